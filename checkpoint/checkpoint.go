@@ -1,0 +1,116 @@
+// Package checkpoint keeps the position of a stream as a journal of immutable, hash-chained entries.
+//
+// One commit is one new object, <prefix>/<stream>/<serial, 20 digits>.json, created only if it is absent: of two
+// writers exactly one wins a serial. Nothing is ever rewritten, so the journal works in a bucket with Object Lock and
+// reads like a log. A lease object beside it keeps a second writer away and says what its holder is about to write.
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Format is the journal format that this package writes and the only one that it reads.
+const Format = 1
+
+// What can go wrong with a journal, to be tested with errors.Is. The errors that carry them say what to do.
+var (
+	// ErrNotFound: the stream has no entry yet.
+	ErrNotFound = errors.New("no checkpoint yet")
+	// ErrConflict: somebody else committed the serial first.
+	ErrConflict = errors.New("checkpoint conflict")
+	// ErrLeaseHeld: another runner holds the lease.
+	ErrLeaseHeld = errors.New("lease held by another runner")
+	// ErrForeign: the checkpoint belongs to another source, destination or stream.
+	ErrForeign = errors.New("checkpoint of another stream")
+	// ErrCorrupt: an entry is unreadable, of an unknown format, missing, or breaks the hash chain.
+	ErrCorrupt = errors.New("checkpoint corrupt")
+)
+
+// Checkpoint is one journal entry: what was read and written, and where the stream stands after it.
+type Checkpoint struct {
+	Format         int    `json:"format"`
+	Stream         string `json:"stream"`
+	Lineage        string `json:"lineage"`         // UUID drawn at the stream's first entry
+	Serial         uint64 `json:"serial"`          // 1 for the first entry
+	PreviousSHA256 string `json:"previous_sha256"` // of the bytes of the entry before; "" in the first
+
+	Source      string `json:"source"`
+	Destination string `json:"destination"`
+
+	Window Window    `json:"window"`
+	Cursor time.Time `json:"cursor"` // everything before it is delivered
+	MaxID  int64     `json:"max_id"` // highest id ever delivered
+	// Delivered is the serialised set of ids with created_at >= Cursor - overlap.
+	Delivered []byte   `json:"delivered"`
+	Records   Counts   `json:"records"`
+	Objects   []Object `json:"objects"`
+
+	Writer      Writer    `json:"writer"`
+	CommittedAt time.Time `json:"committed_at"`
+}
+
+// Window is the span Start <= created_at < End that an entry accounts for.
+type Window struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Counts says what became of the records that were read.
+type Counts struct {
+	Read      int `json:"read"`      // rows that the server returned, each id once
+	Fresh     int `json:"fresh"`     // delivered by this commit
+	Duplicate int `json:"duplicate"` // delivered by an earlier one
+	Late      int `json:"late"`      // fresh ones that are older than the window
+}
+
+// Object is one thing that the destination acknowledged: an archive object, or a webhook batch by its batch id.
+type Object struct {
+	Key          string    `json:"key"`
+	Bytes        int64     `json:"bytes"`
+	SHA256       string    `json:"sha256"`
+	Records      int       `json:"records"`
+	MinID        int64     `json:"min_id"`
+	MaxID        int64     `json:"max_id"`
+	MinCreatedAt time.Time `json:"min_created_at"`
+	MaxCreatedAt time.Time `json:"max_created_at"`
+}
+
+// Receipt lists what a sink made durable.
+type Receipt struct {
+	Objects []Object
+}
+
+// Writer names the program that wrote an entry.
+type Writer struct {
+	Version string `json:"version"`
+	Host    string `json:"host"`
+}
+
+// Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".
+type Stored struct {
+	Checkpoint
+	SHA256 string // of the entry's bytes; what the next entry chains to
+}
+
+// Bucket is what a journal needs of its store. Every key is relative to the store's own root.
+//
+// All calls are safe for concurrent use and atomic: a reader sees the old body or the new one, never a part.
+// Temporary failures are retried inside; what comes back is final for this cycle.
+type Bucket interface {
+	// Get returns the object's body, an opaque version of it, and how long ago it was written, by the store's own
+	// clock. A missing object is fs.ErrNotExist.
+	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
+	// Put writes the object durably and returns its new version. With version "" it creates the object, and
+	// fs.ErrExist says that there is one already; else it replaces exactly that version, and fs.ErrExist says that
+	// there is another by now, fs.ErrNotExist that there is none.
+	Put(ctx context.Context, key string, body []byte, version string) (string, error)
+	// List returns, in ascending order, the keys that begin with prefix and sort after the key after.
+	List(ctx context.Context, prefix, after string) ([]string, error)
+	// Lock takes a lock that dies with the process, where the store has such a thing (flock); locked is false
+	// where it has not, and the lease then lives by expiry. fs.ErrExist says that another process holds it.
+	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)
+	// String names the store for people: s3://bucket/prefix or file:///dir.
+	String() string
+}

@@ -1,0 +1,63 @@
+package bloodhound
+
+import "time"
+
+// A Record is one entry of the audit log, as the server told it.
+//
+// Its strings may be views into the page that it came with: they hold until the
+// [Batch] that carries it is released. Who keeps a Record longer clones it.
+type Record struct {
+	// ID comes from one database sequence: positive, with gaps, and not in the order of CreatedAt.
+	ID int64
+	// CreatedAt is the API process's clock before the insert, in UTC, to the microsecond.
+	CreatedAt time.Time
+
+	ActorID    string // user UUID, or "" where nobody was logged in
+	ActorName  string
+	ActorEmail string
+	Action     string // an open set: every release adds to it
+	Fields     string // the JSON text exactly as served; Absent where it was null
+	RequestID  string
+	SourceIP   string // may be a chain: X-Forwarded-For, a comma, the peer
+	CommitID   string // one value for an intent and its outcome; not a key
+	Status     string // intent, success, failure or ""
+
+	// Raw is the whole JSON object exactly as served.
+	Raw string
+	// Absent says which of the strings above were null or missing, which is not the same as "".
+	Absent Columns
+}
+
+// Columns is a set of the string columns of a [Record].
+type Columns uint16
+
+// The columns that can be absent.
+const (
+	ActorID Columns = 1 << iota
+	ActorName
+	ActorEmail
+	Action
+	Fields
+	RequestID
+	SourceIP
+	CommitID
+	Status
+)
+
+// Has tells whether the set contains every column of c.
+func (s Columns) Has(c Columns) bool { return s&c == c }
+
+// Compare orders records by (CreatedAt, ID), the order in which they are written.
+func Compare(a, b Record) int {
+	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+		return c
+	}
+	switch {
+	case a.ID < b.ID:
+		return -1
+	case a.ID > b.ID:
+		return 1
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,39 @@
+package exporter
+
+import (
+	"context"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// Source is the audit log. Its errors are final: what could be retried has been.
+type Source interface {
+	// Now is the server's clock, which is the only one that windows are cut by.
+	Now(ctx context.Context) (time.Time, error)
+	// Oldest is an instant at or shortly before the first record that the server still has; ok is false where it has none.
+	Oldest(ctx context.Context, now time.Time) (oldest time.Time, ok bool, err error)
+	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
+	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
+	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits) (*bloodhound.Batch, error)
+}
+
+// Sink is the destination.
+//
+// Write is durable when it returns: what the receipt names survives a crash of either side. The same window.Start
+// again replaces what an uncommitted attempt left, or repeats it with the same event ids. Records are sorted by
+// (created_at, id) and are not kept after Write returns; some may be older than the window (late rows).
+// With no records it writes nothing.
+type Sink interface {
+	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
+}
+
+// Store is the stream's position. Load answers checkpoint.ErrNotFound for a new stream; Commit answers
+// checkpoint.ErrConflict when somebody else committed first.
+type Store interface {
+	Load(ctx context.Context) (checkpoint.Stored, error)
+	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
+	Acquire(ctx context.Context) (*checkpoint.Lease, error)
+}

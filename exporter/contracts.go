@@ -13,8 +13,8 @@ import (
 type Source interface {
 	// Now is the server's clock, which is the only one that windows are cut by.
 	Now(ctx context.Context) (time.Time, error)
-	// Oldest is an instant at or shortly before the first record that the server still has; ok is false where it has none.
-	Oldest(ctx context.Context, now time.Time) (oldest time.Time, ok bool, err error)
+	// Oldest is an instant that no record is before, near the first one that the server still has.
+	Oldest(ctx context.Context, now time.Time) (time.Time, error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
 	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits) (*bloodhound.Batch, error)

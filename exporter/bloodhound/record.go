@@ -42,6 +42,8 @@ const (
 	SourceIP
 	CommitID
 	Status
+
+	allColumns = Status<<1 - 1
 )
 
 // Has tells whether the set contains every column of c.

@@ -1,0 +1,202 @@
+package bloodhoundtest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is an account of the double.
+type User struct {
+	ID       string // a UUID; made up when empty
+	Name     string // principal name
+	Email    string
+	Password string // for POST /api/v2/login; empty means that the user cannot log in
+	OTP      string // the one time password that is asked for, if any
+}
+
+// account is a user and what an administrator has done to it since.
+type account struct {
+	User
+	disabled bool
+	expired  bool // the password is: sessions lose their permissions
+}
+
+// directory is who may do what. All of it may change while requests are under way.
+type directory struct {
+	mu       sync.Mutex
+	users    map[string]*account // by name
+	owner    string              // whose the API tokens are
+	tokens   map[string]string   // id -> key
+	sessions sessions
+	denied   bool // nobody has the audit permission
+}
+
+// maxSkew is how far a client's clock may be off; exactly this much is still accepted.
+const maxSkew = time.Hour
+
+// authenticate finds out who is asking; nil without credentials, a failure with wrong ones.
+func (s *Server) authenticate(r *http.Request) (*account, *failure) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return nil, nil
+	}
+	parts := strings.Split(header, " ")
+	if len(parts) != 2 {
+		return nil, badRequest("Expected only two components for the Authorization header.")
+	}
+	switch strings.ToLower(parts[0]) {
+	case "bearer":
+		return s.people.bearer(parts[1], s.now())
+	case "bhesignature":
+		return s.people.signed(r, parts[1], s.now())
+	default:
+		return nil, badRequest(fmt.Sprintf(unexpectedScheme+"%s.", parts[0]))
+	}
+}
+
+const unexpectedScheme = "Unexpected authorization scheme: "
+
+// signed checks an API token's signature, in the order in which the server does.
+func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*account, *failure) {
+	if _, err := uuid.Parse(tokenID); err != nil {
+		return nil, badRequest("Token ID is malformed.")
+	}
+	date, err := time.Parse(time.RFC3339Nano, r.Header.Get("RequestDate"))
+	if err != nil {
+		return nil, unverified(http.StatusBadRequest, "malformed RequestDate header: "+err.Error())
+	}
+	signature := r.Header.Get("Signature")
+	if signature == "" {
+		return nil, unverified(http.StatusBadRequest, "missing Signature header")
+	}
+	digest, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil {
+		return nil, unverified(http.StatusBadRequest, "malformed Signature header: "+err.Error())
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, unverified(http.StatusBadRequest, err.Error())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key, ok := d.tokens[tokenID]
+	if !ok {
+		return nil, unverified(http.StatusUnauthorized, "resource not found")
+	}
+	who := d.users[d.owner]
+	if who.disabled {
+		return nil, unverified(http.StatusForbidden, "user disabled")
+	}
+	if problem := skewed(date, now); problem != "" {
+		return nil, unverified(http.StatusUnauthorized, problem)
+	}
+	if !hmac.Equal(digest, sign(key, r.Method, target(r), date, body)) {
+		return nil, unverified(http.StatusUnauthorized, "digest validation failed: signature digest mismatch")
+	}
+	granted := *who
+	granted.expired = false // an expired password does not touch API tokens
+	return &granted, nil
+}
+
+func unverified(status int, detail string) *failure {
+	return &failure{status: status, message: "unable to validate request signature for client: " + detail}
+}
+
+func skewed(client, server time.Time) string {
+	skew, way := client.Sub(server), "ahead"
+	if skew < 0 {
+		skew, way = -skew, "behind"
+	}
+	if skew <= maxSkew {
+		return ""
+	}
+	return fmt.Sprintf("signature too far %s by %d minutes. Server time is %s. Client time is %s", way,
+		int(skew.Minutes()), server.Format(time.RFC3339), client.Format(time.RFC3339))
+}
+
+// sign is the chain of three HMACs of cmd/api/src/api/signature.go: over method and raw request target, over the
+// hour of the date in the date's own offset, over the body. The key is taken as the text that the user was shown.
+func sign(key, method, target string, date time.Time, body []byte) []byte {
+	const hour = len("2006-01-02T15")
+	sum := chain([]byte(key), method+target)
+	sum = chain(sum, date.Format(time.RFC3339)[:hour])
+	return chain(sum, string(body))
+}
+
+func chain(key []byte, data string) []byte {
+	mac := hmac.New(sha256.New, key)
+	_, _ = io.WriteString(mac, data) // a hash never fails
+	return mac.Sum(nil)
+}
+
+// target is the request target byte for byte, which is what was signed.
+func target(r *http.Request) string {
+	if r.RequestURI != "" {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI() // served in memory: there was no request line
+}
+
+// Revoke deletes an API token.
+func (s *Server) Revoke(tokenID string) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	delete(s.people.tokens, tokenID)
+}
+
+// Disable locks a user out, with tokens and sessions. An unknown name changes nothing.
+func (s *Server) Disable(user string) { s.change(user, func(a *account) { a.disabled = true }) }
+
+// ExpirePassword makes a user's sessions, old and new, worth nothing but a change of password.
+func (s *Server) ExpirePassword(user string) { s.change(user, func(a *account) { a.expired = true }) }
+
+func (s *Server) change(user string, f func(*account)) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	if a, ok := s.people.users[user]; ok {
+		f(a)
+	}
+}
+
+// AllowAudit gives or takes the permission to read the audit log; it is given at first.
+func (s *Server) AllowAudit(allow bool) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	s.people.denied = !allow
+}
+
+// mayAudit tells whether an account may read the audit log.
+func (d *directory) mayAudit(a *account) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.denied && !a.expired
+}
+
+// owned is the name of the user whom the API tokens belong to where no users are given.
+const owned = "houndtrail"
+
+func newDirectory(opts Options, newUUID func() string) directory {
+	users := opts.Users
+	if len(users) == 0 {
+		users = []User{{Name: owned, Email: owned + "@example.com"}}
+	}
+	d := directory{users: make(map[string]*account), owner: users[0].Name, tokens: maps.Clone(opts.Tokens)}
+	for _, u := range users {
+		if u.ID == "" {
+			u.ID = newUUID()
+		}
+		d.users[u.Name] = &account{User: u}
+	}
+	d.sessions = newSessions(opts)
+	return d
+}

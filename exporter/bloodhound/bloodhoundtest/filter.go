@@ -1,0 +1,197 @@
+package bloodhoundtest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cmp"
+	"maps"
+)
+
+// dialect is how a generation finds a filter in a parameter and what it makes of it.
+//
+// The servers look for the predicate anywhere in the value, and end the operand at the first character that their
+// class does not hold. The class is meant to have a hyphen and an underscore in it, and has the ASCII range between
+// them. A value without a predicate is no filter, and no error either.
+type dialect struct {
+	pattern  *regexp.Regexp
+	anchored bool // the whole value is a filter, or the request is wrong
+	single   bool // parameters are bound as one argument, so that a second filter is a syntax error
+	literals bool // operands go into the SQL as they look: numbers and booleans unquoted, null as NULL
+}
+
+var (
+	bound      = dialect{pattern: regexp.MustCompile(`(\w+):([a-z\--_]+)`), single: true}
+	literal    = dialect{pattern: regexp.MustCompile(`(~?\w+):([a-z \--_]+)`), literals: true}
+	wholeValue = dialect{pattern: regexp.MustCompile(`(?s)^(~?\w+):(.+)$`), anchored: true}
+)
+
+// A filter is one column=predicate:operand of a request.
+type filter struct {
+	column, predicate, operand string
+	match                      func(*entry) bool
+}
+
+func matches(filters []filter, e *entry) bool {
+	for _, f := range filters {
+		if !f.match(e) {
+			return false
+		}
+	}
+	return true
+}
+
+// parse reads the filters of a query, then checks that their columns and predicates go together.
+func (d dialect) parse(values url.Values, reserved []string, columns map[string][]string) ([]filter, error) {
+	var filters []filter
+	for _, column := range slices.Sorted(maps.Keys(values)) {
+		if slices.Contains(reserved, column) || d.anchored && columns[column] == nil {
+			continue
+		}
+		for _, value := range values[column] {
+			found := d.pattern.FindStringSubmatch(value)
+			switch {
+			case found == nil && d.anchored, found != nil && !slices.Contains(predicates, found[1]):
+				return nil, badRequest("there are errors in the query parameter filters specified")
+			case found != nil:
+				filters = append(filters, filter{column: column, predicate: found[1], operand: found[2]})
+			}
+		}
+	}
+	for _, f := range filters {
+		if columns[f.column] == nil {
+			return nil, badRequest("the specified column cannot be filtered: " + f.column)
+		}
+		if !slices.Contains(columns[f.column], f.predicate) {
+			return nil, badRequest(fmt.Sprintf(
+				"the specified filter predicate is not supported for this column: %s %s", f.column, f.predicate))
+		}
+	}
+	return filters, nil
+}
+
+var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"}
+
+// compile turns filters into what the database does with them; its errors are the database's.
+func (d dialect) compile(filters []filter) error {
+	if d.single && len(filters) > 1 {
+		return errors.New("syntax error at or near \",\"")
+	}
+	for i := range filters {
+		match, err := d.condition(filters[i])
+		if err != nil {
+			return err
+		}
+		filters[i].match = match
+	}
+	return nil
+}
+
+func (d dialect) condition(f filter) (func(*entry) bool, error) {
+	if d.literals && f.operand == "null" {
+		return nullCondition(f), nil
+	}
+	switch f.column {
+	case "id":
+		return idCondition(f)
+	case "created_at":
+		at, err := databaseTime(f.operand)
+		if err != nil {
+			return nil, err
+		}
+		return func(e *entry) bool {
+			return !e.CreatedAt.IsZero() && holds(f.predicate, cmp.Compare(e.at, at))
+		}, nil
+	default:
+		if d.literals && unquoted(f.operand) {
+			return nil, errors.New("operator does not exist: text = integer")
+		}
+		return textCondition(f), nil
+	}
+}
+
+func idCondition(f filter) (func(*entry) bool, error) {
+	if f.predicate == "~eq" {
+		return func(e *entry) bool { return strings.Contains(strconv.FormatInt(e.ID, 10), f.operand) }, nil
+	}
+	id, err := strconv.ParseInt(f.operand, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("invalid input syntax for type bigint: %q", f.operand)
+	}
+	return func(e *entry) bool { return holds(f.predicate, cmp.Compare(e.ID, id)) }, nil
+}
+
+func textCondition(f filter) func(*entry) bool {
+	text := texts[f.column]
+	if f.predicate == "~eq" {
+		part := strings.ToLower(f.operand)
+		return func(e *entry) bool { return strings.Contains(strings.ToLower(text(&e.Row)), part) }
+	}
+	equal := f.predicate == "eq"
+	return func(e *entry) bool { return (text(&e.Row) == f.operand) == equal }
+}
+
+// nullCondition is IS NULL and IS NOT NULL. The double does not tell NULL texts from empty ones: nor does the API.
+func nullCondition(f filter) func(*entry) bool {
+	null := func(e *entry) bool { return texts[f.column](&e.Row) == "" }
+	switch f.column {
+	case "id":
+		null = func(*entry) bool { return false }
+	case "created_at":
+		null = func(e *entry) bool { return e.CreatedAt.IsZero() }
+	}
+	switch f.predicate {
+	case "eq":
+		return null
+	case "neq":
+		return func(e *entry) bool { return !null(e) }
+	default:
+		return func(*entry) bool { return false }
+	}
+}
+
+func holds(predicate string, c int) bool {
+	switch predicate {
+	case "eq":
+		return c == 0
+	case "neq":
+		return c != 0
+	case "gt":
+		return c > 0
+	case "gte":
+		return c >= 0
+	case "lt":
+		return c < 0
+	default:
+		return c <= 0
+	}
+}
+
+// unquoted tells whether an operand passes for a number or a boolean.
+func unquoted(operand string) bool {
+	if _, err := strconv.ParseFloat(operand, 64); err == nil {
+		return true
+	}
+	_, err := strconv.ParseBool(operand)
+	return err == nil
+}
+
+// databaseTime reads a time as the database does: one that lost its offset on the way is taken in the session's
+// time zone, which is UTC here.
+func databaseTime(operand string) (micros int64, err error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05", "2006-01-02"} {
+		if t, err := time.Parse(layout, operand); err == nil {
+			return t.UnixMicro(), nil
+		}
+	}
+	return 0, fmt.Errorf("invalid input syntax for type timestamp with time zone: %q", operand)
+}
+
+func badRequest(message string) *failure { return &failure{status: http.StatusBadRequest, message: message} }

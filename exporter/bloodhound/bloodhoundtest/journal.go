@@ -1,0 +1,102 @@
+package bloodhoundtest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// requestIDHeader is as Go writes the name that the server declares as RequestID.
+const requestIDHeader = "Requestid"
+
+// Request is what was asked of the server, and what became of it.
+type Request struct {
+	At        time.Time // by the server's clock
+	Method    string
+	Target    string // path and query, byte for byte
+	Prefer    string
+	Encoding  string // Content-Encoding of the answer
+	Status    int    // 0 if there was no answer
+	Aborted   bool   // the connection was cut
+	RequestID string
+}
+
+// Stats are totals since the start.
+type Stats struct {
+	Requests    int64
+	RowsServed  int64 // printed into pages, whether or not the client got them
+	RowsSkipped int64 // walked past for skip or offset: what deep paging costs the server
+}
+
+type counters struct{ requests, served, skipped atomic.Int64 }
+
+// journal keeps the latest requests.
+type journal struct {
+	mu       sync.Mutex
+	requests []Request
+}
+
+// journalLength bounds the memory of a server that runs for long.
+const journalLength = 1 << 16
+
+func (j *journal) add(r Request) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.requests) == journalLength {
+		j.requests = slices.Delete(j.requests, 0, journalLength/2)
+	}
+	j.requests = append(j.requests, r)
+}
+
+// Requests returns the requests in the order in which they were done: the latest 32,768 at least.
+func (s *Server) Requests() []Request {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return slices.Clone(s.journal.requests)
+}
+
+// Stats returns the totals.
+func (s *Server) Stats() Stats {
+	return Stats{
+		Requests:    s.counters.requests.Load(),
+		RowsServed:  s.counters.served.Load(),
+		RowsSkipped: s.counters.skipped.Load(),
+	}
+}
+
+// ServeHTTP answers a request, faults included, and writes it down.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{number: s.counters.requests.Add(1), requestID: s.newUUID(), sourceIP: source(r)}
+	now := s.now()
+	h := w.Header()
+	h.Set(requestIDHeader, c.requestID)
+	h.Set("Date", now.UTC().Format(http.TimeFormat))
+	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+
+	done := false
+	answer := &statusWriter{ResponseWriter: w}
+	defer func() {
+		if done && answer.status == 0 {
+			answer.status = http.StatusOK // net/http sends it for a handler that says nothing
+		}
+		s.journal.add(Request{
+			At: now, Method: r.Method, Target: target(r), Prefer: strings.Join(r.Header.Values("Prefer"), ", "),
+			Encoding: h.Get("Content-Encoding"), Status: answer.status, Aborted: !done, RequestID: c.requestID,
+		})
+	}()
+	core := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, c) })
+	s.faults.around(core, r.URL.Path).ServeHTTP(answer, r)
+	done = true
+}
+
+// source is the address as the log keeps it: what a proxy claims, then a comma, then the peer.
+func source(r *http.Request) string {
+	if forwarded := r.Header.Values("X-Forwarded-For"); len(forwarded) > 0 {
+		return strings.Join(forwarded, ",") + "," + peer(r)
+	}
+	return peer(r)
+}

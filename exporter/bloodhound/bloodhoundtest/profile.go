@@ -1,0 +1,128 @@
+package bloodhoundtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Profile names a generation of servers.
+type Profile string
+
+// The generations that the double can be.
+const (
+	// Documented keeps to the letter of the published API description, and gives nothing beyond it.
+	Documented Profile = "documented"
+	// Legacy2024 knows offset only, fails on a second filter and answers a timed-out request with nothing.
+	Legacy2024 Profile = "legacy-2024"
+	// V7 has skip, several filters, and a server-side maximum for the wait preference.
+	V7 Profile = "v7"
+	// V84 is v8.4.0 and later: an audit permission of its own, no deadline unless asked for.
+	V84 Profile = "v8.4"
+	// PR3049 audits every request, its own poll included, and keeps three months.
+	PR3049 Profile = "pr3049"
+)
+
+// Profiles lists every profile, oldest generation first after the documented one.
+var Profiles = []Profile{Documented, Legacy2024, V7, V84, PR3049}
+
+// ParseProfile reads a profile's name.
+func ParseProfile(name string) (Profile, error) {
+	if p := Profile(name); slices.Contains(Profiles, p) {
+		return p, nil
+	}
+	names := make([]string, len(Profiles))
+	for i, p := range Profiles {
+		names[i] = string(p)
+	}
+	return "", fmt.Errorf("unknown server profile %q: use one of %s", name, strings.Join(names, ", "))
+}
+
+// abilities is what sets one generation apart from another.
+type abilities struct {
+	version    string     // as /api/version prints it
+	permission permission // what the audit route asks for
+
+	filters    dialect             // how filters are read
+	filterable map[string][]string // column -> predicates
+	sortable   []string
+	sortAsked  bool // sort_by replaces newest-first instead of breaking its ties
+
+	skip         bool   // skip is known
+	offset       bool   // offset is known
+	minimum      int    // smallest skip and limit that is accepted
+	counts       bool   // the envelope has count, limit and skip
+	commitFirst  bool   // commit_id is printed before status
+	yearFromNow  bool   // after defaults to a year before now, not before the upper bound
+	prefer       prefer // how Prefer: wait is read
+	emptyTimeout bool   // a passed deadline gives 200 with nothing in it
+
+	limitEarly bool // the rate limit is looked at before the credentials
+	limitJSON  bool // a 429 is a JSON error
+
+	unknownUser404 bool // login tells unknown users from wrong passwords
+	authType       bool // LoginAttempt says how, and its error is an empty object
+	audited        bool // every request leaves two rows, and old months are dropped
+}
+
+type permission struct{ authority, name string }
+
+var (
+	manageUsers  = permission{"auth", "ManageUsers"}
+	auditLogRead = permission{"audit_log", "Read"}
+
+	identity = []string{"eq", "neq"}
+	ordered  = []string{"eq", "neq", "gt", "gte", "lt", "lte"}
+	textual  = []string{"eq", "neq", "~eq"}
+
+	sourceColumns = map[string][]string{
+		"id": ordered, "created_at": ordered,
+		"actor_id": identity, "actor_name": identity, "actor_email": identity, "action": identity,
+		"request_id": identity, "source_ip_address": identity, "status": identity,
+	}
+	documentedColumns = map[string][]string{
+		"id": textual, "created_at": ordered,
+		"actor_id": textual, "actor_name": textual, "actor_email": textual, "action": textual,
+		"request_id": textual, "source": textual, "status": identity,
+	}
+
+	// The source rejects three columns that the documentation promises: actor_id, request_id and source.
+	sourceSort     = []string{"id", "actor_name", "actor_email", "action", "created_at", "source_ip_address", "status"}
+	documentedSort = []string{
+		"id", "actor_id", "actor_name", "actor_email", "action", "request_id", "created_at", "source", "status",
+	}
+)
+
+// generations is the one place where profiles differ.
+var generations = map[Profile]abilities{
+	Documented: {
+		version: "v8.4.0", permission: auditLogRead,
+		filters: wholeValue, filterable: documentedColumns, sortable: documentedSort, sortAsked: true,
+		skip: true, minimum: 1, commitFirst: true, yearFromNow: true,
+		prefer: preferDocumented, limitEarly: true, limitJSON: true, authType: true,
+	},
+	Legacy2024: {
+		version: "v5.8.1", permission: manageUsers,
+		filters: bound, filterable: sourceColumns, sortable: sourceSort,
+		offset: true, counts: true,
+		prefer: preferAlways, emptyTimeout: true, limitJSON: true, unknownUser404: true,
+	},
+	V7: {
+		version: "v7.4.0", permission: manageUsers,
+		filters: literal, filterable: sourceColumns, sortable: sourceSort,
+		skip: true, offset: true, counts: true,
+		prefer: preferCapped, authType: true,
+	},
+	V84: {
+		version: "v8.4.0", permission: auditLogRead,
+		filters: literal, filterable: sourceColumns, sortable: sourceSort,
+		skip: true, offset: true, counts: true,
+		prefer: preferAsked, limitEarly: true, authType: true,
+	},
+	PR3049: {
+		version: "v9.0.0-rc1", permission: auditLogRead,
+		filters: literal, filterable: sourceColumns, sortable: sourceSort,
+		skip: true, offset: true, counts: true,
+		prefer: preferAsked, limitEarly: true, authType: true, audited: true,
+	},
+}

@@ -1,0 +1,140 @@
+package bloodhoundtest
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// query is a request for audit entries as the server understood it.
+type query struct {
+	after, before int64 // microseconds, both inclusive
+	skip, limit   int
+	filters       []filter
+	order         order
+}
+
+const (
+	defaultLimit = 1000
+	defaultSpan  = 365 * 24 * time.Hour
+)
+
+// rows is the most that the page may hold: a limit of 0 is none.
+func (q query) rows() int {
+	if q.limit == 0 {
+		return math.MaxInt
+	}
+	return q.limit
+}
+
+// parseQuery checks the parameters in the order in which the handler does: sort, filters, skip, limit, before, after.
+func (a *abilities) parseQuery(values url.Values, now time.Time) (query, error) {
+	var q query
+	var err error
+	if q.order, err = a.parseOrder(values["sort_by"]); err != nil {
+		return q, err
+	}
+	if q.filters, err = a.filters.parse(values, a.reserved(), a.filterable); err != nil {
+		return q, err
+	}
+	if q.skip, err = a.parseSkip(values); err != nil {
+		return q, err
+	}
+	if q.limit, err = parseCount(values, "limit", defaultLimit, a.minimum); err != nil {
+		return q, err
+	}
+	before, err := parseTime(values, "before", now)
+	if err != nil {
+		return q, err
+	}
+	earliest := before.Add(-defaultSpan)
+	if a.yearFromNow {
+		earliest = now.AddDate(-1, 0, 0)
+	}
+	after, err := parseTime(values, "after", earliest)
+	q.before, q.after = before.UnixMicro(), after.UnixMicro()
+	return q, err
+}
+
+// reserved are the parameters that are never read as a filter.
+func (a *abilities) reserved() []string {
+	names := []string{"sort_by", "limit", "before", "after"}
+	if a.skip {
+		names = append(names, "skip")
+	}
+	if a.offset {
+		names = append(names, "offset")
+	}
+	return names
+}
+
+// parseOrder reads sort_by. The servers put created_at, newest first, before anything that is asked for.
+func (a *abilities) parseOrder(columns []string) (order, error) {
+	var o order
+	for _, column := range columns {
+		if column == "" && !a.sortAsked {
+			panic(emptySort) // the handlers index the empty string
+		}
+		name, descending := strings.CutPrefix(column, "-")
+		if !slices.Contains(a.sortable, name) {
+			return o, badRequest("column format does not support sorting")
+		}
+		o.keys = append(o.keys, sortKey{compare: comparisons[name], descending: descending})
+	}
+	if a.sortAsked && len(columns) > 0 {
+		switch columns[0] {
+		case "-created_at":
+		case "created_at":
+			o.by = oldestFirst
+		default:
+			o.by = byKeys
+		}
+	}
+	return o, nil
+}
+
+// parseSkip lets skip win over offset where both are known. A name that is not known is not even looked at.
+func (a *abilities) parseSkip(values url.Values) (int, error) {
+	if a.skip && values.Get("skip") != "" {
+		return parseCount(values, "skip", 0, a.minimum)
+	}
+	if a.offset {
+		return parseCount(values, "offset", 0, a.minimum)
+	}
+	return 0, nil
+}
+
+func parseCount(values url.Values, name string, missing, minimum int) (int, error) {
+	text := values.Get(name)
+	if text == "" {
+		return missing, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, malformed(name, err.Error())
+	}
+	if n < minimum {
+		return 0, malformed(name, fmt.Sprintf("%d is less than %d", n, minimum))
+	}
+	return n, nil
+}
+
+func parseTime(values url.Values, name string, missing time.Time) (time.Time, error) {
+	text := values.Get(name)
+	if text == "" {
+		return missing, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return t, malformed(name, err.Error())
+	}
+	return t, nil
+}
+
+func malformed(name, detail string) *failure {
+	return badRequest(fmt.Sprintf("query parameter %q is malformed: %s", name, detail))
+}

@@ -1,0 +1,124 @@
+package bloodhoundtest
+
+import (
+	"cmp"
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// A Row is one row of the audit table.
+type Row struct {
+	// ID is the primary key; zero lets [Server.Add] take the next one of the sequence.
+	ID int64
+	// CreatedAt is kept to the microsecond. Zero is SQL NULL: such a row is counted and never served.
+	CreatedAt time.Time
+	// VisibleAt is when the row's transaction commits; zero means at CreatedAt.
+	VisibleAt time.Time
+	// Zone is the time zone that CreatedAt is printed in, that is the API process's own; nil means UTC.
+	Zone *time.Location
+
+	ActorID, ActorName, ActorEmail string
+	Action                         string
+	Fields                         json.RawMessage // served byte for byte; nil is null
+	RequestID                      string
+	SourceIP                       string
+	CommitID                       string // "" is SQL NULL, which is printed as the zero UUID
+	Status                         string
+}
+
+// zeroUUID is how a missing commit id is printed.
+const zeroUUID = "00000000-0000-0000-0000-000000000000"
+
+// entry is a row with its times as the table compares them, in microseconds since the epoch.
+type entry struct {
+	Row
+	at, visible int64
+}
+
+func newEntry(r Row) *entry {
+	e := &entry{Row: r, visible: math.MinInt64}
+	if !r.CreatedAt.IsZero() {
+		e.CreatedAt = r.CreatedAt.Truncate(time.Microsecond)
+		e.at = e.CreatedAt.UnixMicro()
+		e.visible = e.at
+	}
+	if !r.VisibleAt.IsZero() {
+		e.visible = r.VisibleAt.UnixMicro()
+	}
+	return e
+}
+
+func compareEntries(a, b *entry) int {
+	if c := cmp.Compare(a.at, b.at); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
+}
+
+// shape says which keys an entry is printed with.
+type shape struct {
+	commitFirst bool // commit_id before status
+	pre2024     bool // no commit_id, and source for source_ip_address
+}
+
+// appendRow prints a row as the API does: key order of the model, fraction digits trimmed, HTML escaped.
+func appendRow(b []byte, r *Row, s shape) []byte {
+	b = append(b, `{"id":`...)
+	b = strconv.AppendInt(b, r.ID, 10)
+	b = append(b, `,"created_at":"`...)
+	zone := r.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	b = r.CreatedAt.In(zone).AppendFormat(b, time.RFC3339Nano)
+	b = append(b, '"')
+	b = appendMember(b, "actor_id", r.ActorID)
+	b = appendMember(b, "actor_name", r.ActorName)
+	b = appendMember(b, "actor_email", r.ActorEmail)
+	b = appendMember(b, "action", r.Action)
+	b = append(b, `,"fields":`...)
+	if r.Fields == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, r.Fields...)
+	}
+	b = appendMember(b, "request_id", r.RequestID)
+	commit := cmp.Or(r.CommitID, zeroUUID)
+	switch {
+	case s.pre2024:
+		b = appendMember(b, "source", r.SourceIP)
+		b = appendMember(b, "status", r.Status)
+	case s.commitFirst:
+		b = appendMember(b, "source_ip_address", r.SourceIP)
+		b = appendMember(b, "commit_id", commit)
+		b = appendMember(b, "status", r.Status)
+	default:
+		b = appendMember(b, "source_ip_address", r.SourceIP)
+		b = appendMember(b, "status", r.Status)
+		b = appendMember(b, "commit_id", commit)
+	}
+	return append(b, '}')
+}
+
+func appendMember(b []byte, key, value string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, key...)
+	b = append(b, '"', ':')
+	return appendString(b, value)
+}
+
+// appendString is json.Marshal for a string, without its cost where nothing needs escaping.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(s) // a string always marshals
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}

@@ -1,0 +1,234 @@
+package bloodhoundtest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options says what server the double is. The zero value is a v8.4 server with an empty log and nobody to read it.
+type Options struct {
+	// Profile is the generation; V84 when empty.
+	Profile Profile
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Skew is how far the server's clock is ahead of Now. It moves the Date header, the signature check, the
+	// default window and what is visible.
+	Skew time.Duration
+	// Seed decides everything that is random.
+	Seed uint64
+	// Tokens are API tokens, id to key. Ids are UUIDs. They belong to the first of Users.
+	Tokens map[string]string
+	// Users can log in. Without any, there is one called houndtrail that owns the tokens.
+	Users []User
+	// SessionTTL is how long a session lasts; 8 h when zero.
+	SessionTTL time.Duration
+	// RateLimit allows each client address 55 requests a second on each route, and one login.
+	RateLimit bool
+	// Pre2024 gives entries the keys of before 2024: no commit_id, and source for source_ip_address.
+	Pre2024 bool
+	// Rows are in the log when the server starts.
+	Rows []Row
+}
+
+// Server is the double: an [http.Handler] that is safe for concurrent use, as are its methods.
+type Server struct {
+	can       *abilities
+	shape     shape
+	clock     func() time.Time
+	skew      time.Duration
+	seed      uint64
+	rateLimit bool
+
+	mu     sync.RWMutex // guards table and pruned
+	table  table
+	pruned time.Time // when old months were last dropped
+
+	people  directory
+	limiter limiter
+	faults  faults
+
+	randomMu sync.Mutex
+	random   *rand.Rand
+
+	journal  journal
+	counters counters
+}
+
+// New makes a server. It panics on a profile that does not exist: see [ParseProfile] for names from outside.
+func New(opts Options) *Server {
+	can, ok := generations[cmp.Or(opts.Profile, V84)]
+	if !ok {
+		panic(fmt.Sprintf("bloodhoundtest: no profile %q", opts.Profile))
+	}
+	s := &Server{
+		can:       &can,
+		shape:     shape{commitFirst: can.commitFirst, pre2024: opts.Pre2024},
+		clock:     opts.Now,
+		skew:      opts.Skew,
+		seed:      opts.Seed,
+		rateLimit: opts.RateLimit,
+		random:    rand.New(rand.NewPCG(opts.Seed, 1)),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	s.people = newDirectory(opts, s.newUUID)
+	s.Add(opts.Rows...)
+	if can.audited {
+		s.DropMonths()
+	}
+	return s
+}
+
+// now is the server's own clock.
+func (s *Server) now() time.Time { return s.clock().Add(s.skew) }
+
+func (s *Server) newUUID() string {
+	s.randomMu.Lock()
+	defer s.randomMu.Unlock()
+	return newUUID(s.random)
+}
+
+// Add puts rows into the log. An id of zero takes the next one of the sequence.
+func (s *Server) Add(rows ...Row) {
+	if s.can.audited { // the migration leaves no NULL created_at behind
+		rows = slices.Clone(rows)
+		for i := range rows {
+			if rows[i].CreatedAt.IsZero() {
+				rows[i].CreatedAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+			}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.table.add(rows)
+}
+
+// Restore replaces the log, as restoring a database does: the sequence goes on after the highest of these ids, which
+// may be lower than what was handed out before.
+func (s *Server) Restore(rows ...Row) {
+	s.mu.Lock()
+	s.table = table{}
+	s.mu.Unlock()
+	s.Add(rows...)
+}
+
+// Rows returns the whole log by (created_at, id), rows with a NULL created_at first, rows to come included.
+func (s *Server) Rows() []Row {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	rows := make([]Row, 0, len(s.table.undated)+len(s.table.dated))
+	for _, set := range [][]*entry{s.table.undated, s.table.dated} {
+		for _, e := range set {
+			rows = append(rows, e.Row)
+		}
+	}
+	return rows
+}
+
+// route is an endpoint; there is one method to each path.
+type route struct {
+	method    string
+	protected bool // credentials are needed
+	audit     bool // and the permission to read the audit log
+	perSecond int
+	handle    func(*Server, http.ResponseWriter, *http.Request, *call)
+}
+
+const auditPath = "/api/v2/audit"
+
+var routes = map[string]route{
+	auditPath:       {http.MethodGet, true, true, requestsPerSecond, (*Server).audit},
+	"/api/v2/login": {http.MethodPost, false, false, loginsPerSecond, (*Server).login},
+	"/api/version":  {http.MethodGet, true, false, requestsPerSecond, (*Server).version},
+	"/api/v2/self":  {http.MethodGet, false, false, requestsPerSecond, (*Server).self},
+	"/health":       {http.MethodGet, false, false, requestsPerSecond, (*Server).health},
+}
+
+// call is what the server knows of one request.
+type call struct {
+	number    int64 // counts from 1
+	requestID string
+	sourceIP  string
+	who       *account // nil when nobody is logged in
+}
+
+// serve takes a request through the layers of the server, in their order: preference, route, rate limit,
+// credentials, compression, permission, handler. What is refused before the compression is not compressed.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
+	r, cancel, ok := s.applyPreference(w, r)
+	if !ok {
+		return
+	}
+	defer cancel()
+	rt, ok := routes[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != rt.method {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	if s.can.limitEarly && s.limited(w, r, rt) {
+		return
+	}
+	if c.who, ok = s.admit(w, r, rt); !ok {
+		return
+	}
+	w, done := compress(w, r)
+	if s.can.limitEarly || !s.limited(w, r, rt) {
+		s.audited(w, r, c, rt)
+	}
+	done() // not deferred: a handler that dies must not look finished
+}
+
+// applyPreference gives the request its deadline. What it refuses has no request id yet.
+func (s *Server) applyPreference(w http.ResponseWriter, r *http.Request) (*http.Request, func(), bool) {
+	p, err := s.can.prefer(r.Header)
+	if err != nil {
+		w.Header().Del(requestIDHeader)
+		badRequest(err.Error()).write(w, s.now())
+		return nil, nil, false
+	}
+	if p.applied != "" {
+		w.Header().Set("Preference-Applied", p.applied)
+	}
+	if !p.bounded {
+		return r, func() {}, true
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), p.limit)
+	return r.WithContext(ctx), cancel, true
+}
+
+// admit checks the credentials.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route) (*account, bool) {
+	who, refused := s.authenticate(r)
+	if refused == nil && who == nil && rt.protected {
+		refused = errUnauthorized
+	}
+	if refused == nil {
+		return who, true
+	}
+	refused.write(w, s.now())
+	if strings.HasPrefix(refused.message, unexpectedScheme) && rt.protected {
+		errUnauthorized.write(w, s.now()) // the code goes on after its first answer: the body holds both
+	}
+	return nil, false
+}
+
+// answer checks the permission and calls the handler.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call, rt route) {
+	if rt.audit && !s.people.mayAudit(c.who) {
+		errForbidden.write(w, s.now())
+		return
+	}
+	rt.handle(s, w, r, c)
+}

@@ -1,0 +1,94 @@
+package bloodhound
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+const (
+	// keptBuffer is the largest buffer, in bytes, that is kept for the next page: one freak page must not stay in
+	// memory for ever.
+	keptBuffer = 32 << 20
+	// trustedLength is how much memory a Content-Length is given before a byte of the body has come.
+	trustedLength = 16 << 20
+	// firstRead is the room for a body of unknown length: gzip says nothing about what is inside.
+	firstRead = 64 << 10
+)
+
+var (
+	buffers = sync.Pool{New: func() any { return new(buffer) }}
+	gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+)
+
+// A buffer holds one decoded body. Its memory serves the next page once it is released.
+type buffer struct {
+	b []byte
+}
+
+// release gives the memory back; nothing may look at b after it. It is a no-op on nil.
+func (b *buffer) release() {
+	if b == nil || cap(b.b) > keptBuffer {
+		return
+	}
+	b.b = b.b[:0]
+	buffers.Put(b)
+}
+
+// errTooLarge says that a body is longer than it may be.
+var errTooLarge = errors.New("the body is too large")
+
+// readBody reads and unpacks the body, which may be limit bytes long when decoded. What it read before an error comes
+// with the error: the beginning of an error page is better than nothing.
+func readBody(res *http.Response, limit int64) (*buffer, error) {
+	b, _ := buffers.Get().(*buffer)
+	b.b = b.b[:0]
+	switch encoding := strings.ToLower(res.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+		if res.ContentLength > limit {
+			return b, errTooLarge
+		}
+		// The reader wants room after the last byte too, to learn that it was the last.
+		b.b = slices.Grow(b.b, int(min(max(res.ContentLength+1, firstRead), trustedLength)))
+		return b, b.fill(res.Body, limit)
+	case "gzip", "x-gzip":
+		z, _ := gunzips.Get().(*gzip.Reader)
+		defer func() {
+			_ = z.Reset(http.NoBody) // let go of the connection
+			gunzips.Put(z)
+		}()
+		if err := z.Reset(res.Body); err == io.EOF { //nolint:errorlint // the bare EOF: not a byte was there
+			return b, nil
+		} else if err != nil {
+			return b, err
+		}
+		return b, b.fill(z, limit)
+	default:
+		return b, fmt.Errorf("the body's encoding %q was not asked for", quote(encoding, longestRequestID, nil))
+	}
+}
+
+// fill appends everything that r has, up to limit bytes in all.
+func (b *buffer) fill(r io.Reader, limit int64) error {
+	for {
+		if len(b.b) == cap(b.b) {
+			b.b = slices.Grow(b.b, max(len(b.b), firstRead))
+		}
+		n, err := r.Read(b.b[len(b.b):cap(b.b)])
+		b.b = b.b[:len(b.b)+n]
+		switch {
+		case int64(len(b.b)) > limit:
+			return errTooLarge
+		case err == io.EOF: //nolint:errorlint // io.Reader's contract; a wrapped one is a broken stream
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package bloodhound
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// errorBody bounds, in bytes, what is read of the body of a failed request.
+const errorBody = 64 << 10
+
+// A reply is a 200 that holds a JSON object.
+type reply struct {
+	body   *buffer // to be released by whoever got the reply
+	date   time.Time
+	header http.Header
+}
+
+// exchange performs one request: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
+// the path and query exactly as on the wire, below the prefix of Options.URL. What fails is an [*Error], except for a
+// cancelled context and for credentials that cannot be read.
+//
+// A refused session is replaced and the request sent once more. A second refusal is final, so that a revoked user does
+// not hammer the server.
+func (c *Client) exchange(ctx context.Context, method, target string, body []byte) (reply, error) {
+	for renewed := false; ; renewed = true {
+		r, err := c.newRequest(ctx, method, target, body)
+		if err != nil {
+			return reply{}, err
+		}
+		r.Header.Set("Prefer", c.prefer)
+		if len(body) > 0 {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		if err := c.options.Auth.authorize(ctx, c, r, body); err != nil {
+			return reply{}, err
+		}
+		a, err := c.roundTrip(r)
+		if err != nil {
+			return reply{}, err
+		}
+		e := judge(a, r)
+		if e == nil {
+			return reply{body: a.body, date: a.date, header: a.header}, nil
+		}
+		a.body.release()
+		if e.Kind == Unauthorized && !renewed && c.options.Auth.refused(r) {
+			continue
+		}
+		if e.Advice != adviceForeign && (e.Kind == Unauthorized || e.Kind == Forbidden || e.Kind == BadRequest) {
+			e.Advice = orDefault(c.options.Auth.explain(e, r), e.Advice)
+		}
+		return reply{}, e
+	}
+}
+
+// An answer is whatever came back, of any status.
+type answer struct {
+	status int
+	header http.Header
+	date   time.Time // zero where the server did not say
+	body   *buffer
+}
+
+// errTooSlow is the cause of an exchange that we end ourselves.
+var errTooSlow = errors.New("no complete reply within the time allowed")
+
+// roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
+// would be wrong at the new place, and a bearer token would be given away.
+func (c *Client) roundTrip(r *http.Request) (answer, error) {
+	if err := c.limiter.Wait(r.Context()); err != nil {
+		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
+	}
+	bound := c.options.Wait + headerMargin + bodyMargin
+	ctx, cancel := context.WithTimeoutCause(r.Context(), bound, errTooSlow)
+	defer cancel()
+
+	start := time.Now()
+	a, err := c.receive(r.WithContext(ctx))
+	took := time.Since(start)
+	if err != nil {
+		a.body.release()
+		err = c.explainFailure(r, a, err)
+	}
+	c.note(r, a, err, took)
+	if err != nil {
+		return answer{}, err
+	}
+	return a, nil
+}
+
+// receive is one HTTP exchange without any judgement. What arrived before an error is returned with it.
+func (c *Client) receive(r *http.Request) (answer, error) {
+	res, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	a := answer{status: res.StatusCode, header: res.Header, date: c.clock.learn(res.Header)}
+	if res.StatusCode == http.StatusOK {
+		a.body, err = readBody(res, c.options.MaxBody)
+		return a, err
+	}
+	// Of an error page the beginning is enough, and a damaged one does not change what its status says.
+	a.body, _ = readBody(res, errorBody)
+	return a, nil
+}
+
+// note tells metrics and log about the request.
+func (c *Client) note(r *http.Request, a answer, err error, took time.Duration) {
+	status := strconv.Itoa(a.status)
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		status = e.Kind.String()
+	case err != nil:
+		status = "cancelled"
+	}
+	c.options.Observer.Request(status, took)
+	if entry := c.options.Log.Check(zap.DebugLevel, "request"); entry != nil {
+		size := 0
+		if err == nil {
+			size = len(a.body.b)
+		}
+		entry.Write(zap.String("method", r.Method), zap.String("target", r.URL.RequestURI()), zap.String("status", status),
+			zap.Duration("took", took), zap.Int("bytes", size),
+			zap.String("request_id", quote(a.header.Get("RequestID"), longestRequestID, nil)))
+	}
+}
+
+// looksLikeObject tells whether the body begins as a JSON object does.
+func looksLikeObject(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && body[0] == '{'
+}

@@ -1,0 +1,100 @@
+package bloodhound
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+)
+
+// explainFailure makes a readable error of one that the transport or the body gave. A caller's own cancellation stays
+// what it is; everything else becomes an [*Error].
+func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
+	if r.Context().Err() != nil {
+		return fmt.Errorf("%s %s on %s: %w", r.Method, r.URL.Path, r.URL.Host, context.Cause(r.Context()))
+	}
+	e := newError(Transport, r, a)
+	e.Err = err
+	e.Message = quote(err.Error(), longestMessage, secretsOf(r))
+	switch {
+	case errors.Is(err, errTooLarge):
+		e.Kind = TooLarge
+		e.Message = fmt.Sprintf("the reply is larger than %d bytes", c.options.MaxBody)
+		e.Advice = "lower " + settingPageSize
+	case isSlowServer(err):
+		e.Kind = Timeout
+		e.Message = "no complete reply in time (" + e.Message + ")"
+		e.Advice = adviceTimeout
+	case isCertificate(err):
+		e.final = true
+		e.Advice = "if a private authority signed the server's certificate, name its PEM file in " + settingCA +
+			"; if the name or the dates are wrong, the server needs another certificate, or this machine's clock is off"
+	default:
+		explainNetwork(e, err)
+	}
+	return e
+}
+
+// isSlowServer tells a server that took too long from a network that did not even connect.
+func isSlowServer(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op != "read" || strings.Contains(err.Error(), "TLS handshake timeout") {
+		return false
+	}
+	var timeout net.Error
+	return errors.Is(err, errTooSlow) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func isCertificate(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		unknown      x509.UnknownAuthorityError
+		invalid      x509.CertificateInvalidError
+		host         x509.HostnameError
+	)
+	return errors.As(err, &verification) || errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &host)
+}
+
+// explainNetwork adds what to do about the failures that are seen most.
+func explainNetwork(e *Error, err error) {
+	var (
+		dns    *net.DNSError
+		op     *net.OpError
+		record tls.RecordHeaderError
+		alert  tls.AlertError
+		broken flate.CorruptInputError
+	)
+	switch {
+	case errors.Is(err, errProxyURL):
+		e.final = true
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
+		e.final = true
+		e.Advice = "the server does not speak TLS at this address: is it http:// or another port in " + settingURL + "?"
+	case errors.As(err, &alert):
+		e.final = true
+		e.Advice = "the server ended the TLS handshake: it may ask for a client certificate or refuse this protocol version"
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		e.Advice = "the proxy of HTTP_PROXY or HTTPS_PROXY refused or is down: correct it, or name the host in NO_PROXY"
+	case errors.As(err, &dns):
+		e.stubborn = dns.IsNotFound
+		e.Advice = "check the host name in " + settingURL + " and this machine's DNS"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Advice = "nothing listens at this address: is the server up, and the port in " + settingURL + " right?"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		e.Message = "the connection was cut before the reply was complete (" + e.Message + ")"
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &broken):
+		e.Message = "the reply was damaged on the way (" + e.Message + ")"
+	default:
+		e.Advice = "check the network between this machine and " + e.Host
+	}
+}

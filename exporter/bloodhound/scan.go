@@ -1,0 +1,304 @@
+package bloodhound
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// maxDepth bounds nesting, as encoding/json does: a deeper document is an attack or a bug, not an audit log.
+const maxDepth = 10_000
+
+// A scanner reads one JSON text strictly, in a single pass, and hands out views of it.
+//
+// It exists because a page must be checked in full (a malformed page is an error, never a shifted record) and yet
+// `fields` must come out byte for byte as it was served, which decoders that build values cannot do. The fuzz test
+// holds it to encoding/json's verdict.
+type scanner struct {
+	buf []byte
+	pos int
+}
+
+// A SyntaxError says where a page stops being the JSON that the API promises.
+type SyntaxError struct {
+	Offset int // bytes into the decoded body
+	Reason string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("malformed page at byte %d: %s", e.Offset, e.Reason)
+}
+
+func (s *scanner) fail(format string, args ...any) error {
+	return &SyntaxError{Offset: s.pos, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (s *scanner) space() {
+	for s.pos < len(s.buf) {
+		switch s.buf[s.pos] {
+		case ' ', '\n', '\r', '\t':
+			s.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek skips white space and returns the next byte without taking it; 0 at the end.
+func (s *scanner) peek() byte {
+	if s.pos < len(s.buf) && s.buf[s.pos] > ' ' { // served text has no white space between tokens
+		return s.buf[s.pos]
+	}
+	s.space()
+	if s.pos == len(s.buf) {
+		return 0
+	}
+	return s.buf[s.pos]
+}
+
+func (s *scanner) expect(c byte) error {
+	if got := s.peek(); got != c {
+		if got == 0 && s.pos == len(s.buf) {
+			return s.fail("it ends where %q is expected", c)
+		}
+		return s.fail("%q where %q is expected", got, c)
+	}
+	s.pos++
+	return nil
+}
+
+// end checks that nothing but white space is left.
+func (s *scanner) end() error {
+	s.space()
+	if s.pos != len(s.buf) {
+		return s.fail("data after the end")
+	}
+	return nil
+}
+
+// object calls member for each key, positioned at the value, which member must take. Keys are passed as written
+// between their quotes: an escaped spelling of a known key is an unknown key, and no server writes one.
+func (s *scanner) object(member func(key []byte) error) error {
+	if err := s.expect('{'); err != nil {
+		return err
+	}
+	if s.peek() == '}' {
+		s.pos++
+		return nil
+	}
+	for {
+		key, _, err := s.text()
+		if err != nil {
+			return err
+		}
+		if err := s.expect(':'); err != nil {
+			return err
+		}
+		s.peek()
+		if err := member(key); err != nil {
+			return err
+		}
+		if s.peek() == ',' {
+			s.pos++
+			continue
+		}
+		return s.expect('}')
+	}
+}
+
+// array calls element at each element, which it must take.
+func (s *scanner) array(element func() error) error {
+	if err := s.expect('['); err != nil {
+		return err
+	}
+	if s.peek() == ']' {
+		s.pos++
+		return nil
+	}
+	for {
+		s.peek()
+		if err := element(); err != nil {
+			return err
+		}
+		if s.peek() == ',' {
+			s.pos++
+			continue
+		}
+		return s.expect(']')
+	}
+}
+
+// value checks one value of any kind and returns its text.
+func (s *scanner) value() ([]byte, error) {
+	s.peek()
+	start := s.pos
+	if err := s.skip(0); err != nil {
+		return nil, err
+	}
+	return s.buf[start:s.pos], nil
+}
+
+func (s *scanner) skip(depth int) error {
+	if depth > maxDepth {
+		return s.fail("nested deeper than %d levels", maxDepth)
+	}
+	switch c := s.peek(); {
+	case c == '"':
+		_, _, err := s.text()
+		return err
+	case c == '{':
+		return s.object(func([]byte) error { return s.skip(depth + 1) })
+	case c == '[':
+		return s.array(func() error { return s.skip(depth + 1) })
+	case c == '-' || c >= '0' && c <= '9':
+		_, err := s.number()
+		return err
+	case c == 't':
+		return s.literal("true")
+	case c == 'f':
+		return s.literal("false")
+	case c == 'n':
+		return s.literal("null")
+	case s.pos == len(s.buf):
+		return s.fail("it ends where a value is expected")
+	default:
+		return s.fail("%q where a value is expected", c)
+	}
+}
+
+func (s *scanner) literal(word string) error {
+	if len(s.buf)-s.pos < len(word) || string(s.buf[s.pos:s.pos+len(word)]) != word {
+		return s.fail("not a value")
+	}
+	s.pos += len(word)
+	return nil
+}
+
+// number checks a number by JSON's grammar and returns its text.
+func (s *scanner) number() ([]byte, error) {
+	start := s.pos
+	if s.pos < len(s.buf) && s.buf[s.pos] == '-' {
+		s.pos++
+	}
+	if s.pos < len(s.buf) && s.buf[s.pos] == '0' {
+		s.pos++
+	} else if s.digits() == 0 {
+		return nil, s.fail("a number without digits")
+	}
+	if s.pos < len(s.buf) && s.buf[s.pos] == '.' {
+		s.pos++
+		if s.digits() == 0 {
+			return nil, s.fail("a number without digits after the point")
+		}
+	}
+	if s.pos < len(s.buf) && (s.buf[s.pos] == 'e' || s.buf[s.pos] == 'E') {
+		s.pos++
+		if s.pos < len(s.buf) && (s.buf[s.pos] == '+' || s.buf[s.pos] == '-') {
+			s.pos++
+		}
+		if s.digits() == 0 {
+			return nil, s.fail("a number without digits in its exponent")
+		}
+	}
+	return s.buf[start:s.pos], nil
+}
+
+func (s *scanner) digits() (n int) {
+	for s.pos < len(s.buf) && s.buf[s.pos]-'0' <= 9 {
+		s.pos++
+		n++
+	}
+	return n
+}
+
+// text checks a string and returns what stands between its quotes, and whether that has escapes to resolve.
+func (s *scanner) text() (inner []byte, escaped bool, err error) {
+	if err := s.expect('"'); err != nil {
+		return nil, false, err
+	}
+	start := s.pos
+	for {
+		s.pos += plain(s.buf[s.pos:])
+		if s.pos >= len(s.buf) {
+			return nil, false, s.fail("it ends inside a string")
+		}
+		switch c := s.buf[s.pos]; c {
+		case '"':
+			inner = s.buf[start:s.pos]
+			s.pos++
+			return inner, escaped, nil
+		case '\\':
+			escaped = true
+			if err := s.escape(); err != nil {
+				return nil, false, err
+			}
+		default:
+			return nil, false, s.fail("control character %#x in a string", c)
+		}
+	}
+}
+
+func (s *scanner) escape() error {
+	rest := s.buf[s.pos+1:]
+	if len(rest) == 0 {
+		return s.fail("it ends inside an escape")
+	}
+	switch rest[0] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.pos += 2
+		return nil
+	case 'u':
+		if len(rest) < 5 {
+			return s.fail("it ends inside an escape")
+		}
+		for _, c := range rest[1:5] {
+			if !(c-'0' <= 9 || c|0x20-'a' <= 5) {
+				return s.fail("\\u without four hex digits")
+			}
+		}
+		s.pos += 6
+		return nil
+	default:
+		return s.fail("unknown escape \\%c", rest[0])
+	}
+}
+
+// plain counts the leading bytes that are neither quote, backslash nor control character, eight at a time:
+// most of a page is inside strings, and this loop is where scanning spends its time.
+func plain(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		quote, back := x^('"'*ones), x^('\\'*ones)
+		// A byte's high bit is set in hit where the byte is zero in quote or back, or below 0x20 in x. Borrows can
+		// only set bits above a true hit, and the lowest one is what counts.
+		hit := ((quote-ones)&^quote | (back-ones)&^back | (x-0x20*ones)&^x) & highs
+		if hit != 0 {
+			return i + bits.TrailingZeros64(hit)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c == '"' || c == '\\' || c < 0x20 {
+			return i
+		}
+	}
+	return i
+}
+
+// checkUTF8 is the one rule that the scanner leaves to a pass of its own: Parquet strings must be UTF-8.
+func checkUTF8(b []byte) error {
+	if utf8.Valid(b) {
+		return nil
+	}
+	at := 0
+	for at < len(b) {
+		r, n := utf8.DecodeRune(b[at:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		at += n
+	}
+	return &SyntaxError{Offset: at, Reason: "not UTF-8"}
+}

@@ -1,0 +1,81 @@
+package bloodhound
+
+import (
+	"fmt"
+	"time"
+)
+
+// A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
+//
+// The next page begins at the oldest created_at seen. The bound is inclusive, so the edge is read twice and repeats are
+// dropped by id: no record hides between two pages, whatever is inserted meanwhile. skip is used only where the bound
+// cannot move: inside one instant that fills a page, and on a server that does not answer newest first.
+type walk struct {
+	after, before time.Time // the span, both inclusive
+
+	bound    time.Time // before of the next request
+	skip     int
+	by       order
+	previous seen
+}
+
+// order is what a server has shown about the order of its answers.
+type order int
+
+const (
+	newestFirst order = iota
+	unordered         // page by skip under a fixed bound
+)
+
+func newWalk(after, before time.Time) walk {
+	return walk{after: after, before: before, bound: before}
+}
+
+// query is the next request. Sorting by id makes the order total: without it rows of one instant come in any order,
+// another one in each answer, and pages lose some of them.
+func (w *walk) query(limit int) Query {
+	return Query{After: w.after, Before: w.bound, Skip: w.skip, Limit: limit, SortBy: []string{"-created_at", "-id"}}
+}
+
+// advance takes in the answer to the query with that limit and tells whether the span is read to its end.
+func (w *walk) advance(p seen, limit int) (done bool, err error) {
+	if p.records == 0 {
+		return true, nil
+	}
+	if p.newest.After(w.bound) || p.oldest.Before(w.after) {
+		return false, fmt.Errorf("the server answered with records of %s to %s when asked for %s to %s: it ignores before and after, "+
+			"so no window of it can be trusted to be complete; is there a proxy in between that drops the query?",
+			wireTime(p.oldest), wireTime(p.newest), wireTime(w.after), wireTime(w.bound))
+	}
+	if !p.newestFirst && w.by == newestFirst {
+		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
+		w.by, w.bound, w.skip, w.previous = unordered, w.before, 0, seen{}
+		return false, nil
+	}
+	if w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records {
+		return false, fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
+			"so the records behind it cannot be reached; raise HOUNDTRAIL_BLOODHOUND_PAGE_SIZE above %d", p.records, w.skip, p.records)
+	}
+	w.previous = p
+	if short(p, limit) {
+		return true, nil
+	}
+	if w.by == newestFirst && p.oldest.Before(p.newest) {
+		w.bound, w.skip = p.oldest, 0
+	} else { // a page of one instant: the bound would not get past it, and no order has shown yet
+		w.skip += p.records
+	}
+	return false, nil
+}
+
+// short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked
+// says so in its envelope; one that says nothing (the documented envelope) has only an empty page to end with.
+func short(p seen, limit int) bool {
+	if p.limit < 0 {
+		return false
+	}
+	if p.limit > 0 && p.limit < int64(limit) {
+		return int64(p.records) < p.limit
+	}
+	return p.records < limit
+}

@@ -1,0 +1,189 @@
+package bloodhound
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
+
+// A model is a server reduced to what a walk depends on.
+type model struct {
+	rows        []Record
+	clamp       int64 // the largest page that it serves; 0 for any
+	silent      bool  // the envelope has no limit
+	oldestFirst bool
+	deafSkip    bool // ignores skip and offset
+	deafBefore  bool
+}
+
+func (m model) answer(q Query) ([]Record, int64) {
+	var hits []Record
+	for _, r := range m.rows {
+		if !r.CreatedAt.Before(q.After) && (m.deafBefore || !r.CreatedAt.After(q.Before)) {
+			hits = append(hits, r)
+		}
+	}
+	slices.SortFunc(hits, Compare)
+	if !m.oldestFirst {
+		slices.Reverse(hits)
+	}
+	if !m.deafSkip {
+		hits = hits[min(q.Skip, len(hits)):]
+	}
+	limit := int64(q.Limit)
+	if m.clamp > 0 {
+		limit = min(limit, m.clamp)
+	}
+	hits = hits[:min(int(limit), len(hits))]
+	if m.silent {
+		limit = -1
+	}
+	return hits, limit
+}
+
+func (m model) walk(after, before time.Time, limit func() int) (got []Record, requests int, err error) {
+	w := newWalk(after, before)
+	for requests = 1; ; requests++ {
+		if requests > 10_000 {
+			panic("the walk does not end")
+		}
+		q := w.query(limit())
+		page, echo := m.answer(q)
+		got = append(got, page...)
+		done, err := w.advance(look(page, echo), q.Limit)
+		if err != nil || done {
+			return got, requests, err
+		}
+	}
+}
+
+// Whatever the page size, the ties and the server's habits, the walk reads every row of the span and nothing else.
+func TestWalkReadsTheWholeSpan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := model{
+			clamp:       rapid.SampledFrom([]int64{0, 0, 1, 2, 7}).Draw(t, "clamp"),
+			silent:      rapid.Bool().Draw(t, "silent"),
+			oldestFirst: rapid.IntRange(0, 3).Draw(t, "order") == 0,
+		}
+		n := rapid.IntRange(0, 60).Draw(t, "rows")
+		spread := rapid.SampledFrom([]int{1, 3, 20, 1000}).Draw(t, "spread") // few instants: many ties
+		want := map[int64]bool{}
+		for i := range n {
+			at := epoch.Add(time.Duration(rapid.IntRange(0, spread-1).Draw(t, "at")) * time.Microsecond)
+			m.rows = append(m.rows, Record{ID: int64(i + 1), CreatedAt: at})
+		}
+		after := epoch.Add(time.Duration(rapid.IntRange(0, spread/4).Draw(t, "after")) * time.Microsecond)
+		before := epoch.Add(time.Duration(rapid.IntRange(spread/2, spread).Draw(t, "before")) * time.Microsecond)
+		for _, r := range m.rows {
+			if !r.CreatedAt.Before(after) && !r.CreatedAt.After(before) {
+				want[r.ID] = true
+			}
+		}
+		limits := rapid.SliceOfN(rapid.IntRange(1, 20), 1, 4).Draw(t, "limits")
+		i := 0
+		got, _, err := m.walk(after, before, func() int { i++; return limits[i%len(limits)] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range got {
+			if r.CreatedAt.Before(after) || r.CreatedAt.After(before) {
+				t.Fatalf("row %d is outside the span", r.ID)
+			}
+			delete(want, r.ID)
+		}
+		if len(want) > 0 {
+			t.Fatalf("%d rows were not read: %v", len(want), want)
+		}
+	})
+}
+
+func TestWalkCost(t *testing.T) {
+	m := model{}
+	for i := range 10_000 {
+		m.rows = append(m.rows, Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i) * time.Second)})
+	}
+	_, requests, err := m.walk(epoch, epoch.Add(24*time.Hour), func() int { return 1001 })
+	if err != nil || requests != 10 { // 10,000 rows and 9 repeated edges in pages of 1001, the last one short
+		t.Errorf("%d requests, err %v; want 10", requests, err)
+	}
+	if m.silent = true; true {
+		_, requests, err = m.walk(epoch, epoch.Add(24*time.Hour), func() int { return 1001 })
+		if err != nil || requests > 12 {
+			t.Errorf("%d requests without an echoed limit, err %v; want 12 at most", requests, err)
+		}
+	}
+}
+
+func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
+	var rows []Record
+	for i := range 30 {
+		rows = append(rows, Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i/10) * time.Second)})
+	}
+	for _, tc := range []struct {
+		name, reason string
+		m            model
+	}{
+		{"skip ignored inside one instant", "ignores skip", model{rows: rows, deafSkip: true}},
+		{"skip ignored, oldest first", "ignores skip", model{rows: rows, deafSkip: true, oldestFirst: true}},
+		{"before ignored", "ignores before", model{rows: rows, deafBefore: true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, _, err := tc.m.walk(epoch, epoch.Add(1500*time.Millisecond), func() int { return 5 })
+			if err == nil || !strings.Contains(err.Error(), tc.reason) {
+				t.Errorf("error %v, want one that says %q", err, tc.reason)
+			}
+		})
+	}
+}
+
+func TestBatchSettles(t *testing.T) {
+	b := newBatch()
+	defer b.Release()
+	for i := range 100 {
+		b.Records = append(b.Records, Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
+	}
+	rand.Shuffle(len(b.Records), func(i, j int) { b.Records[i], b.Records[j] = b.Records[j], b.Records[i] })
+	b.settle()
+	if len(b.Records) != 40 || !slices.IsSortedFunc(b.Records, Compare) {
+		t.Errorf("%d records, sorted %v; want 40 sorted", len(b.Records), slices.IsSortedFunc(b.Records, Compare))
+	}
+}
+
+func TestLimitsCheck(t *testing.T) {
+	after, before := epoch, epoch.Add(time.Hour)
+	batch := func(n int, bytes int64) *Batch { return &Batch{Records: make([]Record, n), bytes: bytes} }
+	for _, tc := range []struct {
+		name     string
+		limits   Limits
+		b        *Batch
+		oldest   time.Time
+		estimate int // 0: let pass
+	}{
+		{"no limits", Limits{}, batch(100, 1<<30), before, 0},
+		{"on course", Limits{Records: 1000}, batch(100, 0), before.Add(-6 * time.Minute), 0},
+		{"a little too dense is let pass", Limits{Records: 1000}, batch(100, 0), before.Add(-5 * time.Minute), 0},
+		{"far too dense", Limits{Records: 1000}, batch(100, 0), before.Add(-3 * time.Minute), 2000},
+		{"too many already", Limits{Records: 99}, batch(100, 0), after, 100},
+		{"one instant", Limits{Records: 1000}, batch(100, 0), before, 0},
+		{"too many bytes", Limits{Records: 1000, Bytes: 1 << 20}, batch(100, 4<<20), after.Add(time.Minute), 4000},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := tc.limits.check(tc.b, tc.oldest, after, before)
+			if tc.estimate == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if tooMany, ok := err.(*TooManyError); !ok || tooMany.Estimate != tc.estimate { //nolint:errorlint // it comes bare
+				t.Errorf("error %v, want an estimate of %d", err, tc.estimate)
+			}
+		})
+	}
+}

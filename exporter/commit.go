@@ -1,0 +1,82 @@
+package exporter
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/dedup"
+)
+
+// A cycle is what one RunOnce remembers beside the position.
+type cycle struct {
+	*Exporter
+	now   time.Time // the server's, read once
+	began time.Time // ours, at the same moment
+	mark  time.Time // ours, at the last commit
+}
+
+// clock is the server's time, carried on by our own clock since the cycle began.
+func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
+
+// idle tells whether the window brought nothing that is worth a journal entry now. The cursor then stays, and the next
+// cycle reads a longer window.
+func (c *cycle) idle(stored checkpoint.Stored, p part, a dedup.Admission) bool {
+	idle := p.last && len(a.Fresh) == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
+	if idle {
+		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Int("read", len(p.Records)))
+	}
+	return idle
+}
+
+// entry is the journal entry for a window whose records are durable.
+func (c *cycle) entry(
+	stored checkpoint.Stored, p part, a dedup.Admission, receipt checkpoint.Receipt,
+) (checkpoint.Checkpoint, error) {
+	delivered, err := a.Next.MarshalBinary()
+	if err != nil {
+		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", a.Next.Len(), err)
+	}
+	return checkpoint.Checkpoint{
+		Window:    checkpoint.Window(p.Window),
+		Cursor:    p.End,
+		MaxID:     c.maxID(stored.MaxID, p, a),
+		Delivered: delivered,
+		Records: checkpoint.Counts{
+			Read:      len(p.Records),
+			Fresh:     len(a.Fresh),
+			Duplicate: a.Duplicate,
+			Late:      a.Late,
+		},
+		Objects:     receipt.Objects,
+		CommittedAt: c.clock(),
+	}, nil
+}
+
+// maxID is the highest id of the sequence that the server hands ids from. When a window's ids are all below it the
+// database was probably restored or replaced: nothing is lost by that, since a record after the cursor is new whatever
+// its id, but people should know, for records of the time before may be gone from the server.
+func (c *cycle) maxID(before int64, p part, a dedup.Admission) int64 {
+	if a.MaxID == 0 || a.MaxID >= before {
+		return max(a.MaxID, before)
+	}
+	c.Log.Warn("ids went backwards: was the database restored? Every record is exported all the same",
+		zap.Int64("highest_before", before), zap.Int64("highest_now", a.MaxID), zap.Time("window_start", p.Start))
+	return a.MaxID
+}
+
+func (c *cycle) committed(entry checkpoint.Checkpoint) {
+	took := time.Since(c.mark)
+	c.mark = time.Now()
+	c.Log.Info("committed",
+		zap.Uint64("serial", entry.Serial),
+		zap.Time("window_start", entry.Window.Start), zap.Time("window_end", entry.Window.End),
+		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
+		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
+		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took))
+	if c.Observer != nil {
+		c.Observer.Committed(Commit{Entry: entry, Lag: c.clock().Sub(entry.Cursor), Duration: took})
+	}
+}

@@ -1,0 +1,29 @@
+package exporter
+
+// Stage names the part of a cycle that failed.
+type Stage string
+
+// The stages of a cycle.
+const (
+	StageSource     Stage = "source"
+	StageSink       Stage = "sink"
+	StageCheckpoint Stage = "checkpoint"
+)
+
+// Error is why a cycle ended early.
+type Error struct {
+	Stage Stage
+	Err   error
+}
+
+func (e *Error) Error() string { return string(e.Stage) + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func failed(stage Stage, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Stage: stage, Err: err}
+}

@@ -1,0 +1,128 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/dedup"
+	"houndtrail/exporter/window"
+)
+
+const (
+	// idleCommit is how often a stream with nothing new still writes a journal entry.
+	idleCommit = time.Hour
+	// releaseTime bounds the last writes after a cycle was told to stop.
+	releaseTime = 15 * time.Second
+)
+
+// An Exporter moves one stream: one source, one destination, one position.
+type Exporter struct {
+	Source Source
+	Sink   Sink
+	Store  Store
+
+	Windows window.Planner    // how large a window may be
+	Limits  bloodhound.Limits // what a window may hold in memory
+	Start   time.Time         // where a new stream starts; zero for the oldest record there is
+	Settle  time.Duration     // how long records may take to become visible before they are read
+	Overlap time.Duration     // how far back each window looks again for those that took longer
+
+	Log      *zap.Logger
+	Observer Observer
+}
+
+// An Observer is told about commits. It must not block.
+type Observer interface {
+	Committed(c Commit)
+}
+
+// A Commit is one window that is delivered and committed.
+type Commit struct {
+	Entry    checkpoint.Checkpoint
+	Lag      time.Duration // from the cursor to the server's now
+	Duration time.Duration // from the end of the window before
+}
+
+// RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
+// of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
+// behind the last one is lost.
+func (e *Exporter) RunOnce(ctx context.Context) (err error) {
+	lease, err := e.Store.Acquire(ctx)
+	if err != nil {
+		return failed(StageCheckpoint, err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+		defer cancel()
+		err = errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
+	}()
+	ctx = lease.Context()
+	now, err := e.Source.Now(ctx)
+	if err != nil {
+		return failed(StageSource, err)
+	}
+	stored, set, err := e.load(ctx, now)
+	if err != nil {
+		return err
+	}
+	c := cycle{Exporter: e, now: now, began: time.Now(), mark: time.Now()}
+	for part, err := range e.windows(ctx, stored.Cursor, now.Add(-e.Settle), lease) {
+		if err != nil {
+			return failed(StageSource, err)
+		}
+		admitted := set.Admit(part.Window, e.Overlap, part.Records)
+		if c.idle(stored, part, admitted) {
+			return nil
+		}
+		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
+		// very same span and so replaces the objects that this attempt leaves behind.
+		if err := lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
+			return failed(StageCheckpoint, err)
+		}
+		receipt, err := e.Sink.Write(ctx, part.Window, admitted.Fresh)
+		if err != nil {
+			return failed(StageSink, err)
+		}
+		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
+		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
+		next, err := c.entry(stored, part, admitted, receipt)
+		if err != nil {
+			return failed(StageCheckpoint, err)
+		}
+		if stored, err = e.Store.Commit(ctx, stored, next); err != nil {
+			return failed(StageCheckpoint, err)
+		}
+		set = admitted.Next
+		c.committed(stored.Checkpoint)
+		part.Release()
+	}
+	return nil
+}
+
+// load returns the position, or the beginning for a stream that has none.
+func (e *Exporter) load(ctx context.Context, now time.Time) (checkpoint.Stored, dedup.Set, error) {
+	stored, err := e.Store.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		stored.Cursor = e.Start
+		if e.Start.IsZero() {
+			if stored.Cursor, err = e.Source.Oldest(ctx, now); err != nil {
+				return checkpoint.Stored{}, dedup.Set{}, failed(StageSource, err)
+			}
+		}
+		e.Log.Info("new stream", zap.Time("start", stored.Cursor))
+		return stored, dedup.Set{}, nil
+	}
+	if err != nil {
+		return checkpoint.Stored{}, dedup.Set{}, failed(StageCheckpoint, err)
+	}
+	set, err := dedup.Parse(stored.Delivered)
+	if err != nil {
+		return checkpoint.Stored{}, dedup.Set{}, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+	}
+	return stored, set, nil
+}

@@ -1,0 +1,69 @@
+package window
+
+import "time"
+
+const (
+	// firstSpan is tried where nothing is known of the density yet: a busy server's hour fits a window, and a quiet
+	// one's windows grow to the maximum within a few requests.
+	firstSpan = time.Hour
+	growth    = 8 // at most, from one window to the next: one quiet hour says little about the next day
+	// minSpan is the grain of created_at: a window cannot be halved below it.
+	minSpan = time.Microsecond
+)
+
+// A Planner cuts time into windows that hold about as many records as fit in memory. It is a value: planning changes
+// a copy.
+type Planner struct {
+	Max     time.Duration // a window's longest span
+	Records int           // a window's largest number of records
+
+	span time.Duration // of the next window
+}
+
+// Next is the window after cursor, ending at the horizon at the latest; ok is false where none is due.
+func (p Planner) Next(cursor, horizon time.Time) (w Window, ok bool) {
+	if !cursor.Before(horizon) {
+		return Window{}, false
+	}
+	end := cursor.Add(max(min(p.next(), p.Max), minSpan))
+	if end.After(horizon) {
+		end = horizon
+	}
+	return Window{Start: cursor, End: end}, true
+}
+
+// Learn takes in that a span of time held so many records and returns the planner for the next window.
+func (p Planner) Learn(span time.Duration, records int) Planner {
+	p.span = min(p.fitting(span, records), p.next()*growth, p.Max)
+	return p
+}
+
+// Halve takes in that a window was too dense to be read, with an estimate of what the span read for it holds, and
+// returns the planner that cuts it to size: to half at least, since an estimate can be wrong.
+func (p Planner) Halve(w Window, span time.Duration, estimate int) (_ Planner, ok bool) {
+	if w.Span() <= minSpan {
+		return p, false
+	}
+	p.span = max(min(p.fitting(span, estimate), w.Span()/2), minSpan)
+	return p, true
+}
+
+func (p Planner) next() time.Duration {
+	if p.span == 0 {
+		return firstSpan
+	}
+	return p.span
+}
+
+// fitting is the span that would hold a little less than the largest number of records at that density. The margin is
+// for the noise of a steady stream and for the overlap that is read with every window.
+func (p Planner) fitting(span time.Duration, records int) time.Duration {
+	if records == 0 {
+		return p.Max
+	}
+	fit := float64(span) * float64(p.Records) * 0.97 / float64(records)
+	if fit >= float64(p.Max) {
+		return p.Max
+	}
+	return time.Duration(fit)
+}

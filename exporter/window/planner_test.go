@@ -1,0 +1,124 @@
+package window_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"houndtrail/exporter/window"
+)
+
+var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
+
+func TestNext(t *testing.T) {
+	p := window.Planner{Max: 24 * time.Hour, Records: 1000}
+	for _, tc := range []struct {
+		name        string
+		planner     window.Planner
+		cursor, end string // hours:minutes after the epoch
+		horizon     string
+		due         bool
+	}{
+		{"first window is an hour", p, "10:00", "11:00", "20:00", true},
+		{"the horizon ends it", p, "10:00", "10:20", "10:20", true},
+		{"nothing is due at the horizon", p, "10:20", "", "10:20", false},
+		{"nothing is due behind the horizon", p, "10:30", "", "10:20", false},
+		{"a quiet hour grows it eightfold", p.Learn(time.Hour, 0), "02:00", "10:00", "23:00", true},
+		{"never beyond the maximum", p.Learn(time.Hour, 0).Learn(time.Hour, 0).Learn(time.Hour, 0), "00:00", "24:00", "99:00", true},
+		{"density decides", p.Learn(time.Hour, 970), "01:00", "02:00", "20:00", true},
+		{"a denser one shrinks it", p.Learn(time.Hour, 1940), "01:00", "01:30", "20:00", true},
+		{"a maximum below the first span holds", window.Planner{Max: time.Minute, Records: 10}, "01:00", "01:01", "20:00", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, due := tc.planner.Next(at(t, tc.cursor), at(t, tc.horizon))
+			if due != tc.due {
+				t.Fatalf("due = %v, want %v", due, tc.due)
+			}
+			if due && (!w.Start.Equal(at(t, tc.cursor)) || !w.End.Equal(at(t, tc.end))) {
+				t.Errorf("window %s to %s, want %s to %s", w.Start, w.End, tc.cursor, tc.end)
+			}
+		})
+	}
+}
+
+func TestHalve(t *testing.T) {
+	p := window.Planner{Max: 24 * time.Hour, Records: 1000}
+	w := window.Window{Start: epoch, End: epoch.Add(time.Hour)}
+	for _, tc := range []struct {
+		name     string
+		w        window.Window
+		estimate int
+		want     time.Duration
+		ok       bool
+	}{
+		{"to size by the estimate", w, 9700, 6 * time.Minute, true},
+		{"to half at least", w, 1001, 30 * time.Minute, true},
+		{"not below a microsecond", window.Window{Start: epoch, End: epoch.Add(2 * time.Microsecond)}, 1 << 40, time.Microsecond, true},
+		{"a microsecond cannot be halved", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5000, 0, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			next, ok := p.Halve(tc.w, tc.w.Span(), tc.estimate)
+			if ok != tc.ok {
+				t.Fatalf("ok = %v, want %v", ok, tc.ok)
+			}
+			if !ok {
+				return
+			}
+			got, _ := next.Next(epoch, epoch.Add(24*time.Hour))
+			if got.Span() != tc.want {
+				t.Errorf("span %s, want %s", got.Span(), tc.want)
+			}
+		})
+	}
+}
+
+// Whatever the planner is told, its windows cover time without a gap or an overlap, and it gets to the horizon.
+func TestWindowsTileTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := window.Planner{
+			Max:     time.Duration(rapid.Int64Range(int64(time.Minute), int64(1000*time.Hour)).Draw(t, "max")),
+			Records: rapid.IntRange(1, 100_000).Draw(t, "records"),
+		}
+		horizon := epoch.Add(time.Duration(rapid.Int64Range(0, int64(100*time.Hour)).Draw(t, "backlog")))
+		cursor := epoch
+		for range 200 {
+			w, due := p.Next(cursor, horizon)
+			if due != cursor.Before(horizon) {
+				t.Fatalf("due = %v at %s of %s", due, cursor, horizon)
+			}
+			if !due {
+				return
+			}
+			if !w.Start.Equal(cursor) || !w.End.After(w.Start) || w.End.After(horizon) || w.Span() > p.Max {
+				t.Fatalf("window %v after cursor %s, horizon %s, max %s", w, cursor, horizon, p.Max)
+			}
+			n := rapid.IntRange(0, 1_000_000).Draw(t, "density")
+			if n > p.Records {
+				smaller, ok := p.Halve(w, w.Span(), n)
+				if ok {
+					if again, _ := smaller.Next(cursor, horizon); again.Span() > max(w.Span()/2, time.Microsecond) {
+						t.Fatalf("halving %s gave %s", w.Span(), again.Span())
+					}
+					p = smaller
+					continue
+				}
+			}
+			p = p.Learn(w.Span(), min(n, p.Records))
+			cursor = w.End
+		}
+	})
+}
+
+func at(t *testing.T, hm string) time.Time {
+	t.Helper()
+	if hm == "" {
+		return time.Time{}
+	}
+	var h, m int
+	if n, err := fmt.Sscanf(hm, "%d:%d", &h, &m); n != 2 || err != nil {
+		t.Fatal(hm, err)
+	}
+	return epoch.Add(time.Duration(h)*time.Hour + time.Duration(m)*time.Minute)
+}

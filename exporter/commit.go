@@ -26,7 +26,10 @@ func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
 func (c *cycle) idle(stored checkpoint.Stored, p part, a dedup.Admission) bool {
 	idle := p.last && len(a.Fresh) == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
 	if idle {
-		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Int("read", len(p.Records)))
+		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Time("until", p.End), zap.Int("read", len(p.Records)))
+		if c.Observer != nil {
+			c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
+		}
 	}
 	return idle
 }

@@ -33,12 +33,15 @@ type Exporter struct {
 	Overlap time.Duration     // how far back each window looks again for those that took longer
 
 	Log      *zap.Logger
-	Observer Observer
+	Observer Observer // may be nil
 }
 
-// An Observer is told about commits. It must not block.
+// An Observer is told how far a stream has come. It must not block.
 type Observer interface {
+	// Committed: a window is delivered and committed.
 	Committed(c Commit)
+	// CaughtUp: nothing was new until that instant, lag ago by the server's clock, and nothing was committed.
+	CaughtUp(until time.Time, lag time.Duration)
 }
 
 // A Commit is one window that is delivered and committed.
@@ -66,7 +69,7 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	if err != nil {
 		return failed(StageSource, err)
 	}
-	stored, set, err := e.load(ctx, now)
+	stored, set, err := e.load(ctx, now, lease)
 	if err != nil {
 		return err
 	}
@@ -105,14 +108,11 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 }
 
 // load returns the position, or the beginning for a stream that has none.
-func (e *Exporter) load(ctx context.Context, now time.Time) (checkpoint.Stored, dedup.Set, error) {
+func (e *Exporter) load(ctx context.Context, now time.Time, lease *checkpoint.Lease) (checkpoint.Stored, dedup.Set, error) {
 	stored, err := e.Store.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		stored.Cursor = e.Start
-		if e.Start.IsZero() {
-			if stored.Cursor, err = e.Source.Oldest(ctx, now); err != nil {
-				return checkpoint.Stored{}, dedup.Set{}, failed(StageSource, err)
-			}
+		if stored.Cursor, err = e.beginning(ctx, now, lease); err != nil {
+			return checkpoint.Stored{}, dedup.Set{}, failed(StageSource, err)
 		}
 		e.Log.Info("new stream", zap.Time("start", stored.Cursor))
 		return stored, dedup.Set{}, nil
@@ -125,4 +125,16 @@ func (e *Exporter) load(ctx context.Context, now time.Time) (checkpoint.Stored, 
 		return checkpoint.Stored{}, dedup.Set{}, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
 	}
 	return stored, set, nil
+}
+
+// beginning is where a new stream starts: where an attempt before its first commit started, else where it was asked
+// to, else at the oldest record.
+func (e *Exporter) beginning(ctx context.Context, now time.Time, lease *checkpoint.Lease) (time.Time, error) {
+	if intent, ok := lease.Intent(); ok {
+		return intent.Start, nil
+	}
+	if !e.Start.IsZero() {
+		return e.Start, nil
+	}
+	return e.Source.Oldest(ctx, now)
 }

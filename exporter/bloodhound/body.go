@@ -2,7 +2,6 @@ package bloodhound
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -41,15 +40,18 @@ func (b *buffer) release() {
 	buffers.Put(b)
 }
 
-// errTooLarge says that a body is longer than it may be.
-var errTooLarge = errors.New("the body is too large")
+// What a body can be, besides cut short or damaged.
+var (
+	errTooLarge = errors.New("the body is too large")
+	errEncoding = errors.New("the body has a content encoding other than gzip, the only one that was asked for")
+)
 
 // readBody reads and unpacks the body, which may be limit bytes long when decoded. What it read before an error comes
 // with the error: the beginning of an error page is better than nothing.
 func readBody(res *http.Response, limit int64) (*buffer, error) {
 	b, _ := buffers.Get().(*buffer)
 	b.b = b.b[:0]
-	switch encoding := strings.ToLower(res.Header.Get("Content-Encoding")); encoding {
+	switch strings.ToLower(res.Header.Get("Content-Encoding")) {
 	case "", "identity":
 		if res.ContentLength > limit {
 			return b, errTooLarge
@@ -70,7 +72,7 @@ func readBody(res *http.Response, limit int64) (*buffer, error) {
 		}
 		return b, b.fill(z, limit)
 	default:
-		return b, fmt.Errorf("the body's encoding %q was not asked for", quote(encoding, longestRequestID, nil))
+		return b, errEncoding
 	}
 }
 

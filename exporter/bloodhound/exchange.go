@@ -128,9 +128,9 @@ func (c *Client) note(r *http.Request, a answer, err error, took time.Duration) 
 		if err == nil {
 			size = len(a.body.b)
 		}
-		entry.Write(zap.String("method", r.Method), zap.String("target", r.URL.RequestURI()), zap.String("status", status),
-			zap.Duration("took", took), zap.Int("bytes", size),
-			zap.String("request_id", quote(a.header.Get("RequestID"), longestRequestID, nil)))
+		entry.Write(zap.String("method", r.Method), zap.String("target", r.URL.RequestURI()),
+			zap.String("status", status), zap.Duration("took", took), zap.Int("bytes", size),
+			zap.String("request_id", requestID(a.header)))
 	}
 }
 

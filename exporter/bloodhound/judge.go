@@ -26,22 +26,20 @@ const (
 func newError(kind Kind, r *http.Request, a answer) *Error {
 	return &Error{
 		Kind: kind, Method: r.Method, Target: r.URL.RequestURI(), Host: r.URL.Host,
-		Status: a.status, Date: a.date,
-		RequestID: quote(a.header.Get("RequestID"), longestRequestID, nil), // on the wire it is Requestid
+		Status: a.status, Date: a.date, RequestID: requestID(a.header),
 	}
 }
 
-// judge finds out whether the answer is a JSON object, and if not, what it is instead. Besides the credentials in the
-// request's headers, none of the secrets gets into the error.
-func judge(a answer, r *http.Request, secrets ...string) *Error {
-	secrets = append(secrets, secretsOf(r)...)
+// judge finds out whether the answer is a JSON object, and if not, what it is instead.
+func judge(a answer, r *http.Request) *Error {
+	secrets := secretsOf(r)
 	if a.status == http.StatusOK {
 		return judgeOK(a, r, secrets)
 	}
 	said := readComplaint(a.body.b)
 	e := newError(kindOf(a.status), r, a)
 	e.Message = quote(said.message, longestMessage, secrets)
-	e.RequestID = orDefault(e.RequestID, quote(said.requestID, longestRequestID, secrets))
+	e.RequestID = orDefault(e.RequestID, said.requestID)
 	switch e.Kind {
 	case RateLimited, Server, Timeout:
 		e.RetryAfter = retryAfter(a)

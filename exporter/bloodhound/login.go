@@ -108,7 +108,7 @@ func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time
 	if err != nil {
 		return "", date, fmt.Errorf("encode the login: %w", err)
 	}
-	r, err := c.newRequest(ctx, http.MethodPost, loginPath, body)
+	r, err := c.newRequest(confide(ctx, password), http.MethodPost, loginPath, body)
 	if err != nil {
 		return "", date, err
 	}
@@ -118,8 +118,7 @@ func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time
 		return "", date, err
 	}
 	defer a.body.release()
-	quoted, _ := json.Marshal(password) // as in the body, which something on the way may say back
-	if e := judge(a, r, string(quoted[1:len(quoted)-1]), password); e != nil {
+	if e := judge(a, r); e != nil {
 		e.Advice = explainLogin(e)
 		return "", date, e
 	}
@@ -178,6 +177,8 @@ func (l *login) explain(e *Error, _ *http.Request) string {
 func explainLogin(e *Error) string {
 	said := strings.ToLower(e.Message)
 	switch {
+	case e.Advice == adviceForeign:
+		return e.Advice
 	case e.Kind == Unauthorized, e.Kind == NotFound && strings.Contains(said, "resource not found"): // the latter in 2024
 		return "HOUNDTRAIL_BLOODHOUND_USERNAME or HOUNDTRAIL_BLOODHOUND_PASSWORD is wrong"
 	case e.Kind == BadRequest && strings.Contains(said, "one time password"):

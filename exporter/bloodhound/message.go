@@ -2,27 +2,27 @@ package bloodhound
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Bounds, in bytes, of what is taken over from a server's reply: enough for everything that BloodHound says.
-const (
-	longestMessage   = 400
-	longestRequestID = 64
-)
+// longestMessage bounds what is taken over from a server's reply, in bytes: enough for everything that BloodHound says.
+const longestMessage = 400
 
 // A complaint is what could be made of the body of a failed request, in the server's own words: it may be long, and
 // say anything.
 type complaint struct {
 	message   string
-	requestID string
-	ours      bool // BloodHound's own JSON, and not some proxy's page
+	requestID string // a UUID or ""
+	ours      bool   // BloodHound's own JSON, and not some proxy's page
 }
 
 // htmlTitle finds the only part of a proxy's error page that is worth quoting.
@@ -31,11 +31,7 @@ var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 // readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: for an
 // unknown authorization scheme the server writes a second one behind it.
 func readComplaint(body []byte) complaint {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 {
-		return complaint{}
-	}
-	if body[0] == '{' {
+	if looksLikeObject(body) {
 		var reply struct {
 			RequestID string `json:"request_id"`
 			Errors    []struct {
@@ -44,17 +40,30 @@ func readComplaint(body []byte) complaint {
 		}
 		err := json.NewDecoder(bytes.NewReader(body)).Decode(&reply)
 		if err == nil && len(reply.Errors) > 0 {
-			return complaint{reply.Errors[0].Message, reply.RequestID, true}
+			return complaint{reply.Errors[0].Message, onlyUUID(reply.RequestID), true}
 		}
 	}
 	if title := htmlTitle.FindSubmatch(body); title != nil {
 		return complaint{message: "an HTML page titled \"" + html.UnescapeString(string(title[1])) + "\""}
 	}
-	if body[0] == '<' {
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
 		return complaint{message: "an HTML page without a title"}
 	}
 	return complaint{message: string(body)}
 }
+
+var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// onlyUUID lets nothing else through: request ids go into logs, and everything but a UUID is not BloodHound's.
+func onlyUUID(id string) string {
+	if uuidForm.MatchString(id) {
+		return id
+	}
+	return ""
+}
+
+// requestID reads the header that is declared as RequestID and comes as Requestid.
+func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 
 // quote makes a foreign text fit for an error: without the secrets, on one line, bounded. The order matters: half of a
 // secret, or one with other white space in it, would no longer be found.
@@ -67,9 +76,20 @@ func quote(text string, limit int, secrets []string) string {
 	return clip(oneLine(text), limit)
 }
 
-// secretsOf is what a request carries in confidence. BloodHound never says it back, but a debugging proxy may.
+// secretsKey finds the secrets of a request's body in its context.
+type secretsKey struct{}
+
+// confide notes a secret that the request carries in its body, where it is escaped.
+func confide(ctx context.Context, secret string) context.Context {
+	quoted, _ := json.Marshal(secret) // a string always marshals
+	printed := strconv.Quote(secret)  // as network errors quote what they did not understand
+	return context.WithValue(ctx, secretsKey{}, []string{secret, string(quoted[1 : len(quoted)-1]), printed[1 : len(printed)-1]})
+}
+
+// secretsOf is what a request carries in confidence. BloodHound never says it back, but something on the way may.
 func secretsOf(r *http.Request) []string {
-	secrets := []string{r.Header.Get("Signature")}
+	inside, _ := r.Context().Value(secretsKey{}).([]string)
+	secrets := append(slices.Clone(inside), r.Header.Get("Signature"))
 	if scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme == bearerScheme {
 		secrets = append(secrets, credential)
 	}

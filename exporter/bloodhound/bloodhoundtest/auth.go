@@ -185,12 +185,12 @@ func (d *directory) mayAudit(a *account) bool {
 // owned is the name of the user whom the API tokens belong to where no users are given.
 const owned = "houndtrail"
 
-func newDirectory(opts Options, newUUID func() string) directory {
+func newDirectory(opts Options, newUUID func() string) *directory {
 	users := opts.Users
 	if len(users) == 0 {
 		users = []User{{Name: owned, Email: owned + "@example.com"}}
 	}
-	d := directory{users: make(map[string]*account), owner: users[0].Name, tokens: maps.Clone(opts.Tokens)}
+	d := &directory{users: make(map[string]*account), owner: users[0].Name, tokens: maps.Clone(opts.Tokens)}
 	for _, u := range users {
 		if u.ID == "" {
 			u.ID = newUUID()

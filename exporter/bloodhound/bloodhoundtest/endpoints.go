@@ -10,7 +10,9 @@ import (
 )
 
 // health answers GET /health: that it answers is all it says.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ *call) { w.WriteHeader(http.StatusOK) }
+func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ *call) {
+	w.WriteHeader(http.StatusOK)
+}
 
 type versionReply struct {
 	Data struct {

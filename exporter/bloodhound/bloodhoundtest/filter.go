@@ -1,8 +1,10 @@
 package bloodhoundtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -10,9 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"cmp"
-	"maps"
 )
 
 // dialect is how a generation finds a filter in a parameter and what it makes of it.
@@ -194,4 +193,6 @@ func databaseTime(operand string) (micros int64, err error) {
 	return 0, fmt.Errorf("invalid input syntax for type timestamp with time zone: %q", operand)
 }
 
-func badRequest(message string) *failure { return &failure{status: http.StatusBadRequest, message: message} }
+func badRequest(message string) *failure {
+	return &failure{status: http.StatusBadRequest, message: message}
+}

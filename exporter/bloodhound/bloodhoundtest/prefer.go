@@ -100,4 +100,6 @@ func waitOf(h http.Header) (n int, ok bool, err error) {
 	return 0, false, nil
 }
 
-func invalidPrefer(value string) *failure { return badRequest("Prefer header has an invalid value: " + value) }
+func invalidPrefer(value string) *failure {
+	return badRequest("Prefer header has an invalid value: " + value)
+}

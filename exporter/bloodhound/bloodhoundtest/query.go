@@ -3,6 +3,7 @@ package bloodhoundtest
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -77,7 +78,7 @@ func (a *abilities) parseOrder(columns []string) (order, error) {
 	var o order
 	for _, column := range columns {
 		if column == "" && !a.sortAsked {
-			panic(emptySort) // the handlers index the empty string
+			panic(http.ErrAbortHandler) // the handlers index the empty string
 		}
 		name, descending := strings.CutPrefix(column, "-")
 		if !slices.Contains(a.sortable, name) {

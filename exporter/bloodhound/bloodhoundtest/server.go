@@ -50,7 +50,7 @@ type Server struct {
 	table  table
 	pruned time.Time // when old months were last dropped
 
-	people  directory
+	people  *directory
 	limiter limiter
 	faults  faults
 

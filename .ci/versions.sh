@@ -1,0 +1,8 @@
+# shellcheck shell=bash disable=SC2034
+# The one place where the versions of CI's tools stand. Each is pinned: what passes today passes tomorrow.
+GOLANGCI_LINT=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOFUMPT=mvdan.cc/gofumpt@v0.12.0
+ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+# Carries the OpenAPI description that the manifests are checked against.
+KUBERNETES=k8s.io/kubernetes@v1.37.2

@@ -1,0 +1,152 @@
+package checkpointtest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"houndtrail/checkpoint"
+)
+
+// ErrDead is what every call answers after [Faulty.Kill].
+var ErrDead = errors.New("this process is dead")
+
+// Op names a call of a bucket.
+type Op string
+
+// The calls of a bucket.
+const (
+	Get  Op = "get"
+	Put  Op = "put"
+	List Op = "list"
+	Lock Op = "lock"
+)
+
+// Fault is how a call fails; the zero value lets it be.
+type Fault struct {
+	Before error // the call has no effect and returns this
+	After  error // the call has its effect and returns this all the same: "failed but persisted"
+}
+
+// Hook decides about a call before it is made. It may also block, until ctx ends for example. For a List key is the
+// prefix. Hooks are called concurrently.
+type Hook func(ctx context.Context, op Op, key string) Fault
+
+// Once fails the first call of op on a key with the suffix, and no other.
+func Once(op Op, suffix string, f Fault) Hook {
+	var done atomic.Bool
+	return func(_ context.Context, called Op, key string) Fault {
+		if called == op && strings.HasSuffix(key, suffix) && done.CompareAndSwap(false, true) {
+			return f
+		}
+		return Fault{}
+	}
+}
+
+// Always fails every call of op on a key with the suffix.
+func Always(op Op, suffix string, f Fault) Hook {
+	return func(_ context.Context, called Op, key string) Fault {
+		if called == op && strings.HasSuffix(key, suffix) {
+			return f
+		}
+		return Fault{}
+	}
+}
+
+// Faulty is one process's view of a bucket, which fails when its hook says so. It stands for the process: when that
+// is killed, others go on with their own view of the same bucket.
+type Faulty struct {
+	checkpoint.Bucket
+
+	mu    sync.Mutex
+	hook  Hook
+	dead  bool
+	locks []func() error
+}
+
+// NewFaulty returns a view of the bucket without faults.
+func NewFaulty(b checkpoint.Bucket) *Faulty { return &Faulty{Bucket: b} }
+
+// On installs the hook in place of the one before; nil ends the faults.
+func (f *Faulty) On(hook Hook) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hook = hook
+}
+
+// Kill lets every further call fail and drops the locks, as the end of a process does.
+func (f *Faulty) Kill() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dead = true
+	var errs []error
+	for _, unlock := range f.locks {
+		errs = append(errs, unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// ask returns the fault of a call.
+func (f *Faulty) ask(ctx context.Context, op Op, key string) Fault {
+	f.mu.Lock()
+	hook, dead := f.hook, f.dead
+	f.mu.Unlock()
+	switch {
+	case dead:
+		return Fault{Before: ErrDead}
+	case hook == nil:
+		return Fault{}
+	}
+	return hook(ctx, op, key)
+}
+
+// Get implements checkpoint.Bucket.
+func (f *Faulty) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+	fault := f.ask(ctx, Get, key)
+	if err := errors.Join(fault.Before, fault.After); err != nil {
+		return nil, "", 0, err
+	}
+	return f.Bucket.Get(ctx, key)
+}
+
+// Put implements checkpoint.Bucket.
+func (f *Faulty) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	fault := f.ask(ctx, Put, key)
+	if fault.Before != nil {
+		return "", fault.Before
+	}
+	version, err := f.Bucket.Put(ctx, key, body, version)
+	if fault.After != nil {
+		return "", fault.After
+	}
+	return version, err
+}
+
+// List implements checkpoint.Bucket.
+func (f *Faulty) List(ctx context.Context, prefix, after string) ([]string, error) {
+	fault := f.ask(ctx, List, prefix)
+	if err := errors.Join(fault.Before, fault.After); err != nil {
+		return nil, err
+	}
+	return f.Bucket.List(ctx, prefix, after)
+}
+
+// Lock implements checkpoint.Bucket. A lock has no "after": the call that fails has not taken it.
+func (f *Faulty) Lock(ctx context.Context, key string) (func() error, bool, error) {
+	fault := f.ask(ctx, Lock, key)
+	if err := errors.Join(fault.Before, fault.After); err != nil {
+		return nil, false, err
+	}
+	unlock, locked, err := f.Bucket.Lock(ctx, key)
+	if !locked || err != nil {
+		return unlock, locked, err
+	}
+	unlock = sync.OnceValue(unlock) // Release may come after Kill
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.locks = append(f.locks, unlock)
+	return unlock, true, nil
+}

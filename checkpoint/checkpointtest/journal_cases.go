@@ -1,0 +1,277 @@
+package checkpointtest
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"houndtrail/checkpoint"
+)
+
+var errLost = errors.New("connection reset by peer")
+
+func journalCases() []testCase {
+	return []testCase{
+		{"a fresh stream has no checkpoint", freshStream},
+		{"what is committed is loaded", roundTrip},
+		{"the note is only a hint", noteIsAHint},
+		{"one of many writers wins a serial", oneWinner},
+		{"a commit that failed", failedCommit},
+		{"a commit that failed but persisted", persistedCommit},
+		{"a commit whose request was repeated", repeatedCommit},
+		{"a conflict names the winner", conflictNamesWinner},
+		{"the cursor never goes back", cursorNeverGoesBack},
+		{"history is in order", historyInOrder},
+		{"streams and strangers do not mix", streamsAndStrangers},
+	}
+}
+
+func freshStream(t *testing.T, w *world) {
+	a, _ := w.journals()
+	_, err := a.Load(t.Context())
+	wantError(t, err, checkpoint.ErrNotFound, "archive", w.a.String())
+	serials, err := collect(a.Entries(t.Context()))
+	if err != nil || len(serials) != 0 {
+		t.Errorf("the history of a fresh stream is %v, %v", serials, err)
+	}
+}
+
+func roundTrip(t *testing.T, w *world) {
+	a, b := w.journals()
+	var prev checkpoint.Stored
+	for n := 1; n <= 3; n++ {
+		next := position(n)
+		stored, err := a.Commit(t.Context(), prev, next)
+		check(t, err)
+		loaded, err := b.Load(t.Context())
+		check(t, err)
+		if diff := cmp.Diff(stored, loaded); diff != "" {
+			t.Fatalf("Commit returned and another process loaded (-+):\n%s", diff)
+		}
+
+		want := next
+		want.Format, want.Stream, want.Serial = checkpoint.Format, "archive", uint64(n)
+		want.Source, want.Destination = "https://a.example", "s3://lake/hound"
+		want.Writer = checkpoint.Writer{Version: "v1.2.3", Host: "host-a"}
+		want.Lineage, want.PreviousSHA256 = prev.Lineage, prev.SHA256
+		if n == 1 {
+			want.Lineage = stored.Lineage
+			if _, err := uuid.Parse(stored.Lineage); err != nil {
+				t.Errorf("lineage %q: %v", stored.Lineage, err)
+			}
+		}
+		if diff := cmp.Diff(want, loaded.Checkpoint); diff != "" {
+			t.Fatalf("entry %d (-want +got):\n%s", n, diff)
+		}
+		if _, offset := loaded.Cursor.Zone(); offset != 0 {
+			t.Errorf("the cursor is not in UTC: %s", loaded.Cursor)
+		}
+		prev = stored
+	}
+}
+
+func noteIsAHint(t *testing.T, w *world) {
+	a, _ := w.journals()
+	w.a.On(Always(Put, "/latest", Fault{Before: errLost}))
+	commit(t, a, 3)
+	w.a.On(nil)
+	last, err := a.Load(t.Context())
+	if err != nil || last.Serial != 3 {
+		t.Errorf("without a note: entry %d, %v", last.Serial, err)
+	}
+	for _, body := range []string{
+		`{"serial":1,"sha256":"stale"}`, "", "garbage", `{}`, `{"serial":-1}`, `{"serial":"3"}`, `[]`, `{"serial":0,"sha256":"x"}`,
+	} {
+		overwrite(t, w.b, "archive/latest", []byte(body))
+		loaded, err := a.Load(t.Context())
+		if err != nil || loaded.Serial != 3 {
+			t.Errorf("with the note %q: entry %d, %v", body, loaded.Serial, err)
+		}
+	}
+
+	// A later commit puts a bad note right, and from then on it is a witness.
+	_, err = a.Commit(t.Context(), last, position(4))
+	check(t, err)
+	_, err = checkpoint.Open(without{w.b, entryKey(4)}, identity("host-b")).Load(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), "archive/latest")
+}
+
+func oneWinner(t *testing.T, w *world) {
+	const writers, serials = 4, 5
+	a, b := w.journals()
+	wins := make(chan checkpoint.Stored, writers*serials)
+	var group sync.WaitGroup
+	for n := range writers {
+		j := []*checkpoint.Journal{a, b}[n%2]
+		group.Go(func() {
+			for {
+				prev, err := j.Load(t.Context())
+				if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
+					t.Error(err)
+					return
+				}
+				if prev.Serial >= serials {
+					return
+				}
+				next := position(int(prev.Serial) + 1)
+				next.MaxID = int64(n)
+				switch s, err := j.Commit(t.Context(), prev, next); {
+				case err == nil:
+					wins <- s
+				case !errors.Is(err, checkpoint.ErrConflict):
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	close(wins)
+
+	won := map[uint64]checkpoint.Stored{}
+	for s := range wins {
+		if _, twice := won[s.Serial]; twice {
+			t.Errorf("serial %d was won twice", s.Serial)
+		}
+		won[s.Serial] = s
+	}
+	for s, err := range a.Entries(t.Context()) {
+		check(t, err)
+		if diff := cmp.Diff(won[s.Serial], s); diff != "" {
+			t.Errorf("the winner of serial %d and the journal (-+):\n%s", s.Serial, diff)
+		}
+		delete(won, s.Serial)
+	}
+	if len(won) != 0 {
+		t.Errorf("commits that succeeded and are not in the journal: %v", won)
+	}
+}
+
+func failedCommit(t *testing.T, w *world) {
+	a, b := w.journals()
+	last := commit(t, a, 2)
+	w.a.On(Once(Put, entryKey(3), Fault{Before: errLost}))
+	_, err := a.Commit(t.Context(), last, position(3))
+	wantError(t, err, errLost, entryKey(3))
+	loaded, err := b.Load(t.Context())
+	check(t, err)
+	if diff := cmp.Diff(last, loaded); diff != "" {
+		t.Fatalf("after a commit that failed (-before +after):\n%s", diff)
+	}
+	_, err = a.Commit(t.Context(), loaded, position(3))
+	check(t, err)
+}
+
+func persistedCommit(t *testing.T, w *world) {
+	a, b := w.journals()
+	last := commit(t, a, 2)
+	w.a.On(Once(Put, entryKey(3), Fault{After: errLost}))
+	_, err := a.Commit(t.Context(), last, position(3))
+	wantError(t, err, errLost, entryKey(3))
+	loaded, err := b.Load(t.Context())
+	check(t, err)
+	if !loaded.Cursor.Equal(position(3).Cursor) {
+		t.Fatalf("the commit that persisted is not loaded: cursor %s", loaded.Cursor)
+	}
+	_, err = b.Commit(t.Context(), loaded, position(4))
+	check(t, err)
+	_, err = a.Commit(t.Context(), last, position(5))
+	wantError(t, err, checkpoint.ErrConflict)
+}
+
+func repeatedCommit(t *testing.T, w *world) {
+	a, b := w.journals()
+	var last checkpoint.Stored
+	for n := 1; n <= 2; n++ { // the first entry draws its lineage, the second inherits it
+		w.a.On(Once(Put, entryKey(uint64(n)), Fault{After: fs.ErrExist}))
+		stored, err := a.Commit(t.Context(), last, position(n))
+		check(t, err)
+		loaded, err := b.Load(t.Context())
+		check(t, err)
+		if diff := cmp.Diff(stored, loaded); diff != "" {
+			t.Fatalf("entry %d (-+):\n%s", n, diff)
+		}
+		last = stored
+	}
+}
+
+func conflictNamesWinner(t *testing.T, w *world) {
+	a, b := w.journals()
+	last := commit(t, a, 1)
+	_, err := b.Commit(t.Context(), last, position(2))
+	check(t, err)
+	next := position(2)
+	next.MaxID++
+	_, err = a.Commit(t.Context(), last, next)
+	wantError(t, err, checkpoint.ErrConflict, w.a.String(), entryKey(2), "v1.2.3", "host-b", "2026-03-01T12:02:00Z")
+	_, err = a.Commit(t.Context(), checkpoint.Stored{}, position(1))
+	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
+}
+
+func cursorNeverGoesBack(t *testing.T, w *world) {
+	a, _ := w.journals()
+	last := commit(t, a, 2)
+	if _, err := a.Commit(t.Context(), last, position(1)); err == nil {
+		t.Error("a cursor went back")
+	}
+	next := position(2) // standing still is fine: late rows only
+	if _, err := a.Commit(t.Context(), last, next); err != nil {
+		t.Error(err)
+	}
+}
+
+func historyInOrder(t *testing.T, w *world) {
+	a, b := w.journals()
+	commit(t, a, 5)
+	for n, want := range map[int][]uint64{-1: nil, 0: nil, 1: {5}, 2: {4, 5}, 5: {1, 2, 3, 4, 5}, 9: {1, 2, 3, 4, 5}} {
+		serials, err := collect(b.Last(t.Context(), n))
+		if err != nil || !slices.Equal(serials, want) {
+			t.Errorf("the last %d: %v, %v; want %v", n, serials, err, want)
+		}
+	}
+	for s, err := range b.Entries(t.Context()) { // a reader may stop early
+		check(t, err)
+		if s.Serial == 2 {
+			break
+		}
+	}
+
+	edit(t, w.b, entryKey(3), `"late":1`, `"late":2`)
+	serials, err := collect(b.Entries(t.Context()))
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), entryKey(4))
+	if !slices.Equal(serials, []uint64{1, 2, 3}) {
+		t.Errorf("before the broken link: %v", serials)
+	}
+	serials, err = collect(b.Last(t.Context(), 1))
+	if err != nil || !slices.Equal(serials, []uint64{5}) {
+		t.Errorf("past the broken link: %v, %v", serials, err)
+	}
+	_, err = collect(b.Last(t.Context(), 2))
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), entryKey(4))
+}
+
+func streamsAndStrangers(t *testing.T, w *world) {
+	other := identity("host-a")
+	other.Stream = "archive2"
+	_, err := checkpoint.Open(w.a, other).Commit(t.Context(), checkpoint.Stored{}, position(1))
+	check(t, err)
+	a, _ := w.journals()
+	for _, name := range []string{
+		"099.json", "00000000000000000099.json.bak", "00000000000000000099", "0000000000000000009x.json",
+		"00000000000000000000.json", "old/00000000000000000099.json",
+	} {
+		overwrite(t, w.b, "archive/"+name, []byte("a stranger"))
+	}
+	_, err = a.Load(t.Context())
+	wantError(t, err, checkpoint.ErrNotFound)
+	commit(t, a, 2)
+	loaded, err := a.Load(t.Context())
+	if err != nil || loaded.Serial != 2 {
+		t.Errorf("entry %d, %v", loaded.Serial, err)
+	}
+}

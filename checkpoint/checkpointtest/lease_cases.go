@@ -1,0 +1,278 @@
+package checkpointtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+)
+
+func leaseCases() []testCase {
+	return []testCase{
+		{"a lease keeps others away", leaseExcludes},
+		{"one of many takes the lease", oneHolder},
+		{"a lease lives as long as its holder", leaseIsRenewed},
+		{"a crashed holder's lease is taken over", takeover},
+		{"a lost lease ends its context", lostLease},
+		{"the intent survives release and crash", intentSurvives},
+		{"a lease whose requests were repeated", repeatedLease},
+		{"an intent that failed but persisted", persistedIntent},
+		{"intents and renewals do not collide", intentsAndRenewals},
+		{"an unreadable lease is a hard stop", unreadableLease},
+		{"a failed acquisition leaves nothing locked", failedAcquire},
+	}
+}
+
+// windowOf is the n-th window of the suite.
+func windowOf(n int) checkpoint.Window { return position(n).Window }
+
+// acquire takes the lease and makes sure that the test ends without it.
+func acquire(t *testing.T, j *checkpoint.Journal) *checkpoint.Lease {
+	t.Helper()
+	l, err := j.Acquire(t.Context())
+	check(t, err)
+	t.Cleanup(func() { _ = l.Release(context.Background()) }) // the case itself checks Release where it matters
+	return l
+}
+
+// acquireWhenFree tries until the lease is free.
+func acquireWhenFree(t *testing.T, j *checkpoint.Journal) *checkpoint.Lease {
+	t.Helper()
+	for deadline := time.Now().Add(10 * TTL); ; time.Sleep(TTL / 10) {
+		l, err := j.Acquire(t.Context())
+		if err == nil {
+			t.Cleanup(func() { _ = l.Release(context.Background()) })
+			return l
+		}
+		if !errors.Is(err, checkpoint.ErrLeaseHeld) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func wantIntent(t *testing.T, l *checkpoint.Lease, want checkpoint.Window) {
+	t.Helper()
+	got, ok := l.Intent()
+	if !ok || !got.Start.Equal(want.Start) || !got.End.Equal(want.End) {
+		t.Errorf("the intent is %v, %t; want %v", got, ok, want)
+	}
+}
+
+func leaseExcludes(t *testing.T, w *world) {
+	a, b := w.journals()
+	first := acquire(t, a)
+	_, err := b.Acquire(t.Context())
+	wantError(t, err, checkpoint.ErrLeaseHeld, w.b.String(), "archive/lease.", "v1.2.3", "host-a", "wait",
+		fmt.Sprintf("pid %d", os.Getpid()))
+	if _, err := a.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
+		t.Errorf("the holder itself takes it again: %v", err)
+	}
+	other := identity("host-b")
+	other.Stream = "webhook"
+	acquire(t, checkpoint.Open(w.b, other)) // streams have leases of their own
+
+	check(t, first.Release(t.Context()))
+	check(t, first.Release(t.Context()))
+	if first.Context().Err() == nil {
+		t.Error("the context outlives the release")
+	}
+	if err := first.Intend(t.Context(), windowOf(1)); err == nil {
+		t.Error("a released lease takes an intent")
+	}
+	second := acquire(t, b)
+	check(t, first.Release(t.Context())) // must not release the other's
+	if _, err := a.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
+		t.Errorf("while the second holds it: %v", err)
+	}
+	check(t, second.Release(t.Context()))
+}
+
+func oneHolder(t *testing.T, w *world) {
+	a, b := w.journals()
+	leases := make(chan *checkpoint.Lease, 8)
+	var group sync.WaitGroup
+	for n := range cap(leases) {
+		group.Go(func() {
+			switch l, err := []*checkpoint.Journal{a, b}[n%2].Acquire(t.Context()); {
+			case err == nil:
+				leases <- l
+			case !errors.Is(err, checkpoint.ErrLeaseHeld):
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	close(leases)
+	if len(leases) != 1 {
+		t.Errorf("%d runners hold the lease", len(leases))
+	}
+	for l := range leases {
+		check(t, l.Release(t.Context()))
+	}
+}
+
+func leaseIsRenewed(t *testing.T, w *world) {
+	a, b := w.journals()
+	l := acquire(t, a)
+	for end := time.Now().Add(3 * TTL); time.Now().Before(end); time.Sleep(TTL / 2) {
+		if _, err := b.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
+			t.Fatalf("another runner: %v", err)
+		}
+	}
+	check(t, l.Context().Err())
+	check(t, l.Release(t.Context()))
+}
+
+func takeover(t *testing.T, w *world) {
+	a, b := w.journals()
+	crashed := acquire(t, a)
+	since := time.Now()
+	check(t, w.a.Kill())
+	l := acquireWhenFree(t, b)
+	if waited := time.Since(since); !w.locking && waited < TTL {
+		t.Errorf("taken over after %s, before it expired", waited)
+	}
+	// The one that only seemed dead must not come back.
+	if err := crashed.Release(t.Context()); err == nil {
+		t.Error("a dead process released its lease")
+	}
+	check(t, l.Intend(t.Context(), windowOf(1)))
+	check(t, l.Release(t.Context()))
+}
+
+func lostLease(t *testing.T, w *world) {
+	a, _ := w.journals()
+	l := acquire(t, a)
+	held, _, _, err := w.b.Get(t.Context(), "archive/lease.json")
+	check(t, err)
+	theirs := strings.NewReplacer("host-a", "host-c", `"token":"`, `"token":"another-`).Replace(string(held))
+	overwrite(t, w.b, "archive/lease.json", []byte(theirs))
+	if !w.locking { // where a lock decides, nobody but a hand that edits the object can do that, and only Intend sees it
+		select {
+		case <-l.Context().Done():
+		case <-time.After(2 * TTL):
+			t.Fatal("no renewal noticed that the lease is lost")
+		}
+	}
+	err = l.Intend(t.Context(), windowOf(1))
+	wantError(t, err, checkpoint.ErrLeaseHeld, "archive/lease.json", "host-c")
+	<-l.Context().Done()
+	wantError(t, context.Cause(l.Context()), checkpoint.ErrLeaseHeld, "archive/lease.json", "host-c")
+	check(t, l.Release(t.Context()))
+	left, _, _, err := w.b.Get(t.Context(), "archive/lease.json")
+	check(t, err)
+	if string(left) != theirs {
+		t.Errorf("the loser changed the other's lease to %s", left)
+	}
+}
+
+func intentSurvives(t *testing.T, w *world) {
+	a, b := w.journals()
+	first := acquire(t, a)
+	if intent, ok := first.Intent(); ok {
+		t.Errorf("a fresh stream has the intent %v", intent)
+	}
+	check(t, first.Intend(t.Context(), windowOf(1)))
+	wantIntent(t, first, windowOf(1))
+	check(t, first.Release(t.Context()))
+
+	second := acquire(t, b)
+	wantIntent(t, second, windowOf(1))
+	check(t, second.Release(t.Context())) // without an intent of its own: the old one stays
+
+	third := acquire(t, a)
+	wantIntent(t, third, windowOf(1))
+	check(t, third.Intend(t.Context(), windowOf(2)))
+	check(t, w.a.Kill())
+
+	fourth := acquireWhenFree(t, b)
+	wantIntent(t, fourth, windowOf(2))
+	check(t, fourth.Release(t.Context()))
+}
+
+func repeatedLease(t *testing.T, w *world) {
+	a, b := w.journals()
+	repeat := func() { w.a.On(Once(Put, "lease.json", Fault{After: fs.ErrExist})) }
+	repeat()
+	l := acquire(t, a)
+	repeat()
+	check(t, l.Intend(t.Context(), windowOf(1)))
+	repeat()
+	check(t, l.Release(t.Context()))
+	next := acquire(t, b)
+	wantIntent(t, next, windowOf(1))
+	check(t, next.Release(t.Context()))
+}
+
+func persistedIntent(t *testing.T, w *world) {
+	a, b := w.journals()
+	l := acquire(t, a)
+	check(t, l.Intend(t.Context(), windowOf(1)))
+	w.a.On(Once(Put, "lease.json", Fault{After: errLost}))
+	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/lease.json")
+	wantIntent(t, l, windowOf(1))
+	check(t, l.Intend(t.Context(), windowOf(3))) // over the one that persisted
+	w.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
+	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/lease.json")
+	check(t, l.Release(t.Context()))
+	next := acquire(t, b)
+	wantIntent(t, next, windowOf(3))
+	check(t, next.Release(t.Context()))
+}
+
+func intentsAndRenewals(t *testing.T, w *world) {
+	a, b := w.journals()
+	l := acquire(t, a)
+	for n := range 15 { // over five renewals
+		var group sync.WaitGroup
+		for range 2 {
+			group.Go(func() {
+				if err := l.Intend(l.Context(), windowOf(n)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		time.Sleep(TTL / 9)
+	}
+	check(t, l.Context().Err())
+	check(t, l.Release(t.Context()))
+	next := acquire(t, b)
+	wantIntent(t, next, windowOf(14))
+	check(t, next.Release(t.Context()))
+}
+
+func unreadableLease(t *testing.T, w *world) {
+	a, _ := w.journals()
+	check(t, acquire(t, a).Release(t.Context()))
+	good, _, _, err := w.b.Get(t.Context(), "archive/lease.json")
+	check(t, err)
+	for _, body := range []string{"", "{", `{}`, `{"ttl":"1m","state":"lent"}`, `{"ttl":"soon","state":"held"}`} {
+		overwrite(t, w.b, "archive/lease.json", []byte(body))
+		_, err := a.Acquire(t.Context())
+		wantError(t, err, checkpoint.ErrCorrupt, w.a.String(), "archive/lease.json", "intent")
+	}
+	overwrite(t, w.b, "archive/lease.json", good)
+	check(t, acquire(t, a).Release(t.Context()))
+}
+
+func failedAcquire(t *testing.T, w *world) {
+	a, b := w.journals()
+	for _, hook := range []Hook{
+		Once(Lock, "lease.lock", Fault{Before: errLost}),
+		Once(Get, "lease.json", Fault{Before: errLost}),
+		Once(Put, "lease.json", Fault{Before: errLost}),
+	} {
+		w.a.On(hook)
+		_, err := a.Acquire(t.Context())
+		wantError(t, err, errLost, "archive/lease.")
+	}
+	check(t, acquire(t, b).Release(t.Context()))
+}

@@ -1,0 +1,185 @@
+package checkpointtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"houndtrail/checkpoint"
+)
+
+// TTL is the life of a lease in the suite: long enough for a slow store to answer in, short enough to wait for.
+const TTL = 2 * time.Second
+
+// Open opens an empty store twice, as two processes would.
+type Open func(t *testing.T) (a, b checkpoint.Bucket)
+
+// Run holds a store, and the journal and the lease on it, to their contracts. It waits for leases to expire, which
+// takes some seconds.
+func Run(t *testing.T, open Open) {
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, newWorld(t, open))
+		})
+	}
+}
+
+// RunInBubble is [Run] with the time of testing/synctest, for stores that live in this process.
+func RunInBubble(t *testing.T, open Open) {
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { c.run(t, newWorld(t, open)) })
+		})
+	}
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, w *world)
+}
+
+func cases() []testCase { return slices.Concat(journalCases(), corruptionCases(), leaseCases()) }
+
+// world is one store and the two processes that use it.
+type world struct {
+	a, b    *Faulty
+	locking bool // the store has a lock that dies with the process
+}
+
+func newWorld(t *testing.T, open Open) *world {
+	t.Helper()
+	a, b := open(t)
+	unlock, locking, err := a.Lock(t.Context(), "probe/lease.lock")
+	check(t, err)
+	if locking {
+		check(t, unlock())
+	}
+	return &world{a: NewFaulty(a), b: NewFaulty(b), locking: locking}
+}
+
+// identity is the stream that the suite works on.
+func identity(host string) checkpoint.Identity {
+	return checkpoint.Identity{
+		Stream: "archive", Source: "https://a.example", Destination: "s3://lake/hound",
+		Writer: checkpoint.Writer{Version: "v1.2.3", Host: host},
+	}
+}
+
+// journals opens the stream in both processes.
+func (w *world) journals() (a, b *checkpoint.Journal) {
+	return checkpoint.Open(w.a, identity("host-a"), checkpoint.LeaseTTL(TTL)),
+		checkpoint.Open(w.b, identity("host-b"), checkpoint.LeaseTTL(TTL))
+}
+
+// entryKey is where the contract puts an entry.
+func entryKey(serial uint64) string { return fmt.Sprintf("archive/%020d.json", serial) }
+
+// position is a checkpoint that differs from that of every other number. Its times are not in UTC.
+func position(n int) checkpoint.Checkpoint {
+	zone := time.FixedZone("east", 3*60*60)
+	start := time.Date(2026, 3, 1, 12, 0, 0, 123456000, zone).Add(time.Duration(n) * time.Hour)
+	end := start.Add(time.Hour)
+	return checkpoint.Checkpoint{
+		Window: checkpoint.Window{Start: start, End: end}, Cursor: end, MaxID: int64(1000 + n),
+		Delivered: []byte{0, 255, byte(n)},
+		Records:   checkpoint.Counts{Read: 512, Fresh: 480, Duplicate: 32, Late: 1},
+		Objects: []checkpoint.Object{{
+			Key: fmt.Sprintf("audit/%d.parquet", n), Bytes: 48213, SHA256: strings.Repeat("ab", 32), Records: 480,
+			MinID: 1, MaxID: int64(1000 + n), MinCreatedAt: start, MaxCreatedAt: end.Add(-time.Microsecond),
+		}},
+		CommittedAt: end.Add(2 * time.Minute),
+	}
+}
+
+// commit adds n entries and returns the last one.
+func commit(t *testing.T, j *checkpoint.Journal, n int) checkpoint.Stored {
+	t.Helper()
+	var last checkpoint.Stored
+	for range n {
+		var err error
+		last, err = j.Commit(t.Context(), last, position(int(last.Serial)+1))
+		check(t, err)
+	}
+	return last
+}
+
+// collect reads a history up to its end or first error.
+func collect(entries func(func(checkpoint.Stored, error) bool)) (serials []uint64, err error) {
+	for s, err := range entries {
+		if err != nil {
+			return serials, err
+		}
+		serials = append(serials, s.Serial)
+	}
+	return serials, nil
+}
+
+// overwrite puts an object over whatever is there, behind the journal's back.
+func overwrite(t *testing.T, b checkpoint.Bucket, key string, body []byte) {
+	t.Helper()
+	_, version, _, err := b.Get(t.Context(), key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("get %s: %v", key, err)
+	}
+	_, err = b.Put(t.Context(), key, body, version)
+	check(t, err)
+}
+
+// edit replaces text in an object behind the journal's back.
+func edit(t *testing.T, b checkpoint.Bucket, key, from, to string) {
+	t.Helper()
+	body, _, _, err := b.Get(t.Context(), key)
+	check(t, err)
+	changed := bytes.Replace(body, []byte(from), []byte(to), 1)
+	if bytes.Equal(changed, body) {
+		t.Fatalf("%s has no %q: %s", key, from, body)
+	}
+	overwrite(t, b, key, changed)
+}
+
+// without is a bucket from which one object was deleted. No bucket has a call for that.
+type without struct {
+	checkpoint.Bucket
+	key string
+}
+
+func (w without) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+	if key == w.key {
+		return nil, "", 0, fs.ErrNotExist
+	}
+	return w.Bucket.Get(ctx, key)
+}
+
+func (w without) List(ctx context.Context, prefix, after string) ([]string, error) {
+	keys, err := w.Bucket.List(ctx, prefix, after)
+	return slices.DeleteFunc(keys, func(key string) bool { return key == w.key }), err
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantError checks the error's kind, and that its text says all of says.
+func wantError(t *testing.T, err, kind error, says ...string) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Fatalf("error is %v, want %v", err, kind)
+	}
+	for _, part := range says {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error does not say %q: %v", part, err)
+		}
+	}
+}

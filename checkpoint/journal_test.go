@@ -1,0 +1,78 @@
+package checkpoint_test
+
+import (
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+)
+
+func TestStoreThatExpiresLeases(t *testing.T) {
+	t.Parallel()
+	checkpointtest.RunInBubble(t, func(*testing.T) (a, b checkpoint.Bucket) {
+		m := &checkpointtest.Memory{}
+		return m, m
+	})
+}
+
+func TestStoreThatLocks(t *testing.T) {
+	t.Parallel()
+	checkpointtest.RunInBubble(t, func(*testing.T) (a, b checkpoint.Bucket) {
+		m := &checkpointtest.Memory{Locks: true}
+		return m, m
+	})
+}
+
+// A caller may leave CommittedAt to the journal, and may have nothing to list.
+func TestCommitFillsIn(t *testing.T) {
+	t.Parallel()
+	m := &checkpointtest.Memory{}
+	j := checkpoint.Open(m, checkpoint.Identity{Stream: "webhook"})
+	before := time.Now()
+	s, err := j.Commit(t.Context(), checkpoint.Stored{}, checkpoint.Checkpoint{Cursor: before})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CommittedAt.Before(before) || s.CommittedAt.After(time.Now()) {
+		t.Errorf("committed at %s, it is %s", s.CommittedAt, before)
+	}
+	if s.Objects == nil || s.Delivered == nil {
+		t.Error("a list is null")
+	}
+}
+
+// What Load would refuse is never written.
+func TestCommitRefusesWhatCannotBeLoaded(t *testing.T) {
+	t.Parallel()
+	m := &checkpointtest.Memory{}
+	j := checkpoint.Open(m, checkpoint.Identity{Stream: "archive"})
+	for name, bad := range map[string]checkpoint.Checkpoint{
+		"no cursor":          {},
+		"no year of RFC3339": {Cursor: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		if _, err := j.Commit(t.Context(), checkpoint.Stored{}, bad); err == nil {
+			t.Errorf("%s: committed", name)
+		}
+	}
+	if keys, err := m.List(t.Context(), "", ""); err != nil || len(keys) != 0 {
+		t.Errorf("the store holds %v, %v", keys, err)
+	}
+}
+
+// The caller's value is still the caller's after Commit.
+func TestCommitLeavesItsArgumentAlone(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("east", 3600)
+	next := checkpoint.Checkpoint{
+		Cursor:  time.Date(2026, 1, 1, 0, 0, 0, 0, zone),
+		Objects: []checkpoint.Object{{MinCreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, zone)}},
+	}
+	j := checkpoint.Open(&checkpointtest.Memory{}, checkpoint.Identity{Stream: "archive"})
+	if _, err := j.Commit(t.Context(), checkpoint.Stored{}, next); err != nil {
+		t.Fatal(err)
+	}
+	if next.Objects[0].MinCreatedAt.Location() != zone {
+		t.Error("Commit changed the caller's objects")
+	}
+}

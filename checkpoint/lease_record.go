@@ -1,0 +1,103 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+const (
+	stateHeld     = "held"
+	stateReleased = "released"
+)
+
+// clockGrain is added to a lease's TTL before others may take it. The age of an S3 object is the difference of two
+// headers, Date and Last-Modified, that count whole seconds, and so may be reported up to a second too high.
+const clockGrain = 2 * time.Second
+
+// leaseRecord is the object <stream>/lease.json.
+type leaseRecord struct {
+	Holder     holder    `json:"holder"`
+	Token      string    `json:"token"`       // random, one for each Acquire
+	AcquiredAt time.Time `json:"acquired_at"` // by the holder's clock: for people only
+	TTL        string    `json:"ttl"`         // a Go duration
+	State      string    `json:"state"`       // held or released
+	Intent     *Window   `json:"intent"`
+	Revision   int       `json:"revision"` // of this holder's writes
+}
+
+type holder struct {
+	Host    string `json:"host"`
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+}
+
+// leaseObject is a leaseRecord as it was found in the store, the zero value where there is none.
+type leaseObject struct {
+	leaseRecord
+	ttl     time.Duration
+	body    []byte
+	version string
+	age     time.Duration
+}
+
+// remaining is how long others have to keep away; not positive for a lease that is free.
+func (o leaseObject) remaining() time.Duration {
+	if o.State != stateHeld {
+		return 0
+	}
+	return o.ttl + clockGrain - o.age
+}
+
+// readLease reads the lease object. One that makes no sense is an error and not a free lease, because it may hold
+// the intent of an attempt that left something behind.
+func (j *Journal) readLease(ctx context.Context) (leaseObject, error) {
+	key := j.path("lease.json")
+	var o leaseObject
+	var err error
+	o.body, o.version, o.age, err = j.bucket.Get(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return leaseObject{}, nil
+	}
+	if err != nil {
+		return leaseObject{}, fmt.Errorf("read the lease %s: %w", j.at(key), err)
+	}
+	if err = json.Unmarshal(o.body, &o.leaseRecord); err == nil {
+		o.ttl, err = time.ParseDuration(o.TTL)
+	}
+	if err == nil && o.State != stateHeld && o.State != stateReleased {
+		err = fmt.Errorf("unknown state %q", o.State)
+	}
+	if err != nil {
+		return leaseObject{}, fmt.Errorf("%w: the lease %s is not readable: %w: restore it from an earlier version or, "+
+			"if its \"intent\" is null or a window that was committed since, remove it", ErrCorrupt, j.at(key), err)
+	}
+	return o, nil
+}
+
+// held says who has the lease.
+func (j *Journal) held(o leaseObject, remaining time.Duration) error {
+	what := "it was removed or taken by another runner meanwhile: let only one runner work on the stream and run again"
+	if o.State == stateHeld {
+		what = fmt.Sprintf("by %s; it expires in %s unless it is renewed: wait for that runner or stop it; "+
+			"if it has crashed, wait for the expiry", o.Holder.since(o.AcquiredAt), remaining.Round(time.Second))
+	}
+	return fmt.Errorf("%w: %s: %s", ErrLeaseHeld, j.at(j.path("lease.json")), what)
+}
+
+// lockedOut says who has the lock. The lease object tells, unless the holder has only just arrived.
+func (j *Journal) lockedOut(ctx context.Context, key string) error {
+	who := "another process"
+	if o, err := j.readLease(ctx); err == nil && o.State == stateHeld {
+		who = o.Holder.since(o.AcquiredAt)
+	}
+	return fmt.Errorf("%w: %s is locked by %s for as long as that process runs: wait for it or stop it",
+		ErrLeaseHeld, j.at(key), who)
+}
+
+func (h holder) since(t time.Time) string {
+	return fmt.Sprintf("houndtrail %s on %s (pid %d) since %s", h.Version, h.Host, h.PID, t.UTC().Format(time.RFC3339))
+}

@@ -1,0 +1,109 @@
+package checkpoint
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// maxSwaps bounds how often one write goes over this holder's own earlier writes that turned up late.
+const maxSwaps = 3
+
+// write replaces the lease object by compare-and-swap and remembers what it wrote. The caller holds mu.
+//
+// A store may refuse because of a write of our own whose answer was lost: this one, when the store's client repeated
+// it, or an earlier renewal. The token tells ours from another runner's. Every write has its own revision, so that no
+// two have the same bytes: a store that tells versions by content (S3) would otherwise let a runner which saw the
+// lease expired replace it right after it was renewed.
+func (l *Lease) write(ctx context.Context, next leaseRecord) error {
+	l.revision++
+	next.Revision = l.revision
+	body, err := marshal(next)
+	if err != nil {
+		return fmt.Errorf("encode the lease: %w", err)
+	}
+	key := l.journal.path("lease.json")
+	started := time.Now()
+	for range maxSwaps {
+		version, err := l.journal.bucket.Put(ctx, key, body, l.version)
+		if err == nil {
+			l.wrote(next, version, started)
+			return nil
+		}
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("write the lease %s: %w", l.journal.at(key), err)
+		}
+		found, err := l.journal.readLease(ctx)
+		if err != nil {
+			return err
+		}
+		if found.Token != l.token {
+			return l.lose(l.journal.held(found, found.remaining()))
+		}
+		if bytes.Equal(found.body, body) {
+			l.wrote(next, found.version, started)
+			return nil
+		}
+		l.version = found.version
+	}
+	return fmt.Errorf("write the lease %s: the store refused %d times to replace this run's own version: "+
+		"does it support conditional writes?", l.journal.at(key), maxSwaps)
+}
+
+// wrote remembers a write and lets the lease live on. Its time counts from before the write was sent, so that this
+// holder never believes in the lease for longer than the store's clock grants it.
+func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
+	l.record, l.version = r, version
+	if l.expiry != nil {
+		l.expiry.Reset(l.journal.leaseTTL - time.Since(started))
+	}
+}
+
+// renew writes the lease again and again until it ends.
+func (l *Lease) renew() {
+	defer close(l.renewed)
+	ticker := time.NewTicker(l.journal.leaseTTL / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-ticker.C:
+			// A failure that says nothing about another runner is tried again at the next tick, until expiry.
+			if err := l.rewrite(); err != nil {
+				l.failure.Store(&err)
+			}
+		}
+	}
+}
+
+func (l *Lease) rewrite() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(l.ctx, l.record)
+}
+
+// lose ends the lease because another runner has it.
+func (l *Lease) lose(cause error) error {
+	l.cancel(cause)
+	return cause
+}
+
+// expire ends the lease because it could not be renewed: by now another runner may take it.
+func (l *Lease) expire() {
+	cause := errors.New("no renewal was answered")
+	if failure := l.failure.Load(); failure != nil {
+		cause = *failure
+	}
+	l.cancel(fmt.Errorf("%w: the lease %s was not renewed for %s and may belong to another runner now: %w",
+		ErrConflict, l.journal.at(l.journal.path("lease.json")), l.journal.leaseTTL, cause))
+}
+
+func (l *Lease) stopExpiry() {
+	if l.expiry != nil {
+		l.expiry.Stop()
+	}
+}

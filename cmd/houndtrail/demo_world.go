@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+const (
+	demoSeed  = 7
+	demoWeeks = 6
+)
+
+// A demoWorld is what the demo runs against: a BloodHound with a history, and a receiver that counts.
+type demoWorld struct {
+	server   *bloodhoundtest.Server
+	source   *httptest.Server
+	receiver *demoReceiver
+	siem     *httptest.Server
+	token    string
+
+	began time.Time
+
+	mu     sync.Mutex
+	jumped time.Duration
+}
+
+func newDemoWorld(records int) (*demoWorld, error) {
+	w := &demoWorld{began: time.Now().UTC().Truncate(time.Second), token: uuid.NewString(), receiver: &demoReceiver{}}
+	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+		Seed: demoSeed, N: records, Start: w.start(), End: w.began.Add(-5 * time.Minute),
+	})
+	w.server = bloodhoundtest.New(bloodhoundtest.Options{
+		Now: w.now, Seed: demoSeed, Rows: rows, Tokens: map[string]string{w.token: "the-key-of-the-demo"},
+	})
+	w.source = httptest.NewServer(w.server)
+	w.siem = httptest.NewServer(w.receiver)
+	return w, nil
+}
+
+func (w *demoWorld) close() {
+	w.source.Close()
+	w.siem.Close()
+}
+
+func (w *demoWorld) start() time.Time { return w.began.AddDate(0, 0, -7*demoWeeks) }
+
+// now is the clock of the demo's BloodHound.
+func (w *demoWorld) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().UTC().Add(w.jumped)
+}
+
+// halfAnHourLater moves the clock on and adds what happened meanwhile: new records, and a few that carry a time before
+// the first run's end but became visible only after it, as a slow transaction's do.
+func (w *demoWorld) halfAnHourLater() {
+	highest := slices.MaxFunc(w.server.Rows(), func(a, b bloodhoundtest.Row) int { return int(a.ID - b.ID) }).ID
+	late := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+		Seed: demoSeed + 1, N: 7, Start: w.began.Add(-9 * time.Minute), End: w.began.Add(-6 * time.Minute), FirstID: highest + 10,
+	})
+	for i := range late {
+		late[i].VisibleAt = w.began.Add(time.Minute)
+	}
+	fresh := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+		Seed: demoSeed + 2, N: 120, Start: w.began, End: w.began.Add(halfHour - 5*time.Minute), FirstID: highest + 100,
+	})
+	w.server.Add(late...)
+	w.server.Add(fresh...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jumped = halfHour
+}
+
+// environ is the configuration that somebody would write for this world.
+func (w *demoWorld) environ(dir string) []string {
+	return []string{
+		"HOUNDTRAIL_BLOODHOUND_URL=" + w.source.URL,
+		"HOUNDTRAIL_BLOODHOUND_TOKEN_ID=" + w.token,
+		"HOUNDTRAIL_BLOODHOUND_TOKEN_KEY=the-key-of-the-demo",
+		"HOUNDTRAIL_BLOODHOUND_RATE=50",
+		"HOUNDTRAIL_TENANT=demo",
+		"HOUNDTRAIL_ARCHIVE_URL=file://" + filepath.ToSlash(filepath.Join(dir, "archive")),
+		"HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.ToSlash(filepath.Join(dir, "checkpoints")),
+		"HOUNDTRAIL_WEBHOOK_URL=" + w.siem.URL + "/ingest",
+	}
+}
+
+// A demoReceiver stands in for a SIEM: it unpacks each batch and counts the event ids.
+type demoReceiver struct {
+	mu      sync.Mutex
+	batches int
+	events  map[string]int
+}
+
+func (d *demoReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := d.take(r); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d *demoReceiver) take(r *http.Request) error {
+	body, err := gzip.NewReader(r.Body)
+	if err != nil {
+		return fmt.Errorf("the body is not gzip: %w", err)
+	}
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, 64<<20)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.events == nil {
+		d.events = map[string]int{}
+	}
+	d.batches++
+	for lines.Scan() {
+		var event struct {
+			ID string `json:"event_id"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil || event.ID == "" {
+			return fmt.Errorf("a line is no event: %w", err)
+		}
+		d.events[event.ID]++
+	}
+	return lines.Err()
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+)
+
+// The exit codes are part of the interface: schedulers and alerts tell by them what to do.
+const (
+	exitOK         = 0
+	exitUnexpected = 1
+	exitConfig     = 2 // the configuration or the command line is wrong
+	exitSource     = 3 // the API failed
+	exitSink       = 4 // the destination, or the store of the checkpoint, failed
+	exitConflict   = 5 // another runner holds the lease or committed first
+	exitIntegrity  = 6 // what is stored is not what was written
+)
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// exitCode is what the process ends with. Of several errors, as two streams can have, the one that needs a person
+// most decides.
+func exitCode(err error) int {
+	stage := (*exporter.Error)(nil)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, checkpoint.ErrCorrupt):
+		return exitIntegrity
+	case isA[*config.Error](err), isA[*usageError](err), errors.Is(err, checkpoint.ErrForeign):
+		return exitConfig
+	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
+		return exitConflict
+	case errors.As(err, &stage):
+		return map[exporter.Stage]int{
+			exporter.StageSource:     exitSource,
+			exporter.StageSink:       exitSink,
+			exporter.StageCheckpoint: exitSink,
+		}[stage.Stage]
+	default:
+		return exitUnexpected
+	}
+}
+
+// hard tells the errors that no later cycle can heal by itself.
+func hard(err error) bool {
+	return errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign)
+}
+
+// describe is the error as it is printed last, each line under the program's name.
+func describe(err error) string {
+	if isA[*config.Error](err) {
+		return "houndtrail: the configuration is not usable:\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
+	}
+	if errors.Is(err, context.Canceled) && !isA[*exporter.Error](err) {
+		return "houndtrail: interrupted"
+	}
+	return "houndtrail: " + strings.ReplaceAll(err.Error(), "\n", "\nhoundtrail: ")
+}
+
+func isA[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}

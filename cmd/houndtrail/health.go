@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// lateness is what a cycle may take beyond its schedule before the stream counts as stale.
+const lateness = 2 * time.Minute
+
+// health judges streams by freshness: a process that is up but commits nothing is not well.
+type health struct {
+	schedule cron.Schedule
+	now      func() time.Time
+
+	mu      sync.Mutex
+	streams map[string]*pulse
+	order   []string
+}
+
+// A pulse is what is known of one stream.
+type pulse struct {
+	since   time.Time // when it was last known to be well; at first when the daemon started
+	success bool      // there was a commit, or a cycle that found nothing new
+	failure error     // of the latest cycle
+}
+
+func newHealth(schedule cron.Schedule, all []stream) *health {
+	h := &health{schedule: schedule, now: time.Now, streams: map[string]*pulse{}}
+	for _, s := range all {
+		h.streams[s.name] = &pulse{since: h.now()}
+		h.order = append(h.order, s.name)
+	}
+	return h
+}
+
+// ended takes in how a cycle went.
+func (h *health) ended(stream string, err error, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.streams[stream]
+	if p.failure = err; err == nil {
+		p.since, p.success = at, true
+	}
+}
+
+// committed takes in that a cycle made progress: the first one of a long backlog can take hours and is well all the same.
+func (h *health) committed(stream string, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams[stream].since, h.streams[stream].success = at, true
+}
+
+// report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
+// is asked for, past a first success.
+func (h *health) report(needSuccess bool) (text string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	var b strings.Builder
+	ok = true
+	for _, name := range h.order {
+		p := h.streams[name]
+		// The next run after the last success may have failed for a passing reason; the one after it should not.
+		due := h.schedule.Next(h.schedule.Next(p.since)).Add(lateness)
+		age := now.Sub(p.since).Round(time.Second)
+		switch {
+		case now.After(due):
+			ok = false
+			fmt.Fprintf(&b, "%s: stale: no success for %s, due by %s", name, age, due.UTC().Format(time.RFC3339))
+		case !p.success:
+			ok = ok && !needSuccess
+			fmt.Fprintf(&b, "%s: starting: no success yet after %s", name, age)
+		default:
+			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
+		}
+		if p.failure != nil {
+			fmt.Fprintf(&b, "; last cycle failed: %v", p.failure)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String(), ok
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"houndtrail/config"
+	"houndtrail/exporter/bloodhound"
+)
+
+// logsOptions are the flags of logs.
+type logsOptions struct {
+	after, before string
+	skip, limit   int
+	sortBy        []string
+	filters       map[string]*[]string
+	wait          time.Duration
+	output        choice
+	follow        bool
+	interval      time.Duration
+}
+
+func (p *program) logs() *cobra.Command {
+	o := logsOptions{filters: map[string]*[]string{}, output: choice{"table", []string{"table", "json", "ndjson"}}}
+	cmd := &cobra.Command{
+		Use:   "logs",
+		Short: "Query the audit log by hand",
+		Long: `Query the audit log by hand, with everything that the API documents. One request, one page, newest first; the
+position of the exporter is neither read nor moved.
+
+A filter is predicate:value, as in --action eq:LoginAttempt or --id gt:1000; a bare value means eq. All filters must hold.
+Where servers are known to ignore or reject what is asked for, a warning says so. Times are RFC 3339, or a duration that
+is counted back from now, such as 24h.`,
+		Example: `  houndtrail logs --after 24h --limit 20
+  houndtrail logs --action eq:LoginAttempt -o ndjson | jq .fields.username
+  houndtrail logs --follow`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.showLogs(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.after, "after", "", "created at or after this time (default: the server's, a year before --before)")
+	f.StringVar(&o.before, "before", "", "created at or before this time (default: now)")
+	f.IntVar(&o.skip, "skip", 0, "leave out the newest N; sent as skip and offset")
+	f.IntVar(&o.limit, "limit", 100, "at most N records; 0 for the server's default of 1000")
+	f.StringArrayVar(&o.sortBy, "sort-by", []string{"-id"}, "column that orders records of the same instant; - descends; can be repeated")
+	for _, column := range bloodhound.FilterColumns {
+		o.filters[column] = f.StringArray(strings.ReplaceAll(column, "_", "-"), nil, "filter by "+column+"; can be repeated")
+	}
+	f.DurationVar(&o.wait, "wait", 0, "how long the server may take, sent as Prefer: wait=N (default: HOUNDTRAIL_BLOODHOUND_WAIT)")
+	f.VarP(&o.output, "output", "o", "table, json (one object with the server's count) or ndjson (records as served)")
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on printing new records as they appear, oldest first")
+	f.DurationVar(&o.interval, "interval", 5*time.Second, "how often --follow asks")
+	return cmd
+}
+
+func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
+	c, err := p.load(config.NeedBloodHound)
+	if err != nil {
+		return err
+	}
+	c.BloodHound.Wait = cmp.Or(o.wait, c.BloodHound.Wait)
+	q, err := o.query(time.Now())
+	if err != nil {
+		return &usageError{err}
+	}
+	for _, w := range q.Warnings() {
+		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
+	}
+	log := p.logger(c.Log)
+	client, err := newClient(c.BloodHound, log, newMetrics())
+	if err != nil {
+		return &usageError{err}
+	}
+	out := newRecordPrinter(p.stdout, o.output.value)
+	if o.follow {
+		return failedSource(follow(ctx, client, q, o.interval, out))
+	}
+	page, err := client.Logs(ctx, q)
+	if err != nil {
+		return failedSource(err)
+	}
+	return out.page(page)
+}
+
+// query reads the flags. A mistake in them is found before anything is sent.
+func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
+	q := bloodhound.Query{Skip: o.skip, Limit: o.limit, SortBy: o.sortBy}
+	var err error
+	if q.After, err = instant("--after", o.after, now); err != nil {
+		return q, err
+	}
+	if q.Before, err = instant("--before", o.before, now); err != nil {
+		return q, err
+	}
+	for _, column := range bloodhound.FilterColumns {
+		for _, text := range *o.filters[column] {
+			q.Filters = append(q.Filters, bloodhound.ParseFilter(column, text))
+		}
+	}
+	if o.follow && (o.before != "" || o.skip != 0) {
+		return q, fmt.Errorf("--follow goes on for ever: it takes neither --before nor --skip")
+	}
+	if o.follow && o.output.value == "json" {
+		return q, fmt.Errorf("--follow never ends, so it cannot print one JSON object: use -o ndjson")
+	}
+	if o.interval < time.Second {
+		return q, fmt.Errorf("--interval %s: a second is the least, out of consideration for the server", o.interval)
+	}
+	return q, q.Validate()
+}
+
+func instant(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil {
+		return now.Add(-ago), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s %q: want a time such as 2026-01-31T00:00:00Z, or a duration back from now such as 24h", flag, text)
+	}
+	return t, nil
+}

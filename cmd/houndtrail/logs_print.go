@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"houndtrail/exporter/bloodhound"
+)
+
+// longestCell keeps a table on the screen; -o ndjson has everything.
+const longestCell = 80
+
+// A recordPrinter writes records as a table, as JSON or as NDJSON.
+type recordPrinter struct {
+	form  string
+	out   *bufio.Writer
+	table *tabwriter.Writer
+	rows  int
+}
+
+func newRecordPrinter(w io.Writer, form string) *recordPrinter {
+	out := bufio.NewWriter(w)
+	return &recordPrinter{form: form, out: out, table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+}
+
+func (p *recordPrinter) page(page bloodhound.Page) error {
+	if p.form == "json" {
+		return p.json(page)
+	}
+	for _, r := range page.Records {
+		if err := p.record(r); err != nil {
+			return err
+		}
+	}
+	return p.flush()
+}
+
+// json is the page as one object: what the server counted, where it did, and the records as it served them.
+func (p *recordPrinter) json(page bloodhound.Page) error {
+	answer := struct {
+		Count *int64            `json:"count,omitempty"`
+		Limit *int64            `json:"limit,omitempty"`
+		Logs  []json.RawMessage `json:"logs"`
+	}{Logs: []json.RawMessage{}}
+	if page.Count >= 0 {
+		answer.Count = &page.Count
+	}
+	if page.Limit >= 0 {
+		answer.Limit = &page.Limit
+	}
+	for _, r := range page.Records {
+		answer.Logs = append(answer.Logs, json.RawMessage(r.Raw))
+	}
+	e := json.NewEncoder(p.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(answer); err != nil {
+		return err
+	}
+	return p.out.Flush()
+}
+
+func (p *recordPrinter) record(r bloodhound.Record) error {
+	if p.form == "ndjson" {
+		_, err := fmt.Fprintln(p.out, r.Raw)
+		return err
+	}
+	if p.rows == 0 {
+		fmt.Fprintln(p.table, "ID\tCREATED AT\tACTION\tSTATUS\tACTOR\tADDRESS\tFIELDS")
+	}
+	p.rows++
+	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.CreatedAt.Format("2006-01-02T15:04:05.000000Z"),
+		cell(r.Action), cell(r.Status), cell(r.ActorName), cell(r.SourceIP), cell(r.Fields))
+	return err
+}
+
+func (p *recordPrinter) flush() error {
+	if err := p.table.Flush(); err != nil {
+		return err
+	}
+	return p.out.Flush()
+}
+
+// cell makes a value safe for a terminal: whoever is audited can choose some of them, and must not move the cursor.
+func cell(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, s)
+	if s == "" {
+		return "-"
+	}
+	if runes := []rune(s); len(runes) > longestCell {
+		return string(runes[:longestCell-1]) + "…"
+	}
+	return s
+}

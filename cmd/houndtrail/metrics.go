@@ -1,0 +1,110 @@
+package main
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"houndtrail/exporter"
+	"houndtrail/sink/webhook"
+)
+
+// metrics is what the daemon tells Prometheus. Each collector is registered where it is made.
+type metrics struct {
+	registry *prometheus.Registry
+	progress func(stream string, at time.Time) // told of every success; never nil
+
+	cursor, lag, success, cycleTime *prometheus.GaugeVec
+	commits, records, objects       *prometheus.CounterVec
+	requests, retries, posts        *prometheus.CounterVec
+	requestTime                     prometheus.Histogram
+}
+
+func newMetrics() *metrics {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f := promauto.With(registry)
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_" + name, Help: help}, []string{"stream"})
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: "houndtrail_" + name, Help: help}, labels)
+	}
+	f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_build_info", Help: "Always 1; the version is in the labels."},
+		[]string{"version", "goversion"}).WithLabelValues(version, runtime.Version()).Set(1)
+	return &metrics{
+		registry:    registry,
+		progress:    func(string, time.Time) {},
+		cursor:      gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
+		lag:         gauge("lag_seconds", "Age of the newest instant that is delivered, by the server's clock, at the last success."),
+		success:     gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
+		cycleTime:   gauge("commit_duration_seconds", "Time that the last window took."),
+		commits:     counter("commits_total", "Windows committed.", "stream"),
+		records:     counter("records_total", "Records by what became of them: read, fresh, duplicate or late.", "stream", "kind"),
+		objects:     counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
+		requests:    counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
+		retries:     counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
+		posts:       counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
+		requestTime: f.NewHistogram(prometheus.HistogramOpts{Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 13)}),
+	}
+}
+
+// handler serves the metrics.
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Request and Retry make metrics a bloodhound.Observer.
+func (m *metrics) Request(status string, d time.Duration) {
+	m.requests.WithLabelValues(status).Inc()
+	m.requestTime.Observe(d.Seconds())
+}
+
+// Retry counts a pause before another try.
+func (m *metrics) Retry(reason string) { m.retries.WithLabelValues(reason).Inc() }
+
+func (m *metrics) attempt(a webhook.Attempt) { m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc() }
+
+// stream returns the observer of one stream, with its series at zero: a rate needs a first value.
+func (m *metrics) stream(name string) exporter.Observer {
+	m.commits.WithLabelValues(name)
+	m.objects.WithLabelValues(name)
+	for _, kind := range []string{"read", "fresh", "duplicate", "late"} {
+		m.records.WithLabelValues(name, kind)
+	}
+	return streamMetrics{m, name}
+}
+
+type streamMetrics struct {
+	*metrics
+	name string
+}
+
+// Committed counts a window.
+func (m streamMetrics) Committed(c exporter.Commit) {
+	m.CaughtUp(c.Entry.Cursor, c.Lag)
+	m.commits.WithLabelValues(m.name).Inc()
+	m.objects.WithLabelValues(m.name).Add(float64(len(c.Entry.Objects)))
+	m.cycleTime.WithLabelValues(m.name).Set(c.Duration.Seconds())
+	for kind, n := range map[string]int{
+		"read": c.Entry.Records.Read, "fresh": c.Entry.Records.Fresh,
+		"duplicate": c.Entry.Records.Duplicate, "late": c.Entry.Records.Late,
+	} {
+		m.records.WithLabelValues(m.name, kind).Add(float64(n))
+	}
+}
+
+// CaughtUp says that nothing was new up to an instant.
+func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
+	now := time.Now()
+	m.cursor.WithLabelValues(m.name).Set(float64(until.UnixMicro()) / 1e6)
+	m.lag.WithLabelValues(m.name).Set(lag.Seconds())
+	m.success.WithLabelValues(m.name).Set(float64(now.UnixMilli()) / 1e3)
+	m.progress(m.name, now)
+}

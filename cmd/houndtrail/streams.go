@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+	"houndtrail/sink/archive"
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/ndjson"
+	"houndtrail/sink/parquet"
+	"houndtrail/sink/webhook"
+)
+
+// windowBytes bounds what a window's pages take in memory, where records are far larger than usual.
+const windowBytes = 128 << 20
+
+// The names of the streams, in journals and metrics.
+const (
+	archiveStream = "archive"
+	webhookStream = "webhook"
+)
+
+// A stream is one source and one destination with their own position.
+type stream struct {
+	name string
+	*exporter.Exporter
+}
+
+// streams wires what the configuration asks for.
+func streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics) ([]stream, error) {
+	client, err := newClient(c.BloodHound, log, m)
+	if err != nil {
+		return nil, err
+	}
+	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	if err != nil {
+		return nil, err
+	}
+	build := func(name, destination string, sink exporter.Sink) stream {
+		return stream{name, &exporter.Exporter{
+			Source:   client,
+			Sink:     sink,
+			Store:    journal(c, positions, name, destination),
+			Windows:  window.Planner{Max: c.Window.Max, Records: c.Window.Records},
+			Limits:   bloodhound.Limits{Records: c.Window.Records, Bytes: windowBytes},
+			Start:    c.Start.At,
+			Settle:   c.Settle,
+			Overlap:  c.Overlap,
+			Log:      log.With(zap.String("stream", name)),
+			Observer: m.stream(name),
+		}}
+	}
+	var all []stream
+	if c.Archive.URL != "" {
+		sink, err := newArchive(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, build(archiveStream, string(c.Archive.URL), sink))
+	}
+	if c.Webhook.URL.IsSet() {
+		sink, err := newWebhook(c, m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, build(webhookStream, sink.String(), sink))
+	}
+	return all, nil
+}
+
+// journal is the position of one stream.
+func journal(c *config.Config, b checkpoint.Bucket, name, destination string) *checkpoint.Journal {
+	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
+	return checkpoint.Open(b, checkpoint.Identity{
+		Stream:      name,
+		Source:      string(c.BloodHound.URL),
+		Destination: destination,
+		Writer:      checkpoint.Writer{Version: version, Host: host},
+	})
+}
+
+// journalState tells the objects of a journal that are rewritten from its entries, which are kept.
+func journalState(key string) bool {
+	return !strings.HasSuffix(key, ".json") || strings.HasSuffix(key, "lease.json")
+}
+
+func newClient(b config.BloodHound, log *zap.Logger, m *metrics) (*bloodhound.Client, error) {
+	auth, err := authenticator(b)
+	if err != nil {
+		return nil, err
+	}
+	return bloodhound.New(bloodhound.Options{
+		URL: b.URL.URL(), Auth: auth,
+		PageSize: b.PageSize, Rate: b.Rate, Wait: b.Wait,
+		CAFile: string(b.CA), Insecure: b.Insecure,
+		UserAgent: "houndtrail/" + version, Log: log, Observer: m,
+	})
+}
+
+func authenticator(b config.BloodHound) (bloodhound.Authenticator, error) {
+	switch b.Auth() {
+	case config.AuthToken:
+		id, err := b.TokenID.Value()
+		return bloodhound.Token(id, b.TokenKey.Value), err
+	case config.AuthJWT:
+		return bloodhound.Bearer(b.JWT.Value), nil
+	case config.AuthPassword:
+		name, err := b.Username.Value()
+		return bloodhound.Login(name, b.Password.Value), err
+	default:
+		return nil, errors.New("no way to log in is configured")
+	}
+}
+
+func newArchive(ctx context.Context, c *config.Config) (*archive.Archive, error) {
+	b, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return nil, err
+	}
+	return archive.New(b, c.Tenant, encoder(c.Archive.Format, c.Tenant))
+}
+
+func encoder(format config.ArchiveFormat, tenant string) archive.Encoder {
+	if format == "ndjson" {
+		return ndjson.NewEncoder(tenant)
+	}
+	return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: version})
+}
+
+func newWebhook(c *config.Config, m *metrics) (*webhook.Sink, error) {
+	headers, err := c.Webhook.Headers.Value()
+	if err != nil {
+		return nil, err
+	}
+	return webhook.New(webhook.Options{
+		URL: c.Webhook.URL.Value(), Tenant: c.Tenant,
+		Authorization: c.Webhook.Authorization.Value, Headers: headers,
+		BatchRecords: c.Webhook.BatchRecords, BatchBytes: int(c.Webhook.BatchBytes),
+		Compression: webhook.Compression(c.Webhook.Compression), Timeout: c.Webhook.Timeout,
+		Version: version, Observe: m.attempt,
+	})
+}
+
+func s3Options(s config.S3, rewritten func(string) bool) bucket.S3Options {
+	return bucket.S3Options{
+		Endpoint: string(s.Endpoint), Region: s.Region, PathStyle: s.PathStyle,
+		SSE: string(s.SSE), KMSKeyID: s.KMSKeyID,
+		ObjectLockMode: string(s.ObjectLockMode), ObjectLockDays: s.ObjectLockDays,
+		StorageClass: string(s.StorageClass), Rewritten: rewritten,
+	}
+}
+
+// once runs one cycle of every stream, side by side: a SIEM that is down does not hold up the archive.
+func once(ctx context.Context, all []stream) error {
+	errs := make([]error, len(all))
+	var g errgroup.Group
+	for i, s := range all {
+		g.Go(func() error {
+			if err := s.RunOnce(ctx); err != nil {
+				errs[i] = fmt.Errorf("%s stream: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"time"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// Prefix begins every variable's name. The names in this file leave it out.
+const Prefix = "HOUNDTRAIL_"
+
+// Config is the whole configuration. What a comment does not repeat is in the tags: defaults, ranges, allowed words.
+type Config struct {
+	BloodHound BloodHound `env:",prefix=BLOODHOUND_"`
+	// Names the tenant in object keys, event ids and metrics; every character outside `A-Za-z0-9._-` becomes `_`. Keep
+	// it once records are archived: another name is another partition.
+	Tenant  string  `env:"TENANT" shown:"host of BLOODHOUND_URL, without the port" example:"acme"`
+	Archive Archive `env:",prefix=ARCHIVE_"`
+	S3      S3      `env:",prefix=S3_"`
+	Webhook Webhook `env:",prefix=WEBHOOK_"`
+
+	Checkpoint Checkpoint `env:",prefix=CHECKPOINT_"`
+
+	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin`
+	// in front chooses the time zone.
+	Schedule Schedule `env:"SCHEDULE,default=@every 5m"`
+	// Where a first run starts: `oldest` for the oldest record that the server still has, or an RFC 3339 time. It has no
+	// effect once there is a checkpoint.
+	Start Start `env:"START,default=oldest"`
+	// How long to wait for late records before a window is taken. Records appear up to some seconds after their own
+	// `created_at`: use 5s or more.
+	Settle time.Duration `env:"SETTLE,default=2m" min:"0s" max:"168h"`
+	// How far each query looks back for records that came later still. Records that are later than SETTLE and OVERLAP
+	// together are lost: use 1m or more.
+	Overlap time.Duration `env:"OVERLAP,default=10m" min:"0s" max:"168h"`
+	Window  Window        `env:",prefix=WINDOW_"`
+
+	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
+	Listen Listen `env:"LISTEN,default=:9090"`
+	Log    Log    `env:",prefix=LOG_"`
+
+	warnings []string
+}
+
+// BloodHound is the API that the audit log is read from. [BloodHound.Auth] tells which way to log in was chosen.
+type BloodHound struct {
+	// Address of the BloodHound server. A path in front of `/api` is allowed, but a proxy that rewrites the path
+	// breaks signed requests.
+	URL HTTPURL `env:"URL" shown:"required" first:"https://tenant.example"`
+	// Id of an API token, a UUID; with TOKEN_KEY. Exactly one way to log in is needed: this one, JWT, or USERNAME and
+	// PASSWORD. This one is recommended: requests are signed, and the key never travels. Give the token's user a role
+	// that may read the audit log, and no more.
+	TokenID TokenID `env:"TOKEN_ID" first:"00000000-0000-0000-0000-000000000000"`
+	// Key of the API token.
+	TokenKey Secret `env:"TOKEN_KEY" first:"the-key-shown-once"`
+	// A bearer token, instead of an API token. It ends within hours: for trying things out.
+	JWT Secret `env:"JWT"`
+	// Name of a user to log in as, instead of an API token; with PASSWORD. Each login is itself an audit record.
+	Username Secret `env:"USERNAME"`
+	// Password of that user.
+	Password Secret `env:"PASSWORD"`
+	// Records to ask for in one request. Halved when the server times out.
+	PageSize int `env:"PAGE_SIZE,default=5000" min:"1" max:"50000"`
+	// Requests a second, at most.
+	Rate float64 `env:"RATE,default=5" min:"0.01" max:"1000"`
+	// How long the server may work on one request, sent as `Prefer: wait=30`.
+	Wait time.Duration `env:"WAIT,default=30s" min:"1s" max:"30s" step:"1s"`
+	// PEM file of the certificate authorities to trust instead of the system's. Proxies come from `HTTPS_PROXY` and
+	// `NO_PROXY`.
+	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
+	// Trust any certificate: anybody on the way can then read and forge the log. Not with CA_FILE.
+	Insecure bool `env:"INSECURE,default=false"`
+}
+
+// Archive is the stream of files for Athena. Its URL turns it on.
+type Archive struct {
+	// Where files go: `s3://bucket/prefix` or `file:///dir`. Turns the archive stream on. A WEBHOOK_URL can do instead,
+	// or beside it.
+	URL StoreURL `env:"URL" first:"s3://bucket/houndtrail"`
+	// Form of the files.
+	Format ArchiveFormat `env:"FORMAT,default=parquet" oneof:"parquet ndjson"`
+}
+
+// S3 says how `s3://` URLs are reached. What is not set comes from the AWS default chain: AWS_REGION, credentials from
+// the environment, profile or role.
+type S3 struct {
+	// Address of an S3 server that is not AWS.
+	Endpoint HTTPURL `env:"ENDPOINT" shown:"AWS" example:"https://minio.example"`
+	// Region of the bucket.
+	Region string `env:"REGION" shown:"AWS default chain" example:"eu-central-1"`
+	// Put the bucket into the path instead of the host name, as most servers that are not AWS want it.
+	PathStyle bool `env:"PATH_STYLE,default=false"`
+	// Server-side encryption to ask for.
+	SSE SSE `env:"SSE" shown:"the bucket's" oneof:"AES256 aws:kms" example:"aws:kms"`
+	// Key for SSE `aws:kms`: id, ARN or alias.
+	KMSKeyID string `env:"KMS_KEY_ID" shown:"the bucket's" example:"alias/audit"`
+	// Retention for each archive file; needs a bucket with Object Lock, and OBJECT_LOCK_DAYS.
+	ObjectLockMode ObjectLockMode `env:"OBJECT_LOCK_MODE" shown:"the bucket's" oneof:"GOVERNANCE COMPLIANCE" example:"GOVERNANCE"`
+	// How long a file is retained, in days; with OBJECT_LOCK_MODE.
+	ObjectLockDays int `env:"OBJECT_LOCK_DAYS" shown:"the bucket's" min:"1" max:"36500" example:"400"`
+	// Storage class of archive files. Classes that must be restored before reading are left out: Athena skips them.
+	StorageClass StorageClass `env:"STORAGE_CLASS" shown:"STANDARD" oneof:"STANDARD STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER_IR"`
+}
+
+// Webhook is the stream of batches to a SIEM. Its URL turns it on.
+type Webhook struct {
+	// Where batches are posted. Turns the webhook stream on. Only its scheme and host are ever printed, since many
+	// receivers put a token into the path or query.
+	URL WebhookURL `env:"URL" example:"https://siem.example/ingest"`
+	// Form of the batches.
+	Format WebhookFormat `env:"FORMAT,default=ndjson" oneof:"ndjson"`
+	// Value of the `Authorization` header, scheme included.
+	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`
+	// More headers, `Name: value`, separated by commas; or one a line, and then values may contain commas.
+	Headers Headers `env:"HEADERS" example:"X-Source: houndtrail, X-Site: hq"`
+	// Records in one batch, at most.
+	BatchRecords int `env:"BATCH_RECORDS,default=1000" min:"1" max:"100000"`
+	// Size of one batch before compression, at most; a record that is larger goes alone.
+	BatchBytes ByteSize `env:"BATCH_BYTES,default=1MiB" min:"1KiB" max:"256MiB"`
+	// Compression of the body.
+	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip none"`
+	// How long one post may take.
+	Timeout time.Duration `env:"TIMEOUT,default=30s" min:"100ms" max:"10m"`
+}
+
+// Checkpoint is where streams keep their position.
+type Checkpoint struct {
+	// Where the journals are: `s3://bucket/prefix` or `file:///dir`. Required when only a webhook is set.
+	URL StoreURL `env:"URL" shown:"ARCHIVE_URL with /checkpoints" example:"s3://bucket/houndtrail/checkpoints"`
+}
+
+// Window bounds what one cycle takes at a time: sparse history goes in long windows, dense history in short ones.
+type Window struct {
+	// Longest span of a window.
+	Max time.Duration `env:"MAX,default=720h" min:"1s" max:"87600h"`
+	// Most records in a window; memory grows with it.
+	Records int `env:"RECORDS,default=50000" min:"1" max:"10000000"`
+}
+
+// Log says what is logged, to standard error.
+type Log struct {
+	// Least level that is logged.
+	Level zapcore.Level `env:"LEVEL,default=info" oneof:"debug info warn error"`
+	// Form of a line; `auto` is console on a terminal and JSON elsewhere.
+	Format LogFormat `env:"FORMAT,default=auto" oneof:"auto json console"`
+}

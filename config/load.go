@@ -1,0 +1,210 @@
+package config
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/sethvargo/go-envconfig"
+)
+
+// Need is what a command cannot do without. Whatever is set must be well formed for every command; what is needed
+// must also be there, and its files must be readable.
+type Need uint8
+
+// The needs. A command states the sum of its own.
+const (
+	NeedBloodHound Need = 1 << iota // BLOODHOUND_URL and one way to log in
+	NeedArchive                     // ARCHIVE_URL
+	NeedStream                      // ARCHIVE_URL or WEBHOOK_URL
+	NeedCheckpoint                  // CHECKPOINT_URL, or ARCHIVE_URL to derive it from
+
+	NeedNothing Need = 0
+	// NeedExport is what moving records takes.
+	NeedExport = NeedBloodHound | NeedStream | NeedCheckpoint
+)
+
+func (n Need) has(part Need) bool { return n&part != 0 }
+
+// Load reads the configuration from an environment in the form of os.Environ. Variables without our prefix are not
+// looked at. What is wrong with the configuration is an [*Error] with every problem at once.
+func Load(environ []string, need Need) (*Config, error) {
+	env := ours(environ)
+	c, failed, err := decode(env)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{env: env, config: c, fields: fields(c), need: need}
+	for _, f := range l.fields {
+		l.take(f, failed[f.name])
+	}
+	l.derive()
+	l.rules()
+	l.unknown()
+	if len(l.problems) > 0 {
+		return nil, &Error{Problems: l.sorted()}
+	}
+	c.warnings = l.warnings()
+	return c, nil
+}
+
+// Warnings are settings that work but are probably not meant, or not wise; a line each.
+func (c *Config) Warnings() []string { return c.warnings }
+
+// loader gathers the problems of one Load.
+type loader struct {
+	env      map[string]string // without Prefix
+	config   *Config
+	fields   []field
+	need     Need
+	problems []Problem
+}
+
+// serviceLink is what Kubernetes puts into each container for a Service that happens to be called houndtrail, or
+// houndtrail-something. It is not meant for us.
+var serviceLink = regexp.MustCompile(`^HOUNDTRAIL_(\w+_)?` +
+	`(SERVICE_HOST=|SERVICE_PORT(_\w+)?=\d+$|PORT(_\d+_[A-Z]+)?=[a-z]+://|PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)=)`)
+
+// ours are the variables with our prefix, which is cut off. Of one that is there twice the first counts, as it does
+// for os.Getenv.
+func ours(environ []string) map[string]string {
+	env := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		name, found := strings.CutPrefix(name, Prefix)
+		if _, twice := env[name]; found && !twice && !serviceLink.MatchString(entry) {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// decode fills a tree. The library stops at its first error; here the variable that it had looked up last is put
+// aside, as if it were not set, and the rest is tried again. What was put aside comes back with its error.
+// An error of decode itself is a mistake in the tags.
+func decode(env map[string]string) (*Config, map[string]error, error) {
+	failed := map[string]error{}
+	for {
+		var last string
+		lookup := envconfig.LookuperFunc(func(name string) (string, bool) {
+			last = name
+			if failed[name] != nil {
+				return "", false
+			}
+			value := env[name]
+			return value, value != ""
+		})
+		c := new(Config)
+		err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: c, Lookuper: lookup})
+		if err == nil {
+			return c, failed, nil
+		}
+		if env[last] == "" || failed[last] != nil {
+			return nil, nil, fmt.Errorf("config: tags of %s: %w", last, err)
+		}
+		failed[last] = err
+	}
+}
+
+// take judges what was set for one field by itself.
+func (l *loader) take(f field, err error) {
+	for _, name := range f.names() {
+		if value, set := l.env[name]; set && value == "" {
+			l.report(name, "set but empty; give it a value, or unset it%s", f.otherwise())
+		}
+	}
+	if raw := l.env[f.name]; raw != "" {
+		if bad, ok := errors.AsType[invalid](err); ok {
+			l.report(f.name, "%s", bad)
+		} else if err != nil || !f.allows(raw) {
+			l.report(f.name, "got %s; want %s", quote(raw), f.want())
+		}
+	}
+	secret, ok := f.asFileable()
+	path := l.env[f.name+fileSuffix]
+	if !ok || path == "" {
+		return
+	}
+	if _, both := l.env[f.name]; both {
+		l.report(f.name+fileSuffix, "set beside %s%s; keep one of the two", Prefix, f.name)
+	}
+	if err := secret.setFile(path); err != nil {
+		l.report(f.name+fileSuffix, "%s", err)
+	}
+}
+
+// otherwise tells what an unset variable stands for.
+func (f field) otherwise() string {
+	if f.fallback == "" {
+		return ""
+	}
+	return " for the default, " + f.fallback
+}
+
+// unknown reports the variables that set nothing.
+func (l *loader) unknown() {
+	var known []string
+	for _, f := range l.fields {
+		known = append(known, f.names()...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.env)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if guess := nearest(name, known); guess != "" {
+			l.report(name, "unknown variable; did you mean %s%s?", Prefix, guess)
+		} else {
+			l.report(name, "unknown variable; unset it, or look up its name in the README's table")
+		}
+	}
+}
+
+// given tells whether one of the variables is there, rightly or wrongly, directly or by its file.
+func (l *loader) given(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, direct := l.env[name]
+		_, file := l.env[name+fileSuffix]
+		return direct || file
+	})
+}
+
+// filled tells whether one of the variables has a value, directly or by its file. Where it is only given, that it is
+// empty is problem enough.
+func (l *loader) filled(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return l.env[name] != "" || l.env[name+fileSuffix] != "" })
+}
+
+func (l *loader) report(name, format string, args ...any) {
+	l.problems = append(l.problems, Problem{
+		Variable: oneLine(Prefix + name),
+		Reason:   oneLine(fmt.Sprintf(format, args...)),
+	})
+}
+
+// oneLine takes the control characters out, which names and paths from the environment can bring along.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// sorted are the problems in the order of the tree. Unknown variables, which have no place in it, come last.
+func (l *loader) sorted() []Problem {
+	place := map[string]int{}
+	for i, f := range l.fields {
+		for _, name := range f.names() {
+			place[Prefix+name] = i - len(l.fields)
+		}
+	}
+	slices.SortStableFunc(l.problems, func(a, b Problem) int { return cmp.Compare(place[a.Variable], place[b.Variable]) })
+	return l.problems
+}

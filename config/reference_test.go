@@ -1,0 +1,73 @@
+package config_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"houndtrail/config"
+)
+
+const (
+	tableBegin = "<!-- config:begin -->\n"
+	tableEnd   = "<!-- config:end -->"
+)
+
+// TestReadmeConfigTable holds the README's table against the tree.
+func TestReadmeConfigTable(t *testing.T) {
+	t.Parallel()
+	const name = "../README.md"
+	readme, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begins := strings.Cut(string(readme), tableBegin)
+	_, after, ends := strings.Cut(rest, tableEnd)
+	if !begins || !ends {
+		t.Fatalf("%s has no %s ... %s", name, strings.TrimSpace(tableBegin), tableEnd)
+	}
+	golden(t, name, before+tableBegin+"\n"+config.Reference()+"\n"+tableEnd+after)
+}
+
+const exampleFile = "../deploy/houndtrail.env.example"
+
+func TestExampleFile(t *testing.T) {
+	t.Parallel()
+	golden(t, exampleFile, config.Example())
+}
+
+// TestExampleIsValid: the example works as it stands, and each line that is commented out works by itself.
+func TestExampleIsValid(t *testing.T) {
+	t.Parallel()
+	var first, rest []string
+	for line := range strings.SplitSeq(config.Example(), "\n") {
+		switch {
+		case strings.HasPrefix(line, config.Prefix):
+			first = append(first, line)
+		case strings.HasPrefix(line, "#"+config.Prefix):
+			rest = append(rest, strings.TrimPrefix(line, "#"+config.Prefix))
+		}
+	}
+	load(t, first)
+	// These need another one beside them, or a file that is not here.
+	partners := map[string]string{
+		"S3_KMS_KEY_ID": "S3_SSE=aws:kms", "S3_OBJECT_LOCK_MODE": "S3_OBJECT_LOCK_DAYS=1", "S3_OBJECT_LOCK_DAYS": "S3_OBJECT_LOCK_MODE=GOVERNANCE",
+		"WEBHOOK_AUTHORIZATION": "WEBHOOK_URL=https://siem.example", "WEBHOOK_HEADERS": "WEBHOOK_URL=https://siem.example",
+	}
+	for _, line := range rest {
+		name, value, _ := strings.Cut(line, "=")
+		if value == "" || name == "BLOODHOUND_CA_FILE" {
+			continue // to be filled in
+		}
+		environ := with(first, line)
+		if partner := partners[name]; partner != "" {
+			environ = with(first, line, partner)
+		}
+		if got := problems(t, environ, config.NeedExport); got != "" {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+	if len(first) < 4 || len(rest) < 30 {
+		t.Errorf("%d and %d variables in the example", len(first), len(rest))
+	}
+}

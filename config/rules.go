@@ -1,0 +1,204 @@
+package config
+
+import (
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Auth is a way to log in to BloodHound.
+type Auth int
+
+// The ways to log in. AuthNone is possible only where a command does not need BloodHound.
+const (
+	AuthNone     Auth = iota
+	AuthToken         // TokenID and TokenKey: requests are signed
+	AuthJWT           // JWT
+	AuthPassword      // Username and Password
+)
+
+// Auth is the one way to log in that is configured.
+func (b BloodHound) Auth() Auth {
+	switch {
+	case b.TokenID.IsSet():
+		return AuthToken
+	case b.JWT.IsSet():
+		return AuthJWT
+	case b.Username.IsSet():
+		return AuthPassword
+	}
+	return AuthNone
+}
+
+var (
+	// notTenant is what a tenant's name must not have in an object key.
+	notTenant = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+	// pasted is a path from a browser or an API call rather than the server's address.
+	pasted = regexp.MustCompile(`/(api|ui)(/|$)`)
+)
+
+// derive fills in the defaults that depend on other settings.
+func (l *loader) derive() {
+	c := l.config
+	if c.Tenant == "" && c.BloodHound.URL != "" {
+		c.Tenant = strings.ToLower(c.BloodHound.URL.URL().Hostname())
+	}
+	c.Tenant = notTenant.ReplaceAllString(c.Tenant, "_")
+	if c.Checkpoint.URL == "" && c.Archive.URL != "" {
+		c.Checkpoint.URL = c.Archive.URL.Join("checkpoints")
+	}
+}
+
+// rules judges settings together.
+func (l *loader) rules() {
+	l.login()
+	if l.need.has(NeedBloodHound) && !l.given("BLOODHOUND_URL") {
+		l.report("BLOODHOUND_URL", "not set; give the server's address, such as https://tenant.example")
+	}
+	if pasted.MatchString(string(l.config.BloodHound.URL)) {
+		l.report("BLOODHOUND_URL", "got %s; leave out what follows the server's address, such as /api/v2 or /ui",
+			publicURL(string(l.config.BloodHound.URL)))
+	}
+	if l.config.BloodHound.Insecure && l.given("BLOODHOUND_CA_FILE") {
+		l.report("BLOODHOUND_INSECURE", "set beside %sBLOODHOUND_CA_FILE, which it would make useless; unset it", Prefix)
+	}
+	l.destinations()
+	l.s3()
+	l.files()
+}
+
+// login allows exactly one way to log in, and nothing by halves.
+func (l *loader) login() {
+	logins := [][]string{
+		{"BLOODHOUND_TOKEN_ID", "BLOODHOUND_TOKEN_KEY"},
+		{"BLOODHOUND_JWT"},
+		{"BLOODHOUND_USERNAME", "BLOODHOUND_PASSWORD"},
+	}
+	var used [][]string
+	for _, login := range logins {
+		if !l.filled(login...) {
+			continue
+		}
+		used = append(used, login)
+		for _, name := range login {
+			if !l.given(name) {
+				others := slices.DeleteFunc(slices.Clone(login), func(other string) bool { return other == name })
+				l.report(name, "not set, but needed beside %s", all(others))
+			}
+		}
+	}
+	const oneOf = "BLOODHOUND_TOKEN_ID and _TOKEN_KEY (recommended), BLOODHOUND_JWT, or BLOODHOUND_USERNAME and _PASSWORD"
+	switch {
+	case len(used) > 1:
+		l.report(used[1][0], "set beside %s; keep one way to log in: %s", all(used[0]), oneOf)
+	case len(used) == 0 && l.need.has(NeedBloodHound) && !l.given(slices.Concat(logins...)...):
+		l.report(logins[0][0], "not set; choose one way to log in: %s", oneOf)
+	}
+}
+
+// destinations are the places to write to.
+func (l *loader) destinations() {
+	archive, webhook := l.given("ARCHIVE_URL"), l.given("WEBHOOK_URL")
+	const example = "such as s3://bucket/houndtrail or file:///var/lib/houndtrail"
+	switch {
+	case archive:
+	case l.need.has(NeedArchive):
+		l.report("ARCHIVE_URL", "not set; give the archive's place, %s", example)
+	case l.need.has(NeedStream) && !webhook:
+		l.report("ARCHIVE_URL", "not set, nor is %sWEBHOOK_URL; give at least one destination, %s", Prefix, example)
+	case l.need.has(NeedCheckpoint) && !l.given("CHECKPOINT_URL"):
+		l.report("CHECKPOINT_URL", "not set, nor is %sARCHIVE_URL to keep the position beside; give a place, %s", Prefix, example)
+	}
+}
+
+// s3 allows settings that depend on each other only together.
+func (l *loader) s3() {
+	s := l.config.S3
+	if l.given("S3_KMS_KEY_ID") && s.SSE != SSEKMS {
+		l.report("S3_KMS_KEY_ID", "set, but only %sS3_SSE=%s uses a key; set that as well", Prefix, SSEKMS)
+	}
+	mode, days := l.given("S3_OBJECT_LOCK_MODE"), l.given("S3_OBJECT_LOCK_DAYS")
+	if mode && !days {
+		l.report("S3_OBJECT_LOCK_DAYS", "not set, but needed beside %sS3_OBJECT_LOCK_MODE", Prefix)
+	}
+	if days && !mode {
+		l.report("S3_OBJECT_LOCK_MODE", "not set, but needed beside %sS3_OBJECT_LOCK_DAYS", Prefix)
+	}
+}
+
+// files opens the files of the sections that the command will use. Others need not even be there.
+func (l *loader) files() {
+	used := map[string]bool{
+		"BloodHound": l.need.has(NeedBloodHound),
+		"Webhook":    l.need.has(NeedStream) && l.config.Webhook.URL.IsSet(),
+	}
+	for _, f := range l.fields {
+		value, ok := reflect.TypeAssert[checkable](f.value)
+		if !ok || !used[f.section] || f.value.IsZero() {
+			continue
+		}
+		if err := value.check(); err != nil {
+			name := f.name
+			if l.env[name+fileSuffix] != "" {
+				name += fileSuffix
+			}
+			l.report(name, "%s", err)
+		}
+	}
+}
+
+// warnings are what Load lets pass but does not like.
+func (l *loader) warnings() []string {
+	c := l.config
+	var list []string
+	warn := func(name, text string) { list = append(list, Prefix+name+": "+text) }
+	webhook, _ := url.Parse(c.Webhook.URL.Value())
+	for _, to := range []struct {
+		name string
+		url  *url.URL
+	}{{"BLOODHOUND_URL", c.BloodHound.URL.URL()}, {"S3_ENDPOINT", c.S3.Endpoint.URL()}, {"WEBHOOK_URL", webhook}} {
+		if unencrypted(to.url) {
+			warn(to.name, "http to "+to.url.Hostname()+" is not encrypted, so anybody on the way can read along; use https")
+		}
+	}
+	if c.BloodHound.Insecure {
+		warn("BLOODHOUND_INSECURE", "certificates are not checked; name the authority in "+Prefix+"BLOODHOUND_CA_FILE instead")
+	}
+	if c.Settle < 5*time.Second {
+		warn("SETTLE", c.Settle.String()+" is short: records that appear late are left to the overlap; use 5s or more")
+	}
+	if c.Overlap < time.Minute {
+		warn("OVERLAP", c.Overlap.String()+" is short: records that appear later than that may be lost; use 1m or more")
+	}
+	return append(list, l.idle()...)
+}
+
+// idle are the settings of streams and stores that are not turned on.
+func (l *loader) idle() []string {
+	c := l.config
+	_, _, archive := c.Archive.URL.S3()
+	_, _, checkpoint := c.Checkpoint.URL.S3()
+	off := map[string]string{}
+	if c.Archive.URL == "" {
+		off["Archive"] = Prefix + "ARCHIVE_URL is not set"
+	}
+	if !c.Webhook.URL.IsSet() {
+		off["Webhook"] = Prefix + "WEBHOOK_URL is not set"
+	}
+	if !archive && !checkpoint {
+		off["S3"] = "no URL begins with s3://"
+	}
+	var list []string
+	for _, f := range l.fields {
+		if why := off[f.section]; why != "" && l.given(f.name) {
+			list = append(list, Prefix+f.name+": has no effect, since "+why)
+		}
+	}
+	return list
+}
+
+// all joins variables to a list for people.
+func all(names []string) string { return Prefix + strings.Join(names, " and "+Prefix) }

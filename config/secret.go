@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/google/uuid"
+)
+
+// Secret is a value that is never printed: given directly by its variable X, or in the file that X_FILE names.
+// The zero value is a secret that is not set.
+type Secret struct { //nolint:recvcheck // Load sets it in place; everything else takes it by value
+	value, file string
+}
+
+// redacted stands for a secret wherever one would be printed.
+const redacted = "[redacted]"
+
+// maxSecret is the largest secret file that is read, in bytes: enough for any token, and it bounds a wrong path.
+const maxSecret = 64 << 10
+
+// IsSet tells whether there is a secret, be its file readable or not.
+func (s Secret) IsSet() bool { return s.value != "" || s.file != "" }
+
+// Value is the secret, or "" where none is set.
+//
+// A file is read anew each time, so that a rotated one counts at once: in Kubernetes the name is a symbolic link that
+// is moved over, and a read costs nothing beside the request that it is for. Line ends at the end are cut off. A file
+// that is unreadable or empty is an error, which names the file and never what is in it.
+func (s Secret) Value() (string, error) {
+	text, err := s.text()
+	if err != nil {
+		return "", err
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return "", fmt.Errorf("%s has a line break or another control character inside; give the bare value", s.place())
+	}
+	return text, nil
+}
+
+func (s Secret) text() (string, error) {
+	if s.file == "" {
+		return s.value, nil
+	}
+	body, err := readSmall(s.file, maxSecret)
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimRight(string(body), "\r\n")
+	if text == "" {
+		return "", fmt.Errorf("file %s is empty; write the secret into it", s.file)
+	}
+	return text, nil
+}
+
+func (s Secret) place() string {
+	if s.file != "" {
+		return "file " + s.file
+	}
+	return "the value"
+}
+
+func (s Secret) check() error {
+	_, err := s.Value()
+	return err
+}
+
+// setFile makes the secret come from a file. A relative path is refused unseen: it may well be the secret itself,
+// put into the wrong variable.
+func (s *Secret) setFile(path string) error {
+	if !filepath.IsAbs(path) {
+		return invalidf("not an absolute path (not shown, since it may be the secret itself); want one like /run/secrets/name")
+	}
+	s.file = path
+	return nil
+}
+
+// UnmarshalText takes any text.
+func (s *Secret) UnmarshalText(text []byte) error {
+	s.value = string(text)
+	return nil
+}
+
+// MarshalText tells only whether there is a secret. JSON and zap use it as well.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Format prints the same for every verb, %#v included.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// String tells only whether there is a secret.
+func (s Secret) String() string {
+	if s.IsSet() {
+		return redacted
+	}
+	return ""
+}
+
+// TokenID is the id of an API token. It is no secret, but it comes with one, and often from the same place.
+type TokenID struct {
+	Secret
+}
+
+// check catches a key in the place of the id, which would send the key in plain text with every request.
+func (t TokenID) check() error {
+	id, err := t.Value()
+	if err != nil {
+		return err
+	}
+	if uuid.Validate(id) != nil {
+		return invalid("not a UUID, as token ids are (not shown, since it may be the key); are id and key swapped?")
+	}
+	return nil
+}
+
+// readSmall reads a regular file of at most limit bytes. Anything else, such as a pipe, could not be read twice.
+func readSmall(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("file %s has %d bytes, more than the %d expected at most; is it the right one?",
+			path, info.Size(), limit)
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the file: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// HTTPURL is the address of an HTTP server, without a slash at its end; "" where none is set.
+type HTTPURL string
+
+// UnmarshalText takes http and https URLs without user, query or fragment. The library also calls it for a variable
+// that is not set, with an empty text.
+func (u *HTTPURL) UnmarshalText(text []byte) error {
+	raw := string(text)
+	if raw == "" {
+		return nil
+	}
+	parsed, err := parseHTTP(raw)
+	if err != nil || strings.ContainsAny(raw, "?#") {
+		return invalidf("got %s; want https://host or https://host/path, without user, query or fragment", publicURL(raw))
+	}
+	*u = HTTPURL(strings.TrimRight(parsed.String(), "/"))
+	return nil
+}
+
+// URL is the address, parsed; nil where none is set.
+func (u HTTPURL) URL() *url.URL {
+	if u == "" {
+		return nil
+	}
+	parsed, _ := url.Parse(string(u)) // was parsed when it was set
+	return parsed
+}
+
+// WebhookURL is where batches are posted. Receivers like to put a token into its path or query: only its scheme and
+// host are ever printed.
+type WebhookURL struct {
+	raw string
+}
+
+// UnmarshalText takes http and https URLs without user or fragment.
+func (u *WebhookURL) UnmarshalText(text []byte) error {
+	raw := string(text)
+	if _, err := parseHTTP(raw); err != nil || strings.Contains(raw, "#") {
+		return invalidf("not an address to post to (not shown, since it may carry a token); want https://host/path, without "+
+			"user or fragment; a user and password go into %sWEBHOOK_AUTHORIZATION", Prefix)
+	}
+	u.raw = raw
+	return nil
+}
+
+// IsSet tells whether there is a webhook.
+func (u WebhookURL) IsSet() bool { return u.raw != "" }
+
+// Value is the whole URL, to post to and never to print; "" where none is set.
+func (u WebhookURL) Value() string { return u.raw }
+
+// String is the scheme and the host.
+func (u WebhookURL) String() string {
+	parsed, err := url.Parse(u.raw)
+	if err != nil || u.raw == "" {
+		return ""
+	}
+	origin := parsed.Scheme + "://" + parsed.Host
+	if strings.TrimRight(u.raw, "/") != origin {
+		origin += "/" + redacted
+	}
+	return origin
+}
+
+// MarshalText is String. JSON and zap use it as well.
+func (u WebhookURL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// Format prints String for every verb, %#v included.
+func (u WebhookURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.String()) }
+
+// StoreURL is a place for objects, without a slash at its end: s3://bucket/prefix or file:///dir; "" where none is set.
+type StoreURL string
+
+var (
+	bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+	// keyPrefix has only characters that mean the same in a URL, in an object key and in SQL.
+	keyPrefix = regexp.MustCompile(`^[A-Za-z0-9._=+-]+(/[A-Za-z0-9._=+-]+)*$`)
+)
+
+// UnmarshalText takes s3://bucket, s3://bucket/prefix and file:///dir. The library also calls it for a variable that
+// is not set, with an empty text.
+func (u *StoreURL) UnmarshalText(text []byte) error {
+	raw := string(text)
+	if raw == "" {
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(raw, "s3://"); ok {
+		bucket, prefix, _ := strings.Cut(strings.TrimRight(rest, "/"), "/")
+		dots := strings.Contains("/"+prefix+"/", "/./") || strings.Contains("/"+prefix+"/", "/../")
+		if !bucketName.MatchString(bucket) || dots || prefix != "" && !keyPrefix.MatchString(prefix) {
+			return invalidf("got %s; want s3://bucket or s3://bucket/prefix, with letters, digits and ._=+- in the prefix",
+				publicURL(raw))
+		}
+		*u = StoreURL("s3://" + strings.TrimRight(rest, "/"))
+		return nil
+	}
+	parsed, err := url.Parse(raw)
+	if err != nil || parsed.Scheme != "file" || parsed.Host != "" || parsed.User != nil || !path.IsAbs(parsed.Path) ||
+		strings.ContainsAny(raw, "?#") || strings.ContainsFunc(parsed.Path, unicode.IsControl) {
+		return invalidf("got %s; want s3://bucket/prefix, or file:///dir with three slashes", publicURL(raw))
+	}
+	*u = StoreURL((&url.URL{Scheme: "file", Path: path.Clean(parsed.Path)}).String())
+	return nil
+}
+
+// Join is the place below, at the given name.
+func (u StoreURL) Join(name string) StoreURL {
+	return StoreURL(strings.TrimRight(string(u), "/") + "/" + name)
+}
+
+// S3 is the bucket and the key prefix, which has no slash at either end; ok is false where it is not an s3 URL.
+func (u StoreURL) S3() (bucket, prefix string, ok bool) {
+	rest, ok := strings.CutPrefix(string(u), "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	return bucket, prefix, ok
+}
+
+// Dir is the absolute path of the directory; ok is false where it is not a file URL.
+func (u StoreURL) Dir() (dir string, ok bool) {
+	parsed, err := url.Parse(string(u))
+	if err != nil || parsed.Scheme != "file" {
+		return "", false
+	}
+	return parsed.Path, true
+}
+
+// parseHTTP reads an http or https URL with a host and without a user. Its error must not be shown: it may quote a
+// password.
+func parseHTTP(raw string) (*url.URL, error) {
+	parsed, err := url.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	if parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil {
+		return nil, invalid("not an http URL with a host and without a user")
+	}
+	if _, err := strconv.ParseUint("0"+parsed.Port(), 10, 16); err != nil {
+		return nil, invalid("no such port")
+	}
+	return parsed, nil
+}
+
+// publicURL is what an error may show of a URL, well formed or not: user, password, query and fragment are left out.
+func publicURL(raw string) string {
+	if at := strings.LastIndex(raw, "@"); at >= 0 {
+		scheme, _, found := strings.Cut(raw[:at], "://")
+		if !found || !slices.Contains([]string{"http", "https", "s3", "file"}, scheme) {
+			return redacted
+		}
+		raw = scheme + "://" + redacted + raw[at:]
+	}
+	if i := strings.IndexAny(raw, "?#"); i >= 0 {
+		raw = raw[:i+1] + redacted
+	}
+	return quote(raw)
+}
+
+// unencrypted tells whether requests to the URL cross a network in plain text.
+func unencrypted(u *url.URL) bool {
+	if u == nil || u.Scheme != "http" {
+		return false
+	}
+	host := u.Hostname()
+	return host != "localhost" && !net.ParseIP(host).IsLoopback()
+}

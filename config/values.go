@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// ByteSize is a number of bytes.
+type ByteSize int64
+
+type unit struct {
+	suffix string
+	bytes  int64
+}
+
+// units are the suffixes of a size, the largest first. Decimal ones are left out: nobody means them.
+func units() []unit {
+	return []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+}
+
+// ParseByteSize reads a whole number of bytes, or of KiB, MiB or GiB.
+func ParseByteSize(text string) (ByteSize, error) {
+	for _, unit := range units() {
+		digits, found := strings.CutSuffix(text, unit.suffix)
+		if !found {
+			continue
+		}
+		// ParseUint takes digits only: no sign, and no underscore in base 10.
+		number, err := strconv.ParseUint(digits, 10, 63)
+		if err != nil || int64(number) > math.MaxInt64/unit.bytes {
+			break
+		}
+		return ByteSize(int64(number) * unit.bytes), nil
+	}
+	return 0, fmt.Errorf("%s is not a size; want bytes, or a whole number with KiB, MiB or GiB", quote(text))
+}
+
+// UnmarshalText is [ParseByteSize].
+func (b *ByteSize) UnmarshalText(text []byte) (err error) {
+	*b, err = ParseByteSize(string(text))
+	return err
+}
+
+// String has the largest unit that fits exactly; [ParseByteSize] reads it back.
+func (b ByteSize) String() string {
+	for _, unit := range units() {
+		if n := int64(b); n != 0 && n%unit.bytes == 0 {
+			return strconv.FormatInt(n/unit.bytes, 10) + unit.suffix
+		}
+	}
+	return "0B"
+}
+
+// Schedule is when the daemon runs a cycle.
+type Schedule struct {
+	Spec string // as given
+	cron.Schedule
+}
+
+const wantSchedule = "want five cron fields such as */5 * * * *, or @hourly, or @every 5m, with CRON_TZ=Europe/Berlin in front " +
+	"for a time zone"
+
+// UnmarshalText takes what cron.ParseStandard takes, but for specs that never fire or not as they say.
+func (s *Schedule) UnmarshalText(text []byte) error {
+	spec := strings.TrimSpace(string(text))
+	_, rest, spaced := strings.Cut(spec, " ")
+	if strings.Contains(spec, "TZ=") && !spaced {
+		return invalidf("got %s; %s", quote(spec), wantSchedule) // cron's parser panics on a time zone alone
+	}
+	schedule, err := cron.ParseStandard(spec)
+	if err != nil {
+		return invalidf("got %s: %s; %s", quote(spec), err, wantSchedule)
+	}
+	if every, ok := schedule.(cron.ConstantDelaySchedule); ok {
+		// cron rounds in silence, and runs every second where the interval is negative.
+		if asked, err := time.ParseDuration(rest[strings.LastIndex(rest, " ")+1:]); err != nil || asked != every.Delay {
+			return invalidf("got %s; want an interval of whole seconds, at least @every 1s", quote(spec))
+		}
+	}
+	// Any spec that ever fires does so within the five years that cron looks ahead of a leap year.
+	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return invalidf("got %s, which never comes, like the 30th of February; %s", quote(spec), wantSchedule)
+	}
+	*s = Schedule{Spec: spec, Schedule: schedule}
+	return nil
+}
+
+// String is the spec as given.
+func (s Schedule) String() string { return s.Spec }
+
+// Start is where a first run starts.
+type Start struct {
+	At time.Time // UTC; the zero time stands for the oldest record that the server still has
+}
+
+// UnmarshalText takes "oldest" or an RFC 3339 time.
+func (s *Start) UnmarshalText(text []byte) error {
+	if string(text) == "oldest" {
+		*s = Start{}
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, string(text))
+	if err != nil || at.IsZero() {
+		return invalidf("got %s; want oldest, or a time such as 2026-01-31T00:00:00Z", quote(string(text)))
+	}
+	s.At = at.UTC()
+	return nil
+}
+
+// String is "oldest" or the time, as UnmarshalText takes it.
+func (s Start) String() string {
+	if s.At.IsZero() {
+		return "oldest"
+	}
+	return s.At.Format(time.RFC3339Nano)
+}
+
+// Listen is an address to listen on, host:port; "" stands for none.
+type Listen string
+
+// UnmarshalText takes an address with a numeric port, or "off".
+func (l *Listen) UnmarshalText(text []byte) error {
+	if string(text) == "off" {
+		*l = ""
+		return nil
+	}
+	_, port, err := net.SplitHostPort(string(text))
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return invalidf("got %s; want an address such as :9090 or 127.0.0.1:9090, or off", quote(string(text)))
+	}
+	*l = Listen(text)
+	return nil
+}

@@ -1,0 +1,40 @@
+package config
+
+// What each of them can be is in the oneof tag of its setting.
+type (
+	// ArchiveFormat is the form of archive files.
+	ArchiveFormat string
+	// WebhookFormat is the form of webhook batches.
+	WebhookFormat string
+	// Compression is the compression of webhook bodies.
+	Compression string
+	// SSE is S3's server-side encryption; "" leaves it to the bucket.
+	SSE string
+	// ObjectLockMode is S3's retention mode; "" leaves it to the bucket.
+	ObjectLockMode string
+	// StorageClass is S3's storage class; "" is STANDARD.
+	StorageClass string
+	// LogFormat is the form of log lines.
+	LogFormat string
+)
+
+// The words that the program acts on; a test holds them against the tags. Storage classes are only passed on.
+const (
+	ArchiveParquet ArchiveFormat = "parquet"
+	ArchiveNDJSON  ArchiveFormat = "ndjson"
+
+	WebhookNDJSON WebhookFormat = "ndjson"
+
+	CompressionGzip Compression = "gzip"
+	CompressionNone Compression = "none"
+
+	SSEAES256 SSE = "AES256"
+	SSEKMS    SSE = "aws:kms"
+
+	LockGovernance ObjectLockMode = "GOVERNANCE"
+	LockCompliance ObjectLockMode = "COMPLIANCE"
+
+	LogAuto    LogFormat = "auto"
+	LogJSON    LogFormat = "json"
+	LogConsole LogFormat = "console"
+)

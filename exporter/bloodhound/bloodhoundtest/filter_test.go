@@ -1,0 +1,90 @@
+package bloodhoundtest_test
+
+import (
+	"testing"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+func TestFilters(t *testing.T) {
+	row := func(id int64, change func(*bloodhoundtest.Row)) bloodhoundtest.Row {
+		r := bloodhoundtest.Row{
+			ID: id, CreatedAt: noon.Add(-time.Duration(id) * time.Hour), ActorID: "u", ActorName: "user",
+			ActorEmail: "user@example.com", Action: "LoginAttempt", RequestID: "r", SourceIP: "10.0.0.1", Status: "success",
+		}
+		change(&r)
+		return r
+	}
+	rows := []bloodhoundtest.Row{
+		row(1, func(r *bloodhoundtest.Row) { r.Status = "intent" }),
+		row(2, func(r *bloodhoundtest.Row) { r.ActorName = "" }),
+		row(3, func(r *bloodhoundtest.Row) { r.Action = "POST" }),
+		row(4, func(r *bloodhoundtest.Row) { r.Action = "POST /api/v2/x/" }),
+		row(5, func(r *bloodhoundtest.Row) { r.SourceIP = "192.168.7.7" }),
+		row(6, func(r *bloodhoundtest.Row) { r.ActorName, r.CreatedAt = "José", time.Time{} }),
+	}
+	const (
+		d  = bloodhoundtest.Documented
+		l  = bloodhoundtest.Legacy2024
+		v7 = bloodhoundtest.V7
+		v8 = bloodhoundtest.V84
+	)
+	type profiles = []bloodhoundtest.Profile
+	for _, tt := range []struct {
+		profiles profiles
+		query    string
+		want     []int64
+		count    int
+	}{
+		{profiles{l, v7, v8}, "id=eq:3", []int64{3}, 1},
+		{profiles{l, v7, v8}, "id=neq:3", []int64{1, 2, 4, 5}, 5},
+		{profiles{l, v7, v8}, "id=gt:3", []int64{4, 5}, 3},
+		{profiles{l, v7, v8}, "id=gte:3", []int64{3, 4, 5}, 4},
+		{profiles{l, v7, v8}, "id=lt:3", []int64{1, 2}, 2},
+		{profiles{l, v7, v8}, "id=lte:3", []int64{1, 2, 3}, 3},
+		{profiles{v7, v8}, "id=gt:1&id=lt:4", []int64{2, 3}, 2},
+		{profiles{v7, v8}, "id=gt:2&status=eq:success", []int64{3, 4, 5}, 4},
+		{profiles{d, l, v7, v8}, "status=eq:intent", []int64{1}, 1},
+		{profiles{d, l, v7, v8}, "status=neq:intent", []int64{2, 3, 4, 5}, 5},
+		{profiles{d, l, v7, v8}, "created_at=gte:2026-01-15T09:34:56Z", []int64{1, 2, 3}, 3},
+		{profiles{d, l, v7, v8}, "created_at=eq:2026-01-15T09:34:56.000000Z", []int64{3}, 1},
+		// An offset with a plus is cut off and read as UTC; one with a minus survives.
+		{profiles{l, v7, v8}, "created_at=gte:2026-01-15T09:34:56%2B02:00", []int64{1, 2, 3}, 3},
+		{profiles{d}, "created_at=gte:2026-01-15T11:34:56%2B02:00", []int64{1, 2, 3}, 3},
+		{profiles{d, l, v7, v8}, "created_at=gte:2026-01-15T07:34:56-02:00", []int64{1, 2, 3}, 3},
+		{profiles{l, v7, v8}, "actor_email=eq:user%2Btag@example.com", []int64{}, 0}, // read as "user"
+		{profiles{l, v7, v8}, "actor_name=eq:user,x", []int64{1, 3, 4, 5}, 4},
+		{profiles{d}, "actor_name=eq:user,x", []int64{}, 0},
+		{profiles{l}, "action=eq:POST%20/api/v2/x/%7Bid%7D", []int64{3}, 1},
+		{profiles{v7, v8}, "action=eq:POST%20/api/v2/x/%7Bid%7D", []int64{4}, 1},
+		{profiles{l}, "action=~eq:POST", []int64{3}, 1},
+		{profiles{d}, "action=~eq:post", []int64{3, 4}, 2},
+		{profiles{d}, "id=~eq:3", []int64{3}, 1},
+		{profiles{d}, "source=eq:192.168.7.7", []int64{5}, 1},
+		{profiles{d}, "source=~eq:168.7", []int64{5}, 1},
+		{profiles{d}, "source_ip_address=eq:192.168.7.7", []int64{1, 2, 3, 4, 5}, 6}, // not a parameter
+		{profiles{l, v7, v8}, "source_ip_address=eq:192.168.7.7", []int64{5}, 1},
+		{profiles{l, v7, v8}, "action=LoginAttempt", []int64{1, 2, 3, 4, 5}, 6},
+		{profiles{l, v7, v8}, "action=eq:", []int64{1, 2, 3, 4, 5}, 6},
+		{profiles{l, v7, v8}, "actor_name=eq:José", []int64{}, 0}, // read as "Jos"
+		{profiles{v7, v8}, "actor_name=eq:null", []int64{2}, 1},
+		{profiles{v7, v8}, "actor_name=neq:null", []int64{1, 3, 4, 5}, 5},
+		{profiles{v7, v8}, "created_at=eq:null", []int64{}, 1},
+		{profiles{v7, v8}, "id=neq:null", []int64{1, 2, 3, 4, 5}, 6},
+		{profiles{v7, v8}, "id=gt:null", []int64{}, 0},
+		{profiles{l}, "actor_name=eq:null", []int64{}, 0},
+		{profiles{l, v7, v8}, "actor_id=eq:u&before=2026-01-15T10:34:56Z&offset=1&limit=1", []int64{3}, 6},
+		{profiles{l, v7, v8}, "request_id=eq:r&limit=1", []int64{1}, 6},
+	} {
+		for _, p := range tt.profiles {
+			t.Run(string(p)+" "+tt.query, func(t *testing.T) {
+				got := newDouble(p, rows...).page(t, "?"+tt.query)
+				wantIDs(t, got, tt.want...)
+				if got.Count != nil && *got.Count != tt.count {
+					t.Errorf("count %d, want %d", *got.Count, tt.count)
+				}
+			})
+		}
+	}
+}

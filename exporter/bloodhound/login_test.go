@@ -1,0 +1,324 @@
+package bloodhound
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// jwtFor is a token as BloodHound issues it; the signature is nobody's business here.
+func jwtFor(id int, issued time.Time, life time.Duration) string {
+	part := base64.RawURLEncoding.EncodeToString
+	claims := fmt.Sprintf(`{"jti":"%d","sub":"6a1f9d5e","iat":%d,"exp":%d}`, id, issued.Unix(), issued.Add(life).Unix())
+	return part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature of "+fmt.Sprint(id)))
+}
+
+// A gate is a server with sessions. Its clock is skew ahead of the test's.
+type gate struct {
+	life     time.Duration
+	skew     time.Duration
+	password string
+	rude     bool // refuses every session
+
+	mu     sync.Mutex
+	valid  map[string]bool
+	logins []time.Time
+	pages  int
+	body   map[string]string // of the latest login
+}
+
+func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now().Add(g.skew)
+	date := now.UTC().Format(http.TimeFormat)
+	if r.URL.Path != loginPath {
+		g.pages++
+		if !g.valid[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] || g.rude {
+			return respond(401, complain("Token Authorization failed."), "Date", date), nil
+		}
+		return respond(200, `{}`, "Date", date), nil
+	}
+	g.logins = append(g.logins, time.Now())
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &g.body); err != nil || r.Header.Get("Content-Type") != "application/json" {
+		return respond(400, complain("content type must be application/json")), nil
+	}
+	time.Sleep(1500 * time.Millisecond) // as the server does
+	if g.password != g.body["secret"] {
+		return respond(401, complain("authentication is invalid"), "Date", date), nil
+	}
+	jwt := jwtFor(len(g.logins), now, g.life)
+	if g.valid == nil {
+		g.valid = map[string]bool{}
+	}
+	g.valid[jwt] = true
+	return respond(200, `{"data":{"user_id":"6a1f","auth_expired":false,"session_token":"`+jwt+`"}}`, "Date", date), nil
+}
+
+func (g *gate) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.valid)
+}
+
+func (g *gate) client(t *testing.T, password func() (string, error)) *Client {
+	return newClient(t, Options{Auth: Login("siem", password), Transport: g})
+}
+
+// The session lasts 8 h and is replaced at 6 h 24 min, by whatever clock the server goes.
+func TestLoginRenewsInTime(t *testing.T) {
+	for _, skew := range []time.Duration{0, 5 * time.Hour, -70 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			g := &gate{life: 8 * time.Hour, skew: skew, password: " hé\"<llo ✓ "}
+			c := g.client(t, always(g.password+"\n"))
+			for at := range 60 { // every half hour for more than a day
+				if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+					t.Fatalf("after %d half hours: %v", at, err)
+				}
+				time.Sleep(30 * time.Minute)
+			}
+			if len(g.logins) != 5 || g.pages != 60 {
+				t.Errorf("%d logins, %d pages", len(g.logins), g.pages)
+			}
+			for i := 1; i < len(g.logins); i++ {
+				if gap := g.logins[i].Sub(g.logins[i-1]); gap < 6*time.Hour+24*time.Minute || gap > 7*time.Hour {
+					t.Errorf("login after %s", gap)
+				}
+			}
+			if g.body["login_method"] != "secret" || g.body["username"] != "siem" || g.body["secret"] != g.password {
+				t.Errorf("%v", g.body)
+			}
+		})
+	}
+}
+
+// A session that the server ended early costs one refusal and one login, however many requests meet it.
+func TestLoginOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{life: time.Hour, password: "p"}
+		c := g.client(t, always("p"))
+		for round := 1; round <= 3; round++ {
+			var all sync.WaitGroup
+			for range 10 {
+				all.Go(func() {
+					if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if len(g.logins) != round {
+				t.Errorf("%d logins after round %d", len(g.logins), round)
+			}
+			g.end()
+		}
+	})
+}
+
+// A server that refuses even a new session is not asked a third time.
+func TestLoginIsRepeatedOnceOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{life: time.Hour, password: "p", rude: true}
+		c := g.client(t, always("p"))
+		err := c.retry(t.Context(), func(ctx context.Context) error {
+			_, err := get(ctx, c, "/api/v2/audit")
+			return err
+		})
+		wantText(t, err, "401", "Token Authorization failed.", `just opened for "siem" is refused`)
+		if len(g.logins) != 2 || g.pages != 2 {
+			t.Errorf("%d logins, %d pages", len(g.logins), g.pages)
+		}
+		if gap := g.logins[1].Sub(g.logins[0]); gap < time.Second {
+			t.Errorf("logins %s apart: the server allows one a second", gap)
+		}
+	})
+}
+
+func TestLoginReadsThePasswordAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{life: time.Hour, password: "old"}
+		password := "old"
+		c := g.client(t, func() (string, error) { return password, nil })
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+			t.Fatal(err)
+		}
+		g.end()
+		g.password, password = "new", "new"
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// One who gives up waiting for a login leaves it to the others.
+func TestLoginOutlivesItsFirstCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{life: time.Hour, password: "p"}
+		c := g.client(t, always("p"))
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := get(impatient, c, "/api/v2/audit"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil || len(g.logins) != 1 {
+			t.Errorf("%d logins: %v", len(g.logins), err)
+		}
+		all.Wait()
+	})
+}
+
+func TestLoginFailures(t *testing.T) {
+	for name, test := range map[string]struct {
+		reply *http.Response
+		kind  Kind // 0: not an *Error
+		says  []string
+	}{
+		"wrong password": {respond(401, complain("authentication is invalid")), Unauthorized, []string{`log in as "siem"`, "HOUNDTRAIL_BLOODHOUND_PASSWORD is wrong"}},
+		"unknown user":   {respond(404, complain("resource not found")), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_USERNAME or"}},
+		"wrong URL":      {respond(404, "404 page not found\n"), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_URL"}},
+		"second factor":  {respond(400, complain("one time password is invalid")), BadRequest, []string{"second factor", "API token"}},
+		"disabled":       {respond(403, complain("user disabled")), Forbidden, []string{"enable the user"}},
+		"firewall":       {respond(401, htmlPage), Unauthorized, []string{"not BloodHound's own"}},
+		"too often":      {respond(429, "Limit exceeded\n"), RateLimited, []string{"Limit exceeded"}},
+		"redirect":       {respond(302, "", "Location", "https://sso.example/?SAMLRequest=x"), Redirect, []string{"https://sso.example;"}},
+		"expired":        {respond(200, `{"data":{"auth_expired":true,"session_token":"a.b.c"}}`), 0, []string{"password has expired", "browser"}},
+		"no token":       {respond(200, `{"data":{}}`), 0, []string{"session token", "empty"}},
+		"odd token":      {respond(200, `{"data":{"session_token":"a\nb"}}`), 0, []string{"session token", "printable"}},
+		"odd reply":      {respond(200, `{"data":"a.b.c"}`), 0, []string{"not the JSON that BloodHound sends"}},
+		"a page instead": {respond(200, htmlPage, "Content-Type", "text/html"), NotJSON, []string{"not JSON"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, Options{
+				Auth:      Login("siem", always("hunter2")),
+				Transport: tripper(func(*http.Request) (*http.Response, error) { return test.reply, nil }),
+			})
+			_, err := get(t.Context(), c, "/api/v2/audit")
+			wantText(t, err, append(test.says, `log in as "siem": `)...)
+			var e *Error
+			if errors.As(err, &e) != (test.kind != 0) || e != nil && e.Kind != test.kind {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestUnreadableSecrets(t *testing.T) {
+	missing := func() (string, error) { return "", errors.New("open key: no such file") }
+	for name, auth := range map[string]Authenticator{
+		"the API token's key": Token(testToken, missing),
+		"the JWT":             Bearer(missing),
+		"the password":        Login("siem", missing),
+	} {
+		for problem, auth := range map[string]Authenticator{
+			"no such file": auth,
+			"empty": map[string]Authenticator{
+				"the API token's key": Token(testToken, always(" \n")), "the JWT": Bearer(always("")), "the password": Login("siem", always("\n")),
+			}[name],
+		} {
+			c := newClient(t, Options{Auth: auth, Transport: tripper(func(*http.Request) (*http.Response, error) {
+				t.Error("a request was sent")
+				return respond(200, `{}`), nil
+			})})
+			_, err := get(t.Context(), c, "/api/v2/audit")
+			wantText(t, err, "read "+name, problem)
+		}
+	}
+}
+
+func TestBearer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := jwtFor(1, time.Now(), time.Hour)
+		second := jwtFor(2, time.Now(), 3*time.Hour)
+		g := &gate{valid: map[string]bool{first: true}}
+		file := first + "\n"
+		c := newClient(t, Options{Auth: Bearer(func() (string, error) { return file, nil }), Transport: g})
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+			t.Fatal(err)
+		}
+		// The file is replaced, first while nothing happens, then just when a request is under way.
+		file, g.valid = second, map[string]bool{second: true}
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+			t.Fatal(err)
+		}
+		reads := 0
+		b := Bearer(func() (string, error) { reads++; return []string{first, second, second}[reads-1], nil })
+		c = newClient(t, Options{Auth: b, Transport: g})
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
+			t.Fatal(err)
+		}
+		pages := g.pages
+		file = first
+		time.Sleep(2 * time.Hour)
+		c = newClient(t, Options{Auth: Bearer(func() (string, error) { return file, nil }), Transport: g})
+		_, err := get(t.Context(), c, "/api/v2/audit")
+		wantText(t, err, "the JWT expired at 2000-01-01T01:00:00Z", "HOUNDTRAIL_BLOODHOUND_JWT")
+		file, g.valid = second, nil
+		_, err = get(t.Context(), c, "/api/v2/audit")
+		wantText(t, err, "not valid, or its session was ended")
+		if g.pages != pages+2 {
+			t.Errorf("%d requests for two refusals", g.pages-pages)
+		}
+	})
+}
+
+func TestLifeOf(t *testing.T) {
+	at := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+	issued, expires, ok := lifeOf(jwtFor(7, at, 8*time.Hour))
+	if !ok || !issued.Equal(at) || !expires.Equal(at.Add(8*time.Hour)) {
+		t.Error(issued, expires, ok)
+	}
+	part := func(s string) string { return "x." + base64.RawURLEncoding.EncodeToString([]byte(s)) + ".y" }
+	for _, jwt := range []string{"", "a.b", "a.b.c.d", "a.!.c", part("{"), part(`{}`), part(`{"exp":"soon"}`), part(`{"exp":-1}`), part(`{"exp":1e300}`)} {
+		if _, _, ok := lifeOf(jwt); ok {
+			t.Errorf("%q has a life", jwt)
+		}
+	}
+	if issued, _, ok := lifeOf(part(`{"exp":1768480496.5}`)); !ok || !issued.IsZero() {
+		t.Error("an issue time out of nothing")
+	}
+}
+
+// Without a usable end the session is kept until the server refuses it; without an issue time the Date stands in.
+func TestRenewalOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		if at := renewalOf("opaque", now); !at.IsZero() {
+			t.Error(at)
+		}
+		if at := renewalOf(jwtFor(1, now, -time.Hour), now); !at.IsZero() {
+			t.Error(at)
+		}
+		claims := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, now.Add(10*time.Hour).Unix()))
+		if at := renewalOf("x."+claims+".y", now); at.Sub(now) != 8*time.Hour {
+			t.Error(at)
+		}
+	})
+}
+
+func FuzzLifeOf(f *testing.F) {
+	f.Add(jwtFor(1, time.Unix(1768480496, 0), time.Hour))
+	f.Add("x.eyJleHAiOjFlMzAwfQ.y")
+	f.Fuzz(func(t *testing.T, jwt string) {
+		issued, expires, ok := lifeOf(jwt)
+		if ok && (expires.Year() > 9999 || !issued.IsZero() && issued.After(expires)) {
+			t.Errorf("%s to %s", issued, expires)
+		}
+	})
+}

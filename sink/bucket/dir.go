@@ -1,0 +1,169 @@
+package bucket
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Files are for their owner, and for a group that may read them: an audit log is not for everybody.
+const (
+	fileMode = 0o640
+	dirMode  = 0o750
+)
+
+// Dir is a [Bucket] in a directory of a file system that has hard links and flock: each object is a file.
+//
+// Names that begin with a dot are its own: locks, and what a crash left of a write, which is never read as an object
+// and can be removed at any time.
+type Dir struct {
+	root string
+}
+
+// OpenDir opens the directory at an absolute path. One that is missing is made by the first Put, so that a command
+// that only reads leaves nothing behind.
+func OpenDir(path string) (*Dir, error) {
+	if !filepath.IsAbs(path) {
+		return nil, fmt.Errorf("directory %q is not an absolute path: write it from the root on", path)
+	}
+	d := &Dir{root: filepath.Clean(path)}
+	info, err := os.Stat(d.root)
+	if err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is a file: name a directory", d.root)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, explainFile("open", d.root, err)
+	}
+	return d, nil
+}
+
+// String implements [Bucket].
+func (d *Dir) String() string { return (&url.URL{Scheme: "file", Path: d.root}).String() }
+
+// Get implements [Bucket]. The version is the body's SHA-256. The age is by this machine's clock, the one that stamped
+// the file unless the directory is a network mount; nothing is decided by it where Lock works.
+func (d *Dir) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+	path, err := d.path(ctx, key)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	body, written, err := readFile(path)
+	if err != nil {
+		return nil, "", 0, explainFile("read", path, err)
+	}
+	return body, digest(body), max(0, time.Since(written)), nil
+}
+
+// Put implements [Bucket]: a new file is synced to disk and then linked or renamed to its name.
+func (d *Dir) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	path, err := d.path(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	if version == "" {
+		err = createFile(path, body)
+	} else {
+		err = replaceFile(path, body, version)
+	}
+	if err != nil {
+		return "", explainFile("write", path, err)
+	}
+	return digest(body), nil
+}
+
+// List implements [Bucket].
+func (d *Dir) List(ctx context.Context, prefix, after string) ([]string, error) {
+	if err := checkPrefix(prefix); err != nil {
+		return nil, err
+	}
+	// Only the folder that the prefix names can hold matches.
+	folder, _ := filepath.Split(filepath.FromSlash(prefix))
+	start := filepath.Join(d.root, folder)
+	var keys []string
+	err := filepath.WalkDir(start, func(path string, entry fs.DirEntry, err error) error {
+		if isMissing(err) || path == start {
+			return nil // nothing was written there yet, or it has just been removed
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		if strings.HasPrefix(entry.Name(), ".") {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		key := filepath.ToSlash(strings.TrimPrefix(strings.TrimPrefix(path, d.root), string(filepath.Separator)))
+		if !entry.IsDir() && strings.HasPrefix(key, prefix) && key > after {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, explainFile("list", start, err)
+	}
+	slices.Sort(keys) // a walk has "a/b" before "a-b"
+	return keys, nil
+}
+
+// Lock implements [Bucket] with flock, which the kernel drops when the process ends.
+func (d *Dir) Lock(ctx context.Context, key string) (func() error, bool, error) {
+	path, err := d.path(ctx, key)
+	if err != nil {
+		return nil, false, err
+	}
+	folder, name := filepath.Split(path)
+	if err := makeDir(filepath.Clean(folder)); err != nil {
+		return nil, false, explainFile("lock", path, err)
+	}
+	// The lock's file stays when the lock is released: removing it would let two processes hold one name.
+	unlock, err := lockFile(filepath.Join(folder, "."+name), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, false, fmt.Errorf("lock %s: another process holds it: %w", path, fs.ErrExist)
+	}
+	if err != nil {
+		return nil, false, explainFile("lock", path, err)
+	}
+	return unlock, true, nil
+}
+
+func (d *Dir) path(ctx context.Context, key string) (string, error) {
+	if err := checkKey(key); err != nil {
+		return "", err
+	}
+	return filepath.Join(d.root, filepath.FromSlash(key)), ctx.Err()
+}
+
+// readFile returns the body and the time of the last change of one and the same file, whatever is renamed meanwhile.
+func readFile(path string) ([]byte, time.Time, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if info.IsDir() {
+		return nil, time.Time{}, fs.ErrNotExist // "a" is no object because there is an object "a/b"
+	}
+	body, err := io.ReadAll(f)
+	return body, info.ModTime(), err
+}
+
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,161 @@
+package bucket
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// createFile makes the file at path if there is none. Link, unlike rename, refuses to replace.
+//
+//	mkdir, fsync of the parent (for each new folder)
+//	write .tmp-X, fsync    a crash up to here leaves .tmp-X, which nobody reads
+//	link .tmp-X path       the file is there, whole
+//	unlink .tmp-X
+//	fsync of the folder    the name is durable
+func createFile(path string, body []byte) error {
+	folder := filepath.Dir(path)
+	if err := makeDir(folder); err != nil {
+		return err
+	}
+	tmp, err := writeTemp(folder, body)
+	if err != nil {
+		return err
+	}
+	linkErr := os.Link(tmp, path)
+	if err := os.Remove(tmp); err != nil && linkErr == nil {
+		return err
+	}
+	if linkErr != nil {
+		return linkErr
+	}
+	return syncDir(folder)
+}
+
+// replaceFile puts a new file in the place of the one whose body has the digest version.
+//
+// Comparing and renaming are one step for all who replace in this folder, in any process, by a lock. Those who create
+// need no lock: they change nothing that exists.
+func replaceFile(path string, body []byte, version string) error {
+	folder := filepath.Dir(path)
+	if _, err := os.Stat(path); err != nil {
+		return err // without this, the lock would be made in a folder that may not be there
+	}
+	unlock, err := lockFile(filepath.Join(folder, ".replace"), syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, _, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	if digest(old) != version {
+		return fmt.Errorf("somebody else changed it: %w", fs.ErrExist)
+	}
+	tmp, err := writeTemp(folder, body)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return syncDir(folder)
+}
+
+// writeTemp writes body durably to a new file of folder and returns its path.
+func writeTemp(folder string, body []byte) (string, error) {
+	path := filepath.Join(folder, ".tmp-"+rand.Text())
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(body)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		_ = os.Remove(path) // the cause is what matters: a leftover does no harm
+		return "", err
+	}
+	return path, nil
+}
+
+// makeDir makes a folder and its missing parents, each durably.
+func makeDir(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Also when another process has just made it: ours must not write into a folder that a crash can take away.
+	return syncDir(parent)
+}
+
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// lockFile opens or makes the file and takes a flock on it, which lasts until unlock is called or the process ends.
+func lockFile(path string, how int) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "flock", Path: path, Err: err}, f.Close())
+	}
+	return f.Close, nil
+}
+
+func isMissing(err error) bool {
+	// ENOTDIR: the key is "a/b", and "a" is an object.
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// explainFile says what was tried on which file, why it failed and what to do.
+func explainFile(verb, path string, err error) error {
+	remedy := ""
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		remedy = "free space or enlarge the volume; the next run continues where this one stopped"
+	case errors.Is(err, syscall.EROFS):
+		remedy = "mount it for writing"
+	case errors.Is(err, fs.ErrPermission):
+		remedy = fmt.Sprintf("let user %d and group %d read and write there", os.Geteuid(), os.Getegid())
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK):
+		remedy = "use a file system with hard links and file locks, or S3"
+	case verb == "read" && isMissing(err):
+		return fmt.Errorf("%s %s: %w", verb, path, fs.ErrNotExist)
+	case verb == "write" && errors.Is(err, syscall.ENOTDIR):
+		remedy = "a file stands where a folder is needed: move it away"
+	}
+	if remedy == "" {
+		return fmt.Errorf("%s %s: %w", verb, path, err)
+	}
+	return fmt.Errorf("%s %s: %w: %s", verb, path, err, remedy)
+}

@@ -1,0 +1,157 @@
+package bucket
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+)
+
+// explained is an error in our words. The SDK's, which repeats itself at length, stays underneath for errors.As.
+type explained struct {
+	text string
+	err  error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.err }
+
+// explain turns an error of the SDK into what was tried, on which object, why it failed and what to do.
+// action is the permission that the call needs.
+func (s *S3) explain(ctx context.Context, verb, action, key string, err error) error {
+	tried := verb + " " + s.url(key)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", tried, ctx.Err())
+	}
+	switch apiCode(err) {
+	case "PreconditionFailed":
+		if verb == "create" {
+			return fmt.Errorf("%s: %w", tried, fs.ErrExist)
+		}
+		return fmt.Errorf("%s: somebody else changed it: %w", tried, fs.ErrExist)
+	case "NoSuchKey":
+		// Only S3's own word counts. Any other 404, of a wrong endpoint say, must not look like a store without objects.
+		return fmt.Errorf("%s: %w", tried, fs.ErrNotExist)
+	}
+	return &explained{text: tried + ": " + cause(err) + s.remedy(action, key, err), err: err}
+}
+
+func apiCode(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// cause is the store's own word and the number that its support asks for, or the error at the bottom.
+func cause(err error) string {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		var op *smithy.OperationError
+		if errors.As(err, &op) {
+			return op.Err.Error()
+		}
+		return err.Error()
+	}
+	text := api.ErrorCode()
+	if api.ErrorMessage() != "" {
+		text += ": " + strings.TrimSuffix(api.ErrorMessage(), ".")
+	}
+	var answer *awshttp.ResponseError
+	if errors.As(err, &answer) && answer.RequestID != "" {
+		text += " (request id " + answer.RequestID + ")"
+	}
+	return text
+}
+
+// remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
+func (s *S3) remedy(action, key string, err error) string {
+	switch code := apiCode(err); code {
+	case "NoSuchBucket":
+		return fmt.Sprintf(": bucket %s does not exist: create it, or correct HOUNDTRAIL_ARCHIVE_URL or "+
+			"HOUNDTRAIL_CHECKPOINT_URL", s.opts.Bucket)
+	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
+		return ": " + s.permission(action, key)
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired":
+		return ": the credentials are wrong or have expired: check the role, AWS_ACCESS_KEY_ID and " +
+			"AWS_SECRET_ACCESS_KEY, and that nothing between here and the store changes requests"
+	case "RequestTimeTooSkewed":
+		return ": set the clock of this machine"
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect", "IllegalLocationConstraintException":
+		return ": the bucket is in another region" + regionOf(err) + ": set HOUNDTRAIL_S3_REGION to it"
+	case "InvalidObjectState":
+		return ": it was moved to a storage class that must be restored first: restore it"
+	case "InvalidRequest", "InvalidArgument":
+		if s.opts.ObjectLockMode != "" {
+			return ": does the bucket have Object Lock? Enable it, or unset HOUNDTRAIL_S3_OBJECT_LOCK_MODE"
+		}
+	case "":
+		return s.remedyOfTransport(err)
+	default:
+		if strings.HasPrefix(code, "KMS.") {
+			return ": check that the key of HOUNDTRAIL_S3_KMS_KEY_ID exists, is enabled and allows this role"
+		}
+	}
+	return ""
+}
+
+// permission names what the role lacks.
+func (s *S3) permission(action, key string) string {
+	arn := "arn:aws:s3:::" + s.opts.Bucket
+	switch action {
+	case "s3:ListBucket":
+		return "allow s3:ListBucket on " + arn
+	case "s3:GetObject":
+		return "allow s3:GetObject on " + arn + "/" + *s.key(key) + ", and s3:ListBucket on " + arn +
+			" (without it, an object that is missing looks forbidden)"
+	}
+	text := "allow " + action
+	if s.opts.ObjectLockMode != "" {
+		text += " and s3:PutObjectRetention"
+	}
+	text += " on " + arn + "/" + *s.key(key)
+	if strings.HasPrefix(s.opts.SSE, "aws:kms") {
+		text += ", and kms:GenerateDataKey and kms:Decrypt on the key"
+	}
+	return text
+}
+
+func regionOf(err error) string {
+	var answer *awshttp.ResponseError
+	if errors.As(err, &answer) && answer.Response != nil {
+		if region := http.Header.Get(answer.Response.Header, "X-Amz-Bucket-Region"); region != "" {
+			return ", " + region
+		}
+	}
+	return ""
+}
+
+// remedyOfTransport explains what went wrong before the store could answer.
+func (s *S3) remedyOfTransport(err error) string {
+	var (
+		unknown  x509.UnknownAuthorityError
+		hostname x509.HostnameError
+		network  *net.OpError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return ": the store's certificate is signed by an unknown authority: name its CA file in AWS_CA_BUNDLE"
+	case strings.Contains(err.Error(), "get credentials"):
+		return ": no credentials were found: give the pod or machine a role, or set AWS_ACCESS_KEY_ID and " +
+			"AWS_SECRET_ACCESS_KEY"
+	case s.opts.Endpoint != "" && !s.opts.PathStyle && (errors.As(err, &hostname) || errors.As(err, new(*net.DNSError))):
+		return ": the store does not know bucket names as host names: set HOUNDTRAIL_S3_PATH_STYLE=true"
+	case errors.As(err, &network):
+		return ": the store cannot be reached: check HOUNDTRAIL_S3_ENDPOINT, HOUNDTRAIL_S3_REGION, the network and " +
+			"HTTPS_PROXY"
+	}
+	return ""
+}

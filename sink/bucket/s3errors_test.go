@@ -1,0 +1,216 @@
+package bucket_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/sinktest/servers"
+)
+
+// TestS3Errors: each mistake of an installation gets an error that names the remedy, from all calls, and no secret.
+func TestS3Errors(t *testing.T) {
+	t.Parallel()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, "plain", false)
+	servers.CreateUser(t, server, "AKWRITER", "writer-secret")
+	_, err := server.Client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{
+		Bucket: aws.String("plain"),
+		Policy: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["AKWRITER"]},` +
+			`"Action":["s3:PutObject"],"Resource":["arn:aws:s3:::plain/mine/*"]}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := options(server, "plain")
+	writer := plain
+	writer.AccessKey, writer.SecretKey, writer.Prefix = "AKWRITER", "writer-secret", "theirs"
+
+	for name, test := range map[string]struct {
+		opts           bucket.S3Options
+		get, put, list string // a part of each error; "" means that the call works
+	}{
+		"missing bucket": {
+			options(server, "nothing-here"), "bucket nothing-here does not exist: create it",
+			"HOUNDTRAIL_ARCHIVE_URL", "HOUNDTRAIL_CHECKPOINT_URL",
+		},
+		"wrong secret": {
+			with(plain, func(o *bucket.S3Options) { o.SecretKey = "wrong-secret" }),
+			"credentials are wrong", "AWS_SECRET_ACCESS_KEY", "check the role",
+		},
+		"unknown user": {
+			with(plain, func(o *bucket.S3Options) { o.AccessKey = "AKNOBODY" }),
+			"credentials are wrong", "credentials are wrong", "credentials are wrong",
+		},
+		"forbidden prefix": {
+			writer, "allow s3:GetObject on arn:aws:s3:::plain/theirs/a, and s3:ListBucket on arn:aws:s3:::plain",
+			"allow s3:PutObject on arn:aws:s3:::plain/theirs/a", "allow s3:ListBucket on arn:aws:s3:::plain",
+		},
+		"allowed prefix": {
+			with(writer, func(o *bucket.S3Options) { o.Prefix = "mine" }),
+			"allow s3:GetObject", "", "allow s3:ListBucket",
+		},
+		"forbidden prefix, with lock and key": {
+			with(writer, func(o *bucket.S3Options) {
+				o.SSE, o.ObjectLockMode, o.ObjectLockDays = "aws:kms", "GOVERNANCE", 1
+			}),
+			"s3:GetObject", "allow s3:PutObject and s3:PutObjectRetention on arn:aws:s3:::plain/theirs/a, and " +
+				"kms:GenerateDataKey and kms:Decrypt", "s3:ListBucket",
+		},
+		"lock without a bucket for it": {
+			with(plain, func(o *bucket.S3Options) {
+				o.Prefix, o.ObjectLockMode, o.ObjectLockDays = "lock", "GOVERNANCE", 1
+			}),
+			"file does not exist", "does the bucket have Object Lock?", "",
+		},
+		"nobody listens": {
+			with(plain, func(o *bucket.S3Options) { o.Endpoint = "http://127.0.0.1:1" }),
+			"HOUNDTRAIL_S3_ENDPOINT", "cannot be reached", "HTTPS_PROXY",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := openS3(t, test.opts)
+			_, _, _, getErr := b.Get(t.Context(), "a")
+			_, putErr := b.Put(t.Context(), "a", []byte("x"), "")
+			_, listErr := b.List(t.Context(), "", "")
+			for _, call := range []struct {
+				name string
+				err  error
+				want string
+			}{{"Get", getErr, test.get}, {"Put", putErr, test.put}, {"List", listErr, test.list}} {
+				wantError(t, call.name, call.err, call.want)
+				if call.err == nil {
+					continue
+				}
+				if !strings.Contains(call.err.Error(), "s3://"+test.opts.Bucket) {
+					t.Errorf("%s: %v\ndoes not say where", call.name, call.err)
+				}
+				for _, secret := range []string{test.opts.SecretKey, test.opts.AccessKey} {
+					if strings.Contains(call.err.Error(), secret) {
+						t.Errorf("%s: %v\nshows %q", call.name, call.err, secret)
+					}
+				}
+				t.Logf("%s: %v", call.name, call.err)
+			}
+		})
+	}
+}
+
+// TestS3StrangeAnswers has stubs in the place of the store for what versitygw does not do.
+func TestS3StrangeAnswers(t *testing.T) {
+	t.Parallel()
+	for want, handler := range map[string]func(http.ResponseWriter){
+		"another region, eu-central-1: set HOUNDTRAIL_S3_REGION": func(w http.ResponseWriter) {
+			w.Header().Set("X-Amz-Bucket-Region", "eu-central-1")
+			answer(w, http.StatusMovedPermanently, "PermanentRedirect")
+		},
+		"set the clock":         func(w http.ResponseWriter) { answer(w, http.StatusForbidden, "RequestTimeTooSkewed") },
+		"must be restored":      func(w http.ResponseWriter) { answer(w, http.StatusForbidden, "InvalidObjectState") },
+		"HOUNDTRAIL_S3_KMS_KEY": func(w http.ResponseWriter) { answer(w, http.StatusBadRequest, "KMS.DisabledException") },
+		"SlowDown: as the test wants it": func(w http.ResponseWriter) {
+			answer(w, http.StatusServiceUnavailable, "SlowDown")
+		},
+		"(request id R1)": func(w http.ResponseWriter) {
+			w.Header().Set("X-Amz-Request-Id", "R1")
+			answer(w, http.StatusForbidden, "AccessDenied")
+		},
+		"lacks Date": func(w http.ResponseWriter) {
+			w.Header()["Date"] = nil
+			w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:00:00 GMT")
+			w.Header().Set("ETag", `"e"`)
+		},
+		// A web server that knows nothing of S3. It must not look like a store without objects.
+		"404": func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte("<html>not found</html>"))
+		},
+		"StatusCode: 404": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+	} {
+		_, _, _, err := openS3(t, newStub(t, handler)).Get(t.Context(), "a")
+		wantError(t, "Get", err, want)
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Get: %v\ncounts as a missing object", err)
+		}
+	}
+}
+
+func TestS3UnknownAuthority(t *testing.T) {
+	t.Parallel()
+	stub := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stub.Config.ErrorLog = nil
+	stub.StartTLS()
+	t.Cleanup(stub.Close)
+	opts := stubOptions(stub.URL)
+	_, err := openS3(t, opts).List(t.Context(), "", "")
+	wantError(t, "List", err, "AWS_CA_BUNDLE")
+	opts.Endpoint = strings.Replace(opts.Endpoint, "127.0.0.1", "s3.invalid", 1)
+	opts.PathStyle = false
+	_, err = openS3(t, opts).List(t.Context(), "", "")
+	wantError(t, "List", err, "HOUNDTRAIL_S3_PATH_STYLE=true")
+}
+
+// TestS3NoCredentials and its like set environment variables, so they do not run in parallel.
+func TestS3NoCredentials(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+	_, err := openS3(t, bucket.S3Options{Bucket: "bucket", Region: "eu-west-1"}).List(t.Context(), "", "")
+	wantError(t, "List", err, "no credentials were found")
+	_, err = bucket.OpenS3(t.Context(), bucket.S3Options{Bucket: "bucket"})
+	wantError(t, "OpenS3", err, "set HOUNDTRAIL_S3_REGION or AWS_REGION")
+}
+
+// TestS3Cancel: a store that does not answer holds nobody longer than the context.
+func TestS3Cancel(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := newStub(t, func(http.ResponseWriter) { cancel(); <-ctx.Done(); panic(http.ErrAbortHandler) })
+	_, err := openS3(t, opts).Put(ctx, "a", []byte("x"), "")
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Put: %v; want context.Canceled", err)
+	}
+}
+
+func wantError(t *testing.T, call string, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("%s: %v; want success", call, err)
+	case want != "" && err == nil:
+		t.Errorf("%s succeeded; want an error with %q", call, want)
+	case want != "" && !strings.Contains(err.Error(), want):
+		t.Errorf("%s: %v\nwant an error with %q", call, err, want)
+	}
+}
+
+func with(opts bucket.S3Options, change func(*bucket.S3Options)) bucket.S3Options {
+	change(&opts)
+	return opts
+}
+
+// newStub starts a server that gives one answer to everything.
+func newStub(t *testing.T, handler func(http.ResponseWriter)) bucket.S3Options {
+	t.Helper()
+	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { handler(w) }))
+	t.Cleanup(stub.Close)
+	return stubOptions(stub.URL)
+}
+
+func stubOptions(url string) bucket.S3Options {
+	return bucket.S3Options{
+		Bucket: "bucket", Endpoint: url, Region: "us-east-1", PathStyle: true, AccessKey: "AKSTUB", SecretKey: "stub-secret",
+		MaxAttempts: 1,
+	}
+}

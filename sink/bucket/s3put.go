@@ -1,0 +1,166 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// abortTimeout bounds the clean-up after a failed upload in parts.
+const abortTimeout = 10 * time.Second
+
+// Put implements [Bucket] with If-None-Match: * or If-Match.
+func (s *S3) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	if err := checkKey(key); err != nil {
+		return "", err
+	}
+	write := s.putWhole
+	if len(body) > s.opts.PartSize {
+		write = s.putParts
+	}
+	verb, p := "create", &put{key: key, body: body}
+	if version == "" {
+		p.ifNoneMatch = aws.String("*")
+	} else {
+		verb, p.ifMatch = "replace", &version
+	}
+	etag, err := write(ctx, p)
+	if err == nil {
+		return etag, nil
+	}
+	if p.mayHaveWorked(err) {
+		// The store may have our object and the answer was lost, so a retry ran into our own write. What stands there
+		// now decides; if it cannot be read, the first error does.
+		if stored, etag, _, getErr := s.Get(ctx, key); getErr == nil && bytes.Equal(stored, body) {
+			return etag, nil
+		}
+	}
+	return "", s.explain(ctx, verb, "s3:PutObject", key, err)
+}
+
+// put is one call of Put.
+type put struct {
+	key                  string
+	body                 []byte
+	ifNoneMatch, ifMatch *string
+	// attempts counts how often the request that makes the object visible was sent.
+	attempts int
+}
+
+// mayHaveWorked reports whether a failed write may still have stored the object. A refusal (4xx) of the only attempt
+// has not; nor has a request that was never sent.
+func (p *put) mayHaveWorked(err error) bool {
+	var answer *smithyhttp.ResponseError
+	refused := errors.As(err, &answer) && answer.HTTPStatusCode()/100 == 4
+	return p.attempts > 1 || p.attempts == 1 && !refused
+}
+
+// count is a step inside the SDK's retries.
+func (p *put) count(o *s3.Options) {
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("houndtrail:CountAttempts",
+			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+				middleware.FinalizeOutput, middleware.Metadata, error,
+			) {
+				p.attempts++
+				return next.HandleFinalize(ctx, in)
+			}), "Retry", middleware.After)
+	})
+}
+
+func (s *S3) putWhole(ctx context.Context, p *put) (string, error) {
+	in := &s3.PutObjectInput{
+		Bucket: &s.opts.Bucket, Key: s.key(p.key), IfNoneMatch: p.ifNoneMatch, IfMatch: p.ifMatch,
+		Body: bytes.NewReader(p.body), ChecksumSHA256: checksum(p.body),
+		ServerSideEncryption: types.ServerSideEncryption(s.opts.SSE), SSEKMSKeyId: s.kmsKey(),
+	}
+	in.StorageClass, in.ObjectLockMode, in.ObjectLockRetainUntilDate = s.keeping(p.key)
+	out, err := s.client.PutObject(ctx, in, p.count)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.ETag), nil
+}
+
+// putParts uploads a large body in parts. Nothing is visible before the last request, which carries the condition.
+func (s *S3) putParts(ctx context.Context, p *put) (string, error) {
+	in := &s3.CreateMultipartUploadInput{
+		Bucket: &s.opts.Bucket, Key: s.key(p.key), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+		ServerSideEncryption: types.ServerSideEncryption(s.opts.SSE), SSEKMSKeyId: s.kmsKey(),
+	}
+	in.StorageClass, in.ObjectLockMode, in.ObjectLockRetainUntilDate = s.keeping(p.key)
+	upload, err := s.client.CreateMultipartUpload(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	etag, err := s.completeParts(ctx, p, upload.UploadId)
+	if err != nil {
+		// Parts cost money until they are aborted. If this fails too, the bucket's lifecycle rule has to do it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+		defer cancel()
+		_, _ = s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: upload.UploadId,
+		})
+	}
+	return etag, err
+}
+
+func (s *S3) completeParts(ctx context.Context, p *put, id *string) (string, error) {
+	var parts []types.CompletedPart
+	for rest := p.body; len(rest) > 0; {
+		part := rest[:min(len(rest), s.opts.PartSize)]
+		rest = rest[len(part):]
+		number := aws.Int32(int32(len(parts) + 1))
+		out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
+			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, PartNumber: number,
+			Body: bytes.NewReader(part), ChecksumSHA256: checksum(part),
+		})
+		if err != nil {
+			return "", fmt.Errorf("part %d: %w", *number, err)
+		}
+		parts = append(parts, types.CompletedPart{PartNumber: number, ETag: out.ETag, ChecksumSHA256: checksum(part)})
+	}
+	out, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, IfNoneMatch: p.ifNoneMatch, IfMatch: p.ifMatch,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+	}, p.count)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.ETag), nil
+}
+
+// keeping says how long and how cheaply an object is kept. Working state is neither.
+func (s *S3) keeping(key string) (types.StorageClass, types.ObjectLockMode, *time.Time) {
+	if s.opts.Rewritten != nil && s.opts.Rewritten(key) {
+		return "", "", nil
+	}
+	class := types.StorageClass(s.opts.StorageClass)
+	if s.opts.ObjectLockMode == "" {
+		return class, "", nil
+	}
+	until := time.Now().AddDate(0, 0, s.opts.ObjectLockDays)
+	return class, types.ObjectLockMode(s.opts.ObjectLockMode), &until
+}
+
+func (s *S3) kmsKey() *string {
+	if s.opts.KMSKeyID == "" {
+		return nil
+	}
+	return &s.opts.KMSKeyID
+}
+
+func checksum(body []byte) *string {
+	sum := sha256.Sum256(body)
+	return aws.String(base64.StdEncoding.EncodeToString(sum[:]))
+}

@@ -1,0 +1,82 @@
+package ndjson
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// Extension is what the name of a file ends in.
+const Extension = ".ndjson.gz"
+
+// level trades time for size: 3 is a third faster and 7% larger, 6 a tenth slower and 2% smaller.
+const level = 5
+
+// An Encoder writes gzip-compressed files of lines, one after another, and keeps its buffers from one to the next.
+// It is not safe for concurrent use.
+type Encoder struct {
+	tenant string
+	gzip   *gzip.Writer
+	line   []byte
+}
+
+// NewEncoder returns an encoder for the tenant's records.
+func NewEncoder(tenant string) *Encoder {
+	gz, err := gzip.NewWriterLevel(io.Discard, level)
+	if err != nil {
+		panic(err) // only for a level that does not exist
+	}
+	return &Encoder{tenant: tenant, gzip: gz}
+}
+
+// Extension is what the name of a file ends in.
+func (*Encoder) Extension() string { return Extension }
+
+// Encode writes one file with a line for each record, in their order. It keeps no reference to them. After an error
+// what was written is no file, and the encoder can be used again.
+func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Record) error {
+	e.gzip.Reset(w)
+	defer e.gzip.Reset(io.Discard)
+	for i := range records {
+		e.line = AppendLine(e.line[:0], e.tenant, &records[i])
+		if _, err := e.gzip.Write(e.line); err != nil {
+			return fmt.Errorf("encode NDJSON: %w", err)
+		}
+	}
+	if err := e.gzip.Close(); err != nil {
+		return fmt.Errorf("encode NDJSON: %w", err)
+	}
+	return nil
+}
+
+// IDs reads the ids of the records in a file, in its order.
+func (*Encoder) IDs(file []byte) ([]int64, error) {
+	unzipped, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("read NDJSON: %w", err)
+	}
+	defer unzipped.Close()
+	var ids []int64
+	for lines := json.NewDecoder(bufio.NewReader(unzipped)); ; {
+		var line struct {
+			ID *int64 `json:"id"`
+		}
+		switch err := lines.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return ids, nil
+		case err != nil:
+			return nil, fmt.Errorf("read NDJSON: %w", err)
+		case line.ID == nil:
+			return nil, fmt.Errorf("read NDJSON: line %d has no id", len(ids)+1)
+		}
+		ids = append(ids, *line.ID)
+	}
+}

@@ -1,0 +1,65 @@
+package ndjson
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"houndtrail/exporter/bloodhound"
+)
+
+// EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because
+// a server that is set up anew counts its ids from 1 again.
+func EventID(tenant string, r *bloodhound.Record) string {
+	return string(appendEventID(nil, tenant, r))
+}
+
+func appendEventID(dst []byte, tenant string, r *bloodhound.Record) []byte {
+	dst = append(dst, tenant...)
+	dst = append(dst, '/')
+	dst = strconv.AppendInt(dst, r.ID, 10)
+	dst = append(dst, '/')
+	return strconv.AppendInt(dst, r.CreatedAt.UnixMicro(), 10)
+}
+
+// AppendLine appends the record's line, with its newline, to dst. Raw must be a JSON object.
+//
+// Should the server ever send keys named event_id or tenant itself, the line has them twice: nothing that was served
+// is left out.
+func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
+	tenant = escape(tenant)
+	dst = append(dst, `{"event_id":"`...)
+	dst = appendEventID(dst, tenant, r)
+	dst = append(dst, `","tenant":"`...)
+	dst = append(dst, tenant...)
+	dst = append(dst, '"')
+	members := strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(r.Raw, blanks), "{"), blanks)
+	if !strings.HasPrefix(members, "}") {
+		dst = append(dst, ',')
+	}
+	start := len(dst)
+	dst = append(dst, members...)
+	if strings.ContainsAny(members, "\r\n") {
+		// JSON has them only between tokens, where a blank says the same.
+		for i, c := range dst[start:] {
+			if c == '\n' || c == '\r' {
+				dst[start+i] = ' '
+			}
+		}
+	}
+	return append(dst, '\n')
+}
+
+// blanks is what JSON allows between tokens.
+const blanks = " \t\r\n"
+
+// escape makes a tenant the inside of a JSON string. An ordinary one (A-Za-z0-9._-) already is.
+func escape(tenant string) string {
+	if strings.IndexFunc(tenant, special) < 0 {
+		return tenant
+	}
+	quoted, _ := json.Marshal(tenant) //nolint:errchkjson // a string always has a JSON form
+	return string(quoted[1 : len(quoted)-1])
+}
+
+func special(c rune) bool { return c < ' ' || c == '"' || c == '\\' || c > '~' }

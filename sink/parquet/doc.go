@@ -1,0 +1,15 @@
+// Package parquet turns records into Parquet files. It is pure: bytes go to an io.Writer, and the same records give
+// the same bytes.
+//
+// The columns are an interface to everybody who will ever query the archive: they are only ever appended to, never
+// renamed, retyped or reordered. [Columns] lists them.
+//
+// What the files are made of, with the reason (measured on 50,000 records of 536 bytes of JSON each):
+//
+//   - Compression is zstd at its fastest level: half the processor time of the default level for 2% more bytes.
+//   - Columns that repeat have a dictionary; whole numbers are delta-encoded, which saves a tenth of the file.
+//   - request_id and commit_id have bloom filters, 2.5 bytes a record: "what else did this request do" is the query
+//     that would otherwise read every row group. actor_id has none: its dictionary is as good, and the library drops
+//     the filter of a dictionary column where it is wanted most, in a column of nulls.
+//   - Rows are sorted by (created_at_us, id), the footer says so, and there is a page index.
+package parquet

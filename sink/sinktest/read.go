@@ -1,0 +1,107 @@
+package sinktest
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/parquet-go/parquet-go"
+
+	"houndtrail/exporter/bloodhound"
+)
+
+// ReadParquet reads the records of a Parquet object back, without Raw. It goes by the names in the object's own
+// schema and shares nothing with the writer.
+func ReadParquet(tb testing.TB, object []byte) []bloodhound.Record {
+	tb.Helper()
+	file, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
+	if err != nil {
+		tb.Fatalf("read Parquet: %v", err)
+	}
+	records := make([]bloodhound.Record, 0, file.NumRows())
+	columns := file.Schema().Columns()
+	rows := make([]parquet.Row, 100)
+	for _, group := range file.RowGroups() {
+		reader := group.Rows()
+		for read := int64(0); read < group.NumRows(); {
+			n, err := reader.ReadRows(rows)
+			if n == 0 {
+				tb.Fatalf("read Parquet: row %d: %v", read, err)
+			}
+			for _, row := range rows[:n] {
+				records = append(records, record(tb, columns, row))
+			}
+			read += int64(n)
+		}
+		if err := reader.Close(); err != nil {
+			tb.Fatalf("read Parquet: %v", err)
+		}
+	}
+	return records
+}
+
+func record(tb testing.TB, columns [][]string, row parquet.Row) bloodhound.Record {
+	tb.Helper()
+	var r bloodhound.Record
+	for i, path := range columns {
+		name, value := path[0], row[i]
+		switch name {
+		case "id":
+			r.ID = value.Int64()
+			continue
+		case "created_at": // rounded down; created_at_us is exact
+			continue
+		case "created_at_us":
+			r.CreatedAt = time.UnixMicro(value.Int64()).UTC()
+			continue
+		}
+		at := slices.IndexFunc(Columns, func(c Column) bool { return c.Name == name })
+		if at < 0 {
+			tb.Fatalf("read Parquet: unexpected column %q", name)
+		}
+		if value.IsNull() {
+			r.Absent |= Columns[at].Bit
+		} else {
+			*Columns[at].Of(&r) = string(value.ByteArray())
+		}
+	}
+	return r
+}
+
+// Lines reads the lines of an .ndjson.gz object.
+func Lines(tb testing.TB, object []byte) []string {
+	tb.Helper()
+	unzipped, err := gzip.NewReader(bytes.NewReader(object))
+	if err != nil {
+		tb.Fatalf("read NDJSON: %v", err)
+	}
+	var text strings.Builder
+	if _, err := unzipped.WriteTo(&text); err != nil {
+		tb.Fatalf("read NDJSON: %v", err)
+	}
+	return slices.Collect(strings.Lines(text.String()))
+}
+
+// ReadNDJSON reads the records of an .ndjson.gz object back, without Raw.
+func ReadNDJSON(tb testing.TB, object []byte) []bloodhound.Record {
+	tb.Helper()
+	var records []bloodhound.Record
+	for _, line := range Lines(tb, object) {
+		r := Parse(tb, line)
+		r.Raw = ""
+		records = append(records, r)
+	}
+	return records
+}
+
+// WithoutRaw is what a reader can give back of the records.
+func WithoutRaw(records []bloodhound.Record) []bloodhound.Record {
+	records = slices.Clone(records)
+	for i := range records {
+		records[i].Raw = ""
+	}
+	return records
+}

@@ -1,0 +1,121 @@
+package servers
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+var (
+	//go:embed versitygw.mod
+	versitygwMod []byte
+	//go:embed versitygw.sum
+	versitygwSum []byte
+	//go:embed victorialogs.mod
+	victoriaLogsMod []byte
+	//go:embed victorialogs.sum
+	victoriaLogsSum []byte
+)
+
+// program is a server that is built from source: the first package that its mod file lists as a tool.
+type program struct {
+	name     string
+	mod, sum []byte
+	// build gives the path of the program. Its answer is kept: a build that failed once is not tried for every test.
+	build func() (string, error)
+}
+
+var (
+	versitygw    = newProgram("versitygw", versitygwMod, versitygwSum)
+	victoriaLogs = newProgram("victorialogs", victoriaLogsMod, victoriaLogsSum)
+)
+
+func newProgram(name string, mod, sum []byte) *program {
+	p := &program{name: name, mod: mod, sum: sum}
+	p.build = sync.OnceValues(p.findOrBuild)
+	return p
+}
+
+// path gives the program's path; where there is none the test is over.
+func (p *program) path(t testing.TB) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("%s is not started with -short", p.name)
+	}
+	path, err := p.build()
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("CI") == "true":
+		t.Fatalf("%s is needed on CI: %v", p.name, err)
+	default:
+		t.Skipf("NOT TESTED against a real server: %v", err)
+	}
+	return ""
+}
+
+var toolLine = regexp.MustCompile(`(?m)^tool (\S+)$`)
+
+// findOrBuild returns the cached program, or builds it while other test binaries wait.
+func (p *program) findOrBuild() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder to keep %s in: %w", p.name, err)
+	}
+	dir := filepath.Join(cache, "houndtrail", "testbin")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the folder for %s: %w", p.name, err)
+	}
+	// Named by the whole pinned set, so that a new version of a library counts as well.
+	pinned := sha256.Sum256(append(append([]byte{}, p.mod...), p.sum...))
+	path := filepath.Join(dir, p.name+"-"+hex.EncodeToString(pinned[:6]))
+
+	unlock, err := lockedfile.MutexAt(path + ".lock").Lock()
+	if err != nil {
+		return "", fmt.Errorf("wait for another build of %s: %w", p.name, err)
+	}
+	defer unlock()
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("look for %s: %w", p.name, err)
+	}
+	return path, p.buildTo(path)
+}
+
+// buildTo builds in a module of its own and renames the result into place: a killed build leaves no half program.
+func (p *program) buildTo(path string) error {
+	tool := toolLine.FindSubmatch(p.mod)
+	if tool == nil {
+		return fmt.Errorf("%s.mod has no tool line", p.name)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), p.name+"-build-")
+	if err != nil {
+		return fmt.Errorf("build %s: %w", p.name, err)
+	}
+	defer os.RemoveAll(dir)
+	for name, body := range map[string][]byte{"go.mod": p.mod, "go.sum": p.sum} {
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+			return fmt.Errorf("build %s: %w", p.name, err)
+		}
+	}
+	built := filepath.Join(dir, p.name)
+	cmd := exec.Command("go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", built, string(tool[1]))
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s (%s): %w\n%s", p.name, cmd, err, out)
+	}
+	return os.Rename(built, path)
+}

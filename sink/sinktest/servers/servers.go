@@ -1,0 +1,100 @@
+package servers
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// S3 is a running S3 server with path-style addresses.
+type S3 struct {
+	Endpoint  string // http://127.0.0.1:port
+	Region    string
+	AccessKey string // of a user who may do everything
+	SecretKey string
+	DataDir   string // the objects are plain files: DataDir/BUCKET/KEY
+	// Client is signed in as that user.
+	Client *s3.Client
+
+	admin string // the admin API's program
+}
+
+// VersityGW starts versitygw, which answers conditional writes, checksums and Object Lock as AWS does. It accepts
+// SSE and storage class headers without acting on them. flags are global options of its command line.
+func VersityGW(t testing.TB, flags ...string) S3 {
+	t.Helper()
+	const user, secret, region = "AKHOUNDTRAILTEST", "test-secret-key-of-nobody", "us-east-1"
+	dir := t.TempDir() // absolute, which it insists on
+	data, versions, iam := filepath.Join(dir, "data"), filepath.Join(dir, "versions"), filepath.Join(dir, "iam")
+	for _, d := range []string{data, versions, iam} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addr := start(t, versitygw, "/healthz", func(addr string) []string {
+		args := append([]string{
+			"--quiet", "--port", addr, "--health", "/healthz", "--region", region, "--keep-alive",
+			"--access", user, "--secret", secret, "--iam-dir", iam,
+		}, flags...)
+		return append(args, "posix", "--versioning-dir", versions, data)
+	})
+	s := S3{Endpoint: "http://" + addr, Region: region, AccessKey: user, SecretKey: secret, DataDir: data}
+	s.admin = versitygw.path(t)
+	s.Client = s.ClientAs(user, secret)
+	return s
+}
+
+// ClientAs returns a client that is signed in as a user of the server.
+func (s S3) ClientAs(accessKey, secretKey string) *s3.Client {
+	return s3.New(s3.Options{
+		BaseEndpoint: aws.String(s.Endpoint),
+		Region:       s.Region,
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	})
+}
+
+// CreateBucket makes a bucket, with versions and Object Lock if lock is set. There is no default retention.
+func CreateBucket(t testing.TB, s S3, name string, lock bool) {
+	t.Helper()
+	_, err := s.Client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: aws.String(name), ObjectLockEnabledForBucket: aws.Bool(lock),
+	})
+	if err != nil {
+		t.Fatalf("create bucket %s: %v", name, err)
+	}
+}
+
+// CreateUser makes a user of a [VersityGW] server who may do nothing until a bucket policy names the access key as
+// principal.
+func CreateUser(t testing.TB, s S3, accessKey, secretKey string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), s.admin,
+		"admin", "--access", s.AccessKey, "--secret", s.SecretKey, "--region", s.Region, "--endpoint-url", s.Endpoint,
+		"create-user", "--access", accessKey, "--secret", secretKey, "--role", "user")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("create user %s: %v\n%s", accessKey, err, out)
+	}
+}
+
+// Logs is a running VictoriaLogs.
+type Logs struct {
+	URL string // http://127.0.0.1:port
+}
+
+// VictoriaLogs starts VictoriaLogs, which takes NDJSON at /insert/jsonline and Elasticsearch's bulk format at
+// /insert/elasticsearch/_bulk. flags are added to its command line.
+func VictoriaLogs(t testing.TB, flags ...string) Logs {
+	t.Helper()
+	dir := t.TempDir()
+	addr := start(t, victoriaLogs, "/health", func(addr string) []string {
+		args := []string{"-httpListenAddr=" + addr, "-storageDataPath=" + dir, "-retentionPeriod=100y"}
+		return append(args, flags...)
+	})
+	return Logs{URL: "http://" + addr}
+}

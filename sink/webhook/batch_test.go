@@ -1,0 +1,234 @@
+package webhook_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/webhook"
+)
+
+// drawRecords draws a window of records of very different sizes, in the order in which a sink gets them.
+func drawRecords(t *rapid.T) []bloodhound.Record {
+	at := start
+	var rs []bloodhound.Record
+	for i := range rapid.IntRange(0, 60).Draw(t, "records") {
+		at = at.Add(time.Duration(rapid.Int64Range(0, 3).Draw(t, "gap")) * time.Microsecond)
+		r := bloodhound.Record{ID: int64(rapid.IntRange(0, 9).Draw(t, "id")*100 + i), CreatedAt: at}
+		r.Fields = `"` + strings.Repeat("x", rapid.IntRange(0, 400).Draw(t, "size")) + `"`
+		r.Raw = fmt.Sprintf(`{"id":%d,"created_at":%q,"fields":%s}`, r.ID, at.Format(time.RFC3339Nano), r.Fields)
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+// However the records are cut, and however often the receiver fails or finds a batch too large: what it acknowledges is
+// every line, in order, inside the bounds; and the same window again is the same batches again.
+func TestBatchesCarryEveryLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // a bubble allows no question for the deadline
+			rs := drawRecords(t)
+			o := webhook.Options{
+				URL: "https://siem.example/", Tenant: tenant,
+				BatchRecords: rapid.IntRange(1, 20).Draw(t, "max records"),
+				BatchBytes:   rapid.IntRange(1, 4000).Draw(t, "max bytes"),
+				Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(t, "compression"),
+			}
+			largest := rapid.IntRange(800, 5000).Draw(t, "receiver's limit") // no record alone reaches it
+			failing := rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(t, "failing")
+
+			var runs [2][]post
+			var receipts [2]checkpoint.Receipt
+			for run := range runs {
+				rc := &receiver{}
+				rc.answer = func(n int, p post) (*http.Response, error) {
+					switch {
+					case len(p.body) > largest:
+						return answer(http.StatusRequestEntityTooLarge), nil
+					case failing[n%len(failing)] && n%2 == run:
+						return answer(http.StatusServiceUnavailable), nil
+					}
+					runs[run] = append(runs[run], p)
+					return answer(http.StatusOK), nil
+				}
+				o.Transport = rc
+				s, err := webhook.New(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if receipts[run], err = s.Write(t.Context(), windowOf(rs), rs); err != nil {
+					t.Fatal(err)
+				}
+			}
+			checkBatches(t, rs, runs[0], receipts[0], o, largest)
+			if diff := cmp.Diff(receipts[0], receipts[1]); diff != "" {
+				t.Fatalf("the second time the batches differ:\n%s", diff)
+			}
+			for i, p := range runs[1] {
+				if p.header.Get("Idempotency-Key") != runs[0][i].header.Get("Idempotency-Key") {
+					t.Fatalf("batch %d has another id the second time", i)
+				}
+			}
+		})
+	})
+}
+
+func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, largest int) {
+	var all []byte
+	var want checkpoint.Receipt
+	refused := false
+	for _, p := range posts {
+		n := bytes.Count(p.body, []byte("\n"))
+		part := rs[:n]
+		rs = rs[n:]
+		if n > o.BatchRecords || n > 1 && len(p.body) > min(o.BatchBytes, largest) {
+			t.Fatalf("batch of %d records and %d bytes", n, len(p.body))
+		}
+		refused = refused || len(p.body) > largest/2
+		if !refused && n < o.BatchRecords && len(rs) > 0 && len(p.body)+len(lines(rs[:1])) <= min(o.BatchBytes, largest/2) {
+			t.Fatalf("batch of %d records and %d bytes had room for the next", n, len(p.body))
+		}
+		if diff := cmp.Diff(string(lines(part)), string(p.body)); diff != "" {
+			t.Fatalf("lines (-want +got):\n%s", diff)
+		}
+		all = append(all, p.body...)
+		sum := sha256.Sum256(p.body)
+		id := hex.EncodeToString(sum[:])[:32]
+		if p.header.Get("Idempotency-Key") != id {
+			t.Fatalf("Idempotency-Key %q, want %q", p.header.Get("Idempotency-Key"), id)
+		}
+		object := checkpoint.Object{
+			Key: "batch/" + id, Bytes: int64(len(p.body)), SHA256: hex.EncodeToString(sum[:]), Records: n,
+			MinID: part[0].ID, MaxID: part[0].ID, MinCreatedAt: part[0].CreatedAt, MaxCreatedAt: part[n-1].CreatedAt,
+		}
+		for _, r := range part {
+			object.MinID, object.MaxID = min(object.MinID, r.ID), max(object.MaxID, r.ID)
+		}
+		want.Objects = append(want.Objects, object)
+	}
+	if len(rs) > 0 {
+		t.Fatalf("%d records were not sent", len(rs))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("receipt (-want +got):\n%s", diff)
+	}
+}
+
+func TestRecordLargerThanABatchGoesAlone(t *testing.T) {
+	t.Parallel()
+	rs := records(t, 3)
+	rs[1].Raw = strings.Replace(rs[1].Raw, `{`, `{"padding":"`+strings.Repeat("x", 5000)+`",`, 1)
+	rc := &receiver{}
+	receipt, err := newSink(t, webhook.Options{Transport: rc, BatchBytes: 2000}).Write(t.Context(), windowOf(rs), rs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(receipt.Objects) != 3 || receipt.Objects[1].Bytes < 5000 || !bytes.Equal(rc.posts[1].body, lines(rs[1:2])) {
+		t.Errorf("receipt %+v", receipt)
+	}
+}
+
+// A receiver that drops a long line while it answers 200 must not take its neighbours along.
+func TestLongLineGoesAlone(t *testing.T) {
+	t.Parallel()
+	rs := records(t, 9)
+	for _, i := range []int{3, 4, 8} {
+		rs[i].Raw = strings.Replace(rs[i].Raw, `{`, `{"padding":"`+strings.Repeat("x", 256<<10)+`",`, 1)
+	}
+	rc := &receiver{}
+	receipt, err := newSink(t, webhook.Options{Transport: rc, BatchBytes: 10 << 20}).Write(t.Context(), windowOf(rs), rs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int
+	for _, o := range receipt.Objects {
+		sizes = append(sizes, o.Records)
+	}
+	if diff := cmp.Diff([]int{3, 1, 1, 3, 1}, sizes); diff != "" {
+		t.Errorf("records per batch (-want +got):\n%s", diff)
+	}
+}
+
+func TestNoRecordsNoRequest(t *testing.T) {
+	t.Parallel()
+	rc := &receiver{}
+	receipt, err := newSink(t, webhook.Options{Transport: rc}).Write(t.Context(), windowOf(nil), nil)
+	if err != nil || len(receipt.Objects) != 0 || len(rc.posts) != 0 {
+		t.Errorf("receipt %+v, error %v, %d posts", receipt, err, len(rc.posts))
+	}
+}
+
+// One refusal teaches the limit for the rest of the window.
+func TestTooLargeMakesBatchesSmaller(t *testing.T) {
+	t.Parallel()
+	rs := records(t, 256)
+	limit := len(lines(rs)) / 5
+	rc := &receiver{}
+	var taken []byte
+	rc.answer = func(_ int, p post) (*http.Response, error) {
+		if len(p.body) > limit {
+			return answer(http.StatusRequestEntityTooLarge), nil
+		}
+		taken = append(taken, p.body...)
+		return answer(http.StatusOK), nil
+	}
+	receipt, err := newSink(t, webhook.Options{Transport: rc}).Write(t.Context(), windowOf(rs), rs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(taken, lines(rs)) {
+		t.Error("the lines taken are not those of the window")
+	}
+	// The whole, a half and a quarter are refused once each; an eighth fits.
+	if refused := len(rc.posts) - len(receipt.Objects); refused != 3 {
+		t.Errorf("%d refusals, want 3", refused)
+	}
+}
+
+// net/http may read on after the answer. It must not get to see the next batch's bytes.
+func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
+	t.Parallel()
+	for _, compression := range []webhook.Compression{webhook.Gzip, webhook.None} {
+		rs := records(t, 100)
+		late := make(chan error, 10)
+		s := newSink(t, webhook.Options{
+			BatchRecords: 10, Compression: compression, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				go func() { // reads while the sink is at its next batch, as the race detector would notice
+					<-r.Context().Done()
+					n, err := r.Body.Read(make([]byte, 1<<16))
+					if n > 0 {
+						err = fmt.Errorf("read %d bytes after the answer", n)
+					} else if err != nil {
+						err = nil
+					}
+					late <- err
+				}()
+				return answer(http.StatusOK), nil
+			}),
+		})
+		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if err := <-late; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

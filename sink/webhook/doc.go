@@ -1,0 +1,30 @@
+// Package webhook is the sink that POSTs records to a SIEM as batches of NDJSON.
+//
+// # What the receiver sees
+//
+// One batch is one POST with Content-Type application/x-ndjson, usually gzipped. Each line starts with its event_id
+// (see package ndjson). The Idempotency-Key header is the batch id, the first 32 hex digits of the SHA-256 of the
+// uncompressed body: it depends on the records and the batch bounds alone, so a window that is sent again repeats the
+// ids of its batches and of its events. A receiver that must not count twice drops what it knows by either of them.
+//
+// # What an acknowledgement means
+//
+// Any 2xx is taken as the receiver's word that it has the batch. It is not proof of storage, and no sink can make it
+// one. VictoriaLogs, for one, answers 200 and drops every line over 256 KiB (its -insert.maxLineSizeBytes), skips
+// lines that it cannot parse, and may lose the last seconds when it is killed; other receivers do the like. The audit
+// log sets no bound on a record's size, so raise the receiver's line limit where it has one. A line that long is always a
+// batch of its own, so that it takes no other record with it. Whoever needs proof counts event ids at the receiver, and
+// sends the time span again.
+//
+// # Failures
+//
+// 408, 429, 5xx and broken connections are tried again with exponential back-off and jitter, or when Retry-After says,
+// until the patience of one batch is used up. 413 makes the batches smaller for the rest of the window. Every other
+// answer is final, redirects included: following one would hand credentials and records to somebody whom nobody
+// configured. Whatever was acknowledged before a failure is sent again with the window, under the same ids.
+//
+// # Secrets
+//
+// Authorization, extra headers, the URL's query and those parts of its path that do not look like plain words are taken
+// for secrets. They appear in no error, not even where the receiver's own answer repeats them.
+package webhook

@@ -1,0 +1,200 @@
+package webhook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Compression is how a batch's body is encoded.
+type Compression string
+
+// The compressions there are.
+const (
+	Gzip Compression = "gzip"
+	None Compression = "none"
+)
+
+// What a zero value in [Options] stands for.
+const (
+	DefaultBatchRecords = 1000
+	DefaultBatchBytes   = 1 << 20
+	DefaultTimeout      = 30 * time.Second
+	DefaultRetryFor     = 5 * time.Minute
+)
+
+// Options says where and how to post. Only URL and Tenant are required.
+type Options struct {
+	// URL takes the batches. It may have a query (often a token, hence never shown), but no user and password:
+	// those belong into Authorization.
+	URL string
+	// Tenant goes into every line and event id.
+	Tenant string
+	// Authorization returns the value of the Authorization header, scheme included. It is asked before every
+	// attempt, so that a secret that is renewed in its file is picked up. Nil, or "", sends no such header.
+	Authorization func() (string, error)
+	// Headers are sent with every request. They may replace Content-Type and User-Agent.
+	Headers http.Header
+
+	// BatchRecords and BatchBytes (of uncompressed NDJSON) bound one batch. A larger record goes alone.
+	BatchRecords int
+	BatchBytes   int
+	// Compression is Gzip when empty.
+	Compression Compression
+
+	// Timeout bounds one request, from dialling to the last byte of the answer.
+	Timeout time.Duration
+	// RetryFor is the patience for one batch: no new attempt starts later than this after the first one. A
+	// nanosecond makes it a single attempt.
+	RetryFor time.Duration
+
+	// Transport sends the requests. Nil is a transport of the sink's own, which honours HTTP(S)_PROXY and trusts
+	// RootCAs (nil: the system's).
+	Transport http.RoundTripper
+	RootCAs   *x509.CertPool
+	// Version is the program's, for the user agent houndtrail/<version>.
+	Version string
+	// Observe, if set, is told about every attempt as soon as it is over, for metrics and logs. It must not block.
+	Observe func(Attempt)
+}
+
+// An Attempt is one POST and what came of it.
+type Attempt struct {
+	Batch   string        // the batch id
+	Number  int           // 1 for the batch's first attempt
+	Status  int           // 0 when no answer came
+	Records int           // in the batch
+	Bytes   int           // of the body, as sent
+	Took    time.Duration // until the answer was read
+	Err     error         // nil when the batch was acknowledged
+}
+
+func (o Options) withDefaults() Options {
+	if o.BatchRecords == 0 {
+		o.BatchRecords = DefaultBatchRecords
+	}
+	if o.BatchBytes == 0 {
+		o.BatchBytes = DefaultBatchBytes
+	}
+	if o.Compression == "" {
+		o.Compression = Gzip
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.RetryFor == 0 {
+		o.RetryFor = DefaultRetryFor
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport(o.RootCAs)
+	}
+	if o.Observe == nil {
+		o.Observe = func(Attempt) {}
+	}
+	return o
+}
+
+// check reports every problem at once; it expects the defaults to be in place.
+func (o Options) check() error {
+	var problems []error
+	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if o.Tenant == "" {
+		complain("webhook: the tenant is empty: set HOUNDTRAIL_TENANT")
+	}
+	if o.BatchRecords < 0 {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_BATCH_RECORDS is %d: it must be positive", o.BatchRecords)
+	}
+	if o.BatchBytes < 0 {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_BATCH_BYTES is %d: it must be positive", o.BatchBytes)
+	}
+	if o.Timeout < 0 {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_TIMEOUT is %s: it must be positive", o.Timeout)
+	}
+	if o.RetryFor < 0 {
+		complain("webhook: the time for retries is %s: it must be positive", o.RetryFor)
+	}
+	if o.Compression != Gzip && o.Compression != None {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_COMPRESSION is %q: use %s or %s", o.Compression, Gzip, None)
+	}
+	return errors.Join(append(problems, checkHeaders(o.Headers))...)
+}
+
+// reserved are the headers that the sink sets itself, by what it sends.
+var reserved = []string{
+	"Authorization", "Connection", "Content-Encoding", "Content-Length", "Host", "Idempotency-Key", "Transfer-Encoding",
+}
+
+// checkHeaders does what net/http would only do at each attempt, where it looks like a broken connection.
+func checkHeaders(headers http.Header) error {
+	var problems []error
+	for name, values := range headers {
+		switch canonical := http.CanonicalHeaderKey(name); {
+		case canonical == "Authorization":
+			problems = append(problems, errors.New("webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets Authorization: "+
+				"put its value into HOUNDTRAIL_WEBHOOK_AUTHORIZATION"))
+		case slices.Contains(reserved, canonical):
+			problems = append(problems, fmt.Errorf(
+				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets %s, which depends on each batch: leave it out", canonical))
+		case !validName(name):
+			problems = append(problems, fmt.Errorf(
+				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: %q is not the name of a header: write K: V, K: V", name))
+		case slices.ContainsFunc(values, invalidValue):
+			problems = append(problems, fmt.Errorf(
+				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: the value of %s holds a line break or control character", canonical))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func validName(name string) bool {
+	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // RFC 9110, 5.6.2
+	return name != "" && strings.Trim(name, token) == ""
+}
+
+func invalidValue(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+// parseURL keeps the value out of every error: where parsing fails, nobody knows which part of it is the password.
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return nil, errors.New("webhook: the URL is empty: set HOUNDTRAIL_WEBHOOK_URL")
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
+		return nil, errors.New("webhook: HOUNDTRAIL_WEBHOOK_URL is not a web address: " +
+			"write https://host/path (the value is not shown, since it may hold a secret)")
+	case u.User != nil:
+		return nil, fmt.Errorf("webhook: HOUNDTRAIL_WEBHOOK_URL for %s has a user or password in it: "+
+			"take it out and put the header's value, Basic <base64 of user:password>, into "+
+			"HOUNDTRAIL_WEBHOOK_AUTHORIZATION", u.Host)
+	case u.Fragment != "":
+		return nil, fmt.Errorf("webhook: HOUNDTRAIL_WEBHOOK_URL for %s has a part after #, which is never sent: "+
+			"take it out, or write %%23 where it belongs to the path or query", u.Host)
+	}
+	return u, nil
+}
+
+func newTransport(roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true, // an own TLSClientConfig would turn it off
+		IdleConnTimeout:     90 * time.Second,
+		MaxIdleConnsPerHost: 1,       // one batch at a time
+		DisableCompression:  true,    // answers are short, and their bound is one of bytes read
+		WriteBufferSize:     1 << 16, // a batch is large: 16 times fewer system calls
+	}
+}

@@ -1,0 +1,145 @@
+package webhook_test
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+	"houndtrail/sink/ndjson"
+	"houndtrail/sink/sinktest"
+	"houndtrail/sink/webhook"
+)
+
+const tenant = "acme"
+
+var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// records makes n ordinary records, one a second.
+func records(tb testing.TB, n int) []bloodhound.Record {
+	tb.Helper()
+	return sinktest.Generate(tb, 1, n, start, time.Second)
+}
+
+func windowOf(rs []bloodhound.Record) window.Window {
+	return window.Window{Start: start, End: start.Add(time.Duration(len(rs)) * time.Second)}
+}
+
+// lines is the NDJSON of records, as package ndjson writes it.
+func lines(rs []bloodhound.Record) []byte {
+	var b []byte
+	for i := range rs {
+		b = ndjson.AppendLine(b, tenant, &rs[i])
+	}
+	return b
+}
+
+// A post is one request as a receiver sees it.
+type post struct {
+	at     time.Time
+	url    string
+	header http.Header
+	body   []byte // uncompressed
+}
+
+// receiver is a SIEM without a network, for the tests that run under a fake clock.
+type receiver struct {
+	mu     sync.Mutex
+	posts  []post
+	answer func(number int, p post) (*http.Response, error) // number is 1 for the first post; nil acknowledges all
+}
+
+func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
+	p, err := readPost(r)
+	if err != nil {
+		return nil, err
+	}
+	rc.mu.Lock()
+	rc.posts = append(rc.posts, p)
+	number := len(rc.posts)
+	rc.mu.Unlock()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if rc.answer == nil {
+		return answer(http.StatusNoContent), nil
+	}
+	return rc.answer(number, p)
+}
+
+func readPost(r *http.Request) (post, error) {
+	defer r.Body.Close()
+	p := post{at: time.Now(), url: r.URL.String(), header: r.Header.Clone()}
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return p, err
+	}
+	if r.ContentLength != int64(len(raw)) {
+		return p, fmt.Errorf("Content-Length %d with a body of %d bytes", r.ContentLength, len(raw))
+	}
+	p.body = raw
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(bytes.NewReader(raw))
+		if err != nil {
+			return p, err
+		}
+		p.body, err = io.ReadAll(z)
+		return p, err
+	}
+	return p, nil
+}
+
+// answer builds an answer from a status, header lines "K: V", and a body, which is the last argument without a colon.
+func answer(status int, more ...string) *http.Response {
+	r := &http.Response{StatusCode: status, Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1}
+	body := ""
+	for _, m := range more {
+		if k, v, ok := strings.Cut(m, ": "); ok {
+			r.Header.Set(k, v)
+		} else {
+			body = m
+		}
+	}
+	r.Body = io.NopCloser(strings.NewReader(body))
+	return r
+}
+
+// script answers one entry after the other, and then always the last: a status or an error.
+func script(entries ...any) func(int, post) (*http.Response, error) {
+	return func(n int, _ post) (*http.Response, error) {
+		switch e := entries[min(n, len(entries))-1].(type) {
+		case int:
+			return answer(e), nil
+		case error:
+			return nil, e
+		case *http.Response:
+			return e, nil
+		default:
+			panic(fmt.Sprintf("script entry %T", e))
+		}
+	}
+}
+
+var errBroken = errors.New("connection reset by peer")
+
+// newSink makes a sink with defaults for what the test does not say.
+func newSink(tb testing.TB, o webhook.Options) *webhook.Sink {
+	tb.Helper()
+	o.URL = cmp.Or(o.URL, "https://siem.example/insert/jsonline")
+	o.Tenant = tenant
+	s, err := webhook.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}

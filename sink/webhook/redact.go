@@ -1,0 +1,92 @@
+package webhook
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const redacted = "[redacted]"
+
+// minSecret is the shortest text that is taken for a secret. Anything shorter protects nothing, and hiding it would
+// make every message unreadable.
+const minSecret = 4
+
+// plainWord is a part of a path that can be shown: insert, jsonline, _bulk, v1. Many receivers have their token in the path,
+// and a token has capitals, many digits, or is long.
+var plainWord = regexp.MustCompile(`^[a-z._-]{0,20}\d{0,2}$`)
+
+// display is the URL for people: the query and all parts of the path that may be a token are hidden.
+func display(u *url.URL) string {
+	parts := strings.Split(u.EscapedPath(), "/")
+	for i, part := range parts {
+		if !plainWord.MatchString(part) {
+			parts[i] = redacted
+		}
+	}
+	shown := u.Scheme + "://" + u.Host + strings.Join(parts, "/")
+	if u.RawQuery != "" {
+		shown += "?" + redacted
+	}
+	return shown
+}
+
+// urlSecrets is what display hides.
+func urlSecrets(u *url.URL) []string {
+	var secrets []string
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if !plainWord.MatchString(part) {
+			secrets = append(secrets, part)
+		}
+	}
+	for _, values := range u.Query() {
+		secrets = append(secrets, values...)
+	}
+	if u.RawQuery != "" {
+		secrets = append(secrets, u.RawQuery)
+	}
+	return secrets
+}
+
+// authorizationSecrets is the header's value, the credential after its scheme, and what a Basic credential says.
+func authorizationSecrets(value string) []string {
+	secrets := []string{value}
+	scheme, credential, ok := strings.Cut(value, " ")
+	if !ok {
+		return secrets
+	}
+	secrets = append(secrets, strings.TrimSpace(credential))
+	if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credential)); err == nil && strings.EqualFold(scheme, "basic") {
+		_, password, _ := strings.Cut(string(plain), ":")
+		secrets = append(secrets, string(plain), password)
+	}
+	return secrets
+}
+
+// redactor hides every secret of a request, also where it is escaped in a URL, or quoted by JSON or Go.
+func (s *Sink) redactor(authorization string) *strings.Replacer {
+	var forms []string
+	for _, secret := range append(authorizationSecrets(authorization), s.secrets...) {
+		if len(secret) < minSecret {
+			continue
+		}
+		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret), inner(strconv.Quote(secret)))
+		if quoted, err := json.Marshal(secret); err == nil {
+			forms = append(forms, inner(string(quoted)))
+		}
+	}
+	// A replacer takes the first form that fits, and one secret may be a part of another.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, redacted)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+func inner(quoted string) string { return quoted[1 : len(quoted)-1] }

@@ -51,7 +51,8 @@ func TestEntryGolden(t *testing.T) {
 func TestEncodedEntryDecodes(t *testing.T) {
 	t.Parallel()
 	instant := rapid.Custom(func(t *rapid.T) time.Time {
-		return time.UnixMicro(rapid.Int64Range(0, 4e15).Draw(t, "us")).In(time.FixedZone("", rapid.IntRange(-50000, 50000).Draw(t, "zone")))
+		zone := time.FixedZone("", rapid.IntRange(-50000, 50000).Draw(t, "zone"))
+		return time.UnixMicro(rapid.Int64Range(0, 4e15).Draw(t, "us")).In(zone)
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		c := Checkpoint{
@@ -60,7 +61,9 @@ func TestEncodedEntryDecodes(t *testing.T) {
 			Window:    Window{Start: instant.Draw(t, "start"), End: instant.Draw(t, "end")},
 			Delivered: rapid.SliceOf(rapid.Byte()).Draw(t, "delivered"),
 			Objects: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Object {
-				return Object{Key: rapid.String().Draw(t, "key"), MinCreatedAt: instant.Draw(t, "min"), MaxCreatedAt: instant.Draw(t, "max")}
+				return Object{
+					Key: rapid.String().Draw(t, "key"), MinCreatedAt: instant.Draw(t, "min"), MaxCreatedAt: instant.Draw(t, "max"),
+				}
 			})).Draw(t, "objects"),
 			CommittedAt: instant.Draw(t, "committed"),
 		}

@@ -33,7 +33,7 @@ type Journal struct {
 type Option func(*Journal)
 
 // LeaseTTL sets how long a lease outlives its last renewal where the store has no lock that dies with the process.
-// It is renewed three times as often. A crashed runner keeps others away for about that long.
+// It is renewed three times in that time. A crashed runner keeps others away for about that long.
 func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
 }
@@ -156,8 +156,8 @@ func (j *Journal) note(ctx context.Context) (n note, version string, err error) 
 	if err != nil {
 		return note{}, "", fmt.Errorf("read %s: %w", j.at(key), err)
 	}
-	if json.Unmarshal(body, &n) != nil {
-		return note{}, version, nil
+	if err := json.Unmarshal(body, &n); err != nil {
+		return note{}, version, nil //nolint:nilerr // a damaged note is no note
 	}
 	return n, version, nil
 }

@@ -31,12 +31,13 @@ type Lease struct {
 	cancel  context.CancelCauseFunc
 	renewed chan struct{}         // closed when the renewing goroutine is gone
 	expiry  *time.Timer           // by the monotonic clock; nil where a lock decides
-	failure atomic.Pointer[error] // the last renewal's
+	failure atomic.Pointer[error] // of the last renewal that failed
+	intent  atomic.Pointer[Window]
 
-	mu       sync.Mutex // held across a write, so that the writes follow one another
-	record   leaseRecord
-	version  string
-	revision int
+	writing  chan struct{} // has room for the one goroutine that writes, and guards the fields below
+	record   leaseRecord   // as last written
+	version  string        // of the object
+	revision int           // of the last attempt to write, successful or not
 
 	release    sync.Once
 	releaseErr error
@@ -56,7 +57,7 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	if unlock == nil {
 		unlock = func() error { return nil }
 	}
-	l := &Lease{journal: j, token: rand.Text(), unlock: unlock}
+	l := &Lease{journal: j, token: rand.Text(), unlock: unlock, writing: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	if err := l.take(ctx, locked); err != nil {
 		l.cancel(err)
@@ -77,8 +78,6 @@ func (l *Lease) take(ctx context.Context, locked bool) error {
 	if !locked {
 		l.expiry = time.AfterFunc(l.journal.leaseTTL, l.expire)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.version = found.version
 	writer := l.journal.id.Writer
 	err = l.write(ctx, leaseRecord{
@@ -109,31 +108,26 @@ func (l *Lease) Context() context.Context { return l.ctx }
 // where there was none. It outlives Release and crashes: if it starts at the cursor, then parts of it may have been
 // written already, and the next attempt has to take exactly this window.
 func (l *Lease) Intent() (w Window, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.record.Intent == nil {
-		return Window{}, false
+	if intent := l.intent.Load(); intent != nil {
+		return *intent, true
 	}
-	return *l.record.Intent, true
+	return Window{}, false
 }
 
 // Intend declares what is about to be written to the destination. It is durable when Intend returns without an error;
 // nothing of the window may be written before.
 func (l *Lease) Intend(ctx context.Context, w Window) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	next := l.record
-	next.Intent = &Window{Start: w.Start.UTC(), End: w.End.UTC()}
+	w = Window{Start: w.Start.UTC(), End: w.End.UTC()}
 	err := l.ended()
 	if err == nil {
-		err = l.write(ctx, next)
+		err = l.update(ctx, func(r *leaseRecord) { r.Intent = &w })
 	}
 	if err == nil {
 		err = l.ended() // a lease that ended while the write was under way protects nothing any more
 	}
 	if err != nil {
 		return fmt.Errorf("declare the window %s to %s: %w",
-			next.Intent.Start.Format(time.RFC3339Nano), next.Intent.End.Format(time.RFC3339Nano), err)
+			w.Start.Format(time.RFC3339Nano), w.End.Format(time.RFC3339Nano), err)
 	}
 	return nil
 }
@@ -152,11 +146,7 @@ func (l *Lease) giveUp(ctx context.Context) error {
 	if l.renewed != nil {
 		<-l.renewed
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	next := l.record
-	next.State = stateReleased
-	err := l.write(ctx, next)
+	err := l.update(ctx, func(r *leaseRecord) { r.State = stateReleased })
 	if known && errors.Is(err, ErrLeaseHeld) {
 		err = nil
 	}

@@ -12,7 +12,20 @@ import (
 // maxSwaps bounds how often one write goes over this holder's own earlier writes that turned up late.
 const maxSwaps = 3
 
-// write replaces the lease object by compare-and-swap and remembers what it wrote. The caller holds mu.
+// update writes the lease with one change to what it says, when the writes before it are done.
+func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
+	select {
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	next := l.record
+	change(&next)
+	return l.write(ctx, next)
+}
+
+// write replaces the lease object by compare-and-swap and remembers what it wrote.
 //
 // A store may refuse because of a write of our own whose answer was lost: this one, when the store's client repeated
 // it, or an earlier renewal. The token tells ours from another runner's. Every write has its own revision, so that no
@@ -57,33 +70,32 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 // holder never believes in the lease for longer than the store's clock grants it.
 func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
 	l.record, l.version = r, version
+	l.intent.Store(r.Intent)
 	if l.expiry != nil {
 		l.expiry.Reset(l.journal.leaseTTL - time.Since(started))
 	}
 }
 
-// renew writes the lease again and again until it ends.
+// renew writes the lease three times in its life until it ends, and more often while that fails. A failure that says
+// nothing about another runner ends nothing; expire does, when there was no success in time.
 func (l *Lease) renew() {
 	defer close(l.renewed)
-	ticker := time.NewTicker(l.journal.leaseTTL / 3)
+	calm := l.journal.leaseTTL / 3
+	ticker := time.NewTicker(calm)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-l.ctx.Done():
 			return
 		case <-ticker.C:
-			// A failure that says nothing about another runner is tried again at the next tick, until expiry.
-			if err := l.rewrite(); err != nil {
-				l.failure.Store(&err)
-			}
+		}
+		if err := l.update(l.ctx, func(*leaseRecord) {}); err != nil {
+			l.failure.Store(&err)
+			ticker.Reset(calm / 4)
+		} else {
+			ticker.Reset(calm)
 		}
 	}
-}
-
-func (l *Lease) rewrite() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.write(l.ctx, l.record)
 }
 
 // lose ends the lease because another runner has it.

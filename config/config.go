@@ -98,8 +98,9 @@ type S3 struct {
 	ObjectLockMode ObjectLockMode `env:"OBJECT_LOCK_MODE" shown:"the bucket's" oneof:"GOVERNANCE COMPLIANCE" example:"GOVERNANCE"`
 	// How long a file is retained, in days; with OBJECT_LOCK_MODE.
 	ObjectLockDays int `env:"OBJECT_LOCK_DAYS" shown:"the bucket's" min:"1" max:"36500" example:"400"`
-	// Storage class of archive files. Classes that must be restored before reading are left out: Athena skips them.
-	StorageClass StorageClass `env:"STORAGE_CLASS" shown:"STANDARD" oneof:"STANDARD STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING GLACIER_IR"`
+	// Storage class of archive files. Left out are the classes that must be restored before reading, since Athena skips
+	// them, and those that live in a single zone.
+	StorageClass StorageClass `env:"STORAGE_CLASS" shown:"STANDARD" oneof:"STANDARD STANDARD_IA INTELLIGENT_TIERING GLACIER_IR"`
 }
 
 // Webhook is the stream of batches to a SIEM. Its URL turns it on.

@@ -67,11 +67,16 @@ func TestWords(t *testing.T) {
 		if !ok {
 			return true
 		}
-		word, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		literal, isText := spec.Values[0].(*ast.BasicLit)
+		typ, isNamed := spec.Type.(*ast.Ident)
+		if !isText || !isNamed {
+			t.Fatalf("%s is not a typed word", spec.Names[0])
+		}
+		word, err := strconv.Unquote(literal.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := spec.Type.(*ast.Ident).Name
+		name := typ.Name
 		constants[name] = append(constants[name], word)
 		return false
 	})
@@ -95,7 +100,8 @@ func TestNearest(t *testing.T) {
 	t.Parallel()
 	known := []string{"ARCHIVE_URL", "ARCHIVE_FORMAT", "WINDOW_MAX", "LISTEN"}
 	for name, want := range map[string]string{
-		"ARCHIVE_URI": "ARCHIVE_URL", "ARCIHVE_URL": "ARCHIVE_URL", "ARCHIVEFORMAT": "ARCHIVE_FORMAT", "LISTENS": "LISTEN", "LISTNE": "LISTEN",
+		"ARCHIVE_URI": "ARCHIVE_URL", "ARCIHVE_URL": "ARCHIVE_URL", "ARCHIVEFORMAT": "ARCHIVE_FORMAT",
+		"LISTENS": "LISTEN", "LISTNE": "LISTEN",
 		"LOG": "", "WINDOW": "", "": "", "SOMETHING_ELSE": "",
 	} {
 		if got := nearest(name, known); got != want {

@@ -20,12 +20,16 @@ type Need uint8
 
 // The needs. A command states the sum of its own.
 const (
-	NeedBloodHound Need = 1 << iota // BLOODHOUND_URL and one way to log in
+	NeedSource     Need = 1 << iota // BLOODHOUND_URL
+	NeedLogin                       // one way to log in
+	NeedTenant                      // TENANT, or BLOODHOUND_URL to derive it from
 	NeedArchive                     // ARCHIVE_URL
 	NeedStream                      // ARCHIVE_URL or WEBHOOK_URL
 	NeedCheckpoint                  // CHECKPOINT_URL, or ARCHIVE_URL to derive it from
 
 	NeedNothing Need = 0
+	// NeedBloodHound is what asking the API takes.
+	NeedBloodHound = NeedSource | NeedLogin
 	// NeedExport is what moving records takes.
 	NeedExport = NeedBloodHound | NeedStream | NeedCheckpoint
 )

@@ -42,11 +42,14 @@ BLOODHOUND_TOKEN_KEY|BLOODHOUND_TOKEN_KEY_FILE=/nonexistent/key
 BLOODHOUND_TOKEN_KEY|BLOODHOUND_TOKEN_KEY_FILE=/dev/null
 BLOODHOUND_JWT=SECRET
 BLOODHOUND_JWT=
+BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_JWT=
+BLOODHOUND_JWT_FILE=/nonexistent/jwt
 BLOODHOUND_USERNAME=
 BLOODHOUND_PASSWORD=
 BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_USERNAME=auditor
 BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_PASSWORD=SECRET
 BLOODHOUND_USERNAME=auditor|BLOODHOUND_PASSWORD=SECRET|BLOODHOUND_JWT=SECRET
+BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_USERNAME=au{LF}ditor|BLOODHOUND_PASSWORD=SECRET{LF}
 BLOODHOUND_PAGE_SIZE=0
 BLOODHOUND_PAGE_SIZE=50001
 BLOODHOUND_PAGE_SIZE=-1
@@ -80,6 +83,7 @@ ARCHIVE_URL=s3://bucket/../b
 ARCHIVE_URL=s3://bucket/a b
 ARCHIVE_URL=s3://key:SECRET@bucket/prefix
 ARCHIVE_URL=file://dir
+ARCHIVE_URL=file://var/lib/houndtrail
 ARCHIVE_URL=file:dir
 ARCHIVE_URL=/var/lib/houndtrail
 ARCHIVE_URL=gs://bucket/prefix
@@ -211,18 +215,28 @@ func TestNeeds(t *testing.T) {
 		{"nothing", nil, config.NeedNothing, nil},
 		{"all", nil, config.NeedExport, []string{"BLOODHOUND_URL", "BLOODHOUND_TOKEN_ID", "ARCHIVE_URL"}},
 		{"logs", nil, config.NeedBloodHound, []string{"BLOODHOUND_URL", "BLOODHOUND_TOKEN_ID"}},
-		{"ddl", nil, config.NeedArchive, []string{"ARCHIVE_URL"}},
-		{"history", nil, config.NeedCheckpoint, []string{"CHECKPOINT_URL"}},
+		{"ddl", nil, config.NeedArchive | config.NeedTenant, []string{"TENANT", "ARCHIVE_URL"}},
+		{"ddl of a named tenant", []string{"TENANT=a"}, config.NeedArchive | config.NeedTenant, []string{"ARCHIVE_URL"}},
+		{"history", nil, config.NeedCheckpoint | config.NeedSource, []string{"BLOODHOUND_URL", "CHECKPOINT_URL"}},
 		{"verify", nil, config.NeedArchive | config.NeedCheckpoint, []string{"ARCHIVE_URL"}},
 		{"history beside the archive", []string{"ARCHIVE_URL=file:///a"}, config.NeedCheckpoint, nil},
 		{"history elsewhere", []string{"CHECKPOINT_URL=file:///a"}, config.NeedCheckpoint, nil},
 		{"ddl of a webhook", []string{"WEBHOOK_URL=https://a"}, config.NeedArchive, []string{"ARCHIVE_URL"}},
-		{"webhook's position", []string{"WEBHOOK_URL=https://a"}, config.NeedStream | config.NeedCheckpoint, []string{"CHECKPOINT_URL"}},
-		{"half a login, though not needed", []string{"BLOODHOUND_USERNAME=a"}, config.NeedNothing, []string{"BLOODHOUND_PASSWORD"}},
+		{"journal of a webhook", []string{"WEBHOOK_URL=https://a"}, config.NeedCheckpoint, []string{"CHECKPOINT_URL"}},
+		{"half a login", []string{"BLOODHOUND_USERNAME=a"}, config.NeedNothing, []string{"BLOODHOUND_PASSWORD"}},
 		// A history needs no token, so the file with it need not be mounted.
 		{"file of another command", []string{"BLOODHOUND_JWT_FILE=/nonexistent"}, config.NeedNothing, nil},
-		{"file of this command", []string{"BLOODHOUND_URL=https://a", "BLOODHOUND_JWT_FILE=/nonexistent"}, config.NeedBloodHound, []string{"BLOODHOUND_JWT_FILE"}},
-		{"file of a stream that is off", []string{"ARCHIVE_URL=file:///a", "WEBHOOK_AUTHORIZATION_FILE=/nonexistent"}, config.NeedStream, nil},
+		{
+			"file of this command",
+			[]string{"BLOODHOUND_URL=https://a", "BLOODHOUND_JWT_FILE=/nonexistent"},
+			config.NeedBloodHound,
+			[]string{"BLOODHOUND_JWT_FILE"},
+		},
+		{
+			"file of a stream that is off",
+			[]string{"ARCHIVE_URL=file:///a", "WEBHOOK_AUTHORIZATION_FILE=/nonexistent"},
+			config.NeedStream, nil,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -51,7 +51,8 @@ func TestExampleIsValid(t *testing.T) {
 	load(t, first)
 	// These need another one beside them, or a file that is not here.
 	partners := map[string]string{
-		"S3_KMS_KEY_ID": "S3_SSE=aws:kms", "S3_OBJECT_LOCK_MODE": "S3_OBJECT_LOCK_DAYS=1", "S3_OBJECT_LOCK_DAYS": "S3_OBJECT_LOCK_MODE=GOVERNANCE",
+		"S3_KMS_KEY_ID": "S3_SSE=aws:kms", "S3_OBJECT_LOCK_MODE": "S3_OBJECT_LOCK_DAYS=1",
+		"S3_OBJECT_LOCK_DAYS":   "S3_OBJECT_LOCK_MODE=GOVERNANCE",
 		"WEBHOOK_AUTHORIZATION": "WEBHOOK_URL=https://siem.example", "WEBHOOK_HEADERS": "WEBHOOK_URL=https://siem.example",
 	}
 	for _, line := range rest {

@@ -55,7 +55,10 @@ func (l *loader) derive() {
 // rules judges settings together.
 func (l *loader) rules() {
 	l.login()
-	if l.need.has(NeedBloodHound) && !l.given("BLOODHOUND_URL") {
+	if l.need.has(NeedTenant) && !l.given("BLOODHOUND_URL", "TENANT") {
+		l.report("TENANT", "not set, nor is %sBLOODHOUND_URL to take it from; give the name that the archive was written under", Prefix)
+	}
+	if l.need.has(NeedSource) && !l.given("BLOODHOUND_URL") {
 		l.report("BLOODHOUND_URL", "not set; give the server's address, such as https://tenant.example")
 	}
 	if pasted.MatchString(string(l.config.BloodHound.URL)) {
@@ -94,7 +97,7 @@ func (l *loader) login() {
 	switch {
 	case len(used) > 1:
 		l.report(used[1][0], "set beside %s; keep one way to log in: %s", all(used[0]), oneOf)
-	case len(used) == 0 && l.need.has(NeedBloodHound) && !l.given(slices.Concat(logins...)...):
+	case len(used) == 0 && l.need.has(NeedLogin) && !l.given(slices.Concat(logins...)...):
 		l.report(logins[0][0], "not set; choose one way to log in: %s", oneOf)
 	}
 }
@@ -132,7 +135,7 @@ func (l *loader) s3() {
 // files opens the files of the sections that the command will use. Others need not even be there.
 func (l *loader) files() {
 	used := map[string]bool{
-		"BloodHound": l.need.has(NeedBloodHound),
+		"BloodHound": l.need.has(NeedLogin),
 		"Webhook":    l.need.has(NeedStream) && l.config.Webhook.URL.IsSet(),
 	}
 	for _, f := range l.fields {

@@ -33,7 +33,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	c := load(t, secretive())
 	core, logs := observer.New(zapcore.DebugLevel)
 	var printed strings.Builder
-	encoder := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&printed), zapcore.DebugLevel)
+	jsonLines := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	encoder := zapcore.NewCore(jsonLines, zapcore.AddSync(&printed), zapcore.DebugLevel)
 	logger := zap.New(zapcore.NewTee(core, encoder))
 	for _, v := range []any{
 		c, *c, c.BloodHound, c.BloodHound.TokenID, c.BloodHound.TokenKey, &c.BloodHound.TokenKey, c.Webhook, c.Webhook.URL,
@@ -157,7 +158,6 @@ func TestCAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Client().Transport.(interface{ CloseIdleConnections() }).CloseIdleConnections()
 	if want, _ := config.CAFile(name).Pool(); pool == nil || !pool.Equal(want) {
 		t.Error("the pool has not the file's certificate")
 	}
@@ -175,8 +175,10 @@ func TestCAFile(t *testing.T) {
 // the planted secret is in every secret variable, and in the free value behind what looks like a user's name.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
-		"BLOODHOUND_URL=https://u:", "WEBHOOK_URL=https://u:", "S3_ENDPOINT=http://x?", "ARCHIVE_URL=s3://k:", "SCHEDULE=CRON_TZ=",
-		"SCHEDULE=TZ=\t", "WEBHOOK_HEADERS=a,", "BLOODHOUND_TOKEN_KEY=\n", "BLOODHOUND_TOKEN_KEY_FILE=/\n", "X\n=", "TOKEN=", "BLOODHOUND_JWT_FILE=",
+		"BLOODHOUND_URL=https://u:", "WEBHOOK_URL=https://u:", "S3_ENDPOINT=http://x?",
+		"ARCHIVE_URL=s3://k:", "SCHEDULE=CRON_TZ=",
+		"SCHEDULE=TZ=\t", "WEBHOOK_HEADERS=a,", "BLOODHOUND_TOKEN_KEY=\n",
+		"BLOODHOUND_TOKEN_KEY_FILE=/\n", "X\n=", "TOKEN=", "BLOODHOUND_JWT_FILE=",
 	} {
 		name, value, _ := strings.Cut(seed, "=")
 		f.Add(name, value, uint8(config.NeedExport))
@@ -192,7 +194,7 @@ func FuzzLoad(f *testing.F) {
 		environ = append([]string{config.Prefix + name + "=" + value + suffix}, environ...)
 		c, err := config.Load(environ, config.Need(need))
 		if err == nil {
-			if text := fmt.Sprintf("%+v %#v %q", c, c, c.Warnings()); strings.Contains(text, planted) && !strings.Contains(name, planted) {
+			if text := fmt.Sprintf("%+v %#v %q", c, c, c.Warnings()); strings.Contains(text, planted) {
 				t.Errorf("the config prints a secret: %s", text)
 			}
 			return
@@ -212,13 +214,16 @@ func TestURLsHideSecrets(t *testing.T) {
 	t.Parallel()
 	piece := rapid.StringOfN(rapid.RuneFrom([]rune("ab:/?#@%. []\n")), 0, 8, -1)
 	rapid.Check(t, func(t *rapid.T) {
-		scheme := rapid.SampledFrom([]string{"http://", "https://", "s3://", "file://", "ftp://", "", "//", "http:"}).Draw(t, "scheme")
+		schemes := []string{"http://", "https://", "s3://", "file://", "ftp://", "", "//", "http:"}
+		scheme := rapid.SampledFrom(schemes).Draw(t, "scheme")
 		address := scheme + piece.Draw(t, "user") + ":" + planted + piece.Draw(t, "rest") + "@" + piece.Draw(t, "host")
 		if rapid.Bool().Draw(t, "query") {
 			address = scheme + piece.Draw(t, "host") + "?" + planted + piece.Draw(t, "more")
 		}
-		name := rapid.SampledFrom([]string{"BLOODHOUND_URL", "WEBHOOK_URL", "S3_ENDPOINT", "ARCHIVE_URL", "CHECKPOINT_URL"}).Draw(t, "name")
-		if _, err := config.Load(with(minimal(), name+"="+address), config.NeedExport); err != nil && strings.Contains(err.Error(), planted) {
+		names := []string{"BLOODHOUND_URL", "WEBHOOK_URL", "S3_ENDPOINT", "ARCHIVE_URL", "CHECKPOINT_URL"}
+		name := rapid.SampledFrom(names).Draw(t, "name")
+		_, err := config.Load(with(minimal(), name+"="+address), config.NeedExport)
+		if err != nil && strings.Contains(err.Error(), planted) {
 			t.Fatalf("%s=%q: %v", name, address, err)
 		}
 	})

@@ -117,9 +117,9 @@ func (u *StoreURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Join is the place below, at the given name.
+// Join is the place below, at the given name. Only the root directory ends in a slash.
 func (u StoreURL) Join(name string) StoreURL {
-	return StoreURL(strings.TrimRight(string(u), "/") + "/" + name)
+	return StoreURL(strings.TrimSuffix(string(u), "/") + "/" + name)
 }
 
 // S3 is the bucket and the key prefix, which has no slash at either end; ok is false where it is not an s3 URL.

@@ -18,11 +18,12 @@ import (
 func TestAccepted(t *testing.T) {
 	t.Parallel()
 	const user = "BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_USERNAME=u|BLOODHOUND_PASSWORD=p w"
+	const id = "00000000-0000-0000-0000-000000000001"
 	const siem = "WEBHOOK_URL=https://siem.example|"
 	tests := []struct{ set, field, want string }{
 		{"BLOODHOUND_URL=https://Tenant.example:8443/hound/", "BloodHound.URL", "https://Tenant.example:8443/hound"},
 		{"BLOODHOUND_URL=http://127.0.0.1:8080", "BloodHound.URL", "http://127.0.0.1:8080"},
-		{"BLOODHOUND_TOKEN_ID=00000000-0000-0000-0000-000000000001", "BloodHound.TokenID", "00000000-0000-0000-0000-000000000001"},
+		{"BLOODHOUND_TOKEN_ID=" + id, "BloodHound.TokenID", id},
 		{"BLOODHOUND_TOKEN_KEY=a=b /c ", "BloodHound.TokenKey", "a=b /c "},
 		{"BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_JWT=j", "BloodHound.JWT", "j"},
 		{user, "BloodHound.Username", "u"},

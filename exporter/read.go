@@ -53,39 +53,39 @@ func (e *Exporter) windows(
 func (e *Exporter) fetch(
 	ctx context.Context, cursor, horizon time.Time, lease *checkpoint.Lease, ahead chan<- part,
 ) error {
-	planner, limits := e.Windows, e.Limits
+	planner, limited := e.Windows, true
 	intent, intended := lease.Intent()
 	intended = intended && intent.Start.Equal(cursor) // else that window was committed before the crash
 	for {
 		w, due := planner.Next(cursor, horizon)
 		if intended {
 			// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
-			w, due, limits = window.Window(intent), true, bloodhound.Limits{}
+			w, due, limited = window.Window(intent), true, false
 		}
 		if !due {
 			return nil
 		}
-		after := e.lookBack(w)
-		batch, err := e.Source.Fetch(ctx, after, w.End.Add(-grain), limits)
+		limits := bloodhound.Limits{}
+		if limited {
+			limits = e.Limits
+			limits.Since = w.Start
+		}
+		batch, err := e.Source.Fetch(ctx, e.lookBack(w), w.End.Add(-grain), limits)
 		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
-			smaller, ok := planner.Halve(w, w.End.Sub(after), tooMany.Estimate)
-			if !ok {
-				// One microsecond holds more than a window may: there is nothing left to halve, so it is taken whole.
-				limits = bloodhound.Limits{}
-			}
-			planner = smaller
+			// Where one microsecond holds more than a window may, there is nothing to halve: it is taken whole.
+			planner, limited = planner.Halve(w, tooMany.Estimate)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("window %s to %s: %w", w.Start.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
 		}
-		planner = planner.Learn(w.End.Sub(after), len(batch.Records))
+		planner = planner.Learn(w, batch.Since(w.Start))
 		select {
 		case ahead <- part{w, batch, !w.End.Before(horizon)}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, intended, limits = w.End, false, e.Limits
+		cursor, intended, limited = w.End, false, true
 	}
 }
 

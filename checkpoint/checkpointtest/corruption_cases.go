@@ -1,38 +1,59 @@
 package checkpointtest
 
 import (
-	"testing"
-
 	"houndtrail/checkpoint"
 )
 
 func corruptionCases() []testCase {
-	hide := func(serial uint64) func(*testing.T, *world) checkpoint.Bucket {
-		return func(_ *testing.T, w *world) checkpoint.Bucket { return without{w.b, entryKey(serial)} }
+	cases := []testCase{
+		{"a deleted first entry shows in the history", deletedFirst},
+		{"a note in an empty stream is a hard stop", noteInEmptyStream},
+		{"a store that does not answer is not an empty stream", noAnswer},
+		{"a foreign checkpoint is a hard stop", foreign},
 	}
-	change := func(serial uint64, from, to string) func(*testing.T, *world) checkpoint.Bucket {
-		return func(t *testing.T, w *world) checkpoint.Bucket {
-			t.Helper()
-			edit(t, w.b, entryKey(serial), from, to)
-			overwrite(t, w.b, "archive/latest", []byte("no witness"))
-			return w.b
-		}
+	for _, d := range damages() {
+		cases = append(cases, testCase{d.name + " is a hard stop", d.stops})
 	}
-	replace := func(key, body string) func(*testing.T, *world) checkpoint.Bucket {
-		return func(t *testing.T, w *world) checkpoint.Bucket {
-			t.Helper()
-			overwrite(t, w.b, key, []byte(body))
-			return w.b
-		}
-	}
-	const three = "archive/00000000000000000003.json"
+	return cases
+}
 
-	var cases []testCase
-	for _, c := range []struct {
-		name   string
-		damage func(*testing.T, *world) checkpoint.Bucket
-		says   []string
-	}{
+// damage is done to three entries, and has to show as such when the newest is loaded and when all are.
+type damage struct {
+	name string
+	do   func(t *world) checkpoint.Bucket
+	says []string
+}
+
+func (d damage) stops(t *world) {
+	a, _ := t.journals()
+	commit(t, a, 3)
+	damaged := checkpoint.Open(d.do(t), identity("host-b"))
+	says := append([]string{t.b.String(), "restore", "HOUNDTRAIL_CHECKPOINT_URL"}, d.says...)
+	_, err := damaged.Load(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, says...)
+	_, err = collect(damaged.Entries(t.Context()))
+	wantError(t, err, checkpoint.ErrCorrupt, says...)
+}
+
+func damages() []damage {
+	hide := func(serial uint64) func(*world) checkpoint.Bucket {
+		return func(t *world) checkpoint.Bucket { return without{t.b, entryKey(serial)} }
+	}
+	change := func(serial uint64, from, to string) func(*world) checkpoint.Bucket {
+		return func(t *world) checkpoint.Bucket {
+			edit(t, t.b, entryKey(serial), from, to)
+			overwrite(t, t.b, "archive/latest", []byte("no witness"))
+			return t.b
+		}
+	}
+	replace := func(key, body string) func(*world) checkpoint.Bucket {
+		return func(t *world) checkpoint.Bucket {
+			overwrite(t, t.b, key, []byte(body))
+			return t.b
+		}
+	}
+	three := entryKey(3)
+	return []damage{
 		{"an empty entry", replace(three, ""), []string{three, "JSON"}},
 		{"an entry that is not JSON", replace(three, "<html>"), []string{three, "JSON"}},
 		{"a truncated entry", truncate, []string{three, "JSON"}},
@@ -47,44 +68,25 @@ func corruptionCases() []testCase {
 		{"a deleted entry before", hide(2), []string{entryKey(2), "missing"}},
 		{"a deleted newest entry", hide(3), []string{three, "missing", "archive/latest"}},
 		{"a note far ahead", replace("archive/latest", `{"serial":42,"sha256":""}`), []string{entryKey(42), "archive/latest"}},
-		{"a changed byte in the newest entry", func(t *testing.T, w *world) checkpoint.Bucket {
-			t.Helper()
-			edit(t, w.b, three, "13:00:00.123456Z", "13:00:01.123456Z")
-			return w.b
+		{"a changed byte in the newest entry", func(t *world) checkpoint.Bucket {
+			edit(t, t.b, three, "13:00:00.123456Z", "13:00:01.123456Z")
+			return t.b
 		}, []string{three, "SHA-256", "archive/latest"}},
-	} {
-		cases = append(cases, testCase{c.name + " is a hard stop", func(t *testing.T, w *world) {
-			a, _ := w.journals()
-			commit(t, a, 3)
-			damaged := checkpoint.Open(c.damage(t, w), identity("host-b"))
-			says := append(c.says, w.b.String(), "restore", "HOUNDTRAIL_CHECKPOINT_URL")
-			_, err := damaged.Load(t.Context())
-			wantError(t, err, checkpoint.ErrCorrupt, says...)
-			_, err = collect(damaged.Entries(t.Context()))
-			wantError(t, err, checkpoint.ErrCorrupt, says...)
-		}})
 	}
-	return append(
-		cases,
-		testCase{"a deleted first entry shows in the history", deletedFirst},
-		testCase{"a note in an empty stream is a hard stop", noteInEmptyStream},
-		testCase{"a store that does not answer is not an empty stream", noAnswer},
-		testCase{"a foreign checkpoint is a hard stop", foreign},
-	)
 }
 
-func truncate(t *testing.T, w *world) checkpoint.Bucket {
+func truncate(t *world) checkpoint.Bucket {
 	t.Helper()
-	body, _, _, err := w.b.Get(t.Context(), entryKey(3))
+	body, _, _, err := t.b.Get(t.Context(), entryKey(3))
 	check(t, err)
-	overwrite(t, w.b, entryKey(3), body[:len(body)/2])
-	return w.b
+	overwrite(t, t.b, entryKey(3), body[:len(body)/2])
+	return t.b
 }
 
-func deletedFirst(t *testing.T, w *world) {
-	a, _ := w.journals()
+func deletedFirst(t *world) {
+	a, _ := t.journals()
 	commit(t, a, 3)
-	damaged := checkpoint.Open(without{w.b, entryKey(1)}, identity("host-b"))
+	damaged := checkpoint.Open(without{t.b, entryKey(1)}, identity("host-b"))
 	serials, err := collect(damaged.Entries(t.Context()))
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), "missing")
 	if len(serials) != 0 {
@@ -97,15 +99,15 @@ func deletedFirst(t *testing.T, w *world) {
 	}
 }
 
-func noteInEmptyStream(t *testing.T, w *world) {
-	a, _ := w.journals()
-	overwrite(t, w.b, "archive/latest", []byte(`{"serial":1,"sha256":""}`))
+func noteInEmptyStream(t *world) {
+	a, _ := t.journals()
+	overwrite(t, t.b, "archive/latest", []byte(`{"serial":1,"sha256":""}`))
 	_, err := a.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), "archive/latest")
 }
 
-func noAnswer(t *testing.T, w *world) {
-	a, _ := w.journals()
+func noAnswer(t *world) {
+	a, _ := t.journals()
 	commit(t, a, 2)
 	for _, hook := range []Hook{
 		Once(Get, "/latest", Fault{Before: errLost}),
@@ -113,7 +115,7 @@ func noAnswer(t *testing.T, w *world) {
 		Once(Get, entryKey(1), Fault{Before: errLost}),
 		Once(Get, entryKey(2), Fault{Before: errLost}),
 	} {
-		w.a.On(hook)
+		t.a.On(hook)
 		_, err := a.Load(t.Context())
 		wantError(t, err, errLost, "archive/")
 		_, err = a.Load(t.Context()) // the fault has passed
@@ -121,8 +123,8 @@ func noAnswer(t *testing.T, w *world) {
 	}
 }
 
-func foreign(t *testing.T, w *world) {
-	a, _ := w.journals()
+func foreign(t *world) {
+	a, _ := t.journals()
 	commit(t, a, 2)
 	for setting, other := range map[string]func(*checkpoint.Identity){
 		"https://b.example": func(id *checkpoint.Identity) { id.Source = "https://b.example" },
@@ -130,23 +132,23 @@ func foreign(t *testing.T, w *world) {
 	} {
 		id := identity("host-b")
 		other(&id)
-		j := checkpoint.Open(w.b, id)
+		j := checkpoint.Open(t.b, id)
 		_, err := j.Load(t.Context())
 		theirs := identity("").Source
 		if id.Source == theirs {
 			theirs = identity("").Destination
 		}
-		wantError(t, err, checkpoint.ErrForeign, w.b.String(), setting, theirs, "HOUNDTRAIL_CHECKPOINT_URL")
+		wantError(t, err, checkpoint.ErrForeign, t.b.String(), setting, theirs, "HOUNDTRAIL_CHECKPOINT_URL")
 		_, err = collect(j.Entries(t.Context()))
 		wantError(t, err, checkpoint.ErrForeign, setting, theirs)
 	}
 
 	// An entry that was copied into another stream's folder.
-	body, _, _, err := w.b.Get(t.Context(), entryKey(1))
+	body, _, _, err := t.b.Get(t.Context(), entryKey(1))
 	check(t, err)
-	overwrite(t, w.b, "webhook/00000000000000000001.json", body)
+	overwrite(t, t.b, "webhook/00000000000000000001.json", body)
 	id := identity("host-b")
 	id.Stream = "webhook"
-	_, err = checkpoint.Open(w.b, id).Load(t.Context())
+	_, err = checkpoint.Open(t.b, id).Load(t.Context())
 	wantError(t, err, checkpoint.ErrForeign, `"archive"`, `"webhook"`)
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -31,18 +30,18 @@ func journalCases() []testCase {
 	}
 }
 
-func freshStream(t *testing.T, w *world) {
-	a, _ := w.journals()
+func freshStream(t *world) {
+	a, _ := t.journals()
 	_, err := a.Load(t.Context())
-	wantError(t, err, checkpoint.ErrNotFound, "archive", w.a.String())
+	wantError(t, err, checkpoint.ErrNotFound, "archive", t.a.String())
 	serials, err := collect(a.Entries(t.Context()))
 	if err != nil || len(serials) != 0 {
 		t.Errorf("the history of a fresh stream is %v, %v", serials, err)
 	}
 }
 
-func roundTrip(t *testing.T, w *world) {
-	a, b := w.journals()
+func roundTrip(t *world) {
+	a, b := t.journals()
 	var prev checkpoint.Stored
 	for n := 1; n <= 3; n++ {
 		next := position(n)
@@ -75,19 +74,20 @@ func roundTrip(t *testing.T, w *world) {
 	}
 }
 
-func noteIsAHint(t *testing.T, w *world) {
-	a, _ := w.journals()
-	w.a.On(Always(Put, "/latest", Fault{Before: errLost}))
+func noteIsAHint(t *world) {
+	a, _ := t.journals()
+	t.a.On(Always(Put, "/latest", Fault{Before: errLost}))
 	commit(t, a, 3)
-	w.a.On(nil)
+	t.a.On(nil)
 	last, err := a.Load(t.Context())
 	if err != nil || last.Serial != 3 {
 		t.Errorf("without a note: entry %d, %v", last.Serial, err)
 	}
 	for _, body := range []string{
-		`{"serial":1,"sha256":"stale"}`, "", "garbage", `{}`, `{"serial":-1}`, `{"serial":"3"}`, `[]`, `{"serial":0,"sha256":"x"}`,
+		`{"serial":1,"sha256":"stale"}`, "", "garbage", `{}`,
+		`{"serial":-1}`, `{"serial":"3"}`, `[]`, `{"serial":0,"sha256":"x"}`,
 	} {
-		overwrite(t, w.b, "archive/latest", []byte(body))
+		overwrite(t, t.b, "archive/latest", []byte(body))
 		loaded, err := a.Load(t.Context())
 		if err != nil || loaded.Serial != 3 {
 			t.Errorf("with the note %q: entry %d, %v", body, loaded.Serial, err)
@@ -97,13 +97,13 @@ func noteIsAHint(t *testing.T, w *world) {
 	// A later commit puts a bad note right, and from then on it is a witness.
 	_, err = a.Commit(t.Context(), last, position(4))
 	check(t, err)
-	_, err = checkpoint.Open(without{w.b, entryKey(4)}, identity("host-b")).Load(t.Context())
+	_, err = checkpoint.Open(without{t.b, entryKey(4)}, identity("host-b")).Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), "archive/latest")
 }
 
-func oneWinner(t *testing.T, w *world) {
+func oneWinner(t *world) {
 	const writers, serials = 4, 5
-	a, b := w.journals()
+	a, b := t.journals()
 	wins := make(chan checkpoint.Stored, writers*serials)
 	var group sync.WaitGroup
 	for n := range writers {
@@ -152,10 +152,10 @@ func oneWinner(t *testing.T, w *world) {
 	}
 }
 
-func failedCommit(t *testing.T, w *world) {
-	a, b := w.journals()
+func failedCommit(t *world) {
+	a, b := t.journals()
 	last := commit(t, a, 2)
-	w.a.On(Once(Put, entryKey(3), Fault{Before: errLost}))
+	t.a.On(Once(Put, entryKey(3), Fault{Before: errLost}))
 	_, err := a.Commit(t.Context(), last, position(3))
 	wantError(t, err, errLost, entryKey(3))
 	loaded, err := b.Load(t.Context())
@@ -167,10 +167,10 @@ func failedCommit(t *testing.T, w *world) {
 	check(t, err)
 }
 
-func persistedCommit(t *testing.T, w *world) {
-	a, b := w.journals()
+func persistedCommit(t *world) {
+	a, b := t.journals()
 	last := commit(t, a, 2)
-	w.a.On(Once(Put, entryKey(3), Fault{After: errLost}))
+	t.a.On(Once(Put, entryKey(3), Fault{After: errLost}))
 	_, err := a.Commit(t.Context(), last, position(3))
 	wantError(t, err, errLost, entryKey(3))
 	loaded, err := b.Load(t.Context())
@@ -184,11 +184,11 @@ func persistedCommit(t *testing.T, w *world) {
 	wantError(t, err, checkpoint.ErrConflict)
 }
 
-func repeatedCommit(t *testing.T, w *world) {
-	a, b := w.journals()
+func repeatedCommit(t *world) {
+	a, b := t.journals()
 	var last checkpoint.Stored
 	for n := 1; n <= 2; n++ { // the first entry draws its lineage, the second inherits it
-		w.a.On(Once(Put, entryKey(uint64(n)), Fault{After: fs.ErrExist}))
+		t.a.On(Once(Put, entryKey(uint64(n)), Fault{After: fs.ErrExist}))
 		stored, err := a.Commit(t.Context(), last, position(n))
 		check(t, err)
 		loaded, err := b.Load(t.Context())
@@ -200,21 +200,21 @@ func repeatedCommit(t *testing.T, w *world) {
 	}
 }
 
-func conflictNamesWinner(t *testing.T, w *world) {
-	a, b := w.journals()
+func conflictNamesWinner(t *world) {
+	a, b := t.journals()
 	last := commit(t, a, 1)
 	_, err := b.Commit(t.Context(), last, position(2))
 	check(t, err)
 	next := position(2)
 	next.MaxID++
 	_, err = a.Commit(t.Context(), last, next)
-	wantError(t, err, checkpoint.ErrConflict, w.a.String(), entryKey(2), "v1.2.3", "host-b", "2026-03-01T12:02:00Z")
+	wantError(t, err, checkpoint.ErrConflict, t.a.String(), entryKey(2), "v1.2.3", "host-b", "2026-03-01T12:02:00Z")
 	_, err = a.Commit(t.Context(), checkpoint.Stored{}, position(1))
 	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
 }
 
-func cursorNeverGoesBack(t *testing.T, w *world) {
-	a, _ := w.journals()
+func cursorNeverGoesBack(t *world) {
+	a, _ := t.journals()
 	last := commit(t, a, 2)
 	if _, err := a.Commit(t.Context(), last, position(1)); err == nil {
 		t.Error("a cursor went back")
@@ -225,8 +225,8 @@ func cursorNeverGoesBack(t *testing.T, w *world) {
 	}
 }
 
-func historyInOrder(t *testing.T, w *world) {
-	a, b := w.journals()
+func historyInOrder(t *world) {
+	a, b := t.journals()
 	commit(t, a, 5)
 	for n, want := range map[int][]uint64{-1: nil, 0: nil, 1: {5}, 2: {4, 5}, 5: {1, 2, 3, 4, 5}, 9: {1, 2, 3, 4, 5}} {
 		serials, err := collect(b.Last(t.Context(), n))
@@ -241,7 +241,7 @@ func historyInOrder(t *testing.T, w *world) {
 		}
 	}
 
-	edit(t, w.b, entryKey(3), `"late":1`, `"late":2`)
+	edit(t, t.b, entryKey(3), `"late":1`, `"late":2`)
 	serials, err := collect(b.Entries(t.Context()))
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), entryKey(4))
 	if !slices.Equal(serials, []uint64{1, 2, 3}) {
@@ -255,17 +255,17 @@ func historyInOrder(t *testing.T, w *world) {
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), entryKey(4))
 }
 
-func streamsAndStrangers(t *testing.T, w *world) {
+func streamsAndStrangers(t *world) {
 	other := identity("host-a")
 	other.Stream = "archive2"
-	_, err := checkpoint.Open(w.a, other).Commit(t.Context(), checkpoint.Stored{}, position(1))
+	_, err := checkpoint.Open(t.a, other).Commit(t.Context(), checkpoint.Stored{}, position(1))
 	check(t, err)
-	a, _ := w.journals()
+	a, _ := t.journals()
 	for _, name := range []string{
 		"099.json", "00000000000000000099.json.bak", "00000000000000000099", "0000000000000000009x.json",
 		"00000000000000000000.json", "old/00000000000000000099.json",
 	} {
-		overwrite(t, w.b, "archive/"+name, []byte("a stranger"))
+		overwrite(t, t.b, "archive/"+name, []byte("a stranger"))
 	}
 	_, err = a.Load(t.Context())
 	wantError(t, err, checkpoint.ErrNotFound)

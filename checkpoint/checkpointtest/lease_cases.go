@@ -34,49 +34,49 @@ func leaseCases() []testCase {
 func windowOf(n int) checkpoint.Window { return position(n).Window }
 
 // acquire takes the lease and makes sure that the test ends without it.
-func acquire(t *testing.T, j *checkpoint.Journal) *checkpoint.Lease {
-	t.Helper()
-	l, err := j.Acquire(t.Context())
-	check(t, err)
-	t.Cleanup(func() { _ = l.Release(context.Background()) }) // the case itself checks Release where it matters
+func acquire(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
+	tb.Helper()
+	l, err := j.Acquire(tb.Context())
+	check(tb, err)
+	tb.Cleanup(func() { _ = l.Release(context.Background()) }) // the case itself checks Release where it matters
 	return l
 }
 
 // acquireWhenFree tries until the lease is free.
-func acquireWhenFree(t *testing.T, j *checkpoint.Journal) *checkpoint.Lease {
-	t.Helper()
+func acquireWhenFree(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
+	tb.Helper()
 	for deadline := time.Now().Add(10 * TTL); ; time.Sleep(TTL / 10) {
-		l, err := j.Acquire(t.Context())
+		l, err := j.Acquire(tb.Context())
 		if err == nil {
-			t.Cleanup(func() { _ = l.Release(context.Background()) })
+			tb.Cleanup(func() { _ = l.Release(context.Background()) })
 			return l
 		}
 		if !errors.Is(err, checkpoint.ErrLeaseHeld) || time.Now().After(deadline) {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
-func wantIntent(t *testing.T, l *checkpoint.Lease, want checkpoint.Window) {
-	t.Helper()
+func wantIntent(tb testing.TB, l *checkpoint.Lease, want checkpoint.Window) {
+	tb.Helper()
 	got, ok := l.Intent()
 	if !ok || !got.Start.Equal(want.Start) || !got.End.Equal(want.End) {
-		t.Errorf("the intent is %v, %t; want %v", got, ok, want)
+		tb.Errorf("the intent is %v, %t; want %v", got, ok, want)
 	}
 }
 
-func leaseExcludes(t *testing.T, w *world) {
-	a, b := w.journals()
+func leaseExcludes(t *world) {
+	a, b := t.journals()
 	first := acquire(t, a)
 	_, err := b.Acquire(t.Context())
-	wantError(t, err, checkpoint.ErrLeaseHeld, w.b.String(), "archive/lease.", "v1.2.3", "host-a", "wait",
+	wantError(t, err, checkpoint.ErrLeaseHeld, t.b.String(), "archive/lease.", "v1.2.3", "host-a", "wait",
 		fmt.Sprintf("pid %d", os.Getpid()))
 	if _, err := a.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
 		t.Errorf("the holder itself takes it again: %v", err)
 	}
 	other := identity("host-b")
 	other.Stream = "webhook"
-	acquire(t, checkpoint.Open(w.b, other)) // streams have leases of their own
+	acquire(t, checkpoint.Open(t.b, other)) // streams have leases of their own
 
 	check(t, first.Release(t.Context()))
 	check(t, first.Release(t.Context()))
@@ -94,8 +94,8 @@ func leaseExcludes(t *testing.T, w *world) {
 	check(t, second.Release(t.Context()))
 }
 
-func oneHolder(t *testing.T, w *world) {
-	a, b := w.journals()
+func oneHolder(t *world) {
+	a, b := t.journals()
 	leases := make(chan *checkpoint.Lease, 8)
 	var group sync.WaitGroup
 	for n := range cap(leases) {
@@ -118,8 +118,8 @@ func oneHolder(t *testing.T, w *world) {
 	}
 }
 
-func leaseIsRenewed(t *testing.T, w *world) {
-	a, b := w.journals()
+func leaseIsRenewed(t *world) {
+	a, b := t.journals()
 	l := acquire(t, a)
 	for end := time.Now().Add(3 * TTL); time.Now().Before(end); time.Sleep(TTL / 2) {
 		if _, err := b.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
@@ -130,13 +130,13 @@ func leaseIsRenewed(t *testing.T, w *world) {
 	check(t, l.Release(t.Context()))
 }
 
-func takeover(t *testing.T, w *world) {
-	a, b := w.journals()
+func takeover(t *world) {
+	a, b := t.journals()
 	crashed := acquire(t, a)
 	since := time.Now()
-	check(t, w.a.Kill())
+	check(t, t.a.Kill())
 	l := acquireWhenFree(t, b)
-	if waited := time.Since(since); !w.locking && waited < TTL {
+	if waited := time.Since(since); !t.locking && waited < TTL {
 		t.Errorf("taken over after %s, before it expired", waited)
 	}
 	// The one that only seemed dead must not come back.
@@ -147,14 +147,14 @@ func takeover(t *testing.T, w *world) {
 	check(t, l.Release(t.Context()))
 }
 
-func lostLease(t *testing.T, w *world) {
-	a, _ := w.journals()
+func lostLease(t *world) {
+	a, _ := t.journals()
 	l := acquire(t, a)
-	held, _, _, err := w.b.Get(t.Context(), "archive/lease.json")
+	held, _, _, err := t.b.Get(t.Context(), "archive/lease.json")
 	check(t, err)
 	theirs := strings.NewReplacer("host-a", "host-c", `"token":"`, `"token":"another-`).Replace(string(held))
-	overwrite(t, w.b, "archive/lease.json", []byte(theirs))
-	if !w.locking { // where a lock decides, nobody but a hand that edits the object can do that, and only Intend sees it
+	overwrite(t, t.b, "archive/lease.json", []byte(theirs))
+	if !t.locking { // where a lock decides, nobody but a hand that edits the object can do that, and only Intend sees it
 		select {
 		case <-l.Context().Done():
 		case <-time.After(2 * TTL):
@@ -166,15 +166,15 @@ func lostLease(t *testing.T, w *world) {
 	<-l.Context().Done()
 	wantError(t, context.Cause(l.Context()), checkpoint.ErrLeaseHeld, "archive/lease.json", "host-c")
 	check(t, l.Release(t.Context()))
-	left, _, _, err := w.b.Get(t.Context(), "archive/lease.json")
+	left, _, _, err := t.b.Get(t.Context(), "archive/lease.json")
 	check(t, err)
 	if string(left) != theirs {
 		t.Errorf("the loser changed the other's lease to %s", left)
 	}
 }
 
-func intentSurvives(t *testing.T, w *world) {
-	a, b := w.journals()
+func intentSurvives(t *world) {
+	a, b := t.journals()
 	first := acquire(t, a)
 	if intent, ok := first.Intent(); ok {
 		t.Errorf("a fresh stream has the intent %v", intent)
@@ -190,16 +190,16 @@ func intentSurvives(t *testing.T, w *world) {
 	third := acquire(t, a)
 	wantIntent(t, third, windowOf(1))
 	check(t, third.Intend(t.Context(), windowOf(2)))
-	check(t, w.a.Kill())
+	check(t, t.a.Kill())
 
 	fourth := acquireWhenFree(t, b)
 	wantIntent(t, fourth, windowOf(2))
 	check(t, fourth.Release(t.Context()))
 }
 
-func repeatedLease(t *testing.T, w *world) {
-	a, b := w.journals()
-	repeat := func() { w.a.On(Once(Put, "lease.json", Fault{After: fs.ErrExist})) }
+func repeatedLease(t *world) {
+	a, b := t.journals()
+	repeat := func() { t.a.On(Once(Put, "lease.json", Fault{After: fs.ErrExist})) }
 	repeat()
 	l := acquire(t, a)
 	repeat()
@@ -211,15 +211,15 @@ func repeatedLease(t *testing.T, w *world) {
 	check(t, next.Release(t.Context()))
 }
 
-func persistedIntent(t *testing.T, w *world) {
-	a, b := w.journals()
+func persistedIntent(t *world) {
+	a, b := t.journals()
 	l := acquire(t, a)
 	check(t, l.Intend(t.Context(), windowOf(1)))
-	w.a.On(Once(Put, "lease.json", Fault{After: errLost}))
+	t.a.On(Once(Put, "lease.json", Fault{After: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/lease.json")
 	wantIntent(t, l, windowOf(1))
 	check(t, l.Intend(t.Context(), windowOf(3))) // over the one that persisted
-	w.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
+	t.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/lease.json")
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
@@ -227,8 +227,8 @@ func persistedIntent(t *testing.T, w *world) {
 	check(t, next.Release(t.Context()))
 }
 
-func intentsAndRenewals(t *testing.T, w *world) {
-	a, b := w.journals()
+func intentsAndRenewals(t *world) {
+	a, b := t.journals()
 	l := acquire(t, a)
 	for n := range 15 { // over five renewals
 		var group sync.WaitGroup
@@ -249,28 +249,28 @@ func intentsAndRenewals(t *testing.T, w *world) {
 	check(t, next.Release(t.Context()))
 }
 
-func unreadableLease(t *testing.T, w *world) {
-	a, _ := w.journals()
+func unreadableLease(t *world) {
+	a, _ := t.journals()
 	check(t, acquire(t, a).Release(t.Context()))
-	good, _, _, err := w.b.Get(t.Context(), "archive/lease.json")
+	good, _, _, err := t.b.Get(t.Context(), "archive/lease.json")
 	check(t, err)
 	for _, body := range []string{"", "{", `{}`, `{"ttl":"1m","state":"lent"}`, `{"ttl":"soon","state":"held"}`} {
-		overwrite(t, w.b, "archive/lease.json", []byte(body))
+		overwrite(t, t.b, "archive/lease.json", []byte(body))
 		_, err := a.Acquire(t.Context())
-		wantError(t, err, checkpoint.ErrCorrupt, w.a.String(), "archive/lease.json", "intent")
+		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/lease.json", "intent")
 	}
-	overwrite(t, w.b, "archive/lease.json", good)
+	overwrite(t, t.b, "archive/lease.json", good)
 	check(t, acquire(t, a).Release(t.Context()))
 }
 
-func failedAcquire(t *testing.T, w *world) {
-	a, b := w.journals()
+func failedAcquire(t *world) {
+	a, b := t.journals()
 	for _, hook := range []Hook{
 		Once(Lock, "lease.lock", Fault{Before: errLost}),
 		Once(Get, "lease.json", Fault{Before: errLost}),
 		Once(Put, "lease.json", Fault{Before: errLost}),
 	} {
-		w.a.On(hook)
+		t.a.On(hook)
 		_, err := a.Acquire(t.Context())
 		wantError(t, err, errLost, "archive/lease.")
 	}

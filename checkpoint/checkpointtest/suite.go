@@ -24,33 +24,36 @@ type Open func(t *testing.T) (a, b checkpoint.Bucket)
 // Run holds a store, and the journal and the lease on it, to their contracts. It waits for leases to expire, which
 // takes some seconds.
 func Run(t *testing.T, open Open) {
+	t.Helper()
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(t, newWorld(t, open))
+			c.run(newWorld(t, open))
 		})
 	}
 }
 
 // RunInBubble is [Run] with the time of testing/synctest, for stores that live in this process.
 func RunInBubble(t *testing.T, open Open) {
+	t.Helper()
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { c.run(t, newWorld(t, open)) })
+			synctest.Test(t, func(t *testing.T) { c.run(newWorld(t, open)) })
 		})
 	}
 }
 
 type testCase struct {
 	name string
-	run  func(t *testing.T, w *world)
+	run  func(t *world)
 }
 
 func cases() []testCase { return slices.Concat(journalCases(), corruptionCases(), leaseCases()) }
 
-// world is one store and the two processes that use it.
+// world is one store, the two processes that use it, and the test that they are in.
 type world struct {
+	*testing.T
 	a, b    *Faulty
 	locking bool // the store has a lock that dies with the process
 }
@@ -63,7 +66,7 @@ func newWorld(t *testing.T, open Open) *world {
 	if locking {
 		check(t, unlock())
 	}
-	return &world{a: NewFaulty(a), b: NewFaulty(b), locking: locking}
+	return &world{T: t, a: NewFaulty(a), b: NewFaulty(b), locking: locking}
 }
 
 // identity is the stream that the suite works on.
@@ -101,13 +104,13 @@ func position(n int) checkpoint.Checkpoint {
 }
 
 // commit adds n entries and returns the last one.
-func commit(t *testing.T, j *checkpoint.Journal, n int) checkpoint.Stored {
-	t.Helper()
+func commit(tb testing.TB, j *checkpoint.Journal, n int) checkpoint.Stored {
+	tb.Helper()
 	var last checkpoint.Stored
 	for range n {
 		var err error
-		last, err = j.Commit(t.Context(), last, position(int(last.Serial)+1))
-		check(t, err)
+		last, err = j.Commit(tb.Context(), last, position(int(last.Serial)+1))
+		check(tb, err)
 	}
 	return last
 }
@@ -124,26 +127,26 @@ func collect(entries func(func(checkpoint.Stored, error) bool)) (serials []uint6
 }
 
 // overwrite puts an object over whatever is there, behind the journal's back.
-func overwrite(t *testing.T, b checkpoint.Bucket, key string, body []byte) {
-	t.Helper()
-	_, version, _, err := b.Get(t.Context(), key)
+func overwrite(tb testing.TB, b checkpoint.Bucket, key string, body []byte) {
+	tb.Helper()
+	_, version, _, err := b.Get(tb.Context(), key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("get %s: %v", key, err)
+		tb.Fatalf("get %s: %v", key, err)
 	}
-	_, err = b.Put(t.Context(), key, body, version)
-	check(t, err)
+	_, err = b.Put(tb.Context(), key, body, version)
+	check(tb, err)
 }
 
 // edit replaces text in an object behind the journal's back.
-func edit(t *testing.T, b checkpoint.Bucket, key, from, to string) {
-	t.Helper()
-	body, _, _, err := b.Get(t.Context(), key)
-	check(t, err)
+func edit(tb testing.TB, b checkpoint.Bucket, key, from, to string) {
+	tb.Helper()
+	body, _, _, err := b.Get(tb.Context(), key)
+	check(tb, err)
 	changed := bytes.Replace(body, []byte(from), []byte(to), 1)
 	if bytes.Equal(changed, body) {
-		t.Fatalf("%s has no %q: %s", key, from, body)
+		tb.Fatalf("%s has no %q: %s", key, from, body)
 	}
-	overwrite(t, b, key, changed)
+	overwrite(tb, b, key, changed)
 }
 
 // without is a bucket from which one object was deleted. No bucket has a call for that.
@@ -164,22 +167,22 @@ func (w without) List(ctx context.Context, prefix, after string) ([]string, erro
 	return slices.DeleteFunc(keys, func(key string) bool { return key == w.key }), err
 }
 
-func check(t *testing.T, err error) {
-	t.Helper()
+func check(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // wantError checks the error's kind, and that its text says all of says.
-func wantError(t *testing.T, err, kind error, says ...string) {
-	t.Helper()
+func wantError(tb testing.TB, err, kind error, says ...string) {
+	tb.Helper()
 	if !errors.Is(err, kind) {
-		t.Fatalf("error is %v, want %v", err, kind)
+		tb.Fatalf("error is %v, want %v", err, kind)
 	}
 	for _, part := range says {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error does not say %q: %v", part, err)
+			tb.Errorf("error does not say %q: %v", part, err)
 		}
 	}
 }

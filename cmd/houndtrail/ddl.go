@@ -22,7 +22,7 @@ func (p *program) ddl() *cobra.Command {
 		Long: `Print the statement that makes the archive a table: CREATE EXTERNAL TABLE for Athena, whose partitions are
 projected, so that new days need no crawler; or a view for DuckDB, which also reads a file:// archive.`,
 		RunE: func(*cobra.Command, []string) error {
-			c, err := p.load(config.NeedArchive)
+			c, err := p.load(config.NeedArchive | config.NeedTenant)
 			if err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ func (p *program) history() *cobra.Command {
 		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. The hash chain is verified on the way;
 where it is broken the command says so and exits with 6. -o json prints the entries themselves, one a line.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.load(config.NeedCheckpoint)
+			c, err := p.load(config.NeedSource | config.NeedCheckpoint)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // CRON_TZ in an image without time zones
 )
 
 // version is set by the linker for releases.

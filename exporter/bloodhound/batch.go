@@ -9,13 +9,16 @@ import (
 
 // Limits bound what one Fetch holds in memory. Zero means no bound.
 type Limits struct {
+	// Since is where counting starts: what is older, the overlap that is read again, is not held against the span,
+	// since a shorter span would have it all the same.
+	Since   time.Time
 	Records int
 	Bytes   int64 // of decoded pages
 }
 
 // A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
 type TooManyError struct {
-	Estimate int // records in the span, judged by the part that was read
+	Estimate int // records in the span since Limits.Since, judged by the part that was read
 }
 
 func (e *TooManyError) Error() string {
@@ -69,6 +72,12 @@ func (b *Batch) settle() {
 		slices.SortFunc(b.Records, Compare)
 	}
 	b.Records = slices.CompactFunc(b.Records, func(x, y Record) bool { return Compare(x, y) == 0 })
+}
+
+// Since counts the records at or after t.
+func (b *Batch) Since(t time.Time) int {
+	first, _ := slices.BinarySearchFunc(b.Records, t, func(r Record, t time.Time) int { return r.CreatedAt.Compare(t) })
+	return len(b.Records) - first
 }
 
 // seen is what one page says about where the walk stands.

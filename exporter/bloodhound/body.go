@@ -21,6 +21,9 @@ const (
 	firstRead = 64 << 10
 )
 
+// Pools serve every client of the process, as the memory that they spare is the process's.
+//
+//nolint:gochecknoglobals // pools hold nothing that anybody could tell apart
 var (
 	buffers = sync.Pool{New: func() any { return new(buffer) }}
 	gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
@@ -87,7 +90,7 @@ func (b *buffer) fill(r io.Reader, limit int64) error {
 		switch {
 		case int64(len(b.b)) > limit:
 			return errTooLarge
-		case err == io.EOF: //nolint:errorlint // io.Reader's contract; a wrapped one is a broken stream
+		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err

@@ -28,16 +28,22 @@ func TestNewChecksItsOptions(t *testing.T) {
 			Options{URL: base, PageSize: -1, Rate: -1, Wait: 1500 * time.Millisecond, MaxBody: -1},
 			[]string{"credentials", "page size -1", "rate -1", "wait 1.5s", "largest body"},
 		},
-		"rate":     {Options{URL: base, Auth: auth, Rate: math.NaN()}, []string{"rate NaN"}},
-		"wait":     {Options{URL: base, Auth: auth, Wait: 31 * time.Second}, []string{"1s to 30s"}},
-		"scheme":   {Options{URL: mustParse(t, "ftp://tenant.example"), Auth: auth}, []string{"https://host"}},
-		"host":     {Options{URL: mustParse(t, "https:///x"), Auth: auth}, []string{"https://host"}},
-		"opaque":   {Options{URL: mustParse(t, "tenant.example:443"), Auth: auth}, []string{"https://host"}},
-		"userinfo": {Options{URL: mustParse(t, "https://u:hunter2@tenant.example"), Auth: auth}, []string{"holds credentials"}},
-		"query":    {Options{URL: mustParse(t, "https://tenant.example/?a=b"), Auth: auth}, []string{"query or a fragment"}},
-		"fragment": {Options{URL: &url.URL{Scheme: "https", Host: "h", Fragment: "x"}, Auth: auth}, []string{"query or a fragment"}},
-		"CA file":  {Options{URL: base, Auth: auth, CAFile: filepath.Join(t.TempDir(), "none.pem")}, []string{"read the CA file"}},
-		"no PEM":   {Options{URL: base, Auth: auth, CAFile: pemless}, []string{"holds no PEM certificate"}},
+		"rate":   {Options{URL: base, Auth: auth, Rate: math.NaN()}, []string{"rate NaN"}},
+		"wait":   {Options{URL: base, Auth: auth, Wait: 31 * time.Second}, []string{"1s to 30s"}},
+		"scheme": {Options{URL: mustParse(t, "ftp://tenant.example"), Auth: auth}, []string{"https://host"}},
+		"host":   {Options{URL: mustParse(t, "https:///x"), Auth: auth}, []string{"https://host"}},
+		"opaque": {Options{URL: mustParse(t, "tenant.example:443"), Auth: auth}, []string{"https://host"}},
+		"userinfo": {
+			Options{URL: mustParse(t, "https://u:hunter2@tenant.example"), Auth: auth}, []string{"holds credentials"},
+		},
+		"query": {Options{URL: mustParse(t, "https://tenant.example/?a=b"), Auth: auth}, []string{"query or a fragment"}},
+		"fragment": {
+			Options{URL: &url.URL{Scheme: "https", Host: "h", Fragment: "x"}, Auth: auth}, []string{"query or a fragment"},
+		},
+		"CA file": {
+			Options{URL: base, Auth: auth, CAFile: filepath.Join(t.TempDir(), "none.pem")}, []string{"read the CA file"},
+		},
+		"no PEM": {Options{URL: base, Auth: auth, CAFile: pemless}, []string{"holds no PEM certificate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(test.options)
@@ -51,12 +57,15 @@ func TestNewChecksItsOptions(t *testing.T) {
 
 func TestNewFillsInTheDefaults(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
-	c, err := New(Options{URL: mustParse(t, "https://tenant.example/"), Auth: Bearer(always("x")), Insecure: true, Log: zap.New(core)})
+	c, err := New(Options{
+		URL: mustParse(t, "https://tenant.example/"), Auth: Bearer(always("x")), Insecure: true, Log: zap.New(core),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := c.options
-	if o.PageSize != 5000 || o.Rate != 5 || o.Wait != 30*time.Second || o.MaxBody != 256<<20 || o.Retry.Tries != 8 || c.limit.Load() != 5000 {
+	if o.PageSize != 5000 || c.limit.Load() != 5000 || o.Rate != 5 || o.Wait != 30*time.Second || o.MaxBody != 256<<20 ||
+		o.Retry.Tries != 8 {
 		t.Errorf("%+v", o)
 	}
 	o.Observer.Request("200", 0) // nobody listens, and nothing breaks

@@ -51,10 +51,13 @@ func TestNowLearnsFromEveryReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var paths []string
 		ahead := 42 * time.Minute
-		c := newClient(t, Options{URL: mustParse(t, "https://tenant.example/prefix"), Transport: tripper(func(r *http.Request) (*http.Response, error) {
-			paths = append(paths, r.URL.Path)
-			return respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
-		})})
+		c := newClient(t, Options{
+			URL: mustParse(t, "https://tenant.example/prefix"),
+			Transport: tripper(func(r *http.Request) (*http.Response, error) {
+				paths = append(paths, r.URL.Path)
+				return respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
+			}),
+		})
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err == nil {
 			t.Fatal("no error")
 		}

@@ -25,17 +25,16 @@ const (
 	TooLarge                     // a body above Options.MaxBody: a smaller page is needed
 )
 
-var kindNames = [...]string{
-	"unknown", "unauthorized", "forbidden", "bad_request", "not_found", "rate_limited", "timeout", "server",
-	"transport", "not_json", "redirect", "too_large",
-}
-
 // String is the kind's name in metrics and logs.
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	names := [...]string{
+		"unknown", "unauthorized", "forbidden", "bad_request", "not_found", "rate_limited", "timeout", "server",
+		"transport", "not_json", "redirect", "too_large",
 	}
-	return kindNames[0]
+	if int(k) >= len(names) {
+		return names[0]
+	}
+	return names[k]
 }
 
 // An Error is a request that failed. It never holds a secret.

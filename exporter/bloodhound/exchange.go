@@ -1,7 +1,6 @@
 package bloodhound
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,10 +131,4 @@ func (c *Client) note(r *http.Request, a answer, err error, took time.Duration) 
 			zap.String("status", status), zap.Duration("took", took), zap.Int("bytes", size),
 			zap.String("request_id", requestID(a.header)))
 	}
-}
-
-// looksLikeObject tells whether the body begins as a JSON object does.
-func looksLikeObject(body []byte) bool {
-	body = bytes.TrimLeft(body, " \t\r\n")
-	return len(body) > 0 && body[0] == '{'
 }

@@ -24,7 +24,7 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	}
 	e := newError(Transport, r, a)
 	e.Err = err
-	e.Message = quote(err.Error(), longestMessage, secretsOf(r))
+	e.Message = quote(err.Error(), secretsOf(r))
 	switch {
 	case errors.Is(err, errTooLarge):
 		e.Kind = TooLarge

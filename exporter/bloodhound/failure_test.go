@@ -22,37 +22,37 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-func writePEM(t testing.TB, s *httptest.Server) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "ca.pem")
+func writePEM(tb testing.TB, s *httptest.Server) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	if err := os.WriteFile(file, block, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return file
 }
 
-func zip(t testing.TB, text string) []byte {
-	t.Helper()
+func zip(tb testing.TB, text string) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	if _, err := z.Write([]byte(text)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
 
 // A wire is a server below HTTP: it reads a request and writes these bytes, then closes the connection.
-func wire(t testing.TB, reply []byte) *url.URL {
-	t.Helper()
+func wire(tb testing.TB, reply []byte) *url.URL {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
+	tb.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -64,7 +64,7 @@ func wire(t testing.TB, reply []byte) *url.URL {
 			_ = conn.Close()
 		}
 	}()
-	return mustParse(t, "http://"+listener.Addr().String())
+	return mustParse(tb, "http://"+listener.Addr().String())
 }
 
 const okHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -83,23 +83,35 @@ func TestBrokenBodies(t *testing.T) {
 		kind  Kind
 		says  string
 	}{
-		"nothing at all":           {"", Transport, "cut"},
-		"half a header":            {"HTTP/1.1 200 OK\r\nConte", Transport, "connection broken"},
-		"not HTTP":                 {"SSH-2.0-OpenSSH_9.2\r\n\r\n", Transport, "malformed HTTP"},
-		"cut, length known":        {okHead + "Content-Length: 46000\r\n\r\n" + page[:30000], Transport, "cut"},
-		"cut, chunked":             {okHead + chunked + "\r\n" + chunk([]byte(page[:30000])), Transport, "cut"},
-		"cut before the first":     {okHead + "Content-Length: 46000\r\n\r\n", Transport, "cut"},
-		"gzip cut":                 {okHead + gzipped + chunked + "\r\n" + chunk(packed[:len(packed)/2]), Transport, "cut"},
-		"gzip short, chunks whole": {okHead + gzipped + chunked + "\r\n" + chunk(packed[:len(packed)-9]) + "0\r\n\r\n", Transport, "cut"},
-		"gzip without its header":  {okHead + gzipped + chunked + "\r\n" + chunk(packed[:5]) + "0\r\n\r\n", Transport, "cut"},
-		"gzip damaged":             {okHead + gzipped + chunked + "\r\n" + chunk(damaged) + "0\r\n\r\n", Transport, "damaged"},
-		"not gzip":                 {okHead + gzipped + "Content-Length: 2\r\n\r\n{}", Transport, "cut"},
-		"not gzip, longer":         {okHead + gzipped + "Content-Length: 20\r\n\r\n{\"data\":{\"logs\":[]}}", Transport, "damaged"},
-		"last chunk missing":       {okHead + gzipped + chunked + "\r\n" + chunk(packed), Transport, "cut"},
-		"another encoding":         {okHead + "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", Transport, "encoding other than gzip"},
-		"empty":                    {okHead + "Content-Length: 0\r\n\r\n", Timeout, "empty reply"},
-		"an empty gzip stream":     {okHead + gzipped + chunked + "\r\n" + chunk(zip(t, "")) + "0\r\n\r\n", Timeout, "empty reply"},
-		"empty, called gzip":       {okHead + gzipped + "Content-Length: 0\r\n\r\n", Timeout, "empty reply"},
+		"nothing at all":       {"", Transport, "cut"},
+		"half a header":        {"HTTP/1.1 200 OK\r\nConte", Transport, "connection broken"},
+		"not HTTP":             {"SSH-2.0-OpenSSH_9.2\r\n\r\n", Transport, "malformed HTTP"},
+		"cut, length known":    {okHead + "Content-Length: 46000\r\n\r\n" + page[:30000], Transport, "cut"},
+		"cut, chunked":         {okHead + chunked + "\r\n" + chunk([]byte(page[:30000])), Transport, "cut"},
+		"cut before the first": {okHead + "Content-Length: 46000\r\n\r\n", Transport, "cut"},
+		"gzip cut":             {okHead + gzipped + chunked + "\r\n" + chunk(packed[:len(packed)/2]), Transport, "cut"},
+		"gzip short, chunks whole": {
+			okHead + gzipped + chunked + "\r\n" + chunk(packed[:len(packed)-9]) + "0\r\n\r\n", Transport, "cut",
+		},
+		"gzip without its header": {
+			okHead + gzipped + chunked + "\r\n" + chunk(packed[:5]) + "0\r\n\r\n", Transport, "cut",
+		},
+		"gzip damaged": {
+			okHead + gzipped + chunked + "\r\n" + chunk(damaged) + "0\r\n\r\n", Transport, "damaged",
+		},
+		"not gzip": {okHead + gzipped + "Content-Length: 2\r\n\r\n{}", Transport, "cut"},
+		"not gzip, longer": {
+			okHead + gzipped + "Content-Length: 20\r\n\r\n{\"data\":{\"logs\":[]}}", Transport, "damaged",
+		},
+		"last chunk missing": {okHead + gzipped + chunked + "\r\n" + chunk(packed), Transport, "cut"},
+		"another encoding": {
+			okHead + "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", Transport, "encoding other than gzip",
+		},
+		"empty": {okHead + "Content-Length: 0\r\n\r\n", Timeout, "empty reply"},
+		"an empty gzip stream": {
+			okHead + gzipped + chunked + "\r\n" + chunk(zip(t, "")) + "0\r\n\r\n", Timeout, "empty reply",
+		},
+		"empty, called gzip": {okHead + gzipped + "Content-Length: 0\r\n\r\n", Timeout, "empty reply"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, Options{URL: wire(t, []byte(test.reply))})
@@ -214,15 +226,19 @@ func TestConnectionFailures(t *testing.T) {
 		patience  uint
 		says      []string
 	}{
-		"refused":           {Options{URL: closed}, Transport, true, 8, []string{"nothing listens"}},
-		"unknown authority": {Options{URL: mustParse(t, secure.URL)}, Transport, false, 8, []string{"certificate", "HOUNDTRAIL_BLOODHOUND_CA_FILE"}},
+		"refused": {Options{URL: closed}, Transport, true, 8, []string{"nothing listens"}},
+		"unknown authority": {
+			Options{URL: mustParse(t, secure.URL)}, Transport, false, 8, []string{"certificate", "HOUNDTRAIL_BLOODHOUND_CA_FILE"},
+		},
 		"another name": {
 			Options{URL: swap(strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), "https"), CAFile: writePEM(t, secure)},
 			Transport, false, 8,
 			[]string{"localhost", "another certificate"},
 		},
 		"TLS to a plain server": {
-			Options{URL: swap(plain.URL, "https")}, Transport, false, 8, []string{"does not speak TLS", "HOUNDTRAIL_BLOODHOUND_URL"},
+			Options{URL: swap(plain.URL, "https")},
+			Transport, false, 8,
+			[]string{"does not speak TLS", "HOUNDTRAIL_BLOODHOUND_URL"},
 		},
 		"plain to a TLS server": {
 			Options{URL: swap(secure.URL, "http")}, BadRequest, false, 8, []string{"https://"},
@@ -237,9 +253,13 @@ func TestConnectionFailures(t *testing.T) {
 			Transport, true, 8,
 			[]string{"server misbehaving"},
 		},
-		"connect time-out": {Options{Transport: fails(dial(os.ErrDeadlineExceeded))}, Transport, true, 8, []string{"timeout", "check the network"}},
+		"connect time-out": {
+			Options{Transport: fails(dial(os.ErrDeadlineExceeded))}, Transport, true, 8, []string{"timeout", "check the network"},
+		},
 		"handshake time-out": {
-			Options{Transport: fails(slow("net/http: TLS handshake timeout"))}, Transport, true, 8, []string{"TLS handshake timeout"},
+			Options{Transport: fails(slow("net/http: TLS handshake timeout"))},
+			Transport, true, 8,
+			[]string{"TLS handshake timeout"},
 		},
 		"header time-out": {
 			Options{Transport: fails(slow("net/http: timeout awaiting response headers"))},
@@ -251,7 +271,9 @@ func TestConnectionFailures(t *testing.T) {
 			Transport, true, 8,
 			[]string{"HTTPS_PROXY"},
 		},
-		"proxy URL": {Options{Transport: fails(errProxyURL)}, Transport, false, 8, []string{"HTTPS_PROXY is not a valid URL"}},
+		"proxy URL": {
+			Options{Transport: fails(errProxyURL)}, Transport, false, 8, []string{"HTTPS_PROXY is not a valid URL"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := get(t.Context(), newClient(t, test.options), "/api/v2/audit?limit=1")

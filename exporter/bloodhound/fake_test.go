@@ -34,10 +34,23 @@ func respond(status int, body string, headers ...string) *http.Response {
 	}
 }
 
+// A canned reply waits in a table until it is asked for.
+type canned struct {
+	status  int
+	body    string
+	headers []string
+}
+
+func can(status int, body string, headers ...string) canned { return canned{status, body, headers} }
+
+func (c canned) RoundTrip(*http.Request) (*http.Response, error) {
+	return respond(c.status, c.body, c.headers...), nil
+}
+
 // complain is the body of one of BloodHound's errors.
 func complain(message string) string {
-	return `{"http_status":400,"timestamp":"2026-01-15T12:34:56.123456789Z","request_id":"6a1f9d5e-0000-4000-8000-1f2e3d4c5b6a",` +
-		`"errors":[{"context":"","message":"` + message + `"}]}`
+	return `{"http_status":400,"timestamp":"2026-01-15T12:34:56.123456789Z",` +
+		`"request_id":"6a1f9d5e-0000-4000-8000-1f2e3d4c5b6a","errors":[{"context":"","message":"` + message + `"}]}`
 }
 
 const (
@@ -50,25 +63,25 @@ func always(secret string) func() (string, error) {
 }
 
 // newClient makes a client that wastes no time between requests, unless the test says otherwise.
-func newClient(t testing.TB, o Options) *Client {
-	t.Helper()
+func newClient(tb testing.TB, o Options) *Client {
+	tb.Helper()
 	if o.URL == nil {
-		o.URL = mustParse(t, "https://tenant.example")
+		o.URL = mustParse(tb, "https://tenant.example")
 	}
 	o.Auth = orDefault(o.Auth, Token(testToken, always(testKey)))
 	o.Rate = orDefault(o.Rate, 1e6)
 	c, err := New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
-func mustParse(t testing.TB, raw string) *url.URL {
-	t.Helper()
+func mustParse(tb testing.TB, raw string) *url.URL {
+	tb.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return u
 }
@@ -84,23 +97,23 @@ func get(ctx context.Context, c *Client, target string) (string, error) {
 }
 
 // asError is the *Error that a failure must be.
-func asError(t testing.TB, err error) *Error {
-	t.Helper()
+func asError(tb testing.TB, err error) *Error {
+	tb.Helper()
 	var e *Error
 	if !errors.As(err, &e) {
-		t.Fatalf("not an *Error: %T %v", err, err)
+		tb.Fatalf("not an *Error: %T %v", err, err)
 	}
 	return e
 }
 
-func wantText(t testing.TB, err error, parts ...string) {
-	t.Helper()
+func wantText(tb testing.TB, err error, parts ...string) {
+	tb.Helper()
 	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
+		tb.Fatalf("no error, want one with %q", parts)
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q\n does not say %q", err, part)
+			tb.Errorf("error %q\n does not say %q", err, part)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 		if err != nil || done {
 			return err
 		}
-		if err := limits.check(b, p.oldest, after, before); err != nil {
+		if err := limits.check(b, p.oldest, before); err != nil {
 			return err
 		}
 	}
@@ -47,11 +47,14 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 
 // check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
 // A guess of a quarter too many is let pass: being wrong costs the pages read so far.
-func (l Limits) check(b *Batch, oldest, after, before time.Time) error {
+func (l Limits) check(b *Batch, oldest, before time.Time) error {
+	if !oldest.After(l.Since) {
+		return nil // the rest is overlap
+	}
 	n := len(b.Records)
 	estimate := n
-	if read := before.Sub(oldest); read > 0 {
-		estimate = max(n, int(float64(n)*float64(before.Sub(after))/float64(read)))
+	if read := before.Sub(oldest); read > 0 && !l.Since.IsZero() {
+		estimate = max(n, int(float64(n)*float64(before.Sub(l.Since))/float64(read)))
 	}
 	if l.Records > 0 && (n > l.Records || estimate > l.Records*5/4) {
 		return &TooManyError{Estimate: estimate}

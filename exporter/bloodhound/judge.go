@@ -1,6 +1,7 @@
 package bloodhound
 
 import (
+	"bytes"
 	"mime"
 	"net/http"
 	"net/url"
@@ -38,7 +39,7 @@ func judge(a answer, r *http.Request) *Error {
 	}
 	said := readComplaint(a.body.b)
 	e := newError(kindOf(a.status), r, a)
-	e.Message = quote(said.message, longestMessage, secrets)
+	e.Message = quote(said.message, secrets)
 	e.RequestID = orDefault(e.RequestID, said.requestID)
 	switch e.Kind {
 	case RateLimited, Server, Timeout:
@@ -48,7 +49,7 @@ func judge(a answer, r *http.Request) *Error {
 			e.Kind = Timeout
 		}
 	case Redirect:
-		e.Message = quote("a redirect to "+redirectHost(a.header), longestMessage, secrets)
+		e.Message = quote("a redirect to "+redirectHost(a.header), secrets)
 		e.Advice = "redirects are not followed, since credentials must not travel on: set " + settingURL +
 			" to the address that the server itself uses"
 	case Transport: // 407, the only status of this kind
@@ -56,6 +57,7 @@ func judge(a answer, r *http.Request) *Error {
 		e.Advice = "the proxy wants credentials: put them into HTTP_PROXY or HTTPS_PROXY"
 	case NotJSON:
 		e.stubborn = true
+	default:
 	}
 	if e.Advice == "" {
 		e.Advice = adviceFor(e, said.ours)
@@ -122,15 +124,28 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		e.Advice = adviceTimeout
 		return e
 	case looksLikeObject(a.body.b) && (contentType == "" || err == nil && kind == "application/json"):
-		return nil
+		if bytes.HasSuffix(bytes.TrimRight(a.body.b, jsonSpace), []byte("}")) {
+			return nil
+		}
+		e := newError(Transport, r, a) // whoever cut it has mended HTTP's framing
+		e.Message = "the reply was cut in the middle of its JSON"
+		return e
 	default:
 		e := newError(NotJSON, r, a)
 		said := readComplaint(a.body.b[:min(len(a.body.b), errorBody)]).message
-		e.Message = quote("not JSON but "+orDefault(contentType, "something untyped")+": "+said, longestMessage, secrets)
+		e.Message = quote("not JSON but "+orDefault(contentType, "something untyped")+": "+said, secrets)
 		e.Advice = adviceForeign
 		e.stubborn = true
 		return e
 	}
+}
+
+// jsonSpace is the white space that JSON allows around a value.
+const jsonSpace = " \t\r\n"
+
+// looksLikeObject tells whether the body begins as a JSON object does.
+func looksLikeObject(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
 }
 
 // redirectHost names where a redirect leads, without the path and query, which may hold anything.

@@ -10,85 +10,121 @@ import (
 	"time"
 )
 
-const htmlPage = "<!DOCTYPE html><html><head>\n<TITLE lang=en>502 Bad\n Gateway &amp; more</TITLE></head><body>nginx</body></html>"
+const htmlPage = "<!DOCTYPE html><html><head>\n<TITLE lang=en>502 Bad\n Gateway &amp; more</TITLE></head>" +
+	"<body>nginx</body></html>"
 
 // Every reply that BloodHound, or something in front of it, is known to give.
 func TestJudge(t *testing.T) {
 	final := func(k Kind) verdict { return verdict{k, false, 8} }
 	again := func(k Kind) verdict { return verdict{k, true, 8} }
 	for name, test := range map[string]struct {
-		reply   *http.Response
+		reply   canned
 		verdict verdict
 		says    []string
 	}{
 		"bad parameter": {
-			respond(400, complain(`query parameter \"after\" is malformed: parsing time`)), final(BadRequest),
-			[]string{"GET /api/v2/audit?limit=1 on tenant.example: 400 Bad Request: query parameter \"after\" is malformed", "(request id 6a1f9d5e-"},
+			can(400, complain(`query parameter \"after\" is malformed: parsing time`)), final(BadRequest),
+			[]string{
+				"GET /api/v2/audit?limit=1 on tenant.example: 400 Bad Request: query parameter \"after\" is malformed",
+				"(request id 6a1f9d5e-",
+			},
 		},
-		"token id": {respond(400, complain("Token ID is malformed.")), final(BadRequest), []string{"HOUNDTRAIL_BLOODHOUND_TOKEN_ID"}},
+		"token id": {
+			can(400, complain("Token ID is malformed.")), final(BadRequest), []string{"HOUNDTRAIL_BLOODHOUND_TOKEN_ID"},
+		},
 		"two JSON values": {
-			respond(400, complain("Unexpected authorization scheme: x.")+complain("not authenticated")), final(BadRequest),
+			can(400, complain("Unexpected authorization scheme: x.")+complain("not authenticated")), final(BadRequest),
 			[]string{"Unexpected authorization scheme: x. (request id"},
 		},
-		"not authenticated": {respond(401, complain("not authenticated")), final(Unauthorized), []string{"proxy on the way removes the Authorization"}},
+		"not authenticated": {
+			can(401, complain("not authenticated")), final(Unauthorized), []string{"proxy on the way removes the Authorization"},
+		},
 		"wrong key": {
-			respond(401, complain("unable to validate request signature for client: digest validation failed: signature digest mismatch")),
+			can(401, complain("unable to validate request signature for client: "+
+				"digest validation failed: signature digest mismatch")),
 			final(Unauthorized),
 			[]string{"401 Unauthorized", "TOKEN_KEY does not belong to the token " + testToken, "changes the path"},
 		},
 		"revoked": {
-			respond(401, complain("unable to validate request signature for client: resource not found")),
+			can(401, complain("unable to validate request signature for client: resource not found")),
 			final(Unauthorized),
 			[]string{"does not know the API token " + testToken},
 		},
-		"401, unknown reason": {respond(401, complain("no")), final(Unauthorized), []string{"check that the API token " + testToken + " exists"}},
-		"401 of a proxy":      {respond(401, htmlPage, "Content-Type", "text/html"), final(Unauthorized), []string{"not BloodHound's own"}},
+		"401, unknown reason": {
+			can(401, complain("no")), final(Unauthorized), []string{"check that the API token " + testToken + " exists"},
+		},
+		"401 of a proxy": {
+			can(401, htmlPage, "Content-Type", "text/html"), final(Unauthorized), []string{"not BloodHound's own"},
+		},
 		"no role": {
-			respond(403, complain("not authorized")), final(Forbidden),
+			can(403, complain("not authorized")), final(Forbidden),
 			[]string{"403 Forbidden: not authorized", "Auditor", "v8.4.0", "AuditLogRead", "Administrator"},
 		},
 		"disabled": {
-			respond(403, complain("unable to validate request signature for client: user disabled")), final(Forbidden),
+			can(403, complain("unable to validate request signature for client: user disabled")), final(Forbidden),
 			[]string{"enable the user"},
 		},
-		"403 of a firewall": {respond(403, "<html>blocked"), final(Forbidden), []string{"HTML page without a title", "not BloodHound's own"}},
-		"no route":          {respond(404, "404 page not found\n", "Content-Type", "text/plain"), final(NotFound), []string{"404 page not found", "HOUNDTRAIL_BLOODHOUND_URL"}},
-		"wrong method":      {respond(405, ""), final(BadRequest), []string{"405 Method Not Allowed"}},
-		"proxy login":       {respond(407, ""), final(Transport), []string{"the proxy wants credentials"}},
-		"408":               {respond(408, ""), again(Timeout), nil},
-		"too many":          {respond(429, "Limit exceeded\n", "Content-Type", "text/plain"), again(RateLimited), []string{"429 Too Many Requests: Limit exceeded"}},
-		"too many, gzip":    {respond(429, string(zip(t, "Limit exceeded\n")), "Content-Encoding", "gzip"), again(RateLimited), []string{"Limit exceeded"}},
-		"internal":          {respond(500, complain("an internal error has occurred")), again(Server), []string{"500 Internal Server Error: an internal"}},
-		"timed out":         {respond(500, complain("request timed out")), again(Timeout), []string{"request timed out", "PAGE_SIZE"}},
-		"intent":            {respond(500, complain("audit log intent could not be recorded")), again(Server), nil},
-		"not implemented":   {respond(501, ""), final(Server), nil},
-		"bad gateway":       {respond(502, htmlPage), again(Server), []string{`502 Bad Gateway: an HTML page titled "502 Bad Gateway & more"`}},
-		"down":              {respond(503, "", "Retry-After", "7"), again(Server), []string{"asks to wait 7s"}},
-		"gateway time-out":  {respond(504, htmlPage), again(Timeout), nil},
-		"damaged complaint": {respond(500, string(zip(t, htmlPage)[:60]), "Content-Encoding", "gzip"), again(Server), nil},
-		"empty 200":         {respond(200, ""), again(Timeout), []string{"200 OK: an empty reply"}},
+		"403 of a firewall": {
+			can(403, "<html>blocked"), final(Forbidden), []string{"HTML page without a title", "not BloodHound's own"},
+		},
+		"no route": {
+			can(404, "404 page not found\n", "Content-Type", "text/plain"), final(NotFound),
+			[]string{"404 page not found", "HOUNDTRAIL_BLOODHOUND_URL"},
+		},
+		"wrong method": {can(405, ""), final(BadRequest), []string{"405 Method Not Allowed"}},
+		"proxy login":  {can(407, ""), final(Transport), []string{"the proxy wants credentials"}},
+		"408":          {can(408, ""), again(Timeout), nil},
+		"too many": {
+			can(429, "Limit exceeded\n", "Content-Type", "text/plain"), again(RateLimited),
+			[]string{"429 Too Many Requests: Limit exceeded"},
+		},
+		"too many, gzip": {
+			can(429, string(zip(t, "Limit exceeded\n")), "Content-Encoding", "gzip"), again(RateLimited),
+			[]string{"Limit exceeded"},
+		},
+		"internal": {
+			can(500, complain("an internal error has occurred")), again(Server),
+			[]string{"500 Internal Server Error: an internal"},
+		},
+		"timed out": {
+			can(500, complain("request timed out")), again(Timeout), []string{"request timed out", "PAGE_SIZE"},
+		},
+		"intent":          {can(500, complain("audit log intent could not be recorded")), again(Server), nil},
+		"not implemented": {can(501, ""), final(Server), nil},
+		"bad gateway": {
+			can(502, htmlPage), again(Server), []string{`502 Bad Gateway: an HTML page titled "502 Bad Gateway & more"`},
+		},
+		"down":              {can(503, "", "Retry-After", "7"), again(Server), []string{"asks to wait 7s"}},
+		"gateway time-out":  {can(504, htmlPage), again(Timeout), nil},
+		"damaged complaint": {can(500, string(zip(t, htmlPage)[:60]), "Content-Encoding", "gzip"), again(Server), nil},
+		"empty 200":         {can(200, ""), again(Timeout), []string{"200 OK: an empty reply"}},
 		"login page": {
-			respond(200, "<html><title>Sign in</title>", "Content-Type", "text/html; charset=utf-8"),
+			can(200, "<html><title>Sign in</title>", "Content-Type", "text/html; charset=utf-8"),
 			verdict{NotJSON, true, 3},
 			[]string{`not JSON but text/html; charset=utf-8: an HTML page titled "Sign in"`, "ask who runs the proxy"},
 		},
-		"JSON array":       {respond(200, "[]", "Content-Type", "application/json"), verdict{NotJSON, true, 3}, []string{"not JSON"}},
-		"JSON called HTML": {respond(200, "{}", "Content-Type", "text/html"), verdict{NotJSON, true, 3}, []string{"text/html"}},
-		"white space":      {respond(200, " \n", "Content-Type", "application/json"), verdict{NotJSON, true, 3}, nil},
-		"no content":       {respond(204, ""), verdict{NotJSON, true, 3}, []string{"204 No Content"}},
+		"JSON array": {
+			can(200, "[]", "Content-Type", "application/json"), verdict{NotJSON, true, 3}, []string{"not JSON"},
+		},
+		"JSON called HTML": {can(200, "{}", "Content-Type", "text/html"), verdict{NotJSON, true, 3}, []string{"text/html"}},
+		"white space":      {can(200, " \n", "Content-Type", "application/json"), verdict{NotJSON, true, 3}, nil},
+		"JSON cut": {
+			can(200, `{"data":{"logs":[{"id":1`), again(Transport), []string{"cut in the middle of its JSON"},
+		},
+		"no content": {can(204, ""), verdict{NotJSON, true, 3}, []string{"204 No Content"}},
 		"to https": {
-			respond(301, "", "Location", "https://other.example/api/v2/audit?x=secret"), final(Redirect),
+			can(301, "", "Location", "https://other.example/api/v2/audit?x=secret"), final(Redirect),
 			[]string{"a redirect to https://other.example;", "credentials must not travel on", "HOUNDTRAIL_BLOODHOUND_URL"},
 		},
-		"same host":    {respond(302, "", "Location", "/ui/login"), final(Redirect), []string{"another path on the same host"}},
-		"nowhere":      {respond(302, ""), final(Redirect), []string{"a redirect to nowhere"}},
-		"odd location": {respond(307, "", "Location", "http://[::1"), final(Redirect), []string{"nowhere"}},
+		"same host":    {can(302, "", "Location", "/ui/login"), final(Redirect), []string{"another path on the same host"}},
+		"nowhere":      {can(302, ""), final(Redirect), []string{"a redirect to nowhere"}},
+		"odd location": {can(307, "", "Location", "http://[::1"), final(Redirect), []string{"nowhere"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent := 0
-			c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
+			c := newClient(t, Options{Transport: tripper(func(r *http.Request) (*http.Response, error) {
 				sent++
-				return test.reply, nil
+				return test.reply.RoundTrip(r)
 			})})
 			_, err := get(t.Context(), c, "/api/v2/audit?limit=1")
 			e := asError(t, err)
@@ -99,7 +135,7 @@ func TestJudge(t *testing.T) {
 			if strings.ContainsAny(err.Error(), "\r\n") || sent != 1 {
 				t.Errorf("%d requests, error %q", sent, err)
 			}
-			if e.Date.IsZero() || e.Status != test.reply.StatusCode || e.Host != "tenant.example" || e.Method != "GET" {
+			if e.Date.IsZero() || e.Status != test.reply.status || e.Host != "tenant.example" || e.Method != http.MethodGet {
 				t.Errorf("%+v", e)
 			}
 		})
@@ -130,10 +166,16 @@ func TestClockSkew(t *testing.T) {
 		date    bool
 		says    string
 	}{
-		{90 * time.Minute, "signature too far ahead by 90 minutes. Server time is X. Client time is Y", true, "this machine's clock is 90 minutes ahead of the server's (here "},
-		{-61 * time.Minute, "signature too far behind by 61 minutes. Server time is X. Client time is Y", true, "this machine's clock is 61 minutes behind the server's (here "},
+		{
+			90 * time.Minute, "signature too far ahead by 90 minutes. Server time is X. Client time is Y", true,
+			"this machine's clock is 90 minutes ahead of the server's (here ",
+		},
+		{
+			-61 * time.Minute, "signature too far behind by 61 minutes. Server time is X. Client time is Y", true,
+			"this machine's clock is 61 minutes behind the server's (here ",
+		},
 		{2 * time.Hour, "in some other words", true, "120 minutes ahead of the server's"},
-		{90 * time.Minute, "signature too far ahead by 90 minutes.", false, "the clocks of this machine and of the server differ"},
+		{90 * time.Minute, "signature too far ahead.", false, "the clocks of this machine and of the server differ"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			sent := 0
@@ -179,9 +221,12 @@ func TestRetryAfter(t *testing.T) {
 		{[]string{"X-Ratelimit-Reset", "1768480497000"}, 0}, // milliseconds
 		{[]string{"X-Ratelimit-Reset", "-9223372036854775808"}, 0},
 	} {
-		res := respond(429, "", append(test.headers, "Date", date)...)
-		a := answer{status: 429, header: res.Header, date: new(clock).learn(res.Header), body: new(buffer)}
-		if e := judge(a, httptest.NewRequest("GET", "/api/v2/audit", nil)); e.RetryAfter != test.want {
+		header := http.Header{"Date": {date}}
+		for i := 0; i < len(test.headers); i += 2 {
+			header.Set(test.headers[i], test.headers[i+1])
+		}
+		a := answer{status: http.StatusTooManyRequests, header: header, date: new(clock).learn(header), body: new(buffer)}
+		if e := judge(a, httptest.NewRequest(http.MethodGet, "/api/v2/audit", nil)); e.RetryAfter != test.want {
 			t.Errorf("%v: %s, want %s", test.headers, e.RetryAfter, test.want)
 		}
 	}

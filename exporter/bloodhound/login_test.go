@@ -19,7 +19,8 @@ import (
 func jwtFor(id int, issued time.Time, life time.Duration) string {
 	part := base64.RawURLEncoding.EncodeToString
 	claims := fmt.Sprintf(`{"jti":"%d","sub":"6a1f9d5e","iat":%d,"exp":%d}`, id, issued.Unix(), issued.Add(life).Unix())
-	return part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature of "+fmt.Sprint(id)))
+	signature := fmt.Sprintf("signature of %d", id)
+	return part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part([]byte(claims)) + "." + part([]byte(signature))
 }
 
 // A gate is a server with sessions. Its clock is skew ahead of the test's.
@@ -75,6 +76,7 @@ func (g *gate) end() {
 }
 
 func (g *gate) client(t *testing.T, password func() (string, error)) *Client {
+	t.Helper()
 	return newClient(t, Options{Auth: Login("siem", password), Transport: g})
 }
 
@@ -186,28 +188,39 @@ func TestLoginOutlivesItsFirstCaller(t *testing.T) {
 
 func TestLoginFailures(t *testing.T) {
 	for name, test := range map[string]struct {
-		reply *http.Response
+		reply canned
 		kind  Kind // 0: not an *Error
 		says  []string
 	}{
-		"wrong password": {respond(401, complain("authentication is invalid")), Unauthorized, []string{`log in as "siem"`, "HOUNDTRAIL_BLOODHOUND_PASSWORD is wrong"}},
-		"unknown user":   {respond(404, complain("resource not found")), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_USERNAME or"}},
-		"wrong URL":      {respond(404, "404 page not found\n"), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_URL"}},
-		"second factor":  {respond(400, complain("one time password is invalid")), BadRequest, []string{"second factor", "API token"}},
-		"disabled":       {respond(403, complain("user disabled")), Forbidden, []string{"enable the user"}},
-		"firewall":       {respond(401, htmlPage), Unauthorized, []string{"not BloodHound's own"}},
-		"too often":      {respond(429, "Limit exceeded\n"), RateLimited, []string{"Limit exceeded"}},
-		"redirect":       {respond(302, "", "Location", "https://sso.example/?SAMLRequest=x"), Redirect, []string{"https://sso.example;"}},
-		"expired":        {respond(200, `{"data":{"auth_expired":true,"session_token":"a.b.c"}}`), 0, []string{"password has expired", "browser"}},
-		"no token":       {respond(200, `{"data":{}}`), 0, []string{"session token", "empty"}},
-		"odd token":      {respond(200, `{"data":{"session_token":"a\nb"}}`), 0, []string{"session token", "printable"}},
-		"odd reply":      {respond(200, `{"data":"a.b.c"}`), 0, []string{"not the JSON that BloodHound sends"}},
-		"a page instead": {respond(200, htmlPage, "Content-Type", "text/html"), NotJSON, []string{"not JSON"}},
+		"wrong password": {
+			can(401, complain("authentication is invalid")), Unauthorized,
+			[]string{`log in as "siem"`, "HOUNDTRAIL_BLOODHOUND_PASSWORD is wrong"},
+		},
+		"unknown user": {
+			can(404, complain("resource not found")), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_USERNAME or"},
+		},
+		"wrong URL": {can(404, "404 page not found\n"), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_URL"}},
+		"second factor": {
+			can(400, complain("one time password is invalid")), BadRequest, []string{"second factor", "API token"},
+		},
+		"disabled":  {can(403, complain("user disabled")), Forbidden, []string{"enable the user"}},
+		"firewall":  {can(401, htmlPage), Unauthorized, []string{"not BloodHound's own"}},
+		"too often": {can(429, "Limit exceeded\n"), RateLimited, []string{"Limit exceeded"}},
+		"redirect": {
+			can(302, "", "Location", "https://sso.example/?SAMLRequest=x"), Redirect, []string{"https://sso.example;"},
+		},
+		"expired": {
+			can(200, `{"data":{"auth_expired":true,"session_token":"a.b.c"}}`), 0, []string{"password has expired", "browser"},
+		},
+		"no token":       {can(200, `{"data":{}}`), 0, []string{"session token", "empty"}},
+		"odd token":      {can(200, `{"data":{"session_token":"a\nb"}}`), 0, []string{"session token", "printable"}},
+		"odd reply":      {can(200, `{"data":"a.b.c"}`), 0, []string{"not the JSON that BloodHound sends"}},
+		"a page instead": {can(200, htmlPage, "Content-Type", "text/html"), NotJSON, []string{"not JSON"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, Options{
 				Auth:      Login("siem", always("hunter2")),
-				Transport: tripper(func(*http.Request) (*http.Response, error) { return test.reply, nil }),
+				Transport: test.reply,
 			})
 			_, err := get(t.Context(), c, "/api/v2/audit")
 			wantText(t, err, append(test.says, `log in as "siem": `)...)
@@ -229,7 +242,9 @@ func TestUnreadableSecrets(t *testing.T) {
 		for problem, auth := range map[string]Authenticator{
 			"no such file": auth,
 			"empty": map[string]Authenticator{
-				"the API token's key": Token(testToken, always(" \n")), "the JWT": Bearer(always("")), "the password": Login("siem", always("\n")),
+				"the API token's key": Token(testToken, always(" \n")),
+				"the JWT":             Bearer(always("")),
+				"the password":        Login("siem", always("\n")),
 			}[name],
 		} {
 			c := newClient(t, Options{Auth: auth, Transport: tripper(func(*http.Request) (*http.Response, error) {
@@ -285,7 +300,9 @@ func TestLifeOf(t *testing.T) {
 		t.Error(issued, expires, ok)
 	}
 	part := func(s string) string { return "x." + base64.RawURLEncoding.EncodeToString([]byte(s)) + ".y" }
-	for _, jwt := range []string{"", "a.b", "a.b.c.d", "a.!.c", part("{"), part(`{}`), part(`{"exp":"soon"}`), part(`{"exp":-1}`), part(`{"exp":1e300}`)} {
+	for _, jwt := range []string{
+		"", "a.b", "a.b.c.d", "a.!.c", part("{"), part(`{}`), part(`{"exp":"soon"}`), part(`{"exp":-1}`), part(`{"exp":1e300}`),
+	} {
 		if _, _, ok := lifeOf(jwt); ok {
 			t.Errorf("%q has a life", jwt)
 		}

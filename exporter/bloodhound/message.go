@@ -67,13 +67,13 @@ func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 
 // quote makes a foreign text fit for an error: without the secrets, on one line, bounded. The order matters: half of a
 // secret, or one with other white space in it, would no longer be found.
-func quote(text string, limit int, secrets []string) string {
+func quote(text string, secrets []string) string {
 	for _, s := range secrets {
 		if s != "" {
 			text = strings.ReplaceAll(text, s, "[redacted]")
 		}
 	}
-	return clip(oneLine(text), limit)
+	return clip(oneLine(text), longestMessage)
 }
 
 // secretsKey finds the secrets of a request's body in its context.

@@ -88,8 +88,7 @@ func worthAnother(err error, tries, limit uint) bool {
 	if !errors.As(err, &again) || !again.Retryable() {
 		return false
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		limit = e.patience(limit)
 	}
 	return tries < limit
@@ -97,9 +96,9 @@ func worthAnother(err error, tries, limit uint) bool {
 
 // askedToWait is the pause that the failure itself asks for.
 func askedToWait(err error, limited time.Duration) time.Duration {
-	var e *Error
+	e, ok := errors.AsType[*Error](err)
 	switch {
-	case !errors.As(err, &e):
+	case !ok:
 		return 0
 	case e.Kind == RateLimited:
 		return max(e.RetryAfter, limited)
@@ -110,8 +109,7 @@ func askedToWait(err error, limited time.Duration) time.Duration {
 
 func (c *Client) noteRetry(err error, tries uint, pause time.Duration) {
 	reason := "other"
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		reason = e.Kind.String()
 	}
 	c.options.Observer.Retry(reason)

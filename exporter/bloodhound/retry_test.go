@@ -16,6 +16,7 @@ import (
 
 // pausesOf runs the operation under the policy and returns what lay between its calls.
 func pausesOf(t *testing.T, policy RetryPolicy, op func(try int) error) (pauses []time.Duration, seen *audience, err error) {
+	t.Helper()
 	seen = &audience{}
 	c := newClient(t, Options{Retry: policy, Observer: seen, Transport: tripper(nil)})
 	var last time.Time
@@ -54,7 +55,9 @@ func TestRetryHasJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first []time.Duration
 		for range 10 {
-			pauses, _, _ := pausesOf(t, RetryPolicy{}, func(int) error { return &Error{Kind: RateLimited, RetryAfter: 3 * time.Second} })
+			pauses, _, _ := pausesOf(t, RetryPolicy{}, func(int) error {
+				return &Error{Kind: RateLimited, RetryAfter: 3 * time.Second}
+			})
 			first = append(first, pauses[0])
 		}
 		slices.Sort(first)
@@ -112,18 +115,34 @@ func TestRetryEnds(t *testing.T) {
 		tries  int
 		ok     bool
 	}{
-		"at once":               {RetryPolicy{}, func(int) error { return nil }, 1, true},
-		"after a while":         {RetryPolicy{}, func(try int) error { return []error{&Error{Kind: Timeout}, &Error{Kind: Transport}, nil}[try-1] }, 3, true},
-		"final":                 {RetryPolicy{}, func(int) error { return &Error{Kind: Unauthorized} }, 1, false},
-		"final after a while":   {RetryPolicy{}, func(try int) error { return []error{&Error{Kind: Timeout}, &Error{Kind: Forbidden}}[try-1] }, 2, false},
-		"too large":             {RetryPolicy{}, func(int) error { return &Error{Kind: TooLarge} }, 1, false},
-		"certificate":           {RetryPolicy{}, func(int) error { return &Error{Kind: Transport, final: true} }, 1, false},
-		"stubborn":              {RetryPolicy{}, func(int) error { return &Error{Kind: NotJSON, stubborn: true} }, 3, false},
-		"not an error of ours":  {RetryPolicy{}, func(int) error { return odd }, 1, false},
-		"another's Retryable":   {RetryPolicy{Tries: 2}, func(int) error { return fmt.Errorf("x: %w", willing{}) }, 2, false},
-		"only once":             {RetryPolicy{Tries: 1}, func(int) error { return &Error{Kind: Server} }, 1, false},
-		"out of time":           {RetryPolicy{Elapsed: time.Minute}, func(int) error { time.Sleep(25 * time.Second); return &Error{Kind: Timeout} }, 3, false},
-		"fast, for simulations": {RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 50}, func(int) error { return &Error{Kind: RateLimited} }, 50, false},
+		"at once": {RetryPolicy{}, func(int) error { return nil }, 1, true},
+		"after a while": {
+			RetryPolicy{},
+			func(try int) error { return []error{&Error{Kind: Timeout}, &Error{Kind: Transport}, nil}[try-1] },
+			3, true,
+		},
+		"final": {RetryPolicy{}, func(int) error { return &Error{Kind: Unauthorized} }, 1, false},
+		"final after a while": {
+			RetryPolicy{},
+			func(try int) error { return []error{&Error{Kind: Timeout}, &Error{Kind: Forbidden}}[try-1] },
+			2, false,
+		},
+		"too large":            {RetryPolicy{}, func(int) error { return &Error{Kind: TooLarge} }, 1, false},
+		"certificate":          {RetryPolicy{}, func(int) error { return &Error{Kind: Transport, final: true} }, 1, false},
+		"stubborn":             {RetryPolicy{}, func(int) error { return &Error{Kind: NotJSON, stubborn: true} }, 3, false},
+		"not an error of ours": {RetryPolicy{}, func(int) error { return odd }, 1, false},
+		"another's Retryable": {
+			RetryPolicy{Tries: 2}, func(int) error { return fmt.Errorf("x: %w", willing{}) }, 2, false,
+		},
+		"only once": {RetryPolicy{Tries: 1}, func(int) error { return &Error{Kind: Server} }, 1, false},
+		"out of time": {
+			RetryPolicy{Elapsed: time.Minute},
+			func(int) error { time.Sleep(25 * time.Second); return &Error{Kind: Timeout} }, 3, false,
+		},
+		"fast, for simulations": {
+			RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 50},
+			func(int) error { return &Error{Kind: RateLimited} }, 50, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

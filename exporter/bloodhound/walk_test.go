@@ -156,7 +156,7 @@ func TestBatchSettles(t *testing.T) {
 }
 
 func TestLimitsCheck(t *testing.T) {
-	after, before := epoch, epoch.Add(time.Hour)
+	after, before := epoch, epoch.Add(time.Hour) // with ten minutes of overlap before them
 	batch := func(n int, bytes int64) *Batch { return &Batch{Records: make([]Record, n), bytes: bytes} }
 	for _, tc := range []struct {
 		name     string
@@ -169,12 +169,14 @@ func TestLimitsCheck(t *testing.T) {
 		{"on course", Limits{Records: 1000}, batch(100, 0), before.Add(-6 * time.Minute), 0},
 		{"a little too dense is let pass", Limits{Records: 1000}, batch(100, 0), before.Add(-5 * time.Minute), 0},
 		{"far too dense", Limits{Records: 1000}, batch(100, 0), before.Add(-3 * time.Minute), 2000},
-		{"too many already", Limits{Records: 99}, batch(100, 0), after, 100},
+		{"too many already", Limits{Records: 99}, batch(100, 0), after.Add(time.Microsecond), 100},
+		{"only overlap is left", Limits{Records: 99}, batch(100, 0), after.Add(-time.Minute), 0},
 		{"one instant", Limits{Records: 1000}, batch(100, 0), before, 0},
 		{"too many bytes", Limits{Records: 1000, Bytes: 1 << 20}, batch(100, 4<<20), after.Add(time.Minute), 4000},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := tc.limits.check(tc.b, tc.oldest, after, before)
+			tc.limits.Since = after
+			err := tc.limits.check(tc.b, tc.oldest, before)
 			if tc.estimate == 0 {
 				if err != nil {
 					t.Fatal(err)

@@ -32,19 +32,19 @@ func (p Planner) Next(cursor, horizon time.Time) (w Window, ok bool) {
 	return Window{Start: cursor, End: end}, true
 }
 
-// Learn takes in that a span of time held so many records and returns the planner for the next window.
-func (p Planner) Learn(span time.Duration, records int) Planner {
-	p.span = min(p.fitting(span, records), p.next()*growth, p.Max)
+// Learn takes in that a window held so many records and returns the planner for the next one.
+func (p Planner) Learn(w Window, records int) Planner {
+	p.span = min(p.fitting(w.Span(), records), p.next()*growth, p.Max)
 	return p
 }
 
-// Halve takes in that a window was too dense to be read, with an estimate of what the span read for it holds, and
-// returns the planner that cuts it to size: to half at least, since an estimate can be wrong.
-func (p Planner) Halve(w Window, span time.Duration, estimate int) (_ Planner, ok bool) {
+// Halve takes in that a window was too dense to be read, with an estimate of what it holds, and returns the planner
+// that cuts it to size: to half at least, since an estimate can be wrong. ok is false where it cannot be cut.
+func (p Planner) Halve(w Window, estimate int) (_ Planner, ok bool) {
 	if w.Span() <= minSpan {
 		return p, false
 	}
-	p.span = max(min(p.fitting(span, estimate), w.Span()/2), minSpan)
+	p.span = max(min(p.fitting(w.Span(), estimate), w.Span()/2), minSpan)
 	return p, true
 }
 
@@ -56,7 +56,7 @@ func (p Planner) next() time.Duration {
 }
 
 // fitting is the span that would hold a little less than the largest number of records at that density. The margin is
-// for the noise of a steady stream and for the overlap that is read with every window.
+// for the noise of a steady stream.
 func (p Planner) fitting(span time.Duration, records int) time.Duration {
 	if records == 0 {
 		return p.Max

@@ -25,10 +25,10 @@ func TestNext(t *testing.T) {
 		{"the horizon ends it", p, "10:00", "10:20", "10:20", true},
 		{"nothing is due at the horizon", p, "10:20", "", "10:20", false},
 		{"nothing is due behind the horizon", p, "10:30", "", "10:20", false},
-		{"a quiet hour grows it eightfold", p.Learn(time.Hour, 0), "02:00", "10:00", "23:00", true},
-		{"never beyond the maximum", p.Learn(time.Hour, 0).Learn(time.Hour, 0).Learn(time.Hour, 0), "00:00", "24:00", "99:00", true},
-		{"density decides", p.Learn(time.Hour, 970), "01:00", "02:00", "20:00", true},
-		{"a denser one shrinks it", p.Learn(time.Hour, 1940), "01:00", "01:30", "20:00", true},
+		{"a quiet hour grows it eightfold", learn(p, 0), "02:00", "10:00", "23:00", true},
+		{"never beyond the maximum", learn(learn(learn(p, 0), 0), 0), "00:00", "24:00", "99:00", true},
+		{"density decides", learn(p, 970), "01:00", "02:00", "20:00", true},
+		{"a denser one shrinks it", learn(p, 1940), "01:00", "01:30", "20:00", true},
 		{"a maximum below the first span holds", window.Planner{Max: time.Minute, Records: 10}, "01:00", "01:01", "20:00", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestHalve(t *testing.T) {
 		{"a microsecond cannot be halved", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5000, 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			next, ok := p.Halve(tc.w, tc.w.Span(), tc.estimate)
+			next, ok := p.Halve(tc.w, tc.estimate)
 			if ok != tc.ok {
 				t.Fatalf("ok = %v, want %v", ok, tc.ok)
 			}
@@ -96,7 +96,7 @@ func TestWindowsTileTime(t *testing.T) {
 			}
 			n := rapid.IntRange(0, 1_000_000).Draw(t, "density")
 			if n > p.Records {
-				smaller, ok := p.Halve(w, w.Span(), n)
+				smaller, ok := p.Halve(w, n)
 				if ok {
 					if again, _ := smaller.Next(cursor, horizon); again.Span() > max(w.Span()/2, time.Microsecond) {
 						t.Fatalf("halving %s gave %s", w.Span(), again.Span())
@@ -105,10 +105,15 @@ func TestWindowsTileTime(t *testing.T) {
 					continue
 				}
 			}
-			p = p.Learn(w.Span(), min(n, p.Records))
+			p = p.Learn(w, min(n, p.Records))
 			cursor = w.End
 		}
 	})
+}
+
+// learn takes in an hour with so many records.
+func learn(p window.Planner, records int) window.Planner {
+	return p.Learn(window.Window{Start: epoch, End: epoch.Add(time.Hour)}, records)
 }
 
 func at(t *testing.T, hm string) time.Time {

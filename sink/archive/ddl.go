@@ -59,7 +59,8 @@ func columns(extension string) ([]column, error) {
 		}
 		return out, nil
 	default:
-		return nil, fmt.Errorf("no SQL for objects that end in %q: only for %s and %s", extension, parquet.Extension, ndjson.Extension)
+		return nil, fmt.Errorf("no SQL for objects that end in %q: only for %s and %s",
+			extension, parquet.Extension, ndjson.Extension)
 	}
 }
 
@@ -72,7 +73,8 @@ func DDL(t Table) (string, error) {
 	}
 	location, err := url.Parse(t.Location)
 	if err != nil || location.Scheme != "s3" || location.Host == "" {
-		return "", fmt.Errorf("no Athena table over %q: %w; copy the archive to a bucket, or query it with DuckDB", t.Location, ErrNotS3)
+		return "", fmt.Errorf("no Athena table over %q: %w; copy the archive to a bucket, or query it with DuckDB",
+			t.Location, ErrNotS3)
 	}
 	if len(t.Tenants) == 0 {
 		return "", errors.New("no Athena table without the tenants that are in the archive")

@@ -41,7 +41,8 @@ func split(records []bloodhound.Record) ([][]bloodhound.Record, error) {
 	for len(records) > 0 {
 		start := records[0].CreatedAt.UTC().Truncate(24 * time.Hour)
 		if start.Before(end) {
-			return nil, fmt.Errorf("id %d comes after a record of %s: %w", records[0].ID, end.Add(-1).Format(time.DateOnly), ErrOrder)
+			last := end.Add(-1).Format(time.DateOnly)
+			return nil, fmt.Errorf("id %d comes after a record of %s: %w", records[0].ID, last, ErrOrder)
 		}
 		end = start.Add(24 * time.Hour)
 		n := 1

@@ -1,11 +1,14 @@
 package archive_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
 	"houndtrail/sink/sinktest"
@@ -15,61 +18,88 @@ import (
 func TestOthers(t *testing.T) {
 	f := formats["ndjson"]
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	records := sinktest.Generate(t, 1, 3, start, time.Second)
+	records := sinktest.Generate(t, 1, 10, start, time.Second)
 	w := window.Window{Start: start, End: start.Add(time.Minute)}
 	const key = "audit/tenant=acme.example/dt=2026-03-01/20260301T000000.000000Z.ndjson.gz"
-	orphan := func(t *testing.T) []byte { // of the first record only
-		bucket := newMemory()
-		if _, err := open(t, bucket, f).Write(t.Context(), w, records[:1]); err != nil {
-			t.Fatal(err)
-		}
-		return bucket.objects[key].body
-	}(t)
+	orphans := make([][]byte, 8) // of a record or two of ours, and all different
+	for i := range orphans {
+		orphans[i] = object(t, f, w, records[i:i+1+i%2], key)
+	}
 
 	for name, test := range map[string]struct {
-		beforePut func(m *memory, puts int)
-		want      error
+		before func(store *checkpointtest.Memory, put int) // what somebody else does before each Put, counted from 1
+		want   error
 	}{
-		"created just before us": {func(m *memory, puts int) {
-			if puts == 1 {
-				m.set(key, orphan)
+		"created just before us": {func(store *checkpointtest.Memory, put int) {
+			if put == 1 {
+				replace(t, store, key, orphans[put])
 			}
 		}, nil},
-		"replaced once": {func(m *memory, puts int) {
-			if puts <= 2 {
-				m.set(key, orphan)
+		"replaced once": {func(store *checkpointtest.Memory, put int) {
+			if put <= 2 {
+				replace(t, store, key, orphans[put])
 			}
 		}, nil},
-		"removed before we replace": {func(m *memory, puts int) {
-			switch puts {
-			case 1:
-				m.set(key, orphan)
-			case 2:
-				delete(m.objects, key)
+		"removed before we replace": {func(store *checkpointtest.Memory, put int) {
+			if store.Remove(key); put == 1 {
+				replace(t, store, key, orphans[put])
 			}
 		}, nil},
-		"always replaced": {func(m *memory, _ int) { m.set(key, orphan) }, archive.ErrContended},
+		"always replaced": {func(store *checkpointtest.Memory, put int) {
+			replace(t, store, key, orphans[put])
+		}, archive.ErrContended},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bucket, puts := newMemory(), 0
-			bucket.beforePut = func(string, string) {
-				puts++
-				test.beforePut(bucket, puts)
-			}
+			store, puts := new(checkpointtest.Memory), 0
+			bucket := checkpointtest.NewFaulty(store)
+			bucket.On(func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
+				if op == checkpointtest.Put {
+					puts++
+					test.before(store, puts)
+				}
+				return checkpointtest.Fault{}
+			})
 			_, err := open(t, bucket, f).Write(t.Context(), w, records)
 			if !errors.Is(err, test.want) {
 				t.Fatalf("write: %v; want %v", err, test.want)
 			}
 			if err != nil {
-				if !strings.Contains(err.Error(), "mem://test/"+key) {
+				if !strings.Contains(err.Error(), "memory://test/"+key) {
 					t.Errorf("the error does not name the object: %v", err)
 				}
 				return
 			}
-			if got := f.read(t, bucket.objects[key].body); len(got) != len(records) {
+			body, _, _, err := store.Get(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := f.read(t, body); len(got) != len(records) {
 				t.Errorf("%d records in the object, want %d", len(got), len(records))
 			}
 		})
+	}
+}
+
+// object is what the archive makes of the records.
+func object(t *testing.T, f format, w window.Window, records []bloodhound.Record, key string) []byte {
+	t.Helper()
+	store := new(checkpointtest.Memory)
+	if _, err := open(t, store, f).Write(t.Context(), w, records); err != nil {
+		t.Fatal(err)
+	}
+	body, _, _, err := store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// replace is somebody else's Put.
+func replace(t *testing.T, store *checkpointtest.Memory, key string, body []byte) {
+	t.Helper()
+	store.Remove(key)
+	if _, err := store.Put(t.Context(), key, body, ""); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -79,12 +109,12 @@ func TestMessages(t *testing.T) {
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	records := sinktest.Generate(t, 41, 5, start, time.Second)
 	w := window.Window{Start: start, End: start.Add(time.Minute)}
-	bucket := newMemory()
+	bucket := new(checkpointtest.Memory)
 	a := open(t, bucket, f)
 	if _, err := a.Write(t.Context(), w, records); err != nil {
 		t.Fatal(err)
 	}
-	const object = "archive mem://test/audit/tenant=acme.example/dt=2026-03-01/20260301T000000.000000Z.parquet: "
+	const object = "archive memory://test/audit/tenant=acme.example/dt=2026-03-01/20260301T000000.000000Z.parquet: "
 
 	_, err := a.Write(t.Context(), w, records[2:])
 	want := object + "the object has records that would be lost: 2 of its 5 are not among the 3 to be written " +
@@ -94,9 +124,11 @@ func TestMessages(t *testing.T) {
 		t.Errorf("error:\n%v\nwant:\n%v", err, want)
 	}
 
-	for key := range bucket.objects {
-		bucket.set(key, []byte("garbage"))
+	keys, err := bucket.List(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
 	}
+	replace(t, bucket, keys[0], []byte("garbage"))
 	_, err = a.Write(t.Context(), w, records)
 	if !errors.Is(err, archive.ErrForeign) || !strings.HasPrefix(err.Error(), object+"the object is not one of this archive's") {
 		t.Errorf("error: %v; want %v of %s", err, archive.ErrForeign, object)

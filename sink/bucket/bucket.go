@@ -50,8 +50,7 @@ func Open(ctx context.Context, rawURL string, opts S3Options) (Bucket, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		// The error of url.Parse quotes the URL, which may hold a password.
-		var parse *url.Error
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err
 		}
 		return nil, fmt.Errorf("storage URL cannot be read: %w: write file:///dir or s3://bucket/prefix", err)

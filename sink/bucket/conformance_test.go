@@ -22,6 +22,7 @@ var (
 func TestDirConformance(t *testing.T) {
 	t.Parallel()
 	buckettest.Run(t, 1<<20, func(t *testing.T) buckettest.Store {
+		t.Helper()
 		root := t.TempDir()
 		return func(folder string) bucket.Bucket {
 			d, err := bucket.OpenDir(filepath.Join(root, folder))
@@ -41,6 +42,7 @@ func TestS3Conformance(t *testing.T) {
 	servers.CreateBucket(t, server, "conformance", false)
 	var stores atomic.Int64
 	buckettest.Run(t, 2*partSize+1, func(t *testing.T) buckettest.Store {
+		t.Helper()
 		prefix := fmt.Sprintf("store%d/", stores.Add(1))
 		return func(folder string) bucket.Bucket {
 			opts := options(server, "conformance")

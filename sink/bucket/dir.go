@@ -151,7 +151,7 @@ func readFile(path string) ([]byte, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing is lost with a file that was only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, time.Time{}, err

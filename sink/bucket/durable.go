@@ -49,7 +49,7 @@ func replaceFile(path string, body []byte, version string) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }() // closing cannot keep the lock
 	old, _, err := readFile(path)
 	if err != nil {
 		return err
@@ -137,6 +137,11 @@ func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
+func isLink(err error) bool {
+	link, ok := errors.AsType[*os.LinkError](err)
+	return ok && link.Op == "link"
+}
+
 // explainFile says what was tried on which file, why it failed and what to do.
 func explainFile(verb, path string, err error) error {
 	remedy := ""
@@ -145,10 +150,11 @@ func explainFile(verb, path string, err error) error {
 		remedy = "free space or enlarge the volume; the next run continues where this one stopped"
 	case errors.Is(err, syscall.EROFS):
 		remedy = "mount it for writing"
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK),
+		isLink(err) && errors.Is(err, syscall.EPERM): // what FAT says
+		remedy = "use a file system with hard links and file locks, or S3"
 	case errors.Is(err, fs.ErrPermission):
 		remedy = fmt.Sprintf("let user %d and group %d read and write there", os.Geteuid(), os.Getegid())
-	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK):
-		remedy = "use a file system with hard links and file locks, or S3"
 	case verb == "read" && isMissing(err):
 		return fmt.Errorf("%s %s: %w", verb, path, fs.ErrNotExist)
 	case verb == "write" && errors.Is(err, syscall.ENOTDIR):

@@ -96,7 +96,7 @@ func TestS3PutFaults(t *testing.T) {
 					}
 				case test.wantErr == nil && err != nil:
 					t.Errorf("Put: %v; want success, the object is stored", err)
-				case test.wantErr == errAny:
+				case errors.Is(test.wantErr, errAny):
 					want = nil
 					if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 						t.Errorf("Put: %v; want an error that leaves it open", err)

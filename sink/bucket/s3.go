@@ -56,7 +56,7 @@ type S3Options struct {
 	SecretKey string
 
 	PartSize    int           // bytes; bodies above it go in parts. Default 16 MiB, at least 5 MiB
-	PageSize    int           // keys per request of a list; default 1000
+	PageSize    int32         // keys per request of a list; default 1000
 	MaxAttempts int           // of each request; default 5
 	MaxBackoff  time.Duration // between two attempts; default 20s
 }
@@ -175,10 +175,10 @@ func (s *S3) List(ctx context.Context, prefix, after string) ([]string, error) {
 	}
 	in := &s3.ListObjectsV2Input{Bucket: &s.opts.Bucket, Prefix: s.key(prefix)}
 	if after != "" {
-		in.StartAfter = s.key(after)
+		in.StartAfter = &after
 	}
 	if s.opts.PageSize > 0 {
-		in.MaxKeys = aws.Int32(int32(s.opts.PageSize))
+		in.MaxKeys = aws.Int32(s.opts.PageSize)
 	}
 	var keys []string
 	for pages := s3.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -44,8 +45,7 @@ func (s *S3) explain(ctx context.Context, verb, action, key string, err error) e
 }
 
 func apiCode(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
@@ -53,10 +53,12 @@ func apiCode(err error) string {
 
 // cause is the store's own word and the number that its support asks for, or the error at the bottom.
 func cause(err error) string {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		var op *smithy.OperationError
-		if errors.As(err, &op) {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		if sent, ok := errors.AsType[*url.Error](err); ok {
+			return sent.Err.Error()
+		}
+		if op, ok := errors.AsType[*smithy.OperationError](err); ok {
 			return op.Err.Error()
 		}
 		return err.Error()
@@ -65,8 +67,7 @@ func cause(err error) string {
 	if api.ErrorMessage() != "" {
 		text += ": " + strings.TrimSuffix(api.ErrorMessage(), ".")
 	}
-	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) && answer.RequestID != "" {
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.RequestID != "" {
 		text += " (request id " + answer.RequestID + ")"
 	}
 	return text
@@ -78,6 +79,8 @@ func (s *S3) remedy(action, key string, err error) string {
 	case "NoSuchBucket":
 		return fmt.Sprintf(": bucket %s does not exist: create it, or correct HOUNDTRAIL_ARCHIVE_URL or "+
 			"HOUNDTRAIL_CHECKPOINT_URL", s.opts.Bucket)
+	case "NotFound":
+		return ": there is no S3 at this address: check HOUNDTRAIL_S3_ENDPOINT and HOUNDTRAIL_S3_PATH_STYLE"
 	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
 		return ": " + s.permission(action, key)
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired":
@@ -125,8 +128,7 @@ func (s *S3) permission(action, key string) string {
 }
 
 func regionOf(err error) string {
-	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) && answer.Response != nil {
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.Response != nil {
 		if region := http.Header.Get(answer.Response.Header, "X-Amz-Bucket-Region"); region != "" {
 			return ", " + region
 		}
@@ -136,22 +138,22 @@ func regionOf(err error) string {
 
 // remedyOfTransport explains what went wrong before the store could answer.
 func (s *S3) remedyOfTransport(err error) string {
-	var (
-		unknown  x509.UnknownAuthorityError
-		hostname x509.HostnameError
-		network  *net.OpError
-	)
 	switch {
-	case errors.As(err, &unknown):
+	case is[x509.UnknownAuthorityError](err):
 		return ": the store's certificate is signed by an unknown authority: name its CA file in AWS_CA_BUNDLE"
 	case strings.Contains(err.Error(), "get credentials"):
 		return ": no credentials were found: give the pod or machine a role, or set AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY"
-	case s.opts.Endpoint != "" && !s.opts.PathStyle && (errors.As(err, &hostname) || errors.As(err, new(*net.DNSError))):
+	case s.opts.Endpoint != "" && !s.opts.PathStyle && (is[x509.HostnameError](err) || is[*net.DNSError](err)):
 		return ": the store does not know bucket names as host names: set HOUNDTRAIL_S3_PATH_STYLE=true"
-	case errors.As(err, &network):
+	case is[*net.OpError](err):
 		return ": the store cannot be reached: check HOUNDTRAIL_S3_ENDPOINT, HOUNDTRAIL_S3_REGION, the network and " +
 			"HTTPS_PROXY"
 	}
 	return ""
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }

@@ -3,7 +3,9 @@ package bucket_test
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -129,11 +131,11 @@ func TestS3StrangeAnswers(t *testing.T) {
 			w.Header().Set("ETag", `"e"`)
 		},
 		// A web server that knows nothing of S3. It must not look like a store without objects.
-		"404": func(w http.ResponseWriter) {
+		"there is no S3 at this address": func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte("<html>not found</html>"))
 		},
-		"StatusCode: 404": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+		"HOUNDTRAIL_S3_ENDPOINT and": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
 	} {
 		_, _, _, err := openS3(t, newStub(t, handler)).Get(t.Context(), "a")
 		wantError(t, "Get", err, want)
@@ -146,7 +148,7 @@ func TestS3StrangeAnswers(t *testing.T) {
 func TestS3UnknownAuthority(t *testing.T) {
 	t.Parallel()
 	stub := httptest.NewUnstartedServer(http.NotFoundHandler())
-	stub.Config.ErrorLog = nil
+	stub.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that fail are wanted
 	stub.StartTLS()
 	t.Cleanup(stub.Close)
 	opts := stubOptions(stub.URL)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,8 +61,8 @@ type put struct {
 // mayHaveWorked reports whether a failed write may still have stored the object. A refusal (4xx) of the only attempt
 // has not; nor has a request that was never sent.
 func (p *put) mayHaveWorked(err error) bool {
-	var answer *smithyhttp.ResponseError
-	refused := errors.As(err, &answer) && answer.HTTPStatusCode()/100 == 4
+	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	refused := answered && answer.HTTPStatusCode()/100 == 4
 	return p.attempts > 1 || p.attempts == 1 && !refused
 }
 
@@ -117,18 +118,19 @@ func (s *S3) putParts(ctx context.Context, p *put) (string, error) {
 
 func (s *S3) completeParts(ctx context.Context, p *put, id *string) (string, error) {
 	var parts []types.CompletedPart
-	for rest := p.body; len(rest) > 0; {
-		part := rest[:min(len(rest), s.opts.PartSize)]
-		rest = rest[len(part):]
-		number := aws.Int32(int32(len(parts) + 1))
+	number := int32(0)
+	for part := range slices.Chunk(p.body, s.opts.PartSize) {
+		number++
 		out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, PartNumber: number,
+			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, PartNumber: aws.Int32(number),
 			Body: bytes.NewReader(part), ChecksumSHA256: checksum(part),
 		})
 		if err != nil {
-			return "", fmt.Errorf("part %d: %w", *number, err)
+			return "", fmt.Errorf("part %d: %w", number, err)
 		}
-		parts = append(parts, types.CompletedPart{PartNumber: number, ETag: out.ETag, ChecksumSHA256: checksum(part)})
+		parts = append(parts, types.CompletedPart{
+			PartNumber: aws.Int32(number), ETag: out.ETag, ChecksumSHA256: checksum(part),
+		})
 	}
 	out, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, IfNoneMatch: p.ifNoneMatch, IfMatch: p.ifMatch,

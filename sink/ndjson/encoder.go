@@ -63,7 +63,6 @@ func (*Encoder) IDs(file []byte) ([]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read NDJSON: %w", err)
 	}
-	defer unzipped.Close()
 	var ids []int64
 	for lines := json.NewDecoder(bufio.NewReader(unzipped)); ; {
 		var line struct {

@@ -31,8 +31,9 @@ type row struct {
 
 // point makes the row one of the record, for as long as the record lives.
 func (w *row) point(r *bloodhound.Record) {
-	us := r.CreatedAt.UnixMicro()
-	w.ID, w.CreatedAt, w.CreatedAtUS = r.ID, floorMillis(us), us
+	w.ID = r.ID
+	w.CreatedAt = r.CreatedAt.UnixMilli() // rounds down, before the epoch too
+	w.CreatedAtUS = r.CreatedAt.UnixMicro()
 	w.ActorID = present(r, bloodhound.ActorID, &r.ActorID)
 	w.ActorName = present(r, bloodhound.ActorName, &r.ActorName)
 	w.ActorEmail = present(r, bloodhound.ActorEmail, &r.ActorEmail)
@@ -50,15 +51,6 @@ func present(r *bloodhound.Record, column bloodhound.Columns, value *string) *st
 		return nil
 	}
 	return value
-}
-
-// floorMillis rounds down, before the epoch too, so that a record's created_at is never later than its created_at_us.
-func floorMillis(us int64) int64 {
-	ms := us / 1000
-	if us%1000 < 0 {
-		ms--
-	}
-	return ms
 }
 
 // A Column is one column of the files, as a table over them declares it.

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest" //nolint:depguard // a double for tests, not the cycle
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 )
@@ -28,8 +30,8 @@ type Sink interface {
 
 // An Archive is one to be tested: a format and a kind of bucket.
 type Archive struct {
-	Open      func(t *testing.T) Bucket                              // an empty bucket
-	Sink      func(t *testing.T, bucket Bucket) Sink                 // the archive of Tenant in it
+	Open      func(t *testing.T) checkpoint.Bucket                   // an empty bucket
+	Sink      func(t *testing.T, bucket checkpoint.Bucket) Sink      // the archive of Tenant in it
 	Read      func(tb testing.TB, object []byte) []bloodhound.Record // what an object holds, without Raw
 	Extension string                                                 // what its keys end in
 	HasMore   error                                                  // what a write is refused with that would lose records
@@ -37,7 +39,8 @@ type Archive struct {
 
 // Run tests the archive. A new bucket is opened for each test.
 func (a Archive) Run(t *testing.T) {
-	for name, test := range map[string]func(*testing.T, *fixture){
+	t.Helper()
+	for name, test := range map[string]func(*fixture){
 		"every record once, in its own day": testOnce,
 		"receipt":                           testReceipt,
 		"nothing to write":                  testEmpty,
@@ -48,68 +51,101 @@ func (a Archive) Run(t *testing.T) {
 		"cancelled":                         testCancelled,
 	} {
 		t.Run(name, func(t *testing.T) {
-			faults := &Faults{Bucket: a.Open(t)}
-			test(t, &fixture{Archive: a, bucket: faults, sink: a.Sink(t, faults)})
+			bucket := checkpointtest.NewFaulty(a.Open(t))
+			test(&fixture{T: t, archive: a, bucket: bucket, sink: a.Sink(t, bucket)})
 		})
 	}
 }
 
+// ErrFault is what an injected fault says.
+var ErrFault = errors.New("injected fault")
+
+// A Fault lets one Put of many fail, in the two ways that a network has: the request is lost, or its answer.
+type Fault struct {
+	Put     int64 // from 1; 0 is none
+	Applied bool  // it had its effect
+}
+
+// Hook is the fault as a hook, and a counter of Puts.
+func (f Fault) Hook() (checkpointtest.Hook, *atomic.Int64) {
+	puts := new(atomic.Int64)
+	return func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
+		switch {
+		case op != checkpointtest.Put || puts.Add(1) != f.Put:
+			return checkpointtest.Fault{}
+		case f.Applied:
+			return checkpointtest.Fault{After: ErrFault}
+		default:
+			return checkpointtest.Fault{Before: ErrFault}
+		}
+	}, puts
+}
+
 type fixture struct {
-	Archive
-	bucket *Faults
-	sink   Sink
+	*testing.T
+
+	archive Archive
+	bucket  *checkpointtest.Faulty
+	sink    Sink
+}
+
+// inject installs the fault and counts the Puts from now on.
+func (f *fixture) inject(fault Fault) *atomic.Int64 {
+	hook, puts := fault.Hook()
+	f.bucket.On(hook)
+	return puts
 }
 
 // midnight is the end of the first of the suite's two days.
 var midnight = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 // days makes n records around midnight, a second apart, and the window that they fill.
-func days(t *testing.T, n int) (window.Window, []bloodhound.Record) {
-	t.Helper()
+func (f *fixture) days(n int) (window.Window, []bloodhound.Record) {
+	f.Helper()
 	start := midnight.Add(-time.Duration(n/2) * time.Second)
-	return window.Window{Start: start, End: start.Add(time.Duration(n) * time.Second)}, Generate(t, 1000, n, start, time.Second)
+	return window.Window{Start: start, End: start.Add(time.Duration(n) * time.Second)}, Generate(f, 1000, n, start, time.Second)
 }
 
 // write fails the test unless the records are acknowledged.
-func (f *fixture) write(t *testing.T, w window.Window, records []bloodhound.Record) checkpoint.Receipt {
-	t.Helper()
-	receipt, err := f.sink.Write(t.Context(), w, records)
+func (f *fixture) write(w window.Window, records []bloodhound.Record) checkpoint.Receipt {
+	f.Helper()
+	receipt, err := f.sink.Write(f.Context(), w, records)
 	if err != nil {
-		t.Fatalf("write: %v", err)
+		f.Fatalf("write: %v", err)
 	}
 	return receipt
 }
 
 // keys are the objects that are there.
-func (f *fixture) keys(t *testing.T) []string {
-	t.Helper()
-	keys, err := f.bucket.List(t.Context(), "", "")
+func (f *fixture) keys() []string {
+	f.Helper()
+	keys, err := f.bucket.List(f.Context(), "", "")
 	if err != nil {
-		t.Fatalf("list: %v", err)
+		f.Fatalf("list: %v", err)
 	}
 	return keys
 }
 
-func (f *fixture) get(t *testing.T, key string) []byte {
-	t.Helper()
-	body, _, _, err := f.bucket.Get(t.Context(), key)
+func (f *fixture) get(key string) []byte {
+	f.Helper()
+	body, _, _, err := f.bucket.Get(f.Context(), key)
 	if err != nil {
-		t.Fatalf("get %s: %v", key, err)
+		f.Fatalf("get %s: %v", key, err)
 	}
 	return body
 }
 
 // holds checks that the archive has exactly these records, and each in the partition of its day.
-func (f *fixture) holds(t *testing.T, want []bloodhound.Record) {
-	t.Helper()
+func (f *fixture) holds(want []bloodhound.Record) {
+	f.Helper()
 	var got []bloodhound.Record
-	for _, key := range f.keys(t) {
-		body := f.get(t, key)
-		records := f.Read(t, body)
+	for _, key := range f.keys() {
+		body := f.get(key)
+		records := f.archive.Read(f, body)
 		for _, r := range records {
 			partition := fmt.Sprintf("audit/tenant=%s/dt=%s/", Tenant, r.CreatedAt.UTC().Format("2006-01-02"))
 			if !strings.HasPrefix(key, partition) {
-				t.Errorf("record %d of %s is in %s", r.ID, r.CreatedAt, key)
+				f.Errorf("record %d of %s is in %s", r.ID, r.CreatedAt, key)
 			}
 		}
 		got = append(got, records...)
@@ -118,34 +154,34 @@ func (f *fixture) holds(t *testing.T, want []bloodhound.Record) {
 	slices.SortFunc(got, bloodhound.Compare)
 	slices.SortFunc(want, bloodhound.Compare)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the archive has not exactly what was written (-want +got):\n%.4000s", diff)
+		f.Errorf("the archive has not exactly what was written (-want +got):\n%.4000s", diff)
 	}
 }
 
-func testOnce(t *testing.T, f *fixture) {
-	corners := Corners(t)
-	first, records := days(t, 100)
-	late := Generate(t, 1, 3, midnight.Add(-10*24*time.Hour), 20*time.Hour)
+func testOnce(f *fixture) {
+	corners := Corners(f)
+	first, records := f.days(100)
+	late := Generate(f, 1, 3, midnight.Add(-10*24*time.Hour), 20*time.Hour)
 	second := window.Window{Start: first.End, End: first.End.Add(time.Hour)}
-	f.write(t, window.Window{Start: time.Unix(-10, 0), End: first.Start}, corners)
-	f.write(t, first, records)
-	f.write(t, second, late)
-	f.holds(t, slices.Concat(corners, records, late))
+	f.write(window.Window{Start: time.Unix(-10, 0), End: first.Start}, corners)
+	f.write(first, records)
+	f.write(second, late)
+	f.holds(slices.Concat(corners, records, late))
 
-	want := "audit/tenant=acme.example/dt=2026-03-02/20260301T235910.000000Z" + f.Extension
-	if !slices.Contains(f.keys(t), want) {
-		t.Errorf("no object %s among\n%s", want, strings.Join(f.keys(t), "\n"))
+	want := "audit/tenant=acme.example/dt=2026-03-02/20260301T235910.000000Z" + f.archive.Extension
+	if !slices.Contains(f.keys(), want) {
+		f.Errorf("no object %s among\n%s", want, strings.Join(f.keys(), "\n"))
 	}
 }
 
-func testReceipt(t *testing.T, f *fixture) {
-	w, records := days(t, 100)
+func testReceipt(f *fixture) {
+	w, records := f.days(100)
 	records[3].ID = 7 // ids do not follow time
-	receipt := f.write(t, w, records)
+	receipt := f.write(w, records)
 	var want []checkpoint.Object
 	for i, half := range [][]bloodhound.Record{records[:50], records[50:]} {
-		key := fmt.Sprintf("audit/tenant=acme.example/dt=2026-03-0%d/20260301T235910.000000Z%s", i+1, f.Extension)
-		body := f.get(t, key)
+		key := fmt.Sprintf("audit/tenant=acme.example/dt=2026-03-0%d/20260301T235910.000000Z%s", i+1, f.archive.Extension)
+		body := f.get(key)
 		sum := sha256.Sum256(body)
 		want = append(want, checkpoint.Object{
 			Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), Records: 50,
@@ -154,82 +190,83 @@ func testReceipt(t *testing.T, f *fixture) {
 	}
 	want[0].MinID = 7
 	if diff := cmp.Diff(want, receipt.Objects); diff != "" {
-		t.Errorf("receipt (-want +got):\n%s", diff)
+		f.Errorf("receipt (-want +got):\n%s", diff)
 	}
 }
 
-func testEmpty(t *testing.T, f *fixture) {
-	w, _ := days(t, 2)
-	if receipt := f.write(t, w, nil); len(receipt.Objects) > 0 || f.bucket.Puts() > 0 || len(f.keys(t)) > 0 {
-		t.Errorf("no records made objects: %v", receipt)
+func testEmpty(f *fixture) {
+	w, _ := f.days(2)
+	puts := f.inject(Fault{})
+	if receipt := f.write(w, nil); len(receipt.Objects) > 0 || puts.Load() > 0 || len(f.keys()) > 0 {
+		f.Errorf("no records made objects: %v", receipt)
 	}
 }
 
-func testAgain(t *testing.T, f *fixture) {
-	w, records := days(t, 10)
-	receipt := f.write(t, w, records)
-	f.bucket.Next(Fault{})
-	if diff := cmp.Diff(receipt, f.write(t, w, records)); diff != "" {
-		t.Errorf("the second receipt differs (-first +second):\n%s", diff)
+func testAgain(f *fixture) {
+	w, records := f.days(10)
+	receipt := f.write(w, records)
+	puts := f.inject(Fault{})
+	if diff := cmp.Diff(receipt, f.write(w, records)); diff != "" {
+		f.Errorf("the second receipt differs (-first +second):\n%s", diff)
 	}
-	if puts := f.bucket.Puts(); puts != len(receipt.Objects) {
-		t.Errorf("%d Puts for %d objects: some were replaced by their own bytes", puts, len(receipt.Objects))
+	if n := int(puts.Load()); n != len(receipt.Objects) {
+		f.Errorf("%d Puts for %d objects: some were replaced by their own bytes", n, len(receipt.Objects))
 	}
-	f.holds(t, records)
+	f.holds(records)
 }
 
 // testRetry is the reason for the keys: whichever Put fails, and whether or not it had taken effect, a retry that has
 // found more records in the meantime leaves every record there once.
-func testRetry(t *testing.T, f *fixture) {
+func testRetry(f *fixture) {
 	var all []bloodhound.Record
-	span, _ := days(t, 20)
+	span, _ := f.days(20)
 	for i, fault := range []Fault{{1, false}, {1, true}, {2, false}, {2, true}} {
 		w := window.Window{Start: span.Start.Add(time.Duration(i) * time.Microsecond), End: span.End}
-		records := Generate(t, int64(1+1000*i), 20, w.Start, time.Second)
-		f.bucket.Next(fault)
-		if _, err := f.sink.Write(t.Context(), w, records[1:19]); !errors.Is(err, ErrFault) {
-			t.Fatalf("%+v: write: %v; want the fault", fault, err)
+		records := Generate(f, int64(1+1000*i), 20, w.Start, time.Second)
+		f.inject(fault)
+		if _, err := f.sink.Write(f.Context(), w, records[1:19]); !errors.Is(err, ErrFault) {
+			f.Fatalf("%+v: write: %v; want the fault", fault, err)
 		}
-		f.bucket.Next(Fault{})
-		f.write(t, w, records)
+		f.inject(Fault{})
+		f.write(w, records)
 		all = append(all, records...)
-		f.holds(t, all)
+		f.holds(all)
 	}
 }
 
-func testHasMore(t *testing.T, f *fixture) {
-	w, records := days(t, 20)
-	f.write(t, w, records)
-	if _, err := f.sink.Write(t.Context(), w, records[1:]); !errors.Is(err, f.HasMore) {
-		t.Errorf("write without a record that is there: %v; want %v", err, f.HasMore)
+func testHasMore(f *fixture) {
+	w, records := f.days(20)
+	f.write(w, records)
+	if _, err := f.sink.Write(f.Context(), w, records[1:]); !errors.Is(err, f.archive.HasMore) {
+		f.Errorf("write without a record that is there: %v; want %v", err, f.archive.HasMore)
 	}
-	f.holds(t, records)
+	f.holds(records)
 }
 
-func testForeign(t *testing.T, f *fixture) {
-	w, records := days(t, 2)
-	key := "audit/tenant=acme.example/dt=2026-03-01/20260301T235959.000000Z" + f.Extension
-	if _, err := f.bucket.Put(t.Context(), key, []byte("not ours"), ""); err != nil {
-		t.Fatal(err)
+func testForeign(f *fixture) {
+	w, records := f.days(2)
+	key := "audit/tenant=acme.example/dt=2026-03-01/20260301T235959.000000Z" + f.archive.Extension
+	if _, err := f.bucket.Put(f.Context(), key, []byte("not ours"), ""); err != nil {
+		f.Fatal(err)
 	}
-	if _, err := f.sink.Write(t.Context(), w, records); err == nil || !strings.Contains(err.Error(), key) {
-		t.Errorf("write onto a foreign object: %v; want an error that names it", err)
+	if _, err := f.sink.Write(f.Context(), w, records); err == nil || !strings.Contains(err.Error(), key) {
+		f.Errorf("write onto a foreign object: %v; want an error that names it", err)
 	}
-	if body := f.get(t, key); string(body) != "not ours" {
-		t.Error("a foreign object was replaced")
+	if body := f.get(key); string(body) != "not ours" {
+		f.Error("a foreign object was replaced")
 	}
 }
 
-func testCancelled(t *testing.T, f *fixture) {
-	w, records := days(t, 20)
-	ctx, cancel := context.WithCancel(t.Context())
+func testCancelled(f *fixture) {
+	w, records := f.days(20)
+	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
 	if _, err := f.sink.Write(ctx, w, records); !errors.Is(err, context.Canceled) {
-		t.Errorf("write: %v; want %v", err, context.Canceled)
+		f.Errorf("write: %v; want %v", err, context.Canceled)
 	}
-	if keys := f.keys(t); len(keys) > 0 {
-		t.Errorf("a cancelled write made %v", keys)
+	if keys := f.keys(); len(keys) > 0 {
+		f.Errorf("a cancelled write made %v", keys)
 	}
-	f.write(t, w, records)
-	f.holds(t, records)
+	f.write(w, records)
+	f.holds(records)
 }

@@ -2,13 +2,14 @@ package sinktest
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go" //nolint:depguard // reads back what sink/parquet wrote, without its schema
 
 	"houndtrail/exporter/bloodhound"
 )
@@ -46,16 +47,21 @@ func ReadParquet(tb testing.TB, object []byte) []bloodhound.Record {
 func record(tb testing.TB, columns [][]string, row parquet.Row) bloodhound.Record {
 	tb.Helper()
 	var r bloodhound.Record
+	var millis int64
 	for i, path := range columns {
 		name, value := path[0], row[i]
 		switch name {
 		case "id":
 			r.ID = value.Int64()
 			continue
-		case "created_at": // rounded down; created_at_us is exact
+		case "created_at":
+			millis = value.Int64()
 			continue
 		case "created_at_us":
 			r.CreatedAt = time.UnixMicro(value.Int64()).UTC()
+			if floor := int64(math.Floor(float64(value.Int64()) / 1000)); millis != floor {
+				tb.Errorf("read Parquet: id %d: created_at is %d ms, want %d", r.ID, millis, floor)
+			}
 			continue
 		}
 		at := slices.IndexFunc(Columns, func(c Column) bool { return c.Name == name })

@@ -95,22 +95,21 @@ func (e *transportError) Is(target error) bool { return errors.Is(e.cause, targe
 // retryable tells failures that may pass from those that will not. What is neither an answer nor a failed transport, such
 // as an unreadable secret, is for people to mend.
 func retryable(err error) bool {
-	var answer *StatusError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*StatusError](err); ok {
 		s := answer.Status
 		return s == http.StatusRequestTimeout || s == http.StatusTooManyRequests || s >= 500
 	}
-	var broken *transportError
-	return errors.As(err, &broken)
+	_, broken := errors.AsType[*transportError](err)
+	return broken
 }
 
 func tooLarge(err error) bool {
-	var answer *StatusError
-	return errors.As(err, &answer) && answer.Status == http.StatusRequestEntityTooLarge
+	answer, ok := errors.AsType[*StatusError](err)
+	return ok && answer.Status == http.StatusRequestEntityTooLarge
 }
 
 // retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date, which is compared with the receiver's
-// own clock where it sends it. Zero means that our own back-off decides.
+// own clock where it sends it. Zero or less means that our own back-off decides.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {
@@ -123,7 +122,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return max(0, min(at.Sub(now), maxRetryAfter))
+	return min(at.Sub(now), maxRetryAfter)
 }
 
 // maxShown is how much of an answer is shown, in characters.

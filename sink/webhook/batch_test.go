@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,7 +55,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 			var receipts [2]checkpoint.Receipt
 			for run := range runs {
 				rc := &receiver{}
-				rc.answer = func(n int, p post) (*http.Response, error) {
+				rc.answer = func(n int, p post) (reply, error) {
 					switch {
 					case len(p.body) > largest:
 						return answer(http.StatusRequestEntityTooLarge), nil
@@ -86,7 +88,6 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 }
 
 func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, largest int) {
-	var all []byte
 	var want checkpoint.Receipt
 	refused := false
 	for _, p := range posts {
@@ -103,7 +104,6 @@ func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoi
 		if diff := cmp.Diff(string(lines(part)), string(p.body)); diff != "" {
 			t.Fatalf("lines (-want +got):\n%s", diff)
 		}
-		all = append(all, p.body...)
 		sum := sha256.Sum256(p.body)
 		id := hex.EncodeToString(sum[:])[:32]
 		if p.header.Get("Idempotency-Key") != id {
@@ -137,6 +137,23 @@ func TestRecordLargerThanABatchGoesAlone(t *testing.T) {
 	}
 	if len(receipt.Objects) != 3 || receipt.Objects[1].Bytes < 5000 || !bytes.Equal(rc.posts[1].body, lines(rs[1:2])) {
 		t.Errorf("receipt %+v", receipt)
+	}
+}
+
+// The bound is exact: a batch may be as large as it says, and not a byte larger.
+func TestBatchBytesIsExact(t *testing.T) {
+	t.Parallel()
+	rs := records(t, 6)
+	two := len(lines(rs[:2]))
+	for _, test := range []struct{ bytes, first int }{{two, 2}, {two - 1, 1}, {two + 1, 2}} {
+		rc := &receiver{}
+		receipt, err := newSink(t, webhook.Options{Transport: rc, BatchBytes: test.bytes}).Write(t.Context(), windowOf(rs), rs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := receipt.Objects[0].Records; got != test.first {
+			t.Errorf("%d records in %d bytes, want %d", got, test.bytes, test.first)
+		}
 	}
 }
 
@@ -177,7 +194,7 @@ func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 	limit := len(lines(rs)) / 5
 	rc := &receiver{}
 	var taken []byte
-	rc.answer = func(_ int, p post) (*http.Response, error) {
+	rc.answer = func(_ int, p post) (reply, error) {
 		if len(p.body) > limit {
 			return answer(http.StatusRequestEntityTooLarge), nil
 		}
@@ -205,17 +222,19 @@ func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 		late := make(chan error, 10)
 		s := newSink(t, webhook.Options{
 			BatchRecords: 10, Compression: compression, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				if _, err := r.Body.Read(make([]byte, 1)); err != nil {
+					return nil, err
+				}
 				go func() { // reads while the sink is at its next batch, as the race detector would notice
 					<-r.Context().Done()
 					n, err := r.Body.Read(make([]byte, 1<<16))
-					if n > 0 {
-						err = fmt.Errorf("read %d bytes after the answer", n)
-					} else if err != nil {
-						err = nil
+					if n > 0 || err == nil || errors.Is(err, io.EOF) {
+						late <- fmt.Errorf("read %d bytes after the answer, error %w", n, err)
+						return
 					}
-					late <- err
+					late <- nil
 				}()
-				return answer(http.StatusOK), nil
+				return answer(http.StatusOK).response(), nil
 			}),
 		})
 		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {

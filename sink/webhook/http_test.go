@@ -66,7 +66,7 @@ func TestRequest(t *testing.T) {
 func TestHeadersMayReplaceTheContentType(t *testing.T) {
 	t.Parallel()
 	rc := &receiver{}
-	_, err := write(t, t.Context(), rc, webhook.Options{Headers: http.Header{"content-type": {"application/json"}}})
+	_, err := write(t.Context(), t, rc, webhook.Options{Headers: http.Header{"content-type": {"application/json"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestHeadersMayReplaceTheContentType(t *testing.T) {
 func TestFinalAnswers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		answer *http.Response
+		answer reply
 		says   []string
 	}{
 		"bad request": {
@@ -92,14 +92,14 @@ func TestFinalAnswers(t *testing.T) {
 		"bad request, long":     {answer(400, strings.Repeat("é", 500)), []string{`"` + strings.Repeat("é", 200) + `..."`}},
 		"bad request, no UTF-8": {answer(400, "bad \xff\xfe byte"), []string{`"bad  byte"`}},
 		"unprocessable":         {answer(422, "no field host"), []string{"422", `"no field host"`, "NDJSON"}},
-		"web page":              {answer(404, "<html><title>x</title></html>"), []string{"answered 404 Not Found: nothing takes"}},
+		"web page":              {answer(404, "<html><p>x</html>"), []string{"answered 404 Not Found: nothing takes"}},
 		"no credentials":        {answer(401), []string{"401 Unauthorized", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}},
 		"no permission":         {answer(403), []string{"403 Forbidden", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}},
 		"wrong path":            {answer(404), []string{"404 Not Found", "HOUNDTRAIL_WEBHOOK_URL"}},
 		"wrong method":          {answer(405), []string{"405 Method Not Allowed", "HOUNDTRAIL_WEBHOOK_URL"}},
 		"gone":                  {answer(410), []string{"410 Gone", "HOUNDTRAIL_WEBHOOK_URL"}},
 		"proxy":                 {answer(407), []string{"407 Proxy", "HTTPS_PROXY"}},
-		"one record too large":  {answer(413), []string{"413 Request Entity Too Large", "one record", "batch ", "of 1 records and "}},
+		"one record too large":  {answer(413), []string{"413 Request Entity Too Large", "one record", "of 1 records and "}},
 		"media type":            {answer(415), []string{"415", "HOUNDTRAIL_WEBHOOK_COMPRESSION=none"}},
 		"other":                 {answer(418), []string{"418 I'm a teapot"}},
 		"unknown status":        {answer(499), []string{"answered 499"}},
@@ -114,11 +114,14 @@ func TestFinalAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rc := &receiver{answer: script(test.answer)}
-			_, err := write(t, t.Context(), rc, webhook.Options{})
+			_, err := write(t.Context(), t, rc, webhook.Options{})
 			wants(t, err, test.says...)
+			if strings.Contains(err.Error(), "gave up") {
+				t.Errorf("error %q speaks of retries", err)
+			}
 			var status *webhook.StatusError
-			if !errors.As(err, &status) || status.Status != test.answer.StatusCode {
-				t.Errorf("error %v carries no StatusError %d", err, test.answer.StatusCode)
+			if !errors.As(err, &status) || status.Status != test.answer.status {
+				t.Errorf("error %v carries no StatusError %d", err, test.answer.status)
 			}
 			if strings.ContainsAny(err.Error(), "\r\n\x00\x1b") {
 				t.Errorf("error %q has control characters", err)
@@ -229,6 +232,63 @@ func TestConnectionIsReused(t *testing.T) {
 		t.Errorf("%d connections", n)
 	}
 }
+
+// A receiver may close an idle connection at the very moment when the next batch is on its way. That is nobody's failure:
+// it goes out again at once, and whole.
+func TestIdleConnectionClosed(t *testing.T) {
+	t.Parallel()
+	var served atomic.Int32
+	last := make(chan post, 10)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		p, err := readPost(r)
+		if err != nil {
+			t.Error(err)
+		}
+		if served.Add(1) == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		last <- p
+	}))
+	defer srv.Close()
+	rs := records(t, 100)
+	s := newSink(t, webhook.Options{URL: srv.URL, RetryFor: time.Nanosecond})
+	for range 2 {
+		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+			t.Fatal(err)
+		}
+		if p := <-last; !bytes.Equal(p.body, lines(rs)) {
+			t.Errorf("%d bytes arrived, want %d", len(p.body), len(lines(rs)))
+		}
+	}
+	if n := served.Load(); n != 3 {
+		t.Errorf("%d requests, want 3", n)
+	}
+}
+
+// Every answer is closed, or its connection would be lost to the pool for ever.
+func TestAnswersAreClosed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 302, 401, 503} {
+		body := &closer{Reader: strings.NewReader(strings.Repeat("x", 1<<20))}
+		s, rs := newSink(t, webhook.Options{RetryFor: 1, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Body: body}, nil
+		})}), records(t, 1)
+		_, err := s.Write(t.Context(), windowOf(rs), rs)
+		if (err == nil) != (status == 200) || body.closed != 1 {
+			t.Errorf("%d: closed %d times, error %v", status, body.closed, err)
+		}
+		if read := 1<<20 - body.Len(); read > 1<<17 {
+			t.Errorf("%d: read %d bytes of the answer", status, read)
+		}
+	}
+}
+
+type closer struct {
+	*strings.Reader
+	closed int
+}
+
+func (c *closer) Close() error { c.closed++; return nil }
 
 func TestTLS(t *testing.T) {
 	t.Parallel()

@@ -129,36 +129,33 @@ func (o Options) check() error {
 	return errors.Join(append(problems, checkHeaders(o.Headers))...)
 }
 
-// reserved are the headers that the sink sets itself, by what it sends.
-var reserved = []string{
-	"Authorization", "Connection", "Content-Encoding", "Content-Length", "Host", "Idempotency-Key", "Transfer-Encoding",
-}
-
 // checkHeaders does what net/http would only do at each attempt, where it looks like a broken connection.
 func checkHeaders(headers http.Header) error {
 	var problems []error
 	for name, values := range headers {
-		switch canonical := http.CanonicalHeaderKey(name); {
-		case canonical == "Authorization":
+		switch canonical := http.CanonicalHeaderKey(name); canonical {
+		case "Authorization":
 			problems = append(problems, errors.New("webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets Authorization: "+
 				"put its value into HOUNDTRAIL_WEBHOOK_AUTHORIZATION"))
-		case slices.Contains(reserved, canonical):
+		case "Connection", "Content-Encoding", "Content-Length", "Host", "Idempotency-Key", "Transfer-Encoding":
 			problems = append(problems, fmt.Errorf(
 				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets %s, which depends on each batch: leave it out", canonical))
+		}
+		switch {
 		case !validName(name):
 			problems = append(problems, fmt.Errorf(
 				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: %q is not the name of a header: write K: V, K: V", name))
 		case slices.ContainsFunc(values, invalidValue):
 			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: the value of %s holds a line break or control character", canonical))
+				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: the value of %s holds a line break or control character", name))
 		}
 	}
 	return errors.Join(problems...)
 }
 
 func validName(name string) bool {
-	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // RFC 9110, 5.6.2
-	return name != "" && strings.Trim(name, token) == ""
+	const allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // a token of RFC 9110, 5.6.2
+	return name != "" && strings.Trim(name, allowed) == ""
 }
 
 func invalidValue(value string) bool {

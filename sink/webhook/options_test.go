@@ -14,6 +14,7 @@ func TestNewRejects(t *testing.T) {
 		return func(o *webhook.Options) { o.Headers = http.Header{name: {value}} }
 	}
 	address := func(u string) func(*webhook.Options) { return func(o *webhook.Options) { o.URL = u } }
+	const auth, compression = "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", "HOUNDTRAIL_WEBHOOK_COMPRESSION"
 	tests := map[string]struct {
 		change func(*webhook.Options)
 		says   []string
@@ -25,22 +26,22 @@ func TestNewRejects(t *testing.T) {
 		"port only":         {address("https://:443/SECRET"), []string{"HOUNDTRAIL_WEBHOOK_URL", "https://host/path"}},
 		"broken escape":     {address("https://siem.example/SECRET%zz"), []string{"HOUNDTRAIL_WEBHOOK_URL"}},
 		"slash in password": {address("https://me:SECRET/x@siem.example/"), []string{"HOUNDTRAIL_WEBHOOK_URL"}},
-		"password":          {address("https://me:SECRET@siem.example/"), []string{"siem.example", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}},
-		"user":              {address("https://SECRET@siem.example/"), []string{"siem.example", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}},
+		"password":          {address("https://me:SECRET@siem.example/"), []string{"for siem.example ", auth}},
+		"user":              {address("https://SECRET@siem.example/"), []string{"for siem.example ", auth}},
 		"fragment":          {address("https://siem.example/in#SECRET"), []string{"siem.example", "%23"}},
 		"no tenant":         {func(o *webhook.Options) { o.Tenant = "" }, []string{"HOUNDTRAIL_TENANT"}},
 		"negative records":  {func(o *webhook.Options) { o.BatchRecords = -1 }, []string{"HOUNDTRAIL_WEBHOOK_BATCH_RECORDS"}},
 		"negative bytes":    {func(o *webhook.Options) { o.BatchBytes = -1 }, []string{"HOUNDTRAIL_WEBHOOK_BATCH_BYTES"}},
 		"negative timeout":  {func(o *webhook.Options) { o.Timeout = -1 }, []string{"HOUNDTRAIL_WEBHOOK_TIMEOUT"}},
 		"negative retries":  {func(o *webhook.Options) { o.RetryFor = -1 }, []string{"retries"}},
-		"compression":       {func(o *webhook.Options) { o.Compression = "zstd" }, []string{"HOUNDTRAIL_WEBHOOK_COMPRESSION", "gzip or none"}},
-		"authorization":     {header("authorization", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}},
+		"compression":       {func(o *webhook.Options) { o.Compression = "zstd" }, []string{compression, "gzip or none"}},
+		"authorization":     {header("authorization", "SECRET"), []string{auth}},
 		"reserved header":   {header("content-length", "1"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Content-Length"}},
 		"header name":       {header("X Key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X Key"}},
 		"no header name":    {header("", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS"}},
 		"header value":      {header("X-Key", "SECRET\r\nX: y"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X-Key"}},
 		"all at once": {func(o *webhook.Options) { *o = webhook.Options{BatchBytes: -1, Compression: "br"} }, []string{
-			"HOUNDTRAIL_WEBHOOK_URL", "HOUNDTRAIL_TENANT", "HOUNDTRAIL_WEBHOOK_BATCH_BYTES", "HOUNDTRAIL_WEBHOOK_COMPRESSION",
+			"HOUNDTRAIL_WEBHOOK_URL", "HOUNDTRAIL_TENANT", "HOUNDTRAIL_WEBHOOK_BATCH_BYTES", compression,
 		}},
 	}
 	for name, test := range tests {

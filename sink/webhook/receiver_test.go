@@ -56,7 +56,7 @@ type post struct {
 type receiver struct {
 	mu     sync.Mutex
 	posts  []post
-	answer func(number int, p post) (*http.Response, error) // number is 1 for the first post; nil acknowledges all
+	answer func(number int, p post) (reply, error) // number is 1 for the first post; nil acknowledges all
 }
 
 func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -72,9 +72,13 @@ func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if rc.answer == nil {
-		return answer(http.StatusNoContent), nil
+		return answer(http.StatusNoContent).response(), nil
 	}
-	return rc.answer(number, p)
+	re, err := rc.answer(number, p)
+	if err != nil {
+		return nil, err
+	}
+	return re.response(), nil
 }
 
 func readPost(r *http.Request) (post, error) {
@@ -99,31 +103,42 @@ func readPost(r *http.Request) (post, error) {
 	return p, nil
 }
 
-// answer builds an answer from a status, header lines "K: V", and a body, which is the last argument without a colon.
-func answer(status int, more ...string) *http.Response {
-	r := &http.Response{StatusCode: status, Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1}
-	body := ""
+// A reply is what a receiver answers.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// answer makes a reply from a status, header lines "K: V", and a body, which is an argument without ": ".
+func answer(status int, more ...string) reply {
+	r := reply{status: status, header: http.Header{}}
 	for _, m := range more {
 		if k, v, ok := strings.Cut(m, ": "); ok {
-			r.Header.Set(k, v)
+			r.header.Set(k, v)
 		} else {
-			body = m
+			r.body = m
 		}
 	}
-	r.Body = io.NopCloser(strings.NewReader(body))
 	return r
 }
 
-// script answers one entry after the other, and then always the last: a status or an error.
-func script(entries ...any) func(int, post) (*http.Response, error) {
-	return func(n int, _ post) (*http.Response, error) {
+func (r reply) response() *http.Response {
+	return &http.Response{
+		StatusCode: r.status, Header: r.header, ProtoMajor: 1, ProtoMinor: 1, Body: io.NopCloser(strings.NewReader(r.body)),
+	}
+}
+
+// script answers one entry after the other, and then always the last: a status, a reply or an error.
+func script(entries ...any) func(int, post) (reply, error) {
+	return func(n int, _ post) (reply, error) {
 		switch e := entries[min(n, len(entries))-1].(type) {
 		case int:
 			return answer(e), nil
-		case error:
-			return nil, e
-		case *http.Response:
+		case reply:
 			return e, nil
+		case error:
+			return reply{}, e
 		default:
 			panic(fmt.Sprintf("script entry %T", e))
 		}

@@ -44,24 +44,24 @@ func urlSecrets(u *url.URL) []string {
 			secrets = append(secrets, part)
 		}
 	}
-	for _, values := range u.Query() {
+	for key, values := range u.Query() {
 		secrets = append(secrets, values...)
+		if values[0] == "" { // ?token instead of ?key=token
+			secrets = append(secrets, key)
+		}
 	}
-	if u.RawQuery != "" {
-		secrets = append(secrets, u.RawQuery)
-	}
-	return secrets
+	return append(secrets, u.RawQuery) // its parts are not all in Query where it is not well-formed
 }
 
 // authorizationSecrets is the header's value, the credential after its scheme, and what a Basic credential says.
 func authorizationSecrets(value string) []string {
-	secrets := []string{value}
-	scheme, credential, ok := strings.Cut(value, " ")
-	if !ok {
+	scheme, credential, _ := strings.Cut(value, " ")
+	credential = strings.TrimSpace(credential)
+	secrets := []string{value, credential}
+	if !strings.EqualFold(scheme, "basic") {
 		return secrets
 	}
-	secrets = append(secrets, strings.TrimSpace(credential))
-	if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credential)); err == nil && strings.EqualFold(scheme, "basic") {
+	if plain, err := base64.StdEncoding.DecodeString(credential); err == nil {
 		_, password, _ := strings.Cut(string(plain), ":")
 		secrets = append(secrets, string(plain), password)
 	}

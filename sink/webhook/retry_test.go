@@ -14,7 +14,7 @@ import (
 )
 
 // write sends one batch of two records to the receiver and returns the error and how long it took.
-func write(t *testing.T, ctx context.Context, rc *receiver, o webhook.Options) (time.Duration, error) {
+func write(ctx context.Context, t *testing.T, rc *receiver, o webhook.Options) (time.Duration, error) {
 	t.Helper()
 	o.Transport = rc
 	rs := records(t, 2)
@@ -28,6 +28,7 @@ func write(t *testing.T, ctx context.Context, rc *receiver, o webhook.Options) (
 
 func TestRetries(t *testing.T) {
 	t.Parallel()
+	const firstLeast, firstMost = 250 * time.Millisecond, 750 * time.Millisecond // half a second, plus or minus a half
 	synced := start.Format(http.TimeFormat)
 	after := func(d time.Duration) string { return "Retry-After: " + start.Add(d).Format(http.TimeFormat) }
 	tests := map[string]struct {
@@ -40,10 +41,16 @@ func TestRetries(t *testing.T) {
 		"at once":                 {script: []any{200}, attempts: 1},
 		"created":                 {script: []any{201}, attempts: 1},
 		"any other 2xx":           {script: []any{299}, attempts: 1},
-		"timeout of the receiver": {script: []any{408, 200}, attempts: 2, least: 250 * time.Millisecond, most: 750 * time.Millisecond},
-		"too many requests":       {script: []any{429, 200}, attempts: 2, least: 250 * time.Millisecond, most: 750 * time.Millisecond},
-		"server errors":           {script: []any{500, 502, 503, 504, 599, 200}, attempts: 6, least: 7750 * time.Millisecond, most: 23250 * time.Millisecond},
-		"broken connection":       {script: []any{errBroken, errBroken, 200}, attempts: 3, least: 750 * time.Millisecond, most: 2250 * time.Millisecond},
+		"timeout of the receiver": {script: []any{408, 200}, attempts: 2, least: firstLeast, most: firstMost},
+		"too many requests":       {script: []any{429, 200}, attempts: 2, least: firstLeast, most: firstMost},
+		"server errors": {
+			script: []any{500, 502, 503, 504, 599, 200}, attempts: 6,
+			least: 7750 * time.Millisecond, most: 23250 * time.Millisecond,
+		},
+		"broken connection": {
+			script: []any{errBroken, errBroken, 200}, attempts: 3,
+			least: 750 * time.Millisecond, most: 2250 * time.Millisecond,
+		},
 		"Retry-After in seconds": {
 			script: []any{answer(429, "Retry-After: 7"), 200}, attempts: 2, least: 7 * time.Second, most: 7 * time.Second,
 		},
@@ -61,7 +68,7 @@ func TestRetries(t *testing.T) {
 		},
 		"Retry-After in the past leaves it to the back-off": {
 			script: []any{answer(503, "Date: "+synced, after(-time.Hour)), 200}, attempts: 2,
-			least: 250 * time.Millisecond, most: 750 * time.Millisecond,
+			least: firstLeast, most: firstMost,
 		},
 		"Retry-After that says nothing": {
 			script:   []any{answer(503, "Retry-After: soon"), answer(503, "Retry-After: -5"), answer(503, "Retry-After: 0"), 200},
@@ -75,14 +82,14 @@ func TestRetries(t *testing.T) {
 		"redirect is final":       {script: []any{307}, attempts: 1, fails: true},
 		"not modified is final":   {script: []any{304}, attempts: 1, fails: true},
 		"one record is too large": {script: []any{413, 413}, attempts: 2, fails: true}, // two records, then one
-		"final after a retry":     {script: []any{503, 404}, attempts: 2, least: 250 * time.Millisecond, most: 750 * time.Millisecond, fails: true},
+		"final after a retry":     {script: []any{503, 404}, attempts: 2, least: firstLeast, most: firstMost, fails: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				rc := &receiver{answer: script(test.script...)}
-				took, err := write(t, t.Context(), rc, webhook.Options{})
+				took, err := write(t.Context(), t, rc, webhook.Options{})
 				if (err != nil) != test.fails {
 					t.Errorf("error %v", err)
 				}
@@ -106,7 +113,7 @@ func TestGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rc := &receiver{answer: script(errBroken, 503)}
-		took, err := write(t, t.Context(), rc, webhook.Options{})
+		took, err := write(t.Context(), t, rc, webhook.Options{})
 		if took > webhook.DefaultRetryFor || took < webhook.DefaultRetryFor-time.Minute {
 			t.Errorf("gave up after %s", took)
 		}
@@ -117,8 +124,9 @@ func TestGivesUp(t *testing.T) {
 		if !errors.As(err, &status) || status.Status != 503 {
 			t.Errorf("error %v does not say what the receiver answered", err)
 		}
-		wants(t, err, fmt.Sprintf("gave up after %d attempts", len(rc.posts)), "503 Service Unavailable", "sends the window again",
-			"https://siem.example/insert/jsonline", "window from 2026-03-01T00:00:00Z", "after 0 of 2 records")
+		wants(t, err, fmt.Sprintf("gave up after %d attempts", len(rc.posts)), "503 Service Unavailable",
+			"sends the window again", "https://siem.example/insert/jsonline",
+			"window from 2026-03-01T00:00:00Z", "after 0 of 2 records")
 		for i := 2; i < len(rc.posts); i++ {
 			if wait := rc.posts[i].at.Sub(rc.posts[i-1].at); wait > 45*time.Second {
 				t.Errorf("waited %s between two attempts", wait)
@@ -130,7 +138,7 @@ func TestGivesUp(t *testing.T) {
 func TestSingleAttempt(t *testing.T) {
 	t.Parallel()
 	rc := &receiver{answer: script(errBroken)}
-	_, err := write(t, t.Context(), rc, webhook.Options{RetryFor: 1})
+	_, err := write(t.Context(), t, rc, webhook.Options{RetryFor: 1})
 	if len(rc.posts) != 1 || !errors.Is(err, errBroken) {
 		t.Errorf("%d attempts, error %v", len(rc.posts), err)
 	}
@@ -142,7 +150,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("SIGTERM"))
 		defer cancel()
 		rc := &receiver{answer: script(answer(503, "Retry-After: 30"))}
-		took, err := write(t, ctx, rc, webhook.Options{})
+		took, err := write(ctx, t, rc, webhook.Options{})
 		if took != 10*time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ended after %s with %v", took, err)
 		}
@@ -195,15 +203,17 @@ func TestAuthorizationIsReadBeforeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rc, n := &receiver{answer: script(503, 200)}, 0
-		_, err := write(t, t.Context(), rc, webhook.Options{Authorization: func() (string, error) {
+		_, err := write(t.Context(), t, rc, webhook.Options{Authorization: func() (string, error) {
 			n++
 			return fmt.Sprintf("Bearer %d", n), nil
 		}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := rc.posts[0].header.Get("Authorization"), rc.posts[1].header.Get("Authorization"); a != "Bearer 1" || b != "Bearer 2" {
-			t.Errorf("sent %q, then %q", a, b)
+		for i, want := range []string{"Bearer 1", "Bearer 2"} {
+			if got := rc.posts[i].header.Get("Authorization"); got != want {
+				t.Errorf("attempt %d sent %q, want %q", i+1, got, want)
+			}
 		}
 	})
 }
@@ -213,7 +223,7 @@ func TestObserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen []webhook.Attempt
 		rc := &receiver{answer: script(503, errBroken, 200)}
-		_, err := write(t, t.Context(), rc, webhook.Options{
+		_, err := write(t.Context(), t, rc, webhook.Options{
 			Compression: webhook.None, Observe: func(a webhook.Attempt) { seen = append(seen, a) },
 		})
 		if err != nil {

@@ -12,8 +12,7 @@ import (
 // audit answers GET /api/v2/audit.
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, c *call) {
 	q, err := s.can.parseQuery(r.URL.Query(), s.now())
-	var refused *failure
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*failure](err); ok {
 		refused.write(w, s.now())
 		return
 	}
@@ -41,10 +40,13 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, c *call) {
 
 // late answers a request whose deadline has passed; one whose client has gone gets nothing.
 func (s *Server) late(w http.ResponseWriter, err error) {
-	if s.can.emptyTimeout || errors.Is(err, context.Canceled) {
-		return
+	switch {
+	case errors.Is(err, context.Canceled):
+	case s.can.emptyTimeout:
+		writeNothing(w)
+	default:
+		errTimeout.write(w, s.now())
 	}
-	errTimeout.write(w, s.now())
 }
 
 // chunk is how much of a page is printed before it is handed on, in bytes.

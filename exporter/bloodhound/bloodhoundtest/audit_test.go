@@ -11,11 +11,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestEntryAsPrinted(t *testing.T) {
-	row := bloodhoundtest.Row{
+	row := bt.Row{
 		ID: 42, CreatedAt: time.Date(2026, 1, 15, 12, 0, 0, 120_000_999, time.UTC),
 		ActorID: "u", ActorName: `<Zoë & "co">`, ActorEmail: "z@x", Action: "CreateUser",
 		Fields: json.RawMessage(`{"b":1, "a":"<"}`), RequestID: "r", SourceIP: "203.0.113.9, 10.0.0.5,10.0.0.7",
@@ -26,23 +26,24 @@ func TestEntryAsPrinted(t *testing.T) {
 		`"request_id":"r",`
 	const address = `"203.0.113.9, 10.0.0.5,10.0.0.7"`
 	for _, tt := range []struct {
-		opts bloodhoundtest.Options
+		opts bt.Options
 		want string
 	}{
 		{
-			bloodhoundtest.Options{Profile: bloodhoundtest.V84},
-			`{"count":1,"limit":1000,"skip":0,"data":{"logs":[` + head + `"source_ip_address":` + address + `,"status":"success","commit_id":"c"}]}}`,
+			bt.Options{Profile: bt.V84},
+			`{"count":1,"limit":1000,"skip":0,"data":{"logs":[` + head +
+				`"source_ip_address":` + address + `,"status":"success","commit_id":"c"}]}}`,
 		},
 		{
-			bloodhoundtest.Options{Profile: bloodhoundtest.Documented},
+			bt.Options{Profile: bt.Documented},
 			`{"data":{"logs":[` + head + `"source_ip_address":` + address + `,"commit_id":"c","status":"success"}]}}`,
 		},
 		{
-			bloodhoundtest.Options{Profile: bloodhoundtest.Legacy2024, Pre2024: true},
+			bt.Options{Profile: bt.Legacy2024, Pre2024: true},
 			`{"count":1,"limit":1000,"skip":0,"data":{"logs":[` + head + `"source":` + address + `,"status":"success"}]}}`,
 		},
 	} {
-		tt.opts.Rows = []bloodhoundtest.Row{row}
+		tt.opts.Rows = []bt.Row{row}
 		if got := newDoubleWith(tt.opts).get(auditPath).Body.String(); got != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.opts.Profile, got, tt.want)
 		}
@@ -50,21 +51,21 @@ func TestEntryAsPrinted(t *testing.T) {
 }
 
 func TestMissingValuesAsPrinted(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, bloodhoundtest.Row{ID: 1, CreatedAt: noon.In(time.FixedZone("", 7200)), Zone: time.FixedZone("", 7200)})
+	d := newDouble(bt.V84, bt.Row{ID: 1, CreatedAt: noon, Zone: time.FixedZone("", 7200)})
 	want := `{"count":1,"limit":1000,"skip":0,"data":{"logs":[{"id":1,"created_at":"2026-01-15T14:34:56+02:00","actor_id":"",` +
 		`"actor_name":"","actor_email":"","action":"","fields":null,"request_id":"","source_ip_address":"","status":"",` +
 		`"commit_id":"00000000-0000-0000-0000-000000000000"}]}}`
 	if got := d.get(auditPath).Body.String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	d = newDouble(bloodhoundtest.V84)
+	d = newDouble(bt.V84)
 	if got, want := d.get(auditPath).Body.String(), `{"count":0,"limit":1000,"skip":0,"data":{"logs":[]}}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
 func TestRowsWithoutATimeAreCountedOnly(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, bloodhoundtest.Row{ID: 1}, ago(time.Second*2), bloodhoundtest.Row{ID: 3})
+	d := newDouble(bt.V84, bt.Row{ID: 1}, ago(time.Second*2), bt.Row{ID: 3})
 	got := d.page(t, "")
 	wantIDs(t, got, 2)
 	if *got.Count != 3 {
@@ -78,9 +79,9 @@ func TestRowsWithoutATimeAreCountedOnly(t *testing.T) {
 func TestLateRowsAppearBelowNewerOnes(t *testing.T) {
 	late := ago(10 * time.Second)
 	late.ID, late.VisibleAt = 5, noon.Add(time.Minute)
-	future := bloodhoundtest.Row{ID: 9, CreatedAt: noon.Add(time.Hour)}
+	future := bt.Row{ID: 9, CreatedAt: noon.Add(time.Hour)}
 	first := ago(time.Second)
-	d := newDouble(bloodhoundtest.V84, first, late, future)
+	d := newDouble(bt.V84, first, late, future)
 	got := d.page(t, "?before=2027-01-01T00:00:00Z")
 	wantIDs(t, got, 1)
 	if *got.Count != 1 {
@@ -96,11 +97,11 @@ func TestLateRowsAppearBelowNewerOnes(t *testing.T) {
 }
 
 func TestTiesAreShuffledAnewForEachRequest(t *testing.T) {
-	var rows []bloodhoundtest.Row
+	var rows []bt.Row
 	for id := range int64(20) {
-		rows = append(rows, bloodhoundtest.Row{ID: id + 1, CreatedAt: noon, Action: fmt.Sprint(id % 2)})
+		rows = append(rows, bt.Row{ID: id + 1, CreatedAt: noon, Action: fmt.Sprint(id % 2)})
 	}
-	d := newDouble(bloodhoundtest.V84, rows...)
+	d := newDouble(bt.V84, rows...)
 	orders := make(map[string]bool)
 	for range 8 {
 		ids := d.page(t, "?sort_by=created_at").ids()
@@ -142,12 +143,12 @@ func TestTiesAreShuffledAnewForEachRequest(t *testing.T) {
 }
 
 func TestNewestFirstWhateverIsAsked(t *testing.T) {
-	rows := []bloodhoundtest.Row{ago(3 * time.Second), ago(1 * time.Second), ago(2 * time.Second)}
+	rows := []bt.Row{ago(3 * time.Second), ago(1 * time.Second), ago(2 * time.Second)}
 	for _, sort := range []string{"", "?sort_by=created_at", "?sort_by=id", "?sort_by=-id", "?sort_by=-created_at"} {
-		wantIDs(t, newDouble(bloodhoundtest.V84, rows...).page(t, sort), 1, 2, 3)
+		wantIDs(t, newDouble(bt.V84, rows...).page(t, sort), 1, 2, 3)
 	}
 	// The documentation knows of no such rule.
-	documented := newDouble(bloodhoundtest.Documented, rows...)
+	documented := newDouble(bt.Documented, rows...)
 	wantIDs(t, documented.page(t, "?sort_by=created_at"), 3, 2, 1)
 	wantIDs(t, documented.page(t, "?sort_by=-id"), 3, 2, 1)
 	wantIDs(t, documented.page(t, "?sort_by=-created_at&sort_by=-id"), 1, 2, 3)
@@ -156,30 +157,30 @@ func TestNewestFirstWhateverIsAsked(t *testing.T) {
 }
 
 func TestSequenceAndRestore(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, ago(50*time.Second))
-	d.Add(bloodhoundtest.Row{CreatedAt: noon})
+	d := newDouble(bt.V84, ago(50*time.Second))
+	d.Add(bt.Row{CreatedAt: noon})
 	wantIDs(t, d.page(t, ""), 51, 50)
 	if n := d.Prune(noon); n != 1 {
 		t.Errorf("pruned %d rows", n)
 	}
 	d.Prune(noon.Add(time.Hour))
-	d.Add(bloodhoundtest.Row{CreatedAt: noon})
+	d.Add(bt.Row{CreatedAt: noon})
 	got := d.page(t, "")
 	wantIDs(t, got, 52) // the sequence does not go back
 	if *got.Count != 1 {
 		t.Errorf("count %d", *got.Count)
 	}
 	d.Restore(ago(7 * time.Second))
-	d.Add(bloodhoundtest.Row{CreatedAt: noon})
+	d.Add(bt.Row{CreatedAt: noon})
 	wantIDs(t, d.page(t, ""), 8, 7)
 }
 
 // TestPagesAgreeWithAModel compares the sorted table with a plain reading of the rules.
 func TestPagesAgreeWithAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var rows []bloodhoundtest.Row
+		var rows []bt.Row
 		for id := range rapid.IntRange(0, 60).Draw(t, "rows") {
-			row := bloodhoundtest.Row{ID: int64(id + 1), Action: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "action")}
+			row := bt.Row{ID: int64(id + 1), Action: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "action")}
 			if at := rapid.IntRange(-1, 12).Draw(t, "at"); at >= 0 {
 				row.CreatedAt = noon.Add(-time.Duration(at) * time.Minute)
 			}
@@ -188,7 +189,7 @@ func TestPagesAgreeWithAModel(t *testing.T) {
 			}
 			rows = append(rows, row)
 		}
-		d := newDouble(bloodhoundtest.V84)
+		d := newDouble(bt.V84)
 		if len(rows) > 0 { // some alone, some together
 			cut := rapid.IntRange(0, len(rows)).Draw(t, "cut")
 			for _, row := range rows[:cut] {
@@ -199,7 +200,7 @@ func TestPagesAgreeWithAModel(t *testing.T) {
 		if months := rapid.IntRange(-1, 12).Draw(t, "prune"); months >= 0 {
 			before := noon.Add(-time.Duration(months) * time.Minute)
 			d.Prune(before)
-			rows = slices.DeleteFunc(rows, func(r bloodhoundtest.Row) bool {
+			rows = slices.DeleteFunc(rows, func(r bt.Row) bool {
 				return !r.CreatedAt.IsZero() && r.CreatedAt.Before(before)
 			})
 		}
@@ -208,12 +209,12 @@ func TestPagesAgreeWithAModel(t *testing.T) {
 		skip, limit := rapid.IntRange(0, 20).Draw(t, "skip"), rapid.IntRange(0, 20).Draw(t, "limit")
 		query := fmt.Sprintf("?sort_by=id&after=%s&before=%s&limit=%d&skip=%d",
 			after.Format(time.RFC3339), before.Format(time.RFC3339), limit, skip)
-		keep := func(bloodhoundtest.Row) bool { return true }
+		keep := func(bt.Row) bool { return true }
 		if rapid.Bool().Draw(t, "filter") {
 			query += "&action=eq:a"
-			keep = func(r bloodhoundtest.Row) bool { return r.Action == "a" }
+			keep = func(r bt.Row) bool { return r.Action == "a" }
 		}
-		var want []bloodhoundtest.Row
+		var want []bt.Row
 		count := 0
 		for _, r := range rows {
 			if r.VisibleAt.After(noon) || !keep(r) {
@@ -224,7 +225,7 @@ func TestPagesAgreeWithAModel(t *testing.T) {
 				want = append(want, r)
 			}
 		}
-		slices.SortFunc(want, func(a, b bloodhoundtest.Row) int {
+		slices.SortFunc(want, func(a, b bt.Row) int {
 			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
 		})
 		skipped := min(skip, len(want))
@@ -254,8 +255,8 @@ func TestPagesAgreeWithAModel(t *testing.T) {
 }
 
 func TestLargePagesComeWhole(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, bloodhoundtest.History(bloodhoundtest.HistoryOptions{N: 3000, End: noon.Add(-time.Hour)})...)
-	d.Add(bloodhoundtest.Large(5 << 20))
+	d := newDouble(bt.V84, bt.History(bt.HistoryOptions{N: 3000, End: noon.Add(-time.Hour)})...)
+	d.Add(bt.Large(5 << 20))
 	got := d.page(t, "?limit=0&before=2026-02-01T00:00:00Z")
 	if len(got.Data.Logs) != 3000 {
 		t.Errorf("%d rows", len(got.Data.Logs))

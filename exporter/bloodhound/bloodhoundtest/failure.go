@@ -54,3 +54,9 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	_, _ = w.Write(text)
 }
+
+// writeNothing is an answer without a body, and without a type for it to be guessed.
+func writeNothing(w http.ResponseWriter) {
+	w.Header()["Content-Type"] = nil
+	w.WriteHeader(http.StatusOK)
+}

@@ -1,6 +1,7 @@
 package bloodhoundtest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -33,8 +34,8 @@ func TimedOut() Fault { return Fail(errTimeout.status, errTimeout.message) }
 // InternalError is what a server says whose database failed.
 func InternalError() Fault { return Fail(errInternal.status, errInternal.message) }
 
-// Unauthorized is what a bearer token gets that has expired.
-func Unauthorized() Fault { return Fail(errBearer.status, errBearer.message) }
+// SessionExpired is what a bearer token gets whose time is over, in the middle of paging too.
+func SessionExpired() Fault { return Fail(errBearer.status, errBearer.message) }
 
 // Forbidden is what an account gets that has lost its role.
 func Forbidden() Fault { return Fail(errForbidden.status, errForbidden.message) }
@@ -57,7 +58,7 @@ func RateLimited(h LimitHeaders) Fault {
 }
 
 // Empty answers 200 with no content type and nothing in it, as some servers of 2024 do when their deadline passed.
-func Empty() Fault { return answer(func(http.ResponseWriter, *http.Request) {}) }
+func Empty() Fault { return answer(func(w http.ResponseWriter, _ *http.Request) { writeNothing(w) }) }
 
 // NotJSON answers 200 with the page of a single sign-on in front of the server.
 func NotJSON() Fault {
@@ -95,12 +96,9 @@ func Huge(n int64) Fault {
 		_, _ = io.WriteString(w, `{"count":1,"limit":1000,"skip":0,"data":{"logs":[{"id":1,`+
 			`"created_at":"2026-01-15T12:34:56Z","actor_id":"","actor_name":"","actor_email":"","action":"MutateGraph",`+
 			`"fields":{"query":"`)
-		filler := make([]byte, chunk)
-		for i := range filler {
-			filler[i] = 'x'
-		}
-		for ; n > 0; n -= chunk {
-			if _, err := w.Write(filler[:min(n, chunk)]); err != nil {
+		filler := bytes.Repeat([]byte("x"), chunk)
+		for left := n; left > 0; left -= chunk {
+			if _, err := w.Write(filler[:min(left, chunk)]); err != nil {
 				return // the client has had enough
 			}
 		}

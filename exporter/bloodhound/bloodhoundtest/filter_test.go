@@ -1,36 +1,41 @@
 package bloodhoundtest_test
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestFilters(t *testing.T) {
-	row := func(id int64, change func(*bloodhoundtest.Row)) bloodhoundtest.Row {
-		r := bloodhoundtest.Row{
+	row := func(id int64, change func(*bt.Row)) bt.Row {
+		r := bt.Row{
 			ID: id, CreatedAt: noon.Add(-time.Duration(id) * time.Hour), ActorID: "u", ActorName: "user",
 			ActorEmail: "user@example.com", Action: "LoginAttempt", RequestID: "r", SourceIP: "10.0.0.1", Status: "success",
 		}
 		change(&r)
 		return r
 	}
-	rows := []bloodhoundtest.Row{
-		row(1, func(r *bloodhoundtest.Row) { r.Status = "intent" }),
-		row(2, func(r *bloodhoundtest.Row) { r.ActorName = "" }),
-		row(3, func(r *bloodhoundtest.Row) { r.Action = "POST" }),
-		row(4, func(r *bloodhoundtest.Row) { r.Action = "POST /api/v2/x/" }),
-		row(5, func(r *bloodhoundtest.Row) { r.SourceIP = "192.168.7.7" }),
-		row(6, func(r *bloodhoundtest.Row) { r.ActorName, r.CreatedAt = "José", time.Time{} }),
+	rows := []bt.Row{
+		row(1, func(r *bt.Row) { r.Status = "intent" }),
+		row(2, func(r *bt.Row) { r.ActorName = "" }),
+		row(3, func(r *bt.Row) { r.Action = "POST" }),
+		row(4, func(r *bt.Row) { r.Action = "POST /api/v2/x/" }),
+		row(5, func(r *bt.Row) { r.SourceIP = "192.168.7.7" }),
+		row(6, func(r *bt.Row) { r.ActorName, r.CreatedAt = "José", time.Time{} }),
 	}
 	const (
-		d  = bloodhoundtest.Documented
-		l  = bloodhoundtest.Legacy2024
-		v7 = bloodhoundtest.V7
-		v8 = bloodhoundtest.V84
+		d  = bt.Documented
+		l  = bt.Legacy2024
+		v7 = bt.V7
+		v8 = bt.V84
 	)
-	type profiles = []bloodhoundtest.Profile
+	type profiles = []bt.Profile
 	for _, tt := range []struct {
 		profiles profiles
 		query    string
@@ -87,4 +92,33 @@ func TestFilters(t *testing.T) {
 			})
 		}
 	}
+}
+
+// FuzzQuery looks for a query that the server cannot put into words.
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{
+		"limit=1&skip=1", "id=gt:1&action=eq:a%20b", "sort_by=-id&sort_by=created_at", "created_at=gte:2026-01-15T09:34:56%2B02:00",
+		"after=2026-01-15T12:34:56,5Z", "a=~eq:null", "limit=99999999999999999999", "offset=9223372036854775807", "%zz;=",
+	} {
+		f.Add(seed)
+	}
+	doubles := make(map[bt.Profile]*double)
+	for _, p := range bt.Profiles[:len(bt.Profiles)-1] { // the last one grows with each request
+		doubles[p] = newDouble(p, bt.Corner()[:20]...)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		values, _ := url.ParseQuery(query) // what can be read of it, as the server does
+		if slices.Contains(values["sort_by"], "") {
+			return // the handlers die of it
+		}
+		for p, d := range doubles {
+			r := httptest.NewRequest(http.MethodGet, auditPath, http.NoBody)
+			r.URL.RawQuery = query
+			r.Header.Set("Authorization", d.bearer)
+			w := d.do(r)
+			if !json.Valid(w.Body.Bytes()) || !slices.Contains([]int{200, 400, 500}, w.Code) {
+				t.Errorf("%s: %d %s", p, w.Code, w.Body)
+			}
+		}
+	})
 }

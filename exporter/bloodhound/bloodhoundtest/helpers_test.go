@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 const (
@@ -46,23 +46,23 @@ func (c *clock) Advance(d time.Duration) {
 
 // double is a server with a user, an open session and a clock that stands still.
 type double struct {
-	*bloodhoundtest.Server
+	*bt.Server
 	clock  *clock
 	bearer string
 }
 
-func newDouble(profile bloodhoundtest.Profile, rows ...bloodhoundtest.Row) *double {
-	return newDoubleWith(bloodhoundtest.Options{Profile: profile, Rows: rows})
+func newDouble(profile bt.Profile, rows ...bt.Row) *double {
+	return newDoubleWith(bt.Options{Profile: profile, Rows: rows})
 }
 
-func newDoubleWith(opts bloodhoundtest.Options) *double {
+func newDoubleWith(opts bt.Options) *double {
 	d := &double{clock: &clock{now: noon}}
 	opts.Now = d.clock.Now
 	opts.Tokens = map[string]string{tokenID: tokenKey}
 	if opts.Users == nil {
-		opts.Users = []bloodhoundtest.User{{Name: reader, Email: "reader@example.com", Password: "secret"}}
+		opts.Users = []bt.User{{Name: reader, Email: "reader@example.com", Password: "secret"}}
 	}
-	d.Server = bloodhoundtest.New(opts)
+	d.Server = bt.New(opts)
 	d.bearer = "Bearer " + d.Session(reader)
 	return d
 }
@@ -122,7 +122,7 @@ func (e envelope) ids() []int64 {
 }
 
 // page asks for entries and wants them.
-func (d *double) page(t testing.TB, query string, headers ...header) envelope {
+func (d *double) page(t *testing.T, query string, headers ...header) envelope {
 	t.Helper()
 	w := d.get(auditPath+query, headers...)
 	if w.Code != http.StatusOK {
@@ -146,7 +146,7 @@ type apiError struct {
 	} `json:"errors"`
 }
 
-func message(t testing.TB, w *httptest.ResponseRecorder) string {
+func message(t *testing.T, w *httptest.ResponseRecorder) string {
 	t.Helper()
 	var e apiError
 	body := w.Body.Bytes()
@@ -176,8 +176,8 @@ func wantIDs(t *testing.T, got envelope, want ...int64) {
 }
 
 // ago is a row created that long before noon, with the seconds for its id.
-func ago(d time.Duration) bloodhoundtest.Row {
-	return bloodhoundtest.Row{ID: int64(d / time.Second), CreatedAt: noon.Add(-d), Action: "LoginAttempt", Status: "success"}
+func ago(d time.Duration) bt.Row {
+	return bt.Row{ID: int64(d / time.Second), CreatedAt: noon.Add(-d), Action: "LoginAttempt", Status: "success"}
 }
 
 // over is a query value, escaped.

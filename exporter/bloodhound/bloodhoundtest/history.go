@@ -63,9 +63,12 @@ func History(opts HistoryOptions) []Row {
 
 // finish puts the rows in order, gives them their ids, and makes some of them late.
 func finish(rows []Row, opts HistoryOptions, r *rand.Rand) {
-	for i := range rows { // what began shortly before the end is not over after it
-		if rows[i].CreatedAt.After(opts.End) {
+	for i := range rows { // rounding goes back a little, and what begins just before the end takes its time
+		switch at := rows[i].CreatedAt; {
+		case at.After(opts.End):
 			rows[i].CreatedAt = opts.End
+		case at.Before(opts.Start):
+			rows[i].CreatedAt = opts.Start
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return a.CreatedAt.Compare(b.CreatedAt) })

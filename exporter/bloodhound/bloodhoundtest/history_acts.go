@@ -25,6 +25,8 @@ var acts = []struct {
 	{40, (*stage).export},
 	{18, (*stage).unauthorized},
 	{12, (*stage).upkeep},
+	{4, (*stage).changeProvider},
+	{5, (*stage).toggleFlag},
 	{2, (*stage).clearData},
 }
 
@@ -155,6 +157,22 @@ func (st *stage) changeParameter() {
 		fields = text(`{"key":"auth.password_expiration_window","value":{"duration":"P%dD"}}`, 30+st.r.IntN(60))
 	}
 	st.pair("UpdateParameter", fields, fields)
+}
+
+func (st *stage) changeProvider() {
+	if st.r.IntN(2) == 0 {
+		fields := text(`{"client_id":%s,"issuer":%s,"name":%s}`, "bloodhound", "https://login.example.com/oauth2", "entra")
+		st.pair(st.oneOf("CreateOIDCIdentityProvider", "UpdateOIDCIdentityProvider"), fields, fields)
+		return
+	}
+	fields := text(`{"idp_url":%s,"principal_attribute_mappings":[%s],"saml_id":%d,"saml_name":%s}`,
+		"https://sso.example.com/saml?tenant=1&app=2", "urn:oid:0.9.2342.19200300.100.1.3", 1+st.r.IntN(3), "adfs")
+	st.pair(st.oneOf("CreateSAMLIdentityProvider", "UpdateSAMLIdentityProvider"), fields, fields)
+}
+
+func (st *stage) toggleFlag() {
+	fields := text(`{"enabled":%t,"key":%s}`, st.r.IntN(2) == 0, st.oneOf("butterfly_analysis", "tier_management_engine"))
+	st.pair("ToggleEarlyAccessFeatureFlag", fields, fields)
 }
 
 func (st *stage) risk() {

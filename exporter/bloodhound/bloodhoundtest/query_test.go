@@ -1,25 +1,26 @@
 package bloodhoundtest_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestRejectedQueries(t *testing.T) {
 	const noSort = "column format does not support sorting"
-	all := bloodhoundtest.Profiles
+	all := bt.Profiles
 	source := all[1:] // those read from the server's source
-	documented := []bloodhoundtest.Profile{bloodhoundtest.Documented}
-	literals := []bloodhoundtest.Profile{bloodhoundtest.V7, bloodhoundtest.V84, bloodhoundtest.PR3049}
-	legacy := []bloodhoundtest.Profile{bloodhoundtest.Legacy2024}
+	documented := []bt.Profile{bt.Documented}
+	literals := []bt.Profile{bt.V7, bt.V84, bt.PR3049}
+	legacy := []bt.Profile{bt.Legacy2024}
 	const broken = "an internal error has occurred"
 	for _, tt := range []struct {
 		query    string
-		profiles []bloodhoundtest.Profile
+		profiles []bt.Profile
 		status   int
 		message  string
 	}{
@@ -76,10 +77,10 @@ func TestRejectedQueries(t *testing.T) {
 }
 
 func TestEmptySortTakesTheConnectionDown(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84)
+	d := newDouble(bt.V84)
 	defer func() {
-		if got := recover(); got != http.ErrAbortHandler {
-			t.Errorf("recovered %v", got)
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v", err)
 		}
 		if last := d.Requests()[0]; !last.Aborted || last.Status != 0 {
 			t.Errorf("the log has %+v", last)
@@ -89,7 +90,7 @@ func TestEmptySortTakesTheConnectionDown(t *testing.T) {
 }
 
 func TestTimesOfTheWindow(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84)
+	d := newDouble(bt.V84)
 	for _, tt := range []struct {
 		value string // as it stands in the URL
 		ok    bool
@@ -121,7 +122,7 @@ func TestTimesOfTheWindow(t *testing.T) {
 
 func TestWindowIsInclusiveAndCutToMicroseconds(t *testing.T) {
 	at := time.Date(2026, 1, 15, 10, 0, 0, 123456000, time.UTC)
-	d := newDouble(bloodhoundtest.V84, bloodhoundtest.Row{ID: 1, CreatedAt: at})
+	d := newDouble(bt.V84, bt.Row{ID: 1, CreatedAt: at})
 	stamp := func(d time.Duration) string { return at.Add(d).Format(time.RFC3339Nano) }
 	for _, tt := range []struct {
 		after, before string
@@ -146,46 +147,49 @@ func TestWindowIsInclusiveAndCutToMicroseconds(t *testing.T) {
 
 func TestDefaultWindow(t *testing.T) {
 	const year = 365 * 24 * time.Hour
-	rows := []bloodhoundtest.Row{ago(0), ago(year), ago(year + time.Second), ago(2 * year)}
-	d := newDouble(bloodhoundtest.V84, rows...)
+	rows := []bt.Row{ago(0), ago(year), ago(year + time.Second), ago(2 * year)}
+	d := newDouble(bt.V84, rows...)
 	wantIDs(t, d.page(t, ""), 0+1, int64(year/time.Second))
 	// An explicit before moves the default after along.
 	wantIDs(t, d.page(t, "?before="+over(noon.Add(-year-time.Second).Format(time.RFC3339))),
 		int64(year/time.Second)+1, int64(2*year/time.Second))
 
-	documented := newDouble(bloodhoundtest.Documented, rows...)
+	documented := newDouble(bt.Documented, rows...)
 	wantIDs(t, documented.page(t, "?before="+over(noon.Add(-year-time.Second).Format(time.RFC3339))))
 }
 
 func TestPaging(t *testing.T) {
-	rows := []bloodhoundtest.Row{ago(1 * time.Second), ago(2 * time.Second), ago(3 * time.Second), ago(4 * time.Second), ago(5 * time.Second)}
+	var rows []bt.Row
+	for _, ms := range []time.Duration{1000, 2000, 3000, 4000, 5000} {
+		rows = append(rows, ago(ms*time.Millisecond))
+	}
 	for _, tt := range []struct {
-		profile bloodhoundtest.Profile
+		profile bt.Profile
 		query   string
 		want    []int64
 		skip    int
 	}{
-		{bloodhoundtest.V84, "?limit=2", []int64{1, 2}, 0},
-		{bloodhoundtest.V84, "?limit=2&skip=2", []int64{3, 4}, 2},
-		{bloodhoundtest.V84, "?limit=2&offset=2", []int64{3, 4}, 2},
-		{bloodhoundtest.V84, "?limit=2&offset=3&skip=1", []int64{2, 3}, 1},
-		{bloodhoundtest.V84, "?limit=2&offset=3&skip=0", []int64{1, 2}, 0},
-		{bloodhoundtest.V84, "?limit=2&skip=4", []int64{5}, 4},
-		{bloodhoundtest.V84, "?limit=2&skip=5", []int64{}, 5},
-		{bloodhoundtest.V84, "?limit=0", []int64{1, 2, 3, 4, 5}, 0},
-		{bloodhoundtest.V84, "?limit=0&skip=3", []int64{4, 5}, 3},
-		{bloodhoundtest.V84, "?limit=2&limit=4", []int64{1, 2}, 0},
-		{bloodhoundtest.V84, "?limit=&skip=", []int64{1, 2, 3, 4, 5}, 0},
-		{bloodhoundtest.V84, "?limit=1&unknown=x&id=3", []int64{1}, 0},
-		{bloodhoundtest.Legacy2024, "?limit=2&skip=2", []int64{1, 2}, 0},
-		{bloodhoundtest.Legacy2024, "?limit=2&skip=x", []int64{1, 2}, 0},
-		{bloodhoundtest.Legacy2024, "?limit=2&skip=2&offset=2", []int64{3, 4}, 2},
-		{bloodhoundtest.Documented, "?limit=2&skip=2", []int64{3, 4}, 0},
-		{bloodhoundtest.Documented, "?limit=2&offset=2", []int64{1, 2}, 0},
+		{bt.V84, "?limit=2", []int64{1, 2}, 0},
+		{bt.V84, "?limit=2&skip=2", []int64{3, 4}, 2},
+		{bt.V84, "?limit=2&offset=2", []int64{3, 4}, 2},
+		{bt.V84, "?limit=2&offset=3&skip=1", []int64{2, 3}, 1},
+		{bt.V84, "?limit=2&offset=3&skip=0", []int64{1, 2}, 0},
+		{bt.V84, "?limit=2&skip=4", []int64{5}, 4},
+		{bt.V84, "?limit=2&skip=5", []int64{}, 5},
+		{bt.V84, "?limit=0", []int64{1, 2, 3, 4, 5}, 0},
+		{bt.V84, "?limit=0&skip=3", []int64{4, 5}, 3},
+		{bt.V84, "?limit=2&limit=4", []int64{1, 2}, 0},
+		{bt.V84, "?limit=&skip=", []int64{1, 2, 3, 4, 5}, 0},
+		{bt.V84, "?limit=1&unknown=x&id=3", []int64{1}, 0},
+		{bt.Legacy2024, "?limit=2&skip=2", []int64{1, 2}, 0},
+		{bt.Legacy2024, "?limit=2&skip=x", []int64{1, 2}, 0},
+		{bt.Legacy2024, "?limit=2&skip=2&offset=2", []int64{3, 4}, 2},
+		{bt.Documented, "?limit=2&skip=2", []int64{3, 4}, 0},
+		{bt.Documented, "?limit=2&offset=2", []int64{1, 2}, 0},
 	} {
 		got := newDouble(tt.profile, rows...).page(t, tt.query)
 		wantIDs(t, got, tt.want...)
-		if tt.profile == bloodhoundtest.Documented {
+		if tt.profile == bt.Documented {
 			if got.Count != nil || got.Limit != nil || got.Skip != nil {
 				t.Errorf("%s: the documentation promises none of %+v", tt.query, got)
 			}

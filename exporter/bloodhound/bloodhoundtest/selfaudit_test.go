@@ -4,11 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestEachPollSeesItself(t *testing.T) {
-	d := newDouble(bloodhoundtest.PR3049, ago(time.Second))
+	d := newDouble(bt.PR3049, ago(time.Second))
 	got := d.page(t, "?sort_by=id")
 	wantIDs(t, got, 2, 1)
 	own := got.Data.Logs[0]
@@ -28,7 +28,7 @@ func TestEachPollSeesItself(t *testing.T) {
 }
 
 func TestEveryRouteIsAudited(t *testing.T) {
-	d := newDouble(bloodhoundtest.PR3049)
+	d := newDouble(bt.PR3049)
 	d.get("/health", header{"Authorization", ""})
 	rows := d.Rows()
 	if len(rows) != 2 || rows[0].Action != "GET/health" || rows[0].ActorName != "anonymous" {
@@ -39,7 +39,7 @@ func TestEveryRouteIsAudited(t *testing.T) {
 	if len(rows) != 4 || rows[0].RequestID != rows[1].RequestID || rows[0].CommitID == rows[1].CommitID {
 		t.Errorf("rows %+v", rows)
 	}
-	other := newDouble(bloodhoundtest.V84)
+	other := newDouble(bt.V84)
 	other.get(auditPath)
 	if n := len(other.Rows()); n != 0 {
 		t.Errorf("a server before the change wrote %d rows", n)
@@ -47,17 +47,17 @@ func TestEveryRouteIsAudited(t *testing.T) {
 }
 
 func TestOldMonthsAreDropped(t *testing.T) {
-	at := func(year int, month time.Month, day int) bloodhoundtest.Row {
-		return bloodhoundtest.Row{CreatedAt: time.Date(year, month, day, 0, 0, 0, 0, time.UTC)}
+	at := func(year int, month time.Month, day int) bt.Row {
+		return bt.Row{CreatedAt: time.Date(year, month, day, 0, 0, 0, 0, time.UTC)}
 	}
-	rows := []bloodhoundtest.Row{
+	rows := []bt.Row{
 		at(2023, 12, 31), // 1: before the first partition
 		at(2024, 1, 1),   // 2: dropped
 		at(2025, 9, 30),  // 3: dropped
 		at(2025, 10, 1),  // 4: three months before January
 		{},               // 5: becomes 2020-01-01
 	}
-	d := newDouble(bloodhoundtest.PR3049, rows...)
+	d := newDouble(bt.PR3049, rows...)
 	ids := func() (ids []int64) {
 		for _, r := range d.Rows() {
 			if r.Action == "" {
@@ -77,7 +77,7 @@ func TestOldMonthsAreDropped(t *testing.T) {
 	if n := d.DropMonths(); n != 0 {
 		t.Errorf("dropped %d more", n)
 	}
-	if got := newDouble(bloodhoundtest.V84, rows...).Rows(); len(got) != len(rows) {
+	if got := newDouble(bt.V84, rows...).Rows(); len(got) != len(rows) {
 		t.Errorf("a released server dropped rows: %v", got)
 	}
 }

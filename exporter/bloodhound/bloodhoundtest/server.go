@@ -163,6 +163,7 @@ type call struct {
 // serve takes a request through the layers of the server, in their order: preference, route, rate limit,
 // credentials, compression, permission, handler. What is refused before the compression is not compressed.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
+	s.dropMonthsDaily()
 	r, cancel, ok := s.applyPreference(w, r)
 	if !ok {
 		return

@@ -2,7 +2,6 @@ package bloodhoundtest_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -11,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestRoutes(t *testing.T) {
@@ -27,7 +26,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", auditPath, 405, ""},
 		{"GET", "/api/v2/login", 405, ""},
 	} {
-		w := newDouble(bloodhoundtest.V84).do(httptest.NewRequest(tt.method, "http://bloodhound.example"+tt.path, http.NoBody))
+		w := newDouble(bt.V84).do(httptest.NewRequest(tt.method, "http://bloodhound.example"+tt.path, http.NoBody))
 		if w.Code != tt.status || w.Body.String() != tt.body {
 			t.Errorf("%s %s: %d %q", tt.method, tt.path, w.Code, w.Body)
 		}
@@ -38,7 +37,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, ago(time.Second))
+	d := newDouble(bt.V84, ago(time.Second))
 	seen := make(map[string]bool)
 	for range 3 {
 		h := d.get(auditPath, header{"Requestid", "mine"}).Header()
@@ -60,7 +59,7 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestCompression(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, ago(time.Second))
+	d := newDouble(bt.V84, ago(time.Second))
 	plain := d.get(auditPath).Body.String()
 	for _, accept := range []string{"gzip", "deflate, gzip;q=0", "x-gzip"} {
 		w := d.get(auditPath, header{"Accept-Encoding", accept})
@@ -82,10 +81,10 @@ func TestCompression(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	for profile, want := range map[bloodhoundtest.Profile]string{
-		bloodhoundtest.V84: `{"data":{"API":{"current_version":"v2","deprecated_version":"none"},` +
+	for profile, want := range map[bt.Profile]string{
+		bt.V84: `{"data":{"API":{"current_version":"v2","deprecated_version":"none"},` +
 			`"server_version":"v8.4.0","product_edition":"community"}}`,
-		bloodhoundtest.V7: `{"data":{"API":{"current_version":"v2","deprecated_version":"none"},"server_version":"v7.4.0"}}`,
+		bt.V7: `{"data":{"API":{"current_version":"v2","deprecated_version":"none"},"server_version":"v7.4.0"}}`,
 	} {
 		d := newDouble(profile)
 		if got := d.get("/api/version").Body.String(); got != want {
@@ -96,20 +95,25 @@ func TestVersion(t *testing.T) {
 }
 
 func TestSelf(t *testing.T) {
-	type permission struct{ Authority, Name string }
-	for profile, want := range map[bloodhoundtest.Profile]permission{
-		bloodhoundtest.Documented: {"audit_log", "Read"},
-		bloodhoundtest.Legacy2024: {"auth", "ManageUsers"},
-		bloodhoundtest.V7:         {"auth", "ManageUsers"},
-		bloodhoundtest.V84:        {"audit_log", "Read"},
-		bloodhoundtest.PR3049:     {"audit_log", "Read"},
+	type permission struct {
+		Authority string `json:"authority"`
+		Name      string `json:"name"`
+	}
+	for profile, want := range map[bt.Profile]permission{
+		bt.Documented: {"audit_log", "Read"},
+		bt.Legacy2024: {"auth", "ManageUsers"},
+		bt.V7:         {"auth", "ManageUsers"},
+		bt.V84:        {"audit_log", "Read"},
+		bt.PR3049:     {"audit_log", "Read"},
 	} {
 		d := newDouble(profile)
 		self := func() (reply struct {
 			Data *struct {
 				Name  string `json:"principal_name"`
-				Roles []struct{ Permissions []permission }
-			}
+				Roles []struct {
+					Permissions []permission `json:"permissions"`
+				} `json:"roles"`
+			} `json:"data"`
 		},
 		) {
 			w := d.get("/api/v2/self")
@@ -132,153 +136,34 @@ func TestSelf(t *testing.T) {
 	}
 }
 
-func TestPreferences(t *testing.T) {
-	const (
-		doc = bloodhoundtest.Documented
-		old = bloodhoundtest.Legacy2024
-		v7  = bloodhoundtest.V7
-		v8  = bloodhoundtest.V84
-	)
-	for _, tt := range []struct {
-		profile bloodhoundtest.Profile
-		prefer  string
-		applied string // or
-		status  int
-	}{
-		{old, "", "wait=30.00", 200},
-		{old, "wait=5", "wait=5.00", 200},
-		{old, "wait=3600", "wait=3600.00", 200},
-		{old, "respond-async", "wait=30.00", 200},
-		{old, "respond-async, wait=7", "wait=7.00", 200},
-		{old, "wait=x", "", 400},
-		{old, "wait=1.5", "", 400},
-		{v7, "", "wait=30.00", 200},
-		{v7, "wait=31", "wait=30.00", 200},
-		{v7, "wait=10", "wait=10.00", 200},
-		{v8, "", "", 200},
-		{v8, "wait=0", "", 200},
-		{v8, "wait=31", "wait=31.00", 200},
-		{v8, "wait=-1", "wait=-1; bypass=enabled", 200},
-		{v8, "wait=-2", "", 400},
-		{v8, "respond-async", "", 400},
-		{v8, "wait=x", "", 400},
-		{doc, "", "", 200},
-		{doc, "wait=0", "", 200},
-		{doc, "wait=30", "wait=30.00", 200},
-		{doc, "wait=-1", "", 400},
-		{doc, "respond-async, wait=5", "", 400},
-	} {
-		w := newDouble(tt.profile).get(auditPath, header{"Prefer", tt.prefer})
-		if w.Code != tt.status || w.Header().Get("Preference-Applied") != tt.applied {
-			t.Errorf("%s %q: %d, applied %q", tt.profile, tt.prefer, w.Code, w.Header().Get("Preference-Applied"))
-		}
-		if tt.status == 400 {
-			wantError(t, w, 400, "Prefer header has an invalid value: ")
-			if w.Header().Get("Requestid") != "" {
-				t.Error("this 400 has no request id")
-			}
-		}
-	}
-}
-
-func TestDeadlines(t *testing.T) {
-	past := header{"Prefer", "wait=-1"}
-	t.Run("2024: 200 and nothing", func(t *testing.T) {
-		d := newDouble(bloodhoundtest.Legacy2024, ago(time.Second))
-		w := d.get(auditPath, past)
-		if w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Type") != "" {
-			t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
-		}
-		w = d.get(auditPath, past, header{"Accept-Encoding", "gzip"})
-		if w.Code != 200 || w.Body.Len() == 0 || len(gunzip(t, w.Body.Bytes())) != 0 {
-			t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
-		}
-	})
-	t.Run("v7: 500", func(t *testing.T) {
-		wantError(t, newDouble(bloodhoundtest.V7).get(auditPath, past), 500, "request timed out")
-	})
-	t.Run("v8.4: no deadline", func(t *testing.T) {
-		newDouble(bloodhoundtest.V84).page(t, "", past)
-	})
-}
-
-func TestRateLimit(t *testing.T) {
-	d := newDoubleWith(bloodhoundtest.Options{RateLimit: true})
-	for range 55 {
-		d.page(t, "?limit=1")
-	}
-	w := d.get(auditPath, header{"Authorization", ""}) // looked at before the credentials
-	if w.Code != 429 || w.Body.String() != "Limit exceeded\n" || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
-		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
-	}
-	for name, want := range map[string]string{
-		"X-Content-Type-Options": "nosniff", "X-RateLimit-Limit": "55", "X-RateLimit-Remaining": "0",
-		"X-RateLimit-Reset": fmt.Sprint(noon.Unix() + 1), "Retry-After": "",
-	} {
-		if got := w.Header().Get(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
-	}
-	if w := d.get("/api/version"); w.Code != 200 {
-		t.Errorf("another route got %d", w.Code)
-	}
-	d.clock.Advance(time.Second)
-	if w := d.get(auditPath); w.Code != 200 || w.Header().Get("X-RateLimit-Limit") != "" {
-		t.Errorf("a second later: %d %v", w.Code, w.Header())
-	}
-	if first, second := d.login(loginBody(reader, "secret")), d.login(loginBody(reader, "secret")); first.Code != 200 || second.Code != 429 {
-		t.Errorf("logins gave %d and %d", first.Code, second.Code)
-	}
-}
-
-func TestRateLimitOfOtherGenerations(t *testing.T) {
-	exceed := func(profile bloodhoundtest.Profile, headers ...header) (*double, *httptest.ResponseRecorder) {
-		d := newDoubleWith(bloodhoundtest.Options{Profile: profile, RateLimit: true})
-		for range 55 {
-			d.page(t, "?limit=1")
-		}
-		return d, d.get(auditPath, headers...)
-	}
-	d, w := exceed(bloodhoundtest.Legacy2024)
-	wantError(t, w, 429, "")
-	if !strings.Contains(w.Body.String(), `"context":"middleware"`) {
-		t.Errorf("body %s", w.Body)
-	}
-	wantError(t, d.get(auditPath, header{"Authorization", ""}), 401, "not authenticated")
-
-	_, w = exceed(bloodhoundtest.V7, header{"Accept-Encoding", "gzip"})
-	if w.Code != 429 || string(gunzip(t, w.Body.Bytes())) != "Limit exceeded\n" {
-		t.Errorf("%d %v", w.Code, w.Header())
-	}
-}
-
 func TestJournal(t *testing.T) {
-	d := newDouble(bloodhoundtest.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
+	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
 	w := d.get(auditPath+"?limit=1&skip=1&x=%2f", header{"Prefer", "wait=5"}, header{"Accept-Encoding", "gzip"})
 	d.get("/nowhere")
 	got := d.Requests()
-	want := bloodhoundtest.Request{
+	want := bt.Request{
 		At: noon, Method: "GET", Target: auditPath + "?limit=1&skip=1&x=%2f", Prefer: "wait=5", Encoding: "gzip",
 		Status: 200, RequestID: w.Header().Get("Requestid"),
 	}
 	if len(got) != 2 || got[0] != want || got[1].Status != 404 {
 		t.Errorf("got %+v", got)
 	}
-	if stats := d.Stats(); stats != (bloodhoundtest.Stats{Requests: 2, RowsServed: 1, RowsSkipped: 1}) {
+	if stats := d.Stats(); stats != (bt.Stats{Requests: 2, RowsServed: 1, RowsSkipped: 1}) {
 		t.Errorf("stats %+v", stats)
 	}
 }
 
 func TestConcurrentUse(t *testing.T) {
-	d := newDoubleWith(bloodhoundtest.Options{Profile: bloodhoundtest.PR3049, Rows: bloodhoundtest.History(
-		bloodhoundtest.HistoryOptions{N: 500, End: noon.Add(-time.Hour)})})
+	const query = "?sort_by=id&limit=100&action=eq:LoginAttempt"
+	d := newDoubleWith(bt.Options{Profile: bt.PR3049, Rows: bt.History(
+		bt.HistoryOptions{N: 500, End: noon.Add(-time.Hour)})})
 	server := httptest.NewServer(d)
 	defer server.Close()
 	var group sync.WaitGroup
 	for worker := range 4 {
 		group.Go(func() {
 			for i := range 20 {
-				r, err := http.NewRequest(http.MethodGet, server.URL+auditPath+"?sort_by=id&limit=100&action=eq:LoginAttempt", http.NoBody)
+				r, err := http.NewRequest(http.MethodGet, server.URL+auditPath+query, http.NoBody)
 				if err != nil {
 					t.Error(err)
 					return
@@ -297,7 +182,7 @@ func TestConcurrentUse(t *testing.T) {
 				case 0:
 					d.Add(ago(time.Duration(i) * time.Second))
 				case 1:
-					d.Fault(bloodhoundtest.Next(1, bloodhoundtest.Before(func() { d.Prune(noon.AddDate(0, 0, -40)) })))
+					d.Fault(bt.Next(1, bt.Before(func() { d.Prune(noon.AddDate(0, 0, -40)) })))
 				case 2:
 					d.Rows()
 					d.Requests()
@@ -316,12 +201,12 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestUnknownProfile(t *testing.T) {
-	for _, p := range bloodhoundtest.Profiles {
-		if got, err := bloodhoundtest.ParseProfile(string(p)); err != nil || got != p {
+	for _, p := range bt.Profiles {
+		if got, err := bt.ParseProfile(string(p)); err != nil || got != p {
 			t.Errorf("%s: %v, %v", p, got, err)
 		}
 	}
-	if _, err := bloodhoundtest.ParseProfile("v6"); err == nil || !strings.Contains(err.Error(), "legacy-2024") {
+	if _, err := bt.ParseProfile("v6"); err == nil || !strings.Contains(err.Error(), "legacy-2024") {
 		t.Errorf("the error does not name the choices: %v", err)
 	}
 	defer func() {
@@ -329,5 +214,38 @@ func TestUnknownProfile(t *testing.T) {
 			t.Error("New took a profile that does not exist")
 		}
 	}()
-	bloodhoundtest.New(bloodhoundtest.Options{Profile: "v6"})
+	bt.New(bt.Options{Profile: "v6"})
+}
+
+func TestDefaults(t *testing.T) {
+	s := bt.New(bt.Options{Tokens: map[string]string{tokenID: tokenKey}})
+	bearer := "Bearer " + s.Session("houndtrail")
+	now := time.Now()
+	s.Add(bt.Row{CreatedAt: now.Add(-time.Minute)}, bt.Row{CreatedAt: now.Add(time.Hour)})
+	d := &double{Server: s, bearer: bearer}
+	wantIDs(t, d.page(t, ""), 1)
+	d.page(t, "", signed(auditPath, now.UTC().Format(time.RFC3339))...)
+	if got := s.Session("nobody"); got != "" {
+		t.Errorf("a session for nobody: %s", got)
+	}
+}
+
+// TestInMemory asks without a request line, as a round tripper in the same process does.
+func TestInMemory(t *testing.T) {
+	d := newDouble(bt.V84)
+	r := httptest.NewRequest(http.MethodGet, auditPath+"?limit=1", http.NoBody)
+	r.RequestURI, r.RemoteAddr = "", "in-memory"
+	if w := d.do(r, signed(auditPath+"?limit=1", "2026-01-15T12:34:56Z")...); w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestSourceAddress(t *testing.T) {
+	d := newDouble(bt.V84)
+	d.login(loginBody(reader, "x"))
+	d.login(loginBody(reader, "x"), header{"X-Forwarded-For", "203.0.113.9, 10.0.0.5"})
+	logs := d.page(t, "?sort_by=id").Data.Logs
+	if logs[0].SourceIP != "192.0.2.1" || logs[2].SourceIP != "203.0.113.9, 10.0.0.5,192.0.2.1" {
+		t.Errorf("addresses %q and %q", logs[0].SourceIP, logs[2].SourceIP)
+	}
 }

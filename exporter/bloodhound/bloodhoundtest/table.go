@@ -119,7 +119,8 @@ func (t *table) pick(q query, now int64, shuffle *rand.Rand) (page []*entry, ski
 			continue
 		}
 		q.order.arrange(ties, shuffle)
-		page = append(page, ties[skip:min(len(ties), skip+q.rows()-len(page))]...)
+		ties = ties[skip:]
+		page = append(page, ties[:min(len(ties), q.rows()-len(page))]...)
 		skipped += skip
 		skip = 0
 	}

@@ -13,6 +13,7 @@ import (
 
 // race has writers with two handles create one object, and then replace one version of it: each time exactly one wins.
 func race(t *testing.T, open Store, rounds, size int) {
+	t.Helper()
 	const writers = 8
 	handles := []bucket.Bucket{open("store"), open("store")}
 	for round := range rounds {
@@ -49,6 +50,7 @@ func race(t *testing.T, open Store, rounds, size int) {
 
 // wholeBodies reads while another handle replaces: every body that is seen was written as a whole.
 func wholeBodies(t *testing.T, open Store) {
+	t.Helper()
 	const size, writes = 1 << 16, 20
 	writer, reader := open("store"), open("store")
 	version := mustPut(t, writer, "a/b", bytes.Repeat([]byte{'0'}, size), "")

@@ -24,9 +24,9 @@ func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 		"missing":       missing,
 		"create":        create,
 		"replace":       replace,
-		"bodies":        func(t *testing.T, s Store) { bodies(t, s, large) },
-		"large races":   func(t *testing.T, s Store) { race(t, s, 1, large) },
-		"small races":   func(t *testing.T, s Store) { race(t, s, 8, 100) },
+		"bodies":        func(t *testing.T, s Store) { t.Helper(); bodies(t, s, large) },
+		"large races":   func(t *testing.T, s Store) { t.Helper(); race(t, s, 1, large) },
+		"small races":   func(t *testing.T, s Store) { t.Helper(); race(t, s, 8, 100) },
 		"whole bodies":  wholeBodies,
 		"list":          list,
 		"isolation":     isolation,
@@ -44,6 +44,7 @@ func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 }
 
 func missing(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	if body, version, age, err := b.Get(t.Context(), "a/b"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Get of a missing object: %q, %q, %s, %v; want fs.ErrNotExist", body, version, age, err)
@@ -56,6 +57,7 @@ func missing(t *testing.T, open Store) {
 }
 
 func create(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	version := mustPut(t, b, "a/b/c.json", []byte("one"), "")
 	for _, body := range []string{"two", "one"} { // not even the same body may be created twice
@@ -67,6 +69,7 @@ func create(t *testing.T, open Store) {
 }
 
 func replace(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	first := mustPut(t, b, "a/lease.json", []byte("one"), "")
 	second := mustPut(t, open("store"), "a/lease.json", []byte("two"), first)
@@ -82,6 +85,7 @@ func replace(t *testing.T, open Store) {
 }
 
 func bodies(t *testing.T, open Store, large int) {
+	t.Helper()
 	b := open("store")
 	every := make([]byte, 256)
 	for i := range every {
@@ -109,6 +113,7 @@ func bodies(t *testing.T, open Store, large int) {
 }
 
 func list(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	keys := []string{"a", "a-b/1", "a.c", "b/0", "b/00", "b/1/x", "b/1/y", "b/1-z", "b0", "tenant=x/dt=2026-01-02/t.z"}
 	for i := range 25 {
@@ -136,6 +141,7 @@ func list(t *testing.T, open Store) {
 
 // isolation checks that a store in a folder sees nothing of its neighbours, whose names begin alike.
 func isolation(t *testing.T, open Store) {
+	t.Helper()
 	b, longer, shorter := open("store"), open("store2"), open("stor")
 	mustPut(t, b, "k", []byte("b"), "")
 	mustPut(t, longer, "k", []byte("longer"), "")
@@ -149,6 +155,7 @@ func isolation(t *testing.T, open Store) {
 }
 
 func unsafeKeys(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	for _, key := range []string{
 		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "./a", ".hidden", "a/.hidden", `a\b`, "a\x00b",
@@ -173,6 +180,7 @@ func unsafeKeys(t *testing.T, open Store) {
 }
 
 func cancelled(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	mustPut(t, b, "a", []byte("one"), "")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -189,6 +197,7 @@ func cancelled(t *testing.T, open Store) {
 }
 
 func lock(t *testing.T, open Store) {
+	t.Helper()
 	first, second := open("store"), open("store")
 	unlock, locked, err := first.Lock(t.Context(), "stream/lease")
 	if err != nil {
@@ -222,6 +231,7 @@ func lock(t *testing.T, open Store) {
 
 // folderOrKey: an object stays readable beside names that begin with its own.
 func folderOrKey(t *testing.T, open Store) {
+	t.Helper()
 	b := open("store")
 	mustPut(t, b, "a/b", []byte("x"), "")
 	for _, key := range []string{"a", "a/b/c"} {

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -48,19 +49,19 @@ func newProgram(name string, mod, sum []byte) *program {
 }
 
 // path gives the program's path; where there is none the test is over.
-func (p *program) path(t testing.TB) string {
-	t.Helper()
+func (p *program) path(tb testing.TB) string {
+	tb.Helper()
 	if testing.Short() {
-		t.Skipf("%s is not started with -short", p.name)
+		tb.Skipf("%s is not started with -short", p.name)
 	}
 	path, err := p.build()
 	switch {
 	case err == nil:
 		return path
 	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is needed on CI: %v", p.name, err)
+		tb.Fatalf("%s is needed on CI: %v", p.name, err)
 	default:
-		t.Skipf("NOT TESTED against a real server: %v", err)
+		tb.Skipf("NOT TESTED against a real server: %v", err)
 	}
 	return ""
 }
@@ -104,14 +105,16 @@ func (p *program) buildTo(path string) error {
 	if err != nil {
 		return fmt.Errorf("build %s: %w", p.name, err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for name, body := range map[string][]byte{"go.mod": p.mod, "go.sum": p.sum} {
 		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
 			return fmt.Errorf("build %s: %w", p.name, err)
 		}
 	}
 	built := filepath.Join(dir, p.name)
-	cmd := exec.Command("go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", built, string(tool[1]))
+	// No test's context: the others wait for this build.
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w",
+		"-o", built, string(tool[1]))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {

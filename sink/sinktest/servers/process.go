@@ -19,25 +19,26 @@ const startTimeout = 30 * time.Second
 //
 // The port was free a moment before, but another process may take it first: then the program stops at once, and
 // another port is tried.
-func start(t testing.TB, p *program, health string, args func(addr string) []string) string {
-	t.Helper()
-	path := p.path(t)
-	log, err := os.Create(filepath.Join(t.TempDir(), p.name+".log"))
+func start(tb testing.TB, p *program, health string, args func(addr string) []string) string {
+	tb.Helper()
+	path := p.path(tb)
+	log, err := os.Create(filepath.Join(tb.TempDir(), p.name+".log"))
 	if err != nil {
-		t.Fatalf("start %s: %v", p.name, err)
+		tb.Fatalf("start %s: %v", p.name, err)
 	}
-	t.Cleanup(func() {
-		if out, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
-			t.Logf("log of %s:\n%s", p.name, out)
+	tb.Cleanup(func() {
+		if out, err := os.ReadFile(log.Name()); err == nil && tb.Failed() {
+			tb.Logf("log of %s:\n%s", p.name, out)
 		}
-		log.Close()
+		_ = log.Close()
 	})
 	for range 3 {
 		var addr string
-		if addr, err = freeAddr(); err != nil {
+		if addr, err = freeAddr(tb.Context()); err != nil {
 			break
 		}
-		cmd := exec.Command(path, args(addr)...)
+		// The test's context ends before its clean-ups run, which may still want the server.
+		cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args(addr)...)
 		cmd.Stdout, cmd.Stderr = log, log
 		cmd.SysProcAttr = dieWithTest()
 		if err = cmd.Start(); err != nil {
@@ -45,22 +46,22 @@ func start(t testing.TB, p *program, health string, args func(addr string) []str
 		}
 		gone := make(chan struct{})
 		go func() { _ = cmd.Wait(); close(gone) }()
-		t.Cleanup(func() { _ = cmd.Process.Kill(); <-gone })
+		tb.Cleanup(func() { _ = cmd.Process.Kill(); <-gone })
 		if err = awaitHealthy("http://"+addr+health, gone); err == nil {
 			return addr
 		}
 	}
-	t.Fatalf("start %s: %v", p.name, err)
+	tb.Fatalf("start %s: %v", p.name, err)
 	return ""
 }
 
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return l.Addr().String(), l.Close()
 }
 
 // awaitHealthy asks until the server says 200, it is gone, or the time is up.

@@ -26,17 +26,17 @@ type S3 struct {
 
 // VersityGW starts versitygw, which answers conditional writes, checksums and Object Lock as AWS does. It accepts
 // SSE and storage class headers without acting on them. flags are global options of its command line.
-func VersityGW(t testing.TB, flags ...string) S3 {
-	t.Helper()
+func VersityGW(tb testing.TB, flags ...string) S3 {
+	tb.Helper()
 	const user, secret, region = "AKHOUNDTRAILTEST", "test-secret-key-of-nobody", "us-east-1"
-	dir := t.TempDir() // absolute, which it insists on
+	dir := tb.TempDir() // absolute, which it insists on
 	data, versions, iam := filepath.Join(dir, "data"), filepath.Join(dir, "versions"), filepath.Join(dir, "iam")
 	for _, d := range []string{data, versions, iam} {
 		if err := os.Mkdir(d, 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	addr := start(t, versitygw, "/healthz", func(addr string) []string {
+	addr := start(tb, versitygw, "/healthz", func(addr string) []string {
 		args := append([]string{
 			"--quiet", "--port", addr, "--health", "/healthz", "--region", region, "--keep-alive",
 			"--access", user, "--secret", secret, "--iam-dir", iam,
@@ -44,7 +44,7 @@ func VersityGW(t testing.TB, flags ...string) S3 {
 		return append(args, "posix", "--versioning-dir", versions, data)
 	})
 	s := S3{Endpoint: "http://" + addr, Region: region, AccessKey: user, SecretKey: secret, DataDir: data}
-	s.admin = versitygw.path(t)
+	s.admin = versitygw.path(tb)
 	s.Client = s.ClientAs(user, secret)
 	return s
 }
@@ -60,25 +60,25 @@ func (s S3) ClientAs(accessKey, secretKey string) *s3.Client {
 }
 
 // CreateBucket makes a bucket, with versions and Object Lock if lock is set. There is no default retention.
-func CreateBucket(t testing.TB, s S3, name string, lock bool) {
-	t.Helper()
-	_, err := s.Client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+func CreateBucket(tb testing.TB, s S3, name string, lock bool) {
+	tb.Helper()
+	_, err := s.Client.CreateBucket(tb.Context(), &s3.CreateBucketInput{
 		Bucket: aws.String(name), ObjectLockEnabledForBucket: aws.Bool(lock),
 	})
 	if err != nil {
-		t.Fatalf("create bucket %s: %v", name, err)
+		tb.Fatalf("create bucket %s: %v", name, err)
 	}
 }
 
 // CreateUser makes a user of a [VersityGW] server who may do nothing until a bucket policy names the access key as
 // principal.
-func CreateUser(t testing.TB, s S3, accessKey, secretKey string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), s.admin,
+func CreateUser(tb testing.TB, s S3, accessKey, secretKey string) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), s.admin,
 		"admin", "--access", s.AccessKey, "--secret", s.SecretKey, "--region", s.Region, "--endpoint-url", s.Endpoint,
 		"create-user", "--access", accessKey, "--secret", secretKey, "--role", "user")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("create user %s: %v\n%s", accessKey, err, out)
+		tb.Fatalf("create user %s: %v\n%s", accessKey, err, out)
 	}
 }
 
@@ -89,10 +89,10 @@ type Logs struct {
 
 // VictoriaLogs starts VictoriaLogs, which takes NDJSON at /insert/jsonline and Elasticsearch's bulk format at
 // /insert/elasticsearch/_bulk. flags are added to its command line.
-func VictoriaLogs(t testing.TB, flags ...string) Logs {
-	t.Helper()
-	dir := t.TempDir()
-	addr := start(t, victoriaLogs, "/health", func(addr string) []string {
+func VictoriaLogs(tb testing.TB, flags ...string) Logs {
+	tb.Helper()
+	dir := tb.TempDir()
+	addr := start(tb, victoriaLogs, "/health", func(addr string) []string {
 		args := []string{"-httpListenAddr=" + addr, "-storageDataPath=" + dir, "-retentionPeriod=100y"}
 		return append(args, flags...)
 	})

@@ -14,3 +14,13 @@ func TestSignatureOfABody(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestJournalIsBounded(t *testing.T) {
+	var j journal
+	for n := range journalLength + 1 {
+		j.add(Request{Status: n})
+	}
+	if n := len(j.requests); n != journalLength/2+1 || j.requests[n-1].Status != journalLength {
+		t.Errorf("%d requests kept", n)
+	}
+}

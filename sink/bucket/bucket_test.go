@@ -1,0 +1,82 @@
+package bucket_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"houndtrail/sink/bucket"
+)
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	d, err := bucket.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, d, "file", nil, "")
+
+	for url, want := range map[string]string{
+		"file://" + dir:                  "file://" + dir,
+		"file://" + dir + "/a/../b/":     "file://" + dir + "/b",
+		"file:///var/lib/with%20a%20gap": "file:///var/lib/with%20a%20gap",
+		"s3://bucket":                    "s3://bucket",
+		"s3://bucket/":                   "s3://bucket",
+		"s3://my.bucket/a/b/":            "s3://my.bucket/a/b",
+		"s3://bucket/tenant=x":           "s3://bucket/tenant=x",
+
+		"":                          "error: has no scheme",
+		"/var/lib/houndtrail":       "error: has no scheme",
+		"gs://bucket":               `error: scheme "gs" is not supported`,
+		"https://bucket.s3":         "error: write file:///dir or s3://bucket/prefix",
+		"file://":                   "error: with three slashes",
+		"file://data/audit":         "error: with three slashes",
+		"file:data":                 "error: with three slashes",
+		"file://" + file:            "error: is a file",
+		"file://" + file + "/below": "error: not a directory",
+		"s3://":                     "error: names no bucket",
+		"s3:///prefix":              "error: names no bucket",
+		"s3://bucket:443/prefix":    "error: bucket name",
+		"s3://b_!/prefix":           "error: bucket name",
+		"s3://bucket/a//b":          "error: unsafe object key",
+		"s3://bucket/../other":      "error: unsafe object key",
+		"s3://bucket/a?region=x":    "error: after a ? or #",
+		"s3://bucket/a#x":           "error: after a ? or #",
+		"s3://key:hunter2@bucket/a": "error: user or password",
+		"s3://key:hunter2@buc ket":  "error: cannot be read",
+		"s3://bucket/%zz":           "error: cannot be read",
+	} {
+		b, err := bucket.Open(t.Context(), url, bucket.S3Options{Region: "eu-west-1"})
+		if wantErr, ok := strings.CutPrefix(want, "error: "); ok {
+			wantError(t, "Open "+url, err, wantErr)
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("Open %s: %v\nshows the password", url, err)
+			}
+		} else if err != nil || b.String() != want {
+			t.Errorf("Open %s: %v, %v; want %s", url, b, err, want)
+		}
+	}
+}
+
+// FuzzOpen: what a store calls itself opens the same store. A checkpoint remembers it by that name.
+func FuzzOpen(f *testing.F) {
+	for _, url := range []string{
+		"s3://bucket/a b", "file:///a%2520b", "s3://bucket/%2e%2e/x", "file:///a/../..//b",
+		"s3://b.c/?",
+	} {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		opts := bucket.S3Options{Region: "eu-west-1", AccessKey: "a", SecretKey: "s"}
+		b, err := bucket.Open(t.Context(), url, opts)
+		if err != nil {
+			return
+		}
+		again, err := bucket.Open(t.Context(), b.String(), opts)
+		if err != nil || again.String() != b.String() {
+			t.Errorf("Open %q is %s, which opens as %v, %v", url, b, again, err)
+		}
+	})
+}

@@ -1,0 +1,223 @@
+package bucket_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/sink/bucket"
+)
+
+// childEnv names what this test binary does when it is started as another process, and in which directory.
+const childEnv = "HOUNDTRAIL_BUCKET_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if task, dir, ok := strings.Cut(os.Getenv(childEnv), ":"); ok {
+		if err := child(task, dir); err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// child holds a lock, or replaces an object again and again, until it is killed. It says each step when it is done.
+func child(task, dir string) error {
+	d, err := bucket.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	if task == "lock" {
+		if _, _, err := d.Lock(ctx, "stream/lease"); err != nil {
+			return err
+		}
+		fmt.Println("locked")
+		select {}
+	}
+	version := ""
+	for i := 0; ; i++ {
+		if version, err = d.Put(ctx, "a/b", childBody(i), version); err != nil {
+			return err
+		}
+		fmt.Println(i)
+	}
+}
+
+func childBody(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "%08d", i), 1<<15) }
+
+// startChild starts it and returns what it says, line by line. kill ends it the hard way and returns when it is gone.
+func startChild(t *testing.T, task, dir string) (lines *bufio.Scanner, kill func()) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childEnv+"="+task+":"+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	t.Cleanup(kill)
+	return bufio.NewScanner(out), kill
+}
+
+// TestDirLockDies: kill -9 of the holder frees the lock, so no operator has to.
+func TestDirLockDies(t *testing.T) {
+	t.Parallel()
+	d := openDir(t, t.TempDir())
+	lines, kill := startChild(t, "lock", strings.TrimPrefix(d.String(), "file://"))
+	if !lines.Scan() || lines.Text() != "locked" {
+		t.Fatalf("the other process says %q", lines.Text())
+	}
+	if _, _, err := d.Lock(t.Context(), "stream/lease"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Lock while another process holds it: %v; want fs.ErrExist", err)
+	}
+	kill()
+	unlock, locked, err := d.Lock(t.Context(), "stream/lease")
+	if err != nil || !locked {
+		t.Fatalf("Lock after the holder was killed: %v, %v", locked, err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDirKilled kills a process while it writes: what it reported is there, or the next body, and always a whole one.
+func TestDirKilled(t *testing.T) {
+	t.Parallel()
+	for round := range 5 {
+		d := openDir(t, t.TempDir())
+		lines, kill := startChild(t, "put", strings.TrimPrefix(d.String(), "file://"))
+		done := -1
+		for done < round*3 {
+			if !lines.Scan() {
+				t.Fatal("the other process stopped by itself")
+			}
+			if _, err := fmt.Sscan(lines.Text(), &done); err != nil {
+				t.Fatalf("the other process says %q", lines.Text())
+			}
+		}
+		kill()
+		for lines.Scan() {
+			_, _ = fmt.Sscan(lines.Text(), &done) // it went on until the kill came
+		}
+		body, version, _, err := d.Get(t.Context(), "a/b")
+		if err != nil || !bytes.Equal(body, childBody(done)) && !bytes.Equal(body, childBody(done+1)) {
+			t.Fatalf("after step %d: %d bytes %.16q, %v", done, len(body), body, err)
+		}
+		mustPut(t, d, "a/b", []byte("next"), version) // no lock of the dead is in the way
+		if keys, err := d.List(t.Context(), "", ""); err != nil || len(keys) != 1 {
+			t.Errorf("List: %q, %v; want a/b, whatever the dead left behind", keys, err)
+		}
+	}
+}
+
+// TestDirLeftovers: what a crash left of a write is no object and in nobody's way.
+func TestDirLeftovers(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	d := openDir(t, root)
+	version := mustPut(t, d, "a/b", []byte("one"), "")
+	if err := os.WriteFile(filepath.Join(root, "a", ".tmp-LEFTOVER"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, d, "a/b", []byte("two"), version)
+	if keys, err := d.List(t.Context(), "", ""); err != nil || len(keys) != 1 || keys[0] != "a/b" {
+		t.Errorf("List: %q, %v; want a/b", keys, err)
+	}
+}
+
+// TestDirFiles: a finished Put leaves the object and nothing else that counts, closed to the world.
+func TestDirFiles(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	d := openDir(t, filepath.Join(root, "audit"))
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
+		t.Errorf("opening made %v, %v; want nothing", entries, err)
+	}
+	version := mustPut(t, d, "a/b", []byte("one"), "")
+	mustPut(t, d, "a/b", []byte("two"), version)
+	if _, err := d.Put(t.Context(), "a/b", []byte("three"), ""); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Put: %v; want fs.ErrExist", err)
+	}
+	err := filepath.WalkDir(filepath.Join(root, "audit"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(entry.Name(), ".tmp-") {
+			t.Errorf("%s was left behind", path)
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().Perm()&0o027 != 0 {
+			t.Errorf("%s has mode %s; want nothing for others, and no writing for the group", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDirAge(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	d := openDir(t, root)
+	mustPut(t, d, "a", nil, "")
+	for written, want := range map[time.Duration]time.Duration{-time.Hour: time.Hour, time.Hour: 0} {
+		when := time.Now().Add(written)
+		if err := os.Chtimes(filepath.Join(root, "a"), when, when); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, age, err := d.Get(t.Context(), "a"); err != nil || (age-want).Abs() > time.Minute {
+			t.Errorf("Get: age %s, %v; want about %s", age, err, want)
+		}
+	}
+}
+
+func TestDirErrors(t *testing.T) {
+	t.Parallel()
+	_, err := bucket.OpenDir("relative/dir")
+	wantError(t, "OpenDir", err, "not an absolute path")
+
+	d := openDir(t, t.TempDir())
+	mustPut(t, d, "a", nil, "")
+	_, err = d.Put(t.Context(), "a/b", nil, "")
+	wantError(t, "Put below an object", err, "a file stands where a folder is needed")
+
+	if runtime.GOOS != "linux" {
+		return
+	}
+	// /sys refuses a new folder even to root, to whom file modes mean nothing.
+	d = openDir(t, "/sys/houndtrail")
+	_, err = d.Put(t.Context(), "a", nil, "")
+	wantError(t, "Put", err, "write /sys/houndtrail/a:")
+	wantError(t, "Put", err, "and write there")
+	_, _, err = d.Lock(t.Context(), "a")
+	wantError(t, "Lock", err, "and write there")
+}
+
+func openDir(t *testing.T, path string) *bucket.Dir {
+	t.Helper()
+	d, err := bucket.OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}

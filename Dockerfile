@@ -1,4 +1,5 @@
 # The image: one static program, the certificate authorities, and nothing else. No shell, no package manager, no libc.
+# Time zones, for CRON_TZ, are in the program.
 #
 #   docker build --build-arg VERSION=0.1.0 -t houndtrail .
 #   docker run --rm --env-file houndtrail.env houndtrail
@@ -21,9 +22,8 @@ COPY . .
 ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
-# timetzdata puts the time zones for CRON_TZ into the program.
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags timetzdata \
-    -ldflags "-s -w -X main.version=$VERSION" -o /out/houndtrail ./cmd/houndtrail
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.version=$VERSION" \
+    -o /out/houndtrail ./cmd/houndtrail
 
 FROM scratch
 ARG VERSION=dev

@@ -91,6 +91,10 @@ func TestDeploymentIsTheOnlyWriter(t *testing.T) {
 			t.Errorf("the probe of %s on port %q is missing", path, port.Name)
 		}
 	}
+	// A pod that is killed in the middle of a slow window begins that window anew, and would be killed again.
+	if p := container.LivenessProbe; p.PeriodSeconds*p.FailureThreshold < 20*60 {
+		t.Errorf("the pod is killed after %d s of staleness, want 20 minutes at least", p.PeriodSeconds*p.FailureThreshold)
+	}
 }
 
 func TestBothWaysRunTheSameImage(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 func corruptionCases() []testCase {
 	cases := []testCase{
 		{"a deleted first entry shows in the history", deletedFirst},
+		{"a first entry with a predecessor is a hard stop", firstWithPredecessor},
 		{"a note in an empty stream is a hard stop", noteInEmptyStream},
 		{"a store that does not answer is not an empty stream", noAnswer},
 		{"a foreign checkpoint is a hard stop", foreign},
@@ -63,6 +64,7 @@ func damages() []damage {
 		{"an unknown key", change(3, `"max_id"`, `"min_id"`), []string{three, "min_id"}},
 		{"no cursor", change(3, `"cursor":"2026-03-01T13:00:00.123456Z",`, ``), []string{three, "cursor"}},
 		{"another serial", change(3, `"serial":3`, `"serial":4`), []string{three, "entry 4"}},
+		{"another lineage", change(3, `"lineage":"`, `"lineage":"x`), []string{three, "lineage", "mixed"}},
 		{"a changed byte in the entry before", change(2, `"fresh":480`, `"fresh":481`), []string{three, entryKey(2), "changed"}},
 		{"an unreadable entry before", replace(entryKey(2), "{"), []string{entryKey(2), "JSON"}},
 		{"a deleted entry before", hide(2), []string{entryKey(2), "missing"}},
@@ -97,6 +99,14 @@ func deletedFirst(t *world) {
 	if err != nil || loaded.Serial != 3 {
 		t.Errorf("entry %d, %v", loaded.Serial, err)
 	}
+}
+
+func firstWithPredecessor(t *world) {
+	a, _ := t.journals()
+	commit(t, a, 1)
+	edit(t, t.b, entryKey(1), `"previous_sha256":""`, `"previous_sha256":"ab"`)
+	_, err := a.Load(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), "previous")
 }
 
 func noteInEmptyStream(t *world) {

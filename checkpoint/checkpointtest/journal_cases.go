@@ -24,6 +24,7 @@ func journalCases() []testCase {
 		{"a commit that failed but persisted", persistedCommit},
 		{"a commit whose request was repeated", repeatedCommit},
 		{"a conflict names the winner", conflictNamesWinner},
+		{"a conflict with who knows whom", unclearConflict},
 		{"the cursor never goes back", cursorNeverGoesBack},
 		{"history is in order", historyInOrder},
 		{"streams and strangers do not mix", streamsAndStrangers},
@@ -76,10 +77,16 @@ func roundTrip(t *world) {
 
 func noteIsAHint(t *world) {
 	a, _ := t.journals()
-	t.a.On(Always(Put, "/latest", Fault{Before: errLost}))
-	commit(t, a, 3)
+	t.a.On(Always(Get, "/latest", Fault{Before: errLost}))
+	commit(t, a, 2)
 	t.a.On(nil)
 	last, err := a.Load(t.Context())
+	check(t, err)
+	t.a.On(Always(Put, "/latest", Fault{Before: errLost}))
+	_, err = a.Commit(t.Context(), last, position(3))
+	check(t, err)
+	t.a.On(nil)
+	last, err = a.Load(t.Context())
 	if err != nil || last.Serial != 3 {
 		t.Errorf("without a note: entry %d, %v", last.Serial, err)
 	}
@@ -211,6 +218,18 @@ func conflictNamesWinner(t *world) {
 	wantError(t, err, checkpoint.ErrConflict, t.a.String(), entryKey(2), "v1.2.3", "host-b", "2026-03-01T12:02:00Z")
 	_, err = a.Commit(t.Context(), checkpoint.Stored{}, position(1))
 	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
+}
+
+// A serial that is taken is a conflict, as long as nothing shows that it is our own.
+func unclearConflict(t *world) {
+	a, _ := t.journals()
+	last := commit(t, a, 1)
+	overwrite(t, t.b, entryKey(2), []byte("neither ours nor readable"))
+	_, err := a.Commit(t.Context(), last, position(2))
+	wantError(t, err, checkpoint.ErrConflict, entryKey(2), "unknown writer")
+	t.a.On(Once(Get, entryKey(2), Fault{Before: errLost}))
+	_, err = a.Commit(t.Context(), last, position(2))
+	wantError(t, err, checkpoint.ErrConflict, entryKey(2), errLost.Error())
 }
 
 func cursorNeverGoesBack(t *world) {

@@ -1,6 +1,7 @@
 package bloodhound
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net/http"
@@ -19,6 +20,8 @@ const (
 	trustedLength = 16 << 20
 	// firstRead is the room for a body of unknown length: gzip says nothing about what is inside.
 	firstRead = 64 << 10
+	// packedRead is read at a time of a compressed body.
+	packedRead = 16 << 10
 )
 
 // Pools serve every client of the process, as the memory that they spare is the process's.
@@ -26,8 +29,14 @@ const (
 //nolint:gochecknoglobals // pools hold nothing that anybody could tell apart
 var (
 	buffers = sync.Pool{New: func() any { return new(buffer) }}
-	gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	gunzips = sync.Pool{New: func() any { return &gunzip{in: bufio.NewReaderSize(nil, packedRead)} }}
 )
+
+// A gunzip is a decoder with the buffer that it reads from.
+type gunzip struct {
+	in *bufio.Reader
+	z  gzip.Reader
+}
 
 // A buffer holds one decoded body. Its memory serves the next page once it is released.
 type buffer struct {
@@ -63,20 +72,33 @@ func readBody(res *http.Response, limit int64) (*buffer, error) {
 		b.b = slices.Grow(b.b, int(min(max(res.ContentLength+1, firstRead), trustedLength)))
 		return b, b.fill(res.Body, limit)
 	case "gzip", "x-gzip":
-		z, _ := gunzips.Get().(*gzip.Reader)
-		defer func() {
-			_ = z.Reset(http.NoBody) // let go of the connection
-			gunzips.Put(z)
-		}()
-		if err := z.Reset(res.Body); err == io.EOF { //nolint:errorlint // the bare EOF: not a byte was there
-			return b, nil
-		} else if err != nil {
-			return b, err
-		}
-		return b, b.fill(z, limit)
+		return b, b.unzip(res.Body, limit)
 	default:
 		return b, errEncoding
 	}
+}
+
+// unzip appends what the gzip stream r holds, up to limit bytes in all. A stream that was never begun is an empty body.
+func (b *buffer) unzip(r io.Reader, limit int64) error {
+	g, _ := gunzips.Get().(*gunzip)
+	defer func() {
+		g.in.Reset(nil) // let go of the connection
+		gunzips.Put(g)
+	}()
+	g.in.Reset(r)
+	if _, err := g.in.Peek(1); err != nil {
+		if err == io.EOF {
+			return nil
+		}
+		return err
+	}
+	if err := g.z.Reset(g.in); err != nil {
+		if err == io.EOF { // the decoder's word for a header that ends in its file name
+			return io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	return b.fill(&g.z, limit)
 }
 
 // fill appends everything that r has, up to limit bytes in all.

@@ -175,7 +175,7 @@ func (s *S3) List(ctx context.Context, prefix, after string) ([]string, error) {
 	}
 	in := &s3.ListObjectsV2Input{Bucket: &s.opts.Bucket, Prefix: s.key(prefix)}
 	if after != "" {
-		in.StartAfter = &after
+		in.StartAfter = s.key(after)
 	}
 	if s.opts.PageSize > 0 {
 		in.MaxKeys = aws.Int32(s.opts.PageSize)

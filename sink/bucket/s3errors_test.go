@@ -180,8 +180,8 @@ func TestS3Cancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	opts := newStub(t, func(http.ResponseWriter) { cancel(); <-ctx.Done(); panic(http.ErrAbortHandler) })
 	_, err := openS3(t, opts).Put(ctx, "a", []byte("x"), "")
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Put: %v; want context.Canceled", err)
+	if !errors.Is(err, context.Canceled) || err.Error() != "create s3://bucket/a: context canceled" {
+		t.Errorf("Put: %v; want context.Canceled and nothing about the network", err)
 	}
 }
 

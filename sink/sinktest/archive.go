@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest" //nolint:depguard // a double for tests, not the cycle
+	"houndtrail/checkpoint/checkpointtest"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 )

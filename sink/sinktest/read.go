@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/parquet-go/parquet-go" //nolint:depguard // reads back what sink/parquet wrote, without its schema
+	"github.com/parquet-go/parquet-go"
 
 	"houndtrail/exporter/bloodhound"
 )

@@ -1,0 +1,211 @@
+package exporter_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/exporter/window"
+	"houndtrail/sink/archive"
+	"houndtrail/sink/parquet"
+	"houndtrail/sink/sinktest"
+)
+
+const (
+	settle  = 2 * time.Minute
+	overlap = 10 * time.Minute
+)
+
+// A world is everything outside the exporter: a BloodHound with a clock and faults, and two stores. Each cycle is a
+// process of its own, with its own view of the stores, that can be killed at any call.
+type world struct {
+	t       *testing.T
+	rand    *rand.Rand
+	server  *bloodhoundtest.Server
+	http    *httptest.Server
+	clock   atomic.Int64 // unix seconds
+	end     time.Time    // of a simulation
+	session string
+
+	positions, objects *checkpointtest.Memory
+	pageSize, records  int
+}
+
+// startWorld is a world at an instant, with the rows of its past and future.
+func startWorld(t *testing.T, seed uint64, profile bloodhoundtest.Profile, now time.Time, rows []bloodhoundtest.Row) *world {
+	w := &world{t: t, pageSize: 60, records: 150}
+	w.clock.Store(now.Unix())
+	w.positions, w.objects = &checkpointtest.Memory{Now: w.now}, &checkpointtest.Memory{Now: w.now}
+	w.server = bloodhoundtest.New(bloodhoundtest.Options{
+		Profile: profile, Now: w.now, Seed: seed, Rows: rows, SessionTTL: 1000 * time.Hour,
+	})
+	w.session = w.server.Session("houndtrail") // a signature would need the machine's clock to be the world's
+	w.http = httptest.NewServer(w.server)
+	t.Cleanup(w.http.Close)
+	return w
+}
+
+func (w *world) now() time.Time { return time.Unix(w.clock.Load(), 0).UTC() }
+
+func (w *world) pass(d time.Duration) { w.clock.Add(int64(d / time.Second)) }
+
+// process builds one run's exporter over its views of the stores.
+func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter {
+	w.t.Helper()
+	base, err := url.Parse(w.http.URL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	client, err := bloodhound.New(bloodhound.Options{
+		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return w.session, nil }),
+		PageSize: w.pageSize, Rate: 1e6,
+		Retry: bloodhound.RetryPolicy{Tries: 2, Initial: time.Millisecond, Max: time.Millisecond, Limited: time.Millisecond},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sink, err := archive.New(objects, "acme", parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &exporter.Exporter{
+		Source: client, Sink: sink, Store: w.journal(positions),
+		Windows: window.Planner{Max: 30 * 24 * time.Hour, Records: w.records},
+		Limits:  bloodhound.Limits{Records: w.records},
+		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
+	}
+}
+
+func (w *world) journal(b checkpoint.Bucket) *checkpoint.Journal {
+	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: "memory://archive"})
+}
+
+// tally is what a check has counted.
+type tally struct {
+	objects, entries, records, late int
+}
+
+// checkArchive verifies that every row that is due is archived exactly once, in its own day's partition, that nothing
+// else is, and that the journal accounts for every object.
+func (w *world) checkArchive(objects, positions checkpoint.Bucket) tally {
+	w.t.Helper()
+	n, cursor, accounted := w.checkJournal(positions)
+	got := map[int64]bloodhound.Record{}
+	for key, body := range w.bodies(objects) {
+		sum := sha256.Sum256(body)
+		if accounted[key] != hex.EncodeToString(sum[:]) {
+			w.t.Errorf("%s is not what the journal says of it", key)
+		}
+		n.objects++
+		for _, r := range sinktest.ReadParquet(w.t, body) {
+			if _, twice := got[r.ID]; twice {
+				w.t.Errorf("id %d is there twice, again in %s", r.ID, key)
+			}
+			if day := "dt=" + r.CreatedAt.Format(time.DateOnly) + "/"; !strings.Contains(key, day) {
+				w.t.Errorf("id %d of %s is in %s", r.ID, r.CreatedAt, key)
+			}
+			got[r.ID] = r
+		}
+	}
+	n.records = len(got)
+	if n.objects != len(accounted) {
+		w.t.Errorf("%d objects, and %d in the journal", n.objects, len(accounted))
+	}
+	for _, row := range w.server.Rows() {
+		if row.CreatedAt.IsZero() || !row.CreatedAt.Before(cursor) {
+			continue
+		}
+		if r, ok := got[row.ID]; !ok {
+			w.t.Errorf("id %d created %s visible %s was lost", row.ID, row.CreatedAt, row.VisibleAt)
+		} else if !r.CreatedAt.Equal(row.CreatedAt) || r.Action != row.Action || r.Fields != fieldsOf(row) {
+			w.t.Errorf("id %d is archived as %+v, served as %+v", row.ID, r, row)
+		}
+		delete(got, row.ID)
+	}
+	if len(got) > 0 {
+		w.t.Errorf("%d records are in the archive that were never served", len(got))
+	}
+	return n
+}
+
+func fieldsOf(row bloodhoundtest.Row) string {
+	if string(row.Fields) == "null" {
+		return "" // NULL
+	}
+	return string(row.Fields)
+}
+
+// archived is every record in the archive.
+func (w *world) archived(objects checkpoint.Bucket) (records []bloodhound.Record) {
+	w.t.Helper()
+	for _, body := range w.bodies(objects) {
+		records = append(records, sinktest.ReadParquet(w.t, body)...)
+	}
+	return records
+}
+
+func (w *world) bodies(objects checkpoint.Bucket) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		w.t.Helper()
+		keys, err := objects.List(w.t.Context(), "audit/", "")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, key := range keys {
+			body, _, _, err := objects.Get(w.t.Context(), key)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if !yield(key, body) {
+				return
+			}
+		}
+	}
+}
+
+// checkJournal verifies that the entries account for all of time without a gap, and returns where they end and the
+// newest SHA-256 of each object.
+func (w *world) checkJournal(positions checkpoint.Bucket) (sum tally, cursor time.Time, objects map[string]string) {
+	w.t.Helper()
+	objects = map[string]string{}
+	for entry, err := range w.journal(positions).Entries(w.t.Context()) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !cursor.IsZero() && !entry.Window.Start.Equal(cursor) {
+			w.t.Errorf("entry %d starts at %s, the one before ended at %s", entry.Serial, entry.Window.Start, cursor)
+		}
+		cursor = entry.Cursor
+		sum.entries++
+		sum.late += entry.Records.Late
+		n := 0
+		for _, o := range entry.Objects {
+			if _, twice := objects[o.Key]; twice {
+				w.t.Errorf("%s is in two entries", o.Key)
+			}
+			objects[o.Key] = o.SHA256
+			n += o.Records
+		}
+		if n != entry.Records.Fresh || entry.Records.Fresh+entry.Records.Duplicate != entry.Records.Read {
+			w.t.Errorf("entry %d: %d records in objects, counts %+v", entry.Serial, n, entry.Records)
+		}
+	}
+	return sum, cursor, objects
+}
+
+func isLeaseHeld(err error) bool { return errors.Is(err, checkpoint.ErrLeaseHeld) }

@@ -33,7 +33,7 @@ func (j *Journal) serial(key string) (serial uint64, ok bool) {
 		return 0, false
 	}
 	serial, err := strconv.ParseUint(digits, 10, 64)
-	return serial, err == nil && serial > 0
+	return serial, err == nil
 }
 
 // at names an object for people.

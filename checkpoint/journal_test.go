@@ -1,6 +1,8 @@
 package checkpoint_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +24,37 @@ func TestStoreThatLocks(t *testing.T) {
 		m := &checkpointtest.Memory{Locks: true}
 		return m, m
 	})
+}
+
+// listing is a bucket that remembers where its listings began.
+type listing struct {
+	checkpoint.Bucket
+	after []string
+}
+
+func (l *listing) List(ctx context.Context, prefix, after string) ([]string, error) {
+	l.after = append(l.after, after)
+	return l.Bucket.List(ctx, prefix, after)
+}
+
+// A journal of years is not listed from its beginning.
+func TestLoadListsFromTheNote(t *testing.T) {
+	t.Parallel()
+	b := &listing{Bucket: &checkpointtest.Memory{}}
+	j := checkpoint.Open(b, checkpoint.Identity{Stream: "archive"})
+	var last checkpoint.Stored
+	for range 3 {
+		var err error
+		if last, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{Cursor: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := j.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"archive/00000000000000000002.json"}; !slices.Equal(b.after, want) {
+		t.Errorf("listed after %q, want %q", b.after, want)
+	}
 }
 
 // A caller may leave CommittedAt to the journal, and may have nothing to list.

@@ -39,7 +39,6 @@ type holder struct {
 type leaseObject struct {
 	leaseRecord
 	ttl     time.Duration
-	body    []byte
 	version string
 	age     time.Duration
 }
@@ -56,16 +55,15 @@ func (o leaseObject) remaining() time.Duration {
 // the intent of an attempt that left something behind.
 func (j *Journal) readLease(ctx context.Context) (leaseObject, error) {
 	key := j.path("lease.json")
-	var o leaseObject
-	var err error
-	o.body, o.version, o.age, err = j.bucket.Get(ctx, key)
+	body, version, age, err := j.bucket.Get(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return leaseObject{}, nil
 	}
 	if err != nil {
 		return leaseObject{}, fmt.Errorf("read the lease %s: %w", j.at(key), err)
 	}
-	if err = json.Unmarshal(o.body, &o.leaseRecord); err == nil {
+	o := leaseObject{version: version, age: age}
+	if err = json.Unmarshal(body, &o.leaseRecord); err == nil {
 		o.ttl, err = time.ParseDuration(o.TTL)
 	}
 	if err == nil && o.State != stateHeld && o.State != stateReleased {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,10 +96,19 @@ func TestLeaseSurvivesAnOutageShorterThanItsLife(t *testing.T) {
 		time.Sleep(50 * time.Second) // the last renewal was at 40 s and is good until 100 s
 		mine.On(checkpointtest.Always(checkpointtest.Put, "lease.json", checkpointtest.Fault{Before: errDown}))
 		time.Sleep(44 * time.Second)
-		mine.On(nil)
+		var writes atomic.Int64
+		mine.On(func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
+			if op == checkpointtest.Put {
+				writes.Add(1)
+			}
+			return checkpointtest.Fault{}
+		})
 		time.Sleep(10 * time.Minute)
 		if err := l.Context().Err(); err != nil {
 			t.Errorf("lost: %v", context.Cause(l.Context()))
+		}
+		if n := writes.Load(); n < 29 || n > 31 { // three a minute again
+			t.Errorf("%d renewals in 10 minutes", n)
 		}
 		if err := l.Release(t.Context()); err != nil {
 			t.Error(err)
@@ -117,7 +127,7 @@ func TestLeaseIsLostWhenItCannotBeRenewed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				_, mine, l := leased(t)
+				m, mine, l := leased(t)
 				time.Sleep(30 * time.Second)
 				if err := l.Intend(t.Context(), march); err != nil { // counts as a renewal
 					t.Fatal(err)
@@ -136,8 +146,12 @@ func TestLeaseIsLostWhenItCannotBeRenewed(t *testing.T) {
 					t.Errorf("the cause does not say why: %v", cause)
 				}
 				mine.On(nil)
+				before, _ := leaseBody(t, m)
 				if err := l.Intend(t.Context(), march); !errors.Is(err, checkpoint.ErrConflict) {
 					t.Errorf("a lost lease takes an intent: %v", err)
+				}
+				if after, _ := leaseBody(t, m); !bytes.Equal(before, after) {
+					t.Errorf("a lost lease was written again: %s", after)
 				}
 				if err := l.Release(t.Context()); err != nil { // nobody has taken it: it is free at once
 					t.Error(err)
@@ -159,6 +173,50 @@ func refuseAndHide(_ context.Context, op checkpointtest.Op, _ string) checkpoint
 func hang(ctx context.Context, _ checkpointtest.Op, _ string) checkpointtest.Fault {
 	<-ctx.Done()
 	return checkpointtest.Fault{Before: ctx.Err()}
+}
+
+// The store may have taken a renewal long before its answer arrives.
+func TestLeaseLivesFromWhenARenewalWasSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, mine, l := leased(t)
+		begin := time.Now()
+		mine.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
+			if time.Since(begin) > 30*time.Second {
+				return checkpointtest.Fault{Before: errDown}
+			}
+			time.Sleep(15 * time.Second) // the renewal of 20 s
+			return checkpointtest.Fault{}
+		})
+		<-l.Context().Done()
+		if lived := time.Since(begin); lived != 80*time.Second {
+			t.Errorf("lost after %s, want 1m20s", lived)
+		}
+		mine.On(nil)
+		if err := l.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A caller's context counts also while it waits for a renewal that is under way.
+func TestIntentDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, mine, l := leased(t)
+		mine.On(hang)
+		time.Sleep(21 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := l.Intend(ctx, march); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+		mine.On(nil)
+		if err := l.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A write that is under way when the lease ends must not be taken for a durable intent.

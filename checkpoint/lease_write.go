@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,9 +27,10 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 // write replaces the lease object by compare-and-swap and remembers what it wrote.
 //
 // A store may refuse because of a write of our own whose answer was lost: this one, when the store's client repeated
-// it, or an earlier renewal. The token tells ours from another runner's. Every write has its own revision, so that no
-// two have the same bytes: a store that tells versions by content (S3) would otherwise let a runner which saw the
-// lease expired replace it right after it was renewed.
+// it, or an earlier renewal. The token tells ours from another runner's, and ours are simply written over.
+//
+// Every write has its own revision, so that no two have the same bytes: a store that tells versions by content (S3)
+// would otherwise let a runner that saw the lease expired replace it right after it was renewed.
 func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 	l.revision++
 	next.Revision = l.revision
@@ -55,10 +55,6 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 		}
 		if found.Token != l.token {
 			return l.lose(l.journal.held(found, found.remaining()))
-		}
-		if bytes.Equal(found.body, body) {
-			l.wrote(next, found.version, started)
-			return nil
 		}
 		l.version = found.version
 	}

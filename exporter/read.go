@@ -37,7 +37,8 @@ func (e *Exporter) windows(
 			failure = e.fetch(ctx, cursor, horizon, lease, ahead)
 		}()
 		for p := range ahead {
-			if !yield(p, nil) {
+			err := p.Wait()
+			if !yield(p, err) || err != nil {
 				cancel()
 				for range ahead { // until the fetching has ended
 				}
@@ -72,14 +73,14 @@ func (e *Exporter) fetch(
 		}
 		batch, err := e.Source.Fetch(ctx, e.lookBack(w), w.End.Add(-grain), limits)
 		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
-			// Where one microsecond holds more than a window may, there is nothing to halve: it is taken whole.
-			planner, limited = planner.Halve(w, tooMany.Estimate)
+			// Where one microsecond holds more than a window may, there is nothing to cut: it is taken whole.
+			planner, limited = planner.Cut(w, tooMany.Estimate)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("window %s to %s: %w", w.Start.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
 		}
-		planner = planner.Learn(w, batch.Since(w.Start))
+		planner = planner.Learn(w, batch.Estimate())
 		select {
 		case ahead <- part{w, batch, !w.End.Before(horizon)}:
 		case <-ctx.Done():

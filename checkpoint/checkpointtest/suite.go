@@ -49,7 +49,9 @@ type testCase struct {
 	run  func(t *world)
 }
 
-func cases() []testCase { return slices.Concat(journalCases(), corruptionCases(), leaseCases()) }
+func cases() []testCase {
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), leaseCases())
+}
 
 // world is one store, the two processes that use it, and the test that they are in.
 type world struct {

@@ -66,7 +66,7 @@ func destinationOf(c *config.Config, name string) (string, error) {
 		if !c.Webhook.URL.IsSet() {
 			return "", &usageError{fmt.Errorf("there is no webhook stream: HOUNDTRAIL_WEBHOOK_URL is not set")}
 		}
-		sink, err := newWebhook(c, newMetrics())
+		sink, err := newWebhook(c, 0, newMetrics())
 		if err != nil {
 			return "", err
 		}

@@ -71,7 +71,7 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
 	}
 	log := p.logger(c.Log)
-	client, err := newClient(c.BloodHound, log, newMetrics())
+	client, err := p.client(c.BloodHound, log, newMetrics())
 	if err != nil {
 		return &usageError{err}
 	}

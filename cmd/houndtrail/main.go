@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // CRON_TZ in an image without time zones
 )
 
@@ -16,16 +17,22 @@ import (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
-	os.Exit(p.main(ctx, os.Args[1:]))
+	os.Exit(p.main(untilSignal(), os.Args[1:]))
+}
+
+// untilSignal ends when the process is told to stop. A second signal ends the process at once.
+func untilSignal() context.Context {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 // A program is what the commands have of the world.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string
+	patience       time.Duration // with a server that is down, from the first try to the last; zero for the clients' own
 }
 
 // main runs one command line and returns the exit code.

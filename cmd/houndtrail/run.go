@@ -28,7 +28,7 @@ or SIGINT. With --once it is a job: one cycle, and the exit code tells how it we
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
 			m := newMetrics()
-			all, err := streams(cmd.Context(), c, log, m)
+			all, err := p.streams(cmd.Context(), c, log, m)
 			if err != nil {
 				return err
 			}

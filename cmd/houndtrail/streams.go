@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -38,8 +39,8 @@ type stream struct {
 }
 
 // streams wires what the configuration asks for.
-func streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics) ([]stream, error) {
-	client, err := newClient(c.BloodHound, log, m)
+func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics) ([]stream, error) {
+	client, err := p.client(c.BloodHound, log, m)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics)
 		all = append(all, build(archiveStream, string(c.Archive.URL), sink))
 	}
 	if c.Webhook.URL.IsSet() {
-		sink, err := newWebhook(c, m)
+		sink, err := newWebhook(c, p.patience, m)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +96,7 @@ func journalState(key string) bool {
 	return !strings.HasSuffix(key, ".json") || strings.HasSuffix(key, "lease.json")
 }
 
-func newClient(b config.BloodHound, log *zap.Logger, m *metrics) (*bloodhound.Client, error) {
+func (p *program) client(b config.BloodHound, log *zap.Logger, m *metrics) (*bloodhound.Client, error) {
 	auth, err := authenticator(b)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func newClient(b config.BloodHound, log *zap.Logger, m *metrics) (*bloodhound.Cl
 		URL: b.URL.URL(), Auth: auth,
 		PageSize: b.PageSize, Rate: b.Rate, Wait: b.Wait,
 		CAFile: string(b.CA), Insecure: b.Insecure,
-		UserAgent: "houndtrail/" + version, Log: log, Observer: m,
+		Retry: bloodhound.RetryPolicy{Elapsed: p.patience}, UserAgent: "houndtrail/" + version, Log: log, Observer: m,
 	})
 }
 
@@ -138,7 +139,7 @@ func encoder(format config.ArchiveFormat, tenant string) archive.Encoder {
 	return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: version})
 }
 
-func newWebhook(c *config.Config, m *metrics) (*webhook.Sink, error) {
+func newWebhook(c *config.Config, patience time.Duration, m *metrics) (*webhook.Sink, error) {
 	headers, err := c.Webhook.Headers.Value()
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func newWebhook(c *config.Config, m *metrics) (*webhook.Sink, error) {
 		Authorization: c.Webhook.Authorization.Value, Headers: headers,
 		BatchRecords: c.Webhook.BatchRecords, BatchBytes: int(c.Webhook.BatchBytes),
 		Compression: webhook.Compression(c.Webhook.Compression), Timeout: c.Webhook.Timeout,
-		Version: version, Observe: m.attempt,
+		RetryFor: patience, Version: version, Observe: m.attempt,
 	})
 }
 

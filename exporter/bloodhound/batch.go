@@ -3,7 +3,6 @@ package bloodhound
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -26,43 +25,108 @@ func (e *TooManyError) Error() string {
 }
 
 // A Batch holds the records of one span of time, sorted by (created_at, id), each once.
+//
+// It is filled in two stages: Fetch returns when the last page has arrived, while earlier ones are still being checked
+// and scanned. Wait ends the second stage.
 type Batch struct {
-	Records  []Record
-	Requests int // pages that it took
+	Records []Record // to be looked at only after Wait
 
-	pages []*buffer
-	bytes int64
+	pages    []*buffer
+	bytes    int64
+	estimate int // records since Limits.Since, told from the ends of pages
+
+	arrived chan page // from the stage that fetches
+	scanned chan struct{}
+	err     error // of scanning; to be looked at after scanned is closed
+	home    chan *Batch
 }
 
-// batches keeps the slabs of released batches: a window's worth of records is too much garbage to make per window.
-var batches = sync.Pool{New: func() any { return new(Batch) }}
+// A page is a body on its way from one stage to the next.
+type page struct {
+	*buffer
+	target string
+	ends   seen        // what its two ends say
+	walked bool        // the walk went on by its ends
+	result chan<- seen // takes what the scan found, where the walk waits for it
+}
 
-func newBatch() *Batch { return batches.Get().(*Batch) }
+const (
+	// pagesAhead is how many pages may wait for the scanner, so that fetching rides out its pauses.
+	pagesAhead = 16
+	// batchesKept is how many slabs a client keeps: one is filled, one written.
+	batchesKept = 2
+)
+
+// newBatch takes a released batch, whose memory is a window's worth, or makes one.
+func (c *Client) newBatch() *Batch {
+	b := &Batch{home: c.batches}
+	select {
+	case b = <-c.batches:
+	default:
+	}
+	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
+	go b.scan(c)
+	return b
+}
+
+// scan is the second stage. It reads every page to the end even after an error: the first stage must not block.
+func (b *Batch) scan(c *Client) {
+	defer close(b.scanned)
+	for p := range b.arrived {
+		b.pages = append(b.pages, p.buffer)
+		found := seen{}
+		if b.err == nil {
+			found, b.err = b.add(p)
+			c.trust(p, found, b.err)
+		}
+		if p.result != nil {
+			p.result <- found
+		}
+	}
+	if b.err == nil {
+		b.settle()
+	}
+}
+
+// add checks a page and appends its records.
+func (b *Batch) add(p page) (seen, error) {
+	first := len(b.Records)
+	parsed, err := ParsePage(p.b, b.Records)
+	if err != nil {
+		return seen{}, explain(err, p.target)
+	}
+	b.Records = parsed.Records
+	found := look(parsed.Records[first:], parsed.Limit)
+	if p.walked && !p.ends.agrees(found) {
+		return seen{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the pages before it: "+
+			"what was read of this window is dropped, and the next cycle reads it page by page", p.target)
+	}
+	return found, nil
+}
+
+// Wait returns when the records are there, or the error of the page that spoils the batch.
+func (b *Batch) Wait() error {
+	<-b.scanned
+	return b.err
+}
 
 // Release gives the memory back for the next batch. The records, and every string taken from them, end here.
-// Forgetting it costs memory until the next collection, never correctness.
 func (b *Batch) Release() {
+	<-b.scanned
 	for _, p := range b.pages {
 		p.release()
 	}
-	clear(b.Records)
-	*b = Batch{Records: b.Records[:0], pages: b.pages[:0]}
-	batches.Put(b)
+	clear(b.pages)
+	clear(b.Records[:cap(b.Records)])
+	*b = Batch{Records: b.Records[:0], pages: b.pages[:0], home: b.home}
+	select {
+	case b.home <- b:
+	default:
+	}
 }
 
-// add scans a page into the batch, which keeps it until Release, and returns what the walk goes by.
-func (b *Batch) add(body *buffer, target string) (seen, error) {
-	first := len(b.Records)
-	b.pages = append(b.pages, body)
-	b.bytes += int64(len(body.b))
-	b.Requests++
-	page, err := ParsePage(body.b, b.Records)
-	if err != nil {
-		return seen{}, explain(err, target)
-	}
-	b.Records = page.Records
-	return look(page.Records[first:], page.Limit), nil
-}
+// Estimate is about how many records the span holds since [Limits.Since]. It is known before Wait.
+func (b *Batch) Estimate() int { return b.estimate }
 
 // settle sorts what the walk collected and drops what it met more than once: the walk comes newest first and repeats
 // the records at each page's edge.
@@ -72,35 +136,4 @@ func (b *Batch) settle() {
 		slices.SortFunc(b.Records, Compare)
 	}
 	b.Records = slices.CompactFunc(b.Records, func(x, y Record) bool { return Compare(x, y) == 0 })
-}
-
-// Since counts the records at or after t.
-func (b *Batch) Since(t time.Time) int {
-	first, _ := slices.BinarySearchFunc(b.Records, t, func(r Record, t time.Time) int { return r.CreatedAt.Compare(t) })
-	return len(b.Records) - first
-}
-
-// seen is what one page says about where the walk stands.
-type seen struct {
-	records        int
-	newest, oldest time.Time
-	first, last    int64 // ids of the first and the last record as served
-	newestFirst    bool
-	limit          int64 // as echoed; -1 where it was not
-}
-
-func look(records []Record, limit int64) seen {
-	s := seen{records: len(records), limit: limit, newestFirst: true}
-	if len(records) == 0 {
-		return s
-	}
-	s.newest, s.oldest = records[0].CreatedAt, records[len(records)-1].CreatedAt
-	s.first, s.last = records[0].ID, records[len(records)-1].ID
-	for i := 1; i < len(records); i++ {
-		if records[i].CreatedAt.After(records[i-1].CreatedAt) {
-			s.newestFirst = false
-			break
-		}
-	}
-	return s
 }

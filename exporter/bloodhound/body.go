@@ -87,13 +87,13 @@ func (b *buffer) unzip(r io.Reader, limit int64) error {
 	}()
 	g.in.Reset(r)
 	if _, err := g.in.Peek(1); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		return err
 	}
 	if err := g.z.Reset(g.in); err != nil {
-		if err == io.EOF { // the decoder's word for a header that ends in its file name
+		if errors.Is(err, io.EOF) { // the decoder's word for a header that ends in its file name
 			return io.ErrUnexpectedEOF
 		}
 		return err

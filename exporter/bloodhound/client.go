@@ -71,6 +71,8 @@ type Client struct {
 	limiter   *rate.Limiter
 	clock     clock
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
+	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
+	batches   chan *Batch  // released ones, for their memory
 }
 
 // New checks the options and reports everything that is wrong with them at once. It sends nothing.
@@ -85,6 +87,7 @@ func New(o Options) (*Client, error) {
 		prefer:    "wait=" + strconv.Itoa(int(o.Wait/time.Second)),
 		transport: o.Transport,
 		limiter:   rate.NewLimiter(rate.Limit(o.Rate), 1),
+		batches:   make(chan *Batch, batchesKept),
 	}
 	c.limit.Store(int64(o.PageSize))
 	if c.transport != nil {

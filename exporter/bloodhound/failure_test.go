@@ -96,6 +96,7 @@ func TestBrokenBodies(t *testing.T) {
 		"gzip without its header": {
 			okHead + gzipped + chunked + "\r\n" + chunk(packed[:5]) + "0\r\n\r\n", Transport, "cut",
 		},
+		"gzip cut in its comment": {okHead + gzipped + "\r\n\x1f\x8b\x080000000", Transport, "cut"},
 		"gzip damaged": {
 			okHead + gzipped + chunked + "\r\n" + chunk(damaged) + "0\r\n\r\n", Transport, "damaged",
 		},

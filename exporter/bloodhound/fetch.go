@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -11,18 +12,22 @@ import (
 const minPage = 50
 
 // Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] when the span
-// holds more than limits allow. Release the batch when its records are no longer needed.
+// holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
+// Release the batch when its records are no longer needed.
 func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits) (*Batch, error) {
-	b := newBatch()
-	if err := c.read(ctx, b, after, before, limits); err != nil {
+	b := c.newBatch()
+	err := c.read(ctx, b, after, before, limits)
+	close(b.arrived)
+	if err != nil {
 		b.Release()
 		return nil, err
 	}
-	b.settle()
 	c.grow()
 	return b, nil
 }
 
+// read is the first stage: it fetches, and leaves the pages to the scanner. It only waits for what that finds where
+// the page's ends do not say where to go on.
 func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, limits Limits) error {
 	w := newWalk(after, before)
 	for {
@@ -31,37 +36,66 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 		if err != nil {
 			return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
 		}
-		p, err := b.add(body, AuditPath+"?"+q.Encode())
+		b.bytes += int64(len(body.b))
+		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode()}, &w)
 		if err != nil {
 			return err
 		}
-		done, err := w.advance(p, q.Limit)
+		b.estimate += at.since(limits.Since)
+		done, err := w.advance(at, q.Limit)
 		if err != nil || done {
 			return err
 		}
-		if err := limits.check(b, p.oldest, before); err != nil {
+		if err := limits.check(b, at.oldest, before); err != nil {
 			return err
 		}
 	}
 }
 
+// hand gives a page to the scanner and returns what it says: by its ends where the server has shown that they can be
+// trusted and the walk moves by time, else by what the scan finds.
+func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
+	ends, ok := glance(p.b)
+	p.ends = ends
+	if ok && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
+		p.walked = true
+		b.arrived <- p
+		return ends, nil
+	}
+	result := make(chan seen, 1)
+	p.result = result
+	b.arrived <- p
+	found := <-result
+	return found, b.err // written before result, and not again until the next page
+}
+
+// trust takes in whether a page's ends told the truth about it. A server has to prove it before its pages are walked
+// by their ends, and one lie ends it.
+func (c *Client) trust(p page, found seen, err error) {
+	if p.walked && err == nil {
+		return
+	}
+	c.trusted.Store(err == nil && found.records > 1 && p.ends.agrees(found))
+}
+
 // check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
-// A guess of a quarter too many is let pass: being wrong costs the pages read so far.
+// The less was read, the more a guess may be off, and the cheaper it is to be wrong.
 func (l Limits) check(b *Batch, oldest, before time.Time) error {
 	if !oldest.After(l.Since) {
 		return nil // the rest is overlap
 	}
-	n := len(b.Records)
-	estimate := n
+	n := b.estimate
+	whole := float64(n)
 	if read := before.Sub(oldest); read > 0 && !l.Since.IsZero() {
-		estimate = max(n, int(float64(n)*float64(before.Sub(l.Since))/float64(read)))
+		whole = max(whole, whole*float64(before.Sub(l.Since))/float64(read))
 	}
-	if l.Records > 0 && (n > l.Records || estimate > l.Records*5/4) {
-		return &TooManyError{Estimate: estimate}
+	slack := 1 + 5/math.Sqrt(float64(max(n, 1))) // five standard deviations of a steady stream
+	if l.Records > 0 && (n > l.Records || whole > float64(l.Records)*slack) {
+		return &TooManyError{Estimate: int(whole)}
 	}
 	if l.Bytes > 0 && b.bytes > l.Bytes {
 		// Said in records, the only measure that windows have: as many as the bytes allowed, in proportion.
-		return &TooManyError{Estimate: max(estimate, int(float64(l.Records)*float64(b.bytes)/float64(l.Bytes)))}
+		return &TooManyError{Estimate: int(max(whole, float64(l.Records)*float64(b.bytes)/float64(l.Bytes)))}
 	}
 	return nil
 }

@@ -164,6 +164,7 @@ func FuzzReadBody(f *testing.F) {
 	f.Add(append(zip(f, "{"), zip(f, "}")...), int64(100))
 	f.Add(zip(f, strings.Repeat("x", 5000)), int64(10))
 	f.Add([]byte{0x1f, 0x8b}, int64(0))
+	f.Add([]byte("\x1f\x8b\x080000000"), int64(11)) // a comment that does not end
 	f.Fuzz(func(t *testing.T, body []byte, limit int64) {
 		limit = max(0, limit%(1<<20))
 		for _, encoding := range []string{"", "gzip"} {

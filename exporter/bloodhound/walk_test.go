@@ -143,8 +143,7 @@ func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
 }
 
 func TestBatchSettles(t *testing.T) {
-	b := newBatch()
-	defer b.Release()
+	var b Batch
 	for i := range 100 {
 		b.Records = append(b.Records, Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
 	}
@@ -157,7 +156,7 @@ func TestBatchSettles(t *testing.T) {
 
 func TestLimitsCheck(t *testing.T) {
 	after, before := epoch, epoch.Add(time.Hour) // with ten minutes of overlap before them
-	batch := func(n int, bytes int64) *Batch { return &Batch{Records: make([]Record, n), bytes: bytes} }
+	batch := func(n int, bytes int64) *Batch { return &Batch{estimate: n, bytes: bytes} }
 	for _, tc := range []struct {
 		name     string
 		limits   Limits
@@ -167,7 +166,8 @@ func TestLimitsCheck(t *testing.T) {
 	}{
 		{"no limits", Limits{}, batch(100, 1<<30), before, 0},
 		{"on course", Limits{Records: 1000}, batch(100, 0), before.Add(-6 * time.Minute), 0},
-		{"a little too dense is let pass", Limits{Records: 1000}, batch(100, 0), before.Add(-5 * time.Minute), 0},
+		{"a little too dense by a little that was read", Limits{Records: 1000}, batch(100, 0), before.Add(-5 * time.Minute), 0},
+		{"a little too dense by much that was read", Limits{Records: 1000}, batch(900, 0), before.Add(-45 * time.Minute), 1200},
 		{"far too dense", Limits{Records: 1000}, batch(100, 0), before.Add(-3 * time.Minute), 2000},
 		{"too many already", Limits{Records: 99}, batch(100, 0), after.Add(time.Microsecond), 100},
 		{"only overlap is left", Limits{Records: 99}, batch(100, 0), after.Add(-time.Minute), 0},

@@ -7,7 +7,7 @@ const (
 	// one's windows grow to the maximum within a few requests.
 	firstSpan = time.Hour
 	growth    = 8 // at most, from one window to the next: one quiet hour says little about the next day
-	// minSpan is the grain of created_at: a window cannot be halved below it.
+	// minSpan is the grain of created_at: a window cannot be cut below it.
 	minSpan = time.Microsecond
 )
 
@@ -38,13 +38,13 @@ func (p Planner) Learn(w Window, records int) Planner {
 	return p
 }
 
-// Halve takes in that a window was too dense to be read, with an estimate of what it holds, and returns the planner
-// that cuts it to size: to half at least, since an estimate can be wrong. ok is false where it cannot be cut.
-func (p Planner) Halve(w Window, estimate int) (_ Planner, ok bool) {
+// Cut takes in that a window was too dense to be read, with an estimate of what it holds, and returns the planner
+// that cuts it to size, and by a quarter at least, since an estimate can be wrong. ok is false where it cannot be cut.
+func (p Planner) Cut(w Window, estimate int) (_ Planner, ok bool) {
 	if w.Span() <= minSpan {
 		return p, false
 	}
-	p.span = max(min(p.fitting(w.Span(), estimate), w.Span()/2), minSpan)
+	p.span = max(min(p.fitting(w.Span(), estimate), w.Span()*3/4), minSpan)
 	return p, true
 }
 

@@ -43,7 +43,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-func TestHalve(t *testing.T) {
+func TestCut(t *testing.T) {
 	p := window.Planner{Max: 24 * time.Hour, Records: 1000}
 	w := window.Window{Start: epoch, End: epoch.Add(time.Hour)}
 	for _, tc := range []struct {
@@ -54,12 +54,12 @@ func TestHalve(t *testing.T) {
 		ok       bool
 	}{
 		{"to size by the estimate", w, 9700, 6 * time.Minute, true},
-		{"to half at least", w, 1001, 30 * time.Minute, true},
+		{"by a quarter at least", w, 1001, 45 * time.Minute, true},
 		{"not below a microsecond", window.Window{Start: epoch, End: epoch.Add(2 * time.Microsecond)}, 1 << 40, time.Microsecond, true},
-		{"a microsecond cannot be halved", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5000, 0, false},
+		{"a microsecond cannot be cut", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5000, 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			next, ok := p.Halve(tc.w, tc.estimate)
+			next, ok := p.Cut(tc.w, tc.estimate)
 			if ok != tc.ok {
 				t.Fatalf("ok = %v, want %v", ok, tc.ok)
 			}
@@ -96,10 +96,10 @@ func TestWindowsTileTime(t *testing.T) {
 			}
 			n := rapid.IntRange(0, 1_000_000).Draw(t, "density")
 			if n > p.Records {
-				smaller, ok := p.Halve(w, n)
+				smaller, ok := p.Cut(w, n)
 				if ok {
-					if again, _ := smaller.Next(cursor, horizon); again.Span() > max(w.Span()/2, time.Microsecond) {
-						t.Fatalf("halving %s gave %s", w.Span(), again.Span())
+					if again, _ := smaller.Next(cursor, horizon); again.Span() > max(w.Span()*3/4, time.Microsecond) {
+						t.Fatalf("cutting %s gave %s", w.Span(), again.Span())
 					}
 					p = smaller
 					continue

@@ -1,8 +1,10 @@
 package archive_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -175,17 +177,48 @@ func TestTenant(t *testing.T) {
 	}
 }
 
+// TestOrder: a day that comes back would overwrite its own object. Within a day the order is the encoder's business.
 func TestOrder(t *testing.T) {
 	records := sinktest.Generate(t, 1, 3, time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC), time.Second)
-	for _, order := range [][]int{{1, 0}, {1, 0, 2}, {0, 2, 1}} {
-		bucket := new(checkpointtest.Memory)
+	for _, order := range [][]int{{1, 0}, {1, 0, 2}, {1, 2, 0}} {
+		store := new(checkpointtest.Memory)
 		var wrong []bloodhound.Record
 		for _, i := range order {
 			wrong = append(wrong, records[i])
 		}
-		_, err := open(t, bucket, formats["parquet"]).Write(t.Context(), window.Window{}, wrong)
-		if !errors.Is(err, archive.ErrOrder) && !errors.Is(err, parquet.ErrOrder) {
-			t.Errorf("order %v: %v; want an error of order", order, err)
+		_, err := open(t, store, formats["ndjson"]).Write(t.Context(), window.Window{}, wrong)
+		if !errors.Is(err, archive.ErrOrder) {
+			t.Errorf("order %v: %v; want %v", order, err, archive.ErrOrder)
+		}
+		if found := ids(t, store, formats["ndjson"]); len(found) > 0 {
+			t.Errorf("order %v: refused, but wrote ids %v", order, found)
 		}
 	}
+}
+
+// TestStops: when the program is stopping, or a day has failed, the other days are not worth encoding.
+func TestStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	encoder := &counting{Encoder: formats["ndjson"].encoder()}
+	a, err := archive.New(new(checkpointtest.Memory), sinktest.Tenant, encoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := sinktest.Generate(t, 1, 10, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), 24*time.Hour)
+	if _, err := a.Write(ctx, window.Window{}, records); !errors.Is(err, context.Canceled) || encoder.objects > 0 {
+		t.Errorf("write: %v after %d objects were encoded; want %v after none", err, encoder.objects, context.Canceled)
+	}
+}
+
+// counting is an encoder that counts its objects.
+type counting struct {
+	archive.Encoder
+
+	objects int
+}
+
+func (c *counting) Encode(w io.Writer, win window.Window, records []bloodhound.Record) error {
+	c.objects++
+	return c.Encoder.Encode(w, win, records)
 }

@@ -120,6 +120,7 @@ func TestDDLErrors(t *testing.T) {
 		want   string
 	}{
 		"directory":  {func(t *archive.Table) { t.Location = "file:///var/audit" }, "DuckDB"},
+		"web":        {func(t *archive.Table) { t.Location = "https://bucket/prefix" }, "s3://"},
 		"no URL":     {func(t *archive.Table) { t.Location = "bucket/prefix" }, "s3://"},
 		"no tenant":  {func(t *archive.Table) { t.Tenants = nil }, "tenants"},
 		"bad tenant": {func(t *archive.Table) { t.Tenants = []string{"a,b"} }, `"a,b"`},

@@ -27,26 +27,37 @@ func TestOthers(t *testing.T) {
 	}
 
 	for name, test := range map[string]struct {
-		before func(store *checkpointtest.Memory, put int) // what somebody else does before each Put, counted from 1
+		// before is what somebody else does just before each of our calls; puts counts ours, that one included.
+		before func(store *checkpointtest.Memory, op checkpointtest.Op, puts int)
 		want   error
 	}{
-		"created just before us": {func(store *checkpointtest.Memory, put int) {
-			if put == 1 {
-				replace(t, store, key, orphans[put])
+		"created just before us": {func(store *checkpointtest.Memory, op checkpointtest.Op, puts int) {
+			if op == checkpointtest.Put && puts == 1 {
+				replace(t, store, key, orphans[0])
 			}
 		}, nil},
-		"replaced once": {func(store *checkpointtest.Memory, put int) {
-			if put <= 2 {
-				replace(t, store, key, orphans[put])
+		"replaced once": {func(store *checkpointtest.Memory, op checkpointtest.Op, puts int) {
+			if op == checkpointtest.Put && puts <= 2 {
+				replace(t, store, key, orphans[puts])
 			}
 		}, nil},
-		"removed before we replace": {func(store *checkpointtest.Memory, put int) {
-			if store.Remove(key); put == 1 {
-				replace(t, store, key, orphans[put])
+		"removed before we look": {func(store *checkpointtest.Memory, op checkpointtest.Op, puts int) {
+			if store.Remove(key); op == checkpointtest.Put && puts == 1 {
+				replace(t, store, key, orphans[0])
 			}
 		}, nil},
-		"always replaced": {func(store *checkpointtest.Memory, put int) {
-			replace(t, store, key, orphans[put])
+		"removed before we replace": {func(store *checkpointtest.Memory, op checkpointtest.Op, puts int) {
+			switch {
+			case op == checkpointtest.Put && puts == 1:
+				replace(t, store, key, orphans[0])
+			case op == checkpointtest.Put:
+				store.Remove(key)
+			}
+		}, nil},
+		"always replaced": {func(store *checkpointtest.Memory, op checkpointtest.Op, puts int) {
+			if op == checkpointtest.Put {
+				replace(t, store, key, orphans[puts])
+			}
 		}, archive.ErrContended},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,8 +66,8 @@ func TestOthers(t *testing.T) {
 			bucket.On(func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
 				if op == checkpointtest.Put {
 					puts++
-					test.before(store, puts)
 				}
+				test.before(store, op, puts)
 				return checkpointtest.Fault{}
 			})
 			_, err := open(t, bucket, f).Write(t.Context(), w, records)

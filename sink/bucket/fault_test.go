@@ -2,6 +2,7 @@ package bucket_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -22,17 +23,19 @@ func TestS3PutFaults(t *testing.T) {
 	small, large := []byte(`{"writer":"ours"}`), bytes.Repeat([]byte("ours"), 2*partSize/4+1)
 	other := []byte("somebody else's")
 	tests := map[string]struct {
-		faults []fault // of the first, second... commit request; the last one goes on for ever
-		before []byte  // stands there before, and is replaced if replace is set
-		replace,
+		faults   []fault // of the first, second... commit request; the last one goes on for ever
+		before   []byte  // stands there before
+		replace  bool    // it is to be replaced
+		attempts int     // default: 3
 		// overtaken: somebody else replaces our object while its answer is being lost. Either result is true then, and
 		// what stands there is the other's.
 		overtaken bool
-		wantErr  error // nil: our body is stored
-		wantSent int
+		wantErr   error // nil: our body is stored
+		wantSent  int
 	}{
 		"answer cut":                        {faults: []fault{cutAfter, none}, wantSent: 2},
 		"every answer cut":                  {faults: []fault{cutAfter}, wantSent: 3},
+		"answer cut, no retry":              {faults: []fault{cutAfter}, attempts: 1, wantSent: 1},
 		"500 after the effect":              {faults: []fault{failAfter, none}, wantSent: 2},
 		"cut before the effect":             {faults: []fault{cutBefore, none}, wantSent: 2},
 		"409, then fine":                    {faults: []fault{conflict, none}, wantSent: 2},
@@ -82,6 +85,7 @@ func TestS3PutFaults(t *testing.T) {
 				})
 				opts := options(server, "faults")
 				opts.Endpoint, opts.PartSize = p.URL, partSize
+				opts.MaxAttempts = cmp.Or(test.attempts, 3)
 				got, err := openS3(t, opts).Put(t.Context(), key, body, version)
 
 				if sent != test.wantSent {

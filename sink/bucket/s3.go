@@ -27,6 +27,7 @@ import (
 const (
 	defaultPartSize    = 16 << 20 // bytes
 	defaultMaxAttempts = 5        // of each request
+	readAttempts       = 3        // of a body that breaks off, which the SDK does not retry
 	// answerTimeout bounds the wait for an answer after the whole request was sent.
 	answerTimeout = time.Minute
 )
@@ -151,12 +152,21 @@ func (s *S3) Get(ctx context.Context, key string) ([]byte, string, time.Duration
 	if err := checkKey(key); err != nil {
 		return nil, "", 0, err
 	}
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.opts.Bucket, Key: s.key(key)})
-	if err != nil {
-		return nil, "", 0, s.explain(ctx, "read", "s3:GetObject", key, err)
+	var (
+		out  *s3.GetObjectOutput
+		body []byte
+		err  error
+	)
+	for range readAttempts {
+		if out, err = s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.opts.Bucket, Key: s.key(key)}); err != nil {
+			break
+		}
+		body, err = io.ReadAll(out.Body) // the SDK compares it with the checksum
+		_ = out.Body.Close()
+		if err == nil || ctx.Err() != nil {
+			break
+		}
 	}
-	defer out.Body.Close()
-	body, err := io.ReadAll(out.Body) // the SDK compares it with the checksum
 	if err != nil {
 		return nil, "", 0, s.explain(ctx, "read", "s3:GetObject", key, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,6 +121,33 @@ func TestS3Age(t *testing.T) {
 	_, version, age, err := openS3(t, stub).Get(t.Context(), "a")
 	if err != nil || age != 4*time.Minute+5*time.Second || version != `"e"` {
 		t.Errorf("Get: version %q, age %s, %v; want \"e\" and 4m5s, though both are years ago", version, age, err)
+	}
+}
+
+// TestS3BrokenBody: a body that breaks off is read again, and never passed on as it is.
+func TestS3BrokenBody(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ broken, wantSent int }{{1, 2}, {1000, 3}} {
+		var sent atomic.Int64
+		stub := newStub(t, func(w http.ResponseWriter) {
+			w.Header().Set("ETag", `"e"`)
+			w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:00:00 GMT")
+			w.Header().Set("Content-Length", "8")
+			_, _ = w.Write([]byte("half"))
+			if sent.Add(1) > int64(test.broken) {
+				_, _ = w.Write([]byte("half"))
+			}
+		})
+		body, _, _, err := openS3(t, stub).Get(t.Context(), "a")
+		if test.broken == 1 && (err != nil || string(body) != "halfhalf") {
+			t.Errorf("Get: %q, %v; want the whole body", body, err)
+		}
+		if test.broken > 1 && (err == nil || body != nil) {
+			t.Errorf("Get of what always breaks off: %q, %v; want an error", body, err)
+		}
+		if got := int(sent.Load()); got != test.wantSent {
+			t.Errorf("%d requests were sent; want %d", got, test.wantSent)
+		}
 	}
 }
 

@@ -39,52 +39,65 @@ func drawRecords(t *rapid.T) []bloodhound.Record {
 // every line, in order, inside the bounds; and the same window again is the same batches again.
 func TestBatchesCarryEveryLine(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) { // a bubble allows no question for the deadline
-			rs := drawRecords(t)
-			o := webhook.Options{
-				URL: "https://siem.example/", Tenant: tenant,
-				BatchRecords: rapid.IntRange(1, 20).Draw(t, "max records"),
-				BatchBytes:   rapid.IntRange(1, 4000).Draw(t, "max bytes"),
-				Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(t, "compression"),
-			}
-			largest := rapid.IntRange(800, 5000).Draw(t, "receiver's limit") // no record alone reaches it
-			failing := rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(t, "failing")
+	// The bubbles are inside the check: it stops early when a clock tells it that its time is up.
+	rapid.Check(t, func(rt *rapid.T) {
+		rs := drawRecords(rt)
+		o := webhook.Options{
+			BatchRecords: rapid.IntRange(1, 20).Draw(rt, "max records"),
+			BatchBytes:   rapid.IntRange(1, 4000).Draw(rt, "max bytes"),
+			Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(rt, "compression"),
+		}
+		fussy := &fussyReceiver{
+			largest: rapid.IntRange(800, 5000).Draw(rt, "receiver's limit"), // no record alone reaches it
+			failing: rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(rt, "failing"),
+		}
+		first, receipt, err := fussy.run(t, o, rs)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		checkBatches(rt, rs, first, receipt, o, fussy.largest)
 
-			var runs [2][]post
-			var receipts [2]checkpoint.Receipt
-			for run := range runs {
-				rc := &receiver{}
-				rc.answer = func(n int, p post) (reply, error) {
-					switch {
-					case len(p.body) > largest:
-						return answer(http.StatusRequestEntityTooLarge), nil
-					case failing[n%len(failing)] && n%2 == run:
-						return answer(http.StatusServiceUnavailable), nil
-					}
-					runs[run] = append(runs[run], p)
-					return answer(http.StatusOK), nil
-				}
-				o.Transport = rc
-				s, err := webhook.New(o)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if receipts[run], err = s.Write(t.Context(), windowOf(rs), rs); err != nil {
-					t.Fatal(err)
-				}
+		fussy.failing = rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(rt, "failing the second time")
+		second, again, err := fussy.run(t, o, rs)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(receipt, again); diff != "" {
+			rt.Fatalf("the second time the batches differ:\n%s", diff)
+		}
+		for i, p := range second {
+			if p.header.Get("Idempotency-Key") != first[i].header.Get("Idempotency-Key") {
+				rt.Fatalf("batch %d has another id the second time", i)
 			}
-			checkBatches(t, rs, runs[0], receipts[0], o, largest)
-			if diff := cmp.Diff(receipts[0], receipts[1]); diff != "" {
-				t.Fatalf("the second time the batches differ:\n%s", diff)
-			}
-			for i, p := range runs[1] {
-				if p.header.Get("Idempotency-Key") != runs[0][i].header.Get("Idempotency-Key") {
-					t.Fatalf("batch %d has another id the second time", i)
-				}
-			}
-		})
+		}
 	})
+}
+
+// fussyReceiver refuses large batches, and fails where its list says so.
+type fussyReceiver struct {
+	largest int
+	failing []bool
+}
+
+// run writes a window under a fake clock and returns what was acknowledged.
+func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Record) ([]post, checkpoint.Receipt, error) {
+	var acknowledged []post
+	var receipt checkpoint.Receipt
+	var err error
+	o.Transport = &receiver{answer: func(n int, p post) (reply, error) {
+		switch {
+		case len(p.body) > f.largest:
+			return answer(http.StatusRequestEntityTooLarge), nil
+		case n%2 == 1 && f.failing[n%len(f.failing)]: // so that no batch fails for ever
+			return answer(http.StatusServiceUnavailable), nil
+		}
+		acknowledged = append(acknowledged, p)
+		return answer(http.StatusOK), nil
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		receipt, err = newSink(t, o).Write(t.Context(), windowOf(rs), rs)
+	})
+	return acknowledged, receipt, err
 }
 
 func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, largest int) {

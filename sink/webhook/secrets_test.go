@@ -158,8 +158,10 @@ func TestSecretsStayOutOfTransportErrors(t *testing.T) {
 			if err != nil {
 				return
 			}
-			line, _ := bufio.NewReader(conn).ReadString('\n')
-			_, _ = io.WriteString(conn, line+"\r\n")
+			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.Copy(io.Discard, r.Body) // all of it, or the client fails while it writes
+				_, _ = fmt.Fprintf(conn, "%s %s %s\r\n\r\n", r.Method, r.RequestURI, r.Proto)
+			}
 			_ = conn.Close()
 		}
 	}()

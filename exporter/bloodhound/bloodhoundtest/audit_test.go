@@ -170,9 +170,9 @@ func TestSequenceAndRestore(t *testing.T) {
 	if *got.Count != 1 {
 		t.Errorf("count %d", *got.Count)
 	}
-	d.Restore(ago(7 * time.Second))
+	d.Restore(ago(7*time.Second), bt.Row{ID: 3, CreatedAt: noon.Add(-time.Hour)})
 	d.Add(bt.Row{CreatedAt: noon})
-	wantIDs(t, d.page(t, ""), 8, 7)
+	wantIDs(t, d.page(t, ""), 8, 7, 3)
 }
 
 // TestPagesAgreeWithAModel compares the sorted table with a plain reading of the rules.

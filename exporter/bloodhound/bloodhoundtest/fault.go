@@ -24,7 +24,7 @@ func (f *faults) around(h http.Handler, path string) http.Handler {
 	f.mu.Lock()
 	set := f.byPath[path]
 	f.mu.Unlock()
-	for _, fault := range slices.All(set) {
+	for _, fault := range slices.Backward(set) {
 		h = fault(h)
 	}
 	return h

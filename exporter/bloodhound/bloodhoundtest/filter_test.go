@@ -53,6 +53,8 @@ func TestFilters(t *testing.T) {
 		{profiles{d, l, v7, v8}, "status=eq:intent", []int64{1}, 1},
 		{profiles{d, l, v7, v8}, "status=neq:intent", []int64{2, 3, 4, 5}, 5},
 		{profiles{d, l, v7, v8}, "created_at=gte:2026-01-15T09:34:56Z", []int64{1, 2, 3}, 3},
+		{profiles{l, v7, v8}, "created_at=lt:2026-01-15T10:34:56Z", []int64{3, 4, 5}, 3}, // NULL is before nothing
+		{profiles{l, v7, v8}, "created_at=neq:2026-01-15T10:34:56Z", []int64{1, 3, 4, 5}, 4},
 		{profiles{d, l, v7, v8}, "created_at=eq:2026-01-15T09:34:56.000000Z", []int64{3}, 1},
 		// An offset with a plus is cut off and read as UTC; one with a minus survives.
 		{profiles{l, v7, v8}, "created_at=gte:2026-01-15T09:34:56%2B02:00", []int64{1, 2, 3}, 3},
@@ -97,7 +99,8 @@ func TestFilters(t *testing.T) {
 // FuzzQuery looks for a query that the server cannot put into words.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
-		"limit=1&skip=1", "id=gt:1&action=eq:a%20b", "sort_by=-id&sort_by=created_at", "created_at=gte:2026-01-15T09:34:56%2B02:00",
+		"limit=1&skip=1", "id=gt:1&action=eq:a%20b", "sort_by=-id&sort_by=created_at",
+		"created_at=gte:2026-01-15T09:34:56%2B02:00",
 		"after=2026-01-15T12:34:56,5Z", "a=~eq:null", "limit=99999999999999999999", "offset=9223372036854775807", "%zz;=",
 	} {
 		f.Add(seed)

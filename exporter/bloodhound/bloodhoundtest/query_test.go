@@ -159,9 +159,8 @@ func TestDefaultWindow(t *testing.T) {
 }
 
 func TestPaging(t *testing.T) {
-	var rows []bt.Row
-	for _, ms := range []time.Duration{1000, 2000, 3000, 4000, 5000} {
-		rows = append(rows, ago(ms*time.Millisecond))
+	rows := []bt.Row{
+		ago(1 * time.Second), ago(2 * time.Second), ago(3 * time.Second), ago(4 * time.Second), ago(5 * time.Second),
 	}
 	for _, tt := range []struct {
 		profile bt.Profile

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts run houndtrail as a process of its own, and the helpers that take something away from it.
+func TestMain(m *testing.M) {
+	commands := map[string]func(){"houndtrail": impatient}
+	for name, helper := range helpers {
+		commands[name] = helper
+	}
+	testscript.Main(m, commands)
+}
+
+// impatient is main, but for the minutes that it would spend on a server that is down.
+func impatient() {
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), patience: time.Second}
+	os.Exit(p.main(untilSignal(), os.Args[1:]))
+}
+
+// TestScripts runs testdata/*.txtar: what the commands print, how they exit and what they leave behind. One subject a
+// script, against the test double of BloodHound, as a user would type it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		ContinueOnError: os.Getenv("DEV") != "",
+		Setup:               setup,
+		Condition:           condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"bloodhound": bloodhoundCommand,
+			"website":    website,
+			"webhook":    webhookCommand,
+			"s3":         s3Command,
+			"exits":      exits,
+			"complains":  complains,
+			"start":      startCommand,
+			"stop":       stopCommand,
+			"appears":    appears,
+			"get":        get,
+			"archived":   archived,
+			"remember":   remember,
+			"unchanged":  unchanged,
+			"damage":     damage,
+		},
+	})
+}
+
+// setup is the configuration that each script starts from: an archive and its positions below $WORK.
+func setup(env *testscript.Env) error {
+	w := &world{env: env}
+	env.Values[worldKey{}] = w
+	env.Vars = append(env.Vars,
+		"HOUNDTRAIL_TENANT=acme",
+		"HOUNDTRAIL_ARCHIVE_URL=file://"+env.WorkDir+"/archive",
+		"HOUNDTRAIL_CHECKPOINT_URL=file://"+env.WorkDir+"/positions",
+		"HOUNDTRAIL_BLOODHOUND_RATE=1000",
+		"HOUNDTRAIL_LOG_LEVEL=error", // what is left on standard error is what the user is told
+		"AWS_EC2_METADATA_DISABLED=true",
+	)
+	if env.Getenv("GORACE") == "" {
+		env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=10") // else each process of a -race build sleeps for a second
+	}
+	return nil
+}

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/sink/sinktest/servers"
+)
+
+// A world is what a script has around houndtrail.
+type world struct {
+	env *testscript.Env
+
+	mu      sync.Mutex
+	jumped  time.Duration // of the double's clock
+	gate    chan struct{} // closed to let the requests go that are held
+	began   time.Time
+	server  *bloodhoundtest.Server
+	siem    *siem
+	s3      servers.S3
+	running map[string]*process
+	secrets []string // that no output may hold
+	digests map[string]map[string]string
+}
+
+type worldKey struct{}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+func (w *world) tb() testing.TB { return w.env.T().(testing.TB) }
+
+// now is the clock of the double.
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().UTC().Add(w.jumped)
+}
+
+// The credentials of the double. Anything that looks like the key in an output fails the script.
+const (
+	tokenID  = "0a6d3f2e-5b1c-4e8f-9a7d-1c2b3d4e5f60"
+	tokenKey = "c2VjcmV0LWtleS1vZi10aGUtdG9rZW4="
+)
+
+// bloodhoundCommand is the test double of BloodHound:
+//
+//	bloodhound start [-profile P] [-records N] [-rows FILE]   a server, in place of the one before
+//	bloodhound later D N        its clock moves on by D, and N records are new in that time
+//	bloodhound late N           N records appear that are stamped before what was already read
+//	bloodhound add FILE         records appear, one JSON object a line; without created_at they are of now
+//	bloodhound clock D          its clock is D ahead of ours
+//	bloodhound fault NAME       each request to the audit log goes wrong: see faultNames; "none" ends it
+//	bloodhound hold|release     each request to the audit log waits until it is released
+//	bloodhound revoke|deny|allow   the token is deleted; the role is taken away, and given back
+func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: bloodhound start|later|late|add|clock|fault|hold|release|revoke|deny|allow")
+	}
+	w := worldOf(ts)
+	argument := func(i int) string {
+		if i >= len(args) {
+			ts.Fatalf("bloodhound %s: an argument is missing", args[0])
+		}
+		return args[i]
+	}
+	switch args[0] {
+	case "start":
+		w.startDouble(ts, args[1:])
+	case "later":
+		w.later(duration(ts, argument(1)), number(ts, argument(2)))
+	case "late":
+		w.late(number(ts, argument(1)))
+	case "add":
+		w.server.Add(readRows(ts, argument(1), w.now())...)
+	case "clock":
+		w.mu.Lock()
+		w.jumped = duration(ts, argument(1))
+		w.mu.Unlock()
+	case "fault":
+		w.server.ClearFaults()
+		if fault := faultOf(ts, argument(1)); fault != nil {
+			w.server.Fault(fault)
+		}
+	case "hold":
+		gate := make(chan struct{})
+		w.gate = gate
+		w.server.Fault(bloodhoundtest.Before(func() { <-gate }))
+	case "release":
+		close(w.gate)
+		w.gate = nil
+		w.server.ClearFaults()
+	case "revoke":
+		w.server.Revoke(tokenID)
+	case "deny", "allow":
+		w.server.AllowAudit(args[0] == "allow")
+	default:
+		ts.Fatalf("bloodhound %s: unknown", args[0])
+	}
+}
+
+func faultOf(ts *testscript.TestScript, name string) bloodhoundtest.Fault {
+	switch name {
+	case "none":
+		return nil
+	case "html":
+		return bloodhoundtest.NotJSON()
+	case "redirect":
+		return bloodhoundtest.Redirect("https://login.example.com/saml?state=1")
+	case "empty":
+		return bloodhoundtest.Empty()
+	case "disabled":
+		return bloodhoundtest.Fail(http.StatusForbidden, "unable to validate request signature for client: user disabled")
+	default:
+		ts.Fatalf("bloodhound fault %s: unknown", name)
+		return nil
+	}
+}
+
+// startDouble serves six weeks of history that end ten minutes ago: all of it is old enough to be read.
+func (w *world) startDouble(ts *testscript.TestScript, args []string) {
+	options := bloodhoundtest.Options{Now: w.now, Seed: 7, Tokens: map[string]string{tokenID: tokenKey}}
+	w.began = w.now()
+	for len(args) > 1 {
+		switch args[0] {
+		case "-profile":
+			profile, err := bloodhoundtest.ParseProfile(args[1])
+			ts.Check(err)
+			options.Profile = profile
+		case "-records":
+			options.Rows = bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+				Seed: 7, N: number(ts, args[1]), Start: w.began.AddDate(0, 0, -42), End: w.began.Add(-10 * time.Minute),
+			})
+		case "-rows":
+			options.Rows = readRows(ts, args[1], w.began)
+		default:
+			ts.Fatalf("bloodhound start %s: unknown", args[0])
+		}
+		args = args[2:]
+	}
+	w.server = bloodhoundtest.New(options)
+	source := httptest.NewServer(w.server)
+	ts.Defer(func() {
+		if w.gate != nil {
+			close(w.gate)
+			w.gate = nil
+		}
+		source.CloseClientConnections()
+		source.Close()
+	})
+	ts.Setenv("HOUNDTRAIL_BLOODHOUND_URL", source.URL)
+	ts.Setenv("HOUNDTRAIL_BLOODHOUND_TOKEN_ID", tokenID)
+	ts.Setenv("HOUNDTRAIL_BLOODHOUND_TOKEN_KEY", tokenKey)
+	ts.Setenv("BLOODHOUND", strings.TrimPrefix(source.URL, "http://"))
+	w.secrets = append(w.secrets, tokenKey)
+}
+
+// later moves the clock. The new records are older than the settling time.
+func (w *world) later(d time.Duration, n int) {
+	before := w.now()
+	w.server.Add(bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+		Seed: uint64(n), N: n, Start: before, End: before.Add(d - 5*time.Minute), FirstID: w.highest() + 10,
+	})...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jumped += d
+}
+
+// late adds records with a time between the overlap's start and the cursor, as a slow transaction does.
+func (w *world) late(n int) {
+	at := w.now().Add(-9 * time.Minute)
+	w.server.Add(bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+		Seed: uint64(n), N: n, Start: at, End: at.Add(time.Minute), FirstID: w.highest() + 10,
+	})...)
+}
+
+func (w *world) highest() int64 {
+	rows := w.server.Rows()
+	if len(rows) == 0 {
+		return 0
+	}
+	return slices.MaxFunc(rows, func(a, b bloodhoundtest.Row) int { return int(a.ID - b.ID) }).ID
+}
+
+// readRows reads records as the API prints them, one JSON object a line.
+func readRows(ts *testscript.TestScript, file string, now time.Time) []bloodhoundtest.Row {
+	var rows []bloodhoundtest.Row
+	lines := bufio.NewScanner(strings.NewReader(ts.ReadFile(file)))
+	for lines.Scan() {
+		var r struct {
+			ID         int64           `json:"id"`
+			CreatedAt  time.Time       `json:"created_at"`
+			ActorID    string          `json:"actor_id"`
+			ActorName  string          `json:"actor_name"`
+			ActorEmail string          `json:"actor_email"`
+			Action     string          `json:"action"`
+			Fields     json.RawMessage `json:"fields"`
+			RequestID  string          `json:"request_id"`
+			SourceIP   string          `json:"source_ip_address"`
+			Status     string          `json:"status"`
+			CommitID   string          `json:"commit_id"`
+		}
+		ts.Check(json.Unmarshal(lines.Bytes(), &r))
+		if r.CreatedAt.IsZero() {
+			r.CreatedAt = now
+		}
+		rows = append(rows, bloodhoundtest.Row{
+			ID: r.ID, CreatedAt: r.CreatedAt, ActorID: r.ActorID, ActorName: r.ActorName, ActorEmail: r.ActorEmail,
+			Action: r.Action, Fields: r.Fields, RequestID: r.RequestID, SourceIP: r.SourceIP, Status: r.Status, CommitID: r.CommitID,
+		})
+	}
+	return rows
+}
+
+// website starts a web server that knows nothing of BloodHound, at $WEBSITE.
+func website(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: website")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!doctype html><html><head><title>Intranet</title></head><body>Welcome</body></html>")
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("WEBSITE", strings.TrimPrefix(server.URL, "http://"))
+}
+
+// A siem takes batches as the demo's receiver does, unless it is told to refuse them.
+type siem struct {
+	demoReceiver
+	refuse int // HTTP status; 0 takes
+}
+
+func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.refuse != 0 {
+		http.Error(w, "not today", s.refuse)
+		return
+	}
+	s.demoReceiver.ServeHTTP(w, r)
+}
+
+// webhookAuthorization is the receiver's; it is a secret.
+const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
+
+// webhookCommand is a SIEM:
+//
+//	webhook start       turns the webhook stream on
+//	webhook refuse 401  answers so; 0 ends it
+//	webhook has N       fails unless it has every record of the log, N of them, each event id once
+func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	switch {
+	case neg:
+		ts.Fatalf("unsupported: ! webhook")
+	case len(args) == 1 && args[0] == "start":
+		w.siem = &siem{}
+		server := httptest.NewServer(w.siem)
+		ts.Defer(server.Close)
+		ts.Setenv("HOUNDTRAIL_WEBHOOK_URL", server.URL+"/ingest")
+		ts.Setenv("HOUNDTRAIL_WEBHOOK_AUTHORIZATION", webhookAuthorization)
+		ts.Setenv("SIEM", strings.TrimPrefix(server.URL, "http://"))
+		w.secrets = append(w.secrets, strings.TrimPrefix(webhookAuthorization, "Bearer "))
+	case len(args) == 2 && args[0] == "refuse":
+		w.siem.refuse = number(ts, args[1])
+	case len(args) == 2 && args[0] == "has":
+		w.siem.mu.Lock()
+		defer w.siem.mu.Unlock()
+		got := map[string]int{}
+		for id, times := range w.siem.events {
+			_, id, _ = strings.Cut(id, "/")
+			id, _, _ = strings.Cut(id, "/")
+			got[id] += times
+		}
+		compareIDs(ts, w, got, number(ts, args[1]))
+	default:
+		ts.Fatalf("usage: webhook start | refuse STATUS | has N")
+	}
+}
+
+// compareIDs fails unless each record of the log was delivered exactly once, and nothing else was.
+func compareIDs(ts *testscript.TestScript, w *world, got map[string]int, want int) {
+	var lost, twice int
+	for _, row := range w.server.Rows() {
+		switch got[strconv.FormatInt(row.ID, 10)] {
+		case 0:
+			lost++
+		case 1:
+		default:
+			twice++
+		}
+	}
+	if lost > 0 || twice > 0 || len(got) != want {
+		ts.Fatalf("%d ids delivered, want %d; of the %d records in the log %d are lost and %d came twice",
+			len(got), want, len(w.server.Rows()), lost, twice)
+	}
+	fmt.Fprintf(ts.Stdout(), "%d records, each once\n", len(got))
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}
+
+func duration(ts *testscript.TestScript, text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	ts.Check(err)
+	return d
+}

@@ -1,0 +1,96 @@
+package bloodhound
+
+import (
+	"bytes"
+	"errors"
+	"time"
+)
+
+// seen is what one page says about where the walk stands.
+type seen struct {
+	records        int
+	newest, oldest time.Time
+	first, last    int64 // ids of the first and the last record as served
+	newestFirst    bool
+	limit          int64 // as echoed; -1 where it was not
+}
+
+// look takes it from the records.
+func look(records []Record, limit int64) seen {
+	s := seen{records: len(records), limit: limit, newestFirst: true}
+	if len(records) == 0 {
+		return s
+	}
+	s.newest, s.oldest = records[0].CreatedAt, records[len(records)-1].CreatedAt
+	s.first, s.last = records[0].ID, records[len(records)-1].ID
+	for i := 1; i < len(records); i++ {
+		if records[i].CreatedAt.After(records[i-1].CreatedAt) {
+			s.newestFirst = false
+			break
+		}
+	}
+	return s
+}
+
+// since is about how many of the page's records are at or after t, if they are spread evenly.
+func (s seen) since(t time.Time) int {
+	switch {
+	case !s.oldest.Before(t):
+		return s.records
+	case s.newest.Before(t):
+		return 0
+	default:
+		return int(float64(s.records) * float64(s.newest.Sub(t)) / float64(s.newest.Sub(s.oldest)))
+	}
+}
+
+// agrees tells whether the ends of a page, by which the walk went on, say what its records say. More records than
+// there are is no harm: the walk asks once more than it has to.
+func (s seen) agrees(found seen) bool {
+	return found.newestFirst && found.records <= s.records &&
+		s.newest.Equal(found.newest) && s.oldest.Equal(found.oldest) && s.first == found.first && s.last == found.last
+}
+
+var errFirst = errors.New("the first record is read")
+
+// glance reads only the two ends of a page, so that the next one can be asked for while this one is scanned: the
+// envelope and the first record from the front, the last record from the back. ok is false where the page is not as
+// servers write it; then the scan has to tell. The number of records is at least the true one: it counts a key that
+// each has, and a nested object may have too.
+func glance(body []byte) (s seen, ok bool) {
+	s = seen{limit: -1, newestFirst: true}
+	var first, last Record
+	front := &scanner{buf: body}
+	err := front.object(func(key []byte) error {
+		switch string(key) {
+		case "limit":
+			return front.integer(&s.limit)
+		case "data":
+			return front.object(func(key []byte) error {
+				if string(key) != "logs" || front.expect('[') != nil || front.peek() != '{' || front.record(&first) != nil {
+					return front.fail("not as expected")
+				}
+				return errFirst
+			})
+		default:
+			_, err := front.value()
+			return err
+		}
+	})
+	back := &scanner{buf: body, pos: bytes.LastIndex(body, []byte(`{"id":`))}
+	if !errors.Is(err, errFirst) || back.pos < 0 || back.record(&last) != nil {
+		return seen{}, false
+	}
+	// A nested object cannot pass for the last record: behind that only the three brackets of the envelope follow.
+	for _, c := range []byte("]}}") {
+		if back.expect(c) != nil {
+			return seen{}, false
+		}
+	}
+	if back.end() != nil {
+		return seen{}, false
+	}
+	s.newest, s.oldest, s.first, s.last = first.CreatedAt, last.CreatedAt, first.ID, last.ID
+	s.records = bytes.Count(body, []byte(`"created_at":`))
+	return s, true
+}

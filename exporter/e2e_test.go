@@ -140,7 +140,10 @@ func TestBacklogToVictoriaLogs(t *testing.T) {
 	}
 	get(t, siem.URL+"/internal/force_flush")
 	answer := get(t, siem.URL+"/select/logsql/query?query="+url.QueryEscape("* | stats count() n, count_uniq(event_id) u"))
-	var got struct{ N, U string }
+	var got struct {
+		N string `json:"n"`
+		U string `json:"u"`
+	}
 	if err := json.Unmarshal(answer, &got); err != nil {
 		t.Fatalf("%s: %v", answer, err)
 	}

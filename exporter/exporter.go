@@ -59,12 +59,8 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-		defer cancel()
-		err = errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
-	}()
-	ctx = lease.Context()
+	defer func() { err = release(ctx, lease, err) }()
+	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
 	now, err := e.Source.Now(ctx)
 	if err != nil {
 		return failed(StageSource, err)
@@ -105,6 +101,17 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 		part.Release()
 	}
 	return nil
+}
+
+// release gives the lease back, also after ctx has ended. Where the cycle failed because the lease was lost, that is
+// the error: what the stages say of it is only that their context ended.
+func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
+	if err != nil && lease.Context().Err() != nil && ctx.Err() == nil {
+		err = failed(StageCheckpoint, context.Cause(lease.Context())) //nolint:contextcheck // it is about the lease
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	return errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
 }
 
 // load returns the position, or the beginning for a stream that has none.

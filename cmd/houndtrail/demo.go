@@ -45,10 +45,7 @@ func (p *program) tell(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	world, err := newDemoWorld(o.records)
-	if err != nil {
-		return err
-	}
+	world := newDemoWorld(o.records)
 	defer world.close()
 	p.say("A BloodHound test double serves six weeks of audit log at %s.\n", world.source.URL)
 	environ := world.environ(dir)
@@ -102,7 +99,7 @@ func (p *program) export(ctx context.Context, c *config.Config, world *demoWorld
 		bar := newProgress(p.stdout, s.name, world.start(), world.now())
 		s.Observer = bar
 		if err := s.RunOnce(ctx); err != nil {
-			return fmt.Errorf("%s stream: %w", s.name, err)
+			return &streamError{s.name, err}
 		}
 		bar.done()
 	}
@@ -148,7 +145,9 @@ func nextSteps(dir string) string {
 	return fmt.Sprintf(`
 Next, try:
 
-  duckdb -c "SELECT action, status, count(*) AS n FROM read_parquet('%[1]s/archive/audit/*/*/*.parquet', hive_partitioning = true) GROUP BY ALL ORDER BY n DESC LIMIT 10"
+  duckdb -c "SELECT action, status, count(*) AS n
+    FROM read_parquet('%[1]s/archive/audit/*/*/*.parquet', hive_partitioning = true)
+    GROUP BY ALL ORDER BY n DESC LIMIT 10"
 
   env $(grep -v '^#' %[1]s/%[2]s) %[3]s history -o json
 

@@ -36,7 +36,7 @@ type demoWorld struct {
 	jumped time.Duration
 }
 
-func newDemoWorld(records int) (*demoWorld, error) {
+func newDemoWorld(records int) *demoWorld {
 	w := &demoWorld{began: time.Now().UTC().Truncate(time.Second), token: uuid.NewString(), receiver: &demoReceiver{}}
 	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
 		Seed: demoSeed, N: records, Start: w.start(), End: w.began.Add(-5 * time.Minute),
@@ -46,7 +46,7 @@ func newDemoWorld(records int) (*demoWorld, error) {
 	})
 	w.source = httptest.NewServer(w.server)
 	w.siem = httptest.NewServer(w.receiver)
-	return w, nil
+	return w
 }
 
 func (w *demoWorld) close() {

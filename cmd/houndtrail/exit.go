@@ -21,7 +21,7 @@ const (
 	exitIntegrity  = 6 // what is stored is not what was written
 )
 
-// usageError is a command line that cannot be understood.
+// usageError is a command line or a setting that cannot work, found before anything was done.
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
@@ -39,6 +39,8 @@ func exitCode(err error) int {
 		return exitConfig
 	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
 		return exitConflict
+	case errors.Is(err, context.Canceled): // told to stop, in whatever stage that was
+		return exitUnexpected
 	case errors.As(err, &stage):
 		return map[exporter.Stage]int{
 			exporter.StageSource:     exitSource,
@@ -49,6 +51,22 @@ func exitCode(err error) int {
 		return exitUnexpected
 	}
 }
+
+// A streamError is why a stream's cycle ended early.
+type streamError struct {
+	stream string
+	err    error
+}
+
+func (e *streamError) Error() string {
+	prefix := e.stream + " stream: "
+	if errors.Is(e.err, context.Canceled) {
+		return prefix + "interrupted; the next run starts from the last commit"
+	}
+	return prefix + strings.ReplaceAll(e.err.Error(), "\n", "\n"+prefix)
+}
+
+func (e *streamError) Unwrap() error { return e.err }
 
 // hard tells the errors that no later cycle can heal by itself.
 func hard(err error) bool {

@@ -79,7 +79,7 @@ func (h *health) report(needSuccess bool) (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}
 		if p.failure != nil {
-			fmt.Fprintf(&b, "; last cycle failed: %v", p.failure)
+			b.WriteString("; last cycle failed: " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
 		}
 		b.WriteByte('\n')
 	}

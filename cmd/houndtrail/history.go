@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -27,13 +28,16 @@ func (p *program) history() *cobra.Command {
 		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. The hash chain is verified on the way;
 where it is broken the command says so and exits with 6. -o json prints the entries themselves, one a line.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if last < 0 {
+				return &usageError{fmt.Errorf("--last %d: want a number of entries, or 0 for all", last)}
+			}
 			c, err := p.load(config.NeedSource | config.NeedCheckpoint)
 			if err != nil {
 				return err
 			}
 			b, err := bucket.Open(cmd.Context(), string(c.Checkpoint.URL), s3Options(c.S3, journalState))
 			if err != nil {
-				return err
+				return &usageError{err}
 			}
 			return showHistory(cmd.Context(), p.stdout, c, b, name.value, last, output.value)
 		},
@@ -64,16 +68,17 @@ func showHistory(ctx context.Context, w io.Writer, c *config.Config, b checkpoin
 func destinationOf(c *config.Config, name string) (string, error) {
 	if name == webhookStream {
 		if !c.Webhook.URL.IsSet() {
-			return "", &usageError{fmt.Errorf("there is no webhook stream: HOUNDTRAIL_WEBHOOK_URL is not set")}
+			return "", &usageError{errors.New("there is no webhook stream: HOUNDTRAIL_WEBHOOK_URL is not set")}
 		}
 		sink, err := newWebhook(c, 0, newMetrics())
 		if err != nil {
-			return "", err
+			return "", &usageError{err}
 		}
 		return sink.String(), nil
 	}
 	if c.Archive.URL == "" {
-		return "", &usageError{fmt.Errorf("there is no archive stream: HOUNDTRAIL_ARCHIVE_URL is not set; for the webhook's use --stream webhook")}
+		return "", &usageError{errors.New("there is no archive stream: HOUNDTRAIL_ARCHIVE_URL is not set; " +
+			"for the webhook's journal use --stream webhook")}
 	}
 	return string(c.Archive.URL), nil
 }

@@ -47,7 +47,7 @@ is counted back from now, such as 24h.`,
 	f.IntVar(&o.skip, "skip", 0, "leave out the newest N; sent as skip and offset")
 	f.IntVar(&o.limit, "limit", 100, "at most N records; 0 for the server's default of 1000")
 	f.StringArrayVar(&o.sortBy, "sort-by", []string{"-id"}, "column that orders records of the same instant; - descends; can be repeated")
-	for _, column := range bloodhound.FilterColumns {
+	for _, column := range bloodhound.FilterColumns() {
 		o.filters[column] = f.StringArray(strings.ReplaceAll(column, "_", "-"), nil, "filter by "+column+"; can be repeated")
 	}
 	f.DurationVar(&o.wait, "wait", 0, "how long the server may take, sent as Prefer: wait=N (default: HOUNDTRAIL_BLOODHOUND_WAIT)")
@@ -96,7 +96,7 @@ func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	if q.Before, err = instant("--before", o.before, now); err != nil {
 		return q, err
 	}
-	for _, column := range bloodhound.FilterColumns {
+	for _, column := range bloodhound.FilterColumns() {
 		for _, text := range *o.filters[column] {
 			q.Filters = append(q.Filters, bloodhound.ParseFilter(column, text))
 		}

@@ -39,19 +39,22 @@ func newMetrics() *metrics {
 	f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_build_info", Help: "Always 1; the version is in the labels."},
 		[]string{"version", "goversion"}).WithLabelValues(version, runtime.Version()).Set(1)
 	return &metrics{
-		registry:    registry,
-		progress:    func(string, time.Time) {},
-		cursor:      gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
-		lag:         gauge("lag_seconds", "Age of the newest instant that is delivered, by the server's clock, at the last success."),
-		success:     gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
-		cycleTime:   gauge("commit_duration_seconds", "Time that the last window took."),
-		commits:     counter("commits_total", "Windows committed.", "stream"),
-		records:     counter("records_total", "Records by what became of them: read, fresh, duplicate or late.", "stream", "kind"),
-		objects:     counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
-		requests:    counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
-		retries:     counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
-		posts:       counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
-		requestTime: f.NewHistogram(prometheus.HistogramOpts{Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 13)}),
+		registry:  registry,
+		progress:  func(string, time.Time) {},
+		cursor:    gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
+		lag:       gauge("lag_seconds", "Age of the newest instant that is delivered, by the server's clock, at the last success."),
+		success:   gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
+		cycleTime: gauge("commit_duration_seconds", "Time that the last window took."),
+		commits:   counter("commits_total", "Windows committed.", "stream"),
+		records:   counter("records_total", "Records by what became of them: read, fresh, duplicate or late.", "stream", "kind"),
+		objects:   counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
+		requests:  counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
+		retries:   counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
+		posts:     counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
+		requestTime: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 13),
+		}),
 	}
 }
 

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -17,6 +20,8 @@ It is configured by HOUNDTRAIL_ environment variables; the README lists them all
 installed, run: houndtrail demo`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2, // letters
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -37,7 +42,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasParent() {
-		return &usageError{fmt.Errorf("unknown command %q; see: houndtrail --help", args[0])}
+		next := "see: houndtrail --help"
+		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+			next = "did you mean " + strings.Join(similar, " or ") + "?"
+		}
+		return &usageError{fmt.Errorf("unknown command %q; %s", args[0], next)}
 	}
 	return &usageError{fmt.Errorf("%s takes no arguments, got %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())}
 }
@@ -52,11 +61,9 @@ func (c *choice) String() string { return c.value }
 func (c *choice) Type() string   { return "word" }
 
 func (c *choice) Set(s string) error {
-	for _, a := range c.allowed {
-		if a == s {
-			c.value = s
-			return nil
-		}
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("want one of %s", strings.Join(c.allowed, ", "))
 	}
-	return fmt.Errorf("want one of %v", c.allowed)
+	c.value = s
+	return nil
 }

@@ -30,7 +30,7 @@ or SIGINT. With --once it is a job: one cycle, and the exit code tells how it we
 			m := newMetrics()
 			all, err := p.streams(cmd.Context(), c, log, m)
 			if err != nil {
-				return err
+				return &usageError{err}
 			}
 			if justOnce {
 				return once(cmd.Context(), all)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -50,7 +49,7 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 		switch {
 		case err == nil:
 		case hard(err):
-			stop(fmt.Errorf("%s stream: %w", s.name, err))
+			stop(&streamError{s.name, err})
 		case errors.Is(err, context.Canceled) && work.Err() != nil:
 			log.Warn("cycle abandoned; the next run starts from the last commit")
 		default:

@@ -13,7 +13,8 @@ import (
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening on HOUNDTRAIL_LISTEN=%s for metrics and health: %w; choose another address, or off", address, err)
+		return nil, &usageError{fmt.Errorf("listening on HOUNDTRAIL_LISTEN=%s for metrics and health: %w; choose another address, or off",
+			address, err)}
 	}
 	return l, nil
 }
@@ -26,10 +27,16 @@ func statusPages(m *metrics, h *health) http.Handler {
 	mux.Handle("GET /readyz", check(h, true))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		text, _ := h.report(true)
-		_, _ = fmt.Fprintf(w, "houndtrail %s\n\n%s\n/metrics  for Prometheus\n/healthz  503 when a stream is stale\n/readyz   the same, and before the first success\n", version, text)
+		_, _ = fmt.Fprintf(w, "houndtrail %s\n\n%s%s", version, text, endpoints)
 	})
 	return mux
 }
+
+const endpoints = `
+/metrics  for Prometheus
+/healthz  503 when a stream is stale
+/readyz   503 when a stream is stale or has had no success yet
+`
 
 func check(h *health, needSuccess bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -169,7 +168,7 @@ func once(ctx context.Context, all []stream) error {
 	for i, s := range all {
 		g.Go(func() error {
 			if err := s.RunOnce(ctx); err != nil {
-				errs[i] = fmt.Errorf("%s stream: %w", s.name, err)
+				errs[i] = &streamError{s.name, err}
 			}
 			return nil
 		})

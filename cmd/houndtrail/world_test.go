@@ -163,6 +163,7 @@ func (w *world) startDouble(ts *testscript.TestScript, args []string) {
 	ts.Setenv("HOUNDTRAIL_BLOODHOUND_URL", source.URL)
 	ts.Setenv("HOUNDTRAIL_BLOODHOUND_TOKEN_ID", tokenID)
 	ts.Setenv("HOUNDTRAIL_BLOODHOUND_TOKEN_KEY", tokenKey)
+	ts.Setenv("TOKEN_ID", tokenID)
 	ts.Setenv("BLOODHOUND", strings.TrimPrefix(source.URL, "http://"))
 	w.secrets = append(w.secrets, tokenKey)
 }

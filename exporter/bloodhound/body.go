@@ -62,7 +62,6 @@ var (
 // with the error: the beginning of an error page is better than nothing.
 func readBody(res *http.Response, limit int64) (*buffer, error) {
 	b, _ := buffers.Get().(*buffer)
-	b.b = b.b[:0]
 	switch strings.ToLower(res.Header.Get("Content-Encoding")) {
 	case "", "identity":
 		if res.ContentLength > limit {
@@ -93,10 +92,7 @@ func (b *buffer) unzip(r io.Reader, limit int64) error {
 		return err
 	}
 	if err := g.z.Reset(g.in); err != nil {
-		if errors.Is(err, io.EOF) { // the decoder's word for a header that ends in its file name
-			return io.ErrUnexpectedEOF
-		}
-		return err
+		return err // io.EOF too: the header was begun
 	}
 	return b.fill(&g.z, limit)
 }

@@ -157,24 +157,18 @@ func complainIf(wrong bool, format string, args ...any) error {
 // signature covers. A target that net/http would rewrite is refused here, not by the server's 401.
 func (c *Client) newRequest(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
 	target = c.prefix + target
-	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		return nil, fmt.Errorf("request target: %w", err)
-	}
-	// Opaque would carry any target, but makes net/http forget the host in a request through a plain HTTP proxy.
-	u.Scheme, u.Host = c.options.URL.Scheme, c.options.URL.Host
-	if u.RequestURI() != target || strings.ContainsAny(target, " #") {
-		return nil, fmt.Errorf("request target %q is not escaped: it would not arrive as it is signed", target)
-	}
 	var content io.Reader
 	if len(body) > 0 {
 		content = bytes.NewReader(body)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	r, err := http.NewRequestWithContext(ctx, method, c.options.URL.Scheme+"://"+c.options.URL.Host+target, content)
 	if err != nil {
 		return nil, fmt.Errorf("request target: %w", err)
 	}
-	r.URL = u
+	// URL.Opaque would carry any target, but makes net/http forget the host in a request through a plain HTTP proxy.
+	if r.URL.RequestURI() != target || strings.ContainsAny(target, " #") {
+		return nil, fmt.Errorf("request target %q is not escaped: it would not arrive as it is signed", target)
+	}
 	r.Header.Set("User-Agent", c.options.UserAgent)
 	r.Header.Set("Accept", "application/json")
 	// Asked for in so many words, so that net/http leaves the unpacking to us and our faster decoder.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type gate struct {
 	skew     time.Duration
 	password string
 	rude     bool // refuses every session
+	instant  bool // answers a login at once
 
 	mu     sync.Mutex
 	valid  map[string]bool
@@ -57,7 +59,13 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.Unmarshal(text, &g.body); err != nil || r.Header.Get("Content-Type") != "application/json" {
 		return respond(400, complain("content type must be application/json")), nil
 	}
-	time.Sleep(1500 * time.Millisecond) // as the server does
+	if !g.instant {
+		select {
+		case <-time.After(1500 * time.Millisecond): // as the server does
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
 	if g.password != g.body["secret"] {
 		return respond(401, complain("authentication is invalid"), "Date", date), nil
 	}
@@ -133,7 +141,7 @@ func TestLoginOnceForAll(t *testing.T) {
 // A server that refuses even a new session is not asked a third time.
 func TestLoginIsRepeatedOnceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gate{life: time.Hour, password: "p", rude: true}
+		g := &gate{life: time.Hour, password: "p", rude: true, instant: true}
 		c := g.client(t, always("p"))
 		err := c.retry(t.Context(), func(ctx context.Context) error {
 			_, err := get(ctx, c, "/api/v2/audit")
@@ -147,6 +155,33 @@ func TestLoginIsRepeatedOnceOnly(t *testing.T) {
 			t.Errorf("logins %s apart: the server allows one a second", gap)
 		}
 	})
+}
+
+// A refusal that arrives late must not cost the session that has come since.
+func TestLateRefusalKeepsTheNewSession(t *testing.T) {
+	l := &login{jwt: "new"}
+	r := httptest.NewRequest(http.MethodGet, AuditPath, nil)
+	setBearer(r, "old")
+	if _, ok := l.session(); !l.refused(r) || !ok || l.jwt != "new" {
+		t.Errorf("session %q", l.jwt)
+	}
+	setBearer(r, "new")
+	if !l.refused(r) || l.jwt != "" {
+		t.Errorf("session %q", l.jwt)
+	}
+}
+
+func TestLoginForbidden(t *testing.T) {
+	for message, says := range map[string]string{"user disabled": "; enable the user", "not authorized": "licence agreement (EULA)"} {
+		c := newClient(t, Options{Auth: Login("siem", always("p")), Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == loginPath {
+				return respond(200, `{"data":{"session_token":"a.b.c"}}`), nil
+			}
+			return respond(403, complain(message)), nil
+		})})
+		_, err := get(t.Context(), c, AuditPath)
+		wantText(t, err, "403 Forbidden: "+message, says)
+	}
 }
 
 func TestLoginReadsThePasswordAgain(t *testing.T) {
@@ -316,6 +351,9 @@ func TestLifeOf(t *testing.T) {
 func TestRenewalOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
+		if at := renewalOf(jwtFor(1, now, 10*time.Hour), now.Add(5*time.Hour)); at.Sub(now) != 8*time.Hour {
+			t.Error(at)
+		}
 		if at := renewalOf("opaque", now); !at.IsZero() {
 			t.Error(at)
 		}

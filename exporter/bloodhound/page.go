@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -148,6 +149,12 @@ func (s *scanner) record(r *Record) error {
 	if err != nil {
 		return err
 	}
+	r.Raw = view(s.buf[start:s.pos])
+	return s.complete(r, seen)
+}
+
+// complete checks that the record has what every record must have, and notes what it has not.
+func (s *scanner) complete(r *Record, seen Columns) error {
 	if !seen.Has(seenID | seenCreatedAt) {
 		return s.fail("a record without id or created_at")
 	}
@@ -155,7 +162,6 @@ func (s *scanner) record(r *Record) error {
 		seen |= SourceIP
 	}
 	r.Absent = (r.Absent | ^seen) & allColumns
-	r.Raw = view(s.buf[start:s.pos])
 	return nil
 }
 
@@ -210,7 +216,9 @@ func (s *scanner) instant(dst *time.Time) error {
 }
 
 // view returns b as a string without copying it.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func view(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // the record's contract says how long it holds
+}
 
 // explain says where the page came from, which a SyntaxError does not know.
 func explain(err error, target string) error {
@@ -218,4 +226,20 @@ func explain(err error, target string) error {
 		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w", target, err)
 	}
 	return err
+}
+
+// checkUTF8 is the one rule that the scanner leaves to a pass of its own: Parquet strings must be UTF-8.
+func checkUTF8(b []byte) error {
+	if utf8.Valid(b) {
+		return nil
+	}
+	at := 0
+	for at < len(b) {
+		r, n := utf8.DecodeRune(b[at:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		at += n
+	}
+	return &SyntaxError{Offset: at, Reason: "not UTF-8"}
 }

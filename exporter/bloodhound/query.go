@@ -41,12 +41,13 @@ func ParseFilter(column, text string) Filter {
 	return Filter{column, "eq", text}
 }
 
-var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"}
+var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"} //nolint:gochecknoglobals // a constant
 
 // FilterColumns are the columns that the documentation or the server's source lets one filter by.
-var FilterColumns = []string{
-	"id", "created_at", "actor_id", "actor_name", "actor_email", "action", "request_id", "source", "source_ip_address", "status",
-}
+func FilterColumns() []string { return append([]string{"id", "created_at"}, textColumns...) }
+
+//nolint:gochecknoglobals // a constant
+var textColumns = []string{"actor_id", "actor_name", "actor_email", "action", "request_id", "source", "source_ip_address", "status"}
 
 // Encode is the raw query string, in a fixed order. It is signed and sent as it is.
 func (q Query) Encode() string {
@@ -113,9 +114,8 @@ func (q Query) Warnings() []string {
 // What servers read of a filter's value: up to the first character outside letters, digits, "_" and the ASCII range
 // from "-" to "_"; and what newer builds write into their SQL without quotes.
 var (
-	cutValue    = regexp.MustCompile(`^[A-Za-z0-9_\--_]*`)
-	unquoted    = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?|[tT]|[fF]|(?i:true|false))$`)
-	textColumns = []string{"actor_id", "actor_name", "actor_email", "action", "request_id", "source", "source_ip_address", "status"}
+	cutValue = regexp.MustCompile(`^[A-Za-z0-9_\--_]*`)
+	unquoted = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?|[tT]|[fF]|(?i:true|false))$`)
 )
 
 func (f Filter) warnings() []string {

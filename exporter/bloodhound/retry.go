@@ -59,7 +59,7 @@ func (c *Client) retry(ctx context.Context, op func(ctx context.Context) error) 
 		if last == nil {
 			return struct{}{}, nil
 		}
-		if ctx.Err() != nil || !worthAnother(last, tries, policy.Tries) {
+		if !worthAnother(last, tries, policy.Tries) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		wait.floor = askedToWait(last, policy.Limited)

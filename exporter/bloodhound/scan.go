@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"unicode/utf8"
 )
 
 // maxDepth bounds nesting, as encoding/json does: a deeper document is an attack or a bug, not an audit log.
@@ -253,7 +252,7 @@ func (s *scanner) escape() error {
 			return s.fail("it ends inside an escape")
 		}
 		for _, c := range rest[1:5] {
-			if !(c-'0' <= 9 || c|0x20-'a' <= 5) {
+			if c-'0' > 9 && c|0x20-'a' > 5 {
 				return s.fail("\\u without four hex digits")
 			}
 		}
@@ -285,20 +284,4 @@ func plain(b []byte) int {
 		}
 	}
 	return i
-}
-
-// checkUTF8 is the one rule that the scanner leaves to a pass of its own: Parquet strings must be UTF-8.
-func checkUTF8(b []byte) error {
-	if utf8.Valid(b) {
-		return nil
-	}
-	at := 0
-	for at < len(b) {
-		r, n := utf8.DecodeRune(b[at:])
-		if r == utf8.RuneError && n == 1 {
-			break
-		}
-		at += n
-	}
-	return &SyntaxError{Offset: at, Reason: "not UTF-8"}
 }

@@ -142,6 +142,7 @@ func FuzzComplaint(f *testing.F) {
 	f.Add([]byte(htmlPage))
 	f.Add([]byte("Limit exceeded\n"))
 	f.Add([]byte(`{"errors":[]}`))
+	f.Add([]byte(strings.Repeat("\xffa", 300)))
 	f.Add([]byte(`{"errors":[{"message":null}]}{`))
 	f.Add([]byte("{\"errors\":[{\"message\":\"\x1b[31m\\u0000\\ud800\xff\"}]}"))
 	f.Add([]byte(strings.Repeat(`{"errors":[{"message":"`, 3000)))

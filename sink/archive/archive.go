@@ -97,7 +97,7 @@ func (a *Archive) writeDay(ctx context.Context, w window.Window, day []bloodhoun
 		return checkpoint.Object{}, fmt.Errorf("archive %s/%s: %w", a.bucket, key, err)
 	}
 	if err := a.put(ctx, key, buffer.Bytes(), day); err != nil {
-		return checkpoint.Object{}, fmt.Errorf("archive %s/%s: %w", a.bucket, key, err)
+		return checkpoint.Object{}, err
 	}
 	return describe(key, buffer.Bytes(), day), nil
 }

@@ -50,11 +50,12 @@ func (a *Archive) put(ctx context.Context, key string, body []byte, day []bloodh
 			return nil
 		}
 		if err := a.losesNothing(found, day); err != nil {
-			return err
+			return fmt.Errorf("archive %s/%s: %w", a.bucket, key, err)
 		}
 		version = current
 	}
-	return fmt.Errorf("%w, %d times in a row; see that only one houndtrail writes to this archive", ErrContended, maxPuts)
+	return fmt.Errorf("archive %s/%s: %w, %d times in a row; see that only one houndtrail writes to this archive",
+		a.bucket, key, ErrContended, maxPuts)
 }
 
 // losesNothing tells whether the records of an object are all among the day's.

@@ -9,7 +9,7 @@
 //   - Compression is zstd at its fastest level: half the processor time of the default level for 2% more bytes.
 //   - Columns that repeat have a dictionary; whole numbers are delta-encoded, which saves a tenth of the file.
 //   - request_id and commit_id have bloom filters, 2.5 bytes a record: "what else did this request do" is the query
-//     that would otherwise read every row group. actor_id has none: its dictionary is as good, and the library drops
-//     the filter of a dictionary column where it is wanted most, in a column of nulls.
+//     that would otherwise read every row group. actor_id has none: its dictionary serves as well, and the library
+//     leaves an old filter's length behind in a dictionary column that is all NULL.
 //   - Rows are sorted by (created_at_us, id), the footer says so, and there is a page index.
 package parquet

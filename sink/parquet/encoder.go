@@ -47,7 +47,7 @@ type Metadata struct {
 }
 
 // An Encoder writes files, one after another. It keeps its buffers from one to the next, since a new writer allocates
-// megabytes and sparse history comes as hundreds of small files. It is not safe for concurrent use.
+// one megabyte and sparse history comes as hundreds of small files. It is not safe for concurrent use.
 type Encoder struct {
 	meta   Metadata
 	writer *pq.GenericWriter[row] // nil at first, and after an error

@@ -60,7 +60,7 @@ func query(t *testing.T, db *sql.DB, text string, args ...any) [][]string {
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err tells
 	names, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func values(t *testing.T, db *sql.DB, from string, args ...any) []bloodhound.Rec
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err tells
 	var records []bloodhound.Record
 	for rows.Next() {
 		var r bloodhound.Record

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/sink/webhook"
+)
+
+var update = flag.Bool("update", false, "rewrite the generated parts of the README")
+
+const readme = "../../README.md"
+
+// The README's lists of commands and metrics are generated: go test ./cmd/houndtrail -run Readme -update.
+func TestReadmeIsUpToDate(t *testing.T) {
+	raw, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(raw)
+	for name, text := range map[string]string{"commands": commandTable(), "metrics": metricTable(t)} {
+		block := regexp.MustCompile(`(?s)(<!-- ` + name + `:begin -->\n).*?(<!-- ` + name + `:end -->)`)
+		if !block.MatchString(want) {
+			t.Fatalf("the README has no block %s", name)
+		}
+		want = block.ReplaceAllString(want, "${1}\n"+strings.ReplaceAll(text, "$", "$$")+"\n${2}")
+	}
+	if *update {
+		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, string(raw)); diff != "" {
+		t.Errorf("the README is stale: go test ./cmd/houndtrail -run Readme -update\n%s", diff)
+	}
+}
+
+func commandTable() string {
+	p := &program{stdout: io.Discard, stderr: io.Discard}
+	root := p.root()
+	root.InitDefaultCompletionCmd()
+	var b strings.Builder
+	b.WriteString("| command | |\n| --- | --- |\n")
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "help" {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", cmd.CommandPath(), cmd.Short)
+		}
+	}
+	return b.String()
+}
+
+// metricTable lists every metric that the daemon exports under its own name.
+func metricTable(t *testing.T) string {
+	t.Helper()
+	families, err := exercised().registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("| metric | labels | |\n| --- | --- | --- |\n")
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "houndtrail_") {
+			continue
+		}
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, "`"+l.GetName()+"`")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.GetName(), strings.Join(labels, " "), f.GetHelp())
+	}
+	return b.String()
+}
+
+// exercised has a value for every metric: those with labels are not exported before.
+func exercised() *metrics {
+	m := newMetrics()
+	o := m.stream(archiveStream)
+	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{Objects: make([]checkpoint.Object, 1)}})
+	m.Request("200", 0)
+	m.Retry("timeout")
+	m.attempt(webhook.Attempt{Status: 200})
+	return m
+}

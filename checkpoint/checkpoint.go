@@ -19,13 +19,13 @@ var (
 	// ErrNotFound: the stream has no entry yet.
 	ErrNotFound = errors.New("no checkpoint yet")
 	// ErrConflict: somebody else committed the serial first.
-	ErrConflict = errors.New("checkpoint conflict")
+	ErrConflict = errors.New("commit conflict")
 	// ErrLeaseHeld: another runner holds the lease.
 	ErrLeaseHeld = errors.New("lease held by another runner")
 	// ErrForeign: the checkpoint belongs to another source, destination or stream.
-	ErrForeign = errors.New("checkpoint of another stream")
+	ErrForeign = errors.New("journal of another stream")
 	// ErrCorrupt: an entry is unreadable, of an unknown format, missing, or breaks the hash chain.
-	ErrCorrupt = errors.New("checkpoint corrupt")
+	ErrCorrupt = errors.New("journal corrupt")
 )
 
 // Checkpoint is one journal entry: what was read and written, and where the stream stands after it.
@@ -97,7 +97,7 @@ type Stored struct {
 // Bucket is what a journal needs of its store. Every key is relative to the store's own root.
 //
 // All calls are safe for concurrent use and atomic: a reader sees the old body or the new one, never a part.
-// Temporary failures are retried inside; what comes back is final for this cycle.
+// Temporary failures are retried inside; what comes back is final for this cycle, and names the object.
 type Bucket interface {
 	// Get returns the object's body, an opaque version of it, and how long ago it was written, by the store's own
 	// clock. A missing object is fs.ErrNotExist.

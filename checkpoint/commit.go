@@ -42,7 +42,7 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 			return Stored{}, err
 		}
 	} else if err != nil {
-		return Stored{}, fmt.Errorf("commit checkpoint %s: %w", j.at(key), err)
+		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
 
 	// A crash here, or a failure, leaves an older note, which costs the next Load a longer listing.

@@ -13,9 +13,12 @@ import (
 	"time"
 )
 
+// What to do about a journal that cannot be used. A new one beside the same archive would put records there twice,
+// unless it starts where the old one ends.
 const (
-	anew = "point HOUNDTRAIL_CHECKPOINT_URL at a new, empty place to start a new journal there, " +
-		"which exports again from HOUNDTRAIL_START and deletes nothing"
+	anew = "start a new journal: point HOUNDTRAIL_CHECKPOINT_URL at an empty place, and to go on from here set " +
+		"HOUNDTRAIL_START to the last WINDOW END that houndtrail history shows, or to export everything again choose an " +
+		"empty destination too"
 	restore = "restore it from an earlier version or a backup, or " + anew
 )
 

@@ -92,7 +92,7 @@ func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
 		return Stored{}, j.corrupt(key, errors.New("it is missing, although a later entry was committed"))
 	}
 	if err != nil {
-		return Stored{}, fmt.Errorf("read checkpoint %s: %w", j.at(key), err)
+		return Stored{}, fmt.Errorf("read the checkpoint: %w", err)
 	}
 	s, err := decode(body)
 	if err != nil {
@@ -123,7 +123,7 @@ func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
 	}
 	keys, err := j.bucket.List(ctx, j.path(""), after)
 	if err != nil {
-		return 0, note{}, fmt.Errorf("list the checkpoints in %s: %w", j.at(j.path("")), err)
+		return 0, note{}, fmt.Errorf("list the checkpoints: %w", err)
 	}
 	var newest uint64
 	found := noted.Serial == 0
@@ -154,7 +154,7 @@ func (j *Journal) note(ctx context.Context) (n note, version string, err error) 
 		return note{}, "", nil
 	}
 	if err != nil {
-		return note{}, "", fmt.Errorf("read %s: %w", j.at(key), err)
+		return note{}, "", fmt.Errorf("read which checkpoint is the newest: %w", err)
 	}
 	if err := json.Unmarshal(body, &n); err != nil {
 		return note{}, version, nil //nolint:nilerr // a damaged note is no note

@@ -52,7 +52,7 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 		return nil, j.lockedOut(ctx, key)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", j.at(key), err)
+		return nil, fmt.Errorf("take the lease: %w", err)
 	}
 	if unlock == nil {
 		unlock = func() error { return nil }

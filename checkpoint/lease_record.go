@@ -60,7 +60,7 @@ func (j *Journal) readLease(ctx context.Context) (leaseObject, error) {
 		return leaseObject{}, nil
 	}
 	if err != nil {
-		return leaseObject{}, fmt.Errorf("read the lease %s: %w", j.at(key), err)
+		return leaseObject{}, fmt.Errorf("read the lease: %w", err)
 	}
 	o := leaseObject{version: version, age: age}
 	if err = json.Unmarshal(body, &o.leaseRecord); err == nil {

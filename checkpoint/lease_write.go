@@ -47,7 +47,7 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 			return nil
 		}
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("write the lease %s: %w", l.journal.at(key), err)
+			return fmt.Errorf("write the lease: %w", err)
 		}
 		found, err := l.journal.readLease(ctx)
 		if err != nil {

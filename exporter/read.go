@@ -74,13 +74,15 @@ func (e *Exporter) fetch(
 		batch, err := e.Source.Fetch(ctx, e.lookBack(w), w.End.Add(-grain), limits)
 		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
 			// Where one microsecond holds more than a window may, there is nothing to cut: it is taken whole.
-			planner, limited = planner.Cut(w, tooMany.Estimate)
+			planner, limited = planner.Cut(w, tooMany.Fill)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("window %s to %s: %w", w.Start.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
 		}
-		planner = planner.Learn(w, batch.Estimate())
+		if limited {
+			planner = planner.Learn(w, batch.Fill())
+		}
 		select {
 		case ahead <- part{w, batch, !w.End.Before(horizon)}:
 		case <-ctx.Done():

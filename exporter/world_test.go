@@ -85,7 +85,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 	}
 	return &exporter.Exporter{
 		Source: client, Sink: sink, Store: w.journal(positions),
-		Windows: window.Planner{Max: 30 * 24 * time.Hour, Records: w.records},
+		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
 	}

@@ -3,6 +3,7 @@ package checkpointtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,7 +101,16 @@ func (f *Faulty) ask(ctx context.Context, op Op, key string) Fault {
 	case hook == nil:
 		return Fault{}
 	}
-	return hook(ctx, op, key)
+	fault := hook(ctx, op, key)
+	return Fault{Before: naming(key, fault.Before), After: naming(key, fault.After)}
+}
+
+// naming makes the error name the object, as every bucket does.
+func naming(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 // Get implements checkpoint.Bucket.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,10 +39,13 @@ projected, so that new days need no crawler; or a view for DuckDB, which also re
 				Name: table, Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
 				Tenants: []string{c.Tenant}, First: first,
 			})
+			if errors.Is(err, archive.ErrNotS3) {
+				err = fmt.Errorf("%w: --dialect duckdb", err)
+			}
 			if err != nil {
 				return &usageError{err}
 			}
-			_, err = fmt.Fprintln(p.stdout, sql)
+			_, err = fmt.Fprint(p.stdout, sql)
 			return err
 		},
 	}

@@ -49,11 +49,8 @@ func (h *health) ended(stream string, err error, at time.Time) {
 }
 
 // committed takes in that a cycle made progress: the first one of a long backlog can take hours and is well all the same.
-func (h *health) committed(stream string, at time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.streams[stream].since, h.streams[stream].success = at, true
-}
+// What the cycle before failed of is over then.
+func (h *health) committed(stream string, at time.Time) { h.ended(stream, nil, at) }
 
 // report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
 // is asked for, past a first success.

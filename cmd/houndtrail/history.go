@@ -111,7 +111,7 @@ func entriesTable(w io.Writer, entries iter.Seq2[checkpoint.Stored, error]) erro
 		n++
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", entry.Serial,
 			entry.CommittedAt.UTC().Format(time.DateTime),
-			entry.Window.Start.UTC().Format(time.DateTime), entry.Window.End.UTC().Format(time.DateTime),
+			entry.Window.Start.UTC().Format(time.RFC3339Nano), entry.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
 			entry.Records.Read, entry.Records.Fresh, entry.Records.Duplicate, entry.Records.Late,
 			len(entry.Objects), totalBytes(entry.Objects), entry.SHA256[:min(12, len(entry.SHA256))])
 	}

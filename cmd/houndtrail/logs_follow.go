@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"houndtrail/exporter"
@@ -70,8 +69,7 @@ func readBack(ctx context.Context, client *bloodhound.Client, q bloodhound.Query
 		}
 		q.Before = page.Records[n-1].CreatedAt
 	}
-	slices.SortFunc(records, bloodhound.Compare)
-	return slices.CompactFunc(records, func(a, b bloodhound.Record) bool { return bloodhound.Compare(a, b) == 0 }), nil
+	return bloodhound.Sort(records), nil
 }
 
 // failedSource gives an API failure outside a cycle the exit code of one inside.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		ContinueOnError:     os.Getenv("DEV") != "",
+		UpdateScripts:       *update,
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -40,8 +42,9 @@ func TestScripts(t *testing.T) {
 			"s3":         s3Command,
 			"exits":      exits,
 			"complains":  complains,
-			"start":      startCommand,
-			"stop":       stopCommand,
+			"begin":      begin,
+			"send":       send,
+			"end":        end,
 			"appears":    appears,
 			"get":        get,
 			"archived":   archived,
@@ -54,8 +57,14 @@ func TestScripts(t *testing.T) {
 
 // setup is the configuration that each script starts from: an archive and its positions below $WORK.
 func setup(env *testscript.Env) error {
-	w := &world{env: env}
+	w := &world{env: env, golden: map[string][]byte{}, running: map[string]*process{}, digests: map[string]map[string]string{}}
 	env.Values[worldKey{}] = w
+	script := filepath.Join("testdata", strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")+".txtar")
+	w.tb().Cleanup(func() {
+		if err := rewrite(script, w.golden); err != nil {
+			w.tb().Error(err)
+		}
+	})
 	env.Vars = append(env.Vars,
 		"HOUNDTRAIL_TENANT=acme",
 		"HOUNDTRAIL_ARCHIVE_URL=file://"+env.WorkDir+"/archive",

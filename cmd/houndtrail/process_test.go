@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // enough is how long a script waits for something that should happen soon, on a busy machine.
@@ -61,11 +62,14 @@ var changing = []struct {
 	{regexp.MustCompile(`request id [0-9A-Za-z-]+`), "request id REQUEST"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA256"},
+	{regexp.MustCompile(`\bbatch [0-9a-f]{32}\b`), "batch BATCH"},
+	{regexp.MustCompile(`\b\d+ bytes\b`), "N bytes"},
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\b20\d{6}T\d{6}\.\d{6}Z`), "TIME"},
 	{regexp.MustCompile(`dt=20\d\d-\d\d-\d\d`), "dt=DAY"},
 	{regexp.MustCompile(`\b\d+ tries in [0-9.]+m?s\b`), "N tries in DURATION"},
 	{regexp.MustCompile(`on \S+ \(pid \d+\)`), "on HOST (pid PID)"},
+	{regexp.MustCompile(`user \d+ and group \d+`), "user UID and group GID"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+->`), ""},
 	{regexp.MustCompile(`\.tmp-[A-Z2-7]+`), ".tmp-X"},
 }
@@ -85,9 +89,53 @@ func complains(ts *testscript.TestScript, neg bool, args []string) {
 	for _, c := range changing {
 		want = c.pattern.ReplaceAllString(want, c.word)
 	}
-	if got != want {
-		ts.Fatalf("standard error says:\n%s\nwant:\n%s", got, want)
+	switch {
+	case got == want:
+	case *update:
+		worldOf(ts).golden[args[0]] = fold(ts, got)
+	default:
+		ts.Fatalf("standard error says:\n%s\nwant:\n%s\nif that is better: go test ./cmd/houndtrail -run Scripts -update", got, want)
 	}
+}
+
+// fold is the text as a script has it: with the names of the variables, in lines of a readable length.
+func fold(ts *testscript.TestScript, text string) []byte {
+	for _, name := range []string{"RIGHT", "BLOODHOUND", "WEBSITE", "SIEM", "ADDRESS", "S3", "WORK"} {
+		if value := ts.Getenv(name); value != "" {
+			text = strings.ReplaceAll(text, value, "$"+name)
+		}
+	}
+	var b bytes.Buffer
+	for line := range strings.Lines(text) {
+		const width = 120
+		for len(line) > width {
+			cut := strings.LastIndex(line[:width], " ")
+			if cut < 8 {
+				break
+			}
+			b.WriteString(line[:cut] + "\n")
+			line = "    " + line[cut+1:]
+		}
+		b.WriteString(line)
+	}
+	return b.Bytes()
+}
+
+// rewrite puts new texts into a script.
+func rewrite(script string, golden map[string][]byte) error {
+	if len(golden) == 0 {
+		return nil
+	}
+	archive, err := txtar.ParseFile(script)
+	if err != nil {
+		return err
+	}
+	for i, file := range archive.Files {
+		if text, ok := golden[file.Name]; ok {
+			archive.Files[i].Data = text
+		}
+	}
+	return os.WriteFile(script, txtar.Format(archive), 0o644)
 }
 
 // A process runs beside the script. What it prints goes to $WORK/NAME.out and NAME.err while it runs.
@@ -97,12 +145,12 @@ type process struct {
 	err  error // valid once done is closed
 }
 
-// startCommand runs a command beside the script:
+// begin runs a command beside the script:
 //
-//	start daemon houndtrail run
-func startCommand(ts *testscript.TestScript, neg bool, args []string) {
+//	begin daemon houndtrail run
+func begin(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: start NAME command...")
+		ts.Fatalf("usage: begin NAME command...")
 	}
 	w, name := worldOf(ts), args[0]
 	var out [2]*os.File
@@ -119,24 +167,20 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() { defer close(p.done); p.err = cmd.Wait() }()
 	ts.Defer(func() { _ = cmd.Process.Kill(); <-p.done })
-	if w.running == nil {
-		w.running = map[string]*process{}
-	}
 	w.running[name] = p
 }
 
-// stopCommand sends a signal to a process, waits for its end and compares its exit code; -1 is the end by a signal.
+// end sends a signal to a process, waits for its end and compares its exit code; -1 is the end by a signal.
 // With the signal 0 it only waits. What the process has printed is standard output and error then.
 //
-//	stop daemon TERM 0
-func stopCommand(ts *testscript.TestScript, neg bool, args []string) {
+//	end daemon TERM 0
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 || worldOf(ts).running[args[0]] == nil {
-		ts.Fatalf("usage: stop NAME TERM|INT|KILL|0 CODE")
+		ts.Fatalf("usage: end NAME TERM|INT|KILL|0 CODE")
 	}
 	p := worldOf(ts).running[args[0]]
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
-	if s, ok := signals[args[1]]; ok {
-		ts.Check(p.cmd.Process.Signal(s))
+	if args[1] != "0" {
+		send(ts, false, args[:2])
 	}
 	select {
 	case <-p.done:
@@ -148,6 +192,20 @@ func stopCommand(ts *testscript.TestScript, neg bool, args []string) {
 	_, _ = io.WriteString(ts.Stderr(), stderr)
 	keepsSecrets(ts, stdout+stderr)
 	checkExit(ts, p.err, number(ts, args[2]))
+}
+
+// send sends a signal to a process and does not wait for its end.
+//
+//	send daemon TERM
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 || worldOf(ts).running[args[0]] == nil {
+		ts.Fatalf("usage: send NAME TERM|INT|KILL")
+	}
+	s, ok := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": os.Kill}[args[1]]
+	if !ok {
+		ts.Fatalf("send %s: unknown", args[1])
+	}
+	ts.Check(worldOf(ts).running[args[0]].cmd.Process.Signal(s))
 }
 
 // appears waits until a file, such as a process's output, matches a pattern. What the pattern's group matches becomes

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"slices"
 	"strings"
 
@@ -22,8 +21,8 @@ installed, run: houndtrail demo`,
 		SilenceErrors: true,
 
 		SuggestionsMinimumDistance: 2, // letters
-		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:               true,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
@@ -48,7 +47,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		}
 		return &usageError{fmt.Errorf("unknown command %q; %s", args[0], next)}
 	}
-	return &usageError{fmt.Errorf("%s takes no arguments, got %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())}
+	return &usageError{fmt.Errorf("%s takes no arguments, got %q; see: %s --help", cmd.Name(), args[0], cmd.CommandPath())}
 }
 
 // choice is a flag that takes one of a few words.

@@ -53,9 +53,6 @@ func remember(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: remember DIR...")
 	}
 	w := worldOf(ts)
-	if w.digests == nil {
-		w.digests = map[string]map[string]string{}
-	}
 	for _, dir := range args {
 		w.digests[dir] = digests(ts, dir)
 	}

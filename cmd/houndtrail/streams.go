@@ -22,8 +22,8 @@ import (
 	"houndtrail/sink/webhook"
 )
 
-// windowBytes bounds what a window's pages take in memory, where records are far larger than usual.
-const windowBytes = 128 << 20
+// windowBytes bounds what the pages of a window take in memory, of which there are two at a time.
+const windowBytes = 16 << 20
 
 // The names of the streams, in journals and metrics.
 const (
@@ -52,7 +52,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 			Source:   client,
 			Sink:     sink,
 			Store:    journal(c, positions, name, destination),
-			Windows:  window.Planner{Max: c.Window.Max, Records: c.Window.Records},
+			Windows:  window.Planner{Max: c.Window.Max},
 			Limits:   bloodhound.Limits{Records: c.Window.Records, Bytes: windowBytes},
 			Start:    c.Start.At,
 			Settle:   c.Settle,

@@ -34,6 +34,7 @@ type world struct {
 	running map[string]*process
 	secrets []string // that no output may hold
 	digests map[string]map[string]string
+	golden  map[string][]byte // texts to rewrite, with -update
 }
 
 type worldKey struct{}

@@ -2,27 +2,8 @@ package bloodhound
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
-
-// Limits bound what one Fetch holds in memory. Zero means no bound.
-type Limits struct {
-	// Since is where counting starts: what is older, the overlap that is read again, is not held against the span,
-	// since a shorter span would have it all the same.
-	Since   time.Time
-	Records int
-	Bytes   int64 // of decoded pages
-}
-
-// A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
-type TooManyError struct {
-	Estimate int // records in the span since Limits.Since, judged by the part that was read
-}
-
-func (e *TooManyError) Error() string {
-	return fmt.Sprintf("about %d records are too many for one window", e.Estimate)
-}
 
 // A Batch holds the records of one span of time, sorted by (created_at, id), each once.
 //
@@ -31,20 +12,25 @@ func (e *TooManyError) Error() string {
 type Batch struct {
 	Records []Record // to be looked at only after Wait
 
-	pages    []*buffer
-	bytes    int64
-	estimate int // records since Limits.Since, told from the ends of pages
+	pages []*buffer
+	// What the first stage counts, by the ends of pages.
+	rows    int   // served
+	counted int   // of them since Limits.Since
+	bytes   int64 // of those
+	fill    float64
 
 	arrived chan page // from the stage that fetches
 	scanned chan struct{}
 	err     error // of scanning; to be looked at after scanned is closed
 	home    chan *Batch
+	shared  *interner
 }
 
 // A page is a body on its way from one stage to the next.
 type page struct {
 	*buffer
 	target string
+	limit  int
 	ends   seen        // what its two ends say
 	walked bool        // the walk went on by its ends
 	result chan<- seen // takes what the scan found, where the walk waits for it
@@ -59,7 +45,7 @@ const (
 
 // newBatch takes a released batch, whose memory is a window's worth, or makes one.
 func (c *Client) newBatch() *Batch {
-	b := &Batch{home: c.batches}
+	b := &Batch{home: c.batches, shared: new(interner)}
 	select {
 	case b = <-c.batches:
 	default:
@@ -84,14 +70,14 @@ func (b *Batch) scan(c *Client) {
 		}
 	}
 	if b.err == nil {
-		b.settle()
+		b.Records = Sort(b.Records)
 	}
 }
 
 // add checks a page and appends its records.
 func (b *Batch) add(p page) (seen, error) {
 	first := len(b.Records)
-	parsed, err := ParsePage(p.b, b.Records)
+	parsed, err := parsePage(p.b, b.Records, b.shared)
 	if err != nil {
 		return seen{}, explain(err, p.target)
 	}
@@ -102,6 +88,16 @@ func (b *Batch) add(p page) (seen, error) {
 			"what was read of this window is dropped, and the next cycle reads it page by page", p.target)
 	}
 	return found, nil
+}
+
+// count takes in what the ends of a page say of its share in the span.
+func (b *Batch) count(at seen, size int, since time.Time) {
+	n := at.since(since)
+	b.rows += at.records
+	b.counted += n
+	if at.records > 0 {
+		b.bytes += int64(size) * int64(n) / int64(at.records)
+	}
 }
 
 // Wait returns when the records are there, or the error of the page that spoils the batch.
@@ -116,24 +112,13 @@ func (b *Batch) Release() {
 	for _, p := range b.pages {
 		p.release()
 	}
-	clear(b.pages)
-	clear(b.Records[:cap(b.Records)])
-	*b = Batch{Records: b.Records[:0], pages: b.pages[:0], home: b.home}
+	*b = Batch{Records: b.Records[:0], pages: b.pages[:0], home: b.home, shared: b.shared}
 	select {
 	case b.home <- b:
 	default:
 	}
 }
 
-// Estimate is about how many records the span holds since [Limits.Since]. It is known before Wait.
-func (b *Batch) Estimate() int { return b.estimate }
-
-// settle sorts what the walk collected and drops what it met more than once: the walk comes newest first and repeats
-// the records at each page's edge.
-func (b *Batch) settle() {
-	slices.Reverse(b.Records)
-	if !slices.IsSortedFunc(b.Records, Compare) {
-		slices.SortFunc(b.Records, Compare)
-	}
-	b.Records = slices.CompactFunc(b.Records, func(x, y Record) bool { return Compare(x, y) == 0 })
-}
+// Fill is how much of what the limits allow the span holds: above 1 where it is more, 0 where there are no limits. It
+// is known before Wait.
+func (b *Batch) Fill() float64 { return b.fill }

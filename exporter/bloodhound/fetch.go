@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -36,15 +35,19 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 		if err != nil {
 			return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
 		}
-		b.bytes += int64(len(body.b))
-		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode()}, &w)
+		size := len(body.b)
+		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode(), limit: q.Limit}, &w)
 		if err != nil {
 			return err
 		}
-		b.estimate += at.since(limits.Since)
+		b.count(at, size, limits.Since)
 		done, err := w.advance(at, q.Limit)
-		if err != nil || done {
+		if err != nil {
 			return err
+		}
+		if done {
+			b.fill = limits.fill(b, q.Limit)
+			return nil
 		}
 		if err := limits.check(b, at.oldest, before); err != nil {
 			return err
@@ -56,6 +59,10 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	ends, ok := glance(p.b)
+	ends.records = guess(p.b, p.limit, int(c.fullSize.Load()))
+	if ends.records >= p.limit {
+		c.fullSize.Store(int64(len(p.b)))
+	}
 	p.ends = ends
 	if ok && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
 		p.walked = true
@@ -76,28 +83,6 @@ func (c *Client) trust(p page, found seen, err error) {
 		return
 	}
 	c.trusted.Store(err == nil && found.records > 1 && p.ends.agrees(found))
-}
-
-// check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
-// The less was read, the more a guess may be off, and the cheaper it is to be wrong.
-func (l Limits) check(b *Batch, oldest, before time.Time) error {
-	if !oldest.After(l.Since) {
-		return nil // the rest is overlap
-	}
-	n := b.estimate
-	whole := float64(n)
-	if read := before.Sub(oldest); read > 0 && !l.Since.IsZero() {
-		whole = max(whole, whole*float64(before.Sub(l.Since))/float64(read))
-	}
-	slack := 1 + 5/math.Sqrt(float64(max(n, 1))) // five standard deviations of a steady stream
-	if l.Records > 0 && (n > l.Records || whole > float64(l.Records)*slack) {
-		return &TooManyError{Estimate: int(whole)}
-	}
-	if l.Bytes > 0 && b.bytes > l.Bytes {
-		// Said in records, the only measure that windows have: as many as the bytes allowed, in proportion.
-		return &TooManyError{Estimate: int(max(whole, float64(l.Records)*float64(b.bytes)/float64(l.Bytes)))}
-	}
-	return nil
 }
 
 // page gets one page; where the server takes too long, or the page is too large, it asks for half of it. q.Limit

@@ -24,12 +24,15 @@ type Page struct {
 //
 // The envelope is {"count":…,"limit":…,"skip":…,"data":{"logs":[…]}}; the published documentation has only data, and
 // null stands for no logs. Every error is a [*SyntaxError]; a page that has one yields no record.
-func ParsePage(body []byte, dst []Record) (Page, error) {
+func ParsePage(body []byte, dst []Record) (Page, error) { return parsePage(body, dst, nil) }
+
+// parsePage lets values that repeat share one copy, where it is given an interner for them.
+func parsePage(body []byte, dst []Record, shared *interner) (Page, error) {
 	p := Page{Records: dst, Count: -1, Limit: -1}
 	if err := checkUTF8(body); err != nil {
 		return Page{}, err
 	}
-	s := &scanner{buf: body}
+	s := &scanner{buf: body, shared: shared}
 	found := false
 	err := s.object(func(key []byte) error {
 		switch string(key) {
@@ -98,12 +101,13 @@ const (
 func (s *scanner) record(r *Record) error {
 	start := s.pos
 	var seen Columns
+	const repeating = ActorID | ActorName | ActorEmail | Action | SourceIP | Status
 	column := func(c Columns, dst *string) error {
 		if seen.Has(c) {
 			return s.fail("a key stands twice in one record")
 		}
 		seen |= c
-		ok, err := s.column(dst)
+		ok, err := s.column(dst, repeating.Has(c))
 		if err == nil && !ok {
 			r.Absent |= c
 		}
@@ -166,7 +170,7 @@ func (s *scanner) complete(r *Record, seen Columns) error {
 }
 
 // column reads a string or null; ok is false for null.
-func (s *scanner) column(dst *string) (ok bool, err error) {
+func (s *scanner) column(dst *string, repeats bool) (ok bool, err error) {
 	if s.peek() == 'n' {
 		*dst = ""
 		return false, s.literal("null")
@@ -177,7 +181,7 @@ func (s *scanner) column(dst *string) (ok bool, err error) {
 		return false, err
 	}
 	if !escaped {
-		*dst = view(inner)
+		*dst = s.keep(inner, repeats)
 		return true, nil
 	}
 	// Escapes are rare outside fields, which is kept as text: the library resolves them.
@@ -213,6 +217,13 @@ func (s *scanner) instant(dst *time.Time) error {
 	}
 	*dst = t.UTC().Truncate(time.Microsecond)
 	return nil
+}
+
+func (s *scanner) keep(b []byte, repeats bool) string {
+	if repeats && s.shared != nil {
+		return s.shared.of(b)
+	}
+	return view(b)
 }
 
 // view returns b as a string without copying it.

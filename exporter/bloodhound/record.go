@@ -1,6 +1,10 @@
 package bloodhound
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // A Record is one entry of the audit log, as the server told it.
 //
@@ -50,16 +54,39 @@ const (
 func (s Columns) Has(c Columns) bool { return s&c == c }
 
 // Compare orders records by (CreatedAt, ID), the order in which they are written.
-func Compare(a, b Record) int {
+func Compare(a, b *Record) int {
 	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 		return c
 	}
-	switch {
-	case a.ID < b.ID:
-		return -1
-	case a.ID > b.ID:
-		return 1
-	default:
-		return 0
+	return cmp.Compare(a.ID, b.ID)
+}
+
+// Sort puts records in order and drops what is there more than once. It works in place and returns what is left.
+func Sort(records []Record) []Record {
+	if !sorted(records) {
+		slices.Reverse(records) // the API's own order, but for ties
 	}
+	if !sorted(records) {
+		slices.SortFunc(records, func(a, b Record) int { return Compare(&a, &b) })
+	}
+	kept := 0
+	for i := range records {
+		if kept > 0 && Compare(&records[kept-1], &records[i]) == 0 {
+			continue
+		}
+		if kept != i {
+			records[kept] = records[i]
+		}
+		kept++
+	}
+	return records[:kept]
+}
+
+func sorted(records []Record) bool {
+	for i := 1; i < len(records); i++ {
+		if Compare(&records[i-1], &records[i]) > 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -17,6 +17,8 @@ const maxDepth = 10_000
 type scanner struct {
 	buf []byte
 	pos int
+
+	shared *interner // nil for none
 }
 
 // A SyntaxError says where a page stops being the JSON that the API promises.

@@ -1,6 +1,7 @@
 package bloodhound
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func (m model) answer(q Query) ([]Record, int64) {
 			hits = append(hits, r)
 		}
 	}
-	slices.SortFunc(hits, Compare)
+	slices.SortFunc(hits, func(a, b Record) int { return Compare(&a, &b) })
 	if !m.oldestFirst {
 		slices.Reverse(hits)
 	}
@@ -142,49 +143,75 @@ func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
 	}
 }
 
-func TestBatchSettles(t *testing.T) {
-	var b Batch
+func TestSort(t *testing.T) {
+	var records []Record
 	for i := range 100 {
-		b.Records = append(b.Records, Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
+		records = append(records, Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
 	}
-	rand.Shuffle(len(b.Records), func(i, j int) { b.Records[i], b.Records[j] = b.Records[j], b.Records[i] })
-	b.settle()
-	if len(b.Records) != 40 || !slices.IsSortedFunc(b.Records, Compare) {
-		t.Errorf("%d records, sorted %v; want 40 sorted", len(b.Records), slices.IsSortedFunc(b.Records, Compare))
+	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	if got := Sort(records); len(got) != 40 || !sorted(got) {
+		t.Errorf("%d records, sorted %v; want 40 sorted", len(got), sorted(got))
 	}
 }
 
-func TestLimitsCheck(t *testing.T) {
-	after, before := epoch, epoch.Add(time.Hour) // with ten minutes of overlap before them
-	batch := func(n int, bytes int64) *Batch { return &Batch{estimate: n, bytes: bytes} }
+func TestLimits(t *testing.T) {
+	since, before := epoch, epoch.Add(time.Hour) // with ten minutes of overlap before them
+	batch := func(n int, bytes int64) *Batch { return &Batch{counted: n, bytes: bytes} }
 	for _, tc := range []struct {
-		name     string
-		limits   Limits
-		b        *Batch
-		oldest   time.Time
-		estimate int // 0: let pass
+		name   string
+		limits Limits
+		b      *Batch
+		oldest time.Time
+		fill   float64 // 0: let pass
 	}{
 		{"no limits", Limits{}, batch(100, 1<<30), before, 0},
 		{"on course", Limits{Records: 1000}, batch(100, 0), before.Add(-6 * time.Minute), 0},
 		{"a little too dense by a little that was read", Limits{Records: 1000}, batch(100, 0), before.Add(-5 * time.Minute), 0},
-		{"a little too dense by much that was read", Limits{Records: 1000}, batch(900, 0), before.Add(-45 * time.Minute), 1200},
-		{"far too dense", Limits{Records: 1000}, batch(100, 0), before.Add(-3 * time.Minute), 2000},
-		{"too many already", Limits{Records: 99}, batch(100, 0), after.Add(time.Microsecond), 100},
-		{"only overlap is left", Limits{Records: 99}, batch(100, 0), after.Add(-time.Minute), 0},
+		{"a little too dense by much that was read", Limits{Records: 1000}, batch(900, 0), before.Add(-45 * time.Minute), 1.2},
+		{"far too dense", Limits{Records: 1000}, batch(100, 0), before.Add(-3 * time.Minute), 2},
+		{"too many already", Limits{Records: 80}, batch(100, 0), since.Add(time.Microsecond), 1.25},
+		{"only overlap is left", Limits{Records: 99}, batch(100, 0), since.Add(-time.Minute), 0},
 		{"one instant", Limits{Records: 1000}, batch(100, 0), before, 0},
-		{"too many bytes", Limits{Records: 1000, Bytes: 1 << 20}, batch(100, 4<<20), after.Add(time.Minute), 4000},
+		{"too many bytes", Limits{Records: 1000, Bytes: 1 << 20}, batch(100, 4<<20), since.Add(time.Microsecond), 4},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.limits.Since = after
+			tc.limits.Since = since
 			err := tc.limits.check(tc.b, tc.oldest, before)
-			if tc.estimate == 0 {
+			if tc.fill == 0 {
 				if err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if tooMany, ok := err.(*TooManyError); !ok || tooMany.Estimate != tc.estimate { //nolint:errorlint // it comes bare
-				t.Errorf("error %v, want an estimate of %d", err, tc.estimate)
+			if tooMany, ok := err.(*TooManyError); !ok || math.Abs(tooMany.Fill-tc.fill) > 0.001 { //nolint:errorlint // it comes bare
+				t.Errorf("error %v, want a fill of %v", err, tc.fill)
+			}
+		})
+	}
+}
+
+// A full window is one of whole pages: another record costs another request.
+func TestFill(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		limits        Limits
+		rows, counted int
+		bytes         int64
+		page          int
+		want          float64
+	}{
+		{"no limits", Limits{}, 100, 100, 1000, 10, 0},
+		{"by records", Limits{Records: 1000}, 100, 100, 0, 10, 0.1},
+		{"by records in whole pages", Limits{Records: 1009}, 100, 100, 0, 10, 0.1},
+		{"by bytes", Limits{Records: 1000, Bytes: 5000}, 100, 100, 1000, 10, 0.2},
+		{"the overlap takes its part of the pages", Limits{Records: 1000}, 600, 100, 0, 10, 0.2},
+		{"less than a page", Limits{Records: 100}, 50, 50, 0, 500, 0.5},
+		{"nothing", Limits{Records: 100}, 0, 0, 0, 500, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := &Batch{rows: tc.rows, counted: tc.counted, bytes: tc.bytes}
+			if got := tc.limits.fill(b, tc.page); math.Abs(got-tc.want) > 0.001 {
+				t.Errorf("fill %v, want %v", got, tc.want)
 			}
 		})
 	}

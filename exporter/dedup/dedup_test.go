@@ -127,12 +127,11 @@ func TestExactlyOnce(t *testing.T) {
 					read = append(read, r.Record)
 				}
 			}
-			slices.SortFunc(read, bloodhound.Compare)
+			read = bloodhound.Sort(read)
 			n := len(read)
 			a := set.Admit(window.Window{Start: minute(cursor), End: minute(end)}, time.Duration(overlap)*time.Minute, read)
-			if len(a.Fresh)+a.Duplicate != n || !slices.IsSortedFunc(a.Fresh, bloodhound.Compare) {
-				t.Fatalf("read %d, fresh %d, duplicate %d, sorted %v", n, len(a.Fresh), a.Duplicate,
-					slices.IsSortedFunc(a.Fresh, bloodhound.Compare))
+			if len(a.Fresh)+a.Duplicate != n || !inOrder(a.Fresh) {
+				t.Fatalf("read %d, fresh %d, duplicate %d, sorted %v", n, len(a.Fresh), a.Duplicate, inOrder(a.Fresh))
 			}
 			for _, r := range a.Fresh {
 				delivered[r.ID]++
@@ -148,6 +147,10 @@ func TestExactlyOnce(t *testing.T) {
 			t.Fatalf("%d ids are held long after the last row", set.Len())
 		}
 	})
+}
+
+func inOrder(records []bloodhound.Record) bool {
+	return slices.IsSortedFunc(records, func(a, b bloodhound.Record) int { return bloodhound.Compare(&a, &b) })
 }
 
 func TestParseRejectsGarbage(t *testing.T) {

@@ -9,15 +9,16 @@ const (
 	growth    = 8 // at most, from one window to the next: one quiet hour says little about the next day
 	// minSpan is the grain of created_at: a window cannot be cut below it.
 	minSpan = time.Microsecond
+	// target is how full windows are planned to be: the rest is for the noise of a steady stream.
+	target = 0.98
 )
 
-// A Planner cuts time into windows that hold about as many records as fit in memory. It is a value: planning changes
-// a copy.
+// A Planner cuts time into windows that hold as much as fits in memory and no more. It is a value: planning changes a
+// copy.
 type Planner struct {
-	Max     time.Duration // a window's longest span
-	Records int           // a window's largest number of records
+	Max time.Duration // a window's longest span
 
-	span time.Duration // of the next window
+	span time.Duration // of the next window; zero for the first
 }
 
 // Next is the window after cursor, ending at the horizon at the latest; ok is false where none is due.
@@ -32,19 +33,19 @@ func (p Planner) Next(cursor, horizon time.Time) (w Window, ok bool) {
 	return Window{Start: cursor, End: end}, true
 }
 
-// Learn takes in that a window held so many records and returns the planner for the next one.
-func (p Planner) Learn(w Window, records int) Planner {
-	p.span = min(p.fitting(w.Span(), records), p.next()*growth, p.Max)
+// Learn takes in how full a window was (1 is as full as may be) and returns the planner for the next one.
+func (p Planner) Learn(w Window, fill float64) Planner {
+	p.span = min(p.fitting(w, fill), p.next()*growth, p.Max)
 	return p
 }
 
-// Cut takes in that a window was too dense to be read, with an estimate of what it holds, and returns the planner
+// Cut takes in that a window was too dense to be read, with an estimate of how full it is, and returns the planner
 // that cuts it to size, and by a quarter at least, since an estimate can be wrong. ok is false where it cannot be cut.
-func (p Planner) Cut(w Window, estimate int) (_ Planner, ok bool) {
+func (p Planner) Cut(w Window, fill float64) (_ Planner, ok bool) {
 	if w.Span() <= minSpan {
 		return p, false
 	}
-	p.span = max(min(p.fitting(w.Span(), estimate), w.Span()*3/4), minSpan)
+	p.span = max(min(p.fitting(w, fill), w.Span()*3/4), minSpan)
 	return p, true
 }
 
@@ -55,15 +56,11 @@ func (p Planner) next() time.Duration {
 	return p.span
 }
 
-// fitting is the span that would hold a little less than the largest number of records at that density. The margin is
-// for the noise of a steady stream.
-func (p Planner) fitting(span time.Duration, records int) time.Duration {
-	if records == 0 {
+// fitting is the span that would be as full as is planned for, at the window's density.
+func (p Planner) fitting(w Window, fill float64) time.Duration {
+	span := float64(w.Span()) * target
+	if span >= fill*float64(p.Max) {
 		return p.Max
 	}
-	fit := float64(span) * float64(p.Records) * 0.97 / float64(records)
-	if fit >= float64(p.Max) {
-		return p.Max
-	}
-	return time.Duration(fit)
+	return time.Duration(span / fill)
 }

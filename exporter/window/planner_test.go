@@ -13,7 +13,7 @@ import (
 var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
 
 func TestNext(t *testing.T) {
-	p := window.Planner{Max: 24 * time.Hour, Records: 1000}
+	p := window.Planner{Max: 24 * time.Hour}
 	for _, tc := range []struct {
 		name        string
 		planner     window.Planner
@@ -27,9 +27,9 @@ func TestNext(t *testing.T) {
 		{"nothing is due behind the horizon", p, "10:30", "", "10:20", false},
 		{"a quiet hour grows it eightfold", learn(p, 0), "02:00", "10:00", "23:00", true},
 		{"never beyond the maximum", learn(learn(learn(p, 0), 0), 0), "00:00", "24:00", "99:00", true},
-		{"density decides", learn(p, 970), "01:00", "02:00", "20:00", true},
-		{"a denser one shrinks it", learn(p, 1940), "01:00", "01:30", "20:00", true},
-		{"a maximum below the first span holds", window.Planner{Max: time.Minute, Records: 10}, "01:00", "01:01", "20:00", true},
+		{"density decides", learn(p, 0.98), "01:00", "02:00", "20:00", true},
+		{"a denser one shrinks it", learn(p, 1.96), "01:00", "01:30", "20:00", true},
+		{"a maximum below the first span holds", window.Planner{Max: time.Minute}, "01:00", "01:01", "20:00", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w, due := tc.planner.Next(at(t, tc.cursor), at(t, tc.horizon))
@@ -44,22 +44,22 @@ func TestNext(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
-	p := window.Planner{Max: 24 * time.Hour, Records: 1000}
+	p := window.Planner{Max: 24 * time.Hour}
 	w := window.Window{Start: epoch, End: epoch.Add(time.Hour)}
 	for _, tc := range []struct {
-		name     string
-		w        window.Window
-		estimate int
-		want     time.Duration
-		ok       bool
+		name string
+		w    window.Window
+		fill float64
+		want time.Duration
+		ok   bool
 	}{
-		{"to size by the estimate", w, 9700, 6 * time.Minute, true},
-		{"by a quarter at least", w, 1001, 45 * time.Minute, true},
-		{"not below a microsecond", window.Window{Start: epoch, End: epoch.Add(2 * time.Microsecond)}, 1 << 40, time.Microsecond, true},
-		{"a microsecond cannot be cut", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5000, 0, false},
+		{"to size by the estimate", w, 9.8, 6 * time.Minute, true},
+		{"by a quarter at least", w, 1.001, 45 * time.Minute, true},
+		{"not below a microsecond", window.Window{Start: epoch, End: epoch.Add(2 * time.Microsecond)}, 1e12, time.Microsecond, true},
+		{"a microsecond cannot be cut", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5, 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			next, ok := p.Cut(tc.w, tc.estimate)
+			next, ok := p.Cut(tc.w, tc.fill)
 			if ok != tc.ok {
 				t.Fatalf("ok = %v, want %v", ok, tc.ok)
 			}
@@ -78,8 +78,7 @@ func TestCut(t *testing.T) {
 func TestWindowsTileTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := window.Planner{
-			Max:     time.Duration(rapid.Int64Range(int64(time.Minute), int64(1000*time.Hour)).Draw(t, "max")),
-			Records: rapid.IntRange(1, 100_000).Draw(t, "records"),
+			Max: time.Duration(rapid.Int64Range(int64(time.Minute), int64(1000*time.Hour)).Draw(t, "max")),
 		}
 		horizon := epoch.Add(time.Duration(rapid.Int64Range(0, int64(100*time.Hour)).Draw(t, "backlog")))
 		cursor := epoch
@@ -94,9 +93,9 @@ func TestWindowsTileTime(t *testing.T) {
 			if !w.Start.Equal(cursor) || !w.End.After(w.Start) || w.End.After(horizon) || w.Span() > p.Max {
 				t.Fatalf("window %v after cursor %s, horizon %s, max %s", w, cursor, horizon, p.Max)
 			}
-			n := rapid.IntRange(0, 1_000_000).Draw(t, "density")
-			if n > p.Records {
-				smaller, ok := p.Cut(w, n)
+			fill := rapid.Float64Range(0, 1000).Draw(t, "fill")
+			if fill > 1 {
+				smaller, ok := p.Cut(w, fill)
 				if ok {
 					if again, _ := smaller.Next(cursor, horizon); again.Span() > max(w.Span()*3/4, time.Microsecond) {
 						t.Fatalf("cutting %s gave %s", w.Span(), again.Span())
@@ -105,15 +104,15 @@ func TestWindowsTileTime(t *testing.T) {
 					continue
 				}
 			}
-			p = p.Learn(w, min(n, p.Records))
+			p = p.Learn(w, min(fill, 1))
 			cursor = w.End
 		}
 	})
 }
 
-// learn takes in an hour with so many records.
-func learn(p window.Planner, records int) window.Planner {
-	return p.Learn(window.Window{Start: epoch, End: epoch.Add(time.Hour)}, records)
+// learn takes in an hour that was so full.
+func learn(p window.Planner, fill float64) window.Planner {
+	return p.Learn(window.Window{Start: epoch, End: epoch.Add(time.Hour)}, fill)
 }
 
 func at(t *testing.T, hm string) time.Time {

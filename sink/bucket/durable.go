@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -144,6 +145,9 @@ func isLink(err error) bool {
 
 // explainFile says what was tried on which file, why it failed and what to do.
 func explainFile(verb, path string, err error) error {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok && strings.HasPrefix(filepath.Base(inner.Path), ".") {
+		err = inner.Err // a file of our own making, whose name tells nobody anything
+	}
 	remedy := ""
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

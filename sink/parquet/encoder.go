@@ -64,7 +64,7 @@ func (*Encoder) Extension() string { return Extension }
 // keeps no reference to them. After an error what was written is no file, and the encoder can be used again.
 func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Record) error {
 	for i := 1; i < len(records); i++ {
-		if bloodhound.Compare(records[i-1], records[i]) >= 0 {
+		if bloodhound.Compare(&records[i-1], &records[i]) >= 0 {
 			return fmt.Errorf("encode Parquet: id %d comes after id %d: %w", records[i].ID, records[i-1].ID, ErrOrder)
 		}
 	}

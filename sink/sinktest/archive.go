@@ -151,8 +151,8 @@ func (f *fixture) holds(want []bloodhound.Record) {
 		got = append(got, records...)
 	}
 	want = WithoutRaw(want)
-	slices.SortFunc(got, bloodhound.Compare)
-	slices.SortFunc(want, bloodhound.Compare)
+	slices.SortFunc(got, compare)
+	slices.SortFunc(want, compare)
 	if diff := cmp.Diff(want, got); diff != "" {
 		f.Errorf("the archive has not exactly what was written (-want +got):\n%.4000s", diff)
 	}
@@ -270,3 +270,5 @@ func testCancelled(f *fixture) {
 	f.write(w, records)
 	f.holds(records)
 }
+
+func compare(a, b bloodhound.Record) int { return bloodhound.Compare(&a, &b) }

@@ -27,8 +27,8 @@ type batch struct {
 	zip    *gzip.Writer
 }
 
-// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and others start
-// to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in the same body.
+// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and others
+// start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in the body.
 const longLine = 256 << 10
 
 // fill takes as many of the records as fit into both bounds, but at least the first.

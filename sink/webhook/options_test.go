@@ -37,6 +37,7 @@ func TestNewRejects(t *testing.T) {
 		"compression":       {func(o *webhook.Options) { o.Compression = "zstd" }, []string{compression, "gzip or none"}},
 		"authorization":     {header("authorization", "SECRET"), []string{auth}},
 		"reserved header":   {header("content-length", "1"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Content-Length"}},
+		"host header":       {header("Host", "other.example"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Host"}},
 		"header name":       {header("X Key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X Key"}},
 		"no header name":    {header("", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS"}},
 		"header value":      {header("X-Key", "SECRET\r\nX: y"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X-Key"}},

@@ -11,8 +11,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come back
-// in step after one receiver's outage.
+// How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come
+// back in step after one receiver's outage.
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 30 * time.Second

@@ -17,8 +17,8 @@ const redacted = "[redacted]"
 // make every message unreadable.
 const minSecret = 4
 
-// plainWord is a part of a path that can be shown: insert, jsonline, _bulk, v1. Many receivers have their token in the path,
-// and a token has capitals, many digits, or is long.
+// plainWord is a part of a path that can be shown: insert, jsonline, _bulk, v1. Many receivers have their token in the
+// path, and a token has capitals, many digits, or is long.
 var plainWord = regexp.MustCompile(`^[a-z._-]{0,20}\d{0,2}$`)
 
 // display is the URL for people: the query and all parts of the path that may be a token are hidden.

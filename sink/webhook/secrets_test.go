@@ -130,6 +130,21 @@ func TestSecretsStayOutOfAnswers(t *testing.T) {
 	}
 }
 
+// Not every query is one by the rules.
+func TestSecretsStayOutWithAnOddQuery(t *testing.T) {
+	t.Parallel()
+	s := newSink(t, webhook.Options{
+		URL: "https://siem.example/in?SECRETa;SECRETb%zz",
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			return reply{status: http.StatusBadRequest, body: "bad query " + r.URL.RawQuery}.response(), r.Body.Close()
+		}),
+	})
+	rs := records(t, 1)
+	_, err := s.Write(t.Context(), windowOf(rs), rs)
+	leaks(t, err, tokenSecret)
+	wants(t, err, `"bad query [redacted]"`)
+}
+
 // A redirect often repeats the URL. Where it leads is told by its host alone.
 func TestSecretsStayOutOfRedirects(t *testing.T) {
 	t.Parallel()

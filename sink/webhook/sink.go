@@ -66,8 +66,8 @@ func (s *Sink) String() string { return display(s.url) }
 // receipt has one object per batch: its key is batch/<batch id>, and Bytes and SHA256 are those of the uncompressed body,
 // which anybody can build again from the records.
 //
-// A failure in the middle leaves the batches before it at the receiver. The next Write of the window repeats them.
-// An error with a [*StatusError] in its chain says that the receiver answered; ctx.Err() is in the chain when ctx ended it.
+// A failure in the middle leaves the batches before it at the receiver. The next Write of the window repeats them. An
+// error with a [*StatusError] in its chain says that the receiver answered; with ctx.Err() in it, that ctx ended it.
 func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
 	var (
 		receipt checkpoint.Receipt

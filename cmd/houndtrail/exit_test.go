@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+)
+
+func TestExitCode(t *testing.T) {
+	t.Parallel()
+	at := func(stage exporter.Stage, err error) error {
+		return &streamError{"archive", &exporter.Error{Stage: stage, Err: err}}
+	}
+	broken := errors.New("broken")
+	source := at(exporter.StageSource, broken)
+	for name, c := range map[string]struct {
+		err  error
+		want int
+	}{
+		"done":                        {nil, 0},
+		"unexpected":                  {broken, 1},
+		"told to stop":                {at(exporter.StageSource, fmt.Errorf("stopped: %w", context.Canceled)), 1},
+		"configuration":               {fmt.Errorf("wrapped: %w", &config.Error{}), 2},
+		"command line":                {&usageError{broken}, 2},
+		"another stream's journal":    {at(exporter.StageCheckpoint, fmt.Errorf("%w: x", checkpoint.ErrForeign)), 2},
+		"source":                      {source, 3},
+		"sink":                        {at(exporter.StageSink, broken), 4},
+		"store of the journal":        {at(exporter.StageCheckpoint, broken), 4},
+		"lease held":                  {at(exporter.StageCheckpoint, checkpoint.ErrLeaseHeld), 5},
+		"conflict":                    {at(exporter.StageCheckpoint, checkpoint.ErrConflict), 5},
+		"lease lost while reading":    {at(exporter.StageSource, checkpoint.ErrConflict), 5},
+		"integrity":                   {at(exporter.StageCheckpoint, checkpoint.ErrCorrupt), 6},
+		"two streams, one corrupt":    {errors.Join(source, at(exporter.StageCheckpoint, checkpoint.ErrCorrupt)), 6},
+		"two streams, one lease held": {errors.Join(source, at(exporter.StageCheckpoint, checkpoint.ErrLeaseHeld)), 5},
+	} {
+		if got := exitCode(c.err); got != c.want {
+			t.Errorf("%s: exit code %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	cycle := errors.Join(
+		&exporter.Error{Stage: exporter.StageSink, Err: errors.New("disk full")},
+		&exporter.Error{Stage: exporter.StageCheckpoint, Err: errors.New("lease not released")},
+	)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("broken"), "houndtrail: broken"},
+		{
+			&config.Error{Problems: []config.Problem{{Variable: "A", Reason: "wrong"}, {Variable: "B", Reason: "missing"}}},
+			"houndtrail: the configuration is not usable:\n  A: wrong\n  B: missing",
+		},
+		{fmt.Errorf("query: %w", context.Canceled), "houndtrail: interrupted"},
+		{
+			errors.Join(&streamError{"archive", cycle}, &streamError{"webhook", fmt.Errorf("post: %w", context.Canceled)}),
+			"houndtrail: archive stream: sink: disk full\n" +
+				"houndtrail: archive stream: checkpoint: lease not released\n" +
+				"houndtrail: webhook stream: interrupted; the next run starts from the last commit",
+		},
+	} {
+		// An interrupted stream is told apart from an interrupted command by the stage that it was in.
+		if got := describe(c.err); got != c.want {
+			t.Errorf("describe is\n%s\nwant\n%s", got, c.want)
+		}
+	}
+}
+
+// Only what a person has to mend ends a daemon's stream.
+func TestHard(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		checkpoint.ErrCorrupt: true, checkpoint.ErrForeign: true,
+		checkpoint.ErrConflict: false, checkpoint.ErrLeaseHeld: false, context.Canceled: false, errors.New("broken"): false,
+	} {
+		if got := hard(fmt.Errorf("wrapped: %w", err)); got != want {
+			t.Errorf("hard(%v) is %v, want %v", err, got, want)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale when the run after the
+// next one, and two minutes more, have gone by without a success.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now := start
+	h := newHealth(cron.Every(5*time.Minute), []stream{{name: "archive"}, {name: "webhook"}})
+	h.now = func() time.Time { return now }
+	for _, p := range h.streams {
+		p.since = start
+	}
+	pages := statusPages(newMetrics(), h)
+	both := func(at time.Time, err error) {
+		h.ended("archive", err, at)
+		h.ended("webhook", err, at)
+	}
+	down := errors.Join(errors.New("connection refused"), errors.New("lease not released"))
+
+	for _, step := range []struct {
+		at              string // since the start
+		do              func(time.Time)
+		healthz, readyz int
+		says            string
+	}{
+		{"1s", nil, 200, 503, "archive: starting: no success yet after 1s\nwebhook: starting: no success yet after 1s\n"},
+		{"5m", func(at time.Time) { both(at, down) }, 200, 503, "no success yet after 5m0s; last cycle failed: connection refused; lease not released\n"},
+		{"12m", nil, 200, 503, "archive: starting: no success yet after 12m0s"},
+		{"12m1s", nil, 503, 503, "archive: stale: no success for 12m1s, due by 2026-03-01T12:12:00Z; last cycle failed: connection refused"},
+		{"13m", func(at time.Time) { h.committed("archive", at) }, 503, 503, "archive: ok: last success 0s ago\nwebhook: stale: "},
+		{"14m", func(at time.Time) { both(at, nil) }, 200, 200, "archive: ok: last success 0s ago\nwebhook: ok: last success 0s ago\n"},
+		{"19m", func(at time.Time) { h.ended("webhook", down, at) }, 200, 200, "webhook: ok: last success 5m0s ago; last cycle failed: connection refused"},
+		{"26m", nil, 200, 200, "webhook: ok: last success 12m0s ago"},
+		{"26m1s", func(at time.Time) { h.ended("archive", nil, at) }, 503, 503, "archive: ok: last success 0s ago\nwebhook: stale: no success for 12m1s, due by"},
+	} {
+		since, err := time.ParseDuration(step.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = start.Add(since)
+		if step.do != nil {
+			step.do(now)
+		}
+		for path, want := range map[string]int{"/healthz": step.healthz, "/readyz": step.readyz, "/": http.StatusOK} {
+			answer := httptest.NewRecorder()
+			pages.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+			if answer.Code != want {
+				t.Errorf("after %s: GET %s answers %d, want %d", step.at, path, answer.Code, want)
+			}
+			if !strings.Contains(answer.Body.String(), step.says) {
+				t.Errorf("after %s: GET %s says\n%s\nwant\n%s", step.at, path, answer.Body, step.says)
+			}
+		}
+	}
+}
+
+// A schedule with long pauses is not stale in between, and one that never runs again is not a reason to panic.
+func TestHealthFollowsTheSchedule(t *testing.T) {
+	t.Parallel()
+	nightly, err := cron.ParseStandard("CRON_TZ=UTC 0 3 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 3, 0, 30, 0, time.UTC)
+	h := newHealth(nightly, []stream{{name: "archive"}})
+	h.now = func() time.Time { return now }
+	h.ended("archive", nil, now)
+	for at, want := range map[string]bool{"2026-03-02T02:59:00Z": true, "2026-03-03T03:01:59Z": true, "2026-03-03T03:02:01Z": false} {
+		if now, err = time.Parse(time.RFC3339, at); err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := h.report(true); ok != want {
+			t.Errorf("at %s: well is %v, want %v: %s", at, ok, want, text)
+		}
+	}
+}
+
+// Only these pages exist, and they are only to be read.
+func TestStatusPages(t *testing.T) {
+	t.Parallel()
+	pages := statusPages(newMetrics(), newHealth(cron.Every(time.Minute), nil))
+	for request, want := range map[string]int{
+		"GET /": 200, "GET /metrics": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
+		"GET /healthz/": 404, "GET /debug/pprof/": 404, "POST /healthz": 405,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		answer := httptest.NewRecorder()
+		pages.ServeHTTP(answer, httptest.NewRequest(method, path, nil))
+		if answer.Code != want {
+			t.Errorf("%s answers %d, want %d", request, answer.Code, want)
+		}
+	}
+}

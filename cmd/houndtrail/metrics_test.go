@@ -1,0 +1,78 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/sink/webhook"
+)
+
+// TestMetrics: everything that is counted is exported, with a help text.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	m := newMetrics()
+	var told []string
+	m.progress = func(stream string, _ time.Time) { told = append(told, stream) }
+	archive := m.stream(archiveStream)
+	cursor := time.Date(2026, 3, 1, 12, 0, 0, 500_000_000, time.UTC)
+	archive.Committed(exporter.Commit{
+		Entry: checkpoint.Checkpoint{
+			Cursor: cursor, Objects: make([]checkpoint.Object, 2),
+			Records: checkpoint.Counts{Read: 10, Fresh: 7, Duplicate: 3, Late: 1},
+		},
+		Lag: 2 * time.Minute, Duration: 1500 * time.Millisecond,
+	})
+	archive.CaughtUp(cursor.Add(time.Minute), time.Minute)
+	m.stream(webhookStream)
+	m.Request("200", 20*time.Millisecond)
+	m.Request("timeout", 30*time.Second)
+	m.Retry("timeout")
+	m.attempt(webhook.Attempt{Status: http.StatusServiceUnavailable})
+	m.attempt(webhook.Attempt{})
+
+	if strings.Join(told, " ") != "archive archive" {
+		t.Errorf("progress was told of %v, want twice of the archive", told)
+	}
+	answer := httptest.NewRecorder()
+	m.handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	text := answer.Body.String()
+	for _, want := range []string{
+		`houndtrail_commit_duration_seconds{stream="archive"} 1.5`,
+		`houndtrail_commits_total{stream="archive"} 1`,
+		`houndtrail_commits_total{stream="webhook"} 0`,
+		`houndtrail_cursor_timestamp_seconds{stream="archive"} 1.7723664605e+09`,
+		`houndtrail_lag_seconds{stream="archive"} 60`,
+		`houndtrail_last_success_timestamp_seconds{stream="archive"} `,
+		`houndtrail_objects_total{stream="archive"} 2`,
+		`houndtrail_records_total{kind="duplicate",stream="archive"} 3`,
+		`houndtrail_records_total{kind="fresh",stream="archive"} 7`,
+		`houndtrail_records_total{kind="late",stream="archive"} 1`,
+		`houndtrail_records_total{kind="late",stream="webhook"} 0`,
+		`houndtrail_records_total{kind="read",stream="archive"} 10`,
+		`houndtrail_request_duration_seconds_count 2`,
+		`houndtrail_requests_total{status="200"} 1`,
+		`houndtrail_requests_total{status="timeout"} 1`,
+		`houndtrail_retries_total{reason="timeout"} 1`,
+		`houndtrail_webhook_posts_total{status="0"} 1`,
+		`houndtrail_webhook_posts_total{status="503"} 1`,
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("no %s in /metrics", want)
+		}
+	}
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		name, help := family.GetName(), family.GetHelp()
+		if strings.HasPrefix(name, "houndtrail_") && !strings.HasSuffix(help, ".") {
+			t.Errorf("the help of %s is no sentence: %q", name, help)
+		}
+	}
+}

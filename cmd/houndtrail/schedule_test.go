@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/config"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+)
+
+// A stuckSource answers nothing before it is cancelled, or fails at once.
+type stuckSource struct {
+	exporter.Source
+	calls chan time.Time
+	err   error
+}
+
+func (s *stuckSource) Now(ctx context.Context) (time.Time, error) {
+	s.calls <- time.Now()
+	if s.err != nil {
+		return time.Time{}, s.err
+	}
+	<-ctx.Done()
+	return time.Time{}, context.Cause(ctx)
+}
+
+func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
+	return stream{archiveStream, &exporter.Exporter{
+		Source: s, Store: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), Log: zap.NewNop(),
+	}}
+}
+
+// A cycle that does not end by itself is abandoned in time for Kubernetes' patience of 30 seconds, and its lease is given
+// back.
+func TestScheduleStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source, store := &stuckSource{calls: make(chan time.Time, 100)}, &checkpointtest.Memory{}
+		all := []stream{stuckStream(source, store)}
+		every := config.Schedule{Schedule: cron.Every(time.Minute)}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- schedule(ctx, every, all, newHealth(every, all), zap.NewNop()) }()
+		<-source.calls
+		time.Sleep(10 * time.Minute)
+		if n := len(source.calls); n > 0 {
+			t.Errorf("%d more cycles began while one was running", n)
+		}
+		told := time.Now()
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("schedule ends with %v", err)
+		}
+		if took := time.Since(told); took != finishTime {
+			t.Errorf("it took %s to stop, want %s", took, finishTime)
+		}
+		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}).Acquire(t.Context())
+		if err != nil {
+			t.Fatalf("the lease was not given back: %v", err)
+		}
+		if err := lease.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A cycle runs at once, then by the schedule, also when the one before has failed.
+func TestScheduleGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := &stuckSource{calls: make(chan time.Time, 100), err: &bloodhound.Error{Kind: bloodhound.Server}}
+		all := []stream{stuckStream(source, &checkpointtest.Memory{})}
+		every := config.Schedule{Schedule: cron.Every(time.Minute)}
+		h := newHealth(every, all)
+		ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute+time.Second)
+		defer stop()
+		began := time.Now()
+		if err := schedule(ctx, every, all, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("schedule ends with %v", err)
+		}
+		close(source.calls)
+		var at []time.Duration
+		for call := range source.calls {
+			at = append(at, call.Sub(began))
+		}
+		if len(at) != 4 || at[0] != 0 || at[1] != time.Minute || at[3] != 3*time.Minute {
+			t.Errorf("cycles began after %v, want 0s, 1m, 2m, 3m", at)
+		}
+		if text, ok := h.report(true); ok {
+			t.Errorf("a stream that never succeeded is well: %s", text)
+		}
+	})
+}

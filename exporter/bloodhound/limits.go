@@ -1,0 +1,68 @@
+package bloodhound
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Limits bound what one Fetch holds in memory. Zero means no bound.
+type Limits struct {
+	// Since is where counting starts: what is older, the overlap that is read again, is not held against the span,
+	// since a shorter span would have it all the same.
+	Since   time.Time
+	Records int
+	Bytes   int64 // of decoded pages
+}
+
+// A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
+type TooManyError struct {
+	Fill float64 // how many times as much, judged by the part that was read
+}
+
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("the window holds about %.1f times as many records as fit into memory", e.Fill)
+}
+
+// check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
+// The less was read, the more a guess may be off, and the cheaper it is to be wrong.
+func (l Limits) check(b *Batch, oldest, before time.Time) error {
+	if !oldest.After(l.Since) {
+		return nil // the rest is overlap
+	}
+	held := l.share(b.counted, b.bytes)
+	whole := held
+	if read := before.Sub(oldest); read > 0 && !l.Since.IsZero() {
+		whole = max(held, held*float64(before.Sub(l.Since))/float64(read))
+	}
+	slack := 1 + 5/math.Sqrt(float64(max(b.counted, 1))) // five standard deviations of a steady stream
+	if held > 1 || whole > slack {
+		return &TooManyError{Fill: whole}
+	}
+	return nil
+}
+
+func (l Limits) share(records int, bytes int64) float64 {
+	share := 0.0
+	if l.Records > 0 {
+		share = float64(records) / float64(l.Records)
+	}
+	if l.Bytes > 0 {
+		share = max(share, float64(bytes)/float64(l.Bytes))
+	}
+	return share
+}
+
+// fill is how much of a full window the batch holds. A window is full at a whole number of pages, since each request
+// costs the server a count of its table; the overlap takes its part of them.
+func (l Limits) fill(b *Batch, page int) float64 {
+	share := l.share(b.counted, b.bytes)
+	if share == 0 {
+		return 0
+	}
+	full := float64(b.counted) / share
+	if pages := math.Floor(full / float64(page)); pages > 0 {
+		full = max(pages*float64(page)-float64(b.rows-b.counted), float64(page)/2)
+	}
+	return float64(b.counted) / full
+}

@@ -41,12 +41,26 @@ func newDemoWorld(records int) *demoWorld {
 	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
 		Seed: demoSeed, N: records, Start: w.start(), End: w.began.Add(-5 * time.Minute),
 	})
+	rows = append(rows, corners(w.start().AddDate(0, 0, 14))...)
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{
 		Now: w.now, Seed: demoSeed, Rows: rows, Tokens: map[string]string{w.token: "the-key-of-the-demo"},
 	})
 	w.source = httptest.NewServer(w.server)
 	w.siem = httptest.NewServer(w.receiver)
 	return w
+}
+
+// corners are rows with everything that is hard about the log, on a day of the history: unicode, escapes, empty actors,
+// null and deeply nested fields, chains of addresses, 0 to 6 fraction digits, other time zones.
+func corners(day time.Time) []bloodhoundtest.Row {
+	rows := bloodhoundtest.Corner()
+	days := int(day.Sub(rows[0].CreatedAt).Hours() / 24)
+	for i := range rows {
+		rows[i].ID = 0 // the next of the sequence
+		rows[i].CreatedAt = rows[i].CreatedAt.AddDate(0, 0, days)
+		rows[i].VisibleAt = time.Time{}
+	}
+	return rows
 }
 
 func (w *demoWorld) close() {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +15,7 @@ import (
 // TestMain lets the scripts run houndtrail as a process of its own, and the helpers that take something away from it.
 func TestMain(m *testing.M) {
 	commands := map[string]func(){"houndtrail": impatient}
-	for name, helper := range helpers {
-		commands[name] = helper
-	}
+	maps.Copy(commands, helpers)
 	testscript.Main(m, commands)
 }
 
@@ -57,12 +57,16 @@ func TestScripts(t *testing.T) {
 
 // setup is the configuration that each script starts from: an archive and its positions below $WORK.
 func setup(env *testscript.Env) error {
-	w := &world{env: env, golden: map[string][]byte{}, running: map[string]*process{}, digests: map[string]map[string]string{}}
+	tb, ok := env.T().(testing.TB)
+	if !ok {
+		return errors.New("the script does not run as a test")
+	}
+	w := &world{tb: tb, golden: map[string][]byte{}, running: map[string]*process{}, digests: map[string]map[string]string{}}
 	env.Values[worldKey{}] = w
 	script := filepath.Join("testdata", strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")+".txtar")
-	w.tb().Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := rewrite(script, w.golden); err != nil {
-			w.tb().Error(err)
+			tb.Error(err)
 		}
 	})
 	env.Vars = append(env.Vars,

@@ -158,12 +158,12 @@ func begin(ts *testscript.TestScript, neg bool, args []string) {
 		var err error
 		out[i], err = os.Create(ts.MkAbs(name + suffix))
 		ts.Check(err)
-		defer out[i].Close()
 	}
 	cmd := exec.Command(args[1], args[2:]...)
 	cmd.Dir, cmd.Env = ts.MkAbs("."), environOf(ts)
 	cmd.Stdout, cmd.Stderr = out[0], out[1]
 	ts.Check(cmd.Start())
+	ts.Check(errors.Join(out[0].Close(), out[1].Close())) // the process has its own
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() { defer close(p.done); p.err = cmd.Wait() }()
 	ts.Defer(func() { _ = cmd.Process.Kill(); <-p.done })

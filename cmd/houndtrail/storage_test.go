@@ -36,7 +36,7 @@ func archived(ts *testscript.TestScript, neg bool, args []string) {
 		if !strings.HasSuffix(name, ".parquet") {
 			continue
 		}
-		for _, record := range sinktest.ReadParquet(w.tb(), body) {
+		for _, record := range sinktest.ReadParquet(w.tb, body) {
 			got[strconv.FormatInt(record.ID, 10)]++
 		}
 	}
@@ -145,7 +145,7 @@ func s3Command(ts *testscript.TestScript, neg bool, args []string) {
 	const user, secret = "AKFORTHESCRIPT", "secret-of-the-user-of-the-script"
 	switch args[0] {
 	case "start":
-		w.s3 = servers.VersityGW(w.tb())
+		w.s3 = servers.VersityGW(w.tb)
 		for name, value := range map[string]string{
 			"S3":                        w.s3.DataDir,
 			"HOUNDTRAIL_S3_ENDPOINT":    w.s3.Endpoint,
@@ -160,13 +160,13 @@ func s3Command(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		w.secrets = append(w.secrets, w.s3.SecretKey, secret)
 	case "bucket":
-		servers.CreateBucket(w.tb(), w.s3, args[1], false)
+		servers.CreateBucket(w.tb, w.s3, args[1], false)
 	case "user":
-		servers.CreateUser(w.tb(), w.s3, user, secret)
+		servers.CreateUser(w.tb, w.s3, user, secret)
 		ts.Setenv("AWS_ACCESS_KEY_ID", user)
 		ts.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 	case "allow":
-		_, err := w.s3.Client.PutBucketPolicy(w.tb().Context(), &s3.PutBucketPolicyInput{
+		_, err := w.s3.Client.PutBucketPolicy(w.tb.Context(), &s3.PutBucketPolicyInput{
 			Bucket: aws.String(args[1]), Policy: aws.String(policy(args[1], user, args[2:])),
 		})
 		ts.Check(err)
@@ -177,22 +177,15 @@ func s3Command(ts *testscript.TestScript, neg bool, args []string) {
 
 // policy lets the user list and read a bucket, and write what matches.
 func policy(bucket, user string, write []string) string {
-	type statement struct {
-		Effect, Principal string
-		Action, Resource  []string
-	}
 	arn := "arn:aws:s3:::" + bucket
-	allow := []statement{{
-		Effect: "Allow", Principal: user,
-		Action: []string{"s3:ListBucket", "s3:GetObject"}, Resource: []string{arn, arn + "/*"},
-	}}
-	for _, glob := range write {
-		allow = append(allow, statement{"Allow", user, []string{"s3:PutObject"}, []string{arn + "/" + glob}})
+	statement := func(actions []string, resources ...string) map[string]any {
+		return map[string]any{"Effect": "Allow", "Principal": user, "Action": actions, "Resource": resources}
 	}
-	text, err := json.Marshal(struct {
-		Version   string
-		Statement []statement
-	}{"2012-10-17", allow})
+	allow := []map[string]any{statement([]string{"s3:ListBucket", "s3:GetObject"}, arn, arn+"/*")}
+	for _, glob := range write {
+		allow = append(allow, statement([]string{"s3:PutObject"}, arn+"/"+glob))
+	}
+	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": allow})
 	if err != nil {
 		panic(fmt.Sprintf("a policy always marshals: %v", err))
 	}

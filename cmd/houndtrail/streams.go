@@ -23,7 +23,7 @@ import (
 )
 
 // windowBytes bounds what the pages of a window take in memory, of which there are two at a time.
-const windowBytes = 16 << 20
+const windowBytes = 12 << 20
 
 // The names of the streams, in journals and metrics.
 const (

@@ -22,7 +22,7 @@ import (
 
 // A world is what a script has around houndtrail.
 type world struct {
-	env *testscript.Env
+	tb testing.TB // the script as a test
 
 	mu      sync.Mutex
 	jumped  time.Duration // of the double's clock
@@ -39,9 +39,13 @@ type world struct {
 
 type worldKey struct{}
 
-func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
-
-func (w *world) tb() testing.TB { return w.env.T().(testing.TB) }
+func worldOf(ts *testscript.TestScript) *world {
+	w, ok := ts.Value(worldKey{}).(*world)
+	if !ok {
+		ts.Fatalf("the script was not set up")
+	}
+	return w
+}
 
 // now is the clock of the double.
 func (w *world) now() time.Time {
@@ -60,7 +64,7 @@ const (
 //
 //	bloodhound start [-profile P] [-records N] [-rows FILE]   a server, in place of the one before
 //	bloodhound later D N        its clock moves on by D, and N records are new in that time
-//	bloodhound late N           N records appear that are stamped before what was already read
+//	bloodhound late N           so many records appear that are stamped before what was already read
 //	bloodhound add FILE         records appear, one JSON object a line; without created_at they are of now
 //	bloodhound clock D          its clock is D ahead of ours
 //	bloodhound fault NAME       each request to the audit log goes wrong: see faultNames; "none" ends it
@@ -246,8 +250,11 @@ type siem struct {
 }
 
 func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.refuse != 0 {
-		http.Error(w, "not today", s.refuse)
+	s.mu.Lock()
+	refuse := s.refuse
+	s.mu.Unlock()
+	if refuse != 0 {
+		http.Error(w, "not today", refuse)
 		return
 	}
 	s.demoReceiver.ServeHTTP(w, r)
@@ -275,6 +282,8 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv("SIEM", strings.TrimPrefix(server.URL, "http://"))
 		w.secrets = append(w.secrets, strings.TrimPrefix(webhookAuthorization, "Bearer "))
 	case len(args) == 2 && args[0] == "refuse":
+		w.siem.mu.Lock()
+		defer w.siem.mu.Unlock()
 		w.siem.refuse = number(ts, args[1])
 	case len(args) == 2 && args[0] == "has":
 		w.siem.mu.Lock()

@@ -22,7 +22,7 @@ const (
 	DefaultPageSize = 5000
 	DefaultRate     = 5.0
 	DefaultWait     = 30 * time.Second
-	DefaultMaxBody  = 256 << 20
+	DefaultMaxBody  = 64 << 20
 )
 
 // longestWait is the largest deadline that every server generation takes: one of them replaces what is above its

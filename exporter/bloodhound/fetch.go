@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// minPage is where halving stops: a server that cannot answer this many rows in time has another problem.
+// minPage is where halving for time stops: a server that cannot answer this many rows in time has another problem.
+// A page that is too large is halved down to a single record.
 const minPage = 50
 
 // Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] when the span
@@ -93,19 +94,19 @@ func (c *Client) page(ctx context.Context, q *Query) (*buffer, error) {
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
 			r, err = c.exchange(ctx, "GET", AuditPath+"?"+q.Encode(), nil)
 			if isKind(err, Timeout) {
-				c.halve(q)
+				c.halve(q, minPage)
 			}
 			return err
 		})
-		if isKind(err, TooLarge) && c.halve(q) {
+		if isKind(err, TooLarge) && c.halve(q, 1) {
 			continue
 		}
 		return r.body, err
 	}
 }
 
-func (c *Client) halve(q *Query) bool {
-	if q.Limit/2 < minPage {
+func (c *Client) halve(q *Query, least int) bool {
+	if q.Limit/2 < least {
 		return false
 	}
 	q.Limit /= 2

@@ -3,8 +3,6 @@ package archive
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"sync"
@@ -15,6 +13,7 @@ import (
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
+	"houndtrail/sink"
 )
 
 // putsInFlight is how many objects are uploaded at a time, and how many encoded ones are held in memory. Only a window
@@ -99,7 +98,7 @@ func (a *Archive) writeDay(ctx context.Context, w window.Window, day []bloodhoun
 	if err := a.put(ctx, key, buffer.Bytes(), day); err != nil {
 		return checkpoint.Object{}, err
 	}
-	return describe(key, buffer.Bytes(), day), nil
+	return sink.Object(key, buffer.Bytes(), day), nil
 }
 
 func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, day []bloodhound.Record) error {
@@ -107,18 +106,4 @@ func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, day []bloodhound
 	defer a.mu.Unlock()
 	buffer.Reset()
 	return a.encoder.Encode(buffer, w, day)
-}
-
-// describe is the object's line in the receipt.
-func describe(key string, body []byte, day []bloodhound.Record) checkpoint.Object {
-	sum := sha256.Sum256(body)
-	o := checkpoint.Object{
-		Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), Records: len(day),
-		MinID: day[0].ID, MaxID: day[0].ID,
-		MinCreatedAt: day[0].CreatedAt.UTC(), MaxCreatedAt: day[len(day)-1].CreatedAt.UTC(),
-	}
-	for i := range day {
-		o.MinID, o.MaxID = min(o.MinID, day[i].ID), max(o.MaxID, day[i].ID)
-	}
-	return o
 }

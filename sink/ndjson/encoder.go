@@ -17,8 +17,17 @@ import (
 // Extension is what the name of a file ends in.
 const Extension = ".ndjson.gz"
 
-// level trades time for size: 3 is a third faster and 7% larger, 6 a tenth slower and 2% smaller.
-const level = 5
+// level trades time for size: 5 takes half as long again and is 7% smaller, 6 a tenth slower still and 2% smaller.
+const level = 3
+
+// NewGzip returns a writer with the compression that lines get, in files and on the wire.
+func NewGzip(w io.Writer) *gzip.Writer {
+	gz, err := gzip.NewWriterLevel(w, level)
+	if err != nil {
+		panic(err) // only for a level that does not exist
+	}
+	return gz
+}
 
 // An Encoder writes gzip-compressed files of lines, one after another, and keeps its buffers from one to the next.
 // It is not safe for concurrent use.
@@ -30,11 +39,7 @@ type Encoder struct {
 
 // NewEncoder returns an encoder for the tenant's records.
 func NewEncoder(tenant string) *Encoder {
-	gz, err := gzip.NewWriterLevel(io.Discard, level)
-	if err != nil {
-		panic(err) // only for a level that does not exist
-	}
-	return &Encoder{tenant: tenant, gzip: gz}
+	return &Encoder{tenant: tenant, gzip: NewGzip(io.Discard)}
 }
 
 // Extension is what the name of a file ends in.

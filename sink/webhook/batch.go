@@ -7,12 +7,13 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink"
+	"houndtrail/sink/ndjson"
 )
 
 // batch is what one POST carries. It is filled again and again, and keeps its buffers: memory is bounded by the largest
@@ -60,7 +61,7 @@ func (b *batch) seal(c Compression) error {
 	}
 	b.zipped.Reset()
 	if b.zip == nil {
-		b.zip = gzip.NewWriter(&b.zipped)
+		b.zip = ndjson.NewGzip(&b.zipped)
 	} else {
 		b.zip.Reset(&b.zipped)
 	}
@@ -77,34 +78,7 @@ func (b *batch) seal(c Compression) error {
 // id depends on the content alone. 128 bits are plenty for telling one receiver's batches apart.
 func (b *batch) id() string { return hex.EncodeToString(b.sum[:16]) }
 
-func (b *batch) object() checkpoint.Object {
-	o := checkpoint.Object{
-		Key: "batch/" + b.id(), Bytes: int64(len(b.plain)), SHA256: hex.EncodeToString(b.sum[:]), Records: len(b.records),
-	}
-	for i := range b.records {
-		r := &b.records[i]
-		if i == 0 {
-			o.MinID, o.MaxID, o.MinCreatedAt, o.MaxCreatedAt = r.ID, r.ID, r.CreatedAt, r.CreatedAt
-		}
-		o.MinID, o.MaxID = min(o.MinID, r.ID), max(o.MaxID, r.ID)
-		o.MinCreatedAt, o.MaxCreatedAt = earlier(o.MinCreatedAt, r.CreatedAt), later(o.MaxCreatedAt, r.CreatedAt)
-	}
-	return o
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
+func (b *batch) object() checkpoint.Object { return sink.Object("batch/"+b.id(), b.plain, b.records) }
 
 // A loan lends a batch's bytes to one attempt. net/http may go on reading a body after it has returned the answer: a
 // receiver that refuses early is the usual case. Without the end of the loan it would then send the next batch's bytes.

@@ -42,11 +42,11 @@ func open(t *testing.T) *sql.DB {
 			t.Error(err)
 		}
 	})
-	exec(t, db, "SET TimeZone = 'UTC'")
+	run(t, db, "SET TimeZone = 'UTC'")
 	return db
 }
 
-func exec(t *testing.T, db *sql.DB, statement string) {
+func run(t *testing.T, db *sql.DB, statement string) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
@@ -253,7 +253,7 @@ func TestArchive(t *testing.T) {
 				t.Fatal(err)
 			}
 			db := open(t)
-			exec(t, db, view)
+			run(t, db, view)
 
 			if encoder.Extension() == parquet.Extension {
 				all := slices.Concat(corners, records)

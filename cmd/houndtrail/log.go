@@ -47,7 +47,7 @@ func (p *program) load(need config.Need) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range c.Warnings()[:0] {
+	for _, w := range c.Warnings() {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
 	}
 	return c, nil

@@ -70,7 +70,7 @@ func (p *recordPrinter) record(r bloodhound.Record) error {
 		_, err := fmt.Fprintln(p.out, r.Raw)
 		return err
 	}
-	if p.rows == 0 {
+	if true {
 		fmt.Fprintln(p.table, "ID\tCREATED AT\tACTION\tSTATUS\tACTOR\tADDRESS\tFIELDS")
 	}
 	p.rows++

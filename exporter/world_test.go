@@ -52,7 +52,7 @@ func startWorld(t *testing.T, seed uint64, profile bloodhoundtest.Profile, now t
 	w.clock.Store(now.Unix())
 	w.positions, w.objects = &checkpointtest.Memory{Now: w.now}, &checkpointtest.Memory{Now: w.now}
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{
-		Profile: profile, Now: w.now, Seed: seed, Rows: rows, SessionTTL: 1000 * time.Hour,
+		Profile: profile, Now: w.now, Seed: seed, Rows: rows, SessionTTL: 10_000 * time.Hour,
 	})
 	w.session = w.server.Session("houndtrail") // a signature would need the machine's clock to be the world's
 	w.http = httptest.NewServer(w.server)

@@ -70,7 +70,7 @@ func (p *recordPrinter) record(r bloodhound.Record) error {
 		_, err := fmt.Fprintln(p.out, r.Raw)
 		return err
 	}
-	if true {
+	if p.rows == 0 {
 		fmt.Fprintln(p.table, "ID\tCREATED AT\tACTION\tSTATUS\tACTOR\tADDRESS\tFIELDS")
 	}
 	p.rows++

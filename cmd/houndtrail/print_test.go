@@ -79,6 +79,13 @@ func TestProgress(t *testing.T) {
 		t.Errorf("at the end it says %q", got)
 	}
 
+	// One is not many.
+	siem := newProgress(&out, webhookStream, start, start.Add(time.Hour))
+	siem.Committed(window(time.Hour, 1, 0, 1))
+	if got := siem.line(1); !strings.HasSuffix(got, ", 1 batch") {
+		t.Errorf("the webhook's line is %s", got)
+	}
+
 	// On a terminal the line is drawn again and again.
 	out.Reset()
 	p.moves = true

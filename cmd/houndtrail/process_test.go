@@ -62,6 +62,7 @@ var changing = []struct {
 	{regexp.MustCompile(`request id [0-9A-Za-z-]+`), "request id REQUEST"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA256"},
+	{regexp.MustCompile(`\b\d{20}\.json\b`), "SERIAL.json"},
 	{regexp.MustCompile(`\bbatch [0-9a-f]{32}\b`), "batch BATCH"},
 	{regexp.MustCompile(`\b\d+ bytes\b`), "N bytes"},
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
@@ -70,8 +71,6 @@ var changing = []struct {
 	{regexp.MustCompile(`\b\d+ tries in [0-9.]+m?s\b`), "N tries in DURATION"},
 	{regexp.MustCompile(`on \S+ \(pid \d+\)`), "on HOST (pid PID)"},
 	{regexp.MustCompile(`user \d+ and group \d+`), "user UID and group GID"},
-	{regexp.MustCompile(`127\.0\.0\.1:\d+->`), ""},
-	{regexp.MustCompile(`\.tmp-[A-Z2-7]+`), ".tmp-X"},
 }
 
 // complains compares standard error with a file, as a whole, so that a script shows what its user reads. What changes

@@ -50,6 +50,9 @@ func (p *progress) done() {
 func (p *progress) line(part float64) string {
 	full := int(max(0, min(part, 1)) * barWidth)
 	unit := map[string]string{archiveStream: "files", webhookStream: "batches"}[p.name]
+	if p.objects == 1 {
+		unit = map[string]string{archiveStream: "file", webhookStream: "batch"}[p.name]
+	}
 	line := fmt.Sprintf("%-8s [%s%s] %3.0f%%  %d records, %d %s", p.name,
 		strings.Repeat("#", full), strings.Repeat(".", barWidth-full), 100*max(0, min(part, 1)), p.records, p.objects, unit)
 	if p.late > 0 {

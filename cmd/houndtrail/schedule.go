@@ -31,7 +31,9 @@ func schedule(ctx context.Context, spec config.Schedule, all []stream, health *h
 		time.AfterFunc(finishTime, abandon)
 	})
 	defer watching()
-	return g.Wait()
+	err := g.Wait()
+	log.Info("stopped")
+	return err
 }
 
 // loop runs the cycles of one stream. Those that are due while one is still running are skipped: the next one takes

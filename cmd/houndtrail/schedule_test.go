@@ -48,7 +48,7 @@ func TestScheduleStops(t *testing.T) {
 		all := []stream{stuckStream(source, store)}
 		every := config.Schedule{Schedule: cron.Every(time.Minute)}
 		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
+		ended := make(chan error, 1)
 		go func() { ended <- schedule(ctx, every, all, newHealth(every, all), zap.NewNop()) }()
 		<-source.calls
 		time.Sleep(10 * time.Minute)
@@ -57,8 +57,13 @@ func TestScheduleStops(t *testing.T) {
 		}
 		told := time.Now()
 		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("schedule ends with %v", err)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("schedule ends with %v", err)
+			}
+		case <-time.After(time.Hour):
+			t.Fatal("the schedule goes on although it was told to stop")
 		}
 		if took := time.Since(told); took != finishTime {
 			t.Errorf("it took %s to stop, want %s", took, finishTime)

@@ -80,10 +80,9 @@ func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 // trust takes in whether a page's ends told the truth about it. A server has to prove it before its pages are walked
 // by their ends, and one lie ends it.
 func (c *Client) trust(p page, found seen, err error) {
-	if p.walked && err == nil {
-		return
+	if err != nil || found.records > 1 { // the ends of less than two records prove nothing
+		c.trusted.Store(err == nil && p.ends.agrees(found))
 	}
-	c.trusted.Store(err == nil && found.records > 1 && p.ends.agrees(found))
 }
 
 // page gets one page; where the server takes too long, or the page is too large, it asks for half of it. q.Limit

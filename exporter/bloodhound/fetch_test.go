@@ -1,0 +1,160 @@
+package bloodhound
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// day is a span of a thousand rows on a double, and a client that reads it in pages of a hundred.
+func day(t *testing.T, o bloodhoundtest.Options) (*bloodhoundtest.Server, *Client, time.Time, time.Time) {
+	t.Helper()
+	end := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
+	start := end.Add(-24 * time.Hour)
+	o.Rows = bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 9, N: 1000, Start: start, End: end})
+	server, base := tenant(t, o)
+	return server, newClient(t, Options{
+		URL: mustParse(t, base), Auth: Token(testToken, always(testKey)), PageSize: 100,
+		Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+	}), start, end
+}
+
+// all reads the span, and says how many records it has.
+func all(ctx context.Context, c *Client, start, end time.Time) (int, error) {
+	b, err := c.Fetch(ctx, start, end, Limits{})
+	if err != nil {
+		return 0, err
+	}
+	defer b.Release()
+	if err := b.Wait(); err != nil {
+		return 0, err
+	}
+	return len(b.Records), nil
+}
+
+func TestFetchReadsASpan(t *testing.T) {
+	for _, profile := range bloodhoundtest.Profiles {
+		t.Run(string(profile), func(t *testing.T) {
+			server, c, start, end := day(t, bloodhoundtest.Options{Profile: profile})
+			for range 3 { // the second time in the memory of the first
+				if n, err := all(t.Context(), c, start, end); err != nil || n != 1000 {
+					t.Fatalf("%d records, %v", n, err)
+				}
+			}
+			// 1000 rows and the edges of ten pages take eleven requests, each time, and twelve where a server does
+			// not tell the limit that it applied; the first row of the server is a little later.
+			if n := server.Stats().Requests; n > 3*13 {
+				t.Errorf("%d requests for 3 times 10 pages", n)
+			}
+			if !c.trusted.Load() {
+				t.Error("the ends of pages are not trusted: every page waits for the scan")
+			}
+		})
+	}
+}
+
+// A server that answers newest first at first, and then does not, spoils what was read of the window by the ends of
+// its pages. That is an error, and the next time the window is read by what pages really hold.
+func TestFetchNoticesAnotherOrder(t *testing.T) {
+	server, c, start, end := day(t, bloodhoundtest.Options{})
+	server.Fault(bloodhoundtest.Sequence(nil, nil, nil, swapped))
+	n, err := all(t.Context(), c, start, end)
+	if err == nil || !strings.Contains(err.Error(), "not newest first") {
+		t.Fatalf("%d records, error %v", n, err)
+	}
+	if c.trusted.Load() {
+		t.Error("the server is still trusted")
+	}
+	server.ClearFaults()
+	if n, err := all(t.Context(), c, start, end); err != nil || n != 1000 {
+		t.Errorf("%d records, %v", n, err)
+	}
+}
+
+// A server that never answers newest first is read all the same, by skip.
+func TestFetchFromAnUnorderedServer(t *testing.T) {
+	for name, fault := range map[string]bloodhoundtest.Fault{"oldest first": bloodhoundtest.OldestFirst(), "only the ends in order": swapped} {
+		t.Run(name, func(t *testing.T) {
+			server, c, start, end := day(t, bloodhoundtest.Options{})
+			server.Fault(fault)
+			if n, err := all(t.Context(), c, start, end); err != nil || n != 1000 {
+				t.Errorf("%d records, %v", n, err)
+			}
+		})
+	}
+}
+
+// swapped answers with a record of the middle out of its place, where both ends of a page look right.
+func swapped(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept-Encoding")
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		body := answer.Body.Bytes()
+		if page, err := ParsePage(body, nil); err == nil && len(page.Records) > 10 {
+			a, b := page.Records[4].Raw, page.Records[5].Raw
+			text := strings.Replace(string(body), a+","+b, b+","+a, 1)
+			body = []byte(text)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(body)
+	})
+}
+
+func TestGlance(t *testing.T) {
+	record := func(id int, fields string) string {
+		return fmt.Sprintf(`{"id":%d,"created_at":"2026-01-15T12:34:%02dZ","fields":%s,"status":"x"}`, id, id, fields)
+	}
+	page := func(records ...string) string {
+		return `{"count":5,"limit":7,"skip":0,"data":{"logs":[` + strings.Join(records, ",") + "]}}\n"
+	}
+	for _, tc := range []struct {
+		name, body  string
+		ok          bool
+		first, last int64
+	}{
+		{"a page", page(record(9, "{}"), record(8, "null"), record(7, "{}")), true, 9, 7},
+		{"one record", page(record(9, "{}")), true, 9, 9},
+		{"objects with an id inside", page(record(9, `{"roles":[{"id":3}]}`), record(8, `{"data":{"logs":[{"id":1}]}}`)), false, 0, 0},
+		{"brackets in strings", page(record(9, `"]}}"`), record(8, `"{\"id\":1}]}}"`)), true, 9, 8},
+		{"no records", page(), false, 0, 0},
+		{"null", `{"data":{"logs":null}}`, false, 0, 0},
+		{"another order of keys", `{"data":{"logs":[{"created_at":"2026-01-15T12:34:56Z","id":1}]}}`, false, 0, 0},
+		{"something behind the logs", strings.Replace(page(record(9, "{}")), "]}}", `],"more":1}}`, 1), false, 0, 0},
+		{"a nested object at the very end", `{"data":{"logs":[{"id":9,"created_at":"2026-01-15T12:34:09Z","fields":[{"id":1,"created_at":"2026-01-15T12:34:01Z"}]}]}}`, false, 0, 0},
+		{"cut", strings.TrimSuffix(page(record(9, "{}")), "]}}\n"), false, 0, 0},
+		{"empty", "", false, 0, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, ok := glance([]byte(tc.body))
+			if ok != tc.ok || ok && (got.first != tc.first || got.last != tc.last || got.limit != 7) {
+				t.Errorf("%+v %v, want %d to %d %v", got, ok, tc.first, tc.last, tc.ok)
+			}
+		})
+	}
+}
+
+// Whatever a page is, its ends are told only as the scan would tell them, or not at all, where it is newest first.
+func FuzzGlance(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte(`{"data":{"logs":[{"id":2,"created_at":"2026-01-15T12:34:56Z"},{"id":1,"created_at":"2026-01-15T12:34:55Z","fields":{"a":[{"id":7}]}}]}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		ends, ok := glance(body)
+		page, err := ParsePage(body, nil)
+		if !ok || err != nil {
+			return
+		}
+		found := look(page.Records, page.Limit)
+		ends.records = guess(body, 1, 0)
+		if found.records > 0 && (ends.first != found.first || ends.last != found.last || !ends.oldest.Equal(found.oldest) || !ends.newest.Equal(found.newest)) {
+			t.Fatalf("ends %+v, found %+v in %q", ends, found, body)
+		}
+	})
+}

@@ -3,7 +3,6 @@ package exporter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -78,7 +77,7 @@ func (e *Exporter) fetch(
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("window %s to %s: %w", w.Start.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
+			return err
 		}
 		if limited {
 			planner = planner.Learn(w, batch.Fill())

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 	_ "time/tzdata" // CRON_TZ in an image without time zones
@@ -17,6 +18,11 @@ import (
 var version = "dev"
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		// What is live is two windows, whatever the backlog, and little garbage is made: collecting twice as often as
+		// usual costs nothing that shows, and saves a quarter of the memory.
+		debug.SetGCPercent(50)
+	}
 	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
 }

@@ -17,8 +17,8 @@ const (
 
 	adviceForbidden = "give the user the role Auditor (BloodHound v8.4.0 and later, permission AuditLogRead) " +
 		"or Administrator (before v8.4.0)"
-	adviceForeign = "the reply is not BloodHound's own: something in front of the server answers in its place; " +
-		"check " + settingURL + " and ask who runs the proxy"
+	adviceForeign = "the reply is not BloodHound's own: something in front of the server answers in its place, or it is another server; " +
+		"check " + settingURL + ", and ask who runs the proxy"
 	adviceTimeout  = "smaller pages help: lower " + settingPageSize + " if this goes on"
 	adviceNotFound = "is " + settingURL + " the address of a BloodHound server, without any path that belongs to its web pages?"
 )

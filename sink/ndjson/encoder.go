@@ -17,8 +17,8 @@ import (
 // Extension is what the name of a file ends in.
 const Extension = ".ndjson.gz"
 
-// level trades time for size: 5 takes half as long again and is 7% smaller, 6 a tenth slower still and 2% smaller.
-const level = 3
+// level trades time for size: 5 takes 1.8 times as long and is 7% smaller; 1 is neither faster nor smaller.
+const level = 2
 
 // NewGzip returns a writer with the compression that lines get, in files and on the wire.
 func NewGzip(w io.Writer) *gzip.Writer {

@@ -1,0 +1,193 @@
+// Command bench measures what an export costs against the yardsticks, and prints it as ratios: machines are noisy, and
+// a second means nothing on another one.
+//
+//	go run ./.ci/bench -yardsticks ../shared/bench
+//
+// Each round runs the yardstick and the exporter in turn against one server; the table has the medians.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+)
+
+func main() {
+	log.SetFlags(0)
+	yardsticks := flag.String("yardsticks", "../shared/bench", "folder with the module of gen, bhserve and reference")
+	rounds := flag.Int("rounds", 5, "rounds of each comparison")
+	records := flag.Int("records", 1_000_000, "records of the main history")
+	long := flag.Int("long", 5, "the long history is so many times as long; 0 leaves it out")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "houndtrail-bench-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	b := &bench{dir: dir, rounds: *rounds}
+	err = b.run(*yardsticks, *records, *long)
+	if removed := os.RemoveAll(dir); err == nil {
+		err = removed
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A bench holds the programs and what was measured.
+type bench struct {
+	dir    string
+	rounds int
+	rows   []string
+}
+
+func (b *bench) run(yardsticks string, records, long int) error {
+	if err := b.build(yardsticks); err != nil {
+		return err
+	}
+	fmt.Println("| figure | measured | bar | stretch |\n| --- | --- | --- | --- |")
+	if err := b.main(records); err != nil {
+		return err
+	}
+	for _, gap := range []string{"43s", "43ms"} {
+		if err := b.gap(records, gap); err != nil {
+			return err
+		}
+	}
+	if long > 0 {
+		if err := b.memory(records, long); err != nil {
+			return err
+		}
+	}
+	size, err := os.Stat(filepath.Join(b.dir, "houndtrail"))
+	if err != nil {
+		return err
+	}
+	b.row("static binary, stripped, MB", "%.1f", float64(size.Size())/1e6, "40", "30")
+	return nil
+}
+
+func (b *bench) build(yardsticks string) error {
+	for _, step := range []struct {
+		dir  string
+		args []string
+	}{
+		{yardsticks, []string{"build", "-o", b.dir + "/", "./..."}},
+		{".", []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(b.dir, "houndtrail"), "./cmd/houndtrail"}},
+	} {
+		cmd := exec.Command("go", step.args...)
+		cmd.Dir = step.dir
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go %v in %s: %w\n%s", step.args, step.dir, err, out)
+		}
+	}
+	return nil
+}
+
+// main compares everything on a history of 43,000 records a day, with a server that thinks for 5 ms.
+func (b *bench) main(records int) error {
+	s, err := b.serve(records, "2s")
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	var raw, obvious, parquet, lines []usage
+	for range b.rounds {
+		for _, r := range []struct {
+			into *[]usage
+			run  func() (usage, error)
+		}{
+			{&raw, func() (usage, error) { return b.reference(s, "raw") }},
+			{&parquet, func() (usage, error) { return b.export(s, archive) }},
+			{&obvious, func() (usage, error) { return b.reference(s, "obvious") }},
+			{&lines, func() (usage, error) { return b.export(s, webhook) }},
+		} {
+			u, err := r.run()
+			if err != nil {
+				return err
+			}
+			*r.into = append(*r.into, u)
+		}
+	}
+	b.row("wall / raw download", "%.2f", median(parquet, wall)/median(raw, wall), "1.15", "1.05")
+	b.row("CPU / obvious", "%.2f", median(parquet, cpu)/median(obvious, cpu), "0.40", "0.28")
+	b.row("peak RSS, Parquet, MiB", "%.0f", median(parquet, rss), "128", "96")
+	b.row("peak RSS, NDJSON to a webhook, MiB", "%.0f", median(lines, rss), "80", "48")
+	b.row("NDJSON CPU / Parquet CPU", "%.2f", median(lines, cpu)/median(parquet, cpu), "1.0", "0.6")
+	b.costs(s, parquet[0], "")
+	idle, err := b.again(s, archive)
+	if err != nil {
+		return err
+	}
+	b.row("requests of an idle cycle", "%.0f", float64(idle.stats.Requests), "1", "")
+	return nil
+}
+
+// gap repeats what windows could spoil on denser or sparser history.
+func (b *bench) gap(records int, gap string) error {
+	s, err := b.serve(records, gap)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	var raw, parquet []usage
+	for range b.rounds {
+		r, err := b.reference(s, "raw")
+		if err != nil {
+			return err
+		}
+		p, err := b.export(s, archive)
+		if err != nil {
+			return err
+		}
+		raw, parquet = append(raw, r), append(parquet, p)
+	}
+	b.row("wall / raw download, -gap "+gap, "%.2f", median(parquet, wall)/median(raw, wall), "1.15", "1.05")
+	b.row("peak RSS, -gap "+gap+", MiB", "%.0f", median(parquet, rss), "128", "96")
+	b.costs(s, parquet[0], ", -gap "+gap)
+	return nil
+}
+
+// memory compares a short backlog with a long one.
+func (b *bench) memory(records, long int) error {
+	var peaks []float64
+	for _, n := range []int{records / 10, records * long} {
+		s, err := b.serve(n, "2s")
+		if err != nil {
+			return err
+		}
+		var runs []usage
+		for range (b.rounds + 1) / 2 {
+			u, err := b.export(s, archive)
+			if err != nil {
+				s.stop()
+				return err
+			}
+			runs = append(runs, u)
+		}
+		s.stop()
+		peaks = append(peaks, median(runs, rss))
+	}
+	b.row(fmt.Sprintf("peak RSS, %d records, MiB", records*long), "%.0f", peaks[1], "128", "96")
+	b.row(fmt.Sprintf("peak RSS, %d - %d records, MiB", records*long, records/10), "%.0f", peaks[1]-peaks[0], "48", "24")
+	return nil
+}
+
+// costs are the figures that do not depend on the machine.
+func (b *bench) costs(s *server, u usage, suffix string) {
+	pages := float64((s.records + pageSize - 1) / pageSize)
+	b.row("requests / ceil(records / page)"+suffix, "%.3f", float64(u.stats.Requests)/pages, "1.10", "1.02")
+	b.row("rows skipped / rows returned"+suffix, "%.3f", float64(u.stats.Skipped)/float64(u.stats.Rows), "1", "0")
+}
+
+func (b *bench) row(figure, format string, value float64, bar, stretch string) {
+	verdict := ""
+	if limit, err := strconv.ParseFloat(bar, 64); err == nil && value > limit {
+		verdict = " (missed)"
+	}
+	fmt.Printf("| %s | "+format+"%s | %s | %s |\n", figure, value, verdict, bar, stretch)
+}

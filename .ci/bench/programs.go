@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const pageSize = 5000
+
+// A usage is what one run took.
+type usage struct {
+	wall, cpu float64 // seconds
+	rss       float64 // MiB, at the peak
+	stats     stats
+}
+
+// stats is what the server was asked during the run.
+type stats struct {
+	Requests, Rows, Skipped int64
+}
+
+func wall(u usage) float64 { return u.wall }
+func cpu(u usage) float64  { return u.cpu }
+func rss(u usage) float64  { return u.rss }
+
+func median(runs []usage, of func(usage) float64) float64 {
+	values := make([]float64, len(runs))
+	for i, u := range runs {
+		values[i] = of(u)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// A server is a running bhserve.
+type server struct {
+	url     string
+	records int
+	cmd     *exec.Cmd
+}
+
+// serve makes a history and serves it with 5 ms of thinking for each request.
+func (b *bench) serve(records int, gap string) (*server, error) {
+	file := filepath.Join(b.dir, "logs.ndjson")
+	if out, err := exec.Command(filepath.Join(b.dir, "gen"), "-n", strconv.Itoa(records), "-gap", gap, "-o", file).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("gen: %w\n%s", err, out)
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{url: "http://" + address, records: records}
+	s.cmd = exec.Command(filepath.Join(b.dir, "bhserve"), "-i", file, "-a", address, "-delay", "5ms")
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "ready") {
+		s.stop()
+		return nil, fmt.Errorf("bhserve is not ready: %q %w", line, err)
+	}
+	for range 100 { // it says so a moment before it listens
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			return s, conn.Close()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.stop()
+	return nil, fmt.Errorf("bhserve does not listen on %s", address)
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+func (s *server) asked() (st stats, err error) {
+	res, err := http.Get(s.url + "/stats")
+	if err != nil {
+		return st, err
+	}
+	defer res.Body.Close()
+	return st, json.NewDecoder(res.Body).Decode(&st)
+}
+
+// measure runs a program to its end.
+func measure(s *server, env []string, name string, args ...string) (usage, error) {
+	if _, err := s.asked(); err != nil { // starts counting from zero
+		return usage{}, err
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	took := time.Since(began)
+	if err != nil {
+		return usage{}, fmt.Errorf("%s %v: %w\n%s", name, args, err, out)
+	}
+	u := usage{
+		wall: took.Seconds(),
+		cpu:  (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
+		rss:  float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024,
+	}
+	u.stats, err = s.asked()
+	return u, err
+}
+
+func (b *bench) reference(s *server, kind string) (usage, error) {
+	return measure(s, nil, filepath.Join(b.dir, "reference"), "-kind", kind, "-u", s.url, "-limit", strconv.Itoa(pageSize),
+		"-o", filepath.Join(b.dir, "reference.parquet"))
+}
+
+// The destinations.
+const (
+	archive = "archive"
+	webhook = "webhook"
+)
+
+// export runs a first export of everything.
+func (b *bench) export(s *server, to string) (usage, error) {
+	if err := os.RemoveAll(filepath.Join(b.dir, to)); err != nil {
+		return usage{}, err
+	}
+	return b.again(s, to)
+}
+
+// again runs the next cycle.
+func (b *bench) again(s *server, to string) (usage, error) {
+	env := []string{
+		"HOUNDTRAIL_BLOODHOUND_URL=" + s.url, "HOUNDTRAIL_BLOODHOUND_JWT=none", "HOUNDTRAIL_BLOODHOUND_RATE=1000",
+		"HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=" + strconv.Itoa(pageSize),
+		"HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.Join(b.dir, to, "checkpoints"),
+		"HOUNDTRAIL_LOG_LEVEL=error",
+	}
+	if to == webhook {
+		receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		defer receiver.Close()
+		env = append(env, "HOUNDTRAIL_WEBHOOK_URL="+receiver.URL)
+	} else {
+		env = append(env, "HOUNDTRAIL_ARCHIVE_URL=file://"+filepath.Join(b.dir, to, "archive"))
+	}
+	return measure(s, env, filepath.Join(b.dir, "houndtrail"), "run", "--once")
+}

@@ -1,0 +1,177 @@
+//go:build !race
+
+package exporter_test
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+	"houndtrail/sink/archive"
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/parquet"
+	"houndtrail/sink/sinktest"
+)
+
+// A steadyServer serves prepared records from memory, so that what is measured is the exporter and not the double. It
+// knows no more of the API than a walk over a window needs.
+type steadyServer struct {
+	records           []bloodhound.Record // oldest first
+	now               atomic.Int64        // unix seconds
+	requests, skipped atomic.Int64
+
+	mu   sync.Mutex
+	body bytes.Buffer // used again: what is counted are the client's allocations
+}
+
+func (s *steadyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	q := r.URL.Query()
+	skip, _ := strconv.Atoi(q.Get("skip"))
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	s.skipped.Add(int64(skip))
+	from := s.first(q.Get("after"), 0)
+	to := max(s.first(q.Get("before"), time.Microsecond)-skip, from)
+	page := s.records[max(from, to-limit):to]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body := &s.body
+	body.Reset()
+	body.WriteString(`{"count":1,"limit":` + strconv.Itoa(limit) + `,"skip":` + strconv.Itoa(skip) + `,"data":{"logs":[`)
+	for i := len(page) - 1; i >= 0; i-- {
+		body.WriteString(page[i].Raw)
+		if i > 0 {
+			body.WriteByte(',')
+		}
+	}
+	body.WriteString("]}}\n")
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	_, _ = w.Write(body.Bytes())
+}
+
+// first is the index of the first record that is not before the time and what is added to it.
+func (s *steadyServer) first(text string, plus time.Duration) int {
+	t, _ := time.Parse(time.RFC3339Nano, text)
+	t = t.Add(plus)
+	return sort.Search(len(s.records), func(i int) bool { return !s.records[i].CreatedAt.Before(t) })
+}
+
+const steadyGap = 2 * time.Second // 43,000 records a day
+
+// steady is a server with n records and an exporter into a directory.
+func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
+	tb.Helper()
+	start := time.Date(2026, 9, 10, 0, 0, 0, 0, time.UTC)
+	s := &steadyServer{records: sinktest.Generate(tb, 1, n, start, steadyGap)}
+	for i := range s.records { // of the usual size
+		r := &s.records[i]
+		if short := 500 - len(r.Raw); short > 0 && !r.Absent.Has(bloodhound.Fields) {
+			r.Raw = strings.Replace(r.Raw, r.Fields, `{"note":"`+strings.Repeat("x", short)+`"}`, 1)
+		}
+	}
+	listener := httptest.NewServer(s)
+	tb.Cleanup(listener.Close)
+	base, _ := url.Parse(listener.URL)
+	client, err := bloodhound.New(bloodhound.Options{
+		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return "x", nil }), PageSize: 5000, Rate: 1e6,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir, err := bucket.OpenDir(tb.TempDir())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sink, err := archive.New(dir, "acme", parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s, &exporter.Exporter{
+		Source: clocked{client, s}, Sink: sink,
+		Store:   checkpoint.Open(&checkpointtest.Memory{Locks: true}, checkpoint.Identity{Stream: "archive", Source: "x", Destination: "y"}),
+		Windows: window.Planner{Max: 720 * time.Hour}, Limits: bloodhound.Limits{Records: 50_000, Bytes: 12 << 20},
+		Start: start, Settle: settle, Overlap: overlap, Log: zap.NewNop(),
+	}
+}
+
+// clocked takes the server's time as it is, where the client would carry on what it heard within the last minute.
+type clocked struct {
+	*bloodhound.Client
+	server *steadyServer
+}
+
+func (c clocked) Now(context.Context) (time.Time, error) { return time.Unix(c.server.now.Load(), 0), nil }
+
+// through lets the server's clock pass the first n records and exports them.
+func (s *steadyServer) through(ctx context.Context, tb testing.TB, e *exporter.Exporter, n int) {
+	tb.Helper()
+	s.now.Store(s.records[n-1].CreatedAt.Add(settle + 2*time.Second).Unix())
+	if err := e.RunOnce(ctx); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// What does not depend on the machine's mood is held here: the bytes that are allocated for a record once the buffers
+// are there, the requests, and the rows that the server is made to skip.
+func TestCosts(t *testing.T) {
+	const warm, n = 100_000, 250_000
+	s, e := steady(t, n)
+	s.through(t.Context(), t, e, warm)
+	s.requests.Store(0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s.through(t.Context(), t, e, n)
+	runtime.ReadMemStats(&after)
+	perRecord := float64(after.TotalAlloc-before.TotalAlloc) / (n - warm)
+	requests := float64(s.requests.Load()) / math.Ceil((n-warm)/5000.0)
+	t.Logf("%.0f bytes allocated per record, %.3f requests per page, %d rows skipped", perRecord, requests, s.skipped.Load())
+	if perRecord > 400 {
+		t.Errorf("%.0f bytes are allocated for a record, 400 at most", perRecord)
+	}
+	if requests > 1.10 {
+		t.Errorf("%.3f requests for a page's worth of records, 1.10 at most", requests)
+	}
+	if s.skipped.Load() > 0 {
+		t.Errorf("the server had to skip %d rows", s.skipped.Load())
+	}
+	s.requests.Store(0)
+	s.now.Add(60)
+	if err := e.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.requests.Load(); got != 1 {
+		t.Errorf("an idle cycle took %d requests", got)
+	}
+}
+
+// BenchmarkCycle exports records from a local server into a directory.
+func BenchmarkCycle(b *testing.B) {
+	const n = 200_000
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		s, e := steady(b, n)
+		b.StartTimer()
+		s.through(b.Context(), b, e, n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}

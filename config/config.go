@@ -65,7 +65,7 @@ type BloodHound struct {
 	Rate float64 `env:"RATE,default=5" min:"0.01" max:"1000"`
 	// How long the server may work on one request, sent as `Prefer: wait=30`.
 	Wait time.Duration `env:"WAIT,default=30s" min:"1s" max:"30s" step:"1s"`
-	// PEM file of the certificate authorities to trust instead of the system's. Proxies come from `HTTPS_PROXY` and
+	// PEM file of certificate authorities to trust besides the system's. Proxies come from `HTTPS_PROXY` and
 	// `NO_PROXY`.
 	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 	// Trust any certificate: anybody on the way can then read and forge the log. Not with CA_FILE.

@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
 )
 
 // A cycle is what one RunOnce remembers beside the position.
@@ -23,8 +22,8 @@ func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
 
 // idle tells whether the window brought nothing that is worth a journal entry now. The cursor then stays, and the next
 // cycle reads a longer window.
-func (c *cycle) idle(stored checkpoint.Stored, p part, a dedup.Admission) bool {
-	idle := p.last && len(a.Fresh) == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
+func (c *cycle) idle(stored checkpoint.Stored, p part) bool {
+	idle := p.last && len(p.Fresh) == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
 	if idle {
 		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Time("until", p.End), zap.Int("read", len(p.Records)))
 		if c.Observer != nil {
@@ -35,23 +34,21 @@ func (c *cycle) idle(stored checkpoint.Stored, p part, a dedup.Admission) bool {
 }
 
 // entry is the journal entry for a window whose records are durable.
-func (c *cycle) entry(
-	stored checkpoint.Stored, p part, a dedup.Admission, receipt checkpoint.Receipt,
-) (checkpoint.Checkpoint, error) {
-	delivered, err := a.Next.MarshalBinary()
+func (c *cycle) entry(stored checkpoint.Stored, p part, receipt checkpoint.Receipt) (checkpoint.Checkpoint, error) {
+	delivered, err := p.Next.MarshalBinary()
 	if err != nil {
-		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", a.Next.Len(), err)
+		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.Next.Len(), err)
 	}
 	return checkpoint.Checkpoint{
 		Window:    checkpoint.Window(p.Window),
 		Cursor:    p.End,
-		MaxID:     c.maxID(stored.MaxID, p, a),
+		MaxID:     c.maxID(stored.MaxID, p),
 		Delivered: delivered,
 		Records: checkpoint.Counts{
 			Read:      len(p.Records),
-			Fresh:     len(a.Fresh),
-			Duplicate: a.Duplicate,
-			Late:      a.Late,
+			Fresh:     len(p.Fresh),
+			Duplicate: p.Duplicate,
+			Late:      p.Late,
 		},
 		Objects:     receipt.Objects,
 		CommittedAt: c.clock(),
@@ -61,13 +58,13 @@ func (c *cycle) entry(
 // maxID is the highest id of the sequence that the server hands ids from. When a window's ids are all below it the
 // database was probably restored or replaced: nothing is lost by that, since a record after the cursor is new whatever
 // its id, but people should know, for records of the time before may be gone from the server.
-func (c *cycle) maxID(before int64, p part, a dedup.Admission) int64 {
-	if a.MaxID == 0 || a.MaxID >= before {
-		return max(a.MaxID, before)
+func (c *cycle) maxID(before int64, p part) int64 {
+	if p.MaxID == 0 || p.MaxID >= before {
+		return max(p.MaxID, before)
 	}
 	c.Log.Warn("ids went backwards: was the database restored? Every record is exported all the same",
-		zap.Int64("highest_before", before), zap.Int64("highest_now", a.MaxID), zap.Time("window_start", p.Start))
-	return a.MaxID
+		zap.Int64("highest_before", before), zap.Int64("highest_now", p.MaxID), zap.Time("window_start", p.Start))
+	return p.MaxID
 }
 
 func (c *cycle) committed(entry checkpoint.Checkpoint) {

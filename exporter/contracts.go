@@ -30,6 +30,13 @@ type Sink interface {
 	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
 }
 
+// A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the window
+// before is still being written: encoding is what takes longest. What Prepare returns does the rest of Write. The
+// records stay valid until that returns.
+type Preparer interface {
+	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+}
+
 // Store is the stream's position. Load answers checkpoint.ErrNotFound for a new stream; Commit answers
 // checkpoint.ErrConflict when somebody else committed first.
 type Store interface {

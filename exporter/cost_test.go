@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ func (s *steadyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := &s.body
 	body.Reset()
 	body.WriteString(`{"count":1,"limit":` + strconv.Itoa(limit) + `,"skip":` + strconv.Itoa(skip) + `,"data":{"logs":[`)
-	for i := len(page) - 1; i >= 0; i-- {
+	for i := range slices.Backward(page) {
 		body.WriteString(page[i].Raw)
 		if i > 0 {
 			body.WriteByte(',')
@@ -108,7 +109,7 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	return s, &exporter.Exporter{
 		Source: clocked{client, s}, Sink: sink,
 		Store:   checkpoint.Open(&checkpointtest.Memory{Locks: true}, checkpoint.Identity{Stream: "archive", Source: "x", Destination: "y"}),
-		Windows: window.Planner{Max: 720 * time.Hour}, Limits: bloodhound.Limits{Records: 50_000, Bytes: 12 << 20},
+		Windows: window.Planner{Max: 720 * time.Hour}, Limits: bloodhound.Limits{Records: 50_000, Bytes: 8 << 20},
 		Start: start, Settle: settle, Overlap: overlap, Log: zap.NewNop(),
 	}
 }
@@ -119,7 +120,9 @@ type clocked struct {
 	server *steadyServer
 }
 
-func (c clocked) Now(context.Context) (time.Time, error) { return time.Unix(c.server.now.Load(), 0), nil }
+func (c clocked) Now(context.Context) (time.Time, error) {
+	return time.Unix(c.server.now.Load(), 0), nil
+}
 
 // through lets the server's clock pass the first n records and exports them.
 func (s *steadyServer) through(ctx context.Context, tb testing.TB, e *exporter.Exporter, n int) {

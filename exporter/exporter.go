@@ -70,12 +70,11 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 		return err
 	}
 	c := cycle{Exporter: e, now: now, began: time.Now(), mark: time.Now()}
-	for part, err := range e.windows(ctx, stored.Cursor, now.Add(-e.Settle), lease) {
+	for part, err := range e.windows(ctx, position{stored.Cursor, set}, now.Add(-e.Settle), lease) {
 		if err != nil {
-			return failed(StageSource, err)
+			return err
 		}
-		admitted := set.Admit(part.Window, e.Overlap, part.Records)
-		if c.idle(stored, part, admitted) {
+		if c.idle(stored, part) {
 			return nil
 		}
 		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
@@ -83,20 +82,19 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 		if err := lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
 			return failed(StageCheckpoint, err)
 		}
-		receipt, err := e.Sink.Write(ctx, part.Window, admitted.Fresh)
+		receipt, err := part.write(ctx)
 		if err != nil {
 			return failed(StageSink, err)
 		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
-		next, err := c.entry(stored, part, admitted, receipt)
+		next, err := c.entry(stored, part, receipt)
 		if err != nil {
 			return failed(StageCheckpoint, err)
 		}
 		if stored, err = e.Store.Commit(ctx, stored, next); err != nil {
 			return failed(StageCheckpoint, err)
 		}
-		set = admitted.Next
 		c.committed(stored.Checkpoint)
 		part.Release()
 	}

@@ -8,46 +8,103 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/dedup"
 	"houndtrail/exporter/window"
 )
 
 // grain is the resolution of created_at: the last instant before a window's end.
 const grain = time.Microsecond
 
-// A part is a window with what was read for it.
+// A part is a window on its way through the stages: fetched and scanned, admitted and encoded, written and committed.
 type part struct {
 	window.Window
 	*bloodhound.Batch
 	last bool // nothing is due after it
+
+	dedup.Admission
+	write func(context.Context) (checkpoint.Receipt, error)
 }
 
-// windows reads the due windows ahead of their use: while one is written, the next is fetched, and no more than that,
-// so that memory holds two windows whatever the backlog.
+// A position is where a stream stands.
+type position struct {
+	cursor time.Time
+	set    dedup.Set
+}
+
+// windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded and
+// the one after that is fetched, and no more than that, so that memory holds three windows whatever the backlog.
 func (e *Exporter) windows(
-	ctx context.Context, cursor, horizon time.Time, lease *checkpoint.Lease,
+	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease,
 ) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		ahead := make(chan part)
-		var failure error // written before ahead is closed, read after
-		go func() {
-			defer close(ahead)
-			failure = e.fetch(ctx, cursor, horizon, lease, ahead)
+		fetched := start(func(out chan<- part) error {
+			return failed(StageSource, e.fetch(ctx, from.cursor, horizon, lease, out))
+		})
+		ready := start(func(out chan<- part) error { return e.prepare(ctx, from.set, fetched, out) })
+		defer func() { // both stages have ended when this returns
+			cancel()
+			ready.drain()
+			fetched.drain()
 		}()
-		for p := range ahead {
-			err := p.Wait()
-			if !yield(p, err) || err != nil {
-				cancel()
-				for range ahead { // until the fetching has ended
-				}
+		for p := range ready.out {
+			if !yield(p, nil) {
 				return
 			}
 		}
-		if failure != nil {
-			yield(part{}, failure)
+		if ready.err != nil {
+			yield(part{}, ready.err)
 		}
 	}
+}
+
+// A stage is a goroutine that sends parts.
+type stage struct {
+	out chan part
+	err error // to be looked at after out is closed
+}
+
+func start(run func(out chan<- part) error) *stage {
+	s := &stage{out: make(chan part)}
+	go func() {
+		defer close(s.out)
+		s.err = run(s.out)
+	}()
+	return s
+}
+
+func (s *stage) drain() {
+	for range s.out { // until it has ended
+	}
+}
+
+// prepare drops what was delivered and encodes the rest. The set goes from window to window ahead of the commits: the
+// one that fails ends the cycle, and the set with it.
+func (e *Exporter) prepare(ctx context.Context, set dedup.Set, fetched *stage, out chan<- part) (err error) {
+	for p := range fetched.out {
+		if err := p.Wait(); err != nil {
+			return failed(StageSource, err)
+		}
+		p.Admission = set.Admit(p.Window, e.Overlap, p.Records)
+		set = p.Next
+		if p.write, err = e.delivery(p); err != nil {
+			return failed(StageSink, err)
+		}
+		select {
+		case out <- p:
+		case <-ctx.Done():
+			return failed(StageSource, context.Cause(ctx))
+		}
+	}
+	return fetched.err
+}
+
+// delivery is the writing of a part that is admitted, as far prepared as the sink can.
+func (e *Exporter) delivery(p part) (func(context.Context) (checkpoint.Receipt, error), error) {
+	if s, ok := e.Sink.(Preparer); ok {
+		return s.Prepare(p.Window, p.Fresh)
+	}
+	return func(ctx context.Context) (checkpoint.Receipt, error) { return e.Sink.Write(ctx, p.Window, p.Fresh) }, nil
 }
 
 func (e *Exporter) fetch(
@@ -83,7 +140,7 @@ func (e *Exporter) fetch(
 			planner = planner.Learn(w, batch.Fill())
 		}
 		select {
-		case ahead <- part{w, batch, !w.End.Before(horizon)}:
+		case ahead <- part{Window: w, Batch: batch, last: !w.End.Before(horizon)}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

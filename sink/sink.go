@@ -24,11 +24,11 @@ import (
 	"houndtrail/exporter/bloodhound"
 )
 
-// Object is the line of a receipt for a body that holds the records, of which there is at least one.
-func Object(key string, body []byte, records []bloodhound.Record) checkpoint.Object {
-	sum := sha256.Sum256(body)
+// Object is the line of a receipt for a body of that many bytes and with that sum, which holds the records, of which
+// there is at least one.
+func Object(key string, bytes int, sum [sha256.Size]byte, records []bloodhound.Record) checkpoint.Object {
 	o := checkpoint.Object{
-		Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), Records: len(records),
+		Key: key, Bytes: int64(bytes), SHA256: hex.EncodeToString(sum[:]), Records: len(records),
 		MinID: records[0].ID, MaxID: records[0].ID,
 		MinCreatedAt: records[0].CreatedAt.UTC(), MaxCreatedAt: records[len(records)-1].CreatedAt.UTC(),
 	}

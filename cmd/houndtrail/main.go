@@ -19,7 +19,7 @@ var version = "dev"
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// What is live is two windows, whatever the backlog, and little garbage is made: collecting twice as often as
+		// What is live is three windows, whatever the backlog, and little garbage is made: collecting twice as often as
 		// usual costs nothing that shows, and saves a quarter of the memory.
 		debug.SetGCPercent(50)
 	}

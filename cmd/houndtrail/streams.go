@@ -22,8 +22,8 @@ import (
 	"houndtrail/sink/webhook"
 )
 
-// windowBytes bounds what the pages of a window take in memory, of which there are two at a time.
-const windowBytes = 12 << 20
+// windowBytes bounds what the pages of a window take in memory, of which there are three at a time.
+const windowBytes = 8 << 20
 
 // The names of the streams, in journals and metrics.
 const (

@@ -39,8 +39,8 @@ type page struct {
 const (
 	// pagesAhead is how many pages may wait for the scanner, so that fetching rides out its pauses.
 	pagesAhead = 16
-	// batchesKept is how many slabs a client keeps: one is filled, one written.
-	batchesKept = 2
+	// batchesKept is how many slabs a client keeps: one is filled, one encoded, one written.
+	batchesKept = 3
 )
 
 // newBatch takes a released batch, whose memory is a window's worth, or makes one.

@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"sync"
@@ -16,8 +17,7 @@ import (
 	"houndtrail/sink"
 )
 
-// putsInFlight is how many objects are uploaded at a time, and how many encoded ones are held in memory. Only a window
-// of sparse history has more than one or two days.
+// putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.
 const putsInFlight = 4
 
 // Bucket is where the objects go. It is the part that an archive needs of a checkpoint.Bucket, and has its contract.
@@ -41,7 +41,7 @@ type Encoder interface {
 type Archive struct {
 	bucket  Bucket
 	tenant  string
-	buffers chan *bytes.Buffer // those that no upload holds
+	buffers chan *bytes.Buffer // those that are not in use
 
 	mu      sync.Mutex // the encoder makes one object at a time
 	encoder Encoder
@@ -52,11 +52,7 @@ func New(bucket Bucket, tenant string, encoder Encoder) (*Archive, error) {
 	if err := checkTenant(tenant); err != nil {
 		return nil, err
 	}
-	a := &Archive{bucket: bucket, tenant: tenant, encoder: encoder, buffers: make(chan *bytes.Buffer, putsInFlight)}
-	for range putsInFlight {
-		a.buffers <- new(bytes.Buffer)
-	}
-	return a, nil
+	return &Archive{bucket: bucket, tenant: tenant, encoder: encoder, buffers: make(chan *bytes.Buffer, putsInFlight)}, nil
 }
 
 // Write makes one object for each day that the records are of, and with no records none. All of them are durable when
@@ -65,17 +61,59 @@ func New(bucket Bucket, tenant string, encoder Encoder) (*Archive, error) {
 //
 // Records are sorted by (created_at, id) and may be older than the window. They are not kept.
 func (a *Archive) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
-	days, err := split(records)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return checkpoint.Receipt{}, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
-	receipt := checkpoint.Receipt{Objects: make([]checkpoint.Object, len(days))}
+	write, err := a.Prepare(w, records)
+	if err != nil {
+		return checkpoint.Receipt{}, err
+	}
+	return write(ctx)
+}
+
+// Prepare does the part of Write that touches nothing outside: it encodes the objects. What it returns does the rest,
+// once; the records must stay as they are until then.
+func (a *Archive) Prepare(
+	w window.Window, records []bloodhound.Record,
+) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+	days, err := split(records)
+	if err != nil {
+		return nil, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
+	}
+	objects := make([]object, len(days))
+	for i, day := range days {
+		o := object{key: key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension()), body: a.buffer(), day: day}
+		if err := a.encode(o.body, w, day); err != nil {
+			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, o.key, err)
+		}
+		objects[i] = o
+	}
+	return func(ctx context.Context) (checkpoint.Receipt, error) { return a.write(ctx, objects) }, nil
+}
+
+// An object is a day of a window, ready to be put.
+type object struct {
+	key  string
+	body *bytes.Buffer
+	day  []bloodhound.Record
+}
+
+// write puts the objects. A crash after it, and before the window is committed, leaves orphans for put to replace.
+func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Receipt, error) {
+	receipt := checkpoint.Receipt{Objects: make([]checkpoint.Object, len(objects))}
 	puts, ctx := errgroup.WithContext(ctx)
 	puts.SetLimit(putsInFlight)
-	for i, day := range days {
-		puts.Go(func() (err error) {
-			receipt.Objects[i], err = a.writeDay(ctx, w, day)
-			return err
+	for i, o := range objects {
+		puts.Go(func() error {
+			defer a.recycle(o.body)
+			if err := ctx.Err(); err != nil { // another day failed, or the program is stopping
+				return fmt.Errorf("archive %s/%s: %w", a.bucket, o.key, err)
+			}
+			if err := a.put(ctx, o.key, o.body.Bytes(), o.day); err != nil {
+				return err
+			}
+			receipt.Objects[i] = sink.Object(o.key, o.body.Len(), sha256.Sum256(o.body.Bytes()), o.day)
+			return nil
 		})
 	}
 	if err := puts.Wait(); err != nil {
@@ -84,21 +122,22 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []bloodhou
 	return receipt, nil
 }
 
-// writeDay makes one object. A crash after it, and before the window is committed, leaves an orphan for put to replace.
-func (a *Archive) writeDay(ctx context.Context, w window.Window, day []bloodhound.Record) (checkpoint.Object, error) {
-	buffer := <-a.buffers
-	defer func() { a.buffers <- buffer }()
-	key := key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension())
-	if err := ctx.Err(); err != nil { // another day failed, or the program is stopping
-		return checkpoint.Object{}, fmt.Errorf("archive %s/%s: %w", a.bucket, key, err)
+// buffer returns one that is not in use.
+func (a *Archive) buffer() *bytes.Buffer {
+	select {
+	case b := <-a.buffers:
+		return b
+	default:
+		return new(bytes.Buffer)
 	}
-	if err := a.encode(buffer, w, day); err != nil {
-		return checkpoint.Object{}, fmt.Errorf("archive %s/%s: %w", a.bucket, key, err)
+}
+
+// recycle keeps a buffer for another object, but not more of them than a dense history needs.
+func (a *Archive) recycle(b *bytes.Buffer) {
+	select {
+	case a.buffers <- b:
+	default:
 	}
-	if err := a.put(ctx, key, buffer.Bytes(), day); err != nil {
-		return checkpoint.Object{}, err
-	}
-	return sink.Object(key, buffer.Bytes(), day), nil
 }
 
 func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, day []bloodhound.Record) error {

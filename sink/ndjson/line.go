@@ -39,7 +39,7 @@ func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
 	}
 	start := len(dst)
 	dst = append(dst, members...)
-	if strings.ContainsAny(members, "\r\n") {
+	if strings.IndexByte(members, '\n') >= 0 || strings.IndexByte(members, '\r') >= 0 {
 		// JSON has them only between tokens, where a blank says the same.
 		for i, c := range dst[start:] {
 			if c == '\n' || c == '\r' {

@@ -78,7 +78,9 @@ func (b *batch) seal(c Compression) error {
 // id depends on the content alone. 128 bits are plenty for telling one receiver's batches apart.
 func (b *batch) id() string { return hex.EncodeToString(b.sum[:16]) }
 
-func (b *batch) object() checkpoint.Object { return sink.Object("batch/"+b.id(), b.plain, b.records) }
+func (b *batch) object() checkpoint.Object {
+	return sink.Object("batch/"+b.id(), len(b.plain), b.sum, b.records)
+}
 
 // A loan lends a batch's bytes to one attempt. net/http may go on reading a body after it has returned the answer: a
 // receiver that refuses early is the usual case. Without the end of the loan it would then send the next batch's bytes.

@@ -185,8 +185,10 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, value string, need uint8) {
 		suffix := ""
-		if strings.HasPrefix(name, "WEBHOOK_") || strings.HasSuffix(name, "_KEY") || name == "BLOODHOUND_JWT" {
+		if name == "WEBHOOK_HEADERS" || name == "WEBHOOK_AUTHORIZATION" || strings.HasSuffix(name, "_KEY") || name == "BLOODHOUND_JWT" {
 			suffix = planted
+		} else if name == "WEBHOOK_URL" {
+			suffix = "/x/" + planted // behind a scheme alone it would be the host, which is shown
 		} else if strings.HasSuffix(name, "_URL") || name == "S3_ENDPOINT" {
 			suffix = ":" + planted + "@host"
 		}

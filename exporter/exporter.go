@@ -139,7 +139,7 @@ func (e *Exporter) beginning(ctx context.Context, now time.Time, lease *checkpoi
 		return intent.Start, nil
 	}
 	if !e.Start.IsZero() {
-		return e.Start, nil
+		return e.Start.Truncate(grain), nil // no query asks more finely
 	}
 	return e.Source.Oldest(ctx, now)
 }

@@ -21,16 +21,15 @@ type Planner struct {
 	span time.Duration // of the next window; zero for the first
 }
 
-// Next is the window after cursor, ending at the horizon at the latest; ok is false where none is due.
+// Next is the window after cursor, ending at the horizon at the latest; ok is false where none is due. It ends at a
+// whole microsecond, since that is how finely the API can be asked: a record of the rest would be in no query.
 func (p Planner) Next(cursor, horizon time.Time) (w Window, ok bool) {
-	if !cursor.Before(horizon) {
-		return Window{}, false
-	}
 	end := cursor.Add(max(min(p.next(), p.Max), minSpan))
 	if end.After(horizon) {
 		end = horizon
 	}
-	return Window{Start: cursor, End: end}, true
+	end = end.Truncate(minSpan)
+	return Window{Start: cursor, End: end}, cursor.Before(end)
 }
 
 // Learn takes in how full a window was (1 is as full as may be) and returns the planner for the next one.

@@ -84,11 +84,14 @@ func TestWindowsTileTime(t *testing.T) {
 		cursor := epoch
 		for range 200 {
 			w, due := p.Next(cursor, horizon)
-			if due != cursor.Before(horizon) {
+			if due != cursor.Before(horizon.Truncate(time.Microsecond)) {
 				t.Fatalf("due = %v at %s of %s", due, cursor, horizon)
 			}
 			if !due {
 				return
+			}
+			if !w.End.Equal(w.End.Truncate(time.Microsecond)) {
+				t.Fatalf("the window ends at %s, between two microseconds", w.End)
 			}
 			if !w.Start.Equal(cursor) || !w.End.After(w.Start) || w.End.After(horizon) || w.Span() > p.Max {
 				t.Fatalf("window %v after cursor %s, horizon %s, max %s", w, cursor, horizon, p.Max)

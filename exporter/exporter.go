@@ -70,7 +70,8 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 		return err
 	}
 	c := cycle{Exporter: e, now: now, began: time.Now(), mark: time.Now()}
-	for part, err := range e.windows(ctx, position{stored.Cursor, set}, now.Add(-e.Settle), lease) {
+	horizon := now.Add(-e.Settle).Truncate(grain)
+	for part, err := range e.windows(ctx, position{stored.Cursor, set}, horizon, lease) {
 		if err != nil {
 			return err
 		}

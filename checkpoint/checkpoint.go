@@ -42,10 +42,12 @@ type Checkpoint struct {
 	Window Window    `json:"window"`
 	Cursor time.Time `json:"cursor"` // everything before it is delivered
 	MaxID  int64     `json:"max_id"` // highest id ever delivered
-	// Delivered is the serialised set of ids with created_at >= Cursor - overlap.
-	Delivered []byte   `json:"delivered"`
-	Records   Counts   `json:"records"`
-	Objects   []Object `json:"objects"`
+	// Delivered is the serialised set of the delivered ids with created_at >= DeliveredSince. Nobody may look for late
+	// rows before that: it would not know them from delivered ones.
+	Delivered      []byte    `json:"delivered"`
+	DeliveredSince time.Time `json:"delivered_since"`
+	Records        Counts    `json:"records"`
+	Objects        []Object  `json:"objects"`
 
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`

@@ -40,10 +40,11 @@ func (c *cycle) entry(stored checkpoint.Stored, p part, receipt checkpoint.Recei
 		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.Next.Len(), err)
 	}
 	return checkpoint.Checkpoint{
-		Window:    checkpoint.Window(p.Window),
-		Cursor:    p.End,
-		MaxID:     c.maxID(stored.MaxID, p),
-		Delivered: delivered,
+		Window:         checkpoint.Window(p.Window),
+		Cursor:         p.End,
+		DeliveredSince: p.since,
+		MaxID:          c.maxID(stored.MaxID, p),
+		Delivered:      delivered,
 		Records: checkpoint.Counts{
 			Read:      len(p.Records),
 			Fresh:     len(p.Fresh),

@@ -71,7 +71,7 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	}
 	c := cycle{Exporter: e, now: now, began: time.Now(), mark: time.Now()}
 	horizon := now.Add(-e.Settle).Truncate(grain)
-	for part, err := range e.windows(ctx, position{stored.Cursor, set}, horizon, lease) {
+	for part, err := range e.windows(ctx, position{stored.Cursor, set, stored.DeliveredSince}, horizon, lease) {
 		if err != nil {
 			return err
 		}
@@ -120,6 +120,7 @@ func (e *Exporter) load(ctx context.Context, now time.Time, lease *checkpoint.Le
 		if stored.Cursor, err = e.beginning(ctx, now, lease); err != nil {
 			return checkpoint.Stored{}, dedup.Set{}, failed(StageSource, err)
 		}
+		stored.DeliveredSince = stored.Cursor // nothing before the start is wanted
 		e.Log.Info("new stream", zap.Time("start", stored.Cursor))
 		return stored, dedup.Set{}, nil
 	}

@@ -81,3 +81,25 @@ func TestNewStreamKeepsItsStart(t *testing.T) {
 	}
 	w.checkArchive(w.objects, w.positions)
 }
+
+// Another overlap between two runs, longer or shorter, brings nothing twice and loses nothing that is still promised.
+func TestOverlapMayChange(t *testing.T) {
+	for _, overlaps := range [][2]time.Duration{{time.Minute, 6 * time.Hour}, {6 * time.Hour, time.Minute}} {
+		w := month(t, bloodhoundtest.V84, 3000)
+		for _, o := range overlaps {
+			e := w.process(w.positions, w.objects)
+			e.Overlap = o
+			if err := e.RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-settle - 30*time.Second), VisibleAt: w.now().Add(time.Minute), Action: "Late"})
+			w.pass(10 * time.Minute)
+		}
+		if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.checkArchive(w.objects, w.positions); got.late != 2 {
+			t.Errorf("%v: %d late records, want 2", overlaps, got.late)
+		}
+	}
+}

@@ -20,6 +20,8 @@ type part struct {
 	window.Window
 	*bloodhound.Batch
 	last bool // nothing is due after it
+	// since is where the next window looks back to, and so what the next set of delivered ids has to know.
+	since time.Time
 
 	dedup.Admission
 	write func(context.Context) (checkpoint.Receipt, error)
@@ -29,6 +31,7 @@ type part struct {
 type position struct {
 	cursor time.Time
 	set    dedup.Set
+	since  time.Time // what the set knows, and so how far one may look back
 }
 
 // windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded and
@@ -39,7 +42,7 @@ func (e *Exporter) windows(
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		fetched := start(func(out chan<- part) error {
-			return failed(StageSource, e.fetch(ctx, from.cursor, horizon, lease, out))
+			return failed(StageSource, e.fetch(ctx, from, horizon, lease, out))
 		})
 		ready := start(func(out chan<- part) error { return e.prepare(ctx, from.set, fetched, out) })
 		defer func() { // both stages have ended when this returns
@@ -85,7 +88,7 @@ func (e *Exporter) prepare(ctx context.Context, set dedup.Set, fetched *stage, o
 		if err := p.Wait(); err != nil {
 			return failed(StageSource, err)
 		}
-		p.Admission = set.Admit(p.Window, e.Overlap, p.Records)
+		p.Admission = set.Admit(p.Window, p.since, p.Records)
 		set = p.Next
 		if p.write, err = e.delivery(p); err != nil {
 			return failed(StageSink, err)
@@ -108,8 +111,9 @@ func (e *Exporter) delivery(p part) (func(context.Context) (checkpoint.Receipt, 
 }
 
 func (e *Exporter) fetch(
-	ctx context.Context, cursor, horizon time.Time, lease *checkpoint.Lease, ahead chan<- part,
+	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease, ahead chan<- part,
 ) error {
+	cursor, since := from.cursor, from.since
 	planner, limited := e.Windows, true
 	intent, intended := lease.Intent()
 	intended = intended && intent.Start.Equal(cursor) // else that window was committed before the crash
@@ -127,7 +131,7 @@ func (e *Exporter) fetch(
 			limits = e.Limits
 			limits.Since = w.Start
 		}
-		batch, err := e.Source.Fetch(ctx, e.lookBack(w), w.End.Add(-grain), limits)
+		batch, err := e.Source.Fetch(ctx, since, w.End.Add(-grain), limits)
 		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
 			// Where one microsecond holds more than a window may, there is nothing to cut: it is taken whole.
 			planner, limited = planner.Cut(w, tooMany.Fill)
@@ -139,20 +143,27 @@ func (e *Exporter) fetch(
 		if limited {
 			planner = planner.Learn(w, batch.Fill())
 		}
+		next := e.lookBack(since, w.End, horizon)
 		select {
-		case ahead <- part{Window: w, Batch: batch, last: !w.End.Before(horizon)}:
+		case ahead <- part{Window: w, Batch: batch, last: !w.End.Before(horizon), since: next}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, intended, limited = w.End, false, true
+		cursor, since, intended, limited = w.End, next, false, true
 	}
 }
 
-// lookBack is where a window's query begins: the overlap before its start, but not before the start that was asked for.
-func (e *Exporter) lookBack(w window.Window) time.Time {
-	after := w.Start.Add(-e.Overlap)
-	if after.Before(e.Start) && !w.Start.Before(e.Start) {
-		return e.Start
+// lookBack is where the window after the one that ends at end looks for late rows from. Of a row that is promised to
+// appear within settle and overlap, everything before horizon - overlap was there when this cycle began: a backlog is
+// read without looking back, and only its last window is followed by an overlap. Nobody looks back further than what
+// the set of delivered ids knows, whatever the overlap is changed to.
+func (e *Exporter) lookBack(since, end, horizon time.Time) time.Time {
+	next := horizon.Add(-e.Overlap)
+	if end.Before(next) {
+		next = end
 	}
-	return after
+	if next.Before(since) {
+		return since
+	}
+	return next
 }

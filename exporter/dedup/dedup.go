@@ -16,7 +16,8 @@ import (
 	"houndtrail/exporter/window"
 )
 
-// A Set holds the ids of the delivered records with created_at >= cursor - overlap. The zero value is empty.
+// A Set holds the ids of the delivered records that are stamped at or after some instant before the cursor, from which
+// on late rows are looked for. The zero value is empty.
 type Set struct {
 	ids *roaring64.Bitmap // never changed once the Set is made
 }
@@ -30,17 +31,17 @@ type Admission struct {
 	Next      Set                 // the set once Fresh is delivered and the cursor stands at the window's end
 }
 
-// Admit splits what was read for a window, from its start less the overlap, into new and delivered records. The
-// records must be sorted; Fresh shares their memory and rearranges those before the window.
-func (s Set) Admit(w window.Window, overlap time.Duration, records []bloodhound.Record) Admission {
-	horizon := w.End.Add(-overlap) // of the next set
-	next := s.survivors(w, horizon)
+// Admit splits what was read for a window, from the instant on that the set knows, into new and delivered records. The
+// next set knows the ids since the instant next. The records must be sorted; Fresh shares their memory and rearranges
+// those before the window.
+func (s Set) Admit(w window.Window, since time.Time, records []bloodhound.Record) Admission {
+	next := s.survivors(w, since)
 	first := 0
 	for first < len(records) && records[first].CreatedAt.Before(w.Start) {
 		first++
 	}
 	for _, r := range records {
-		if r.CreatedAt.Before(horizon) {
+		if r.CreatedAt.Before(since) {
 			next.Remove(uint64(r.ID))
 		} else {
 			next.Add(uint64(r.ID))
@@ -66,10 +67,10 @@ func (s Set) Admit(w window.Window, overlap time.Duration, records []bloodhound.
 }
 
 // survivors is the part of the set that may still matter after the window. Nothing delivered is at or after the old
-// cursor, so where the next horizon is behind it, nothing is left. Else ids leave as their records are met again
-// outside the horizon; one that is not met, on a replica that lags, stays rather than being delivered twice.
-func (s Set) survivors(w window.Window, horizon time.Time) *roaring64.Bitmap {
-	if s.ids == nil || !horizon.Before(w.Start) {
+// cursor, so where the next set begins behind it, nothing is left. Else ids leave as their records are met again
+// before that beginning; one that is not met, on a replica that lags, stays rather than being delivered twice.
+func (s Set) survivors(w window.Window, since time.Time) *roaring64.Bitmap {
+	if s.ids == nil || !since.Before(w.Start) {
 		return roaring64.New()
 	}
 	return s.ids.Clone()

@@ -73,7 +73,7 @@ func TestAdmit(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var set dedup.Set
 			for i, s := range tc.steps {
-				a := set.Admit(s.w, overlap, slices.Clone(s.read))
+				a := set.Admit(s.w, s.w.End.Add(-overlap), slices.Clone(s.read))
 				if diff := cmp.Diff(s.fresh, ids(a.Fresh)); diff != "" {
 					t.Fatalf("step %d: fresh (-want +got):\n%s", i, diff)
 				}
@@ -89,11 +89,11 @@ func TestAdmit(t *testing.T) {
 
 func TestAdmitDoesNotChangeTheSet(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(5)}
-	base := dedup.Set{}.Admit(w, time.Hour, []bloodhound.Record{row(1, 1), row(2, 2)}).Next
+	base := dedup.Set{}.Admit(w, w.End.Add(-time.Hour), []bloodhound.Record{row(1, 1), row(2, 2)}).Next
 	next := window.Window{Start: minute(5), End: minute(10)}
 	read := []bloodhound.Record{row(1, 1), row(2, 2), row(3, 6)}
-	once := base.Admit(next, time.Hour, slices.Clone(read))
-	again := base.Admit(next, time.Hour, slices.Clone(read)) // as after a failed write
+	once := base.Admit(next, next.End.Add(-time.Hour), slices.Clone(read))
+	again := base.Admit(next, next.End.Add(-time.Hour), slices.Clone(read)) // as after a failed write
 	if diff := cmp.Diff(ids(once.Fresh), ids(again.Fresh)); diff != "" || base.Len() != 2 {
 		t.Errorf("the same window admitted twice differs, or the set changed to %d ids:\n%s", base.Len(), diff)
 	}
@@ -129,7 +129,7 @@ func TestExactlyOnce(t *testing.T) {
 			}
 			read = bloodhound.Sort(read)
 			n := len(read)
-			a := set.Admit(window.Window{Start: minute(cursor), End: minute(end)}, time.Duration(overlap)*time.Minute, read)
+			a := set.Admit(window.Window{Start: minute(cursor), End: minute(end)}, minute(end-overlap), read)
 			if len(a.Fresh)+a.Duplicate != n || !inOrder(a.Fresh) {
 				t.Fatalf("read %d, fresh %d, duplicate %d, sorted %v", n, len(a.Fresh), a.Duplicate, inOrder(a.Fresh))
 			}
@@ -196,7 +196,7 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if a := (dedup.Set{}).Admit(w, 10*time.Minute, records); len(a.Fresh) != n {
+		if a := (dedup.Set{}).Admit(w, w.End.Add(-10*time.Minute), records); len(a.Fresh) != n {
 			b.Fatal(len(a.Fresh))
 		}
 	}

@@ -30,7 +30,7 @@ type Config struct {
 	// How long to wait for late records before a window is taken. Records appear up to some seconds after their own
 	// `created_at`: use 5s or more.
 	Settle time.Duration `env:"SETTLE,default=2m" min:"0s" max:"168h"`
-	// How far each query looks back for records that came later still. Records that are later than SETTLE and OVERLAP
+	// How far each cycle looks back for records that came later still. Records that are later than SETTLE and OVERLAP
 	// together are lost: use 1m or more.
 	Overlap time.Duration `env:"OVERLAP,default=10m" min:"0s" max:"168h"`
 	Window  Window        `env:",prefix=WINDOW_"`

@@ -30,7 +30,7 @@ type Exporter struct {
 	Limits  bloodhound.Limits // what a window may hold in memory
 	Start   time.Time         // where a new stream starts; zero for the oldest record there is
 	Settle  time.Duration     // how long records may take to become visible before they are read
-	Overlap time.Duration     // how far back each window looks again for those that took longer
+	Overlap time.Duration     // how far back a cycle looks again for those that took longer
 
 	Log      *zap.Logger
 	Observer Observer // may be nil

@@ -97,7 +97,6 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 			return failed(StageCheckpoint, err)
 		}
 		c.committed(stored.Checkpoint)
-		part.Release()
 	}
 	return nil
 }
@@ -143,5 +142,9 @@ func (e *Exporter) beginning(ctx context.Context, now time.Time, lease *checkpoi
 	if !e.Start.IsZero() {
 		return e.Start.Truncate(grain), nil // no query asks more finely
 	}
-	return e.Source.Oldest(ctx, now)
+	oldest, err := e.Source.Oldest(ctx, now)
+	if late := now.Add(-e.Settle - e.Overlap); oldest.After(late) {
+		oldest = late // on a young server a row may still appear that is older than the oldest one of now
+	}
+	return oldest.Truncate(grain), err
 }

@@ -60,7 +60,11 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	ends, ok := glance(p.b)
-	ends.records = guess(p.b, p.limit, int(c.fullSize.Load()))
+	fullSize := int(c.fullSize.Load())
+	if ok && ends.oldest.Sub(w.after) < ends.newest.Sub(ends.oldest)/4 {
+		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
+	}
+	ends.records = guess(p.b, p.limit, fullSize)
 	if ends.records >= p.limit {
 		c.fullSize.Store(int64(len(p.b)))
 	}

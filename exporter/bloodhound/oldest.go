@@ -6,55 +6,99 @@ import (
 )
 
 const (
-	// oldestStep is how exactly Oldest finds the beginning: what is left before it is read as part of a window,
-	// which costs nothing where there are no records.
+	// oldestStep is how exactly search finds the beginning: what is left before it is read as part of a window,
+	// which costs a few requests where there are no records.
 	oldestStep = 30 * 24 * time.Hour
 	// firstYear is before any BloodHound server: PR #3049 dates rows without a time to 2020.
 	firstYear = 2000
+	// farthestSkip bounds the one query that skips: a server walks the rows that it skips, at some 0.3 µs each.
+	farthestSkip = 10_000_000
+	// lastRows is the page in which the oldest record is expected in the middle.
+	lastRows = 200
 )
 
-// Oldest returns the start of the UTC day of an instant that no record is before, and not much more than 30 days
-// earlier than the oldest one that the server still has.
+// Oldest returns an instant that no record is before: the oldest record's own, as far as the server can tell, and where
+// there is none up to now, now itself.
 //
-// It asks "is there any record up to t?" at t = 30, 60, 120… days ago and then halves the gap. That works on every build,
-// where skip = count - 1 does not: count includes rows without a time, the published documentation has no count, old
-// builds ignore skip, and the server walks every row that it skips.
+// The walk order is newest first, so the oldest record is behind all others: at skip = count - 1, or some rows off, since
+// count includes rows without a time, and rows come in between two requests. The oldest of a page around there is
+// believed only when nothing turns out to be before it: count belongs to something else on old builds and is missing
+// from the published documentation, and old builds ignore skip. Then the oldest is searched for.
 func (c *Client) Oldest(ctx context.Context, now time.Time) (time.Time, error) {
-	floor := time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)
-	none, some := now.Add(-oldestStep), now
-	for step := oldestStep; ; step *= 2 {
-		at, ok, err := c.newestUpTo(ctx, none, floor)
+	newest, err := c.upTo(ctx, now, 0, 1)
+	if err != nil {
+		return time.Time{}, err
+	}
+	oldest, ok := earliest(newest.Records)
+	if !ok {
+		return now.UTC().Truncate(time.Microsecond), nil
+	}
+	if count := newest.Count; count > 1 && count <= farthestSkip {
+		last, err := c.upTo(ctx, now, max(int(count)-lastRows/2, 0), lastRows)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if !ok {
-			break
-		}
-		if some, none = at, at.Add(-step); none.Before(floor) {
-			none = floor
-			break
+		if at, ok := earliest(last.Records); ok {
+			oldest = at
 		}
 	}
-	for some.Sub(none) > oldestStep {
-		middle := none.Add(some.Sub(none) / 2)
-		at, ok, err := c.newestUpTo(ctx, middle, floor)
+	before, err := c.upTo(ctx, oldest.Add(-time.Microsecond), 0, 1)
+	if err != nil {
+		return time.Time{}, err
+	}
+	some, ok := earliest(before.Records)
+	if !ok {
+		return oldest, nil
+	}
+	return c.search(ctx, some)
+}
+
+// search returns an instant that no record is before, and not much more than 30 days earlier than the oldest one. It
+// asks "is there any record up to t?" at t = 30, 60, 120… days before one that there is, and then halves the gap. That
+// works on every build.
+func (c *Client) search(ctx context.Context, some time.Time) (time.Time, error) {
+	none := beginning()
+	for step := oldestStep; some.Add(-step).After(none); step *= 2 {
+		at := some.Add(-step)
+		page, err := c.upTo(ctx, at, 0, 1)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if ok {
+		older, ok := earliest(page.Records)
+		if !ok {
+			none = at
+			break
+		}
+		some = older
+	}
+	for some.Sub(none) > oldestStep {
+		middle := none.Add(some.Sub(none) / 2).Truncate(time.Microsecond)
+		page, err := c.upTo(ctx, middle, 0, 1)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if at, ok := earliest(page.Records); ok {
 			some = at
 		} else {
 			none = middle
 		}
 	}
-	return none.UTC().Truncate(24 * time.Hour), nil
+	return none, nil
 }
 
-// newestUpTo returns the time of the newest record with created_at <= t.
-func (c *Client) newestUpTo(ctx context.Context, t, floor time.Time) (at time.Time, ok bool, err error) {
-	page, err := c.Logs(ctx, Query{After: floor, Before: t, Limit: 1, SortBy: []string{"-created_at", "-id"}})
-	if err != nil || len(page.Records) == 0 {
-		return time.Time{}, false, err
+func beginning() time.Time { return time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// upTo returns the newest records with created_at <= t, without the skipped ones.
+func (c *Client) upTo(ctx context.Context, t time.Time, skip, limit int) (Page, error) {
+	return c.Logs(ctx, Query{After: beginning(), Before: t, Skip: skip, Limit: limit, SortBy: []string{"-created_at", "-id"}})
+}
+
+// earliest is when the oldest of the records was created; ok is false without records.
+func earliest(records []Record) (t time.Time, ok bool) {
+	for i := range records {
+		if at := records[i].CreatedAt; i == 0 || at.Before(t) {
+			t = at
+		}
 	}
-	return page.Records[0].CreatedAt, true, nil
+	return t, len(records) > 0
 }

@@ -3,9 +3,9 @@ package window
 import "time"
 
 const (
-	// firstSpan is tried where nothing is known of the density yet: a busy server's hour fits a window, and a quiet
-	// one's windows grow to the maximum within a few requests.
-	firstSpan = time.Hour
+	// firstSpan is tried where nothing is known of the density yet: whatever an exporter that runs often finds is one
+	// window, and a day that does not fit costs the one request that shows by how much.
+	firstSpan = 24 * time.Hour
 	growth    = 8 // at most, from one window to the next: one quiet hour says little about the next day
 	// minSpan is the grain of created_at: a window cannot be cut below it.
 	minSpan = time.Microsecond
@@ -34,7 +34,10 @@ func (p Planner) Next(cursor, horizon time.Time) (w Window, ok bool) {
 
 // Learn takes in how full a window was (1 is as full as may be) and returns the planner for the next one.
 func (p Planner) Learn(w Window, fill float64) Planner {
-	p.span = min(p.fitting(w, fill), p.next()*growth, p.Max)
+	if p.span == 0 {
+		p.span = w.Span()
+	}
+	p.span = min(p.fitting(w, fill), p.span*growth, p.Max)
 	return p
 }
 

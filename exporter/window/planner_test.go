@@ -21,7 +21,7 @@ func TestNext(t *testing.T) {
 		horizon     string
 		due         bool
 	}{
-		{"first window is an hour", p, "10:00", "11:00", "20:00", true},
+		{"first window is a day", p, "10:00", "34:00", "99:00", true},
 		{"the horizon ends it", p, "10:00", "10:20", "10:20", true},
 		{"nothing is due at the horizon", p, "10:20", "", "10:20", false},
 		{"nothing is due behind the horizon", p, "10:30", "", "10:20", false},

@@ -23,9 +23,9 @@ func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
 // idle tells whether the window brought nothing that is worth a journal entry now. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(stored checkpoint.Stored, p part) bool {
-	idle := p.last && len(p.Fresh) == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
+	idle := p.last && p.records.Fresh == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
 	if idle {
-		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Time("until", p.End), zap.Int("read", len(p.Records)))
+		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Time("until", p.End), zap.Int("read", p.records.Read))
 		if c.Observer != nil {
 			c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
 		}
@@ -35,9 +35,9 @@ func (c *cycle) idle(stored checkpoint.Stored, p part) bool {
 
 // entry is the journal entry for a window whose records are durable.
 func (c *cycle) entry(stored checkpoint.Stored, p part, receipt checkpoint.Receipt) (checkpoint.Checkpoint, error) {
-	delivered, err := p.Next.MarshalBinary()
+	delivered, err := p.next.MarshalBinary()
 	if err != nil {
-		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.Next.Len(), err)
+		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.next.Len(), err)
 	}
 	return checkpoint.Checkpoint{
 		Window:         checkpoint.Window(p.Window),
@@ -45,14 +45,9 @@ func (c *cycle) entry(stored checkpoint.Stored, p part, receipt checkpoint.Recei
 		DeliveredSince: p.since,
 		MaxID:          c.maxID(stored.MaxID, p),
 		Delivered:      delivered,
-		Records: checkpoint.Counts{
-			Read:      len(p.Records),
-			Fresh:     len(p.Fresh),
-			Duplicate: p.Duplicate,
-			Late:      p.Late,
-		},
-		Objects:     receipt.Objects,
-		CommittedAt: c.clock(),
+		Records:        p.records,
+		Objects:        receipt.Objects,
+		CommittedAt:    c.clock(),
 	}, nil
 }
 
@@ -60,12 +55,12 @@ func (c *cycle) entry(stored checkpoint.Stored, p part, receipt checkpoint.Recei
 // database was probably restored or replaced: nothing is lost by that, since a record after the cursor is new whatever
 // its id, but people should know, for records of the time before may be gone from the server.
 func (c *cycle) maxID(before int64, p part) int64 {
-	if p.MaxID == 0 || p.MaxID >= before {
-		return max(p.MaxID, before)
+	if p.maxID == 0 || p.maxID >= before {
+		return max(p.maxID, before)
 	}
 	c.Log.Warn("ids went backwards: was the database restored? Every record is exported all the same",
-		zap.Int64("highest_before", before), zap.Int64("highest_now", p.MaxID), zap.Time("window_start", p.Start))
-	return p.MaxID
+		zap.Int64("highest_before", before), zap.Int64("highest_now", p.maxID), zap.Time("window_start", p.Start))
+	return p.maxID
 }
 
 func (c *cycle) committed(entry checkpoint.Checkpoint) {

@@ -13,7 +13,7 @@ import (
 type Source interface {
 	// Now is the server's clock, which is the only one that windows are cut by.
 	Now(ctx context.Context) (time.Time, error)
-	// Oldest is an instant that no record is before, near the first one that the server still has.
+	// Oldest is an instant that no record is before, as near to the first one that the server still has as it can tell.
 	Oldest(ctx context.Context, now time.Time) (time.Time, error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
@@ -31,8 +31,8 @@ type Sink interface {
 }
 
 // A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the window
-// before is still being written: encoding is what takes longest. What Prepare returns does the rest of Write. The
-// records stay valid until that returns.
+// before is still being written: encoding is what takes longest. What Prepare returns does the rest of Write, without
+// the records: their memory is used again as soon as Prepare returns.
 type Preparer interface {
 	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
 }

@@ -15,16 +15,25 @@ import (
 // grain is the resolution of created_at: the last instant before a window's end.
 const grain = time.Microsecond
 
-// A part is a window on its way through the stages: fetched and scanned, admitted and encoded, written and committed.
-type part struct {
+// A span is a window on its way from the first stage, which fetches, to the second, where its records end.
+type span struct {
 	window.Window
 	*bloodhound.Batch
 	last bool // nothing is due after it
 	// since is where the next window looks back to, and so what the next set of delivered ids has to know.
 	since time.Time
+}
 
-	dedup.Admission
-	write func(context.Context) (checkpoint.Receipt, error)
+// A part is a window that is admitted and encoded, ready to be written and committed.
+type part struct {
+	window.Window
+	last  bool
+	since time.Time
+
+	records checkpoint.Counts
+	maxID   int64     // among the records of the window proper; 0 where there are none
+	next    dedup.Set // the set once this is delivered
+	write   func(context.Context) (checkpoint.Receipt, error)
 }
 
 // A position is where a stream stands.
@@ -35,13 +44,14 @@ type position struct {
 }
 
 // windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded and
-// the one after that is fetched, and no more than that, so that memory holds three windows whatever the backlog.
+// the one after that is fetched, and no more than that, so that memory holds the pages of two windows and the files of
+// as many, whatever the backlog.
 func (e *Exporter) windows(
 	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease,
 ) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		fetched := start(func(out chan<- part) error {
+		fetched := start(func(out chan<- span) error {
 			return failed(StageSource, e.fetch(ctx, from, horizon, lease, out))
 		})
 		ready := start(func(out chan<- part) error { return e.prepare(ctx, from.set, fetched, out) })
@@ -61,14 +71,14 @@ func (e *Exporter) windows(
 	}
 }
 
-// A stage is a goroutine that sends parts.
-type stage struct {
-	out chan part
+// A stage is a goroutine that sends what it makes.
+type stage[T any] struct {
+	out chan T
 	err error // to be looked at after out is closed
 }
 
-func start(run func(out chan<- part) error) *stage {
-	s := &stage{out: make(chan part)}
+func start[T any](run func(out chan<- T) error) *stage[T] {
+	s := &stage[T]{out: make(chan T)}
 	go func() {
 		defer close(s.out)
 		s.err = run(s.out)
@@ -76,21 +86,25 @@ func start(run func(out chan<- part) error) *stage {
 	return s
 }
 
-func (s *stage) drain() {
+func (s *stage[T]) drain() {
 	for range s.out { // until it has ended
 	}
 }
 
 // prepare drops what was delivered and encodes the rest. The set goes from window to window ahead of the commits: the
 // one that fails ends the cycle, and the set with it.
-func (e *Exporter) prepare(ctx context.Context, set dedup.Set, fetched *stage, out chan<- part) (err error) {
-	for p := range fetched.out {
-		if err := p.Wait(); err != nil {
+func (e *Exporter) prepare(ctx context.Context, set dedup.Set, fetched *stage[span], out chan<- part) error {
+	for s := range fetched.out {
+		if err := s.Wait(); err != nil {
 			return failed(StageSource, err)
 		}
-		p.Admission = set.Admit(p.Window, p.since, p.Records)
-		set = p.Next
-		if p.write, err = e.delivery(p); err != nil {
+		admitted := set.Admit(s.Window, s.since, s.Records)
+		set = admitted.Next
+		p := part{Window: s.Window, last: s.last, since: s.since, maxID: admitted.MaxID, next: set, records: checkpoint.Counts{
+			Read: len(s.Records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
+		}}
+		var err error
+		if p.write, err = e.delivery(s, admitted.Fresh); err != nil {
 			return failed(StageSink, err)
 		}
 		select {
@@ -102,16 +116,21 @@ func (e *Exporter) prepare(ctx context.Context, set dedup.Set, fetched *stage, o
 	return fetched.err
 }
 
-// delivery is the writing of a part that is admitted, as far prepared as the sink can.
-func (e *Exporter) delivery(p part) (func(context.Context) (checkpoint.Receipt, error), error) {
-	if s, ok := e.Sink.(Preparer); ok {
-		return s.Prepare(p.Window, p.Fresh)
+// delivery is the writing of what is fresh of a window, as far prepared as the sink can. It releases the records once
+// the sink has taken what it needs of them.
+func (e *Exporter) delivery(s span, fresh []bloodhound.Record) (func(context.Context) (checkpoint.Receipt, error), error) {
+	if sink, ok := e.Sink.(Preparer); ok {
+		defer s.Release()
+		return sink.Prepare(s.Window, fresh)
 	}
-	return func(ctx context.Context) (checkpoint.Receipt, error) { return e.Sink.Write(ctx, p.Window, p.Fresh) }, nil
+	return func(ctx context.Context) (checkpoint.Receipt, error) {
+		defer s.Release()
+		return e.Sink.Write(ctx, s.Window, fresh)
+	}, nil
 }
 
 func (e *Exporter) fetch(
-	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease, ahead chan<- part,
+	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease, ahead chan<- span,
 ) error {
 	cursor, since := from.cursor, from.since
 	planner, limited := e.Windows, true
@@ -145,7 +164,7 @@ func (e *Exporter) fetch(
 		}
 		next := e.lookBack(since, w.End, horizon)
 		select {
-		case ahead <- part{Window: w, Batch: batch, last: !w.End.Before(horizon), since: next}:
+		case ahead <- span{Window: w, Batch: batch, last: !w.End.Before(horizon), since: next}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

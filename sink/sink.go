@@ -12,28 +12,40 @@
 //     ids as far as the records are the same.
 //   - Temporary failures are retried inside. What comes back is final for this cycle, and says what was tried, on what,
 //     and what to do next.
-//   - Write does not keep the records: their memory is used again.
-//   - A sink is used by one stream, one Write at a time.
+//   - Write does not keep the records: their memory is used again. A sink that can prepare a window ahead does not keep
+//     them past Prepare, so that while it writes one window the memory of the next one is all there is.
+//   - A sink is used by one stream, one Write at a time. Prepare may run beside the write of the window before.
 package sink
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
+	"time"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 )
 
-// Object is the line of a receipt for a body of that many bytes and with that sum, which holds the records, of which
-// there is at least one.
-func Object(key string, bytes int, sum [sha256.Size]byte, records []bloodhound.Record) checkpoint.Object {
-	o := checkpoint.Object{
-		Key: key, Bytes: int64(bytes), SHA256: hex.EncodeToString(sum[:]), Records: len(records),
-		MinID: records[0].ID, MaxID: records[0].ID,
-		MinCreatedAt: records[0].CreatedAt.UTC(), MaxCreatedAt: records[len(records)-1].CreatedAt.UTC(),
-	}
-	for i := range records {
-		o.MinID, o.MaxID = min(o.MinID, records[i].ID), max(o.MaxID, records[i].ID)
+// A Stamp is what a receipt needs to know of a record, which is gone by the time that it is delivered.
+type Stamp struct {
+	ID        int64
+	CreatedAt time.Time
+}
+
+// StampOf returns the record's.
+func StampOf(r *bloodhound.Record) Stamp { return Stamp{r.ID, r.CreatedAt} }
+
+// Object is the line of a receipt for a body of that many bytes and with that sum, which holds those records, of which
+// there is at least one, in their order.
+func Object(key string, bytes int, sum [sha256.Size]byte, records iter.Seq[Stamp]) checkpoint.Object {
+	o := checkpoint.Object{Key: key, Bytes: int64(bytes), SHA256: hex.EncodeToString(sum[:])}
+	for r := range records {
+		if o.Records == 0 {
+			o.MinID, o.MaxID, o.MinCreatedAt = r.ID, r.ID, r.CreatedAt.UTC()
+		}
+		o.Records++
+		o.MinID, o.MaxID, o.MaxCreatedAt = min(o.MinID, r.ID), max(o.MaxID, r.ID), r.CreatedAt.UTC()
 	}
 	return o
 }

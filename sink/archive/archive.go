@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"time"
 
@@ -72,7 +73,7 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []bloodhou
 }
 
 // Prepare does the part of Write that touches nothing outside: it encodes the objects. What it returns does the rest,
-// once; the records must stay as they are until then.
+// once, and without the records.
 func (a *Archive) Prepare(
 	w window.Window, records []bloodhound.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
@@ -82,20 +83,29 @@ func (a *Archive) Prepare(
 	}
 	objects := make([]object, len(days))
 	for i, day := range days {
-		o := object{key: key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension()), body: a.buffer(), day: day}
-		if err := a.encode(o.body, w, day); err != nil {
-			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, o.key, err)
+		name, body := key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension()), a.buffer()
+		if err := a.encode(body, w, day); err != nil {
+			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, name, err)
 		}
-		objects[i] = o
+		objects[i] = object{body, sink.Object(name, body.Len(), sha256.Sum256(body.Bytes()), stamps(day))}
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) { return a.write(ctx, objects) }, nil
 }
 
 // An object is a day of a window, ready to be put.
 type object struct {
-	key  string
 	body *bytes.Buffer
-	day  []bloodhound.Record
+	line checkpoint.Object // of the receipt
+}
+
+func stamps(day []bloodhound.Record) iter.Seq[sink.Stamp] {
+	return func(yield func(sink.Stamp) bool) {
+		for i := range day {
+			if !yield(sink.StampOf(&day[i])) {
+				return
+			}
+		}
+	}
 }
 
 // write puts the objects. A crash after it, and before the window is committed, leaves orphans for put to replace.
@@ -104,16 +114,13 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 	puts, ctx := errgroup.WithContext(ctx)
 	puts.SetLimit(putsInFlight)
 	for i, o := range objects {
+		receipt.Objects[i] = o.line
 		puts.Go(func() error {
 			defer a.recycle(o.body)
 			if err := ctx.Err(); err != nil { // another day failed, or the program is stopping
-				return fmt.Errorf("archive %s/%s: %w", a.bucket, o.key, err)
+				return fmt.Errorf("archive %s/%s: %w", a.bucket, o.line.Key, err)
 			}
-			if err := a.put(ctx, o.key, o.body.Bytes(), o.day); err != nil {
-				return err
-			}
-			receipt.Objects[i] = sink.Object(o.key, o.body.Len(), sha256.Sum256(o.body.Bytes()), o.day)
-			return nil
+			return a.put(ctx, o.line.Key, o.body.Bytes())
 		})
 	}
 	if err := puts.Wait(); err != nil {

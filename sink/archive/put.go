@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
-	"houndtrail/exporter/bloodhound"
 )
 
 // maxPuts bounds the attempts at an object that changes under our hands. With a lease there is nobody to change it.
@@ -26,7 +24,7 @@ var (
 
 // put makes body the object. It creates it; where one is there already, it is what an attempt left that was never
 // committed, and is replaced if that loses nothing. Each step is conditional on what the step before saw.
-func (a *Archive) put(ctx context.Context, key string, body []byte, day []bloodhound.Record) error {
+func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 	version := ""
 	for range maxPuts {
 		_, err := a.bucket.Put(ctx, key, body, version)
@@ -49,7 +47,7 @@ func (a *Archive) put(ctx context.Context, key string, body []byte, day []bloodh
 		case bytes.Equal(found, body): // the attempt before had the same records, or the answer to this Put was lost
 			return nil
 		}
-		if err := a.losesNothing(found, day); err != nil {
+		if err := a.losesNothing(found, body); err != nil {
 			return fmt.Errorf("archive %s/%s: %w", a.bucket, key, err)
 		}
 		version = current
@@ -58,15 +56,19 @@ func (a *Archive) put(ctx context.Context, key string, body []byte, day []bloodh
 		a.bucket, key, ErrContended, maxPuts)
 }
 
-// losesNothing tells whether the records of an object are all among the day's.
-func (a *Archive) losesNothing(object []byte, day []bloodhound.Record) error {
+// losesNothing tells whether the records of an object are all among those of the body that is to replace it.
+func (a *Archive) losesNothing(object, body []byte) error {
 	ids, err := a.encoder.IDs(object)
 	if err != nil {
 		return fmt.Errorf("%w, so it is not replaced; move it out of the archive and run again: %w", ErrForeign, err)
 	}
-	ours := make(map[int64]struct{}, len(day))
-	for i := range day {
-		ours[day[i].ID] = struct{}{}
+	written, err := a.encoder.IDs(body)
+	if err != nil {
+		return fmt.Errorf("what is to replace it cannot be read back: %w", err)
+	}
+	ours := make(map[int64]struct{}, len(written))
+	for _, id := range written {
+		ours[id] = struct{}{}
 	}
 	missing, first := 0, int64(0)
 	for _, id := range ids {
@@ -81,7 +83,7 @@ func (a *Archive) losesNothing(object []byte, day []bloodhound.Record) error {
 	if missing > 0 {
 		return fmt.Errorf("%w: %d of its %d are not among the %d to be written (id %d, to begin with), because another "+
 			"runner wrote it, or the server has purged them since; it is left as it is; to give it up, move it out of "+
-			"the archive and run again", ErrHasMore, missing, len(ids), len(day), first)
+			"the archive and run again", ErrHasMore, missing, len(ids), len(written), first)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
 	dst = append(dst, `","tenant":"`...)
 	dst = append(dst, tenant...)
 	dst = append(dst, '"')
-	members := strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(r.Raw, blanks), "{"), blanks)
+	members := inside(r.Raw)
 	if !strings.HasPrefix(members, "}") {
 		dst = append(dst, ',')
 	}
@@ -48,6 +48,14 @@ func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
 		}
 	}
 	return append(dst, '\n')
+}
+
+// inside is what follows the opening brace of an object. A record of the client begins with it, and a key follows.
+func inside(object string) string {
+	if len(object) > 1 && object[0] == '{' && object[1] > ' ' {
+		return object[1:]
+	}
+	return strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(object, blanks), "{"), blanks)
 }
 
 // blanks is what JSON allows between tokens.

@@ -4,121 +4,162 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"io"
-	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
 	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
 	"houndtrail/sink"
 	"houndtrail/sink/ndjson"
 )
 
-// batch is what one POST carries. It is filled again and again, and keeps its buffers: memory is bounded by the largest
-// batch, once plain and once compressed.
+// A batch is what one POST carries.
 type batch struct {
-	records []bloodhound.Record // a view of the window's
-	plain   []byte
-	sum     [sha256.Size]byte // of plain
-	wire    []byte            // as sent: plain itself, or compressed into zipped
-
-	zipped bytes.Buffer
-	zip    *gzip.Writer
+	lines []line
+	size  int               // of the body before compression
+	sum   [sha256.Size]byte // of that
+	wire  []byte            // the body as sent
 }
 
-// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and others
-// start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in the body.
-const longLine = 256 << 10
-
-// fill takes as many of the records as fit into both bounds, but at least the first.
-func (b *batch) fill(e encoder, records []bloodhound.Record, maxRecords, maxBytes int) {
-	b.plain = b.plain[:0]
-	n := 0
-	for n < min(len(records), maxRecords) {
-		end := len(b.plain)
-		b.plain = e.Append(b.plain, &records[n])
-		long := len(b.plain)-end >= longLine
-		if n > 0 && (long || len(b.plain) > maxBytes) {
-			b.plain = b.plain[:end] // the next batch starts with it
-			break
-		}
-		n++
-		if long {
-			break
-		}
-	}
-	b.records = records[:n]
-}
-
-// seal makes the batch ready to be sent.
-func (b *batch) seal(c Compression) error {
-	b.sum = sha256.Sum256(b.plain)
-	if c == None {
-		b.wire = b.plain
-		return nil
-	}
-	b.zipped.Reset()
-	if b.zip == nil {
-		b.zip = ndjson.NewGzip(&b.zipped)
-	} else {
-		b.zip.Reset(&b.zipped)
-	}
-	if _, err := b.zip.Write(b.plain); err != nil {
-		return err
-	}
-	if err := b.zip.Close(); err != nil {
-		return err
-	}
-	b.wire = b.zipped.Bytes()
-	return nil
+// A line is a record as text, complete with whatever separates it from the next one.
+type line struct {
+	sink.Stamp
+	size int // of the text, once it is packed
 }
 
 // id depends on the content alone. 128 bits are plenty for telling one receiver's batches apart.
 func (b *batch) id() string { return hex.EncodeToString(b.sum[:16]) }
 
 func (b *batch) object() checkpoint.Object {
-	return sink.Object("batch/"+b.id(), len(b.plain), b.sum, b.records)
+	return sink.Object("batch/"+b.id(), b.size, b.sum, func(yield func(sink.Stamp) bool) {
+		for i := range b.lines {
+			if !yield(b.lines[i].Stamp) {
+				return
+			}
+		}
+	})
 }
 
-// A loan lends a batch's bytes to one attempt. net/http may go on reading a body after it has returned the answer: a
-// receiver that refuses early is the usual case. Without the end of the loan it would then send the next batch's bytes.
-type loan struct {
-	mu    sync.Mutex
-	bytes []byte
-	ended bool
+// A text is where lines come from: the records of a window, or batches that were packed before.
+type text struct {
+	lines  []line
+	append func(dst []byte, i int) []byte // the text of line i
 }
 
-func (l *loan) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.bytes, l.ended = nil, true
+// A packer makes batches, and keeps its buffers from one to the next.
+type packer struct {
+	compression Compression
+	maxRecords  int
+
+	plain []byte
+	zip   *gzip.Writer
 }
 
-// body starts a reading from the first byte. net/http takes a second one where an idle connection turned out dead.
-func (l *loan) body() io.ReadCloser { return &loanReader{loan: l} }
-
-type loanReader struct {
-	loan *loan
-	read int
+func newPacker(o Options) packer {
+	return packer{compression: o.Compression, maxRecords: o.BatchRecords}
 }
 
-var errLoanEnded = errors.New("the request is over")
+// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and others
+// start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in the body.
+const longLine = 256 << 10
 
-// Read copies under the lock, so that nothing reads the buffer once the loan has ended.
-func (r *loanReader) Read(p []byte) (int, error) {
-	r.loan.mu.Lock()
-	defer r.loan.mu.Unlock()
-	switch {
-	case r.loan.ended:
-		return 0, errLoanEnded
-	case r.read == len(r.loan.bytes):
-		return 0, io.EOF
+// pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
+// but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
+func (p *packer) pack(t text, from, maxBytes int, wire *bytes.Buffer) (batch, error) {
+	p.plain = p.plain[:0]
+	n := from
+	for n < min(len(t.lines), from+p.maxRecords) {
+		end := len(p.plain)
+		p.plain = t.append(p.plain, n)
+		size := len(p.plain) - end
+		if n > from && (size >= longLine || len(p.plain) > maxBytes) {
+			p.plain = p.plain[:end] // the next batch starts with it
+			break
+		}
+		t.lines[n].size = size
+		n++
+		if size >= longLine {
+			break
+		}
 	}
-	n := copy(p, r.loan.bytes[r.read:])
-	r.read += n
-	return n, nil
+	return batch{lines: t.lines[from:n], size: len(p.plain), sum: sha256.Sum256(p.plain)}, p.compress(wire)
 }
 
-func (r *loanReader) Close() error { return nil }
+func (p *packer) compress(wire *bytes.Buffer) error {
+	if p.compression == None {
+		wire.Write(p.plain)
+		return nil
+	}
+	if p.zip == nil {
+		p.zip = ndjson.NewGzip(wire)
+	} else {
+		p.zip.Reset(wire)
+	}
+	if _, err := p.zip.Write(p.plain); err != nil {
+		return err
+	}
+	return p.zip.Close()
+}
+
+// A mailing is a window, packed. Its memory serves the next one.
+type mailing struct {
+	lines   []line
+	batches []batch
+	wire    bytes.Buffer // of all batches
+}
+
+// pack cuts the text into batches.
+func (m *mailing) pack(p *packer, t text, maxBytes int) error {
+	m.batches = m.batches[:0]
+	m.wire.Reset()
+	for from := 0; from < len(t.lines); {
+		start := m.wire.Len()
+		b, err := p.pack(t, from, maxBytes, &m.wire)
+		if err != nil {
+			return err
+		}
+		b.wire = m.wire.Bytes()[start:] // moves once more below
+		from += len(b.lines)
+		m.batches = append(m.batches, b)
+	}
+	start := 0
+	for i := range m.batches {
+		end := start + len(m.batches[i].wire)
+		m.batches[i].wire = m.wire.Bytes()[start:end:end]
+		start = end
+	}
+	return nil
+}
+
+// unpack returns the text of batches as it was before they were packed.
+func unpack(c Compression, batches []batch) (text, error) {
+	var (
+		t     text
+		plain []byte
+		ends  []int
+	)
+	for _, b := range batches {
+		body := io.Reader(bytes.NewReader(b.wire))
+		if c == Gzip {
+			z, err := gzip.NewReader(body)
+			if err != nil {
+				return text{}, err
+			}
+			body = z
+		}
+		read, err := io.ReadAll(body)
+		if err != nil {
+			return text{}, err
+		}
+		plain = append(plain, read...)
+		for _, l := range b.lines {
+			t.lines = append(t.lines, l)
+			ends = append(ends, l.size)
+		}
+	}
+	for i := range ends[1:] {
+		ends[i+1] += ends[i]
+	}
+	t.append = func(dst []byte, i int) []byte { return append(dst, plain[ends[i]-t.lines[i].size:ends[i]]...) }
+	return t, nil
+}

@@ -63,7 +63,7 @@ func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
 	started := time.Now()
 	status, err := s.post(ctx, b, authorization)
 	s.options.Observe(Attempt{
-		Batch: b.id(), Number: number, Status: status, Records: len(b.records), Bytes: len(b.wire),
+		Batch: b.id(), Number: number, Status: status, Records: len(b.lines), Bytes: len(b.wire),
 		Took: time.Since(started), Err: err,
 	})
 	return err

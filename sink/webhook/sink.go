@@ -1,17 +1,20 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
+	"houndtrail/sink"
 	"houndtrail/sink/ndjson"
 )
 
@@ -21,21 +24,25 @@ type encoder interface {
 	Append(dst []byte, r *bloodhound.Record) []byte
 }
 
-// lines is the encoder of NDJSON; its value is the tenant.
-type lines string
+// ndjsonLines is the encoder of NDJSON; its value is the tenant.
+type ndjsonLines string
 
-func (tenant lines) Append(dst []byte, r *bloodhound.Record) []byte {
+func (tenant ndjsonLines) Append(dst []byte, r *bloodhound.Record) []byte {
 	return ndjson.AppendLine(dst, string(tenant), r)
 }
 
-// Sink posts the records of a window as batches. It is safe for concurrent use and keeps nothing between two Writes
-// but its connections.
+// Sink posts the records of a window as batches. It is used by one stream: Prepare may run beside the write of the
+// window before.
 type Sink struct {
 	options Options
 	url     *url.URL
 	encode  encoder
 	header  http.Header // of every request; each gets its own copy
 	secrets []string    // that are the same in every request
+
+	mu     sync.Mutex // the packer makes one mailing at a time
+	packer packer
+	idle   chan *mailing // those that are not on their way
 }
 
 // New checks the options and returns the sink. It does not connect.
@@ -45,7 +52,10 @@ func New(o Options) (*Sink, error) {
 	if err := errors.Join(err, o.check()); err != nil {
 		return nil, err
 	}
-	s := &Sink{options: o, url: u, encode: lines(o.Tenant), header: http.Header{}}
+	s := &Sink{
+		options: o, url: u, encode: ndjsonLines(o.Tenant), header: http.Header{},
+		packer: newPacker(o), idle: make(chan *mailing, mailingsKept),
+	}
 	s.header.Set("Content-Type", "application/x-ndjson")
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
 	for name, values := range o.Headers {
@@ -69,31 +79,113 @@ func (s *Sink) String() string { return display(s.url) }
 // A failure in the middle leaves the batches before it at the receiver. The next Write of the window repeats them. An
 // error with a [*StatusError] in its chain says that the receiver answered; with ctx.Err() in it, that ctx ended it.
 func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
-	var (
-		receipt checkpoint.Receipt
-		b       batch // its buffers serve every batch of the window, and an idle daemon holds none
-		limit   = s.options.BatchBytes
-	)
-	for rest := records; len(rest) > 0; {
-		b.fill(s.encode, rest, s.options.BatchRecords, limit)
-		if err := b.seal(s.options.Compression); err != nil {
-			return checkpoint.Receipt{}, fmt.Errorf("webhook: compress a batch of %d bytes: %w", len(b.plain), err)
+	write, err := s.Prepare(w, records)
+	if err != nil {
+		return checkpoint.Receipt{}, err
+	}
+	return write(ctx)
+}
+
+// Prepare does the part of Write that sends nothing: it cuts and compresses the batches. What it returns does the rest,
+// once, and without the records.
+func (s *Sink) Prepare(
+	w window.Window, records []bloodhound.Record,
+) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.mailing()
+	m.lines = m.lines[:0]
+	for i := range records {
+		m.lines = append(m.lines, line{Stamp: sink.StampOf(&records[i])})
+	}
+	t := text{m.lines, func(dst []byte, i int) []byte { return s.encode.Append(dst, &records[i]) }}
+	if err := m.pack(&s.packer, t, s.options.BatchBytes); err != nil {
+		return nil, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
+	}
+	return func(ctx context.Context) (checkpoint.Receipt, error) {
+		defer s.recycle(m)
+		return s.send(ctx, w, m)
+	}, nil
+}
+
+// send posts the batches as they were packed, until one is too large for the receiver.
+func (s *Sink) send(ctx context.Context, w window.Window, m *mailing) (checkpoint.Receipt, error) {
+	var receipt checkpoint.Receipt
+	for i := range m.batches {
+		b := &m.batches[i]
+		err := s.deliver(ctx, b)
+		if refused(err, b) {
+			return s.resend(ctx, w, m, i, receipt)
 		}
-		err := s.deliver(ctx, &b)
-		if tooLarge(err) && len(b.records) > 1 {
-			// The limit is learnt again in every window, at the price of a few refusals: a window that is
-			// sent again must be cut at the same places, or its batch ids would differ.
-			limit = len(b.plain) / 2
+		if err != nil {
+			return checkpoint.Receipt{}, s.failed(w, m, b, receipt, err)
+		}
+		receipt.Objects = append(receipt.Objects, b.object())
+	}
+	return receipt, nil
+}
+
+// resend posts the batches from the refused one on, cut smaller. The limit is learnt again in every window, at the price
+// of a few refusals: a window that is sent again must be cut at the same places, or its batch ids would differ.
+func (s *Sink) resend(
+	ctx context.Context, w window.Window, m *mailing, first int, receipt checkpoint.Receipt,
+) (checkpoint.Receipt, error) {
+	limit := m.batches[first].size / 2
+	t, err := unpack(s.options.Compression, m.batches[first:])
+	if err != nil {
+		return checkpoint.Receipt{}, fmt.Errorf("webhook: unpack the window from %s to cut it smaller: %w", w.Start.Format(time.RFC3339Nano), err)
+	}
+	var wire bytes.Buffer
+	p := newPacker(s.options) // the sink's own may be at the next window
+	for from := 0; from < len(t.lines); {
+		wire.Reset()
+		b, err := p.pack(t, from, limit, &wire)
+		if err != nil {
+			return checkpoint.Receipt{}, fmt.Errorf("webhook: compress a batch of %d bytes: %w", b.size, err)
+		}
+		b.wire = wire.Bytes()
+		err = s.deliver(ctx, &b)
+		if refused(err, &b) {
+			limit = b.size / 2
 			continue
 		}
 		if err != nil {
-			done := len(records) - len(rest)
-			return checkpoint.Receipt{}, fmt.Errorf(
-				"post to webhook %s: window from %s, batch %s of %d records and %d bytes, after %d of %d records: %w",
-				s, w.Start.Format(time.RFC3339Nano), b.id(), len(b.records), len(b.plain), done, len(records), err)
+			return checkpoint.Receipt{}, s.failed(w, m, &b, receipt, err)
 		}
 		receipt.Objects = append(receipt.Objects, b.object())
-		rest = rest[len(b.records):]
+		from += len(b.lines)
 	}
 	return receipt, nil
+}
+
+// refused tells whether the receiver would take less of the batch.
+func refused(err error, b *batch) bool { return tooLarge(err) && len(b.lines) > 1 }
+
+// failed says which batch of the window could not be delivered, and how far the window got.
+func (s *Sink) failed(w window.Window, m *mailing, b *batch, done checkpoint.Receipt, err error) error {
+	sent := 0
+	for _, o := range done.Objects {
+		sent += o.Records
+	}
+	return fmt.Errorf("post to webhook %s: window from %s, batch %s of %d records and %d bytes, after %d of %d records: %w",
+		s, w.Start.Format(time.RFC3339Nano), b.id(), len(b.lines), b.size, sent, len(m.lines), err)
+}
+
+// mailingsKept is how many a sink keeps: one is packed, one sent.
+const mailingsKept = 2
+
+func (s *Sink) mailing() *mailing {
+	select {
+	case m := <-s.idle:
+		return m
+	default:
+		return new(mailing)
+	}
+}
+
+func (s *Sink) recycle(m *mailing) {
+	select {
+	case s.idle <- m:
+	default:
+	}
 }

@@ -103,3 +103,21 @@ func TestOverlapMayChange(t *testing.T) {
 		}
 	}
 }
+
+// On a server that has hardly begun, a row may still appear that is older than the oldest one of now.
+func TestYoungServer(t *testing.T) {
+	now := time.Date(2026, 10, 12, 9, 0, 0, 0, time.UTC)
+	w := startWorld(t, 1, bloodhoundtest.V84, now, []bloodhoundtest.Row{
+		{ID: 2, CreatedAt: now.Add(-3 * time.Minute), Action: "Early"},
+		{ID: 1, CreatedAt: now.Add(-5 * time.Minute), VisibleAt: now.Add(time.Minute), Action: "Late"},
+	})
+	for range 2 {
+		if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(5 * time.Minute)
+	}
+	if got := w.checkArchive(w.objects, w.positions); got.records != 2 || got.late != 1 {
+		t.Errorf("%d records, %d of them late", got.records, got.late)
+	}
+}

@@ -2,6 +2,7 @@ package bloodhound
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,8 +40,10 @@ type page struct {
 const (
 	// pagesAhead is how many pages may wait for the scanner, so that fetching rides out its pauses.
 	pagesAhead = 16
-	// batchesKept is how many slabs a client keeps: one is filled, one encoded, one written.
-	batchesKept = 3
+	// batchesKept is how many slabs a client keeps: one is filled, one encoded.
+	batchesKept = 2
+	// keptSlack is how many times larger than its records a slab may be to be kept.
+	keptSlack = 8
 )
 
 // newBatch takes a released batch, whose memory is a window's worth, or makes one.
@@ -77,7 +80,7 @@ func (b *Batch) scan(c *Client) {
 // add checks a page and appends its records.
 func (b *Batch) add(p page) (seen, error) {
 	first := len(b.Records)
-	parsed, err := parsePage(p.b, b.Records, b.shared)
+	parsed, err := parsePage(p.b, slices.Grow(b.Records, p.ends.records), b.shared)
 	if err != nil {
 		return seen{}, explain(err, p.target)
 	}
@@ -109,10 +112,15 @@ func (b *Batch) Wait() error {
 // Release gives the memory back for the next batch. The records, and every string taken from them, end here.
 func (b *Batch) Release() {
 	<-b.scanned
-	for _, p := range b.pages {
-		p.release()
+	if len(b.pages) > 0 {
+		b.pages[0].home.put(len(b.pages)+keptLoose, b.pages...)
 	}
-	*b = Batch{Records: b.Records[:0], pages: b.pages[:0], home: b.home, shared: b.shared}
+	records := b.Records[:0]
+	if cap(records) > keptSlack*(len(b.Records)+1000) {
+		records = nil // a backlog is over
+	}
+	clear(b.pages)
+	*b = Batch{Records: records, pages: b.pages[:0], home: b.home, shared: b.shared}
 	select {
 	case b.home <- b:
 	default:

@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// keptBuffer is the largest buffer, in bytes, that is kept for the next page: one freak page must not stay in
-	// memory for ever.
-	keptBuffer = 32 << 20
 	// trustedLength is how much memory a Content-Length is given before a byte of the body has come.
 	trustedLength = 16 << 20
 	// firstRead is the room for a body of unknown length: gzip says nothing about what is inside.
@@ -24,32 +21,15 @@ const (
 	packedRead = 16 << 10
 )
 
-// Pools serve every client of the process, as the memory that they spare is the process's.
+// A pool serves every client of the process, as the memory that it spares is the process's.
 //
 //nolint:gochecknoglobals // pools hold nothing that anybody could tell apart
-var (
-	buffers = sync.Pool{New: func() any { return new(buffer) }}
-	gunzips = sync.Pool{New: func() any { return &gunzip{in: bufio.NewReaderSize(nil, packedRead)} }}
-)
+var gunzips = sync.Pool{New: func() any { return &gunzip{in: bufio.NewReaderSize(nil, packedRead)} }}
 
 // A gunzip is a decoder with the buffer that it reads from.
 type gunzip struct {
 	in *bufio.Reader
 	z  gzip.Reader
-}
-
-// A buffer holds one decoded body. Its memory serves the next page once it is released.
-type buffer struct {
-	b []byte
-}
-
-// release gives the memory back; nothing may look at b after it. It is a no-op on nil.
-func (b *buffer) release() {
-	if b == nil || cap(b.b) > keptBuffer {
-		return
-	}
-	b.b = b.b[:0]
-	buffers.Put(b)
 }
 
 // What a body can be, besides cut short or damaged.
@@ -60,15 +40,17 @@ var (
 
 // readBody reads and unpacks the body, which may be limit bytes long when decoded. What it read before an error comes
 // with the error: the beginning of an error page is better than nothing.
-func readBody(res *http.Response, limit int64) (*buffer, error) {
-	b, _ := buffers.Get().(*buffer)
+func (s *shelf) readBody(res *http.Response, limit int64) (*buffer, error) {
+	b := s.take()
 	switch strings.ToLower(res.Header.Get("Content-Encoding")) {
 	case "", "identity":
 		if res.ContentLength > limit {
 			return b, errTooLarge
 		}
 		// The reader wants room after the last byte too, to learn that it was the last.
-		b.b = slices.Grow(b.b, int(min(max(res.ContentLength+1, firstRead), trustedLength)))
+		if room := int(min(max(res.ContentLength+1, firstRead), trustedLength)); room > cap(b.b) {
+			b.b = slices.Grow(b.b, room+room/8) // full pages differ by a little
+		}
 		return b, b.fill(res.Body, limit)
 	case "gzip", "x-gzip":
 		return b, b.unzip(res.Body, limit)

@@ -73,7 +73,8 @@ type Client struct {
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
 	fullSize  atomic.Int64 // of the latest full page, in bytes
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
-	batches   chan *Batch  // released ones, for their memory
+	shelf     shelf
+	batches   chan *Batch // released ones, for their memory
 }
 
 // New checks the options and reports everything that is wrong with them at once. It sends nothing.

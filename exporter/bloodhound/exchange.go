@@ -103,11 +103,11 @@ func (c *Client) receive(r *http.Request) (answer, error) {
 	defer func() { _ = res.Body.Close() }()
 	a := answer{status: res.StatusCode, header: res.Header, date: c.clock.learn(res.Header)}
 	if res.StatusCode == http.StatusOK {
-		a.body, err = readBody(res, c.options.MaxBody)
+		a.body, err = c.shelf.readBody(res, c.options.MaxBody)
 		return a, err
 	}
 	// Of an error page the beginning is enough, and a damaged one does not change what its status says.
-	a.body, _ = readBody(res, errorBody)
+	a.body, _ = c.shelf.readBody(res, errorBody)
 	return a, nil
 }
 

@@ -2,6 +2,9 @@ package bloodhound
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -124,7 +127,7 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		e.Advice = adviceTimeout
 		return e
 	case looksLikeObject(a.body.b) && (contentType == "" || err == nil && kind == "application/json"):
-		if bytes.HasSuffix(bytes.TrimRight(a.body.b, jsonSpace), []byte("}")) {
+		if !isCut(a.body.b) {
 			return nil
 		}
 		e := newError(Transport, r, a) // whoever cut it has mended HTTP's framing
@@ -146,6 +149,16 @@ const jsonSpace = " \t\r\n"
 // looksLikeObject tells whether the body begins as a JSON object does.
 func looksLikeObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
+}
+
+// isCut tells whether a JSON object breaks off. The last bytes say so where they are those of a page; a cut right behind
+// a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
+func isCut(body []byte) bool {
+	if bytes.HasSuffix(bytes.TrimRight(body, jsonSpace), []byte("]}}")) {
+		return false
+	}
+	var whole json.RawMessage
+	return errors.Is(json.NewDecoder(bytes.NewReader(body)).Decode(&whole), io.ErrUnexpectedEOF)
 }
 
 // redirectHost names where a redirect leads, without the path and query, which may hold anything.

@@ -111,6 +111,12 @@ func TestJudge(t *testing.T) {
 		"JSON cut": {
 			can(200, `{"data":{"logs":[{"id":1`), again(Transport), []string{"cut in the middle of its JSON"},
 		},
+		"JSON cut behind a record": {
+			can(200, `{"data":{"logs":[{"id":1,"action":"A"}`), again(Transport), []string{"cut in the middle of its JSON"},
+		},
+		"JSON cut in fields": {
+			can(200, `{"data":{"logs":[{"id":1,"fields":{"a":{"b":"}"}}`+" \n"), again(Transport), []string{"cut in the middle"},
+		},
 		"no content": {can(204, ""), verdict{NotJSON, true, 3}, []string{"204 No Content"}},
 		"to https": {
 			can(301, "", "Location", "https://other.example/api/v2/audit?x=secret"), final(Redirect),

@@ -169,7 +169,7 @@ func FuzzReadBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, limit int64) {
 		limit = max(0, limit%(1<<20))
 		for _, encoding := range []string{"", "gzip"} {
-			b, err := readBody(&http.Response{
+			b, err := new(shelf).readBody(&http.Response{
 				ContentLength: -1,
 				Header:        http.Header{"Content-Encoding": {encoding}},
 				Body:          io.NopCloser(bytes.NewReader(body)),

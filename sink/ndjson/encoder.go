@@ -20,6 +20,9 @@ const Extension = ".ndjson.gz"
 // level trades time for size: 5 takes 1.8 times as long and is 7% smaller; 1 is neither faster nor smaller.
 const level = 2
 
+// piece is how many bytes of lines are compressed at a time: while they are still in the processor's cache.
+const piece = 32 << 10
+
 // NewGzip returns a writer with the compression that lines get, in files and on the wire.
 func NewGzip(w io.Writer) *gzip.Writer {
 	gz, err := gzip.NewWriterLevel(w, level)
@@ -34,7 +37,7 @@ func NewGzip(w io.Writer) *gzip.Writer {
 type Encoder struct {
 	tenant string
 	gzip   *gzip.Writer
-	line   []byte
+	lines  []byte // what is not yet compressed
 }
 
 // NewEncoder returns an encoder for the tenant's records.
@@ -50,11 +53,16 @@ func (*Encoder) Extension() string { return Extension }
 func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Record) error {
 	e.gzip.Reset(w)
 	defer e.gzip.Reset(io.Discard)
+	e.lines = e.lines[:0]
 	for i := range records {
-		e.line = AppendLine(e.line[:0], e.tenant, &records[i])
-		if _, err := e.gzip.Write(e.line); err != nil {
+		e.lines = AppendLine(e.lines, e.tenant, &records[i])
+		if len(e.lines) < piece && i < len(records)-1 {
+			continue
+		}
+		if _, err := e.gzip.Write(e.lines); err != nil {
 			return fmt.Errorf("encode NDJSON: %w", err)
 		}
+		e.lines = e.lines[:0]
 	}
 	if err := e.gzip.Close(); err != nil {
 		return fmt.Errorf("encode NDJSON: %w", err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"houndtrail/exporter/bloodhound"
 )
@@ -11,15 +12,16 @@ import (
 // EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because
 // a server that is set up anew counts its ids from 1 again.
 func EventID(tenant string, r *bloodhound.Record) string {
-	return string(appendEventID(nil, tenant, r))
+	return string(AppendEventID(nil, tenant, r.ID, r.CreatedAt))
 }
 
-func appendEventID(dst []byte, tenant string, r *bloodhound.Record) []byte {
+// AppendEventID appends the event id of the record with that id and created_at to dst.
+func AppendEventID(dst []byte, tenant string, id int64, createdAt time.Time) []byte {
 	dst = append(dst, tenant...)
 	dst = append(dst, '/')
-	dst = strconv.AppendInt(dst, r.ID, 10)
+	dst = strconv.AppendInt(dst, id, 10)
 	dst = append(dst, '/')
-	return strconv.AppendInt(dst, r.CreatedAt.UnixMicro(), 10)
+	return strconv.AppendInt(dst, createdAt.UnixMicro(), 10)
 }
 
 // AppendLine appends the record's line, with its newline, to dst. Raw must be a JSON object.
@@ -29,7 +31,7 @@ func appendEventID(dst []byte, tenant string, r *bloodhound.Record) []byte {
 func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
 	tenant = escape(tenant)
 	dst = append(dst, `{"event_id":"`...)
-	dst = appendEventID(dst, tenant, r)
+	dst = AppendEventID(dst, tenant, r.ID, r.CreatedAt)
 	dst = append(dst, `","tenant":"`...)
 	dst = append(dst, tenant...)
 	dst = append(dst, '"')

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
@@ -105,7 +104,7 @@ func newWriter(meta Metadata) *pq.GenericWriter[row] {
 		&pq.WriterConfig{CreatedBy: "houndtrail version " + meta.Version},
 		pq.KeyValueMetadata(keyTenant, meta.Tenant),
 		pq.KeyValueMetadata(keyVersion, meta.Version),
-		pq.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
+		pq.Compression(newCodec()),
 		pq.MaxRowsPerRowGroup(rowGroupRows),
 		pq.PageBufferSize(pageBytes),
 		pq.SortingWriterConfig(pq.SortingColumns(pq.Ascending("created_at_us"), pq.Ascending("id"))),

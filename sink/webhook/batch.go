@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -16,9 +17,9 @@ import (
 // A batch is what one POST carries.
 type batch struct {
 	lines []line
-	size  int               // of the body before compression
-	sum   [sha256.Size]byte // of that
-	wire  []byte            // the body as sent
+	id    string // of the events in it
+	size  int    // of the body before compression
+	wire  []byte // the body as sent
 }
 
 // A line is a record as text, complete with whatever separates it from the next one.
@@ -27,11 +28,8 @@ type line struct {
 	size int // of the text, once it is packed
 }
 
-// id depends on the content alone. 128 bits are plenty for telling one receiver's batches apart.
-func (b *batch) id() string { return hex.EncodeToString(b.sum[:16]) }
-
 func (b *batch) object() checkpoint.Object {
-	return sink.Object("batch/"+b.id(), b.size, b.sum, func(yield func(sink.Stamp) bool) {
+	return sink.Object("batch/"+b.id, len(b.wire), sha256.Sum256(b.wire), func(yield func(sink.Stamp) bool) {
 		for i := range b.lines {
 			if !yield(b.lines[i].Stamp) {
 				return
@@ -48,58 +46,89 @@ type text struct {
 
 // A packer makes batches, and keeps its buffers from one to the next.
 type packer struct {
+	tenant      string
 	compression Compression
 	maxRecords  int
 
-	plain []byte
-	zip   *gzip.Writer
+	plain  []byte // what is not yet compressed
+	events []byte // the ids of the batch
+	zip    *gzip.Writer
 }
 
 func newPacker(o Options) packer {
-	return packer{compression: o.Compression, maxRecords: o.BatchRecords}
+	return packer{
+		tenant: o.Tenant, compression: o.Compression, maxRecords: o.BatchRecords, zip: ndjson.NewGzip(io.Discard),
+	}
 }
 
-// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and others
-// start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in the body.
-const longLine = 256 << 10
+const (
+	// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and
+	// others start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in
+	// the body.
+	longLine = 256 << 10
+	// piece is how much text is compressed at a time: while it is still in the processor's cache.
+	piece = 32 << 10
+)
 
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
 // but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
 func (p *packer) pack(t text, from, maxBytes int, wire *bytes.Buffer) (batch, error) {
-	p.plain = p.plain[:0]
-	n := from
+	body := p.begin(wire)
+	n, size := from, 0
 	for n < min(len(t.lines), from+p.maxRecords) {
-		end := len(p.plain)
+		start := len(p.plain)
 		p.plain = t.append(p.plain, n)
-		size := len(p.plain) - end
-		if n > from && (size >= longLine || len(p.plain) > maxBytes) {
-			p.plain = p.plain[:end] // the next batch starts with it
+		line := len(p.plain) - start
+		if n > from && (line >= longLine || size+line > maxBytes) {
+			p.plain = p.plain[:start] // the next batch starts with it
 			break
 		}
-		t.lines[n].size = size
+		t.lines[n].size = line
+		size += line
 		n++
-		if size >= longLine {
+		if len(p.plain) >= piece {
+			if err := p.flush(body); err != nil {
+				return batch{}, err
+			}
+		}
+		if line >= longLine {
 			break
 		}
 	}
-	return batch{lines: t.lines[from:n], size: len(p.plain), sum: sha256.Sum256(p.plain)}, p.compress(wire)
+	lines := t.lines[from:n]
+	return batch{lines: lines, id: p.id(lines), size: size}, errors.Join(p.flush(body), body.Close())
 }
 
-func (p *packer) compress(wire *bytes.Buffer) error {
-	if p.compression == None {
-		wire.Write(p.plain)
-		return nil
+// id is the first half of the SHA-256 of the batch's event ids, one a line: plenty for telling one receiver's batches
+// apart. It is the same however the batch is compressed, and whichever version of the program sends it again.
+func (p *packer) id(lines []line) string {
+	p.events = p.events[:0]
+	for i := range lines {
+		p.events = append(ndjson.AppendEventID(p.events, p.tenant, lines[i].ID, lines[i].CreatedAt), '\n')
 	}
-	if p.zip == nil {
-		p.zip = ndjson.NewGzip(wire)
-	} else {
-		p.zip.Reset(wire)
-	}
-	if _, err := p.zip.Write(p.plain); err != nil {
-		return err
-	}
-	return p.zip.Close()
+	sum := sha256.Sum256(p.events)
+	return hex.EncodeToString(sum[:len(sum)/2])
 }
+
+// begin starts a body.
+func (p *packer) begin(wire *bytes.Buffer) io.WriteCloser {
+	p.plain = p.plain[:0]
+	if p.compression == None {
+		return plainBody{wire}
+	}
+	p.zip.Reset(wire)
+	return p.zip
+}
+
+func (p *packer) flush(body io.Writer) error {
+	_, err := body.Write(p.plain)
+	p.plain = p.plain[:0]
+	return err
+}
+
+type plainBody struct{ io.Writer }
+
+func (plainBody) Close() error { return nil }
 
 // A mailing is a window, packed. Its memory serves the next one.
 type mailing struct {

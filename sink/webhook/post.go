@@ -63,7 +63,7 @@ func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
 	started := time.Now()
 	status, err := s.post(ctx, b, authorization)
 	s.options.Observe(Attempt{
-		Batch: b.id(), Number: number, Status: status, Records: len(b.lines), Bytes: len(b.wire),
+		Batch: b.id, Number: number, Status: status, Records: len(b.lines), Bytes: len(b.wire),
 		Took: time.Since(started), Err: err,
 	})
 	return err
@@ -77,7 +77,7 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	body := &loan{bytes: b.wire}
 	defer body.end()
 
-	resp, err := s.options.Transport.RoundTrip(s.request(attempt, body, b.id(), authorization))
+	resp, err := s.options.Transport.RoundTrip(s.request(attempt, body, b.id, authorization))
 	if err != nil {
 		if attempt.Err() != nil && ctx.Err() == nil {
 			return 0, &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout)}

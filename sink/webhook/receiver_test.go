@@ -49,6 +49,7 @@ type post struct {
 	at     time.Time
 	url    string
 	header http.Header
+	wire   []byte // as sent
 	body   []byte // uncompressed
 }
 
@@ -91,7 +92,7 @@ func readPost(r *http.Request) (post, error) {
 	if r.ContentLength != int64(len(raw)) {
 		return p, fmt.Errorf("Content-Length %d with a body of %d bytes", r.ContentLength, len(raw))
 	}
-	p.body = raw
+	p.wire, p.body = raw, raw
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		z, err := gzip.NewReader(bytes.NewReader(raw))
 		if err != nil {

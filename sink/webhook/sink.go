@@ -73,8 +73,7 @@ func New(o Options) (*Sink, error) {
 func (s *Sink) String() string { return display(s.url) }
 
 // Write posts the records in batches, in order, one after the other, and returns when the last one is acknowledged. The
-// receipt has one object per batch: its key is batch/<batch id>, and Bytes and SHA256 are those of the uncompressed body,
-// which anybody can build again from the records.
+// receipt has one object per batch: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as sent.
 //
 // A failure in the middle leaves the batches before it at the receiver. The next Write of the window repeats them. An
 // error with a [*StatusError] in its chain says that the receiver answered; with ctx.Err() in it, that ctx ended it.
@@ -141,7 +140,7 @@ func (s *Sink) resend(
 		wire.Reset()
 		b, err := p.pack(t, from, limit, &wire)
 		if err != nil {
-			return checkpoint.Receipt{}, fmt.Errorf("webhook: compress a batch of %d bytes: %w", b.size, err)
+			return checkpoint.Receipt{}, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
 		}
 		b.wire = wire.Bytes()
 		err = s.deliver(ctx, &b)
@@ -168,7 +167,7 @@ func (s *Sink) failed(w window.Window, m *mailing, b *batch, done checkpoint.Rec
 		sent += o.Records
 	}
 	return fmt.Errorf("post to webhook %s: window from %s, batch %s of %d records and %d bytes, after %d of %d records: %w",
-		s, w.Start.Format(time.RFC3339Nano), b.id(), len(b.lines), b.size, sent, len(m.lines), err)
+		s, w.Start.Format(time.RFC3339Nano), b.id, len(b.lines), b.size, sent, len(m.lines), err)
 }
 
 // mailingsKept is how many a sink keeps: one is packed, one sent.

@@ -30,11 +30,12 @@ type Batch struct {
 // A page is a body on its way from one stage to the next.
 type page struct {
 	*buffer
-	target string
-	limit  int
-	ends   seen        // what its two ends say
-	walked bool        // the walk went on by its ends
-	result chan<- seen // takes what the scan found, where the walk waits for it
+	target  string
+	limit   int
+	ends    seen        // what its two ends say
+	glanced bool        // they could be read
+	walked  bool        // the walk went on by its ends
+	result  chan<- seen // takes what the scan found, where the walk waits for it
 }
 
 const (

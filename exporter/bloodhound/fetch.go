@@ -68,7 +68,7 @@ func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	if ends.records >= p.limit {
 		c.fullSize.Store(int64(len(p.b)))
 	}
-	p.ends = ends
+	p.ends, p.glanced = ends, ok
 	if ok && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
 		p.walked = true
 		b.arrived <- p
@@ -84,7 +84,7 @@ func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 // trust takes in whether a page's ends told the truth about it. A server has to prove it before its pages are walked
 // by their ends, and one lie ends it.
 func (c *Client) trust(p page, found seen, err error) {
-	if err != nil || found.records > 1 { // the ends of less than two records prove nothing
+	if err != nil || p.glanced && found.records > 1 { // the ends of less than two records prove nothing
 		c.trusted.Store(err == nil && p.ends.agrees(found))
 	}
 }

@@ -122,13 +122,15 @@ func TestGlance(t *testing.T) {
 	}{
 		{"a page", page(record(9, "{}"), record(8, "null"), record(7, "{}")), true, 9, 7},
 		{"one record", page(record(9, "{}")), true, 9, 9},
-		{"objects with an id inside", page(record(9, `{"roles":[{"id":3}]}`), record(8, `{"data":{"logs":[{"id":1}]}}`)), false, 0, 0},
+		{"objects with an id inside", page(record(9, `{"roles":[{"id":3}]}`), record(8, `{"data":{"logs":[{"id":1}]}}`)), true, 9, 8},
+		{"a page in a record", page(record(9, "{}"), record(8, page(record(7, "{}")))), true, 9, 8},
+		{"more objects than are looked through", page(record(9, "["+strings.Repeat(`{"id":1},`, 20)+"0]")), false, 0, 0},
 		{"brackets in strings", page(record(9, `"]}}"`), record(8, `"{\"id\":1}]}}"`)), true, 9, 8},
 		{"no records", page(), false, 0, 0},
 		{"null", `{"data":{"logs":null}}`, false, 0, 0},
 		{"another order of keys", `{"data":{"logs":[{"created_at":"2026-01-15T12:34:56Z","id":1}]}}`, false, 0, 0},
 		{"something behind the logs", strings.Replace(page(record(9, "{}")), "]}}", `],"more":1}}`, 1), false, 0, 0},
-		{"a nested object at the very end", `{"data":{"logs":[{"id":9,"created_at":"2026-01-15T12:34:09Z","fields":[{"id":1,"created_at":"2026-01-15T12:34:01Z"}]}]}}`, false, 0, 0},
+		{"a nested object at the very end", `{"limit":7,"data":{"logs":[{"id":9,"created_at":"2026-01-15T12:34:09Z","fields":[{"id":1,"created_at":"2026-01-15T12:34:01Z"}]}]}}`, true, 9, 9},
 		{"cut", strings.TrimSuffix(page(record(9, "{}")), "]}}\n"), false, 0, 0},
 		{"empty", "", false, 0, 0},
 	} {

@@ -97,6 +97,14 @@ const (
 	seenSource
 )
 
+// asServed is how servers write the keys of a record; any other order is as good.
+//
+//nolint:gochecknoglobals // a constant
+var asServed = []string{
+	`"id":`, `"created_at":`, `"actor_id":`, `"actor_name":`, `"actor_email":`, `"action":`, `"fields":`, `"request_id":`,
+	`"source_ip_address":`, `"commit_id":`, `"status":`,
+}
+
 // record reads one entry. Keys that it does not know stay in Raw.
 func (s *scanner) record(r *Record) error {
 	start := s.pos
@@ -113,7 +121,7 @@ func (s *scanner) record(r *Record) error {
 		}
 		return err
 	}
-	err := s.object(func(key []byte) error {
+	err := s.usual(asServed, func(key []byte) error {
 		switch string(key) {
 		case "id":
 			seen |= seenID

@@ -76,29 +76,47 @@ func glance(body []byte) (s seen, ok bool) {
 			return err
 		}
 	})
-	back := &scanner{buf: body, pos: bytes.LastIndex(body, []byte(`{"id":`))}
-	if !errors.Is(err, errFirst) || back.pos < 0 || back.record(&last) != nil {
-		return seen{}, false
-	}
-	// A nested object cannot pass for the last record: behind that only the three brackets of the envelope follow.
-	for _, c := range []byte("]}}") {
-		if back.expect(c) != nil {
-			return seen{}, false
-		}
-	}
-	if back.end() != nil {
+	if !errors.Is(err, errFirst) || !lastRecord(body, &last) {
 		return seen{}, false
 	}
 	s.newest, s.oldest, s.first, s.last = first.CreatedAt, last.CreatedAt, first.ID, last.ID
 	return s, true
 }
 
-// guess is a number of records that is at least the true one; a page that is taken for full costs one more request.
-// Counting a key that each record has, and a nested object may have too, takes half as long as fetching does: a page of
-// about the size of the full one before it is taken for full uncounted.
-func guess(body []byte, limit, fullSize int) int {
+// lastRecord reads the last record of a page from the back. Its fields may hold objects that begin like a record: the
+// right one is followed by the three brackets of the envelope, and by nothing else.
+func lastRecord(body []byte, r *Record) bool {
+	const tries = 16
+	start := len(body)
+	for range tries {
+		if start = bytes.LastIndex(body[:start], []byte(`{"id":`)); start < 0 {
+			return false
+		}
+		s := &scanner{buf: body, pos: start}
+		*r = Record{}
+		if s.record(r) == nil && s.expect(']') == nil && s.expect('}') == nil && s.expect('}') == nil && s.end() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// guess is a number of records that is at least the true one; a page that is taken for full costs one more request. It
+// counts a key that each record has, and a nested object may have too. Even that takes a while, so a page of about the
+// size of the full one before it is taken for full uncounted.
+func guess(body []byte, limit, fullSize int) (n int) {
 	if fullSize > 0 && len(body) > fullSize-fullSize/32 {
 		return limit
 	}
-	return bytes.Count(body, []byte(`"created_at":`))
+	// By the rarest byte of the key: a search for its first one, the quote, would stop at every other word.
+	for {
+		i := bytes.IndexByte(body, '_')
+		if i < 0 {
+			return n
+		}
+		if bytes.HasSuffix(body[:i], []byte(`"created`)) && bytes.HasPrefix(body[i:], []byte(`_at":`)) {
+			n++
+		}
+		body = body[i+1:]
+	}
 }

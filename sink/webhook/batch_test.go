@@ -120,7 +120,7 @@ func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoi
 		}
 		events := sha256.New()
 		for i := range part {
-			fmt.Fprintln(events, ndjson.EventID(tenant, &part[i]))
+			events.Write([]byte(ndjson.EventID(tenant, &part[i]) + "\n"))
 		}
 		id := hex.EncodeToString(events.Sum(nil))[:32]
 		if p.header.Get("Idempotency-Key") != id {

@@ -43,18 +43,18 @@ type position struct {
 	since  time.Time // what the set knows, and so how far one may look back
 }
 
-// windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded and
-// the one after that is fetched, and no more than that, so that memory holds the pages of two windows and the files of
-// as many, whatever the backlog.
+// windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded, and two
+// more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of three windows and the
+// files of two, whatever the backlog.
 func (e *Exporter) windows(
 	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease,
 ) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		fetched := start(func(out chan<- span) error {
+		fetched := start(1, func(out chan<- span) error {
 			return failed(StageSource, e.fetch(ctx, from, horizon, lease, out))
 		})
-		ready := start(func(out chan<- part) error { return e.prepare(ctx, from.set, fetched, out) })
+		ready := start(0, func(out chan<- part) error { return e.prepare(ctx, from.set, fetched, out) })
 		defer func() { // both stages have ended when this returns
 			cancel()
 			ready.drain()
@@ -77,8 +77,9 @@ type stage[T any] struct {
 	err error // to be looked at after out is closed
 }
 
-func start[T any](run func(out chan<- T) error) *stage[T] {
-	s := &stage[T]{out: make(chan T)}
+// start runs a stage that is up to ahead results ahead of the one that it works on.
+func start[T any](ahead int, run func(out chan<- T) error) *stage[T] {
+	s := &stage[T]{out: make(chan T, ahead)}
 	go func() {
 		defer close(s.out)
 		s.err = run(s.out)

@@ -71,6 +71,7 @@ type Client struct {
 	limiter   *rate.Limiter
 	clock     clock
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
+	goodPages atomic.Int64 // since the page size was lowered
 	fullSize  atomic.Int64 // of the latest full page, in bytes
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
 	shelf     shelf

@@ -11,6 +11,9 @@ import (
 // A page that is too large is halved down to a single record.
 const minPage = 50
 
+// growAfter is how many pages have to go well before a larger one is tried again.
+const growAfter = 8
+
 // Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] when the span
 // holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
 // Release the batch when its records are no longer needed.
@@ -22,7 +25,6 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 		b.Release()
 		return nil, err
 	}
-	c.grow()
 	return b, nil
 }
 
@@ -104,6 +106,9 @@ func (c *Client) page(ctx context.Context, q *Query) (*buffer, error) {
 		if isKind(err, TooLarge) && c.halve(q, 1) {
 			continue
 		}
+		if err == nil {
+			c.grow()
+		}
 		return r.body, err
 	}
 }
@@ -114,13 +119,18 @@ func (c *Client) halve(q *Query, least int) bool {
 	}
 	q.Limit /= 2
 	c.limit.Store(int64(q.Limit))
+	c.goodPages.Store(0)
 	return true
 }
 
-// pageSize is the limit in force; grow brings it back towards the configured one after a span went well.
+// pageSize is the limit in force; grow brings it back towards the configured one after some pages went well in a row.
 func (c *Client) pageSize() int { return int(c.limit.Load()) }
 
-func (c *Client) grow() { c.limit.Store(min(c.limit.Load()*2, int64(c.options.PageSize))) }
+func (c *Client) grow() {
+	if c.goodPages.Add(1)%growAfter == 0 {
+		c.limit.Store(min(c.limit.Load()*2, int64(c.options.PageSize)))
+	}
+}
 
 func isKind(err error, k Kind) bool {
 	e := (*Error)(nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,31 @@ func swapped(next http.Handler) http.Handler {
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(body)
 	})
+}
+
+// A page size that had to be lowered comes back once the server keeps up again, within one span.
+func TestPageSizeComesBack(t *testing.T) {
+	server, c, start, end := day(t, bloodhoundtest.Options{})
+	for range 3 {
+		c.halve(&Query{Limit: c.pageSize()}, 1)
+	}
+	if n, err := all(t.Context(), c, start, end); err != nil || n != 1000 {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	limits := map[string]int{}
+	for _, r := range server.Requests() {
+		if u, err := url.Parse(r.Target); err == nil && u.Path == AuditPath {
+			limits[u.Query().Get("limit")]++
+		}
+	}
+	for _, limit := range []string{"12", "24", "48"} {
+		if limits[limit] != growAfter {
+			t.Errorf("%d pages of %s, want %d", limits[limit], limit, growAfter)
+		}
+	}
+	if c.pageSize() != 96 {
+		t.Errorf("the page size stays at %d", c.pageSize())
+	}
 }
 
 func TestGlance(t *testing.T) {

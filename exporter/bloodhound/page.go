@@ -223,7 +223,9 @@ func (s *scanner) instant(dst *time.Time) error {
 	if err != nil {
 		return s.fail("created_at is not an RFC 3339 time: %q", inner)
 	}
-	*dst = t.UTC().Truncate(time.Microsecond)
+	if *dst = t.UTC(); t.Nanosecond()%1000 != 0 {
+		*dst = dst.Truncate(time.Microsecond)
+	}
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 
 	"houndtrail/exporter/bloodhound"
 )
@@ -12,16 +11,15 @@ import (
 // EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because
 // a server that is set up anew counts its ids from 1 again.
 func EventID(tenant string, r *bloodhound.Record) string {
-	return string(AppendEventID(nil, tenant, r.ID, r.CreatedAt))
+	return string(appendEventID(nil, tenant, r))
 }
 
-// AppendEventID appends the event id of the record with that id and created_at to dst.
-func AppendEventID(dst []byte, tenant string, id int64, createdAt time.Time) []byte {
+func appendEventID(dst []byte, tenant string, r *bloodhound.Record) []byte {
 	dst = append(dst, tenant...)
 	dst = append(dst, '/')
-	dst = strconv.AppendInt(dst, id, 10)
+	dst = strconv.AppendInt(dst, r.ID, 10)
 	dst = append(dst, '/')
-	return strconv.AppendInt(dst, createdAt.UnixMicro(), 10)
+	return strconv.AppendInt(dst, r.CreatedAt.UnixMicro(), 10)
 }
 
 // AppendLine appends the record's line, with its newline, to dst. Raw must be a JSON object.
@@ -31,7 +29,7 @@ func AppendEventID(dst []byte, tenant string, id int64, createdAt time.Time) []b
 func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
 	tenant = escape(tenant)
 	dst = append(dst, `{"event_id":"`...)
-	dst = AppendEventID(dst, tenant, r.ID, r.CreatedAt)
+	dst = appendEventID(dst, tenant, r)
 	dst = append(dst, `","tenant":"`...)
 	dst = append(dst, tenant...)
 	dst = append(dst, '"')

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -51,7 +52,7 @@ type packer struct {
 	maxRecords  int
 
 	plain  []byte // what is not yet compressed
-	events []byte // the ids of the batch
+	events []byte // what the batch's id is made of
 	zip    *gzip.Writer
 }
 
@@ -99,12 +100,14 @@ func (p *packer) pack(t text, from, maxBytes int, wire *bytes.Buffer) (batch, er
 	return batch{lines: lines, id: p.id(lines), size: size}, errors.Join(p.flush(body), body.Close())
 }
 
-// id is the first half of the SHA-256 of the batch's event ids, one a line: plenty for telling one receiver's batches
-// apart. It is the same however the batch is compressed, and whichever version of the program sends it again.
+// id is the first half of a SHA-256, which is plenty for telling one receiver's batches apart. It covers what makes up
+// the event ids: the tenant, then the id and the microseconds of each record, 8 bytes each. So it is the same however
+// the batch is compressed, and whichever version of the program sends it again.
 func (p *packer) id(lines []line) string {
-	p.events = p.events[:0]
+	p.events = append(p.events[:0], p.tenant...)
 	for i := range lines {
-		p.events = append(ndjson.AppendEventID(p.events, p.tenant, lines[i].ID, lines[i].CreatedAt), '\n')
+		p.events = binary.BigEndian.AppendUint64(p.events, uint64(lines[i].ID))
+		p.events = binary.BigEndian.AppendUint64(p.events, uint64(lines[i].CreatedAt.UnixMicro()))
 	}
 	sum := sha256.Sum256(p.events)
 	return hex.EncodeToString(sum[:len(sum)/2])

@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook"
 )
 
@@ -118,11 +118,14 @@ func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoi
 		if diff := cmp.Diff(string(lines(part)), string(p.body)); diff != "" {
 			t.Fatalf("lines (-want +got):\n%s", diff)
 		}
-		events := sha256.New()
+		events := bytes.NewBufferString(tenant)
 		for i := range part {
-			events.Write([]byte(ndjson.EventID(tenant, &part[i]) + "\n"))
+			if err := binary.Write(events, binary.BigEndian, []int64{part[i].ID, part[i].CreatedAt.UnixMicro()}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		id := hex.EncodeToString(events.Sum(nil))[:32]
+		identity := sha256.Sum256(events.Bytes())
+		id := hex.EncodeToString(identity[:16])
 		if p.header.Get("Idempotency-Key") != id {
 			t.Fatalf("Idempotency-Key %q, want %q", p.header.Get("Idempotency-Key"), id)
 		}

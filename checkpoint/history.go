@@ -3,10 +3,14 @@ package checkpoint
 import (
 	"context"
 	"iter"
+	"sync"
 )
 
+// readAhead is how many entries a walk asks for at a time: a store that is far away takes some milliseconds for each.
+const readAhead = 8
+
 // Entries returns every entry, oldest first, each verified against the one before. The first error ends it; an empty
-// stream has no entries and no error. It reads one entry at a time, and up to the one that was newest at the start.
+// stream has no entries and no error. It holds a few entries at a time, and goes up to the one that was newest at the start.
 func (j *Journal) Entries(ctx context.Context) iter.Seq2[Stored, error] {
 	return j.walk(ctx, func(uint64) uint64 { return 1 })
 }
@@ -30,17 +34,50 @@ func (j *Journal) walk(ctx context.Context, first func(newest uint64) uint64) it
 		if from > newest {
 			return
 		}
-		var s Stored
-		if from > 1 {
-			s, err = j.entry(ctx, from-1)
-		}
-		for err == nil && s.Serial < newest {
-			if s, err = j.next(ctx, s, noted); err == nil && !yield(s, nil) {
+		var before Stored
+		for s, err := range j.read(ctx, max(from-1, 1), newest) {
+			wanted := s.Serial >= from // the one before it is only read to verify the link
+			if err == nil && wanted {
+				err = j.verify(before, s, noted)
+			}
+			if err != nil {
+				yield(Stored{}, err)
 				return
 			}
+			if wanted && !yield(s, nil) {
+				return
+			}
+			before = s
 		}
-		if err != nil {
-			yield(Stored{}, err)
+	}
+}
+
+// read yields the entries of a span of serials in order, each verified by itself, and asks for the next ones meanwhile.
+func (j *Journal) read(ctx context.Context, first, last uint64) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
+		type answer struct {
+			Stored
+			err error
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		defer cancel()
+
+		var coming [readAhead]chan answer
+		next := first
+		for serial := first; serial <= last; serial++ {
+			for ; next <= last && next-serial < readAhead; next++ {
+				reply, asked := make(chan answer, 1), next
+				coming[asked%readAhead] = reply
+				asking.Go(func() {
+					s, err := j.entry(ctx, asked)
+					reply <- answer{s, err}
+				})
+			}
+			if a := <-coming[serial%readAhead]; !yield(a.Stored, a.err) {
+				return
+			}
 		}
 	}
 }

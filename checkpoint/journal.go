@@ -72,16 +72,21 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 // next reads the entry that follows before and verifies that it does.
 func (j *Journal) next(ctx context.Context, before Stored, noted note) (Stored, error) {
 	s, err := j.entry(ctx, before.Serial+1)
+	if err == nil {
+		err = j.verify(before, s, noted)
+	}
 	if err != nil {
 		return Stored{}, err
 	}
-	if err := j.follows(before, s); err != nil {
-		return Stored{}, err
-	}
-	if err := j.agrees(noted, s); err != nil {
-		return Stored{}, err
-	}
 	return s, nil
+}
+
+// verify holds an entry against the one before it and against the note.
+func (j *Journal) verify(before, s Stored, noted note) error {
+	if err := j.follows(before, s); err != nil {
+		return err
+	}
+	return j.agrees(noted, s)
 }
 
 // entry reads one entry and verifies everything that it says about itself.

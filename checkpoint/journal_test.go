@@ -3,7 +3,9 @@ package checkpoint_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -55,6 +57,44 @@ func TestLoadListsFromTheNote(t *testing.T) {
 	if want := []string{"archive/00000000000000000002.json"}; !slices.Equal(b.after, want) {
 		t.Errorf("listed after %q, want %q", b.after, want)
 	}
+}
+
+// A history from a store that is far away does not wait for one entry after the other.
+func TestEntriesAreReadAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, delay = 80, 10 * time.Millisecond
+		b := checkpointtest.NewFaulty(&checkpointtest.Memory{})
+		j := checkpoint.Open(b, checkpoint.Identity{Stream: "archive"})
+		var last checkpoint.Stored
+		for range n {
+			var err error
+			if last, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{Cursor: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var asked, most atomic.Int64
+		b.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
+			for now := asked.Add(1); ; {
+				if old := most.Load(); now <= old || most.CompareAndSwap(old, now) {
+					break
+				}
+			}
+			time.Sleep(delay)
+			asked.Add(-1)
+			return checkpointtest.Fault{}
+		})
+		began, read := time.Now(), 0
+		for _, err := range j.Entries(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			read++
+		}
+		if took := time.Since(began); read != n || took > n*delay/4 || most.Load() > 8 {
+			t.Errorf("%d of %d entries took %s, with %d at a time", read, n, took, most.Load())
+		}
+	})
 }
 
 // A caller may leave CommittedAt to the journal, and may have nothing to list.

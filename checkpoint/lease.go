@@ -81,10 +81,11 @@ func (l *Lease) take(ctx context.Context, locked bool) error {
 	l.version = found.version
 	writer := l.journal.id.Writer
 	err = l.write(ctx, leaseRecord{
-		Holder:     holder{Host: writer.Host, PID: os.Getpid(), Version: writer.Version},
+		Holder:     Holder{Host: writer.Host, PID: os.Getpid(), Version: writer.Version},
 		Token:      l.token,
 		AcquiredAt: time.Now().UTC(),
 		TTL:        l.journal.leaseTTL.String(),
+		Locked:     locked,
 		State:      stateHeld,
 		Intent:     found.Intent,
 	})

@@ -20,19 +20,21 @@ const clockGrain = 2 * time.Second
 
 // leaseRecord is the object <stream>/lease.json.
 type leaseRecord struct {
-	Holder     holder    `json:"holder"`
-	Token      string    `json:"token"`       // random, one for each Acquire
-	AcquiredAt time.Time `json:"acquired_at"` // by the holder's clock: for people only
-	TTL        string    `json:"ttl"`         // a Go duration
-	State      string    `json:"state"`       // held or released
+	Holder     Holder    `json:"holder"`
+	Token      string    `json:"token"`            // random, one for each Acquire
+	AcquiredAt time.Time `json:"acquired_at"`      // by the holder's clock: for people only
+	TTL        string    `json:"ttl"`              // a Go duration
+	Locked     bool      `json:"locked,omitempty"` // a lock of the holder's process decides, and TTL says nothing: for people only
+	State      string    `json:"state"`            // held or released
 	Intent     *Window   `json:"intent"`
 	Revision   int       `json:"revision"` // of this holder's writes
 }
 
-type holder struct {
+// Holder is the process that holds a lease.
+type Holder struct {
 	Host    string `json:"host"`
 	PID     int    `json:"pid"`
-	Version string `json:"version"`
+	Version string `json:"version"` // of houndtrail
 }
 
 // leaseObject is a leaseRecord as it was found in the store, the zero value where there is none.
@@ -96,6 +98,6 @@ func (j *Journal) lockedOut(ctx context.Context, key string) error {
 		ErrLeaseHeld, j.at(key), who)
 }
 
-func (h holder) since(t time.Time) string {
+func (h Holder) since(t time.Time) string {
 	return fmt.Sprintf("houndtrail %s on %s (pid %d) since %s", h.Version, h.Host, h.PID, t.UTC().Format(time.RFC3339))
 }

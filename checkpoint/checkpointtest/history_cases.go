@@ -1,6 +1,7 @@
 package checkpointtest
 
 import (
+	"context"
 	"slices"
 
 	"houndtrail/checkpoint"
@@ -9,6 +10,7 @@ import (
 func historyCases() []testCase {
 	return []testCase{
 		{"history is in order", historyInOrder},
+		{"a long history is read ahead", longHistory},
 		{"streams and strangers do not mix", streamsAndStrangers},
 	}
 }
@@ -41,6 +43,46 @@ func historyInOrder(t *world) {
 	}
 	_, err = collect(b.Last(t.Context(), 2))
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), entryKey(4))
+}
+
+// longHistory is longer than what is read at a time. What goes wrong is told in its turn, after what is sound, however
+// early it is known.
+func longHistory(t *world) {
+	a, b := t.journals()
+	const n = 30
+	commit(t, a, n)
+	var all []uint64
+	for serial := range uint64(n) {
+		all = append(all, serial+1)
+	}
+	for last, want := range map[int][]uint64{n: all, n - 1: all[1:], 8: all[n-8:], 9: all[n-9:]} {
+		serials, err := collect(b.Last(t.Context(), last))
+		if err != nil || !slices.Equal(serials, want) {
+			t.Errorf("the last %d: %v, %v", last, serials, err)
+		}
+	}
+	t.b.On(Always(Get, entryKey(12), Fault{Before: errLost}))
+	serials, err := collect(b.Entries(t.Context()))
+	wantError(t, err, errLost, entryKey(12))
+	if !slices.Equal(serials, all[:11]) {
+		t.Errorf("before the one that is not answered: %v", serials)
+	}
+	_, err = collect(b.Last(t.Context(), n-12)) // only to verify the first one's link
+	wantError(t, err, errLost, entryKey(12))
+	t.b.On(nil)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var seen int
+	for _, err = range b.Entries(ctx) {
+		if seen++; seen == 5 {
+			cancel()
+		}
+	}
+	wantError(t, err, context.Canceled)
+	if seen > 5+8+1 {
+		t.Errorf("%d entries after the end of the context", seen-5)
+	}
 }
 
 func streamsAndStrangers(t *world) {

@@ -260,6 +260,8 @@ func unreadableLease(t *world) {
 		overwrite(t, t.b, "archive/lease.json", []byte(body))
 		_, err := a.Acquire(t.Context())
 		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/lease.json", "intent")
+		_, err = a.LeaseStatus(t.Context())
+		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/lease.json", "intent")
 	}
 	overwrite(t, t.b, "archive/lease.json", good)
 	check(t, acquire(t, a).Release(t.Context()))

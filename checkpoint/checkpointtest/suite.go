@@ -50,7 +50,7 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), leaseCases())
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), leaseCases(), leaseStatusCases())
 }
 
 // world is one store, the two processes that use it, and the test that they are in.

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/sink/bucket"
+)
+
+// countable is the longest journal that status reads as a whole without being told to: a moment in a directory, some
+// seconds in S3.
+const countable = 2000
+
+// statusOptions are the flags of status.
+type statusOptions struct {
+	offline, full bool
+	output        choice
+}
+
+func (p *program) status() *cobra.Command {
+	o := statusOptions{output: choice{"table", []string{"table", "json"}}}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far each stream is",
+		Long: fmt.Sprintf(`Show how far each stream is: its position and how far that is behind, the last commit, the records so far, who holds
+the lease, and the oldest record that BloodHound still has. Nothing is written and no lease is taken, so it can be asked
+at any time.
+
+Lag is counted by BloodHound's clock. Where BloodHound cannot be asked, or with --offline is not, it is counted by this
+machine's, and the row says so; that is no failure. A damaged journal is: the exit code is 6 then.
+
+Records are counted, and each link of the hash chain verified, by reading the whole journal. Of one with more than %d
+commits only the newest two are read, unless --full asks for all.`, countable),
+		Example: `  houndtrail status
+  houndtrail status --offline -o json | jq '{stream, status, lag_seconds}'`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.showStatus(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.offline, "offline", false, "do not ask BloodHound")
+	f.BoolVar(&o.full, "full", false, "count and verify the whole journal, however long it is")
+	f.VarP(&o.output, "output", "o", "table, or json (one object a line for each stream)")
+	return cmd
+}
+
+func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
+	c, err := p.load(config.NeedSource | config.NeedStream | config.NeedCheckpoint)
+	if err != nil {
+		return err
+	}
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	if err != nil {
+		return &usageError{err}
+	}
+	all, failed, err := standings(ctx, c, b, o.full)
+	if err != nil {
+		return err
+	}
+	s := p.askSource(ctx, c, o.offline)
+	if ctx.Err() != nil { // whatever failed did so because of that
+		return ctx.Err()
+	}
+	for i := range all {
+		all[i].compare(s)
+		if all[i].uncounted {
+			fmt.Fprintf(p.stderr, "houndtrail: warning: %s stream: the records of %d commits are not counted, nor all links "+
+				"of the chain verified: --full does it\n", all[i].Stream, all[i].Serial)
+		}
+	}
+	if s.warning != "" {
+		fmt.Fprintln(p.stderr, "houndtrail: warning:", s.warning)
+	}
+	show := standingsTable
+	if o.output.value == "json" {
+		show = standingsJSON
+	}
+	return errors.Join(show(p.stdout, all, time.Now()), failed)
+}
+
+// standings looks at every stream that is configured. What is wrong with a journal is in failed, and keeps nobody from
+// the others.
+func standings(ctx context.Context, c *config.Config, b checkpoint.Bucket, full bool) (all []standing, failed, err error) {
+	names := []string{archiveStream, webhookStream}
+	if c.Archive.URL == "" {
+		names = names[1:]
+	}
+	if !c.Webhook.URL.IsSet() {
+		names = names[:len(names)-1]
+	}
+	for _, name := range names {
+		destination, err := destinationOf(c, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		s := standing{Stream: name, Source: string(c.BloodHound.URL), Destination: destination}
+		if err := s.look(ctx, journal(c, b, name, destination), full); err != nil {
+			s.Problem = strings.ReplaceAll(err.Error(), "\n", "; ")
+			failed = errors.Join(failed, &streamError{name, err})
+		}
+		all = append(all, s)
+	}
+	return all, failed, nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/checkpoint"
+)
+
+// TestStandings: everything that a stream can be, as a table and as JSON.
+func TestStandings(t *testing.T) {
+	t.Parallel()
+	records := int64(20480)
+	source := sourceState{status: sourceOK, now: march, clock: "server", oldest: march.AddDate(0, -3, 0)}
+	all := []standing{
+		{
+			Stream: "archive", Status: journalOK, Source: "https://a.example", Destination: "s3://b/<p>&q", Serial: 42,
+			CommittedAt: march.Add(-time.Second / 2), Cursor: march.Add(-133*time.Second + time.Microsecond), Records: &records,
+			Lease: leaseState{State: leaseFree},
+		},
+		{
+			Stream: "webhook", Status: journalOK, Source: "https://a.example", Destination: "https://siem.example/***", Serial: 9001,
+			CommittedAt: march.AddDate(0, 0, -2), Cursor: march.Add(-50 * time.Hour), uncounted: true,
+			Lease: leaseState{
+				State: leaseHeld, Since: march, Expires: march.Add(time.Minute),
+				Holder: checkpoint.Holder{Host: "pod-1\x1b[2J", PID: 7, Version: "v1"},
+			},
+		},
+		{Stream: "archive", Status: journalDamaged, Problem: "journal corrupt", Source: "https://a.example", Destination: "file:///a"},
+	}
+	for i := range all {
+		all[i].compare(source)
+	}
+	var table, lines bytes.Buffer
+	if err := standingsTable(&table, all, march); err != nil {
+		t.Fatal(err)
+	}
+	if err := standingsJSON(&lines, all, march); err != nil {
+		t.Fatal(err)
+	}
+	wantTable := "" +
+		"STREAM   STATUS   CURSOR                       LAG    LAST COMMIT          SERIAL  RECORDS  OLDEST AT SOURCE      DESTINATION               LEASE\n" +
+		"archive  ok       2026-03-01T11:57:47.000001Z  2m13s  2026-03-01 11:59:59  42      20480    2025-12-01T12:00:00Z  s3://b/<p>&q              free\n" +
+		"webhook  ok       2026-02-27T10:00:00Z         2d2h   2026-02-27 12:00:00  9001    -        2025-12-01T12:00:00Z  https://siem.example/***  " +
+		"held by houndtrail v1 on pod-1.[2J (pid 7) since 2026-03-01T12:00:00Z; expires in 1m unless renewed\n" +
+		"archive  damaged  -                            -      -                    -       -        2025-12-01T12:00:00Z  file:///a                 -\n"
+	if diff := cmp.Diff(wantTable, table.String()); diff != "" {
+		t.Errorf("the table (-want +got):\n%s", diff)
+	}
+	wantLines := `{"stream":"archive","status":"ok","source":"https://a.example","destination":"s3://b/<p>&q","serial":42,` +
+		`"committed_at":"2026-03-01T11:59:59.5Z","cursor":"2026-03-01T11:57:47.000001Z","lag_seconds":132.999999,"clock":"server",` +
+		`"records":20480,"lease":{"state":"free"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
+{"stream":"webhook","status":"ok","source":"https://a.example","destination":"https://siem.example/***","serial":9001,` +
+		`"committed_at":"2026-02-27T12:00:00Z","cursor":"2026-02-27T10:00:00Z","lag_seconds":180000,"clock":"server",` +
+		`"lease":{"state":"held","holder":{"host":"pod-1\u001b[2J","pid":7,"version":"v1"},"since":"2026-03-01T12:00:00Z",` +
+		`"expires":"2026-03-01T12:01:00Z"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
+{"stream":"archive","status":"damaged","problem":"journal corrupt","source":"https://a.example","destination":"file:///a",` +
+		`"serial":0,"clock":"server","source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
+`
+	if diff := cmp.Diff(wantLines, lines.String()); diff != "" {
+		t.Errorf("the JSON (-want +got):\n%s", diff)
+	}
+}
+
+// Where the source was not asked, or did not answer, the row says so.
+func TestStandingWithoutSource(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{
+		sourceOffline: "not asked", sourceFailed: "source failed", sourceEmpty: "no records",
+	} {
+		s := standing{Stream: "archive", Status: journalOK, Cursor: march}
+		s.compare(sourceState{status: status, now: march.Add(-3 * time.Second), clock: "local"})
+		var table bytes.Buffer
+		if err := standingsTable(&table, []standing{s}, march); err != nil {
+			t.Fatal(err)
+		}
+		// The cursor is the server's, and its clock may be ahead of ours.
+		if got := table.String(); !strings.Contains(got, "  "+want+"  ") || !strings.Contains(got, "  -3s (local clock)  ") {
+			t.Errorf("%s: want %q in\n%s", status, want, got)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"0s": "0s", "499ms": "0s", "999ms": "1s", "-1ms": "0s", "59s": "59s", "-3s": "-3s", "59.6s": "1m", "60s": "1m", "61s": "1m1s",
+		"2m13.4s": "2m13s", "-2m13s": "-2m13s", "59m59s": "59m59s", "1h": "1h", "1h0m59s": "1h", "1h1m": "1h1m",
+		"23h59m59s": "23h59m", "24h": "1d", "24h59m": "1d", "26h": "1d2h", "1008h": "42d", "8784h30m": "366d",
+	} {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := short(d); got != want {
+			t.Errorf("short(%s) is %s, want %s", text, got, want)
+		}
+	}
+}

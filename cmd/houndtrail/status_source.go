@@ -1,0 +1,80 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"houndtrail/config"
+)
+
+// askPatience is how long status tries again with a server that does not answer: whoever asks sits in front of it.
+// askTime, so many times that, is the end of it all.
+const (
+	askPatience = 2 * time.Second
+	askTime     = 10
+)
+
+// What became of the questions to the source.
+const (
+	sourceOK      = "ok"
+	sourceEmpty   = "empty"   // it has no record at all
+	sourceFailed  = "failed"  // it could not be asked, or did not tell
+	sourceOffline = "offline" // it was not asked
+)
+
+// sourceState is what the source says of itself.
+type sourceState struct {
+	status  string
+	now     time.Time
+	clock   string    // whose now it is: server or local
+	oldest  time.Time // zero where it is not known or there is none
+	warning string
+}
+
+// askSource asks for the time and the oldest record. To fail is no error: the journal says more than the source could.
+func (p *program) askSource(ctx context.Context, c *config.Config, offline bool) sourceState {
+	s := sourceState{status: sourceOffline, now: time.Now(), clock: "local"}
+	switch {
+	case offline:
+	case c.BloodHound.Auth() == config.AuthNone:
+		s.warning = "BloodHound is not asked, since no way to log in is configured; lag is by this machine's clock"
+	default:
+		s.status = sourceFailed
+		if err := p.ask(ctx, c, &s); err != nil {
+			what := "BloodHound's oldest record is not known"
+			if s.clock == "local" {
+				what += ", and lag is by this machine's clock"
+			}
+			s.warning = fmt.Sprintf("%s: %v", what, err)
+		}
+	}
+	return s
+}
+
+func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) error {
+	hasty := *p
+	hasty.patience = cmp.Or(p.patience, askPatience)
+	limit := askTime * hasty.patience
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	defer cancel()
+	client, err := hasty.client(c.BloodHound, p.logger(c.Log), newMetrics())
+	if err != nil {
+		return err
+	}
+	now, err := client.Now(ctx)
+	if err != nil {
+		return err
+	}
+	s.now, s.clock = now, "server"
+	oldest, err := client.Oldest(ctx, now)
+	if err != nil {
+		return err
+	}
+	s.status = sourceEmpty
+	if oldest.Before(now.Truncate(time.Microsecond)) { // else it stands for "none"
+		s.status, s.oldest = sourceOK, oldest
+	}
+	return nil
+}

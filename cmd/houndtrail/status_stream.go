@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+)
+
+// How a stream's journal is.
+const (
+	journalOK      = "ok"
+	journalNone    = "not started" // nothing has been committed yet
+	journalDamaged = "damaged"     // not what was written
+	journalForeign = "foreign"     // of another source, destination or stream
+	journalUnread  = "unreadable"  // the store does not answer
+)
+
+// A standing is how far one stream is. Its JSON is what status -o json prints: keys are only ever added, and one whose
+// value is not known is left out.
+type standing struct {
+	Stream      string     `json:"stream"`
+	Status      string     `json:"status"`
+	Problem     string     `json:"problem,omitempty"`
+	Source      string     `json:"source"`
+	Destination string     `json:"destination"`
+	Serial      uint64     `json:"serial"` // of the last commit; 0 before the first
+	CommittedAt time.Time  `json:"committed_at,omitzero"`
+	Cursor      time.Time  `json:"cursor,omitzero"`        // everything created before it is delivered
+	Lag         *float64   `json:"lag_seconds,omitempty"`  // from the cursor to now
+	Clock       string     `json:"clock"`                  // whose now that is: the server's, or the local one
+	Records     *int64     `json:"records,omitempty"`      // delivered so far; left out where they were not counted
+	Lease       leaseState `json:"lease,omitzero"`         // left out where it could not be read
+	Asked       string     `json:"source_status"`          // ok, empty, failed or offline
+	Oldest      time.Time  `json:"source_oldest,omitzero"` // no record that the source still has is before it
+
+	uncounted bool // since the journal is long
+}
+
+// The states of a lease.
+const (
+	leaseFree      = "free"
+	leaseHeld      = "held"
+	leaseAbandoned = "abandoned" // its holder is gone and did not give it back: the next runner takes it
+)
+
+// leaseState is who may write to the stream.
+type leaseState struct {
+	State   string            `json:"state"`
+	Holder  checkpoint.Holder `json:"holder,omitzero"`
+	Since   time.Time         `json:"since,omitzero"`
+	Expires time.Time         `json:"expires,omitzero"` // unless it is renewed; left out where the holder's process decides
+}
+
+// look reads the journal and the lease. The error is about either of them; what could be read is filled in all the same.
+func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) error {
+	err := s.read(ctx, j, full)
+	if s.Status = s.statusAfter(err); s.Status == journalUnread {
+		return err // the same store has the lease
+	}
+	lease, leaseErr := j.LeaseStatus(ctx)
+	if leaseErr == nil {
+		s.Lease = leaseOf(lease, time.Now(), gone)
+		return err
+	}
+	err = errors.Join(err, failedCheckpoint(leaseErr))
+	s.Status = s.statusAfter(err)
+	return err
+}
+
+// read takes in the newest entry, which is always verified against the one before, and counts the records of all.
+func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) error {
+	newest, err := j.Load(ctx)
+	none := errors.Is(err, checkpoint.ErrNotFound)
+	if err != nil && !none {
+		return failedCheckpoint(err)
+	}
+	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
+	if s.Serial > countable && !full {
+		s.uncounted = true
+		return nil
+	}
+	var records int64
+	for entry, err := range j.Entries(ctx) {
+		if err != nil {
+			return failedCheckpoint(err)
+		}
+		if entry.Serial > s.Serial {
+			break // committed since
+		}
+		records += int64(entry.Records.Fresh)
+	}
+	s.Records = &records
+	return nil
+}
+
+func failedCheckpoint(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
+}
+
+// statusAfter is how the journal is, in a word, when reading it ended in an error or in none.
+func (s *standing) statusAfter(err error) string {
+	switch {
+	case err == nil && s.Serial == 0:
+		return journalNone
+	case err == nil:
+		return journalOK
+	case errors.Is(err, checkpoint.ErrCorrupt):
+		return journalDamaged
+	case errors.Is(err, checkpoint.ErrForeign):
+		return journalForeign
+	default:
+		return journalUnread
+	}
+}
+
+// compare takes in what the source says.
+func (s *standing) compare(source sourceState) {
+	s.Asked, s.Oldest, s.Clock = source.status, source.oldest, source.clock
+	if !s.Cursor.IsZero() {
+		lag := source.now.Sub(s.Cursor).Seconds()
+		s.Lag = &lag
+	}
+}
+
+// leaseOf is the lease at a time. Where it is bound to a process only that process's machine can tell whether it is
+// still held: gone is asked whether this is that machine, and the process is not there.
+func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holder) bool) leaseState {
+	lease := leaseState{State: leaseFree, Holder: s.Holder, Since: s.Since.UTC()}
+	switch {
+	case s.Held && s.Expires > 0:
+		lease.State, lease.Expires = leaseHeld, now.Add(s.Expires).UTC().Truncate(time.Second)
+	case s.Held && !gone(s.Holder):
+		lease.State = leaseHeld
+	case s.Holder != checkpoint.Holder{}:
+		lease.State = leaseAbandoned
+	}
+	return lease
+}
+
+// gone tells that a process ran on this machine and does not any more. Where that cannot be known it is false.
+func gone(h checkpoint.Holder) bool {
+	host, err := os.Hostname()
+	if err != nil || host == "" || h.Host != host || h.PID <= 0 {
+		return false
+	}
+	process, err := os.FindProcess(h.PID)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = process.Release() }() // nothing is held but a number
+	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}

@@ -27,6 +27,10 @@ var (
 	victoriaLogsMod []byte
 	//go:embed victorialogs.sum
 	victoriaLogsSum []byte
+	//go:embed toxiproxy.mod
+	toxiproxyMod []byte
+	//go:embed toxiproxy.sum
+	toxiproxySum []byte
 )
 
 // program is a server that is built from source: the first package that its mod file lists as a tool.
@@ -40,6 +44,7 @@ type program struct {
 var (
 	versitygw    = newProgram("versitygw", versitygwMod, versitygwSum)
 	victoriaLogs = newProgram("victorialogs", victoriaLogsMod, victoriaLogsSum)
+	toxiproxy    = newProgram("toxiproxy", toxiproxyMod, toxiproxySum)
 )
 
 func newProgram(name string, mod, sum []byte) *program {

@@ -1,4 +1,5 @@
-// Package servers starts real servers for tests: an S3 gateway (versitygw) and a log database (VictoriaLogs).
+// Package servers starts real servers for tests: an S3 gateway (versitygw), a log database (VictoriaLogs) and a proxy
+// that breaks connections (toxiproxy).
 //
 // A server is a child process on a random loopback port with its data in the test's own folder. It is ready when the
 // call returns, it is killed when the test ends, and its log is printed when the test fails.

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,4 +98,22 @@ func VictoriaLogs(tb testing.TB, flags ...string) Logs {
 		return append(args, flags...)
 	})
 	return Logs{URL: "http://" + addr}
+}
+
+// Proxies is a running toxiproxy: connections through it can be slowed, cut and reset.
+type Proxies struct {
+	URL string // of its HTTP API, http://127.0.0.1:port
+}
+
+// Toxiproxy starts toxiproxy. Its API makes proxies (POST /proxies) and puts toxics on them.
+func Toxiproxy(tb testing.TB) Proxies {
+	tb.Helper()
+	addr := start(tb, toxiproxy, "/version", func(addr string) []string {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return []string{"-host", host, "-port", port}
+	})
+	return Proxies{URL: "http://" + addr}
 }

@@ -2,9 +2,12 @@ package servers_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +77,36 @@ func TestVictoriaLogs(t *testing.T) {
 	post(t, logs.URL+"/internal/force_flush", "")
 	if got := post(t, logs.URL+"/select/logsql/query?query=hello", ""); !strings.Contains(got, "LoginAttempt") {
 		t.Errorf("the line cannot be found again: %q", got)
+	}
+}
+
+func TestToxiproxy(t *testing.T) {
+	t.Parallel()
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 1000))
+	}))
+	t.Cleanup(upstream.Close)
+	proxies := servers.Toxiproxy(t)
+	answer := post(t, proxies.URL+"/proxies", fmt.Sprintf(
+		`{"name":"p","listen":"127.0.0.1:0","upstream":%q,"enabled":true}`, upstream.Listener.Addr()))
+	var proxy struct {
+		Listen string `json:"listen"`
+	}
+	if err := json.Unmarshal([]byte(answer), &proxy); err != nil {
+		t.Fatalf("%s: %v", answer, err)
+	}
+	if got := post(t, "http://"+proxy.Listen, ""); len(got) != 1000 {
+		t.Errorf("%d bytes came through, want 1000", len(got))
+	}
+	post(t, proxies.URL+"/proxies/p/toxics", `{"name":"t","type":"limit_data","attributes":{"bytes":500}}`)
+	fresh := &http.Client{Transport: &http.Transport{}}
+	resp, err := fresh.Get("http://" + proxy.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the toxic let %d bytes through and said %v", len(got), err)
 	}
 }
 

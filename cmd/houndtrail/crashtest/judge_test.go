@@ -1,0 +1,226 @@
+package crashtest
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/sink/sinktest"
+	"houndtrail/sink/webhook"
+)
+
+// fewErrors is how many records are complained about one by one.
+const fewErrors = 10
+
+// A verdict is what a judgement has counted.
+type verdict struct {
+	served            int
+	archived, twice   int // records in the archive; those of them that were there already
+	objects, late     int
+	windows           map[string]int // by stream
+	events, repeated  int            // in the log store, each id once; and lines beyond the first of an id
+	missing, unserved int
+}
+
+// expected is every record that was served, by id.
+func expected(rows []bloodhoundtest.Row) map[int64]bloodhound.Record {
+	want := make(map[int64]bloodhound.Record, len(rows))
+	for _, row := range rows {
+		r := bloodhound.Record{
+			ID: row.ID, CreatedAt: row.CreatedAt.UTC(),
+			ActorID: row.ActorID, ActorName: row.ActorName, ActorEmail: row.ActorEmail, Action: row.Action,
+			Fields: string(row.Fields), RequestID: row.RequestID, SourceIP: row.SourceIP, CommitID: row.CommitID,
+			Status: row.Status,
+		}
+		if r.CommitID == "" {
+			r.CommitID = "00000000-0000-0000-0000-000000000000"
+		}
+		if r.Fields == "" || r.Fields == "null" {
+			r.Fields, r.Absent = "", bloodhound.Fields
+		}
+		want[r.ID] = r
+	}
+	return want
+}
+
+// judgeArchive compares the archive with what was served: every record is there once and unchanged, in its own day, and
+// nothing else is; every object is in the journal once, with the bytes that it has.
+func judgeArchive(t *testing.T, p *place, source string, rows []bloodhoundtest.Row, v *verdict) {
+	t.Helper()
+	accounted := judgeJournal(t, p, checkpoint.Identity{Stream: archiveStream, Source: source, Destination: p.url + "/archive"}, v)
+	want := expected(rows)
+	v.served = len(want)
+	seen := make(map[int64]bool, len(want))
+	keys, err := p.archive.List(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		body, _, _, err := p.archive.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(body)
+		if accounted[key] != hex.EncodeToString(sum[:]) {
+			t.Errorf("%s is not what the journal says of it: %q", key, accounted[key])
+		}
+		v.objects++
+		for _, r := range sinktest.ReadParquet(t, body) {
+			judgeRecord(t, key, r, want, seen, v)
+		}
+	}
+	if v.objects != len(accounted) {
+		t.Errorf("%d objects, and %d in the journal", v.objects, len(accounted))
+	}
+	for id, r := range want {
+		if !seen[id] {
+			if v.missing++; v.missing <= fewErrors {
+				t.Errorf("id %d of %s was lost", id, r.CreatedAt)
+			}
+		}
+	}
+	if v.archived != v.served || v.twice+v.missing+v.unserved > 0 {
+		t.Errorf("%d records served, %d archived: %d lost, %d twice, %d never served", v.served, v.archived, v.missing, v.twice, v.unserved)
+	}
+}
+
+func judgeRecord(t *testing.T, key string, got bloodhound.Record, want map[int64]bloodhound.Record, seen map[int64]bool, v *verdict) {
+	t.Helper()
+	v.archived++
+	r, served := want[got.ID]
+	switch {
+	case !served:
+		if v.unserved++; v.unserved <= fewErrors {
+			t.Errorf("id %d in %s was never served", got.ID, key)
+		}
+	case seen[got.ID]:
+		if v.twice++; v.twice <= fewErrors {
+			t.Errorf("id %d is there twice, again in %s", got.ID, key)
+		}
+	case got != r:
+		t.Errorf("id %d is archived otherwise than it was served:\n%s", got.ID, cmp.Diff(r, got))
+	}
+	seen[got.ID] = true
+	if !strings.Contains(key, "/dt="+got.CreatedAt.Format(time.DateOnly)+"/") {
+		t.Errorf("id %d of %s is in %s", got.ID, got.CreatedAt, key)
+	}
+}
+
+// judgeJournal verifies that the entries account for all of time without a gap, and returns the objects by their SHA-256.
+func judgeJournal(t *testing.T, p *place, id checkpoint.Identity, v *verdict) map[string]string {
+	t.Helper()
+	objects := map[string]string{}
+	var cursor time.Time
+	for entry, err := range checkpoint.Open(p.positions, id).Entries(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !cursor.IsZero() && !entry.Window.Start.Equal(cursor) {
+			t.Errorf("%s: entry %d starts at %s, the one before ended at %s", id.Stream, entry.Serial, entry.Window.Start, cursor)
+		}
+		cursor = entry.Cursor
+		if v.windows == nil {
+			v.windows = map[string]int{}
+		}
+		v.windows[id.Stream]++
+		n := 0
+		for _, o := range entry.Objects {
+			if _, twice := objects[o.Key]; twice {
+				t.Errorf("%s: %s is in two entries", id.Stream, o.Key)
+			}
+			objects[o.Key] = o.SHA256
+			n += o.Records
+		}
+		if n != entry.Records.Fresh || entry.Records.Fresh+entry.Records.Duplicate != entry.Records.Read {
+			t.Errorf("%s: entry %d: %d records in objects, counts %+v", id.Stream, entry.Serial, n, entry.Records)
+		}
+		if id.Stream == archiveStream {
+			v.late += entry.Records.Late
+		}
+	}
+	return objects
+}
+
+// judgeWebhook compares the log store with what was served. A window may be there again after a crash or a lost answer:
+// a receiver drops it by event_id, and here the repeated lines are counted.
+func (w *world) judgeWebhook(p *place, v *verdict) {
+	w.t.Helper()
+	sink, err := webhook.New(webhook.Options{URL: w.webhook, Tenant: tenant})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	judgeJournal(w.t, p, checkpoint.Identity{Stream: webhookStream, Source: w.api, Destination: sink.String()}, v)
+	got := w.events()
+	for _, row := range w.server.Rows() {
+		id := fmt.Sprintf("%s/%d/%d", tenant, row.ID, row.CreatedAt.UnixMicro())
+		if got[id] == 0 {
+			w.t.Errorf("the log store lacks %s of %s", id, row.CreatedAt)
+			if v.missing++; v.missing > fewErrors {
+				break
+			}
+		} else {
+			v.events++
+			v.repeated += got[id] - 1
+		}
+		delete(got, id)
+	}
+	if len(got) > 0 && v.missing == 0 {
+		w.t.Errorf("the log store has %d ids that were never served", len(got))
+	}
+}
+
+// events is how often each event id is in the log store.
+func (w *world) events() map[string]int {
+	w.t.Helper()
+	ask := func(path string) *http.Response {
+		request, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.siem.URL+path, http.NoBody)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			w.t.Fatalf("GET %s: %v %v", path, answer, err)
+		}
+		return answer
+	}
+	ask("/internal/force_flush").Body.Close()
+	answer := ask("/select/logsql/query?query=" + url.QueryEscape("* | fields event_id"))
+	defer answer.Body.Close()
+	ids := map[string]int{}
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		var line struct {
+			EventID string `json:"event_id"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			w.t.Fatalf("%s: %v", lines.Bytes(), err)
+		}
+		ids[line.EventID]++
+	}
+	if err := lines.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	return ids
+}
+
+// String is the figures of a verdict, for people.
+func (v *verdict) String() string {
+	s := fmt.Sprintf("%d records served, %d archived in %d objects, %d twice, %d lost; %d came late; %d windows committed to the archive",
+		v.served, v.archived, v.objects, v.twice, v.missing, v.late, v.windows[archiveStream])
+	if n := v.windows[webhookStream]; n > 0 {
+		s += fmt.Sprintf(", %d to the webhook; log store: %d ids, %d lines repeated", n, v.events, v.repeated)
+	}
+	return s
+}

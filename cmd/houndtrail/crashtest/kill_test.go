@@ -1,0 +1,127 @@
+package crashtest
+
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestKilled kills the binary at random moments while rows keep appearing, and compares in the end.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	places := []struct {
+		name string
+		open func(t *testing.T) *place
+	}{
+		{"directory", directory},
+		{"s3", func(t *testing.T) *place { p, _ := s3(t); return p }},
+	}
+	for i, destination := range places {
+		t.Run(destination.name, func(t *testing.T) {
+			t.Parallel()
+			n := (*kills + i) / len(places) // each has its share
+			testKilled(t, destination.open(t), *seed+uint64(i), n)
+		})
+	}
+}
+
+func testKilled(t *testing.T, p *place, share uint64, n int) {
+	// The first kills fall into the backlog, where a cycle is long, the others into cycles of what has just come.
+	w := newWorld(t, share, time.Duration(n)*40*time.Minute)
+	r := newRuns(t, w.environ(p))
+	random := rand.New(rand.NewPCG(share, 1))
+	hit := tally{}
+	for r.ended[killed] < n {
+		p.letLeasesExpire()
+		args := []string{"run"}
+		if random.IntN(3) == 0 {
+			args = append(args, "--once")
+		}
+		process := r.start(args...)
+		aimed := r.ended[killed]%4 == 3
+		switch {
+		case !p.awaitKill(process, random, aimed):
+			// A --once that was faster. On S3 it may have met a lease that its dead holder's last request wrote.
+			if code := process.wait(); code != 0 && (code != leaseHeld || !p.expires) {
+				t.Fatalf("houndtrail %v ended with exit code %d", args, code)
+			}
+		case process.end(os.Kill) == killed:
+			p.moment().count(hit)
+		}
+	}
+	w.finish()
+	if p.expires && *kills >= 100 {
+		leaseRunsOut(t, p, r)
+	}
+	catchUp(t, p, r)
+	var v verdict
+	judgeArchive(t, p, w.api, w.server.Rows(), &v)
+	w.judgeWebhook(p, &v)
+	t.Logf("seed %d: killed %d times, each fourth as soon as an object was seen that is not committed; %s; %d temporary "+
+		"files left; runs: %s", *seed, n, hit, p.leftovers(), r)
+	t.Log(&v)
+}
+
+// awaitKill waits until it is time to kill: a random time, or until an object is in the archive whose window is not
+// committed. It is false where the process ends before.
+func (p *place) awaitKill(process *process, random *rand.Rand, aimed bool) bool {
+	delay := time.Duration(5+random.IntN(400)) * time.Millisecond
+	if aimed {
+		delay = 2 * time.Second
+	}
+	deadline := time.After(delay)
+	for {
+		look := make(<-chan time.Time)
+		if aimed {
+			look = time.After(time.Millisecond)
+		}
+		select {
+		case <-process.done:
+			return false
+		case <-deadline:
+			return true
+		case <-look:
+			if p.moment().written {
+				return true
+			}
+		}
+	}
+}
+
+// leaseRunsOut waits in real time for what letLeasesExpire spares the other runs: a killed holder keeps others away for
+// a minute, and no longer.
+func leaseRunsOut(t *testing.T, p *place, r *runs) {
+	t.Helper()
+	p.letLeasesExpire()
+	process := r.start("run", "--once")
+	if !p.awaitKill(process, rand.New(rand.NewPCG(0, 0)), true) || process.end(os.Kill) != killed {
+		t.Fatalf("it ended with exit code %d before it was killed", process.wait())
+	}
+	began := time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for r.start("run", "--once").wait() == leaseHeld {
+		<-tick.C
+	}
+	waited := time.Since(began).Round(time.Second)
+	if waited < 30*time.Second || waited > 90*time.Second {
+		t.Errorf("the lease of a killed holder ran out after %s; want about a minute", waited)
+	}
+	t.Logf("the lease of a killed holder ran out after %s", waited)
+}
+
+// catchUp lets houndtrail run in peace, twice: the first time it takes all there is, the second time it has to leave
+// everything as it is.
+func catchUp(t *testing.T, p *place, r *runs) {
+	t.Helper()
+	for done := 0; done < 2; {
+		p.letLeasesExpire()
+		switch code := r.start("run", "--once").wait(); {
+		case code == 0:
+			done++
+		case code != leaseHeld || !p.expires: // a request of the dead that arrived late can have renewed their lease
+			t.Fatalf("in peace it ended with exit code %d", code)
+		}
+	}
+}

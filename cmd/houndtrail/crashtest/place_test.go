@@ -1,0 +1,193 @@
+package crashtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/sinktest/servers"
+)
+
+const (
+	archiveStream = "archive"
+	webhookStream = "webhook"
+)
+
+// A place is where the archive and the positions of both streams are. Whatever it is, it can be looked at as files.
+type place struct {
+	t                  *testing.T
+	url                string   // of the folder that has them
+	root               string   // the same folder, on this machine
+	environ            []string // what houndtrail has to know besides
+	archive, positions checkpoint.Bucket
+	expires            bool // leases live by expiry and not by a lock
+}
+
+// directory is a place whose leases end with their holder.
+func directory(t *testing.T) *place {
+	p := &place{t: t, root: t.TempDir()}
+	p.url = "file://" + p.root
+	for folder, b := range map[string]*checkpoint.Bucket{"archive": &p.archive, "positions": &p.positions} {
+		d, err := bucket.OpenDir(filepath.Join(p.root, folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*b = d
+	}
+	return p
+}
+
+// s3 is a place in a bucket of versitygw.
+func s3(t *testing.T) (*place, servers.S3) {
+	s := servers.VersityGW(t)
+	servers.CreateBucket(t, s, "audit", false)
+	p := &place{
+		t: t, url: "s3://audit/trail", root: filepath.Join(s.DataDir, "audit", "trail"), expires: true,
+		environ: []string{
+			"HOUNDTRAIL_S3_ENDPOINT=" + s.Endpoint,
+			"HOUNDTRAIL_S3_REGION=" + s.Region,
+			"HOUNDTRAIL_S3_PATH_STYLE=true",
+			"AWS_ACCESS_KEY_ID=" + s.AccessKey,
+			"AWS_SECRET_ACCESS_KEY=" + s.SecretKey,
+			"AWS_EC2_METADATA_DISABLED=true",
+		},
+	}
+	for folder, b := range map[string]*checkpoint.Bucket{"archive": &p.archive, "positions": &p.positions} {
+		opened, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+			Bucket: "audit", Prefix: "trail/" + folder, Endpoint: s.Endpoint, Region: s.Region, PathStyle: true,
+			AccessKey: s.AccessKey, SecretKey: s.SecretKey,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*b = opened
+	}
+	return p, s
+}
+
+// lease is what a test wants to know of a lease.
+type lease struct {
+	State  string             `json:"state"`
+	Intent *checkpoint.Window `json:"intent"`
+}
+
+func (p *place) leaseFile(stream string) string {
+	return filepath.Join(p.root, "positions", stream, "lease.json")
+}
+
+func (p *place) lease(stream string) (l lease) {
+	p.t.Helper()
+	p.read(p.leaseFile(stream), &l)
+	return l
+}
+
+// letLeasesExpire lets the minute pass that a killed holder keeps others away for: the store's clock decides, and for
+// it the lease was written two minutes earlier. It is called when no houndtrail runs.
+func (p *place) letLeasesExpire() {
+	p.t.Helper()
+	if !p.expires {
+		return
+	}
+	past := time.Now().Add(-2 * time.Minute)
+	for _, stream := range []string{archiveStream, webhookStream} {
+		if err := os.Chtimes(p.leaseFile(stream), past, past); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// cursor is up to where a stream has come; the zero time for nowhere.
+func (p *place) cursor(stream string) time.Time {
+	p.t.Helper()
+	entries, err := filepath.Glob(filepath.Join(p.root, "positions", stream, strings.Repeat("[0-9]", 20)+".json"))
+	if err != nil {
+		p.t.Error(err)
+	}
+	var newest struct {
+		Cursor time.Time `json:"cursor"`
+	}
+	if len(entries) > 0 {
+		p.read(entries[len(entries)-1], &newest)
+	}
+	return newest.Cursor
+}
+
+// read decodes a file, if there is one. It is never seen half written. It may be called from any goroutine.
+func (p *place) read(path string, into any) {
+	p.t.Helper()
+	body, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = json.Unmarshal(body, into)
+	}
+	if err != nil {
+		p.t.Errorf("%s: %v", path, err)
+	}
+}
+
+// A moment is what a kill has hit.
+type moment struct {
+	working bool // in a cycle, of either stream
+	open    bool // after a window was declared and before it was committed
+	written bool // and after an object of it was written to the archive
+}
+
+func (p *place) moment() (m moment) {
+	p.t.Helper()
+	for _, stream := range []string{archiveStream, webhookStream} {
+		l := p.lease(stream)
+		if l.State != "held" {
+			continue
+		}
+		m.working = true
+		cursor := p.cursor(stream)
+		if l.Intent == nil || l.Intent.Start.Before(cursor) {
+			continue
+		}
+		m.open = true
+		if stream == archiveStream {
+			name := l.Intent.Start.Format("20060102T150405.000000Z") + ".parquet"
+			objects, err := filepath.Glob(filepath.Join(p.root, "archive", "audit", "*", "*", name))
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			m.written = len(objects) > 0
+		}
+	}
+	return m
+}
+
+// count adds the moment to what was hit before.
+func (m moment) count(hit tally) {
+	for name, is := range map[string]bool{
+		"in a cycle": m.working, "with a window begun and not committed": m.open, "with an object of it written": m.written,
+	} {
+		if is {
+			hit[name]++
+		}
+	}
+}
+
+// leftovers counts the files that a killed run was still writing: their names begin with a dot, and nobody reads them.
+func (p *place) leftovers() (n int) {
+	p.t.Helper()
+	err := filepath.WalkDir(p.root, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && strings.HasPrefix(entry.Name(), ".tmp-") {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,156 @@
+package crashtest
+
+import (
+	"math/rand/v2"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/sink/sinktest/servers"
+)
+
+const (
+	tenant = "acme"
+	settle = 10 * time.Minute
+	// overlap is two seconds of ours, more than what the API's Date header, in whole seconds, holds houndtrail back: so
+	// that many of the late rows come when their time was already read.
+	overlap = 4 * time.Hour
+	// speed is how fast the double's clock runs: two of its hours in a second, so that days pass in a test.
+	speed = 2 * 60 * 60
+	// rowsPerSecond is how many rows appear in one of our seconds.
+	rowsPerSecond = 400
+	// lead is how far ahead of the clock rows are added: half a second of ours, for which this process may be held up.
+	lead = time.Hour
+)
+
+// A world is a BloodHound whose log grows, and a log store.
+type world struct {
+	t      *testing.T
+	server *bloodhoundtest.Server
+	http   *httptest.Server
+	siem   servers.Logs
+	jwt    string
+
+	api, webhook string // addresses as houndtrail has them
+
+	start, began time.Time                 // of the double's clock, and when that was by ours
+	end          atomic.Pointer[time.Time] // where that clock stands still; nil while it runs
+
+	// Of the writer.
+	rand *rand.Rand
+	text []bloodhoundtest.Row // what rows say
+	last bloodhoundtest.Row
+	stop func()
+}
+
+// newWorld is a world with some history, which is the backlog of a first run.
+func newWorld(t *testing.T, seed uint64, history time.Duration) *world {
+	w := &world{
+		t: t, siem: servers.VictoriaLogs(t), rand: rand.New(rand.NewPCG(seed, 0)),
+		text:  bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: seed, N: 3000}),
+		start: time.Date(2024, 2, 26, 0, 0, 0, 0, time.UTC), began: time.Now(),
+	}
+	w.last.CreatedAt = w.start.Add(-history)
+	var rows []bloodhoundtest.Row
+	for w.last.CreatedAt.Before(w.start.Add(lead)) {
+		rows = append(rows, w.next())
+	}
+	w.server = bloodhoundtest.New(bloodhoundtest.Options{Now: w.now, Seed: seed, Rows: rows, SessionTTL: 100_000 * time.Hour})
+	w.jwt = w.server.Session("houndtrail") // a signature would need our clock
+	w.http = httptest.NewServer(w.server)
+	w.api, w.webhook = w.http.URL, w.siem.URL+ingest
+	t.Cleanup(func() {
+		w.http.CloseClientConnections()
+		w.http.Close()
+	})
+	w.write()
+	return w
+}
+
+// now is the double's clock.
+func (w *world) now() time.Time {
+	if end := w.end.Load(); end != nil {
+		return *end
+	}
+	return w.start.Add(time.Since(w.began) * speed)
+}
+
+// next is one more row of the log. Some share their instant with the one before, and some become visible late, at the
+// worst at the last moment for which there is a promise.
+func (w *world) next() bloodhoundtest.Row {
+	const gap = float64(speed*time.Second) / rowsPerSecond
+	id := w.last.ID + 1
+	at := w.last.CreatedAt
+	if w.rand.IntN(8) > 0 {
+		at = at.Add(time.Duration(gap * w.rand.ExpFloat64() * 8 / 7)).Truncate(time.Microsecond)
+	}
+	w.last = w.text[id%int64(len(w.text))]
+	w.last.ID, w.last.CreatedAt, w.last.VisibleAt = id, at, time.Time{}
+	switch w.rand.IntN(40) {
+	case 0:
+		w.last.VisibleAt = at.Add(settle + overlap)
+	case 1, 2, 3, 4:
+		w.last.VisibleAt = at.Add(time.Duration(w.rand.Int64N(int64(settle + overlap))))
+	}
+	return w.last
+}
+
+// write adds rows to the log until finish, ahead of the clock: they are served when their time has come.
+func (w *world) write() {
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			for now := w.now(); w.last.CreatedAt.Before(now.Add(lead)); {
+				if w.last.CreatedAt.Before(now.Add(lead / 2)) {
+					w.last.CreatedAt = now.Add(lead / 2) // held up for longer: nothing may appear too late
+				}
+				w.server.Add(w.next())
+			}
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	w.stop = sync.OnceFunc(func() { close(done); writer.Wait() })
+	w.t.Cleanup(func() { w.stop() })
+}
+
+// finish ends the writing and stops the clock at an instant when every row can be read.
+func (w *world) finish() {
+	w.stop()
+	end := w.last.CreatedAt.Add(2 * (settle + overlap))
+	w.end.Store(&end)
+}
+
+// environ is the configuration of houndtrail here: both streams, small windows and pages, so that there are many moments
+// to be killed at.
+func (w *world) environ(p *place, more ...string) []string {
+	return append([]string{
+		"HOUNDTRAIL_BLOODHOUND_URL=" + w.api,
+		"HOUNDTRAIL_BLOODHOUND_JWT=" + w.jwt,
+		"HOUNDTRAIL_BLOODHOUND_RATE=1000",
+		"HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=80",
+		"HOUNDTRAIL_TENANT=" + tenant,
+		"HOUNDTRAIL_ARCHIVE_URL=" + p.url + "/archive",
+		"HOUNDTRAIL_CHECKPOINT_URL=" + p.url + "/positions",
+		"HOUNDTRAIL_WEBHOOK_URL=" + w.webhook,
+		"HOUNDTRAIL_WEBHOOK_BATCH_RECORDS=30",
+		"HOUNDTRAIL_SETTLE=" + settle.String(),
+		"HOUNDTRAIL_OVERLAP=" + overlap.String(),
+		"HOUNDTRAIL_WINDOW_RECORDS=50",
+		"HOUNDTRAIL_SCHEDULE=@every 1s",
+		"HOUNDTRAIL_LISTEN=off",
+		"HOUNDTRAIL_LOG_FORMAT=json",
+	}, append(p.environ, more...)...)
+}
+
+// ingest is where VictoriaLogs takes records.
+const ingest = "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant"

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -28,7 +29,8 @@ const (
 // Names that begin with a dot are its own: locks, and what a crash left of a write, which is never read as an object
 // and can be removed at any time.
 type Dir struct {
-	root string
+	root  string
+	swept sync.Once
 }
 
 // OpenDir opens the directory at an absolute path. One that is missing is made by the first Put, so that a command
@@ -71,10 +73,11 @@ func (d *Dir) Put(ctx context.Context, key string, body []byte, version string) 
 	if err != nil {
 		return "", err
 	}
+	d.swept.Do(func() { sweep(d.root) })
 	if version == "" {
-		err = createFile(path, body)
+		err = createFile(d.root, path, body)
 	} else {
-		err = replaceFile(path, body, version)
+		err = replaceFile(d.root, path, body, version)
 	}
 	if err != nil {
 		return "", explainFile("write", path, err)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,30 @@ func TestDirLeftovers(t *testing.T) {
 	mustPut(t, d, "a/b", []byte("two"), version)
 	if keys, err := d.List(t.Context(), "", ""); err != nil || len(keys) != 1 || keys[0] != "a/b" {
 		t.Errorf("List: %q, %v; want a/b", keys, err)
+	}
+}
+
+// TestDirSweeps: what killed runs left is removed by a later one, once nobody can be writing it any more.
+func TestDirSweeps(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for name, age := range map[string]time.Duration{".tmp-DEAD": 2 * time.Hour, ".tmp-ALIVE": time.Minute, ".other": 2 * time.Hour} {
+		path := filepath.Join(root, name)
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Now().Add(-age), time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustPut(t, openDir(t, root), "a", []byte("one"), "")
+	var left []string
+	entries, err := os.ReadDir(root)
+	for _, entry := range entries {
+		left = append(left, entry.Name())
+	}
+	if want := []string{".other", ".tmp-ALIVE", "a"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("%q is left, %v; want %q", left, err, want)
 	}
 }
 

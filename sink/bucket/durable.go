@@ -9,21 +9,30 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
-// createFile makes the file at path if there is none. Link, unlike rename, refuses to replace.
+const (
+	tmpPrefix = ".tmp-"
+	tmpLife   = time.Hour
+)
+
+// createFile makes the file at path, somewhere below root, if there is none. Link, unlike rename, refuses to replace.
 //
-//	mkdir, fsync of the parent (for each new folder)
-//	write .tmp-X, fsync    a crash up to here leaves .tmp-X, which nobody reads
-//	link .tmp-X path       the file is there, whole
+//	mkdir, fsync of the parent  (for each new folder)
+//	write root/.tmp-X, fsync    a crash up to here leaves .tmp-X, which nobody reads, until a later run sweeps it
+//	link .tmp-X path            the file is there, whole
 //	unlink .tmp-X
-//	fsync of the folder    the name is durable
-func createFile(path string, body []byte) error {
+//	fsync of the folder         the name is durable
+//
+// The new file is written at the root because the first one in a fresh folder costs a file system several times as much,
+// and sparse history has one object in each of hundreds of folders.
+func createFile(root, path string, body []byte) error {
 	folder := filepath.Dir(path)
 	if err := makeDir(folder); err != nil {
 		return err
 	}
-	tmp, err := writeTemp(folder, body)
+	tmp, err := writeTemp(root, body)
 	if err != nil {
 		return err
 	}
@@ -41,7 +50,7 @@ func createFile(path string, body []byte) error {
 //
 // Comparing and renaming are one step for all who replace in this folder, in any process, by a lock. Those who create
 // need no lock: they change nothing that exists.
-func replaceFile(path string, body []byte, version string) error {
+func replaceFile(root, path string, body []byte, version string) error {
 	folder := filepath.Dir(path)
 	if _, err := os.Stat(path); err != nil {
 		return err // without this, the lock would be made in a folder that may not be there
@@ -58,7 +67,7 @@ func replaceFile(path string, body []byte, version string) error {
 	if digest(old) != version {
 		return fmt.Errorf("somebody else changed it: %w", fs.ErrExist)
 	}
-	tmp, err := writeTemp(folder, body)
+	tmp, err := writeTemp(root, body)
 	if err != nil {
 		return err
 	}
@@ -70,7 +79,7 @@ func replaceFile(path string, body []byte, version string) error {
 
 // writeTemp writes body durably to a new file of folder and returns its path.
 func writeTemp(folder string, body []byte) (string, error) {
-	path := filepath.Join(folder, ".tmp-"+rand.Text())
+	path := filepath.Join(folder, tmpPrefix+rand.Text())
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return "", err
@@ -87,6 +96,17 @@ func writeTemp(folder string, body []byte) (string, error) {
 		return "", err
 	}
 	return path, nil
+}
+
+// sweep removes what killed runs left at the root, once nobody can be writing it any more. Failing is no harm.
+func sweep(root string) {
+	entries, _ := os.ReadDir(root)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && strings.HasPrefix(entry.Name(), tmpPrefix) && time.Since(info.ModTime()) > tmpLife {
+			_ = os.Remove(filepath.Join(root, entry.Name()))
+		}
+	}
 }
 
 // makeDir makes a folder and its missing parents, each durably.
@@ -157,6 +177,8 @@ func explainFile(verb, path string, err error) error {
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK),
 		isLink(err) && errors.Is(err, syscall.EPERM): // what FAT says
 		remedy = "use a file system with hard links and file locks, or S3"
+	case errors.Is(err, syscall.EXDEV):
+		remedy = "keep the whole directory on one file system: a folder in it is another one's mount"
 	case errors.Is(err, fs.ErrPermission):
 		remedy = fmt.Sprintf("let user %d and group %d read and write there", os.Geteuid(), os.Getegid())
 	case verb == "read" && isMissing(err):

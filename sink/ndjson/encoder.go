@@ -36,14 +36,14 @@ func NewGzip(w io.Writer) *gzip.Writer {
 // An Encoder writes gzip-compressed files of lines, one after another, and keeps its buffers from one to the next.
 // It is not safe for concurrent use.
 type Encoder struct {
-	tenant string
-	gzip   *gzip.Writer
-	lines  []byte // what is not yet compressed
+	form  Lines
+	gzip  *gzip.Writer
+	lines []byte // what is not yet compressed
 }
 
 // NewEncoder returns an encoder for the tenant's records.
 func NewEncoder(tenant string) *Encoder {
-	return &Encoder{tenant: tenant, gzip: NewGzip(io.Discard)}
+	return &Encoder{form: ForTenant(tenant), gzip: NewGzip(io.Discard)}
 }
 
 // Extension is what the name of a file ends in.
@@ -56,7 +56,7 @@ func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Reco
 	defer e.gzip.Reset(io.Discard)
 	e.lines = e.lines[:0]
 	for i := range records {
-		e.lines = AppendLine(e.lines, e.tenant, &records[i])
+		e.lines = e.form.Append(e.lines, &records[i])
 		if len(e.lines) < piece && i < len(records)-1 {
 			continue
 		}

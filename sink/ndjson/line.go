@@ -11,28 +11,38 @@ import (
 // EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because
 // a server that is set up anew counts its ids from 1 again.
 func EventID(tenant string, r *bloodhound.Record) string {
-	return string(appendEventID(nil, tenant, r))
+	return string(appendIdentity([]byte(tenant+"/"), r))
 }
 
-func appendEventID(dst []byte, tenant string, r *bloodhound.Record) []byte {
-	dst = append(dst, tenant...)
-	dst = append(dst, '/')
+func appendIdentity(dst []byte, r *bloodhound.Record) []byte {
 	dst = strconv.AppendInt(dst, r.ID, 10)
 	dst = append(dst, '/')
 	return strconv.AppendInt(dst, r.CreatedAt.UnixMicro(), 10)
 }
 
 // AppendLine appends the record's line, with its newline, to dst. Raw must be a JSON object.
+func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
+	return ForTenant(tenant).Append(dst, r)
+}
+
+// Lines makes the lines of one tenant.
+type Lines struct {
+	head, tail string // of what stands in front of the record, around its id and instant
+}
+
+// ForTenant returns the lines of a tenant.
+func ForTenant(tenant string) Lines {
+	tenant = escape(tenant)
+	return Lines{`{"event_id":"` + tenant + "/", `","tenant":"` + tenant + `"`}
+}
+
+// Append appends the record's line, with its newline, to dst. Raw must be a JSON object.
 //
 // Should the server ever send keys named event_id or tenant itself, the line has them twice: nothing that was served
 // is left out.
-func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
-	tenant = escape(tenant)
-	dst = append(dst, `{"event_id":"`...)
-	dst = appendEventID(dst, tenant, r)
-	dst = append(dst, `","tenant":"`...)
-	dst = append(dst, tenant...)
-	dst = append(dst, '"')
+func (l Lines) Append(dst []byte, r *bloodhound.Record) []byte {
+	dst = appendIdentity(append(dst, l.head...), r)
+	dst = append(dst, l.tail...)
 	members := inside(r.Raw)
 	if !strings.HasPrefix(members, "}") {
 		dst = append(dst, ',')

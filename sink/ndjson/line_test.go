@@ -170,12 +170,13 @@ func (l *limited) Write(b []byte) (int, error) {
 }
 
 func BenchmarkAppendLine(b *testing.B) {
+	form := ForTenant(sinktest.Tenant)
 	records := sinktest.Generate(b, 1, 1000, time.Unix(0, 0), time.Second)
 	var line []byte
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range records {
-			line = AppendLine(line[:0], sinktest.Tenant, &records[i])
+			line = form.Append(line[:0], &records[i])
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(records)), "ns/record")

@@ -24,13 +24,6 @@ type encoder interface {
 	Append(dst []byte, r *bloodhound.Record) []byte
 }
 
-// ndjsonLines is the encoder of NDJSON; its value is the tenant.
-type ndjsonLines string
-
-func (tenant ndjsonLines) Append(dst []byte, r *bloodhound.Record) []byte {
-	return ndjson.AppendLine(dst, string(tenant), r)
-}
-
 // Sink posts the records of a window as batches. It is used by one stream: Prepare may run beside the write of the
 // window before.
 type Sink struct {
@@ -53,7 +46,7 @@ func New(o Options) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{
-		options: o, url: u, encode: ndjsonLines(o.Tenant), header: http.Header{},
+		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
 		packer: newPacker(o), idle: make(chan *mailing, mailingsKept),
 	}
 	s.header.Set("Content-Type", "application/x-ndjson")

@@ -146,7 +146,7 @@ func (e *Exporter) fetch(
 		if !due {
 			return nil
 		}
-		limits := bloodhound.Limits{}
+		limits := bloodhound.Limits{Share: e.Limits.Share}
 		if limited {
 			limits = e.Limits
 			limits.Since = w.Start

@@ -49,11 +49,14 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	}
 	build := func(name, destination string, sink exporter.Sink) stream {
 		return stream{name, &exporter.Exporter{
-			Source:   client,
-			Sink:     sink,
-			Store:    journal(c, positions, name, destination),
-			Windows:  window.Planner{Max: c.Window.Max},
-			Limits:   bloodhound.Limits{Records: c.Window.Records, Bytes: windowBytes},
+			Source:  client,
+			Sink:    sink,
+			Store:   journal(c, positions, name, destination),
+			Windows: window.Planner{Max: c.Window.Max},
+			Limits: bloodhound.Limits{
+				Records: c.Window.Records, Bytes: windowBytes,
+				Share: name == archiveStream && c.Archive.Format == config.ArchiveParquet,
+			},
 			Start:    c.Start.At,
 			Settle:   c.Settle,
 			Overlap:  c.Overlap,

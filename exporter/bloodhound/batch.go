@@ -48,11 +48,16 @@ const (
 )
 
 // newBatch takes a released batch, whose memory is a window's worth, or makes one.
-func (c *Client) newBatch() *Batch {
-	b := &Batch{home: c.batches, shared: new(interner)}
+func (c *Client) newBatch(share bool) *Batch {
+	b := &Batch{home: c.batches}
 	select {
 	case b = <-c.batches:
 	default:
+	}
+	if !share {
+		b.shared = nil
+	} else if b.shared == nil {
+		b.shared = new(interner)
 	}
 	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
 	go b.scan(c)

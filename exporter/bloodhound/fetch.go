@@ -18,7 +18,7 @@ const growAfter = 8
 // holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
 // Release the batch when its records are no longer needed.
 func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits) (*Batch, error) {
-	b := c.newBatch()
+	b := c.newBatch(limits.Share)
 	err := c.read(ctx, b, after, before, limits)
 	close(b.arrived)
 	if err != nil {

@@ -21,9 +21,10 @@ const (
 // there is none up to now, now itself.
 //
 // The walk order is newest first, so the oldest record is behind all others: at skip = count - 1, or some rows off, since
-// count includes rows without a time, and rows come in between two requests. The page around there has it if it is
-// short, as it ends every walk. If not, nothing may turn out to be before the page: count belongs to something else on old
-// builds and is missing from the published documentation, and old builds ignore skip. Then the oldest is searched for.
+// count includes rows without a time, and rows come in between two requests. The oldest of a page around there is
+// believed only when nothing turns out to be before it: count belongs to something else on old builds and is missing
+// from the published documentation, old builds ignore skip, and a short page proves nothing where the order may be
+// another one. Then the oldest is searched for.
 func (c *Client) Oldest(ctx context.Context, now time.Time) (time.Time, error) {
 	newest, err := c.upTo(ctx, now, 0, 1)
 	if err != nil {
@@ -38,11 +39,7 @@ func (c *Client) Oldest(ctx context.Context, now time.Time) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		at, ok := earliest(last.Records)
-		if ok && short(look(last.Records, last.Limit), lastRows) {
-			return at, nil
-		}
-		if ok {
+		if at, ok := earliest(last.Records); ok {
 			oldest = at
 		}
 	}

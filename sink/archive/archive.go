@@ -21,6 +21,9 @@ import (
 // putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.
 const putsInFlight = 4
 
+// buffersKept is how many windows are on their way: one is encoded, one written.
+const buffersKept = 2
+
 // Bucket is where the objects go. It is the part that an archive needs of a checkpoint.Bucket, and has its contract.
 type Bucket interface {
 	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
@@ -42,7 +45,7 @@ type Encoder interface {
 type Archive struct {
 	bucket  Bucket
 	tenant  string
-	buffers chan *bytes.Buffer // those that are not in use
+	buffers chan *bytes.Buffer // those that are not in use; each holds the objects of a window
 
 	mu      sync.Mutex // the encoder makes one object at a time
 	encoder Encoder
@@ -53,7 +56,7 @@ func New(bucket Bucket, tenant string, encoder Encoder) (*Archive, error) {
 	if err := checkTenant(tenant); err != nil {
 		return nil, err
 	}
-	return &Archive{bucket: bucket, tenant: tenant, encoder: encoder, buffers: make(chan *bytes.Buffer, putsInFlight)}, nil
+	return &Archive{bucket: bucket, tenant: tenant, encoder: encoder, buffers: make(chan *bytes.Buffer, buffersKept)}, nil
 }
 
 // Write makes one object for each day that the records are of, and with no records none. All of them are durable when
@@ -81,20 +84,32 @@ func (a *Archive) Prepare(
 	if err != nil {
 		return nil, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
+	buffer := a.buffer()
 	objects := make([]object, len(days))
 	for i, day := range days {
-		name, body := key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension()), a.buffer()
-		if err := a.encode(body, w, day); err != nil {
+		name := key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension())
+		start := buffer.Len()
+		if err := a.encode(buffer, w, day); err != nil {
 			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, name, err)
 		}
-		objects[i] = object{body, sink.Object(name, body.Len(), sha256.Sum256(body.Bytes()), stamps(day))}
+		body := buffer.Bytes()[start:]
+		objects[i] = object{body, sink.Object(name, len(body), sha256.Sum256(body), stamps(day))}
 	}
-	return func(ctx context.Context) (checkpoint.Receipt, error) { return a.write(ctx, objects) }, nil
+	start := 0
+	for i := range objects { // the buffer may have moved as it grew
+		end := start + len(objects[i].body)
+		objects[i].body = buffer.Bytes()[start:end:end]
+		start = end
+	}
+	return func(ctx context.Context) (checkpoint.Receipt, error) {
+		defer a.recycle(buffer)
+		return a.write(ctx, objects)
+	}, nil
 }
 
 // An object is a day of a window, ready to be put.
 type object struct {
-	body *bytes.Buffer
+	body []byte
 	line checkpoint.Object // of the receipt
 }
 
@@ -116,11 +131,10 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 	for i, o := range objects {
 		receipt.Objects[i] = o.line
 		puts.Go(func() error {
-			defer a.recycle(o.body)
 			if err := ctx.Err(); err != nil { // another day failed, or the program is stopping
 				return fmt.Errorf("archive %s/%s: %w", a.bucket, o.line.Key, err)
 			}
-			return a.put(ctx, o.line.Key, o.body.Bytes())
+			return a.put(ctx, o.line.Key, o.body)
 		})
 	}
 	if err := puts.Wait(); err != nil {
@@ -129,17 +143,18 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 	return receipt, nil
 }
 
-// buffer returns one that is not in use.
+// buffer returns an empty one that is not in use.
 func (a *Archive) buffer() *bytes.Buffer {
 	select {
 	case b := <-a.buffers:
+		b.Reset()
 		return b
 	default:
 		return new(bytes.Buffer)
 	}
 }
 
-// recycle keeps a buffer for another object, but not more of them than a dense history needs.
+// recycle keeps the buffer for another window.
 func (a *Archive) recycle(b *bytes.Buffer) {
 	select {
 	case a.buffers <- b:
@@ -150,6 +165,5 @@ func (a *Archive) recycle(b *bytes.Buffer) {
 func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, day []bloodhound.Record) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	buffer.Reset()
 	return a.encoder.Encode(buffer, w, day)
 }

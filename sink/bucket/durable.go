@@ -163,11 +163,25 @@ func isLink(err error) bool {
 	return ok && link.Op == "link"
 }
 
+// withoutOwn leaves out of an error about writing path the files of our own making, whose names tell nobody anything.
+func withoutOwn(path string, err error) error {
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	inner, ok := errors.AsType[*fs.PathError](err)
+	if !ok || !strings.HasPrefix(filepath.Base(inner.Path), ".") {
+		return err
+	}
+	if folder := filepath.Dir(inner.Path); folder != filepath.Dir(path) && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("make a new file in %s: %w", folder, inner.Err)
+	}
+	return inner.Err
+}
+
 // explainFile says what was tried on which file, why it failed and what to do.
 func explainFile(verb, path string, err error) error {
-	if inner, ok := errors.AsType[*fs.PathError](err); ok && strings.HasPrefix(filepath.Base(inner.Path), ".") {
-		err = inner.Err // a file of our own making, whose name tells nobody anything
-	}
+	linking := isLink(err)
+	err = withoutOwn(path, err)
 	remedy := ""
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -175,7 +189,7 @@ func explainFile(verb, path string, err error) error {
 	case errors.Is(err, syscall.EROFS):
 		remedy = "mount it for writing"
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK),
-		isLink(err) && errors.Is(err, syscall.EPERM): // what FAT says
+		linking && errors.Is(err, syscall.EPERM): // what FAT says
 		remedy = "use a file system with hard links and file locks, or S3"
 	case errors.Is(err, syscall.EXDEV):
 		remedy = "keep the whole directory on one file system: a folder in it is another one's mount"

@@ -3,7 +3,8 @@
 //
 //	go run ./.ci/bench -yardsticks ../shared/bench
 //
-// Each round runs the yardstick and the exporter in turn against one server; the table has the medians.
+// Each round runs the yardstick and the exporter in turn against one server; the table has the medians
+// of the rounds' ratios.
 package main
 
 import (
@@ -104,9 +105,9 @@ func (b *bench) main(records int) error {
 		}{
 			{&raw, func() (usage, error) { return b.reference(s, "raw") }},
 			{&parquet, func() (usage, error) { return b.export(s, archive) }},
-			{&obvious, func() (usage, error) { return b.reference(s, "obvious") }},
 			{&posted, func() (usage, error) { return b.export(s, webhook) }},
 			{&ndjson, func() (usage, error) { return b.export(s, lines) }},
+			{&obvious, func() (usage, error) { return b.reference(s, "obvious") }},
 		} {
 			u, err := r.run()
 			if err != nil {
@@ -115,13 +116,13 @@ func (b *bench) main(records int) error {
 			*r.into = append(*r.into, u)
 		}
 	}
-	b.row("wall / raw download", "%.2f", median(parquet, wall)/median(raw, wall), "1.15", "1.05")
-	b.row("CPU / obvious", "%.2f", median(parquet, cpu)/median(obvious, cpu), "0.40", "0.28")
+	b.row("wall / raw download", "%.2f", ratio(parquet, raw, wall), "1.15", "1.05")
+	b.row("CPU / obvious", "%.2f", ratio(parquet, obvious, cpu), "0.40", "0.28")
 	b.row("peak RSS, Parquet, MiB", "%.0f", median(parquet, rss), "128", "96")
 	b.row("peak RSS, NDJSON to a webhook, MiB", "%.0f", median(posted, rss), "80", "48")
-	b.row("CPU, NDJSON to a webhook / Parquet", "%.2f", median(posted, cpu)/median(parquet, cpu), "1.0", "0.6")
-	b.row("CPU, NDJSON archive / Parquet", "%.2f", median(ndjson, cpu)/median(parquet, cpu), "1.0", "0.6")
-	b.row("wall / raw download, NDJSON to a webhook", "%.2f", median(posted, wall)/median(raw, wall), "1.15", "1.05")
+	b.row("CPU, NDJSON to a webhook / Parquet", "%.2f", ratio(posted, parquet, cpu), "1.0", "0.6")
+	b.row("CPU, NDJSON archive / Parquet", "%.2f", ratio(ndjson, parquet, cpu), "1.0", "0.6")
+	b.row("wall / raw download, NDJSON to a webhook", "%.2f", ratio(posted, raw, wall), "1.15", "1.05")
 	b.costs(s, parquet[0], "")
 	if _, err = b.export(s, archive); err != nil {
 		return err
@@ -155,7 +156,7 @@ func (b *bench) gap(records int, gap string) error {
 		}
 		raw, parquet = append(raw, r), append(parquet, p)
 	}
-	b.row("wall / raw download, -gap "+gap, "%.2f", median(parquet, wall)/median(raw, wall), "1.15", "1.05")
+	b.row("wall / raw download, -gap "+gap, "%.2f", ratio(parquet, raw, wall), "1.15", "1.05")
 	b.row("peak RSS, -gap "+gap+", MiB", "%.0f", median(parquet, rss), "128", "96")
 	b.costs(s, parquet[0], ", -gap "+gap)
 	return nil

@@ -41,6 +41,19 @@ func median(runs []usage, of func(usage) float64) float64 {
 	for i, u := range runs {
 		values[i] = of(u)
 	}
+	return middle(values)
+}
+
+// ratio is the median of each round's own ratio: what runs in the same few seconds shares the machine's mood.
+func ratio(runs, yardsticks []usage, of func(usage) float64) float64 {
+	values := make([]float64, len(runs))
+	for i := range runs {
+		values[i] = of(runs[i]) / of(yardsticks[i])
+	}
+	return middle(values)
+}
+
+func middle(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
 }

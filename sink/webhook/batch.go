@@ -21,6 +21,7 @@ type batch struct {
 	id    string // of the events in it
 	size  int    // of the body before compression
 	wire  []byte // the body as sent
+	sum   [sha256.Size]byte
 }
 
 // A line is a record as text, complete with whatever separates it from the next one.
@@ -30,7 +31,7 @@ type line struct {
 }
 
 func (b *batch) object() checkpoint.Object {
-	return sink.Object("batch/"+b.id, len(b.wire), sha256.Sum256(b.wire), func(yield func(sink.Stamp) bool) {
+	return sink.Object("batch/"+b.id, len(b.wire), b.sum, func(yield func(sink.Stamp) bool) {
 		for i := range b.lines {
 			if !yield(b.lines[i].Stamp) {
 				return
@@ -74,14 +75,15 @@ const (
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
 // but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
 func (p *packer) pack(t text, from, maxBytes int, wire *bytes.Buffer) (batch, error) {
+	start := wire.Len()
 	body := p.begin(wire)
 	n, size := from, 0
 	for n < min(len(t.lines), from+p.maxRecords) {
-		start := len(p.plain)
+		end := len(p.plain)
 		p.plain = t.append(p.plain, n)
-		line := len(p.plain) - start
+		line := len(p.plain) - end
 		if n > from && (line >= longLine || size+line > maxBytes) {
-			p.plain = p.plain[:start] // the next batch starts with it
+			p.plain = p.plain[:end] // the next batch starts with it
 			break
 		}
 		t.lines[n].size = line
@@ -96,8 +98,11 @@ func (p *packer) pack(t text, from, maxBytes int, wire *bytes.Buffer) (batch, er
 			break
 		}
 	}
+	if err := errors.Join(p.flush(body), body.Close()); err != nil {
+		return batch{}, err
+	}
 	lines := t.lines[from:n]
-	return batch{lines: lines, id: p.id(lines), size: size}, errors.Join(p.flush(body), body.Close())
+	return batch{lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
 }
 
 // id is the first half of a SHA-256, which is plenty for telling one receiver's batches apart. It covers what makes up

@@ -127,7 +127,12 @@ func (d *Dir) Lock(ctx context.Context, key string) (func() error, bool, error) 
 		return nil, false, err
 	}
 	folder, name := filepath.Split(path)
-	if err := makeDir(filepath.Clean(folder)); err != nil {
+	// The lock itself means nothing after a crash, but files of later puts rely on its folder.
+	changed, err := makeDir(filepath.Clean(folder))
+	if err == nil {
+		err = syncDirs(changed)
+	}
+	if err != nil {
 		return nil, false, explainFile("lock", path, err)
 	}
 	// The lock's file stays when the lock is released: removing it would let two processes hold one name.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,17 +20,18 @@ const (
 
 // createFile makes the file at path, somewhere below root, if there is none. Link, unlike rename, refuses to replace.
 //
-//	mkdir, fsync of the parent  (for each new folder)
+//	mkdir                       for each missing folder
 //	write root/.tmp-X, fsync    a crash up to here leaves .tmp-X, which nobody reads, until a later run sweeps it
 //	link .tmp-X path            the file is there, whole
 //	unlink .tmp-X
-//	fsync of the folder         the name is durable
+//	fsync of the folder and of the parents of new folders: the name is durable
 //
 // The new file is written at the root because the first one in a fresh folder costs a file system several times as much,
-// and sparse history has one object in each of hundreds of folders.
+// and sparse history has one object in each of hundreds of folders. The folders are synced together, at the end, since
+// the first of several fsyncs without a change between them does the work of all.
 func createFile(root, path string, body []byte) error {
-	folder := filepath.Dir(path)
-	if err := makeDir(folder); err != nil {
+	changed, err := makeDir(filepath.Dir(path))
+	if err != nil {
 		return err
 	}
 	tmp, err := writeTemp(root, body)
@@ -43,7 +45,7 @@ func createFile(root, path string, body []byte) error {
 	if linkErr != nil {
 		return linkErr
 	}
-	return syncDir(folder)
+	return syncDirs(append(changed, filepath.Dir(path)))
 }
 
 // replaceFile puts a new file in the place of the one whose body has the digest version.
@@ -74,7 +76,7 @@ func replaceFile(root, path string, body []byte, version string) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	return syncDir(folder)
+	return syncDirs([]string{folder})
 }
 
 // writeTemp writes body durably to a new file of folder and returns its path.
@@ -109,30 +111,36 @@ func sweep(root string) {
 	}
 }
 
-// makeDir makes a folder and its missing parents, each durably.
-func makeDir(path string) error {
+// makeDir makes a folder and its missing parents, and returns the folders to sync before anything in it is durable.
+func makeDir(path string) (changed []string, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil
+		return nil, nil
 	}
 	parent := filepath.Dir(path)
 	if parent != path {
-		if err := makeDir(parent); err != nil {
-			return err
+		if changed, err = makeDir(parent); err != nil {
+			return nil, err
 		}
 	}
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return nil, err
 	}
-	// Also when another process has just made it: ours must not write into a folder that a crash can take away.
-	return syncDir(parent)
+	// Also when another process has just made it: ours must not rely on a folder that a crash can take away.
+	return append(changed, parent), nil
 }
 
-func syncDir(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+// syncDirs makes the names in folders durable. The last one first: it is the innermost.
+func syncDirs(folders []string) error {
+	for _, folder := range slices.Backward(folders) {
+		f, err := os.Open(folder)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return nil
 }
 
 // lockFile opens or makes the file and takes a flock on it, which lasts until unlock is called or the process ends.

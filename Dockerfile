@@ -22,7 +22,7 @@ COPY . .
 ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.version=$VERSION" \
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -pgo cmd/houndtrail/export.pgo -ldflags "-s -w -X main.version=$VERSION" \
     -o /out/houndtrail ./cmd/houndtrail
 
 FROM scratch

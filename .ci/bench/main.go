@@ -78,7 +78,11 @@ func (b *bench) build(yardsticks string) error {
 		args []string
 	}{
 		{yardsticks, []string{"build", "-o", b.dir + "/", "./..."}},
-		{".", []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(b.dir, "houndtrail"), "./cmd/houndtrail"}},
+		// As the README says to install it.
+		{".", []string{
+			"build", "-trimpath", "-pgo", "cmd/houndtrail/export.pgo", "-ldflags", "-s -w",
+			"-o", filepath.Join(b.dir, "houndtrail"), "./cmd/houndtrail",
+		}},
 	} {
 		cmd := exec.Command("go", step.args...)
 		cmd.Dir = step.dir

@@ -32,7 +32,8 @@ var (
 type Checkpoint struct {
 	Format         int    `json:"format"`
 	Stream         string `json:"stream"`
-	Lineage        string `json:"lineage"`         // UUID drawn at the stream's first entry
+	Lineage        string `json:"lineage"`         // UUID drawn at the stream's first entry, and at each accepted reset
+	Epoch          uint64 `json:"epoch,omitempty"` // serial of the reset that began the lineage; 0 for the first one
 	Serial         uint64 `json:"serial"`          // 1 for the first entry
 	PreviousSHA256 string `json:"previous_sha256"` // of the bytes of the entry before; "" in the first
 
@@ -46,8 +47,12 @@ type Checkpoint struct {
 	// rows before that: it would not know them from delivered ones.
 	Delivered      []byte    `json:"delivered"`
 	DeliveredSince time.Time `json:"delivered_since"`
-	Records        Counts    `json:"records"`
-	Objects        []Object  `json:"objects"`
+	// RescannedAt is when the last days were last searched for stragglers, or else when the stream began.
+	RescannedAt time.Time `json:"rescanned_at,omitzero"`
+	Records     Counts    `json:"records"`
+	// ServerCount is nil in entries of before it was kept.
+	ServerCount *ServerCount `json:"server_count,omitempty"`
+	Objects     []Object     `json:"objects"`
 
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`
@@ -57,6 +62,14 @@ type Checkpoint struct {
 type Window struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
+	// Pass is the lineage's epoch, or for a window that was read once more later on, in search of stragglers, the serial
+	// that was next when that began. It is part of the keys of objects.
+	Pass uint64 `json:"pass,omitempty"`
+}
+
+// Equal tells whether the two are one walk over one span.
+func (w Window) Equal(other Window) bool {
+	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
 }
 
 // Counts says what became of the records that were read.
@@ -65,6 +78,21 @@ type Counts struct {
 	Fresh     int `json:"fresh"`     // delivered by this commit
 	Duplicate int `json:"duplicate"` // delivered by an earlier one
 	Late      int `json:"late"`      // fresh ones that are older than the window
+}
+
+// What an entry knows of the server's own count.
+const (
+	CountProved  = "proved"  // what was read lies within what the server counted
+	CountUnknown = "unknown" // this build tells no count, or none that can be used
+	CountOff     = "off"     // nobody asked
+)
+
+// ServerCount is between how many rows the server itself counted in what was read of a window, Records.Read of them:
+// two counts at different times, between which rows may have come in.
+type ServerCount struct {
+	Status  string `json:"status"`
+	AtLeast int64  `json:"at_least"`
+	AtMost  int64  `json:"at_most"`
 }
 
 // Object is one thing that the destination acknowledged: an archive object, or a webhook batch by its batch id.

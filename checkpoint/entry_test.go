@@ -27,7 +27,8 @@ func TestEntryGolden(t *testing.T) {
 		Source:         "https://acme.example", Destination: "s3://bucket/prefix?a=1&b=2",
 		Window: Window{Start: at("2026-03-01T12:00:00+02:00"), End: at("2026-03-01T11:00:00.000001Z")},
 		Cursor: at("2026-03-01T11:00:00.000001Z"), MaxID: 1204332, Delivered: []byte("roaring"),
-		DeliveredSince: at("2026-03-01T12:50:00+02:00"),
+		DeliveredSince: at("2026-03-01T12:50:00+02:00"), RescannedAt: at("2026-03-01T01:00:00+01:00"), Epoch: 7,
+		ServerCount: &ServerCount{Status: CountProved, AtLeast: 511, AtMost: 514},
 		Records:        Counts{Read: 512, Fresh: 480, Duplicate: 32, Late: 1},
 		Objects: []Object{{
 			Key: "audit/tenant=acme.example/dt=2026-03-01/20260301T100000.000000Z.parquet", Bytes: 48213,

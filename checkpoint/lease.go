@@ -118,7 +118,7 @@ func (l *Lease) Intent() (w Window, ok bool) {
 // Intend declares what is about to be written to the destination. It is durable when Intend returns without an error;
 // nothing of the window may be written before.
 func (l *Lease) Intend(ctx context.Context, w Window) error {
-	w = Window{Start: w.Start.UTC(), End: w.End.UTC()}
+	w.Start, w.End = w.Start.UTC(), w.End.UTC()
 	err := l.ended()
 	if err == nil {
 		err = l.update(ctx, func(r *leaseRecord) { r.Intent = &w })

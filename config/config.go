@@ -31,9 +31,16 @@ type Config struct {
 	// `created_at`: use 5s or more.
 	Settle time.Duration `env:"SETTLE,default=2m" min:"0s" max:"168h"`
 	// How far each cycle looks back for records that came later still. Records that are later than SETTLE and OVERLAP
-	// together are lost: use 1m or more.
+	// together wait for the next rescan: use 1m or more.
 	Overlap time.Duration `env:"OVERLAP,default=10m" min:"0s" max:"168h"`
-	Window  Window        `env:",prefix=WINDOW_"`
+	// How far back everything is read once more by RESCAN_SCHEDULE, for records that came later than even the overlap. Those
+	// that come later than RESCAN are lost; `0s` turns it off.
+	Rescan time.Duration `env:"RESCAN,default=24h" min:"0s" max:"2160h"`
+	// When that is due; the next cycle then does it.
+	RescanSchedule Schedule `env:"RESCAN_SCHEDULE,default=@daily"`
+	// Hold each window against the server's own count, and stop rather than commit one that has fewer records.
+	VerifyCount VerifyCount `env:"VERIFY_COUNT,default=window" oneof:"window off"`
+	Window      Window      `env:",prefix=WINDOW_"`
 
 	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
 	Listen Listen `env:"LISTEN,default=:9090"`

@@ -174,7 +174,7 @@ func (l *loader) warnings() []string {
 		warn("SETTLE", c.Settle.String()+" is short: records that appear late are left to the overlap; use 5s or more")
 	}
 	if c.Overlap < time.Minute {
-		warn("OVERLAP", c.Overlap.String()+" is short: records that appear later than that may be lost; use 1m or more")
+		warn("OVERLAP", c.Overlap.String()+" is short: records that appear later than that wait for the next rescan; use 1m or more")
 	}
 	return append(list, l.idle()...)
 }

@@ -66,6 +66,9 @@ func TestAccepted(t *testing.T) {
 		{"START=oldest", "Start", "oldest"},
 		{"SETTLE=0s", "Settle", "0s"},
 		{"OVERLAP=0", "Overlap", "0s"},
+		{"RESCAN=48h", "Rescan", "48h0m0s"},
+		{"RESCAN_SCHEDULE=30 2 * * *", "RescanSchedule", "30 2 * * *"},
+		{"VERIFY_COUNT=off", "VerifyCount", "off"},
 		{"WINDOW_MAX=1h", "Window.Max", "1h0m0s"},
 		{"WINDOW_RECORDS=1", "Window.Records", "1"},
 		{"LISTEN=off", "Listen", ""},
@@ -183,7 +186,7 @@ func TestDefaults(t *testing.T) {
 	}
 	got := fmt.Sprintf("%+v", []any{
 		c.BloodHound.PageSize, c.BloodHound.Rate, c.BloodHound.Wait, c.BloodHound.Insecure, c.Tenant, c.Archive.Format,
-		c.S3, c.Webhook, c.Checkpoint, c.Schedule, c.Start, c.Settle, c.Overlap, c.Window, c.Listen, c.Log,
+		c.S3, c.Webhook, c.Checkpoint, c.Schedule, c.Start, c.Settle, c.Overlap, c.Rescan, c.RescanSchedule, c.VerifyCount, c.Window, c.Listen, c.Log,
 	})
 	golden(t, "testdata/defaults.golden", strings.ReplaceAll(got, " ", "\n")+"\n")
 }

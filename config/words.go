@@ -14,6 +14,8 @@ type (
 	ObjectLockMode string
 	// StorageClass is S3's storage class; "" is STANDARD.
 	StorageClass string
+	// VerifyCount is what is held against the server's own count.
+	VerifyCount string
 	// LogFormat is the form of log lines.
 	LogFormat string
 )
@@ -33,6 +35,9 @@ const (
 
 	LockGovernance ObjectLockMode = "GOVERNANCE"
 	LockCompliance ObjectLockMode = "COMPLIANCE"
+
+	VerifyWindow VerifyCount = "window"
+	VerifyOff    VerifyCount = "off"
 
 	LogAuto    LogFormat = "auto"
 	LogJSON    LogFormat = "json"

@@ -7,14 +7,19 @@ import (
 	"go.uber.org/zap"
 
 	"houndtrail/checkpoint"
+	"houndtrail/exporter/dedup"
 )
 
-// A cycle is what one RunOnce remembers beside the position.
+// A cycle is what one RunOnce works with beside the stages.
 type cycle struct {
 	*Exporter
+	lease *checkpoint.Lease
 	now   time.Time // the server's, read once
 	began time.Time // ours, at the same moment
 	mark  time.Time // ours, at the last commit
+
+	stored checkpoint.Stored // the last commit
+	set    dedup.Set         // what it knows of delivered ids
 }
 
 // clock is the server's time, carried on by our own clock since the cycle began.
@@ -22,10 +27,10 @@ func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
 
 // idle tells whether the window brought nothing that is worth a journal entry now. The cursor then stays, and the next
 // cycle reads a longer window.
-func (c *cycle) idle(stored checkpoint.Stored, p part) bool {
-	idle := p.last && p.records.Fresh == 0 && stored.Serial > 0 && c.now.Sub(stored.CommittedAt) < idleCommit
+func (c *cycle) idle(w walk, p part) bool {
+	idle := !w.again && p.last && p.records.Fresh == 0 && c.stored.Serial > 0 && c.now.Sub(c.stored.CommittedAt) < idleCommit
 	if idle {
-		c.Log.Info("nothing new", zap.Time("cursor", stored.Cursor), zap.Time("until", p.End), zap.Int("read", p.records.Read))
+		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End), zap.Int("read", p.records.Read))
 		if c.Observer != nil {
 			c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
 		}
@@ -34,21 +39,32 @@ func (c *cycle) idle(stored checkpoint.Stored, p part) bool {
 }
 
 // entry is the journal entry for a window whose records are durable.
-func (c *cycle) entry(stored checkpoint.Stored, p part, receipt checkpoint.Receipt) (checkpoint.Checkpoint, error) {
+func (c *cycle) entry(
+	w walk, p part, receipt checkpoint.Receipt, counted *checkpoint.ServerCount,
+) (checkpoint.Checkpoint, error) {
 	delivered, err := p.next.MarshalBinary()
 	if err != nil {
 		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.next.Len(), err)
 	}
-	return checkpoint.Checkpoint{
+	next := checkpoint.Checkpoint{
 		Window:         checkpoint.Window(p.Window),
 		Cursor:         p.End,
 		DeliveredSince: p.since,
-		MaxID:          c.maxID(stored.MaxID, p),
+		RescannedAt:    c.stored.RescannedAt,
+		MaxID:          c.maxID(c.stored.MaxID, p),
 		Delivered:      delivered,
 		Records:        p.records,
+		ServerCount:    counted,
 		Objects:        receipt.Objects,
 		CommittedAt:    c.clock(),
-	}, nil
+	}
+	if w.again {
+		next.Cursor, next.MaxID = c.stored.Cursor, c.stored.MaxID
+	}
+	if c.stored.Serial == 0 || w.completes && p.last {
+		next.RescannedAt = c.now
+	}
+	return next, nil
 }
 
 // maxID is the highest id of the sequence that the server hands ids from. When a window's ids are all below it the
@@ -63,12 +79,13 @@ func (c *cycle) maxID(before int64, p part) int64 {
 	return p.maxID
 }
 
-func (c *cycle) committed(entry checkpoint.Checkpoint) {
-	took := time.Since(c.mark)
+func (c *cycle) committed() {
+	took, entry := time.Since(c.mark), c.stored.Checkpoint
 	c.mark = time.Now()
 	c.Log.Info("committed",
 		zap.Uint64("serial", entry.Serial),
 		zap.Time("window_start", entry.Window.Start), zap.Time("window_end", entry.Window.End),
+		zap.Bool("rescan", entry.Window.Pass > entry.Epoch),
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took))

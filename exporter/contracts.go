@@ -17,7 +17,10 @@ type Source interface {
 	Oldest(ctx context.Context, now time.Time) (time.Time, error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
-	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits) (*bloodhound.Batch, error)
+	// The batch's pages bring along what the server counts from the instants count on, one each, as far as they go.
+	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time) (*bloodhound.Batch, error)
+	// Count is how many records the server counts from an instant on; known is false where it does not tell.
+	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
 }
 
 // Sink is the destination.

@@ -32,8 +32,18 @@ type Exporter struct {
 	Settle  time.Duration     // how long records may take to become visible before they are read
 	Overlap time.Duration     // how far back a cycle looks again for those that took longer
 
+	VerifyCount bool // hold each window against the server's own count
+
+	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
+	RescanSchedule Schedule
+
 	Log      *zap.Logger
 	Observer Observer // may be nil
+}
+
+// A Schedule tells when something is due after an instant.
+type Schedule interface {
+	Next(after time.Time) time.Time
 }
 
 // An Observer is told how far a stream has come. It must not block.
@@ -65,22 +75,51 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	if err != nil {
 		return failed(StageSource, err)
 	}
-	stored, set, err := e.load(ctx, now, lease)
-	if err != nil {
+	c := &cycle{Exporter: e, lease: lease, now: now, began: time.Now(), mark: time.Now()}
+	err = c.run(ctx)
+	if errors.Is(err, ErrIncomplete) {
+		e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+		err = c.run(ctx)
+	}
+	return err
+}
+
+// run starts from the last commit and takes what an attempt left unfinished, what is due, and once a day what the last
+// days may still have brought.
+func (c *cycle) run(ctx context.Context) error {
+	if err := c.load(ctx); err != nil {
 		return err
 	}
-	c := cycle{Exporter: e, now: now, began: time.Now(), mark: time.Now()}
-	horizon := now.Add(-e.Settle).Truncate(grain)
-	for part, err := range e.windows(ctx, position{stored.Cursor, set, stored.DeliveredSince}, horizon, lease) {
+	if w, ok := c.unfinished(); ok {
+		if err := c.export(ctx, w); err != nil {
+			return err
+		}
+	}
+	if err := c.export(ctx, c.due()); err != nil {
+		return err
+	}
+	if w, ok := c.rescan(); ok {
+		return c.export(ctx, w)
+	}
+	return nil
+}
+
+// export delivers and commits the windows of a walk.
+func (c *cycle) export(ctx context.Context, w walk) error {
+	for part, err := range c.windows(ctx, w) {
 		if err != nil {
 			return err
 		}
-		if c.idle(stored, part) {
+		if c.idle(w, part) {
 			return nil
+		}
+		counted, err := c.complete(ctx, part.proof)
+		if err != nil {
+			return err
 		}
 		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
 		// very same span and so replaces the objects that this attempt leaves behind.
-		if err := lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
+		if err := c.lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
 			return failed(StageCheckpoint, err)
 		}
 		receipt, err := part.write(ctx)
@@ -89,14 +128,15 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
-		next, err := c.entry(stored, part, receipt)
+		next, err := c.entry(w, part, receipt, counted)
 		if err != nil {
 			return failed(StageCheckpoint, err)
 		}
-		if stored, err = e.Store.Commit(ctx, stored, next); err != nil {
+		if c.stored, err = c.Store.Commit(ctx, c.stored, next); err != nil {
 			return failed(StageCheckpoint, err)
 		}
-		c.committed(stored.Checkpoint)
+		c.set = part.next
+		c.committed()
 	}
 	return nil
 }
@@ -112,25 +152,25 @@ func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 	return errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
 }
 
-// load returns the position, or the beginning for a stream that has none.
-func (e *Exporter) load(ctx context.Context, now time.Time, lease *checkpoint.Lease) (checkpoint.Stored, dedup.Set, error) {
-	stored, err := e.Store.Load(ctx)
+// load sets the position, or the beginning for a stream that has none.
+func (c *cycle) load(ctx context.Context) (err error) {
+	c.stored, err = c.Store.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		if stored.Cursor, err = e.beginning(ctx, now, lease); err != nil {
-			return checkpoint.Stored{}, dedup.Set{}, failed(StageSource, err)
+		if c.stored.Cursor, err = c.beginning(ctx, c.now, c.lease); err != nil {
+			return failed(StageSource, err)
 		}
-		stored.DeliveredSince = stored.Cursor // nothing before the start is wanted
-		e.Log.Info("new stream", zap.Time("start", stored.Cursor))
-		return stored, dedup.Set{}, nil
+		c.stored.DeliveredSince = c.stored.Cursor // nothing before the start is wanted
+		c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
+		c.set = dedup.Set{}
+		return nil
 	}
 	if err != nil {
-		return checkpoint.Stored{}, dedup.Set{}, failed(StageCheckpoint, err)
+		return failed(StageCheckpoint, err)
 	}
-	set, err := dedup.Parse(stored.Delivered)
-	if err != nil {
-		return checkpoint.Stored{}, dedup.Set{}, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+	if c.set, err = dedup.Parse(c.stored.Delivered); err != nil {
+		return failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
 	}
-	return stored, set, nil
+	return nil
 }
 
 // beginning is where a new stream starts: where an attempt before its first commit started, else where it was asked

@@ -19,9 +19,10 @@ const grain = time.Microsecond
 type span struct {
 	window.Window
 	*bloodhound.Batch
-	last bool // nothing is due after it
-	// since is where the next window looks back to, and so what the next set of delivered ids has to know.
-	since time.Time
+	last  bool      // nothing is due after it
+	since time.Time // where it was read from: before its start by the overlap
+	// remembered is from when on the set of delivered ids has to know them after this window.
+	remembered time.Time
 }
 
 // A part is a window that is admitted and encoded, ready to be written and committed.
@@ -33,28 +34,20 @@ type part struct {
 	records checkpoint.Counts
 	maxID   int64     // among the records of the window proper; 0 where there are none
 	next    dedup.Set // the set once this is delivered
+	proof   proof
 	write   func(context.Context) (checkpoint.Receipt, error)
-}
-
-// A position is where a stream stands.
-type position struct {
-	cursor time.Time
-	set    dedup.Set
-	since  time.Time // what the set knows, and so how far one may look back
 }
 
 // windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded, and two
 // more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of three windows and the
 // files of two, whatever the backlog.
-func (e *Exporter) windows(
-	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease,
-) iter.Seq2[part, error] {
+func (e *Exporter) windows(ctx context.Context, w walk) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		fetched := start(1, func(out chan<- span) error {
-			return failed(StageSource, e.fetch(ctx, from, horizon, lease, out))
+			return failed(StageSource, e.fetch(ctx, w, out))
 		})
-		ready := start(0, func(out chan<- part) error { return e.prepare(ctx, from.set, fetched, out) })
+		ready := start(0, func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
 		defer func() { // both stages have ended when this returns
 			cancel()
 			ready.drain()
@@ -92,29 +85,57 @@ func (s *stage[T]) drain() {
 	}
 }
 
-// prepare drops what was delivered and encodes the rest. The set goes from window to window ahead of the commits: the
-// one that fails ends the cycle, and the set with it.
-func (e *Exporter) prepare(ctx context.Context, set dedup.Set, fetched *stage[span], out chan<- part) error {
-	for s := range fetched.out {
-		if err := s.Wait(); err != nil {
-			return failed(StageSource, err)
-		}
-		admitted := set.Admit(s.Window, s.since, s.Records)
-		set = admitted.Next
-		p := part{Window: s.Window, last: s.last, since: s.since, maxID: admitted.MaxID, next: set, records: checkpoint.Counts{
-			Read: len(s.Records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
-		}}
-		var err error
-		if p.write, err = e.delivery(s, admitted.Fresh); err != nil {
-			return failed(StageSink, err)
+// prepare drops what was delivered and encodes the rest. A window is sent on once the next one has been read, which
+// brings the counts that prove it complete, or when there is none.
+func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
+	var held part
+	set := w.set
+	send := func() error {
+		if held.write == nil {
+			return nil
 		}
 		select {
-		case out <- p:
+		case out <- held:
+			return nil
 		case <-ctx.Done():
 			return failed(StageSource, context.Cause(ctx))
 		}
 	}
-	return fetched.err
+	for s := range fetched.out {
+		err := failed(StageSource, s.Wait())
+		if err == nil {
+			held.proof.takeFrom(s)
+		}
+		if err := errors.Join(send(), err); err != nil {
+			return err
+		}
+		if held, err = e.admit(w.again, set, s); err != nil {
+			return err
+		}
+		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
+	}
+	return errors.Join(send(), fetched.err)
+}
+
+// admit drops from a window what was delivered and encodes the rest.
+func (e *Exporter) admit(again bool, set dedup.Set, s span) (part, error) {
+	read := len(s.Records)
+	var admitted dedup.Admission
+	if again {
+		admitted = set.Revisit(s.remembered, s.Records)
+	} else {
+		admitted = set.Admit(s.Window, s.remembered, s.Records)
+	}
+	p := part{
+		Window: s.Window, last: s.last, since: s.remembered, maxID: admitted.MaxID, next: admitted.Next,
+		records: checkpoint.Counts{
+			Read: read, Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
+		},
+		proof: proof{window: s.Window, since: s.since, read: read, first: taken(s.Count(s.since))},
+	}
+	var err error
+	p.write, err = e.delivery(s, admitted.Fresh)
+	return p, failed(StageSink, err)
 }
 
 // delivery is the writing of what is fresh of a window, as far prepared as the sink can. It releases the records once
@@ -130,18 +151,14 @@ func (e *Exporter) delivery(s span, fresh []bloodhound.Record) (func(context.Con
 	}, nil
 }
 
-func (e *Exporter) fetch(
-	ctx context.Context, from position, horizon time.Time, lease *checkpoint.Lease, ahead chan<- span,
-) error {
-	cursor, since := from.cursor, from.since
-	planner, limited := e.Windows, true
-	intent, intended := lease.Intent()
-	intended = intended && intent.Start.Equal(cursor) // else that window was committed before the crash
+func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
+	planner, limited, intent := e.Windows, true, w.intent
+	cursor, since, before, known := w.cursor, w.since, w.since, w.known
 	for {
-		w, due := planner.Next(cursor, horizon)
-		if intended {
+		win, due := planner.Next(cursor, w.horizon)
+		if win.Pass = w.pass; intent != nil {
 			// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
-			w, due, limited = window.Window(intent), true, false
+			win, due, limited = window.Window(*intent), true, false
 		}
 		if !due {
 			return nil
@@ -149,41 +166,40 @@ func (e *Exporter) fetch(
 		limits := bloodhound.Limits{Share: e.Limits.Share}
 		if limited {
 			limits = e.Limits
-			limits.Since = w.Start
+			limits.Since = win.Start
 		}
-		batch, err := e.Source.Fetch(ctx, since, w.End.Add(-grain), limits)
+		batch, err := e.Source.Fetch(ctx, since, win.End.Add(-grain), limits, e.counting(since, before)...)
 		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
 			// Where one microsecond holds more than a window may, there is nothing to cut: it is taken whole.
-			planner, limited = planner.Cut(w, tooMany.Fill)
+			planner, limited = planner.Cut(win, tooMany.Fill)
 			continue
 		}
 		if err != nil {
 			return err
 		}
 		if limited {
-			planner = planner.Learn(w, batch.Fill())
+			planner = planner.Learn(win, batch.Fill())
 		}
-		next := e.lookBack(since, w.End, horizon)
+		next, remembered := e.after(w, win, known)
 		select {
-		case ahead <- span{Window: w, Batch: batch, last: !w.End.Before(horizon), since: next}:
+		case ahead <- span{Window: win, Batch: batch, last: !win.End.Before(w.horizon), since: since, remembered: remembered}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, since, intended, limited = w.End, next, false, true
+		cursor, before, since, known = win.End, since, next, remembered
+		intent, limited = nil, true
 	}
 }
 
-// lookBack is where the window after the one that ends at end looks for late rows from. Of a row that is promised to
-// appear within settle and overlap, everything before horizon - overlap was there when this cycle began: a backlog is
-// read without looking back, and only its last window is followed by an overlap. Nobody looks back further than what
-// the set of delivered ids knows, whatever the overlap is changed to.
-func (e *Exporter) lookBack(since, end, horizon time.Time) time.Time {
-	next := horizon.Add(-e.Overlap)
-	if end.Before(next) {
-		next = end
+// counting is what the pages of a window are to be counted from: its own beginning, and with the second page that of
+// the window before, whose proof ends with it.
+func (e *Exporter) counting(since, before time.Time) []time.Time {
+	switch {
+	case !e.VerifyCount:
+		return nil
+	case before.Equal(since):
+		return []time.Time{since}
+	default:
+		return []time.Time{since, before}
 	}
-	if next.Before(since) {
-		return since
-	}
-	return next
 }

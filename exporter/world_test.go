@@ -44,7 +44,13 @@ type world struct {
 
 	positions, objects *checkpointtest.Memory
 	pageSize, records  int
+	rescan             time.Duration
 }
+
+// daily is due 24 hours after the last time.
+type daily struct{}
+
+func (daily) Next(after time.Time) time.Time { return after.Add(24 * time.Hour) }
 
 // startWorld is a world at an instant, with the rows of its past and future.
 func startWorld(t *testing.T, seed uint64, profile bloodhoundtest.Profile, now time.Time, rows []bloodhoundtest.Row) *world {
@@ -88,6 +94,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
+		VerifyCount: true, Rescan: w.rescan, RescanSchedule: daily{},
 	}
 }
 
@@ -187,8 +194,12 @@ func (w *world) checkJournal(positions checkpoint.Bucket) (sum tally, cursor tim
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if !cursor.IsZero() && !entry.Window.Start.Equal(cursor) {
+		again := entry.Window.Pass > entry.Epoch
+		if !cursor.IsZero() && !entry.Window.Start.Equal(cursor) && !again {
 			w.t.Errorf("entry %d starts at %s, the one before ended at %s", entry.Serial, entry.Window.Start, cursor)
+		}
+		if again && !entry.Cursor.Equal(cursor) {
+			w.t.Errorf("entry %d moves the cursor from %s to %s", entry.Serial, cursor, entry.Cursor)
 		}
 		cursor = entry.Cursor
 		sum.entries++

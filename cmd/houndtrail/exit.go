@@ -18,7 +18,7 @@ const (
 	exitSource     = 3 // the API failed
 	exitSink       = 4 // the destination, or the store of the checkpoint, failed
 	exitConflict   = 5 // another runner holds the lease or committed first
-	exitIntegrity  = 6 // what is stored is not what was written
+	exitIntegrity  = 6 // what is stored is not what was written, or what was read not all that the server has
 )
 
 // usageError is a command line or a setting that cannot work, found before anything was done.
@@ -33,7 +33,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, checkpoint.ErrCorrupt):
+	case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, exporter.ErrIncomplete):
 		return exitIntegrity
 	case isA[*config.Error](err), isA[*usageError](err), errors.Is(err, checkpoint.ErrForeign):
 		return exitConfig

@@ -57,9 +57,14 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 				Records: c.Window.Records, Bytes: windowBytes,
 				Share: name == archiveStream && c.Archive.Format == config.ArchiveParquet,
 			},
-			Start:    c.Start.At,
-			Settle:   c.Settle,
-			Overlap:  c.Overlap,
+			Start:   c.Start.At,
+			Settle:  c.Settle,
+			Overlap: c.Overlap,
+
+			VerifyCount:    c.VerifyCount != config.VerifyOff,
+			Rescan:         c.Rescan,
+			RescanSchedule: c.RescanSchedule,
+
 			Log:      log.With(zap.String("stream", name)),
 			Observer: m.stream(name),
 		}}

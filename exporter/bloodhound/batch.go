@@ -19,6 +19,7 @@ type Batch struct {
 	counted int   // of them since Limits.Since
 	bytes   int64 // of those
 	fill    float64
+	counts  map[time.Time]int64 // of the server, by the instant that they begin at; to be looked at only after Wait
 
 	arrived chan page // from the stage that fetches
 	scanned chan struct{}
@@ -32,6 +33,7 @@ type page struct {
 	*buffer
 	target  string
 	limit   int
+	from    time.Time   // where the count begins that came with it; zero where none was asked for
 	ends    seen        // what its two ends say
 	glanced bool        // they could be read
 	walked  bool        // the walk went on by its ends
@@ -60,6 +62,7 @@ func (c *Client) newBatch(share bool) *Batch {
 		b.shared = new(interner)
 	}
 	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
+	b.counts = map[time.Time]int64{}
 	go b.scan(c)
 	return b
 }
@@ -92,6 +95,9 @@ func (b *Batch) add(p page) (seen, error) {
 	}
 	b.Records = parsed.Records
 	found := look(parsed.Records[first:], parsed.Limit)
+	if !p.from.IsZero() && parsed.Count >= 0 {
+		b.counts[p.from] = parsed.Count
+	}
 	if p.walked && !p.ends.agrees(found) {
 		return seen{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the pages before it: "+
 			"what was read of this window is dropped, and the next cycle reads it page by page", p.target)

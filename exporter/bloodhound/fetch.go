@@ -17,9 +17,12 @@ const growAfter = 8
 // Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] when the span
 // holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
 // Release the batch when its records are no longer needed.
-func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits) (*Batch, error) {
+//
+// The pages bring along how many rows the server counts from some instants on, one instant a page, for [Batch.Count].
+// None of them may be after the span's beginning, so that no page is any different for it.
+func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (*Batch, error) {
 	b := c.newBatch(limits.Share)
-	err := c.read(ctx, b, after, before, limits)
+	err := c.read(ctx, b, after, before, limits, count)
 	close(b.arrived)
 	if err != nil {
 		b.Release()
@@ -30,16 +33,21 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 
 // read is the first stage: it fetches, and leaves the pages to the scanner. It only waits for what that finds where
 // the page's ends do not say where to go on.
-func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, limits Limits) error {
+func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, limits Limits, count []time.Time) error {
 	w := newWalk(after, before)
 	for {
 		q := w.query(c.pageSize())
+		var from time.Time
+		if len(count) > 0 {
+			from, count = count[0], count[1:]
+			q.Filters = countingFrom(from)
+		}
 		body, err := c.page(ctx, &q)
 		if err != nil {
 			return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
 		}
 		size := len(body.b)
-		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode(), limit: q.Limit}, &w)
+		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode(), limit: q.Limit, from: from}, &w)
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ func (s Set) Admit(w window.Window, since time.Time, records []bloodhound.Record
 			next.Add(uint64(r.ID))
 		}
 	}
+	next.RunOptimize() // a sequence without gaps is a few bytes
 	a := Admission{Next: Set{next}}
 	// Late ones move up against the window's own, so that Fresh is one slice and no record is copied elsewhere.
 	keep := first
@@ -63,6 +64,32 @@ func (s Set) Admit(w window.Window, since time.Time, records []bloodhound.Record
 		a.MaxID = max(a.MaxID, r.ID)
 	}
 	a.Fresh = records[keep:]
+	return a
+}
+
+// Revisit splits what was read once more of the span since the instant that the set knows into stragglers, which are to be
+// delivered, and delivered records. Of those that were met, the next set knows the ids since the instant next. Fresh
+// shares the records' memory.
+func (s Set) Revisit(since time.Time, records []bloodhound.Record) Admission {
+	next := roaring64.New()
+	if s.ids != nil {
+		next = s.ids.Clone()
+	}
+	a := Admission{Fresh: records[:0]}
+	for _, r := range records {
+		if delivered := s.has(uint64(r.ID)); delivered {
+			a.Duplicate++
+		} else {
+			a.Fresh = append(a.Fresh, r)
+		}
+		if r.CreatedAt.Before(since) {
+			next.Remove(uint64(r.ID))
+		} else {
+			next.Add(uint64(r.ID))
+		}
+	}
+	next.RunOptimize()
+	a.Late, a.Next = len(a.Fresh), Set{next}
 	return a
 }
 

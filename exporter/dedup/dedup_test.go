@@ -87,6 +87,20 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
+// What is walked once more brings only what is not known, and forgets what is met from before the next beginning.
+func TestRevisit(t *testing.T) {
+	first := window.Window{Start: minute(0), End: minute(20)}
+	set := dedup.Set{}.Admit(first, first.Start, []bloodhound.Record{row(1, 1), row(3, 9), row(4, 19)}).Next
+	a := set.Revisit(minute(9), []bloodhound.Record{row(1, 1), row(2, 5), row(3, 9), row(5, 10)})
+	if diff := cmp.Diff([]int64{2, 5}, ids(a.Fresh)); diff != "" || a.Duplicate != 2 || a.Late != 2 {
+		t.Errorf("duplicate %d, late %d, fresh (-want +got):\n%s", a.Duplicate, a.Late, diff)
+	}
+	again := a.Next.Revisit(minute(9), []bloodhound.Record{row(1, 1), row(3, 9), row(4, 19), row(5, 10)})
+	if diff := cmp.Diff([]int64{1}, ids(again.Fresh)); diff != "" || a.Next.Len() != 3 || set.Len() != 3 {
+		t.Errorf("%d ids known, %d before; fresh of the third walk (-want +got):\n%s", a.Next.Len(), set.Len(), diff)
+	}
+}
+
 func TestAdmitDoesNotChangeTheSet(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(5)}
 	base := dedup.Set{}.Admit(w, w.End.Add(-time.Hour), []bloodhound.Record{row(1, 1), row(2, 2)}).Next

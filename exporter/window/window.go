@@ -6,6 +6,9 @@ import "time"
 // A Window is the half-open span Start <= created_at < End.
 type Window struct {
 	Start, End time.Time
+	// Pass tells the walks over one span apart: what a later one finds is kept beside what the first one did. It is 0 for
+	// the first.
+	Pass uint64
 }
 
 // Contains tells whether the instant belongs to the window.

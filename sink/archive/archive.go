@@ -87,7 +87,7 @@ func (a *Archive) Prepare(
 	buffer := a.buffer()
 	objects := make([]object, len(days))
 	for i, day := range days {
-		name := key(a.tenant, day[0].CreatedAt, w.Start, a.encoder.Extension())
+		name := key(a.tenant, day[0].CreatedAt, w, a.encoder.Extension())
 		start := buffer.Len()
 		if err := a.encode(buffer, w, day); err != nil {
 			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, name, err)

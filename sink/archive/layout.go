@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
 )
 
 // root is the folder of the archive in its bucket. The checkpoints lie beside it.
@@ -27,10 +28,13 @@ func checkTenant(tenant string) error {
 	return nil
 }
 
-// key is the object for the records of one day, of the window from start.
-func key(tenant string, day, start time.Time, extension string) string {
-	return root + "/tenant=" + tenant + "/dt=" + day.UTC().Format(time.DateOnly) + "/" +
-		start.UTC().Format(startFormat) + extension
+// key is the object for the records of one day of a window.
+func key(tenant string, day time.Time, w window.Window, extension string) string {
+	name := w.Start.UTC().Format(startFormat)
+	if w.Pass > 0 {
+		name += fmt.Sprintf("-%d", w.Pass)
+	}
+	return root + "/tenant=" + tenant + "/dt=" + day.UTC().Format(time.DateOnly) + "/" + name + extension
 }
 
 // split cuts sorted records into days, in UTC. A day that came before would be a second object of the same key, which

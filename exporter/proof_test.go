@@ -1,0 +1,183 @@
+package exporter_test
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// entries are the journal's, oldest first.
+func (w *world) entries() (all []checkpoint.Stored) {
+	w.t.Helper()
+	for entry, err := range w.journal(w.positions).Entries(w.t.Context()) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, entry)
+	}
+	return all
+}
+
+// Every profile that counts proves every window of a backlog, to the row: nothing comes in meanwhile.
+func TestServerCount(t *testing.T) {
+	for _, profile := range bloodhoundtest.Profiles {
+		t.Run(string(profile), func(t *testing.T) {
+			w := month(t, profile, 3000)
+			w.pageSize, w.records = 100, 300
+			if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			all := w.entries()
+			if len(all) < 5 {
+				t.Fatalf("%d entries are too few to say anything", len(all))
+			}
+			for _, entry := range all {
+				count := *entry.ServerCount
+				if profile == bloodhoundtest.Documented {
+					if count != (checkpoint.ServerCount{Status: checkpoint.CountUnknown}) {
+						t.Errorf("entry %d has the count %+v of a server that tells none", entry.Serial, count)
+					}
+					continue
+				}
+				if count.Status != checkpoint.CountProved || count.AtLeast > int64(entry.Records.Read) ||
+					count.AtMost < int64(entry.Records.Read) || count.AtMost-count.AtLeast > 2*int64(len(all))*20 {
+					t.Errorf("entry %d of %d rows has the count %+v", entry.Serial, entry.Records.Read, count)
+				}
+			}
+		})
+	}
+}
+
+// withhold is a server that leaves rows with an action out of its pages, or counts less than it has.
+func (w *world) withhold(tamper func(body string) string) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Accept-Encoding")
+		rec := httptest.NewRecorder()
+		w.server.ServeHTTP(rec, r)
+		maps.Copy(rw.Header(), rec.Header())
+		rw.Header().Del("Content-Length")
+		rw.WriteHeader(rec.Code)
+		_, _ = rw.Write([]byte(tamper(rec.Body.String())))
+	}))
+	w.t.Cleanup(s.Close)
+	return s
+}
+
+// without drops the record that holds the text from a page.
+func without(body, text string) string {
+	at := strings.Index(body, text)
+	if at < 0 {
+		return body
+	}
+	start := strings.LastIndex(body[:at], `{"id":`)
+	end := at + strings.Index(body[at:], `"status":`)
+	end += strings.Index(body[end:], "}") + 1
+	if strings.HasPrefix(body[end:], ",") {
+		return body[:start] + body[end+1:]
+	}
+	return strings.TrimSuffix(body[:start], ",") + body[end:]
+}
+
+func (w *world) through(s *httptest.Server) *exporter.Exporter {
+	w.t.Helper()
+	e := w.process(w.positions, w.objects)
+	base, err := url.Parse(s.URL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	e.Source, err = bloodhound.New(bloodhound.Options{
+		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return w.session, nil }), PageSize: w.pageSize, Rate: 1e6,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+// A server that returns fewer records than it counts stops the stream before the window that lacks one; what is before
+// it stands. Asked a second time and answering in full, it does no harm.
+func TestIncompleteWindow(t *testing.T) {
+	for name, times := range map[string]int{"for good": 1 << 30, "once": 1} {
+		t.Run(name, func(t *testing.T) {
+			w := month(t, bloodhoundtest.V84, 3000)
+			w.pageSize, w.records = 100, 300
+			hidden := `"action":"Hidden"`
+			w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-5 * 24 * time.Hour), Action: "Hidden"})
+			left := times
+			s := w.withhold(func(body string) string {
+				if left > 0 && strings.Contains(body, hidden) {
+					left--
+					return without(body, hidden)
+				}
+				return body
+			})
+			err := w.through(s).RunOnce(t.Context())
+			if times == 1 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.checkArchive(w.objects, w.positions)
+				return
+			}
+			if !errors.Is(err, exporter.ErrIncomplete) {
+				t.Fatalf("the cycle says %v, want %v", err, exporter.ErrIncomplete)
+			}
+			all := w.entries()
+			row := w.now().Add(-5 * 24 * time.Hour)
+			if last := all[len(all)-1]; len(all) < 3 || last.Cursor.After(row) {
+				t.Errorf("%d entries, up to %s: the record of %s was not returned", len(all), last.Cursor, row)
+			}
+			if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.checkArchive(w.objects, w.positions)
+		})
+	}
+}
+
+// A count that cannot be right, as of a server that overlooks the filter, proves nothing and stops nothing.
+func TestUnusableCount(t *testing.T) {
+	w := month(t, bloodhoundtest.V84, 3000)
+	s := w.withhold(func(body string) string {
+		at := strings.Index(body, `"count":`)
+		if at < 0 {
+			return body
+		}
+		end := at + strings.IndexAny(body[at:], ",}")
+		return body[:at] + `"count":77` + body[end:]
+	})
+	if err := w.through(s).RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.checkArchive(w.objects, w.positions)
+	for _, entry := range w.entries() {
+		if entry.Records.Read > 0 && entry.ServerCount.Status != checkpoint.CountUnknown {
+			t.Errorf("entry %d has the count %+v", entry.Serial, entry.ServerCount)
+		}
+	}
+}
+
+// Nobody asks for counts that nobody wants.
+func TestVerifyCountOff(t *testing.T) {
+	w := month(t, bloodhoundtest.V84, 500)
+	e := w.process(w.positions, w.objects)
+	e.VerifyCount = false
+	if err := e.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range w.entries() {
+		if entry.ServerCount.Status != checkpoint.CountOff {
+			t.Errorf("entry %d has the count %+v", entry.Serial, entry.ServerCount)
+		}
+	}
+}

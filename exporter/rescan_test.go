@@ -1,0 +1,114 @@
+package exporter_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// straggling is a world whose stream has caught up, in which a record then appears that is older than any overlap.
+func straggling(t *testing.T, rescan, age time.Duration) *world {
+	t.Helper()
+	w := month(t, bloodhoundtest.V84, 3000)
+	w.rescan = rescan
+	w.run()
+	w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-age), Action: "Straggler"})
+	return w
+}
+
+func (w *world) run() {
+	w.t.Helper()
+	if err := w.process(w.positions, w.objects).RunOnce(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// days lets days pass with a cycle each six hours.
+func (w *world) days(n int) {
+	w.t.Helper()
+	for range 4 * n {
+		w.pass(6 * time.Hour)
+		w.run()
+	}
+}
+
+// A straggler is delivered by the next rescan, once, and beside what its span's first walk delivered.
+func TestRescan(t *testing.T) {
+	w := straggling(t, 24*time.Hour, 20*time.Hour)
+	w.days(1)
+	if got := w.checkArchive(w.objects, w.positions); got.late != 1 {
+		t.Errorf("%d late records, want the straggler", got.late)
+	}
+	entries := len(w.entries())
+	w.days(2)
+	w.checkArchive(w.objects, w.positions)
+	again, remembered := 0, w.now().Add(-4*24*time.Hour)
+	for _, entry := range w.entries()[entries:] {
+		if entry.Window.Pass > entry.Epoch {
+			again++
+			if entry.Records.Fresh > 0 {
+				t.Errorf("entry %d delivers %d records once more", entry.Serial, entry.Records.Fresh)
+			}
+		}
+	}
+	if again == 0 {
+		t.Error("no day was searched again")
+	}
+	all := w.entries()
+	if last := all[len(all)-1]; last.DeliveredSince.Before(remembered) {
+		t.Errorf("ids are remembered since %s: rescans do not forget", last.DeliveredSince)
+	}
+}
+
+// What is older than RESCAN when it appears is not promised, and without rescans nothing of it is.
+func TestRescanOff(t *testing.T) {
+	w := straggling(t, 0, 20*time.Hour)
+	w.days(3)
+	for _, r := range w.archived(w.objects) {
+		if r.Action == "Straggler" {
+			t.Error("a straggler was found without a rescan")
+		}
+	}
+}
+
+// A rescan that is killed at any of its writes leaves nothing twice, and nothing that the journal does not know.
+func TestRescanKilled(t *testing.T) {
+	for call := 1; call <= 12; call++ {
+		w := straggling(t, 24*time.Hour, 20*time.Hour)
+		w.positions.Locks = call%2 == 0
+		for range 3 {
+			w.pass(6 * time.Hour)
+			w.run()
+		}
+		w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-19 * time.Hour), Action: "Straggler"})
+		w.pass(6 * time.Hour)
+		positions, objects := &checkpointtest.Faulty{Bucket: w.positions}, &checkpointtest.Faulty{Bucket: w.objects}
+		// The calls of the straggler's window and after: what is due before it is committed by then.
+		var n atomic.Int64
+		kill := func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
+			if op == checkpointtest.Put && strings.HasPrefix(key, "archive/0") {
+				n.Add(1)
+			}
+			if n.Load() > 0 && n.Add(1) > int64(call) {
+				return checkpointtest.Fault{Before: errStorm}
+			}
+			return checkpointtest.Fault{}
+		}
+		positions.On(kill)
+		objects.On(kill)
+		_ = w.process(positions, objects).RunOnce(t.Context())
+		_, _ = positions.Kill(), objects.Kill()
+		w.pass(5 * time.Minute)
+		// The server may have more to say of the window by then.
+		w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-18 * time.Hour), Action: "Straggler"})
+		w.days(2)
+		if got := w.checkArchive(w.objects, w.positions); got.late != 3 {
+			t.Errorf("killed after %d calls: %d late records, want 3", call, got.late)
+		}
+	}
+}

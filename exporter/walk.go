@@ -1,0 +1,113 @@
+package exporter
+
+import (
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/dedup"
+	"houndtrail/exporter/window"
+)
+
+// A walk is a span of time to be taken in windows.
+type walk struct {
+	cursor, horizon time.Time
+	pass            uint64
+	set             dedup.Set
+	known           time.Time // from when on the set knows what was delivered
+	since           time.Time // where the first window is read from
+
+	again     bool               // it was walked before: everything that is not in the set is a straggler
+	completes bool               // all that a rescan has to walk
+	keep      time.Time          // of a rescan: from when on ids are remembered after it
+	intent    *checkpoint.Window // of an attempt that was not committed: the first window is taken whole, as that one
+}
+
+// due is the walk from the cursor to now.
+func (c *cycle) due() walk {
+	w := walk{
+		cursor: c.stored.Cursor, horizon: c.horizon(), pass: c.stored.Epoch,
+		set: c.set, known: c.stored.DeliveredSince, since: c.stored.DeliveredSince,
+	}
+	if back := c.stored.Cursor.Add(-c.Overlap); c.Rescan > 0 && w.since.Before(back) {
+		w.since = back
+	}
+	// Else that window was committed before the crash.
+	if intent, ok := c.lease.Intent(); ok && intent.Pass == w.pass && intent.Start.Equal(w.cursor) {
+		w.intent = &intent
+	}
+	return w
+}
+
+// horizon is where the last window ends.
+func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain) }
+
+// rescan is the walk over the last days, in search of records that took longer to appear than is waited for. It starts
+// where the last one left off remembering, so that of a day nothing is left out.
+func (c *cycle) rescan() (w walk, due bool) {
+	end := c.horizon().Add(-c.Overlap) // what is later is still looked back to
+	if end.After(c.stored.Cursor) {
+		end = c.stored.Cursor
+	}
+	if c.Rescan == 0 || !c.stored.DeliveredSince.Before(end) || c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
+		return walk{}, false
+	}
+	w = c.revisit(c.stored.DeliveredSince, end, c.stored.Serial+1)
+	w.completes, w.keep = true, c.horizon().Add(-max(c.Rescan, c.Overlap))
+	return w, true
+}
+
+// unfinished is the window of a rescan that a crash came into: what it left behind has to be replaced, and the cursor
+// says nothing about that.
+func (c *cycle) unfinished() (w walk, ok bool) {
+	intent, ok := c.lease.Intent()
+	if !ok || intent.Pass <= c.stored.Epoch || intent.Equal(c.stored.Window) {
+		return walk{}, false
+	}
+	w = c.revisit(intent.Start, intent.End, intent.Pass)
+	w.intent = &intent
+	return w, true
+}
+
+func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
+	return walk{
+		cursor: from, horizon: to, since: from, pass: pass,
+		set: c.set, known: c.stored.DeliveredSince, again: true,
+	}
+}
+
+// after tells for the window that follows on win where it is read from, and from when on the set then knows what was
+// delivered.
+//
+// Of a row that is promised to appear within settle and overlap, everything before horizon - overlap was there when this
+// cycle began: a backlog is read without looking back, and only its last window is followed by an overlap. Nobody looks
+// back further than what the set knows, whatever the overlap is changed to.
+//
+// Ids are forgotten as their records are met again: in the overlap, or where there are rescans, by the next of them.
+func (e *Exporter) after(w walk, win window.Window, known time.Time) (since, remembered time.Time) {
+	if w.again {
+		return win.End, latest(known, earliest(win.End, w.keep))
+	}
+	since = earliest(win.End, w.horizon.Add(-e.Overlap))
+	remembered = latest(known, since)
+	if e.Rescan > 0 {
+		remembered = known
+		if keep := w.horizon.Add(-max(e.Rescan, e.Overlap)); !keep.Before(win.Start) {
+			remembered = earliest(win.End, keep) // nothing of before this window matters any more
+		}
+	}
+	return latest(since, remembered), remembered
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -42,7 +42,10 @@ type Checkpoint struct {
 
 	Window Window    `json:"window"`
 	Cursor time.Time `json:"cursor"` // everything before it is delivered
-	MaxID  int64     `json:"max_id"` // highest id ever delivered
+	MaxID  int64     `json:"max_id"` // highest id that the lineage delivered
+	// Newest is the latest record that the lineage delivered; nil where there is none. A source that has gone on from
+	// where it was still has it.
+	Newest *Record `json:"newest,omitempty"`
 	// Delivered is the serialised set of the delivered ids with created_at >= DeliveredSince. Nobody may look for late
 	// rows before that: it would not know them from delivered ones.
 	Delivered      []byte    `json:"delivered"`
@@ -53,6 +56,9 @@ type Checkpoint struct {
 	// ServerCount is nil in entries of before it was kept.
 	ServerCount *ServerCount `json:"server_count,omitempty"`
 	Objects     []Object     `json:"objects"`
+
+	// Reset is in the entry that begins a lineage anew, and nil in all others.
+	Reset *Reset `json:"reset,omitempty"`
 
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`
@@ -105,6 +111,18 @@ type Object struct {
 	MaxID        int64     `json:"max_id"`
 	MinCreatedAt time.Time `json:"min_created_at"`
 	MaxCreatedAt time.Time `json:"max_created_at"`
+}
+
+// Record names a record of the log.
+type Record struct {
+	ID        int64     `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Reset says that a person accepted a source that is not the one it was. Nothing of before is compared with it any more.
+type Reset struct {
+	Lineage string `json:"lineage"` // the one that ends
+	Reason  string `json:"reason"`  // as given by who accepted it
 }
 
 // Receipt lists what a sink made durable.

@@ -18,7 +18,7 @@ import (
 // [ErrConflict] says that another writer committed this serial first. After any other error from the store it is
 // unknown whether the entry was stored; the next Load tells, and either answer is a good place to go on from.
 func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Stored, error) {
-	if next.Cursor.Before(prev.Cursor) {
+	if next.Cursor.Before(prev.Cursor) && next.Reset == nil {
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
 			j.at(j.path("")), prev.Cursor.UTC().Format(time.RFC3339Nano), next.Cursor.UTC().Format(time.RFC3339Nano))
 	}
@@ -54,11 +54,14 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	next.Format = Format
 	next.Stream, next.Source, next.Destination = j.id.Stream, j.id.Source, j.id.Destination
-	next.Lineage = prev.Lineage
+	next.Serial = prev.Serial + 1
+	next.Lineage, next.Epoch = prev.Lineage, prev.Epoch
 	if prev.Serial == 0 {
 		next.Lineage = uuid.NewString()
 	}
-	next.Serial = prev.Serial + 1
+	if next.Reset != nil {
+		next.Lineage, next.Epoch = uuid.NewString(), next.Serial
+	}
 	next.PreviousSHA256 = prev.SHA256
 	next.Writer = j.id.Writer
 	if next.CommittedAt.IsZero() {

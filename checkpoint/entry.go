@@ -49,6 +49,9 @@ func encode(c Checkpoint) ([]byte, error) {
 	for _, t := range []*time.Time{&c.Window.Start, &c.Window.End, &c.Cursor, &c.DeliveredSince, &c.RescannedAt, &c.CommittedAt} {
 		*t = t.UTC()
 	}
+	if c.Newest != nil {
+		c.Newest = &Record{c.Newest.ID, c.Newest.CreatedAt.UTC()}
+	}
 	c.Objects = append([]Object{}, c.Objects...)
 	for i := range c.Objects {
 		o := &c.Objects[i]
@@ -122,7 +125,7 @@ func (j *Journal) follows(before, s Stored) error {
 	case s.PreviousSHA256 != before.SHA256:
 		return j.corrupt(j.key(s.Serial), fmt.Errorf("it follows an entry with SHA-256 %s, but %s has %s: "+
 			"one of the two was changed", s.PreviousSHA256, j.at(j.key(before.Serial)), before.SHA256))
-	case s.Lineage != before.Lineage && before.Serial > 0:
+	case s.Lineage != before.Lineage && before.Serial > 0 && s.Reset == nil:
 		return j.corrupt(j.key(s.Serial), fmt.Errorf("its lineage is %s, that of the entry before is %s: "+
 			"two journals were mixed", s.Lineage, before.Lineage))
 	}

@@ -18,6 +18,8 @@ type cycle struct {
 	began time.Time // ours, at the same moment
 	mark  time.Time // ours, at the last commit
 
+	verified bool // the source is the one that it was
+
 	stored checkpoint.Stored // the last commit
 	set    dedup.Set         // what it knows of delivered ids
 }
@@ -51,32 +53,24 @@ func (c *cycle) entry(
 		Cursor:         p.End,
 		DeliveredSince: p.since,
 		RescannedAt:    c.stored.RescannedAt,
-		MaxID:          c.maxID(c.stored.MaxID, p),
+		MaxID:          max(c.stored.MaxID, p.maxID),
+		Newest:         c.stored.Newest,
 		Delivered:      delivered,
 		Records:        p.records,
 		ServerCount:    counted,
 		Objects:        receipt.Objects,
 		CommittedAt:    c.clock(),
 	}
+	if p.newest != nil && !w.again {
+		next.Newest = p.newest
+	}
 	if w.again {
-		next.Cursor, next.MaxID = c.stored.Cursor, c.stored.MaxID
+		next.Cursor = c.stored.Cursor
 	}
 	if c.stored.Serial == 0 || w.completes && p.last {
 		next.RescannedAt = c.now
 	}
 	return next, nil
-}
-
-// maxID is the highest id of the sequence that the server hands ids from. When a window's ids are all below it the
-// database was probably restored or replaced: nothing is lost by that, since a record after the cursor is new whatever
-// its id, but people should know, for records of the time before may be gone from the server.
-func (c *cycle) maxID(before int64, p part) int64 {
-	if p.maxID == 0 || p.maxID >= before {
-		return max(p.maxID, before)
-	}
-	c.Log.Warn("ids went backwards: was the database restored? Every record is exported all the same",
-		zap.Int64("highest_before", before), zap.Int64("highest_now", p.maxID), zap.Time("window_start", p.Start))
-	return p.maxID
 }
 
 func (c *cycle) committed() {

@@ -90,6 +90,9 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.load(ctx); err != nil {
 		return err
 	}
+	if err := c.clockWentBack(); err != nil {
+		return err
+	}
 	if w, ok := c.unfinished(); ok {
 		if err := c.export(ctx, w); err != nil {
 			return err
@@ -108,6 +111,9 @@ func (c *cycle) run(ctx context.Context) error {
 func (c *cycle) export(ctx context.Context, w walk) error {
 	for part, err := range c.windows(ctx, w) {
 		if err != nil {
+			return err
+		}
+		if err := c.same(ctx, w, part); err != nil {
 			return err
 		}
 		if c.idle(w, part) {

@@ -32,10 +32,14 @@ type part struct {
 	since time.Time
 
 	records checkpoint.Counts
-	maxID   int64     // among the records of the window proper; 0 where there are none
-	next    dedup.Set // the set once this is delivered
-	proof   proof
-	write   func(context.Context) (checkpoint.Receipt, error)
+	maxID   int64              // among the records of the window proper; 0 where there are none
+	reused  int64              // an id that was delivered before, as another record; 0 for none
+	newest  *checkpoint.Record // of the window proper; nil where it has no records
+	// Whether it was read at the instant of the newest record delivered before this cycle, and that was there.
+	looked, found bool
+	next          dedup.Set // the set once this is delivered
+	proof         proof
+	write         func(context.Context) (checkpoint.Receipt, error)
 }
 
 // windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded, and two
@@ -109,7 +113,7 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		if err := errors.Join(send(), err); err != nil {
 			return err
 		}
-		if held, err = e.admit(w.again, set, s); err != nil {
+		if held, err = e.admit(w.again, set, w.seen, s); err != nil {
 			return err
 		}
 		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
@@ -118,8 +122,9 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 }
 
 // admit drops from a window what was delivered and encodes the rest.
-func (e *Exporter) admit(again bool, set dedup.Set, s span) (part, error) {
+func (e *Exporter) admit(again bool, set dedup.Set, seen *checkpoint.Record, s span) (part, error) {
 	read := len(s.Records)
+	looked, found := s.meets(seen)
 	var admitted dedup.Admission
 	if again {
 		admitted = set.Revisit(s.remembered, s.Records)
@@ -127,7 +132,8 @@ func (e *Exporter) admit(again bool, set dedup.Set, s span) (part, error) {
 		admitted = set.Admit(s.Window, s.remembered, s.Records)
 	}
 	p := part{
-		Window: s.Window, last: s.last, since: s.remembered, maxID: admitted.MaxID, next: admitted.Next,
+		Window: s.Window, last: s.last, since: s.remembered, next: admitted.Next,
+		maxID: admitted.MaxID, reused: admitted.Reused, newest: s.newest(), looked: looked, found: found,
 		records: checkpoint.Counts{
 			Read: read, Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
 		},

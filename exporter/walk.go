@@ -13,8 +13,9 @@ type walk struct {
 	cursor, horizon time.Time
 	pass            uint64
 	set             dedup.Set
-	known           time.Time // from when on the set knows what was delivered
-	since           time.Time // where the first window is read from
+	seen            *checkpoint.Record // the newest record that was delivered; nil for none, or where nobody has to look
+	known           time.Time          // from when on the set knows what was delivered
+	since           time.Time          // where the first window is read from
 
 	again     bool               // it was walked before: everything that is not in the set is a straggler
 	completes bool               // all that a rescan has to walk
@@ -26,7 +27,8 @@ type walk struct {
 func (c *cycle) due() walk {
 	w := walk{
 		cursor: c.stored.Cursor, horizon: c.horizon(), pass: c.stored.Epoch,
-		set: c.set, known: c.stored.DeliveredSince, since: c.stored.DeliveredSince,
+		set: c.set, seen: c.stored.Newest,
+		known: c.stored.DeliveredSince, since: c.stored.DeliveredSince,
 	}
 	if back := c.stored.Cursor.Add(-c.Overlap); c.Rescan > 0 && w.since.Before(back) {
 		w.since = back

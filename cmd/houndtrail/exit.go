@@ -33,7 +33,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, exporter.ErrIncomplete):
+	case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, exporter.ErrIncomplete), errors.Is(err, exporter.ErrSourceChanged):
 		return exitIntegrity
 	case isA[*config.Error](err), isA[*usageError](err), errors.Is(err, checkpoint.ErrForeign):
 		return exitConfig
@@ -70,7 +70,7 @@ func (e *streamError) Unwrap() error { return e.err }
 
 // hard tells the errors that no later cycle can heal by itself.
 func hard(err error) bool {
-	return errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign)
+	return errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) || errors.Is(err, exporter.ErrSourceChanged)
 }
 
 // describe is the error as it is printed last, each line under the program's name.

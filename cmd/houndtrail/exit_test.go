@@ -35,6 +35,8 @@ func TestExitCode(t *testing.T) {
 		"conflict":                    {at(exporter.StageCheckpoint, checkpoint.ErrConflict), 5},
 		"lease lost while reading":    {at(exporter.StageSource, checkpoint.ErrConflict), 5},
 		"integrity":                   {at(exporter.StageCheckpoint, checkpoint.ErrCorrupt), 6},
+		"fewer records than counted":  {at(exporter.StageSource, exporter.ErrIncomplete), 6},
+		"another source":              {at(exporter.StageSource, exporter.ErrSourceChanged), 6},
 		"two streams, one corrupt":    {errors.Join(source, at(exporter.StageCheckpoint, checkpoint.ErrCorrupt)), 6},
 		"two streams, one lease held": {errors.Join(source, at(exporter.StageCheckpoint, checkpoint.ErrLeaseHeld)), 5},
 	} {

@@ -66,6 +66,7 @@ const (
 //	bloodhound later D N        its clock moves on by D, and N records are new in that time
 //	bloodhound late N           so many records appear that are stamped before what was already read
 //	bloodhound add FILE         records appear, one JSON object a line; without created_at they are of now
+//	bloodhound restore D        the database is a backup that is D old, and the sequence goes on from there
 //	bloodhound clock D          its clock is D ahead of ours
 //	bloodhound fault NAME       each request to the audit log goes wrong: see faultNames; "none" ends it
 //	bloodhound hold|release     each request to the audit log waits until it is released
@@ -90,6 +91,9 @@ func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.late(number(ts, argument(1)))
 	case "add":
 		w.server.Add(readRows(ts, argument(1), w.now())...)
+	case "restore":
+		backup := w.now().Add(-duration(ts, argument(1)))
+		w.server.Restore(slices.DeleteFunc(w.server.Rows(), func(r bloodhoundtest.Row) bool { return r.CreatedAt.After(backup) })...)
 	case "clock":
 		w.mu.Lock()
 		w.jumped = duration(ts, argument(1))

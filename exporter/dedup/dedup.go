@@ -28,6 +28,7 @@ type Admission struct {
 	Duplicate int                 // delivered before
 	Late      int                 // fresh ones that are older than the window
 	MaxID     int64               // highest id among the records of the window proper; 0 where there are none
+	Reused    int64               // an id of the window proper that was delivered before, as another record; 0 for none
 	Next      Set                 // the set once Fresh is delivered and the cursor stands at the window's end
 }
 
@@ -62,6 +63,9 @@ func (s Set) Admit(w window.Window, since time.Time, records []bloodhound.Record
 	}
 	for _, r := range records[first:] {
 		a.MaxID = max(a.MaxID, r.ID)
+		if s.has(uint64(r.ID)) { // nothing of the window was delivered before
+			a.Reused = r.ID
+		}
 	}
 	a.Fresh = records[keep:]
 	return a

@@ -1,0 +1,112 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// ErrSourceChanged says that what the server has is not a continuation of what was exported from it. No later cycle can
+// heal that: a person has to say whether it is meant.
+var ErrSourceChanged = errors.New("the audit log is not the one that was exported so far")
+
+const (
+	// patience is how long a position may be left alone before retention can have dropped something behind it.
+	patience = 24 * time.Hour
+	// shortestRetention is the age up to which a record that vanished cannot have been dropped by retention: PR #3049
+	// keeps three months.
+	shortestRetention = 60 * 24 * time.Hour
+)
+
+// meets tells whether the span was read at the instant of the record, and if so whether the record was in it.
+func (s span) meets(seen *checkpoint.Record) (looked, found bool) {
+	if seen == nil || seen.CreatedAt.Before(s.since) || !seen.CreatedAt.Before(s.End) {
+		return false, false
+	}
+	return true, slices.ContainsFunc(s.Records, func(r bloodhound.Record) bool {
+		return r.ID == seen.ID && r.CreatedAt.Equal(seen.CreatedAt)
+	})
+}
+
+// newest is the latest record of the window proper, nil where there is none.
+func (s span) newest() *checkpoint.Record {
+	if n := len(s.Records); n > 0 && !s.Records[n-1].CreatedAt.Before(s.Start) {
+		return &checkpoint.Record{ID: s.Records[n-1].ID, CreatedAt: s.Records[n-1].CreatedAt}
+	}
+	return nil
+}
+
+// changed is the error that says what was seen and what it probably means.
+func (c *cycle) changed(saw, means string) error {
+	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since. If that is so and meant, accept it: "+
+		"houndtrail accept-reset; what is archived stays, and a new lineage of the journal goes on from %s",
+		ErrSourceChanged, saw, means, earliest(c.stored.Cursor, c.horizon()).UTC().Format(time.RFC3339Nano)))
+}
+
+// clockWentBack looks at the server's clock. Steps that looking back makes up for are no reason to stop.
+func (c *cycle) clockWentBack() error {
+	back := c.stored.Cursor.Sub(c.horizon())
+	if c.stored.Serial == 0 || back <= max(c.Overlap, c.Rescan, time.Minute) {
+		return nil
+	}
+	return c.changed(fmt.Sprintf("the server's clock says %s, and everything up to %s was exported already",
+		c.now.UTC().Format(time.RFC3339), c.stored.Cursor.UTC().Format(time.RFC3339)),
+		"its clock was set back, or had been ahead; what it records now carries times that were exported before")
+}
+
+// same tells whether what was read is of the log that was exported so far: the newest record that was delivered has to be
+// there still. As a rule the overlap shows it; where that is empty, it is looked for before anything new is delivered.
+func (c *cycle) same(ctx context.Context, w walk, p part) error {
+	if p.reused > 0 {
+		return c.changed(fmt.Sprintf("it has a new record with the id %d, which an exported record had", p.reused),
+			"the database was restored from a backup, and ids are handed out a second time")
+	}
+	stale := c.now.Sub(c.stored.Cursor) > patience
+	looked, found := p.looked, p.found
+	if !looked && !c.verified && w.seen != nil && (p.records.Fresh > 0 || stale) {
+		var err error
+		if found, err = c.find(ctx, w.seen); err != nil {
+			return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", w.seen.ID, err))
+		}
+		looked = true
+	}
+	c.verified = c.verified || looked
+	if !looked || found {
+		return nil
+	}
+	return c.vanished(w.seen, stale)
+}
+
+func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error) {
+	batch, err := c.Source.Fetch(ctx, seen.CreatedAt, seen.CreatedAt, bloodhound.Limits{})
+	if err != nil {
+		return false, err
+	}
+	defer batch.Release()
+	if err := batch.Wait(); err != nil {
+		return false, err
+	}
+	_, found := span{Window: window.Window{End: c.now}, Batch: batch, since: seen.CreatedAt}.meets(seen)
+	return found, nil
+}
+
+func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {
+	gone := fmt.Sprintf("the record with id %d of %s, the newest that was exported, is not there any more",
+		seen.ID, seen.CreatedAt.UTC().Format(time.RFC3339Nano))
+	switch {
+	case c.now.Sub(seen.CreatedAt) < shortestRetention:
+		return c.changed(gone, "the database was restored from a backup or begun anew, another server answers at this address, "+
+			"or somebody removed records")
+	case stale:
+		return c.changed(gone+fmt.Sprintf(", and nothing was exported for %s", c.now.Sub(c.stored.Cursor).Round(time.Hour)),
+			"the server drops old records, and may have dropped some that were never exported")
+	default:
+		return nil // a quiet server that drops old records: the position was kept up with it all the time
+	}
+}

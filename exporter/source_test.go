@@ -1,0 +1,140 @@
+package exporter_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// accept is what a person does who knows what happened.
+func (w *world) accept(from time.Time) {
+	w.t.Helper()
+	j := w.journal(w.positions)
+	last, err := j.Load(w.t.Context())
+	if err == nil {
+		if last.Cursor.Before(from) {
+			from = last.Cursor
+		}
+		_, err = j.Reset(w.t.Context(), last, from, "a test")
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// actions are the archived records' actions, each with how often.
+func (w *world) actions() map[string]int {
+	w.t.Helper()
+	n := map[string]int{}
+	for _, r := range w.archived(w.objects) {
+		n[r.Action]++
+	}
+	return n
+}
+
+func TestSourceChanged(t *testing.T) {
+	newRow := func(w *world, action string, id int64) {
+		w.server.Add(bloodhoundtest.Row{ID: id, CreatedAt: w.now().Add(time.Minute), Action: action})
+	}
+	for name, tc := range map[string]struct {
+		change func(w *world)
+		says   string
+	}{
+		"restored from a backup": {func(w *world) {
+			backup := w.now().Add(-30 * time.Hour)
+			rows := slices.DeleteFunc(w.server.Rows(), func(r bloodhoundtest.Row) bool { return r.CreatedAt.After(backup) })
+			w.server.Restore(rows...)
+			newRow(w, "After", 0)
+		}, "is not there any more"},
+		"begun anew": {func(w *world) {
+			w.server.Restore()
+			newRow(w, "After", 0)
+		}, "is not there any more"},
+		"another server, with higher ids": {func(w *world) {
+			w.server.Restore()
+			newRow(w, "After", 1_000_000)
+		}, "is not there any more"},
+		"an id for a second time": {func(w *world) {
+			entries := w.entries()
+			newRow(w, "After", entries[len(entries)-1].Newest.ID)
+		}, "has a new record with the id"},
+		"a clock that was set back": {func(w *world) {
+			w.pass(-26 * time.Hour)
+			newRow(w, "After", 0)
+		}, "the server's clock says"},
+		"old records were dropped while nobody looked": {func(w *world) {
+			w.pass(100 * 24 * time.Hour)
+			w.server.Prune(w.now().Add(-90 * 24 * time.Hour))
+			newRow(w, "After", 0)
+		}, "drops old records, and may have dropped some"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := month(t, bloodhoundtest.V84, 2000)
+			w.rescan = 24 * time.Hour
+			w.run()
+			before, archived := len(w.entries()), len(w.archived(w.objects))
+			tc.change(w)
+			w.pass(20 * time.Minute)
+			err := w.process(w.positions, w.objects).RunOnce(t.Context())
+			if !errors.Is(err, exporter.ErrSourceChanged) || !strings.Contains(err.Error(), tc.says) ||
+				!strings.Contains(err.Error(), "houndtrail accept-reset") {
+				t.Fatalf("the cycle says %v, want %v with %q and what to do", err, exporter.ErrSourceChanged, tc.says)
+			}
+			if got := len(w.entries()); got != before || len(w.archived(w.objects)) != archived {
+				t.Errorf("%d entries before, %d after", before, got)
+			}
+			w.accept(w.now().Add(-20 * time.Minute))
+			w.run()
+			w.pass(20 * time.Minute)
+			newRow(w, "Later", 0)
+			w.pass(20 * time.Minute)
+			w.run()
+			if got := w.actions(); got["After"] != 1 || got["Later"] != 1 {
+				t.Errorf("%d records of after the change, %d of later on", got["After"], got["Later"])
+			}
+			if got := len(w.archived(w.objects)); got < archived {
+				t.Errorf("%d records were archived before, %d now", archived, got)
+			}
+		})
+	}
+}
+
+// What may happen to any log is no change of source.
+func TestSourceGoesOn(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"retention drops what was exported": func(w *world) { w.server.Prune(w.now().Add(-time.Hour)) },
+		"the clock is set back a little":    func(w *world) { w.pass(-8 * time.Minute) },
+		"a record after a quiet month": func(w *world) {
+			for range 30 {
+				w.pass(24 * time.Hour)
+				w.run()
+			}
+		},
+		"a record after a quiet half year, the rest was dropped": func(w *world) {
+			for range 180 {
+				w.pass(24 * time.Hour)
+				w.run()
+			}
+			w.server.Prune(w.now().Add(-90 * 24 * time.Hour))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := month(t, bloodhoundtest.V84, 2000)
+			w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-settle - time.Minute), Action: "Last"})
+			w.rescan = 24 * time.Hour
+			w.run()
+			change(w)
+			w.server.Add(bloodhoundtest.Row{CreatedAt: w.now(), Action: "After"})
+			w.pass(20 * time.Minute)
+			w.run()
+			if got := w.actions(); got["After"] != 1 {
+				t.Errorf("%d records of after the change", got["After"])
+			}
+		})
+	}
+}

@@ -18,7 +18,7 @@ import (
 // [ErrConflict] says that another writer committed this serial first. After any other error from the store it is
 // unknown whether the entry was stored; the next Load tells, and either answer is a good place to go on from.
 func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Stored, error) {
-	if next.Cursor.Before(prev.Cursor) && next.Reset == nil {
+	if next.Cursor.Before(prev.Cursor) && next.Reset == nil && !j.scattered {
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
 			j.at(j.path("")), prev.Cursor.UTC().Format(time.RFC3339Nano), next.Cursor.UTC().Format(time.RFC3339Nano))
 	}

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 )
@@ -20,6 +21,23 @@ func (j *Journal) Last(ctx context.Context, n int) iter.Seq2[Stored, error] {
 	return j.walk(ctx, func(newest uint64) uint64 {
 		return newest - min(uint64(max(n, 0)), newest) + 1
 	})
+}
+
+// First returns the journal's first entry, in whose window the stream's account of time begins, verified against the one
+// after it; [ErrCorrupt] says that either is not what it was. A stream that has none is [ErrNotFound].
+func (j *Journal) First(ctx context.Context) (Stored, error) {
+	newest, noted, err := j.newest(ctx)
+	if err != nil {
+		return Stored{}, err
+	}
+	if newest == 0 {
+		return Stored{}, fmt.Errorf("%w: stream %s has no entry in %s", ErrNotFound, j.id.Stream, j.bucket)
+	}
+	first, err := j.next(ctx, Stored{}, noted)
+	if err == nil && newest > 1 {
+		_, err = j.next(ctx, first, noted)
+	}
+	return first, err
 }
 
 // walk yields the entries from first(newest) to the newest.

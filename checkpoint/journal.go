@@ -24,9 +24,10 @@ type Identity struct {
 // Journal is the position of one stream in a bucket. It keeps no state of its own: every call asks the store, so any
 // number of journals may be open on the same stream. It is safe for concurrent use.
 type Journal struct {
-	bucket   Bucket
-	id       Identity
-	leaseTTL time.Duration
+	bucket    Bucket
+	id        Identity
+	leaseTTL  time.Duration
+	scattered bool
 }
 
 // Option adjusts a [Journal].
@@ -36,6 +37,12 @@ type Option func(*Journal)
 // It is renewed three times in that time. A crashed runner keeps others away for about that long.
 func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
+}
+
+// Scattered lets windows come in any order: each entry accounts for its own window, and its cursor for nothing else.
+// Without it a cursor that goes back is refused.
+func Scattered() Option {
+	return func(j *Journal) { j.scattered = true }
 }
 
 // Open returns the journal of a stream. It does not touch the store.

@@ -30,7 +30,7 @@ func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
 // idle tells whether the window brought nothing that is worth a journal entry now. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
-	idle := !w.again && p.last && p.records.Fresh == 0 && c.stored.Serial > 0 && c.now.Sub(c.stored.CommittedAt) < idleCommit
+	idle := !w.again && !w.past && p.last && p.records.Fresh == 0 && c.stored.Serial > 0 && c.now.Sub(c.stored.CommittedAt) < idleCommit
 	if idle {
 		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End), zap.Int("read", p.records.Read))
 		if c.Observer != nil {

@@ -21,6 +21,11 @@ func (e *Error) Error() string { return string(e.Stage) + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// RangeError says why what was asked of a [Backfill] cannot be done, and what can. Nothing was done then.
+type RangeError struct{ Problem string }
+
+func (e *RangeError) Error() string { return e.Problem }
+
 func failed(stage Stage, err error) error {
 	if err == nil {
 		return nil

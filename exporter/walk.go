@@ -17,6 +17,7 @@ type walk struct {
 	known           time.Time          // from when on the set knows what was delivered
 	since           time.Time          // where the first window is read from
 
+	past      bool               // before the stream's own start: each window counts for itself, and there is no next cycle
 	again     bool               // it was walked before: everything that is not in the set is a straggler
 	completes bool               // all that a rescan has to walk
 	keep      time.Time          // of a rescan: from when on ids are remembered after it

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/google/go-cmp/cmp"
+
 	"houndtrail/checkpoint"
 )
 
@@ -11,6 +13,8 @@ func historyCases() []testCase {
 	return []testCase{
 		{"history is in order", historyInOrder},
 		{"a long history is read ahead", longHistory},
+		{"the first entry", firstEntry},
+		{"resets begin a lineage", resets},
 		{"streams and strangers do not mix", streamsAndStrangers},
 	}
 }
@@ -104,4 +108,54 @@ func streamsAndStrangers(t *world) {
 	if err != nil || loaded.Serial != 2 {
 		t.Errorf("entry %d, %v", loaded.Serial, err)
 	}
+}
+
+// firstEntry is found however many there are, resets among them.
+func firstEntry(t *world) {
+	a, b := t.journals()
+	_, err := b.First(t.Context())
+	wantError(t, err, checkpoint.ErrNotFound)
+	var last, first checkpoint.Stored
+	for n := 1; n <= 5; n++ {
+		last, err = a.Commit(t.Context(), last, position(n))
+		check(t, err)
+		if n == 1 {
+			first = last
+		}
+		got, err := b.First(t.Context())
+		if diff := cmp.Diff(first, got); diff != "" || err != nil {
+			t.Errorf("with %d entries: %v (-want +got):\n%s", n, err, diff)
+		}
+	}
+	edit(t, t.b, entryKey(1), `"late":1`, `"late":2`)
+	_, err = b.First(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), entryKey(2))
+	t.b.On(Always(Get, entryKey(1), Fault{Before: errLost}))
+	_, err = b.First(t.Context())
+	wantError(t, err, errLost, entryKey(1))
+}
+
+// resets begin a lineage each; the chain goes on, and nothing but a reset may do that.
+func resets(t *world) {
+	a, b := t.journals()
+	first, err := a.Commit(t.Context(), checkpoint.Stored{}, position(5))
+	check(t, err)
+	reset, err := a.Reset(t.Context(), first, position(2).Cursor, "a test")
+	check(t, err)
+	if reset.Lineage == first.Lineage || reset.Epoch != 2 || reset.Window.Pass != 2 || reset.Reset.Lineage != first.Lineage ||
+		!reset.Cursor.Equal(position(2).Cursor) || len(reset.Delivered) != 0 || reset.Newest != nil {
+		t.Errorf("the reset is %+v", reset.Checkpoint)
+	}
+	last, err := a.Commit(t.Context(), reset, position(3))
+	check(t, err)
+	if last.Lineage != reset.Lineage || last.Epoch != 2 || last.Reset != nil {
+		t.Errorf("the entry after it is %+v", last.Checkpoint)
+	}
+	all, err := collect(b.Entries(t.Context()))
+	if err != nil || len(all) != 3 {
+		t.Errorf("%d entries, %v", len(all), err)
+	}
+	edit(t, t.b, entryKey(3), last.Lineage, first.Lineage)
+	_, err = b.Load(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3))
 }

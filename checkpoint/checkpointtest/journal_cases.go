@@ -27,6 +27,7 @@ func journalCases() []testCase {
 		{"a conflict names the winner", conflictNamesWinner},
 		{"a conflict with who knows whom", unclearConflict},
 		{"the cursor never goes back", cursorNeverGoesBack},
+		{"scattered windows come in any order", scatteredWindows},
 	}
 }
 
@@ -257,4 +258,34 @@ func cursorNeverGoesBack(t *world) {
 	if _, err := a.Commit(t.Context(), last, next); err != nil {
 		t.Error(err)
 	}
+}
+
+func scatteredWindows(t *world) {
+	open := func(b checkpoint.Bucket) *checkpoint.Journal {
+		return checkpoint.Open(b, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.Scattered())
+	}
+	var last checkpoint.Stored
+	order := []int{3, 1, 4, 2}
+	for _, n := range order {
+		var err error
+		last, err = open(t.a).Commit(t.Context(), last, position(n))
+		check(t, err)
+	}
+	i := 0
+	for s, err := range open(t.b).Entries(t.Context()) {
+		check(t, err)
+		if s.Serial != uint64(i+1) || !s.Cursor.Equal(position(order[i]).Cursor) {
+			t.Errorf("entry %d has cursor %s", s.Serial, s.Cursor)
+		}
+		i++
+	}
+	if i != len(order) {
+		t.Errorf("%d entries", i)
+	}
+	// Everything else holds as in any journal.
+	_, err := open(t.b).Commit(t.Context(), checkpoint.Stored{}, position(5))
+	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
+	edit(t, t.b, entryKey(2), `"late":1`, `"late":2`)
+	_, err = collect(open(t.a).Entries(t.Context()))
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(2), entryKey(3))
 }

@@ -35,7 +35,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, exporter.ErrIncomplete), errors.Is(err, exporter.ErrSourceChanged):
 		return exitIntegrity
-	case isA[*config.Error](err), isA[*usageError](err), errors.Is(err, checkpoint.ErrForeign):
+	case isA[*config.Error](err), isA[*usageError](err), isA[*exporter.RangeError](err), errors.Is(err, checkpoint.ErrForeign):
 		return exitConfig
 	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
 		return exitConflict

@@ -28,6 +28,7 @@ func TestExitCode(t *testing.T) {
 		"configuration":               {fmt.Errorf("wrapped: %w", &config.Error{}), 2},
 		"command line":                {&usageError{broken}, 2},
 		"another stream's journal":    {at(exporter.StageCheckpoint, fmt.Errorf("%w: x", checkpoint.ErrForeign)), 2},
+		"not to be backfilled":        {&streamError{"archive", &exporter.RangeError{Problem: "too late"}}, 2},
 		"source":                      {source, 3},
 		"sink":                        {at(exporter.StageSink, broken), 4},
 		"store of the journal":        {at(exporter.StageCheckpoint, broken), 4},

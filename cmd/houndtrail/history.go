@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -20,7 +21,9 @@ import (
 
 func (p *program) history() *cobra.Command {
 	var last int
-	name := choice{archiveStream, []string{archiveStream, webhookStream}}
+	name := choice{archiveStream, []string{
+		archiveStream, webhookStream, archiveStream + backfillSuffix, webhookStream + backfillSuffix,
+	}}
 	output := choice{"table", []string{"table", "json"}}
 	cmd := &cobra.Command{
 		Use:   "history",
@@ -43,13 +46,13 @@ where it is broken the command says so and exits with 6. -o json prints the entr
 		},
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
-	cmd.Flags().Var(&name, "stream", "archive or webhook")
+	cmd.Flags().Var(&name, "stream", "archive, webhook, archive-backfill or webhook-backfill")
 	cmd.Flags().VarP(&output, "output", "o", "table or json")
 	return cmd
 }
 
 func showHistory(ctx context.Context, w io.Writer, c *config.Config, b checkpoint.Bucket, name string, last int, form string) error {
-	destination, err := destinationOf(c, name)
+	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
 	if err != nil {
 		return err
 	}

@@ -48,15 +48,24 @@ func (p *progress) done() {
 }
 
 func (p *progress) line(part float64) string {
-	full := int(max(0, min(part, 1)) * barWidth)
-	unit := map[string]string{archiveStream: "files", webhookStream: "batches"}[p.name]
-	if p.objects == 1 {
-		unit = map[string]string{archiveStream: "file", webhookStream: "batch"}[p.name]
-	}
-	line := fmt.Sprintf("%-8s [%s%s] %3.0f%%  %d records, %d %s", p.name,
-		strings.Repeat("#", full), strings.Repeat(".", barWidth-full), 100*max(0, min(part, 1)), p.records, p.objects, unit)
+	line := fmt.Sprintf("%-8s %s  %d records, %d %s", p.name, bar(part), p.records, p.objects, unit(p.name, p.objects))
 	if p.late > 0 {
 		line += fmt.Sprintf(", %d of them late", p.late)
 	}
 	return line
+}
+
+// bar draws how much of the whole is done.
+func bar(part float64) string {
+	part = max(0, min(part, 1))
+	full := int(part * barWidth)
+	return fmt.Sprintf("[%s%s] %3.0f%%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), 100*part)
+}
+
+// unit is what a stream calls n of its objects.
+func unit(stream string, n int) string {
+	if n == 1 {
+		return map[string]string{archiveStream: "file", webhookStream: "batch"}[stream]
+	}
+	return map[string]string{archiveStream: "files", webhookStream: "batches"}[stream]
 }

@@ -88,14 +88,16 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 }
 
 // journal is the position of one stream.
-func journal(c *config.Config, b checkpoint.Bucket, name, destination string) *checkpoint.Journal {
+func journal(
+	c *config.Config, b checkpoint.Bucket, name, destination string, options ...checkpoint.Option,
+) *checkpoint.Journal {
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
 	return checkpoint.Open(b, checkpoint.Identity{
 		Stream:      name,
 		Source:      string(c.BloodHound.URL),
 		Destination: destination,
 		Writer:      checkpoint.Writer{Version: version, Host: host},
-	})
+	}, options...)
 }
 
 // journalState tells the objects of a journal that are rewritten from its entries, which are kept.

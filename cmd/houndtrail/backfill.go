@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+	"houndtrail/sink/bucket"
+)
+
+// backfillSuffix makes the name of a backfill's journal of the stream's.
+const backfillSuffix = "-backfill"
+
+// backfillOptions are the flags of backfill.
+type backfillOptions struct {
+	from, to string
+	stream   choice
+	output   choice
+
+	first, end time.Time // from and to; zero where they are not given
+}
+
+func (p *program) backfill() *cobra.Command {
+	o := backfillOptions{
+		stream: choice{"", []string{archiveStream, webhookStream}},
+		output: choice{"text", []string{"text", "json"}},
+	}
+	cmd := &cobra.Command{
+		Use:   "backfill",
+		Short: "Export the time before a stream's own start",
+		Long: `Export the time before a stream's own start: of a stream that was begun later than the oldest record (HOUNDTRAIL_START),
+or of a webhook that was added when the archive had been running for long.
+
+A backfill has a journal and a lease of its own, beside the stream's. It may run while the daemon does, and does not move
+its position. What either journal accounts for is left out, so that no record is written twice; where a backfill was
+interrupted, the same command again goes on.
+
+Times are RFC 3339; a day such as 2026-01-31 is its midnight in UTC. The stream itself must have committed before: what
+it starts with is known only then.`,
+		Example: `  houndtrail backfill
+  houndtrail backfill --stream webhook --from 2026-01-01 --to 2026-02-01
+  houndtrail history --stream archive-backfill`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runBackfills(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.from, "from", "", "created at or after this time (default: the oldest record that BloodHound has)")
+	f.StringVar(&o.to, "to", "", "created before this time (default: where the stream itself starts)")
+	f.Var(&o.stream, "stream", "archive or webhook (default: each that is configured, one after the other)")
+	f.VarP(&o.output, "output", "o", "text, or json (one object a line for each stream)")
+	return cmd
+}
+
+func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
+	if err := o.parse(); err != nil {
+		return &usageError{err}
+	}
+	c, err := p.load(config.NeedExport)
+	if err != nil {
+		return err
+	}
+	log := p.logger(c.Log)
+	defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+	all, err := p.backfills(ctx, c, o, log)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, b := range all {
+		show := newBackfillProgress(p.stderr, log, b.name)
+		b.Stream.Observer, b.Planned = show, show.planned
+		err := b.Run(ctx)
+		if err != nil {
+			errs = append(errs, &streamError{b.name, err})
+		}
+		if err := show.end(p.stdout, o.output.value, err == nil); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// parse reads the times. A mistake in them is found before anything is sent.
+func (o *backfillOptions) parse() (err error) {
+	if o.first, err = timeOrDay("--from", o.from); err != nil {
+		return err
+	}
+	if o.end, err = timeOrDay("--to", o.to); err != nil {
+		return err
+	}
+	if o.from != "" && o.to != "" && !o.first.Before(o.end) {
+		return fmt.Errorf("--from %s is not before --to %s", o.from, o.to)
+	}
+	return nil
+}
+
+func timeOrDay(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil && !t.IsZero() {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s %q: want a time such as 2026-01-31T00:00:00Z, or a day such as 2026-01-31", flag, text)
+}
+
+// A backfill is that of one stream.
+type backfill struct {
+	name string // of the stream
+	*exporter.Backfill
+}
+
+// backfills wires what is asked for of what the configuration asks for.
+func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOptions, log *zap.Logger) ([]backfill, error) {
+	if name := o.stream.value; name != "" {
+		if _, err := destinationOf(c, name); err != nil {
+			return nil, err
+		}
+	}
+	streams, err := p.streams(ctx, c, quiet(log), newMetrics())
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	var all []backfill
+	for _, s := range streams {
+		if o.stream.value != "" && o.stream.value != s.name {
+			continue
+		}
+		destination, err := destinationOf(c, s.name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, backfill{s.name, &exporter.Backfill{
+			Stream:  *s.Exporter,
+			Past:    journal(c, b, s.name, destination),
+			Journal: journal(c, b, s.name+backfillSuffix, destination, checkpoint.Scattered()),
+			From:    o.first,
+			To:      o.end,
+		}})
+	}
+	return all, nil
+}
+
+// quiet leaves out the line for each window, which progress stands for, unless everything is wanted.
+func quiet(log *zap.Logger) *zap.Logger {
+	if log.Level() == zap.InfoLevel {
+		return log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))
+	}
+	return log
+}

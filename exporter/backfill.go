@@ -1,0 +1,157 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/window"
+)
+
+// A Past is a stream's own journal, which a backfill only reads.
+type Past interface {
+	Load(ctx context.Context) (checkpoint.Stored, error)
+	// First is the entry that it began with.
+	First(ctx context.Context) (checkpoint.Stored, error)
+}
+
+// A ScatteredStore is a journal whose windows come in any order.
+type ScatteredStore interface {
+	Store
+	Entries(ctx context.Context) iter.Seq2[checkpoint.Stored, error]
+}
+
+// A Backfill delivers the time before a stream's own start. It has a journal and a lease of its own, so that the stream
+// goes on meanwhile and neither waits for the other.
+//
+// What is to be done is found anew by each run: what was asked for, without what the stream's journal and the
+// backfill's own account for. So the same run again goes on where one was interrupted, and no two runs deliver the
+// same time. Windows need neither an overlap nor a set of delivered ids: everything in them became visible long ago.
+type Backfill struct {
+	Stream  Exporter       // what it reads from and writes to, as the stream does; its own Store is not touched
+	Past    Past           // the stream's own journal
+	Journal ScatteredStore // the backfill's
+
+	From time.Time // zero for the oldest record there is
+	To   time.Time // zero for the start of the stream
+
+	Planned func(BackfillPlan) // told what will be done, before it is; may be nil
+}
+
+// Run delivers what is missing, oldest first. Errors are a [*RangeError], and nothing was done, or of type [*Error].
+// When it returns, whatever it says, every commit it made stands, and the next run leaves that out.
+func (b *Backfill) Run(ctx context.Context) (err error) {
+	now, err := b.Stream.Source.Now(ctx)
+	if err != nil {
+		return failed(StageSource, err)
+	}
+	own, err := b.own(ctx)
+	if err != nil {
+		return err
+	}
+	asked, err := b.asked(now, own.Start)
+	if err != nil {
+		return err
+	}
+	lease, err := b.Journal.Acquire(ctx)
+	if err != nil {
+		return failed(StageCheckpoint, err)
+	}
+	defer func() { err = release(ctx, lease, err) }()
+	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+	c := &cycle{now: now, lease: lease, began: time.Now(), mark: time.Now()}
+	err = b.fill(ctx, c, asked, own)
+	if errors.Is(err, ErrIncomplete) {
+		b.Stream.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+		err = b.fill(ctx, c, asked, own)
+	}
+	return err
+}
+
+// fill plans what is missing and delivers it.
+func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window) error {
+	done, stored, err := b.done(ctx)
+	if err != nil {
+		return err
+	}
+	oldest, err := b.Stream.Source.Oldest(ctx, c.now)
+	if err != nil {
+		return failed(StageSource, err)
+	}
+	plan := planBackfill(asked, own, done, oldest.Truncate(grain))
+	if err := plan.resume(own, done, c.lease); err != nil {
+		return failed(StageCheckpoint, err)
+	}
+	if b.Planned != nil {
+		b.Planned(plan)
+	}
+	e := b.Stream
+	e.Store, e.Overlap, e.Rescan = b.Journal, 0, 0
+	c.Exporter, c.stored = &e, stored
+	for _, gap := range plan.Gaps {
+		w := walk{cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, past: true}
+		if intent, ok := c.lease.Intent(); ok && plan.Resumed && intent.Start.Equal(gap.Start) {
+			w.intent = &intent
+		}
+		if err := c.export(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own is what the stream itself has delivered: from the start of its first window to its cursor. Everything later is
+// still to come, and its own business as well.
+func (b *Backfill) own(ctx context.Context) (window.Window, error) {
+	newest, err := b.Past.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return window.Window{}, &RangeError{"the stream has not committed anything yet, so it is not known what it will deliver " +
+			"itself: run houndtrail run --once first"}
+	}
+	if err != nil {
+		return window.Window{}, failed(StageCheckpoint, err)
+	}
+	first, err := b.Past.First(ctx)
+	if err != nil {
+		return window.Window{}, failed(StageCheckpoint, err)
+	}
+	return window.Window{Start: first.Window.Start, End: newest.Cursor}, nil
+}
+
+// asked is the time to be backfilled, with the defaults filled in but for From, which stays zero.
+func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
+	w := window.Window{Start: b.From.Truncate(grain), End: b.To.Truncate(grain)}
+	end := "--to " + stamp(w.End)
+	if b.To.IsZero() {
+		w.End, end = start, "the stream's own start "+stamp(start)
+	}
+	if !w.Start.Before(w.End) {
+		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}
+	}
+	// A record of a later time may still appear, and a backfill never looks back.
+	patience := b.Stream.Settle + b.Stream.Overlap
+	if settled := now.Add(-patience); w.End.After(settled) {
+		return w, &RangeError{fmt.Sprintf("%s is not yet %s ago (HOUNDTRAIL_SETTLE and HOUNDTRAIL_OVERLAP together) by "+
+			"BloodHound's clock: records of that time may still appear; wait, or give --to %s or earlier",
+			end, patience, stamp(settled.Truncate(time.Second)))}
+	}
+	return w, nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// done is what the backfill's journal accounts for, and the entry that the next one follows.
+func (b *Backfill) done(ctx context.Context) (done []window.Window, newest checkpoint.Stored, err error) {
+	for newest, err = range b.Journal.Entries(ctx) {
+		if err != nil {
+			return nil, checkpoint.Stored{}, failed(StageCheckpoint, err)
+		}
+		done = append(done, window.Window(newest.Window))
+	}
+	return done, newest, nil
+}

@@ -1,0 +1,91 @@
+package exporter
+
+import (
+	"fmt"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/window"
+)
+
+// A BackfillPlan is what a backfill is going to do.
+type BackfillPlan struct {
+	Asked   window.Window   // with the defaults filled in
+	Gaps    []window.Window // what is to be delivered, in this order
+	Skipped []Skipped       // what of Asked is not, in order of time
+	Resumed bool            // the first gap is the window that an interrupted run was writing
+}
+
+// Span is how much time there is to deliver.
+func (p *BackfillPlan) Span() (sum time.Duration) {
+	for _, gap := range p.Gaps {
+		sum += gap.Span()
+	}
+	return sum
+}
+
+// Skipped is a time that a backfill leaves out, and why.
+type Skipped struct {
+	window.Window
+	Reason string
+}
+
+// Why a backfill leaves out a time.
+const (
+	SkippedEmpty     = "BloodHound has no record that old"
+	SkippedDone      = "an earlier backfill delivered it"
+	SkippedDelivered = "the stream itself delivered it"
+	SkippedDue       = "the stream itself will deliver it"
+)
+
+// planBackfill takes from what was asked for what is before the oldest record, what the backfill has done, and what is
+// the stream's own: from the start of its first window on.
+func planBackfill(asked, own window.Window, done []window.Window, oldest time.Time) BackfillPlan {
+	if asked.Start.IsZero() {
+		asked.Start = oldest
+		if asked.End.Before(oldest) {
+			asked.Start = asked.End
+		}
+	}
+	if own.Start.Before(oldest) {
+		oldest = own.Start
+	}
+	p := BackfillPlan{Asked: asked}
+	p.skip(window.Window{Start: asked.Start, End: oldest}, SkippedEmpty)
+	old := asked.Intersect(window.Window{Start: oldest, End: own.Start})
+	p.Gaps = window.Gaps(old, done)
+	for _, w := range window.Gaps(old, p.Gaps) {
+		p.skip(w, SkippedDone)
+	}
+	p.skip(own, SkippedDelivered)
+	p.skip(window.Window{Start: own.End, End: asked.End}, SkippedDue)
+	return p
+}
+
+func (p *BackfillPlan) skip(w window.Window, reason string) {
+	if w = p.Asked.Intersect(w); w.Span() > 0 {
+		p.Skipped = append(p.Skipped, Skipped{w, reason})
+	}
+}
+
+// resume puts the window that an interrupted run was writing before everything else, whatever is asked for now: what
+// it left at the destination is named after that window's start, and only the very same window replaces it.
+func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *checkpoint.Lease) error {
+	intent, ok := lease.Intent()
+	w := window.Window(intent)
+	if !ok || len(window.Gaps(w, done)) == 0 { // it was committed
+		return nil
+	}
+	if w.End.After(own.Start) {
+		return fmt.Errorf("%w: an interrupted backfill was writing the window %s to %s, and the stream, which starts at %s, "+
+			"delivers a part of it too: the stream's journal must have been replaced since: restore it, or remove what is named "+
+			"after that window's start from the archive, and the lease.json of the backfill",
+			checkpoint.ErrCorrupt, stamp(w.Start), stamp(w.End), stamp(own.Start))
+	}
+	gaps := []window.Window{w}
+	for _, gap := range p.Gaps {
+		gaps = append(gaps, window.Gaps(gap, gaps[:1])...)
+	}
+	p.Gaps, p.Resumed = gaps, true
+	return nil
+}

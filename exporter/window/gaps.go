@@ -1,0 +1,41 @@
+package window
+
+import "slices"
+
+// Gaps returns what the taken windows leave of w, in order of time. They may come in any order, overlap each other and
+// reach beyond w. Gaps of the gaps are what of w is taken, with neighbours joined.
+func Gaps(w Window, taken []Window) []Window {
+	taken = slices.SortedFunc(slices.Values(taken), func(a, b Window) int { return a.Start.Compare(b.Start) })
+	var gaps []Window
+	start := w.Start // everything of w before it is either taken or in gaps
+	for _, t := range taken {
+		if t.Span() <= 0 || !t.End.After(start) {
+			continue
+		}
+		if !t.Start.Before(w.End) {
+			break
+		}
+		if start.Before(t.Start) {
+			gaps = append(gaps, Window{Start: start, End: t.Start})
+		}
+		start = t.End
+	}
+	if start.Before(w.End) {
+		gaps = append(gaps, Window{Start: start, End: w.End})
+	}
+	return gaps
+}
+
+// Intersect is what two windows have in common, the zero window where that is nothing.
+func (w Window) Intersect(other Window) Window {
+	if w.Start.Before(other.Start) {
+		w.Start = other.Start
+	}
+	if other.End.Before(w.End) {
+		w.End = other.End
+	}
+	if w.Span() <= 0 {
+		return Window{}
+	}
+	return w
+}

@@ -78,13 +78,20 @@ func (w Window) Equal(other Window) bool {
 	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
 }
 
-// Counts says what became of the records that were read.
+// Counts says what became of the records that were read: Read = Fresh + Duplicate + Excluded.
 type Counts struct {
 	Read      int `json:"read"`      // rows that the server returned, each id once
 	Fresh     int `json:"fresh"`     // delivered by this commit
 	Duplicate int `json:"duplicate"` // delivered by an earlier one
-	Late      int `json:"late"`      // fresh ones that are older than the window
+	Late      int `json:"late"`      // new ones that are older than the window
+	// Self counts new rows that are only the trace of our own polling, on servers that audit every request. They are
+	// part of Fresh, or where the stream leaves them out, of Excluded.
+	Self     int `json:"self,omitempty"`
+	Excluded int `json:"excluded,omitempty"` // new rows that the stream was told to leave out, and never delivers
 }
+
+// News is how many rows were new and not our own doing.
+func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 
 // What an entry knows of the server's own count.
 const (

@@ -18,6 +18,9 @@ const (
 // headers, Date and Last-Modified, that count whole seconds, and so may be reported up to a second too high.
 const clockGrain = 2 * time.Second
 
+// longestTTL is for ever as far as leases go: sums with it do not overflow, which would set the lease free.
+const longestTTL = 100 * 365 * 24 * time.Hour
+
 // leaseRecord is the object <stream>/lease.json.
 type leaseRecord struct {
 	Holder     Holder    `json:"holder"`
@@ -50,7 +53,7 @@ func (o leaseObject) remaining() time.Duration {
 	if o.State != stateHeld {
 		return 0
 	}
-	return o.ttl + clockGrain - o.age
+	return min(o.ttl, longestTTL) + clockGrain - o.age
 }
 
 // readLease reads the lease object. One that makes no sense is an error and not a free lease, because it may hold

@@ -41,6 +41,9 @@ type Config struct {
 	// Hold each window against the server's own count, and stop rather than commit one that has fewer records.
 	VerifyCount VerifyCount `env:"VERIFY_COUNT,default=window" oneof:"window off"`
 	Window      Window      `env:",prefix=WINDOW_"`
+	// Leave the records that our own polling makes out of the webhook, on servers that audit every request. The archive
+	// always has them.
+	ExcludeSelf bool `env:"EXCLUDE_SELF,default=false"`
 
 	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
 	Listen Listen `env:"LISTEN,default=:9090"`

@@ -93,6 +93,7 @@ S3_ENDPOINT=minio:9000
 S3_ENDPOINT=https://key:SECRET@minio.example
 S3_REGION=
 S3_PATH_STYLE=on
+EXCLUDE_SELF=webhook
 S3_SSE=AES
 S3_KMS_KEY_ID=alias/audit
 S3_KMS_KEY_ID=alias/audit|S3_SSE=AES256

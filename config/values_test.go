@@ -44,6 +44,7 @@ func TestAccepted(t *testing.T) {
 		{"S3_ENDPOINT=http://localhost:9000/", "S3.Endpoint", "http://localhost:9000"},
 		{"S3_REGION=eu-central-1", "S3.Region", "eu-central-1"},
 		{"S3_PATH_STYLE=true", "S3.PathStyle", "true"},
+		{"EXCLUDE_SELF=true", "ExcludeSelf", "true"},
 		{"S3_SSE=AES256", "S3.SSE", "AES256"},
 		{"S3_SSE=aws:kms|S3_KMS_KEY_ID=alias/a", "S3.KMSKeyID", "alias/a"},
 		{"S3_OBJECT_LOCK_MODE=COMPLIANCE|S3_OBJECT_LOCK_DAYS=400", "S3.ObjectLockMode", "COMPLIANCE"},

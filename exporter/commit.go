@@ -13,10 +13,11 @@ import (
 // A cycle is what one RunOnce works with beside the stages.
 type cycle struct {
 	*Exporter
-	lease *checkpoint.Lease
-	now   time.Time // the server's, read once
-	began time.Time // ours, at the same moment
-	mark  time.Time // ours, at the last commit
+	lease   *checkpoint.Lease
+	now     time.Time // the server's, read once
+	guessed bool      // and not yet confirmed
+	began   time.Time // ours, at the same moment
+	mark    time.Time // ours, at the last commit
 
 	verified bool // the source is the one that it was
 
@@ -25,14 +26,20 @@ type cycle struct {
 }
 
 // clock is the server's time, carried on by our own clock since the cycle began.
-func (c *cycle) clock() time.Time { return c.now.Add(time.Since(c.began)) }
+func (c *cycle) clock() time.Time { return c.at(time.Now()) }
 
-// idle tells whether the window brought nothing that is worth a journal entry now. The cursor then stays, and the next
+// at is the server's time at a time of our own.
+func (c *cycle) at(local time.Time) time.Time { return c.now.Add(local.Sub(c.began)) }
+
+// idle tells whether the window brought nothing that is worth a journal entry now: nothing at all, or only what our own
+// requests leave in the log, which would otherwise be news in every cycle for ever. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
-	idle := !w.again && !w.past && p.last && p.records.Fresh == 0 && c.stored.Serial > 0 && c.now.Sub(c.stored.CommittedAt) < idleCommit
+	idle := !w.again && !w.past && p.last && p.records.News() == 0 && c.stored.Serial > 0 &&
+		c.now.Sub(c.stored.CommittedAt) < idleCommit
 	if idle {
-		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End), zap.Int("read", p.records.Read))
+		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),
+			zap.Int("read", p.records.Read), zap.Int("self", p.records.Self))
 		if c.Observer != nil {
 			c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
 		}
@@ -82,6 +89,7 @@ func (c *cycle) committed() {
 		zap.Bool("rescan", entry.Window.Pass > entry.Epoch),
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
+		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took))
 	if c.Observer != nil {
 		c.Observer.Committed(Commit{Entry: entry, Lag: c.clock().Sub(entry.Cursor), Duration: took})

@@ -23,6 +23,17 @@ type Source interface {
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
 }
 
+// A Guesser is a Source that can say about what time it is without asking, which saves an idle cycle half of its
+// requests. The batch that is fetched by it tells whether it was right; where not, the cycle begins anew, by Now.
+type Guesser interface {
+	Estimate() time.Time
+}
+
+// A Recogniser is a Source that can tell which records are nothing but the trace of its own requests.
+type Recogniser interface {
+	Own(ctx context.Context, r *bloodhound.Record) bool
+}
+
 // Sink is the destination.
 //
 // Write is durable when it returns: what the receipt names survives a crash of either side. The same window.Start

@@ -114,9 +114,9 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	}
 }
 
-// clocked takes the server's time as it is, where the client would carry on what it heard within the last minute.
+// clocked takes the server's time as it is, where the client would carry on what it heard before.
 type clocked struct {
-	*bloodhound.Client
+	exporter.Source
 	server *steadyServer
 }
 

@@ -32,6 +32,7 @@ type Exporter struct {
 	Settle  time.Duration     // how long records may take to become visible before they are read
 	Overlap time.Duration     // how far back a cycle looks again for those that took longer
 
+	ExcludeSelf bool // leave out what our own requests leave in the log
 	VerifyCount bool // hold each window against the server's own count
 
 	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
@@ -71,17 +72,25 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	}
 	defer func() { err = release(ctx, lease, err) }()
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-	now, err := e.Source.Now(ctx)
-	if err != nil {
-		return failed(StageSource, err)
+	err = e.cycle(ctx, lease, true)
+	if errors.Is(err, errGuess) {
+		err = e.cycle(ctx, lease, false)
 	}
-	c := &cycle{Exporter: e, lease: lease, now: now, began: time.Now(), mark: time.Now()}
-	err = c.run(ctx)
 	if errors.Is(err, ErrIncomplete) {
 		e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
-		err = c.run(ctx)
+		err = e.cycle(ctx, lease, false)
 	}
 	return err
+}
+
+// cycle does the work of a cycle under a lease, by the server's clock or by a guess at it.
+func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, guess bool) error {
+	now, guessed, err := e.startTime(ctx, guess)
+	if err != nil {
+		return err
+	}
+	c := &cycle{Exporter: e, lease: lease, now: now, guessed: guessed, began: time.Now(), mark: time.Now()}
+	return c.run(ctx)
 }
 
 // run starts from the last commit and takes what an attempt left unfinished, what is due, and once a day what the last
@@ -101,6 +110,9 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.export(ctx, c.due()); err != nil {
 		return err
 	}
+	if err := c.confirm(bloodhound.Reading{}); err != nil {
+		return err
+	}
 	if w, ok := c.rescan(); ok {
 		return c.export(ctx, w)
 	}
@@ -111,6 +123,9 @@ func (c *cycle) run(ctx context.Context) error {
 func (c *cycle) export(ctx context.Context, w walk) error {
 	for part, err := range c.windows(ctx, w) {
 		if err != nil {
+			return err
+		}
+		if err := c.confirm(part.clock); err != nil {
 			return err
 		}
 		if err := c.same(ctx, w, part); err != nil {

@@ -31,6 +31,7 @@ type part struct {
 	last  bool
 	since time.Time
 
+	clock   bloodhound.Reading // the server's, when it was fetched
 	records checkpoint.Counts
 	maxID   int64              // among the records of the window proper; 0 where there are none
 	reused  int64              // an id that was delivered before, as another record; 0 for none
@@ -113,7 +114,7 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		if err := errors.Join(send(), err); err != nil {
 			return err
 		}
-		if held, err = e.admit(w.again, set, w.seen, s); err != nil {
+		if held, err = e.admit(ctx, w, set, s); err != nil {
 			return err
 		}
 		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
@@ -122,26 +123,51 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 }
 
 // admit drops from a window what was delivered and encodes the rest.
-func (e *Exporter) admit(again bool, set dedup.Set, seen *checkpoint.Record, s span) (part, error) {
+func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (part, error) {
 	read := len(s.Records)
-	looked, found := s.meets(seen)
+	looked, found := s.meets(w.seen)
 	var admitted dedup.Admission
-	if again {
+	if w.again {
 		admitted = set.Revisit(s.remembered, s.Records)
 	} else {
 		admitted = set.Admit(s.Window, s.remembered, s.Records)
 	}
 	p := part{
-		Window: s.Window, last: s.last, since: s.remembered, next: admitted.Next,
+		Window: s.Window, last: s.last, since: s.remembered, next: admitted.Next, clock: s.Clock(),
 		maxID: admitted.MaxID, reused: admitted.Reused, newest: s.newest(), looked: looked, found: found,
 		records: checkpoint.Counts{
 			Read: read, Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
 		},
 		proof: proof{window: s.Window, since: s.since, read: read, first: taken(s.Count(s.since))},
 	}
+	fresh := e.sortOut(ctx, admitted.Fresh, &p.records)
 	var err error
-	p.write, err = e.delivery(s, admitted.Fresh)
+	p.write, err = e.delivery(s, fresh)
 	return p, failed(StageSink, err)
+}
+
+// sortOut counts what our own requests left among the new records, and where the stream does without, leaves it out. The
+// set of delivered ids knows them all the same: they are dealt with.
+func (e *Exporter) sortOut(ctx context.Context, fresh []bloodhound.Record, n *checkpoint.Counts) []bloodhound.Record {
+	source, ok := e.Source.(Recogniser)
+	if !ok {
+		return fresh
+	}
+	kept := 0
+	for i := range fresh {
+		if source.Own(ctx, &fresh[i]) {
+			n.Self++
+			if e.ExcludeSelf {
+				continue
+			}
+		}
+		if kept != i {
+			fresh[kept] = fresh[i]
+		}
+		kept++
+	}
+	n.Fresh, n.Excluded = kept, len(fresh)-kept
+	return fresh[:kept]
 }
 
 // delivery is the writing of what is fresh of a window, as far prepared as the sink can. It releases the records once

@@ -55,6 +55,9 @@ func (c *cycle) clockWentBack() error {
 	if c.stored.Serial == 0 || back <= max(c.Overlap, c.Rescan, time.Minute) {
 		return nil
 	}
+	if c.guessed {
+		return errGuess
+	}
 	return c.changed(fmt.Sprintf("the server's clock says %s, and everything up to %s was exported already",
 		c.now.UTC().Format(time.RFC3339), c.stored.Cursor.UTC().Format(time.RFC3339)),
 		"its clock was set back, or had been ahead; what it records now carries times that were exported before")
@@ -69,7 +72,7 @@ func (c *cycle) same(ctx context.Context, w walk, p part) error {
 	}
 	stale := c.now.Sub(c.stored.Cursor) > patience
 	looked, found := p.looked, p.found
-	if !looked && !c.verified && w.seen != nil && (p.records.Fresh > 0 || stale) {
+	if !looked && !c.verified && w.seen != nil && (p.records.News() > 0 || stale) {
 		var err error
 		if found, err = c.find(ctx, w.seen); err != nil {
 			return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", w.seen.ID, err))

@@ -46,11 +46,12 @@ func newMetrics() *metrics {
 		success:   gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
 		cycleTime: gauge("commit_duration_seconds", "Time that the last window took."),
 		commits:   counter("commits_total", "Windows committed.", "stream"),
-		records:   counter("records_total", "Records by what became of them: read, fresh, duplicate or late.", "stream", "kind"),
-		objects:   counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
-		requests:  counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
-		retries:   counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
-		posts:     counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
+		records: counter("records_total",
+			"Records by what became of them: read, fresh, duplicate, late, self (our own traces) or excluded.", "stream", "kind"),
+		objects:  counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
+		requests: counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
+		retries:  counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
+		posts:    counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
 		requestTime: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 13),
@@ -78,7 +79,7 @@ func (m *metrics) attempt(a webhook.Attempt) { m.posts.WithLabelValues(strconv.I
 func (m *metrics) stream(name string) exporter.Observer {
 	m.commits.WithLabelValues(name)
 	m.objects.WithLabelValues(name)
-	for _, kind := range []string{"read", "fresh", "duplicate", "late"} {
+	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded"} {
 		m.records.WithLabelValues(name, kind)
 	}
 	return streamMetrics{m, name}
@@ -98,6 +99,7 @@ func (m streamMetrics) Committed(c exporter.Commit) {
 	for kind, n := range map[string]int{
 		"read": c.Entry.Records.Read, "fresh": c.Entry.Records.Fresh,
 		"duplicate": c.Entry.Records.Duplicate, "late": c.Entry.Records.Late,
+		"self": c.Entry.Records.Self, "excluded": c.Entry.Records.Excluded,
 	} {
 		m.records.WithLabelValues(m.name, kind).Add(float64(n))
 	}

@@ -23,7 +23,7 @@ func TestMetrics(t *testing.T) {
 	archive.Committed(exporter.Commit{
 		Entry: checkpoint.Checkpoint{
 			Cursor: cursor, Objects: make([]checkpoint.Object, 2),
-			Records: checkpoint.Counts{Read: 10, Fresh: 7, Duplicate: 3, Late: 1},
+			Records: checkpoint.Counts{Read: 15, Fresh: 7, Duplicate: 3, Late: 1, Self: 6, Excluded: 5},
 		},
 		Lag: 2 * time.Minute, Duration: 1500 * time.Millisecond,
 	})
@@ -53,7 +53,10 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_records_total{kind="fresh",stream="archive"} 7`,
 		`houndtrail_records_total{kind="late",stream="archive"} 1`,
 		`houndtrail_records_total{kind="late",stream="webhook"} 0`,
-		`houndtrail_records_total{kind="read",stream="archive"} 10`,
+		`houndtrail_records_total{kind="read",stream="archive"} 15`,
+		`houndtrail_records_total{kind="self",stream="archive"} 6`,
+		`houndtrail_records_total{kind="self",stream="webhook"} 0`,
+		`houndtrail_records_total{kind="excluded",stream="archive"} 5`,
 		`houndtrail_request_duration_seconds_count 2`,
 		`houndtrail_requests_total{status="200"} 1`,
 		`houndtrail_requests_total{status="timeout"} 1`,

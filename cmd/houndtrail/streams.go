@@ -65,8 +65,10 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 			Rescan:         c.Rescan,
 			RescanSchedule: c.RescanSchedule,
 
-			Log:      log.With(zap.String("stream", name)),
-			Observer: m.stream(name),
+			// An archive is a record of everything: only the webhook may do without.
+			ExcludeSelf: c.ExcludeSelf && name == webhookStream,
+			Log:         log.With(zap.String("stream", name)),
+			Observer:    m.stream(name),
 		}}
 	}
 	var all []stream

@@ -20,6 +20,7 @@ type Batch struct {
 	bytes   int64 // of those
 	fill    float64
 	counts  map[time.Time]int64 // of the server, by the instant that they begin at; to be looked at only after Wait
+	clock   Reading
 
 	arrived chan page // from the stage that fetches
 	scanned chan struct{}
@@ -138,6 +139,9 @@ func (b *Batch) Release() {
 	default:
 	}
 }
+
+// Clock is the server's clock as the batch's last page told it. It is known before Wait.
+func (b *Batch) Clock() Reading { return b.clock }
 
 // Fill is how much of what the limits allow the span holds: above 1 where it is more, 0 where there are no limits. It
 // is known before Wait.

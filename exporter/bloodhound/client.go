@@ -70,6 +70,7 @@ type Client struct {
 	transport http.RoundTripper
 	limiter   *rate.Limiter
 	clock     clock
+	self      identity
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
 	goodPages atomic.Int64 // since the page size was lowered
 	fullSize  atomic.Int64 // of the latest full page, in bytes

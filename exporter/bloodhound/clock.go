@@ -13,6 +13,15 @@ import (
 // was learnt before would be ahead of it.
 const freshClock = time.Minute
 
+// guessMargin is how far an estimate stays behind: Date is cut to the second, and clocks are not all alike.
+const guessMargin = 2 * time.Second
+
+// A Reading is the server's clock as one reply told it.
+type Reading struct {
+	Server time.Time // the Date header, in UTC; zero where there was none
+	Local  time.Time // our clock when it arrived
+}
+
 // A clock knows the server's time from the Date header of its latest reply.
 //
 // Date is cut to the second and was written before the reply arrived, and a cache can only have made it older: what
@@ -23,16 +32,27 @@ type clock struct {
 	at   time.Time // when it was heard
 }
 
-// learn takes the Date header in and returns it, or the zero time.
-func (k *clock) learn(h http.Header) time.Time {
+// learn takes the Date header in.
+func (k *clock) learn(h http.Header) Reading {
+	at := time.Now()
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
-		return time.Time{}
+		return Reading{Local: at}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.date, k.at = date.UTC(), time.Now()
-	return k.date
+	k.date, k.at = date.UTC(), at
+	return Reading{k.date, at}
+}
+
+// guess carries on what was heard, however long ago; before anything was, it is the local clock.
+func (k *clock) guess() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.at.IsZero() {
+		return time.Now().UTC()
+	}
+	return k.date.Add(time.Since(k.at))
 }
 
 // now is false where nothing was heard for a while.
@@ -66,7 +86,7 @@ func (c *Client) Now(ctx context.Context) (time.Time, error) {
 			return err
 		}
 		defer a.body.release()
-		if now = a.date; now.IsZero() {
+		if now = a.clock.Server; now.IsZero() {
 			return fmt.Errorf("GET /health on %s: %w", r.URL.Host, errNoDate)
 		}
 		return nil
@@ -76,3 +96,8 @@ func (c *Client) Now(ctx context.Context) (time.Time, error) {
 	}
 	return now, nil
 }
+
+// Estimate is about the server's time, and asks nobody: what was heard last is carried on, and before anything was heard
+// this machine's clock is taken for the server's. It is meant to be a little behind, but nothing is certain before a
+// reply has confirmed it: see [Batch.Clock].
+func (c *Client) Estimate() time.Time { return c.clock.guess().Add(-guessMargin) }

@@ -100,3 +100,45 @@ func TestNowFails(t *testing.T) {
 		wantText(t, err, "network is unreachable", "gave up after 2 tries")
 	})
 }
+
+// An estimate asks nobody: it is this machine's clock until something was heard, and after that the server's, carried on.
+func TestEstimate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ahead = 42 * time.Minute
+		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
+			return respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
+		})})
+		if got := c.Estimate(); !got.Equal(time.Now().Add(-guessMargin)) || got.Location() != time.UTC {
+			t.Errorf("before anything was heard: %s", got)
+		}
+		if _, err := get(t.Context(), c, "/api/v2/audit"); err == nil {
+			t.Fatal("no error")
+		}
+		for range 3 {
+			if got := c.Estimate(); !got.Equal(time.Now().Add(ahead - guessMargin)) {
+				t.Errorf("%s from the server's clock", time.Now().Add(ahead).Sub(got))
+			}
+			time.Sleep(20 * time.Hour)
+		}
+	})
+}
+
+// A batch carries what the last of its pages said of the clock.
+func TestBatchTellsTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const behind = 3 * time.Hour
+		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return respond(200, `{"count":0,"limit":5000,"skip":0,"data":{"logs":[]}}`,
+				"Date", time.Now().Add(-behind).UTC().Format(http.TimeFormat)), nil
+		})})
+		b, err := c.Fetch(t.Context(), time.Now().Add(-time.Hour), time.Now(), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Release()
+		if want := (Reading{time.Now().UTC().Add(-behind), time.Now()}); b.Clock() != want {
+			t.Errorf("%v, want %v", b.Clock(), want)
+		}
+	})
+}

@@ -17,27 +17,24 @@ const errorBody = 64 << 10
 // A reply is a 200 that holds a JSON object.
 type reply struct {
 	body   *buffer // to be released by whoever got the reply
-	date   time.Time
+	clock  Reading
 	header http.Header
 }
 
-// exchange performs one request: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
+// exchange performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
 // the path and query exactly as on the wire, below the prefix of Options.URL. What fails is an [*Error], except for a
 // cancelled context and for credentials that cannot be read.
 //
 // A refused session is replaced and the request sent once more. A second refusal is final, so that a revoked user does
 // not hammer the server.
-func (c *Client) exchange(ctx context.Context, method, target string, body []byte) (reply, error) {
+func (c *Client) exchange(ctx context.Context, target string) (reply, error) {
 	for renewed := false; ; renewed = true {
-		r, err := c.newRequest(ctx, method, target, body)
+		r, err := c.newRequest(ctx, http.MethodGet, target, nil)
 		if err != nil {
 			return reply{}, err
 		}
 		r.Header.Set("Prefer", c.prefer)
-		if len(body) > 0 {
-			r.Header.Set("Content-Type", "application/json")
-		}
-		if err := c.options.Auth.authorize(ctx, c, r, body); err != nil {
+		if err := c.options.Auth.authorize(ctx, c, r, nil); err != nil {
 			return reply{}, err
 		}
 		a, err := c.roundTrip(r)
@@ -46,7 +43,7 @@ func (c *Client) exchange(ctx context.Context, method, target string, body []byt
 		}
 		e := judge(a, r)
 		if e == nil {
-			return reply{body: a.body, date: a.date, header: a.header}, nil
+			return reply{body: a.body, clock: a.clock, header: a.header}, nil
 		}
 		a.body.release()
 		if e.Kind == Unauthorized && !renewed && c.options.Auth.refused(r) {
@@ -63,7 +60,7 @@ func (c *Client) exchange(ctx context.Context, method, target string, body []byt
 type answer struct {
 	status int
 	header http.Header
-	date   time.Time // zero where the server did not say
+	clock  Reading
 	body   *buffer
 }
 
@@ -101,7 +98,7 @@ func (c *Client) receive(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	a := answer{status: res.StatusCode, header: res.Header, date: c.clock.learn(res.Header)}
+	a := answer{status: res.StatusCode, header: res.Header, clock: c.clock.learn(res.Header)}
 	if res.StatusCode == http.StatusOK {
 		a.body, err = c.shelf.readBody(res, c.options.MaxBody)
 		return a, err

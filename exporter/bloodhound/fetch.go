@@ -42,10 +42,12 @@ func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, li
 			from, count = count[0], count[1:]
 			q.Filters = countingFrom(from)
 		}
-		body, err := c.page(ctx, &q)
+		r, err := c.page(ctx, &q)
 		if err != nil {
 			return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
 		}
+		body := r.body
+		b.clock = r.clock
 		size := len(body.b)
 		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode(), limit: q.Limit, from: from}, &w)
 		if err != nil {
@@ -101,11 +103,10 @@ func (c *Client) trust(p page, found seen, err error) {
 
 // page gets one page; where the server takes too long, or the page is too large, it asks for half of it. q.Limit
 // says afterwards what was asked for in the end.
-func (c *Client) page(ctx context.Context, q *Query) (*buffer, error) {
-	var r reply
+func (c *Client) page(ctx context.Context, q *Query) (r reply, err error) {
 	for {
-		err := c.retry(ctx, func(ctx context.Context) (err error) {
-			r, err = c.exchange(ctx, "GET", AuditPath+"?"+q.Encode(), nil)
+		err = c.retry(ctx, func(ctx context.Context) (err error) {
+			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode())
 			if isKind(err, Timeout) {
 				c.halve(q, minPage)
 			}
@@ -117,7 +118,7 @@ func (c *Client) page(ctx context.Context, q *Query) (*buffer, error) {
 		if err == nil {
 			c.grow()
 		}
-		return r.body, err
+		return r, err
 	}
 }
 
@@ -156,7 +157,7 @@ func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
 	}
 	var page Page
 	err := c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, "GET", target, nil)
+		r, err := c.exchange(ctx, target)
 		if err != nil {
 			return err
 		}

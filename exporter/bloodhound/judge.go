@@ -30,7 +30,7 @@ const (
 func newError(kind Kind, r *http.Request, a answer) *Error {
 	return &Error{
 		Kind: kind, Method: r.Method, Target: r.URL.RequestURI(), Host: r.URL.Host,
-		Status: a.status, Date: a.date, RequestID: requestID(a.header),
+		Status: a.status, Date: a.clock.Server, RequestID: requestID(a.header),
 	}
 }
 
@@ -178,7 +178,7 @@ func redirectHost(h http.Header) string {
 // seconds since the epoch. Dates are compared with the server's clock, not with ours.
 func retryAfter(a answer) time.Duration {
 	const farthest = 24 * time.Hour // anything beyond is not meant as a pause, or not in the unit we think
-	server := orDefault(a.date, time.Now())
+	server := orDefault(a.clock.Server, time.Now())
 	var until time.Time
 	if value := a.header.Get("Retry-After"); value != "" {
 		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {

@@ -231,7 +231,7 @@ func TestRetryAfter(t *testing.T) {
 		for i := 0; i < len(test.headers); i += 2 {
 			header.Set(test.headers[i], test.headers[i+1])
 		}
-		a := answer{status: http.StatusTooManyRequests, header: header, date: new(clock).learn(header), body: new(buffer)}
+		a := answer{status: http.StatusTooManyRequests, header: header, clock: new(clock).learn(header), body: new(buffer)}
 		if e := judge(a, httptest.NewRequest(http.MethodGet, "/api/v2/audit", nil)); e.RetryAfter != test.want {
 			t.Errorf("%v: %s, want %s", test.headers, e.RetryAfter, test.want)
 		}

@@ -123,7 +123,7 @@ func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time
 		return "", date, e
 	}
 	jwt, err = sessionToken(a.body.b)
-	return jwt, a.date, err
+	return jwt, a.clock.Server, err
 }
 
 // errExpiredPassword is final: the server opened a session whose permissions do not reach the audit log.

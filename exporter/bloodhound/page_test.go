@@ -118,9 +118,16 @@ func FuzzParsePage(f *testing.F) {
 		var want struct {
 			Data struct {
 				Logs []struct {
-					ID        int64           `json:"id"`
-					CreatedAt time.Time       `json:"created_at"`
-					Fields    json.RawMessage `json:"fields"`
+					ID         int64           `json:"id"`
+					CreatedAt  time.Time       `json:"created_at"`
+					Fields     json.RawMessage `json:"fields"`
+					ActorID    *string         `json:"actor_id"`
+					ActorName  *string         `json:"actor_name"`
+					ActorEmail *string         `json:"actor_email"`
+					Action     *string         `json:"action"`
+					RequestID  *string         `json:"request_id"`
+					CommitID   *string         `json:"commit_id"`
+					Status     *string         `json:"status"`
 				} `json:"logs"`
 			} `json:"data"`
 		}
@@ -144,12 +151,30 @@ func FuzzParsePage(f *testing.F) {
 			if fields := string(w.Fields); fields != "null" && fields != got.Fields {
 				t.Fatalf("fields %q, want %q", got.Fields, fields)
 			}
+			for c, pair := range map[Columns]struct {
+				want *string
+				got  string
+			}{
+				ActorID: {w.ActorID, got.ActorID}, ActorName: {w.ActorName, got.ActorName}, ActorEmail: {w.ActorEmail, got.ActorEmail},
+				Action: {w.Action, got.Action}, RequestID: {w.RequestID, got.RequestID}, CommitID: {w.CommitID, got.CommitID},
+				Status: {w.Status, got.Status},
+			} {
+				if absent := pair.want == nil; absent != got.Absent.Has(c) || !absent && *pair.want != pair.got || absent && pair.got != "" {
+					t.Fatalf("column %d is %q of %q", c, pair.got, body)
+				}
+			}
+			if again, err := ParsePage([]byte(`{"data":{"logs":[`+got.Raw+`]}}`), nil); err != nil || len(again.Records) != 1 ||
+				again.Records[0] != got {
+				t.Fatalf("read from its own text the record is %+v, %v; it was %+v", again.Records, err, got)
+			}
 		}
 	})
 }
 
 func foldsKeys(body []byte) bool {
-	for _, key := range []string{"id", "created_at", "fields", "logs", "data"} {
+	for _, key := range []string{
+		"id", "created_at", "fields", "logs", "data", "actor_id", "actor_name", "actor_email", "action", "request_id", "commit_id", "status",
+	} {
 		if n := bytes.Count(bytes.ToLower(body), []byte(`"`+key+`"`)); n != bytes.Count(body, []byte(`"`+key+`"`)) {
 			return true
 		}
@@ -158,7 +183,7 @@ func foldsKeys(body []byte) bool {
 }
 
 func FuzzValue(f *testing.F) {
-	for _, s := range []string{sample, `""`, `-0`, `1e+5`, `01`, `[1,]`, `{"a":}`, `tru`, `"\u00e9\ud83d"`, ` [ { } ] `, "\"\x7f\x1f\""} {
+	for _, s := range []string{sample, `""`, `-0`, `1e+5`, `01`, `[1,]`, `{"a":}`, `tru`, `"\u00g0"`, `"\u00e9\ud83d"`, ` [ { } ] `, "\"\x7f\x1f\""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

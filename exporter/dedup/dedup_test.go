@@ -1,6 +1,7 @@
 package dedup_test
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -177,10 +178,30 @@ func FuzzParse(f *testing.F) {
 	b, _ := dedup.Set{}.MarshalBinary()
 	f.Add(b)
 	f.Add([]byte{})
+	for _, ids := range [][]int64{{1}, {1, 1 << 40}, {65535, 65536, 131072}} {
+		records := make([]bloodhound.Record, len(ids))
+		for i, id := range ids {
+			records[i] = bloodhound.Record{ID: id, CreatedAt: epoch}
+		}
+		b, _ := dedup.Set{}.Admit(window.Window{Start: epoch, End: epoch.Add(time.Hour)}, epoch, records).Next.MarshalBinary()
+		f.Add(b)
+		f.Add(b[:len(b)-1])
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := dedup.Parse(b)
-		if err == nil {
-			_ = s.Len()
+		if err != nil {
+			return
+		}
+		body, err := s.MarshalBinary()
+		if err != nil {
+			t.Fatalf("a set of %d ids is not written: %v", s.Len(), err)
+		}
+		again, err := dedup.Parse(body)
+		if err != nil || again.Len() != s.Len() {
+			t.Fatalf("%d ids became %d, %v", s.Len(), again.Len(), err)
+		}
+		if twice, err := again.MarshalBinary(); err != nil || !bytes.Equal(twice, body) {
+			t.Fatalf("%x became %x, %v", body, twice, err)
 		}
 	})
 }

@@ -57,6 +57,7 @@ func FuzzAppendLine(f *testing.F) {
 			f.Add("acme.example", r.Raw)
 		}
 	}
+	f.Add("a", "{\"id\":1,\r\"a\":\r\n{}}")
 	f.Add("a\"\x00\u2028é", "{\r\n\"id\" : 1 ,\n\"event_id\":\t{}}\n")
 	f.Fuzz(func(t *testing.T, tenant, raw string) {
 		var served map[string]json.RawMessage

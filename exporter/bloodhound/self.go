@@ -1,0 +1,89 @@
+package bloodhound
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// selfPath tells who is asking. It needs no permission; without credentials it answers null.
+const selfPath = "/api/v2/self"
+
+// askAgainAfter is how long a failure that may pass keeps the client from asking again who it is.
+const askAgainAfter = time.Hour
+
+// An identity is the user that the client's requests are audited as, once it was asked for.
+type identity struct {
+	mu     sync.Mutex
+	id     string    // "" while it is not known
+	askAt  time.Time // not before; zero for now
+	never  bool      // the server does not tell
+	warned bool
+}
+
+// Own tells whether a record is the trace of this client's own polling: a GET of the audit log, or of who we are, by the
+// user whom its credentials belong to. Servers before PR #3049 audit no GET, and there nothing is asked; on others
+// it asks GET /api/v2/self, once, when the first such record is met. Where that does not tell, no record is recognised
+// and one warning is logged.
+func (c *Client) Own(ctx context.Context, r *Record) bool {
+	if !polls(r.Action) || r.ActorID == "" {
+		return false
+	}
+	return strings.EqualFold(r.ActorID, c.self.get(ctx, c))
+}
+
+// polls tells the actions that the client's requests are audited as: method and route, in the first draft of PR #3049
+// with a space between them.
+func polls(action string) bool {
+	route, isGet := strings.CutPrefix(action, http.MethodGet)
+	route = strings.TrimPrefix(route, " ")
+	return isGet && (route == AuditPath || route == selfPath)
+}
+
+// get returns the user's id, or "". The lock is held meanwhile: whoever else wants to know waits for the one answer.
+func (s *identity) get(ctx context.Context, c *Client) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id != "" || s.never || time.Now().Before(s.askAt) {
+		return s.id
+	}
+	id, err := c.whoAmI(ctx)
+	if err != nil && ctx.Err() != nil {
+		return ""
+	}
+	e := (*Error)(nil)
+	s.never = err != nil && (!errors.As(err, &e) || !e.Retryable())
+	s.id, s.askAt = id, time.Now().Add(askAgainAfter)
+	if err != nil && !s.warned {
+		s.warned = true
+		c.options.Log.Warn("the server audits our own requests and does not say who we are, so they are exported like all "+
+			"others, and count as something new in every cycle", zap.Error(err))
+	}
+	return s.id
+}
+
+var errNobody = errors.New("GET " + selfPath + " does not tell who is logged in")
+
+// whoAmI asks once. It is no reason to hold up an export, so that a failure is not tried again here.
+func (c *Client) whoAmI(ctx context.Context) (string, error) {
+	r, err := c.exchange(ctx, selfPath)
+	if err != nil {
+		return "", err
+	}
+	defer r.body.release()
+	var self struct {
+		Data struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(r.body.b, &self) != nil || self.Data.ID == "" {
+		return "", errNobody
+	}
+	return self.Data.ID, nil
+}

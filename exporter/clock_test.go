@@ -1,0 +1,85 @@
+package exporter_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// Whatever this machine's clock says, a fresh process ends its window by the server's: it takes the clock for right, and
+// only where the first reply says otherwise begins anew.
+func TestWrongClock(t *testing.T) {
+	const audit = bloodhound.AuditPath
+	const known = audit // after a quiet time: is the newest record that was delivered still there?
+	for name, test := range map[string]struct {
+		skew     time.Duration // of the server's clock
+		requests []string      // of a second cycle, by a process of its own
+	}{
+		"the same":          {0, []string{audit, known}},
+		"a little behind":   {20 * time.Second, []string{audit, known}}, // harmless
+		"behind":            {10 * time.Minute, []string{audit, audit, known}},
+		"behind the cursor": {40 * time.Minute, []string{"/health", audit, known}}, // nothing would ever be due
+		"ahead":             {-3 * time.Second, []string{audit, audit, known}},
+		"far ahead":         {-40 * time.Minute, []string{audit, audit, known}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := startQuiet(t, bloodhoundtest.V84)
+				q.skew = test.skew
+				s := q.stream("archive", receiver{})
+				s.cycle(t)
+				time.Sleep(15 * time.Minute)
+				now := time.Now().Add(q.skew)
+				q.server.Add(bloodhoundtest.Row{CreatedAt: now.Add(-settle - 30*time.Second), Action: "New"})
+				q.requests()
+				s.Source = q.newClient()
+				s.cycle(t)
+				if got := q.requests(); !slices.Equal(got, test.requests) {
+					t.Errorf("it asked for %v, want %v", got, test.requests)
+				}
+				entries := s.entries(t)
+				last := entries[len(entries)-1]
+				if behind := now.Add(-settle).Sub(last.Cursor); last.Records.Fresh != 1 || behind < 0 || behind > 25*time.Second {
+					t.Errorf("%d fresh records, and the cursor is %s behind", last.Records.Fresh, behind)
+				}
+			})
+		})
+	}
+}
+
+// A daemon carries on the clock that it heard, and notices when that was set back.
+func TestClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := startQuiet(t, bloodhoundtest.V84)
+		s := q.stream("archive", receiver{})
+		s.cycle(t)
+		for _, skew := range []time.Duration{-10 * time.Second, -20 * time.Minute, -20 * time.Minute, 0, 0} {
+			time.Sleep(time.Hour)
+			q.skew = skew
+			s.cycle(t)
+			entries := s.entries(t)
+			if horizon := time.Now().Add(skew - settle); entries[len(entries)-1].Cursor.After(horizon) {
+				t.Errorf("with the server's clock %s off, the cursor is %s ahead of the settled time", skew,
+					entries[len(entries)-1].Cursor.Sub(horizon))
+			}
+		}
+	})
+}
+
+// Without a Date there is no clock, and no guess stands in for it.
+func TestNoDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := startQuiet(t, bloodhoundtest.V84)
+		q.undated = true
+		s := q.stream("archive", receiver{})
+		err := s.RunOnce(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "Date header") || len(s.entries(t)) > 0 {
+			t.Errorf("%d entries: %v", len(s.entries(t)), err)
+		}
+	})
+}

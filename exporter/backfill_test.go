@@ -23,7 +23,7 @@ import (
 
 // The world of a backfill: ten days of rows, of which the stream itself delivers the last three.
 const (
-	backfillRows = 900
+	backfillRows = 300
 	backfillDays = 10
 	ownDays      = 3
 )
@@ -49,7 +49,7 @@ func halfway(t *testing.T) *world {
 		})
 	}
 	w := startWorld(t, 5, bloodhoundtest.V84, day(backfillDays).Add(time.Hour), rows)
-	w.positions.Locks = true
+	w.positions.Locks, w.records = true, 50
 	if err := w.own(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 		for call := int64(1); ; call++ {
 			w := halfway(t)
 			if !w.killedAt(call, after) {
-				if call < 50 {
+				if call < 40 {
 					t.Errorf("a whole backfill makes %d calls", call)
 				}
 				break
@@ -412,7 +412,7 @@ func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, intent := interrupted(t)
-			w.records = 40
+			w.records = 20
 			plan := w.runBackfill(between(asked(intent)))
 			if diff := cmp.Diff(intent, plan.Gaps[0]); diff != "" || !plan.Resumed {
 				t.Errorf("resumed: %v, first (-want +got):\n%s", plan.Resumed, diff)

@@ -60,8 +60,31 @@ type Checkpoint struct {
 	// Reset is in the entry that begins a lineage anew, and nil in all others.
 	Reset *Reset `json:"reset,omitempty"`
 
+	Oldest Sighting `json:"oldest,omitzero"` // the oldest record at the source, as it was seen last
+
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`
+}
+
+// A Sighting is what is known of the far end of the source's history. It is renewed about once a day, and carried from
+// entry to entry in between.
+type Sighting struct {
+	CreatedAt time.Time `json:"created_at"` // no record that the source has is before it
+	SeenAt    time.Time `json:"seen_at"`    // when that was so, by the source's clock
+	// Kept and Gone are ages in seconds of the oldest record that vanished last: when it was last seen, and when it was
+	// found to be gone. The source drops records at an age between the two. Both are 0 while none has vanished.
+	Kept int64 `json:"kept_seconds,omitempty"`
+	Gone int64 `json:"gone_seconds,omitempty"`
+}
+
+// Next is what is known once the oldest record was seen again.
+func (s Sighting) Next(oldest, now time.Time) Sighting {
+	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone}
+	if !s.SeenAt.IsZero() && oldest.After(s.CreatedAt) {
+		next.Kept = int64(s.SeenAt.Sub(s.CreatedAt) / time.Second)
+		next.Gone = int64(now.Sub(s.CreatedAt) / time.Second)
+	}
+	return next
 }
 
 // Window is the span Start <= created_at < End that an entry accounts for.

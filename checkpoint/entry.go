@@ -46,7 +46,9 @@ func (j *Journal) at(key string) string {
 
 // encode renders an entry, with every time in UTC and no null where a list belongs.
 func encode(c Checkpoint) ([]byte, error) {
-	for _, t := range []*time.Time{&c.Window.Start, &c.Window.End, &c.Cursor, &c.DeliveredSince, &c.RescannedAt, &c.CommittedAt} {
+	for _, t := range []*time.Time{
+		&c.Window.Start, &c.Window.End, &c.Cursor, &c.DeliveredSince, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.CommittedAt,
+	} {
 		*t = t.UTC()
 	}
 	if c.Newest != nil {

@@ -44,6 +44,10 @@ type Config struct {
 	// Leave the records that our own polling makes out of the webhook, on servers that audit every request. The archive
 	// always has them.
 	ExcludeSelf bool `env:"EXCLUDE_SELF,default=false"`
+	// How long BloodHound keeps audit records: `auto`, a duration such as 2160h, or `off`. The log warns 14 days before
+	// records could vanish that are not exported yet. `auto` is three months, until the age of the oldest record tells
+	// otherwise.
+	Retention Retention `env:"RETENTION,default=auto"`
 
 	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
 	Listen Listen `env:"LISTEN,default=:9090"`

@@ -121,6 +121,47 @@ func (s Start) String() string {
 	return s.At.Format(time.RFC3339Nano)
 }
 
+// Retention is how long BloodHound keeps audit records. The zero value stands for auto: it is to be found out.
+type Retention struct {
+	Fixed time.Duration
+	Off   bool // nobody looks after it
+}
+
+// The retentions that make sense: below the first nothing could be warned of in time.
+const (
+	leastRetention = 24 * time.Hour
+	mostRetention  = 100 * 365 * 24 * time.Hour
+)
+
+// UnmarshalText takes "auto", "off" or a duration.
+func (r *Retention) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "auto":
+		*r = Retention{}
+	case "off":
+		*r = Retention{Off: true}
+	default:
+		fixed, err := time.ParseDuration(string(text))
+		if err != nil || fixed < leastRetention || fixed > mostRetention {
+			return invalidf("got %s; want auto, off, or a duration from 24h to 876000h", quote(string(text)))
+		}
+		*r = Retention{Fixed: fixed}
+	}
+	return nil
+}
+
+// String is the setting as UnmarshalText takes it.
+func (r Retention) String() string {
+	switch {
+	case r.Off:
+		return "off"
+	case r.Fixed > 0:
+		return r.Fixed.String()
+	default:
+		return "auto"
+	}
+}
+
 // Listen is an address to listen on, host:port; "" stands for none.
 type Listen string
 

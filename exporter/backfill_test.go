@@ -30,14 +30,14 @@ const (
 
 var backfillStart = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 
-// day is an instant of the world, counted from its beginning.
-func day(n float64) time.Time { return backfillStart.Add(time.Duration(n * 24 * float64(time.Hour))) }
+// dayAt is an instant of the world, counted from its beginning.
+func dayAt(n float64) time.Time { return backfillStart.Add(time.Duration(n * 24 * float64(time.Hour))) }
 
 // halfway is a world whose stream has run once, and began long after the oldest record.
 func halfway(t *testing.T) *world {
 	t.Helper()
 	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
-		Seed: 5, N: backfillRows, Start: backfillStart, End: day(backfillDays),
+		Seed: 5, N: backfillRows, Start: backfillStart, End: dayAt(backfillDays),
 	})
 	for i := range rows {
 		rows[i].VisibleAt = time.Time{}
@@ -45,10 +45,10 @@ func halfway(t *testing.T) *world {
 	// Records on the seam, where one journal's account ends and the other's begins.
 	for i, d := range []time.Duration{-time.Microsecond, 0, time.Microsecond} {
 		rows = append(rows, bloodhoundtest.Row{
-			ID: int64(1_000_000 + i), CreatedAt: day(backfillDays - ownDays).Add(d), Action: "Seam",
+			ID: int64(1_000_000 + i), CreatedAt: dayAt(backfillDays - ownDays).Add(d), Action: "Seam",
 		})
 	}
-	w := startWorld(t, 5, bloodhoundtest.V84, day(backfillDays).Add(time.Hour), rows)
+	w := startWorld(t, 5, bloodhoundtest.V84, dayAt(backfillDays).Add(time.Hour), rows)
 	w.positions.Locks, w.records = true, 50
 	if err := w.own(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func halfway(t *testing.T) *world {
 // own is the stream itself.
 func (w *world) own(positions, objects checkpoint.Bucket) *exporter.Exporter {
 	e := w.process(positions, objects)
-	e.Start = day(backfillDays - ownDays)
+	e.Start = dayAt(backfillDays - ownDays)
 	return e
 }
 
@@ -99,7 +99,7 @@ func between(from, to time.Time) func(*exporter.Backfill) {
 func (w *world) checkBackfill() tally {
 	w.t.Helper()
 	n, cursor, accounted := w.checkJournal(w.positions)
-	taken := []window.Window{{Start: day(backfillDays - ownDays), End: cursor}}
+	taken := []window.Window{{Start: dayAt(backfillDays - ownDays), End: cursor}}
 	for entry, err := range w.backfilled(w.positions).Entries(w.t.Context()) {
 		if err != nil {
 			w.t.Fatal(err)
@@ -132,7 +132,7 @@ func TestBackfill(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := w.runBackfill()
-	if !plan.Asked.End.Equal(day(backfillDays-ownDays)) || plan.Asked.Start.Before(day(0)) || plan.Asked.Start.After(day(1)) {
+	if !plan.Asked.End.Equal(dayAt(backfillDays-ownDays)) || plan.Asked.Start.Before(dayAt(0)) || plan.Asked.Start.After(dayAt(1)) {
 		t.Errorf("without a range it took %v", plan.Asked)
 	}
 	if diff := cmp.Diff([]window.Window{plan.Asked}, plan.Gaps); diff != "" || len(plan.Skipped) > 0 {
@@ -175,22 +175,22 @@ func TestBackfill(t *testing.T) {
 // Whatever is asked for and in whichever order, nothing is delivered twice, and each run says what it leaves out.
 func TestBackfillsThatOverlap(t *testing.T) {
 	w := halfway(t)
-	w.runBackfill(between(day(2), day(3)))
-	w.runBackfill(between(day(5), day(6)))
+	w.runBackfill(between(dayAt(2), dayAt(3)))
+	w.runBackfill(between(dayAt(5), dayAt(6)))
 	_, cursor, _ := w.checkJournal(w.positions)
-	from, to := day(-30), cursor.Add(-time.Hour)
+	from, to := dayAt(-30), cursor.Add(-time.Hour)
 	plan := w.runBackfill(between(from, to))
 	want := []exporter.Skipped{
 		{Window: window.Window{Start: from, End: plan.Gaps[0].Start}, Reason: exporter.SkippedEmpty},
-		{Window: window.Window{Start: day(2), End: day(3)}, Reason: exporter.SkippedDone},
-		{Window: window.Window{Start: day(5), End: day(6)}, Reason: exporter.SkippedDone},
-		{Window: window.Window{Start: day(7), End: to}, Reason: exporter.SkippedDelivered},
+		{Window: window.Window{Start: dayAt(2), End: dayAt(3)}, Reason: exporter.SkippedDone},
+		{Window: window.Window{Start: dayAt(5), End: dayAt(6)}, Reason: exporter.SkippedDone},
+		{Window: window.Window{Start: dayAt(7), End: to}, Reason: exporter.SkippedDelivered},
 	}
 	if diff := cmp.Diff(want, plan.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 	oldest := plan.Gaps[0].Start
-	gaps := []window.Window{{Start: oldest, End: day(2)}, {Start: day(3), End: day(5)}, {Start: day(6), End: day(7)}}
+	gaps := []window.Window{{Start: oldest, End: dayAt(2)}, {Start: dayAt(3), End: dayAt(5)}, {Start: dayAt(6), End: dayAt(7)}}
 	if diff := cmp.Diff(gaps, plan.Gaps); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
@@ -198,9 +198,9 @@ func TestBackfillsThatOverlap(t *testing.T) {
 
 	// What the stream has not come to yet is its own all the same.
 	w.pass(24 * time.Hour)
-	plan = w.runBackfill(between(day(7), w.now().Add(-settle-overlap)))
+	plan = w.runBackfill(between(dayAt(7), w.now().Add(-settle-overlap)))
 	want = []exporter.Skipped{
-		{Window: window.Window{Start: day(7), End: cursor}, Reason: exporter.SkippedDelivered},
+		{Window: window.Window{Start: dayAt(7), End: cursor}, Reason: exporter.SkippedDelivered},
 		{Window: window.Window{Start: cursor, End: w.now().Add(-settle - overlap)}, Reason: exporter.SkippedDue},
 	}
 	if diff := cmp.Diff(want, plan.Skipped); diff != "" || len(plan.Gaps) > 0 {
@@ -215,20 +215,20 @@ func TestBackfillRefuses(t *testing.T) {
 		from, to time.Time
 		want     string
 	}{
-		"an empty range": {day(2), day(2), "--from 2026-10-03T00:00:00Z is not before --to 2026-10-03T00:00:00Z"},
-		"a turned one":   {day(3), day(2), "--from 2026-10-04T00:00:00Z is not before --to 2026-10-03T00:00:00Z"},
+		"an empty range": {dayAt(2), dayAt(2), "--from 2026-10-03T00:00:00Z is not before --to 2026-10-03T00:00:00Z"},
+		"a turned one":   {dayAt(3), dayAt(2), "--from 2026-10-04T00:00:00Z is not before --to 2026-10-03T00:00:00Z"},
 		"after the stream's start": {
-			day(8),
+			dayAt(8),
 			time.Time{},
 			"--from 2026-10-09T00:00:00Z is not before the stream's own start 2026-10-08T00:00:00Z",
 		},
 		"the future": {
-			day(2), now.Add(time.Hour),
+			dayAt(2), now.Add(time.Hour),
 			"--to 2026-10-11T02:00:00Z is not yet 12m0s ago (HOUNDTRAIL_SETTLE and HOUNDTRAIL_OVERLAP together) by BloodHound's " +
 				"clock: records of that time may still appear; wait, or give --to 2026-10-11T00:48:00Z or earlier",
 		},
 		"what is not settled": {
-			day(2), now.Add(-settle - overlap + time.Second),
+			dayAt(2), now.Add(-settle - overlap + time.Second),
 			"--to 2026-10-11T00:48:01Z is not yet 12m0s ago (HOUNDTRAIL_SETTLE and HOUNDTRAIL_OVERLAP together) by BloodHound's " +
 				"clock: records of that time may still appear; wait, or give --to 2026-10-11T00:48:00Z or earlier",
 		},
@@ -268,7 +268,7 @@ func (w *world) keys() (keys []string) {
 
 // A stream that has not begun, or has only just begun, may still deliver what a backfill would.
 func TestBackfillBeforeTheStream(t *testing.T) {
-	w := startWorld(t, 1, bloodhoundtest.V84, day(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: day(0.5), Action: "A"}})
+	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	w.refuses(w.backfill(w.positions, w.objects), "the stream has not committed anything yet, so it is not known what it "+
 		"will deliver itself: run houndtrail run --once first")
 	e := w.process(w.positions, w.objects)
@@ -288,12 +288,12 @@ func TestBackfillBeforeTheStream(t *testing.T) {
 
 // There is nothing before a stream that began at the oldest record.
 func TestBackfillOfNothing(t *testing.T) {
-	w := startWorld(t, 1, bloodhoundtest.V84, day(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: day(0.5), Action: "A"}})
+	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	plan := w.runBackfill()
-	if diff := cmp.Diff(exporter.BackfillPlan{Asked: window.Window{Start: day(0.5), End: day(0.5)}}, plan); diff != "" {
+	if diff := cmp.Diff(exporter.BackfillPlan{Asked: window.Window{Start: dayAt(0.5), End: dayAt(0.5)}}, plan); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	w.checkArchive(w.objects, w.positions)
@@ -301,16 +301,16 @@ func TestBackfillOfNothing(t *testing.T) {
 
 // Of what the stream has delivered nobody says that there are no records: it looked.
 func TestBackfillBeforeAnEarlyStart(t *testing.T) {
-	w := startWorld(t, 1, bloodhoundtest.V84, day(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: day(0.5), Action: "A"}})
+	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	e := w.process(w.positions, w.objects)
-	e.Start = day(0.25)
+	e.Start = dayAt(0.25)
 	if err := e.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	plan := w.runBackfill(between(day(0), day(0.75)))
+	plan := w.runBackfill(between(dayAt(0), dayAt(0.75)))
 	want := []exporter.Skipped{
-		{Window: window.Window{Start: day(0), End: day(0.25)}, Reason: exporter.SkippedEmpty},
-		{Window: window.Window{Start: day(0.25), End: day(0.75)}, Reason: exporter.SkippedDelivered},
+		{Window: window.Window{Start: dayAt(0), End: dayAt(0.25)}, Reason: exporter.SkippedEmpty},
+		{Window: window.Window{Start: dayAt(0.25), End: dayAt(0.75)}, Reason: exporter.SkippedDelivered},
 	}
 	if diff := cmp.Diff(want, plan.Skipped); diff != "" || len(plan.Gaps) > 0 {
 		t.Errorf("gaps %v, skipped (-want +got):\n%s", plan.Gaps, diff)
@@ -407,8 +407,8 @@ func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 	for name, asked := range map[string]func(w window.Window) (from, to time.Time){
 		"everything":      func(window.Window) (from, to time.Time) { return time.Time{}, time.Time{} },
 		"from its middle": func(w window.Window) (from, to time.Time) { return w.Start.Add(w.Span() / 2), time.Time{} },
-		"elsewhere":       func(window.Window) (from, to time.Time) { return day(6), day(6.5) },
-		"what is done":    func(w window.Window) (from, to time.Time) { return day(0), w.Start },
+		"elsewhere":       func(window.Window) (from, to time.Time) { return dayAt(6), dayAt(6.5) },
+		"what is done":    func(w window.Window) (from, to time.Time) { return dayAt(0), w.Start },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, intent := interrupted(t)
@@ -490,7 +490,7 @@ func (watching) CaughtUp(until time.Time, _ time.Duration) {
 // Ids of older windows are lower, which is no sign of a restored database; the highest one stands.
 func TestBackfillKeepsTheHighestID(t *testing.T) {
 	w := halfway(t)
-	w.runBackfill(between(day(4), day(5)))
+	w.runBackfill(between(dayAt(4), dayAt(5)))
 	newest, err := w.backfilled(w.positions).Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -550,7 +550,7 @@ func (w *world) backfillInStorm() int {
 	w.records = 30 + w.rand.IntN(200)
 	b := w.backfill(positions, objects)
 	from := 7 * w.rand.Float64()
-	b.From, b.To = day(from-0.5), day(from+w.rand.Float64()*2.9)
+	b.From, b.To = dayAt(from-0.5), dayAt(from+w.rand.Float64()*2.9)
 	err := b.Run(w.t.Context())
 	_, _ = positions.Kill(), objects.Kill()
 	w.server.ClearFaults()

@@ -49,7 +49,7 @@ func (c *cycle) idle(w walk, p part) bool {
 
 // entry is the journal entry for a window whose records are durable.
 func (c *cycle) entry(
-	w walk, p part, receipt checkpoint.Receipt, counted *checkpoint.ServerCount,
+	w walk, p part, receipt checkpoint.Receipt, counted *checkpoint.ServerCount, seen checkpoint.Sighting,
 ) (checkpoint.Checkpoint, error) {
 	delivered, err := p.next.MarshalBinary()
 	if err != nil {
@@ -66,6 +66,7 @@ func (c *cycle) entry(
 		Records:        p.records,
 		ServerCount:    counted,
 		Objects:        receipt.Objects,
+		Oldest:         seen,
 		CommittedAt:    c.clock(),
 	}
 	if p.newest != nil && !w.again {
@@ -91,6 +92,7 @@ func (c *cycle) committed() {
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took))
+	c.guard(entry)
 	if c.Observer != nil {
 		c.Observer.Committed(Commit{Entry: entry, Lag: c.clock().Sub(entry.Cursor), Duration: took})
 	}

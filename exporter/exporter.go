@@ -32,8 +32,9 @@ type Exporter struct {
 	Settle  time.Duration     // how long records may take to become visible before they are read
 	Overlap time.Duration     // how far back a cycle looks again for those that took longer
 
-	ExcludeSelf bool // leave out what our own requests leave in the log
-	VerifyCount bool // hold each window against the server's own count
+	Retention   Retention // how long the source keeps records
+	ExcludeSelf bool      // leave out what our own requests leave in the log
+	VerifyCount bool      // hold each window against the server's own count
 
 	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
 	RescanSchedule Schedule
@@ -99,6 +100,8 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.load(ctx); err != nil {
 		return err
 	}
+	c.guard(c.stored.Checkpoint)
+	c.warn(c.stored.Checkpoint)
 	if err := c.clockWentBack(); err != nil {
 		return err
 	}
@@ -138,6 +141,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		if err != nil {
 			return err
 		}
+		seen := c.sight(ctx, w, part)
 		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
 		// very same span and so replaces the objects that this attempt leaves behind.
 		if err := c.lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
@@ -149,7 +153,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
-		next, err := c.entry(w, part, receipt, counted)
+		next, err := c.entry(w, part, receipt, counted, seen)
 		if err != nil {
 			return failed(StageCheckpoint, err)
 		}
@@ -177,7 +181,7 @@ func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 func (c *cycle) load(ctx context.Context) (err error) {
 	c.stored, err = c.Store.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		if c.stored.Cursor, err = c.beginning(ctx, c.now, c.lease); err != nil {
+		if c.stored.Cursor, c.stored.Oldest, err = c.beginning(ctx, c.now, c.lease); err != nil {
 			return failed(StageSource, err)
 		}
 		c.stored.DeliveredSince = c.stored.Cursor // nothing before the start is wanted
@@ -195,17 +199,20 @@ func (c *cycle) load(ctx context.Context) (err error) {
 }
 
 // beginning is where a new stream starts: where an attempt before its first commit started, else where it was asked
-// to, else at the oldest record.
-func (e *Exporter) beginning(ctx context.Context, now time.Time, lease *checkpoint.Lease) (time.Time, error) {
+// to, else at the oldest record, which is then known.
+func (e *Exporter) beginning(
+	ctx context.Context, now time.Time, lease *checkpoint.Lease,
+) (start time.Time, seen checkpoint.Sighting, err error) {
 	if intent, ok := lease.Intent(); ok {
-		return intent.Start, nil
+		return intent.Start, seen, nil
 	}
 	if !e.Start.IsZero() {
-		return e.Start.Truncate(grain), nil // no query asks more finely
+		return e.Start.Truncate(grain), seen, nil // no query asks more finely
 	}
 	oldest, err := e.Source.Oldest(ctx, now)
 	if late := now.Add(-e.Settle - e.Overlap); oldest.After(late) {
-		oldest = late // on a young server a row may still appear that is older than the oldest one of now
+		// On a young server a row may still appear that is older than the oldest one of now.
+		return late.Truncate(grain), seen, err
 	}
-	return oldest.Truncate(grain), err
+	return oldest.Truncate(grain), seen.Next(oldest, now), err
 }

@@ -32,7 +32,7 @@ func (w *world) run() {
 func (w *world) days(n int) {
 	w.t.Helper()
 	for range 4 * n {
-		w.pass(6 * time.Hour)
+		w.pass(6*time.Hour + time.Minute)
 		w.run()
 	}
 }

@@ -21,6 +21,7 @@ type metrics struct {
 	progress func(stream string, at time.Time) // told of every success; never nil
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
+	oldest, deadline                *prometheus.GaugeVec
 	commits, records, objects       *prometheus.CounterVec
 	requests, retries, posts        *prometheus.CounterVec
 	requestTime                     prometheus.Histogram
@@ -45,7 +46,10 @@ func newMetrics() *metrics {
 		lag:       gauge("lag_seconds", "Age of the newest instant that is delivered, by the server's clock, at the last success."),
 		success:   gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
 		cycleTime: gauge("commit_duration_seconds", "Time that the last window took."),
-		commits:   counter("commits_total", "Windows committed.", "stream"),
+		oldest:    gauge("source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day."),
+		deadline: gauge("retention_deadline_timestamp_seconds",
+			"When BloodHound may begin to drop records that are not exported yet; absent where that is not to be expected."),
+		commits: counter("commits_total", "Windows committed.", "stream"),
 		records: counter("records_total",
 			"Records by what became of them: read, fresh, duplicate, late, self (our own traces) or excluded.", "stream", "kind"),
 		objects:  counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
@@ -112,4 +116,19 @@ func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	m.lag.WithLabelValues(m.name).Set(lag.Seconds())
 	m.success.WithLabelValues(m.name).Set(float64(now.UnixMilli()) / 1e3)
 	m.progress(m.name, now)
+}
+
+// Guarded tells how long the source keeps what is not exported yet.
+func (m streamMetrics) Guarded(oldest, deadline time.Time) {
+	set(m.oldest, m.name, oldest)
+	set(m.deadline, m.name, deadline)
+}
+
+// set takes the series away where there is no time to tell.
+func set(g *prometheus.GaugeVec, name string, t time.Time) {
+	if t.IsZero() {
+		g.DeleteLabelValues(name)
+		return
+	}
+	g.WithLabelValues(name).Set(float64(t.UnixMicro()) / 1e6)
 }

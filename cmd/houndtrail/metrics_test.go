@@ -28,7 +28,15 @@ func TestMetrics(t *testing.T) {
 		Lag: 2 * time.Minute, Duration: 1500 * time.Millisecond,
 	})
 	archive.CaughtUp(cursor.Add(time.Minute), time.Minute)
-	m.stream(webhookStream)
+	guard, ok := archive.(exporter.Guard)
+	if !ok {
+		t.Fatal("nobody looks after retention")
+	}
+	guard.Guarded(cursor, cursor.AddDate(0, 3, 0))
+	if silent, ok := m.stream(webhookStream).(exporter.Guard); ok {
+		silent.Guarded(cursor, cursor)
+		silent.Guarded(cursor, time.Time{}) // no limit any more
+	}
 	m.Request("200", 20*time.Millisecond)
 	m.Request("timeout", 30*time.Second)
 	m.Retry("timeout")
@@ -61,12 +69,17 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_requests_total{status="200"} 1`,
 		`houndtrail_requests_total{status="timeout"} 1`,
 		`houndtrail_retries_total{reason="timeout"} 1`,
+		`houndtrail_retention_deadline_timestamp_seconds{stream="archive"} 1.7803152005e+09`,
+		`houndtrail_source_oldest_timestamp_seconds{stream="archive"} 1.7723664005e+09`,
 		`houndtrail_webhook_posts_total{status="0"} 1`,
 		`houndtrail_webhook_posts_total{status="503"} 1`,
 	} {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("no %s in /metrics", want)
 		}
+	}
+	if strings.Contains(text, `retention_deadline_timestamp_seconds{stream="webhook"}`) {
+		t.Error("a deadline that is no more is still exported")
 	}
 	families, err := m.registry.Gather()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -85,6 +86,9 @@ func metricTable(t *testing.T) string {
 func exercised() *metrics {
 	m := newMetrics()
 	o := m.stream(archiveStream)
+	if g, ok := o.(exporter.Guard); ok {
+		g.Guarded(time.Unix(1, 0), time.Unix(2, 0))
+	}
 	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{Objects: make([]checkpoint.Object, 1)}})
 	m.Request("200", 0)
 	m.Retry("timeout")

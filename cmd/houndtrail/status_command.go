@@ -11,6 +11,7 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
+	"houndtrail/exporter"
 	"houndtrail/sink/bucket"
 )
 
@@ -30,7 +31,8 @@ func (p *program) status() *cobra.Command {
 		Use:   "status",
 		Short: "Show how far each stream is",
 		Long: fmt.Sprintf(`Show how far each stream is: its position and how far that is behind, the last commit, the records so far, who holds
-the lease, and the oldest record that BloodHound still has. Nothing is written and no lease is taken, so it can be asked
+the lease, the oldest record that BloodHound still has, and the time left until it may drop records that are not exported
+yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can be asked
 at any time.
 
 Lag is counted by BloodHound's clock. Where BloodHound cannot be asked, or with --offline is not, it is counted by this
@@ -67,7 +69,11 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 		return ctx.Err()
 	}
 	for i := range all {
-		all[i].compare(s)
+		all[i].compare(s, exporter.Retention(c.Retention))
+		if all[i].near {
+			fmt.Fprintf(p.stderr, "houndtrail: warning: %s stream: in %s BloodHound may begin to drop records that are not exported "+
+				"yet: find out what holds up the export\n", all[i].Stream, all[i].leftCell())
+		}
 		if all[i].uncounted {
 			fmt.Fprintf(p.stderr, "houndtrail: warning: %s stream: the records of %d commits are not counted, nor all links "+
 				"of the chain verified: --full does it\n", all[i].Stream, all[i].Serial)

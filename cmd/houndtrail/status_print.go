@@ -28,10 +28,10 @@ func standingsJSON(w io.Writer, all []standing, _ time.Time) error {
 // standingsTable prints a row for each stream. What can be long comes last.
 func standingsTable(w io.Writer, all []standing, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "STREAM\tSTATUS\tCURSOR\tLAG\tLAST COMMIT\tSERIAL\tRECORDS\tOLDEST AT SOURCE\tDESTINATION\tLEASE")
+	fmt.Fprintln(t, "STREAM\tSTATUS\tCURSOR\tLAG\tLAST COMMIT\tSERIAL\tRECORDS\tOLDEST AT SOURCE\tTIME LEFT\tDESTINATION\tLEASE")
 	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stream, s.Status, instantCell(s.Cursor), s.lagCell(),
-			s.commitCell(), s.serialCell(), s.recordsCell(), s.oldestCell(), s.Destination, s.Lease.cell(now))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stream, s.Status, instantCell(s.Cursor), s.lagCell(),
+			s.commitCell(), s.serialCell(), s.recordsCell(), s.oldestCell(), s.leftCell(), s.Destination, s.Lease.cell(now))
 	}
 	return t.Flush()
 }
@@ -86,6 +86,13 @@ func (s *standing) oldestCell() string {
 	default:
 		return "source failed"
 	}
+}
+
+func (s *standing) leftCell() string {
+	if s.Left == nil {
+		return unknown
+	}
+	return short(time.Duration(*s.Left * float64(time.Second)))
 }
 
 func (l leaseState) cell(now time.Time) string {

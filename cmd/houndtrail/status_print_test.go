@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"houndtrail/checkpoint"
+	"houndtrail/exporter"
 )
 
 // TestStandings: everything that a stream can be, as a table and as JSON.
@@ -33,7 +34,7 @@ func TestStandings(t *testing.T) {
 		{Stream: "archive", Status: journalDamaged, Problem: "journal corrupt", Source: "https://a.example", Destination: "file:///a"},
 	}
 	for i := range all {
-		all[i].compare(source)
+		all[i].compare(source, exporter.Retention{})
 	}
 	var table, lines bytes.Buffer
 	if err := standingsTable(&table, all, march); err != nil {
@@ -43,21 +44,23 @@ func TestStandings(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTable := "" +
-		"STREAM   STATUS   CURSOR                       LAG    LAST COMMIT          SERIAL  RECORDS  OLDEST AT SOURCE      DESTINATION               LEASE\n" +
-		"archive  ok       2026-03-01T11:57:47.000001Z  2m13s  2026-03-01 11:59:59  42      20480    2025-12-01T12:00:00Z  s3://b/<p>&q              free\n" +
-		"webhook  ok       2026-02-27T10:00:00Z         2d2h   2026-02-27 12:00:00  9001    -        2025-12-01T12:00:00Z  https://siem.example/***  " +
+		"STREAM   STATUS   CURSOR                       LAG    LAST COMMIT          SERIAL  RECORDS  OLDEST AT SOURCE      TIME LEFT  DESTINATION               LEASE\n" +
+		"archive  ok       2026-03-01T11:57:47.000001Z  2m13s  2026-03-01 11:59:59  42      20480    2025-12-01T12:00:00Z  89d23h     s3://b/<p>&q              free\n" +
+		"webhook  ok       2026-02-27T10:00:00Z         2d2h   2026-02-27 12:00:00  9001    -        2025-12-01T12:00:00Z  87d22h     https://siem.example/***  " +
 		"held by houndtrail v1 on pod-1.[2J (pid 7) since 2026-03-01T12:00:00Z; expires in 1m unless renewed\n" +
-		"archive  damaged  -                            -      -                    -       -        2025-12-01T12:00:00Z  file:///a                 -\n"
+		"archive  damaged  -                            -      -                    -       -        2025-12-01T12:00:00Z  -          file:///a                 -\n"
 	if diff := cmp.Diff(wantTable, table.String()); diff != "" {
 		t.Errorf("the table (-want +got):\n%s", diff)
 	}
 	wantLines := `{"stream":"archive","status":"ok","source":"https://a.example","destination":"s3://b/<p>&q","serial":42,` +
 		`"committed_at":"2026-03-01T11:59:59.5Z","cursor":"2026-03-01T11:57:47.000001Z","lag_seconds":132.999999,"clock":"server",` +
-		`"records":20480,"lease":{"state":"free"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
+		`"records":20480,"lease":{"state":"free"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z",` +
+		`"retention_deadline":"2026-05-30T11:57:47.000001Z","retention_left_seconds":7775867.000001}
 {"stream":"webhook","status":"ok","source":"https://a.example","destination":"https://siem.example/***","serial":9001,` +
 		`"committed_at":"2026-02-27T12:00:00Z","cursor":"2026-02-27T10:00:00Z","lag_seconds":180000,"clock":"server",` +
 		`"lease":{"state":"held","holder":{"host":"pod-1\u001b[2J","pid":7,"version":"v1"},"since":"2026-03-01T12:00:00Z",` +
-		`"expires":"2026-03-01T12:01:00Z"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
+		`"expires":"2026-03-01T12:01:00Z"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z",` +
+		`"retention_deadline":"2026-05-28T10:00:00Z","retention_left_seconds":7596000}
 {"stream":"archive","status":"damaged","problem":"journal corrupt","source":"https://a.example","destination":"file:///a",` +
 		`"serial":0,"clock":"server","source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
 `
@@ -73,7 +76,7 @@ func TestStandingWithoutSource(t *testing.T) {
 		sourceOffline: "not asked", sourceFailed: "source failed", sourceEmpty: "no records",
 	} {
 		s := standing{Stream: "archive", Status: journalOK, Cursor: march}
-		s.compare(sourceState{status: status, now: march.Add(-3 * time.Second), clock: "local"})
+		s.compare(sourceState{status: status, now: march.Add(-3 * time.Second), clock: "local"}, exporter.Retention{})
 		var table bytes.Buffer
 		if err := standingsTable(&table, []standing{s}, march); err != nil {
 			t.Fatal(err)

@@ -38,7 +38,12 @@ type standing struct {
 	Asked       string     `json:"source_status"`          // ok, empty, failed or offline
 	Oldest      time.Time  `json:"source_oldest,omitzero"` // no record that the source still has is before it
 
-	uncounted bool // since the journal is long
+	Deadline time.Time `json:"retention_deadline,omitzero"`      // the source may begin then to drop what is not exported
+	Left     *float64  `json:"retention_left_seconds,omitempty"` // from now to then
+
+	seen      checkpoint.Sighting // of the source's oldest record, as the journal remembers it
+	near      bool                // the deadline is
+	uncounted bool                // since the journal is long
 }
 
 // The states of a lease.
@@ -80,6 +85,7 @@ func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) e
 		return failedCheckpoint(err)
 	}
 	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
+	s.seen = newest.Oldest
 	if s.Serial > countable && !full {
 		s.uncounted = true
 		return nil
@@ -121,12 +127,20 @@ func (s *standing) statusAfter(err error) string {
 	}
 }
 
-// compare takes in what the source says.
-func (s *standing) compare(source sourceState) {
+// compare takes in what the source says, and where it says nothing, what the journal remembers of it.
+func (s *standing) compare(source sourceState, retention exporter.Retention) {
 	s.Asked, s.Oldest, s.Clock = source.status, source.oldest, source.clock
 	if !s.Cursor.IsZero() {
 		lag := source.now.Sub(s.Cursor).Seconds()
 		s.Lag = &lag
+	}
+	if source.status == sourceOK {
+		s.seen = s.seen.Next(source.oldest, source.now)
+	}
+	if s.Deadline = retention.Deadline(s.Cursor, s.seen); !s.Deadline.IsZero() {
+		left := s.Deadline.Sub(source.now).Seconds()
+		s.Left = &left
+		s.near = retention.Near(s.Cursor, s.seen, source.now)
 	}
 }
 

@@ -61,6 +61,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 			Settle:  c.Settle,
 			Overlap: c.Overlap,
 
+			Retention:      exporter.Retention(c.Retention),
 			VerifyCount:    c.VerifyCount != config.VerifyOff,
 			Rescan:         c.Rescan,
 			RescanSchedule: c.RescanSchedule,

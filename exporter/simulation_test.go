@@ -20,7 +20,7 @@ func stormy(t *testing.T, seed uint64, profile bloodhoundtest.Profile) *world {
 	r := rand.New(rand.NewPCG(seed, 11))
 	w := startWorld(t, seed, profile, start.Add(20*time.Hour), stormyHistory(r, seed, start))
 	w.rand, w.end = r, start.Add(80*time.Hour)
-	w.positions.Locks = seed%2 == 0
+	w.positions.Locks, w.guesses = seed%2 == 0, seed%3 == 0
 	return w
 }
 

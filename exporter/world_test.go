@@ -44,7 +44,11 @@ type world struct {
 
 	positions, objects *checkpointtest.Memory
 	pageSize, records  int
+<<<<<<< ours
 	rescan             time.Duration
+=======
+	guesses            bool // processes take this machine's clock for the world's at first, and each cycle begins twice
+>>>>>>> theirs
 }
 
 // daily is due 24 hours after the last time.
@@ -89,13 +93,23 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	var source exporter.Source = client
+	if !w.guesses {
+		source = strict{client, client}
+	}
 	return &exporter.Exporter{
-		Source: client, Sink: sink, Store: w.journal(positions),
+		Source: source, Sink: sink, Store: w.journal(positions),
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
 		VerifyCount: true, Rescan: w.rescan, RescanSchedule: daily{},
 	}
+}
+
+// strict is a source that guesses no time.
+type strict struct {
+	exporter.Source
+	exporter.Recogniser
 }
 
 func (w *world) journal(b checkpoint.Bucket) *checkpoint.Journal {

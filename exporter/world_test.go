@@ -44,11 +44,8 @@ type world struct {
 
 	positions, objects *checkpointtest.Memory
 	pageSize, records  int
-<<<<<<< ours
 	rescan             time.Duration
-=======
 	guesses            bool // processes take this machine's clock for the world's at first, and each cycle begins twice
->>>>>>> theirs
 }
 
 // daily is due 24 hours after the last time.

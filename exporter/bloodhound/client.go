@@ -92,6 +92,7 @@ func New(o Options) (*Client, error) {
 		transport: o.Transport,
 		limiter:   rate.NewLimiter(rate.Limit(o.Rate), 1),
 		batches:   make(chan *Batch, batchesKept),
+		self:      identity{turn: make(chan struct{}, 1)},
 	}
 	c.limit.Store(int64(o.PageSize))
 	if c.transport != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,10 +19,10 @@ const askAgainAfter = time.Hour
 
 // An identity is the user that the client's requests are audited as, once it was asked for.
 type identity struct {
-	mu     sync.Mutex
-	id     string    // "" while it is not known
-	askAt  time.Time // not before; zero for now
-	never  bool      // the server does not tell
+	turn   chan struct{} // has room for the one that asks, and guards the rest
+	id     string        // "" while it is not known
+	askAt  time.Time     // not before; zero for now
+	never  bool          // the server does not tell
 	warned bool
 }
 
@@ -46,10 +45,14 @@ func polls(action string) bool {
 	return isGet && (route == AuditPath || route == selfPath)
 }
 
-// get returns the user's id, or "". The lock is held meanwhile: whoever else wants to know waits for the one answer.
+// get returns the user's id, or "". Whoever else wants to know waits for the one answer.
 func (s *identity) get(ctx context.Context, c *Client) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return ""
+	}
 	if s.id != "" || s.never || time.Now().Before(s.askAt) {
 		return s.id
 	}

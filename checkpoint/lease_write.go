@@ -29,18 +29,18 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 // A store may refuse because of a write of our own whose answer was lost: this one, when the store's client repeated
 // it, or an earlier renewal. The token tells ours from another runner's, and ours are simply written over.
 //
-// Every write has its own revision, so that no two have the same bytes: a store that tells versions by content (S3)
-// would otherwise let a runner that saw the lease expired replace it right after it was renewed.
+// Every write has its own revision, the next try of one as well, so that no two have the same bytes: a store that tells
+// versions by content (S3) would otherwise let a runner that saw the lease expired replace it right after it was renewed.
 func (l *Lease) write(ctx context.Context, next leaseRecord) error {
-	l.revision++
-	next.Revision = l.revision
-	body, err := marshal(next)
-	if err != nil {
-		return fmt.Errorf("encode the lease: %w", err)
-	}
 	key := l.journal.path("lease.json")
 	started := time.Now()
 	for range maxSwaps {
+		l.revision++
+		next.Revision = l.revision
+		body, err := marshal(next)
+		if err != nil {
+			return fmt.Errorf("encode the lease: %w", err)
+		}
 		version, err := l.journal.bucket.Put(ctx, key, body, l.version)
 		if err == nil {
 			l.wrote(next, version, started)

@@ -36,7 +36,7 @@ func (c *cycle) at(local time.Time) time.Time { return c.now.Add(local.Sub(c.beg
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
 	idle := !w.again && !w.past && p.last && p.records.News() == 0 && c.stored.Serial > 0 &&
-		c.now.Sub(c.stored.CommittedAt) < idleCommit
+		p.End.Sub(c.stored.Cursor) < idleCommit
 	if idle {
 		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),
 			zap.Int("read", p.records.Read), zap.Int("self", p.records.Self))

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// idleCommit is how often a stream with nothing new still writes a journal entry.
+	// idleCommit is how long a span without anything new has to be for a journal entry of its own.
 	idleCommit = time.Hour
 	// releaseTime bounds the last writes after a cycle was told to stop.
 	releaseTime = 15 * time.Second
@@ -106,6 +106,11 @@ func (c *cycle) run(ctx context.Context) error {
 		return err
 	}
 	if w, ok := c.unfinished(); ok {
+		if err := c.export(ctx, w); err != nil {
+			return err
+		}
+	}
+	if w, ok := c.rescan(); ok && c.forgets() {
 		if err := c.export(ctx, w); err != nil {
 			return err
 		}

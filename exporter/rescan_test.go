@@ -65,6 +65,22 @@ func TestRescan(t *testing.T) {
 	}
 }
 
+// A straggler that appeared in time is delivered also where nobody ran for days after that, and the next rescan is far off.
+func TestRescanAfterStandstill(t *testing.T) {
+	w := straggling(t, 24*time.Hour, 20*time.Hour)
+	w.pass(4 * 24 * time.Hour)
+	w.schedule = never{}
+	w.run()
+	if got := w.checkArchive(w.objects, w.positions); got.late != 1 {
+		t.Errorf("%d late records, want the straggler", got.late)
+	}
+}
+
+// never is due after the end of all tests.
+type never struct{}
+
+func (never) Next(after time.Time) time.Time { return after.Add(10 * 365 * 24 * time.Hour) }
+
 // What is older than RESCAN when it appears is not promised, and without rescans nothing of it is.
 func TestRescanOff(t *testing.T) {
 	w := straggling(t, 0, 20*time.Hour)

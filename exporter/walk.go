@@ -47,17 +47,22 @@ func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain
 // rescan is the walk over the last days, in search of records that took longer to appear than is waited for. It starts
 // where the last one left off remembering, so that of a day nothing is left out.
 func (c *cycle) rescan() (w walk, due bool) {
-	end := c.horizon().Add(-c.Overlap) // what is later is still looked back to
-	if end.After(c.stored.Cursor) {
-		end = c.stored.Cursor
-	}
-	if c.Rescan == 0 || !c.stored.DeliveredSince.Before(end) || c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
+	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // what is later is still looked back to
+	if c.Rescan == 0 || !c.stored.DeliveredSince.Before(end) ||
+		!c.forgets() && c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
 		return walk{}, false
 	}
 	w = c.revisit(c.stored.DeliveredSince, end, c.stored.Serial+1)
-	w.completes, w.keep = true, c.horizon().Add(-max(c.Rescan, c.Overlap))
+	w.completes, w.keep = true, c.keep()
 	return w, true
 }
+
+// keep is from when on ids are remembered where there are rescans.
+func (c *cycle) keep() time.Time { return c.horizon().Add(-max(c.Rescan, c.Overlap)) }
+
+// forgets tells that the stream stood still for so long that the walk to now will forget all that was delivered before.
+// What appeared in the last hours of that has to be searched for first, whatever the schedule.
+func (c *cycle) forgets() bool { return !c.keep().Before(c.stored.Cursor) }
 
 // unfinished is the window of a rescan that a crash came into: what it left behind has to be replaced, and the cursor
 // says nothing about that.
@@ -74,7 +79,7 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 	return walk{
 		cursor: from, horizon: to, since: from, pass: pass,
-		set: c.set, known: c.stored.DeliveredSince, again: true,
+		set: c.set, seen: c.stored.Newest, known: c.stored.DeliveredSince, again: true,
 	}
 }
 

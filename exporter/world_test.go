@@ -45,7 +45,8 @@ type world struct {
 	positions, objects *checkpointtest.Memory
 	pageSize, records  int
 	rescan             time.Duration
-	guesses            bool // processes take this machine's clock for the world's at first, and each cycle begins twice
+	schedule           exporter.Schedule // of rescans
+	guesses            bool              // processes take this machine's clock for the world's at first, and each cycle begins twice
 }
 
 // daily is due 24 hours after the last time.
@@ -55,7 +56,7 @@ func (daily) Next(after time.Time) time.Time { return after.Add(24 * time.Hour) 
 
 // startWorld is a world at an instant, with the rows of its past and future.
 func startWorld(t *testing.T, seed uint64, profile bloodhoundtest.Profile, now time.Time, rows []bloodhoundtest.Row) *world {
-	w := &world{t: t, pageSize: 60, records: 150}
+	w := &world{t: t, pageSize: 60, records: 150, schedule: daily{}}
 	w.clock.Store(now.Unix())
 	w.positions, w.objects = &checkpointtest.Memory{Now: w.now}, &checkpointtest.Memory{Now: w.now}
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{
@@ -99,7 +100,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
-		VerifyCount: true, Rescan: w.rescan, RescanSchedule: daily{},
+		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule,
 	}
 }
 

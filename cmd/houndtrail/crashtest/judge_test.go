@@ -29,6 +29,7 @@ type verdict struct {
 	served            int
 	archived, twice   int // records in the archive; those of them that were there already
 	objects, late     int
+	again, stragglers int            // windows of rescans, and what they found; of both streams
 	windows           map[string]int // by stream
 	events, repeated  int            // in the log store, each id once; and lines beyond the first of an id
 	missing, unserved int
@@ -127,10 +128,18 @@ func judgeJournal(t *testing.T, p *place, id checkpoint.Identity, v *verdict) ma
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !cursor.IsZero() && !entry.Window.Start.Equal(cursor) {
+		rescan := entry.Window.Pass > 0
+		switch {
+		case rescan && !entry.Cursor.Equal(cursor):
+			t.Errorf("%s: entry %d reads once more, and moves the cursor from %s to %s", id.Stream, entry.Serial, cursor, entry.Cursor)
+		case !rescan && !cursor.IsZero() && !entry.Window.Start.Equal(cursor):
 			t.Errorf("%s: entry %d starts at %s, the one before ended at %s", id.Stream, entry.Serial, entry.Window.Start, cursor)
 		}
 		cursor = entry.Cursor
+		if rescan {
+			v.again++
+			v.stragglers += entry.Records.Fresh
+		}
 		if v.windows == nil {
 			v.windows = map[string]int{}
 		}
@@ -162,6 +171,9 @@ func (w *world) judgeWebhook(p *place, v *verdict) {
 		w.t.Fatal(err)
 	}
 	judgeJournal(w.t, p, checkpoint.Identity{Stream: webhookStream, Source: w.api, Destination: sink.String()}, v)
+	if v.stragglers == 0 {
+		w.t.Error("no rescan has found anything: this run proves less than it says")
+	}
 	got := w.events()
 	for _, row := range w.server.Rows() {
 		id := fmt.Sprintf("%s/%d/%d", tenant, row.ID, row.CreatedAt.UnixMicro())
@@ -219,6 +231,9 @@ func (w *world) events() map[string]int {
 func (v *verdict) String() string {
 	s := fmt.Sprintf("%d records served, %d archived in %d objects, %d twice, %d lost; %d came late; %d windows committed to the archive",
 		v.served, v.archived, v.objects, v.twice, v.missing, v.late, v.windows[archiveStream])
+	if v.again > 0 {
+		s += fmt.Sprintf("; %d windows of rescans found %d records", v.again, v.stragglers)
+	}
 	if n := v.windows[webhookStream]; n > 0 {
 		s += fmt.Sprintf(", %d to the webhook; log store: %d ids, %d lines repeated", n, v.events, v.repeated)
 	}

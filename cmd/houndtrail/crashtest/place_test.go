@@ -3,6 +3,7 @@ package crashtest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -103,20 +104,29 @@ func (p *place) letLeasesExpire() {
 	}
 }
 
-// cursor is up to where a stream has come; the zero time for nowhere.
-func (p *place) cursor(stream string) time.Time {
+// A committed entry, as far as a test wants to know of it.
+type committed struct {
+	Cursor time.Time         `json:"cursor"`
+	Window checkpoint.Window `json:"window"`
+}
+
+// newest is a stream's newest entry; the zero one where there is none.
+func (p *place) newest(stream string) (entry committed) {
 	p.t.Helper()
 	entries, err := filepath.Glob(filepath.Join(p.root, "positions", stream, strings.Repeat("[0-9]", 20)+".json"))
 	if err != nil {
 		p.t.Error(err)
 	}
-	var newest struct {
-		Cursor time.Time `json:"cursor"`
-	}
 	if len(entries) > 0 {
-		p.read(entries[len(entries)-1], &newest)
+		p.read(entries[len(entries)-1], &entry)
 	}
-	return newest.Cursor
+	return entry
+}
+
+// cursor is up to where a stream has come; the zero time for nowhere.
+func (p *place) cursor(stream string) time.Time {
+	p.t.Helper()
+	return p.newest(stream).Cursor
 }
 
 // read decodes a file, if there is one. It is never seen half written. It may be called from any goroutine.
@@ -138,6 +148,7 @@ func (p *place) read(path string, into any) {
 type moment struct {
 	working bool // in a cycle, of either stream
 	open    bool // after a window was declared and before it was committed
+	rescan  bool // and it was one that is read once more
 	written bool // and after an object of it was written to the archive
 }
 
@@ -149,14 +160,17 @@ func (p *place) moment() (m moment) {
 			continue
 		}
 		m.working = true
-		cursor := p.cursor(stream)
-		if l.Intent == nil || l.Intent.Start.Before(cursor) {
+		if l.Intent == nil || l.Intent.Equal(p.newest(stream).Window) {
 			continue
 		}
 		m.open = true
+		name := l.Intent.Start.Format("20060102T150405.000000Z")
+		if l.Intent.Pass > 0 {
+			m.rescan = true
+			name = fmt.Sprintf("%s-%d", name, l.Intent.Pass)
+		}
 		if stream == archiveStream {
-			name := l.Intent.Start.Format("20060102T150405.000000Z") + ".parquet"
-			objects, err := filepath.Glob(filepath.Join(p.root, "archive", "audit", "*", "*", name))
+			objects, err := filepath.Glob(filepath.Join(p.root, "archive", "audit", "*", "*", name+".parquet"))
 			if err != nil {
 				p.t.Fatal(err)
 			}
@@ -169,7 +183,8 @@ func (p *place) moment() (m moment) {
 // count adds the moment to what was hit before.
 func (m moment) count(hit tally) {
 	for name, is := range map[string]bool{
-		"in a cycle": m.working, "with a window begun and not committed": m.open, "with an object of it written": m.written,
+		"in a cycle": m.working, "with a window begun and not committed": m.open, "in a rescan": m.rescan,
+		"with an object of it written": m.written,
 	} {
 		if is {
 			hit[name]++

@@ -18,6 +18,9 @@ const (
 	// overlap is two seconds of ours, more than what the API's Date header, in whole seconds, holds houndtrail back: so
 	// that many of the late rows come when their time was already read.
 	overlap = 4 * time.Hour
+	// rescan is four seconds of ours, and the search for what came even later begins every three.
+	rescan      = 8 * time.Hour
+	rescanEvery = 6 * time.Hour
 	// speed is how fast the double's clock runs: two of its hours in a second, so that days pass in a test.
 	speed = 2 * 60 * 60
 	// rowsPerSecond is how many rows appear in one of our seconds.
@@ -92,8 +95,12 @@ func (w *world) next() bloodhoundtest.Row {
 	switch w.rand.IntN(40) {
 	case 0:
 		w.last.VisibleAt = at.Add(settle + overlap)
-	case 1, 2, 3, 4:
+	case 1:
+		w.last.VisibleAt = at.Add(settle + rescan)
+	case 2, 3, 4:
 		w.last.VisibleAt = at.Add(time.Duration(w.rand.Int64N(int64(settle + overlap))))
+	case 5:
+		w.last.VisibleAt = at.Add(time.Duration(w.rand.Int64N(int64(settle + rescan))))
 	}
 	return w.last
 }
@@ -126,7 +133,7 @@ func (w *world) write() {
 // finish ends the writing and stops the clock at an instant when every row can be read.
 func (w *world) finish() {
 	w.stop()
-	end := w.last.CreatedAt.Add(2 * (settle + overlap))
+	end := w.last.CreatedAt.Add(2 * (settle + rescan))
 	w.end.Store(&end)
 }
 
@@ -145,6 +152,8 @@ func (w *world) environ(p *place, more ...string) []string {
 		"HOUNDTRAIL_WEBHOOK_BATCH_RECORDS=30",
 		"HOUNDTRAIL_SETTLE=" + settle.String(),
 		"HOUNDTRAIL_OVERLAP=" + overlap.String(),
+		"HOUNDTRAIL_RESCAN=" + rescan.String(),
+		"HOUNDTRAIL_RESCAN_SCHEDULE=@every " + rescanEvery.String(),
 		"HOUNDTRAIL_WINDOW_RECORDS=50",
 		"HOUNDTRAIL_SCHEDULE=@every 1s",
 		"HOUNDTRAIL_LISTEN=off",

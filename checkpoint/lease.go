@@ -33,6 +33,8 @@ type Lease struct {
 	expiry  *time.Timer           // by the monotonic clock; nil where a lock decides
 	failure atomic.Pointer[error] // of the last renewal that failed
 	intent  atomic.Pointer[Window]
+	inDoubt atomic.Bool // as last written
+	doubted atomic.Bool // since
 
 	writing  chan struct{} // has room for the one goroutine that writes, and guards the fields below
 	record   leaseRecord   // as last written
@@ -88,6 +90,7 @@ func (l *Lease) take(ctx context.Context, locked bool) error {
 		Locked:     locked,
 		State:      stateHeld,
 		Intent:     found.Intent,
+		InDoubt:    found.inDoubt(),
 	})
 	if err != nil {
 		l.stopExpiry()
@@ -121,7 +124,7 @@ func (l *Lease) Intend(ctx context.Context, w Window) error {
 	w.Start, w.End = w.Start.UTC(), w.End.UTC()
 	err := l.ended()
 	if err == nil {
-		err = l.update(ctx, func(r *leaseRecord) { r.Intent = &w })
+		err = l.update(ctx, func(r *leaseRecord) { r.Intent, r.InDoubt = &w, false })
 	}
 	if err == nil {
 		err = l.ended() // a lease that ended while the write was under way protects nothing any more
@@ -132,6 +135,13 @@ func (l *Lease) Intend(ctx context.Context, w Window) error {
 	}
 	return nil
 }
+
+// InDoubt tells whether the commit of the intent may still be under way, on behalf of a holder that died, lost the lease
+// or had no answer: that must not arrive between the next attempt at the window and the commit of that one.
+func (l *Lease) InDoubt() bool { return l.inDoubt.Load() || l.doubted.Load() }
+
+// Doubt says that it is not known what became of the commit of the intent. Whoever holds the lease next is told.
+func (l *Lease) Doubt() { l.doubted.Store(true) }
 
 // Release gives the lease up, keeps the intent, and ends the lease's context. Its own ctx should still be alive when
 // the cycle's is not. An error means that others may have to wait for the lease to expire. A lease that is known to be
@@ -147,7 +157,7 @@ func (l *Lease) giveUp(ctx context.Context) error {
 	if l.renewed != nil {
 		<-l.renewed
 	}
-	err := l.update(ctx, func(r *leaseRecord) { r.State = stateReleased })
+	err := l.update(ctx, func(r *leaseRecord) { r.State, r.InDoubt = stateReleased, l.InDoubt() })
 	if known && errors.Is(err, ErrLeaseHeld) {
 		err = nil
 	}

@@ -30,7 +30,8 @@ type leaseRecord struct {
 	Locked     bool      `json:"locked,omitempty"` // a lock of the holder's process decides, and TTL says nothing: for people only
 	State      string    `json:"state"`            // held or released
 	Intent     *Window   `json:"intent"`
-	Revision   int       `json:"revision"` // of this holder's writes
+	InDoubt    bool      `json:"in_doubt,omitempty"` // whether the commit of Intent may still be under way
+	Revision   int       `json:"revision"`           // of this holder's writes
 }
 
 // Holder is the process that holds a lease.
@@ -47,6 +48,10 @@ type leaseObject struct {
 	version string
 	age     time.Duration
 }
+
+// inDoubt tells whether the commit of the intent may still arrive: nobody knows what a holder that did not release the
+// lease had under way.
+func (o leaseObject) inDoubt() bool { return o.Intent != nil && (o.InDoubt || o.State == stateHeld) }
 
 // remaining is how long others have to keep away; not positive for a lease that is free.
 func (o leaseObject) remaining() time.Duration {

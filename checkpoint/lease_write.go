@@ -67,6 +67,7 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
 	l.record, l.version = r, version
 	l.intent.Store(r.Intent)
+	l.inDoubt.Store(r.InDoubt)
 	if l.expiry != nil {
 		l.expiry.Reset(l.journal.leaseTTL - time.Since(started))
 	}

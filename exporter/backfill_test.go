@@ -421,7 +421,7 @@ func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if entry.Serial == 2 && window.Window(entry.Window) != intent {
+				if entry.Serial == 3 && window.Window(entry.Window) != intent {
 					t.Errorf("the window %v was taken, %v was intended", entry.Window, intent)
 				}
 			}

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -35,7 +36,7 @@ func (c *cycle) at(local time.Time) time.Time { return c.now.Add(local.Sub(c.beg
 // requests leave in the log, which would otherwise be news in every cycle for ever. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
-	idle := !w.again && !w.past && p.last && p.records.News() == 0 && c.stored.Serial > 0 &&
+	idle := !w.again && !w.past && w.intent == nil && p.last && p.records.News() == 0 && c.stored.Serial > 0 &&
 		p.End.Sub(c.stored.Cursor) < idleCommit
 	if idle {
 		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),
@@ -45,6 +46,32 @@ func (c *cycle) idle(w walk, p part) bool {
 		}
 	}
 	return idle
+}
+
+// bar commits an entry that accounts for nothing, before a window is tried again whose commit may still be under way. That
+// would otherwise arrive after this attempt has replaced the window's objects by larger ones, and say of them what is not
+// true any more. So it finds its serial taken; or it was first, and this is a conflict.
+func (c *cycle) bar(ctx context.Context, w walk) (err error) {
+	if w.intent == nil || !c.lease.InDoubt() {
+		return nil
+	}
+	at, next := c.stored.Cursor, c.stored.Checkpoint
+	if w.past {
+		at = w.cursor
+	}
+	next.Window, next.Cursor = checkpoint.Window{Start: at, End: at, Pass: next.Epoch}, at
+	next.Records, next.ServerCount, next.Objects, next.Reset = checkpoint.Counts{}, nil, nil, nil
+	next.CommittedAt = c.clock()
+	if c.stored.Serial == 0 {
+		next.RescannedAt = c.now
+	}
+	if c.stored, err = c.Store.Commit(ctx, c.stored, next); err != nil {
+		return failed(StageCheckpoint, err)
+	}
+	c.Log.Info("an attempt that was not committed is made again, and kept out of the journal should it still end",
+		zap.Uint64("serial", c.stored.Serial),
+		zap.Time("window_start", w.intent.Start), zap.Time("window_end", w.intent.End))
+	return nil
 }
 
 // entry is the journal entry for a window whose records are durable.

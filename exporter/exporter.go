@@ -147,6 +147,9 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return err
 		}
 		seen := c.sight(ctx, w, part)
+		if err := c.bar(ctx, w); err != nil {
+			return err
+		}
 		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
 		// very same span and so replaces the objects that this attempt leaves behind.
 		if err := c.lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
@@ -163,6 +166,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return failed(StageCheckpoint, err)
 		}
 		if c.stored, err = c.Store.Commit(ctx, c.stored, next); err != nil {
+			c.lease.Doubt()
 			return failed(StageCheckpoint, err)
 		}
 		c.set = part.next

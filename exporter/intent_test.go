@@ -1,7 +1,10 @@
 package exporter_test
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +27,7 @@ func crashed(t *testing.T) (*world, checkpoint.Window) {
 	w.records = 120
 	w.positions.Locks = true
 	positions := checkpointtest.NewFaulty(w.positions)
-	positions.On(checkpointtest.Always(checkpointtest.Put, "1.json", checkpointtest.Fault{Before: errStorm}))
+	positions.Bucket = losing{w.positions, w}
 	err := w.process(positions, w.objects).RunOnce(t.Context())
 	if stage := (*exporter.Error)(nil); !errors.As(err, &stage) || stage.Stage != exporter.StageCheckpoint || !errors.Is(err, errStorm) {
 		t.Fatalf("the first run says %v", err)
@@ -41,13 +44,29 @@ func crashed(t *testing.T) (*world, checkpoint.Window) {
 	return w, intent
 }
 
+// losing is a store that a stream's first entry does not reach, or not yet.
+type losing struct {
+	checkpoint.Bucket
+	world *world
+}
+
+func (l losing) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	if strings.HasSuffix(key, "1.json") {
+		l.world.lost.key, l.world.lost.body = key, slices.Clone(body)
+		return "", errStorm
+	}
+	return l.Bucket.Put(ctx, key, body, version)
+}
+
 func (w *world) firstWindow() checkpoint.Window {
 	w.t.Helper()
 	for entry, err := range w.journal(w.positions).Entries(w.t.Context()) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		return entry.Window
+		if entry.Window.Start.Before(entry.Window.End) {
+			return entry.Window
+		}
 	}
 	w.t.Fatal("no entry")
 	return checkpoint.Window{}
@@ -66,6 +85,50 @@ func TestIntentIsTakenWhole(t *testing.T) {
 		t.Errorf("the window %v was taken, %v was intended", got, intent)
 	}
 	w.checkArchive(w.objects, w.positions)
+}
+
+// A commit whose sender gave up, or is dead, may arrive at any time later on. What it says of the objects is not true any
+// more once the next attempt has replaced them; it must not become an entry then.
+func TestCommitThatArrivesLate(t *testing.T) {
+	for _, arrives := range []string{"2.json", "1.json"} { // just before that entry of the next attempt
+		w, intent := crashed(t)
+		w.server.Add(bloodhoundtest.Row{ID: 1000, CreatedAt: intent.End.Add(-5 * time.Minute), Action: "Late"})
+		positions := &checkpointtest.Faulty{Bucket: w.positions}
+		positions.On(func(ctx context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
+			if op == checkpointtest.Put && strings.HasSuffix(key, arrives) {
+				if _, err := w.positions.Put(ctx, w.lost.key, w.lost.body, ""); (err == nil) != (arrives == "1.json") {
+					t.Errorf("the late commit, just before %s, ends with %v", key, err)
+				}
+			}
+			return checkpointtest.Fault{}
+		})
+		if err := w.process(positions, w.objects).RunOnce(t.Context()); (err == nil) == (arrives == "1.json") {
+			t.Errorf("the late commit came just before %s, and the attempt says: %v", arrives, err)
+		}
+		_ = positions.Kill()
+		w.pass(5 * time.Minute)
+		w.run()
+		if got := w.checkArchive(w.objects, w.positions); got.records != 101 {
+			t.Errorf("%d records, want 101", got.records)
+		}
+	}
+}
+
+// Where an attempt failed before its commit was sent, nothing has to be kept out: a destination that stays down does not
+// make the journal longer.
+func TestNothingToKeepOut(t *testing.T) {
+	w, _ := crashed(t)
+	objects := &checkpointtest.Faulty{Bucket: w.objects}
+	objects.On(checkpointtest.Always(checkpointtest.Put, "", checkpointtest.Fault{Before: errStorm}))
+	w.server.Add(bloodhoundtest.Row{ID: 1000, CreatedAt: w.now().Add(-time.Hour), Action: "Late"})
+	for range 3 {
+		if err := w.process(w.positions, objects).RunOnce(t.Context()); !errors.Is(err, errStorm) {
+			t.Fatalf("with a destination that is down: %v", err)
+		}
+	}
+	if got := len(w.entries()); got != 1 {
+		t.Errorf("%d entries, want the one that keeps out the commit of the first attempt", got)
+	}
 }
 
 // A stream that has no commit yet starts where its first attempt did, wherever the oldest record is by now: the

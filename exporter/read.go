@@ -212,13 +212,13 @@ func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
 		if limited {
 			planner = planner.Learn(win, batch.Fill())
 		}
-		next, remembered := e.after(w, win, known)
+		remembered := e.remembered(w, win, known)
 		select {
 		case ahead <- span{Window: win, Batch: batch, last: !win.End.Before(w.horizon), since: since, remembered: remembered}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, before, since, known = win.End, since, next, remembered
+		cursor, before, since, known = win.End, since, win.End, remembered
 		intent, limited = nil, true
 	}
 }

@@ -34,10 +34,6 @@ func (c *cycle) due() walk {
 	if back := c.stored.Cursor.Add(-c.Overlap); c.Rescan > 0 && w.since.Before(back) {
 		w.since = back
 	}
-	// Else that window was committed before the crash.
-	if intent, ok := c.lease.Intent(); ok && intent.Pass == w.pass && intent.Start.Equal(w.cursor) {
-		w.intent = &intent
-	}
 	return w
 }
 
@@ -64,14 +60,21 @@ func (c *cycle) keep() time.Time { return c.horizon().Add(-max(c.Rescan, c.Overl
 // What appeared in the last hours of that has to be searched for first, whatever the schedule.
 func (c *cycle) forgets() bool { return !c.keep().Before(c.stored.Cursor) }
 
-// unfinished is the window of a rescan that a crash came into: what it left behind has to be replaced, and the cursor
-// says nothing about that.
+// unfinished is the window that an attempt has declared and not committed, which may have left a part of it at the
+// destination: it is taken whole, before anything else is declared.
 func (c *cycle) unfinished() (w walk, ok bool) {
 	intent, ok := c.lease.Intent()
-	if !ok || intent.Pass <= c.stored.Epoch || intent.Equal(c.stored.Window) {
+	switch {
+	case !ok || intent.Equal(c.stored.Window):
+		return walk{}, false
+	case intent.Pass == c.stored.Epoch && intent.Start.Equal(c.stored.Cursor):
+		w = c.due()
+		w.horizon = intent.End
+	case intent.Pass > c.stored.Epoch:
+		w = c.revisit(intent.Start, intent.End, intent.Pass)
+	default: // it was committed, and so was what came after it
 		return walk{}, false
 	}
-	w = c.revisit(intent.Start, intent.End, intent.Pass)
 	w.intent = &intent
 	return w, true
 }
@@ -83,27 +86,24 @@ func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 	}
 }
 
-// after tells for the window that follows on win where it is read from, and from when on the set then knows what was
-// delivered.
+// remembered is from when on the set has to know what was delivered once win is.
 //
 // Of a row that is promised to appear within settle and overlap, everything before horizon - overlap was there when this
-// cycle began: a backlog is read without looking back, and only its last window is followed by an overlap. Nobody looks
-// back further than what the set knows, whatever the overlap is changed to.
+// cycle began: for a backlog nothing is remembered. What is later is looked for by the next cycle, once: the windows of
+// this one do not look back. Nobody looks back further than what the set knows, whatever the overlap is changed to.
 //
 // Ids are forgotten as their records are met again: in the overlap, or where there are rescans, by the next of them.
-func (e *Exporter) after(w walk, win window.Window, known time.Time) (since, remembered time.Time) {
+func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
 	if w.again {
-		return win.End, latest(known, earliest(win.End, w.keep))
+		return latest(known, earliest(win.End, w.keep))
 	}
-	since = earliest(win.End, w.horizon.Add(-e.Overlap))
-	remembered = latest(known, since)
-	if e.Rescan > 0 {
-		remembered = known
-		if keep := w.horizon.Add(-max(e.Rescan, e.Overlap)); !keep.Before(win.Start) {
-			remembered = earliest(win.End, keep) // nothing of before this window matters any more
-		}
+	if e.Rescan == 0 {
+		return latest(known, earliest(win.End, w.horizon.Add(-e.Overlap)))
 	}
-	return latest(since, remembered), remembered
+	if keep := w.horizon.Add(-max(e.Rescan, e.Overlap)); !keep.Before(win.Start) {
+		return earliest(win.End, keep) // nothing of before this window matters any more
+	}
+	return known
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -43,10 +43,14 @@ type world struct {
 	session string
 
 	positions, objects *checkpointtest.Memory
-	pageSize, records  int
-	rescan             time.Duration
-	schedule           exporter.Schedule // of rescans
-	guesses            bool              // processes take this machine's clock for the world's at first, and each cycle begins twice
+	lost               struct { // a commit that is still under way
+		key  string
+		body []byte
+	}
+	pageSize, records int
+	rescan            time.Duration
+	schedule          exporter.Schedule // of rescans
+	guesses           bool              // processes take this machine's clock for the world's at first, and each cycle begins twice
 }
 
 // daily is due 24 hours after the last time.

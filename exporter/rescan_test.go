@@ -12,12 +12,12 @@ import (
 )
 
 // straggling is a world whose stream has caught up, in which a record then appears that is older than any overlap.
-func straggling(t *testing.T, rescan, age time.Duration) *world {
+func straggling(t *testing.T, rescan time.Duration) *world {
 	t.Helper()
 	w := month(t, bloodhoundtest.V84, 3000)
 	w.rescan = rescan
 	w.run()
-	w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-age), Action: "Straggler"})
+	w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-20 * time.Hour), Action: "Straggler"})
 	return w
 }
 
@@ -39,7 +39,7 @@ func (w *world) days(n int) {
 
 // A straggler is delivered by the next rescan, once, and beside what its span's first walk delivered.
 func TestRescan(t *testing.T) {
-	w := straggling(t, 24*time.Hour, 20*time.Hour)
+	w := straggling(t, 24*time.Hour)
 	w.days(1)
 	if got := w.checkArchive(w.objects, w.positions); got.late != 1 {
 		t.Errorf("%d late records, want the straggler", got.late)
@@ -67,7 +67,7 @@ func TestRescan(t *testing.T) {
 
 // A straggler that appeared in time is delivered also where nobody ran for days after that, and the next rescan is far off.
 func TestRescanAfterStandstill(t *testing.T) {
-	w := straggling(t, 24*time.Hour, 20*time.Hour)
+	w := straggling(t, 24*time.Hour)
 	w.pass(4 * 24 * time.Hour)
 	w.schedule = never{}
 	w.run()
@@ -83,7 +83,7 @@ func (never) Next(after time.Time) time.Time { return after.Add(10 * 365 * 24 * 
 
 // What is older than RESCAN when it appears is not promised, and without rescans nothing of it is.
 func TestRescanOff(t *testing.T) {
-	w := straggling(t, 0, 20*time.Hour)
+	w := straggling(t, 0)
 	w.days(3)
 	for _, r := range w.archived(w.objects) {
 		if r.Action == "Straggler" {
@@ -95,7 +95,7 @@ func TestRescanOff(t *testing.T) {
 // A rescan that is killed at any of its writes leaves nothing twice, and nothing that the journal does not know.
 func TestRescanKilled(t *testing.T) {
 	for call := 1; call <= 12; call++ {
-		w := straggling(t, 24*time.Hour, 20*time.Hour)
+		w := straggling(t, 24*time.Hour)
 		w.positions.Locks = call%2 == 0
 		for range 3 {
 			w.pass(6 * time.Hour)

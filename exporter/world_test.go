@@ -39,7 +39,6 @@ type world struct {
 	server  *bloodhoundtest.Server
 	http    *httptest.Server
 	clock   atomic.Int64 // unix seconds
-	end     time.Time    // of a simulation
 	session string
 
 	positions, objects *checkpointtest.Memory
@@ -50,7 +49,6 @@ type world struct {
 	pageSize, records int
 	rescan            time.Duration
 	schedule          exporter.Schedule // of rescans
-	guesses           bool              // processes take this machine's clock for the world's at first, and each cycle begins twice
 }
 
 // daily is due 24 hours after the last time.
@@ -95,12 +93,8 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var source exporter.Source = client
-	if !w.guesses {
-		source = strict{client, client}
-	}
 	return &exporter.Exporter{
-		Source: source, Sink: sink, Store: w.journal(positions),
+		Source: strict{client, client}, Sink: sink, Store: w.journal(positions),
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),

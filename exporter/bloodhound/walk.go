@@ -47,12 +47,15 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 			"so no window of it can be trusted to be complete; is there a proxy in between that drops the query?",
 			wireTime(p.oldest), wireTime(p.newest), wireTime(w.after), wireTime(w.bound))
 	}
-	if !p.newestFirst && w.by == newestFirst {
+	again := w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records
+	// The same page again: skip is ignored, or as many rows as it skips have come in before it since. The second time it
+	// is not that.
+	if w.by == newestFirst && (again || !p.newestFirst) {
 		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
 		w.by, w.bound, w.skip, w.previous = unordered, w.before, 0, seen{}
 		return false, nil
 	}
-	if w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records {
+	if again {
 		return false, fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
 			"so the records behind it cannot be reached; raise HOUNDTRAIL_BLOODHOUND_PAGE_SIZE above %d", p.records, w.skip, p.records)
 	}

@@ -1,0 +1,164 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+const (
+	unlimited = math.MaxFloat64 // requests a second
+	maxBody   = 256 << 10
+)
+
+// A wire carries the requests of a process's stream to the double, without a network.
+type wire struct {
+	*process
+	stream string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	return do(r.Context(), a.process, call{api, r.Method, r.URL.RequestURI() + " for the " + a.stream}, func(ctx context.Context) (*http.Response, error) {
+		a.world.mu.Lock()
+		a.reveal()
+		a.world.mu.Unlock()
+		served := r.Clone(ctx)
+		served.RequestURI, served.RemoteAddr, served.Host = r.URL.RequestURI(), "192.0.2.7:49152", r.URL.Host
+		if served.Body == nil {
+			served.Body = http.NoBody
+		}
+		answer := &answer{header: http.Header{}}
+		rows := a.api.Stats().RowsServed
+		answer.serve(a.order(), served)
+		a.asked(r, answer.status, a.api.Stats().RowsServed-rows)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return answer.response(r)
+	})
+}
+
+// order is the server, in the order that it has in this cycle.
+func (a wire) order() http.Handler {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.backwards {
+		return bloodhoundtest.OldestFirst()(a.api)
+	}
+	return a.api
+}
+
+// asked tells what a page was asked for.
+func (a wire) asked(r *http.Request, status int, rows int64) {
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	if q := r.URL.Query(); len(q) > 0 {
+		a.note(a.name, "asks %s to %s, skip %s, limit %s: %d, %d rows", q.Get("after"), q.Get("before"), q.Get("skip"), q.Get("limit"), status, rows)
+	}
+}
+
+// An answer is what arrives of one.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+	cut    bool
+}
+
+func (a *answer) serve(h http.Handler, r *http.Request) {
+	defer func() {
+		if what := recover(); what != nil {
+			if err, ok := what.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+				panic(what)
+			}
+			a.cut = true
+		}
+	}()
+	h.ServeHTTP(a, r)
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+func (a *answer) response(r *http.Request) (*http.Response, error) {
+	if a.cut && a.status == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	length := int64(a.body.Len())
+	if declared, err := strconv.ParseInt(a.header.Get("Content-Length"), 10, 64); err == nil {
+		length = declared
+	}
+	a.WriteHeader(http.StatusOK)
+	var body io.Reader = &a.body
+	if a.cut || length != int64(a.body.Len()) {
+		body = io.MultiReader(body, brokenReader{})
+	}
+	return &http.Response{
+		StatusCode: a.status, Header: a.header, Body: io.NopCloser(body), ContentLength: length, Request: r,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}, nil
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+type faultKey struct{}
+
+// injected lets a request meet the fault that its fate has for it.
+func injected(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f, _ := r.Context().Value(faultKey{}).(fault); f.api != nil {
+			f.api(next).ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// apiFaults are everything that can go wrong with an answer.
+func (w *world) apiFaults() []fault {
+	soon := bloodhoundtest.LimitHeaders{Reset: w.serverNow().Add(3 * time.Second)}
+	return []fault{
+		{name: "500 timed out", api: bloodhoundtest.TimedOut()},
+		{name: "500", api: bloodhoundtest.InternalError()},
+		{name: "session expired", api: bloodhoundtest.SessionExpired()},
+		{name: "forbidden", api: bloodhoundtest.Forbidden()},
+		{name: "429", api: bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{})},
+		{name: "429 with a reset", api: bloodhoundtest.RateLimited(soon)},
+		{name: "429, retry after 20 s", api: bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{RetryAfter: "20"})},
+		{name: "200 and nothing", api: bloodhoundtest.Empty()},
+		{name: "200 and a login page", api: bloodhoundtest.NotJSON()},
+		{name: "502 of a proxy", api: bloodhoundtest.Proxy(http.StatusBadGateway)},
+		{name: "504 of a proxy", api: bloodhoundtest.Proxy(http.StatusGatewayTimeout)},
+		{name: "redirect", api: bloodhoundtest.Redirect("https://elsewhere.example/")},
+		{name: "half a gzip stream", api: bloodhoundtest.TruncatedGzip()},
+		{name: "cut in the body", api: bloodhoundtest.Cut()},
+		{name: "half the JSON", api: bloodhoundtest.TruncatedJSON()},
+		{name: "a malformed record", api: bloodhoundtest.Malformed(`{"id":"x"}`)},
+		{name: "a slow query", api: bloodhoundtest.Slow(7 * time.Second)},
+		{name: "a query past its deadline", api: bloodhoundtest.Slow(time.Minute)},
+		{name: "no answer", api: bloodhoundtest.Hang()},
+		{name: "a huge answer", api: bloodhoundtest.Huge(maxBody + 1000)},
+	}
+}

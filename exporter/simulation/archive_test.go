@@ -1,0 +1,207 @@
+package simulation
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+	"time"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/sinktest"
+)
+
+// An archive is what the objects hold, kept up to date with every one that is written.
+type archive struct {
+	files map[string]*file
+	where map[identity]string // the object that a record is in
+}
+
+// A file is one object.
+type file struct {
+	sha       string
+	ids       []identity
+	start     time.Time // of its window, as its key says
+	again     bool      // that is one which was walked before
+	committed bool
+}
+
+func newArchive() archive {
+	return archive{files: map[string]*file{}, where: map[identity]string{}}
+}
+
+var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?\.(ndjson\.gz|parquet)$`)
+
+// judgeObject holds an object that was just written against all others: each record is in one object, of its own day,
+// nothing that was there is lost, and what was committed stays as it is.
+func (w *world) judgeObject(p *process, key string, body []byte) {
+	name := fileKey.FindStringSubmatch(key)
+	if name == nil {
+		w.fail("%s writes an object called %s", p.name, key)
+		return
+	}
+	f := &file{sha: digest(body), again: name[3] != ""}
+	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
+	f.ids = w.contents(body, name[4])
+	old := w.archive.files[key]
+	if old != nil {
+		w.replace(p, key, old, f)
+	} else if !f.again && f.start.Before(w.journals[archiveStream].cursor) {
+		w.fail("%s writes %s, of a window that was committed without it", p.name, key)
+	}
+	w.archive.files[key] = f
+	for _, id := range f.ids {
+		if other, there := w.archive.where[id]; there {
+			w.fail("%s writes %v into %s, which is in %s already", p.name, id, key, other)
+		}
+		if day := time.UnixMicro(id.micros).UTC().Format(time.DateOnly); day != name[1] {
+			w.fail("%s writes %v of %s into %s", p.name, id, day, key)
+		}
+		w.archive.where[id] = key
+	}
+	w.tally["objects"]++
+}
+
+// replace takes an object out of the books whose place another one takes.
+func (w *world) replace(p *process, key string, old, by *file) {
+	w.tally["objects replaced"]++
+	if old.committed && old.sha != by.sha {
+		w.fail("%s replaces %s, which was committed, by something else", p.name, key)
+	}
+	kept := map[identity]bool{}
+	for _, id := range by.ids {
+		kept[id] = true
+	}
+	for _, id := range old.ids {
+		delete(w.archive.where, id)
+		if row := w.rows[id]; !kept[id] && row != nil && !row.gone {
+			w.fail("%s replaces %s without %v, which was in it", p.name, key, id)
+		}
+	}
+}
+
+// contents reads an object, and looks that each record is as the server has it.
+func (w *world) contents(body []byte, extension string) (ids []identity) {
+	if extension == "parquet" {
+		var records []bloodhound.Record
+		library.run(func() { records = sinktest.ReadParquet(w.t, body) })
+		for _, r := range records {
+			id := identity{r.ID, r.CreatedAt.UnixMicro()}
+			ids = append(ids, id)
+			w.judgeRecord(id, &r)
+		}
+		return ids
+	}
+	text, err := gunzip(body)
+	if err != nil {
+		w.fail("an object cannot be unpacked: %v", err)
+	}
+	for line := range bytes.Lines([]byte(text)) {
+		id, err := eventOf(string(line))
+		if err != nil {
+			w.fail("an object has the line %q: %v", line, err)
+		}
+		ids = append(ids, id)
+		w.judgeLine(id, string(line))
+	}
+	return ids
+}
+
+// judgeLine looks that a line says what the row says. It is looked at once: afterwards it has to be the same line.
+func (w *world) judgeLine(id identity, line string) {
+	row := w.rowOf(id)
+	switch {
+	case row == nil:
+		w.fail("record %v was never in the log: %s", id, line)
+		return
+	case row.line == line:
+		return
+	case row.line != "":
+		w.fail("record %v is written as\n%sand as\n%s", id, row.line, line)
+		return
+	}
+	row.line = line
+	var r struct {
+		ID        int64           `json:"id"`
+		CreatedAt time.Time       `json:"created_at"`
+		ActorID   string          `json:"actor_id"`
+		Name      string          `json:"actor_name"`
+		Email     string          `json:"actor_email"`
+		Action    string          `json:"action"`
+		Fields    json.RawMessage `json:"fields"`
+		RequestID string          `json:"request_id"`
+		SourceIP  string          `json:"source_ip_address"`
+		Status    string          `json:"status"`
+	}
+	if err := json.Unmarshal([]byte(line), &r); err != nil {
+		w.fail("record %v has the line %q: %v", id, line, err)
+		return
+	}
+	fields := string(r.Fields)
+	if fields == "null" {
+		fields = ""
+	}
+	w.judgeRecord(id, &bloodhound.Record{
+		ID: r.ID, CreatedAt: r.CreatedAt, ActorID: r.ActorID, ActorName: r.Name, ActorEmail: r.Email, Action: r.Action,
+		Fields: fields, RequestID: r.RequestID, SourceIP: r.SourceIP, Status: r.Status,
+	})
+}
+
+func (w *world) judgeRecord(id identity, r *bloodhound.Record) {
+	row := w.rowOf(id)
+	if row == nil {
+		w.fail("record %v was never in the log: %+v", id, r)
+		return
+	}
+	fields := string(row.Fields)
+	if fields == "null" {
+		fields = ""
+	}
+	same := r.ID == row.ID && r.CreatedAt.Equal(row.CreatedAt) && r.ActorID == row.ActorID && r.ActorName == row.ActorName &&
+		r.ActorEmail == row.ActorEmail && r.Action == row.Action && r.Fields == fields && r.RequestID == row.RequestID &&
+		r.SourceIP == row.SourceIP && r.Status == row.Status
+	if !same {
+		w.fail("record %v is written as\n%+v\nbut the log has\n%+v", id, r, row.Row)
+	}
+}
+
+// operate is the person who reads that an object has more than what is to replace it, because the log was pruned
+// in between, and moves it out of the archive as the error says.
+func (w *world) operate() {
+	for key, f := range w.archive.files {
+		if f.committed || !w.anyGone(f.ids) {
+			continue
+		}
+		w.objects.Remove(key)
+		delete(w.archive.files, key)
+		for _, id := range f.ids {
+			delete(w.archive.where, id)
+		}
+		w.tally["objects moved away by hand"]++
+		w.note("operator", "moves %s out of the archive", key)
+	}
+}
+
+func (w *world) anyGone(ids []identity) bool {
+	for _, id := range ids {
+		if row := w.rows[id]; row != nil && row.gone {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) allGone(ids []identity) bool {
+	for _, id := range ids {
+		if row := w.rows[id]; row == nil || !row.gone {
+			return false
+		}
+	}
+	return true
+}
+
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}

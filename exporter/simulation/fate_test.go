@@ -1,0 +1,308 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// A part is something that a process talks to.
+type part string
+
+const (
+	positions part = "positions"
+	objects   part = "objects"
+	api       part = "api"
+	hook      part = "hook"
+)
+
+var parts = []part{positions, objects, api, hook}
+
+// A call is what a process asks of a part.
+type call struct {
+	part    part
+	op, key string
+}
+
+// What becomes of a call.
+type kind int
+
+const (
+	fine         kind = iota
+	refused           // no effect, an error at once
+	unheard           // its effect, and an error at once
+	timedOut          // no effect, an error after a long silence
+	unheardLate       // its effect, and an error after a long silence
+	slow              // its effect and its answer, after a long silence
+	delayed           // an error after a long silence; the effect comes when nobody waits for it any more
+	repeated          // sent twice by the transport, since the first answer was lost; the second is returned
+	killedBefore      // the process dies, and there is no effect
+	killedAfter       // the process dies, and there is the effect
+	frozen            // the process stands still past its lease, and goes on with this very call
+	faulty            // a fault that only this part has
+	kinds
+)
+
+func (k kind) String() string {
+	return [...]string{
+		"fine", "refused", "done, answer lost", "timed out", "done, timed out", "slow", "timed out, done later",
+		"done twice", "KILLED before it", "KILLED after it", "FROZEN before it", "faulty",
+	}[k]
+}
+
+// A fate is decided for each call by a hash of the seed, the process, the call and its moment, so that what happens to one
+// does not depend on which others there were before.
+type fate struct {
+	kind    kind
+	travel  time.Duration // until the effect
+	silence time.Duration
+	fault   fault
+	lands   bool // whether it has its effect if its sender gives up or dies on the way
+}
+
+func (f fate) String() string {
+	text := f.kind.String()
+	if f.kind == faulty {
+		text = f.fault.name
+	}
+	if f.silence > 0 {
+		text += fmt.Sprintf(" (%s)", f.silence.Round(time.Second))
+	}
+	return text
+}
+
+// A fault is one that only some part has.
+type fault struct {
+	name   string
+	api    bloodhoundtest.Fault
+	status int  // of the receiver
+	taken  bool // it has taken the batch all the same
+}
+
+var (
+	errReset   = errors.New("connection reset by peer")
+	errTimeout = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+	errDead    = errors.New("this process is dead")
+)
+
+// decide is the call's fate.
+func (p *process) decide(c call) fate {
+	p.mu.Lock()
+	odds := p.odds[c.part]
+	doom := p.doom
+	p.mu.Unlock()
+	r := p.dice(p.name+string(c.part)+c.op+c.key, uint64(rounded(time.Now()).UnixMicro()))
+	f := fate{travel: time.Millisecond + upTo(r, 20*time.Millisecond), lands: r.IntN(2) == 0}
+	switch chance := r.IntN(1000); {
+	case chance < doom:
+		f.kind = pick(r, killedBefore, killedAfter, frozen)
+	case chance < doom+odds:
+		f.kind = pick(r, p.possible(c)...)
+	case p.isCommit(c) && chance < 2*(doom+odds): // the most dangerous call of all
+		f.kind = pick(r, p.hardships()...)
+	}
+	switch f.kind {
+	case timedOut, unheardLate, slow:
+		f.silence = 10 * time.Second * time.Duration(1+r.IntN(5))
+	case delayed:
+		f.silence = 10*time.Second + upTo(r, 4*time.Minute)
+	case frozen:
+		f.silence = p.ttl + upTo(r, 2*p.ttl)
+	case faulty:
+		f.fault = p.fault(c, r)
+	default:
+	}
+	if c.part == hook && f.silence > 0 && f.kind != frozen {
+		f.silence = 10 * time.Second // see postman
+	}
+	return f
+}
+
+// possible are the ways in which a call of this part can go wrong.
+func (p *process) possible(c call) []kind {
+	ways := []kind{refused, timedOut, slow}
+	switch {
+	case c.part == api:
+		return append(ways, unheard, faulty, faulty, faulty, faulty, faulty, faulty)
+	case c.part == hook:
+		return append(ways, unheard, unheardLate, delayed, faulty, faulty)
+	case c.op != opPut:
+		return ways
+	case p.locks: // a directory: nothing is done there after the call has returned
+		return append(ways, unheard, unheardLate)
+	default:
+		return append(ways, unheard, unheardLate, delayed, repeated)
+	}
+}
+
+func (p *process) isCommit(c call) bool {
+	return c.part == positions && c.op == opPut && path.Ext(c.key) == ".json" && path.Base(c.key) != "lease.json"
+}
+
+// hardships are what a commit meets more often than other calls do.
+func (p *process) hardships() []kind {
+	if p.locks {
+		return []kind{killedBefore, killedAfter, frozen}
+	}
+	return []kind{delayed, frozen}
+}
+
+// fault draws one of those that only this part has.
+func (p *process) fault(c call, r *rand.Rand) fault {
+	if c.part == hook {
+		return pick(r, hookFaults...)
+	}
+	return pick(r, p.apiFaults()...)
+}
+
+// do makes a call of the world, and is all that a process can do in it.
+func do[T any](ctx context.Context, p *process, c call, effect func(context.Context) (T, error)) (result T, err error) {
+	f := p.decide(c)
+	defer func() { p.remember(c, f, err) }()
+	var none T
+	if p.over() {
+		return none, errOver
+	}
+	p.thaw(c)
+	ctx = context.WithValue(ctx, faultKey{}, f.fault)
+	if err := p.travel(ctx, f.travel); err != nil {
+		if f.lands && p.mayLand(c) {
+			_, _ = effect(context.WithoutCancel(ctx))
+		}
+		return none, err
+	}
+	switch f.kind {
+	case refused:
+		return none, errReset
+	case timedOut:
+		return none, p.silent(ctx, f.silence)
+	case slow:
+		if err := p.travel(ctx, f.silence); err != nil {
+			return none, err
+		}
+	case frozen:
+		// Whatever is to stop the process meanwhile comes too late for this call.
+		l := p.launch(c, f, func() { result, err = effect(context.WithoutCancel(ctx)) })
+		p.freeze(f.silence)
+		p.thaw(c)
+		p.count("zombies that woke up")
+		l.land()
+		return result, err
+	case delayed:
+		l := p.launch(c, f, func() { _, _ = effect(context.WithoutCancel(ctx)) })
+		p.inFlight.Go(func() {
+			time.Sleep(f.silence)
+			p.count("effects after an error")
+			l.land()
+		})
+		return none, p.silent(ctx, min(f.silence, 30*time.Second))
+	case killedBefore:
+		p.kill()
+		return none, errDead
+	default:
+	}
+	result, err = effect(ctx)
+	switch f.kind {
+	case unheard:
+		p.count("effects after an error")
+		return none, errReset
+	case unheardLate:
+		p.count("effects after an error")
+		return none, p.silent(ctx, f.silence)
+	case repeated:
+		return effect(ctx)
+	case killedAfter:
+		p.kill()
+		return none, errDead
+	default:
+	}
+	return result, err
+}
+
+// mayLand tells whether a call can have its effect after its sender is dead: not in a directory of its own machine.
+func (p *process) mayLand(c call) bool { return c.part == hook || c.part != api && !p.locks }
+
+// A landing is an effect that is on its way.
+type landing struct {
+	*world
+	call call
+	who  string
+	run  func()
+
+	landed bool // guarded by the world's mutex
+}
+
+// launch sends an effect on its way.
+func (p *process) launch(c call, f fate, effect func()) *landing {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	l := &landing{world: p.world, call: c, who: p.name, run: effect}
+	p.onTheWay = append(p.onTheWay, l)
+	p.note(p.name, "%s %s %s: %s", c.part, c.op, c.key, f)
+	return l
+}
+
+// land has the effect, unless it has had it.
+func (l *landing) land() {
+	l.mu.Lock()
+	landed := l.landed
+	l.landed = true
+	if !landed {
+		l.note(l.who, "%s %s %s lands", l.call.part, l.call.op, l.call.key)
+	}
+	l.mu.Unlock()
+	if !landed {
+		l.run()
+	}
+}
+
+// overtake lets what is on its way land at the worst of moments: just before the same call of somebody else, or of the next try.
+func (p *process) overtake(c call) {
+	p.world.mu.Lock()
+	var late []*landing
+	for _, l := range p.onTheWay {
+		if !l.landed && l.call == c && p.dice(l.who+l.call.key, uint64(len(p.onTheWay))).IntN(2) == 0 {
+			late = append(late, l)
+		}
+	}
+	p.world.mu.Unlock()
+	for _, l := range late {
+		p.count("calls overtaken: " + c.op + " " + string(c.part) + " " + path.Base(c.key)[:5])
+		l.land()
+	}
+}
+
+// silent is a part that does not answer.
+func (p *process) silent(ctx context.Context, d time.Duration) error {
+	if err := p.travel(ctx, d); err != nil {
+		return err
+	}
+	return errTimeout
+}
+
+// rounded is the next millisecond. Pauses between tries are drawn by the exporter itself, in nanoseconds where that can be
+// set. To make the story the same each time, they are rounded away.
+func rounded(t time.Time) time.Time { return t.Truncate(time.Millisecond).Add(time.Millisecond) }
+
+// travel is the time that a request takes; it ends early with its sender's patience or life.
+func (p *process) travel(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(time.Until(rounded(time.Now()).Add(d)))
+	defer timer.Stop()
+	select {
+	case <-p.died:
+		p.count("calls of the dead")
+		return errDead
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	if p.isDead() {
+		return errDead
+	}
+	return nil
+}

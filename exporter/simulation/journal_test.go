@@ -1,0 +1,266 @@
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/window"
+)
+
+// A journal is what a stream's entries have said so far.
+type journal struct {
+	name    string
+	serial  uint64
+	sha     string // of the latest entry
+	lineage string
+	cursor  time.Time
+	newest  time.Time // when the newest delivered record was created
+	lease   lease
+}
+
+// A lease is the lease object as last written.
+type lease struct {
+	Token   string         `json:"token"`
+	State   string         `json:"state"`
+	Intent  *window.Window `json:"intent"`
+	written time.Time      // by the stores' clock
+}
+
+// judgePut looks at what a process has just written.
+func (w *world) judgePut(p *process, to part, key string, body []byte, began time.Time) {
+	stream, name, _ := strings.Cut(key, "/")
+	j := w.journals[stream]
+	switch {
+	case to == objects:
+		w.judgeObject(p, key, body)
+	case j == nil:
+		w.fail("%s writes %s among the positions", p.name, key)
+	case name == "lease.json":
+		w.judgeLease(p, j, body)
+	case name != "latest": // a hint, on which nothing depends
+		w.judgeEntry(p, j, key, body, began)
+	}
+}
+
+// judgeLease holds that a lease is taken from nobody who has it.
+func (w *world) judgeLease(p *process, j *journal, body []byte) {
+	next := lease{written: w.storesNow()}
+	if err := json.Unmarshal(body, &next); err != nil { //nolint:musttag // the one without a tag is not exported
+		w.fail("%s writes the lease %q: %v", p.name, body, err)
+		return
+	}
+	before := j.lease
+	j.lease = next
+	w.tempt(next.Intent, w.dice(p.name+j.name, uint64(time.Now().UnixNano())))
+	if before.State != "held" || before.Token == next.Token || w.locks {
+		return
+	}
+	w.tally["leases taken over"]++
+	if age := next.written.Sub(before.written); age < w.ttl {
+		w.fail("%s takes the lease of the %s, which was renewed %s ago", p.name, j.name, age)
+	}
+}
+
+// judgeEntry holds an entry against the ones before it, the destination and the log.
+func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, began time.Time) {
+	var e checkpoint.Checkpoint
+	if err := json.Unmarshal(body, &e); err != nil {
+		w.fail("%s writes the entry %q: %v", p.name, body, err)
+		return
+	}
+	again := e.Window.Pass > 0
+	switch start := e.Window.Start; {
+	case path.Base(key) != fmt.Sprintf("%020d.json", j.serial+1) || e.Serial != j.serial+1:
+		w.fail("%s writes entry %d as %s after entry %d", p.name, e.Serial, key, j.serial)
+	case e.PreviousSHA256 != j.sha || j.serial > 0 && e.Lineage != j.lineage:
+		w.fail("entry %d of %s does not follow the entry before", e.Serial, p.name)
+	case again && (e.Window.End.After(j.cursor) || !e.Cursor.Equal(j.cursor)):
+		w.fail("entry %d of %s walks from %s to %s once more, and leaves the cursor at %s instead of %s",
+			e.Serial, p.name, stamp(start), stamp(e.Window.End), stamp(e.Cursor), stamp(j.cursor))
+	case !again && j.serial > 0 && !start.Equal(j.cursor):
+		w.fail("entry %d of %s starts at %s, the one before ended at %s", e.Serial, p.name, stamp(start), stamp(j.cursor))
+	case e.Window.End.Before(start) || !again && !e.Cursor.Equal(e.Window.End):
+		w.fail("entry %d of %s goes from %s to %s, with the cursor at %s",
+			e.Serial, p.name, stamp(start), stamp(e.Window.End), stamp(e.Cursor))
+	}
+	j.serial, j.sha, j.lineage, j.cursor = e.Serial, digest(body), e.Lineage, e.Cursor
+	if e.Newest != nil {
+		j.newest = e.Newest.CreatedAt
+	}
+	w.note(p.name, "commits %s %d: %s to %s (pass %d), %d fresh of %d, %d late", j.name, e.Serial,
+		stamp(e.Window.Start), stamp(e.Window.End), e.Window.Pass, e.Records.Fresh, e.Records.Read, e.Records.Late)
+	w.tally["entries"]++
+	if e.Window.Start.Equal(e.Window.End) {
+		w.tally["commits kept out"]++
+		w.judgeCounts(e, 0)
+		return
+	}
+	if j.name == archiveStream {
+		w.judgeObjects(e)
+	} else {
+		w.judgeBatches(e)
+	}
+	if again {
+		w.tally["windows searched again"]++
+		w.tally["stragglers"] += e.Records.Fresh
+		w.judgeSearch(p, j, e.Window, began)
+	} else {
+		w.tally["rows that came late"] += e.Records.Late
+		w.judgeComplete(p, j, began)
+	}
+}
+
+// judgeObjects holds that the archive has what an entry says, and nothing else of the time before it.
+func (w *world) judgeObjects(e checkpoint.Checkpoint) {
+	n := 0
+	for _, o := range e.Objects {
+		f := w.archive.files[o.Key]
+		switch {
+		case f == nil:
+			w.fail("entry %d accounts for %s, which is not there", e.Serial, o.Key)
+			return
+		case f.sha != o.SHA256 || len(f.ids) != o.Records:
+			w.fail("entry %d says of %s that it has %d records and SHA-256 %s; there are %d and %s",
+				e.Serial, o.Key, o.Records, o.SHA256, len(f.ids), f.sha)
+		case f.committed:
+			w.fail("entry %d accounts for %s, as another one did", e.Serial, o.Key)
+		case !f.start.Equal(e.Window.Start):
+			w.fail("entry %d of the window from %s has the object %s", e.Serial, stamp(e.Window.Start), o.Key)
+		}
+		f.committed = true
+		n += o.Records
+	}
+	w.judgeCounts(e, n)
+	for key, f := range w.archive.files {
+		if f.committed || !f.start.Before(e.Cursor) {
+			continue
+		}
+		// What an attempt left behind and is gone from the server since is in no other object: it may well stay.
+		if !w.allGone(f.ids) {
+			w.fail("entry %d leaves %s behind, which no entry accounts for", e.Serial, key)
+		}
+	}
+	if len(e.Objects) > 1 {
+		w.tally["windows of several days"]++
+	}
+}
+
+// judgeBatches holds that the receiver has what an entry says.
+func (w *world) judgeBatches(e checkpoint.Checkpoint) {
+	n := 0
+	for _, o := range e.Objects {
+		ids, there := w.receiver.batches[strings.TrimPrefix(o.Key, "batch/")]
+		if !there || len(ids) != o.Records {
+			w.fail("entry %d says that %s has %d records; %d have arrived", e.Serial, o.Key, o.Records, len(ids))
+		}
+		for _, id := range ids {
+			if event := w.receiver.events[id]; event.committed.IsZero() {
+				event.committed = time.Now()
+			} else {
+				w.fail("entry %d accounts for event %v, as another one did", e.Serial, id)
+			}
+		}
+		n += o.Records
+	}
+	w.judgeCounts(e, n)
+}
+
+func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {
+	if c := e.Records; c.Fresh != n || c.Fresh+c.Duplicate != c.Read {
+		w.fail("entry %d counts %+v, with %d records delivered", e.Serial, c, n)
+	}
+}
+
+// judgeComplete holds that the cursor has passed no record that was to be seen when the cycle began.
+func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
+	w.learn()
+	for _, row := range w.rows {
+		if row.promised && row.CreatedAt.Before(j.cursor) && !row.commits.After(began) {
+			w.judgeDelivered(p.name, j, row)
+		}
+	}
+}
+
+// judgeSearch holds that what was searched once more lacks nothing that was to be seen when the cycle began.
+func (w *world) judgeSearch(p *process, j *journal, win checkpoint.Window, began time.Time) {
+	w.learn()
+	for _, row := range w.rows {
+		if !row.CreatedAt.Before(win.Start) && row.CreatedAt.Before(win.End) && !row.commits.After(began) {
+			w.judgeDelivered(p.name, j, row)
+		}
+	}
+}
+
+func (w *world) judgeDelivered(who string, j *journal, row *row) {
+	id := row.identity()
+	if row.gone || row.CreatedAt.Before(w.from) {
+		return
+	}
+	var delivered bool
+	if j.name == archiveStream {
+		f := w.archive.files[w.archive.where[id]]
+		delivered = f != nil && f.committed
+	} else {
+		event := w.receiver.events[id]
+		delivered = event != nil && !event.committed.IsZero()
+	}
+	if !delivered {
+		w.fail("LOST: the %s of %s is committed up to %s without %v of %s, which was there from %s on",
+			j.name, who, stamp(j.cursor), id, stamp(row.CreatedAt), stamp(row.commits))
+	}
+}
+
+// judgeEnd holds, when nothing is left to come, that everything has been delivered, and that the exporter finds the
+// journal in order.
+func (w *world) judgeEnd() {
+	w.learn()
+	if len(w.hidden) > 0 {
+		w.fail("%d rows never appeared", len(w.hidden))
+	}
+	last := time.Now().Add(-w.promise() - time.Hour)
+	for _, name := range streams {
+		j := w.journals[name]
+		for _, row := range w.rows {
+			if (row.promised || row.searched) && row.commits.Before(last) {
+				w.judgeDelivered("the end", j, row)
+			}
+		}
+		entries := uint64(0)
+		for _, err := range w.journal(name, checkpointtest.NewFaulty(w.positions)).Entries(w.t.Context()) {
+			if err != nil {
+				w.fail("the %s journal: %v", name, err)
+				break
+			}
+			entries++
+		}
+		if entries != j.serial {
+			w.fail("the %s journal has %d entries, of which %d can be read", name, j.serial, entries)
+		}
+	}
+}
+
+// rowOf is the row of a record, nil where the log never had it.
+func (w *world) rowOf(id identity) *row {
+	if w.rows[id] == nil {
+		w.learn()
+	}
+	return w.rows[id]
+}
+
+// learn takes in the rows that the server has made itself, of the requests that it was sent.
+func (w *world) learn() {
+	if !w.selfAudited() {
+		return
+	}
+	for _, r := range w.api.Rows() {
+		row := &row{Row: r, begun: time.Now(), commits: time.Now(), promised: true}
+		if id := row.identity(); w.rows[id] == nil {
+			w.rows[id] = row
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// A plan is everything about a world that its seed decides beforehand. What happens to a call is decided when it is
+// made, by a hash: see fate.
+type plan struct {
+	seed    uint64
+	profile bloodhoundtest.Profile
+	parquet bool
+	locks   bool   // the journal's store has locks that die with a process, as a directory has
+	auth    string // how the client proves who it is
+
+	settle, overlap   time.Duration
+	rescan, rescans   time.Duration // how far back, and how often; 0 for never
+	ttl               time.Duration // of leases
+	pageSize, records int
+	maxWindow         time.Duration
+	from              time.Time // where the exporter is told to start; zero for the oldest record
+	receiverMax       int       // bytes of one batch that the receiver takes; 0 for any
+
+	start            time.Time // of the first cycle, in true time, as all times of a plan
+	ticks            []time.Time
+	skew, storesSkew time.Duration // of the two clocks that are not ours, at the beginning
+	steps            []step        // of the server's clock
+	storesSteps      []step
+
+	rows     []*row // by commits
+	pruneAt  time.Time
+	pruneCut time.Time // by the server's clock
+}
+
+// A step is a clock's offset from some moment on, on top of its skew.
+type step struct {
+	at     time.Time
+	offset time.Duration
+}
+
+func newPlan(seed uint64) *plan {
+	r := rand.New(rand.NewPCG(seed, 1))
+	p := &plan{
+		seed:    seed,
+		profile: bloodhoundtest.Profiles[seed%uint64(len(bloodhoundtest.Profiles))],
+		parquet: r.IntN(16) == 0,
+		locks:   r.IntN(3) == 0,
+		auth:    pick(r, "jwt", "token", "password"),
+
+		settle:    pick(r, 2*time.Minute, 2*time.Minute, 30*time.Second, 5*time.Minute),
+		overlap:   pick(r, 10*time.Minute, 10*time.Minute, 2*time.Minute, 30*time.Minute),
+		rescan:    pick(r, 0, 3*time.Hour, 24*time.Hour),
+		rescans:   pick(r, time.Hour, 24*time.Hour),
+		ttl:       pick(r, time.Minute, 20*time.Second),
+		pageSize:  5 + r.IntN(40),
+		records:   20 + r.IntN(80),
+		maxWindow: pick(r, 30*24*time.Hour, 30*24*time.Hour, 7*time.Hour),
+
+		start:      time.Date(2026, 10, 12, r.IntN(24), r.IntN(60), r.IntN(60), 0, time.UTC),
+		skew:       upTo(r, 100*time.Minute) - 50*time.Minute,
+		storesSkew: upTo(r, 100*time.Minute) - 50*time.Minute,
+	}
+	if p.profile == bloodhoundtest.PR3049 { // each request makes two rows: small pages would never come to an end
+		p.pageSize, p.records = p.pageSize+100, p.records+100
+	}
+	if r.IntN(4) == 0 {
+		p.receiverMax = 3000 + r.IntN(5000)
+	}
+	p.tell(r)
+	p.history(r)
+	if r.IntN(5) == 0 {
+		p.from = p.server(p.start.Add(-upTo(r, 48*time.Hour)))
+	}
+	return p
+}
+
+// tell draws when the cycles are, and how the clocks are set meanwhile.
+func (p *plan) tell(r *rand.Rand) {
+	at := p.start
+	for range 16 + r.IntN(8) {
+		p.ticks = append(p.ticks, at)
+		gaps := []time.Duration{
+			10*time.Second + upTo(r, 80*time.Second), 4*time.Minute + upTo(r, 2*time.Minute), 5 * time.Minute,
+			5 * time.Minute, 10*time.Minute + upTo(r, 3*time.Hour), 5*time.Hour + upTo(r, 9*time.Hour),
+		}
+		at = at.Add(pick(r, gaps...))
+	}
+	if r.IntN(3) == 0 { // by less than settle, from any to any
+		p.steps = p.stepping(r, p.settle-5*time.Second)
+	}
+	if r.IntN(4) == 0 {
+		p.storesSteps = p.stepping(r, 3*time.Minute)
+	}
+	for i, tick := range p.ticks { // early in a second of the server's, so that it is known which one a cycle is told
+		second := p.server(tick)
+		p.ticks[i] = tick.Add(second.Truncate(time.Second).Add(300 * time.Millisecond).Sub(second))
+	}
+	if r.IntN(8) == 0 {
+		p.pruneAt = p.moment(r)
+		p.pruneCut = p.server(p.pruneAt.Add(-upTo(r, 30*time.Hour)))
+	}
+}
+
+func (p *plan) stepping(r *rand.Rand, widest time.Duration) (steps []step) {
+	for range 1 + r.IntN(3) {
+		steps = append(steps, step{p.moment(r), upTo(r, widest).Truncate(time.Second)})
+	}
+	slices.SortFunc(steps, func(a, b step) int { return a.at.Compare(b.at) })
+	return steps
+}
+
+// moment is some time of the world's, more likely one that is soon followed by a cycle.
+func (p *plan) moment(r *rand.Rand) time.Time {
+	if r.IntN(4) == 0 {
+		return p.start.Add(upTo(r, p.end().Sub(p.start)))
+	}
+	return pick(r, p.ticks...).Add(-upTo(r, p.promise()+3*time.Minute))
+}
+
+// selfAudited tells whether the exporter's requests leave rows: of each one in PR #3049, of logins everywhere.
+func (p *plan) selfAudited() bool { return p.profile == bloodhoundtest.PR3049 || p.auth == "password" }
+
+// end is when the last cycle of the storm begins.
+func (p *plan) end() time.Time { return p.ticks[len(p.ticks)-1] }
+
+// promise is how late a row may appear and still is delivered for certain.
+func (p *plan) promise() time.Duration { return p.settle + p.overlap }
+
+// Next makes a plan the schedule of its rescans.
+func (p *plan) Next(after time.Time) time.Time { return after.Add(p.rescans) }
+
+// server is what the server's clock shows at a moment.
+func (p *plan) server(at time.Time) time.Time { return at.Add(p.skew + offset(p.steps, at)) }
+
+// stores is what the clock of the two stores shows.
+func (p *plan) stores(at time.Time) time.Time {
+	return at.Add(p.storesSkew + offset(p.storesSteps, at))
+}
+
+func offset(steps []step, at time.Time) (d time.Duration) {
+	for _, s := range steps {
+		if s.at.After(at) {
+			break
+		}
+		d = s.offset
+	}
+	return d
+}
+
+func (p *plan) String() string {
+	format := "ndjson"
+	if p.parquet {
+		format = "parquet"
+	}
+	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records,\n"+
+		"  the server's clock %s ahead with steps %v, the stores' %s with steps %v,\n"+
+		"  %d rows, %d cycles from %s to %s, pruned at %s",
+		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records,
+		p.skew.Round(time.Second), p.steps, p.storesSkew.Round(time.Second), p.storesSteps,
+		len(p.rows), len(p.ticks), stamp(p.start), stamp(p.end()), stamp(p.pruneAt))
+}
+
+func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func upTo(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }

@@ -1,0 +1,365 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+	sink "houndtrail/sink/archive"
+	"houndtrail/sink/ndjson"
+	"houndtrail/sink/parquet"
+	"houndtrail/sink/webhook"
+)
+
+// A runner starts a process when a cycle is due and there is none, as a scheduler does.
+type runner struct {
+	*world
+
+	name        string
+	incarnation int
+	process     *process
+	running     sync.WaitGroup
+	errs        map[string]error // of the latest cycle, by stream
+
+	busy bool // guarded by the world's mutex
+}
+
+func newRunner(w *world, name string) *runner { return &runner{world: w, name: name} }
+
+// start runs a cycle of both streams, unless the one before is still going on.
+func (r *runner) start(after time.Duration) bool {
+	r.mu.Lock()
+	busy := r.busy
+	r.busy = true
+	r.mu.Unlock()
+	if busy {
+		return false
+	}
+	r.running.Go(func() {
+		time.Sleep(after)
+		if r.process == nil || r.process.isDead() || r.dice(r.name+"restart", uint64(time.Now().UnixNano())).IntN(4) == 0 {
+			r.incarnation++
+			r.process = newProcess(r.world, r.name+strconv.Itoa(r.incarnation))
+		}
+		r.errs = r.process.cycle()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.busy = false
+	})
+	return true
+}
+
+func (r *runner) wait() { r.running.Wait() }
+
+// A process is one run of the program: what it remembers beside the stores, and what becomes of its calls.
+type process struct {
+	*world
+
+	name      string
+	ctx       context.Context
+	cancel    context.CancelFunc
+	exporters map[string]*exporter.Exporter
+	postman   postman
+
+	mu        sync.Mutex
+	odds      map[part]int // of a fault, in a thousand
+	doom      int          // odds of death or standstill
+	began     time.Time    // the latest cycle
+	backwards bool         // the server answers this cycle oldest first
+	cycles    uint64
+	dead      bool
+	died      chan struct{}
+	thaws     time.Time
+	unlocks   []func() error
+}
+
+func newProcess(w *world, name string) *process {
+	p := &process{
+		world: w, name: name, died: make(chan struct{}),
+	}
+	p.ctx, p.cancel = context.WithCancel(w.t.Context())
+	p.postman = postman{process: p, sent: map[string]delivery{}}
+	p.exporters = p.wire()
+	return p
+}
+
+// The credentials of the one user.
+const (
+	userName     = "houndtrail"
+	userPassword = "correct horse battery staple"
+	tokenID      = "0d4a5cf6-7b4f-4d84-9a36-4d1f66a0f1a5"
+	tokenKey     = "key"
+)
+
+// wire puts the program together, as its main does, but with a client for each stream: in one client it would be up to
+// the scheduler which stream hears of the server's clock first.
+func (p *process) wire() map[string]*exporter.Exporter {
+	var format sink.Encoder = ndjson.NewEncoder(tenant)
+	if p.parquet {
+		format = foreign{parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "simulated"})}
+	}
+	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
+	p.check(err)
+	posts, err := webhook.New(webhook.Options{
+		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, Transport: &p.postman,
+		Timeout: 30 * time.Second, RetryFor: 17500 * time.Millisecond, // see postman
+	})
+	p.check(err)
+	return map[string]*exporter.Exporter{
+		archiveStream: p.exporter(archiveStream, p.source(archiveStream), files),
+		webhookStream: p.exporter(webhookStream, p.source(webhookStream), posts),
+	}
+}
+
+func (p *process) source(stream string) exporter.Source {
+	given := func(secret string) func() (string, error) { return func() (string, error) { return secret, nil } }
+	auth := map[string]bloodhound.Authenticator{
+		"jwt":      bloodhound.Bearer(given(p.jwt)),
+		"token":    bloodhound.Token(tokenID, given(tokenKey)),
+		"password": bloodhound.Login(userName, given(userPassword)),
+	}[p.auth]
+	source, err := bloodhound.New(bloodhound.Options{
+		URL: &url.URL{Scheme: "https", Host: "acme.example"}, Auth: auth, Transport: wire{p, stream},
+		PageSize: p.pageSize, Rate: unlimited, MaxBody: maxBody,
+		Retry: bloodhound.RetryPolicy{Tries: 3, Initial: 1, Max: 1, Limited: time.Second},
+	})
+	p.check(err)
+	return source
+}
+
+func (p *process) check(err error) {
+	if err != nil {
+		p.t.Error(err)
+	}
+}
+
+func (p *process) exporter(name string, source exporter.Source, to exporter.Sink) *exporter.Exporter {
+	return &exporter.Exporter{
+		Source: source, Sink: to, Store: p.journal(name, view{p, positions, p.positions}),
+		Windows: window.Planner{Max: p.maxWindow}, Limits: bloodhound.Limits{Records: p.records},
+		Start: p.from, Settle: p.settle, Overlap: p.overlap, VerifyCount: true, Log: zap.NewNop(),
+		Rescan: p.rescan, RescanSchedule: p.plan,
+	}
+}
+
+func (w *world) journal(name string, b checkpoint.Bucket) *checkpoint.Journal {
+	return checkpoint.Open(b, checkpoint.Identity{
+		Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
+	}, checkpoint.LeaseTTL(w.ttl))
+}
+
+// cycle runs one cycle of each stream, at the same time.
+func (p *process) cycle() map[string]error {
+	p.weather()
+	p.begin()
+	var both sync.WaitGroup
+	errs := make([]error, len(streams))
+	for i, name := range streams {
+		both.Go(func() { errs[i] = p.run(name) })
+	}
+	both.Wait()
+	return map[string]error{streams[0]: errs[0], streams[1]: errs[1]}
+}
+
+func (p *process) begin() {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.reveal()
+	p.learn()
+	p.note(p.name, "begins; the server's clock is %s, the stores' %s", stamp(p.serverNow()), stamp(p.storesNow()))
+}
+
+func (p *process) run(name string) error {
+	err := p.exporters[name].RunOnce(p.ctx)
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.events = append(p.events, event{at: time.Now(), who: p.name, text: "ends the " + name, err: err})
+	p.outcome(err)
+	return err
+}
+
+// outcome counts it, and judges it as far as that is possible.
+func (p *process) outcome(err error) {
+	if err == nil {
+		p.tally["cycles that went well"]++
+		return
+	}
+	p.tally["cycles that failed"]++
+	for what, target := range map[string]error{
+		"leases held by another runner": checkpoint.ErrLeaseHeld,
+		"commits that were too late":    checkpoint.ErrConflict,
+	} {
+		if errors.Is(err, target) {
+			p.tally[what]++
+		}
+	}
+	if !errors.As(err, new(*exporter.Error)) {
+		p.fail("an error without a stage: %v", err)
+	}
+	if errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) {
+		p.fail("the journal is refused: %v", err)
+	}
+	if errors.Is(err, sink.ErrHasMore) {
+		p.operate()
+	}
+}
+
+// weather decides what this cycle has to live with.
+func (p *process) weather() {
+	p.world.mu.Lock()
+	calm := p.calm
+	p.world.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cycles++
+	p.began = time.Now()
+	p.odds, p.doom, p.backwards = map[part]int{}, 0, false
+	r := p.dice(p.name+"weather", p.cycles)
+	if calm || r.IntN(4) == 0 {
+		return
+	}
+	p.doom = pick(r, 0, 3, 10, 30)
+	p.backwards = r.IntN(20) == 0
+	for _, part := range parts {
+		p.odds[part] = pick(r, 0, 0, 20, 80, 300)
+	}
+}
+
+// kill ends the process. Its requests may be on their way all the same.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead {
+		return
+	}
+	p.dead = true
+	close(p.died)
+	p.cancel()
+	for _, unlock := range p.unlocks {
+		p.check(unlock())
+	}
+}
+
+func (p *process) isDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead
+}
+
+func (p *process) freeze(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.thaws = time.Now().Add(d)
+}
+
+// thaw waits until the process moves again: each call at a moment of its own, so that the scheduler has no say in which
+// is the first.
+func (p *process) thaw(c call) {
+	p.mu.Lock()
+	thaws := p.thaws
+	p.mu.Unlock()
+	if time.Now().Before(thaws) {
+		time.Sleep(time.Until(thaws) + time.Duration(hash(string(c.part), c.op, c.key)%uint64(time.Millisecond)))
+	}
+}
+
+func (p *process) cycleBegan() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.began
+}
+
+// remember writes a call into the story.
+func (p *process) remember(c call, f fate, err error) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.events = append(p.events, event{at: time.Now(), who: p.name, call: c, fate: f, err: err})
+}
+
+func (p *process) count(what string) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.tally[what]++
+}
+
+// A view is what a process sees of a store.
+type view struct {
+	*process
+	part  part
+	store *checkpointtest.Memory
+}
+
+// The calls of a store.
+const (
+	opGet  = "get"
+	opPut  = "put"
+	opList = "list"
+	opLock = "lock"
+)
+
+func (v view) String() string { return v.store.String() }
+
+// Get implements checkpoint.Bucket.
+func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+	type object struct {
+		body    []byte
+		version string
+		age     time.Duration
+	}
+	o, err := do(ctx, v.process, call{v.part, opGet, key}, func(ctx context.Context) (o object, err error) {
+		o.body, o.version, o.age, err = v.store.Get(ctx, key)
+		return o, err
+	})
+	return o.body, o.version, o.age, err
+}
+
+// Put implements checkpoint.Bucket. What it has done is judged at once.
+func (v view) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	body = slices.Clone(body) // the caller's buffer may be used again before a delayed effect
+	began, c := v.cycleBegan(), call{v.part, opPut, key}
+	return do(ctx, v.process, c, func(ctx context.Context) (string, error) {
+		v.overtake(c)
+		v.world.mu.Lock()
+		defer v.world.mu.Unlock()
+		if v.violation != "" {
+			return "", errOver
+		}
+		now, err := v.store.Put(ctx, key, body, version)
+		if err == nil {
+			v.judgePut(v.process, v.part, key, body, began)
+		}
+		return now, err
+	})
+}
+
+// List implements checkpoint.Bucket.
+func (v view) List(ctx context.Context, prefix, after string) ([]string, error) {
+	return do(ctx, v.process, call{v.part, opList, prefix}, func(ctx context.Context) ([]string, error) {
+		return v.store.List(ctx, prefix, after)
+	})
+}
+
+// Lock implements checkpoint.Bucket.
+func (v view) Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error) {
+	unlock, err = do(ctx, v.process, call{v.part, opLock, key}, func(ctx context.Context) (unlock func() error, err error) {
+		unlock, locked, err = v.store.Lock(ctx, key)
+		if locked && err == nil {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.unlocks = append(v.unlocks, unlock)
+		}
+		return unlock, err
+	})
+	return unlock, locked && err == nil, err
+}

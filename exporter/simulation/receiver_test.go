@@ -1,0 +1,168 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+var hookFaults = []fault{
+	{name: "500", status: http.StatusInternalServerError},
+	{name: "500, but taken", status: http.StatusInternalServerError, taken: true},
+	{name: "503", status: http.StatusServiceUnavailable},
+	{name: "429", status: http.StatusTooManyRequests},
+	{name: "401", status: http.StatusUnauthorized},
+	{name: "302", status: http.StatusFound},
+}
+
+// A postman carries batches to the receiver.
+//
+// The sink draws its pauses between tries by itself, and not from the seed. They are a half to one and a half of 0.5, 1,
+// 2, 4 s, and so each ends within 1, 2, 4, 8 s: that is when a try leaves here. With answers that take no time or ten
+// seconds, whether there is another try within 17.5 s does not depend on the draw either.
+type postman struct {
+	*process
+
+	mu   sync.Mutex
+	sent map[string]delivery
+}
+
+// A delivery is the tries at one batch in one cycle.
+type delivery struct {
+	cycle time.Time
+	tries int
+	ended time.Time
+}
+
+// RoundTrip implements http.RoundTripper.
+func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
+	id := r.Header.Get("Idempotency-Key")
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	began := m.cycleBegan()
+	m.mu.Lock()
+	d := m.sent[id]
+	m.mu.Unlock()
+	if !d.cycle.Equal(began) {
+		d = delivery{cycle: began}
+	}
+	if d.tries > 0 {
+		time.Sleep(time.Until(d.ended.Add(time.Second << (d.tries - 1))))
+	}
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.sent[id] = delivery{cycle: began, tries: d.tries + 1, ended: time.Now()}
+	}()
+	return do(r.Context(), m.process, call{hook, r.Method, "batch/" + id}, func(ctx context.Context) (*http.Response, error) {
+		m.world.mu.Lock()
+		defer m.world.mu.Unlock()
+		if m.violation != "" {
+			return nil, errOver
+		}
+		return m.receive(ctx, m.process, id, body, began), nil
+	})
+}
+
+// A receiver is the other end of the webhook. It has taken a batch as soon as it has it, whatever it answers.
+type receiver struct {
+	largest int // bytes of a batch; 0 for any
+	batches map[string][]identity
+	events  map[identity]*taken
+}
+
+// taken is an event that has arrived.
+type taken struct {
+	line      string
+	committed time.Time // true time of the entry that accounts for it; zero while there is none
+}
+
+func newReceiver(largest int) receiver {
+	return receiver{largest: largest, batches: map[string][]identity{}, events: map[identity]*taken{}}
+}
+
+// receive takes a batch, or refuses it.
+func (w *world) receive(ctx context.Context, p *process, id string, body []byte, began time.Time) *http.Response {
+	f, _ := ctx.Value(faultKey{}).(fault)
+	text, err := gunzip(body)
+	switch {
+	case err != nil:
+		w.fail("batch %s cannot be unpacked: %v", id, err)
+	case w.receiver.largest > 0 && len(text) > w.receiver.largest && strings.Count(text, "\n") > 1:
+		return reply(http.StatusRequestEntityTooLarge)
+	case f.status == 0 || f.taken:
+		w.judgeBatch(p, id, text, began)
+	}
+	if f.status != 0 {
+		return reply(f.status)
+	}
+	return reply(http.StatusOK)
+}
+
+func reply(status int) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody}
+}
+
+func gunzip(body []byte) (string, error) {
+	unzipped, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(unzipped)
+	return string(text), err
+}
+
+// judgeBatch holds the events of a batch against those that came before.
+func (w *world) judgeBatch(p *process, batch, text string, began time.Time) {
+	var ids []identity
+	for line := range strings.Lines(text) {
+		id, err := eventOf(line)
+		if err != nil {
+			w.fail("batch %s has the line %q: %v", batch, line, err)
+			return
+		}
+		ids = append(ids, id)
+		seen := w.receiver.events[id]
+		switch {
+		case seen == nil:
+			w.judgeLine(id, line)
+			w.receiver.events[id] = &taken{line: line}
+		case seen.line != line:
+			w.fail("event %v came as\n%sand then as\n%s", id, seen.line, line)
+		case !seen.committed.IsZero() && seen.committed.Before(began):
+			w.fail("%s sends event %v again, which was committed at %s, before its cycle began at %s",
+				p.name, id, stamp(seen.committed), stamp(began))
+		default:
+			w.tally["events sent again"]++
+		}
+	}
+	if before, ok := w.receiver.batches[batch]; ok && fmt.Sprint(before) != fmt.Sprint(ids) {
+		w.fail("batch %s had the events %v and now has %v", batch, before, ids)
+	}
+	w.receiver.batches[batch] = ids
+}
+
+// eventOf reads a line's event id.
+func eventOf(line string) (id identity, err error) {
+	rest, ok := strings.CutPrefix(line, `{"event_id":"`+tenant+"/")
+	text, _, closed := strings.Cut(rest, `"`)
+	number, micros, two := strings.Cut(text, "/")
+	if !ok || !closed || !two {
+		return id, fmt.Errorf("no event id of the tenant %s", tenant)
+	}
+	if id.id, err = strconv.ParseInt(number, 10, 64); err != nil {
+		return id, err
+	}
+	id.micros, err = strconv.ParseInt(micros, 10, 64)
+	return id, err
+}

@@ -1,0 +1,151 @@
+package simulation
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// A row is one of the audit log, with what the server never tells.
+type row struct {
+	bloodhoundtest.Row
+	begun, commits time.Time // true time
+	late           bool      // it appears some time after it was stamped
+	promised       bool      // it appears early enough to be delivered by the next cycle
+	searched       bool      // it appears early enough to be found by the next rescan
+	gone           bool      // pruned: whoever has not got it by then need not
+	line           string    // as it is delivered, once it is
+}
+
+// identity tells records apart. The id alone does not: after a restore it is handed out again.
+type identity struct {
+	id, micros int64
+}
+
+func (r *row) identity() identity { return identity{r.ID, r.CreatedAt.UnixMicro()} }
+
+const (
+	idStep   = 3 // gaps in the sequence, some of which are filled by rows that come on top of the plan
+	topID    = 1_000_000
+	grain    = time.Microsecond
+	backlog  = 72 * time.Hour
+	straggle = 6 * time.Hour
+)
+
+// history draws the rows: a backlog from before the first cycle, and later ones around the moments at which cycles
+// look; bursts, many of one instant, and rows at the very edges of windows.
+func (p *plan) history(r *rand.Rand) {
+	n := 60 + r.IntN(80)
+	for len(p.rows) < n {
+		begun := p.moment(r)
+		if r.IntN(3) == 0 {
+			begun = p.start.Add(-upTo(r, backlog))
+		}
+		switch r.IntN(15) {
+		case 0:
+			p.crowd(r, begun, 0)
+		case 1:
+			p.crowd(r, begun, upTo(r, 100*time.Millisecond))
+		default:
+			p.enter(begun, p.rounded(r, begun), p.delay(r))
+		}
+	}
+	for _, tick := range p.ticks {
+		if r.IntN(3) > 0 {
+			p.edge(r, tick)
+		}
+	}
+	p.number(r)
+	faces := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: p.seed, N: len(p.rows)})
+	for i, row := range p.rows { // who did what; when, and which number it has, is decided above
+		face := faces[i]
+		face.ID, face.CreatedAt, face.VisibleAt = row.ID, row.CreatedAt, row.VisibleAt
+		row.Row = face
+	}
+	slices.SortStableFunc(p.rows, func(a, b *row) int { return a.commits.Compare(b.commits) })
+}
+
+// crowd is rows of one instant, or of a short burst.
+func (p *plan) crowd(r *rand.Rand, begun time.Time, apart time.Duration) {
+	at := p.rounded(r, begun)
+	for range 5 + r.IntN(25) {
+		p.enter(begun, at, p.delay(r))
+		begun, at = begun.Add(apart), at.Add(apart)
+	}
+}
+
+// edge is three rows around the end of the window that a cycle is about to read.
+func (p *plan) edge(r *rand.Rand, tick time.Time) {
+	now := p.server(tick)
+	end := now.Truncate(time.Second).Add(-p.settle)
+	for d := -grain; d <= grain; d += grain {
+		at := end.Add(d)
+		p.enter(tick.Add(at.Sub(now)), at, upTo(r, time.Second))
+	}
+}
+
+// delay is how long a row takes to become visible.
+func (p *plan) delay(r *rand.Rand) time.Duration {
+	switch r.IntN(20) {
+	case 0, 1:
+		return p.promise()
+	case 2:
+		return p.promise() - upTo(r, time.Second)
+	case 3, 4, 5:
+		return upTo(r, p.promise())
+	case 6:
+		return p.settle - time.Second + upTo(r, 2*time.Second)
+	case 7:
+		return p.promise() + upTo(r, straggle)
+	default:
+		return upTo(r, 50*time.Millisecond)
+	}
+}
+
+// rounded is the stamp of a row, as finely as some process of the server counts.
+func (p *plan) rounded(r *rand.Rand, begun time.Time) time.Time {
+	return p.server(begun).Truncate(pick(r, grain, grain, time.Millisecond, time.Second))
+}
+
+func (p *plan) enter(begun, created time.Time, delay time.Duration) {
+	p.rows = append(p.rows, p.row(begun, created.Truncate(grain), delay))
+}
+
+func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
+	commits := begun.Add(delay)
+	age := max(delay, p.server(commits).Sub(created)) // the oldest that it gets by any clock before it appears
+	for _, step := range p.steps {
+		if step.at.After(begun) && step.at.Before(commits) {
+			age = max(age, p.server(step.at.Add(-1)).Sub(created))
+		}
+	}
+	return &row{
+		// The double shows a row from a moment of the server's clock on, and so would take it back when that clock is
+		// set back. Here rows come into the log when they are committed, and are visible from then on.
+		Row:   bloodhoundtest.Row{CreatedAt: created, VisibleAt: created.Add(-backlog)},
+		begun: begun, commits: commits,
+		late:     delay > time.Second,
+		promised: age <= p.promise(),
+		// The promise is longer by settle, but for steps of the clock.
+		searched: age <= p.rescan,
+	}
+}
+
+// number hands out the ids in the order in which the rows were begun, or nearly.
+func (p *plan) number(r *rand.Rand) {
+	slices.SortStableFunc(p.rows, func(a, b *row) int { return a.begun.Compare(b.begun) })
+	for i, row := range p.rows {
+		row.ID = int64(i+1) * idStep
+	}
+	for i := 1; i < len(p.rows); i++ { // another process's clock
+		a, b := p.rows[i-1], p.rows[i]
+		if r.IntN(20) == 0 {
+			a.ID, b.ID = b.ID, a.ID
+		}
+	}
+	if p.selfAudited() { // the server's own rows get ids above this one
+		p.rows[0].ID = topID
+	}
+}

@@ -1,0 +1,123 @@
+package simulation
+
+import (
+	"flag"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+var (
+	seeds = flag.Int("sim.seeds", 200, "how many worlds there are, from seed 0 on")
+	seed  = flag.Int64("sim.seed", -1, "the seed of the one world to go through, of which everything is printed")
+)
+
+// tooMany failures look alike: the rest of a long run is not waited for.
+const tooMany = 10
+
+// TestSimulation is the central test. Each seed is a world of its own, in which the invariants hold after every step.
+func TestSimulation(t *testing.T) {
+	if *seed >= 0 {
+		w := live(t, uint64(*seed))
+		t.Logf("%s\n%s", w.plan, w.story(everything))
+		return
+	}
+	worlds := *seeds
+	if testing.Short() {
+		worlds = min(worlds, 50)
+	}
+	total := tally{}
+	var mu sync.Mutex
+	var failures atomic.Int64
+	t.Run("seed", func(t *testing.T) {
+		for s := range worlds {
+			t.Run(strconv.Itoa(s), func(t *testing.T) {
+				t.Parallel()
+				if failures.Load() >= tooMany {
+					t.Fatalf("not tried, after %d failures", tooMany)
+				}
+				w := live(t, uint64(s))
+				if w.violation != "" {
+					failures.Add(1)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				total.add(w.tally)
+			})
+		}
+	})
+	for _, what := range slices.Sorted(maps.Keys(total)) {
+		t.Logf("%8d  %s", total[what], what)
+	}
+	total.checkVariety(t, worlds)
+}
+
+// TestReplay holds that a seed is all that a world depends on: whatever the scheduler does, the same things happen at
+// the same moments.
+func TestReplay(t *testing.T) {
+	for s := range uint64(20) {
+		t.Run(strconv.FormatUint(s, 10), func(t *testing.T) {
+			t.Parallel()
+			first, second := live(t, s).lines(), live(t, s).lines()
+			slices.Sort(first) // at one moment two requests of a stream may come in any order
+			slices.Sort(second)
+			for i := range min(len(first), len(second)) {
+				if first[i] != second[i] {
+					t.Fatalf("line %d is\n%s\nthen\n%s", i+1, first[i], second[i])
+				}
+			}
+			if len(first) != len(second) {
+				t.Errorf("%d lines, then %d", len(first), len(second))
+			}
+		})
+	}
+}
+
+// live goes through the world of a seed from its beginning to its end.
+func live(t *testing.T, seed uint64) *world {
+	t.Helper()
+	var w *world
+	synctest.Test(t, func(t *testing.T) {
+		w = newWorld(t, newPlan(seed))
+		w.run()
+		if w.violation != "" {
+			t.Errorf("%s\n%s\n%s\nreplay: go test ./exporter/simulation -run Simulation -sim.seed=%d -v",
+				w.violation, w.plan, w.story(latest), seed)
+		}
+	})
+	return w
+}
+
+// A tally counts what happened, to show that something did.
+type tally map[string]int
+
+func (t tally) add(other tally) {
+	for what, n := range other {
+		t[what] += n
+	}
+}
+
+// needed is what a few hundred worlds have to contain, or the test proves less than it says.
+var needed = []string{
+	"cycles that went well", "cycles that failed", "rows that came late", "entries", "objects", "objects replaced",
+	"windows of several days", "events sent again", "leases taken over", "leases held by another runner",
+	"commits that were too late", "effects after an error", "calls of the dead", "zombies that woke up",
+	"clock steps", "prunings", "commits kept out", "windows searched again", "stragglers",
+}
+
+func (t tally) checkVariety(tb testing.TB, worlds int) {
+	tb.Helper()
+	const enough = 100
+	if worlds < enough {
+		return
+	}
+	for _, what := range needed {
+		if t[what] == 0 {
+			tb.Errorf("in %d worlds there were no %s", worlds, what)
+		}
+	}
+}

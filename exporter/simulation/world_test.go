@@ -1,0 +1,225 @@
+package simulation
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/exporter/window"
+)
+
+const (
+	tenant        = "acme.example"
+	archiveStream = "archive"
+	webhookStream = "webhook"
+)
+
+var streams = []string{archiveStream, webhookStream}
+
+// A world is everything outside of the exporter: a BloodHound, a store for positions, one for objects and a receiver
+// of webhooks, all in memory, and the runners that come and go. It lives in the virtual time of a bubble.
+//
+// Everything that a process asks of the world goes through [do], which decides what becomes of it. The judges look at
+// each effect at the moment that it happens.
+type world struct {
+	*plan
+
+	t         *testing.T
+	api       *bloodhoundtest.Server
+	jwt       string
+	positions *checkpointtest.Memory
+	objects   *checkpointtest.Memory
+	inFlight  sync.WaitGroup // requests that their senders gave up
+
+	mu        sync.Mutex // guards the rest, and is held while an effect happens and is judged
+	hidden    []*row     // yet to be committed, the next one first
+	rows      map[identity]*row
+	extra     int64 // rows on top of the plan
+	pruned    bool
+	journals  map[string]*journal
+	archive   archive
+	receiver  receiver
+	onTheWay  []*landing
+	calm      bool // nothing goes wrong any more
+	events    []event
+	tally     tally
+	violation string // the first one; it ends the world
+}
+
+func newWorld(t *testing.T, p *plan) *world {
+	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
+	w := &world{
+		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, tally: tally{},
+		journals: map[string]*journal{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
+	}
+	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
+	w.objects = &checkpointtest.Memory{Now: w.storesNow}
+	for _, name := range streams {
+		w.journals[name] = &journal{name: name}
+	}
+	w.api = bloodhoundtest.New(bloodhoundtest.Options{
+		Profile: p.profile, Now: w.serverNow, Seed: p.seed,
+		Tokens: map[string]string{tokenID: tokenKey}, SessionTTL: 200 * time.Hour,
+		Users: []bloodhoundtest.User{{Name: userName, Password: userPassword}},
+	})
+	w.jwt = w.api.Session(userName)
+	for _, path := range []string{"/api/v2/audit", "/api/v2/login", "/health"} {
+		w.api.FaultAt(path, injected)
+	}
+	for _, steps := range [][]step{p.steps, p.storesSteps} {
+		w.tally["clock steps"] += len(steps)
+	}
+	return w
+}
+
+func (w *world) serverNow() time.Time { return w.server(time.Now()) }
+func (w *world) storesNow() time.Time { return w.stores(time.Now()) }
+
+// run goes through the storm, then looks whether everything comes to rest as it should.
+func (w *world) run() {
+	a, b := newRunner(w, "A"), newRunner(w, "B")
+	for i, tick := range w.ticks {
+		time.Sleep(time.Until(tick))
+		if w.over() {
+			break
+		}
+		r := w.dice("tick", uint64(i))
+		if stuck := !a.start(0); r.IntN(3) == 0 || stuck && r.IntN(5) > 0 {
+			b.start(upTo(r, pick(r, 300*time.Millisecond, 3*time.Second)))
+		}
+	}
+	a.wait()
+	b.wait()
+	w.inFlight.Wait()
+	if !w.over() {
+		w.calmDown()
+	}
+}
+
+// calmDown lets the last rows appear and the last leases run out. Then cycles go well, and leave nothing behind.
+func (w *world) calmDown() {
+	w.mu.Lock()
+	w.calm = true
+	last := time.Now()
+	for _, row := range w.hidden {
+		if row.commits.After(last) {
+			last = row.commits
+		}
+	}
+	w.mu.Unlock()
+	time.Sleep(time.Until(last) + w.promise() + w.rescans + 10*time.Minute)
+	c := newRunner(w, "C")
+	for range 3 {
+		c.start(0)
+		c.wait()
+		time.Sleep(5 * time.Minute)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for stream, err := range c.errs {
+		if err != nil {
+			w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
+		}
+	}
+	w.judgeEnd()
+}
+
+func (w *world) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.violation != ""
+}
+
+// fail records that an invariant is violated. The world's mutex is held.
+func (w *world) fail(format string, args ...any) {
+	if w.violation != "" {
+		return
+	}
+	w.note("INVARIANT", format, args...)
+	w.violation = w.events[len(w.events)-1].text
+}
+
+var errOver = errors.New("the world is over")
+
+// dice are for one decision. The same decision has the same dice, whatever was decided before.
+func (w *world) dice(what string, n uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(w.seed, mix(hash(what), n)))
+}
+
+// reveal lets happen to the log whatever is due. It is called before every look at the log.
+func (w *world) reveal() {
+	now := time.Now()
+	if !w.pruned && !w.pruneAt.IsZero() && !now.Before(w.pruneAt) {
+		w.pruned = true
+		w.prune()
+	}
+	w.appear(now)
+}
+
+// appear commits the rows up to a moment.
+func (w *world) appear(until time.Time) {
+	n := 0
+	for n < len(w.hidden) && !w.hidden[n].commits.After(until) {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	rows := make([]bloodhoundtest.Row, n)
+	for i, row := range w.hidden[:n] {
+		rows[i] = row.Row
+		w.rows[row.identity()] = row
+	}
+	w.note("log", "%d rows, up to id %d of %s", n, rows[n-1].ID, rows[n-1].CreatedAt.Format(clockFormat))
+	w.hidden = w.hidden[n:]
+	w.api.Add(rows...)
+}
+
+// prune drops the oldest part of the log, though not the newest record that a stream has delivered: that nothing has been
+// delivered for longer than a server keeps records is another story, in which a person has to decide.
+func (w *world) prune() {
+	cut := w.pruneCut
+	for _, j := range w.journals {
+		if !j.newest.IsZero() && j.newest.Before(cut) {
+			cut = j.newest
+		}
+	}
+	n := w.api.Prune(cut)
+	for _, row := range w.rows {
+		if row.CreatedAt.Before(cut) {
+			row.gone = true
+		}
+	}
+	w.tally["prunings"]++
+	w.note("log", "%d rows from before %s are pruned", n, cut.Format(clockFormat))
+}
+
+// tempt adds a row to a window that somebody has read and is about to write: at its very end, or somewhere in it. It
+// appears as late as rows may, but soon.
+func (w *world) tempt(intent *window.Window, r *rand.Rand) {
+	if intent == nil || w.calm || w.extra > 40 || r.IntN(4) > 0 {
+		return
+	}
+	at := intent.End.Add(time.Duration(r.IntN(3)-2) * grain)
+	if r.IntN(2) == 0 {
+		at = intent.End.Add(-upTo(r, min(intent.Span(), w.overlap))).Truncate(grain)
+	}
+	begun := time.Now().Add(at.Sub(w.serverNow()))
+	left := max(w.promise(), w.rescan) - time.Since(begun)
+	if left <= 0 {
+		return
+	}
+	row := w.row(begun, at, time.Since(begun)+upTo(r, min(left, pick(r, time.Minute, w.promise()))))
+	row.Action, row.Status = "LateLogin", "success"
+	row.ID = w.extra*idStep + 1
+	w.extra++
+	i, _ := slices.BinarySearchFunc(w.hidden, row.commits, byCommit)
+	w.hidden = slices.Insert(w.hidden, i, row)
+}
+
+func byCommit(r *row, at time.Time) int { return r.commits.Compare(at) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
@@ -291,75 +289,4 @@ func (p *process) count(what string) {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	p.tally[what]++
-}
-
-// A view is what a process sees of a store.
-type view struct {
-	*process
-	part  part
-	store *checkpointtest.Memory
-}
-
-// The calls of a store.
-const (
-	opGet  = "get"
-	opPut  = "put"
-	opList = "list"
-	opLock = "lock"
-)
-
-func (v view) String() string { return v.store.String() }
-
-// Get implements checkpoint.Bucket.
-func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
-	type object struct {
-		body    []byte
-		version string
-		age     time.Duration
-	}
-	o, err := do(ctx, v.process, call{v.part, opGet, key}, func(ctx context.Context) (o object, err error) {
-		o.body, o.version, o.age, err = v.store.Get(ctx, key)
-		return o, err
-	})
-	return o.body, o.version, o.age, err
-}
-
-// Put implements checkpoint.Bucket. What it has done is judged at once.
-func (v view) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
-	body = slices.Clone(body) // the caller's buffer may be used again before a delayed effect
-	began, c := v.cycleBegan(), call{v.part, opPut, key}
-	return do(ctx, v.process, c, func(ctx context.Context) (string, error) {
-		v.overtake(c)
-		v.world.mu.Lock()
-		defer v.world.mu.Unlock()
-		if v.violation != "" {
-			return "", errOver
-		}
-		now, err := v.store.Put(ctx, key, body, version)
-		if err == nil {
-			v.judgePut(v.process, v.part, key, body, began)
-		}
-		return now, err
-	})
-}
-
-// List implements checkpoint.Bucket.
-func (v view) List(ctx context.Context, prefix, after string) ([]string, error) {
-	return do(ctx, v.process, call{v.part, opList, prefix}, func(ctx context.Context) ([]string, error) {
-		return v.store.List(ctx, prefix, after)
-	})
-}
-
-// Lock implements checkpoint.Bucket.
-func (v view) Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error) {
-	unlock, err = do(ctx, v.process, call{v.part, opLock, key}, func(ctx context.Context) (unlock func() error, err error) {
-		unlock, locked, err = v.store.Lock(ctx, key)
-		if locked && err == nil {
-			v.mu.Lock()
-			defer v.mu.Unlock()
-			v.unlocks = append(v.unlocks, unlock)
-		}
-		return unlock, err
-	})
-	return unlock, locked && err == nil, err
 }

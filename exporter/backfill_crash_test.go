@@ -1,0 +1,153 @@
+package exporter_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/window"
+)
+
+// A process dies at every single call of a store, before or after the call has its effect. The next one goes on.
+func TestBackfillIsKilledAtEveryStep(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for call := int64(1); ; call++ {
+			w := halfway(t)
+			if !w.killedAt(call, after) {
+				if call < 40 {
+					t.Errorf("a whole backfill makes %d calls", call)
+				}
+				break
+			}
+			w.runBackfill()
+			if got := w.checkBackfill(); got.records != backfillRows+3 {
+				t.Errorf("call %d: %d records", call, got.records)
+			}
+			if t.Failed() {
+				t.Fatalf("killed at call %d, after its effect: %v", call, after)
+			}
+		}
+	}
+}
+
+// killedAt runs a backfill that dies at a call, and tells whether it came so far.
+func (w *world) killedAt(at int64, after bool) bool {
+	w.t.Helper()
+	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)
+	var calls atomic.Int64
+	hook := func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
+		switch n := calls.Add(1); {
+		case n == at && after:
+			return checkpointtest.Fault{After: checkpointtest.ErrDead}
+		case n >= at:
+			return checkpointtest.Fault{Before: checkpointtest.ErrDead}
+		default:
+			return checkpointtest.Fault{}
+		}
+	}
+	positions.On(hook)
+	objects.On(hook)
+	err := w.backfill(positions, objects).Run(w.t.Context())
+	if dead := errors.Join(positions.Kill(), objects.Kill()); dead != nil {
+		w.t.Fatal(dead)
+	}
+	switch {
+	case calls.Load() < at:
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return false
+	case err == nil && calls.Load() > at: // the note of the last commit may fail, and whatever comes after everything
+		w.t.Errorf("it died at call %d of %d and says nothing", at, calls.Load())
+	}
+	return true
+}
+
+// interrupted is a world in which a backfill has written its second window and died before the commit.
+func interrupted(t *testing.T) (*world, window.Window) {
+	t.Helper()
+	w := halfway(t)
+	positions := checkpointtest.NewFaulty(w.positions)
+	positions.On(checkpointtest.Always(checkpointtest.Put, "archive-backfill/00000000000000000002.json",
+		checkpointtest.Fault{Before: errStorm}))
+	if err := w.backfill(positions, w.objects).Run(t.Context()); !errors.Is(err, errStorm) {
+		t.Fatalf("the first run says %v", err)
+	}
+	if err := positions.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	return w, w.intended()
+}
+
+func (w *world) intended() window.Window {
+	w.t.Helper()
+	lease, err := w.backfilled(w.positions).Acquire(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	intent, ok := lease.Intent()
+	if err := lease.Release(w.t.Context()); err != nil || !ok {
+		w.t.Fatalf("no intent was left behind: %v", err)
+	}
+	return window.Window(intent)
+}
+
+// The window that an interrupted run had begun is taken whole and first, whatever the next run is asked for and however
+// small its windows are.
+func TestBackfillTakesTheIntendedWindow(t *testing.T) {
+	for name, asked := range map[string]func(w window.Window) (from, to time.Time){
+		"everything":      func(window.Window) (from, to time.Time) { return time.Time{}, time.Time{} },
+		"from its middle": func(w window.Window) (from, to time.Time) { return w.Start.Add(w.Span() / 2), time.Time{} },
+		"elsewhere":       func(window.Window) (from, to time.Time) { return dayAt(6), dayAt(6.5) },
+		"what is done":    func(w window.Window) (from, to time.Time) { return dayAt(0), w.Start },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, intent := interrupted(t)
+			w.records = 20
+			plan := w.runBackfill(between(asked(intent)))
+			if diff := cmp.Diff(intent, plan.Gaps[0]); diff != "" || !plan.Resumed {
+				t.Errorf("resumed: %v, first (-want +got):\n%s", plan.Resumed, diff)
+			}
+			for entry, err := range w.backfilled(w.positions).Entries(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if entry.Serial == 3 && window.Window(entry.Window) != intent {
+					t.Errorf("the window %v was taken, %v was intended", entry.Window, intent)
+				}
+			}
+			if plan = w.runBackfill(); plan.Resumed {
+				t.Error("a window that was committed is taken again")
+			}
+			w.checkBackfill()
+		})
+	}
+}
+
+// A stream that was begun anew, earlier, would deliver the window a second time.
+func TestBackfillWhoseStreamWasReplaced(t *testing.T) {
+	w, intent := interrupted(t)
+	keys, err := w.positions.List(t.Context(), "archive/", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		w.positions.Remove(key)
+	}
+	e := w.process(w.positions, &checkpointtest.Memory{Now: w.now})
+	e.Start = intent.End.Add(-time.Microsecond)
+	if err := e.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = w.backfill(w.positions, w.objects).Run(t.Context())
+	if !errors.Is(err, checkpoint.ErrCorrupt) || !strings.Contains(err.Error(), intent.Start.Format(time.RFC3339Nano)) {
+		t.Errorf("it says %v", err)
+	}
+}

@@ -32,19 +32,24 @@
 //	mutation                                                     seed  caught as
 //	objects are named after the end of their window                 0  an object that is not its entry's
 //	no overlap                                                      0  a late record lost
-//	delivered ids are not kept                                      0  a record in two objects
-//	a commit after a write that failed                              2  counts without deliveries
+//	delivered ids are not kept                                      0  an event that was committed before
+//	a commit after a write that failed                              1  counts without deliveries
 //	a commit before the write                                       0  counts without deliveries
-//	the lease of another runner is taken                            3  a lease renewed 2 s ago
+//	the lease of another runner is taken                            4  a lease renewed a moment ago
 //	the next page leaves out the oldest instant of the one before   0  a record lost
 //	a window leaves out its last microsecond                        0  a record lost
-//	a page that fails is the last one                               4  a record lost
-//	a retry chooses its own window                                 17  a stream that stays stuck
+//	a page that fails is the last one                              13  a record lost
+//	a retry picks a shorter window                                 40  an object that no entry accounts for
+//	an attempt that was not committed is not made again            33  an object that no entry accounts for
 //	every late record is a duplicate                                0  a late record lost
-//	nobody waits for records to settle                              0  a record lost
+//	nobody waits for records to settle                              1  a record lost
+//	rescans remember no longer than the overlap                     1  a straggler lost
+//	what was before a standstill is forgotten                       2  a straggler lost
+//	a rescan's objects are named like those of before               1  a window that was committed without it
 //
-// Two mutations are not caught: a cycle that goes on although its lease is lost, and an object that is replaced without
-// a look at what is in it. Conditional writes and the journal hold without either.
+// Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
+// it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about
+// one world in 300), and a count that is not compared needs a server that leaves out rows: package exporter tests both.
 //
 // # What it found
 //

@@ -32,7 +32,8 @@ func TestNetworkFaults(t *testing.T) {
 	w.api, w.webhook = links[0].address, links[2].address+ingest
 	p.environ = append(p.environ, "HOUNDTRAIL_S3_ENDPOINT="+links[1].address)
 
-	r := newRuns(t, w.environ(p, "HOUNDTRAIL_LISTEN=127.0.0.1:0", "HOUNDTRAIL_WINDOW_RECORDS=150"))
+	// Larger windows than elsewhere: the daemon has to catch up between the faults, or no row would be late for it.
+	r := newRuns(t, w.environ(p, "HOUNDTRAIL_LISTEN=127.0.0.1:0", "HOUNDTRAIL_WINDOW_RECORDS=1500", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=500"))
 	daemon := r.start("run")
 	suffered := trouble(links, p, *seed, *faults)
 	w.finish()

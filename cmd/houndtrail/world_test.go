@@ -3,12 +3,9 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -232,105 +229,4 @@ func readRows(ts *testscript.TestScript, file string, now time.Time) []bloodhoun
 		})
 	}
 	return rows
-}
-
-// website starts a web server that knows nothing of BloodHound, at $WEBSITE.
-func website(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: website")
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = io.WriteString(w, "<!doctype html><html><head><title>Intranet</title></head><body>Welcome</body></html>")
-	}))
-	ts.Defer(server.Close)
-	ts.Setenv("WEBSITE", strings.TrimPrefix(server.URL, "http://"))
-}
-
-// A siem takes batches as the demo's receiver does, unless it is told to refuse them.
-type siem struct {
-	demoReceiver
-	refuse int // HTTP status; 0 takes
-}
-
-func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	refuse := s.refuse
-	s.mu.Unlock()
-	if refuse != 0 {
-		http.Error(w, "not today", refuse)
-		return
-	}
-	s.demoReceiver.ServeHTTP(w, r)
-}
-
-// webhookAuthorization is the receiver's; it is a secret.
-const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
-
-// webhookCommand is a SIEM:
-//
-//	webhook start       turns the webhook stream on
-//	webhook refuse 401  answers so; 0 ends it
-//	webhook has N       fails unless it has every record of the log, N of them, each event id once
-func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
-	w := worldOf(ts)
-	switch {
-	case neg:
-		ts.Fatalf("unsupported: ! webhook")
-	case len(args) == 1 && args[0] == "start":
-		w.siem = &siem{}
-		server := httptest.NewServer(w.siem)
-		ts.Defer(server.Close)
-		ts.Setenv("HOUNDTRAIL_WEBHOOK_URL", server.URL+"/ingest")
-		ts.Setenv("HOUNDTRAIL_WEBHOOK_AUTHORIZATION", webhookAuthorization)
-		ts.Setenv("SIEM", strings.TrimPrefix(server.URL, "http://"))
-		w.secrets = append(w.secrets, strings.TrimPrefix(webhookAuthorization, "Bearer "))
-	case len(args) == 2 && args[0] == "refuse":
-		w.siem.mu.Lock()
-		defer w.siem.mu.Unlock()
-		w.siem.refuse = number(ts, args[1])
-	case len(args) == 2 && args[0] == "has":
-		w.siem.mu.Lock()
-		defer w.siem.mu.Unlock()
-		got := map[string]int{}
-		for id, times := range w.siem.events {
-			_, id, _ = strings.Cut(id, "/")
-			id, _, _ = strings.Cut(id, "/")
-			got[id] += times
-		}
-		compareIDs(ts, w, got, number(ts, args[1]))
-	default:
-		ts.Fatalf("usage: webhook start | refuse STATUS | has N")
-	}
-}
-
-// compareIDs fails unless each record of the log was delivered exactly once, and nothing else was.
-func compareIDs(ts *testscript.TestScript, w *world, got map[string]int, want int) {
-	var lost, twice int
-	for _, row := range w.server.Rows() {
-		switch got[strconv.FormatInt(row.ID, 10)] {
-		case 0:
-			lost++
-		case 1:
-		default:
-			twice++
-		}
-	}
-	if lost > 0 || twice > 0 || len(got) != want {
-		ts.Fatalf("%d ids delivered, want %d; of the %d records in the log %d are lost and %d came twice",
-			len(got), want, len(w.server.Rows()), lost, twice)
-	}
-	fmt.Fprintf(ts.Stdout(), "%d records, each once\n", len(got))
-}
-
-func number(ts *testscript.TestScript, text string) int {
-	n, err := strconv.Atoi(text)
-	ts.Check(err)
-	return n
-}
-
-func duration(ts *testscript.TestScript, text string) time.Duration {
-	d, err := time.ParseDuration(text)
-	ts.Check(err)
-	return d
 }

@@ -2,12 +2,9 @@ package bloodhound
 
 import (
 	"bytes"
-	"context"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -190,189 +185,5 @@ func TestClaimedLengthIsNotTrusted(t *testing.T) {
 	}, 1<<50)
 	if err != nil || cap(b.b) > 2*trustedLength {
 		t.Errorf("%d bytes held for a body of 2: %v", cap(b.b), err)
-	}
-}
-
-func TestConnectionFailures(t *testing.T) {
-	plain := httptest.NewServer(http.NotFoundHandler())
-	defer plain.Close()
-	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{}`))
-	}))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
-	secure.StartTLS()
-	defer secure.Close()
-	closed := wire(t, nil)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Host = listener.Addr().String()
-	_ = listener.Close()
-	swap := func(raw, scheme string) *url.URL {
-		u := mustParse(t, raw)
-		u.Scheme = scheme
-		return u
-	}
-	fails := func(err error) http.RoundTripper {
-		return tripper(func(*http.Request) (*http.Response, error) { return nil, err })
-	}
-	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
-
-	for name, test := range map[string]struct {
-		options   Options
-		kind      Kind
-		retryable bool
-		patience  uint
-		says      []string
-	}{
-		"refused": {Options{URL: closed}, Transport, true, 8, []string{"nothing listens"}},
-		"unknown authority": {
-			Options{URL: mustParse(t, secure.URL)}, Transport, false, 8, []string{"certificate", "HOUNDTRAIL_BLOODHOUND_CA_FILE"},
-		},
-		"another name": {
-			Options{URL: swap(strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), "https"), CAFile: writePEM(t, secure)},
-			Transport, false, 8,
-			[]string{"localhost", "another certificate"},
-		},
-		"TLS to a plain server": {
-			Options{URL: swap(plain.URL, "https")},
-			Transport, false, 8,
-			[]string{"does not speak TLS", "HOUNDTRAIL_BLOODHOUND_URL"},
-		},
-		"plain to a TLS server": {
-			Options{URL: swap(secure.URL, "http")}, BadRequest, false, 8, []string{"https://"},
-		},
-		"no such host": {
-			Options{Transport: fails(dial(&net.DNSError{Err: "no such host", Name: "tenant.example", IsNotFound: true}))},
-			Transport, true, 3,
-			[]string{"tenant.example: no such host", "DNS"},
-		},
-		"DNS is down": {
-			Options{Transport: fails(dial(&net.DNSError{Err: "server misbehaving", Name: "tenant.example", IsTemporary: true}))},
-			Transport, true, 8,
-			[]string{"server misbehaving"},
-		},
-		"connect time-out": {
-			Options{Transport: fails(dial(os.ErrDeadlineExceeded))}, Transport, true, 8, []string{"timeout", "check the network"},
-		},
-		"handshake time-out": {
-			Options{Transport: fails(slow("net/http: TLS handshake timeout"))},
-			Transport, true, 8,
-			[]string{"TLS handshake timeout"},
-		},
-		"header time-out": {
-			Options{Transport: fails(slow("net/http: timeout awaiting response headers"))},
-			Timeout, true, 8,
-			[]string{"no complete reply in time", "PAGE_SIZE"},
-		},
-		"proxy is down": {
-			Options{Transport: fails(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("connection refused")})},
-			Transport, true, 8,
-			[]string{"HTTPS_PROXY"},
-		},
-		"proxy URL": {
-			Options{Transport: fails(errProxyURL)}, Transport, false, 8, []string{"HTTPS_PROXY is not a valid URL"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := get(t.Context(), newClient(t, test.options), "/api/v2/audit?limit=1")
-			e := asError(t, err)
-			if e.Kind != test.kind || e.Retryable() != test.retryable || e.patience(8) != test.patience {
-				t.Errorf("%s, retryable %v, %d tries: %v", e.Kind, e.Retryable(), e.patience(8), err)
-			}
-			wantText(t, err, test.says...)
-		})
-	}
-
-	t.Run("trusted authority", func(t *testing.T) {
-		c := newClient(t, Options{URL: mustParse(t, secure.URL), CAFile: writePEM(t, secure)})
-		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("no verification", func(t *testing.T) {
-		c := newClient(t, Options{URL: mustParse(t, secure.URL), Insecure: true})
-		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// slow is a time-out as net/http words it.
-type slow string
-
-func (s slow) Error() string { return string(s) }
-func (slow) Timeout() bool   { return true }
-func (slow) Temporary() bool { return true }
-
-// A server that begins to answer and never ends is given up, as a time-out that asks for smaller pages.
-func TestStalledBody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newClient(t, Options{Wait: 2 * time.Second, Transport: tripper(func(r *http.Request) (*http.Response, error) {
-			res := respond(200, "")
-			res.ContentLength = -1
-			res.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"data`), stall{r.Context()}))
-			return res, nil
-		})})
-		start := time.Now()
-		_, err := get(t.Context(), c, "/api/v2/audit")
-		if e := asError(t, err); e.Kind != Timeout || !e.Retryable() {
-			t.Error(err)
-		}
-		if took := time.Since(start); took != 2*time.Second+headerMargin+bodyMargin {
-			t.Errorf("given up after %s", took)
-		}
-	})
-}
-
-// A caller that gives up gets its own reason back, which nobody tries again.
-func TestCancelledExchange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		seen := &audience{}
-		c := newClient(t, Options{Observer: seen, Transport: tripper(func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, context.Cause(r.Context())
-		})})
-		reason := errors.New("shutting down")
-		ctx, cancel := context.WithCancelCause(t.Context())
-		go func() {
-			time.Sleep(time.Second)
-			cancel(reason)
-		}()
-		err := c.retry(ctx, func(ctx context.Context) error {
-			_, err := get(ctx, c, "/api/v2/audit")
-			return err
-		})
-		var e *Error
-		if !errors.Is(err, reason) || errors.As(err, &e) {
-			t.Errorf("%T %v", err, err)
-		}
-		if len(seen.requests) != 1 || seen.requests[0] != "cancelled" || len(seen.retries) != 0 {
-			t.Errorf("%v %v", seen.requests, seen.retries)
-		}
-	})
-}
-
-type stall struct{ ctx context.Context }
-
-func (s stall) Read([]byte) (int, error) {
-	<-s.ctx.Done()
-	return 0, s.ctx.Err()
-}
-
-func TestProxyErrorsAreDiscreet(t *testing.T) {
-	r := httptest.NewRequest(http.MethodGet, "https://tenant.example/", nil)
-	_, err := discreet(func(*http.Request) (*url.URL, error) {
-		return nil, errors.New(`invalid proxy address "http://user:hunter2@pro xy"`)
-	})(r)
-	if !errors.Is(err, errProxyURL) || strings.Contains(err.Error(), "hunter2") {
-		t.Error(err)
-	}
-	want := mustParse(t, "http://proxy.example:3128")
-	got, err := discreet(func(*http.Request) (*url.URL, error) { return want, nil })(r)
-	if err != nil || got != want {
-		t.Error(got, err)
 	}
 }

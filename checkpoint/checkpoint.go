@@ -66,6 +66,28 @@ type Checkpoint struct {
 	CommittedAt time.Time `json:"committed_at"`
 }
 
+// What an entry is for, in words.
+const (
+	KindExport  = "export"  // a window that was due
+	KindRescan  = "rescan"  // a window that was read once more, in search of stragglers
+	KindBarrier = "barrier" // no window: it took the serial of a commit that might still have arrived
+	KindReset   = "reset"   // a person accepted another source, and a lineage begins
+)
+
+// Kind tells what the entry is for.
+func (c *Checkpoint) Kind() string {
+	switch {
+	case c.Reset != nil:
+		return KindReset
+	case c.Window.Pass > c.Epoch:
+		return KindRescan
+	case c.Window.Start.Equal(c.Window.End):
+		return KindBarrier
+	default:
+		return KindExport
+	}
+}
+
 // A Sighting is what is known of the far end of the source's history. It is renewed about once a day, and carried from
 // entry to entry in between.
 type Sighting struct {

@@ -114,7 +114,7 @@ func (c *cycle) committed() {
 	c.Log.Info("committed",
 		zap.Uint64("serial", entry.Serial),
 		zap.Time("window_start", entry.Window.Start), zap.Time("window_end", entry.Window.End),
-		zap.Bool("rescan", entry.Window.Pass > entry.Epoch),
+		zap.String("kind", entry.Kind()),
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),

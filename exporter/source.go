@@ -45,7 +45,7 @@ func (s span) newest() *checkpoint.Record {
 // changed is the error that says what was seen and what it probably means.
 func (c *cycle) changed(saw, means string) error {
 	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since. If that is so and meant, accept it: "+
-		"houndtrail accept-reset; what is archived stays, and a new lineage of the journal goes on from %s",
+		"houndtrail accept-reset --reason \"...\"; what is archived stays, and a new lineage of the journal goes on from %s",
 		ErrSourceChanged, saw, means, earliest(c.stored.Cursor, c.horizon()).UTC().Format(time.RFC3339Nano)))
 }
 

@@ -29,7 +29,10 @@ func (p *program) history() *cobra.Command {
 		Use:   "history",
 		Short: "Show the journal: every commit, oldest first",
 		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. The hash chain is verified on the way;
-where it is broken the command says so and exits with 6. -o json prints the entries themselves, one a line.`,
+where it is broken the command says so and exits with 6. -o json prints the entries themselves, one a line.
+
+KIND is export, rescan (a window that was read once more, in search of stragglers), barrier (an attempt that had failed was made
+again, and its own commit kept out) or reset (accept-reset).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if last < 0 {
 				return &usageError{fmt.Errorf("--last %d: want a number of entries, or 0 for all", last)}
@@ -109,10 +112,10 @@ func entriesTable(w io.Writer, entries iter.Seq2[checkpoint.Stored, error]) erro
 			return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
 		}
 		if n == 0 {
-			fmt.Fprintln(t, "SERIAL\tCOMMITTED\tWINDOW START\tWINDOW END\tREAD\tFRESH\tDUPLICATE\tLATE\tOBJECTS\tBYTES\tSHA-256")
+			fmt.Fprintln(t, "SERIAL\tKIND\tCOMMITTED\tWINDOW START\tWINDOW END\tREAD\tFRESH\tDUPLICATE\tLATE\tOBJECTS\tBYTES\tSHA-256")
 		}
 		n++
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", entry.Serial,
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", entry.Serial, entry.Kind(),
 			entry.CommittedAt.UTC().Format(time.DateTime),
 			entry.Window.Start.UTC().Format(time.RFC3339Nano), entry.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
 			entry.Records.Read, entry.Records.Fresh, entry.Records.Duplicate, entry.Records.Late,

@@ -145,7 +145,10 @@ func (p *plan) number(r *rand.Rand) {
 			a.ID, b.ID = b.ID, a.ID
 		}
 	}
-	if p.selfAudited() { // the server's own rows get ids above this one
-		p.rows[0].ID = topID
+	if first := p.rows[0]; p.selfAudited() { // the server's own rows get ids above this one, which has to be there before them
+		first.ID = topID
+		if first.commits.After(p.start) {
+			first.commits = p.start
+		}
 	}
 }

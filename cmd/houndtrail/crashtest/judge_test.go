@@ -60,7 +60,7 @@ func expected(rows []bloodhoundtest.Row) map[int64]bloodhound.Record {
 // nothing else is; every object is in the journal once, with the bytes that it has.
 func judgeArchive(t *testing.T, p *place, source string, rows []bloodhoundtest.Row, v *verdict) {
 	t.Helper()
-	accounted := judgeJournal(t, p, checkpoint.Identity{Stream: archiveStream, Source: source, Destination: p.url + "/archive"}, v)
+	accounted := judgeJournals(t, p, checkpoint.Identity{Stream: archiveStream, Source: source, Destination: p.url + "/archive"}, v)
 	want := expected(rows)
 	v.served = len(want)
 	seen := make(map[int64]bool, len(want))
@@ -119,17 +119,32 @@ func judgeRecord(t *testing.T, key string, got bloodhound.Record, want map[int64
 	}
 }
 
-// judgeJournal verifies that the entries account for all of time without a gap, and returns the objects by their SHA-256.
-func judgeJournal(t *testing.T, p *place, id checkpoint.Identity, v *verdict) map[string]string {
+// judgeJournals verifies a stream's journal, and that of its backfills if there were any.
+func judgeJournals(t *testing.T, p *place, id checkpoint.Identity, v *verdict) map[string]string {
 	t.Helper()
 	objects := map[string]string{}
+	judgeJournal(t, p, id, objects, v)
+	if p.backfilled {
+		id.Stream += "-backfill"
+		judgeJournal(t, p, id, objects, v, checkpoint.Scattered())
+	}
+	return objects
+}
+
+// judgeJournal verifies that the entries account for all of time without a gap, but for a backfill's, and adds the objects
+// by their SHA-256.
+func judgeJournal(
+	t *testing.T, p *place, id checkpoint.Identity, objects map[string]string, v *verdict, scattered ...checkpoint.Option,
+) {
+	t.Helper()
 	var cursor time.Time
-	for entry, err := range checkpoint.Open(p.positions, id).Entries(t.Context()) {
+	for entry, err := range checkpoint.Open(p.positions, id, scattered...).Entries(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		rescan := entry.Window.Pass > 0
 		switch {
+		case len(scattered) > 0: // any window may follow any other
 		case rescan && !entry.Cursor.Equal(cursor):
 			t.Errorf("%s: entry %d reads once more, and moves the cursor from %s to %s", id.Stream, entry.Serial, cursor, entry.Cursor)
 		case !rescan && !cursor.IsZero() && !entry.Window.Start.Equal(cursor):
@@ -159,7 +174,6 @@ func judgeJournal(t *testing.T, p *place, id checkpoint.Identity, v *verdict) ma
 			v.late += entry.Records.Late
 		}
 	}
-	return objects
 }
 
 // judgeWebhook compares the log store with what was served. A window may be there again after a crash or a lost answer:
@@ -170,7 +184,7 @@ func (w *world) judgeWebhook(p *place, v *verdict) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	judgeJournal(w.t, p, checkpoint.Identity{Stream: webhookStream, Source: w.api, Destination: sink.String()}, v)
+	judgeJournals(w.t, p, checkpoint.Identity{Stream: webhookStream, Source: w.api, Destination: sink.String()}, v)
 	if v.late == 0 || v.stragglers == 0 {
 		w.t.Errorf("%d rows came late, and rescans have found %d: this run proves less than it says", v.late, v.stragglers)
 	}
@@ -233,6 +247,9 @@ func (v *verdict) String() string {
 		v.served, v.archived, v.objects, v.twice, v.missing, v.late, v.windows[archiveStream])
 	if v.again > 0 {
 		s += fmt.Sprintf("; %d windows of rescans found %d records", v.again, v.stragglers)
+	}
+	if n := v.windows[archiveStream+"-backfill"]; n > 0 {
+		s += fmt.Sprintf("; %d windows of backfills, and %d to the webhook", n, v.windows[webhookStream+"-backfill"])
 	}
 	if n := v.windows[webhookStream]; n > 0 {
 		s += fmt.Sprintf(", %d to the webhook; log store: %d ids, %d lines repeated", n, v.events, v.repeated)

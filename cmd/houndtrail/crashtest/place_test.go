@@ -29,6 +29,7 @@ type place struct {
 	environ            []string // what houndtrail has to know besides
 	archive, positions checkpoint.Bucket
 	expires            bool // leases live by expiry and not by a lock
+	backfilled         bool // there are journals of backfills
 }
 
 // directory is a place whose leases end with their holder.

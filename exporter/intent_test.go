@@ -27,7 +27,7 @@ func crashed(t *testing.T) (*world, checkpoint.Window) {
 	w.records = 120
 	w.positions.Locks = true
 	positions := checkpointtest.NewFaulty(w.positions)
-	positions.Bucket = losing{w.positions, w}
+	positions.Bucket = losing{w.positions, w, "1.json"}
 	err := w.process(positions, w.objects).RunOnce(t.Context())
 	if stage := (*exporter.Error)(nil); !errors.As(err, &stage) || stage.Stage != exporter.StageCheckpoint || !errors.Is(err, errStorm) {
 		t.Fatalf("the first run says %v", err)
@@ -44,14 +44,15 @@ func crashed(t *testing.T) (*world, checkpoint.Window) {
 	return w, intent
 }
 
-// losing is a store that a stream's first entry does not reach, or not yet.
+// losing is a store that an entry does not reach, or not yet.
 type losing struct {
 	checkpoint.Bucket
 	world *world
+	entry string // what its key ends in
 }
 
 func (l losing) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
-	if strings.HasSuffix(key, "1.json") {
+	if strings.HasSuffix(key, l.entry) {
 		l.world.lost.key, l.world.lost.body = key, slices.Clone(body)
 		return "", errStorm
 	}
@@ -112,6 +113,38 @@ func TestCommitThatArrivesLate(t *testing.T) {
 			t.Errorf("%d records, want 101", got.records)
 		}
 	}
+}
+
+// What keeps a commit out is of the lineage that it finds, and counts as nothing else: no reset, and no rescan that is due.
+func TestWhatKeepsACommitOut(t *testing.T) {
+	w, _ := crashed(t)
+	w.rescan = 24 * time.Hour
+	w.run()
+	w.accept(w.now())
+	w.server.Add(bloodhoundtest.Row{ID: 1000, CreatedAt: w.now(), Action: "After"})
+	w.pass(20 * time.Minute)
+	positions := &checkpointtest.Faulty{Bucket: losing{w.positions, w, "4.json"}}
+	if err := w.process(positions, w.objects).RunOnce(t.Context()); !errors.Is(err, errStorm) {
+		t.Fatal(err)
+	}
+	_ = positions.Kill()
+	w.pass(5 * time.Minute)
+	w.run()
+	var kinds []string
+	entries := w.entries()
+	for _, entry := range entries {
+		kinds = append(kinds, entry.Kind())
+		if entry.RescannedAt.IsZero() {
+			t.Errorf("entry %d says that a rescan is due", entry.Serial)
+		}
+	}
+	if want := []string{"barrier", "export", "reset", "barrier", "export"}; !slices.Equal(kinds, want) {
+		t.Errorf("the entries are %v, want %v", kinds, want)
+	}
+	if last := entries[len(entries)-1]; last.Lineage != entries[2].Lineage || last.Epoch != 3 {
+		t.Errorf("the lineage that began with entry 3 ends with the epoch %d", last.Epoch)
+	}
+	w.checkArchive(w.objects, w.positions)
 }
 
 // Where an attempt failed before its commit was sent, nothing has to be kept out: a destination that stays down does not

@@ -17,6 +17,7 @@ type walk struct {
 	skip     int
 	by       order
 	previous seen
+	repeated bool // one page came twice already
 }
 
 // order is what a server has shown about the order of its answers.
@@ -47,17 +48,17 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 			"so no window of it can be trusted to be complete; is there a proxy in between that drops the query?",
 			wireTime(p.oldest), wireTime(p.newest), wireTime(w.after), wireTime(w.bound))
 	}
-	again := w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records
-	// The same page again: skip is ignored, or as many rows as it skips have come in before it since. The second time it
+	// The same page again: skip is ignored, or as many rows as it skips have come in ahead of it since. The second time it
 	// is not that.
-	if w.by == newestFirst && (again || !p.newestFirst) {
-		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
-		w.by, w.bound, w.skip, w.previous = unordered, w.before, 0, seen{}
-		return false, nil
-	}
-	if again {
+	again := w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records
+	if again && w.repeated {
 		return false, fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
 			"so the records behind it cannot be reached; raise HOUNDTRAIL_BLOODHOUND_PAGE_SIZE above %d", p.records, w.skip, p.records)
+	}
+	if again || !p.newestFirst && w.by == newestFirst {
+		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
+		w.by, w.bound, w.skip, w.previous, w.repeated = unordered, w.before, 0, seen{}, again
+		return false, nil
 	}
 	w.previous = p
 	if short(p, limit) {

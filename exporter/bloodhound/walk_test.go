@@ -23,7 +23,7 @@ type model struct {
 	deafBefore  bool
 }
 
-func (m model) answer(q Query) ([]Record, int64) {
+func (m *model) answer(q Query) ([]Record, int64) {
 	var hits []Record
 	for _, r := range m.rows {
 		if !r.CreatedAt.Before(q.After) && (m.deafBefore || !r.CreatedAt.After(q.Before)) {
@@ -48,7 +48,7 @@ func (m model) answer(q Query) ([]Record, int64) {
 	return hits, limit
 }
 
-func (m model) walk(after, before time.Time, limit func() int) (got []Record, requests int, err error) {
+func (m *model) walk(after, before time.Time, limit func() int) (got []Record, requests int, err error) {
 	w := newWalk(after, before)
 	for requests = 1; ; requests++ {
 		if requests > 10_000 {
@@ -119,6 +119,41 @@ func TestWalkCost(t *testing.T) {
 			t.Errorf("%d requests without an echoed limit, err %v; want 12 at most", requests, err)
 		}
 	}
+}
+
+// Rows that come in while it walks cost it none of those that were there before, and are no reason to give up: a page may
+// well look like the one before because as many came in ahead of it as it skips.
+func TestWalkWhileRowsComeIn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{silent: rapid.Bool().Draw(t, "silent"), oldestFirst: rapid.IntRange(0, 3).Draw(t, "order") == 0}
+		draw := func(n int) {
+			for range n {
+				at := epoch.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "at")) * time.Microsecond)
+				m.rows = append(m.rows, Record{ID: int64(len(m.rows) + 1), CreatedAt: at})
+			}
+		}
+		draw(rapid.IntRange(1, 12).Draw(t, "rows"))
+		want := len(m.rows)
+		limit, when, requests := rapid.IntRange(1, 5).Draw(t, "limit"), rapid.IntRange(2, 5).Draw(t, "when"), 0
+		got, _, err := m.walk(epoch, epoch.Add(time.Second), func() int {
+			if requests++; requests == when {
+				draw(rapid.IntRange(1, 6).Draw(t, "more"))
+			}
+			return limit
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := map[int64]bool{}
+		for _, r := range got {
+			read[r.ID] = true
+		}
+		for _, r := range m.rows[:want] {
+			if !read[r.ID] {
+				t.Fatalf("row %d was there from the beginning, and was not read", r.ID)
+			}
+		}
+	})
 }
 
 func TestWalkRefusesServersThatLoseRecords(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("sim.seeds", 300, "how many worlds there are, from seed 0 on")
+	seeds = flag.Int("sim.seeds", fewSeeds, "how many worlds there are, from seed 0 on")
 	seed  = flag.Int64("sim.seed", -1, "the seed of the one world to go through, of which everything is printed")
 )
 

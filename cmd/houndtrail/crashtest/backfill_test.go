@@ -39,12 +39,13 @@ func TestBackfillKilled(t *testing.T) {
 	if code := r.start("backfill").wait(); code != 0 {
 		t.Fatalf("the last backfill ended with exit code %d", code)
 	}
+	awaitCursor(t, p, daemon, w.now()) // with the clock, so that some rows are yet to come when it stops
 	w.finish()
 	awaitCursor(t, p, daemon, w.last.CreatedAt)
 	if code := daemon.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("the daemon ended with exit code %d", code)
 	}
-	catchUp(t, p, r)
+	catchUp(t, p, r, 2)
 	var v verdict
 	judgeArchive(t, p, w.api, w.server.Rows(), &v)
 	w.judgeWebhook(p, &v)

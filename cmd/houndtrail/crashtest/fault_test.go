@@ -36,13 +36,14 @@ func TestNetworkFaults(t *testing.T) {
 	r := newRuns(t, w.environ(p, "HOUNDTRAIL_LISTEN=127.0.0.1:0", "HOUNDTRAIL_WINDOW_RECORDS=1500", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=500"))
 	daemon := r.start("run")
 	suffered := trouble(links, p, *seed, *faults)
+	awaitCursor(t, p, daemon, w.now()) // with the clock, so that some rows are yet to come when it stops
 	w.finish()
 	awaitCursor(t, p, daemon, w.last.CreatedAt)
 	figures := scrape(t, daemon)
 	if code := daemon.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("the daemon ended with exit code %d", code)
 	}
-	catchUp(t, p, r)
+	catchUp(t, p, r, 2)
 	var v verdict
 	judgeArchive(t, p, w.api, w.server.Rows(), &v)
 	w.judgeWebhook(p, &v)

@@ -50,11 +50,12 @@ func testKilled(t *testing.T, p *place, share uint64, n int) {
 			p.moment().count(hit)
 		}
 	}
+	catchUp(t, p, r, 3) // with the clock, so that some rows are yet to come when it stops
 	w.finish()
 	if p.expires && *kills >= 100 {
 		leaseRunsOut(t, p, r)
 	}
-	catchUp(t, p, r)
+	catchUp(t, p, r, 2)
 	var v verdict
 	judgeArchive(t, p, w.api, w.server.Rows(), &v)
 	w.judgeWebhook(p, &v)
@@ -111,11 +112,11 @@ func leaseRunsOut(t *testing.T, p *place, r *runs) {
 	t.Logf("the lease of a killed holder ran out after %s", waited)
 }
 
-// catchUp lets houndtrail run in peace, twice: the first time it takes all there is, the second time it has to leave
-// everything as it is.
-func catchUp(t *testing.T, p *place, r *runs) {
+// catchUp lets houndtrail run in peace, so many times. When the clock stands still, the first time it takes all there is,
+// and the second time it has to leave everything as it is.
+func catchUp(t *testing.T, p *place, r *runs, times int) {
 	t.Helper()
-	for done := 0; done < 2; {
+	for done := 0; done < times; {
 		p.letLeasesExpire()
 		switch code := r.start("run", "--once").wait(); {
 		case code == 0:

@@ -1,0 +1,6 @@
+//go:build !race
+
+package simulation
+
+// fewSeeds is how many worlds there are by default.
+const fewSeeds = 300

@@ -64,7 +64,7 @@ func (e *Exporter) complete(ctx context.Context, p proof) (*checkpoint.ServerCou
 		}
 		n, known, err := e.Source.Count(ctx, c.from)
 		if err != nil {
-			return nil, failed(StageSource, fmt.Errorf("count the records from %s on: %w", c.from.Format(time.RFC3339Nano), err))
+			return nil, failed(StageSource, fmt.Errorf("count the records from %s on: %w", stamp(c.from), err))
 		}
 		*c.counted = taken(n, known)
 	}
@@ -80,7 +80,7 @@ func (e *Exporter) judge(p proof) (*checkpoint.ServerCount, error) {
 		return nil, failed(StageSource, fmt.Errorf("%w: %d of at least %d that were created from %s to before %s; nothing of "+
 			"the window is committed; if a cache or a replica that lags answers for the server, the next run may find it "+
 			"complete; if it is the count that errs, set HOUNDTRAIL_VERIFY_COUNT=off", ErrIncomplete,
-			p.read, least, p.since.Format(time.RFC3339Nano), p.window.End.Format(time.RFC3339Nano)))
+			p.read, least, stamp(p.since), stamp(p.window.End)))
 	}
 	if int64(p.read) > most {
 		// It may have dropped old rows meanwhile, or have overlooked the filter: either way its count proves nothing.

@@ -46,7 +46,7 @@ func (s span) newest() *checkpoint.Record {
 func (c *cycle) changed(saw, means string) error {
 	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since. If that is so and meant, accept it: "+
 		"houndtrail accept-reset --reason \"...\"; what is archived stays, and a new lineage of the journal goes on from %s",
-		ErrSourceChanged, saw, means, earliest(c.stored.Cursor, c.horizon()).UTC().Format(time.RFC3339Nano)))
+		ErrSourceChanged, saw, means, stamp(earliest(c.stored.Cursor, c.horizon()))))
 }
 
 // clockWentBack looks at the server's clock. Steps that looking back makes up for are no reason to stop.
@@ -101,7 +101,7 @@ func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error)
 
 func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {
 	gone := fmt.Sprintf("the record with id %d of %s, the newest that was exported, is not there any more",
-		seen.ID, seen.CreatedAt.UTC().Format(time.RFC3339Nano))
+		seen.ID, stamp(seen.CreatedAt))
 	switch {
 	case c.now.Sub(seen.CreatedAt) < shortestRetention:
 		return c.changed(gone, "the database was restored from a backup or begun anew, another server answers at this address, "+

@@ -89,8 +89,8 @@ func TestJudge(t *testing.T) {
 		"timed out": {
 			can(500, complain("request timed out")), again(Timeout), []string{"request timed out", "PAGE_SIZE"},
 		},
-		"intent":          {can(500, complain("audit log intent could not be recorded")), again(Server), nil},
-		"not implemented": {can(501, ""), final(Server), nil},
+		"intent": {can(500, complain("audit log intent could not be recorded")), again(Server), nil},
+		"a 501":  {can(501, ""), final(Server), nil},
 		"bad gateway": {
 			can(502, htmlPage), again(Server), []string{`502 Bad Gateway: an HTML page titled "502 Bad Gateway & more"`},
 		},

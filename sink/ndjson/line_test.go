@@ -62,7 +62,7 @@ func FuzzAppendLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, tenant, raw string) {
 		var served map[string]json.RawMessage
 		if json.Unmarshal([]byte(raw), &served) != nil || served == nil {
-			t.Skip() // not an object: the client never makes a record of it
+			return // not an object: the client never makes a record of it
 		}
 		r := bloodhound.Record{ID: 1, CreatedAt: time.Unix(1, 0), Raw: raw}
 		line := AppendLine(nil, tenant, &r)

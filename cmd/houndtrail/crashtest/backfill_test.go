@@ -39,9 +39,7 @@ func TestBackfillKilled(t *testing.T) {
 	if code := r.start("backfill").wait(); code != 0 {
 		t.Fatalf("the last backfill ended with exit code %d", code)
 	}
-	awaitCursor(t, p, daemon, w.now()) // with the clock, so that some rows are yet to come when it stops
-	w.finish()
-	awaitCursor(t, p, daemon, w.last.CreatedAt)
+	w.comeToRest(p, daemon)
 	if code := daemon.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("the daemon ended with exit code %d", code)
 	}

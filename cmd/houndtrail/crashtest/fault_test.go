@@ -36,9 +36,7 @@ func TestNetworkFaults(t *testing.T) {
 	r := newRuns(t, w.environ(p, "HOUNDTRAIL_LISTEN=127.0.0.1:0", "HOUNDTRAIL_WINDOW_RECORDS=1500", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=500"))
 	daemon := r.start("run")
 	suffered := trouble(links, p, *seed, *faults)
-	awaitCursor(t, p, daemon, w.now()) // with the clock, so that some rows are yet to come when it stops
-	w.finish()
-	awaitCursor(t, p, daemon, w.last.CreatedAt)
+	w.comeToRest(p, daemon)
 	figures := scrape(t, daemon)
 	if code := daemon.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("the daemon ended with exit code %d", code)
@@ -130,6 +128,14 @@ func awaitCursor(t *testing.T, p *place, daemon *process, until time.Time) {
 		case <-tick.C:
 		}
 	}
+}
+
+// comeToRest lets the daemon catch up while the clock runs, so that some rows are yet to come when it stops; then with those.
+func (w *world) comeToRest(p *place, daemon *process) {
+	w.t.Helper()
+	awaitCursor(w.t, p, daemon, w.now())
+	w.finish()
+	awaitCursor(w.t, p, daemon, w.last.CreatedAt)
 }
 
 var (

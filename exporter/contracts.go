@@ -45,7 +45,7 @@ type Sink interface {
 }
 
 // A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the window
-// before is still being written: encoding is what takes longest. What Prepare returns does the rest of Write, without
+// before is still prepared or written: encoding is what takes longest. What Prepare returns does the rest of Write, without
 // the records: their memory is used again as soon as Prepare returns.
 type Preparer interface {
 	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)

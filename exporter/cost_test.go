@@ -102,7 +102,9 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	sink, err := archive.New(dir, "acme", parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"}))
+	sink, err := archive.New(dir, "acme", func() archive.Encoder {
+		return parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"})
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}

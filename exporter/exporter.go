@@ -150,12 +150,16 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		if err := c.bar(ctx, w); err != nil {
 			return err
 		}
+		write, err := part.encoding.wait()
+		if err != nil {
+			return failed(StageSink, err)
+		}
 		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
 		// very same span and so replaces the objects that this attempt leaves behind.
 		if err := c.lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
 			return failed(StageCheckpoint, err)
 		}
-		receipt, err := part.write(ctx)
+		receipt, err := write(ctx)
 		if err != nil {
 			return failed(StageSink, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -25,7 +26,7 @@ type span struct {
 	remembered time.Time
 }
 
-// A part is a window that is admitted and encoded, ready to be written and committed.
+// A part is a window that is admitted, and about to be encoded, written and committed.
 type part struct {
 	window.Window
 	last  bool
@@ -40,12 +41,12 @@ type part struct {
 	looked, found bool
 	next          dedup.Set // the set once this is delivered
 	proof         proof
-	write         func(context.Context) (checkpoint.Receipt, error)
+	encoding      *encoding
 }
 
-// windows yields the due windows, ready to be written. It works ahead: while one is written the next is encoded, and two
-// more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of three windows and the
-// files of two, whatever the backlog.
+// windows yields the due windows, on their way to be written. It works ahead: while one is encoded and written the next is
+// encoded, and three more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of five
+// windows and the files of two, whatever the backlog.
 func (e *Exporter) windows(ctx context.Context, w walk) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -90,13 +91,15 @@ func (s *stage[T]) drain() {
 	}
 }
 
-// prepare drops what was delivered and encodes the rest. A window is sent on once the next one has been read, which
-// brings the counts that prove it complete, or when there is none.
+// prepare drops what was delivered and has the rest encoded. A window is sent on once the next one has been read, which
+// brings the counts that prove it complete, or when there is none. Its encoding goes on meanwhile.
 func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
 	var held part
+	var encodings sync.WaitGroup
+	defer encodings.Wait()
 	set := w.set
 	send := func() error {
-		if held.write == nil {
+		if held.encoding == nil {
 			return nil
 		}
 		select {
@@ -114,16 +117,16 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		if err := errors.Join(send(), err); err != nil {
 			return err
 		}
-		if held, err = e.admit(ctx, w, set, s); err != nil {
-			return err
-		}
+		var fresh []bloodhound.Record
+		held, fresh = e.admit(ctx, w, set, s)
+		held.encoding = e.encode(&encodings, s, fresh)
 		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
 	}
 	return errors.Join(send(), fetched.err)
 }
 
-// admit drops from a window what was delivered and encodes the rest.
-func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (part, error) {
+// admit drops from a window what was delivered. The rest is to be delivered.
+func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p part, fresh []bloodhound.Record) {
 	read := len(s.Records)
 	looked, found := s.meets(w.seen)
 	var admitted dedup.Admission
@@ -132,7 +135,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (pa
 	} else {
 		admitted = set.Admit(s.Window, s.remembered, s.Records)
 	}
-	p := part{
+	p = part{
 		Window: s.Window, last: s.last, since: s.remembered, next: admitted.Next, clock: s.Clock(),
 		maxID: admitted.MaxID, reused: admitted.Reused, newest: s.newest(), looked: looked, found: found,
 		records: checkpoint.Counts{
@@ -140,10 +143,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (pa
 		},
 		proof: proof{window: s.Window, since: s.since, read: read, first: taken(s.Count(s.since))},
 	}
-	fresh := e.sortOut(ctx, admitted.Fresh, &p.records)
-	var err error
-	p.write, err = e.delivery(s, fresh)
-	return p, failed(StageSink, err)
+	return p, e.sortOut(ctx, admitted.Fresh, &p.records)
 }
 
 // sortOut counts what our own requests left among the new records, and where the stream does without, leaves it out. The
@@ -168,19 +168,6 @@ func (e *Exporter) sortOut(ctx context.Context, fresh []bloodhound.Record, n *ch
 	}
 	n.Fresh, n.Excluded = kept, len(fresh)-kept
 	return fresh[:kept]
-}
-
-// delivery is the writing of what is fresh of a window, as far prepared as the sink can. It releases the records once
-// the sink has taken what it needs of them.
-func (e *Exporter) delivery(s span, fresh []bloodhound.Record) (func(context.Context) (checkpoint.Receipt, error), error) {
-	if sink, ok := e.Sink.(Preparer); ok {
-		defer s.Release()
-		return sink.Prepare(s.Window, fresh)
-	}
-	return func(ctx context.Context) (checkpoint.Receipt, error) {
-		defer s.Release()
-		return e.Sink.Write(ctx, s.Window, fresh)
-	}, nil
 }
 
 func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {

@@ -89,7 +89,9 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	sink, err := archive.New(objects, "acme", parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"}))
+	sink, err := archive.New(objects, "acme", func() archive.Encoder {
+		return parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"})
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ var version = "dev"
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// What is live is three windows, whatever the backlog, and little garbage is made: collecting three times as
+		// What is live is a few windows, whatever the backlog, and little garbage is made: collecting three times as
 		// often as usual costs nothing that shows, and saves a third of the memory.
 		debug.SetGCPercent(30)
 	}

@@ -141,7 +141,7 @@ func newArchive(ctx context.Context, c *config.Config) (*archive.Archive, error)
 	if err != nil {
 		return nil, err
 	}
-	return archive.New(b, c.Tenant, encoder(c.Archive.Format, c.Tenant))
+	return archive.New(b, c.Tenant, func() archive.Encoder { return encoder(c.Archive.Format, c.Tenant) })
 }
 
 func encoder(format config.ArchiveFormat, tenant string) archive.Encoder {

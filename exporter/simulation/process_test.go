@@ -103,9 +103,11 @@ const (
 // wire puts the program together, as its main does, but with a client for each stream: in one client it would be up to
 // the scheduler which stream hears of the server's clock first.
 func (p *process) wire() map[string]*exporter.Exporter {
-	var format sink.Encoder = ndjson.NewEncoder(tenant)
-	if p.parquet {
-		format = foreign{parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "simulated"})}
+	format := func() sink.Encoder {
+		if p.parquet {
+			return foreign{parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "simulated"})}
+		}
+		return ndjson.NewEncoder(tenant)
 	}
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)

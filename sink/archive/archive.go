@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,8 +20,8 @@ import (
 // putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.
 const putsInFlight = 4
 
-// buffersKept is how many windows are on their way: one is encoded, one written.
-const buffersKept = 2
+// inHand is how many windows are on their way: two are encoded, or one that waits to be written while one is.
+const inHand = 2
 
 // Bucket is where the objects go. It is the part that an archive needs of a checkpoint.Bucket, and has its contract.
 type Bucket interface {
@@ -31,7 +30,7 @@ type Bucket interface {
 	String() string
 }
 
-// Encoder is the format of the objects.
+// Encoder is the format of the objects. It makes one at a time.
 type Encoder interface {
 	// Encode writes one object. The same window and records give the same bytes.
 	Encode(w io.Writer, win window.Window, records []bloodhound.Record) error
@@ -43,20 +42,22 @@ type Encoder interface {
 
 // An Archive writes windows into a bucket.
 type Archive struct {
-	bucket  Bucket
-	tenant  string
-	buffers chan *bytes.Buffer // those that are not in use; each holds the objects of a window
-
-	mu      sync.Mutex // the encoder makes one object at a time
-	encoder Encoder
+	bucket   Bucket
+	tenant   string
+	encoders sink.Spares[Encoder]
+	buffers  sink.Spares[*bytes.Buffer] // each holds the objects of a window
 }
 
-// New returns the archive of a tenant, whose name becomes part of keys and of SQL: letters, digits and ._- only.
-func New(bucket Bucket, tenant string, encoder Encoder) (*Archive, error) {
+// New returns the archive of a tenant, whose name becomes part of keys and of SQL: letters, digits and ._- only. It
+// makes as many encoders as there are windows to encode at a time.
+func New(bucket Bucket, tenant string, encoder func() Encoder) (*Archive, error) {
 	if err := checkTenant(tenant); err != nil {
 		return nil, err
 	}
-	return &Archive{bucket: bucket, tenant: tenant, encoder: encoder, buffers: make(chan *bytes.Buffer, buffersKept)}, nil
+	return &Archive{
+		bucket: bucket, tenant: tenant, encoders: sink.NewSpares(inHand, encoder),
+		buffers: sink.NewSpares(inHand, func() *bytes.Buffer { return new(bytes.Buffer) }),
+	}, nil
 }
 
 // Write makes one object for each day that the records are of, and with no records none. All of them are durable when
@@ -84,12 +85,27 @@ func (a *Archive) Prepare(
 	if err != nil {
 		return nil, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
-	buffer := a.buffer()
+	buffer := a.buffers.Take()
+	buffer.Reset()
+	objects, err := a.encode(buffer, w, days)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (checkpoint.Receipt, error) {
+		defer a.buffers.Give(buffer)
+		return a.write(ctx, objects)
+	}, nil
+}
+
+// encode makes the objects, whose bodies are in the buffer.
+func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, days [][]bloodhound.Record) ([]object, error) {
+	encoder := a.encoders.Take()
+	defer a.encoders.Give(encoder)
 	objects := make([]object, len(days))
 	for i, day := range days {
-		name := key(a.tenant, day[0].CreatedAt, w, a.encoder.Extension())
+		name := key(a.tenant, day[0].CreatedAt, w, encoder.Extension())
 		start := buffer.Len()
-		if err := a.encode(buffer, w, day); err != nil {
+		if err := encoder.Encode(buffer, w, day); err != nil {
 			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, name, err)
 		}
 		body := buffer.Bytes()[start:]
@@ -101,10 +117,7 @@ func (a *Archive) Prepare(
 		objects[i].body = buffer.Bytes()[start:end:end]
 		start = end
 	}
-	return func(ctx context.Context) (checkpoint.Receipt, error) {
-		defer a.recycle(buffer)
-		return a.write(ctx, objects)
-	}, nil
+	return objects, nil
 }
 
 // An object is a day of a window, ready to be put.
@@ -141,29 +154,4 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 		return checkpoint.Receipt{}, err
 	}
 	return receipt, nil
-}
-
-// buffer returns an empty one that is not in use.
-func (a *Archive) buffer() *bytes.Buffer {
-	select {
-	case b := <-a.buffers:
-		b.Reset()
-		return b
-	default:
-		return new(bytes.Buffer)
-	}
-}
-
-// recycle keeps the buffer for another window.
-func (a *Archive) recycle(b *bytes.Buffer) {
-	select {
-	case a.buffers <- b:
-	default:
-	}
-}
-
-func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, day []bloodhound.Record) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.encoder.Encode(buffer, w, day)
 }

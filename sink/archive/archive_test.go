@@ -45,7 +45,7 @@ var formats = map[string]format{
 
 func open(t *testing.T, bucket archive.Bucket, f format) *archive.Archive {
 	t.Helper()
-	a, err := archive.New(bucket, sinktest.Tenant, f.encoder())
+	a, err := archive.New(bucket, sinktest.Tenant, f.encoder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestTenant(t *testing.T) {
 	for tenant, ok := range map[string]bool{
 		"acme.example": true, "A-1_b": true, "": false, "a/b": false, "a b": false, "a'": false, "é": false, "a\n": false,
 	} {
-		if _, err := archive.New(new(checkpointtest.Memory), tenant, formats["ndjson"].encoder()); (err == nil) != ok {
+		if _, err := archive.New(new(checkpointtest.Memory), tenant, formats["ndjson"].encoder); (err == nil) != ok {
 			t.Errorf("New(%q): %v", tenant, err)
 		}
 	}
@@ -201,7 +201,7 @@ func TestStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	encoder := &counting{Encoder: formats["ndjson"].encoder()}
-	a, err := archive.New(new(checkpointtest.Memory), sinktest.Tenant, encoder)
+	a, err := archive.New(new(checkpointtest.Memory), sinktest.Tenant, func() archive.Encoder { return encoder })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,11 +58,13 @@ func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 
 // losesNothing tells whether the records of an object are all among those of the body that is to replace it.
 func (a *Archive) losesNothing(object, body []byte) error {
-	ids, err := a.encoder.IDs(object)
+	encoder := a.encoders.Take()
+	defer a.encoders.Give(encoder)
+	ids, err := encoder.IDs(object)
 	if err != nil {
 		return fmt.Errorf("%w, so it is not replaced; move it out of the archive and run again: %w", ErrForeign, err)
 	}
-	written, err := a.encoder.IDs(body)
+	written, err := encoder.IDs(body)
 	if err != nil {
 		return fmt.Errorf("what is to replace it cannot be read back: %w", err)
 	}

@@ -23,9 +23,10 @@ import (
 // Tenant is whose records the suite writes.
 const Tenant = "acme.example"
 
-// Sink is the contract under test, exporter.Sink.
+// Sink is the contract under test, exporter.Sink and exporter.Preparer.
 type Sink interface {
 	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
+	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
 }
 
 // An Archive is one to be tested: a format and a kind of bucket.
@@ -43,6 +44,7 @@ func (a Archive) Run(t *testing.T) {
 	for name, test := range map[string]func(*fixture){
 		"every record once, in its own day": testOnce,
 		"receipt":                           testReceipt,
+		"windows prepared side by side":     testPrepare,
 		"nothing to write":                  testEmpty,
 		"the same again":                    testAgain,
 		"retry after a failed attempt":      testRetry,
@@ -172,6 +174,10 @@ func testOnce(f *fixture) {
 	if !slices.Contains(f.keys(), want) {
 		f.Errorf("no object %s among\n%s", want, strings.Join(f.keys(), "\n"))
 	}
+}
+
+func testPrepare(f *fixture) {
+	f.holds(Prepare(f, f.sink, 8))
 }
 
 func testReceipt(f *fixture) {

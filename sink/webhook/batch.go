@@ -57,8 +57,8 @@ type packer struct {
 	zip    *gzip.Writer
 }
 
-func newPacker(o Options) packer {
-	return packer{
+func newPacker(o Options) *packer {
+	return &packer{
 		tenant: o.Tenant, compression: o.Compression, maxRecords: o.BatchRecords, zip: ndjson.NewGzip(io.Discard),
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/sinktest"
 	"houndtrail/sink/webhook"
 )
 
@@ -272,3 +273,16 @@ func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestPrepareSideBySide(t *testing.T) {
+	t.Parallel()
+	rc := &receiver{}
+	want := sinktest.Prepare(t, newSink(t, webhook.Options{Transport: rc, BatchRecords: 70}), 8)
+	var got []byte
+	for _, p := range rc.posts {
+		got = append(got, p.body...)
+	}
+	if diff := cmp.Diff(string(lines(want)), string(got)); diff != "" {
+		t.Errorf("the lines (-want +got):\n%.3000s", diff)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -24,8 +23,11 @@ type encoder interface {
 	Append(dst []byte, r *bloodhound.Record) []byte
 }
 
-// Sink posts the records of a window as batches. It is used by one stream: Prepare may run beside the write of the
-// window before.
+// inHand is how many windows are on their way: two are packed, or one that waits to be sent while one is.
+const inHand = 2
+
+// Sink posts the records of a window as batches. It is used by one stream: Prepare may run beside another one and beside
+// the write of a window before.
 type Sink struct {
 	options Options
 	url     *url.URL
@@ -33,9 +35,8 @@ type Sink struct {
 	header  http.Header // of every request; each gets its own copy
 	secrets []string    // that are the same in every request
 
-	mu     sync.Mutex // the packer makes one mailing at a time
-	packer packer
-	idle   chan *mailing // those that are not on their way
+	packers  sink.Spares[*packer]
+	mailings sink.Spares[*mailing]
 }
 
 // New checks the options and returns the sink. It does not connect.
@@ -47,7 +48,8 @@ func New(o Options) (*Sink, error) {
 	}
 	s := &Sink{
 		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
-		packer: newPacker(o), idle: make(chan *mailing, mailingsKept),
+		packers:  sink.NewSpares(inHand, func() *packer { return newPacker(o) }),
+		mailings: sink.NewSpares(inHand, func() *mailing { return new(mailing) }),
 	}
 	s.header.Set("Content-Type", "application/x-ndjson")
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
@@ -83,19 +85,18 @@ func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.
 func (s *Sink) Prepare(
 	w window.Window, records []bloodhound.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.mailing()
+	p, m := s.packers.Take(), s.mailings.Take()
+	defer s.packers.Give(p)
 	m.lines = m.lines[:0]
 	for i := range records {
 		m.lines = append(m.lines, line{Stamp: sink.StampOf(&records[i])})
 	}
 	t := text{m.lines, func(dst []byte, i int) []byte { return s.encode.Append(dst, &records[i]) }}
-	if err := m.pack(&s.packer, t, s.options.BatchBytes); err != nil {
+	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
 		return nil, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
-		defer s.recycle(m)
+		defer s.mailings.Give(m)
 		return s.send(ctx, w, m)
 	}, nil
 }
@@ -128,7 +129,8 @@ func (s *Sink) resend(
 		return checkpoint.Receipt{}, fmt.Errorf("webhook: unpack the window from %s to cut it smaller: %w", w.Start.Format(time.RFC3339Nano), err)
 	}
 	var wire bytes.Buffer
-	p := newPacker(s.options) // the sink's own may be at the next window
+	p := s.packers.Take()
+	defer s.packers.Give(p)
 	for from := 0; from < len(t.lines); {
 		wire.Reset()
 		b, err := p.pack(t, from, limit, &wire)
@@ -161,23 +163,4 @@ func (s *Sink) failed(w window.Window, m *mailing, b *batch, done checkpoint.Rec
 	}
 	return fmt.Errorf("post to webhook %s: window from %s, batch %s of %d records and %d bytes, after %d of %d records: %w",
 		s, w.Start.Format(time.RFC3339Nano), b.id, len(b.lines), b.size, sent, len(m.lines), err)
-}
-
-// mailingsKept is how many a sink keeps: one is packed, one sent.
-const mailingsKept = 2
-
-func (s *Sink) mailing() *mailing {
-	select {
-	case m := <-s.idle:
-		return m
-	default:
-		return new(mailing)
-	}
-}
-
-func (s *Sink) recycle(m *mailing) {
-	select {
-	case s.idle <- m:
-	default:
-	}
 }

@@ -83,7 +83,9 @@ func export(t *testing.T, address, session, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink, err := archive.New(dir, sinktest.Tenant, parquet.NewEncoder(parquet.Metadata{Tenant: sinktest.Tenant, Version: "test"}))
+	sink, err := archive.New(dir, sinktest.Tenant, func() archive.Encoder {
+		return parquet.NewEncoder(parquet.Metadata{Tenant: sinktest.Tenant, Version: "test"})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,45 @@
+package exporter
+
+import (
+	"context"
+	"sync"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+)
+
+// An encoding is the part of a window's delivery that touches nothing outside, under way in a goroutine of its own.
+type encoding struct {
+	done  chan struct{}
+	write delivery // to be looked at after done is closed, and so is err
+	err   error
+}
+
+// A delivery writes what was encoded, once.
+type delivery = func(context.Context) (checkpoint.Receipt, error)
+
+// encode has what is fresh of a window encoded, as far as the sink can ahead of its turn. The records are released once the sink
+// has taken what it needs of them.
+func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []bloodhound.Record) *encoding {
+	enc := &encoding{done: make(chan struct{})}
+	under.Go(func() {
+		defer close(enc.done)
+		sink, ok := e.Sink.(Preparer)
+		if !ok {
+			enc.write = func(ctx context.Context) (checkpoint.Receipt, error) {
+				defer s.Release()
+				return e.Sink.Write(ctx, s.Window, fresh)
+			}
+			return
+		}
+		defer s.Release()
+		enc.write, enc.err = sink.Prepare(s.Window, fresh)
+	})
+	return enc
+}
+
+// wait returns when there is something to write, or the error of encoding it.
+func (enc *encoding) wait() (delivery, error) {
+	<-enc.done
+	return enc.write, enc.err
+}

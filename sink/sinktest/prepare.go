@@ -1,0 +1,52 @@
+package sinktest
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// Prepare has a sink prepare that many windows of two days at once, takes the records away, and writes the windows in their
+// order. It returns the records, and fails the test where a receipt does not cover them.
+func Prepare(tb testing.TB, sink Sink, windows int) (all []bloodhound.Record) {
+	tb.Helper()
+	const each = 300
+	writes := make([]func(context.Context) (checkpoint.Receipt, error), windows)
+	var preparing errgroup.Group
+	for i := range windows {
+		w := window.Window{Start: midnight.Add(time.Duration(i)*24*time.Hour - each/2*time.Second)}
+		w.End = w.Start.Add(each * time.Second)
+		records := Generate(tb, int64(i*each+1), each, w.Start, time.Second)
+		all = append(all, slices.Clone(records)...)
+		preparing.Go(func() (err error) {
+			writes[i], err = sink.Prepare(w, records)
+			clear(records) // their memory is the next window's
+			return err
+		})
+	}
+	if err := preparing.Wait(); err != nil {
+		tb.Fatalf("prepare: %v", err)
+	}
+	for i, write := range writes {
+		receipt, err := write(tb.Context())
+		if err != nil {
+			tb.Fatalf("write window %d: %v", i, err)
+		}
+		written := 0
+		for _, o := range receipt.Objects {
+			written += o.Records
+		}
+		if written != each || receipt.Objects[0].MinID != all[i*each].ID {
+			tb.Errorf("window %d: the receipt has %d records from id %d on, want %d from %d on",
+				i, written, receipt.Objects[0].MinID, each, all[i*each].ID)
+		}
+	}
+	return all
+}

@@ -1,0 +1,31 @@
+package sink
+
+// Spares keep what is costly to make and can be used again, such as buffers and encoders, from one window to the next.
+// They are safe for concurrent use.
+type Spares[T any] struct {
+	kept  chan T
+	fresh func() T
+}
+
+// NewSpares returns an empty store that keeps up to so many, and makes fresh ones when none is left.
+func NewSpares[T any](keep int, fresh func() T) Spares[T] {
+	return Spares[T]{make(chan T, keep), fresh}
+}
+
+// Take returns a spare one, as it was given back, or a fresh one.
+func (s Spares[T]) Take() T {
+	select {
+	case v := <-s.kept:
+		return v
+	default:
+		return s.fresh()
+	}
+}
+
+// Give keeps v for another Take, unless enough are kept. Nobody may use v after it.
+func (s Spares[T]) Give(v T) {
+	select {
+	case s.kept <- v:
+	default:
+	}
+}

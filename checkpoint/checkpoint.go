@@ -146,7 +146,7 @@ const (
 )
 
 // ServerCount is between how many rows the server itself counted in what was read of a window, Records.Read of them:
-// two counts at different times, between which rows may have come in.
+// two counts at different times, between which rows may have come in. Where nothing was read there is one, and it is 0.
 type ServerCount struct {
 	Status  string `json:"status"`
 	AtLeast int64  `json:"at_least"`

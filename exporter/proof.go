@@ -55,6 +55,9 @@ func (e *Exporter) complete(ctx context.Context, p proof) (*checkpoint.ServerCou
 	if !e.VerifyCount {
 		return &checkpoint.ServerCount{Status: checkpoint.CountOff}, nil
 	}
+	if p.read == 0 {
+		p.again = counted{taken: true} // no count can be too low for nothing
+	}
 	for _, c := range []struct {
 		*counted
 		from time.Time
@@ -72,10 +75,13 @@ func (e *Exporter) complete(ctx context.Context, p proof) (*checkpoint.ServerCou
 }
 
 func (e *Exporter) judge(p proof) (*checkpoint.ServerCount, error) {
-	if !p.first.known || !p.end.known || !p.again.known {
+	if !p.first.known || !p.end.known || !p.again.known && p.read > 0 {
 		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, nil
 	}
 	least, most := max(p.first.n-p.end.n, 0), p.again.n-p.end.n
+	if p.read == 0 {
+		most = least
+	}
 	if int64(p.read) < least {
 		return nil, failed(StageSource, fmt.Errorf("%w: %d of at least %d that were created from %s to before %s; nothing of "+
 			"the window is committed; if a cache or a replica that lags answers for the server, the next run may find it "+

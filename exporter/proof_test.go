@@ -1,6 +1,7 @@
 package exporter_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter"
@@ -178,6 +181,54 @@ func TestVerifyCountOff(t *testing.T) {
 	for _, entry := range w.entries() {
 		if entry.ServerCount.Status != checkpoint.CountOff {
 			t.Errorf("entry %d has the count %+v", entry.Serial, entry.ServerCount)
+		}
+	}
+}
+
+// counter counts how often a count is asked for by itself.
+type counter struct {
+	exporter.Source
+	asked int
+}
+
+func (c *counter) Count(ctx context.Context, from time.Time) (int64, bool, error) {
+	c.asked++
+	return c.Source.Count(ctx, from)
+}
+
+// Two counts prove a window with records, where no page brought them along. One without records needs no upper bound.
+func TestCountsAskedFor(t *testing.T) {
+	w := month(t, bloodhoundtest.V84, 100)
+	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name  string
+		rows  []bloodhoundtest.Row
+		asked int
+		want  checkpoint.ServerCount
+	}{
+		{"nothing", nil, 1, checkpoint.ServerCount{Status: checkpoint.CountProved}},
+		{"a record", []bloodhoundtest.Row{{Action: "Something"}}, 2, checkpoint.ServerCount{Status: checkpoint.CountProved, AtLeast: 1, AtMost: 1}},
+	} {
+		w.pass(2 * time.Hour)
+		for _, row := range test.rows {
+			row.CreatedAt = w.now().Add(-time.Hour)
+			w.server.Add(row)
+		}
+		e := w.process(w.positions, w.objects)
+		source := &counter{Source: e.Source}
+		e.Source = source
+		if err := e.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all := w.entries()
+		last := all[len(all)-1]
+		if diff := cmp.Diff(&test.want, last.ServerCount); diff != "" || last.Records.Read != len(test.rows) {
+			t.Errorf("%s: read %d; the server's count (-want +got):\n%s", test.name, last.Records.Read, diff)
+		}
+		if source.asked != test.asked {
+			t.Errorf("%s: asked for a count %d times, want %d", test.name, source.asked, test.asked)
 		}
 	}
 }

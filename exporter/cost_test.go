@@ -139,7 +139,7 @@ func (s *steadyServer) through(ctx context.Context, tb testing.TB, e *exporter.E
 // What does not depend on the machine's mood is held here: the bytes that are allocated for a record once the buffers
 // are there, the requests, and the rows that the server is made to skip.
 func TestCosts(t *testing.T) {
-	const warm, n = 100_000, 250_000
+	const warm, n = 100_000, 400_000
 	s, e := steady(t, n)
 	s.through(t.Context(), t, e, warm)
 	s.requests.Store(0)

@@ -1,10 +1,10 @@
 // Command bench measures what an export costs against the yardsticks, and prints it as ratios: machines are noisy, and
 // a second means nothing on another one.
 //
-//	go run ./.ci/bench -yardsticks ../shared/bench -dir /dev/shm
+//	go run ./.ci/bench -yardsticks ../shared/bench
 //
-// -dir is where the archives go. In memory, what is measured is the exporter; on a disk, what the disk takes for each durable
-// file comes on top, which in sparse history is one a day.
+// The archives go to a file system in memory where there is one, so that what is measured is the exporter. On a disk (-dir)
+// comes on top what it takes for each durable file, which in sparse history is one a day.
 //
 // Each round runs the yardstick and the exporter in turn against one server; the table has the medians
 // of the rounds' ratios.
@@ -23,10 +23,10 @@ import (
 func main() {
 	log.SetFlags(0)
 	yardsticks := flag.String("yardsticks", "../shared/bench", "folder with the module of gen, bhserve and reference")
-	rounds := flag.Int("rounds", 5, "rounds of each comparison")
+	rounds := flag.Int("rounds", 9, "rounds of each comparison")
 	records := flag.Int("records", 1_000_000, "records of the main history")
 	long := flag.Int("long", 5, "the long history is so many times as long; 0 leaves it out")
-	where := flag.String("dir", os.TempDir(), "folder that the histories and the archives are written to; they take some gigabytes")
+	where := flag.String("dir", memory(), "folder that the histories and the archives are written to; they take some gigabytes")
 	flag.Parse()
 	dir, err := os.MkdirTemp(*where, "houndtrail-bench-")
 	if err != nil {
@@ -40,6 +40,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// memory is a folder in memory, or the usual one for temporary files where there is none.
+func memory() string {
+	const shared = "/dev/shm"
+	if info, err := os.Stat(shared); err == nil && info.IsDir() {
+		return shared
+	}
+	return os.TempDir()
 }
 
 // A bench holds the programs and what was measured.

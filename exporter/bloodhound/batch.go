@@ -62,6 +62,9 @@ func (c *Client) newBatch(share bool) *Batch {
 	} else if b.shared == nil {
 		b.shared = new(interner)
 	}
+	if cap(b.Records) == 0 {
+		b.Records = make([]Record, 0, c.slab.Load())
+	}
 	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
 	b.counts = map[time.Time]int64{}
 	go b.scan(c)
@@ -84,6 +87,7 @@ func (b *Batch) scan(c *Client) {
 	}
 	if b.err == nil {
 		b.Records = Sort(b.Records)
+		c.slab.Store(int64(len(b.Records)))
 	}
 }
 

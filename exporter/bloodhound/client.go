@@ -76,7 +76,8 @@ type Client struct {
 	fullSize  atomic.Int64 // of the latest full page, in bytes
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
 	shelf     shelf
-	batches   chan *Batch // released ones, for their memory
+	batches   chan *Batch  // released ones, for their memory
+	slab      atomic.Int64 // how many records the latest batch has, as the next one probably will
 }
 
 // New checks the options and reports everything that is wrong with them at once. It sends nothing.

@@ -107,6 +107,8 @@ func newWriter(meta Metadata) *pq.GenericWriter[row] {
 		pq.Compression(newCodec()),
 		pq.MaxRowsPerRowGroup(rowGroupRows),
 		pq.PageBufferSize(pageBytes),
+		// The page index has them, for readers to look at before they fetch a page. In its header they would stand again.
+		pq.DataPageStatistics(false),
 		pq.SortingWriterConfig(pq.SortingColumns(pq.Ascending("created_at_us"), pq.Ascending("id"))),
 		pq.BloomFilters(pq.SplitBlockFilter(bloomBits, "request_id"), pq.SplitBlockFilter(bloomBits, "commit_id")),
 	)

@@ -79,11 +79,11 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	if err != nil {
 		return err
 	}
-	oldest, err := b.Stream.Source.Oldest(ctx, c.now)
+	extent, err := b.Stream.Source.Extent(ctx, c.now)
 	if err != nil {
 		return failed(StageSource, err)
 	}
-	plan := planBackfill(asked, own, done, oldest.Truncate(grain))
+	plan := planBackfill(asked, own, done, extent.Oldest.Truncate(grain))
 	if err := plan.resume(own, done, c.lease); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -94,7 +94,7 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	e.Store, e.Overlap, e.Rescan = b.Journal, 0, 0
 	c.Exporter, c.stored = &e, stored
 	for _, gap := range plan.Gaps {
-		w := walk{cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, past: true}
+		w := walk{cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page, past: true}
 		if intent, ok := c.lease.Intent(); ok && plan.Resumed && intent.Start.Equal(gap.Start) {
 			w.intent = &intent
 		}

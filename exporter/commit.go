@@ -20,7 +20,8 @@ type cycle struct {
 	began   time.Time // ours, at the same moment
 	mark    time.Time // ours, at the last commit
 
-	verified bool // the source is the one that it was
+	page     time.Duration // about how long it takes until a page is full; 0 where the stream is not new
+	verified bool          // the source is the one that it was
 
 	stored checkpoint.Stored // the last commit
 	set    dedup.Set         // what it knows of delivered ids

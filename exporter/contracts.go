@@ -13,8 +13,8 @@ import (
 type Source interface {
 	// Now is the server's clock, which is the only one that windows are cut by.
 	Now(ctx context.Context) (time.Time, error)
-	// Oldest is an instant that no record is before, as near to the first one that the server still has as it can tell.
-	Oldest(ctx context.Context, now time.Time) (time.Time, error)
+	// Extent is where the log begins, as far as the server can tell, and how dense it is.
+	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
 	// The batch's pages bring along what the server counts from the instants count on, one each, as far as they go.

@@ -237,3 +237,26 @@ func TestTwoRunners(t *testing.T) {
 		})
 	}
 }
+
+// A new stream knows from the server's count how long its first window should be: about a page, not a guess that is cut
+// or grown at the price of requests.
+func TestFirstWindow(t *testing.T) {
+	for name, test := range map[string]struct {
+		profile  bloodhoundtest.Profile
+		page     int
+		from, to int // records of the first window
+	}{
+		"all in a page":            {bloodhoundtest.V84, 5000, 3000, 4000},
+		"a page of many":           {bloodhoundtest.V84, 500, 250, 750},
+		"a server without a count": {bloodhoundtest.Documented, 5000, 0, 250}, // a day, or none yet
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := month(t, test.profile, 3000)
+			w.pageSize = test.page
+			w.run()
+			if read := w.entries()[0].Records.Read; read < test.from || read > test.to {
+				t.Errorf("the first window has %d records, want %d to %d", read, test.from, test.to)
+			}
+		})
+	}
+}

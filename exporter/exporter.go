@@ -194,7 +194,7 @@ func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 func (c *cycle) load(ctx context.Context) (err error) {
 	c.stored, err = c.Store.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		if c.stored.Cursor, c.stored.Oldest, err = c.beginning(ctx, c.now, c.lease); err != nil {
+		if err := c.begin(ctx); err != nil {
 			return failed(StageSource, err)
 		}
 		c.stored.DeliveredSince = c.stored.Cursor // nothing before the start is wanted
@@ -211,21 +211,28 @@ func (c *cycle) load(ctx context.Context) (err error) {
 	return nil
 }
 
-// beginning is where a new stream starts: where an attempt before its first commit started, else where it was asked
-// to, else at the oldest record, which is then known.
-func (e *Exporter) beginning(
-	ctx context.Context, now time.Time, lease *checkpoint.Lease,
-) (start time.Time, seen checkpoint.Sighting, err error) {
-	if intent, ok := lease.Intent(); ok {
-		return intent.Start, seen, nil
+// begin sets where a new stream starts: where an attempt before its first commit started, else where it was asked to,
+// else at the oldest record, which is then known.
+func (c *cycle) begin(ctx context.Context) error {
+	if intent, ok := c.lease.Intent(); ok {
+		c.stored.Cursor = intent.Start
+		return nil
 	}
-	if !e.Start.IsZero() {
-		return e.Start.Truncate(grain), seen, nil // no query asks more finely
+	if !c.Start.IsZero() {
+		c.stored.Cursor = c.Start.Truncate(grain) // no query asks more finely
+		return nil
 	}
-	oldest, err := e.Source.Oldest(ctx, now)
-	if late := now.Add(-e.Settle - e.Overlap); oldest.After(late) {
+	extent, err := c.Source.Extent(ctx, c.now)
+	if err != nil {
+		return err
+	}
+	c.page = extent.Page
+	if late := c.now.Add(-c.Settle - c.Overlap); extent.Oldest.After(late) {
 		// On a young server a row may still appear that is older than the oldest one of now.
-		return late.Truncate(grain), seen, err
+		c.stored.Cursor = late.Truncate(grain)
+		return nil
 	}
-	return oldest.Truncate(grain), seen.Next(oldest, now), err
+	c.stored.Cursor = extent.Oldest.Truncate(grain)
+	c.stored.Oldest = c.stored.Oldest.Next(extent.Oldest, c.now)
+	return nil
 }

@@ -24,7 +24,7 @@ func crashed(t *testing.T) (*world, checkpoint.Window) {
 		rows[i] = bloodhoundtest.Row{ID: int64(i + 1), CreatedAt: start.Add(time.Duration(i) * 30 * time.Second), Action: "A"}
 	}
 	w := startWorld(t, 1, bloodhoundtest.V84, start.Add(2*time.Hour), rows)
-	w.records = 120
+	w.pageSize, w.records = 120, 120
 	w.positions.Locks = true
 	positions := checkpointtest.NewFaulty(w.positions)
 	positions.Bucket = losing{w.positions, w, "1.json"}

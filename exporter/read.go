@@ -171,7 +171,7 @@ func (e *Exporter) sortOut(ctx context.Context, fresh []bloodhound.Record, n *ch
 }
 
 func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
-	planner, limited, intent := e.Windows, true, w.intent
+	planner, limited, intent := e.Windows.Try(w.try), true, w.intent
 	cursor, since, before, known := w.cursor, w.since, w.since, w.known
 	for {
 		win, due := planner.Next(cursor, w.horizon)

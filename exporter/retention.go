@@ -100,12 +100,12 @@ func (c *cycle) sight(ctx context.Context, w walk, p part) checkpoint.Sighting {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	oldest, err := c.Source.Oldest(ctx, c.now)
+	extent, err := c.Source.Extent(ctx, c.now)
 	switch {
 	case err != nil:
 		c.Log.Warn("the oldest record at the source is not known", zap.Error(err))
-	case oldest.Before(c.now.Truncate(grain)): // else it stands for "none"
-		return seen.Next(oldest, c.now)
+	case extent.Oldest.Before(c.now.Truncate(grain)): // else it stands for "none"
+		return seen.Next(extent.Oldest, c.now)
 	}
 	return seen
 }

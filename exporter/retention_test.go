@@ -193,7 +193,7 @@ type forgetful struct {
 
 var errForgotten = errors.New("no idea")
 
-func (f *forgetful) Oldest(context.Context, time.Time) (time.Time, error) {
+func (f *forgetful) Extent(context.Context, time.Time) (bloodhound.Extent, error) {
 	f.asked++
-	return time.Time{}, errForgotten
+	return bloodhound.Extent{}, errForgotten
 }

@@ -16,6 +16,7 @@ type walk struct {
 	seen            *checkpoint.Record // the newest record that was delivered; nil for none, or where nobody has to look
 	known           time.Time          // from when on the set knows what was delivered
 	since           time.Time          // where the first window is read from
+	try             time.Duration      // about how long the first window should be; 0 where nobody knows
 
 	past      bool               // before the stream's own start: each window counts for itself, and there is no next cycle
 	again     bool               // it was walked before: everything that is not in the set is a straggler
@@ -29,7 +30,7 @@ func (c *cycle) due() walk {
 	w := walk{
 		cursor: c.stored.Cursor, horizon: c.horizon(), pass: c.stored.Epoch,
 		set: c.set, seen: c.stored.Newest,
-		known: c.stored.DeliveredSince, since: c.stored.DeliveredSince,
+		known: c.stored.DeliveredSince, since: c.stored.DeliveredSince, try: c.page,
 	}
 	if back := c.stored.Cursor.Add(-c.Overlap); c.Rescan > 0 && w.since.Before(back) {
 		w.since = back

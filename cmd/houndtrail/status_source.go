@@ -68,13 +68,13 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 		return err
 	}
 	s.now, s.clock = now, "server"
-	oldest, err := client.Oldest(ctx, now)
+	extent, err := client.Extent(ctx, now)
 	if err != nil {
 		return err
 	}
 	s.status = sourceEmpty
-	if oldest.Before(now.Truncate(time.Microsecond)) { // else it stands for "none"
-		s.status, s.oldest = sourceOK, oldest
+	if extent.Oldest.Before(now.Truncate(time.Microsecond)) { // else it stands for "none"
+		s.status, s.oldest = sourceOK, extent.Oldest
 	}
 	return nil
 }

@@ -17,24 +17,46 @@ const (
 	lastRows = 200
 )
 
-// Oldest returns an instant that no record is before: the oldest record's own, as far as the server can tell, and where
-// there is none up to now, now itself.
+// An Extent is what a log spans, as far as the server can tell.
+type Extent struct {
+	// Oldest is an instant that no record is before: the oldest record's own, or somewhat earlier. Where there is no record
+	// it is now, to the microsecond.
+	Oldest time.Time
+	// Page is how long it takes on average until a page is full, or all the time until now where everything fits into one;
+	// 0 where the server tells no count.
+	Page time.Duration
+}
+
+// Extent asks for what there is up to now.
 //
 // The walk order is newest first, so the oldest record is behind all others: at skip = count - 1, or some rows off, since
 // count includes rows without a time, and rows come in between two requests. The oldest of a page around there is
 // believed only when nothing turns out to be before it: count belongs to something else on old builds and is missing
 // from the published documentation, old builds ignore skip, and a short page proves nothing where the order may be
 // another one. Then the oldest is searched for.
-func (c *Client) Oldest(ctx context.Context, now time.Time) (time.Time, error) {
+func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 	newest, err := c.upTo(ctx, now, 0, 1)
 	if err != nil {
-		return time.Time{}, err
+		return Extent{}, err
 	}
-	oldest, ok := earliest(newest.Records)
+	known, ok := earliest(newest.Records)
 	if !ok {
-		return now.UTC().Truncate(time.Microsecond), nil
+		return Extent{Oldest: now.UTC().Truncate(time.Microsecond)}, nil
 	}
-	if count := newest.Count; count > 1 && count <= farthestSkip {
+	x := Extent{}
+	if x.Oldest, err = c.oldest(ctx, now, known, newest.Count); err != nil {
+		return Extent{}, err
+	}
+	if newest.Count > 0 {
+		x.Page = time.Duration(float64(now.Sub(x.Oldest)) * min(float64(c.pageSize())/float64(newest.Count), 1))
+	}
+	return x, nil
+}
+
+// oldest looks behind count records, of which one is known.
+func (c *Client) oldest(ctx context.Context, now, known time.Time, count int64) (time.Time, error) {
+	oldest := known
+	if count > 1 && count <= farthestSkip {
 		last, err := c.upTo(ctx, now, max(int(count)-lastRows/2, 0), lastRows)
 		if err != nil {
 			return time.Time{}, err

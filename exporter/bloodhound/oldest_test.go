@@ -24,10 +24,11 @@ func TestOldest(t *testing.T) {
 				}
 			}
 			before := server.Stats().Requests
-			got, err := c.Oldest(t.Context(), now)
+			extent, err := c.Extent(t.Context(), now)
 			if err != nil {
 				t.Fatal(err)
 			}
+			got := extent.Oldest
 			if got.After(first) || first.Sub(got) > 2*oldestStep {
 				t.Fatalf("oldest is %s, and the oldest record of %s", got, first)
 			}
@@ -66,10 +67,11 @@ func TestOldestIsNotTrusting(t *testing.T) {
 			listener := httptest.NewServer(&test.server)
 			defer listener.Close()
 			c := quick(t, listener.URL, Bearer(always("a-token")))
-			got, err := c.Oldest(t.Context(), now)
+			extent, err := c.Extent(t.Context(), now)
 			if err != nil {
 				t.Fatal(err)
 			}
+			got := extent.Oldest
 			want := now
 			if n := test.server.rows; n > 0 {
 				want = test.server.at(n - 1)
@@ -82,6 +84,37 @@ func TestOldestIsNotTrusting(t *testing.T) {
 			}
 			if test.server.requests > 20 {
 				t.Errorf("it took %d requests", test.server.requests)
+			}
+		})
+	}
+}
+
+// How long a page is on average is a hint of how long a window may be: it has to be sane, whatever the server counts.
+func TestPageSpan(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	for name, test := range map[string]struct {
+		server tellingServer
+		want   time.Duration
+	}{
+		"a page of many":     {tellingServer{rows: 5001}, 100 * 5000 * time.Hour / 5001},
+		"all in a page":      {tellingServer{rows: 51}, 50*time.Hour + time.Minute},
+		"no records":         {tellingServer{more: 7}, 0},
+		"one":                {tellingServer{rows: 1}, time.Minute},
+		"no count":           {tellingServer{rows: 51, more: -52}, 0},
+		"the other end only": {tellingServer{rows: 51, ascending: true}, 50*time.Hour + time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.server.newest = now.Add(-time.Minute)
+			listener := httptest.NewServer(&test.server)
+			defer listener.Close()
+			c := quick(t, listener.URL, Bearer(always("a-token")))
+			c.limit.Store(100)
+			extent, err := c.Extent(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if off := (extent.Page - test.want).Abs(); off > time.Minute {
+				t.Errorf("a page is %s long, want %s", extent.Page, test.want)
 			}
 		})
 	}

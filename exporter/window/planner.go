@@ -9,6 +9,8 @@ const (
 	growth    = 8 // at most, from one window to the next: one quiet hour says little about the next day
 	// minSpan is the grain of created_at: a window cannot be cut below it.
 	minSpan = time.Microsecond
+	// minTry is the shortest span that is tried first: an average that is shorter is none of this log.
+	minTry = time.Minute
 	// target is how full windows are planned to be: the rest is for the noise of a steady stream.
 	target = 0.98
 )
@@ -19,6 +21,14 @@ type Planner struct {
 	Max time.Duration // a window's longest span
 
 	span time.Duration // of the next window; zero for the first
+}
+
+// Try returns the planner that tries a window of that span first. 0 is for no idea.
+func (p Planner) Try(span time.Duration) Planner {
+	if span > 0 {
+		p.span = max(span, minTry)
+	}
+	return p
 }
 
 // Next is the window after cursor, ending at the horizon at the latest; ok is false where none is due. It ends at a

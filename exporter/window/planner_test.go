@@ -22,6 +22,10 @@ func TestNext(t *testing.T) {
 		due         bool
 	}{
 		{"first window is a day", p, "10:00", "34:00", "99:00", true},
+		{"or what it is told to try", p.Try(3 * time.Hour), "10:00", "13:00", "99:00", true},
+		{"which is a minute at least", p.Try(time.Second), "10:00", "10:01", "99:00", true},
+		{"or nothing", p.Try(0), "10:00", "34:00", "99:00", true},
+		{"never beyond the maximum, tried or not", p.Try(1e6 * time.Hour), "10:00", "34:00", "99:00", true},
 		{"the horizon ends it", p, "10:00", "10:20", "10:20", true},
 		{"nothing is due at the horizon", p, "10:20", "", "10:20", false},
 		{"nothing is due behind the horizon", p, "10:30", "", "10:20", false},

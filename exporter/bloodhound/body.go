@@ -49,7 +49,7 @@ func (s *shelf) readBody(res *http.Response, limit int64) (*buffer, error) {
 		}
 		// The reader wants room after the last byte too, to learn that it was the last.
 		if room := int(min(max(res.ContentLength+1, firstRead), trustedLength)); room > cap(b.b) {
-			b.b = slices.Grow(b.b, room+room/8) // full pages differ by a little
+			b.b = make([]byte, 0, room+room/8) // full pages differ by a little
 		}
 		return b, b.fill(res.Body, limit)
 	case "gzip", "x-gzip":

@@ -38,9 +38,9 @@
 //	the lease of another runner is taken                            4  a lease renewed a moment ago
 //	the next page leaves out the oldest instant of the one before   0  a record lost
 //	a window leaves out its last microsecond                        0  a record lost
-//	a page that fails is the last one                              13  a record lost
-//	a retry picks a shorter window                                 40  an object that no entry accounts for
-//	an attempt that was not committed is not made again            33  an object that no entry accounts for
+//	a page that fails is the last one                              18  a record lost
+//	a retry picks a shorter window                                 27  an archive that refuses its own retry
+//	an attempt that was not committed is not made again             1  an object that no entry accounts for
 //	every late record is a duplicate                                0  a late record lost
 //	nobody waits for records to settle                              1  a record lost
 //	rescans remember no longer than the overlap                     1  a straggler lost

@@ -1,0 +1,138 @@
+package exporter_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/exporter/window"
+)
+
+// A press is a sink whose encoding can be watched, held up, and made to fail.
+type press struct {
+	exporter.Sink
+	preparer exporter.Preparer
+	before   func(number int) error // number is 1 for the first window
+
+	mu           sync.Mutex
+	begun        int
+	running, top int
+}
+
+func (p *press) Prepare(
+	w window.Window, records []bloodhound.Record,
+) (func(context.Context) (checkpoint.Receipt, error), error) {
+	p.mu.Lock()
+	p.begun++
+	p.running++
+	number := p.begun
+	p.top = max(p.top, p.running)
+	p.mu.Unlock()
+	err := p.before(number)
+	p.mu.Lock()
+	p.running--
+	p.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return p.preparer.Prepare(w, records)
+}
+
+// pressed is a backlog of some windows, and the exporter that is to deliver it.
+func pressed(t *testing.T, before func(number int) error) (*world, *exporter.Exporter, *press) {
+	t.Helper()
+	w := month(t, bloodhoundtest.V84, 3000)
+	w.pageSize, w.records = 100, 300
+	e := w.process(w.positions, w.objects)
+	preparer, ok := e.Sink.(exporter.Preparer)
+	if !ok {
+		t.Fatal("the archive cannot prepare")
+	}
+	p := &press{Sink: e.Sink, preparer: preparer, before: before}
+	e.Sink = p
+	return w, e, p
+}
+
+// Two windows are encoded at a time, and no more: that is what memory is planned for.
+func TestTwoWindowsAreEncodedAtATime(t *testing.T) {
+	second := make(chan struct{})
+	w, e, p := pressed(t, func(number int) error {
+		switch number {
+		case 1:
+			select {
+			case <-second:
+			case <-time.After(time.Minute):
+				return errors.New("the second window is not encoded while the first one is")
+			}
+		case 2:
+			close(second)
+		}
+		return nil
+	})
+	if err := e.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if p.top != 2 || p.begun < 5 {
+		t.Errorf("%d windows, up to %d at a time, want 2", p.begun, p.top)
+	}
+	w.checkArchive(w.objects, w.positions)
+}
+
+// A window that cannot be encoded ends the cycle before it is declared; those before it stand.
+func TestEncodingFails(t *testing.T) {
+	for _, failing := range []int{1, 3} {
+		fault := errors.New("out of paper")
+		w, e, p := pressed(t, func(number int) error {
+			switch number {
+			case failing:
+				return fault
+			case failing + 1:
+				time.Sleep(20 * time.Millisecond) // a cycle that does not wait for it would have ended; one that does needs no luck
+			}
+			return nil
+		})
+		err := e.RunOnce(t.Context())
+		if stage := (*exporter.Error)(nil); !errors.As(err, &stage) || stage.Stage != exporter.StageSink || !errors.Is(err, fault) {
+			t.Fatalf("the cycle says %v, want that the sink is %v", err, fault)
+		}
+		if p.running > 0 {
+			t.Errorf("%d windows are encoded when the cycle has ended", p.running)
+		}
+		all := w.entries()
+		if len(all) != failing-1 {
+			t.Errorf("%d entries, want those before window %d", len(all), failing)
+		}
+		lease, err := w.journal(w.positions).Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if intent, ok := lease.Intent(); ok && (len(all) == 0 || !intent.Equal(all[len(all)-1].Window)) {
+			t.Errorf("the window %v is declared", intent)
+		}
+		if err := lease.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.run()
+		w.checkArchive(w.objects, w.positions)
+	}
+}
+
+// A sink that cannot prepare gets the records when its turn comes.
+func TestSinkThatCannotPrepare(t *testing.T) {
+	w := month(t, bloodhoundtest.V84, 3000)
+	w.pageSize, w.records = 100, 300
+	e := w.process(w.positions, w.objects)
+	e.Sink = struct{ exporter.Sink }{e.Sink}
+	if err := e.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.checkArchive(w.objects, w.positions); got.records < 3000 {
+		t.Errorf("%d records", got.records)
+	}
+}

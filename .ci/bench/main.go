@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 )
 
@@ -77,6 +78,11 @@ func (b *bench) run(yardsticks string, records, long int) error {
 			return err
 		}
 	}
+	allocated, err := allocations()
+	if err != nil {
+		return err
+	}
+	b.row("allocated bytes per record (TestCosts)", "%.0f", allocated, "400", "150")
 	size, err := os.Stat(filepath.Join(b.dir, "houndtrail"))
 	if err != nil {
 		return err
@@ -209,6 +215,19 @@ func (b *bench) costs(s *server, u usage, suffix string) {
 	pages := float64((s.records + pageSize - 1) / pageSize)
 	b.row("requests / ceil(records / page)"+suffix, "%.3f", float64(u.stats.Requests)/pages, "1.10", "1.02")
 	b.row("rows skipped / rows returned"+suffix, "%.3f", float64(u.stats.Skipped)/float64(u.stats.Rows), "1", "0")
+}
+
+// allocations asks the test that holds them, since a process that has ended does not tell.
+func allocations() (perRecord float64, err error) {
+	out, err := exec.Command("go", "test", "-count=1", "-v", "-run", "^TestCosts$", "./exporter").CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("TestCosts: %w\n%s", err, out)
+	}
+	found := regexp.MustCompile(`(\d+) bytes allocated per record`).FindSubmatch(out)
+	if found == nil {
+		return 0, fmt.Errorf("TestCosts does not say what is allocated:\n%s", out)
+	}
+	return strconv.ParseFloat(string(found[1]), 64)
 }
 
 func (b *bench) row(figure, format string, value float64, bar, stretch string) {

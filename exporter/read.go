@@ -45,15 +45,15 @@ type part struct {
 }
 
 // windows yields the due windows, on their way to be written. It works ahead: while one is encoded and written the next is
-// encoded, and three more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of five
+// encoded, and two more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of four
 // windows and the files of two, whatever the backlog.
 func (e *Exporter) windows(ctx context.Context, w walk) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		fetched := start(1, func(out chan<- span) error {
+		fetched := start(func(out chan<- span) error {
 			return failed(StageSource, e.fetch(ctx, w, out))
 		})
-		ready := start(0, func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
+		ready := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
 		defer func() { // both stages have ended when this returns
 			cancel()
 			ready.drain()
@@ -76,9 +76,9 @@ type stage[T any] struct {
 	err error // to be looked at after out is closed
 }
 
-// start runs a stage that is up to ahead results ahead of the one that it works on.
-func start[T any](ahead int, run func(out chan<- T) error) *stage[T] {
-	s := &stage[T]{out: make(chan T, ahead)}
+// start runs a stage. It makes the next result once the one before has been taken.
+func start[T any](run func(out chan<- T) error) *stage[T] {
+	s := &stage[T]{out: make(chan T)}
 	go func() {
 		defer close(s.out)
 		s.err = run(s.out)

@@ -44,8 +44,8 @@ type page struct {
 const (
 	// pagesAhead is how many pages may wait for the scanner, so that fetching rides out its pauses.
 	pagesAhead = 16
-	// batchesKept is how many slabs a client keeps: one is filled, two wait, two are encoded.
-	batchesKept = 5
+	// batchesKept is how many slabs a client keeps: one is filled, one waits, two are encoded.
+	batchesKept = 4
 	// keptSlack is how many times larger than its records a slab may be to be kept.
 	keptSlack = 8
 )

@@ -33,16 +33,16 @@
 //	objects are named after the end of their window                 0  an object that is not its entry's
 //	no overlap                                                      0  a late record lost
 //	delivered ids are not kept                                      0  an event that was committed before
-//	a commit after a write that failed                              1  counts without deliveries
+//	a commit after a write that failed                              0  counts without deliveries
 //	a commit before the write                                       0  counts without deliveries
 //	the lease of another runner is taken                            4  a lease renewed a moment ago
 //	the next page leaves out the oldest instant of the one before   0  a record lost
 //	a window leaves out its last microsecond                        0  a record lost
-//	a page that fails is the last one                              18  a record lost
+//	a page that fails is the last one                               0  a record lost
 //	a retry picks a shorter window                                 27  an archive that refuses its own retry
-//	an attempt that was not committed is not made again             1  an object that no entry accounts for
+//	an attempt that was not committed is not made again            10  an object that no entry accounts for
 //	every late record is a duplicate                                0  a late record lost
-//	nobody waits for records to settle                              1  a record lost
+//	nobody waits for records to settle                              0  a record lost
 //	rescans remember no longer than the overlap                     1  a straggler lost
 //	what was before a standstill is forgotten                       2  a straggler lost
 //	a rescan's objects are named like those of before               1  a window that was committed without it

@@ -1,146 +1,183 @@
-// Package dedup knows which records were delivered. It is pure: sets are values, and nothing here does I/O.
+// Package dedup knows which records were delivered, and what they looked like. It is pure: sets are values, and nothing
+// here does I/O.
 //
-// The memory is small because only the past can repeat. Everything before the cursor is delivered, so a record that is
-// stamped at or after the cursor is new whatever its id, even where a restored database hands ids out a second time.
-// Only the overlap before the cursor, which is read again to catch late rows, needs ids.
+// A record is told by its id and the minute that it was created in: a restored database hands ids out again, and then
+// the minute is another one. The memory is small because only the last time before the cursor is read again, and because
+// ids come from a sequence: the ids of a minute are a few runs.
 package dedup
 
 import (
-	"encoding/binary"
-	"fmt"
+	"maps"
+	"slices"
 	"time"
-
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 )
 
-// A Set holds the ids of the delivered records that are stamped at or after some instant before the cursor, from which
-// on late rows are looked for. The zero value is empty.
+// mostMarks is how many records a set can tell from altered ones, the newest: 40 KB of a journal entry. All others are
+// remembered by their ids alone.
+const mostMarks = 20_000
+
+// A Set holds the delivered records that were created at or after some instant. The zero value is empty.
 type Set struct {
-	ids *roaring64.Bitmap // never changed once the Set is made
+	own     []minute // of this lineage, by time; never changed once the Set is made
+	earlier []minute // of the lineages before an accepted reset: their ids may be handed out again
 }
 
-// An Admission says what became of the records of a window.
+// A Ref names a record.
+type Ref struct {
+	ID        int64
+	CreatedAt time.Time // to the minute if only that is known
+}
+
+// A Span is what was read for a window.
+type Span struct {
+	From       time.Time // no later than the window's start
+	Window     window.Window
+	Remembered time.Time // from when on the next set knows what was delivered
+}
+
+// An Admission says what became of the records of a span.
 type Admission struct {
 	Fresh     []bloodhound.Record // to be delivered, sorted as they came
 	Duplicate int                 // delivered before
 	Late      int                 // fresh ones that are older than the window
-	MaxID     int64               // highest id among the records of the window proper; 0 where there are none
-	Reused    int64               // an id of the window proper that was delivered before, as another record; 0 for none
-	Next      Set                 // the set once Fresh is delivered and the cursor stands at the window's end
+	MaxID     int64               // highest id among the records of the window proper; 0 if there is none
+	Reused    int64               // an id that this lineage delivered before, as another record; 0 if there is none
+	Altered   []Ref               // delivered before, and now otherwise than they were
+	Gone      []Ref               // delivered before, and not there any more
+	Next      Set                 // the set once Fresh is delivered
 }
 
-// Admit splits what was read for a window, from the instant on that the set knows, into new and delivered records. The
-// next set knows the ids since the instant next. The records must be sorted; Fresh shares their memory and rearranges
-// those before the window.
-func (s Set) Admit(w window.Window, since time.Time, records []bloodhound.Record) Admission {
-	next := s.survivors(w, since)
-	first := 0
-	for first < len(records) && records[first].CreatedAt.Before(w.Start) {
-		first++
-	}
-	for _, r := range records {
-		if r.CreatedAt.Before(since) {
-			next.Remove(uint64(r.ID))
-		} else {
-			next.Add(uint64(r.ID))
+// Admit splits what was read of a span into new and delivered records, and compares the delivered ones with what they
+// were. The records must be sorted. Fresh shares their memory and rearranges it.
+//
+// A difference is told once: the next set knows an altered record as it is now, and no longer looks for one that is gone.
+// A record that is gone stays delivered, in case it comes back.
+func (s Set) Admit(span Span, records []bloodhound.Record) Admission {
+	var a Admission
+	own, earlier := lookup{minutes: s.own}, lookup{minutes: s.earlier}
+	ids := union(s.own)
+	var marks marker
+	fresh := make([]bool, len(records))
+	for i := range records {
+		r := &records[i]
+		if !r.CreatedAt.Before(span.Window.Start) {
+			a.MaxID = max(a.MaxID, r.ID)
 		}
+		was, known := own.find(r)
+		switch {
+		case known && was != unmarked && was != marks.mark(r):
+			a.Altered = append(a.Altered, Ref{r.ID, r.CreatedAt})
+		case !known && contains(ids, r.ID):
+			a.Reused = r.ID
+		}
+		if !known {
+			_, known = earlier.find(r)
+		}
+		fresh[i] = !known
 	}
-	next.RunOptimize() // a sequence without gaps is a few bytes
-	a := Admission{Next: Set{next}}
-	// Late ones move up against the window's own, so that Fresh is one slice and no record is copied elsewhere.
-	keep := first
-	for i := first - 1; i >= 0; i-- {
-		if s.has(uint64(records[i].ID)) {
+	met := collect(records, s.matters(span))
+	known := s.own
+	known, a.Gone = forget(known, met, span)
+	a.Next = Set{
+		own:     limitMarks(merge(since(known, span.Remembered), since(met, span.Remembered))),
+		earlier: since(s.earlier, span.Remembered),
+	}
+	a.keep(span.Window.Start, records, fresh)
+	return a
+}
+
+// matters is from when on records have to be looked at closely: what is before is neither remembered nor compared.
+func (s Set) matters(span Span) time.Time {
+	if len(s.own) > 0 && s.own[0].start().Before(span.Remembered) {
+		return s.own[0].start()
+	}
+	return span.Remembered
+}
+
+// keep moves the fresh records up against the last one, so that they are one slice: what was delivered before is at the
+// front, as a rule, and then no record of the window is copied.
+func (a *Admission) keep(start time.Time, records []bloodhound.Record, fresh []bool) {
+	at := len(records)
+	for i := len(records) - 1; i >= 0; i-- {
+		if !fresh[i] {
 			a.Duplicate++
 			continue
 		}
-		keep--
-		records[keep] = records[i]
-		a.Late++
-	}
-	for _, r := range records[first:] {
-		a.MaxID = max(a.MaxID, r.ID)
-		if s.has(uint64(r.ID)) { // nothing of the window was delivered before
-			a.Reused = r.ID
+		if records[i].CreatedAt.Before(start) {
+			a.Late++
+		}
+		if at--; at != i {
+			records[at] = records[i]
 		}
 	}
-	a.Fresh = records[keep:]
-	return a
+	a.Fresh = records[at:]
 }
 
-// Revisit splits what was read once more of the span since the instant that the set knows into stragglers, which are to be
-// delivered, and delivered records. Of those that were met, the next set knows the ids since the instant next. Fresh
-// shares the records' memory.
-func (s Set) Revisit(since time.Time, records []bloodhound.Record) Admission {
-	next := roaring64.New()
-	if s.ids != nil {
-		next = s.ids.Clone()
-	}
-	a := Admission{Fresh: records[:0]}
-	for _, r := range records {
-		if delivered := s.has(uint64(r.ID)); delivered {
-			a.Duplicate++
-		} else {
-			a.Fresh = append(a.Fresh, r)
+// forget finds the marked records that should have come, since their minutes were read whole, and did not. They lose
+// their marks.
+func forget(own, met []minute, span Span) (left []minute, gone []Ref) {
+	left = own
+	for i, m := range own {
+		if m.marks == nil || m.start().Before(span.From) || m.end().After(span.Window.End) {
+			continue
 		}
-		if r.CreatedAt.Before(since) {
-			next.Remove(uint64(r.ID))
-		} else {
-			next.Add(uint64(r.ID))
+		came := at(met, m.at)
+		marks := slices.Clone(m.marks)
+		before := len(gone)
+		for k, id := range m.all() {
+			if _, ok := came.find(id); !ok && marks[k] != unmarked {
+				marks[k] = unmarked
+				gone = append(gone, Ref{id, m.start()})
+			}
 		}
+		if len(gone) == before {
+			continue
+		}
+		if before == 0 {
+			left = slices.Clone(own)
+		}
+		left[i].marks = marks
 	}
-	next.RunOptimize()
-	a.Late, a.Next = len(a.Fresh), Set{next}
-	return a
+	return left, gone
 }
 
-// survivors is the part of the set that may still matter after the window. Nothing delivered is at or after the old
-// cursor, so where the next set begins behind it, nothing is left. Else ids leave as their records are met again
-// before that beginning; one that is not met, on a replica that lags, stays rather than being delivered twice.
-func (s Set) survivors(w window.Window, since time.Time) *roaring64.Bitmap {
-	if s.ids == nil || !since.Before(w.Start) {
-		return roaring64.New()
+// Retire is the set for the lineage that an accepted reset begins: what was delivered is known, and its ids may be handed
+// out again.
+func (s Set) Retire() Set { return Set{earlier: merge(s.earlier, unmark(s.own))} }
+
+// A Builder makes the set of records that were delivered, from wherever that is known. They come in any order.
+type Builder struct{ ids map[int64][]int64 }
+
+// Add takes in a delivered record.
+func (b *Builder) Add(id int64, createdAt time.Time) {
+	if b.ids == nil {
+		b.ids = map[int64][]int64{}
 	}
-	return s.ids.Clone()
+	at := minuteOf(createdAt)
+	b.ids[at] = append(b.ids[at], id)
 }
 
-func (s Set) has(id uint64) bool { return s.ids != nil && s.ids.Contains(id) }
-
-// Len is how many ids the set holds.
-func (s Set) Len() int {
-	if s.ids == nil {
-		return 0
+// Set is the set of what was added. It compares none of the records with what they were.
+func (b *Builder) Set() Set {
+	var s Set
+	for _, at := range slices.Sorted(maps.Keys(b.ids)) {
+		m := minute{at: at}
+		for _, id := range b.ids[at] {
+			m.runs = append(m.runs, run{id, id})
+		}
+		m.runs = join(m.runs)
+		s.own = append(s.own, m)
 	}
-	return int(s.ids.GetCardinality())
+	return s
 }
 
-// MarshalBinary returns the set in the portable roaring format for 64-bit ids.
-func (s Set) MarshalBinary() ([]byte, error) {
-	if s.ids == nil {
-		return roaring64.New().ToBytes()
+// Len is how many records the set knows.
+func (s Set) Len() (n int) {
+	for _, m := range slices.Concat(s.own, s.earlier) {
+		n += m.count()
 	}
-	return s.ids.ToBytes()
-}
-
-// Parse reads a set that MarshalBinary wrote; no bytes are the empty set.
-func Parse(b []byte) (Set, error) {
-	if len(b) == 0 {
-		return Set{}, nil
-	}
-	// The library believes the number of parts that the first eight bytes tell, and would make room for all of them.
-	if len(b) < 8 || binary.LittleEndian.Uint64(b) > uint64(len(b)) {
-		return Set{}, fmt.Errorf("the set of delivered ids is unreadable: %d bytes that are no bitmap", len(b))
-	}
-	ids := roaring64.New()
-	err := ids.UnmarshalBinary(b)
-	if err == nil {
-		err = ids.Validate()
-	}
-	if err != nil {
-		return Set{}, fmt.Errorf("the set of delivered ids (%d bytes) is unreadable: %w", len(b), err)
-	}
-	return Set{ids}, nil
+	return n
 }

@@ -28,6 +28,12 @@ func ids(records []bloodhound.Record) []int64 {
 	return out
 }
 
+// admit reads a window and the overlap before it, which the next set remembers.
+func admit(set dedup.Set, w window.Window, overlap time.Duration, read ...bloodhound.Record) dedup.Admission {
+	span := dedup.Span{From: w.Start.Add(-overlap), Window: w, Remembered: w.End.Add(-overlap)}
+	return set.Admit(span, slices.Clone(read))
+}
+
 func TestAdmit(t *testing.T) {
 	const overlap = 10 * time.Minute
 	first := window.Window{Start: minute(0), End: minute(20)}
@@ -40,47 +46,64 @@ func TestAdmit(t *testing.T) {
 		duplicate int
 		late      int
 		held      int
+		reused    int64
+		gone      []dedup.Ref
 	}
 	for _, tc := range []struct {
 		name  string
 		steps []step
 	}{
 		{"all of a first window is fresh, and only the overlap is remembered", []step{
-			{first, []bloodhound.Record{row(1, 1), row(2, 9), row(3, 10), row(4, 19)}, []int64{1, 2, 3, 4}, 0, 0, 2},
+			{w: first, read: []bloodhound.Record{row(1, 1), row(2, 9), row(3, 10), row(4, 19)}, fresh: []int64{1, 2, 3, 4}, held: 2},
 		}},
 		{"what was delivered is not fresh again", []step{
-			{first, []bloodhound.Record{row(3, 10), row(4, 19)}, []int64{3, 4}, 0, 0, 2},
-			{second, []bloodhound.Record{row(3, 10), row(4, 19), row(5, 20)}, []int64{5}, 2, 0, 2},
+			{w: first, read: []bloodhound.Record{row(3, 10), row(4, 19)}, fresh: []int64{3, 4}, held: 2},
+			{w: second, read: []bloodhound.Record{row(3, 10), row(4, 19), row(5, 20)}, fresh: []int64{5}, duplicate: 2, held: 2},
 		}},
 		{"a late row between delivered ones is fresh, once", []step{
-			{first, []bloodhound.Record{row(3, 10), row(5, 19)}, []int64{3, 5}, 0, 0, 2},
-			{second, []bloodhound.Record{row(3, 10), row(4, 18), row(5, 19), row(6, 21)}, []int64{4, 6}, 2, 1, 3},
-			{third, []bloodhound.Record{row(4, 18), row(5, 19), row(6, 21), row(7, 59)}, []int64{7}, 3, 0, 1},
+			{w: first, read: []bloodhound.Record{row(3, 10), row(5, 19)}, fresh: []int64{3, 5}, held: 2},
+			{
+				w: second, read: []bloodhound.Record{row(3, 10), row(4, 18), row(5, 19), row(6, 21)},
+				fresh: []int64{4, 6}, duplicate: 2, late: 1, held: 3,
+			},
+			{w: third, read: []bloodhound.Record{row(4, 18), row(5, 19), row(6, 21), row(7, 59)}, fresh: []int64{7}, duplicate: 3, held: 1},
 		}},
-		{"an id that was handed out again after a restore is a new record", []step{
-			{first, []bloodhound.Record{row(100, 19)}, []int64{100}, 0, 0, 1},
-			{second, []bloodhound.Record{row(100, 19), row(100, 24)}, []int64{100}, 1, 0, 1},
+		{"an id that was handed out again after a restore is a new record, and is noticed", []step{
+			{w: first, read: []bloodhound.Record{row(100, 19)}, fresh: []int64{100}, held: 1},
+			{w: second, read: []bloodhound.Record{row(100, 19), row(100, 24)}, fresh: []int64{100}, duplicate: 1, held: 2, reused: 100},
+		}},
+		{"an id that was handed out again is noticed in the overlap too", []step{
+			{w: first, read: []bloodhound.Record{row(100, 19)}, fresh: []int64{100}, held: 1},
+			{w: second, read: []bloodhound.Record{row(100, 18), row(100, 19)}, fresh: []int64{100}, duplicate: 1, late: 1, held: 2, reused: 100},
 		}},
 		{"an empty window moves on", []step{
-			{first, []bloodhound.Record{row(3, 19)}, []int64{3}, 0, 0, 1},
-			{third, nil, []int64{}, 0, 0, 0},
+			{w: first, read: []bloodhound.Record{row(3, 9)}, fresh: []int64{3}},
+			{w: third, fresh: []int64{}},
 		}},
-		{"a row that a lagging replica hides for a while is not delivered twice", []step{
-			{first, []bloodhound.Record{row(3, 19)}, []int64{3}, 0, 0, 1},
-			{second, nil, []int64{}, 0, 0, 1},
-			{third, []bloodhound.Record{row(3, 19)}, []int64{}, 1, 0, 0},
+		{"a row that a lagging replica hides for a while is missed, and not delivered twice", []step{
+			{w: first, read: []bloodhound.Record{row(3, 19)}, fresh: []int64{3}, held: 1},
+			{w: second, fresh: []int64{}, held: 1, gone: []dedup.Ref{{ID: 3, CreatedAt: minute(19)}}},
+			{w: third, read: []bloodhound.Record{row(3, 19)}, fresh: []int64{}, duplicate: 1},
+		}},
+		{"what is gone is told once", []step{
+			{w: first, read: []bloodhound.Record{row(3, 18), row(4, 19)}, fresh: []int64{3, 4}, held: 2},
+			{w: second, read: []bloodhound.Record{row(4, 19)}, fresh: []int64{}, duplicate: 1, held: 2, gone: []dedup.Ref{{ID: 3, CreatedAt: minute(18)}}},
+			{w: window.Window{Start: minute(25), End: minute(26)}, read: []bloodhound.Record{row(4, 19)}, fresh: []int64{}, duplicate: 1, held: 2},
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var set dedup.Set
 			for i, s := range tc.steps {
-				a := set.Admit(s.w, s.w.End.Add(-overlap), slices.Clone(s.read))
+				a := admit(set, s.w, overlap, s.read...)
 				if diff := cmp.Diff(s.fresh, ids(a.Fresh)); diff != "" {
 					t.Fatalf("step %d: fresh (-want +got):\n%s", i, diff)
 				}
-				if a.Duplicate != s.duplicate || a.Late != s.late || a.Next.Len() != s.held {
-					t.Fatalf("step %d: duplicate %d late %d held %d, want %d %d %d",
-						i, a.Duplicate, a.Late, a.Next.Len(), s.duplicate, s.late, s.held)
+				if a.Duplicate != s.duplicate || a.Late != s.late || a.Next.Len() != s.held || a.Reused != s.reused {
+					t.Fatalf("step %d: duplicate %d late %d held %d reused %d, want %d %d %d %d",
+						i, a.Duplicate, a.Late, a.Next.Len(), a.Reused, s.duplicate, s.late, s.held, s.reused)
+				}
+				if diff := cmp.Diff(s.gone, a.Gone); diff != "" {
+					t.Fatalf("step %d: gone (-want +got):\n%s", i, diff)
 				}
 				set = roundTrip(t, a.Next)
 			}
@@ -88,28 +111,96 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// What is walked once more brings only what is not known, and forgets what is met from before the next beginning.
-func TestRevisit(t *testing.T) {
+// Every column is compared. A change is told once: then the record is known as it is.
+func TestAltered(t *testing.T) {
 	first := window.Window{Start: minute(0), End: minute(20)}
-	set := dedup.Set{}.Admit(first, first.Start, []bloodhound.Record{row(1, 1), row(3, 9), row(4, 19)}).Next
-	a := set.Revisit(minute(9), []bloodhound.Record{row(1, 1), row(2, 5), row(3, 9), row(5, 10)})
-	if diff := cmp.Diff([]int64{2, 5}, ids(a.Fresh)); diff != "" || a.Duplicate != 2 || a.Late != 2 {
-		t.Errorf("duplicate %d, late %d, fresh (-want +got):\n%s", a.Duplicate, a.Late, diff)
+	second := window.Window{Start: minute(20), End: minute(25)}
+	for name, change := range map[string]func(*bloodhound.Record){
+		"created_at":        func(r *bloodhound.Record) { r.CreatedAt = r.CreatedAt.Add(time.Microsecond) },
+		"actor_id":          func(r *bloodhound.Record) { r.ActorID = "x" },
+		"actor_name":        func(r *bloodhound.Record) { r.ActorName = "x" },
+		"actor_email":       func(r *bloodhound.Record) { r.ActorEmail = "x" },
+		"action":            func(r *bloodhound.Record) { r.Action = "x" },
+		"fields":            func(r *bloodhound.Record) { r.Fields = `{"x":1}` },
+		"request_id":        func(r *bloodhound.Record) { r.RequestID = "x" },
+		"source_ip_address": func(r *bloodhound.Record) { r.SourceIP = "x" },
+		"commit_id":         func(r *bloodhound.Record) { r.CommitID = "x" },
+		"status":            func(r *bloodhound.Record) { r.Status = "x" },
+	} {
+		set := roundTrip(t, admit(dedup.Set{}, first, time.Hour, row(1, 18), row(2, 19)).Next)
+		changed := row(1, 18)
+		change(&changed)
+		a := admit(set, second, time.Hour, changed, row(2, 19))
+		want := []dedup.Ref{{ID: 1, CreatedAt: changed.CreatedAt}}
+		if diff := cmp.Diff(want, a.Altered); diff != "" || len(a.Fresh) != 0 || a.Gone != nil {
+			t.Errorf("%s: fresh %v, gone %v, altered (-want +got):\n%s", name, a.Fresh, a.Gone, diff)
+		}
+		if again := admit(roundTrip(t, a.Next), second, time.Hour, changed, row(2, 19)); again.Altered != nil {
+			t.Errorf("%s: told again: %v", name, again.Altered)
+		}
 	}
-	again := a.Next.Revisit(minute(9), []bloodhound.Record{row(1, 1), row(3, 9), row(4, 19), row(5, 10)})
-	if diff := cmp.Diff([]int64{1}, ids(again.Fresh)); diff != "" || a.Next.Len() != 3 || set.Len() != 3 {
-		t.Errorf("%d ids known, %d before; fresh of the third walk (-want +got):\n%s", a.Next.Len(), set.Len(), diff)
+	set := admit(dedup.Set{}, first, time.Hour, row(1, 18)).Next
+	same := row(1, 18)
+	same.Raw, same.Absent = `{"id":1,"new_key":true}`, bloodhound.Status
+	if a := admit(set, second, time.Hour, same); a.Altered != nil {
+		t.Errorf("a record that is only printed in another way counts as altered: %v", a.Altered)
+	}
+}
+
+// Minutes that were not read whole, and what is no longer marked, are no reason to miss anything.
+func TestGoneIsCertain(t *testing.T) {
+	first := window.Window{Start: minute(0), End: minute(20)}
+	set := admit(dedup.Set{}, first, time.Hour, row(1, 9), row(2, 10), row(3, 19)).Next
+	span := dedup.Span{
+		From: minute(9).Add(time.Microsecond), Remembered: minute(0),
+		Window: window.Window{Start: minute(19), End: minute(20).Add(-time.Microsecond)},
+	}
+	if got, want := set.Admit(span, nil).Gone, []dedup.Ref{{ID: 2, CreatedAt: minute(10)}}; !cmp.Equal(got, want) {
+		t.Errorf("gone are %v, want %v", got, want)
+	}
+}
+
+// What is known from elsewhere is delivered, and compared with nothing, until it was met.
+func TestBuilder(t *testing.T) {
+	var b dedup.Builder
+	for _, r := range []bloodhound.Record{row(7, 19), row(5, 18), row(6, 19), row(6, 19)} {
+		b.Add(r.ID, r.CreatedAt)
+	}
+	set := roundTrip(t, b.Set())
+	if set.Len() != 3 {
+		t.Fatalf("%d records of 3 are known", set.Len())
+	}
+	w := window.Window{Start: minute(10), End: minute(20)}
+	seen := row(6, 19)
+	seen.Action = "x"
+	a := admit(set, w, time.Hour, row(5, 18), seen, row(8, 19))
+	if diff := cmp.Diff([]int64{8}, ids(a.Fresh)); diff != "" || a.Altered != nil || a.Gone != nil || a.Reused != 0 {
+		t.Errorf("altered %v, gone %v, reused %d, fresh (-want +got):\n%s", a.Altered, a.Gone, a.Reused, diff)
+	}
+}
+
+// After a reset nothing of before is delivered again, and its ids may be handed out again.
+func TestRetire(t *testing.T) {
+	w := window.Window{Start: minute(0), End: minute(20)}
+	set := roundTrip(t, admit(dedup.Set{}, w, time.Hour, row(1, 5), row(2, 18)).Next.Retire())
+	again := window.Window{Start: minute(10), End: minute(30)}
+	a := admit(set, again, time.Hour, row(1, 5), row(1, 17), row(2, 18), row(2, 29))
+	if diff := cmp.Diff([]int64{1, 2}, ids(a.Fresh)); diff != "" || a.Reused != 0 || a.Duplicate != 2 {
+		t.Errorf("duplicate %d, reused %d, fresh (-want +got):\n%s", a.Duplicate, a.Reused, diff)
+	}
+	if twice := roundTrip(t, a.Next.Retire()); twice.Len() != 4 {
+		t.Errorf("%d records of 4 are known after a second reset", twice.Len())
 	}
 }
 
 func TestAdmitDoesNotChangeTheSet(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(5)}
-	base := dedup.Set{}.Admit(w, w.End.Add(-time.Hour), []bloodhound.Record{row(1, 1), row(2, 2)}).Next
+	base := admit(dedup.Set{}, w, time.Hour, row(1, 1), row(2, 2)).Next
 	next := window.Window{Start: minute(5), End: minute(10)}
-	read := []bloodhound.Record{row(1, 1), row(2, 2), row(3, 6)}
-	once := base.Admit(next, next.End.Add(-time.Hour), slices.Clone(read))
-	again := base.Admit(next, next.End.Add(-time.Hour), slices.Clone(read)) // as after a failed write
-	if diff := cmp.Diff(ids(once.Fresh), ids(again.Fresh)); diff != "" || base.Len() != 2 {
+	read := []bloodhound.Record{row(2, 2), row(4, 2), row(3, 6)}
+	once := admit(base, next, time.Hour, read...)
+	again := admit(base, next, time.Hour, read...) // as after a failed write
+	if diff := cmp.Diff(ids(once.Fresh), ids(again.Fresh)); diff != "" || base.Len() != 2 || !cmp.Equal(once.Gone, again.Gone) {
 		t.Errorf("the same window admitted twice differs, or the set changed to %d ids:\n%s", base.Len(), diff)
 	}
 }
@@ -144,7 +235,13 @@ func TestExactlyOnce(t *testing.T) {
 			}
 			read = bloodhound.Sort(read)
 			n := len(read)
-			a := set.Admit(window.Window{Start: minute(cursor), End: minute(end)}, minute(end-overlap), read)
+			a := set.Admit(dedup.Span{
+				From: minute(cursor - overlap), Window: window.Window{Start: minute(cursor), End: minute(end)},
+				Remembered: minute(end - overlap),
+			}, read)
+			if a.Reused != 0 || a.Altered != nil || a.Gone != nil {
+				t.Fatalf("reused %d, altered %v, gone %v", a.Reused, a.Altered, a.Gone)
+			}
 			if len(a.Fresh)+a.Duplicate != n || !inOrder(a.Fresh) {
 				t.Fatalf("read %d, fresh %d, duplicate %d, sorted %v", n, len(a.Fresh), a.Duplicate, inOrder(a.Fresh))
 			}
@@ -183,7 +280,7 @@ func FuzzParse(f *testing.F) {
 		for i, id := range ids {
 			records[i] = bloodhound.Record{ID: id, CreatedAt: epoch}
 		}
-		b, _ := dedup.Set{}.Admit(window.Window{Start: epoch, End: epoch.Add(time.Hour)}, epoch, records).Next.MarshalBinary()
+		b, _ := admit(dedup.Set{}, window.Window{Start: epoch, End: epoch.Add(time.Hour)}, time.Hour, records...).Next.MarshalBinary()
 		f.Add(b)
 		f.Add(b[:len(b)-1])
 	}
@@ -223,6 +320,11 @@ func roundTrip(t *testing.T, s dedup.Set) dedup.Set {
 }
 
 func BenchmarkAdmit(b *testing.B) {
+	b.Run("10m", func(b *testing.B) { benchmarkAdmit(b, 10*time.Minute) })
+	b.Run("24h", func(b *testing.B) { benchmarkAdmit(b, 24*time.Hour) })
+}
+
+func benchmarkAdmit(b *testing.B, remembered time.Duration) {
 	const n = 50_000
 	records := make([]bloodhound.Record, n)
 	w := window.Window{Start: epoch, End: epoch.Add(n * time.Second)}
@@ -231,9 +333,31 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if a := (dedup.Set{}).Admit(w, w.End.Add(-10*time.Minute), records); len(a.Fresh) != n {
+		a := dedup.Set{}.Admit(dedup.Span{From: w.Start, Window: w, Remembered: w.End.Add(-remembered)}, records)
+		if len(a.Fresh) != n {
 			b.Fatal(len(a.Fresh))
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
+
+// Only the newest records are marked, so that an entry of a busy log stays small; all are known.
+func TestMarksAreBounded(t *testing.T) {
+	const n = 100_000
+	records := make([]bloodhound.Record, n)
+	for i := range records {
+		records[i] = bloodhound.Record{ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * 100 * time.Millisecond)}
+	}
+	w := window.Window{Start: epoch, End: epoch.Add(n * 100 * time.Millisecond)}
+	set := admit(dedup.Set{}, w, 24*time.Hour, records...).Next
+	b, err := set.MarshalBinary()
+	if err != nil || set.Len() != n || len(b) > 50_000 {
+		t.Errorf("%d records in %d bytes, %v", set.Len(), len(b), err)
+	}
+	newest := records[n-1000]
+	newest.Action = "changed"
+	next := window.Window{Start: w.End, End: w.End.Add(time.Minute)}
+	if a := admit(set, next, 24*time.Hour, slices.Concat(records[:n-1000], []bloodhound.Record{newest}, records[n-999:])...); len(a.Altered) != 1 {
+		t.Errorf("altered are %v", a.Altered)
+	}
 }

@@ -24,8 +24,8 @@ type Config struct {
 	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin`
 	// in front chooses the time zone.
 	Schedule Schedule `env:"SCHEDULE,default=@every 5m"`
-	// Where a first run starts: `oldest` for the oldest record that the server still has, or an RFC 3339 time. It has no
-	// effect once there is a checkpoint.
+	// Where a first run starts: `oldest` for the oldest record that the server still has, or an RFC 3339 time, which cannot
+	// be in the future. It has no effect once there is a checkpoint.
 	Start Start `env:"START,default=oldest"`
 	// How long to wait for late records before a window is taken. Records appear up to some seconds after their own
 	// `created_at`: use 5s or more.
@@ -40,6 +40,10 @@ type Config struct {
 	RescanSchedule Schedule `env:"RESCAN_SCHEDULE,default=@daily"`
 	// Hold each window against the server's own count, and stop rather than commit one that has fewer records.
 	VerifyCount VerifyCount `env:"VERIFY_COUNT,default=window" oneof:"window off"`
+	// What to do with a record that cannot be had, since the server cannot print it or since it is none: `stop` the stream
+	// and name it, or go on without it and `quarantine` what is known of it: the journal, the log, `status` and the metrics
+	// tell of the hole, and the archive keeps its bytes beside the records.
+	OnBadRecord OnBadRecord `env:"ON_BAD_RECORD,default=stop" oneof:"stop quarantine"`
 	Window      Window      `env:",prefix=WINDOW_"`
 	// Leave the records that our own polling makes out of the webhook, on servers that audit every request. The archive
 	// always has them.
@@ -146,7 +150,7 @@ type Checkpoint struct {
 
 // Window bounds what one cycle takes at a time: sparse history goes in long windows, dense history in short ones.
 type Window struct {
-	// Longest span of a window.
+	// Longest span of a window. A time without any record is one window, however long it is.
 	Max time.Duration `env:"MAX,default=720h" min:"1s" max:"87600h"`
 	// Most records in a window; memory grows with it.
 	Records int `env:"RECORDS,default=50000" min:"1" max:"10000000"`

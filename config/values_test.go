@@ -73,6 +73,7 @@ func TestAccepted(t *testing.T) {
 		{"RESCAN=48h", "Rescan", "48h0m0s"},
 		{"RESCAN_SCHEDULE=30 2 * * *", "RescanSchedule", "30 2 * * *"},
 		{"VERIFY_COUNT=off", "VerifyCount", "off"},
+		{"ON_BAD_RECORD=quarantine", "OnBadRecord", "quarantine"},
 		{"WINDOW_MAX=1h", "Window.Max", "1h0m0s"},
 		{"WINDOW_RECORDS=1", "Window.Records", "1"},
 		{"LISTEN=off", "Listen", ""},

@@ -16,6 +16,8 @@ type (
 	StorageClass string
 	// VerifyCount is what is held against the server's own count.
 	VerifyCount string
+	// OnBadRecord is what becomes of a record that cannot be had.
+	OnBadRecord string
 	// LogFormat is the form of log lines.
 	LogFormat string
 )
@@ -38,6 +40,9 @@ const (
 
 	VerifyWindow VerifyCount = "window"
 	VerifyOff    VerifyCount = "off"
+
+	BadRecordStop       OnBadRecord = "stop"
+	BadRecordQuarantine OnBadRecord = "quarantine"
 
 	LogAuto    LogFormat = "auto"
 	LogJSON    LogFormat = "json"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,14 +15,6 @@ import (
 // A Past is a stream's own journal, which a backfill only reads.
 type Past interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
-	// First is the entry that it began with.
-	First(ctx context.Context) (checkpoint.Stored, error)
-}
-
-// A ScatteredStore is a journal whose windows come in any order.
-type ScatteredStore interface {
-	Store
-	Entries(ctx context.Context) iter.Seq2[checkpoint.Stored, error]
 }
 
 // A Backfill delivers the time before a stream's own start. It has a journal and a lease of its own, so that the stream
@@ -33,9 +24,9 @@ type ScatteredStore interface {
 // backfill's own account for. So the same run again goes on where one was interrupted, and no two runs deliver the
 // same time. Windows need neither an overlap nor a set of delivered ids: everything in them became visible long ago.
 type Backfill struct {
-	Stream  Exporter       // what it reads from and writes to, as the stream does; its own Store is not touched
-	Past    Past           // the stream's own journal
-	Journal ScatteredStore // the backfill's
+	Stream  Exporter // what it reads from and writes to, as the stream does; its own Store is not touched
+	Past    Past     // the stream's own journal
+	Journal Store    // the backfill's: its windows come in any order
 
 	From time.Time // zero for the oldest record there is
 	To   time.Time // zero for the start of the stream
@@ -46,15 +37,15 @@ type Backfill struct {
 // Run delivers what is missing, oldest first. Errors are a [*RangeError], and nothing was done, or of type [*Error].
 // When it returns, whatever it says, every commit it made stands, and the next run leaves that out.
 func (b *Backfill) Run(ctx context.Context) (err error) {
-	now, err := b.Stream.Source.Now(ctx)
+	m, err := b.Stream.moment(ctx, false)
 	if err != nil {
-		return failed(StageSource, err)
+		return err
 	}
 	own, err := b.own(ctx)
 	if err != nil {
 		return err
 	}
-	asked, err := b.asked(now, own.Start)
+	asked, err := b.asked(m.now, own)
 	if err != nil {
 		return err
 	}
@@ -64,7 +55,7 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = release(ctx, lease, err) }()
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-	c := &cycle{now: now, lease: lease, began: time.Now(), mark: time.Now()}
+	c := &cycle{moment: m, lease: lease, mark: time.Now()}
 	err = b.fill(ctx, c, asked, own)
 	if errors.Is(err, ErrIncomplete) {
 		b.Stream.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
@@ -75,7 +66,7 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 
 // fill plans what is missing and delivers it.
 func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window) error {
-	done, stored, err := b.done(ctx)
+	done, stored, err := b.done(ctx, c.lease, own)
 	if err != nil {
 		return err
 	}
@@ -83,7 +74,11 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	if err != nil {
 		return failed(StageSource, err)
 	}
-	plan := planBackfill(asked, own, done, extent.Oldest.Truncate(grain))
+	oldest := extent.Oldest.Truncate(grain)
+	if extent.Empty {
+		oldest = asked.End
+	}
+	plan := planBackfill(asked, own, done, oldest)
 	if err := plan.resume(own, done, c.lease); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -94,7 +89,7 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	e.Store, e.Overlap, e.Rescan = b.Journal, 0, 0
 	c.Exporter, c.stored = &e, stored
 	for _, gap := range plan.Gaps {
-		w := walk{cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page, past: true}
+		w := walk{kind: checkpoint.KindExport, cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page, past: true}
 		if intent, ok := c.lease.Intent(); ok && plan.Resumed && intent.Start.Equal(gap.Start) {
 			w.intent = &intent
 		}
@@ -105,8 +100,8 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	return nil
 }
 
-// own is what the stream itself has delivered: from the start of its first window to its cursor. Everything later is
-// still to come, and its own business as well.
+// own is what the stream itself delivers or has delivered: from its start to its cursor, and everything later. A stream
+// that was not asked to start anywhere takes what appears before its start as well.
 func (b *Backfill) own(ctx context.Context) (window.Window, error) {
 	newest, err := b.Past.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
@@ -116,19 +111,22 @@ func (b *Backfill) own(ctx context.Context) (window.Window, error) {
 	if err != nil {
 		return window.Window{}, failed(StageCheckpoint, err)
 	}
-	first, err := b.Past.First(ctx)
-	if err != nil {
-		return window.Window{}, failed(StageCheckpoint, err)
+	own := window.Window{Start: newest.Start, End: newest.Cursor}
+	if !newest.StartAsked {
+		own.Start = time.Time{}
 	}
-	return window.Window{Start: first.Window.Start, End: newest.Cursor}, nil
+	return own, nil
 }
 
 // asked is the time to be backfilled, with the defaults filled in but for From, which stays zero.
-func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
+func (b *Backfill) asked(now time.Time, own window.Window) (window.Window, error) {
 	w := window.Window{Start: b.From.Truncate(grain), End: b.To.Truncate(grain)}
 	end := "--to " + stamp(w.End)
 	if b.To.IsZero() {
-		w.End, end = start, "the stream's own start "+stamp(start)
+		w.End, end = own.Start, "the stream's own start "+stamp(own.Start)
+	}
+	if b.To.IsZero() && own.Start.IsZero() { // it has everything from before as well
+		w.End, end = own.End, "the stream's position "+stamp(own.End)
 	}
 	if !w.Start.Before(w.End) {
 		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}
@@ -146,12 +144,15 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // done is what the backfill's journal accounts for, and the entry that the next one follows.
-func (b *Backfill) done(ctx context.Context) (done []window.Window, newest checkpoint.Stored, err error) {
-	for newest, err = range b.Journal.Entries(ctx) {
-		if err != nil {
-			return nil, checkpoint.Stored{}, failed(StageCheckpoint, err)
-		}
-		done = append(done, window.Window(newest.Window))
+func (b *Backfill) done(
+	ctx context.Context, lease *checkpoint.Lease, own window.Window,
+) (done []window.Window, newest checkpoint.Stored, err error) {
+	newest, err = b.Journal.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, declared(lease), own.Start)
 	}
-	return done, newest, nil
+	for _, w := range newest.Covered {
+		done = append(done, window.Window(w))
+	}
+	return done, newest, failed(StageCheckpoint, err)
 }

@@ -3,56 +3,56 @@ package exporter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/dedup"
 )
 
 // A cycle is what one RunOnce works with beside the stages.
 type cycle struct {
 	*Exporter
-	lease   *checkpoint.Lease
-	now     time.Time // the server's, read once
-	guessed bool      // and not yet confirmed
-	began   time.Time // ours, at the same moment
-	mark    time.Time // ours, at the last commit
+	moment
+	lease *checkpoint.Lease
+	mark  time.Time // ours, at the last commit
 
-	page     time.Duration // about how long it takes until a page is full; 0 where the stream is not new
+	page     time.Duration // about how long it takes until a page is full; 0 if the stream is not new
 	verified bool          // the source is the one that it was
+	counts   counted       // known if its count obeys a filter
 
 	stored checkpoint.Stored // the last commit
 	set    dedup.Set         // what it knows of delivered ids
 }
 
-// clock is the server's time, carried on by our own clock since the cycle began.
-func (c *cycle) clock() time.Time { return c.at(time.Now()) }
-
-// at is the server's time at a time of our own.
-func (c *cycle) at(local time.Time) time.Time { return c.now.Add(local.Sub(c.began)) }
-
 // idle tells whether the window brought nothing that is worth a journal entry now: nothing at all, or only what our own
 // requests leave in the log, which would otherwise be news in every cycle for ever. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
-	idle := !w.again && !w.past && w.intent == nil && p.last && p.records.News() == 0 && c.stored.Serial > 0 &&
-		p.End.Sub(c.stored.Cursor) < idleCommit
-	if idle {
-		c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),
-			zap.Int("read", p.records.Read), zap.Int("self", p.records.Self))
-		if c.Observer != nil {
-			c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
-		}
+	if p.news() || w.intent != nil || w.past || c.stored.Serial == 0 {
+		return false
 	}
-	return idle
+	if w.again() {
+		return w.quiet
+	}
+	if !p.last || p.End.Sub(c.stored.Cursor) >= idleCommit {
+		return false
+	}
+	c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),
+		zap.Int("read", p.records.Read), zap.Int("self", p.records.Self))
+	if c.Observer != nil {
+		c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
+	}
+	return true
 }
 
-// bar commits an entry that accounts for nothing, before a window is tried again whose commit may still be under way. That
+// commitBarrier commits an entry that accounts for nothing, before a window is tried again whose commit may still be under way. That
 // would otherwise arrive after this attempt has replaced the window's objects by larger ones, and say of them what is not
 // true any more. So it finds its serial taken; or it was first, and this is a conflict.
-func (c *cycle) bar(ctx context.Context, w walk) (err error) {
+func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if w.intent == nil || !c.lease.InDoubt() {
 		return nil
 	}
@@ -61,7 +61,8 @@ func (c *cycle) bar(ctx context.Context, w walk) (err error) {
 		at = w.cursor
 	}
 	next.Window, next.Cursor = checkpoint.Window{Start: at, End: at, Pass: next.Epoch}, at
-	next.Records, next.ServerCount, next.Objects, next.Reset = checkpoint.Counts{}, nil, nil, nil
+	next.Kind, next.Records, next.ServerCount, next.Objects = checkpoint.KindBarrier, checkpoint.Counts{}, nil, nil
+	next.Reset, next.Moved, next.Adopted, next.Holes, next.Changed = nil, nil, nil, nil, nil
 	next.CommittedAt = c.clock()
 	if c.stored.Serial == 0 {
 		next.RescannedAt = c.now
@@ -75,38 +76,85 @@ func (c *cycle) bar(ctx context.Context, w walk) (err error) {
 	return nil
 }
 
+// An outcome is what became of a part: what the destination acknowledged and what else the entry says.
+type outcome struct {
+	receipt checkpoint.Receipt
+	counted *checkpoint.ServerCount
+	seen    checkpoint.Sighting
+	holes   []checkpoint.Hole
+}
+
 // entry is the journal entry for a window whose records are durable.
-func (c *cycle) entry(
-	w walk, p part, receipt checkpoint.Receipt, counted *checkpoint.ServerCount, seen checkpoint.Sighting,
-) (checkpoint.Checkpoint, error) {
+func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) {
 	delivered, err := p.next.MarshalBinary()
 	if err != nil {
 		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.next.Len(), err)
 	}
 	next := checkpoint.Checkpoint{
+		Kind:           w.kind,
 		Window:         checkpoint.Window(p.Window),
 		Cursor:         p.End,
+		Start:          c.stored.Start,
+		StartAsked:     c.stored.StartAsked,
+		History:        c.appeared(o.seen),
+		Ahead:          c.stored.Ahead,
 		DeliveredSince: p.since,
 		RescannedAt:    c.stored.RescannedAt,
 		MaxID:          max(c.stored.MaxID, p.maxID),
 		Newest:         c.stored.Newest,
 		Delivered:      delivered,
 		Records:        p.records,
-		ServerCount:    counted,
-		Objects:        receipt.Objects,
-		Oldest:         seen,
+		ServerCount:    o.counted,
+		Objects:        o.receipt.Objects,
+		Oldest:         o.seen,
+		Holes:          o.holes,
+		Changed:        changes(p),
 		CommittedAt:    c.clock(),
 	}
-	if p.newest != nil && !w.again {
+	if p.newest != nil && !w.again() {
 		next.Newest = p.newest
 	}
-	if w.again {
+	if w.again() {
 		next.Cursor = c.stored.Cursor
 	}
-	if c.stored.Serial == 0 || w.completes && p.last {
+	c.account(w, p, &next)
+	return next, nil
+}
+
+// account says how far the entry takes the stream besides its cursor.
+func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
+	switch {
+	case w.owes:
+		next.RescannedAt = time.Time{}
+	case c.stored.Serial == 0 && !w.past, w.completes && p.last:
 		next.RescannedAt = c.now
 	}
-	return next, nil
+	switch {
+	case w.kind == checkpoint.KindHistory && p.last:
+		next.Start, next.History = c.stored.History.From, nil
+	case w.kind == checkpoint.KindHistory:
+		rest := *c.stored.History
+		rest.Next, next.History = p.End, &rest
+	case w.kind == checkpoint.KindAhead:
+		next.Ahead = latest(next.Ahead, p.End)
+	case !p.oldest.IsZero() && !w.past:
+		next.Start = earliest(next.Start, p.oldest) // what appears before it later on is history still
+	}
+}
+
+// changes is what the entry says of delivered records that are not what they were.
+func changes(p part) *checkpoint.Changes {
+	if len(p.altered)+len(p.gone) == 0 {
+		return nil
+	}
+	const most = 20
+	said := &checkpoint.Changes{Altered: len(p.altered), Gone: len(p.gone)}
+	for _, r := range slices.Concat(p.altered, p.gone) {
+		if len(said.Examples) < most {
+			said.Examples = append(said.Examples, checkpoint.Record(r))
+		}
+	}
+	return said
 }
 
 func (c *cycle) committed() {
@@ -115,13 +163,35 @@ func (c *cycle) committed() {
 	c.Log.Info("committed",
 		zap.Uint64("serial", entry.Serial),
 		zap.Time("window_start", entry.Window.Start), zap.Time("window_end", entry.Window.End),
-		zap.String("kind", entry.Kind()),
+		zap.String("kind", string(entry.Kind)),
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took))
+	if ch := entry.Changed; ch != nil {
+		c.Log.Warn("records that were delivered are not what they were at the source: the archive keeps them as they were; find "+
+			"out who changed BloodHound's audit log", zap.Int("altered", ch.Altered), zap.Int("gone", ch.Gone), zap.Any("examples", ch.Examples))
+	}
+	for _, h := range entry.Holes {
+		c.Log.Error("a record could not be had and is a hole in the archive", zap.Time("created_at", h.CreatedAt),
+			zap.Int64("id", h.ID), zap.String("reason", h.Reason), zap.String("kept_as", h.Key))
+	}
 	c.guard(entry)
 	if c.Observer != nil {
 		c.Observer.Committed(Commit{Entry: entry, Lag: c.clock().Sub(entry.Cursor), Duration: took})
 	}
+}
+
+// quarantine keeps the bytes of records that could not be read, as far as they are known.
+func (c *cycle) quarantine(ctx context.Context, holes []bloodhound.Hole) (kept []checkpoint.Hole, err error) {
+	for _, h := range holes {
+		k := checkpoint.Hole{CreatedAt: h.CreatedAt, ID: h.ID, Reason: h.Reason}
+		if len(h.Raw) > 0 && c.Destination.Quarantine != nil {
+			if k.Key, k.SHA256, err = c.Destination.Quarantine(ctx, h.Raw); err != nil {
+				return nil, failed(StageSink, err)
+			}
+		}
+		kept = append(kept, k)
+	}
+	return kept, nil
 }

@@ -11,22 +11,23 @@ import (
 
 // Source is the audit log. Its errors are final: what could be retried has been.
 type Source interface {
-	// Now is the server's clock, which is the only one that windows are cut by.
-	Now(ctx context.Context) (time.Time, error)
-	// Extent is where the log begins, as far as the server can tell, and how dense it is.
+	// Clock is the server's clock, beside the moment at which it was told.
+	Clock(ctx context.Context) (bloodhound.Reading, error)
+	// Guess is about the same without a request, which saves an idle cycle half of its requests; the zero Reading stands
+	// for no idea. The batch that is fetched by it tells whether it was right. If not, the cycle begins anew, by Clock.
+	Guess() bloodhound.Reading
+	// Extent is where the log begins, as far as the server can tell, and how dense it is until now.
 	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
+	// First is an instant that no record from from on is before; ok is false if there is no record before to.
+	First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error)
+	// Newest is when the latest record was created, whatever any clock says.
+	Newest(ctx context.Context) (at time.Time, ok bool, err error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
 	// The batch's pages bring along what the server counts from the instants count on, one each, as far as they go.
 	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time) (*bloodhound.Batch, error)
-	// Count is how many records the server counts from an instant on; known is false where it does not tell.
+	// Count is how many records the server counts from an instant on; known is false if it does not tell.
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
-}
-
-// A Guesser is a Source that can say about what time it is without asking, which saves an idle cycle half of its
-// requests. The batch that is fetched by it tells whether it was right; where not, the cycle begins anew, by Now.
-type Guesser interface {
-	Estimate() time.Time
 }
 
 // A Recogniser is a Source that can tell which records are nothing but the trace of its own requests.
@@ -44,17 +45,52 @@ type Sink interface {
 	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
 }
 
-// A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the window
-// before is still prepared or written: encoding is what takes longest. What Prepare returns does the rest of Write, without
+// A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the previous
+// window is still prepared or written: encoding is what takes longest. What Prepare returns does the rest of Write, without
 // the records: their memory is used again as soon as Prepare returns.
 type Preparer interface {
 	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
 }
 
+// Destination is what an exporter asks of the place where the records go, beside the [Sink] that writes them. Nil
+// functions stand for a destination that only takes, as a webhook does.
+type Destination struct {
+	// Occupied is a thing that is there, of a window that starts before an instant (zero for any), and that no attempt at
+	// that window can have left; "" if there is none. It is asked when there is no journal: a destination that holds
+	// records had one.
+	Occupied func(ctx context.Context, before time.Time, attempt *checkpoint.Window) (key string, err error)
+	// Quarantine keeps the bytes of a record that could not be read, and returns where and their SHA-256.
+	Quarantine func(ctx context.Context, raw []byte) (key, sha256 string, err error)
+	// Attempt are the objects that an attempt at a window has left.
+	Attempt func(ctx context.Context, w checkpoint.Window) (keys []string, err error)
+	// Recall reads which records are in an object.
+	Recall func(ctx context.Context, key string, add func(id int64, createdAt time.Time)) error
+}
+
 // Store is the stream's position. Load answers checkpoint.ErrNotFound for a new stream; Commit answers
-// checkpoint.ErrConflict when somebody else committed first.
+// checkpoint.ErrConflict if another runner committed first.
 type Store interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
 	Acquire(ctx context.Context) (*checkpoint.Lease, error)
+}
+
+// An Observer is told how far a stream has come. It must not block.
+type Observer interface {
+	// Committed: a window is delivered and committed.
+	Committed(c Commit)
+	// CaughtUp: nothing was new until that instant, lag ago by the server's clock, and nothing was committed.
+	CaughtUp(until time.Time, lag time.Duration)
+	// Clocks: the server's clock is ahead of this machine's by that much.
+	Clocks(skew time.Duration)
+	// Guarded tells the oldest record that the source has, and when it may begin to drop records that are not exported
+	// yet. The zero time stands for "not known", and for "not to be expected".
+	Guarded(oldest, deadline time.Time)
+}
+
+// A Commit is one window that is delivered and committed.
+type Commit struct {
+	Entry    checkpoint.Checkpoint
+	Lag      time.Duration // from the cursor to the server's now
+	Duration time.Duration // from the end of the previous window
 }

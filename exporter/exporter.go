@@ -9,7 +9,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/dedup"
 	"houndtrail/exporter/window"
 )
 
@@ -22,9 +21,10 @@ const (
 
 // An Exporter moves one stream: one source, one destination, one position.
 type Exporter struct {
-	Source Source
-	Sink   Sink
-	Store  Store
+	Source      Source
+	Sink        Sink
+	Store       Store
+	Destination Destination
 
 	Windows window.Planner    // how large a window may be
 	Limits  bloodhound.Limits // what a window may hold in memory
@@ -39,6 +39,7 @@ type Exporter struct {
 	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
 	RescanSchedule Schedule
 
+	Now      func() time.Time // our own clock; nil for this machine's
 	Log      *zap.Logger
 	Observer Observer // may be nil
 }
@@ -46,21 +47,6 @@ type Exporter struct {
 // A Schedule tells when something is due after an instant.
 type Schedule interface {
 	Next(after time.Time) time.Time
-}
-
-// An Observer is told how far a stream has come. It must not block.
-type Observer interface {
-	// Committed: a window is delivered and committed.
-	Committed(c Commit)
-	// CaughtUp: nothing was new until that instant, lag ago by the server's clock, and nothing was committed.
-	CaughtUp(until time.Time, lag time.Duration)
-}
-
-// A Commit is one window that is delivered and committed.
-type Commit struct {
-	Entry    checkpoint.Checkpoint
-	Lag      time.Duration // from the cursor to the server's now
-	Duration time.Duration // from the end of the window before
 }
 
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
@@ -84,34 +70,36 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	return err
 }
 
-// cycle does the work of a cycle under a lease, by the server's clock or by a guess at it.
+// cycle does the work of a cycle under a lease, by the clocks or by a guess at them.
 func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, guess bool) error {
-	now, guessed, err := e.startTime(ctx, guess)
+	m, err := e.moment(ctx, guess)
 	if err != nil {
 		return err
 	}
-	c := &cycle{Exporter: e, lease: lease, now: now, guessed: guessed, began: time.Now(), mark: time.Now()}
+	c := &cycle{Exporter: e, lease: lease, moment: m, mark: time.Now()}
+	defer c.tellClocks()
 	return c.run(ctx)
 }
 
-// run starts from the last commit and takes what an attempt left unfinished, what is due, and once a day what the last
-// days may still have brought.
+// run starts from the last commit and takes what an attempt left unfinished, what is due, and then what the time behind and
+// ahead of the position may still have brought.
 func (c *cycle) run(ctx context.Context) error {
-	if err := c.load(ctx); err != nil {
+	if founded, err := c.load(ctx); err != nil || !founded {
 		return err
 	}
 	c.guard(c.stored.Checkpoint)
 	c.warn(c.stored.Checkpoint)
-	if err := c.clockWentBack(); err != nil {
+	if c.behind() && c.guessed {
+		return errGuess
+	}
+	if err := c.take(ctx, c.unfinished); err != nil {
 		return err
 	}
-	if w, ok := c.unfinished(); ok {
-		if err := c.export(ctx, w); err != nil {
-			return err
-		}
+	if c.behind() {
+		return c.search(ctx)
 	}
-	if w, ok := c.rescan(); ok && c.forgets() {
-		if err := c.export(ctx, w); err != nil {
+	if c.forgets() || c.owed() {
+		if err := c.take(ctx, c.rescan); err != nil {
 			return err
 		}
 	}
@@ -121,7 +109,17 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.confirm(bloodhound.Reading{}); err != nil {
 		return err
 	}
-	if w, ok := c.rescan(); ok {
+	for _, more := range []func() (walk, bool){c.rescan, c.history} {
+		if err := c.take(ctx, more); err != nil {
+			return err
+		}
+	}
+	return c.ahead(ctx)
+}
+
+// take goes a walk if it is due.
+func (c *cycle) take(ctx context.Context, find func() (walk, bool)) error {
+	if w, ok := find(); ok {
 		return c.export(ctx, w)
 	}
 	return nil
@@ -136,25 +134,29 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		if err := c.confirm(part.clock); err != nil {
 			return err
 		}
-		if err := c.same(ctx, w, part); err != nil {
+		if err := c.checkContinuity(ctx, w, part); err != nil {
 			return err
 		}
 		if c.idle(w, part) {
-			return nil
+			continue
 		}
 		counted, err := c.complete(ctx, part.proof)
 		if err != nil {
 			return err
 		}
-		seen := c.sight(ctx, w, part)
-		if err := c.bar(ctx, w); err != nil {
+		seen := c.refreshOldest(ctx, w, part)
+		if err := c.commitBarrier(ctx, w); err != nil {
+			return err
+		}
+		holes, err := c.quarantine(ctx, part.holes)
+		if err != nil {
 			return err
 		}
 		write, err := part.encoding.wait()
 		if err != nil {
 			return failed(StageSink, err)
 		}
-		// From here to the commit the window is fixed: whoever follows after a crash reads it in the lease, takes the
+		// From here to the commit the window is fixed: the run that follows after a crash reads it in the lease, takes the
 		// very same span and so replaces the objects that this attempt leaves behind.
 		if err := c.lease.Intend(ctx, checkpoint.Window(part.Window)); err != nil {
 			return failed(StageCheckpoint, err)
@@ -165,7 +167,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
-		next, err := c.entry(w, part, receipt, counted, seen)
+		next, err := c.entry(w, part, outcome{receipt, counted, seen, holes})
 		if err != nil {
 			return failed(StageCheckpoint, err)
 		}
@@ -188,51 +190,4 @@ func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
 	return errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
-}
-
-// load sets the position, or the beginning for a stream that has none.
-func (c *cycle) load(ctx context.Context) (err error) {
-	c.stored, err = c.Store.Load(ctx)
-	if errors.Is(err, checkpoint.ErrNotFound) {
-		if err := c.begin(ctx); err != nil {
-			return failed(StageSource, err)
-		}
-		c.stored.DeliveredSince = c.stored.Cursor // nothing before the start is wanted
-		c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
-		c.set = dedup.Set{}
-		return nil
-	}
-	if err != nil {
-		return failed(StageCheckpoint, err)
-	}
-	if c.set, err = dedup.Parse(c.stored.Delivered); err != nil {
-		return failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
-	}
-	return nil
-}
-
-// begin sets where a new stream starts: where an attempt before its first commit started, else where it was asked to,
-// else at the oldest record, which is then known.
-func (c *cycle) begin(ctx context.Context) error {
-	if intent, ok := c.lease.Intent(); ok {
-		c.stored.Cursor = intent.Start
-		return nil
-	}
-	if !c.Start.IsZero() {
-		c.stored.Cursor = c.Start.Truncate(grain) // no query asks more finely
-		return nil
-	}
-	extent, err := c.Source.Extent(ctx, c.now)
-	if err != nil {
-		return err
-	}
-	c.page = extent.Page
-	if late := c.now.Add(-c.Settle - c.Overlap); extent.Oldest.After(late) {
-		// On a young server a row may still appear that is older than the oldest one of now.
-		c.stored.Cursor = late.Truncate(grain)
-		return nil
-	}
-	c.stored.Cursor = extent.Oldest.Truncate(grain)
-	c.stored.Oldest = c.stored.Oldest.Next(extent.Oldest, c.now)
-	return nil
 }

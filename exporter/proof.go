@@ -15,23 +15,23 @@ import (
 // ErrIncomplete says that the server counts more records in a window than it returned.
 var ErrIncomplete = errors.New("the server returned fewer records than it counts")
 
-// A proof holds the records read of a span, since..end, against three counts of the server's, each of everything from
-// an instant on, taken in this order. Rows only ever come in, so those of the span when it was read are at least
-// first - end, and at most again - end; what comes in late makes the interval wider, never wrong.
-//
-// A row that comes in between the page and its count, which one answer holds, may make first one too high: the window
-// is then read again.
+// mostBrackets is how often the server is asked to count a window before a slack is put down.
+const mostBrackets = 3
+
+// A proof holds the records read of a span, since..end, against what the server counts.
 type proof struct {
 	window window.Window
 	since  time.Time // the span's beginning: the window's, or the overlap's
-	read   int
-
-	first counted // from since on, with the first page
-	end   counted // from the window's end on, later
-	again counted // from since on, later still
+	read   int       // records, and those that cannot be had
+	pages  bracket   // what the pages of the next window brought along
 }
 
-// counted is a count of the server's. known is false where its build does not tell one, taken where nobody asked yet.
+// A bracket is three counts of the server's, each of everything from an instant on, taken in this order: from the end of
+// a span, from its beginning, and from its end once more. The span has the second without those that were at or behind its
+// end at that moment; these were at least the first and, as rows only ever come in, at most the third.
+type bracket struct{ end, start, endAgain counted }
+
+// counted is a count of the server's. known is false if its build does not tell one, taken if it was not asked yet.
 type counted struct {
 	n            int64
 	taken, known bool
@@ -39,60 +39,94 @@ type counted struct {
 
 // takeFrom takes the counts that the pages of the next window brought along, which cost no request of their own.
 func (p *proof) takeFrom(next span) {
-	if next.since.Equal(p.window.End) {
-		p.end = taken(next.Count(p.window.End))
-		if p.end.known {
-			p.again = taken(next.Count(p.since))
-			p.again.taken = p.again.known // a window of a single page had none to ask with
-		}
+	if !next.since.Equal(p.window.End) {
+		return
+	}
+	for i, c := range []*counted{&p.pages.end, &p.pages.start, &p.pages.endAgain} {
+		c.n, c.known = next.Counted(i)
+		c.taken = c.known
 	}
 }
 
-func taken(n int64, known bool) counted { return counted{n: n, taken: true, known: known} }
-
-// complete asks for the counts that are still missing and compares.
-func (e *Exporter) complete(ctx context.Context, p proof) (*checkpoint.ServerCount, error) {
-	if !e.VerifyCount {
+// complete compares what was read with what the server counts, and asks it for the counts that the pages did not bring.
+func (c *cycle) complete(ctx context.Context, p proof) (*checkpoint.ServerCount, error) {
+	if !c.VerifyCount {
 		return &checkpoint.ServerCount{Status: checkpoint.CountOff}, nil
 	}
-	if p.read == 0 {
-		p.again = counted{taken: true} // no count can be too low for nothing
+	if ok, err := c.countsByFilter(ctx); err != nil || !ok {
+		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, err
 	}
-	for _, c := range []struct {
-		*counted
-		from time.Time
-	}{{&p.end, p.window.End}, {&p.again, p.since}} {
-		if !p.first.known || c.taken {
-			continue
+	b := p.pages
+	for tries := 1; ; tries++ {
+		if err := c.fill(ctx, p, &b); err != nil {
+			return nil, err
 		}
-		n, known, err := e.Source.Count(ctx, c.from)
-		if err != nil {
-			return nil, failed(StageSource, fmt.Errorf("count the records from %s on: %w", stamp(c.from), err))
+		counted, err := c.judge(p, b)
+		if err != nil || counted.Status != checkpoint.CountBounded || tries == mostBrackets {
+			return counted, err
 		}
-		*c.counted = taken(n, known)
+		b = bracket{} // rows came in meanwhile: a quieter moment tells exactly
 	}
-	return e.judge(p)
 }
 
-func (e *Exporter) judge(p proof) (*checkpoint.ServerCount, error) {
-	if !p.first.known || !p.end.known || !p.again.known && p.read > 0 {
+// fill asks for the counts of a bracket that are missing, and only as far as they say anything.
+func (c *cycle) fill(ctx context.Context, p proof, b *bracket) error {
+	for _, ask := range []struct {
+		*counted
+		from time.Time
+	}{{&b.end, p.window.End}, {&b.start, p.since}, {&b.endAgain, p.window.End}} {
+		if ask.taken {
+			continue
+		}
+		if b.start.taken && (!b.start.known || !b.end.known || b.start.n-b.end.n <= int64(p.read)) {
+			return nil // the end once more would change nothing
+		}
+		n, known, err := c.Source.Count(ctx, ask.from)
+		if err != nil {
+			return failed(StageSource, fmt.Errorf("count the records from %s on: %w", stamp(ask.from), err))
+		}
+		*ask.counted = counted{n: n, taken: true, known: known}
+	}
+	return nil
+}
+
+func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
+	if !b.end.known || !b.start.known {
 		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, nil
 	}
-	least, most := max(p.first.n-p.end.n, 0), p.again.n-p.end.n
-	if p.read == 0 {
-		most = least
-	}
-	if int64(p.read) < least {
-		return nil, failed(StageSource, fmt.Errorf("%w: %d of at least %d that were created from %s to before %s; nothing of "+
-			"the window is committed; if a cache or a replica that lags answers for the server, the next run may find it "+
-			"complete; if it is the count that errs, set HOUNDTRAIL_VERIFY_COUNT=off", ErrIncomplete,
-			p.read, least, stamp(p.since), stamp(p.window.End)))
-	}
-	if int64(p.read) > most {
-		// It may have dropped old rows meanwhile, or have overlooked the filter: either way its count proves nothing.
-		e.Log.Warn("the server counts fewer records than it returned: its count is not used", zap.Int("read", p.read),
+	read, most := int64(p.read), b.start.n-b.end.n
+	if read > most {
+		// It may have dropped old rows meanwhile: its count proves nothing.
+		c.Log.Warn("the server counts fewer records than it returned: its count is not used", zap.Int64("read", read),
 			zap.Int64("counted", most), zap.Time("from", p.since), zap.Time("until", p.window.End))
 		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, nil
 	}
-	return &checkpoint.ServerCount{Status: checkpoint.CountProved, AtLeast: least, AtMost: most}, nil
+	if read == most { // there are no more than these, and these are there
+		return &checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: read, AtMost: read}, nil
+	}
+	least := max(b.start.n-b.endAgain.n, 0)
+	if read < least {
+		return nil, failed(StageSource, fmt.Errorf("%w: %d of at least %d that were created from %s to before %s; nothing of "+
+			"the window is committed; if a cache or a replica that lags answers for the server, the next run may find it "+
+			"complete; if it is the count that errs, set HOUNDTRAIL_VERIFY_COUNT=off", ErrIncomplete,
+			read, least, stamp(p.since), stamp(p.window.End)))
+	}
+	return &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: least, AtMost: most}, nil
+}
+
+// countsByFilter tells whether the server's count obeys the filter that bounds it: nothing is from the end of time on. It
+// is asked once a cycle, before the first count is believed.
+func (c *cycle) countsByFilter(ctx context.Context) (bool, error) {
+	if c.counts.taken {
+		return c.counts.known, nil
+	}
+	n, known, err := c.Source.Count(ctx, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
+	if err != nil {
+		return false, failed(StageSource, fmt.Errorf("test whether the server's count obeys a filter: %w", err))
+	}
+	if known && n > 0 {
+		c.Log.Warn("the server's count ignores the filter that bounds it, so no window can be counted", zap.Int64("counted", n))
+	}
+	c.counts = counted{taken: true, known: known && n == 0}
+	return c.counts.known, nil
 }

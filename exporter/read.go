@@ -2,8 +2,8 @@ package exporter
 
 import (
 	"context"
-	"errors"
 	"iter"
+	"sort"
 	"sync"
 	"time"
 
@@ -22,6 +22,7 @@ type span struct {
 	*bloodhound.Batch
 	last  bool      // nothing is due after it
 	since time.Time // where it was read from: before its start by the overlap
+	known time.Time // from when on the set of delivered ids knows them before this window: what is older is only looked at
 	// remembered is from when on the set of delivered ids has to know them after this window.
 	remembered time.Time
 }
@@ -30,18 +31,27 @@ type span struct {
 type part struct {
 	window.Window
 	last  bool
-	since time.Time
+	since time.Time // from when on the next set remembers
 
 	clock   bloodhound.Reading // the server's, when it was fetched
 	records checkpoint.Counts
-	maxID   int64              // among the records of the window proper; 0 where there are none
+	maxID   int64              // among the records of the window proper; 0 if there are none
 	reused  int64              // an id that was delivered before, as another record; 0 for none
-	newest  *checkpoint.Record // of the window proper; nil where it has no records
+	newest  *checkpoint.Record // of the window proper; nil if it has no records
+	oldest  time.Time          // of the fresh records; zero if there are none
 	// Whether it was read at the instant of the newest record delivered before this cycle, and that was there.
 	looked, found bool
-	next          dedup.Set // the set once this is delivered
+	altered, gone []dedup.Ref       // delivered before, and not what they were
+	holes         []bloodhound.Hole // records that cannot be had, and that no entry tells of yet
+	next          dedup.Set         // the set once this is delivered
 	proof         proof
 	encoding      *encoding
+}
+
+// news tells whether the window brought anything that is worth an entry: a record that is not our own doing, a hole, or a
+// delivered record that is not what it was.
+func (p part) news() bool {
+	return p.records.News() > 0 || len(p.holes) > 0 || len(p.altered) > 0 || len(p.gone) > 0
 }
 
 // windows yields the due windows, on their way to be written. It works ahead: while one is encoded and written the next is
@@ -127,23 +137,45 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 
 // admit drops from a window what was delivered. The rest is to be delivered.
 func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p part, fresh []bloodhound.Record) {
-	read := len(s.Records)
+	read, holes := len(s.Records), s.Holes()
 	looked, found := s.meets(w.seen)
-	var admitted dedup.Admission
-	if w.again {
-		admitted = set.Revisit(s.remembered, s.Records)
-	} else {
-		admitted = set.Admit(s.Window, s.remembered, s.Records)
+	win := s.Window
+	if w.again() {
+		win.Start = win.End // no record of it is new because of its time
 	}
+	records := s.Records[firstFrom(s.Records, s.known):]
+	admitted := set.Admit(dedup.Span{From: s.since, Window: win, Remembered: s.remembered}, records)
 	p = part{
-		Window: s.Window, last: s.last, since: s.remembered, next: admitted.Next, clock: s.Clock(),
+		Window: s.Window, last: s.last, since: s.remembered, clock: s.Clock(),
 		maxID: admitted.MaxID, reused: admitted.Reused, newest: s.newest(), looked: looked, found: found,
+		altered: admitted.Altered, gone: admitted.Gone,
 		records: checkpoint.Counts{
-			Read: read, Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
+			Read: len(records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
 		},
-		proof: proof{window: s.Window, since: s.since, read: read, first: taken(s.Count(s.since))},
+		proof: proof{window: s.Window, since: s.since, read: read + len(holes)},
 	}
+	if len(admitted.Fresh) > 0 {
+		p.oldest = admitted.Fresh[0].CreatedAt
+	}
+	p.holes, p.next = newHoles(admitted.Next, holes, s.remembered)
 	return p, e.sortOut(ctx, admitted.Fresh, &p.records)
+}
+
+// firstFrom is the index of the first record from an instant on.
+func firstFrom(records []bloodhound.Record, from time.Time) int {
+	return sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
+}
+
+// newHoles are the holes that no entry has told of, and the set that knows them. A hole without an id takes the id 0, which no
+// record has: of one minute it is told once.
+func newHoles(set dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]bloodhound.Hole, dedup.Set) {
+	var told []bloodhound.Hole
+	for _, h := range holes {
+		if known, next := set.Note(dedup.Ref{ID: h.ID, CreatedAt: h.CreatedAt}, remembered); !known {
+			told, set = append(told, h), next
+		}
+	}
+	return told, set
 }
 
 // sortOut counts what our own requests left among the new records, and where the stream does without, leaves it out. The
@@ -168,57 +200,4 @@ func (e *Exporter) sortOut(ctx context.Context, fresh []bloodhound.Record, n *ch
 	}
 	n.Fresh, n.Excluded = kept, len(fresh)-kept
 	return fresh[:kept]
-}
-
-func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
-	planner, limited, intent := e.Windows.Try(w.try), true, w.intent
-	cursor, since, before, known := w.cursor, w.since, w.since, w.known
-	for {
-		win, due := planner.Next(cursor, w.horizon)
-		if win.Pass = w.pass; intent != nil {
-			// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
-			win, due, limited = window.Window(*intent), true, false
-		}
-		if !due {
-			return nil
-		}
-		limits := bloodhound.Limits{Share: e.Limits.Share}
-		if limited {
-			limits = e.Limits
-			limits.Since = win.Start
-		}
-		batch, err := e.Source.Fetch(ctx, since, win.End.Add(-grain), limits, e.counting(since, before)...)
-		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
-			// Where one microsecond holds more than a window may, there is nothing to cut: it is taken whole.
-			planner, limited = planner.Cut(win, tooMany.Fill)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if limited {
-			planner = planner.Learn(win, batch.Fill())
-		}
-		remembered := e.remembered(w, win, known)
-		select {
-		case ahead <- span{Window: win, Batch: batch, last: !win.End.Before(w.horizon), since: since, remembered: remembered}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		cursor, before, since, known = win.End, since, win.End, remembered
-		intent, limited = nil, true
-	}
-}
-
-// counting is what the pages of a window are to be counted from: its own beginning, and with the second page that of
-// the window before, whose proof ends with it.
-func (e *Exporter) counting(since, before time.Time) []time.Time {
-	switch {
-	case !e.VerifyCount:
-		return nil
-	case before.Equal(since):
-		return []time.Time{since}
-	default:
-		return []time.Time{since, before}
-	}
 }

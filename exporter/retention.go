@@ -1,7 +1,6 @@
 package exporter
 
 import (
-	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,10 +16,6 @@ const (
 	fourMonths = 124 * 24 * time.Hour
 	// nearLimit is how long before the limit people are warned, or half of the limit, if that is less.
 	nearLimit = 14 * 24 * time.Hour
-
-	// lookAgain is how often the oldest record is asked for, and askTime how long that may take.
-	lookAgain = 24 * time.Hour
-	askTime   = time.Minute
 )
 
 // Retention is how long the source keeps records. The zero value finds out: three months, until something else is seen.
@@ -66,17 +61,10 @@ func (r Retention) Near(cursor time.Time, seen checkpoint.Sighting, now time.Tim
 	return !deadline.IsZero() && deadline.Sub(now) < min(nearLimit, deadline.Sub(cursor)/2)
 }
 
-// A Guard is an Observer that wants to know how long the source keeps what is not exported yet.
-type Guard interface {
-	// Guarded tells the oldest record that the source has, and when it may begin to drop records that are not exported
-	// yet. The zero time stands for "not known", and for "not to be expected".
-	Guarded(oldest, deadline time.Time)
-}
-
 // guard tells where the stream stands against the source's retention.
 func (c *cycle) guard(at checkpoint.Checkpoint) {
-	if g, ok := c.Observer.(Guard); ok {
-		g.Guarded(at.Oldest.CreatedAt, c.Retention.Deadline(at.Cursor, at.Oldest))
+	if c.Observer != nil {
+		c.Observer.Guarded(at.Oldest.CreatedAt, c.Retention.Deadline(at.Cursor, at.Oldest))
 	}
 }
 
@@ -89,23 +77,4 @@ func (c *cycle) warn(at checkpoint.Checkpoint) {
 	c.Log.Warn("the server may soon drop records that are not exported yet: find out what holds up the export",
 		zap.Time("cursor", at.Cursor), zap.Time("deadline", deadline), zap.Duration("left", deadline.Sub(c.clock())),
 		zap.Duration("retention", c.Retention.Limit(at.Oldest)), zap.Time("oldest", at.Oldest.CreatedAt))
-}
-
-// sight looks for the oldest record again, once a day, before the last window of a cycle is committed. That it fails is
-// no reason to hold up the window.
-func (c *cycle) sight(ctx context.Context, w walk, p part) checkpoint.Sighting {
-	seen := c.stored.Oldest
-	if c.Retention.Off || w.again || w.past || !p.last || c.now.Sub(seen.SeenAt) < lookAgain {
-		return seen
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	extent, err := c.Source.Extent(ctx, c.now)
-	switch {
-	case err != nil:
-		c.Log.Warn("the oldest record at the source is not known", zap.Error(err))
-	case extent.Oldest.Before(c.now.Truncate(grain)): // else it stands for "none"
-		return seen.Next(extent.Oldest, c.now)
-	}
-	return seen
 }

@@ -45,34 +45,20 @@ func (s span) newest() *checkpoint.Record {
 // changed is the error that says what was seen and what it probably means.
 func (c *cycle) changed(saw, means string) error {
 	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since. If that is so and meant, accept it: "+
-		"houndtrail accept-reset --reason \"...\"; what is archived stays, and a new lineage of the journal goes on from %s",
-		ErrSourceChanged, saw, means, stamp(earliest(c.stored.Cursor, c.horizon()))))
+		"houndtrail accept-reset --reason \"...\"; what is archived stays, and a new lineage of the journal goes on from there without "+
+		"losing or doubling a record", ErrSourceChanged, saw, means))
 }
 
-// clockWentBack looks at the server's clock. Steps that looking back makes up for are no reason to stop.
-func (c *cycle) clockWentBack() error {
-	back := c.stored.Cursor.Sub(c.horizon())
-	if c.stored.Serial == 0 || back <= max(c.Overlap, c.Rescan, time.Minute) {
-		return nil
-	}
-	if c.guessed {
-		return errGuess
-	}
-	return c.changed(fmt.Sprintf("the server's clock says %s, and everything up to %s was exported already",
-		c.now.UTC().Format(time.RFC3339), c.stored.Cursor.UTC().Format(time.RFC3339)),
-		"its clock was set back, or had been ahead; what it records now carries times that were exported before")
-}
-
-// same tells whether what was read is of the log that was exported so far: the newest record that was delivered has to be
+// checkContinuity tells whether what was read is of the log that was exported so far: the newest record that was delivered has to be
 // there still. As a rule the overlap shows it; where that is empty, it is looked for before anything new is delivered.
-func (c *cycle) same(ctx context.Context, w walk, p part) error {
+func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 	if p.reused > 0 {
 		return c.changed(fmt.Sprintf("it has a new record with the id %d, which an exported record had", p.reused),
 			"the database was restored from a backup, and ids are handed out a second time")
 	}
 	stale := c.now.Sub(c.stored.Cursor) > patience
 	looked, found := p.looked, p.found
-	if !looked && !c.verified && w.seen != nil && (p.records.News() > 0 || stale) {
+	if !looked && !c.verified && w.seen != nil {
 		var err error
 		if found, err = c.find(ctx, w.seen); err != nil {
 			return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", w.seen.ID, err))
@@ -95,7 +81,7 @@ func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error)
 	if err := batch.Wait(); err != nil {
 		return false, err
 	}
-	_, found := span{Window: window.Window{End: c.now}, Batch: batch, since: seen.CreatedAt}.meets(seen)
+	_, found := span{Window: window.Window{End: seen.CreatedAt.Add(grain)}, Batch: batch, since: seen.CreatedAt}.meets(seen)
 	return found, nil
 }
 

@@ -10,30 +10,41 @@ import (
 
 // A walk is a span of time to be taken in windows.
 type walk struct {
+	kind            checkpoint.Kind
 	cursor, horizon time.Time
 	pass            uint64
 	set             dedup.Set
-	seen            *checkpoint.Record // the newest record that was delivered; nil for none, or where nobody has to look
+	seen            *checkpoint.Record // the newest record that was delivered; nil for none, or if it is not to be looked for
 	known           time.Time          // from when on the set knows what was delivered
 	since           time.Time          // where the first window is read from
-	try             time.Duration      // about how long the first window should be; 0 where nobody knows
+	back            time.Time          // the same if there is not too much in between, to meet seen; zero for no need
+	try             time.Duration      // about how long the first window should be; 0 for no idea
 
 	past      bool               // before the stream's own start: each window counts for itself, and there is no next cycle
-	again     bool               // it was walked before: everything that is not in the set is a straggler
 	completes bool               // all that a rescan has to walk
+	owes      bool               // a rescan is due after it, whatever the schedule
+	quiet     bool               // a window that brings nothing new needs no entry
 	keep      time.Time          // of a rescan: from when on ids are remembered after it
 	intent    *checkpoint.Window // of an attempt that was not committed: the first window is taken whole, as that one
 }
 
-// due is the walk from the cursor to now.
+// again tells that the position does not move: everything that is not in the set is new.
+func (w walk) again() bool { return w.kind != checkpoint.KindExport }
+
+// due is the walk from the cursor to now. It also reads the newest record that was delivered, however long ago that was:
+// a log that has it has gone on from where it was.
 func (c *cycle) due() walk {
 	w := walk{
+		kind:   checkpoint.KindExport,
 		cursor: c.stored.Cursor, horizon: c.horizon(), pass: c.stored.Epoch,
 		set: c.set, seen: c.stored.Newest,
 		known: c.stored.DeliveredSince, since: c.stored.DeliveredSince, try: c.page,
 	}
 	if back := c.stored.Cursor.Add(-c.Overlap); c.Rescan > 0 && w.since.Before(back) {
 		w.since = back
+	}
+	if w.seen != nil && w.seen.CreatedAt.Before(w.since) {
+		w.back = w.seen.CreatedAt
 	}
 	return w
 }
@@ -45,8 +56,12 @@ func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain
 // where the last one left off remembering, so that of a day nothing is left out.
 func (c *cycle) rescan() (w walk, due bool) {
 	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // what is later is still looked back to
-	if c.Rescan == 0 || !c.stored.DeliveredSince.Before(end) ||
-		!c.forgets() && c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
+	owed := c.owed()
+	if owed {
+		end = c.stored.Cursor
+	}
+	if c.stored.Serial == 0 || c.Rescan == 0 && !owed || !c.stored.DeliveredSince.Before(end) ||
+		!owed && !c.forgets() && c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
 		return walk{}, false
 	}
 	w = c.revisit(c.stored.DeliveredSince, end, c.stored.Serial+1)
@@ -54,12 +69,26 @@ func (c *cycle) rescan() (w walk, due bool) {
 	return w, true
 }
 
-// keep is from when on ids are remembered where there are rescans.
-func (c *cycle) keep() time.Time { return c.horizon().Add(-max(c.Rescan, c.Overlap)) }
+// owed tells that a search is due whatever the schedule: the clocks were behind, or the position was rebuilt or set back.
+func (c *cycle) owed() bool { return c.stored.Serial > 0 && c.stored.RescannedAt.IsZero() }
+
+// keep is from when on ids are remembered. Days are remembered whole if there is room for one: then the rescan counts
+// them whole.
+func (e *Exporter) keep(horizon time.Time) time.Time {
+	keep := horizon.Add(-max(e.Rescan, e.Overlap))
+	if e.Rescan >= day {
+		keep = keep.Truncate(day)
+	}
+	return keep
+}
+
+const day = 24 * time.Hour
+
+func (c *cycle) keep() time.Time { return c.Exporter.keep(c.horizon()) }
 
 // forgets tells that the stream stood still for so long that the walk to now will forget all that was delivered before.
 // What appeared in the last hours of that has to be searched for first, whatever the schedule.
-func (c *cycle) forgets() bool { return !c.keep().Before(c.stored.Cursor) }
+func (c *cycle) forgets() bool { return c.Rescan > 0 && !c.keep().Before(c.stored.Cursor) }
 
 // unfinished is the window that an attempt has declared and not committed, which may have left a part of it at the
 // destination: it is taken whole, before anything else is declared.
@@ -71,7 +100,9 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 	case intent.Pass == c.stored.Epoch && intent.Start.Equal(c.stored.Cursor):
 		w = c.due()
 		w.horizon = intent.End
-	case intent.Pass > c.stored.Epoch:
+	case c.stored.History != nil && intent.Pass == c.stored.History.Pass:
+		return c.history()
+	case intent.Pass > c.stored.Epoch && !intent.Start.Before(c.stored.DeliveredSince):
 		w = c.revisit(intent.Start, intent.End, intent.Pass)
 	default: // it was committed, and so was what came after it
 		return walk{}, false
@@ -82,8 +113,9 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 
 func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 	return walk{
+		kind:   checkpoint.KindRescan,
 		cursor: from, horizon: to, since: from, pass: pass,
-		set: c.set, seen: c.stored.Newest, known: c.stored.DeliveredSince, again: true,
+		set: c.set, seen: c.stored.Newest, known: c.stored.DeliveredSince,
 	}
 }
 
@@ -91,18 +123,16 @@ func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 //
 // Of a row that is promised to appear within settle and overlap, everything before horizon - overlap was there when this
 // cycle began: for a backlog nothing is remembered. What is later is looked for by the next cycle, once: the windows of
-// this one do not look back. Nobody looks back further than what the set knows, whatever the overlap is changed to.
-//
-// Ids are forgotten as their records are met again: in the overlap, or where there are rescans, by the next of them.
+// this one do not look back. Houndtrail never looks back further than what the set knows, whatever the overlap is changed to.
 func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
-	if w.again {
+	if w.again() {
 		return latest(known, earliest(win.End, w.keep))
 	}
 	if e.Rescan == 0 {
 		return latest(known, earliest(win.End, w.horizon.Add(-e.Overlap)))
 	}
-	if keep := w.horizon.Add(-max(e.Rescan, e.Overlap)); !keep.Before(win.Start) {
-		return earliest(win.End, keep) // nothing of before this window matters any more
+	if keep := e.keep(w.horizon); !keep.Before(win.Start) {
+		return earliest(win.End, keep) // nothing before this window matters any more
 	}
 	return known
 }

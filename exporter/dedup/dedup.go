@@ -144,9 +144,25 @@ func forget(own, met []minute, span Span) (left []minute, gone []Ref) {
 	return left, gone
 }
 
+// Note is the set with one record more, of which only the name is known; known is true if it is in the set already.
+func (s Set) Note(r Ref, remembered time.Time) (known bool, next Set) {
+	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
+	for _, minutes := range [][]minute{s.own, s.earlier} {
+		if _, known = at(minutes, m.at).find(r.ID); known {
+			return true, s
+		}
+	}
+	return false, Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}
+}
+
 // Retire is the set for the lineage that an accepted reset begins: what was delivered is known, and its ids may be handed
 // out again.
 func (s Set) Retire() Set { return Set{earlier: merge(s.earlier, unmark(s.own))} }
+
+// With is the set that knows what either knows.
+func (s Set) With(other Set) Set {
+	return Set{own: merge(s.own, other.own), earlier: merge(s.earlier, other.earlier)}
+}
 
 // A Builder makes the set of records that were delivered, from wherever that is known. They come in any order.
 type Builder struct{ ids map[int64][]int64 }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+	"houndtrail/exporter/dedup"
+	"houndtrail/sink/archive/read"
+	"houndtrail/sink/bucket"
+)
+
+func (p *program) adopt() *cobra.Command {
+	var reason string
+	var dry bool
+	output := choice{"table", []string{"table", "json"}}
+	cmd := &cobra.Command{
+		Use:   "adopt --reason TEXT",
+		Short: "Rebuild the archive's lost journal from its files",
+		Long: `Rebuild the journal of the archive from the archive's own files, when it is lost: its bucket or volume is gone, or it is
+damaged and there is no backup. Without a journal houndtrail run stops with exit code 6, since everything would be
+archived a second time.
+
+Every file of the tenant is read: its window and the ids of its records. They become the first entry of a new journal
+(or one more entry, if there is a journal that does not account for all of them). The next run goes on from the latest
+window, and compares all of the archive's time with BloodHound once, so that no record is lost or archived twice.
+
+A damaged journal has to be moved away first, as a whole. Stop houndtrail run. The reason is kept in the journal.`,
+		Example: `  houndtrail adopt --dry-run
+  houndtrail adopt --reason "the volume with the journal was lost"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if reason == "" && !dry {
+				return &usageError{errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
+					`such as --reason "the volume with the journal was lost"`)}
+			}
+			need := config.NeedExport | config.NeedArchive
+			c, err := p.load(need)
+			if err != nil {
+				return err
+			}
+			log := p.logger(c.Log)
+			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			return p.adoptArchive(cmd.Context(), c, log, reason, dry, output.value)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "what happened; kept in the journal")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only read the archive and say what is in it")
+	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	return cmd
+}
+
+func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.Logger, reason string, dry bool, form string) error {
+	all, err := p.streams(ctx, c, log, newMetrics())
+	if err != nil {
+		return &usageError{err}
+	}
+	b, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return &usageError{err}
+	}
+	found, survey, err := surveyArchive(ctx, b, c.Tenant)
+	if err != nil {
+		return &streamError{archiveStream, &exporter.Error{Stage: exporter.StageSink, Err: err}}
+	}
+	a := adoption{Found: survey}
+	if !dry {
+		entry, err := all[0].Adopt(ctx, found, reason)
+		if err != nil {
+			return &streamError{archiveStream, err}
+		}
+		a.Entry = &entry.Checkpoint
+	}
+	return a.print(p.stdout, form)
+}
+
+// surveyArchive reads what the archive holds.
+func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.Found, read.Found, error) {
+	var delivered dedup.Builder
+	survey, err := read.Survey(ctx, b, tenant, func(id int64, createdAt time.Time) error {
+		delivered.Add(id, createdAt)
+		return nil
+	})
+	if err != nil {
+		return exporter.Found{}, survey, err
+	}
+	if survey.Objects == 0 {
+		return exporter.Found{}, survey, &usageError{fmt.Errorf("there is nothing to adopt: %s has no file of the tenant %s; "+
+			"houndtrail run begins a new archive there", b, tenant)}
+	}
+	newest := survey.Newest
+	return exporter.Found{
+		Delivered: delivered.Set(), From: survey.From, To: survey.To, Newest: &newest,
+		MaxID: survey.MaxID, Objects: survey.Objects, Records: survey.Records,
+	}, survey, nil
+}
+
+// An adoption is what was found and, unless it was a dry run, the entry that says so.
+type adoption struct {
+	Found read.Found             `json:"found"`
+	Entry *checkpoint.Checkpoint `json:"entry,omitempty"`
+}
+
+func (a adoption) print(w io.Writer, form string) error {
+	if form == "json" {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(a)
+	}
+	f := a.Found
+	fmt.Fprintf(w, "archive: %d records in %d files, created from %s to %s\n", f.Records, f.Objects,
+		f.MinCreatedAt.UTC().Format(time.RFC3339Nano), f.MaxCreatedAt.UTC().Format(time.RFC3339Nano))
+	if f.Duplicates > 0 {
+		fmt.Fprintf(w, "archive: %d records stand in more than one file\n", f.Duplicates)
+	}
+	for _, key := range f.Unknown {
+		fmt.Fprintf(w, "archive: %s is no file of an archive, and was not read\n", key)
+	}
+	if a.Entry == nil {
+		fmt.Fprintln(w, "archive: nothing was written; without --dry-run this becomes an entry of the journal")
+		return nil
+	}
+	fmt.Fprintf(w, "archive: entry %d adopts them; the next run goes on from %s, and compares everything since %s with BloodHound\n",
+		a.Entry.Serial, a.Entry.Cursor.UTC().Format(time.RFC3339Nano), a.Entry.DeliveredSince.UTC().Format(time.RFC3339Nano))
+	return nil
+}

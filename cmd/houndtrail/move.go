@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+	"houndtrail/sink/bucket"
+)
+
+func (p *program) move() *cobra.Command {
+	var reason string
+	name := choice{"all", []string{"all", archiveStream, webhookStream}}
+	output := choice{"table", []string{"table", "json"}}
+	cmd := &cobra.Command{
+		Use:   "move --reason TEXT",
+		Short: "Go on after an address or a name has changed",
+		Long: `Go on with the same journal after the same BloodHound has a new address, the same archive is at another place, or the tenant has
+another name. Until then houndtrail run stops with exit code 6, since the journal names what it belongs to.
+
+Change the settings first, and copy the archive and the journal if they are to be elsewhere. Then this writes one entry
+that names both identities; the position and everything that is known of delivered records stay. It is for the same log
+and the same archive only: for a BloodHound that was restored or replaced there is accept-reset.
+
+Files that were written under another TENANT stay in that partition; new ones go to the new one.
+
+Stop houndtrail run first: the journal's lease is needed. The reason is kept in the journal.`,
+		Example: `  export HOUNDTRAIL_BLOODHOUND_URL=https://new-name.example
+  houndtrail move --reason "BloodHound has a new host name"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if reason == "" {
+				return &usageError{errors.New(`--reason is needed: say what was moved, for those who read the journal later; ` +
+					`such as --reason "BloodHound has a new host name"`)}
+			}
+			c, err := p.load(config.NeedSource | config.NeedStream | config.NeedCheckpoint)
+			if err != nil {
+				return err
+			}
+			return p.moveStreams(cmd.Context(), c, name.value, reason, output.value)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "what was moved; kept in the journal")
+	cmd.Flags().Var(&name, "stream", "archive, webhook or all")
+	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	return cmd
+}
+
+func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reason, form string) error {
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	if err != nil {
+		return &usageError{err}
+	}
+	names := []string{which}
+	if which == "all" {
+		names = configured(c)
+	}
+	var errs []error
+	moved := 0
+	for _, name := range names {
+		entry, err := moveStream(ctx, c, b, name, reason)
+		if err == nil {
+			moved++
+			err = printMove(p.stdout, entry, form)
+		}
+		if which == "all" && errors.Is(err, checkpoint.ErrUnmoved) {
+			continue // of two streams one may have moved
+		}
+		if err != nil {
+			errs = append(errs, &streamError{name, err})
+		}
+	}
+	if moved == 0 && len(errs) == 0 {
+		return &usageError{fmt.Errorf("nothing was moved: every journal in %s belongs to what is configured", b)}
+	}
+	return errors.Join(errs...)
+}
+
+func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name, reason string) (checkpoint.Stored, error) {
+	destination, err := destinationOf(c, name)
+	if err != nil {
+		return checkpoint.Stored{}, err
+	}
+	entry, err := journal(c, b, name, destination).Move(ctx, reason)
+	if errors.Is(err, checkpoint.ErrNotFound) || errors.Is(err, checkpoint.ErrUnmoved) {
+		return entry, &usageError{err}
+	}
+	return entry, failedCheckpoint(err)
+}
+
+func printMove(w io.Writer, entry checkpoint.Stored, form string) error {
+	if form == "json" {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(entry.Checkpoint)
+	}
+	from := entry.Moved.From
+	for _, part := range []struct{ name, was, is string }{
+		{"tenant", from.Tenant, entry.Tenant},
+		{"source", from.Source, entry.Source},
+		{"destination", from.Destination, entry.Destination},
+		{"encoding", from.Encoding, entry.Encoding},
+	} {
+		if part.was != part.is {
+			fmt.Fprintf(w, "%s: %s: %s is now %s\n", entry.Stream, part.name, part.was, part.is)
+		}
+	}
+	fmt.Fprintf(w, "%s: entry %d says so; the stream goes on from %s\n", entry.Stream, entry.Serial, instantCell(entry.Cursor))
+	return nil
+}
+
+func failedCheckpoint(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
+}

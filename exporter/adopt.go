@@ -1,0 +1,64 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/dedup"
+)
+
+// Found is what a destination turned out to hold when it was read without a journal.
+type Found struct {
+	Delivered dedup.Set          // every record
+	From, To  time.Time          // from the earliest window's start to the latest window's end
+	Newest    *checkpoint.Record // the latest record; nil for none
+	MaxID     int64
+	Objects   int
+	Records   int64
+}
+
+// Adopt commits the entry that makes a position of what a destination holds, in an empty journal or on top of one that
+// does not account for all of it. Nothing that was found is delivered again. The next cycle compares all of its time with
+// the source, so that a window of which only a part had been written loses nothing.
+func (e *Exporter) Adopt(ctx context.Context, found Found, reason string) (entry checkpoint.Stored, err error) {
+	m, err := e.moment(ctx, false)
+	if err != nil {
+		return entry, err
+	}
+	lease, err := e.Store.Acquire(ctx)
+	if err != nil {
+		return entry, failed(StageCheckpoint, err)
+	}
+	defer func() { err = release(ctx, lease, err) }()
+	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+	previous, err := e.Store.Load(ctx)
+	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
+		return entry, failed(StageCheckpoint, err)
+	}
+	delivered, start := found.Delivered, found.From
+	cursor := earliest(found.To, m.now.Add(-e.Settle)).Truncate(grain)
+	if previous.Serial > 0 {
+		known, err := dedup.Parse(previous.Delivered)
+		if err != nil {
+			return entry, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+		}
+		delivered, cursor, start = delivered.With(known), previous.Cursor, earliest(start, previous.Start)
+	}
+	next := checkpoint.Checkpoint{
+		Kind:   checkpoint.KindAdopt,
+		Cursor: cursor, Window: checkpoint.Window{Start: cursor, End: cursor, Pass: previous.Serial + 1},
+		Start: start, StartAsked: !e.Start.IsZero(), DeliveredSince: found.From,
+		MaxID: found.MaxID, Newest: found.Newest, Oldest: previous.Oldest, Ahead: latest(previous.Ahead, found.To),
+		CommittedAt: m.clock(),
+		Adopted: &checkpoint.Adoption{
+			Reason: reason, Objects: found.Objects, Records: found.Records, From: found.From, To: found.To,
+		},
+	}
+	if next.Delivered, err = delivered.MarshalBinary(); err != nil {
+		return entry, failed(StageCheckpoint, err)
+	}
+	entry, err = e.Store.Commit(ctx, previous, next)
+	return entry, failed(StageCheckpoint, err)
+}

@@ -1,0 +1,115 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/dedup"
+)
+
+// ErrJournalGone says that the destination holds records, and that no journal accounts for them. To begin anew would put
+// every one of them there a second time.
+var ErrJournalGone = errors.New("the destination holds records, and there is no journal of them")
+
+// ErrStart says that a new stream was asked to start in the future.
+var ErrStart = errors.New("the start is in the future")
+
+// load sets the position, or the beginning for a stream that has none. founded is false for a log that has shown no record
+// yet: then there is nothing to begin with, and the next cycle looks again.
+func (c *cycle) load(ctx context.Context) (founded bool, err error) {
+	c.stored, err = c.Store.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return c.begin(ctx)
+	}
+	if err != nil {
+		return false, failed(StageCheckpoint, err)
+	}
+	if c.set, err = dedup.Parse(c.stored.Delivered); err != nil {
+		return false, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+	}
+	return true, nil
+}
+
+// begin sets where a new stream starts: where an attempt before its first commit started, else where it was asked to,
+// else at the oldest record, which is then known.
+func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
+	c.set = dedup.Set{}
+	c.stored.StartAsked = !c.Start.IsZero()
+	intent, attempted := c.lease.Intent()
+	if err := c.vacant(ctx, declared(c.lease), time.Time{}); err != nil {
+		return false, err
+	}
+	switch {
+	case attempted:
+		c.stored.Cursor = intent.Start
+	case c.Start.After(c.now):
+		return false, failed(StageSource, fmt.Errorf("%w: it is %s, and now it is %s by the earlier of the server's clock and this "+
+			"machine's; nothing was exported; correct the start, or wait", ErrStart, stamp(c.Start), stamp(c.now.Truncate(time.Second))))
+	case c.stored.StartAsked:
+		c.stored.Cursor = c.Start.Truncate(grain) // no query asks more finely
+	default:
+		if founded, err := c.beginAtOldest(ctx); err != nil || !founded {
+			return false, err
+		}
+	}
+	c.stored.Start, c.stored.DeliveredSince = c.stored.Cursor, c.stored.Cursor
+	if !c.stored.StartAsked {
+		// Nothing was delivered, so the empty set is right for all time: a record that appears late is looked for before
+		// the start as it is everywhere else.
+		c.stored.DeliveredSince = c.stored.Cursor.Add(-max(c.Rescan, c.Overlap))
+	}
+	c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
+	return true, nil
+}
+
+// vacant makes sure that the destination holds nothing of before an instant, or nothing at all if that is zero, but what a
+// first attempt may have left.
+func (e *Exporter) vacant(ctx context.Context, attempt *checkpoint.Window, before time.Time) error {
+	if e.Destination.Occupied == nil {
+		return nil
+	}
+	key, err := e.Destination.Occupied(ctx, before, attempt)
+	if err != nil {
+		return failed(StageSink, fmt.Errorf("look whether the destination is empty, as no journal says what it holds: %w", err))
+	}
+	if key == "" {
+		return nil
+	}
+	return failed(StageCheckpoint, fmt.Errorf("%w: %s is one. Nothing was exported. If the journal is elsewhere (another "+
+		"CHECKPOINT_URL, a volume that is not mounted, a backup), put that right. If it is lost, houndtrail adopt makes a new one "+
+		"from the archive's own files, and goes on without losing or doubling a record", ErrJournalGone, key))
+}
+
+// declared is the window that a holder of the lease has declared last; nil for none.
+func declared(lease *checkpoint.Lease) *checkpoint.Window {
+	if intent, ok := lease.Intent(); ok {
+		return &intent
+	}
+	return nil
+}
+
+// beginAtOldest starts at the oldest record. An empty answer founds nothing: it may be that of a server that has only just
+// started, or of a replica that lags.
+func (c *cycle) beginAtOldest(ctx context.Context) (founded bool, err error) {
+	extent, err := c.Source.Extent(ctx, c.now)
+	if err != nil {
+		return false, failed(StageSource, err)
+	}
+	if extent.Empty || !extent.Oldest.Before(c.horizon()) {
+		c.Log.Info("no record is old enough to be exported yet, so the stream has no start",
+			zap.Bool("empty", extent.Empty), zap.Time("oldest", extent.Oldest), zap.Time("until", c.horizon()))
+		if c.Observer != nil {
+			c.Observer.CaughtUp(c.horizon(), c.clock().Sub(c.horizon()))
+		}
+		return false, nil
+	}
+	c.page = extent.Page
+	c.stored.Cursor = extent.Oldest.Truncate(grain)
+	c.stored.Oldest = c.stored.Oldest.Next(extent.Oldest, c.now)
+	return true, nil
+}

@@ -1,0 +1,94 @@
+package exporter
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+)
+
+// longestLook and shortestLook are how often the oldest record is asked for: at first soon after the stream began, since
+// its first answer may have been that of a replica that lags, and then less and less often.
+const (
+	shortestLook = time.Minute
+	longestLook  = 24 * time.Hour
+	lookGrowth   = 4
+	// askTime is how long that may take.
+	askTime = time.Minute
+)
+
+// lookDue tells whether the oldest record should be looked for again.
+func lookDue(seen checkpoint.Sighting, now time.Time) bool {
+	pause := shortestLook
+	for range seen.Looks {
+		pause = min(pause*lookGrowth, longestLook)
+	}
+	return now.Sub(seen.SeenAt) >= pause
+}
+
+// refreshOldest looks for the oldest record again, now and then, before the last window of a cycle is committed. That it
+// fails is no reason to hold up the window.
+func (c *cycle) refreshOldest(ctx context.Context, w walk, p part) checkpoint.Sighting {
+	seen := c.stored.Oldest
+	if w.kind != checkpoint.KindExport || w.past || !p.last || !lookDue(seen, c.now) {
+		return seen
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	extent, err := c.Source.Extent(ctx, c.now)
+	switch {
+	case err != nil:
+		c.Log.Warn("the oldest record at the source is not known", zap.Error(err))
+	case !extent.Empty && extent.Oldest.Before(c.now):
+		return seen.Next(extent.Oldest, c.now)
+	}
+	return seen
+}
+
+// appeared is the history that came to light before the start of a stream that has everything: it is declared in the
+// entry that becomes serial, and walked from the next step on.
+func (c *cycle) appeared(seen checkpoint.Sighting) *checkpoint.History {
+	if c.stored.History != nil || c.stored.StartAsked || !seen.CreatedAt.Before(c.stored.Start) || seen.CreatedAt.IsZero() {
+		return c.stored.History
+	}
+	c.Log.Warn("the server has records from before the oldest one that it had: they are exported now",
+		zap.Time("from", seen.CreatedAt), zap.Time("until", c.stored.Start))
+	from := seen.CreatedAt.Truncate(grain)
+	return &checkpoint.History{From: from, Next: from, Until: c.stored.Start, Pass: c.stored.Serial + 1}
+}
+
+// history is the walk over what appeared before the start, as far as it is still to be done.
+func (c *cycle) history() (w walk, due bool) {
+	h := c.stored.History
+	if h == nil {
+		return walk{}, false
+	}
+	w = c.revisit(h.Next, h.Until, h.Pass)
+	w.kind = checkpoint.KindHistory
+	if intent, ok := c.lease.Intent(); ok && intent.Pass == h.Pass && intent.Start.Equal(h.Next) {
+		w.intent = &intent
+	}
+	return w, true
+}
+
+// ahead delivers records that are stamped later than both clocks: the server's clock is ahead of ours, or was when it
+// wrote them. The position does not move: it gets there with the clocks, and finds them delivered.
+func (c *cycle) ahead(ctx context.Context) error {
+	if c.stored.Serial == 0 || c.skew <= Apart && !c.stored.Ahead.After(c.now) && !lookDue(c.stored.Oldest, c.now) {
+		return nil
+	}
+	newest, ok, err := c.Source.Newest(ctx)
+	if err != nil {
+		return failed(StageSource, err)
+	}
+	if !ok || newest.Sub(c.clock()) <= Apart {
+		return nil
+	}
+	c.Log.Warn("the server has records of times that are still to come: they are exported now",
+		zap.Time("newest", newest), zap.Time("now", c.clock()))
+	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.Add(grain), c.stored.Serial+1)
+	w.kind, w.quiet = checkpoint.KindAhead, true
+	return c.export(ctx, w)
+}

@@ -1,0 +1,153 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/dedup"
+)
+
+// A History is a journal whose newest entries can be read once more.
+type History interface {
+	Store
+	Last(ctx context.Context, n int) iter.Seq2[checkpoint.Stored, error]
+}
+
+// A Reset is a new lineage, and the entry that it follows.
+type Reset struct {
+	Previous, Begun checkpoint.Stored
+	Known           int // delivered records that the new lineage knows, and does not deliver again
+}
+
+// AcceptReset begins a new lineage: a person says that the source is meant to be another one than it was. It goes back to
+// the last position that both clocks justify, or to from if that is not zero and earlier. What the journal knows to be
+// delivered from there on is taken along, so that nothing is delivered twice, and the next cycle searches all of it, so
+// that nothing is lost.
+func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.Time, reason string) (r Reset, err error) {
+	m, err := e.moment(ctx, false)
+	if err != nil {
+		return Reset{}, err
+	}
+	lease, err := journal.Acquire(ctx)
+	if err != nil {
+		return Reset{}, failed(StageCheckpoint, err)
+	}
+	defer func() { err = release(ctx, lease, err) }()
+	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+	horizon := m.now.Add(-e.Settle).Truncate(grain)
+	if from.IsZero() || horizon.Before(from) {
+		from = horizon
+	}
+	entries, err := entriesSince(ctx, journal, from)
+	if err != nil {
+		return Reset{}, failed(StageCheckpoint, err)
+	}
+	r.Previous = entries[len(entries)-1]
+	next, set, err := e.goBack(ctx, entries, from, from.Before(horizon))
+	if err != nil {
+		return Reset{}, err
+	}
+	if set, err = e.leftover(ctx, lease, r.Previous, set); err != nil {
+		return Reset{}, err
+	}
+	next.Reset = &checkpoint.Reset{Lineage: r.Previous.Lineage, Reason: reason}
+	next.CommittedAt, r.Known = m.clock(), set.Len()
+	if next.Delivered, err = set.Retire().MarshalBinary(); err != nil {
+		return Reset{}, failed(StageCheckpoint, err)
+	}
+	next.Window = checkpoint.Window{Start: next.Cursor, End: next.Cursor, Pass: r.Previous.Serial + 1}
+	r.Begun, err = journal.Commit(ctx, r.Previous, next)
+	return r, failed(StageCheckpoint, err)
+}
+
+// entriesSince are the newest entries from the last one on whose position is no later than at; all of them if there is none.
+func entriesSince(ctx context.Context, journal History, at time.Time) (entries []checkpoint.Stored, err error) {
+	for n := 1; ; n *= 4 {
+		entries = entries[:0]
+		for entry, err := range journal.Last(ctx, n) {
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, entry)
+		}
+		if len(entries) == 0 {
+			return nil, fmt.Errorf("there is nothing to reset: %w", checkpoint.ErrNotFound)
+		}
+		if len(entries) < n || !entries[0].Cursor.After(at) {
+			break
+		}
+	}
+	for len(entries) > 1 && !entries[1].Cursor.After(at) {
+		entries = entries[1:]
+	}
+	return entries, nil
+}
+
+// goBack is the position to go on from, and what was delivered from there on. The first of the entries is the last one
+// whose position both clocks justify.
+func (e *Exporter) goBack(
+	ctx context.Context, entries []checkpoint.Stored, at time.Time, asked bool,
+) (next checkpoint.Checkpoint, set dedup.Set, err error) {
+	newest := entries[len(entries)-1]
+	cursor, since := entries[0].Cursor, entries[0].DeliveredSince
+	if asked || at.Before(cursor) {
+		cursor = earliest(newest.Cursor, at)
+	}
+	for i, entry := range entries {
+		delivered, err := dedup.Parse(entry.Delivered)
+		if err != nil {
+			return next, set, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+		}
+		set = set.With(delivered)
+		if i > 0 || at.Before(entry.Cursor) { // of the first one everything that matters is in its set
+			if set, err = e.recall(ctx, entry.Objects, cursor, set); err != nil {
+				return next, set, err
+			}
+		}
+	}
+	return checkpoint.Checkpoint{
+		Kind: checkpoint.KindReset, Cursor: cursor, DeliveredSince: earliest(since, cursor),
+		Start: earliest(newest.Start, cursor), StartAsked: newest.StartAsked, Ahead: newest.Ahead, History: newest.History,
+		Oldest: newest.Oldest,
+	}, set, nil
+}
+
+// recall adds the records of objects that were created at or after an instant.
+func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from time.Time, set dedup.Set) (dedup.Set, error) {
+	if e.Destination.Recall == nil {
+		return set, nil
+	}
+	var b dedup.Builder
+	for _, o := range objects {
+		if o.MaxCreatedAt.Before(from) {
+			continue
+		}
+		if err := e.Destination.Recall(ctx, o.Key, b.Add); err != nil {
+			return set, failed(StageSink, fmt.Errorf("read which records %s holds: %w", o.Key, err))
+		}
+	}
+	return set.With(b.Set()), nil
+}
+
+// leftover adds the records that an attempt which was not committed may have left at the destination.
+func (e *Exporter) leftover(ctx context.Context, lease *checkpoint.Lease, newest checkpoint.Stored, set dedup.Set) (dedup.Set, error) {
+	intent, ok := lease.Intent()
+	if !ok || intent.Equal(newest.Window) || e.Destination.Attempt == nil {
+		return set, nil
+	}
+	keys, err := e.Destination.Attempt(ctx, intent)
+	if err != nil {
+		return set, failed(StageSink, err)
+	}
+	var b dedup.Builder
+	for _, key := range keys {
+		if err := e.Destination.Recall(ctx, key, b.Add); err != nil {
+			return set, failed(StageSink, fmt.Errorf("read which records %s holds: %w", key, err))
+		}
+	}
+	return set.With(b.Set()), nil
+}

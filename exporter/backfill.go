@@ -46,7 +46,7 @@ type Backfill struct {
 // Run delivers what is missing, oldest first. Errors are a [*RangeError], and nothing was done, or of type [*Error].
 // When it returns, whatever it says, every commit it made stands, and the next run leaves that out.
 func (b *Backfill) Run(ctx context.Context) (err error) {
-	now, err := b.Stream.Source.Now(ctx)
+	clock, err := b.Stream.Source.Clock(ctx)
 	if err != nil {
 		return failed(StageSource, err)
 	}
@@ -54,7 +54,7 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	asked, err := b.asked(now, own.Start)
+	asked, err := b.asked(clock.Server, own.Start)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = release(ctx, lease, err) }()
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-	c := &cycle{now: now, lease: lease, began: time.Now(), mark: time.Now()}
+	c := &cycle{now: clock.Server, lease: lease, began: time.Now(), mark: time.Now()}
 	err = b.fill(ctx, c, asked, own)
 	if errors.Is(err, ErrIncomplete) {
 		b.Stream.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
@@ -82,6 +82,9 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	extent, err := b.Stream.Source.Extent(ctx, c.now)
 	if err != nil {
 		return failed(StageSource, err)
+	}
+	if extent.Empty {
+		extent.Oldest = c.now
 	}
 	plan := planBackfill(asked, own, done, extent.Oldest.Truncate(grain))
 	if err := plan.resume(own, done, c.lease); err != nil {

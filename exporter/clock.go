@@ -18,10 +18,10 @@ var errGuess = errors.New("the server's clock is not what it was taken for")
 // startTime is the server's time, or a guess at it that is to be confirmed by the first reply.
 func (e *Exporter) startTime(ctx context.Context, guess bool) (now time.Time, guessed bool, err error) {
 	if g, ok := e.Source.(Guesser); ok && guess {
-		return g.Estimate(), true, nil
+		return g.Guess().Server, true, nil
 	}
-	now, err = e.Source.Now(ctx)
-	return now, false, failed(StageSource, err)
+	clock, err := e.Source.Clock(ctx)
+	return clock.Server, false, failed(StageSource, err)
 }
 
 // confirm holds a guessed time against what the first reply told. The zero reading stands for a reply that does not tell,

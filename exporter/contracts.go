@@ -11,8 +11,8 @@ import (
 
 // Source is the audit log. Its errors are final: what could be retried has been.
 type Source interface {
-	// Now is the server's clock, which is the only one that windows are cut by.
-	Now(ctx context.Context) (time.Time, error)
+	// Clock is the server's clock, which windows are cut by, beside our own.
+	Clock(ctx context.Context) (bloodhound.Reading, error)
 	// Extent is where the log begins, as far as the server can tell, and how dense it is.
 	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
@@ -24,9 +24,9 @@ type Source interface {
 }
 
 // A Guesser is a Source that can say about what time it is without asking, which saves an idle cycle half of its
-// requests. The batch that is fetched by it tells whether it was right; where not, the cycle begins anew, by Now.
+// requests. The batch that is fetched by it tells whether it was right; where not, the cycle begins anew, by Clock.
 type Guesser interface {
-	Estimate() time.Time
+	Guess() bloodhound.Reading
 }
 
 // A Recogniser is a Source that can tell which records are nothing but the trace of its own requests.

@@ -227,7 +227,7 @@ func (c *cycle) begin(ctx context.Context) error {
 		return err
 	}
 	c.page = extent.Page
-	if late := c.now.Add(-c.Settle - c.Overlap); extent.Oldest.After(late) {
+	if late := c.now.Add(-c.Settle - c.Overlap); extent.Empty || extent.Oldest.After(late) {
 		// On a young server a row may still appear that is older than the oldest one of now.
 		c.stored.Cursor = late.Truncate(grain)
 		return nil

@@ -104,7 +104,7 @@ func (c *cycle) sight(ctx context.Context, w walk, p part) checkpoint.Sighting {
 	switch {
 	case err != nil:
 		c.Log.Warn("the oldest record at the source is not known", zap.Error(err))
-	case extent.Oldest.Before(c.now.Truncate(grain)): // else it stands for "none"
+	case !extent.Empty:
 		return seen.Next(extent.Oldest, c.now)
 	}
 	return seen

@@ -145,26 +145,3 @@ func isKind(err error, k Kind) bool {
 	e := (*Error)(nil)
 	return errors.As(err, &e) && e.Kind == k
 }
-
-// Logs reads one page as asked, for people who query by hand. Its records are their own: nothing needs releasing.
-func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
-	if err := q.Validate(); err != nil {
-		return Page{}, err
-	}
-	target := AuditPath
-	if raw := q.Encode(); raw != "" {
-		target += "?" + raw
-	}
-	var page Page
-	err := c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, target)
-		if err != nil {
-			return err
-		}
-		defer r.body.release()
-		own := append([]byte(nil), r.body.b...)
-		page, err = ParsePage(own, nil)
-		return explain(err, target)
-	})
-	return page, err
-}

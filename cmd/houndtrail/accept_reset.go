@@ -51,11 +51,11 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 			if err != nil {
 				return err
 			}
-			now, err := client.Now(cmd.Context())
+			clock, err := client.Clock(cmd.Context())
 			if err != nil {
 				return &exporter.Error{Stage: exporter.StageSource, Err: err}
 			}
-			if horizon := now.Add(-c.Settle); latest.IsZero() || horizon.Before(latest) {
+			if horizon := clock.Server.Add(-c.Settle); latest.IsZero() || horizon.Before(latest) {
 				latest = horizon
 			}
 			return p.resetStreams(cmd.Context(), c, name.value, reason, output.value, latest.Truncate(time.Microsecond))

@@ -63,17 +63,17 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 	if err != nil {
 		return err
 	}
-	now, err := client.Now(ctx)
+	clock, err := client.Clock(ctx)
 	if err != nil {
 		return err
 	}
-	s.now, s.clock = now, "server"
-	extent, err := client.Extent(ctx, now)
+	s.now, s.clock = clock.Server, "server"
+	extent, err := client.Extent(ctx, s.now)
 	if err != nil {
 		return err
 	}
 	s.status = sourceEmpty
-	if extent.Oldest.Before(now.Truncate(time.Microsecond)) { // else it stands for "none"
+	if !extent.Empty {
 		s.status, s.oldest = sourceOK, extent.Oldest
 	}
 	return nil

@@ -21,18 +21,23 @@ type Batch struct {
 	fill    float64
 	counts  map[time.Time]int64 // of the server, by the instant that they begin at; to be looked at only after Wait
 	clock   Reading
+	// Bad rows, as the first stage and the second one found them; to be looked at only after Wait.
+	unprinted, refused []Hole
 
 	arrived chan page // from the stage that fetches
 	scanned chan struct{}
 	err     error // of scanning; to be looked at after scanned is closed
 	home    chan *Batch
 	shared  *interner
+	ids     ids
 }
 
 // A page is a body on its way from one stage to the next.
 type page struct {
 	*buffer
 	target  string
+	after   time.Time // what was asked for, both included
+	before  time.Time
 	limit   int
 	from    time.Time   // where the count begins that came with it; zero where none was asked for
 	ends    seen        // what its two ends say
@@ -78,7 +83,7 @@ func (b *Batch) scan(c *Client) {
 		b.pages = append(b.pages, p.buffer)
 		found := seen{}
 		if b.err == nil {
-			found, b.err = b.add(p)
+			found, b.err = b.add(p, c.options.Quarantine)
 			c.trust(p, found, b.err)
 		}
 		if p.result != nil {
@@ -88,18 +93,29 @@ func (b *Batch) scan(c *Client) {
 	if b.err == nil {
 		b.Records = Sort(b.Records)
 		c.slab.Store(int64(len(b.Records)))
+		if id, twice := b.ids.twice(b.Records); twice {
+			b.err = reusedError(b.Records, id)
+		}
 	}
 }
 
 // add checks a page and appends its records.
-func (b *Batch) add(p page) (seen, error) {
+func (b *Batch) add(p page, quarantine bool) (seen, error) {
 	first := len(b.Records)
 	parsed, err := parsePage(p.b, slices.Grow(b.Records, p.ends.records), b.shared)
 	if err != nil {
 		return seen{}, explain(err, p.target)
 	}
 	b.Records = parsed.Records
-	found := look(parsed.Records[first:], parsed.Limit)
+	fresh := parsed.Records[first:]
+	found := look(fresh, parsed.Limit)
+	if found.outside(p.after, p.before) {
+		return seen{}, p.stray(fresh)
+	}
+	if err := b.refuse(p, parsed.refused, quarantine); err != nil {
+		return seen{}, err
+	}
+	found.include(parsed.refused)
 	if !p.from.IsZero() && parsed.Count >= 0 {
 		b.counts[p.from] = parsed.Count
 	}
@@ -108,6 +124,16 @@ func (b *Batch) add(p page) (seen, error) {
 			"what was read of this window is dropped, and the next cycle reads it page by page", p.target)
 	}
 	return found, nil
+}
+
+// stray is the error about the first record that was not asked for.
+func (p page) stray(records []Record) error {
+	for i := range records {
+		if r := &records[i]; r.CreatedAt.Before(p.after) || r.CreatedAt.After(p.before) {
+			return strayError(r.ID, r.CreatedAt, p.after, p.before)
+		}
+	}
+	return nil
 }
 
 // count takes in what the ends of a page say of its share in the span.
@@ -137,7 +163,7 @@ func (b *Batch) Release() {
 		records = nil // a backlog is over
 	}
 	clear(b.pages)
-	*b = Batch{Records: records, pages: b.pages[:0], home: b.home, shared: b.shared}
+	*b = Batch{Records: records, pages: b.pages[:0], home: b.home, shared: b.shared, ids: b.ids}
 	select {
 	case b.home <- b:
 	default:

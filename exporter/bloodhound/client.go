@@ -39,6 +39,8 @@ type Options struct {
 	Wait     time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
 	MaxBody  int64         // bytes of one decoded reply
 	Retry    RetryPolicy
+	// Quarantine goes on without a row that cannot be exported: see [Hole]. Without it such a row is a [*BadRecordError].
+	Quarantine bool
 
 	CAFile    string // PEM; trusted besides the system's authorities
 	Insecure  bool   // no TLS verification: for trials only
@@ -75,6 +77,7 @@ type Client struct {
 	goodPages atomic.Int64 // since the page size was lowered
 	fullSize  atomic.Int64 // of the latest full page, in bytes
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
+	suspects  suspects    // instants with rows that the server could not print
 	shelf     shelf
 	batches   chan *Batch  // released ones, for their memory
 	slab      atomic.Int64 // how many records the latest batch has, as the next one probably will

@@ -16,20 +16,20 @@ const freshClock = time.Minute
 // guessMargin is how far an estimate stays behind: Date is cut to the second, and clocks are not all alike.
 const guessMargin = 2 * time.Second
 
-// A Reading is the server's clock as one reply told it.
+// A Reading is the server's clock and our own, at one moment.
 type Reading struct {
-	Server time.Time // the Date header, in UTC; zero where there was none
-	Local  time.Time // our clock when it arrived
+	Server time.Time // by the Date header of a reply, in UTC; zero when it had none
+	Local  time.Time // our clock
 }
 
-// A clock knows the server's time from the Date header of its latest reply.
+// A clock keeps the latest reading.
 //
 // Date is cut to the second and was written before the reply arrived, and a cache can only have made it older: what
-// comes out is at most the server's time, never ahead of it. Between replies it runs on the local monotonic clock.
+// comes out is at most the server's time, never ahead of it. Between replies it runs on the local monotonic clock. It
+// takes any Date for what it is: whether the server's clock is right is for the caller to judge.
 type clock struct {
 	mu   sync.Mutex
-	date time.Time // what the server said
-	at   time.Time // when it was heard
+	last Reading
 }
 
 // learn takes the Date header in.
@@ -41,41 +41,34 @@ func (k *clock) learn(h http.Header) Reading {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.date, k.at = date.UTC(), at
-	return Reading{k.date, at}
+	k.last = Reading{date.UTC(), at}
+	return k.last
 }
 
-// guess carries on what was heard, however long ago; before anything was, it is the local clock.
-func (k *clock) guess() time.Time {
+// carry is the latest reading carried on to now, and how long ago it was taken; heard is false before any reply.
+func (k *clock) carry() (now Reading, age time.Duration, heard bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.at.IsZero() {
-		return time.Now().UTC()
+	now.Local = time.Now()
+	if k.last.Local.IsZero() {
+		return now, 0, false
 	}
-	return k.date.Add(time.Since(k.at))
-}
-
-// now is false where nothing was heard for a while.
-func (k *clock) now() (time.Time, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	age := time.Since(k.at)
-	if k.at.IsZero() || age < 0 || age > freshClock {
-		return time.Time{}, false
-	}
-	return k.date.Add(age), true
+	age = now.Local.Sub(k.last.Local)
+	now.Server = k.last.Server.Add(age)
+	return now, age, true
 }
 
 var errNoDate = errors.New("the reply has no Date header, and without the server's clock no window can be cut: " +
 	"let the proxy in front of it pass the header on")
 
-// Now is the server's time in UTC: at most a second or two behind, never ahead. Where no reply is recent enough to
-// tell, it asks GET /health, which needs no credentials; any reply will do, even an error, if it has a Date.
-func (c *Client) Now(ctx context.Context) (time.Time, error) {
-	if now, ok := c.clock.now(); ok {
-		return now, nil
+// Clock reads the server's clock, at most a second or two behind and never ahead of it, beside our own. When no reply is
+// recent enough to tell, it asks GET /health, which needs no credentials; any reply will do, even an error, if it has a
+// Date.
+func (c *Client) Clock(ctx context.Context) (Reading, error) {
+	if r, age, heard := c.clock.carry(); heard && age >= 0 && age <= freshClock {
+		return r, nil
 	}
-	var now time.Time
+	var told Reading
 	err := c.retry(ctx, func(ctx context.Context) error {
 		r, err := c.newRequest(ctx, http.MethodGet, "/health", nil)
 		if err != nil {
@@ -86,18 +79,25 @@ func (c *Client) Now(ctx context.Context) (time.Time, error) {
 			return err
 		}
 		defer a.body.release()
-		if now = a.clock.Server; now.IsZero() {
+		if told = a.clock; told.Server.IsZero() {
 			return fmt.Errorf("GET /health on %s: %w", r.URL.Host, errNoDate)
 		}
 		return nil
 	})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("ask for the server's time: %w", err)
+		return Reading{}, fmt.Errorf("ask for the server's time: %w", err)
 	}
-	return now, nil
+	return told, nil
 }
 
-// Estimate is about the server's time, and asks nobody: what was heard last is carried on, and before anything was heard
-// this machine's clock is taken for the server's. It is meant to be a little behind, but nothing is certain before a
-// reply has confirmed it: see [Batch.Clock].
-func (c *Client) Estimate() time.Time { return c.clock.guess().Add(-guessMargin) }
+// Guess is about what Clock would say, without a request: the latest reading is carried on, however old it is, and before
+// any reply this machine's clock stands for the server's. Its Server is meant to be a little behind, but nothing is
+// certain before a reply has confirmed it: see [Batch.Clock].
+func (c *Client) Guess() Reading {
+	r, _, heard := c.clock.carry()
+	if !heard {
+		r.Server = r.Local.UTC()
+	}
+	r.Server = r.Server.Add(-guessMargin)
+	return r
+}

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the two clocks say and however slow the network is, Now is behind the server, and not by much.
-func TestNowIsNeverAhead(t *testing.T) {
+// Whatever the two clocks say and however slow the network is, Clock is behind the server, and not by much.
+func TestClockIsNeverAhead(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		skew := time.Duration(rapid.Int64Range(int64(-100*time.Hour), int64(100*time.Hour)).Draw(rt, "skew"))
 		delay := time.Duration(rapid.Int64Range(0, int64(5*time.Second)).Draw(rt, "delay"))
@@ -31,12 +31,15 @@ func TestNowIsNeverAhead(t *testing.T) {
 			})})
 			for _, pause := range pauses {
 				time.Sleep(time.Duration(pause))
-				now, err := c.Now(t.Context())
+				now, err := c.Clock(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if behind := server().Sub(now); behind < 0 || behind >= delay+time.Second || now.Location() != time.UTC {
-					t.Fatalf("Now is %s behind the server, with a delay of %s", behind, delay)
+				if behind := server().Sub(now.Server); behind < 0 || behind >= delay+time.Second || now.Server.Location() != time.UTC {
+					t.Fatalf("Clock is %s behind the server, with a delay of %s", behind, delay)
+				}
+				if !now.Local.Equal(time.Now()) {
+					t.Fatalf("our own clock is read %s off", time.Since(now.Local))
 				}
 			}
 			if asked > len(pauses) {
@@ -47,7 +50,7 @@ func TestNowIsNeverAhead(t *testing.T) {
 }
 
 // Any reply tells the time, so that a running client need not ask for it; an old one is not believed.
-func TestNowLearnsFromEveryReply(t *testing.T) {
+func TestClockLearnsFromEveryReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var paths []string
 		ahead := 42 * time.Minute
@@ -62,12 +65,12 @@ func TestNowLearnsFromEveryReply(t *testing.T) {
 			t.Fatal("no error")
 		}
 		time.Sleep(freshClock)
-		if now, err := c.Now(t.Context()); err != nil || !now.Equal(time.Now().Add(ahead)) {
+		if now, err := c.Clock(t.Context()); err != nil || !now.Server.Equal(time.Now().Add(ahead)) {
 			t.Error(now, err)
 		}
 		ahead = 0 // somebody set the server's clock right
 		time.Sleep(time.Nanosecond)
-		if now, err := c.Now(t.Context()); err != nil || now.After(time.Now()) {
+		if now, err := c.Clock(t.Context()); err != nil || now.Server.After(time.Now()) {
 			t.Error(now, err)
 		}
 		if len(paths) != 2 || paths[1] != "/prefix/health" {
@@ -76,7 +79,7 @@ func TestNowLearnsFromEveryReply(t *testing.T) {
 	})
 }
 
-func TestNowFails(t *testing.T) {
+func TestClockFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
 		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
@@ -85,38 +88,38 @@ func TestNowFails(t *testing.T) {
 			}
 			return respond(502, htmlPage), nil
 		})})
-		if _, err := c.Now(t.Context()); err != nil || tries != 3 {
+		if _, err := c.Clock(t.Context()); err != nil || tries != 3 {
 			t.Errorf("%d tries: %v", tries, err)
 		}
 		c = newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
 			return respond(200, "", "Date", ""), nil
 		})})
-		_, err := c.Now(t.Context())
+		_, err := c.Clock(t.Context())
 		wantText(t, err, "ask for the server's time", "GET /health on tenant.example", "no Date header")
 		c = newClient(t, Options{Retry: RetryPolicy{Tries: 2}, Transport: tripper(func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("network is unreachable")
 		})})
-		_, err = c.Now(context.Background())
+		_, err = c.Clock(context.Background())
 		wantText(t, err, "network is unreachable", "gave up after 2 tries")
 	})
 }
 
-// An estimate asks nobody: it is this machine's clock until something was heard, and after that the server's, carried on.
-func TestEstimate(t *testing.T) {
+// A guess makes no request: it is this machine's clock until a reply came, and after that the server's, carried on.
+func TestGuess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ahead = 42 * time.Minute
 		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
 			return respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
 		})})
-		if got := c.Estimate(); !got.Equal(time.Now().Add(-guessMargin)) || got.Location() != time.UTC {
-			t.Errorf("before anything was heard: %s", got)
+		if got, now := c.Guess(), time.Now(); got.Server != now.UTC().Add(-guessMargin) || got.Local != now {
+			t.Errorf("before any reply: %v", got)
 		}
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err == nil {
 			t.Fatal("no error")
 		}
 		for range 3 {
-			if got := c.Estimate(); !got.Equal(time.Now().Add(ahead - guessMargin)) {
-				t.Errorf("%s from the server's clock", time.Now().Add(ahead).Sub(got))
+			if got, now := c.Guess(), time.Now(); !got.Server.Equal(now.Add(ahead-guessMargin)) || got.Local != now {
+				t.Errorf("%s from the server's clock: %v", now.Add(ahead).Sub(got.Server), got)
 			}
 			time.Sleep(20 * time.Hour)
 		}
@@ -141,4 +144,23 @@ func TestBatchTellsTheClock(t *testing.T) {
 			t.Errorf("%v, want %v", b.Clock(), want)
 		}
 	})
+}
+
+// A Date that cannot be true is a reading like any other: the client tells what the server says.
+func TestClockTellsWhatTheServerSays(t *testing.T) {
+	for _, date := range []time.Time{
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newClient(t, Options{Transport: can(200, "", "Date", date.Format(http.TimeFormat))})
+			for range 2 { // asked for, and carried on
+				if got, err := c.Clock(t.Context()); err != nil || !got.Server.Equal(date) || got.Local != time.Now() {
+					t.Errorf("%v, %v, want %s", got, err, date)
+				}
+			}
+			if got := c.Guess(); !got.Server.Equal(date.Add(-guessMargin)) {
+				t.Errorf("guessed %v, want %s", got, date)
+			}
+		})
+	}
 }

@@ -18,54 +18,24 @@ const growAfter = 8
 // holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
 // Release the batch when its records are no longer needed.
 //
+// A row that is bad is a [*BadRecordError], of Fetch or of Wait; with Options.Quarantine it is one of the batch's Holes.
+//
 // The pages bring along how many rows the server counts from some instants on, one instant a page, for [Batch.Count].
 // None of them may be after the span's beginning, so that no page is any different for it.
 func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (*Batch, error) {
 	b := c.newBatch(limits.Share)
-	err := c.read(ctx, b, after, before, limits, count)
+	r := reader{c: c, b: b, limits: limits, count: count, before: before}
+	err := r.span(ctx, after, before)
 	close(b.arrived)
 	if err != nil {
 		b.Release()
-		return nil, err
+		if tooMany := (*TooManyError)(nil); errors.As(err, &tooMany) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
 	}
+	b.fill = limits.fill(b, r.page)
 	return b, nil
-}
-
-// read is the first stage: it fetches, and leaves the pages to the scanner. It only waits for what that finds where
-// the page's ends do not say where to go on.
-func (c *Client) read(ctx context.Context, b *Batch, after, before time.Time, limits Limits, count []time.Time) error {
-	w := newWalk(after, before)
-	for {
-		q := w.query(c.pageSize())
-		var from time.Time
-		if len(count) > 0 {
-			from, count = count[0], count[1:]
-			q.Filters = countingFrom(from)
-		}
-		r, err := c.page(ctx, &q)
-		if err != nil {
-			return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
-		}
-		body := r.body
-		b.clock = r.clock
-		size := len(body.b)
-		at, err := c.hand(b, page{buffer: body, target: AuditPath + "?" + q.Encode(), limit: q.Limit, from: from}, &w)
-		if err != nil {
-			return err
-		}
-		b.count(at, size, limits.Since)
-		done, err := w.advance(at, q.Limit)
-		if err != nil {
-			return err
-		}
-		if done {
-			b.fill = limits.fill(b, q.Limit)
-			return nil
-		}
-		if err := limits.check(b, at.oldest, before); err != nil {
-			return err
-		}
-	}
 }
 
 // hand gives a page to the scanner and returns what it says: by its ends where the server has shown that they can be
@@ -77,11 +47,13 @@ func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
 	}
 	ends.records = guess(p.b, p.limit, fullSize)
-	if ends.records >= p.limit {
+	if ends.records >= p.limit && w.after.Before(w.before) {
 		c.fullSize.Store(int64(len(p.b)))
 	}
 	p.ends, p.glanced = ends, ok
-	if ok && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
+	// What tells of records that were refused is the scan: their number may be higher than it looks.
+	whole := ends.records >= p.limit || !c.options.Quarantine
+	if ok && whole && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
 		p.walked = true
 		b.arrived <- p
 		return ends, nil
@@ -101,14 +73,18 @@ func (c *Client) trust(p page, found seen, err error) {
 	}
 }
 
-// page gets one page; where the server takes too long, or the page is too large, it asks for half of it. q.Limit
-// says afterwards what was asked for in the end.
-func (c *Client) page(ctx context.Context, q *Query) (r reply, err error) {
+// page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit
+// says afterwards what was asked for in the end. A server that breaks down over the request is asked so many times.
+func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, err error) {
 	for {
 		err = c.retry(ctx, func(ctx context.Context) (err error) {
 			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode())
 			if isKind(err, Timeout) {
 				c.halve(q, minPage)
+			}
+			if e := refusal(err); e != nil {
+				breakdowns--
+				e.final = e.final || breakdowns <= 0
 			}
 			return err
 		})
@@ -144,27 +120,4 @@ func (c *Client) grow() {
 func isKind(err error, k Kind) bool {
 	e := (*Error)(nil)
 	return errors.As(err, &e) && e.Kind == k
-}
-
-// Logs reads one page as asked, for people who query by hand. Its records are their own: nothing needs releasing.
-func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
-	if err := q.Validate(); err != nil {
-		return Page{}, err
-	}
-	target := AuditPath
-	if raw := q.Encode(); raw != "" {
-		target += "?" + raw
-	}
-	var page Page
-	err := c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, target)
-		if err != nil {
-			return err
-		}
-		defer r.body.release()
-		own := append([]byte(nil), r.body.b...)
-		page, err = ParsePage(own, nil)
-		return explain(err, target)
-	})
-	return page, err
 }

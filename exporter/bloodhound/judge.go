@@ -17,6 +17,7 @@ const (
 	settingURL      = "HOUNDTRAIL_BLOODHOUND_URL"
 	settingCA       = "HOUNDTRAIL_BLOODHOUND_CA_FILE"
 	settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
+	settingBad      = "HOUNDTRAIL_ON_BAD_RECORD"
 
 	adviceForbidden = "give the user the role Auditor (BloodHound v8.4.0 and later, permission AuditLogRead) " +
 		"or Administrator (before v8.4.0)"

@@ -2,11 +2,8 @@ package bloodhound
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
-	"unicode/utf8"
 	"unsafe"
 )
 
@@ -24,15 +21,38 @@ type Page struct {
 //
 // The envelope is {"count":…,"limit":…,"skip":…,"data":{"logs":[…]}}; the published documentation has only data, and
 // null stands for no logs. Every error is a [*SyntaxError]; a page that has one yields no record.
-func ParsePage(body []byte, dst []Record) (Page, error) { return parsePage(body, dst, nil) }
-
-// parsePage lets values that repeat share one copy, where it is given an interner for them.
-func parsePage(body []byte, dst []Record, shared *interner) (Page, error) {
-	p := Page{Records: dst, Count: -1, Limit: -1}
-	if err := checkUTF8(body); err != nil {
+func ParsePage(body []byte, dst []Record) (Page, error) {
+	p, err := parsePage(body, dst, nil)
+	if err == nil && len(p.refused) > 0 {
+		err = p.refused[0].fault
+	}
+	if err != nil {
 		return Page{}, err
 	}
-	s := &scanner{buf: body, shared: shared}
+	return p.Page, nil
+}
+
+// parsed is a page of well-formed JSON. What of it is no record is kept apart.
+type parsed struct {
+	Page
+	already int // records that were in dst before
+	refused []refused
+}
+
+// parsePage lets values that repeat share one copy, if it is given an interner for them.
+func parsePage(body []byte, dst []Record, shared *interner) (parsed, error) {
+	p := parsed{Page: Page{Records: dst, Count: -1, Limit: -1}, already: len(dst)}
+	err := checkUTF8(body)
+	if err == nil {
+		err = (&scanner{buf: body, shared: shared}).page(&p)
+	}
+	if err != nil {
+		return parsed{}, located(err, body)
+	}
+	return p, nil
+}
+
+func (s *scanner) page(p *parsed) error {
 	found := false
 	err := s.object(func(key []byte) error {
 		switch string(key) {
@@ -50,7 +70,7 @@ func parsePage(body []byte, dst []Record, shared *interner) (Page, error) {
 					return s.fail("data.logs stands twice")
 				}
 				found = true
-				return s.logs(&p)
+				return s.logs(p)
 			})
 		default:
 			_, err := s.value()
@@ -63,32 +83,52 @@ func parsePage(body []byte, dst []Record, shared *interner) (Page, error) {
 	if err == nil && !found {
 		err = s.fail("no data.logs in it")
 	}
-	if err != nil {
-		return Page{}, err
-	}
-	return p, nil
+	return err
 }
 
-func (s *scanner) logs(p *Page) error {
+func (s *scanner) logs(p *parsed) error {
 	if s.peek() == 'n' {
 		return s.literal("null")
 	}
 	return s.array(func() error {
+		start := s.pos
 		p.Records = append(p.Records, Record{})
-		return s.record(&p.Records[len(p.Records)-1])
+		last := len(p.Records) - 1
+		err := s.record(&p.Records[last])
+		if err != nil {
+			p.Records = p.Records[:last]
+			return s.refuse(p, start, err)
+		}
+		return nil
 	})
 }
 
 func (s *scanner) integer(dst *int64) error {
+	start := s.pos
 	n, err := s.number()
 	if err != nil {
 		return err
 	}
 	if *dst, err = strconv.ParseInt(view(n), 10, 64); err != nil {
-		return s.fail("%s is not a whole number of 64 bits", n)
+		return s.failAt(start, "%s is not a whole number of 64 bits", clip(string(n), longestQuote))
 	}
 	return nil
 }
+
+// id reads an id, which a database sequence hands out from 1 on.
+func (s *scanner) id(dst *int64) error {
+	start := s.pos
+	err := s.integer(dst)
+	if err == nil && *dst < 1 {
+		return s.failAt(start, "the id %d is below 1", *dst)
+	}
+	return err
+}
+
+func (s *scanner) twice() error { return s.fail("the key stands twice in one record") }
+
+// longestQuote bounds what an error quotes of a value.
+const longestQuote = 60
 
 // Keys beside the string columns that a record must have, in the same bit set.
 const (
@@ -112,7 +152,7 @@ func (s *scanner) record(r *Record) error {
 	const repeating = ActorID | ActorName | ActorEmail | Action | SourceIP | Status
 	column := func(c Columns, dst *string) error {
 		if seen.Has(c) {
-			return s.fail("a key stands twice in one record")
+			return s.twice()
 		}
 		seen |= c
 		ok, err := s.column(dst, repeating.Has(c))
@@ -124,9 +164,15 @@ func (s *scanner) record(r *Record) error {
 	err := s.usual(asServed, func(key []byte) error {
 		switch string(key) {
 		case "id":
+			if seen.Has(seenID) {
+				return s.twice()
+			}
 			seen |= seenID
-			return s.integer(&r.ID)
+			return s.id(&r.ID)
 		case "created_at":
+			if seen.Has(seenCreatedAt) {
+				return s.twice()
+			}
 			seen |= seenCreatedAt
 			return s.instant(&r.CreatedAt)
 		case "actor_id":
@@ -162,13 +208,13 @@ func (s *scanner) record(r *Record) error {
 		return err
 	}
 	r.Raw = view(s.buf[start:s.pos])
-	return s.complete(r, seen)
+	return s.complete(r, seen, start)
 }
 
 // complete checks that the record has what every record must have, and notes what it has not.
-func (s *scanner) complete(r *Record, seen Columns) error {
+func (s *scanner) complete(r *Record, seen Columns, start int) error {
 	if !seen.Has(seenID | seenCreatedAt) {
-		return s.fail("a record without id or created_at")
+		return s.failAt(start, "a record without id or created_at")
 	}
 	if !seen.Has(SourceIP) && seen.Has(seenSource) && !r.Absent.Has(seenSource) {
 		seen |= SourceIP
@@ -201,7 +247,7 @@ func (s *scanner) column(dst *string, repeats bool) (ok bool, err error) {
 
 func (s *scanner) fields(r *Record, seen *Columns) error {
 	if seen.Has(Fields) {
-		return s.fail("a key stands twice in one record")
+		return s.twice()
 	}
 	*seen |= Fields
 	if s.peek() == 'n' {
@@ -215,13 +261,14 @@ func (s *scanner) fields(r *Record, seen *Columns) error {
 
 // instant reads an RFC 3339 time with 0 to 9 fraction digits; what is finer than a microsecond is cut, as PostgreSQL does.
 func (s *scanner) instant(dst *time.Time) error {
+	start := s.pos
 	inner, _, err := s.text()
 	if err != nil {
 		return err
 	}
 	t, err := time.Parse(time.RFC3339Nano, view(inner))
 	if err != nil {
-		return s.fail("created_at is not an RFC 3339 time: %q", inner)
+		return s.failAt(start, "%q is not an RFC 3339 time", clip(string(inner), longestQuote))
 	}
 	if *dst = t.UTC(); t.Nanosecond()%1000 != 0 {
 		*dst = dst.Truncate(time.Microsecond)
@@ -239,28 +286,4 @@ func (s *scanner) keep(b []byte, repeats bool) string {
 // view returns b as a string without copying it.
 func view(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // the record's contract says how long it holds
-}
-
-// explain says where the page came from, which a SyntaxError does not know.
-func explain(err error, target string) error {
-	if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
-		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w", target, err)
-	}
-	return err
-}
-
-// checkUTF8 is the one rule that the scanner leaves to a pass of its own: Parquet strings must be UTF-8.
-func checkUTF8(b []byte) error {
-	if utf8.Valid(b) {
-		return nil
-	}
-	at := 0
-	for at < len(b) {
-		r, n := utf8.DecodeRune(b[at:])
-		if r == utf8.RuneError && n == 1 {
-			break
-		}
-		at += n
-	}
-	return &SyntaxError{Offset: at, Reason: "not UTF-8"}
 }

@@ -61,7 +61,8 @@ func Compare(a, b *Record) int {
 	return cmp.Compare(a.ID, b.ID)
 }
 
-// Sort puts records in order and drops what is there more than once. It works in place and returns what is left.
+// Sort puts records in order and drops what is there more than once. It works in place and returns what is left. Records
+// that have an id in common and are not alike all stay.
 func Sort(records []Record) []Record {
 	if !sorted(records) {
 		slices.Reverse(records) // the API's own order, but for ties
@@ -71,7 +72,7 @@ func Sort(records []Record) []Record {
 	}
 	kept := 0
 	for i := range records {
-		if kept > 0 && Compare(&records[kept-1], &records[i]) == 0 {
+		if kept > 0 && Compare(&records[kept-1], &records[i]) == 0 && difference(&records[kept-1], &records[i]) == "" {
 			continue
 		}
 		if kept != i {

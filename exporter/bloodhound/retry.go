@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -19,6 +21,9 @@ type RetryPolicy struct {
 	// Limited is the least pause after a 429 that does not say how long to wait; default 1s, since the server counts
 	// requests in whole seconds.
 	Limited time.Duration
+	// Interactive is for a command in front of which a person waits: an address without a server, or a name that does not
+	// exist, is reported at once.
+	Interactive bool
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
@@ -28,6 +33,8 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 		Initial: orDefault(p.Initial, 500*time.Millisecond),
 		Max:     orDefault(p.Max, 30*time.Second),
 		Limited: orDefault(p.Limited, time.Second),
+
+		Interactive: p.Interactive,
 	}
 }
 
@@ -59,7 +66,7 @@ func (c *Client) retry(ctx context.Context, op func(ctx context.Context) error) 
 		if last == nil {
 			return struct{}{}, nil
 		}
-		if !worthAnother(last, tries, policy.Tries) {
+		if !policy.worthAnother(last, tries) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		wait.floor = askedToWait(last, policy.Limited)
@@ -79,19 +86,26 @@ func (c *Client) retry(ctx context.Context, op func(ctx context.Context) error) 
 	}
 }
 
-// worthAnother decides after a failed try. A cancelled context is nobody's Retryable.
-func worthAnother(err error, tries, limit uint) bool {
+// worthAnother decides after a failed try. A cancelled context is never Retryable.
+func (p RetryPolicy) worthAnother(err error, tries uint) bool {
 	var again interface {
 		error
 		Retryable() bool
 	}
-	if !errors.As(err, &again) || !again.Retryable() {
+	if !errors.As(err, &again) || !again.Retryable() || p.Interactive && isAbsent(err) {
 		return false
 	}
+	limit := p.Tries
 	if e, ok := errors.AsType[*Error](err); ok {
 		limit = e.patience(limit)
 	}
 	return tries < limit
+}
+
+// isAbsent tells that nothing listens at the address, or that the name does not exist.
+func isAbsent(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // askedToWait is the pause that the failure itself asks for.

@@ -17,18 +17,11 @@ type scanner struct {
 	shared *interner // nil for none
 }
 
-// A SyntaxError says where a page stops being the JSON that the API promises.
-type SyntaxError struct {
-	Offset int // bytes into the decoded body
-	Reason string
-}
+func (s *scanner) fail(format string, args ...any) error { return s.failAt(s.pos, format, args...) }
 
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("malformed page at byte %d: %s", e.Offset, e.Reason)
-}
-
-func (s *scanner) fail(format string, args ...any) error {
-	return &SyntaxError{Offset: s.pos, Reason: fmt.Sprintf(format, args...)}
+// failAt is for what is wrong with a value as a whole: it is found behind the value.
+func (s *scanner) failAt(offset int, format string, args ...any) error {
+	return &SyntaxError{Index: -1, Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
 
 func (s *scanner) space() {

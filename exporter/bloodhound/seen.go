@@ -3,13 +3,15 @@ package bloodhound
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"time"
 )
 
 // seen is what one page says about where the walk stands.
 type seen struct {
-	records        int
-	newest, oldest time.Time
+	records        int       // as served
+	refused        int       // of them
+	newest, oldest time.Time // of the others
 	first, last    int64 // ids of the first and the last record as served
 	newestFirst    bool
 	limit          int64 // as echoed; -1 where it was not
@@ -29,7 +31,45 @@ func look(records []Record, limit int64) seen {
 			break
 		}
 	}
+	if s.newestFirst {
+		return s // and its ends are the extremes
+	}
+	for i := range records {
+		if at := records[i].CreatedAt; at.After(s.newest) {
+			s.newest = at
+		} else if at.Before(s.oldest) {
+			s.oldest = at
+		}
+	}
 	return s
+}
+
+// include counts in what was served and refused. Its times are not to be relied on: the good records say how far a page
+// reaches, and without one of them the times stay zero.
+func (s *seen) include(refused []refused) {
+	if len(refused) == 0 {
+		return
+	}
+	s.records += len(refused)
+	s.refused = len(refused)
+	if r := &refused[0]; r.fault.Index == 0 {
+		s.first = r.identity()
+	}
+	if r := &refused[len(refused)-1]; r.fault.Index == s.records-1 {
+		s.last = r.identity()
+	}
+}
+
+// outside tells whether a record was created before or after what was asked for.
+func (s seen) outside(after, before time.Time) bool {
+	return s.records > s.refused && (s.newest.After(before) || s.oldest.Before(after))
+}
+
+// strayError is the error about a record that was not asked for.
+func strayError(id int64, at, after, before time.Time) error {
+	return fmt.Errorf("the server answered with the record with id %d, created at %s, when asked for %s to %s: it ignores before "+
+		"and after, so no window of it can be trusted to be complete, and nothing of the answer is used; is there a proxy or "+
+		"cache in between that drops the query or answers another one?", id, wireTime(at), wireTime(after), wireTime(before))
 }
 
 // since is about how many of the page's records are at or after t, if they are spread evenly.

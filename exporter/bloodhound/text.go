@@ -53,7 +53,7 @@ func (s *scanner) escape() error {
 		s.pos += 6
 		return nil
 	default:
-		return s.fail("unknown escape \\%c", rest[0])
+		return s.fail("unknown escape %q", rest[:1])
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// grain is the unit of created_at.
+const grain = time.Microsecond
+
 // A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
 //
 // The next page begins at the oldest created_at seen. The bound is inclusive, so the edge is read twice and repeats are
@@ -29,6 +32,7 @@ const (
 )
 
 func newWalk(after, before time.Time) walk {
+	after, before = after.Truncate(grain), before.Truncate(grain) // as they are sent
 	return walk{after: after, before: before, bound: before}
 }
 
@@ -43,17 +47,18 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 	if p.records == 0 {
 		return true, nil
 	}
-	if p.newest.After(w.bound) || p.oldest.Before(w.after) {
-		return false, fmt.Errorf("the server answered with records of %s to %s when asked for %s to %s: it ignores before and after, "+
-			"so no window of it can be trusted to be complete; is there a proxy in between that drops the query?",
-			wireTime(p.oldest), wireTime(p.newest), wireTime(w.after), wireTime(w.bound))
+	if p.outside(w.after, w.bound) { // told by the page's ends: the scan looks at every record
+		id, at := p.last, p.oldest
+		if p.newest.After(w.bound) {
+			id, at = p.first, p.newest
+		}
+		return false, strayError(id, at, w.after, w.bound)
 	}
 	// The same page again: skip is ignored, or as many rows as it skips have come in ahead of it since. The second time it
 	// is not that.
 	again := w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records
 	if again && w.repeated {
-		return false, fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
-			"so the records behind it cannot be reached; raise HOUNDTRAIL_BLOODHOUND_PAGE_SIZE above %d", p.records, w.skip, p.records)
+		return false, w.deafError(p.records)
 	}
 	if again || !p.newestFirst && w.by == newestFirst {
 		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
@@ -70,6 +75,11 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 		w.skip += p.records
 	}
 	return false, nil
+}
+
+func (w *walk) deafError(records int) error {
+	return fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
+		"so the records behind it cannot be reached; raise %s above %d", records, w.skip, settingPageSize, records)
 }
 
 // short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked

@@ -1,0 +1,145 @@
+package bloodhound
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxHoles bounds the holes of one span: more are no single rows that went wrong, but a server that changed.
+const maxHoles = 64
+
+// A BadRecordError is a row that cannot be exported: the server cannot print it, or what it prints is no record.
+type BadRecordError struct {
+	CreatedAt time.Time // zero if it is not known
+	ID        int64     // 0 if it is not known
+	Position  string    // where the row stands
+	Cause     error     // what the server said, or what is wrong with the record
+	Raw       []byte    // exactly as served; nil if the server never showed it
+}
+
+// Error names the row, what was said about it, and what to do.
+func (e *BadRecordError) Error() string {
+	fault := "is one that the server cannot print, although it answers for the rows around it"
+	row, keeps := "an instant that is not known", ""
+	if !e.CreatedAt.IsZero() {
+		row = wireTime(e.CreatedAt)
+	}
+	row = "created at " + row
+	if e.Raw != nil {
+		fault, keeps = "is not one that Houndtrail can keep", " that keeps its bytes"
+	}
+	if e.ID != 0 {
+		row = fmt.Sprintf("with id %d, %s", e.ID, row)
+	}
+	return fmt.Sprintf("the row %s (%s) %s: %v. The export stops in front of it, and loses nothing. Repair the row in BloodHound's "+
+		"database (table audit_logs, by created_at), or set %s=quarantine to go on with a hole in the journal%s",
+		row, e.Position, fault, e.Cause, settingBad, keeps)
+}
+
+// Unwrap is what the server said, or what is wrong with the record.
+func (e *BadRecordError) Unwrap() error { return e.Cause }
+
+// A Hole is a row of a span that its [Batch] has no record for, because it is bad and the client goes on without such
+// rows: see [Options.Quarantine].
+type Hole struct {
+	CreatedAt time.Time // zero if it cannot be read
+	ID        int64     // 0 if it is not known
+	Reason    string    // on one line
+	Raw       []byte    // exactly as served; nil if the server never showed it
+}
+
+// Holes are the bad rows of the span, by created_at. They are known after Wait, are the caller's to keep, and are empty
+// unless Options.Quarantine is set.
+//
+// A hole counts as a row of the span: the server's count of it is held against len(Records) + len(Holes()). The
+// overlap, which the next span reads again, brings its holes again. Rows whose bytes are the same are one hole.
+func (b *Batch) Holes() []Hole {
+	holes := slices.Concat(b.unprinted, b.refused)
+	slices.SortStableFunc(holes, func(x, y Hole) int {
+		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
+	})
+	return holes
+}
+
+// refuse deals with what a page has that is no record: one of them is an error, or all of them are holes.
+func (b *Batch) refuse(p page, bad []refused, quarantine bool) error {
+	for i := range bad {
+		r := &bad[i]
+		e := &BadRecordError{
+			CreatedAt: r.createdAt, ID: r.fault.ID, Cause: r.fault, Raw: bytes.Clone(r.raw),
+			Position: fmt.Sprintf("in the answer to GET %s", p.target),
+		}
+		if !quarantine {
+			return e
+		}
+		if slices.ContainsFunc(b.refused, func(h Hole) bool { return bytes.Equal(h.Raw, r.raw) }) {
+			continue // the edge of a page is read twice
+		}
+		reason := r.fault.Error()
+		if r.createdAt.IsZero() {
+			reason += fmt.Sprintf("; it was served as created from %s to %s", wireTime(p.after), wireTime(p.before))
+		}
+		if len(b.refused) == maxHoles {
+			return tooManyHoles(e)
+		}
+		b.refused = append(b.refused, Hole{CreatedAt: e.CreatedAt, ID: e.ID, Reason: reason, Raw: e.Raw})
+	}
+	return nil
+}
+
+func tooManyHoles(next error) error {
+	return fmt.Errorf("more than %d rows of the window are bad, which is no longer a matter of single rows: nothing of the window "+
+		"is used; was the server upgraded, or its database damaged? The next of them: %w", maxHoles, next)
+}
+
+// refusal is the error if the server broke down over the request, which it does whenever a row cannot be printed. It is
+// nil for every other error.
+func refusal(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Server && e.Status == http.StatusInternalServerError {
+		return e
+	}
+	return nil
+}
+
+// suspects remembers instants with rows that the server could not print, so that each of them is searched for only once. It
+// forgets the first ones when they become many.
+type suspects struct {
+	mu    sync.Mutex
+	known []time.Time
+}
+
+func (s *suspects) add(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.known, at.Equal) {
+		return
+	}
+	if len(s.known) == maxHoles {
+		s.known = slices.Delete(s.known, 0, 1)
+	}
+	s.known = append(s.known, at)
+}
+
+func (s *suspects) forget(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = slices.DeleteFunc(s.known, at.Equal)
+}
+
+// newest is the newest one of a span, both ends included.
+func (s *suspects) newest(after, before time.Time) (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.known {
+		if !t.Before(after) && !t.After(before) && (!ok || t.After(at)) {
+			at, ok = t, true
+		}
+	}
+	return at, ok
+}

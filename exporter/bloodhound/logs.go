@@ -1,0 +1,47 @@
+package bloodhound
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Logs reads one page as asked. Its records are their own: nothing needs releasing. What is likely to fail for good, by
+// the query's own Warnings, is not tried again.
+func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
+	if err := q.Validate(); err != nil {
+		return Page{}, err
+	}
+	target := AuditPath
+	if raw := q.Encode(); raw != "" {
+		target += "?" + raw
+	}
+	var page Page
+	err := c.retry(ctx, func(ctx context.Context) error {
+		r, err := c.exchange(ctx, target)
+		if err != nil {
+			return q.foreseen(err)
+		}
+		defer r.body.release()
+		own := append([]byte(nil), r.body.b...)
+		page, err = ParsePage(own, nil)
+		return explain(err, target)
+	})
+	return page, err
+}
+
+// foreseen makes the internal error that a warning foretold final, and says what it comes from: the next try would fail
+// the same way.
+func (q Query) foreseen(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Kind != Server || e.Status != http.StatusInternalServerError {
+		return err
+	}
+	for _, d := range q.doubts() {
+		if d.fails {
+			e.final, e.Advice = true, d.text
+			break
+		}
+	}
+	return err
+}

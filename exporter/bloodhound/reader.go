@@ -1,0 +1,132 @@
+package bloodhound
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
+	// may only be having a bad moment.
+	breakdowns = 3
+	// mostMisses is how many suspects of a span may turn out good in a row, before it is the server that is wrong.
+	mostMisses = 3
+)
+
+// A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It only waits for what that
+// finds if the page's ends do not say where to go on.
+type reader struct {
+	c      *Client
+	b      *Batch
+	limits Limits
+	count  []time.Time // where the counts are to begin that no page has brought yet
+	before time.Time   // the end of the whole span
+	page   int         // the latest page size
+	misses int         // suspects since the last one that was bad
+}
+
+// span reads from after to before, both included. It is one walk, unless the server breaks down over one of its pages: then
+// it is the walks between the instants that are suspected of it, which are read by themselves.
+func (r *reader) span(ctx context.Context, after, before time.Time) error {
+	for !before.Before(after) {
+		at, suspected := r.c.suspects.newest(after, before)
+		if suspected && !r.c.options.Quarantine { // it may stop the export at once
+			if err := r.instant(ctx, at); err != nil {
+				return err
+			}
+			if at.Equal(before) {
+				before = at.Add(-grain)
+			}
+			continue
+		}
+		from := after
+		if suspected {
+			from = at.Add(grain)
+		}
+		w := newWalk(from, before)
+		switch err := r.walk(ctx, &w); {
+		case refusal(err) != nil:
+			if at, err = r.suspect(ctx, &w, err); err != nil {
+				return err
+			}
+			r.c.suspects.add(at)
+			before = w.bound
+			continue
+		case err != nil:
+			return err
+		case !suspected:
+			return nil
+		}
+		if err := r.instant(ctx, at); err != nil {
+			return err
+		}
+		before = at.Add(-grain)
+	}
+	return nil
+}
+
+// walk reads a span page by page. The walk says afterwards how far it came.
+func (r *reader) walk(ctx context.Context, w *walk) error {
+	for !w.bound.Before(w.after) {
+		q := w.query(r.c.pageSize())
+		at, err := r.take(ctx, w, &q)
+		if err != nil {
+			return err
+		}
+		done, err := w.advance(at, q.Limit)
+		if err != nil || done {
+			return err
+		}
+		if err := r.limits.check(r.b, at.oldest, r.before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take asks for a page and gives it to the scanner.
+//
+// Every page carries a filter that bounds what the server counts for it: by the walk's own beginning, which leaves the page
+// as it is, or by the instant from which a count is wanted. Without one it would count its whole table each time.
+func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
+	p := page{after: w.after, before: w.bound}
+	q.Filters = countingFrom(w.after)
+	if len(r.count) > 0 {
+		p.from = r.count[0]
+		q.Filters = countingFrom(p.from)
+	}
+	tries := breakdowns
+	if w.before.Equal(w.after) && q.Limit > 1 {
+		tries = 1 // fewer rows are next
+	}
+	got, err := r.c.page(ctx, q, tries)
+	if err != nil {
+		return seen{}, err
+	}
+	if len(r.count) > 0 {
+		r.count = r.count[1:]
+	}
+	r.b.clock, r.page = got.clock, q.Limit
+	p.buffer, p.target, p.limit = got.body, AuditPath+"?"+q.Encode(), q.Limit
+	size := len(got.body.b)
+	at, err := r.c.hand(r.b, p, w)
+	if err == nil {
+		r.b.count(at, size, r.limits.Since)
+	}
+	return at, err
+}
+
+// suspect finds an instant of which the server may not be able to print a row, after a page broke it down.
+func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, error) {
+	if r.misses++; r.misses > mostMisses {
+		return time.Time{}, cause
+	}
+	r.c.options.Log.Warn("the server breaks down over a page: looking for a row that it cannot print",
+		zap.Time("from", w.after), zap.Time("until", w.bound), zap.Error(cause))
+	if w.skip > 0 && w.by == newestFirst {
+		return w.bound, r.c.alive(ctx, w.bound, cause) // the page began amid this instant
+	}
+	return r.c.narrow(ctx, w.after, w.bound, r.c.pageSize(), cause)
+}

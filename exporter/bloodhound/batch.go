@@ -19,7 +19,7 @@ type Batch struct {
 	counted int   // of them since Limits.Since
 	bytes   int64 // of those
 	fill    float64
-	counts  map[time.Time]int64 // of the server, by the instant that they begin at; to be looked at only after Wait
+	counts  []int64 // of the server, in the order in which they were asked for; -1 if it tells none; to be looked at only after Wait
 	clock   Reading
 	// Bad rows, as the first stage and the second one found them; to be looked at only after Wait.
 	unprinted, refused []Hole
@@ -39,7 +39,7 @@ type page struct {
 	after   time.Time // what was asked for, both included
 	before  time.Time
 	limit   int
-	from    time.Time   // where the count begins that came with it; zero where none was asked for
+	counted bool        // a count that was asked for comes with it
 	ends    seen        // what its two ends say
 	glanced bool        // they could be read
 	walked  bool        // the walk went on by its ends
@@ -71,7 +71,6 @@ func (c *Client) newBatch(share bool) *Batch {
 		b.Records = make([]Record, 0, c.slab.Load())
 	}
 	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
-	b.counts = map[time.Time]int64{}
 	go b.scan(c)
 	return b
 }
@@ -116,8 +115,8 @@ func (b *Batch) add(p page, quarantine bool) (seen, error) {
 		return seen{}, err
 	}
 	found.include(parsed.refused)
-	if !p.from.IsZero() && parsed.Count >= 0 {
-		b.counts[p.from] = parsed.Count
+	if p.counted {
+		b.counts = append(b.counts, parsed.Count)
 	}
 	if p.walked && !p.ends.agrees(found) {
 		return seen{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the pages before it: "+
@@ -163,7 +162,7 @@ func (b *Batch) Release() {
 		records = nil // a backlog is over
 	}
 	clear(b.pages)
-	*b = Batch{Records: records, pages: b.pages[:0], home: b.home, shared: b.shared, ids: b.ids}
+	*b = Batch{Records: records, pages: b.pages[:0], counts: b.counts[:0], home: b.home, shared: b.shared, ids: b.ids}
 	select {
 	case b.home <- b:
 	default:

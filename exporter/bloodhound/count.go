@@ -19,11 +19,14 @@ func (c *Client) Count(ctx context.Context, from time.Time) (n int64, known bool
 	return page.Count, page.Count >= 0, err
 }
 
-// Count is what the server counted from an instant that the pages of the batch were asked to count from. It is to be
-// called only after Wait. known is false when the build tells no count, or there were not enough pages to ask.
-func (b *Batch) Count(from time.Time) (n int64, known bool) {
-	n, known = b.counts[from]
-	return n, known
+// Counted is what the server counted from the nth of the instants that the pages of the batch were asked to count from, in the
+// order of Fetch's parameter. It is to be called only after Wait. known is false if the build tells no count, or if there
+// were not enough pages to ask.
+func (b *Batch) Counted(nth int) (n int64, known bool) {
+	if nth >= len(b.counts) || b.counts[nth] < 0 {
+		return 0, false
+	}
+	return b.counts[nth], true
 }
 
 func countingFrom(t time.Time) []Filter {

@@ -20,7 +20,7 @@ const growAfter = 8
 //
 // A row that is bad is a [*BadRecordError], of Fetch or of Wait; with Options.Quarantine it is one of the batch's Holes.
 //
-// The pages bring along how many rows the server counts from some instants on, one instant a page, for [Batch.Count].
+// The pages bring along how many rows the server counts from some instants on, one instant a page, for [Batch.Counted].
 // None of them may be after the span's beginning, so that no page is any different for it.
 func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (*Batch, error) {
 	b := c.newBatch(limits.Share)

@@ -94,8 +94,8 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 	p := page{after: w.after, before: w.bound}
 	q.Filters = countingFrom(w.after)
 	if len(r.count) > 0 {
-		p.from = r.count[0]
-		q.Filters = countingFrom(p.from)
+		p.counted = true
+		q.Filters = countingFrom(r.count[0])
 	}
 	tries := breakdowns
 	if w.before.Equal(w.after) && q.Limit > 1 {

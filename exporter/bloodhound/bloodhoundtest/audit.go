@@ -1,41 +1,68 @@
 package bloodhoundtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // audit answers GET /api/v2/audit.
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, c *call) {
-	q, err := s.can.parseQuery(r.URL.Query(), s.now())
+	k := quirksOf(r.Context())
+	values := r.URL.Query()
+	if k.anyTime {
+		values.Del("before")
+		values.Del("after")
+	}
+	q, err := s.can.parseQuery(values, s.now())
 	if refused, ok := errors.AsType[*failure](err); ok {
 		refused.write(w, s.now())
 		return
 	}
-	if override, ok := r.Context().Value(orderKey{}).(direction); ok {
-		q.order.by = override
+	if err != nil {
+		writeNothing(w) // the handler has died, and the server goes on as if it had answered
+		return
 	}
-	if err := wait(r.Context()); err != nil {
+	q.order.by = cmp.Or(k.direction, q.order.by)
+	if err := wait(r.Context(), k.latency); err != nil {
 		s.late(w, err)
 		return
 	}
-	if err := s.can.filters.compile(q.filters); err != nil {
+	if err := s.can.filters.compile(q.filters, s.now()); err != nil {
 		errInternal.write(w, s.now())
 		return
 	}
-	now := s.now().UnixMicro()
+	count, page := s.read(q, k, c)
+	if slices.ContainsFunc(page, func(e *entry) bool { return e.Unprintable }) {
+		errInternal.write(w, s.now())
+		return
+	}
+	s.writePage(w, q, count, page)
+}
+
+// read is what the database does for a request: the two statements of it, and what a quirk makes of their rows.
+func (s *Server) read(q query, k quirks, c *call) (count int, page []*entry) {
+	now := s.now().Add(-k.lag).UnixMicro()
+	counted := q.filters
+	if k.wholeCount {
+		counted = nil
+	}
 	shuffle := rand.New(rand.NewPCG(s.seed, uint64(c.number)))
 	s.mu.RLock()
-	count := s.table.count(q.filters, now)
+	count = s.table.count(counted, now)
 	page, skipped := s.table.pick(q, now, shuffle)
 	s.mu.RUnlock()
 	s.counters.served.Add(int64(len(page)))
 	s.counters.skipped.Add(int64(skipped))
-	s.writePage(w, q, count, page)
+	if k.twice {
+		page = twice(page, q.rows())
+	}
+	return count, page
 }
 
 // late answers a request whose deadline has passed; one whose client has gone gets nothing.
@@ -82,16 +109,9 @@ func (s *Server) writePage(w http.ResponseWriter, q query, count int, page []*en
 	_, _ = w.Write(append(b, `]}}`...))
 }
 
-// Keys of what a fault asks of the handler.
-type (
-	latencyKey struct{} // time.Duration that the database takes
-	orderKey   struct{} // direction in which it answers
-)
-
 // wait is the database taking its time; it gives up with the request.
-func wait(ctx context.Context) error {
-	latency, ok := ctx.Value(latencyKey{}).(time.Duration)
-	if !ok {
+func wait(ctx context.Context, latency time.Duration) error {
+	if latency == 0 {
 		return ctx.Err()
 	}
 	timer := time.NewTimer(latency)

@@ -68,20 +68,13 @@ const unexpectedScheme = "Unexpected authorization scheme: "
 
 // signed checks an API token's signature, in the order in which the server does.
 func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*account, *failure) {
-	if _, err := uuid.Parse(tokenID); err != nil {
+	id, err := uuid.Parse(tokenID)
+	if err != nil {
 		return nil, badRequest("Token ID is malformed.")
 	}
-	date, err := time.Parse(time.RFC3339Nano, r.Header.Get("RequestDate"))
-	if err != nil {
-		return nil, unverified(http.StatusBadRequest, "malformed RequestDate header: "+err.Error())
-	}
-	signature := r.Header.Get("Signature")
-	if signature == "" {
-		return nil, unverified(http.StatusBadRequest, "missing Signature header")
-	}
-	digest, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil {
-		return nil, unverified(http.StatusBadRequest, "malformed Signature header: "+err.Error())
+	date, digest, refused := signature(r.Header)
+	if refused != nil {
+		return nil, refused
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -89,7 +82,7 @@ func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*acc
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key, ok := d.tokens[tokenID]
+	key, ok := d.tokens[id.String()] // a uuid column: any spelling finds it
 	if !ok {
 		return nil, unverified(http.StatusUnauthorized, "resource not found")
 	}
@@ -108,10 +101,32 @@ func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*acc
 	return &granted, nil
 }
 
+// signature reads the headers that a signed request has.
+func signature(h http.Header) (date time.Time, digest []byte, refused *failure) {
+	written := h.Get("RequestDate")
+	if written == "" {
+		return date, nil, unverified(http.StatusBadRequest, "no request date header")
+	}
+	date, err := time.Parse(time.RFC3339Nano, written)
+	if err != nil {
+		const twice = "malformed request date: malformed request date: " // the servers wrap it twice
+		return date, nil, unverified(http.StatusBadRequest, twice+err.Error())
+	}
+	text := h.Get("Signature")
+	if text == "" {
+		return date, nil, unverified(http.StatusBadRequest, "no signature header")
+	}
+	if digest, err = base64.StdEncoding.DecodeString(text); err != nil {
+		return date, nil, unverified(http.StatusBadRequest, "malformed signature header: "+err.Error())
+	}
+	return date, digest, nil
+}
+
 func unverified(status int, detail string) *failure {
 	return &failure{status: status, message: "unable to validate request signature for client: " + detail}
 }
 
+// skewed says by how much a clock is off beyond what is allowed, or nothing if it is not.
 func skewed(client, server time.Time) string {
 	skew, way := client.Sub(server), "ahead"
 	if skew < 0 {
@@ -120,8 +135,8 @@ func skewed(client, server time.Time) string {
 	if skew <= maxSkew {
 		return ""
 	}
-	return fmt.Sprintf("signature too far %s by %d minutes. Server time is %s. Client time is %s", way,
-		int(skew.Minutes()), server.Format(time.RFC3339), client.Format(time.RFC3339))
+	return fmt.Sprintf("signature too far %s by %.2f minutes. Server time is %s. Client time is %s", way,
+		(skew - maxSkew).Minutes(), server.Format(time.RFC3339), client.Format(time.RFC3339))
 }
 
 // sign is the chain of three HMACs of cmd/api/src/api/signature.go: over method and raw request target, over the

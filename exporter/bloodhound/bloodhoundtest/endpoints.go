@@ -2,6 +2,8 @@ package bloodhoundtest
 
 import (
 	"encoding/binary"
+	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -41,22 +43,37 @@ type selfReply struct {
 }
 
 type userReply struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"principal_name"`
-	Email       string    `json:"email_address"`
-	Disabled    bool      `json:"is_disabled"`
-	EULA        bool      `json:"eula_accepted"`
-	LastLogin   time.Time `json:"last_login"`
-	AuthSecret  any       `json:"AuthSecret"`
-	Roles       []role    `json:"roles"`
-	Permissions []granted `json:"permissions"`
+	SAML        json.RawMessage `json:"saml_provider_id,omitempty"` // of 2024
+	SSO         json.RawMessage `json:"sso_provider_id,omitempty"`
+	AuthSecret  *secret         `json:"AuthSecret"` // null for a user without a password
+	Roles       []role          `json:"roles"`
+	LastLogin   time.Time       `json:"last_login"`
+	Email       string          `json:"email_address"`
+	Name        string          `json:"principal_name"`
+	Disabled    bool            `json:"is_disabled"`
+	EULA        bool            `json:"eula_accepted"`
+	ID          string          `json:"id"`
+	Permissions []granted       `json:"permissions"`
+}
+
+type secret struct {
+	Digest    string    `json:"digest_method"`
+	Expires   time.Time `json:"expires_at"`
+	TOTP      bool      `json:"totp_activated"`
+	ID        int       `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	DeletedAt struct {
+		Time  time.Time
+		Valid bool
+	} `json:"deleted_at"`
 }
 
 type role struct {
-	ID          int       `json:"id"`
 	Name        string    `json:"name"`
 	Description string    `json:"description"`
 	Permissions []granted `json:"permissions"`
+	ID          int       `json:"id"`
 }
 
 type granted struct {
@@ -75,17 +92,46 @@ func (s *Server) self(w http.ResponseWriter, _ *http.Request, c *call) {
 		{ID: 11, Authority: "graphdb", Name: "Read"},
 	}}
 	if s.people.mayAudit(c.who) {
-		mine = role{ID: 6, Name: "Auditor", Description: "Can read the audit log", Permissions: []granted{
+		mine = role{ID: 6, Name: "Auditor", Description: "Can read data and audit logs", Permissions: []granted{
 			{ID: 24, Authority: s.can.permission.authority, Name: s.can.permission.name},
 		}}
 		if s.can.permission == manageUsers {
-			mine.ID, mine.Name, mine.Description = 1, "Administrator", "Can manage users and everything else"
+			mine.ID, mine.Name = 1, "Administrator"
+			mine.Description = "Can manage users, clients, and application configuration"
 		}
 	}
-	writeJSON(w, http.StatusOK, selfReply{Data: &userReply{
-		ID: c.who.ID, Name: c.who.Name, Email: c.who.Email, EULA: true, LastLogin: s.now().UTC(),
+	now := s.now().UTC()
+	user := &userReply{
+		ID: c.who.ID, Name: c.who.Name, Email: c.who.Email, EULA: true, LastLogin: now,
 		Roles: []role{mine}, Permissions: mine.Permissions,
-	}})
+	}
+	if s.can.samlUser {
+		user.SAML = json.RawMessage("null")
+	} else {
+		user.SSO = json.RawMessage("null")
+	}
+	if c.who.Password != "" {
+		user.AuthSecret = &secret{
+			Digest: "argon2", Expires: now.AddDate(0, 0, 90), TOTP: c.who.OTP != "", ID: 2, CreatedAt: now, UpdatedAt: now,
+		}
+	}
+	writeJSON(w, http.StatusOK, selfReply{Data: user})
+}
+
+// spec answers GET /api/v2/spec with the head of an OpenAPI description: what the routes do stands elsewhere.
+func (s *Server) spec(w http.ResponseWriter, _ *http.Request, _ *call) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{
+  "openapi": "3.0.3",
+  "info": {
+    "title": "BloodHound API",
+    "version": "v2"
+  },
+  "paths": {
+    "/api/v2/audit": {}
+  }
+}
+`)
 }
 
 // newUUID is a version 4 UUID that the generator decides.

@@ -2,7 +2,6 @@ package bloodhoundtest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -107,26 +106,12 @@ func Huge(n int64) Fault {
 	})
 }
 
-// Slow lets the database take its time. A deadline that passes meanwhile is answered as the server's generation does.
-func Slow(d time.Duration) Fault { return withValue(latencyKey{}, d) }
-
 // Hang says nothing until the client goes away.
 func Hang() Fault {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
-		})
-	}
-}
-
-// OldestFirst is a server that does not answer newest first, whatever it is asked for.
-func OldestFirst() Fault { return withValue(orderKey{}, oldestFirst) }
-
-func withValue(key, value any) Fault {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key, value)))
 		})
 	}
 }

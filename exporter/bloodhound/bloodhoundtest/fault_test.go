@@ -156,9 +156,9 @@ func TestSlowDatabase(t *testing.T) {
 		{bt.V84, "", time.Hour, time.Hour, 200},
 		{bt.V84, "wait=10", 9 * time.Second, 9 * time.Second, 200},
 		{bt.V84, "wait=10", 11 * time.Second, 10 * time.Second, 500},
-		{bt.V7, "", time.Hour, 30 * time.Second, 500},
-		{bt.V7, "wait=90", time.Hour, 30 * time.Second, 500},
-		{bt.Legacy2024, "", time.Hour, 30 * time.Second, 0},
+		{bt.V7, "", time.Hour, time.Hour, 200},
+		{bt.V7, "wait=90", time.Hour, 90 * time.Second, 500},
+		{bt.Legacy2024, "", time.Hour, time.Hour, 200},
 		{bt.Legacy2024, "wait=90", time.Hour, 90 * time.Second, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {

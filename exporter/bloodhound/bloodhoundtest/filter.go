@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,7 +19,7 @@ import (
 //
 // The servers look for the predicate anywhere in the value, and end the operand at the first character that their
 // class does not hold. The class is meant to have a hyphen and an underscore in it, and has the ASCII range between
-// them. A value without a predicate is no filter, and no error either.
+// them. A value without a predicate is no filter, and no error either. All of that is the same in every generation.
 type dialect struct {
 	pattern  *regexp.Regexp
 	anchored bool // the whole value is a filter, or the request is wrong
@@ -27,8 +28,9 @@ type dialect struct {
 }
 
 var (
-	bound      = dialect{pattern: regexp.MustCompile(`(\w+):([a-z\--_]+)`), single: true}
-	literal    = dialect{pattern: regexp.MustCompile(`(~?\w+):([a-z \--_]+)`), literals: true}
+	anywhere   = regexp.MustCompile(`(~?\w+):([a-z \--_]+)`)
+	bound      = dialect{pattern: anywhere, single: true}
+	literal    = dialect{pattern: anywhere, literals: true}
 	wholeValue = dialect{pattern: regexp.MustCompile(`(?s)^(~?\w+):(.+)$`), anchored: true}
 )
 
@@ -79,12 +81,12 @@ func (d dialect) parse(values url.Values, reserved []string, columns map[string]
 var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"}
 
 // compile turns filters into what the database does with them; its errors are the database's.
-func (d dialect) compile(filters []filter) error {
+func (d dialect) compile(filters []filter, now time.Time) error {
 	if d.single && len(filters) > 1 {
 		return errors.New("syntax error at or near \",\"")
 	}
 	for i := range filters {
-		match, err := d.condition(filters[i])
+		match, err := d.condition(filters[i], now)
 		if err != nil {
 			return err
 		}
@@ -93,15 +95,15 @@ func (d dialect) compile(filters []filter) error {
 	return nil
 }
 
-func (d dialect) condition(f filter) (func(*entry) bool, error) {
+func (d dialect) condition(f filter, now time.Time) (func(*entry) bool, error) {
 	if d.literals && f.operand == "null" {
 		return nullCondition(f), nil
 	}
 	switch f.column {
 	case "id":
-		return idCondition(f)
+		return d.idCondition(f)
 	case "created_at":
-		at, err := databaseTime(f.operand)
+		at, err := databaseTime(f.operand, now)
 		if err != nil {
 			return nil, err
 		}
@@ -116,30 +118,41 @@ func (d dialect) condition(f filter) (func(*entry) bool, error) {
 	}
 }
 
-func idCondition(f filter) (func(*entry) bool, error) {
+// precision is that of the numbers that operands are read as, in bits: an id of 64 bits fits with room to spare.
+const precision = 256
+
+// idCondition compares ids. A literal may be any number, for the database compares ids with it as numbers; a bound
+// parameter has to be an id.
+func (d dialect) idCondition(f filter) (func(*entry) bool, error) {
 	if f.predicate == "~eq" {
 		return func(e *entry) bool { return strings.Contains(strconv.FormatInt(e.ID, 10), f.operand) }, nil
 	}
-	id, err := strconv.ParseInt(f.operand, 10, 64)
-	if err != nil {
+	if id, err := strconv.ParseInt(f.operand, 10, 64); err == nil {
+		return func(e *entry) bool { return holds(f.predicate, cmp.Compare(e.ID, id)) }, nil
+	}
+	number, _, err := big.ParseFloat(f.operand, 10, precision, big.ToNearestEven)
+	if err != nil || number.IsInf() || !d.literals || !unquoted(f.operand) {
 		return nil, fmt.Errorf("invalid input syntax for type bigint: %q", f.operand)
 	}
-	return func(e *entry) bool { return holds(f.predicate, cmp.Compare(e.ID, id)) }, nil
+	return func(e *entry) bool { return holds(f.predicate, new(big.Float).SetInt64(e.ID).Cmp(number)) }, nil
 }
 
+// textCondition compares texts. NULL is neither equal to a text nor different from it.
 func textCondition(f filter) func(*entry) bool {
 	text := texts[f.column]
 	if f.predicate == "~eq" {
 		part := strings.ToLower(f.operand)
-		return func(e *entry) bool { return strings.Contains(strings.ToLower(text(&e.Row)), part) }
+		return func(e *entry) bool {
+			return !e.null(f.column) && strings.Contains(strings.ToLower(*text(&e.Row)), part)
+		}
 	}
 	equal := f.predicate == "eq"
-	return func(e *entry) bool { return (text(&e.Row) == f.operand) == equal }
+	return func(e *entry) bool { return !e.null(f.column) && (*text(&e.Row) == f.operand) == equal }
 }
 
-// nullCondition is IS NULL and IS NOT NULL. The double does not tell NULL texts from empty ones: nor does the API.
+// nullCondition is IS NULL and IS NOT NULL.
 func nullCondition(f filter) func(*entry) bool {
-	null := func(e *entry) bool { return texts[f.column](&e.Row) == "" }
+	null := func(e *entry) bool { return e.null(f.column) }
 	switch f.column {
 	case "id":
 		null = func(*entry) bool { return false }
@@ -183,8 +196,11 @@ func unquoted(operand string) bool {
 }
 
 // databaseTime reads a time as the database does: one that lost its offset on the way is taken in the session's
-// time zone, which is UTC here.
-func databaseTime(operand string) (micros int64, err error) {
+// time zone, which is UTC here. Of the words that the database has for times, it knows now.
+func databaseTime(operand string, now time.Time) (micros int64, err error) {
+	if operand == "now" {
+		return now.UnixMicro(), nil
+	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05", "2006-01-02"} {
 		if t, err := time.Parse(layout, operand); err == nil {
 			return t.UnixMicro(), nil

@@ -23,7 +23,7 @@ func TestFilters(t *testing.T) {
 	}
 	rows := []bt.Row{
 		row(1, func(r *bt.Row) { r.Status = "intent" }),
-		row(2, func(r *bt.Row) { r.ActorName = "" }),
+		row(2, func(r *bt.Row) { r.Null = []string{"actor_name"} }),
 		row(3, func(r *bt.Row) { r.Action = "POST" }),
 		row(4, func(r *bt.Row) { r.Action = "POST /api/v2/x/" }),
 		row(5, func(r *bt.Row) { r.SourceIP = "192.168.7.7" }),
@@ -63,9 +63,7 @@ func TestFilters(t *testing.T) {
 		{profiles{l, v7, v8}, "actor_email=eq:user%2Btag@example.com", []int64{}, 0}, // read as "user"
 		{profiles{l, v7, v8}, "actor_name=eq:user,x", []int64{1, 3, 4, 5}, 4},
 		{profiles{d}, "actor_name=eq:user,x", []int64{}, 0},
-		{profiles{l}, "action=eq:POST%20/api/v2/x/%7Bid%7D", []int64{3}, 1},
-		{profiles{v7, v8}, "action=eq:POST%20/api/v2/x/%7Bid%7D", []int64{4}, 1},
-		{profiles{l}, "action=~eq:POST", []int64{3}, 1},
+		{profiles{l, v7, v8}, "action=eq:POST%20/api/v2/x/%7Bid%7D", []int64{4}, 1},
 		{profiles{d}, "action=~eq:post", []int64{3, 4}, 2},
 		{profiles{d}, "id=~eq:3", []int64{3}, 1},
 		{profiles{d}, "source=eq:192.168.7.7", []int64{5}, 1},
@@ -77,6 +75,12 @@ func TestFilters(t *testing.T) {
 		{profiles{l, v7, v8}, "actor_name=eq:José", []int64{}, 0}, // read as "Jos"
 		{profiles{v7, v8}, "actor_name=eq:null", []int64{2}, 1},
 		{profiles{v7, v8}, "actor_name=neq:null", []int64{1, 3, 4, 5}, 5},
+		{profiles{d, l, v7, v8}, "actor_name=neq:x", []int64{1, 3, 4, 5}, 5}, // NULL is not different from a text
+		{profiles{d, l, v7, v8}, "actor_name=eq:x", []int64{}, 0},
+		{profiles{d}, "actor_name=~eq:u", []int64{1, 3, 4, 5}, 4},
+		{profiles{v7, v8}, "id=eq:3.0", []int64{3}, 1},
+		{profiles{v7, v8}, "id=lt:2.5", []int64{1, 2}, 2},
+		{profiles{v7, v8}, "id=lt:1e300", []int64{1, 2, 3, 4, 5}, 6},
 		{profiles{v7, v8}, "created_at=eq:null", []int64{}, 1},
 		{profiles{v7, v8}, "id=neq:null", []int64{1, 2, 3, 4, 5}, 6},
 		{profiles{v7, v8}, "id=gt:null", []int64{}, 0},
@@ -111,14 +115,14 @@ func FuzzQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		values, _ := url.ParseQuery(query) // what can be read of it, as the server does
-		if slices.Contains(values["sort_by"], "") {
-			return // the handlers die of it
-		}
 		for p, d := range doubles {
 			r := httptest.NewRequest(http.MethodGet, auditPath, http.NoBody)
 			r.URL.RawQuery = query
 			r.Header.Set("Authorization", d.bearer)
 			w := d.do(r)
+			if w.Body.Len() == 0 && w.Code == http.StatusOK && slices.Contains(values["sort_by"], "") {
+				continue // the handlers die of it
+			}
 			if !json.Valid(w.Body.Bytes()) || !slices.Contains([]int{200, 400, 500}, w.Code) {
 				t.Errorf("%s: %d %s", p, w.Code, w.Body)
 			}

@@ -16,7 +16,7 @@ const requestIDHeader = "Requestid"
 type Request struct {
 	At        time.Time // by the server's clock
 	Method    string
-	Target    string // path and query, byte for byte
+	Target    string // path and query, byte for byte: sort columns, filters, skip and window are read from it
 	Prefer    string
 	Encoding  string // Content-Encoding of the answer
 	Status    int    // 0 if there was no answer
@@ -73,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
 	h := w.Header()
 	h.Set(requestIDHeader, c.requestID)
-	h.Set("Date", now.UTC().Format(http.TimeFormat))
+	h.Set("Date", s.dateHeader(now).UTC().Format(http.TimeFormat))
 	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 

@@ -10,7 +10,8 @@ import (
 type direction int
 
 const (
-	newestFirst direction = iota
+	asAsked     direction = iota // no quirk: the request decides
+	newestFirst                  // what a request without sort_by gets
 	oldestFirst
 	byKeys // created_at is no better than any other column
 )
@@ -80,19 +81,30 @@ var comparisons = map[string]func(a, b *entry) int{
 	"status":            byText("status"),
 }
 
+// byText compares as the database does: NULL comes after every text.
 func byText(column string) func(a, b *entry) int {
 	text := texts[column]
-	return func(a, b *entry) int { return cmp.Compare(text(&a.Row), text(&b.Row)) }
+	return func(a, b *entry) int {
+		switch aNull, bNull := a.null(column), b.null(column); {
+		case aNull && bNull:
+			return 0
+		case aNull:
+			return 1
+		case bNull:
+			return -1
+		}
+		return cmp.Compare(*text(&a.Row), *text(&b.Row))
+	}
 }
 
-// texts reads one text column.
-var texts = map[string]func(*Row) string{
-	"actor_id":          func(r *Row) string { return r.ActorID },
-	"actor_name":        func(r *Row) string { return r.ActorName },
-	"actor_email":       func(r *Row) string { return r.ActorEmail },
-	"action":            func(r *Row) string { return r.Action },
-	"request_id":        func(r *Row) string { return r.RequestID },
-	"source":            func(r *Row) string { return r.SourceIP },
-	"source_ip_address": func(r *Row) string { return r.SourceIP },
-	"status":            func(r *Row) string { return r.Status },
+// texts finds one text column.
+var texts = map[string]func(*Row) *string{
+	"actor_id":          func(r *Row) *string { return &r.ActorID },
+	"actor_name":        func(r *Row) *string { return &r.ActorName },
+	"actor_email":       func(r *Row) *string { return &r.ActorEmail },
+	"action":            func(r *Row) *string { return &r.Action },
+	"request_id":        func(r *Row) *string { return &r.RequestID },
+	"source":            func(r *Row) *string { return &r.SourceIP },
+	"source_ip_address": func(r *Row) *string { return &r.SourceIP },
+	"status":            func(r *Row) *string { return &r.Status },
 }

@@ -19,9 +19,6 @@ type patience struct {
 // prefer reads the Prefer header as one generation does. Its error is what is wrong with the header.
 type prefer func(http.Header) (patience, error)
 
-// defaultWait is the deadline of those servers that set one unasked, and the maximum of those that have one.
-const defaultWait = 30
-
 func seconds(n int) patience {
 	return patience{
 		limit:   time.Duration(n) * time.Second,
@@ -30,39 +27,13 @@ func seconds(n int) patience {
 	}
 }
 
-// preferAlways is 2024: a deadline for everybody, any number taken as it is, so that a negative one has passed.
-func preferAlways(h http.Header) (patience, error) {
-	n, ok, err := waitOf(h)
-	if !ok {
-		n = defaultWait
-	}
-	return seconds(n), err
-}
-
-// preferCapped replaces what is above the maximum by the default, in silence.
-func preferCapped(h http.Header) (patience, error) {
-	n, ok, err := waitOf(h)
-	if !ok || n > defaultWait {
-		n = defaultWait
-	}
-	return seconds(n), err
-}
-
-// preferAsked is 2026: no deadline unless asked for, and a header without a wait is wrong.
-func preferAsked(h http.Header) (patience, error) {
-	n, ok, err := waitOf(h)
-	switch {
-	case err != nil:
+// preferWait sets a deadline if one is asked for. Without a wait above zero there is none, and nothing is said of it.
+func preferWait(h http.Header) (patience, error) {
+	n, err := waitOf(h)
+	if err != nil || n <= 0 {
 		return patience{}, err
-	case !ok && h.Get("Prefer") != "", n < -1:
-		return patience{}, invalidPrefer(h.Get("Prefer"))
-	case n == -1:
-		return patience{applied: "wait=-1; bypass=enabled"}, nil
-	case n > 0:
-		return seconds(n), nil
-	default:
-		return patience{}, nil
 	}
+	return seconds(n), nil
 }
 
 var documentedWait = regexp.MustCompile(`^wait=[0-9]+$`)
@@ -73,7 +44,7 @@ func preferDocumented(h http.Header) (patience, error) {
 	if value == "" {
 		return patience{}, nil
 	}
-	n, _, err := waitOf(h)
+	n, err := waitOf(h)
 	if err != nil || !documentedWait.MatchString(value) {
 		return patience{}, invalidPrefer(value)
 	}
@@ -83,23 +54,22 @@ func preferDocumented(h http.Header) (patience, error) {
 	return seconds(n), nil
 }
 
-// waitOf finds wait=N among the preferences.
-func waitOf(h http.Header) (n int, ok bool, err error) {
+// waitOf finds wait=N among the preferences: in lower case only, and the last one wins. It is 0 without one.
+func waitOf(h http.Header) (n int, err error) {
 	for _, line := range h.Values("Prefer") {
 		for preference := range strings.SplitSeq(line, ",") {
-			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
-			if !strings.EqualFold(name, "wait") {
+			name, value, found := strings.Cut(preference, "=")
+			if !found || strings.TrimSpace(name) != "wait" {
 				continue
 			}
-			if n, err = strconv.Atoi(value); err != nil {
-				return 0, false, invalidPrefer(value)
+			if n, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
+				return 0, invalidPrefer(err.Error())
 			}
-			return n, true, nil
 		}
 	}
-	return 0, false, nil
+	return n, nil
 }
 
-func invalidPrefer(value string) *failure {
-	return badRequest("Prefer header has an invalid value: " + value)
+func invalidPrefer(detail string) *failure {
+	return badRequest("Prefer header has an invalid value: " + detail)
 }

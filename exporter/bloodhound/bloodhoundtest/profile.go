@@ -13,11 +13,12 @@ type Profile string
 const (
 	// Documented keeps to the letter of the published API description, and gives nothing beyond it.
 	Documented Profile = "documented"
-	// Legacy2024 knows offset only, fails on a second filter and answers a timed-out request with nothing.
+	// Legacy2024 is the server of September 2024, as measured: it knows offset only and fails on a second filter. It
+	// answers a timed-out request with nothing, as servers of that year are known to do.
 	Legacy2024 Profile = "legacy-2024"
-	// V7 has skip, several filters, and a server-side maximum for the wait preference.
+	// V7 has skip and several filters, and no audit permission of its own.
 	V7 Profile = "v7"
-	// V84 is v8.4.0 and later: an audit permission of its own, no deadline unless asked for.
+	// V84 is v8.4, as measured on the server of November 2025: an audit permission of its own.
 	V84 Profile = "v8.4"
 	// PR3049 audits every request, its own poll included, and keeps three months.
 	PR3049 Profile = "pr3049"
@@ -46,7 +47,8 @@ type abilities struct {
 	filters    dialect             // how filters are read
 	filterable map[string][]string // column -> predicates
 	sortable   []string
-	sortAsked  bool // sort_by replaces newest-first instead of breaking its ties
+
+	emptySort400 bool // an empty sort_by is refused, and does not take the handler down
 
 	skip         bool   // skip is known
 	offset       bool   // offset is known
@@ -56,11 +58,12 @@ type abilities struct {
 	yearFromNow  bool   // after defaults to a year before now, not before the upper bound
 	prefer       prefer // how Prefer: wait is read
 	emptyTimeout bool   // a passed deadline gives 200 with nothing in it
+	samlUser     bool   // a user has the key of SAML alone, not of every single sign-on
 
 	limitEarly bool // the rate limit is looked at before the credentials
 	limitJSON  bool // a 429 is a JSON error
 
-	unknownUser404 bool // login tells unknown users from wrong passwords
+	unknownUser401 bool // login does not tell unknown users from wrong passwords
 	authType       bool // LoginAttempt says how, and its error is an empty object
 	audited        bool // every request leaves two rows, and old months are dropped
 }
@@ -97,32 +100,32 @@ var (
 var generations = map[Profile]abilities{
 	Documented: {
 		version: "v8.4.0", permission: auditLogRead,
-		filters: wholeValue, filterable: documentedColumns, sortable: documentedSort, sortAsked: true,
+		filters: wholeValue, filterable: documentedColumns, sortable: documentedSort, emptySort400: true,
 		skip: true, minimum: 1, commitFirst: true, yearFromNow: true,
-		prefer: preferDocumented, limitEarly: true, limitJSON: true, authType: true,
+		prefer: preferDocumented, limitEarly: true, limitJSON: true, unknownUser401: true, authType: true,
 	},
 	Legacy2024: {
 		version: "v5.8.1", permission: manageUsers,
 		filters: bound, filterable: sourceColumns, sortable: sourceSort,
 		offset: true, counts: true,
-		prefer: preferAlways, emptyTimeout: true, limitJSON: true, unknownUser404: true,
+		prefer: preferWait, emptyTimeout: true, limitJSON: true, samlUser: true,
 	},
 	V7: {
 		version: "v7.4.0", permission: manageUsers,
 		filters: literal, filterable: sourceColumns, sortable: sourceSort,
 		skip: true, offset: true, counts: true,
-		prefer: preferCapped, authType: true,
+		prefer: preferWait, authType: true,
 	},
 	V84: {
 		version: "v8.4.0", permission: auditLogRead,
 		filters: literal, filterable: sourceColumns, sortable: sourceSort,
 		skip: true, offset: true, counts: true,
-		prefer: preferAsked, limitEarly: true, authType: true,
+		prefer: preferWait, authType: true,
 	},
 	PR3049: {
 		version: "v9.0.0-rc1", permission: auditLogRead,
 		filters: literal, filterable: sourceColumns, sortable: sourceSort,
 		skip: true, offset: true, counts: true,
-		prefer: preferAsked, limitEarly: true, authType: true, audited: true,
+		prefer: preferWait, limitEarly: true, authType: true, audited: true,
 	},
 }

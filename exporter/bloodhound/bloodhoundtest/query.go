@@ -1,9 +1,9 @@
 package bloodhoundtest
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -45,7 +45,7 @@ func (a *abilities) parseQuery(values url.Values, now time.Time) (query, error) 
 	if q.skip, err = a.parseSkip(values); err != nil {
 		return q, err
 	}
-	if q.limit, err = parseCount(values, "limit", defaultLimit, a.minimum); err != nil {
+	if q.limit, err = a.parseCount(values, "limit", "limit", defaultLimit); err != nil {
 		return q, err
 	}
 	before, err := parseTime(values, "before", now)
@@ -73,12 +73,15 @@ func (a *abilities) reserved() []string {
 	return names
 }
 
-// parseOrder reads sort_by. The servers put created_at, newest first, before anything that is asked for.
+// errEmptySort is the handler's panic over an empty sort_by. The server swallows it: 200 with nothing in it.
+var errEmptySort = errors.New("index out of range [0] with length 0")
+
+// parseOrder reads sort_by, which replaces the order: newest first is only what a request without it gets.
 func (a *abilities) parseOrder(columns []string) (order, error) {
-	var o order
+	o := order{by: newestFirst}
 	for _, column := range columns {
-		if column == "" && !a.sortAsked {
-			panic(http.ErrAbortHandler) // the handlers index the empty string
+		if column == "" && !a.emptySort400 {
+			return o, errEmptySort
 		}
 		name, descending := strings.CutPrefix(column, "-")
 		if !slices.Contains(a.sortable, name) {
@@ -86,7 +89,7 @@ func (a *abilities) parseOrder(columns []string) (order, error) {
 		}
 		o.keys = append(o.keys, sortKey{compare: comparisons[name], descending: descending})
 	}
-	if a.sortAsked && len(columns) > 0 {
+	if len(columns) > 0 {
 		switch columns[0] {
 		case "-created_at":
 		case "created_at":
@@ -98,28 +101,47 @@ func (a *abilities) parseOrder(columns []string) (order, error) {
 	return o, nil
 }
 
-// parseSkip lets skip win over offset where both are known. A name that is not known is not even looked at.
+// parseSkip lets skip win over offset where both are known, even an empty one. A name that is not known is not even
+// looked at.
 func (a *abilities) parseSkip(values url.Values) (int, error) {
-	if a.skip && values.Get("skip") != "" {
-		return parseCount(values, "skip", 0, a.minimum)
+	switch {
+	case a.skip && values.Has("skip"):
+		return a.parseCount(values, "skip", "skip", 0)
+	case a.offset && !a.skip:
+		return parseOffset(values)
+	case a.offset:
+		return a.parseCount(values, "offset", "skip", 0)
+	default:
+		return 0, nil
 	}
-	if a.offset {
-		return parseCount(values, "offset", 0, a.minimum)
-	}
-	return 0, nil
 }
 
-func parseCount(values url.Values, name string, missing, minimum int) (int, error) {
+// parseOffset is how the servers read offset that know nothing else: any integer will do, and one below zero skips
+// nothing.
+func parseOffset(values url.Values) (int, error) {
+	text := values.Get("offset")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, malformed("offset", err.Error())
+	}
+	return n, nil
+}
+
+// parseCount reads a number of rows. Its errors call a number that is too small by the name of what it stands for.
+func (a *abilities) parseCount(values url.Values, name, meaning string, missing int) (int, error) {
 	text := values.Get(name)
 	if text == "" {
 		return missing, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, malformed(name, err.Error())
+		return 0, malformed(name, fmt.Sprintf("error converting %s value %s to int: %v", name, text, err))
 	}
-	if n < minimum {
-		return 0, malformed(name, fmt.Sprintf("%d is less than %d", n, minimum))
+	if n < a.minimum {
+		return 0, malformed(name, fmt.Sprintf("invalid %s: %d", meaning, n))
 	}
 	return n, nil
 }

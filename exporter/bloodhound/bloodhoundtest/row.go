@@ -3,7 +3,9 @@ package bloodhoundtest
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -27,6 +29,14 @@ type Row struct {
 	SourceIP                       string
 	CommitID                       string // "" is SQL NULL, which is printed as the zero UUID
 	Status                         string
+
+	// Null names the text columns that are SQL NULL, as filters name them: "actor_name", "status". The API serves
+	// NULL and '' alike, as "", and only a filter tells them apart: neq leaves NULL out, eq:null finds nothing else.
+	// A text that is not named here is '' if it is empty.
+	Null []string
+	// Unprintable says that the server cannot print the row: its commit_id is no UUID, or its fields are an array or
+	// hold a number such as 1e400. Every page with such a row is a 500, at every limit. It is counted as any other.
+	Unprintable bool
 }
 
 // zeroUUID is how a missing commit id is printed.
@@ -38,7 +48,15 @@ type entry struct {
 	at, visible int64
 }
 
+// newEntry takes a row in. A text column that is NULL has no text.
 func newEntry(r Row) *entry {
+	for _, column := range r.Null {
+		text, ok := texts[column]
+		if !ok {
+			panic(fmt.Sprintf("bloodhoundtest: row %d: no text column %q to be NULL", r.ID, column))
+		}
+		*text(&r) = ""
+	}
 	e := &entry{Row: r, visible: math.MinInt64}
 	if !r.CreatedAt.IsZero() {
 		e.CreatedAt = r.CreatedAt.Truncate(time.Microsecond)
@@ -49,6 +67,14 @@ func newEntry(r Row) *entry {
 		e.visible = r.VisibleAt.UnixMicro()
 	}
 	return e
+}
+
+// null tells whether a text column is SQL NULL. The documentation has a name of its own for one of them.
+func (e *entry) null(column string) bool {
+	if column == "source" {
+		column = "source_ip_address"
+	}
+	return slices.Contains(e.Null, column)
 }
 
 func compareEntries(a, b *entry) int {

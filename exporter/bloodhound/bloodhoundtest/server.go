@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	// Skew is how far the server's clock is ahead of Now. It moves the Date header, the signature check, the
 	// default window and what is visible.
 	Skew time.Duration
+	// Date is what the Date header tells instead of the server's clock, if not nil: see [Server.SetDate].
+	Date DateRule
 	// Seed decides everything that is random.
 	Seed uint64
 	// Tokens are API tokens, id to key. Ids are UUIDs. They belong to the first of Users.
@@ -43,6 +46,7 @@ type Server struct {
 	shape     shape
 	clock     func() time.Time
 	skew      time.Duration
+	date      atomic.Pointer[DateRule]
 	seed      uint64
 	rateLimit bool
 
@@ -79,6 +83,7 @@ func New(opts Options) *Server {
 	if s.clock == nil {
 		s.clock = time.Now
 	}
+	s.SetDate(opts.Date)
 	s.people = newDirectory(opts, s.newUUID)
 	s.Add(opts.Rows...)
 	if can.audited {
@@ -98,17 +103,23 @@ func (s *Server) newUUID() string {
 
 // Add puts rows into the log. An id of zero takes the next one of the sequence.
 func (s *Server) Add(rows ...Row) {
-	if s.can.audited { // the migration leaves no NULL created_at behind
-		rows = slices.Clone(rows)
-		for i := range rows {
-			if rows[i].CreatedAt.IsZero() {
-				rows[i].CreatedAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-			}
-		}
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.table.add(rows)
+	s.table.add(s.dated(rows))
+}
+
+// dated gives rows the created_at that PR #3049's migration leaves behind in the place of NULL.
+func (s *Server) dated(rows []Row) []Row {
+	if !s.can.audited {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	for i := range rows {
+		if rows[i].CreatedAt.IsZero() {
+			rows[i].CreatedAt = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
+	}
+	return rows
 }
 
 // Restore replaces the log, as restoring a database does: the sequence goes on after the highest of these ids, which
@@ -133,25 +144,6 @@ func (s *Server) Rows() []Row {
 	return rows
 }
 
-// route is an endpoint; there is one method to each path.
-type route struct {
-	method    string
-	protected bool // credentials are needed
-	audit     bool // and the permission to read the audit log
-	perSecond int
-	handle    func(*Server, http.ResponseWriter, *http.Request, *call)
-}
-
-const auditPath = "/api/v2/audit"
-
-var routes = map[string]route{
-	auditPath:       {http.MethodGet, true, true, requestsPerSecond, (*Server).audit},
-	"/api/v2/login": {http.MethodPost, false, false, loginsPerSecond, (*Server).login},
-	"/api/version":  {http.MethodGet, true, false, requestsPerSecond, (*Server).version},
-	"/api/v2/self":  {http.MethodGet, false, false, requestsPerSecond, (*Server).self},
-	"/health":       {http.MethodGet, false, false, requestsPerSecond, (*Server).health},
-}
-
 // call is what the server knows of one request.
 type call struct {
 	number    int64 // counts from 1
@@ -169,13 +161,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 		return
 	}
 	defer cancel()
-	rt, ok := routes[r.URL.Path]
+	rt, ok := find(w, r)
 	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	if r.Method != rt.method {
-		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
 	if s.can.limitEarly && s.limited(w, r, rt) {

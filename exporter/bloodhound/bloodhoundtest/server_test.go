@@ -22,7 +22,11 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/health", 200, ""},
 		{"GET", "/nowhere", 404, "404 page not found\n"},
 		{"GET", "/api/v2/audit/", 404, "404 page not found\n"},
-		{"GET", "//api/v2/audit", 404, "404 page not found\n"},
+		{"GET", "//api/v2/audit", 301, ""},
+		{"GET", "/api/./v2/../v2/audit?limit=1", 301, ""},
+		{"GET", "/", 301, "<a href=\"/ui\">Moved Permanently</a>.\n\n"},
+		{"OPTIONS", auditPath, 200, ""},
+		{"OPTIONS", "/nowhere", 404, "404 page not found\n"},
 		{"POST", auditPath, 405, ""},
 		{"GET", "/api/v2/login", 405, ""},
 	} {
@@ -132,7 +136,7 @@ func TestSelf(t *testing.T) {
 		if got := d.get("/api/v2/self", header{"Authorization", ""}); got.Code != 200 || got.Body.String() != `{"data":null}` {
 			t.Errorf("%s: without credentials %d %s", profile, got.Code, got.Body)
 		}
-		wantError(t, d.get("/api/v2/self", header{"Authorization", "Bearer x"}), 401, "Token Authorization failed.")
+		wantError(t, d.get("/api/v2/self", header{"Authorization", "Bearer x"}), 401, "authentication is invalid")
 	}
 }
 

@@ -53,31 +53,34 @@ func (s *sessions) seal(unsigned string) string {
 	return base64.RawURLEncoding.EncodeToString(chain([]byte(s.key), unsigned))
 }
 
-// user is whose session a token is of.
-func (s *sessions) user(token string, now time.Time) (name string, ok bool) {
+// user is whose session a token is of. What is no token of the server's is told from one whose time is over.
+func (s *sessions) user(token string, now time.Time) (name string, refused *failure) {
 	dot := strings.LastIndexByte(token, '.')
 	if dot < 0 || s.seal(token[:dot]) != token[dot+1:] {
-		return "", false
+		return "", errAuthentication
 	}
 	_, payload, _ := strings.Cut(token[:dot], ".")
 	text, err := base64.RawURLEncoding.DecodeString(payload)
 	if err != nil {
-		return "", false
+		return "", errAuthentication
 	}
 	var c claims
-	if err := json.Unmarshal(text, &c); err != nil || now.Unix() >= c.Expires {
-		return "", false
+	if err := json.Unmarshal(text, &c); err != nil {
+		return "", errAuthentication
 	}
-	name, ok = s.rows[c.ID]
-	return name, ok
+	name, ok := s.rows[c.ID]
+	if !ok || now.Unix() >= c.Expires {
+		return "", errBearer
+	}
+	return name, nil
 }
 
 func (d *directory) bearer(token string, now time.Time) (*account, *failure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	name, ok := d.sessions.user(token, now)
-	if !ok {
-		return nil, errBearer
+	name, refused := d.sessions.user(token, now)
+	if refused != nil {
+		return nil, refused
 	}
 	who := *d.users[name]
 	if who.disabled {
@@ -129,11 +132,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	var body loginRequest
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		badRequest("could not decode the request: "+err.Error()).write(w, s.now())
+		badRequest("could not decode limited payload request into value: "+err.Error()).write(w, s.now())
 		return
 	}
 	if body.Method != "secret" {
-		badRequest("login method "+body.Method+" is not supported").write(w, s.now())
+		badRequest("Login method "+body.Method+" is not supported.").write(w, s.now())
 		return
 	}
 	commit := s.newUUID()
@@ -159,13 +162,13 @@ func (s *Server) open(body loginRequest) (reply loginReply, who *account, refuse
 	defer s.people.mu.Unlock()
 	a, ok := s.people.users[body.Username]
 	switch {
-	case !ok && s.can.unknownUser404:
-		return reply, nil, &failure{status: http.StatusNotFound, message: "resource not found"}
-	case !ok:
+	case !ok && s.can.unknownUser401:
 		return reply, nil, errAuthentication
+	case !ok:
+		return reply, nil, &failure{status: http.StatusNotFound, message: "resource not found"}
 	case a.Password == "", a.Password != body.Secret:
 		return reply, a, errAuthentication
-	case a.OTP != body.OTP:
+	case a.OTP != "" && a.OTP != body.OTP: // a user without one may send what it likes
 		return reply, a, badRequest("one time password is invalid")
 	case a.disabled:
 		return reply, a, errDisabled

@@ -65,7 +65,7 @@ func TestLogin(t *testing.T) {
 	bearer := header{"Authorization", "bearer " + reply.Data.Token}
 	d.page(t, "", bearer)
 	forged := header{"Authorization", "Bearer " + parts[0] + "." + parts[1] + "." + strings.Repeat("A", 43)}
-	wantError(t, d.get(auditPath, forged), 401, "Token Authorization failed.")
+	wantError(t, d.get(auditPath, forged), 401, "authentication is invalid")
 
 	d.clock.Advance(8*time.Hour - time.Second)
 	d.page(t, "", bearer)
@@ -90,12 +90,14 @@ func TestLoginRefusals(t *testing.T) {
 		message string
 	}{
 		{bt.V84, loginBody(reader, "x"), nil, 401, "authentication is invalid"},
-		{bt.V84, loginBody("ghost", "x"), nil, 401, "authentication is invalid"},
+		{bt.V84, loginBody("ghost", "x"), nil, 404, "resource not found"},
+		{bt.V84, loginBody("READER", "secret"), nil, 404, "resource not found"},
+		{bt.Documented, loginBody("ghost", "x"), nil, 401, "authentication is invalid"},
 		{bt.V84, loginBody("sso", ""), nil, 401, "authentication is invalid"},
 		{bt.Legacy2024, loginBody("ghost", "x"), nil, 404, "resource not found"},
 		{bt.V84, loginBody("mfa", "p"), nil, 400, "one time password is invalid"},
-		{bt.V84, `{"login_method":"magic"}`, nil, 400, ""},
-		{bt.V84, `{`, nil, 400, ""},
+		{bt.V84, `{"login_method":"magic"}`, nil, 400, "Login method magic is not supported."},
+		{bt.V84, `{`, nil, 400, "could not decode limited payload request into value: unexpected EOF"},
 		{
 			bt.V84, loginBody(reader, "secret"),
 			[]header{{"Content-Type", "text/plain"}},

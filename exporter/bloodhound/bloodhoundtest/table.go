@@ -56,6 +56,29 @@ func (t *table) remove(from, to int64) int {
 		return 0
 	}
 	t.dated = slices.Delete(t.dated, lo, hi)
+	t.reckon()
+	return hi - lo
+}
+
+// take takes out the entries that match, and returns them.
+func (t *table) take(match func(*entry) bool) (taken []*entry) {
+	for _, set := range []*[]*entry{&t.undated, &t.dated} {
+		*set = slices.DeleteFunc(*set, func(e *entry) bool {
+			if !match(e) {
+				return false
+			}
+			taken = append(taken, e)
+			return true
+		})
+	}
+	if len(taken) > 0 {
+		t.reckon()
+	}
+	return taken
+}
+
+// reckon finds anew how many rows there are at an instant.
+func (t *table) reckon() {
 	t.visible = t.visible[:0]
 	for _, set := range [][]*entry{t.undated, t.dated} {
 		for _, e := range set {
@@ -63,7 +86,6 @@ func (t *table) remove(from, to int64) int {
 		}
 	}
 	slices.Sort(t.visible)
-	return hi - lo
 }
 
 // from is the index of the first dated row at or after an instant.
@@ -98,7 +120,7 @@ func (t *table) seen(now int64) int {
 // a complete order is free to do.
 func (t *table) pick(q query, now int64, shuffle *rand.Rand) (page []*entry, skipped int) {
 	span := t.dated[t.from(q.after):max(t.from(q.after), t.from(q.before+1))]
-	skip := q.skip
+	skip := max(q.skip, 0)
 	if len(q.filters) == 0 && q.order.by == newestFirst && t.seen(now) == len(t.visible) {
 		span, skipped = leap(span, skip)
 		skip -= skipped

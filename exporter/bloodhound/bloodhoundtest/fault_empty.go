@@ -1,0 +1,39 @@
+package bloodhoundtest
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// NoRows answers that the log is empty, whatever is in it: a count of 0 and a list without rows.
+func NoRows() Fault { return CountWithoutRows(0) }
+
+// CountWithoutRows answers with a count and a list without rows: whoever trusts the list takes a full log for empty.
+func CountWithoutRows(n int) Fault {
+	return answer(func(w http.ResponseWriter, r *http.Request) {
+		values := r.URL.Query()
+		number := func(name string, missing int) int {
+			n, err := strconv.Atoi(values.Get(name))
+			if err != nil {
+				return missing
+			}
+			return n
+		}
+		skip := cmp.Or(number("skip", 0), number("offset", 0))
+		writeRaw(w, fmt.Sprintf(`{"count":%d,"limit":%d,"skip":%d,"data":{"logs":[]}}`,
+			n, number("limit", defaultLimit), skip))
+	})
+}
+
+// NullRows answers with null in the place of the list, and with nothing else.
+func NullRows() Fault {
+	return answer(func(w http.ResponseWriter, _ *http.Request) { writeRaw(w, `{"data":{"logs":null}}`) })
+}
+
+func writeRaw(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, text)
+}

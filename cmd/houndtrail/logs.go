@@ -30,12 +30,12 @@ func (p *program) logs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Query the audit log by hand",
-		Long: `Query the audit log by hand, with everything that the API documents. One request, one page, newest first; the
-position of the exporter is neither read nor moved.
+		Long: `Query the audit log by hand, with everything that the API documents. One request, one page, newest first unless
+--sort-by says otherwise; the position of the exporter is neither read nor moved.
 
 A filter is predicate:value, as in --action eq:LoginAttempt or --id gt:1000; a bare value means eq. All filters must hold.
-Where servers are known to ignore or reject what is asked for, a warning says so. Times are RFC 3339, or a duration that
-is counted back from now, such as 24h.`,
+When servers are known to ignore or reject what is asked for, a warning says so. Times are RFC 3339, with any offset, or,
+for --after and --before, a duration that is counted back from now, such as 24h.`,
 		Example: `  houndtrail logs --after 24h --limit 20
   houndtrail logs --action eq:LoginAttempt -o ndjson | jq .fields.username
   houndtrail logs --follow`,
@@ -44,9 +44,10 @@ is counted back from now, such as 24h.`,
 	f := cmd.Flags()
 	f.StringVar(&o.after, "after", "", "created at or after this time (default: the server's, a year before --before)")
 	f.StringVar(&o.before, "before", "", "created at or before this time (default: now)")
-	f.IntVar(&o.skip, "skip", 0, "leave out the newest N; sent as skip and offset")
+	f.IntVar(&o.skip, "skip", 0, "leave out the first N, as they are sorted; sent as skip and offset")
 	f.IntVar(&o.limit, "limit", 100, "at most N records; 0 for the server's default of 1000")
-	f.StringArrayVar(&o.sortBy, "sort-by", []string{"-id"}, "column that orders records of the same instant; - descends; can be repeated")
+	f.StringArrayVar(&o.sortBy, "sort-by", nil, "column to sort by; - descends; can be repeated; builds before March 2024 only "+
+		"order records of one instant by it (default: newest first, -created_at then -id)")
 	for _, column := range bloodhound.FilterColumns() {
 		o.filters[column] = f.StringArray(strings.ReplaceAll(column, "_", "-"), nil, "filter by "+column+"; can be repeated")
 	}
@@ -71,7 +72,9 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
 	}
 	log := p.logger(c.Log)
-	client, err := p.client(c.BloodHound, log, newMetrics())
+	asking := *p
+	asking.interactive = !o.follow
+	client, err := asking.client(c.BloodHound, log, newMetrics())
 	if err != nil {
 		return &usageError{err}
 	}
@@ -89,6 +92,9 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 // query reads the flags. A mistake in them is found before anything is sent.
 func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	q := bloodhound.Query{Skip: o.skip, Limit: o.limit, SortBy: o.sortBy}
+	if len(o.sortBy) == 0 {
+		q.SortBy = bloodhound.NewestFirst()
+	}
 	var err error
 	if q.After, err = instant("--after", o.after, now); err != nil {
 		return q, err
@@ -103,6 +109,9 @@ func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	}
 	if o.follow && (o.before != "" || o.skip != 0) {
 		return q, fmt.Errorf("--follow goes on for ever: it takes neither --before nor --skip")
+	}
+	if o.follow && len(o.sortBy) > 0 {
+		return q, fmt.Errorf("--follow prints records in the order in which they appear: it takes no --sort-by")
 	}
 	if o.follow && o.output.value == "json" {
 		return q, fmt.Errorf("--follow never ends, so it cannot print one JSON object: use -o ndjson")

@@ -12,13 +12,21 @@ import (
 // followBack is how far each request of --follow looks back for records that became visible late.
 const followBack = 2 * time.Minute
 
+// A follower prints records as they appear. It looks back over a span of time and tells by id what it has seen: ids do not
+// come in the order of time, and records become visible after newer ones.
+type follower struct {
+	client *bloodhound.Client
+	query  bloodhound.Query // After is where the look-back begins; zero for the server's default
+	seen   map[int64]time.Time
+}
+
 // follow prints the newest records and then those that appear, each once, until ctx ends.
 func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, every time.Duration, out *recordPrinter) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	printed := map[int64]time.Time{} // of the look-back, by id
+	f := &follower{client: client, query: q, seen: map[int64]time.Time{}}
+	records, err := f.begin(ctx)
 	for {
-		records, err := readBack(ctx, client, q, len(printed) > 0)
 		if ctx.Err() != nil {
 			return nil // the reader has seen enough
 		}
@@ -26,20 +34,8 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 			return err
 		}
 		for _, r := range records {
-			if at, ok := printed[r.ID]; ok && at.Equal(r.CreatedAt) {
-				continue
-			}
-			printed[r.ID] = r.CreatedAt
 			if err := out.record(r); err != nil {
 				return err
-			}
-			if back := r.CreatedAt.Add(-followBack); back.After(q.After) {
-				q.After = back
-			}
-		}
-		for id, at := range printed {
-			if at.Before(q.After) {
-				delete(printed, id)
 			}
 		}
 		if err := out.flush(); err != nil {
@@ -47,29 +43,62 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 		}
 		select {
 		case <-ticker.C:
+			records, err = f.appeared(ctx)
 		case <-ctx.Done():
-			return nil
 		}
 	}
 }
 
-// readBack reads one page, and, where all of a span is wanted, the pages behind it until it has reached q.After. The
-// records come oldest first.
-func readBack(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, all bool) ([]bloodhound.Record, error) {
-	var records []bloodhound.Record
-	for {
-		page, err := client.Logs(ctx, q)
+// begin returns the newest records. What they leave out of the look-back counts as seen.
+func (f *follower) begin(ctx context.Context) ([]bloodhound.Record, error) {
+	page, err := f.client.Logs(ctx, f.query)
+	if err != nil || len(page.Records) == 0 {
+		return nil, err
+	}
+	newest := f.fresh(page.Records)
+	if oldest := newest[0].CreatedAt; !oldest.Before(f.query.After) {
+		rest, err := f.client.Span(ctx, f.query.After, oldest, f.query.Filters...)
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, page.Records...)
-		n := len(page.Records)
-		if !all || n == 0 || n < q.Limit || page.Records[n-1].CreatedAt.Equal(q.Before) {
-			break
-		}
-		q.Before = page.Records[n-1].CreatedAt
+		f.fresh(rest)
 	}
-	return bloodhound.Sort(records), nil
+	return newest, nil
+}
+
+// appeared returns what came in since, as far back as it looks.
+func (f *follower) appeared(ctx context.Context) ([]bloodhound.Record, error) {
+	clock, err := f.client.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := clock.Server
+	if now.Before(f.query.After) { // it was set back
+		now = f.query.After
+	}
+	records, err := f.client.Span(ctx, f.query.After, now, f.query.Filters...)
+	return f.fresh(records), err
+}
+
+// fresh are the records that were not seen before, oldest first. The look-back moves on behind the newest of them.
+func (f *follower) fresh(records []bloodhound.Record) []bloodhound.Record {
+	var fresh []bloodhound.Record
+	for _, r := range bloodhound.Sort(records) {
+		if at, ok := f.seen[r.ID]; ok && at.Equal(r.CreatedAt) {
+			continue
+		}
+		f.seen[r.ID] = r.CreatedAt
+		fresh = append(fresh, r)
+		if back := r.CreatedAt.Add(-followBack); back.After(f.query.After) {
+			f.query.After = back
+		}
+	}
+	for id, at := range f.seen {
+		if at.Before(f.query.After) {
+			delete(f.seen, id)
+		}
+	}
+	return fresh
 }
 
 // failedSource gives an API failure outside a cycle the exit code of one inside.

@@ -55,6 +55,7 @@ func (p *program) askSource(ctx context.Context, c *config.Config, offline bool)
 
 func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) error {
 	hasty := *p
+	hasty.interactive = true
 	hasty.patience = cmp.Or(p.patience, askPatience)
 	limit := askTime * hasty.patience
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))

@@ -117,7 +117,8 @@ func (p *program) client(b config.BloodHound, log *zap.Logger, m *metrics) (*blo
 		URL: b.URL.URL(), Auth: auth,
 		PageSize: b.PageSize, Rate: b.Rate, Wait: b.Wait,
 		CAFile: string(b.CA), Insecure: b.Insecure,
-		Retry: bloodhound.RetryPolicy{Elapsed: p.patience}, UserAgent: "houndtrail/" + version, Log: log, Observer: m,
+		Retry:     bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
+		UserAgent: "houndtrail/" + version, Log: log, Observer: m,
 	})
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +111,7 @@ func TestRetryDoesNotComeBackEarly(t *testing.T) {
 
 func TestRetryEnds(t *testing.T) {
 	odd := errors.New("odd")
+	refused := &Error{Kind: Transport, Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
 	for name, test := range map[string]struct {
 		policy RetryPolicy
 		op     func(try int) error
@@ -134,7 +137,20 @@ func TestRetryEnds(t *testing.T) {
 		"another's Retryable": {
 			RetryPolicy{Tries: 2}, func(int) error { return fmt.Errorf("x: %w", willing{}) }, 2, false,
 		},
-		"only once": {RetryPolicy{Tries: 1}, func(int) error { return &Error{Kind: Server} }, 1, false},
+		"a server that is down":    {RetryPolicy{}, func(int) error { return refused }, 8, false},
+		"down, and a person waits": {RetryPolicy{Interactive: true}, func(int) error { return refused }, 1, false},
+		"no such host, and a person waits": {
+			RetryPolicy{Interactive: true},
+			func(int) error { return &Error{Kind: Transport, stubborn: true, Err: &net.DNSError{IsNotFound: true}} },
+			1, false,
+		},
+		"DNS is slow, and a person waits": {
+			RetryPolicy{Interactive: true, Tries: 4},
+			func(int) error { return &Error{Kind: Transport, Err: &net.DNSError{IsTimeout: true}} },
+			4, false,
+		},
+		"busy, and a person waits": {RetryPolicy{Interactive: true}, func(int) error { return &Error{Kind: Server} }, 8, false},
+		"only once":                {RetryPolicy{Tries: 1}, func(int) error { return &Error{Kind: Server} }, 1, false},
 		"out of time": {
 			RetryPolicy{Elapsed: time.Minute},
 			func(int) error { time.Sleep(25 * time.Second); return &Error{Kind: Timeout} }, 3, false,

@@ -120,7 +120,7 @@ func (c *cycle) countsByFilter(ctx context.Context) (bool, error) {
 	if c.counts.taken {
 		return c.counts.known, nil
 	}
-	n, known, err := c.Source.Count(ctx, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
+	n, known, err := c.Source.Count(ctx, endOfTime)
 	if err != nil {
 		return false, failed(StageSource, fmt.Errorf("test whether the server's count obeys a filter: %w", err))
 	}

@@ -2,6 +2,9 @@ package exporter
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"iter"
 	"sort"
 	"sync"
@@ -166,17 +169,33 @@ func firstFrom(records []bloodhound.Record, from time.Time) int {
 	return sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
 }
 
-// newHoles are the holes that no entry has told of, and the set that knows them. A hole without an id takes the id 0, which no
-// record has: of one minute it is told once.
+// newHoles are the holes that no entry has told of, and the set that knows them.
 func newHoles(set dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]bloodhound.Hole, dedup.Set) {
 	var told []bloodhound.Hole
 	for _, h := range holes {
-		if known, next := set.Note(dedup.Ref{ID: h.ID, CreatedAt: h.CreatedAt}, remembered); !known {
+		if known, next := set.Note(holeRef(h), remembered); !known {
 			told, set = append(told, h), next
 		}
 	}
 	return told, set
 }
+
+// holeRef is the name by which a set knows a hole: an id that no record has, since the row may be repaired, and is a record
+// then. A hole without a time is known for ever.
+func holeRef(h bloodhound.Hole) dedup.Ref {
+	const beyondRecords = 1 << 62
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", h.CreatedAt.UnixMicro(), h.ID, h.Raw))
+	ref := dedup.Ref{ID: beyondRecords | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt} //nolint:gosec // 61 bits
+	if h.CreatedAt.IsZero() {
+		ref.CreatedAt = endOfTime
+	}
+	return ref
+}
+
+// endOfTime is after every record.
+//
+//nolint:gochecknoglobals // a constant
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // sortOut counts what our own requests left among the new records, and where the stream does without, leaves it out. The
 // set of delivered ids knows them all the same: they are dealt with.

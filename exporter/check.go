@@ -2,41 +2,29 @@ package exporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"houndtrail/checkpoint"
 )
 
-// A Check is what a cycle would find at its beginning.
-type Check struct {
-	Stored checkpoint.Stored // the last commit; the zero value if there is none
-	Now    time.Time         // the earlier of the two clocks
-	Skew   time.Duration     // how far the server's clock is ahead of this machine's
+// Vacant looks whether a stream that has no journal may begin: whether its destination holds nothing but what an attempt
+// before its first commit, as its lease tells of it, may have left. The error is the one that a cycle would end with.
+func (e *Exporter) Vacant(ctx context.Context, attempt *checkpoint.Window) error {
+	return e.vacant(ctx, attempt, time.Time{})
 }
 
-// Check looks whether a cycle could go on from where the stream is: whether the journal is there, the clocks are not
-// behind it, and the newest record that was delivered is still at the source. It takes one request, or two if the clock is
-// not known, writes nothing and takes no lease. The attempt is what the stream's lease says that somebody was writing. The
-// error is the one that a cycle would end with.
-func (e *Exporter) Check(ctx context.Context, attempt *checkpoint.Window) (Check, error) {
-	stored, err := e.Store.Load(ctx)
-	none := errors.Is(err, checkpoint.ErrNotFound)
-	if err != nil && !none {
-		return Check{}, failed(StageCheckpoint, err)
-	}
-	if none {
-		if err := e.vacant(ctx, attempt, time.Time{}); err != nil {
-			return Check{}, err
-		}
-	}
+// Check looks whether a cycle could go on from the last commit: whether the clocks are not behind it, and whether the
+// newest record that was delivered is still at the source. It takes one request, or two if the clock is not known, writes
+// nothing and takes no lease. The error is the one that a cycle would end with. The skew is how far the server's clock is
+// ahead of this machine's.
+func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew time.Duration, err error) {
 	m, err := e.moment(ctx, false)
 	if err != nil {
-		return Check{Stored: stored}, err
+		return 0, err
 	}
 	c := &cycle{Exporter: e, moment: m, stored: stored}
-	return Check{stored, m.now, m.skew}, c.goesOn(ctx)
+	return m.skew, c.goesOn(ctx)
 }
 
 // goesOn is the error that keeps the stream from going on, nil for none.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
@@ -26,10 +27,11 @@ func (p *program) acceptReset() *cobra.Command {
 		Long: `Go on after BloodHound's database was restored from a backup, begun anew, or replaced by another server. Until then
 houndtrail run stops with exit code 6, since nobody but you can tell whether that is meant.
 
-A new lineage begins in the journal of each stream. It goes on from the last position, or from the server's clock where
-that is behind it; from there on every record is new, whatever its id. What is archived stays as it is. With --from it
-goes on from an earlier time: another server's history, or what was recorded while a clock was wrong. Records of that
-time that were exported already are then exported again.
+A new lineage begins in the journal of each stream. It goes on from the last position that both BloodHound's clock and this
+machine's justify, knows what was delivered from there on, and searches all of that once: nothing is lost and nothing
+delivered twice, and an id that is handed out again is a new record. What is archived stays as it is. With --from it
+goes on from an earlier time, for another server's history; the archive's records of that time are known too, but a
+webhook may see an event again.
 
 Stop houndtrail run first: the journal's lease is needed. The reason is kept in the journal.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,22 +45,11 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			client, err := p.client(c.BloodHound, log, newMetrics())
-			if err != nil {
-				return &usageError{err}
-			}
-			latest, err := resetFrom(from)
+			earlier, err := resetFrom(from)
 			if err != nil {
 				return err
 			}
-			clock, err := client.Clock(cmd.Context())
-			if err != nil {
-				return &exporter.Error{Stage: exporter.StageSource, Err: err}
-			}
-			if horizon := clock.Server.Add(-c.Settle); latest.IsZero() || horizon.Before(latest) {
-				latest = horizon
-			}
-			return p.resetStreams(cmd.Context(), c, name.value, reason, output.value, latest.Truncate(time.Microsecond))
+			return p.resetStreams(cmd.Context(), c, log, name.value, reason, output.value, earlier)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what happened; kept in the journal")
@@ -80,27 +71,40 @@ func resetFrom(text string) (time.Time, error) {
 	return t, nil
 }
 
-// resetStreams starts each stream's new lineage, not later than at latest.
-func (p *program) resetStreams(ctx context.Context, c *config.Config, which, reason, form string, latest time.Time) error {
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+// resetStreams starts each stream's new lineage.
+func (p *program) resetStreams(
+	ctx context.Context, c *config.Config, log *zap.Logger, which, reason, form string, from time.Time,
+) error {
+	all, err := p.streams(ctx, c, log, newMetrics())
 	if err != nil {
 		return &usageError{err}
 	}
-	names := []string{which}
-	if which == "all" {
-		names = configured(c)
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	if err != nil {
+		return &usageError{err}
+	}
+	if which != "all" {
+		if _, err := destinationOf(c, which); err != nil {
+			return err
+		}
 	}
 	var errs []error
-	for _, name := range names {
-		destination, err := destinationOf(c, name)
+	for _, s := range all {
+		if which != "all" && which != s.name {
+			continue
+		}
+		destination, err := destinationOf(c, s.name)
 		if err == nil {
-			var r reset
-			if r, err = resetStream(ctx, journal(c, b, name, destination), latest, reason); err == nil {
-				err = r.print(p.stdout, form)
+			var r exporter.Reset
+			if r, err = s.AcceptReset(ctx, journal(c, b, s.name, destination), from, reason); err == nil {
+				err = printReset(p.stdout, r, form)
 			}
 		}
+		if errors.Is(err, checkpoint.ErrNotFound) {
+			err = &usageError{err}
+		}
 		if err != nil {
-			errs = append(errs, &streamError{name, err})
+			errs = append(errs, &streamError{s.name, err})
 		}
 	}
 	return errors.Join(errs...)
@@ -117,53 +121,14 @@ func configured(c *config.Config) (names []string) {
 	return names
 }
 
-// A reset is a new lineage and the entry before it.
-type reset struct {
-	before, begun checkpoint.Stored
-	unfinished    *checkpoint.Window // an attempt that was not committed: it may have left objects
-}
-
-func resetStream(ctx context.Context, j *checkpoint.Journal, latest time.Time, reason string) (r reset, err error) {
-	failed := func(err error) error { return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err} }
-	lease, err := j.Acquire(ctx)
-	if err != nil {
-		return reset{}, failed(err)
-	}
-	defer func() {
-		if e := lease.Release(context.WithoutCancel(ctx)); e != nil {
-			err = errors.Join(err, failed(e))
-		}
-	}()
-	if r.before, err = j.Load(lease.Context()); errors.Is(err, checkpoint.ErrNotFound) { //nolint:contextcheck // derived from ours
-		return reset{}, &usageError{fmt.Errorf("there is nothing to reset: %w", err)}
-	} else if err != nil {
-		return reset{}, failed(err)
-	}
-	if intent, ok := lease.Intent(); ok && intent.Pass >= r.before.Epoch && !intent.Equal(r.before.Window) {
-		r.unfinished = &intent
-	}
-	cursor := r.before.Cursor
-	if latest.Before(cursor) {
-		cursor = latest
-	}
-	if r.begun, err = j.Reset(lease.Context(), r.before, cursor, reason); err != nil { //nolint:contextcheck // derived from ours
-		return reset{}, failed(err)
-	}
-	return r, nil
-}
-
-func (r reset) print(w io.Writer, form string) error {
+func printReset(w io.Writer, r exporter.Reset, form string) error {
 	if form == "json" {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
-		return e.Encode(r.begun.Checkpoint)
+		return e.Encode(r.Begun.Checkpoint)
 	}
-	fmt.Fprintf(w, "%s: lineage %s ends with entry %d; lineage %s begins with entry %d and goes on from %s\n", r.begun.Stream,
-		r.before.Lineage, r.before.Serial, r.begun.Lineage, r.begun.Serial, r.begun.Cursor.UTC().Format(time.RFC3339Nano))
-	if r.unfinished != nil {
-		fmt.Fprintf(w, "%s: the window %s to %s was begun and not committed: if the destination has anything of it, no entry "+
-			"accounts for that, and the new lineage may deliver it again\n", r.begun.Stream,
-			r.unfinished.Start.UTC().Format(time.RFC3339Nano), r.unfinished.End.UTC().Format(time.RFC3339Nano))
-	}
-	return nil
+	_, err := fmt.Fprintf(w, "%s: lineage %s ends with entry %d; lineage %s begins with entry %d, goes on from %s and knows %d delivered "+
+		"records\n", r.Begun.Stream, r.Previous.Lineage, r.Previous.Serial, r.Begun.Lineage, r.Begun.Serial,
+		r.Begun.Cursor.UTC().Format(time.RFC3339Nano), r.Known)
+	return err
 }

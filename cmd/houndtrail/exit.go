@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
 	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
 )
 
 // The exit codes are part of the interface: schedulers and alerts tell by them what to do.
@@ -33,9 +35,9 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, exporter.ErrIncomplete), errors.Is(err, exporter.ErrSourceChanged):
+	case isAny(err, integrity), isA[*bloodhound.BadRecordError](err):
 		return exitIntegrity
-	case isA[*config.Error](err), isA[*usageError](err), isA[*exporter.RangeError](err), errors.Is(err, checkpoint.ErrForeign):
+	case isA[*config.Error](err), isA[*usageError](err), isA[*exporter.RangeError](err), isAny(err, misconfigured):
 		return exitConfig
 	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
 		return exitConflict
@@ -50,6 +52,24 @@ func exitCode(err error) int {
 	default:
 		return exitUnexpected
 	}
+}
+
+// What an error is about decides before the stage that it happened in.
+var (
+	integrity = []error{
+		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
+		exporter.ErrClock, bloodhound.ErrHidden,
+	}
+	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
+	// incurable are the errors that no later cycle can heal by itself.
+	incurable = []error{
+		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional,
+		exporter.ErrSourceChanged, exporter.ErrJournalGone,
+	}
+)
+
+func isAny(err error, targets []error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // A streamError is why a stream's cycle ended early.
@@ -67,11 +87,6 @@ func (e *streamError) Error() string {
 }
 
 func (e *streamError) Unwrap() error { return e.err }
-
-// hard tells the errors that no later cycle can heal by itself.
-func hard(err error) bool {
-	return errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) || errors.Is(err, exporter.ErrSourceChanged)
-}
 
 // describe is the error as it is printed last, each line under the program's name.
 func describe(err error) string {

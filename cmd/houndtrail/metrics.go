@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"houndtrail/checkpoint"
 	"houndtrail/exporter"
 	"houndtrail/sink/webhook"
 )
@@ -21,7 +22,8 @@ type metrics struct {
 	progress func(stream string, at time.Time) // told of every success; never nil
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
-	oldest, deadline                *prometheus.GaugeVec
+	oldest, deadline, skew          *prometheus.GaugeVec
+	holes, changed, counted         *prometheus.CounterVec
 	commits, records, objects       *prometheus.CounterVec
 	requests, retries, posts        *prometheus.CounterVec
 	requestTime                     prometheus.Histogram
@@ -49,6 +51,11 @@ func newMetrics() *metrics {
 		oldest:    gauge("source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day."),
 		deadline: gauge("retention_deadline_timestamp_seconds",
 			"When BloodHound may begin to drop records that are not exported yet; absent where that is not to be expected."),
+		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
+		holes:   counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
+		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
+		counted: counter("counted_records_total",
+			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown.", "stream", "count"),
 		commits: counter("commits_total", "Windows committed.", "stream"),
 		records: counter("records_total",
 			"Records by what became of them: read, fresh, duplicate, late, self (our own traces) or excluded.", "stream", "kind"),
@@ -83,6 +90,10 @@ func (m *metrics) attempt(a webhook.Attempt) { m.posts.WithLabelValues(strconv.I
 func (m *metrics) stream(name string) exporter.Observer {
 	m.commits.WithLabelValues(name)
 	m.objects.WithLabelValues(name)
+	m.holes.WithLabelValues(name)
+	for _, how := range []string{"altered", "gone"} {
+		m.changed.WithLabelValues(name, how)
+	}
 	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded"} {
 		m.records.WithLabelValues(name, kind)
 	}
@@ -100,6 +111,7 @@ func (m streamMetrics) Committed(c exporter.Commit) {
 	m.commits.WithLabelValues(m.name).Inc()
 	m.objects.WithLabelValues(m.name).Add(float64(len(c.Entry.Objects)))
 	m.cycleTime.WithLabelValues(m.name).Set(c.Duration.Seconds())
+	m.suspect(&c.Entry)
 	for kind, n := range map[string]int{
 		"read": c.Entry.Records.Read, "fresh": c.Entry.Records.Fresh,
 		"duplicate": c.Entry.Records.Duplicate, "late": c.Entry.Records.Late,
@@ -108,6 +120,21 @@ func (m streamMetrics) Committed(c exporter.Commit) {
 		m.records.WithLabelValues(m.name, kind).Add(float64(n))
 	}
 }
+
+// suspect counts what an entry says of records that are not as they should be.
+func (m streamMetrics) suspect(e *checkpoint.Checkpoint) {
+	m.holes.WithLabelValues(m.name).Add(float64(len(e.Holes)))
+	if e.Changed != nil {
+		m.changed.WithLabelValues(m.name, "altered").Add(float64(e.Changed.Altered))
+		m.changed.WithLabelValues(m.name, "gone").Add(float64(e.Changed.Gone))
+	}
+	if e.ServerCount != nil {
+		m.counted.WithLabelValues(m.name, e.ServerCount.Status).Add(float64(e.Records.Read))
+	}
+}
+
+// Clocks says how far the clocks are apart.
+func (m streamMetrics) Clocks(skew time.Duration) { m.skew.WithLabelValues(m.name).Set(skew.Seconds()) }
 
 // CaughtUp says that nothing was new up to an instant.
 func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {

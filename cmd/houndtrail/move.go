@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
-	"houndtrail/exporter"
 	"houndtrail/sink/bucket"
 )
 
@@ -63,35 +63,44 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	}
 	var errs []error
 	moved := 0
-	for _, name := range names {
+	for _, name := range withBackfills(names) {
 		entry, err := moveStream(ctx, c, b, name, reason)
 		if err == nil {
 			moved++
 			err = printMove(p.stdout, entry, form)
 		}
-		if which == "all" && errors.Is(err, checkpoint.ErrUnmoved) {
-			continue // of two streams one may have moved
+		if errors.Is(err, checkpoint.ErrUnmoved) || errors.Is(err, checkpoint.ErrNotFound) {
+			continue // not every journal need have moved, and not every stream has a backfill
 		}
 		if err != nil {
 			errs = append(errs, &streamError{name, err})
 		}
 	}
 	if moved == 0 && len(errs) == 0 {
-		return &usageError{fmt.Errorf("nothing was moved: every journal in %s belongs to what is configured", b)}
+		return &usageError{fmt.Errorf("nothing was moved: no journal in %s belongs to anything else than what is configured", b)}
 	}
 	return errors.Join(errs...)
 }
 
 func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name, reason string) (checkpoint.Stored, error) {
-	destination, err := destinationOf(c, name)
+	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
 	if err != nil {
 		return checkpoint.Stored{}, err
 	}
-	entry, err := journal(c, b, name, destination).Move(ctx, reason)
-	if errors.Is(err, checkpoint.ErrNotFound) || errors.Is(err, checkpoint.ErrUnmoved) {
-		return entry, &usageError{err}
+	var options []checkpoint.Option
+	if strings.HasSuffix(name, backfillSuffix) {
+		options = append(options, checkpoint.Scattered())
 	}
+	entry, err := journal(c, b, name, destination, options...).Move(ctx, reason)
 	return entry, failedCheckpoint(err)
+}
+
+// withBackfills are the names of the streams' journals and of their backfills'.
+func withBackfills(streams []string) (names []string) {
+	for _, name := range streams {
+		names = append(names, name, name+backfillSuffix)
+	}
+	return names
 }
 
 func printMove(w io.Writer, entry checkpoint.Stored, form string) error {
@@ -113,11 +122,4 @@ func printMove(w io.Writer, entry checkpoint.Stored, form string) error {
 	}
 	fmt.Fprintf(w, "%s: entry %d says so; the stream goes on from %s\n", entry.Stream, entry.Serial, instantCell(entry.Cursor))
 	return nil
-}
-
-func failedCheckpoint(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
 }

@@ -50,7 +50,7 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 		health.ended(s.name, err, time.Now())
 		switch {
 		case err == nil:
-		case hard(err):
+		case isAny(err, incurable):
 			stop(&streamError{s.name, err})
 		case errors.Is(err, context.Canceled) && work.Err() != nil:
 			log.Warn("cycle abandoned; the next run starts from the last commit")

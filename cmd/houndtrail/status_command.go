@@ -15,9 +15,9 @@ import (
 	"houndtrail/sink/bucket"
 )
 
-// countable is the longest journal that status reads as a whole without being told to: a moment in a directory, some
+// provable is the longest journal that status reads as a whole without being told to: a moment in a directory, some
 // seconds in S3.
-const countable = 2000
+const provable = 2000
 
 // statusOptions are the flags of status.
 type statusOptions struct {
@@ -36,10 +36,14 @@ yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can 
 at any time.
 
 Lag is counted by BloodHound's clock. Where BloodHound cannot be asked, or with --offline is not, it is counted by this
-machine's, and the row says so; that is no failure. A damaged journal is: the exit code is 6 then.
+machine's, and the row says so; that is no failure.
 
-Records are counted, and each link of the hash chain verified, by reading the whole journal. Of one with more than %d
-commits only the newest two are read, unless --full asks for all.`, countable),
+STATUS is what the next run would say: ok; holes (records could not be had, and were left out); changed, clock, no journal,
+damaged, foreign or newer, when a run would stop: the exit code is 6 then, and the reason stands below. COUNTED is the
+share of the records that lie in windows which BloodHound's own count confirms exactly.
+
+Each link of the hash chain is verified by reading the whole journal. Of one with more than %d
+commits only the newest two are read, unless --full asks for all.`, provable),
 		Example: `  houndtrail status
   houndtrail status --offline -o json | jq '{stream, status, lag_seconds}'`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.showStatus(cmd.Context(), &o) },
@@ -65,19 +69,17 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 		return err
 	}
 	s := p.askSource(ctx, c, o.offline)
-	if ctx.Err() != nil { // whatever failed did so because of that
+	for i := range all {
+		if err := p.checkStream(ctx, c, b, s.client, &all[i]); err != nil {
+			failed = errors.Join(failed, &streamError{all[i].Stream, err})
+		}
+	}
+	if ctx.Err() != nil { // that is why it failed
 		return ctx.Err()
 	}
 	for i := range all {
 		all[i].compare(s, exporter.Retention(c.Retention))
-		if all[i].near {
-			fmt.Fprintf(p.stderr, "houndtrail: warning: %s stream: in %s BloodHound may begin to drop records that are not exported "+
-				"yet: find out what holds up the export\n", all[i].Stream, all[i].leftCell())
-		}
-		if all[i].uncounted {
-			fmt.Fprintf(p.stderr, "houndtrail: warning: %s stream: the records of %d commits are not counted, nor all links "+
-				"of the chain verified: --full does it\n", all[i].Stream, all[i].Serial)
-		}
+		all[i].warn(p.stderr)
 	}
 	if s.warning != "" {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", s.warning)

@@ -28,10 +28,10 @@ func standingsJSON(w io.Writer, all []standing, _ time.Time) error {
 // standingsTable prints a row for each stream. What can be long comes last.
 func standingsTable(w io.Writer, all []standing, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "STREAM\tSTATUS\tCURSOR\tLAG\tLAST COMMIT\tSERIAL\tRECORDS\tOLDEST AT SOURCE\tTIME LEFT\tDESTINATION\tLEASE")
+	fmt.Fprintln(t, "STREAM\tSTATUS\tCURSOR\tLAG\tLAST COMMIT\tSERIAL\tRECORDS\tCOUNTED\tOLDEST AT SOURCE\tTIME LEFT\tDESTINATION\tLEASE")
 	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stream, s.Status, instantCell(s.Cursor), s.lagCell(),
-			s.commitCell(), s.serialCell(), s.recordsCell(), s.oldestCell(), s.leftCell(), s.Destination, s.Lease.cell(now))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stream, s.Status, instantCell(s.Cursor), s.lagCell(),
+			s.commitCell(), s.serialCell(), s.recordsCell(), s.countedCell(), s.oldestCell(), s.leftCell(), s.Destination, s.Lease.cell(now))
 	}
 	return t.Flush()
 }
@@ -73,6 +73,18 @@ func (s *standing) recordsCell() string {
 		return unknown
 	}
 	return strconv.FormatInt(*s.Records, 10)
+}
+
+// countedCell is the share of the records that BloodHound's own count confirms exactly.
+func (s *standing) countedCell() string {
+	if s.Totals == nil {
+		return unknown
+	}
+	all := s.Totals.Exact + s.Totals.Bounded + s.Totals.Unknown
+	if all == 0 {
+		return unknown
+	}
+	return strconv.FormatInt(s.Totals.Exact*100/all, 10) + "%"
 }
 
 func (s *standing) oldestCell() string {

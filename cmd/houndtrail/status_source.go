@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"houndtrail/config"
+	"houndtrail/exporter/bloodhound"
 )
 
 // askPatience is how long status tries again with a server that does not answer: whoever asks sits in front of it.
@@ -31,6 +32,7 @@ type sourceState struct {
 	clock   string    // whose now it is: server or local
 	oldest  time.Time // zero where it is not known or there is none
 	warning string
+	client  *bloodhound.Client // nil if it was not asked, or does not answer
 }
 
 // askSource asks for the time and the oldest record. To fail is no error: the journal says more than the source could.
@@ -60,7 +62,7 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 	limit := askTime * hasty.patience
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
-	client, err := hasty.client(c.BloodHound, p.logger(c.Log), newMetrics())
+	client, err := hasty.client(c, p.logger(c.Log), newMetrics())
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 	if err != nil {
 		return err
 	}
-	s.now, s.clock = clock.Server, "server"
+	s.now, s.clock, s.client = clock.Server, "server", client
 	extent, err := client.Extent(ctx, s.now)
 	if err != nil {
 		return err

@@ -18,6 +18,11 @@ const (
 	journalDamaged = "damaged"     // not what was written
 	journalForeign = "foreign"     // of another source, destination or stream
 	journalUnread  = "unreadable"  // the store does not answer
+	journalNewer   = "newer"       // a later version of houndtrail wrote it
+	journalGone    = "no journal"  // the destination holds records that no journal accounts for
+	sourceChanged  = "changed"     // the source is not the one that it was
+	clockBehind    = "clock"       // a clock is behind the position
+	hasHoles       = "holes"       // some records could not be had, and are not at the destination
 )
 
 // A standing is how far one stream is. Its JSON is what status -o json prints: keys are only ever added, and one whose
@@ -33,7 +38,9 @@ type standing struct {
 	Cursor      time.Time  `json:"cursor,omitzero"`        // everything created before it is delivered
 	Lag         *float64   `json:"lag_seconds,omitempty"`  // from the cursor to now
 	Clock       string     `json:"clock"`                  // whose now that is: the server's, or the local one
-	Records     *int64     `json:"records,omitempty"`      // delivered so far; left out where they were not counted
+	Records     *int64     `json:"records,omitempty"`      // delivered so far; left out if the journal cannot be read
+	Holes       int64      `json:"holes,omitempty"`        // records that could not be had
+	Changed     int64      `json:"changed,omitempty"`      // delivered records that were found altered or gone at the source
 	Lease       leaseState `json:"lease,omitzero"`         // left out where it could not be read
 	Asked       string     `json:"source_status"`          // ok, empty, failed or offline
 	Oldest      time.Time  `json:"source_oldest,omitzero"` // no record that the source still has is before it
@@ -41,9 +48,14 @@ type standing struct {
 	Deadline time.Time `json:"retention_deadline,omitzero"`      // the source may begin then to drop what is not exported
 	Left     *float64  `json:"retention_left_seconds,omitempty"` // from now to then
 
+	Totals *checkpoint.Totals `json:"totals,omitempty"`             // of the records, and how they were counted
+	Skew   *float64           `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
+
+	stored    checkpoint.Stored
+	intent    *checkpoint.Window // what the lease says that somebody was about to write
 	seen      checkpoint.Sighting // of the source's oldest record, as the journal remembers it
 	near      bool                // the deadline is
-	uncounted bool                // since the journal is long
+	unproved  bool                // not all links were verified, since the journal is long
 }
 
 // The states of a lease.
@@ -69,6 +81,7 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 	}
 	lease, leaseErr := j.LeaseStatus(ctx)
 	if leaseErr == nil {
+		s.intent = lease.Intent
 		s.Lease = leaseOf(lease, time.Now(), gone)
 		return err
 	}
@@ -77,20 +90,21 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 	return err
 }
 
-// read takes in the newest entry, which is always verified against the one before, and counts the records of all.
+// read takes in the newest entry, which is always verified against the previous one, and verifies the links of all.
 func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) error {
 	newest, err := j.Load(ctx)
 	none := errors.Is(err, checkpoint.ErrNotFound)
 	if err != nil && !none {
 		return failedCheckpoint(err)
 	}
+	s.stored, s.seen = newest, newest.Oldest
 	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
-	s.seen = newest.Oldest
-	if s.Serial > countable && !full {
-		s.uncounted = true
+	s.Records, s.Totals = &newest.Totals.Delivered, &newest.Totals
+	s.Holes, s.Changed = newest.HolesTotal, newest.ChangedTotal
+	if s.Serial > provable && !full {
+		s.unproved = true
 		return nil
 	}
-	var records int64
 	for entry, err := range j.Entries(ctx) {
 		if err != nil {
 			return failedCheckpoint(err)
@@ -98,9 +112,7 @@ func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) e
 		if entry.Serial > s.Serial {
 			break // committed since
 		}
-		records += int64(entry.Records.Fresh)
 	}
-	s.Records = &records
 	return nil
 }
 
@@ -116,8 +128,18 @@ func (s *standing) statusAfter(err error) string {
 	switch {
 	case err == nil && s.Serial == 0:
 		return journalNone
+	case err == nil && s.Holes > 0:
+		return hasHoles
 	case err == nil:
 		return journalOK
+	case errors.Is(err, exporter.ErrJournalGone):
+		return journalGone
+	case errors.Is(err, exporter.ErrSourceChanged):
+		return sourceChanged
+	case errors.Is(err, exporter.ErrClock):
+		return clockBehind
+	case errors.Is(err, checkpoint.ErrNewer):
+		return journalNewer
 	case errors.Is(err, checkpoint.ErrCorrupt):
 		return journalDamaged
 	case errors.Is(err, checkpoint.ErrForeign):
@@ -131,7 +153,7 @@ func (s *standing) statusAfter(err error) string {
 func (s *standing) compare(source sourceState, retention exporter.Retention) {
 	s.Asked, s.Oldest, s.Clock = source.status, source.oldest, source.clock
 	if !s.Cursor.IsZero() {
-		lag := source.now.Sub(s.Cursor).Seconds()
+		lag := max(0, source.now.Sub(s.Cursor).Seconds())
 		s.Lag = &lag
 	}
 	if source.status == sourceOK {

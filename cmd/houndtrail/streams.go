@@ -39,46 +39,33 @@ type stream struct {
 
 // streams wires what the configuration asks for.
 func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics) ([]stream, error) {
-	client, err := p.client(c.BloodHound, log, m)
+	client, err := p.client(c, log, m)
 	if err != nil {
 		return nil, err
 	}
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 	if err != nil {
 		return nil, err
 	}
 	build := func(name, destination string, sink exporter.Sink) stream {
-		return stream{name, &exporter.Exporter{
-			Source:  client,
-			Sink:    sink,
-			Store:   journal(c, positions, name, destination),
-			Windows: window.Planner{Max: c.Window.Max},
-			Limits: bloodhound.Limits{
-				Records: c.Window.Records, Bytes: windowBytes,
-				Share: name == archiveStream && c.Archive.Format == config.ArchiveParquet,
-			},
-			Start:   c.Start.At,
-			Settle:  c.Settle,
-			Overlap: c.Overlap,
-
-			Retention:      exporter.Retention(c.Retention),
-			VerifyCount:    c.VerifyCount != config.VerifyOff,
-			Rescan:         c.Rescan,
-			RescanSchedule: c.RescanSchedule,
-
-			// An archive is a record of everything: only the webhook may do without.
-			ExcludeSelf: c.ExcludeSelf && name == webhookStream,
-			Log:         log.With(zap.String("stream", name)),
-			Observer:    m.stream(name),
-		}}
+		e := p.exporter(c, name, client, journal(c, positions, name, destination))
+		e.Sink, e.Observer, e.Log = sink, m.stream(name), log.With(zap.String("stream", name))
+		return stream{name, e}
 	}
 	var all []stream
 	if c.Archive.URL != "" {
-		sink, err := newArchive(ctx, c)
+		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, build(archiveStream, string(c.Archive.URL), sink))
+		sink, err := newArchive(c, files)
+		if err != nil {
+			return nil, err
+		}
+		s := build(archiveStream, string(c.Archive.URL), sink)
+		s.Destination = archiveDestination(files, c.Tenant)
+		s.Destination.Quarantine = sink.Quarantine
+		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
 		sink, err := newWebhook(c, p.patience, m)
@@ -90,25 +77,53 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	return all, nil
 }
 
+// exporter is what the configuration says of a stream, without the sink that it writes to.
+func (p *program) exporter(c *config.Config, name string, source exporter.Source, store exporter.Store) *exporter.Exporter {
+	return &exporter.Exporter{
+		Source:  source,
+		Store:   store,
+		Windows: window.Planner{Max: c.Window.Max},
+		Limits: bloodhound.Limits{
+			Records: c.Window.Records, Bytes: windowBytes,
+			Share: name == archiveStream && c.Archive.Format == config.ArchiveParquet,
+		},
+		Start:   c.Start.At,
+		Settle:  c.Settle,
+		Overlap: c.Overlap,
+
+		Retention:      exporter.Retention(c.Retention),
+		VerifyCount:    c.VerifyCount != config.VerifyOff,
+		Rescan:         c.Rescan,
+		RescanSchedule: c.RescanSchedule,
+
+		// An archive is a record of everything: only the webhook may do without.
+		ExcludeSelf: c.ExcludeSelf && name == webhookStream,
+		Now:         p.now,
+		Log:         zap.NewNop(),
+	}
+}
+
 // journal is the position of one stream.
 func journal(
 	c *config.Config, b checkpoint.Bucket, name, destination string, options ...checkpoint.Option,
 ) *checkpoint.Journal {
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
+	encoding := string(c.Archive.Format)
+	if strings.HasPrefix(name, webhookStream) {
+		encoding = string(c.Webhook.Format)
+	}
 	return checkpoint.Open(b, checkpoint.Identity{
+		Tenant:      c.Tenant,
 		Stream:      name,
 		Source:      string(c.BloodHound.URL),
 		Destination: destination,
+		Encoding:    encoding,
 		Writer:      checkpoint.Writer{Version: version, Host: host},
 	}, options...)
 }
 
-// journalState tells the objects of a journal that are rewritten from its entries, which are kept.
-func journalState(key string) bool {
-	return !strings.HasSuffix(key, ".json") || strings.HasSuffix(key, "lease.json")
-}
-
-func (p *program) client(b config.BloodHound, log *zap.Logger, m *metrics) (*bloodhound.Client, error) {
+func (p *program) client(c *config.Config, log *zap.Logger, m *metrics) (*bloodhound.Client, error) {
+	b := c.BloodHound
 	auth, err := authenticator(b)
 	if err != nil {
 		return nil, err
@@ -117,6 +132,7 @@ func (p *program) client(b config.BloodHound, log *zap.Logger, m *metrics) (*blo
 		URL: b.URL.URL(), Auth: auth,
 		PageSize: b.PageSize, Rate: b.Rate, Wait: b.Wait,
 		CAFile: string(b.CA), Insecure: b.Insecure,
+		Quarantine: c.OnBadRecord == config.BadRecordQuarantine,
 		Retry:     bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
 		UserAgent: "houndtrail/" + version, Log: log, Observer: m,
 	})
@@ -137,11 +153,7 @@ func authenticator(b config.BloodHound) (bloodhound.Authenticator, error) {
 	}
 }
 
-func newArchive(ctx context.Context, c *config.Config) (*archive.Archive, error) {
-	b, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
-	if err != nil {
-		return nil, err
-	}
+func newArchive(c *config.Config, b archive.Bucket) (*archive.Archive, error) {
 	return archive.New(b, c.Tenant, func() archive.Encoder { return encoder(c.Archive.Format, c.Tenant) })
 }
 

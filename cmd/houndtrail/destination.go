@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/sink/archive/read"
+)
+
+// archiveDestination is what an exporter can ask of the archive's files.
+func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
+	attempt := func(ctx context.Context, w checkpoint.Window) (keys []string, err error) {
+		objects, _, err := read.Objects(ctx, b, tenant)
+		for _, o := range objects {
+			if o.Start.Equal(w.Start) && o.Pass == w.Pass {
+				keys = append(keys, o.Key)
+			}
+		}
+		return keys, err
+	}
+	return exporter.Destination{
+		Occupied: func(ctx context.Context, before time.Time, own *checkpoint.Window) (string, error) {
+			objects, _, err := read.Objects(ctx, b, tenant)
+			for _, o := range objects {
+				if own != nil && o.Start.Equal(own.Start) && o.Pass == own.Pass {
+					continue
+				}
+				if before.IsZero() || o.Start.Before(before) {
+					return o.Key, err
+				}
+			}
+			return "", err
+		},
+		Attempt: attempt,
+		Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
+			body, _, _, err := b.Get(ctx, key)
+			if err != nil {
+				return err
+			}
+			file, err := read.File(body, key)
+			if err != nil {
+				return err
+			}
+			for _, r := range file.Records {
+				add(r.ID, r.CreatedAt)
+			}
+			return nil
+		},
+	}
+}

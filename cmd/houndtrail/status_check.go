@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/config"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/bucket"
+)
+
+// checkStream finds out what the next run would say of a stream whose journal is in order. The source is nil if it is not
+// to be asked. That it cannot be asked is no error: it is said elsewhere.
+func (p *program) checkStream(
+	ctx context.Context, c *config.Config, b checkpoint.Bucket, source *bloodhound.Client, s *standing,
+) error {
+	if s.Status != journalOK && s.Status != journalNone && s.Status != hasHoles {
+		return nil
+	}
+	e := p.exporter(c, s.Stream, source, journal(c, b, s.Stream, s.Destination))
+	var err error
+	switch {
+	case s.Status == journalNone && s.Stream == archiveStream:
+		files, openErr := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+		if openErr != nil {
+			return openErr
+		}
+		e.Destination = archiveDestination(files, c.Tenant)
+		err = e.Vacant(ctx, s.intent)
+	case s.Status != journalNone && source != nil:
+		var skew time.Duration
+		if skew, err = e.Check(ctx, s.stored); err != nil && !isAny(err, integrity) {
+			return nil
+		}
+		seconds := skew.Seconds()
+		s.Skew = &seconds
+	}
+	if err != nil {
+		s.Status, s.Problem = s.statusAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return err
+}
+
+// warn says what a row has no room for.
+func (s *standing) warn(w io.Writer) {
+	say := func(format string, args ...any) {
+		fmt.Fprintf(w, "houndtrail: warning: %s stream: %s\n", s.Stream, fmt.Sprintf(format, args...))
+	}
+	if s.near {
+		say("in %s BloodHound may begin to drop records that are not exported yet: find out what holds up the export", s.leftCell())
+	}
+	if s.unproved {
+		say("not all links of the chain of %d commits are verified: --full does it", s.Serial)
+	}
+	if s.Skew != nil {
+		if skew := time.Duration(*s.Skew * float64(time.Second)); skew.Abs() > exporter.Apart {
+			way := "ahead of"
+			if skew < 0 {
+				way = "behind"
+			}
+			say("BloodHound's clock is %s %s this machine's: Houndtrail goes by the earlier one; set the wrong one right", short(skew.Abs()), way)
+		}
+	}
+	if s.Holes > 0 {
+		say("%d records could not be had and were left out: houndtrail history -o json names them (holes)", s.Holes)
+	}
+	if s.Changed > 0 {
+		say("%d delivered records were found altered or gone at the source; the archive keeps them as they were: "+
+			"houndtrail history -o json names them (changed)", s.Changed)
+	}
+}

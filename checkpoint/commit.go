@@ -12,17 +12,24 @@ import (
 )
 
 // Commit adds the entry that follows prev, which is what [Journal.Load] or the last Commit returned, or the zero value
-// in an empty stream. It fills in everything that identifies the entry, and CommittedAt from this machine's clock if
-// it is zero; the rest is the caller's. Everything before next.Cursor must be durable at the destination by now.
+// in an empty stream. It fills in everything that identifies the entry, what adds up over the journal (Totals, Covered,
+// HolesTotal, ChangedTotal), and CommittedAt from this machine's clock if it is zero; the rest is the caller's.
+// Everything before next.Cursor must be durable at the destination by now.
+//
+// The cursor may go back only with a reset or an adoption, and both begin a lineage whose epoch is the entry's serial.
+// An adoption may also follow what [Journal.Tip] returned, or nothing at all, whatever the note says of lost entries; its
+// epoch is at least what the caller gives, who knows the passes of the archive's objects. An epoch of 0, as the first
+// entry of a journal has else, would have later windows produce the very keys of objects that the lost journal accounted
+// for.
 //
 // [ErrConflict] says that another writer committed this serial first. After any other error from the store it is
 // unknown whether the entry was stored; the next Load tells, and either answer is a good place to go on from.
 func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Stored, error) {
-	if next.Cursor.Before(prev.Cursor) && next.Reset == nil && !j.scattered {
+	if next.Cursor.Before(prev.Cursor) && next.Kind != KindReset && next.Kind != KindAdopt && !j.scattered {
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
 			j.at(j.path("")), prev.Cursor.UTC().Format(time.RFC3339Nano), next.Cursor.UTC().Format(time.RFC3339Nano))
 	}
-	next = j.identify(prev, next)
+	next = j.account(prev, j.identify(prev, next))
 	key := j.key(next.Serial)
 	body, err := encode(next)
 	if err != nil {
@@ -30,10 +37,12 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 	}
 	// What the next Load would refuse must not be written: it could never be removed again.
 	stored, err := decode(body)
+	if err == nil {
+		err = j.follows(prev, stored)
+	}
 	if err != nil {
 		return Stored{}, fmt.Errorf("refuse to write checkpoint %s: %w", j.at(key), err)
 	}
-
 	// The commit point. Before it, the destination has acknowledged every record of the window, and a crash repeats
 	// the window: the intent in the lease makes the repetition the same one. After it, the entry is durable and the
 	// stream stands at the new cursor, even if this process never learns of it.
@@ -44,23 +53,33 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 	} else if err != nil {
 		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
-
-	// A crash here, or a failure, leaves an older note, which costs the next Load a longer listing.
-	j.jot(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256})
+	j.seen.Store(stored.Serial)
+	// A crash here, or a failure, leaves an older note, which costs the next Load a longer listing. After an adoption it
+	// may leave the note of a lost entry instead, and then nothing goes on before it is replaced.
+	err = j.jot(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256}, stored.Kind == KindAdopt)
+	if err != nil && stored.Kind == KindAdopt {
+		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
+			"run houndtrail adopt again", j.at(key), err)
+	}
 	return stored, nil
 }
 
 // identify fills in what an entry says about itself.
 func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	next.Format = Format
-	next.Stream, next.Source, next.Destination = j.id.Stream, j.id.Source, j.id.Destination
+	next.Tenant, next.Stream, next.Source = j.id.Tenant, j.id.Stream, j.id.Source
+	next.Destination, next.Encoding = j.id.Destination, j.id.Encoding
 	next.Serial = prev.Serial + 1
-	next.Lineage, next.Epoch = prev.Lineage, prev.Epoch
-	if prev.Serial == 0 {
-		next.Lineage = uuid.NewString()
+	begins, epoch := prev.Serial == 0, uint64(0)
+	switch next.Kind {
+	case KindReset:
+		begins, epoch = true, next.Serial
+	case KindAdopt:
+		begins, epoch = true, max(next.Serial, next.Epoch)
 	}
-	if next.Reset != nil {
-		next.Lineage, next.Epoch = uuid.NewString(), next.Serial
+	next.Lineage, next.Epoch = prev.Lineage, prev.Epoch
+	if begins {
+		next.Lineage, next.Epoch = uuid.NewString(), epoch
 	}
 	next.PreviousSHA256 = prev.SHA256
 	next.Writer = j.id.Writer
@@ -81,21 +100,24 @@ func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 		return nil
 	}
 	who := "by an unknown writer"
-	if s, err := decode(existing); err == nil {
-		who = fmt.Sprintf("by houndtrail %s on %s at %s",
-			s.Writer.Version, s.Writer.Host, s.CommittedAt.UTC().Format(time.RFC3339))
+	if s, err := decode(existing); err == nil || errors.Is(err, ErrNewer) {
+		who = "by " + s.by()
 	}
 	return fmt.Errorf("%w: %s was already committed %s: let only one runner work on stream %s, "+
 		"then run again, which goes on from that entry", ErrConflict, j.at(key), who, j.id.Stream)
 }
 
-// jot notes the newest entry, if nobody noted a later one. Nothing depends on it, hence no error.
-func (j *Journal) jot(ctx context.Context, n note) {
+// jot notes the newest entry, unless a later one is noted: one that counts, while an adoption goes over any. Only that
+// depends on the note being written.
+func (j *Journal) jot(ctx context.Context, n note, adopted bool) error {
 	old, version, err := j.note(ctx)
-	if err != nil || old.Serial >= n.Serial {
-		return
+	if err != nil || old.Serial >= n.Serial && !adopted {
+		return err
 	}
-	if body, err := marshal(n); err == nil {
-		_, _ = j.bucket.Put(ctx, j.path("latest"), body, version)
+	body, err := marshal(n)
+	if err != nil {
+		return err
 	}
+	_, err = j.bucket.Put(ctx, j.path(latestName), body, version)
+	return err
 }

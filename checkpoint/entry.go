@@ -1,26 +1,22 @@
 package checkpoint
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// What to do about a journal that cannot be used. A new one beside the same archive would put records there twice,
-// unless it starts where the old one ends.
-const (
-	anew = "start a new journal: point HOUNDTRAIL_CHECKPOINT_URL at an empty place, and to go on from here set " +
-		"HOUNDTRAIL_START to the last WINDOW END that houndtrail history shows, or to export everything again choose an " +
-		"empty destination too"
-	restore = "restore it from an earlier version or a backup, or " + anew
-)
+// restore is what to do about a journal that cannot be used. A new one beside the same archive is never the advice: it
+// would put records there twice.
+const restore = "restore the journal from an earlier version or a backup, or run houndtrail adopt, which rebuilds the " +
+	"position from the archive's own files"
+
+// errMissing is what is wrong with an entry that is not there.
+var errMissing = errors.New("it is missing, although a later entry was committed")
 
 // path is the key of one of the stream's objects, relative to the bucket's root.
 func (j *Journal) path(name string) string { return j.id.Stream + "/" + name }
@@ -36,7 +32,7 @@ func (j *Journal) serial(key string) (serial uint64, ok bool) {
 		return 0, false
 	}
 	serial, err := strconv.ParseUint(digits, 10, 64)
-	return serial, err == nil
+	return serial, err == nil && serial > 0
 }
 
 // at names an object for people.
@@ -44,112 +40,90 @@ func (j *Journal) at(key string) string {
 	return strings.TrimSuffix(j.bucket.String(), "/") + "/" + key
 }
 
-// encode renders an entry, with every time in UTC and no null where a list belongs.
-func encode(c Checkpoint) ([]byte, error) {
-	for _, t := range []*time.Time{
-		&c.Window.Start, &c.Window.End, &c.Cursor, &c.DeliveredSince, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.CommittedAt,
-	} {
-		*t = t.UTC()
+// entry reads one entry and verifies everything that it says about itself, but for whose it is: that is for the newest
+// one to show. What is returned has its serial also with an error, and the SHA-256 wherever there are bytes.
+func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
+	key := j.key(serial)
+	body, _, _, err := j.bucket.Get(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Stored{Checkpoint: Checkpoint{Serial: serial}}, j.corrupt(key, errMissing)
 	}
-	if c.Newest != nil {
-		c.Newest = &Record{c.Newest.ID, c.Newest.CreatedAt.UTC()}
+	if err != nil {
+		return Stored{Checkpoint: Checkpoint{Serial: serial}}, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	c.Objects = append([]Object{}, c.Objects...)
-	for i := range c.Objects {
-		o := &c.Objects[i]
-		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()
-	}
-	c.Delivered = append([]byte{}, c.Delivered...)
-	return marshal(c)
-}
-
-// marshal renders one line of JSON and leaves the & of a URL readable.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
-}
-
-// decode reads an entry. A key that it does not know is an error: to overlook one is to misread the position.
-func decode(body []byte) (Stored, error) {
-	var version struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(body, &version); err != nil {
-		return Stored{}, fmt.Errorf("it is not readable as JSON: %w", err)
-	}
-	if version.Format != Format {
-		return Stored{}, fmt.Errorf("it has format %d and this version of houndtrail reads only format %d "+
-			"(run the version that wrote it, or a later one)", version.Format, Format)
-	}
-	s := Stored{SHA256: digest(body)}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s.Checkpoint); err != nil {
-		return Stored{}, fmt.Errorf("it is not readable as an entry: %w", err)
-	}
-	if s.Cursor.IsZero() {
-		return Stored{}, errors.New("it has no cursor")
-	}
-	return s, nil
-}
-
-// digest is the SHA-256 in lower-case hex, as entries and objects give it.
-func digest(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
-}
-
-// belongs refuses an entry of another stream, source or destination: its position means nothing here.
-func (j *Journal) belongs(key string, s Stored) error {
-	theirs := []string{s.Stream, s.Source, s.Destination}
-	ours := []string{j.id.Stream, j.id.Source, j.id.Destination}
-	if slices.Equal(theirs, ours) {
-		return nil
-	}
-	what := fmt.Sprintf("belongs to %s, this run reads %s", s.Source, j.id.Source)
+	s, err := decode(body)
+	said := s.Serial
+	s.Serial = serial
 	switch {
-	case s.Stream != j.id.Stream:
-		what = fmt.Sprintf("belongs to stream %q, this run is stream %q", s.Stream, j.id.Stream)
-	case s.Source == j.id.Source:
-		what = fmt.Sprintf("belongs to the destination %s, this run writes to %s", s.Destination, j.id.Destination)
+	case errors.Is(err, ErrNewer):
+		return s, j.newer(key, s, err)
+	case err != nil:
+		return s, j.corrupt(key, err)
+	case said != serial:
+		return s, j.corrupt(key, fmt.Errorf("it says that it is entry %d", said))
 	}
-	return fmt.Errorf("%w: %s %s: correct this run's settings, or %s", ErrForeign, j.at(key), what, anew)
+	return s, j.ofStream(key, s)
 }
 
-// follows verifies the link between two neighbours; before is the zero value for the first entry.
+// verify holds an entry against the previous one and against the note.
+func (j *Journal) verify(before, s Stored, noted note) error {
+	if err := j.follows(before, s); err != nil {
+		return err
+	}
+	return j.agrees(noted, s)
+}
+
+// follows verifies the link between two neighbours. The zero value before the first entry that is there says that there
+// is none: the journal begins with it, or was pruned up to it, and then the link cannot be verified.
 func (j *Journal) follows(before, s Stored) error {
+	key := j.key(s.Serial)
 	switch {
-	case s.PreviousSHA256 != before.SHA256 && before.Serial == 0:
-		return j.corrupt(j.key(s.Serial), errors.New("it is the first entry and yet names a previous one"))
+	case before.Serial == 0 && s.Serial > 1:
+		return nil
+	case before.Serial == 0 && s.PreviousSHA256 != "":
+		return j.corrupt(key, errors.New("it is the first entry and yet names a previous one"))
 	case s.PreviousSHA256 != before.SHA256:
-		return j.corrupt(j.key(s.Serial), fmt.Errorf("it follows an entry with SHA-256 %s, but %s has %s: "+
+		return j.corrupt(key, fmt.Errorf("it follows an entry with SHA-256 %s, but %s has %s: "+
 			"one of the two was changed", s.PreviousSHA256, j.at(j.key(before.Serial)), before.SHA256))
-	case s.Lineage != before.Lineage && before.Serial > 0 && s.Reset == nil:
-		return j.corrupt(j.key(s.Serial), fmt.Errorf("its lineage is %s, that of the entry before is %s: "+
+	case before.Serial == 0 || before.Kind == "" || s.Kind == KindAdopt:
+		return nil // there is nothing more to compare with, or it does not count any more
+	case s.Lineage != before.Lineage && s.Kind != KindReset:
+		return j.corrupt(key, fmt.Errorf("its lineage is %s, that of the previous entry is %s: "+
 			"two journals were mixed", s.Lineage, before.Lineage))
+	case s.names() != before.names() && (s.Moved == nil || s.Moved.From != before.names()):
+		return j.corrupt(key, fmt.Errorf("it is of another identity than the previous entry, from which no move leads to it "+
+			"(tenant, source, destination and encoding are %q, and were %q): two journals were mixed", s.names(), before.names()))
 	}
 	return nil
 }
 
 // agrees compares an entry with the note that was taken of it, if it is of this one.
 func (j *Journal) agrees(noted note, s Stored) error {
-	if noted.Serial != s.Serial || noted.SHA256 == s.SHA256 {
+	if noted.Serial != s.Serial || noted.SHA256 == s.SHA256 || noted.SHA256 == "" {
 		return nil
 	}
-	return j.corrupt(j.key(s.Serial), fmt.Errorf("its SHA-256 is %s, but %s noted %s when it was committed "+
-		"(if the entry is right, remove the note)", s.SHA256, j.at(j.path("latest")), noted.SHA256))
+	return j.corrupt(j.key(s.Serial), fmt.Errorf("its SHA-256 is %s, but %s noted %s when it was committed: one of the two "+
+		"was changed", s.SHA256, j.at(j.path(latestName)), noted.SHA256))
 }
 
 // lost says that an entry is gone which once was the newest.
 func (j *Journal) lost(noted note) error {
-	return j.corrupt(j.key(noted.Serial), fmt.Errorf("it is missing, although %s says that it was committed "+
-		"(if it was removed on purpose, remove the note as well)", j.at(j.path("latest"))))
+	return j.corrupt(j.key(noted.Serial), fmt.Errorf("it is missing, although %s says that it was committed: the journal, "+
+		"or the end of it, is lost", j.at(noted.by)))
 }
 
 // corrupt names the object, what is wrong with it and what to do.
 func (j *Journal) corrupt(key string, problem error) error {
 	return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, j.at(key), problem, restore)
+}
+
+// newer says who wrote an entry that this version cannot read. Nothing is wrong with that.
+func (j *Journal) newer(key string, s Stored, problem error) error {
+	return fmt.Errorf("%s, written by %s: %w: run a newer version of houndtrail, that one or a later one",
+		j.at(key), s.by(), problem)
+}
+
+// by names who committed an entry, and when.
+func (s Stored) by() string {
+	return fmt.Sprintf("houndtrail %s on %s at %s", s.Writer.Version, s.Writer.Host, s.CommittedAt.UTC().Format(time.RFC3339))
 }

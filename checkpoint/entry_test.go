@@ -22,13 +22,13 @@ func TestEntryGolden(t *testing.T) {
 		return instant
 	}
 	body, err := encode(Checkpoint{
-		Format: Format, Stream: "archive", Lineage: "6f1c6a0e-8b1f-4c3b-9d57-2b8a4a2b7f10", Serial: 42,
+		Format: Format, Kind: KindExport, Tenant: "acme.example", Stream: "archive", Lineage: "6f1c6a0e-8b1f-4c3b-9d57-2b8a4a2b7f10", Serial: 42,
 		PreviousSHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-		Source:         "https://acme.example", Destination: "s3://bucket/prefix?a=1&b=2",
+		Source:         "https://acme.example", Destination: "s3://bucket/prefix?a=1&b=2", Encoding: "parquet",
 		Window: Window{Start: at("2026-03-01T12:00:00+02:00"), End: at("2026-03-01T11:00:00.000001Z")},
 		Cursor: at("2026-03-01T11:00:00.000001Z"), MaxID: 1204332, Delivered: []byte("roaring"),
 		DeliveredSince: at("2026-03-01T12:50:00+02:00"), RescannedAt: at("2026-03-01T01:00:00+01:00"), Epoch: 7,
-		ServerCount: &ServerCount{Status: CountProved, AtLeast: 511, AtMost: 514},
+		ServerCount: &ServerCount{Status: CountBounded, AtLeast: 511, AtMost: 514},
 		Records:     Counts{Read: 515, Fresh: 480, Duplicate: 32, Late: 1, Self: 4, Excluded: 3},
 		Objects: []Object{{
 			Key: "audit/tenant=acme.example/dt=2026-03-01/20260301T100000.000000Z.parquet", Bytes: 48213,
@@ -59,7 +59,7 @@ func TestEncodedEntryDecodes(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		c := Checkpoint{
-			Format: Format, Stream: rapid.String().Draw(t, "stream"), Serial: rapid.Uint64().Draw(t, "serial"),
+			Format: Format, Kind: KindExport, Lineage: "x", Stream: rapid.String().Draw(t, "stream"), Serial: rapid.Uint64().Draw(t, "serial"),
 			Source: rapid.String().Draw(t, "source"), Cursor: instant.Draw(t, "cursor"), MaxID: rapid.Int64().Draw(t, "max"),
 			Window:    Window{Start: instant.Draw(t, "start"), End: instant.Draw(t, "end")},
 			Delivered: rapid.SliceOf(rapid.Byte()).Draw(t, "delivered"),
@@ -94,8 +94,8 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(golden)
-	f.Add([]byte(`{"format":1,"cursor":"0001-01-01T00:00:00+23:59","objects":null}`))
-	f.Add([]byte(`{"format":1,"CURSOR":"9999-12-31T23:59:59.999999999-23:59","stream":"\ud800"}`))
+	f.Add([]byte(`{"format":1,"kind":"export","lineage":"x","cursor":"0001-01-01T00:00:00+23:59","objects":null}`))
+	f.Add([]byte(`{"format":1,"kind":"export","lineage":"x","CURSOR":"9999-12-31T23:59:59.999999999-23:59","stream":"\ud800"}`))
 	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, err := decode(body)

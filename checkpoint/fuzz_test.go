@@ -30,14 +30,14 @@ func FuzzLoad(f *testing.F) {
 	var entries [2][]byte
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for i, key := range []string{"archive/00000000000000000001.json", "archive/00000000000000000002.json"} {
-		if last, err = j.Commit(f.Context(), last, checkpoint.Checkpoint{Cursor: at, CommittedAt: at}); err != nil {
+		if last, err = j.Commit(f.Context(), last, checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: at, CommittedAt: at}); err != nil {
 			f.Fatal(err)
 		}
 		if entries[i], _, _, err = store.Get(f.Context(), key); err != nil {
 			f.Fatal(err)
 		}
 	}
-	noted, _, _, err := store.Get(f.Context(), "archive/latest")
+	noted, _, _, err := store.Get(f.Context(), "archive/state/latest")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func FuzzLoad(f *testing.F) {
 		m := &checkpointtest.Memory{}
 		put(t, m, "archive/00000000000000000001.json", entries[0])
 		put(t, m, "archive/00000000000000000002.json", entry)
-		put(t, m, "archive/latest", note)
+		put(t, m, "archive/state/latest", note)
 		got, err := checkpoint.Open(m, fuzzed).Load(t.Context())
 		switch {
 		case bytes.Equal(entry, entries[1]) && bytes.Equal(note, noted) && err != nil:
@@ -89,7 +89,7 @@ func FuzzLease(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, seconds uint16) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		m := &checkpointtest.Memory{Now: func() time.Time { return now }}
-		put(t, m, "archive/lease.json", body)
+		put(t, m, "archive/state/lease.json", body)
 		age := time.Duration(seconds) * time.Second
 		now = now.Add(age)
 
@@ -100,7 +100,7 @@ func FuzzLease(f *testing.F) {
 			if corrupt := errors.Is(err, checkpoint.ErrCorrupt); !corrupt && !errors.Is(err, checkpoint.ErrLeaseHeld) || corrupt != (statusErr != nil) {
 				t.Fatalf("%q is %v, and its status %v", body, err, statusErr)
 			}
-			if left, _, _, _ := m.Get(t.Context(), "archive/lease.json"); !bytes.Equal(left, body) {
+			if left, _, _, _ := m.Get(t.Context(), "archive/state/lease.json"); !bytes.Equal(left, body) {
 				t.Fatalf("a lease that is not ours became %q", left)
 			}
 			return

@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"sync"
 )
@@ -10,8 +9,11 @@ import (
 // readAhead is how many entries a walk asks for at a time: a store that is far away takes some milliseconds for each.
 const readAhead = 8
 
-// Entries returns every entry, oldest first, each verified against the one before. The first error ends it; an empty
-// stream has no entries and no error. It holds a few entries at a time, and goes up to the one that was newest at the start.
+// Entries returns every entry, oldest first, each verified against the previous one. The first error ends it; an empty
+// stream has no entries and no error. It holds a few entries at a time, and goes up to the one that was newest at the
+// start, which has to be of this journal's identity: those before a move are of another one.
+//
+// A journal that was pruned has the entries that are left. A gap between two of them is [ErrCorrupt].
 func (j *Journal) Entries(ctx context.Context) iter.Seq2[Stored, error] {
 	return j.walk(ctx, func(uint64) uint64 { return 1 })
 }
@@ -23,51 +25,71 @@ func (j *Journal) Last(ctx context.Context, n int) iter.Seq2[Stored, error] {
 	})
 }
 
-// First returns the journal's first entry, in whose window the stream's account of time begins, verified against the one
-// after it; [ErrCorrupt] says that either is not what it was. A stream that has none is [ErrNotFound].
-func (j *Journal) First(ctx context.Context) (Stored, error) {
-	newest, noted, err := j.newest(ctx)
-	if err != nil {
-		return Stored{}, err
+// Pruned returns the first serial that is there: 1 in a journal that is whole, more in one whose oldest entries were
+// removed, 0 in an empty stream.
+func (j *Journal) Pruned(ctx context.Context) (first uint64, err error) {
+	newest, _, err := j.newest(ctx)
+	if err != nil || newest == 0 {
+		return 0, err
 	}
-	if newest == 0 {
-		return Stored{}, fmt.Errorf("%w: stream %s has no entry in %s", ErrNotFound, j.id.Stream, j.bucket)
-	}
-	first, err := j.next(ctx, Stored{}, noted)
-	if err == nil && newest > 1 {
-		_, err = j.next(ctx, first, noted)
-	}
-	return first, err
+	return j.first(ctx, newest)
 }
 
 // walk yields the entries from first(newest) to the newest.
 func (j *Journal) walk(ctx context.Context, first func(newest uint64) uint64) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		newest, noted, err := j.newest(ctx)
+		from := first(newest)
+		if err == nil && from > newest {
+			return
+		}
+		var start uint64 // the previous entry is only read to verify the link
+		if err == nil {
+			start, err = j.start(ctx, max(from-1, 1), newest)
+		}
 		if err != nil {
 			yield(Stored{}, err)
 			return
 		}
-		from := first(newest)
-		if from > newest {
-			return
-		}
+		from = max(from, start)
 		var before Stored
-		for s, err := range j.read(ctx, max(from-1, 1), newest) {
-			wanted := s.Serial >= from // the one before it is only read to verify the link
-			if err == nil && wanted {
+		var unread error // of the previous entry
+		for s, err := range j.read(ctx, start, newest) {
+			if err != nil && s.Serial < from && s.SHA256 != "" {
+				before, unread = s, err // an adoption may follow it
+				continue
+			}
+			if unread != nil && (err != nil || s.Kind != KindAdopt) {
+				err = unread
+			}
+			if err == nil && s.Serial >= from {
 				err = j.verify(before, s, noted)
 			}
 			if err != nil {
 				yield(Stored{}, err)
 				return
 			}
-			if wanted && !yield(s, nil) {
+			if s.Serial >= from && !yield(s, nil) {
 				return
 			}
-			before = s
+			before, unread = s, nil
 		}
 	}
+}
+
+// start is where a walk begins that would like to at a serial: there, or where a pruned journal does. It refuses a journal
+// of another identity before anything of it is read. What else is wrong with the newest entry shows in its turn.
+func (j *Journal) start(ctx context.Context, from, newest uint64) (uint64, error) {
+	if s, err := j.entry(ctx, newest); err == nil {
+		if err := j.belongs(s); err != nil {
+			return 0, err
+		}
+	}
+	if there, err := j.has(ctx, from); err != nil || there {
+		return from, err
+	}
+	first, err := j.first(ctx, newest)
+	return max(from, first), err
 }
 
 // read yields the entries of a span of serials in order, each verified by itself, and asks for the next ones meanwhile.

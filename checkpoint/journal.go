@@ -2,32 +2,24 @@ package checkpoint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"sync/atomic"
 	"time"
 )
 
 // DefaultLeaseTTL is how long a lease outlives its last renewal, unless [LeaseTTL] says otherwise.
 const DefaultLeaseTTL = time.Minute
 
-// Identity binds a journal to one stream of one source and one destination. The three are stored in every entry and
-// appear in errors, so they must not contain credentials.
-type Identity struct {
-	Stream      string // the journal's folder in the bucket: "archive", "webhook"
-	Source      string // https://tenant.example
-	Destination string // s3://bucket/prefix
-	Writer      Writer // who commits and who holds the lease; not compared with what is stored
-}
-
-// Journal is the position of one stream in a bucket. It keeps no state of its own: every call asks the store, so any
-// number of journals may be open on the same stream. It is safe for concurrent use.
+// Journal is the position of one stream in a bucket. Every call asks the store, so any number of journals may be open on
+// the same stream. It is safe for concurrent use.
 type Journal struct {
 	bucket    Bucket
 	id        Identity
 	leaseTTL  time.Duration
 	scattered bool
+
+	seen atomic.Uint64 // the newest serial, as this process saw it last: what the lease says of it
 }
 
 // Option adjusts a [Journal].
@@ -39,8 +31,8 @@ func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
 }
 
-// Scattered lets windows come in any order: each entry accounts for its own window, and its cursor for nothing else.
-// Without it a cursor that goes back is refused.
+// Scattered lets windows come in any order: each entry accounts for its own window, its cursor for nothing else, and
+// Covered says what the windows so far make up together. Without it a cursor that goes back is refused.
 func Scattered() Option {
 	return func(j *Journal) { j.scattered = true }
 }
@@ -54,12 +46,26 @@ func Open(b Bucket, id Identity, options ...Option) *Journal {
 	return j
 }
 
-// Load returns the newest entry, verified against the entry before it.
+// Load returns the newest entry, verified against the previous one. In a journal that was pruned up to the newest entry
+// there is none to verify it against.
 //
-// [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the entry is of another stream, source or
-// destination; [ErrCorrupt] that it, or the one before it, is unreadable, missing, of an unknown format or breaks the
-// chain. The two latter are for a person to resolve: nothing here starts again from nothing.
+// [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the newest one is of another identity;
+// [ErrCorrupt] that it, or the previous one, is unreadable, missing, or breaks the chain, or that the journal is lost: that
+// something beside it says that it had entries; [ErrNewer] that one of the two needs a newer program. The three latter
+// are for a person to resolve: nothing here starts again from nothing.
 func (j *Journal) Load(ctx context.Context) (Stored, error) {
+	s, err := j.load(ctx)
+	if err == nil {
+		err = j.belongs(s)
+	}
+	if err != nil {
+		return Stored{}, err
+	}
+	return s, nil
+}
+
+// load is Load, whatever the journal's identity is.
+func (j *Journal) load(ctx context.Context) (Stored, error) {
 	newest, noted, err := j.newest(ctx)
 	if err != nil {
 		return Stored{}, err
@@ -67,109 +73,50 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	if newest == 0 {
 		return Stored{}, fmt.Errorf("%w: stream %s has no entry in %s", ErrNotFound, j.id.Stream, j.bucket)
 	}
-	var before Stored
-	if newest > 1 {
-		if before, err = j.entry(ctx, newest-1); err != nil {
-			return Stored{}, err
-		}
+	s, err := j.entry(ctx, newest)
+	if err != nil {
+		return Stored{}, err
 	}
-	return j.next(ctx, before, noted)
-}
-
-// next reads the entry that follows before and verifies that it does.
-func (j *Journal) next(ctx context.Context, before Stored, noted note) (Stored, error) {
-	s, err := j.entry(ctx, before.Serial+1)
+	before, err := j.before(ctx, s)
 	if err == nil {
 		err = j.verify(before, s, noted)
 	}
-	if err != nil {
-		return Stored{}, err
-	}
-	return s, nil
+	return s, err
 }
 
-// verify holds an entry against the one before it and against the note.
-func (j *Journal) verify(before, s Stored, noted note) error {
-	if err := j.follows(before, s); err != nil {
-		return err
+// before reads the entry previous to s. It is the zero value where there is none: s is the first, or the journal was
+// pruned up to s. An adoption needs no more of it than its bytes.
+func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
+	if s.Serial == 1 {
+		return Stored{}, nil
 	}
-	return j.agrees(noted, s)
-}
-
-// entry reads one entry and verifies everything that it says about itself.
-func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
-	key := j.key(serial)
-	body, _, _, err := j.bucket.Get(ctx, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Stored{}, j.corrupt(key, errors.New("it is missing, although a later entry was committed"))
-	}
-	if err != nil {
-		return Stored{}, fmt.Errorf("read the checkpoint: %w", err)
-	}
-	s, err := decode(body)
-	if err != nil {
-		return Stored{}, j.corrupt(key, err)
-	}
-	if err := j.belongs(key, s); err != nil {
-		return Stored{}, err
-	}
-	if s.Serial != serial {
-		return Stored{}, j.corrupt(key, fmt.Errorf("it says that it is entry %d", s.Serial))
-	}
-	return s, nil
-}
-
-// newest finds the highest serial, 0 in an empty stream.
-//
-// The note only says where to begin listing, so a missing, unreadable or old one costs time and nothing else. It is
-// written after its entry, however: a note of an entry that is not there means that entries were lost, and starting
-// again from an older position would send the same records twice.
-func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
-	noted, _, err := j.note(ctx)
-	if err != nil {
-		return 0, note{}, err
-	}
-	var after string
-	if noted.Serial > 0 {
-		after = j.key(noted.Serial - 1)
-	}
-	keys, err := j.bucket.List(ctx, j.path(""), after)
-	if err != nil {
-		return 0, note{}, fmt.Errorf("list the checkpoints: %w", err)
-	}
-	var newest uint64
-	found := noted.Serial == 0
-	for _, key := range keys {
-		if serial, ok := j.serial(key); ok {
-			newest = max(newest, serial)
-			found = found || serial == noted.Serial
+	before, err := j.entry(ctx, s.Serial-1)
+	switch {
+	case err != nil && before.SHA256 != "" && s.Kind == KindAdopt:
+		return before, nil
+	case errors.Is(err, errMissing):
+		first, firstErr := j.first(ctx, s.Serial)
+		if firstErr != nil {
+			return Stored{}, firstErr
+		}
+		if first == s.Serial {
+			return Stored{}, nil
 		}
 	}
-	if !found {
-		return 0, note{}, j.lost(noted)
-	}
-	return newest, noted, nil
+	return before, err
 }
 
-// A note is the object <stream>/latest: the entry that its writer committed last.
-type note struct {
-	Serial uint64 `json:"serial"`
-	SHA256 string `json:"sha256"` // the only witness of the newest entry's bytes, which no later entry chains to yet
-}
-
-// note reads the note; one that is missing or makes no sense is the zero note, and the version is there to replace it.
-// A store that fails to answer is an error all the same, since without the note a loss goes unseen.
-func (j *Journal) note(ctx context.Context) (n note, version string, err error) {
-	key := j.path("latest")
-	body, version, _, err := j.bucket.Get(ctx, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return note{}, "", nil
+// Tip returns the newest entry that is there, with its serial and SHA-256 and as much else as can be read: what an
+// adoption follows. It is the zero value where there is none. Of the errors that say what a journal is like it returns
+// only [ErrNewer], since a journal of a newer version is to be read by that one.
+func (j *Journal) Tip(ctx context.Context) (Stored, error) {
+	h, err := j.head(ctx)
+	if err != nil || h.newest == 0 {
+		return Stored{}, err
 	}
-	if err != nil {
-		return note{}, "", fmt.Errorf("read which checkpoint is the newest: %w", err)
+	s, err := j.entry(ctx, h.newest)
+	if s.SHA256 != "" && (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign)) {
+		return Stored{Checkpoint: Checkpoint{Serial: s.Serial}, SHA256: s.SHA256}, nil
 	}
-	if err := json.Unmarshal(body, &n); err != nil {
-		return note{}, version, nil //nolint:nilerr // a damaged note is no note
-	}
-	return n, version, nil
+	return s, err
 }

@@ -47,7 +47,7 @@ func TestLoadListsFromTheNote(t *testing.T) {
 	var last checkpoint.Stored
 	for range 3 {
 		var err error
-		if last, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{Cursor: time.Now()}); err != nil {
+		if last, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestEntriesAreReadAhead(t *testing.T) {
 		var last checkpoint.Stored
 		for range n {
 			var err error
-			if last, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{Cursor: time.Now()}); err != nil {
+			if last, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -103,7 +103,7 @@ func TestCommitFillsIn(t *testing.T) {
 	m := &checkpointtest.Memory{}
 	j := checkpoint.Open(m, checkpoint.Identity{Stream: "webhook"})
 	before := time.Now()
-	s, err := j.Commit(t.Context(), checkpoint.Stored{}, checkpoint.Checkpoint{Cursor: before})
+	s, err := j.Commit(t.Context(), checkpoint.Stored{}, checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: before})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,8 +121,13 @@ func TestCommitRefusesWhatCannotBeLoaded(t *testing.T) {
 	m := &checkpointtest.Memory{}
 	j := checkpoint.Open(m, checkpoint.Identity{Stream: "archive"})
 	for name, bad := range map[string]checkpoint.Checkpoint{
-		"no cursor":          {},
-		"no year of RFC3339": {Cursor: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"no cursor":          {Kind: checkpoint.KindExport},
+		"no kind":            {Cursor: time.Unix(1, 0)},
+		"no year of RFC3339": {Kind: checkpoint.KindExport, Cursor: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"no reset":           {Kind: checkpoint.KindReset, Cursor: time.Unix(1, 0)},
+		"no move":            {Kind: checkpoint.KindMove, Cursor: time.Unix(1, 0)},
+		"no adoption":        {Kind: checkpoint.KindAdopt, Cursor: time.Unix(1, 0)},
+		"a reset in passing": {Kind: checkpoint.KindExport, Cursor: time.Unix(1, 0), Reset: &checkpoint.Reset{}},
 	} {
 		if _, err := j.Commit(t.Context(), checkpoint.Stored{}, bad); err == nil {
 			t.Errorf("%s: committed", name)
@@ -138,6 +143,7 @@ func TestCommitLeavesItsArgumentAlone(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("east", 3600)
 	next := checkpoint.Checkpoint{
+		Kind:    checkpoint.KindExport,
 		Cursor:  time.Date(2026, 1, 1, 0, 0, 0, 0, zone),
 		Objects: []checkpoint.Object{{MinCreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, zone)}},
 	}

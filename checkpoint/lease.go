@@ -19,8 +19,8 @@ var errReleased = errors.New("the lease was released")
 // the destination two different attempts at one window; the journal itself is safe without it, since of two commits
 // of one serial only one succeeds. It is safe for concurrent use.
 //
-// Where the store has a lock that dies with the process, that lock decides, and the object <stream>/lease.json only
-// informs. Elsewhere the object is the lease: it is written by compare-and-swap, renewed while it is held, and free
+// Where the store has a lock that dies with the process, that lock decides, and the object <stream>/state/lease.json
+// only informs. Elsewhere the object is the lease: it is written by compare-and-swap, renewed while it is held, and free
 // to take once it has not been renewed for its TTL by the store's own clock. It is never deleted.
 type Lease struct {
 	journal *Journal
@@ -47,8 +47,11 @@ type Lease struct {
 
 // Acquire takes the stream's lease. [ErrLeaseHeld] says that another runner holds it, and which. The lease lives
 // until [Lease.Release]; when ctx ends, it is no longer renewed and runs out.
+//
+// The first time that a lease is taken in a place the store is tried: [ErrUnconditional] says that it carries out writes
+// whose conditions do not hold, so that two runners could both commit one serial.
 func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
-	key := j.path("lease.lock")
+	key := j.path(lockName)
 	unlock, locked, err := j.bucket.Lock(ctx, key)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, j.lockedOut(ctx, key)
@@ -77,6 +80,11 @@ func (l *Lease) take(ctx context.Context, locked bool) error {
 	if remaining := found.remaining(); !locked && remaining > 0 {
 		return l.journal.held(found, remaining)
 	}
+	if found.version == "" {
+		if err := l.journal.probe(ctx); err != nil {
+			return err
+		}
+	}
 	if !locked {
 		l.expiry = time.AfterFunc(l.journal.leaseTTL, l.expire)
 	}
@@ -91,6 +99,7 @@ func (l *Lease) take(ctx context.Context, locked bool) error {
 		State:      stateHeld,
 		Intent:     found.Intent,
 		InDoubt:    found.inDoubt(),
+		Serial:     found.Serial,
 	})
 	if err != nil {
 		l.stopExpiry()

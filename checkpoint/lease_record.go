@@ -21,7 +21,7 @@ const clockGrain = 2 * time.Second
 // longestTTL is for ever as far as leases go: sums with it do not overflow, which would set the lease free.
 const longestTTL = 100 * 365 * 24 * time.Hour
 
-// leaseRecord is the object <stream>/lease.json.
+// leaseRecord is the object <stream>/state/lease.json.
 type leaseRecord struct {
 	Holder     Holder    `json:"holder"`
 	Token      string    `json:"token"`            // random, one for each Acquire
@@ -31,6 +31,7 @@ type leaseRecord struct {
 	State      string    `json:"state"`            // held or released
 	Intent     *Window   `json:"intent"`
 	InDoubt    bool      `json:"in_doubt,omitempty"` // whether the commit of Intent may still be under way
+	Serial     uint64    `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
 	Revision   int       `json:"revision"`           // of this holder's writes
 }
 
@@ -41,8 +42,8 @@ type Holder struct {
 	Version string `json:"version"` // of houndtrail
 }
 
-// leaseObject is a leaseRecord as it was found in the store, the zero value where there is none.
-type leaseObject struct {
+// foundLease is a leaseRecord as it was found in the store, the zero value where there is none.
+type foundLease struct {
 	leaseRecord
 	ttl     time.Duration
 	version string
@@ -51,10 +52,10 @@ type leaseObject struct {
 
 // inDoubt tells whether the commit of the intent may still arrive: nobody knows what a holder that did not release the
 // lease had under way.
-func (o leaseObject) inDoubt() bool { return o.Intent != nil && (o.InDoubt || o.State == stateHeld) }
+func (o foundLease) inDoubt() bool { return o.Intent != nil && (o.InDoubt || o.State == stateHeld) }
 
 // remaining is how long others have to keep away; not positive for a lease that is free.
-func (o leaseObject) remaining() time.Duration {
+func (o foundLease) remaining() time.Duration {
 	if o.State != stateHeld {
 		return 0
 	}
@@ -63,16 +64,16 @@ func (o leaseObject) remaining() time.Duration {
 
 // readLease reads the lease object. One that makes no sense is an error and not a free lease, because it may hold
 // the intent of an attempt that left something behind.
-func (j *Journal) readLease(ctx context.Context) (leaseObject, error) {
-	key := j.path("lease.json")
+func (j *Journal) readLease(ctx context.Context) (foundLease, error) {
+	key := j.path(leaseName)
 	body, version, age, err := j.bucket.Get(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return leaseObject{}, nil
+		return foundLease{}, nil
 	}
 	if err != nil {
-		return leaseObject{}, fmt.Errorf("read the lease: %w", err)
+		return foundLease{}, fmt.Errorf("read the lease: %w", err)
 	}
-	o := leaseObject{version: version, age: age}
+	o := foundLease{version: version, age: age}
 	if err = json.Unmarshal(body, &o.leaseRecord); err == nil {
 		o.ttl, err = time.ParseDuration(o.TTL)
 	}
@@ -80,20 +81,20 @@ func (j *Journal) readLease(ctx context.Context) (leaseObject, error) {
 		err = fmt.Errorf("unknown state %q", o.State)
 	}
 	if err != nil {
-		return leaseObject{}, fmt.Errorf("%w: the lease %s is not readable: %w: restore it from an earlier version or, "+
+		return foundLease{}, fmt.Errorf("%w: the lease %s is not readable: %w: restore it from an earlier version or, "+
 			"if its \"intent\" is null or a window that was committed since, remove it", ErrCorrupt, j.at(key), err)
 	}
 	return o, nil
 }
 
 // held says who has the lease.
-func (j *Journal) held(o leaseObject, remaining time.Duration) error {
+func (j *Journal) held(o foundLease, remaining time.Duration) error {
 	what := "it was removed or taken by another runner meanwhile: let only one runner work on the stream and run again"
 	if o.State == stateHeld {
 		what = fmt.Sprintf("by %s; it expires in %s unless it is renewed: wait for that runner or stop it; "+
 			"if it has crashed, wait for the expiry", o.Holder.since(o.AcquiredAt), remaining.Round(time.Second))
 	}
-	return fmt.Errorf("%w: %s: %s", ErrLeaseHeld, j.at(j.path("lease.json")), what)
+	return fmt.Errorf("%w: %s: %s", ErrLeaseHeld, j.at(j.path(leaseName)), what)
 }
 
 // lockedOut says who has the lock. The lease object tells, unless the holder has only just arrived.

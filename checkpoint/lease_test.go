@@ -47,7 +47,7 @@ func leased(t *testing.T) (*checkpointtest.Memory, *checkpointtest.Faulty, *chec
 // leaseBody is the lease as it stands in the store.
 func leaseBody(t *testing.T, m *checkpointtest.Memory) (body []byte, version string) {
 	t.Helper()
-	body, version, _, err := m.Get(t.Context(), "archive/lease.json")
+	body, version, _, err := m.Get(t.Context(), "archive/state/lease.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestLeaseIsLostWhenItCannotBeRenewed(t *testing.T) {
 				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				cause := context.Cause(l.Context())
-				wantError(t, cause, checkpoint.ErrConflict, "memory://test/archive/lease.json")
+				wantError(t, cause, checkpoint.ErrConflict, "memory://test/archive/state/lease.json")
 				if name != "never answered" && !errors.Is(cause, errDown) {
 					t.Errorf("the cause does not say why: %v", cause)
 				}

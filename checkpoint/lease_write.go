@@ -32,7 +32,10 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 // Every write has its own revision, the next try of one as well, so that no two have the same bytes: a store that tells
 // versions by content (S3) would otherwise let a runner that saw the lease expired replace it right after it was renewed.
 func (l *Lease) write(ctx context.Context, next leaseRecord) error {
-	key := l.journal.path("lease.json")
+	key := l.journal.path(leaseName)
+	if seen := l.journal.seen.Load(); seen > 0 {
+		next.Serial = seen
+	}
 	started := time.Now()
 	for range maxSwaps {
 		l.revision++
@@ -108,7 +111,7 @@ func (l *Lease) expire() {
 		cause = *failure
 	}
 	l.cancel(fmt.Errorf("%w: the lease %s was not renewed for %s and may belong to another runner now: %w",
-		ErrConflict, l.journal.at(l.journal.path("lease.json")), l.journal.leaseTTL, cause))
+		ErrConflict, l.journal.at(l.journal.path(leaseName)), l.journal.leaseTTL, cause))
 }
 
 func (l *Lease) stopExpiry() {

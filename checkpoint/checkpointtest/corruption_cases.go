@@ -6,11 +6,9 @@ import (
 
 func corruptionCases() []testCase {
 	cases := []testCase{
-		{"a deleted first entry shows in the history", deletedFirst},
 		{"a first entry with a predecessor is a hard stop", firstWithPredecessor},
 		{"a note in an empty stream is a hard stop", noteInEmptyStream},
 		{"a store that does not answer is not an empty stream", noAnswer},
-		{"a foreign checkpoint is a hard stop", foreign},
 	}
 	for _, d := range damages() {
 		cases = append(cases, testCase{d.name + " is a hard stop", d.stops})
@@ -29,7 +27,7 @@ func (d damage) stops(t *world) {
 	a, _ := t.journals()
 	commit(t, a, 3)
 	damaged := checkpoint.Open(d.do(t), identity("host-b"))
-	says := append([]string{t.b.String(), "restore", "HOUNDTRAIL_CHECKPOINT_URL"}, d.says...)
+	says := append([]string{t.b.String(), "restore", "houndtrail adopt"}, d.says...)
 	_, err := damaged.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, says...)
 	_, err = collect(damaged.Entries(t.Context()))
@@ -38,12 +36,12 @@ func (d damage) stops(t *world) {
 
 func damages() []damage {
 	hide := func(serial uint64) func(*world) checkpoint.Bucket {
-		return func(t *world) checkpoint.Bucket { return without{t.b, entryKey(serial)} }
+		return func(t *world) checkpoint.Bucket { return without(t.b, entryKey(serial)) }
 	}
 	change := func(serial uint64, from, to string) func(*world) checkpoint.Bucket {
 		return func(t *world) checkpoint.Bucket {
 			edit(t, t.b, entryKey(serial), from, to)
-			overwrite(t, t.b, "archive/latest", []byte("no witness"))
+			overwrite(t, t.b, "archive/state/latest", []byte("no witness"))
 			return t.b
 		}
 	}
@@ -59,21 +57,32 @@ func damages() []damage {
 		{"an entry that is not JSON", replace(three, "<html>"), []string{three, "JSON"}},
 		{"a truncated entry", truncate, []string{three, "JSON"}},
 		{"an entry with a tail", change(3, "}\n", "}\n{}"), []string{three, "JSON"}},
-		{"an unknown format", change(3, `"format":1`, `"format":2`), []string{three, "format 2", "format 1"}},
 		{"no format", change(3, `"format":1,`, ``), []string{three, "format 0"}},
-		{"an unknown key", change(3, `"max_id"`, `"min_id"`), []string{three, "min_id"}},
+		{"a key twice", change(3, `"max_id":`, `"max_id":1,"max_id":`), []string{three, `"max_id" twice`}},
+		{"a key twice in an object", change(3, `"late":1`, `"late":1,"late":1`), []string{three, `"late" twice`}},
+		{"a key twice in a list", change(3, `"min_id":1`, `"min_id":1,"min_id":2`), []string{three, `"min_id" twice`}},
+		{"an unknown key twice", change(3, `"max_id":`, `"later":[{"a":1,"a":2}],"max_id":`), []string{three, `"a" twice`}},
+		{"an unknown key in two cases", change(3, `"max_id":`, `"later":{"a":1,"A":2},"max_id":`), []string{three, `"A" twice`}},
+		{"a key in two cases", change(3, `"max_id":`, `"Max_ID":7,"max_id":`), []string{three, `"Max_ID"`}},
+		{"a key in another case", change(3, `"max_id":`, `"MAX_ID":`), []string{three, `"MAX_ID"`, `"max_id"`}},
+		{"a key in another case in an object", change(3, `"late":`, `"Late":`), []string{three, `"Late"`, `"late"`}},
+		{"a key in another letter that is the same", change(3, `"serial":`, `"ſerial":`), []string{three, `"serial"`}},
+		{"no kind", change(3, `"kind":"export",`, ``), []string{three, "kind"}},
+		{"no lineage", change(3, `"lineage":"`, `"lineage":"","later":"`), []string{three, "lineage"}},
+		{"a reset that says nothing of it", change(3, `"kind":"export"`, `"kind":"reset"`), []string{three, "kind is reset"}},
+		{"a reset that is an export", change(3, `"max_id":`, `"reset":{},"max_id":`), []string{three, "kind is export"}},
 		{"no cursor", change(3, `"cursor":"2026-03-01T13:00:00.123456Z",`, ``), []string{three, "cursor"}},
 		{"another serial", change(3, `"serial":3`, `"serial":4`), []string{three, "entry 4"}},
 		{"another lineage", change(3, `"lineage":"`, `"lineage":"x`), []string{three, "lineage", "mixed"}},
 		{"a changed byte in the entry before", change(2, `"fresh":480`, `"fresh":481`), []string{three, entryKey(2), "changed"}},
 		{"an unreadable entry before", replace(entryKey(2), "{"), []string{entryKey(2), "JSON"}},
 		{"a deleted entry before", hide(2), []string{entryKey(2), "missing"}},
-		{"a deleted newest entry", hide(3), []string{three, "missing", "archive/latest"}},
-		{"a note far ahead", replace("archive/latest", `{"serial":42,"sha256":""}`), []string{entryKey(42), "archive/latest"}},
+		{"a deleted newest entry", hide(3), []string{three, "missing", "archive/state/latest"}},
+		{"a note far ahead", replace("archive/state/latest", `{"serial":42,"sha256":""}`), []string{entryKey(42), "archive/state/latest"}},
 		{"a changed byte in the newest entry", func(t *world) checkpoint.Bucket {
 			edit(t, t.b, three, "13:00:00.123456Z", "13:00:01.123456Z")
 			return t.b
-		}, []string{three, "SHA-256", "archive/latest"}},
+		}, []string{three, "SHA-256", "archive/state/latest"}},
 	}
 }
 
@@ -83,22 +92,6 @@ func truncate(t *world) checkpoint.Bucket {
 	check(t, err)
 	overwrite(t, t.b, entryKey(3), body[:len(body)/2])
 	return t.b
-}
-
-func deletedFirst(t *world) {
-	a, _ := t.journals()
-	commit(t, a, 3)
-	damaged := checkpoint.Open(without{t.b, entryKey(1)}, identity("host-b"))
-	serials, err := collect(damaged.Entries(t.Context()))
-	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), "missing")
-	if len(serials) != 0 {
-		t.Errorf("before the missing entry: %v", serials)
-	}
-	// The position is known all the same.
-	loaded, err := damaged.Load(t.Context())
-	if err != nil || loaded.Serial != 3 {
-		t.Errorf("entry %d, %v", loaded.Serial, err)
-	}
 }
 
 func firstWithPredecessor(t *world) {
@@ -111,9 +104,9 @@ func firstWithPredecessor(t *world) {
 
 func noteInEmptyStream(t *world) {
 	a, _ := t.journals()
-	overwrite(t, t.b, "archive/latest", []byte(`{"serial":1,"sha256":""}`))
+	overwrite(t, t.b, "archive/state/latest", []byte(`{"serial":1,"sha256":""}`))
 	_, err := a.Load(t.Context())
-	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), "archive/latest")
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), "archive/state/latest")
 }
 
 func noAnswer(t *world) {
@@ -121,7 +114,7 @@ func noAnswer(t *world) {
 	commit(t, a, 2)
 	for _, hook := range []Hook{
 		Once(Get, "/latest", Fault{Before: errLost}),
-		Once(List, "archive/", Fault{Before: errLost}),
+		Once(List, "archive/0", Fault{Before: errLost}),
 		Once(Get, entryKey(1), Fault{Before: errLost}),
 		Once(Get, entryKey(2), Fault{Before: errLost}),
 	} {
@@ -131,34 +124,4 @@ func noAnswer(t *world) {
 		_, err = a.Load(t.Context()) // the fault has passed
 		check(t, err)
 	}
-}
-
-func foreign(t *world) {
-	a, _ := t.journals()
-	commit(t, a, 2)
-	for setting, other := range map[string]func(*checkpoint.Identity){
-		"https://b.example": func(id *checkpoint.Identity) { id.Source = "https://b.example" },
-		"s3://swamp":        func(id *checkpoint.Identity) { id.Destination = "s3://swamp" },
-	} {
-		id := identity("host-b")
-		other(&id)
-		j := checkpoint.Open(t.b, id)
-		_, err := j.Load(t.Context())
-		theirs := identity("").Source
-		if id.Source == theirs {
-			theirs = identity("").Destination
-		}
-		wantError(t, err, checkpoint.ErrForeign, t.b.String(), setting, theirs, "HOUNDTRAIL_CHECKPOINT_URL")
-		_, err = collect(j.Entries(t.Context()))
-		wantError(t, err, checkpoint.ErrForeign, setting, theirs)
-	}
-
-	// An entry that was copied into another stream's folder.
-	body, _, _, err := t.b.Get(t.Context(), entryKey(1))
-	check(t, err)
-	overwrite(t, t.b, "webhook/00000000000000000001.json", body)
-	id := identity("host-b")
-	id.Stream = "webhook"
-	_, err = checkpoint.Open(t.b, id).Load(t.Context())
-	wantError(t, err, checkpoint.ErrForeign, `"archive"`, `"webhook"`)
 }

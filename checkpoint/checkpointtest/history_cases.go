@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/google/go-cmp/cmp"
-
 	"houndtrail/checkpoint"
 )
 
@@ -13,7 +11,6 @@ func historyCases() []testCase {
 	return []testCase{
 		{"history is in order", historyInOrder},
 		{"a long history is read ahead", longHistory},
-		{"the first entry", firstEntry},
 		{"resets begin a lineage", resets},
 		{"streams and strangers do not mix", streamsAndStrangers},
 	}
@@ -110,39 +107,17 @@ func streamsAndStrangers(t *world) {
 	}
 }
 
-// firstEntry is found however many there are, resets among them.
-func firstEntry(t *world) {
-	a, b := t.journals()
-	_, err := b.First(t.Context())
-	wantError(t, err, checkpoint.ErrNotFound)
-	var last, first checkpoint.Stored
-	for n := 1; n <= 5; n++ {
-		last, err = a.Commit(t.Context(), last, position(n))
-		check(t, err)
-		if n == 1 {
-			first = last
-		}
-		got, err := b.First(t.Context())
-		if diff := cmp.Diff(first, got); diff != "" || err != nil {
-			t.Errorf("with %d entries: %v (-want +got):\n%s", n, err, diff)
-		}
-	}
-	edit(t, t.b, entryKey(1), `"late":1`, `"late":2`)
-	_, err = b.First(t.Context())
-	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1), entryKey(2))
-	t.b.On(Always(Get, entryKey(1), Fault{Before: errLost}))
-	_, err = b.First(t.Context())
-	wantError(t, err, errLost, entryKey(1))
-}
-
 // resets begin a lineage each; the chain goes on, and nothing but a reset may do that.
 func resets(t *world) {
 	a, b := t.journals()
 	first, err := a.Commit(t.Context(), checkpoint.Stored{}, position(5))
 	check(t, err)
-	reset, err := a.Reset(t.Context(), first, position(2).Cursor, "a test")
+	next := checkpoint.Checkpoint{
+		Kind: checkpoint.KindReset, Cursor: position(2).Cursor, Reset: &checkpoint.Reset{Lineage: first.Lineage, Reason: "a test"},
+	}
+	reset, err := a.Commit(t.Context(), first, next)
 	check(t, err)
-	if reset.Lineage == first.Lineage || reset.Epoch != 2 || reset.Window.Pass != 2 || reset.Reset.Lineage != first.Lineage ||
+	if reset.Lineage == first.Lineage || reset.Epoch != 2 || reset.Reset.Lineage != first.Lineage ||
 		!reset.Cursor.Equal(position(2).Cursor) || len(reset.Delivered) != 0 || reset.Newest != nil {
 		t.Errorf("the reset is %+v", reset.Checkpoint)
 	}

@@ -56,7 +56,9 @@ func roundTrip(t *world) {
 
 		want := next
 		want.Format, want.Stream, want.Serial = checkpoint.Format, "archive", uint64(n)
+		want.Tenant, want.Encoding = "a", "parquet"
 		want.Source, want.Destination = "https://a.example", "s3://lake/hound"
+		want.Totals = checkpoint.Totals{Delivered: 480 * int64(n), Unknown: 512 * int64(n)}
 		want.Writer = checkpoint.Writer{Version: "v1.2.3", Host: "host-a"}
 		want.Lineage, want.PreviousSHA256 = prev.Lineage, prev.SHA256
 		if n == 1 {
@@ -94,7 +96,7 @@ func noteIsAHint(t *world) {
 		`{"serial":1,"sha256":"stale"}`, "", "garbage", `{}`,
 		`{"serial":-1}`, `{"serial":"3"}`, `[]`, `{"serial":0,"sha256":"x"}`,
 	} {
-		overwrite(t, t.b, "archive/latest", []byte(body))
+		overwrite(t, t.b, "archive/state/latest", []byte(body))
 		loaded, err := a.Load(t.Context())
 		if err != nil || loaded.Serial != 3 {
 			t.Errorf("with the note %q: entry %d, %v", body, loaded.Serial, err)
@@ -104,14 +106,14 @@ func noteIsAHint(t *world) {
 	// A later commit puts a bad note right, and from then on it is a witness.
 	_, err = a.Commit(t.Context(), last, position(4))
 	check(t, err)
-	_, err = checkpoint.Open(without{t.b, entryKey(4)}, identity("host-b")).Load(t.Context())
-	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), "archive/latest")
+	_, err = checkpoint.Open(without(t.b, entryKey(4)), identity("host-b")).Load(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), "archive/state/latest")
 }
 
 func noteOnlyGoesOn(t *world) {
 	a, b := t.journals()
 	t.a.On(func(ctx context.Context, op Op, key string) Fault {
-		if op == Get && key == "archive/latest" { // the first entry stands, and its writer is about to note it
+		if op == Get && key == "archive/state/latest" { // the first entry stands, and its writer is about to note it
 			first, err := b.Load(ctx)
 			check(t, err)
 			_, err = b.Commit(ctx, first, position(2))
@@ -120,8 +122,8 @@ func noteOnlyGoesOn(t *world) {
 		return Fault{}
 	})
 	commit(t, a, 1)
-	_, err := checkpoint.Open(without{t.b, entryKey(2)}, identity("host-b")).Load(t.Context())
-	wantError(t, err, checkpoint.ErrCorrupt, entryKey(2), "archive/latest")
+	_, err := checkpoint.Open(without(t.b, entryKey(2)), identity("host-b")).Load(t.Context())
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(2), "archive/state/latest")
 }
 
 func oneWinner(t *world) {

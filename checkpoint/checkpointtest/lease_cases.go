@@ -69,7 +69,7 @@ func leaseExcludes(t *world) {
 	a, b := t.journals()
 	first := acquire(t, a)
 	_, err := b.Acquire(t.Context())
-	wantError(t, err, checkpoint.ErrLeaseHeld, t.b.String(), "archive/lease.", "v1.2.3", "host-a", "wait",
+	wantError(t, err, checkpoint.ErrLeaseHeld, t.b.String(), "archive/state/lease.", "v1.2.3", "host-a", "wait",
 		fmt.Sprintf("pid %d", os.Getpid()))
 	if _, err := a.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
 		t.Errorf("the holder itself takes it again: %v", err)
@@ -152,10 +152,10 @@ func takeover(t *world) {
 func lostLease(t *world) {
 	a, _ := t.journals()
 	l := acquire(t, a)
-	held, _, _, err := t.b.Get(t.Context(), "archive/lease.json")
+	held, _, _, err := t.b.Get(t.Context(), "archive/state/lease.json")
 	check(t, err)
 	theirs := strings.NewReplacer("host-a", "host-c", `"token":"`, `"token":"another-`).Replace(string(held))
-	overwrite(t, t.b, "archive/lease.json", []byte(theirs))
+	overwrite(t, t.b, "archive/state/lease.json", []byte(theirs))
 	if !t.locking { // where a lock decides, nobody but a hand that edits the object can do that, and only Intend sees it
 		select {
 		case <-l.Context().Done():
@@ -164,11 +164,11 @@ func lostLease(t *world) {
 		}
 	}
 	err = l.Intend(t.Context(), windowOf(1))
-	wantError(t, err, checkpoint.ErrLeaseHeld, "archive/lease.json", "host-c")
+	wantError(t, err, checkpoint.ErrLeaseHeld, "archive/state/lease.json", "host-c")
 	<-l.Context().Done()
-	wantError(t, context.Cause(l.Context()), checkpoint.ErrLeaseHeld, "archive/lease.json", "host-c")
+	wantError(t, context.Cause(l.Context()), checkpoint.ErrLeaseHeld, "archive/state/lease.json", "host-c")
 	check(t, l.Release(t.Context()))
-	left, _, _, err := t.b.Get(t.Context(), "archive/lease.json")
+	left, _, _, err := t.b.Get(t.Context(), "archive/state/lease.json")
 	check(t, err)
 	if string(left) != theirs {
 		t.Errorf("the loser changed the other's lease to %s", left)
@@ -218,11 +218,11 @@ func persistedIntent(t *world) {
 	l := acquire(t, a)
 	check(t, l.Intend(t.Context(), windowOf(1)))
 	t.a.On(Once(Put, "lease.json", Fault{After: errLost}))
-	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/lease.json")
+	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/state/lease.json")
 	wantIntent(t, l, windowOf(1))
 	check(t, l.Intend(t.Context(), windowOf(3))) // over the one that persisted
 	t.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
-	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/lease.json")
+	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/state/lease.json")
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
 	wantIntent(t, next, windowOf(3))
@@ -254,16 +254,16 @@ func intentsAndRenewals(t *world) {
 func unreadableLease(t *world) {
 	a, _ := t.journals()
 	check(t, acquire(t, a).Release(t.Context()))
-	good, _, _, err := t.b.Get(t.Context(), "archive/lease.json")
+	good, _, _, err := t.b.Get(t.Context(), "archive/state/lease.json")
 	check(t, err)
 	for _, body := range []string{"", "{", `{}`, `{"ttl":"1m","state":"lent"}`, `{"ttl":"soon","state":"held"}`} {
-		overwrite(t, t.b, "archive/lease.json", []byte(body))
+		overwrite(t, t.b, "archive/state/lease.json", []byte(body))
 		_, err := a.Acquire(t.Context())
-		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/lease.json", "intent")
+		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/state/lease.json", "intent")
 		_, err = a.LeaseStatus(t.Context())
-		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/lease.json", "intent")
+		wantError(t, err, checkpoint.ErrCorrupt, t.a.String(), "archive/state/lease.json", "intent")
 	}
-	overwrite(t, t.b, "archive/lease.json", good)
+	overwrite(t, t.b, "archive/state/lease.json", good)
 	check(t, acquire(t, a).Release(t.Context()))
 }
 
@@ -276,7 +276,7 @@ func failedAcquire(t *world) {
 	} {
 		t.a.On(hook)
 		_, err := a.Acquire(t.Context())
-		wantError(t, err, errLost, "archive/lease.")
+		wantError(t, err, errLost, "archive/state/lease.")
 	}
 	check(t, acquire(t, b).Release(t.Context()))
 }

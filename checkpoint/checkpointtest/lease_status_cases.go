@@ -63,7 +63,7 @@ func leaseStatus(t *world) {
 
 	t.b.On(Once(Get, "lease.json", Fault{Before: errLost}))
 	_, err := b.LeaseStatus(t.Context())
-	wantError(t, err, errLost, "archive/lease.json")
+	wantError(t, err, errLost, "archive/state/lease.json")
 }
 
 // Where leases expire, one that is not renewed becomes free by itself. Where a lock decides, only the holder's machine

@@ -50,7 +50,8 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), leaseCases(), leaseStatusCases())
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(),
+		accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), leaseStatusCases())
 }
 
 // world is one store, the two processes that use it, and the test that they are in.
@@ -74,7 +75,7 @@ func newWorld(t *testing.T, open Open) *world {
 // identity is the stream that the suite works on.
 func identity(host string) checkpoint.Identity {
 	return checkpoint.Identity{
-		Stream: "archive", Source: "https://a.example", Destination: "s3://lake/hound",
+		Tenant: "a", Stream: "archive", Source: "https://a.example", Destination: "s3://lake/hound", Encoding: "parquet",
 		Writer: checkpoint.Writer{Version: "v1.2.3", Host: host},
 	}
 }
@@ -94,7 +95,7 @@ func position(n int) checkpoint.Checkpoint {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 123456000, zone).Add(time.Duration(n) * time.Hour)
 	end := start.Add(time.Hour)
 	return checkpoint.Checkpoint{
-		Window: checkpoint.Window{Start: start, End: end}, Cursor: end, MaxID: int64(1000 + n),
+		Kind: checkpoint.KindExport, Start: start, Window: checkpoint.Window{Start: start, End: end}, Cursor: end, MaxID: int64(1000 + n),
 		Delivered: []byte{0, 255, byte(n)},
 		Records:   checkpoint.Counts{Read: 512, Fresh: 480, Duplicate: 32, Late: 1},
 		Objects: []checkpoint.Object{{
@@ -151,22 +152,42 @@ func edit(tb testing.TB, b checkpoint.Bucket, key, from, to string) {
 	overwrite(tb, b, key, changed)
 }
 
-// without is a bucket from which one object was deleted. No bucket has a call for that.
-type without struct {
+// removed is a bucket from which some objects were removed, for which no bucket has a call. It takes them again.
+type removed struct {
 	checkpoint.Bucket
-	key string
+	keys map[string]bool
 }
 
-func (w without) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
-	if key == w.key {
+func without(b checkpoint.Bucket, keys ...string) checkpoint.Bucket {
+	r := &removed{Bucket: b, keys: map[string]bool{}}
+	for _, key := range keys {
+		r.keys[key] = true
+	}
+	return r
+}
+
+func (r *removed) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+	if r.keys[key] {
 		return nil, "", 0, fs.ErrNotExist
 	}
-	return w.Bucket.Get(ctx, key)
+	return r.Bucket.Get(ctx, key)
 }
 
-func (w without) List(ctx context.Context, prefix, after string) ([]string, error) {
-	keys, err := w.Bucket.List(ctx, prefix, after)
-	return slices.DeleteFunc(keys, func(key string) bool { return key == w.key }), err
+func (r *removed) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	if !r.keys[key] {
+		return r.Bucket.Put(ctx, key, body, version)
+	}
+	_, found, _, err := r.Bucket.Get(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	delete(r.keys, key)
+	return r.Bucket.Put(ctx, key, body, found)
+}
+
+func (r *removed) List(ctx context.Context, prefix, after string) ([]string, error) {
+	keys, err := r.Bucket.List(ctx, prefix, after)
+	return slices.DeleteFunc(keys, func(key string) bool { return r.keys[key] }), err
 }
 
 func check(tb testing.TB, err error) {

@@ -1,0 +1,92 @@
+package checkpointtest
+
+import (
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/checkpoint"
+)
+
+func accountCases() []testCase {
+	return []testCase{
+		{"totals add up", totals},
+		{"scattered windows make up what is covered", coveredWindows},
+	}
+}
+
+func totals(t *world) {
+	a, b := t.journals()
+	counted := func(kind checkpoint.Kind, status string, read, fresh int) checkpoint.Checkpoint {
+		next := position(1)
+		next.Kind, next.Records = kind, checkpoint.Counts{Read: read, Fresh: fresh}
+		if status != "" {
+			next.ServerCount = &checkpoint.ServerCount{Status: status}
+		}
+		return next
+	}
+	holed := counted(checkpoint.KindExport, checkpoint.CountExact, 1, 1)
+	holed.Holes = []checkpoint.Hole{{Reason: "x"}, {Reason: "y"}}
+	changed := counted(checkpoint.KindRescan, checkpoint.CountExact, 100, 3)
+	changed.Changed = &checkpoint.Changes{Altered: 3, Gone: 4}
+	liar := counted(checkpoint.KindBarrier, "", 0, 0) // what Commit fills in is not the caller's to say
+	liar.Totals, liar.HolesTotal, liar.ChangedTotal = checkpoint.Totals{Delivered: 99}, 99, 99
+	liar.Covered = []checkpoint.Window{windowOf(1)}
+	var last checkpoint.Stored
+	for i, c := range []struct {
+		next           checkpoint.Checkpoint
+		want           checkpoint.Totals
+		holes, changes int64
+	}{
+		{next: counted(checkpoint.KindExport, checkpoint.CountExact, 10, 9), want: checkpoint.Totals{Delivered: 9, Exact: 10}},
+		{next: counted(checkpoint.KindHistory, checkpoint.CountBounded, 20, 2), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20}},
+		{next: counted(checkpoint.KindExport, checkpoint.CountOff, 3, 0), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20, Unknown: 3}},
+		{next: counted(checkpoint.KindExport, "", 4, 0), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20, Unknown: 7}},
+		{next: holed, want: checkpoint.Totals{Delivered: 12, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2},
+		{next: changed, want: checkpoint.Totals{Delivered: 15, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
+		{next: liar, want: checkpoint.Totals{Delivered: 15, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
+		{next: holed, want: checkpoint.Totals{Delivered: 16, Exact: 12, Bounded: 20, Unknown: 7}, holes: 4, changes: 7},
+	} {
+		var err error
+		_, err = a.Commit(t.Context(), last, c.next)
+		check(t, err)
+		last, err = b.Load(t.Context())
+		check(t, err)
+		if last.Totals != c.want || last.HolesTotal != c.holes || last.ChangedTotal != c.changes || last.Covered != nil {
+			t.Errorf("after entry %d: %+v, %d holes, %d changes, covered %v; want %+v, %d, %d", i+1,
+				last.Totals, last.HolesTotal, last.ChangedTotal, last.Covered, c.want, c.holes, c.changes)
+		}
+	}
+}
+
+func coveredWindows(t *world) {
+	j := checkpoint.Open(t.a, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.Scattered())
+	start := position(0).Window.Start
+	span := func(from, to int) checkpoint.Window {
+		return checkpoint.Window{Start: start.Add(time.Duration(from) * time.Hour), End: start.Add(time.Duration(to) * time.Hour)}
+	}
+	var last checkpoint.Stored
+	for i, c := range []struct {
+		window checkpoint.Window
+		want   []checkpoint.Window
+	}{
+		{span(10, 12), []checkpoint.Window{span(10, 12)}},
+		{span(2, 4), []checkpoint.Window{span(2, 4), span(10, 12)}},
+		{span(3, 3), []checkpoint.Window{span(2, 4), span(10, 12)}}, // a barrier
+		{span(7, 7), []checkpoint.Window{span(2, 4), span(10, 12)}},
+		{span(4, 5), []checkpoint.Window{span(2, 5), span(10, 12)}},
+		{span(8, 9), []checkpoint.Window{span(2, 5), span(8, 9), span(10, 12)}},
+		{span(10, 11), []checkpoint.Window{span(2, 5), span(8, 9), span(10, 12)}},
+		{span(1, 13), []checkpoint.Window{span(1, 13)}},
+	} {
+		next := position(1)
+		next.Window, next.Window.Pass = c.window, 7
+		_, err := j.Commit(t.Context(), last, next)
+		check(t, err)
+		last, err = j.Load(t.Context())
+		check(t, err)
+		if diff := cmp.Diff(c.want, last.Covered); diff != "" {
+			t.Fatalf("covered after entry %d (-want +got):\n%s", i+1, diff)
+		}
+	}
+}

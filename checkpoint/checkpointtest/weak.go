@@ -1,0 +1,48 @@
+package checkpointtest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"houndtrail/checkpoint"
+)
+
+// StaleList is a bucket whose listings are behind: they do not have the objects yet that Hides names.
+type StaleList struct {
+	checkpoint.Bucket
+	Hides func(key string) bool
+}
+
+// List implements checkpoint.Bucket.
+func (s StaleList) List(ctx context.Context, prefix, after string) ([]string, error) {
+	keys, err := s.Bucket.List(ctx, prefix, after)
+	return slices.DeleteFunc(keys, s.Hides), err
+}
+
+// Unconditional is a bucket that ignores conditions, as some gateways do: with Creates a Put that is to create an object
+// goes over one that is there, with Replaces a Put that is to replace a version goes over any.
+type Unconditional struct {
+	checkpoint.Bucket
+	Creates, Replaces bool
+}
+
+// Put implements checkpoint.Bucket.
+func (u Unconditional) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	ignores := u.Replaces
+	if version == "" {
+		ignores = u.Creates
+	}
+	for {
+		stored, err := u.Bucket.Put(ctx, key, body, version)
+		if !ignores || !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			return stored, err
+		}
+		if _, version, _, err = u.Get(ctx, key); errors.Is(err, fs.ErrNotExist) {
+			version = ""
+		} else if err != nil {
+			return "", err
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package checkpoint
+
+import (
+	"cmp"
+	"slices"
+)
+
+// account fills in what adds up over the journal: the totals, and in one whose windows come in any order what they
+// cover together.
+func (j *Journal) account(prev Stored, next Checkpoint) Checkpoint {
+	next.Totals = prev.Totals
+	next.Totals.Delivered += int64(next.Records.Fresh)
+	if next.Adopted != nil {
+		next.Totals.Delivered = next.Adopted.Records // whatever the lost entries said
+	}
+	if next.Kind == KindExport || next.Kind == KindHistory {
+		next.Totals.count(next.ServerCount, int64(next.Records.Read))
+	}
+	next.HolesTotal = prev.HolesTotal + int64(len(next.Holes))
+	next.ChangedTotal = prev.ChangedTotal
+	if next.Changed != nil {
+		next.ChangedTotal += int64(next.Changed.Altered) + int64(next.Changed.Gone)
+	}
+	next.Covered = nil
+	if j.scattered {
+		next.Covered = union(prev.Covered, next.Window)
+	}
+	return next
+}
+
+// count adds the records that were read of a window.
+func (t *Totals) count(counted *ServerCount, read int64) {
+	status := CountUnknown
+	if counted != nil {
+		status = counted.Status
+	}
+	switch status {
+	case CountExact:
+		t.Exact += read
+	case CountBounded:
+		t.Bounded += read
+	default:
+		t.Unknown += read
+	}
+}
+
+// union adds a window to what is covered. The result is sorted, and windows that touch are one.
+func union(covered []Window, w Window) []Window {
+	if !w.Start.Before(w.End) {
+		return covered
+	}
+	w.Pass = 0
+	all := append(slices.Clone(covered), w.utc())
+	slices.SortFunc(all, func(a, b Window) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) })
+	joined := all[:1]
+	for _, w := range all[1:] {
+		switch last := &joined[len(joined)-1]; {
+		case w.Start.After(last.End):
+			joined = append(joined, w)
+		case w.End.After(last.End):
+			last.End = w.End
+		}
+	}
+	return joined
+}

@@ -1,0 +1,154 @@
+package checkpoint
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// Format is the journal format that this package writes and the only one that it reads.
+	Format = 1
+	// Reader is how much of the format this version understands. An entry that asks for more (min_reader) is [ErrNewer].
+	Reader = 1
+)
+
+// header is what an entry says to any reader, of whatever version: whether that one may read it, and who wrote it.
+type header struct {
+	Format    int `json:"format"`
+	MinReader int `json:"min_reader"`
+	// Critical names the fields that a reader must know. It may ignore any other that it does not know.
+	Critical []string `json:"critical"`
+}
+
+// encode renders an entry, with every time in UTC and no null where a list belongs. It changes nothing of the caller's.
+func encode(c Checkpoint) ([]byte, error) {
+	for _, t := range []*time.Time{
+		&c.Start, &c.Cursor, &c.DeliveredSince, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.CommittedAt,
+	} {
+		*t = t.UTC()
+	}
+	c.Window = c.Window.utc()
+	c.Covered = each(c.Covered, Window.utc)
+	c.Newest = pointed(c.Newest, Record.utc)
+	c.Holes = each(c.Holes, func(h Hole) Hole { h.CreatedAt = h.CreatedAt.UTC(); return h })
+	c.Changed = pointed(c.Changed, func(ch Changes) Changes { ch.Examples = each(ch.Examples, Record.utc); return ch })
+	c.Adopted = pointed(c.Adopted, func(a Adoption) Adoption { a.From, a.To = a.From.UTC(), a.To.UTC(); return a })
+	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
+		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()
+		return o
+	})...)
+	c.Delivered = append([]byte{}, c.Delivered...)
+	return marshal(c)
+}
+
+func (w Window) utc() Window { w.Start, w.End = w.Start.UTC(), w.End.UTC(); return w }
+
+func (r Record) utc() Record { r.CreatedAt = r.CreatedAt.UTC(); return r }
+
+// each returns the changed elements, and leaves the list alone.
+func each[T any](list []T, change func(T) T) []T {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = change(list[i])
+	}
+	return list
+}
+
+// pointed returns a pointer to the changed value, and leaves the value alone.
+func pointed[T any](p *T, change func(T) T) *T {
+	if p == nil {
+		return nil
+	}
+	v := change(*p)
+	return &v
+}
+
+// marshal renders one line of JSON and leaves the & of a URL readable.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// decode reads an entry. It ignores a field that it does not know, unless the entry says that this must not be: then, or
+// if the entry asks for a newer reader, the error is [ErrNewer]. What is returned has the SHA-256 also with an error, and
+// the writer, if that can be read.
+func decode(body []byte) (Stored, error) {
+	s := Stored{SHA256: digest(body)}
+	var h header
+	if err := json.Unmarshal(body, &h); err != nil {
+		return s, fmt.Errorf("it is not readable as JSON: %w", err)
+	}
+	if err := unambiguous(body); err != nil {
+		return s, fmt.Errorf("it is not readable as an entry: %w", err)
+	}
+	if err := h.readable(); err != nil {
+		var by struct {
+			Writer      Writer    `json:"writer"`
+			CommittedAt time.Time `json:"committed_at"`
+		}
+		_ = json.Unmarshal(body, &by) // a newer version may write that otherwise: then it is not known
+		s.Writer, s.CommittedAt = by.Writer, by.CommittedAt
+		return s, err
+	}
+	var c Checkpoint
+	if err := json.Unmarshal(body, &c); err != nil {
+		return s, fmt.Errorf("it is not readable as an entry: %w", err)
+	}
+	s.Checkpoint = c
+	return s, c.check()
+}
+
+// readable tells whether this version may read the entry.
+func (h header) readable() error {
+	var unknown []string
+	for _, name := range h.Critical {
+		if _, ok := fieldsOf(entryType())[name]; !ok {
+			unknown = append(unknown, name)
+		}
+	}
+	switch {
+	case h.Format < Format:
+		return fmt.Errorf("it has format %d, which no version of houndtrail writes", h.Format)
+	case h.Format > Format:
+		return fmt.Errorf("%w: it has format %d and this version of houndtrail reads format %d", ErrNewer, h.Format, Format)
+	case h.MinReader > Reader:
+		return fmt.Errorf("%w: it asks for reader %d and this version of houndtrail is reader %d", ErrNewer, h.MinReader, Reader)
+	case len(unknown) > 0:
+		return fmt.Errorf("%w: it has fields that a reader must know and this version of houndtrail does not (%s)",
+			ErrNewer, strings.Join(unknown, ", "))
+	}
+	return nil
+}
+
+// check refuses what no entry of this version may say.
+func (c *Checkpoint) check() error {
+	switch {
+	case c.Cursor.IsZero():
+		return errors.New("it has no cursor")
+	case c.Kind == "":
+		return errors.New("it has no kind")
+	case c.Lineage == "":
+		return errors.New("it has no lineage")
+	case (c.Kind == KindReset) != (c.Reset != nil), (c.Kind == KindMove) != (c.Moved != nil),
+		(c.Kind == KindAdopt) != (c.Adopted != nil):
+		return fmt.Errorf("its kind is %s, and of the fields reset, moved and adopted it must have the one of its kind "+
+			"and no other", c.Kind)
+	}
+	return nil
+}
+
+// digest is the SHA-256 in lower-case hex, as entries and objects give it.
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}

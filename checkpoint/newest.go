@@ -1,0 +1,161 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// A note is the object <stream>/state/latest: the entry that its writer committed last.
+type note struct {
+	Serial uint64 `json:"serial"`
+	SHA256 string `json:"sha256"` // the only witness of the newest entry's bytes, which no later entry chains to yet
+	by     string // key of the object that says so
+}
+
+// note reads the note; one that is missing or makes no sense is the zero note, and the version is there to replace it.
+// A store that fails to answer is an error all the same, since without the note a loss goes unseen.
+func (j *Journal) note(ctx context.Context) (n note, version string, err error) {
+	key := j.path(latestName)
+	body, version, _, err := j.bucket.Get(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return note{}, "", nil
+	}
+	if err != nil {
+		return note{}, "", fmt.Errorf("read which checkpoint is the newest: %w", err)
+	}
+	if err := json.Unmarshal(body, &n); err != nil {
+		return note{}, version, nil //nolint:nilerr // a damaged note is no note
+	}
+	n.by = key
+	return n, version, nil
+}
+
+// witness is the note or, where there is none, what a holder of the lease last knew to be the newest entry.
+func (j *Journal) witness(ctx context.Context) (note, error) {
+	noted, _, err := j.note(ctx)
+	if err != nil || noted.Serial > 0 {
+		return noted, err
+	}
+	lease, err := j.readLease(ctx)
+	return note{Serial: lease.Serial, by: j.path(leaseName)}, err
+}
+
+// A head is where the journal ends, as far as the store tells.
+type head struct {
+	newest uint64 // highest serial that is there; 0 where there is none
+	noted  note
+	lost   bool // the noted entry is not there
+}
+
+// newest finds the highest serial, 0 in an empty stream. An entry that was noted and is gone is [ErrCorrupt]: starting
+// again from an older position would send the same records twice.
+func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
+	h, err := j.head(ctx)
+	if err == nil && h.lost {
+		err = j.lost(h.noted)
+	}
+	if err != nil {
+		return 0, note{}, err
+	}
+	return h.newest, h.noted, nil
+}
+
+// head looks for the end of the journal.
+//
+// The note only says where to begin listing, so a missing, unreadable or old one costs time and nothing else. It is
+// written after its entry, however, so the noted entry has to be there. A listing may be behind: an entry counts as lost
+// only once it was asked for by its own name.
+func (j *Journal) head(ctx context.Context) (head, error) {
+	noted, err := j.witness(ctx)
+	if err != nil {
+		return head{}, err
+	}
+	h := head{noted: noted}
+	from := max(noted.Serial, 1)
+	listed, err := j.list(ctx, from)
+	if err != nil {
+		return head{}, err
+	}
+	if len(listed) > 0 {
+		h.newest = listed[len(listed)-1]
+	}
+	if noted.Serial > 0 && (len(listed) == 0 || listed[0] != noted.Serial) {
+		if err := j.askFrom(ctx, &h); err != nil {
+			return head{}, err
+		}
+	}
+	if h.newest > 0 && !h.lost {
+		j.seen.Store(h.newest)
+	}
+	return h, nil
+}
+
+// askFrom asks for the noted entry, which was not listed, and for those that follow it.
+func (j *Journal) askFrom(ctx context.Context, h *head) error {
+	serial := h.noted.Serial
+	for ; ; serial++ {
+		there, err := j.has(ctx, serial)
+		if err != nil {
+			return err
+		}
+		if !there {
+			break
+		}
+		h.newest = max(h.newest, serial)
+	}
+	if h.lost = serial == h.noted.Serial; !h.lost {
+		return nil
+	}
+	all, err := j.list(ctx, 1)
+	if err == nil && len(all) > 0 {
+		h.newest = all[len(all)-1]
+	}
+	return err
+}
+
+// has tells whether an entry is there, whatever it says.
+func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
+	_, _, _, err := j.bucket.Get(ctx, j.key(serial))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the checkpoint: %w", err)
+	}
+	return true, nil
+}
+
+// list returns the serials from first on that the store lists, in order.
+func (j *Journal) list(ctx context.Context, first uint64) ([]uint64, error) {
+	var after string
+	if first > 1 {
+		after = j.key(first - 1)
+	}
+	// No journal will ever have 10^19 entries: every serial begins with a 0, and nothing else in the folder does.
+	keys, err := j.bucket.List(ctx, j.path("0"), after)
+	if err != nil {
+		return nil, fmt.Errorf("list the checkpoints: %w", err)
+	}
+	var serials []uint64
+	for _, key := range keys {
+		if serial, ok := j.serial(key); ok {
+			serials = append(serials, serial)
+		}
+	}
+	return serials, nil
+}
+
+// first finds the lowest serial that is there: 1, unless the journal was pruned.
+func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
+	if whole, err := j.has(ctx, 1); err != nil || whole {
+		return 1, err
+	}
+	serials, err := j.list(ctx, 1)
+	if err != nil || len(serials) == 0 { // a listing that is behind does not even have the newest
+		return newest, err
+	}
+	return serials[0], nil
+}

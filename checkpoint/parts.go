@@ -1,0 +1,148 @@
+package checkpoint
+
+import "time"
+
+// A Sighting is what is known of the far end of the source's history. It is renewed about once a day, and carried from
+// entry to entry in between.
+type Sighting struct {
+	CreatedAt time.Time `json:"created_at"` // no record that the source has is before it
+	SeenAt    time.Time `json:"seen_at"`    // when that was so, by the source's clock
+	// Kept and Gone are ages in seconds of the oldest record that vanished last: when it was last seen, and when it was
+	// found to be gone. The source drops records at an age between the two. Both are 0 while none has vanished.
+	Kept int64 `json:"kept_seconds,omitempty"`
+	Gone int64 `json:"gone_seconds,omitempty"`
+}
+
+// Next is what is known once the oldest record was seen again.
+func (s Sighting) Next(oldest, now time.Time) Sighting {
+	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone}
+	if !s.SeenAt.IsZero() && oldest.After(s.CreatedAt) {
+		next.Kept = int64(s.SeenAt.Sub(s.CreatedAt) / time.Second)
+		next.Gone = int64(now.Sub(s.CreatedAt) / time.Second)
+	}
+	return next
+}
+
+// Window is the span Start <= created_at < End that an entry accounts for.
+type Window struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	// Pass is the lineage's epoch, or for a window that was read once more later on, in search of stragglers, the serial
+	// that was next when that began. It is part of the keys of objects.
+	Pass uint64 `json:"pass,omitempty"`
+}
+
+// Equal tells whether the two are one walk over one span.
+func (w Window) Equal(other Window) bool {
+	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
+}
+
+// Counts says what became of the records that were read: Read = Fresh + Duplicate + Excluded.
+type Counts struct {
+	Read      int `json:"read"`      // rows that the server returned, each id once
+	Fresh     int `json:"fresh"`     // delivered by this commit
+	Duplicate int `json:"duplicate"` // delivered by an earlier one
+	Late      int `json:"late"`      // new ones that are older than the window
+	// Self counts new rows that are only the trace of our own polling, on servers that audit every request. They are
+	// part of Fresh, or where the stream leaves them out, of Excluded.
+	Self     int `json:"self,omitempty"`
+	Excluded int `json:"excluded,omitempty"` // new rows that the stream was told to leave out, and never delivers
+}
+
+// News is how many rows were new and not our own doing.
+func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
+
+// Totals adds up what the entries so far say.
+type Totals struct {
+	Delivered int64 `json:"delivered"` // records; after an adoption, those that the archive held and those since
+	// The records that were read in windows of the kinds export and history, by what the server's own count said of the
+	// window: each is in one of the three.
+	Exact   int64 `json:"exact"`
+	Bounded int64 `json:"bounded"`
+	Unknown int64 `json:"unknown"` // anything else
+}
+
+// What an entry knows of the server's own count.
+const (
+	CountExact   = "exact"   // the server counted what was read, and no other number
+	CountBounded = "bounded" // what was read lies between two counts that differ
+	CountUnknown = "unknown" // this build tells no count, or none that can be used
+	CountOff     = "off"     // the settings ask for no count
+)
+
+// ServerCount is between how many rows the server itself counted in what was read of a window, Records.Read of them:
+// two counts at different times, between which rows may have come in. Where nothing was read there is one, and it is 0.
+type ServerCount struct {
+	Status  string `json:"status"`
+	AtLeast int64  `json:"at_least"`
+	AtMost  int64  `json:"at_most"`
+}
+
+// Object is one thing that the destination acknowledged: an archive object, or a webhook batch by its batch id.
+type Object struct {
+	Key          string    `json:"key"`
+	Bytes        int64     `json:"bytes"`
+	SHA256       string    `json:"sha256"`
+	Records      int       `json:"records"`
+	MinID        int64     `json:"min_id"`
+	MaxID        int64     `json:"max_id"`
+	MinCreatedAt time.Time `json:"min_created_at"`
+	MaxCreatedAt time.Time `json:"max_created_at"`
+}
+
+// Record names a record of the log.
+type Record struct {
+	ID        int64     `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// A Hole is a record that could not be taken: the server cannot print it, or it is no record as far as one can tell.
+type Hole struct {
+	CreatedAt time.Time `json:"created_at"`       // the instant, as narrowly as it is known
+	ID        int64     `json:"id,omitempty"`     // 0 where it is not known
+	Key       string    `json:"key,omitempty"`    // of the object that keeps the raw bytes, where there are any
+	SHA256    string    `json:"sha256,omitempty"` // of those bytes
+	Reason    string    `json:"reason"`
+}
+
+// Changes says what became of delivered records that were read again. They stay in the destination as they were.
+type Changes struct {
+	Altered  int      `json:"altered"`            // have another content at the source by now
+	Gone     int      `json:"gone"`               // are not at the source any more
+	Examples []Record `json:"examples,omitempty"` // some of them
+}
+
+// Reset says that a person accepted a source that is not the one it was. The records of the lineage that ends are not
+// compared with the source any more.
+type Reset struct {
+	Lineage string `json:"lineage"` // the one that ends
+	Reason  string `json:"reason"`  // as the person who accepted it gave it
+}
+
+// A Move says that a person carried the journal over from another identity: the same archive at another address, a new
+// host name of the source, another tenant. The entries before it keep the identity that they have.
+type Move struct {
+	From   Names  `json:"from"`
+	Reason string `json:"reason"`
+}
+
+// An Adoption says that the position was rebuilt from the archive's own files, because the journal was lost. What an
+// earlier entry says does not count any more.
+type Adoption struct {
+	Reason  string    `json:"reason"`
+	Objects int       `json:"objects"` // that the archive held
+	Records int64     `json:"records"` // in them
+	From    time.Time `json:"from"`    // created_at of the first of them
+	To      time.Time `json:"to"`      // and of the last
+}
+
+// Receipt lists what a sink made durable.
+type Receipt struct {
+	Objects []Object
+}
+
+// Writer names the program that wrote an entry.
+type Writer struct {
+	Version string `json:"version"`
+	Host    string `json:"host"`
+}

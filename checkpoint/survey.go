@@ -1,0 +1,122 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// Survey returns everything of the journal that can be read, oldest first, and goes on after a problem: it is for looking
+// at a journal that is not sound. A problem comes with its entry, of which Serial is always there, SHA256 where there are
+// bytes, and the rest where it can be read:
+//
+//   - an entry that is damaged or of another stream, a broken link, a note that disagrees, a journal whose end is lost;
+//   - missing entries, once for each gap, with the first serial of it;
+//   - an entry of a newer version, with its writer;
+//   - a newest entry of another identity. Those before it are of whatever identity they are, as long as each change of it
+//     is a move.
+//
+// What is missing before the first entry was pruned, and is no problem. An error of the store ends the survey.
+func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
+		h, err := j.head(ctx)
+		var runs []run
+		if err == nil {
+			runs, err = j.runs(ctx, h.newest)
+		}
+		if err != nil {
+			yield(Stored{}, err)
+			return
+		}
+		var before Stored
+		for s, err := range j.readRuns(ctx, runs) {
+			next := s
+			switch {
+			case err == nil:
+				err = j.judge(before, s, h)
+			case errors.Is(err, ErrNewer): // its bytes are as they should be
+			default:
+				next = Stored{} // nothing can be held against it
+			}
+			if !yield(s, err) || !about(err) {
+				return
+			}
+			before = next
+		}
+		if h.lost {
+			yield(Stored{Checkpoint: Checkpoint{Serial: h.noted.Serial}}, j.lost(h.noted))
+		}
+	}
+}
+
+// judge is what is wrong with an entry that can be read.
+func (j *Journal) judge(before, s Stored, h head) error {
+	err := j.verify(before, s, h.noted)
+	if err == nil && s.Serial == h.newest {
+		err = j.belongs(s)
+	}
+	return err
+}
+
+// about tells the errors that are about an entry, or nil, from those of the store.
+func about(err error) bool {
+	return err == nil || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrNewer)
+}
+
+// A run is a span of serials that are there.
+type run struct{ first, last uint64 }
+
+// runs are what the store lists, and the newest.
+func (j *Journal) runs(ctx context.Context, newest uint64) ([]run, error) {
+	serials, err := j.list(ctx, 1)
+	if err != nil || newest == 0 {
+		return nil, err
+	}
+	if len(serials) == 0 || serials[len(serials)-1] < newest { // a listing that is behind
+		serials = append(serials, newest)
+	}
+	var runs []run
+	for _, serial := range serials {
+		if n := len(runs); n > 0 && runs[n-1].last+1 == serial {
+			runs[n-1].last = serial
+		} else if serial <= newest {
+			runs = append(runs, run{serial, serial})
+		}
+	}
+	return runs, nil
+}
+
+// readRuns yields the entries of the runs, and one error for each gap between two of them.
+func (j *Journal) readRuns(ctx context.Context, runs []run) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
+		for i, r := range runs {
+			if i > 0 && !j.readGap(ctx, run{runs[i-1].last + 1, r.first - 1}, yield) {
+				return
+			}
+			for s, err := range j.read(ctx, r.first, r.last) {
+				if !yield(s, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// readGap yields what is in a gap after all, since a listing may be behind, up to the first entry that is really missing.
+func (j *Journal) readGap(ctx context.Context, gap run, yield func(Stored, error) bool) bool {
+	for serial := gap.first; serial <= gap.last; serial++ {
+		s, err := j.entry(ctx, serial)
+		missing := errors.Is(err, errMissing)
+		if missing && serial < gap.last {
+			err = j.corrupt(j.key(serial), fmt.Errorf("%w, and so are all up to entry %d", errMissing, gap.last))
+		}
+		if !yield(s, err) {
+			return false
+		}
+		if missing {
+			break
+		}
+	}
+	return true
+}

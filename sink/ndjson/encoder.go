@@ -1,10 +1,6 @@
 package ndjson
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -69,27 +65,4 @@ func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Reco
 		return fmt.Errorf("encode NDJSON: %w", err)
 	}
 	return nil
-}
-
-// IDs reads the ids of the records in a file, in its order.
-func (*Encoder) IDs(file []byte) ([]int64, error) {
-	unzipped, err := gzip.NewReader(bytes.NewReader(file))
-	if err != nil {
-		return nil, fmt.Errorf("read NDJSON: %w", err)
-	}
-	var ids []int64
-	for lines := json.NewDecoder(bufio.NewReader(unzipped)); ; {
-		var line struct {
-			ID *int64 `json:"id"`
-		}
-		switch err := lines.Decode(&line); {
-		case errors.Is(err, io.EOF):
-			return ids, nil
-		case err != nil:
-			return nil, fmt.Errorf("read NDJSON: %w", err)
-		case line.ID == nil:
-			return nil, fmt.Errorf("read NDJSON: line %d has no id", len(ids)+1)
-		}
-		ids = append(ids, *line.ID)
-	}
 }

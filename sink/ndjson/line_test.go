@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,6 +124,17 @@ func TestEncode(t *testing.T) {
 		if diff := cmp.Diff(ids, got); diff != "" || err != nil {
 			t.Errorf("%s: IDs: %v (-want +got):\n%.3000s", name, err, diff)
 		}
+		next := 0
+		err = ForTenant(sinktest.Tenant).Each(file.Bytes(), func(id int64, createdAt time.Time) error {
+			if r := records[next]; id != r.ID || !createdAt.Equal(r.CreatedAt) {
+				t.Errorf("%s: record %d is id %d of %v, want id %d of %v", name, next, id, createdAt, r.ID, r.CreatedAt)
+			}
+			next++
+			return nil
+		})
+		if err != nil || next != len(records) {
+			t.Errorf("%s: Each: %v after %d of %d records", name, err, next, len(records))
+		}
 		var again bytes.Buffer
 		if err := e.Encode(&limited{&again, file.Len() - 1}, window.Window{}, records); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%s: a full disk is %v", name, err)
@@ -136,19 +148,32 @@ func TestEncode(t *testing.T) {
 
 func TestIDsOfGarbage(t *testing.T) {
 	e := NewEncoder(sinktest.Tenant)
-	var whole bytes.Buffer
-	if err := e.Encode(&whole, window.Window{}, sinktest.Corners(t)); err != nil {
-		t.Fatal(err)
-	}
-	var noID, noJSON bytes.Buffer
-	for b, raw := range map[*bytes.Buffer]string{&noID: `{"x":1}`, &noJSON: `{"id":1`} {
-		if err := e.Encode(b, window.Window{}, []bloodhound.Record{{ID: 1, Raw: raw}}); err != nil {
+	encode := func(tenant, raw string) []byte {
+		var file bytes.Buffer
+		records := []bloodhound.Record{{ID: 1, Raw: `{"id":1}`}, {ID: 1, Raw: raw}}
+		if err := NewEncoder(tenant).Encode(&file, window.Window{}, records); err != nil {
 			t.Fatal(err)
 		}
+		return file.Bytes()
 	}
+	lines := func(text string) []byte {
+		var file bytes.Buffer
+		gz := NewGzip(&file)
+		_, err := gz.Write([]byte(text))
+		if err := errors.Join(err, gz.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return file.Bytes()
+	}
+	whole := encode(sinktest.Tenant, `{"id":1}`)
+	const head = `{"event_id":"` + sinktest.Tenant
+	const tail = `","tenant":"` + sinktest.Tenant + `"`
 	for name, file := range map[string][]byte{
-		"empty": nil, "no gzip": []byte(`{"id":1}`), "cut off": whole.Bytes()[:whole.Len()/2],
-		"no id": noID.Bytes(), "no JSON": noJSON.Bytes(),
+		"empty": nil, "no gzip": []byte(`{"id":1}`), "cut off": whole[:len(whole)/2], "without its sum": whole[:len(whole)-8],
+		"more behind it": append(slices.Clone(whole), 'x'), "no JSON": encode(sinktest.Tenant, `{"id":1`),
+		"of another tenant": encode("other", `{"id":1}`), "no event id": lines(`{"id":1}` + "\n"),
+		"no id": lines(head + "/x/1" + tail + `,"id":1}`), "no instant": lines(head + "/1" + tail + `,"id":1}`),
+		"another tenant beside it": lines(head + `/1/1","tenant":"other","id":1}`),
 	} {
 		if ids, err := e.IDs(file); err == nil {
 			t.Errorf("%s: IDs = %v", name, ids)

@@ -1,9 +1,6 @@
 package parquet
 
 import (
-	"bytes"
-	"fmt"
-
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -85,20 +82,4 @@ func Columns() []Column {
 		}
 	}
 	return columns
-}
-
-// IDs reads the ids of the records in a file, in its order.
-func (*Encoder) IDs(file []byte) ([]int64, error) {
-	type idOnly struct {
-		ID int64 `parquet:"id"`
-	}
-	rows, err := pq.Read[idOnly](bytes.NewReader(file), int64(len(file)))
-	if err != nil {
-		return nil, fmt.Errorf("read Parquet: %w", err)
-	}
-	ids := make([]int64, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].ID
-	}
-	return ids, nil
 }

@@ -1,0 +1,70 @@
+package ndjson
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// Each calls each with every record of a file of the tenant's lines, in its order, until each returns an error. It goes
+// by what AppendLine puts in front of a record. It refuses a file that is cut off, and one with any other line.
+func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error) error {
+	unzipped, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		return fmt.Errorf("read NDJSON: %w", err)
+	}
+	lines := bufio.NewScanner(unzipped)
+	lines.Buffer(make([]byte, piece), math.MaxInt) // a record can be of any length
+	for n := 1; lines.Scan(); n++ {
+		id, createdAt, err := l.identity(lines.Bytes())
+		if err != nil {
+			return fmt.Errorf("read NDJSON: line %d: %w: %.100q", n, err, lines.Bytes())
+		}
+		if err := each(id, createdAt); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read NDJSON: %w", err)
+	}
+	return nil
+}
+
+// identity undoes what Append puts in front of a record.
+func (l Lines) identity(line []byte) (id int64, createdAt time.Time, err error) {
+	rest, ok := bytes.CutPrefix(line, []byte(l.head))
+	if !ok {
+		return 0, time.Time{}, fmt.Errorf("it does not begin with %s", l.head)
+	}
+	number, rest, _ := bytes.Cut(rest, []byte("/"))
+	instant, _, ok := bytes.Cut(rest, []byte(l.tail))
+	if !ok {
+		return 0, time.Time{}, fmt.Errorf("%s does not follow the event id", l.tail)
+	}
+	id, idErr := strconv.ParseInt(string(number), 10, 64)
+	us, usErr := strconv.ParseInt(string(instant), 10, 64)
+	if err := errors.Join(idErr, usErr); err != nil {
+		return 0, time.Time{}, fmt.Errorf("its event id has no id and instant: %w", err)
+	}
+	if !json.Valid(line) {
+		return 0, time.Time{}, errors.New("it is no JSON")
+	}
+	return id, time.UnixMicro(us).UTC(), nil
+}
+
+// IDs reads the ids of the records in a file, in its order.
+func (e *Encoder) IDs(file []byte) ([]int64, error) {
+	var ids []int64
+	err := e.form.Each(file, func(id int64, _ time.Time) error {
+		ids = append(ids, id)
+		return nil
+	})
+	return ids, err
+}

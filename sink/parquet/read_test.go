@@ -1,0 +1,114 @@
+package parquet
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	pq "github.com/parquet-go/parquet-go"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/sinktest"
+)
+
+// identities reads a file back. It turns a panic of the library into a failure of the test.
+func identities(file []byte) (f *File, got []checkpoint.Record, err error) {
+	if f, err = Open(file); err != nil {
+		return nil, nil, err
+	}
+	err = f.Each(func(id int64, createdAt time.Time) error {
+		got = append(got, checkpoint.Record{ID: id, CreatedAt: createdAt})
+		return nil
+	})
+	return f, got, err
+}
+
+// TestRead goes over the end of pages and of row groups.
+func TestRead(t *testing.T) {
+	many := make([]bloodhound.Record, rowGroupRows+1234)
+	for i := range many {
+		many[i] = bloodhound.Record{ID: int64(len(many) - i), CreatedAt: epoch.Add(time.Duration(i) * time.Microsecond)}
+	}
+	for name, records := range map[string][]bloodhound.Record{
+		"corners": sinktest.Corners(t), "none": nil, "two row groups": many,
+	} {
+		f, got, err := identities(encode(t, NewEncoder(meta), records))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if f.Metadata != meta || f.Window != win {
+			t.Errorf("%s: the footer says %+v, %v", name, f.Metadata, f.Window)
+		}
+		if !slices.EqualFunc(records, got, func(r bloodhound.Record, g checkpoint.Record) bool {
+			return r.ID == g.ID && r.CreatedAt.Equal(g.CreatedAt)
+		}) {
+			t.Errorf("%s: %d records are not the %d that were written", name, len(got), len(records))
+		}
+	}
+	stop := errors.New("stop")
+	f, err := Open(encode(t, NewEncoder(meta), many))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	err = f.Each(func(int64, time.Time) error { calls++; return stop })
+	if !errors.Is(err, stop) || calls != 1 {
+		t.Errorf("Each: %v after %d calls, want %v after 1", err, calls, stop)
+	}
+}
+
+// TestReadDamaged: whatever happened to a file, it is an error or its records, and never a panic. The sums of pages
+// cover the columns; a footer has none.
+func TestReadDamaged(t *testing.T) {
+	records := sinktest.Generate(t, 1, 30, epoch, time.Second)
+	whole := encode(t, NewEncoder(meta), records)
+	for n := range len(whole) {
+		if _, got, err := identities(whole[:n]); err == nil {
+			t.Fatalf("cut off after %d of %d bytes: %d records and no error", n, len(whole), len(got))
+		}
+	}
+	for i := range whole {
+		damaged := slices.Clone(whole)
+		damaged[i] ^= 1 << (i % 8)
+		if _, got, err := identities(damaged); err == nil && len(got) > len(records) {
+			t.Errorf("byte %d is another: %d records of %d", i, len(got), len(records))
+		}
+	}
+}
+
+// TestReadForeign: a file of another writer is no archive's, though it has columns of those names.
+func TestReadForeign(t *testing.T) {
+	type narrow struct {
+		ID int64 `parquet:"id"`
+	}
+	type other struct {
+		ID          int64 `parquet:"id"`
+		CreatedAtUS int64 `parquet:"created_at_us"`
+	}
+	type optional struct {
+		ID          *int64 `parquet:"id"`
+		CreatedAtUS int64  `parquet:"created_at_us"`
+	}
+	for name, file := range map[string][]byte{
+		"no created_at_us": foreign[narrow](t), "nullable": foreign[optional](t), "no metadata": foreign[other](t),
+		"no zstd": foreign[other](t, pq.Compression(&pq.Snappy)),
+		"no window": foreign[other](t, pq.Compression(newCodec()), pq.KeyValueMetadata(keyTenant, "t"),
+			pq.KeyValueMetadata(keyVersion, "1"), pq.KeyValueMetadata(keyWindowStart, "x"), pq.KeyValueMetadata(keyWindowEnd, "")),
+	} {
+		if _, got, err := identities(file); err == nil {
+			t.Errorf("%s: %d records and no error", name, len(got))
+		}
+	}
+}
+
+func foreign[T any](t *testing.T, options ...pq.WriterOption) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := pq.Write(&b, make([]T, 3), append([]pq.WriterOption{pq.Compression(newCodec())}, options...)...); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -218,6 +218,7 @@ func readRows(ts *testscript.TestScript, file string, now time.Time) []bloodhoun
 			SourceIP   string          `json:"source_ip_address"`
 			Status     string          `json:"status"`
 			CommitID   string          `json:"commit_id"`
+			Null       []string        `json:"null"` // columns that are SQL NULL, which the API prints as ""
 		}
 		ts.Check(json.Unmarshal(lines.Bytes(), &r))
 		if r.CreatedAt.IsZero() {
@@ -226,6 +227,7 @@ func readRows(ts *testscript.TestScript, file string, now time.Time) []bloodhoun
 		rows = append(rows, bloodhoundtest.Row{
 			ID: r.ID, CreatedAt: r.CreatedAt, ActorID: r.ActorID, ActorName: r.ActorName, ActorEmail: r.ActorEmail,
 			Action: r.Action, Fields: r.Fields, RequestID: r.RequestID, SourceIP: r.SourceIP, Status: r.Status, CommitID: r.CommitID,
+			Null: r.Null,
 		})
 	}
 	return rows

@@ -44,7 +44,7 @@ func (q Query) doubts() doubts {
 		}
 	}
 	if len(q.Filters) > 1 {
-		d.fails("%d filters at once: builds before 2025 answer 500 to more than one", len(q.Filters))
+		d.fails("%d filters at once: builds before 2025 answer 500 to more than one; ask with one, and filter the output", len(q.Filters))
 	}
 	for _, f := range q.Filters {
 		f.doubt(&d)
@@ -75,9 +75,9 @@ func (f Filter) doubt(d *doubts) {
 	}
 	switch {
 	case text && unquoted.MatchString(value):
-		d.fails("%s: builds since 2025 compare %q as a number or boolean and answer 500", f, f.Value)
+		d.fails("%s: builds since 2025 compare %q as a number or boolean and answer 500; filter the output instead", f, f.Value)
 	case f.Column == "id" && !isInt64(value):
-		d.fails("%s is not a whole number of 64 bits: builds before 2025 answer 500, later ones to some of these", f)
+		d.fails("%s is not a whole number of 64 bits: builds before 2025 answer 500, later ones to some of these; give one", f)
 	case f.Column == "created_at" && !isTime(value):
 		d.fails("%s is not an RFC 3339 time: servers read it in their own way and time zone, or answer 500; write it as "+
 			"2026-01-31T00:00:00Z", f)

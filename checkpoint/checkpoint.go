@@ -63,6 +63,10 @@ type Checkpoint struct {
 	// not reach back before that: it would not know them from delivered ones.
 	Delivered      []byte    `json:"delivered"`
 	DeliveredSince time.Time `json:"delivered_since"`
+	// History is what is still to be done of the records that appeared before Start; nil if there are none.
+	History *History `json:"history,omitempty"`
+	// Ahead is up to when records were delivered that were stamped later than both clocks; zero if there were none.
+	Ahead time.Time `json:"ahead,omitzero"`
 	// RescannedAt is when the last days were last searched for stragglers, or else when the stream began.
 	RescannedAt time.Time `json:"rescanned_at,omitzero"`
 	// Covered is the time that the entries up to this one account for, in a journal whose windows come in any order.
@@ -98,6 +102,7 @@ const (
 	KindExport  Kind = "export"  // a window that was due
 	KindRescan  Kind = "rescan"  // a window that was read once more, in search of stragglers
 	KindHistory Kind = "history" // records that appeared before what was the start
+	KindAhead   Kind = "ahead"   // records of times that were still to come
 	KindBarrier Kind = "barrier" // no window: it took the serial of a commit that might still have arrived
 	KindReset   Kind = "reset"   // a person accepted another source, and a lineage begins
 	KindMove    Kind = "move"    // a person carried the journal over to another identity

@@ -39,6 +39,10 @@ func encode(c Checkpoint) ([]byte, error) {
 	c.Newest = pointed(c.Newest, Record.utc)
 	c.Holes = each(c.Holes, func(h Hole) Hole { h.CreatedAt = h.CreatedAt.UTC(); return h })
 	c.Changed = pointed(c.Changed, func(ch Changes) Changes { ch.Examples = each(ch.Examples, Record.utc); return ch })
+	c.History = pointed(c.History, func(h History) History {
+		h.From, h.Next, h.Until = h.From.UTC(), h.Next.UTC(), h.Until.UTC()
+		return h
+	})
 	c.Adopted = pointed(c.Adopted, func(a Adoption) Adoption { a.From, a.To = a.From.UTC(), a.To.UTC(); return a })
 	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
 		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()

@@ -11,11 +11,13 @@ type Sighting struct {
 	// found to be gone. The source drops records at an age between the two. Both are 0 while none has vanished.
 	Kept int64 `json:"kept_seconds,omitempty"`
 	Gone int64 `json:"gone_seconds,omitempty"`
+	// Looks is how often it was looked for.
+	Looks int `json:"looks,omitempty"`
 }
 
 // Next is what is known once the oldest record was seen again.
 func (s Sighting) Next(oldest, now time.Time) Sighting {
-	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone}
+	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone, Looks: s.Looks + 1}
 	if !s.SeenAt.IsZero() && oldest.After(s.CreatedAt) {
 		next.Kept = int64(s.SeenAt.Sub(s.CreatedAt) / time.Second)
 		next.Gone = int64(now.Sub(s.CreatedAt) / time.Second)
@@ -35,6 +37,15 @@ type Window struct {
 // Equal tells whether the two are one walk over one span.
 func (w Window) Equal(other Window) bool {
 	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
+}
+
+// A History is a time before the start of a stream in which records appeared after it had begun. It is walked in windows
+// of a pass of its own, and becomes a part of what the stream accounts for once it is done.
+type History struct {
+	From  time.Time `json:"from"`  // no record is before it
+	Next  time.Time `json:"next"`  // everything from From to here is delivered
+	Until time.Time `json:"until"` // the start of the stream
+	Pass  uint64    `json:"pass"`
 }
 
 // Counts says what became of the records that were read: Read = Fresh + Duplicate + Excluded.

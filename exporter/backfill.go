@@ -41,11 +41,11 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	own, err := b.own(ctx)
+	own, start, err := b.own(ctx)
 	if err != nil {
 		return err
 	}
-	asked, err := b.asked(m.now, own)
+	asked, err := b.asked(m.now, start)
 	if err != nil {
 		return err
 	}
@@ -102,31 +102,28 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 
 // own is what the stream itself delivers or has delivered: from its start to its cursor, and everything later. A stream
 // that was not asked to start anywhere takes what appears before its start as well.
-func (b *Backfill) own(ctx context.Context) (window.Window, error) {
+func (b *Backfill) own(ctx context.Context) (own window.Window, start time.Time, err error) {
 	newest, err := b.Past.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		return window.Window{}, &RangeError{"the stream has not committed anything yet, so it is not known what it will deliver " +
+		return own, start, &RangeError{"the stream has not committed anything yet, so it is not known what it will deliver " +
 			"itself: run houndtrail run --once first"}
 	}
 	if err != nil {
-		return window.Window{}, failed(StageCheckpoint, err)
+		return own, start, failed(StageCheckpoint, err)
 	}
-	own := window.Window{Start: newest.Start, End: newest.Cursor}
+	own = window.Window{Start: newest.Start, End: newest.Cursor}
 	if !newest.StartAsked {
 		own.Start = time.Time{}
 	}
-	return own, nil
+	return own, newest.Start, nil
 }
 
 // asked is the time to be backfilled, with the defaults filled in but for From, which stays zero.
-func (b *Backfill) asked(now time.Time, own window.Window) (window.Window, error) {
+func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 	w := window.Window{Start: b.From.Truncate(grain), End: b.To.Truncate(grain)}
 	end := "--to " + stamp(w.End)
 	if b.To.IsZero() {
-		w.End, end = own.Start, "the stream's own start "+stamp(own.Start)
-	}
-	if b.To.IsZero() && own.Start.IsZero() { // it has everything from before as well
-		w.End, end = own.End, "the stream's position "+stamp(own.End)
+		w.End, end = start, "the stream's own start "+stamp(start)
 	}
 	if !w.Start.Before(w.End) {
 		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}

@@ -23,6 +23,7 @@ type cycle struct {
 	page     time.Duration // about how long it takes until a page is full; 0 if the stream is not new
 	verified bool          // the source is the one that it was
 	counts   counted       // known if its count obeys a filter
+	looked   bool          // for the far ends of the log, which is done now and then
 
 	stored checkpoint.Stored // the last commit
 	set    dedup.Set         // what it knows of delivered ids

@@ -35,6 +35,7 @@ func (c *cycle) refreshOldest(ctx context.Context, w walk, p part) checkpoint.Si
 	if w.kind != checkpoint.KindExport || w.past || !p.last || !lookDue(seen, c.now) {
 		return seen
 	}
+	c.looked = true
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	extent, err := c.Source.Extent(ctx, c.now)
@@ -76,7 +77,7 @@ func (c *cycle) history() (w walk, due bool) {
 // ahead delivers records that are stamped later than both clocks: the server's clock is ahead of ours, or was when it
 // wrote them. The position does not move: it gets there with the clocks, and finds them delivered.
 func (c *cycle) ahead(ctx context.Context) error {
-	if c.stored.Serial == 0 || c.skew <= Apart && !c.stored.Ahead.After(c.now) && !lookDue(c.stored.Oldest, c.now) {
+	if c.stored.Serial == 0 || c.skew <= Apart && !c.stored.Ahead.After(c.now) && !c.looked {
 		return nil
 	}
 	newest, ok, err := c.Source.Newest(ctx)

@@ -53,13 +53,13 @@ func (c *cycle) complete(ctx context.Context, p proof) (*checkpoint.ServerCount,
 	if !c.VerifyCount {
 		return &checkpoint.ServerCount{Status: checkpoint.CountOff}, nil
 	}
-	if ok, err := c.countsByFilter(ctx); err != nil || !ok {
-		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, err
-	}
 	b := p.pages
 	for tries := 1; ; tries++ {
 		if err := c.fill(ctx, p, &b); err != nil {
 			return nil, err
+		}
+		if ok, err := c.countsByFilter(ctx, b); err != nil || !ok {
+			return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, err
 		}
 		counted, err := c.judge(p, b)
 		if err != nil || counted.Status != checkpoint.CountBounded || tries == mostBrackets {
@@ -115,10 +115,14 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 }
 
 // countsByFilter tells whether the server's count obeys the filter that bounds it: nothing is from the end of time on. It
-// is asked once a cycle, before the first count is believed.
-func (c *cycle) countsByFilter(ctx context.Context) (bool, error) {
-	if c.counts.taken {
+// is asked once a cycle, before the first count is believed, unless a count says so by itself.
+func (c *cycle) countsByFilter(ctx context.Context, b bracket) (bool, error) {
+	switch {
+	case c.counts.taken:
 		return c.counts.known, nil
+	case b.end.known && b.end.n == 0 && b.start.n > 0:
+		c.counts = counted{taken: true, known: true}
+		return true, nil
 	}
 	n, known, err := c.Source.Count(ctx, endOfTime)
 	if err != nil {

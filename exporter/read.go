@@ -141,7 +141,7 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 
 // admit drops from a window what was delivered. The rest is to be delivered.
 func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p part, fresh []bloodhound.Record) {
-	read, holes := len(s.Records), s.Holes()
+	holes := s.Holes()
 	looked, found := s.meets(w.seen)
 	win := s.Window
 	if w.again() {
@@ -156,7 +156,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 		records: checkpoint.Counts{
 			Read: len(records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
 		},
-		proof: proof{window: s.Window, since: s.since, read: read + len(holes)},
+		proof: proof{window: s.Window, since: latest(s.since, s.known), read: len(records) + len(holes)},
 	}
 	if len(admitted.Fresh) > 0 {
 		p.oldest = admitted.Fresh[0].CreatedAt

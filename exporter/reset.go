@@ -23,6 +23,10 @@ type Reset struct {
 	Known           int // delivered records that the new lineage knows, and does not deliver again
 }
 
+// lookBack is how long before the position a new lineage searches once: what a clock that was set back, or a database that
+// was restored, has brought since may be that old by the time that a person accepts it.
+const lookBack = 7 * day
+
 // AcceptReset begins a new lineage: a person says that the source is meant to be another one than it was. It goes back to
 // the last position that both clocks justify, or to from if that is not zero and earlier. What the journal knows to be
 // delivered from there on is taken along, so that nothing is delivered twice, and the next cycle searches all of it, so
@@ -39,17 +43,24 @@ func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.T
 	defer func() { err = release(ctx, lease, err) }()
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
 	horizon := m.now.Add(-e.Settle).Truncate(grain)
-	if from.IsZero() || horizon.Before(from) {
-		from = horizon
+	cursor := horizon
+	if !from.IsZero() {
+		cursor = earliest(horizon, from)
 	}
-	entries, err := entriesSince(ctx, journal, from)
+	entries, err := entriesSince(ctx, journal, cursor.Add(-lookBack))
 	if err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
 	r.Previous = entries[len(entries)-1]
-	next, set, err := e.goBack(ctx, entries, from, from.Before(horizon))
+	cursor = earliest(cursor, r.Previous.Cursor)
+	set, known, err := e.delivered(ctx, entries, cursor.Add(-lookBack))
 	if err != nil {
 		return Reset{}, err
+	}
+	next := checkpoint.Checkpoint{
+		Kind: checkpoint.KindReset, Cursor: cursor, DeliveredSince: earliest(known, cursor),
+		Start: earliest(r.Previous.Start, cursor), StartAsked: r.Previous.StartAsked, Ahead: r.Previous.Ahead,
+		History: r.Previous.History, Oldest: r.Previous.Oldest,
 	}
 	if set, err = e.leftover(ctx, lease, r.Previous, set); err != nil {
 		return Reset{}, err
@@ -87,33 +98,29 @@ func entriesSince(ctx context.Context, journal History, at time.Time) (entries [
 	return entries, nil
 }
 
-// goBack is the position to go on from, and what was delivered from there on. The first of the entries is the last one
-// whose position both clocks justify.
-func (e *Exporter) goBack(
-	ctx context.Context, entries []checkpoint.Stored, at time.Time, asked bool,
-) (next checkpoint.Checkpoint, set dedup.Set, err error) {
-	newest := entries[len(entries)-1]
-	cursor, since := entries[0].Cursor, entries[0].DeliveredSince
-	if asked || at.Before(cursor) {
-		cursor = earliest(newest.Cursor, at)
-	}
+// delivered is what the entries, and the objects that they name, say was delivered, and from when on that is all.
+func (e *Exporter) delivered(ctx context.Context, entries []checkpoint.Stored, from time.Time) (set dedup.Set, known time.Time, err error) {
+	known = entries[0].DeliveredSince
 	for i, entry := range entries {
-		delivered, err := dedup.Parse(entry.Delivered)
+		memory, err := dedup.Parse(entry.Delivered)
 		if err != nil {
-			return next, set, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+			return set, known, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
 		}
-		set = set.With(delivered)
-		if i > 0 || at.Before(entry.Cursor) { // of the first one everything that matters is in its set
-			if set, err = e.recall(ctx, entry.Objects, cursor, set); err != nil {
-				return next, set, err
+		set = set.With(memory)
+		if e.Destination.Recall == nil {
+			if i > 0 && entry.DeliveredSince.After(entries[i-1].Cursor) { // a backlog, of which nothing was remembered
+				known = entry.DeliveredSince
 			}
+			continue
+		}
+		if set, err = e.recall(ctx, entry.Objects, from, set); err != nil {
+			return set, known, err
 		}
 	}
-	return checkpoint.Checkpoint{
-		Kind: checkpoint.KindReset, Cursor: cursor, DeliveredSince: earliest(since, cursor),
-		Start: earliest(newest.Start, cursor), StartAsked: newest.StartAsked, Ahead: newest.Ahead, History: newest.History,
-		Oldest: newest.Oldest,
-	}, set, nil
+	if e.Destination.Recall != nil && len(entries) > 1 {
+		known = earliest(known, latest(from, entries[0].Window.Start))
+	}
+	return set, known, nil
 }
 
 // recall adds the records of objects that were created at or after an instant.

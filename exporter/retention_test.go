@@ -85,6 +85,7 @@ type watcher struct{ oldest, deadline time.Time }
 
 func (*watcher) Committed(exporter.Commit)            {}
 func (*watcher) CaughtUp(time.Time, time.Duration)    {}
+func (*watcher) Clocks(time.Duration)                 {}
 func (w *watcher) Guarded(oldest, deadline time.Time) { w.oldest, w.deadline = oldest, deadline }
 
 func (s *quietStream) watch(log *zap.Logger) *watcher {

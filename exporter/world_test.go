@@ -100,7 +100,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
-		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule,
+		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule, Now: w.now,
 	}
 }
 
@@ -109,6 +109,9 @@ type strict struct {
 	exporter.Source
 	exporter.Recogniser
 }
+
+// Guess has no idea.
+func (strict) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
 func (w *world) journal(b checkpoint.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: "memory://archive"})

@@ -1,56 +1,118 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"houndtrail/config"
 	"houndtrail/sink/archive"
+	"houndtrail/sink/archive/read"
+	"houndtrail/sink/bucket"
 )
 
-// firstDay is before any record: PR #3049 dates those without a time to 2020.
+// firstDay is where the table begins if the archive does not tell. PR #3049 dates records without a time to 2020.
 const firstDay = "2020-01-01"
 
+// ddlAttempts is how often each request for the days is tried: there is a default, and a person waits.
+const ddlAttempts = 2
+
+// ddlOptions are the flags of ddl.
+type ddlOptions struct {
+	table, since string
+	dialect      choice
+}
+
 func (p *program) ddl() *cobra.Command {
-	var table, since string
-	dialect := choice{"athena", []string{"athena", "duckdb"}}
+	o := ddlOptions{dialect: choice{"athena", []string{"athena", "duckdb"}}}
 	cmd := &cobra.Command{
 		Use:   "ddl",
 		Short: "Print the SQL that makes the archive a table",
 		Long: `Print the statement that makes the archive a table: CREATE EXTERNAL TABLE for Athena, whose partitions are
-projected, so that new days need no crawler; or a view for DuckDB, which also reads a file:// archive.`,
-		RunE: func(*cobra.Command, []string) error {
-			c, err := p.load(config.NeedArchive | config.NeedTenant)
-			if err != nil {
-				return err
-			}
-			first, err := time.Parse(time.DateOnly, since)
-			if err != nil {
-				return &usageError{fmt.Errorf("--since %q: want a day such as %s", since, firstDay)}
-			}
-			write := archive.DDL
-			if dialect.value == "duckdb" {
-				write = archive.DuckDBView
-			}
-			sql, err := write(archive.Table{
-				Name: table, Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
-				Tenants: []string{c.Tenant}, First: first,
-			})
-			if errors.Is(err, archive.ErrNotS3) {
-				err = fmt.Errorf("%w: --dialect duckdb", err)
-			}
-			if err != nil {
-				return &usageError{err}
-			}
-			_, err = fmt.Fprint(p.stdout, sql)
-			return err
-		},
+projected, so that new days need no crawler; or a view for DuckDB, which also reads a file:// archive.
+
+The table for Athena has the days from the archive's first one until today, or until the last one if that is later. Houndtrail
+lists the archive to find them. With --since it asks for nothing, and the days end today. If the archive is empty or cannot be
+read, they begin at ` + firstDay + `, and a comment in the SQL says so.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.printDDL(cmd.Context(), &o) },
 	}
-	cmd.Flags().StringVar(&table, "table", "bloodhound_audit", "name of the table, or database.table")
-	cmd.Flags().StringVar(&since, "since", firstDay, "first day that has records")
-	cmd.Flags().Var(&dialect, "dialect", "athena or duckdb")
+	cmd.Flags().StringVar(&o.table, "table", "bloodhound_audit", "name of the table, or database.table")
+	cmd.Flags().StringVar(&o.since, "since", "", "first day that has records (default: the archive's)")
+	cmd.Flags().Var(&o.dialect, "dialect", "athena or duckdb")
 	return cmd
+}
+
+func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
+	c, err := p.load(config.NeedArchive | config.NeedTenant)
+	if err != nil {
+		return err
+	}
+	t := archive.Table{
+		Name: o.table, Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
+		Tenants: []string{c.Tenant},
+	}
+	if t.First, err = time.Parse(time.DateOnly, cmp.Or(o.since, firstDay)); err != nil {
+		return &usageError{fmt.Errorf("--since %q: want a day such as %s", o.since, firstDay)}
+	}
+	write, comment := archive.DuckDBView, ""
+	if o.dialect.value == "athena" {
+		write = archive.DDL
+	}
+	if o.dialect.value == "athena" && o.since == "" {
+		if comment, err = setDays(ctx, c, &t); err != nil {
+			return err
+		}
+	}
+	sql, err := write(t)
+	if errors.Is(err, archive.ErrNotS3) {
+		err = fmt.Errorf("%w: --dialect duckdb", err)
+	}
+	if err != nil {
+		return &usageError{err}
+	}
+	_, err = fmt.Fprint(p.stdout, comment, sql)
+	return err
+}
+
+// setDays sets the table's days to those that the archive has, if it tells. It returns what the reader of the SQL should
+// know of them, as a comment.
+func setDays(ctx context.Context, c *config.Config, t *archive.Table) (comment string, err error) {
+	options := s3Options(c.S3, nil)
+	options.MaxAttempts = ddlAttempts
+	b, err := bucket.Open(ctx, t.Location, options)
+	var first, last time.Time
+	var found bool
+	if err == nil {
+		first, last, found, err = read.Days(ctx, b, c.Tenant)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return comments("The archive cannot be read: "+err.Error(),
+			"So the days begin at "+firstDay+". If it has earlier records, print this again with --since and their first day."), nil
+	case !found:
+		return comments("The archive has no record yet, so the days begin at " + firstDay + "."), nil
+	}
+	t.First = first
+	if last.After(time.Now().UTC()) {
+		t.Last = last
+		comment = comments("The archive has records of " + last.Format(time.DateOnly) + ", which is later than today. The days end " +
+			"there: print this again after that day.")
+	}
+	return comment, nil
+}
+
+// comments makes each text a comment of one line.
+func comments(texts ...string) string {
+	var b strings.Builder
+	for _, text := range texts {
+		b.WriteString("-- " + strings.Join(strings.Fields(text), " ") + "\n")
+	}
+	return b.String()
 }

@@ -15,6 +15,7 @@ import (
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 	"houndtrail/sink"
+	"houndtrail/sink/archive/read"
 )
 
 // putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.
@@ -27,6 +28,7 @@ const inHand = 2
 type Bucket interface {
 	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
 	Put(ctx context.Context, key string, body []byte, version string) (string, error)
+	List(ctx context.Context, prefix, after string) ([]string, error)
 	String() string
 }
 
@@ -51,7 +53,7 @@ type Archive struct {
 // New returns the archive of a tenant, whose name becomes part of keys and of SQL: letters, digits and ._- only. It
 // makes as many encoders as there are windows to encode at a time.
 func New(bucket Bucket, tenant string, encoder func() Encoder) (*Archive, error) {
-	if err := checkTenant(tenant); err != nil {
+	if err := read.CheckTenant(tenant); err != nil {
 		return nil, err
 	}
 	return &Archive{
@@ -154,4 +156,14 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 		return checkpoint.Receipt{}, err
 	}
 	return receipt, nil
+}
+
+// Occupied returns the key of an object that is in the archive already, and "" where there is none: a stream without a
+// journal would write its records again. What an attempt at the window may have left does not count, since Write
+// replaces it; nil is for no attempt.
+func (a *Archive) Occupied(ctx context.Context, attempt *window.Window) (key string, err error) {
+	encoder := a.encoders.Take()
+	extension := encoder.Extension()
+	a.encoders.Give(encoder)
+	return read.Occupied(ctx, a.bucket, a.tenant, attempt, extension)
 }

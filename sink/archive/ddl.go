@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"houndtrail/sink/archive/read"
 	"houndtrail/sink/ndjson"
 	"houndtrail/sink/parquet"
 )
@@ -22,6 +23,9 @@ type Table struct {
 	Extension string    // the format: [parquet.Extension] or [ndjson.Extension]
 	Tenants   []string  // those whose records are in the archive
 	First     time.Time // the first day with records
+	// Last is the last day with records, where that is later than today; else it is zero, and the table ends today,
+	// whenever it is asked.
+	Last time.Time
 }
 
 // column is one column of the table, in both dialects.
@@ -65,7 +69,7 @@ func columns(extension string) ([]column, error) {
 }
 
 // DDL is the Athena statement that makes the archive a table. Partitions are projected from the tenants and the days
-// since First, so that new days need no crawler and no repair.
+// since First, so that new days need no crawler and no repair. No query finds a record of any other day.
 func DDL(t Table) (string, error) {
 	columns, err := columns(t.Extension)
 	if err != nil {
@@ -80,11 +84,11 @@ func DDL(t Table) (string, error) {
 		return "", errors.New("no Athena table without the tenants that are in the archive")
 	}
 	for _, tenant := range t.Tenants {
-		if err := checkTenant(tenant); err != nil {
+		if err := read.CheckTenant(tenant); err != nil {
 			return "", err
 		}
 	}
-	base := "s3://" + location.Host + path.Join("/", location.Path, root) + "/"
+	base := "s3://" + location.Host + path.Join("/", location.Path, read.Root) + "/"
 
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (\n", identifiers(t.Name, "`"))
@@ -109,7 +113,7 @@ func DDL(t Table) (string, error) {
 		{"projection.tenant.values", strings.Join(t.Tenants, ",")},
 		{"projection.dt.type", "date"},
 		{"projection.dt.format", "yyyy-MM-dd"},
-		{"projection.dt.range", t.First.UTC().Format(time.DateOnly) + ",NOW"},
+		{"projection.dt.range", t.days()},
 		{"projection.dt.interval", "1"},
 		{"projection.dt.interval.unit", "DAYS"},
 	} {
@@ -117,6 +121,15 @@ func DDL(t Table) (string, error) {
 	}
 	fmt.Fprintf(&b, "  'storage.location.template' = %s\n);\n", literal(base+"tenant=${tenant}/dt=${dt}/"))
 	return b.String(), nil
+}
+
+// days is the range of the partitions by day.
+func (t Table) days() string {
+	last := "NOW"
+	if !t.Last.IsZero() {
+		last = t.Last.UTC().Format(time.DateOnly)
+	}
+	return t.First.UTC().Format(time.DateOnly) + "," + last
 }
 
 // DuckDBView is the DuckDB statement that makes the archive a view, wherever it is; for s3:// DuckDB needs its httpfs
@@ -134,7 +147,7 @@ func DuckDBView(t Table) (string, error) {
 	if location.Scheme == "file" {
 		base = location.Path
 	}
-	files := literal(strings.TrimRight(base, "/") + "/" + root + "/*/*/*" + t.Extension)
+	files := literal(strings.TrimRight(base, "/") + "/" + read.Root + "/*/*/*" + t.Extension)
 	source := fmt.Sprintf("read_parquet(%s, hive_partitioning = true)", files)
 	if t.Extension == ndjson.Extension {
 		types := make([]string, len(columns))

@@ -1,0 +1,84 @@
+package read
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"houndtrail/exporter/window"
+	"houndtrail/sink/ndjson"
+	"houndtrail/sink/parquet"
+)
+
+// ErrDamaged says that an object is not what the archive wrote, or not where it wrote it. The errors that carry it name
+// the object and say what to do.
+var ErrDamaged = errors.New("the object is not as it was written")
+
+// A File is an object that was opened.
+type File struct {
+	Object Object
+	// Window is the one that the records were read in. Its end is zero in an NDJSON object, which does not tell it.
+	Window  window.Window
+	Version string // of the program that wrote it; "" in an NDJSON object
+
+	each func(func(id int64, createdAt time.Time) error) error
+}
+
+// Open opens the object of that key. Of a Parquet object only the footer is read.
+func Open(body []byte, key string) (*File, error) {
+	o, ok := Parse(key)
+	if !ok {
+		return nil, fmt.Errorf("%s: %w: no archive gives an object that name; rename it back", key, ErrDamaged)
+	}
+	f := &File{Object: o, Window: window.Window{Start: o.Start, Pass: o.Pass}}
+	if o.Extension == ndjson.Extension {
+		lines := ndjson.ForTenant(o.Tenant)
+		f.each = func(each func(int64, time.Time) error) error { return lines.Each(body, each) }
+		return f, nil
+	}
+	footer, err := parquet.Open(body)
+	if err != nil {
+		return nil, f.unreadable(err)
+	}
+	f.Window.Start, f.Window.End = footer.Window.Start, footer.Window.End
+	f.Version, f.each = footer.Version, footer.Each
+	if footer.Tenant != o.Tenant {
+		return nil, f.misplaced(fmt.Sprintf("it was written for tenant %q", footer.Tenant), Prefix(footer.Tenant))
+	}
+	if written := (Object{o.Tenant, o.Day, footer.Window.Start, o.Pass, o.Extension}).Key(); written != key {
+		return nil, f.misplaced("its window starts at "+stamp(footer.Window.Start), written)
+	}
+	return f, nil
+}
+
+// Each calls each with every record of the object, in its order, until each returns an error. A record of another day
+// than the object's is an error.
+func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
+	var ours error // what else comes back is about the object's bytes
+	err := f.each(func(id int64, createdAt time.Time) error {
+		if !f.Object.Contains(createdAt) {
+			there := f.Object
+			there.Day = createdAt
+			ours = f.misplaced(fmt.Sprintf("id %d was created at %s", id, stamp(createdAt)), there.Key())
+		} else {
+			ours = each(id, createdAt)
+		}
+		return ours
+	})
+	if err != nil && ours == nil {
+		return f.unreadable(err)
+	}
+	return err
+}
+
+func (f *File) unreadable(err error) error {
+	return fmt.Errorf("%s: %w, and cannot be read: %w; put back what Houndtrail wrote there (an earlier "+
+		"version of the object, or a backup); without that, a new archive at another address gets everything that "+
+		"BloodHound still has", f.Object.Key(), ErrDamaged, err)
+}
+
+func (f *File) misplaced(what, where string) error {
+	return fmt.Errorf("%s: %w, or not where: %s; move it back to %s", f.Object.Key(), ErrDamaged, what, where)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -1,0 +1,96 @@
+package read
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"houndtrail/sink/ndjson"
+	"houndtrail/sink/parquet"
+)
+
+// Root is the folder of the archive in its bucket. The checkpoints lie beside it.
+const Root = "audit"
+
+// startFormat is how a key writes its window's start, in UTC. The names of a day's objects sort by time.
+const startFormat = "20060102T150405.000000Z"
+
+var tenants = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// CheckTenant tells whether the name can be part of keys, and of SQL.
+func CheckTenant(tenant string) error {
+	if !tenants.MatchString(tenant) {
+		return fmt.Errorf("tenant %q: only A-Z, a-z, 0-9, '.', '_' and '-' can be part of an object's key", tenant)
+	}
+	return nil
+}
+
+// Prefix is what the keys of a tenant's objects begin with.
+func Prefix(tenant string) string { return Root + "/tenant=" + tenant + "/" }
+
+// An Object is what the key of an object says: it holds those records of a window that are of one day.
+type Object struct {
+	Tenant    string
+	Day       time.Time // its midnight in UTC
+	Start     time.Time // of the window
+	Pass      uint64    // of the window
+	Extension string    // the format: [parquet.Extension] or [ndjson.Extension]
+}
+
+// Key is where the object lies. It depends on the window's start only, not on its end: a retry that reads more than the
+// attempt before meets what that one left.
+func (o Object) Key() string {
+	name := o.Start.UTC().Format(startFormat)
+	if o.Pass > 0 {
+		name += "-" + strconv.FormatUint(o.Pass, 10)
+	}
+	return Prefix(o.Tenant) + "dt=" + o.Day.UTC().Format(time.DateOnly) + "/" + name + o.Extension
+}
+
+// Parse undoes Key. ok is false for every other name.
+func Parse(key string) (o Object, ok bool) {
+	parts := strings.Split(key, "/")
+	if len(parts) != 4 {
+		return Object{}, false
+	}
+	o.Tenant = strings.TrimPrefix(parts[1], "tenant=")
+	name := parts[3]
+	for _, extension := range []string{parquet.Extension, ndjson.Extension} {
+		if stem, found := strings.CutSuffix(name, extension); found {
+			name, o.Extension = stem, extension
+		}
+	}
+	start, pass, numbered := strings.Cut(name, "-")
+	var err error
+	if numbered {
+		if o.Pass, err = strconv.ParseUint(pass, 10, 64); err != nil {
+			return Object{}, false
+		}
+	}
+	if o.Day, err = time.Parse(time.DateOnly, strings.TrimPrefix(parts[2], "dt=")); err != nil {
+		return Object{}, false
+	}
+	if o.Start, err = time.Parse(startFormat, start); err != nil {
+		return Object{}, false
+	}
+	// The rest of the form is compared at once, and there is one way only to write each number.
+	if o.Extension == "" || CheckTenant(o.Tenant) != nil || o.Key() != key {
+		return Object{}, false
+	}
+	return o, true
+}
+
+// Contains tells whether the instant is of the object's day.
+func (o Object) Contains(t time.Time) bool {
+	return !t.Before(o.Day) && t.Before(o.Day.AddDate(0, 0, 1))
+}
+
+// Encoding is the format in words.
+func (o Object) Encoding() string {
+	if o.Extension == ndjson.Extension {
+		return "ndjson"
+	}
+	return "parquet"
+}

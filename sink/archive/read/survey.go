@@ -1,0 +1,180 @@
+package read
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/window"
+)
+
+// Found is what a survey found. Where there is no record, what says something of records is zero.
+type Found struct {
+	Objects   int
+	Bytes     int64
+	Records   int64
+	Encodings []string // parquet, ndjson; sorted
+
+	// FirstWindow and LastWindow are those with the earliest and the latest start, of the windows that left an object.
+	// The write of the last one may have been interrupted: then it has the records of some days, and not of others.
+	FirstWindow, LastWindow window.Window
+	// From is the earliest start of a window. To is the latest end of one; of NDJSON objects, which do not tell the end
+	// of theirs, it is just past their latest record. What was read without finding a record left no trace.
+	From, To time.Time
+
+	MinCreatedAt, MaxCreatedAt time.Time
+	MinID, MaxID               int64
+	Newest                     checkpoint.Record // the last one by (created_at, id)
+
+	// Duplicates counts the records that are there once more than they should be, by id and created_at. DuplicateIDs
+	// are examples.
+	Duplicates   int64
+	DuplicateIDs []int64
+
+	Unknown []string // keys among the objects that no archive writes; they were not read
+}
+
+// examples is how many duplicates are named.
+const examples = 5
+
+// An Option changes how a survey is made.
+type Option func(*survey)
+
+// WithProgress lets the survey tell how far it is: after each object, the number of those that are done and of all.
+func WithProgress(progress func(done, all int)) Option {
+	return func(s *survey) { s.progress = progress }
+}
+
+// Survey reads all of a tenant's objects. It calls each with every record, one at a time, as often as the record is
+// there: by day, but in no order within a day. each may be nil.
+//
+// Nothing else may write to the archive meanwhile. Memory is bounded by the largest objects, of which a few are read at
+// a time, and by the ids of one day.
+func Survey(
+	ctx context.Context, b Bucket, tenant string, each func(id int64, createdAt time.Time) error, options ...Option,
+) (Found, error) {
+	objects, unknown, err := Objects(ctx, b, tenant)
+	if err != nil {
+		return Found{}, err
+	}
+	s := survey{bucket: b, each: each, found: Found{Unknown: unknown}}
+	for _, option := range options {
+		option(&s)
+	}
+	for c, err := range ahead(ctx, b, objects) {
+		if err == nil {
+			err = s.add(ctx, c)
+		}
+		if err != nil {
+			return Found{}, err
+		}
+		if s.progress != nil {
+			s.progress(s.found.Objects, len(objects))
+		}
+	}
+	if err := s.endDay(ctx); err != nil {
+		return Found{}, err
+	}
+	slices.Sort(s.found.Encodings)
+	return s.found, nil
+}
+
+// A survey is one that is under way.
+type survey struct {
+	bucket   Bucket
+	each     func(id int64, createdAt time.Time) error
+	progress func(done, all int)
+
+	day   day
+	found Found
+}
+
+// add takes in an object. They come by day.
+func (s *survey) add(ctx context.Context, c contents) error {
+	if len(s.day.objects) > 0 && !s.day.objects[0].Day.Equal(c.Object.Day) {
+		if err := s.endDay(ctx); err != nil {
+			return err
+		}
+	}
+	s.day.objects = append(s.day.objects, c.Object)
+	s.found.object(c)
+	for _, r := range c.records {
+		s.day.add(r)
+		s.found.record(r)
+		if s.each == nil {
+			continue
+		}
+		if err := s.each(r.id, r.instant()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *survey) endDay(ctx context.Context) error {
+	duplicates, ids, err := s.day.duplicates(ctx, s.bucket)
+	s.day = day{}
+	s.found.Duplicates += duplicates
+	for _, id := range ids {
+		if len(s.found.DuplicateIDs) < examples {
+			s.found.DuplicateIDs = append(s.found.DuplicateIDs, id)
+		}
+	}
+	return err
+}
+
+func (f *Found) object(c contents) {
+	if encoding := c.Object.Encoding(); !slices.Contains(f.Encodings, encoding) {
+		f.Encodings = append(f.Encodings, encoding)
+	}
+	w, first := c.Window, f.Objects == 0
+	if first || compare(w, f.FirstWindow) < 0 {
+		f.FirstWindow = w
+	}
+	if first || compare(w, f.LastWindow) > 0 {
+		f.LastWindow = w
+	}
+	end := w.End
+	if end.IsZero() {
+		for _, r := range c.records {
+			end = later(end, r.instant().Add(time.Microsecond))
+		}
+	}
+	f.From, f.To = f.FirstWindow.Start, later(f.To, end)
+	f.Objects++
+	f.Bytes += int64(c.bytes)
+}
+
+func (f *Found) record(r identity) {
+	at, first := r.instant(), f.Records == 0
+	if first || at.Before(f.MinCreatedAt) {
+		f.MinCreatedAt = at
+	}
+	if first || at.After(f.Newest.CreatedAt) || at.Equal(f.Newest.CreatedAt) && r.id > f.Newest.ID {
+		f.Newest, f.MaxCreatedAt = checkpoint.Record{ID: r.id, CreatedAt: at}, at
+	}
+	if first {
+		f.MinID, f.MaxID = r.id, r.id
+	}
+	f.MinID, f.MaxID = min(f.MinID, r.id), max(f.MaxID, r.id)
+	f.Records++
+}
+
+// compare orders windows by start, and those of one start by pass.
+func compare(a, b window.Window) int {
+	if c := a.Start.Compare(b.Start); c != 0 || a.Pass == b.Pass {
+		return c
+	}
+	if a.Pass < b.Pass {
+		return -1
+	}
+	return 1
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -109,10 +109,22 @@ func rank(r bt.Row, column string) int {
 }
 
 func textOf(r bt.Row, column string) string {
-	return map[string]string{
-		"actor_id": r.ActorID, "actor_name": r.ActorName, "actor_email": r.ActorEmail, "action": r.Action,
-		"request_id": r.RequestID, "source_ip_address": r.SourceIP, "status": r.Status,
-	}[column]
+	switch column {
+	case "actor_id":
+		return r.ActorID
+	case "actor_name":
+		return r.ActorName
+	case "actor_email":
+		return r.ActorEmail
+	case "action":
+		return r.Action
+	case "request_id":
+		return r.RequestID
+	case "source_ip_address":
+		return r.SourceIP
+	default:
+		return r.Status
+	}
 }
 
 // holds is the condition as SQL reads it: NULL compares with nothing.
@@ -135,7 +147,18 @@ func (c condition) holds(r bt.Row) bool {
 	case "created_at":
 		order = r.CreatedAt.Compare(boundary(c.value, time.Time{}))
 	}
-	return map[string]bool{
-		"=": order == 0, "<>": order != 0, "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0,
-	}[c.operator]
+	switch c.operator {
+	case "=":
+		return order == 0
+	case "<>":
+		return order != 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	default:
+		return order >= 0
+	}
 }

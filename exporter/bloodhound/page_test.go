@@ -223,7 +223,7 @@ func BenchmarkParsePage(b *testing.B) {
 		fmt.Fprintf(&body, `{"id":%d,"created_at":"2026-01-15T12:34:56.123456Z","actor_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c11",`+
 			`"actor_name":"alice.smith","actor_email":"alice.smith@corp.example.com","action":"RunCypherQuery",`+
 			`"fields":{"query":"MATCH p=(n:User)-[:MemberOf*1..3]-\u003e(m:Group) WHERE m.objectid ENDS WITH '-512' RETURN p LIMIT 100","include_properties":true},`+
-			`"request_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c12","source_ip_address":"10.1.2.3","commit_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c13","status":"success"}`, i)
+			`"request_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c12","source_ip_address":"10.1.2.3","commit_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c13","status":"success"}`, i+1)
 	}
 	body.WriteString(`]}}`)
 	b.SetBytes(int64(body.Len()))

@@ -77,7 +77,7 @@ type Client struct {
 	goodPages atomic.Int64 // since the page size was lowered
 	fullSize  atomic.Int64 // of the latest full page, in bytes
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
-	suspects  suspects    // instants with rows that the server could not print
+	suspects  suspects     // instants with rows that the server could not print
 	shelf     shelf
 	batches   chan *Batch  // released ones, for their memory
 	slab      atomic.Int64 // how many records the latest batch has, as the next one probably will

@@ -3,6 +3,7 @@ package bloodhound
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -92,8 +93,8 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 			return err
 		}
 		if found.records == 0 || short(found, q.Limit) {
-			if bad == 0 { // it was repaired, or the server only had a bad moment
-				r.c.suspects.forget(at)
+			if bad == 0 {
+				r.acquit(at)
 			}
 			return nil
 		}
@@ -135,4 +136,12 @@ func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error
 		CreatedAt: at, Reason: fmt.Sprintf("the server cannot print it (%s): %v", bad.Position, cause),
 	})
 	return true, nil
+}
+
+// acquit forgets a suspect: its row was repaired, or the server only had a bad moment.
+func (r *reader) acquit(at time.Time) {
+	r.c.suspects.forget(at)
+	if slices.ContainsFunc(r.accused, at.Equal) {
+		r.misses++
+	}
 }

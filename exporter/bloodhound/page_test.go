@@ -68,6 +68,11 @@ func TestParsePageShapes(t *testing.T) {
 		{"bad time", `{"data":{"logs":[{"id":4,"created_at":"yesterday"}]}}`, "not an RFC 3339"},
 		{"fractional id", `{"data":{"logs":[{"id":4.5,"created_at":"2026-01-15T12:34:56Z"}]}}`, "whole number"},
 		{"id beyond 64 bits", `{"data":{"logs":[{"id":9223372036854775808}]}}`, "whole number"},
+		{"id twice", record(`,"id":1`), "twice"},
+		{"time twice", record(`,"created_at":"2026-01-15T12:34:56Z"`), "twice"},
+		{"id of zero", `{"data":{"logs":[{"id":0,"created_at":"2026-01-15T12:34:56Z"}]}}`, "below 1"},
+		{"negative id", `{"data":{"logs":[{"id":-4,"created_at":"2026-01-15T12:34:56Z"}]}}`, "below 1"},
+		{"no object", `{"data":{"logs":[null]}}`, "expected"},
 		{"key twice", record(`,"action":"A","action":"B"`), "twice"},
 		{"fields twice", record(`,"fields":null,"fields":{}`), "twice"},
 		{"number for a string", record(`,"action":7`), "expected"},
@@ -223,7 +228,7 @@ func BenchmarkParsePage(b *testing.B) {
 		fmt.Fprintf(&body, `{"id":%d,"created_at":"2026-01-15T12:34:56.123456Z","actor_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c11",`+
 			`"actor_name":"alice.smith","actor_email":"alice.smith@corp.example.com","action":"RunCypherQuery",`+
 			`"fields":{"query":"MATCH p=(n:User)-[:MemberOf*1..3]-\u003e(m:Group) WHERE m.objectid ENDS WITH '-512' RETURN p LIMIT 100","include_properties":true},`+
-			`"request_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c12","source_ip_address":"10.1.2.3","commit_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c13","status":"success"}`, i)
+			`"request_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c12","source_ip_address":"10.1.2.3","commit_id":"0b9f1c3e-8f5a-4a57-9d8e-3d7b0d5a7c13","status":"success"}`, i+1)
 	}
 	body.WriteString(`]}}`)
 	b.SetBytes(int64(body.Len()))

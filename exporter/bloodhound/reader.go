@@ -11,8 +11,8 @@ const (
 	// breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
 	// may only be having a bad moment.
 	breakdowns = 3
-	// mostMisses is how many suspects of a span may turn out good in a row, before it is the server that is wrong.
-	mostMisses = 3
+	// mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
+	mostMisses = 2
 )
 
 // A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It only waits for what that
@@ -24,7 +24,9 @@ type reader struct {
 	count  []time.Time // where the counts are to begin that no page has brought yet
 	before time.Time   // the end of the whole span
 	page   int         // the latest page size
-	misses int         // suspects since the last one that was bad
+
+	accused []time.Time // instants that this span suspected
+	misses  int         // how many of them were good since one was bad
 }
 
 // span reads from after to before, both included. It is one walk, unless the server breaks down over one of its pages: then
@@ -51,6 +53,7 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 			if at, err = r.suspect(ctx, &w, err); err != nil {
 				return err
 			}
+			r.accused = append(r.accused, at)
 			r.c.suspects.add(at)
 			before = w.bound
 			continue
@@ -120,13 +123,14 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 
 // suspect finds an instant of which the server may not be able to print a row, after a page broke it down.
 func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, error) {
-	if r.misses++; r.misses > mostMisses {
+	if r.misses > mostMisses {
 		return time.Time{}, cause
 	}
 	r.c.options.Log.Warn("the server breaks down over a page: looking for a row that it cannot print",
 		zap.Time("from", w.after), zap.Time("until", w.bound), zap.Error(cause))
-	if w.skip > 0 && w.by == newestFirst {
-		return w.bound, r.c.alive(ctx, w.bound, cause) // the page began amid this instant
+	if w.skip > 0 && w.by == newestFirst && w.previous.records > w.previous.refused {
+		w.bound = w.previous.newest // all that was skipped is of this instant, and the page may begin amid it
+		return w.bound, r.c.alive(ctx, w.bound, cause)
 	}
 	return r.c.narrow(ctx, w.after, w.bound, r.c.pageSize(), cause)
 }

@@ -12,7 +12,7 @@ type seen struct {
 	records        int       // as served
 	refused        int       // of them
 	newest, oldest time.Time // of the others
-	first, last    int64 // ids of the first and the last record as served
+	first, last    int64     // ids of the first and the last record as served
 	newestFirst    bool
 	limit          int64 // as echoed; -1 where it was not
 }

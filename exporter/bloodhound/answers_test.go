@@ -1,0 +1,194 @@
+package bloodhound
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// redated gives a record another time on its way.
+func redated(id int, at time.Time) bloodhoundtest.Fault {
+	return rewritten(func(records []string) {
+		for i, record := range records {
+			if strings.Contains(record, fmt.Sprintf(`"id":%d,`, id)) {
+				var r Record
+				_ = (&scanner{buf: []byte(record)}).record(&r)
+				records[i] = strings.Replace(record, wireTime(r.CreatedAt), wireTime(at), 1)
+			}
+		}
+	})
+}
+
+// A record that was not asked for spoils all that was read, wherever on a page it stands and however the page is walked.
+func TestAnswersToAnotherQuestion(t *testing.T) {
+	start := shelfStart()
+	end := start.Add(shelvedFor)
+	for name, at := range map[string]time.Time{
+		"of the year 1": {}, "of the year 9999": time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC),
+		"too late by a microsecond": end.Add(grain), "too early by a microsecond": start.Add(-grain),
+	} {
+		for _, id := range []int{1, 700, 1300, 1342, 1440} {
+			t.Run(fmt.Sprint(name, " ", id), func(t *testing.T) {
+				server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+				c := reads(t, base, true)
+				for trusted := range 2 {
+					server.ClearFaults()
+					if trusted == 1 {
+						if _, err := readSpan(t, c, start, end); err != nil || !c.trusted.Load() {
+							t.Fatalf("trusted %v: %v", c.trusted.Load(), err)
+						}
+					}
+					server.Fault(redated(id, at))
+					_, err := readSpan(t, c, start, end)
+					wantText(t, err, fmt.Sprintf("id %d, created at %s", id, wireTime(at)), wireTime(start), "ignores before and after", "nothing of")
+				}
+			})
+		}
+	}
+}
+
+func TestServerThatIgnoresTheWindow(t *testing.T) {
+	start := shelfStart()
+	server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+	server.Fault(bloodhoundtest.IgnoresWindow())
+	_, err := readSpan(t, reads(t, base, false), start.Add(2*time.Hour), start.Add(3*time.Hour))
+	wantText(t, err, "id 1440, created at", "ignores before and after")
+}
+
+// An id that comes twice in a span is one record if it is the same record, and else an answer that nothing can be made of.
+func TestOneIDTwice(t *testing.T) {
+	start := shelfStart()
+	for name, tc := range map[string]struct {
+		fault bloodhoundtest.Fault
+		says  []string
+	}{
+		"on one page, by the server": {bloodhoundtest.SameIDTwice(), []string{"twice and different content", `UpdateParameterChanged"`}},
+		"with another time": {rewritten(func(records []string) {
+			for i, record := range records {
+				if strings.HasPrefix(record, `{"id":500,`) {
+					records[i] = strings.Replace(record, `"id":500,`, `"id":900,`, 1)
+				}
+			}
+		}), []string{"the id 900 twice", "created_at " + wireTime(start.Add(499*time.Minute)) + " and " + wireTime(start.Add(899*time.Minute))}},
+		"at the edge of two pages": {rewritten(func(records []string) {
+			records[0] = strings.Replace(records[0], `{`, `{"page":1,`, 1)
+		}), []string{"page 1 and (missing)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+			server.Fault(tc.fault)
+			_, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+			wantText(t, err, tc.says...)
+		})
+	}
+	for name, fault := range map[string]bloodhoundtest.Fault{
+		"the same": rewritten(func(records []string) {
+			if len(records) == 100 {
+				copy(records[1:], records) // the last one comes with the next page
+			}
+		}),
+		"in another zone": rewritten(func(records []string) { records[0] = strings.Replace(records[0], `Z"`, `+00:00"`, 1) }),
+		"in another order of keys": rewritten(func(records []string) {
+			const action = `"action":"UpdateParameter",`
+			records[0] = "{" + action + strings.Replace(records[0], action, "", 1)[1:]
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+			server.Fault(fault)
+			got, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+			if err != nil || len(got.ids) != 1440 {
+				t.Errorf("%d records, %v", len(got.ids), err)
+			}
+		})
+	}
+}
+
+// An id is found to be there twice if and only if it is, in whatever order ids come.
+func TestIDsTwice(t *testing.T) {
+	var scratch ids
+	rapid.Check(t, func(t *rapid.T) {
+		records := make([]Record, rapid.IntRange(0, 50).Draw(t, "records"))
+		spread := rapid.SampledFrom([]int{100, 1000}).Draw(t, "spread")
+		nearly := rapid.Bool().Draw(t, "nearly sorted")
+		count := map[int64]int{}
+		for i := range records {
+			records[i].ID = int64(rapid.IntRange(1, spread).Draw(t, "id"))
+			if nearly {
+				records[i].ID = int64(i*3 + rapid.IntRange(1, 7).Draw(t, "off"))
+			}
+			count[records[i].ID]++
+		}
+		id, found := scratch.twice(records)
+		want := len(count) < len(records)
+		if found != want || found && count[id] < 2 {
+			t.Fatalf("id %d, %v; want %v", id, found, want)
+		}
+	})
+}
+
+// Each page of a walk brings a filter that bounds what the server counts, and is what it would be without one.
+func TestEveryPageBoundsTheCount(t *testing.T) {
+	start := shelfStart()
+	after, end := start.Add(6*time.Hour), start.Add(20*time.Hour)
+	earlier := start.Add(2 * time.Hour)
+	for _, profile := range bloodhoundtest.Profiles {
+		t.Run(string(profile), func(t *testing.T) {
+			server, base := everyMinute(start).serve(t, profile)
+			c := reads(t, base, false)
+			b, err := c.Fetch(t.Context(), after, end, Limits{}, after, earlier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Release()
+			if err := b.Wait(); err != nil || len(b.Records) != 14*60+1 {
+				t.Fatalf("%d records, %v", len(b.Records), err)
+			}
+			var filters []string
+			for _, r := range server.Requests() {
+				if u, err := url.Parse(r.Target); err == nil && u.Path == AuditPath {
+					filters = append(filters, strings.Join(u.Query()["created_at"], " and "))
+				}
+			}
+			want := slices.Repeat([]string{"gte:" + wireTime(after)}, len(filters))
+			if want[1] = "gte:" + wireTime(earlier); len(filters) < 8 || !slices.Equal(filters, want) {
+				t.Errorf("filters %q", filters)
+			}
+			if len(b.counts) > 2 {
+				t.Errorf("counts that were not asked for: %v", b.counts)
+			}
+			if n, known := b.Count(earlier); known != (profile != bloodhoundtest.Documented) || known && n < 1440-120 {
+				t.Errorf("count %d, %v", n, known)
+			}
+		})
+	}
+}
+
+// BenchmarkSettle is what comes after the last page of a window.
+func BenchmarkSettle(b *testing.B) {
+	const n = 50_000
+	served := make([]Record, n)
+	for i := range served {
+		served[i] = Record{ID: int64(n - i + rand.IntN(8)*2*n), CreatedAt: epoch.Add(time.Duration(n-i) * time.Second)}
+		if served[i].ID > n { // one in many comes before its turn
+			served[i].ID = int64(n - i)
+		}
+	}
+	var scratch ids
+	records := make([]Record, n)
+	for b.Loop() {
+		copy(records, served)
+		if _, twice := scratch.twice(Sort(records)); twice {
+			b.Fatal("twice")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}

@@ -1,0 +1,311 @@
+package bloodhound
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// A shelved span is rows of a double by what was asked of them: when each was created, and which of them are bad.
+type shelved struct {
+	at  []time.Time
+	bad []int
+}
+
+const shelvedFor = 24 * time.Hour
+
+// shelfStart is the beginning of the day on which the rows were created.
+func shelfStart() time.Time { return time.Now().UTC().Truncate(time.Hour).Add(-72 * time.Hour) }
+
+// everyMinute is a day's row each minute, counted from its beginning, with ids from 1 on.
+func everyMinute(start time.Time, bad ...int) shelved {
+	s := shelved{bad: bad}
+	for i := range 1440 {
+		s.at = append(s.at, start.Add(time.Duration(i)*time.Minute))
+	}
+	return s
+}
+
+func (s shelved) rows() (rows []bloodhoundtest.Row) {
+	for i, at := range s.at {
+		rows = append(rows, bloodhoundtest.Row{
+			ID: int64(i + 1), CreatedAt: at, Action: "UpdateParameter", Status: "success", Unprintable: slices.Contains(s.bad, i),
+		})
+	}
+	return rows
+}
+
+func (s shelved) serve(tb testing.TB, profile bloodhoundtest.Profile) (*bloodhoundtest.Server, string) {
+	tb.Helper()
+	server := bloodhoundtest.New(bloodhoundtest.Options{
+		Profile: profile, Rows: s.rows(), Tokens: map[string]string{testToken: testKey},
+	})
+	listener := httptest.NewServer(server)
+	tb.Cleanup(listener.Close)
+	return server, listener.URL
+}
+
+// reads makes a client with pages of a hundred.
+func reads(tb testing.TB, base string, quarantine bool) *Client {
+	tb.Helper()
+	return newClient(tb, Options{
+		URL: mustParse(tb, base), PageSize: 100, Quarantine: quarantine, Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1},
+	})
+}
+
+// result is what a Fetch made of a span.
+type result struct {
+	ids   []int64
+	holes []Hole
+	count int64 // as the server tells it with the first page, -1 if it does not
+}
+
+func readSpan(tb testing.TB, c *Client, start, end time.Time) (result, error) {
+	tb.Helper()
+	b, err := c.Fetch(tb.Context(), start, end, Limits{}, start)
+	if err != nil {
+		return result{}, err
+	}
+	defer b.Release()
+	if err := b.Wait(); err != nil {
+		return result{}, err
+	}
+	r := result{holes: b.Holes(), count: -1}
+	for i := range b.Records {
+		r.ids = append(r.ids, b.Records[i].ID)
+	}
+	slices.Sort(r.ids)
+	if n, known := b.Count(start); known {
+		r.count = n
+	}
+	return r, nil
+}
+
+// differs says what the result is not that the span holds.
+func (s shelved) differs(got result) error {
+	var ids []int64
+	var holes, found []time.Time
+	for i, at := range s.at {
+		if slices.Contains(s.bad, i) {
+			holes = append(holes, at)
+		} else {
+			ids = append(ids, int64(i+1))
+		}
+	}
+	if !slices.Equal(got.ids, ids) {
+		return fmt.Errorf("%d records, want %d: %v", len(got.ids), len(ids), got.ids)
+	}
+	for _, h := range got.holes {
+		found = append(found, h.CreatedAt)
+		if !strings.Contains(h.Reason, "internal error") || h.Raw != nil {
+			return fmt.Errorf("hole %+v", h)
+		}
+	}
+	slices.SortFunc(holes, time.Time.Compare)
+	if !slices.EqualFunc(found, holes, time.Time.Equal) {
+		return fmt.Errorf("holes %v, want %v", found, holes)
+	}
+	if got.count >= 0 && got.count < int64(len(s.at)) { // or more, if the server keeps an account of requests
+		return fmt.Errorf("the server counts %d, it has %d", got.count, len(s.at))
+	}
+	return nil
+}
+
+func unprintableSpans(start time.Time) map[string]shelved {
+	end := start.Add(shelvedFor - grain)
+	tied := everyMinute(start)
+	for i := 700; i < 705; i++ {
+		tied.at[i] = tied.at[700]
+	}
+	tied.bad = []int{701, 703}
+	crowd := everyMinute(start) // more rows of one instant than fit on a page
+	for i := 700; i < 1000; i++ {
+		crowd.at[i] = crowd.at[700]
+	}
+	behind := shelved{at: slices.Clone(crowd.at), bad: []int{699}}
+	crowd.bad = []int{710, 850, 999}
+	ends := everyMinute(start, 0, 1439)
+	ends.at[1439] = end
+	neighbours := everyMinute(start, 500, 501, 502)
+	neighbours.at[501], neighbours.at[502] = neighbours.at[500].Add(grain), neighbours.at[500].Add(2*grain)
+	return map[string]shelved{
+		"one":                           everyMinute(start, 777),
+		"several":                       everyMinute(start, 3, 500, 501, 1290, 1400),
+		"both ends of the span":         ends,
+		"two of one instant":            tied,
+		"some of a crowd":               crowd,
+		"behind a crowd":                behind,
+		"instants in a row":             neighbours,
+		"all there is":                  {at: []time.Time{start.Add(time.Hour)}, bad: []int{0}},
+		"at the very end, all there is": {at: []time.Time{end}, bad: []int{0}},
+	}
+}
+
+// On every server: a row that it cannot print stops the export with a word about the row, or is a hole among all others.
+func TestRowsThatAServerCannotPrint(t *testing.T) {
+	start := shelfStart()
+	end := start.Add(shelvedFor - grain)
+	for _, profile := range bloodhoundtest.Profiles {
+		for name, span := range unprintableSpans(start) {
+			t.Run(string(profile)+" stops at "+name, func(t *testing.T) {
+				server, base := span.serve(t, profile)
+				c := reads(t, base, false)
+				_, err := readSpan(t, c, start, end)
+				bad, ok := errors.AsType[*BadRecordError](err)
+				if !ok || !slices.ContainsFunc(span.bad, func(i int) bool { return span.at[i].Equal(bad.CreatedAt) }) {
+					t.Fatalf("error %v", err)
+				}
+				wantText(t, err, wireTime(bad.CreatedAt), "500", "internal error", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine",
+					bad.Position)
+				if bad.Raw != nil || bad.ID != 0 {
+					t.Errorf("the server never showed it: %+v", bad)
+				}
+				first := requestsFor(server, AuditPath)
+				if first > 130 {
+					t.Errorf("%d requests to find one row", first)
+				}
+				if _, err := readSpan(t, c, start, end); err == nil || requestsFor(server, AuditPath)-first > 40 {
+					t.Errorf("%d requests to find it once more: %v", requestsFor(server, AuditPath)-first, err)
+				}
+				repaired := span
+				repaired.bad = nil
+				server.Restore(repaired.rows()...)
+				got, err := readSpan(t, c, start, end)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := repaired.differs(got); err != nil {
+					t.Error(err)
+				}
+			})
+			t.Run(string(profile)+" goes on without "+name, func(t *testing.T) {
+				server, base := span.serve(t, profile)
+				c := reads(t, base, true)
+				var requests [2]int
+				for i := range requests {
+					before := requestsFor(server, AuditPath)
+					got, err := readSpan(t, c, start, end)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := span.differs(got); err != nil {
+						t.Error(err)
+					}
+					requests[i] = requestsFor(server, AuditPath) - before
+				}
+				if want := requests[0] - 30; requests[1] > want {
+					t.Errorf("%d requests, and once the instants are known %d", requests[0], requests[1])
+				}
+			})
+		}
+	}
+}
+
+// A server that is down costs few requests, whenever it goes down, and is told as what it is.
+func TestServerThatBreaksDownOverEverything(t *testing.T) {
+	start := shelfStart()
+	for _, after := range []int{0, 1, 5, 20, 30} {
+		for _, quarantine := range []bool{false, true} {
+			server, base := everyMinute(start, 100).serve(t, bloodhoundtest.V84)
+			steps := append(make([]bloodhoundtest.Fault, after), slices.Repeat([]bloodhoundtest.Fault{bloodhoundtest.InternalError()}, 1000)...)
+			server.Fault(bloodhoundtest.Sequence(steps...))
+			_, err := readSpan(t, reads(t, base, quarantine), start, start.Add(shelvedFor))
+			if e := asError(t, err); e.Kind != Server || e.Status != http.StatusInternalServerError {
+				t.Errorf("after %d answers: %v", after, err)
+			}
+			if bad, ok := errors.AsType[*BadRecordError](err); ok {
+				t.Errorf("after %d answers a row is blamed: %v", after, bad)
+			}
+			if n := requestsFor(server, AuditPath); n > after+6 {
+				t.Errorf("%d requests after %d answers", n-after, after)
+			}
+		}
+	}
+}
+
+// A bad moment of the server is no bad row, however long it takes to find that out.
+func TestBadMoment(t *testing.T) {
+	start := shelfStart()
+	span := everyMinute(start)
+	for _, quarantine := range []bool{false, true} {
+		server, base := span.serve(t, bloodhoundtest.V84)
+		server.Fault(bloodhoundtest.Sequence(nil, bloodhoundtest.InternalError(), bloodhoundtest.InternalError(), bloodhoundtest.InternalError()))
+		got, err := readSpan(t, reads(t, base, quarantine), start, start.Add(shelvedFor))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := span.differs(got); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Whatever rows are bad, quarantine delivers exactly the others, each once, and one hole for each of the bad ones.
+func TestQuarantineDeliversTheOthers(t *testing.T) {
+	start := shelfStart()
+	rapid.Check(t, func(rt *rapid.T) {
+		spread := rapid.SampledFrom([]int64{1, 3, 40, 1e9}).Draw(rt, "spread")
+		var span shelved
+		for i := range rapid.IntRange(0, 40).Draw(rt, "rows") {
+			span.at = append(span.at, start.Add(time.Duration(rapid.Int64Range(0, spread-1).Draw(rt, "at"))*grain))
+			if rapid.IntRange(0, 7).Draw(rt, "bad") == 0 {
+				span.bad = append(span.bad, i)
+			}
+		}
+		_, base := span.serve(t, rapid.SampledFrom(bloodhoundtest.Profiles).Draw(rt, "profile"))
+		c := reads(t, base, true)
+		c.limit.Store(int64(rapid.IntRange(1, 12).Draw(rt, "page")))
+		for range 2 {
+			got, err := readSpan(t, c, start, start.Add(time.Duration(spread)*grain))
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if err := span.differs(got); err != nil {
+				rt.Fatal(err)
+			}
+		}
+	})
+}
+
+// More bad rows than a person would look at one by one are a reason to stop.
+func TestTooManyHoles(t *testing.T) {
+	start := shelfStart()
+	var span shelved
+	for i := range maxHoles + 1 {
+		span.at, span.bad = append(span.at, start.Add(time.Hour)), append(span.bad, i)
+	}
+	_, base := span.serve(t, bloodhoundtest.V84)
+	_, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+	wantText(t, err, fmt.Sprintf("more than %d rows", maxHoles))
+}
+
+func TestSuspects(t *testing.T) {
+	var s suspects
+	at := func(i int) time.Time { return epoch.Add(time.Duration(i) * time.Second) }
+	for i := range maxHoles + 3 {
+		s.add(at(i))
+		s.add(at(i))
+	}
+	if len(s.known) != maxHoles {
+		t.Errorf("%d instants are remembered", len(s.known))
+	}
+	for _, tc := range []struct{ after, before, want int }{{0, 2, -1}, {0, 3, 3}, {3, 3, 3}, {10, 20, 20}, {0, 1000, maxHoles + 2}} {
+		got, ok := s.newest(at(tc.after), at(tc.before))
+		if ok != (tc.want >= 0) || ok && !got.Equal(at(tc.want)) {
+			t.Errorf("the newest one of %d to %d is %s, %v; want %d", tc.after, tc.before, got, ok, tc.want)
+		}
+	}
+	s.forget(at(20))
+	if got, _ := s.newest(at(10), at(20)); !got.Equal(at(19)) {
+		t.Errorf("the newest one that is left is %s", got)
+	}
+}

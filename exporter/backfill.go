@@ -16,8 +16,6 @@ import (
 // A Past is a stream's own journal, which a backfill only reads.
 type Past interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
-	// First is the entry that it began with.
-	First(ctx context.Context) (checkpoint.Stored, error)
 }
 
 // A ScatteredStore is a journal whose windows come in any order.
@@ -116,11 +114,7 @@ func (b *Backfill) own(ctx context.Context) (window.Window, error) {
 	if err != nil {
 		return window.Window{}, failed(StageCheckpoint, err)
 	}
-	first, err := b.Past.First(ctx)
-	if err != nil {
-		return window.Window{}, failed(StageCheckpoint, err)
-	}
-	return window.Window{Start: first.Window.Start, End: newest.Cursor}, nil
+	return window.Window{Start: newest.Start, End: newest.Cursor}, nil
 }
 
 // asked is the time to be backfilled, with the defaults filled in but for From, which stays zero.

@@ -61,10 +61,11 @@ func (c *cycle) bar(ctx context.Context, w walk) (err error) {
 		at = w.cursor
 	}
 	next.Window, next.Cursor = checkpoint.Window{Start: at, End: at, Pass: next.Epoch}, at
-	next.Records, next.ServerCount, next.Objects, next.Reset = checkpoint.Counts{}, nil, nil, nil
+	next.Kind, next.Reset, next.Moved, next.Adopted = checkpoint.KindBarrier, nil, nil, nil
+	next.Records, next.ServerCount, next.Objects, next.Holes, next.Changed = checkpoint.Counts{}, nil, nil, nil, nil
 	next.CommittedAt = c.clock()
 	if c.stored.Serial == 0 {
-		next.RescannedAt = c.now
+		next.Start, next.RescannedAt = at, c.now
 	}
 	if c.stored, err = c.Store.Commit(ctx, c.stored, next); err != nil {
 		return failed(StageCheckpoint, err)
@@ -84,7 +85,10 @@ func (c *cycle) entry(
 		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.next.Len(), err)
 	}
 	next := checkpoint.Checkpoint{
+		Kind:           checkpoint.KindExport,
 		Window:         checkpoint.Window(p.Window),
+		Start:          c.stored.Start,
+		StartAsked:     c.stored.StartAsked,
 		Cursor:         p.End,
 		DeliveredSince: p.since,
 		RescannedAt:    c.stored.RescannedAt,
@@ -101,7 +105,10 @@ func (c *cycle) entry(
 		next.Newest = p.newest
 	}
 	if w.again {
-		next.Cursor = c.stored.Cursor
+		next.Kind, next.Cursor = checkpoint.KindRescan, c.stored.Cursor
+	}
+	if next.Start.IsZero() {
+		next.Start = p.Start
 	}
 	if c.stored.Serial == 0 || w.completes && p.last {
 		next.RescannedAt = c.now
@@ -115,7 +122,7 @@ func (c *cycle) committed() {
 	c.Log.Info("committed",
 		zap.Uint64("serial", entry.Serial),
 		zap.Time("window_start", entry.Window.Start), zap.Time("window_end", entry.Window.End),
-		zap.String("kind", entry.Kind()),
+		zap.String("kind", string(entry.Kind)),
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),

@@ -133,7 +133,7 @@ func TestWhatKeepsACommitOut(t *testing.T) {
 	var kinds []string
 	entries := w.entries()
 	for _, entry := range entries {
-		kinds = append(kinds, entry.Kind())
+		kinds = append(kinds, string(entry.Kind))
 		if entry.RescannedAt.IsZero() {
 			t.Errorf("entry %d says that a rescan is due", entry.Serial)
 		}

@@ -94,5 +94,5 @@ func (e *Exporter) judge(p proof) (*checkpoint.ServerCount, error) {
 			zap.Int64("counted", most), zap.Time("from", p.since), zap.Time("until", p.window.End))
 		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, nil
 	}
-	return &checkpoint.ServerCount{Status: checkpoint.CountProved, AtLeast: least, AtMost: most}, nil
+	return &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: least, AtMost: most}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"houndtrail/checkpoint"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound/bloodhoundtest"
 )
@@ -20,7 +21,11 @@ func (w *world) accept(from time.Time) {
 		if last.Cursor.Before(from) {
 			from = last.Cursor
 		}
-		_, err = j.Reset(w.t.Context(), last, from, "a test")
+		_, err = j.Commit(w.t.Context(), last, checkpoint.Checkpoint{
+			Kind: checkpoint.KindReset, Window: checkpoint.Window{Start: from, End: from, Pass: last.Serial + 1},
+			Start: last.Start, Cursor: from, DeliveredSince: from, RescannedAt: last.RescannedAt,
+			Reset: &checkpoint.Reset{Lineage: last.Lineage, Reason: "a test"},
+		})
 	}
 	if err != nil {
 		w.t.Fatal(err)

@@ -82,7 +82,7 @@ func resetFrom(text string) (time.Time, error) {
 
 // resetStreams starts each stream's new lineage, not later than at latest.
 func (p *program) resetStreams(ctx context.Context, c *config.Config, which, reason, form string, latest time.Time) error {
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 	if err != nil {
 		return &usageError{err}
 	}
@@ -146,7 +146,14 @@ func resetStream(ctx context.Context, j *checkpoint.Journal, latest time.Time, r
 	if latest.Before(cursor) {
 		cursor = latest
 	}
-	if r.begun, err = j.Reset(lease.Context(), r.before, cursor, reason); err != nil { //nolint:contextcheck // derived from ours
+	next := checkpoint.Checkpoint{
+		Kind:   checkpoint.KindReset,
+		Window: checkpoint.Window{Start: cursor, End: cursor, Pass: r.before.Serial + 1},
+		Start:  r.before.Start, StartAsked: r.before.StartAsked, Cursor: cursor,
+		DeliveredSince: cursor, RescannedAt: r.before.RescannedAt,
+		Reset: &checkpoint.Reset{Lineage: r.before.Lineage, Reason: reason},
+	}
+	if r.begun, err = j.Commit(lease.Context(), r.before, next); err != nil { //nolint:contextcheck // derived from ours
 		return reset{}, failed(err)
 	}
 	return r, nil

@@ -132,7 +132,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -41,7 +41,7 @@ again, and its own commit kept out) or reset (accept-reset).`,
 			if err != nil {
 				return err
 			}
-			b, err := bucket.Open(cmd.Context(), string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+			b, err := bucket.Open(cmd.Context(), string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 			if err != nil {
 				return &usageError{err}
 			}
@@ -115,7 +115,7 @@ func entriesTable(w io.Writer, entries iter.Seq2[checkpoint.Stored, error]) erro
 			fmt.Fprintln(t, "SERIAL\tKIND\tCOMMITTED\tWINDOW START\tWINDOW END\tREAD\tFRESH\tDUPLICATE\tLATE\tOBJECTS\tBYTES\tSHA-256")
 		}
 		n++
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", entry.Serial, entry.Kind(),
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", entry.Serial, entry.Kind,
 			entry.CommittedAt.UTC().Format(time.DateTime),
 			entry.Window.Start.UTC().Format(time.RFC3339Nano), entry.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
 			entry.Records.Read, entry.Records.Fresh, entry.Records.Duplicate, entry.Records.Late,

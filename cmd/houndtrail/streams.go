@@ -43,7 +43,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	if err != nil {
 		return nil, err
 	}
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 	if err != nil {
 		return nil, err
 	}
@@ -95,17 +95,18 @@ func journal(
 	c *config.Config, b checkpoint.Bucket, name, destination string, options ...checkpoint.Option,
 ) *checkpoint.Journal {
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
+	encoding := config.ArchiveNDJSON
+	if strings.HasPrefix(name, archiveStream) {
+		encoding = c.Archive.Format
+	}
 	return checkpoint.Open(b, checkpoint.Identity{
+		Tenant:      c.Tenant,
 		Stream:      name,
 		Source:      string(c.BloodHound.URL),
 		Destination: destination,
+		Encoding:    string(encoding),
 		Writer:      checkpoint.Writer{Version: version, Host: host},
 	}, options...)
-}
-
-// journalState tells the objects of a journal that are rewritten from its entries, which are kept.
-func journalState(key string) bool {
-	return !strings.HasSuffix(key, ".json") || strings.HasSuffix(key, "lease.json")
 }
 
 func (p *program) client(b config.BloodHound, log *zap.Logger, m *metrics) (*bloodhound.Client, error) {

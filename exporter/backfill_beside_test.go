@@ -46,8 +46,8 @@ func TestBackfillBesideTheStream(t *testing.T) {
 type watching func(exporter.Commit)
 
 func (f watching) Committed(c exporter.Commit) { f(c) }
-func (watching) Clocks(time.Duration)         {}
-func (watching) Guarded(time.Time, time.Time) {}
+func (watching) Clocks(time.Duration)          {}
+func (watching) Guarded(time.Time, time.Time)  {}
 
 func (watching) CaughtUp(until time.Time, _ time.Duration) {
 	panic("nothing is idle: " + until.String())

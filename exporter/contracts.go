@@ -88,6 +88,21 @@ type Observer interface {
 	Guarded(oldest, deadline time.Time)
 }
 
+// Unobserved is an Observer that takes no notice. Observers of only some things embed it.
+type Unobserved struct{}
+
+// Committed takes no notice.
+func (Unobserved) Committed(Commit) {}
+
+// CaughtUp takes no notice.
+func (Unobserved) CaughtUp(time.Time, time.Duration) {}
+
+// Clocks takes no notice.
+func (Unobserved) Clocks(time.Duration) {}
+
+// Guarded takes no notice.
+func (Unobserved) Guarded(_, _ time.Time) {}
+
 // A Commit is one window that is delivered and committed.
 type Commit struct {
 	Entry    checkpoint.Checkpoint

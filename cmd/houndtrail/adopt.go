@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	if err != nil {
 		return &streamError{archiveStream, &exporter.Error{Stage: exporter.StageSink, Err: err}}
 	}
-	a := adoption{Found: survey}
+	a := adoptionOf(survey)
 	if !dry {
 		entry, err := all[0].Adopt(ctx, found, reason)
 		if err != nil {
@@ -105,8 +106,22 @@ func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.
 
 // An adoption is what was found and, unless it was a dry run, the entry that says so.
 type adoption struct {
-	Found read.Found             `json:"found"`
-	Entry *checkpoint.Checkpoint `json:"entry,omitempty"`
+	Objects    int                    `json:"objects"`
+	Bytes      int64                  `json:"bytes"`
+	Records    int64                  `json:"records"`
+	From       time.Time              `json:"min_created_at"`
+	To         time.Time              `json:"max_created_at"`
+	Encodings  []string               `json:"encodings"`
+	Duplicates int64                  `json:"duplicates"`
+	Unknown    []string               `json:"unknown,omitempty"`
+	Entry      *checkpoint.Checkpoint `json:"entry,omitempty"`
+}
+
+func adoptionOf(f read.Found) adoption {
+	return adoption{
+		Objects: f.Objects, Bytes: f.Bytes, Records: f.Records, From: f.MinCreatedAt.UTC(), To: f.MaxCreatedAt.UTC(),
+		Encodings: f.Encodings, Duplicates: f.Duplicates, Unknown: f.Unknown,
+	}
 }
 
 func (a adoption) print(w io.Writer, form string) error {
@@ -115,13 +130,12 @@ func (a adoption) print(w io.Writer, form string) error {
 		e.SetEscapeHTML(false)
 		return e.Encode(a)
 	}
-	f := a.Found
-	fmt.Fprintf(w, "archive: %d records in %d files, created from %s to %s\n", f.Records, f.Objects,
-		f.MinCreatedAt.UTC().Format(time.RFC3339Nano), f.MaxCreatedAt.UTC().Format(time.RFC3339Nano))
-	if f.Duplicates > 0 {
-		fmt.Fprintf(w, "archive: %d records stand in more than one file\n", f.Duplicates)
+	fmt.Fprintf(w, "archive: %d records in %d files (%s), created from %s to %s\n", a.Records, a.Objects,
+		strings.Join(a.Encodings, ", "), instantCell(a.From), instantCell(a.To))
+	if a.Duplicates > 0 {
+		fmt.Fprintf(w, "archive: %d records stand in more than one file\n", a.Duplicates)
 	}
-	for _, key := range f.Unknown {
+	for _, key := range a.Unknown {
 		fmt.Fprintf(w, "archive: %s is no file of an archive, and was not read\n", key)
 	}
 	if a.Entry == nil {
@@ -129,6 +143,6 @@ func (a adoption) print(w io.Writer, form string) error {
 		return nil
 	}
 	fmt.Fprintf(w, "archive: entry %d adopts them; the next run goes on from %s, and compares everything since %s with BloodHound\n",
-		a.Entry.Serial, a.Entry.Cursor.UTC().Format(time.RFC3339Nano), a.Entry.DeliveredSince.UTC().Format(time.RFC3339Nano))
+		a.Entry.Serial, instantCell(a.Entry.Cursor.UTC()), instantCell(a.Entry.DeliveredSince.UTC()))
 	return nil
 }

@@ -22,6 +22,8 @@ const (
 // A backfillProgress shows how far a backfill is: in a line that is rewritten on a terminal, in the log elsewhere. How
 // much is left is judged by time, since nobody knows how many records there are.
 type backfillProgress struct {
+	exporter.Unobserved
+
 	w     io.Writer
 	log   *zap.Logger
 	name  string // of the stream
@@ -85,9 +87,6 @@ func (p *backfillProgress) Committed(c exporter.Commit) {
 	p.log.Info("progress", zap.Float64("percent", float64(int(p.part()*1000))/10), zap.Time("cursor", c.Entry.Cursor),
 		zap.Int("records", p.records), zap.Int("records_per_second", int(p.rate())), zap.Duration("left", p.left()))
 }
-
-// CaughtUp has nothing to show: a backfill commits every window.
-func (p *backfillProgress) CaughtUp(time.Time, time.Duration) {}
 
 func (p *backfillProgress) draw() {
 	if p.moves && p.plan.Span() > 0 {

@@ -15,7 +15,7 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 		objects, _, err := read.Objects(ctx, b, tenant)
 		for _, o := range objects {
 			if o.Start.Equal(w.Start) && o.Pass == w.Pass {
-				keys = append(keys, o.Key)
+				keys = append(keys, o.Key())
 			}
 		}
 		return keys, err
@@ -28,7 +28,7 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 					continue
 				}
 				if before.IsZero() || o.Start.Before(before) {
-					return o.Key, err
+					return o.Key(), err
 				}
 			}
 			return "", err
@@ -39,14 +39,14 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 			if err != nil {
 				return err
 			}
-			file, err := read.File(body, key)
+			file, err := read.Open(body, key)
 			if err != nil {
 				return err
 			}
-			for _, r := range file.Records {
-				add(r.ID, r.CreatedAt)
-			}
-			return nil
+			return file.Each(func(id int64, createdAt time.Time) error {
+				add(id, createdAt)
+				return nil
+			})
 		},
 	}
 }

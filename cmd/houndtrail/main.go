@@ -38,8 +38,8 @@ func untilSignal() context.Context {
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string
-	interactive    bool          // a person waits: a server that is not there is reported at once
-	patience       time.Duration // with a server that is down, from the first try to the last; zero for the clients' own
+	interactive    bool             // a person waits: a server that is not there is reported at once
+	patience       time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
 	now            func() time.Time // our own clock; nil for this machine's
 }
 

@@ -13,6 +13,8 @@ const barWidth = 30
 
 // A progress shows how far through history a stream is: a bar that moves on a terminal, one line at the end elsewhere.
 type progress struct {
+	exporter.Unobserved
+
 	w          io.Writer
 	name       string
 	start, end time.Time
@@ -36,9 +38,6 @@ func (p *progress) Committed(c exporter.Commit) {
 		fmt.Fprintf(p.w, "\r   %s", p.line(float64(c.Entry.Cursor.Sub(p.start))/float64(p.end.Sub(p.start))))
 	}
 }
-
-// CaughtUp has nothing to show.
-func (p *progress) CaughtUp(time.Time, time.Duration) {}
 
 func (p *progress) done() {
 	if p.moves {

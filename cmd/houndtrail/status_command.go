@@ -60,7 +60,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, journalState))
+	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 	if err != nil {
 		return &usageError{err}
 	}

@@ -51,11 +51,11 @@ type standing struct {
 	Totals *checkpoint.Totals `json:"totals,omitempty"`             // of the records, and how they were counted
 	Skew   *float64           `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
 
-	stored    checkpoint.Stored
-	intent    *checkpoint.Window // what the lease says that somebody was about to write
-	seen      checkpoint.Sighting // of the source's oldest record, as the journal remembers it
-	near      bool                // the deadline is
-	unproved  bool                // not all links were verified, since the journal is long
+	stored   checkpoint.Stored
+	intent   *checkpoint.Window  // what the lease says that somebody was about to write
+	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
+	near     bool                // the deadline is
+	unproved bool                // not all links were verified, since the journal is long
 }
 
 // The states of a lease.

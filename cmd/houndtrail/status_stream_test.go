@@ -34,7 +34,7 @@ func journalOf(t *testing.T, n int) (*checkpoint.Journal, *checkpointtest.Faulty
 func commitOne(t *testing.T, j *checkpoint.Journal, last checkpoint.Stored) checkpoint.Stored {
 	t.Helper()
 	last, err := j.Commit(t.Context(), last, checkpoint.Checkpoint{
-		Cursor: march.Add(time.Duration(last.Serial) * time.Minute), CommittedAt: march.AddDate(0, 0, 1),
+		Kind: checkpoint.KindExport, Cursor: march.Add(time.Duration(last.Serial) * time.Minute), CommittedAt: march.AddDate(0, 0, 1),
 		Records: checkpoint.Counts{Read: 3, Fresh: 1, Duplicate: 2},
 	})
 	if err != nil {

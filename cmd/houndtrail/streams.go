@@ -133,8 +133,8 @@ func (p *program) client(c *config.Config, log *zap.Logger, m *metrics) (*bloodh
 		PageSize: b.PageSize, Rate: b.Rate, Wait: b.Wait,
 		CAFile: string(b.CA), Insecure: b.Insecure,
 		Quarantine: c.OnBadRecord == config.BadRecordQuarantine,
-		Retry:     bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
-		UserAgent: "houndtrail/" + version, Log: log, Observer: m,
+		Retry:      bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
+		UserAgent:  "houndtrail/" + version, Log: log, Observer: m,
 	})
 }
 

@@ -60,7 +60,9 @@ func expected(rows []bloodhoundtest.Row) map[int64]bloodhound.Record {
 // nothing else is; every object is in the journal once, with the bytes that it has.
 func judgeArchive(t *testing.T, p *place, source string, rows []bloodhoundtest.Row, v *verdict) {
 	t.Helper()
-	accounted := judgeJournals(t, p, checkpoint.Identity{Stream: archiveStream, Source: source, Destination: p.url + "/archive"}, v)
+	accounted := judgeJournals(t, p, checkpoint.Identity{
+		Tenant: tenant, Stream: archiveStream, Source: source, Destination: p.url + "/archive", Encoding: "parquet",
+	}, v)
 	want := expected(rows)
 	v.served = len(want)
 	seen := make(map[int64]bool, len(want))
@@ -184,7 +186,9 @@ func (w *world) judgeWebhook(p *place, v *verdict) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	judgeJournals(w.t, p, checkpoint.Identity{Stream: webhookStream, Source: w.api, Destination: sink.String()}, v)
+	judgeJournals(w.t, p, checkpoint.Identity{
+		Tenant: tenant, Stream: webhookStream, Source: w.api, Destination: sink.String(), Encoding: "ndjson",
+	}, v)
 	if v.late == 0 || v.stragglers == 0 { // up to the machine, and so no reason to fail
 		w.t.Logf("%d rows came late, and rescans have found %d: this run proves less than others", v.late, v.stragglers)
 	}

@@ -81,7 +81,7 @@ type lease struct {
 }
 
 func (p *place) leaseFile(stream string) string {
-	return filepath.Join(p.root, "positions", stream, "lease.json")
+	return filepath.Join(p.root, "positions", stream, "state", "lease.json")
 }
 
 func (p *place) lease(stream string) (l lease) {

@@ -1,0 +1,127 @@
+package checkpoint
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// fill sets every time in a value, whatever it lies in, and gives each list one element.
+func fill(v reflect.Value, t time.Time) {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(t))
+	case v.Kind() == reflect.Struct:
+		for _, f := range v.Fields() {
+			fill(f, t)
+		}
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), t)
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), t)
+	}
+}
+
+// Every time in an entry is in UTC, those of fields to come as well, and the caller's stay as they are.
+func TestTimesAreInUTC(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("east", 3*60*60)
+	var c Checkpoint
+	fill(reflect.ValueOf(&c).Elem(), time.Date(2026, 3, 1, 12, 0, 0, 0, zone))
+	body, err := encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(body, []byte("+03:00")) {
+		t.Errorf("not in UTC: %s", body)
+	}
+	for what, at := range map[string]time.Time{
+		"objects": c.Objects[0].MinCreatedAt, "covered": c.Covered[0].Start, "holes": c.Holes[0].CreatedAt,
+		"changed": c.Changed.Examples[0].CreatedAt, "adopted": c.Adopted.From, "newest": c.Newest.CreatedAt,
+	} {
+		if at.Location() != zone {
+			t.Errorf("encode changed the caller's %s", what)
+		}
+	}
+}
+
+// What two parsers could read as two entries is refused, whichever key it is, and nothing else is.
+func TestKeysAreUnambiguous(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfDistinct(rapid.StringMatching(`x_[a-z]{1,3}`), rapid.ID[string]).Draw(t, "keys")
+		depth := rapid.IntRange(0, 3).Draw(t, "depth")
+		render := func(keys []string) []byte {
+			body := `{"x":1`
+			for _, key := range keys {
+				body += `,"` + key + `":[{"x":1}]`
+			}
+			return []byte(strings.Repeat(`{"y":[1,`, depth) + body + "}" + strings.Repeat("]}", depth))
+		}
+		if err := unambiguous(render(keys)); err != nil {
+			t.Fatalf("%s: %v", render(keys), err)
+		}
+		again := "X"
+		if len(keys) > 0 && rapid.Bool().Draw(t, "a long one") {
+			again = strings.ToUpper(rapid.SampledFrom(keys).Draw(t, "again"))
+		}
+		if err := unambiguous(render(append(keys, again))); err == nil {
+			t.Fatalf("accepted %s", render(append(keys, again)))
+		}
+	})
+}
+
+// What is covered is, minute for minute, what one of the windows is, in as few spans as that takes.
+func TestUnionOfWindows(t *testing.T) {
+	t.Parallel()
+	const minutes = 30
+	at := func(minute int) time.Time { return time.Unix(int64(minute)*60, 0).UTC() }
+	rapid.Check(t, func(t *rapid.T) {
+		var covered []Window
+		var want [minutes]bool
+		for range rapid.IntRange(1, 8).Draw(t, "windows") {
+			start := rapid.IntRange(0, minutes-1).Draw(t, "start")
+			end := rapid.IntRange(start, minutes-1).Draw(t, "end")
+			for minute := start; minute < end; minute++ {
+				want[minute] = true
+			}
+			before := len(covered)
+			next := union(covered, Window{Start: at(start), End: at(end), Pass: 3})
+			if len(covered) != before {
+				t.Fatal("the previous entry's windows changed")
+			}
+			covered = next
+		}
+		var got [minutes]bool
+		for i, w := range covered {
+			if w.Pass != 0 || !w.Start.Before(w.End) || i > 0 && !covered[i-1].End.Before(w.Start) {
+				t.Fatalf("covered is %v", covered)
+			}
+			for minute := range minutes {
+				got[minute] = got[minute] || !at(minute).Before(w.Start) && at(minute).Before(w.End)
+			}
+		}
+		if got != want {
+			t.Fatalf("covered is %v", covered)
+		}
+	})
+}
+
+func TestRewritten(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"archive/state/lease.json": true, "archive-backfill/state/latest": true, "archive/state/probe": true,
+		"archive/00000000000000000001.json": false, "archive/state": false, "state/latest": false, "archive/stateful": false,
+		"archive/tile/0/000": false,
+	} {
+		if Rewritten(key) != want {
+			t.Errorf("Rewritten(%q) is %t", key, !want)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, before, since, known, back = win.End, from, win.End, remembered, time.Time{}
+		cursor, before, since, known, back = win.End, latest(from, known), win.End, remembered, time.Time{}
 		intent, limited = nil, true
 	}
 }

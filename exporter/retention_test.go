@@ -74,7 +74,7 @@ func TestSighting(t *testing.T) {
 		t.Errorf("nothing has vanished: %+v, %+v", first, same)
 	}
 	gone := same.Next(now.Add(-90*day), now.Add(2*day))
-	want := checkpoint.Sighting{CreatedAt: now.Add(-90 * day), SeenAt: now.Add(2 * day), Kept: 101 * 86400, Gone: 102 * 86400}
+	want := checkpoint.Sighting{CreatedAt: now.Add(-90 * day), SeenAt: now.Add(2 * day), Kept: 101 * 86400, Gone: 102 * 86400, Looks: 3}
 	if gone != want || gone.Next(want.CreatedAt, now.Add(3*day)).Gone != want.Gone {
 		t.Errorf("%+v, want %+v", gone, want)
 	}

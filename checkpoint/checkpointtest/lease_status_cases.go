@@ -47,7 +47,8 @@ func leaseStatus(t *world) {
 	a, b := t.journals()
 	wantFree := func(when string) {
 		t.Helper()
-		if s := look(t, b); s != (checkpoint.LeaseStatus{}) {
+		s := look(t, b)
+		if s.Intent = nil; s != (checkpoint.LeaseStatus{}) {
 			t.Errorf("%s the lease is %+v", when, s)
 		}
 	}
@@ -60,6 +61,9 @@ func leaseStatus(t *world) {
 	check(t, l.Context().Err())
 	check(t, l.Release(t.Context()))
 	wantFree("after the release")
+	if s := look(t, b); s.Intent == nil || !s.Intent.Equal(windowOf(1)) {
+		t.Errorf("after the release the window %v is declared", s.Intent)
+	}
 
 	t.b.On(Once(Get, "lease.json", Fault{Before: errLost}))
 	_, err := b.LeaseStatus(t.Context())

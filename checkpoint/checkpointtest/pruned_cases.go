@@ -101,7 +101,7 @@ func wantLost(t *world, j *checkpoint.Journal, says ...string) {
 	t.Helper()
 	_, err := j.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, append(says, "missing", "lost", "restore", "houndtrail adopt")...)
-	if strings.Contains(err.Error(), "new journal") || strings.Contains(err.Error(), "empty") || strings.Contains(err.Error(), "remove") {
+	if strings.Contains(err.Error(), "new journal") || strings.Contains(err.Error(), "an empty") || strings.Contains(err.Error(), "remove") {
 		t.Errorf("the advice would lose or double records: %v", err)
 	}
 	_, err = collect(j.Entries(t.Context()))

@@ -78,14 +78,15 @@ func TestDescribe(t *testing.T) {
 }
 
 // Only what a person has to mend ends a daemon's stream.
-func TestHard(t *testing.T) {
+func TestIncurable(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{
-		checkpoint.ErrCorrupt: true, checkpoint.ErrForeign: true,
+		checkpoint.ErrCorrupt: true, checkpoint.ErrForeign: true, checkpoint.ErrNewer: true, checkpoint.ErrUnconditional: true,
+		exporter.ErrJournalGone: true, exporter.ErrSourceChanged: true, exporter.ErrClock: false, exporter.ErrIncomplete: false,
 		checkpoint.ErrConflict: false, checkpoint.ErrLeaseHeld: false, context.Canceled: false, errors.New("broken"): false,
 	} {
-		if got := hard(fmt.Errorf("wrapped: %w", err)); got != want {
-			t.Errorf("hard(%v) is %v, want %v", err, got, want)
+		if got := isAny(fmt.Errorf("wrapped: %w", err), incurable); got != want {
+			t.Errorf("%v is incurable: %v, want %v", err, got, want)
 		}
 	}
 }

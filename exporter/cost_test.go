@@ -123,8 +123,8 @@ type clocked struct {
 	server *steadyServer
 }
 
-func (c clocked) Now(context.Context) (time.Time, error) {
-	return time.Unix(c.server.now.Load(), 0), nil
+func (c clocked) Clock(context.Context) (bloodhound.Reading, error) {
+	return bloodhound.Reading{Server: time.Unix(c.server.now.Load(), 0), Local: time.Now()}, nil
 }
 
 // through lets the server's clock pass the first n records and exports them.

@@ -24,13 +24,13 @@ type stuckSource struct {
 	err   error
 }
 
-func (s *stuckSource) Now(ctx context.Context) (time.Time, error) {
+func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
 	s.calls <- time.Now()
 	if s.err != nil {
-		return time.Time{}, s.err
+		return bloodhound.Reading{}, s.err
 	}
 	<-ctx.Done()
-	return time.Time{}, context.Cause(ctx)
+	return bloodhound.Reading{}, context.Cause(ctx)
 }
 
 func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {

@@ -10,9 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
+	"houndtrail/sink/archive/read"
+	"houndtrail/sink/bucket"
 	"houndtrail/sink/ndjson"
 	"houndtrail/sink/parquet"
+	"houndtrail/sink/sinktest"
 )
 
 var table = archive.Table{
@@ -153,5 +157,34 @@ func TestDuckDBView(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", location, err, diff)
 		}
+	}
+}
+
+// TestDDLDays: the table has the days of an archive, whatever they are.
+func TestDDLDays(t *testing.T) {
+	dir, err := bucket.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, last, ok, err := read.Days(t.Context(), dir, sinktest.Tenant); ok || err != nil {
+		t.Errorf("the days of an empty archive: %v to %v, %t, %v", first, last, ok, err)
+	}
+	old := table
+	for id, at := range []time.Time{
+		time.Date(2005, 6, 7, 23, 59, 59, 999999000, time.UTC), time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC),
+	} {
+		w := window.Window{Start: at, End: at.Add(time.Hour), Pass: uint64(id)}
+		records := sinktest.Generate(t, int64(id+1), 1, at, time.Second)
+		if _, err := open(t, dir, formats["parquet"]).Write(t.Context(), w, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ok bool
+	if old.First, old.Last, ok, err = read.Days(t.Context(), dir, sinktest.Tenant); !ok || err != nil {
+		t.Fatalf("no days: %v", err)
+	}
+	got, err := archive.DDL(old)
+	if want := "'projection.dt.range' = '1999-12-31,2005-06-07',\n"; err != nil || !strings.Contains(got, want) {
+		t.Errorf("no %s: %v in\n%s", want, err, got)
 	}
 }

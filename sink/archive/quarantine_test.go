@@ -1,0 +1,136 @@
+package archive_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/window"
+	"houndtrail/sink/archive"
+	"houndtrail/sink/archive/read"
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/sinktest"
+)
+
+func TestQuarantine(t *testing.T) {
+	dir, err := bucket.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := open(t, dir, formats["parquet"])
+	raw := []byte("{\"id\": 1e400,\n \"created_at\"")
+	// By sha256sum.
+	const sum = "cd78841ce9f3a59657b50b076f718aeb5dc25ca9e7c0479afb639e90040fe136"
+	const want = "quarantine/tenant=" + sinktest.Tenant + "/" + sum + ".json"
+	for range 2 { // the second time it is there already
+		key, sha, err := a.Quarantine(t.Context(), raw)
+		if err != nil || key != want || sha != sum {
+			t.Fatalf("Quarantine = %q, %q, %v; want %q", key, sha, err, want)
+		}
+	}
+	if _, _, err := a.Quarantine(t.Context(), []byte("other")); err != nil {
+		t.Fatal(err)
+	}
+	body, _, _, err := dir.Get(t.Context(), want)
+	if err != nil || !bytes.Equal(raw, body) {
+		t.Errorf("kept %q, %v; want %q", body, err, raw)
+	}
+	if keys, err := dir.List(t.Context(), "", ""); err != nil || len(keys) != 2 {
+		t.Errorf("objects %q, %v; want 2", keys, err)
+	}
+	if found, err := read.Survey(t.Context(), dir, sinktest.Tenant, nil); err != nil || found.Objects > 0 || len(found.Unknown) > 0 {
+		t.Errorf("a survey finds %+v, %v", found, err)
+	}
+}
+
+// TestQuarantineFails: what failed is an error, and an object of that name with other bytes is left as it is.
+func TestQuarantineFails(t *testing.T) {
+	for name, f := range formats {
+		store := checkpointtest.NewFaulty(new(checkpointtest.Memory))
+		a := open(t, store, f)
+		hook, _ := sinktest.Fault{Put: 1}.Hook()
+		store.On(hook)
+		if key, _, err := a.Quarantine(t.Context(), []byte("raw")); !errors.Is(err, sinktest.ErrFault) {
+			t.Errorf("%s: Quarantine = %q, %v; want %v", name, key, err, sinktest.ErrFault)
+		}
+		key, _, err := a.Quarantine(t.Context(), []byte("raw"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, version, _, err := store.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Put(t.Context(), key, []byte("spoilt"), version); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := a.Quarantine(t.Context(), []byte("raw")); !errors.Is(err, archive.ErrForeign) {
+			t.Errorf("%s: over other bytes: %v; want %v", name, err, archive.ErrForeign)
+		}
+		if body, _, _, err := store.Get(t.Context(), key); err != nil || string(body) != "spoilt" {
+			t.Errorf("%s: the object is %q, %v", name, body, err)
+		}
+	}
+}
+
+// TestOccupied: only what the attempt itself would replace does not count.
+func TestOccupied(t *testing.T) {
+	start := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
+	records := sinktest.Generate(t, 1, 3, start, time.Minute)
+	w := window.Window{Start: start, End: start.Add(time.Hour)}
+	passed := w
+	passed.Pass = 7
+	dir, err := bucket.OpenDir(t.TempDir() + "/not/there/yet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	occupied := func(b checkpoint.Bucket, format string, attempt *window.Window) string {
+		key, err := open(t, b, formats[format]).Occupied(t.Context(), attempt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	if key := occupied(dir, "parquet", nil); key != "" {
+		t.Errorf("a new directory is occupied by %s", key)
+	}
+	if _, err := open(t, dir, formats["parquet"]).Write(t.Context(), w, records); err != nil {
+		t.Fatal(err)
+	}
+	const first = "audit/tenant=acme.example/dt=2026-03-01/20260301T235900.000000Z.parquet"
+	longer, later := w, w
+	longer.End, later.Start = w.End.Add(time.Hour), w.Start.Add(time.Microsecond)
+	for name, test := range map[string]struct {
+		format  string
+		attempt *window.Window
+		want    string
+	}{
+		"no attempt":     {"parquet", nil, first},
+		"the attempt's":  {"parquet", &w, ""},
+		"another end":    {"parquet", &longer, ""},
+		"another pass":   {"parquet", &passed, first},
+		"another window": {"parquet", &later, first},
+		"another format": {"ndjson", &w, first},
+	} {
+		if key := occupied(dir, test.format, test.attempt); key != test.want {
+			t.Errorf("%s: occupied by %q, want %q", name, key, test.want)
+		}
+	}
+	other, err := archive.New(dir, "acme", formats["parquet"].encoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, err := other.Occupied(t.Context(), nil); key != "" || err != nil {
+		t.Errorf("another tenant's archive is occupied by %q, %v", key, err)
+	}
+	const renamed = "audit/tenant=acme.example/dt=2026-03-01/20260301T235900.000000Z (copy).parquet"
+	if _, err := dir.Put(t.Context(), renamed, []byte("x"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if key := occupied(dir, "parquet", &w); key != renamed {
+		t.Errorf("beside a renamed object: occupied by %q, want %q", key, renamed)
+	}
+}

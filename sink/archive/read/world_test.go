@@ -1,0 +1,123 @@
+package read_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+	"houndtrail/sink/archive"
+	"houndtrail/sink/archive/read"
+	"houndtrail/sink/ndjson"
+	"houndtrail/sink/parquet"
+)
+
+const tenant = "acme.example"
+
+var (
+	day1 = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+	encoders = map[string]func() archive.Encoder{
+		"parquet": func() archive.Encoder { return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "1.2.3"}) },
+		"ndjson":  func() archive.Encoder { return ndjson.NewEncoder(tenant) },
+	}
+)
+
+// A tester is a test of either kind, testing's and rapid's.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// A model is an archive, and what its survey must find.
+type model struct {
+	bucket  checkpoint.Bucket
+	archive *archive.Archive
+	ends    bool // the objects tell where their windows end
+
+	records []checkpoint.Record // as often as they were written
+	want    read.Found
+}
+
+func newModel(t tester, b checkpoint.Bucket, encoding string) *model {
+	t.Helper()
+	a, err := archive.New(b, tenant, encoders[encoding])
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return &model{bucket: b, archive: a, ends: encoding == "parquet"}
+}
+
+// record is one whose bytes tell nothing else.
+func record(id int64, at time.Time) bloodhound.Record {
+	return bloodhound.Record{ID: id, CreatedAt: at, Raw: fmt.Sprintf(`{"id":%d}`, id)}
+}
+
+// write writes a window, and takes down what it consists of.
+func (m *model) write(t tester, w window.Window, records ...bloodhound.Record) {
+	t.Helper()
+	records = bloodhound.Sort(slices.Clone(records))
+	receipt, err := m.archive.Write(t.Context(), w, records)
+	if err != nil {
+		t.Fatalf("write: %v", err)
+	}
+	if len(records) == 0 {
+		return
+	}
+	for _, o := range receipt.Objects {
+		m.want.Objects++
+		m.want.Bytes += o.Bytes
+	}
+	for _, r := range records {
+		m.records = append(m.records, checkpoint.Record{ID: r.ID, CreatedAt: r.CreatedAt})
+	}
+	end := w.End
+	if !m.ends {
+		end, w.End = records[len(records)-1].CreatedAt.Add(time.Microsecond), time.Time{}
+	}
+	order := func(a, b window.Window) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Pass, b.Pass)) }
+	if m.want.FirstWindow == (window.Window{}) || order(w, m.want.FirstWindow) < 0 {
+		m.want.FirstWindow = w
+	}
+	if m.want.LastWindow == (window.Window{}) || order(w, m.want.LastWindow) > 0 {
+		m.want.LastWindow = w
+	}
+	m.want.From = m.want.FirstWindow.Start
+	if end.After(m.want.To) {
+		m.want.To = end
+	}
+}
+
+func compare(a, b checkpoint.Record) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+}
+
+// expect is what a survey must find, but for the examples of duplicates.
+func (m *model) expect() read.Found {
+	want := m.want
+	want.Records = int64(len(m.records))
+	if want.Records == 0 {
+		return want
+	}
+	want.Encodings = []string{"ndjson"}
+	if m.ends {
+		want.Encodings = []string{"parquet"}
+	}
+	slices.SortFunc(m.records, compare)
+	want.Newest = m.records[len(m.records)-1]
+	want.MinCreatedAt, want.MaxCreatedAt = m.records[0].CreatedAt, want.Newest.CreatedAt
+	want.MinID, want.MaxID = m.records[0].ID, m.records[0].ID
+	for i, r := range m.records {
+		want.MinID, want.MaxID = min(want.MinID, r.ID), max(want.MaxID, r.ID)
+		if i > 0 && compare(m.records[i-1], r) == 0 {
+			want.Duplicates++
+		}
+	}
+	return want
+}

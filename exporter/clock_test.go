@@ -7,25 +7,29 @@ import (
 	"testing/synctest"
 	"time"
 
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// Whatever this machine's clock says, a fresh process ends its window by the server's: it takes the clock for right, and
-// only where the first reply says otherwise begins anew.
+// Whatever this machine's clock says, a fresh process ends its window by the earlier of it and the server's: it takes its
+// own for right, and begins anew only if the first reply says otherwise. If the server's is ahead, its records are of a
+// time that is still to come: they are delivered, and the position stays.
 func TestWrongClock(t *testing.T) {
 	const audit = bloodhound.AuditPath
-	const known = audit // after a quiet time: is the newest record that was delivered still there?
+	window, look := []string{audit}, []string{audit, audit, audit} // for both ends of the log, as the stream is new
+	ahead := []string{audit, audit}                                // for what is stamped later than now
 	for name, test := range map[string]struct {
 		skew     time.Duration // of the server's clock
 		requests []string      // of a second cycle, by a process of its own
 	}{
-		"the same":          {0, []string{audit, known}},
-		"a little behind":   {20 * time.Second, []string{audit, known}}, // harmless
-		"behind":            {10 * time.Minute, []string{audit, audit, known}},
-		"behind the cursor": {40 * time.Minute, []string{"/health", audit, known}}, // nothing would ever be due
-		"ahead":             {-3 * time.Second, []string{audit, audit, known}},
-		"far ahead":         {-40 * time.Minute, []string{audit, audit, known}},
+		"the same":          {0, slices.Concat(window, look)},
+		"a little behind":   {20 * time.Second, slices.Concat(window, look)}, // harmless
+		"behind":            {10 * time.Minute, slices.Concat(window, ahead)},
+		"behind the cursor": {40 * time.Minute, slices.Concat(window, ahead)},
+		"ahead":             {-3 * time.Second, slices.Concat(window, window, look)},
+		"far ahead":         {-40 * time.Minute, slices.Concat(window, window, look)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -44,6 +48,12 @@ func TestWrongClock(t *testing.T) {
 				}
 				entries := s.entries(t)
 				last := entries[len(entries)-1]
+				if test.skew > exporter.Apart {
+					if last.Kind != checkpoint.KindAhead || last.Records.Fresh != 1 || last.Cursor.After(time.Now().Add(-settle)) {
+						t.Errorf("%s with %d fresh records, and the cursor at %s", last.Kind, last.Records.Fresh, last.Cursor)
+					}
+					return
+				}
 				if behind := now.Add(-settle).Sub(last.Cursor); last.Records.Fresh != 1 || behind < 0 || behind > 25*time.Second {
 					t.Errorf("%d fresh records, and the cursor is %s behind", last.Records.Fresh, behind)
 				}

@@ -52,9 +52,13 @@ func TestServerCount(t *testing.T) {
 					}
 					continue
 				}
-				if count.Status != checkpoint.CountExact || count.AtLeast > int64(entry.Records.Read) ||
-					count.AtMost < int64(entry.Records.Read) || count.AtMost-count.AtLeast > 2*int64(len(all))*20 {
-					t.Errorf("entry %d of %d rows has the count %+v", entry.Serial, entry.Records.Read, count)
+				read := int64(entry.Records.Read)
+				want := checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: read, AtMost: read}
+				if profile == bloodhoundtest.PR3049 { // where each request for a count brings two rows
+					want.Status, want.AtLeast, want.AtMost = checkpoint.CountBounded, count.AtLeast, count.AtMost
+				}
+				if count != want || count.AtLeast > read || count.AtMost < read || count.AtMost-count.AtLeast > 20 {
+					t.Errorf("entry %d of %d rows has the count %+v", entry.Serial, read, count)
 				}
 			}
 		})
@@ -196,7 +200,8 @@ func (c *counter) Count(ctx context.Context, from time.Time) (int64, bool, error
 	return c.Source.Count(ctx, from)
 }
 
-// Two counts prove a window with records, where no page brought them along. One without records needs no upper bound.
+// Two counts prove a window, if no page brought them along: from its end on and from its beginning on. That the filter
+// is obeyed shows by itself if nothing is from the end on, and takes a third one if something is.
 func TestCountsAskedFor(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 100)
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
@@ -208,7 +213,7 @@ func TestCountsAskedFor(t *testing.T) {
 		asked int
 		want  checkpoint.ServerCount
 	}{
-		{"nothing", nil, 1, checkpoint.ServerCount{Status: checkpoint.CountExact}},
+		{"nothing", nil, 3, checkpoint.ServerCount{Status: checkpoint.CountExact}},
 		{"a record", []bloodhoundtest.Row{{Action: "Something"}}, 2, checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: 1, AtMost: 1}},
 	} {
 		w.pass(2 * time.Hour)

@@ -98,29 +98,19 @@ func entriesSince(ctx context.Context, journal History, at time.Time) (entries [
 	return entries, nil
 }
 
-// delivered is what the entries, and the objects that they name, say was delivered, and from when on that is all.
+// delivered is what the entries, and the objects that they name, say was delivered, and from when on the new lineage is to
+// search. Of a destination that cannot be read, a backlog is not remembered: what it got in the last days comes once more.
 func (e *Exporter) delivered(ctx context.Context, entries []checkpoint.Stored, from time.Time) (set dedup.Set, known time.Time, err error) {
-	known = entries[0].DeliveredSince
-	for i, entry := range entries {
+	for _, entry := range entries {
 		memory, err := dedup.Parse(entry.Delivered)
 		if err != nil {
 			return set, known, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
 		}
-		set = set.With(memory)
-		if e.Destination.Recall == nil {
-			if i > 0 && entry.DeliveredSince.After(entries[i-1].Cursor) { // a backlog, of which nothing was remembered
-				known = entry.DeliveredSince
-			}
-			continue
-		}
-		if set, err = e.recall(ctx, entry.Objects, from, set); err != nil {
+		if set, err = e.recall(ctx, entry.Objects, from, set.With(memory)); err != nil {
 			return set, known, err
 		}
 	}
-	if e.Destination.Recall != nil && len(entries) > 1 {
-		known = earliest(known, latest(from, entries[0].Window.Start))
-	}
-	return set, known, nil
+	return set, earliest(entries[0].DeliveredSince, latest(from, entries[0].Window.Start)), nil
 }
 
 // recall adds the records of objects that were created at or after an instant.

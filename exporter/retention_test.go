@@ -123,7 +123,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 		if first := entries[0]; !first.Oldest.CreatedAt.Equal(july) || !first.Window.Start.Equal(july) {
 			t.Errorf("at its beginning at %s the stream knows %+v", first.Window.Start, first.Oldest)
 		}
-		if asked < 24 || asked > 28 { // the first cycles, and one a day
+		if asked < 24 || asked > 32 { // the first cycles, and one a day
 			t.Errorf("%d cycles took more than one request", asked)
 		}
 		if seen := last.Oldest; !seen.CreatedAt.Equal(august) || seen.Gone == 0 || !told.oldest.Equal(august) {
@@ -162,7 +162,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 	})
 }
 
-// Nobody asks for the oldest record where it is not looked after, and that it cannot be told holds nothing up.
+// That the oldest record cannot be told holds nothing up.
 func TestRetentionUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, off := range map[string]bool{"off": true, "failing": false} {
@@ -179,7 +179,7 @@ func TestRetentionUnknown(t *testing.T) {
 			if len(entries) < 2 || !entries[0].Oldest.SeenAt.IsZero() || told.deadline.IsZero() != off {
 				t.Errorf("%s: %d entries, told %+v", name, len(entries), told)
 			}
-			if source.asked != (map[bool]int{false: 1}[off]) || logged.Len() != source.asked {
+			if source.asked != 1 || logged.Len() != source.asked { // history that appears is looked for all the same
 				t.Errorf("%s: asked %d times, %d warnings", name, source.asked, logged.Len())
 			}
 		}

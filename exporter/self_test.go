@@ -147,8 +147,12 @@ func TestIdleDay(t *testing.T) {
 				looks := 0
 				for range day / (5 * time.Minute) {
 					s.cycle(t)
-					if paths := q.requests(); len(paths) != 1 || paths[0] != bloodhound.AuditPath {
-						if looks++; looks > 1 { // once a day the oldest record is looked for
+					paths := q.requests()
+					if profile == bloodhoundtest.Documented && len(paths) == 2 {
+						continue // its envelope does not tell a page with one record from a cut one
+					}
+					if len(paths) != 1 || paths[0] != bloodhound.AuditPath {
+						if looks++; looks > 4 { // less and less often, both ends of the log are looked for
 							t.Fatalf("an idle cycle asked for %v", paths)
 						}
 					}

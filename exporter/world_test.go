@@ -1,6 +1,7 @@
 package exporter_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -100,6 +101,13 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
+		Destination: exporter.Destination{Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
+			body, _, _, err := objects.Get(ctx, key)
+			for _, r := range sinktest.ReadParquet(w.t, body) {
+				add(r.ID, r.CreatedAt)
+			}
+			return err
+		}},
 		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule, Now: w.now,
 	}
 }

@@ -60,7 +60,7 @@ func (s Set) Admit(span Span, records []bloodhound.Record) Admission {
 	own, earlier := lookup{minutes: s.own}, lookup{minutes: s.earlier}
 	ids := union(s.own)
 	var marks marker
-	fresh := make([]bool, len(records))
+	fresh, others := make([]bool, len(records)), make([]bool, len(records))
 	for i := range records {
 		r := &records[i]
 		if !r.CreatedAt.Before(span.Window.Start) {
@@ -70,15 +70,15 @@ func (s Set) Admit(span Span, records []bloodhound.Record) Admission {
 		switch {
 		case known && was != unmarked && was != marks.mark(r):
 			a.Altered = append(a.Altered, Ref{r.ID, r.CreatedAt})
-		case !known && contains(ids, r.ID):
-			a.Reused = r.ID
-		}
-		if !known {
+		case !known:
 			_, known = earlier.find(r)
+			if others[i] = known; !known && contains(ids, r.ID) {
+				a.Reused = r.ID
+			}
 		}
 		fresh[i] = !known
 	}
-	met := collect(records, s.matters(span))
+	met := collect(records, others, s.matters(span))
 	known := s.own
 	known, a.Gone = forget(known, met, span)
 	a.Next = Set{

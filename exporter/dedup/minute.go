@@ -129,9 +129,9 @@ func at(minutes []minute, number int64) minute {
 	return minutes[i]
 }
 
-// collect makes minutes of the records from an instant on, which are sorted by time. It marks only as many as a set may
-// keep marks of, the newest.
-func collect(records []bloodhound.Record, from time.Time) (minutes []minute) {
+// collect makes minutes of the records from an instant on, which are sorted by time, without those of other lineages. It
+// marks only as many as a set may keep marks of, the newest.
+func collect(records []bloodhound.Record, others []bool, from time.Time) (minutes []minute) {
 	var ids []idMark
 	var marks marker
 	flush := func(at int64) {
@@ -144,6 +144,9 @@ func collect(records []bloodhound.Record, from time.Time) (minutes []minute) {
 	current := int64(0)
 	for i := range records[first:] {
 		r := &records[first+i]
+		if others[first+i] {
+			continue
+		}
 		if at := minuteOf(r.CreatedAt); at != current {
 			flush(current)
 			current = at

@@ -20,8 +20,8 @@ func TestConformance(t *testing.T) {
 	all := exchanges(t)
 	for profile, server := range map[bt.Profile]string{bt.Legacy2024: "2024", bt.V84: "2025"} {
 		for _, e := range all {
-			if real, ok := e.answers[server]; ok {
-				t.Run(string(profile)+" "+e.request, func(t *testing.T) { conform(t, profile, e.request, real, true) })
+			if said, ok := e.answers[server]; ok {
+				t.Run(string(profile)+" "+e.request, func(t *testing.T) { conform(t, profile, e.request, said, true) })
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func TestConformanceOfOtherGenerations(t *testing.T) {
 }
 
 // conform asks a fresh double and compares what it says with what the real server said.
-func conform(t *testing.T, profile bt.Profile, request string, real answer, withRows bool) {
+func conform(t *testing.T, profile bt.Profile, request string, said answer, withRows bool) {
 	d := newDoubleWith(bt.Options{Profile: profile, Rows: measured(), Now: func() time.Time { return measuredAt }})
 	r, headers := askAgain(t, request)
 	w := d.do(r, append([]header{{"Authorization", d.bearer}}, headers...)...)
@@ -51,12 +51,12 @@ func conform(t *testing.T, profile bt.Profile, request string, real answer, with
 		body = gunzip(t, body)
 	}
 	for _, problem := range []string{
-		real.status(w),
-		real.headers(w),
-		real.body(w, body, r, withRows),
+		said.status(w),
+		said.headers(w),
+		said.body(w, body, r, withRows),
 	} {
 		if problem != "" {
-			t.Errorf("%s\nreal    %s\ndouble  %d %v %.600s\nbut     %s", request, real.line, w.Code, told(w), masked(body), problem)
+			t.Errorf("%s\nreal    %s\ndouble  %d %v %.600s\nbut     %s", request, said.line, w.Code, told(w), masked(body), problem)
 			return
 		}
 	}

@@ -2,8 +2,9 @@
 //
 // [Client.Fetch] reads one span of time completely or fails: an empty reply, a cut body, HTML from a proxy or a page that
 // is not newest first is an error and never the end of the data. It works in two stages, fetching and scanning, so that
-// the next page is under way while one is checked. [Client.Logs] reads one page as asked, with every documented
-// parameter.
+// the next page is under way while one is checked. A row that the server cannot print makes every page with it a 500: it
+// is searched for and named, and so is a record that is none; [Options.Quarantine] goes on without such rows. [Client.Logs]
+// reads one page as asked, with every documented parameter.
 //
 // What is said here about the API was measured on servers of 2024 and 2025, or comes from the public BloodHound server
 // source and its published documentation; when they disagree, the client works with each. The traps that shape it:

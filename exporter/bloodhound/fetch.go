@@ -34,7 +34,7 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 		}
 		return nil, fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
 	}
-	b.fill = limits.fill(b, r.page)
+	b.fill = limits.fill(b, orDefault(r.page, c.pageSize()))
 	return b, nil
 }
 
@@ -47,11 +47,11 @@ func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
 	}
 	ends.records = guess(p.b, p.limit, fullSize)
-	if ends.records >= p.limit && w.after.Before(w.before) {
+	if ends.records >= p.limit && w.after.Before(w.before) { // the rows of one instant are asked for a few at a time
 		c.fullSize.Store(int64(len(p.b)))
 	}
 	p.ends, p.glanced = ends, ok
-	// What tells of records that were refused is the scan: their number may be higher than it looks.
+	// A record that is refused may go uncounted, and its page is then no short one: only the scan can tell.
 	whole := ends.records >= p.limit || !c.options.Quarantine
 	if ok && whole && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
 		p.walked = true

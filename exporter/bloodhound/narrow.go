@@ -107,6 +107,9 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 		first = found.first
 		w.skip += found.records
 		n = min(2*n, r.c.pageSize())
+		if err := r.limits.check(r.b, at, r.before); err != nil {
+			return err
+		}
 	}
 }
 
@@ -132,8 +135,9 @@ func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error
 	r.misses = 0
 	r.c.options.Log.Warn("a row that the server cannot print is left out",
 		zap.Time("created_at", at), zap.String("position", bad.Position), zap.Error(cause))
+	said := refusal(cause)
 	r.b.unprinted = append(r.b.unprinted, Hole{
-		CreatedAt: at, Reason: fmt.Sprintf("the server cannot print it (%s): %v", bad.Position, cause),
+		CreatedAt: at, Reason: fmt.Sprintf("the server cannot print %s: %d %s", bad.Position, said.Status, said.Message),
 	})
 	return true, nil
 }

@@ -116,7 +116,11 @@ func (s *scanner) integer(dst *int64) error {
 }
 
 // id reads an id, which a database sequence hands out from 1 on.
-func (s *scanner) id(dst *int64) error {
+func (s *scanner) id(dst *int64, seen *Columns) error {
+	if seen.Has(seenID) {
+		return s.twice()
+	}
+	*seen |= seenID
 	start := s.pos
 	err := s.integer(dst)
 	if err == nil && *dst < 1 {
@@ -164,17 +168,9 @@ func (s *scanner) record(r *Record) error {
 	err := s.usual(asServed, func(key []byte) error {
 		switch string(key) {
 		case "id":
-			if seen.Has(seenID) {
-				return s.twice()
-			}
-			seen |= seenID
-			return s.id(&r.ID)
+			return s.id(&r.ID, &seen)
 		case "created_at":
-			if seen.Has(seenCreatedAt) {
-				return s.twice()
-			}
-			seen |= seenCreatedAt
-			return s.instant(&r.CreatedAt)
+			return s.createdAt(&r.CreatedAt, &seen)
 		case "actor_id":
 			return column(ActorID, &r.ActorID)
 		case "actor_name":
@@ -257,6 +253,14 @@ func (s *scanner) fields(r *Record, seen *Columns) error {
 	text, err := s.value()
 	r.Fields = view(text)
 	return err
+}
+
+func (s *scanner) createdAt(dst *time.Time, seen *Columns) error {
+	if seen.Has(seenCreatedAt) {
+		return s.twice()
+	}
+	*seen |= seenCreatedAt
+	return s.instant(dst)
 }
 
 // instant reads an RFC 3339 time with 0 to 9 fraction digits; what is finer than a microsecond is cut, as PostgreSQL does.

@@ -23,7 +23,7 @@ type reader struct {
 	limits Limits
 	count  []time.Time // where the counts are to begin that no page has brought yet
 	before time.Time   // the end of the whole span
-	page   int         // the latest page size
+	page   int         // the page size that the latest walk came to
 
 	accused []time.Time // instants that this span suspected
 	misses  int         // how many of them were good since one was bad
@@ -78,6 +78,7 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 		if err != nil {
 			return err
 		}
+		r.page = q.Limit
 		done, err := w.advance(at, q.Limit)
 		if err != nil || done {
 			return err
@@ -111,7 +112,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 	if len(r.count) > 0 {
 		r.count = r.count[1:]
 	}
-	r.b.clock, r.page = got.clock, q.Limit
+	r.b.clock = got.clock
 	p.buffer, p.target, p.limit = got.body, AuditPath+"?"+q.Encode(), q.Limit
 	size := len(got.body.b)
 	at, err := r.c.hand(r.b, p, w)

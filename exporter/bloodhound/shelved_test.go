@@ -1,0 +1,117 @@
+package bloodhound
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// A shelved span is rows of a double by what was asked of them: when each was created, and which of them are bad.
+type shelved struct {
+	at  []time.Time
+	bad []int
+}
+
+const shelvedFor = 24 * time.Hour
+
+// shelfStart is the beginning of the day on which the rows were created.
+func shelfStart() time.Time { return time.Now().UTC().Truncate(time.Hour).Add(-72 * time.Hour) }
+
+// everyMinute is a day's row each minute, counted from its beginning, with ids from 1 on.
+func everyMinute(start time.Time, bad ...int) shelved {
+	s := shelved{bad: bad}
+	for i := range 1440 {
+		s.at = append(s.at, start.Add(time.Duration(i)*time.Minute))
+	}
+	return s
+}
+
+func (s shelved) rows() (rows []bloodhoundtest.Row) {
+	for i, at := range s.at {
+		rows = append(rows, bloodhoundtest.Row{
+			ID: int64(i + 1), CreatedAt: at, Action: "UpdateParameter", Status: "success", Unprintable: slices.Contains(s.bad, i),
+		})
+	}
+	return rows
+}
+
+func (s shelved) serve(tb testing.TB, profile bloodhoundtest.Profile) (*bloodhoundtest.Server, string) {
+	tb.Helper()
+	server := bloodhoundtest.New(bloodhoundtest.Options{
+		Profile: profile, Rows: s.rows(), Tokens: map[string]string{testToken: testKey},
+	})
+	listener := httptest.NewServer(server)
+	tb.Cleanup(listener.Close)
+	return server, listener.URL
+}
+
+// reads makes a client with pages of a hundred.
+func reads(tb testing.TB, base string, quarantine bool) *Client {
+	tb.Helper()
+	return newClient(tb, Options{
+		URL: mustParse(tb, base), PageSize: 100, Quarantine: quarantine, Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1},
+	})
+}
+
+// result is what a Fetch made of a span.
+type result struct {
+	ids   []int64
+	holes []Hole
+	count int64 // as the server tells it with the first page, -1 if it does not
+}
+
+func readSpan(tb testing.TB, c *Client, start, end time.Time) (result, error) {
+	tb.Helper()
+	b, err := c.Fetch(tb.Context(), start, end, Limits{}, start)
+	if err != nil {
+		return result{}, err
+	}
+	defer b.Release()
+	if err := b.Wait(); err != nil {
+		return result{}, err
+	}
+	r := result{holes: b.Holes(), count: -1}
+	for i := range b.Records {
+		r.ids = append(r.ids, b.Records[i].ID)
+	}
+	slices.Sort(r.ids)
+	if n, known := b.Count(start); known {
+		r.count = n
+	}
+	return r, nil
+}
+
+// differs says what the result is not that the span holds.
+func (s shelved) differs(got result) error {
+	var ids []int64
+	var holes, found []time.Time
+	for i, at := range s.at {
+		if slices.Contains(s.bad, i) {
+			holes = append(holes, at)
+		} else {
+			ids = append(ids, int64(i+1))
+		}
+	}
+	if !slices.Equal(got.ids, ids) {
+		return fmt.Errorf("%d records, want %d: %v", len(got.ids), len(ids), got.ids)
+	}
+	for _, h := range got.holes {
+		found = append(found, h.CreatedAt)
+		if !strings.Contains(h.Reason, "internal error") || h.Raw != nil {
+			return fmt.Errorf("hole %+v", h)
+		}
+	}
+	slices.SortFunc(holes, time.Time.Compare)
+	if !slices.EqualFunc(found, holes, time.Time.Equal) {
+		return fmt.Errorf("holes %v, want %v", found, holes)
+	}
+	if got.count >= 0 && got.count < int64(len(s.at)) { // or more, if the server keeps an account of requests
+		return fmt.Errorf("the server counts %d, it has %d", got.count, len(s.at))
+	}
+	return nil
+}

@@ -70,16 +70,18 @@ func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	next.Tenant, next.Stream, next.Source = j.id.Tenant, j.id.Stream, j.id.Source
 	next.Destination, next.Encoding = j.id.Destination, j.id.Encoding
 	next.Serial = prev.Serial + 1
-	begins, epoch := prev.Serial == 0, uint64(0)
-	switch next.Kind {
-	case KindReset:
-		begins, epoch = true, next.Serial
-	case KindAdopt:
-		begins, epoch = true, max(next.Serial, next.Epoch)
+	reset, adopted := next.Kind == KindReset, next.Kind == KindAdopt
+	switch {
+	case adopted:
+		next.Epoch = max(next.Epoch, next.Serial)
+	case reset:
+		next.Epoch = next.Serial
+	default:
+		next.Epoch = prev.Epoch
 	}
-	next.Lineage, next.Epoch = prev.Lineage, prev.Epoch
-	if begins {
-		next.Lineage, next.Epoch = uuid.NewString(), epoch
+	next.Lineage = prev.Lineage
+	if prev.Serial == 0 || reset || adopted {
+		next.Lineage = uuid.NewString()
 	}
 	next.PreviousSHA256 = prev.SHA256
 	next.Writer = j.id.Writer

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// restore is what to do about a journal that cannot be used. A new one beside the same archive is never the advice: it
-// would put records there twice.
-const restore = "restore the journal from an earlier version or a backup, or run houndtrail adopt, which rebuilds the " +
-	"position from the archive's own files"
+// restore is what to do about a journal that cannot be used. The advice is never a new one beside the same archive, nor an
+// older state of the whole journal: both would put records there twice.
+const restore = "restore this very object from the store's earlier versions or a backup, or run houndtrail adopt, which " +
+	"rebuilds the position from the archive's own files"
 
 // errMissing is what is wrong with an entry that is not there.
 var errMissing = errors.New("it is missing, although a later entry was committed")

@@ -57,7 +57,7 @@ func FuzzLoad(f *testing.F) {
 		switch {
 		case bytes.Equal(entry, entries[1]) && bytes.Equal(note, noted) && err != nil:
 			t.Fatalf("nothing is wrong with it, and yet: %v", err)
-		case errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) || errors.Is(err, checkpoint.ErrNewer):
+		case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, checkpoint.ErrForeign), errors.Is(err, checkpoint.ErrNewer):
 		case err != nil:
 			t.Fatalf("a damaged journal is %v: %s %s", err, entry, note)
 		case got.Serial != 2 || got.Lineage != last.Lineage || got.PreviousSHA256 != last.PreviousSHA256 || got.Cursor.IsZero() ||

@@ -60,6 +60,6 @@ func (j *Journal) ofStream(key string, s Stored) error {
 	if s.Stream == j.id.Stream {
 		return nil
 	}
-	return fmt.Errorf("%w: %s belongs to stream %q and lies in the folder of stream %q: restore this folder from an "+
-		"earlier version or a backup, or give each stream's journal its own place back", ErrForeign, j.at(key), s.Stream, j.id.Stream)
+	return fmt.Errorf("%w: %s belongs to stream %q and lies in the folder of stream %q: put each stream's journal "+
+		"back into the folder of its own name", ErrForeign, j.at(key), s.Stream, j.id.Stream)
 }

@@ -30,7 +30,7 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 		defer cancel()
 		err = errors.Join(err, lease.Release(ctx))
 	}()
-	ctx = lease.Context() //nolint:fatcontext // it is derived from the one above
+	ctx = lease.Context() //nolint:contextcheck // derived from ours
 	prev, err := j.load(ctx)
 	if err != nil {
 		return Stored{}, err

@@ -17,8 +17,8 @@ func adoptCases() []testCase {
 }
 
 // adoption is an entry that rebuilds the position.
-func adoption(n int) checkpoint.Checkpoint {
-	next := position(n)
+func adoption() checkpoint.Checkpoint {
+	next := position(2) // the cursor goes back, where there is one
 	next.Kind, next.Window = checkpoint.KindAdopt, checkpoint.Window{Start: next.Cursor, End: next.Cursor}
 	next.Records, next.Objects = checkpoint.Counts{}, nil
 	next.Adopted = &checkpoint.Adoption{Reason: "a test", Objects: 3, Records: 1234, From: position(0).Cursor, To: next.Cursor}
@@ -26,7 +26,7 @@ func adoption(n int) checkpoint.Checkpoint {
 }
 
 // adopt commits an adoption at the tip, and goes on from there.
-func adopt(t *world, j *checkpoint.Journal, want uint64, next checkpoint.Checkpoint) checkpoint.Stored {
+func adopt(t *world, j *checkpoint.Journal, want uint64, next checkpoint.Checkpoint) {
 	t.Helper()
 	tip, err := j.Tip(t.Context())
 	check(t, err)
@@ -52,7 +52,6 @@ func adopt(t *world, j *checkpoint.Journal, want uint64, next checkpoint.Checkpo
 	}
 	_, err = j.Load(t.Context())
 	check(t, err)
-	return last
 }
 
 func adoptNone(t *world) {
@@ -61,7 +60,7 @@ func adoptNone(t *world) {
 	if err != nil || tip.Serial != 0 || tip.SHA256 != "" {
 		t.Errorf("the tip of an empty stream is %+v, %v", tip, err)
 	}
-	next := adoption(2)
+	next := adoption()
 	next.Epoch = 17 // the archive has objects of pass 16
 	adopt(t, b, 1, next)
 	serials, err := collect(b.Entries(t.Context()))
@@ -73,7 +72,7 @@ func adoptNone(t *world) {
 func adoptSound(t *world) {
 	a, b := t.journals()
 	commit(t, a, 5)
-	adopt(t, b, 6, adoption(2)) // the cursor goes back
+	adopt(t, b, 6, adoption())
 	serials, err := collect(b.Entries(t.Context()))
 	if err != nil || len(serials) != 7 {
 		t.Errorf("the entries are %v, %v", serials, err)
@@ -88,7 +87,7 @@ func adoptLost(t *world) {
 	lost := hidden(t, 4, 5)
 	_, err := lost.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(5), "lost")
-	adopt(t, lost, 4, adoption(2))
+	adopt(t, lost, 4, adoption())
 }
 
 func adoptDamaged(t *world) {
@@ -105,7 +104,7 @@ func adoptDamaged(t *world) {
 	if _, err := b.Commit(t.Context(), tip, position(4)); err == nil {
 		t.Error("an export follows a damaged entry")
 	}
-	adopt(t, b, 4, adoption(2))
+	adopt(t, b, 4, adoption())
 	// The damage stays where it is, for those who look at all.
 	wantSurvey(t, b, append(sound(1, 2), seen{serial: 3, kind: checkpoint.ErrCorrupt, says: "JSON"},
 		seen{serial: 4, read: true}, seen{serial: 5, read: true})...)
@@ -116,16 +115,16 @@ func adoptDamaged(t *world) {
 	edit(t, t.b, entryKey(4), `"reason":"a test"`, `"reason":"a tale"`)
 	_, err = b.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), entryKey(5))
-	adopt(t, b, 6, adoption(2))
+	adopt(t, b, 6, adoption())
 }
 
 func adoptUnnoted(t *world) {
 	a, b := t.journals()
 	overwrite(t, t.b, "archive/state/latest", []byte(`{"serial":42,"sha256":"x"}`))
 	t.a.On(Always(Put, "state/latest", Fault{Before: errLost}))
-	_, err := a.Commit(t.Context(), checkpoint.Stored{}, adoption(2))
+	_, err := a.Commit(t.Context(), checkpoint.Stored{}, adoption())
 	wantError(t, err, errLost, entryKey(1), "houndtrail adopt again")
 	_, err = b.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(42), "lost")
-	adopt(t, b, 2, adoption(2))
+	adopt(t, b, 2, adoption())
 }

@@ -29,7 +29,7 @@ func probed(t *world) {
 		return Fault{}
 	})
 	check(t, acquire(t, a).Release(t.Context()))
-	if puts != 4 { // create, create, replace, replace
+	if puts != 4 { // two creations, two replacements
 		t.Errorf("%d probes", puts)
 	}
 	check(t, acquire(t, a).Release(t.Context()))
@@ -62,12 +62,17 @@ func probedTwice(t *world) {
 		id := identity("host-a")
 		id.Stream = string(rune('a' + n))
 		key, puts := id.Stream+"/state/probe", 0
-		t.a.On(func(_ context.Context, op Op, called string) Fault {
+		t.a.On(func(ctx context.Context, op Op, called string) Fault {
 			if op != Put || called != key {
 				return Fault{}
 			}
 			if puts == n {
-				overwrite(t, t.b, key, []byte("another runner's"))
+				body := []byte("another runner's")
+				_, version, _, err := t.b.Get(ctx, key)
+				if err == nil || errors.Is(err, fs.ErrNotExist) {
+					_, err = t.b.Put(ctx, key, body, version)
+				}
+				check(t, err)
 			}
 			puts++
 			return Fault{}

@@ -209,3 +209,14 @@ func wantError(tb testing.TB, err, kind error, says ...string) {
 		}
 	}
 }
+
+// refuseAdvice checks that an error does not advise what would lose or double records. The store's own name says nothing.
+func refuseAdvice(t *world, err error, words ...string) {
+	t.Helper()
+	text := strings.ReplaceAll(err.Error(), t.b.String(), "")
+	for _, word := range words {
+		if strings.Contains(text, word) {
+			t.Errorf("the advice has the word %q: %v", word, err)
+		}
+	}
+}

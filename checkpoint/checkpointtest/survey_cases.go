@@ -63,7 +63,8 @@ func surveySound(t *world) {
 	commit(t, a, 20)
 	wantSurvey(t, b, sound(1, 20)...)
 	wantSurvey(t, hidden(t, 1, 2, 3), sound(4, 20)...)
-	for range b.Survey(t.Context()) { // a reader may stop early
+	for _, err := range b.Survey(t.Context()) { // a reader may stop early
+		check(t, err)
 		break
 	}
 }
@@ -78,10 +79,14 @@ func surveyGoesOn(t *world) {
 	edit(t, t.b, entryKey(14), `"late":1`, `"late":2`)
 	j := hidden(t, 5, 6)
 	wantSurvey(t, j, slices.Concat(sound(1, 2), []seen{
-		{serial: 3, kind: checkpoint.ErrCorrupt, says: "JSON"}, {serial: 4, read: true},
-		{serial: 5, kind: checkpoint.ErrCorrupt, says: "up to entry 6"}, {serial: 7, read: true},
+		{serial: 3, kind: checkpoint.ErrCorrupt, says: "JSON"},
+		{serial: 4, read: true},
+		{serial: 5, kind: checkpoint.ErrCorrupt, says: "up to entry 6"},
+		{serial: 7, read: true},
 		{serial: 8, kind: checkpoint.ErrNewer, says: "reader 7"},
-		{serial: 9, kind: checkpoint.ErrCorrupt, says: entryKey(8), read: true}, {serial: 10, read: true}, {serial: 11, read: true},
+		{serial: 9, kind: checkpoint.ErrCorrupt, says: entryKey(8), read: true},
+		{serial: 10, read: true},
+		{serial: 11, read: true},
 		{serial: 12, kind: checkpoint.ErrCorrupt, says: entryKey(11), read: true},
 		{serial: 13, kind: checkpoint.ErrForeign, says: "webhook", read: true},
 		{serial: 14, kind: checkpoint.ErrCorrupt, says: "archive/state/latest", read: true},

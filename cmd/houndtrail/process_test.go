@@ -69,6 +69,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b20\d{6}T\d{6}\.\d{6}Z`), "TIME"},
 	{regexp.MustCompile(`dt=20\d\d-\d\d-\d\d`), "dt=DAY"},
 	{regexp.MustCompile(`\b\d+ tries in [0-9.]+m?s\b`), "N tries in DURATION"},
+	{regexp.MustCompile(`\bby [0-9.]+ minutes\b`), "by N minutes"},
 	{regexp.MustCompile(`on \S+ \(pid \d+\)`), "on HOST (pid PID)"},
 	{regexp.MustCompile(`user \d+ and group \d+`), "user UID and group GID"},
 }

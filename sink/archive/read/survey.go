@@ -1,6 +1,7 @@
 package read
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -163,13 +164,7 @@ func (f *Found) record(r identity) {
 
 // compare orders windows by start, and those of one start by pass.
 func compare(a, b window.Window) int {
-	if c := a.Start.Compare(b.Start); c != 0 || a.Pass == b.Pass {
-		return c
-	}
-	if a.Pass < b.Pass {
-		return -1
-	}
-	return 1
+	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Pass, b.Pass))
 }
 
 func later(a, b time.Time) time.Time {

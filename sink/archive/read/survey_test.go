@@ -109,7 +109,7 @@ func conform(t *testing.T, open func(t *testing.T) checkpoint.Bucket) {
 		t.Run(encoding, func(t *testing.T) {
 			m := newModel(t, open(t), encoding)
 			m.fill(t)
-			again := []bloodhound.Record{record(3, day1.Add(2*time.Hour+time.Microsecond))}
+			again := []bloodhound.Record{record(3, day1.Add(2*time.Hour-time.Microsecond))}
 			for id := range int64(7) {
 				again = append(again, record(id+1, day1.Add(time.Duration(id)*time.Hour)))
 			}

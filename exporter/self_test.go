@@ -149,7 +149,7 @@ func TestIdleDay(t *testing.T) {
 					s.cycle(t)
 					paths := q.requests()
 					if profile == bloodhoundtest.Documented && len(paths) == 2 {
-						continue // its envelope does not tell a page with one record from a cut one
+						paths = paths[1:] // its envelope does not tell a page with one record from a cut one
 					}
 					if len(paths) != 1 || paths[0] != bloodhound.AuditPath {
 						if looks++; looks > 4 { // less and less often, both ends of the log are looked for

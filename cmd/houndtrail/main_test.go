@@ -19,10 +19,26 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands)
 }
 
-// impatient is main, but for the minutes that it would spend on a server that is down.
+// impatient is main, but for the minutes that it would spend on a server that is down, and for its own clock, which a
+// script moves on as it moves on the server's.
 func impatient() {
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), patience: time.Second}
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), patience: time.Second, now: movedClock}
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
+}
+
+// clockVariable names the file that says how far our own clock is ahead of the true time.
+const clockVariable = "SCRIPT_CLOCK"
+
+func movedClock() time.Time {
+	text, err := os.ReadFile(os.Getenv(clockVariable))
+	if err != nil {
+		return time.Now()
+	}
+	ahead, err := time.ParseDuration(string(text))
+	if err != nil {
+		panic(err)
+	}
+	return time.Now().Add(ahead)
 }
 
 // TestScripts runs testdata/*.txtar: what the commands print, how they exit and what they leave behind. One subject a
@@ -76,6 +92,7 @@ func setup(env *testscript.Env) error {
 		"HOUNDTRAIL_BLOODHOUND_RATE=1000",
 		"HOUNDTRAIL_LOG_LEVEL=error", // what is left on standard error is what the user is told
 		"AWS_EC2_METADATA_DISABLED=true",
+		clockVariable+"="+filepath.Join(env.WorkDir, ".clock"),
 	)
 	if env.Getenv("GORACE") == "" {
 		env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=10") // else each process of a -race build sleeps for a second

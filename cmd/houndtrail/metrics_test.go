@@ -23,20 +23,18 @@ func TestMetrics(t *testing.T) {
 	archive.Committed(exporter.Commit{
 		Entry: checkpoint.Checkpoint{
 			Cursor: cursor, Objects: make([]checkpoint.Object, 2),
-			Records: checkpoint.Counts{Read: 15, Fresh: 7, Duplicate: 3, Late: 1, Self: 6, Excluded: 5},
+			Records:     checkpoint.Counts{Read: 15, Fresh: 7, Duplicate: 3, Late: 1, Self: 6, Excluded: 5},
+			ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: 15, AtMost: 15},
+			Holes:       make([]checkpoint.Hole, 3), Changed: &checkpoint.Changes{Altered: 2, Gone: 4},
 		},
 		Lag: 2 * time.Minute, Duration: 1500 * time.Millisecond,
 	})
 	archive.CaughtUp(cursor.Add(time.Minute), time.Minute)
-	guard, ok := archive.(exporter.Guard)
-	if !ok {
-		t.Fatal("nobody looks after retention")
-	}
-	guard.Guarded(cursor, cursor.AddDate(0, 3, 0))
-	if silent, ok := m.stream(webhookStream).(exporter.Guard); ok {
-		silent.Guarded(cursor, cursor)
-		silent.Guarded(cursor, time.Time{}) // no limit any more
-	}
+	archive.Guarded(cursor, cursor.AddDate(0, 3, 0))
+	silent := m.stream(webhookStream)
+	silent.Guarded(cursor, cursor)
+	silent.Guarded(cursor, time.Time{}) // no limit any more
+	archive.Clocks(-90 * time.Second)
 	m.Request("200", 20*time.Millisecond)
 	m.Request("timeout", 30*time.Second)
 	m.Retry("timeout")
@@ -51,6 +49,13 @@ func TestMetrics(t *testing.T) {
 	text := answer.Body.String()
 	for _, want := range []string{
 		`houndtrail_commit_duration_seconds{stream="archive"} 1.5`,
+		`houndtrail_changed_records_total{how="altered",stream="archive"} 2`,
+		`houndtrail_changed_records_total{how="gone",stream="archive"} 4`,
+		`houndtrail_changed_records_total{how="gone",stream="webhook"} 0`,
+		`houndtrail_clock_skew_seconds{stream="archive"} -90`,
+		`houndtrail_counted_records_total{count="exact",stream="archive"} 15`,
+		`houndtrail_holes_total{stream="archive"} 3`,
+		`houndtrail_holes_total{stream="webhook"} 0`,
 		`houndtrail_commits_total{stream="archive"} 1`,
 		`houndtrail_commits_total{stream="webhook"} 0`,
 		`houndtrail_cursor_timestamp_seconds{stream="archive"} 1.7723664605e+09`,

@@ -86,10 +86,11 @@ func metricTable(t *testing.T) string {
 func exercised() *metrics {
 	m := newMetrics()
 	o := m.stream(archiveStream)
-	if g, ok := o.(exporter.Guard); ok {
-		g.Guarded(time.Unix(1, 0), time.Unix(2, 0))
-	}
-	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{Objects: make([]checkpoint.Object, 1)}})
+	o.Guarded(time.Unix(1, 0), time.Unix(2, 0))
+	o.Clocks(0)
+	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{
+		Objects: make([]checkpoint.Object, 1), ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountExact},
+	}})
 	m.Request("200", 0)
 	m.Retry("timeout")
 	m.attempt(webhook.Attempt{Status: 200})

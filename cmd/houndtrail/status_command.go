@@ -70,7 +70,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	}
 	s := p.askSource(ctx, c, o.offline)
 	for i := range all {
-		if err := p.checkStream(ctx, c, b, s.client, &all[i]); err != nil {
+		if err := p.checkStream(ctx, c, b, s.asked(), &all[i]); err != nil {
 			failed = errors.Join(failed, &streamError{all[i].Stream, err})
 		}
 	}

@@ -25,7 +25,7 @@ func TestStandings(t *testing.T) {
 		},
 		{
 			Stream: "webhook", Status: journalOK, Source: "https://a.example", Destination: "https://siem.example/***", Serial: 9001,
-			CommittedAt: march.AddDate(0, 0, -2), Cursor: march.Add(-50 * time.Hour), uncounted: true,
+			CommittedAt: march.AddDate(0, 0, -2), Cursor: march.Add(-50 * time.Hour), unproved: true,
 			Lease: leaseState{
 				State: leaseHeld, Since: march, Expires: march.Add(time.Minute),
 				Holder: checkpoint.Holder{Host: "pod-1\x1b[2J", PID: 7, Version: "v1"},

@@ -32,7 +32,15 @@ type sourceState struct {
 	clock   string    // whose now it is: server or local
 	oldest  time.Time // zero where it is not known or there is none
 	warning string
-	client  *bloodhound.Client // nil if it was not asked, or does not answer
+	client  *bloodhound.Client // nil if it was not asked
+}
+
+// asked is the client that may be asked more: nil if the source was not asked, or did not answer.
+func (s sourceState) asked() *bloodhound.Client {
+	if s.status == sourceFailed {
+		return nil
+	}
+	return s.client
 }
 
 // askSource asks for the time and the oldest record. To fail is no error: the journal says more than the source could.

@@ -46,10 +46,10 @@ func commitOne(t *testing.T, j *checkpoint.Journal, last checkpoint.Stored) chec
 // TestLongJournal: one that would take long to read is only counted when that is asked for.
 func TestLongJournal(t *testing.T) {
 	t.Parallel()
-	j, store, last := journalOf(t, countable)
+	j, store, last := journalOf(t, provable)
 	var s standing
-	if err := s.look(t.Context(), j, false); err != nil || s.uncounted || s.Records == nil || *s.Records != countable {
-		t.Fatalf("of %d commits: %v, %+v", countable, err, s)
+	if err := s.look(t.Context(), j, false); err != nil || s.unproved || s.Records == nil || *s.Records != provable {
+		t.Fatalf("of %d commits: %v, %+v", provable, err, s)
 	}
 	last = commitOne(t, j, last)
 	var reads atomic.Int64
@@ -60,7 +60,7 @@ func TestLongJournal(t *testing.T) {
 		return checkpointtest.Fault{}
 	})
 	s = standing{}
-	if err := s.look(t.Context(), j, false); err != nil || !s.uncounted || s.Records != nil || s.Status != journalOK {
+	if err := s.look(t.Context(), j, false); err != nil || !s.unproved || s.Records != nil || s.Status != journalOK {
 		t.Errorf("of %d commits: %v, %+v", last.Serial, err, s)
 	}
 	if n := reads.Load(); n > 4 { // the note, two entries, the lease
@@ -70,7 +70,7 @@ func TestLongJournal(t *testing.T) {
 		t.Errorf("it stands at %+v, want %+v", s, last.Checkpoint)
 	}
 	s = standing{}
-	if err := s.look(t.Context(), j, true); err != nil || s.uncounted || s.Records == nil || *s.Records != int64(last.Serial) {
+	if err := s.look(t.Context(), j, true); err != nil || s.unproved || s.Records == nil || *s.Records != int64(last.Serial) {
 		t.Errorf("with --full: %v, %+v", err, s)
 	}
 }

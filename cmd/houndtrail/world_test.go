@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type world struct {
 
 	mu      sync.Mutex
 	jumped  time.Duration // of the double's clock
+	moved   time.Duration // of our own
 	gate    chan struct{} // closed to let the requests go that are held
 	began   time.Time
 	server  *bloodhoundtest.Server
@@ -64,7 +66,8 @@ const (
 //	bloodhound late N           so many records appear that are stamped before what was already read
 //	bloodhound add FILE         records appear, one JSON object a line; without created_at they are of now
 //	bloodhound restore D        the database is a backup that is D old, and the sequence goes on from there
-//	bloodhound clock D          its clock is D ahead of ours
+//	bloodhound clock D          its clock is D ahead of the true time; ours stays
+//	bloodhound ours D           our clock is D ahead of the true time; its stays
 //	bloodhound fault NAME       each request to the audit log goes wrong: see faultNames; "none" ends it
 //	bloodhound hold|release     each request to the audit log waits until it is released
 //	bloodhound revoke|deny|allow   the token is deleted; the role is taken away, and given back
@@ -84,6 +87,7 @@ func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.startDouble(ts, args[1:])
 	case "later":
 		w.later(duration(ts, argument(1)), number(ts, argument(2)))
+		w.moveOurs(ts, w.moved+duration(ts, argument(1)))
 	case "late":
 		w.late(number(ts, argument(1)))
 	case "add":
@@ -95,6 +99,8 @@ func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.mu.Lock()
 		w.jumped = duration(ts, argument(1))
 		w.mu.Unlock()
+	case "ours":
+		w.moveOurs(ts, duration(ts, argument(1)))
 	case "fault":
 		w.server.ClearFaults()
 		if fault := faultOf(ts, argument(1)); fault != nil {
@@ -183,6 +189,12 @@ func (w *world) later(d time.Duration, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.jumped += d
+}
+
+// moveOurs sets our own clock.
+func (w *world) moveOurs(ts *testscript.TestScript, ahead time.Duration) {
+	w.moved = ahead
+	ts.Check(os.WriteFile(ts.Getenv(clockVariable), []byte(ahead.String()), 0o600))
 }
 
 // late adds records with a time between the overlap's start and the cursor, as a slow transaction does.

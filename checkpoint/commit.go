@@ -72,10 +72,8 @@ func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	next.Serial = prev.Serial + 1
 	reset, adopted := next.Kind == KindReset, next.Kind == KindAdopt
 	switch {
-	case adopted:
+	case adopted, reset:
 		next.Epoch = max(next.Epoch, next.Serial)
-	case reset:
-		next.Epoch = next.Serial
 	default:
 		next.Epoch = prev.Epoch
 	}

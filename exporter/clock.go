@@ -121,7 +121,7 @@ func (c *cycle) search(ctx context.Context) error {
 	lowest := c.now.Add(-idleCommit) // the clocks were set back some time ago
 	switch {
 	case !lowest.Before(c.stored.DeliveredSince):
-		w := c.revisit(c.stored.DeliveredSince, c.stored.Cursor, c.stored.Serial+1)
+		w := c.revisit(c.stored.DeliveredSince, c.stored.Cursor, c.nextPass())
 		w.owes, w.quiet = true, c.stored.RescannedAt.IsZero()
 		if err := c.export(ctx, w); err != nil {
 			return err

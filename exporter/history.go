@@ -57,7 +57,7 @@ func (c *cycle) appeared(seen checkpoint.Sighting) *checkpoint.History {
 	c.Log.Warn("the server has records from before the oldest one that it had: they are exported now",
 		zap.Time("from", seen.CreatedAt), zap.Time("until", c.stored.Start))
 	from := seen.CreatedAt.Truncate(grain)
-	return &checkpoint.History{From: from, Next: from, Until: c.stored.Start, Pass: c.stored.Serial + 1}
+	return &checkpoint.History{From: from, Next: from, Until: c.stored.Start, Pass: c.nextPass()}
 }
 
 // history is the walk over what appeared before the start, as far as it is still to be done.
@@ -89,7 +89,7 @@ func (c *cycle) ahead(ctx context.Context) error {
 	}
 	c.Log.Warn("the server has records of times that are still to come: they are exported now",
 		zap.Time("newest", newest), zap.Time("now", c.clock()))
-	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.Add(grain), c.stored.Serial+1)
+	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.Add(grain), c.nextPass())
 	w.kind, w.quiet = checkpoint.KindAhead, true
 	return c.export(ctx, w)
 }

@@ -70,7 +70,8 @@ func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.T
 	if next.Delivered, err = set.Retire().MarshalBinary(); err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
-	next.Window = checkpoint.Window{Start: next.Cursor, End: next.Cursor, Pass: r.Previous.Serial + 1}
+	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was
+	next.Window = checkpoint.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
 	r.Begun, err = journal.Commit(ctx, r.Previous, next)
 	return r, failed(StageCheckpoint, err)
 }

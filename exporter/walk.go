@@ -64,7 +64,7 @@ func (c *cycle) rescan() (w walk, due bool) {
 		!owed && !c.forgets() && c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
 		return walk{}, false
 	}
-	w = c.revisit(c.stored.DeliveredSince, end, c.stored.Serial+1)
+	w = c.revisit(c.stored.DeliveredSince, end, c.nextPass())
 	w.completes, w.keep = true, c.keep()
 	return w, true
 }
@@ -110,6 +110,10 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 	w.intent = &intent
 	return w, true
 }
+
+// nextPass is a number that no walk of this lineage has had, so that none of its objects is one that is there. It is higher
+// than the epoch, which is what the windows of the lineage itself carry.
+func (c *cycle) nextPass() uint64 { return c.stored.Epoch + c.stored.Serial + 1 }
 
 func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 	return walk{

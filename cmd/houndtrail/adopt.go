@@ -35,7 +35,8 @@ Every file of the tenant is read: its window and the ids of its records. They be
 (or one more entry, if there is a journal that does not account for all of them). The next run goes on from the latest
 window, and compares all of the archive's time with BloodHound once, so that no record is lost or archived twice.
 
-A damaged journal has to be moved away first, as a whole. Stop houndtrail run. The reason is kept in the journal.`,
+A damaged journal is gone on from: the new entry follows what is there. Stop houndtrail run first: the journal's lease is
+needed. The reason is kept in the journal.`,
 		Example: `  houndtrail adopt --dry-run
   houndtrail adopt --reason "the volume with the journal was lost"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,7 +75,11 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	}
 	a := adoptionOf(survey)
 	if !dry {
-		entry, err := all[0].Adopt(ctx, found, reason)
+		positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+		if err != nil {
+			return &usageError{err}
+		}
+		entry, err := all[0].Adopt(ctx, journal(c, positions, archiveStream, string(c.Archive.URL)), found, reason)
 		if err != nil {
 			return &streamError{archiveStream, err}
 		}
@@ -100,7 +105,7 @@ func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.
 	newest := survey.Newest
 	return exporter.Found{
 		Delivered: delivered.Set(), From: survey.From, To: survey.To, Newest: &newest,
-		MaxID: survey.MaxID, Objects: survey.Objects, Records: survey.Records,
+		MaxID: survey.MaxID, MaxPass: survey.MaxPass, Objects: survey.Objects, Records: survey.Records,
 	}, survey, nil
 }
 

@@ -26,6 +26,7 @@ type Found struct {
 
 	MinCreatedAt, MaxCreatedAt time.Time
 	MinID, MaxID               int64
+	MaxPass                    uint64            // of the windows that left an object
 	Newest                     checkpoint.Record // the last one by (created_at, id)
 
 	// Duplicates counts the records that are there once more than they should be, by id and created_at. DuplicateIDs
@@ -143,6 +144,7 @@ func (f *Found) object(c contents) {
 		}
 	}
 	f.From, f.To = f.FirstWindow.Start, later(f.To, end)
+	f.MaxPass = max(f.MaxPass, c.Object.Pass)
 	f.Objects++
 	f.Bytes += int64(c.bytes)
 }

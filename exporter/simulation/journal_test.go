@@ -74,12 +74,13 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		return
 	}
 	again := e.Window.Pass > 0
+	ahead := e.Kind == checkpoint.KindAhead
 	switch start := e.Window.Start; {
 	case path.Base(key) != fmt.Sprintf("%020d.json", j.serial+1) || e.Serial != j.serial+1:
 		w.fail("%s writes entry %d as %s after entry %d", p.name, e.Serial, key, j.serial)
 	case e.PreviousSHA256 != j.sha || j.serial > 0 && e.Lineage != j.lineage:
 		w.fail("entry %d of %s does not follow the entry before", e.Serial, p.name)
-	case again && (e.Window.End.After(j.cursor) || !e.Cursor.Equal(j.cursor)):
+	case again && (ahead == e.Window.End.Before(j.cursor) || !e.Cursor.Equal(j.cursor)):
 		w.fail("entry %d of %s walks from %s to %s once more, and leaves the cursor at %s instead of %s",
 			e.Serial, p.name, stamp(start), stamp(e.Window.End), stamp(e.Cursor), stamp(j.cursor))
 	case !again && j.serial > 0 && !start.Equal(j.cursor):
@@ -104,6 +105,9 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		w.judgeObjects(e)
 	} else {
 		w.judgeBatches(e)
+	}
+	if ahead {
+		w.tally["records from times to come"] += e.Records.Fresh
 	}
 	if again {
 		w.tally["windows searched again"]++

@@ -112,6 +112,7 @@ func (w *world) calmDown() {
 		}
 	}
 	w.mu.Unlock()
+	// A server whose clock is ahead stamps its records with times that are still to come for us.
 	time.Sleep(time.Until(last) + w.promise() + w.rescans + 10*time.Minute)
 	c := newRunner(w, "C")
 	for range 3 {

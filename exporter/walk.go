@@ -104,6 +104,9 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 		return c.history()
 	case intent.Pass > c.stored.Epoch && !intent.Start.Before(c.stored.DeliveredSince):
 		w = c.revisit(intent.Start, intent.End, intent.Pass)
+		if intent.End.After(c.stored.Cursor) {
+			w.kind = checkpoint.KindAhead
+		}
 	default: // it was committed, and so was what came after it
 		return walk{}, false
 	}

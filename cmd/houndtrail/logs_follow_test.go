@@ -66,11 +66,12 @@ func TestFollowSkipsNothing(t *testing.T) {
 		q := bloodhound.Query{
 			Limit: rapid.IntRange(1, 12).Draw(rt, "limit"), Filters: rapid.SampledFrom(filters).Draw(rt, "filters"),
 		}
-		spread := int64(rapid.SampledFrom([]time.Duration{0, time.Second, followBack - 20*time.Second}).Draw(rt, "spread"))
+		spread := int64(rapid.SampledFrom([]time.Duration{0, time.Second, 2 * time.Minute}).Draw(rt, "spread"))
+		late := rapid.OneOf(rapid.SampledFrom([]int64{0, spread}), rapid.Int64Range(0, spread))
 		batches := make([][]arrival, 4)
 		for i := range batches {
 			for range rapid.IntRange(0, 20).Draw(rt, "rows") {
-				batches[i] = append(batches[i], arrival{ids[0], time.Duration(rapid.Int64Range(0, spread).Draw(rt, "late"))})
+				batches[i] = append(batches[i], arrival{ids[0], time.Duration(late.Draw(rt, "late"))})
 				ids = ids[1:]
 			}
 		}
@@ -95,6 +96,11 @@ func TestFollowSkipsNothing(t *testing.T) {
 			}
 			if err != nil {
 				t.Error(err)
+			}
+			for id, at := range f.seen {
+				if at.Before(f.query.After) {
+					t.Errorf("record %d is remembered, and is behind the look-back", id)
+				}
 			}
 		})
 		slices.Sort(got)

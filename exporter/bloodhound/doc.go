@@ -24,6 +24,7 @@
 //	Fetch, each page        -created_at,-id  gte: span's start  created_at, back from       created_at, from the
 //	                                                            before to after             filter's instant on
 //	Fetch with count, page  -created_at,-id  gte: the instant   the same                    the same
+//	Span, each page         -created_at,-id  gte: its start     the same                    the same
 //	Count                   -created_at,-id  gte: from          created_at, no row          created_at, from there on
 //	Extent, the oldest      created_at,id    none               created_at, one row         all rows: it is wanted
 //	First, the oldest       created_at,id    gte: from          created_at, one row         created_at, from there on

@@ -34,8 +34,8 @@ func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, o
 	return found.at, found.ok, err
 }
 
-// A firstRecord is the first record of a span, and what the server counted when it was asked for it.
-type firstRecord struct {
+// foremost is the first record of a span, and what the server counted when it was asked for it.
+type foremost struct {
 	at    time.Time
 	ok    bool
 	count int64 // -1 when the server tells none
@@ -43,18 +43,18 @@ type firstRecord struct {
 
 // first asks for the oldest record of from..to, both inclusive. The answer is believed only when nothing turns out to be
 // before it: builds before March 2024 always answer newest first. Then the record is searched for.
-func (c *Client) first(ctx context.Context, from, to time.Time) (firstRecord, error) {
+func (c *Client) first(ctx context.Context, from, to time.Time) (foremost, error) {
 	page, err := c.edge(ctx, from, to, oldestFirst())
 	if err != nil {
-		return firstRecord{}, err
+		return foremost{}, err
 	}
-	found := firstRecord{count: page.Count}
+	found := foremost{count: page.Count}
 	if found.at, found.ok = earliest(page.Records); !found.ok || found.at.Equal(from) {
 		return found, nil
 	}
 	before, err := c.edge(ctx, from, found.at.Add(-time.Microsecond), NewestFirst())
 	if err != nil {
-		return firstRecord{}, err
+		return foremost{}, err
 	}
 	if some, ok := earliest(before.Records); ok {
 		found.at, err = c.search(ctx, from, some)

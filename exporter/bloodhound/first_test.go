@@ -14,7 +14,7 @@ func TestFirst(t *testing.T) {
 	days := rapid.Int64Range(epoch.UnixMicro(), epoch.AddDate(0, 0, 90).UnixMicro())
 	instants := rapid.Int64Range(epoch.UnixMicro(), epoch.UnixMicro()+5)
 	rapid.Check(t, func(rt *rapid.T) {
-		micros := rapid.OneOf(centuries, days, instants)
+		micros := rapid.SampledFrom([]*rapid.Generator[int64]{centuries, days, instants}).Draw(rt, "scale")
 		server := &timedServer{
 			ignoresSort: rapid.Bool().Draw(rt, "ignores sort_by"),
 			ascending:   rapid.IntRange(0, 4).Draw(rt, "ascending") == 0,
@@ -46,4 +46,44 @@ func TestFirst(t *testing.T) {
 		}
 		server.hold(rt, 60)
 	})
+}
+
+// The span begins with from and ends before to, to the microsecond that records have.
+func TestFirstEnds(t *testing.T) {
+	for _, test := range []struct {
+		from, to time.Duration // from epoch, where the one record is
+		ok       bool
+	}{
+		{0, 1, true}, {-1, 1, true}, {-time.Hour, time.Microsecond, true},
+		{-time.Hour, 0, false}, {1, time.Hour, false}, {0, 0, false}, {time.Hour, -time.Hour, false},
+	} {
+		c := newClient(t, Options{Transport: &timedServer{rows: []time.Time{epoch}}})
+		if at, ok, err := c.First(t.Context(), epoch.Add(test.from), epoch.Add(test.to)); err != nil || ok != test.ok || ok && at != epoch {
+			t.Errorf("from %s to %s: %s, %v, %v", test.from, test.to, at, ok, err)
+		}
+	}
+}
+
+// The search asks whether there is a record up to an instant. When there is none, the next microsecond may hold one.
+func TestSearchLeavesNoGap(t *testing.T) {
+	probe := func(rows ...time.Time) (*timedServer, time.Time) {
+		server := &timedServer{rows: rows, ignoresSort: true}
+		at, ok, err := newClient(t, Options{Transport: server}).First(t.Context(), epoch, lastInstant())
+		if err != nil || !ok {
+			t.Fatal(at, ok, err)
+		}
+		return server, at
+	}
+	some := epoch.AddDate(2, 0, 0)
+	asked, _ := probe(some, some.AddDate(0, -1, 0))
+	for _, q := range asked.requests[2:] {
+		before, err := time.Parse(time.RFC3339Nano, q.Get("before"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := before.Add(time.Microsecond)
+		if _, at := probe(some, some.AddDate(0, -1, 0), next); at.After(next) {
+			t.Errorf("first is %s, after the record of %s", at, next)
+		}
+	}
 }

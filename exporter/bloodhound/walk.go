@@ -39,7 +39,7 @@ func newWalk(after, before time.Time) walk {
 // query is the next request. Sorting by id makes the order total: without it rows of one instant come in any order,
 // another one in each answer, and pages lose some of them.
 func (w *walk) query(limit int) Query {
-	return Query{After: w.after, Before: w.bound, Skip: w.skip, Limit: limit, SortBy: []string{"-created_at", "-id"}}
+	return Query{Bounded: true, After: w.after, Before: w.bound, Skip: w.skip, Limit: limit, SortBy: NewestFirst()}
 }
 
 // advance takes in the answer to the query with that limit and tells whether the span is read to its end.

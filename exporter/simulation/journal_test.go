@@ -80,7 +80,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		w.fail("%s writes entry %d as %s after entry %d", p.name, e.Serial, key, j.serial)
 	case e.PreviousSHA256 != j.sha || j.serial > 0 && e.Lineage != j.lineage:
 		w.fail("entry %d of %s does not follow the entry before", e.Serial, p.name)
-	case again && (ahead == e.Window.End.Before(j.cursor) || !e.Cursor.Equal(j.cursor)):
+	case again && (ahead != e.Window.End.After(j.cursor) || !e.Cursor.Equal(j.cursor)):
 		w.fail("entry %d of %s walks from %s to %s once more, and leaves the cursor at %s instead of %s",
 			e.Serial, p.name, stamp(start), stamp(e.Window.End), stamp(e.Cursor), stamp(j.cursor))
 	case !again && j.serial > 0 && !start.Equal(j.cursor):

@@ -36,8 +36,8 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 	} {
 		for _, id := range []int{1, 700, 1300, 1342, 1440} {
 			t.Run(fmt.Sprint(name, " ", id), func(t *testing.T) {
-				server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
-				c := reads(t, base, true)
+				server := everyMinute(start).serve(bloodhoundtest.V84)
+				c := reads(t, server, true)
 				for trusted := range 2 {
 					server.ClearFaults()
 					if trusted == 1 {
@@ -56,9 +56,9 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 
 func TestServerThatIgnoresTheWindow(t *testing.T) {
 	start := shelfStart()
-	server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+	server := everyMinute(start).serve(bloodhoundtest.V84)
 	server.Fault(bloodhoundtest.IgnoresWindow())
-	_, err := readSpan(t, reads(t, base, false), start.Add(2*time.Hour), start.Add(3*time.Hour))
+	_, err := readSpan(t, reads(t, server, false), start.Add(2*time.Hour), start.Add(3*time.Hour))
 	wantText(t, err, "id 1440, created at", "ignores before and after")
 }
 
@@ -82,9 +82,9 @@ func TestOneIDTwice(t *testing.T) {
 		}), []string{"page 1 and (missing)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+			server := everyMinute(start).serve(bloodhoundtest.V84)
 			server.Fault(tc.fault)
-			_, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+			_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
 			wantText(t, err, tc.says...)
 		})
 	}
@@ -101,9 +101,9 @@ func TestOneIDTwice(t *testing.T) {
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+			server := everyMinute(start).serve(bloodhoundtest.V84)
 			server.Fault(fault)
-			got, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+			got, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
 			if err != nil || len(got.ids) != 1440 {
 				t.Errorf("%d records, %v", len(got.ids), err)
 			}
@@ -141,8 +141,8 @@ func TestEveryPageBoundsTheCount(t *testing.T) {
 	earlier := start.Add(2 * time.Hour)
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
-			server, base := everyMinute(start).serve(t, profile)
-			c := reads(t, base, false)
+			server := everyMinute(start).serve(profile)
+			c := reads(t, server, false)
 			b, err := c.Fetch(t.Context(), after, end, Limits{}, after, earlier)
 			if err != nil {
 				t.Fatal(err)

@@ -94,8 +94,9 @@ func (b *Batch) refuse(p page, bad []refused, quarantine bool) error {
 }
 
 func tooManyHoles(next error) error {
-	return fmt.Errorf("more than %d rows of the window are bad, which is no longer a matter of single rows: nothing of the window "+
-		"is used; was the server upgraded, or its database damaged? The next of them: %w", maxHoles, next)
+	return fmt.Errorf("more than %d rows of the window are bad, which is no longer a matter of single rows, so nothing of it is "+
+		"used: if the server was upgraded, look for a newer Houndtrail; if its database was damaged, repair the rows (table "+
+		"audit_logs). The next of them: %w", maxHoles, next)
 }
 
 // refusal is the error if the server broke down over the request, which it does whenever a row cannot be printed. It is

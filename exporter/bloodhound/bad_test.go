@@ -50,8 +50,8 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		for name, span := range unprintableSpans(start) {
 			t.Run(string(profile)+" stops at "+name, func(t *testing.T) {
-				server, base := span.serve(t, profile)
-				c := reads(t, base, false)
+				server := span.serve(profile)
+				c := reads(t, server, false)
 				_, err := readSpan(t, c, start, end)
 				bad, ok := errors.AsType[*BadRecordError](err)
 				if !ok || !slices.ContainsFunc(span.bad, func(i int) bool { return span.at[i].Equal(bad.CreatedAt) }) {
@@ -81,8 +81,8 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 				}
 			})
 			t.Run(string(profile)+" goes on without "+name, func(t *testing.T) {
-				server, base := span.serve(t, profile)
-				c := reads(t, base, true)
+				server := span.serve(profile)
+				c := reads(t, server, true)
 				var requests [2]int
 				for i := range requests {
 					before := requestsFor(server, AuditPath)
@@ -108,10 +108,10 @@ func TestServerThatBreaksDownOverEverything(t *testing.T) {
 	start := shelfStart()
 	for _, after := range []int{0, 1, 5, 20, 30} {
 		for _, quarantine := range []bool{false, true} {
-			server, base := everyMinute(start, 100).serve(t, bloodhoundtest.V84)
+			server := everyMinute(start, 100).serve(bloodhoundtest.V84)
 			steps := append(make([]bloodhoundtest.Fault, after), slices.Repeat([]bloodhoundtest.Fault{bloodhoundtest.InternalError()}, 1000)...)
 			server.Fault(bloodhoundtest.Sequence(steps...))
-			_, err := readSpan(t, reads(t, base, quarantine), start, start.Add(shelvedFor))
+			_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
 			if e := asError(t, err); e.Kind != Server || e.Status != http.StatusInternalServerError {
 				t.Errorf("after %d answers: %v", after, err)
 			}
@@ -130,9 +130,9 @@ func TestBadMoment(t *testing.T) {
 	start := shelfStart()
 	span := everyMinute(start)
 	for _, quarantine := range []bool{false, true} {
-		server, base := span.serve(t, bloodhoundtest.V84)
+		server := span.serve(bloodhoundtest.V84)
 		server.Fault(bloodhoundtest.Sequence(nil, bloodhoundtest.InternalError(), bloodhoundtest.InternalError(), bloodhoundtest.InternalError()))
-		got, err := readSpan(t, reads(t, base, quarantine), start, start.Add(shelvedFor))
+		got, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,8 +154,8 @@ func TestQuarantineDeliversTheOthers(t *testing.T) {
 				span.bad = append(span.bad, i)
 			}
 		}
-		_, base := span.serve(t, rapid.SampledFrom(bloodhoundtest.Profiles).Draw(rt, "profile"))
-		c := reads(t, base, true)
+		server := span.serve(rapid.SampledFrom(bloodhoundtest.Profiles).Draw(rt, "profile"))
+		c := reads(t, server, true)
 		c.limit.Store(int64(rapid.IntRange(1, 12).Draw(rt, "page")))
 		for range 2 {
 			got, err := readSpan(t, c, start, start.Add(time.Duration(spread)*grain))
@@ -176,8 +176,8 @@ func TestTooManyHoles(t *testing.T) {
 	for i := range maxHoles + 1 {
 		span.at, span.bad = append(span.at, start.Add(time.Hour)), append(span.bad, i)
 	}
-	_, base := span.serve(t, bloodhoundtest.V84)
-	_, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+	server := span.serve(bloodhoundtest.V84)
+	_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
 	wantText(t, err, fmt.Sprintf("more than %d rows", maxHoles))
 }
 

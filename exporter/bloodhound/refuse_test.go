@@ -106,15 +106,15 @@ func TestRecordsThatAreNone(t *testing.T) {
 		for _, id := range []int64{1, 777, 1341, 1342, 1440} { // the ends of pages, too
 			t.Run(fmt.Sprint(kind, " ", id), func(t *testing.T) {
 				span := everyMinute(start)
-				server, base := span.serve(t, bloodhoundtest.V84)
+				server := span.serve(bloodhoundtest.V84)
 				server.Fault(spoil(map[int64]string{id: kind}))
-				_, err := readSpan(t, reads(t, base, false), start, start.Add(shelvedFor))
+				_, err := readSpan(t, reads(t, server, false), start, start.Add(shelvedFor))
 				bad, ok := errors.AsType[*BadRecordError](err)
 				if !ok || len(bad.Raw) == 0 {
 					t.Fatalf("error %v", err)
 				}
 				wantText(t, err, "HOUNDTRAIL_ON_BAD_RECORD=quarantine", "GET /api/v2/audit?after=", bad.Cause.Error())
-				c := reads(t, base, true)
+				c := reads(t, server, true)
 				for range 2 { // the second time with trust in the ends of pages
 					got, err := readSpan(t, c, start, start.Add(shelvedFor))
 					if err != nil {
@@ -138,12 +138,12 @@ func TestRecordsThatAreNone(t *testing.T) {
 
 func TestBrokenPageIsNoHole(t *testing.T) {
 	start := shelfStart()
-	server, base := everyMinute(start).serve(t, bloodhoundtest.V84)
+	server := everyMinute(start).serve(bloodhoundtest.V84)
 	server.Fault(rewritten(func(records []string) {
 		records[0] = strings.Replace(records[0], `"id":`, `"id":-`, 1) // a hole, if it were not for the next one
 		records[len(records)/2] = `{"id":1,}`
 	}))
-	_, err := readSpan(t, reads(t, base, true), start, start.Add(shelvedFor))
+	_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
 	wantText(t, err, "cannot be trusted", "index 50", `'}' where '"' is expected`)
 }
 
@@ -165,9 +165,9 @@ func TestQuarantineOfRefusedRecords(t *testing.T) {
 				how[int64(i+1)] = rapid.SampledFrom(kinds).Draw(rt, "kind")
 			}
 		}
-		server, base := span.serve(t, rapid.SampledFrom(bloodhoundtest.Profiles).Draw(rt, "profile"))
+		server := span.serve(rapid.SampledFrom(bloodhoundtest.Profiles).Draw(rt, "profile"))
 		server.Fault(spoil(how))
-		c := reads(t, base, true)
+		c := reads(t, server, true)
 		c.limit.Store(int64(rapid.IntRange(1, 8).Draw(rt, "page")))
 		for range 2 {
 			got, err := readSpan(t, c, start, start.Add(time.Second))

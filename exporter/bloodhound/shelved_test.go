@@ -2,6 +2,7 @@ package bloodhound
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -40,21 +41,24 @@ func (s shelved) rows() (rows []bloodhoundtest.Row) {
 	return rows
 }
 
-func (s shelved) serve(tb testing.TB, profile bloodhoundtest.Profile) (*bloodhoundtest.Server, string) {
-	tb.Helper()
-	server := bloodhoundtest.New(bloodhoundtest.Options{
+func (s shelved) serve(profile bloodhoundtest.Profile) *bloodhoundtest.Server {
+	return bloodhoundtest.New(bloodhoundtest.Options{
 		Profile: profile, Rows: s.rows(), Tokens: map[string]string{testToken: testKey},
 	})
-	listener := httptest.NewServer(server)
-	tb.Cleanup(listener.Close)
-	return server, listener.URL
 }
 
-// reads makes a client with pages of a hundred.
-func reads(tb testing.TB, base string, quarantine bool) *Client {
+// reads makes a client with pages of a hundred. It asks the server without a network, which takes most of the time.
+func reads(tb testing.TB, server *bloodhoundtest.Server, quarantine bool) *Client {
 	tb.Helper()
 	return newClient(tb, Options{
-		URL: mustParse(tb, base), PageSize: 100, Quarantine: quarantine, Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1},
+		PageSize: 100, Quarantine: quarantine, Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1},
+		Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			r = r.Clone(r.Context())
+			r.RequestURI, r.RemoteAddr, r.Body = r.URL.RequestURI(), "192.0.2.1:1234", http.NoBody
+			w := httptest.NewRecorder()
+			server.ServeHTTP(w, r)
+			return w.Result(), nil
+		}),
 	})
 }
 

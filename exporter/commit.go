@@ -36,8 +36,8 @@ func (c *cycle) idle(w walk, p part) bool {
 	if p.news() || w.intent != nil || w.past || c.stored.Serial == 0 {
 		return false
 	}
-	if w.again() {
-		return w.quiet
+	if w.again() { // the set of the next window already knows what this one brought: it must have brought nothing
+		return w.quiet && p.records.Fresh+p.records.Excluded == 0
 	}
 	if !p.last || p.End.Sub(c.stored.Cursor) >= idleCommit {
 		return false

@@ -12,7 +12,8 @@ import (
 // fetch reads the windows of a walk, each as long as memory allows.
 func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
 	planner, limited, intent := e.Windows.Try(w.try), true, w.intent
-	cursor, since, before, known, back := w.cursor, w.since, w.since, w.known, w.back
+	cursor, since, known, back := w.cursor, w.since, w.known, w.back
+	var before time.Time // where the previous window was read from; zero for the first one, which proves nothing before it
 	for {
 		win, due := planner.Next(cursor, w.horizon)
 		if w.completes {
@@ -105,7 +106,7 @@ func (e *Exporter) jump(
 // counting is what the pages of a window are to be counted from, for the proof of the previous one: its end, its
 // beginning, and its end once more. No instant may be after the window's own beginning.
 func (e *Exporter) counting(from, before time.Time) []time.Time {
-	if !e.VerifyCount || before.Equal(from) {
+	if !e.VerifyCount || before.IsZero() {
 		return nil
 	}
 	return []time.Time{from, before, from}

@@ -143,6 +143,7 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p part, fresh []bloodhound.Record) {
 	holes := s.Holes()
 	looked, found := s.meets(w.seen)
+	newest := s.newest() // before the records are rearranged
 	win := s.Window
 	if w.again() {
 		win.Start = win.End // no record of it is new because of its time
@@ -151,7 +152,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 	admitted := set.Admit(dedup.Span{From: s.since, Window: win, Remembered: s.remembered}, records)
 	p = part{
 		Window: s.Window, last: s.last, since: s.remembered, clock: s.Clock(),
-		maxID: admitted.MaxID, reused: admitted.Reused, newest: s.newest(), looked: looked, found: found,
+		maxID: admitted.MaxID, reused: admitted.Reused, newest: newest, looked: looked, found: found,
 		altered: admitted.Altered, gone: admitted.Gone,
 		records: checkpoint.Counts{
 			Read: len(records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,

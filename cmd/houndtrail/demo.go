@@ -71,7 +71,7 @@ func (p *program) tell(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := showHistory(ctx, p.stdout, c, positions, archiveStream, 0, "table"); err != nil {
+	if err := p.showHistory(ctx, c, positions, archiveStream, 0, "table"); err != nil {
 		return err
 	}
 	p.say("\n4. What that proves\n\n")

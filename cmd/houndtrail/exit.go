@@ -61,6 +61,8 @@ var (
 		exporter.ErrClock, bloodhound.ErrHidden,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
+	// unsound is a journal that Houndtrail does not go on from.
+	unsound = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer}
 	// incurable are the errors that no later cycle can heal by itself.
 	incurable = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional,

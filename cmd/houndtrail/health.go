@@ -49,8 +49,16 @@ func (h *health) ended(stream string, err error, at time.Time) {
 }
 
 // committed takes in that a cycle made progress: the first one of a long backlog can take hours and is well all the same.
-// What the cycle before failed of is over then.
-func (h *health) committed(stream string, at time.Time) { h.ended(stream, nil, at) }
+// What the previous cycle failed of is over then, unless a person has to look at it: a stream that delivers what it finds
+// while a clock is behind commits, and is not well.
+func (h *health) committed(stream string, at time.Time) {
+	h.mu.Lock()
+	failure := h.streams[stream].failure
+	h.mu.Unlock()
+	if exitCode(failure) != exitIntegrity {
+		h.ended(stream, nil, at)
+	}
+}
 
 // report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
 // is asked for, past a first success.

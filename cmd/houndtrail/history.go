@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
+	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
-	"houndtrail/exporter"
 	"houndtrail/sink/bucket"
 )
 
@@ -28,11 +24,18 @@ func (p *program) history() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show the journal: every commit, oldest first",
-		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. The hash chain is verified on the way;
-where it is broken the command says so and exits with 6. -o json prints the entries themselves, one a line.
+		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. Each entry and the hash chain are verified
+on the way. What is wrong is on standard error, every entry that can be read is shown all the same, also of a journal that
+is another stream's, and the exit code is 6. -o json prints the entries themselves, one a line.
 
-KIND is export, rescan (a window that was read once more, in search of stragglers), barrier (an attempt that had failed was made
-again, and its own commit kept out) or reset (accept-reset).`,
+KIND is export, rescan (a window that was read once more, in search of stragglers), history (records that appeared before what
+was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
+its own commit kept out), reset (accept-reset), move or adopt.
+
+COUNT is what BloodHound itself counts in the window: exact if that is what was read, between which numbers it lies if records
+came in meanwhile, unknown if this BloodHound tells no count that can be used, or off (HOUNDTRAIL_VERIFY_COUNT). HOLES
+(records that could not be had) and CHANGED (delivered records that were found altered or gone at BloodHound) are shown if
+any entry has them; -o json names the records.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if last < 0 {
 				return &usageError{fmt.Errorf("--last %d: want a number of entries, or 0 for all", last)}
@@ -45,7 +48,7 @@ again, and its own commit kept out) or reset (accept-reset).`,
 			if err != nil {
 				return &usageError{err}
 			}
-			return showHistory(cmd.Context(), p.stdout, c, b, name.value, last, output.value)
+			return p.showHistory(cmd.Context(), c, b, name.value, last, output.value)
 		},
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
@@ -54,21 +57,108 @@ again, and its own commit kept out) or reset (accept-reset).`,
 	return cmd
 }
 
-func showHistory(ctx context.Context, w io.Writer, c *config.Config, b checkpoint.Bucket, name string, last int, form string) error {
+// showHistory prints what can be read of a journal: its entries to stdout, and what is wrong with it to stderr as it is
+// found.
+func (p *program) showHistory(ctx context.Context, c *config.Config, b checkpoint.Bucket, name string, last int, form string) error {
 	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
 	if err != nil {
 		return err
 	}
 	j := journal(c, b, name, destination)
-	entries := j.Entries(ctx)
+	var out entryPrinter = newEntriesJSON(p.stdout)
+	if form == "table" {
+		out = &entriesTable{w: p.stdout}
+	}
+	entries, first := j.Survey(ctx), uint64(0)
 	if last > 0 {
-		entries = j.Last(ctx, last)
+		entries = newestOf(ctx, j, last)
 	}
-	if form == "json" {
-		return entriesJSON(w, entries)
+	var problems []error
+	shown := 0
+	for entry, err := range entries {
+		if err != nil {
+			if err = failedCheckpoint(err); !isAny(err, unsound) { // of the store, which may answer next time
+				return errors.Join(out.end(false), err)
+			}
+			fmt.Fprintln(p.stderr, describe(err))
+			problems = append(problems, err)
+		}
+		if first == 0 {
+			first = entry.Serial
+		}
+		if !readable(entry) {
+			continue
+		}
+		shown++
+		if err := out.add(entry); err != nil {
+			return err
+		}
 	}
-	return entriesTable(w, entries)
+	if err := out.end(len(problems) == 0); err != nil {
+		return err
+	}
+	if first > 1 && (last == 0 || shown < last) {
+		fmt.Fprintf(p.stderr, "houndtrail: the journal begins with entry %d: the older ones were removed\n", first)
+	}
+	return problemsOf(name, problems)
 }
+
+// An entryPrinter prints the entries of a journal. It is told at the end whether the journal is sound.
+type entryPrinter interface {
+	add(s checkpoint.Stored) error
+	end(sound bool) error
+}
+
+// newestOf is the end of a survey. A sound journal is read no further than that.
+func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[checkpoint.Stored, error] {
+	type found struct {
+		checkpoint.Stored
+		err error
+	}
+	collect := func(entries iter.Seq2[checkpoint.Stored, error]) (newest []found) {
+		for entry, err := range entries {
+			entry.Delivered = nil // many of them would take much memory
+			if newest = append(newest, found{entry, err}); len(newest) > n {
+				newest = newest[1:]
+			}
+		}
+		return newest
+	}
+	return func(yield func(checkpoint.Stored, error) bool) {
+		newest := collect(j.Last(ctx, n))
+		if slices.ContainsFunc(newest, func(f found) bool { return isAny(f.err, unsound) }) {
+			newest = collect(j.Survey(ctx))
+		}
+		for _, f := range newest {
+			if !yield(f.Stored, f.err) {
+				return
+			}
+		}
+	}
+}
+
+// A journalError says at the end that a journal is not sound. What is wrong was told as it was found.
+type journalError struct {
+	stream   string
+	problems []error
+}
+
+func problemsOf(stream string, problems []error) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &journalError{stream, problems}
+}
+
+func (e *journalError) Error() string {
+	how := "a problem"
+	if n := len(e.problems); n > 1 {
+		how = fmt.Sprintf("%d problems", n)
+	}
+	return fmt.Sprintf("the journal of the %s stream has %s, told above; what can be read of it is on standard output", e.stream, how)
+}
+
+func (e *journalError) Unwrap() []error { return e.problems }
 
 // destinationOf is what the journal of a stream is bound to.
 func destinationOf(c *config.Config, name string) (string, error) {
@@ -89,47 +179,3 @@ func destinationOf(c *config.Config, name string) (string, error) {
 	return string(c.Archive.URL), nil
 }
 
-func entriesJSON(w io.Writer, entries iter.Seq2[checkpoint.Stored, error]) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	for entry, err := range entries {
-		if err != nil {
-			return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
-		}
-		if err := e.Encode(entry.Checkpoint); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func entriesTable(w io.Writer, entries iter.Seq2[checkpoint.Stored, error]) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	n := 0
-	for entry, err := range entries {
-		if err != nil {
-			_ = t.Flush() // show the part that is sound
-			return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
-		}
-		if n == 0 {
-			fmt.Fprintln(t, "SERIAL\tKIND\tCOMMITTED\tWINDOW START\tWINDOW END\tREAD\tFRESH\tDUPLICATE\tLATE\tOBJECTS\tBYTES\tSHA-256")
-		}
-		n++
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", entry.Serial, entry.Kind,
-			entry.CommittedAt.UTC().Format(time.DateTime),
-			entry.Window.Start.UTC().Format(time.RFC3339Nano), entry.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
-			entry.Records.Read, entry.Records.Fresh, entry.Records.Duplicate, entry.Records.Late,
-			len(entry.Objects), totalBytes(entry.Objects), entry.SHA256[:min(12, len(entry.SHA256))])
-	}
-	if n == 0 {
-		fmt.Fprintln(t, "The journal is empty: nothing has been committed yet.")
-	}
-	return t.Flush()
-}
-
-func totalBytes(objects []checkpoint.Object) (total int64) {
-	for _, o := range objects {
-		total += o.Bytes
-	}
-	return total
-}

@@ -22,7 +22,7 @@ type metrics struct {
 	progress func(stream string, at time.Time) // told of every success; never nil
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
-	oldest, deadline, skew          *prometheus.GaugeVec
+	oldest, deadline, skew, state   *prometheus.GaugeVec
 	holes, changed, counted         *prometheus.CounterVec
 	commits, records, objects       *prometheus.CounterVec
 	requests, retries, posts        *prometheus.CounterVec
@@ -51,6 +51,10 @@ func newMetrics() *metrics {
 		oldest:    gauge("source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day."),
 		deadline: gauge("retention_deadline_timestamp_seconds",
 			"When BloodHound may begin to drop records that are not exported yet; absent where that is not to be expected."),
+		state: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "houndtrail_stream_state",
+			Help: "1 for the state that the stream's last cycle ended in, in the words of houndtrail status, and 0 for all others.",
+		}, []string{"stream", "state"}),
 		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
 		holes:   counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
 		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
@@ -97,7 +101,19 @@ func (m *metrics) stream(name string) exporter.Observer {
 	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded"} {
 		m.records.WithLabelValues(name, kind)
 	}
+	m.stands(name, "")
 	return streamMetrics{m, name}
+}
+
+// stands says how a stream stands; "" is not known.
+func (m *metrics) stands(name, state string) {
+	for _, s := range runStates {
+		is := 0.0
+		if s == state {
+			is = 1
+		}
+		m.state.WithLabelValues(name, stateLabel(s)).Set(is)
+	}
 }
 
 type streamMetrics struct {
@@ -140,7 +156,7 @@ func (m streamMetrics) Clocks(skew time.Duration) { m.skew.WithLabelValues(m.nam
 func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	now := time.Now()
 	m.cursor.WithLabelValues(m.name).Set(float64(until.UnixMicro()) / 1e6)
-	m.lag.WithLabelValues(m.name).Set(lag.Seconds())
+	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // a clock that is behind the position has a state of its own
 	m.success.WithLabelValues(m.name).Set(float64(now.UnixMilli()) / 1e3)
 	m.progress(m.name, now)
 }

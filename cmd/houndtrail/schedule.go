@@ -48,6 +48,7 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 		}
 		err := s.RunOnce(work)
 		health.ended(s.name, err, time.Now())
+		s.watch.ended(err)
 		switch {
 		case err == nil:
 		case isAny(err, incurable):

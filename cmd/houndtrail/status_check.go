@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,36 +15,51 @@ import (
 	"houndtrail/sink/bucket"
 )
 
-// checkStream finds out what the next run would say of a stream whose journal is in order. The source is nil if it is not
-// to be asked. That it cannot be asked is no error: it is said elsewhere.
+// checkStream finds out what the next run would say of a stream whose journal is in order. That the source cannot
+// be asked is no error: it is said elsewhere.
 func (p *program) checkStream(
-	ctx context.Context, c *config.Config, b checkpoint.Bucket, source *bloodhound.Client, s *standing,
+	ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing,
 ) error {
-	if s.Status != journalOK && s.Status != journalNone && s.Status != hasHoles {
-		return nil
-	}
-	e := p.exporter(c, s.Stream, source, journal(c, b, s.Stream, s.Destination))
 	var err error
-	switch {
-	case s.Status == journalNone && s.Stream == archiveStream:
-		files, openErr := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
-		if openErr != nil {
-			return openErr
+	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
+	switch s.Status {
+	case stateNotStarted:
+		err = p.checkBeginning(ctx, c, e, source, s)
+	case stateOK, stateHoles:
+		if source.client == nil {
+			return nil
 		}
-		e.Destination = archiveDestination(files, c.Tenant)
-		err = e.Vacant(ctx, s.intent)
-	case s.Status != journalNone && source != nil:
 		var skew time.Duration
-		if skew, err = e.Check(ctx, s.stored); err != nil && !isAny(err, integrity) {
+		if skew, err = e.Check(ctx, s.stored); err != nil && exitCode(err) != exitIntegrity {
 			return nil
 		}
 		seconds := skew.Seconds()
 		s.Skew = &seconds
 	}
 	if err != nil {
-		s.Status, s.Problem = s.statusAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")
+		s.Status, s.Problem = s.stateAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	return err
+}
+
+// checkBeginning finds out whether a stream without a journal may begin, and has something to begin with.
+func (p *program) checkBeginning(
+	ctx context.Context, c *config.Config, e *exporter.Exporter, source sourceState, s *standing,
+) error {
+	if s.Stream == archiveStream {
+		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+		if err != nil {
+			return err
+		}
+		e.Destination = archiveDestination(files, c.Tenant)
+		if err := e.Vacant(ctx, s.intent); err != nil {
+			return err
+		}
+	}
+	if errors.Is(source.err, bloodhound.ErrHidden) {
+		return &exporter.Error{Stage: exporter.StageSource, Err: source.err}
+	}
+	return nil
 }
 
 // warn says what a row has no room for.

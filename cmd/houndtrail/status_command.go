@@ -38,19 +38,23 @@ at any time.
 Lag is counted by BloodHound's clock. Where BloodHound cannot be asked, or with --offline is not, it is counted by this
 machine's, and the row says so; that is no failure.
 
-STATUS is what the next run would say: ok; holes (records could not be had, and were left out); changed, clock, no journal,
-damaged, foreign or newer, when a run would stop: the exit code is 6 then, and the reason stands below. COUNTED is the
-share of the records that lie in windows which BloodHound's own count confirms exactly.
+STATUS is what the next run would say: ok; not started; waiting (BloodHound has no record yet); or holes (records could not
+be had, and were left out). It is clock, changed, no journal, incomplete, damaged or foreign if a run would stop: the
+exit code is 6 then, and the reason is on standard error. It is newer, with exit code 2, if a newer version wrote the
+journal. Of a journal that is damaged or foreign the row shows the newest entry that can be read.
 
-Each link of the hash chain is verified by reading the whole journal. Of one with more than %d
-commits only the newest two are read, unless --full asks for all.`, provable),
+RECORDS and COUNTED are as the newest entry has them. COUNTED is the share of the records that lie in windows which
+BloodHound's own count confirms exactly.
+
+The newest entry is verified against the previous one, and each link of the hash chain by reading the whole journal. Of one
+with more than %d commits only the newest two are read, unless --full asks for all.`, provable),
 		Example: `  houndtrail status
   houndtrail status --offline -o json | jq '{stream, status, lag_seconds}'`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.showStatus(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.offline, "offline", false, "do not ask BloodHound")
-	f.BoolVar(&o.full, "full", false, "count and verify the whole journal, however long it is")
+	f.BoolVar(&o.full, "full", false, "verify the whole journal, however long it is")
 	f.VarP(&o.output, "output", "o", "table, or json (one object a line for each stream)")
 	return cmd
 }
@@ -70,7 +74,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	}
 	s := p.askSource(ctx, c, o.offline)
 	for i := range all {
-		if err := p.checkStream(ctx, c, b, s.asked(), &all[i]); err != nil {
+		if err := p.checkStream(ctx, c, b, s, &all[i]); err != nil {
 			failed = errors.Join(failed, &streamError{all[i].Stream, err})
 		}
 	}
@@ -81,7 +85,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 		all[i].compare(s, exporter.Retention(c.Retention))
 		all[i].warn(p.stderr)
 	}
-	if s.warning != "" {
+	if s.warning != "" && (s.err == nil || !errors.Is(failed, s.err)) { // else it is said below, as what a run would stop for
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", s.warning)
 	}
 	show := standingsTable
@@ -94,14 +98,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 // standings looks at every stream that is configured. What is wrong with a journal is in failed, and keeps nobody from
 // the others.
 func standings(ctx context.Context, c *config.Config, b checkpoint.Bucket, full bool) (all []standing, failed, err error) {
-	names := []string{archiveStream, webhookStream}
-	if c.Archive.URL == "" {
-		names = names[1:]
-	}
-	if !c.Webhook.URL.IsSet() {
-		names = names[:len(names)-1]
-	}
-	for _, name := range names {
+	for _, name := range configured(c) {
 		destination, err := destinationOf(c, name)
 		if err != nil {
 			return nil, nil, err

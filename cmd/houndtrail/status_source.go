@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,15 +33,8 @@ type sourceState struct {
 	clock   string    // whose now it is: server or local
 	oldest  time.Time // zero where it is not known or there is none
 	warning string
-	client  *bloodhound.Client // nil if it was not asked
-}
-
-// asked is the client that may be asked more: nil if the source was not asked, or did not answer.
-func (s sourceState) asked() *bloodhound.Client {
-	if s.status == sourceFailed {
-		return nil
-	}
-	return s.client
+	err     error              // why it did not tell
+	client  *bloodhound.Client // that may be asked more; nil if the source was not asked, or did not answer
 }
 
 // askSource asks for the time and the oldest record. To fail is no error: the journal says more than the source could.
@@ -52,12 +46,12 @@ func (p *program) askSource(ctx context.Context, c *config.Config, offline bool)
 		s.warning = "BloodHound is not asked, since no way to log in is configured; lag is by this machine's clock"
 	default:
 		s.status = sourceFailed
-		if err := p.ask(ctx, c, &s); err != nil {
+		if s.err = p.ask(ctx, c, &s); s.err != nil {
 			what := "BloodHound's oldest record is not known"
 			if s.clock == "local" {
 				what += ", and lag is by this machine's clock"
 			}
-			s.warning = fmt.Sprintf("%s: %v", what, err)
+			s.warning = fmt.Sprintf("%s: %v", what, s.err)
 		}
 	}
 	return s
@@ -78,8 +72,11 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 	if err != nil {
 		return err
 	}
-	s.now, s.clock, s.client = clock.Server, "server", client
+	s.now, s.clock = clock.Server, "server"
 	extent, err := client.Extent(ctx, s.now)
+	if err == nil || errors.Is(err, bloodhound.ErrHidden) {
+		s.client = client
+	}
 	if err != nil {
 		return err
 	}

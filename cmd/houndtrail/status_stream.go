@@ -11,20 +11,6 @@ import (
 	"houndtrail/exporter"
 )
 
-// How a stream's journal is.
-const (
-	journalOK      = "ok"
-	journalNone    = "not started" // nothing has been committed yet
-	journalDamaged = "damaged"     // not what was written
-	journalForeign = "foreign"     // of another source, destination or stream
-	journalUnread  = "unreadable"  // the store does not answer
-	journalNewer   = "newer"       // a later version of houndtrail wrote it
-	journalGone    = "no journal"  // the destination holds records that no journal accounts for
-	sourceChanged  = "changed"     // the source is not the one that it was
-	clockBehind    = "clock"       // a clock is behind the position
-	hasHoles       = "holes"       // some records could not be had, and are not at the destination
-)
-
 // A standing is how far one stream is. Its JSON is what status -o json prints: keys are only ever added, and one whose
 // value is not known is left out.
 type standing struct {
@@ -76,7 +62,7 @@ type leaseState struct {
 // look reads the journal and the lease. The error is about either of them; what could be read is filled in all the same.
 func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) error {
 	err := s.read(ctx, j, full)
-	if s.Status = s.statusAfter(err); s.Status == journalUnread {
+	if s.Status = s.stateAfter(err); s.Status == stateUnreadable {
 		return err // the same store has the lease
 	}
 	lease, leaseErr := j.LeaseStatus(ctx)
@@ -86,21 +72,24 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 		return err
 	}
 	err = errors.Join(err, failedCheckpoint(leaseErr))
-	s.Status = s.statusAfter(err)
+	s.Status = s.stateAfter(err)
 	return err
 }
 
-// read takes in the newest entry, which is always verified against the previous one, and verifies the links of all.
+// read takes in the newest entry, which is always verified against the previous one, and verifies the links of all. Of a
+// journal that is not sound it takes in the newest entry that can be read.
 func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) error {
 	newest, err := j.Load(ctx)
-	none := errors.Is(err, checkpoint.ErrNotFound)
-	if err != nil && !none {
+	switch {
+	case isAny(err, unsound):
+		s.take(newestReadable(ctx, j))
+		return failedCheckpoint(err)
+	case errors.Is(err, checkpoint.ErrNotFound):
+	case err != nil:
 		return failedCheckpoint(err)
 	}
-	s.stored, s.seen = newest, newest.Oldest
-	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
-	s.Records, s.Totals = &newest.Totals.Delivered, &newest.Totals
-	s.Holes, s.Changed = newest.HolesTotal, newest.ChangedTotal
+	s.stored, s.Records = newest, new(int64)
+	s.take(newest)
 	if s.Serial > provable && !full {
 		s.unproved = true
 		return nil
@@ -116,6 +105,33 @@ func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) e
 	return nil
 }
 
+// take is what an entry says of the stream.
+func (s *standing) take(newest checkpoint.Stored) {
+	if newest.Serial == 0 {
+		return
+	}
+	s.seen = newest.Oldest
+	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
+	s.Records, s.Totals = &newest.Totals.Delivered, &newest.Totals
+	s.Holes, s.Changed = newest.HolesTotal, newest.ChangedTotal
+}
+
+// newestReadable is the newest entry that can be read of a journal that is not sound; the zero value for none.
+func newestReadable(ctx context.Context, j *checkpoint.Journal) (newest checkpoint.Stored) {
+	if tip, err := j.Tip(ctx); err == nil && readable(tip) {
+		return tip
+	}
+	for entry := range j.Survey(ctx) { // its problems are told already
+		if readable(entry) {
+			newest = entry
+		}
+	}
+	return newest
+}
+
+// readable tells whether more of an entry is known than that it is there.
+func readable(s checkpoint.Stored) bool { return s.Kind != "" }
+
 func failedCheckpoint(err error) error {
 	if err == nil {
 		return nil
@@ -123,35 +139,20 @@ func failedCheckpoint(err error) error {
 	return &exporter.Error{Stage: exporter.StageCheckpoint, Err: err}
 }
 
-// statusAfter is how the journal is, in a word, when reading it ended in an error or in none.
-func (s *standing) statusAfter(err error) string {
-	switch {
-	case err == nil && s.Serial == 0:
-		return journalNone
-	case err == nil && s.Holes > 0:
-		return hasHoles
-	case err == nil:
-		return journalOK
-	case errors.Is(err, exporter.ErrJournalGone):
-		return journalGone
-	case errors.Is(err, exporter.ErrSourceChanged):
-		return sourceChanged
-	case errors.Is(err, exporter.ErrClock):
-		return clockBehind
-	case errors.Is(err, checkpoint.ErrNewer):
-		return journalNewer
-	case errors.Is(err, checkpoint.ErrCorrupt):
-		return journalDamaged
-	case errors.Is(err, checkpoint.ErrForeign):
-		return journalForeign
-	default:
-		return journalUnread
+// stateAfter is how the stream stands, when looking at it ended in an error or in none.
+func (s *standing) stateAfter(err error) string {
+	if err == nil && s.Serial == 0 {
+		return stateNotStarted
 	}
+	return stateOf(err, position{s.Serial, s.Holes})
 }
 
 // compare takes in what the source says, and where it says nothing, what the journal remembers of it.
 func (s *standing) compare(source sourceState, retention exporter.Retention) {
 	s.Asked, s.Oldest, s.Clock = source.status, source.oldest, source.clock
+	if s.Status == stateNotStarted && source.status == sourceEmpty {
+		s.Status = stateWaiting
+	}
 	if !s.Cursor.IsZero() {
 		lag := max(0, source.now.Sub(s.Cursor).Seconds())
 		s.Lag = &lag

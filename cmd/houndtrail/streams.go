@@ -35,6 +35,7 @@ const (
 type stream struct {
 	name string
 	*exporter.Exporter
+	watch *watch // what its Store is wrapped in
 }
 
 // streams wires what the configuration asks for.
@@ -48,9 +49,13 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		return nil, err
 	}
 	build := func(name, destination string, sink exporter.Sink) stream {
-		e := p.exporter(c, name, client, journal(c, positions, name, destination))
+		w := &watch{
+			Store: journal(c, positions, name, destination),
+			tell:  func(state string) { m.stands(name, state) },
+		}
+		e := p.exporter(c, name, client, w)
 		e.Sink, e.Observer, e.Log = sink, m.stream(name), log.With(zap.String("stream", name))
-		return stream{name, e}
+		return stream{name, e, w}
 	}
 	var all []stream
 	if c.Archive.URL != "" {

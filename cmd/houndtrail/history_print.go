@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"houndtrail/checkpoint"
+)
+
+// entriesJSON prints each entry as it comes.
+type entriesJSON struct{ *json.Encoder }
+
+func newEntriesJSON(w io.Writer) entriesJSON {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return entriesJSON{e}
+}
+
+func (e entriesJSON) add(s checkpoint.Stored) error { return e.Encode(s.Checkpoint) }
+func (e entriesJSON) end(bool) error                { return nil }
+
+// entriesTable prints all entries at the end, since only then it is known how wide the columns are, and which are needed.
+type entriesTable struct {
+	w              io.Writer
+	rows           []entryRow
+	holes, changed bool // that some entry has them
+}
+
+// An entryRow is what the table has room for.
+type entryRow struct {
+	cells          []string
+	holes, changed int
+}
+
+func (t *entriesTable) add(s checkpoint.Stored) error {
+	row := entryRow{holes: len(s.Holes), cells: []string{
+		fmt.Sprint(s.Serial), string(s.Kind), s.CommittedAt.UTC().Format(time.DateTime),
+		s.Window.Start.UTC().Format(time.RFC3339Nano), s.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
+		fmt.Sprint(s.Records.Read), fmt.Sprint(s.Records.Fresh), fmt.Sprint(s.Records.Duplicate), fmt.Sprint(s.Records.Late),
+		countCell(s.ServerCount),
+		fmt.Sprint(len(s.Objects)), fmt.Sprint(totalBytes(s.Objects)), s.SHA256[:min(12, len(s.SHA256))],
+	}}
+	if s.Changed != nil {
+		row.changed = s.Changed.Altered + s.Changed.Gone
+	}
+	t.holes, t.changed = t.holes || row.holes > 0, t.changed || row.changed > 0
+	t.rows = append(t.rows, row)
+	return nil
+}
+
+// end prints the table. A journal without entries is empty only if it is sound.
+func (t *entriesTable) end(sound bool) error {
+	if len(t.rows) == 0 {
+		if !sound {
+			return nil
+		}
+		_, err := fmt.Fprintln(t.w, "The journal is empty: nothing has been committed yet.")
+		return err
+	}
+	table := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, t.line([]string{
+		"SERIAL", "KIND", "COMMITTED", "WINDOW START", "WINDOW END", "READ", "FRESH", "DUPLICATE", "LATE", "COUNT", "OBJECTS", "BYTES", "SHA-256",
+	}, "HOLES", "CHANGED"))
+	for _, row := range t.rows {
+		fmt.Fprintln(table, t.line(row.cells, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
+	}
+	return table.Flush()
+}
+
+// line is a line of the table. The columns that hardly any journal needs come behind the count.
+func (t *entriesTable) line(cells []string, holes, changed string) string {
+	const behind = 10
+	all := append([]string{}, cells[:behind]...)
+	if t.holes {
+		all = append(all, holes)
+	}
+	if t.changed {
+		all = append(all, changed)
+	}
+	return strings.Join(append(all, cells[behind:]...), "\t")
+}
+
+// countCell is what the server's own count says of a window: between which numbers it lies where it is not exact.
+func countCell(c *checkpoint.ServerCount) string {
+	switch {
+	case c == nil:
+		return unknown
+	case c.Status == checkpoint.CountBounded:
+		return fmt.Sprintf("%d..%d", c.AtLeast, c.AtMost)
+	default:
+		return c.Status
+	}
+}
+
+func totalBytes(objects []checkpoint.Object) (total int64) {
+	for _, o := range objects {
+		total += o.Bytes
+	}
+	return total
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+)
+
+// How a stream stands, in a word. The command status and the metric stream_state use the same words, with _ for a space
+// in the metric.
+const (
+	stateOK         = "ok"
+	stateNotStarted = "not started" // nothing was committed yet; only status says so, which does not know of any run
+	stateWaiting    = "waiting"     // nothing was committed yet, since there is no record that is old enough
+	stateHoles      = "holes"       // some records could not be had, and are not at the destination
+	stateClock      = "clock"       // a clock is behind the position
+	stateChanged    = "changed"     // the source is not the one that it was
+	stateNoJournal  = "no journal"  // the destination holds records that no journal accounts for
+	stateIncomplete = "incomplete"  // the server counts more records than it shows
+	stateBadRecord  = "bad record"  // a record cannot be had, and the stream stops in front of it
+	stateDamaged    = "damaged"     // the journal is not what was written
+	stateForeign    = "foreign"     // the journal is of another source, destination or stream
+	stateNewer      = "newer"       // a later version of houndtrail wrote the journal
+	stateUnreadable = "unreadable"  // the store of the journal does not answer
+	stateFailed     = "failed"      // anything else
+)
+
+// runStates are the states that a cycle can end in.
+var runStates = []string{
+	stateOK, stateWaiting, stateHoles, stateClock, stateChanged, stateNoJournal, stateIncomplete, stateBadRecord, stateDamaged,
+	stateForeign, stateNewer, stateUnreadable, stateFailed,
+}
+
+// stateOf is how a stream stands when an error, or none, was the end of its cycle, or of what stands in for one. The
+// newest entry is the zero value where nothing was committed.
+func stateOf(err error, newest position) string {
+	if err == nil {
+		switch {
+		case newest.serial == 0:
+			return stateWaiting
+		case newest.holes > 0:
+			return stateHoles
+		default:
+			return stateOK
+		}
+	}
+	for _, s := range []struct {
+		err  error
+		word string
+	}{
+		{exporter.ErrJournalGone, stateNoJournal},
+		{exporter.ErrSourceChanged, stateChanged},
+		{exporter.ErrClock, stateClock},
+		{exporter.ErrIncomplete, stateIncomplete},
+		{bloodhound.ErrHidden, stateIncomplete},
+		{checkpoint.ErrNewer, stateNewer},
+		{checkpoint.ErrCorrupt, stateDamaged},
+		{checkpoint.ErrForeign, stateForeign},
+		{checkpoint.ErrConflict, stateFailed},
+		{checkpoint.ErrLeaseHeld, stateFailed},
+	} {
+		if errors.Is(err, s.err) {
+			return s.word
+		}
+	}
+	if isA[*bloodhound.BadRecordError](err) {
+		return stateBadRecord
+	}
+	if stage, ok := errors.AsType[*exporter.Error](err); ok && stage.Stage == exporter.StageCheckpoint {
+		return stateUnreadable
+	}
+	return stateFailed
+}
+
+// stateLabel is a state as the metric has it.
+func stateLabel(state string) string { return strings.ReplaceAll(state, " ", "_") }
+
+// A position is what is said of a stream's newest entry, the zero value where there is none.
+type position struct {
+	serial uint64
+	holes  int64
+}
+
+// A watch follows a stream by what goes to and from its journal, and says after each cycle how the stream stands.
+type watch struct {
+	exporter.Store
+	tell   func(state string)
+	newest atomic.Pointer[position]
+}
+
+// Load takes note of the newest entry.
+func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
+	return w.note(w.Store.Load(ctx))
+}
+
+// Commit takes note of the new entry.
+func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error) {
+	return w.note(w.Store.Commit(ctx, prev, next))
+}
+
+func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
+	if err == nil {
+		w.newest.Store(&position{s.Serial, s.HolesTotal})
+	}
+	return s, err
+}
+
+// ended says how the stream stands after a cycle. One that was abandoned says nothing of it.
+func (w *watch) ended(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	var newest position
+	if p := w.newest.Load(); p != nil {
+		newest = *p
+	}
+	w.tell(stateOf(err, newest))
+}

@@ -145,6 +145,9 @@ func (b *Backfill) done(
 	ctx context.Context, lease *checkpoint.Lease, own window.Window,
 ) (done []window.Window, newest checkpoint.Stored, err error) {
 	newest, err = b.Journal.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) && own.Start.IsZero() {
+		return nil, checkpoint.Stored{}, nil // everything is the stream's own
+	}
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, declared(lease), own.Start)
 	}

@@ -16,7 +16,7 @@ import (
 var ErrIncomplete = errors.New("the server returned fewer records than it counts")
 
 // mostBrackets is how often the server is asked to count a window before a slack is put down.
-const mostBrackets = 3
+const mostBrackets = 2
 
 // A proof holds the records read of a span, since..end, against what the server counts.
 type proof struct {

@@ -27,7 +27,7 @@ func TestExitCode(t *testing.T) {
 		"told to stop":                {at(exporter.StageSource, fmt.Errorf("stopped: %w", context.Canceled)), 1},
 		"configuration":               {fmt.Errorf("wrapped: %w", &config.Error{}), 2},
 		"command line":                {&usageError{broken}, 2},
-		"another stream's journal":    {at(exporter.StageCheckpoint, fmt.Errorf("%w: x", checkpoint.ErrForeign)), 2},
+		"another stream's journal":    {at(exporter.StageCheckpoint, fmt.Errorf("%w: x", checkpoint.ErrForeign)), 6},
 		"not to be backfilled":        {&streamError{"archive", &exporter.RangeError{Problem: "too late"}}, 2},
 		"source":                      {source, 3},
 		"sink":                        {at(exporter.StageSink, broken), 4},

@@ -178,4 +178,3 @@ func destinationOf(c *config.Config, name string) (string, error) {
 	}
 	return string(c.Archive.URL), nil
 }
-

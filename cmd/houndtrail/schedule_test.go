@@ -33,8 +33,11 @@ func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
 	return bloodhound.Reading{}, context.Cause(ctx)
 }
 
+// Guess has no idea.
+func (*stuckSource) Guess() bloodhound.Reading { return bloodhound.Reading{} }
+
 func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
-	return stream{archiveStream, &exporter.Exporter{
+	return stream{name: archiveStream, watch: &watch{tell: func(string) {}}, Exporter: &exporter.Exporter{
 		Source: s, Store: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), Log: zap.NewNop(),
 	}}
 }

@@ -60,7 +60,7 @@ func TestLongJournal(t *testing.T) {
 		return checkpointtest.Fault{}
 	})
 	s = standing{}
-	if err := s.look(t.Context(), j, false); err != nil || !s.unproved || s.Records != nil || s.Status != journalOK {
+	if err := s.look(t.Context(), j, false); err != nil || !s.unproved || *s.Records != int64(last.Serial) || s.Status != stateOK {
 		t.Errorf("of %d commits: %v, %+v", last.Serial, err, s)
 	}
 	if n := reads.Load(); n > 4 { // the note, two entries, the lease
@@ -100,8 +100,8 @@ func TestUnreadableStore(t *testing.T) {
 	down := errors.New("503 slow down")
 	j, store, _ := journalOf(t, 2)
 	for at, want := range map[string]standing{
-		"latest":     {Status: journalUnread},
-		"lease.json": {Status: journalUnread, Serial: 2},
+		"latest":     {Status: stateUnreadable},
+		"lease.json": {Status: stateUnreadable, Serial: 2},
 	} {
 		store.On(checkpointtest.Always(checkpointtest.Get, at, checkpointtest.Fault{Before: down}))
 		var s standing

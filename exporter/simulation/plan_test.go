@@ -67,6 +67,8 @@ func newPlan(seed uint64) *plan {
 	}
 	if p.profile == bloodhoundtest.PR3049 { // each request makes two rows: small pages would never come to an end
 		p.pageSize, p.records = p.pageSize+100, p.records+100
+		// What is stamped later than our clock is read in each cycle, and each of those requests makes two rows more.
+		p.skew = min(p.skew, 90*time.Second)
 	}
 	if r.IntN(4) == 0 {
 		p.receiverMax = 3000 + r.IntN(5000)

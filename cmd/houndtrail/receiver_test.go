@@ -82,10 +82,13 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// compareIDs fails unless each record of the log was delivered exactly once, and nothing else was.
+// compareIDs fails unless each record of the log that can be had was delivered exactly once, and so many were in all.
 func compareIDs(ts *testscript.TestScript, w *world, got map[string]int, want int) {
 	var lost, twice int
 	for _, row := range w.server.Rows() {
+		if row.Unprintable || row.ID < 1 {
+			continue
+		}
 		switch got[strconv.FormatInt(row.ID, 10)] {
 		case 0:
 			lost++

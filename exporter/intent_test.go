@@ -141,7 +141,7 @@ func TestWhatKeepsACommitOut(t *testing.T) {
 	if want := []string{"barrier", "export", "reset", "barrier", "rescan", "export"}; !slices.Equal(slices.Compact(kinds), want) {
 		t.Errorf("the entries are %v, want %v", kinds, want)
 	}
-	if last := entries[len(entries)-1]; last.Lineage != entries[2].Lineage || last.Epoch != 3 {
+	if last := entries[len(entries)-1]; last.Lineage != entries[2].Lineage || last.Epoch <= 3 {
 		t.Errorf("the lineage that began with entry 3 ends with the epoch %d", last.Epoch)
 	}
 	w.checkArchive(w.objects, w.positions)

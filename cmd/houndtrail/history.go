@@ -117,7 +117,6 @@ func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[check
 	}
 	collect := func(entries iter.Seq2[checkpoint.Stored, error]) (newest []found) {
 		for entry, err := range entries {
-			entry.Delivered = nil // many of them would take much memory
 			if newest = append(newest, found{entry, err}); len(newest) > n {
 				newest = newest[1:]
 			}

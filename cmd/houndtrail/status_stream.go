@@ -94,15 +94,23 @@ func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) e
 		s.unproved = true
 		return nil
 	}
-	for entry, err := range j.Entries(ctx) {
-		if err != nil {
-			return failedCheckpoint(err)
-		}
-		if entry.Serial > s.Serial {
-			break // committed since
+	return failedCheckpoint(verifyChain(ctx, j, s.Serial))
+}
+
+// verifyChain verifies the links of a journal up to an entry. What is wrong before an adoption does not count: the position
+// was rebuilt without it.
+func verifyChain(ctx context.Context, j *checkpoint.Journal, last uint64) (problem error) {
+	for entry, err := range j.Survey(ctx) {
+		switch {
+		case entry.Serial > last: // committed since
+			return problem
+		case err == nil && entry.Kind == checkpoint.KindAdopt:
+			problem = nil
+		case problem == nil:
+			problem = err
 		}
 	}
-	return nil
+	return problem
 }
 
 // take is what an entry says of the stream.

@@ -12,6 +12,7 @@ const searchStep = 30 * 24 * time.Hour
 
 // The first and the last instant that the API can write.
 func firstInstant() time.Time { return time.Time{} }
+
 func lastInstant() time.Time {
 	return time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
 }

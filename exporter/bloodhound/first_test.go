@@ -54,8 +54,13 @@ func TestFirstEnds(t *testing.T) {
 		from, to time.Duration // from epoch, where the one record is
 		ok       bool
 	}{
-		{0, 1, true}, {-1, 1, true}, {-time.Hour, time.Microsecond, true},
-		{-time.Hour, 0, false}, {1, time.Hour, false}, {0, 0, false}, {time.Hour, -time.Hour, false},
+		{0, 1, true},
+		{-1, 1, true},
+		{-time.Hour, time.Microsecond, true},
+		{-time.Hour, 0, false},
+		{1, time.Hour, false},
+		{0, 0, false},
+		{time.Hour, -time.Hour, false},
 	} {
 		c := newClient(t, Options{Transport: &timedServer{rows: []time.Time{epoch}}})
 		if at, ok, err := c.First(t.Context(), epoch.Add(test.from), epoch.Add(test.to)); err != nil || ok != test.ok || ok && at != epoch {

@@ -95,7 +95,8 @@ func TestWarnings(t *testing.T) {
 		"not this id":      {filter("id", "neq:7"), nil, false},
 		"many things at once": {
 			Query{SortBy: []string{"source"}, Filters: []Filter{{"source", "eq", "x"}, {"action", "neq", "a+b"}}},
-			[]string{"sort_by=source", "2 filters", "filter source", "only as far", "have no action"}, true,
+			[]string{"sort_by=source", "2 filters", "filter source", "only as far", "have no action"},
+			true,
 		},
 	} {
 		got := test.query.Warnings()

@@ -88,6 +88,7 @@ func (m *model) write(t tester, w window.Window, records ...bloodhound.Record) {
 	if m.want.LastWindow == (window.Window{}) || order(w, m.want.LastWindow) > 0 {
 		m.want.LastWindow = w
 	}
+	m.want.MaxPass = max(m.want.MaxPass, w.Pass)
 	m.want.From = m.want.FirstWindow.Start
 	if end.After(m.want.To) {
 		m.want.To = end
@@ -112,7 +113,7 @@ func (m *model) expect() read.Found {
 	slices.SortFunc(m.records, compare)
 	want.Newest = m.records[len(m.records)-1]
 	want.MinCreatedAt, want.MaxCreatedAt = m.records[0].CreatedAt, want.Newest.CreatedAt
-	want.MinID, want.MaxID = m.records[0].ID, m.records[0].ID
+	want.MinID, want.MaxID, want.MaxPass = m.records[0].ID, m.records[0].ID, m.want.MaxPass
 	for i, r := range m.records {
 		want.MinID, want.MaxID = min(want.MinID, r.ID), max(want.MaxID, r.ID)
 		if i > 0 && compare(m.records[i-1], r) == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 )
@@ -58,7 +59,10 @@ func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, before, since, known, back = win.End, latest(from, known), win.End, remembered, time.Time{}
+		cursor, before, since, back = win.End, latest(from, known), win.End, time.Time{}
+		if w.kind != checkpoint.KindHistory {
+			known = remembered
+		}
 		intent, limited = nil, true
 	}
 }

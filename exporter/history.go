@@ -68,6 +68,8 @@ func (c *cycle) history() (w walk, due bool) {
 	}
 	w = c.revisit(h.Next, h.Until, h.Pass)
 	w.kind = checkpoint.KindHistory
+	// Nothing of it was delivered, however long ago that was: what of it is not committed is new.
+	w.known, w.keep = h.Next, c.stored.DeliveredSince
 	if intent, ok := c.lease.Intent(); ok && intent.Pass == h.Pass && intent.Start.Equal(h.Next) {
 		w.intent = &intent
 	}

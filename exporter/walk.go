@@ -24,7 +24,7 @@ type walk struct {
 	completes bool               // all that a rescan has to walk
 	owes      bool               // a rescan is due after it, whatever the schedule
 	quiet     bool               // a window that brings nothing new needs no entry
-	keep      time.Time          // of a rescan: from when on ids are remembered after it
+	keep      time.Time          // of a rescan, and of history: from when on ids are remembered after it
 	intent    *checkpoint.Window // of an attempt that was not committed: the first window is taken whole, as that one
 }
 
@@ -132,6 +132,9 @@ func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 // cycle began: for a backlog nothing is remembered. What is later is looked for by the next cycle, once: the windows of
 // this one do not look back. Houndtrail never looks back further than what the set knows, whatever the overlap is changed to.
 func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
+	if w.kind == checkpoint.KindHistory {
+		return w.keep // as before it
+	}
 	if w.again() {
 		return latest(known, earliest(win.End, w.keep))
 	}

@@ -102,16 +102,17 @@ func entriesSince(ctx context.Context, journal History, at time.Time) (entries [
 // delivered is what the entries, and the objects that they name, say was delivered, and from when on the new lineage is to
 // search. Of a destination that cannot be read, a backlog is not remembered: what it got in the last days comes once more.
 func (e *Exporter) delivered(ctx context.Context, entries []checkpoint.Stored, from time.Time) (set dedup.Set, known time.Time, err error) {
+	known = earliest(entries[0].DeliveredSince, latest(from, entries[0].Window.Start))
 	for _, entry := range entries {
 		memory, err := dedup.Parse(entry.Delivered)
 		if err != nil {
 			return set, known, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
 		}
-		if set, err = e.recall(ctx, entry.Objects, from, set.With(memory)); err != nil {
+		if set, err = e.recall(ctx, entry.Objects, known, set.With(memory)); err != nil {
 			return set, known, err
 		}
 	}
-	return set, earliest(entries[0].DeliveredSince, latest(from, entries[0].Window.Start)), nil
+	return set, known, nil
 }
 
 // recall adds the records of objects that were created at or after an instant.

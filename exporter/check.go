@@ -30,6 +30,9 @@ func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew ti
 // goesOn is the error that keeps the stream from going on, nil for none.
 func (c *cycle) goesOn(ctx context.Context) error {
 	if c.behind() {
+		if !c.reaches() {
+			return c.farBehind()
+		}
 		return failed(StageSource, fmt.Errorf("%w: %s. Set the wrong clock right; until then each run searches what lies behind "+
 			"the position", ErrClock, c.clocks()))
 	}

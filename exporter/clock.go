@@ -118,26 +118,32 @@ func (c *cycle) search(ctx context.Context) error {
 	if c.guessed {
 		return errGuess
 	}
-	lowest := c.now.Add(-idleCommit) // the clocks were set back some time ago
-	switch {
-	case !lowest.Before(c.stored.DeliveredSince):
-		w := c.revisit(c.stored.DeliveredSince, c.stored.Cursor, c.nextPass())
-		w.owes, w.quiet = true, c.stored.RescannedAt.IsZero()
-		if err := c.export(ctx, w); err != nil {
-			return err
-		}
-		if err := c.ahead(ctx); err != nil {
-			return err
-		}
-		return failed(StageSource, fmt.Errorf("%w: %s. What lies behind it was searched and delivered just now, and is again in "+
-			"every cycle until the clocks have caught up. Set the wrong clock right; nothing else is needed", ErrClock, c.clocks()))
-	case c.skew.Abs() > Apart:
+	if !c.reaches() {
+		return c.farBehind()
+	}
+	w := c.revisit(c.stored.DeliveredSince, c.stored.Cursor, c.nextPass())
+	w.owes, w.quiet = true, c.stored.RescannedAt.IsZero()
+	if err := c.export(ctx, w); err != nil {
+		return err
+	}
+	if err := c.ahead(ctx); err != nil {
+		return err
+	}
+	return failed(StageSource, fmt.Errorf("%w: %s. What lies behind it was searched and delivered just now, and is again in "+
+		"every cycle until the clocks have caught up. Set the wrong clock right; nothing else is needed", ErrClock, c.clocks()))
+}
+
+// reaches tells that the remembered ids go back to what the clocks say, and to when they may have been set back.
+func (c *cycle) reaches() bool { return !c.now.Add(-idleCommit).Before(c.stored.DeliveredSince) }
+
+// farBehind is what is to be done about clocks that are further back.
+func (c *cycle) farBehind() error {
+	if c.skew.Abs() > Apart {
 		return failed(StageSource, fmt.Errorf("%w: %s. Records of so long ago cannot be told from delivered ones, so nothing is "+
 			"exported. Set the wrong clock right (a cache in front of the server may also answer with an old Date); nothing else is "+
 			"needed", ErrClock, c.clocks()))
-	default:
-		return c.changed(c.clocks(), "both clocks were ahead, and are right now; the server's records carry times that were exported before")
 	}
+	return c.changed(c.clocks(), "both clocks were ahead, and are right now; the server's records carry times that were exported before")
 }
 
 // clocks is what the two clocks say, and the position.

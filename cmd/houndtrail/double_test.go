@@ -64,6 +64,7 @@ func (w *world) setTime(ts *testscript.TestScript, args []string) {
 		w.later(duration(ts, args[1]), number(ts, args[2]))
 		w.moveOurs(ts, w.moved+duration(ts, args[1]))
 	case "clock":
+		w.settle()
 		w.mu.Lock()
 		w.jumped = duration(ts, args[1])
 		w.mu.Unlock()
@@ -75,6 +76,15 @@ func (w *world) setTime(ts *testscript.TestScript, args []string) {
 			return
 		}
 		w.server.SetDate(bloodhoundtest.DateAhead(duration(ts, args[1])))
+	}
+}
+
+// settle keeps what is visible visible, whatever becomes of the clock.
+func (w *world) settle() {
+	for _, r := range w.server.Rows() {
+		if r.VisibleAt.IsZero() && !r.CreatedAt.After(w.now()) {
+			w.server.Alter(r.ID, func(r *bloodhoundtest.Row) { r.VisibleAt = time.Unix(0, 0) })
+		}
 	}
 }
 

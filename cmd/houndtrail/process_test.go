@@ -70,6 +70,7 @@ var changing = []struct {
 	{regexp.MustCompile(`dt=20\d\d-\d\d-\d\d`), "dt=DAY"},
 	{regexp.MustCompile(`\b\d+ tries in [0-9.]+m?s\b`), "N tries in DURATION"},
 	{regexp.MustCompile(`\bby [0-9.]+ minutes\b`), "by N minutes"},
+	{regexp.MustCompile(`\bclock is \d\S* (ahead|behind)`), "clock is DURATION $1"},
 	{regexp.MustCompile(`on \S+ \(pid \d+\)`), "on HOST (pid PID)"},
 	{regexp.MustCompile(`user \d+ and group \d+`), "user UID and group GID"},
 }

@@ -29,12 +29,9 @@ func (p *program) checkStream(
 		if source.client == nil {
 			return nil
 		}
-		var skew time.Duration
-		if skew, err = e.Check(ctx, s.stored); err != nil && exitCode(err) != exitIntegrity {
+		if _, err = e.Check(ctx, s.stored); err != nil && exitCode(err) != exitIntegrity {
 			return nil
 		}
-		seconds := skew.Seconds()
-		s.Skew = &seconds
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")

@@ -35,8 +35,8 @@ the lease, the oldest record that BloodHound still has, and the time left until 
 yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can be asked
 at any time.
 
-Lag is counted by BloodHound's clock. Where BloodHound cannot be asked, or with --offline is not, it is counted by this
-machine's, and the row says so; that is no failure.
+Lag is counted by BloodHound's clock. If BloodHound cannot be asked, or with --offline is not, or if its clock is more than
+a minute ahead of this machine's, lag is counted by this machine's, and the row says so; that is no failure.
 
 STATUS is what the next run would say: ok; not started; waiting (BloodHound has no record yet); or holes (records could not
 be had, and were left out). It is clock, changed, no journal, incomplete, damaged or foreign if a run would stop: the

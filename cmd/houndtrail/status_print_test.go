@@ -16,7 +16,7 @@ import (
 func TestStandings(t *testing.T) {
 	t.Parallel()
 	records := int64(20480)
-	source := sourceState{status: sourceOK, now: march, clock: "server", oldest: march.AddDate(0, -3, 0)}
+	source := sourceState{status: sourceOK, now: march, own: march.Add(time.Second), clock: "server", oldest: march.AddDate(0, -3, 0)}
 	all := []standing{
 		{
 			Stream: "archive", Status: stateOK, Source: "https://a.example", Destination: "s3://b/<p>&q", Serial: 42,
@@ -55,14 +55,14 @@ func TestStandings(t *testing.T) {
 	wantLines := `{"stream":"archive","status":"ok","source":"https://a.example","destination":"s3://b/<p>&q","serial":42,` +
 		`"committed_at":"2026-03-01T11:59:59.5Z","cursor":"2026-03-01T11:57:47.000001Z","lag_seconds":132.999999,"clock":"server",` +
 		`"records":20480,"lease":{"state":"free"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z",` +
-		`"retention_deadline":"2026-05-30T11:57:47.000001Z","retention_left_seconds":7775867.000001}
+		`"retention_deadline":"2026-05-30T11:57:47.000001Z","retention_left_seconds":7775867.000001,"clock_skew_seconds":-1}
 {"stream":"webhook","status":"ok","source":"https://a.example","destination":"https://siem.example/***","serial":9001,` +
 		`"committed_at":"2026-02-27T12:00:00Z","cursor":"2026-02-27T10:00:00Z","lag_seconds":180000,"clock":"server",` +
 		`"lease":{"state":"held","holder":{"host":"pod-1\u001b[2J","pid":7,"version":"v1"},"since":"2026-03-01T12:00:00Z",` +
 		`"expires":"2026-03-01T12:01:00Z"},"source_status":"ok","source_oldest":"2025-12-01T12:00:00Z",` +
-		`"retention_deadline":"2026-05-28T10:00:00Z","retention_left_seconds":7596000}
+		`"retention_deadline":"2026-05-28T10:00:00Z","retention_left_seconds":7596000,"clock_skew_seconds":-1}
 {"stream":"archive","status":"damaged","problem":"journal corrupt","source":"https://a.example","destination":"file:///a",` +
-		`"serial":0,"clock":"server","source_status":"ok","source_oldest":"2025-12-01T12:00:00Z"}
+		`"serial":0,"clock":"server","source_status":"ok","source_oldest":"2025-12-01T12:00:00Z","clock_skew_seconds":-1}
 `
 	if diff := cmp.Diff(wantLines, lines.String()); diff != "" {
 		t.Errorf("the JSON (-want +got):\n%s", diff)
@@ -76,7 +76,7 @@ func TestStandingWithoutSource(t *testing.T) {
 		sourceOffline: "not asked", sourceFailed: "source failed", sourceEmpty: "no records",
 	} {
 		s := standing{Stream: "archive", Status: stateOK, Cursor: march}
-		s.compare(sourceState{status: status, now: march.Add(-3 * time.Second), clock: "local"}, exporter.Retention{})
+		s.compare(sourceState{status: status, now: march.Add(-3 * time.Second), own: march.Add(-3 * time.Second), clock: "local"}, exporter.Retention{})
 		var table bytes.Buffer
 		if err := standingsTable(&table, []standing{s}, march); err != nil {
 			t.Fatal(err)

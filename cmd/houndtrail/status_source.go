@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"houndtrail/config"
+	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
 )
 
@@ -29,7 +30,8 @@ const (
 // sourceState is what the source says of itself.
 type sourceState struct {
 	status  string
-	now     time.Time
+	now     time.Time // by the server's clock, or where that is not known by ours
+	own     time.Time // by ours
 	clock   string    // whose now it is: server or local
 	oldest  time.Time // zero where it is not known or there is none
 	warning string
@@ -39,7 +41,8 @@ type sourceState struct {
 
 // askSource asks for the time and the oldest record. To fail is no error: the journal says more than the source could.
 func (p *program) askSource(ctx context.Context, c *config.Config, offline bool) sourceState {
-	s := sourceState{status: sourceOffline, now: time.Now(), clock: "local"}
+	own := p.ownClock()
+	s := sourceState{status: sourceOffline, now: own, own: own, clock: "local"}
 	switch {
 	case offline:
 	case c.BloodHound.Auth() == config.AuthNone:
@@ -57,6 +60,22 @@ func (p *program) askSource(ctx context.Context, c *config.Config, offline bool)
 	return s
 }
 
+func (p *program) ownClock() time.Time {
+	if p.now != nil {
+		return p.now()
+	}
+	return time.Now()
+}
+
+// lagsBehind is the time that a cycle goes by, and whose clock tells it: ours, if the server's is ahead of it by more than
+// clocks may differ.
+func (s sourceState) lagsBehind() (now time.Time, clock string) {
+	if s.now.Sub(s.own) > exporter.Apart {
+		return s.own, "local"
+	}
+	return s.now, s.clock
+}
+
 func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) error {
 	hasty := *p
 	hasty.interactive = true
@@ -72,7 +91,7 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 	if err != nil {
 		return err
 	}
-	s.now, s.clock = clock.Server, "server"
+	s.now, s.own, s.clock = clock.Server, p.ownClock(), "server"
 	extent, err := client.Extent(ctx, s.now)
 	if err == nil || errors.Is(err, bloodhound.ErrHidden) {
 		s.client = client

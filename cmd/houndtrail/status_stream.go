@@ -157,12 +157,17 @@ func (s *standing) stateAfter(err error) string {
 
 // compare takes in what the source says, and where it says nothing, what the journal remembers of it.
 func (s *standing) compare(source sourceState, retention exporter.Retention) {
-	s.Asked, s.Oldest, s.Clock = source.status, source.oldest, source.clock
-	if s.Status == stateNotStarted && source.status == sourceEmpty {
+	s.Asked, s.Oldest = source.status, source.oldest
+	now, clock := source.lagsBehind()
+	if s.Clock = clock; source.clock == "server" {
+		skew := source.now.Sub(source.own).Seconds()
+		s.Skew = &skew
+	}
+	if s.Status == stateNotStarted && (source.status == sourceEmpty || source.status == sourceOK && !source.oldest.Before(now)) {
 		s.Status = stateWaiting
 	}
 	if !s.Cursor.IsZero() {
-		lag := max(0, source.now.Sub(s.Cursor).Seconds())
+		lag := max(0, now.Sub(s.Cursor).Seconds())
 		s.Lag = &lag
 	}
 	if source.status == sourceOK {

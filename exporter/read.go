@@ -159,6 +159,9 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 		},
 		proof: proof{window: s.Window, since: latest(s.since, s.known), read: len(records) + len(holes)},
 	}
+	if p.proof.since.Equal(s.since) {
+		p.proof.first.n, p.proof.first.known = s.Counted(0)
+	}
 	if len(admitted.Fresh) > 0 {
 		p.oldest = admitted.Fresh[0].CreatedAt
 	}

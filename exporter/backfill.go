@@ -89,7 +89,10 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	e.Store, e.Overlap, e.Rescan = b.Journal, 0, 0
 	c.Exporter, c.stored = &e, stored
 	for _, gap := range plan.Gaps {
-		w := walk{kind: checkpoint.KindExport, cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page, past: true}
+		w := walk{
+			kind: checkpoint.KindExport, past: true,
+			cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page,
+		}
 		if intent, ok := c.lease.Intent(); ok && plan.Resumed && intent.Start.Equal(gap.Start) {
 			w.intent = &intent
 		}

@@ -56,14 +56,15 @@ func (e *Exporter) moment(ctx context.Context, guess bool) (moment, error) {
 		}
 	}
 	m.began, m.own = time.Now(), e.ownClock()
-	m.compare(told)
+	m = m.compare(told)
 	m.now = earliest(m.own, m.own.Add(m.skew))
 	return m, nil
 }
 
 // compare takes in how far the server's clock is ahead.
-func (m *moment) compare(told bloodhound.Reading) {
+func (m moment) compare(told bloodhound.Reading) moment {
 	m.skew = told.Server.Add(m.began.Sub(told.Local)).Sub(m.own)
+	return m
 }
 
 func (e *Exporter) ownClock() time.Time {
@@ -83,7 +84,7 @@ func (c *cycle) confirm(told bloodhound.Reading) error {
 	if told.Server.IsZero() {
 		return errGuess
 	}
-	c.compare(told)
+	c.moment = c.compare(told)
 	behind := earliest(c.own, c.own.Add(c.skew)).Sub(c.now)
 	if behind < 0 || behind > mostBehind {
 		return errGuess

@@ -10,7 +10,7 @@ import (
 )
 
 // Source is the audit log. Its errors are final: what could be retried has been.
-type Source interface {
+type Source interface { //nolint:interfacebloat // it is one server, and each method one question to it
 	// Clock is the server's clock, beside the moment at which it was told.
 	Clock(ctx context.Context) (bloodhound.Reading, error)
 	// Guess is about the same without a request, which saves an idle cycle half of its requests; the zero Reading stands
@@ -18,7 +18,7 @@ type Source interface {
 	Guess() bloodhound.Reading
 	// Extent is where the log begins, as far as the server can tell, and how dense it is until now.
 	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
-	// First is an instant that no record from from on is before; ok is false if there is no record before to.
+	// First is an instant that no record of the span is before; ok is false if there is no record before to.
 	First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error)
 	// Newest is when the latest record was created, whatever any clock says.
 	Newest(ctx context.Context) (at time.Time, ok bool, err error)

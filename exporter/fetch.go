@@ -110,8 +110,11 @@ func (e *Exporter) jump(
 // counting is what the pages of a window are to be counted from, for the proof of the previous one: its end, its
 // beginning, and its end once more. No instant may be after the window's own beginning.
 func (e *Exporter) counting(from, before time.Time) []time.Time {
-	if !e.VerifyCount || before.IsZero() {
+	switch {
+	case !e.VerifyCount:
 		return nil
+	case before.IsZero():
+		return []time.Time{from}
 	}
 	return []time.Time{from, before, from}
 }

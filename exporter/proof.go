@@ -23,6 +23,7 @@ type proof struct {
 	window window.Window
 	since  time.Time // the span's beginning: the window's, or the overlap's
 	read   int       // records, and those that cannot be had
+	first  counted   // from its beginning on, as its own first page said; not known if that was read from earlier
 	pages  bracket   // what the pages of the next window brought along
 }
 
@@ -105,6 +106,9 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 		return &checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: read, AtMost: read}, nil
 	}
 	least := max(b.start.n-b.endAgain.n, 0)
+	if p.first.known { // what appeared since it was read is not missing: the next look back finds it
+		least = max(min(least, p.first.n-b.endAgain.n), 0)
+	}
 	if read < least {
 		return nil, failed(StageSource, fmt.Errorf("%w: %d of at least %d that were created from %s to before %s; nothing of "+
 			"the window is committed; if a cache or a replica that lags answers for the server, the next run may find it "+

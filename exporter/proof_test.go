@@ -57,7 +57,7 @@ func TestServerCount(t *testing.T) {
 				if profile == bloodhoundtest.PR3049 { // where each request for a count brings two rows
 					want.Status, want.AtLeast, want.AtMost = checkpoint.CountBounded, count.AtLeast, count.AtMost
 				}
-				if count != want || count.AtLeast > read || count.AtMost < read || count.AtMost-count.AtLeast > 20 {
+				if count != want || count.AtLeast > read || count.AtMost < read || count.AtMost-count.AtLeast > 60 {
 					t.Errorf("entry %d of %d rows has the count %+v", entry.Serial, read, count)
 				}
 			}

@@ -159,6 +159,9 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 		},
 		proof: proof{window: s.Window, since: latest(s.since, s.known), read: len(records) + len(holes)},
 	}
+	if p.proof.since.Equal(s.since) {
+		p.proof.first.n, p.proof.first.known = s.Counted(0)
+	}
 	if len(admitted.Fresh) > 0 {
 		p.oldest = admitted.Fresh[0].CreatedAt
 	}
@@ -187,7 +190,7 @@ func newHoles(set dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]b
 func holeRef(h bloodhound.Hole) dedup.Ref {
 	const beyondRecords = 1 << 62
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", h.CreatedAt.UnixMicro(), h.ID, h.Raw))
-	ref := dedup.Ref{ID: beyondRecords | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt} //nolint:gosec // 61 bits
+	ref := dedup.Ref{ID: beyondRecords | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt}
 	if h.CreatedAt.IsZero() {
 		ref.CreatedAt = endOfTime
 	}

@@ -93,7 +93,7 @@ func setDays(ctx context.Context, c *config.Config, t *archive.Table) (comment s
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case err != nil:
+	case err != nil: //nolint:nilerr // the comment tells it
 		return comments("The archive cannot be read: "+err.Error(),
 			"So the days begin at "+firstDay+". If it has earlier records, print this again with --since and their first day."), nil
 	case !found:

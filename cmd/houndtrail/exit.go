@@ -55,6 +55,8 @@ func exitCode(err error) int {
 }
 
 // What an error is about decides before the stage that it happened in.
+//
+//nolint:gochecknoglobals // constants
 var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,

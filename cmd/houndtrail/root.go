@@ -28,7 +28,10 @@ installed, run: houndtrail demo`,
 		return &usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(p.run(), p.backfill(), p.adopt(), p.move(), p.acceptReset(), p.logs(), p.history(), p.status(), p.ddl(), p.demo(), p.version())
+	root.AddCommand(
+		p.run(), p.backfill(), p.adopt(), p.move(), p.acceptReset(),
+		p.logs(), p.history(), p.status(), p.ddl(), p.demo(), p.version(),
+	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = noArgs
 	}

@@ -31,6 +31,8 @@ const (
 )
 
 // runStates are the states that a cycle can end in.
+//
+//nolint:gochecknoglobals // a constant
 var runStates = []string{
 	stateOK, stateWaiting, stateHoles, stateClock, stateChanged, stateNoJournal, stateIncomplete, stateBadRecord, stateDamaged,
 	stateForeign, stateNewer, stateUnreadable, stateFailed,

@@ -129,7 +129,8 @@ func newestReadable(ctx context.Context, j *checkpoint.Journal) (newest checkpoi
 	if tip, err := j.Tip(ctx); err == nil && readable(tip) {
 		return tip
 	}
-	for entry := range j.Survey(ctx) { // its problems are told already
+	for entry, err := range j.Survey(ctx) {
+		_ = err // its problems are told already
 		if readable(entry) {
 			newest = entry
 		}

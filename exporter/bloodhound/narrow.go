@@ -50,7 +50,7 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 	q.Filters = countingFrom(q.After)
 	r, err := c.page(ctx, &q, 1)
 	if refusal(err) != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // that is the answer
 	}
 	if err == nil {
 		r.body.release()

@@ -72,7 +72,7 @@ func Sort(records []Record) []Record {
 	}
 	kept := 0
 	for i := range records {
-		if kept > 0 && Compare(&records[kept-1], &records[i]) == 0 && difference(&records[kept-1], &records[i]) == "" {
+		if kept > 0 && same(&records[kept-1], &records[i]) {
 			continue
 		}
 		if kept != i {
@@ -91,3 +91,6 @@ func sorted(records []Record) bool {
 	}
 	return true
 }
+
+// same tells a record that was served twice.
+func same(a, b *Record) bool { return Compare(a, b) == 0 && difference(a, b) == "" }

@@ -8,7 +8,7 @@ import (
 )
 
 // seen is what one page says about where the walk stands.
-type seen struct {
+type seen struct { //nolint:recvcheck // only include changes it
 	records        int       // as served
 	refused        int       // of them
 	newest, oldest time.Time // of the others

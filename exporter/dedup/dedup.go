@@ -101,8 +101,8 @@ func (s Set) matters(span Span) time.Time {
 // front, as a rule, and then no record of the window is copied.
 func (a *Admission) keep(start time.Time, records []bloodhound.Record, fresh []bool) {
 	at := len(records)
-	for i := len(records) - 1; i >= 0; i-- {
-		if !fresh[i] {
+	for i, isFresh := range slices.Backward(fresh) {
+		if !isFresh {
 			a.Duplicate++
 			continue
 		}

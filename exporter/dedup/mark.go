@@ -20,14 +20,14 @@ type marker struct{ text []byte }
 // once in 65,535 times. It is made of the columns and not of the record's JSON, which a new version of the server may
 // write in another way.
 func (m *marker) mark(r *bloodhound.Record) uint16 {
-	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.CreatedAt.UnixMicro())) //nolint:gosec // only the bits are wanted
+	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.CreatedAt.UnixMicro()))
 	for _, column := range [...]string{
 		r.ActorID, r.ActorName, r.ActorEmail, r.Action, r.Fields, r.RequestID, r.SourceIP, r.CommitID, r.Status,
 	} {
 		m.text = append(append(m.text, column...), 0xff) // which is in no UTF-8
 	}
 	sum := crc32.Checksum(m.text, castagnoli)
-	mark := uint16(sum) ^ uint16(sum>>16) //nolint:gosec // both halves are wanted
+	mark := uint16(sum) ^ uint16(sum>>16)
 	if mark == unmarked {
 		mark++
 	}

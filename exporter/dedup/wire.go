@@ -38,7 +38,7 @@ func (m minute) append(b []byte) []byte {
 	previous := int64(0)
 	for _, r := range m.runs {
 		b = binary.AppendVarint(b, r.first-previous)
-		b = binary.AppendUvarint(b, uint64(r.last-r.first)) //nolint:gosec // a run does not end before it begins
+		b = binary.AppendUvarint(b, uint64(r.last-r.first))
 		previous = r.last
 	}
 	for _, mark := range m.marks {
@@ -108,7 +108,7 @@ func (p *parser) minute() (m minute) {
 			p.fail()
 			return m
 		}
-		r.last = r.first + int64(more) //nolint:gosec // bounded above
+		r.last = r.first + int64(more)
 		m.runs = append(m.runs, r)
 		previous = r.last
 		ids += more + 1

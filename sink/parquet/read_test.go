@@ -65,7 +65,7 @@ func TestRead(t *testing.T) {
 func TestReadDamaged(t *testing.T) {
 	records := sinktest.Generate(t, 1, 30, epoch, time.Second)
 	whole := encode(t, NewEncoder(meta), records)
-	for n := range len(whole) {
+	for n := range whole {
 		if _, got, err := identities(whole[:n]); err == nil {
 			t.Fatalf("cut off after %d of %d bytes: %d records and no error", n, len(whole), len(got))
 		}

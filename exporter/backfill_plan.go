@@ -76,6 +76,9 @@ func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *ch
 	if !ok || len(window.Gaps(w, done)) == 0 { // it was committed
 		return nil
 	}
+	if !w.Start.Before(own.Start) { // an adoption made the stream account for what it left, and for the rest of its time
+		return nil
+	}
 	if w.End.After(own.Start) {
 		return fmt.Errorf("%w: an interrupted backfill was writing the window %s to %s, and the stream, which starts at %s, "+
 			"delivers a part of it too: the stream's journal must have been replaced since: restore it, or remove what is named "+

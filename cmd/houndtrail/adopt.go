@@ -35,8 +35,9 @@ Every file of the tenant is read: its window and the ids of its records. They be
 (or one more entry, if there is a journal that does not account for all of them). The next run goes on from the latest
 window, and compares all of the archive's time with BloodHound once, so that no record is lost or archived twice.
 
-A damaged journal is gone on from: the new entry follows what is there. Stop houndtrail run first: the journal's lease is
-needed. The reason is kept in the journal.`,
+A damaged journal is gone on from: the new entry follows what is there. If the journal of a backfill is damaged or lost, this
+makes what it delivered the stream's own. Stop houndtrail run first: the journal's lease is needed. The reason is kept in
+the journal.`,
 		Example: `  houndtrail adopt --dry-run
   houndtrail adopt --reason "the volume with the journal was lost"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,16 +75,26 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 		return &streamError{archiveStream, &exporter.Error{Stage: exporter.StageSink, Err: err}}
 	}
 	a := adoptionOf(survey)
-	if !dry {
-		positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	if dry {
+		return a.print(p.stdout, form)
+	}
+	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	if err != nil {
+		return &usageError{err}
+	}
+	entry, err := all[0].Adopt(ctx, journal(c, positions, archiveStream, string(c.Archive.URL)), found, reason)
+	if err != nil {
+		return &streamError{archiveStream, err}
+	}
+	a.Entry = &entry.Checkpoint
+	// What a backfill has delivered is the stream's own from now on. Its journal only has to be readable again.
+	beside := journal(c, positions, archiveStream+backfillSuffix, string(c.Archive.URL))
+	if _, err := beside.Load(ctx); errors.Is(err, checkpoint.ErrCorrupt) {
+		mended, err := all[0].Adopt(ctx, beside, found, reason)
 		if err != nil {
-			return &usageError{err}
+			return errors.Join(a.print(p.stdout, form), &streamError{archiveStream + backfillSuffix, err})
 		}
-		entry, err := all[0].Adopt(ctx, journal(c, positions, archiveStream, string(c.Archive.URL)), found, reason)
-		if err != nil {
-			return &streamError{archiveStream, err}
-		}
-		a.Entry = &entry.Checkpoint
+		a.Backfill = &mended.Checkpoint
 	}
 	return a.print(p.stdout, form)
 }
@@ -120,6 +131,7 @@ type adoption struct {
 	Duplicates int64                  `json:"duplicates"`
 	Unknown    []string               `json:"unknown,omitempty"`
 	Entry      *checkpoint.Checkpoint `json:"entry,omitempty"`
+	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, where that was damaged
 }
 
 func adoptionOf(f read.Found) adoption {
@@ -146,6 +158,10 @@ func (a adoption) print(w io.Writer, form string) error {
 	if a.Entry == nil {
 		fmt.Fprintln(w, "archive: nothing was written; without --dry-run this becomes an entry of the journal")
 		return nil
+	}
+	if a.Backfill != nil {
+		defer fmt.Fprintf(w, "archive-backfill: entry %d goes over what was damaged; the stream itself accounts for what was backfilled\n",
+			a.Backfill.Serial)
 	}
 	fmt.Fprintf(w, "archive: entry %d adopts them; the next run goes on from %s, and compares everything since %s with BloodHound\n",
 		a.Entry.Serial, instantCell(a.Entry.Cursor.UTC()), instantCell(a.Entry.DeliveredSince.UTC()))

@@ -148,7 +148,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 		all = append(all, backfill{s.name, &exporter.Backfill{
 			Stream:  *s.Exporter,
 			Past:    journal(c, b, s.name, destination),
-			Journal: journal(c, b, s.name+backfillSuffix, destination, checkpoint.Scattered()),
+			Journal: journal(c, b, s.name+backfillSuffix, destination),
 			From:    o.first,
 			To:      o.end,
 		}})

@@ -26,7 +26,7 @@ func (p *program) history() *cobra.Command {
 		Short: "Show the journal: every commit, oldest first",
 		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. Each entry and the hash chain are verified
 on the way. What is wrong is on standard error, every entry that can be read is shown all the same, also of a journal that
-is another stream's, and the exit code is 6. -o json prints the entries themselves, one a line.
+is another stream's, and the exit code is 6, unless an adoption (houndtrail adopt) followed. -o json prints the entries themselves, one a line.
 
 KIND is export, rescan (a window that was read once more, in search of stragglers), history (records that appeared before what
 was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
@@ -88,6 +88,10 @@ func (p *program) showHistory(ctx context.Context, c *config.Config, b checkpoin
 		}
 		if !readable(entry) {
 			continue
+		}
+		if err == nil && entry.Kind == checkpoint.KindAdopt && len(problems) > 0 {
+			fmt.Fprintf(p.stderr, "houndtrail: entry %d is an adoption: what is wrong before it does not count any more\n", entry.Serial)
+			problems = nil
 		}
 		shown++
 		if err := out.add(entry); err != nil {

@@ -87,11 +87,7 @@ func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name
 	if err != nil {
 		return checkpoint.Stored{}, err
 	}
-	var options []checkpoint.Option
-	if strings.HasSuffix(name, backfillSuffix) {
-		options = append(options, checkpoint.Scattered())
-	}
-	entry, err := journal(c, b, name, destination, options...).Move(ctx, reason)
+	entry, err := journal(c, b, name, destination).Move(ctx, reason)
 	return entry, failedCheckpoint(err)
 }
 

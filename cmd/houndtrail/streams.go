@@ -108,14 +108,16 @@ func (p *program) exporter(c *config.Config, name string, source exporter.Source
 	}
 }
 
-// journal is the position of one stream.
-func journal(
-	c *config.Config, b checkpoint.Bucket, name, destination string, options ...checkpoint.Option,
-) *checkpoint.Journal {
+// journal is the position of one stream, or of its backfill.
+func journal(c *config.Config, b checkpoint.Bucket, name, destination string) *checkpoint.Journal {
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
 	encoding := string(c.Archive.Format)
 	if strings.HasPrefix(name, webhookStream) {
 		encoding = string(c.Webhook.Format)
+	}
+	var options []checkpoint.Option
+	if strings.HasSuffix(name, backfillSuffix) {
+		options = append(options, checkpoint.Scattered())
 	}
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant:      c.Tenant,

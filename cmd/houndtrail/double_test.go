@@ -197,7 +197,10 @@ func (w *world) startDouble(ts *testscript.TestScript, args []string) {
 		source.Close()
 	})
 	ts.Setenv("HOUNDTRAIL_BLOODHOUND_URL", source.URL)
-	ts.Setenv("BLOODHOUND", strings.TrimPrefix(source.URL, "http://"))
+	address := strings.TrimPrefix(source.URL, "http://")
+	_, port, _ := strings.Cut(address, ":")
+	ts.Setenv("BLOODHOUND", address)
+	ts.Setenv("PORT", port)
 	if jwt {
 		token := w.server.Session("houndtrail")
 		ts.Setenv("HOUNDTRAIL_BLOODHOUND_JWT", token)

@@ -101,7 +101,7 @@ func complains(ts *testscript.TestScript, neg bool, args []string) {
 
 // fold is the text as a script has it: with the names of the variables, in lines of a readable length.
 func fold(ts *testscript.TestScript, text string) []byte {
-	for _, name := range []string{"RIGHT", "BLOODHOUND", "WEBSITE", "SIEM", "ADDRESS", "S3", "WORK"} {
+	for _, name := range []string{"RIGHT", "BLOODHOUND", "WEBSITE", "SIEM", "ADDRESS", "PORT", "S3", "WORK"} {
 		if value := ts.Getenv(name); value != "" {
 			text = strings.ReplaceAll(text, value, "$"+name)
 		}

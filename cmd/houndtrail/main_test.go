@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"remember":   remember,
 			"unchanged":  unchanged,
 			"damage":     damage,
+			"newer":      newer,
 		},
 	})
 }

@@ -87,7 +87,14 @@ func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name
 	if err != nil {
 		return checkpoint.Stored{}, err
 	}
-	entry, err := journal(c, b, name, destination).Move(ctx, reason)
+	j := journal(c, b, name, destination)
+	switch _, err := j.Load(ctx); {
+	case err == nil:
+		return checkpoint.Stored{}, checkpoint.ErrUnmoved
+	case !errors.Is(err, checkpoint.ErrForeign): // no lease is taken of what is not there
+		return checkpoint.Stored{}, failedCheckpoint(err)
+	}
+	entry, err := j.Move(ctx, reason)
 	return entry, failedCheckpoint(err)
 }
 

@@ -72,6 +72,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\bby [0-9.]+ minutes\b`), "by N minutes"},
 	{regexp.MustCompile(`\bclock is \d\S* (ahead|behind)`), "clock is DURATION $1"},
 	{regexp.MustCompile(`on \S+ \(pid \d+\)`), "on HOST (pid PID)"},
+	{regexp.MustCompile(`written by houndtrail \S+ on \S+ at`), "written by houndtrail VERSION on HOST at"},
 	{regexp.MustCompile(`user \d+ and group \d+`), "user UID and group GID"},
 }
 

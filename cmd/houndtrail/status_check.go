@@ -80,10 +80,18 @@ func (s *standing) warn(w io.Writer) {
 		}
 	}
 	if s.Holes > 0 {
-		say("%d records could not be had and were left out: houndtrail history -o json names them (holes)", s.Holes)
+		say("%s left out as unreadable: houndtrail history -o json tells which (holes)", records(s.Holes, "record"))
 	}
 	if s.Changed > 0 {
-		say("%d delivered records were found altered or gone at the source; the archive keeps them as they were: "+
-			"houndtrail history -o json names them (changed)", s.Changed)
+		say("%s found altered or gone at the source; what was delivered stays as it was: houndtrail history -o json tells "+
+			"which (changed)", records(s.Changed, "delivered record"))
 	}
+}
+
+// records is how many there were, and the verb.
+func records(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return fmt.Sprintf("%d %ss were", n, what)
 }

@@ -81,6 +81,9 @@ func (w *world) setTime(ts *testscript.TestScript, args []string) {
 
 // settle keeps what is visible visible, whatever becomes of the clock.
 func (w *world) settle() {
+	if w.server == nil {
+		return
+	}
 	for _, r := range w.server.Rows() {
 		if r.VisibleAt.IsZero() && !r.CreatedAt.After(w.now()) {
 			w.server.Alter(r.ID, func(r *bloodhoundtest.Row) { r.VisibleAt = time.Unix(0, 0) })

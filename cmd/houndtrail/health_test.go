@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"houndtrail/exporter"
 )
 
 // TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale when the run after the
@@ -62,6 +64,30 @@ func TestHealth(t *testing.T) {
 			if !strings.Contains(answer.Body.String(), step.says) {
 				t.Errorf("after %s: GET %s says\n%s\nwant\n%s", step.at, path, answer.Body, step.says)
 			}
+		}
+	}
+}
+
+// A stream that commits is well, unless its last cycle ended in something that a person has to look at.
+func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for err, want := range map[error]bool{exporter.ErrClock: false, errors.New("connection refused"): true} {
+		now := start
+		h := newHealth(cron.Every(5*time.Minute), []stream{{name: "archive"}})
+		h.now = func() time.Time { return now }
+		h.ended("archive", nil, now)
+		for range 4 {
+			now = now.Add(5 * time.Minute)
+			h.committed("archive", now)
+			h.ended("archive", err, now)
+		}
+		if text, ok := h.report(false); ok != want || !strings.Contains(text, "; last cycle failed: "+err.Error()) {
+			t.Errorf("%v: well is %v, want %v: %s", err, ok, want, text)
+		}
+		h.ended("archive", nil, now)
+		if text, ok := h.report(true); !ok {
+			t.Errorf("after a cycle without an error: %s", text)
 		}
 	}
 }

@@ -35,6 +35,8 @@ func TestMetrics(t *testing.T) {
 	silent.Guarded(cursor, cursor)
 	silent.Guarded(cursor, time.Time{}) // no limit any more
 	archive.Clocks(-90 * time.Second)
+	m.stands(archiveStream, stateFailed)
+	m.stands(archiveStream, stateNoJournal)
 	m.Request("200", 20*time.Millisecond)
 	m.Request("timeout", 30*time.Second)
 	m.Retry("timeout")
@@ -76,6 +78,9 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_retries_total{reason="timeout"} 1`,
 		`houndtrail_retention_deadline_timestamp_seconds{stream="archive"} 1.7803152005e+09`,
 		`houndtrail_source_oldest_timestamp_seconds{stream="archive"} 1.7723664005e+09`,
+		`houndtrail_stream_state{state="failed",stream="archive"} 0`,
+		`houndtrail_stream_state{state="no_journal",stream="archive"} 1`,
+		`houndtrail_stream_state{state="ok",stream="webhook"} 0`,
 		`houndtrail_webhook_posts_total{status="0"} 1`,
 		`houndtrail_webhook_posts_total{status="503"} 1`,
 	} {

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/checkpoint"
+)
+
+// TestEntriesTable: the count of each window in a word or as what it lies between, and the columns for what hardly any
+// journal has only where one has it.
+func TestEntriesTable(t *testing.T) {
+	t.Parallel()
+	window := checkpoint.Window{Start: march, End: march.Add(time.Hour)}
+	entry := func(serial uint64, counted *checkpoint.ServerCount) checkpoint.Stored {
+		return checkpoint.Stored{SHA256: "0123456789abcdef", Checkpoint: checkpoint.Checkpoint{
+			Kind: checkpoint.KindExport, Serial: serial, Window: window, CommittedAt: march.Add(time.Hour),
+			Records: checkpoint.Counts{Read: 390, Fresh: 380, Duplicate: 10, Late: 1}, ServerCount: counted,
+			Objects: []checkpoint.Object{{Bytes: 5}, {Bytes: 7}},
+		}}
+	}
+	entries := []checkpoint.Stored{
+		entry(1, &checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: 390, AtMost: 390}),
+		entry(2, &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: 380, AtMost: 400}),
+		entry(3, &checkpoint.ServerCount{Status: checkpoint.CountUnknown}),
+		entry(4, &checkpoint.ServerCount{Status: checkpoint.CountOff}),
+		entry(5, nil),
+	}
+	const row = "  export  2026-03-01 13:00:00  2026-03-01T12:00:00Z  2026-03-01T13:00:00Z  390   380    10         1     "
+	const plain = "" +
+		"SERIAL  KIND    COMMITTED            WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     OBJECTS  BYTES  SHA-256\n" +
+		"1     " + row + "exact     2        12     0123456789ab\n" +
+		"2     " + row + "380..400  2        12     0123456789ab\n" +
+		"3     " + row + "unknown   2        12     0123456789ab\n" +
+		"4     " + row + "off       2        12     0123456789ab\n" +
+		"5     " + row + "-         2        12     0123456789ab\n"
+	if diff := cmp.Diff(plain, tableOf(t, entries...)); diff != "" {
+		t.Errorf("the table (-want +got):\n%s", diff)
+	}
+	entries[0].Holes = make([]checkpoint.Hole, 3)
+	entries[1].Changed = &checkpoint.Changes{Altered: 2, Gone: 4}
+	const marked = "" +
+		"SERIAL  KIND    COMMITTED            WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     HOLES  CHANGED  OBJECTS  BYTES  SHA-256\n" +
+		"1     " + row + "exact     3      0        2        12     0123456789ab\n" +
+		"2     " + row + "380..400  0      6        2        12     0123456789ab\n"
+	if diff := cmp.Diff(marked, tableOf(t, entries[:2]...)); diff != "" {
+		t.Errorf("the table (-want +got):\n%s", diff)
+	}
+	if got := tableOf(t); got != "The journal is empty: nothing has been committed yet.\n" {
+		t.Errorf("without entries: %s", got)
+	}
+	var b bytes.Buffer
+	if err := (&entriesTable{w: &b}).end(false); err != nil || b.Len() > 0 {
+		t.Errorf("of a journal of which nothing can be read: %v, %s", err, &b)
+	}
+}
+
+func tableOf(t *testing.T, entries ...checkpoint.Stored) string {
+	t.Helper()
+	var b bytes.Buffer
+	table := &entriesTable{w: &b}
+	for _, s := range entries {
+		if err := table.add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := table.end(true); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+)
+
+// TestStateOf: each error that can end a cycle has its word, and the metric knows all of them.
+func TestStateOf(t *testing.T) {
+	t.Parallel()
+	at := func(stage exporter.Stage, err error) error {
+		return &streamError{archiveStream, errors.Join(&exporter.Error{Stage: stage, Err: fmt.Errorf("x: %w", err)}, errors.New("lease not released"))}
+	}
+	source := func(err error) error { return at(exporter.StageSource, err) }
+	journal := func(err error) error { return at(exporter.StageCheckpoint, err) }
+	some := position{serial: 7}
+	for _, c := range []struct {
+		err    error
+		newest position
+		want   string
+	}{
+		{nil, position{}, stateWaiting},
+		{nil, some, stateOK},
+		{nil, position{7, 1}, stateHoles},
+		{source(exporter.ErrClock), some, stateClock},
+		{source(exporter.ErrClock), position{7, 1}, stateClock},
+		{source(exporter.ErrSourceChanged), some, stateChanged},
+		{source(exporter.ErrIncomplete), some, stateIncomplete},
+		{source(bloodhound.ErrHidden), position{}, stateIncomplete},
+		{source(&bloodhound.BadRecordError{Cause: &bloodhound.Error{Kind: bloodhound.Server}}), some, stateBadRecord},
+		{source(&bloodhound.Error{Kind: bloodhound.Transport}), some, stateFailed},
+		{source(exporter.ErrStart), position{}, stateFailed},
+		{at(exporter.StageSink, errors.New("disk full")), some, stateFailed},
+		{journal(exporter.ErrJournalGone), position{}, stateNoJournal},
+		{journal(checkpoint.ErrCorrupt), some, stateDamaged},
+		{journal(checkpoint.ErrForeign), some, stateForeign},
+		{journal(checkpoint.ErrNewer), some, stateNewer},
+		{journal(checkpoint.ErrConflict), some, stateFailed},
+		{journal(checkpoint.ErrLeaseHeld), some, stateFailed},
+		{journal(errors.New("503 slow down")), some, stateUnreadable},
+	} {
+		if got := stateOf(c.err, c.newest); got != c.want {
+			t.Errorf("%v at %+v: %s, want %s", c.err, c.newest, got, c.want)
+		}
+		if !slices.Contains(runStates, c.want) {
+			t.Errorf("the metric does not know %s", c.want)
+		}
+		if well := c.want == stateOK || c.want == stateWaiting || c.want == stateHoles; well != (c.err == nil) {
+			t.Errorf("%v: %s", c.err, c.want)
+		}
+	}
+}
+
+// TestWatch: what went through the journal decides, also of an earlier cycle, and a cycle that was abandoned says nothing.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	j, _, _ := journalOf(t, 0)
+	var told []string
+	w := &watch{Store: j, tell: func(state string) { told = append(told, state) }}
+	if _, err := w.Load(t.Context()); !errors.Is(err, checkpoint.ErrNotFound) {
+		t.Fatal(err)
+	}
+	w.ended(nil)
+	entry := checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: march}
+	last, err := w.Commit(t.Context(), checkpoint.Stored{}, entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ended(nil)
+	entry.Holes = make([]checkpoint.Hole, 1)
+	if _, err = w.Commit(t.Context(), last, entry); err != nil {
+		t.Fatal(err)
+	}
+	w.ended(nil)
+	w.ended(fmt.Errorf("stopped: %w", context.Canceled))
+	w.ended(&exporter.Error{Stage: exporter.StageSource, Err: exporter.ErrClock})
+	again := &watch{Store: j, tell: w.tell}
+	if _, err := again.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again.ended(nil)
+	if want := []string{stateWaiting, stateOK, stateHoles, stateClock, stateHoles}; !slices.Equal(told, want) {
+		t.Errorf("it told %v, want %v", told, want)
+	}
+}

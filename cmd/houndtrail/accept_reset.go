@@ -24,8 +24,9 @@ func (p *program) acceptReset() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "accept-reset --reason TEXT",
 		Short: "Go on after the source was restored or replaced",
-		Long: `Go on after BloodHound's database was restored from a backup, begun anew, or replaced by another server. Until then
-houndtrail run stops with exit code 6, since nobody but you can tell whether that is meant.
+		Long: `Go on after BloodHound's database was restored from a backup, begun anew, or replaced by another server, or after both
+BloodHound's clock and this machine's were far ahead. Until then houndtrail run stops with exit code 6, since only you can
+tell whether that is meant.
 
 A new lineage begins in the journal of each stream. It goes on from the last position that both BloodHound's clock and this
 machine's justify, knows what was delivered from there on, and searches all of that once: nothing is lost and nothing

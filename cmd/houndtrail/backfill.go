@@ -36,7 +36,8 @@ func (p *program) backfill() *cobra.Command {
 		Use:   "backfill",
 		Short: "Export the time before a stream's own start",
 		Long: `Export the time before a stream's own start: of a stream that was begun later than the oldest record (HOUNDTRAIL_START),
-or of a webhook that was added when the archive had been running for long.
+or of a webhook that was added when the archive had been running for long. A stream that began at the oldest record has
+nothing to backfill: it exports by itself what appears before its start later on.
 
 A backfill has a journal and a lease of its own, beside the stream's. It may run while the daemon does, and does not move
 its position. What either journal accounts for is left out, so that no record is written twice; where a backfill was

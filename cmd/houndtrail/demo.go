@@ -47,6 +47,8 @@ func (p *program) tell(ctx context.Context, o demoOptions) error {
 	}
 	world := newDemoWorld(o.records)
 	defer world.close()
+	demo := *p
+	demo.now, p = world.now, &demo // our own clock goes with that of the demo's BloodHound
 	p.say("A BloodHound test double serves six weeks of audit log at %s.\n", world.source.URL)
 	environ := world.environ(dir)
 	if err := os.WriteFile(filepath.Join(dir, demoEnv), []byte(envFile(environ)), 0o600); err != nil {

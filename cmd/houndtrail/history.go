@@ -25,8 +25,9 @@ func (p *program) history() *cobra.Command {
 		Use:   "history",
 		Short: "Show the journal: every commit, oldest first",
 		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. Each entry and the hash chain are verified
-on the way. What is wrong is on standard error, every entry that can be read is shown all the same, also of a journal that
-is another stream's, and the exit code is 6, unless an adoption (houndtrail adopt) followed. -o json prints the entries themselves, one a line.
+on the way. What is wrong is told on standard error, and every entry that can be read is shown all the same, also of a
+journal that is another stream's. The exit code is 6 then, unless an adoption (houndtrail adopt) follows what is wrong.
+-o json prints the entries themselves, one a line.
 
 KIND is export, rescan (a window that was read once more, in search of stragglers), history (records that appeared before what
 was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and

@@ -22,14 +22,15 @@ func (p *program) move() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "move --reason TEXT",
 		Short: "Go on after an address or a name has changed",
-		Long: `Go on with the same journal after the same BloodHound has a new address, the same archive is at another place, or the tenant has
-another name. Until then houndtrail run stops with exit code 6, since the journal names what it belongs to.
+		Long: `Go on with the same journal after the same BloodHound has a new address, the same archive is at another place, the tenant
+has another name, or HOUNDTRAIL_ARCHIVE_FORMAT is another one. Until then houndtrail run stops with exit code 6, since the journal names what it belongs to.
 
 Change the settings first, and copy the archive and the journal if they are to be elsewhere. Then this writes one entry
 that names both identities; the position and everything that is known of delivered records stay. It is for the same log
 and the same archive only: for a BloodHound that was restored or replaced there is accept-reset.
 
-Files that were written under another TENANT stay in that partition; new ones go to the new one.
+Files that were written under another HOUNDTRAIL_TENANT stay in that partition, and those of another format as they are;
+new ones are of the new one.
 
 Stop houndtrail run first: the journal's lease is needed. The reason is kept in the journal.`,
 		Example: `  export HOUNDTRAIL_BLOODHOUND_URL=https://new-name.example

@@ -32,8 +32,7 @@ func (p *program) status() *cobra.Command {
 		Short: "Show how far each stream is",
 		Long: fmt.Sprintf(`Show how far each stream is: its position and how far that is behind, the last commit, the records so far, who holds
 the lease, the oldest record that BloodHound still has, and the time left until it may drop records that are not exported
-yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can be asked
-at any time.
+yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can be asked at any time.
 
 Lag is counted by BloodHound's clock. If BloodHound cannot be asked, or with --offline is not, or if its clock is more than
 a minute ahead of this machine's, lag is counted by this machine's, and the row says so; that is no failure.

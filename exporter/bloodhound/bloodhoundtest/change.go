@@ -2,8 +2,8 @@ package bloodhoundtest
 
 import "slices"
 
-// Alter changes a row that is in the log, as somebody with access to the database could, and tells whether there was
-// one with that id. What was served before stays as it was.
+// Alter changes a row that is in the log, as an administrator of the database could, and tells whether there was one
+// with that id. Pages that are being served keep the row as it was.
 func (s *Server) Alter(id int64, change func(*Row)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

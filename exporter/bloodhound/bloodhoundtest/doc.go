@@ -5,9 +5,10 @@
 // short. What one generation of servers does and another does not is one entry in the table of profiles; what goes
 // wrong on the way is a [Fault]. The same double stands in for a tenant where somebody only wants to look.
 //
-// Facts about the API come from the public BloodHound source and its OpenAPI description, in our own words. The
-// files read most often: cmd/api/src/api/v2/audit.go and model/audit.go for the endpoint, model/filter.go for the
-// filters, api/signature.go and api/middleware for everything around it.
+// What two real servers answered to 221 requests is kept in testdata/conformance.txt, and the profiles that stand for
+// them are held to it. Other facts about the API come from the public BloodHound source and its OpenAPI description,
+// in our own words. The files read most often: cmd/api/src/api/v2/audit.go and model/audit.go for the endpoint,
+// model/filter.go for the filters, api/signature.go and api/middleware for everything around it.
 //
 // Nothing here imports the client: the two are written from the same contract, not from each other.
 package bloodhoundtest

@@ -11,7 +11,8 @@ import (
 // NoRows answers that the log is empty, whatever is in it: a count of 0 and a list without rows.
 func NoRows() Fault { return CountWithoutRows(0) }
 
-// CountWithoutRows answers with a count and a list without rows: whoever trusts the list takes a full log for empty.
+// CountWithoutRows answers with a count and a list without rows: a client that trusts the list takes a full log for
+// empty.
 func CountWithoutRows(n int) Fault {
 	return answer(func(w http.ResponseWriter, r *http.Request) {
 		values := r.URL.Query()

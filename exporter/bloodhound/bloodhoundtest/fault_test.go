@@ -86,15 +86,6 @@ func TestFaultsThatAnswer(t *testing.T) {
 	}
 }
 
-func TestOldestFirst(t *testing.T) {
-	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
-	d.Fault(bt.OldestFirst())
-	wantIDs(t, d.page(t, "?limit=2"), 3, 2)
-	wantIDs(t, d.page(t, "?limit=2&skip=2&sort_by=-created_at"), 1)
-	d.Add(bt.Row{ID: 9, CreatedAt: noon.Add(-3 * time.Second)})
-	wantIDs(t, d.page(t, "?sort_by=-id"), 9, 3, 2, 1)
-}
-
 func TestHistoryChangesBetweenPages(t *testing.T) {
 	rows := []bt.Row{ago(1 * time.Second), ago(2 * time.Second), ago(3 * time.Second), ago(4 * time.Second)}
 	d := newDouble(bt.V84, rows...)

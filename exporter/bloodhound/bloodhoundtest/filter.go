@@ -142,9 +142,7 @@ func textCondition(f filter) func(*entry) bool {
 	text := texts[f.column]
 	if f.predicate == "~eq" {
 		part := strings.ToLower(f.operand)
-		return func(e *entry) bool {
-			return !e.null(f.column) && strings.Contains(strings.ToLower(*text(&e.Row)), part)
-		}
+		return func(e *entry) bool { return strings.Contains(strings.ToLower(*text(&e.Row)), part) }
 	}
 	equal := f.predicate == "eq"
 	return func(e *entry) bool { return !e.null(f.column) && (*text(&e.Row) == f.operand) == equal }

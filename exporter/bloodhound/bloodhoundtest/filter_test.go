@@ -22,7 +22,7 @@ func TestFilters(t *testing.T) {
 		return r
 	}
 	rows := []bt.Row{
-		row(1, func(r *bt.Row) { r.Status = "intent" }),
+		row(1, func(r *bt.Row) { r.Status, r.Null = "intent", []string{"source_ip_address"} }),
 		row(2, func(r *bt.Row) { r.Null = []string{"actor_name"} }),
 		row(3, func(r *bt.Row) { r.Action = "POST" }),
 		row(4, func(r *bt.Row) { r.Action = "POST /api/v2/x/" }),
@@ -68,6 +68,8 @@ func TestFilters(t *testing.T) {
 		{profiles{d}, "id=~eq:3", []int64{3}, 1},
 		{profiles{d}, "source=eq:192.168.7.7", []int64{5}, 1},
 		{profiles{d}, "source=~eq:168.7", []int64{5}, 1},
+		{profiles{d}, "source=neq:192.168.7.7", []int64{2, 3, 4}, 4},
+		{profiles{l, v7, v8}, "source_ip_address=neq:192.168.7.7", []int64{2, 3, 4}, 4},
 		{profiles{d}, "source_ip_address=eq:192.168.7.7", []int64{1, 2, 3, 4, 5}, 6}, // not a parameter
 		{profiles{l, v7, v8}, "source_ip_address=eq:192.168.7.7", []int64{5}, 1},
 		{profiles{l, v7, v8}, "action=LoginAttempt", []int64{1, 2, 3, 4, 5}, 6},

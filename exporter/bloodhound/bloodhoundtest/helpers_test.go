@@ -57,7 +57,9 @@ func newDouble(profile bt.Profile, rows ...bt.Row) *double {
 
 func newDoubleWith(opts bt.Options) *double {
 	d := &double{clock: &clock{now: noon}}
-	opts.Now = d.clock.Now
+	if opts.Now == nil {
+		opts.Now = d.clock.Now
+	}
 	opts.Tokens = map[string]string{tokenID: tokenKey}
 	if opts.Users == nil {
 		opts.Users = []bt.User{{Name: reader, Email: "reader@example.com", Password: "secret"}}

@@ -2,6 +2,7 @@ package bloodhoundtest
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -16,12 +17,19 @@ const requestIDHeader = "Requestid"
 type Request struct {
 	At        time.Time // by the server's clock
 	Method    string
-	Target    string // path and query, byte for byte: sort columns, filters, skip and window are read from it
+	Target    string // path and query, byte for byte
 	Prefer    string
 	Encoding  string // Content-Encoding of the answer
 	Status    int    // 0 if there was no answer
 	Aborted   bool   // the connection was cut
 	RequestID string
+}
+
+// Query is what the request asked for: its sort columns, filters, skip and window, and so what it costs the database.
+func (r Request) Query() url.Values {
+	_, query, _ := strings.Cut(r.Target, "?")
+	values, _ := url.ParseQuery(query) // what can be read of it, as the server does
+	return values
 }
 
 // Stats are totals since the start.

@@ -65,6 +65,8 @@ func TestRejectedQueries(t *testing.T) {
 		{"actor_name=eq:1.5", literals, 500, broken},
 		{"created_at=gt:yesterday", all, 500, broken},
 		{"id=eq:true", literals, 500, broken},
+		{"id=lt:inf", literals, 500, broken},
+		{"id=lt:1e400", literals, 500, broken},
 	} {
 		for _, p := range tt.profiles {
 			t.Run(string(p)+" "+tt.query, func(t *testing.T) {

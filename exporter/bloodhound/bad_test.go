@@ -79,6 +79,9 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 				if err := repaired.differs(got); err != nil {
 					t.Error(err)
 				}
+				if len(c.suspects.known) > 0 {
+					t.Errorf("%v are suspected although they were answered", c.suspects.known)
+				}
 			})
 			t.Run(string(profile)+" goes on without "+name, func(t *testing.T) {
 				server := span.serve(profile)
@@ -142,6 +145,59 @@ func TestBadMoment(t *testing.T) {
 	}
 }
 
+// A row is bad when it is so each time, and not because the server had its bad moments over it.
+func TestBadMomentsOverOneRow(t *testing.T) {
+	at := shelfStart()
+	span := shelved{at: []time.Time{at}}
+	server := span.serve(bloodhoundtest.V84)
+	down := bloodhoundtest.InternalError()
+	// The page, that the server is up, the row three times, that the server is up; then the row is answered.
+	server.Fault(bloodhoundtest.Sequence(down, nil, down, down, down, nil))
+	got, err := readSpan(t, reads(t, server, true), at, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := span.differs(got); err != nil {
+		t.Error(err)
+	}
+}
+
+// A page that is answered at the third try is no reason to search for anything.
+func TestShortBadMoment(t *testing.T) {
+	start := shelfStart()
+	server := everyMinute(start).serve(bloodhoundtest.V84)
+	c := reads(t, server, false)
+	var requests [2]int
+	for i := range requests {
+		before := requestsFor(server, AuditPath)
+		if _, err := readSpan(t, c, start, start.Add(shelvedFor)); err != nil {
+			t.Fatal(err)
+		}
+		requests[i] = requestsFor(server, AuditPath) - before
+		server.Fault(bloodhoundtest.Next(2, bloodhoundtest.InternalError()))
+	}
+	if requests[1] != requests[0]+2 {
+		t.Errorf("%d requests, and %d with two that failed", requests[0], requests[1])
+	}
+}
+
+// A server that breaks down over pages, and over no row of them, is told as what it is, after some searching.
+func TestServerThatBreaksDownOverPages(t *testing.T) {
+	start := shelfStart()
+	for _, quarantine := range []bool{false, true} {
+		server := everyMinute(start).serve(bloodhoundtest.V84)
+		server.Fault(bloodhoundtest.When(func(r *http.Request) bool { return r.URL.Query().Get("limit") == "100" },
+			bloodhoundtest.InternalError()))
+		_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
+		if bad, ok := errors.AsType[*BadRecordError](err); ok || asError(t, err).Kind != Server {
+			t.Errorf("error %v, row %v", err, bad)
+		}
+		if n := requestsFor(server, AuditPath); n > 350 {
+			t.Errorf("%d requests", n)
+		}
+	}
+}
+
 // Whatever rows are bad, quarantine delivers exactly the others, each once, and one hole for each of the bad ones.
 func TestQuarantineDeliversTheOthers(t *testing.T) {
 	start := shelfStart()
@@ -179,6 +235,24 @@ func TestTooManyHoles(t *testing.T) {
 	server := span.serve(bloodhoundtest.V84)
 	_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
 	wantText(t, err, fmt.Sprintf("more than %d rows", maxHoles))
+}
+
+// Memory is bounded also while a bad row is told from a crowd of the same instant.
+func TestLimitsAroundBadRows(t *testing.T) {
+	start := shelfStart()
+	span := unprintableSpans(start)["some of a crowd"]
+	c := reads(t, span.serve(bloodhoundtest.V84), true)
+	crowded := span.at[700]
+	c.suspects.add(crowded)
+	b, err := c.Fetch(t.Context(), start, crowded, Limits{Records: 120, Since: start})
+	if tooMany, ok := errors.AsType[*TooManyError](err); !ok {
+		t.Errorf("error %v", err)
+	} else if tooMany.Fill > 4 { // it is seen before all 301 rows are read
+		t.Errorf("fill %v", tooMany.Fill)
+	}
+	if b != nil {
+		b.Release()
+	}
 }
 
 func TestSuspects(t *testing.T) {

@@ -3,7 +3,6 @@ package bloodhound
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -93,8 +92,8 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 			return err
 		}
 		if found.records == 0 || short(found, q.Limit) {
-			if bad == 0 {
-				r.acquit(at)
+			if bad == 0 { // it was repaired, or the server only had a bad moment
+				r.c.suspects.forget(at)
 			}
 			return nil
 		}
@@ -140,12 +139,4 @@ func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error
 		CreatedAt: at, Reason: fmt.Sprintf("the server cannot print %s: %d %s", bad.Position, said.Status, said.Message),
 	})
 	return true, nil
-}
-
-// acquit forgets a suspect: its row was repaired, or the server only had a bad moment.
-func (r *reader) acquit(at time.Time) {
-	r.c.suspects.forget(at)
-	if slices.ContainsFunc(r.accused, at.Equal) {
-		r.misses++
-	}
 }

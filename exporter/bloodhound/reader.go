@@ -2,6 +2,7 @@ package bloodhound
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,7 +13,7 @@ const (
 	// may only be having a bad moment.
 	breakdowns = 3
 	// mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
-	mostMisses = 2
+	mostMisses = 3
 )
 
 // A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It only waits for what that
@@ -25,23 +26,22 @@ type reader struct {
 	before time.Time   // the end of the whole span
 	page   int         // the page size that the latest walk came to
 
-	accused []time.Time // instants that this span suspected
-	misses  int         // how many of them were good since one was bad
+	apart  []time.Time // instants that were read by themselves
+	misses int         // how often a row was suspected since one was bad
 }
 
 // span reads from after to before, both included. It is one walk, unless the server breaks down over one of its pages: then
-// it is the walks between the instants that are suspected of it, which are read by themselves.
+// it is the walks between the instants that are suspected of it, which are read by themselves, and ahead of what is around
+// them, since they may stop the export.
 func (r *reader) span(ctx context.Context, after, before time.Time) error {
 	for !before.Before(after) {
 		at, suspected := r.c.suspects.newest(after, before)
-		if suspected && !r.c.options.Quarantine { // it may stop the export at once
+		if suspected && !slices.ContainsFunc(r.apart, at.Equal) {
 			if err := r.instant(ctx, at); err != nil {
 				return err
 			}
-			if at.Equal(before) {
-				before = at.Add(-grain)
-			}
-			continue
+			r.apart = append(r.apart, at)
+			continue // it is no suspect any more if all of its rows were answered
 		}
 		from := after
 		if suspected {
@@ -53,19 +53,13 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 			if at, err = r.suspect(ctx, &w, err); err != nil {
 				return err
 			}
-			r.accused = append(r.accused, at)
 			r.c.suspects.add(at)
 			before = w.bound
-			continue
-		case err != nil:
+		case err != nil || !suspected:
 			return err
-		case !suspected:
-			return nil
+		default:
+			before = at.Add(-grain)
 		}
-		if err := r.instant(ctx, at); err != nil {
-			return err
-		}
-		before = at.Add(-grain)
 	}
 	return nil
 }
@@ -124,9 +118,10 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 
 // suspect finds an instant of which the server may not be able to print a row, after a page broke it down.
 func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, error) {
-	if r.misses > mostMisses {
+	if r.misses == mostMisses {
 		return time.Time{}, cause
 	}
+	r.misses++
 	r.c.options.Log.Warn("the server breaks down over a page: looking for a row that it cannot print",
 		zap.Time("from", w.after), zap.Time("until", w.bound), zap.Error(cause))
 	if w.skip > 0 && w.by == newestFirst && w.previous.records > w.previous.refused {

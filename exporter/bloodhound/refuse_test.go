@@ -136,6 +136,27 @@ func TestRecordsThatAreNone(t *testing.T) {
 	}
 }
 
+// What a hole holds stays when the memory of its page serves another one.
+func TestHolesAreTheCallers(t *testing.T) {
+	start := shelfStart()
+	server := everyMinute(start).serve(bloodhoundtest.V84)
+	server.Fault(spoil(map[int64]string{1000: "an old id"}))
+	c := reads(t, server, true)
+	got, err := readSpan(t, c, start, start.Add(shelvedFor))
+	if err != nil || len(got.holes) != 1 {
+		t.Fatalf("holes %+v, %v", got.holes, err)
+	}
+	before := string(got.holes[0].Raw)
+	for i := range 10 {
+		if _, err := readSpan(t, c, start, start.Add(shelvedFor-time.Duration(7*i)*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := string(got.holes[0].Raw); now != before {
+		t.Errorf("%s has become %s", before, now)
+	}
+}
+
 func TestBrokenPageIsNoHole(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)

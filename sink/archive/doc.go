@@ -8,4 +8,6 @@
 //
 // An object is only ever replaced by one that has all of its records, and more. So neither a runner that lost its
 // lease and wakes up late, nor a backfill after the server has purged old records, can take anything out of the archive.
+//
+// Beside it, in quarantine/, are the bytes of what is no record. Package read finds out what an archive holds.
 package archive

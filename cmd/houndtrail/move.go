@@ -23,7 +23,8 @@ func (p *program) move() *cobra.Command {
 		Use:   "move --reason TEXT",
 		Short: "Go on after an address or a name has changed",
 		Long: `Go on with the same journal after the same BloodHound has a new address, the same archive is at another place, the tenant
-has another name, or HOUNDTRAIL_ARCHIVE_FORMAT is another one. Until then houndtrail run stops with exit code 6, since the journal names what it belongs to.
+has another name, or HOUNDTRAIL_ARCHIVE_FORMAT is another one. Until then houndtrail run stops with exit code 6, since the
+journal names what it belongs to.
 
 Change the settings first, and copy the archive and the journal if they are to be elsewhere. Then this writes one entry
 that names both identities; the position and everything that is known of delivered records stay. It is for the same log

@@ -72,7 +72,7 @@ func Sort(records []Record) []Record {
 	}
 	kept := 0
 	for i := range records {
-		if kept > 0 && same(&records[kept-1], &records[i]) {
+		if kept > 0 && same(&records[kept-1], &records[i]) { //nolint:gosec // kept is above 0
 			continue
 		}
 		if kept != i {

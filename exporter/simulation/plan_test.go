@@ -66,7 +66,7 @@ func newPlan(seed uint64) *plan {
 		storesSkew: upTo(r, 100*time.Minute) - 50*time.Minute,
 	}
 	if p.profile == bloodhoundtest.PR3049 { // each request makes two rows: small pages would never come to an end
-		p.pageSize, p.records = p.pageSize+100, p.records+100
+		p.pageSize, p.records = p.pageSize+600, p.records+600
 		// What is stamped later than our clock is read in each cycle, and each of those requests makes two rows more.
 		p.skew = min(p.skew, 90*time.Second)
 	}

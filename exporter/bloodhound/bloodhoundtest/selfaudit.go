@@ -34,6 +34,7 @@ func (s *Server) audited(w http.ResponseWriter, r *http.Request, c *call, rt rou
 // record adds a row of the server's own, stamped with its clock.
 func (s *Server) record(c *call, row Row) {
 	row.CreatedAt = s.now()
+	row.VisibleAt = time.Unix(0, 0) // it is there, also if the clock is set back
 	row.RequestID, row.SourceIP = c.requestID, cmp.Or(row.SourceIP, c.sourceIP)
 	s.Add(row)
 }

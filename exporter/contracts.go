@@ -22,6 +22,8 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error)
 	// Newest is when the latest record was created, whatever any clock says.
 	Newest(ctx context.Context) (at time.Time, ok bool, err error)
+	// Has tells whether there is a record with that id that was created at that instant.
+	Has(ctx context.Context, id int64, at time.Time) (bool, error)
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
 	// The batch's pages bring along what the server counts from the instants count on, one each, as far as they go.

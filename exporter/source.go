@@ -9,7 +9,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
 )
 
 // ErrSourceChanged says that what the server has is not a continuation of what was exported from it. No later cycle can
@@ -73,16 +72,7 @@ func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 }
 
 func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error) {
-	batch, err := c.Source.Fetch(ctx, seen.CreatedAt, seen.CreatedAt, bloodhound.Limits{})
-	if err != nil {
-		return false, err
-	}
-	defer batch.Release()
-	if err := batch.Wait(); err != nil {
-		return false, err
-	}
-	_, found := span{Window: window.Window{End: seen.CreatedAt.Add(grain)}, Batch: batch, since: seen.CreatedAt}.meets(seen)
-	return found, nil
+	return c.Source.Has(ctx, seen.ID, seen.CreatedAt)
 }
 
 func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {

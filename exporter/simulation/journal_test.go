@@ -56,7 +56,7 @@ func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	}
 	before := j.lease
 	j.lease = next
-	w.tempt(next.Intent, w.dice(p.name+j.name, uint64(time.Now().UnixNano())))
+	w.tempt(next.Intent, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
 	if before.State != "held" || before.Token == next.Token || w.locks {
 		return
 	}

@@ -46,7 +46,7 @@ func (r *runner) start(after time.Duration) bool {
 	}
 	r.running.Go(func() {
 		time.Sleep(after)
-		if r.process == nil || r.process.isDead() || r.dice(r.name+"restart", uint64(time.Now().UnixNano())).IntN(4) == 0 {
+		if r.process == nil || r.process.isDead() || r.dice(r.name+"restart", uint64(rounded(time.Now()).UnixMicro())).IntN(4) == 0 {
 			r.incarnation++
 			r.process = newProcess(r.world, r.name+strconv.Itoa(r.incarnation))
 		}

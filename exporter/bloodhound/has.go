@@ -1,0 +1,26 @@
+package bloodhound
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Has tells whether the server has a record with that id that was created at that instant. Its count is bounded by the
+// primary key, and its rows by the index on created_at. It leaves the size of pages alone, and what is known of their order,
+// so that it can be asked while a Fetch is under way.
+func (c *Client) Has(ctx context.Context, id int64, at time.Time) (bool, error) {
+	page, err := c.Logs(ctx, Query{
+		Bounded: true, After: at, Before: at, Limit: 1, SortBy: NewestFirst(),
+		Filters: []Filter{{Column: "id", Predicate: "eq", Value: strconv.FormatInt(id, 10)}},
+	})
+	if err != nil {
+		return false, err
+	}
+	for i := range page.Records {
+		if r := &page.Records[i]; r.ID == id && r.CreatedAt.Equal(at) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

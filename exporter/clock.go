@@ -42,6 +42,13 @@ func (m moment) at(local time.Time) time.Time { return m.now.Add(local.Sub(m.beg
 // clock is the time now.
 func (m moment) clock() time.Time { return m.at(time.Now()) }
 
+// present is the earlier of the two clocks by what the latest reply told.
+func (c *cycle) present() time.Time {
+	m := c.compare(c.Source.Guess())
+	m.now = earliest(m.own, m.own.Add(m.skew))
+	return m.clock()
+}
+
 // moment reads both clocks, or guesses at the server's, which the first reply then has to confirm.
 func (e *Exporter) moment(ctx context.Context, guess bool) (moment, error) {
 	var told bloodhound.Reading

@@ -52,6 +52,9 @@ func (s *steadyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := s.first(q.Get("after"), 0)
 	to := max(s.first(q.Get("before"), time.Microsecond)-skip, from)
 	page := s.records[max(from, to-limit):to]
+	if q.Get("sort_by") == "created_at" { // for one record, the oldest
+		page = s.records[from:min(from+limit, to)]
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	body := &s.body
@@ -64,6 +67,7 @@ func (s *steadyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	body.WriteString("]}}\n")
+	w.Header().Set("Date", time.Unix(s.now.Load(), 0).UTC().Format(http.TimeFormat))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	_, _ = w.Write(body.Bytes())
@@ -125,6 +129,12 @@ type clocked struct {
 
 func (c clocked) Clock(context.Context) (bloodhound.Reading, error) {
 	return bloodhound.Reading{Server: time.Unix(c.server.now.Load(), 0), Local: time.Now()}, nil
+}
+
+func (c clocked) Guess() bloodhound.Reading {
+	told, _ := c.Clock(context.Background())
+	told.Server = told.Server.Add(-2 * time.Second) // as the client does: a guess may be behind, and never ahead
+	return told
 }
 
 // through lets the server's clock pass the first n records and exports them.

@@ -27,8 +27,11 @@ func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
 		if !due {
 			return nil
 		}
-		from, limits := since, e.limits(win, limited)
+		from, floor, limits := since, known, e.limits(win, limited)
 		if !back.IsZero() {
+			// What is before the overlap is only looked at. It may be left out when the window is tried again, and then a record
+			// of it would be in an object that the second attempt does not replace.
+			floor = latest(known, since)
 			from, limits.Records, limits.Bytes, limits.Since = back, e.Limits.Records, e.Limits.Bytes, back
 		}
 		batch, err := e.Source.Fetch(ctx, from, win.End.Add(-grain), limits, e.counting(from, before)...)
@@ -54,12 +57,12 @@ func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
 		remembered := e.remembered(w, win, known)
 		select {
 		case ahead <- span{
-			Window: win, Batch: batch, last: !win.End.Before(w.horizon), since: from, known: known, remembered: remembered,
+			Window: win, Batch: batch, last: !win.End.Before(w.horizon), since: from, known: floor, remembered: remembered,
 		}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		cursor, before, since, back = win.End, latest(from, known), win.End, time.Time{}
+		cursor, before, since, back = win.End, latest(from, floor), win.End, time.Time{}
 		if w.kind != checkpoint.KindHistory {
 			known = remembered
 		}

@@ -86,11 +86,12 @@ func (c *cycle) ahead(ctx context.Context) error {
 	if err != nil {
 		return failed(StageSource, err)
 	}
-	if !ok || newest.Sub(c.clock()) <= Apart {
+	now := c.present() // and not the cycle's: the record may have been written since that began
+	if !ok || newest.Sub(now) <= Apart {
 		return nil
 	}
 	c.Log.Warn("the server has records of times that are still to come: they are exported now",
-		zap.Time("newest", newest), zap.Time("now", c.clock()))
+		zap.Time("newest", newest), zap.Time("now", now))
 	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.Add(grain), c.nextPass())
 	w.kind, w.quiet = checkpoint.KindAhead, true
 	return c.export(ctx, w)

@@ -26,7 +26,7 @@ type span struct {
 	*bloodhound.Batch
 	last  bool      // nothing is due after it
 	since time.Time // where it was read from: before its start by the overlap
-	known time.Time // from when on the set of delivered ids knows them before this window: what is older is only looked at
+	known time.Time // from when on records are delivered that the set of delivered ids does not know: what is older is only looked at
 	// remembered is from when on the set of delivered ids has to know them after this window.
 	remembered time.Time
 }
@@ -148,8 +148,9 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 	if w.again() {
 		win.Start = win.End // no record of it is new because of its time
 	}
+	from := latest(s.since, s.known)
 	records := s.Records[firstFrom(s.Records, s.known):]
-	admitted := set.Admit(dedup.Span{From: s.since, Window: win, Remembered: s.remembered}, records)
+	admitted := set.Admit(dedup.Span{From: from, Window: win, Remembered: s.remembered}, records)
 	p = part{
 		Window: s.Window, last: s.last, since: s.remembered, clock: s.Clock(),
 		maxID: admitted.MaxID, reused: admitted.Reused, newest: newest, looked: looked, found: found,
@@ -157,7 +158,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 		records: checkpoint.Counts{
 			Read: len(records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
 		},
-		proof: proof{window: s.Window, since: latest(s.since, s.known), read: len(records) + len(holes)},
+		proof: proof{window: s.Window, since: from, read: len(records) + len(holes)},
 	}
 	if p.proof.since.Equal(s.since) {
 		p.proof.first.n, p.proof.first.known = s.Counted(0)

@@ -56,6 +56,7 @@ type Error struct {
 
 	final    bool // an exception to what the kind would allow
 	stubborn bool // worth another try or two, but no more
+	refusal  bool // the server answers the same about a time in which no row is: it is over a row that it breaks down
 }
 
 // Error tells what was tried, on what, why it failed and what to do next.

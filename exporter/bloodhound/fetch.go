@@ -74,19 +74,13 @@ func (c *Client) trust(p page, found seen, err error) {
 }
 
 // page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit
-// says afterwards what was asked for in the end. A server that breaks down over the request is asked so many times.
+// says afterwards what was asked for in the end.
 func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, err error) {
 	for {
-		err = c.retry(ctx, func(ctx context.Context) (err error) {
-			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode())
+		r, err = c.ask(ctx, q, breakdowns, func(err error) {
 			if isKind(err, Timeout) {
 				c.halve(q, minPage)
 			}
-			if e := refusal(err); e != nil {
-				breakdowns--
-				e.final = e.final || breakdowns <= 0
-			}
-			return err
 		})
 		if isKind(err, TooLarge) && c.halve(q, 1) {
 			continue

@@ -22,7 +22,7 @@ type RetryPolicy struct {
 	// requests in whole seconds.
 	Limited time.Duration
 	// Interactive is for a command in front of which a person waits: an address without a server, or a name that does not
-	// exist, is reported at once.
+	// exist, is reported at once. How far the log reaches is told without a search for a bad row at its ends.
 	Interactive bool
 }
 

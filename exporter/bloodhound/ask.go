@@ -56,7 +56,7 @@ func (q Query) beside() Query {
 
 // read asks for a page and takes it apart. It leaves the size of pages alone. The records are their own: nothing needs
 // releasing.
-func (c *Client) read(ctx context.Context, q Query) (parsed, error) {
+func (c *Client) read(ctx context.Context, q Query, breakdowns int) (parsed, error) {
 	r, err := c.ask(ctx, &q, breakdowns, nil)
 	if err != nil {
 		return parsed{}, err

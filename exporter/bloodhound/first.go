@@ -74,7 +74,7 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 		if from.After(firstInstant()) {
 			filters = countingFrom(from)
 		}
-		beside, err := c.read(ctx, Query{SortBy: oldestFirst(), Filters: filters}.beside())
+		beside, err := c.read(ctx, Query{SortBy: oldestFirst(), Filters: filters}.beside(), breakdowns)
 		if err != nil {
 			return foremost{}, err
 		}
@@ -82,7 +82,7 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 	}
 	some := to
 	if now := c.Guess().Server.Truncate(grain); now.After(from) && now.Before(to) { // and hardly any row is later
-		e, err := c.edge(ctx, from, now, NewestFirst())
+		e, err := c.glimpse(ctx, from, now, NewestFirst(), 1)
 		if err != nil {
 			return foremost{}, err
 		}

@@ -16,7 +16,7 @@ func (c *Client) Has(ctx context.Context, id int64, at time.Time) (bool, error) 
 	page, err := c.read(ctx, Query{
 		Bounded: true, After: at, Before: at, Limit: 1, SortBy: NewestFirst(),
 		Filters: []Filter{{Column: "id", Predicate: "eq", Value: strconv.FormatInt(id, 10)}},
-	})
+	}, breakdowns)
 	if refusal(err) != nil {
 		return true, nil //nolint:nilerr // that is the answer
 	}

@@ -50,7 +50,7 @@ func (s *search) of(t time.Time) int64 {
 
 // look asks whether there is a row up to the end of a step.
 func (s *search) look(ctx context.Context, step int64) error {
-	e, err := s.c.edge(ctx, s.from, time.UnixMicro((step+1)*s.step-1).UTC(), NewestFirst())
+	e, err := s.c.glimpse(ctx, s.from, time.UnixMicro((step+1)*s.step-1).UTC(), NewestFirst(), 1)
 	if e.ok {
 		s.known = s.of(e.at)
 	} else {

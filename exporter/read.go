@@ -166,7 +166,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 	if len(admitted.Fresh) > 0 {
 		p.oldest = admitted.Fresh[0].CreatedAt
 	}
-	p.holes, p.next = newHoles(admitted.Next, holes, s.remembered)
+	p.holes, p.next = newHoles(set, admitted.Next, holes, s.remembered)
 	return p, e.sortOut(ctx, admitted.Fresh, &p.records)
 }
 
@@ -175,15 +175,19 @@ func firstFrom(records []bloodhound.Record, from time.Time) int {
 	return sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
 }
 
-// newHoles are the holes that no entry has told of, and the set that knows them.
-func newHoles(set dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]bloodhound.Hole, dedup.Set) {
-	var told []bloodhound.Hole
+// newHoles are the holes that no entry has told of, and the next set with them. The next set need not know any more what
+// this window read once more: that is what the set before it is for.
+func newHoles(before, next dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]bloodhound.Hole, dedup.Set) {
+	var fresh []bloodhound.Hole
 	for _, h := range holes {
-		if known, next := set.Note(holeRef(h), remembered); !known {
-			told, set = append(told, h), next
+		ref := holeRef(h)
+		told, _ := before.Note(ref, remembered)
+		twice, noted := next.Note(ref, remembered)
+		if next = noted; !told && !twice {
+			fresh = append(fresh, h)
 		}
 	}
-	return told, set
+	return fresh, next
 }
 
 // holeRef is the name by which a set knows a hole: an id that no record has, since the row may be repaired, and is a record

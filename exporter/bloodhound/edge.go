@@ -2,7 +2,6 @@ package bloodhound
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -37,9 +36,7 @@ func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string
 	}
 	for i := range page.Records {
 		if at := page.Records[i].CreatedAt; at.Before(from) || at.After(to) {
-			return edge{}, fmt.Errorf("the server answered with a record of %s when asked for %s to %s: it ignores before and after, "+
-				"so none of its answers can be trusted to be complete; is there a proxy in between that drops the query?",
-				wireTime(at), wireTime(from), wireTime(to))
+			return edge{}, strayError(page.Records[i].ID, at, from, to)
 		}
 	}
 	e := edge{count: page.Count}
@@ -120,7 +117,7 @@ func (c *Client) newest(ctx context.Context, from, to time.Time) (edge, error) {
 	}
 	e, err := c.edge(ctx, to, to, NewestFirst())
 	if err == nil && e.bad != nil && refusal(e.bad.Cause) != nil {
-		c.suspects.add(to) // whoever reads or asks next finds it at once
+		c.suspects.add(to) // the next question, or Fetch, finds it at once
 	}
 	return e, err
 }

@@ -29,7 +29,8 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	case errors.Is(err, errTooLarge):
 		e.Kind = TooLarge
 		e.Message = fmt.Sprintf("the reply is larger than %d bytes", c.options.MaxBody)
-		e.Advice = "lower " + settingPageSize
+		e.Advice = "ask for fewer records; an export does so by itself, down to a single one, so if it ends with this, one record " +
+			"alone is that large, and no record is lost: the export stops in front of it"
 	case isSlowServer(err):
 		e.Kind = Timeout
 		e.Message = "no complete reply in time (" + e.Message + ")"

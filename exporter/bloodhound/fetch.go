@@ -38,7 +38,7 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 	return b, nil
 }
 
-// hand gives a page to the scanner and returns what it says: by its ends where the server has shown that they can be
+// hand gives a page to the scanner and returns what it says: by its ends if the server has shown that they can be
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	ends, ok := glance(p.b)

@@ -131,7 +131,7 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		if !isCut(a.body.b) {
 			return nil
 		}
-		e := newError(Transport, r, a) // whoever cut it has mended HTTP's framing
+		e := newError(Transport, r, a) // what cut it has mended HTTP's framing
 		e.Message = "the reply was cut in the middle of its JSON"
 		return e
 	default:
@@ -152,7 +152,7 @@ func looksLikeObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
 }
 
-// isCut tells whether a JSON object breaks off. The last bytes say so where they are those of a page; a cut right behind
+// isCut tells whether a JSON object breaks off. The last bytes say so if they are those of a page; a cut right behind
 // a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
 func isCut(body []byte) bool {
 	if bytes.HasSuffix(bytes.TrimRight(body, jsonSpace), []byte("]}}")) {

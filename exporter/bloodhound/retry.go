@@ -78,7 +78,7 @@ func (c *Client) retry(ctx context.Context, op func(ctx context.Context) error) 
 	case err == nil:
 		return nil
 	case ctx.Err() != nil && !errors.Is(last, err):
-		return fmt.Errorf("stopped before try %d: %w; the try before: %w", tries+1, err, last)
+		return fmt.Errorf("stopped before try %d: %w; the previous try: %w", tries+1, err, last)
 	case tries > 1:
 		return fmt.Errorf("%w (gave up after %d tries in %s)", err, tries, time.Since(start).Round(time.Millisecond))
 	default:
@@ -131,7 +131,7 @@ func (c *Client) noteRetry(err error, tries uint, pause time.Duration) {
 		zap.String("reason", reason), zap.Uint("tries", tries), zap.Duration("pause", pause), zap.Error(err))
 }
 
-// orDefault is v, or the default where v is not set.
+// orDefault is v, or the default if v is not set.
 func orDefault[T comparable](v, byDefault T) T {
 	var zero T
 	if v == zero {

@@ -41,15 +41,12 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	c.set = dedup.Set{}
 	c.stored.StartAsked = !c.Start.IsZero()
 	intent, attempted := c.lease.Intent()
-	if err := c.vacant(ctx, declared(c.lease), time.Time{}); err != nil {
+	if err := c.Begins(ctx, declared(c.lease), c.now); err != nil {
 		return false, err
 	}
 	switch {
 	case attempted:
 		c.stored.Cursor = intent.Start
-	case c.Start.After(c.now):
-		return false, failed(StageSource, fmt.Errorf("%w: it is %s, and now it is %s by the earlier of the server's clock and this "+
-			"machine's; nothing was exported; correct the start, or wait", ErrStart, stamp(c.Start), stamp(c.now.Truncate(time.Second))))
 	case c.stored.StartAsked:
 		c.stored.Cursor = c.Start.Truncate(grain) // no query asks more finely
 	default:

@@ -15,23 +15,18 @@ import (
 	"houndtrail/sink/bucket"
 )
 
-// checkStream finds out what the next run would say of a stream whose journal is in order. That the source cannot
-// be asked is no error: it is said elsewhere.
+// checkStream finds out what the next run would say of a stream whose journal is in order: what can be asked for without
+// a run is asked for now, and of all else the last run tells. That the source cannot be asked is no error: it is said
+// elsewhere.
 func (p *program) checkStream(
 	ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing,
 ) error {
-	var err error
-	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
-	switch s.Status {
-	case stateNotStarted:
-		err = p.checkBeginning(ctx, c, e, source, s)
-	case stateOK, stateHoles:
-		if source.client == nil {
-			return nil
-		}
-		if _, err = e.Check(ctx, s.stored); err != nil && exitCode(err) != exitIntegrity {
-			return nil
-		}
+	if s.Status != stateNotStarted && s.Status != stateOK && s.Status != stateHoles {
+		return nil
+	}
+	err := p.goesOn(ctx, c, b, source, s)
+	if err == nil && s.failed {
+		err = &lastFailure{s.failure}
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -39,19 +34,33 @@ func (p *program) checkStream(
 	return err
 }
 
-// checkBeginning finds out whether a stream without a journal may begin, and has something to begin with.
-func (p *program) checkBeginning(
-	ctx context.Context, c *config.Config, e *exporter.Exporter, source sourceState, s *standing,
-) error {
+// goesOn is what would keep the next run from going on, as far as that can be told without one.
+func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing) error {
+	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
+	if s.Status == stateNotStarted {
+		return p.begins(ctx, c, e, source, s)
+	}
+	if source.client == nil {
+		return nil
+	}
+	if _, err := e.Check(ctx, s.stored); exitCode(err) == exitIntegrity {
+		return err
+	}
+	return nil
+}
+
+// begins finds out whether a stream without a journal may begin, and has something to begin with.
+func (p *program) begins(ctx context.Context, c *config.Config, e *exporter.Exporter, source sourceState, s *standing) error {
 	if s.Stream == archiveStream {
 		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
 		if err != nil {
 			return err
 		}
 		e.Destination = archiveDestination(files, c.Tenant)
-		if err := e.Vacant(ctx, s.intent); err != nil {
-			return err
-		}
+	}
+	now, _ := source.lagsBehind()
+	if err := e.Begins(ctx, s.intent, now); err != nil {
+		return err
 	}
 	if errors.Is(source.err, bloodhound.ErrHidden) {
 		return &exporter.Error{Stage: exporter.StageSource, Err: source.err}

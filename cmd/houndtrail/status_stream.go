@@ -38,6 +38,8 @@ type standing struct {
 	Skew   *float64           `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
 
 	stored   checkpoint.Stored
+	failure  checkpoint.Failure // of the last run, if it failed and nothing was committed since
+	failed   bool
 	intent   *checkpoint.Window  // what the lease says that somebody was about to write
 	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
 	near     bool                // the deadline is
@@ -69,6 +71,11 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 	if leaseErr == nil {
 		s.intent = lease.Intent
 		s.Lease = leaseOf(lease, time.Now(), gone)
+		if err == nil {
+			s.failure, s.failed, err = j.Failure(ctx, s.Serial)
+			err = failedCheckpoint(err)
+			s.Status = s.stateAfter(err)
+		}
 		return err
 	}
 	err = errors.Join(err, failedCheckpoint(leaseErr))

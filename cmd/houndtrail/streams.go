@@ -38,6 +38,13 @@ type stream struct {
 	watch *watch // what its Store is wrapped in
 }
 
+// cycle runs one, and says how it ended.
+func (s stream) cycle(ctx context.Context) error {
+	err := s.RunOnce(ctx)
+	s.watch.ended(ctx, err)
+	return err
+}
+
 // streams wires what the configuration asks for.
 func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics) ([]stream, error) {
 	client, err := p.client(c, log, m)
@@ -49,12 +56,14 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		return nil, err
 	}
 	build := func(name, destination string, sink exporter.Sink) stream {
+		log := log.With(zap.String("stream", name))
 		w := &watch{
-			Store: journal(c, positions, name, destination),
-			tell:  func(state string) { m.stands(name, state) },
+			Journal: journal(c, positions, name, destination),
+			tell:    func(state string) { m.stands(name, state) },
+			log:     log,
 		}
 		e := p.exporter(c, name, client, w)
-		e.Sink, e.Observer, e.Log = sink, m.stream(name), log.With(zap.String("stream", name))
+		e.Sink, e.Observer, e.Log = sink, m.stream(name), log
 		return stream{name, e, w}
 	}
 	var all []stream
@@ -200,7 +209,7 @@ func once(ctx context.Context, all []stream) error {
 	var g errgroup.Group
 	for i, s := range all {
 		g.Go(func() error {
-			if err := s.RunOnce(ctx); err != nil {
+			if err := s.cycle(ctx); err != nil {
 				errs[i] = &streamError{s.name, err}
 			}
 			return nil

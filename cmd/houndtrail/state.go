@@ -16,7 +16,7 @@ const (
 	stateNotStarted = "not started" // nothing was committed yet; only status says so, which does not know of any run
 	stateWaiting    = "waiting"     // nothing was committed yet, since there is no record that is old enough
 	stateFuture     = "future"      // the start that was asked for is still to come
-	stateHoles      = "holes"       // some records could not be had, and are not at the destination
+	stateHoles      = "holes"       // a record could not be had of late, and is not at the destination
 	stateClock      = "clock"       // a clock is behind the position
 	stateChanged    = "changed"     // the source is not the one that it was
 	stateNoJournal  = "no journal"  // the destination holds records that no journal accounts for
@@ -64,7 +64,7 @@ func stateOf(err error, newest position) string {
 		switch {
 		case newest.serial == 0:
 			return stateWaiting
-		case newest.holes > 0:
+		case newest.holed:
 			return stateHoles
 		default:
 			return stateOK
@@ -90,5 +90,5 @@ func stateLabel(state string) string { return strings.ReplaceAll(state, " ", "_"
 // A position is what is said of a stream's newest entry, the zero value where there is none.
 type position struct {
 	serial uint64
-	holes  int64
+	holed  bool // a record that could not be had was left out of late
 }

@@ -30,9 +30,9 @@ func TestStateOf(t *testing.T) {
 	}{
 		{nil, position{}, stateWaiting},
 		{nil, some, stateOK},
-		{nil, position{7, 1}, stateHoles},
+		{nil, position{7, true}, stateHoles},
 		{source(exporter.ErrClock), some, stateClock},
-		{source(exporter.ErrClock), position{7, 1}, stateClock},
+		{source(exporter.ErrClock), position{7, true}, stateClock},
 		{source(exporter.ErrSourceChanged), some, stateChanged},
 		{source(exporter.ErrIncomplete), some, stateIncomplete},
 		{source(bloodhound.ErrHidden), position{}, stateIncomplete},

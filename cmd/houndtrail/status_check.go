@@ -89,7 +89,8 @@ func (s *standing) warn(w io.Writer) {
 		}
 	}
 	if s.Holes > 0 {
-		say("%s left out as unreadable: houndtrail history -o json tells which (holes)", records(s.Holes, "record"))
+		say("%s left out as unreadable, the newest on %s: houndtrail history -o json tells which (holes)",
+			records(s.Holes, "record"), s.HoledAt.Format(time.RFC3339))
 	}
 	if s.Changed > 0 {
 		say("%s found altered or gone at the source; what was delivered stays as it was: houndtrail history -o json tells "+

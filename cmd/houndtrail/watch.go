@@ -39,7 +39,7 @@ func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpo
 
 func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
 	if err == nil {
-		w.newest.Store(&position{s.Serial, s.HolesTotal})
+		w.newest.Store(&position{s.Serial, s.Holed()})
 	}
 	return s, err
 }

@@ -22,7 +22,10 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 	}
 	return exporter.Destination{
 		Occupied: func(ctx context.Context, before time.Time, own *checkpoint.Window) (string, error) {
-			objects, _, err := read.Objects(ctx, b, tenant)
+			objects, unknown, err := read.Objects(ctx, b, tenant)
+			if before.IsZero() && len(unknown) > 0 { // it may be an object that was renamed
+				return unknown[0], err
+			}
 			for _, o := range objects {
 				if own != nil && o.Start.Equal(own.Start) && o.Pass == own.Pass {
 					continue

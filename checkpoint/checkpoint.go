@@ -33,6 +33,8 @@ var (
 	ErrUnconditional = errors.New("no conditional writes")
 	// ErrUnmoved: the journal already belongs to where it was to be moved.
 	ErrUnmoved = errors.New("nothing to move")
+	// ErrUnfinished: an attempt was not committed, and has to be before the journal can be moved.
+	ErrUnfinished = errors.New("an attempt is not finished")
 )
 
 // Checkpoint is one journal entry: what was read and written, and where the stream stands after it.

@@ -45,6 +45,7 @@ func (e *Exporter) Adopt(
 	if err != nil {
 		return a, err
 	}
+	var leases []*checkpoint.Lease
 	for _, j := range []Adopter{journal, backfill} {
 		lease, held := j.Acquire(ctx)
 		if held != nil {
@@ -52,6 +53,7 @@ func (e *Exporter) Adopt(
 		}
 		defer func(ctx context.Context) { err = release(ctx, lease, err) }(ctx)
 		ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+		leases = append(leases, lease)
 	}
 	found, err := survey(ctx)
 	if err != nil {
@@ -60,9 +62,15 @@ func (e *Exporter) Adopt(
 	if a.Stream, err = e.adopt(ctx, m, journal, found, reason); err != nil {
 		return a, err
 	}
-	if _, err := backfill.Load(ctx); errors.Is(err, checkpoint.ErrCorrupt) {
-		a.Backfill, err = e.adopt(ctx, m, backfill, found, reason)
-		return a, err
+	if _, damaged := backfill.Load(ctx); errors.Is(damaged, checkpoint.ErrCorrupt) {
+		if a.Backfill, err = e.adopt(ctx, m, backfill, found, reason); err != nil {
+			return a, err
+		}
+	}
+	for _, lease := range leases { // whatever an attempt has left was found
+		if err := lease.Forget(ctx); err != nil {
+			return a, failed(StageCheckpoint, err)
+		}
 	}
 	return a, nil
 }

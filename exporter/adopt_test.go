@@ -25,17 +25,30 @@ func (clockOnly) Clock(context.Context) (bloodhound.Reading, error) {
 // adoption is an adoption of a store, and the journals that it works on.
 func adoption(store checkpoint.Bucket, survey func(context.Context) (exporter.Found, error)) func(context.Context) (exporter.Adoption, error) {
 	e := &exporter.Exporter{Source: clockOnly{}, Settle: settle, Log: zap.NewNop()}
-	open := func(name string) *checkpoint.Journal { return checkpoint.Open(store, checkpoint.Identity{Stream: name}) }
+	open := func(name string) *checkpoint.Journal {
+		return checkpoint.Open(store, checkpoint.Identity{Stream: name})
+	}
 	return func(ctx context.Context) (exporter.Adoption, error) {
 		return e.Adopt(ctx, open("archive"), open("archive-backfill"), survey, "a test")
 	}
 }
 
-// TestAdoptUnderLeases: while the archive is read, neither a run nor a backfill can begin to write into it.
+// TestAdoptUnderLeases: while the archive is read, neither a run nor a backfill can begin to write into it. What they had
+// begun before is adopted with everything else.
 func TestAdoptUnderLeases(t *testing.T) {
 	t.Parallel()
 	store := &checkpointtest.Memory{}
 	surveyed := 0
+	for _, name := range []string{"archive", "archive-backfill"} { // a run and a backfill that were killed while they wrote
+		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: name}).Acquire(t.Context())
+		if err == nil {
+			err = errors.Join(lease.Intend(t.Context(), checkpoint.Window{Start: time.Now(), End: time.Now().Add(time.Hour)}),
+				lease.Release(t.Context()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	adopt := adoption(store, func(ctx context.Context) (exporter.Found, error) {
 		surveyed++
 		for _, name := range []string{"archive", "archive-backfill"} {
@@ -53,6 +66,9 @@ func TestAdoptUnderLeases(t *testing.T) {
 		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: name}).Acquire(t.Context())
 		if err != nil {
 			t.Fatalf("the lease of %s was not given back: %v", name, err)
+		}
+		if w, ok := lease.Intent(); ok {
+			t.Errorf("%s is still to write %v, although the adoption accounts for what was written of it", name, w)
 		}
 		if err := lease.Release(t.Context()); err != nil {
 			t.Error(err)

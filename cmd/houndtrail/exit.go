@@ -61,6 +61,7 @@ var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, errUnknownFiles,
+		checkpoint.ErrUnfinished,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	// unsound is a journal that Houndtrail does not go on from.

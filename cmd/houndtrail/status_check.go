@@ -12,7 +12,6 @@ import (
 	"houndtrail/config"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/bucket"
 )
 
 // checkStream finds out what the next run would say of a stream whose journal is in order: what can be asked for without
@@ -38,7 +37,7 @@ func (p *program) checkStream(
 func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing) error {
 	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
 	if s.Status == stateNotStarted {
-		return p.begins(ctx, c, e, source, s)
+		return p.begins(ctx, c, b, e, source, s)
 	}
 	if source.client == nil {
 		return nil
@@ -50,13 +49,11 @@ func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Buc
 }
 
 // begins finds out whether a stream without a journal may begin, and has something to begin with.
-func (p *program) begins(ctx context.Context, c *config.Config, e *exporter.Exporter, source sourceState, s *standing) error {
-	if s.Stream == archiveStream {
-		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
-		if err != nil {
-			return err
-		}
-		e.Destination = archiveDestination(files, c.Tenant)
+func (p *program) begins(
+	ctx context.Context, c *config.Config, b checkpoint.Bucket, e *exporter.Exporter, source sourceState, s *standing,
+) (err error) {
+	if e.Destination, err = destinationBeside(ctx, c, b, s.Stream); err != nil {
+		return err
 	}
 	now, _ := source.lagsBehind()
 	if err := e.Begins(ctx, s.intent, now); err != nil {

@@ -68,17 +68,10 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	}
 	var all []stream
 	if c.Archive.URL != "" {
-		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+		s, err := archiveOf(ctx, c, build)
 		if err != nil {
 			return nil, err
 		}
-		sink, err := newArchive(c, files)
-		if err != nil {
-			return nil, err
-		}
-		s := build(archiveStream, string(c.Archive.URL), sink)
-		s.Destination = archiveDestination(files, c.Tenant)
-		s.Destination.Quarantine = sink.Quarantine
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
@@ -86,9 +79,44 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, build(webhookStream, sink.String(), sink))
+		s := build(webhookStream, sink.String(), sink)
+		if s.Destination, err = destinationBeside(ctx, c, positions, webhookStream); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
 	}
 	return all, nil
+}
+
+// archiveOf is the archive's stream, which build makes.
+func archiveOf(ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream) (s stream, err error) {
+	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return s, err
+	}
+	sink, err := newArchive(c, files)
+	if err != nil {
+		return s, err
+	}
+	s = build(archiveStream, string(c.Archive.URL), sink)
+	s.Destination = archiveDestination(files, c.Tenant)
+	s.Destination.Quarantine = sink.Quarantine
+	return s, nil
+}
+
+// destinationBeside is what can be asked of a stream's destination, without its sink.
+func destinationBeside(ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string) (d exporter.Destination, err error) {
+	if c.Archive.URL == "" {
+		return d, nil
+	}
+	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return d, err
+	}
+	if name == archiveStream {
+		return archiveDestination(files, c.Tenant), nil
+	}
+	return webhookDestination(files, journal(c, positions, archiveStream, string(c.Archive.URL)), positions, c.Tenant), nil
 }
 
 // exporter is what the configuration says of a stream, without the sink that it writes to.

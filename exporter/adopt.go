@@ -27,22 +27,58 @@ type Adopter interface {
 	Tip(ctx context.Context) (checkpoint.Stored, error)
 }
 
+// An Adoption is the entry that was committed to the stream's journal and, if that was damaged, to the backfill's.
+type Adoption struct{ Stream, Backfill checkpoint.Stored }
+
 // Adopt commits the entry that makes a position of what a destination holds, in an empty journal or on top of one that
 // does not account for all of it. Nothing that was found is delivered again. The next cycle compares all of its time with
 // the source, so that a window of which only a part had been written loses nothing.
 //
-// A journal that is damaged is gone on from as well: what it says of the position does not count.
-func (e *Exporter) Adopt(ctx context.Context, journal Adopter, found Found, reason string) (entry checkpoint.Stored, err error) {
+// A journal that is damaged is gone on from as well: what it says of the position does not count. What a backfill has
+// delivered is the stream's own from now on, and so its journal only has to be readable again.
+//
+// The survey is made under the leases of both journals: nothing else writes to the destination meanwhile.
+func (e *Exporter) Adopt(
+	ctx context.Context, journal, backfill Adopter, survey func(context.Context) (Found, error), reason string,
+) (a Adoption, err error) {
 	m, err := e.moment(ctx, false)
 	if err != nil {
-		return entry, err
+		return a, err
 	}
-	lease, err := journal.Acquire(ctx)
+	var leases []*checkpoint.Lease
+	for _, j := range []Adopter{journal, backfill} {
+		lease, held := j.Acquire(ctx)
+		if held != nil {
+			return a, failed(StageCheckpoint, held)
+		}
+		defer func(ctx context.Context) { err = release(ctx, lease, err) }(ctx)
+		ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+		leases = append(leases, lease)
+	}
+	found, err := survey(ctx)
 	if err != nil {
-		return entry, failed(StageCheckpoint, err)
+		return a, failed(StageSink, err)
 	}
-	defer func() { err = release(ctx, lease, err) }()
-	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+	if a.Stream, err = e.adopt(ctx, m, journal, found, reason); err != nil {
+		return a, err
+	}
+	if _, damaged := backfill.Load(ctx); errors.Is(damaged, checkpoint.ErrCorrupt) {
+		if a.Backfill, err = e.adopt(ctx, m, backfill, found, reason); err != nil {
+			return a, err
+		}
+	}
+	for _, lease := range leases { // whatever an attempt has left was found
+		if err := lease.Forget(ctx); err != nil {
+			return a, failed(StageCheckpoint, err)
+		}
+	}
+	return a, nil
+}
+
+// adopt commits the entry to one journal.
+func (e *Exporter) adopt(
+	ctx context.Context, m moment, journal Adopter, found Found, reason string,
+) (entry checkpoint.Stored, err error) {
 	previous, err := journal.Load(ctx)
 	sound := err == nil
 	if errors.Is(err, checkpoint.ErrCorrupt) {

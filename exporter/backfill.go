@@ -53,7 +53,7 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
-	defer func() { err = release(ctx, lease, err) }()
+	defer func(ctx context.Context) { err = release(ctx, lease, err) }(ctx)
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
 	c := &cycle{moment: m, lease: lease, mark: time.Now()}
 	err = b.fill(ctx, c, asked, own)

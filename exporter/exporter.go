@@ -57,7 +57,7 @@ func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
-	defer func() { err = release(ctx, lease, err) }()
+	defer func(ctx context.Context) { err = release(ctx, lease, err) }(ctx)
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
 	err = e.cycle(ctx, lease, true)
 	if errors.Is(err, errGuess) {

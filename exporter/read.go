@@ -175,19 +175,15 @@ func firstFrom(records []bloodhound.Record, from time.Time) int {
 	return sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
 }
 
-// newHoles are the holes that no entry has told of, and the next set with them. The next set need not know any more what
-// this window read once more: that is what the set before it is for.
-func newHoles(before, next dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]bloodhound.Hole, dedup.Set) {
-	var fresh []bloodhound.Hole
+// newHoles are the holes that the set before the window does not know, so that no entry has told of them, and the set after
+// it, which knows them as well.
+func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.Time) (told []bloodhound.Hole, next dedup.Set) {
 	for _, h := range holes {
-		ref := holeRef(h)
-		told, _ := before.Note(ref, remembered)
-		twice, noted := next.Note(ref, remembered)
-		if next = noted; !told && !twice {
-			fresh = append(fresh, h)
+		if ref := holeRef(h); !before.Knows(ref) && !after.Knows(ref) {
+			told, after = append(told, h), after.Note(ref, remembered)
 		}
 	}
-	return fresh, next
+	return told, after
 }
 
 // holeRef is the name by which a set knows a hole: an id that no record has, since the row may be repaired, and is a record

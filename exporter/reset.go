@@ -40,7 +40,7 @@ func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.T
 	if err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
-	defer func() { err = release(ctx, lease, err) }()
+	defer func(ctx context.Context) { err = release(ctx, lease, err) }(ctx)
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
 	horizon := m.now.Add(-e.Settle).Truncate(grain)
 	cursor := horizon

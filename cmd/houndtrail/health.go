@@ -80,6 +80,8 @@ func (h *health) report(needSuccess bool) (text string, ok bool) {
 		case !p.success:
 			ok = ok && !needSuccess
 			fmt.Fprintf(&b, "%s: starting: no success yet after %s", name, age)
+		case p.failure != nil:
+			fmt.Fprintf(&b, "%s: failing: last success %s ago", name, age)
 		default:
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}

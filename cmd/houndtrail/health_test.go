@@ -43,8 +43,8 @@ func TestHealth(t *testing.T) {
 		{"12m1s", nil, 503, 503, "archive: stale: no success for 12m1s, due by 2026-03-01T12:12:00Z; last cycle failed: connection refused"},
 		{"13m", func(at time.Time) { h.committed("archive", at) }, 503, 503, "archive: ok: last success 0s ago\nwebhook: stale: "},
 		{"14m", func(at time.Time) { both(at, nil) }, 200, 200, "archive: ok: last success 0s ago\nwebhook: ok: last success 0s ago\n"},
-		{"19m", func(at time.Time) { h.ended("webhook", down, at) }, 200, 200, "webhook: ok: last success 5m0s ago; last cycle failed: connection refused"},
-		{"26m", nil, 200, 200, "webhook: ok: last success 12m0s ago"},
+		{"19m", func(at time.Time) { h.ended("webhook", down, at) }, 200, 200, "webhook: failing: last success 5m0s ago; last cycle failed: connection refused"},
+		{"26m", nil, 200, 200, "webhook: failing: last success 12m0s ago"},
 		{"26m1s", func(at time.Time) { h.ended("archive", nil, at) }, 503, 503, "archive: ok: last success 0s ago\nwebhook: stale: no success for 12m1s, due by"},
 	} {
 		since, err := time.ParseDuration(step.at)

@@ -46,9 +46,8 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 		if ctx.Err() != nil {
 			return
 		}
-		err := s.RunOnce(work)
+		err := s.cycle(work)
 		health.ended(s.name, err, time.Now())
-		s.watch.ended(err)
 		switch {
 		case err == nil:
 		case isAny(err, incurable):

@@ -37,10 +37,15 @@ yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can 
 Lag is counted by BloodHound's clock. If BloodHound cannot be asked, or with --offline is not, or if its clock is more than
 a minute ahead of this machine's, lag is counted by this machine's, and the row says so; that is no failure.
 
-STATUS is what the next run would say: ok; not started; waiting (BloodHound has no record yet); or holes (records could not
-be had, and were left out). It is clock, changed, no journal, incomplete, damaged or foreign if a run would stop: the
-exit code is 6 then, and the reason is on standard error. It is newer, with exit code 2, if a newer version wrote the
-journal. Of a journal that is damaged or foreign the row shows the newest entry that can be read.
+STATUS is what the next run would say, as far as that can be told without one: ok; not started; waiting (BloodHound has no
+record yet); or holes (of late a record could not be had, and was left out). It is future (HOUNDTRAIL_START is still to come), clock,
+changed, no journal, incomplete, damaged or foreign if a run would stop, and newer if a newer version wrote the journal.
+Otherwise it tells how the last run ended, until one succeeds: failed, bad record, or one of the above. The reason is on
+standard error then, and the exit code is that run's. Of a journal that is damaged or foreign the row shows the newest entry
+that can be read.
+
+Holes are the word for as long as the ids of that time are remembered (HOUNDTRAIL_RESCAN): a record that is repaired meanwhile
+is delivered after all. Later nothing reads it again, and they are a warning beside ok, with their number, for good.
 
 RECORDS and COUNTED are as the newest entry has them. COUNTED is the share of the records that lie in windows which
 BloodHound's own count confirms exactly.

@@ -38,6 +38,13 @@ type stream struct {
 	watch *watch // what its Store is wrapped in
 }
 
+// cycle runs one, and says how it ended.
+func (s stream) cycle(ctx context.Context) error {
+	err := s.RunOnce(ctx)
+	s.watch.ended(ctx, err)
+	return err
+}
+
 // streams wires what the configuration asks for.
 func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger, m *metrics) ([]stream, error) {
 	client, err := p.client(c, log, m)
@@ -49,27 +56,22 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		return nil, err
 	}
 	build := func(name, destination string, sink exporter.Sink) stream {
+		log := log.With(zap.String("stream", name))
 		w := &watch{
-			Store: journal(c, positions, name, destination),
-			tell:  func(state string) { m.stands(name, state) },
+			Journal: journal(c, positions, name, destination),
+			tell:    func(state string) { m.stands(name, state) },
+			log:     log,
 		}
 		e := p.exporter(c, name, client, w)
-		e.Sink, e.Observer, e.Log = sink, m.stream(name), log.With(zap.String("stream", name))
+		e.Sink, e.Observer, e.Log = sink, m.stream(name), log
 		return stream{name, e, w}
 	}
 	var all []stream
 	if c.Archive.URL != "" {
-		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+		s, err := archiveOf(ctx, c, build)
 		if err != nil {
 			return nil, err
 		}
-		sink, err := newArchive(c, files)
-		if err != nil {
-			return nil, err
-		}
-		s := build(archiveStream, string(c.Archive.URL), sink)
-		s.Destination = archiveDestination(files, c.Tenant)
-		s.Destination.Quarantine = sink.Quarantine
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
@@ -77,9 +79,44 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, build(webhookStream, sink.String(), sink))
+		s := build(webhookStream, sink.String(), sink)
+		if s.Destination, err = destinationBeside(ctx, c, positions, webhookStream); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
 	}
 	return all, nil
+}
+
+// archiveOf is the archive's stream, which build makes.
+func archiveOf(ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream) (s stream, err error) {
+	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return s, err
+	}
+	sink, err := newArchive(c, files)
+	if err != nil {
+		return s, err
+	}
+	s = build(archiveStream, string(c.Archive.URL), sink)
+	s.Destination = archiveDestination(files, c.Tenant)
+	s.Destination.Quarantine = sink.Quarantine
+	return s, nil
+}
+
+// destinationBeside is what can be asked of a stream's destination, without its sink.
+func destinationBeside(ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string) (d exporter.Destination, err error) {
+	if c.Archive.URL == "" {
+		return d, nil
+	}
+	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return d, err
+	}
+	if name == archiveStream {
+		return archiveDestination(files, c.Tenant), nil
+	}
+	return webhookDestination(files, journal(c, positions, archiveStream, string(c.Archive.URL)), positions, c.Tenant), nil
 }
 
 // exporter is what the configuration says of a stream, without the sink that it writes to.
@@ -200,7 +237,7 @@ func once(ctx context.Context, all []stream) error {
 	var g errgroup.Group
 	for i, s := range all {
 		g.Go(func() error {
-			if err := s.RunOnce(ctx); err != nil {
+			if err := s.cycle(ctx); err != nil {
 				errs[i] = &streamError{s.name, err}
 			}
 			return nil

@@ -262,8 +262,9 @@ func (w *world) learn() {
 		return
 	}
 	for _, r := range w.api.Rows() {
-		row := &row{Row: r, begun: time.Now(), commits: time.Now(), promised: true}
-		if id := row.identity(); w.rows[id] == nil {
+		if id := (identity{r.ID, r.CreatedAt.UnixMicro()}); w.rows[id] == nil {
+			row := w.row(time.Now(), r.CreatedAt, 0)
+			row.Row = r
 			w.rows[id] = row
 		}
 	}

@@ -113,7 +113,7 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	p.check(err)
 	posts, err := webhook.New(webhook.Options{
 		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, Transport: &p.postman,
-		Timeout: 30 * time.Second, RetryFor: 17500 * time.Millisecond, // see postman
+		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)
 	return map[string]*exporter.Exporter{
@@ -149,7 +149,7 @@ func (p *process) exporter(name string, source exporter.Source, to exporter.Sink
 		Source: source, Sink: to, Store: p.journal(name, view{p, positions, p.positions}),
 		Windows: window.Planner{Max: p.maxWindow}, Limits: bloodhound.Limits{Records: p.records},
 		Start: p.from, Settle: p.settle, Overlap: p.overlap, VerifyCount: true, Log: zap.NewNop(),
-		Rescan: p.rescan, RescanSchedule: p.plan,
+		Rescan: p.rescan, RescanSchedule: p.plan, Now: p.ownNow,
 	}
 }
 

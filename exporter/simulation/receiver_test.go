@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,6 +36,9 @@ type postman struct {
 	sent map[string]delivery
 }
 
+// patience is how long the sender waits for the receiver.
+const patience = 30 * time.Second
+
 // A delivery is the tries at one batch in one cycle.
 type delivery struct {
 	cycle time.Time
@@ -64,7 +68,9 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer m.mu.Unlock()
 		m.sent[id] = delivery{cycle: began, tries: d.tries + 1, ended: time.Now()}
 	}()
-	return do(r.Context(), m.process, call{hook, r.Method, "batch/" + id}, func(ctx context.Context) (*http.Response, error) {
+	ctx, cancel := patient(r.Context())
+	defer cancel()
+	return do(ctx, m.process, call{hook, r.Method, "batch/" + id}, func(ctx context.Context) (*http.Response, error) {
 		m.world.mu.Lock()
 		defer m.world.mu.Unlock()
 		if m.violation != "" {
@@ -72,6 +78,18 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return m.receive(ctx, m.process, id, body, began), nil
 	})
+}
+
+// patient is the sender's context without its deadline, which is counted from a moment that the sink has drawn. It has one
+// of its own, from now on; that it ends with its process or its cycle stays.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(rounded(time.Now()).Add(patience)))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return own, func() { stop(); cancel() }
 }
 
 // A receiver is the other end of the webhook. It has taken a batch as soon as it has it, whatever it answers.

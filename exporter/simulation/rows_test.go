@@ -115,12 +115,7 @@ func (p *plan) enter(begun, created time.Time, delay time.Duration) {
 
 func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 	commits := begun.Add(delay)
-	age := max(delay, p.server(commits).Sub(created)) // the oldest that it gets by any clock before it appears
-	for _, step := range p.steps {
-		if step.at.After(begun) && step.at.Before(commits) {
-			age = max(age, p.server(step.at.Add(-1)).Sub(created))
-		}
-	}
+	age := p.latest(commits).Sub(created) // the oldest that it gets for any cycle before it appears
 	return &row{
 		// The double shows a row from a moment of the server's clock on, and so would take it back when that clock is
 		// set back. Here rows come into the log when they are committed, and are visible from then on.
@@ -128,8 +123,7 @@ func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 		begun: begun, commits: commits,
 		late:     delay > time.Second,
 		promised: age <= p.promise(),
-		// The promise is longer by settle, but for steps of the clock.
-		searched: age <= p.rescan,
+		searched: p.rescan > 0 && age <= p.settle+p.rescan,
 	}
 }
 

@@ -71,14 +71,19 @@ func newWorld(t *testing.T, p *plan) *world {
 	for _, path := range []string{"/api/v2/audit", "/api/v2/login", "/health"} {
 		w.api.FaultAt(path, injected)
 	}
-	for _, steps := range [][]step{p.steps, p.storesSteps} {
-		w.tally["clock steps"] += len(steps)
+	w.api.SetDate(p.dateRule)
+	for what, steps := range map[string][]step{
+		"steps of the server's clock": p.steps, "steps of the stores' clock": p.storesSteps,
+		"steps of our clock": p.ownSteps, "wild dates": p.dates,
+	} {
+		w.tally[what] += len(steps)
 	}
 	return w
 }
 
 func (w *world) serverNow() time.Time { return w.server(time.Now()) }
 func (w *world) storesNow() time.Time { return w.stores(time.Now()) }
+func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 
 // run goes through the storm, then looks whether everything comes to rest as it should.
 func (w *world) run() {

@@ -19,7 +19,9 @@ type journal struct {
 	sha     string // of the latest entry
 	lineage string
 	cursor  time.Time
+	known   time.Time // from when on it knows what was delivered
 	newest  time.Time // when the newest delivered record was created
+	debt    debt
 	lease   lease
 }
 
@@ -90,6 +92,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 			e.Serial, p.name, stamp(start), stamp(e.Window.End), stamp(e.Cursor))
 	}
 	j.serial, j.sha, j.lineage, j.cursor = e.Serial, digest(body), e.Lineage, e.Cursor
+	j.known = e.DeliveredSince
 	if e.Newest != nil {
 		j.newest = e.Newest.CreatedAt
 	}
@@ -112,7 +115,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	if again {
 		w.tally["windows searched again"]++
 		w.tally["stragglers"] += e.Records.Fresh
-		w.judgeSearch(p, j, e.Window, began)
+		w.judgeSpan(p.name, j, e.Window.Start, e.Window.End, began)
 	} else {
 		w.tally["rows that came late"] += e.Records.Late
 		w.judgeComplete(p, j, began)
@@ -185,16 +188,6 @@ func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
 	w.learn()
 	for _, row := range w.rows {
 		if row.promised && row.CreatedAt.Before(j.cursor) && !row.commits.After(began) {
-			w.judgeDelivered(p.name, j, row)
-		}
-	}
-}
-
-// judgeSearch holds that what was searched once more lacks nothing that was to be seen when the cycle began.
-func (w *world) judgeSearch(p *process, j *journal, win checkpoint.Window, began time.Time) {
-	w.learn()
-	for _, row := range w.rows {
-		if !row.CreatedAt.Before(win.Start) && row.CreatedAt.Before(win.End) && !row.commits.After(began) {
 			w.judgeDelivered(p.name, j, row)
 		}
 	}

@@ -77,6 +77,10 @@ func newPlan(seed uint64) *plan {
 	}
 	p.tell(r)
 	more := rand.New(rand.NewPCG(seed, 2))
+	if more.IntN(6) == 0 { // further back than any rescan
+		p.overlap = 5 * time.Hour
+		p.rescan = pick(more, 0, 3*time.Hour)
+	}
 	p.setClocks(more)
 	p.align()
 	p.history(r)

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 	"sync"
@@ -185,34 +184,8 @@ func (p *process) run(name string) error {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	p.events = append(p.events, event{at: time.Now(), who: p.name, text: "ends the " + name, err: err})
-	p.outcome(err)
+	p.outcome(name, err)
 	return err
-}
-
-// outcome counts it, and judges it as far as that is possible.
-func (p *process) outcome(err error) {
-	if err == nil {
-		p.tally["cycles that went well"]++
-		return
-	}
-	p.tally["cycles that failed"]++
-	for what, target := range map[string]error{
-		"leases held by another runner": checkpoint.ErrLeaseHeld,
-		"commits that were too late":    checkpoint.ErrConflict,
-	} {
-		if errors.Is(err, target) {
-			p.tally[what]++
-		}
-	}
-	if !errors.As(err, new(*exporter.Error)) {
-		p.fail("an error without a stage: %v", err)
-	}
-	if errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) {
-		p.fail("the journal is refused: %v", err)
-	}
-	if errors.Is(err, sink.ErrHasMore) {
-		p.operate()
-	}
 }
 
 // weather decides what this cycle has to live with.

@@ -57,6 +57,7 @@ func (p *plan) history(r *rand.Rand) {
 			p.edge(r, tick)
 		}
 	}
+	p.brinks(rand.New(rand.NewPCG(p.seed, 3)))
 	p.number(r)
 	faces := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: p.seed, N: len(p.rows)})
 	for i, row := range p.rows { // who did what; when, and which number it has, is decided above
@@ -83,6 +84,24 @@ func (p *plan) edge(r *rand.Rand, tick time.Time) {
 	for d := -grain; d <= grain; d += grain {
 		at := end.Add(d)
 		p.enter(tick.Add(at.Sub(now)), at, upTo(r, time.Second))
+	}
+}
+
+// brinks are rows that appear right after a cycle has looked, at the latest moment that is promised: the next cycle, or
+// the next rescan, looks back just as far. They are stamped by the earlier of the two clocks, as cycles go by that.
+func (p *plan) brinks(r *rand.Rand) {
+	for _, tick := range p.ticks {
+		if r.IntN(3) > 0 {
+			continue
+		}
+		most := p.promise()
+		if p.rescan > 0 && r.IntN(2) == 0 {
+			most = p.settle + p.rescan
+		}
+		commits := tick.Add(500*time.Millisecond + upTo(r, 450*time.Millisecond))
+		created := p.latest(commits).Add(grain - most).Truncate(grain)
+		begun := commits.Add(-p.server(commits).Sub(created))
+		p.enter(begun, created, commits.Sub(begun))
 	}
 }
 

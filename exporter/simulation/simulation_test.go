@@ -106,7 +106,8 @@ var needed = []string{
 	"cycles that went well", "cycles that failed", "rows that came late", "entries", "objects", "objects replaced",
 	"windows of several days", "events sent again", "leases taken over", "leases held by another runner",
 	"commits that were too late", "effects after an error", "calls of the dead", "zombies that woke up",
-	"steps of the server's clock", "steps of the stores' clock", "steps of our clock", "wild dates", "prunings", "commits kept out", "windows searched again", "stragglers",
+	"steps of the server's clock", "steps of the stores' clock", "steps of our clock", "wild dates",
+	"cycles behind the position", "searches behind the position", "debts paid", "prunings", "commits kept out", "windows searched again", "stragglers",
 }
 
 func (t tally) checkVariety(tb testing.TB, worlds int) {

@@ -165,6 +165,9 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		if err != nil {
 			return failed(StageSink, err)
 		}
+		if err := c.leavesNothing(ctx, w, receipt); err != nil {
+			return failed(StageSink, err)
+		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
 		next, err := c.entry(w, part, outcome{receipt, counted, seen, holes})

@@ -17,7 +17,7 @@ func (e *Exporter) Begins(ctx context.Context, attempt *checkpoint.Window, now t
 	}
 	if e.Start.After(now) {
 		return failed(StageSource, fmt.Errorf("%w: it is %s, and now it is %s by the earlier of the server's clock and this "+
-			"machine's; nothing was exported; correct the start, or wait", ErrStart, stamp(e.Start), stamp(now.Truncate(time.Second))))
+			"machine's; nothing was exported; correct START, or wait", ErrStart, stamp(e.Start), stamp(now.Truncate(time.Second))))
 	}
 	return nil
 }

@@ -70,7 +70,10 @@ func (s *standing) warn(w io.Writer) {
 	say := func(format string, args ...any) {
 		fmt.Fprintf(w, "houndtrail: warning: %s stream: %s\n", s.Stream, fmt.Sprintf(format, args...))
 	}
-	if s.near {
+	if s.near && *s.Left <= 0 {
+		say("BloodHound may be dropping records that are not exported yet, since %s: find out what holds up the export",
+			s.Deadline.UTC().Format(time.RFC3339))
+	} else if s.near {
 		say("in %s BloodHound may begin to drop records that are not exported yet: find out what holds up the export", s.leftCell())
 	}
 	if s.unproved {

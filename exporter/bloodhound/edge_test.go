@@ -47,6 +47,15 @@ func asked(server *bloodhoundtest.Server, question func()) int {
 	return requestsFor(server, AuditPath) - before
 }
 
+// halfHourly is a day's row each half hour, counted from its beginning, with ids from 1 on.
+func halfHourly(start time.Time, bad ...int) shelved {
+	s := shelved{bad: bad}
+	for i := range 48 {
+		s.at = append(s.at, start.Add(time.Duration(i)*30*time.Minute))
+	}
+	return s
+}
+
 // named checks that the error names the row at an instant, and says what can be done.
 func named(t *testing.T, err error, at time.Time, how string) {
 	t.Helper()
@@ -71,9 +80,9 @@ func TestBadBeginning(t *testing.T) {
 			kinds = []string{"unprintable", "no time"}
 		}
 		for _, how := range kinds {
-			for name, bad := range map[string][]int{"the first": {0}, "both ends": {0, 1439}, "many": {0, 1, 2, 3, 700, 1438, 1439}} {
+			for name, bad := range map[string][]int{"the first": {0}, "both ends": {0, 47}, "many": {0, 1, 2, 3, 30, 46, 47}} {
 				t.Run(string(profile)+" "+how+" "+name, func(t *testing.T) {
-					span := endless{everyMinute(start, bad...), how}
+					span := endless{halfHourly(start, bad...), how}
 					server := span.serve(profile)
 					stops := reads(t, server, false)
 					if n := asked(server, func() {
@@ -111,7 +120,7 @@ func TestBadBeginning(t *testing.T) {
 
 // A person who asks how far the log reaches need not wait for the name of a row.
 func TestBadBeginningIsPassedQuickly(t *testing.T) {
-	span := everyMinute(shelfStart(), 0)
+	span := halfHourly(shelfStart(), 0)
 	server := span.serve(bloodhoundtest.V84)
 	c := reads(t, server, false)
 	c.options.Retry.Interactive = true
@@ -129,8 +138,8 @@ func TestBadEndsOfAnOldServer(t *testing.T) {
 	start := shelfStart()
 	for _, how := range badKinds() {
 		for _, quarantine := range []bool{false, true} {
-			for _, bad := range []int{0, 1439} {
-				server := endless{everyMinute(start, bad), how}.serve(bloodhoundtest.Legacy2024)
+			for _, bad := range []int{0, 47} {
+				server := endless{halfHourly(start, bad), how}.serve(bloodhoundtest.Legacy2024)
 				server.Fault(bloodhoundtest.NewestFirst())
 				x, err := reads(t, server, quarantine).Extent(t.Context(), time.Now())
 				if _, ok := errors.AsType[*BadRecordError](err); ok && bad == 0 && !quarantine {
@@ -154,9 +163,9 @@ func TestBadEnd(t *testing.T) {
 		for _, how := range kinds {
 			for _, later := range []time.Duration{0, 71 * time.Hour, 10_000 * time.Hour} {
 				t.Run(string(profile)+" "+how+" "+later.String(), func(t *testing.T) {
-					span := endless{everyMinute(start, 0, 1439), how}
-					end := start.Add(later + 1439*time.Minute + 7*grain)
-					span.at[1439] = end
+					span := endless{halfHourly(start, 0, 47), how}
+					end := start.Add(later + 47*30*time.Minute + 7*grain)
+					span.at[47] = end
 					server := span.serve(profile)
 					for _, r := range server.Rows() { // what is of the future is there already
 						server.Alter(r.ID, func(r *bloodhoundtest.Row) { r.VisibleAt = start })
@@ -207,11 +216,11 @@ func TestNothingButBadRows(t *testing.T) {
 func TestBadRowsAreCountedAndThere(t *testing.T) {
 	start := shelfStart()
 	for _, how := range badKinds() {
-		span := endless{everyMinute(start, 0, 700, 1439), how}
+		span := endless{halfHourly(start, 0, 30, 47), how}
 		server := span.serve(bloodhoundtest.V84)
 		for _, quarantine := range []bool{false, true} {
 			c := reads(t, server, quarantine)
-			for _, from := range []time.Time{firstInstant(), start, span.at[700], span.at[1439]} {
+			for _, from := range []time.Time{firstInstant(), start, span.at[30], span.at[47]} {
 				want := int64(len(slices.DeleteFunc(slices.Clone(span.at), from.After)))
 				if n, known, err := c.Count(t.Context(), from); err != nil || !known || n != want {
 					t.Errorf("%s: %d from %s on, %v, %v, want %d", how, n, from, known, err, want)
@@ -220,10 +229,10 @@ func TestBadRowsAreCountedAndThere(t *testing.T) {
 			if strings.Contains(how, "id") {
 				continue // it has another one, or none
 			}
-			if there, err := c.Has(t.Context(), 701, span.at[700]); err != nil || !there {
+			if there, err := c.Has(t.Context(), 31, span.at[30]); err != nil || !there {
 				t.Errorf("%s: there %v, %v", how, there, err)
 			}
-			if there, err := c.Has(t.Context(), 5000, span.at[700]); err != nil || there {
+			if there, err := c.Has(t.Context(), 5000, span.at[30]); err != nil || there {
 				t.Errorf("%s: another one is there: %v, %v", how, there, err)
 			}
 		}

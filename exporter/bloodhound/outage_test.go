@@ -65,15 +65,15 @@ func TestOutageTakesItsTime(t *testing.T) {
 // An outage that ends is outlived, whenever it begins, also amid a search for a bad row: the right one is named.
 func TestOutageIsOutlived(t *testing.T) {
 	start := shelfStart()
-	span := shelved{bad: []int{30}}
-	for i := range 60 {
-		span.at = append(span.at, start.Add(time.Duration(i)*23*time.Minute))
+	span := shelved{bad: []int{20}}
+	for i := range 40 {
+		span.at = append(span.at, start.Add(time.Duration(i)*35*time.Minute))
 	}
-	for after := range 80 {
+	for after := 0; after < 80; after += 2 {
 		server := span.serve(bloodhoundtest.V84)
 		server.Fault(down(after, 7))
 		_, err := readSpan(t, reads(t, server, false), start, start.Add(shelvedFor))
-		if bad, ok := errors.AsType[*BadRecordError](err); !ok || !bad.CreatedAt.Equal(span.at[30]) {
+		if bad, ok := errors.AsType[*BadRecordError](err); !ok || !bad.CreatedAt.Equal(span.at[20]) {
 			t.Errorf("an outage after %d requests: %v", after, err)
 		}
 		server = span.serve(bloodhoundtest.V84)

@@ -19,10 +19,10 @@ type row struct {
 	ActorName   *string `parquet:"actor_name,dict"`
 	ActorEmail  *string `parquet:"actor_email,dict"`
 	Action      *string `parquet:"action,dict"`
-	Fields      *string `parquet:"fields"`
-	RequestID   *string `parquet:"request_id"`
+	Fields      *string `parquet:"fields,plain"`
+	RequestID   *string `parquet:"request_id,plain"`
 	SourceIP    *string `parquet:"source_ip_address,dict"`
-	CommitID    *string `parquet:"commit_id"`
+	CommitID    *string `parquet:"commit_id,plain"`
 	Status      *string `parquet:"status,dict"`
 }
 

@@ -42,6 +42,20 @@ func (w *row) point(r *bloodhound.Record) {
 	w.Status = present(r, bloodhound.Status, &r.Status)
 }
 
+// texts are the row's strings: the columns from firstText on.
+func (w *row) texts() [textColumns]*string {
+	return [...]*string{
+		w.ActorID, w.ActorName, w.ActorEmail, w.Action, w.Fields, w.RequestID, w.SourceIP, w.CommitID, w.Status,
+	}
+}
+
+// Where the strings are among the columns.
+const (
+	firstText   = 3
+	fieldsText  = 4 // among the strings
+	textColumns = 9
+)
+
 // present is nil, which is NULL, where the server sent no such column.
 func present(r *bloodhound.Record, column bloodhound.Columns, value *string) *string {
 	if r.Absent.Has(column) {

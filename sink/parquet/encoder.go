@@ -19,11 +19,17 @@ const Extension = ".parquet"
 const (
 	// rowGroupRows bounds a row group. Past it neither size nor speed gains, and only memory grows.
 	rowGroupRows = 100_000
+	// rowGroupBytes bounds its strings before compression, unless a single record has more. The compressed pages of a row
+	// group are in memory until it is complete: of strings that do not compress, these are as many bytes. 100,000 ordinary
+	// records have 28 MB, so that most row groups end by rows; each more costs 2 KB of footer, so that those of records of
+	// 10 MiB, the most that BloodHound takes in, should hold some.
+	rowGroupBytes = 32 << 20
 	// pageBytes is the size of a page before compression, of which the writer holds one for each column.
 	// 1 MiB would make files 3% smaller and cost 20 MiB of memory.
 	pageBytes = 256 << 10
-	// chunkRows is how many rows are handed to the writer at a time, which would cut a longer slice anyway.
-	chunkRows = 64
+	// batchRows is how many rows are handed to the writer at a time, which would cut a longer slice anyway. It looks only
+	// between two batches whether a page is full: so a batch of large rows ends with the bytes of a page.
+	batchRows = 64
 	// bloomBits for each value of an id column: about one false positive in a hundred.
 	bloomBits = 10
 )
@@ -52,7 +58,7 @@ type Encoder struct {
 	meta    Metadata
 	writer  *pq.GenericWriter[row] // nil at first, and after an error
 	out     redirected             // what the writer writes to
-	rows    [chunkRows]row
+	rows    [batchRows]row
 	batches []batch // that the file was written in
 }
 
@@ -87,7 +93,7 @@ func (e *Encoder) encode(w io.Writer, win window.Window, records []bloodhound.Re
 	e.writer.SetKeyValueMetadata(keyWindowStart, win.Start.UTC().Format(time.RFC3339Nano))
 	defer e.forget()
 	for rest := records; len(rest) > 0; {
-		n := min(len(rest), rowGroupRows)
+		n := leading(rest, rowGroupRows, rowGroupBytes)
 		if err := e.group(rest[:n], int64(len(records)-len(rest))); err != nil {
 			return err
 		}
@@ -103,7 +109,7 @@ func (e *Encoder) encode(w io.Writer, win window.Window, records []bloodhound.Re
 // group writes a row group, whose first record has that place in the file.
 func (e *Encoder) group(records []bloodhound.Record, first int64) error {
 	for len(records) > 0 {
-		n := min(len(records), chunkRows)
+		n := leading(records, batchRows, pageBytes)
 		for i := range n {
 			e.rows[i].point(&records[i])
 		}
@@ -114,6 +120,18 @@ func (e *Encoder) group(records []bloodhound.Record, first int64) error {
 		records, first = records[n:], first+int64(n)
 	}
 	return e.writer.Flush()
+}
+
+// leading is how many of the first records are so many rows and bytes at most; one of more bytes goes alone.
+func leading(records []bloodhound.Record, rows, bytes int) int {
+	n := 0
+	for n < min(len(records), rows) {
+		if bytes -= size(&records[n]); bytes < 0 && n > 0 {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // forget lets go of the records, since the page behind them is the caller's again, and of the file.

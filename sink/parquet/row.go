@@ -42,6 +42,12 @@ func (w *row) point(r *bloodhound.Record) {
 	w.Status = present(r, bloodhound.Status, &r.Status)
 }
 
+// size is how many bytes a record's strings take in the columns, before compression and dictionaries.
+func size(r *bloodhound.Record) int {
+	return len(r.ActorID) + len(r.ActorName) + len(r.ActorEmail) + len(r.Action) + len(r.Fields) + len(r.RequestID) +
+		len(r.SourceIP) + len(r.CommitID) + len(r.Status)
+}
+
 // texts are the row's strings: the columns from firstText on.
 func (w *row) texts() [textColumns]*string {
 	return [...]*string{

@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -107,19 +106,14 @@ func checkChunk(t *testing.T, column sinktest.Column, chunk *pq.FileColumnChunk,
 
 // TestLargeRecords: the footer of large records is small, whichever of their strings is large.
 func TestLargeRecords(t *testing.T) {
-	random := rand.NewChaCha8([32]byte{})
-	text := make([]byte, 10<<20)
-	_, _ = random.Read(text)
-	for i := range text {
-		text[i] = "0123456789abcdef"[text[i]%16]
-	}
+	text := hexadecimal(10 << 20)
 	fields := sinktest.Generate(t, 1, 24, epoch, time.Second)
 	for i := range fields {
-		fields[i].Fields = string(text)
+		fields[i].Fields = text
 	}
 	others := sinktest.Generate(t, 1, 3, epoch, time.Second)
 	for _, c := range sinktest.Columns {
-		*c.Of(&others[1]) = string(text[:1<<20])
+		*c.Of(&others[1]) = text[:1<<20]
 	}
 	for name, test := range map[string]struct {
 		records []bloodhound.Record

@@ -41,6 +41,7 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 	for i := range queries { // 400 MB that take 25 KB of memory
 		from := i % 1000
 		queries[i].Fields = cypher[from : from+20<<10]
+		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has its own
 	}
 
 	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics

@@ -44,6 +44,13 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has its own
 	}
 
+	distinct := Generate(tb, 1, 500, start, time.Second)
+	for i := range distinct {
+		for _, c := range Columns {
+			*c.Of(&distinct[i]) = fmt.Sprint(i, c.Name) + cypher[:10_000]
+		}
+	}
+
 	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics
 	// cut a string.
 	var borders []bloodhound.Record
@@ -59,6 +66,7 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 	return map[string][]bloodhound.Record{
 		"one row": Generate(tb, 1, 1, start, time.Second), "9 MiB in a row": large, "NULLs": nulls,
 		"several pages": pages, "20 KB in each row": queries, "cut strings": borders,
+		"10 KB in each value": distinct,
 	}
 }
 

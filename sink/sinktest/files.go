@@ -44,11 +44,10 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has its own
 	}
 
-	distinct := Generate(tb, 1, 500, start, time.Second)
+	distinct := Generate(tb, 1, 2000, start, time.Second)
 	for i := range distinct {
-		for _, c := range Columns {
-			*c.Of(&distinct[i]) = fmt.Sprint(i, c.Name) + cypher[:10_000]
-		}
+		distinct[i].ActorName = fmt.Sprint(i) + cypher[:10_000]
+		distinct[i].SourceIP = cypher[i:i+10_000] + fmt.Sprint(i)
 	}
 
 	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics
@@ -66,7 +65,7 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 	return map[string][]bloodhound.Record{
 		"one row": Generate(tb, 1, 1, start, time.Second), "9 MiB in a row": large, "NULLs": nulls,
 		"several pages": pages, "20 KB in each row": queries, "cut strings": borders,
-		"10 KB in each value": distinct,
+		"10 KB in names": distinct,
 	}
 }
 

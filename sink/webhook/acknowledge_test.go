@@ -32,10 +32,11 @@ func TestUnexpectedAnswers(t *testing.T) {
 		says   []string // nothing where it is an acknowledgement
 	}{
 		"page": {answer: answer(200, "Content-Type: text/html; charset=utf-8", signOn), says: []string{
-			`200 OK, which is an HTML page titled "Sign in & go[31m" and acknowledges nothing`, "single sign-on", "HOUNDTRAIL_WEBHOOK_URL",
+			`200 OK, which is an HTML page titled "Sign in & go[31m" and acknowledges nothing`,
+			"single sign-on", "HOUNDTRAIL_WEBHOOK_URL",
 		}},
 		"page by its type":       {answer: answer(200, "Content-Type: text/html", "ok"), says: []string{`"ok", which is an HTML page and `}},
-		"page by an odd type":    {answer: answer(202, "Content-Type: Text/HTML; charset", "ok"), says: []string{`202 Accepted, "ok", which is an HTML page`}},
+		"page by an odd type":    {answer: answer(202, "Content-Type: Text/HTML; charset", "ok"), says: []string{"202 Accepted, "}},
 		"page of XML":            {answer: answer(200, "Content-Type: application/xhtml+xml", "ok"), says: []string{"which is an HTML page"}},
 		"page by its body":       {answer: answer(200, "Content-Type: text/plain", signOn), says: []string{"which is an HTML page"}},
 		"page after white space": {answer: answer(200, "\xef\xbb\xbf\r\n <HTML lang=en>"), says: []string{"which is an HTML page"}},

@@ -123,7 +123,10 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 		}
 		return 0, newTransportError(err, redact)
 	}
-	defer func() { _ = resp.Body.Close() }()
+	defer func() {
+		body.end() // first, since closing the answer ends the exchange
+		_ = resp.Body.Close()
+	}()
 	limit := int64(maxAnswer)
 	if s.options.Expect.JSON() {
 		limit = maxJSONAnswer

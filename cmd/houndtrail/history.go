@@ -13,6 +13,7 @@ import (
 	"houndtrail/checkpoint"
 	"houndtrail/config"
 	"houndtrail/sink/bucket"
+	"houndtrail/sink/webhook"
 )
 
 func (p *program) history() *cobra.Command {
@@ -171,7 +172,7 @@ func destinationOf(c *config.Config, name string) (string, error) {
 		if !c.Webhook.URL.IsSet() {
 			return "", &usageError{errors.New("there is no webhook stream: HOUNDTRAIL_WEBHOOK_URL is not set")}
 		}
-		sink, err := newWebhook(c, 0, newMetrics())
+		sink, err := newWebhook(c, webhook.Options{})
 		if err != nil {
 			return "", &usageError{err}
 		}

@@ -88,6 +88,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	for i := range all {
 		all[i].compare(s, exporter.Retention(c.Retention))
 		all[i].warn(p.stderr)
+		p.postponedUntil(ctx, b, &all[i])
 	}
 	if s.warning != "" && (s.err == nil || !errors.Is(failed, s.err)) { // else it is said below, as what a run would stop for
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", s.warning)

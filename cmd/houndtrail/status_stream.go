@@ -32,6 +32,8 @@ type standing struct {
 	Asked       string     `json:"source_status"`          // ok, empty, failed or offline
 	Oldest      time.Time  `json:"source_oldest,omitzero"` // no record that the source still has is before it
 
+	NotBefore time.Time `json:"not_before,omitzero"` // the receiver asks to be left alone until then, and the stream is skipped
+
 	Deadline time.Time `json:"retention_deadline,omitzero"`      // the source may begin then to drop what is not exported
 	Left     *float64  `json:"retention_left_seconds,omitempty"` // from now to then
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -36,6 +35,7 @@ type stream struct {
 	name string
 	*exporter.Exporter
 	watch *watch // what its Store is wrapped in
+	pause *pause // that its receiver asks for; nil for a destination that does not
 }
 
 // cycle runs one, and says how it ended.
@@ -64,7 +64,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		}
 		e := p.exporter(c, name, client, w)
 		e.Sink, e.Observer, e.Log = sink, m.stream(name), log
-		return stream{name, e, w}
+		return stream{name: name, Exporter: e, watch: w}
 	}
 	var all []stream
 	if c.Archive.URL != "" {
@@ -75,7 +75,14 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
-		sink, err := newWebhook(c, p.patience, m)
+		roots, err := c.Webhook.CA.Pool()
+		if err != nil {
+			return nil, err
+		}
+		log := log.With(zap.String("stream", webhookStream))
+		sink, err := newWebhook(c, webhook.Options{
+			RetryFor: p.patience, RootCAs: roots, Log: log, Observe: m.attempt, Retried: m.retried,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -83,6 +90,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		if s.Destination, err = destinationBeside(ctx, c, positions, webhookStream); err != nil {
 			return nil, err
 		}
+		s.pause = newPause(positions, webhookStream, p.ownClock, log)
 		all = append(all, s)
 	}
 	return all, nil
@@ -208,18 +216,18 @@ func encoder(format config.ArchiveFormat, tenant string) archive.Encoder {
 	return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: version})
 }
 
-func newWebhook(c *config.Config, patience time.Duration, m *metrics) (*webhook.Sink, error) {
+// newWebhook adds what the configuration says to the options.
+func newWebhook(c *config.Config, o webhook.Options) (*webhook.Sink, error) {
 	headers, err := c.Webhook.Headers.Value()
 	if err != nil {
 		return nil, err
 	}
-	return webhook.New(webhook.Options{
-		URL: c.Webhook.URL.Value(), Tenant: c.Tenant,
-		Authorization: c.Webhook.Authorization.Value, Headers: headers,
-		BatchRecords: c.Webhook.BatchRecords, BatchBytes: int(c.Webhook.BatchBytes),
-		Compression: webhook.Compression(c.Webhook.Compression), Timeout: c.Webhook.Timeout,
-		RetryFor: patience, Version: version, Observe: m.attempt,
-	})
+	o.URL, o.Tenant, o.Version = c.Webhook.URL.Value(), c.Tenant, version
+	o.Authorization, o.Headers = c.Webhook.Authorization.Value, headers
+	o.BatchRecords, o.BatchBytes = c.Webhook.BatchRecords, int(c.Webhook.BatchBytes)
+	o.Compression, o.Timeout = webhook.Compression(c.Webhook.Compression), c.Webhook.Timeout
+	o.Expect = c.Webhook.Expect.Expectation
+	return webhook.New(o)
 }
 
 func s3Options(s config.S3, rewritten func(string) bool) bucket.S3Options {

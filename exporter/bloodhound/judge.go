@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"houndtrail/exporter/transport"
 )
 
 const (
@@ -58,7 +60,7 @@ func judge(a answer, r *http.Request) *Error {
 			" to the address that the server itself uses"
 	case Transport: // 407, the only status of this kind
 		e.final = true
-		e.Advice = "the proxy wants credentials: put them into HTTP_PROXY or HTTPS_PROXY"
+		e.Advice = transport.ProxyAdvice
 	case NotJSON:
 		e.stubborn = true
 	default:

@@ -40,7 +40,7 @@ func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
 	w := &watch{
 		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), tell: func(string) {}, log: zap.NewNop(),
 	}
-	return stream{archiveStream, &exporter.Exporter{Source: s, Store: w, Log: zap.NewNop()}, w}
+	return stream{name: archiveStream, Exporter: &exporter.Exporter{Source: s, Store: w, Log: zap.NewNop()}, watch: w}
 }
 
 // A cycle that does not end by itself is abandoned in time for Kubernetes' patience of 30 seconds, and its lease is given

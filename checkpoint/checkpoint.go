@@ -3,7 +3,7 @@
 // One commit is one new object, <prefix>/<stream>/<serial, 20 digits>.json, created only if it is absent: of two
 // writers exactly one wins a serial. No entry is ever rewritten, so the journal works in a bucket with Object Lock and
 // reads like a log. What is rewritten lies under <stream>/state/: the lease, which keeps a second writer away and says
-// what its holder is about to write, and a note of the newest entry.
+// what its holder is about to write, a note of the newest entry, and how the last run ended if it failed.
 //
 // A journal belongs to its archive. One that is damaged, gone or another's stops the stream, and never starts anew from
 // nothing. Its oldest entries may be removed (a lifecycle rule does that): such a pruned journal is whole from the first

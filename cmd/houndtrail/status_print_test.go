@@ -40,6 +40,7 @@ func TestStandings(t *testing.T) {
 	if err := standingsTable(&narrow, all, march); err != nil {
 		t.Fatal(err)
 	}
+	wantNarrow(t, narrow.String())
 	if err := standingsWide(&table, all, march); err != nil {
 		t.Fatal(err)
 	}
@@ -54,14 +55,6 @@ func TestStandings(t *testing.T) {
 		"archive  damaged  -                            -      -                    -       -        -        2025-12-01T12:00:00Z  -          file:///a                 -\n"
 	if diff := cmp.Diff(wantTable, table.String()); diff != "" {
 		t.Errorf("the table (-want +got):\n%s", diff)
-	}
-	wantNarrow := "" +
-		"STREAM   STATUS   CURSOR                LAG    RECORDS  COUNTED  LEFT\n" +
-		"archive  ok       2026-03-01T11:57:47Z  2m13s  20480    -        89d23h\n" +
-		"webhook  ok       2026-02-27T10:00:00Z  2d2h   -        -        87d22h\n" +
-		"archive  damaged  -                     -      -        -        -\n"
-	if diff := cmp.Diff(wantNarrow, narrow.String()); diff != "" {
-		t.Errorf("the narrow table (-want +got):\n%s", diff)
 	}
 	wantLines := `{"stream":"archive","status":"ok","source":"https://a.example","destination":"s3://b/<p>&q","serial":42,` +
 		`"committed_at":"2026-03-01T11:59:59.5Z","cursor":"2026-03-01T11:57:47.000001Z","lag_seconds":132.999999,"clock":"server",` +
@@ -101,6 +94,19 @@ func TestStandingWithoutSource(t *testing.T) {
 		if got := table.String(); !strings.Contains(got, "  "+want+"  ") || !strings.Contains(got, "  0s (local clock)  ") {
 			t.Errorf("%s: want %q in\n%s", status, want, got)
 		}
+	}
+}
+
+// wantNarrow compares the table of TestStandings that fits a terminal.
+func wantNarrow(t *testing.T, got string) {
+	t.Helper()
+	const want = "" +
+		"STREAM   STATUS   CURSOR                LAG    RECORDS  COUNTED  LEFT\n" +
+		"archive  ok       2026-03-01T11:57:47Z  2m13s  20480    -        89d23h\n" +
+		"webhook  ok       2026-02-27T10:00:00Z  2d2h   -        -        87d22h\n" +
+		"archive  damaged  -                     -      -        -        -\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the narrow table (-want +got):\n%s", diff)
 	}
 }
 

@@ -63,7 +63,7 @@ func (j *Journal) failure(ctx context.Context) (f Failure, version string, err e
 		return Failure{}, "", fmt.Errorf("read how the last run ended: %w", err)
 	}
 	if json.Unmarshal(body, &f) != nil {
-		return Failure{}, version, nil
+		return Failure{}, version, nil //nolint:nilerr // as the comment says
 	}
 	return f, version, nil
 }

@@ -45,34 +45,25 @@ func (e *Exporter) Adopt(
 	if err != nil {
 		return a, err
 	}
-	var leases []*checkpoint.Lease
-	for _, j := range []Adopter{journal, backfill} {
-		lease, held := j.Acquire(ctx)
-		if held != nil {
-			return a, failed(StageCheckpoint, held)
-		}
-		defer func(ctx context.Context) { err = release(ctx, lease, err) }(ctx)
-		ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-		leases = append(leases, lease)
-	}
-	found, err := survey(ctx)
-	if err != nil {
-		return a, failed(StageSink, err)
-	}
-	if a.Stream, err = e.adopt(ctx, m, journal, found, reason); err != nil {
-		return a, err
-	}
-	if _, damaged := backfill.Load(ctx); errors.Is(damaged, checkpoint.ErrCorrupt) {
-		if a.Backfill, err = e.adopt(ctx, m, backfill, found, reason); err != nil {
-			return a, err
-		}
-	}
-	for _, lease := range leases { // whatever an attempt has left was found
-		if err := lease.Forget(ctx); err != nil {
-			return a, failed(StageCheckpoint, err)
-		}
-	}
-	return a, nil
+	err = under(ctx, journal, func(ctx context.Context, own *checkpoint.Lease) error {
+		return under(ctx, backfill, func(ctx context.Context, other *checkpoint.Lease) error {
+			found, err := survey(ctx)
+			if err != nil {
+				return failed(StageSink, err)
+			}
+			if a.Stream, err = e.adopt(ctx, m, journal, found, reason); err != nil {
+				return err
+			}
+			if _, damaged := backfill.Load(ctx); errors.Is(damaged, checkpoint.ErrCorrupt) {
+				if a.Backfill, err = e.adopt(ctx, m, backfill, found, reason); err != nil {
+					return err
+				}
+			}
+			// Whatever an attempt has left was found.
+			return failed(StageCheckpoint, errors.Join(own.Forget(ctx), other.Forget(ctx)))
+		})
+	})
+	return a, err
 }
 
 // adopt commits the entry to one journal.

@@ -83,7 +83,7 @@ func (p *pause) read(ctx context.Context) (r pauseRecord, version string, err er
 	case err != nil:
 		return pauseRecord{}, "", err
 	case json.Unmarshal(body, &r) != nil:
-		return pauseRecord{}, version, nil
+		return pauseRecord{}, version, nil //nolint:nilerr // as the comment says
 	}
 	return r, version, nil
 }

@@ -25,7 +25,7 @@ func (p *program) checkStream(
 	}
 	err := p.goesOn(ctx, c, b, source, s)
 	if err == nil && s.failed {
-		err = &lastFailure{s.failure}
+		err = &lastRunError{s.failure}
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")

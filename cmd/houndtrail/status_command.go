@@ -31,8 +31,8 @@ func (p *program) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far each stream is",
-		Long: fmt.Sprintf(`Show how far each stream is: its position (CURSOR: everything before it is delivered) and how far that is behind (LAG), the
-records so far, the share of them that BloodHound's own count confirms exactly (COUNTED), and the time left until BloodHound
+		Long: fmt.Sprintf(`Show how far each stream is: its position (CURSOR: everything before it is delivered) and how far that is behind
+(LAG), the records so far, the share of them that BloodHound's own count confirms exactly (COUNTED), and the time left until BloodHound
 may drop records that are not exported yet (LEFT; HOUNDTRAIL_RETENTION). -o wide adds the last commit, the oldest record that
 BloodHound still has, the destination, and who holds the lease. Nothing is written and no lease is taken, so it can be asked at
 any time.

@@ -97,7 +97,9 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 }
 
 // archiveOf is the archive's stream, which build makes.
-func archiveOf(ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream) (s stream, err error) {
+func archiveOf(
+	ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream,
+) (s stream, err error) {
 	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
 	if err != nil {
 		return s, err
@@ -113,7 +115,9 @@ func archiveOf(ctx context.Context, c *config.Config, build func(name, destinati
 }
 
 // destinationBeside is what can be asked of a stream's destination, without its sink.
-func destinationBeside(ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string) (d exporter.Destination, err error) {
+func destinationBeside(
+	ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string,
+) (d exporter.Destination, err error) {
 	if c.Archive.URL == "" {
 		return d, nil
 	}

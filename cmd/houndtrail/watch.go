@@ -79,15 +79,15 @@ func (w *watch) leave(ctx context.Context, state string, err error) error {
 	return w.Fail(ctx, f)
 }
 
-// A lastFailure is how the last run ended, as an error: one that stands for what the run itself ended with.
-type lastFailure struct{ checkpoint.Failure }
+// A lastRunError is how the last run ended, as an error: one that stands for what the run itself ended with.
+type lastRunError struct{ checkpoint.Failure }
 
-func (e *lastFailure) Error() string {
+func (e *lastRunError) Error() string {
 	return fmt.Sprintf("the last run, at %s, ended with: %s", e.At.Format(time.RFC3339), e.Reason)
 }
 
 // Unwrap is what tells the exit code.
-func (e *lastFailure) Unwrap() error {
+func (e *lastRunError) Unwrap() error {
 	var cause error
 	switch e.State {
 	case stateBadRecord:

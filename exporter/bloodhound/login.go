@@ -139,7 +139,8 @@ func sessionToken(body []byte) (string, error) {
 	}
 	// The decoder's own error may quote the text, and with it a part of the token.
 	if json.Unmarshal(body, &reply) != nil {
-		return "", errors.New("the reply to the login is not the JSON that BloodHound sends: is " + settingURL + " the address of a BloodHound server?")
+		return "", errors.New("the reply to the login is not the JSON that BloodHound sends: is " + settingURL +
+			" the address of a BloodHound server?")
 	}
 	if reply.Data.Expired {
 		return "", errExpiredPassword

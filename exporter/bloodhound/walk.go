@@ -79,7 +79,8 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 
 func (w *walk) deafError(records int) error {
 	return fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
-		"so the records behind it cannot be reached, and nothing of the window is used; raise %s above %d", records, w.skip, settingPageSize, records)
+		"so the records behind it cannot be reached, and nothing of the window is used; raise %s above %d",
+		records, w.skip, settingPageSize, records)
 }
 
 // short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked

@@ -181,7 +181,7 @@ func (p *process) survey(context.Context) (found exporter.Found, err error) {
 
 // destination is what the archive's exporter asks of it, as in the command.
 func (p *process) destination() exporter.Destination {
-	b := view{p, objects, p.world.objects}
+	b := view{p, objects, p.objects}
 	of := func(o read.Object, w *checkpoint.Window) bool { return o.Start.Equal(w.Start) && o.Pass == w.Pass }
 	return exporter.Destination{
 		Occupied: func(ctx context.Context, before time.Time, own *checkpoint.Window) (string, error) {

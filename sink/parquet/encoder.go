@@ -30,9 +30,10 @@ const (
 	// batchRows is how many rows are handed to the writer at a time, which would cut a longer slice anyway. It looks only
 	// between two batches whether a page is full: so a batch of large rows ends with the bytes of a page.
 	batchRows = 64
-	// dictionaryBytes is how large a dictionary grows before a column goes on without, as in Spark's own files. It stands
-	// in memory until the row group ends, and then three times.
-	dictionaryBytes = 1 << 20
+	// dictionaryBytes is how large a dictionary grows before its column goes on without. It stands in memory until the row
+	// group ends, and then three times. Spark's own files have such columns, but fastparquet reads wrong values from them:
+	// so only large values should come to it, and not some 58,000 different UUIDs in the 65,000 rows of a page.
+	dictionaryBytes = 2 << 20
 	// bloomBits for each value of an id column: about one false positive in a hundred.
 	bloomBits = 10
 )

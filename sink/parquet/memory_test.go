@@ -45,14 +45,14 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 // peak is how far the heap in use rises while the records are encoded.
-func peak(b *testing.B, records []bloodhound.Record) (most uint64) {
+func peak(b *testing.B, records []bloodhound.Record) uint64 {
 	b.Helper()
 	e := NewEncoder(meta)
 	runtime.GC()
 	runtime.GC() // empties the library's pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	before := m.HeapInuse
+	before, most := m.HeapInuse, uint64(0)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)

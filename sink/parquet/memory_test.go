@@ -52,7 +52,7 @@ func peak(b *testing.B, records []bloodhound.Record) uint64 {
 	runtime.GC() // empties the library's pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	before, most := m.HeapInuse, uint64(0)
+	before := m.HeapInuse
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	var highest uint64
 	go func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -78,11 +79,11 @@ func (c *Client) trust(p page, found seen, err error) {
 func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, err error) {
 	for {
 		r, err = c.ask(ctx, q, breakdowns, func(err error) {
-			if isKind(err, Timeout) {
+			if c.ofPage(err, Timeout) {
 				c.halve(q, minPage)
 			}
 		})
-		if isKind(err, TooLarge) && c.halve(q, 1) {
+		if c.ofPage(err, TooLarge) && c.halve(q, 1) {
 			continue
 		}
 		if err == nil {
@@ -111,7 +112,8 @@ func (c *Client) grow() {
 	}
 }
 
-func isKind(err error, k Kind) bool {
-	e := (*Error)(nil)
-	return errors.As(err, &e) && e.Kind == k
+// ofPage tells whether a page failed in that way, and not the login for it: of that a smaller page is no cure.
+func (c *Client) ofPage(err error, k Kind) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == k && strings.HasPrefix(e.Target, c.prefix+AuditPath)
 }

@@ -175,8 +175,8 @@ func (w *world) judgeRecord(id identity, r *bloodhound.Record) {
 	}
 }
 
-// operate is the person who reads that an object has more than what is to replace it, because the log was pruned
-// in between, and moves it out of the archive as the error says.
+// operate is the person who reads that the first attempt has written what a second one does not get any more, because the
+// log was pruned in between, and moves it out of the archive as the error says.
 func (w *world) operate() {
 	for key, f := range w.archive.files {
 		if f.committed || !w.anyGone(f.ids) {

@@ -53,7 +53,7 @@ func (p *process) outcome(stream string, err error) {
 	if errors.Is(err, checkpoint.ErrCorrupt) && p.journals[stream].lost == lostNot || errors.Is(err, checkpoint.ErrForeign) {
 		p.fail("the journal is refused: %v", err)
 	}
-	if errors.Is(err, sink.ErrHasMore) {
+	if errors.Is(err, sink.ErrHasMore) || errors.Is(err, exporter.ErrIncomplete) {
 		p.operate()
 	}
 	if errors.Is(err, exporter.ErrClock) {

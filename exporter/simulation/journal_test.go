@@ -21,7 +21,15 @@ type journal struct {
 	cursor  time.Time
 	known   time.Time // from when on it knows what was delivered
 	newest  time.Time // when the newest delivered record was created
+	last    identity  // of that record
 	debt    debt
+	epoch   uint64 // of the lineage
+	resets  int    // how many lineages there were before
+	refuses bool   // the source has not got the newest record any more, and no person has said that this is meant
+
+	lost    loss              // while it is gone
+	away    *journal          // what it was
+	objects map[string][]byte // which made it up
 	lease   lease
 }
 
@@ -75,7 +83,18 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		w.fail("%s writes the entry %q: %v", p.name, body, err)
 		return
 	}
-	again := e.Window.Pass > 0
+	if e.Kind == checkpoint.KindReset || e.Kind == checkpoint.KindAdopt {
+		if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha {
+			w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)
+		}
+		j.serial, j.sha = e.Serial, digest(body)
+		w.judgeBeginning(p, j, e)
+		return
+	}
+	if j.lost != lostNot || j.refuses {
+		w.fail("%s commits entry %d of the %s, whose journal or newest record is gone", p.name, e.Serial, j.name)
+	}
+	again := e.Kind != checkpoint.KindExport && e.Kind != checkpoint.KindBarrier
 	ahead := e.Kind == checkpoint.KindAhead
 	switch start := e.Window.Start; {
 	case path.Base(key) != fmt.Sprintf("%020d.json", j.serial+1) || e.Serial != j.serial+1:
@@ -94,7 +113,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	j.serial, j.sha, j.lineage, j.cursor = e.Serial, digest(body), e.Lineage, e.Cursor
 	j.known = e.DeliveredSince
 	if e.Newest != nil {
-		j.newest = e.Newest.CreatedAt
+		j.newest, j.last = e.Newest.CreatedAt, identity{e.Newest.ID, e.Newest.CreatedAt.UnixMicro()}
 	}
 	w.note(p.name, "commits %s %d: %s to %s (pass %d), %d fresh of %d, %d late", j.name, e.Serial,
 		stamp(e.Window.Start), stamp(e.Window.End), e.Window.Pass, e.Records.Fresh, e.Records.Read, e.Records.Late)
@@ -166,8 +185,8 @@ func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 			w.fail("entry %d says that %s has %d records; %d have arrived", e.Serial, o.Key, o.Records, len(ids))
 		}
 		for _, id := range ids {
-			if event := w.receiver.events[id]; event.committed.IsZero() {
-				event.committed = time.Now()
+			if event := w.receiver.events[id]; event.committed.IsZero() || event.lineage < w.journals[webhookStream].resets {
+				event.committed, event.lineage = time.Now(), w.journals[webhookStream].resets
 			} else {
 				w.fail("entry %d accounts for event %v, as another one did", e.Serial, id)
 			}
@@ -187,7 +206,7 @@ func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {
 func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
 	w.learn()
 	for _, row := range w.rows {
-		if row.promised && row.CreatedAt.Before(j.cursor) && !row.commits.After(began) {
+		if row.promised && row.CreatedAt.Before(j.cursor) && !row.shown.After(began) {
 			w.judgeDelivered(p.name, j, row)
 		}
 	}
@@ -222,8 +241,11 @@ func (w *world) judgeEnd() {
 	last := time.Now().Add(-w.promise() - time.Hour)
 	for _, name := range streams {
 		j := w.journals[name]
+		if j.lost != lostNot || j.debt.owed {
+			w.fail("in the end the %s lacks its journal, or owes a search", name)
+		}
 		for _, row := range w.rows {
-			if (row.promised || row.searched) && row.commits.Before(last) {
+			if (row.promised || row.searched || row.light) && row.commits.Before(last) {
 				w.judgeDelivered("the end", j, row)
 			}
 		}

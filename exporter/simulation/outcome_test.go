@@ -32,6 +32,7 @@ func (p *process) outcome(stream string, err error) {
 		return
 	}
 	p.tally["cycles that failed"]++
+	p.ask(stream, err)
 	for what, target := range map[string]error{
 		"leases held by another runner": checkpoint.ErrLeaseHeld,
 		"commits that were too late":    checkpoint.ErrConflict,
@@ -46,7 +47,7 @@ func (p *process) outcome(stream string, err error) {
 	if !errors.As(err, new(*exporter.Error)) {
 		p.fail("an error without a stage: %v", err)
 	}
-	if errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) {
+	if errors.Is(err, checkpoint.ErrCorrupt) && p.journals[stream].lost == lostNot || errors.Is(err, checkpoint.ErrForeign) {
 		p.fail("the journal is refused: %v", err)
 	}
 	if errors.Is(err, sink.ErrHasMore) {
@@ -63,6 +64,9 @@ func (p *process) judgeRest(stream string, began time.Time) {
 	const tolerance = 5 * time.Second // a Date is cut to the second, and a guess is behind
 	if lead := j.cursor.Sub(p.earlier(time.Now())); p.steady(began, time.Now()) && lead > exporter.Apart+tolerance {
 		p.fail("%s says that all is well with the %s, whose cursor is %s ahead of the clocks", p.name, stream, lead)
+	}
+	if j.lost != lostNot || j.refuses {
+		p.fail("%s says that all is well with the %s, whose journal or newest record is gone", p.name, stream)
 	}
 	if d := j.debt; d.owed && !began.Before(d.since) {
 		p.tally["debts paid"]++
@@ -86,7 +90,7 @@ func (p *process) judgeBehind(stream string, began time.Time) {
 func (w *world) judgeSpan(who string, j *journal, from, until, began time.Time) {
 	w.learn()
 	for _, row := range w.rows {
-		if !row.CreatedAt.Before(from) && row.CreatedAt.Before(until) && !row.commits.After(began) {
+		if !row.CreatedAt.Before(from) && row.CreatedAt.Before(until) && !row.shown.After(began) {
 			w.judgeDelivered(who, j, row)
 		}
 	}

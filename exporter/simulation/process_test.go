@@ -83,7 +83,7 @@ type process struct {
 
 func newProcess(w *world, name string) *process {
 	p := &process{
-		world: w, name: name, died: make(chan struct{}),
+		world: w, name: name, began: time.Now(), died: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
 	p.postman = postman{process: p, sent: map[string]delivery{}}
@@ -116,8 +116,8 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	})
 	p.check(err)
 	return map[string]*exporter.Exporter{
-		archiveStream: p.exporter(archiveStream, p.source(archiveStream), files),
-		webhookStream: p.exporter(webhookStream, p.source(webhookStream), posts),
+		archiveStream: p.exporter(archiveStream, files, p.destination()),
+		webhookStream: p.exporter(webhookStream, posts, exporter.Destination{}),
 	}
 }
 
@@ -143,9 +143,9 @@ func (p *process) check(err error) {
 	}
 }
 
-func (p *process) exporter(name string, source exporter.Source, to exporter.Sink) *exporter.Exporter {
+func (p *process) exporter(name string, to exporter.Sink, at exporter.Destination) *exporter.Exporter {
 	return &exporter.Exporter{
-		Source: source, Sink: to, Store: p.journal(name, view{p, positions, p.positions}),
+		Source: p.source(name), Sink: to, Destination: at, Store: p.journal(name, view{p, positions, p.positions}),
 		Windows: window.Planner{Max: p.maxWindow}, Limits: bloodhound.Limits{Records: p.records},
 		Start: p.from, Settle: p.settle, Overlap: p.overlap, VerifyCount: true, Log: zap.NewNop(),
 		Rescan: p.rescan, RescanSchedule: p.plan, Now: p.ownNow,

@@ -60,11 +60,12 @@ func (e *Exporter) Adopt(ctx context.Context, journal Adopter, found Found, reas
 		}
 		delivered, cursor, start = delivered.With(known), previous.Cursor, earliest(start, previous.Start)
 	}
+	start, since := e.accountable(start)
 	epoch = max(epoch, previous.Epoch+previous.Serial+2)
 	next := checkpoint.Checkpoint{
 		Kind:   checkpoint.KindAdopt,
 		Cursor: cursor, Window: checkpoint.Window{Start: cursor, End: cursor, Pass: epoch}, Epoch: epoch,
-		Start: start, StartAsked: !e.Start.IsZero(), DeliveredSince: found.From,
+		Start: start, StartAsked: !e.Start.IsZero(), DeliveredSince: since,
 		MaxID: found.MaxID, Newest: found.Newest, Oldest: previous.Oldest, Ahead: latest(previous.Ahead, found.To),
 		CommittedAt: m.clock(),
 		Adopted: &checkpoint.Adoption{
@@ -76,4 +77,15 @@ func (e *Exporter) Adopt(ctx context.Context, journal Adopter, found Found, reas
 	}
 	entry, err = journal.Commit(ctx, previous, next)
 	return entry, failed(StageCheckpoint, err)
+}
+
+// accountable is where an adopted stream's account of time begins, given where the destination's does, and from when on it
+// knows what was delivered. That is all of it: a record from before the start that appears late is looked for as it is in a
+// new stream, and a start that was asked for may be before the first record that was found.
+func (e *Exporter) accountable(found time.Time) (start, since time.Time) {
+	if !e.Start.IsZero() {
+		start = earliest(found, e.Start.Truncate(grain))
+		return start, start
+	}
+	return found, found.Add(-max(e.Rescan, e.Overlap))
 }

@@ -26,6 +26,7 @@ type file struct {
 	ids       []identity
 	start     time.Time // of its window, as its key says
 	again     bool      // it is one which was walked before
+	past      bool      // a backfill has written it
 	committed bool
 }
 
@@ -48,13 +49,13 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 		w.fail("%s writes %s, and its journal is gone", p.name, key)
 	}
 	pass, _ := strconv.ParseUint(strings.TrimPrefix(name[3], "-"), 10, 64)
-	f := &file{sha: digest(body), again: pass != j.epoch}
+	f := &file{sha: digest(body), again: pass != j.epoch, past: strings.HasPrefix(p.name, "F") || strings.HasPrefix(p.name, "G")}
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
 	f.ids = w.contents(body, name[4])
 	old := w.archive.files[key]
 	if old != nil {
 		w.replace(p, key, old, f)
-	} else if !f.again && f.start.Before(j.cursor) {
+	} else if !f.again && !f.past && f.start.Before(j.cursor) {
 		w.fail("%s writes %s, of a window that was committed without it", p.name, key)
 	}
 	w.archive.files[key] = f

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
 	"houndtrail/exporter/window"
 )
 
@@ -26,6 +25,8 @@ type journal struct {
 	epoch   uint64 // of the lineage
 	resets  int    // how many lineages there were before
 	refuses bool   // the source has not got the newest record any more, and no person has said that this is meant
+
+	windows []window.Window // of a backfill
 
 	lost    loss              // while it is gone
 	away    *journal          // what it was
@@ -91,6 +92,14 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		w.judgeBeginning(p, j, e)
 		return
 	}
+	if j.name == backfillStream {
+		if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha {
+			w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)
+		}
+		j.serial, j.sha = e.Serial, digest(body)
+		w.judgeBackfilled(p, j, e, began)
+		return
+	}
 	if j.lost != lostNot || j.refuses {
 		w.fail("%s commits entry %d of the %s, whose journal or newest record is gone", p.name, e.Serial, j.name)
 	}
@@ -143,13 +152,41 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 
 // judgeObjects holds that the archive has what an entry says, and nothing else of the time before it.
 func (w *world) judgeObjects(e checkpoint.Checkpoint) {
-	n := 0
+	w.judgeCounts(e, w.judgeNamed(e))
+	if e.Kind == checkpoint.KindExport {
+		w.judgeReach(e)
+	}
+	for key, f := range w.archive.files {
+		if f.committed || f.past || !f.start.Before(e.Cursor) {
+			continue
+		}
+		// What an attempt left behind and is gone from the server since is in no other object: it may well stay.
+		if !w.allGone(f.ids) {
+			w.fail("entry %d leaves %s behind, which no entry accounts for", e.Serial, key)
+		}
+	}
+	if len(e.Objects) > 1 {
+		w.tally["windows of several days"]++
+	}
+}
+
+// judgeReach holds that a window that was due delivers nothing from before the overlap: another attempt might not read that far.
+func (w *world) judgeReach(e checkpoint.Checkpoint) {
+	for _, o := range e.Objects {
+		if o.MinCreatedAt.Before(e.Window.Start.Add(-w.overlap)) {
+			w.fail("entry %d of the window from %s delivers a record of %s", e.Serial, stamp(e.Window.Start), stamp(o.MinCreatedAt))
+		}
+	}
+}
+
+// judgeNamed holds that the objects of an entry are what it says, and counts their records.
+func (w *world) judgeNamed(e checkpoint.Checkpoint) (n int) {
 	for _, o := range e.Objects {
 		f := w.archive.files[o.Key]
 		switch {
 		case f == nil:
 			w.fail("entry %d accounts for %s, which is not there", e.Serial, o.Key)
-			return
+			return n
 		case f.sha != o.SHA256 || len(f.ids) != o.Records:
 			w.fail("entry %d says of %s that it has %d records and SHA-256 %s; there are %d and %s",
 				e.Serial, o.Key, o.Records, o.SHA256, len(f.ids), f.sha)
@@ -161,19 +198,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 		f.committed = true
 		n += o.Records
 	}
-	w.judgeCounts(e, n)
-	for key, f := range w.archive.files {
-		if f.committed || !f.start.Before(e.Cursor) {
-			continue
-		}
-		// What an attempt left behind and is gone from the server since is in no other object: it may well stay.
-		if !w.allGone(f.ids) {
-			w.fail("entry %d leaves %s behind, which no entry accounts for", e.Serial, key)
-		}
-	}
-	if len(e.Objects) > 1 {
-		w.tally["windows of several days"]++
-	}
+	return n
 }
 
 // judgeBatches holds that the receiver has what an entry says.
@@ -199,67 +224,6 @@ func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {
 	if c := e.Records; c.Fresh != n || c.Fresh+c.Duplicate != c.Read {
 		w.fail("entry %d counts %+v, with %d records delivered", e.Serial, c, n)
-	}
-}
-
-// judgeComplete holds that the cursor has passed no record that was to be seen when the cycle began.
-func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
-	w.learn()
-	for _, row := range w.rows {
-		if row.promised && row.CreatedAt.Before(j.cursor) && !row.shown.After(began) {
-			w.judgeDelivered(p.name, j, row)
-		}
-	}
-}
-
-func (w *world) judgeDelivered(who string, j *journal, row *row) {
-	id := row.identity()
-	if row.gone || row.CreatedAt.Before(w.from) {
-		return
-	}
-	var delivered bool
-	if j.name == archiveStream {
-		f := w.archive.files[w.archive.where[id]]
-		delivered = f != nil && f.committed
-	} else {
-		event := w.receiver.events[id]
-		delivered = event != nil && !event.committed.IsZero()
-	}
-	if !delivered {
-		w.fail("LOST: the %s of %s is committed up to %s without %v of %s, which was there from %s on",
-			j.name, who, stamp(j.cursor), id, stamp(row.CreatedAt), stamp(row.commits))
-	}
-}
-
-// judgeEnd holds, when nothing is left to come, that everything has been delivered, and that the exporter finds the
-// journal in order.
-func (w *world) judgeEnd() {
-	w.learn()
-	if len(w.hidden) > 0 {
-		w.fail("%d rows never appeared", len(w.hidden))
-	}
-	last := time.Now().Add(-w.promise() - time.Hour)
-	for _, name := range streams {
-		j := w.journals[name]
-		if j.lost != lostNot || j.debt.owed {
-			w.fail("in the end the %s lacks its journal, or owes a search", name)
-		}
-		for _, row := range w.rows {
-			if (row.promised || row.searched || row.light) && row.commits.Before(last) {
-				w.judgeDelivered("the end", j, row)
-			}
-		}
-		entries := uint64(0)
-		for _, err := range w.journal(name, checkpointtest.NewFaulty(w.positions)).Entries(w.t.Context()) {
-			if err != nil {
-				w.fail("the %s journal: %v", name, err)
-				break
-			}
-			entries++
-		}
-		if entries != j.serial {
-			w.fail("the %s journal has %d entries, of which %d can be read", name, j.serial, entries)
-		}
 	}
 }
 

@@ -38,6 +38,7 @@ type plan struct {
 	blindAs    fault
 	light      []time.Time   // when rows come to light that are older than all others
 	lag        time.Duration // of the replica that answers now and then; 0 for no replica
+	backfills  bool          // what is before from is delivered by a runner of its own
 	stillborn  bool          // the first commits meet death more often
 	restoreAt  int           // the cycle before which the database is restored; 0 for never
 	restoreCut time.Time     // when the backup was made
@@ -182,11 +183,11 @@ func (p *plan) String() string {
 	}
 	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records,\n"+
 		"  the server's clock %s ahead with steps %v and dates %v, ours with steps %v, the stores' %s with steps %v,\n"+
-		"  blind until %s, old rows at %v, a replica behind by %s, restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
+		"  starts at %s (backfills: %v), blind until %s, old rows at %v, a replica behind by %s, restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
 		"  %d rows, %d cycles from %s to %s, pruned at %s",
 		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records,
 		p.skew.Round(time.Second), p.steps, p.dates, p.ownSteps, p.storesSkew.Round(time.Second), p.storesSteps,
-		stamp(p.blindUntil), p.light, p.lag, p.restoreAt, stamp(p.restoreCut), p.loseAt, p.loss,
+		p.from, p.backfills, stamp(p.blindUntil), p.light, p.lag, p.restoreAt, stamp(p.restoreCut), p.loseAt, p.loss,
 		len(p.rows), len(p.ticks), stamp(p.start), stamp(p.end()), stamp(p.pruneAt))
 }
 

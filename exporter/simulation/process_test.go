@@ -24,6 +24,7 @@ type runner struct {
 	*world
 
 	name        string
+	streams     []string
 	incarnation int
 	process     *process
 	running     sync.WaitGroup
@@ -32,9 +33,11 @@ type runner struct {
 	busy bool // guarded by the world's mutex
 }
 
-func newRunner(w *world, name string) *runner { return &runner{world: w, name: name} }
+func newRunner(w *world, name string, streams ...string) *runner {
+	return &runner{world: w, name: name, streams: streams}
+}
 
-// start runs a cycle of both streams, unless the one before is still going on.
+// start runs a cycle of each stream, unless the one before is still going on.
 func (r *runner) start(after time.Duration) bool {
 	r.mu.Lock()
 	busy := r.busy
@@ -49,7 +52,7 @@ func (r *runner) start(after time.Duration) bool {
 			r.incarnation++
 			r.process = newProcess(r.world, r.name+strconv.Itoa(r.incarnation))
 		}
-		r.errs = r.process.cycle()
+		r.errs = r.process.cycle(r.streams)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.busy = false
@@ -152,23 +155,29 @@ func (p *process) exporter(name string, to exporter.Sink, at exporter.Destinatio
 	}
 }
 
-func (w *world) journal(name string, b checkpoint.Bucket) *checkpoint.Journal {
+func (w *world) journal(name string, b checkpoint.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
-	}, checkpoint.LeaseTTL(w.ttl))
+	}, append(options, checkpoint.LeaseTTL(w.ttl))...)
 }
 
 // cycle runs one cycle of each stream, at the same time.
-func (p *process) cycle() map[string]error {
+func (p *process) cycle(streams []string) map[string]error {
 	p.weather()
 	p.begin()
-	var both sync.WaitGroup
-	errs := make([]error, len(streams))
-	for i, name := range streams {
-		both.Go(func() { errs[i] = p.run(name) })
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	errs := map[string]error{}
+	for _, name := range streams {
+		all.Go(func() {
+			err := p.run(name)
+			mu.Lock()
+			defer mu.Unlock()
+			errs[name] = err
+		})
 	}
-	both.Wait()
-	return map[string]error{streams[0]: errs[0], streams[1]: errs[1]}
+	all.Wait()
+	return errs
 }
 
 func (p *process) begin() {
@@ -180,7 +189,12 @@ func (p *process) begin() {
 }
 
 func (p *process) run(name string) error {
-	err := p.exporters[name].RunOnce(p.ctx)
+	var err error
+	if name == backfillStream {
+		err = p.backfill().Run(p.ctx)
+	} else {
+		err = p.exporters[name].RunOnce(p.ctx)
+	}
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	p.events = append(p.events, event{at: time.Now(), who: p.name, text: "ends the " + name, err: err})

@@ -62,7 +62,7 @@ func newWorld(t *testing.T, p *plan) *world {
 	}
 	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
 	w.objects = &checkpointtest.Memory{Now: w.storesNow}
-	for _, name := range streams {
+	for _, name := range append(streams, backfillStream) {
 		w.journals[name] = &journal{name: name}
 	}
 	w.api = bloodhoundtest.New(bloodhoundtest.Options{
@@ -90,20 +90,24 @@ func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 
 // run goes through the storm, then looks whether everything comes to rest as it should.
 func (w *world) run() {
-	a, b := newRunner(w, "A"), newRunner(w, "B")
+	a, b, f := newRunner(w, "A", streams...), newRunner(w, "B", streams...), newRunner(w, "F", backfillStream)
 	for i, tick := range w.ticks {
 		time.Sleep(time.Until(tick))
 		if w.over() {
 			break
 		}
-		w.intervene(i, a, b)
+		w.intervene(i, a, b, f)
 		r := w.dice("tick", uint64(i))
 		if stuck := !a.start(0); r.IntN(3) == 0 || stuck && r.IntN(5) > 0 {
 			b.start(upTo(r, pick(r, 300*time.Millisecond, 3*time.Second)))
 		}
+		if w.backfills && i > 0 && r.IntN(2) == 0 {
+			f.start(upTo(r, 2*time.Minute))
+		}
 	}
-	a.wait()
-	b.wait()
+	for _, r := range []*runner{a, b, f} {
+		r.wait()
+	}
 	w.inFlight.Wait()
 	if !w.over() {
 		w.calmDown()
@@ -127,19 +131,25 @@ func (w *world) calmDown() {
 		looks = 25 * time.Hour
 	}
 	time.Sleep(time.Until(last) + w.promise() + max(w.rescans, looks) + 10*time.Minute)
-	c := newRunner(w, "C")
+	c, f := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream)
 	const enough = 3 // two of which may have told that a person is needed
 	for range 2 + enough {
 		w.intervene(0, c)
 		c.start(0)
 		c.wait()
+		if w.backfills {
+			f.start(0)
+			f.wait()
+		}
 		time.Sleep(5 * time.Minute)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for stream, err := range c.errs {
-		if err != nil {
-			w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
+	for _, errs := range []map[string]error{c.errs, f.errs} {
+		for stream, err := range errs {
+			if err != nil {
+				w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
+			}
 		}
 	}
 	w.judgeEnd()

@@ -17,7 +17,7 @@ func (p *plan) setClocks(r *rand.Rand) {
 	if p.profile == bloodhoundtest.PR3049 { // what is stamped later than our clock is read in each cycle: see newPlan
 		return
 	}
-	ours, theirs, together := r.IntN(4) == 0, r.IntN(4) == 0, r.IntN(2) == 0
+	ours, theirs, together := r.IntN(3) == 0, r.IntN(3) == 0, r.IntN(2) == 0
 	if (ours || theirs) && r.IntN(2) == 0 { // which one is the earlier changes with each step
 		p.skew = upTo(r, 2*time.Minute) - time.Minute
 	}
@@ -39,11 +39,18 @@ func (p *plan) setClocks(r *rand.Rand) {
 	}
 }
 
-// jumping is up to three steps in either direction.
-func (p *plan) jumping(r *rand.Rand) []step {
-	steps := p.stepping(r, 2*widest)
+// jumping is up to four steps, forward and back by turns, each just before a cycle: the position goes along with the first,
+// and the next one leaves it behind.
+func (p *plan) jumping(r *rand.Rand) (steps []step) {
+	for range 2 + r.IntN(3) {
+		steps = append(steps, step{at: pick(r, p.ticks...).Add(-upTo(r, 90*time.Second))})
+	}
+	slices.SortFunc(steps, func(a, b step) int { return a.at.Compare(b.at) })
 	for i := range steps {
-		steps[i].offset -= widest
+		steps[i].offset = (widest - upTo(r, widest/2)).Truncate(time.Second)
+		if i%2 == 1 {
+			steps[i].offset *= -1
+		}
 	}
 	return steps
 }

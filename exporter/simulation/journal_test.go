@@ -140,6 +140,9 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	if ahead {
 		w.tally["records from times to come"] += e.Records.Fresh
 	}
+	if e.Kind == checkpoint.KindHistory {
+		w.tally["records that came to light"] += e.Records.Fresh
+	}
 	if again {
 		w.tally["windows searched again"]++
 		w.tally["stragglers"] += e.Records.Fresh

@@ -118,11 +118,14 @@ var needed = []string{
 	"commits that were too late", "effects after an error", "calls of the dead", "zombies that woke up",
 	"steps of the server's clock", "steps of the stores' clock", "steps of our clock", "wild dates",
 	"cycles behind the position", "searches behind the position", "debts paid", "prunings", "commits kept out", "windows searched again", "stragglers",
+	"answers of the blind", "records that came to light", "answers of a replica that lags", "rows that a restore took",
+	"sources that changed", "entries of kind reset", "journals that were lost", "journals that were gone",
+	"entries of kind adopt", "journals put back", "windows of backfills", "backfills that went well",
 }
 
 func (t tally) checkVariety(tb testing.TB, worlds int) {
 	tb.Helper()
-	const enough = 100
+	const enough = 250
 	if worlds < enough {
 		return
 	}

@@ -23,10 +23,11 @@ func (p *plan) setSource(r *rand.Rand) {
 		p.blindAs = pick(r, blindness...)
 	}
 	if p.from.IsZero() && light && p.profile != bloodhoundtest.PR3049 { // which drops what is that old
-		p.light = append(p.light, pick(r, p.ticks[:6]...).Add(upTo(r, 3*time.Minute)), p.moment(r))
+		first := pick(r, p.ticks[0], p.ticks[0], p.ticks[1+r.IntN(6)]) // before or after anything was committed
+		p.light = append(p.light, first.Add(10*time.Second+upTo(r, time.Minute)), p.moment(r))
 		slices.SortFunc(p.light, time.Time.Compare)
+		p.stillborn = r.IntN(2) == 0
 	}
-	p.stillborn = r.IntN(3) == 0
 	switch r.IntN(8) {
 	case 0:
 		p.steps = nil // what a replica has is told by the server's clock

@@ -26,7 +26,7 @@ type file struct {
 	ids       []identity
 	start     time.Time // of its window, as its key says
 	again     bool      // it is one which was walked before
-	past      bool      // a backfill has written it
+	past      bool      // it is of before the stream's own start: a backfill's
 	committed bool
 }
 
@@ -49,8 +49,9 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 		w.fail("%s writes %s, and its journal is gone", p.name, key)
 	}
 	pass, _ := strconv.ParseUint(strings.TrimPrefix(name[3], "-"), 10, 64)
-	f := &file{sha: digest(body), again: pass != j.epoch, past: strings.HasPrefix(p.name, "F") || strings.HasPrefix(p.name, "G")}
+	f := &file{sha: digest(body), again: pass != j.epoch}
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
+	f.past = f.start.Before(w.from)
 	f.ids = w.contents(body, name[4])
 	old := w.archive.files[key]
 	if old != nil {

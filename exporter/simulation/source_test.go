@@ -31,6 +31,7 @@ func (p *plan) setSource(r *rand.Rand) {
 	switch r.IntN(8) {
 	case 0:
 		p.steps = nil // what a replica has is told by the server's clock
+		p.light = nil // with a replica they do not come all at once, and nothing is promised of the later ones
 		p.lag = upTo(r, pick(r, 20*time.Second, p.settle, p.promise()))
 	case 1:
 		p.steps = nil // an id that is handed out twice within a minute is one record

@@ -121,6 +121,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	}
 	j.serial, j.sha, j.lineage, j.cursor = e.Serial, digest(body), e.Lineage, e.Cursor
 	j.known = e.DeliveredSince
+	j.debt.pays(e)
 	if e.Newest != nil {
 		j.newest, j.last = e.Newest.CreatedAt, identity{e.Newest.ID, e.Newest.CreatedAt.UnixMicro()}
 	}

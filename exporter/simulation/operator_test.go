@@ -52,14 +52,14 @@ func (p *process) ask(stream string, err error) {
 	}
 }
 
-// intervene lets happen what happens between two cycles, when all processes rest.
-func (w *world) intervene(tick int, runners ...*runner) {
+// intervene lets happen what happens between two cycles, when all processes rest, and tells whether anything did.
+func (w *world) intervene(tick int, runners ...*runner) bool {
 	lose, restore := w.loseAt > 0 && tick == w.loseAt, w.restoreAt > 0 && tick == w.restoreAt
 	w.mu.Lock()
 	orders := len(w.orders)
 	w.mu.Unlock()
 	if !lose && !restore && orders == 0 {
-		return
+		return false
 	}
 	for _, r := range runners {
 		r.wait()
@@ -72,6 +72,7 @@ func (w *world) intervene(tick int, runners ...*runner) {
 		w.lose()
 	}
 	w.obey()
+	return true
 }
 
 // lose takes the archive's journal away, if there is anything that it accounts for.

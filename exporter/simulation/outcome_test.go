@@ -6,19 +6,33 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter"
+	"houndtrail/exporter/window"
 	sink "houndtrail/sink/archive"
 )
 
 // A debt is a span of time that is to be searched whatever the schedule: the clocks were behind, or a person has rebuilt
 // the position or set it back.
 type debt struct {
-	owed        bool
-	since       time.Time // a cycle that begins from here on has to pay it
-	from, until time.Time
+	owed     bool
+	since    time.Time // a cycle that begins from here on ends well only if it is paid
+	span     window.Window
+	searched []window.Window
 }
 
 // owes takes in that everything the journal remembers is to be searched.
-func (j *journal) owes() { j.debt = debt{true, time.Now(), j.known, j.cursor} }
+func (j *journal) owes() {
+	j.debt = debt{owed: true, since: time.Now(), span: window.Window{Start: j.known, End: j.cursor}}
+}
+
+// pays takes in what an entry has searched. What is forgotten before that is not owed any more.
+func (d *debt) pays(e checkpoint.Checkpoint) {
+	switch {
+	case e.Kind == checkpoint.KindRescan:
+		d.searched = append(d.searched, window.Window{Start: e.Window.Start, End: e.Window.End})
+	case len(d.searched) == 0 && e.DeliveredSince.After(d.span.Start):
+		d.span.Start = e.DeliveredSince
+	}
+}
 
 // outcome counts how a cycle of a stream has ended, and judges it as far as that is possible.
 func (p *process) outcome(stream string, err error) {
@@ -74,7 +88,9 @@ func (p *process) judgeRest(stream string, began time.Time) {
 	if d := j.debt; d.owed && !began.Before(d.since) {
 		p.tally["debts paid"]++
 		j.debt.owed = false
-		p.judgeSpan(p.name, j, d.from, d.until, began)
+		if left := window.Gaps(d.span, d.searched); len(left) > 0 {
+			p.fail("%s says that all is well with the %s, which owes a search of %v", p.name, stream, left)
+		}
 	}
 }
 

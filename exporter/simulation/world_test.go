@@ -132,9 +132,11 @@ func (w *world) calmDown() {
 	}
 	time.Sleep(time.Until(last) + w.promise() + max(w.rescans, looks) + 10*time.Minute)
 	c, f := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream)
-	const enough = 3 // two of which may have told that a person is needed
-	for range 2 + enough {
-		w.intervene(0, c)
+	const enough, most = 3, 6 // some may have told that a person is needed
+	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {
+		if w.intervene(0, c, f) {
+			left = enough
+		}
 		c.start(0)
 		c.wait()
 		if w.backfills {

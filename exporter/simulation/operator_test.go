@@ -226,8 +226,9 @@ func (w *world) judgeBeginning(p *process, j *journal, e checkpoint.Checkpoint) 
 		w.fail("%s begins a lineage of the %s with entry %d of kind %s, at %s after %s", p.name, j.name, e.Serial, e.Kind,
 			stamp(e.Cursor), stamp(j.cursor))
 	}
-	for _, f := range w.archive.files { // whatever is there, of a declared window or of any, is accounted for
-		f.committed = f.committed || j.name == archiveStream
+	for _, f := range w.archive.files { // what is there, of a declared window or of any, is accounted for
+		mine := e.Kind == checkpoint.KindAdopt || !f.past // a reset leaves a backfill's attempt to the backfill
+		f.committed = f.committed || j.name == archiveStream && mine
 	}
 	j.resets++
 	j.epoch, j.lineage, j.cursor, j.known = e.Epoch, e.Lineage, e.Cursor, e.DeliveredSince

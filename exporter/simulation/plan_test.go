@@ -183,7 +183,8 @@ func (p *plan) String() string {
 	}
 	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records,\n"+
 		"  the server's clock %s ahead with steps %v and dates %v, ours with steps %v, the stores' %s with steps %v,\n"+
-		"  starts at %s (backfills: %v), blind until %s, old rows at %v, a replica behind by %s, restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
+		"  starts at %s (backfills: %v), blind until %s, old rows at %v, a replica behind by %s,\n"+
+		"  restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
 		"  %d rows, %d cycles from %s to %s, pruned at %s",
 		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records,
 		p.skew.Round(time.Second), p.steps, p.dates, p.ownSteps, p.storesSkew.Round(time.Second), p.storesSteps,

@@ -65,7 +65,9 @@ func (a wire) answering(r *http.Request) http.Handler {
 		a.tally["answers of the blind"]++
 		return a.blindAs.api(server)
 	}
-	if a.lag > 0 && !r.URL.Query().Has("skip") && !r.URL.Query().Has("offset") && a.dice(a.name+a.stream+r.URL.RawQuery, uint64(rounded(time.Now()).UnixMicro())).IntN(3) == 0 {
+	skips := r.URL.Query().Has("skip") || r.URL.Query().Has("offset")
+	dice := a.dice(a.name+a.stream+r.URL.RawQuery, uint64(rounded(time.Now()).UnixMicro()))
+	if a.lag > 0 && !skips && dice.IntN(3) == 0 {
 		a.tally["answers of a replica that lags"]++
 		return bloodhoundtest.Lagging(a.lag)(server)
 	}

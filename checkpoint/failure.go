@@ -19,8 +19,8 @@ type Failure struct {
 	Serial uint64    `json:"serial"` // the newest entry then; 0 for none
 }
 
-// Fail notes how a run ended, in the object <stream>/state/failure.json. Of a journal that another identity has, or that is
-// damaged, nothing is noted: whoever reads it sees that without being told.
+// Fail notes how a run ended, in the object <stream>/state/failure.json. If the journal
+// belongs to another identity or is damaged, Fail notes nothing: every reader of such a journal gets that error anyway.
 func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	newest, err := j.Load(ctx)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -43,8 +43,8 @@ func (j *Journal) Succeed(ctx context.Context) error {
 	return j.noteFailure(ctx, Failure{}, version)
 }
 
-// Failure is how the last run ended, if it failed and nothing was committed since: an entry that is newer, whoever wrote
-// it, has gone over it. newest is the serial of the newest entry.
+// Failure is how the last run ended, if it failed and no run has committed since. A newer entry of any runner outdates it.
+// newest is the serial of the newest entry.
 func (j *Journal) Failure(ctx context.Context, newest uint64) (f Failure, ok bool, err error) {
 	f, _, err = j.failure(ctx)
 	if err != nil || f == (Failure{}) || f.Serial != newest {

@@ -133,7 +133,7 @@ func TestBadBeginningIsPassedQuickly(t *testing.T) {
 	}
 }
 
-// Servers of before March 2024 answer the question for the oldest record with the newest one. That this is bad does not matter.
+// A server built before March 2024 answers the question for the oldest record with the newest one. A bad newest record does no harm there.
 func TestBadEndsOfAnOldServer(t *testing.T) {
 	start := shelfStart()
 	for _, how := range badKinds() {

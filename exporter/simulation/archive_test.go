@@ -26,7 +26,7 @@ type file struct {
 	ids       []identity
 	start     time.Time // of its window, as its key says
 	again     bool      // it is one which was walked before
-	past      bool      // it is of before the stream's own start: a backfill's
+	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
 }
 

@@ -20,7 +20,7 @@ func (p *process) backfill() *exporter.Backfill {
 	}
 }
 
-// judgeBackfilled holds an entry of a backfill: its time is nobody's else, and nothing is missing in it.
+// judgeBackfilled holds an entry of a backfill: no other entry has its time, and its window lacks no record.
 func (w *world) judgeBackfilled(p *process, j *journal, e checkpoint.Checkpoint, began time.Time) {
 	own := window.Window(e.Window)
 	w.note(p.name, "commits %s %d: %s to %s, %d fresh of %d", j.name, e.Serial, stamp(own.Start), stamp(own.End),

@@ -29,7 +29,7 @@
 //   - the archive holds each record once, in its own day's partition, as the log has it, and no object of a window that
 //     was committed without it;
 //   - serials are dense, entries are chained by hash, windows follow one another, and objects are what entries say;
-//   - the windows of a backfill are nobody else's, and lack nothing that was visible when it began;
+//   - no other entry has the time of a backfill's window, and that lacks no record that was visible when the backfill began;
 //   - an event comes to the receiver with the same bytes each time, and never again once it was committed before the
 //     sender's cycle began, but for a reset in between: a receiver cannot be asked what it has;
 //   - a lease is taken from nobody who has renewed it within its time.

@@ -114,5 +114,5 @@ func (e *Exporter) accountable(found time.Time) (start, since time.Time) {
 		start = earliest(found, e.Start.Truncate(grain))
 		return start, start
 	}
-	return found, found.Add(-max(e.Rescan, e.Overlap))
+	return found, found.Add(-e.memory())
 }

@@ -58,7 +58,7 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	if !c.stored.StartAsked {
 		// Nothing was delivered, so the empty set is right for all time: a record that appears late is looked for before
 		// the start as it is everywhere else.
-		c.stored.DeliveredSince = c.stored.Cursor.Add(-max(c.Rescan, c.Overlap))
+		c.stored.DeliveredSince = c.stored.Cursor.Add(-c.memory())
 	}
 	return true, c.announce(ctx)
 }

@@ -40,9 +40,7 @@ func (c *cycle) due() walk {
 		set: c.set, seen: c.stored.Newest,
 		known: c.stored.DeliveredSince, since: c.stored.DeliveredSince, try: c.page,
 	}
-	if back := c.stored.Cursor.Add(-c.Overlap); c.Rescan > 0 && w.since.Before(back) {
-		w.since = back
-	}
+	w.since = latest(w.since, c.stored.Cursor.Add(-c.Overlap))
 	if w.seen != nil && w.seen.CreatedAt.Before(w.since) {
 		w.back = w.seen.CreatedAt
 	}
@@ -75,14 +73,22 @@ func (c *cycle) owed() bool { return c.stored.Serial > 0 && c.stored.RescannedAt
 // keep is from when on ids are remembered. Days are remembered whole if there is room for one: then the rescan counts
 // them whole.
 func (e *Exporter) keep(horizon time.Time) time.Time {
-	keep := horizon.Add(-max(e.Rescan, e.Overlap))
+	keep := horizon.Add(-e.memory())
 	if e.Rescan >= day {
 		keep = keep.Truncate(day)
 	}
 	return keep
 }
 
-const day = 24 * time.Hour
+const (
+	day = 24 * time.Hour
+	// leastMemory is how long ids are remembered at least. Both clocks may have been ahead, and be set back by an hour: then
+	// what was stamped meanwhile can be told from what was delivered.
+	leastMemory = idleCommit + time.Hour
+)
+
+// memory is how long the ids of delivered records are remembered.
+func (e *Exporter) memory() time.Duration { return max(e.Rescan, e.Overlap, leastMemory) }
 
 func (c *cycle) keep() time.Time { return c.Exporter.keep(c.horizon()) }
 
@@ -139,7 +145,7 @@ func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.T
 		return latest(known, earliest(win.End, w.keep))
 	}
 	if e.Rescan == 0 {
-		return latest(known, earliest(win.End, w.horizon.Add(-e.Overlap)))
+		return latest(known, earliest(win.End, e.keep(w.horizon)))
 	}
 	if keep := e.keep(w.horizon); !keep.Before(win.Start) {
 		return earliest(win.End, keep) // nothing before this window matters any more

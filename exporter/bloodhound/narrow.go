@@ -116,8 +116,11 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 	w := newWalk(at, at)
 	first, bad, repeats := int64(0), 0, 0
 	for n := 1; ; {
-		q := w.query(n)
-		found, err := r.take(ctx, &w, &q)
+		q, tries := w.query(n), breakdowns
+		if n > 1 {
+			tries = 1 // fewer rows are next
+		}
+		found, err := r.take(ctx, &w, &q, tries)
 		switch {
 		case refusal(err) != nil && q.Limit > 1:
 			n = q.Limit / 2

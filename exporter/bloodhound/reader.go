@@ -61,9 +61,9 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 
 // walk reads a span page by page. The walk says afterwards how far it came.
 func (r *reader) walk(ctx context.Context, w *walk) error {
-	for !w.bound.Before(w.after) {
+	for !w.part.empty() {
 		q := w.query(r.c.pageSize())
-		at, err := r.take(ctx, w, &q)
+		at, err := r.take(ctx, w, &q, breakdowns)
 		if err != nil {
 			return err
 		}
@@ -79,20 +79,16 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 	return nil
 }
 
-// take asks for a page and gives it to the scanner.
+// take asks for a page, as often as a server may break down over it, and gives it to the scanner.
 //
 // Every page carries a filter that bounds what the server counts for it: by the walk's own beginning, which leaves the page
 // as it is, or by the instant from which a count is wanted. Without one it would count its whole table each time.
-func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
-	p := page{after: w.after, before: w.bound}
-	q.Filters = countingFrom(w.after)
+func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, error) {
+	p := page{after: w.part.after, before: w.bound}
+	q.Filters = countingFrom(w.part.after)
 	if len(r.count) > 0 {
 		p.counted = true
 		q.Filters = countingFrom(r.count[0])
-	}
-	tries := breakdowns
-	if w.before.Equal(w.after) && q.Limit > 1 {
-		tries = 1 // fewer rows are next
 	}
 	got, err := r.c.page(ctx, q, tries)
 	if err != nil {
@@ -118,11 +114,7 @@ func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, 
 	}
 	r.misses++
 	r.c.options.Log.Warn("the server breaks down over a page: looking for a row that it cannot print",
-		zap.Time("from", w.after), zap.Time("until", w.bound), zap.Error(cause))
-	if w.skip > 0 && w.by == newestFirst && w.previous.records > w.previous.refused {
-		w.bound = w.previous.newest // all that was skipped is of this instant, and the page may begin amid it
-		return w.bound, nil
-	}
+		zap.Time("from", w.part.after), zap.Time("until", w.bound), zap.Error(cause))
 	page := w.query(r.c.pageSize())
 	page.Skip = 0
 	return r.c.narrow(ctx, page)

@@ -91,9 +91,9 @@
 //
 // # What it does not cover
 //
-// A server that changes its order between two pages of one window: a page that is asked for by skip is never the
-// replica's, since one with fewer rows would shift all others, and leave rows out. Clocks that are both ahead
-// and are then set back by more than the ids reach: without a rescan, what is stamped meanwhile is promised to nobody. A
+// A server that answers oldest first and changes its order between two pages of one window: a page that is asked for by skip is
+// then never the replica's, since one with fewer rows would shift all others, and leave rows out. Clocks that are both ahead
+// and are then set back by more than the ids reach, which is by an hour at least: no promise covers what is stamped meanwhile. A
 // clock of the server's that is set while a replica lags or a database is restored, rows that come to light one by one while
 // a cycle walks over their time, ids that are handed out twice within a minute, and a server that audits its own requests and
 // whose clock is set. A webhook's journal that is lost: what to do then is for its receiver to say. A journal that is lost or

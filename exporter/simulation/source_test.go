@@ -65,7 +65,7 @@ func (a wire) answering(r *http.Request) http.Handler {
 		a.tally["answers of the blind"]++
 		return a.blindAs.api(server)
 	}
-	skips := r.URL.Query().Has("skip") || r.URL.Query().Has("offset")
+	skips := a.backwards && (r.URL.Query().Has("skip") || r.URL.Query().Has("offset"))
 	dice := a.dice(a.name+a.stream+r.URL.RawQuery, uint64(rounded(time.Now()).UnixMicro()))
 	if a.lag > 0 && !skips && dice.IntN(3) == 0 {
 		a.tally["answers of a replica that lags"]++

@@ -119,7 +119,7 @@ func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) 
 		Cursor:         p.End,
 		Start:          c.stored.Start,
 		StartAsked:     c.stored.StartAsked,
-		History:        c.appeared(o.seen),
+		History:        c.stored.History,
 		Ahead:          c.stored.Ahead,
 		DeliveredSince: p.since,
 		RescannedAt:    c.stored.RescannedAt,
@@ -162,6 +162,22 @@ func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 		next.Ahead = latest(next.Ahead, p.End)
 	case !p.oldest.IsZero() && !w.past:
 		next.Start = earliest(next.Start, p.oldest) // what appears before it later on is history still
+		if !w.again() {
+			shorten(next) // everything from its oldest record on was read
+		}
+	}
+	c.appeared(next)
+}
+
+// shorten leaves out of the history what is not before the start.
+func shorten(next *checkpoint.Checkpoint) {
+	if next.History == nil || !next.Start.Before(next.History.Until) {
+		return
+	}
+	rest := *next.History
+	rest.Until, next.History = next.Start, &rest
+	if !rest.Next.Before(rest.Until) {
+		next.Start, next.History = earliest(next.Start, rest.From), nil
 	}
 }
 

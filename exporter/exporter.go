@@ -95,7 +95,7 @@ func (c *cycle) run(ctx context.Context) error {
 		return c.search(ctx)
 	}
 	if c.forgets() || c.owed() {
-		if err := c.take(ctx, c.rescan); err != nil {
+		if err := c.take(ctx, c.history, c.rescan); err != nil {
 			return err
 		}
 	}
@@ -105,18 +105,20 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.confirm(bloodhound.Reading{}); err != nil {
 		return err
 	}
-	for _, more := range []func() (walk, bool){c.rescan, c.history} {
-		if err := c.take(ctx, more); err != nil {
-			return err
-		}
+	if err := c.take(ctx, c.history, c.rescan); err != nil {
+		return err
 	}
 	return c.ahead(ctx)
 }
 
-// take goes a walk if it is due.
-func (c *cycle) take(ctx context.Context, find func() (walk, bool)) error {
-	if w, ok := find(); ok {
-		return c.export(ctx, w)
+// take goes those walks that are due.
+func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
+	for _, find := range walks {
+		if w, ok := find(); ok {
+			if err := c.export(ctx, w); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -48,19 +48,21 @@ func (c *cycle) refreshOldest(ctx context.Context, w walk, p part) checkpoint.Si
 	return seen
 }
 
-// appeared is the history that came to light before the start of a stream that has everything: it is declared in the
-// entry that becomes serial, and walked from the next step on.
-func (c *cycle) appeared(seen checkpoint.Sighting) *checkpoint.History {
-	if c.stored.History != nil || c.stored.StartAsked || !seen.CreatedAt.Before(c.stored.Start) || seen.CreatedAt.IsZero() {
-		return c.stored.History
+// appeared declares the history that came to light before the start of a stream that has everything: it is walked from the
+// next step on.
+func (c *cycle) appeared(next *checkpoint.Checkpoint) {
+	oldest := next.Oldest.CreatedAt
+	if next.History != nil || next.StartAsked || oldest.IsZero() || !oldest.Before(next.Start) {
+		return
 	}
 	c.Log.Warn("the server has records from before the oldest one that it had: they are exported now",
-		zap.Time("from", seen.CreatedAt), zap.Time("until", c.stored.Start))
-	from := seen.CreatedAt.Truncate(grain)
-	return &checkpoint.History{From: from, Next: from, Until: c.stored.Start, Pass: c.nextPass()}
+		zap.Time("from", oldest), zap.Time("until", next.Start))
+	from := oldest.Truncate(grain)
+	next.History = &checkpoint.History{From: from, Next: from, Until: next.Start, Pass: c.nextPass()}
 }
 
-// history is the walk over what appeared before the start, as far as it is still to be done.
+// history is the walk over what appeared before the start, as far as it is still to be done. It comes before a rescan: that
+// finds some of the same records, and forgets them.
 func (c *cycle) history() (w walk, due bool) {
 	h := c.stored.History
 	if h == nil {

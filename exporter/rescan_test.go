@@ -128,3 +128,31 @@ func TestRescanKilled(t *testing.T) {
 		}
 	}
 }
+
+// What appears before the start of a young stream is history, and also within reach of the next rescan, which forgets it: it
+// is delivered once.
+func TestRescanBesideHistory(t *testing.T) {
+	now := time.Date(2026, 10, 12, 22, 30, 0, 0, time.UTC)
+	first, straggler := now.Add(-23*time.Hour), now.Add(-24*time.Hour)
+	w := startWorld(t, 3, bloodhoundtest.V84, now, []bloodhoundtest.Row{{ID: 10, CreatedAt: first, Action: "First"}})
+	w.rescan, w.schedule = 24*time.Hour, always{}
+	w.run()
+	w.server.Add(bloodhoundtest.Row{ID: 9, CreatedAt: straggler, Action: "Straggler"})
+	w.pass(2 * time.Hour)
+	w.server.Add(bloodhoundtest.Row{ID: 11, CreatedAt: w.now().Add(-time.Hour), Action: "Next"})
+	w.run() // the oldest record is looked for, and a rescan is due
+	w.days(1)
+	w.checkArchive(w.objects, w.positions)
+	if got := len(w.archived(w.objects)); got != 3 {
+		t.Errorf("the archive holds %d records, want 3", got)
+	}
+	entries := w.entries()
+	if last := entries[len(entries)-1]; !last.Start.Equal(straggler) || last.History != nil {
+		t.Errorf("it accounts for what is after %s, and history is %v", last.Start, last.History)
+	}
+}
+
+// always is due at once.
+type always struct{}
+
+func (always) Next(after time.Time) time.Time { return after }

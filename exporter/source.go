@@ -81,7 +81,7 @@ func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {
 	switch {
 	case c.now.Sub(seen.CreatedAt) < shortestRetention:
 		return c.changed(gone, "the database was restored from a backup or begun anew, another server answers at this address, "+
-			"or somebody removed records")
+			"or a person removed records (if a replica that lags gave this answer, the next run that finds the record goes on by itself)")
 	case stale:
 		return c.changed(gone+fmt.Sprintf(", and nothing was exported for %s", c.now.Sub(c.stored.Cursor).Round(time.Hour)),
 			"the server drops old records, and may have dropped some that were never exported")

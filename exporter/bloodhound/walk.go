@@ -16,6 +16,8 @@ const grain = time.Microsecond
 //
 // An instant that fills a page is read as a part of its own, and so is what lies on either side of it: rows that come in
 // elsewhere, or that a replica lacks elsewhere, then shift none of its pages, and its last page says nothing of the rest.
+// Inside it each page begins with the last row of the previous one. A page that begins further on comes from a replica that
+// lacks some of the rows before it: then less is skipped.
 type walk struct {
 	part  part   // which is being read
 	parts []part // still to be read, the next one last
@@ -26,12 +28,21 @@ type walk struct {
 	shown    bool // a page has shown that order
 	previous seen
 	repeated bool // one page of the part came twice already
+
+	last int64 // id of the last row of the instant that was read; 0 for none
+	back int   // how often less was skipped
+	step int   // by how much the last time; 0 if the page went on from there
 }
+
+// mostBack is how often less is skipped in one instant.
+const mostBack = 500
 
 // A part of a span of time, both ends inclusive.
 type part struct{ after, before time.Time }
 
 func (p part) empty() bool { return p.before.Before(p.after) }
+
+func (p part) instant() bool { return p.before.Equal(p.after) }
 
 // order is what a server has shown about the order of its answers.
 type order int
@@ -54,6 +65,11 @@ func (w *walk) query(limit int) Query {
 
 // advance takes in the answer to the query with that limit and tells whether the span is read to its end.
 func (w *walk) advance(p seen, limit int) (done bool, err error) {
+	if w.shifted(p) {
+		w.previous = seen{}
+		return false, w.stepBack(limit)
+	}
+	w.step = 0
 	if p.records == 0 {
 		return w.next(), nil
 	}
@@ -73,7 +89,7 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 	ascends := !p.newestFirst && w.by == newestFirst
 	if again || ascends {
 		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
-		w.bound, w.skip, w.previous, w.repeated = w.part.before, 0, seen{}, again
+		w.bound, w.skip, w.last, w.previous, w.repeated = w.part.before, 0, 0, seen{}, again
 		if ascends {
 			w.by = unordered
 		}
@@ -85,22 +101,48 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 	}
 	switch {
 	case w.by == unordered, p.records == p.refused: // it does not say how far it reaches
-		w.skip += p.records
+		w.skip, w.last = w.skip+p.records, 0
 	case p.oldest.Before(p.newest):
 		w.bound, w.skip, w.shown = p.oldest, 0, true
 	case p.records < limit && p.limit < 0: // the last page, most likely
-		w.skip += p.records
-	case w.part.after.Equal(w.part.before):
-		w.skip += p.records
+		w.skip, w.last = w.skip+p.records, 0
+	case w.part.instant():
+		w.pass(p)
 	default: // a page of one instant: the bound would not get past it
-		w.enter(p.oldest, p.records-p.refused) // where these are, is not known
+		w.enter(p)
 	}
 	return false, nil
 }
 
-// enter makes a part of the instant of which so many rows are read. As long as no order has shown, there may be later rows
-// than those that came first: these are read before it, so that everything after the bound is always done with.
-func (w *walk) enter(instant time.Time, read int) {
+// shifted tells that a page of an instant does not begin where the previous one ended.
+func (w *walk) shifted(p seen) bool {
+	return w.last != 0 && w.skip > 0 && p.refused == 0 && (p.records == 0 || p.first < w.last)
+}
+
+// stepBack skips less, each time more so, until a page goes on from where the last one ended.
+func (w *walk) stepBack(limit int) error {
+	if w.back++; w.back > mostBack {
+		return fmt.Errorf("the rows of %s come in another order each time, so none of its pages can be trusted to go on from the "+
+			"previous one, and nothing of the window is used; do several servers answer at this address that do not have the same "+
+			"log? Raise %s above the number of rows of that instant, or run again later", wireTime(w.bound), settingPageSize)
+	}
+	w.step = max(limit, 2*w.step)
+	w.skip = max(0, w.skip-w.step)
+	return nil
+}
+
+// pass goes on behind a page of the instant, or at its last row if the highest id comes first.
+func (w *walk) pass(p seen) {
+	w.skip, w.last = w.skip+p.records, 0
+	if p.refused == 0 && p.first > p.last {
+		w.skip, w.last = w.skip-1, p.last
+	}
+}
+
+// enter makes a part of the instant that fills a page. As long as no order has shown, there may be later rows than those
+// that came first: these are read before it, so that everything after the bound is always done with.
+func (w *walk) enter(p seen) {
+	instant := p.oldest
 	if before := (part{w.part.after, instant.Add(-grain)}); !before.empty() {
 		w.parts = append(w.parts, before)
 	}
@@ -110,7 +152,8 @@ func (w *walk) enter(instant time.Time, read int) {
 		w.next()
 		return
 	}
-	w.part, w.bound, w.skip = at, instant, read
+	w.part, w.bound, w.skip, w.back = at, instant, -p.refused, 0 // where those are, is not known
+	w.pass(p)
 }
 
 // next goes on with the next part, and tells whether there is none.
@@ -120,7 +163,7 @@ func (w *walk) next() (done bool) {
 		return true
 	}
 	w.part, w.parts = w.parts[last], w.parts[:last]
-	w.bound, w.skip, w.previous, w.repeated = w.part.before, 0, seen{}, false
+	w.bound, w.skip, w.previous, w.repeated, w.last, w.back = w.part.before, 0, seen{}, false, 0, 0
 	return false
 }
 

@@ -103,7 +103,7 @@ func (p *process) wait() int {
 }
 
 // patience is what one run or one wait may take, on a busy machine.
-const patience = 5 * time.Minute
+const patience = 15 * time.Minute
 
 // said is what all processes have said so far.
 func (r *runs) said() string {

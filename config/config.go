@@ -53,6 +53,11 @@ type Config struct {
 	// otherwise.
 	Retention Retention `env:"RETENTION,default=auto"`
 
+	// How long `run` and `backfill` may take to end once they are told to stop, by SIGTERM, SIGINT or SIGHUP: they commit what
+	// they are at, and begin nothing new. What is not committed by then is left to the next run (exit code 7). Stay below the
+	// time that your scheduler waits (terminationGracePeriodSeconds).
+	StopGrace time.Duration `env:"STOP_GRACE,default=50s" min:"0s" max:"1h"`
+
 	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
 	Listen Listen `env:"LISTEN,default=:9090"`
 	Log    Log    `env:",prefix=LOG_"`

@@ -74,6 +74,7 @@ func TestAccepted(t *testing.T) {
 		{"SETTLE=0s", "Settle", "0s"},
 		{"OVERLAP=0", "Overlap", "0s"},
 		{"RESCAN=48h", "Rescan", "48h0m0s"},
+		{"STOP_GRACE=30s", "StopGrace", "30s"},
 		{"RESCAN_SCHEDULE=30 2 * * *", "RescanSchedule", "30 2 * * *"},
 		{"VERIFY_COUNT=off", "VerifyCount", "off"},
 		{"ON_BAD_RECORD=quarantine", "OnBadRecord", "quarantine"},

@@ -1,5 +1,10 @@
 package exporter
 
+import "errors"
+
+// ErrStopped says that a cycle was told to stop before everything was committed. The next one starts from the last commit.
+var ErrStopped = errors.New("told to stop before everything was committed")
+
 // Stage names the part of a cycle that failed.
 type Stage string
 

@@ -40,6 +40,7 @@ type Exporter struct {
 	RescanSchedule Schedule
 
 	Now      func() time.Time // our own clock; nil for this machine's
+	Stopping func() bool      // no other window is begun once it is true; nil for never
 	Log      *zap.Logger
 	Observer Observer // may be nil
 }
@@ -51,7 +52,7 @@ type Schedule interface {
 
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
 // of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
-// behind the last one is lost.
+// behind the last one is lost. [ErrStopped] says that it was told to stop before all was committed.
 func (e *Exporter) RunOnce(ctx context.Context) error {
 	return under(ctx, e.Store, func(ctx context.Context, lease *checkpoint.Lease) error {
 		err := e.cycle(ctx, lease, true)
@@ -115,6 +116,9 @@ func (c *cycle) run(ctx context.Context) error {
 func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
 	for _, find := range walks {
 		if w, ok := find(); ok {
+			if c.stops() {
+				return ErrStopped
+			}
 			if err := c.export(ctx, w); err != nil {
 				return err
 			}
@@ -178,9 +182,14 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		}
 		c.set = part.next
 		c.committed()
+		if !part.last && c.stops() {
+			return ErrStopped
+		}
 	}
 	return nil
 }
+
+func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
 // under does something under a journal's lease. The context that this gets ends with ours, and when the lease is lost.
 func under(ctx context.Context, journal leaser, do func(context.Context, *checkpoint.Lease) error) error {

@@ -72,11 +72,13 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 	if err != nil {
 		return err
 	}
+	work, abandon := finishing(ctx, c.StopGrace)
+	defer abandon()
 	var errs []error
 	for _, b := range all {
 		show := newBackfillProgress(p.stderr, log, b.name)
 		b.Stream.Observer, b.Planned = show, show.planned
-		err := b.Run(ctx)
+		err := stopped(work, b.Run(work))
 		if err != nil {
 			errs = append(errs, &streamError{b.name, err})
 		}

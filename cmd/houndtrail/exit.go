@@ -21,6 +21,9 @@ const (
 	exitSink       = 4 // the destination, or the store of the checkpoint, failed
 	exitConflict   = 5 // another runner holds the lease or committed first
 	exitIntegrity  = 6 // what is stored is not what was written, or what was read not all that the server has
+	exitStopped    = 7 // told to stop before everything was committed
+
+	exitInterrupted = 130 // as a shell has it for a command that SIGINT ended
 )
 
 // usageError is a command line or a setting that cannot work, found before anything was done.
@@ -41,8 +44,10 @@ func exitCode(err error) int {
 		return exitConfig
 	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
 		return exitConflict
-	case errors.Is(err, context.Canceled): // told to stop, in whatever stage that was
-		return exitUnexpected
+	case errors.Is(err, exporter.ErrStopped): // in whatever stage that was
+		return exitStopped
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
 	case errors.As(err, &stage):
 		return map[exporter.Stage]int{
 			exporter.StageSource:     exitSource,
@@ -85,8 +90,8 @@ type streamError struct {
 
 func (e *streamError) Error() string {
 	prefix := e.stream + " stream: "
-	if errors.Is(e.err, context.Canceled) {
-		return prefix + "interrupted; the next run starts from the last commit"
+	if errors.Is(e.err, exporter.ErrStopped) {
+		return prefix + exporter.ErrStopped.Error() + "; the next run starts from the last commit"
 	}
 	return prefix + strings.ReplaceAll(e.err.Error(), "\n", "\n"+prefix)
 }

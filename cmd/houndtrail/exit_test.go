@@ -24,7 +24,9 @@ func TestExitCode(t *testing.T) {
 	}{
 		"done":                        {nil, 0},
 		"unexpected":                  {broken, 1},
-		"told to stop":                {at(exporter.StageSource, fmt.Errorf("stopped: %w", context.Canceled)), 1},
+		"interrupted":                 {fmt.Errorf("query: %w", context.Canceled), 130},
+		"told to stop":                {&streamError{"archive", exporter.ErrStopped}, 7},
+		"two streams, one stopped":    {errors.Join(&streamError{"archive", exporter.ErrStopped}, source), 7},
 		"configuration":               {fmt.Errorf("wrapped: %w", &config.Error{}), 2},
 		"command line":                {&usageError{broken}, 2},
 		"another stream's journal":    {at(exporter.StageCheckpoint, fmt.Errorf("%w: x", checkpoint.ErrForeign)), 6},
@@ -64,13 +66,12 @@ func TestDescribe(t *testing.T) {
 		},
 		{fmt.Errorf("query: %w", context.Canceled), "houndtrail: interrupted"},
 		{
-			errors.Join(&streamError{"archive", cycle}, &streamError{"webhook", fmt.Errorf("post: %w", context.Canceled)}),
+			errors.Join(&streamError{"archive", cycle}, &streamError{"webhook", fmt.Errorf("%w: late", exporter.ErrStopped)}),
 			"houndtrail: archive stream: sink: disk full\n" +
 				"houndtrail: archive stream: checkpoint: lease not released\n" +
-				"houndtrail: webhook stream: interrupted; the next run starts from the last commit",
+				"houndtrail: webhook stream: told to stop before everything was committed; the next run starts from the last commit",
 		},
 	} {
-		// An interrupted stream is told apart from an interrupted command by the stage that it was in.
 		if got := describe(c.err); got != c.want {
 			t.Errorf("describe is\n%s\nwant\n%s", got, c.want)
 		}

@@ -201,9 +201,9 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 //	send daemon TERM
 func send(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 || worldOf(ts).running[args[0]] == nil {
-		ts.Fatalf("usage: send NAME TERM|INT|KILL")
+		ts.Fatalf("usage: send NAME TERM|INT|HUP|KILL")
 	}
-	s, ok := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": os.Kill}[args[1]]
+	s, ok := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": os.Interrupt, "KILL": os.Kill}[args[1]]
 	if !ok {
 		ts.Fatalf("send %s: unknown", args[1])
 	}

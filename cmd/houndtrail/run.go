@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -13,13 +14,18 @@ import (
 
 func (p *program) run() *cobra.Command {
 	var justOnce bool
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Export what is new, on a schedule or once",
 		Long: `Export what is new: to the archive (HOUNDTRAIL_ARCHIVE_URL), to the webhook (HOUNDTRAIL_WEBHOOK_URL), or to both.
 
-Without --once it is a daemon: one cycle at the start, then by HOUNDTRAIL_SCHEDULE, until it is told to stop by SIGTERM
-or SIGINT. With --once it is a job: one cycle, and the exit code tells how it went.`,
+Without --once it is a daemon: one cycle at the start, then by HOUNDTRAIL_SCHEDULE, until it is told to stop by SIGTERM,
+SIGINT or SIGHUP. With --once it is a job: one cycle, and the exit code tells how it went. If the previous job died, its lease
+ends by itself within a minute or so, and this one waits for that.
+
+When it is told to stop, it commits what it is at, for HOUNDTRAIL_STOP_GRACE at most. The exit code is 0 if nothing is left
+to do, and 7 if the next run has to go on. A second signal ends it at once, which loses nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.load(config.NeedExport)
 			if err != nil {
@@ -33,12 +39,13 @@ or SIGINT. With --once it is a job: one cycle, and the exit code tells how it we
 				return &usageError{err}
 			}
 			if justOnce {
-				return once(cmd.Context(), all)
+				return once(cmd.Context(), all, c.StopGrace, wait)
 			}
 			return p.daemon(cmd.Context(), c, all, log, m)
 		},
 	}
 	cmd.Flags().BoolVar(&justOnce, "once", false, "run one cycle and exit")
+	cmd.Flags().DurationVar(&wait, "wait-lease", 90*time.Second, "how long --once waits while another runner holds the lease")
 	return cmd
 }
 
@@ -65,7 +72,7 @@ func (p *program) daemon(ctx context.Context, c *config.Config, all []stream, lo
 			served <- err
 		}()
 	}
-	scheduled := schedule(ctx, c.Schedule, all, health, log)
+	scheduled := schedule(ctx, c.Schedule, c.StopGrace, all, health, log)
 	stop(nil)
 	return errors.Join(scheduled, wrapServe(<-served, string(c.Listen)))
 }

@@ -10,27 +10,20 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"houndtrail/config"
+	"houndtrail/exporter"
 	"houndtrail/sink/webhook"
 )
 
-// finishTime is what running cycles are given to end by themselves once the daemon is told to stop. After it they are
-// abandoned, which loses nothing: the next run starts from the last commit. It leaves room for the lease to be given
-// back within the 30 seconds that Kubernetes waits by default.
-const finishTime = 10 * time.Second
-
 // schedule runs a cycle of each stream now, and then by the schedule. It returns when ctx has ended and no cycle runs
 // any more, or when every stream has failed in a way that no later cycle can heal.
-func schedule(ctx context.Context, spec config.Schedule, all []stream, health *health, log *zap.Logger) error {
-	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+func schedule(ctx context.Context, spec config.Schedule, grace time.Duration, all []stream, health *health, log *zap.Logger) error {
+	work, abandon := finishing(ctx, grace)
 	defer abandon()
 	var g errgroup.Group
 	for _, s := range all {
 		g.Go(func() error { return loop(ctx, work, spec, s, health, log.With(zap.String("stream", s.name))) })
 	}
-	watching := context.AfterFunc(ctx, func() {
-		log.Info("stopping", zap.Duration("grace", finishTime))
-		time.AfterFunc(finishTime, abandon)
-	})
+	watching := context.AfterFunc(ctx, func() { log.Info("stopping", zap.Duration("grace", grace)) })
 	defer watching()
 	err := g.Wait()
 	log.Info("stopped")
@@ -43,11 +36,12 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	logger := cronLog{log.Sugar()}
+	var left error // that the last cycle was told to stop before it had committed everything
 	cycle := cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
 		if ctx.Err() != nil {
 			return
 		}
-		err := s.cycle(work)
+		err := stopped(work, s.cycle(work))
 		health.ended(s.name, err, time.Now())
 		switch {
 		case err == nil:
@@ -55,8 +49,9 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 			stop(&streamError{s.name, err})
 		case isA[*webhook.PostponedError](err):
 			log.Warn("the receiver asks for a pause: the stream is skipped until it ends", zap.Error(err))
-		case errors.Is(err, context.Canceled) && work.Err() != nil:
-			log.Warn("cycle abandoned; the next run starts from the last commit")
+		case errors.Is(err, exporter.ErrStopped):
+			left = &streamError{s.name, err}
+			log.Warn("told to stop before everything was committed; the next run starts from the last commit")
 		default:
 			log.Error("cycle failed; the next one starts from the last commit", zap.Error(err))
 		}
@@ -73,5 +68,5 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 		log.Error("stream stopped", zap.Error(cause))
 		return cause
 	}
-	return nil
+	return left
 }

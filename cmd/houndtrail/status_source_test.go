@@ -56,7 +56,7 @@ func TestStatusInterrupted(t *testing.T) {
 	p, _ := asking(t, "http://127.0.0.1:1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code := p.main(ctx, []string{"status"}); code != exitUnexpected {
+	if code := p.main(ctx, []string{"status"}); code != exitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
 	out, _ := p.stdout.(*bytes.Buffer)

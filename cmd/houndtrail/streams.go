@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
@@ -55,6 +54,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	if err != nil {
 		return nil, err
 	}
+	stopping := func() bool { return ctx.Err() != nil }
 	build := func(name, destination string, sink exporter.Sink) stream {
 		log := log.With(zap.String("stream", name))
 		w := &watch{
@@ -63,7 +63,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 			log:     log,
 		}
 		e := p.exporter(c, name, client, w)
-		e.Sink, e.Observer, e.Log = sink, m.stream(name), log
+		e.Sink, e.Observer, e.Log, e.Stopping = sink, m.stream(name), log, stopping
 		return stream{name: name, Exporter: e, watch: w}
 	}
 	var all []stream
@@ -241,20 +241,4 @@ func s3Options(s config.S3, rewritten func(string) bool) bucket.S3Options {
 		ObjectLockMode: string(s.ObjectLockMode), ObjectLockDays: s.ObjectLockDays,
 		StorageClass: string(s.StorageClass), Rewritten: rewritten,
 	}
-}
-
-// once runs one cycle of every stream, side by side: a SIEM that is down does not hold up the archive.
-func once(ctx context.Context, all []stream) error {
-	errs := make([]error, len(all))
-	var g errgroup.Group
-	for i, s := range all {
-		g.Go(func() error {
-			if err := s.cycle(ctx); err != nil {
-				errs[i] = &streamError{s.name, err}
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
-	return errors.Join(errs...)
 }

@@ -47,7 +47,7 @@ func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) 
 // ended says how the stream stands after a cycle. One that was abandoned says nothing of it, and one that found another
 // runner at work leaves it to that one.
 func (w *watch) ended(ctx context.Context, err error) {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, exporter.ErrStopped) {
 		return
 	}
 	var newest position

@@ -36,7 +36,7 @@ func testKilled(t *testing.T, p *place, share uint64, n int) {
 		p.letLeasesExpire()
 		args := []string{"run"}
 		if random.IntN(3) == 0 {
-			args = append(args, "--once")
+			args = append(args, "--once", "--wait-lease=0s")
 		}
 		process := r.start(args...)
 		aimed := r.ended[killed]%4 == 3
@@ -95,14 +95,14 @@ func (p *place) awaitKill(process *process, random *rand.Rand, aimed bool) bool 
 func leaseRunsOut(t *testing.T, p *place, r *runs) {
 	t.Helper()
 	p.letLeasesExpire()
-	process := r.start("run", "--once")
+	process := r.start("run", "--once", "--wait-lease=0s")
 	if !p.awaitKill(process, rand.New(rand.NewPCG(0, 0)), true) || process.end(os.Kill) != killed {
 		t.Fatalf("it ended with exit code %d before it was killed", process.wait())
 	}
 	began := time.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for r.start("run", "--once").wait() == leaseHeld {
+	for r.start("run", "--once", "--wait-lease=0s").wait() == leaseHeld {
 		<-tick.C
 	}
 	waited := time.Since(began).Round(time.Second)
@@ -118,7 +118,7 @@ func catchUp(t *testing.T, p *place, r *runs, times int) {
 	t.Helper()
 	for done := 0; done < times; {
 		p.letLeasesExpire()
-		switch code := r.start("run", "--once").wait(); {
+		switch code := r.start("run", "--once", "--wait-lease=0s").wait(); {
 		case code == 0:
 			done++
 		case code != leaseHeld || !p.expires: // a request of the dead that arrived late can have renewed their lease

@@ -118,9 +118,10 @@ type Hole struct {
 
 // Changes says what became of delivered records that were read again. They stay in the destination as they were.
 type Changes struct {
-	Altered  int      `json:"altered"`            // have another content at the source by now
-	Gone     int      `json:"gone"`               // are not at the source any more
-	Examples []Record `json:"examples,omitempty"` // some of them
+	Altered int `json:"altered"` // have another content at the source by now; in a minute of many records, at least so many
+	Gone    int `json:"gone"`    // are not at the source any more
+	// Examples are some of them. Of a minute of many records an altered one may stand for a neighbour of the same minute.
+	Examples []Record `json:"examples,omitempty"`
 }
 
 // Reset says that a person accepted a source that is not the one it was. The records of the lineage that ends are not

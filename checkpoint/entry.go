@@ -93,6 +93,9 @@ func (j *Journal) follows(before, s Stored) error {
 	case s.names() != before.names() && (s.Moved == nil || s.Moved.From != before.names()):
 		return j.corrupt(key, fmt.Errorf("it is of another identity than the previous entry, from which no move leads to it "+
 			"(tenant, source, destination and encoding are %q, and were %q): two journals were mixed", s.names(), before.names()))
+	case s.base() != before.base() && s.base().Serial != s.Serial:
+		return j.corrupt(key, fmt.Errorf("its delivered ids build on those of entry %d, and those of the previous entry on entry %d: "+
+			"two journals were mixed", s.base().Serial, before.base().Serial))
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 //   - missing entries, once for each gap, with the first serial of it;
 //   - an entry of a newer version, with its writer;
 //   - a newest entry of another identity. Those before it are of whatever identity they are, as long as each change of it
-//     is a move.
+//     is a move;
+//   - a newest entry whose set of delivered ids is not to be had any more.
 //
 // What is missing before the first entry was pruned, and is no problem. An error of the store ends the survey.
 func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
@@ -34,7 +35,7 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 			next := s
 			switch {
 			case err == nil:
-				err = j.judge(before, s, h)
+				err = j.judge(ctx, before, s, h)
 			case errors.Is(err, ErrNewer): // its bytes are as they should be
 			default:
 				next = Stored{} // nothing can be held against it
@@ -51,10 +52,13 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 }
 
 // judge is what is wrong with an entry that can be read.
-func (j *Journal) judge(before, s Stored, h head) error {
+func (j *Journal) judge(ctx context.Context, before, s Stored, h head) error {
 	err := j.verify(before, s, h.noted)
 	if err == nil && s.Serial == h.newest {
 		err = j.belongs(s)
+	}
+	if err == nil && s.Serial == h.newest {
+		_, _, err = j.Delivered(ctx, s)
 	}
 	return err
 }

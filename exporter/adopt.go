@@ -43,9 +43,13 @@ func (e *Exporter) Adopt(ctx context.Context, journal Adopter, found Found, reas
 	}
 	defer func() { err = release(ctx, lease, err) }()
 	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+	var known dedup.Set
 	previous, err := journal.Load(ctx)
+	if err == nil {
+		known, err = readSet(ctx, journal, previous)
+	}
 	sound := err == nil
-	if errors.Is(err, checkpoint.ErrCorrupt) {
+	if corrupt(err) {
 		previous, err = journal.Tip(ctx)
 	}
 	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
@@ -54,10 +58,6 @@ func (e *Exporter) Adopt(ctx context.Context, journal Adopter, found Found, reas
 	delivered, start, epoch := found.Delivered, found.From, found.MaxPass+1
 	cursor := earliest(found.To, m.now.Add(-e.Settle)).Truncate(grain)
 	if sound {
-		known, err := dedup.Parse(previous.Delivered)
-		if err != nil {
-			return entry, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
-		}
 		delivered, cursor, start = delivered.With(known), previous.Cursor, earliest(start, previous.Start)
 	}
 	epoch = max(epoch, previous.Epoch+previous.Serial+2)
@@ -71,7 +71,7 @@ func (e *Exporter) Adopt(ctx context.Context, journal Adopter, found Found, reas
 			Reason: reason, Objects: found.Objects, Records: found.Records, From: found.From, To: found.To,
 		},
 	}
-	if next.Delivered, err = delivered.MarshalBinary(); err != nil {
+	if err := writeAnew(ctx, journal, previous, delivered, &next); err != nil {
 		return entry, failed(StageCheckpoint, err)
 	}
 	entry, err = journal.Commit(ctx, previous, next)

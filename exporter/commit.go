@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -64,6 +63,7 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	next.Window, next.Cursor = checkpoint.Window{Start: at, End: at, Pass: next.Epoch}, at
 	next.Kind, next.Records, next.ServerCount, next.Objects = checkpoint.KindBarrier, checkpoint.Counts{}, nil, nil
 	next.Reset, next.Moved, next.Adopted, next.Holes, next.Changed = nil, nil, nil, nil, nil
+	next.Delivered, next.DeliveredBase = c.stored.Unchanged()
 	next.CommittedAt = c.clock()
 	if c.stored.Serial == 0 {
 		next.RescannedAt = c.now
@@ -86,12 +86,8 @@ type outcome struct {
 }
 
 // entry is the journal entry for a window whose records are durable.
-func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) {
-	delivered, err := p.next.MarshalBinary()
-	if err != nil {
-		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.next.Len(), err)
-	}
-	next := checkpoint.Checkpoint{
+func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next checkpoint.Checkpoint, err error) {
+	next = checkpoint.Checkpoint{
 		Kind:           w.kind,
 		Window:         checkpoint.Window(p.Window),
 		Cursor:         p.End,
@@ -103,7 +99,6 @@ func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) 
 		RescannedAt:    c.stored.RescannedAt,
 		MaxID:          max(c.stored.MaxID, p.maxID),
 		Newest:         c.stored.Newest,
-		Delivered:      delivered,
 		Records:        p.records,
 		ServerCount:    o.counted,
 		Objects:        o.receipt.Objects,
@@ -119,7 +114,10 @@ func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) 
 		next.Cursor = c.stored.Cursor
 	}
 	c.account(w, p, &next)
-	return next, nil
+	if !w.past { // a backfill never looks back
+		err = writeSet(ctx, c.Store, c.stored, c.set, p.next, &next)
+	}
+	return next, err
 }
 
 // account says how far the entry takes the stream besides its cursor.

@@ -42,6 +42,8 @@ type Exporter struct {
 	Now      func() time.Time // our own clock; nil for this machine's
 	Log      *zap.Logger
 	Observer Observer // may be nil
+
+	last *known // after a cycle; so that the next one need not read it
 }
 
 // A Schedule tells when something is due after an instant.
@@ -51,7 +53,7 @@ type Schedule interface {
 
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
 // of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
-// behind the last one is lost.
+// behind the last one is lost. Cycles of one Exporter run one after the other.
 func (e *Exporter) RunOnce(ctx context.Context) (err error) {
 	lease, err := e.Store.Acquire(ctx)
 	if err != nil {
@@ -167,7 +169,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
-		next, err := c.entry(w, part, outcome{receipt, counted, seen, holes})
+		next, err := c.entry(ctx, w, part, outcome{receipt, counted, seen, holes})
 		if err != nil {
 			return failed(StageCheckpoint, err)
 		}
@@ -176,6 +178,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return failed(StageCheckpoint, err)
 		}
 		c.set = part.next
+		c.last = &known{c.stored.SHA256, c.set}
 		c.committed()
 	}
 	return nil

@@ -1,7 +1,6 @@
 package dedup
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"sort"
@@ -20,7 +19,23 @@ func (s Set) Change(before Set) (change []byte, ok bool) {
 		return nil, false
 	}
 	after, err := before.Apply(change)
-	return change, err == nil && bytes.Equal(after.append(nil), s.append(nil))
+	return change, err == nil && same(after.own, s.own) && same(after.earlier, s.earlier)
+}
+
+func same(a, b []minute) bool {
+	return slices.EqualFunc(a, b, func(a, b minute) bool {
+		return a.at == b.at && slices.Equal(a.runs, b.runs) && slices.Equal(a.marks, b.marks)
+	})
+}
+
+// Size is about how many bytes the set has before it is packed, to some third of that.
+func (s Set) Size() (n int) {
+	for _, minutes := range [][]minute{s.own, s.earlier} {
+		for _, m := range minutes {
+			n += 3 + 2*len(m.runs) + 2*len(m.marks)
+		}
+	}
+	return n
 }
 
 func appendChange(b []byte, before, after []minute) []byte {

@@ -17,9 +17,9 @@ import (
 const (
 	// mostShared is how many marks a minute may have. Of a minute with more records an altered one is named by the first
 	// of those that share its mark.
-	mostShared = 32
-	// mostMarks is how many a set may have, in its newest minutes: 8 KB. What is older is remembered by ids alone.
-	mostMarks = 4096
+	mostShared = 8
+	// mostMarks is how many a set may have, in its newest minutes: 4 KB. What is older is remembered by ids alone.
+	mostMarks = 2048
 )
 
 // unmarked stands for records that are not compared. Once in 65,536 times it is the XOR of some: they go without.

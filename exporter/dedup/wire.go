@@ -29,17 +29,27 @@ func (s Set) MarshalBinary() ([]byte, error) { return pack(wholeSet, s.append(ni
 
 func (s Set) append(b []byte) []byte { return appendMinutes(appendMinutes(b, s.own), s.earlier) }
 
-// appendMinutes writes of each minute its distance to the previous one, how many runs and marks it has, the runs, each by
-// its distance to the previous one, and the marks.
+// nextRun is how far a run is from the previous one if a single id is missing between them, as most often.
+const nextRun = 2
+
+// appendMinutes writes of each minute its distance to the previous one, how many runs and marks it has, the runs, and the
+// marks. A run is how many ids follow its first one, and whether its distance to the previous run comes next or is nextRun.
 func appendMinutes(b []byte, minutes []minute) []byte {
 	b = binary.AppendUvarint(b, uint64(len(minutes)))
 	previous, last := int64(0), int64(0)
 	for _, m := range minutes {
 		b = binary.AppendVarint(b, m.at-previous)
 		b = binary.AppendUvarint(b, uint64(len(m.runs))<<3|uint64(bits.Len(uint(len(m.marks)))))
-		for _, r := range m.runs {
-			b = binary.AppendVarint(b, r.first-last)
-			b = binary.AppendUvarint(b, uint64(r.last-r.first))
+		for i, r := range m.runs {
+			more := uint64(r.last-r.first) << 1
+			switch distance := r.first - last; {
+			case i == 0:
+				b = binary.AppendVarint(binary.AppendUvarint(b, more), distance)
+			case distance == nextRun:
+				b = binary.AppendUvarint(b, more)
+			default:
+				b = binary.AppendUvarint(binary.AppendUvarint(b, more|1), uint64(distance))
+			}
 			last = r.last
 		}
 		for _, mark := range m.marks {
@@ -127,12 +137,19 @@ func (p *parser) minute(last *int64) (m minute) {
 	m.at = p.varint()
 	head := p.uvarint()
 	runs := head >> 3
-	if runs > uint64(len(p.rest))/2 || runs == 0 {
+	if runs > uint64(len(p.rest)) || runs == 0 {
 		p.fail()
 		return m
 	}
 	for i := range runs {
-		distance, more := p.varint(), p.uvarint()
+		more, distance := p.uvarint(), int64(nextRun)
+		switch {
+		case i == 0:
+			distance = p.varint()
+		case more&1 == 1:
+			distance = int64(p.uvarint())
+		}
+		more >>= 1
 		r := run{first: *last + distance}
 		if more > mostIDs || i > 0 && distance < 2 || r.first < 0 || r.first > math.MaxInt64-mostIDs {
 			p.fail()

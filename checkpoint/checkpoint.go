@@ -1,7 +1,7 @@
 // Package checkpoint keeps the position of a stream as a journal of immutable, hash-chained entries.
 //
-// One commit is one new object, <prefix>/<stream>/<serial, 20 digits>.json, created only if it is absent: of two
-// writers exactly one wins a serial. No entry is ever rewritten, so the journal works in a bucket with Object Lock and
+// One commit is one new object, <prefix>/<stream>/<17 digits>/<serial, 20 digits>.json, created only if it is absent: of
+// two writers exactly one wins a serial. The 17 digits are the first ones of the serial: a thousand entries to a folder. No entry is ever rewritten, so the journal works in a bucket with Object Lock and
 // reads like a log. What is rewritten lies under <stream>/state/: the lease, which keeps a second writer away and says
 // what its holder is about to write, and a note of the newest entry.
 //

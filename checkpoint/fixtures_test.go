@@ -69,7 +69,7 @@ func readFixture(t *testing.T, name string) (entries []checkpoint.Stored) {
 	m := &checkpointtest.Memory{}
 	for i, line := range bytes.SplitAfter(body, []byte("\n")) {
 		if len(line) > 0 {
-			put(t, m, fmt.Sprintf("archive/%020d.json", i+1), line)
+			put(t, m, fmt.Sprintf("archive/%017d/%020d.json", 0, i+1), line)
 		}
 	}
 	put(t, m, fmt.Sprintf("archive/delivered/%x", sha256.Sum256([]byte("set of ids"))), []byte("set of ids"))

@@ -75,7 +75,7 @@ func interrupted(t *testing.T) (*world, window.Window) {
 	t.Helper()
 	w := halfway(t)
 	positions := checkpointtest.NewFaulty(w.positions)
-	positions.On(checkpointtest.Always(checkpointtest.Put, "archive-backfill/00000000000000000002.json",
+	positions.On(checkpointtest.Always(checkpointtest.Put, "archive-backfill/00000000000000000/00000000000000000002.json",
 		checkpointtest.Fault{Before: errStorm}))
 	if err := w.backfill(positions, w.objects).Run(t.Context()); !errors.Is(err, errStorm) {
 		t.Fatalf("the first run says %v", err)

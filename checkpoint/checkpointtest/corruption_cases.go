@@ -114,7 +114,7 @@ func noAnswer(t *world) {
 	commit(t, a, 2)
 	for _, hook := range []Hook{
 		Once(Get, "/latest", Fault{Before: errLost}),
-		Once(List, "archive/0", Fault{Before: errLost}),
+		Once(List, folderOf(1), Fault{Before: errLost}),
 		Once(Get, entryKey(1), Fault{Before: errLost}),
 		Once(Get, entryKey(2), Fault{Before: errLost}),
 	} {

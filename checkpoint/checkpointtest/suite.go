@@ -50,7 +50,7 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), deliveredCases(),
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), deliveredCases(), longCases(),
 		accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), leaseStatusCases())
 }
 
@@ -87,7 +87,10 @@ func (w *world) journals() (a, b *checkpoint.Journal) {
 }
 
 // entryKey is where the contract puts an entry.
-func entryKey(serial uint64) string { return fmt.Sprintf("archive/%020d.json", serial) }
+func entryKey(serial uint64) string { return folderOf(serial) + fmt.Sprintf("%020d.json", serial) }
+
+// folderOf is where it lies.
+func folderOf(serial uint64) string { return fmt.Sprintf("archive/%017d/", serial/1000) }
 
 // position is a checkpoint that differs from that of every other number. Its times are not in UTC.
 func position(n int) checkpoint.Checkpoint {

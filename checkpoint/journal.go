@@ -19,7 +19,9 @@ type Journal struct {
 	leaseTTL  time.Duration
 	scattered bool
 
-	seen atomic.Uint64 // the newest serial, as this process saw it last: what the lease says of it
+	warn  func(error)
+	notes notebook
+	seen  atomic.Uint64 // the newest serial, as this process saw it last: what the lease says of it
 }
 
 // Option adjusts a [Journal].
@@ -29,6 +31,11 @@ type Option func(*Journal)
 // It is renewed three times in that time. A crashed runner keeps others away for about that long.
 func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
+}
+
+// Warn is told what went wrong without harm: that the note of the newest entry could not be written.
+func Warn(tell func(error)) Option {
+	return func(j *Journal) { j.warn = tell }
 }
 
 // Scattered lets windows come in any order: each entry accounts for its own window, its cursor for nothing else, and

@@ -68,6 +68,7 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 		l.cancel(err)
 		return nil, errors.Join(err, unlock())
 	}
+	j.notes.begin()
 	return l, nil
 }
 
@@ -171,6 +172,7 @@ func (l *Lease) giveUp(ctx context.Context) error {
 		err = nil
 	}
 	l.stopExpiry()
+	l.journal.end(ctx) // after the lease, so that a store which does not answer keeps no other runner away
 	return errors.Join(err, l.unlock())
 }
 

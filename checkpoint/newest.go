@@ -2,40 +2,14 @@ package checkpoint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 )
 
-// A note is the object <stream>/state/latest: the entry that its writer committed last.
-type note struct {
-	Serial uint64 `json:"serial"`
-	SHA256 string `json:"sha256"` // the only witness of the newest entry's bytes, which no later entry chains to yet
-	by     string // key of the object that says so
-}
-
-// note reads the note; one that is missing or makes no sense is the zero note, and the version is there to replace it.
-// A store that fails to answer is an error all the same, since without the note a loss goes unseen.
-func (j *Journal) note(ctx context.Context) (n note, version string, err error) {
-	key := j.path(latestName)
-	body, version, _, err := j.bucket.Get(ctx, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return note{}, "", nil
-	}
-	if err != nil {
-		return note{}, "", fmt.Errorf("read which checkpoint is the newest: %w", err)
-	}
-	if err := json.Unmarshal(body, &n); err != nil {
-		return note{}, version, nil //nolint:nilerr // a damaged note is no note
-	}
-	n.by = key
-	return n, version, nil
-}
-
 // witness is the note or, where there is none, what a holder of the lease last knew to be the newest entry.
 func (j *Journal) witness(ctx context.Context) (note, error) {
-	noted, _, err := j.note(ctx)
+	noted, err := j.note(ctx)
 	if err != nil || noted.Serial > 0 {
 		return noted, err
 	}

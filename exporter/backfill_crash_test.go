@@ -21,7 +21,7 @@ func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 		for call := int64(1); ; call++ {
 			w := halfway(t)
 			if !w.killedAt(call, after) {
-				if call < 40 {
+				if call < 30 {
 					t.Errorf("a whole backfill makes %d calls", call)
 				}
 				break

@@ -113,7 +113,7 @@ func noteIsAHint(t *world) {
 func noteOnlyGoesOn(t *world) {
 	a, b := t.journals()
 	t.a.On(func(ctx context.Context, op Op, key string) Fault {
-		if op == Get && key == "archive/state/latest" { // the first entry stands, and its writer is about to note it
+		if op == Put && key == "archive/state/latest" { // the first entry stands, and its writer is about to note it
 			first, err := b.Load(ctx)
 			check(t, err)
 			_, err = b.Commit(ctx, first, position(2))

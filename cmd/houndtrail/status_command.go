@@ -46,7 +46,7 @@ RECORDS and COUNTED are as the newest entry has them. COUNTED is the share of th
 BloodHound's own count confirms exactly.
 
 The newest entry is verified against the previous one, and each link of the hash chain by reading the whole journal. Of one
-with more than %d commits only the newest two are read, unless --full asks for all.`, provable),
+with more than %d commits only the newest ones are read, unless --full asks for all.`, provable),
 		Example: `  houndtrail status
   houndtrail status --offline -o json | jq '{stream, status, lag_seconds}'`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.showStatus(cmd.Context(), &o) },

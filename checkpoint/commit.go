@@ -61,6 +61,7 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
 			"run houndtrail adopt again", j.at(key), err)
 	}
+	j.tip.Store(&stored)
 	return stored, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -21,7 +22,8 @@ type Journal struct {
 
 	warn  func(error)
 	notes notebook
-	seen  atomic.Uint64 // the newest serial, as this process saw it last: what the lease says of it
+	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
+	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
 }
 
 // Option adjusts a [Journal].
@@ -71,8 +73,25 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	return s, nil
 }
 
-// load is Load, whatever the journal's identity is.
+// load is Load, whatever the journal's identity is. An entry that this process knows is not verified again, if it is still
+// there, as it was, and the newest.
 func (j *Journal) load(ctx context.Context) (Stored, error) {
+	if tip := j.tip.Load(); tip != nil {
+		if listed, err := j.list(ctx, tip.Serial); err == nil && slices.Equal(listed, []uint64{tip.Serial}) {
+			if s, err := j.entry(ctx, tip.Serial); err == nil && s.SHA256 == tip.SHA256 {
+				return s, nil
+			}
+		}
+	}
+	s, err := j.loadAnew(ctx)
+	if err == nil {
+		j.tip.Store(&s)
+	}
+	return s, err
+}
+
+// loadAnew takes nothing for known.
+func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	newest, noted, err := j.newest(ctx)
 	if err != nil {
 		return Stored{}, err

@@ -75,6 +75,8 @@ type Store interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
 	Acquire(ctx context.Context) (*checkpoint.Lease, error)
+	// Look is Acquire for what may turn out to have nothing to write.
+	Look(ctx context.Context) (*checkpoint.Lease, error)
 	// Delivered reads the set of delivered ids of an entry: what it was once, and the changes since.
 	Delivered(ctx context.Context, s checkpoint.Stored) (set []byte, changes [][]byte, err error)
 	// Snapshot writes a set down that the entry after prev is going to name.

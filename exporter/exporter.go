@@ -55,7 +55,7 @@ type Schedule interface {
 // of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
 // behind the last one is lost. Cycles of one Exporter run one after the other.
 func (e *Exporter) RunOnce(ctx context.Context) (err error) {
-	lease, err := e.Store.Acquire(ctx)
+	lease, err := e.Store.Look(ctx) // a cycle that finds nothing new writes nothing
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -147,6 +147,10 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return err
 		}
 		seen := c.refreshOldest(ctx, w, part)
+		// What was loaded is still the newest: no other runner had the lease since.
+		if err := c.lease.Hold(ctx); err != nil {
+			return failed(StageCheckpoint, err)
+		}
 		if err := c.commitBarrier(ctx, w); err != nil {
 			return err
 		}

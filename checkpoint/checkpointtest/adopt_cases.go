@@ -113,6 +113,7 @@ func adoptDamaged(t *world) {
 
 	// Another entry that is damaged is found all the same, and so is one that is damaged in its turn.
 	edit(t, t.b, entryKey(4), `"reason":"a test"`, `"reason":"a tale"`)
+	_, b = t.journals() // in another process: this one has verified entry 5
 	_, err = b.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), entryKey(5))
 	adopt(t, b, 6, adoption())

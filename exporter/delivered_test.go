@@ -68,14 +68,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			builds := fewestChanges // until the next snapshot
-			for ; ; builds++ {
-				if _, ok := due(checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
-					Serial: uint64(builds), DeliveredBase: &checkpoint.Base{Serial: 1},
-				}}, set.Size()); !ok {
-					break
-				}
-			}
+			builds := untilSnapshot(set.Size())
 			each := changes/entries + len(whole)/builds
 			t.Logf("gaps of %.0f %%: %d bytes an entry, %d in changes, and snapshots of %d bytes for %d entries each",
 				gaps*100, each, changes/entries, len(whole), builds)
@@ -87,5 +80,15 @@ func TestBytesOfAnEntry(t *testing.T) {
 				t.Errorf("%d records are read, and there are %d: %v", again.Len(), set.Len(), err)
 			}
 		})
+	}
+}
+
+// untilSnapshot is how many entries there are from one snapshot of a size to the next.
+func untilSnapshot(size int) int {
+	for n := 1; ; n++ {
+		at := checkpoint.Checkpoint{Serial: uint64(n), DeliveredBase: &checkpoint.Base{Serial: 1}}
+		if _, ok := due(checkpoint.Stored{Checkpoint: at}, size); !ok {
+			return n
+		}
 	}
 }

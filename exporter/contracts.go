@@ -61,6 +61,8 @@ type Destination struct {
 	// that window can have left; "" if there is none. It is asked when there is no journal: a destination that holds
 	// records had one.
 	Occupied func(ctx context.Context, before time.Time, attempt *checkpoint.Window) (key string, err error)
+	// Beside names a stream whose journal lies in the same place as the one that is missing, and has entries; "" for none.
+	Beside func(ctx context.Context) (stream string, err error)
 	// Quarantine keeps the bytes of a record that could not be read, and returns where and their SHA-256.
 	Quarantine func(ctx context.Context, raw []byte) (key, sha256 string, err error)
 	// Attempt are the objects that an attempt at a window has left.
@@ -74,8 +76,7 @@ type Destination struct {
 type Store interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
-	Acquire(ctx context.Context) (*checkpoint.Lease, error)
-	// Look is Acquire for what may turn out to have nothing to write.
+	// Look keeps other runners away from the stream, and takes the lease only once it is held.
 	Look(ctx context.Context) (*checkpoint.Lease, error)
 	// Delivered reads the set of delivered ids of an entry: what it was once, and the changes since.
 	Delivered(ctx context.Context, s checkpoint.Stored) (set []byte, changes [][]byte, err error)

@@ -54,22 +54,19 @@ type Schedule interface {
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
 // of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
 // behind the last one is lost. Cycles of one Exporter run one after the other.
-func (e *Exporter) RunOnce(ctx context.Context) (err error) {
-	lease, err := e.Store.Look(ctx) // a cycle that finds nothing new writes nothing
-	if err != nil {
-		return failed(StageCheckpoint, err)
-	}
-	defer func() { err = release(ctx, lease, err) }()
-	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-	err = e.cycle(ctx, lease, true)
-	if errors.Is(err, errGuess) {
-		err = e.cycle(ctx, lease, false)
-	}
-	if errors.Is(err, ErrIncomplete) {
-		e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
-		err = e.cycle(ctx, lease, false)
-	}
-	return err
+func (e *Exporter) RunOnce(ctx context.Context) error {
+	// A cycle that finds nothing new writes nothing.
+	return under(ctx, e.Store, func(ctx context.Context, lease *checkpoint.Lease) error {
+		err := e.cycle(ctx, lease, true)
+		if errors.Is(err, errGuess) {
+			err = e.cycle(ctx, lease, false)
+		}
+		if errors.Is(err, ErrIncomplete) {
+			e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+			err = e.cycle(ctx, lease, false)
+		}
+		return err
+	})
 }
 
 // cycle does the work of a cycle under a lease, by the clocks or by a guess at them.
@@ -171,6 +168,9 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		if err != nil {
 			return failed(StageSink, err)
 		}
+		if err := c.leavesNothing(ctx, w, receipt); err != nil {
+			return failed(StageSink, err)
+		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
 		next, err := c.entry(ctx, w, part, outcome{receipt, counted, seen, holes})
@@ -186,6 +186,26 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		c.committed()
 	}
 	return nil
+}
+
+// under does something under a journal's lease, which it takes itself once it has something to write. The context that it
+// gets ends with ours, and when the lease is lost.
+func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
+	lease, err := journal.Look(ctx)
+	if err != nil {
+		return failed(StageCheckpoint, err)
+	}
+	return release(ctx, lease, do(lease.Context(), lease)) //nolint:contextcheck // it is derived from ours
+}
+
+// holding is under for what has something to write in any case: the lease is taken before.
+func holding(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
+	return under(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) error {
+		if err := lease.Hold(ctx); err != nil {
+			return failed(StageCheckpoint, err)
+		}
+		return do(ctx, lease)
+	})
 }
 
 // release gives the lease back, also after ctx has ended. Where the cycle failed because the lease was lost, that is

@@ -18,8 +18,9 @@ func deliveredCases() []testCase {
 	}
 }
 
-func snapshotKey(set string) string {
-	sum := sha256.Sum256([]byte(set))
+// snapshotKey is where the set "=set" lies.
+func snapshotKey() string {
+	sum := sha256.Sum256([]byte("=set"))
 	return "archive/delivered/" + hex.EncodeToString(sum[:])
 }
 
@@ -92,7 +93,7 @@ func deliveredSet(t *world) {
 func deliveredDamaged(t *world) {
 	a, b := t.journals()
 	last := deliver(t, a, checkpoint.Stored{}, "=set", "+a", "+b")
-	key := snapshotKey("=set")
+	key := snapshotKey()
 	refuses := func(j *checkpoint.Journal, says ...string) {
 		t.Helper()
 		_, _, err := j.Delivered(t.Context(), last)
@@ -125,10 +126,10 @@ func deliveredDamaged(t *world) {
 func snapshotCrash(t *world) {
 	a, b := t.journals()
 	last := deliver(t, a, checkpoint.Stored{}, "one", "+a")
-	t.a.On(Once(Put, snapshotKey("=set"), Fault{Before: errLost}))
+	t.a.On(Once(Put, snapshotKey(), Fault{Before: errLost}))
 	_, err := a.Snapshot(t.Context(), last, []byte("=set"))
-	wantError(t, err, errLost, snapshotKey("=set"))
-	t.a.On(Once(Put, snapshotKey("=set"), Fault{After: errLost})) // and there it is
+	wantError(t, err, errLost, snapshotKey())
+	t.a.On(Once(Put, snapshotKey(), Fault{After: errLost})) // and there it is
 	_, err = a.Snapshot(t.Context(), last, []byte("=set"))
 	wantError(t, err, errLost)
 	loaded, err := b.Load(t.Context())
@@ -139,8 +140,8 @@ func snapshotCrash(t *world) {
 		t.Errorf("the entries are %v, %v", serials, err)
 	}
 	wantDelivered(t, b, deliver(t, b, loaded, "+b", "=set", "+c"), "=set", "+c")
-	_, version, _, err := t.b.Get(t.Context(), snapshotKey("=set"))
-	if err != nil || version == "" || checkpoint.Rewritten(snapshotKey("=set")) {
+	_, version, _, err := t.b.Get(t.Context(), snapshotKey())
+	if err != nil || version == "" || checkpoint.Rewritten(snapshotKey()) {
 		t.Errorf("the snapshot is rewritten, or is not there: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ func wantNote(t *world, says string) {
 func notedOnce(t *world) {
 	store := &counted{Bucket: t.a}
 	j := checkpoint.Open(store, identity("host-a"), checkpoint.LeaseTTL(TTL))
-	last := commit(t, j, 1)
+	commit(t, j, 1)
 	wantNote(t, "1")
 	lease := acquire(t, j)
 	last, err := j.Load(t.Context())

@@ -51,7 +51,7 @@ type testCase struct {
 
 func cases() []testCase {
 	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), deliveredCases(), longCases(), noteCases(),
-		accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases())
+		failureCases(), accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases())
 }
 
 // world is one store, the two processes that use it, and the test that they are in.

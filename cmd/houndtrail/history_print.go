@@ -30,6 +30,7 @@ const block = 1000
 // Columns only ever get wider, and new ones have a heading of their own.
 type entriesTable struct {
 	w              io.Writer
+	wide           bool // every column, instead of those that fit a terminal
 	rows           []entryRow
 	holes, changed bool   // that some entry has them
 	heading        string // as printed last
@@ -38,18 +39,33 @@ type entriesTable struct {
 
 // An entryRow is what the table has room for.
 type entryRow struct {
-	cells          []string
+	narrow, wide   []string
 	holes, changed int
 }
 
+// The columns, without those that hardly any journal needs.
+//
+//nolint:gochecknoglobals // constants
+var (
+	narrowEntry = []string{"SERIAL", "KIND", "WINDOW START", "SPAN", "FRESH", "COUNT"}
+	wideEntry   = []string{
+		"SERIAL", "KIND", "COMMITTED", "WINDOW START", "WINDOW END", "READ", "FRESH", "DUPLICATE", "LATE", "COUNT", "OBJECTS", "BYTES", "SHA-256",
+	}
+)
+
 func (t *entriesTable) add(s checkpoint.Stored) error {
-	row := entryRow{holes: len(s.Holes), cells: []string{
+	row := entryRow{holes: len(s.Holes)}
+	row.narrow = []string{
+		fmt.Sprint(s.Serial), string(s.Kind), s.Window.Start.UTC().Format("2006-01-02T15:04Z"), short(s.Window.End.Sub(s.Window.Start)),
+		fmt.Sprint(s.Records.Fresh), countCell(s.ServerCount),
+	}
+	row.wide = []string{
 		fmt.Sprint(s.Serial), string(s.Kind), s.CommittedAt.UTC().Format(time.DateTime),
 		s.Window.Start.UTC().Format(time.RFC3339Nano), s.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
 		fmt.Sprint(s.Records.Read), fmt.Sprint(s.Records.Fresh), fmt.Sprint(s.Records.Duplicate), fmt.Sprint(s.Records.Late),
 		countCell(s.ServerCount),
 		fmt.Sprint(len(s.Objects)), fmt.Sprint(totalBytes(s.Objects)), s.SHA256[:min(12, len(s.SHA256))],
-	}}
+	}
 	if s.Changed != nil {
 		row.changed = s.Changed.Altered + s.Changed.Gone
 	}
@@ -75,9 +91,7 @@ func (t *entriesTable) end(sound bool) error {
 
 // flush prints a block.
 func (t *entriesTable) flush() error {
-	heading := t.line([]string{
-		"SERIAL", "KIND", "COMMITTED", "WINDOW START", "WINDOW END", "READ", "FRESH", "DUPLICATE", "LATE", "COUNT", "OBJECTS", "BYTES", "SHA-256",
-	}, "HOLES", "CHANGED")
+	heading := t.line(entryRow{narrow: narrowEntry, wide: wideEntry}, "HOLES", "CHANGED")
 	lines := [][]string{heading}
 	if said := strings.Join(heading, " "); said != t.heading {
 		t.heading, t.widths = said, make([]int, len(heading))
@@ -85,7 +99,7 @@ func (t *entriesTable) flush() error {
 		lines = nil
 	}
 	for _, row := range t.rows {
-		lines = append(lines, t.line(row.cells, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
+		lines = append(lines, t.line(row, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
 	}
 	t.rows = t.rows[:0]
 	for _, line := range lines {
@@ -106,8 +120,12 @@ func (t *entriesTable) flush() error {
 }
 
 // line is a line of the table. The columns that hardly any journal needs come behind the count.
-func (t *entriesTable) line(cells []string, holes, changed string) []string {
-	const behind = 10
+func (t *entriesTable) line(row entryRow, holes, changed string) []string {
+	cells := row.narrow
+	if t.wide {
+		cells = row.wide
+	}
+	behind := min(10, len(cells))
 	all := append([]string{}, cells[:behind]...)
 	if t.holes {
 		all = append(all, holes)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log" //nolint:depguard // to send what comes there to our own logger
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -23,8 +24,16 @@ func main() {
 		// often as usual costs nothing that shows, and saves a third of the memory.
 		debug.SetGCPercent(30)
 	}
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	p := newProgram()
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
+}
+
+// newProgram is the program of this process, and the only one that touches Go's standard logger.
+func newProgram() *program {
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), libraries: new(libraryLog)}
+	log.SetFlags(0)
+	log.SetOutput(p.libraries)
+	return p
 }
 
 // untilSignal ends when the process is told to stop. A second signal ends the process at once.
@@ -41,6 +50,7 @@ type program struct {
 	interactive    bool             // a person waits: a server that is not there is reported at once
 	patience       time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
 	now            func() time.Time // our own clock; nil for this machine's
+	libraries      *libraryLog      // what libraries say through Go's standard logger; nil leaves that alone
 }
 
 // main runs one command line and returns the exit code.

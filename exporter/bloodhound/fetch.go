@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 	return b, nil
 }
 
-// hand gives a page to the scanner and returns what it says: by its ends where the server has shown that they can be
+// hand gives a page to the scanner and returns what it says: by its ends if the server has shown that they can be
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	ends, ok := glance(p.b)
@@ -74,21 +75,15 @@ func (c *Client) trust(p page, found seen, err error) {
 }
 
 // page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit
-// says afterwards what was asked for in the end. A server that breaks down over the request is asked so many times.
+// says afterwards what was asked for in the end.
 func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, err error) {
 	for {
-		err = c.retry(ctx, func(ctx context.Context) (err error) {
-			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode())
-			if isKind(err, Timeout) {
+		r, err = c.ask(ctx, q, breakdowns, func(err error) {
+			if c.ofPage(err, Timeout) {
 				c.halve(q, minPage)
 			}
-			if e := refusal(err); e != nil {
-				breakdowns--
-				e.final = e.final || breakdowns <= 0
-			}
-			return err
 		})
-		if isKind(err, TooLarge) && c.halve(q, 1) {
+		if c.ofPage(err, TooLarge) && c.halve(q, 1) {
 			continue
 		}
 		if err == nil {
@@ -117,7 +112,8 @@ func (c *Client) grow() {
 	}
 }
 
-func isKind(err error, k Kind) bool {
-	e := (*Error)(nil)
-	return errors.As(err, &e) && e.Kind == k
+// ofPage tells whether a page failed in that way, and not the login for it: of that a smaller page is no cure.
+func (c *Client) ofPage(err error, k Kind) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == k && strings.HasPrefix(e.Target, c.prefix+AuditPath)
 }

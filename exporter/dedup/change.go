@@ -39,11 +39,9 @@ func (s Set) Size() (n int) {
 }
 
 func appendChange(b []byte, before, after []minute) []byte {
-	kept := before
+	var kept []minute
 	if len(after) > 0 {
 		kept = from(before, after[0].at)
-	} else {
-		kept = nil
 	}
 	b = binary.AppendUvarint(b, uint64(len(before)-len(kept)))
 	var changed []minute

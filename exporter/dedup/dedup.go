@@ -111,16 +111,21 @@ func (a *Admission) keep(start time.Time, records []bloodhound.Record, fresh []b
 	a.Fresh = records[at:]
 }
 
-// Note is the set with one hole more: a record that could not be had, by an id from [FirstHole] on. known is true if it is
-// in the set already.
-func (s Set) Note(r Ref, remembered time.Time) (known bool, next Set) {
-	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
+// Knows tells whether a hole of that name is in the set.
+func (s Set) Knows(r Ref) bool {
+	when := minuteOf(r.CreatedAt)
 	for _, minutes := range [][]minute{s.own, s.earlier} {
-		if at(minutes, m.at).has(r.ID) {
-			return true, s
+		if at(minutes, when).has(r.ID) {
+			return true
 		}
 	}
-	return false, Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}
+	return false
+}
+
+// Note is the set with one hole more: a record that could not be had, by an id from [FirstHole] on.
+func (s Set) Note(r Ref, remembered time.Time) Set {
+	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
+	return Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}
 }
 
 // Retire is the set for the lineage that an accepted reset begins: what was delivered is known, and its ids may be handed

@@ -153,7 +153,8 @@ func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 	}
 	switch {
 	case w.kind == checkpoint.KindHistory && p.last:
-		next.Start, next.History = c.stored.History.From, nil
+		next.Start = c.stored.History.From
+		next.History = c.before(next.Start, next.Oldest) // older ones still, that came to light meanwhile
 	case w.kind == checkpoint.KindHistory:
 		rest := *c.stored.History
 		rest.Next, next.History = p.End, &rest

@@ -51,13 +51,21 @@ func (c *cycle) refreshOldest(ctx context.Context, w walk, p part) checkpoint.Si
 // appeared is the history that came to light before the start of a stream that has everything: it is declared in the
 // entry that becomes serial, and walked from the next step on.
 func (c *cycle) appeared(seen checkpoint.Sighting) *checkpoint.History {
-	if c.stored.History != nil || c.stored.StartAsked || !seen.CreatedAt.Before(c.stored.Start) || seen.CreatedAt.IsZero() {
+	if c.stored.History != nil {
 		return c.stored.History
 	}
+	return c.before(c.stored.Start, seen)
+}
+
+// before is the history before a start; nil if there is none.
+func (c *cycle) before(start time.Time, seen checkpoint.Sighting) *checkpoint.History {
+	if c.stored.StartAsked || !seen.CreatedAt.Before(start) || seen.CreatedAt.IsZero() {
+		return nil
+	}
 	c.Log.Warn("the server has records from before the oldest one that it had: they are exported now",
-		zap.Time("from", seen.CreatedAt), zap.Time("until", c.stored.Start))
+		zap.Time("from", seen.CreatedAt), zap.Time("until", start))
 	from := seen.CreatedAt.Truncate(grain)
-	return &checkpoint.History{From: from, Next: from, Until: c.stored.Start, Pass: c.nextPass()}
+	return &checkpoint.History{From: from, Next: from, Until: start, Pass: c.nextPass()}
 }
 
 // history is the walk over what appeared before the start, as far as it is still to be done.

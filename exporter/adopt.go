@@ -99,7 +99,7 @@ func (e *Exporter) adopt(
 			Reason: reason, Objects: found.Objects, Records: found.Records, From: found.From, To: found.To,
 		},
 	}
-	if err := writeAnew(ctx, journal, previous, delivered, &next); err != nil {
+	if err := e.writeAnew(ctx, journal, previous, delivered, &next); err != nil {
 		return entry, failed(StageCheckpoint, err)
 	}
 	entry, err = journal.Commit(ctx, previous, next)

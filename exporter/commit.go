@@ -138,7 +138,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 	}
 	c.account(w, p, &next)
 	if !w.past { // a backfill never looks back
-		err = writeSet(ctx, c.Store, c.stored, c.set, p.next, &next)
+		err = c.writeSet(ctx, c.Store, c.stored, c.set, p.next, &next)
 	}
 	return next, err
 }

@@ -12,7 +12,7 @@ import (
 // How the set of delivered ids is written down: an entry has it whole while it is small, and else what changed of it, on top
 // of a snapshot that is written anew once that comes to little for each of the entries that built on the last one.
 const (
-	smallSet      = 1 << 10  // bytes that stand in each entry
+	smallSet      = 1 << 10  // bytes that stand in each entry, unless the Exporter says otherwise
 	largeChange   = 16 << 10 // bytes from which on a snapshot is better
 	snapshotShare = 1 << 10  // bytes of a snapshot, before it is packed, for each entry
 	fewestChanges = 16       // entries to a snapshot
@@ -56,19 +56,21 @@ func readSet(ctx context.Context, journal Store, s checkpoint.Stored) (dedup.Set
 }
 
 // writeSet lets the entry after prev say what it changes of prev's set.
-func writeSet(ctx context.Context, journal Store, prev checkpoint.Stored, before, set dedup.Set, next *checkpoint.Checkpoint) error {
-	if base, ok := due(prev, set.Size()); ok {
+func (e *Exporter) writeSet(
+	ctx context.Context, journal Store, prev checkpoint.Stored, before, set dedup.Set, next *checkpoint.Checkpoint,
+) error {
+	if base, ok := e.due(prev, set.Size()); ok {
 		if change, ok := set.Change(before); ok && len(change) <= largeChange {
 			next.Delivered, next.DeliveredBase = change, base
 			return nil
 		}
 	}
-	return writeAnew(ctx, journal, prev, set, next)
+	return e.writeAnew(ctx, journal, prev, set, next)
 }
 
 // due is what the entry after prev builds on; ok is false if it should have its set whole.
-func due(prev checkpoint.Stored, size int) (base *checkpoint.Base, ok bool) {
-	if prev.Serial == 0 || size <= smallSet {
+func (e *Exporter) due(prev checkpoint.Stored, size int) (base *checkpoint.Base, ok bool) {
+	if prev.Serial == 0 || size <= e.small() {
 		return nil, false
 	}
 	base = prev.Next()
@@ -77,18 +79,28 @@ func due(prev checkpoint.Stored, size int) (base *checkpoint.Base, ok bool) {
 }
 
 // writeAnew lets the entry after prev say all of a set that is no change of prev's.
-func writeAnew(ctx context.Context, journal Store, prev checkpoint.Stored, set dedup.Set, next *checkpoint.Checkpoint) error {
+func (e *Exporter) writeAnew(
+	ctx context.Context, journal Store, prev checkpoint.Stored, set dedup.Set, next *checkpoint.Checkpoint,
+) error {
 	whole, err := set.MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("writing down the set of %d delivered ids: %w", set.Len(), err)
 	}
-	if len(whole) <= smallSet {
+	if len(whole) <= e.small() {
 		next.Delivered, next.DeliveredBase = whole, nil
 		return nil
 	}
 	next.Delivered = nil
 	next.DeliveredBase, err = journal.Snapshot(ctx, prev, whole)
 	return err
+}
+
+// small is how many bytes of a set stand in each entry.
+func (e *Exporter) small() int {
+	if e.SmallSet > 0 {
+		return e.SmallSet
+	}
+	return smallSet
 }
 
 // corrupt tells that a journal is not what was written.

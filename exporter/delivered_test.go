@@ -50,7 +50,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 					Kind: checkpoint.KindExport, Window: checkpoint.Window(w), Cursor: w.End, Start: at, MaxID: id,
 					Records: checkpoint.Counts{Read: len(records), Fresh: len(a.Fresh)}, CommittedAt: w.End,
 				}
-				err := writeSet(t.Context(), journal, stored, set, a.Next, &next)
+				err := e.writeSet(t.Context(), journal, stored, set, a.Next, &next)
 				if err == nil {
 					stored, err = journal.Commit(t.Context(), stored, next)
 				}
@@ -87,7 +87,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 func untilSnapshot(size int) int {
 	for n := 1; ; n++ {
 		at := checkpoint.Checkpoint{Serial: uint64(n), DeliveredBase: &checkpoint.Base{Serial: 1}}
-		if _, ok := due(checkpoint.Stored{Checkpoint: at}, size); !ok {
+		if _, ok := new(Exporter).due(checkpoint.Stored{Checkpoint: at}, size); !ok {
 			return n
 		}
 	}

@@ -39,6 +39,8 @@ type Exporter struct {
 	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
 	RescanSchedule Schedule
 
+	SmallSet int // bytes of the set of delivered ids that each journal entry has whole, and not as a change; 0 for 1 KiB
+
 	Now      func() time.Time // our own clock; nil for this machine's
 	Log      *zap.Logger
 	Observer Observer // may be nil

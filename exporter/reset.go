@@ -70,7 +70,7 @@ func (e *Exporter) reset(
 	}
 	next.Reset = &checkpoint.Reset{Lineage: r.Previous.Lineage, Reason: reason}
 	next.CommittedAt, r.Known = m.clock(), set.Len()
-	if err := writeAnew(ctx, journal, r.Previous, set.Retire(), &next); err != nil {
+	if err := e.writeAnew(ctx, journal, r.Previous, set.Retire(), &next); err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
 	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was

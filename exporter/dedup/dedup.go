@@ -111,7 +111,7 @@ func (a *Admission) keep(start time.Time, records []bloodhound.Record, fresh []b
 	a.Fresh = records[at:]
 }
 
-// Knows tells whether a hole of that name is in the set.
+// Knows tells whether a record of that name, or a hole, is in the set.
 func (s Set) Knows(r Ref) bool {
 	when := minuteOf(r.CreatedAt)
 	for _, minutes := range [][]minute{s.own, s.earlier} {

@@ -24,6 +24,8 @@ type Journal struct {
 	notes notebook
 	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
 	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
+
+	succeeded atomic.Pointer[time.Time] // when this process saw to it that no failure stands
 }
 
 // Option adjusts a [Journal].

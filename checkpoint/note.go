@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,17 +53,13 @@ func (j *Journal) note(ctx context.Context) (n note, err error) {
 
 func (j *Journal) readNote(ctx context.Context) (n note, version string, err error) {
 	key := j.path(latestName)
-	body, version, _, err := j.bucket.Get(ctx, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return note{}, "", nil
-	}
+	n, version, err = State[note]{j.bucket, key}.read(ctx)
 	if err != nil {
 		return note{}, "", fmt.Errorf("read which checkpoint is the newest: %w", err)
 	}
-	if err := json.Unmarshal(body, &n); err != nil {
-		return note{}, version, nil //nolint:nilerr // a damaged note is no note
+	if n.Serial > 0 {
+		n.by = key
 	}
-	n.by = key
 	return n, version, nil
 }
 

@@ -66,6 +66,8 @@ func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 // Totals adds up what the entries so far say.
 type Totals struct {
 	Delivered int64 `json:"delivered"` // records; after an adoption, those that the archive held and those since
+	Objects   int64 `json:"objects"`   // in which they were delivered
+	Bytes     int64 `json:"bytes"`     // of the objects
 	// The records that were read in windows of the kinds export and history, by what the server's own count said of the
 	// window: each is in one of the three.
 	Exact   int64 `json:"exact"`
@@ -143,6 +145,7 @@ type Move struct {
 type Adoption struct {
 	Reason  string    `json:"reason"`
 	Objects int       `json:"objects"` // that the archive held
+	Bytes   int64     `json:"bytes"`   // of them
 	Records int64     `json:"records"` // in them
 	From    time.Time `json:"from"`    // created_at of the first of them
 	To      time.Time `json:"to"`      // and of the last

@@ -17,6 +17,7 @@ type Found struct {
 	MaxID     int64
 	MaxPass   uint64 // of the windows that left an object
 	Objects   int
+	Bytes     int64 // of the objects
 	Records   int64
 }
 
@@ -96,7 +97,7 @@ func (e *Exporter) adopt(
 		MaxID: found.MaxID, Newest: found.Newest, Oldest: previous.Oldest, Ahead: latest(previous.Ahead, found.To),
 		CommittedAt: m.clock(),
 		Adopted: &checkpoint.Adoption{
-			Reason: reason, Objects: found.Objects, Records: found.Records, From: found.From, To: found.To,
+			Reason: reason, Objects: found.Objects, Bytes: found.Bytes, Records: found.Records, From: found.From, To: found.To,
 		},
 	}
 	if err := e.writeAnew(ctx, journal, previous, delivered, &next); err != nil {

@@ -52,7 +52,7 @@ func (s State[T]) read(ctx context.Context) (value T, version string, err error)
 	}
 	if json.Unmarshal(body, &value) != nil {
 		var none T
-		return none, version, nil
+		return none, version, nil //nolint:nilerr // as the type's comment says
 	}
 	return value, version, nil
 }

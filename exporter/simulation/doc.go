@@ -86,6 +86,9 @@
 //	a backfill takes the stream's first hour as well                1  a backfill that never goes well
 //	what is older than a history under way waits for a day        192  a record lost that came to light
 //	an entry that is copied repeats the change of the previous     42  an entry that does not know a record
+//	a set is written after the entry that names it                  1  an entry that names no set
+//	a set that is written anew lacks the last change                0  an entry that does not know a record
+//	the note is taken for the newest entry                          0  a cycle that never goes well
 //
 // Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
 // it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about

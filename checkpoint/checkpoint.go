@@ -1,13 +1,18 @@
 // Package checkpoint keeps the position of a stream as a journal of immutable, hash-chained entries.
 //
-// One commit is one new object, <prefix>/<stream>/<serial, 20 digits>.json, created only if it is absent: of two
-// writers exactly one wins a serial. No entry is ever rewritten, so the journal works in a bucket with Object Lock and
-// reads like a log. What is rewritten lies under <stream>/state/: the lease, which keeps a second writer away and says
-// what its holder is about to write, a note of the newest entry, and how the last run ended if it failed.
+// One commit is one new object, <prefix>/<stream>/<17 digits>/<serial, 20 digits>.json, created only if it is absent: of
+// two writers exactly one wins a serial. The 17 digits are the first ones of the serial: a thousand entries to a folder. No
+// entry is ever rewritten, so the journal works in a bucket with Object Lock and reads like a log. What is rewritten lies
+// under <stream>/state/: the lease, which keeps a second writer away and says what its holder is about to write, a note of
+// the newest entry, and how the last run ended if it failed.
+//
+// The set of delivered ids is the one part of a position that can be large. An entry has it whole while it is small, and else
+// what changed of it since the entry before, on top of a snapshot: an object <stream>/delivered/<SHA-256> that is written
+// before the first entry that names it, and never rewritten either. One that no entry names does no harm.
 //
 // A journal belongs to its archive. One that is damaged, gone or another's stops the stream, and never starts anew from
-// nothing. Its oldest entries may be removed (a lifecycle rule does that): such a pruned journal is whole from the first
-// entry on that it still has.
+// nothing. Its oldest entries may be removed (a lifecycle rule does that), but for those that the newest one builds on: such a
+// pruned journal is whole from the first entry on that it still has.
 package checkpoint
 
 import (
@@ -61,9 +66,10 @@ type Checkpoint struct {
 	// Newest is the latest record that the lineage delivered; nil where there is none. A source that has gone on from
 	// where it was still has it.
 	Newest *Record `json:"newest,omitempty"`
-	// Delivered is the serialised set of the delivered ids with created_at >= DeliveredSince. A search for late rows must
-	// not reach back before that: it would not know them from delivered ones.
+	// Delivered is the serialised set of the delivered ids with created_at >= DeliveredSince or, with a Base, what this entry
+	// changed of it. A search for late rows must not reach back before that: it would not know them from delivered ones.
 	Delivered      []byte    `json:"delivered"`
+	DeliveredBase  *Base     `json:"delivered_base,omitempty"`
 	DeliveredSince time.Time `json:"delivered_since"`
 	// History is what is still to be done of the records that appeared before Start; nil if there are none.
 	History *History `json:"history,omitempty"`

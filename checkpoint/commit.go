@@ -54,13 +54,14 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
 	j.seen.Store(stored.Serial)
-	// A crash here, or a failure, leaves an older note, which costs the next Load a longer listing. After an adoption it
-	// may leave the note of a lost entry instead, and then nothing goes on before it is replaced.
+	// A crash before it is noted, or a failure, leaves an older note, which costs the next Load a longer listing. After an
+	// adoption it may leave the note of a lost entry instead, and then nothing goes on before it is replaced.
 	err = j.jot(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256}, stored.Kind == KindAdopt)
 	if err != nil && stored.Kind == KindAdopt {
 		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
 			"run houndtrail adopt again", j.at(key), err)
 	}
+	j.tip.Store(&stored)
 	return stored, nil
 }
 
@@ -105,19 +106,4 @@ func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 	}
 	return fmt.Errorf("%w: %s was already committed %s: let only one runner work on stream %s, "+
 		"then run again, which goes on from that entry", ErrConflict, j.at(key), who, j.id.Stream)
-}
-
-// jot notes the newest entry, unless a later one is noted: one that counts, while an adoption goes over any. Only that
-// depends on the note being written.
-func (j *Journal) jot(ctx context.Context, n note, adopted bool) error {
-	old, version, err := j.note(ctx)
-	if err != nil || old.Serial >= n.Serial && !adopted {
-		return err
-	}
-	body, err := marshal(n)
-	if err != nil {
-		return err
-	}
-	_, err = j.bucket.Put(ctx, j.path(latestName), body, version)
-	return err
 }

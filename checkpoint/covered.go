@@ -10,8 +10,12 @@ import (
 func (j *Journal) account(prev Stored, next Checkpoint) Checkpoint {
 	next.Totals = prev.Totals
 	next.Totals.Delivered += int64(next.Records.Fresh)
-	if next.Adopted != nil {
-		next.Totals.Delivered = next.Adopted.Records // whatever the lost entries said
+	if a := next.Adopted; a != nil { // whatever the lost entries said
+		next.Totals.Delivered, next.Totals.Objects, next.Totals.Bytes = a.Records, int64(a.Objects), a.Bytes
+	}
+	for _, o := range next.Objects {
+		next.Totals.Objects++
+		next.Totals.Bytes += o.Bytes
 	}
 	if next.Kind == KindExport || next.Kind == KindHistory {
 		next.Totals.count(next.ServerCount, int64(next.Records.Read))

@@ -21,18 +21,22 @@ var errMissing = errors.New("it is missing, although a later entry was committed
 // path is the key of one of the stream's objects, relative to the bucket's root.
 func (j *Journal) path(name string) string { return j.id.Stream + "/" + name }
 
+// segment is how many entries lie in a folder: a file system lists only whole ones, and a journal has hundreds of thousands.
+const segment = 1000
+
+// folder is where the entries of a segment lie, the one numbered 0 beginning with serial 0.
+func (j *Journal) folder(number uint64) string { return j.path(fmt.Sprintf("%017d/", number)) }
+
 // key is the key of an entry. All of them have the same length, so that they sort by serial.
-func (j *Journal) key(serial uint64) string { return j.path(fmt.Sprintf("%020d.json", serial)) }
+func (j *Journal) key(serial uint64) string {
+	return j.folder(serial/segment) + fmt.Sprintf("%020d.json", serial)
+}
 
 // serial reads an entry's key; ok is false for every other object.
 func (j *Journal) serial(key string) (serial uint64, ok bool) {
-	name, isEntry := strings.CutSuffix(key, ".json")
-	digits, isOurs := strings.CutPrefix(name, j.path(""))
-	if !isEntry || !isOurs || len(digits) != 20 {
-		return 0, false
-	}
+	digits, isEntry := strings.CutSuffix(key[strings.LastIndex(key, "/")+1:], ".json")
 	serial, err := strconv.ParseUint(digits, 10, 64)
-	return serial, err == nil && serial > 0
+	return serial, err == nil && isEntry && serial > 0 && key == j.key(serial)
 }
 
 // at names an object for people.
@@ -93,6 +97,9 @@ func (j *Journal) follows(before, s Stored) error {
 	case s.names() != before.names() && (s.Moved == nil || s.Moved.From != before.names()):
 		return j.corrupt(key, fmt.Errorf("it is of another identity than the previous entry, from which no move leads to it "+
 			"(tenant, source, destination and encoding are %q, and were %q): two journals were mixed", s.names(), before.names()))
+	case s.base() != before.base() && s.base().Serial != s.Serial:
+		return j.corrupt(key, fmt.Errorf("its delivered ids build on those of entry %d, and those of the previous entry on entry %d: "+
+			"two journals were mixed", s.base().Serial, before.base().Serial))
 	}
 	return nil
 }

@@ -2,12 +2,13 @@ package checkpoint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 )
+
+// askAgain is how long a process takes it for certain that no failure stands beside the journal.
+const askAgain = time.Hour
 
 // Failure is how the last run of a stream ended that did not succeed. It only informs, as the lease's holder does: nothing
 // may be decided by it. It must not hold secrets.
@@ -26,55 +27,46 @@ func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	_, version, err := j.failure(ctx)
-	if err != nil {
-		return err
-	}
 	f.Serial = newest.Serial
-	return j.noteFailure(ctx, f, version)
+	j.succeeded.Store(nil)
+	return j.failures().Write(ctx, f)
 }
 
-// Succeed says that no failure stands any more. It writes only if one stood.
+// Succeed says that no failure stands any more. It writes only if one stood, and asks only now and then whether another
+// runner has left one.
 func (j *Journal) Succeed(ctx context.Context) error {
-	f, version, err := j.failure(ctx)
-	if err != nil || f == (Failure{}) {
-		return err
+	if at := j.succeeded.Load(); at != nil && time.Since(*at) < askAgain {
+		return nil
 	}
-	return j.noteFailure(ctx, Failure{}, version)
+	f, err := j.failure(ctx)
+	if err == nil && f != (Failure{}) {
+		err = j.failures().Write(ctx, Failure{})
+	}
+	if err == nil {
+		now := time.Now()
+		j.succeeded.Store(&now)
+	}
+	return err
 }
 
 // Failure is how the last run ended, if it failed and no run has committed since. A newer entry of any runner outdates it.
 // newest is the serial of the newest entry.
 func (j *Journal) Failure(ctx context.Context, newest uint64) (f Failure, ok bool, err error) {
-	f, _, err = j.failure(ctx)
+	f, err = j.failure(ctx)
 	if err != nil || f == (Failure{}) || f.Serial != newest {
 		return Failure{}, false, err
 	}
 	return f, true, nil
 }
 
-// failure reads the object. One that is not there, or makes no sense, is no failure.
-func (j *Journal) failure(ctx context.Context) (f Failure, version string, err error) {
-	body, version, _, err := j.bucket.Get(ctx, j.path(failureName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Failure{}, "", nil
-	}
+func (j *Journal) failure(ctx context.Context) (Failure, error) {
+	f, err := j.failures().Read(ctx)
 	if err != nil {
-		return Failure{}, "", fmt.Errorf("read how the last run ended: %w", err)
+		return Failure{}, fmt.Errorf("read how the last run ended: %w", err)
 	}
-	if json.Unmarshal(body, &f) != nil {
-		return Failure{}, version, nil //nolint:nilerr // as the comment says
-	}
-	return f, version, nil
+	return f, nil
 }
 
-func (j *Journal) noteFailure(ctx context.Context, f Failure, version string) error {
-	body, err := marshal(f)
-	if err != nil {
-		return err
-	}
-	if _, err = j.bucket.Put(ctx, j.path(failureName), body, version); errors.Is(err, fs.ErrExist) {
-		return nil // another run has ended since, and has said so
-	}
-	return err
+func (j *Journal) failures() State[Failure] {
+	return OpenState[Failure](j.bucket, j.id.Stream, "failure")
 }

@@ -2,6 +2,7 @@ package checkpoint_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -68,9 +69,10 @@ func readFixture(t *testing.T, name string) (entries []checkpoint.Stored) {
 	m := &checkpointtest.Memory{}
 	for i, line := range bytes.SplitAfter(body, []byte("\n")) {
 		if len(line) > 0 {
-			put(t, m, fmt.Sprintf("archive/%020d.json", i+1), line)
+			put(t, m, fmt.Sprintf("archive/%017d/%020d.json", 0, i+1), line)
 		}
 	}
+	put(t, m, fmt.Sprintf("archive/delivered/%x", sha256.Sum256([]byte("set of ids"))), []byte("set of ids"))
 	id := checkpoint.Identity{
 		Tenant: "acme", Stream: "archive", Source: "https://acme.example", Destination: "s3://lake/audit", Encoding: "parquet",
 	}
@@ -80,6 +82,9 @@ func readFixture(t *testing.T, name string) (entries []checkpoint.Stored) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		entries = append(entries, s)
+		if _, _, err := j.Delivered(t.Context(), s); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if last, err := j.Load(t.Context()); err != nil || last.SHA256 != entries[len(entries)-1].SHA256 {
 		t.Errorf("%s: entry %d is loaded, %v", name, last.Serial, err)

@@ -50,6 +50,7 @@ func encode(c Checkpoint) ([]byte, error) {
 		return o
 	})...)
 	c.Delivered = append([]byte{}, c.Delivered...)
+	c.DeliveredBase = pointed(c.DeliveredBase, func(b Base) Base { return b })
 	return marshal(c)
 }
 
@@ -148,6 +149,8 @@ func (c *Checkpoint) check() error {
 		(c.Kind == KindAdopt) != (c.Adopted != nil):
 		return fmt.Errorf("its kind is %s, and of the fields reset, moved and adopted it must have the one of its kind "+
 			"and no other", c.Kind)
+	case c.DeliveredBase != nil && !c.DeliveredBase.fits(c):
+		return errors.New("it does not say which records were delivered")
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func FuzzLoad(f *testing.F) {
 	var last checkpoint.Stored
 	var entries [2][]byte
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for i, key := range []string{"archive/00000000000000000001.json", "archive/00000000000000000002.json"} {
+	for i, key := range []string{"archive/00000000000000000/00000000000000000001.json", "archive/00000000000000000/00000000000000000002.json"} {
 		if last, err = j.Commit(f.Context(), last, checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: at, CommittedAt: at}); err != nil {
 			f.Fatal(err)
 		}
@@ -50,8 +50,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(entries[1][:len(entries[1])/2], []byte("null"))
 	f.Fuzz(func(t *testing.T, entry, note []byte) {
 		m := &checkpointtest.Memory{}
-		put(t, m, "archive/00000000000000000001.json", entries[0])
-		put(t, m, "archive/00000000000000000002.json", entry)
+		put(t, m, "archive/00000000000000000/00000000000000000001.json", entries[0])
+		put(t, m, "archive/00000000000000000/00000000000000000002.json", entry)
 		put(t, m, "archive/state/latest", note)
 		got, err := checkpoint.Open(m, fuzzed).Load(t.Context())
 		switch {

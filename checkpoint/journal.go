@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -19,7 +20,12 @@ type Journal struct {
 	leaseTTL  time.Duration
 	scattered bool
 
-	seen atomic.Uint64 // the newest serial, as this process saw it last: what the lease says of it
+	warn  func(error)
+	notes notebook
+	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
+	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
+
+	succeeded atomic.Pointer[time.Time] // when this process saw to it that no failure stands
 }
 
 // Option adjusts a [Journal].
@@ -29,6 +35,11 @@ type Option func(*Journal)
 // It is renewed three times in that time. A crashed runner keeps others away for about that long.
 func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
+}
+
+// Warn is told what went wrong without harm: that the note of the newest entry could not be written.
+func Warn(tell func(error)) Option {
+	return func(j *Journal) { j.warn = tell }
 }
 
 // Scattered lets windows come in any order: each entry accounts for its own window, its cursor for nothing else, and
@@ -64,8 +75,25 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	return s, nil
 }
 
-// load is Load, whatever the journal's identity is.
+// load is Load, whatever the journal's identity is. An entry that this process knows is not verified again, if it is still
+// there, as it was, and the newest.
 func (j *Journal) load(ctx context.Context) (Stored, error) {
+	if tip := j.tip.Load(); tip != nil {
+		if listed, err := j.list(ctx, tip.Serial); err == nil && slices.Equal(listed, []uint64{tip.Serial}) {
+			if s, err := j.entry(ctx, tip.Serial); err == nil && s.SHA256 == tip.SHA256 {
+				return s, nil
+			}
+		}
+	}
+	s, err := j.loadAnew(ctx)
+	if err == nil {
+		j.tip.Store(&s)
+	}
+	return s, err
+}
+
+// loadAnew takes nothing for known.
+func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	newest, noted, err := j.newest(ctx)
 	if err != nil {
 		return Stored{}, err

@@ -54,7 +54,7 @@ func TestLoadListsFromTheNote(t *testing.T) {
 	if _, err := j.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"archive/00000000000000000002.json"}; !slices.Equal(b.after, want) {
+	if want := []string{"archive/00000000000000000/00000000000000000002.json"}; !slices.Equal(b.after, want) {
 		t.Errorf("listed after %q, want %q", b.after, want)
 	}
 }

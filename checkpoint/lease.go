@@ -27,6 +27,10 @@ type Lease struct {
 	token   string
 	unlock  func() error
 
+	locked  bool
+	taking  sync.Mutex
+	tried   bool            // to take it
+	held    bool            // since
 	ctx     context.Context //nolint:containedctx // ends with the lease: a lost one has to stop its cycle
 	cancel  context.CancelCauseFunc
 	renewed chan struct{}         // closed when the renewing goroutine is gone
@@ -51,6 +55,20 @@ type Lease struct {
 // The first time that a lease is taken in a place the store is tried: [ErrUnconditional] says that it carries out writes
 // whose conditions do not hold, so that two runners could both commit one serial.
 func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
+	l, err := j.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Hold(ctx); err != nil {
+		return nil, errors.Join(err, l.unlock())
+	}
+	return l, nil
+}
+
+// Look is [Journal.Acquire] for a holder that may turn out to have nothing to write: where nothing is left of another holder
+// the lease is taken by [Lease.Hold] only. That fails with [ErrLeaseHeld] if another runner has taken it since Look, even if
+// it gave it back: and so whatever was loaded in between is still the newest.
+func (j *Journal) Look(ctx context.Context) (*Lease, error) {
 	key := j.path(lockName)
 	unlock, locked, err := j.bucket.Lock(ctx, key)
 	if errors.Is(err, fs.ErrExist) {
@@ -62,50 +80,64 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	if unlock == nil {
 		unlock = func() error { return nil }
 	}
-	l := &Lease{journal: j, token: rand.Text(), unlock: unlock, writing: make(chan struct{}, 1)}
+	l := &Lease{journal: j, token: rand.Text(), unlock: unlock, locked: locked, writing: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	if err := l.take(ctx, locked); err != nil {
+	if err := l.look(ctx); err != nil {
 		l.cancel(err)
 		return nil, errors.Join(err, unlock())
 	}
 	return l, nil
 }
 
-// take writes this holder into the lease object and starts to renew it, where no lock decides.
-func (l *Lease) take(ctx context.Context, locked bool) error {
+// look reads what the last holder left, and takes over from one that did not give the lease back.
+func (l *Lease) look(ctx context.Context) error {
 	found, err := l.journal.readLease(ctx)
 	if err != nil {
 		return err
 	}
-	if remaining := found.remaining(); !locked && remaining > 0 {
+	if remaining := found.remaining(); !l.locked && remaining > 0 {
 		return l.journal.held(found, remaining)
+	}
+	l.version, l.record = found.version, leaseRecord{Intent: found.Intent, InDoubt: found.inDoubt(), Serial: found.Serial}
+	l.intent.Store(l.record.Intent)
+	l.inDoubt.Store(l.record.InDoubt)
+	if found.State == stateReleased {
+		return nil
 	}
 	if found.version == "" {
 		if err := l.journal.probe(ctx); err != nil {
 			return err
 		}
 	}
-	if !locked {
+	return l.Hold(ctx)
+}
+
+// Hold takes the lease, if that was not done yet, and starts to renew it where no lock decides. Nothing may be written to the
+// destination or to the journal before.
+func (l *Lease) Hold(ctx context.Context) error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	if l.tried {
+		return l.ended()
+	}
+	l.tried = true
+	if !l.locked {
 		l.expiry = time.AfterFunc(l.journal.leaseTTL, l.expire)
 	}
-	l.version = found.version
 	writer := l.journal.id.Writer
-	err = l.write(ctx, leaseRecord{
-		Holder:     Holder{Host: writer.Host, PID: os.Getpid(), Version: writer.Version},
-		Token:      l.token,
-		AcquiredAt: time.Now().UTC(),
-		TTL:        l.journal.leaseTTL.String(),
-		Locked:     locked,
-		State:      stateHeld,
-		Intent:     found.Intent,
-		InDoubt:    found.inDoubt(),
-		Serial:     found.Serial,
+	err := l.update(ctx, func(r *leaseRecord) {
+		r.Holder = Holder{Host: writer.Host, PID: os.Getpid(), Version: writer.Version}
+		r.Token, r.AcquiredAt, r.TTL = l.token, time.Now().UTC(), l.journal.leaseTTL.String()
+		r.Locked, r.State = l.locked, stateHeld
 	})
 	if err != nil {
 		l.stopExpiry()
+		l.cancel(err)
 		return err
 	}
-	if !locked {
+	l.held = true
+	l.journal.notes.begin()
+	if !l.locked {
 		l.renewed = make(chan struct{})
 		go l.renew()
 	}
@@ -131,7 +163,7 @@ func (l *Lease) Intent() (w Window, ok bool) {
 // nothing of the window may be written before.
 func (l *Lease) Intend(ctx context.Context, w Window) error {
 	w.Start, w.End = w.Start.UTC(), w.End.UTC()
-	err := l.ended()
+	err := l.Hold(ctx)
 	if err == nil {
 		err = l.update(ctx, func(r *leaseRecord) { r.Intent, r.InDoubt = &w, false })
 	}
@@ -147,7 +179,7 @@ func (l *Lease) Intend(ctx context.Context, w Window) error {
 
 // Forget drops the intent: what an attempt has left at the destination is accounted for by other means.
 func (l *Lease) Forget(ctx context.Context) error {
-	err := l.ended()
+	err := l.Hold(ctx)
 	if err == nil {
 		err = l.update(ctx, func(r *leaseRecord) { r.Intent, r.InDoubt = nil, false })
 	}
@@ -173,6 +205,12 @@ func (l *Lease) Release(ctx context.Context) error {
 }
 
 func (l *Lease) giveUp(ctx context.Context) error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	if !l.held { // if it was tried, the write may have had its effect: then the lease expires
+		l.cancel(errReleased)
+		return l.unlock()
+	}
 	known := errors.Is(l.ended(), ErrLeaseHeld)
 	l.cancel(errReleased) // also ends a renewal that is under way
 	if l.renewed != nil {
@@ -183,6 +221,7 @@ func (l *Lease) giveUp(ctx context.Context) error {
 		err = nil
 	}
 	l.stopExpiry()
+	l.journal.end(ctx) // after the lease, so that a store which does not answer keeps no other runner away
 	return errors.Join(err, l.unlock())
 }
 

@@ -105,6 +105,7 @@ func (c *Checkpoint) moved(reason string) Checkpoint {
 	m.Kind, m.Moved = KindMove, &Move{From: c.names(), Reason: reason}
 	m.Window = Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
 	m.Reset, m.Adopted = nil, nil
+	m.Delivered, m.DeliveredBase = c.Unchanged()
 	m.Records, m.ServerCount, m.Objects = Counts{}, nil, nil
 	m.Holes, m.Changed = nil, nil
 	m.CommittedAt = time.Time{}

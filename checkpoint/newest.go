@@ -2,40 +2,14 @@ package checkpoint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 )
 
-// A note is the object <stream>/state/latest: the entry that its writer committed last.
-type note struct {
-	Serial uint64 `json:"serial"`
-	SHA256 string `json:"sha256"` // the only witness of the newest entry's bytes, which no later entry chains to yet
-	by     string // key of the object that says so
-}
-
-// note reads the note; one that is missing or makes no sense is the zero note, and the version is there to replace it.
-// A store that fails to answer is an error all the same, since without the note a loss goes unseen.
-func (j *Journal) note(ctx context.Context) (n note, version string, err error) {
-	key := j.path(latestName)
-	body, version, _, err := j.bucket.Get(ctx, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return note{}, "", nil
-	}
-	if err != nil {
-		return note{}, "", fmt.Errorf("read which checkpoint is the newest: %w", err)
-	}
-	if err := json.Unmarshal(body, &n); err != nil {
-		return note{}, version, nil //nolint:nilerr // a damaged note is no note
-	}
-	n.by = key
-	return n, version, nil
-}
-
 // witness is the note or, where there is none, what a holder of the lease last knew to be the newest entry.
 func (j *Journal) witness(ctx context.Context) (note, error) {
-	noted, _, err := j.note(ctx)
+	noted, err := j.note(ctx)
 	if err != nil || noted.Serial > 0 {
 		return noted, err
 	}
@@ -74,8 +48,7 @@ func (j *Journal) head(ctx context.Context) (head, error) {
 		return head{}, err
 	}
 	h := head{noted: noted}
-	from := max(noted.Serial, 1)
-	listed, err := j.list(ctx, from)
+	listed, err := j.list(ctx, noted.Serial)
 	if err != nil {
 		return head{}, err
 	}
@@ -109,7 +82,7 @@ func (j *Journal) askFrom(ctx context.Context, h *head) error {
 	if h.lost = serial == h.noted.Serial; !h.lost {
 		return nil
 	}
-	all, err := j.list(ctx, 1)
+	all, err := j.list(ctx, 0)
 	if err == nil && len(all) > 0 {
 		h.newest = all[len(all)-1]
 	}
@@ -128,18 +101,32 @@ func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
 	return true, nil
 }
 
-// list returns the serials from first on that the store lists, in order.
-func (j *Journal) list(ctx context.Context, first uint64) ([]uint64, error) {
-	var after string
-	if first > 1 {
-		after = j.key(first - 1)
+// list returns the serials from first on that the store lists, in order, and for 0 all that there are.
+//
+// Only a listing of all looks at more than the segment of first and, as far as that goes to the end of it, those that follow.
+func (j *Journal) list(ctx context.Context, first uint64) (serials []uint64, err error) {
+	if first == 0 {
+		// No journal will ever have 10^19 entries: every segment begins with a 0, and nothing else in the folder does.
+		return j.listUnder(ctx, j.path("0"), "")
 	}
-	// No journal will ever have 10^19 entries: every serial begins with a 0, and nothing else in the folder does.
-	keys, err := j.bucket.List(ctx, j.path("0"), after)
+	for number := first / segment; ; number++ {
+		listed, err := j.listUnder(ctx, j.folder(number), j.key(first-1))
+		if err != nil {
+			return nil, err
+		}
+		serials = append(serials, listed...)
+		if end := (number+1)*segment - 1; len(listed) == 0 || listed[len(listed)-1] < end {
+			return serials, nil
+		}
+	}
+}
+
+// listUnder returns the serials under a prefix that come after a key, in order.
+func (j *Journal) listUnder(ctx context.Context, prefix, after string) (serials []uint64, err error) {
+	keys, err := j.bucket.List(ctx, prefix, after)
 	if err != nil {
 		return nil, fmt.Errorf("list the checkpoints: %w", err)
 	}
-	var serials []uint64
 	for _, key := range keys {
 		if serial, ok := j.serial(key); ok {
 			serials = append(serials, serial)
@@ -153,9 +140,14 @@ func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
 	if whole, err := j.has(ctx, 1); err != nil || whole {
 		return 1, err
 	}
-	serials, err := j.list(ctx, 1)
-	if err != nil || len(serials) == 0 { // a listing that is behind does not even have the newest
-		return newest, err
+	for number := range newest/segment + 1 {
+		serials, err := j.listUnder(ctx, j.folder(number), "")
+		if err != nil {
+			return 0, err
+		}
+		if len(serials) > 0 {
+			return serials[0], nil
+		}
 	}
-	return serials[0], nil
+	return newest, nil // a listing that is behind does not even have the newest
 }

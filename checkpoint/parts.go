@@ -66,6 +66,8 @@ func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 // Totals adds up what the entries so far say.
 type Totals struct {
 	Delivered int64 `json:"delivered"` // records; after an adoption, those that the archive held and those since
+	Objects   int64 `json:"objects"`   // in which they were delivered
+	Bytes     int64 `json:"bytes"`     // of the objects
 	// The records that were read in windows of the kinds export and history, by what the server's own count said of the
 	// window: each is in one of the three.
 	Exact   int64 `json:"exact"`
@@ -118,9 +120,10 @@ type Hole struct {
 
 // Changes says what became of delivered records that were read again. They stay in the destination as they were.
 type Changes struct {
-	Altered  int      `json:"altered"`            // have another content at the source by now
-	Gone     int      `json:"gone"`               // are not at the source any more
-	Examples []Record `json:"examples,omitempty"` // some of them
+	Altered int `json:"altered"` // have another content at the source by now; in a minute of many records, at least so many
+	Gone    int `json:"gone"`    // are not at the source any more
+	// Examples are some of them. Of a minute of many records an altered one may stand for a neighbour of the same minute.
+	Examples []Record `json:"examples,omitempty"`
 }
 
 // Reset says that a person accepted a source that is not the one it was. The records of the lineage that ends are not
@@ -142,6 +145,7 @@ type Move struct {
 type Adoption struct {
 	Reason  string    `json:"reason"`
 	Objects int       `json:"objects"` // that the archive held
+	Bytes   int64     `json:"bytes"`   // of them
 	Records int64     `json:"records"` // in them
 	From    time.Time `json:"from"`    // created_at of the first of them
 	To      time.Time `json:"to"`      // and of the last

@@ -15,26 +15,23 @@ import (
 //   - missing entries, once for each gap, with the first serial of it;
 //   - an entry of a newer version, with its writer;
 //   - a newest entry of another identity. Those before it are of whatever identity they are, as long as each change of it
-//     is a move.
+//     is a move;
+//   - a newest entry whose set of delivered ids is not to be had any more.
 //
 // What is missing before the first entry was pruned, and is no problem. An error of the store ends the survey.
 func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		h, err := j.head(ctx)
-		var runs []run
-		if err == nil {
-			runs, err = j.runs(ctx, h.newest)
-		}
 		if err != nil {
 			yield(Stored{}, err)
 			return
 		}
 		var before Stored
-		for s, err := range j.readRuns(ctx, runs) {
+		for s, err := range j.readRuns(ctx, j.runs(ctx, h.newest)) {
 			next := s
 			switch {
 			case err == nil:
-				err = j.judge(before, s, h)
+				err = j.judge(ctx, before, s, h)
 			case errors.Is(err, ErrNewer): // its bytes are as they should be
 			default:
 				next = Stored{} // nothing can be held against it
@@ -51,10 +48,13 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 }
 
 // judge is what is wrong with an entry that can be read.
-func (j *Journal) judge(before, s Stored, h head) error {
+func (j *Journal) judge(ctx context.Context, before, s Stored, h head) error {
 	err := j.verify(before, s, h.noted)
 	if err == nil && s.Serial == h.newest {
 		err = j.belongs(s)
+	}
+	if err == nil && s.Serial == h.newest {
+		_, _, err = j.Delivered(ctx, s)
 	}
 	return err
 }
@@ -67,31 +67,45 @@ func about(err error) bool {
 // A run is a span of serials that are there.
 type run struct{ first, last uint64 }
 
-// runs are what the store lists, and the newest.
-func (j *Journal) runs(ctx context.Context, newest uint64) ([]run, error) {
-	serials, err := j.list(ctx, 1)
-	if err != nil || newest == 0 {
-		return nil, err
-	}
-	if len(serials) == 0 || serials[len(serials)-1] < newest { // a listing that is behind
-		serials = append(serials, newest)
-	}
-	var runs []run
-	for _, serial := range serials {
-		if n := len(runs); n > 0 && runs[n-1].last+1 == serial {
-			runs[n-1].last = serial
-		} else if serial <= newest {
-			runs = append(runs, run{serial, serial})
+// runs are what the store lists, segment by segment, and the newest.
+func (j *Journal) runs(ctx context.Context, newest uint64) iter.Seq2[run, error] {
+	return func(yield func(run, error) bool) {
+		if newest == 0 {
+			return
+		}
+		last := newest / segment
+		for number := range last + 1 {
+			serials, err := j.listUnder(ctx, j.folder(number), "")
+			if err != nil {
+				yield(run{}, err)
+				return
+			}
+			if number == last && (len(serials) == 0 || serials[len(serials)-1] < newest) { // a listing that is behind
+				serials = append(serials, newest)
+			}
+			for len(serials) > 0 && serials[0] <= newest {
+				r := run{serials[0], serials[0]}
+				for serials = serials[1:]; len(serials) > 0 && serials[0] == r.last+1 && r.last < newest; serials = serials[1:] {
+					r.last++
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
 		}
 	}
-	return runs, nil
 }
 
 // readRuns yields the entries of the runs, and one error for each gap between two of them.
-func (j *Journal) readRuns(ctx context.Context, runs []run) iter.Seq2[Stored, error] {
+func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error]) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
-		for i, r := range runs {
-			if i > 0 && !j.readGap(ctx, run{runs[i-1].last + 1, r.first - 1}, yield) {
+		var before run
+		for r, err := range runs {
+			if err != nil {
+				yield(Stored{}, err)
+				return
+			}
+			if before.last > 0 && !j.readGap(ctx, run{before.last + 1, r.first - 1}, yield) {
 				return
 			}
 			for s, err := range j.read(ctx, r.first, r.last) {
@@ -99,6 +113,7 @@ func (j *Journal) readRuns(ctx context.Context, runs []run) iter.Seq2[Stored, er
 					return
 				}
 			}
+			before = r
 		}
 	}
 }

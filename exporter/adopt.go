@@ -17,6 +17,7 @@ type Found struct {
 	MaxID     int64
 	MaxPass   uint64 // of the windows that left an object
 	Objects   int
+	Bytes     int64 // of the objects
 	Records   int64
 }
 
@@ -45,8 +46,8 @@ func (e *Exporter) Adopt(
 	if err != nil {
 		return a, err
 	}
-	err = under(ctx, journal, func(ctx context.Context, own *checkpoint.Lease) error {
-		return under(ctx, backfill, func(ctx context.Context, other *checkpoint.Lease) error {
+	err = holding(ctx, journal, func(ctx context.Context, own *checkpoint.Lease) error {
+		return holding(ctx, backfill, func(ctx context.Context, other *checkpoint.Lease) error {
 			found, err := survey(ctx)
 			if err != nil {
 				return failed(StageSink, err)
@@ -70,9 +71,13 @@ func (e *Exporter) Adopt(
 func (e *Exporter) adopt(
 	ctx context.Context, m moment, journal Adopter, found Found, reason string,
 ) (entry checkpoint.Stored, err error) {
+	var known dedup.Set
 	previous, err := journal.Load(ctx)
+	if err == nil {
+		known, err = readSet(ctx, journal, previous)
+	}
 	sound := err == nil
-	if errors.Is(err, checkpoint.ErrCorrupt) {
+	if corrupt(err) {
 		previous, err = journal.Tip(ctx)
 	}
 	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
@@ -81,10 +86,6 @@ func (e *Exporter) adopt(
 	delivered, start, epoch := found.Delivered, found.From, found.MaxPass+1
 	cursor := earliest(found.To, m.now.Add(-e.Settle)).Truncate(grain)
 	if sound {
-		known, err := dedup.Parse(previous.Delivered)
-		if err != nil {
-			return entry, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
-		}
 		delivered, cursor, start = delivered.With(known), previous.Cursor, earliest(start, previous.Start)
 	}
 	start, since := e.accountable(start)
@@ -96,10 +97,10 @@ func (e *Exporter) adopt(
 		MaxID: found.MaxID, Newest: found.Newest, Oldest: previous.Oldest, Ahead: latest(previous.Ahead, found.To),
 		CommittedAt: m.clock(),
 		Adopted: &checkpoint.Adoption{
-			Reason: reason, Objects: found.Objects, Records: found.Records, From: found.From, To: found.To,
+			Reason: reason, Objects: found.Objects, Bytes: found.Bytes, Records: found.Records, From: found.From, To: found.To,
 		},
 	}
-	if next.Delivered, err = delivered.MarshalBinary(); err != nil {
+	if err := e.writeAnew(ctx, journal, previous, delivered, &next); err != nil {
 		return entry, failed(StageCheckpoint, err)
 	}
 	entry, err = journal.Commit(ctx, previous, next)

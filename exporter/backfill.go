@@ -49,7 +49,7 @@ func (b *Backfill) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return under(ctx, b.Journal, func(ctx context.Context, lease *checkpoint.Lease) error {
+	return holding(ctx, b.Journal, func(ctx context.Context, lease *checkpoint.Lease) error {
 		c := &cycle{moment: m, lease: lease, mark: time.Now()}
 		err := b.fill(ctx, c, asked, own)
 		if errors.Is(err, ErrIncomplete) {

@@ -21,7 +21,7 @@ func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 		for call := int64(1); ; call++ {
 			w := halfway(t)
 			if !w.killedAt(call, after) {
-				if call < 40 {
+				if call < 30 {
 					t.Errorf("a whole backfill makes %d calls", call)
 				}
 				break
@@ -75,7 +75,7 @@ func interrupted(t *testing.T) (*world, window.Window) {
 	t.Helper()
 	w := halfway(t)
 	positions := checkpointtest.NewFaulty(w.positions)
-	positions.On(checkpointtest.Always(checkpointtest.Put, "archive-backfill/00000000000000000002.json",
+	positions.On(checkpointtest.Always(checkpointtest.Put, "archive-backfill/00000000000000000/00000000000000000002.json",
 		checkpointtest.Fault{Before: errStorm}))
 	if err := w.backfill(positions, w.objects).Run(t.Context()); !errors.Is(err, errStorm) {
 		t.Fatalf("the first run says %v", err)

@@ -29,10 +29,7 @@ func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 	if err != nil {
 		return false, failed(StageCheckpoint, err)
 	}
-	if c.set, err = dedup.Parse(c.stored.Delivered); err != nil {
-		return false, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
-	}
-	return true, nil
+	return true, failed(StageCheckpoint, c.recollect(ctx, c.stored))
 }
 
 // begin sets where a new stream starts: where an attempt before its first commit started, else where it was asked to,

@@ -64,6 +64,7 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	next.Window, next.Cursor = checkpoint.Window{Start: at, End: at, Pass: next.Epoch}, at
 	next.Kind, next.Records, next.ServerCount, next.Objects = checkpoint.KindBarrier, checkpoint.Counts{}, nil, nil
 	next.Reset, next.Moved, next.Adopted, next.Holes, next.Changed = nil, nil, nil, nil, nil
+	next.Delivered, next.DeliveredBase = c.stored.Unchanged()
 	next.CommittedAt = c.clock()
 	if c.stored.Serial == 0 {
 		next.RescannedAt = c.now
@@ -108,12 +109,8 @@ type outcome struct {
 }
 
 // entry is the journal entry for a window whose records are durable.
-func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) {
-	delivered, err := p.next.MarshalBinary()
-	if err != nil {
-		return checkpoint.Checkpoint{}, fmt.Errorf("writing down the set of %d delivered ids: %w", p.next.Len(), err)
-	}
-	next := checkpoint.Checkpoint{
+func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next checkpoint.Checkpoint, err error) {
+	next = checkpoint.Checkpoint{
 		Kind:           w.kind,
 		Window:         checkpoint.Window(p.Window),
 		Cursor:         p.End,
@@ -125,7 +122,6 @@ func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) 
 		RescannedAt:    c.stored.RescannedAt,
 		MaxID:          max(c.stored.MaxID, p.maxID),
 		Newest:         c.stored.Newest,
-		Delivered:      delivered,
 		Records:        p.records,
 		ServerCount:    o.counted,
 		Objects:        o.receipt.Objects,
@@ -141,7 +137,10 @@ func (c *cycle) entry(w walk, p part, o outcome) (checkpoint.Checkpoint, error) 
 		next.Cursor = c.stored.Cursor
 	}
 	c.account(w, p, &next)
-	return next, nil
+	if !w.past { // a backfill never looks back
+		err = c.writeSet(ctx, c.Store, c.stored, c.set, p.next, &next)
+	}
+	return next, err
 }
 
 // account says how far the entry takes the stream besides its cursor.
@@ -166,7 +165,7 @@ func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 			shorten(next) // everything from its oldest record on was read
 		}
 	}
-	c.appeared(next)
+	c.appeared(next) // older ones still, too, that came to light while a history was walked
 }
 
 // shorten leaves out of the history what is not before the start.

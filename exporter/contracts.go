@@ -76,7 +76,12 @@ type Destination struct {
 type Store interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
-	Acquire(ctx context.Context) (*checkpoint.Lease, error)
+	// Look keeps other runners away from the stream, and takes the lease only once it is held.
+	Look(ctx context.Context) (*checkpoint.Lease, error)
+	// Delivered reads the set of delivered ids of an entry: what it was once, and the changes since.
+	Delivered(ctx context.Context, s checkpoint.Stored) (set []byte, changes [][]byte, err error)
+	// Snapshot writes a set down that the entry after prev is going to name.
+	Snapshot(ctx context.Context, prev checkpoint.Stored, set []byte) (*checkpoint.Base, error)
 }
 
 // An Observer is told how far a stream has come. It must not block.

@@ -39,10 +39,14 @@ type Exporter struct {
 	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
 	RescanSchedule Schedule
 
+	SmallSet int // bytes of the set of delivered ids that each journal entry has whole, and not as a change; 0 for 1 KiB
+
 	Now      func() time.Time // our own clock; nil for this machine's
 	Stopping func() bool      // no other window is begun once it is true; nil for never
 	Log      *zap.Logger
 	Observer Observer // may be nil
+
+	last *known // after a cycle; so that the next one need not read it
 }
 
 // A Schedule tells when something is due after an instant.
@@ -52,8 +56,10 @@ type Schedule interface {
 
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
 // of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
-// behind the last one is lost. [ErrStopped] says that it was told to stop before all was committed.
+// behind the last one is lost. [ErrStopped] says that it was told to stop before all was committed. Cycles of one Exporter
+// run one after the other.
 func (e *Exporter) RunOnce(ctx context.Context) error {
+	// A cycle that finds nothing new writes nothing.
 	return under(ctx, e.Store, func(ctx context.Context, lease *checkpoint.Lease) error {
 		err := e.cycle(ctx, lease, true)
 		if errors.Is(err, errGuess) {
@@ -147,6 +153,10 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return err
 		}
 		seen := c.refreshOldest(ctx, w, part)
+		// What was loaded is still the newest: no other runner had the lease since.
+		if err := c.lease.Hold(ctx); err != nil {
+			return failed(StageCheckpoint, err)
+		}
 		if err := c.commitBarrier(ctx, w); err != nil {
 			return err
 		}
@@ -172,7 +182,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
-		next, err := c.entry(w, part, outcome{receipt, counted, seen, holes})
+		next, err := c.entry(ctx, w, part, outcome{receipt, counted, seen, holes})
 		if err != nil {
 			return failed(StageCheckpoint, err)
 		}
@@ -181,6 +191,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return failed(StageCheckpoint, err)
 		}
 		c.set = part.next
+		c.last = &known{c.stored.SHA256, c.set}
 		c.committed()
 		if !part.last && c.stops() {
 			return ErrStopped
@@ -191,18 +202,24 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 
 func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
-// under does something under a journal's lease. The context that this gets ends with ours, and when the lease is lost.
-func under(ctx context.Context, journal leaser, do func(context.Context, *checkpoint.Lease) error) error {
-	lease, err := journal.Acquire(ctx)
+// under does something under a journal's lease, which it takes itself once it has something to write. The context that it
+// gets ends with ours, and when the lease is lost.
+func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
+	lease, err := journal.Look(ctx)
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
 	return release(ctx, lease, do(lease.Context(), lease)) //nolint:contextcheck // it is derived from ours
 }
 
-// A leaser is a journal that one runner at a time may write to.
-type leaser interface {
-	Acquire(ctx context.Context) (*checkpoint.Lease, error)
+// holding is under for what has something to write in any case: the lease is taken before.
+func holding(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
+	return under(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) error {
+		if err := lease.Hold(ctx); err != nil {
+			return failed(StageCheckpoint, err)
+		}
+		return do(ctx, lease)
+	})
 }
 
 // release gives the lease back, also after ctx has ended. Where the cycle failed because the lease was lost, that is

@@ -189,9 +189,8 @@ func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.
 // holeRef is the name by which a set knows a hole: an id that no record has, since the row may be repaired, and is a record
 // then. A hole without a time is known for ever.
 func holeRef(h bloodhound.Hole) dedup.Ref {
-	const beyondRecords = 1 << 62
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", h.CreatedAt.UnixMicro(), h.ID, h.Raw))
-	ref := dedup.Ref{ID: beyondRecords | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt}
+	ref := dedup.Ref{ID: dedup.FirstHole | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt}
 	if h.CreatedAt.IsZero() {
 		ref.CreatedAt = endOfTime
 	}

@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -36,7 +35,7 @@ func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.T
 	if err != nil {
 		return Reset{}, err
 	}
-	err = under(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) (err error) {
+	err = holding(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) (err error) {
 		r, err = e.reset(ctx, m, journal, lease, from, reason)
 		return err
 	})
@@ -57,7 +56,7 @@ func (e *Exporter) reset(
 	}
 	r.Previous = entries[len(entries)-1]
 	cursor = earliest(cursor, r.Previous.Cursor)
-	set, known, err := e.delivered(ctx, entries, cursor.Add(-lookBack))
+	set, known, err := e.delivered(ctx, journal, entries, cursor.Add(-lookBack))
 	if err != nil {
 		return Reset{}, err
 	}
@@ -71,7 +70,7 @@ func (e *Exporter) reset(
 	}
 	next.Reset = &checkpoint.Reset{Lineage: r.Previous.Lineage, Reason: reason}
 	next.CommittedAt, r.Known = m.clock(), set.Len()
-	if next.Delivered, err = set.Retire().MarshalBinary(); err != nil {
+	if err := e.writeAnew(ctx, journal, r.Previous, set.Retire(), &next); err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
 	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was
@@ -105,18 +104,48 @@ func entriesSince(ctx context.Context, journal History, at time.Time) (entries [
 
 // delivered is what the entries, and the objects that they name, say was delivered, and from when on the new lineage is to
 // search. Of a destination that cannot be read, a backlog is not remembered: what it got in the last days comes once more.
-func (e *Exporter) delivered(ctx context.Context, entries []checkpoint.Stored, from time.Time) (set dedup.Set, known time.Time, err error) {
+func (e *Exporter) delivered(
+	ctx context.Context, journal Store, entries []checkpoint.Stored, from time.Time,
+) (set dedup.Set, known time.Time, err error) {
 	known = earliest(entries[0].DeliveredSince, latest(from, entries[0].Window.Start))
-	for _, entry := range entries {
-		memory, err := dedup.Parse(entry.Delivered)
+	for entry, err := range memories(ctx, journal, entries) {
 		if err != nil {
-			return set, known, failed(StageCheckpoint, errors.Join(checkpoint.ErrCorrupt, err))
+			return set, known, failed(StageCheckpoint, err)
 		}
-		if set, err = e.recall(ctx, entry.Objects, known, set.With(memory)); err != nil {
+		if set, err = e.recall(ctx, entry.Objects, known, set.With(entry.set)); err != nil {
 			return set, known, err
 		}
 	}
 	return set, known, nil
+}
+
+// A memory is an entry and what it knows of delivered records.
+type memory struct {
+	checkpoint.Stored
+	set dedup.Set
+}
+
+// memories are the sets of entries in a row. The first ones may build on what was pruned: they know nothing then.
+func memories(ctx context.Context, journal Store, entries []checkpoint.Stored) iter.Seq2[memory, error] {
+	return func(yield func(memory, error) bool) {
+		var set dedup.Set
+		err := checkpoint.ErrCorrupt // of the entry before
+		for i, entry := range entries {
+			switch builds := entry.DeliveredBase != nil && entry.DeliveredBase.Serial < entry.Serial; {
+			case i == 0 || !builds:
+				set, err = readSet(ctx, journal, entry)
+			case err == nil:
+				set, err = set.Apply(entry.Delivered)
+			}
+			if err != nil && (!corrupt(err) || i == len(entries)-1) {
+				yield(memory{}, err)
+				return
+			}
+			if !yield(memory{entry, set}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // recall adds the records of objects that were created at or after an instant.

@@ -1,6 +1,7 @@
 package checkpointtest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,10 @@ func totals(t *world) {
 	a, b := t.journals()
 	counted := func(kind checkpoint.Kind, status string, read, fresh int) checkpoint.Checkpoint {
 		next := position(1)
-		next.Kind, next.Records = kind, checkpoint.Counts{Read: read, Fresh: fresh}
+		next.Kind, next.Records, next.Objects = kind, checkpoint.Counts{Read: read, Fresh: fresh}, nil
+		for i := range fresh / 2 { // of 10 bytes each
+			next.Objects = append(next.Objects, checkpoint.Object{Key: fmt.Sprintf("%d-%d", read, i), Bytes: 10})
+		}
 		if status != "" {
 			next.ServerCount = &checkpoint.ServerCount{Status: status}
 		}
@@ -40,14 +44,14 @@ func totals(t *world) {
 		want           checkpoint.Totals
 		holes, changes int64
 	}{
-		{next: counted(checkpoint.KindExport, checkpoint.CountExact, 10, 9), want: checkpoint.Totals{Delivered: 9, Exact: 10}},
-		{next: counted(checkpoint.KindHistory, checkpoint.CountBounded, 20, 2), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20}},
-		{next: counted(checkpoint.KindExport, checkpoint.CountOff, 3, 0), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20, Unknown: 3}},
-		{next: counted(checkpoint.KindExport, "", 4, 0), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20, Unknown: 7}},
-		{next: holes, want: checkpoint.Totals{Delivered: 12, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2},
-		{next: changed, want: checkpoint.Totals{Delivered: 15, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
-		{next: liar, want: checkpoint.Totals{Delivered: 15, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
-		{next: holes, want: checkpoint.Totals{Delivered: 16, Exact: 12, Bounded: 20, Unknown: 7}, holes: 4, changes: 7},
+		{next: counted(checkpoint.KindExport, checkpoint.CountExact, 10, 9), want: checkpoint.Totals{Delivered: 9, Objects: 4, Bytes: 40, Exact: 10}},
+		{next: counted(checkpoint.KindHistory, checkpoint.CountBounded, 20, 2), want: checkpoint.Totals{Delivered: 11, Objects: 5, Bytes: 50, Exact: 10, Bounded: 20}},
+		{next: counted(checkpoint.KindExport, checkpoint.CountOff, 3, 0), want: checkpoint.Totals{Delivered: 11, Objects: 5, Bytes: 50, Exact: 10, Bounded: 20, Unknown: 3}},
+		{next: counted(checkpoint.KindExport, "", 4, 0), want: checkpoint.Totals{Delivered: 11, Objects: 5, Bytes: 50, Exact: 10, Bounded: 20, Unknown: 7}},
+		{next: holes, want: checkpoint.Totals{Delivered: 12, Objects: 5, Bytes: 50, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2},
+		{next: changed, want: checkpoint.Totals{Delivered: 15, Objects: 6, Bytes: 60, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
+		{next: liar, want: checkpoint.Totals{Delivered: 15, Objects: 6, Bytes: 60, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
+		{next: holes, want: checkpoint.Totals{Delivered: 16, Objects: 6, Bytes: 60, Exact: 12, Bounded: 20, Unknown: 7}, holes: 4, changes: 7},
 	} {
 		var err error
 		_, err = a.Commit(t.Context(), last, c.next)

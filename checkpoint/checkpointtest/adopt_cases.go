@@ -21,7 +21,7 @@ func adoption() checkpoint.Checkpoint {
 	next := position(2) // the cursor goes back, where there is one
 	next.Kind, next.Window = checkpoint.KindAdopt, checkpoint.Window{Start: next.Cursor, End: next.Cursor}
 	next.Records, next.Objects = checkpoint.Counts{}, nil
-	next.Adopted = &checkpoint.Adoption{Reason: "a test", Objects: 3, Records: 1234, From: position(0).Cursor, To: next.Cursor}
+	next.Adopted = &checkpoint.Adoption{Reason: "a test", Objects: 3, Bytes: 30, Records: 1234, From: position(0).Cursor, To: next.Cursor}
 	return next
 }
 
@@ -32,7 +32,8 @@ func adopt(t *world, j *checkpoint.Journal, want uint64, next checkpoint.Checkpo
 	check(t, err)
 	adopted, err := j.Commit(t.Context(), tip, next)
 	check(t, err)
-	if adopted.Serial != want || adopted.Epoch != max(want, next.Epoch) || adopted.Totals.Delivered != 1234 ||
+	all := adopted.Totals
+	if adopted.Serial != want || adopted.Epoch != max(want, next.Epoch) || all.Delivered != 1234 || all.Objects != 3 || all.Bytes != 30 ||
 		adopted.Lineage == tip.Lineage || uuid.Validate(adopted.Lineage) != nil {
 		t.Errorf("the adoption is %+v, after %+v", adopted, tip)
 	}
@@ -113,6 +114,7 @@ func adoptDamaged(t *world) {
 
 	// Another entry that is damaged is found all the same, and so is one that is damaged in its turn.
 	edit(t, t.b, entryKey(4), `"reason":"a test"`, `"reason":"a tale"`)
+	_, b = t.journals() // in another process: this one has verified entry 5
 	_, err = b.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), entryKey(5))
 	adopt(t, b, 6, adoption())

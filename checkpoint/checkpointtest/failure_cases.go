@@ -53,6 +53,17 @@ func successEnds(t *world) {
 	if _, after, _, err := t.b.Get(t.Context(), "archive/state/failure.json"); err != nil || after != before {
 		t.Errorf("a second success wrote the object once more, %v", err)
 	}
+	store := &counted{Bucket: t.a}
+	c := checkpoint.Open(store, identity("host-c"))
+	for range 3 {
+		check(t, c.Succeed(t.Context()))
+	}
+	if store.calls[Get] != 1 || len(store.calls) != 1 {
+		t.Errorf("three successes take %v", store.calls)
+	}
+	check(t, c.Fail(t.Context(), checkpoint.Failure{State: "failed"}))
+	check(t, c.Succeed(t.Context()))
+	wantFailure(t, a, 0, checkpoint.Failure{})
 }
 
 func foreignFailure(t *world) {

@@ -58,7 +58,7 @@ func roundTrip(t *world) {
 		want.Format, want.Stream, want.Serial = checkpoint.Format, "archive", uint64(n)
 		want.Tenant, want.Encoding = "a", "parquet"
 		want.Source, want.Destination = "https://a.example", "s3://lake/hound"
-		want.Totals = checkpoint.Totals{Delivered: 480 * int64(n), Unknown: 512 * int64(n)}
+		want.Totals = checkpoint.Totals{Delivered: 480 * int64(n), Objects: int64(n), Bytes: 48213 * int64(n), Unknown: 512 * int64(n)}
 		want.Writer = checkpoint.Writer{Version: "v1.2.3", Host: "host-a"}
 		want.Lineage, want.PreviousSHA256 = prev.Lineage, prev.SHA256
 		if n == 1 {
@@ -113,7 +113,7 @@ func noteIsAHint(t *world) {
 func noteOnlyGoesOn(t *world) {
 	a, b := t.journals()
 	t.a.On(func(ctx context.Context, op Op, key string) Fault {
-		if op == Get && key == "archive/state/latest" { // the first entry stands, and its writer is about to note it
+		if op == Put && key == "archive/state/latest" { // the first entry stands, and its writer is about to note it
 			first, err := b.Load(ctx)
 			check(t, err)
 			_, err = b.Commit(ctx, first, position(2))

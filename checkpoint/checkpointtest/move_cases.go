@@ -62,7 +62,7 @@ func otherStream(t *world) {
 	commit(t, a, 1)
 	body, _, _, err := t.b.Get(t.Context(), entryKey(1))
 	check(t, err)
-	overwrite(t, t.b, "webhook/00000000000000000001.json", body)
+	overwrite(t, t.b, "webhook"+strings.TrimPrefix(entryKey(1), "archive"), body)
 	id := identity("host-b")
 	id.Stream = "webhook"
 	_, err = checkpoint.Open(t.b, id).Load(t.Context())

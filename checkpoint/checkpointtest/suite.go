@@ -50,8 +50,8 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), failureCases(),
-		accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), leaseStatusCases())
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), deliveredCases(), longCases(), noteCases(),
+		failureCases(), accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases())
 }
 
 // world is one store, the two processes that use it, and the test that they are in.
@@ -87,7 +87,10 @@ func (w *world) journals() (a, b *checkpoint.Journal) {
 }
 
 // entryKey is where the contract puts an entry.
-func entryKey(serial uint64) string { return fmt.Sprintf("archive/%020d.json", serial) }
+func entryKey(serial uint64) string { return folderOf(serial) + fmt.Sprintf("%020d.json", serial) }
+
+// folderOf is where it lies.
+func folderOf(serial uint64) string { return fmt.Sprintf("archive/%017d/", serial/1000) }
 
 // position is a checkpoint that differs from that of every other number. Its times are not in UTC.
 func position(n int) checkpoint.Checkpoint {

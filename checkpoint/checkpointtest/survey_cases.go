@@ -133,6 +133,6 @@ func surveyNoAnswer(t *world) {
 	commit(t, a, 5)
 	t.b.On(Always(Get, entryKey(3), Fault{Before: errLost}))
 	wantSurvey(t, b, append(sound(1, 2), seen{serial: 3, kind: errLost, says: entryKey(3)})...)
-	t.b.On(Always(List, "archive/0", Fault{Before: errLost}))
+	t.b.On(Always(List, folderOf(1), Fault{Before: errLost}))
 	wantSurvey(t, b, seen{kind: errLost})
 }

@@ -129,7 +129,8 @@ func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.
 	newest := survey.Newest
 	return exporter.Found{
 		Delivered: delivered.Set(), From: survey.From, To: survey.To, Newest: &newest,
-		MaxID: survey.MaxID, MaxPass: survey.MaxPass, Objects: survey.Objects, Records: survey.Records,
+		MaxID: survey.MaxID, MaxPass: survey.MaxPass, Objects: survey.Objects, Bytes: survey.Bytes,
+		Records: survey.Records,
 	}, a, nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"houndtrail/checkpoint"
 )
@@ -23,12 +23,18 @@ func newEntriesJSON(w io.Writer) entriesJSON {
 func (e entriesJSON) add(s checkpoint.Stored) error { return e.Encode(s.Checkpoint) }
 func (e entriesJSON) end(bool) error                { return nil }
 
-// entriesTable prints all entries at the end, since only then it is known how wide the columns are, and which are needed.
+// block is how many entries of a table are held until they are printed: a journal of years is not held in memory.
+const block = 1000
+
+// entriesTable prints entries a block at a time, since only then it is known how wide the columns are, and which are needed.
+// Columns only ever get wider, and new ones have a heading of their own.
 type entriesTable struct {
 	w              io.Writer
 	wide           bool // every column, instead of those that fit a terminal
 	rows           []entryRow
-	holes, changed bool // that some entry has them
+	holes, changed bool   // that some entry has them
+	heading        string // as printed last
+	widths         []int
 }
 
 // An entryRow is what the table has room for.
@@ -65,28 +71,56 @@ func (t *entriesTable) add(s checkpoint.Stored) error {
 	}
 	t.holes, t.changed = t.holes || row.holes > 0, t.changed || row.changed > 0
 	t.rows = append(t.rows, row)
-	return nil
+	if len(t.rows) < block {
+		return nil
+	}
+	return t.flush()
 }
 
-// end prints the table. A journal without entries is empty only if it is sound.
+// end prints the rest of the table. A journal without entries is empty only if it is sound.
 func (t *entriesTable) end(sound bool) error {
-	if len(t.rows) == 0 {
-		if !sound {
-			return nil
-		}
-		_, err := fmt.Fprintln(t.w, "The journal is empty: nothing has been committed yet.")
-		return err
+	if len(t.rows) > 0 {
+		return t.flush()
 	}
-	table := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, t.line(entryRow{narrow: narrowEntry, wide: wideEntry}, "HOLES", "CHANGED"))
+	if t.heading != "" || !sound {
+		return nil
+	}
+	_, err := fmt.Fprintln(t.w, "The journal is empty: nothing has been committed yet.")
+	return err
+}
+
+// flush prints a block.
+func (t *entriesTable) flush() error {
+	heading := t.line(entryRow{narrow: narrowEntry, wide: wideEntry}, "HOLES", "CHANGED")
+	lines := [][]string{heading}
+	if said := strings.Join(heading, " "); said != t.heading {
+		t.heading, t.widths = said, make([]int, len(heading))
+	} else {
+		lines = nil
+	}
 	for _, row := range t.rows {
-		fmt.Fprintln(table, t.line(row, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
+		lines = append(lines, t.line(row, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
 	}
-	return table.Flush()
+	t.rows = t.rows[:0]
+	for _, line := range lines {
+		for i, cell := range line {
+			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var text strings.Builder
+	for _, line := range lines {
+		last := len(line) - 1
+		for i, cell := range line[:last] {
+			fmt.Fprintf(&text, "%-*s  ", t.widths[i], cell)
+		}
+		text.WriteString(line[last] + "\n")
+	}
+	_, err := io.WriteString(t.w, text.String())
+	return err
 }
 
 // line is a line of the table. The columns that hardly any journal needs come behind the count.
-func (t *entriesTable) line(row entryRow, holes, changed string) string {
+func (t *entriesTable) line(row entryRow, holes, changed string) []string {
 	cells := row.narrow
 	if t.wide {
 		cells = row.wide
@@ -99,7 +133,7 @@ func (t *entriesTable) line(row entryRow, holes, changed string) string {
 	if t.changed {
 		all = append(all, changed)
 	}
-	return strings.Join(append(all, cells[behind:]...), "\t")
+	return append(all, cells[behind:]...)
 }
 
 // countCell is what the server's own count says of a window: between which numbers it lies where it is not exact.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,4 +79,42 @@ func tableOf(t *testing.T, wide bool, entries ...checkpoint.Stored) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// A long journal is printed as it is read, under one heading for as long as the columns are the same.
+func TestEntriesTableInBlocks(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	table := &entriesTable{w: &b}
+	for serial := uint64(1); serial <= 3*block; serial++ {
+		s := checkpoint.Stored{SHA256: "0123456789abcdef", Checkpoint: checkpoint.Checkpoint{Kind: checkpoint.KindExport, Serial: serial}}
+		if serial == 2*block+10 {
+			s.Holes = make([]checkpoint.Hole, 3)
+		}
+		if err := table.add(s); err != nil {
+			t.Fatal(err)
+		}
+		if lines := bytes.Count(b.Bytes(), []byte("\n")); serial%block == 1 && serial > 1 && uint64(lines) < serial {
+			t.Errorf("%d lines are printed of %d entries", lines, serial)
+		}
+		if len(table.rows) > block {
+			t.Fatalf("%d entries are held", len(table.rows))
+		}
+	}
+	if err := table.end(true); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != 3*block+2 {
+		t.Fatalf("%d lines are printed of %d entries", len(lines), 3*block)
+	}
+	for i, line := range lines {
+		heading := i == 0 || i == 2*block+1
+		if heading != strings.HasPrefix(line, "SERIAL") || heading && strings.Contains(line, "HOLES") != (i > 0) {
+			t.Errorf("line %d is %q", i, line)
+		}
+		if at := strings.Index(line, "export"); !heading && i <= block && at != strings.Index(lines[0], "KIND") {
+			t.Errorf("line %d is not under the heading: %q", i, line)
+		}
+	}
 }

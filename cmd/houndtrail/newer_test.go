@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -24,8 +23,7 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: newer field|critical DIR")
 	}
 	dir := ts.MkAbs(args[1])
-	entries, err := filepath.Glob(filepath.Join(dir, strings.Repeat("[0-9]", 20)+".json"))
-	ts.Check(err)
+	entries := entriesIn(ts, dir)
 	path := entries[len(entries)-1]
 	body, err := os.ReadFile(path)
 	ts.Check(err)

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,10 +24,9 @@ const (
 // beside the journal, <stream>/state/postponed.json, so that a job that starts every few minutes obeys it too. Nothing
 // depends on it: without it the receiver is asked, and says the same again.
 type pause struct {
-	bucket checkpoint.Bucket
-	key    string
-	now    func() time.Time
-	log    *zap.Logger
+	state checkpoint.State[pauseRecord]
+	now   func() time.Time
+	log   *zap.Logger
 
 	until time.Time // as this process knows it
 	asked bool      // of the bucket, which need not be asked in each cycle
@@ -41,7 +38,7 @@ type pauseRecord struct {
 }
 
 func newPause(b checkpoint.Bucket, stream string, now func() time.Time, log *zap.Logger) *pause {
-	return &pause{bucket: b, key: stream + "/state/postponed.json", now: now, log: log}
+	return &pause{state: checkpoint.OpenState[pauseRecord](b, stream, "postponed"), now: now, log: log}
 }
 
 // RunOnce runs one cycle, unless the receiver has asked not to be asked yet.
@@ -62,7 +59,7 @@ func (s stream) RunOnce(ctx context.Context) error {
 // pending is when the pause ends; zero if there is none.
 func (p *pause) pending(ctx context.Context) time.Time {
 	if !p.asked {
-		r, _, err := p.read(ctx)
+		r, err := p.state.Read(ctx)
 		if err != nil {
 			p.log.Warn("whether the receiver has asked for a pause is not known, and it is asked", zap.Error(err))
 		}
@@ -74,42 +71,15 @@ func (p *pause) pending(ctx context.Context) time.Time {
 	return p.until
 }
 
-// read reads the object, and its version to replace it. One that is missing or makes no sense is no pause.
-func (p *pause) read(ctx context.Context) (r pauseRecord, version string, err error) {
-	body, version, _, err := p.bucket.Get(ctx, p.key)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return pauseRecord{}, "", nil
-	case err != nil:
-		return pauseRecord{}, "", err
-	case json.Unmarshal(body, &r) != nil:
-		return pauseRecord{}, version, nil //nolint:nilerr // as the comment says
-	}
-	return r, version, nil
-}
-
 // remember writes the pause down.
 func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError) {
 	p.until, p.asked = p.now().Add(time.Until(postponed.Until)), true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberTime)
 	defer cancel()
-	if err := p.write(ctx); err != nil {
+	if err := p.state.Write(ctx, pauseRecord{p.until.UTC().Truncate(time.Second)}); err != nil {
 		p.log.Warn("the pause that the receiver asks for could not be written down: another run will not know of it",
 			zap.Time("not_before", p.until), zap.Error(err))
 	}
-}
-
-func (p *pause) write(ctx context.Context) error {
-	_, version, err := p.read(ctx)
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(pauseRecord{p.until.UTC().Truncate(time.Second)})
-	if err != nil {
-		return err
-	}
-	_, err = p.bucket.Put(ctx, p.key, append(body, '\n'), version)
-	return err
 }
 
 // postponedUntil tells status of the pause of a stream.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,18 +44,16 @@ func TestPause(t *testing.T) {
 		}
 		now = began
 	}
-	_, version, _, err := store.Get(t.Context(), first.key)
+	const key = "webhook/state/postponed.json"
+	_, version, _, err := store.Get(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Put(t.Context(), first.key, []byte("no JSON"), version); err != nil {
+	if _, err := store.Put(t.Context(), key, []byte("no JSON"), version); err != nil {
 		t.Fatal(err)
 	}
 	if until := open().pending(t.Context()); !until.IsZero() {
 		t.Errorf("rubbish is a pause until %s", until)
-	}
-	if !strings.HasPrefix(first.key, "webhook/state/") {
-		t.Errorf("the key is %s", first.key)
 	}
 	if _, _, _, err := store.Get(t.Context(), "webhook/state/other"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)

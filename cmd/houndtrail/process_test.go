@@ -62,7 +62,7 @@ var changing = []struct {
 	{regexp.MustCompile(`request id [0-9A-Za-z-]+`), "request id REQUEST"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA256"},
-	{regexp.MustCompile(`\b\d{20}\.json\b`), "SERIAL.json"},
+	{regexp.MustCompile(`\b\d{17}/\d{20}\.json\b`), "SERIAL.json"},
 	{regexp.MustCompile(`\bbatch [0-9a-f]{32}\b`), "batch BATCH"},
 	{regexp.MustCompile(`\b\d+ bytes\b`), "N bytes"},
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},

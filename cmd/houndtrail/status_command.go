@@ -51,7 +51,7 @@ Holes are the word for as long as the ids of that time are remembered (HOUNDTRAI
 is delivered after all. Later nothing reads it again, and they are a warning beside ok, with their number, for good.
 
 The newest entry is verified against the previous one, and each link of the hash chain by reading the whole journal. Of one
-with more than %d commits only the newest two are read, unless --full asks for all.`, provable),
+with more than %d commits only the newest ones are read, unless --full asks for all.`, provable),
 		Example: `  houndtrail status
   houndtrail status --offline -o json | jq '{stream, status, lag_seconds}'`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.showStatus(cmd.Context(), &o) },

@@ -103,7 +103,8 @@ func (s *standing) read(ctx context.Context, j *checkpoint.Journal, full bool) e
 	s.take(newest)
 	if s.Serial > provable && !full {
 		s.unproved = true
-		return nil
+		_, _, err := j.Delivered(ctx, newest) // what the next run needs of the journal, beside the newest entry
+		return failedCheckpoint(err)
 	}
 	return failedCheckpoint(verifyChain(ctx, j, s.Serial))
 }

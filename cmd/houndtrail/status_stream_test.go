@@ -98,11 +98,12 @@ func TestCommitMeanwhile(t *testing.T) {
 func TestUnreadableStore(t *testing.T) {
 	t.Parallel()
 	down := errors.New("503 slow down")
-	j, store, _ := journalOf(t, 2)
 	for at, want := range map[string]standing{
 		"latest":     {Status: stateUnreadable},
 		"lease.json": {Status: stateUnreadable, Serial: 2},
 	} {
+		_, store, _ := journalOf(t, 2)
+		j := checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}) // in another process
 		store.On(checkpointtest.Always(checkpointtest.Get, at, checkpointtest.Fault{Before: down}))
 		var s standing
 		err := s.look(t.Context(), j, false)

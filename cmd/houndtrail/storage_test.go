@@ -97,6 +97,13 @@ func files(ts *testscript.TestScript, dir string) map[string][]byte {
 	return all
 }
 
+// entriesIn are the entries of a journal, oldest first.
+func entriesIn(ts *testscript.TestScript, dir string) []string {
+	entries, err := filepath.Glob(filepath.Join(dir, strings.Repeat("[0-9]", 17), strings.Repeat("[0-9]", 20)+".json"))
+	ts.Check(err)
+	return entries
+}
+
 // damage spoils an entry of a journal, counted from the newest, which is 1:
 //
 //	damage truncate 1 positions/archive   its second half is lost
@@ -106,8 +113,7 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: damage truncate|alter|remove N DIR")
 	}
-	entries, err := filepath.Glob(filepath.Join(ts.MkAbs(args[2]), strings.Repeat("[0-9]", 20)+".json"))
-	ts.Check(err)
+	entries := entriesIn(ts, ts.MkAbs(args[2]))
 	n := number(ts, args[1])
 	if n < 1 || n > len(entries) {
 		ts.Fatalf("there are %d entries", len(entries))

@@ -58,9 +58,11 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	build := func(name, destination string, sink exporter.Sink) stream {
 		log := log.With(zap.String("stream", name))
 		w := &watch{
-			Journal: journal(c, positions, name, destination),
-			tell:    func(state string) { m.stands(name, state) },
-			log:     log,
+			Journal: journal(c, positions, name, destination, checkpoint.Warn(func(err error) {
+				log.Warn("the note of the newest journal entry is not written", zap.Error(err))
+			})),
+			tell: func(state string) { m.stands(name, state) },
+			log:  log,
 		}
 		e := p.exporter(c, name, client, w)
 		e.Sink, e.Observer, e.Log, e.Stopping = sink, m.stream(name), log, stopping
@@ -158,13 +160,14 @@ func (p *program) exporter(c *config.Config, name string, source exporter.Source
 }
 
 // journal is the position of one stream, or of its backfill.
-func journal(c *config.Config, b checkpoint.Bucket, name, destination string) *checkpoint.Journal {
+func journal(
+	c *config.Config, b checkpoint.Bucket, name, destination string, options ...checkpoint.Option,
+) *checkpoint.Journal {
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
 	encoding := string(c.Archive.Format)
 	if strings.HasPrefix(name, webhookStream) {
 		encoding = string(c.Webhook.Format)
 	}
-	var options []checkpoint.Option
 	if strings.HasSuffix(name, backfillSuffix) {
 		options = append(options, checkpoint.Scattered())
 	}

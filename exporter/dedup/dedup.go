@@ -15,9 +15,8 @@ import (
 	"houndtrail/exporter/window"
 )
 
-// mostMarks is how many records a set can tell from altered ones, the newest: 40 KB of a journal entry. All others are
-// remembered by their ids alone.
-const mostMarks = 20_000
+// FirstHole is the least id that names no record but a hole, see [Set.Note].
+const FirstHole int64 = 1 << 62
 
 // A Set holds the delivered records that were created at or after some instant. The zero value is empty.
 type Set struct {
@@ -45,7 +44,7 @@ type Admission struct {
 	Late      int                 // fresh ones that are older than the window
 	MaxID     int64               // highest id among the records of the window proper; 0 if there is none
 	Reused    int64               // an id that this lineage delivered before, as another record; 0 if there is none
-	Altered   []Ref               // delivered before, and now otherwise than they were
+	Altered   []Ref               // delivered before, and now otherwise than they were; see mostShared for busy minutes
 	Gone      []Ref               // delivered before, and not there any more
 	Next      Set                 // the set once Fresh is delivered
 }
@@ -59,30 +58,26 @@ func (s Set) Admit(span Span, records []bloodhound.Record) Admission {
 	var a Admission
 	own, earlier := lookup{minutes: s.own}, lookup{minutes: s.earlier}
 	ids := union(s.own)
-	var marks marker
 	fresh, others := make([]bool, len(records)), make([]bool, len(records))
 	for i := range records {
 		r := &records[i]
 		if !r.CreatedAt.Before(span.Window.Start) {
 			a.MaxID = max(a.MaxID, r.ID)
 		}
-		was, known := own.find(r)
-		switch {
-		case known && was != unmarked && was != marks.mark(r):
-			a.Altered = append(a.Altered, Ref{r.ID, r.CreatedAt})
-		case !known:
-			_, known = earlier.find(r)
+		known := own.has(r)
+		if !known {
+			known = earlier.has(r)
 			if others[i] = known; !known && contains(ids, r.ID) {
 				a.Reused = r.ID
 			}
 		}
 		fresh[i] = !known
 	}
-	met := collect(records, others, s.matters(span))
-	known := s.own
-	known, a.Gone = forget(known, met, span)
+	c := comparison{span: span, records: records}
+	met := c.meet(s.own, c.collect(others, s.matters(span)))
+	a.Altered, a.Gone = c.altered, c.gone
 	a.Next = Set{
-		own:     limitMarks(merge(since(known, span.Remembered), since(met, span.Remembered))),
+		own:     limitMarks(since(met, span.Remembered)),
 		earlier: since(s.earlier, span.Remembered),
 	}
 	a.keep(span.Window.Start, records, fresh)
@@ -116,46 +111,18 @@ func (a *Admission) keep(start time.Time, records []bloodhound.Record, fresh []b
 	a.Fresh = records[at:]
 }
 
-// forget finds the marked records that should have come, since their minutes were read whole, and did not. They lose
-// their marks.
-func forget(own, met []minute, span Span) (left []minute, gone []Ref) {
-	left = own
-	for i, m := range own {
-		if m.marks == nil || m.start().Before(span.From) || m.end().After(span.Window.End) {
-			continue
-		}
-		came := at(met, m.at)
-		marks := slices.Clone(m.marks)
-		before := len(gone)
-		for k, id := range m.all() {
-			if _, ok := came.find(id); !ok && marks[k] != unmarked {
-				marks[k] = unmarked
-				gone = append(gone, Ref{id, m.start()})
-			}
-		}
-		if len(gone) == before {
-			continue
-		}
-		if before == 0 {
-			left = slices.Clone(own)
-		}
-		left[i].marks = marks
-	}
-	return left, gone
-}
-
-// Knows tells whether a record of that name is in the set.
+// Knows tells whether a record of that name, or a hole, is in the set.
 func (s Set) Knows(r Ref) bool {
 	when := minuteOf(r.CreatedAt)
 	for _, minutes := range [][]minute{s.own, s.earlier} {
-		if _, known := at(minutes, when).find(r.ID); known {
+		if at(minutes, when).has(r.ID) {
 			return true
 		}
 	}
 	return false
 }
 
-// Note is the set with one record more, of which only the name is known.
+// Note is the set with one hole more: a record that could not be had, by an id from [FirstHole] on.
 func (s Set) Note(r Ref, remembered time.Time) Set {
 	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
 	return Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}

@@ -7,9 +7,6 @@ import (
 	"houndtrail/exporter/bloodhound"
 )
 
-// unmarked stands for a record of which only the id is known.
-const unmarked uint16 = 0
-
 //nolint:gochecknoglobals // a constant
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -20,7 +17,8 @@ type marker struct{ text []byte }
 // once in 65,535 times. It is made of the columns and not of the record's JSON, which a new version of the server may
 // write in another way.
 func (m *marker) mark(r *bloodhound.Record) uint16 {
-	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.CreatedAt.UnixMicro()))
+	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.ID)) // or else two like records would cancel each other out
+	m.text = binary.LittleEndian.AppendUint64(m.text, uint64(r.CreatedAt.UnixMicro()))
 	for _, column := range [...]string{
 		r.ActorID, r.ActorName, r.ActorEmail, r.Action, r.Fields, r.RequestID, r.SourceIP, r.CommitID, r.Status,
 	} {

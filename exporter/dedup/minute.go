@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sort"
 	"time"
@@ -13,7 +14,7 @@ import (
 type minute struct {
 	at    int64    // since the epoch, in minutes
 	runs  []run    // of ids, ascending, with gaps between them
-	marks []uint16 // of each id, in order; nil if none is marked
+	marks []uint16 // see marks.go; nil if no record is marked
 }
 
 // A run is ids without a gap, both ends included.
@@ -37,33 +38,33 @@ func (m minute) count() (n int) {
 	return n
 }
 
-// all are the ids, ascending.
-func (m minute) all() []int64 {
-	ids := make([]int64, 0, m.count())
-	for _, r := range m.runs {
-		for id := r.first; id <= r.last; id++ {
-			ids = append(ids, id)
+// ids are all ids, ascending.
+func (m minute) ids() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for _, r := range m.runs {
+			for id := r.first; id <= r.last; id++ {
+				if !yield(id) {
+					return
+				}
+			}
 		}
 	}
-	return ids
 }
 
-// find is the mark of an id; ok is false if the minute does not have it.
-func (m minute) find(id int64) (mark uint16, ok bool) {
-	before := 0
-	for _, r := range m.runs {
-		if id < r.first {
+func (m minute) has(id int64) bool { return contains(m.runs, id) }
+
+// covers tells whether m has all records of another minute.
+func (m minute) covers(other minute) bool {
+	for _, r := range other.runs {
+		if r.first >= FirstHole {
 			break
 		}
-		if id <= r.last {
-			if m.marks == nil {
-				return unmarked, true
-			}
-			return m.marks[before+int(id-r.first)], true
+		i := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].last >= r.first })
+		if i == len(m.runs) || m.runs[i].first > r.first || m.runs[i].last < r.last {
+			return false
 		}
-		before += int(r.last - r.first + 1)
 	}
-	return unmarked, false
+	return true
 }
 
 // A lookup finds records that come in order of time.
@@ -72,18 +73,15 @@ type lookup struct {
 	at      int // of the minute that was found last
 }
 
-func (l *lookup) find(r *bloodhound.Record) (mark uint16, ok bool) {
+func (l *lookup) has(r *bloodhound.Record) bool {
 	if len(l.minutes) == 0 {
-		return unmarked, false
+		return false
 	}
 	want := minuteOf(r.CreatedAt)
 	if l.at >= len(l.minutes) || l.minutes[l.at].at != want {
 		l.at = sort.Search(len(l.minutes), func(i int) bool { return l.minutes[i].at >= want })
 	}
-	if l.at == len(l.minutes) || l.minutes[l.at].at != want {
-		return unmarked, false
-	}
-	return l.minutes[l.at].find(r.ID)
+	return l.at < len(l.minutes) && l.minutes[l.at].at == want && l.minutes[l.at].has(r.ID)
 }
 
 // union is all ids of the minutes, whatever their time.
@@ -129,68 +127,7 @@ func at(minutes []minute, number int64) minute {
 	return minutes[i]
 }
 
-// collect makes minutes of the records from an instant on, which are sorted by time, without those of other lineages. It
-// marks only as many as a set may keep marks of, the newest.
-func collect(records []bloodhound.Record, others []bool, from time.Time) (minutes []minute) {
-	var ids []idMark
-	var marks marker
-	flush := func(at int64) {
-		if len(ids) > 0 {
-			minutes = append(minutes, newMinute(at, ids))
-			ids = ids[:0]
-		}
-	}
-	first := sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
-	current := int64(0)
-	for i := range records[first:] {
-		r := &records[first+i]
-		if others[first+i] {
-			continue
-		}
-		if at := minuteOf(r.CreatedAt); at != current {
-			flush(current)
-			current = at
-		}
-		next := idMark{r.ID, unmarked}
-		if first+i >= len(records)-mostMarks {
-			next.mark = marks.mark(r)
-		}
-		ids = append(ids, next)
-	}
-	flush(current)
-	return minutes
-}
-
-// An idMark is a record of a minute that is being made.
-type idMark struct {
-	id   int64
-	mark uint16
-}
-
-// newMinute makes a minute of its records, which come in any order.
-func newMinute(at int64, ids []idMark) minute {
-	slices.SortStableFunc(ids, func(a, b idMark) int { return cmp.Compare(a.id, b.id) })
-	m := minute{at: at, marks: make([]uint16, 0, len(ids))}
-	marked := false
-	for i, r := range ids {
-		if i > 0 && r.id == ids[i-1].id {
-			continue
-		}
-		if n := len(m.runs); n > 0 && m.runs[n-1].last == r.id-1 {
-			m.runs[n-1].last = r.id
-		} else {
-			m.runs = append(m.runs, run{r.id, r.id})
-		}
-		m.marks = append(m.marks, r.mark)
-		marked = marked || r.mark != unmarked
-	}
-	if !marked {
-		m.marks = nil
-	}
-	return m
-}
-
-// merge is all records of two sorted lists of minutes. If both have one, the mark is that of the second.
+// merge is all records of two sorted lists of minutes.
 func merge(a, b []minute) []minute {
 	all := make([]minute, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -200,41 +137,21 @@ func merge(a, b []minute) []minute {
 		case a[0].at > b[0].at:
 			all, b = append(all, b[0]), b[1:]
 		default:
-			all = append(all, newMinute(a[0].at, append(b[0].idMarks(), a[0].idMarks()...)))
+			all = append(all, a[0].and(b[0]))
 			a, b = a[1:], b[1:]
 		}
 	}
 	return append(append(all, a...), b...)
 }
 
-func (m minute) idMarks() []idMark {
-	list := make([]idMark, 0, m.count())
-	for i, id := range m.all() {
-		mark := unmarked
-		if m.marks != nil {
-			mark = m.marks[i]
-		}
-		list = append(list, idMark{id, mark})
+// and is one minute of two. Marks are left only where one of the two has all records of the other.
+func (m minute) and(other minute) minute {
+	both := minute{at: m.at, runs: join(slices.Concat(m.runs, other.runs))}
+	switch {
+	case other.covers(m) && other.marks != nil:
+		both.marks = other.marks
+	case m.covers(other):
+		both.marks = m.marks
 	}
-	return list
-}
-
-// unmark is the minutes without the marks.
-func unmark(minutes []minute) []minute {
-	bare := slices.Clone(minutes)
-	for i := range bare {
-		bare[i].marks = nil
-	}
-	return bare
-}
-
-// limitMarks leaves only the newest minutes their marks.
-func limitMarks(minutes []minute) []minute {
-	n := 0
-	for i, m := range slices.Backward(minutes) {
-		if n += len(m.marks); n > mostMarks {
-			return slices.Concat(unmark(minutes[:i+1]), minutes[i+1:])
-		}
-	}
-	return minutes
+	return both
 }

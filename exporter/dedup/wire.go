@@ -1,71 +1,100 @@
 package dedup
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"math/bits"
 )
 
-// version is the first byte of a set that was written down.
-const version = 1
+// The first byte of what is written down says what it is.
+const (
+	wholeSet  = 1
+	changeSet = 2
+)
 
-// mostIDs bounds what one minute of a set that is read may hold, so that a damaged one cannot ask for all memory there is.
-const mostIDs = 1 << 28
+const (
+	// mostIDs bounds what one minute of a set that is read may hold, so that a damaged one cannot ask for all memory there is.
+	mostIDs = 1 << 28
+	// mostBytes bounds what a set that is read unpacks to.
+	mostBytes = 64 << 20
+)
 
-// MarshalBinary writes the set down: the version, then the minutes of this lineage and those of the earlier ones. Of a
-// minute it writes the distance to the previous one, the number of its runs and whether it has marks, the runs, and the marks.
-func (s Set) MarshalBinary() ([]byte, error) {
-	b := []byte{version}
-	for _, minutes := range [][]minute{s.own, s.earlier} {
-		b = binary.AppendUvarint(b, uint64(len(minutes)))
-		previous := int64(0)
-		for _, m := range minutes {
-			b = binary.AppendVarint(b, m.at-previous)
-			previous = m.at
-			b = m.append(b)
+// MarshalBinary writes the set down: the minutes of this lineage and those of the earlier ones, packed.
+func (s Set) MarshalBinary() ([]byte, error) { return pack(wholeSet, s.append(nil)) }
+
+func (s Set) append(b []byte) []byte { return appendMinutes(appendMinutes(b, s.own), s.earlier) }
+
+// nextRun is how far a run is from the previous one if a single id is missing between them, as most often.
+const nextRun = 2
+
+// appendMinutes writes of each minute its distance to the previous one, how many runs and marks it has, the runs, and the
+// marks. A run is how many ids follow its first one, and whether its distance to the previous run comes next or is nextRun.
+func appendMinutes(b []byte, minutes []minute) []byte {
+	b = binary.AppendUvarint(b, uint64(len(minutes)))
+	previous, last := int64(0), int64(0)
+	for _, m := range minutes {
+		b = binary.AppendVarint(b, m.at-previous)
+		b = binary.AppendUvarint(b, uint64(len(m.runs))<<3|uint64(bits.Len(uint(len(m.marks)))))
+		for i, r := range m.runs {
+			more := uint64(r.last-r.first) << 1
+			switch distance := r.first - last; {
+			case i == 0:
+				b = binary.AppendVarint(binary.AppendUvarint(b, more), distance)
+			case distance == nextRun:
+				b = binary.AppendUvarint(b, more)
+			default:
+				b = binary.AppendUvarint(binary.AppendUvarint(b, more|1), uint64(distance))
+			}
+			last = r.last
 		}
-	}
-	return b, nil
-}
-
-func (m minute) append(b []byte) []byte {
-	head := uint64(len(m.runs)) << 1
-	if m.marks != nil {
-		head |= 1
-	}
-	b = binary.AppendUvarint(b, head)
-	previous := int64(0)
-	for _, r := range m.runs {
-		b = binary.AppendVarint(b, r.first-previous)
-		b = binary.AppendUvarint(b, uint64(r.last-r.first))
-		previous = r.last
-	}
-	for _, mark := range m.marks {
-		b = binary.LittleEndian.AppendUint16(b, mark)
+		for _, mark := range m.marks {
+			b = binary.LittleEndian.AppendUint16(b, mark)
+		}
+		previous = m.at
 	}
 	return b
 }
 
+func pack(kind byte, body []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	packed.WriteByte(kind)
+	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return packed.Bytes(), err
+}
+
 var errCut = errors.New("it breaks off, or is no set")
+
+// unpack begins to read what pack made of a kind.
+func unpack(kind byte, b []byte) (p parser) {
+	if b[0] != kind {
+		return parser{err: fmt.Errorf("it is of kind %d, and this program reads kind %d here", b[0], kind)}
+	}
+	p.rest, p.err = io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b[1:])), mostBytes))
+	if p.err != nil {
+		p.err = fmt.Errorf("%w: %w", errCut, p.err)
+	}
+	return p
+}
 
 // Parse reads a set that MarshalBinary wrote; no bytes are the empty set.
 func Parse(b []byte) (Set, error) {
 	if len(b) == 0 {
 		return Set{}, nil
 	}
-	p := parser{rest: b[1:]}
+	p := unpack(wholeSet, b)
 	s := Set{own: p.minutes(), earlier: p.minutes()}
-	switch {
-	case b[0] != version:
-		p.err = fmt.Errorf("it has version %d, and this program reads version %d", b[0], version)
-	case p.err == nil && len(p.rest) > 0:
-		p.err = fmt.Errorf("%d bytes follow it", len(p.rest))
-	}
-	if p.err != nil {
-		return Set{}, fmt.Errorf("the set of delivered ids (%d bytes) is unreadable: %w", len(b), p.err)
-	}
-	return s, nil
+	return s, p.end("the set of delivered ids", len(b))
 }
 
 // A parser takes a set apart. After an error it only returns zeros.
@@ -74,10 +103,21 @@ type parser struct {
 	err  error
 }
 
+// end says what was wrong, or that something is left.
+func (p *parser) end(what string, size int) error {
+	if p.err == nil && len(p.rest) > 0 {
+		p.err = fmt.Errorf("%d bytes follow it", len(p.rest))
+	}
+	if p.err != nil {
+		return fmt.Errorf("%s (%d bytes) is unreadable: %w", what, size, p.err)
+	}
+	return nil
+}
+
 func (p *parser) minutes() (minutes []minute) {
-	previous := int64(math.MinInt64)
-	for range p.count(2) {
-		m := p.minute()
+	previous, last := int64(math.MinInt64), int64(0)
+	for range p.count(3) {
+		m := p.minute(&last)
 		if len(minutes) > 0 {
 			m.at += previous
 		}
@@ -93,34 +133,40 @@ func (p *parser) minutes() (minutes []minute) {
 	return minutes
 }
 
-func (p *parser) minute() (m minute) {
+func (p *parser) minute(last *int64) (m minute) {
 	m.at = p.varint()
 	head := p.uvarint()
-	if head>>1 > uint64(len(p.rest)) || head < 2 {
+	runs := head >> 3
+	if runs > uint64(len(p.rest)) || runs == 0 {
 		p.fail()
 		return m
 	}
-	previous, ids := int64(0), uint64(0)
-	for i := range head >> 1 {
-		first, more := p.varint(), p.uvarint()
-		r := run{first: previous + first}
-		if more > mostIDs || i > 0 && first < 2 || r.first < 0 || r.first > math.MaxInt64-mostIDs {
+	for i := range runs {
+		more, distance := p.uvarint(), int64(nextRun)
+		switch {
+		case i == 0:
+			distance = p.varint()
+		case more&1 == 1:
+			distance = int64(p.uvarint())
+		}
+		more >>= 1
+		r := run{first: *last + distance}
+		if more > mostIDs || i > 0 && distance < 2 || r.first < 0 || r.first > math.MaxInt64-mostIDs {
 			p.fail()
 			return m
 		}
 		r.last = r.first + int64(more)
 		m.runs = append(m.runs, r)
-		previous = r.last
-		ids += more + 1
+		*last = r.last
 	}
-	if head&1 == 1 {
-		m.marks = p.marks(ids)
+	if size := head & 7; size > 0 {
+		m.marks = p.marks(1 << (size - 1))
 	}
 	return m
 }
 
-func (p *parser) marks(n uint64) []uint16 {
-	if n*2 > uint64(len(p.rest)) {
+func (p *parser) marks(n int) []uint16 {
+	if n > mostShared || n*2 > len(p.rest) {
 		p.fail()
 		return nil
 	}

@@ -53,6 +53,11 @@ func (w *world) judgeEnd() {
 			}
 		}
 		w.judgeReadable(j)
+		for _, named := range j.snapshots {
+			if !named {
+				w.tally["sets that no entry names"]++
+			}
+		}
 	}
 	if w.backfills {
 		w.judgeBackfill(w.journals[backfillStream])

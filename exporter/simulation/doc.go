@@ -16,6 +16,8 @@
 //   - the archive's journal is lost, with its lease or without, or is only elsewhere for a while: a person adopts the archive,
 //     or puts the journal back;
 //   - the database is restored from a backup, and ids are handed out a second time: a person accepts it, at once or later;
+//   - the delivered ids are written as changes and as objects of their own from a few bytes on, and processes die between such
+//     an object and the entry that names it;
 //   - a backfill of what is before an asked start goes on beside all of this, and dies as any process does.
 //
 // After every effect the invariants are checked:
@@ -29,6 +31,10 @@
 //   - the archive holds each record once, in its own day's partition, as the log has it, and no object of a window that
 //     was committed without it;
 //   - serials are dense, entries are chained by hash, windows follow one another, and objects are what entries say;
+//   - an entry knows every record that was delivered since the time from which on it says so, by itself or with the entries
+//     and the object that it builds on, which was there before it. No note names an entry that is not there;
+//   - a cycle that goes well and commits nothing has written nothing, unless it took the lease over
+//     from a dead one;
 //   - no other entry has the time of a backfill's window, and that lacks no record that was visible when the backfill began;
 //   - an event comes to the receiver with the same bytes each time, and never again once it was committed before the
 //     sender's cycle began, but for a reset in between: a receiver cannot be asked what it has;
@@ -78,6 +84,11 @@
 //	an accepted reset does not take the ids along                   9  a record in two objects
 //	the last window of a backfill is taken again                    1  a window that was taken already
 //	a backfill takes the stream's first hour as well                1  a backfill that never goes well
+//	what is older than a history under way waits for a day        192  a record lost that came to light
+//	an entry that is copied repeats the change of the previous     42  an entry that does not know a record
+//	a set is written after the entry that names it                  1  an entry that names no set
+//	a set that is written anew lacks the last change                0  an entry that does not know a record
+//	the note is taken for the newest entry                          0  a cycle that never goes well
 //
 // Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
 // it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about

@@ -106,6 +106,8 @@ func (p *process) decide(c call) fate {
 		f.kind = pick(r, p.possible(c)...)
 	case p.stillborn && p.isCommit(c) && strings.HasSuffix(c.key, firstEntry) && chance < 600 && doom+odds > 0:
 		f.kind = pick(r, killedBefore, killedBefore, refused)
+	case p.isSet(c) && chance < 300 && doom+odds > 0: // it is there without its entry
+		f.kind = pick(r, killedBefore, killedAfter, refused, unheard)
 	case p.isCommit(c) && chance < 2*(doom+odds): // the most dangerous call of all
 		f.kind = pick(r, p.hardships()...)
 	}
@@ -148,6 +150,11 @@ const firstEntry = "00001.json"
 
 func (p *process) isCommit(c call) bool {
 	return c.part == positions && c.op == opPut && path.Ext(c.key) == ".json" && path.Base(c.key) != "lease.json"
+}
+
+// isSet tells a set of delivered ids that is written before the entry which names it.
+func (p *process) isSet(c call) bool {
+	return c.part == positions && c.op == opPut && strings.Contains(c.key, "/delivered/")
 }
 
 // hardships are what a commit meets more often than other calls do.

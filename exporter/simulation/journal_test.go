@@ -27,6 +27,7 @@ type journal struct {
 	refuses bool   // the source has not got the newest record any more, and no person has said that this is meant
 
 	windows []window.Window // of a backfill
+	memory
 
 	lost    loss              // while it is gone
 	away    *journal          // what it was
@@ -46,6 +47,9 @@ type lease struct {
 func (w *world) judgePut(p *process, to part, key string, body []byte, began time.Time) {
 	stream, name, _ := strings.Cut(key, "/")
 	j := w.journals[stream]
+	if j != nil && to == positions {
+		p.traces[stream].objects++
+	}
 	switch {
 	case to == objects:
 		w.judgeObject(p, key, body)
@@ -53,7 +57,12 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 		w.fail("%s writes %s among the positions", p.name, key)
 	case name == "state/lease.json":
 		w.judgeLease(p, j, body)
+	case name == "state/latest":
+		w.judgeNote(p, j, body)
+	case strings.HasPrefix(name, "delivered/"):
+		w.judgeSnapshot(p, j, path.Base(name), body)
 	case !checkpoint.Rewritten(key): // the rest are hints, on which nothing depends
+		p.traces[stream].entries++
 		w.judgeEntry(p, j, key, body, began)
 	}
 }
@@ -67,6 +76,7 @@ func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	}
 	before := j.lease
 	j.lease = next
+	p.traces[j.name].freely = p.traces[j.name].freely || before.State == "released" && before.Token != next.Token
 	w.tempt(next.Intent, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
 	if before.State != "held" || before.Token == next.Token || w.locks {
 		return
@@ -90,6 +100,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		}
 		j.serial, j.sha = e.Serial, digest(body)
 		w.judgeBeginning(p, j, e)
+		w.judgeSet(p, j, e)
 		return
 	}
 	if j.name == backfillStream {
@@ -131,6 +142,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	if e.Window.Start.Equal(e.Window.End) {
 		w.tally["commits kept out"]++
 		w.judgeCounts(e, 0)
+		w.judgeSet(p, j, e)
 		return
 	}
 	if j.name == archiveStream {
@@ -138,6 +150,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	} else {
 		w.judgeBatches(e)
 	}
+	w.judgeSet(p, j, e)
 	if ahead {
 		w.tally["records from times to come"] += e.Records.Fresh
 	}

@@ -174,7 +174,8 @@ func (p *process) survey(context.Context) (found exporter.Found, err error) {
 		})
 		found = exporter.Found{
 			Delivered: delivered.Set(), From: survey.From, To: survey.To, Newest: &survey.Newest,
-			MaxID: survey.MaxID, MaxPass: survey.MaxPass, Objects: survey.Objects, Records: survey.Records,
+			MaxID: survey.MaxID, MaxPass: survey.MaxPass, Objects: survey.Objects, Bytes: survey.Bytes,
+			Records: survey.Records,
 		}
 	})
 	return found, err

@@ -44,6 +44,7 @@ func (p *process) outcome(stream string, err error) {
 	case err == nil:
 		p.tally["cycles that went well"]++
 		p.judgeRest(stream, began)
+		p.judgeIdle(stream)
 		return
 	case errors.As(err, new(*exporter.RangeError)):
 		return

@@ -71,6 +71,7 @@ type process struct {
 	cancel    context.CancelFunc
 	exporters map[string]*exporter.Exporter
 	postman   postman
+	traces    map[string]*trace // of the latest cycle, by stream; guarded by the world's mutex
 
 	mu        sync.Mutex
 	odds      map[part]int // of a fault, in a thousand
@@ -86,7 +87,10 @@ type process struct {
 
 func newProcess(w *world, name string) *process {
 	p := &process{
-		world: w, name: name, began: time.Now(), died: make(chan struct{}),
+		world: w, name: name, began: time.Now(), died: make(chan struct{}), traces: map[string]*trace{},
+	}
+	for _, stream := range append(streams, backfillStream) {
+		p.traces[stream] = &trace{}
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
 	p.postman = postman{process: p, sent: map[string]delivery{}}
@@ -151,7 +155,7 @@ func (p *process) exporter(name string, to exporter.Sink, at exporter.Destinatio
 		Source: p.source(name), Sink: to, Destination: at, Store: p.journal(name, view{p, positions, p.positions}),
 		Windows: window.Planner{Max: p.maxWindow}, Limits: bloodhound.Limits{Records: p.records},
 		Start: p.from, Settle: p.settle, Overlap: p.overlap, VerifyCount: true, Log: zap.NewNop(),
-		Rescan: p.rescan, RescanSchedule: p.plan, Now: p.ownNow,
+		Rescan: p.rescan, RescanSchedule: p.plan, SmallSet: p.smallSet, Now: p.ownNow,
 	}
 }
 
@@ -190,6 +194,12 @@ func (p *process) begin() {
 
 func (p *process) run(name string) error {
 	var err error
+	p.world.mu.Lock()
+	*p.traces[name] = trace{}
+	if j := p.journals[name]; j.noted < j.serial {
+		p.tally["notes that were behind"]++
+	}
+	p.world.mu.Unlock()
 	if name == backfillStream {
 		err = p.backfill().Run(p.ctx)
 	} else {

@@ -122,6 +122,8 @@ var needed = []string{
 	"answers of the blind", "records that came to light", "answers of a replica that lags", "rows that a restore took",
 	"sources that changed", "entries of kind reset", "journals that were lost", "journals that were gone",
 	"entries of kind adopt", "journals put back", "windows of backfills", "backfills that went well",
+	"cycles that wrote nothing", "notes that were behind", "sets as a part of an entry", "sets as a change", "sets as objects",
+	"sets that no entry names", "sets that were there already",
 }
 
 func (t tally) checkVariety(tb testing.TB, worlds int) {

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -51,8 +53,11 @@ func (v view) Put(ctx context.Context, key string, body []byte, version string) 
 			return "", errOver
 		}
 		now, err := v.store.Put(ctx, key, body, version)
-		if err == nil {
+		switch {
+		case err == nil:
 			v.judgePut(v.process, v.part, key, body, began)
+		case v.isSet(c) && errors.Is(err, fs.ErrExist):
+			v.tally["sets that were there already"]++
 		}
 		return now, err
 	})

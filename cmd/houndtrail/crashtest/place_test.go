@@ -114,7 +114,7 @@ type committed struct {
 // newest is a stream's newest entry; the zero one where there is none.
 func (p *place) newest(stream string) (entry committed) {
 	p.t.Helper()
-	entries, err := filepath.Glob(filepath.Join(p.root, "positions", stream, strings.Repeat("[0-9]", 20)+".json"))
+	entries, err := filepath.Glob(filepath.Join(p.root, "positions", stream, strings.Repeat("[0-9]", 17), strings.Repeat("[0-9]", 20)+".json"))
 	if err != nil {
 		p.t.Error(err)
 	}

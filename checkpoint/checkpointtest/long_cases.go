@@ -1,0 +1,159 @@
+package checkpointtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"houndtrail/checkpoint"
+)
+
+func longCases() []testCase {
+	return []testCase{
+		{"a long journal costs no more than a short one", longJournal},
+		{"a journal goes on from one folder to the next", nextFolder},
+		{"a journal of several folders is pruned, has gaps and is lost", folders},
+	}
+}
+
+// counted is a view of a store that counts what is asked of it, and what a file system looks at for that: it lists whole
+// folders.
+type counted struct {
+	checkpoint.Bucket
+
+	mu    sync.Mutex
+	calls map[Op]int
+	names int // in the folders that were listed
+}
+
+func (c *counted) count(op Op, names int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls == nil {
+		c.calls = map[Op]int{}
+	}
+	c.calls[op]++
+	c.names += names
+}
+
+func (c *counted) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+	c.count(Get, 0)
+	return c.Bucket.Get(ctx, key)
+}
+
+func (c *counted) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	c.count(Put, 0)
+	return c.Bucket.Put(ctx, key, body, version)
+}
+
+func (c *counted) List(ctx context.Context, prefix, after string) ([]string, error) {
+	all, err := c.Bucket.List(ctx, prefix[:strings.LastIndex(prefix, "/")+1], "")
+	if err != nil {
+		return nil, err
+	}
+	c.count(List, len(all))
+	return c.Bucket.List(ctx, prefix, after)
+}
+
+// startAt makes a journal that was pruned up to a serial, and has n entries from there on.
+func startAt(t *world, j *checkpoint.Journal, serial uint64, n int) checkpoint.Stored {
+	t.Helper()
+	last := checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{Serial: serial - 1, Lineage: "pruned"}, SHA256: "pruned"}
+	for range n {
+		var err error
+		last, err = j.Commit(t.Context(), last, position(int(last.Serial)+1))
+		check(t, err)
+	}
+	return last
+}
+
+// longJournal holds the cost of a journal of 500,000 entries against that of 1,000, by what is asked of the store. A
+// part of the others is there, though nothing is in them: no part of a cycle may look at them.
+func longJournal(t *world) {
+	cost := func(stream string, serial, step uint64) (idle, commit *counted) {
+		id := identity("host-a")
+		id.Stream = stream
+		last := startAt(t, checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL)), serial-1, 2)
+		for old := uint64(1); old < serial-100; old += step {
+			overwrite(t, t.b, strings.Replace(entryKey(old), "archive", stream, 1), []byte("{}"))
+		}
+		idle, commit = &counted{Bucket: t.a}, &counted{Bucket: t.a}
+		loaded, err := checkpoint.Open(idle, id, checkpoint.LeaseTTL(TTL)).Load(t.Context())
+		if err != nil || loaded.SHA256 != last.SHA256 {
+			t.Fatalf("entry %d is loaded, %v", loaded.Serial, err)
+		}
+		j := checkpoint.Open(commit, id, checkpoint.LeaseTTL(TTL))
+		lease := acquire(t, j)
+		loaded, err = j.Load(t.Context())
+		check(t, err)
+		check(t, lease.Intend(t.Context(), windowOf(1)))
+		_, err = j.Commit(t.Context(), loaded, position(int(serial)+1))
+		check(t, err)
+		check(t, lease.Release(t.Context()))
+		return idle, commit
+	}
+	shortIdle, shortCommit := cost("short", 1_004, 50)
+	longIdle, longCommit := cost("long", 500_004, 5000)
+	for what, pair := range map[string][2]*counted{"an idle cycle": {shortIdle, longIdle}, "a commit": {shortCommit, longCommit}} {
+		for op, n := range pair[1].calls {
+			if n*2 > pair[0].calls[op]*3 {
+				t.Errorf("%s takes %d calls of %s after 500,000 entries, and %d after 1,000", what, n, op, pair[0].calls[op])
+			}
+		}
+		if pair[1].names*2 > pair[0].names*3 {
+			t.Errorf("%s looks at %d names after 500,000 entries, and at %d after 1,000", what, pair[1].names, pair[0].names)
+		}
+	}
+	if longIdle.calls[List] != 1 || longIdle.names > 10 {
+		t.Errorf("an idle cycle lists %d times, and %d names", longIdle.calls[List], longIdle.names)
+	}
+}
+
+func nextFolder(t *world) {
+	a, b := t.journals()
+	last := startAt(t, a, 997, 2)
+	for last.Serial < 1003 {
+		next, err := a.Commit(t.Context(), last, position(int(last.Serial)+1))
+		check(t, err)
+		last = next
+		for noted := uint64(997); noted <= last.Serial; noted++ { // wherever the note is behind
+			overwrite(t, t.b, "archive/state/latest", fmtNote(noted))
+			loaded, err := b.Load(t.Context())
+			if err != nil || loaded.SHA256 != last.SHA256 {
+				t.Errorf("noted %d of %d: entry %d, %v", noted, last.Serial, loaded.Serial, err)
+			}
+		}
+		overwrite(t, t.b, "archive/state/latest", []byte("garbage"))
+		loaded, err := b.Load(t.Context())
+		if err != nil || loaded.SHA256 != last.SHA256 {
+			t.Errorf("without a note: entry %d of %d, %v", loaded.Serial, last.Serial, err)
+		}
+	}
+	serials, err := collect(b.Entries(t.Context()))
+	if want := []uint64{997, 998, 999, 1000, 1001, 1002, 1003}; err != nil || !slices.Equal(serials, want) {
+		t.Errorf("the entries are %v, %v", serials, err)
+	}
+	wantSurvey(t, b, sound(997, 1003)...)
+}
+
+func folders(t *world) {
+	a, b := t.journals()
+	startAt(t, a, 3998, 4)
+	first, err := b.Pruned(t.Context())
+	if err != nil || first != 3998 {
+		t.Errorf("the first entry is %d, %v", first, err)
+	}
+	wantSurvey(t, b, sound(3998, 4001)...)
+	wantSurvey(t, hidden(t, 3998), sound(3999, 4001)...)
+	wantSurvey(t, hidden(t, 3998, 3999), sound(4000, 4001)...)
+	wantSurvey(t, hidden(t, 3999), append(append(sound(3998, 3998), seen{
+		serial: 3999, kind: checkpoint.ErrCorrupt, says: entryKey(3999),
+	}), sound(4000, 4001)...)...)
+	wantLost(t, hidden(t, 3998, 3999, 4000, 4001), entryKey(4001), "archive/state/latest")
+	wantLost(t, hidden(t, 4000, 4001), entryKey(4001), "archive/state/latest")
+}
+
+func fmtNote(serial uint64) []byte { return fmt.Appendf(nil, `{"serial":%d}`, serial) }

@@ -1,0 +1,98 @@
+package dedup
+
+import (
+	"encoding/binary"
+	"slices"
+	"sort"
+)
+
+// Change writes down how s differs from the set before it: what was forgotten, and the minutes that are not as they were,
+// which is little from one commit to the next. ok is false where s did not come of before by forgetting and delivering
+// alone, as after an accepted reset.
+func (s Set) Change(before Set) (change []byte, ok bool) {
+	var b []byte
+	for _, minutes := range [][2][]minute{{before.own, s.own}, {before.earlier, s.earlier}} {
+		b = appendChange(b, minutes[0], minutes[1])
+	}
+	change, err := pack(changeSet, b)
+	if err != nil {
+		return nil, false
+	}
+	after, err := before.Apply(change)
+	return change, err == nil && same(after.own, s.own) && same(after.earlier, s.earlier)
+}
+
+func same(a, b []minute) bool {
+	return slices.EqualFunc(a, b, func(a, b minute) bool {
+		return a.at == b.at && slices.Equal(a.runs, b.runs) && slices.Equal(a.marks, b.marks)
+	})
+}
+
+// Size is about how many bytes the set has before it is packed, to some third of that.
+func (s Set) Size() (n int) {
+	for _, minutes := range [][]minute{s.own, s.earlier} {
+		for _, m := range minutes {
+			n += 3 + 2*len(m.runs) + 2*len(m.marks)
+		}
+	}
+	return n
+}
+
+func appendChange(b []byte, before, after []minute) []byte {
+	var kept []minute
+	if len(after) > 0 {
+		kept = from(before, after[0].at)
+	}
+	b = binary.AppendUvarint(b, uint64(len(before)-len(kept)))
+	var changed []minute
+	marks, limited := 0, false // Apply limits the marks as well: those that are gone because of that are not worth a minute
+	for _, m := range slices.Backward(after) {
+		marks += len(m.marks)
+		was := at(kept, m.at)
+		limited = limited || m.marks == nil && marks+len(was.marks) > mostMarks
+		if !slices.Equal(was.runs, m.runs) || !slices.Equal(was.marks, m.marks) && !limited {
+			changed = append(changed, m)
+		}
+	}
+	slices.Reverse(changed)
+	return appendMinutes(b, changed)
+}
+
+// Apply is the set after a change of this one, see [Set.Change].
+func (s Set) Apply(change []byte) (Set, error) {
+	const what = "the change of the set of delivered ids"
+	if len(change) == 0 {
+		return s, nil
+	}
+	p := unpack(changeSet, change)
+	next := Set{own: p.change(s.own), earlier: p.change(s.earlier)}
+	if err := p.end(what, len(change)); err != nil {
+		return Set{}, err
+	}
+	next.own = limitMarks(next.own)
+	return next, nil
+}
+
+// change reads what became of the minutes.
+func (p *parser) change(minutes []minute) []minute {
+	forgotten, changed := p.uvarint(), p.minutes()
+	if forgotten > uint64(len(minutes)) {
+		p.fail()
+		return nil
+	}
+	minutes = minutes[forgotten:]
+	all := make([]minute, 0, len(minutes)+len(changed))
+	for _, m := range changed {
+		i := sort.Search(len(minutes), func(i int) bool { return minutes[i].at >= m.at })
+		all, minutes = append(append(all, minutes[:i]...), m), minutes[i:]
+		if len(minutes) > 0 && minutes[0].at == m.at {
+			minutes = minutes[1:]
+		}
+	}
+	return append(all, minutes...)
+}
+
+// from are the minutes from a number on.
+func from(minutes []minute, number int64) []minute {
+	return minutes[sort.Search(len(minutes), func(i int) bool { return minutes[i].at >= number }):]
+}

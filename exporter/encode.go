@@ -32,7 +32,11 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []bloodhound.Reco
 			}
 			return
 		}
-		defer s.Release()
+		held := s.Held()
+		defer func() {
+			s.Release()
+			s.loan.Keep(held) // for the objects, which are no larger than what they are made of
+		}()
 		enc.write, enc.err = sink.Prepare(s.Window, fresh)
 	})
 	return enc

@@ -18,6 +18,7 @@ type Batch struct {
 	rows    int   // served
 	counted int   // of them since Limits.Since
 	bytes   int64 // of those
+	held    int64 // of all pages
 	fill    float64
 	counts  []int64 // of the server, in the order in which they were asked for; -1 if it tells none; to be looked at only after Wait
 	clock   Reading
@@ -171,6 +172,9 @@ func (b *Batch) Release() {
 
 // Clock is the server's clock as the batch's last page told it. It is known before Wait.
 func (b *Batch) Clock() Reading { return b.clock }
+
+// Held is how many bytes the batch's pages have. It is known before Wait.
+func (b *Batch) Held() int64 { return b.held }
 
 // Fill is how much of what the limits allow the span holds: above 1 where it is more, 0 where there are no limits. It
 // is known before Wait.

@@ -26,9 +26,9 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	e.Err = err
 	e.Message = quote(err.Error(), secretsOf(r))
 	switch {
-	case errors.Is(err, errTooLarge):
+	case isTooLarge(err):
 		e.Kind = TooLarge
-		e.Message = fmt.Sprintf("the reply is larger than %d bytes", c.options.MaxBody)
+		e.Message = err.Error()
 		e.Advice = "lower " + settingPageSize
 	case isSlowServer(err):
 		e.Kind = Timeout
@@ -42,6 +42,11 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 		explainNetwork(e, err)
 	}
 	return e
+}
+
+func isTooLarge(err error) bool {
+	_, is := errors.AsType[tooLargeError](err)
+	return is
 }
 
 // isSlowServer tells a server that took too long from a network that did not even connect.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -73,14 +74,15 @@ func (c *Client) trust(p page, found seen, err error) {
 	}
 }
 
-// page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit
-// says afterwards what was asked for in the end. A server that breaks down over the request is asked so many times.
-func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, err error) {
+// page gets one page; if the server takes too long, or the page is too large for the reader, it asks for half of it.
+// q.Limit says afterwards what was asked for in the end. A server that breaks down over the request is asked so many times.
+func (c *Client) page(ctx context.Context, q *Query, breakdowns int, read bodyReader) (r reply, err error) {
 	for {
 		err = c.retry(ctx, func(ctx context.Context) (err error) {
-			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode())
+			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode(), read)
 			if isKind(err, Timeout) {
-				c.halve(q, minPage)
+				c.halve(q, minPage, &c.limit)
+				c.goodPages.Store(0)
 			}
 			if e := refusal(err); e != nil {
 				breakdowns--
@@ -88,7 +90,7 @@ func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, e
 			}
 			return err
 		})
-		if isKind(err, TooLarge) && c.halve(q, 1) {
+		if isKind(err, TooLarge) && c.halve(q, 1, &c.fits) {
 			continue
 		}
 		if err == nil {
@@ -98,18 +100,17 @@ func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, e
 	}
 }
 
-func (c *Client) halve(q *Query, least int) bool {
+func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	if q.Limit/2 < least {
 		return false
 	}
 	q.Limit /= 2
-	c.limit.Store(int64(q.Limit))
-	c.goodPages.Store(0)
+	size.Store(int64(q.Limit))
 	return true
 }
 
 // pageSize is the limit in force; grow brings it back towards the configured one after some pages went well in a row.
-func (c *Client) pageSize() int { return int(c.limit.Load()) }
+func (c *Client) pageSize() int { return int(min(c.limit.Load(), c.fits.Load())) }
 
 func (c *Client) grow() {
 	if c.goodPages.Add(1)%growAfter == 0 {

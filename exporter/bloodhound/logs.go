@@ -19,7 +19,7 @@ func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
 	}
 	var page Page
 	err := c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, target)
+		r, err := c.exchange(ctx, target, c.shelf.upTo(c.options.MaxBody))
 		if err != nil {
 			return q.foreseen(err)
 		}

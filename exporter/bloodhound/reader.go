@@ -99,7 +99,10 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 	if w.before.Equal(w.after) && q.Limit > 1 {
 		tries = 1 // fewer rows are next
 	}
-	got, err := r.c.page(ctx, q, tries)
+	got, err := r.c.page(ctx, q, tries, r.c.shelf.upTo(r.most()))
+	if isKind(err, TooLarge) && q.Limit == 1 {
+		return r.tooLarge(ctx, *q, err)
+	}
 	if err != nil {
 		return seen{}, err
 	}
@@ -109,9 +112,11 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 	r.b.clock = got.clock
 	p.buffer, p.target, p.limit = got.body, AuditPath+"?"+q.Encode(), q.Limit
 	size := len(got.body.b)
+	r.b.held += int64(size)
 	at, err := r.c.hand(r.b, p, w)
 	if err == nil {
 		r.b.count(at, size, r.limits.Since)
+		r.c.fit(at.records, size)
 	}
 	return at, err
 }

@@ -14,6 +14,7 @@ import (
 	"houndtrail/config"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
 	"houndtrail/sink/bucket"
@@ -22,7 +23,7 @@ import (
 	"houndtrail/sink/webhook"
 )
 
-// windowBytes bounds what the pages of a window take in memory, of which there are three at a time.
+// windowBytes bounds what the pages of a window take in memory. How many windows there are at a time is up to the budget.
 const windowBytes = 8 << 20
 
 // The names of the streams, in journals and metrics.
@@ -57,6 +58,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		e.Sink, e.Observer, e.Log = sink, m.stream(name), log.With(zap.String("stream", name))
 		return stream{name, e, w}
 	}
+	shares := budget.Split(memory(), 2)
 	var all []stream
 	if c.Archive.URL != "" {
 		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
@@ -70,6 +72,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		s := build(archiveStream, string(c.Archive.URL), sink)
 		s.Destination = archiveDestination(files, c.Tenant)
 		s.Destination.Quarantine = sink.Quarantine
+		s.Memory = shares[0]
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
@@ -77,7 +80,9 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, build(webhookStream, sink.String(), sink))
+		s := build(webhookStream, sink.String(), sink)
+		s.Memory = shares[1]
+		all = append(all, s)
 	}
 	return all, nil
 }

@@ -15,7 +15,7 @@ import (
 
 const (
 	// trustedLength is how much memory a Content-Length is given before a byte of the body has come.
-	trustedLength = 16 << 20
+	trustedLength = DefaultMaxPage
 	// firstRead is the room for a body of unknown length: gzip says nothing about what is inside.
 	firstRead = 64 << 10
 	// packedRead is read at a time of a compressed body.
@@ -96,7 +96,7 @@ func (b *buffer) unzip(r io.Reader, limit int64) error {
 // grow doubles the room, but makes all the room there may be at once where doubling would hold too much: while a buffer
 // moves, the process has it twice. Room that is not used costs no memory.
 func (b *buffer) grow(limit int64) {
-	const large = 16 << 20
+	const large = 2 * DefaultMaxPage
 	if cap(b.b) < large || limit <= large {
 		b.b = slices.Grow(b.b, max(len(b.b), firstRead))
 		return

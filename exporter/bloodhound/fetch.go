@@ -74,12 +74,17 @@ func (c *Client) trust(p page, found seen, err error) {
 	}
 }
 
-// page gets one page; if the server takes too long, or the page is too large for the reader, it asks for half of it.
-// q.Limit says afterwards what was asked for in the end. A server that breaks down over the request is asked so many times.
-func (c *Client) page(ctx context.Context, q *Query, breakdowns int, read bodyReader) (r reply, err error) {
+// page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit says
+// afterwards what was asked for in the end. A single record may be as large as most says. A server that breaks down over
+// the request is asked so many times.
+func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r reply, err error) {
 	for {
 		err = c.retry(ctx, func(ctx context.Context) (err error) {
-			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode(), read)
+			size := c.options.MaxPage
+			if q.Limit == 1 {
+				size = most
+			}
+			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode(), c.shelf.upTo(size))
 			if isKind(err, Timeout) {
 				c.halve(q, minPage, &c.limit)
 				c.goodPages.Store(0)

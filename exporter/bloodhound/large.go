@@ -29,7 +29,7 @@ func (c *Client) fit(records, size int) {
 	c.fits.Store(max(1, min(n, fitGrowth*c.fits.Load(), int64(c.options.PageSize))))
 }
 
-// most is how many bytes a page may have.
+// most is how many bytes a page of one record may have.
 func (r *reader) most() int64 {
 	if r.limits.Large {
 		return r.c.options.MaxBody
@@ -81,14 +81,17 @@ const headSize = 64 << 10
 
 // measure reads the one record that answers a query without holding it.
 func (c *Client) measure(ctx context.Context, q Query) (found stub, err error) {
-	r, err := c.page(ctx, &q, breakdowns, func(res *http.Response) (b *buffer, err error) {
-		b = c.shelf.take()
-		found, err = b.measure(res)
-		return b, err
+	err = c.retry(ctx, func(ctx context.Context) error {
+		r, err := c.exchange(ctx, AuditPath+"?"+q.Encode(), func(res *http.Response) (b *buffer, err error) {
+			b = c.shelf.take()
+			found, err = b.measure(res)
+			return b, err
+		})
+		if err == nil {
+			r.body.release()
+		}
+		return err
 	})
-	if err == nil {
-		r.body.release()
-	}
 	return found, err
 }
 

@@ -47,7 +47,7 @@ func (c *Client) narrow(ctx context.Context, after, before time.Time, limit int,
 // answers tells whether the server has an answer to the query, or breaks down over it.
 func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 	q.Filters = countingFrom(q.After)
-	r, err := c.page(ctx, &q, 1, c.shelf.upTo(c.options.MaxBody))
+	r, err := c.page(ctx, &q, 1, c.options.MaxBody)
 	if refusal(err) != nil {
 		return false, nil //nolint:nilerr // that is the answer
 	}

@@ -99,7 +99,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 	if w.before.Equal(w.after) && q.Limit > 1 {
 		tries = 1 // fewer rows are next
 	}
-	got, err := r.c.page(ctx, q, tries, r.c.shelf.upTo(r.most()))
+	got, err := r.c.page(ctx, q, tries, r.most())
 	if isKind(err, TooLarge) && q.Limit == 1 {
 		return r.tooLarge(ctx, *q, err)
 	}

@@ -45,6 +45,9 @@ func NewEncoder(tenant string) *Encoder {
 // Extension is what the name of a file ends in.
 func (*Encoder) Extension() string { return Extension }
 
+// Held is how many bytes the encoder's own buffer has.
+func (e *Encoder) Held() int { return cap(e.lines) }
+
 // Encode writes one file with a line for each record, in their order. It keeps no reference to them. After an error
 // what was written is no file, and the encoder can be used again.
 func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Record) error {

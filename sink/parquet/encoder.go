@@ -51,6 +51,7 @@ type Encoder struct {
 	meta   Metadata
 	writer *pq.GenericWriter[row] // nil at first, and after an error
 	rows   [chunkRows]row
+	held   int // bytes that went into the latest file
 }
 
 // NewEncoder returns an encoder whose files carry meta.
@@ -58,6 +59,9 @@ func NewEncoder(meta Metadata) *Encoder { return &Encoder{meta: meta} }
 
 // Extension is what the name of a file ends in.
 func (*Encoder) Extension() string { return Extension }
+
+// Held is about how many bytes the encoder's own buffers have: what went into the latest file.
+func (e *Encoder) Held() int { return e.held }
 
 // Encode writes one file with the records, which must be sorted and each there once; else it is an [ErrOrder]. It
 // keeps no reference to them. After an error what was written is no file, and the encoder can be used again.
@@ -69,6 +73,10 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 	}
 	if e.writer == nil {
 		e.writer = newWriter(e.meta)
+	}
+	e.held = 0
+	for i := range records {
+		e.held += len(records[i].Raw)
 	}
 	if err := e.encode(w, win, records); err != nil {
 		e.writer = nil

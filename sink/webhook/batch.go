@@ -63,6 +63,9 @@ func newPacker(o Options) *packer {
 	}
 }
 
+// held is how many bytes the buffers have.
+func (p *packer) held() int { return cap(p.plain) + cap(p.events) }
+
 const (
 	// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and
 	// others start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in
@@ -144,6 +147,9 @@ type mailing struct {
 	batches []batch
 	wire    bytes.Buffer // of all batches
 }
+
+// held is how many bytes the buffers have.
+func (m *mailing) held() int { return m.wire.Cap() }
 
 // pack cuts the text into batches.
 func (m *mailing) pack(p *packer, t text, maxBytes int) error {

@@ -48,8 +48,8 @@ func New(o Options) (*Sink, error) {
 	}
 	s := &Sink{
 		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
-		packers:  sink.NewSpares(inHand, func() *packer { return newPacker(o) }),
-		mailings: sink.NewSpares(inHand, func() *mailing { return new(mailing) }),
+		packers:  sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
+		mailings: sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
 	}
 	s.header.Set("Content-Type", "application/x-ndjson")
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,17 @@ const Extension = ".parquet"
 const (
 	// rowGroupRows bounds a row group. Past it neither size nor speed gains, and only memory grows.
 	rowGroupRows = 100_000
+	// rowGroupBytes bounds its strings before compression, unless a single record has more. The compressed pages of a row
+	// group are in memory until it is complete: of strings that do not compress, these are as many bytes. 100,000 ordinary
+	// records have 28 MB, so that most row groups end by rows; each more costs 2 KB of footer, so that those of records of
+	// 10 MiB, the most that BloodHound takes in, should hold some.
+	rowGroupBytes = 32 << 20
 	// pageBytes is the size of a page before compression, of which the writer holds one for each column.
 	// 1 MiB would make files 3% smaller and cost 20 MiB of memory.
 	pageBytes = 256 << 10
-	// chunkRows is how many rows are handed to the writer at a time, which would cut a longer slice anyway.
-	chunkRows = 64
+	// batchRows is how many rows are handed to the writer at a time, which would cut a longer slice anyway. It looks only
+	// between two batches whether a page is full: so a batch of large rows ends with the bytes of a page.
+	batchRows = 64
 	// bloomBits for each value of an id column: about one false positive in a hundred.
 	bloomBits = 10
 )
@@ -48,10 +55,12 @@ type Metadata struct {
 // An Encoder writes files, one after another. It keeps its buffers from one to the next, since a new writer allocates
 // one megabyte and sparse history comes as hundreds of small files. It is not safe for concurrent use.
 type Encoder struct {
-	meta   Metadata
-	writer *pq.GenericWriter[row] // nil at first, and after an error
-	rows   [chunkRows]row
-	held   int // bytes that went into the latest file
+	meta    Metadata
+	writer  *pq.GenericWriter[row] // nil at first, and after an error
+	out     redirected             // what the writer writes to
+	rows    [batchRows]row
+	batches []batch // that the file was written in
+	held    int     // bytes that went into the latest file
 }
 
 // NewEncoder returns an encoder whose files carry meta.
@@ -76,7 +85,7 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 	}
 	e.held = 0
 	for i := range records {
-		e.held += len(records[i].Raw)
+		e.held += size(&records[i])
 	}
 	if err := e.encode(w, win, records); err != nil {
 		e.writer = nil
@@ -86,40 +95,101 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 }
 
 func (e *Encoder) encode(w io.Writer, win window.Window, records []bloodhound.Record) error {
-	e.writer.Reset(w)
+	e.out.Writer = w
+	e.writer.Reset(&e.out)
 	e.writer.SetKeyValueMetadata(keyWindowEnd, win.End.UTC().Format(time.RFC3339Nano))
 	e.writer.SetKeyValueMetadata(keyWindowStart, win.Start.UTC().Format(time.RFC3339Nano))
-	defer clear(e.rows[:]) // the page behind the records is the caller's again
-	for len(records) > 0 {
-		n := min(len(records), chunkRows)
-		for i := range n {
-			e.rows[i].point(&records[i])
-		}
-		if _, err := e.writer.Write(e.rows[:n]); err != nil {
+	defer e.forget()
+	for rest := records; len(rest) > 0; {
+		n := leading(rest, rowGroupRows, rowGroupBytes)
+		if err := e.group(rest[:n], int64(len(records)-len(rest))); err != nil {
 			return err
 		}
-		records = records[n:]
+		rest = rest[n:]
 	}
-	if err := e.writer.Close(); err != nil {
+	if err := e.finish(w); err != nil {
 		return err
 	}
 	retire(e.writer)
 	return nil
 }
 
+// group writes a row group, whose first record has that place in the file.
+func (e *Encoder) group(records []bloodhound.Record, first int64) error {
+	for len(records) > 0 {
+		n := leading(records, batchRows, pageBytes)
+		for i := range n {
+			e.rows[i].point(&records[i])
+		}
+		if _, err := e.writer.Write(e.rows[:n]); err != nil {
+			return err
+		}
+		e.batches = append(e.batches, newBatch(first, e.rows[:n]))
+		records, first = records[n:], first+int64(n)
+	}
+	return e.writer.Flush()
+}
+
+// leading is how many of the first records are so many rows and bytes at most; one of more bytes goes alone.
+func leading(records []bloodhound.Record, rows, bytes int) int {
+	n := 0
+	for n < min(len(records), rows) {
+		if bytes -= size(&records[n]); bytes < 0 && n > 0 {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// forget lets go of the records, since the page behind them is the caller's again, and of the file.
+func (e *Encoder) forget() {
+	clear(e.rows[:])
+	clear(e.batches)
+	e.batches = e.batches[:0]
+	e.out.Writer = nil
+}
+
+// finish writes what stands behind the row groups.
+func (e *Encoder) finish(w io.Writer) error {
+	var library bytes.Buffer
+	e.out.Writer = &library
+	if err := e.writer.Close(); err != nil {
+		return err
+	}
+	end := library.Bytes()
+	if len(e.batches) > 0 {
+		var err error
+		if end, err = newTrailer(end, e.writer.File().Metadata()).rewrite(e.batches); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(end)
+	return err
+}
+
+// redirected is a writer whose destination changes.
+type redirected struct{ io.Writer }
+
 func newWriter(meta Metadata) *pq.GenericWriter[row] {
-	return pq.NewGenericWriter[row](io.Discard,
+	options := []pq.WriterOption{
 		&pq.WriterConfig{CreatedBy: "houndtrail version " + meta.Version},
 		pq.KeyValueMetadata(keyTenant, meta.Tenant),
 		pq.KeyValueMetadata(keyVersion, meta.Version),
 		pq.Compression(newCodec()),
-		pq.MaxRowsPerRowGroup(rowGroupRows),
 		pq.PageBufferSize(pageBytes),
 		// The page index has them, for readers to look at before they fetch a page. In its header they would stand again.
 		pq.DataPageStatistics(false),
 		pq.SortingWriterConfig(pq.SortingColumns(pq.Ascending("created_at_us"), pq.Ascending("id"))),
 		pq.BloomFilters(pq.SplitBlockFilter(bloomBits, "request_id"), pq.SplitBlockFilter(bloomBits, "commit_id")),
-	)
+		pq.WriteBufferSize(0), // Flush leaves nothing behind, so that the destination can change
+	}
+	for _, c := range Columns() {
+		if c.Type == String {
+			options = append(options, pq.SkipPageBounds(c.Name)) // the trailer has them
+		}
+	}
+	return pq.NewGenericWriter[row](io.Discard, options...)
 }
 
 // retire makes a closed writer ready for the next file, and lets go of the one that it wrote to.

@@ -77,7 +77,7 @@ func TestReuse(t *testing.T) {
 			if got := encode(t, reused, records); !bytes.Equal(want, got) {
 				rt.Fatalf("%d records: %d bytes of a new encoder, and %d others of a used one", len(records), len(want), len(got))
 			}
-			if reused.rows != [chunkRows]row{} {
+			if reused.rows != [batchRows]row{} {
 				rt.Fatal("the encoder holds on to records")
 			}
 		}

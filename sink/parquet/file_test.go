@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,10 @@ func TestFooter(t *testing.T) {
 			if got := slices.Contains(c.Encoding, format.RLEDictionary); got != dictionary {
 				t.Errorf("file %d: %s has a dictionary: %t", i, column.Name, got)
 			}
+			// Spark up to 3.5.6 and 4.0.0 fails on lengths that are delta-encoded.
+			if column.Type == String && !dictionary && !slices.Equal(c.Encoding, []format.Encoding{format.Plain, format.RLE}) {
+				t.Errorf("file %d: %s is encoded as %v", i, column.Name, c.Encoding)
+			}
 			bloom := column.Name == "request_id" || column.Name == "commit_id"
 			if got := c.BloomFilterOffset > 0; got != bloom {
 				t.Errorf("file %d: %s has a bloom filter: %t", i, column.Name, got)
@@ -158,4 +163,58 @@ func TestRowGroups(t *testing.T) {
 	if row != n || len(f.RowGroups()) != 3 {
 		t.Errorf("%d rows in %d row groups, want %d in 3", row, len(f.RowGroups()), n)
 	}
+}
+
+// TestSizes holds row groups and pages to their bytes, which is what bounds the memory of the encoder: past them goes
+// only a record that alone is larger.
+func TestSizes(t *testing.T) {
+	files := sinktest.Files(t, epoch)
+	text := strings.Repeat("a record of many bytes ", 2*rowGroupBytes/23)
+	mixed := sinktest.Generate(t, 1, 10, epoch, time.Second)
+	for i := range mixed {
+		mixed[i].Fields = text[:[]int{20_000, 10 << 20, 300, rowGroupBytes - 1000, len(text)}[i%5]]
+	}
+	files["mixed"] = mixed
+	e := NewEncoder(meta)
+	for name, records := range files {
+		file := open(t, encode(t, e, records))
+		for i, group := range file.RowGroups() {
+			rows := records[:group.NumRows()]
+			records = records[len(rows):]
+			if n := bytesOf(rows); n > rowGroupBytes && len(rows) > 1 {
+				t.Errorf("%s: row group %d has %d rows of %d bytes", name, i, len(rows), n)
+			}
+			if len(records) > 0 && len(rows) < rowGroupRows && bytesOf(rows)+size(&records[0]) <= rowGroupBytes {
+				t.Errorf("%s: row group %d ends after %d rows of %d bytes", name, i, len(rows), bytesOf(rows))
+			}
+			chunk, _ := group.ColumnChunks()[firstText+fieldsText].(*pq.FileColumnChunk)
+			offsets, err := chunk.OffsetIndex()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for page := range offsets.NumPages() {
+				end := len(rows)
+				if page+1 < offsets.NumPages() {
+					end = int(offsets.FirstRowIndex(page + 1))
+				}
+				total, largest := 0, 0
+				for _, r := range rows[offsets.FirstRowIndex(page):end] {
+					total, largest = total+len(r.Fields), max(largest, len(r.Fields))
+				}
+				if total > pageBytes+max(pageBytes, largest) {
+					t.Errorf("%s: page %d of row group %d has %d bytes, the largest value %d", name, page, i, total, largest)
+				}
+			}
+		}
+		if len(records) > 0 {
+			t.Errorf("%s: %d records are in no row group", name, len(records))
+		}
+	}
+}
+
+func bytesOf(records []bloodhound.Record) (n int) {
+	for i := range records {
+		n += size(&records[i])
+	}
+	return n
 }

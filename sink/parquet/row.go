@@ -19,10 +19,10 @@ type row struct {
 	ActorName   *string `parquet:"actor_name,dict"`
 	ActorEmail  *string `parquet:"actor_email,dict"`
 	Action      *string `parquet:"action,dict"`
-	Fields      *string `parquet:"fields"`
-	RequestID   *string `parquet:"request_id"`
+	Fields      *string `parquet:"fields,plain"`
+	RequestID   *string `parquet:"request_id,plain"`
 	SourceIP    *string `parquet:"source_ip_address,dict"`
-	CommitID    *string `parquet:"commit_id"`
+	CommitID    *string `parquet:"commit_id,plain"`
 	Status      *string `parquet:"status,dict"`
 }
 
@@ -41,6 +41,26 @@ func (w *row) point(r *bloodhound.Record) {
 	w.CommitID = present(r, bloodhound.CommitID, &r.CommitID)
 	w.Status = present(r, bloodhound.Status, &r.Status)
 }
+
+// size is how many bytes a record's strings take in the columns, before compression and dictionaries.
+func size(r *bloodhound.Record) int {
+	return len(r.ActorID) + len(r.ActorName) + len(r.ActorEmail) + len(r.Action) + len(r.Fields) + len(r.RequestID) +
+		len(r.SourceIP) + len(r.CommitID) + len(r.Status)
+}
+
+// texts are the row's strings: the columns from firstText on.
+func (w *row) texts() [textColumns]*string {
+	return [...]*string{
+		w.ActorID, w.ActorName, w.ActorEmail, w.Action, w.Fields, w.RequestID, w.SourceIP, w.CommitID, w.Status,
+	}
+}
+
+// Where the strings are among the columns.
+const (
+	firstText   = 3
+	fieldsText  = 4 // among the strings
+	textColumns = 9
+)
 
 // present is nil, which is NULL, where the server sent no such column.
 func present(r *bloodhound.Record, column bloodhound.Columns, value *string) *string {

@@ -1,0 +1,97 @@
+package parquet
+
+import "unicode/utf8"
+
+// boundBytes is how much of a string stands in the statistics: all of a UUID, and of most names, addresses and actions.
+// The library writes the whole of it, twice for each page, and a record of 9 MB then makes a footer of 18 MB.
+const boundBytes = 64
+
+// bounds are the least and the greatest of some strings. They point to the strings.
+type bounds struct{ low, high *string }
+
+// add widens the bounds to a string; nil, which is NULL, has none.
+func (b *bounds) add(s *string) {
+	switch {
+	case s == nil:
+	case b.low == nil:
+		b.low, b.high = s, s
+	case *s < *b.low:
+		b.low = s
+	case *s > *b.high:
+		b.high = s
+	}
+}
+
+// A batch is the bounds of the rows that the writer took at once, which are together in a page of each column.
+type batch struct {
+	first int64 // of the file's rows
+	texts [textColumns]bounds
+}
+
+// newBatch has the bounds of all strings but fields: no query asks for a range of JSON.
+func newBatch(first int64, rows []row) batch {
+	b := batch{first: first}
+	for i := range rows {
+		for j, s := range rows[i].texts() {
+			if j != fieldsText {
+				b.texts[j].add(s)
+			}
+		}
+	}
+	return b
+}
+
+// merge widens the bounds to others.
+func (b *bounds) merge(other bounds) {
+	b.add(other.low)
+	b.add(other.high)
+}
+
+// cut returns what the statistics say: nothing of both for NULLs alone. It is not ok if the greatest string has no
+// upper bound of that length.
+func (b *bounds) cut() (low, high []byte, ok bool) {
+	if b.low == nil {
+		return nil, nil, true
+	}
+	high, ok = upperBound(*b.high)
+	return append([]byte{}, prefix(*b.low)...), high, ok // not nil for "", which nil would leave out
+}
+
+// prefix is the beginning of a string, and so no greater than the string. It ends with a whole character, because bounds
+// are strings of the column's type, UTF-8.
+func prefix(s string) string {
+	if len(s) <= boundBytes {
+		return s
+	}
+	end := boundBytes
+	for end > boundBytes-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
+
+// upperBound is a short string that is no less than s. A cut one is made greater in its last character, since UTF-8
+// sorts as its characters do; those that are the greatest, or none, are left out. It is not ok if none is left.
+func upperBound(s string) (_ []byte, ok bool) {
+	if len(s) <= boundBytes {
+		return append([]byte{}, s...), true
+	}
+	s = prefix(s)
+	for len(s) > 0 {
+		last, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+		if last == utf8.RuneError && size == 1 {
+			continue // a byte that is no character
+		}
+		if next := last + 1; utf8.ValidRune(next) {
+			return utf8.AppendRune([]byte(s), next), true
+		}
+		if last != utf8.MaxRune {
+			return utf8.AppendRune([]byte(s), surrogatesEnd), true
+		}
+	}
+	return nil, false
+}
+
+// surrogatesEnd is the character after U+D7FF: what lies between are halves of UTF-16, which UTF-8 has not.
+const surrogatesEnd = 0xE000

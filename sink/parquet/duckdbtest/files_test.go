@@ -1,0 +1,108 @@
+package duckdbtest
+
+import (
+	"crypto/md5" //nolint:gosec // DuckDB's own digest of a string
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/sinktest"
+)
+
+// TestFiles reads every value of the files that readers stumble over, as digests: some are large.
+func TestFiles(t *testing.T) {
+	db := open(t)
+	for name, records := range sinktest.Files(t, day) {
+		t.Run(name, func(t *testing.T) {
+			columns, want := []string{"CAST(id AS VARCHAR)"}, make([][]string, len(records))
+			for i := range records {
+				want[i] = []string{fmt.Sprint(records[i].ID)}
+			}
+			for _, c := range sinktest.Columns {
+				columns = append(columns, "md5("+c.Name+")")
+				for i := range records {
+					want[i] = append(want[i], digest(&records[i], c))
+				}
+			}
+			path := write(t, records)
+			got := query(t, db, "SELECT "+strings.Join(columns, ", ")+" FROM read_parquet(?) ORDER BY created_at_us, id", path)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%.3000s", diff)
+			}
+		})
+	}
+}
+
+func digest(r *bloodhound.Record, c sinktest.Column) string {
+	if r.Absent.Has(c.Bit) {
+		return "NULL"
+	}
+	sum := md5.Sum([]byte(*c.Of(r))) //nolint:gosec // DuckDB's own digest of a string
+	return hex.EncodeToString(sum[:])
+}
+
+// TestFilters asks for strings by value and by range: what DuckDB leaves out by the statistics must not be asked for.
+func TestFilters(t *testing.T) {
+	db := open(t)
+	for name, records := range sinktest.Files(t, day) {
+		t.Run(name, func(t *testing.T) {
+			path := write(t, records)
+			for _, c := range sinktest.Columns {
+				for i := 0; i < len(records); i += max(1, len(records)/7) {
+					value := *c.Of(&records[i])
+					for _, operator := range []string{"=", "<", "<=", ">", ">="} {
+						want := 0
+						for j := range records {
+							if !records[j].Absent.Has(c.Bit) && holds(strings.Compare(*c.Of(&records[j]), value), operator) {
+								want++
+							}
+						}
+						got := query(t, db, "SELECT count(*) FROM read_parquet(?) WHERE "+c.Name+" "+operator+" ?", path, value)
+						if got[0][0] != fmt.Sprint(want) {
+							t.Errorf("%s %s %.100q: %s rows, want %d", c.Name, operator, value, got[0][0], want)
+						}
+					}
+				}
+				least, greatest := extremes(records, c)
+				got := query(t, db, "SELECT min("+c.Name+"), max("+c.Name+") FROM read_parquet(?)", path)
+				if diff := cmp.Diff([]string{least, greatest}, got[0]); diff != "" {
+					t.Errorf("min and max of %s (-want +got):\n%.1000s", c.Name, diff)
+				}
+			}
+		})
+	}
+}
+
+func holds(compared int, operator string) bool {
+	switch {
+	case compared == 0:
+		return strings.Contains(operator, "=")
+	case compared < 0:
+		return operator[0] == '<'
+	default:
+		return operator[0] == '>'
+	}
+}
+
+// extremes are the least and the greatest value of a column, "NULL" if there is none.
+func extremes(records []bloodhound.Record, c sinktest.Column) (least, greatest string) {
+	some := false
+	for i := range records {
+		if records[i].Absent.Has(c.Bit) {
+			continue
+		}
+		value := *c.Of(&records[i])
+		if !some {
+			least, greatest, some = value, value, true
+		}
+		least, greatest = min(least, value), max(greatest, value)
+	}
+	if !some {
+		return "NULL", "NULL"
+	}
+	return least, greatest
+}

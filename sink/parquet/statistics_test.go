@@ -1,0 +1,128 @@
+package parquet
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	pq "github.com/parquet-go/parquet-go"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/sinktest"
+)
+
+// footerLimit is what the footer and the page index stay below. Dremio opens none of more than 16 MiB.
+const footerLimit = 64 << 10
+
+// TestStatistics holds the statistics of files that are hard on them to the records: of every page and every column
+// chunk, all that readers leave out rows by.
+func TestStatistics(t *testing.T) {
+	files := sinktest.Files(t, epoch)
+	files["bytes that are no characters"] = invalid(t)
+	files["none"] = nil
+	files["corners"] = sinktest.Corners(t)
+	e := NewEncoder(meta)
+	for name, records := range files {
+		t.Run(name, func(t *testing.T) {
+			file := open(t, encode(t, e, records))
+			for _, group := range file.RowGroups() {
+				rows := records[:group.NumRows()]
+				records = records[len(rows):]
+				for i, column := range sinktest.Columns {
+					chunk, _ := group.ColumnChunks()[firstText+i].(*pq.FileColumnChunk)
+					checkChunk(t, column, chunk, rows)
+				}
+			}
+			if len(records) > 0 {
+				t.Errorf("%d records are in no row group", len(records))
+			}
+		})
+	}
+}
+
+// invalid are records with bytes at the place of the cut that no character has, and with nothing else.
+func invalid(t *testing.T) []bloodhound.Record {
+	t.Helper()
+	records := sinktest.Generate(t, 1, 3000, epoch, time.Second)
+	for i := range records {
+		for j, c := range sinktest.Columns {
+			*c.Of(&records[i]) = strings.Repeat("a", 55+(i+j)%12) + strings.Repeat("\xff", 50)
+		}
+		records[i].RequestID = strings.Repeat("\xff", 200) // there is no short string after it
+	}
+	return records
+}
+
+// checkChunk holds the bounds of a chunk of strings, and of its pages, to the values.
+func checkChunk(t *testing.T, column sinktest.Column, chunk *pq.FileColumnChunk, rows []bloodhound.Record) {
+	t.Helper()
+	values := make([]*string, len(rows))
+	some, bounded := false, column.Bit != bloodhound.Fields
+	for i := range rows {
+		if values[i] = present(&rows[i], column.Bit, column.Of(&rows[i])); values[i] != nil {
+			some = true
+			bounded = bounded && !strings.HasPrefix(*values[i], "\xff")
+		}
+	}
+	check := func(place string, low, high pq.Value, values []*string) {
+		for _, v := range values {
+			if v != nil && (low.String() > *v || high.String() < *v) {
+				t.Fatalf("%s of %s: %.100q does not lie between %.100q and %.100q", place, column.Name, *v, low.String(), high.String())
+			}
+		}
+	}
+	low, high, ok := chunk.Bounds()
+	if ok != (bounded && some) {
+		t.Errorf("the column chunk of %s has bounds: %t", column.Name, ok)
+	}
+	if ok {
+		check("column chunk", low, high, values)
+	}
+	offsets, err := chunk.OffsetIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := chunk.ColumnIndex()
+	if !bounded && errors.Is(err, pq.ErrMissingColumnIndex) {
+		return
+	}
+	if !bounded || err != nil {
+		t.Fatalf("column index of %s: %v", column.Name, err)
+	}
+	for i := range offsets.NumPages() {
+		page := values[offsets.FirstRowIndex(i):]
+		if i+1 < offsets.NumPages() {
+			page = page[:offsets.FirstRowIndex(i+1)-offsets.FirstRowIndex(i)]
+		}
+		if !index.NullPage(i) {
+			check("page", index.MinValue(i), index.MaxValue(i), page)
+		} else if slices.ContainsFunc(page, func(v *string) bool { return v != nil }) {
+			t.Errorf("page %d of %s is not NULL", i, column.Name)
+		}
+	}
+}
+
+// TestLargeRecords: the footer of large records is small, whichever of their strings is large.
+func TestLargeRecords(t *testing.T) {
+	text := hexadecimal(10 << 20)
+	fields := sinktest.Generate(t, 1, 24, epoch, time.Second)
+	for i := range fields {
+		fields[i].Fields = text
+	}
+	others := sinktest.Generate(t, 1, 3, epoch, time.Second)
+	for _, c := range sinktest.Columns {
+		*c.Of(&others[1]) = text[:1<<20]
+	}
+	for name, test := range map[string]struct {
+		records []bloodhound.Record
+		limit   int
+	}{"24 of 10 MiB": {fields, footerLimit}, "1 MiB in each column": {others, 8 << 10}} {
+		body := encode(t, NewEncoder(meta), test.records)
+		size := len(body) - int(open(t, body).Metadata().RowGroups[0].Columns[0].ColumnIndexOffset)
+		if t.Logf("%s: %d bytes", name, size); size >= test.limit {
+			t.Errorf("%s: footer and page index take %d bytes, want less than %d", name, size, test.limit)
+		}
+	}
+}

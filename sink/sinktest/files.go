@@ -1,0 +1,72 @@
+package sinktest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/exporter/bloodhound"
+)
+
+// Files are the records of files that readers have stumbled over, by what is special about each; a second apart from
+// start on. Their strings are UTF-8.
+func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
+	tb.Helper()
+	large := Generate(tb, 1, 3, start, time.Second)
+	large[1].Fields = `"` + strings.Repeat("9 MiB in all. ", 9<<20/14) + `"`
+
+	nulls := Generate(tb, 1, 12_000, start, time.Second)
+	for i := range nulls {
+		nulls[i].Absent = bloodhound.Status // in all rows
+		for j, c := range Columns {
+			if (i/(500*(j+1)))%2 == 0 { // in whole pages, and in parts of them
+				nulls[i].Absent |= c.Bit
+			}
+		}
+		clearAbsent(&nulls[i])
+	}
+
+	pages := Generate(tb, 1, 20_000, start, time.Second)
+	for i := range pages {
+		for _, c := range Columns {
+			if c.Bit != bloodhound.Fields {
+				*c.Of(&pages[i]) = fmt.Sprintf("%s of record %06d, which is no other's", c.Name, (i*7919)%len(pages))
+			}
+		}
+	}
+
+	cypher := strings.Repeat("MATCH (n:User)-[:MemberOf*1..]->(m:Group) WHERE m.name = 'DOMAIN ADMINS' RETURN n ", 300)
+	queries := Generate(tb, 1, 20_000, start, time.Second)
+	for i := range queries { // 400 MB that take 25 KB of memory
+		from := i % 1000
+		queries[i].Fields = cypher[from : from+20<<10]
+		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has its own
+	}
+
+	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics
+	// cut a string.
+	var borders []bloodhound.Record
+	for _, last := range []string{"z", "\x7f", "ÿ", "\u07ff", "\ud7ff", "\uffff", "\U0010ffff"} {
+		for length := 55; length < 70; length++ {
+			r := Generate(tb, int64(len(borders)+1), 1, start.Add(time.Duration(len(borders))*time.Second), 0)[0]
+			for _, c := range Columns {
+				*c.Of(&r) = strings.Repeat("a", length) + strings.Repeat(last, 20)
+			}
+			borders = append(borders, r)
+		}
+	}
+	return map[string][]bloodhound.Record{
+		"one row": Generate(tb, 1, 1, start, time.Second), "9 MiB in a row": large, "NULLs": nulls,
+		"several pages": pages, "20 KB in each row": queries, "cut strings": borders,
+	}
+}
+
+// clearAbsent empties what is absent, as the API client does.
+func clearAbsent(r *bloodhound.Record) {
+	for _, c := range Columns {
+		if r.Absent.Has(c.Bit) {
+			*c.Of(r) = ""
+		}
+	}
+}

@@ -34,6 +34,7 @@ const (
 	lockName    = stateFolder + "lease.lock"
 	latestName  = stateFolder + "latest"
 	probeName   = stateFolder + "probe"
+	failureName = stateFolder + "failure.json"
 )
 
 // Rewritten tells the objects of a journal that are rewritten from its entries, which are kept. All of them lie under

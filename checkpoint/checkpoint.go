@@ -3,7 +3,7 @@
 // One commit is one new object, <prefix>/<stream>/<serial, 20 digits>.json, created only if it is absent: of two
 // writers exactly one wins a serial. No entry is ever rewritten, so the journal works in a bucket with Object Lock and
 // reads like a log. What is rewritten lies under <stream>/state/: the lease, which keeps a second writer away and says
-// what its holder is about to write, and a note of the newest entry.
+// what its holder is about to write, a note of the newest entry, and how the last run ended if it failed.
 //
 // A journal belongs to its archive. One that is damaged, gone or another's stops the stream, and never starts anew from
 // nothing. Its oldest entries may be removed (a lifecycle rule does that): such a pruned journal is whole from the first
@@ -33,6 +33,8 @@ var (
 	ErrUnconditional = errors.New("no conditional writes")
 	// ErrUnmoved: the journal already belongs to where it was to be moved.
 	ErrUnmoved = errors.New("nothing to move")
+	// ErrUnfinished: an attempt was not committed, and has to be before the journal can be moved.
+	ErrUnfinished = errors.New("an attempt is not finished")
 )
 
 // Checkpoint is one journal entry: what was read and written, and where the stream stands after it.
@@ -79,6 +81,7 @@ type Checkpoint struct {
 	Objects     []Object     `json:"objects"`
 	Holes       []Hole       `json:"holes,omitempty"`
 	HolesTotal  int64        `json:"holes_total,omitempty"` // in all entries so far; Commit fills it in
+	HoledAt     time.Time    `json:"holed_at,omitzero"`     // CommittedAt of the newest entry with holes; Commit fills it in
 	Changed     *Changes     `json:"changed,omitempty"`
 	// ChangedTotal counts the altered and the gone records of all entries so far. Commit fills it in.
 	ChangedTotal int64 `json:"changed_total,omitempty"`
@@ -93,6 +96,10 @@ type Checkpoint struct {
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`
 }
+
+// Holed tells that a hole is news still: it was left within the time that the entry remembers the delivered ids of. In that
+// time a record that is repaired at the source is delivered after all; later nothing reads it again.
+func (c *Checkpoint) Holed() bool { return c.HolesTotal > 0 && !c.HoledAt.Before(c.DeliveredSince) }
 
 // Kind says what an entry is for.
 type Kind string

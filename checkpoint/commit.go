@@ -13,7 +13,7 @@ import (
 
 // Commit adds the entry that follows prev, which is what [Journal.Load] or the last Commit returned, or the zero value
 // in an empty stream. It fills in everything that identifies the entry, what adds up over the journal (Totals, Covered,
-// HolesTotal, ChangedTotal), and CommittedAt from this machine's clock if it is zero; the rest is the caller's.
+// HolesTotal, HoledAt, ChangedTotal), and CommittedAt from this machine's clock if it is zero; the rest is the caller's.
 // Everything before next.Cursor must be durable at the destination by now.
 //
 // The cursor may go back only with a reset or an adoption, and both begin a lineage whose epoch is the entry's serial.

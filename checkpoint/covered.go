@@ -16,7 +16,10 @@ func (j *Journal) account(prev Stored, next Checkpoint) Checkpoint {
 	if next.Kind == KindExport || next.Kind == KindHistory {
 		next.Totals.count(next.ServerCount, int64(next.Records.Read))
 	}
-	next.HolesTotal = prev.HolesTotal + int64(len(next.Holes))
+	next.HolesTotal, next.HoledAt = prev.HolesTotal+int64(len(next.Holes)), prev.HoledAt
+	if len(next.Holes) > 0 {
+		next.HoledAt = next.CommittedAt
+	}
 	next.ChangedTotal = prev.ChangedTotal
 	if next.Changed != nil {
 		next.ChangedTotal += int64(next.Changed.Altered) + int64(next.Changed.Gone)

@@ -30,7 +30,8 @@ type header struct {
 // encode renders an entry, with every time in UTC and no null where a list belongs. It changes nothing of the caller's.
 func encode(c Checkpoint) ([]byte, error) {
 	for _, t := range []*time.Time{
-		&c.Start, &c.Cursor, &c.DeliveredSince, &c.Ahead, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.CommittedAt,
+		&c.Start, &c.Cursor, &c.DeliveredSince, &c.Ahead, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.HoledAt,
+		&c.CommittedAt,
 	} {
 		*t = t.UTC()
 	}

@@ -145,6 +145,18 @@ func (l *Lease) Intend(ctx context.Context, w Window) error {
 	return nil
 }
 
+// Forget drops the intent: what an attempt has left at the destination is accounted for by other means.
+func (l *Lease) Forget(ctx context.Context) error {
+	err := l.ended()
+	if err == nil {
+		err = l.update(ctx, func(r *leaseRecord) { r.Intent, r.InDoubt = nil, false })
+	}
+	if err != nil {
+		return fmt.Errorf("drop the window that was declared: %w", err)
+	}
+	return nil
+}
+
 // InDoubt tells whether the commit of the intent may still be under way, on behalf of a holder that died, lost the lease
 // or had no answer: that must not arrive between the next attempt at the window and the commit of that one.
 func (l *Lease) InDoubt() bool { return l.inDoubt.Load() || l.doubted.Load() }

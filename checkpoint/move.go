@@ -16,7 +16,8 @@ const releaseTime = 10 * time.Second
 // and leaves the position as it is. The lease's intent outlives it, and so the next run takes the window of an attempt
 // that was not committed.
 //
-// [ErrUnmoved] says that the journal has this identity already, [ErrNotFound] that there is none to move.
+// [ErrUnmoved] says that the journal has this identity already, [ErrNotFound] that there is none to move, [ErrUnfinished]
+// that an attempt was not committed whose traces the next run would not find under the new name.
 func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err error) {
 	if strings.TrimSpace(reason) == "" {
 		return Stored{}, errors.New("a move needs a reason, which stands in the journal: give one")
@@ -35,11 +36,67 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 	if err != nil {
 		return Stored{}, err
 	}
-	if prev.names() == j.id.names() {
-		return Stored{}, fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
-			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.key(prev.Serial)))
+	var intent *Window
+	if w, ok := lease.Intent(); ok {
+		intent = &w
+	}
+	if err := j.mayMove(ctx, prev, intent); err != nil {
+		return Stored{}, err
 	}
 	return j.Commit(ctx, prev, prev.moved(reason))
+}
+
+// Movable tells why Move would be refused, as far as that can be told without the lease; nil if it would not.
+func (j *Journal) Movable(ctx context.Context) error {
+	prev, err := j.load(ctx)
+	if err != nil {
+		return err
+	}
+	lease, err := j.LeaseStatus(ctx)
+	if err != nil {
+		return err
+	}
+	return j.mayMove(ctx, prev, lease.Intent)
+}
+
+func (j *Journal) mayMove(ctx context.Context, newest Stored, intent *Window) error {
+	if newest.names() == j.id.names() {
+		return fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
+			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.key(newest.Serial)))
+	}
+	if intent == nil || newest.Tenant == j.id.Tenant && newest.Encoding == j.id.Encoding {
+		return nil
+	}
+	return j.settled(ctx, newest, *intent)
+}
+
+// settled refuses to give another name to what the destination gets while an attempt is not committed. What that has left
+// bears the previous tenant, and is of the previous encoding: the next run would not replace it, and no receiver could tell
+// that it is the same.
+func (j *Journal) settled(ctx context.Context, newest Stored, intent Window) error {
+	if intent.Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
+		return nil
+	}
+	last := newest
+	for last.Kind == KindMove && last.Serial > 1 { // which has no window of its own
+		var err error
+		if last, err = j.entry(ctx, last.Serial-1); errors.Is(err, errMissing) {
+			break // pruned: it cannot be told
+		} else if err != nil {
+			return err
+		}
+	}
+	if intent.Equal(last.Window) {
+		return nil
+	}
+	again := "houndtrail run --once"
+	if j.scattered {
+		again = "houndtrail backfill"
+	}
+	return fmt.Errorf("%w: the window %s to %s was begun and not committed, and what it has left at the destination bears the "+
+		"tenant %s and the encoding %s, where the next run would not find it. Nothing was moved. Set the previous settings again "+
+		"(%s), run %s, which ends that window, and then move", ErrUnfinished, intent.Start.UTC().Format(time.RFC3339Nano),
+		intent.End.UTC().Format(time.RFC3339Nano), newest.Tenant, newest.Encoding, newest.names().without(j.id.names()), again)
 }
 
 // moved is the entry after c that changes nothing but whose the journal is.

@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/x509"
 	"fmt"
+
+	"houndtrail/exporter/transport"
 )
 
 // CAFile is the path of a PEM file with certificate authorities, or "".
@@ -11,7 +13,7 @@ type CAFile string
 // maxCAFile bounds a CA file, in bytes: the bundle of a whole system has a quarter of it.
 const maxCAFile = 1 << 20
 
-// Pool is the authorities in the file, or nil, which stands for the system's, where none is set.
+// Pool is the system's authorities and those in the file; nil, which stands for the system's alone, if none is set.
 func (f CAFile) Pool() (*x509.CertPool, error) {
 	if f == "" {
 		return nil, nil
@@ -20,9 +22,9 @@ func (f CAFile) Pool() (*x509.CertPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("file %s has no certificate in it; want PEM, with BEGIN CERTIFICATE", string(f))
+	pool, err := transport.Authorities(pem)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", string(f), err)
 	}
 	return pool, nil
 }

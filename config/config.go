@@ -138,8 +138,14 @@ type Webhook struct {
 	BatchBytes ByteSize `env:"BATCH_BYTES,default=1MiB" min:"1KiB" max:"256MiB"`
 	// Compression of the body.
 	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip none"`
+	// What an answer must say for its batch to count as delivered, besides a 2xx that is no HTML page: a status such as `204`,
+	// or a value in its JSON such as `json:.text=Success`. Several are separated by commas: one of the statuses, and all of
+	// the values.
+	Expect Expect `env:"EXPECT" shown:"any 2xx that is no HTML page" example:"200,json:.text=Success"`
 	// How long one post may take.
 	Timeout time.Duration `env:"TIMEOUT,default=30s" min:"100ms" max:"10m"`
+	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
+	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 }
 
 // Checkpoint is where streams keep their position.

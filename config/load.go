@@ -36,15 +36,15 @@ const (
 
 func (n Need) has(part Need) bool { return n&part != 0 }
 
-// Load reads the configuration from an environment in the form of os.Environ. Variables without our prefix are not
-// looked at. What is wrong with the configuration is an [*Error] with every problem at once.
+// Load reads the configuration from an environment in the form of os.Environ. Of the variables without our prefix it looks
+// at those of the proxies alone. What is wrong with the configuration is an [*Error] with every problem at once.
 func Load(environ []string, need Need) (*Config, error) {
 	env := ours(environ)
 	c, failed, err := decode(env)
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{env: env, config: c, fields: fields(c), need: need}
+	l := &loader{env: env, config: c, fields: fields(c), need: need, proxy: proxies(environ)}
 	for _, f := range l.fields {
 		l.take(f, failed[f.name])
 	}
@@ -67,6 +67,7 @@ type loader struct {
 	config   *Config
 	fields   []field
 	need     Need
+	proxy    []proxy
 	problems []Problem
 }
 

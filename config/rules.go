@@ -71,6 +71,7 @@ func (l *loader) rules() {
 	l.destinations()
 	l.s3()
 	l.files()
+	l.proxies()
 }
 
 // login allows exactly one way to log in, and nothing by halves.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -161,11 +162,18 @@ func TestCAFile(t *testing.T) {
 	if want, _ := config.CAFile(name).Pool(); pool == nil || !pool.Equal(want) {
 		t.Error("the pool has not the file's certificate")
 	}
+	system, err := x509.SystemCertPool()
+	if err != nil || !system.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})) {
+		t.Fatal(err)
+	}
+	if !pool.Equal(system) {
+		t.Error("the system's authorities are not trusted any more")
+	}
 	if pool, err := config.CAFile("").Pool(); pool != nil || err != nil {
 		t.Errorf("no file gives %v, %v; want nil for the system's", pool, err)
 	}
 	bad := writeFile(t, "no certificate")
-	want := "HOUNDTRAIL_BLOODHOUND_CA_FILE: file " + bad + " has no certificate in it; want PEM, with BEGIN CERTIFICATE"
+	want := "HOUNDTRAIL_BLOODHOUND_CA_FILE: file " + bad + ": it holds no PEM certificate (BEGIN CERTIFICATE)"
 	if got := problems(t, with(minimal(), "BLOODHOUND_CA_FILE="+bad), config.NeedExport); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -62,6 +62,9 @@ func TestAccepted(t *testing.T) {
 		{"WEBHOOK_BATCH_BYTES=2048", "Webhook.BatchBytes", "2KiB"},
 		{"WEBHOOK_COMPRESSION=none", "Webhook.Compression", "none"},
 		{"WEBHOOK_TIMEOUT=1m30s", "Webhook.Timeout", "1m30s"},
+		{"WEBHOOK_EXPECT=204", "Webhook.Expect", "204"},
+		{"WEBHOOK_EXPECT=200,json:.text=All is well", "Webhook.Expect", "200,json:.text=All is well"},
+		{"WEBHOOK_CA_FILE", "Webhook.CA", ""}, // TestCAFile has a file
 		{"ARCHIVE_URL=s3://bucket/a/", "Checkpoint.URL", "s3://bucket/a/checkpoints"},
 		{"ARCHIVE_URL=file:///", "Checkpoint.URL", "file:///checkpoints"},
 		{"CHECKPOINT_URL=file:///c", "Checkpoint.URL", "file:///c"},

@@ -36,7 +36,7 @@ type Backfill struct {
 
 // Run delivers what is missing, oldest first. Errors are a [*RangeError], and nothing was done, or of type [*Error].
 // When it returns, whatever it says, every commit it made stands, and the next run leaves that out.
-func (b *Backfill) Run(ctx context.Context) (err error) {
+func (b *Backfill) Run(ctx context.Context) error {
 	m, err := b.Stream.moment(ctx, false)
 	if err != nil {
 		return err
@@ -49,19 +49,15 @@ func (b *Backfill) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	lease, err := b.Journal.Acquire(ctx)
-	if err != nil {
-		return failed(StageCheckpoint, err)
-	}
-	defer func() { err = release(ctx, lease, err) }()
-	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-	c := &cycle{moment: m, lease: lease, mark: time.Now()}
-	err = b.fill(ctx, c, asked, own)
-	if errors.Is(err, ErrIncomplete) {
-		b.Stream.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
-		err = b.fill(ctx, c, asked, own)
-	}
-	return err
+	return under(ctx, b.Journal, func(ctx context.Context, lease *checkpoint.Lease) error {
+		c := &cycle{moment: m, lease: lease, mark: time.Now()}
+		err := b.fill(ctx, c, asked, own)
+		if errors.Is(err, ErrIncomplete) {
+			b.Stream.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+			err = b.fill(ctx, c, asked, own)
+		}
+		return err
+	})
 }
 
 // fill plans what is missing and delivers it.

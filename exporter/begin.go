@@ -41,15 +41,12 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	c.set = dedup.Set{}
 	c.stored.StartAsked = !c.Start.IsZero()
 	intent, attempted := c.lease.Intent()
-	if err := c.vacant(ctx, declared(c.lease), time.Time{}); err != nil {
+	if err := c.Begins(ctx, declared(c.lease), c.now); err != nil {
 		return false, err
 	}
 	switch {
 	case attempted:
 		c.stored.Cursor = intent.Start
-	case c.Start.After(c.now):
-		return false, failed(StageSource, fmt.Errorf("%w: it is %s, and now it is %s by the earlier of the server's clock and this "+
-			"machine's; nothing was exported; correct the start, or wait", ErrStart, stamp(c.Start), stamp(c.now.Truncate(time.Second))))
 	case c.stored.StartAsked:
 		c.stored.Cursor = c.Start.Truncate(grain) // no query asks more finely
 	default:
@@ -63,8 +60,28 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 		// the start as it is everywhere else.
 		c.stored.DeliveredSince = c.stored.Cursor.Add(-max(c.Rescan, c.Overlap))
 	}
-	c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
-	return true, nil
+	return true, c.announce(ctx)
+}
+
+// announce says where a new stream starts. Beside a journal that has entries the stream may have had one too: what became
+// of its records is not known here, and so that is a warning.
+func (c *cycle) announce(ctx context.Context) error {
+	beside := ""
+	if c.Destination.Beside != nil {
+		var err error
+		if beside, err = c.Destination.Beside(ctx); err != nil {
+			return failed(StageCheckpoint, fmt.Errorf("look for the journal of another stream, as this one has none: %w", err))
+		}
+	}
+	if beside == "" {
+		c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
+		return nil
+	}
+	c.Log.Warn("this stream has no journal and begins anew, while another one has a journal. If this one is new, all is well. If "+
+		"its journal is lost, what was delivered from the start on comes a second time, with the same event ids, and what is before "+
+		"the start and was not delivered does not come: houndtrail backfill brings it", zap.Time("start", c.stored.Cursor),
+		zap.String("beside", beside))
+	return nil
 }
 
 // vacant makes sure that the destination holds nothing of before an instant, or nothing at all if that is zero, but what a
@@ -74,6 +91,9 @@ func (e *Exporter) vacant(ctx context.Context, attempt *checkpoint.Window, befor
 		return nil
 	}
 	key, err := e.Destination.Occupied(ctx, before, attempt)
+	if errors.Is(err, ErrJournalGone) {
+		return failed(StageCheckpoint, err)
+	}
 	if err != nil {
 		return failed(StageSink, fmt.Errorf("look whether the destination is empty, as no journal says what it holds: %w", err))
 	}

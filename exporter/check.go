@@ -8,10 +8,18 @@ import (
 	"houndtrail/checkpoint"
 )
 
-// Vacant looks whether a stream that has no journal may begin: whether its destination holds nothing but what an attempt
-// before its first commit, as its lease tells of it, may have left. The error is the one that a cycle would end with.
-func (e *Exporter) Vacant(ctx context.Context, attempt *checkpoint.Window) error {
-	return e.vacant(ctx, attempt, time.Time{})
+// Begins looks whether a stream that has no journal may begin at a time: whether its destination holds nothing but what an
+// attempt before its first commit, as its lease tells of it, may have left, and whether its start is not still to come.
+// The error is the one that a cycle ends with.
+func (e *Exporter) Begins(ctx context.Context, attempt *checkpoint.Window, now time.Time) error {
+	if err := e.vacant(ctx, attempt, time.Time{}); err != nil || attempt != nil {
+		return err
+	}
+	if e.Start.After(now) {
+		return failed(StageSource, fmt.Errorf("%w: it is %s, and now it is %s by the earlier of the server's clock and this "+
+			"machine's; nothing was exported; correct START, or wait", ErrStart, stamp(e.Start), stamp(now.Truncate(time.Second))))
+	}
+	return nil
 }
 
 // Check looks whether a cycle could go on from the last commit: whether the clocks are not behind it, and whether the

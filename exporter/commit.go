@@ -77,6 +77,28 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	return nil
 }
 
+// leavesNothing is an error if a window is tried again and an object of the first attempt is not among those of this one:
+// no entry would account for it, and its records would be delivered once more when the server returns them again.
+func (c *cycle) leavesNothing(ctx context.Context, w walk, receipt checkpoint.Receipt) error {
+	if w.intent == nil || c.Destination.Attempt == nil {
+		return nil
+	}
+	keys, err := c.Destination.Attempt(ctx, *w.intent)
+	if err != nil {
+		return fmt.Errorf("list what the first attempt at the window from %s has written: %w", stamp(w.intent.Start), err)
+	}
+	for _, key := range keys {
+		written := slices.ContainsFunc(receipt.Objects, func(o checkpoint.Object) bool { return o.Key == key })
+		if !written {
+			return fmt.Errorf("%w: the first attempt at the window from %s to %s wrote %s, and the server returns none of its records "+
+				"now; nothing of the window is committed; if a replica that lags answers for the server, the next run finds them again; "+
+				"if the server has purged them, keep the file elsewhere, move it out of the archive, and run again",
+				ErrIncomplete, stamp(w.intent.Start), stamp(w.intent.End), key)
+		}
+	}
+	return nil
+}
+
 // An outcome is what became of a part: what the destination acknowledged and what else the entry says.
 type outcome struct {
 	receipt checkpoint.Receipt

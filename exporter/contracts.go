@@ -61,6 +61,8 @@ type Destination struct {
 	// that window can have left; "" if there is none. It is asked when there is no journal: a destination that holds
 	// records had one.
 	Occupied func(ctx context.Context, before time.Time, attempt *checkpoint.Window) (key string, err error)
+	// Beside names a stream whose journal lies in the same place as the one that is missing, and has entries; "" for none.
+	Beside func(ctx context.Context) (stream string, err error)
 	// Quarantine keeps the bytes of a record that could not be read, and returns where and their SHA-256.
 	Quarantine func(ctx context.Context, raw []byte) (key, sha256 string, err error)
 	// Attempt are the objects that an attempt at a window has left.

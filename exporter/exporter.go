@@ -54,22 +54,18 @@ type Schedule interface {
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
 // of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
 // behind the last one is lost.
-func (e *Exporter) RunOnce(ctx context.Context) (err error) {
-	lease, err := e.Store.Acquire(ctx)
-	if err != nil {
-		return failed(StageCheckpoint, err)
-	}
-	defer func() { err = release(ctx, lease, err) }()
-	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
-	err = e.cycle(ctx, lease, true)
-	if errors.Is(err, errGuess) {
-		err = e.cycle(ctx, lease, false)
-	}
-	if errors.Is(err, ErrIncomplete) {
-		e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
-		err = e.cycle(ctx, lease, false)
-	}
-	return err
+func (e *Exporter) RunOnce(ctx context.Context) error {
+	return under(ctx, e.Store, func(ctx context.Context, lease *checkpoint.Lease) error {
+		err := e.cycle(ctx, lease, true)
+		if errors.Is(err, errGuess) {
+			err = e.cycle(ctx, lease, false)
+		}
+		if errors.Is(err, ErrIncomplete) {
+			e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+			err = e.cycle(ctx, lease, false)
+		}
+		return err
+	})
 }
 
 // cycle does the work of a cycle under a lease, by the clocks or by a guess at them.
@@ -168,6 +164,9 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		if err != nil {
 			return failed(StageSink, err)
 		}
+		if err := c.leavesNothing(ctx, w, receipt); err != nil {
+			return failed(StageSink, err)
+		}
 		// Data first, position second. Every record of the window is durable at this line; a crash here repeats the
 		// window, a crash after it does not. Cursor and delivered ids travel in one entry.
 		next, err := c.entry(w, part, outcome{receipt, counted, seen, holes})
@@ -183,6 +182,20 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		c.committed()
 	}
 	return nil
+}
+
+// under does something under a journal's lease. The context that this gets ends with ours, and when the lease is lost.
+func under(ctx context.Context, journal leaser, do func(context.Context, *checkpoint.Lease) error) error {
+	lease, err := journal.Acquire(ctx)
+	if err != nil {
+		return failed(StageCheckpoint, err)
+	}
+	return release(ctx, lease, do(lease.Context(), lease)) //nolint:contextcheck // it is derived from ours
+}
+
+// A leaser is a journal that one runner at a time may write to.
+type leaser interface {
+	Acquire(ctx context.Context) (*checkpoint.Lease, error)
 }
 
 // release gives the lease back, also after ctx has ended. Where the cycle failed because the lease was lost, that is

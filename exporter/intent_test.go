@@ -88,6 +88,41 @@ func TestIntentIsTakenWhole(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
+// A second attempt that gets no record of those that the first one wrote commits nothing: the file of the first one would
+// be accounted for by no entry, and its records come a second time.
+func TestAttemptThatFindsNothing(t *testing.T) {
+	w, intent := crashed(t)
+	again := func() error {
+		e := w.process(w.positions, w.objects)
+		e.VerifyCount = false // the count of a replica agrees with what it returns
+		e.Destination.Attempt = func(ctx context.Context, of checkpoint.Window) ([]string, error) {
+			if of != intent {
+				t.Errorf("objects of %v are asked for, the attempt was at %v", of, intent)
+			}
+			return w.objects.List(ctx, "", "")
+		}
+		return e.RunOnce(t.Context())
+	}
+	rows := w.server.Rows()
+	for _, r := range rows {
+		w.server.Delete(r.ID)
+	}
+	err := again()
+	if !errors.Is(err, exporter.ErrIncomplete) || !strings.Contains(err.Error(), ".parquet") {
+		t.Errorf("the second attempt says %v", err)
+	}
+	if entries := w.entries(); len(entries) > 0 && entries[len(entries)-1].Kind != checkpoint.KindBarrier {
+		t.Errorf("it committed %+v", entries[len(entries)-1])
+	}
+	w.server.Restore(rows...)
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.checkArchive(w.objects, w.positions); got.records != 100 {
+		t.Errorf("%d records, want 100", got.records)
+	}
+}
+
 // A commit whose sender gave up, or is dead, may arrive at any time later on. What it says of the objects is not true any
 // more once the next attempt has replaced them; it must not become an entry then.
 func TestCommitThatArrivesLate(t *testing.T) {

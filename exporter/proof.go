@@ -12,8 +12,8 @@ import (
 	"houndtrail/exporter/window"
 )
 
-// ErrIncomplete says that the server counts more records in a window than it returned.
-var ErrIncomplete = errors.New("the server returned fewer records than it counts")
+// ErrIncomplete says that the server counts more records in a window than it returned, or returned more of them before.
+var ErrIncomplete = errors.New("the server returned fewer records than it has")
 
 // mostBrackets is how often the server is asked to count a window before a slack is put down.
 const mostBrackets = 2

@@ -26,9 +26,10 @@ type span struct {
 	window.Window
 	*bloodhound.Batch // nil for none: what was sent before is not to wait for what comes next
 	loan              *budget.Loan
-	last              bool      // nothing is due after it
-	since             time.Time // where it was read from: before its start by the overlap
-	known             time.Time // from when on records are delivered that the set of delivered ids does not know: what is older is only looked at
+
+	last  bool      // nothing is due after it
+	since time.Time // where it was read from: before its start by the overlap
+	known time.Time // from when on records are delivered that the set of delivered ids does not know: what is older is only looked at
 	// remembered is from when on the set of delivered ids has to know them after this window.
 	remembered time.Time
 }
@@ -178,7 +179,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 	if len(admitted.Fresh) > 0 {
 		p.oldest = admitted.Fresh[0].CreatedAt
 	}
-	p.holes, p.next = newHoles(admitted.Next, holes, s.remembered)
+	p.holes, p.next = newHoles(set, admitted.Next, holes, s.remembered)
 	return p, e.sortOut(ctx, admitted.Fresh, &p.records)
 }
 
@@ -187,15 +188,15 @@ func firstFrom(records []bloodhound.Record, from time.Time) int {
 	return sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
 }
 
-// newHoles are the holes that no entry has told of, and the set that knows them.
-func newHoles(set dedup.Set, holes []bloodhound.Hole, remembered time.Time) ([]bloodhound.Hole, dedup.Set) {
-	var told []bloodhound.Hole
+// newHoles are the holes that the set before the window does not know, so that no entry has told of them, and the set after
+// it, which knows them as well.
+func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.Time) (told []bloodhound.Hole, next dedup.Set) {
 	for _, h := range holes {
-		if known, next := set.Note(holeRef(h), remembered); !known {
-			told, set = append(told, h), next
+		if ref := holeRef(h); !before.Knows(ref) && !after.Knows(ref) {
+			told, after = append(told, h), after.Note(ref, remembered)
 		}
 	}
-	return told, set
+	return told, after
 }
 
 // holeRef is the name by which a set knows a hole: an id that no record has, since the row may be repaired, and is a record

@@ -36,12 +36,16 @@ func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.T
 	if err != nil {
 		return Reset{}, err
 	}
-	lease, err := journal.Acquire(ctx)
-	if err != nil {
-		return Reset{}, failed(StageCheckpoint, err)
-	}
-	defer func() { err = release(ctx, lease, err) }()
-	ctx = lease.Context() //nolint:contextcheck // derived from ours; it also ends when the lease is lost
+	err = under(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) (err error) {
+		r, err = e.reset(ctx, m, journal, lease, from, reason)
+		return err
+	})
+	return r, err
+}
+
+func (e *Exporter) reset(
+	ctx context.Context, m moment, journal History, lease *checkpoint.Lease, from time.Time, reason string,
+) (r Reset, err error) {
 	horizon := m.now.Add(-e.Settle).Truncate(grain)
 	cursor := horizon
 	if !from.IsZero() {

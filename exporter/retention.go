@@ -68,9 +68,10 @@ func (c *cycle) guard(at checkpoint.Checkpoint) {
 	}
 }
 
-// warn says that records may be lost soon. It needs no answer of the source, which may be what is wrong.
+// warn says that records may be lost soon. It needs no answer of the source, which may be what is wrong. A stream that only
+// begins is not late.
 func (c *cycle) warn(at checkpoint.Checkpoint) {
-	if !c.Retention.Near(at.Cursor, at.Oldest, c.clock()) {
+	if c.stored.Serial == 0 || !c.Retention.Near(at.Cursor, at.Oldest, c.clock()) {
 		return
 	}
 	deadline := c.Retention.Deadline(at.Cursor, at.Oldest)

@@ -49,6 +49,7 @@ type world struct {
 	}
 	pageSize, records int
 	rescan            time.Duration
+	quarantine        bool              // go on without bad rows
 	schedule          exporter.Schedule // of rescans
 }
 
@@ -84,7 +85,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 	}
 	client, err := bloodhound.New(bloodhound.Options{
 		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return w.session, nil }),
-		PageSize: w.pageSize, Rate: 1e6,
+		PageSize: w.pageSize, Rate: 1e6, Quarantine: w.quarantine,
 		Retry: bloodhound.RetryPolicy{Tries: 2, Initial: time.Millisecond, Max: time.Millisecond, Limited: time.Millisecond},
 	})
 	if err != nil {
@@ -101,7 +102,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
-		Destination: exporter.Destination{Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
+		Destination: exporter.Destination{Quarantine: sink.Quarantine, Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
 			body, _, _, err := objects.Get(ctx, key)
 			for _, r := range sinktest.ReadParquet(w.t, body) {
 				add(r.ID, r.CreatedAt)
@@ -163,7 +164,7 @@ func (w *world) checkObjects(objects checkpoint.Bucket, n tally, cursor time.Tim
 		w.t.Errorf("%d objects, and %d in the journal", n.objects, len(accounted))
 	}
 	for _, row := range w.server.Rows() {
-		if row.CreatedAt.IsZero() || !row.CreatedAt.Before(cursor) {
+		if row.CreatedAt.IsZero() || !row.CreatedAt.Before(cursor) || bad(row) {
 			continue
 		}
 		if r, ok := got[row.ID]; !ok {
@@ -178,6 +179,9 @@ func (w *world) checkObjects(objects checkpoint.Bucket, n tally, cursor time.Tim
 	}
 	return n
 }
+
+// bad tells that no record can be had of the row.
+func bad(row bloodhoundtest.Row) bool { return row.Unprintable || row.ID < 1 }
 
 func fieldsOf(row bloodhoundtest.Row) string {
 	if string(row.Fields) == "null" {

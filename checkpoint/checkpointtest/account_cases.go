@@ -25,14 +25,16 @@ func totals(t *world) {
 		}
 		return next
 	}
-	holed := counted(checkpoint.KindExport, checkpoint.CountExact, 1, 1)
-	holed.Holes = []checkpoint.Hole{{Reason: "x"}, {Reason: "y"}}
+	holes := counted(checkpoint.KindExport, checkpoint.CountExact, 1, 1)
+	holes.Holes = []checkpoint.Hole{{Reason: "x"}, {Reason: "y"}}
 	changed := counted(checkpoint.KindRescan, checkpoint.CountExact, 100, 3)
 	changed.Changed = &checkpoint.Changes{Altered: 3, Gone: 4}
 	liar := counted(checkpoint.KindBarrier, "", 0, 0) // what Commit fills in is not the caller's to say
 	liar.Totals, liar.HolesTotal, liar.ChangedTotal = checkpoint.Totals{Delivered: 99}, 99, 99
+	liar.HoledAt = liar.Cursor
 	liar.Covered = []checkpoint.Window{windowOf(1)}
 	var last checkpoint.Stored
+	var holedAt time.Time
 	for i, c := range []struct {
 		next           checkpoint.Checkpoint
 		want           checkpoint.Totals
@@ -42,16 +44,22 @@ func totals(t *world) {
 		{next: counted(checkpoint.KindHistory, checkpoint.CountBounded, 20, 2), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20}},
 		{next: counted(checkpoint.KindExport, checkpoint.CountOff, 3, 0), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20, Unknown: 3}},
 		{next: counted(checkpoint.KindExport, "", 4, 0), want: checkpoint.Totals{Delivered: 11, Exact: 10, Bounded: 20, Unknown: 7}},
-		{next: holed, want: checkpoint.Totals{Delivered: 12, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2},
+		{next: holes, want: checkpoint.Totals{Delivered: 12, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2},
 		{next: changed, want: checkpoint.Totals{Delivered: 15, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
 		{next: liar, want: checkpoint.Totals{Delivered: 15, Exact: 11, Bounded: 20, Unknown: 7}, holes: 2, changes: 7},
-		{next: holed, want: checkpoint.Totals{Delivered: 16, Exact: 12, Bounded: 20, Unknown: 7}, holes: 4, changes: 7},
+		{next: holes, want: checkpoint.Totals{Delivered: 16, Exact: 12, Bounded: 20, Unknown: 7}, holes: 4, changes: 7},
 	} {
 		var err error
 		_, err = a.Commit(t.Context(), last, c.next)
 		check(t, err)
 		last, err = b.Load(t.Context())
 		check(t, err)
+		if len(last.Holes) > 0 {
+			holedAt = last.CommittedAt
+		}
+		if !last.HoledAt.Equal(holedAt) || holedAt.IsZero() != (last.HolesTotal == 0) {
+			t.Errorf("after entry %d: the newest hole was left at %s, want %s", i+1, last.HoledAt, holedAt)
+		}
 		if last.Totals != c.want || last.HolesTotal != c.holes || last.ChangedTotal != c.changes || last.Covered != nil {
 			t.Errorf("after entry %d: %+v, %d holes, %d changes, covered %v; want %+v, %d, %d", i+1,
 				last.Totals, last.HolesTotal, last.ChangedTotal, last.Covered, c.want, c.holes, c.changes)

@@ -1,6 +1,7 @@
 package checkpointtest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ func moveCases() []testCase {
 		{"an entry in another stream's folder is a hard stop", otherStream},
 		{"a move carries the journal over", move},
 		{"a move is refused", moveRefused},
+		{"a move waits until an attempt is finished", moveUnfinished},
 		{"an identity changes by moves only", onlyMoves},
 	}
 }
@@ -73,7 +75,7 @@ func move(t *world) {
 	a, _ := t.journals()
 	l := acquire(t, a)
 	last := commit(t, a, 2)
-	check(t, l.Intend(t.Context(), windowOf(3)))
+	check(t, l.Intend(t.Context(), last.Window)) // which was committed
 	check(t, l.Release(t.Context()))
 
 	first := identity("host-b")
@@ -118,8 +120,47 @@ func move(t *world) {
 	_, err = a.Load(t.Context())
 	wantError(t, err, checkpoint.ErrForeign, "https://b.example", "s3://swamp")
 	next := acquire(t, j)
-	wantIntent(t, next, windowOf(3))
+	wantIntent(t, next, windowOf(2))
 	check(t, next.Release(t.Context()))
+}
+
+// moveUnfinished: the window of an attempt that was not committed is taken again by the name that the attempt had.
+func moveUnfinished(t *world) {
+	a, _ := t.journals()
+	l := acquire(t, a)
+	commit(t, a, 2)
+	check(t, l.Intend(t.Context(), windowOf(3)))
+	check(t, l.Release(t.Context()))
+	move := func(change func(*checkpoint.Identity), options ...checkpoint.Option) error {
+		id := identity("host-b")
+		change(&id)
+		j := checkpoint.Open(t.b, id, append(options, checkpoint.LeaseTTL(TTL))...)
+		movable := j.Movable(t.Context())
+		_, err := j.Move(t.Context(), "a test")
+		if errors.Is(err, checkpoint.ErrUnfinished) != errors.Is(movable, checkpoint.ErrUnfinished) {
+			t.Errorf("a move is refused with %v, and before with %v", err, movable)
+		}
+		return err
+	}
+	tenant, encoding := func(id *checkpoint.Identity) { id.Tenant = "b" }, func(id *checkpoint.Identity) { id.Encoding = "ndjson" }
+	start := windowOf(3).Start.UTC().Format(time.RFC3339Nano)
+	wantError(t, move(tenant), checkpoint.ErrUnfinished, start, `tenant is "a"`, "run --once")
+	wantError(t, move(encoding), checkpoint.ErrUnfinished, start, "parquet", "run --once")
+	wantError(t, move(encoding, checkpoint.Scattered()), checkpoint.ErrUnfinished, start, "houndtrail backfill")
+	if loaded, err := a.Load(t.Context()); err != nil || loaded.Serial != 2 {
+		t.Errorf("after moves that were refused: entry %d, %v", loaded.Serial, err)
+	}
+	// Another address does not change the name, nor does a move before that one hide what is open.
+	check(t, move(func(id *checkpoint.Identity) { id.Source = "https://b.example" }))
+	wantError(t, move(tenant), checkpoint.ErrUnfinished, start)
+	l = acquire(t, a)
+	wantIntent(t, l, windowOf(3))
+	check(t, l.Forget(t.Context()))
+	if _, ok := l.Intent(); ok {
+		t.Error("an intent that was dropped is there")
+	}
+	check(t, l.Release(t.Context()))
+	check(t, move(tenant))
 }
 
 func moveRefused(t *world) {

@@ -50,7 +50,7 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(),
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), failureCases(),
 		accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), leaseStatusCases())
 }
 

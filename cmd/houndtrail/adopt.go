@@ -35,6 +35,9 @@ Every file of the tenant is read: its window and the ids of its records. They be
 (or one more entry, if there is a journal that does not account for all of them). The next run goes on from the latest
 window, and compares all of the archive's time with BloodHound once, so that no record is lost or archived twice.
 
+While the files are read, the leases of the archive's journal and of its backfill are held, so that nothing else writes. A file
+of a name that Houndtrail does not give stops it: a renamed one would be archived a second time.
+
 A damaged journal is gone on from: the new entry follows what is there. If the journal of a backfill is damaged or lost, this
 makes what it delivered the stream's own. Stop houndtrail run first: the journal's lease is needed. The reason is kept in
 the journal.`,
@@ -70,54 +73,77 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	if err != nil {
 		return &usageError{err}
 	}
-	found, survey, err := surveyArchive(ctx, b, c.Tenant)
-	if err != nil {
-		return &streamError{archiveStream, &exporter.Error{Stage: exporter.StageSink, Err: err}}
-	}
-	a := adoptionOf(survey)
-	if dry {
-		return a.print(p.stdout, form)
-	}
 	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
 	if err != nil {
 		return &usageError{err}
 	}
-	entry, err := all[0].Adopt(ctx, journal(c, positions, archiveStream, string(c.Archive.URL)), found, reason)
-	if err != nil {
-		return &streamError{archiveStream, err}
+	var a adoption
+	survey := func(ctx context.Context) (found exporter.Found, err error) {
+		found, a, err = surveyArchive(ctx, b, c.Tenant)
+		return found, err
 	}
-	a.Entry = &entry.Checkpoint
-	// What a backfill has delivered is the stream's own from now on. Its journal only has to be readable again.
-	beside := journal(c, positions, archiveStream+backfillSuffix, string(c.Archive.URL))
-	if _, err := beside.Load(ctx); errors.Is(err, checkpoint.ErrCorrupt) {
-		mended, err := all[0].Adopt(ctx, beside, found, reason)
-		if err != nil {
-			return errors.Join(a.print(p.stdout, form), &streamError{archiveStream + backfillSuffix, err})
+	if dry {
+		if _, err := survey(ctx); err != nil {
+			return errors.Join(a.print(p.stdout, form), &streamError{archiveStream, &exporter.Error{Stage: exporter.StageSink, Err: err}})
 		}
-		a.Backfill = &mended.Checkpoint
+		return a.print(p.stdout, form)
 	}
-	return a.print(p.stdout, form)
+	open := func(name string) *checkpoint.Journal { return journal(c, positions, name, string(c.Archive.URL)) }
+	done, err := all[0].Adopt(ctx, open(archiveStream), open(archiveStream+backfillSuffix), survey, reason)
+	if done.Stream.Serial > 0 {
+		a.Entry = &done.Stream.Checkpoint
+	}
+	if done.Backfill.Serial > 0 {
+		a.Backfill = &done.Backfill.Checkpoint
+	}
+	if err != nil {
+		err = &streamError{archiveStream, err}
+	}
+	if a.Entry == nil {
+		return err
+	}
+	return errors.Join(a.print(p.stdout, form), err)
 }
 
-// surveyArchive reads what the archive holds.
-func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.Found, read.Found, error) {
+// errUnknownFiles says that the archive cannot be adopted as it is.
+var errUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
+
+// surveyArchive reads what the archive holds. The adoption is what there is to say of it, also if it cannot be adopted.
+func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.Found, adoption, error) {
 	var delivered dedup.Builder
 	survey, err := read.Survey(ctx, b, tenant, func(id int64, createdAt time.Time) error {
 		delivered.Add(id, createdAt)
 		return nil
 	})
+	a := adoptionOf(survey)
 	if err != nil {
-		return exporter.Found{}, survey, err
+		return exporter.Found{}, a, err
+	}
+	if len(survey.Unknown) > 0 {
+		return exporter.Found{}, a, unknownFiles(survey.Unknown, b, tenant)
 	}
 	if survey.Objects == 0 {
-		return exporter.Found{}, survey, &usageError{fmt.Errorf("there is nothing to adopt: %s has no file of the tenant %s; "+
+		return exporter.Found{}, a, &usageError{fmt.Errorf("there is nothing to adopt: %s has no file of the tenant %s; "+
 			"houndtrail run begins a new archive there", b, tenant)}
 	}
 	newest := survey.Newest
 	return exporter.Found{
 		Delivered: delivered.Set(), From: survey.From, To: survey.To, Newest: &newest,
 		MaxID: survey.MaxID, MaxPass: survey.MaxPass, Objects: survey.Objects, Records: survey.Records,
-	}, survey, nil
+	}, a, nil
+}
+
+// unknownFiles names the files that keep an archive from being adopted: a renamed one holds records that would be archived
+// a second time.
+func unknownFiles(keys []string, b read.Bucket, tenant string) error {
+	const most = 10
+	names := strings.Join(keys[:min(most, len(keys))], ", ")
+	if len(keys) > most {
+		names += fmt.Sprintf(" and %d more", len(keys)-most)
+	}
+	return fmt.Errorf("%w: %s. Each may hold records that would be archived a second time, so nothing was adopted. If a file was "+
+		"renamed, give it its name again (a Parquet file's metadata names its window). Move all others out of %s/%s, and run "+
+		"houndtrail adopt again", errUnknownFiles, names, b, read.Prefix(tenant))
 }
 
 // An adoption is what was found and, unless it was a dry run, the entry that says so.
@@ -147,13 +173,16 @@ func (a adoption) print(w io.Writer, form string) error {
 		e.SetEscapeHTML(false)
 		return e.Encode(a)
 	}
+	if a.Objects == 0 {
+		return nil // the error says so
+	}
 	fmt.Fprintf(w, "archive: %d records in %d files (%s), created from %s to %s\n", a.Records, a.Objects,
 		strings.Join(a.Encodings, ", "), instantCell(a.From), instantCell(a.To))
 	if a.Duplicates > 0 {
 		fmt.Fprintf(w, "archive: %d records stand in more than one file\n", a.Duplicates)
 	}
-	for _, key := range a.Unknown {
-		fmt.Fprintf(w, "archive: %s is no file of an archive, and was not read\n", key)
+	if len(a.Unknown) > 0 { // the error names them
+		return nil
 	}
 	if a.Entry == nil {
 		fmt.Fprintln(w, "archive: nothing was written; without --dry-run this becomes an entry of the journal")

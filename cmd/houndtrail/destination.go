@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -22,7 +24,10 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 	}
 	return exporter.Destination{
 		Occupied: func(ctx context.Context, before time.Time, own *checkpoint.Window) (string, error) {
-			objects, _, err := read.Objects(ctx, b, tenant)
+			objects, unknown, err := read.Objects(ctx, b, tenant)
+			if before.IsZero() && len(unknown) > 0 { // it may be an object that was renamed
+				return unknown[0], err
+			}
 			for _, o := range objects {
 				if own != nil && o.Start.Equal(own.Start) && o.Pass == own.Pass {
 					continue
@@ -47,6 +52,59 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 				add(id, createdAt)
 				return nil
 			})
+		},
+	}
+}
+
+// webhookDestination is what is known of what a receiver has got: nothing but what the archive's files and journal let one
+// guess.
+//
+// A webhook without a journal is new, or has lost it. If the archive has files and no journal, both are gone, or the place
+// is not the one that it was: then nothing is delivered. If the archive's journal is there, the webhook may begin.
+func webhookDestination(files read.Bucket, archive *checkpoint.Journal, positions fmt.Stringer, tenant string) exporter.Destination {
+	known := func(ctx context.Context) (bool, error) {
+		_, err := archive.Load(ctx)
+		if errors.Is(err, checkpoint.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil && !isAny(err, unsound) { // one that is not sound is there
+			return false, err
+		}
+		return true, nil
+	}
+	return exporter.Destination{
+		Occupied: func(ctx context.Context, before time.Time, _ *checkpoint.Window) (string, error) {
+			if !before.IsZero() {
+				return "", nil
+			}
+			held := archiveDestination(files, tenant)
+			if key, err := held.Occupied(ctx, before, nil); key == "" || err != nil {
+				return "", err
+			}
+			// The archive's own first cycle may be under way beside this one. It declares a window before it writes, and has a
+			// journal before it declares the next one: asked for in this order, neither is taken for files without a journal.
+			lease, err := archive.LeaseStatus(ctx)
+			if err != nil {
+				return "", err
+			}
+			key, err := held.Occupied(ctx, before, lease.Intent)
+			if key == "" || err != nil {
+				return "", err
+			}
+			if there, err := known(ctx); there || err != nil {
+				return "", err
+			}
+			return "", fmt.Errorf("%w: the webhook has no journal in %s, and the archive, which has files (%s), has none there "+
+				"either. Nothing was delivered. If the journals are elsewhere (another CHECKPOINT_URL, a volume that is not mounted, a "+
+				"backup), put that right. If they are lost, houndtrail adopt makes a new one of the archive; the webhook then begins by "+
+				"HOUNDTRAIL_START: set it to the time of the last event that the receiver has", exporter.ErrJournalGone, positions, key)
+		},
+		Beside: func(ctx context.Context) (string, error) {
+			there, err := known(ctx)
+			if !there || err != nil {
+				return "", err
+			}
+			return archiveStream, nil
 		},
 	}
 }

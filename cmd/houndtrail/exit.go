@@ -60,7 +60,8 @@ func exitCode(err error) int {
 var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
-		exporter.ErrClock, bloodhound.ErrHidden,
+		exporter.ErrClock, bloodhound.ErrHidden, errUnknownFiles,
+		checkpoint.ErrUnfinished,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	// unsound is a journal that Houndtrail does not go on from.

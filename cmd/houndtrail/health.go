@@ -27,6 +27,7 @@ type pulse struct {
 	since   time.Time // when it was last known to be well; at first when the daemon started
 	success bool      // there was a commit, or a cycle that found nothing new
 	failure error     // of the latest cycle
+	trying  string    // why the cycle that runs has to try again; "" if it does not
 }
 
 func newHealth(schedule cron.Schedule, all []stream) *health {
@@ -43,6 +44,7 @@ func (h *health) ended(stream string, err error, at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.streams[stream]
+	p.trying = ""
 	if p.failure = err; err == nil {
 		p.since, p.success = at, true
 	}
@@ -58,6 +60,13 @@ func (h *health) committed(stream string, at time.Time) {
 	if exitCode(failure) != exitIntegrity {
 		h.ended(stream, nil, at)
 	}
+}
+
+// tries takes in why a cycle has to try again, or with "" that it went on.
+func (h *health) tries(stream, failure string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams[stream].trying = failure
 }
 
 // report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
@@ -80,11 +89,16 @@ func (h *health) report(needSuccess bool) (text string, ok bool) {
 		case !p.success:
 			ok = ok && !needSuccess
 			fmt.Fprintf(&b, "%s: starting: no success yet after %s", name, age)
+		case p.failure != nil:
+			fmt.Fprintf(&b, "%s: failing: last success %s ago", name, age)
 		default:
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}
 		if p.failure != nil {
 			b.WriteString("; last cycle failed: " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
+		}
+		if p.trying != "" {
+			b.WriteString("; " + p.trying)
 		}
 		b.WriteByte('\n')
 	}

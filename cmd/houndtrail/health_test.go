@@ -11,6 +11,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"houndtrail/exporter"
+	"houndtrail/sink/webhook"
 )
 
 // TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale when the run after the
@@ -43,8 +44,8 @@ func TestHealth(t *testing.T) {
 		{"12m1s", nil, 503, 503, "archive: stale: no success for 12m1s, due by 2026-03-01T12:12:00Z; last cycle failed: connection refused"},
 		{"13m", func(at time.Time) { h.committed("archive", at) }, 503, 503, "archive: ok: last success 0s ago\nwebhook: stale: "},
 		{"14m", func(at time.Time) { both(at, nil) }, 200, 200, "archive: ok: last success 0s ago\nwebhook: ok: last success 0s ago\n"},
-		{"19m", func(at time.Time) { h.ended("webhook", down, at) }, 200, 200, "webhook: ok: last success 5m0s ago; last cycle failed: connection refused"},
-		{"26m", nil, 200, 200, "webhook: ok: last success 12m0s ago"},
+		{"19m", func(at time.Time) { h.ended("webhook", down, at) }, 200, 200, "webhook: failing: last success 5m0s ago; last cycle failed: connection refused"},
+		{"26m", nil, 200, 200, "webhook: failing: last success 12m0s ago"},
 		{"26m1s", func(at time.Time) { h.ended("archive", nil, at) }, 503, 503, "archive: ok: last success 0s ago\nwebhook: stale: no success for 12m1s, due by"},
 	} {
 		since, err := time.ParseDuration(step.at)
@@ -88,6 +89,28 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 		h.ended("archive", nil, now)
 		if text, ok := h.report(true); !ok {
 			t.Errorf("after a cycle without an error: %s", text)
+		}
+	}
+}
+
+// While a cycle has to try again the page says why, and no longer.
+func TestHealthOfACycleThatTriesAgain(t *testing.T) {
+	t.Parallel()
+	m := newMetrics()
+	h := newHealth(cron.Every(5*time.Minute), []stream{{name: webhookStream}})
+	m.trying = h.tries
+	for name, over := range map[string]func(){
+		"a post":  func() { m.attempt(webhook.Attempt{Status: http.StatusNoContent}) },
+		"a cycle": func() { h.ended(webhookStream, errors.New("gave up"), time.Now()) },
+	} {
+		m.attempt(webhook.Attempt{Status: http.StatusServiceUnavailable, Err: errors.New("busy")})
+		m.retried(webhook.Retry{Number: 3, Reason: "503", Pause: 30 * time.Second, Err: errors.New("busy")})
+		if text, _ := h.report(false); !strings.Contains(text, "; try 3 failed, another one follows 30s later: busy\n") {
+			t.Errorf("before %s: %s", name, text)
+		}
+		over()
+		if text, _ := h.report(false); strings.Contains(text, "busy") {
+			t.Errorf("%s has ended: %s", name, text)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"houndtrail/checkpoint"
 	"houndtrail/config"
 	"houndtrail/sink/bucket"
+	"houndtrail/sink/webhook"
 )
 
 func (p *program) history() *cobra.Command {
@@ -20,14 +21,15 @@ func (p *program) history() *cobra.Command {
 	name := choice{archiveStream, []string{
 		archiveStream, webhookStream, archiveStream + backfillSuffix, webhookStream + backfillSuffix,
 	}}
-	output := choice{"table", []string{"table", "json"}}
+	output := choice{"table", []string{"table", "wide", "json"}}
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show the journal: every commit, oldest first",
 		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. Each entry and the hash chain are verified
 on the way. What is wrong is told on standard error, and every entry that can be read is shown all the same, also of a
 journal that is another stream's. The exit code is 6 then, unless an adoption (houndtrail adopt) follows what is wrong.
--o json prints the entries themselves, one a line.
+-o wide shows all columns, among them when each entry was committed, the end of its window, and its own SHA-256; -o json
+prints the entries themselves, one a line.
 
 KIND is export, rescan (a window that was read once more, in search of stragglers), history (records that appeared before what
 was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
@@ -54,7 +56,7 @@ any entry has them; -o json names the records.`,
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
 	cmd.Flags().Var(&name, "stream", "archive, webhook, archive-backfill or webhook-backfill")
-	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	cmd.Flags().VarP(&output, "output", "o", "table, wide (all columns) or json")
 	return cmd
 }
 
@@ -67,8 +69,8 @@ func (p *program) showHistory(ctx context.Context, c *config.Config, b checkpoin
 	}
 	j := journal(c, b, name, destination)
 	var out entryPrinter = newEntriesJSON(p.stdout)
-	if form == "table" {
-		out = &entriesTable{w: p.stdout}
+	if form != "json" {
+		out = &entriesTable{w: p.stdout, wide: form == "wide"}
 	}
 	entries, first := j.Survey(ctx), uint64(0)
 	if last > 0 {
@@ -170,7 +172,7 @@ func destinationOf(c *config.Config, name string) (string, error) {
 		if !c.Webhook.URL.IsSet() {
 			return "", &usageError{errors.New("there is no webhook stream: HOUNDTRAIL_WEBHOOK_URL is not set")}
 		}
-		sink, err := newWebhook(c, 0, newMetrics())
+		sink, err := newWebhook(c, webhook.Options{})
 		if err != nil {
 			return "", &usageError{err}
 		}

@@ -26,24 +26,40 @@ func (e entriesJSON) end(bool) error                { return nil }
 // entriesTable prints all entries at the end, since only then it is known how wide the columns are, and which are needed.
 type entriesTable struct {
 	w              io.Writer
+	wide           bool // every column, instead of those that fit a terminal
 	rows           []entryRow
 	holes, changed bool // that some entry has them
 }
 
 // An entryRow is what the table has room for.
 type entryRow struct {
-	cells          []string
+	narrow, wide   []string
 	holes, changed int
 }
 
+// The columns, without those that hardly any journal needs.
+//
+//nolint:gochecknoglobals // constants
+var (
+	narrowEntry = []string{"SERIAL", "KIND", "WINDOW START", "SPAN", "FRESH", "COUNT"}
+	wideEntry   = []string{
+		"SERIAL", "KIND", "COMMITTED", "WINDOW START", "WINDOW END", "READ", "FRESH", "DUPLICATE", "LATE", "COUNT", "OBJECTS", "BYTES", "SHA-256",
+	}
+)
+
 func (t *entriesTable) add(s checkpoint.Stored) error {
-	row := entryRow{holes: len(s.Holes), cells: []string{
+	row := entryRow{holes: len(s.Holes)}
+	row.narrow = []string{
+		fmt.Sprint(s.Serial), string(s.Kind), s.Window.Start.UTC().Format("2006-01-02T15:04Z"), short(s.Window.End.Sub(s.Window.Start)),
+		fmt.Sprint(s.Records.Fresh), countCell(s.ServerCount),
+	}
+	row.wide = []string{
 		fmt.Sprint(s.Serial), string(s.Kind), s.CommittedAt.UTC().Format(time.DateTime),
 		s.Window.Start.UTC().Format(time.RFC3339Nano), s.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
 		fmt.Sprint(s.Records.Read), fmt.Sprint(s.Records.Fresh), fmt.Sprint(s.Records.Duplicate), fmt.Sprint(s.Records.Late),
 		countCell(s.ServerCount),
 		fmt.Sprint(len(s.Objects)), fmt.Sprint(totalBytes(s.Objects)), s.SHA256[:min(12, len(s.SHA256))],
-	}}
+	}
 	if s.Changed != nil {
 		row.changed = s.Changed.Altered + s.Changed.Gone
 	}
@@ -62,18 +78,20 @@ func (t *entriesTable) end(sound bool) error {
 		return err
 	}
 	table := tabwriter.NewWriter(t.w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, t.line([]string{
-		"SERIAL", "KIND", "COMMITTED", "WINDOW START", "WINDOW END", "READ", "FRESH", "DUPLICATE", "LATE", "COUNT", "OBJECTS", "BYTES", "SHA-256",
-	}, "HOLES", "CHANGED"))
+	fmt.Fprintln(table, t.line(entryRow{narrow: narrowEntry, wide: wideEntry}, "HOLES", "CHANGED"))
 	for _, row := range t.rows {
-		fmt.Fprintln(table, t.line(row.cells, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
+		fmt.Fprintln(table, t.line(row, fmt.Sprint(row.holes), fmt.Sprint(row.changed)))
 	}
 	return table.Flush()
 }
 
 // line is a line of the table. The columns that hardly any journal needs come behind the count.
-func (t *entriesTable) line(cells []string, holes, changed string) string {
-	const behind = 10
+func (t *entriesTable) line(row entryRow, holes, changed string) string {
+	cells := row.narrow
+	if t.wide {
+		cells = row.wide
+	}
+	behind := min(10, len(cells))
 	all := append([]string{}, cells[:behind]...)
 	if t.holes {
 		all = append(all, holes)

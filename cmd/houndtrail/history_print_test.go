@@ -37,7 +37,7 @@ func TestEntriesTable(t *testing.T) {
 		"3     " + row + "unknown   2        12     0123456789ab\n" +
 		"4     " + row + "off       2        12     0123456789ab\n" +
 		"5     " + row + "-         2        12     0123456789ab\n"
-	if diff := cmp.Diff(plain, tableOf(t, entries...)); diff != "" {
+	if diff := cmp.Diff(plain, tableOf(t, true, entries...)); diff != "" {
 		t.Errorf("the table (-want +got):\n%s", diff)
 	}
 	entries[0].Holes = make([]checkpoint.Hole, 3)
@@ -46,10 +46,17 @@ func TestEntriesTable(t *testing.T) {
 		"SERIAL  KIND    COMMITTED            WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     HOLES  CHANGED  OBJECTS  BYTES  SHA-256\n" +
 		"1     " + row + "exact     3      0        2        12     0123456789ab\n" +
 		"2     " + row + "380..400  0      6        2        12     0123456789ab\n"
-	if diff := cmp.Diff(marked, tableOf(t, entries[:2]...)); diff != "" {
+	if diff := cmp.Diff(marked, tableOf(t, true, entries[:2]...)); diff != "" {
 		t.Errorf("the table (-want +got):\n%s", diff)
 	}
-	if got := tableOf(t); got != "The journal is empty: nothing has been committed yet.\n" {
+	const narrow = "" +
+		"SERIAL  KIND    WINDOW START       SPAN  FRESH  COUNT     HOLES  CHANGED\n" +
+		"1       export  2026-03-01T12:00Z  1h    380    exact     3      0\n" +
+		"2       export  2026-03-01T12:00Z  1h    380    380..400  0      6\n"
+	if diff := cmp.Diff(narrow, tableOf(t, false, entries[:2]...)); diff != "" {
+		t.Errorf("the narrow table (-want +got):\n%s", diff)
+	}
+	if got := tableOf(t, false); got != "The journal is empty: nothing has been committed yet.\n" {
 		t.Errorf("without entries: %s", got)
 	}
 	var b bytes.Buffer
@@ -58,10 +65,10 @@ func TestEntriesTable(t *testing.T) {
 	}
 }
 
-func tableOf(t *testing.T, entries ...checkpoint.Stored) string {
+func tableOf(t *testing.T, wide bool, entries ...checkpoint.Stored) string {
 	t.Helper()
 	var b bytes.Buffer
-	table := &entriesTable{w: &b}
+	table := &entriesTable{w: &b, wide: wide}
 	for _, s := range entries {
 		if err := table.add(s); err != nil {
 			t.Fatal(err)

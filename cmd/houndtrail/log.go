@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -33,7 +35,30 @@ func (p *program) logger(c config.Log) *zap.Logger {
 		}
 		encoder = zapcore.NewConsoleEncoder(ec)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(p.stderr)), c.Level))
+	l := zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(p.stderr)), c.Level))
+	if p.libraries != nil {
+		p.libraries.to.Store(l)
+	}
+	return l
+}
+
+// A libraryLog takes what libraries write to Go's standard logger, since they know of no other: net/http tells there of an
+// answer that it did not ask for, with all that it has read of it. Lines are cut short, as records may be in them.
+type libraryLog struct{ to atomic.Pointer[zap.Logger] }
+
+// longestLine is how much of a line is logged, in bytes. What net/http says itself takes about 60 of them.
+const longestLine = 120
+
+// Write logs one line. Before there is a logger nothing is sent, and so nothing comes.
+func (l *libraryLog) Write(line []byte) (int, error) {
+	if to := l.to.Load(); to != nil {
+		said := strings.TrimSpace(string(line))
+		if len(said) > longestLine {
+			said = strings.ToValidUTF8(said[:longestLine], "") + "..."
+		}
+		to.Warn("a library says", zap.String("text", said))
+	}
+	return len(line), nil
 }
 
 func isTerminal(w io.Writer) bool {

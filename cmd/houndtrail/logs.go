@@ -26,7 +26,7 @@ type logsOptions struct {
 }
 
 func (p *program) logs() *cobra.Command {
-	o := logsOptions{filters: map[string]*[]string{}, output: choice{"table", []string{"table", "json", "ndjson"}}}
+	o := logsOptions{filters: map[string]*[]string{}, output: choice{"table", []string{"table", "wide", "json", "ndjson"}}}
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Query the audit log by hand",
@@ -52,7 +52,7 @@ for --after and --before, a duration that is counted back from now, such as 24h.
 		o.filters[column] = f.StringArray(strings.ReplaceAll(column, "_", "-"), nil, "filter by "+column+"; can be repeated")
 	}
 	f.DurationVar(&o.wait, "wait", 0, "how long the server may take, sent as Prefer: wait=N (default: HOUNDTRAIL_BLOODHOUND_WAIT)")
-	f.VarP(&o.output, "output", "o", "table, json (one object with the server's count) or ndjson (records as served)")
+	f.VarP(&o.output, "output", "o", "table, wide (all columns), json (one object with the server's count) or ndjson (records as served)")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on printing new records as they appear, oldest first")
 	f.DurationVar(&o.interval, "interval", 5*time.Second, "how often --follow asks")
 	return cmd

@@ -12,7 +12,7 @@ import (
 	"houndtrail/exporter/bloodhound"
 )
 
-// longestCell keeps a table on the screen; -o ndjson has everything.
+// longestCell keeps a wide table readable; -o ndjson has everything.
 const longestCell = 80
 
 // A recordPrinter writes records as a table, as JSON or as NDJSON.
@@ -70,12 +70,20 @@ func (p *recordPrinter) record(r bloodhound.Record) error {
 		_, err := fmt.Fprintln(p.out, r.Raw)
 		return err
 	}
-	if p.rows == 0 {
+	wide := p.form == "wide"
+	if p.rows == 0 && wide {
 		fmt.Fprintln(p.table, "ID\tCREATED AT\tACTION\tSTATUS\tACTOR\tADDRESS\tFIELDS")
+	} else if p.rows == 0 {
+		fmt.Fprintln(p.table, "ID\tCREATED AT\tACTION\tSTATUS\tACTOR")
 	}
 	p.rows++
-	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.CreatedAt.Format("2006-01-02T15:04:05.000000Z"),
-		cell(r.Action), cell(r.Status), cell(r.ActorName), cell(r.SourceIP), cell(r.Fields))
+	if wide {
+		_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.CreatedAt.Format("2006-01-02T15:04:05.000000Z"),
+			cell(r.Action), cell(r.Status), cell(r.ActorName), cell(r.SourceIP), cell(r.Fields))
+		return err
+	}
+	_, err := fmt.Fprintf(p.table, "%d\t%s\t%s\t%s\t%s\n", r.ID, secondCell(r.CreatedAt),
+		shortCell(r.Action, 24), shortCell(r.Status, 7), shortCell(r.ActorName, 12))
 	return err
 }
 
@@ -95,10 +103,17 @@ func cell(s string) string {
 		return r
 	}, s)
 	if s == "" {
-		return "-"
+		return unknown
 	}
-	if runes := []rune(s); len(runes) > longestCell {
-		return string(runes[:longestCell-1]) + "…"
+	return cut(s, longestCell)
+}
+
+// shortCell is a cell of a table that has to fit a terminal of 80 columns.
+func shortCell(s string, width int) string { return cut(cell(s), width) }
+
+func cut(s string, width int) string {
+	if runes := []rune(s); len(runes) > width {
+		return string(runes[:width-1]) + "…"
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log" //nolint:depguard // to send what comes there to our own logger
 	"os"
 	"os/signal"
 	"runtime"
@@ -25,7 +26,7 @@ func main() {
 		// often as usual costs nothing that shows, and saves a third of the memory.
 		debug.SetGCPercent(30)
 	}
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	p := newProgram()
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
 }
 
@@ -49,6 +50,14 @@ func bound() {
 // memory is how many bytes windows may hold together: half of what the process tries to do with.
 func memory() int64 { return min(debug.SetMemoryLimit(-1), 1<<40) / 2 }
 
+// newProgram is the program of this process, and the only one that touches Go's standard logger.
+func newProgram() *program {
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), libraries: new(libraryLog)}
+	log.SetFlags(0)
+	log.SetOutput(p.libraries)
+	return p
+}
+
 // untilSignal ends when the process is told to stop. A second signal ends the process at once.
 func untilSignal() context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -63,6 +72,7 @@ type program struct {
 	interactive    bool             // a person waits: a server that is not there is reported at once
 	patience       time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
 	now            func() time.Time // our own clock; nil for this machine's
+	libraries      *libraryLog      // what libraries say through Go's standard logger; nil leaves that alone
 }
 
 // main runs one command line and returns the exit code.

@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 // impatient is main, but for the minutes that it would spend on a server that is down, and for its own clock, which a
 // script moves on as it moves on the server's.
 func impatient() {
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), patience: time.Second, now: movedClock}
+	p := newProgram()
+	p.patience, p.now = time.Second, movedClock
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
 }
 

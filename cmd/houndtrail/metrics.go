@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -20,12 +21,14 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	progress func(stream string, at time.Time) // told of every success; never nil
+	trying   func(stream, failure string)      // told of every try that failed, and with "" of one that did not; never nil
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
 	oldest, deadline, skew, state   *prometheus.GaugeVec
 	holes, changed, counted         *prometheus.CounterVec
 	commits, records, objects       *prometheus.CounterVec
-	requests, retries, posts        *prometheus.CounterVec
+	requests, retries               *prometheus.CounterVec
+	posts, reposts                  *prometheus.CounterVec
 	requestTime                     prometheus.Histogram
 }
 
@@ -44,6 +47,7 @@ func newMetrics() *metrics {
 	return &metrics{
 		registry:  registry,
 		progress:  func(string, time.Time) {},
+		trying:    func(string, string) {},
 		cursor:    gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
 		lag:       gauge("lag_seconds", "Age of the newest instant that is delivered, by the server's clock, at the last success."),
 		success:   gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
@@ -67,6 +71,7 @@ func newMetrics() *metrics {
 		requests: counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
 		retries:  counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
 		posts:    counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
+		reposts:  counter("webhook_retries_total", "Posts to the webhook that were tried again, by reason.", "reason"),
 		requestTime: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 13),
@@ -88,7 +93,17 @@ func (m *metrics) Request(status string, d time.Duration) {
 // Retry counts a pause before another try.
 func (m *metrics) Retry(reason string) { m.retries.WithLabelValues(reason).Inc() }
 
-func (m *metrics) attempt(a webhook.Attempt) { m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc() }
+func (m *metrics) attempt(a webhook.Attempt) {
+	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
+	if a.Err == nil {
+		m.trying(webhookStream, "")
+	}
+}
+
+func (m *metrics) retried(r webhook.Retry) {
+	m.reposts.WithLabelValues(r.Reason).Inc()
+	m.trying(webhookStream, fmt.Sprintf("try %d failed, another one follows %s later: %v", r.Number, r.Pause.Round(time.Second), r.Err))
+}
 
 // stream returns the observer of one stream, with its series at zero: a rate needs a first value.
 func (m *metrics) stream(name string) exporter.Observer {

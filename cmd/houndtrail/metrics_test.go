@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,6 +43,7 @@ func TestMetrics(t *testing.T) {
 	m.Retry("timeout")
 	m.attempt(webhook.Attempt{Status: http.StatusServiceUnavailable})
 	m.attempt(webhook.Attempt{})
+	m.retried(webhook.Retry{Number: 1, Reason: "503", Err: errors.New("busy")})
 
 	if len(told) != 2 || told[0] != archiveStream || told[1] != archiveStream {
 		t.Errorf("progress was told of %v, want twice of the archive", told)
@@ -76,6 +78,7 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_requests_total{status="200"} 1`,
 		`houndtrail_requests_total{status="timeout"} 1`,
 		`houndtrail_retries_total{reason="timeout"} 1`,
+		`houndtrail_webhook_retries_total{reason="503"} 1`,
 		`houndtrail_retention_deadline_timestamp_seconds{stream="archive"} 1.7803152005e+09`,
 		`houndtrail_source_oldest_timestamp_seconds{stream="archive"} 1.7723664005e+09`,
 		`houndtrail_stream_state{state="failed",stream="archive"} 0`,

@@ -30,6 +30,9 @@ Change the settings first, and copy the archive and the journal if they are to b
 that names both identities; the position and everything that is known of delivered records stay. It is for the same log
 and the same archive only: for a BloodHound that was restored or replaced there is accept-reset.
 
+If a run or a backfill was interrupted while it wrote, it has to be finished by the previous settings before the tenant or the
+format can change; the message says so, and nothing is moved.
+
 Files that were written under another HOUNDTRAIL_TENANT stay in that partition, and those of another format as they are;
 new ones are of the new one.
 
@@ -63,25 +66,44 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	if which == "all" {
 		names = configured(c)
 	}
+	var movable []string
 	var errs []error
-	moved := 0
 	for _, name := range withBackfills(names) {
+		switch err := movableStream(ctx, c, b, name); {
+		case err == nil:
+			movable = append(movable, name)
+		case errors.Is(err, checkpoint.ErrUnmoved), errors.Is(err, checkpoint.ErrNotFound):
+			// not every journal need have moved, and not every stream has a backfill
+		default:
+			errs = append(errs, &streamError{name, err})
+		}
+	}
+	if len(errs) > 0 { // all or nothing: what is open has to be ended by the previous settings
+		return errors.Join(errs...)
+	}
+	if len(movable) == 0 {
+		return &usageError{fmt.Errorf("nothing was moved: no journal in %s belongs to anything else than what is configured", b)}
+	}
+	for _, name := range movable {
 		entry, err := moveStream(ctx, c, b, name, reason)
 		if err == nil {
-			moved++
 			err = printMove(p.stdout, entry, form)
-		}
-		if errors.Is(err, checkpoint.ErrUnmoved) || errors.Is(err, checkpoint.ErrNotFound) {
-			continue // not every journal need have moved, and not every stream has a backfill
 		}
 		if err != nil {
 			errs = append(errs, &streamError{name, err})
 		}
 	}
-	if moved == 0 && len(errs) == 0 {
-		return &usageError{fmt.Errorf("nothing was moved: no journal in %s belongs to anything else than what is configured", b)}
-	}
 	return errors.Join(errs...)
+}
+
+// movableStream tells why a stream's journal cannot be moved. It takes no lease, as one of what is not there would leave
+// something behind.
+func movableStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name string) error {
+	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
+	if err != nil {
+		return err
+	}
+	return failedCheckpoint(journal(c, b, name, destination).Movable(ctx))
 }
 
 func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name, reason string) (checkpoint.Stored, error) {
@@ -89,14 +111,7 @@ func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name
 	if err != nil {
 		return checkpoint.Stored{}, err
 	}
-	j := journal(c, b, name, destination)
-	switch _, err := j.Load(ctx); {
-	case err == nil:
-		return checkpoint.Stored{}, checkpoint.ErrUnmoved
-	case !errors.Is(err, checkpoint.ErrForeign): // no lease is taken of what is not there
-		return checkpoint.Stored{}, failedCheckpoint(err)
-	}
-	entry, err := j.Move(ctx, reason)
+	entry, err := journal(c, b, name, destination).Move(ctx, reason)
 	return entry, failedCheckpoint(err)
 }
 

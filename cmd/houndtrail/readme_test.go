@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -44,6 +45,60 @@ func TestReadmeIsUpToDate(t *testing.T) {
 	if diff := cmp.Diff(want, string(raw)); diff != "" {
 		t.Errorf("the README is stale: go test ./cmd/houndtrail -run Readme -update\n%s", diff)
 	}
+}
+
+// TestGuaranteeNamesItsTests: each sentence of the README's guarantee stands beside tests that are in the tree.
+func TestGuaranteeNamesItsTests(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?s)<!-- guarantee:begin -->\n(.*?)<!-- guarantee:end -->`).FindSubmatch(raw)
+	if block == nil {
+		t.Fatal("the README has no guarantee")
+	}
+	row := regexp.MustCompile(`^\| ([^|]+\.) \| ([^|]+) \|$`)
+	sentences := 0
+	for line := range strings.Lines(string(block[1])) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "| **") || strings.HasPrefix(line, "| ---") {
+			continue
+		}
+		cells := row.FindStringSubmatch(line)
+		if cells == nil || strings.Contains(cells[1], ". ") {
+			t.Errorf("no sentence with its tests: %s", line)
+			continue
+		}
+		sentences++
+		for name := range strings.FieldsSeq(cells[2]) {
+			if err := findTest(name); err != nil {
+				t.Errorf("%s: %v", cells[1], err)
+			}
+		}
+	}
+	if sentences == 0 {
+		t.Error("the guarantee is empty")
+	}
+}
+
+// findTest looks for a test in the file that a link of the README leads to.
+func findTest(link string) error {
+	parts := regexp.MustCompile("^\\[`(\\w+)`\\]\\((\\S+)\\)$").FindStringSubmatch(link)
+	if parts == nil {
+		return fmt.Errorf("%s is no link to a test", link)
+	}
+	name, path := parts[1], parts[2]
+	body, err := os.ReadFile(filepath.Join(filepath.Dir(readme), path))
+	switch {
+	case err != nil:
+		return err
+	case path == "cmd/houndtrail/testdata/"+name+".txtar":
+		return nil
+	case !strings.HasSuffix(path, "_test.go") || !strings.Contains(string(body), "\nfunc "+name+"(t *testing.T)"):
+		return fmt.Errorf("there is no test %s in %s", name, path)
+	}
+	return nil
 }
 
 func commandTable() string {

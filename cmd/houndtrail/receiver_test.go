@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -25,21 +28,52 @@ func website(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("WEBSITE", strings.TrimPrefix(server.URL, "http://"))
 }
 
-// A siem takes batches as the demo's receiver does, unless it is told to refuse them.
+// A siem takes batches as the demo's receiver does, unless it is told otherwise.
 type siem struct {
 	demoReceiver
-	refuse int // HTTP status; 0 takes
+	refuse int    // HTTP status; 0 takes
+	mood   string // see webhookCommand
+	value  string // that belongs to it
 }
 
 func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	refuse := s.refuse
+	refuse, mood, value := s.refuse, s.mood, s.value
 	s.mu.Unlock()
-	if refuse != 0 {
-		http.Error(w, "not today", refuse)
-		return
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // cut off
 	}
-	s.demoReceiver.ServeHTTP(w, r)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	switch {
+	case refuse != 0:
+		http.Error(w, "not today", refuse)
+	case mood == "page":
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!doctype html><title>Sign in</title>")
+	case mood == "busy":
+		_, _ = io.WriteString(w, `{"text":"Server is busy","code":9}`)
+	case mood == "later":
+		w.Header().Set("Retry-After", value)
+		http.Error(w, "maintenance", http.StatusServiceUnavailable)
+	case mood == "stall":
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	case mood == "dislike" && holds(body, value):
+		http.Error(w, "cannot read a line", http.StatusBadRequest)
+	default:
+		s.demoReceiver.ServeHTTP(w, r)
+	}
+}
+
+// holds tells whether the record with that id is in a batch.
+func holds(body []byte, id string) bool {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return false
+	}
+	text, err := io.ReadAll(z)
+	return err == nil && bytes.Contains(text, []byte(`{"event_id":"acme/`+id+`/`))
 }
 
 // webhookAuthorization is the receiver's; it is a secret.
@@ -49,6 +83,12 @@ const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 //
 //	webhook start       turns the webhook stream on
 //	webhook refuse 401  answers so; 0 ends it
+//	webhook page        answers with a 200 that is a web page
+//	webhook busy        answers with a 200 that says so in its JSON
+//	webhook later 3600  answers 503 with that Retry-After
+//	webhook stall       answers with headers and nothing more
+//	webhook dislike 7   answers 400 to what has the record with that id
+//	webhook like        ends these five
 //	webhook has N       fails unless it has every record of the log, N of them, each event id once
 func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
@@ -67,6 +107,10 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.siem.mu.Lock()
 		defer w.siem.mu.Unlock()
 		w.siem.refuse = number(ts, args[1])
+	case len(args) > 0 && slices.Contains([]string{"page", "busy", "later", "stall", "dislike", "like"}, args[0]):
+		w.siem.mu.Lock()
+		defer w.siem.mu.Unlock()
+		w.siem.mood, w.siem.value = args[0], strings.Join(args[1:], "")
 	case len(args) == 2 && args[0] == "has":
 		w.siem.mu.Lock()
 		defer w.siem.mu.Unlock()
@@ -78,7 +122,7 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		compareIDs(ts, w, got, number(ts, args[1]))
 	default:
-		ts.Fatalf("usage: webhook start | refuse STATUS | has N")
+		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"houndtrail/config"
+	"houndtrail/sink/webhook"
 )
 
 // finishTime is what running cycles are given to end by themselves once the daemon is told to stop. After it they are
@@ -46,13 +47,14 @@ func loop(ctx, work context.Context, spec config.Schedule, s stream, health *hea
 		if ctx.Err() != nil {
 			return
 		}
-		err := s.RunOnce(work)
+		err := s.cycle(work)
 		health.ended(s.name, err, time.Now())
-		s.watch.ended(err)
 		switch {
 		case err == nil:
 		case isAny(err, incurable):
 			stop(&streamError{s.name, err})
+		case isA[*webhook.PostponedError](err):
+			log.Warn("the receiver asks for a pause: the stream is skipped until it ends", zap.Error(err))
 		case errors.Is(err, context.Canceled) && work.Err() != nil:
 			log.Warn("cycle abandoned; the next run starts from the last commit")
 		default:

@@ -37,9 +37,10 @@ func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
 func (*stuckSource) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
 func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
-	return stream{name: archiveStream, watch: &watch{tell: func(string) {}}, Exporter: &exporter.Exporter{
-		Source: s, Store: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), Log: zap.NewNop(),
-	}}
+	w := &watch{
+		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), tell: func(string) {}, log: zap.NewNop(),
+	}
+	return stream{name: archiveStream, Exporter: &exporter.Exporter{Source: s, Store: w, Log: zap.NewNop()}, watch: w}
 }
 
 // A cycle that does not end by itself is abandoned in time for Kubernetes' patience of 30 seconds, and its lease is given

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter"
@@ -17,7 +15,8 @@ const (
 	stateOK         = "ok"
 	stateNotStarted = "not started" // nothing was committed yet; only status says so, which does not know of any run
 	stateWaiting    = "waiting"     // nothing was committed yet, since there is no record that is old enough
-	stateHoles      = "holes"       // some records could not be had, and are not at the destination
+	stateFuture     = "future"      // the start that was asked for is still to come
+	stateHoles      = "holes"       // a record could not be had of late, and is not at the destination
 	stateClock      = "clock"       // a clock is behind the position
 	stateChanged    = "changed"     // the source is not the one that it was
 	stateNoJournal  = "no journal"  // the destination holds records that no journal accounts for
@@ -34,8 +33,28 @@ const (
 //
 //nolint:gochecknoglobals // a constant
 var runStates = []string{
-	stateOK, stateWaiting, stateHoles, stateClock, stateChanged, stateNoJournal, stateIncomplete, stateBadRecord, stateDamaged,
+	stateOK, stateWaiting, stateFuture, stateHoles, stateClock, stateChanged, stateNoJournal, stateIncomplete, stateBadRecord, stateDamaged,
 	stateForeign, stateNewer, stateUnreadable, stateFailed,
+}
+
+// stateErrors are the errors that have a state of their own.
+//
+//nolint:gochecknoglobals // a constant
+var stateErrors = []struct {
+	err  error
+	word string
+}{
+	{exporter.ErrJournalGone, stateNoJournal},
+	{exporter.ErrSourceChanged, stateChanged},
+	{exporter.ErrClock, stateClock},
+	{exporter.ErrIncomplete, stateIncomplete},
+	{exporter.ErrStart, stateFuture},
+	{bloodhound.ErrHidden, stateIncomplete},
+	{checkpoint.ErrNewer, stateNewer},
+	{checkpoint.ErrCorrupt, stateDamaged},
+	{checkpoint.ErrForeign, stateForeign},
+	{checkpoint.ErrConflict, stateFailed},
+	{checkpoint.ErrLeaseHeld, stateFailed},
 }
 
 // stateOf is how a stream stands when an error, or none, was the end of its cycle, or of what stands in for one. The
@@ -45,27 +64,13 @@ func stateOf(err error, newest position) string {
 		switch {
 		case newest.serial == 0:
 			return stateWaiting
-		case newest.holes > 0:
+		case newest.holed:
 			return stateHoles
 		default:
 			return stateOK
 		}
 	}
-	for _, s := range []struct {
-		err  error
-		word string
-	}{
-		{exporter.ErrJournalGone, stateNoJournal},
-		{exporter.ErrSourceChanged, stateChanged},
-		{exporter.ErrClock, stateClock},
-		{exporter.ErrIncomplete, stateIncomplete},
-		{bloodhound.ErrHidden, stateIncomplete},
-		{checkpoint.ErrNewer, stateNewer},
-		{checkpoint.ErrCorrupt, stateDamaged},
-		{checkpoint.ErrForeign, stateForeign},
-		{checkpoint.ErrConflict, stateFailed},
-		{checkpoint.ErrLeaseHeld, stateFailed},
-	} {
+	for _, s := range stateErrors {
 		if errors.Is(err, s.err) {
 			return s.word
 		}
@@ -85,41 +90,5 @@ func stateLabel(state string) string { return strings.ReplaceAll(state, " ", "_"
 // A position is what is said of a stream's newest entry, the zero value where there is none.
 type position struct {
 	serial uint64
-	holes  int64
-}
-
-// A watch follows a stream by what goes to and from its journal, and says after each cycle how the stream stands.
-type watch struct {
-	exporter.Store
-	tell   func(state string)
-	newest atomic.Pointer[position]
-}
-
-// Load takes note of the newest entry.
-func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
-	return w.note(w.Store.Load(ctx))
-}
-
-// Commit takes note of the new entry.
-func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error) {
-	return w.note(w.Store.Commit(ctx, prev, next))
-}
-
-func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
-	if err == nil {
-		w.newest.Store(&position{s.Serial, s.HolesTotal})
-	}
-	return s, err
-}
-
-// ended says how the stream stands after a cycle. One that was abandoned says nothing of it.
-func (w *watch) ended(err error) {
-	if errors.Is(err, context.Canceled) {
-		return
-	}
-	var newest position
-	if p := w.newest.Load(); p != nil {
-		newest = *p
-	}
-	w.tell(stateOf(err, newest))
+	holed  bool // a record that could not be had was left out of late
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"houndtrail/checkpoint"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
@@ -28,15 +30,15 @@ func TestStateOf(t *testing.T) {
 	}{
 		{nil, position{}, stateWaiting},
 		{nil, some, stateOK},
-		{nil, position{7, 1}, stateHoles},
+		{nil, position{7, true}, stateHoles},
 		{source(exporter.ErrClock), some, stateClock},
-		{source(exporter.ErrClock), position{7, 1}, stateClock},
+		{source(exporter.ErrClock), position{7, true}, stateClock},
 		{source(exporter.ErrSourceChanged), some, stateChanged},
 		{source(exporter.ErrIncomplete), some, stateIncomplete},
 		{source(bloodhound.ErrHidden), position{}, stateIncomplete},
 		{source(&bloodhound.BadRecordError{Cause: &bloodhound.Error{Kind: bloodhound.Server}}), some, stateBadRecord},
 		{source(&bloodhound.Error{Kind: bloodhound.Transport}), some, stateFailed},
-		{source(exporter.ErrStart), position{}, stateFailed},
+		{source(exporter.ErrStart), position{}, stateFuture},
 		{at(exporter.StageSink, errors.New("disk full")), some, stateFailed},
 		{journal(exporter.ErrJournalGone), position{}, stateNoJournal},
 		{journal(checkpoint.ErrCorrupt), some, stateDamaged},
@@ -63,29 +65,29 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	j, _, _ := journalOf(t, 0)
 	var told []string
-	w := &watch{Store: j, tell: func(state string) { told = append(told, state) }}
+	w := &watch{Journal: j, tell: func(state string) { told = append(told, state) }, log: zap.NewNop()}
 	if _, err := w.Load(t.Context()); !errors.Is(err, checkpoint.ErrNotFound) {
 		t.Fatal(err)
 	}
-	w.ended(nil)
+	w.ended(t.Context(), nil)
 	entry := checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: march}
 	last, err := w.Commit(t.Context(), checkpoint.Stored{}, entry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.ended(nil)
+	w.ended(t.Context(), nil)
 	entry.Holes = make([]checkpoint.Hole, 1)
 	if _, err = w.Commit(t.Context(), last, entry); err != nil {
 		t.Fatal(err)
 	}
-	w.ended(nil)
-	w.ended(fmt.Errorf("stopped: %w", context.Canceled))
-	w.ended(&exporter.Error{Stage: exporter.StageSource, Err: exporter.ErrClock})
-	again := &watch{Store: j, tell: w.tell}
+	w.ended(t.Context(), nil)
+	w.ended(t.Context(), fmt.Errorf("stopped: %w", context.Canceled))
+	w.ended(t.Context(), &exporter.Error{Stage: exporter.StageSource, Err: exporter.ErrClock})
+	again := &watch{Journal: j, tell: w.tell, log: zap.NewNop()}
 	if _, err := again.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again.ended(nil)
+	again.ended(t.Context(), nil)
 	if want := []string{stateWaiting, stateOK, stateHoles, stateClock, stateHoles}; !slices.Equal(told, want) {
 		t.Errorf("it told %v, want %v", told, want)
 	}

@@ -12,26 +12,20 @@ import (
 	"houndtrail/config"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/bucket"
 )
 
-// checkStream finds out what the next run would say of a stream whose journal is in order. That the source cannot
-// be asked is no error: it is said elsewhere.
+// checkStream finds out what the next run would say of a stream whose journal is in order: what can be asked for without
+// a run is asked for now, and of all else the last run tells. That the source cannot be asked is no error: it is said
+// elsewhere.
 func (p *program) checkStream(
 	ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing,
 ) error {
-	var err error
-	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
-	switch s.Status {
-	case stateNotStarted:
-		err = p.checkBeginning(ctx, c, e, source, s)
-	case stateOK, stateHoles:
-		if source.client == nil {
-			return nil
-		}
-		if _, err = e.Check(ctx, s.stored); err != nil && exitCode(err) != exitIntegrity {
-			return nil
-		}
+	if s.Status != stateNotStarted && s.Status != stateOK && s.Status != stateHoles {
+		return nil
+	}
+	err := p.goesOn(ctx, c, b, source, s)
+	if err == nil && s.failed {
+		err = &lastRunError{s.failure}
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -39,19 +33,31 @@ func (p *program) checkStream(
 	return err
 }
 
-// checkBeginning finds out whether a stream without a journal may begin, and has something to begin with.
-func (p *program) checkBeginning(
-	ctx context.Context, c *config.Config, e *exporter.Exporter, source sourceState, s *standing,
-) error {
-	if s.Stream == archiveStream {
-		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
-		if err != nil {
-			return err
-		}
-		e.Destination = archiveDestination(files, c.Tenant)
-		if err := e.Vacant(ctx, s.intent); err != nil {
-			return err
-		}
+// goesOn is what would keep the next run from going on, as far as that can be told without one.
+func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing) error {
+	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
+	if s.Status == stateNotStarted {
+		return p.begins(ctx, c, b, e, source, s)
+	}
+	if source.client == nil {
+		return nil
+	}
+	if _, err := e.Check(ctx, s.stored); exitCode(err) == exitIntegrity {
+		return err
+	}
+	return nil
+}
+
+// begins finds out whether a stream without a journal may begin, and has something to begin with.
+func (p *program) begins(
+	ctx context.Context, c *config.Config, b checkpoint.Bucket, e *exporter.Exporter, source sourceState, s *standing,
+) (err error) {
+	if e.Destination, err = destinationBeside(ctx, c, b, s.Stream); err != nil {
+		return err
+	}
+	now, _ := source.lagsBehind()
+	if err := e.Begins(ctx, s.intent, now); err != nil {
+		return err
 	}
 	if errors.Is(source.err, bloodhound.ErrHidden) {
 		return &exporter.Error{Stage: exporter.StageSource, Err: source.err}
@@ -64,7 +70,10 @@ func (s *standing) warn(w io.Writer) {
 	say := func(format string, args ...any) {
 		fmt.Fprintf(w, "houndtrail: warning: %s stream: %s\n", s.Stream, fmt.Sprintf(format, args...))
 	}
-	if s.near {
+	if s.near && *s.Left <= 0 {
+		say("BloodHound may be dropping records that are not exported yet, since %s: find out what holds up the export",
+			s.Deadline.UTC().Format(time.RFC3339))
+	} else if s.near {
 		say("in %s BloodHound may begin to drop records that are not exported yet: find out what holds up the export", s.leftCell())
 	}
 	if s.unproved {
@@ -80,7 +89,8 @@ func (s *standing) warn(w io.Writer) {
 		}
 	}
 	if s.Holes > 0 {
-		say("%s left out as unreadable: houndtrail history -o json tells which (holes)", records(s.Holes, "record"))
+		say("%s left out as unreadable, the newest on %s: houndtrail history -o json tells which (holes)",
+			records(s.Holes, "record"), s.HoledAt.Format(time.RFC3339))
 	}
 	if s.Changed > 0 {
 		say("%s found altered or gone at the source; what was delivered stays as it was: houndtrail history -o json tells "+

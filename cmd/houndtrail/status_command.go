@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -26,24 +27,28 @@ type statusOptions struct {
 }
 
 func (p *program) status() *cobra.Command {
-	o := statusOptions{output: choice{"table", []string{"table", "json"}}}
+	o := statusOptions{output: choice{"table", []string{"table", "wide", "json"}}}
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far each stream is",
-		Long: fmt.Sprintf(`Show how far each stream is: its position and how far that is behind, the last commit, the records so far, who holds
-the lease, the oldest record that BloodHound still has, and the time left until it may drop records that are not exported
-yet (HOUNDTRAIL_RETENTION). Nothing is written and no lease is taken, so it can be asked at any time.
+		Long: fmt.Sprintf(`Show how far each stream is: its position (CURSOR: everything before it is delivered) and how far that is behind
+(LAG), the records so far, the share of them that BloodHound's own count confirms exactly (COUNTED), and the time left until BloodHound
+may drop records that are not exported yet (LEFT; HOUNDTRAIL_RETENTION). -o wide adds the last commit, the oldest record that
+BloodHound still has, the destination, and who holds the lease. Nothing is written and no lease is taken, so it can be asked at
+any time.
 
 Lag is counted by BloodHound's clock. If BloodHound cannot be asked, or with --offline is not, or if its clock is more than
-a minute ahead of this machine's, lag is counted by this machine's, and the row says so; that is no failure.
+a minute ahead of this machine's, lag is counted by this machine's, and has a mark (*); that is no failure.
 
-STATUS is what the next run would say: ok; not started; waiting (BloodHound has no record yet); or holes (records could not
-be had, and were left out). It is clock, changed, no journal, incomplete, damaged or foreign if a run would stop: the
-exit code is 6 then, and the reason is on standard error. It is newer, with exit code 2, if a newer version wrote the
-journal. Of a journal that is damaged or foreign the row shows the newest entry that can be read.
+STATUS is what the next run would say, as far as that can be told without one: ok; not started; waiting (BloodHound has no
+record yet); or holes (of late a record could not be had, and was left out). It is future (HOUNDTRAIL_START is still to come), clock,
+changed, no journal, incomplete, damaged or foreign if a run would stop, and newer if a newer version wrote the journal.
+Otherwise it tells how the last run ended, until one succeeds: failed, bad record, or one of the above. The reason is on
+standard error then, and the exit code is that run's. Of a journal that is damaged or foreign the row shows the newest entry
+that can be read.
 
-RECORDS and COUNTED are as the newest entry has them. COUNTED is the share of the records that lie in windows which
-BloodHound's own count confirms exactly.
+Holes are the word for as long as the ids of that time are remembered (HOUNDTRAIL_RESCAN): a record that is repaired meanwhile
+is delivered after all. Later nothing reads it again, and they are a warning beside ok, with their number, for good.
 
 The newest entry is verified against the previous one, and each link of the hash chain by reading the whole journal. Of one
 with more than %d commits only the newest two are read, unless --full asks for all.`, provable),
@@ -54,7 +59,7 @@ with more than %d commits only the newest two are read, unless --full asks for a
 	f := cmd.Flags()
 	f.BoolVar(&o.offline, "offline", false, "do not ask BloodHound")
 	f.BoolVar(&o.full, "full", false, "verify the whole journal, however long it is")
-	f.VarP(&o.output, "output", "o", "table, or json (one object a line for each stream)")
+	f.VarP(&o.output, "output", "o", "table, wide (all columns), or json (one object a line for each stream)")
 	return cmd
 }
 
@@ -83,14 +88,14 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	for i := range all {
 		all[i].compare(s, exporter.Retention(c.Retention))
 		all[i].warn(p.stderr)
+		p.postponedUntil(ctx, b, &all[i])
 	}
 	if s.warning != "" && (s.err == nil || !errors.Is(failed, s.err)) { // else it is said below, as what a run would stop for
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", s.warning)
 	}
-	show := standingsTable
-	if o.output.value == "json" {
-		show = standingsJSON
-	}
+	show := map[string]func(io.Writer, []standing, time.Time) error{
+		"table": standingsTable, "wide": standingsWide, "json": standingsJSON,
+	}[o.output.value]
 	return errors.Join(show(p.stdout, all, time.Now()), failed)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -25,15 +26,85 @@ func standingsJSON(w io.Writer, all []standing, _ time.Time) error {
 	return nil
 }
 
-// standingsTable prints a row for each stream. What can be long comes last.
-func standingsTable(w io.Writer, all []standing, now time.Time) error {
+// A statusColumn is one of the table of standings.
+type statusColumn struct {
+	name string
+	cell func(*standing) string
+}
+
+// narrowColumns fit a terminal of 80 columns, and wideColumns tell everything; what can be long comes last.
+func narrowColumns() []statusColumn {
+	return []statusColumn{
+		{"STREAM", func(s *standing) string { return s.Stream }},
+		{"STATUS", func(s *standing) string { return s.Status }},
+		{"CURSOR", func(s *standing) string { return secondCell(s.Cursor) }},
+		{"LAG", func(s *standing) string { return s.lagCell(ownClock) }},
+		{"RECORDS", (*standing).recordsCell},
+		{"COUNTED", (*standing).countedCell},
+		{"LEFT", (*standing).leftCell},
+	}
+}
+
+func wideColumns(now time.Time) []statusColumn {
+	return []statusColumn{
+		{"STREAM", func(s *standing) string { return s.Stream }},
+		{"STATUS", func(s *standing) string { return s.Status }},
+		{"CURSOR", func(s *standing) string { return instantCell(s.Cursor) }},
+		{"LAG", func(s *standing) string { return s.lagCell(" (local clock)") }},
+		{"LAST COMMIT", (*standing).commitCell},
+		{"SERIAL", (*standing).serialCell},
+		{"RECORDS", (*standing).recordsCell},
+		{"COUNTED", (*standing).countedCell},
+		{"OLDEST AT SOURCE", (*standing).oldestCell},
+		{"TIME LEFT", (*standing).leftCell},
+		{"DESTINATION", func(s *standing) string { return s.Destination }},
+		{"LEASE", func(s *standing) string { return s.Lease.cell(now) }},
+	}
+}
+
+// ownClock marks a lag of the narrow table that is not by the server's clock.
+const ownClock = "*"
+
+// standingsTable prints a row for each stream.
+func standingsTable(w io.Writer, all []standing, _ time.Time) error {
+	if err := printStandings(w, all, narrowColumns()); err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].Lag != nil && all[i].Clock != "server" {
+			_, err := fmt.Fprintln(w, ownClock+" by this machine's clock")
+			return err
+		}
+	}
+	return nil
+}
+
+func standingsWide(w io.Writer, all []standing, now time.Time) error {
+	return printStandings(w, all, wideColumns(now))
+}
+
+func printStandings(w io.Writer, all []standing, columns []statusColumn) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "STREAM\tSTATUS\tCURSOR\tLAG\tLAST COMMIT\tSERIAL\tRECORDS\tCOUNTED\tOLDEST AT SOURCE\tTIME LEFT\tDESTINATION\tLEASE")
-	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Stream, s.Status, instantCell(s.Cursor), s.lagCell(),
-			s.commitCell(), s.serialCell(), s.recordsCell(), s.countedCell(), s.oldestCell(), s.leftCell(), s.Destination, s.Lease.cell(now))
+	line := func(cell func(statusColumn) string) {
+		cells := make([]string, len(columns))
+		for i, c := range columns {
+			cells[i] = cell(c)
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	line(func(c statusColumn) string { return c.name })
+	for i := range all {
+		line(func(c statusColumn) string { return c.cell(&all[i]) })
 	}
 	return t.Flush()
+}
+
+// secondCell is an instant for a table that has no room for more.
+func secondCell(t time.Time) string {
+	if t.IsZero() {
+		return unknown
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 func instantCell(t time.Time) string {
@@ -43,13 +114,14 @@ func instantCell(t time.Time) string {
 	return t.Format(time.RFC3339Nano)
 }
 
-func (s *standing) lagCell() string {
+// lagCell has a mark where the lag is not by the server's clock.
+func (s *standing) lagCell(mark string) string {
 	if s.Lag == nil {
 		return unknown
 	}
 	lag := short(time.Duration(*s.Lag * float64(time.Second)))
 	if s.Clock != "server" {
-		lag += " (local clock)"
+		lag += mark
 	}
 	return lag
 }
@@ -103,6 +175,9 @@ func (s *standing) oldestCell() string {
 func (s *standing) leftCell() string {
 	if s.Left == nil {
 		return unknown
+	}
+	if *s.Left <= 0 {
+		return "over"
 	}
 	return short(time.Duration(*s.Left * float64(time.Second)))
 }

@@ -36,8 +36,12 @@ func TestStandings(t *testing.T) {
 	for i := range all {
 		all[i].compare(source, exporter.Retention{})
 	}
-	var table, lines bytes.Buffer
-	if err := standingsTable(&table, all, march); err != nil {
+	var narrow, table, lines bytes.Buffer
+	if err := standingsTable(&narrow, all, march); err != nil {
+		t.Fatal(err)
+	}
+	wantNarrow(t, narrow.String())
+	if err := standingsWide(&table, all, march); err != nil {
 		t.Fatal(err)
 	}
 	if err := standingsJSON(&lines, all, march); err != nil {
@@ -78,12 +82,58 @@ func TestStandingWithoutSource(t *testing.T) {
 		s := standing{Stream: "archive", Status: stateOK, Cursor: march}
 		s.compare(sourceState{status: status, now: march.Add(-3 * time.Second), own: march.Add(-3 * time.Second), clock: "local"}, exporter.Retention{})
 		var table bytes.Buffer
-		if err := standingsTable(&table, []standing{s}, march); err != nil {
+		if err := standingsTable(&table, []standing{s}, march); err != nil || !strings.Contains(table.String(), "  0s*  ") ||
+			!strings.HasSuffix(table.String(), "\n* by this machine's clock\n") {
+			t.Errorf("%s: the narrow table is, %v\n%s", status, err, &table)
+		}
+		table.Reset()
+		if err := standingsWide(&table, []standing{s}, march); err != nil {
 			t.Fatal(err)
 		}
 		// The cursor is the server's, and its clock may be ahead of ours: that is no lag.
 		if got := table.String(); !strings.Contains(got, "  "+want+"  ") || !strings.Contains(got, "  0s (local clock)  ") {
 			t.Errorf("%s: want %q in\n%s", status, want, got)
+		}
+	}
+}
+
+// wantNarrow compares the table of TestStandings that fits a terminal.
+func wantNarrow(t *testing.T, got string) {
+	t.Helper()
+	const want = "" +
+		"STREAM   STATUS   CURSOR                LAG    RECORDS  COUNTED  LEFT\n" +
+		"archive  ok       2026-03-01T11:57:47Z  2m13s  20480    -        89d23h\n" +
+		"webhook  ok       2026-02-27T10:00:00Z  2d2h   -        -        87d22h\n" +
+		"archive  damaged  -                     -      -        -        -\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the narrow table (-want +got):\n%s", diff)
+	}
+}
+
+// TestTablesFit: whatever a stream can be, and however long its numbers are, the tables fit a terminal of 80 columns.
+func TestTablesFit(t *testing.T) {
+	t.Parallel()
+	most, lag, left := int64(1e9-1), (999*24*time.Hour + 23*time.Hour).Seconds(), (99*24*time.Hour + 23*time.Hour).Seconds()
+	var all []standing
+	for _, state := range append([]string{stateNotStarted}, runStates...) {
+		all = append(all, standing{
+			Stream: webhookStream, Status: state, Cursor: march.Add(time.Microsecond), Lag: &lag, Clock: "local", Records: &most,
+			Totals: &checkpoint.Totals{Exact: 1}, Left: &left,
+		})
+	}
+	var b bytes.Buffer
+	if err := standingsTable(&b, all, march); err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString(tableOf(t, false, checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
+		Serial: 99_999, Kind: checkpoint.KindBarrier, Window: checkpoint.Window{Start: march.Add(time.Microsecond), End: march.Add(719 * time.Hour)},
+		Records:     checkpoint.Counts{Fresh: 50_000},
+		ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: 49_999, AtMost: 50_001},
+		Holes:       make([]checkpoint.Hole, 12), Changed: &checkpoint.Changes{Altered: 20},
+	}}))
+	for line := range strings.Lines(b.String()) {
+		if n := len(line) - 1; n > 80 {
+			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 }

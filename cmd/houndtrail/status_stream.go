@@ -26,10 +26,13 @@ type standing struct {
 	Clock       string     `json:"clock"`                  // whose now that is: the server's, or the local one
 	Records     *int64     `json:"records,omitempty"`      // delivered so far; left out if the journal cannot be read
 	Holes       int64      `json:"holes,omitempty"`        // records that could not be had
+	HoledAt     time.Time  `json:"holed_at,omitzero"`      // when the newest of them was left out
 	Changed     int64      `json:"changed,omitempty"`      // delivered records that were found altered or gone at the source
 	Lease       leaseState `json:"lease,omitzero"`         // left out where it could not be read
 	Asked       string     `json:"source_status"`          // ok, empty, failed or offline
 	Oldest      time.Time  `json:"source_oldest,omitzero"` // no record that the source still has is before it
+
+	NotBefore time.Time `json:"not_before,omitzero"` // the receiver asks to be left alone until then, and the stream is skipped
 
 	Deadline time.Time `json:"retention_deadline,omitzero"`      // the source may begin then to drop what is not exported
 	Left     *float64  `json:"retention_left_seconds,omitempty"` // from now to then
@@ -38,8 +41,11 @@ type standing struct {
 	Skew   *float64           `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
 
 	stored   checkpoint.Stored
+	failure  checkpoint.Failure // of the last run, if it failed and nothing was committed since
+	failed   bool
 	intent   *checkpoint.Window  // what the lease says that somebody was about to write
 	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
+	holed    bool                // a hole is news still
 	near     bool                // the deadline is
 	unproved bool                // not all links were verified, since the journal is long
 }
@@ -69,6 +75,11 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 	if leaseErr == nil {
 		s.intent = lease.Intent
 		s.Lease = leaseOf(lease, time.Now(), gone)
+		if err == nil {
+			s.failure, s.failed, err = j.Failure(ctx, s.Serial)
+			err = failedCheckpoint(err)
+			s.Status = s.stateAfter(err)
+		}
 		return err
 	}
 	err = errors.Join(err, failedCheckpoint(leaseErr))
@@ -121,7 +132,8 @@ func (s *standing) take(newest checkpoint.Stored) {
 	s.seen = newest.Oldest
 	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
 	s.Records, s.Totals = &newest.Totals.Delivered, &newest.Totals
-	s.Holes, s.Changed = newest.HolesTotal, newest.ChangedTotal
+	s.Holes, s.HoledAt, s.Changed = newest.HolesTotal, newest.HoledAt.UTC(), newest.ChangedTotal
+	s.holed = newest.Holed()
 }
 
 // newestReadable is the newest entry that can be read of a journal that is not sound; the zero value for none.
@@ -153,7 +165,7 @@ func (s *standing) stateAfter(err error) string {
 	if err == nil && s.Serial == 0 {
 		return stateNotStarted
 	}
-	return stateOf(err, position{s.Serial, s.Holes})
+	return stateOf(err, position{s.Serial, s.holed})
 }
 
 // compare takes in what the source says, and where it says nothing, what the journal remembers of it.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -37,6 +36,14 @@ type stream struct {
 	name string
 	*exporter.Exporter
 	watch *watch // what its Store is wrapped in
+	pause *pause // that its receiver asks for; nil for a destination that does not
+}
+
+// cycle runs one, and says how it ended.
+func (s stream) cycle(ctx context.Context) error {
+	err := s.RunOnce(ctx)
+	s.watch.ended(ctx, err)
+	return err
 }
 
 // streams wires what the configuration asks for.
@@ -50,41 +57,82 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		return nil, err
 	}
 	build := func(name, destination string, sink exporter.Sink) stream {
+		log := log.With(zap.String("stream", name))
 		w := &watch{
-			Store: journal(c, positions, name, destination),
-			tell:  func(state string) { m.stands(name, state) },
+			Journal: journal(c, positions, name, destination),
+			tell:    func(state string) { m.stands(name, state) },
+			log:     log,
 		}
 		e := p.exporter(c, name, client, w)
-		e.Sink, e.Observer, e.Log = sink, m.stream(name), log.With(zap.String("stream", name))
-		return stream{name, e, w}
+		e.Sink, e.Observer, e.Log = sink, m.stream(name), log
+		return stream{name: name, Exporter: e, watch: w}
 	}
 	shares := budget.Split(memory(), 2)
 	var all []stream
 	if c.Archive.URL != "" {
-		files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+		s, err := archiveOf(ctx, c, build)
 		if err != nil {
 			return nil, err
 		}
-		sink, err := newArchive(c, files)
-		if err != nil {
-			return nil, err
-		}
-		s := build(archiveStream, string(c.Archive.URL), sink)
-		s.Destination = archiveDestination(files, c.Tenant)
-		s.Destination.Quarantine = sink.Quarantine
 		s.Memory = shares[0]
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
-		sink, err := newWebhook(c, p.patience, m)
+		roots, err := c.Webhook.CA.Pool()
+		if err != nil {
+			return nil, err
+		}
+		log := log.With(zap.String("stream", webhookStream))
+		sink, err := newWebhook(c, webhook.Options{
+			RetryFor: p.patience, RootCAs: roots, Log: log, Observe: m.attempt, Retried: m.retried,
+		})
 		if err != nil {
 			return nil, err
 		}
 		s := build(webhookStream, sink.String(), sink)
 		s.Memory = shares[1]
+		if s.Destination, err = destinationBeside(ctx, c, positions, webhookStream); err != nil {
+			return nil, err
+		}
+		s.pause = newPause(positions, webhookStream, p.ownClock, log)
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// archiveOf is the archive's stream, which build makes.
+func archiveOf(
+	ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream,
+) (s stream, err error) {
+	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return s, err
+	}
+	sink, err := newArchive(c, files)
+	if err != nil {
+		return s, err
+	}
+	s = build(archiveStream, string(c.Archive.URL), sink)
+	s.Destination = archiveDestination(files, c.Tenant)
+	s.Destination.Quarantine = sink.Quarantine
+	return s, nil
+}
+
+// destinationBeside is what can be asked of a stream's destination, without its sink.
+func destinationBeside(
+	ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string,
+) (d exporter.Destination, err error) {
+	if c.Archive.URL == "" {
+		return d, nil
+	}
+	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	if err != nil {
+		return d, err
+	}
+	if name == archiveStream {
+		return archiveDestination(files, c.Tenant), nil
+	}
+	return webhookDestination(files, journal(c, positions, archiveStream, string(c.Archive.URL)), positions, c.Tenant), nil
 }
 
 // exporter is what the configuration says of a stream, without the sink that it writes to.
@@ -176,18 +224,18 @@ func encoder(format config.ArchiveFormat, tenant string) archive.Encoder {
 	return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: version})
 }
 
-func newWebhook(c *config.Config, patience time.Duration, m *metrics) (*webhook.Sink, error) {
+// newWebhook adds what the configuration says to the options.
+func newWebhook(c *config.Config, o webhook.Options) (*webhook.Sink, error) {
 	headers, err := c.Webhook.Headers.Value()
 	if err != nil {
 		return nil, err
 	}
-	return webhook.New(webhook.Options{
-		URL: c.Webhook.URL.Value(), Tenant: c.Tenant,
-		Authorization: c.Webhook.Authorization.Value, Headers: headers,
-		BatchRecords: c.Webhook.BatchRecords, BatchBytes: int(c.Webhook.BatchBytes),
-		Compression: webhook.Compression(c.Webhook.Compression), Timeout: c.Webhook.Timeout,
-		RetryFor: patience, Version: version, Observe: m.attempt,
-	})
+	o.URL, o.Tenant, o.Version = c.Webhook.URL.Value(), c.Tenant, version
+	o.Authorization, o.Headers = c.Webhook.Authorization.Value, headers
+	o.BatchRecords, o.BatchBytes = c.Webhook.BatchRecords, int(c.Webhook.BatchBytes)
+	o.Compression, o.Timeout = webhook.Compression(c.Webhook.Compression), c.Webhook.Timeout
+	o.Expect = c.Webhook.Expect.Expectation
+	return webhook.New(o)
 }
 
 func s3Options(s config.S3, rewritten func(string) bool) bucket.S3Options {
@@ -205,7 +253,7 @@ func once(ctx context.Context, all []stream) error {
 	var g errgroup.Group
 	for i, s := range all {
 		g.Go(func() error {
-			if err := s.RunOnce(ctx); err != nil {
+			if err := s.cycle(ctx); err != nil {
 				errs[i] = &streamError{s.name, err}
 			}
 			return nil

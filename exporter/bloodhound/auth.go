@@ -19,13 +19,13 @@ type Authenticator interface {
 	authorize(ctx context.Context, c *Client, r *http.Request, body []byte) error
 	// refused is told that the server answered 401 to r. It says whether another try would carry other credentials.
 	refused(r *http.Request) bool
-	// explain says what to do about a 400, 401 or 403 that r was answered with; "" where it knows nothing special.
+	// explain says what to do about a 400, 401 or 403 that r was answered with; "" if it knows nothing special.
 	explain(e *Error, r *http.Request) string
 }
 
 const bearerScheme = "Bearer"
 
-// Bearer authenticates with a JWT that somebody else obtained. Sessions end after some hours and cannot be renewed: a
+// Bearer authenticates with a JWT that was obtained elsewhere. Sessions end after some hours and cannot be renewed: a
 // scheduled run wants Token or Login.
 func Bearer(jwt func() (string, error)) Authenticator { return bearer{jwt} }
 

@@ -3,9 +3,7 @@ package bloodhound
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +19,8 @@ type BadRecordError struct {
 	Position  string    // where the row stands
 	Cause     error     // what the server said, or what is wrong with the record
 	Raw       []byte    // exactly as served; nil if the server never showed it
+
+	byHand bool // it was asked for by a person, and not by an export
 }
 
 // Error names the row, what was said about it, and what to do.
@@ -37,9 +37,13 @@ func (e *BadRecordError) Error() string {
 	if e.ID != 0 {
 		row = fmt.Sprintf("with id %d, %s", e.ID, row)
 	}
-	return fmt.Sprintf("the row %s (%s) %s: %v. The export stops in front of it, and loses nothing. Repair the row in BloodHound's "+
-		"database (table audit_logs, by created_at), or set %s=quarantine to go on with a hole in the journal%s",
-		row, e.Position, fault, e.Cause, settingBad, keeps)
+	said := fmt.Sprintf("the row %s (%s) %s: %v", row, e.Position, fault, e.Cause)
+	if e.byHand {
+		return said + ". Ask for what is older than it, or newer, or repair the row in BloodHound's database (table audit_logs, by " +
+			"created_at)"
+	}
+	return fmt.Sprintf("%s. The export stops in front of it, and loses nothing. Repair the row in BloodHound's database (table "+
+		"audit_logs, by created_at), or set %s=quarantine to go on with a hole in the journal%s", said, settingBad, keeps)
 }
 
 // Unwrap is what the server said, or what is wrong with the record.
@@ -71,10 +75,7 @@ func (b *Batch) Holes() []Hole {
 func (b *Batch) refuse(p page, bad []refused, quarantine bool) error {
 	for i := range bad {
 		r := &bad[i]
-		e := &BadRecordError{
-			CreatedAt: r.createdAt, ID: r.fault.ID, Cause: r.fault, Raw: bytes.Clone(r.raw),
-			Position: fmt.Sprintf("in the answer to GET %s", p.target),
-		}
+		e := r.bad(p.target)
 		if !quarantine {
 			return e
 		}
@@ -93,19 +94,25 @@ func (b *Batch) refuse(p page, bad []refused, quarantine bool) error {
 	return nil
 }
 
+// bad is the error about what the answer to a request for the target has instead of a record.
+func (r *refused) bad(target string) *BadRecordError {
+	return &BadRecordError{
+		CreatedAt: r.createdAt, ID: r.fault.ID, Cause: r.fault, Raw: bytes.Clone(r.raw), Position: "in the answer to GET " + target,
+	}
+}
+
+// position says where a row stands that the server cannot print.
+func position(n int, order []string) string {
+	if slices.Equal(order, NewestFirst()) {
+		return fmt.Sprintf("row %d of its instant, the highest id first", n)
+	}
+	return fmt.Sprintf("row %d of its instant, in the order asked for", n)
+}
+
 func tooManyHoles(next error) error {
 	return fmt.Errorf("more than %d rows of the window are bad, which is no longer a matter of single rows, so nothing of it is "+
 		"used: if the server was upgraded, look for a newer Houndtrail; if its database was damaged, repair the rows (table "+
 		"audit_logs). The next of them: %w", maxHoles, next)
-}
-
-// refusal is the error if the server broke down over the request, which it does whenever a row cannot be printed. It is
-// nil for every other error.
-func refusal(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Server && e.Status == http.StatusInternalServerError {
-		return e
-	}
-	return nil
 }
 
 // suspects remembers instants with rows that the server could not print, so that each of them is searched for only once. It

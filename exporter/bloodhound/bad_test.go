@@ -106,28 +106,6 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 	}
 }
 
-// A server that is down costs few requests, whenever it goes down, and is told as what it is.
-func TestServerThatBreaksDownOverEverything(t *testing.T) {
-	start := shelfStart()
-	for _, after := range []int{0, 1, 5, 20, 30} {
-		for _, quarantine := range []bool{false, true} {
-			server := everyMinute(start, 100).serve(bloodhoundtest.V84)
-			steps := append(make([]bloodhoundtest.Fault, after), slices.Repeat([]bloodhoundtest.Fault{bloodhoundtest.InternalError()}, 1000)...)
-			server.Fault(bloodhoundtest.Sequence(steps...))
-			_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
-			if e := asError(t, err); e.Kind != Server || e.Status != http.StatusInternalServerError {
-				t.Errorf("after %d answers: %v", after, err)
-			}
-			if bad, ok := errors.AsType[*BadRecordError](err); ok {
-				t.Errorf("after %d answers a row is blamed: %v", after, bad)
-			}
-			if n := requestsFor(server, AuditPath); n > after+6 {
-				t.Errorf("%d requests after %d answers", n-after, after)
-			}
-		}
-	}
-}
-
 // A bad moment of the server is no bad row, however long it takes to find that out.
 func TestBadMoment(t *testing.T) {
 	start := shelfStart()

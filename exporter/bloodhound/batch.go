@@ -44,7 +44,7 @@ type page struct {
 	ends    seen        // what its two ends say
 	glanced bool        // they could be read
 	walked  bool        // the walk went on by its ends
-	result  chan<- seen // takes what the scan found, where the walk waits for it
+	result  chan<- seen // takes what the scan found, if the walk waits for it
 }
 
 const (
@@ -120,8 +120,8 @@ func (b *Batch) add(p page, quarantine bool) (seen, error) {
 		b.counts = append(b.counts, parsed.Count)
 	}
 	if p.walked && !p.ends.agrees(found) {
-		return seen{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the pages before it: "+
-			"what was read of this window is dropped, and the next cycle reads it page by page", p.target)
+		return seen{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the previous pages: nothing of this "+
+			"window is used; run again: the next cycle reads it page by page", p.target)
 	}
 	return found, nil
 }
@@ -176,6 +176,6 @@ func (b *Batch) Clock() Reading { return b.clock }
 // Held is how many bytes the batch's pages have. It is known before Wait.
 func (b *Batch) Held() int64 { return b.held }
 
-// Fill is how much of what the limits allow the span holds: above 1 where it is more, 0 where there are no limits. It
+// Fill is how much of what the limits allow the span holds: above 1 if it is more, 0 if there are no limits. It
 // is known before Wait.
 func (b *Batch) Fill() float64 { return b.fill }

@@ -24,7 +24,7 @@ const (
 
 // A pool serves every client of the process, as the memory that it spares is the process's.
 //
-//nolint:gochecknoglobals // pools hold nothing that anybody could tell apart
+//nolint:gochecknoglobals // pools hold nothing that can be told apart
 var gunzips = sync.Pool{New: func() any { return &gunzip{in: bufio.NewReaderSize(nil, packedRead)} }}
 
 // A gunzip is a decoder with the buffer that it reads from.

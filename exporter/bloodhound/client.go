@@ -111,7 +111,8 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	if o.Insecure {
-		o.Log.Warn("TLS verification is off: anybody on the way can read and change the audit log",
+		o.Log.Warn("TLS verification is off: any machine on the way can read and change the audit log, so name the "+
+			"server's authority in "+settingCA+" instead",
 			zap.String("host", o.URL.Host))
 	}
 	c.transport = own
@@ -147,7 +148,7 @@ func (o Options) check() error {
 	)
 }
 
-// checkURL never quotes the URL: somebody may have put a password into it.
+// checkURL never quotes the URL: it may hold a password.
 func checkURL(u *url.URL) error {
 	if u == nil {
 		return errors.New("the BloodHound URL is missing")

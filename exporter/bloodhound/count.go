@@ -9,14 +9,11 @@ import (
 // count. Rows without a time are not among them.
 //
 // The envelope's count ignores before and after, but not a filter: created_at=gte:T bounds it on every build, as long
-// as it is the only filter. The rows themselves are not wanted: the window is one instant that the filter excludes, and
-// the order is the index's own. By -id, PostgreSQL walks the primary key of the whole table to find that out.
+// as it is the only filter. The rows themselves are not wanted, and one of them may be bad: the window ends before it begins,
+// and the order is the index's own. By -id, PostgreSQL walks the primary key of the whole table to find that out.
 func (c *Client) Count(ctx context.Context, from time.Time) (n int64, known bool, err error) {
-	nothing := firstInstant() // from is hardly ever that early, and then one row comes along
-	page, err := c.Logs(ctx, Query{
-		Bounded: true, After: nothing, Before: nothing, Limit: 1, SortBy: NewestFirst(), Filters: countingFrom(from),
-	})
-	return page.Count, page.Count >= 0, err
+	page, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: countingFrom(from)}.beside(), breakdowns, c.options.MaxPage)
+	return page.Count, err == nil && page.Count >= 0, err
 }
 
 // Counted is what the server counted from the nth of the instants that the pages of the batch were asked to count from, in the

@@ -3,8 +3,12 @@
 // [Client.Fetch] reads one span of time completely or fails: an empty reply, a cut body, HTML from a proxy or a page that
 // is not newest first is an error and never the end of the data. It works in two stages, fetching and scanning, so that
 // the next page is under way while one is checked. A row that the server cannot print makes every page with it a 500: it
-// is searched for and named, and so is a record that is none; [Options.Quarantine] goes on without such rows. [Client.Logs]
-// reads one page as asked, with every documented parameter.
+// is searched for and named, and so is a record that is none; [Options.Quarantine] goes on without such rows. What is
+// said of the ends of the log holds with such rows there as well. [Client.Logs] reads one page as asked, with every
+// documented parameter.
+//
+// An outage is told from such a row by one request beside each breakdown, from the third one on: the same query about a
+// time in which no row is. While that fails, too, the server is down, and the retry policy holds.
 //
 // What is said here about the API was measured on servers of 2024 and 2025, or comes from the public BloodHound server
 // source and its published documentation; when they disagree, the client works with each. The traps that shape it:
@@ -31,8 +35,12 @@
 //	both, is one before it  -created_at,-id  gte: from, or      created_at, no row          created_at, from there on,
 //	                                         lte: to                                        or up to there
 //	both, the search        -created_at,-id  the same           created_at, one row         the same
+//	beside a breakdown      its own          its own            created_at, no row          its own
+//	search for a bad row    its own          its own, or gte:   created_at, back from       created_at, from there on
+//	                                         its start          its end to its start
 //	Newest, the last day    -created_at,-id  gte: a day ago     created_at, one row         created_at, from there on
 //	Newest, on a quiet one  -created_at,-id  none               created_at, one row         all rows
+//	Newest, a bad row       -created_at,-id  gte: its start     created_at, one row         created_at, from there on
 //	Own: GET /api/v2/self   -                -                  users, by primary key       -
 //	Clock: GET /health      -                -                  no statement                -
 //

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Warnings says where servers are known to ignore, cut or reject what the query asks for, although the documentation
-// allows it, and where an answer may surprise. The query is sent all the same.
+// Warnings says what servers are known to ignore, cut or reject of the query, although the documentation allows it, and what
+// may surprise about an answer. The query is sent all the same.
 func (q Query) Warnings() []string {
 	var texts []string
 	for _, d := range q.doubts() {

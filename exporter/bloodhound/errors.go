@@ -44,18 +44,19 @@ type Error struct {
 	Target string // path and query as sent
 	Host   string
 
-	Status  int    // of the reply; 0 where there was none
+	Status  int    // of the reply; 0 if there was none
 	Message string // what the server or the network said, on one line
 	Advice  string // what to do next
 
-	RequestID  string        // the server's id of the request; "" where it gave none
-	RetryAfter time.Duration // how long the server asks to wait; 0 where it does not
-	Date       time.Time     // the server's clock at the reply; zero where it is not known
+	RequestID  string        // the server's id of the request; "" if it gave none
+	RetryAfter time.Duration // how long the server asks to wait; 0 if it does not
+	Date       time.Time     // the server's clock at the reply; zero if it is not known
 
-	Err error // the cause below HTTP, where there is one
+	Err error // the cause below HTTP, if there is one
 
 	final    bool // an exception to what the kind would allow
 	stubborn bool // worth another try or two, but no more
+	refusal  bool // the server answers the same about a time in which no row is: it is over a row that it breaks down
 }
 
 // Error tells what was tried, on what, why it failed and what to do next.
@@ -90,7 +91,7 @@ func (e *Error) Error() string {
 // Unwrap is the cause below HTTP.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Retryable tells whether the same request may succeed later without anybody's help.
+// Retryable tells whether the same request may succeed later without help.
 func (e *Error) Retryable() bool {
 	switch e.Kind {
 	case RateLimited, Timeout, Server, Transport, NotJSON:

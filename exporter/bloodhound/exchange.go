@@ -16,7 +16,7 @@ const errorBody = 64 << 10
 
 // A reply is a 200 that holds a JSON object.
 type reply struct {
-	body   *buffer // to be released by whoever got the reply
+	body   *buffer // to be released by the caller that got the reply
 	clock  Reading
 	header http.Header
 }

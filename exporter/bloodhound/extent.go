@@ -27,7 +27,8 @@ type Extent struct {
 	Page time.Duration
 }
 
-// Extent asks for what there is, whatever its time: now is only what Page is measured by.
+// Extent asks for what there is, whatever its time: now is only what Page is measured by. A bad row at the beginning is a
+// [*BadRecordError], unless Options.Quarantine is set: then the log begins with it as with every other row.
 func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 	found, err := c.first(ctx, firstInstant(), lastInstant())
 	switch {
@@ -50,19 +51,25 @@ func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 }
 
 // Newest is when the newest record was created, whatever its time: it shows records that are stamped in the future. ok is
-// false when there is no record.
+// false when there is no record. A bad row is a [*BadRecordError], or with Options.Quarantine counts as a record.
 func (c *Client) Newest(ctx context.Context) (at time.Time, ok bool, err error) {
-	var page Page
-	for _, from := range []time.Time{c.Guess().Server.Add(-recently), firstInstant()} {
-		if page, err = c.edge(ctx, from, lastInstant(), NewestFirst()); err != nil {
+	var e edge
+	for _, from := range []time.Time{c.Guess().Server.Truncate(grain).Add(-recently), firstInstant()} {
+		if e, err = c.edge(ctx, from, lastInstant(), NewestFirst()); err == nil && e.dark {
+			e, err = c.newest(ctx, from, lastInstant())
+		}
+		if err == nil {
+			err = c.stopAt(e.bad)
+		}
+		if err != nil {
 			return time.Time{}, false, err
 		}
-		if at, ok = earliest(page.Records); ok {
-			return at, true, nil
+		if e.ok {
+			return e.at, true, nil
 		}
 	}
-	if page.Count > 0 {
-		return time.Time{}, false, hidden(page.Count)
+	if e.count > 0 {
+		return time.Time{}, false, hidden(e.count)
 	}
 	return time.Time{}, false, nil
 }

@@ -3,7 +3,6 @@ package bloodhound
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+
+	"houndtrail/exporter/transport"
 )
 
 // explainFailure makes a readable error of one that the transport or the body gave. A caller's own cancellation stays
@@ -29,15 +30,14 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	case isTooLarge(err):
 		e.Kind = TooLarge
 		e.Message = err.Error()
-		e.Advice = "lower " + settingPageSize
+		e.Advice = "ask for fewer records; an export does so by itself, down to a single one, and no record is lost"
 	case isSlowServer(err):
 		e.Kind = Timeout
 		e.Message = "no complete reply in time (" + e.Message + ")"
 		e.Advice = adviceTimeout
-	case isCertificate(err):
+	case transport.IsCertificate(err):
 		e.final = true
-		e.Advice = "if a private authority signed the server's certificate, name its PEM file in " + settingCA +
-			"; if the name or the dates are wrong, the server needs another certificate, or this machine's clock is off"
+		e.Advice = transport.CertificateAdvice(settingCA)
 	default:
 		explainNetwork(e, err)
 	}
@@ -60,16 +60,6 @@ func isSlowServer(err error) bool {
 		errors.As(err, &timeout) && timeout.Timeout()
 }
 
-func isCertificate(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		unknown      x509.UnknownAuthorityError
-		invalid      x509.CertificateInvalidError
-		host         x509.HostnameError
-	)
-	return errors.As(err, &verification) || errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &host)
-}
-
 // explainNetwork adds what to do about the failures that are seen most.
 func explainNetwork(e *Error, err error) {
 	var (
@@ -78,6 +68,7 @@ func explainNetwork(e *Error, err error) {
 		record tls.RecordHeaderError
 		alert  tls.AlertError
 		broken flate.CorruptInputError
+		proxy  *transport.ProxyError
 	)
 	switch {
 	case errors.Is(err, errProxyURL):
@@ -88,6 +79,8 @@ func explainNetwork(e *Error, err error) {
 	case errors.As(err, &alert):
 		e.final = true
 		e.Advice = "the server ended the TLS handshake: it may ask for a client certificate or refuse this protocol version"
+	case errors.As(err, &proxy):
+		e.final = proxy.Final()
 	case errors.As(err, &op) && op.Op == "proxyconnect":
 		e.Advice = "the proxy of HTTP_PROXY or HTTPS_PROXY refused or is down: correct it, or name the host in NO_PROXY"
 	case errors.As(err, &dns):

@@ -173,7 +173,7 @@ func TestBodiesAreBounded(t *testing.T) {
 			if e := asError(t, err); e.Kind != TooLarge || e.Retryable() {
 				t.Errorf("%s, retryable %v", e.Kind, e.Retryable())
 			}
-			wantText(t, err, "larger than 102400 bytes", "PAGE_SIZE")
+			wantText(t, err, "larger than 102400 bytes", "fewer records", "no record is lost")
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -39,7 +40,7 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 	return b, nil
 }
 
-// hand gives a page to the scanner and returns what it says: by its ends where the server has shown that they can be
+// hand gives a page to the scanner and returns what it says: by its ends if the server has shown that they can be
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	ends, ok := glance(p.b)
@@ -75,27 +76,15 @@ func (c *Client) trust(p page, found seen, err error) {
 }
 
 // page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit says
-// afterwards what was asked for in the end. A single record may be as large as most says. A server that breaks down over
-// the request is asked so many times.
+// afterwards what was asked for in the end. A single record may be as large as most says.
 func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r reply, err error) {
 	for {
-		err = c.retry(ctx, func(ctx context.Context) (err error) {
-			size := c.options.MaxPage
-			if q.Limit == 1 {
-				size = most
-			}
-			r, err = c.exchange(ctx, AuditPath+"?"+q.Encode(), c.shelf.upTo(size))
-			if isKind(err, Timeout) {
-				c.halve(q, minPage, &c.limit)
-				c.goodPages.Store(0)
-			}
-			if e := refusal(err); e != nil {
-				breakdowns--
-				e.final = e.final || breakdowns <= 0
-			}
-			return err
-		})
-		if isKind(err, TooLarge) && c.halve(q, 1, &c.fits) {
+		size := c.options.MaxPage
+		if q.Limit == 1 {
+			size = most
+		}
+		r, err = c.ask(ctx, q, breakdowns, size, c.shorter(q))
+		if c.ofPage(err, TooLarge) && c.halve(q, 1, &c.fits) {
 			continue
 		}
 		if err == nil {
@@ -105,6 +94,17 @@ func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64)
 	}
 }
 
+// shorter has less asked for after a try that took too long.
+func (c *Client) shorter(q *Query) func(error) {
+	return func(err error) {
+		if c.ofPage(err, Timeout) {
+			c.halve(q, minPage, &c.limit)
+			c.goodPages.Store(0)
+		}
+	}
+}
+
+// halve asks for half as many, now and later, unless that is less than so many.
 func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	if q.Limit/2 < least {
 		return false
@@ -114,16 +114,18 @@ func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	return true
 }
 
-// pageSize is the limit in force; grow brings it back towards the configured one after some pages went well in a row.
+// pageSize is how many records to ask for: what the server answers in time, and what fits into a page.
 func (c *Client) pageSize() int { return int(min(c.limit.Load(), c.fits.Load())) }
 
+// grow brings the limit back towards the configured one after some pages went well in a row.
 func (c *Client) grow() {
 	if c.goodPages.Add(1)%growAfter == 0 {
 		c.limit.Store(min(c.limit.Load()*2, int64(c.options.PageSize)))
 	}
 }
 
-func isKind(err error, k Kind) bool {
-	e := (*Error)(nil)
-	return errors.As(err, &e) && e.Kind == k
+// ofPage tells whether a page failed in that way, and not the login for it: of that a smaller page is no cure.
+func (c *Client) ofPage(err error, k Kind) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == k && strings.HasPrefix(e.Target, c.prefix+AuditPath)
 }

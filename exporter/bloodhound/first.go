@@ -2,12 +2,11 @@ package bloodhound
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
-// searchStep is how exactly search finds the first record: what is left before it is read as part of a window, which
-// costs few requests when it holds no records.
+// searchStep is how exactly a first record is searched for: what is left before it is read as part of a window, which costs few
+// requests when it holds no records.
 const searchStep = 30 * 24 * time.Hour
 
 // The first and the last instant that the API can write.
@@ -24,7 +23,7 @@ func NewestFirst() []string { return []string{"-created_at", "-id"} }
 func oldestFirst() []string { return []string{"created_at", "id"} }
 
 // First is when the first record at or after from and before to was created, or an instant up to 30 days earlier that no
-// record of from..to is before. ok is false when there is none.
+// record of from..to is before. ok is false when there is none. A bad row counts as a record, or is a [*BadRecordError].
 func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error) {
 	// Records have whole microseconds, and both bounds of a request are inclusive.
 	from, to = from.Add(time.Microsecond-1).Truncate(time.Microsecond), to.Add(-1).Truncate(time.Microsecond)
@@ -35,99 +34,75 @@ func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, o
 	return found.at, found.ok, err
 }
 
-// foremost is the first record of a span, and what the server counted when it was asked for it.
+// foremost is the first row of a span, and what the server counted when it was asked for it.
 type foremost struct {
 	at    time.Time
 	ok    bool
 	count int64 // -1 when the server tells none
 }
 
-// first asks for the oldest record of from..to, both inclusive. The answer is believed only when nothing turns out to be
-// before it: builds before March 2024 always answer newest first. Then the record is searched for.
+// first asks for the oldest row of from..to, both inclusive. The answer is believed only when nothing turns out to be
+// before it: builds before March 2024 always answer newest first. Then the row is searched for.
 func (c *Client) first(ctx context.Context, from, to time.Time) (foremost, error) {
-	page, err := c.edge(ctx, from, to, oldestFirst())
+	e, err := c.edge(ctx, from, to, oldestFirst())
 	if err != nil {
 		return foremost{}, err
 	}
-	found := foremost{count: page.Count}
-	if found.at, found.ok = earliest(page.Records); !found.ok || found.at.Equal(from) {
-		return found, nil
+	found := foremost{at: e.at, ok: e.ok, count: e.count}
+	if e.dark {
+		return c.firstOfDark(ctx, from, to, found)
 	}
-	before, err := c.edge(ctx, from, found.at.Add(-time.Microsecond), NewestFirst())
+	if !e.ok || e.at.Equal(from) {
+		return found, c.stopAt(e.bad)
+	}
+	before, err := c.edge(ctx, from, e.at.Add(-grain), NewestFirst())
 	if err != nil {
 		return foremost{}, err
 	}
-	if some, ok := earliest(before.Records); ok {
-		found.at, err = c.search(ctx, from, some)
+	if before.ok {
+		found.at, err = c.search(ctx, from, before.at, searchStep)
+		return found, err
 	}
-	return found, err
+	return found, c.stopAt(e.bad)
 }
 
-// search returns an instant that no record of from..some is before, at most 30 days earlier than the first of them. It
-// asks "is there any record up to t?" at t = 30, 60, 120… days before one that there is, and then halves the gap. That
-// works on every build. It counts in microseconds, since a Duration ends at 292 years.
-func (c *Client) search(ctx context.Context, from, some time.Time) (time.Time, error) {
-	start, step := from.UnixMicro(), searchStep.Microseconds()
-	none, known := start, some.UnixMicro() // no record is in start..none, and one is at known
-	look := func(at int64) error {
-		page, err := c.edge(ctx, from, time.UnixMicro(at).UTC(), NewestFirst())
-		if older, ok := earliest(page.Records); ok {
-			known = older.UnixMicro()
-		} else {
-			none = at + 1
+// firstOfDark searches for the first row if the server does not show when it was created. It is found to a few days, which is
+// all that is needed to go on without it, and exactly if it is to be named.
+func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found foremost) (foremost, error) {
+	if found.count < 0 { // a breakdown has no count
+		var filters []Filter
+		if from.After(firstInstant()) {
+			filters = countingFrom(from)
 		}
-		return err
+		beside, err := c.read(ctx, Query{SortBy: oldestFirst(), Filters: filters}.beside(), breakdowns, c.options.MaxPage)
+		if err != nil {
+			return foremost{}, err
+		}
+		found.count = beside.Count
 	}
-	for back := step; none == start && known-back > start; back *= 2 {
-		if err := look(known - back); err != nil {
-			return time.Time{}, err
+	some := to
+	if now := c.Guess().Server.Truncate(grain); now.After(from) && now.Before(to) { // and hardly any row is later
+		e, err := c.glimpse(ctx, from, now, NewestFirst(), 1)
+		if err != nil {
+			return foremost{}, err
+		}
+		if e.ok {
+			some = e.at
 		}
 	}
-	for known-none > step {
-		if err := look(none + (known-none)/2); err != nil {
-			return time.Time{}, err
-		}
+	var err error
+	if found.at, err = c.search(ctx, from, some, searchStep); err != nil || c.passes() {
+		return found, err
 	}
-	return time.UnixMicro(min(none, known)).UTC(), nil // a record may have come in before none meanwhile
-}
-
-// edge returns the record at one end of from..to, both inclusive.
-func (c *Client) edge(ctx context.Context, from, to time.Time, order []string) (Page, error) {
-	page, err := c.Logs(ctx, Query{
-		Bounded: true, After: from, Before: to, Limit: 1, SortBy: order, Filters: boundCount(from, to),
-	})
+	if end := found.at.Add(searchStep); end.Before(some) {
+		some = end
+	}
+	if found.at, err = c.search(ctx, found.at, some, grain); err != nil {
+		return foremost{}, err
+	}
+	e, err := c.edge(ctx, found.at, found.at, NewestFirst())
 	if err != nil {
-		return Page{}, err
+		return foremost{}, err
 	}
-	for i := range page.Records {
-		if at := page.Records[i].CreatedAt; at.Before(from) || at.After(to) {
-			return Page{}, fmt.Errorf("the server answered with a record of %s when asked for %s to %s: it ignores before and after, "+
-				"so none of its answers can be trusted to be complete; is there a proxy in between that drops the query?",
-				wireTime(at), wireTime(from), wireTime(to))
-		}
-	}
-	return page, nil
-}
-
-// boundCount keeps the server's count(*), which ignores the window, from reading the whole table: it counts from the span's
-// beginning on, or up to its end when it has no beginning. A second filter would be a 500 on builds before 2025.
-func boundCount(from, to time.Time) []Filter {
-	switch {
-	case !from.Equal(firstInstant()):
-		return countingFrom(from)
-	case !to.Equal(lastInstant()):
-		return []Filter{{Column: "created_at", Predicate: "lte", Value: wireTime(to)}}
-	default:
-		return nil
-	}
-}
-
-// earliest is when the oldest of the records was created; ok is false without records.
-func earliest(records []Record) (t time.Time, ok bool) {
-	for i := range records {
-		if at := records[i].CreatedAt; i == 0 || at.Before(t) {
-			t = at
-		}
-	}
-	return t, len(records) > 0
+	return found, c.stopAt(e.bad)
 }

@@ -44,6 +44,30 @@ func TestEveryRequestIsIndexed(t *testing.T) {
 	}
 }
 
+// So is every request of a search for a bad row, and what is asked beside it.
+func TestEverySearchIsIndexed(t *testing.T) {
+	start := time.Now().UTC().Truncate(time.Minute).Add(-shelvedFor) // in use: on a quiet one, Newest counts all rows once
+	end := start.Add(shelvedFor)
+	server := everyMinute(start, 0, 700, 1439).serve(bloodhoundtest.V84)
+	for _, quarantine := range []bool{false, true} {
+		c := reads(t, server, quarantine)
+		for what, ask := range map[string]func(){
+			"fetch":  func() { _, _ = readSpan(t, c, start, end) },
+			"count":  func() { _, _, _ = c.Count(t.Context(), start) },
+			"extent": func() { _, _ = c.Extent(t.Context(), time.Now()) },
+			"first":  func() { _, _, _ = c.First(t.Context(), start.Add(-time.Hour), end) },
+			"newest": func() { _, _, _ = c.Newest(t.Context()) },
+			"span":   func() { _, _ = c.Span(t.Context(), start, end) },
+		} {
+			asked := len(server.Requests())
+			ask()
+			for _, r := range server.Requests()[asked:] {
+				holdIndexed(t, what, r.Target, server.Rows())
+			}
+		}
+	}
+}
+
 func holdIndexed(t *testing.T, what, target string, rows []bloodhoundtest.Row) {
 	t.Helper()
 	path, raw, _ := strings.Cut(target, "?")

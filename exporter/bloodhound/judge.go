@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"houndtrail/exporter/transport"
 )
 
 const (
@@ -58,7 +60,7 @@ func judge(a answer, r *http.Request) *Error {
 			" to the address that the server itself uses"
 	case Transport: // 407, the only status of this kind
 		e.final = true
-		e.Advice = "the proxy wants credentials: put them into HTTP_PROXY or HTTPS_PROXY"
+		e.Advice = transport.ProxyAdvice
 	case NotJSON:
 		e.stubborn = true
 	default:
@@ -131,7 +133,7 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		if !isCut(a.body.b) {
 			return nil
 		}
-		e := newError(Transport, r, a) // whoever cut it has mended HTTP's framing
+		e := newError(Transport, r, a) // what cut it has mended HTTP's framing
 		e.Message = "the reply was cut in the middle of its JSON"
 		return e
 	default:
@@ -152,7 +154,7 @@ func looksLikeObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
 }
 
-// isCut tells whether a JSON object breaks off. The last bytes say so where they are those of a page; a cut right behind
+// isCut tells whether a JSON object breaks off. The last bytes say so if they are those of a page; a cut right behind
 // a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
 func isCut(body []byte) bool {
 	if bytes.HasSuffix(bytes.TrimRight(body, jsonSpace), []byte("]}}")) {

@@ -68,8 +68,25 @@ func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (seen, erro
 	return at, nil
 }
 
+// largeEdge is the row that a query for one asks for, if it is larger than a page may be. It is not held.
+func (c *Client) largeEdge(ctx context.Context, q Query) (edge, error) {
+	found, err := c.measure(ctx, q)
+	if err != nil {
+		return edge{}, err
+	}
+	e := edge{ok: true, at: found.createdAt, count: found.count}
+	switch {
+	case e.at.IsZero():
+		e.at, e.dark = q.Before, q.After.Before(q.Before)
+	case e.at.Before(q.After) || e.at.After(q.Before):
+		return edge{}, strayError(found.id, e.at, q.After, q.Before)
+	}
+	return e, nil
+}
+
 // A stub is what is known of a record that is too large to be kept.
 type stub struct {
+	count     int64 // of the server's; -1 when it tells none
 	id        int64
 	createdAt time.Time
 	size      int64
@@ -82,7 +99,7 @@ const headSize = 64 << 10
 // measure reads the one record that answers a query without holding it.
 func (c *Client) measure(ctx context.Context, q Query) (found stub, err error) {
 	err = c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, AuditPath+"?"+q.Encode(), func(res *http.Response) (b *buffer, err error) {
+		r, err := c.exchange(ctx, q.target(), func(res *http.Response) (b *buffer, err error) {
 			b = c.shelf.take()
 			found, err = b.measure(res)
 			return b, err
@@ -121,9 +138,14 @@ func (b *buffer) measure(res *http.Response) (found stub, err error) {
 // readHead finds what identifies the first record of a page, and where the record begins.
 func readHead(head []byte) (found stub, start int) {
 	s := &scanner{buf: head}
+	found.count = -1
 	var seen Columns
 	_ = s.object(func(key []byte) error { // it ends in the middle of a record, and so in an error
-		if string(key) != "data" {
+		switch string(key) {
+		case "data":
+		case "count":
+			return s.integer(&found.count)
+		default:
 			_, err := s.value()
 			return err
 		}

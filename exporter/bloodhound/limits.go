@@ -8,7 +8,7 @@ import (
 
 // Limits bound what one Fetch holds in memory. Zero means no bound.
 type Limits struct {
-	// Share gives equal short values of the columns that repeat one copy. It is worth its time where they are compared
+	// Share gives equal short values of the columns that repeat one copy. It is worth its time if they are compared
 	// again, as dictionaries do.
 	Share bool
 	// Since is where counting starts: what is older, the overlap that is read again, is not held against the span,

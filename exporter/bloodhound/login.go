@@ -35,7 +35,7 @@ type login struct {
 
 	mu      sync.Mutex
 	jwt     string    // "" while there is no session
-	renewAt time.Time // zero where the session's end is not known
+	renewAt time.Time // zero if the session's end is not known
 }
 
 func (l *login) authorize(ctx context.Context, c *Client, r *http.Request, _ []byte) error {
@@ -69,7 +69,7 @@ func (l *login) session() (jwt string, ok bool) {
 // logIn performs one login and keeps the session that it brings.
 func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 	if jwt, ok := l.session(); ok {
-		return jwt, nil // somebody else's login ended just before this one began
+		return jwt, nil // another caller's login ended just before this one began
 	}
 	if err := l.limiter.Wait(ctx); err != nil {
 		return "", fmt.Errorf("log in as %q: wait for the login rate: %w", l.username, err)
@@ -139,7 +139,8 @@ func sessionToken(body []byte) (string, error) {
 	}
 	// The decoder's own error may quote the text, and with it a part of the token.
 	if json.Unmarshal(body, &reply) != nil {
-		return "", errors.New("the reply to the login is not the JSON that BloodHound sends")
+		return "", errors.New("the reply to the login is not the JSON that BloodHound sends: is " + settingURL +
+			" the address of a BloodHound server?")
 	}
 	if reply.Data.Expired {
 		return "", errExpiredPassword

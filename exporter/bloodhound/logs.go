@@ -2,37 +2,37 @@ package bloodhound
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"time"
 )
 
 // Logs reads one page as asked. Its records are their own: nothing needs releasing. What is likely to fail for good, by
-// the query's own Warnings, is not tried again.
+// the query's own Warnings, is not tried again. A bad row on the page is a [*BadRecordError], whatever Options.Quarantine says.
 func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
 	if err := q.Validate(); err != nil {
 		return Page{}, err
 	}
-	target := AuditPath
-	if raw := q.Encode(); raw != "" {
-		target += "?" + raw
-	}
-	var page Page
-	err := c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, target, c.shelf.upTo(c.options.MaxBody))
-		if err != nil {
-			return q.foreseen(err)
+	for misses := 0; ; misses++ {
+		p, err := c.read(ctx, q, breakdowns, c.options.MaxBody)
+		if refusal(err) != nil && misses < mostMisses {
+			if err := c.blame(ctx, q, err); err != nil {
+				return Page{}, err
+			}
+			continue // the server only had a bad moment
 		}
-		defer r.body.release()
-		own := append([]byte(nil), r.body.b...)
-		page, err = ParsePage(own, nil)
-		return explain(err, target)
-	})
-	return page, err
+		if err != nil {
+			return Page{}, err
+		}
+		if len(p.refused) > 0 {
+			bad := p.refused[0].bad(q.target())
+			bad.byHand = true
+			return Page{}, bad
+		}
+		return p.Page, nil
+	}
 }
 
 // Span reads every record of after..before, both inclusive, that passes the filters, oldest first and each once. It holds
-// them all: for more than a few pages there is Fetch.
+// them all: for more than a few pages there is Fetch. A bad row is an error, as it is of Logs.
 func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...Filter) ([]Record, error) {
 	if len(filters) == 0 { // else a second one would be a 500 on builds before 2025
 		filters = countingFrom(after)
@@ -60,8 +60,8 @@ func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...F
 // foreseen makes the internal error that a warning foretold final, and says what it comes from: the next try would fail
 // the same way.
 func (q Query) foreseen(err error) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Kind != Server || e.Status != http.StatusInternalServerError {
+	e := breakdown(err)
+	if e == nil {
 		return err
 	}
 	for _, d := range q.doubts() {

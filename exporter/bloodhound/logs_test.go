@@ -1,9 +1,12 @@
 package bloodhound
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"houndtrail/exporter/bloodhound/bloodhoundtest"
 )
@@ -17,9 +20,10 @@ func TestLogsBelievesItsWarnings(t *testing.T) {
 		tries int
 		says  string
 	}{
-		"foretold":            {two, can(500, complain("an internal error has occurred")), 1, "500 to more than one"},
-		"not foretold":        {Query{}, can(500, complain("an internal error has occurred")), 8, "gave up after 8 tries"},
-		"a surprise":          {Query{Filters: []Filter{{"status", "neq", "x"}}}, can(500, ""), 8, "gave up after 8 tries"},
+		"foretold": {two, can(500, complain("an internal error has occurred")), 1, "500 to more than one"},
+		// From the third try on it is also asked the same about a time without rows.
+		"not foretold":        {Query{}, can(500, complain("an internal error has occurred")), 8 + 6, "gave up after 8 tries"},
+		"a surprise":          {Query{Filters: []Filter{{"status", "neq", "x"}}}, can(500, ""), 8 + 6, "gave up after 8 tries"},
 		"another failure":     {two, can(502, htmlPage), 8, "502"},
 		"too slow":            {two, can(500, complain("request timed out")), 8, "request timed out"},
 		"it was not so":       {two, can(200, `{"data":{"logs":[]}}`), 1, ""},
@@ -51,5 +55,86 @@ func TestLogsWithTwoFilters(t *testing.T) {
 		if n := requestsFor(server, AuditPath); n != 1 || (err != nil) != (profile == bloodhoundtest.Legacy2024) {
 			t.Errorf("%s: %d requests, %v", profile, n, err)
 		}
+	}
+}
+
+// A bad row on a page that a person asks for is named, whatever was asked.
+func TestLogsNamesABadRow(t *testing.T) {
+	start := shelfStart()
+	span := everyMinute(start, 777)
+	for i := 770; i < 780; i++ {
+		span.at[i] = span.at[777]
+	}
+	of := func(q Query) Query {
+		q.After, q.Before = start, start.Add(shelvedFor)
+		return q
+	}
+	for name, test := range map[string]struct {
+		query Query
+		says  string
+	}{
+		"newest first":   {of(Query{Limit: 1000, SortBy: NewestFirst()}), "row 3 of its instant, the highest id first"},
+		"no limit":       {of(Query{}), "row 3 of its instant, the highest id first"},
+		"no window":      {Query{SortBy: NewestFirst()}, "row 3 of its instant, the highest id first"},
+		"skipped to":     {of(Query{Skip: 662, Limit: 1, SortBy: NewestFirst()}), "row 3 of its instant, the highest id first"},
+		"by another key": {of(Query{Limit: 1000, SortBy: []string{"id"}}), "row 8 of its instant, in the order asked for"},
+		"filtered": {
+			of(Query{Limit: 10, SortBy: NewestFirst(), Filters: []Filter{{"id", "lte", "779"}}}),
+			"row 2 of its instant, the highest id first",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, profile := range bloodhoundtest.Profiles {
+				if profile == bloodhoundtest.Documented && test.query.Filters != nil {
+					continue // it takes no lte of an id
+				}
+				server := span.serve(profile)
+				c := reads(t, server, true)
+				if n := asked(server, func() {
+					_, err := c.Logs(t.Context(), test.query)
+					namedByHand(t, err, span.at[777], test.says, "the server cannot print")
+				}); n > 100 {
+					t.Errorf("%s: %d requests", profile, n)
+				}
+			}
+		})
+	}
+	c := reads(t, span.serve(bloodhoundtest.V84), true)
+	_, err := c.Span(t.Context(), start, start.Add(shelvedFor))
+	namedByHand(t, err, span.at[777], "row 3 of its instant", "the server cannot print")
+}
+
+func namedByHand(t *testing.T, err error, at time.Time, says ...string) {
+	t.Helper()
+	if bad, ok := errors.AsType[*BadRecordError](err); !ok || !bad.CreatedAt.Equal(at) {
+		t.Errorf("error %v", err)
+		return
+	}
+	wantText(t, err, append(says, wireTime(at), "audit_logs", "older than it, or newer")...)
+	if strings.Contains(err.Error(), "quarantine") || strings.Contains(err.Error(), "export") {
+		t.Errorf("nothing is exported here: %v", err)
+	}
+}
+
+// So is one that is no record.
+func TestLogsNamesWhatIsNoRecord(t *testing.T) {
+	start := shelfStart()
+	server := everyMinute(start).serve(bloodhoundtest.V84)
+	server.Fault(spoil(map[int64]string{1430: "an old id"}))
+	c := reads(t, server, false)
+	_, err := c.Logs(t.Context(), Query{Limit: 100, SortBy: NewestFirst()})
+	at := start.Add(1429 * time.Minute)
+	namedByHand(t, err, at, "with id -1430", `key "id": the id -1430 is below 1`)
+	_, err = c.Span(t.Context(), start, start.Add(shelvedFor))
+	namedByHand(t, err, at, "with id -1430", `key "id": the id -1430 is below 1`)
+}
+
+// A bad moment is no bad row: the page is shown after all.
+func TestLogsOutlivesABadMoment(t *testing.T) {
+	server := everyMinute(shelfStart()).serve(bloodhoundtest.V84)
+	server.Fault(bloodhoundtest.Next(3, bloodhoundtest.InternalError()))
+	page, err := reads(t, server, false).Logs(t.Context(), Query{Limit: 100, SortBy: NewestFirst()})
+	if err != nil || len(page.Records) != 100 {
+		t.Errorf("%d records, %v", len(page.Records), err)
 	}
 }

@@ -79,7 +79,7 @@ func quote(text string, secrets []string) string {
 // secretsKey finds the secrets of a request's body in its context.
 type secretsKey struct{}
 
-// confide notes a secret that the request carries in its body, where it is escaped.
+// confide notes a secret that the request carries in its body, in which it is escaped.
 func confide(ctx context.Context, secret string) context.Context {
 	quoted, _ := json.Marshal(secret) // a string always marshals
 	printed := strconv.Quote(secret)  // as network errors quote what they did not understand

@@ -8,24 +8,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// narrow finds an instant with a row over which the server breaks down, in a span of which a page did so. It asks for one
-// half of what is left at a time: a half that is answered is good, and then it is the other one. That takes 37 requests
-// for a day and 42 for a month, and some more to see that the server is up: between its breakdowns there has to be an
-// answer, else it is the server that is down, and the cause is the error.
+// narrow finds an instant with a row over which the server breaks down, given a query over whose page it did so, that skips
+// nothing. It asks for one half of what is left at a time: a half that is answered is good, and then it is the other one. That
+// takes 37 requests for a day and 42 for a month, and one more for each breakdown, to see that the server is up.
 //
 // The halves are the newer and the older one by turns, so that the row cannot well be in the wrong one each time. The limit
 // is that of the page: what is in it is among the first so many rows of any half, too.
-func (c *Client) narrow(ctx context.Context, after, before time.Time, limit int, cause error) (time.Time, error) {
-	if err := c.alive(ctx, before, cause); err != nil {
-		return time.Time{}, err
-	}
-	for newer, down := true, false; after.Before(before); newer = !newer {
-		middle := after.Add(before.Sub(after) / 2).Truncate(grain)
-		half := newWalk(after, middle)
+func (c *Client) narrow(ctx context.Context, q Query) (time.Time, error) {
+	after, before := q.After, q.Before
+	for newer := true; after.Before(before); newer = !newer {
+		middle := between(after, before)
+		half := q
+		half.After, half.Before = after, middle
 		if newer {
-			half = newWalk(middle.Add(grain), before)
+			half.After, half.Before = middle.Add(grain), before
 		}
-		good, err := c.answers(ctx, half.query(limit))
+		good, err := c.answers(ctx, half)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -34,22 +32,27 @@ func (c *Client) narrow(ctx context.Context, after, before time.Time, limit int,
 		} else {
 			after = middle.Add(grain)
 		}
-		if !good && down {
-			if err := c.alive(ctx, before, cause); err != nil {
-				return time.Time{}, err
-			}
-		}
-		down = !good && !down
 	}
 	return after, nil
 }
 
-// answers tells whether the server has an answer to the query, or breaks down over it.
+// between is the instant in the middle, to the microsecond: a Duration ends at 292 years.
+func between(after, before time.Time) time.Time {
+	from := after.UnixMicro()
+	return time.UnixMicro(from + (before.UnixMicro()-from)/2).UTC()
+}
+
+// answers tells whether the server has an answer to the query, or breaks down over a row of it.
 func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
-	q.Filters = countingFrom(q.After)
-	r, err := c.page(ctx, &q, 1, c.options.MaxBody)
+	if len(q.Filters) == 0 {
+		q.Filters = countingFrom(q.After)
+	}
+	r, err := c.ask(ctx, &q, 1, c.options.MaxPage, c.shorter(&q))
 	if refusal(err) != nil {
 		return false, nil //nolint:nilerr // that is the answer
+	}
+	if c.ofPage(err, TooLarge) {
+		return true, nil // it has printed more than is wanted
 	}
 	if err == nil {
 		r.body.release()
@@ -57,14 +60,58 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 	return err == nil, err
 }
 
-// alive returns the cause if the server breaks down even over a page that no row is on.
-func (c *Client) alive(ctx context.Context, at time.Time, cause error) error {
-	nothing := walk{after: at.Add(grain), bound: at}
-	up, err := c.answers(ctx, nothing.query(1))
-	if err == nil && !up {
-		return cause
+const (
+	// serverLimit is how many records a server takes that is not told a limit.
+	serverLimit = 1000
+	// serverSpan is how far back a server looks that is not told from when on, and a day.
+	serverSpan = 366 * 24 * time.Hour
+)
+
+// blame is the error that names a row over which the server breaks down when it is asked for the page; nil if it breaks down
+// over none of its rows any more.
+func (c *Client) blame(ctx context.Context, q Query, cause error) error {
+	c.options.Log.Warn("the server breaks down over the page: looking for a row that it cannot print", zap.Error(cause))
+	if !q.Bounded {
+		q.Before = orDefault(q.Before, c.Guess().Server.Add(time.Minute))
+		q.After = orDefault(q.After, q.Before.Add(-serverSpan))
 	}
-	return err
+	if len(q.SortBy) == 0 {
+		q.SortBy = NewestFirst()
+	}
+	// What is skipped may move on to the page when less is asked for.
+	q.Bounded, q.Skip, q.Limit = true, 0, q.Skip+orDefault(q.Limit, serverLimit)
+	at, err := c.narrow(ctx, q)
+	if err != nil {
+		return err
+	}
+	q.After, q.Before = at, at
+	n, err := c.ordinal(ctx, q)
+	if err != nil || n == 0 {
+		return err
+	}
+	return &BadRecordError{CreatedAt: at, Cause: cause, Position: position(n, q.SortBy), byHand: true}
+}
+
+// ordinal is how many rows of the query it takes until the server breaks down; 0 if it answers for all of them.
+func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
+	first, beyond := 1, q.Limit+1 // it is one of these, but for the last, which stands for none
+	for n := q.Limit; first < beyond; n = first + (beyond-first)/2 {
+		page := q
+		page.Limit = n
+		good, err := c.answers(ctx, page)
+		switch {
+		case err != nil:
+			return 0, err
+		case good:
+			first = n + 1
+		default:
+			beyond = n
+		}
+	}
+	if first > q.Limit {
+		return 0, nil
+	}
+	return first, nil
 }
 
 // instant reads the rows of one instant, as many at a time as the server can print. What it cannot print by itself is bad.
@@ -112,18 +159,14 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 	}
 }
 
-// condemn looks once more at a row over which the server broke down several times: it is bad if the server answers for
-// other rows in between.
+// condemn looks once more at a row over which the server broke down several times, and answered beside it.
 func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error) (bool, error) {
-	if err := r.c.alive(ctx, at, cause); err != nil {
-		return false, err
-	}
 	if good, err := r.c.answers(ctx, q); err != nil || good {
 		return false, err
 	}
 	bad := &BadRecordError{
 		CreatedAt: at, Cause: cause,
-		Position: fmt.Sprintf("row %d of its instant, the highest id first", q.Skip+1),
+		Position: position(q.Skip+1, q.SortBy),
 	}
 	switch {
 	case !r.c.options.Quarantine:

@@ -10,10 +10,10 @@ import (
 // A Page is one answer of GET /api/v2/audit.
 type Page struct {
 	Records []Record
-	// Count is how many rows of the whole table pass the column filters, whatever before and after say; -1 where
+	// Count is how many rows of the whole table pass the column filters, whatever before and after say; -1 if
 	// the server does not tell. It may disagree with the rows by what was inserted between the two statements.
 	Count int64
-	// Limit is the limit that the server says it applied; -1 where it does not tell, 0 for none.
+	// Limit is the limit that the server says it applied; -1 if it does not tell, 0 for none.
 	Limit int64
 }
 

@@ -8,13 +8,8 @@ import (
 	"go.uber.org/zap"
 )
 
-const (
-	// breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
-	// may only be having a bad moment.
-	breakdowns = 3
-	// mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
-	mostMisses = 3
-)
+// mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
+const mostMisses = 3
 
 // A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It only waits for what that
 // finds if the page's ends do not say where to go on.
@@ -100,7 +95,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 		tries = 1 // fewer rows are next
 	}
 	got, err := r.c.page(ctx, q, tries, r.most())
-	if isKind(err, TooLarge) && q.Limit == 1 {
+	if r.c.ofPage(err, TooLarge) && q.Limit == 1 {
 		return r.tooLarge(ctx, *q, err)
 	}
 	if err != nil {
@@ -110,7 +105,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query) (seen, error) {
 		r.count = r.count[1:]
 	}
 	r.b.clock = got.clock
-	p.buffer, p.target, p.limit = got.body, AuditPath+"?"+q.Encode(), q.Limit
+	p.buffer, p.target, p.limit = got.body, q.target(), q.Limit
 	size := len(got.body.b)
 	r.b.held += int64(size)
 	at, err := r.c.hand(r.b, p, w)
@@ -131,7 +126,9 @@ func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, 
 		zap.Time("from", w.after), zap.Time("until", w.bound), zap.Error(cause))
 	if w.skip > 0 && w.by == newestFirst && w.previous.records > w.previous.refused {
 		w.bound = w.previous.newest // all that was skipped is of this instant, and the page may begin amid it
-		return w.bound, r.c.alive(ctx, w.bound, cause)
+		return w.bound, nil
 	}
-	return r.c.narrow(ctx, w.after, w.bound, r.c.pageSize(), cause)
+	page := w.query(r.c.pageSize())
+	page.Skip = 0
+	return r.c.narrow(ctx, page)
 }

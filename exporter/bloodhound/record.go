@@ -9,18 +9,18 @@ import (
 // A Record is one entry of the audit log, as the server told it.
 //
 // Its strings may be views into the page that it came with: they hold until the
-// [Batch] that carries it is released. Who keeps a Record longer clones it.
+// [Batch] that carries it is released. A caller that keeps a Record longer clones it.
 type Record struct {
 	// ID comes from one database sequence: positive, with gaps, and not in the order of CreatedAt.
 	ID int64
 	// CreatedAt is the API process's clock before the insert, in UTC, to the microsecond.
 	CreatedAt time.Time
 
-	ActorID    string // user UUID, or "" where nobody was logged in
+	ActorID    string // user UUID, or "" if no user was logged in
 	ActorName  string
 	ActorEmail string
 	Action     string // an open set: every release adds to it
-	Fields     string // the JSON text exactly as served; Absent where it was null
+	Fields     string // the JSON text exactly as served; Absent if it was null
 	RequestID  string
 	SourceIP   string // may be a chain: X-Forwarded-For, a comma, the peer
 	CommitID   string // one value for an intent and its outcome; not a key

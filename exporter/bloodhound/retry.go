@@ -22,7 +22,7 @@ type RetryPolicy struct {
 	// requests in whole seconds.
 	Limited time.Duration
 	// Interactive is for a command in front of which a person waits: an address without a server, or a name that does not
-	// exist, is reported at once.
+	// exist, is reported at once. How far the log reaches is told without a search for a bad row at its ends.
 	Interactive bool
 }
 
@@ -78,7 +78,7 @@ func (c *Client) retry(ctx context.Context, op func(ctx context.Context) error) 
 	case err == nil:
 		return nil
 	case ctx.Err() != nil && !errors.Is(last, err):
-		return fmt.Errorf("stopped before try %d: %w; the try before: %w", tries+1, err, last)
+		return fmt.Errorf("stopped before try %d: %w; the previous try: %w", tries+1, err, last)
 	case tries > 1:
 		return fmt.Errorf("%w (gave up after %d tries in %s)", err, tries, time.Since(start).Round(time.Millisecond))
 	default:
@@ -131,7 +131,7 @@ func (c *Client) noteRetry(err error, tries uint, pause time.Duration) {
 		zap.String("reason", reason), zap.Uint("tries", tries), zap.Duration("pause", pause), zap.Error(err))
 }
 
-// orDefault is v, or the default where v is not set.
+// orDefault is v, or the default if v is not set.
 func orDefault[T comparable](v, byDefault T) T {
 	var zero T
 	if v == zero {

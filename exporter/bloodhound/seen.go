@@ -14,7 +14,7 @@ type seen struct { //nolint:recvcheck // only include changes it
 	newest, oldest time.Time // of the others
 	first, last    int64     // ids of the first and the last record as served
 	newestFirst    bool
-	limit          int64 // as echoed; -1 where it was not
+	limit          int64 // as echoed; -1 if it was not
 }
 
 // look takes it from the records.
@@ -94,7 +94,7 @@ func (s seen) agrees(found seen) bool {
 var errFirst = errors.New("the first record is read")
 
 // glance reads only the two ends of a page, so that the next one can be asked for while this one is scanned: the
-// envelope and the first record from the front, the last record from the back. ok is false where the page is not as
+// envelope and the first record from the front, the last record from the back. ok is false if the page is not as
 // servers write it; then the scan has to tell. The number of records is left to [seen.guess].
 func glance(body []byte) (s seen, ok bool) {
 	s = seen{limit: -1, newestFirst: true}

@@ -28,7 +28,7 @@ type identity struct {
 
 // Own tells whether a record is the trace of this client's own polling: a GET of the audit log, or of who we are, by the
 // user whom its credentials belong to. Servers before PR #3049 audit no GET, and there nothing is asked; on others
-// it asks GET /api/v2/self, once, when the first such record is met. Where that does not tell, no record is recognised
+// it asks GET /api/v2/self, once, when the first such record is met. If that does not tell, no record is recognised
 // and one warning is logged.
 func (c *Client) Own(ctx context.Context, r *Record) bool {
 	if !polls(r.Action) || r.ActorID == "" {
@@ -45,7 +45,7 @@ func polls(action string) bool {
 	return isGet && (route == AuditPath || route == selfPath)
 }
 
-// get returns the user's id, or "". Whoever else wants to know waits for the one answer.
+// get returns the user's id, or "". Other callers wait for the one answer.
 func (s *identity) get(ctx context.Context, c *Client) string {
 	select {
 	case s.turn <- struct{}{}:

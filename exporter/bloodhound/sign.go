@@ -87,7 +87,7 @@ func (t token) explain(e *Error, r *http.Request) string {
 	}
 }
 
-// skewOf is how far the local clock is ahead of the server's; 0 where that is not known.
+// skewOf is how far the local clock is ahead of the server's; 0 if that is not known.
 func skewOf(local, server time.Time) time.Duration {
 	if local.IsZero() || server.IsZero() {
 		return 0

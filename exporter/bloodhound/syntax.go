@@ -135,7 +135,8 @@ func around(body []byte, offset int) string {
 // explain says where the page came from, which a SyntaxError does not know.
 func explain(err error, target string) error {
 	if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
-		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w", target, err)
+		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w; run again, and if it "+
+			"says the same, ask the people who run the server or the proxy in front of it", target, err)
 	}
 	return err
 }

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"houndtrail/exporter/transport"
 )
 
 const (
@@ -33,6 +35,8 @@ func newTransport(o Options) (*http.Transport, error) {
 	return &http.Transport{
 		Proxy:       discreet(http.ProxyFromEnvironment),
 		DialContext: dialer.DialContext,
+
+		OnProxyConnectResponse: transport.ProxyAnswer,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            roots,
@@ -58,12 +62,9 @@ func authorities(file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the CA file: %w", err)
 	}
-	roots, err := x509.SystemCertPool()
+	roots, err := transport.Authorities(pem)
 	if err != nil {
-		roots = x509.NewCertPool() // a bare container image has none
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the CA file %s holds no PEM certificate", file)
+		return nil, fmt.Errorf("the CA file %s: %w", file, err)
 	}
 	return roots, nil
 }

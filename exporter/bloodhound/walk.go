@@ -11,7 +11,7 @@ const grain = time.Microsecond
 // A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
 //
 // The next page begins at the oldest created_at seen. The bound is inclusive, so the edge is read twice and repeats are
-// dropped by id: no record hides between two pages, whatever is inserted meanwhile. skip is used only where the bound
+// dropped by id: no record hides between two pages, whatever is inserted meanwhile. skip is used only when the bound
 // cannot move: inside one instant that fills a page, and on a server that does not answer newest first.
 type walk struct {
 	after, before time.Time // the span, both inclusive
@@ -79,7 +79,8 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 
 func (w *walk) deafError(records int) error {
 	return fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
-		"so the records behind it cannot be reached; raise %s above %d", records, w.skip, settingPageSize, records)
+		"so the records behind it cannot be reached, and nothing of the window is used; raise %s above %d",
+		records, w.skip, settingPageSize, records)
 }
 
 // short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked

@@ -144,15 +144,21 @@ func forget(own, met []minute, span Span) (left []minute, gone []Ref) {
 	return left, gone
 }
 
-// Note is the set with one record more, of which only the name is known; known is true if it is in the set already.
-func (s Set) Note(r Ref, remembered time.Time) (known bool, next Set) {
-	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
+// Knows tells whether a record of that name is in the set.
+func (s Set) Knows(r Ref) bool {
+	when := minuteOf(r.CreatedAt)
 	for _, minutes := range [][]minute{s.own, s.earlier} {
-		if _, known = at(minutes, m.at).find(r.ID); known {
-			return true, s
+		if _, known := at(minutes, when).find(r.ID); known {
+			return true
 		}
 	}
-	return false, Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}
+	return false
+}
+
+// Note is the set with one record more, of which only the name is known.
+func (s Set) Note(r Ref, remembered time.Time) Set {
+	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
+	return Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}
 }
 
 // Retire is the set for the lineage that an accepted reset begins: what was delivered is known, and its ids may be handed

@@ -37,7 +37,7 @@ func (a wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		answer := &answer{header: http.Header{}}
 		rows := a.api.Stats().RowsServed
-		answer.serve(a.order(), served)
+		answer.serve(a.answering(r), served)
 		a.asked(r, answer.status, a.api.Stats().RowsServed-rows)
 		if err := ctx.Err(); err != nil {
 			return nil, err

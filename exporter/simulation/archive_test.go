@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"houndtrail/exporter/bloodhound"
@@ -23,7 +25,8 @@ type file struct {
 	sha       string
 	ids       []identity
 	start     time.Time // of its window, as its key says
-	again     bool      // that is one which was walked before
+	again     bool      // it is one which was walked before
+	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
 }
 
@@ -41,13 +44,19 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 		w.fail("%s writes an object called %s", p.name, key)
 		return
 	}
-	f := &file{sha: digest(body), again: name[3] != ""}
+	j := w.journals[archiveStream]
+	if j.lost != lostNot {
+		w.fail("%s writes %s, and its journal is gone", p.name, key)
+	}
+	pass, _ := strconv.ParseUint(strings.TrimPrefix(name[3], "-"), 10, 64)
+	f := &file{sha: digest(body), again: pass != j.epoch}
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
+	f.past = f.start.Before(w.from)
 	f.ids = w.contents(body, name[4])
 	old := w.archive.files[key]
 	if old != nil {
 		w.replace(p, key, old, f)
-	} else if !f.again && f.start.Before(w.journals[archiveStream].cursor) {
+	} else if !f.again && !f.past && f.start.Before(j.cursor) {
 		w.fail("%s writes %s, of a window that was committed without it", p.name, key)
 	}
 	w.archive.files[key] = f
@@ -166,8 +175,8 @@ func (w *world) judgeRecord(id identity, r *bloodhound.Record) {
 	}
 }
 
-// operate is the person who reads that an object has more than what is to replace it, because the log was pruned
-// in between, and moves it out of the archive as the error says.
+// operate is the person who reads that the first attempt has written what a second one does not get any more, because the
+// log was pruned in between, and moves it out of the archive as the error says.
 func (w *world) operate() {
 	for key, f := range w.archive.files {
 		if f.committed || !w.anyGone(f.ids) {

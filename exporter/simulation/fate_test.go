@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"strings"
 	"time"
 
 	"houndtrail/exporter/bloodhound/bloodhoundtest"
@@ -103,6 +104,8 @@ func (p *process) decide(c call) fate {
 		f.kind = pick(r, killedBefore, killedAfter, frozen)
 	case chance < doom+odds:
 		f.kind = pick(r, p.possible(c)...)
+	case p.stillborn && p.isCommit(c) && strings.HasSuffix(c.key, firstEntry) && chance < 600 && doom+odds > 0:
+		f.kind = pick(r, killedBefore, killedBefore, refused)
 	case p.isCommit(c) && chance < 2*(doom+odds): // the most dangerous call of all
 		f.kind = pick(r, p.hardships()...)
 	}
@@ -139,6 +142,9 @@ func (p *process) possible(c call) []kind {
 		return append(ways, unheard, unheardLate, delayed, repeated)
 	}
 }
+
+// firstEntry is what the key of a journal's first entry ends in.
+const firstEntry = "00001.json"
 
 func (p *process) isCommit(c call) bool {
 	return c.part == positions && c.op == opPut && path.Ext(c.key) == ".json" && path.Base(c.key) != "lease.json"

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
 	"houndtrail/exporter/window"
 )
 
@@ -19,7 +18,19 @@ type journal struct {
 	sha     string // of the latest entry
 	lineage string
 	cursor  time.Time
+	known   time.Time // from when on it knows what was delivered
 	newest  time.Time // when the newest delivered record was created
+	last    identity  // of that record
+	debt    debt
+	epoch   uint64 // of the lineage
+	resets  int    // how many lineages there were before
+	refuses bool   // the source has not got the newest record any more, and no person has said that this is meant
+
+	windows []window.Window // of a backfill
+
+	lost    loss              // while it is gone
+	away    *journal          // what it was
+	objects map[string][]byte // which made it up
 	lease   lease
 }
 
@@ -73,7 +84,26 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		w.fail("%s writes the entry %q: %v", p.name, body, err)
 		return
 	}
-	again := e.Window.Pass > 0
+	if e.Kind == checkpoint.KindReset || e.Kind == checkpoint.KindAdopt {
+		if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha {
+			w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)
+		}
+		j.serial, j.sha = e.Serial, digest(body)
+		w.judgeBeginning(p, j, e)
+		return
+	}
+	if j.name == backfillStream {
+		if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha {
+			w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)
+		}
+		j.serial, j.sha = e.Serial, digest(body)
+		w.judgeBackfilled(p, j, e, began)
+		return
+	}
+	if j.lost != lostNot || j.refuses {
+		w.fail("%s commits entry %d of the %s, whose journal or newest record is gone", p.name, e.Serial, j.name)
+	}
+	again := e.Kind != checkpoint.KindExport && e.Kind != checkpoint.KindBarrier
 	ahead := e.Kind == checkpoint.KindAhead
 	switch start := e.Window.Start; {
 	case path.Base(key) != fmt.Sprintf("%020d.json", j.serial+1) || e.Serial != j.serial+1:
@@ -90,8 +120,10 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 			e.Serial, p.name, stamp(start), stamp(e.Window.End), stamp(e.Cursor))
 	}
 	j.serial, j.sha, j.lineage, j.cursor = e.Serial, digest(body), e.Lineage, e.Cursor
+	j.known = e.DeliveredSince
+	j.debt.pays(e)
 	if e.Newest != nil {
-		j.newest = e.Newest.CreatedAt
+		j.newest, j.last = e.Newest.CreatedAt, identity{e.Newest.ID, e.Newest.CreatedAt.UnixMicro()}
 	}
 	w.note(p.name, "commits %s %d: %s to %s (pass %d), %d fresh of %d, %d late", j.name, e.Serial,
 		stamp(e.Window.Start), stamp(e.Window.End), e.Window.Pass, e.Records.Fresh, e.Records.Read, e.Records.Late)
@@ -109,10 +141,13 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	if ahead {
 		w.tally["records from times to come"] += e.Records.Fresh
 	}
+	if e.Kind == checkpoint.KindHistory {
+		w.tally["records that came to light"] += e.Records.Fresh
+	}
 	if again {
 		w.tally["windows searched again"]++
 		w.tally["stragglers"] += e.Records.Fresh
-		w.judgeSearch(p, j, e.Window, began)
+		w.judgeSpan(p.name, j, e.Window.Start, e.Window.End, began)
 	} else {
 		w.tally["rows that came late"] += e.Records.Late
 		w.judgeComplete(p, j, began)
@@ -121,27 +156,12 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 
 // judgeObjects holds that the archive has what an entry says, and nothing else of the time before it.
 func (w *world) judgeObjects(e checkpoint.Checkpoint) {
-	n := 0
-	for _, o := range e.Objects {
-		f := w.archive.files[o.Key]
-		switch {
-		case f == nil:
-			w.fail("entry %d accounts for %s, which is not there", e.Serial, o.Key)
-			return
-		case f.sha != o.SHA256 || len(f.ids) != o.Records:
-			w.fail("entry %d says of %s that it has %d records and SHA-256 %s; there are %d and %s",
-				e.Serial, o.Key, o.Records, o.SHA256, len(f.ids), f.sha)
-		case f.committed:
-			w.fail("entry %d accounts for %s, as another one did", e.Serial, o.Key)
-		case !f.start.Equal(e.Window.Start):
-			w.fail("entry %d of the window from %s has the object %s", e.Serial, stamp(e.Window.Start), o.Key)
-		}
-		f.committed = true
-		n += o.Records
+	w.judgeCounts(e, w.judgeNamed(e))
+	if e.Kind == checkpoint.KindExport {
+		w.judgeReach(e)
 	}
-	w.judgeCounts(e, n)
 	for key, f := range w.archive.files {
-		if f.committed || !f.start.Before(e.Cursor) {
+		if f.committed || f.past || !f.start.Before(e.Cursor) {
 			continue
 		}
 		// What an attempt left behind and is gone from the server since is in no other object: it may well stay.
@@ -154,6 +174,37 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 	}
 }
 
+// judgeReach holds that a window that was due delivers nothing from before the overlap: another attempt might not read that far.
+func (w *world) judgeReach(e checkpoint.Checkpoint) {
+	for _, o := range e.Objects {
+		if o.MinCreatedAt.Before(e.Window.Start.Add(-w.overlap)) {
+			w.fail("entry %d of the window from %s delivers a record of %s", e.Serial, stamp(e.Window.Start), stamp(o.MinCreatedAt))
+		}
+	}
+}
+
+// judgeNamed holds that the objects of an entry are what it says, and counts their records.
+func (w *world) judgeNamed(e checkpoint.Checkpoint) (n int) {
+	for _, o := range e.Objects {
+		f := w.archive.files[o.Key]
+		switch {
+		case f == nil:
+			w.fail("entry %d accounts for %s, which is not there", e.Serial, o.Key)
+			return n
+		case f.sha != o.SHA256 || len(f.ids) != o.Records:
+			w.fail("entry %d says of %s that it has %d records and SHA-256 %s; there are %d and %s",
+				e.Serial, o.Key, o.Records, o.SHA256, len(f.ids), f.sha)
+		case f.committed:
+			w.fail("entry %d accounts for %s, as another one did", e.Serial, o.Key)
+		case !f.start.Equal(e.Window.Start):
+			w.fail("entry %d of the window from %s has the object %s", e.Serial, stamp(e.Window.Start), o.Key)
+		}
+		f.committed = true
+		n += o.Records
+	}
+	return n
+}
+
 // judgeBatches holds that the receiver has what an entry says.
 func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 	n := 0
@@ -163,8 +214,8 @@ func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 			w.fail("entry %d says that %s has %d records; %d have arrived", e.Serial, o.Key, o.Records, len(ids))
 		}
 		for _, id := range ids {
-			if event := w.receiver.events[id]; event.committed.IsZero() {
-				event.committed = time.Now()
+			if event := w.receiver.events[id]; event.committed.IsZero() || event.lineage < w.journals[webhookStream].resets {
+				event.committed, event.lineage = time.Now(), w.journals[webhookStream].resets
 			} else {
 				w.fail("entry %d accounts for event %v, as another one did", e.Serial, id)
 			}
@@ -177,74 +228,6 @@ func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {
 	if c := e.Records; c.Fresh != n || c.Fresh+c.Duplicate != c.Read {
 		w.fail("entry %d counts %+v, with %d records delivered", e.Serial, c, n)
-	}
-}
-
-// judgeComplete holds that the cursor has passed no record that was to be seen when the cycle began.
-func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
-	w.learn()
-	for _, row := range w.rows {
-		if row.promised && row.CreatedAt.Before(j.cursor) && !row.commits.After(began) {
-			w.judgeDelivered(p.name, j, row)
-		}
-	}
-}
-
-// judgeSearch holds that what was searched once more lacks nothing that was to be seen when the cycle began.
-func (w *world) judgeSearch(p *process, j *journal, win checkpoint.Window, began time.Time) {
-	w.learn()
-	for _, row := range w.rows {
-		if !row.CreatedAt.Before(win.Start) && row.CreatedAt.Before(win.End) && !row.commits.After(began) {
-			w.judgeDelivered(p.name, j, row)
-		}
-	}
-}
-
-func (w *world) judgeDelivered(who string, j *journal, row *row) {
-	id := row.identity()
-	if row.gone || row.CreatedAt.Before(w.from) {
-		return
-	}
-	var delivered bool
-	if j.name == archiveStream {
-		f := w.archive.files[w.archive.where[id]]
-		delivered = f != nil && f.committed
-	} else {
-		event := w.receiver.events[id]
-		delivered = event != nil && !event.committed.IsZero()
-	}
-	if !delivered {
-		w.fail("LOST: the %s of %s is committed up to %s without %v of %s, which was there from %s on",
-			j.name, who, stamp(j.cursor), id, stamp(row.CreatedAt), stamp(row.commits))
-	}
-}
-
-// judgeEnd holds, when nothing is left to come, that everything has been delivered, and that the exporter finds the
-// journal in order.
-func (w *world) judgeEnd() {
-	w.learn()
-	if len(w.hidden) > 0 {
-		w.fail("%d rows never appeared", len(w.hidden))
-	}
-	last := time.Now().Add(-w.promise() - time.Hour)
-	for _, name := range streams {
-		j := w.journals[name]
-		for _, row := range w.rows {
-			if (row.promised || row.searched) && row.commits.Before(last) {
-				w.judgeDelivered("the end", j, row)
-			}
-		}
-		entries := uint64(0)
-		for _, err := range w.journal(name, checkpointtest.NewFaulty(w.positions)).Entries(w.t.Context()) {
-			if err != nil {
-				w.fail("the %s journal: %v", name, err)
-				break
-			}
-			entries++
-		}
-		if entries != j.serial {
-			w.fail("the %s journal has %d entries, of which %d can be read", name, j.serial, entries)
-		}
 	}
 }
 
@@ -262,8 +245,9 @@ func (w *world) learn() {
 		return
 	}
 	for _, r := range w.api.Rows() {
-		row := &row{Row: r, begun: time.Now(), commits: time.Now(), promised: true}
-		if id := row.identity(); w.rows[id] == nil {
+		if id := (identity{r.ID, r.CreatedAt.UnixMicro()}); w.rows[id] == nil {
+			row := w.row(time.Now(), r.CreatedAt, 0)
+			row.Row = r
 			w.rows[id] = row
 		}
 	}

@@ -31,6 +31,19 @@ type plan struct {
 	skew, storesSkew time.Duration // of the two clocks that are not ours, at the beginning
 	steps            []step        // of the server's clock
 	storesSteps      []step
+	ownSteps         []step // of our clock, which is right at the beginning
+	dates            []step // what the server's Date says on top of its clock
+
+	blindUntil time.Time // the first answers are empty
+	blindAs    fault
+	light      []time.Time   // when rows come to light that are older than all others
+	lag        time.Duration // of the replica that answers now and then; 0 for no replica
+	backfills  bool          // what is before from is delivered by a runner of its own
+	stillborn  bool          // the first commits meet death more often
+	restoreAt  int           // the cycle before which the database is restored; 0 for never
+	restoreCut time.Time     // when the backup was made
+	loseAt     int           // the cycle before which the archive's journal gets lost; 0 for never
+	loss       loss
 
 	rows     []*row // by commits
 	pruneAt  time.Time
@@ -74,10 +87,15 @@ func newPlan(seed uint64) *plan {
 		p.receiverMax = 3000 + r.IntN(5000)
 	}
 	p.tell(r)
-	p.history(r)
-	if r.IntN(5) == 0 {
-		p.from = p.server(p.start.Add(-upTo(r, 48*time.Hour)))
+	more := rand.New(rand.NewPCG(seed, 2))
+	if more.IntN(6) == 0 { // further back than any rescan
+		p.overlap = 5 * time.Hour
+		p.rescan = pick(more, 0, 3*time.Hour)
 	}
+	p.setClocks(more)
+	p.setSource(more)
+	p.align()
+	p.history(r)
 	return p
 }
 
@@ -98,13 +116,17 @@ func (p *plan) tell(r *rand.Rand) {
 	if r.IntN(4) == 0 {
 		p.storesSteps = p.stepping(r, 3*time.Minute)
 	}
-	for i, tick := range p.ticks { // early in a second of the server's, so that it is known which one a cycle is told
-		second := p.server(tick)
-		p.ticks[i] = tick.Add(second.Truncate(time.Second).Add(300 * time.Millisecond).Sub(second))
-	}
 	if r.IntN(8) == 0 {
 		p.pruneAt = p.moment(r)
-		p.pruneCut = p.server(p.pruneAt.Add(-upTo(r, 30*time.Hour)))
+		p.pruneCut = p.pruneAt.Add(p.skew - upTo(r, 30*time.Hour))
+	}
+}
+
+// align begins the cycles early in a second of the server's, so that it is known which one each is told.
+func (p *plan) align() {
+	for i, tick := range p.ticks {
+		second := p.server(tick)
+		p.ticks[i] = tick.Add(second.Truncate(time.Second).Add(300 * time.Millisecond).Sub(second))
 	}
 }
 
@@ -160,10 +182,13 @@ func (p *plan) String() string {
 		format = "parquet"
 	}
 	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records,\n"+
-		"  the server's clock %s ahead with steps %v, the stores' %s with steps %v,\n"+
+		"  the server's clock %s ahead with steps %v and dates %v, ours with steps %v, the stores' %s with steps %v,\n"+
+		"  starts at %s (backfills: %v), blind until %s, old rows at %v, a replica behind by %s,\n"+
+		"  restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
 		"  %d rows, %d cycles from %s to %s, pruned at %s",
 		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records,
-		p.skew.Round(time.Second), p.steps, p.storesSkew.Round(time.Second), p.storesSteps,
+		p.skew.Round(time.Second), p.steps, p.dates, p.ownSteps, p.storesSkew.Round(time.Second), p.storesSteps,
+		p.from, p.backfills, stamp(p.blindUntil), p.light, p.lag, p.restoreAt, stamp(p.restoreCut), p.loseAt, p.loss,
 		len(p.rows), len(p.ticks), stamp(p.start), stamp(p.end()), stamp(p.pruneAt))
 }
 

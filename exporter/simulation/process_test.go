@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 	"sync"
@@ -25,6 +24,7 @@ type runner struct {
 	*world
 
 	name        string
+	streams     []string
 	incarnation int
 	process     *process
 	running     sync.WaitGroup
@@ -33,9 +33,11 @@ type runner struct {
 	busy bool // guarded by the world's mutex
 }
 
-func newRunner(w *world, name string) *runner { return &runner{world: w, name: name} }
+func newRunner(w *world, name string, streams ...string) *runner {
+	return &runner{world: w, name: name, streams: streams}
+}
 
-// start runs a cycle of both streams, unless the one before is still going on.
+// start runs a cycle of each stream, unless the one before is still going on.
 func (r *runner) start(after time.Duration) bool {
 	r.mu.Lock()
 	busy := r.busy
@@ -50,7 +52,7 @@ func (r *runner) start(after time.Duration) bool {
 			r.incarnation++
 			r.process = newProcess(r.world, r.name+strconv.Itoa(r.incarnation))
 		}
-		r.errs = r.process.cycle()
+		r.errs = r.process.cycle(r.streams)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.busy = false
@@ -84,7 +86,7 @@ type process struct {
 
 func newProcess(w *world, name string) *process {
 	p := &process{
-		world: w, name: name, died: make(chan struct{}),
+		world: w, name: name, began: time.Now(), died: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
 	p.postman = postman{process: p, sent: map[string]delivery{}}
@@ -113,12 +115,12 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	p.check(err)
 	posts, err := webhook.New(webhook.Options{
 		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, Transport: &p.postman,
-		Timeout: 30 * time.Second, RetryFor: 17500 * time.Millisecond, // see postman
+		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)
 	return map[string]*exporter.Exporter{
-		archiveStream: p.exporter(archiveStream, p.source(archiveStream), files),
-		webhookStream: p.exporter(webhookStream, p.source(webhookStream), posts),
+		archiveStream: p.exporter(archiveStream, files, p.destination()),
+		webhookStream: p.exporter(webhookStream, posts, exporter.Destination{}),
 	}
 }
 
@@ -144,32 +146,38 @@ func (p *process) check(err error) {
 	}
 }
 
-func (p *process) exporter(name string, source exporter.Source, to exporter.Sink) *exporter.Exporter {
+func (p *process) exporter(name string, to exporter.Sink, at exporter.Destination) *exporter.Exporter {
 	return &exporter.Exporter{
-		Source: source, Sink: to, Store: p.journal(name, view{p, positions, p.positions}),
+		Source: p.source(name), Sink: to, Destination: at, Store: p.journal(name, view{p, positions, p.positions}),
 		Windows: window.Planner{Max: p.maxWindow}, Limits: bloodhound.Limits{Records: p.records},
 		Start: p.from, Settle: p.settle, Overlap: p.overlap, VerifyCount: true, Log: zap.NewNop(),
-		Rescan: p.rescan, RescanSchedule: p.plan,
+		Rescan: p.rescan, RescanSchedule: p.plan, Now: p.ownNow,
 	}
 }
 
-func (w *world) journal(name string, b checkpoint.Bucket) *checkpoint.Journal {
+func (w *world) journal(name string, b checkpoint.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
-	}, checkpoint.LeaseTTL(w.ttl))
+	}, append(options, checkpoint.LeaseTTL(w.ttl))...)
 }
 
 // cycle runs one cycle of each stream, at the same time.
-func (p *process) cycle() map[string]error {
+func (p *process) cycle(streams []string) map[string]error {
 	p.weather()
 	p.begin()
-	var both sync.WaitGroup
-	errs := make([]error, len(streams))
-	for i, name := range streams {
-		both.Go(func() { errs[i] = p.run(name) })
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	errs := map[string]error{}
+	for _, name := range streams {
+		all.Go(func() {
+			err := p.run(name)
+			mu.Lock()
+			defer mu.Unlock()
+			errs[name] = err
+		})
 	}
-	both.Wait()
-	return map[string]error{streams[0]: errs[0], streams[1]: errs[1]}
+	all.Wait()
+	return errs
 }
 
 func (p *process) begin() {
@@ -181,38 +189,17 @@ func (p *process) begin() {
 }
 
 func (p *process) run(name string) error {
-	err := p.exporters[name].RunOnce(p.ctx)
+	var err error
+	if name == backfillStream {
+		err = p.backfill().Run(p.ctx)
+	} else {
+		err = p.exporters[name].RunOnce(p.ctx)
+	}
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
 	p.events = append(p.events, event{at: time.Now(), who: p.name, text: "ends the " + name, err: err})
-	p.outcome(err)
+	p.outcome(name, err)
 	return err
-}
-
-// outcome counts it, and judges it as far as that is possible.
-func (p *process) outcome(err error) {
-	if err == nil {
-		p.tally["cycles that went well"]++
-		return
-	}
-	p.tally["cycles that failed"]++
-	for what, target := range map[string]error{
-		"leases held by another runner": checkpoint.ErrLeaseHeld,
-		"commits that were too late":    checkpoint.ErrConflict,
-	} {
-		if errors.Is(err, target) {
-			p.tally[what]++
-		}
-	}
-	if !errors.As(err, new(*exporter.Error)) {
-		p.fail("an error without a stage: %v", err)
-	}
-	if errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrForeign) {
-		p.fail("the journal is refused: %v", err)
-	}
-	if errors.Is(err, sink.ErrHasMore) {
-		p.operate()
-	}
 }
 
 // weather decides what this cycle has to live with.

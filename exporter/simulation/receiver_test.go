@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,6 +36,9 @@ type postman struct {
 	sent map[string]delivery
 }
 
+// patience is how long the sender waits for the receiver.
+const patience = 30 * time.Second
+
 // A delivery is the tries at one batch in one cycle.
 type delivery struct {
 	cycle time.Time
@@ -64,7 +68,9 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer m.mu.Unlock()
 		m.sent[id] = delivery{cycle: began, tries: d.tries + 1, ended: time.Now()}
 	}()
-	return do(r.Context(), m.process, call{hook, r.Method, "batch/" + id}, func(ctx context.Context) (*http.Response, error) {
+	ctx, cancel := patient(r.Context())
+	defer cancel()
+	return do(ctx, m.process, call{hook, r.Method, "batch/" + id}, func(ctx context.Context) (*http.Response, error) {
 		m.world.mu.Lock()
 		defer m.world.mu.Unlock()
 		if m.violation != "" {
@@ -72,6 +78,18 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return m.receive(ctx, m.process, id, body, began), nil
 	})
+}
+
+// patient is the sender's context without its deadline, which is counted from a moment that the sink has drawn. It has one
+// of its own, from now on; that it ends with its process or its cycle stays.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(rounded(time.Now()).Add(patience)))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return own, func() { stop(); cancel() }
 }
 
 // A receiver is the other end of the webhook. It has taken a batch as soon as it has it, whatever it answers.
@@ -85,6 +103,7 @@ type receiver struct {
 type taken struct {
 	line      string
 	committed time.Time // true time of the entry that accounts for it; zero while there is none
+	lineage   int       // which that entry is of. The next one knows only what the journal remembers
 }
 
 func newReceiver(largest int) receiver {
@@ -139,7 +158,7 @@ func (w *world) judgeBatch(p *process, batch, text string, began time.Time) {
 			w.receiver.events[id] = &taken{line: line}
 		case seen.line != line:
 			w.fail("event %v came as\n%sand then as\n%s", id, seen.line, line)
-		case !seen.committed.IsZero() && seen.committed.Before(began):
+		case !seen.committed.IsZero() && seen.committed.Before(began) && seen.lineage == w.journals[webhookStream].resets:
 			w.fail("%s sends event %v again, which was committed at %s, before its cycle began at %s",
 				p.name, id, stamp(seen.committed), stamp(began))
 		default:

@@ -12,6 +12,8 @@ import (
 type row struct {
 	bloodhoundtest.Row
 	begun, commits time.Time // true time
+	shown          time.Time // from when on every answer has it
+	light          bool      // it comes to light, older than all others
 	late           bool      // it appears some time after it was stamped
 	promised       bool      // it appears early enough to be delivered by the next cycle
 	searched       bool      // it appears early enough to be found by the next rescan
@@ -57,6 +59,14 @@ func (p *plan) history(r *rand.Rand) {
 			p.edge(r, tick)
 		}
 	}
+	for _, s := range slices.Concat(p.steps, p.ownSteps) { // whoever stamps rows by a clock that was just set back
+		for range 3 {
+			begun := s.at.Add(upTo(r, 2*time.Minute))
+			p.enter(begun, p.rounded(r, begun), p.delay(r))
+		}
+	}
+	p.old(r)
+	p.brinks(rand.New(rand.NewPCG(p.seed, 3)))
 	p.number(r)
 	faces := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: p.seed, N: len(p.rows)})
 	for i, row := range p.rows { // who did what; when, and which number it has, is decided above
@@ -86,13 +96,32 @@ func (p *plan) edge(r *rand.Rand, tick time.Time) {
 	}
 }
 
+// brinks are rows that appear right after a cycle has looked, at the latest moment that is promised: the next cycle, or
+// the next rescan, looks back just as far. They are stamped by the earlier of the two clocks, as cycles go by that.
+func (p *plan) brinks(r *rand.Rand) {
+	for _, tick := range p.ticks {
+		if r.IntN(3) > 0 {
+			continue
+		}
+		most := p.promise()
+		if p.rescan > 0 && r.IntN(2) == 0 {
+			most = p.settle + p.rescan
+		}
+		commits := tick.Add(500*time.Millisecond + upTo(r, 450*time.Millisecond))
+		created := p.latest(commits.Add(p.lag)).Add(grain - most).Truncate(grain)
+		begun := commits.Add(-p.server(commits).Sub(created))
+		p.enter(begun, created, commits.Sub(begun))
+	}
+}
+
 // delay is how long a row takes to become visible.
 func (p *plan) delay(r *rand.Rand) time.Duration {
+	most := p.promise() - p.lag
 	switch r.IntN(20) {
 	case 0, 1:
-		return p.promise()
+		return most
 	case 2:
-		return p.promise() - upTo(r, time.Second)
+		return max(most-upTo(r, time.Second), 0)
 	case 3, 4, 5:
 		return upTo(r, p.promise())
 	case 6:
@@ -115,21 +144,16 @@ func (p *plan) enter(begun, created time.Time, delay time.Duration) {
 
 func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 	commits := begun.Add(delay)
-	age := max(delay, p.server(commits).Sub(created)) // the oldest that it gets by any clock before it appears
-	for _, step := range p.steps {
-		if step.at.After(begun) && step.at.Before(commits) {
-			age = max(age, p.server(step.at.Add(-1)).Sub(created))
-		}
-	}
+	shown := commits.Add(p.lag)
+	age := p.latest(shown).Sub(created) // the oldest that it gets for any cycle before it appears
 	return &row{
 		// The double shows a row from a moment of the server's clock on, and so would take it back when that clock is
 		// set back. Here rows come into the log when they are committed, and are visible from then on.
 		Row:   bloodhoundtest.Row{CreatedAt: created, VisibleAt: created.Add(-backlog)},
-		begun: begun, commits: commits,
+		begun: begun, commits: commits, shown: shown,
 		late:     delay > time.Second,
 		promised: age <= p.promise(),
-		// The promise is longer by settle, but for steps of the clock.
-		searched: age <= p.rescan,
+		searched: p.rescan > 0 && age <= p.settle+p.rescan,
 	}
 }
 
@@ -141,14 +165,15 @@ func (p *plan) number(r *rand.Rand) {
 	}
 	for i := 1; i < len(p.rows); i++ { // another process's clock
 		a, b := p.rows[i-1], p.rows[i]
-		if r.IntN(20) == 0 {
+		if r.IntN(20) == 0 && a.light == b.light {
 			a.ID, b.ID = b.ID, a.ID
 		}
 	}
-	if first := p.rows[0]; p.selfAudited() { // the server's own rows get ids above this one, which has to be there before them
+	i := slices.IndexFunc(p.rows, func(row *row) bool { return !row.light })
+	if first := p.rows[i]; p.selfAudited() { // the server's own rows get ids above this one, which has to be there before them
 		first.ID = topID
 		if first.commits.After(p.start) {
-			first.commits = p.start
+			first.commits, first.shown = p.start, p.start.Add(p.lag)
 		}
 	}
 }

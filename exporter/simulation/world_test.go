@@ -47,6 +47,9 @@ type world struct {
 	onTheWay  []*landing
 	calm      bool // nothing goes wrong any more
 	events    []event
+	orders    map[string]order // that people were given, by stream
+	people    int
+	restored  time.Time // when the database was
 	tally     tally
 	violation string // the first one; it ends the world
 }
@@ -55,11 +58,11 @@ func newWorld(t *testing.T, p *plan) *world {
 	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
 	w := &world{
 		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, tally: tally{},
-		journals: map[string]*journal{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
+		journals: map[string]*journal{}, orders: map[string]order{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
 	}
 	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
 	w.objects = &checkpointtest.Memory{Now: w.storesNow}
-	for _, name := range streams {
+	for _, name := range append(streams, backfillStream) {
 		w.journals[name] = &journal{name: name}
 	}
 	w.api = bloodhoundtest.New(bloodhoundtest.Options{
@@ -71,30 +74,40 @@ func newWorld(t *testing.T, p *plan) *world {
 	for _, path := range []string{"/api/v2/audit", "/api/v2/login", "/health"} {
 		w.api.FaultAt(path, injected)
 	}
-	for _, steps := range [][]step{p.steps, p.storesSteps} {
-		w.tally["clock steps"] += len(steps)
+	w.api.SetDate(p.dateRule)
+	for what, steps := range map[string][]step{
+		"steps of the server's clock": p.steps, "steps of the stores' clock": p.storesSteps,
+		"steps of our clock": p.ownSteps, "wild dates": p.dates,
+	} {
+		w.tally[what] += len(steps)
 	}
 	return w
 }
 
 func (w *world) serverNow() time.Time { return w.server(time.Now()) }
 func (w *world) storesNow() time.Time { return w.stores(time.Now()) }
+func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 
 // run goes through the storm, then looks whether everything comes to rest as it should.
 func (w *world) run() {
-	a, b := newRunner(w, "A"), newRunner(w, "B")
+	a, b, f := newRunner(w, "A", streams...), newRunner(w, "B", streams...), newRunner(w, "F", backfillStream)
 	for i, tick := range w.ticks {
 		time.Sleep(time.Until(tick))
 		if w.over() {
 			break
 		}
+		w.intervene(i, a, b, f)
 		r := w.dice("tick", uint64(i))
 		if stuck := !a.start(0); r.IntN(3) == 0 || stuck && r.IntN(5) > 0 {
 			b.start(upTo(r, pick(r, 300*time.Millisecond, 3*time.Second)))
 		}
+		if w.backfills && i > 0 && r.IntN(2) == 0 {
+			f.start(upTo(r, 2*time.Minute))
+		}
 	}
-	a.wait()
-	b.wait()
+	for _, r := range []*runner{a, b, f} {
+		r.wait()
+	}
 	w.inFlight.Wait()
 	if !w.over() {
 		w.calmDown()
@@ -113,18 +126,32 @@ func (w *world) calmDown() {
 	}
 	w.mu.Unlock()
 	// A server whose clock is ahead stamps its records with times that are still to come for us.
-	time.Sleep(time.Until(last) + w.promise() + w.rescans + 10*time.Minute)
-	c := newRunner(w, "C")
-	for range 3 {
+	looks := time.Duration(0) // at the oldest record
+	if len(w.light) > 0 {
+		looks = 25 * time.Hour
+	}
+	time.Sleep(time.Until(last) + w.promise() + max(w.rescans, looks) + 10*time.Minute)
+	c, f := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream)
+	const enough, most = 3, 6 // some may have told that a person is needed
+	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {
+		if w.intervene(0, c, f) {
+			left = enough
+		}
 		c.start(0)
 		c.wait()
+		if w.backfills {
+			f.start(0)
+			f.wait()
+		}
 		time.Sleep(5 * time.Minute)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for stream, err := range c.errs {
-		if err != nil {
-			w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
+	for _, errs := range []map[string]error{c.errs, f.errs} {
+		for stream, err := range errs {
+			if err != nil {
+				w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
+			}
 		}
 	}
 	w.judgeEnd()
@@ -173,6 +200,9 @@ func (w *world) appear(until time.Time) {
 	}
 	rows := make([]bloodhoundtest.Row, n)
 	for i, row := range w.hidden[:n] {
+		if w.lag > 0 { // no clock is set back then: see row
+			row.VisibleAt = w.server(row.commits)
+		}
 		rows[i] = row.Row
 		w.rows[row.identity()] = row
 	}
@@ -212,7 +242,7 @@ func (w *world) tempt(intent *window.Window, r *rand.Rand) {
 	}
 	begun := time.Now().Add(at.Sub(w.serverNow()))
 	left := max(w.promise(), w.rescan) - time.Since(begun)
-	if left <= 0 {
+	if left <= 0 || !w.restored.IsZero() && begun.Before(w.restored.Add(downtime)) {
 		return
 	}
 	row := w.row(begun, at, time.Since(begun)+upTo(r, min(left, pick(r, time.Minute, w.promise()))))

@@ -22,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
+
+	"houndtrail/exporter/transport"
 )
 
 const (
@@ -81,6 +83,7 @@ func OpenS3(ctx context.Context, opts S3Options) (*S3, error) {
 		config.WithRetryer(func() aws.Retryer { return newRetryer(opts) }),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 			tr.ResponseHeaderTimeout = answerTimeout
+			tr.OnProxyConnectResponse = transport.ProxyAnswer
 		})),
 	}
 	if opts.Region != "" {

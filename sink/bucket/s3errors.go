@@ -13,6 +13,8 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"houndtrail/exporter/transport"
 )
 
 // explained is an error in our words. The SDK's, which repeats itself at length, stays underneath for errors.As.
@@ -75,6 +77,9 @@ func cause(err error) string {
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
 func (s *S3) remedy(action, key string, err error) string {
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.HTTPStatusCode() == http.StatusProxyAuthRequired {
+		return ": " + transport.ProxyAdvice
+	}
 	switch code := apiCode(err); code {
 	case "NoSuchBucket":
 		return fmt.Sprintf(": bucket %s does not exist: create it, or correct HOUNDTRAIL_ARCHIVE_URL or "+
@@ -139,6 +144,8 @@ func regionOf(err error) string {
 // remedyOfTransport explains what went wrong before the store could answer.
 func (s *S3) remedyOfTransport(err error) string {
 	switch {
+	case is[*transport.ProxyError](err): // says it itself
+		return ""
 	case is[x509.UnknownAuthorityError](err):
 		return ": the store's certificate is signed by an unknown authority: name its CA file in AWS_CA_BUNDLE"
 	case strings.Contains(err.Error(), "get credentials"):

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"houndtrail/exporter/transport"
 	"houndtrail/sink/bucket"
 	"houndtrail/sink/sinktest/servers"
 )
@@ -116,6 +117,7 @@ func TestS3StrangeAnswers(t *testing.T) {
 			answer(w, http.StatusMovedPermanently, "PermanentRedirect")
 		},
 		"set the clock":         func(w http.ResponseWriter) { answer(w, http.StatusForbidden, "RequestTimeTooSkewed") },
+		transport.ProxyAdvice:   func(w http.ResponseWriter) { w.WriteHeader(http.StatusProxyAuthRequired) },
 		"must be restored":      func(w http.ResponseWriter) { answer(w, http.StatusForbidden, "InvalidObjectState") },
 		"HOUNDTRAIL_S3_KMS_KEY": func(w http.ResponseWriter) { answer(w, http.StatusBadRequest, "KMS.DisabledException") },
 		"SlowDown: as the test wants it": func(w http.ResponseWriter) {

@@ -30,6 +30,10 @@ const (
 	// batchRows is how many rows are handed to the writer at a time, which would cut a longer slice anyway. It looks only
 	// between two batches whether a page is full: so a batch of large rows ends with the bytes of a page.
 	batchRows = 64
+	// dictionaryBytes is how large a dictionary grows before its column goes on without. It stands in memory until the row
+	// group ends, and then three times. Spark's own files have such columns, but fastparquet reads wrong values from them:
+	// so only large values should come to it, and not some 58,000 different UUIDs in the 65,000 rows of a page.
+	dictionaryBytes = 2 << 20
 	// bloomBits for each value of an id column: about one false positive in a hundred.
 	bloomBits = 10
 )
@@ -116,6 +120,7 @@ func (e *Encoder) encode(w io.Writer, win window.Window, records []bloodhound.Re
 
 // group writes a row group, whose first record has that place in the file.
 func (e *Encoder) group(records []bloodhound.Record, first int64) error {
+	var pending [textColumns]int
 	for len(records) > 0 {
 		n := leading(records, batchRows, pageBytes)
 		for i := range n {
@@ -124,10 +129,38 @@ func (e *Encoder) group(records []bloodhound.Record, first int64) error {
 		if _, err := e.writer.Write(e.rows[:n]); err != nil {
 			return err
 		}
+		if n < batchRows {
+			if err := e.endPages(e.rows[:n], &pending); err != nil {
+				return err
+			}
+		}
 		e.batches = append(e.batches, newBatch(first, e.rows[:n]))
 		records, first = records[n:], first+int64(n)
 	}
 	return e.writer.Flush()
+}
+
+// endPages ends the page of each column of which large rows have filled one, with what is pending of the rows before.
+// The writer itself ends the page of a column with a dictionary when the numbers of its values fill it, so that 32 MiB of
+// values would be one page, and it looks only between two pages whether the dictionary has grown too large.
+func (e *Encoder) endPages(rows []row, pending *[textColumns]int) error {
+	for i := range rows {
+		for j, s := range rows[i].texts() {
+			if s != nil {
+				pending[j] += len(*s)
+			}
+		}
+	}
+	for j, column := range e.writer.ColumnWriters()[firstText:] {
+		if pending[j] < pageBytes {
+			continue
+		}
+		pending[j] = 0
+		if err := column.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leading is how many of the first records are so many rows and bytes at most; one of more bytes goes alone.
@@ -178,6 +211,7 @@ func newWriter(meta Metadata) *pq.GenericWriter[row] {
 		pq.KeyValueMetadata(keyVersion, meta.Version),
 		pq.Compression(newCodec()),
 		pq.PageBufferSize(pageBytes),
+		pq.DictionaryMaxBytes(dictionaryBytes),
 		// The page index has them, for readers to look at before they fetch a page. In its header they would stand again.
 		pq.DataPageStatistics(false),
 		pq.SortingWriterConfig(pq.SortingColumns(pq.Ascending("created_at_us"), pq.Ascending("id"))),

@@ -212,6 +212,36 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// TestDictionaries: a dictionary ends before it is large, in each row group anew.
+func TestDictionaries(t *testing.T) {
+	records := sinktest.Files(t, epoch)["10 KB in names"]
+	small := sinktest.Generate(t, 1000, 10, epoch.Add(time.Hour), time.Second)
+	e := NewEncoder(meta)
+	for _, rows := range [][]bloodhound.Record{records, small} {
+		body := encode(t, e, rows)
+		if diff := cmp.Diff(sinktest.WithoutRaw(rows), sinktest.ReadParquet(t, body)); diff != "" {
+			t.Errorf("(-want +got):\n%.1000s", diff)
+		}
+		for i, group := range open(t, body).Metadata().RowGroups {
+			for _, column := range group.Columns[firstText:] {
+				m := column.MetaData
+				entries, plain := int32(0), int32(0)
+				for _, s := range m.EncodingStats {
+					if s.PageType == format.DataPageV2 && s.Encoding == format.Plain {
+						plain += s.Count
+					} else if s.PageType == format.DataPageV2 {
+						entries += s.Count
+					}
+				}
+				large := len(rows) == len(records) && slices.Contains([]string{"actor_name", "source_ip_address"}, m.PathInSchema[0])
+				if m.DictionaryPageOffset > 0 && (entries > 1+dictionaryBytes/pageBytes || (plain > 0) != large) {
+					t.Errorf("row group %d: %s has %d pages with the dictionary and %d without", i, m.PathInSchema, entries, plain)
+				}
+			}
+		}
+	}
+}
+
 func bytesOf(records []bloodhound.Record) (n int) {
 	for i := range records {
 		n += size(&records[i])

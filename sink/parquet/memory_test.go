@@ -45,7 +45,7 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 // peak is how far the heap in use rises while the records are encoded.
-func peak(b *testing.B, records []bloodhound.Record) (most uint64) {
+func peak(b *testing.B, records []bloodhound.Record) uint64 {
 	b.Helper()
 	e := NewEncoder(meta)
 	runtime.GC()
@@ -54,6 +54,7 @@ func peak(b *testing.B, records []bloodhound.Record) (most uint64) {
 	runtime.ReadMemStats(&m)
 	before := m.HeapInuse
 	stop, stopped := make(chan struct{}), make(chan struct{})
+	var highest uint64
 	go func() {
 		defer close(stopped)
 		for {
@@ -61,8 +62,9 @@ func peak(b *testing.B, records []bloodhound.Record) (most uint64) {
 			case <-stop:
 				return
 			default:
+				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
-				most = max(most, m.HeapInuse-min(before, m.HeapInuse))
+				highest = max(highest, m.HeapInuse-min(before, m.HeapInuse))
 				runtime.Gosched()
 			}
 		}
@@ -73,5 +75,5 @@ func peak(b *testing.B, records []bloodhound.Record) (most uint64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return most
+	return highest
 }

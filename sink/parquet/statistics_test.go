@@ -106,7 +106,7 @@ func checkChunk(t *testing.T, column sinktest.Column, chunk *pq.FileColumnChunk,
 
 // TestLargeRecords: the footer of large records is small, whichever of their strings is large.
 func TestLargeRecords(t *testing.T) {
-	text := hexadecimal(10 << 20)
+	text := strings.Repeat("a record of many bytes ", 10<<20/23)
 	fields := sinktest.Generate(t, 1, 24, epoch, time.Second)
 	for i := range fields {
 		fields[i].Fields = text

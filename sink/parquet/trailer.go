@@ -57,7 +57,7 @@ func (t *trailer) rewrite(batches []batch) ([]byte, error) {
 		return nil, fmt.Errorf("footer: %w", err)
 	}
 	_, length := t.append(footer)
-	t.out = binary.LittleEndian.AppendUint32(t.out, uint32(length)) //nolint:gosec // it is no less than 0
+	t.out = binary.LittleEndian.AppendUint32(t.out, uint32(length))
 	return append(t.out, magic...), nil
 }
 
@@ -113,5 +113,5 @@ func (t *trailer) append(part []byte) (offset int64, length int32) {
 	}
 	offset = t.start + int64(len(t.out))
 	t.out = append(t.out, part...)
-	return offset, int32(len(part)) //nolint:gosec // bounds are short, and a file has few row groups
+	return offset, int32(len(part))
 }

@@ -16,7 +16,7 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 	large := Generate(tb, 1, 3, start, time.Second)
 	large[1].Fields = `"` + strings.Repeat("9 MiB in all. ", 9<<20/14) + `"`
 
-	nulls := Generate(tb, 1, 12_000, start, time.Second)
+	nulls := many(tb, 12_000, start)
 	for i := range nulls {
 		nulls[i].Absent = bloodhound.Status // in all rows
 		for j, c := range Columns {
@@ -27,7 +27,7 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 		clearAbsent(&nulls[i])
 	}
 
-	pages := Generate(tb, 1, 20_000, start, time.Second)
+	pages := many(tb, 20_000, start)
 	for i := range pages {
 		for _, c := range Columns {
 			if c.Bit != bloodhound.Fields {
@@ -37,11 +37,17 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 	}
 
 	cypher := strings.Repeat("MATCH (n:User)-[:MemberOf*1..]->(m:Group) WHERE m.name = 'DOMAIN ADMINS' RETURN n ", 300)
-	queries := Generate(tb, 1, 20_000, start, time.Second)
+	queries := many(tb, 20_000, start)
 	for i := range queries { // 400 MB that take 25 KB of memory
 		from := i % 1000
 		queries[i].Fields = cypher[from : from+20<<10]
 		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has its own
+	}
+
+	distinct := many(tb, 2000, start)
+	for i := range distinct {
+		distinct[i].ActorName = fmt.Sprint(i) + cypher[:10_000]
+		distinct[i].SourceIP = cypher[i:i+10_000] + fmt.Sprint(i)
 	}
 
 	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics
@@ -59,7 +65,21 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 	return map[string][]bloodhound.Record{
 		"one row": Generate(tb, 1, 1, start, time.Second), "9 MiB in a row": large, "NULLs": nulls,
 		"several pages": pages, "20 KB in each row": queries, "cut strings": borders,
+		"10 KB in names": distinct,
 	}
+}
+
+// many are n records, a second apart, of which each thousand is alike but for ids and times: they come faster.
+func many(tb testing.TB, n int, start time.Time) []bloodhound.Record {
+	tb.Helper()
+	thousand := Generate(tb, 1, 1000, start, time.Second)
+	records := make([]bloodhound.Record, n)
+	for i := range records {
+		records[i] = thousand[i%1000]
+		records[i].ID = int64(i + 1)
+		records[i].CreatedAt = start.Add(time.Duration(i) * time.Second)
+	}
+	return records
 }
 
 // clearAbsent empties what is absent, as the API client does.

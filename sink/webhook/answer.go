@@ -1,22 +1,24 @@
 package webhook
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"houndtrail/exporter/transport"
 )
 
-// A StatusError is an answer other than 2xx.
+// A StatusError is an answer that is no acknowledgement.
 type StatusError struct {
-	Status int    // of HTTP
+	Status int    // of HTTP; a 2xx that does not say what it must say is an error as well
 	Answer string // the first line of the body: printable, cut short, without our secrets; often ""
 
+	problem    string // of a 2xx: why it does not count
+	page       bool   // it is a web page
 	location   string
 	retryAfter time.Duration
 }
@@ -40,6 +42,9 @@ func (e *StatusError) Error() string {
 	if e.Answer != "" {
 		fmt.Fprintf(&b, ", %q", e.Answer)
 	}
+	if e.problem != "" {
+		b.WriteString(", " + e.problem)
+	}
 	if advice := e.advice(); advice != "" {
 		b.WriteString(": " + advice)
 	}
@@ -56,9 +61,18 @@ func (e *StatusError) Unwrap() error {
 
 // advice says what to do next.
 func (e *StatusError) advice() string {
+	switch {
+	case e.page:
+		return "something in front of the receiver seems to answer in its place, such as a single sign-on or a load balancer: check " +
+			"HOUNDTRAIL_WEBHOOK_URL and HOUNDTRAIL_WEBHOOK_AUTHORIZATION; a receiver of your own should answer 204, or not as HTML"
+	case e.problem != "":
+		return "HOUNDTRAIL_WEBHOOK_EXPECT demands that, so the batch does not count as delivered: find out at the receiver why, or " +
+			"correct the setting"
+	}
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return "it cannot read the batch; check that HOUNDTRAIL_WEBHOOK_URL takes NDJSON"
+		return "it cannot read this record, and the stream waits in front of it: find out at the receiver, by the event id, " +
+			"what it does not like; if it takes no record at all, check that HOUNDTRAIL_WEBHOOK_URL takes NDJSON"
 	case http.StatusUnauthorized:
 		return "the credentials are missing or wrong; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION"
 	case http.StatusForbidden:
@@ -66,7 +80,7 @@ func (e *StatusError) advice() string {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
 		return "nothing takes a POST there; check the path of HOUNDTRAIL_WEBHOOK_URL"
 	case http.StatusProxyAuthRequired:
-		return "the proxy wants credentials; check HTTP_PROXY and HTTPS_PROXY"
+		return transport.ProxyAdvice
 	case http.StatusRequestEntityTooLarge:
 		return "this one record is larger than it takes, and batches cannot get any smaller; raise the receiver's limit"
 	case http.StatusUnsupportedMediaType:
@@ -80,32 +94,6 @@ func (e *StatusError) advice() string {
 		return "redirects" + to + " are not followed; put the final address into HOUNDTRAIL_WEBHOOK_URL"
 	}
 	return ""
-}
-
-// transportError says why no answer came. Its cause can be told with errors.Is but is not unwrapped: it may quote what we
-// sent.
-type transportError struct {
-	text  string
-	cause error
-}
-
-func (e *transportError) Error() string        { return e.text }
-func (e *transportError) Is(target error) bool { return errors.Is(e.cause, target) }
-
-// retryable tells failures that may pass from those that will not. What is neither an answer nor a failed transport, such
-// as an unreadable secret, is for people to mend.
-func retryable(err error) bool {
-	if answer, ok := errors.AsType[*StatusError](err); ok {
-		s := answer.Status
-		return s == http.StatusRequestTimeout || s == http.StatusTooManyRequests || s >= 500
-	}
-	_, broken := errors.AsType[*transportError](err)
-	return broken
-}
-
-func tooLarge(err error) bool {
-	answer, ok := errors.AsType[*StatusError](err)
-	return ok && answer.Status == http.StatusRequestEntityTooLarge
 }
 
 // retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date, which is compared with the receiver's
@@ -123,26 +111,4 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		now = date
 	}
 	return min(at.Sub(now), maxRetryAfter)
-}
-
-// maxShown is how much of an answer is shown, in characters.
-const maxShown = 200
-
-// firstLine is what an error may show of an answer. Web pages say nothing that the status does not.
-func firstLine(answer []byte, redact *strings.Replacer) string {
-	text, _, _ := strings.Cut(strings.TrimSpace(string(answer)), "\n")
-	if strings.HasPrefix(text, "<") {
-		return ""
-	}
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, text)
-	shown := []rune(strings.TrimSpace(redact.Replace(text)))
-	if len(shown) > maxShown {
-		return string(shown[:maxShown]) + "..."
-	}
-	return string(shown)
 }

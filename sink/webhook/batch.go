@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"houndtrail/checkpoint"
+	"houndtrail/exporter/window"
 	"houndtrail/sink"
 	"houndtrail/sink/ndjson"
 )
@@ -77,11 +78,11 @@ const (
 
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
 // but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
-func (p *packer) pack(t text, from, maxBytes int, wire *bytes.Buffer) (batch, error) {
+func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer) (batch, error) {
 	start := wire.Len()
 	body := p.begin(wire)
 	n, size := from, 0
-	for n < min(len(t.lines), from+p.maxRecords) {
+	for n < min(len(t.lines), from+maxRecords) {
 		end := len(p.plain)
 		p.plain = t.append(p.plain, n)
 		line := len(p.plain) - end
@@ -143,6 +144,10 @@ func (plainBody) Close() error { return nil }
 
 // A mailing is a window, packed. Its memory serves the next one.
 type mailing struct {
+	window  window.Window
+	total   int      // of the window's records
+	earlier progress // what is not in lines, since an earlier attempt delivered it
+
 	lines   []line
 	batches []batch
 	wire    bytes.Buffer // of all batches
@@ -157,7 +162,7 @@ func (m *mailing) pack(p *packer, t text, maxBytes int) error {
 	m.wire.Reset()
 	for from := 0; from < len(t.lines); {
 		start := m.wire.Len()
-		b, err := p.pack(t, from, maxBytes, &m.wire)
+		b, err := p.pack(t, from, p.maxRecords, maxBytes, &m.wire)
 		if err != nil {
 			return err
 		}

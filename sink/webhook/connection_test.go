@@ -2,17 +2,24 @@ package webhook_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"houndtrail/exporter/transport"
 	"houndtrail/sink/webhook"
 )
 
@@ -117,10 +124,120 @@ func TestTLS(t *testing.T) {
 	if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
 		t.Errorf("with its CA: %v", err)
 	}
-	s = newSink(t, webhook.Options{URL: srv.URL, RootCAs: x509.NewCertPool(), RetryFor: time.Nanosecond})
-	if _, err := s.Write(t.Context(), windowOf(rs), rs); err == nil {
-		t.Error("a certificate of an unknown CA was trusted")
-	} else {
-		wants(t, err, "certificate")
+	untrusted := 0
+	s = newSink(t, webhook.Options{
+		URL: srv.URL, RootCAs: x509.NewCertPool(), Observe: func(webhook.Attempt) { untrusted++ },
+	})
+	_, err := s.Write(t.Context(), windowOf(rs), rs)
+	wants(t, err, "certificate", "HOUNDTRAIL_WEBHOOK_CA_FILE")
+	if untrusted != 1 {
+		t.Errorf("a certificate of an unknown authority was tried %d times", untrusted)
+	}
+}
+
+// Other certificates that no retry mends: of another host, and one that has expired.
+func TestCertificateErrorsAreFinal(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]error{
+		"host":    x509.HostnameError{Certificate: &x509.Certificate{}, Host: "siem.example"},
+		"expired": &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}},
+		"unknown": fmt.Errorf("tls: %w", x509.UnknownAuthorityError{}),
+	} {
+		tries := 0
+		rs := records(t, 1)
+		_, err := newSink(t, webhook.Options{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			tries++
+			return nil, refusal
+		})}).Write(t.Context(), windowOf(rs), rs)
+		wants(t, err, "HOUNDTRAIL_WEBHOOK_CA_FILE")
+		if tries != 1 {
+			t.Errorf("%s: %d tries", name, tries)
+		}
+	}
+}
+
+// A proxy that asks for credentials says so again the next time.
+func TestProxyWantsCredentials(t *testing.T) {
+	t.Parallel()
+	connects := 0
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		connects++
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer proxy.Close()
+	address, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := records(t, 1)
+	for _, scheme := range []string{"https", "http"} {
+		connects = 0
+		_, err = newSink(t, webhook.Options{URL: scheme + "://siem.invalid/in", Transport: &http.Transport{
+			Proxy: http.ProxyURL(address), OnProxyConnectResponse: transport.ProxyAnswer,
+		}}).Write(t.Context(), windowOf(rs), rs)
+		wants(t, err, "407", transport.ProxyAdvice)
+		if connects != 1 {
+			t.Errorf("%s: asked %d times", scheme, connects)
+		}
+	}
+}
+
+// A receiver that sends headers, or some bytes, and then nothing ends the try, which is repeated, and does not count as one
+// that has acknowledged anything.
+func TestStalledAnswer(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			var reasons []string
+			s := newSink(t, webhook.Options{
+				Retried: func(r webhook.Retry) { reasons = append(reasons, r.Reason) },
+				Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					body := io.MultiReader(strings.NewReader("some by"), stalled(r.Context().Done()))
+					return &http.Response{StatusCode: status, Body: io.NopCloser(body)}, nil
+				}),
+			})
+			rs := records(t, 1)
+			began := time.Now()
+			_, err := s.Write(t.Context(), windowOf(rs), rs)
+			if took := time.Since(began); took < webhook.DefaultRetryFor-time.Minute || took > webhook.DefaultRetryFor+time.Minute {
+				t.Errorf("%d: ended after %s", status, took)
+			}
+			want, says := "timeout", "status 200 and broke off: the connection stood still: no byte of a body came or went for 10s"
+			if status != http.StatusOK {
+				want, says = "503", "the receiver answered 503"
+			}
+			wants(t, err, "gave up after", says)
+			if len(reasons) < 8 || slices.ContainsFunc(reasons, func(r string) bool { return r != want }) {
+				t.Errorf("%d: retries for %v", status, reasons)
+			}
+		})
+	}
+}
+
+// stalled is a body that gives nothing until its channel is closed.
+type stalled <-chan struct{}
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s
+	return 0, errors.New("closed")
+}
+
+// An answer that is cut off may have been about to say anything.
+func TestAnswerCutOff(t *testing.T) {
+	t.Parallel()
+	var served atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if served.Add(1) == 1 {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer srv.Close()
+	rs := records(t, 1)
+	if _, err := newSink(t, webhook.Options{URL: srv.URL}).Write(t.Context(), windowOf(rs), rs); err != nil || served.Load() != 2 {
+		t.Errorf("%d requests, error %v", served.Load(), err)
 	}
 }

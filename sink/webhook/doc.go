@@ -3,13 +3,14 @@
 // # What the receiver sees
 //
 // One batch is one POST with Content-Type application/x-ndjson, usually gzipped. Each line starts with its event_id
-// (see package ndjson). The Idempotency-Key header is the batch id, the first 32 hex digits of the SHA-256 of the
-// uncompressed body: it depends on the records and the batch bounds alone, so a window that is sent again repeats the
+// (see package ndjson). The Idempotency-Key header is the batch id, the first 32 hex digits of a SHA-256 over what
+// makes up the event ids: it depends on the records and the batch bounds alone, so a window that is sent again repeats the
 // ids of its batches and of its events. A receiver that must not count twice drops what it knows by either of them.
 //
 // # What an acknowledgement means
 //
-// Any 2xx is taken as the receiver's word that it has the batch. It is not proof of storage, and no sink can make it
+// A 2xx is taken as the receiver's word that it has the batch, unless it is a web page, such as that of a single sign-on in
+// front of the receiver, or does not say what [Options.Expect] demands. It is not proof of storage, and no sink can make it
 // one. VictoriaLogs, for one, answers 200 and drops every line over 256 KiB (its -insert.maxLineSizeBytes), skips
 // lines that it cannot parse, and may lose the last seconds when it is killed; other receivers do the like. The audit
 // log sets no bound on a record's size, so raise the receiver's line limit where it has one. A line that long is always a
@@ -19,9 +20,16 @@
 // # Failures
 //
 // 408, 429, 5xx and broken connections are tried again with exponential back-off and jitter, or when Retry-After says,
-// until the patience of one batch is used up. 413 makes the batches smaller for the rest of the window. Every other
-// answer is final, redirects included: following one would hand credentials and records to somebody whom nobody
-// configured. Whatever was acknowledged before a failure is sent again with the window, under the same ids.
+// until the patience of one batch is used up; a 2xx that does not count only a few times. A receiver that asks for a longer
+// pause is not asked again: the error is a [PostponedError]. Each retry is a line in the log.
+//
+// 413 makes the batches smaller for the rest of the window. 400 and 422 make them smaller until the one record is alone that
+// the receiver cannot read; it is named, and everything before it is delivered. Every other answer is final, as is a
+// certificate that is not trusted, and a redirect: following one would hand credentials and records to a host that is not
+// configured.
+//
+// What was acknowledged before a failure is not sent again by the same [Sink]. Another process does, under the same event
+// ids, and under the same batch ids as far as the batches were not made smaller.
 //
 // # Secrets
 //

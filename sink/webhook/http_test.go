@@ -83,7 +83,7 @@ func TestFinalAnswers(t *testing.T) {
 	}{
 		"bad request": {
 			answer(400, "\r\n  cannot parse line 3:\tno\x00 time\x1b[31m  \nsecond line"),
-			[]string{"400 Bad Request", `"cannot parse line 3:no time[31m"`, "takes NDJSON"},
+			[]string{"400 Bad Request", `"cannot parse line 3:no time[31m"`, "takes NDJSON", "event acme/1/1772323200000000 of "},
 		},
 		"bad request, long":     {answer(400, strings.Repeat("é", 500)), []string{`"` + strings.Repeat("é", 200) + `..."`}},
 		"bad request, no UTF-8": {answer(400, "bad \xff\xfe byte"), []string{`"bad  byte"`}},
@@ -95,7 +95,7 @@ func TestFinalAnswers(t *testing.T) {
 		"wrong method":          {answer(405), []string{"405 Method Not Allowed", "HOUNDTRAIL_WEBHOOK_URL"}},
 		"gone":                  {answer(410), []string{"410 Gone", "HOUNDTRAIL_WEBHOOK_URL"}},
 		"proxy":                 {answer(407), []string{"407 Proxy", "HTTPS_PROXY"}},
-		"one record too large":  {answer(413), []string{"413 Request Entity Too Large", "one record", "of 1 records and "}},
+		"one record too large":  {answer(413), []string{"413 Request Entity Too Large", "one record", "event acme/1/1772323200000000 of "}},
 		"media type":            {answer(415), []string{"415", "HOUNDTRAIL_WEBHOOK_COMPRESSION=none"}},
 		"other":                 {answer(418), []string{"418 I'm a teapot"}},
 		"unknown status":        {answer(499), []string{"answered 499"}},

@@ -11,6 +11,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/exporter/transport"
+	"houndtrail/sink/webhook/expect"
 )
 
 // Compression is how a batch's body is encoded.
@@ -49,10 +54,13 @@ type Options struct {
 	// Compression is Gzip when empty.
 	Compression Compression
 
+	// Expect is what an answer must say, besides a 2xx that is no web page, for its batch to count as delivered.
+	Expect expect.Expectation
+
 	// Timeout bounds one request, from dialling to the last byte of the answer.
 	Timeout time.Duration
 	// RetryFor is the patience for one batch: no new attempt starts later than this after the first one. A
-	// nanosecond makes it a single attempt.
+	// nanosecond makes it a single attempt. A receiver that asks for a longer pause ends it, with a [*PostponedError].
 	RetryFor time.Duration
 
 	// Transport sends the requests. Nil is a transport of the sink's own, which honours HTTP(S)_PROXY and trusts
@@ -61,8 +69,12 @@ type Options struct {
 	RootCAs   *x509.CertPool
 	// Version is the program's, for the user agent houndtrail/<version>.
 	Version string
-	// Observe, if set, is told about every attempt as soon as it is over, for metrics and logs. It must not block.
+	// Log is told of every retry. Nil is silent.
+	Log *zap.Logger
+	// Observe, if set, is told about every attempt as soon as it is over, for metrics. It must not block.
 	Observe func(Attempt)
+	// Retried, if set, is told about every attempt that is followed by another one, before the pause. It must not block.
+	Retried func(Retry)
 }
 
 // An Attempt is one POST and what came of it.
@@ -74,6 +86,15 @@ type Attempt struct {
 	Bytes   int           // of the body, as sent
 	Took    time.Duration // until the answer was read
 	Err     error         // nil when the batch was acknowledged
+}
+
+// A Retry is a failed attempt that is followed by another one.
+type Retry struct {
+	Batch  string // the batch id
+	Number int    // of the attempt that failed; 1 for the batch's first
+	Reason string // in a word: timeout, transport, unexpected, or the status
+	Pause  time.Duration
+	Err    error // without secrets
 }
 
 func (o Options) withDefaults() Options {
@@ -100,6 +121,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(Attempt) {}
+	}
+	if o.Retried == nil {
+		o.Retried = func(Retry) {}
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
 	}
 	return o
 }
@@ -188,6 +215,9 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
+
+		OnProxyConnectResponse: transport.ProxyAnswer,
+
 		ForceAttemptHTTP2:   true, // an own TLSClientConfig would turn it off
 		IdleConnTimeout:     90 * time.Second,
 		MaxIdleConnsPerHost: 1,       // one batch at a time

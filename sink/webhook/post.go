@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
+
+	"houndtrail/exporter/transport"
 )
 
 // How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come
@@ -16,42 +20,76 @@ import (
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 30 * time.Second
-	// maxRetryAfter caps what a receiver may ask for. Longer waits are the schedule's business.
-	maxRetryAfter = time.Minute
+	// maxRetryAfter is the longest pause that a receiver may ask for: what is beyond is not meant as one.
+	maxRetryAfter = 24 * time.Hour
+	// answerIdle is how long an answer, or the sending of a batch, may stand still.
+	answerIdle = 10 * time.Second
 )
 
-// maxAnswer is how much of an answer is read, in bytes: enough for any message, and to reuse the connection.
-const maxAnswer = 64 << 10
+// How much of an answer is read, in bytes.
+const (
+	maxAnswer     = 64 << 10 // enough for any message, and to reuse the connection
+	maxJSONAnswer = 4 << 20  // one whose JSON is looked into has to be read to its end
+)
 
 // deliver posts the batch until it is acknowledged, refused for good, or the patience is used up.
 func (s *Sink) deliver(ctx context.Context, b *batch) error {
 	var (
 		started = time.Now()
 		tries   int
+		odd     int // of them, answers that were unexpected
 		last    error
 	)
 	try := func() (struct{}, error) {
 		tries++
-		last = s.attempt(ctx, b, tries)
-		if last != nil && !retryable(last) {
+		if last = s.attempt(ctx, b, tries); isUnexpected(last) {
+			odd++
+		}
+		if last != nil && !retryable(last, odd) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
 	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.Multiplier, wait.MaxInterval = firstWait, 2, longWait
-	_, err := backoff.Retry(ctx, try, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(s.options.RetryFor))
+	_, err := backoff.Retry(ctx, try, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(s.options.RetryFor),
+		backoff.WithNotify(func(_ error, pause time.Duration) { s.retrying(b, last, tries, pause) }))
+	pause, again := asked(last), retryable(last, odd)
 	switch {
 	case err == nil:
 		return nil
-	case !retryable(last):
-		return last
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && again:
 		return fmt.Errorf("stopped in attempt %d: %w", tries, ctx.Err())
+	case again && pause > 0 && pause > s.options.RetryFor-time.Since(started):
+		return &PostponedError{Until: time.Now().Add(pause), Err: last}
+	case tries == 1 && !again:
+		return last
 	default:
-		return fmt.Errorf("gave up after %d attempts in %s; the next run sends the window again: %w",
+		return fmt.Errorf("gave up after %d attempts in %s; the next run sends the batch again: %w",
 			tries, time.Since(started).Round(time.Millisecond), last)
 	}
+}
+
+// asked is the pause that the receiver asks for.
+func asked(err error) time.Duration {
+	if answer, ok := errors.AsType[*StatusError](err); ok {
+		return answer.retryAfter
+	}
+	return 0
+}
+
+// retrying tells people that an attempt failed and another one follows: a delivery that is tried for minutes should not do
+// so in silence.
+func (s *Sink) retrying(b *batch, err error, tries int, pause time.Duration) {
+	r := Retry{Batch: b.id, Number: tries, Reason: reason(err), Pause: pause, Err: err}
+	fields := []zap.Field{
+		zap.Int("try", tries), zap.String("reason", r.Reason), zap.Duration("pause", pause), zap.String("batch", b.id),
+	}
+	if answer, ok := errors.AsType[*StatusError](err); ok {
+		fields = append(fields, zap.Int("status", answer.Status), zap.String("answer", answer.Answer))
+	}
+	s.options.Log.Warn("the batch was not acknowledged, trying again", append(fields, zap.Error(err))...)
+	s.options.Retried(r)
 }
 
 // attempt is one POST. A crash after the receiver's answer repeats the batch under the same id.
@@ -77,20 +115,40 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	body := &loan{bytes: b.wire}
 	defer body.end()
 
-	resp, err := s.options.Transport.RoundTrip(s.request(attempt, body, b.id, authorization))
+	resp, err := s.transport.RoundTrip(s.request(attempt, body, b.id, authorization))
+	redact := s.redactor(authorization)
 	if err != nil {
 		if attempt.Err() != nil && ctx.Err() == nil {
-			return 0, &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout)}
+			return 0, &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout), cause: errTimeout}
 		}
-		return 0, &transportError{text: "no answer: " + s.redactor(authorization).Replace(err.Error()), cause: err}
+		return 0, newTransportError(err, redact)
 	}
-	defer func() { _ = resp.Body.Close() }() // the status has said it all
-	// Only the status counts: an answer that breaks off, or is longer than we care to read, changes nothing.
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if resp.StatusCode/100 == 2 {
-		return resp.StatusCode, nil
+	defer func() {
+		body.end() // first, since closing the answer ends the exchange
+		_ = resp.Body.Close()
+	}()
+	limit := int64(maxAnswer)
+	if s.options.Expect.JSON() {
+		limit = maxJSONAnswer
 	}
-	return resp.StatusCode, newStatusError(resp, answer, s.redactor(authorization))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	switch {
+	case resp.StatusCode/100 != 2:
+		return resp.StatusCode, newStatusError(resp, answer, redact) // its status has said it all
+	case err != nil:
+		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
+	default:
+		return resp.StatusCode, s.unexpected(resp, answer, redact)
+	}
+}
+
+// brokeOff explains an answer that has a good status and no end: what it was about to say is not known.
+func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *strings.Replacer) error {
+	e := &transportError{text: fmt.Sprintf("the answer began with status %d and broke off: %s", status, show(err.Error(), redact)), cause: err}
+	if _, idle := errors.AsType[*transport.IdleError](err); idle || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		e.cause = errTimeout
+	}
+	return e
 }
 
 func (s *Sink) request(ctx context.Context, body *loan, id, authorization string) *http.Request {

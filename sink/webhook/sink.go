@@ -1,17 +1,18 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/transport"
 	"houndtrail/exporter/window"
 	"houndtrail/sink"
 	"houndtrail/sink/ndjson"
@@ -35,8 +36,10 @@ type Sink struct {
 	header  http.Header // of every request; each gets its own copy
 	secrets []string    // that are the same in every request
 
-	packers  sink.Spares[*packer]
-	mailings sink.Spares[*mailing]
+	transport  http.RoundTripper
+	packers    sink.Spares[*packer]
+	mailings   sink.Spares[*mailing]
+	unfinished atomic.Pointer[progress] // of the window whose delivery failed last; nil for none
 }
 
 // New checks the options and returns the sink. It does not connect.
@@ -48,8 +51,9 @@ func New(o Options) (*Sink, error) {
 	}
 	s := &Sink{
 		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
-		packers:  sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
-		mailings: sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
+		transport: transport.IdleTimeout(o.Transport, min(answerIdle, o.Timeout)),
+		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
+		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
 	}
 	s.header.Set("Content-Type", "application/x-ndjson")
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
@@ -70,8 +74,9 @@ func (s *Sink) String() string { return display(s.url) }
 // Write posts the records in batches, in order, one after the other, and returns when the last one is acknowledged. The
 // receipt has one object per batch: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as sent.
 //
-// A failure in the middle leaves the batches before it at the receiver. The next Write of the window repeats them. An
-// error with a [*StatusError] in its chain says that the receiver answered; with ctx.Err() in it, that ctx ended it.
+// A failure in the middle leaves the batches before it at the receiver. The next Write of the window goes on behind them;
+// that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
+// [*PostponedError], that it asks to be left alone; with ctx.Err() in it, that ctx ended it.
 func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
 	write, err := s.Prepare(w, records)
 	if err != nil {
@@ -87,6 +92,8 @@ func (s *Sink) Prepare(
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	p, m := s.packers.Take(), s.mailings.Take()
 	defer s.packers.Give(p)
+	m.window, m.total = w, len(records)
+	m.earlier, records = s.unfinished.Load().goOn(w, records)
 	m.lines = m.lines[:0]
 	for i := range records {
 		m.lines = append(m.lines, line{Stamp: sink.StampOf(&records[i])})
@@ -97,70 +104,6 @@ func (s *Sink) Prepare(
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		defer s.mailings.Give(m)
-		return s.send(ctx, w, m)
+		return s.send(ctx, m)
 	}, nil
-}
-
-// send posts the batches as they were packed, until one is too large for the receiver.
-func (s *Sink) send(ctx context.Context, w window.Window, m *mailing) (checkpoint.Receipt, error) {
-	var receipt checkpoint.Receipt
-	for i := range m.batches {
-		b := &m.batches[i]
-		err := s.deliver(ctx, b)
-		if refused(err, b) {
-			return s.resend(ctx, w, m, i, receipt)
-		}
-		if err != nil {
-			return checkpoint.Receipt{}, s.failed(w, m, b, receipt, err)
-		}
-		receipt.Objects = append(receipt.Objects, b.object())
-	}
-	return receipt, nil
-}
-
-// resend posts the batches from the refused one on, cut smaller. The limit is learnt again in every window, at the price
-// of a few refusals: a window that is sent again must be cut at the same places, or its batch ids would differ.
-func (s *Sink) resend(
-	ctx context.Context, w window.Window, m *mailing, first int, receipt checkpoint.Receipt,
-) (checkpoint.Receipt, error) {
-	limit := m.batches[first].size / 2
-	t, err := unpack(s.options.Compression, m.batches[first:])
-	if err != nil {
-		return checkpoint.Receipt{}, fmt.Errorf("webhook: unpack the window from %s to cut it smaller: %w", w.Start.Format(time.RFC3339Nano), err)
-	}
-	var wire bytes.Buffer
-	p := s.packers.Take()
-	defer s.packers.Give(p)
-	for from := 0; from < len(t.lines); {
-		wire.Reset()
-		b, err := p.pack(t, from, limit, &wire)
-		if err != nil {
-			return checkpoint.Receipt{}, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
-		}
-		b.wire = wire.Bytes()
-		err = s.deliver(ctx, &b)
-		if refused(err, &b) {
-			limit = b.size / 2
-			continue
-		}
-		if err != nil {
-			return checkpoint.Receipt{}, s.failed(w, m, &b, receipt, err)
-		}
-		receipt.Objects = append(receipt.Objects, b.object())
-		from += len(b.lines)
-	}
-	return receipt, nil
-}
-
-// refused tells whether the receiver would take less of the batch.
-func refused(err error, b *batch) bool { return tooLarge(err) && len(b.lines) > 1 }
-
-// failed says which batch of the window could not be delivered, and how far the window got.
-func (s *Sink) failed(w window.Window, m *mailing, b *batch, done checkpoint.Receipt, err error) error {
-	sent := 0
-	for _, o := range done.Objects {
-		sent += o.Records
-	}
-	return fmt.Errorf("post to webhook %s: window from %s, batch %s of %d records and %d bytes, after %d of %d records: %w",
-		s, w.Start.Format(time.RFC3339Nano), b.id, len(b.lines), b.size, sent, len(m.lines), err)
 }

@@ -22,7 +22,8 @@ func TestVictoriaLogs(t *testing.T) {
 	const n = 20_000
 	rs := sinktest.Generate(t, 1, n, time.Now().Add(-time.Hour), 150*time.Millisecond)
 	s := newSink(t, webhook.Options{
-		URL: logs.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
+		URL:    logs.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
+		Expect: expecting(t, "200"),
 	})
 	first, err := s.Write(t.Context(), windowOf(rs), rs)
 	if err != nil {

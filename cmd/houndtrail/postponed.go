@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/sink/webhook"
+)
+
+const (
+	// longestPause is more than any receiver is granted. What is remembered beyond it was written by another clock.
+	longestPause = 25 * time.Hour
+	// rememberTime bounds how long a run takes to remember a pause.
+	rememberTime = 10 * time.Second
+)
+
+// A pause is when a receiver may be asked again, that has asked for more time than a batch is tried for. It is remembered
+// beside the journal, <stream>/state/postponed.json, so that a job that starts every few minutes obeys it too. Nothing
+// depends on it: without it the receiver is asked, and says the same again.
+type pause struct {
+	bucket checkpoint.Bucket
+	key    string
+	now    func() time.Time
+	log    *zap.Logger
+
+	until time.Time // as this process knows it
+	asked bool      // of the bucket, which need not be asked in each cycle
+}
+
+// pauseRecord is the object.
+type pauseRecord struct {
+	NotBefore time.Time `json:"not_before"`
+}
+
+func newPause(b checkpoint.Bucket, stream string, now func() time.Time, log *zap.Logger) *pause {
+	return &pause{bucket: b, key: stream + "/state/postponed.json", now: now, log: log}
+}
+
+// RunOnce runs one cycle, unless the receiver has asked not to be asked yet.
+func (s stream) RunOnce(ctx context.Context) error {
+	if s.pause == nil {
+		return s.Exporter.RunOnce(ctx)
+	}
+	if until := s.pause.pending(ctx); !until.IsZero() {
+		return &exporter.Error{Stage: exporter.StageSink, Err: &webhook.PostponedError{Until: until}}
+	}
+	err := s.Exporter.RunOnce(ctx)
+	if postponed, ok := errors.AsType[*webhook.PostponedError](err); ok {
+		s.pause.remember(ctx, postponed)
+	}
+	return err
+}
+
+// pending is when the pause ends; zero if there is none.
+func (p *pause) pending(ctx context.Context) time.Time {
+	if !p.asked {
+		r, _, err := p.read(ctx)
+		if err != nil {
+			p.log.Warn("whether the receiver has asked for a pause is not known, and it is asked", zap.Error(err))
+		}
+		p.until, p.asked = r.NotBefore, true
+	}
+	if left := p.until.Sub(p.now()); left <= 0 || left > longestPause {
+		return time.Time{}
+	}
+	return p.until
+}
+
+// read reads the object, and its version to replace it. One that is missing or makes no sense is no pause.
+func (p *pause) read(ctx context.Context) (r pauseRecord, version string, err error) {
+	body, version, _, err := p.bucket.Get(ctx, p.key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return pauseRecord{}, "", nil
+	case err != nil:
+		return pauseRecord{}, "", err
+	case json.Unmarshal(body, &r) != nil:
+		return pauseRecord{}, version, nil //nolint:nilerr // as the comment says
+	}
+	return r, version, nil
+}
+
+// remember writes the pause down.
+func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError) {
+	p.until, p.asked = p.now().Add(time.Until(postponed.Until)), true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberTime)
+	defer cancel()
+	if err := p.write(ctx); err != nil {
+		p.log.Warn("the pause that the receiver asks for could not be written down: another run will not know of it",
+			zap.Time("not_before", p.until), zap.Error(err))
+	}
+}
+
+func (p *pause) write(ctx context.Context) error {
+	_, version, err := p.read(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(pauseRecord{p.until.UTC().Truncate(time.Second)})
+	if err != nil {
+		return err
+	}
+	_, err = p.bucket.Put(ctx, p.key, append(body, '\n'), version)
+	return err
+}
+
+// postponedUntil tells status of the pause of a stream.
+func (p *program) postponedUntil(ctx context.Context, b checkpoint.Bucket, s *standing) {
+	if s.Stream != webhookStream {
+		return
+	}
+	s.NotBefore = newPause(b, s.Stream, p.ownClock, zap.NewNop()).pending(ctx)
+	if !s.NotBefore.IsZero() {
+		fmt.Fprintf(p.stderr, "houndtrail: warning: %s stream: %v\n", s.Stream, &webhook.PostponedError{Until: s.NotBefore})
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+)
+
+// noteTime bounds how long a run notes how it ended.
+const noteTime = 10 * time.Second
+
+// A watch follows a stream by what goes to and from its journal, and says after each cycle how the stream stands: in the
+// metric, and beside the journal for the status command.
+type watch struct {
+	*checkpoint.Journal
+	tell   func(state string)
+	log    *zap.Logger
+	newest atomic.Pointer[position]
+}
+
+// Load takes note of the newest entry.
+func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
+	return w.note(w.Journal.Load(ctx))
+}
+
+// Commit takes note of the new entry.
+func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error) {
+	return w.note(w.Journal.Commit(ctx, prev, next))
+}
+
+func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
+	if err == nil {
+		w.newest.Store(&position{s.Serial, s.Holed()})
+	}
+	return s, err
+}
+
+// ended says how the stream stands after a cycle. One that was abandoned says nothing of it, and one that found another
+// runner at work leaves it to that one.
+func (w *watch) ended(ctx context.Context, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	var newest position
+	if p := w.newest.Load(); p != nil {
+		newest = *p
+	}
+	state := stateOf(err, newest)
+	w.tell(state)
+	if errors.Is(err, checkpoint.ErrLeaseHeld) || errors.Is(err, checkpoint.ErrConflict) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	noted := w.leave(ctx, state, err)
+	if noted != nil && !isAny(noted, unsound) {
+		w.log.Warn("how the run ended could not be noted beside the journal: houndtrail status does not know of it", zap.Error(noted))
+	}
+}
+
+// leave notes beside the journal how a cycle ended.
+func (w *watch) leave(ctx context.Context, state string, err error) error {
+	if err == nil {
+		return w.Succeed(ctx)
+	}
+	f := checkpoint.Failure{State: state, Reason: strings.ReplaceAll(err.Error(), "\n", "; "), At: time.Now().UTC()}
+	if stage, ok := errors.AsType[*exporter.Error](err); ok {
+		f.Stage = string(stage.Stage)
+	}
+	return w.Fail(ctx, f)
+}
+
+// A lastRunError is how the last run ended, as an error: one that stands for what the run itself ended with.
+type lastRunError struct{ checkpoint.Failure }
+
+func (e *lastRunError) Error() string {
+	return fmt.Sprintf("the last run, at %s, ended with: %s", e.At.Format(time.RFC3339), e.Reason)
+}
+
+// Unwrap is what tells the exit code.
+func (e *lastRunError) Unwrap() error {
+	var cause error
+	switch e.State {
+	case stateBadRecord:
+		cause = &bloodhound.BadRecordError{}
+	default:
+		for _, s := range stateErrors {
+			if s.word == e.State && s.word != stateFailed {
+				cause = s.err
+				break
+			}
+		}
+	}
+	if e.Stage == "" {
+		return cause
+	}
+	return &exporter.Error{Stage: exporter.Stage(e.Stage), Err: cause}
+}

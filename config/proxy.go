@@ -1,0 +1,38 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"houndtrail/exporter/transport"
+)
+
+// A proxy is a variable that names one.
+type proxy struct{ name, value string }
+
+// proxies are the variables that count: those in capitals, and in their absence the others.
+func proxies(environ []string) (list []proxy) {
+	for _, names := range [][]string{{"HTTP_PROXY", "http_proxy"}, {"HTTPS_PROXY", "https_proxy"}} {
+		for _, name := range names {
+			i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
+			if i >= 0 && environ[i] != name+"=" {
+				list = append(list, proxy{name, strings.TrimPrefix(environ[i], name+"=")})
+				break
+			}
+		}
+	}
+	return list
+}
+
+// proxies judges the variables that Go's HTTP clients read by themselves: they ignore a proxy that they do not understand,
+// and connect directly.
+func (l *loader) proxies() {
+	if l.need&(NeedSource|NeedLogin|NeedStream|NeedCheckpoint) == 0 {
+		return
+	}
+	for _, p := range l.proxy {
+		if err := transport.CheckProxy(p.value); err != nil {
+			l.problems = append(l.problems, Problem{p.name, err.Error()})
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package bloodhound
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
+// may only be having a bad moment.
+const breakdowns = 3
+
+// ask asks for a page, and again as the retry policy says. failed is told of each try that failed, and may change the query; it
+// may be nil.
+//
+// A server that cannot print a row breaks down over every page with it. After so many breakdowns it is also asked the same
+// about a time in which no row is: if it answers that, the error is a refusal, and the page is not asked for again. If it
+// does not, the server is down, and that is what the retry policy is for.
+func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, failed func(error)) (r reply, err error) {
+	err = c.retry(ctx, func(ctx context.Context) (err error) {
+		r, err = c.exchange(ctx, q.target(), c.shelf.upTo(most))
+		if err != nil && failed != nil {
+			failed(err)
+		}
+		if e := breakdown(q.foreseen(err)); e != nil && !e.final {
+			if breakdowns--; breakdowns <= 0 {
+				e.refusal = c.answersBeside(ctx, *q)
+				e.final = e.refusal
+			}
+		}
+		return err
+	})
+	if e := breakdown(err); e != nil && !e.final && breakdowns > 0 { // the policy allowed no more tries
+		e.refusal = c.answersBeside(ctx, *q)
+	}
+	return r, err
+}
+
+// answersBeside tells whether the server answers the same query about a time in which no row is.
+func (c *Client) answersBeside(ctx context.Context, q Query) bool {
+	q = q.beside()
+	r, err := c.exchange(ctx, q.target(), c.shelf.upTo(c.options.MaxPage))
+	if err != nil {
+		return false
+	}
+	r.body.release()
+	return true
+}
+
+// beside is the same query about a time that ends before it begins. Servers answer it with an empty page, and count as ever.
+func (q Query) beside() Query {
+	q.Bounded, q.After, q.Before = true, firstInstant().Add(grain), firstInstant()
+	q.Skip, q.Limit = 0, 1
+	return q
+}
+
+// read asks for a page and takes it apart. It leaves the size of pages alone. The records are their own: nothing needs
+// releasing.
+func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (parsed, error) {
+	r, err := c.ask(ctx, &q, breakdowns, most, nil)
+	if err != nil {
+		return parsed{}, err
+	}
+	defer r.body.release()
+	p, err := parsePage(append([]byte(nil), r.body.b...), nil, nil)
+	return p, explain(err, q.target())
+}
+
+// target is the query as it goes on the wire, with the path.
+func (q Query) target() string {
+	if raw := q.Encode(); raw != "" {
+		return AuditPath + "?" + raw
+	}
+	return AuditPath
+}
+
+// breakdown is the error if the server broke down over the request; nil for every other error.
+func breakdown(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Server && e.Status == http.StatusInternalServerError {
+		return e
+	}
+	return nil
+}
+
+// refusal is the error if the server broke down over the request, as it does whenever a row cannot be printed, and answered
+// the same about a time in which no row is. It is nil for every other error.
+func refusal(err error) *Error {
+	if e := breakdown(err); e != nil && e.refusal {
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package bloodhound
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+// down is a server that breaks down over n requests after some others.
+func down(after, n int) bloodhoundtest.Fault {
+	steps := slices.Repeat([]bloodhoundtest.Fault{bloodhoundtest.InternalError()}, n)
+	return bloodhoundtest.Sequence(append(make([]bloodhoundtest.Fault, after), steps...)...)
+}
+
+// A server that breaks down over everything is an outage, whenever it begins: one request is tried as often as the retry
+// policy says, with its pauses, and blames no row. With what is asked beside it, that is at most twice as many requests.
+func TestOutageIsTriedAsUsual(t *testing.T) {
+	start := shelfStart()
+	for _, after := range []int{0, 1, 5, 20, 30} {
+		for _, quarantine := range []bool{false, true} {
+			server := everyMinute(start, 100).serve(bloodhoundtest.V84)
+			server.Fault(down(after, 1000))
+			_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
+			if e := asError(t, err); e.Kind != Server || e.Status != http.StatusInternalServerError {
+				t.Errorf("after %d answers: %v", after, err)
+			}
+			wantText(t, err, "gave up after 8 tries")
+			if bad, ok := errors.AsType[*BadRecordError](err); ok {
+				t.Errorf("after %d answers a row is blamed: %v", after, bad)
+			}
+			if n := requestsFor(server, AuditPath) - after; n < 8 || n > 16 {
+				t.Errorf("%d requests after %d answers", n, after)
+			}
+			tried := 0
+			for _, r := range server.Requests()[after:] {
+				if r.Target == server.Requests()[after].Target {
+					tried++
+				}
+			}
+			if tried != 8 {
+				t.Errorf("one request was tried %d times after %d answers", tried, after)
+			}
+		}
+	}
+}
+
+// The pauses of an outage are those of the policy: it has to last for a while until it is given up.
+func TestOutageTakesItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, Options{Transport: can(500, complain("an internal error has occurred"))})
+		began := time.Now()
+		_, err := c.Fetch(t.Context(), epoch, epoch.Add(time.Hour), Limits{})
+		wantText(t, err, "gave up after 8 tries")
+		if took := time.Since(began); took < 20*time.Second {
+			t.Errorf("it was given up after %s", took)
+		}
+	})
+}
+
+// An outage that ends is outlived, whenever it begins, also amid a search for a bad row: the right one is named.
+func TestOutageIsOutlived(t *testing.T) {
+	start := shelfStart()
+	span := shelved{bad: []int{20}}
+	for i := range 40 {
+		span.at = append(span.at, start.Add(time.Duration(i)*35*time.Minute))
+	}
+	for after := 0; after < 80; after += 2 {
+		server := span.serve(bloodhoundtest.V84)
+		server.Fault(down(after, 7))
+		_, err := readSpan(t, reads(t, server, false), start, start.Add(shelvedFor))
+		if bad, ok := errors.AsType[*BadRecordError](err); !ok || !bad.CreatedAt.Equal(span.at[20]) {
+			t.Errorf("an outage after %d requests: %v", after, err)
+		}
+		server = span.serve(bloodhoundtest.V84)
+		server.Fault(down(after, 7))
+		got, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
+		if err == nil {
+			err = span.differs(got)
+		}
+		if err != nil {
+			t.Errorf("an outage after %d requests: %v", after, err)
+		}
+	}
+}
+
+// A policy that allows few tries finds the row all the same.
+func TestBadRowWithFewTries(t *testing.T) {
+	start := shelfStart()
+	span := everyMinute(start, 777)
+	for _, tries := range []uint{1, 2} {
+		c := reads(t, span.serve(bloodhoundtest.V84), true)
+		c.options.Retry.Tries = tries
+		got, err := readSpan(t, c, start, start.Add(shelvedFor))
+		if err == nil {
+			err = span.differs(got)
+		}
+		if err != nil {
+			t.Errorf("%d tries: %v", tries, err)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package simulation
+
+import (
+	"time"
+
+	"houndtrail/checkpoint/checkpointtest"
+)
+
+// judgeComplete holds that the cursor has passed no record that was to be seen when the cycle began.
+func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
+	w.learn()
+	for _, row := range w.rows {
+		if row.promised && row.CreatedAt.Before(j.cursor) && !row.shown.After(began) {
+			w.judgeDelivered(p.name, j, row)
+		}
+	}
+}
+
+func (w *world) judgeDelivered(who string, j *journal, row *row) {
+	id := row.identity()
+	if row.gone || j.name != backfillStream && row.CreatedAt.Before(w.from) {
+		return
+	}
+	var delivered bool
+	if j.name != webhookStream {
+		f := w.archive.files[w.archive.where[id]]
+		delivered = f != nil && f.committed
+	} else {
+		event := w.receiver.events[id]
+		delivered = event != nil && !event.committed.IsZero()
+	}
+	if !delivered {
+		w.fail("LOST: the %s of %s is committed up to %s without %v of %s, which was there from %s on",
+			j.name, who, stamp(j.cursor), id, stamp(row.CreatedAt), stamp(row.commits))
+	}
+}
+
+// judgeEnd holds, when nothing is left to come, that everything has been delivered.
+func (w *world) judgeEnd() {
+	w.learn()
+	if len(w.hidden) > 0 {
+		w.fail("%d rows never appeared", len(w.hidden))
+	}
+	last := time.Now().Add(-w.promise() - time.Hour)
+	for _, name := range streams {
+		j := w.journals[name]
+		if j.lost != lostNot || j.debt.owed {
+			w.fail("in the end the %s lacks its journal, or owes a search", name)
+		}
+		for _, row := range w.rows {
+			if (row.promised || row.searched || row.light) && row.commits.Before(last) {
+				w.judgeDelivered("the end", j, row)
+			}
+		}
+		w.judgeReadable(j)
+	}
+	if w.backfills {
+		w.judgeBackfill(w.journals[backfillStream])
+	}
+}
+
+// judgeReadable holds that the exporter finds the journal in order.
+func (w *world) judgeReadable(j *journal) {
+	entries := uint64(0)
+	for _, err := range w.journal(j.name, checkpointtest.NewFaulty(w.positions)).Entries(w.t.Context()) {
+		if err != nil {
+			w.fail("the %s journal: %v", j.name, err)
+			break
+		}
+		entries++
+	}
+	if entries != j.serial {
+		w.fail("the %s journal has %d entries, of which %d can be read", j.name, j.serial, entries)
+	}
+}

@@ -1,0 +1,116 @@
+package simulation
+
+import (
+	"errors"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter"
+	"houndtrail/exporter/window"
+	sink "houndtrail/sink/archive"
+)
+
+// A debt is a span of time that is to be searched whatever the schedule: the clocks were behind, or a person has rebuilt
+// the position or set it back.
+type debt struct {
+	owed     bool
+	since    time.Time // a cycle that begins from here on ends well only if it is paid
+	span     window.Window
+	searched []window.Window
+}
+
+// owes takes in that everything the journal remembers is to be searched.
+func (j *journal) owes() {
+	j.debt = debt{owed: true, since: time.Now(), span: window.Window{Start: j.known, End: j.cursor}}
+}
+
+// pays takes in what an entry has searched. What is forgotten before that is not owed any more.
+func (d *debt) pays(e checkpoint.Checkpoint) {
+	switch {
+	case e.Kind == checkpoint.KindRescan:
+		d.searched = append(d.searched, window.Window{Start: e.Window.Start, End: e.Window.End})
+	case len(d.searched) == 0 && e.DeliveredSince.After(d.span.Start):
+		d.span.Start = e.DeliveredSince
+	}
+}
+
+// outcome counts how a cycle of a stream has ended, and judges it as far as that is possible.
+func (p *process) outcome(stream string, err error) {
+	began := p.cycleBegan()
+	switch {
+	case stream == backfillStream && err == nil:
+		p.tally["backfills that went well"]++
+		return
+	case err == nil:
+		p.tally["cycles that went well"]++
+		p.judgeRest(stream, began)
+		return
+	case errors.As(err, new(*exporter.RangeError)):
+		return
+	}
+	p.tally["cycles that failed"]++
+	p.ask(stream, err)
+	for what, target := range map[string]error{
+		"leases held by another runner": checkpoint.ErrLeaseHeld,
+		"commits that were too late":    checkpoint.ErrConflict,
+		"cycles behind the position":    exporter.ErrClock,
+		"sources that changed":          exporter.ErrSourceChanged,
+		"journals that were gone":       exporter.ErrJournalGone,
+	} {
+		if errors.Is(err, target) {
+			p.tally[what]++
+		}
+	}
+	if !errors.As(err, new(*exporter.Error)) {
+		p.fail("an error without a stage: %v", err)
+	}
+	if errors.Is(err, checkpoint.ErrCorrupt) && p.journals[stream].lost == lostNot || errors.Is(err, checkpoint.ErrForeign) {
+		p.fail("the journal is refused: %v", err)
+	}
+	if errors.Is(err, sink.ErrHasMore) || errors.Is(err, exporter.ErrIncomplete) {
+		p.operate()
+	}
+	if errors.Is(err, exporter.ErrClock) {
+		p.judgeBehind(stream, began)
+	}
+}
+
+// judgeRest holds that a cycle which says that all is well was not behind, and has paid what was owed.
+func (p *process) judgeRest(stream string, began time.Time) {
+	j := p.journals[stream]
+	const tolerance = 5 * time.Second // a Date is cut to the second, and a guess is behind
+	if lead := j.cursor.Sub(p.earlier(time.Now())); p.steady(began, time.Now()) && lead > exporter.Apart+tolerance {
+		p.fail("%s says that all is well with the %s, whose cursor is %s ahead of the clocks", p.name, stream, lead)
+	}
+	if j.lost != lostNot || j.refuses {
+		p.fail("%s says that all is well with the %s, whose journal or newest record is gone", p.name, stream)
+	}
+	if d := j.debt; d.owed && !began.Before(d.since) {
+		p.tally["debts paid"]++
+		j.debt.owed = false
+		if left := window.Gaps(d.span, d.searched); len(left) > 0 {
+			p.fail("%s says that all is well with the %s, which owes a search of %v", p.name, stream, left)
+		}
+	}
+}
+
+// judgeBehind holds that a cycle behind the position has searched what is behind it, if that is remembered far enough.
+func (p *process) judgeBehind(stream string, began time.Time) {
+	const reach = time.Hour + time.Minute // what the exporter takes for certain, and what the clocks may differ from ours
+	j := p.journals[stream]
+	if p.steady(began, time.Now()) && p.earlier(began).Add(-reach).After(j.known) {
+		p.tally["searches behind the position"]++
+		p.judgeSpan(p.name, j, j.known, j.cursor, began)
+		j.owes()
+	}
+}
+
+// judgeSpan holds that of a span nothing is missing that was to be seen at a moment.
+func (w *world) judgeSpan(who string, j *journal, from, until, began time.Time) {
+	w.learn()
+	for _, row := range w.rows {
+		if !row.CreatedAt.Before(from) && row.CreatedAt.Before(until) && !row.shown.After(began) {
+			w.judgeDelivered(who, j, row)
+		}
+	}
+}

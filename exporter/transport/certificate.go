@@ -1,0 +1,36 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+)
+
+// Authorities are the system's certificate authorities and those in the PEM text.
+func Authorities(pem []byte) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a bare container image has none
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("it holds no PEM certificate (BEGIN CERTIFICATE)")
+	}
+	return pool, nil
+}
+
+// IsCertificate tells whether the server's certificate was refused, which no other try changes.
+func IsCertificate(err error) bool {
+	return is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) ||
+		is[x509.CertificateInvalidError](err) || is[x509.HostnameError](err)
+}
+
+// CertificateAdvice is what to do when [IsCertificate], with the setting for a CA file.
+func CertificateAdvice(setting string) string {
+	return "if a private authority signed the server's certificate, name its PEM file in " + setting +
+		"; if the name or the dates are wrong, the server needs another certificate, or this machine's clock is off"
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}

@@ -112,7 +112,7 @@ func (c *Client) measure(ctx context.Context, q Query) (found stub, err error) {
 	return found, err
 }
 
-// measure reads a page of one record, of which it keeps the beginning.
+// measure reads a page of one record, of which it keeps the beginning and the end.
 func (b *buffer) measure(res *http.Response) (found stub, err error) {
 	body := io.Reader(res.Body)
 	if res.Header.Get("Content-Encoding") != "" {
@@ -128,8 +128,15 @@ func (b *buffer) measure(res *http.Response) (found stub, err error) {
 	found, start := readHead(b.b)
 	rest := tail{sum: sha256.New()}
 	_, _ = rest.Write(b.b[start:])
-	if _, err := io.Copy(&rest, body); err != nil {
+	n, err := io.Copy(&rest, body)
+	if err != nil {
 		return found, err
+	}
+	if !bytes.HasSuffix(bytes.TrimRight(rest.held, jsonSpace), endOfLogs) {
+		return found, io.ErrUnexpectedEOF // what cut it has mended HTTP's framing
+	}
+	if n > 0 {
+		b.b = append(b.b, rest.held...)
 	}
 	found.size, found.sum = rest.end()
 	return found, nil
@@ -201,6 +208,6 @@ func (t *tail) take(p []byte) {
 }
 
 func (t *tail) end() (size int64, sum [sha256.Size]byte) {
-	t.take(bytes.TrimSuffix(bytes.TrimRight(t.held, " \t\r\n"), []byte("]}}")))
+	t.take(bytes.TrimSuffix(bytes.TrimRight(t.held, jsonSpace), endOfLogs))
 	return t.size, [sha256.Size]byte(t.sum.Sum(nil))
 }

@@ -68,7 +68,9 @@ func exportWithin(t *testing.T, rows []bloodhoundtest.Row, p *place, more ...str
 		"GOMEMLIMIT=" + memLimit,
 	}, append(p.environ, more...)...))
 	r.within = group.procs
-	if code := r.start("run", "--once").wait(); code != 0 {
+	process := r.start("run", "--once")
+	resident := process.resident()
+	if code := process.wait(); code != 0 {
 		t.Fatalf("exit code %d; at most %d MiB were used of %d", code, group.peak()>>20, podMemory>>20)
 	}
 	if got := receiver.total(); got != len(rows) {
@@ -79,7 +81,8 @@ func exportWithin(t *testing.T, rows []bloodhoundtest.Row, p *place, more ...str
 	if v.archived != len(rows) {
 		t.Errorf("%d records are archived of %d", v.archived, len(rows))
 	}
-	t.Logf("at most %d MiB of %d, %d requests", group.peak()>>20, podMemory>>20, source.Stats().Requests)
+	t.Logf("at most %d MiB of %d, and %d of the process; %d requests",
+		group.peak()>>20, podMemory>>20, <-resident>>20, source.Stats().Requests)
 }
 
 // largeRows have fields that a compressor makes half as large: there is nothing to be had from a text that repeats.

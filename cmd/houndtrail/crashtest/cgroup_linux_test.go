@@ -1,11 +1,13 @@
 package crashtest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A cgroup is a limit of the kernel's, as a pod has. What exceeds it is killed.
@@ -51,6 +53,30 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 		}
 	})
 	return g
+}
+
+// resident tells, when the process has ended, how many bytes it had in memory at most, files of others not counted: the
+// kernel fills a cgroup with what was read and written as far as there is room.
+func (p *process) resident() <-chan int {
+	told := make(chan int, 1)
+	go func() {
+		most := 0
+		defer func() { told <- most }()
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+				n, _ := strconv.Atoi(strings.Fields(rest)[0])
+				most = max(most, n<<10)
+			}
+			select {
+			case <-tick.C:
+			case <-p.done:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	return told
 }
 
 // peak is how many bytes were used at most; what was read and written counts as far as the kernel kept it.

@@ -42,8 +42,10 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []bloodhound.Reco
 	return enc
 }
 
-// wait returns when there is something to write, or the error of encoding it.
-func (enc *encoding) wait() (delivery, error) {
+// wait returns when there is something to write, or the error of encoding it. The encoding lets go of what it returns, so
+// that its memory is free when it has been written.
+func (enc *encoding) wait() (write delivery, err error) {
 	<-enc.done
-	return enc.write, enc.err
+	write, enc.write = enc.write, nil
+	return write, enc.err
 }

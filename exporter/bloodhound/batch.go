@@ -158,6 +158,7 @@ func (b *Batch) Release() {
 	if len(b.pages) > 0 {
 		b.pages[0].home.put(len(b.pages)+keptLoose, b.pages...)
 	}
+	clear(b.Records) // a page that is too large to be kept must not stay for them
 	records := b.Records[:0]
 	if cap(records) > keptSlack*(len(b.Records)+1000) {
 		records = nil // a backlog is over

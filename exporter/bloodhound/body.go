@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 
@@ -93,15 +92,15 @@ func (b *buffer) unzip(r io.Reader, limit int64) error {
 	return b.fill(&g.z, limit)
 }
 
-// grow doubles the room, but makes all the room there may be at once where doubling would hold too much: while a buffer
+// grow doubles the room, but makes all the room there may be at once if doubling would hold too much: while a buffer
 // moves, the process has it twice. Room that is not used costs no memory.
 func (b *buffer) grow(limit int64) {
-	const large = 2 * DefaultMaxPage
-	if cap(b.b) < large || limit <= large {
-		b.b = slices.Grow(b.b, max(len(b.b), firstRead))
-		return
+	most := int(limit) + 1 // one byte more tells that a body is too large
+	room := min(max(2*len(b.b), firstRead), most)
+	if room > keptBuffer {
+		room = most
 	}
-	b.b = append(make([]byte, 0, limit+1), b.b...)
+	b.b = append(make([]byte, 0, room), b.b...)
 }
 
 // fill appends everything that r has, up to limit bytes in all.

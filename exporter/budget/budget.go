@@ -10,6 +10,7 @@ package budget
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -80,7 +81,8 @@ func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error)
 	return a.lend(bytes, false), nil
 }
 
-// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing.
+// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. What the previous one left
+// is collected, for the collector does not come before a single large allocation that goes beyond its goal.
 func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {
 	if a.share == nil {
 		return a.lend(0, false), nil
@@ -93,6 +95,7 @@ func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan,
 		all.Return()
 		return nil, waited(ctx)
 	}
+	debug.FreeOSMemory()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all.large = true

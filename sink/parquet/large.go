@@ -61,6 +61,9 @@ func (e *Encoder) large(w io.Writer, r *bloodhound.Record, first int64) error {
 		uncompressed: int64(page.uncompressed() - (old.body - old.start) - int(old.header.UncompressedPageSize)),
 		value:        int64(len(r.Fields)),
 	})
+	if b, ok := w.(interface{ Grow(n int) }); ok {
+		b.Grow(len(group) + page.size()) // a buffer that grows by doubling has it three times meanwhile
+	}
 	if _, err := w.Write(group[:old.start]); err != nil {
 		return err
 	}
@@ -133,7 +136,9 @@ func newLargePage(header format.PageHeader, levels []byte, value string) (*large
 
 func (p *largePage) size() int { return len(p.header) + len(p.levels) + p.body }
 
-func (p *largePage) uncompressed() int { return len(p.header) + len(p.levels) + lengthSize + len(p.value) }
+func (p *largePage) uncompressed() int {
+	return len(p.header) + len(p.levels) + lengthSize + len(p.value)
+}
 
 func (p *largePage) write(w io.Writer) error {
 	for _, part := range [][]byte{p.header, p.levels} {

@@ -97,7 +97,7 @@ func (b *buffer) unzip(r io.Reader, limit int64) error {
 func (b *buffer) grow(limit int64) {
 	most := int(limit) + 1 // one byte more tells that a body is too large
 	room := min(max(2*len(b.b), firstRead), most)
-	if room > keptBuffer {
+	if room > 2*keptBuffer {
 		room = most
 	}
 	b.b = append(make([]byte, 0, room), b.b...)

@@ -32,14 +32,20 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []bloodhound.Reco
 			}
 			return
 		}
-		defer s.Release()
+		held := s.Held()
+		defer func() {
+			s.Release()
+			s.loan.Keep(held) // for the objects, which are no larger than what they are made of
+		}()
 		enc.write, enc.err = sink.Prepare(s.Window, fresh)
 	})
 	return enc
 }
 
-// wait returns when there is something to write, or the error of encoding it.
-func (enc *encoding) wait() (delivery, error) {
+// wait returns when there is something to write, or the error of encoding it. The encoding lets go of what it returns, so
+// that its memory is free when it has been written.
+func (enc *encoding) wait() (write delivery, err error) {
 	<-enc.done
-	return enc.write, enc.err
+	write, enc.write = enc.write, nil
+	return write, enc.err
 }

@@ -9,6 +9,7 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 )
 
@@ -28,6 +29,7 @@ type Exporter struct {
 
 	Windows window.Planner    // how large a window may be
 	Limits  bloodhound.Limits // what a window may hold in memory
+	Memory  *budget.Share     // what all that are on their way may hold; nil for no bound
 	Start   time.Time         // where a new stream starts; zero for the oldest record there is
 	Settle  time.Duration     // how long records may take to become visible before they are read
 	Overlap time.Duration     // how far back a cycle looks again for those that took longer
@@ -146,6 +148,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return err
 		}
 		if c.idle(w, part) {
+			part.loan.Return()
 			continue
 		}
 		counted, err := c.complete(ctx, part.proof)
@@ -192,6 +195,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		}
 		c.set = part.next
 		c.last = &known{c.stored.SHA256, c.set}
+		part.loan.Return()
 		c.committed()
 		if !part.last && c.stops() {
 			return ErrStopped

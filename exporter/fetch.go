@@ -7,76 +7,153 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 )
 
-// fetch reads the windows of a walk, each as long as memory allows.
-func (e *Exporter) fetch(ctx context.Context, w walk, ahead chan<- span) error {
-	planner, limited, intent := e.Windows.Try(w.try), true, w.intent
-	cursor, since, known, back := w.cursor, w.since, w.known, w.back
-	var before time.Time // where the previous window was read from; zero for the first one, which proves nothing before it
+// A fetcher reads the windows of a walk, each as long as memory allows.
+type fetcher struct {
+	*Exporter
+	walk
+	memory *budget.Account
+	ahead  chan<- span
+
+	planner window.Planner
+	whole   bool         // the window is not to be cut
+	large   bool         // it has a record that is larger than a page may be
+	loan    *budget.Loan // what the window holds; nil between two
+	before  time.Time    // where the previous window was read from; zero if that was sent on by itself
+}
+
+func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ahead chan<- span) error {
+	f := &fetcher{Exporter: e, walk: w, memory: memory, ahead: ahead, planner: e.Windows.Try(w.try)}
 	for {
-		win, due := planner.Next(cursor, w.horizon)
-		if w.completes {
-			win = e.withinDay(win)
-		}
-		if win.Pass = w.pass; intent != nil {
-			// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
-			win, due, limited = window.Window(*intent), true, false
-		}
+		win, due := f.next()
 		if !due {
 			return nil
 		}
-		from, floor, limits := since, known, e.limits(win, limited)
-		if !back.IsZero() {
-			// What is before the overlap is only looked at. It may be left out when the window is tried again, and then a record
-			// of it would be in an object that the second attempt does not replace.
-			floor = latest(known, since)
-			from, limits.Records, limits.Bytes, limits.Since = back, e.Limits.Records, e.Limits.Bytes, back
-		}
-		batch, err := e.Source.Fetch(ctx, from, win.End.Add(-grain), limits, e.counting(from, before)...)
-		if tooMany := (*bloodhound.TooManyError)(nil); errors.As(err, &tooMany) {
-			if !back.IsZero() { // the newest record is looked for by itself
-				back = time.Time{}
-				continue
-			}
-			// One microsecond that holds more than a window may cannot be cut: it is taken whole.
-			planner, limited = planner.Cut(win, tooMany.Fill)
-			continue
-		}
-		if err != nil {
+		if err := f.borrow(ctx); err != nil {
 			return err
 		}
-		if empty := limited && batch.Fill() == 0 && win.End.Before(w.horizon); empty {
-			if batch, win, err = e.jump(ctx, batch, from, win, w.horizon, before); err != nil {
-				return err
-			}
-		} else if limited {
-			planner = planner.Learn(win, batch.Fill())
+		s, err := f.read(ctx, win)
+		if err == nil {
+			err = f.send(ctx, s)
 		}
-		remembered := e.remembered(w, win, known)
-		select {
-		case ahead <- span{
-			Window: win, Batch: batch, last: !win.End.Before(w.horizon), since: from, known: floor, remembered: remembered,
-		}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err = f.adapt(win, err); err != nil {
+			return err
 		}
-		cursor, before, since, back = win.End, latest(from, floor), win.End, time.Time{}
-		if w.kind != checkpoint.KindHistory {
-			known = remembered
+	}
+}
+
+// next is the window that is due.
+func (f *fetcher) next() (win window.Window, due bool) {
+	if f.intent != nil {
+		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
+		f.whole = true
+		return window.Window(*f.intent), true
+	}
+	win, due = f.planner.Next(f.cursor, f.horizon)
+	if f.completes {
+		win = f.withinDay(win)
+	}
+	win.Pass = f.pass
+	return win, due
+}
+
+// adapt takes in that the window was too much.
+func (f *fetcher) adapt(win window.Window, err error) error {
+	if large := (*bloodhound.LargeError)(nil); errors.As(err, &large) {
+		f.loan.Return()
+		f.loan, f.large = nil, true
+		return nil
+	}
+	tooMany := (*bloodhound.TooManyError)(nil)
+	switch {
+	case !errors.As(err, &tooMany):
+		return err
+	case !f.back.IsZero():
+		f.back = time.Time{} // the newest record is looked for by itself
+	default:
+		// One microsecond that holds more than a window may cannot be cut: it is taken whole.
+		planner, cut := f.planner.Cut(win, tooMany.Fill)
+		f.planner, f.whole = planner, !cut
+	}
+	return nil
+}
+
+// borrow waits for the memory that the window may need: its pages, and once more as much for its objects.
+func (f *fetcher) borrow(ctx context.Context) (err error) {
+	switch {
+	case f.loan != nil: // the window was cut
+	case f.large:
+		f.loan, err = f.memory.BorrowAlone(ctx, func() error { return f.sendOn(ctx) })
+	default:
+		f.loan, err = f.memory.Borrow(ctx, 2*f.Limits.Bytes+f.Limits.Bytes/2, func() error { return f.sendOn(ctx) })
+	}
+	return err
+}
+
+// read reads a window.
+func (f *fetcher) read(ctx context.Context, win window.Window) (span, error) {
+	from, floor, limits := f.since, f.known, f.limits(win)
+	if !f.back.IsZero() {
+		// What is before the overlap is only looked at. It may be left out when the window is tried again, and then a record
+		// of it would be in an object that the second attempt does not replace.
+		from, floor = f.back, latest(f.known, f.since)
+		limits.Records, limits.Bytes, limits.Since = f.Limits.Records, f.Limits.Bytes, f.back
+	}
+	batch, err := f.Source.Fetch(ctx, from, win.End.Add(-grain), limits, f.counting(from, f.before)...)
+	if err != nil {
+		return span{}, err
+	}
+	if empty := !f.whole && batch.Fill() == 0 && win.End.Before(f.horizon); empty {
+		if batch, win, err = f.jump(ctx, batch, from, win); err != nil {
+			return span{}, err
 		}
-		intent, limited = nil, true
+	} else if !f.whole {
+		f.planner = f.planner.Learn(win, batch.Fill())
+	}
+	return span{
+		Window: win, Batch: batch, loan: f.loan, last: !win.End.Before(f.horizon), since: from, known: floor,
+		remembered: f.remembered(f.walk, win, f.known),
+	}, nil
+}
+
+// send gives a window to the next stage and goes on behind it.
+func (f *fetcher) send(ctx context.Context, s span) error {
+	s.loan.Keep(2 * s.Held())
+	select {
+	case f.ahead <- s:
+	case <-ctx.Done():
+		s.Release()
+		return context.Cause(ctx)
+	}
+	f.cursor, f.before, f.since, f.back = s.End, latest(s.since, s.known), s.End, time.Time{}
+	if f.kind != checkpoint.KindHistory {
+		f.known = s.remembered
+	}
+	f.intent, f.whole, f.large, f.loan = nil, false, false, nil
+	return nil
+}
+
+// sendOn has the previous window sent on without the counts that come with the next one: its memory is needed for that.
+func (f *fetcher) sendOn(ctx context.Context) error {
+	select {
+	case f.ahead <- span{}:
+		f.before = time.Time{}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
 // limits are what a window may hold. What is read again before it counts for nothing.
-func (e *Exporter) limits(win window.Window, limited bool) bloodhound.Limits {
-	if !limited {
-		return bloodhound.Limits{Share: e.Limits.Share}
+func (f *fetcher) limits(win window.Window) bloodhound.Limits {
+	limits := bloodhound.Limits{Share: f.Limits.Share, Large: f.large}
+	if f.whole {
+		return limits
 	}
-	limits := e.Limits
-	limits.Since = win.Start
+	limits.Records, limits.Bytes, limits.Since = f.Limits.Records, f.Limits.Bytes, win.Start
 	return limits
 }
 
@@ -89,16 +166,16 @@ func (e *Exporter) withinDay(win window.Window) window.Window {
 }
 
 // jump makes one window of a gap: it ends where the next record is, however far that is off.
-func (e *Exporter) jump(
-	ctx context.Context, batch *bloodhound.Batch, from time.Time, win window.Window, horizon, before time.Time,
+func (f *fetcher) jump(
+	ctx context.Context, batch *bloodhound.Batch, from time.Time, win window.Window,
 ) (*bloodhound.Batch, window.Window, error) {
-	next, ok, err := e.Source.First(ctx, win.End, horizon)
+	next, ok, err := f.Source.First(ctx, win.End, f.horizon)
 	if err != nil {
 		batch.Release()
 		return nil, win, err
 	}
 	if !ok {
-		next = horizon
+		next = f.horizon
 	}
 	if next = next.Truncate(grain); !next.After(win.End) {
 		return batch, win, nil
@@ -106,7 +183,7 @@ func (e *Exporter) jump(
 	batch.Release()
 	win.End = next
 	// It is read once more as a whole: that what was said to be a gap is one has to be seen, and counted.
-	batch, err = e.Source.Fetch(ctx, from, win.End.Add(-grain), bloodhound.Limits{Share: e.Limits.Share}, e.counting(from, before)...)
+	batch, err = f.Source.Fetch(ctx, from, win.End.Add(-grain), bloodhound.Limits{Share: f.Limits.Share}, f.counting(from, f.before)...)
 	return batch, win, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/budget"
 	"houndtrail/exporter/dedup"
 	"houndtrail/exporter/window"
 )
@@ -23,7 +24,9 @@ const grain = time.Microsecond
 // A span is a window on its way from the first stage, which fetches, to the second, where its records end.
 type span struct {
 	window.Window
-	*bloodhound.Batch
+	*bloodhound.Batch // nil for none: what was sent before is not to wait for what comes next
+	loan              *budget.Loan
+
 	last  bool      // nothing is due after it
 	since time.Time // where it was read from: before its start by the overlap
 	known time.Time // from when on records are delivered that the set of delivered ids does not know: what is older is only looked at
@@ -34,6 +37,7 @@ type span struct {
 // A part is a window that is admitted, and about to be encoded, written and committed.
 type part struct {
 	window.Window
+	loan  *budget.Loan // of what its objects hold
 	last  bool
 	since time.Time // from when on the next set remembers
 
@@ -60,18 +64,20 @@ func (p part) news() bool {
 
 // windows yields the due windows, on their way to be written. It works ahead: while one is encoded and written the next is
 // encoded, and two more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of four
-// windows and the files of two, whatever the backlog.
+// windows and the files of two, whatever the backlog, and fewer if they are larger than the stream's share of it.
 func (e *Exporter) windows(ctx context.Context, w walk) iter.Seq2[part, error] {
 	return func(yield func(part, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
+		memory := e.Memory.Open()
 		fetched := start(func(out chan<- span) error {
-			return failed(StageSource, e.fetch(ctx, w, out))
+			return failed(StageSource, e.fetch(ctx, w, memory, out))
 		})
 		ready := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
 		defer func() { // both stages have ended when this returns
 			cancel()
 			ready.drain()
 			fetched.drain()
+			memory.Close()
 		}()
 		for p := range ready.out {
 			if !yield(p, nil) {
@@ -118,12 +124,19 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		}
 		select {
 		case out <- held:
+			held = part{}
 			return nil
 		case <-ctx.Done():
 			return failed(StageSource, context.Cause(ctx))
 		}
 	}
 	for s := range fetched.out {
+		if s.Batch == nil {
+			if err := send(); err != nil {
+				return err
+			}
+			continue
+		}
 		err := failed(StageSource, s.Wait())
 		if err == nil {
 			held.proof.takeFrom(s)
@@ -152,7 +165,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p 
 	records := s.Records[firstFrom(s.Records, s.known):]
 	admitted := set.Admit(dedup.Span{From: from, Window: win, Remembered: s.remembered}, records)
 	p = part{
-		Window: s.Window, last: s.last, since: s.remembered, clock: s.Clock(),
+		Window: s.Window, loan: s.loan, last: s.last, since: s.remembered, clock: s.Clock(),
 		maxID: admitted.MaxID, reused: admitted.Reused, newest: newest, looked: looked, found: found,
 		altered: admitted.Altered, gone: admitted.Gone,
 		records: checkpoint.Counts{

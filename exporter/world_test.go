@@ -21,6 +21,7 @@ import (
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
 	"houndtrail/sink/parquet"
@@ -97,10 +98,14 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	var memory *budget.Share
+	if w.records%2 == 1 { // for some there is room for one window at a time
+		memory = budget.Split(windowBytes, 1)[0]
+	}
 	return &exporter.Exporter{
-		Source: strict{client, client}, Sink: sink, Store: w.journal(positions),
+		Source: strict{client, client}, Sink: sink, Memory: memory, Store: w.journal(positions),
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
-		Limits:  bloodhound.Limits{Records: w.records},
+		Limits:  bloodhound.Limits{Records: w.records, Bytes: windowBytes},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
 		Destination: exporter.Destination{Quarantine: sink.Quarantine, Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
 			body, _, _, err := objects.Get(ctx, key)
@@ -112,6 +117,9 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule, Now: w.now,
 	}
 }
+
+// windowBytes is more than the pages of a window have.
+const windowBytes = 64 << 20
 
 // strict is a source that guesses no time.
 type strict struct {

@@ -5,11 +5,16 @@ package sink
 type Spares[T any] struct {
 	kept  chan T
 	fresh func() T
+	size  func(T) int
 }
 
-// NewSpares returns an empty store that keeps up to so many, and makes fresh ones when none is left.
-func NewSpares[T any](keep int, fresh func() T) Spares[T] {
-	return Spares[T]{make(chan T, keep), fresh}
+// MostSpare is the size in bytes from which nothing is kept: one freak window must not stay in memory for ever.
+const MostSpare = 8 << 20
+
+// NewSpares returns an empty store that keeps up to so many, and makes fresh ones when none is left. What is larger than
+// [MostSpare] by then is not kept.
+func NewSpares[T any](keep int, fresh func() T, size func(T) int) Spares[T] {
+	return Spares[T]{make(chan T, keep), fresh, size}
 }
 
 // Take returns a spare one, as it was given back, or a fresh one.
@@ -22,8 +27,11 @@ func (s Spares[T]) Take() T {
 	}
 }
 
-// Give keeps v for another Take, unless enough are kept. Nobody may use v after it.
+// Give keeps v for another Take, unless enough are kept or it has become too large. Nobody may use v after it.
 func (s Spares[T]) Give(v T) {
+	if s.size(v) > MostSpare {
+		return
+	}
 	select {
 	case s.kept <- v:
 	default:

@@ -9,6 +9,7 @@ import (
 	"log" //nolint:depguard // to send what comes there to our own logger
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 var version = "dev"
 
 func main() {
+	bound()
 	if os.Getenv("GOGC") == "" {
 		// What is live is a few windows, whatever the backlog, and little garbage is made: collecting three times as
 		// often as usual costs nothing that shows, and saves a third of the memory.
@@ -27,6 +29,26 @@ func main() {
 	p := newProgram()
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
 }
+
+// defaultMemory is what the process tries to do with if GOMEMLIMIT does not say: a pod of 256 MiB, but for what is not Go's.
+const defaultMemory = 220 << 20
+
+// mostThreads is how many processors are used if GOMAXPROCS does not say. A pod without a limit sees those of its whole
+// node, and each of them has memory of its own.
+const mostThreads = 4
+
+// bound keeps the process within the limits that a small pod has, if nothing else is said.
+func bound() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(defaultMemory)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), mostThreads))
+	}
+}
+
+// memory is how many bytes windows may hold together: half of what the process tries to do with.
+func memory() int64 { return min(debug.SetMemoryLimit(-1), 1<<40) / 2 }
 
 // newProgram is the program of this process, and the only one that touches Go's standard logger.
 func newProgram() *program {

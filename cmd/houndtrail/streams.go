@@ -12,6 +12,7 @@ import (
 	"houndtrail/config"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
 	"houndtrail/sink/bucket"
@@ -20,7 +21,7 @@ import (
 	"houndtrail/sink/webhook"
 )
 
-// windowBytes bounds what the pages of a window take in memory, of which there are three at a time.
+// windowBytes bounds what the pages of a window take in memory. How many windows there are at a time is up to the budget.
 const windowBytes = 8 << 20
 
 // The names of the streams, in journals and metrics.
@@ -68,12 +69,14 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		e.Sink, e.Observer, e.Log, e.Stopping = sink, m.stream(name), log, stopping
 		return stream{name: name, Exporter: e, watch: w}
 	}
+	shares := budget.Split(memory(), 2)
 	var all []stream
 	if c.Archive.URL != "" {
 		s, err := archiveOf(ctx, c, build)
 		if err != nil {
 			return nil, err
 		}
+		s.Memory = shares[0]
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
@@ -89,6 +92,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 			return nil, err
 		}
 		s := build(webhookStream, sink.String(), sink)
+		s.Memory = shares[1]
 		if s.Destination, err = destinationBeside(ctx, c, positions, webhookStream); err != nil {
 			return nil, err
 		}

@@ -16,9 +16,9 @@ const breakdowns = 3
 // A server that cannot print a row breaks down over every page with it. After so many breakdowns it is also asked the same
 // about a time in which no row is: if it answers that, the error is a refusal, and the page is not asked for again. If it
 // does not, the server is down, and that is what the retry policy is for.
-func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, failed func(error)) (r reply, err error) {
+func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, failed func(error)) (r reply, err error) {
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
-		r, err = c.exchange(ctx, q.target())
+		r, err = c.exchange(ctx, q.target(), c.shelf.upTo(most))
 		if err != nil && failed != nil {
 			failed(err)
 		}
@@ -39,7 +39,7 @@ func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, failed func(
 // answersBeside tells whether the server answers the same query about a time in which no row is.
 func (c *Client) answersBeside(ctx context.Context, q Query) bool {
 	q = q.beside()
-	r, err := c.exchange(ctx, q.target())
+	r, err := c.exchange(ctx, q.target(), c.shelf.upTo(c.options.MaxPage))
 	if err != nil {
 		return false
 	}
@@ -56,8 +56,8 @@ func (q Query) beside() Query {
 
 // read asks for a page and takes it apart. It leaves the size of pages alone. The records are their own: nothing needs
 // releasing.
-func (c *Client) read(ctx context.Context, q Query, breakdowns int) (parsed, error) {
-	r, err := c.ask(ctx, &q, breakdowns, nil)
+func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (parsed, error) {
+	r, err := c.ask(ctx, &q, breakdowns, most, nil)
 	if err != nil {
 		return parsed{}, err
 	}

@@ -18,6 +18,7 @@ type Batch struct {
 	rows    int   // served
 	counted int   // of them since Limits.Since
 	bytes   int64 // of those
+	held    int64 // of all pages
 	fill    float64
 	counts  []int64 // of the server, in the order in which they were asked for; -1 if it tells none; to be looked at only after Wait
 	clock   Reading
@@ -157,6 +158,7 @@ func (b *Batch) Release() {
 	if len(b.pages) > 0 {
 		b.pages[0].home.put(len(b.pages)+keptLoose, b.pages...)
 	}
+	clear(b.Records) // a page that is too large to be kept must not stay for them
 	records := b.Records[:0]
 	if cap(records) > keptSlack*(len(b.Records)+1000) {
 		records = nil // a backlog is over
@@ -171,6 +173,9 @@ func (b *Batch) Release() {
 
 // Clock is the server's clock as the batch's last page told it. It is known before Wait.
 func (b *Batch) Clock() Reading { return b.clock }
+
+// Held is how many bytes the batch's pages have. It is known before Wait.
+func (b *Batch) Held() int64 { return b.held }
 
 // Fill is how much of what the limits allow the span holds: above 1 if it is more, 0 if there are no limits. It
 // is known before Wait.

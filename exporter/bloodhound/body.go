@@ -3,9 +3,9 @@ package bloodhound
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 
@@ -14,7 +14,7 @@ import (
 
 const (
 	// trustedLength is how much memory a Content-Length is given before a byte of the body has come.
-	trustedLength = 16 << 20
+	trustedLength = DefaultMaxPage
 	// firstRead is the room for a body of unknown length: gzip says nothing about what is inside.
 	firstRead = 64 << 10
 	// packedRead is read at a time of a compressed body.
@@ -34,18 +34,31 @@ type gunzip struct {
 
 // What a body can be, besides cut short or damaged.
 var (
-	errTooLarge = errors.New("the body is too large")
 	errEncoding = errors.New("the body has a content encoding other than gzip, the only one that was asked for")
 )
 
-// readBody reads and unpacks the body, which may be limit bytes long when decoded. What it read before an error comes
-// with the error: the beginning of an error page is better than nothing.
+// A tooLargeError is a body that has more bytes than it may have.
+type tooLargeError struct{ most int64 }
+
+func (e tooLargeError) Error() string {
+	return fmt.Sprintf("the reply is larger than %d bytes", e.most)
+}
+
+// A bodyReader reads the body of a 200.
+type bodyReader func(*http.Response) (*buffer, error)
+
+// upTo reads and unpacks a body of so many bytes when decoded. What it read before an error comes with the error: the
+// beginning of an error page is better than nothing.
+func (s *shelf) upTo(limit int64) bodyReader {
+	return func(res *http.Response) (*buffer, error) { return s.readBody(res, limit) }
+}
+
 func (s *shelf) readBody(res *http.Response, limit int64) (*buffer, error) {
 	b := s.take()
 	switch strings.ToLower(res.Header.Get("Content-Encoding")) {
 	case "", "identity":
 		if res.ContentLength > limit {
-			return b, errTooLarge
+			return b, tooLargeError{limit}
 		}
 		// The reader wants room after the last byte too, to learn that it was the last.
 		if room := int(min(max(res.ContentLength+1, firstRead), trustedLength)); room > cap(b.b) {
@@ -79,17 +92,28 @@ func (b *buffer) unzip(r io.Reader, limit int64) error {
 	return b.fill(&g.z, limit)
 }
 
+// grow doubles the room, but makes all the room there may be at once if doubling would hold too much: while a buffer
+// moves, the process has it twice. Room that is not used costs no memory.
+func (b *buffer) grow(limit int64) {
+	most := int(limit) + 1 // one byte more tells that a body is too large
+	room := min(max(2*len(b.b), firstRead), most)
+	if room > 2*keptBuffer {
+		room = most
+	}
+	b.b = append(make([]byte, 0, room), b.b...)
+}
+
 // fill appends everything that r has, up to limit bytes in all.
 func (b *buffer) fill(r io.Reader, limit int64) error {
 	for {
 		if len(b.b) == cap(b.b) {
-			b.b = slices.Grow(b.b, max(len(b.b), firstRead))
+			b.grow(limit)
 		}
 		n, err := r.Read(b.b[len(b.b):cap(b.b)])
 		b.b = b.b[:len(b.b)+n]
 		switch {
 		case int64(len(b.b)) > limit:
-			return errTooLarge
+			return tooLargeError{limit}
 		case err == io.EOF:
 			return nil
 		case err != nil:

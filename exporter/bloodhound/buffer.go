@@ -5,7 +5,7 @@ import "sync"
 const (
 	// keptBuffer is the largest buffer, in bytes, that is kept for another body: one freak page must not stay in
 	// memory for ever.
-	keptBuffer = 32 << 20
+	keptBuffer = DefaultMaxPage + DefaultMaxPage/4
 	// keptLoose is how many buffers of single bodies are kept.
 	keptLoose = 2
 )

@@ -23,6 +23,7 @@ const (
 	DefaultRate     = 5.0
 	DefaultWait     = 30 * time.Second
 	DefaultMaxBody  = 64 << 20
+	DefaultMaxPage  = 8 << 20
 )
 
 // longestWait is the largest deadline that every server generation takes: one of them replaces what is above its
@@ -37,7 +38,8 @@ type Options struct {
 	PageSize int           // records asked for at a time; the client lowers it when the server cannot keep up
 	Rate     float64       // requests a second, every try and login counted; the server's own limit is 55
 	Wait     time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
-	MaxBody  int64         // bytes of one decoded reply
+	MaxBody  int64         // bytes of one decoded reply, and so of one record
+	MaxPage  int64         // bytes of one that holds several records
 	Retry    RetryPolicy
 	// Quarantine goes on without a row that cannot be exported: see [Hole]. Without it such a row is a [*BadRecordError].
 	Quarantine bool
@@ -74,6 +76,7 @@ type Client struct {
 	clock     clock
 	self      identity
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
+	fits      atomic.Int64 // how many records fit into a page, by the size of the latest ones
 	goodPages atomic.Int64 // since the page size was lowered
 	fullSize  atomic.Int64 // of the latest full page, in bytes
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
@@ -99,6 +102,7 @@ func New(o Options) (*Client, error) {
 		self:      identity{turn: make(chan struct{}, 1)},
 	}
 	c.limit.Store(int64(o.PageSize))
+	c.fits.Store(int64(o.PageSize))
 	if c.transport != nil {
 		return c, nil
 	}
@@ -120,6 +124,7 @@ func (o Options) withDefaults() Options {
 	o.Rate = orDefault(o.Rate, DefaultRate)
 	o.Wait = orDefault(o.Wait, DefaultWait)
 	o.MaxBody = orDefault(o.MaxBody, DefaultMaxBody)
+	o.MaxPage = min(orDefault(o.MaxPage, DefaultMaxPage), o.MaxBody)
 	o.Retry = o.Retry.withDefaults()
 	o.UserAgent = orDefault(o.UserAgent, "houndtrail")
 	if o.Log == nil {

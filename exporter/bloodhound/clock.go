@@ -74,7 +74,7 @@ func (c *Client) Clock(ctx context.Context) (Reading, error) {
 		if err != nil {
 			return err
 		}
-		a, err := c.roundTrip(r)
+		a, err := c.roundTrip(r, c.shelf.upTo(c.options.MaxPage))
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // as it is the only filter. The rows themselves are not wanted, and one of them may be bad: the window ends before it begins,
 // and the order is the index's own. By -id, PostgreSQL walks the primary key of the whole table to find that out.
 func (c *Client) Count(ctx context.Context, from time.Time) (n int64, known bool, err error) {
-	page, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: countingFrom(from)}.beside(), breakdowns)
+	page, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: countingFrom(from)}.beside(), breakdowns, c.options.MaxPage)
 	return page.Count, err == nil && page.Count >= 0, err
 }
 

@@ -23,7 +23,10 @@ func (c *Client) edge(ctx context.Context, from, to time.Time, order []string) (
 // word: what is found in the end is looked at once more.
 func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string, breakdowns int) (edge, error) {
 	q := Query{Bounded: true, After: from, Before: to, Limit: 1, SortBy: order, Filters: boundCount(from, to)}
-	page, err := c.read(ctx, q, breakdowns)
+	page, err := c.read(ctx, q, breakdowns, c.options.MaxPage)
+	if c.ofPage(err, TooLarge) {
+		return c.largeEdge(ctx, q)
+	}
 	if refusal(err) != nil {
 		bad := &BadRecordError{Cause: err, Position: position(1, NewestFirst())}
 		if from.Equal(to) {

@@ -25,9 +25,11 @@ type reply struct {
 // the path and query exactly as on the wire, below the prefix of Options.URL. What fails is an [*Error], except for a
 // cancelled context and for credentials that cannot be read.
 //
+// The body of a 200 is read by the reader.
+//
 // A refused session is replaced and the request sent once more. A second refusal is final, so that a revoked user does
 // not hammer the server.
-func (c *Client) exchange(ctx context.Context, target string) (reply, error) {
+func (c *Client) exchange(ctx context.Context, target string, read bodyReader) (reply, error) {
 	for renewed := false; ; renewed = true {
 		r, err := c.newRequest(ctx, http.MethodGet, target, nil)
 		if err != nil {
@@ -37,7 +39,7 @@ func (c *Client) exchange(ctx context.Context, target string) (reply, error) {
 		if err := c.options.Auth.authorize(ctx, c, r, nil); err != nil {
 			return reply{}, err
 		}
-		a, err := c.roundTrip(r)
+		a, err := c.roundTrip(r, read)
 		if err != nil {
 			return reply{}, err
 		}
@@ -69,7 +71,7 @@ var errTooSlow = errors.New("no complete reply within the time allowed")
 
 // roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
 // would be wrong at the new place, and a bearer token would be given away.
-func (c *Client) roundTrip(r *http.Request) (answer, error) {
+func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
 	if err := c.limiter.Wait(r.Context()); err != nil {
 		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
 	}
@@ -78,7 +80,7 @@ func (c *Client) roundTrip(r *http.Request) (answer, error) {
 	defer cancel()
 
 	start := time.Now()
-	a, err := c.receive(r.WithContext(ctx))
+	a, err := c.receive(r.WithContext(ctx), read)
 	took := time.Since(start)
 	if err != nil {
 		a.body.release()
@@ -92,7 +94,7 @@ func (c *Client) roundTrip(r *http.Request) (answer, error) {
 }
 
 // receive is one HTTP exchange without any judgement. What arrived before an error is returned with it.
-func (c *Client) receive(r *http.Request) (answer, error) {
+func (c *Client) receive(r *http.Request, read bodyReader) (answer, error) {
 	res, err := c.transport.RoundTrip(r)
 	if err != nil {
 		return answer{}, err
@@ -100,7 +102,7 @@ func (c *Client) receive(r *http.Request) (answer, error) {
 	defer func() { _ = res.Body.Close() }()
 	a := answer{status: res.StatusCode, header: res.Header, clock: c.clock.learn(res.Header)}
 	if res.StatusCode == http.StatusOK {
-		a.body, err = c.shelf.readBody(res, c.options.MaxBody)
+		a.body, err = read(res)
 		return a, err
 	}
 	// Of an error page the beginning is enough, and a damaged one does not change what its status says.

@@ -27,11 +27,10 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	e.Err = err
 	e.Message = quote(err.Error(), secretsOf(r))
 	switch {
-	case errors.Is(err, errTooLarge):
+	case isTooLarge(err):
 		e.Kind = TooLarge
-		e.Message = fmt.Sprintf("the reply is larger than %d bytes", c.options.MaxBody)
-		e.Advice = "ask for fewer records; an export does so by itself, down to a single one, so if it ends with this, one record " +
-			"alone is that large, and no record is lost: the export stops in front of it"
+		e.Message = err.Error()
+		e.Advice = "ask for fewer records; an export does so by itself, down to a single one, and no record is lost"
 	case isSlowServer(err):
 		e.Kind = Timeout
 		e.Message = "no complete reply in time (" + e.Message + ")"
@@ -43,6 +42,11 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 		explainNetwork(e, err)
 	}
 	return e
+}
+
+func isTooLarge(err error) bool {
+	_, is := errors.AsType[tooLargeError](err)
+	return is
 }
 
 // isSlowServer tells a server that took too long from a network that did not even connect.

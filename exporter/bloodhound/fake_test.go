@@ -88,7 +88,7 @@ func mustParse(tb testing.TB, raw string) *url.URL {
 
 // get performs one exchange and returns the body.
 func get(ctx context.Context, c *Client, target string) (string, error) {
-	r, err := c.exchange(ctx, target)
+	r, err := c.exchange(ctx, target, c.shelf.upTo(c.options.MaxBody))
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,16 +75,16 @@ func (c *Client) trust(p page, found seen, err error) {
 	}
 }
 
-// page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit
-// says afterwards what was asked for in the end.
-func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, err error) {
+// page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit says
+// afterwards what was asked for in the end. A single record may be as large as most says.
+func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r reply, err error) {
 	for {
-		r, err = c.ask(ctx, q, breakdowns, func(err error) {
-			if c.ofPage(err, Timeout) {
-				c.halve(q, minPage)
-			}
-		})
-		if c.ofPage(err, TooLarge) && c.halve(q, 1) {
+		size := c.options.MaxPage
+		if q.Limit == 1 {
+			size = most
+		}
+		r, err = c.ask(ctx, q, breakdowns, size, c.shorter(q))
+		if c.ofPage(err, TooLarge) && c.halve(q, 1, &c.fits) {
 			continue
 		}
 		if err == nil {
@@ -93,19 +94,30 @@ func (c *Client) page(ctx context.Context, q *Query, breakdowns int) (r reply, e
 	}
 }
 
-func (c *Client) halve(q *Query, least int) bool {
+// shorter has less asked for after a try that took too long.
+func (c *Client) shorter(q *Query) func(error) {
+	return func(err error) {
+		if c.ofPage(err, Timeout) {
+			c.halve(q, minPage, &c.limit)
+			c.goodPages.Store(0)
+		}
+	}
+}
+
+// halve asks for half as many, now and later, unless that is less than so many.
+func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	if q.Limit/2 < least {
 		return false
 	}
 	q.Limit /= 2
-	c.limit.Store(int64(q.Limit))
-	c.goodPages.Store(0)
+	size.Store(int64(q.Limit))
 	return true
 }
 
-// pageSize is the limit in force; grow brings it back towards the configured one after some pages went well in a row.
-func (c *Client) pageSize() int { return int(c.limit.Load()) }
+// pageSize is how many records to ask for: what the server answers in time, and what fits into a page.
+func (c *Client) pageSize() int { return int(min(c.limit.Load(), c.fits.Load())) }
 
+// grow brings the limit back towards the configured one after some pages went well in a row.
 func (c *Client) grow() {
 	if c.goodPages.Add(1)%growAfter == 0 {
 		c.limit.Store(min(c.limit.Load()*2, int64(c.options.PageSize)))

@@ -126,7 +126,7 @@ func rewritten(change func(records []string)) bloodhoundtest.Fault {
 func TestPageSizeComesBack(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{})
 	for range 3 {
-		c.halve(&Query{Limit: c.pageSize()}, 1)
+		c.halve(&Query{Limit: c.pageSize()}, 1, &c.limit)
 	}
 	if n, err := all(t.Context(), c, start, end); err != nil || n != 1000 {
 		t.Fatalf("%d records, %v", n, err)

@@ -74,7 +74,7 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 		if from.After(firstInstant()) {
 			filters = countingFrom(from)
 		}
-		beside, err := c.read(ctx, Query{SortBy: oldestFirst(), Filters: filters}.beside(), breakdowns)
+		beside, err := c.read(ctx, Query{SortBy: oldestFirst(), Filters: filters}.beside(), breakdowns, c.options.MaxPage)
 		if err != nil {
 			return foremost{}, err
 		}

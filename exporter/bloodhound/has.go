@@ -11,13 +11,13 @@ import (
 // so that it can be asked while a Fetch is under way.
 //
 // A row that has become bad since is still there: no other row is asked for, so it can only be that one over which the
-// server breaks down.
+// server breaks down. A row that is large is not held to be looked at.
 func (c *Client) Has(ctx context.Context, id int64, at time.Time) (bool, error) {
 	page, err := c.read(ctx, Query{
 		Bounded: true, After: at, Before: at, Limit: 1, SortBy: NewestFirst(),
 		Filters: []Filter{{Column: "id", Predicate: "eq", Value: strconv.FormatInt(id, 10)}},
-	}, breakdowns)
-	if refusal(err) != nil {
+	}, breakdowns, c.options.MaxPage)
+	if refusal(err) != nil || c.ofPage(err, TooLarge) {
 		return true, nil //nolint:nilerr // that is the answer
 	}
 	if err != nil {

@@ -149,6 +149,11 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 // jsonSpace is the white space that JSON allows around a value.
 const jsonSpace = " \t\r\n"
 
+// endOfLogs is what a page ends in.
+//
+//nolint:gochecknoglobals // a constant
+var endOfLogs = []byte("]}}")
+
 // looksLikeObject tells whether the body begins as a JSON object does.
 func looksLikeObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
@@ -157,7 +162,7 @@ func looksLikeObject(body []byte) bool {
 // isCut tells whether a JSON object breaks off. The last bytes say so if they are those of a page; a cut right behind
 // a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
 func isCut(body []byte) bool {
-	if bytes.HasSuffix(bytes.TrimRight(body, jsonSpace), []byte("]}}")) {
+	if bytes.HasSuffix(bytes.TrimRight(body, jsonSpace), endOfLogs) {
 		return false
 	}
 	var whole json.RawMessage

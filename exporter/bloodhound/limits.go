@@ -16,6 +16,8 @@ type Limits struct {
 	Since   time.Time
 	Records int
 	Bytes   int64 // of decoded pages
+	// Large allows a record that is larger than a page may be, up to Options.MaxBody.
+	Large bool
 }
 
 // A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
@@ -25,6 +27,15 @@ type TooManyError struct {
 
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("the window holds about %.1f times as many records as fit into memory", e.Fill)
+}
+
+// A LargeError says that a record of the span is larger than a page may be: Limits.Large reads it all the same.
+type LargeError struct {
+	Page int64 // bytes of a page at most
+}
+
+func (e *LargeError) Error() string {
+	return fmt.Sprintf("a record of the window has more than %d bytes", e.Page)
 }
 
 // check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
@@ -39,7 +50,7 @@ func (l Limits) check(b *Batch, oldest, before time.Time) error {
 		whole = max(held, held*float64(before.Sub(l.Since))/float64(read))
 	}
 	slack := 1 + 5/math.Sqrt(float64(max(b.counted, 1))) // five standard deviations of a steady stream
-	if held > 1 || whole > slack {
+	if b.counted > 1 && held > 1 || whole > slack {      // a single record is as small as it gets
 		return &TooManyError{Fill: whole}
 	}
 	return nil

@@ -113,7 +113,7 @@ func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time
 		return "", date, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	a, err := c.roundTrip(r)
+	a, err := c.roundTrip(r, c.shelf.upTo(c.options.MaxPage))
 	if err != nil {
 		return "", date, err
 	}

@@ -12,7 +12,7 @@ func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
 		return Page{}, err
 	}
 	for misses := 0; ; misses++ {
-		p, err := c.read(ctx, q, breakdowns)
+		p, err := c.read(ctx, q, breakdowns, c.options.MaxBody)
 		if refusal(err) != nil && misses < mostMisses {
 			if err := c.blame(ctx, q, err); err != nil {
 				return Page{}, err

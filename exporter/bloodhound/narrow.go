@@ -47,9 +47,12 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 	if len(q.Filters) == 0 {
 		q.Filters = countingFrom(q.After)
 	}
-	r, err := c.page(ctx, &q, 1)
+	r, err := c.ask(ctx, &q, 1, c.options.MaxPage, c.shorter(&q))
 	if refusal(err) != nil {
 		return false, nil //nolint:nilerr // that is the answer
+	}
+	if c.ofPage(err, TooLarge) {
+		return true, nil // it has printed more than is wanted
 	}
 	if err == nil {
 		r.body.release()

@@ -90,7 +90,10 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, 
 		p.counted = true
 		q.Filters = countingFrom(r.count[0])
 	}
-	got, err := r.c.page(ctx, q, tries)
+	got, err := r.c.page(ctx, q, tries, r.most())
+	if r.c.ofPage(err, TooLarge) && q.Limit == 1 {
+		return r.tooLarge(ctx, *q, err)
+	}
 	if err != nil {
 		return seen{}, err
 	}
@@ -100,9 +103,11 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, 
 	r.b.clock = got.clock
 	p.buffer, p.target, p.limit = got.body, q.target(), q.Limit
 	size := len(got.body.b)
+	r.b.held += int64(size)
 	at, err := r.c.hand(r.b, p, w)
 	if err == nil {
 		r.b.count(at, size, r.limits.Since)
+		r.c.fit(at.records, size)
 	}
 	return at, err
 }

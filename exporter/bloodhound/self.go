@@ -75,7 +75,7 @@ var errNobody = errors.New("GET " + selfPath + " does not tell who is logged in"
 
 // whoAmI asks once. It is no reason to hold up an export, so that a failure is not tried again here.
 func (c *Client) whoAmI(ctx context.Context) (string, error) {
-	r, err := c.exchange(ctx, selfPath)
+	r, err := c.exchange(ctx, selfPath, c.shelf.upTo(c.options.MaxPage))
 	if err != nil {
 		return "", err
 	}

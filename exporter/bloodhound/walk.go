@@ -38,7 +38,13 @@ type walk struct {
 const mostBack = 500
 
 // A part of a span of time, both ends inclusive.
-type part struct{ after, before time.Time }
+type part struct {
+	after, before time.Time
+
+	skip  int   // how many of its rows are read
+	last  int64 // id of the last one of them, if the next page is to begin with it; 0 if not
+	later bool  // rows that are later than those which came first
+}
 
 func (p part) empty() bool { return p.before.Before(p.after) }
 
@@ -53,7 +59,7 @@ const (
 )
 
 func newWalk(after, before time.Time) walk {
-	whole := part{after.Truncate(grain), before.Truncate(grain)} // as they are sent
+	whole := part{after: after.Truncate(grain), before: before.Truncate(grain)} // as they are sent
 	return walk{part: whole, bound: whole.before}
 }
 
@@ -71,6 +77,7 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 	}
 	w.step = 0
 	if p.records == 0 {
+		w.shown = w.shown || w.part.later && w.bound.Equal(w.part.before) // what came first was the latest
 		return w.next(), nil
 	}
 	if p.outside(w.part.after, w.bound) { // told by the page's ends: the scan looks at every record
@@ -143,17 +150,18 @@ func (w *walk) pass(p seen) {
 // that came first: these are read before it, so that everything after the bound is always done with.
 func (w *walk) enter(p seen) {
 	instant := p.oldest
-	if before := (part{w.part.after, instant.Add(-grain)}); !before.empty() {
+	if before := (part{after: w.part.after, before: instant.Add(-grain)}); !before.empty() {
 		w.parts = append(w.parts, before)
 	}
-	at := part{instant, instant}
-	if after := (part{instant.Add(grain), w.bound}); !w.shown && !after.empty() {
-		w.parts = append(w.parts, at, after)
-		w.next()
-		return
-	}
-	w.part, w.bound, w.skip, w.back = at, instant, -p.refused, 0 // where those are, is not known
+	later := part{after: instant.Add(grain), before: w.bound, later: true}
+	w.part, w.bound, w.back = part{after: instant, before: instant}, instant, 0
+	w.skip = -p.refused // where those are, is not known
 	w.pass(p)
+	if !w.shown && !later.empty() {
+		w.part.skip, w.part.last = w.skip, w.last
+		w.parts = append(w.parts, w.part, later)
+		w.next()
+	}
 }
 
 // next goes on with the next part, and tells whether there is none.
@@ -163,7 +171,8 @@ func (w *walk) next() (done bool) {
 		return true
 	}
 	w.part, w.parts = w.parts[last], w.parts[:last]
-	w.bound, w.skip, w.previous, w.repeated, w.last, w.back = w.part.before, 0, seen{}, false, 0, 0
+	w.bound, w.skip, w.last = w.part.before, w.part.skip, w.part.last
+	w.previous, w.repeated, w.back = seen{}, false, 0
 	return false
 }
 

@@ -10,6 +10,9 @@ import (
 //nolint:gochecknoglobals // a constant
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// markPiece is how much of a text is hashed at a time: a large record is not copied for its mark.
+const markPiece = 64 << 10
+
 // A marker makes marks, and keeps the memory that it needs for one.
 type marker struct{ text []byte }
 
@@ -17,14 +20,19 @@ type marker struct{ text []byte }
 // once in 65,535 times. It is made of the columns and not of the record's JSON, which a new version of the server may
 // write in another way.
 func (m *marker) mark(r *bloodhound.Record) uint16 {
+	sum := uint32(0)
 	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.ID)) // or else two like records would cancel each other out
 	m.text = binary.LittleEndian.AppendUint64(m.text, uint64(r.CreatedAt.UnixMicro()))
 	for _, column := range [...]string{
 		r.ActorID, r.ActorName, r.ActorEmail, r.Action, r.Fields, r.RequestID, r.SourceIP, r.CommitID, r.Status,
 	} {
+		for ; len(column) > markPiece; column = column[markPiece:] {
+			m.text = append(m.text, column[:markPiece]...)
+			sum, m.text = crc32.Update(sum, castagnoli, m.text), m.text[:0]
+		}
 		m.text = append(append(m.text, column...), 0xff) // which is in no UTF-8
 	}
-	sum := crc32.Checksum(m.text, castagnoli)
+	sum = crc32.Update(sum, castagnoli, m.text)
 	mark := uint16(sum) ^ uint16(sum>>16)
 	if mark == unmarked {
 		mark++

@@ -83,6 +83,9 @@ func (w *world) accounted(j *journal) (ids []identity) {
 
 // judgeNote holds that the note of the newest entry names none that is not there: one that is behind only costs time.
 func (w *world) judgeNote(p *process, j *journal, body []byte) {
+	if j.lost != lostNot {
+		return // a process that still has to note its last entry knows nothing of that
+	}
 	var n struct {
 		Serial uint64 `json:"serial"`
 		SHA256 string `json:"sha256"`

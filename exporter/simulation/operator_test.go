@@ -80,7 +80,7 @@ func (w *world) lose() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j := w.journals[archiveStream]
-	if len(w.archive.files) == 0 {
+	if len(w.archive.files) == 0 || w.loss == lostEntries && j.serial == 0 {
 		return
 	}
 	away := &journal{name: j.name, lost: w.loss, away: j, objects: map[string][]byte{}}

@@ -38,6 +38,8 @@ type Encoder interface {
 	Encode(w io.Writer, win window.Window, records []bloodhound.Record) error
 	// IDs reads the ids of the records in an object that Encode made.
 	IDs(object []byte) ([]int64, error)
+	// Held is about how many bytes the encoder's own buffers have.
+	Held() int
 	// Extension is what a key ends in: ".parquet".
 	Extension() string
 }
@@ -57,8 +59,8 @@ func New(bucket Bucket, tenant string, encoder func() Encoder) (*Archive, error)
 		return nil, err
 	}
 	return &Archive{
-		bucket: bucket, tenant: tenant, encoders: sink.NewSpares(inHand, encoder),
-		buffers: sink.NewSpares(inHand, func() *bytes.Buffer { return new(bytes.Buffer) }),
+		bucket: bucket, tenant: tenant, encoders: sink.NewSpares(inHand, encoder, Encoder.Held),
+		buffers: sink.NewSpares(inHand, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
 	}, nil
 }
 

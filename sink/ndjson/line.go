@@ -2,6 +2,7 @@ package ndjson
 
 import (
 	"encoding/json"
+	"io"
 	"strconv"
 	"strings"
 
@@ -41,23 +42,48 @@ func ForTenant(tenant string) Lines {
 // Should the server ever send keys named event_id or tenant itself, the line has them twice: nothing that was served
 // is left out.
 func (l Lines) Append(dst []byte, r *bloodhound.Record) []byte {
+	dst, members := l.begin(dst, r)
+	return append(appendOnOneLine(dst, members), '\n')
+}
+
+// Write writes the same line, and holds a piece of it at a time: it is for records of many bytes.
+func (l Lines) Write(w io.Writer, r *bloodhound.Record) (written int, err error) {
+	part, rest := l.begin(make([]byte, 0, 2*piece), r)
+	for err == nil && len(rest) > 0 {
+		n := min(piece, len(rest))
+		part = appendOnOneLine(part, rest[:n])
+		if rest = rest[n:]; len(rest) == 0 {
+			part = append(part, '\n')
+		}
+		n, err = w.Write(part)
+		part, written = part[:0], written+n
+	}
+	return written, err
+}
+
+// begin appends what stands in front of the members of the record, and returns those with the closing brace.
+func (l Lines) begin(dst []byte, r *bloodhound.Record) (line []byte, members string) {
 	dst = appendIdentity(append(dst, l.head...), r)
 	dst = append(dst, l.tail...)
-	members := inside(r.Raw)
+	members = inside(r.Raw)
 	if !strings.HasPrefix(members, "}") {
 		dst = append(dst, ',')
 	}
+	return dst, members
+}
+
+// appendOnOneLine appends JSON, which has line breaks only between tokens, where a blank says the same.
+func appendOnOneLine(dst []byte, members string) []byte {
 	start := len(dst)
 	dst = append(dst, members...)
 	if strings.IndexByte(members, '\n') >= 0 || strings.IndexByte(members, '\r') >= 0 {
-		// JSON has them only between tokens, where a blank says the same.
 		for i, c := range dst[start:] {
 			if c == '\n' || c == '\r' {
 				dst[start+i] = ' '
 			}
 		}
 	}
-	return append(dst, '\n')
+	return dst
 }
 
 // inside is what follows the opening brace of an object. A record of the client begins with it, and a key follows.

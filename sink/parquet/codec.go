@@ -19,14 +19,16 @@ type codec struct {
 }
 
 func newCodec() *codec {
-	return &codec{encoder: sync.OnceValues(func() (*zstd.Encoder, error) {
-		return zstd.NewWriter(nil,
-			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(compressionWindow),
-			zstd.WithEncoderConcurrency(1), // pages come one at a time
-			zstd.WithZeroFrames(true),      // an empty page is a frame too
-			zstd.WithEncoderCRC(false),     // no other writer of Parquet adds one
-		)
-	})}
+	return &codec{encoder: sync.OnceValues(newZstd)}
+}
+
+func newZstd() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(compressionWindow),
+		zstd.WithEncoderConcurrency(1), // pages come one at a time
+		zstd.WithZeroFrames(true),      // an empty page is a frame too
+		zstd.WithEncoderCRC(false),     // no other writer of Parquet adds one
+	)
 }
 
 // Encode writes the compressed src over dst.

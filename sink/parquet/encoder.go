@@ -61,9 +61,12 @@ type Metadata struct {
 type Encoder struct {
 	meta    Metadata
 	writer  *pq.GenericWriter[row] // nil at first, and after an error
-	out     redirected             // what the writer writes to
+	out     counted                // what the writer writes to
 	rows    [batchRows]row
 	batches []batch // that the file was written in
+
+	replaced []replaced // pages of the file
+	held     int        // bytes that went into the latest file
 }
 
 // NewEncoder returns an encoder whose files carry meta.
@@ -71,6 +74,9 @@ func NewEncoder(meta Metadata) *Encoder { return &Encoder{meta: meta} }
 
 // Extension is what the name of a file ends in.
 func (*Encoder) Extension() string { return Extension }
+
+// Held is about how many bytes the encoder's own buffers have: what went into the latest file.
+func (e *Encoder) Held() int { return e.held }
 
 // Encode writes one file with the records, which must be sorted and each there once; else it is an [ErrOrder]. It
 // keeps no reference to them. After an error what was written is no file, and the encoder can be used again.
@@ -83,6 +89,10 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 	if e.writer == nil {
 		e.writer = newWriter(e.meta)
 	}
+	e.held = 0
+	for i := range records {
+		e.held += size(&records[i])
+	}
 	if err := e.encode(w, win, records); err != nil {
 		e.writer = nil
 		return fmt.Errorf("encode Parquet: %w", err)
@@ -91,14 +101,20 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 }
 
 func (e *Encoder) encode(w io.Writer, win window.Window, records []bloodhound.Record) error {
-	e.out.Writer = w
+	e.out = counted{Writer: w}
 	e.writer.Reset(&e.out)
 	e.writer.SetKeyValueMetadata(keyWindowEnd, win.End.UTC().Format(time.RFC3339Nano))
 	e.writer.SetKeyValueMetadata(keyWindowStart, win.Start.UTC().Format(time.RFC3339Nano))
 	defer e.forget()
 	for rest := records; len(rest) > 0; {
-		n := leading(rest, rowGroupRows, rowGroupBytes)
-		if err := e.group(rest[:n], int64(len(records)-len(rest))); err != nil {
+		n, first := leading(rest, rowGroupRows, rowGroupBytes), int64(len(records)-len(rest))
+		var err error
+		if n == 0 {
+			n, err = 1, e.large(w, &rest[0], first)
+		} else {
+			err = e.group(rest[:n], first)
+		}
+		if err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -155,10 +171,11 @@ func (e *Encoder) endPages(rows []row, pending *[textColumns]int) error {
 	return nil
 }
 
-// leading is how many of the first records are so many rows and bytes at most; one of more bytes goes alone.
+// leading is how many of the first records are so many rows and bytes at most; one of more bytes goes alone. It is 0 if the
+// first one has large fields.
 func leading(records []bloodhound.Record, rows, bytes int) int {
 	n := 0
-	for n < min(len(records), rows) {
+	for n < min(len(records), rows) && len(records[n].Fields) < largeFields {
 		if bytes -= size(&records[n]); bytes < 0 && n > 0 {
 			break
 		}
@@ -171,7 +188,7 @@ func leading(records []bloodhound.Record, rows, bytes int) int {
 func (e *Encoder) forget() {
 	clear(e.rows[:])
 	clear(e.batches)
-	e.batches = e.batches[:0]
+	e.batches, e.replaced = e.batches[:0], e.replaced[:0]
 	e.out.Writer = nil
 }
 
@@ -185,16 +202,13 @@ func (e *Encoder) finish(w io.Writer) error {
 	end := library.Bytes()
 	if len(e.batches) > 0 {
 		var err error
-		if end, err = newTrailer(end, e.writer.File().Metadata()).rewrite(e.batches); err != nil {
+		if end, err = newTrailer(end, e.writer.File().Metadata(), e.replaced).rewrite(e.batches); err != nil {
 			return err
 		}
 	}
 	_, err := w.Write(end)
 	return err
 }
-
-// redirected is a writer whose destination changes.
-type redirected struct{ io.Writer }
 
 func newWriter(meta Metadata) *pq.GenericWriter[row] {
 	options := []pq.WriterOption{

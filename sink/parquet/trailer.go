@@ -17,14 +17,17 @@ const magic = "PAR1"
 // its trailer is written anew with bounds that were taken of the rows.
 type trailer struct {
 	library  []byte // its own trailer
-	start    int64  // where that begins in the file
+	start    int64  // where that begins in the file, as the library counts
 	metadata *format.FileMetaData
+	replaced []replaced // pages, in the order of the file
 	out      []byte
 }
 
 // newTrailer takes the library's trailer. There must be row groups.
-func newTrailer(library []byte, metadata *format.FileMetaData) *trailer {
-	return &trailer{library: library, start: metadata.RowGroups[0].Columns[0].ColumnIndexOffset, metadata: metadata}
+func newTrailer(library []byte, metadata *format.FileMetaData, pages []replaced) *trailer {
+	return &trailer{
+		library: library, start: metadata.RowGroups[0].Columns[0].ColumnIndexOffset, metadata: metadata, replaced: pages,
+	}
 }
 
 // rewrite returns the trailer of a file that was written in these batches.
@@ -47,9 +50,14 @@ func (t *trailer) rewrite(batches []batch) ([]byte, error) {
 		first, batches = next, batches[n:]
 	}
 	for i := range groups {
+		groups[i].FileOffset = t.moved(groups[i].FileOffset)
 		for j := range groups[i].Columns {
 			chunk := &groups[i].Columns[j]
-			chunk.OffsetIndexOffset, chunk.OffsetIndexLength = t.append(t.at(chunk.OffsetIndexOffset, chunk.OffsetIndexLength))
+			index, err := t.move(&groups[i], chunk)
+			if err != nil {
+				return nil, fmt.Errorf("offset index of %s: %w", chunk.MetaData.PathInSchema[0], err)
+			}
+			chunk.OffsetIndexOffset, chunk.OffsetIndexLength = t.append(index)
 		}
 	}
 	footer, err := thrift.Marshal(new(thrift.CompactProtocol), t.metadata)
@@ -101,6 +109,53 @@ func (t *trailer) columnIndex(chunk *format.ColumnChunk, library []byte, batches
 	return thrift.Marshal(protocol, &index)
 }
 
+// move corrects what is said of a chunk by the pages that were replaced in and before it, and returns its offset index.
+func (t *trailer) move(group *format.RowGroup, chunk *format.ColumnChunk) ([]byte, error) {
+	library := t.at(chunk.OffsetIndexOffset, chunk.OffsetIndexLength)
+	if len(t.replaced) == 0 {
+		return library, nil
+	}
+	var index format.OffsetIndex
+	protocol := new(thrift.CompactProtocol)
+	if err := thrift.Unmarshal(protocol, library, &index); err != nil {
+		return nil, err
+	}
+	m := &chunk.MetaData
+	for i := range index.PageLocations {
+		page := &index.PageLocations[i]
+		if n := t.find(page.Offset); n < len(t.replaced) && t.replaced[n].at == page.Offset {
+			r := &t.replaced[n]
+			page.CompressedPageSize += int32(r.compressed)
+			m.TotalCompressedSize += r.compressed
+			m.TotalUncompressedSize += r.uncompressed
+			m.SizeStatistics.UnencodedByteArrayDataBytes += r.value
+			group.TotalCompressedSize += r.compressed
+			group.TotalByteSize += r.uncompressed
+			if len(index.UnencodedByteArrayDataBytes) > 0 {
+				index.UnencodedByteArrayDataBytes[i] += r.value
+			}
+		}
+		page.Offset = t.moved(page.Offset)
+	}
+	m.DictionaryPageOffset, m.DataPageOffset = t.moved(m.DictionaryPageOffset), t.moved(m.DataPageOffset)
+	m.BloomFilterOffset = t.moved(m.BloomFilterOffset)
+	return thrift.Marshal(protocol, &index)
+}
+
+// find is the index of the first page that was replaced at a place or behind it, as the library counts.
+func (t *trailer) find(place int64) int {
+	return sort.Search(len(t.replaced), func(i int) bool { return t.replaced[i].at >= place })
+}
+
+// moved is where that stands in the file which the library takes for being at a place.
+func (t *trailer) moved(place int64) int64 {
+	to := place
+	for _, r := range t.replaced[:t.find(place)] {
+		to += r.compressed
+	}
+	return to
+}
+
 // at is a part of the library's trailer, by its place in the file.
 func (t *trailer) at(offset int64, length int32) []byte {
 	return t.library[offset-t.start:][:length]
@@ -111,7 +166,7 @@ func (t *trailer) append(part []byte) (offset int64, length int32) {
 	if len(part) == 0 {
 		return 0, 0
 	}
-	offset = t.start + int64(len(t.out))
+	offset = t.moved(t.start) + int64(len(t.out))
 	t.out = append(t.out, part...)
 	return offset, int32(len(part))
 }

@@ -44,7 +44,9 @@ func (b *batch) object() checkpoint.Object {
 // A text is where lines come from: the records of a window, or batches that were packed before.
 type text struct {
 	lines  []line
-	append func(dst []byte, i int) []byte // the text of line i
+	append func(dst []byte, i int) []byte        // the text of line i
+	least  func(i int) int                       // how many bytes that has at least
+	write  func(w io.Writer, i int) (int, error) // the same as append, for what is long
 }
 
 // A packer makes batches, and keeps its buffers from one to the next.
@@ -64,11 +66,16 @@ func newPacker(o Options) *packer {
 	}
 }
 
+// held is how many bytes the buffers have.
+func (p *packer) held() int { return cap(p.plain) + cap(p.events) }
+
 const (
 	// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and
 	// others start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in
 	// the body.
-	longLine = 256 << 10
+	longLine = ndjson.Long
+	// veryLongLine is the size from which memory counts more than time.
+	veryLongLine = 4 << 20
 	// piece is how much text is compressed at a time: while it is still in the processor's cache.
 	piece = 32 << 10
 )
@@ -76,10 +83,24 @@ const (
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
 // but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
 func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer) (batch, error) {
+	if err := p.makeRoom(t, from, wire); err != nil {
+		return batch{}, err
+	}
 	start := wire.Len()
 	body := p.begin(wire)
 	n, size := from, 0
 	for n < min(len(t.lines), from+maxRecords) {
+		if t.least(n) >= longLine {
+			if n == from {
+				var err error
+				if size, err = t.write(body, n); err != nil {
+					return batch{}, err
+				}
+				t.lines[n].size = size
+				n++
+			}
+			break
+		}
 		end := len(p.plain)
 		p.plain = t.append(p.plain, n)
 		line := len(p.plain) - end
@@ -106,6 +127,28 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	return batch{lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
 }
 
+// makeRoom makes the room that a batch of one line takes. A buffer that grows by doubling has what is in it three times
+// meanwhile, so that a very long line is better compressed once more, to learn how large it is then.
+func (p *packer) makeRoom(t text, line int, wire *bytes.Buffer) error {
+	if t.least(line) < veryLongLine {
+		return nil
+	}
+	var size counter
+	body := p.begin(&size)
+	_, err := t.write(body, line)
+	err = errors.Join(err, body.Close())
+	wire.Grow(int(size))
+	return err
+}
+
+// A counter is a writer that only counts.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
 // id is the first half of a SHA-256, which is plenty for telling one receiver's batches apart. It covers what makes up
 // the event ids: the tenant, then the id and the microseconds of each record, 8 bytes each. So it is the same however
 // the batch is compressed, and whichever version of the program sends it again.
@@ -120,7 +163,7 @@ func (p *packer) id(lines []line) string {
 }
 
 // begin starts a body.
-func (p *packer) begin(wire *bytes.Buffer) io.WriteCloser {
+func (p *packer) begin(wire io.Writer) io.WriteCloser {
 	p.plain = p.plain[:0]
 	if p.compression == None {
 		return plainBody{wire}
@@ -149,6 +192,9 @@ type mailing struct {
 	batches []batch
 	wire    bytes.Buffer // of all batches
 }
+
+// held is how many bytes the buffers have.
+func (m *mailing) held() int { return m.wire.Cap() }
 
 // pack cuts the text into batches.
 func (m *mailing) pack(p *packer, t text, maxBytes int) error {
@@ -202,6 +248,9 @@ func unpack(c Compression, batches []batch) (text, error) {
 	for i := range ends[1:] {
 		ends[i+1] += ends[i]
 	}
-	t.append = func(dst []byte, i int) []byte { return append(dst, plain[ends[i]-t.lines[i].size:ends[i]]...) }
+	line := func(i int) []byte { return plain[ends[i]-t.lines[i].size : ends[i]] }
+	t.append = func(dst []byte, i int) []byte { return append(dst, line(i)...) }
+	t.least = func(i int) int { return t.lines[i].size }
+	t.write = func(w io.Writer, i int) (int, error) { return w.Write(line(i)) }
 	return t, nil
 }

@@ -77,7 +77,7 @@ func (s *Sink) resend(ctx context.Context, m *mailing, first int, refusal error,
 	c.refuse(refusal, 0, &m.batches[first])
 	var wire bytes.Buffer
 	p := s.packers.Take()
-	defer s.packers.Give(p)
+	defer s.giveBack(p)
 	for from := 0; from < len(t.lines); {
 		wire.Reset()
 		b, err := p.pack(t, from, c.records(from, s.options.BatchRecords), c.maxBytes, &wire)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,6 +23,8 @@ import (
 // next one.
 type encoder interface {
 	Append(dst []byte, r *bloodhound.Record) []byte
+	// Write writes the same, and holds a part of it at a time.
+	Write(w io.Writer, r *bloodhound.Record) (int, error)
 }
 
 // inHand is how many windows are on their way: two are packed, or one that waits to be sent while one is.
@@ -52,8 +55,8 @@ func New(o Options) (*Sink, error) {
 	s := &Sink{
 		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
 		transport: transport.IdleTimeout(o.Transport, min(answerIdle, o.Timeout)),
-		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o) }),
-		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }),
+		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
+		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
 	}
 	s.header.Set("Content-Type", "application/x-ndjson")
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
@@ -91,14 +94,19 @@ func (s *Sink) Prepare(
 	w window.Window, records []bloodhound.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	p, m := s.packers.Take(), s.mailings.Take()
-	defer s.packers.Give(p)
+	defer s.giveBack(p)
 	m.window, m.total = w, len(records)
 	m.earlier, records = s.unfinished.Load().goOn(w, records)
 	m.lines = m.lines[:0]
 	for i := range records {
 		m.lines = append(m.lines, line{Stamp: sink.StampOf(&records[i])})
 	}
-	t := text{m.lines, func(dst []byte, i int) []byte { return s.encode.Append(dst, &records[i]) }}
+	t := text{
+		lines:  m.lines,
+		append: func(dst []byte, i int) []byte { return s.encode.Append(dst, &records[i]) },
+		least:  func(i int) int { return len(records[i].Raw) },
+		write:  func(w io.Writer, i int) (int, error) { return s.encode.Write(w, &records[i]) },
+	}
 	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
 		return nil, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
 	}
@@ -106,4 +114,10 @@ func (s *Sink) Prepare(
 		defer s.mailings.Give(m)
 		return s.send(ctx, m)
 	}, nil
+}
+
+// giveBack keeps the packer for another window, and not what it wrote to.
+func (s *Sink) giveBack(p *packer) {
+	p.zip.Reset(io.Discard)
+	s.packers.Give(p)
 }

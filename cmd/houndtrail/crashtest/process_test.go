@@ -24,6 +24,7 @@ const (
 type runs struct {
 	t       *testing.T
 	environ []string
+	within  string // the file of a cgroup to be entered first; "" for none
 	log     string // what all of them have said
 	ended   map[int]int
 }
@@ -61,6 +62,10 @@ func (r *runs) start(args ...string) *process {
 	}
 	defer func() { _ = log.Close() }() // the process has its own
 	cmd := exec.CommandContext(r.t.Context(), binary, args...)
+	if r.within != "" {
+		enter := []string{"-c", `echo $$ >"$0" && exec "$@"`, r.within, binary}
+		cmd = exec.CommandContext(r.t.Context(), "sh", append(enter, args...)...)
+	}
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = r.environ, log, log, dieWithTest()
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)

@@ -1,0 +1,177 @@
+// Package budget bounds the memory of a process in bytes: what pages, records, encoders and objects may hold together.
+//
+// Each stream has a share of its own, so that a destination that is down holds up no other stream. Beside the shares there
+// is room for one thing that is larger than any share, one at a time in the whole process.
+//
+// A borrower takes all that a window may need at once and gives back what it did not need. So no borrower waits for more
+// while it holds a part.
+package budget
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// A Share is what one stream may hold. A nil Share has no bound.
+type Share struct {
+	size  int64
+	bytes *semaphore.Weighted
+	large *semaphore.Weighted // of all shares together
+}
+
+// Split returns n shares of a total in bytes, which have the room for one large thing in common.
+func Split(total int64, n int) []*Share {
+	large := semaphore.NewWeighted(1)
+	shares := make([]*Share, n)
+	for i := range shares {
+		size := total / int64(n)
+		shares[i] = &Share{size: size, bytes: semaphore.NewWeighted(size), large: large}
+	}
+	return shares
+}
+
+// Open starts an account, for what one walk borrows.
+func (s *Share) Open() *Account {
+	return &Account{share: s, loans: map[*Loan]struct{}{}, returned: make(chan struct{}, 1)}
+}
+
+// An Account knows the loans that are not given back. Only one goroutine may borrow.
+type Account struct {
+	share *Share
+
+	mu       sync.Mutex
+	loans    map[*Loan]struct{} // nil after Close
+	returned chan struct{}      // something was given back since the last look
+}
+
+// A Loan is so many bytes of a share.
+type Loan struct {
+	account *Account
+	bytes   int64 // guarded by the account's mutex
+	large   bool
+}
+
+// Borrow waits until so many bytes are free. What is more than the share counts as all of it.
+//
+// The newest loan may be one that its holder keeps until the next one is there. If nothing else is left to wait for,
+// release is called, once, and has to end that.
+func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error) (*Loan, error) {
+	if a.share == nil {
+		return a.lend(0, false), nil
+	}
+	bytes = min(bytes, a.share.size)
+	for !a.share.bytes.TryAcquire(bytes) {
+		if a.open() <= 1 && release != nil {
+			if err := release(); err != nil {
+				return nil, err
+			}
+			release = nil
+			continue
+		}
+		select {
+		case <-a.returned:
+		case <-ctx.Done():
+			return nil, waited(ctx)
+		}
+	}
+	return a.lend(bytes, false), nil
+}
+
+// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. What the previous one left
+// is collected, for the collector does not come before a single large allocation that goes beyond its goal.
+func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {
+	if a.share == nil {
+		return a.lend(0, false), nil
+	}
+	all, err := a.Borrow(ctx, a.share.size, release)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.share.large.Acquire(ctx, 1); err != nil {
+		all.Return()
+		return nil, waited(ctx)
+	}
+	debug.FreeOSMemory()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all.large = true
+	return all, nil
+}
+
+func waited(ctx context.Context) error {
+	return fmt.Errorf("wait for memory that the previous window still holds: %w", context.Cause(ctx))
+}
+
+func (a *Account) open() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.loans)
+}
+
+func (a *Account) lend(bytes int64, large bool) *Loan {
+	l := &Loan{account: a, bytes: bytes, large: large}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.loans[l] = struct{}{}
+	return l
+}
+
+// Close gives back every loan. Nothing may be borrowed afterwards.
+func (a *Account) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for l := range a.loans {
+		l.free(0)
+	}
+	clear(a.loans)
+}
+
+// Keep gives back all but so many bytes. A large loan stays whole. It is a no-op on nil.
+func (l *Loan) Keep(bytes int64) {
+	if l == nil {
+		return
+	}
+	l.account.mu.Lock()
+	defer l.account.mu.Unlock()
+	if !l.large {
+		l.free(bytes)
+	}
+}
+
+// Return gives all of it back. It is a no-op on nil, and the second time.
+func (l *Loan) Return() {
+	if l == nil {
+		return
+	}
+	l.account.mu.Lock()
+	defer l.account.mu.Unlock()
+	l.free(0)
+	delete(l.account.loans, l)
+	l.account.notify() // also if it was of no bytes: it is one less to wait for
+}
+
+// free gives back what is more than keep. The account's mutex is held.
+func (l *Loan) free(keep int64) {
+	s := l.account.share
+	if s == nil || l.bytes <= keep {
+		return
+	}
+	s.bytes.Release(l.bytes - keep)
+	l.bytes = keep
+	if l.large {
+		l.large = false
+		s.large.Release(1)
+	}
+	l.account.notify()
+}
+
+func (a *Account) notify() {
+	select {
+	case a.returned <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,26 @@
+package dedup
+
+import (
+	"hash/crc32"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/exporter/bloodhound"
+)
+
+// TestMarkInPieces: the mark is that of the whole text, which is not held.
+func TestMarkInPieces(t *testing.T) {
+	for _, size := range []int{0, 1, markPiece - 1, markPiece, markPiece + 1, 10*markPiece + 7} {
+		r := bloodhound.Record{CreatedAt: time.UnixMicro(0), Action: "a", Fields: strings.Repeat("0123456789", size/10+1)[:size], Status: "s"}
+		whole := strings.Repeat("\x00", 16) + strings.Join([]string{"", "", "", r.Action, r.Fields, "", "", "", r.Status, ""}, "\xff")
+		sum := crc32.Checksum([]byte(whole), crc32.MakeTable(crc32.Castagnoli))
+		var m marker
+		if got, want := m.mark(&r), uint16(sum)^uint16(sum>>16); got != want {
+			t.Errorf("%d bytes: %x, want %x", size, got, want)
+		}
+		if held := cap(m.text); held > 3*markPiece {
+			t.Errorf("%d bytes are held for a text of %d", held, size)
+		}
+	}
+}

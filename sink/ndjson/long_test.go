@@ -1,0 +1,68 @@
+package ndjson
+
+import (
+	"bytes"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// TestWrite: a line is the same, in whatever pieces.
+func TestWrite(t *testing.T) {
+	lines := ForTenant("acme")
+	for _, size := range []int{0, 1, piece - 12, piece, piece + 1, 3 * piece} {
+		for name, raw := range map[string]string{
+			"a text": `{"id":7,"fields":"` + strings.Repeat("x", size) + `"}`,
+			"breaks": "{\n" + strings.Repeat("\r\n", size/2) + `"id":7}`,
+			"blanks": strings.Repeat(" ", size) + "{}",
+		} {
+			r := bloodhound.Record{ID: 7, CreatedAt: time.UnixMicro(5), Raw: raw}
+			var got bytes.Buffer
+			n, err := lines.Write(&got, &r)
+			if want := lines.Append(nil, &r); err != nil || n != len(want) || !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%s of %d bytes: %d bytes, want %d: %v", name, size, n, len(want), err)
+			}
+		}
+	}
+}
+
+// TestLongLinesAreNotCopied: a large record goes straight into the file, in its place.
+func TestLongLinesAreNotCopied(t *testing.T) {
+	records := make([]bloodhound.Record, 5)
+	var want []byte
+	for i := range records {
+		records[i] = bloodhound.Record{ID: int64(i), CreatedAt: time.UnixMicro(int64(i)), Raw: `{"id":1}`}
+		if i%2 == 1 {
+			records[i].Raw = `{"fields":"` + strings.Repeat("long", 8<<20) + `"}`
+		}
+		want = AppendLine(want, "acme", &records[i])
+	}
+	e := NewEncoder("acme")
+	var file bytes.Buffer
+	if err := e.Encode(&file, window.Window{}, records); err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(z); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, want %d: %v", len(got), len(want), err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := e.Encode(io.Discard, window.Window{}, records); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+		t.Errorf("%d bytes were allocated", n)
+	}
+}

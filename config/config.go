@@ -84,8 +84,10 @@ type BloodHound struct {
 	Password Secret `env:"PASSWORD"`
 	// Records to ask for in one request. Halved when the server times out.
 	PageSize int `env:"PAGE_SIZE,default=5000" min:"1" max:"50000"`
-	// Requests a second, at most.
-	Rate float64 `env:"RATE,default=5" min:"0.01" max:"1000"`
+	// Requests a second, at most; from 0.01 to 1000. `auto` begins with 5, rises to 40 while the answers come fast, and is
+	// back at 5 with the first one that is slow or fails. After a 429 it stays below the rate of that. BloodHound itself
+	// allows 55.
+	Rate Rate `env:"RATE,default=auto"`
 	// How long the server may work on one request, sent as `Prefer: wait=30`.
 	Wait time.Duration `env:"WAIT,default=30s" min:"1s" max:"30s" step:"1s"`
 	// PEM file of certificate authorities to trust besides the system's. Proxies come from `HTTPS_PROXY` and

@@ -162,6 +162,37 @@ func (r Retention) String() string {
 	}
 }
 
+// Rate is how many requests a second there may be; 0 stands for auto.
+type Rate float64
+
+// The rates that make sense: one request in 100 s, and more than any server answers.
+const (
+	leastRate = 0.01
+	mostRate  = 1000
+)
+
+// UnmarshalText takes "auto" or a number.
+func (r *Rate) UnmarshalText(text []byte) error {
+	if string(text) == "auto" {
+		*r = 0
+		return nil
+	}
+	n, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(n >= leastRate && n <= mostRate) { // NaN is neither
+		return invalidf("got %s; want auto, or a number from 0.01 to 1000", quote(string(text)))
+	}
+	*r = Rate(n)
+	return nil
+}
+
+// String is the setting as UnmarshalText takes it.
+func (r Rate) String() string {
+	if r == 0 {
+		return "auto"
+	}
+	return strconv.FormatFloat(float64(r), 'g', -1, 64)
+}
+
 // Listen is an address to listen on, host:port; "" stands for none.
 type Listen string
 

@@ -193,7 +193,7 @@ func (p *program) client(c *config.Config, log *zap.Logger, m *metrics) (*bloodh
 	}
 	return bloodhound.New(bloodhound.Options{
 		URL: b.URL.URL(), Auth: auth,
-		PageSize: b.PageSize, Rate: b.Rate, Wait: b.Wait,
+		PageSize: b.PageSize, Rate: float64(b.Rate), Wait: b.Wait,
 		CAFile: string(b.CA), Insecure: b.Insecure,
 		Quarantine: c.OnBadRecord == config.BadRecordQuarantine,
 		Retry:      bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},

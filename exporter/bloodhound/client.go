@@ -14,13 +14,11 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 )
 
 // Defaults of [Options].
 const (
 	DefaultPageSize = 5000
-	DefaultRate     = 5.0
 	DefaultWait     = 30 * time.Second
 	DefaultMaxBody  = 64 << 20
 	DefaultMaxPage  = 8 << 20
@@ -36,7 +34,7 @@ type Options struct {
 	Auth Authenticator // made by Token, Bearer or Login
 
 	PageSize int           // records asked for at a time; the client lowers it when the server cannot keep up
-	Rate     float64       // requests a second, every try and login counted; the server's own limit is 55
+	Rate     float64       // requests a second, every try and login counted; 0 to find out what the server bears
 	Wait     time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
 	MaxBody  int64         // bytes of one decoded reply, and so of one record
 	MaxPage  int64         // bytes of one that holds several records
@@ -72,7 +70,7 @@ type Client struct {
 	prefix    string  // the URL's path, escaped, without a slash at its end
 	prefer    string
 	transport http.RoundTripper
-	limiter   *rate.Limiter
+	throttle  *throttle
 	clock     clock
 	self      identity
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
@@ -97,7 +95,7 @@ func New(o Options) (*Client, error) {
 		prefix:    strings.TrimRight(o.URL.EscapedPath(), "/"),
 		prefer:    "wait=" + strconv.Itoa(int(o.Wait/time.Second)),
 		transport: o.Transport,
-		limiter:   rate.NewLimiter(rate.Limit(o.Rate), 1),
+		throttle:  newThrottle(o.Rate),
 		batches:   make(chan *Batch, batchesKept),
 		self:      identity{turn: make(chan struct{}, 1)},
 	}
@@ -121,7 +119,6 @@ func New(o Options) (*Client, error) {
 
 func (o Options) withDefaults() Options {
 	o.PageSize = orDefault(o.PageSize, DefaultPageSize)
-	o.Rate = orDefault(o.Rate, DefaultRate)
 	o.Wait = orDefault(o.Wait, DefaultWait)
 	o.MaxBody = orDefault(o.MaxBody, DefaultMaxBody)
 	o.MaxPage = min(orDefault(o.MaxPage, DefaultMaxPage), o.MaxBody)
@@ -141,7 +138,7 @@ func (o Options) check() error {
 		checkURL(o.URL),
 		complainIf(o.Auth == nil, "credentials are missing: an API token, a JWT, or a user name and password"),
 		complainIf(o.PageSize < 1, "the page size %d is below 1", o.PageSize),
-		complainIf(!(o.Rate > 0), "the rate %v is not above 0 requests a second", o.Rate),
+		complainIf(!(o.Rate >= 0), "the rate %v is below 0 requests a second", o.Rate),
 		complainIf(o.Wait < time.Second || o.Wait > longestWait || o.Wait%time.Second != 0,
 			"the wait %s is not a whole number of seconds from 1s to %s", o.Wait, longestWait),
 		complainIf(o.MaxBody < 1, "the largest body %d is below 1 byte", o.MaxBody),

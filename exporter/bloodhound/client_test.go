@@ -64,7 +64,7 @@ func TestNewFillsInTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := c.options
-	if o.PageSize != 5000 || c.limit.Load() != 5000 || o.Rate != 5 || o.Wait != 30*time.Second || o.MaxBody != 64<<20 ||
+	if o.PageSize != 5000 || c.limit.Load() != 5000 || c.throttle.limiter.Limit() != firstRate || o.Wait != 30*time.Second || o.MaxBody != 64<<20 ||
 		o.Retry.Tries != 8 {
 		t.Errorf("%+v", o)
 	}

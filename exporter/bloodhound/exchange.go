@@ -72,7 +72,7 @@ var errTooSlow = errors.New("no complete reply within the time allowed")
 // roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
 // would be wrong at the new place, and a bearer token would be given away.
 func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
-	if err := c.limiter.Wait(r.Context()); err != nil {
+	if err := c.throttle.wait(r.Context()); err != nil {
 		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
 	}
 	bound := c.options.Wait + headerMargin + bodyMargin
@@ -82,6 +82,7 @@ func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
 	start := time.Now()
 	a, err := c.receive(r.WithContext(ctx), read)
 	took := time.Since(start)
+	c.throttle.learn(a.status, err, took)
 	if err != nil {
 		a.body.release()
 		err = c.explainFailure(r, a, err)

@@ -44,15 +44,5 @@ func (c *cycle) goesOn(ctx context.Context) error {
 		return failed(StageSource, fmt.Errorf("%w: %s. Set the wrong clock right; until then each run searches what lies behind "+
 			"the position", ErrClock, c.clocks()))
 	}
-	if c.stored.Newest == nil {
-		return nil
-	}
-	found, err := c.find(ctx, c.stored.Newest)
-	if err != nil {
-		return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", c.stored.Newest.ID, err))
-	}
-	if found {
-		return nil
-	}
-	return c.vanished(c.stored.Newest, c.now.Sub(c.stored.Cursor) > patience)
+	return c.stands(ctx, walk{})
 }

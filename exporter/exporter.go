@@ -108,7 +108,11 @@ func (c *cycle) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.export(ctx, c.due()); err != nil {
+	due := c.due()
+	if err := c.export(ctx, due); err != nil {
+		return err
+	}
+	if err := c.stands(ctx, due); err != nil {
 		return err
 	}
 	if err := c.confirm(bloodhound.Reading{}); err != nil {

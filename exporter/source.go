@@ -71,6 +71,22 @@ func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 	return c.vanished(w.seen, stale)
 }
 
+// stands looks for the newest record that was delivered in a cycle that had no window to read, as right after another one or
+// when a clock was set back a little: that nothing is due does not tell that the log is still the same.
+func (c *cycle) stands(ctx context.Context, due walk) error {
+	if due.horizon.After(due.cursor) || c.verified || c.stored.Newest == nil {
+		return nil
+	}
+	found, err := c.find(ctx, c.stored.Newest)
+	if err != nil {
+		return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", c.stored.Newest.ID, err))
+	}
+	if c.verified = true; found {
+		return nil
+	}
+	return c.vanished(c.stored.Newest, c.now.Sub(c.stored.Cursor) > patience)
+}
+
 func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error) {
 	return c.Source.Has(ctx, seen.ID, seen.CreatedAt)
 }

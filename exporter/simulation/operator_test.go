@@ -80,8 +80,8 @@ func (w *world) lose() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j := w.journals[archiveStream]
-	if len(w.archive.files) == 0 || w.loss == lostEntries && j.serial == 0 {
-		return
+	if len(w.archive.files) == 0 || w.loss == lostEntries && j.serial <= 1 && j.noted == 0 {
+		return // nothing is left that tells of an entry
 	}
 	away := &journal{name: j.name, lost: w.loss, away: j, objects: map[string][]byte{}}
 	for _, key := range w.keys() {

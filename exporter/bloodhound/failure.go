@@ -56,8 +56,7 @@ func isSlowServer(err error) bool {
 		return false
 	}
 	var timeout net.Error
-	return errors.Is(err, errTooSlow) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // explainNetwork adds what to do about the failures that are seen most.

@@ -119,7 +119,9 @@ func TestBounds(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		served := func(r *http.Request) (*http.Response, error) { return &http.Response{Body: dribble{r, time.Millisecond}}, nil }
+		served := func(r *http.Request) (*http.Response, error) {
+			return &http.Response{Body: dribble{r, time.Millisecond}}, nil
+		}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://store.example", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 const (
 	defaultPartSize    = 16 << 20 // bytes
 	defaultMaxAttempts = 5        // of each request
+	hastyMaxAttempts   = 3        // while a person waits
 	defaultIdle        = 30 * time.Second
 )
 
@@ -45,7 +46,7 @@ type S3Options struct {
 
 	PartSize    int           // bytes; bodies above it go in parts. Default 16 MiB, at least 5 MiB
 	PageSize    int32         // keys per request of a list; default 1000
-	MaxAttempts int           // of each request; default 5
+	MaxAttempts int           // of each request; default 5, or 3 if Interactive
 	MaxBackoff  time.Duration // between two attempts; default 20s
 	Idle        time.Duration // how long no byte of a body may move; default 30s
 
@@ -56,6 +57,9 @@ type S3Options struct {
 
 func (o S3Options) withDefaults() S3Options {
 	o.PartSize = cmp.Or(o.PartSize, defaultPartSize)
+	if o.Interactive {
+		o.MaxAttempts = cmp.Or(o.MaxAttempts, hastyMaxAttempts)
+	}
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, defaultMaxAttempts)
 	o.Idle = cmp.Or(o.Idle, defaultIdle)
 	o.Log = cmp.Or(o.Log, zap.NewNop())

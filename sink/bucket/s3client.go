@@ -49,6 +49,7 @@ func connect(ctx context.Context, opts S3Options) (*s3.Client, login, error) {
 		o.APIOptions = append(o.APIOptions, noteFailures(opts))
 		if opts.Endpoint != "" {
 			o.BaseEndpoint = aws.String(opts.Endpoint)
+			o.APIOptions = append(o.APIOptions, leaveUnsigned("Accept-Encoding"))
 			o.Region = cmp.Or(o.Region, "us-east-1")
 		}
 	}), loginOf(cfg), nil

@@ -26,6 +26,9 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	e := newError(Transport, r, a)
 	e.Err = err
 	e.Message = quote(err.Error(), secretsOf(r))
+	if strings.Contains(e.Message, "malformed") { // and net/http quotes it: it may be part of a page
+		e.Message = clip(e.Message, longestForeign)
+	}
 	switch {
 	case isTooLarge(err):
 		e.Kind = TooLarge

@@ -18,8 +18,6 @@ import (
 )
 
 // patient is longer than any test takes.
-//
-//nolint:gochecknoglobals // a constant
 var patient = transport.Bounds{Answer: time.Hour, Idle: time.Hour, Grace: time.Hour, Rate: 1, Log: zap.NewNop()}
 
 // do sends one request and reads the whole answer.

@@ -71,15 +71,18 @@ func cause(err error) string {
 		}
 		return err.Error()
 	}
-	text := api.ErrorCode()
-	if api.ErrorMessage() != "" {
-		text += ": " + strings.TrimSuffix(api.ErrorMessage(), ".")
+	text := foreign(api.ErrorCode())
+	if said := foreign(api.ErrorMessage()); said != "" {
+		text += ": " + strings.TrimSuffix(said, ".")
 	}
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.RequestID != "" {
 		text += " (request id " + answer.RequestID + ")"
 	}
 	return text
 }
+
+// foreign is what a store says, on one line and cut to what a person needs.
+func foreign(text string) string { return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " ")) }
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
 func (s *S3) remedy(action, key string, err error) string {

@@ -1,6 +1,7 @@
 package bucket_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,5 +59,18 @@ func TestS3ChangedOnTheWay(t *testing.T) {
 	}
 	if keys, err := b.List(t.Context(), "", ""); err != nil || len(keys) != 2 {
 		t.Errorf("List: %q, %v", keys, err)
+	}
+}
+
+// TestS3LongErrors: of what a store says, however long, the beginning is told, on one line.
+func TestS3LongErrors(t *testing.T) {
+	t.Parallel()
+	_, _, _, err := openS3(t, newStub(t, func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, "<Error><Code>Odd</Code><Message>two\nlines %shunter2</Message></Error>", strings.Repeat("x", 1000))
+	})).Get(t.Context(), "a")
+	wantError(t, "Get", err, "Odd: two lines xxx")
+	if err != nil && (len(err.Error()) > 300 || strings.Contains(err.Error(), "hunter2")) {
+		t.Errorf("Get: %v\nis long", err)
 	}
 }

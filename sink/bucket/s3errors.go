@@ -82,7 +82,9 @@ func cause(err error) string {
 }
 
 // foreign is what a store says, on one line and cut to what a person needs.
-func foreign(text string) string { return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " ")) }
+func foreign(text string) string {
+	return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " "))
+}
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
 func (s *S3) remedy(action, key string, err error) string {

@@ -100,6 +100,9 @@ func (u *StoreURL) UnmarshalText(text []byte) error {
 	}
 	if rest, ok := strings.CutPrefix(raw, "s3://"); ok {
 		bucket, prefix, _ := strings.Cut(strings.TrimRight(rest, "/"), "/")
+		if len(bucket) == 1 || len(bucket) == 2 {
+			return invalidf("got %s; the name of the bucket is too short: S3 wants 3 to 63 characters", publicURL(raw))
+		}
 		dots := strings.Contains("/"+prefix+"/", "/./") || strings.Contains("/"+prefix+"/", "/../")
 		if !bucketName.MatchString(bucket) || dots || prefix != "" && !keyPrefix.MatchString(prefix) {
 			return invalidf("got %s; want s3://bucket or s3://bucket/prefix, with letters, digits and ._=+- in the prefix",

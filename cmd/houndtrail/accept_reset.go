@@ -14,7 +14,6 @@ import (
 	"houndtrail/checkpoint"
 	"houndtrail/config"
 	"houndtrail/exporter"
-	"houndtrail/sink/bucket"
 )
 
 func (p *program) acceptReset() *cobra.Command {
@@ -80,7 +79,7 @@ func (p *program) resetStreams(
 	if err != nil {
 		return &usageError{err}
 	}
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	b, err := p.asked().positions(ctx, c, log)
 	if err != nil {
 		return &usageError{err}
 	}

@@ -17,7 +17,6 @@ import (
 	"houndtrail/exporter"
 	"houndtrail/exporter/dedup"
 	"houndtrail/sink/archive/read"
-	"houndtrail/sink/bucket"
 )
 
 func (p *program) adopt() *cobra.Command {
@@ -69,11 +68,11 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	if err != nil {
 		return &usageError{err}
 	}
-	b, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	b, err := p.asked().files(ctx, c, log)
 	if err != nil {
 		return &usageError{err}
 	}
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	positions, err := p.asked().positions(ctx, c, log)
 	if err != nil {
 		return &usageError{err}
 	}

@@ -9,10 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
 	"houndtrail/config"
 	"houndtrail/exporter"
-	"houndtrail/sink/bucket"
 )
 
 // backfillSuffix makes the name of a backfill's journal of the stream's.
@@ -135,7 +133,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	b, err := p.positions(ctx, c, log)
 	if err != nil {
 		return nil, &usageError{err}
 	}

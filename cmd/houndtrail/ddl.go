@@ -9,18 +9,15 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"houndtrail/config"
 	"houndtrail/sink/archive"
 	"houndtrail/sink/archive/read"
-	"houndtrail/sink/bucket"
 )
 
 // firstDay is where the table begins if the archive does not tell. PR #3049 dates records without a time to 2020.
 const firstDay = "2020-01-01"
-
-// ddlAttempts is how often each request for the days is tried: there is a default, and a person waits.
-const ddlAttempts = 2
 
 // ddlOptions are the flags of ddl.
 type ddlOptions struct {
@@ -64,7 +61,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 		write = archive.DDL
 	}
 	if o.dialect.value == "athena" && o.since == "" {
-		if comment, err = setDays(ctx, c, &t); err != nil {
+		if comment, err = p.setDays(ctx, c, &t); err != nil {
 			return err
 		}
 	}
@@ -81,10 +78,8 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 
 // setDays sets the table's days to those that the archive has, if it tells. It returns what the reader of the SQL should
 // know of them, as a comment.
-func setDays(ctx context.Context, c *config.Config, t *archive.Table) (comment string, err error) {
-	options := s3Options(c.S3, nil)
-	options.MaxAttempts = ddlAttempts
-	b, err := bucket.Open(ctx, t.Location, options)
+func (p *program) setDays(ctx context.Context, c *config.Config, t *archive.Table) (comment string, err error) {
+	b, err := p.asked().files(ctx, c, zap.NewNop()) // the comment tells what is wrong
 	var first, last time.Time
 	var found bool
 	if err == nil {

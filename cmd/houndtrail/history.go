@@ -12,7 +12,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
-	"houndtrail/sink/bucket"
 	"houndtrail/sink/webhook"
 )
 
@@ -47,7 +46,7 @@ any entry has them; -o json names the records.`,
 			if err != nil {
 				return err
 			}
-			b, err := bucket.Open(cmd.Context(), string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+			b, err := p.asked().positions(cmd.Context(), c, p.logger(c.Log))
 			if err != nil {
 				return &usageError{err}
 			}

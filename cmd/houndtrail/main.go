@@ -71,6 +71,7 @@ type program struct {
 	environ        []string
 	interactive    bool             // a person waits: a server that is not there is reported at once
 	patience       time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
+	idle           time.Duration    // how long no byte of a body may move; zero for the clients' own
 	now            func() time.Time // our own clock; nil for this machine's
 	libraries      *libraryLog      // what libraries say through Go's standard logger; nil leaves that alone
 }

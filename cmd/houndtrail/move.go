@@ -12,7 +12,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
-	"houndtrail/sink/bucket"
 )
 
 func (p *program) move() *cobra.Command {
@@ -58,7 +57,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 }
 
 func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reason, form string) error {
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	b, err := p.asked().positions(ctx, c, p.logger(c.Log))
 	if err != nil {
 		return &usageError{err}
 	}

@@ -52,7 +52,7 @@ func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Buc
 func (p *program) begins(
 	ctx context.Context, c *config.Config, b checkpoint.Bucket, e *exporter.Exporter, source sourceState, s *standing,
 ) (err error) {
-	if e.Destination, err = destinationBeside(ctx, c, b, s.Stream); err != nil {
+	if e.Destination, err = p.destinationBeside(ctx, c, b, s.Stream); err != nil {
 		return err
 	}
 	now, _ := source.lagsBehind()

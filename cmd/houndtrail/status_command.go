@@ -13,7 +13,6 @@ import (
 	"houndtrail/checkpoint"
 	"houndtrail/config"
 	"houndtrail/exporter"
-	"houndtrail/sink/bucket"
 )
 
 // provable is the longest journal that status reads as a whole without being told to: a moment in a directory, some
@@ -68,7 +67,8 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	p = p.asked()
+	b, err := p.positions(ctx, c, p.logger(c.Log))
 	if err != nil {
 		return &usageError{err}
 	}

@@ -77,8 +77,7 @@ func (s sourceState) lagsBehind() (now time.Time, clock string) {
 }
 
 func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) error {
-	hasty := *p
-	hasty.interactive = true
+	hasty := p.asked()
 	hasty.patience = cmp.Or(p.patience, askPatience)
 	limit := askTime * hasty.patience
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))

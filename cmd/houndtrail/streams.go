@@ -15,7 +15,6 @@ import (
 	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
-	"houndtrail/sink/bucket"
 	"houndtrail/sink/ndjson"
 	"houndtrail/sink/parquet"
 	"houndtrail/sink/webhook"
@@ -51,7 +50,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	if err != nil {
 		return nil, err
 	}
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	positions, err := p.positions(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	shares := budget.Split(memory(), 2)
 	var all []stream
 	if c.Archive.URL != "" {
-		s, err := archiveOf(ctx, c, build)
+		s, err := p.archiveOf(ctx, c, log, build)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +92,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		}
 		s := build(webhookStream, sink.String(), sink)
 		s.Memory = shares[1]
-		if s.Destination, err = destinationBeside(ctx, c, positions, webhookStream); err != nil {
+		if s.Destination, err = p.destinationBeside(ctx, c, positions, webhookStream); err != nil {
 			return nil, err
 		}
 		s.pause = newPause(positions, webhookStream, p.ownClock, log)
@@ -103,10 +102,10 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 }
 
 // archiveOf is the archive's stream, which build makes.
-func archiveOf(
-	ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream,
+func (p *program) archiveOf(
+	ctx context.Context, c *config.Config, log *zap.Logger, build func(name, destination string, sink exporter.Sink) stream,
 ) (s stream, err error) {
-	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	files, err := p.files(ctx, c, log)
 	if err != nil {
 		return s, err
 	}
@@ -121,13 +120,13 @@ func archiveOf(
 }
 
 // destinationBeside is what can be asked of a stream's destination, without its sink.
-func destinationBeside(
+func (p *program) destinationBeside(
 	ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string,
 ) (d exporter.Destination, err error) {
 	if c.Archive.URL == "" {
 		return d, nil
 	}
-	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	files, err := p.files(ctx, c, p.logger(c.Log))
 	if err != nil {
 		return d, err
 	}
@@ -196,6 +195,7 @@ func (p *program) client(c *config.Config, log *zap.Logger, m *metrics) (*bloodh
 		PageSize: b.PageSize, Rate: float64(b.Rate), Wait: b.Wait,
 		CAFile: string(b.CA), Insecure: b.Insecure,
 		Quarantine: c.OnBadRecord == config.BadRecordQuarantine,
+		Idle:       p.idle,
 		Retry:      bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
 		UserAgent:  "houndtrail/" + version, Log: log, Observer: m,
 	})
@@ -239,13 +239,4 @@ func newWebhook(c *config.Config, o webhook.Options) (*webhook.Sink, error) {
 	o.Compression, o.Timeout = webhook.Compression(c.Webhook.Compression), c.Webhook.Timeout
 	o.Expect = c.Webhook.Expect.Expectation
 	return webhook.New(o)
-}
-
-func s3Options(s config.S3, rewritten func(string) bool) bucket.S3Options {
-	return bucket.S3Options{
-		Endpoint: string(s.Endpoint), Region: s.Region, PathStyle: s.PathStyle,
-		SSE: string(s.SSE), KMSKeyID: s.KMSKeyID,
-		ObjectLockMode: string(s.ObjectLockMode), ObjectLockDays: s.ObjectLockDays,
-		StorageClass: string(s.StorageClass), Rewritten: rewritten,
-	}
 }

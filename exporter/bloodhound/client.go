@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"houndtrail/exporter/transport"
 )
 
 // Defaults of [Options].
@@ -38,6 +40,7 @@ type Options struct {
 	Wait     time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
 	MaxBody  int64         // bytes of one decoded reply, and so of one record
 	MaxPage  int64         // bytes of one that holds several records
+	Idle     time.Duration // how long no byte of a body may move
 	Retry    RetryPolicy
 	// Quarantine goes on without a row that cannot be exported: see [Hole]. Without it such a row is a [*BadRecordError].
 	Quarantine bool
@@ -94,14 +97,14 @@ func New(o Options) (*Client, error) {
 		options:   o,
 		prefix:    strings.TrimRight(o.URL.EscapedPath(), "/"),
 		prefer:    "wait=" + strconv.Itoa(int(o.Wait/time.Second)),
-		transport: o.Transport,
+		transport: transport.Bound(o.Transport, o.bounds()),
 		throttle:  newThrottle(o.Rate),
 		batches:   make(chan *Batch, batchesKept),
 		self:      identity{turn: make(chan struct{}, 1)},
 	}
 	c.limit.Store(int64(o.PageSize))
 	c.fits.Store(int64(o.PageSize))
-	if c.transport != nil {
+	if o.Transport != nil {
 		return c, nil
 	}
 	own, err := newTransport(o)
@@ -113,7 +116,7 @@ func New(o Options) (*Client, error) {
 			"server's authority in "+settingCA+" instead",
 			zap.String("host", o.URL.Host))
 	}
-	c.transport = own
+	c.transport = transport.Bound(own, o.bounds())
 	return c, nil
 }
 
@@ -122,6 +125,7 @@ func (o Options) withDefaults() Options {
 	o.Wait = orDefault(o.Wait, DefaultWait)
 	o.MaxBody = orDefault(o.MaxBody, DefaultMaxBody)
 	o.MaxPage = min(orDefault(o.MaxPage, DefaultMaxPage), o.MaxBody)
+	o.Idle = orDefault(o.Idle, idleBody)
 	o.Retry = o.Retry.withDefaults()
 	o.UserAgent = orDefault(o.UserAgent, "houndtrail")
 	if o.Log == nil {

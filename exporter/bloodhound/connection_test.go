@@ -14,6 +14,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestConnectionFailures(t *testing.T) {
@@ -130,21 +133,57 @@ func (s slow) Error() string { return string(s) }
 func (slow) Timeout() bool   { return true }
 func (slow) Temporary() bool { return true }
 
-// A server that begins to answer and never ends is given up, as a time-out that asks for smaller pages.
+// A server that begins to answer and never ends is given up, as a time-out that asks for smaller pages. So is one whose body
+// moves, but at a byte a second: it is given time by the size of what came, and the log says every 30 s that it is slow.
 func TestStalledBody(t *testing.T) {
+	for name, test := range map[string]struct {
+		pause time.Duration // between two bytes
+		took  time.Duration
+		says  string
+		lines int
+	}{
+		"nothing more":  {time.Hour, idleBody, "no byte of a body came for 30s", 0},
+		"a byte a time": {time.Second, bodyGrace, "bytes of a body came in 1m40s", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				core, logs := observer.New(zap.WarnLevel)
+				c := newClient(t, Options{Log: zap.New(core), Transport: tripper(func(r *http.Request) (*http.Response, error) {
+					res := respond(200, "")
+					res.ContentLength = -1
+					res.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"data`), dribble{r.Context(), test.pause}))
+					return res, nil
+				})})
+				start := time.Now()
+				_, err := get(t.Context(), c, "/api/v2/audit")
+				if e := asError(t, err); e.Kind != Timeout || !e.Retryable() {
+					t.Error(err)
+				}
+				wantText(t, err, test.says)
+				if took := time.Since(start); took-test.took > time.Second {
+					t.Errorf("given up after %s", took)
+				}
+				if logs.Len() != test.lines {
+					t.Errorf("%d lines in the log; want %d", logs.Len(), test.lines)
+				}
+			})
+		})
+	}
+}
+
+// A server that does not answer at all is given up too.
+func TestNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, Options{Wait: 2 * time.Second, Transport: tripper(func(r *http.Request) (*http.Response, error) {
-			res := respond(200, "")
-			res.ContentLength = -1
-			res.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"data`), stall{r.Context()}))
-			return res, nil
+			<-r.Context().Done()
+			return nil, r.Context().Err()
 		})})
 		start := time.Now()
 		_, err := get(t.Context(), c, "/api/v2/audit")
 		if e := asError(t, err); e.Kind != Timeout || !e.Retryable() {
 			t.Error(err)
 		}
-		if took := time.Since(start); took != 2*time.Second+headerMargin+bodyMargin {
+		if took := time.Since(start); took != 2*time.Second+headerMargin+2*connectTimeout {
 			t.Errorf("given up after %s", took)
 		}
 	})
@@ -178,11 +217,20 @@ func TestCancelledExchange(t *testing.T) {
 	})
 }
 
-type stall struct{ ctx context.Context }
+// A dribble has a space after each pause.
+type dribble struct {
+	ctx   context.Context
+	pause time.Duration
+}
 
-func (s stall) Read([]byte) (int, error) {
-	<-s.ctx.Done()
-	return 0, s.ctx.Err()
+func (d dribble) Read(p []byte) (int, error) {
+	select {
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	case <-time.After(d.pause):
+		p[0] = ' '
+		return 1, nil
+	}
 }
 
 func TestProxyErrorsAreDiscreet(t *testing.T) {

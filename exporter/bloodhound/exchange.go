@@ -66,21 +66,14 @@ type answer struct {
 	body   *buffer
 }
 
-// errTooSlow is the cause of an exchange that we end ourselves.
-var errTooSlow = errors.New("no complete reply within the time allowed")
-
 // roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
 // would be wrong at the new place, and a bearer token would be given away.
 func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
 	if err := c.throttle.wait(r.Context()); err != nil {
 		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
 	}
-	bound := c.options.Wait + headerMargin + bodyMargin
-	ctx, cancel := context.WithTimeoutCause(r.Context(), bound, errTooSlow)
-	defer cancel()
-
 	start := time.Now()
-	a, err := c.receive(r.WithContext(ctx), read)
+	a, err := c.receive(r, read)
 	took := time.Since(start)
 	c.throttle.learn(a.status, err, took)
 	if err != nil {

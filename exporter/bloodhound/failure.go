@@ -26,6 +26,9 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	e := newError(Transport, r, a)
 	e.Err = err
 	e.Message = quote(err.Error(), secretsOf(r))
+	if strings.Contains(e.Message, "malformed") { // and net/http quotes it: it may be part of a page
+		e.Message = clip(e.Message, longestForeign)
+	}
 	switch {
 	case isTooLarge(err):
 		e.Kind = TooLarge
@@ -56,8 +59,7 @@ func isSlowServer(err error) bool {
 		return false
 	}
 	var timeout net.Error
-	return errors.Is(err, errTooSlow) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // explainNetwork adds what to do about the failures that are seen most.

@@ -45,7 +45,7 @@ func judge(a answer, r *http.Request) *Error {
 	}
 	said := readComplaint(a.body.b)
 	e := newError(kindOf(a.status), r, a)
-	e.Message = quote(said.message, secrets)
+	e.Message = said.quote(secrets)
 	e.RequestID = orDefault(e.RequestID, said.requestID)
 	switch e.Kind {
 	case RateLimited, Server, Timeout:
@@ -61,7 +61,8 @@ func judge(a answer, r *http.Request) *Error {
 	case Transport: // 407, the only status of this kind
 		e.final = true
 		e.Advice = transport.ProxyAdvice
-	case NotJSON:
+	case NotJSON: // of another success, such as a 206, which may hold records too
+		e.Message = describe(a.body.b).quote(secrets)
 		e.stubborn = true
 	default:
 	}
@@ -138,8 +139,8 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		return e
 	default:
 		e := newError(NotJSON, r, a)
-		said := readComplaint(a.body.b[:min(len(a.body.b), errorBody)]).message
-		e.Message = quote("not JSON but "+orDefault(contentType, "something untyped")+": "+said, secrets)
+		named := clip(oneLine(conceal(orDefault(contentType, "something untyped"), secrets)), longestQuote)
+		e.Message = "not JSON but " + named + ": " + describe(a.body.b).quote(secrets)
 		e.Advice = adviceForeign
 		e.stubborn = true
 		return e

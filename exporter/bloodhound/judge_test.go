@@ -148,6 +148,39 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Audit records stand in no error: not those of an answer that is not what it should be, nor those behind a proxy's status.
+// Of foreign text the beginning of the first line is enough.
+func TestForeignTextIsCut(t *testing.T) {
+	page := `{"count":1,"data":{"logs":[{"id":1,"fields":{"title":"<title>hunter2</title>"},"actor_email":"hunter2@example.com"}]}}`
+	long := strings.Repeat("x", longestForeign)
+	for name, test := range map[string]struct {
+		reply canned
+		says  string
+		not   string
+	}{
+		"records, another type": {can(200, page, "Content-Type", "text/plain"), "not JSON but text/plain: 118 bytes, not shown", "hunter2"},
+		"records, long type":    {can(200, page, "Content-Type", long), "xxx...: 118 bytes", long},
+		"records in an array":   {can(200, "["+page+"]"), "not JSON but something untyped: 120 bytes, not shown", "hunter2"},
+		"partial content":       {can(206, page), "206 Partial Content: 118 bytes, not shown", "hunter2"},
+		"records of a proxy":    {can(502, page[:110]), "502 Bad Gateway: 110 bytes, not shown", "hunter2"},
+		"two lines":             {can(502, "upstream failed\nhunter2"), "502 Bad Gateway: upstream failed", "hunter2"},
+		"a long line":           {can(502, long+"hunter2"), "502 Bad Gateway: " + long + "...", "hunter2"},
+		"a long title":          {can(200, "<title>"+long+"hunter2"), "HTML page without a title", "hunter2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := get(t.Context(), newClient(t, Options{Transport: test.reply}), "/api/v2/audit")
+			wantText(t, err, test.says)
+			if strings.Contains(err.Error(), test.not) {
+				t.Errorf("%v\ntells %q", err, test.not)
+			}
+		})
+	}
+	c := newClient(t, Options{URL: wire(t, []byte(page+"\r\n\r\n"+page))})
+	if _, err := get(t.Context(), c, "/api/v2/audit"); err == nil || strings.Contains(err.Error(), "example.com") {
+		t.Errorf("%v\ntells of a record", err)
+	}
+}
+
 type verdict struct {
 	kind      Kind
 	retryable bool

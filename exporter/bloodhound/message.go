@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/http"
 	"regexp"
@@ -14,8 +15,12 @@ import (
 	"unicode/utf8"
 )
 
-// longestMessage bounds what is taken over from a server's reply, in bytes: enough for everything that BloodHound says.
-const longestMessage = 400
+const (
+	// longestMessage bounds what is taken over from an error of BloodHound's own, in bytes: enough for everything that it says.
+	longestMessage = 400
+	// longestForeign bounds what is taken over from any other text: its first line tells whose it is.
+	longestForeign = 120
+)
 
 // A complaint is what could be made of the body of a failed request, in the server's own words: it may be long, and
 // say anything.
@@ -23,6 +28,7 @@ type complaint struct {
 	message   string
 	requestID string // a UUID or ""
 	ours      bool   // BloodHound's own JSON, and not some proxy's page
+	whole     bool   // not only its first line is worth telling
 }
 
 // htmlTitle finds the only part of a proxy's error page that is worth quoting.
@@ -40,16 +46,27 @@ func readComplaint(body []byte) complaint {
 		}
 		err := json.NewDecoder(bytes.NewReader(body)).Decode(&reply)
 		if err == nil && len(reply.Errors) > 0 {
-			return complaint{reply.Errors[0].Message, onlyUUID(reply.RequestID), true}
+			return complaint{message: reply.Errors[0].Message, requestID: onlyUUID(reply.RequestID), ours: true, whole: true}
 		}
 	}
-	if title := htmlTitle.FindSubmatch(body); title != nil {
-		return complaint{message: "an HTML page titled \"" + html.UnescapeString(string(title[1])) + "\""}
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
-		return complaint{message: "an HTML page without a title"}
+	if isPage(body) || bytes.Contains(body, []byte(`"logs"`)) { // a page of records behind the status of a proxy
+		return describe(body)
 	}
 	return complaint{message: string(body)}
+}
+
+func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+// describe is what may be told of a reply that may hold audit records: nothing of them.
+func describe(body []byte) complaint {
+	if !isPage(body) {
+		return complaint{message: fmt.Sprintf("%d bytes, not shown since they may be audit records", len(body))}
+	}
+	title := htmlTitle.FindSubmatch(body)
+	if title == nil {
+		return complaint{message: "an HTML page without a title"}
+	}
+	return complaint{message: "an HTML page titled \"" + html.UnescapeString(string(title[1])) + "\"", whole: true}
 }
 
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
@@ -68,12 +85,28 @@ func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 // quote makes a foreign text fit for an error: without the secrets, on one line, bounded. The order matters: half of a
 // secret, or one with other white space in it, would no longer be found.
 func quote(text string, secrets []string) string {
+	return clip(oneLine(conceal(text, secrets)), longestMessage)
+}
+
+func conceal(text string, secrets []string) string {
 	for _, s := range secrets {
 		if s != "" {
 			text = strings.ReplaceAll(text, s, "[redacted]")
 		}
 	}
-	return clip(oneLine(text), longestMessage)
+	return text
+}
+
+// quote is what is said, fit for an error.
+func (c complaint) quote(secrets []string) string {
+	if c.ours {
+		return quote(c.message, secrets)
+	}
+	text := strings.TrimSpace(conceal(c.message, secrets))
+	if !c.whole {
+		text, _, _ = strings.Cut(text, "\n")
+	}
+	return clip(oneLine(text), longestForeign)
 }
 
 // secretsKey finds the secrets of a request's body in its context.

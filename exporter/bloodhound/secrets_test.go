@@ -149,7 +149,10 @@ func FuzzComplaint(f *testing.F) {
 	f.Add([]byte(strings.Repeat("[", 70000)))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		said := readComplaint(body)
-		line := quote(said.message, []string{"", "secret"})
+		line := said.quote([]string{"", "secret"})
+		if !said.ours && len(line) > longestForeign+len("...") {
+			t.Errorf("%q is long", line)
+		}
 		if len(line) > longestMessage+len("...") || strings.ContainsAny(line, "\r\n\x1b\x00") {
 			t.Errorf("%q", line)
 		}

@@ -18,8 +18,11 @@ const (
 	connectTimeout = 10 * time.Second
 	// headerMargin is what a reply may take on top of the wait that the server promised to keep.
 	headerMargin = 15 * time.Second
-	// bodyMargin is the time for the body: 50 MB on a line of 500 kB/s.
-	bodyMargin = 100 * time.Second
+	// idleBody is how long a body may stand still.
+	idleBody = 30 * time.Second
+	// bodyGrace and bodyRate bound a whole body: a page of 8 MiB passes on a line of 85 kB/s, a record of 64 MiB on one of 90.
+	bodyGrace = 100 * time.Second
+	bodyRate  = 100_000 // bytes a second
 	// pingAfter finds an HTTP/2 connection that a firewall forgot, which would else hang until the time-out.
 	pingAfter = 15 * time.Second
 	// readBuffer spares a third of the client's CPU time on pages of ordinary size.
@@ -42,15 +45,21 @@ func newTransport(o Options) (*http.Transport, error) {
 			RootCAs:            roots,
 			InsecureSkipVerify: o.Insecure, //nolint:gosec // asked for by the user, and said so in the log
 		},
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: o.Wait + headerMargin,
-		IdleConnTimeout:       90 * time.Second,
-		MaxIdleConnsPerHost:   4,
-		DisableCompression:    true,
-		ForceAttemptHTTP2:     true,
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingAfter},
-		ReadBufferSize:        readBuffer,
+		TLSHandshakeTimeout: connectTimeout,
+		IdleConnTimeout:     90 * time.Second,
+		MaxIdleConnsPerHost: 4,
+		DisableCompression:  true,
+		ForceAttemptHTTP2:   true,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingAfter},
+		ReadBufferSize:      readBuffer,
 	}, nil
+}
+
+// bounds are what an exchange may take. Connecting counts as waiting for the answer.
+func (o Options) bounds() transport.Bounds {
+	return transport.Bounds{
+		Answer: o.Wait + headerMargin + 2*connectTimeout, Idle: o.Idle, Grace: bodyGrace, Rate: bodyRate, Log: o.Log,
+	}
 }
 
 // authorities is the system's pool and the file's certificates; nil stands for the system's alone.

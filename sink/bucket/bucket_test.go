@@ -39,6 +39,7 @@ func TestOpen(t *testing.T) {
 		"s3://":                     "error: names no bucket",
 		"s3:///prefix":              "error: names no bucket",
 		"s3://bucket:443/prefix":    "error: bucket name",
+		"s3://ab":                   "error: too short",
 		"s3://b_!/prefix":           "error: bucket name",
 		"s3://bucket/a//b":          "error: unsafe object key",
 		"s3://bucket/../other":      "error: unsafe object key",

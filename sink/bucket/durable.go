@@ -136,11 +136,20 @@ func syncDirs(folders []string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		if err := errors.Join(unlessUnknown(f.Sync()), f.Close()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unlessUnknown drops the error of a file system that does not know fsync of a folder, as CIFS and some of FUSE. There a name
+// is as durable as that file system makes it by itself, and Houndtrail has nothing better to ask for.
+func unlessUnknown(err error) error {
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
 }
 
 // lockFile opens or makes the file and takes a flock on it, which lasts until unlock is called or the process ends.

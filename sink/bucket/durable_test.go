@@ -4,10 +4,43 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 )
+
+// TestSyncUnknown: a file system that cannot sync a folder, as CIFS, is good enough; one that fails to is not.
+func TestSyncUnknown(t *testing.T) {
+	t.Parallel()
+	for cause, dropped := range map[error]bool{
+		syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.EIO: false, syscall.ENOSPC: false, nil: true,
+	} {
+		err := error(nil)
+		if cause != nil {
+			err = &fs.PathError{Op: "sync", Path: "/d", Err: cause}
+		}
+		if got := unlessUnknown(err); (got == nil) != dropped {
+			t.Errorf("%v: error %v; want none: %v", cause, got, dropped)
+		}
+	}
+}
+
+// TestSyncDirs: folders of a file system that cannot be synced, such as procfs, count as written.
+func TestSyncDirs(t *testing.T) {
+	t.Parallel()
+	if err := syncDirs([]string{t.TempDir()}); err != nil {
+		t.Error(err)
+	}
+	if runtime.GOOS == "linux" {
+		if err := syncDirs([]string{"/proc/self"}); err != nil {
+			t.Errorf("%v; want none, as procfs answers EINVAL", err)
+		}
+	}
+	if err := syncDirs([]string{"/nonexistent"}); err == nil {
+		t.Error("a folder that is not there counts as written")
+	}
+}
 
 // TestExplainFile has the errors that need a special file system to happen.
 func TestExplainFile(t *testing.T) {

@@ -124,6 +124,21 @@ func TestS3Age(t *testing.T) {
 	}
 }
 
+// TestS3OptionsAtOnce: all that is wrong is told together.
+func TestS3OptionsAtOnce(t *testing.T) {
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
+	_, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+		Bucket: "b", Prefix: "a//b", SSE: "yes", KMSKeyID: "k", ObjectLockMode: "governance", StorageClass: "GLACIER", AccessKey: "a",
+	})
+	for _, want := range []string{
+		`bucket name "b" is too short`, "unsafe object key", "HOUNDTRAIL_S3_SSE is", "HOUNDTRAIL_S3_KMS_KEY_ID", "GOVERNANCE or COMPLIANCE",
+		"need each other", "HOUNDTRAIL_S3_STORAGE_CLASS", "access key", "HOUNDTRAIL_S3_REGION",
+	} {
+		wantError(t, "OpenS3", err, want)
+	}
+}
+
 // TestS3BrokenBody: a body that breaks off is read again, and never passed on as it is.
 func TestS3BrokenBody(t *testing.T) {
 	t.Parallel()
@@ -155,6 +170,7 @@ func TestS3Options(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*bucket.S3Options){
 		"":                                 func(*bucket.S3Options) {},
+		"is too short":                     func(o *bucket.S3Options) { o.Bucket = "ab" },
 		"bucket name":                      func(o *bucket.S3Options) { o.Bucket = "" },
 		"unsafe object key":                func(o *bucket.S3Options) { o.Prefix = "a/../b" },
 		"HOUNDTRAIL_S3_SSE is":             func(o *bucket.S3Options) { o.SSE = "yes" },

@@ -33,6 +33,9 @@ func (s *S3) explain(ctx context.Context, verb, action, key string, err error) e
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", tried, ctx.Err())
 	}
+	if service, operation := failing(err); service != "" && service != serviceS3 {
+		return &explained{text: tried + ": " + service + " " + operation + ": " + cause(err) + s.login.remedy(service, err), err: err}
+	}
 	switch apiCode(err) {
 	case "PreconditionFailed":
 		if verb == "create" {
@@ -55,6 +58,9 @@ func apiCode(err error) string {
 
 // cause is the store's own word and the number that its support asks for, or the error at the bottom.
 func cause(err error) string {
+	if timeout, ok := errors.AsType[*transport.TimeoutError](err); ok { // wherever the SDK was
+		return timeout.Error()
+	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		if sent, ok := errors.AsType[*url.Error](err); ok {
@@ -65,14 +71,19 @@ func cause(err error) string {
 		}
 		return err.Error()
 	}
-	text := api.ErrorCode()
-	if api.ErrorMessage() != "" {
-		text += ": " + strings.TrimSuffix(api.ErrorMessage(), ".")
+	text := foreign(api.ErrorCode())
+	if said := foreign(api.ErrorMessage()); said != "" {
+		text += ": " + strings.TrimSuffix(said, ".")
 	}
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.RequestID != "" {
 		text += " (request id " + answer.RequestID + ")"
 	}
 	return text
+}
+
+// foreign is what a store says, on one line and cut to what a person needs.
+func foreign(text string) string {
+	return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " "))
 }
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
@@ -146,8 +157,12 @@ func (s *S3) remedyOfTransport(err error) string {
 	switch {
 	case is[*transport.ProxyError](err): // says it itself
 		return ""
+	case is[*transport.TimeoutError](err):
+		return ": check the store, the network, and what else is on the way there; the next run goes on where this one stopped"
 	case is[x509.UnknownAuthorityError](err):
 		return ": the store's certificate is signed by an unknown authority: name its CA file in AWS_CA_BUNDLE"
+	case s.login.unreadable(err):
+		return ": mount the token of AWS_WEB_IDENTITY_TOKEN_FILE there, readable for this user, for role " + s.login.role
 	case strings.Contains(err.Error(), "get credentials"):
 		return ": no credentials were found: give the pod or machine a role, or set AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY"

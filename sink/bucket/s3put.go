@@ -82,7 +82,7 @@ func (p *put) count(o *s3.Options) {
 func (s *S3) putWhole(ctx context.Context, p *put) (string, error) {
 	in := &s3.PutObjectInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), IfNoneMatch: p.ifNoneMatch, IfMatch: p.ifMatch,
-		Body: bytes.NewReader(p.body), ChecksumSHA256: checksum(p.body),
+		Body: bytes.NewReader(p.body), ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: checksum(p.body),
 		ServerSideEncryption: types.ServerSideEncryption(s.opts.SSE), SSEKMSKeyId: s.kmsKey(),
 	}
 	in.StorageClass, in.ObjectLockMode, in.ObjectLockRetainUntilDate = s.keeping(p.key)
@@ -123,7 +123,7 @@ func (s *S3) completeParts(ctx context.Context, p *put, id *string) (string, err
 		number++
 		out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, PartNumber: aws.Int32(number),
-			Body: bytes.NewReader(part), ChecksumSHA256: checksum(part),
+			Body: bytes.NewReader(part), ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: checksum(part),
 		})
 		if err != nil {
 			return "", fmt.Errorf("part %d: %w", number, err)

@@ -203,7 +203,7 @@ func TestStalledAnswer(t *testing.T) {
 			if took := time.Since(began); took < webhook.DefaultRetryFor-time.Minute || took > webhook.DefaultRetryFor+time.Minute {
 				t.Errorf("%d: ended after %s", status, took)
 			}
-			want, says := "timeout", "status 200 and broke off: the connection stood still: no byte of a body came or went for 10s"
+			want, says := "timeout", "status 200 and broke off: the connection stood still: no byte of a body came for 10s"
 			if status != http.StatusOK {
 				want, says = "503", "the receiver answered 503"
 			}

@@ -145,7 +145,7 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 // brokeOff explains an answer that has a good status and no end: what it was about to say is not known.
 func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *strings.Replacer) error {
 	e := &transportError{text: fmt.Sprintf("the answer began with status %d and broke off: %s", status, show(err.Error(), redact)), cause: err}
-	if _, idle := errors.AsType[*transport.IdleError](err); idle || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	if _, idle := errors.AsType[*transport.TimeoutError](err); idle || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		e.cause = errTimeout
 	}
 	return e

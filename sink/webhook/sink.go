@@ -54,7 +54,7 @@ func New(o Options) (*Sink, error) {
 	}
 	s := &Sink{
 		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
-		transport: transport.IdleTimeout(o.Transport, min(answerIdle, o.Timeout)),
+		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
 		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
 		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
 	}

@@ -8,14 +8,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 
 	"houndtrail/exporter/transport"
 )
 
-// never is longer than any test takes.
-const never = time.Hour
+// patient is longer than any test takes.
+var patient = transport.Bounds{Answer: time.Hour, Idle: time.Hour, Grace: time.Hour, Rate: 1, Log: zap.NewNop()}
 
 // do sends one request and reads the whole answer.
 func do(ctx context.Context, rt http.RoundTripper, url string, body io.Reader) (string, error) {
@@ -61,9 +64,9 @@ func TestIdleResponse(t *testing.T) {
 		<-over
 	}, func(t *testing.T, url string, rt http.RoundTripper) {
 		t.Helper()
-		got, err := do(t.Context(), transport.IdleTimeout(rt, 50*time.Millisecond), url, nil)
-		idle, ok := errors.AsType[*transport.IdleError](err)
-		if got != "ten bytes." || !ok || idle.Idle != 50*time.Millisecond {
+		got, err := do(t.Context(), transport.Bound(rt, transport.Bounds{Idle: 50 * time.Millisecond}), url, nil)
+		_, ok := errors.AsType[*transport.TimeoutError](err)
+		if got != "ten bytes." || !ok || !strings.Contains(err.Error(), "no byte of a body came for 50ms") {
 			t.Errorf("read %q and %v", got, err)
 		}
 	})
@@ -77,10 +80,10 @@ func TestIdleRequest(t *testing.T) {
 		<-over // the server learns of nothing while a body is on its way
 	}, func(t *testing.T, url string, rt http.RoundTripper) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), never)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		_, err := do(ctx, transport.IdleTimeout(rt, 50*time.Millisecond), url, bytes.NewReader(make([]byte, 64<<20)))
-		if _, ok := errors.AsType[*transport.IdleError](err); !ok {
+		_, err := do(ctx, transport.Bound(rt, transport.Bounds{Idle: 50 * time.Millisecond}), url, bytes.NewReader(make([]byte, 64<<20)))
+		if _, ok := errors.AsType[*transport.TimeoutError](err); !ok {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -93,7 +96,7 @@ func TestNotIdle(t *testing.T) {
 	serve(t, echo, func(t *testing.T, url string, rt http.RoundTripper) {
 		t.Helper()
 		for range 3 {
-			if got, err := do(t.Context(), transport.IdleTimeout(rt, never), url, bytes.NewReader([]byte("hello"))); got != "hello" || err != nil {
+			if got, err := do(t.Context(), transport.Bound(rt, patient), url, bytes.NewReader([]byte("hello"))); got != "hello" || err != nil {
 				t.Errorf("read %q and %v", got, err)
 			}
 		}
@@ -106,7 +109,7 @@ func TestNotIdle(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, err := do(ctx, transport.IdleTimeout(rt, never), url, nil); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := do(ctx, transport.Bound(rt, patient), url, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -124,7 +127,7 @@ func TestIdleKeepsConnections(t *testing.T) {
 	}
 	srv.Start()
 	t.Cleanup(srv.Close)
-	rt := transport.IdleTimeout(srv.Client().Transport, never)
+	rt := transport.Bound(srv.Client().Transport, patient)
 	for range 5 {
 		if _, err := do(t.Context(), rt, srv.URL, bytes.NewReader([]byte("hello"))); err != nil {
 			t.Fatal(err)

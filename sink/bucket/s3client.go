@@ -1,0 +1,131 @@
+package bucket
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"go.uber.org/zap"
+
+	"houndtrail/exporter/transport"
+)
+
+const (
+	// answerTimeout bounds connecting and the wait for an answer, without the request's body.
+	answerTimeout = time.Minute
+	// hastyConnect bounds connecting while a person waits.
+	hastyConnect = 1500 * time.Millisecond
+	// bodyGrace and bodyRate bound a whole body: an upload's part of 16 MiB passes on a line of 60 kB/s.
+	bodyGrace = 2 * time.Minute
+	bodyRate  = 100_000 // bytes a second
+)
+
+// connect makes a client of S3, and tells how it logs in.
+func connect(ctx context.Context, opts S3Options) (*s3.Client, login, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, loading(opts)...)
+	if err != nil {
+		return nil, login{}, fmt.Errorf("read the AWS environment: %w", err)
+	}
+	if cfg.Region == "" && opts.Endpoint == "" {
+		return nil, login{}, fmt.Errorf("no region is set for s3://%s: set HOUNDTRAIL_S3_REGION or AWS_REGION", opts.Bucket)
+	}
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = opts.PathStyle
+		o.DisableLogOutputChecksumValidationSkipped = true
+		o.HTTPClient = boundedClient(cfg.HTTPClient, opts)
+		o.APIOptions = append(o.APIOptions, noteFailures(opts))
+		if opts.Endpoint != "" {
+			o.BaseEndpoint = aws.String(opts.Endpoint)
+			o.APIOptions = append(o.APIOptions, leaveUnsigned("Accept-Encoding"))
+			o.Region = cmp.Or(o.Region, "us-east-1")
+		}
+	}), loginOf(cfg), nil
+}
+
+func loading(opts S3Options) []func(*config.LoadOptions) error {
+	// The services that give credentials use this client as it is; AWS_CA_BUNDLE is added to it.
+	client := awshttp.NewBuildableClient().WithReadTimeout(answerTimeout).WithTransportOptions(func(tr *http.Transport) {
+		tr.OnProxyConnectResponse = transport.ProxyAnswer
+	})
+	if opts.Interactive {
+		client = client.WithDialerOptions(func(d *net.Dialer) { d.Timeout = hastyConnect })
+	}
+	load := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // errors are returned; the SDK's own notes would only confuse
+		config.WithRetryer(func() aws.Retryer { return newRetryer(opts) }),
+		config.WithHTTPClient(client),
+	}
+	if opts.Region != "" {
+		load = append(load, config.WithRegion(opts.Region))
+	}
+	if opts.AccessKey != "" {
+		load = append(load, config.WithCredentialsProvider(
+			credentials.NewStaticCredentialsProvider(opts.AccessKey, opts.SecretKey, "")))
+	}
+	return load
+}
+
+// boundedClient is the SDK's client with an end to every body. It follows no redirect, which a signature does not survive.
+func boundedClient(client aws.HTTPClient, opts S3Options) aws.HTTPClient {
+	own, ok := client.(*awshttp.BuildableClient)
+	if !ok { // the SDK replaces it by its like only
+		return client
+	}
+	return &http.Client{
+		Transport: transport.Bound(own.GetTransport(), transport.Bounds{
+			Answer: answerTimeout, Idle: opts.Idle, Grace: bodyGrace, Rate: bodyRate, Log: opts.Log,
+		}),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// newRetryer adds to the SDK's rules the two answers by which S3 says that a conditional write ran into another one. Nor does
+// a person wait for a store that is not there.
+func newRetryer(opts S3Options) aws.Retryer {
+	standard := retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = opts.MaxAttempts
+		o.MaxBackoff = cmp.Or(opts.MaxBackoff, o.MaxBackoff)
+		if opts.Interactive {
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(notWhenDown)}, o.Retryables...)
+		}
+	})
+	return retry.AddWithErrorCodes(standard, "ConditionalRequestConflict", "OperationAborted")
+}
+
+func notWhenDown(err error) aws.Ternary {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
+}
+
+// noteFailures logs each attempt that fails in a way that may pass, which the SDK keeps to itself.
+func noteFailures(opts S3Options) func(*middleware.Stack) error {
+	log, retryer := opts.Log, newRetryer(opts)
+	return func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("houndtrail:NoteFailures",
+			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+				middleware.FinalizeOutput, middleware.Metadata, error,
+			) {
+				out, metadata, err := next.HandleFinalize(ctx, in)
+				if r, ok := in.Request.(*smithyhttp.Request); ok && err != nil && ctx.Err() == nil && retryer.IsErrorRetryable(err) {
+					log.Warn("a request to the store failed", zap.String("method", r.Method), zap.String("host", r.URL.Host),
+						zap.String("path", r.URL.Path), zap.String("error", cause(err)))
+				}
+				return out, metadata, err
+			}), "Retry", middleware.After)
+	}
+}

@@ -1,0 +1,101 @@
+package bucket
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"go.uber.org/zap"
+)
+
+const (
+	defaultPartSize    = 16 << 20 // bytes
+	defaultMaxAttempts = 5        // of each request
+	hastyMaxAttempts   = 3        // while a person waits
+	defaultIdle        = 30 * time.Second
+)
+
+// S3Options says where the objects are and how they are kept. The zero value of each field is the default.
+type S3Options struct {
+	Bucket string
+	Prefix string // of every key, without slashes around it
+
+	Endpoint  string // of a store that is not AWS: https://host
+	Region    string // default: of the AWS environment or profile; us-east-1 with an Endpoint
+	PathStyle bool   // https://host/bucket instead of https://bucket.host
+
+	SSE      string // AES256 or aws:kms; default: what the bucket does by itself
+	KMSKeyID string // with aws:kms; default: the account's key for S3
+
+	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version from being deleted for so long.
+	ObjectLockMode string
+	ObjectLockDays int
+	StorageClass   string // default: STANDARD
+	// Rewritten names the keys that are working state, such as a lease: they get no retention, which would keep each
+	// of their many versions, and no storage class. By default there are none.
+	Rewritten func(key string) bool
+
+	// AccessKey and SecretKey replace the AWS default chain (environment, profile, role of the pod or machine).
+	AccessKey string
+	SecretKey string
+
+	PartSize    int           // bytes; bodies above it go in parts. Default 16 MiB, at least 5 MiB
+	PageSize    int32         // keys per request of a list; default 1000
+	MaxAttempts int           // of each request; default 5, or 3 if Interactive
+	MaxBackoff  time.Duration // between two attempts; default 20s
+	Idle        time.Duration // how long no byte of a body may move; default 30s
+
+	// Interactive is for a command in front of which a person waits: an endpoint that is down is reported at once.
+	Interactive bool
+	Log         *zap.Logger // is warned of attempts that fail and bodies that are slow; nil is silent
+}
+
+func (o S3Options) withDefaults() S3Options {
+	o.PartSize = cmp.Or(o.PartSize, defaultPartSize)
+	if o.Interactive {
+		o.MaxAttempts = cmp.Or(o.MaxAttempts, hastyMaxAttempts)
+	}
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, defaultMaxAttempts)
+	o.Idle = cmp.Or(o.Idle, defaultIdle)
+	o.Log = cmp.Or(o.Log, zap.NewNop())
+	return o
+}
+
+// bucketName is what old buckets may be called; new ones have shorter, lower-case names.
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
+
+// check tells all that is wrong at once.
+func (o S3Options) check() error {
+	var all []error
+	wrong := func(is bool, format string, args ...any) {
+		if is {
+			all = append(all, fmt.Errorf(format, args...))
+		}
+	}
+	short := len(o.Bucket) == 1 || len(o.Bucket) == 2
+	wrong(short, "bucket name %q is too short: S3 wants 3 to 63 characters; write s3://bucket/prefix", o.Bucket)
+	wrong(!short && !bucketName.MatchString(o.Bucket), "bucket name %q is not one: write s3://bucket/prefix", o.Bucket)
+	if o.Prefix != "" {
+		if err := checkKey(o.Prefix); err != nil {
+			all = append(all, fmt.Errorf("prefix of s3://%s: %w", o.Bucket, err))
+		}
+	}
+	wrong(o.SSE != "" && !slices.Contains(types.ServerSideEncryption("").Values(), types.ServerSideEncryption(o.SSE)),
+		"HOUNDTRAIL_S3_SSE is %q: set AES256 or aws:kms", o.SSE)
+	wrong(o.KMSKeyID != "" && !strings.HasPrefix(o.SSE, "aws:kms"),
+		"HOUNDTRAIL_S3_KMS_KEY_ID is set without encryption by it: set HOUNDTRAIL_S3_SSE=aws:kms")
+	wrong(o.ObjectLockMode != "" && !slices.Contains(types.ObjectLockMode("").Values(), types.ObjectLockMode(o.ObjectLockMode)),
+		"HOUNDTRAIL_S3_OBJECT_LOCK_MODE is %q: set GOVERNANCE or COMPLIANCE", o.ObjectLockMode)
+	wrong((o.ObjectLockMode != "") != (o.ObjectLockDays > 0) || o.ObjectLockDays < 0,
+		"HOUNDTRAIL_S3_OBJECT_LOCK_MODE and HOUNDTRAIL_S3_OBJECT_LOCK_DAYS (1 or more) need each other")
+	wrong(o.StorageClass == "GLACIER" || o.StorageClass == "DEEP_ARCHIVE",
+		"HOUNDTRAIL_S3_STORAGE_CLASS is %s, whose objects cannot be read without a restore: "+
+			"use GLACIER_IR, or move old objects with a lifecycle rule", o.StorageClass)
+	wrong((o.AccessKey == "") != (o.SecretKey == ""), "an access key and a secret key need each other")
+	return errors.Join(all...)
+}

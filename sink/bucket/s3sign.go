@@ -1,0 +1,45 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// unsignedKey finds the value of the header that is left unsigned in the context of a request.
+type unsignedKey struct{}
+
+// leaveUnsigned keeps a header out of the signature. What stands in front of a store that is not AWS may change it on the
+// way, Accept-Encoding above all (Google's front end does), and the signature would be wrong at the store.
+func leaveUnsigned(header string) func(*middleware.Stack) error {
+	step := func(name string, change func(context.Context, *smithyhttp.Request) context.Context) middleware.FinalizeMiddleware {
+		return middleware.FinalizeMiddlewareFunc("houndtrail:"+name, func(
+			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+		) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			if r, ok := in.Request.(*smithyhttp.Request); ok {
+				ctx = change(ctx, r)
+			}
+			return next.HandleFinalize(ctx, in)
+		})
+	}
+	take := step("TakeUnsigned", func(ctx context.Context, r *smithyhttp.Request) context.Context {
+		ctx = middleware.WithStackValue(ctx, unsignedKey{}, r.Header.Values(header))
+		r.Header.Del(header)
+		return ctx
+	})
+	give := step("GiveUnsigned", func(ctx context.Context, r *smithyhttp.Request) context.Context {
+		values, _ := middleware.GetStackValue(ctx, unsignedKey{}).([]string)
+		for _, value := range values {
+			r.Header.Add(header, value)
+		}
+		return ctx
+	})
+	return func(stack *middleware.Stack) error {
+		return errors.Join(
+			stack.Finalize.Insert(take, "Signing", middleware.Before),
+			stack.Finalize.Insert(give, "Signing", middleware.After),
+		)
+	}
+}

@@ -1,0 +1,76 @@
+package bucket_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"houndtrail/sink/sinktest/servers"
+)
+
+// TestS3ChecksumAlgorithm: whatever carries a checksum says of which kind it is.
+func TestS3ChecksumAlgorithm(t *testing.T) {
+	t.Parallel()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, "checksums", false)
+	p := newProxy(t, server.Endpoint, func(*http.Request) fault { return none })
+	opts := options(server, "checksums")
+	opts.Endpoint, opts.PartSize = p.URL, partSize
+	b := openS3(t, opts)
+	for key, size := range map[string]int{"small": 1, "large": partSize + 1} {
+		mustPut(t, b, key, make([]byte, size), "")
+		sent := p.requests(http.MethodPut)
+		if len(sent) == 0 {
+			t.Errorf("%s: nothing was sent", key)
+		}
+		for _, r := range sent {
+			if algorithm, sum := r.Header.Get("X-Amz-Sdk-Checksum-Algorithm"), r.Header.Get("X-Amz-Checksum-Sha256"); algorithm != "SHA256" || sum == "" {
+				t.Errorf("%s: %s is sent with checksum %q of algorithm %q", key, r.URL, sum, algorithm)
+			}
+		}
+	}
+}
+
+// TestS3ChangedOnTheWay: a front end that changes Accept-Encoding, as Google's does, breaks no signature. AWS has none, and
+// there the header stays signed.
+func TestS3ChangedOnTheWay(t *testing.T) {
+	t.Parallel()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, "front", false)
+	p := newProxy(t, server.Endpoint, func(r *http.Request) fault {
+		if got := r.Header.Get("Accept-Encoding"); got != "identity" {
+			t.Errorf("Accept-Encoding is %q; want identity, since the body is compared with its checksum", got)
+		}
+		if signed := r.Header.Get("Authorization"); strings.Contains(strings.ToLower(signed), "accept-encoding") {
+			t.Errorf("%s %s signs Accept-Encoding: %s", r.Method, r.URL, signed)
+		}
+		r.Header.Set("Accept-Encoding", "gzip, br")
+		return none
+	})
+	opts := options(server, "front")
+	opts.Endpoint, opts.PartSize = p.URL, partSize
+	b := openS3(t, opts)
+	mustPut(t, b, "large", make([]byte, partSize+1), "")
+	version := mustPut(t, b, "a", []byte("one"), "")
+	mustPut(t, b, "a", []byte("two"), version)
+	if body, _, _, err := b.Get(t.Context(), "a"); err != nil || string(body) != "two" {
+		t.Errorf("Get: %q, %v", body, err)
+	}
+	if keys, err := b.List(t.Context(), "", ""); err != nil || len(keys) != 2 {
+		t.Errorf("List: %q, %v", keys, err)
+	}
+}
+
+// TestS3LongErrors: of what a store says, however long, the beginning is told, on one line.
+func TestS3LongErrors(t *testing.T) {
+	t.Parallel()
+	_, _, _, err := openS3(t, newStub(t, func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, "<Error><Code>Odd</Code><Message>two\nlines %shunter2</Message></Error>", strings.Repeat("x", 1000))
+	})).Get(t.Context(), "a")
+	wantError(t, "Get", err, "Odd: two lines xxx")
+	if err != nil && (len(err.Error()) > 300 || strings.Contains(err.Error(), "hunter2")) {
+		t.Errorf("Get: %v\nis long", err)
+	}
+}

@@ -1,0 +1,108 @@
+package bucket_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"houndtrail/exporter/transport"
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/sinktest/servers"
+)
+
+// objectHead is how an answer of S3 begins.
+const objectHead = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nLast-Modified: Mon, 02 Jan 2006 15:00:00 GMT\r\n" +
+	"ETag: \"e\"\r\nContent-Type: application/xml\r\nContent-Length: 1000\r\n\r\n"
+
+const noSuchKey = "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\n\r\n<Error><Code>NoSuchKey</Code></Error>"
+
+// TestS3Stalls: a store that begins an answer or takes the beginning of a body, and then does nothing more, is tried as
+// often as one that fails, is in the log each time, and is then an error with the object's name.
+func TestS3Stalls(t *testing.T) {
+	t.Parallel()
+	const attempts = 2
+	for name, test := range map[string]struct {
+		method, answer string
+		call           func(b *bucket.S3) error
+		tried          int
+		wants          []string
+	}{
+		"get": {
+			"GET", objectHead + "0123456789",
+			func(b *bucket.S3) error { _, _, _, err := b.Get(t.Context(), "a/b"); return err },
+			3,
+			[]string{"read s3://bucket/a/b: the connection stood still: no byte of a body came for 50ms: check the store"},
+		},
+		"list": {
+			"GET", objectHead + "<ListBucke",
+			func(b *bucket.S3) error { _, err := b.List(t.Context(), "a/", ""); return err },
+			attempts,
+			[]string{"list s3://bucket/a/: the connection stood still: no byte of a body came for 50ms: check the store"},
+		},
+		"put": {
+			"PUT", "", func(b *bucket.S3) error { _, err := b.Put(t.Context(), "a/b", make([]byte, 15<<20), ""); return err },
+			attempts,
+			[]string{"create s3://bucket/a/b: the connection stood still: no byte of a body went for 50ms: check the store"},
+		},
+		"an error's text": {
+			"GET", strings.Replace(objectHead, "200 OK", "403 Forbidden", 1) + "<Error><Cod",
+			func(b *bucket.S3) error { _, _, _, err := b.Get(t.Context(), "a/b"); return err },
+			attempts,
+			[]string{"read s3://bucket/a/b: ", "no byte of a body came for 50ms"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := servers.Stalling(t, map[string]string{"GET": noSuchKey, test.method: test.answer})
+			core, logs := observer.New(zap.WarnLevel)
+			opts := stubOptions(server.URL)
+			opts.Idle, opts.MaxAttempts, opts.MaxBackoff, opts.Log = 50*time.Millisecond, attempts, time.Millisecond, zap.New(core)
+			err := test.call(openS3(t, opts))
+			for _, want := range test.wants {
+				wantError(t, name, err, want)
+			}
+			if _, ok := errors.AsType[*transport.TimeoutError](err); !ok {
+				t.Errorf("error %v; want a time-out", err)
+			}
+			tried := 0
+			for _, line := range server.Asked() {
+				if strings.HasPrefix(line, test.method) {
+					tried++
+				}
+			}
+			if tried != test.tried {
+				t.Errorf("%d requests; want %d: %q", tried, test.tried, server.Asked())
+			}
+			if logs.Len() < test.tried {
+				t.Errorf("%d lines in the log; want %d", logs.Len(), test.tried)
+			}
+		})
+	}
+}
+
+// TestS3Down: a person hears at once of an endpoint that is down, with its address.
+func TestS3Down(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.WarnLevel)
+	opts := stubOptions("http://" + address)
+	opts.MaxAttempts, opts.MaxBackoff, opts.Interactive, opts.Log = 1000, time.Hour, true, zap.New(core)
+	_, _, _, err = openS3(t, opts).Get(t.Context(), "a")
+	wantError(t, "Get", err, fmt.Sprintf("read s3://bucket/a: dial tcp %s: connect: connection refused: the store cannot be reached", address))
+	if logs.Len() != 0 {
+		t.Errorf("the log has %d lines; want none, as nothing is tried again", logs.Len())
+	}
+}

@@ -76,7 +76,7 @@ func resetFrom(text string) (time.Time, error) {
 func (p *program) resetStreams(
 	ctx context.Context, c *config.Config, log *zap.Logger, which, reason, form string, from time.Time,
 ) error {
-	all, err := p.streams(ctx, c, log, newMetrics())
+	all, err := p.streams(ctx, c, log, newMetrics(c.Tenant))
 	if err != nil {
 		return &usageError{err}
 	}

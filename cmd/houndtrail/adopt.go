@@ -65,7 +65,7 @@ the journal.`,
 }
 
 func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.Logger, reason string, dry bool, form string) error {
-	all, err := p.streams(ctx, c, log, newMetrics())
+	all, err := p.streams(ctx, c, log, newMetrics(c.Tenant))
 	if err != nil {
 		return &usageError{err}
 	}

@@ -131,7 +131,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 			return nil, err
 		}
 	}
-	streams, err := p.streams(ctx, c, quiet(log), newMetrics())
+	streams, err := p.streams(ctx, c, quiet(log), newMetrics(c.Tenant))
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -25,7 +25,7 @@ func TestHealth(t *testing.T) {
 	for _, p := range h.streams {
 		p.since = start
 	}
-	pages := statusPages(newMetrics(), h)
+	pages := statusPages(newMetrics("acme"), h)
 	both := func(at time.Time, err error) {
 		h.ended("archive", err, at)
 		h.ended("webhook", err, at)
@@ -96,7 +96,7 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 // While a cycle has to try again the page says why, and no longer.
 func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	t.Parallel()
-	m := newMetrics()
+	m := newMetrics("acme")
 	h := newHealth(cron.Every(5*time.Minute), []stream{{name: webhookStream}})
 	m.trying = h.tries
 	for name, over := range map[string]func(){
@@ -139,7 +139,7 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 // Only these pages exist, and they are only to be read.
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
-	pages := statusPages(newMetrics(), newHealth(cron.Every(time.Minute), nil))
+	pages := statusPages(newMetrics("acme"), newHealth(cron.Every(time.Minute), nil))
 	for request, want := range map[string]int{
 		"GET /": 200, "GET /metrics": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
 		"GET /healthz/": 404, "GET /debug/pprof/": 404, "POST /healthz": 405,

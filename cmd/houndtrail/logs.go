@@ -74,7 +74,7 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 	log := p.logger(c.Log)
 	asking := *p
 	asking.interactive = !o.follow
-	client, err := asking.client(c, log, newMetrics())
+	client, err := asking.client(c, log, newMetrics(c.Tenant))
 	if err != nil {
 		return &usageError{err}
 	}

@@ -38,7 +38,8 @@ func (*stuckSource) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
 func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
 	w := &watch{
-		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), tell: func(string) {}, log: zap.NewNop(),
+		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), log: zap.NewNop(),
+		found: func(checkpoint.Stored) {}, tell: func(string, error) {},
 	}
 	return stream{name: archiveStream, Exporter: &exporter.Exporter{Source: s, Store: w, Log: zap.NewNop()}, watch: w}
 }

@@ -86,14 +86,11 @@ func TestDeploymentIsTheOnlyWriter(t *testing.T) {
 	if port.ContainerPort != 9090 {
 		t.Errorf("port is %d, while the program listens on 9090", port.ContainerPort)
 	}
-	for path, probe := range map[string]*corev1.Probe{"/healthz": container.LivenessProbe, "/readyz": container.ReadinessProbe} {
+	// Liveness must not depend on BloodHound: a restart would begin a slow window anew, and be due again.
+	for path, probe := range map[string]*corev1.Probe{"/livez": container.LivenessProbe, "/readyz": container.ReadinessProbe} {
 		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != port.Name {
 			t.Errorf("the probe of %s on port %q is missing", path, port.Name)
 		}
-	}
-	// A pod that is killed in the middle of a slow window begins that window anew, and would be killed again.
-	if p := container.LivenessProbe; p.PeriodSeconds*p.FailureThreshold < 20*60 {
-		t.Errorf("the pod is killed after %d s of staleness, want 20 minutes at least", p.PeriodSeconds*p.FailureThreshold)
 	}
 }
 

@@ -141,7 +141,7 @@ func TestStatusPages(t *testing.T) {
 	t.Parallel()
 	pages := statusPages(newMetrics("acme"), newHealth(cron.Every(time.Minute), nil))
 	for request, want := range map[string]int{
-		"GET /": 200, "GET /metrics": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
+		"GET /": 200, "GET /metrics": 200, "GET /livez": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
 		"GET /healthz/": 404, "GET /debug/pprof/": 404, "POST /healthz": 405,
 	} {
 		method, path, _ := strings.Cut(request, " ")

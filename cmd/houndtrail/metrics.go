@@ -20,6 +20,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	progress func(stream string, at time.Time) // told of every success; never nil
 	trying   func(stream, failure string)      // told of every try that failed, and with "" of one that did not; never nil
+	heard    func()                            // told of every sign of life; never nil
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
 	oldest, deadline, skew          *prometheus.GaugeVec
@@ -48,6 +49,7 @@ func newMetrics(tenant string) *metrics {
 	return &metrics{
 		registry: registry,
 		progress: func(string, time.Time) {},
+		heard:    func() {},
 		trying:   func(string, string) {},
 		cursor:   gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
 		lag:      gauge("lag_seconds", "Age of the newest instant that is delivered: at the last success, by the server's clock; before the first one, at the start."),
@@ -98,13 +100,18 @@ func (m *metrics) handler() http.Handler {
 func (m *metrics) Request(status string, d time.Duration) {
 	m.requests.WithLabelValues(status).Inc()
 	m.requestTime.Observe(d.Seconds())
+	m.heard()
 }
 
 // Retry counts a pause before another try.
-func (m *metrics) Retry(reason string) { m.retries.WithLabelValues(reason).Inc() }
+func (m *metrics) Retry(reason string) {
+	m.retries.WithLabelValues(reason).Inc()
+	m.heard()
+}
 
 func (m *metrics) attempt(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
+	m.heard()
 	if a.Err == nil {
 		m.trying(webhookStream, "")
 	}
@@ -112,5 +119,6 @@ func (m *metrics) attempt(a webhook.Attempt) {
 
 func (m *metrics) retried(r webhook.Retry) {
 	m.reposts.WithLabelValues(r.Reason).Inc()
+	m.heard()
 	m.trying(webhookStream, fmt.Sprintf("try %d failed, another one follows %s later: %v", r.Number, r.Pause.Round(time.Second), r.Err))
 }

@@ -113,6 +113,7 @@ func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // a clock that is behind the position has a state of its own
 	m.success.WithLabelValues(m.name).Set(seconds(now))
 	m.progress(m.name, now)
+	m.heard()
 }
 
 // Guarded tells how long the source keeps what is not exported yet.

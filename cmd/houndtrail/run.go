@@ -54,7 +54,7 @@ func (p *program) daemon(ctx context.Context, c *config.Config, all []stream, lo
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	health := newHealth(c.Schedule, all)
-	m.progress, m.trying = health.committed, health.tries
+	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
 	served := make(chan error, 1)
 	if c.Listen == "" {
 		served <- nil

@@ -55,12 +55,20 @@ func TestScheduleStops(t *testing.T) {
 		all := []stream{stuckStream(source, store)}
 		every := config.Schedule{Schedule: cron.Every(time.Minute)}
 		ctx, stop := context.WithCancel(t.Context())
+		h := newHealth(every, all)
 		ended := make(chan error, 1)
-		go func() { ended <- schedule(ctx, every, grace, all, newHealth(every, all), zap.NewNop()) }()
+		go func() { ended <- schedule(ctx, every, grace, all, h, zap.NewNop()) }()
 		<-source.calls
 		time.Sleep(10 * time.Minute)
 		if n := len(source.calls); n > 0 {
 			t.Errorf("%d more cycles began while one was running", n)
+		}
+		if text, ok := h.alive(); !ok || text != "archive: runs a cycle\n" {
+			t.Errorf("a cycle that has just begun: %s", text)
+		}
+		time.Sleep(stillness)
+		if text, ok := h.alive(); ok {
+			t.Errorf("a cycle that nothing was heard of: %s", text)
 		}
 		told := time.Now()
 		stop()
@@ -109,6 +117,9 @@ func TestScheduleGoesOn(t *testing.T) {
 		}
 		if text, ok := h.report(true); ok {
 			t.Errorf("a stream that never succeeded is well: %s", text)
+		}
+		if text, ok := h.alive(); !ok || text != "archive: stopped\n" {
+			t.Errorf("a loop that has ended: %s", text)
 		}
 	})
 }

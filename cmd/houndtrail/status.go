@@ -23,8 +23,9 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 func statusPages(m *metrics, h *health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.handler())
-	mux.Handle("GET /healthz", check(h, false))
-	mux.Handle("GET /readyz", check(h, true))
+	mux.Handle("GET /livez", check(h.alive))
+	mux.Handle("GET /healthz", check(func() (string, bool) { return h.report(false) }))
+	mux.Handle("GET /readyz", check(func() (string, bool) { return h.report(true) }))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		text, _ := h.report(true)
 		_, _ = fmt.Fprintf(w, "houndtrail %s\n\n%s%s", version, text, endpoints)
@@ -34,13 +35,14 @@ func statusPages(m *metrics, h *health) http.Handler {
 
 const endpoints = `
 /metrics  for Prometheus
+/livez    503 when the program hangs, whatever BloodHound does
 /healthz  503 when a stream is stale
 /readyz   503 when a stream is stale or has had no success yet
 `
 
-func check(h *health, needSuccess bool) http.HandlerFunc {
+func check(report func() (text string, ok bool)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		text, ok := h.report(needSuccess)
+		text, ok := report()
 		if !ok {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}

@@ -58,8 +58,9 @@ type Config struct {
 	// time that your scheduler waits (terminationGracePeriodSeconds).
 	StopGrace time.Duration `env:"STOP_GRACE,default=50s" min:"0s" max:"1h"`
 
-	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
-	Listen Listen `env:"LISTEN,default=:9090"`
+	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not. The default
+	// serves this machine alone; `:9090` serves all that can reach it, and a container needs that.
+	Listen Listen `env:"LISTEN,default=127.0.0.1:9090"`
 	Log    Log    `env:",prefix=LOG_"`
 
 	warnings []string

@@ -2,8 +2,10 @@ package manifests
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,8 +85,11 @@ func TestDeploymentIsTheOnlyWriter(t *testing.T) {
 		t.Errorf("args are %q", args)
 	}
 	port := container.Ports[0]
-	if port.ContainerPort != 9090 {
-		t.Errorf("port is %d, while the program listens on 9090", port.ContainerPort)
+	listens := slices.ContainsFunc(container.Env, func(v corev1.EnvVar) bool {
+		return v.Name == "HOUNDTRAIL_LISTEN" && v.Value == fmt.Sprintf(":%d", port.ContainerPort)
+	})
+	if !listens {
+		t.Errorf("no HOUNDTRAIL_LISTEN=:%d: by default the program serves its own pod alone", port.ContainerPort)
 	}
 	// Liveness must not depend on BloodHound: a restart would begin a slow window anew, and be due again.
 	for path, probe := range map[string]*corev1.Probe{"/livez": container.LivenessProbe, "/readyz": container.ReadinessProbe} {

@@ -73,8 +73,8 @@ func (h *health) tries(stream, failure string) {
 }
 
 // report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
-// is asked for, past a first success.
-func (h *health) report(needSuccess bool) (text string, ok bool) {
+// is asked for, past a first success. The reasons of failures name hosts.
+func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -98,9 +98,12 @@ func (h *health) report(needSuccess bool) (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}
 		if p.failure != nil {
-			b.WriteString("; last cycle failed: " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
+			b.WriteString("; last cycle failed")
+			if reasons {
+				b.WriteString(": " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
+			}
 		}
-		if p.trying != "" {
+		if p.trying != "" && reasons {
 			b.WriteString("; " + p.trying)
 		}
 		b.WriteByte('\n')

@@ -115,7 +115,7 @@ func TestScheduleGoesOn(t *testing.T) {
 		if len(at) != 4 || at[0] != 0 || at[1] != time.Minute || at[3] != 3*time.Minute {
 			t.Errorf("cycles began after %v, want 0s, 1m, 2m, 3m", at)
 		}
-		if text, ok := h.report(true); ok {
+		if text, ok := h.report(true, true); ok {
 			t.Errorf("a stream that never succeeded is well: %s", text)
 		}
 		if text, ok := h.alive(); !ok || text != "archive: stopped\n" {

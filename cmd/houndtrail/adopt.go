@@ -17,7 +17,6 @@ import (
 	"houndtrail/exporter"
 	"houndtrail/exporter/dedup"
 	"houndtrail/sink/archive/read"
-	"houndtrail/sink/bucket"
 )
 
 func (p *program) adopt() *cobra.Command {
@@ -60,7 +59,7 @@ the journal.`,
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what happened; kept in the journal")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only read the archive and say what is in it")
-	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	cmd.Flags().VarP(&output, "output", "o", "form of the answer")
 	return cmd
 }
 
@@ -69,13 +68,13 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	if err != nil {
 		return &usageError{err}
 	}
-	b, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	b, err := openArchive(ctx, c)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	positions, err := openPositions(ctx, c)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	var a adoption
 	survey := func(ctx context.Context) (found exporter.Found, err error) {

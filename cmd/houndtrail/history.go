@@ -12,7 +12,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
-	"houndtrail/sink/bucket"
 	"houndtrail/sink/webhook"
 )
 
@@ -47,16 +46,16 @@ any entry has them; -o json names the records.`,
 			if err != nil {
 				return err
 			}
-			b, err := bucket.Open(cmd.Context(), string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+			b, err := openPositions(cmd.Context(), c)
 			if err != nil {
-				return &usageError{err}
+				return err
 			}
 			return p.showHistory(cmd.Context(), c, b, name.value, last, output.value)
 		},
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
-	cmd.Flags().Var(&name, "stream", "archive, webhook, archive-backfill or webhook-backfill")
-	cmd.Flags().VarP(&output, "output", "o", "table, wide (all columns) or json")
+	cmd.Flags().Var(&name, "stream", "whose journal")
+	cmd.Flags().VarP(&output, "output", "o", "form of the entries; wide has all columns, json is one object a line")
 	return cmd
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/config"
-	"houndtrail/sink/bucket"
 )
 
 func (p *program) move() *cobra.Command {
@@ -52,15 +51,15 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what was moved; kept in the journal")
-	cmd.Flags().Var(&name, "stream", "archive, webhook or all")
-	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	cmd.Flags().Var(&name, "stream", "whose journal")
+	cmd.Flags().VarP(&output, "output", "o", "form of the answer")
 	return cmd
 }
 
 func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reason, form string) error {
-	b, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	b, err := openPositions(ctx, c)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	names := []string{which}
 	if which == "all" {

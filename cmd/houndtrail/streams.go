@@ -15,7 +15,6 @@ import (
 	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
-	"houndtrail/sink/bucket"
 	"houndtrail/sink/ndjson"
 	"houndtrail/sink/parquet"
 	"houndtrail/sink/webhook"
@@ -51,7 +50,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	if err != nil {
 		return nil, err
 	}
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), s3Options(c.S3, checkpoint.Rewritten))
+	positions, err := openPositions(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +107,7 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 func archiveOf(
 	ctx context.Context, c *config.Config, build func(name, destination string, sink exporter.Sink) stream,
 ) (s stream, err error) {
-	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	files, err := openArchive(ctx, c)
 	if err != nil {
 		return s, err
 	}
@@ -129,7 +128,7 @@ func destinationBeside(
 	if c.Archive.URL == "" {
 		return d, nil
 	}
-	files, err := bucket.Open(ctx, string(c.Archive.URL), s3Options(c.S3, nil))
+	files, err := openArchive(ctx, c)
 	if err != nil {
 		return d, err
 	}
@@ -241,13 +240,4 @@ func newWebhook(c *config.Config, o webhook.Options) (*webhook.Sink, error) {
 	o.Compression, o.Timeout = webhook.Compression(c.Webhook.Compression), c.Webhook.Timeout
 	o.Expect = c.Webhook.Expect.Expectation
 	return webhook.New(o)
-}
-
-func s3Options(s config.S3, rewritten func(string) bool) bucket.S3Options {
-	return bucket.S3Options{
-		Endpoint: string(s.Endpoint), Region: s.Region, PathStyle: s.PathStyle,
-		SSE: string(s.SSE), KMSKeyID: s.KMSKeyID,
-		ObjectLockMode: string(s.ObjectLockMode), ObjectLockDays: s.ObjectLockDays,
-		StorageClass: string(s.StorageClass), Rewritten: rewritten,
-	}
 }

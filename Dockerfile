@@ -40,6 +40,7 @@ COPY --from=build --chown=65532:65532 /empty /data
 
 USER 65532:65532
 EXPOSE 9090
-# No HEALTHCHECK: it would need a program to run. Ask /healthz and /readyz on port 9090 from outside.
+# Set HOUNDTRAIL_LISTEN=:9090: by default the daemon serves the container alone.
+# No HEALTHCHECK: it would need a program to run. Ask /livez, /healthz and /readyz on port 9090 from outside.
 ENTRYPOINT ["/houndtrail"]
 CMD ["run"]

@@ -13,7 +13,7 @@ const Prefix = "HOUNDTRAIL_"
 type Config struct {
 	BloodHound BloodHound `env:",prefix=BLOODHOUND_"`
 	// Names the tenant in object keys, event ids and metrics; every character outside `A-Za-z0-9._-` becomes `_`. Keep
-	// it once records are archived: another name is another partition.
+	// it once records are archived: another name is another partition. At most 200 characters.
 	Tenant  string  `env:"TENANT" shown:"host of BLOODHOUND_URL, without the port" example:"acme"`
 	Archive Archive `env:",prefix=ARCHIVE_"`
 	S3      S3      `env:",prefix=S3_"`
@@ -22,7 +22,8 @@ type Config struct {
 	Checkpoint Checkpoint `env:",prefix=CHECKPOINT_"`
 
 	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin`
-	// in front chooses the time zone.
+	// in front chooses the time zone. A daily time that the change to summer time leaves out, such as `30 2 * * *` there, is
+	// skipped in that night; the next run delivers all the same.
 	Schedule Schedule `env:"SCHEDULE,default=@every 5m"`
 	// Where a first run starts: `oldest` for the oldest record that the server still has, or an RFC 3339 time, which cannot
 	// be in the future. It has no effect once there is a checkpoint.
@@ -58,8 +59,9 @@ type Config struct {
 	// time that your scheduler waits (terminationGracePeriodSeconds).
 	StopGrace time.Duration `env:"STOP_GRACE,default=50s" min:"0s" max:"1h"`
 
-	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not.
-	Listen Listen `env:"LISTEN,default=:9090"`
+	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not. The default
+	// serves this machine alone; `:9090` serves all that can reach it, and a container needs that.
+	Listen Listen `env:"LISTEN,default=127.0.0.1:9090"`
 	Log    Log    `env:",prefix=LOG_"`
 
 	warnings []string
@@ -76,8 +78,8 @@ type BloodHound struct {
 	TokenID TokenID `env:"TOKEN_ID" first:"00000000-0000-0000-0000-000000000000"`
 	// Key of the API token.
 	TokenKey Secret `env:"TOKEN_KEY" first:"the-key-shown-once"`
-	// A bearer token, instead of an API token. It ends within hours: for trying things out.
-	JWT Secret `env:"JWT"`
+	// A bearer token, instead of an API token, without `Bearer` in front. It ends within hours: for trying things out.
+	JWT JWT `env:"JWT"`
 	// Name of a user to log in as, instead of an API token; with PASSWORD. Each login is itself an audit record.
 	Username Secret `env:"USERNAME"`
 	// Password of that user.

@@ -124,6 +124,12 @@ func (l *loader) take(f field, err error) {
 			l.report(name, "set but empty; give it a value, or unset it%s", f.otherwise())
 		}
 	}
+	for _, name := range f.names() {
+		if quoted(l.env[name]) {
+			l.report(name, "in quotes, which are part of the value here, as no shell takes them away; leave them out%s", f.instead())
+			return
+		}
+	}
 	if raw := l.env[f.name]; raw != "" {
 		if bad, ok := errors.AsType[invalid](err); ok {
 			l.report(f.name, "%s", bad)
@@ -142,6 +148,20 @@ func (l *loader) take(f field, err error) {
 	if err := secret.setFile(path); err != nil {
 		l.report(f.name+fileSuffix, "%s", err)
 	}
+}
+
+// quoted tells that a value begins and ends with the same quotation mark.
+func quoted(value string) bool {
+	first, last := value[:min(1, len(value))], value[max(0, len(value)-1):]
+	return len(value) > 1 && first == last && strings.ContainsAny(first, `"'`)
+}
+
+// instead tells where a value with quotes would be right.
+func (f field) instead() string {
+	if _, ok := f.asFileable(); ok {
+		return ", or put a secret that has them into a file"
+	}
+	return ""
 }
 
 // otherwise tells what an unset variable stands for.

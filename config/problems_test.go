@@ -143,6 +143,8 @@ SCHEDULE=@every 500ms
 SCHEDULE=@every 1.5s
 SCHEDULE=@every -5m
 SCHEDULE=@fortnightly
+SCHEDULE=*/90 * * * *
+SCHEDULE=CRON_TZ=Europe/Berlin 0 1-5/48,3 * * *
 SCHEDULE=CRON_TZ=UTC
 SCHEDULE=CRON_TZ=Europe/Atlantis * * * * *
 START=newest
@@ -174,11 +176,23 @@ PORT=9090
 QUITE_ANOTHER_PROGRAM=SECRET
 ARCHIVE_URL_FILE=/run/secrets/url
 =SECRET
+TENANT="acme"
+TENANT='acme'
+BLOODHOUND_URL="https://tenant.example"
+BLOODHOUND_TOKEN_ID="4c2b6f6e-8a3e-4b51-9b6e-0d6f0f6f1a11"
+BLOODHOUND_TOKEN_KEY='SECRET'
+BLOODHOUND_TOKEN_KEY|BLOODHOUND_TOKEN_KEY_FILE="/run/secrets/key"
+BLOODHOUND_PAGE_SIZE="5000"
+SETTLE='2m'
+BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_JWT=Bearer SECRET
+BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_JWT=bearer SECRET
+BLOODHOUND_TOKEN_KEY={BOM}SECRET
+BLOODHOUND_URL=https://{LONG}.example
 TENANT={LONG}|LOG_LEVEL={LONG}
 `
 	var b strings.Builder
 	for input := range strings.SplitSeq(strings.TrimSpace(inputs), "\n") {
-		replaced := strings.NewReplacer("{LF}", "\n", "{LONG}", strings.Repeat("x", 500)).Replace(input)
+		replaced := strings.NewReplacer("{LF}", "\n", "{LONG}", strings.Repeat("x", 500), "{BOM}", "\ufeff").Replace(input)
 		got := problems(t, with(minimal(), strings.Split(replaced, "|")...), config.NeedExport)
 		if got == "" {
 			t.Errorf("%s: accepted", input)

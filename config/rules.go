@@ -55,9 +55,7 @@ func (l *loader) derive() {
 // rules judges settings together.
 func (l *loader) rules() {
 	l.login()
-	if l.need.has(NeedTenant) && !l.given("BLOODHOUND_URL", "TENANT") {
-		l.report("TENANT", "not set, nor is %sBLOODHOUND_URL to take it from; give the name that the archive was written under", Prefix)
-	}
+	l.tenant()
 	if l.need.has(NeedSource) && !l.given("BLOODHOUND_URL") {
 		l.report("BLOODHOUND_URL", "not set; give the server's address, such as https://tenant.example")
 	}
@@ -72,6 +70,19 @@ func (l *loader) rules() {
 	l.s3()
 	l.files()
 	l.proxies()
+}
+
+// mostTenant is how long a tenant's name may be: it is a part of names that may have 255 bytes.
+const mostTenant = 200
+
+// tenant judges the name, be it given or taken from the address.
+func (l *loader) tenant() {
+	if l.need.has(NeedTenant) && !l.given("BLOODHOUND_URL", "TENANT") {
+		l.report("TENANT", "not set, nor is %sBLOODHOUND_URL to take it from; give the name that the archive was written under", Prefix)
+	}
+	if n := len(l.config.Tenant); n > mostTenant {
+		l.report("TENANT", "%d characters long; want %d at most, since it is the name of a folder", n, mostTenant)
+	}
 }
 
 // login allows exactly one way to log in, and nothing by halves.
@@ -141,14 +152,14 @@ func (l *loader) files() {
 	}
 	for _, f := range l.fields {
 		value, ok := reflect.TypeAssert[checkable](f.value)
-		if !ok || !used[f.section] || f.value.IsZero() {
+		name := f.name
+		if l.env[name+fileSuffix] != "" {
+			name += fileSuffix
+		}
+		if !ok || !used[f.section] || f.value.IsZero() || quoted(l.env[name]) {
 			continue
 		}
 		if err := value.check(); err != nil {
-			name := f.name
-			if l.env[name+fileSuffix] != "" {
-				name += fileSuffix
-			}
 			l.report(name, "%s", err)
 		}
 	}

@@ -23,6 +23,11 @@ const redacted = "[redacted]"
 // maxSecret is the largest secret file that is read, in bytes: enough for any token, and it bounds a wrong path.
 const maxSecret = 64 << 10
 
+// marked tells that a text begins with the byte order mark of UTF-8, or of UTF-16 in either order.
+func marked(text string) bool {
+	return strings.HasPrefix(text, "\uFEFF") || strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff")
+}
+
 // IsSet tells whether there is a secret, be its file readable or not.
 func (s Secret) IsSet() bool { return s.value != "" || s.file != "" }
 
@@ -35,6 +40,10 @@ func (s Secret) Value() (string, error) {
 	text, err := s.text()
 	if err != nil {
 		return "", err
+	}
+	if marked(text) {
+		return "", fmt.Errorf("%s begins with a byte order mark, which an editor or PowerShell puts there; save it as plain ASCII, "+
+			"or as UTF-8 without that mark", s.place())
 	}
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return "", fmt.Errorf("%s has a line break or another control character inside; give the bare value", s.place())
@@ -112,6 +121,23 @@ func (t TokenID) check() error {
 	}
 	if uuid.Validate(id) != nil {
 		return invalid("not a UUID, as token ids are (not shown, since it may be the key); are id and key swapped?")
+	}
+	return nil
+}
+
+// JWT is a bearer token.
+type JWT struct {
+	Secret
+}
+
+// check catches a whole Authorization header in the place of the token.
+func (j JWT) check() error {
+	token, err := j.Value()
+	if err != nil {
+		return err
+	}
+	if scheme, _, found := strings.Cut(token, " "); found && strings.EqualFold(scheme, "Bearer") {
+		return invalidf("%s begins with %q; leave that out and give the token alone", j.place(), scheme)
 	}
 	return nil
 }

@@ -238,3 +238,25 @@ func TestURLsHideSecrets(t *testing.T) {
 		}
 	})
 }
+
+// TestSecretAsEditorsLeaveIt: a mark at the beginning of a file, and a header in the place of a token, are named before anything
+// is sent.
+func TestSecretAsEditorsLeaveIt(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"\uFEFFkey\r\n":        "begins with a byte order mark",
+		"\xff\xfek\x00e\x00":   "begins with a byte order mark",
+		"\xfe\xff\x00k\x00e":   "begins with a byte order mark",
+		"Bearer a.b.c\n":       `begins with "Bearer"`,
+		"Authorization: a.b.c": "",
+		"bearer":               "",
+	} {
+		file := writeFile(t, text)
+		got := problems(t, with(minimal(), "BLOODHOUND_TOKEN_ID", "BLOODHOUND_TOKEN_KEY", "BLOODHOUND_JWT_FILE="+file), config.NeedExport)
+		if (got == "") != (want == "") || !strings.Contains(got, want) || want != "" && !strings.Contains(got, "JWT_FILE: file "+file) {
+			t.Errorf("%q: %s\nwant %q", text, got, want)
+		}
+	}
+	key := writeFile(t, "Bearer of a key")
+	load(t, with(minimal(), "BLOODHOUND_TOKEN_KEY", "BLOODHOUND_TOKEN_KEY_FILE="+key))
+}

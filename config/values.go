@@ -83,12 +83,33 @@ func (s *Schedule) UnmarshalText(text []byte) error {
 			return invalidf("got %s; want an interval of whole seconds, at least @every 1s", quote(spec))
 		}
 	}
+	if expression := tooFar(rest, spec); expression != "" {
+		return invalidf("got %s: the step of %s is longer than its field, and does not go on in the next hour, day or year; %s",
+			quote(spec), expression, wantSchedule)
+	}
 	// Any spec that ever fires does so within the five years that cron looks ahead of a leap year.
 	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return invalidf("got %s, which never comes, like the 30th of February; %s", quote(spec), wantSchedule)
 	}
 	*s = Schedule{Spec: spec, Schedule: schedule}
 	return nil
+}
+
+// tooFar is an expression such as */90 in the field of minutes: cron takes it for the field's first value alone.
+func tooFar(rest, spec string) string {
+	if !strings.Contains(spec, "TZ=") {
+		rest = spec
+	}
+	sizes := []int{60, 24, 31, 12, 7}
+	for i, field := range strings.Fields(rest) {
+		for expression := range strings.SplitSeq(field, ",") {
+			_, step, _ := strings.Cut(expression, "/")
+			if n, err := strconv.Atoi(step); err == nil && n > sizes[i] {
+				return expression
+			}
+		}
+	}
+	return ""
 }
 
 // String is the spec as given.

@@ -108,6 +108,8 @@ func plain(c *config.Config, path string) string {
 		return reveal(value)
 	case config.TokenID:
 		return reveal(value.Secret)
+	case config.JWT:
+		return reveal(value.Secret)
 	case config.WebhookURL:
 		return value.Value()
 	case config.Headers:
@@ -267,4 +269,23 @@ func FuzzByteSize(f *testing.F) {
 			t.Errorf("%q is %d, which prints as %s and reads as %d, %v", text, size, size, again, err)
 		}
 	})
+}
+
+// TestScheduleInTheNightOfTheClockChange: what the README says of it.
+func TestScheduleInTheNightOfTheClockChange(t *testing.T) {
+	t.Parallel()
+	daily := load(t, with(minimal(), "SCHEDULE=CRON_TZ=Europe/Berlin 30 2 * * *")).Schedule
+	for from, want := range map[string]string{
+		"2026-03-28T12:00:00Z": "2026-03-30T00:30:00Z", // there is no 2:30 on the 29th
+		"2026-10-24T12:00:00Z": "2026-10-25T00:30:00Z",
+	} {
+		at, err := time.Parse(time.RFC3339, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := daily.Next(at).UTC().Format(time.RFC3339); got != want {
+			t.Errorf("after %s it is due at %s, want %s", from, got, want)
+		}
+	}
+	load(t, with(minimal(), "SCHEDULE=*/60 */24 1/31 */12 */7"))
 }

@@ -60,9 +60,13 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	return true, c.announce(ctx)
 }
 
-// announce says where a new stream starts. Beside a journal that has entries the stream may have had one too: what became
+// announce says where a new stream starts, once: a cycle may begin anew, and no record may come for long. Beside a journal
+// that has entries the stream may have had one too: what became
 // of its records is not known here, and so that is a warning.
 func (c *cycle) announce(ctx context.Context) error {
+	if c.announced {
+		return nil
+	}
 	beside := ""
 	if c.Destination.Beside != nil {
 		var err error
@@ -70,6 +74,7 @@ func (c *cycle) announce(ctx context.Context) error {
 			return failed(StageCheckpoint, fmt.Errorf("look for the journal of another stream, as this one has none: %w", err))
 		}
 	}
+	c.announced = true
 	if beside == "" {
 		c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
 		return nil

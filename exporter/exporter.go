@@ -48,7 +48,8 @@ type Exporter struct {
 	Log      *zap.Logger
 	Observer Observer // may be nil
 
-	last *known // after a cycle; so that the next one need not read it
+	last      *known // after a cycle; so that the next one need not read it
+	announced bool   // that the stream is new
 }
 
 // A Schedule tells when something is due after an instant.

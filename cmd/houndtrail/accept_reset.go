@@ -39,23 +39,23 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 				return &usageError{errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
 					`such as --reason "restored from the backup of Monday"`)}
 			}
+			earlier, err := resetFrom(from)
+			if err != nil {
+				return err
+			}
 			c, err := p.load(config.NeedExport)
 			if err != nil {
 				return err
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			earlier, err := resetFrom(from)
-			if err != nil {
-				return err
-			}
 			return p.resetStreams(cmd.Context(), c, log, name.value, reason, output.value, earlier)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what happened; kept in the journal")
 	cmd.Flags().StringVar(&from, "from", "", "go on from this time, if it is before the last position (RFC 3339)")
-	cmd.Flags().Var(&name, "stream", "archive, webhook or all")
-	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	cmd.Flags().Var(&name, "stream", "whose journal")
+	cmd.Flags().VarP(&output, "output", "o", "form of the answer")
 	return cmd
 }
 
@@ -75,13 +75,13 @@ func resetFrom(text string) (time.Time, error) {
 func (p *program) resetStreams(
 	ctx context.Context, c *config.Config, log *zap.Logger, which, reason, form string, from time.Time,
 ) error {
-	all, err := p.streams(ctx, c, log, newMetrics())
+	all, err := p.streams(ctx, c, log, newMetrics(c.Tenant))
 	if err != nil {
 		return &usageError{err}
 	}
 	b, err := p.asked().positions(ctx, c, log)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	if which != "all" {
 		if _, err := destinationOf(c, which); err != nil {

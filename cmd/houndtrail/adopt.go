@@ -59,22 +59,22 @@ the journal.`,
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what happened; kept in the journal")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only read the archive and say what is in it")
-	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	cmd.Flags().VarP(&output, "output", "o", "form of the answer")
 	return cmd
 }
 
 func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.Logger, reason string, dry bool, form string) error {
-	all, err := p.streams(ctx, c, log, newMetrics())
+	all, err := p.streams(ctx, c, log, newMetrics(c.Tenant))
 	if err != nil {
 		return &usageError{err}
 	}
 	b, err := p.asked().files(ctx, c, log)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	positions, err := p.asked().positions(ctx, c, log)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	var a adoption
 	survey := func(ctx context.Context) (found exporter.Found, err error) {

@@ -51,8 +51,8 @@ it starts with is known only then.`,
 	f := cmd.Flags()
 	f.StringVar(&o.from, "from", "", "created at or after this time (default: the oldest record that BloodHound has)")
 	f.StringVar(&o.to, "to", "", "created before this time (default: where the stream itself starts)")
-	f.Var(&o.stream, "stream", "archive or webhook (default: each that is configured, one after the other)")
-	f.VarP(&o.output, "output", "o", "text, or json (one object a line for each stream)")
+	f.Var(&o.stream, "stream", "only this one (default: each that is configured, one after the other)")
+	f.VarP(&o.output, "output", "o", "form of the sum at the end; json is one object a line for each stream")
 	return cmd
 }
 
@@ -129,13 +129,13 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 			return nil, err
 		}
 	}
-	streams, err := p.streams(ctx, c, quiet(log), newMetrics())
+	streams, err := p.streams(ctx, c, quiet(log), newMetrics(c.Tenant))
 	if err != nil {
 		return nil, &usageError{err}
 	}
 	b, err := p.positions(ctx, c, log)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
 	var all []backfill
 	for _, s := range streams {

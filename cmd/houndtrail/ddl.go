@@ -40,21 +40,22 @@ read, they begin at ` + firstDay + `, and a comment in the SQL says so.`,
 	}
 	cmd.Flags().StringVar(&o.table, "table", "bloodhound_audit", "name of the table, or database.table")
 	cmd.Flags().StringVar(&o.since, "since", "", "first day that has records (default: the archive's)")
-	cmd.Flags().Var(&o.dialect, "dialect", "athena or duckdb")
+	cmd.Flags().Var(&o.dialect, "dialect", "what reads the table")
 	return cmd
 }
 
 func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
+	first, err := time.Parse(time.DateOnly, cmp.Or(o.since, firstDay))
+	if err != nil {
+		return &usageError{fmt.Errorf("--since %q: want a day such as %s", o.since, firstDay)}
+	}
 	c, err := p.load(config.NeedArchive | config.NeedTenant)
 	if err != nil {
 		return err
 	}
 	t := archive.Table{
 		Name: o.table, Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
-		Tenants: []string{c.Tenant},
-	}
-	if t.First, err = time.Parse(time.DateOnly, cmp.Or(o.since, firstDay)); err != nil {
-		return &usageError{fmt.Errorf("--since %q: want a day such as %s", o.since, firstDay)}
+		Tenants: []string{c.Tenant}, First: first,
 	}
 	write, comment := archive.DuckDBView, ""
 	if o.dialect.value == "athena" {

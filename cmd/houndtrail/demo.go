@@ -93,7 +93,7 @@ func (p *program) say(format string, args ...any) { fmt.Fprintf(p.stdout, format
 
 // export runs one cycle of each stream, one after the other so that each can show how far it is.
 func (p *program) export(ctx context.Context, c *config.Config, world *demoWorld) error {
-	all, err := p.streams(ctx, c, zap.NewNop(), newMetrics())
+	all, err := p.streams(ctx, c, zap.NewNop(), newMetrics(c.Tenant))
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,33 @@ func exitCode(err error) int {
 	}
 }
 
+// result is an exit code in a word, for the metric of cycles.
+func result(code int) string {
+	switch code {
+	case exitOK:
+		return "ok"
+	case exitConfig:
+		return "configuration"
+	case exitSource:
+		return "source"
+	case exitSink:
+		return "destination"
+	case exitConflict:
+		return "conflict"
+	case exitIntegrity:
+		return "integrity"
+	case exitStopped, exitInterrupted:
+		return "stopped"
+	default:
+		return "unexpected"
+	}
+}
+
+// resultCodes are the exit codes that a cycle can end with, each with a word of its own.
+func resultCodes() []int {
+	return []int{exitOK, exitUnexpected, exitConfig, exitSource, exitSink, exitConflict, exitIntegrity, exitStopped}
+}
+
 // What an error is about decides before the stage that it happened in.
 //
 //nolint:gochecknoglobals // constants

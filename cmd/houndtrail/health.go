@@ -12,7 +12,8 @@ import (
 // lateness is what a cycle may take beyond its schedule before the stream counts as stale.
 const lateness = 2 * time.Minute
 
-// health judges streams by freshness: a process that is up but commits nothing is not well.
+// health judges streams by freshness: a process that is up but commits nothing is not well. Whether it is alive is another
+// question: see alive.
 type health struct {
 	schedule cron.Schedule
 	now      func() time.Time
@@ -20,6 +21,7 @@ type health struct {
 	mu      sync.Mutex
 	streams map[string]*pulse
 	order   []string
+	heard   time.Time // the last sign of life
 }
 
 // A pulse is what is known of one stream.
@@ -28,12 +30,13 @@ type pulse struct {
 	success bool      // there was a commit, or a cycle that found nothing new
 	failure error     // of the latest cycle
 	trying  string    // why the cycle that runs has to try again; "" if it does not
+	turn    turn
 }
 
 func newHealth(schedule cron.Schedule, all []stream) *health {
 	h := &health{schedule: schedule, now: time.Now, streams: map[string]*pulse{}}
 	for _, s := range all {
-		h.streams[s.name] = &pulse{since: h.now()}
+		h.streams[s.name] = &pulse{since: h.now(), turn: turn{at: h.now()}}
 		h.order = append(h.order, s.name)
 	}
 	return h
@@ -70,8 +73,8 @@ func (h *health) tries(stream, failure string) {
 }
 
 // report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
-// is asked for, past a first success.
-func (h *health) report(needSuccess bool) (text string, ok bool) {
+// is asked for, past a first success. The reasons of failures name hosts.
+func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -95,9 +98,12 @@ func (h *health) report(needSuccess bool) (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}
 		if p.failure != nil {
-			b.WriteString("; last cycle failed: " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
+			b.WriteString("; last cycle failed")
+			if reasons {
+				b.WriteString(": " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
+			}
 		}
-		if p.trying != "" {
+		if p.trying != "" && reasons {
 			b.WriteString("; " + p.trying)
 		}
 		b.WriteByte('\n')

@@ -25,7 +25,7 @@ func TestHealth(t *testing.T) {
 	for _, p := range h.streams {
 		p.since = start
 	}
-	pages := statusPages(newMetrics(), h)
+	pages := statusPages(newMetrics("acme"), h)
 	both := func(at time.Time, err error) {
 		h.ended("archive", err, at)
 		h.ended("webhook", err, at)
@@ -58,7 +58,9 @@ func TestHealth(t *testing.T) {
 		}
 		for path, want := range map[string]int{"/healthz": step.healthz, "/readyz": step.readyz, "/": http.StatusOK} {
 			answer := httptest.NewRecorder()
-			pages.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+			request := httptest.NewRequest(http.MethodGet, path, nil)
+			request.RemoteAddr = "127.0.0.1:4711"
+			pages.ServeHTTP(answer, request)
 			if answer.Code != want {
 				t.Errorf("after %s: GET %s answers %d, want %d", step.at, path, answer.Code, want)
 			}
@@ -83,11 +85,11 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 			h.committed("archive", now)
 			h.ended("archive", err, now)
 		}
-		if text, ok := h.report(false); ok != want || !strings.Contains(text, "; last cycle failed: "+err.Error()) {
+		if text, ok := h.report(false, true); ok != want || !strings.Contains(text, "; last cycle failed: "+err.Error()) {
 			t.Errorf("%v: well is %v, want %v: %s", err, ok, want, text)
 		}
 		h.ended("archive", nil, now)
-		if text, ok := h.report(true); !ok {
+		if text, ok := h.report(true, true); !ok {
 			t.Errorf("after a cycle without an error: %s", text)
 		}
 	}
@@ -96,7 +98,7 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 // While a cycle has to try again the page says why, and no longer.
 func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	t.Parallel()
-	m := newMetrics()
+	m := newMetrics("acme")
 	h := newHealth(cron.Every(5*time.Minute), []stream{{name: webhookStream}})
 	m.trying = h.tries
 	for name, over := range map[string]func(){
@@ -105,11 +107,11 @@ func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	} {
 		m.attempt(webhook.Attempt{Status: http.StatusServiceUnavailable, Err: errors.New("busy")})
 		m.retried(webhook.Retry{Number: 3, Reason: "503", Pause: 30 * time.Second, Err: errors.New("busy")})
-		if text, _ := h.report(false); !strings.Contains(text, "; try 3 failed, another one follows 30s later: busy\n") {
+		if text, _ := h.report(false, true); !strings.Contains(text, "; try 3 failed, another one follows 30s later: busy\n") {
 			t.Errorf("before %s: %s", name, text)
 		}
 		over()
-		if text, _ := h.report(false); strings.Contains(text, "busy") {
+		if text, _ := h.report(false, true); strings.Contains(text, "busy") {
 			t.Errorf("%s has ended: %s", name, text)
 		}
 	}
@@ -130,7 +132,7 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 		if now, err = time.Parse(time.RFC3339, at); err != nil {
 			t.Fatal(err)
 		}
-		if text, ok := h.report(true); ok != want {
+		if text, ok := h.report(true, true); ok != want {
 			t.Errorf("at %s: well is %v, want %v: %s", at, ok, want, text)
 		}
 	}
@@ -139,9 +141,9 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 // Only these pages exist, and they are only to be read.
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
-	pages := statusPages(newMetrics(), newHealth(cron.Every(time.Minute), nil))
+	pages := statusPages(newMetrics("acme"), newHealth(cron.Every(time.Minute), nil))
 	for request, want := range map[string]int{
-		"GET /": 200, "GET /metrics": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
+		"GET /": 200, "GET /metrics": 200, "GET /livez": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
 		"GET /healthz/": 404, "GET /debug/pprof/": 404, "POST /healthz": 405,
 	} {
 		method, path, _ := strings.Cut(request, " ")
@@ -149,6 +151,42 @@ func TestStatusPages(t *testing.T) {
 		pages.ServeHTTP(answer, httptest.NewRequest(method, path, nil))
 		if answer.Code != want {
 			t.Errorf("%s answers %d, want %d", request, answer.Code, want)
+		}
+	}
+}
+
+// TestStatusPagesAreTerse: hosts and errors are for requests from this machine.
+func TestStatusPagesAreTerse(t *testing.T) {
+	t.Parallel()
+	h := newHealth(cron.Every(time.Minute), []stream{{name: webhookStream}})
+	h.ended(webhookStream, errors.New("post to https://siem.example: refused"), time.Now())
+	h.tries(webhookStream, "try 3 failed: https://siem.example is busy")
+	pages := statusPages(newMetrics("acme"), h)
+	for _, c := range []struct {
+		from, forwarded string
+		tells           bool
+	}{
+		{"127.0.0.1:4711", "", true},
+		{"[::1]:4711", "", true},
+		{"[::ffff:127.0.0.1]:4711", "", true},
+		{"127.0.0.1:4711", "192.0.2.7", false},
+		{"10.1.2.3:4711", "", false},
+		{"[2001:db8::1]:4711", "", false},
+		{"", "", false},
+	} {
+		for _, path := range []string{"/", "/healthz", "/readyz", "/livez"} {
+			answer, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
+			if request.RemoteAddr = c.from; c.forwarded != "" {
+				request.Header.Set("X-Forwarded-For", c.forwarded)
+			}
+			pages.ServeHTTP(answer, request)
+			text := answer.Body.String()
+			if want := c.tells && path != "/livez"; strings.Contains(text, "siem.example") != want {
+				t.Errorf("GET %s from %q: tells of the host: %v, want %v:\n%s", path, c.from, !want, want, text)
+			}
+			if path != "/livez" && !strings.Contains(text, "webhook: starting: no success yet after 0s; last cycle failed") {
+				t.Errorf("GET %s from %q says\n%s", path, c.from, text)
+			}
 		}
 	}
 }

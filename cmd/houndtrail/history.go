@@ -48,14 +48,14 @@ any entry has them; -o json names the records.`,
 			}
 			b, err := p.asked().positions(cmd.Context(), c, p.logger(c.Log))
 			if err != nil {
-				return &usageError{err}
+				return err
 			}
 			return p.showHistory(cmd.Context(), c, b, name.value, last, output.value)
 		},
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
-	cmd.Flags().Var(&name, "stream", "archive, webhook, archive-backfill or webhook-backfill")
-	cmd.Flags().VarP(&output, "output", "o", "table, wide (all columns) or json")
+	cmd.Flags().Var(&name, "stream", "whose journal")
+	cmd.Flags().VarP(&output, "output", "o", "form of the entries; wide has all columns, json is one object a line")
 	return cmd
 }
 

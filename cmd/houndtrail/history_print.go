@@ -60,7 +60,7 @@ func (t *entriesTable) add(s checkpoint.Stored) error {
 		fmt.Sprint(s.Records.Fresh), countCell(s.ServerCount),
 	}
 	row.wide = []string{
-		fmt.Sprint(s.Serial), string(s.Kind), s.CommittedAt.UTC().Format(time.DateTime),
+		fmt.Sprint(s.Serial), string(s.Kind), s.CommittedAt.UTC().Format(time.RFC3339),
 		s.Window.Start.UTC().Format(time.RFC3339Nano), s.Window.End.UTC().Format(time.RFC3339Nano), // for HOUNDTRAIL_START
 		fmt.Sprint(s.Records.Read), fmt.Sprint(s.Records.Fresh), fmt.Sprint(s.Records.Duplicate), fmt.Sprint(s.Records.Late),
 		countCell(s.ServerCount),

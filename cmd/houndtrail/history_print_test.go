@@ -30,9 +30,9 @@ func TestEntriesTable(t *testing.T) {
 		entry(4, &checkpoint.ServerCount{Status: checkpoint.CountOff}),
 		entry(5, nil),
 	}
-	const row = "  export  2026-03-01 13:00:00  2026-03-01T12:00:00Z  2026-03-01T13:00:00Z  390   380    10         1     "
+	const row = "  export  2026-03-01T13:00:00Z  2026-03-01T12:00:00Z  2026-03-01T13:00:00Z  390   380    10         1     "
 	const plain = "" +
-		"SERIAL  KIND    COMMITTED            WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     OBJECTS  BYTES  SHA-256\n" +
+		"SERIAL  KIND    COMMITTED             WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     OBJECTS  BYTES  SHA-256\n" +
 		"1     " + row + "exact     2        12     0123456789ab\n" +
 		"2     " + row + "380..400  2        12     0123456789ab\n" +
 		"3     " + row + "unknown   2        12     0123456789ab\n" +
@@ -44,7 +44,7 @@ func TestEntriesTable(t *testing.T) {
 	entries[0].Holes = make([]checkpoint.Hole, 3)
 	entries[1].Changed = &checkpoint.Changes{Altered: 2, Gone: 4}
 	const marked = "" +
-		"SERIAL  KIND    COMMITTED            WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     HOLES  CHANGED  OBJECTS  BYTES  SHA-256\n" +
+		"SERIAL  KIND    COMMITTED             WINDOW START          WINDOW END            READ  FRESH  DUPLICATE  LATE  COUNT     HOLES  CHANGED  OBJECTS  BYTES  SHA-256\n" +
 		"1     " + row + "exact     3      0        2        12     0123456789ab\n" +
 		"2     " + row + "380..400  0      6        2        12     0123456789ab\n"
 	if diff := cmp.Diff(marked, tableOf(t, true, entries[:2]...)); diff != "" {

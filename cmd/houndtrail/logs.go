@@ -52,29 +52,30 @@ for --after and --before, a duration that is counted back from now, such as 24h.
 		o.filters[column] = f.StringArray(strings.ReplaceAll(column, "_", "-"), nil, "filter by "+column+"; can be repeated")
 	}
 	f.DurationVar(&o.wait, "wait", 0, "how long the server may take, sent as Prefer: wait=N (default: HOUNDTRAIL_BLOODHOUND_WAIT)")
-	f.VarP(&o.output, "output", "o", "table, wide (all columns), json (one object with the server's count) or ndjson (records as served)")
+	f.VarP(&o.output, "output", "o", "form of the records; wide has all columns, json is one object with the server's count, "+
+		"ndjson the records as served")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on printing new records as they appear, oldest first")
 	f.DurationVar(&o.interval, "interval", 5*time.Second, "how often --follow asks")
 	return cmd
 }
 
 func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
+	q, err := o.query(time.Now())
+	if err != nil {
+		return &usageError{err}
+	}
 	c, err := p.load(config.NeedBloodHound)
 	if err != nil {
 		return err
 	}
 	c.BloodHound.Wait = cmp.Or(o.wait, c.BloodHound.Wait)
-	q, err := o.query(time.Now())
-	if err != nil {
-		return &usageError{err}
-	}
 	for _, w := range q.Warnings() {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
 	}
 	log := p.logger(c.Log)
 	asking := *p
 	asking.interactive = !o.follow
-	client, err := asking.client(c, log, newMetrics())
+	client, err := asking.client(c, log, newMetrics(c.Tenant))
 	if err != nil {
 		return &usageError{err}
 	}
@@ -89,7 +90,10 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 	return out.page(page)
 }
 
-// query reads the flags. A mistake in them is found before anything is sent.
+// longestWait is how long the server may be asked to take.
+const longestWait = 30 * time.Second
+
+// query reads the flags. A mistake in them is found before anything else is looked at.
 func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	q := bloodhound.Query{Skip: o.skip, Limit: o.limit, SortBy: o.sortBy}
 	if len(o.sortBy) == 0 {
@@ -118,6 +122,9 @@ func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	}
 	if o.interval < time.Second {
 		return q, fmt.Errorf("--interval %s: a second is the least, out of consideration for the server", o.interval)
+	}
+	if o.wait != 0 && (o.wait < time.Second || o.wait > longestWait || o.wait%time.Second != 0) {
+		return q, fmt.Errorf("--wait %s: want whole seconds from 1s to %s", o.wait, longestWait)
 	}
 	return q, q.Validate()
 }

@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"end":        end,
 			"appears":    appears,
 			"get":        get,
+			"crowd":      crowd,
 			"archived":   archived,
 			"remember":   remember,
 			"unchanged":  unchanged,

@@ -12,8 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
 	"houndtrail/sink/webhook"
 )
 
@@ -22,20 +20,24 @@ type metrics struct {
 	registry *prometheus.Registry
 	progress func(stream string, at time.Time) // told of every success; never nil
 	trying   func(stream, failure string)      // told of every try that failed, and with "" of one that did not; never nil
+	heard    func()                            // told of every sign of life; never nil
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
-	oldest, deadline, skew, state   *prometheus.GaugeVec
+	oldest, deadline, skew          *prometheus.GaugeVec
+	state, stopped                  *prometheus.GaugeVec
 	holes, changed, counted         *prometheus.CounterVec
-	commits, records, objects       *prometheus.CounterVec
+	cycles, commits                 *prometheus.CounterVec
+	records, objects, bytes         *prometheus.CounterVec
 	requests, retries               *prometheus.CounterVec
 	posts, reposts                  *prometheus.CounterVec
 	requestTime                     prometheus.Histogram
 }
 
-func newMetrics() *metrics {
+// newMetrics are the metrics of one process, which works for one tenant: all but those of Go itself have it as a label.
+func newMetrics(tenant string) *metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	f := promauto.With(registry)
+	f := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"tenant": tenant}, registry))
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		return f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_" + name, Help: help}, []string{"stream"})
 	}
@@ -45,12 +47,15 @@ func newMetrics() *metrics {
 	f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_build_info", Help: "Always 1; the version is in the labels."},
 		[]string{"version", "goversion"}).WithLabelValues(version, runtime.Version()).Set(1)
 	return &metrics{
-		registry:  registry,
-		progress:  func(string, time.Time) {},
-		trying:    func(string, string) {},
-		cursor:    gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
-		lag:       gauge("lag_seconds", "Age of the newest instant that is delivered, by the server's clock, at the last success."),
-		success:   gauge("last_success_timestamp_seconds", "When the stream last committed, or found nothing new."),
+		registry: registry,
+		progress: func(string, time.Time) {},
+		heard:    func() {},
+		trying:   func(string, string) {},
+		cursor:   gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
+		lag: gauge("lag_seconds",
+			"Age of the newest instant that is delivered: at the last success, by the server's clock; before the first one, at the start."),
+		success: gauge("last_success_timestamp_seconds",
+			"When the stream last committed, or found nothing new; from the start on, by the journal, and 0 if no success is known."),
 		cycleTime: gauge("commit_duration_seconds", "Time that the last window took."),
 		oldest:    gauge("source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day."),
 		deadline: gauge("retention_deadline_timestamp_seconds",
@@ -59,15 +64,23 @@ func newMetrics() *metrics {
 			Name: "houndtrail_stream_state",
 			Help: "1 for the state that the stream's last cycle ended in, in the words of houndtrail status, and 0 for all others.",
 		}, []string{"stream", "state"}),
+		stopped: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "houndtrail_stream_stopped",
+			Help: "1 if the stream has stopped for good and waits for a person, by the state that is the reason; else 0.",
+		}, []string{"stream", "reason"}),
 		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
 		holes:   counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
 		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
 		counted: counter("counted_records_total",
-			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown.", "stream", "count"),
+			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown, or off.", "stream", "count"),
+		cycles: counter("cycles_total",
+			"Cycles by how they ended: ok, or in the words of the exit codes, source, destination, conflict, integrity, "+
+				"configuration, stopped or unexpected.", "stream", "result"),
 		commits: counter("commits_total", "Windows committed.", "stream"),
 		records: counter("records_total",
 			"Records by what became of them: read, fresh, duplicate, late, self (our own traces) or excluded.", "stream", "kind"),
 		objects:  counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
+		bytes:    counter("bytes_total", "Bytes of the objects or batches that the destination acknowledged.", "stream"),
 		requests: counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
 		retries:  counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
 		posts:    counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
@@ -88,13 +101,18 @@ func (m *metrics) handler() http.Handler {
 func (m *metrics) Request(status string, d time.Duration) {
 	m.requests.WithLabelValues(status).Inc()
 	m.requestTime.Observe(d.Seconds())
+	m.heard()
 }
 
 // Retry counts a pause before another try.
-func (m *metrics) Retry(reason string) { m.retries.WithLabelValues(reason).Inc() }
+func (m *metrics) Retry(reason string) {
+	m.retries.WithLabelValues(reason).Inc()
+	m.heard()
+}
 
 func (m *metrics) attempt(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
+	m.heard()
 	if a.Err == nil {
 		m.trying(webhookStream, "")
 	}
@@ -102,91 +120,6 @@ func (m *metrics) attempt(a webhook.Attempt) {
 
 func (m *metrics) retried(r webhook.Retry) {
 	m.reposts.WithLabelValues(r.Reason).Inc()
+	m.heard()
 	m.trying(webhookStream, fmt.Sprintf("try %d failed, another one follows %s later: %v", r.Number, r.Pause.Round(time.Second), r.Err))
-}
-
-// stream returns the observer of one stream, with its series at zero: a rate needs a first value.
-func (m *metrics) stream(name string) exporter.Observer {
-	m.commits.WithLabelValues(name)
-	m.objects.WithLabelValues(name)
-	m.holes.WithLabelValues(name)
-	for _, how := range []string{"altered", "gone"} {
-		m.changed.WithLabelValues(name, how)
-	}
-	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded"} {
-		m.records.WithLabelValues(name, kind)
-	}
-	m.stands(name, "")
-	return streamMetrics{m, name}
-}
-
-// stands says how a stream stands; "" is not known.
-func (m *metrics) stands(name, state string) {
-	for _, s := range runStates {
-		is := 0.0
-		if s == state {
-			is = 1
-		}
-		m.state.WithLabelValues(name, stateLabel(s)).Set(is)
-	}
-}
-
-type streamMetrics struct {
-	*metrics
-	name string
-}
-
-// Committed counts a window.
-func (m streamMetrics) Committed(c exporter.Commit) {
-	m.CaughtUp(c.Entry.Cursor, c.Lag)
-	m.commits.WithLabelValues(m.name).Inc()
-	m.objects.WithLabelValues(m.name).Add(float64(len(c.Entry.Objects)))
-	m.cycleTime.WithLabelValues(m.name).Set(c.Duration.Seconds())
-	m.suspect(&c.Entry)
-	for kind, n := range map[string]int{
-		"read": c.Entry.Records.Read, "fresh": c.Entry.Records.Fresh,
-		"duplicate": c.Entry.Records.Duplicate, "late": c.Entry.Records.Late,
-		"self": c.Entry.Records.Self, "excluded": c.Entry.Records.Excluded,
-	} {
-		m.records.WithLabelValues(m.name, kind).Add(float64(n))
-	}
-}
-
-// suspect counts what an entry says of records that are not as they should be.
-func (m streamMetrics) suspect(e *checkpoint.Checkpoint) {
-	m.holes.WithLabelValues(m.name).Add(float64(len(e.Holes)))
-	if e.Changed != nil {
-		m.changed.WithLabelValues(m.name, "altered").Add(float64(e.Changed.Altered))
-		m.changed.WithLabelValues(m.name, "gone").Add(float64(e.Changed.Gone))
-	}
-	if e.ServerCount != nil {
-		m.counted.WithLabelValues(m.name, e.ServerCount.Status).Add(float64(e.Records.Read))
-	}
-}
-
-// Clocks says how far the clocks are apart.
-func (m streamMetrics) Clocks(skew time.Duration) { m.skew.WithLabelValues(m.name).Set(skew.Seconds()) }
-
-// CaughtUp says that nothing was new up to an instant.
-func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
-	now := time.Now()
-	m.cursor.WithLabelValues(m.name).Set(float64(until.UnixMicro()) / 1e6)
-	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // a clock that is behind the position has a state of its own
-	m.success.WithLabelValues(m.name).Set(float64(now.UnixMilli()) / 1e3)
-	m.progress(m.name, now)
-}
-
-// Guarded tells how long the source keeps what is not exported yet.
-func (m streamMetrics) Guarded(oldest, deadline time.Time) {
-	set(m.oldest, m.name, oldest)
-	set(m.deadline, m.name, deadline)
-}
-
-// set takes the series away where there is no time to tell.
-func set(g *prometheus.GaugeVec, name string, t time.Time) {
-	if t.IsZero() {
-		g.DeleteLabelValues(name)
-		return
-	}
-	g.WithLabelValues(name).Set(float64(t.UnixMicro()) / 1e6)
 }

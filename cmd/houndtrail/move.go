@@ -51,15 +51,15 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what was moved; kept in the journal")
-	cmd.Flags().Var(&name, "stream", "archive, webhook or all")
-	cmd.Flags().VarP(&output, "output", "o", "table or json")
+	cmd.Flags().Var(&name, "stream", "whose journal")
+	cmd.Flags().VarP(&output, "output", "o", "form of the answer")
 	return cmd
 }
 
 func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reason, form string) error {
 	b, err := p.asked().positions(ctx, c, p.logger(c.Log))
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	names := []string{which}
 	if which == "all" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -258,6 +259,20 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	keepsSecrets(ts, body.String())
 	_, _ = body.WriteTo(ts.Stdout())
+}
+
+// crowd opens connections that ask for nothing, and holds them until the script ends:
+//
+//	crowd 1100 $ADDRESS
+func crowd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: crowd N ADDRESS")
+	}
+	for range number(ts, args[0]) {
+		c, err := net.Dial("tcp", args[1])
+		ts.Check(err)
+		ts.Defer(func() { _ = c.Close() })
+	}
 }
 
 // eventually asks until the answer is yes, or enough time has passed.

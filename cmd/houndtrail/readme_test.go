@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter"
@@ -137,9 +138,31 @@ func metricTable(t *testing.T) string {
 	return b.String()
 }
 
+// TestEveryMetricIsExercised: the README's table leaves none out.
+func TestEveryMetricIsExercised(t *testing.T) {
+	t.Parallel()
+	m := exercised()
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := map[string]bool{}
+	for _, f := range families {
+		exported[f.GetName()] = true
+	}
+	descriptions := make(chan *prometheus.Desc)
+	go func() { defer close(descriptions); m.registry.Describe(descriptions) }()
+	for d := range descriptions {
+		name := regexp.MustCompile(`fqName: "(\w+)"`).FindStringSubmatch(d.String())[1]
+		if strings.HasPrefix(name, "houndtrail_") && !exported[name] {
+			t.Errorf("%s has no value", name)
+		}
+	}
+}
+
 // exercised has a value for every metric: those with labels are not exported before.
 func exercised() *metrics {
-	m := newMetrics()
+	m := newMetrics("acme")
 	o := m.stream(archiveStream)
 	o.Guarded(time.Unix(1, 0), time.Unix(2, 0))
 	o.Clocks(0)
@@ -149,5 +172,6 @@ func exercised() *metrics {
 	m.Request("200", 0)
 	m.Retry("timeout")
 	m.attempt(webhook.Attempt{Status: 200})
+	m.retried(webhook.Retry{Reason: "503"})
 	return m
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,19 +23,52 @@ installed, run: houndtrail demo`,
 		SilenceUsage:               true,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		p.run(), p.backfill(), p.adopt(), p.move(), p.acceptReset(),
 		p.logs(), p.history(), p.status(), p.ddl(), p.demo(), p.version(),
 	)
+	root.Args = noArgs
 	for _, cmd := range root.Commands() {
 		cmd.Args = noArgs
 	}
-	root.Args = noArgs
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = aCommand
+		case "completion":
+			cmd.Args = aShell
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
+		}
+	}
 	return root
+}
+
+// aCommand is what help takes: the words of a command, or none.
+func aCommand(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return &usageError{err}
+	}
+	return found.Args(found, rest)
+}
+
+// aShell refuses what completion does not know: it has a command for each shell that it does.
+func aShell(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var shells []string
+	for _, shell := range cmd.Commands() {
+		shells = append(shells, shell.Name())
+	}
+	return &usageError{fmt.Errorf("no completion for %q: want one of %s", args[0], strings.Join(shells, ", "))}
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
@@ -51,21 +83,4 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return &usageError{fmt.Errorf("unknown command %q; %s", args[0], next)}
 	}
 	return &usageError{fmt.Errorf("%s takes no arguments, got %q; see: %s --help", cmd.Name(), args[0], cmd.CommandPath())}
-}
-
-// choice is a flag that takes one of a few words.
-type choice struct {
-	value   string
-	allowed []string
-}
-
-func (c *choice) String() string { return c.value }
-func (c *choice) Type() string   { return "word" }
-
-func (c *choice) Set(s string) error {
-	if !slices.Contains(c.allowed, s) {
-		return fmt.Errorf("want one of %s", strings.Join(c.allowed, ", "))
-	}
-	c.value = s
-	return nil
 }

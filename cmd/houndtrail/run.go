@@ -33,7 +33,7 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			m := newMetrics()
+			m := newMetrics(c.Tenant)
 			all, err := p.streams(cmd.Context(), c, log, m)
 			if err != nil {
 				return &usageError{err}
@@ -54,7 +54,7 @@ func (p *program) daemon(ctx context.Context, c *config.Config, all []stream, lo
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	health := newHealth(c.Schedule, all)
-	m.progress, m.trying = health.committed, health.tries
+	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
 	served := make(chan error, 1)
 	if c.Listen == "" {
 		served <- nil
@@ -63,6 +63,7 @@ func (p *program) daemon(ctx context.Context, c *config.Config, all []stream, lo
 		if err != nil {
 			return err
 		}
+		recall(ctx, all, log)
 		log.Info("serving status", zap.Stringer("address", listener.Addr()))
 		go func() {
 			err := serve(ctx, listener, statusPages(m, health))

@@ -35,12 +35,15 @@ func schedule(ctx context.Context, spec config.Schedule, grace time.Duration, al
 func loop(ctx, work context.Context, spec config.Schedule, s stream, health *health, log *zap.Logger) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	defer health.over(s.name)
 	logger := cronLog{log.Sugar()}
 	var left error // that the last cycle was told to stop before it had committed everything
 	cycle := cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
 		if ctx.Err() != nil {
 			return
 		}
+		health.turns(s.name, true)
+		defer health.turns(s.name, false)
 		err := stopped(work, s.cycle(work))
 		health.ended(s.name, err, time.Now())
 		switch {

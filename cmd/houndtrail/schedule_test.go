@@ -38,7 +38,8 @@ func (*stuckSource) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
 func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
 	w := &watch{
-		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), tell: func(string) {}, log: zap.NewNop(),
+		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), log: zap.NewNop(),
+		found: func(checkpoint.Stored) {}, tell: func(string, error) {},
 	}
 	return stream{name: archiveStream, Exporter: &exporter.Exporter{Source: s, Store: w, Log: zap.NewNop()}, watch: w}
 }
@@ -54,12 +55,20 @@ func TestScheduleStops(t *testing.T) {
 		all := []stream{stuckStream(source, store)}
 		every := config.Schedule{Schedule: cron.Every(time.Minute)}
 		ctx, stop := context.WithCancel(t.Context())
+		h := newHealth(every, all)
 		ended := make(chan error, 1)
-		go func() { ended <- schedule(ctx, every, grace, all, newHealth(every, all), zap.NewNop()) }()
+		go func() { ended <- schedule(ctx, every, grace, all, h, zap.NewNop()) }()
 		<-source.calls
 		time.Sleep(10 * time.Minute)
 		if n := len(source.calls); n > 0 {
 			t.Errorf("%d more cycles began while one was running", n)
+		}
+		if text, ok := h.alive(); !ok || text != "archive: runs a cycle\n" {
+			t.Errorf("a cycle that has just begun: %s", text)
+		}
+		time.Sleep(stillness)
+		if text, ok := h.alive(); ok {
+			t.Errorf("a cycle that nothing was heard of: %s", text)
 		}
 		told := time.Now()
 		stop()
@@ -106,8 +115,11 @@ func TestScheduleGoesOn(t *testing.T) {
 		if len(at) != 4 || at[0] != 0 || at[1] != time.Minute || at[3] != 3*time.Minute {
 			t.Errorf("cycles began after %v, want 0s, 1m, 2m, 3m", at)
 		}
-		if text, ok := h.report(true); ok {
+		if text, ok := h.report(true, true); ok {
 			t.Errorf("a stream that never succeeded is well: %s", text)
+		}
+		if text, ok := h.alive(); !ok || text != "archive: stopped\n" {
+			t.Errorf("a loop that has ended: %s", text)
 		}
 	})
 }

@@ -65,7 +65,16 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	j, _, _ := journalOf(t, 0)
 	var told []string
-	w := &watch{Journal: j, tell: func(state string) { told = append(told, state) }, log: zap.NewNop()}
+	var found []uint64
+	w := &watch{
+		Journal: j, log: zap.NewNop(),
+		found: func(newest checkpoint.Stored) { found = append(found, newest.Serial) },
+		tell: func(state string, _ error) {
+			if state != "" {
+				told = append(told, state)
+			}
+		},
+	}
 	if _, err := w.Load(t.Context()); !errors.Is(err, checkpoint.ErrNotFound) {
 		t.Fatal(err)
 	}
@@ -83,12 +92,17 @@ func TestWatch(t *testing.T) {
 	w.ended(t.Context(), nil)
 	w.ended(t.Context(), fmt.Errorf("stopped: %w", context.Canceled))
 	w.ended(t.Context(), &exporter.Error{Stage: exporter.StageSource, Err: exporter.ErrClock})
-	again := &watch{Journal: j, tell: w.tell, log: zap.NewNop()}
-	if _, err := again.Load(t.Context()); err != nil {
-		t.Fatal(err)
+	again := &watch{Journal: j, found: w.found, tell: w.tell, log: zap.NewNop()}
+	for range 2 {
+		if _, err := again.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	again.ended(t.Context(), nil)
 	if want := []string{stateWaiting, stateOK, stateHoles, stateClock, stateHoles}; !slices.Equal(told, want) {
 		t.Errorf("it told %v, want %v", told, want)
+	}
+	if want := []uint64{0, 2}; !slices.Equal(found, want) {
+		t.Errorf("it found the entries %v, want each newest one once: %v", found, want)
 	}
 }

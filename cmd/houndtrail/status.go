@@ -1,32 +1,22 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"time"
+	"net/netip"
 )
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, &usageError{fmt.Errorf("listening on HOUNDTRAIL_LISTEN=%s for metrics and health: %w; choose another address, or off",
-			address, err)}
-	}
-	return l, nil
-}
-
-// statusPages are the daemon's HTTP endpoints. None of them tells a secret: errors hold none.
+// statusPages are the daemon's HTTP endpoints. None of them tells a secret, since errors hold none. The errors themselves, which
+// name hosts and paths, are for requests from this machine.
 func statusPages(m *metrics, h *health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.handler())
-	mux.Handle("GET /healthz", check(h, false))
-	mux.Handle("GET /readyz", check(h, true))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		text, _ := h.report(true)
+	mux.Handle("GET /livez", check(func(bool) (string, bool) { return h.alive() }))
+	mux.Handle("GET /healthz", check(func(reasons bool) (string, bool) { return h.report(false, reasons) }))
+	mux.Handle("GET /readyz", check(func(reasons bool) (string, bool) { return h.report(true, reasons) }))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		text, _ := h.report(true, local(r))
 		_, _ = fmt.Fprintf(w, "houndtrail %s\n\n%s%s", version, text, endpoints)
 	})
 	return mux
@@ -34,31 +24,26 @@ func statusPages(m *metrics, h *health) http.Handler {
 
 const endpoints = `
 /metrics  for Prometheus
+/livez    503 when the program hangs, whatever BloodHound does
 /healthz  503 when a stream is stale
 /readyz   503 when a stream is stale or has had no success yet
+
+Why a cycle failed is told to requests from the machine itself, and in the log.
 `
 
-func check(h *health, needSuccess bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		text, ok := h.report(needSuccess)
+// local tells whether a request comes from this machine, and was not passed on by a proxy here.
+func local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	passedOn := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+	return err == nil && from.Addr().Unmap().IsLoopback() && !passedOn
+}
+
+func check(report func(reasons bool) (text string, ok bool)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, ok := report(local(r))
 		if !ok {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		_, _ = io.WriteString(w, text)
 	}
-}
-
-// serve answers until ctx ends.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = server.Shutdown(ctx) // a scrape that is cut off comes again
-	})
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

@@ -30,7 +30,7 @@ func (p *program) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far each stream is",
-		Long: fmt.Sprintf(`Show how far each stream is: its position (CURSOR: everything before it is delivered) and how far that is behind
+		Long: fmt.Sprintf(`Show how far each stream is: its position (everything before it is delivered) and how far that is behind
 (LAG), the records so far, the share of them that BloodHound's own count confirms exactly (COUNTED), and the time left until BloodHound
 may drop records that are not exported yet (LEFT; HOUNDTRAIL_RETENTION). -o wide adds the last commit, the oldest record that
 BloodHound still has, the destination, and who holds the lease. Nothing is written and no lease is taken, so it can be asked at
@@ -58,7 +58,7 @@ with more than %d commits only the newest ones are read, unless --full asks for 
 	f := cmd.Flags()
 	f.BoolVar(&o.offline, "offline", false, "do not ask BloodHound")
 	f.BoolVar(&o.full, "full", false, "verify the whole journal, however long it is")
-	f.VarP(&o.output, "output", "o", "table, wide (all columns), or json (one object a line for each stream)")
+	f.VarP(&o.output, "output", "o", "form of the answer; wide has all columns, json is one object a line for each stream")
 	return cmd
 }
 
@@ -70,7 +70,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	p = p.asked()
 	b, err := p.positions(ctx, c, p.logger(c.Log))
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	all, failed, err := standings(ctx, c, b, o.full)
 	if err != nil {

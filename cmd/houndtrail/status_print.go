@@ -37,7 +37,7 @@ func narrowColumns() []statusColumn {
 	return []statusColumn{
 		{"STREAM", func(s *standing) string { return s.Stream }},
 		{"STATUS", func(s *standing) string { return s.Status }},
-		{"CURSOR", func(s *standing) string { return secondCell(s.Cursor) }},
+		{"POSITION", func(s *standing) string { return secondCell(s.Cursor) }},
 		{"LAG", func(s *standing) string { return s.lagCell(ownClock) }},
 		{"RECORDS", (*standing).recordsCell},
 		{"COUNTED", (*standing).countedCell},
@@ -49,7 +49,7 @@ func wideColumns(now time.Time) []statusColumn {
 	return []statusColumn{
 		{"STREAM", func(s *standing) string { return s.Stream }},
 		{"STATUS", func(s *standing) string { return s.Status }},
-		{"CURSOR", func(s *standing) string { return instantCell(s.Cursor) }},
+		{"POSITION", func(s *standing) string { return instantCell(s.Cursor) }},
 		{"LAG", func(s *standing) string { return s.lagCell(" (local clock)") }},
 		{"LAST COMMIT", (*standing).commitCell},
 		{"SERIAL", (*standing).serialCell},
@@ -127,10 +127,7 @@ func (s *standing) lagCell(mark string) string {
 }
 
 func (s *standing) commitCell() string {
-	if s.CommittedAt.IsZero() {
-		return unknown
-	}
-	return s.CommittedAt.Format(time.DateTime)
+	return secondCell(s.CommittedAt)
 }
 
 func (s *standing) serialCell() string {

@@ -48,11 +48,11 @@ func TestStandings(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTable := "" +
-		"STREAM   STATUS   CURSOR                       LAG    LAST COMMIT          SERIAL  RECORDS  COUNTED  OLDEST AT SOURCE      TIME LEFT  DESTINATION               LEASE\n" +
-		"archive  ok       2026-03-01T11:57:47.000001Z  2m13s  2026-03-01 11:59:59  42      20480    -        2025-12-01T12:00:00Z  89d23h     s3://b/<p>&q              free\n" +
-		"webhook  ok       2026-02-27T10:00:00Z         2d2h   2026-02-27 12:00:00  9001    -        -        2025-12-01T12:00:00Z  87d22h     https://siem.example/***  " +
+		"STREAM   STATUS   POSITION                     LAG    LAST COMMIT           SERIAL  RECORDS  COUNTED  OLDEST AT SOURCE      TIME LEFT  DESTINATION               LEASE\n" +
+		"archive  ok       2026-03-01T11:57:47.000001Z  2m13s  2026-03-01T11:59:59Z  42      20480    -        2025-12-01T12:00:00Z  89d23h     s3://b/<p>&q              free\n" +
+		"webhook  ok       2026-02-27T10:00:00Z         2d2h   2026-02-27T12:00:00Z  9001    -        -        2025-12-01T12:00:00Z  87d22h     https://siem.example/***  " +
 		"held by houndtrail v1 on pod-1.[2J (pid 7) since 2026-03-01T12:00:00Z; expires in 1m unless renewed\n" +
-		"archive  damaged  -                            -      -                    -       -        -        2025-12-01T12:00:00Z  -          file:///a                 -\n"
+		"archive  damaged  -                            -      -                     -       -        -        2025-12-01T12:00:00Z  -          file:///a                 -\n"
 	if diff := cmp.Diff(wantTable, table.String()); diff != "" {
 		t.Errorf("the table (-want +got):\n%s", diff)
 	}
@@ -101,7 +101,7 @@ func TestStandingWithoutSource(t *testing.T) {
 func wantNarrow(t *testing.T, got string) {
 	t.Helper()
 	const want = "" +
-		"STREAM   STATUS   CURSOR                LAG    RECORDS  COUNTED  LEFT\n" +
+		"STREAM   STATUS   POSITION              LAG    RECORDS  COUNTED  LEFT\n" +
 		"archive  ok       2026-03-01T11:57:47Z  2m13s  20480    -        89d23h\n" +
 		"webhook  ok       2026-02-27T10:00:00Z  2d2h   -        -        87d22h\n" +
 		"archive  damaged  -                     -      -        -        -\n"

@@ -82,7 +82,7 @@ func (p *program) ask(ctx context.Context, c *config.Config, s *sourceState) err
 	limit := askTime * hasty.patience
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
-	client, err := hasty.client(c, p.logger(c.Log), newMetrics())
+	client, err := hasty.client(c, p.logger(c.Log), newMetrics(c.Tenant))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -10,14 +11,28 @@ import (
 	"houndtrail/sink/bucket"
 )
 
-// positions opens the place of the journals.
+// positions opens the place of the journals. If that is not set it lies in the archive, whose variable is to be mended then.
 func (p *program) positions(ctx context.Context, c *config.Config, log *zap.Logger) (bucket.Bucket, error) {
-	return p.open(ctx, c, c.Checkpoint.URL, log, checkpoint.Rewritten)
+	name, value := "HOUNDTRAIL_CHECKPOINT_URL", c.Checkpoint.URL
+	if c.Archive.URL != "" && value == c.Archive.URL.Join("checkpoints") {
+		name, value = "HOUNDTRAIL_ARCHIVE_URL", c.Archive.URL
+	}
+	b, err := p.open(ctx, c, c.Checkpoint.URL, log, checkpoint.Rewritten)
+	return b, misplaced(name, value, err)
 }
 
 // files opens the place of the archive.
 func (p *program) files(ctx context.Context, c *config.Config, log *zap.Logger) (bucket.Bucket, error) {
-	return p.open(ctx, c, c.Archive.URL, log, nil)
+	b, err := p.open(ctx, c, c.Archive.URL, log, nil)
+	return b, misplaced("HOUNDTRAIL_ARCHIVE_URL", c.Archive.URL, err)
+}
+
+// misplaced names the variable that a place comes from which cannot be opened.
+func misplaced(name string, value config.StoreURL, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{fmt.Errorf("%s=%s: %w", name, value, err)}
 }
 
 func (p *program) open(

@@ -57,15 +57,17 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 	stopping := func() bool { return ctx.Err() != nil }
 	build := func(name, destination string, sink exporter.Sink) stream {
 		log := log.With(zap.String("stream", name))
+		told := m.stream(name)
 		w := &watch{
 			Journal: journal(c, positions, name, destination, checkpoint.Warn(func(err error) {
 				log.Warn("the note of the newest journal entry is not written", zap.Error(err))
 			})),
-			tell: func(state string) { m.stands(name, state) },
-			log:  log,
+			found: func(newest checkpoint.Stored) { told.found(newest, p.ownClock(), exporter.Retention(c.Retention)) },
+			tell:  told.ended,
+			log:   log,
 		}
 		e := p.exporter(c, name, client, w)
-		e.Sink, e.Observer, e.Log, e.Stopping = sink, m.stream(name), log, stopping
+		e.Sink, e.Observer, e.Log, e.Stopping = sink, told, log, stopping
 		return stream{name: name, Exporter: e, watch: w}
 	}
 	shares := budget.Split(memory(), 2)

@@ -20,7 +20,7 @@ func TestStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := p.streams(t.Context(), c, zap.NewNop(), newMetrics())
+	all, err := p.streams(t.Context(), c, zap.NewNop(), newMetrics(c.Tenant))
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%d streams: %v", len(all), err)
 	}

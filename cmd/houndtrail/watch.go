@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,21 +16,49 @@ import (
 	"houndtrail/exporter/bloodhound"
 )
 
-// noteTime bounds how long a run notes how it ended.
-const noteTime = 10 * time.Second
+const (
+	// noteTime bounds how long a run notes how it ended.
+	noteTime = 10 * time.Second
+	// recallTime bounds how long a daemon reads its journals before it serves.
+	recallTime = 10 * time.Second
+)
 
 // A watch follows a stream by what goes to and from its journal, and says after each cycle how the stream stands: in the
 // metric, and beside the journal for the status command.
 type watch struct {
 	*checkpoint.Journal
-	tell   func(state string)
+	found  func(newest checkpoint.Stored) // told once of what the journal says, as soon as it can be read
+	tell   func(state string, err error)  // told of each cycle, with "" for a state that is as before
 	log    *zap.Logger
+	once   sync.Once
 	newest atomic.Pointer[position]
 }
 
 // Load takes note of the newest entry.
 func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
-	return w.note(w.Journal.Load(ctx))
+	s, err := w.note(w.Journal.Load(ctx))
+	if err == nil || errors.Is(err, checkpoint.ErrNotFound) {
+		w.once.Do(func() { w.found(s) })
+	}
+	return s, err
+}
+
+// recall reads the journals of a daemon that starts, so that the metrics say from the first scrape on what they say. A journal
+// that cannot be read is no reason not to start: the first cycle that can read it makes up for it.
+func recall(ctx context.Context, all []stream, log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, recallTime)
+	defer cancel()
+	var g sync.WaitGroup
+	for _, s := range all {
+		g.Go(func() {
+			_, err := s.watch.Load(ctx)
+			if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
+				log.Warn("the journal cannot be read at the start: the metrics tell of no success until it can be",
+					zap.String("stream", s.name), zap.Error(err))
+			}
+		})
+	}
+	g.Wait()
 }
 
 // Commit takes note of the new entry.
@@ -48,6 +77,7 @@ func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) 
 // runner at work leaves it to that one.
 func (w *watch) ended(ctx context.Context, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, exporter.ErrStopped) {
+		w.tell("", err)
 		return
 	}
 	var newest position
@@ -55,7 +85,7 @@ func (w *watch) ended(ctx context.Context, err error) {
 		newest = *p
 	}
 	state := stateOf(err, newest)
-	w.tell(state)
+	w.tell(state, err)
 	if errors.Is(err, checkpoint.ErrLeaseHeld) || errors.Is(err, checkpoint.ErrConflict) {
 		return
 	}

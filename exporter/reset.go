@@ -75,6 +75,10 @@ func (e *Exporter) reset(
 	}
 	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was
 	next.Window = checkpoint.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
+	if next.History != nil { // what an attempt at it has left is among what is known now: it is not made again
+		rest := *next.History
+		rest.Pass, next.History = next.Epoch+r.Previous.Serial+1, &rest
+	}
 	r.Begun, err = journal.Commit(ctx, r.Previous, next)
 	return r, failed(StageCheckpoint, err)
 }

@@ -130,7 +130,10 @@ func (w *world) calmDown() {
 	if len(w.light) > 0 {
 		looks = 25 * time.Hour
 	}
-	time.Sleep(time.Until(last) + w.promise() + max(w.rescans, looks) + 10*time.Minute)
+	if len(w.dates) > 0 { // the last rescan may have been noted by the clock that is ahead
+		looks += w.skew.Abs()
+	}
+	time.Sleep(time.Until(last) + w.promise() + w.rescans + looks + 10*time.Minute)
 	c, f := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream)
 	const enough, most = 3, 6 // some may have told that a person is needed
 	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {

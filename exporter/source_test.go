@@ -1,12 +1,15 @@
 package exporter_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
 	"houndtrail/exporter"
 	"houndtrail/exporter/bloodhound/bloodhoundtest"
 )
@@ -128,5 +131,61 @@ func TestSourceGoesOn(t *testing.T) {
 				t.Errorf("%d records of after the change", got["After"])
 			}
 		})
+	}
+}
+
+// Where nothing is due, as right after another cycle, a log that was restored meanwhile is noticed all the same.
+func TestSourceChangedAtOnce(t *testing.T) {
+	w := month(t, bloodhoundtest.V84, 200)
+	w.run()
+	w.run() // nothing is due, and all is well
+	w.server.Restore()
+	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); !errors.Is(err, exporter.ErrSourceChanged) {
+		t.Errorf("the cycle says %v, want %v", err, exporter.ErrSourceChanged)
+	}
+}
+
+// A reset knows what an attempt at a history has left. The attempt is not made again: what it wrote may be in a part of the
+// log that a restore took.
+func TestResetEndsAnAttempt(t *testing.T) {
+	now := time.Date(2026, 10, 12, 12, 0, 0, 0, time.UTC)
+	w := startWorld(t, 3, bloodhoundtest.V84, now, []bloodhoundtest.Row{{ID: 10, CreatedAt: now.Add(-time.Hour), Action: "First"}})
+	w.rescan = 24 * time.Hour
+	w.run()
+	w.server.Add(bloodhoundtest.Row{ID: 9, CreatedAt: now.Add(-40 * 24 * time.Hour), Action: "Old"})
+	w.pass(2 * time.Hour)
+	w.server.Add(bloodhoundtest.Row{ID: 11, CreatedAt: w.now().Add(-time.Hour), Action: "Next"})
+	attempts := &checkpointtest.Faulty{Bucket: w.positions}
+	attempts.On(func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
+		old := len(w.archived(w.objects)) == 3 // the history's object is written
+		if op == checkpointtest.Put && old && !checkpoint.Rewritten(key) {
+			return checkpointtest.Fault{Before: errStorm}
+		}
+		return checkpointtest.Fault{}
+	})
+	if err := w.process(attempts, w.objects).RunOnce(t.Context()); !errors.Is(err, errStorm) {
+		t.Fatalf("the attempt says %v", err)
+	}
+	w.server.Delete(9, 11)
+	w.pass(time.Hour)
+	again := func() error {
+		e := w.process(w.positions, w.objects)
+		e.Destination.Attempt = func(ctx context.Context, of checkpoint.Window) ([]string, error) {
+			var keys []string
+			for key := range w.bodies(w.objects) {
+				if strings.Contains(key, of.Start.Format("20060102T150405")) {
+					keys = append(keys, key)
+				}
+			}
+			return keys, nil
+		}
+		return e.RunOnce(t.Context())
+	}
+	if err := again(); !errors.Is(err, exporter.ErrSourceChanged) {
+		t.Fatalf("after the restore it says %v", err)
+	}
+	w.accept(time.Time{})
+	if err := again(); err != nil {
+		t.Errorf("after the reset it says %v", err)
 	}
 }

@@ -93,7 +93,7 @@ func TestLogsNamesABadRow(t *testing.T) {
 				if n := asked(server, func() {
 					_, err := c.Logs(t.Context(), test.query)
 					namedByHand(t, err, span.at[777], test.says, "the server cannot print")
-				}); n > 100 {
+				}); n > 110 {
 					t.Errorf("%s: %d requests", profile, n)
 				}
 			}

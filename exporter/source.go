@@ -60,7 +60,7 @@ func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 	if !looked && !c.verified && w.seen != nil {
 		var err error
 		if found, err = c.find(ctx, w.seen); err != nil {
-			return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", w.seen.ID, err))
+			return err
 		}
 		looked = true
 	}
@@ -79,7 +79,7 @@ func (c *cycle) stands(ctx context.Context, due walk) error {
 	}
 	found, err := c.find(ctx, c.stored.Newest)
 	if err != nil {
-		return failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", c.stored.Newest.ID, err))
+		return err
 	}
 	if c.verified = true; found {
 		return nil
@@ -88,7 +88,11 @@ func (c *cycle) stands(ctx context.Context, due walk) error {
 }
 
 func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error) {
-	return c.Source.Has(ctx, seen.ID, seen.CreatedAt)
+	found, err := c.Source.Has(ctx, seen.ID, seen.CreatedAt)
+	if err != nil {
+		return false, failed(StageSource, fmt.Errorf("look for the record with id %d once more: %w", seen.ID, err))
+	}
+	return found, nil
 }
 
 func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {

@@ -27,7 +27,7 @@ func (s Spares[T]) Take() T {
 	}
 }
 
-// Give keeps v for another Take, unless enough are kept or it has become too large. Nobody may use v after it.
+// Give keeps v for another Take, unless enough are kept or it has become too large. The caller must not use v after it.
 func (s Spares[T]) Give(v T) {
 	if s.size(v) > MostSpare {
 		return

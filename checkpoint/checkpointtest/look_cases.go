@@ -97,7 +97,7 @@ func lookAndHold(t *world) {
 	if store.calls[Put] != 2 {
 		t.Errorf("to hold and to release takes %v", store.calls)
 	}
-	if t.locking { // whoever looks has the lock
+	if t.locking { // it has the lock if it only looks
 		l := lookAt(t, a)
 		_, err := b.Look(t.Context())
 		wantError(t, err, checkpoint.ErrLeaseHeld)

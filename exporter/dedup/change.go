@@ -7,7 +7,7 @@ import (
 )
 
 // Change writes down how s differs from the set before it: what was forgotten, and the minutes that are not as they were,
-// which is little from one commit to the next. ok is false where s did not come of before by forgetting and delivering
+// which is little from one commit to the next. ok is false if s did not come from before by forgetting and delivering
 // alone, as after an accepted reset.
 func (s Set) Change(before Set) (change []byte, ok bool) {
 	var b []byte

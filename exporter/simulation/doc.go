@@ -70,14 +70,14 @@
 //	a new stream ignores the intent of a crashed first attempt     89  a record in two objects
 //	every late record is a duplicate                                0  a late record lost
 //	what is read before the overlap is delivered                    2  a record of before the overlap
-//	nobody waits for records to settle                              0  a record lost
+//	no wait for records to settle                                    0  a record lost
 //	the later of the two clocks instead of the earlier              0  a cycle that ends well behind its position
 //	no search while behind                                          8  a cycle that ends well behind its position
 //	a cycle that is behind says so, and does not search             8  a record lost
 //	no search is owed once the clocks have caught up                8  a cycle that ends well and owes one
 //	rescans remember no longer than the overlap                     1  a straggler lost
 //	what was before a standstill is forgotten                       2  a straggler lost
-//	a rescan's objects are named like those of before               1  a window that was committed without it
+//	a rescan's objects are named like the previous ones              1  a window that was committed without it
 //	the oldest record is not looked for again                       7  a record lost that came to light
 //	a first answer that is empty nails the start to now            12  a record lost
 //	an adoption forgets the ids                                    12  a record in two objects

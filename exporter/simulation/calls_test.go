@@ -11,8 +11,13 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 	f := p.decide(c)
 	defer func() { p.remember(c, f, err) }()
 	var none T
-	if p.over() {
+	switch {
+	case p.over():
 		return none, errOver
+	case p.isDead(): // sends nothing more, whichever of its goroutines hears of it first
+		return none, errDead
+	case ctx.Err() != nil: // nor does a client whose caller has gone
+		return none, ctx.Err()
 	}
 	p.thaw(c)
 	ctx = context.WithValue(ctx, faultKey{}, f.fault)

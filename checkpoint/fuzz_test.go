@@ -67,21 +67,21 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzLease puts anything where the lease belongs. It is refused and left as it is, or taken over with its intent: one
+// FuzzLease puts anything where the lease belongs. It is refused and left as it is, or taken over with its intents: one
 // that says held is never taken before its time, and an intent never gets lost.
 func FuzzLease(f *testing.F) {
 	window := `{"start":"2026-03-01T10:00:00Z","end":"2026-03-01T11:00:00.000001Z"}`
 	for _, lease := range []string{
 		`{"holder":{"host":"pod-1","pid":7,"version":"v1"},"token":"T","acquired_at":"2026-03-01T10:00:00Z","ttl":"1m0s","state":"held",` +
-			`"intent":` + window + `,"revision":3}`,
-		`{"token":"T","ttl":"1m0s","state":"released","intent":` + window + `}`,
-		`{"ttl":"-1h","state":"held","intent":null}`,
+			`"intents":[` + window + `],"revision":3}`,
+		`{"token":"T","ttl":"1m0s","state":"released","intents":[` + window + `,` + window + `]}`,
+		`{"ttl":"-1h","state":"held","intents":null}`,
 		`{"ttl":"1ns","state":"held","locked":true}`,
 		`{"ttl":"1m","STATE":"held","state":"released"}`,
 		`{"ttl":"1m","state":""}`,
 		`{"ttl":"","state":"released"}`,
 		`{"ttl":"2562047h47m16.854775807s","state":"held"}`,
-		`null`, `[]`, ``, `{"ttl":"0","state":"released","intent":{"start":"0000-01-01T00:00:00+23:59","end":"9999-12-31T23:59:59-23:59"}}`,
+		`null`, `[]`, ``, `{"ttl":"0","state":"released","intents":[{"start":"0000-01-01T00:00:00+23:59","end":"9999-12-31T23:59:59-23:59"}]}`,
 	} {
 		f.Add([]byte(lease), uint16(0))
 		f.Add([]byte(lease), uint16(600))
@@ -106,10 +106,10 @@ func FuzzLease(f *testing.F) {
 			return
 		}
 		var said struct {
-			State  string             `json:"state"`
-			TTL    string             `json:"ttl"`
-			Locked bool               `json:"locked"`
-			Intent *checkpoint.Window `json:"intent"`
+			State   string              `json:"state"`
+			TTL     string              `json:"ttl"`
+			Locked  bool                `json:"locked"`
+			Intents []checkpoint.Window `json:"intents"`
 		}
 		if json.Unmarshal(body, &said) != nil || statusErr != nil || status.Held && !said.Locked {
 			t.Fatalf("took %q, of which the status is %+v, %v", body, status, statusErr)
@@ -117,9 +117,8 @@ func FuzzLease(f *testing.F) {
 		if ttl, err := time.ParseDuration(said.TTL); err != nil || said.State == "held" && ttl > age {
 			t.Fatalf("took %q after %s", body, age)
 		}
-		intent, ok := lease.Intent()
-		if ok != (said.Intent != nil) || ok && (!intent.Start.Equal(said.Intent.Start) || !intent.End.Equal(said.Intent.End)) {
-			t.Fatalf("the intent of %q became %v", body, intent)
+		if got := lease.Intents(); !slices.EqualFunc(got, said.Intents, checkpoint.Window.Equal) {
+			t.Fatalf("the intents of %q became %v", body, got)
 		}
 		if err := lease.Release(t.Context()); err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ type Lease struct {
 	renewed chan struct{}         // closed when the renewing goroutine is gone
 	expiry  *time.Timer           // by the monotonic clock; nil where a lock decides
 	failure atomic.Pointer[error] // of the last renewal that failed
-	intent  atomic.Pointer[Window]
+	intents intents
 	inDoubt atomic.Bool // as last written
 	doubted atomic.Bool // since
 
@@ -98,8 +98,8 @@ func (l *Lease) look(ctx context.Context) error {
 	if remaining := found.remaining(); !l.locked && remaining > 0 {
 		return l.journal.held(found, remaining)
 	}
-	l.version, l.record = found.version, leaseRecord{Intent: found.Intent, InDoubt: found.inDoubt(), Serial: found.Serial}
-	l.intent.Store(l.record.Intent)
+	l.version, l.record = found.version, leaseRecord{Intents: found.Intents, InDoubt: found.inDoubt(), Serial: found.Serial}
+	l.intents.set(found.Intents)
 	l.inDoubt.Store(l.record.InDoubt)
 	if found.State == stateReleased {
 		return nil
@@ -149,54 +149,14 @@ func (l *Lease) Hold(ctx context.Context) error {
 // [ErrConflict] where it could not be renewed in time.
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// Intent is the window that a holder of the lease, this one or one before it, last declared with Intend; ok is false
-// where there was none. It outlives Release and crashes: if it starts at the cursor, then parts of it may have been
-// written already, and the next attempt has to take exactly this window.
-func (l *Lease) Intent() (w Window, ok bool) {
-	if intent := l.intent.Load(); intent != nil {
-		return *intent, true
-	}
-	return Window{}, false
-}
-
-// Intend declares what is about to be written to the destination. It is durable when Intend returns without an error;
-// nothing of the window may be written before.
-func (l *Lease) Intend(ctx context.Context, w Window) error {
-	w.Start, w.End = w.Start.UTC(), w.End.UTC()
-	err := l.Hold(ctx)
-	if err == nil {
-		err = l.update(ctx, func(r *leaseRecord) { r.Intent, r.InDoubt = &w, false })
-	}
-	if err == nil {
-		err = l.ended() // a lease that ended while the write was under way protects nothing any more
-	}
-	if err != nil {
-		return fmt.Errorf("declare the window %s to %s: %w",
-			w.Start.Format(time.RFC3339Nano), w.End.Format(time.RFC3339Nano), err)
-	}
-	return nil
-}
-
-// Forget drops the intent: what an attempt has left at the destination is accounted for by other means.
-func (l *Lease) Forget(ctx context.Context) error {
-	err := l.Hold(ctx)
-	if err == nil {
-		err = l.update(ctx, func(r *leaseRecord) { r.Intent, r.InDoubt = nil, false })
-	}
-	if err != nil {
-		return fmt.Errorf("drop the window that was declared: %w", err)
-	}
-	return nil
-}
-
-// InDoubt tells whether the commit of the intent may still be under way, on behalf of a holder that died, lost the lease
+// InDoubt tells whether the commit of an intent may still be under way, on behalf of a holder that died, lost the lease
 // or had no answer: that must not arrive between the next attempt at the window and the commit of that one.
 func (l *Lease) InDoubt() bool { return l.inDoubt.Load() || l.doubted.Load() }
 
-// Doubt says that it is not known what became of the commit of the intent. Whoever holds the lease next is told.
+// Doubt says that it is not known what became of the commit of an intent. Whoever holds the lease next is told.
 func (l *Lease) Doubt() { l.doubted.Store(true) }
 
-// Release gives the lease up, keeps the intent, and ends the lease's context. Its own ctx should still be alive when
+// Release gives the lease up, keeps the intents, and ends the lease's context. Its own ctx should still be alive when
 // the cycle's is not. An error means that others may have to wait for the lease to expire. A lease that is known to be
 // lost has nothing to release. Only the first call does anything; the others return what it returned.
 func (l *Lease) Release(ctx context.Context) error {

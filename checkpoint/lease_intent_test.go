@@ -211,7 +211,7 @@ func TestLeaseObject(t *testing.T) {
 		}
 		want := fmt.Sprintf(`{"holder":{"host":"pod-1","pid":%d,"version":"v1"},"token":%q,`+
 			`"acquired_at":"2000-01-01T00:00:00Z","ttl":"1m0s","state":"released",`+
-			`"intent":{"start":"2026-02-25T06:13:20Z","end":"2026-03-04T04:53:20Z"},"revision":3}`+"\n",
+			`"intents":[{"start":"2026-02-25T06:13:20Z","end":"2026-03-04T04:53:20Z"}],"revision":3}`+"\n",
 			os.Getpid(), object["token"])
 		if diff := cmp.Diff(want, string(body)); diff != "" {
 			t.Errorf("the lease object (-want +got):\n%s", diff)

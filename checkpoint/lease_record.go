@@ -24,13 +24,13 @@ const longestTTL = 100 * 365 * 24 * time.Hour
 // leaseRecord is the object <stream>/state/lease.json.
 type leaseRecord struct {
 	Holder     Holder    `json:"holder"`
-	Token      string    `json:"token"`            // random, one for each Acquire
-	AcquiredAt time.Time `json:"acquired_at"`      // by the holder's clock: for people only
-	TTL        string    `json:"ttl"`              // a Go duration
-	Locked     bool      `json:"locked,omitempty"` // a lock of the holder's process decides, and TTL says nothing: for people only
-	State      string    `json:"state"`            // held or released
-	Intent     *Window   `json:"intent"`
-	InDoubt    bool      `json:"in_doubt,omitempty"` // whether the commit of Intent may still be under way
+	Token      string    `json:"token"`              // random, one for each Acquire
+	AcquiredAt time.Time `json:"acquired_at"`        // by the holder's clock: for people only
+	TTL        string    `json:"ttl"`                // a Go duration
+	Locked     bool      `json:"locked,omitempty"`   // a lock of the holder's process decides, and TTL says nothing: for people only
+	State      string    `json:"state"`              // held or released
+	Intents    []Window  `json:"intents,omitempty"`  // see Lease.Intents
+	InDoubt    bool      `json:"in_doubt,omitempty"` // whether the commit of one of them may still be under way
 	Serial     uint64    `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
 	Revision   int       `json:"revision"`           // of this holder's writes
 }
@@ -52,7 +52,7 @@ type foundLease struct {
 
 // inDoubt tells whether the commit of the intent may still arrive: nobody knows what a holder that did not release the
 // lease had under way.
-func (o foundLease) inDoubt() bool { return o.Intent != nil && (o.InDoubt || o.State == stateHeld) }
+func (o foundLease) inDoubt() bool { return len(o.Intents) > 0 && (o.InDoubt || o.State == stateHeld) }
 
 // remaining is how long others have to keep away; not positive for a lease that is free.
 func (o foundLease) remaining() time.Duration {
@@ -82,7 +82,7 @@ func (j *Journal) readLease(ctx context.Context) (foundLease, error) {
 	}
 	if err != nil {
 		return foundLease{}, fmt.Errorf("%w: the lease %s is not readable: %w: restore it from an earlier version or, "+
-			"if its \"intent\" is null or a window that was committed since, remove it", ErrCorrupt, j.at(key), err)
+			"if it has no \"intents\", or only windows that were committed since, remove it", ErrCorrupt, j.at(key), err)
 	}
 	return o, nil
 }

@@ -15,8 +15,8 @@ type LeaseStatus struct {
 	// where the lease is held for as long as the holder's process runs. Whether that process still runs only its own
 	// machine knows: the object of one that was killed says held until the next runner takes it.
 	Expires time.Duration
-	// Intent is the window that was declared last, by this holder or an earlier one; nil if there is none.
-	Intent *Window
+	// Intents are the windows that were declared, by this holder or an earlier one. Some may be committed since.
+	Intents []Window
 }
 
 // LeaseStatus looks at the stream's lease and does not touch it: no runner is kept away or waits for that. A lease
@@ -24,9 +24,9 @@ type LeaseStatus struct {
 func (j *Journal) LeaseStatus(ctx context.Context) (LeaseStatus, error) {
 	found, err := j.readLease(ctx)
 	if err != nil || found.State != stateHeld {
-		return LeaseStatus{Intent: found.Intent}, err
+		return LeaseStatus{Intents: found.Intents}, err
 	}
-	status := LeaseStatus{Held: true, Intent: found.Intent, Holder: found.Holder, Since: found.AcquiredAt}
+	status := LeaseStatus{Held: true, Intents: found.Intents, Holder: found.Holder, Since: found.AcquiredAt}
 	if !found.Locked {
 		status.Expires = max(0, found.remaining())
 		status.Held = status.Expires > 0

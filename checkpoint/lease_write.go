@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,23 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 	return l.write(ctx, next)
 }
 
+// declare writes the lease with all intents, unless the last write had this one already: that may have been a renewal, or
+// have been done for a window that is declared at the same time.
+func (l *Lease) declare(ctx context.Context, w Window) error {
+	select {
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if slices.ContainsFunc(l.record.Intents, w.Equal) && !l.record.InDoubt {
+		return nil
+	}
+	next := l.record
+	next.InDoubt = false
+	return l.write(ctx, next)
+}
+
 // write replaces the lease object by compare-and-swap and remembers what it wrote.
 //
 // A store may refuse because of a write of our own whose answer was lost: this one, when the store's client repeated
@@ -36,6 +54,7 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 	if seen := l.journal.seen.Load(); seen > 0 {
 		next.Serial = seen
 	}
+	next.Intents = l.intents.all()
 	started := time.Now()
 	for range maxSwaps {
 		l.revision++
@@ -69,7 +88,6 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 // holder never believes in the lease for longer than the store's clock grants it.
 func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
 	l.record, l.version = r, version
-	l.intent.Store(r.Intent)
 	l.inDoubt.Store(r.InDoubt)
 	if l.expiry != nil {
 		l.expiry.Reset(l.journal.leaseTTL - time.Since(started))

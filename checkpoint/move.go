@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,7 +14,7 @@ const releaseTime = 10 * time.Second
 
 // Move carries the journal over to this identity from the one that its newest entry has: the same archive at another
 // address, a new host name of the source, another tenant. It commits one entry of kind move, which accounts for no window
-// and leaves the position as it is. The lease's intent outlives it, and so the next run takes the window of an attempt
+// and leaves the position as it is. The lease's intents outlive it, and so the next run takes the window of an attempt
 // that was not committed.
 //
 // [ErrUnmoved] says that the journal has this identity already, [ErrNotFound] that there is none to move, [ErrUnfinished]
@@ -36,11 +37,8 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 	if err != nil {
 		return Stored{}, err
 	}
-	var intent *Window
-	if w, ok := lease.Intent(); ok {
-		intent = &w
-	}
-	if err := j.mayMove(ctx, prev, intent); err != nil {
+	lease.Settle(prev.Window) // the entry of the move has another one, and the next run does not look behind it
+	if err := j.mayMove(ctx, prev, lease.Intents()); err != nil {
 		return Stored{}, err
 	}
 	return j.Commit(ctx, prev, prev.moved(reason))
@@ -56,25 +54,25 @@ func (j *Journal) Movable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.mayMove(ctx, prev, lease.Intent)
+	return j.mayMove(ctx, prev, lease.Intents)
 }
 
-func (j *Journal) mayMove(ctx context.Context, newest Stored, intent *Window) error {
+func (j *Journal) mayMove(ctx context.Context, newest Stored, intents []Window) error {
 	if newest.names() == j.id.names() {
 		return fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
 			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.key(newest.Serial)))
 	}
-	if intent == nil || newest.Tenant == j.id.Tenant && newest.Encoding == j.id.Encoding {
+	if len(intents) == 0 || newest.Tenant == j.id.Tenant && newest.Encoding == j.id.Encoding {
 		return nil
 	}
-	return j.settled(ctx, newest, *intent)
+	return j.settled(ctx, newest, intents)
 }
 
 // settled refuses to give another name to what the destination gets while an attempt is not committed. What that has left
 // bears the previous tenant, and is of the previous encoding: the next run would not replace it, and no receiver could tell
 // that it is the same.
-func (j *Journal) settled(ctx context.Context, newest Stored, intent Window) error {
-	if intent.Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
+func (j *Journal) settled(ctx context.Context, newest Stored, intents []Window) error {
+	if intents[0].Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
 		return nil
 	}
 	last := newest
@@ -86,7 +84,8 @@ func (j *Journal) settled(ctx context.Context, newest Stored, intent Window) err
 			return err
 		}
 	}
-	if intent.Equal(last.Window) {
+	open := intents[slices.IndexFunc(intents, last.Window.Equal)+1:]
+	if len(open) == 0 {
 		return nil
 	}
 	again := "houndtrail run --once"
@@ -95,8 +94,8 @@ func (j *Journal) settled(ctx context.Context, newest Stored, intent Window) err
 	}
 	return fmt.Errorf("%w: the window %s to %s was begun and not committed, and what it has left at the destination bears the "+
 		"tenant %s and the encoding %s, where the next run would not find it. Nothing was moved. Set the previous settings again "+
-		"(%s), run %s, which ends that window, and then move", ErrUnfinished, intent.Start.UTC().Format(time.RFC3339Nano),
-		intent.End.UTC().Format(time.RFC3339Nano), newest.Tenant, newest.Encoding, newest.names().without(j.id.names()), again)
+		"(%s), run %s, which ends that window, and then move", ErrUnfinished, open[0].Start.UTC().Format(time.RFC3339Nano),
+		open[0].End.UTC().Format(time.RFC3339Nano), newest.Tenant, newest.Encoding, newest.names().without(j.id.names()), again)
 }
 
 // moved is the entry after c that changes nothing but whose the journal is.

@@ -84,13 +84,13 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	e := b.Stream
 	e.Store, e.Overlap, e.Rescan = b.Journal, 0, 0
 	c.Exporter, c.stored = &e, stored
-	for _, gap := range plan.Gaps {
+	for i, gap := range plan.Gaps {
 		w := walk{
 			kind: checkpoint.KindExport, past: true,
 			cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page,
 		}
-		if intent, ok := c.lease.Intent(); ok && plan.Resumed && intent.Start.Equal(gap.Start) {
-			w.intent = &intent
+		if plan.Resumed && i == 0 {
+			w.intents = c.lease.Intents()
 		}
 		if err := c.export(ctx, w); err != nil {
 			return err
@@ -148,7 +148,7 @@ func (b *Backfill) done(
 		return nil, checkpoint.Stored{}, nil // everything is the stream's own
 	}
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, declared(lease), own.Start)
+		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, lease.Intents(), own.Start)
 	}
 	for _, w := range newest.Covered {
 		done = append(done, window.Window(w))

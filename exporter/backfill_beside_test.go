@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,11 +164,14 @@ func TestBackfillOfAWebhook(t *testing.T) {
 
 // A collector is a sink that cannot prepare, as a webhook is not bound to.
 type collector struct {
+	mu   sync.Mutex
 	got  map[int64]int
 	fail int // the write that fails; 0 for none
 }
 
 func (c *collector) Write(_ context.Context, _ window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.fail--; c.fail == 0 {
 		return checkpoint.Receipt{}, errStorm
 	}

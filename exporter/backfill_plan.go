@@ -13,7 +13,7 @@ type BackfillPlan struct {
 	Asked   window.Window   // with the defaults filled in
 	Gaps    []window.Window // what is to be delivered, in this order
 	Skipped []Skipped       // what of Asked is not, in order of time
-	Resumed bool            // the first gap is the window that an interrupted run was writing
+	Resumed bool            // the first gap is the time that an interrupted run was writing
 }
 
 // Span is how much time there is to deliver.
@@ -68,15 +68,24 @@ func (p *BackfillPlan) skip(w window.Window, reason string) {
 	}
 }
 
-// resume puts the window that an interrupted run was writing before everything else, whatever is asked for now: what
-// it left at the destination is named after that window's start, and only the very same window replaces it.
+// resume puts the windows that an interrupted run was writing before everything else, whatever is asked for now: what
+// it left at the destination is named after their starts, and only the very same windows replace it.
 func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *checkpoint.Lease) error {
-	intent, ok := lease.Intent()
-	w := window.Window(intent)
-	if !ok || len(window.Gaps(w, done)) == 0 { // it was committed
+	var w window.Window // of all of them, which follow one another
+	for _, intent := range lease.Intents() {
+		if len(window.Gaps(window.Window(intent), done)) == 0 {
+			lease.Settle(intent)
+			continue
+		}
+		if w.End = intent.End; w.Start.IsZero() {
+			w.Start = intent.Start
+		}
+	}
+	if w.Span() == 0 {
 		return nil
 	}
-	if !w.Start.Before(own.Start) { // an adoption made the stream account for what it left, and for the rest of its time
+	if !w.Start.Before(own.Start) { // an adoption made the stream account for what they left, and for the rest of their time
+		lease.Drop()
 		return nil
 	}
 	if w.End.After(own.Start) {

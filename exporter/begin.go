@@ -37,13 +37,13 @@ func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	c.set = dedup.Set{}
 	c.stored.StartAsked = !c.Start.IsZero()
-	intent, attempted := c.lease.Intent()
-	if err := c.Begins(ctx, declared(c.lease), c.now); err != nil {
+	attempts := c.lease.Intents()
+	if err := c.Begins(ctx, attempts, c.now); err != nil {
 		return false, err
 	}
 	switch {
-	case attempted:
-		c.stored.Cursor = intent.Start
+	case len(attempts) > 0:
+		c.stored.Cursor = attempts[0].Start
 	case c.stored.StartAsked:
 		c.stored.Cursor = c.Start.Truncate(grain) // no query asks more finely
 	default:
@@ -88,11 +88,11 @@ func (c *cycle) announce(ctx context.Context) error {
 
 // vacant makes sure that the destination holds nothing of before an instant, or nothing at all if that is zero, but what a
 // first attempt may have left.
-func (e *Exporter) vacant(ctx context.Context, attempt *checkpoint.Window, before time.Time) error {
+func (e *Exporter) vacant(ctx context.Context, attempts []checkpoint.Window, before time.Time) error {
 	if e.Destination.Occupied == nil {
 		return nil
 	}
-	key, err := e.Destination.Occupied(ctx, before, attempt)
+	key, err := e.Destination.Occupied(ctx, before, attempts)
 	if errors.Is(err, ErrJournalGone) {
 		return failed(StageCheckpoint, err)
 	}
@@ -105,14 +105,6 @@ func (e *Exporter) vacant(ctx context.Context, attempt *checkpoint.Window, befor
 	return failed(StageCheckpoint, fmt.Errorf("%w: %s is one. Nothing was exported. If the journal is elsewhere (another "+
 		"CHECKPOINT_URL, a volume that is not mounted, a backup), put that right. If it is lost, houndtrail adopt makes a new one "+
 		"from the archive's own files, and goes on without losing or doubling a record", ErrJournalGone, key))
-}
-
-// declared is the window that a holder of the lease has declared last; nil for none.
-func declared(lease *checkpoint.Lease) *checkpoint.Window {
-	if intent, ok := lease.Intent(); ok {
-		return &intent
-	}
-	return nil
 }
 
 // beginAtOldest starts at the oldest record. An empty answer founds nothing: it may be that of a server that has only just

@@ -8,11 +8,11 @@ import (
 	"houndtrail/checkpoint"
 )
 
-// Begins looks whether a stream that has no journal may begin at a time: whether its destination holds nothing but what an
-// attempt before its first commit, as its lease tells of it, may have left, and whether its start is not still to come.
+// Begins looks whether a stream that has no journal may begin at a time: whether its destination holds nothing but what
+// attempts before its first commit, as its lease tells of them, may have left, and whether its start is not still to come.
 // The error is the one that a cycle ends with.
-func (e *Exporter) Begins(ctx context.Context, attempt *checkpoint.Window, now time.Time) error {
-	if err := e.vacant(ctx, attempt, time.Time{}); err != nil || attempt != nil {
+func (e *Exporter) Begins(ctx context.Context, attempts []checkpoint.Window, now time.Time) error {
+	if err := e.vacant(ctx, attempts, time.Time{}); err != nil || len(attempts) > 0 {
 		return err
 	}
 	if e.Start.After(now) {

@@ -23,6 +23,7 @@ type cycle struct {
 	page     time.Duration // about how long it takes until a page is full; 0 if the stream is not new
 	verified bool          // the source is the one that it was
 	counts   counted       // known if its count obeys a filter
+	barred   bool          // a barrier was committed
 	looked   bool          // for the far ends of the log, which is done now and then
 
 	stored checkpoint.Stored // the last commit
@@ -33,7 +34,7 @@ type cycle struct {
 // requests leave in the log, which would otherwise be news in every cycle for ever. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
-	if p.news() || w.intent != nil || w.past || c.stored.Serial == 0 {
+	if p.news() || len(w.intents) > 0 || w.past || c.stored.Serial == 0 {
 		return false
 	}
 	if w.again() { // the set of the next window already knows what this one brought: it must have brought nothing
@@ -54,7 +55,7 @@ func (c *cycle) idle(w walk, p part) bool {
 // would otherwise arrive after this attempt has replaced the window's objects by larger ones, and say of them what is not
 // true any more. So it finds its serial taken; or it was first, and this is a conflict.
 func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
-	if w.intent == nil || !c.lease.InDoubt() {
+	if len(w.intents) == 0 || !c.lease.InDoubt() || c.barred {
 		return nil
 	}
 	at, next := c.stored.Cursor, c.stored.Checkpoint
@@ -72,21 +73,22 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if c.stored, err = c.Store.Commit(ctx, c.stored, next); err != nil {
 		return failed(StageCheckpoint, err)
 	}
+	c.barred = true
 	c.Log.Info("an attempt that was not committed is made again, and kept out of the journal should it still end",
 		zap.Uint64("serial", c.stored.Serial),
-		zap.Time("window_start", w.intent.Start), zap.Time("window_end", w.intent.End))
+		zap.Time("window_start", w.cursor), zap.Time("window_end", w.horizon))
 	return nil
 }
 
 // leavesNothing is an error if a window is tried again and an object of the first attempt is not among those of this one:
 // no entry would account for it, and its records would be delivered once more when the server returns them again.
-func (c *cycle) leavesNothing(ctx context.Context, w walk, receipt checkpoint.Receipt) error {
-	if w.intent == nil || c.Destination.Attempt == nil {
+func (c *cycle) leavesNothing(ctx context.Context, w walk, p part, receipt checkpoint.Receipt) error {
+	if len(w.intents) == 0 || c.Destination.Attempt == nil {
 		return nil
 	}
-	keys, err := c.Destination.Attempt(ctx, *w.intent)
+	keys, err := c.Destination.Attempt(ctx, checkpoint.Window(p.Window))
 	if err != nil {
-		return fmt.Errorf("list what the first attempt at the window from %s has written: %w", stamp(w.intent.Start), err)
+		return fmt.Errorf("list what the first attempt at the window from %s has written: %w", stamp(p.Start), err)
 	}
 	for _, key := range keys {
 		written := slices.ContainsFunc(receipt.Objects, func(o checkpoint.Object) bool { return o.Key == key })
@@ -94,7 +96,7 @@ func (c *cycle) leavesNothing(ctx context.Context, w walk, receipt checkpoint.Re
 			return fmt.Errorf("%w: the first attempt at the window from %s to %s wrote %s, and the server returns none of its records "+
 				"now; nothing of the window is committed; if a replica that lags answers for the server, the next run finds them again; "+
 				"if the server has purged them, keep the file elsewhere, move it out of the archive, and run again",
-				ErrIncomplete, stamp(w.intent.Start), stamp(w.intent.End), key)
+				ErrIncomplete, stamp(p.Start), stamp(p.End), key)
 		}
 	}
 	return nil

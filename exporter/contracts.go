@@ -42,7 +42,7 @@ type Recogniser interface {
 // Write is durable when it returns: what the receipt names survives a crash of either side. The same window.Start
 // again replaces what an uncommitted attempt left, or repeats it with the same event ids. Records are sorted by
 // (created_at, id) and are not kept after Write returns; some may be older than the window (late rows).
-// With no records it writes nothing.
+// With no records it writes nothing. Several windows are written at the same time.
 type Sink interface {
 	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
 }
@@ -58,9 +58,9 @@ type Preparer interface {
 // functions stand for a destination that only takes, as a webhook does.
 type Destination struct {
 	// Occupied is a thing that is there, of a window that starts before an instant (zero for any), and that no attempt at
-	// that window can have left; "" if there is none. It is asked when there is no journal: a destination that holds
+	// one of these windows can have left; "" if there is none. It is asked when there is no journal: a destination that holds
 	// records had one.
-	Occupied func(ctx context.Context, before time.Time, attempt *checkpoint.Window) (key string, err error)
+	Occupied func(ctx context.Context, before time.Time, attempts []checkpoint.Window) (key string, err error)
 	// Beside names a stream whose journal lies in the same place as the one that is missing, and has entries; "" for none.
 	Beside func(ctx context.Context) (stream string, err error)
 	// Quarantine keeps the bytes of a record that could not be read, and returns where and their SHA-256.

@@ -47,10 +47,10 @@ func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ah
 
 // next is the window that is due.
 func (f *fetcher) next() (win window.Window, due bool) {
-	if f.intent != nil {
+	if len(f.intents) > 0 {
 		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
 		f.whole = true
-		return window.Window(*f.intent), true
+		return window.Window(f.intents[0]), true
 	}
 	win, due = f.planner.Next(f.cursor, f.horizon)
 	if f.completes {
@@ -132,7 +132,10 @@ func (f *fetcher) send(ctx context.Context, s span) error {
 	if f.kind != checkpoint.KindHistory {
 		f.known = s.remembered
 	}
-	f.intent, f.whole, f.large, f.loan = nil, false, false, nil
+	if len(f.intents) > 0 {
+		f.intents = f.intents[1:]
+	}
+	f.whole, f.large, f.loan = false, false, nil
 	return nil
 }
 

@@ -72,8 +72,8 @@ func (c *cycle) history() (w walk, due bool) {
 	w.kind = checkpoint.KindHistory
 	// Nothing of it was delivered, however long ago that was: what of it is not committed is new.
 	w.known, w.keep = h.Next, c.stored.DeliveredSince
-	if intent, ok := c.lease.Intent(); ok && intent.Pass == h.Pass && intent.Start.Equal(h.Next) {
-		w.intent = &intent
+	if intents := c.lease.Intents(); len(intents) > 0 && intents[0].Pass == h.Pass && intents[0].Start.Equal(h.Next) {
+		w.intents = intents
 	}
 	return w, true
 }

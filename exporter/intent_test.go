@@ -37,11 +37,11 @@ func crashed(t *testing.T) (*world, checkpoint.Window) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	intent, ok := lease.Intent()
-	if err := lease.Release(t.Context()); err != nil || !ok {
+	intents := lease.Intents()
+	if err := lease.Release(t.Context()); err != nil || len(intents) == 0 {
 		t.Fatalf("no intent was left behind: %v", err)
 	}
-	return w, intent
+	return w, intents[0]
 }
 
 // losing is a store that an entry does not reach, or not yet.

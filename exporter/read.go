@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"sort"
 	"sync"
 	"time"
@@ -62,32 +61,28 @@ func (p part) news() bool {
 	return p.records.News() > 0 || len(p.holes) > 0 || len(p.altered) > 0 || len(p.gone) > 0
 }
 
-// windows yields the due windows, on their way to be written. It works ahead: while one is encoded and written the next is
+// A pipeline makes the windows of a walk ready to be written.
+type pipeline struct {
+	ready *stage[part]
+	close func() // returns when all its stages have ended
+}
+
+// windows makes the due windows ready. It works ahead: while one is encoded and written the next is
 // encoded, and two more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of four
-// windows and the files of two, whatever the backlog, and fewer if they are larger than the stream's share of it.
-func (e *Exporter) windows(ctx context.Context, w walk) iter.Seq2[part, error] {
-	return func(yield func(part, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		memory := e.Memory.Open()
-		fetched := start(func(out chan<- span) error {
-			return failed(StageSource, e.fetch(ctx, w, memory, out))
-		})
-		ready := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
-		defer func() { // both stages have ended when this returns
-			cancel()
-			ready.drain()
-			fetched.drain()
-			memory.Close()
-		}()
-		for p := range ready.out {
-			if !yield(p, nil) {
-				return
-			}
-		}
-		if ready.err != nil {
-			yield(part{}, ready.err)
-		}
-	}
+// windows and the files of a few, whatever the backlog, and fewer if they are larger than the stream's share of it.
+func (e *Exporter) windows(ctx context.Context, w walk) *pipeline {
+	ctx, cancel := context.WithCancel(ctx)
+	memory := e.Memory.Open()
+	fetched := start(func(out chan<- span) error {
+		return failed(StageSource, e.fetch(ctx, w, memory, out))
+	})
+	ready := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
+	return &pipeline{ready, func() {
+		cancel()
+		ready.drain()
+		fetched.drain()
+		memory.Close()
+	}}
 }
 
 // A stage is a goroutine that sends what it makes.

@@ -169,20 +169,22 @@ func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from
 	return set.With(b.Set()), nil
 }
 
-// leftover adds the records that an attempt which was not committed may have left at the destination.
+// leftover adds the records that attempts which were not committed may have left at the destination.
 func (e *Exporter) leftover(ctx context.Context, lease *checkpoint.Lease, newest checkpoint.Stored, set dedup.Set) (dedup.Set, error) {
-	intent, ok := lease.Intent()
-	if !ok || intent.Equal(newest.Window) || e.Destination.Attempt == nil {
+	lease.Settle(newest.Window)
+	if e.Destination.Attempt == nil {
 		return set, nil
 	}
-	keys, err := e.Destination.Attempt(ctx, intent)
-	if err != nil {
-		return set, failed(StageSink, err)
-	}
 	var b dedup.Builder
-	for _, key := range keys {
-		if err := e.Destination.Recall(ctx, key, b.Add); err != nil {
-			return set, failed(StageSink, fmt.Errorf("read which records %s holds: %w", key, err))
+	for _, intent := range lease.Intents() {
+		keys, err := e.Destination.Attempt(ctx, intent)
+		if err != nil {
+			return set, failed(StageSink, err)
+		}
+		for _, key := range keys {
+			if err := e.Destination.Recall(ctx, key, b.Add); err != nil {
+				return set, failed(StageSink, fmt.Errorf("read which records %s holds: %w", key, err))
+			}
 		}
 	}
 	return set.With(b.Set()), nil

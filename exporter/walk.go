@@ -20,12 +20,12 @@ type walk struct {
 	back            time.Time          // the same if there is not too much in between, to meet seen; zero for no need
 	try             time.Duration      // about how long the first window should be; 0 for no idea
 
-	past      bool               // before the stream's own start: each window counts for itself, and there is no next cycle
-	completes bool               // all that a rescan has to walk
-	owes      bool               // a rescan is due after it, whatever the schedule
-	quiet     bool               // a window that brings nothing new needs no entry
-	keep      time.Time          // of a rescan, and of history: from when on ids are remembered after it
-	intent    *checkpoint.Window // of an attempt that was not committed: the first window is taken whole, as that one
+	past      bool                // before the stream's own start: each window counts for itself, and there is no next cycle
+	completes bool                // all that a rescan has to walk
+	owes      bool                // a rescan is due after it, whatever the schedule
+	quiet     bool                // a window that brings nothing new needs no entry
+	keep      time.Time           // of a rescan, and of history: from when on ids are remembered after it
+	intents   []checkpoint.Window // of attempts that were not committed: the first windows are taken whole, as those
 }
 
 // again tells that the position does not move: everything that is not in the set is new.
@@ -96,27 +96,31 @@ func (c *cycle) keep() time.Time { return c.Exporter.keep(c.horizon()) }
 // What appeared in the last hours of that has to be searched for first, whatever the schedule.
 func (c *cycle) forgets() bool { return c.Rescan > 0 && !c.keep().Before(c.stored.Cursor) }
 
-// unfinished is the window that an attempt has declared and not committed, which may have left a part of it at the
-// destination: it is taken whole, before anything else is declared.
+// unfinished is the walk over the windows that an attempt has declared and not committed, which may have left parts of them
+// at the destination: they are taken whole, before anything else is declared.
 func (c *cycle) unfinished() (w walk, ok bool) {
-	intent, ok := c.lease.Intent()
-	switch {
-	case !ok || intent.Equal(c.stored.Window):
-		return walk{}, false
-	case intent.Pass == c.stored.Epoch && intent.Start.Equal(c.stored.Cursor):
-		w = c.due()
-		w.horizon = intent.End
-	case c.stored.History != nil && intent.Pass == c.stored.History.Pass:
-		return c.history()
-	case intent.Pass > c.stored.Epoch && !intent.Start.Before(c.stored.DeliveredSince):
-		w = c.revisit(intent.Start, intent.End, intent.Pass)
-		if intent.End.After(c.stored.Cursor) {
-			w.kind = checkpoint.KindAhead
-		}
-	default: // it was committed, and so was what came after it
+	c.lease.Settle(c.stored.Window)
+	intents := c.lease.Intents()
+	if len(intents) == 0 {
 		return walk{}, false
 	}
-	w.intent = &intent
+	first, end := intents[0], intents[len(intents)-1].End
+	switch {
+	case first.Pass == c.stored.Epoch && first.Start.Equal(c.stored.Cursor):
+		w = c.due()
+		w.horizon = end
+	case c.stored.History != nil && first.Pass == c.stored.History.Pass:
+		return c.history()
+	case first.Pass > c.stored.Epoch && !first.Start.Before(c.stored.DeliveredSince):
+		w = c.revisit(first.Start, end, first.Pass)
+		if end.After(c.stored.Cursor) {
+			w.kind = checkpoint.KindAhead
+		}
+	default: // they were committed, and so was what came after them
+		c.lease.Drop()
+		return walk{}, false
+	}
+	w.intents = intents
 	return w, true
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,11 +58,10 @@ func acquireWhenFree(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
 	}
 }
 
-func wantIntent(tb testing.TB, l *checkpoint.Lease, want checkpoint.Window) {
+func wantIntents(tb testing.TB, l *checkpoint.Lease, want ...checkpoint.Window) {
 	tb.Helper()
-	got, ok := l.Intent()
-	if !ok || !got.Start.Equal(want.Start) || !got.End.Equal(want.End) {
-		tb.Errorf("the intent is %v, %t; want %v", got, ok, want)
+	if got := l.Intents(); !slices.EqualFunc(got, want, checkpoint.Window.Equal) {
+		tb.Errorf("the intents are %v; want %v", got, want)
 	}
 }
 
@@ -178,25 +178,34 @@ func lostLease(t *world) {
 func intentSurvives(t *world) {
 	a, b := t.journals()
 	first := acquire(t, a)
-	if intent, ok := first.Intent(); ok {
-		t.Errorf("a fresh stream has the intent %v", intent)
-	}
+	wantIntents(t, first)
 	check(t, first.Intend(t.Context(), windowOf(1)))
-	wantIntent(t, first, windowOf(1))
+	wantIntents(t, first, windowOf(1))
 	check(t, first.Release(t.Context()))
 
 	second := acquire(t, b)
-	wantIntent(t, second, windowOf(1))
+	wantIntents(t, second, windowOf(1))
 	check(t, second.Release(t.Context())) // without an intent of its own: the old one stays
 
 	third := acquire(t, a)
-	wantIntent(t, third, windowOf(1))
+	wantIntents(t, third, windowOf(1))
 	check(t, third.Intend(t.Context(), windowOf(2)))
+	check(t, third.Intend(t.Context(), windowOf(1))) // has its place
+	check(t, third.Intend(t.Context(), windowOf(3)))
 	check(t, t.a.Kill())
 
 	fourth := acquireWhenFree(t, b)
-	wantIntent(t, fourth, windowOf(2))
+	wantIntents(t, fourth, windowOf(1), windowOf(2), windowOf(3))
+	fourth.Settle(windowOf(4)) // is none of them
+	fourth.Settle(windowOf(2))
+	wantIntents(t, fourth, windowOf(3))
 	check(t, fourth.Release(t.Context()))
+
+	fifth := acquire(t, b)
+	wantIntents(t, fifth, windowOf(3))
+	fifth.Drop()
+	check(t, fifth.Release(t.Context()))
+	wantIntents(t, acquire(t, b))
 }
 
 func repeatedLease(t *world) {
@@ -209,7 +218,7 @@ func repeatedLease(t *world) {
 	repeat()
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
-	wantIntent(t, next, windowOf(1))
+	wantIntents(t, next, windowOf(1))
 	check(t, next.Release(t.Context()))
 }
 
@@ -219,13 +228,12 @@ func persistedIntent(t *world) {
 	check(t, l.Intend(t.Context(), windowOf(1)))
 	t.a.On(Once(Put, "lease.json", Fault{After: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/state/lease.json")
-	wantIntent(t, l, windowOf(1))
 	check(t, l.Intend(t.Context(), windowOf(3))) // over the one that persisted
 	t.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/state/lease.json")
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
-	wantIntent(t, next, windowOf(3))
+	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // to take a window as it was declared does no harm
 	check(t, next.Release(t.Context()))
 }
 
@@ -247,7 +255,9 @@ func intentsAndRenewals(t *world) {
 	check(t, l.Context().Err())
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
-	wantIntent(t, next, windowOf(14))
+	if got := next.Intents(); len(got) != 15 || !got[14].Equal(windowOf(14)) {
+		t.Errorf("the intents are %v", got)
+	}
 	check(t, next.Release(t.Context()))
 }
 

@@ -3,6 +3,8 @@ package checkpointtest
 import (
 	"context"
 	"os"
+	"reflect"
+	"slices"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -48,7 +50,7 @@ func leaseStatus(t *world) {
 	wantFree := func(when string) {
 		t.Helper()
 		s := look(t, b)
-		if s.Intent = nil; s != (checkpoint.LeaseStatus{}) {
+		if s.Intents = nil; !reflect.DeepEqual(s, checkpoint.LeaseStatus{}) {
 			t.Errorf("%s the lease is %+v", when, s)
 		}
 	}
@@ -61,8 +63,8 @@ func leaseStatus(t *world) {
 	check(t, l.Context().Err())
 	check(t, l.Release(t.Context()))
 	wantFree("after the release")
-	if s := look(t, b); s.Intent == nil || !s.Intent.Equal(windowOf(1)) {
-		t.Errorf("after the release the window %v is declared", s.Intent)
+	if s := look(t, b); !slices.EqualFunc(s.Intents, []checkpoint.Window{windowOf(1)}, checkpoint.Window.Equal) {
+		t.Errorf("after the release the windows %v are declared", s.Intents)
 	}
 
 	t.b.On(Once(Get, "lease.json", Fault{Before: errLost}))

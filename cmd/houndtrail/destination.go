@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -16,23 +17,21 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 	attempt := func(ctx context.Context, w checkpoint.Window) (keys []string, err error) {
 		objects, _, err := read.Objects(ctx, b, tenant)
 		for _, o := range objects {
-			if o.Start.Equal(w.Start) && o.Pass == w.Pass {
+			if o.Of(w.Start, w.Pass) {
 				keys = append(keys, o.Key())
 			}
 		}
 		return keys, err
 	}
 	return exporter.Destination{
-		Occupied: func(ctx context.Context, before time.Time, own *checkpoint.Window) (string, error) {
+		Occupied: func(ctx context.Context, before time.Time, own []checkpoint.Window) (string, error) {
 			objects, unknown, err := read.Objects(ctx, b, tenant)
 			if before.IsZero() && len(unknown) > 0 { // it may be an object that was renamed
 				return unknown[0], err
 			}
 			for _, o := range objects {
-				if own != nil && o.Start.Equal(own.Start) && o.Pass == own.Pass {
-					continue
-				}
-				if before.IsZero() || o.Start.Before(before) {
+				attempted := slices.ContainsFunc(own, func(w checkpoint.Window) bool { return o.Of(w.Start, w.Pass) })
+				if !attempted && (before.IsZero() || o.Start.Before(before)) {
 					return o.Key(), err
 				}
 			}
@@ -73,7 +72,7 @@ func webhookDestination(files read.Bucket, archive *checkpoint.Journal, position
 		return true, nil
 	}
 	return exporter.Destination{
-		Occupied: func(ctx context.Context, before time.Time, _ *checkpoint.Window) (string, error) {
+		Occupied: func(ctx context.Context, before time.Time, _ []checkpoint.Window) (string, error) {
 			if !before.IsZero() {
 				return "", nil
 			}
@@ -82,12 +81,12 @@ func webhookDestination(files read.Bucket, archive *checkpoint.Journal, position
 				return "", err
 			}
 			// The archive's own first cycle may be under way beside this one. It declares a window before it writes, and has a
-			// journal before it declares the next one: asked for in this order, neither is taken for files without a journal.
+			// journal before it declares the second one: asked for in this order, neither is taken for files without a journal.
 			lease, err := archive.LeaseStatus(ctx)
 			if err != nil {
 				return "", err
 			}
-			key, err := held.Occupied(ctx, before, lease.Intent)
+			key, err := held.Occupied(ctx, before, lease.Intents)
 			if key == "" || err != nil {
 				return "", err
 			}

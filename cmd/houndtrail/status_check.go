@@ -56,7 +56,7 @@ func (p *program) begins(
 		return err
 	}
 	now, _ := source.lagsBehind()
-	if err := e.Begins(ctx, s.intent, now); err != nil {
+	if err := e.Begins(ctx, s.intents, now); err != nil {
 		return err
 	}
 	if errors.Is(source.err, bloodhound.ErrHidden) {

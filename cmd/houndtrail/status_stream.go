@@ -43,7 +43,7 @@ type standing struct {
 	stored   checkpoint.Stored
 	failure  checkpoint.Failure // of the last run, if it failed and nothing was committed since
 	failed   bool
-	intent   *checkpoint.Window  // what the lease says that somebody was about to write
+	intents  []checkpoint.Window // what the lease says that a run was about to write
 	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
 	holed    bool                // a hole is news still
 	near     bool                // the deadline is
@@ -73,7 +73,7 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 	}
 	lease, leaseErr := j.LeaseStatus(ctx)
 	if leaseErr == nil {
-		s.intent = lease.Intent
+		s.intents = lease.Intents
 		s.Lease = leaseOf(lease, time.Now(), gone)
 		if err == nil {
 			s.failure, s.failed, err = j.Failure(ctx, s.Serial)

@@ -37,10 +37,10 @@ type journal struct {
 
 // A lease is the lease object as last written.
 type lease struct {
-	Token   string         `json:"token"`
-	State   string         `json:"state"`
-	Intent  *window.Window `json:"intent"`
-	written time.Time      // by the stores' clock
+	Token   string          `json:"token"`
+	State   string          `json:"state"`
+	Intents []window.Window `json:"intents"`
+	written time.Time       // by the stores' clock
 }
 
 // judgePut looks at what a process has just written.
@@ -77,7 +77,7 @@ func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	before := j.lease
 	j.lease = next
 	p.traces[j.name].freely = p.traces[j.name].freely || before.State == "released" && before.Token != next.Token
-	w.tempt(next.Intent, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
+	w.tempt(next.Intents, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
 	if before.State != "held" || before.Token == next.Token || w.locks {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -184,12 +185,12 @@ func (p *process) survey(context.Context) (found exporter.Found, err error) {
 // destination is what the archive's exporter asks of it, as in the command.
 func (p *process) destination() exporter.Destination {
 	b := view{p, objects, p.objects}
-	of := func(o read.Object, w *checkpoint.Window) bool { return o.Start.Equal(w.Start) && o.Pass == w.Pass }
 	return exporter.Destination{
-		Occupied: func(ctx context.Context, before time.Time, own *checkpoint.Window) (string, error) {
+		Occupied: func(ctx context.Context, before time.Time, own []checkpoint.Window) (string, error) {
 			all, _, err := read.Objects(ctx, b, tenant)
 			for _, o := range all {
-				if (own == nil || !of(o, own)) && (before.IsZero() || o.Start.Before(before)) {
+				attempted := slices.ContainsFunc(own, func(w checkpoint.Window) bool { return o.Of(w.Start, w.Pass) })
+				if !attempted && (before.IsZero() || o.Start.Before(before)) {
 					return o.Key(), err
 				}
 			}
@@ -198,7 +199,7 @@ func (p *process) destination() exporter.Destination {
 		Attempt: func(ctx context.Context, w checkpoint.Window) (keys []string, err error) {
 			all, _, err := read.Objects(ctx, b, tenant)
 			for _, o := range all {
-				if of(o, &w) {
+				if o.Of(w.Start, w.Pass) {
 					keys = append(keys, o.Key())
 				}
 			}

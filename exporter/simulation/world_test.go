@@ -233,12 +233,13 @@ func (w *world) prune() {
 	w.note("log", "%d rows from before %s are pruned", n, cut.Format(clockFormat))
 }
 
-// tempt adds a row to a window that somebody has read and is about to write: at its very end, or somewhere in it. It
+// tempt adds a row to a window that a runner has read and is about to write: at its very end, or somewhere in it. It
 // appears as late as rows may, but soon.
-func (w *world) tempt(intent *window.Window, r *rand.Rand) {
-	if intent == nil || w.calm || w.extra > 40 || r.IntN(4) > 0 {
+func (w *world) tempt(intents []window.Window, r *rand.Rand) {
+	if len(intents) == 0 || w.calm || w.extra > 40 || r.IntN(4) > 0 {
 		return
 	}
+	intent := intents[r.IntN(len(intents))]
 	at := intent.End.Add(time.Duration(r.IntN(3)-2) * grain)
 	if r.IntN(2) == 0 {
 		at = intent.End.Add(-upTo(r, min(intent.Span(), w.overlap))).Truncate(grain)

@@ -159,13 +159,3 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 	}
 	return receipt, nil
 }
-
-// Occupied returns the key of an object that is in the archive already, and "" where there is none: a stream without a
-// journal would write its records again. What an attempt at the window may have left does not count, since Write
-// replaces it; nil is for no attempt.
-func (a *Archive) Occupied(ctx context.Context, attempt *window.Window) (key string, err error) {
-	encoder := a.encoders.Take()
-	extension := encoder.Extension()
-	a.encoders.Give(encoder)
-	return read.Occupied(ctx, a.bucket, a.tenant, attempt, extension)
-}

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
-	"time"
 
-	"houndtrail/checkpoint"
 	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
 	"houndtrail/sink/archive/read"
 	"houndtrail/sink/bucket"
@@ -73,64 +70,5 @@ func TestQuarantineFails(t *testing.T) {
 		if body, _, _, err := store.Get(t.Context(), key); err != nil || string(body) != "spoilt" {
 			t.Errorf("%s: the object is %q, %v", name, body, err)
 		}
-	}
-}
-
-// TestOccupied: only what the attempt itself would replace does not count.
-func TestOccupied(t *testing.T) {
-	start := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
-	records := sinktest.Generate(t, 1, 3, start, time.Minute)
-	w := window.Window{Start: start, End: start.Add(time.Hour)}
-	passed := w
-	passed.Pass = 7
-	dir, err := bucket.OpenDir(t.TempDir() + "/not/there/yet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	occupied := func(b checkpoint.Bucket, format string, attempt *window.Window) string {
-		key, err := open(t, b, formats[format]).Occupied(t.Context(), attempt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
-	}
-	if key := occupied(dir, "parquet", nil); key != "" {
-		t.Errorf("a new directory is occupied by %s", key)
-	}
-	if _, err := open(t, dir, formats["parquet"]).Write(t.Context(), w, records); err != nil {
-		t.Fatal(err)
-	}
-	const first = "audit/tenant=acme.example/dt=2026-03-01/20260301T235900.000000Z.parquet"
-	longer, later := w, w
-	longer.End, later.Start = w.End.Add(time.Hour), w.Start.Add(time.Microsecond)
-	for name, test := range map[string]struct {
-		format  string
-		attempt *window.Window
-		want    string
-	}{
-		"no attempt":     {"parquet", nil, first},
-		"the attempt's":  {"parquet", &w, ""},
-		"another end":    {"parquet", &longer, ""},
-		"another pass":   {"parquet", &passed, first},
-		"another window": {"parquet", &later, first},
-		"another format": {"ndjson", &w, first},
-	} {
-		if key := occupied(dir, test.format, test.attempt); key != test.want {
-			t.Errorf("%s: occupied by %q, want %q", name, key, test.want)
-		}
-	}
-	other, err := archive.New(dir, "acme", formats["parquet"].encoder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if key, err := other.Occupied(t.Context(), nil); key != "" || err != nil {
-		t.Errorf("another tenant's archive is occupied by %q, %v", key, err)
-	}
-	const renamed = "audit/tenant=acme.example/dt=2026-03-01/20260301T235900.000000Z (copy).parquet"
-	if _, err := dir.Put(t.Context(), renamed, []byte("x"), ""); err != nil {
-		t.Fatal(err)
-	}
-	if key := occupied(dir, "parquet", &w); key != renamed {
-		t.Errorf("beside a renamed object: occupied by %q, want %q", key, renamed)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +77,8 @@ func s3(t *testing.T) (*place, servers.S3) {
 
 // lease is what a test wants to know of a lease.
 type lease struct {
-	State  string             `json:"state"`
-	Intent *checkpoint.Window `json:"intent"`
+	State   string              `json:"state"`
+	Intents []checkpoint.Window `json:"intents"`
 }
 
 func (p *place) leaseFile(stream string) string {
@@ -149,6 +150,7 @@ func (p *place) read(path string, into any) {
 type moment struct {
 	working bool // in a cycle, of either stream
 	open    bool // after a window was declared and before it was committed
+	several bool // and more than one
 	rescan  bool // and it was one that is read once more
 	written bool // and after an object of it was written to the archive
 }
@@ -161,14 +163,16 @@ func (p *place) moment() (m moment) {
 			continue
 		}
 		m.working = true
-		if l.Intent == nil || l.Intent.Equal(p.newest(stream).Window) {
+		open := l.Intents[slices.IndexFunc(l.Intents, p.newest(stream).Window.Equal)+1:]
+		if len(open) == 0 {
 			continue
 		}
 		m.open = true
-		name := l.Intent.Start.Format("20060102T150405.000000Z")
-		if l.Intent.Pass > 0 {
+		m.several = m.several || len(open) > 1
+		name := open[0].Start.Format("20060102T150405.000000Z")
+		if open[0].Pass > 0 {
 			m.rescan = true
-			name = fmt.Sprintf("%s-%d", name, l.Intent.Pass)
+			name = fmt.Sprintf("%s-%d", name, open[0].Pass)
 		}
 		if stream == archiveStream {
 			objects, err := filepath.Glob(filepath.Join(p.root, "archive", "audit", "*", "*", name+".parquet"))
@@ -184,7 +188,7 @@ func (p *place) moment() (m moment) {
 // count adds the moment to what was hit before.
 func (m moment) count(hit tally) {
 	for name, is := range map[string]bool{
-		"in a cycle": m.working, "with a window begun and not committed": m.open, "in a rescan": m.rescan,
+		"in a cycle": m.working, "with a window begun and not committed": m.open, "with several begun": m.several, "in a rescan": m.rescan,
 		"with an object of it written": m.written,
 	} {
 		if is {

@@ -39,6 +39,9 @@ type Object struct {
 	Extension string    // the format: [parquet.Extension] or [ndjson.Extension]
 }
 
+// Of tells whether the object is one of a window's.
+func (o Object) Of(start time.Time, pass uint64) bool { return o.Start.Equal(start) && o.Pass == pass }
+
 // Key is where the object lies. It depends on the window's start only, not on its end: a retry that reads more than the
 // attempt before meets what that one left.
 func (o Object) Key() string {

@@ -1,0 +1,90 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// intents are windows that are about to be written, oldest first. Each write of a lease has all of them.
+type intents struct {
+	mu      sync.Mutex
+	windows []Window
+}
+
+func (i *intents) all() []Window {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.windows)
+}
+
+func (i *intents) set(windows []Window) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.windows = slices.Clone(windows)
+}
+
+// add puts a window behind the others, unless it is one of them.
+func (i *intents) add(w Window) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !slices.ContainsFunc(i.windows, w.Equal) {
+		i.windows = append(i.windows, Window{Start: w.Start.UTC(), End: w.End.UTC(), Pass: w.Pass})
+	}
+}
+
+// Intents are the windows that a holder of the lease, this one or one before it, declared with Intend, and that neither it
+// nor this one settled or dropped, oldest first. They outlive Release and crashes. Parts of those that were not committed may
+// have been written already: the next attempt has to take exactly these windows, and in this order.
+func (l *Lease) Intents() []Window { return l.intents.all() }
+
+// Plan is the part of [Lease.Intend] that gives a window its place behind the others. It writes nothing: of several windows
+// that are declared at the same time each must have its place before.
+func (l *Lease) Plan(w Window) { l.intents.add(w) }
+
+// Intend declares what is about to be written to the destination, beside what was declared before. It is durable when Intend
+// returns without an error; nothing of the window may be written before.
+func (l *Lease) Intend(ctx context.Context, w Window) error {
+	l.Plan(w)
+	err := l.Hold(ctx)
+	if err == nil {
+		err = l.declare(ctx, w)
+	}
+	if err == nil {
+		err = l.ended() // a lease that ended while the write was under way protects nothing any more
+	}
+	if err != nil {
+		return fmt.Errorf("declare the window %s to %s: %w",
+			w.Start.UTC().Format(time.RFC3339Nano), w.End.UTC().Format(time.RFC3339Nano), err)
+	}
+	return nil
+}
+
+// Settle says that a window was committed: it is no intent any more, nor are those before it. The next write of the lease says so;
+// until then a reader takes it from the journal, whose newest entry has that window.
+func (l *Lease) Settle(w Window) {
+	l.intents.mu.Lock()
+	defer l.intents.mu.Unlock()
+	if i := slices.IndexFunc(l.intents.windows, w.Equal); i >= 0 {
+		l.intents.windows = slices.Delete(l.intents.windows, 0, i+1)
+	}
+}
+
+// Drop gives all intents up, with the next write of the lease: each was committed long ago.
+func (l *Lease) Drop() { l.intents.set(nil) }
+
+// Forget drops the intents, and is durable when it returns: what attempts have left at the destination is accounted for by
+// other means.
+func (l *Lease) Forget(ctx context.Context) error {
+	l.Drop()
+	err := l.Hold(ctx)
+	if err == nil {
+		err = l.update(ctx, func(r *leaseRecord) { r.InDoubt = false })
+	}
+	if err != nil {
+		return fmt.Errorf("drop the windows that were declared: %w", err)
+	}
+	return nil
+}

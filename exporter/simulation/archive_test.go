@@ -25,6 +25,7 @@ type file struct {
 	sha       string
 	ids       []identity
 	start     time.Time // of its window, as its key says
+	pass      uint64    // the same
 	again     bool      // it is one which was walked before
 	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
@@ -49,10 +50,13 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 		w.fail("%s writes %s, and its journal is gone", p.name, key)
 	}
 	pass, _ := strconv.ParseUint(strings.TrimPrefix(name[3], "-"), 10, 64)
-	f := &file{sha: digest(body), again: pass != j.epoch}
+	f := &file{sha: digest(body), pass: pass, again: pass != j.epoch}
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
 	f.past = f.start.Before(w.from)
 	f.ids = w.contents(body, name[4])
+	if !f.past && !j.lease.declares(f) {
+		w.fail("%s writes %s, of a window that is not declared", p.name, key)
+	}
 	old := w.archive.files[key]
 	if old != nil {
 		w.replace(p, key, old, f)

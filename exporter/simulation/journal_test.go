@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,11 @@ type lease struct {
 	written time.Time       // by the stores' clock
 }
 
+// declares tells whether an object is of a window that is declared.
+func (l lease) declares(f *file) bool {
+	return slices.ContainsFunc(l.Intents, func(w window.Window) bool { return w.Start.Equal(f.start) && w.Pass == f.pass })
+}
+
 // judgePut looks at what a process has just written.
 func (w *world) judgePut(p *process, to part, key string, body []byte, began time.Time) {
 	stream, name, _ := strings.Cut(key, "/")
@@ -77,6 +83,9 @@ func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	before := j.lease
 	j.lease = next
 	p.traces[j.name].freely = p.traces[j.name].freely || before.State == "released" && before.Token != next.Token
+	if len(next.Intents) > 1 {
+		w.tally["windows in flight together"]++
+	}
 	w.tempt(next.Intents, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
 	if before.State != "held" || before.Token == next.Token || w.locks {
 		return
@@ -176,6 +185,9 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 	for key, f := range w.archive.files {
 		if f.committed || f.past || !f.start.Before(e.Cursor) {
 			continue
+		}
+		if behind := f.start.After(e.Window.Start) && f.pass == e.Window.Pass; behind && w.journals[archiveStream].lease.declares(f) {
+			continue // it is written at the same time, and committed next
 		}
 		// What an attempt left behind and is gone from the server since is in no other object: it may well stay.
 		if !w.allGone(f.ids) {

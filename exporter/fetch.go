@@ -2,141 +2,194 @@ package exporter
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/budget"
-	"houndtrail/exporter/window"
 )
 
-// A fetcher reads the windows of a walk, each as long as memory allows.
+// mostReads is how many windows are read at the same time: as many as hide the time that a distant server takes to answer.
+const mostReads = 8
+
+// A fetcher reads the windows of a walk, each as long as memory allows. Several are read at the same time if the log is
+// about as dense throughout, and if that is what the rest waits for.
 type fetcher struct {
-	*Exporter
-	walk
+	plan
 	memory *budget.Account
 	ahead  chan<- span
 
-	planner window.Planner
-	whole   bool         // the window is not to be cut
-	large   bool         // it has a record that is larger than a page may be
-	loan    *budget.Loan // what the window holds; nil between two
-	before  time.Time    // where the previous window was read from; zero if that was sent on by itself
+	reads []*reading   // under way, oldest first
+	most  int          // of them
+	fill  float64      // how full the last window was
+	loan  *budget.Loan // of a window that is planned anew; nil for none
+}
+
+// A reading is a window that is being read.
+type reading struct {
+	span
+	plan   plan // by which it is read
+	cancel context.CancelFunc
+
+	done   chan struct{} // what follows is to be looked at after it is closed
+	jumped bool          // the window ends later than planned
+	err    error
 }
 
 func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ahead chan<- span) error {
-	f := &fetcher{Exporter: e, walk: w, memory: memory, ahead: ahead, planner: e.Windows.Try(w.try)}
+	f := &fetcher{
+		plan:   plan{Exporter: e, walk: w, planner: e.Windows.Try(w.try)},
+		memory: memory, ahead: ahead, most: 1,
+	}
+	defer f.discard()
 	for {
+		if err := f.readAhead(ctx); err != nil || len(f.reads) == 0 {
+			return err
+		}
+		if err := f.first(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// readAhead begins to read the next window, and more of them if that is of use. Only the first of all is worth waiting for
+// memory.
+func (f *fetcher) readAhead(ctx context.Context) error {
+	for len(f.reads) == 0 || len(f.reads) < f.most && f.steady(f.fill) {
 		win, due := f.next()
 		if !due {
 			return nil
 		}
-		if err := f.borrow(ctx); err != nil {
+		loan, err := f.borrow(ctx)
+		if err != nil || loan == nil {
 			return err
 		}
-		s, err := f.read(ctx, win)
-		if err == nil {
-			err = f.send(ctx, s)
-		}
-		if err = f.adapt(win, err); err != nil {
-			return err
-		}
-	}
-}
-
-// next is the window that is due.
-func (f *fetcher) next() (win window.Window, due bool) {
-	if len(f.intents) > 0 {
-		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
-		f.whole = true
-		return window.Window(f.intents[0]), true
-	}
-	win, due = f.planner.Next(f.cursor, f.horizon)
-	if f.completes {
-		win = f.withinDay(win)
-	}
-	win.Pass = f.pass
-	return win, due
-}
-
-// adapt takes in that the window was too much.
-func (f *fetcher) adapt(win window.Window, err error) error {
-	if large := (*bloodhound.LargeError)(nil); errors.As(err, &large) {
-		f.loan.Return()
-		f.loan, f.large = nil, true
-		return nil
-	}
-	tooMany := (*bloodhound.TooManyError)(nil)
-	switch {
-	case !errors.As(err, &tooMany):
-		return err
-	case !f.back.IsZero():
-		f.back = time.Time{} // the newest record is looked for by itself
-	default:
-		// One microsecond that holds more than a window may cannot be cut: it is taken whole.
-		planner, cut := f.planner.Cut(win, tooMany.Fill)
-		f.planner, f.whole = planner, !cut
+		from, floor := f.reach()
+		s := span{Window: win, loan: loan, since: from, known: floor, remembered: f.remembered(f.walk, win, f.known)}
+		f.reads = append(f.reads, begin(ctx, f.plan, s))
+		f.plan = f.after(s)
 	}
 	return nil
 }
 
-// borrow waits for the memory that the window may need: its pages, and once more as much for its objects.
-func (f *fetcher) borrow(ctx context.Context) (err error) {
+// borrow takes the memory that the window may need: its pages, and once more as much for its objects. It is nil if there is
+// not enough for another one.
+func (f *fetcher) borrow(ctx context.Context) (loan *budget.Loan, err error) {
+	bytes := 2*f.Limits.Bytes + f.Limits.Bytes/2
 	switch {
-	case f.loan != nil: // the window was cut
+	case f.loan != nil:
+		loan, f.loan = f.loan, nil
+		return loan, nil
+	case len(f.reads) > 0:
+		return f.memory.TryBorrow(bytes), nil
 	case f.large:
-		f.loan, err = f.memory.BorrowAlone(ctx, func() error { return f.sendOn(ctx) })
+		return f.memory.BorrowAlone(ctx, func() error { return f.sendOn(ctx) })
 	default:
-		f.loan, err = f.memory.Borrow(ctx, 2*f.Limits.Bytes+f.Limits.Bytes/2, func() error { return f.sendOn(ctx) })
+		return f.memory.Borrow(ctx, bytes, func() error { return f.sendOn(ctx) })
 	}
+}
+
+// begin has a window read.
+func begin(ctx context.Context, by plan, s span) *reading {
+	r := &reading{plan: by, span: s, done: make(chan struct{})}
+	ctx, r.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(r.done)
+		r.err = r.read(ctx)
+	}()
+	return r
+}
+
+func (r *reading) read(ctx context.Context) (err error) {
+	p := &r.plan
+	r.Batch, err = p.Source.Fetch(ctx, r.since, r.End.Add(-grain), p.limits(r.Window), p.counting(r.since, p.before)...)
+	if err != nil {
+		return err
+	}
+	if empty := !p.whole && r.Fill() == 0 && r.End.Before(p.horizon); empty {
+		return r.jump(ctx)
+	}
+	return nil
+}
+
+// jump makes one window of a gap: it ends where the next record is, however far that is off.
+func (r *reading) jump(ctx context.Context) error {
+	p := &r.plan
+	next, ok, err := p.Source.First(ctx, r.End, p.horizon)
+	if err != nil {
+		r.Release()
+		r.Batch = nil
+		return err
+	}
+	if !ok {
+		next = p.horizon
+	}
+	if next = next.Truncate(grain); !next.After(r.End) {
+		return nil
+	}
+	r.Release()
+	r.End, r.jumped = next, true
+	r.remembered = p.remembered(p.walk, r.Window, p.known)
+	// It is read once more as a whole: that what was said to be a gap is one has to be seen, and counted.
+	r.Batch, err = p.Source.Fetch(
+		ctx, r.since, r.End.Add(-grain), bloodhound.Limits{Share: p.Limits.Share}, p.counting(r.since, p.before)...)
 	return err
 }
 
-// read reads a window.
-func (f *fetcher) read(ctx context.Context, win window.Window) (span, error) {
-	from, floor, limits := f.since, f.known, f.limits(win)
-	if !f.back.IsZero() {
-		// What is before the overlap is only looked at. It may be left out when the window is tried again, and then a record
-		// of it would be in an object that the second attempt does not replace.
-		from, floor = f.back, latest(f.known, f.since)
-		limits.Records, limits.Bytes, limits.Since = f.Limits.Records, f.Limits.Bytes, f.back
-	}
-	batch, err := f.Source.Fetch(ctx, from, win.End.Add(-grain), limits, f.counting(from, f.before)...)
-	if err != nil {
-		return span{}, err
-	}
-	if empty := !f.whole && batch.Fill() == 0 && win.End.Before(f.horizon); empty {
-		if batch, win, err = f.jump(ctx, batch, from, win); err != nil {
-			return span{}, err
+// first waits for the oldest window, and sends it on. If it was too much, or is another one than planned, those that were
+// planned behind it are planned anew.
+func (f *fetcher) first(ctx context.Context) error {
+	r, began := f.reads[0], time.Now()
+	<-r.done
+	waited := time.Since(began)
+	f.reads = f.reads[1:]
+	r.cancel()
+	if r.err != nil {
+		f.discard()
+		f.plan, f.loan = r.plan, r.loan
+		if err := f.adapt(r.Window, r.err); err != nil {
+			return err
 		}
-	} else if !f.whole {
-		f.planner = f.planner.Learn(win, batch.Fill())
+		if f.large {
+			f.loan.Return()
+			f.loan = nil
+		}
+		return nil
 	}
-	return span{
-		Window: win, Batch: batch, loan: f.loan, last: !win.End.Before(f.horizon), since: from, known: floor,
-		remembered: f.remembered(f.walk, win, f.known),
-	}, nil
+	if r.jumped {
+		f.discard()
+		f.plan, f.fill = r.plan.after(r.span), 0
+	} else if f.fill = r.Fill(); !r.plan.whole {
+		f.planner = f.planner.Learn(r.Window, f.fill)
+	}
+	r.last = !r.End.Before(f.horizon)
+	began = time.Now()
+	if err := f.send(ctx, r.span); err != nil {
+		return err
+	}
+	f.weigh(waited, time.Since(began))
+	return nil
 }
 
-// send gives a window to the next stage and goes on behind it.
+// weigh has more windows read at the same time while the rest waits for them, and fewer while they wait for the rest: what
+// waits takes memory.
+func (f *fetcher) weigh(waited, kept time.Duration) {
+	if waited > kept {
+		f.most = min(f.most+1, mostReads)
+	} else {
+		f.most = max(f.most-1, 1)
+	}
+}
+
+// send gives a window to the next stage.
 func (f *fetcher) send(ctx context.Context, s span) error {
 	s.loan.Keep(2 * s.Held())
 	select {
 	case f.ahead <- s:
+		return nil
 	case <-ctx.Done():
 		s.Release()
 		return context.Cause(ctx)
 	}
-	f.cursor, f.before, f.since, f.back = s.End, latest(s.since, s.known), s.End, time.Time{}
-	if f.kind != checkpoint.KindHistory {
-		f.known = s.remembered
-	}
-	if len(f.intents) > 0 {
-		f.intents = f.intents[1:]
-	}
-	f.whole, f.large, f.loan = false, false, nil
-	return nil
 }
 
 // sendOn has the previous window sent on without the counts that come with the next one: its memory is needed for that.
@@ -150,54 +203,17 @@ func (f *fetcher) sendOn(ctx context.Context) error {
 	}
 }
 
-// limits are what a window may hold. What is read again before it counts for nothing.
-func (f *fetcher) limits(win window.Window) bloodhound.Limits {
-	limits := bloodhound.Limits{Share: f.Limits.Share, Large: f.large}
-	if f.whole {
-		return limits
+// discard gives up what is being read.
+func (f *fetcher) discard() {
+	for _, r := range f.reads {
+		r.cancel()
 	}
-	limits.Records, limits.Bytes, limits.Since = f.Limits.Records, f.Limits.Bytes, win.Start
-	return limits
-}
-
-// withinDay ends a window with the UTC day, so that the rescan counts whole days.
-func (e *Exporter) withinDay(win window.Window) window.Window {
-	if midnight := win.Start.Truncate(day).Add(day); e.Rescan >= day && midnight.Before(win.End) {
-		win.End = midnight
+	for _, r := range f.reads {
+		<-r.done
+		if r.err == nil {
+			r.Release()
+		}
+		r.loan.Return()
 	}
-	return win
-}
-
-// jump makes one window of a gap: it ends where the next record is, however far that is off.
-func (f *fetcher) jump(
-	ctx context.Context, batch *bloodhound.Batch, from time.Time, win window.Window,
-) (*bloodhound.Batch, window.Window, error) {
-	next, ok, err := f.Source.First(ctx, win.End, f.horizon)
-	if err != nil {
-		batch.Release()
-		return nil, win, err
-	}
-	if !ok {
-		next = f.horizon
-	}
-	if next = next.Truncate(grain); !next.After(win.End) {
-		return batch, win, nil
-	}
-	batch.Release()
-	win.End = next
-	// It is read once more as a whole: that what was said to be a gap is one has to be seen, and counted.
-	batch, err = f.Source.Fetch(ctx, from, win.End.Add(-grain), bloodhound.Limits{Share: f.Limits.Share}, f.counting(from, f.before)...)
-	return batch, win, err
-}
-
-// counting is what the pages of a window are to be counted from, for the proof of the previous one: its end, its
-// beginning, and its end once more. No instant may be after the window's own beginning.
-func (e *Exporter) counting(from, before time.Time) []time.Time {
-	switch {
-	case !e.VerifyCount:
-		return nil
-	case before.IsZero():
-		return []time.Time{from}
-	}
-	return []time.Time{from, before, from}
+	f.reads = nil
 }

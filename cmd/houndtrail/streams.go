@@ -70,14 +70,12 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 		e.Sink, e.Observer, e.Log, e.Stopping = sink, told, log, stopping
 		return stream{name: name, Exporter: e, watch: w}
 	}
-	shares := budget.Split(memory(), 2)
 	var all []stream
 	if c.Archive.URL != "" {
 		s, err := p.archiveOf(ctx, c, log, build)
 		if err != nil {
 			return nil, err
 		}
-		s.Memory = shares[0]
 		all = append(all, s)
 	}
 	if c.Webhook.URL.IsSet() {
@@ -93,12 +91,14 @@ func (p *program) streams(ctx context.Context, c *config.Config, log *zap.Logger
 			return nil, err
 		}
 		s := build(webhookStream, sink.String(), sink)
-		s.Memory = shares[1]
 		if s.Destination, err = p.destinationBeside(ctx, c, positions, webhookStream); err != nil {
 			return nil, err
 		}
 		s.pause = newPause(positions, webhookStream, p.ownClock, log)
 		all = append(all, s)
+	}
+	for i, share := range budget.Split(memory(), len(all)) {
+		all[i].Memory = share
 	}
 	return all, nil
 }

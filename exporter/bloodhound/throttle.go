@@ -2,6 +2,7 @@ package bloodhound
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -39,7 +40,7 @@ func (t *throttle) wait(ctx context.Context) error { return t.limiter.Wait(ctx) 
 
 // learn takes in what became of a request.
 func (t *throttle) learn(status int, err error, took time.Duration) {
-	if t.fixed {
+	if t.fixed || errors.Is(err, context.Canceled) { // a request that is not needed any more tells nothing
 		return
 	}
 	t.mu.Lock()

@@ -81,6 +81,18 @@ func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error)
 	return a.lend(bytes, false), nil
 }
 
+// TryBorrow takes so many bytes if they are free; nil if not.
+func (a *Account) TryBorrow(bytes int64) *Loan {
+	if a.share == nil {
+		return a.lend(0, false)
+	}
+	bytes = min(bytes, a.share.size)
+	if !a.share.bytes.TryAcquire(bytes) {
+		return nil
+	}
+	return a.lend(bytes, false)
+}
+
 // BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. What the previous one left
 // is collected, for the collector does not come before a single large allocation that goes beyond its goal.
 func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {

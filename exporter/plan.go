@@ -1,0 +1,120 @@
+package exporter
+
+import (
+	"errors"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// A plan is what is still to be read of a walk, and how. It is a value: what was planned ahead is given up by going back to
+// the plan that was.
+type plan struct {
+	*Exporter
+	walk
+
+	planner window.Planner
+	whole   bool      // the window is not to be cut
+	large   bool      // it has a record that is larger than a page may be
+	before  time.Time // where the previous window was read from; zero if that was sent on by itself
+}
+
+// next is the window that is due.
+func (p *plan) next() (win window.Window, due bool) {
+	if len(p.intents) > 0 {
+		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
+		p.whole = true
+		return window.Window(p.intents[0]), true
+	}
+	win, due = p.planner.Next(p.cursor, p.horizon)
+	if p.completes {
+		win = p.withinDay(win)
+	}
+	win.Pass = p.pass
+	return win, due
+}
+
+// after is what is to be read after a window.
+func (p plan) after(s span) plan {
+	p.cursor, p.before, p.since, p.back = s.End, latest(s.since, s.known), s.End, time.Time{}
+	if p.kind != checkpoint.KindHistory {
+		p.known = s.remembered
+	}
+	if len(p.intents) > 0 {
+		p.intents = p.intents[1:]
+	}
+	p.whole, p.large = false, false
+	return p
+}
+
+// adapt takes in that the window was too much; any other error stays one.
+func (p *plan) adapt(win window.Window, err error) error {
+	if large := (*bloodhound.LargeError)(nil); errors.As(err, &large) {
+		p.large = true
+		return nil
+	}
+	tooMany := (*bloodhound.TooManyError)(nil)
+	switch {
+	case !errors.As(err, &tooMany):
+		return err
+	case !p.back.IsZero():
+		p.back = time.Time{} // the newest record is looked for by itself
+	default:
+		// One microsecond that holds more than a window may cannot be cut: it is taken whole.
+		planner, cut := p.planner.Cut(win, tooMany.Fill)
+		p.planner, p.whole = planner, !cut
+	}
+	return nil
+}
+
+// reach is from when on the window is read, and from when on what is read counts. What is before the overlap is only looked
+// at. It may be left out when the window is tried again, and then a record of it would be in an object that the second attempt
+// does not replace.
+func (p *plan) reach() (from, floor time.Time) {
+	if p.back.IsZero() {
+		return p.since, p.known
+	}
+	return p.back, latest(p.known, p.since)
+}
+
+// limits are what a window may hold. What is read again before it counts for nothing.
+func (p *plan) limits(win window.Window) bloodhound.Limits {
+	limits := bloodhound.Limits{Share: p.Limits.Share, Large: p.large}
+	if p.whole && p.back.IsZero() {
+		return limits
+	}
+	limits.Records, limits.Bytes, limits.Since = p.Limits.Records, p.Limits.Bytes, win.Start
+	if !p.back.IsZero() {
+		limits.Since = p.back
+	}
+	return limits
+}
+
+// steady tells that the windows that follow can be planned before this one has been read: they are given, or the last one was
+// about as full as it was planned to be.
+func (p *plan) steady(fill float64) bool {
+	const full = 0.5
+	return len(p.intents) > 0 || fill > full && !p.whole && !p.large
+}
+
+// withinDay ends a window with the UTC day, so that the rescan counts whole days.
+func (e *Exporter) withinDay(win window.Window) window.Window {
+	if midnight := win.Start.Truncate(day).Add(day); e.Rescan >= day && midnight.Before(win.End) {
+		win.End = midnight
+	}
+	return win
+}
+
+// counting is what the pages of a window are to be counted from, for the proof of the previous one: its end, its
+// beginning, and its end once more. No instant may be after the window's own beginning.
+func (e *Exporter) counting(from, before time.Time) []time.Time {
+	switch {
+	case !e.VerifyCount:
+		return nil
+	case before.IsZero():
+		return []time.Time{from}
+	}
+	return []time.Time{from, before, from}
+}

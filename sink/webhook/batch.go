@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -28,7 +29,9 @@ type batch struct {
 // A line is a record as text, complete with whatever separates it from the next one.
 type line struct {
 	sink.Stamp
-	size int // of the text, once it is packed
+	at     int  // index of the record among those of the window
+	begins bool // a batch, as it did in an earlier attempt
+	size   int  // of the text, once it is packed
 }
 
 func (b *batch) object() checkpoint.Object {
@@ -41,7 +44,7 @@ func (b *batch) object() checkpoint.Object {
 	})
 }
 
-// A text is where lines come from: the records of a window, or batches that were packed before.
+// A text is where lines come from: the records of a window, or a batch that was packed before.
 type text struct {
 	lines  []line
 	append func(dst []byte, i int) []byte        // the text of line i
@@ -81,7 +84,7 @@ const (
 )
 
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
-// but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
+// up to one that begins a batch, but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
 func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer) (batch, error) {
 	if err := p.makeRoom(t, from, wire); err != nil {
 		return batch{}, err
@@ -89,7 +92,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	start := wire.Len()
 	body := p.begin(wire)
 	n, size := from, 0
-	for n < min(len(t.lines), from+maxRecords) {
+	for n < min(len(t.lines), from+maxRecords) && (n == from || !t.lines[n].begins) {
 		if t.least(n) >= longLine {
 			if n == from {
 				var err error
@@ -185,8 +188,8 @@ func (plainBody) Close() error { return nil }
 // A mailing is a window, packed. Its memory serves the next one.
 type mailing struct {
 	window  window.Window
-	total   int      // of the window's records
-	earlier progress // what is not in lines, since an earlier attempt delivered it
+	total   int       // of the window's records
+	earlier []portion // what is not in lines, since an earlier attempt delivered it
 
 	lines   []line
 	batches []batch
@@ -219,34 +222,25 @@ func (m *mailing) pack(p *packer, t text, maxBytes int) error {
 	return nil
 }
 
-// unpack returns the text of batches as it was before they were packed.
-func unpack(c Compression, batches []batch) (text, error) {
-	var (
-		t     text
-		plain []byte
-		ends  []int
-	)
-	for _, b := range batches {
-		body := io.Reader(bytes.NewReader(b.wire))
-		if c == Gzip {
-			z, err := gzip.NewReader(body)
-			if err != nil {
-				return text{}, err
-			}
-			body = z
-		}
-		read, err := io.ReadAll(body)
+// unpack returns the text of a batch as it was before it was packed.
+func unpack(c Compression, b *batch) (text, error) {
+	body := io.Reader(bytes.NewReader(b.wire))
+	if c == Gzip {
+		z, err := gzip.NewReader(body)
 		if err != nil {
 			return text{}, err
 		}
-		plain = append(plain, read...)
-		for _, l := range b.lines {
-			t.lines = append(t.lines, l)
-			ends = append(ends, l.size)
-		}
+		body = z
 	}
-	for i := range ends[1:] {
-		ends[i+1] += ends[i]
+	plain, err := io.ReadAll(body)
+	if err != nil {
+		return text{}, err
+	}
+	t := text{lines: slices.Clone(b.lines)}
+	ends, end := make([]int, len(t.lines)), 0
+	for i := range t.lines {
+		end += t.lines[i].size
+		ends[i] = end
 	}
 	line := func(i int) []byte { return plain[ends[i]-t.lines[i].size : ends[i]] }
 	t.append = func(dst []byte, i int) []byte { return append(dst, line(i)...) }

@@ -209,7 +209,7 @@ func TestNoRecordsNoRequest(t *testing.T) {
 	}
 }
 
-// One refusal teaches the limit for the rest of the window.
+// One refusal teaches the limit for the rest of the batch.
 func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 256)

@@ -29,6 +29,11 @@ func (e *PostponedError) Error() string {
 // Unwrap returns the answer.
 func (e *PostponedError) Unwrap() error { return e.Err }
 
+func isPostponed(err error) bool {
+	_, ok := errors.AsType[*PostponedError](err)
+	return ok
+}
+
 // A transportError says why no whole answer came. Its cause can be told with errors.Is but is not unwrapped: it may quote
 // what we sent.
 type transportError struct {

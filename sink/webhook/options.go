@@ -31,6 +31,7 @@ const (
 const (
 	DefaultBatchRecords = 1000
 	DefaultBatchBytes   = 1 << 20
+	DefaultInFlight     = 8
 	DefaultTimeout      = 30 * time.Second
 	DefaultRetryFor     = 5 * time.Minute
 )
@@ -43,7 +44,8 @@ type Options struct {
 	// Tenant goes into every line and event id.
 	Tenant string
 	// Authorization returns the value of the Authorization header, scheme included. It is asked before every
-	// attempt, so that a secret that is renewed in its file is picked up. Nil, or "", sends no such header.
+	// attempt, so that a secret that is renewed in its file is picked up. Nil, or "", sends no such header. As batches are
+	// sent side by side, it is called so as well, and so are the other functions here.
 	Authorization func() (string, error)
 	// Headers are sent with every request. They may replace Content-Type and User-Agent.
 	Headers http.Header
@@ -51,6 +53,8 @@ type Options struct {
 	// BatchRecords and BatchBytes (of uncompressed NDJSON) bound one batch. A larger record goes alone.
 	BatchRecords int
 	BatchBytes   int
+	// InFlight bounds how many batches are on their way at a time, in all windows together.
+	InFlight int
 	// Compression is Gzip when empty.
 	Compression Compression
 
@@ -104,6 +108,9 @@ func (o Options) withDefaults() Options {
 	if o.BatchBytes == 0 {
 		o.BatchBytes = DefaultBatchBytes
 	}
+	if o.InFlight == 0 {
+		o.InFlight = DefaultInFlight
+	}
 	if o.Compression == "" {
 		o.Compression = Gzip
 	}
@@ -117,7 +124,7 @@ func (o Options) withDefaults() Options {
 		o.Version = "dev"
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport(o.RootCAs)
+		o.Transport = newTransport(o.RootCAs, o.InFlight)
 	}
 	if o.Observe == nil {
 		o.Observe = func(Attempt) {}
@@ -143,6 +150,9 @@ func (o Options) check() error {
 	}
 	if o.BatchBytes < 0 {
 		complain("webhook: HOUNDTRAIL_WEBHOOK_BATCH_BYTES is %d: it must be positive", o.BatchBytes)
+	}
+	if o.InFlight < 0 {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_IN_FLIGHT is %d: it must be positive", o.InFlight)
 	}
 	if o.Timeout < 0 {
 		complain("webhook: HOUNDTRAIL_WEBHOOK_TIMEOUT is %s: it must be positive", o.Timeout)
@@ -209,7 +219,7 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-func newTransport(roots *x509.CertPool) *http.Transport {
+func newTransport(roots *x509.CertPool, inFlight int) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -220,7 +230,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 
 		ForceAttemptHTTP2:   true, // an own TLSClientConfig would turn it off
 		IdleConnTimeout:     90 * time.Second,
-		MaxIdleConnsPerHost: 1,       // one batch at a time
+		MaxIdleConnsPerHost: inFlight,
 		DisableCompression:  true,    // answers are short, and their bound is one of bytes read
 		WriteBufferSize:     1 << 16, // a batch is large: 16 times fewer system calls
 	}

@@ -57,6 +57,7 @@ type post struct {
 type receiver struct {
 	mu     sync.Mutex
 	posts  []post
+	asked  sync.Mutex // held while answer runs, which so may keep count
 	answer func(number int, p post) (reply, error) // number is 1 for the first post; nil acknowledges all
 }
 
@@ -75,6 +76,8 @@ func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	if rc.answer == nil {
 		return answer(http.StatusNoContent).response(), nil
 	}
+	rc.asked.Lock()
+	defer rc.asked.Unlock()
 	re, err := rc.answer(number, p)
 	if err != nil {
 		return nil, err
@@ -148,11 +151,13 @@ func script(entries ...any) func(int, post) (reply, error) {
 
 var errBroken = errors.New("connection reset by peer")
 
-// newSink makes a sink with defaults for what the test does not say.
+// newSink makes a sink with defaults for what the test does not say. One batch at a time is the default here: most tests
+// script the answers in their order.
 func newSink(tb testing.TB, o webhook.Options) *webhook.Sink {
 	tb.Helper()
 	o.URL = cmp.Or(o.URL, "https://siem.example/insert/jsonline")
 	o.Tenant = tenant
+	o.InFlight = cmp.Or(o.InFlight, 1)
 	s, err := webhook.New(o)
 	if err != nil {
 		tb.Fatal(err)

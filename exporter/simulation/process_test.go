@@ -113,7 +113,7 @@ func (p *process) wire() map[string]*exporter.Exporter {
 		if p.parquet {
 			return foreign{parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "simulated"})}
 		}
-		return ndjson.NewEncoder(tenant)
+		return ndjson.NewEncoder(tenant, ndjson.Gzip)
 	}
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)

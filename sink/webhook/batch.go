@@ -9,8 +9,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/klauspost/compress/gzip"
-
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/window"
 	"houndtrail/sink"
@@ -54,19 +52,16 @@ type text struct {
 
 // A packer makes batches, and keeps its buffers from one to the next.
 type packer struct {
-	tenant      string
-	compression Compression
-	maxRecords  int
+	tenant     string
+	maxRecords int
 
 	plain  []byte // what is not yet compressed
 	events []byte // what the batch's id is made of
-	zip    *gzip.Writer
+	zip    ndjson.Compressor
 }
 
 func newPacker(o Options) *packer {
-	return &packer{
-		tenant: o.Tenant, compression: o.Compression, maxRecords: o.BatchRecords, zip: ndjson.NewGzip(io.Discard),
-	}
+	return &packer{tenant: o.Tenant, maxRecords: o.BatchRecords, zip: o.Compression.Writer()}
 }
 
 // held is how many bytes the buffers have.
@@ -168,9 +163,6 @@ func (p *packer) id(lines []line) string {
 // begin starts a body.
 func (p *packer) begin(wire io.Writer) io.WriteCloser {
 	p.plain = p.plain[:0]
-	if p.compression == None {
-		return plainBody{wire}
-	}
 	p.zip.Reset(wire)
 	return p.zip
 }
@@ -180,10 +172,6 @@ func (p *packer) flush(body io.Writer) error {
 	p.plain = p.plain[:0]
 	return err
 }
-
-type plainBody struct{ io.Writer }
-
-func (plainBody) Close() error { return nil }
 
 // A mailing is a window, packed. Its memory serves the next one.
 type mailing struct {
@@ -223,14 +211,10 @@ func (m *mailing) pack(p *packer, t text, maxBytes int) error {
 }
 
 // unpack returns the text of a batch as it was before it was packed.
-func unpack(c Compression, b *batch) (text, error) {
-	body := io.Reader(bytes.NewReader(b.wire))
-	if c == Gzip {
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			return text{}, err
-		}
-		body = z
+func unpack(c ndjson.Compression, b *batch) (text, error) {
+	body, err := c.Reader(bytes.NewReader(b.wire))
+	if err != nil {
+		return text{}, err
 	}
 	plain, err := io.ReadAll(body)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/sinktest"
 	"houndtrail/sink/webhook"
 )
@@ -47,7 +48,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 		o := webhook.Options{
 			BatchRecords: rapid.IntRange(1, 20).Draw(rt, "max records"),
 			BatchBytes:   rapid.IntRange(1, 4000).Draw(rt, "max bytes"),
-			Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(rt, "compression"),
+			Compression:  rapid.SampledFrom([]ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None}).Draw(rt, "compression"),
 		}
 		fussy := &fussyReceiver{
 			largest: rapid.IntRange(800, 5000).Draw(rt, "receiver's limit"), // no record alone reaches it
@@ -239,7 +240,7 @@ func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 // net/http may read on after the answer. It must not get to see the next batch's bytes.
 func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 	t.Parallel()
-	for _, compression := range []webhook.Compression{webhook.Gzip, webhook.None} {
+	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
 		rs := records(t, 100)
 		late := make(chan error, 10)
 		s := newSink(t, webhook.Options{

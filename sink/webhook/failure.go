@@ -118,7 +118,7 @@ func unreadable(err error) bool {
 // unexpected is a 2xx that does not count, since it is a page, or does not say what it must say.
 func (s *Sink) unexpected(resp *http.Response, answer []byte, redact *strings.Replacer) error {
 	expected := s.options.Expect
-	e := newStatusError(resp, answer, redact)
+	e := s.newStatusError(resp, answer, redact)
 	unmet := expected.Unmet(resp.StatusCode, answer)
 	empty := resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusResetContent
 	switch {

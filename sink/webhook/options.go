@@ -15,16 +15,8 @@ import (
 	"go.uber.org/zap"
 
 	"houndtrail/exporter/transport"
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook/expect"
-)
-
-// Compression is how a batch's body is encoded.
-type Compression string
-
-// The compressions there are.
-const (
-	Gzip Compression = "gzip"
-	None Compression = "none"
 )
 
 // What a zero value in [Options] stands for.
@@ -55,8 +47,8 @@ type Options struct {
 	BatchBytes   int
 	// InFlight bounds how many batches are on their way at a time, in all windows together.
 	InFlight int
-	// Compression is Gzip when empty.
-	Compression Compression
+	// Compression of a batch's body; Gzip when empty.
+	Compression ndjson.Compression
 
 	// Expect is what an answer must say, besides a 2xx that is no web page, for its batch to count as delivered.
 	Expect expect.Expectation
@@ -112,7 +104,7 @@ func (o Options) withDefaults() Options {
 		o.InFlight = DefaultInFlight
 	}
 	if o.Compression == "" {
-		o.Compression = Gzip
+		o.Compression = ndjson.Gzip
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -160,8 +152,8 @@ func (o Options) check() error {
 	if o.RetryFor < 0 {
 		complain("webhook: the time for retries is %s: it must be positive", o.RetryFor)
 	}
-	if o.Compression != Gzip && o.Compression != None {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_COMPRESSION is %q: use %s or %s", o.Compression, Gzip, None)
+	if c := o.Compression; c != ndjson.Gzip && c != ndjson.Zstd && c != ndjson.None {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_COMPRESSION is %q: use %s, %s or %s", c, ndjson.Gzip, ndjson.Zstd, ndjson.None)
 	}
 	return errors.Join(append(problems, checkHeaders(o.Headers))...)
 }

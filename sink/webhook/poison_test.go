@@ -59,7 +59,7 @@ func TestUnreadableRecord(t *testing.T) {
 		s, err := webhook.New(webhook.Options{
 			URL: "https://siem.example/in", Tenant: tenant, Transport: picky, RetryFor: 1, InFlight: 1,
 			BatchRecords: rapid.IntRange(1, 70).Draw(t, "batch"),
-			Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(t, "compression"),
+			Compression:  rapid.SampledFrom([]ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None}).Draw(t, "compression"),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -137,7 +137,7 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	switch {
 	case resp.StatusCode/100 != 2:
-		return resp.StatusCode, newStatusError(resp, answer, redact) // its status has said it all
+		return resp.StatusCode, s.newStatusError(resp, answer, redact) // its status has said it all
 	case err != nil:
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
 	default:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
@@ -57,7 +58,7 @@ type post struct {
 type receiver struct {
 	mu     sync.Mutex
 	posts  []post
-	asked  sync.Mutex // held while answer runs, which so may keep count
+	asked  sync.Mutex                              // held while answer runs, which so may keep count
 	answer func(number int, p post) (reply, error) // number is 1 for the first post; nil acknowledges all
 }
 
@@ -96,15 +97,20 @@ func readPost(r *http.Request) (post, error) {
 		return p, fmt.Errorf("Content-Length %d with a body of %d bytes", r.ContentLength, len(raw))
 	}
 	p.wire, p.body = raw, raw
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			return p, err
-		}
-		p.body, err = io.ReadAll(z)
+	var z io.Reader
+	switch r.Header.Get("Content-Encoding") {
+	case "gzip":
+		z, err = gzip.NewReader(bytes.NewReader(raw))
+	case "zstd":
+		z, err = zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderConcurrency(1))
+	default:
+		return p, nil
+	}
+	if err != nil {
 		return p, err
 	}
-	return p, nil
+	p.body, err = io.ReadAll(z)
+	return p, err
 }
 
 // A reply is what a receiver answers.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook"
 )
 
@@ -222,7 +223,7 @@ func TestObserve(t *testing.T) {
 		var seen []webhook.Attempt
 		rc := &receiver{answer: script(503, errBroken, 200)}
 		_, err := write(t.Context(), t, rc, webhook.Options{
-			Compression: webhook.None, Observe: func(a webhook.Attempt) { seen = append(seen, a) },
+			Compression: ndjson.None, Observe: func(a webhook.Attempt) { seen = append(seen, a) },
 		})
 		if err != nil {
 			t.Fatal(err)

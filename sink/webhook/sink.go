@@ -67,8 +67,8 @@ func New(o Options) (*Sink, error) {
 		s.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 		s.secrets = append(s.secrets, values...)
 	}
-	if o.Compression == Gzip {
-		s.header.Set("Content-Encoding", "gzip")
+	if o.Compression != ndjson.None {
+		s.header.Set("Content-Encoding", string(o.Compression))
 	}
 	s.secrets = append(s.secrets, urlSecrets(u)...)
 	return s, nil

@@ -221,4 +221,3 @@ func (m *moody) account(rs []bloodhound.Record, receipt checkpoint.Receipt) {
 		m.breaks("%d records are not in the receipt", len(rs))
 	}
 }
-

@@ -118,7 +118,7 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)
 	posts, err := webhook.New(webhook.Options{
-		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, Transport: &p.postman,
+		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: p.atOnce, Transport: &p.postman,
 		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)

@@ -58,7 +58,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		checkBatches(rt, rs, first, receipt, o, fussy.largest)
+		checkBatches(rt, rs, first, receipt, o, fussy)
 
 		fussy.failing = rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(rt, "failing the second time")
 		second, again, err := fussy.run(t, o, rs)
@@ -80,6 +80,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 type fussyReceiver struct {
 	largest int
 	failing []bool
+	refused bool // a batch was, so that there are parts of batches
 }
 
 // run writes a window under a fake clock and returns what was acknowledged.
@@ -90,6 +91,7 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Rec
 	o.Transport = &receiver{answer: func(n int, p post) (reply, error) {
 		switch {
 		case len(p.body) > f.largest:
+			f.refused = true
 			return answer(http.StatusRequestEntityTooLarge), nil
 		case n%2 == 1 && f.failing[n%len(f.failing)]: // so that no batch fails for ever
 			return answer(http.StatusServiceUnavailable), nil
@@ -103,18 +105,16 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Rec
 	return acknowledged, receipt, err
 }
 
-func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, largest int) {
+func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, by *fussyReceiver) {
 	var want checkpoint.Receipt
-	refused := false
 	for _, p := range posts {
 		n := bytes.Count(p.body, []byte("\n"))
 		part := rs[:n]
 		rs = rs[n:]
-		if n > o.BatchRecords || n > 1 && len(p.body) > min(o.BatchBytes, largest) {
+		if n > o.BatchRecords || n > 1 && len(p.body) > min(o.BatchBytes, by.largest) {
 			t.Fatalf("batch of %d records and %d bytes", n, len(p.body))
 		}
-		refused = refused || len(p.body) > largest/2
-		if !refused && n < o.BatchRecords && len(rs) > 0 && len(p.body)+len(lines(rs[:1])) <= min(o.BatchBytes, largest/2) {
+		if !by.refused && n < o.BatchRecords && len(rs) > 0 && len(p.body)+len(lines(rs[:1])) <= o.BatchBytes {
 			t.Fatalf("batch of %d records and %d bytes had room for the next", n, len(p.body))
 		}
 		if diff := cmp.Diff(string(lines(part)), string(p.body)); diff != "" {

@@ -237,6 +237,20 @@ func TestFailureAmidOthers(t *testing.T) {
 	}
 }
 
+// A batch that is refused is not sent in parts where the receiver has asked for a pause meanwhile.
+func TestNoPartsInAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sc := &scripted{turns: map[int][]turn{1: {{2 * time.Second, 400}}, 3: {{time.Second, answer(503, "Retry-After: 3600")}}}}
+		rs := records(t, 4)
+		_, err := newSink(t, webhook.Options{Transport: sc, InFlight: 2, BatchRecords: 2}).Write(t.Context(), windowOf(rs), rs)
+		wants(t, err, "asks not to be asked before", "with 0 of 4 records delivered")
+		if len(sc.sent) != 2 {
+			t.Errorf("sent %v", sc.sent)
+		}
+	})
+}
+
 // Where the caller gives up, nothing more is begun, also not by a window that waits for its turn.
 func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 	t.Parallel()

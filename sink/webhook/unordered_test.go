@@ -178,22 +178,14 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 			}
 		}
 		m.mu.Unlock()
-		patient, cancel := ctx, context.CancelFunc(func() {})
+		patient, cancel := context.WithCancel(ctx)
 		if attempt%3 == 1 && attempt < attempts-1 {
-			patient, cancel = context.WithTimeout(ctx, time.Duration(m.seed%20)*time.Second)
+			time.AfterFunc(time.Duration(m.seed%20)*time.Second, cancel)
 		}
 		receipt, err := s.Write(patient, w, rs)
 		cancel()
-		if err == nil {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.account(rs, receipt)
+		if m.account(rs, receipt, err); err == nil {
 			return
-		}
-		if len(receipt.Objects) > 0 {
-			m.mu.Lock()
-			m.breaks("a receipt beside the error %v", err)
-			m.mu.Unlock()
 		}
 		time.Sleep(time.Minute)
 	}
@@ -202,8 +194,10 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 	m.breaks("not delivered in %d attempts", attempts)
 }
 
-// account holds that a receipt has what was acknowledged, each record once, and in order.
-func (m *moody) account(rs []bloodhound.Record, receipt checkpoint.Receipt) {
+// account holds that a receipt has what was acknowledged, each record once, and in order; and nothing beside an error.
+func (m *moody) account(rs []bloodhound.Record, receipt checkpoint.Receipt, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, o := range receipt.Objects {
 		id := strings.TrimPrefix(o.Key, "batch/")
 		if n, ok := m.batches[id]; !ok || n != o.Records || n > len(rs) {
@@ -217,7 +211,10 @@ func (m *moody) account(rs []bloodhound.Record, receipt checkpoint.Receipt) {
 		}
 		rs = rs[o.Records:]
 	}
-	if len(rs) > 0 {
+	switch {
+	case err != nil && len(receipt.Objects) > 0:
+		m.breaks("a receipt beside the error %v", err)
+	case err == nil && len(rs) > 0:
 		m.breaks("%d records are not in the receipt", len(rs))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/sync/errgroup"
 
 	"houndtrail/exporter/window"
@@ -254,7 +256,8 @@ func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 	})
 }
 
-// The limit is learnt by each batch for itself: the answers to one have no say in how another is cut.
+// The limit is learnt by each batch for itself: the answers to one have no say in how another is cut. People are told once
+// what that costs.
 func TestEachBatchIsCutByItself(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 120)
@@ -271,8 +274,12 @@ func TestEachBatchIsCutByItself(t *testing.T) {
 			}
 			return answer(http.StatusRequestEntityTooLarge), nil
 		}}
-		receipt, err := newSink(t, webhook.Options{Transport: rc, InFlight: inFlight, BatchRecords: 30}).
+		core, logs := observer.New(zap.WarnLevel)
+		receipt, err := newSink(t, webhook.Options{Transport: rc, InFlight: inFlight, BatchRecords: 30, Log: zap.New(core)}).
 			Write(t.Context(), windowOf(rs), rs)
+		if advice := logs.FilterMessageSnippet("HOUNDTRAIL_WEBHOOK_BATCH_BYTES"); advice.Len() != 1 || logs.Len() != 1 {
+			t.Errorf("%d lines of advice among %d", advice.Len(), logs.Len())
+		}
 		if err != nil || whole != 4 {
 			t.Fatalf("%d whole batches, error %v", whole, err)
 		}

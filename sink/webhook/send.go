@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/sink/ndjson"
@@ -80,11 +82,20 @@ func (s *Sink) sendBatches(ctx context.Context, m *mailing) []outcome {
 func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 	switch err := s.deliver(ctx, pauses, b); {
 	case refused(err, b):
+		s.advise(err, b)
 		return s.resend(ctx, pauses, b, err)
 	case err != nil:
 		return outcome{failed: b, err: err}
 	default:
 		return outcome{done: []portion{b.portion()}}
+	}
+}
+
+// advise tells people once that each batch goes out twice, since the receiver's limit is learnt with every one.
+func (s *Sink) advise(refusal error, b *batch) {
+	if tooLarge(refusal) && s.advised.CompareAndSwap(false, true) {
+		s.options.Log.Warn("the receiver refuses batches of this size, and gets them in smaller parts: a lower "+
+			"HOUNDTRAIL_WEBHOOK_BATCH_BYTES saves sending them twice", zap.Int("bytes", b.size), zap.String("batch", b.id))
 	}
 }
 

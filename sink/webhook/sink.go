@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -45,6 +46,7 @@ type Sink struct {
 	mailings   sink.Spares[*mailing]
 	inFlight   *semaphore.Weighted // a place for each batch on its way, be it sent or waiting for another attempt
 	unfinished unfinished
+	advised    atomic.Bool // of a receiver that refuses batches for their size
 }
 
 // New checks the options and returns the sink. It does not connect.

@@ -104,8 +104,8 @@ type Archive struct {
 	// Where files go: `s3://bucket/prefix` or `file:///dir`. Turns the archive stream on. A WEBHOOK_URL can do instead,
 	// or beside it.
 	URL StoreURL `env:"URL" first:"s3://bucket/houndtrail"`
-	// Form of the files.
-	Format ArchiveFormat `env:"FORMAT,default=parquet" oneof:"parquet ndjson"`
+	// Form of the files: `parquet`, or lines of JSON in gzip (`ndjson`) or in zstd (`ndjson-zstd`), which are about 30% smaller.
+	Format ArchiveFormat `env:"FORMAT,default=parquet" oneof:"parquet ndjson ndjson-zstd"`
 }
 
 // S3 says how `s3://` URLs are reached. What is not set comes from the AWS default chain: AWS_REGION, credentials from
@@ -145,8 +145,10 @@ type Webhook struct {
 	BatchRecords int `env:"BATCH_RECORDS,default=1000" min:"1" max:"100000"`
 	// Size of one batch before compression, at most; a record that is larger goes alone.
 	BatchBytes ByteSize `env:"BATCH_BYTES,default=1MiB" min:"1KiB" max:"256MiB"`
-	// Compression of the body.
-	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip none"`
+	// Compression of the body. `zstd` makes it about 30% smaller than gzip, for receivers that know it, such as VictoriaLogs.
+	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip zstd none"`
+	// Batches on their way at a time, at most: a receiver that is far away slows the export down less.
+	InFlight int `env:"IN_FLIGHT,default=8" min:"1" max:"100"`
 	// What an answer must say for its batch to count as delivered, besides a 2xx that is no HTML page: a status such as `204`,
 	// or a value in its JSON such as `json:.text=Success`. Several are separated by commas: one of the statuses, and all of
 	// the values.

@@ -24,12 +24,14 @@ type (
 
 // The words that the program acts on; a test holds them against the tags. Storage classes are only passed on.
 const (
-	ArchiveParquet ArchiveFormat = "parquet"
-	ArchiveNDJSON  ArchiveFormat = "ndjson"
+	ArchiveParquet    ArchiveFormat = "parquet"
+	ArchiveNDJSON     ArchiveFormat = "ndjson"
+	ArchiveNDJSONZstd ArchiveFormat = "ndjson-zstd"
 
 	WebhookNDJSON WebhookFormat = "ndjson"
 
 	CompressionGzip Compression = "gzip"
+	CompressionZstd Compression = "zstd"
 	CompressionNone Compression = "none"
 
 	SSEAES256 SSE = "AES256"

@@ -8,8 +8,8 @@
 //   - When Write returns without an error, everything that its receipt names is durable at the destination: it
 //     survives a crash of either side. After an error any part of it may be there.
 //   - The same window start again is another attempt at the same window, with the same records or more. An archive
-//     replaces what the previous attempt left; a webhook goes on behind what was acknowledged, or, in another process,
-//     repeats it with the same event ids, and with the same batch ids as far as the records are the same.
+//     replaces what the previous attempt left; a webhook sends what was not acknowledged, or, in another process,
+//     repeats everything with the same event ids, and with the same batch ids as far as the records are the same.
 //   - Temporary failures are retried inside. What comes back is final for this cycle, and says what was tried, on what,
 //     and what to do next.
 //   - Write does not keep the records: their memory is used again. A sink that can prepare a window ahead does not keep

@@ -95,18 +95,19 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 	}
 }
 
-// While a cycle has to try again the page says why, and no longer.
+// While a cycle has to try again the page says why, and no longer, whatever becomes of other batches.
 func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	t.Parallel()
 	m := newMetrics("acme")
 	h := newHealth(cron.Every(5*time.Minute), []stream{{name: webhookStream}})
 	m.trying = h.tries
 	for name, over := range map[string]func(){
-		"a post":  func() { m.attempt(webhook.Attempt{Status: http.StatusNoContent}) },
+		"a post":  func() { m.attempt(webhook.Attempt{Batch: "1", Status: http.StatusNoContent}) },
 		"a cycle": func() { h.ended(webhookStream, errors.New("gave up"), time.Now()) },
 	} {
-		m.attempt(webhook.Attempt{Status: http.StatusServiceUnavailable, Err: errors.New("busy")})
-		m.retried(webhook.Retry{Number: 3, Reason: "503", Pause: 30 * time.Second, Err: errors.New("busy")})
+		m.attempt(webhook.Attempt{Batch: "1", Status: http.StatusServiceUnavailable, Err: errors.New("busy")})
+		m.retried(webhook.Retry{Batch: "1", Number: 3, Reason: "503", Pause: 30 * time.Second, Err: errors.New("busy")})
+		m.attempt(webhook.Attempt{Batch: "2", Status: http.StatusNoContent}) // beside it
 		if text, _ := h.report(false, true); !strings.Contains(text, "; try 3 failed, another one follows 30s later: busy\n") {
 			t.Errorf("before %s: %s", name, text)
 		}

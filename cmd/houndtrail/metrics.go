@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ type metrics struct {
 	progress func(stream string, at time.Time) // told of every success; never nil
 	trying   func(stream, failure string)      // told of every try that failed, and with "" of one that did not; never nil
 	heard    func()                            // told of every sign of life; never nil
+	retrying atomic.Value                      // the id of the batch that the page tells of
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
 	oldest, deadline, skew          *prometheus.GaugeVec
@@ -113,7 +115,7 @@ func (m *metrics) Retry(reason string) {
 func (m *metrics) attempt(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 	m.heard()
-	if a.Err == nil {
+	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // what another batch comes to does not end its failure
 		m.trying(webhookStream, "")
 	}
 }
@@ -121,5 +123,6 @@ func (m *metrics) attempt(a webhook.Attempt) {
 func (m *metrics) retried(r webhook.Retry) {
 	m.reposts.WithLabelValues(r.Reason).Inc()
 	m.heard()
+	m.retrying.Store(r.Batch)
 	m.trying(webhookStream, fmt.Sprintf("try %d failed, another one follows %s later: %v", r.Number, r.Pause.Round(time.Second), r.Err))
 }

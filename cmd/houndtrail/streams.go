@@ -223,10 +223,14 @@ func newArchive(c *config.Config, b archive.Bucket) (*archive.Archive, error) {
 }
 
 func encoder(format config.ArchiveFormat, tenant string) archive.Encoder {
-	if format == "ndjson" {
-		return ndjson.NewEncoder(tenant)
+	switch format {
+	case config.ArchiveNDJSON:
+		return ndjson.NewEncoder(tenant, ndjson.Gzip)
+	case config.ArchiveNDJSONZstd:
+		return ndjson.NewEncoder(tenant, ndjson.Zstd)
+	default:
+		return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: version})
 	}
-	return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: version})
 }
 
 // newWebhook adds what the configuration says to the options.
@@ -238,7 +242,7 @@ func newWebhook(c *config.Config, o webhook.Options) (*webhook.Sink, error) {
 	o.URL, o.Tenant, o.Version = c.Webhook.URL.Value(), c.Tenant, version
 	o.Authorization, o.Headers = c.Webhook.Authorization.Value, headers
 	o.BatchRecords, o.BatchBytes = c.Webhook.BatchRecords, int(c.Webhook.BatchBytes)
-	o.Compression, o.Timeout = webhook.Compression(c.Webhook.Compression), c.Webhook.Timeout
+	o.Compression, o.InFlight, o.Timeout = ndjson.Compression(c.Webhook.Compression), c.Webhook.InFlight, c.Webhook.Timeout
 	o.Expect = c.Webhook.Expect.Expectation
 	return webhook.New(o)
 }

@@ -18,6 +18,7 @@
 //   - the database is restored from a backup, and ids are handed out a second time: a person accepts it, at once or later;
 //   - the delivered ids are written as changes and as objects of their own from a few bytes on, and processes die between such
 //     an object and the entry that names it;
+//   - the receiver is sent up to 8 batches at a time, which arrive and fail in any order;
 //   - a backfill of what is before an asked start goes on beside all of this, and dies as any process does.
 //
 // After every effect the invariants are checked:
@@ -61,6 +62,7 @@
 //	delivered ids are not kept                                      0  a record in two objects
 //	a commit after a write that failed                              0  counts without deliveries
 //	a commit before the write                                       0  counts without deliveries
+//	a receipt although the second batch was not acknowledged        9  counts without deliveries
 //	the lease of another runner is taken                            3  a lease renewed a moment ago
 //	the next page leaves out the oldest instant of the one before   0  a record lost
 //	a window leaves out its last microsecond                        0  a record lost

@@ -123,7 +123,8 @@ func (p *process) decide(c call) fate {
 	default:
 	}
 	if c.part == hook && f.silence > 0 && f.kind != frozen {
-		f.silence = 10 * time.Second // see postman
+		// See postman. No two batches are told of it at one moment, or the scheduler would have a say in which is first.
+		f.silence = 10*time.Second + upTo(r, time.Millisecond)
 	}
 	return f
 }

@@ -113,12 +113,12 @@ func (p *process) wire() map[string]*exporter.Exporter {
 		if p.parquet {
 			return foreign{parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "simulated"})}
 		}
-		return ndjson.NewEncoder(tenant)
+		return ndjson.NewEncoder(tenant, ndjson.Gzip)
 	}
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)
 	posts, err := webhook.New(webhook.Options{
-		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, Transport: &p.postman,
+		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: p.atOnce, Transport: &p.postman,
 		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)

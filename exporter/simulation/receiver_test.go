@@ -24,7 +24,7 @@ var hookFaults = []fault{
 	{name: "302", status: http.StatusFound},
 }
 
-// A postman carries batches to the receiver.
+// A postman carries batches to the receiver, several at a time.
 //
 // The sink draws its pauses between tries by itself, and not from the seed. They are a half to one and a half of 0.5, 1,
 // 2, 4 s, and so each ends within 1, 2, 4, 8 s: that is when a try leaves here. With answers that take no time or ten
@@ -32,8 +32,9 @@ var hookFaults = []fault{
 type postman struct {
 	*process
 
-	mu   sync.Mutex
-	sent map[string]delivery
+	mu    sync.Mutex
+	sent  map[string]delivery
+	under int // how many batches are on their way
 }
 
 // patience is how long the sender waits for the receiver.
@@ -56,6 +57,12 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 	began := m.cycleBegan()
 	m.mu.Lock()
 	d := m.sent[id]
+	m.under++
+	if under := m.under; under > m.atOnce {
+		m.t.Errorf("%d batches are on their way at a time, and may be %d", under, m.atOnce)
+	} else if under > 1 {
+		defer m.count("batches side by side")
+	}
 	m.mu.Unlock()
 	if !d.cycle.Equal(began) {
 		d = delivery{cycle: began}
@@ -66,6 +73,7 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		m.under--
 		m.sent[id] = delivery{cycle: began, tries: d.tries + 1, ended: time.Now()}
 	}()
 	ctx, cancel := patient(r.Context())

@@ -38,8 +38,12 @@ var formats = map[string]format{
 		".parquet", sinktest.ReadParquet,
 	},
 	"ndjson": {
-		func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant) },
+		func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant, ndjson.Gzip) },
 		".ndjson.gz", sinktest.ReadNDJSON,
+	},
+	"ndjson-zstd": {
+		func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant, ndjson.Zstd) },
+		".ndjson.zst", sinktest.ReadNDJSON,
 	},
 }
 

@@ -20,7 +20,7 @@ var ErrNotS3 = errors.New("Athena reads s3:// only") //nolint:staticcheck // a p
 type Table struct {
 	Name      string    // table or database.table
 	Location  string    // the archive's URL: s3://bucket/prefix or file:///dir
-	Extension string    // the format: [parquet.Extension] or [ndjson.Extension]
+	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 	Tenants   []string  // those whose records are in the archive
 	First     time.Time // the first day with records
 	// Last is the last day with records, where that is later than today; else it is zero, and the table ends today,
@@ -48,7 +48,7 @@ func columns(extension string) ([]column, error) {
 			out = append(out, types[c.Type])
 		}
 		return out, nil
-	case ndjson.Extension:
+	case ndjson.Extension, ndjson.ZstdExtension:
 		out := []column{{"event_id", "string", "VARCHAR"}}
 		for _, c := range parquet.Columns() {
 			switch c.Name {
@@ -63,8 +63,8 @@ func columns(extension string) ([]column, error) {
 		}
 		return out, nil
 	default:
-		return nil, fmt.Errorf("no SQL for objects that end in %q: only for %s and %s",
-			extension, parquet.Extension, ndjson.Extension)
+		return nil, fmt.Errorf("no SQL for objects that end in %q: only for %s, %s and %s",
+			extension, parquet.Extension, ndjson.Extension, ndjson.ZstdExtension)
 	}
 }
 
@@ -149,7 +149,7 @@ func DuckDBView(t Table) (string, error) {
 	}
 	files := literal(strings.TrimRight(base, "/") + "/" + read.Root + "/*/*/*" + t.Extension)
 	source := fmt.Sprintf("read_parquet(%s, hive_partitioning = true)", files)
-	if t.Extension == ndjson.Extension {
+	if t.Extension != parquet.Extension {
 		types := make([]string, len(columns))
 		for i, c := range columns {
 			types[i] = identifier(c.name, `"`) + ": " + literal(c.duckdb)

@@ -100,6 +100,10 @@ func TestDDLForNDJSON(t *testing.T) {
 	if strings.Contains(got, "created_at_us") {
 		t.Errorf("lines have no created_at_us:\n%s", got)
 	}
+	lines.Extension = ndjson.ZstdExtension
+	if zstd, err := archive.DDL(lines); err != nil || zstd != got {
+		t.Errorf("%v: the compression makes another table:\n%s", err, zstd)
+	}
 }
 
 func TestDDLQuotes(t *testing.T) {

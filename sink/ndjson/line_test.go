@@ -103,7 +103,14 @@ func compact(t *testing.T, value []byte) string {
 }
 
 func TestEncode(t *testing.T) {
-	e := NewEncoder(sinktest.Tenant)
+	for _, c := range []Compression{Gzip, Zstd} {
+		t.Run(string(c), func(t *testing.T) { testEncode(t, c) })
+	}
+}
+
+func testEncode(t *testing.T, c Compression) {
+	t.Helper()
+	e := NewEncoder(sinktest.Tenant, c)
 	for name, records := range map[string][]bloodhound.Record{
 		"corners": sinktest.Corners(t), "ordinary": sinktest.Generate(t, 1, 1000, time.Unix(0, 0), time.Second), "none": nil,
 	} {
@@ -147,20 +154,28 @@ func TestEncode(t *testing.T) {
 }
 
 func TestIDsOfGarbage(t *testing.T) {
-	e := NewEncoder(sinktest.Tenant)
+	for _, c := range []Compression{Gzip, Zstd} {
+		t.Run(string(c), func(t *testing.T) { testIDsOfGarbage(t, c) })
+	}
+}
+
+func testIDsOfGarbage(t *testing.T, c Compression) {
+	t.Helper()
+	e := NewEncoder(sinktest.Tenant, c)
 	encode := func(tenant, raw string) []byte {
 		var file bytes.Buffer
 		records := []bloodhound.Record{{ID: 1, Raw: `{"id":1}`}, {ID: 1, Raw: raw}}
-		if err := NewEncoder(tenant).Encode(&file, window.Window{}, records); err != nil {
+		if err := NewEncoder(tenant, c).Encode(&file, window.Window{}, records); err != nil {
 			t.Fatal(err)
 		}
 		return file.Bytes()
 	}
 	lines := func(text string) []byte {
 		var file bytes.Buffer
-		gz := NewGzip(&file)
-		_, err := gz.Write([]byte(text))
-		if err := errors.Join(err, gz.Close()); err != nil {
+		z := c.Writer()
+		z.Reset(&file)
+		_, err := z.Write([]byte(text))
+		if err := errors.Join(err, z.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return file.Bytes()
@@ -169,7 +184,7 @@ func TestIDsOfGarbage(t *testing.T) {
 	const head = `{"event_id":"` + sinktest.Tenant
 	const tail = `","tenant":"` + sinktest.Tenant + `"`
 	for name, file := range map[string][]byte{
-		"empty": nil, "no gzip": []byte(`{"id":1}`), "cut off": whole[:len(whole)/2], "without its sum": whole[:len(whole)-8],
+		"empty": nil, "not compressed": []byte(`{"id":1}`), "cut off": whole[:len(whole)/2], "without its sum": whole[:len(whole)-4],
 		"more behind it": append(slices.Clone(whole), 'x'), "no JSON": encode(sinktest.Tenant, `{"id":1`),
 		"of another tenant": encode("other", `{"id":1}`), "no event id": lines(`{"id":1}` + "\n"),
 		"no id": lines(head + "/x/1" + tail + `,"id":1}`), "no instant": lines(head + "/1" + tail + `,"id":1}`),
@@ -210,7 +225,7 @@ func BenchmarkAppendLine(b *testing.B) {
 
 func BenchmarkEncode(b *testing.B) {
 	records := sinktest.Generate(b, 1, 10_000, time.Unix(0, 0), time.Second)
-	e := NewEncoder(sinktest.Tenant)
+	e := NewEncoder(sinktest.Tenant, Gzip)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := e.Encode(io.Discard, window.Window{}, records); err != nil {

@@ -9,14 +9,13 @@ import (
 	"math"
 	"strconv"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // Each calls each with every record of a file of the tenant's lines, in its order, until each returns an error. It goes
-// by what AppendLine puts in front of a record. It refuses a file that is cut off, and one with any other line.
+// by what AppendLine puts in front of a record, and tells the compression by the first bytes. It refuses a file that is cut
+// off, and one with any other line.
 func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error) error {
-	unzipped, err := gzip.NewReader(bytes.NewReader(file))
+	unzipped, err := compressionOf(file).Reader(bytes.NewReader(file))
 	if err != nil {
 		return fmt.Errorf("read NDJSON: %w", err)
 	}

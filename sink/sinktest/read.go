@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 
 	"houndtrail/exporter/bloodhound"
@@ -77,10 +79,16 @@ func record(tb testing.TB, columns [][]string, row parquet.Row) bloodhound.Recor
 	return r
 }
 
-// Lines reads the lines of an .ndjson.gz object.
+// Lines reads the lines of an .ndjson.gz or .ndjson.zst object.
 func Lines(tb testing.TB, object []byte) []string {
 	tb.Helper()
-	unzipped, err := gzip.NewReader(bytes.NewReader(object))
+	var unzipped io.WriterTo
+	var err error
+	if bytes.HasPrefix(object, []byte("\x1f\x8b")) {
+		unzipped, err = gzip.NewReader(bytes.NewReader(object))
+	} else {
+		unzipped, err = zstd.NewReader(bytes.NewReader(object), zstd.WithDecoderConcurrency(1))
+	}
 	if err != nil {
 		tb.Fatalf("read NDJSON: %v", err)
 	}
@@ -91,7 +99,7 @@ func Lines(tb testing.TB, object []byte) []string {
 	return slices.Collect(strings.Lines(text.String()))
 }
 
-// ReadNDJSON reads the records of an .ndjson.gz object back, without Raw.
+// ReadNDJSON reads the records of an .ndjson.gz or .ndjson.zst object back, without Raw.
 func ReadNDJSON(tb testing.TB, object []byte) []bloodhound.Record {
 	tb.Helper()
 	var records []bloodhound.Record

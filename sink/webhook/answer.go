@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"houndtrail/exporter/transport"
+	"houndtrail/sink/ndjson"
 )
 
 // A StatusError is an answer that is no acknowledgement.
@@ -17,15 +18,18 @@ type StatusError struct {
 	Status int    // of HTTP; a 2xx that does not say what it must say is an error as well
 	Answer string // the first line of the body: printable, cut short, without our secrets; often ""
 
+	compression ndjson.Compression // of what it is the answer to
+
 	problem    string // of a 2xx: why it does not count
 	page       bool   // it is a web page
 	location   string
 	retryAfter time.Duration
 }
 
-func newStatusError(resp *http.Response, answer []byte, redact *strings.Replacer) *StatusError {
+func (s *Sink) newStatusError(resp *http.Response, answer []byte, redact *strings.Replacer) *StatusError {
 	e := &StatusError{
-		Status: resp.StatusCode, Answer: firstLine(answer, redact), retryAfter: retryAfter(resp.Header, time.Now()),
+		Status: resp.StatusCode, Answer: firstLine(answer, redact), compression: s.options.Compression,
+		retryAfter: retryAfter(resp.Header, time.Now()),
 	}
 	if to, err := resp.Location(); err == nil && to.Host != "" {
 		e.location = redact.Replace(to.Scheme + "://" + to.Host) // the rest may be ours again, or a session
@@ -71,8 +75,12 @@ func (e *StatusError) advice() string {
 	}
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		takes := "NDJSON"
+		if e.compression == ndjson.Zstd {
+			takes += " in zstd, or set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"
+		}
 		return "it cannot read this record, and the stream waits in front of it: find out at the receiver, by the event id, " +
-			"what it does not like; if it takes no record at all, check that HOUNDTRAIL_WEBHOOK_URL takes NDJSON"
+			"what it does not like; if it takes no record at all, check that HOUNDTRAIL_WEBHOOK_URL takes " + takes
 	case http.StatusUnauthorized:
 		return "the credentials are missing or wrong; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION"
 	case http.StatusForbidden:
@@ -84,6 +92,9 @@ func (e *StatusError) advice() string {
 	case http.StatusRequestEntityTooLarge:
 		return "this one record is larger than it takes, and batches cannot get any smaller; raise the receiver's limit"
 	case http.StatusUnsupportedMediaType:
+		if e.compression == ndjson.Zstd {
+			return "it may not know zstd: set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"
+		}
 		return "try HOUNDTRAIL_WEBHOOK_COMPRESSION=none, or the Content-Type that it wants in HOUNDTRAIL_WEBHOOK_HEADERS"
 	}
 	if e.Status/100 == 3 {

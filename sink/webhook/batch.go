@@ -7,8 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-
-	"github.com/klauspost/compress/gzip"
+	"slices"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/window"
@@ -28,7 +27,9 @@ type batch struct {
 // A line is a record as text, complete with whatever separates it from the next one.
 type line struct {
 	sink.Stamp
-	size int // of the text, once it is packed
+	at     int  // index of the record among those of the window
+	begins bool // a batch, as it did in an earlier attempt
+	size   int  // of the text, once it is packed
 }
 
 func (b *batch) object() checkpoint.Object {
@@ -41,7 +42,7 @@ func (b *batch) object() checkpoint.Object {
 	})
 }
 
-// A text is where lines come from: the records of a window, or batches that were packed before.
+// A text is where lines come from: the records of a window, or a batch that was packed before.
 type text struct {
 	lines  []line
 	append func(dst []byte, i int) []byte        // the text of line i
@@ -51,19 +52,16 @@ type text struct {
 
 // A packer makes batches, and keeps its buffers from one to the next.
 type packer struct {
-	tenant      string
-	compression Compression
-	maxRecords  int
+	tenant     string
+	maxRecords int
 
 	plain  []byte // what is not yet compressed
 	events []byte // what the batch's id is made of
-	zip    *gzip.Writer
+	zip    ndjson.Compressor
 }
 
 func newPacker(o Options) *packer {
-	return &packer{
-		tenant: o.Tenant, compression: o.Compression, maxRecords: o.BatchRecords, zip: ndjson.NewGzip(io.Discard),
-	}
+	return &packer{tenant: o.Tenant, maxRecords: o.BatchRecords, zip: o.Compression.Writer()}
 }
 
 // held is how many bytes the buffers have.
@@ -81,7 +79,7 @@ const (
 )
 
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
-// but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
+// up to one that begins a batch, but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
 func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer) (batch, error) {
 	if err := p.makeRoom(t, from, wire); err != nil {
 		return batch{}, err
@@ -89,7 +87,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	start := wire.Len()
 	body := p.begin(wire)
 	n, size := from, 0
-	for n < min(len(t.lines), from+maxRecords) {
+	for n < min(len(t.lines), from+maxRecords) && (n == from || !t.lines[n].begins) {
 		if t.least(n) >= longLine {
 			if n == from {
 				var err error
@@ -165,9 +163,6 @@ func (p *packer) id(lines []line) string {
 // begin starts a body.
 func (p *packer) begin(wire io.Writer) io.WriteCloser {
 	p.plain = p.plain[:0]
-	if p.compression == None {
-		return plainBody{wire}
-	}
 	p.zip.Reset(wire)
 	return p.zip
 }
@@ -178,15 +173,11 @@ func (p *packer) flush(body io.Writer) error {
 	return err
 }
 
-type plainBody struct{ io.Writer }
-
-func (plainBody) Close() error { return nil }
-
 // A mailing is a window, packed. Its memory serves the next one.
 type mailing struct {
 	window  window.Window
-	total   int      // of the window's records
-	earlier progress // what is not in lines, since an earlier attempt delivered it
+	total   int       // of the window's records
+	earlier []portion // what is not in lines, since an earlier attempt delivered it
 
 	lines   []line
 	batches []batch
@@ -219,34 +210,21 @@ func (m *mailing) pack(p *packer, t text, maxBytes int) error {
 	return nil
 }
 
-// unpack returns the text of batches as it was before they were packed.
-func unpack(c Compression, batches []batch) (text, error) {
-	var (
-		t     text
-		plain []byte
-		ends  []int
-	)
-	for _, b := range batches {
-		body := io.Reader(bytes.NewReader(b.wire))
-		if c == Gzip {
-			z, err := gzip.NewReader(body)
-			if err != nil {
-				return text{}, err
-			}
-			body = z
-		}
-		read, err := io.ReadAll(body)
-		if err != nil {
-			return text{}, err
-		}
-		plain = append(plain, read...)
-		for _, l := range b.lines {
-			t.lines = append(t.lines, l)
-			ends = append(ends, l.size)
-		}
+// unpack returns the text of a batch as it was before it was packed.
+func unpack(c ndjson.Compression, b *batch) (text, error) {
+	body, err := c.Reader(bytes.NewReader(b.wire))
+	if err != nil {
+		return text{}, err
 	}
-	for i := range ends[1:] {
-		ends[i+1] += ends[i]
+	plain, err := io.ReadAll(body)
+	if err != nil {
+		return text{}, err
+	}
+	t := text{lines: slices.Clone(b.lines)}
+	ends, end := make([]int, len(t.lines)), 0
+	for i := range t.lines {
+		end += t.lines[i].size
+		ends[i] = end
 	}
 	line := func(i int) []byte { return plain[ends[i]-t.lines[i].size : ends[i]] }
 	t.append = func(dst []byte, i int) []byte { return append(dst, line(i)...) }

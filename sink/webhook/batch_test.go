@@ -19,6 +19,7 @@ import (
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/sinktest"
 	"houndtrail/sink/webhook"
 )
@@ -47,7 +48,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 		o := webhook.Options{
 			BatchRecords: rapid.IntRange(1, 20).Draw(rt, "max records"),
 			BatchBytes:   rapid.IntRange(1, 4000).Draw(rt, "max bytes"),
-			Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(rt, "compression"),
+			Compression:  rapid.SampledFrom([]ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None}).Draw(rt, "compression"),
 		}
 		fussy := &fussyReceiver{
 			largest: rapid.IntRange(800, 5000).Draw(rt, "receiver's limit"), // no record alone reaches it
@@ -57,7 +58,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		checkBatches(rt, rs, first, receipt, o, fussy.largest)
+		checkBatches(rt, rs, first, receipt, o, fussy)
 
 		fussy.failing = rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(rt, "failing the second time")
 		second, again, err := fussy.run(t, o, rs)
@@ -79,6 +80,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 type fussyReceiver struct {
 	largest int
 	failing []bool
+	refused bool // a batch was, so that there are parts of batches
 }
 
 // run writes a window under a fake clock and returns what was acknowledged.
@@ -89,6 +91,7 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Rec
 	o.Transport = &receiver{answer: func(n int, p post) (reply, error) {
 		switch {
 		case len(p.body) > f.largest:
+			f.refused = true
 			return answer(http.StatusRequestEntityTooLarge), nil
 		case n%2 == 1 && f.failing[n%len(f.failing)]: // so that no batch fails for ever
 			return answer(http.StatusServiceUnavailable), nil
@@ -102,18 +105,16 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Rec
 	return acknowledged, receipt, err
 }
 
-func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, largest int) {
+func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, by *fussyReceiver) {
 	var want checkpoint.Receipt
-	refused := false
 	for _, p := range posts {
 		n := bytes.Count(p.body, []byte("\n"))
 		part := rs[:n]
 		rs = rs[n:]
-		if n > o.BatchRecords || n > 1 && len(p.body) > min(o.BatchBytes, largest) {
+		if n > o.BatchRecords || n > 1 && len(p.body) > min(o.BatchBytes, by.largest) {
 			t.Fatalf("batch of %d records and %d bytes", n, len(p.body))
 		}
-		refused = refused || len(p.body) > largest/2
-		if !refused && n < o.BatchRecords && len(rs) > 0 && len(p.body)+len(lines(rs[:1])) <= min(o.BatchBytes, largest/2) {
+		if !by.refused && n < o.BatchRecords && len(rs) > 0 && len(p.body)+len(lines(rs[:1])) <= o.BatchBytes {
 			t.Fatalf("batch of %d records and %d bytes had room for the next", n, len(p.body))
 		}
 		if diff := cmp.Diff(string(lines(part)), string(p.body)); diff != "" {
@@ -209,7 +210,7 @@ func TestNoRecordsNoRequest(t *testing.T) {
 	}
 }
 
-// One refusal teaches the limit for the rest of the window.
+// One refusal teaches the limit for the rest of the batch.
 func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 256)
@@ -239,7 +240,7 @@ func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 // net/http may read on after the answer. It must not get to see the next batch's bytes.
 func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 	t.Parallel()
-	for _, compression := range []webhook.Compression{webhook.Gzip, webhook.None} {
+	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
 		rs := records(t, 100)
 		late := make(chan error, 10)
 		s := newSink(t, webhook.Options{

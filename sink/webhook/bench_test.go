@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook"
 )
 
@@ -15,7 +16,7 @@ func BenchmarkWrite(b *testing.B) {
 		_, err := io.Copy(io.Discard, r.Body)
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, err
 	})
-	for _, compression := range []webhook.Compression{webhook.Gzip, webhook.None} {
+	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
 		b.Run(string(compression), func(b *testing.B) {
 			var wire int
 			s := newSink(b, webhook.Options{

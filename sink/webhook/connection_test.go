@@ -49,6 +49,34 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 }
 
+// There are as many connections as batches in flight, and the next window uses them again.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	const limit = 4
+	gate := newBarrier(limit)
+	var conns atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gate.pass(r.Context())
+		_, _ = w.Write([]byte("{}"))
+	}))
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	s, rs := newSink(t, webhook.Options{URL: srv.URL, InFlight: limit, BatchRecords: 10}), records(t, 10*limit)
+	for range 3 {
+		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := conns.Load(); n != limit {
+		t.Errorf("%d connections, want %d", n, limit)
+	}
+}
+
 // A receiver may close an idle connection at the very moment when the next batch is on its way. That is nobody's failure:
 // it goes out again at once, and whole.
 func TestIdleConnectionClosed(t *testing.T) {

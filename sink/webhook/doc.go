@@ -2,7 +2,8 @@
 //
 // # What the receiver sees
 //
-// One batch is one POST with Content-Type application/x-ndjson, usually gzipped. Each line starts with its event_id
+// One batch is one POST with Content-Type application/x-ndjson, usually gzipped. Several are on their way at a time, so that
+// batches arrive in any order. Each line starts with its event_id
 // (see package ndjson). The Idempotency-Key header is the batch id, the first 32 hex digits of a SHA-256 over what
 // makes up the event ids: it depends on the records and the batch bounds alone, so a window that is sent again repeats the
 // ids of its batches and of its events. A receiver that must not count twice drops what it knows by either of them.
@@ -23,13 +24,15 @@
 // until the patience of one batch is used up; a 2xx that does not count only a few times. A receiver that asks for a longer
 // pause is not asked again: the error is a [PostponedError]. Each retry is a line in the log.
 //
-// 413 makes the batches smaller for the rest of the window. 400 and 422 make them smaller until the one record is alone that
-// the receiver cannot read; it is named, and everything before it is delivered. Every other answer is final, as is a
+// 413 makes the parts of that one batch smaller. 400 and 422 make them smaller until the one record is alone that the receiver
+// cannot read; it is named, and everything before it in its batch is delivered. Every other answer is final, as is a
 // certificate that is not trusted, and a redirect: following one would hand credentials and records to a host that is not
 // configured.
 //
-// What was acknowledged before a failure is not sent again by the same [Sink]. Another process does, under the same event
-// ids, and under the same batch ids as far as the batches were not made smaller.
+// After a failure no batch of the window is begun any more. Those on their way are awaited, with their retries; but where
+// the receiver asks for a long pause, nothing is tried again. What was acknowledged is not sent again by the same [Sink],
+// whichever batches that were. Another process sends all of it again, under the same event ids, and under the same batch ids
+// as long as the records and the receiver's refusals are the same.
 //
 // # Secrets
 //

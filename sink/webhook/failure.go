@@ -29,6 +29,11 @@ func (e *PostponedError) Error() string {
 // Unwrap returns the answer.
 func (e *PostponedError) Unwrap() error { return e.Err }
 
+func isPostponed(err error) bool {
+	_, ok := errors.AsType[*PostponedError](err)
+	return ok
+}
+
 // A transportError says why no whole answer came. Its cause can be told with errors.Is but is not unwrapped: it may quote
 // what we sent.
 type transportError struct {
@@ -113,7 +118,7 @@ func unreadable(err error) bool {
 // unexpected is a 2xx that does not count, since it is a page, or does not say what it must say.
 func (s *Sink) unexpected(resp *http.Response, answer []byte, redact *strings.Replacer) error {
 	expected := s.options.Expect
-	e := newStatusError(resp, answer, redact)
+	e := s.newStatusError(resp, answer, redact)
 	unmet := expected.Unmet(resp.StatusCode, answer)
 	empty := resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusResetContent
 	switch {

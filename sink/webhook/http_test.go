@@ -10,13 +10,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook"
 )
 
 // TestRequest pins everything that a receiver is sent.
 func TestRequest(t *testing.T) {
 	t.Parallel()
-	for _, compression := range []webhook.Compression{webhook.Gzip, webhook.None} {
+	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
 		t.Run(string(compression), func(t *testing.T) {
 			t.Parallel()
 			var got post
@@ -45,7 +46,7 @@ func TestRequest(t *testing.T) {
 			if !bytes.Equal(got.body, lines(rs)) {
 				t.Errorf("body %s", got.body)
 			}
-			encoding := map[webhook.Compression]string{webhook.Gzip: "gzip"}[compression]
+			encoding := map[ndjson.Compression]string{ndjson.Gzip: "gzip", ndjson.Zstd: "zstd"}[compression]
 			for name, want := range map[string]string{
 				"Content-Type": "application/x-ndjson", "Content-Encoding": encoding, "Authorization": "Bearer abc",
 				"User-Agent": "houndtrail/1.2.3", "X-Index": "audit,second",
@@ -97,6 +98,8 @@ func TestFinalAnswers(t *testing.T) {
 		"proxy":                 {answer(407), []string{"407 Proxy", "HTTPS_PROXY"}},
 		"one record too large":  {answer(413), []string{"413 Request Entity Too Large", "one record", "event acme/1/1772323200000000 of "}},
 		"media type":            {answer(415), []string{"415", "HOUNDTRAIL_WEBHOOK_COMPRESSION=none"}},
+		"media type, of zstd":   {answer(415), []string{"415", "set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"}},
+		"bad request, of zstd":  {answer(400), []string{"takes NDJSON in zstd, or set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"}},
 		"other":                 {answer(418), []string{"418 I'm a teapot"}},
 		"unknown status":        {answer(499), []string{"answered 499"}},
 		"redirect": {
@@ -110,7 +113,11 @@ func TestFinalAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rc := &receiver{answer: script(test.answer)}
-			_, err := write(t.Context(), t, rc, webhook.Options{})
+			o := webhook.Options{}
+			if strings.HasSuffix(name, "zstd") {
+				o.Compression = ndjson.Zstd
+			}
+			_, err := write(t.Context(), t, rc, o)
 			wants(t, err, test.says...)
 			if strings.Contains(err.Error(), "gave up") {
 				t.Errorf("error %q speaks of retries", err)

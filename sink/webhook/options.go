@@ -15,22 +15,15 @@ import (
 	"go.uber.org/zap"
 
 	"houndtrail/exporter/transport"
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook/expect"
-)
-
-// Compression is how a batch's body is encoded.
-type Compression string
-
-// The compressions there are.
-const (
-	Gzip Compression = "gzip"
-	None Compression = "none"
 )
 
 // What a zero value in [Options] stands for.
 const (
 	DefaultBatchRecords = 1000
 	DefaultBatchBytes   = 1 << 20
+	DefaultInFlight     = 8
 	DefaultTimeout      = 30 * time.Second
 	DefaultRetryFor     = 5 * time.Minute
 )
@@ -43,7 +36,8 @@ type Options struct {
 	// Tenant goes into every line and event id.
 	Tenant string
 	// Authorization returns the value of the Authorization header, scheme included. It is asked before every
-	// attempt, so that a secret that is renewed in its file is picked up. Nil, or "", sends no such header.
+	// attempt, so that a secret that is renewed in its file is picked up. Nil, or "", sends no such header. As batches are
+	// sent side by side, it is called so as well, and so are the other functions here.
 	Authorization func() (string, error)
 	// Headers are sent with every request. They may replace Content-Type and User-Agent.
 	Headers http.Header
@@ -51,8 +45,10 @@ type Options struct {
 	// BatchRecords and BatchBytes (of uncompressed NDJSON) bound one batch. A larger record goes alone.
 	BatchRecords int
 	BatchBytes   int
-	// Compression is Gzip when empty.
-	Compression Compression
+	// InFlight bounds how many batches are on their way at a time, in all windows together.
+	InFlight int
+	// Compression of a batch's body; Gzip when empty.
+	Compression ndjson.Compression
 
 	// Expect is what an answer must say, besides a 2xx that is no web page, for its batch to count as delivered.
 	Expect expect.Expectation
@@ -104,8 +100,11 @@ func (o Options) withDefaults() Options {
 	if o.BatchBytes == 0 {
 		o.BatchBytes = DefaultBatchBytes
 	}
+	if o.InFlight == 0 {
+		o.InFlight = DefaultInFlight
+	}
 	if o.Compression == "" {
-		o.Compression = Gzip
+		o.Compression = ndjson.Gzip
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -117,7 +116,7 @@ func (o Options) withDefaults() Options {
 		o.Version = "dev"
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport(o.RootCAs)
+		o.Transport = newTransport(o.RootCAs, o.InFlight)
 	}
 	if o.Observe == nil {
 		o.Observe = func(Attempt) {}
@@ -144,14 +143,17 @@ func (o Options) check() error {
 	if o.BatchBytes < 0 {
 		complain("webhook: HOUNDTRAIL_WEBHOOK_BATCH_BYTES is %d: it must be positive", o.BatchBytes)
 	}
+	if o.InFlight < 0 {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_IN_FLIGHT is %d: it must be positive", o.InFlight)
+	}
 	if o.Timeout < 0 {
 		complain("webhook: HOUNDTRAIL_WEBHOOK_TIMEOUT is %s: it must be positive", o.Timeout)
 	}
 	if o.RetryFor < 0 {
 		complain("webhook: the time for retries is %s: it must be positive", o.RetryFor)
 	}
-	if o.Compression != Gzip && o.Compression != None {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_COMPRESSION is %q: use %s or %s", o.Compression, Gzip, None)
+	if c := o.Compression; c != ndjson.Gzip && c != ndjson.Zstd && c != ndjson.None {
+		complain("webhook: HOUNDTRAIL_WEBHOOK_COMPRESSION is %q: use %s, %s or %s", c, ndjson.Gzip, ndjson.Zstd, ndjson.None)
 	}
 	return errors.Join(append(problems, checkHeaders(o.Headers))...)
 }
@@ -209,7 +211,7 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-func newTransport(roots *x509.CertPool) *http.Transport {
+func newTransport(roots *x509.CertPool, inFlight int) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -220,7 +222,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 
 		ForceAttemptHTTP2:   true, // an own TLSClientConfig would turn it off
 		IdleConnTimeout:     90 * time.Second,
-		MaxIdleConnsPerHost: 1,       // one batch at a time
+		MaxIdleConnsPerHost: inFlight,
 		DisableCompression:  true,    // answers are short, and their bound is one of bytes read
 		WriteBufferSize:     1 << 16, // a batch is large: 16 times fewer system calls
 	}

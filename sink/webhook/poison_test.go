@@ -57,9 +57,9 @@ func TestUnreadableRecord(t *testing.T) {
 		id := ndjson.EventID(tenant, &rs[bad])
 		picky.bad[id] = true
 		s, err := webhook.New(webhook.Options{
-			URL: "https://siem.example/in", Tenant: tenant, Transport: picky, RetryFor: 1,
+			URL: "https://siem.example/in", Tenant: tenant, Transport: picky, RetryFor: 1, InFlight: 1,
 			BatchRecords: rapid.IntRange(1, 70).Draw(t, "batch"),
-			Compression:  rapid.SampledFrom([]webhook.Compression{webhook.Gzip, webhook.None}).Draw(t, "compression"),
+			Compression:  rapid.SampledFrom([]ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None}).Draw(t, "compression"),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -70,8 +70,8 @@ func TestUnreadableRecord(t *testing.T) {
 			want := fmt.Sprintf("event %s of", id)
 			status, ok := errors.AsType[*webhook.StatusError](err)
 			if !ok || status.Status != http.StatusBadRequest || !strings.Contains(err.Error(), want) ||
-				!strings.Contains(err.Error(), fmt.Sprintf("after %d of %d records", bad, len(rs))) {
-				t.Fatalf("cycle %d: %v; want %s, after %d", cycle, err, want, bad)
+				!strings.Contains(err.Error(), fmt.Sprintf("with %d of %d records delivered", bad, len(rs))) {
+				t.Fatalf("cycle %d: %v; want %s, with %d", cycle, err, want, bad)
 			}
 			if n := len(picky.posts) - posts; cycle > 0 && n > 8 {
 				t.Fatalf("cycle %d took %d posts", cycle, n)

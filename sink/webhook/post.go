@@ -32,8 +32,9 @@ const (
 	maxJSONAnswer = 4 << 20  // one whose JSON is looked into has to be read to its end
 )
 
-// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up.
-func (s *Sink) deliver(ctx context.Context, b *batch) error {
+// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When pauses ends, so does
+// the pause between two attempts, and there is no other one.
+func (s *Sink) deliver(ctx, pauses context.Context, b *batch) error {
 	var (
 		started = time.Now()
 		tries   int
@@ -52,7 +53,7 @@ func (s *Sink) deliver(ctx context.Context, b *batch) error {
 	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.Multiplier, wait.MaxInterval = firstWait, 2, longWait
-	_, err := backoff.Retry(ctx, try, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(s.options.RetryFor),
+	_, err := backoff.Retry(pauses, try, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(s.options.RetryFor),
 		backoff.WithNotify(func(_ error, pause time.Duration) { s.retrying(b, last, tries, pause) }))
 	pause, again := asked(last), retryable(last, odd)
 	switch {
@@ -62,6 +63,8 @@ func (s *Sink) deliver(ctx context.Context, b *batch) error {
 		return fmt.Errorf("stopped in attempt %d: %w", tries, ctx.Err())
 	case again && pause > 0 && pause > s.options.RetryFor-time.Since(started):
 		return &PostponedError{Until: time.Now().Add(pause), Err: last}
+	case pauses.Err() != nil && again:
+		return errHalted
 	case tries == 1 && !again:
 		return last
 	default:
@@ -134,7 +137,7 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	switch {
 	case resp.StatusCode/100 != 2:
-		return resp.StatusCode, newStatusError(resp, answer, redact) // its status has said it all
+		return resp.StatusCode, s.newStatusError(resp, answer, redact) // its status has said it all
 	case err != nil:
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
 	default:

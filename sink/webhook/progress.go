@@ -1,7 +1,9 @@
 package webhook
 
 import (
+	"cmp"
 	"slices"
+	"sync"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
@@ -9,50 +11,144 @@ import (
 	"houndtrail/sink"
 )
 
-// A progress is what the receiver has acknowledged of a window whose delivery failed. The next attempt goes on behind it:
-// a record that the receiver cannot read would else make it get the ones before it in every cycle.
+// An event names a record within a window.
+type event struct{ id, micro int64 }
+
+func eventOf(s sink.Stamp) event { return event{s.ID, s.CreatedAt.UnixMicro()} }
+
+// A portion is what one POST delivered of a window.
+type portion struct {
+	at     int // index of its first record among those of the window
+	events []event
+	object checkpoint.Object
+}
+
+// portion is the batch once it is acknowledged. It outlives the mailing.
+func (b *batch) portion() portion {
+	p := portion{at: b.lines[0].at, events: make([]event, len(b.lines)), object: b.object()}
+	for i := range b.lines {
+		p.events[i] = eventOf(b.lines[i].Stamp)
+	}
+	return p
+}
+
+// inOrder sorts portions as the records in them are sorted, whatever order they were acknowledged in.
+func inOrder(portions []portion) []portion {
+	slices.SortFunc(portions, func(a, b portion) int { return cmp.Compare(a.at, b.at) })
+	return portions
+}
+
+// count is how many records the portions have.
+func count(portions []portion) (n int) {
+	for _, p := range portions {
+		n += len(p.events)
+	}
+	return n
+}
+
+// A progress is what the receiver has acknowledged of a window whose delivery failed. The next attempt sends the rest alone:
+// a record that the receiver cannot read would else make it get all others in every cycle. It cuts the rest at the same
+// places: what the receiver got without our hearing of it comes again under the same batch id.
+//
+// It never changes: several goroutines may read it.
 type progress struct {
-	window  window.Window
-	stamps  []sink.Stamp
-	objects []checkpoint.Object
+	window window.Window
+	done   []portion
+	begins map[event]bool // the first record of each batch
 }
 
-// of tells whether it is the progress of a window.
-func (p *progress) of(w window.Window) bool {
-	return p != nil && p.window.Start.Equal(w.Start) && p.window.Pass == w.Pass
-}
-
-// goOn is what counts of the progress for an attempt at a window, and which of its records are left to deliver. If one that
-// was delivered is not in the window any more, or it is another window, nothing counts. Only what is returned is changed.
-func (p *progress) goOn(w window.Window, records []bloodhound.Record) (progress, []bloodhound.Record) {
-	if !p.of(w) || len(p.stamps) > len(records) {
-		return progress{}, records
-	}
-	type key struct{ id, micro int64 }
-	done := make(map[key]bool, len(p.stamps))
-	for _, s := range p.stamps {
-		done[key{s.ID, s.CreatedAt.UnixMicro()}] = true
-	}
-	var rest []bloodhound.Record
-	for i := range records {
-		if !done[key{records[i].ID, records[i].CreatedAt.UnixMicro()}] {
-			rest = append(rest, records[i])
-		}
-	}
-	if len(rest)+len(p.stamps) != len(records) {
-		return progress{}, records
-	}
-	return *p, rest
-}
-
-// progress is how far the mailing came: its batches are delivered in the order of its lines.
-func (m *mailing) progress(done checkpoint.Receipt) *progress {
-	stamps := slices.Clone(m.earlier.stamps)
-	for _, l := range m.lines[:delivered(&done)-len(stamps)] {
-		stamps = append(stamps, l.Stamp)
-	}
-	if len(stamps) == 0 {
+// among finds the portions in an attempt at the window. If a record that was delivered is not among the attempt's, nothing
+// counts: the receipt would say of a batch what is not so any more.
+func (p *progress) among(records []bloodhound.Record) []portion {
+	if p == nil {
 		return nil
 	}
-	return &progress{window: m.window, stamps: stamps, objects: done.Objects}
+	places := make(map[event]int, len(records))
+	for i := range records {
+		places[eventOf(sink.StampOf(&records[i]))] = i
+	}
+	found := slices.Clone(p.done)
+	for i := range found {
+		for _, e := range found[i].events {
+			if _, there := places[e]; !there {
+				return nil
+			}
+		}
+		found[i].at = places[found[i].events[0]]
+	}
+	return found
+}
+
+// list takes in which records the mailing is to deliver: those that are not in an earlier portion.
+func (m *mailing) list(records []bloodhound.Record, p *progress) {
+	m.total, m.earlier, m.lines = len(records), p.among(records), m.lines[:0]
+	var done, begins map[event]bool
+	if len(m.earlier) > 0 {
+		done, begins = make(map[event]bool, count(m.earlier)), p.begins
+	}
+	for _, earlier := range m.earlier {
+		for _, e := range earlier.events {
+			done[e] = true
+		}
+	}
+	for i := range records {
+		stamp := sink.StampOf(&records[i])
+		if e := eventOf(stamp); !done[e] {
+			m.lines = append(m.lines, line{Stamp: stamp, at: i, begins: begins[e]})
+		}
+	}
+}
+
+// progress is how far the mailing came; nil for nowhere.
+func (m *mailing) progress(done []portion, outcomes []outcome) *progress {
+	if len(done) == 0 {
+		return nil
+	}
+	p := &progress{window: m.window, done: done, begins: map[event]bool{}}
+	for i := range m.batches {
+		p.begins[eventOf(m.batches[i].lines[0].Stamp)] = true
+		for _, e := range outcomes[i].begins {
+			p.begins[e] = true
+		}
+	}
+	return p
+}
+
+// mostUnfinished is how many windows are remembered. A stream has a few on their way; the bound is for those that it never
+// comes back to.
+const mostUnfinished = 64
+
+// An unfinished is the progress of each window whose latest delivery failed. It is safe for concurrent use.
+type unfinished struct {
+	mu      sync.Mutex
+	windows []*progress // the latest last
+}
+
+func (u *unfinished) find(w window.Window) *progress {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if i := u.index(w); i >= 0 {
+		return u.windows[i]
+	}
+	return nil
+}
+
+// set replaces what is known of a window. A nil progress forgets it.
+func (u *unfinished) set(w window.Window, p *progress) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if i := u.index(w); i >= 0 {
+		u.windows = slices.Delete(u.windows, i, i+1)
+	}
+	if p == nil {
+		return
+	}
+	if len(u.windows) == mostUnfinished {
+		u.windows = slices.Delete(u.windows, 0, 1)
+	}
+	u.windows = append(u.windows, p)
+}
+
+func (u *unfinished) index(w window.Window) int {
+	return slices.IndexFunc(u.windows, func(p *progress) bool { return p.window.Start.Equal(w.Start) && p.window.Pass == w.Pass })
 }

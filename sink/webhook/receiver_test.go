@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
@@ -57,6 +58,7 @@ type post struct {
 type receiver struct {
 	mu     sync.Mutex
 	posts  []post
+	asked  sync.Mutex                              // held while answer runs, which so may keep count
 	answer func(number int, p post) (reply, error) // number is 1 for the first post; nil acknowledges all
 }
 
@@ -75,6 +77,8 @@ func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	if rc.answer == nil {
 		return answer(http.StatusNoContent).response(), nil
 	}
+	rc.asked.Lock()
+	defer rc.asked.Unlock()
 	re, err := rc.answer(number, p)
 	if err != nil {
 		return nil, err
@@ -93,15 +97,20 @@ func readPost(r *http.Request) (post, error) {
 		return p, fmt.Errorf("Content-Length %d with a body of %d bytes", r.ContentLength, len(raw))
 	}
 	p.wire, p.body = raw, raw
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			return p, err
-		}
-		p.body, err = io.ReadAll(z)
+	var z io.Reader
+	switch r.Header.Get("Content-Encoding") {
+	case "gzip":
+		z, err = gzip.NewReader(bytes.NewReader(raw))
+	case "zstd":
+		z, err = zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderMaxWindow(8<<20), zstd.WithDecoderConcurrency(1))
+	default:
+		return p, nil
+	}
+	if err != nil {
 		return p, err
 	}
-	return p, nil
+	p.body, err = io.ReadAll(z)
+	return p, err
 }
 
 // A reply is what a receiver answers.
@@ -148,11 +157,13 @@ func script(entries ...any) func(int, post) (reply, error) {
 
 var errBroken = errors.New("connection reset by peer")
 
-// newSink makes a sink with defaults for what the test does not say.
+// newSink makes a sink with defaults for what the test does not say. One batch at a time is the default here: most tests
+// script the answers in their order.
 func newSink(tb testing.TB, o webhook.Options) *webhook.Sink {
 	tb.Helper()
 	o.URL = cmp.Or(o.URL, "https://siem.example/insert/jsonline")
 	o.Tenant = tenant
+	o.InFlight = cmp.Or(o.InFlight, 1)
 	s, err := webhook.New(o)
 	if err != nil {
 		tb.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"houndtrail/sink/ndjson"
 	"houndtrail/sink/webhook"
 )
 
@@ -124,7 +125,7 @@ func TestGivesUp(t *testing.T) {
 		}
 		wants(t, err, fmt.Sprintf("gave up after %d attempts", len(rc.posts)), "503 Service Unavailable",
 			"sends the batch again", "https://siem.example/insert/jsonline",
-			"window from 2026-03-01T00:00:00Z", "after 0 of 2 records")
+			"window from 2026-03-01T00:00:00Z", "with 0 of 2 records delivered")
 		for i := 2; i < len(rc.posts); i++ {
 			if wait := rc.posts[i].at.Sub(rc.posts[i-1].at); wait > 45*time.Second {
 				t.Errorf("waited %s between two attempts", wait)
@@ -222,7 +223,7 @@ func TestObserve(t *testing.T) {
 		var seen []webhook.Attempt
 		rc := &receiver{answer: script(503, errBroken, 200)}
 		_, err := write(t.Context(), t, rc, webhook.Options{
-			Compression: webhook.None, Observe: func(a webhook.Attempt) { seen = append(seen, a) },
+			Compression: ndjson.None, Observe: func(a webhook.Attempt) { seen = append(seen, a) },
 		})
 		if err != nil {
 			t.Fatal(err)

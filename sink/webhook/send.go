@@ -3,52 +3,109 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/sink/ndjson"
 )
 
-// send delivers a window, and remembers how far it came if that fails.
+// An outcome is what became of a batch. The zero value stands for one that was not begun.
+type outcome struct {
+	done   []portion // what was acknowledged: the batch, or those of its parts that come first
+	failed *batch    // what was not: the batch, or the next part
+	err    error     // why not
+	begins []event   // where that part begins and the rest of its batch, which was not sent
+}
+
+// errHalted is the failure of a batch that was not tried again, since the receiver asks not to be asked.
+var errHalted = errors.New("the receiver asks for a pause")
+
+// send delivers a window, and remembers what was acknowledged if that fails.
 func (s *Sink) send(ctx context.Context, m *mailing) (checkpoint.Receipt, error) {
-	receipt := checkpoint.Receipt{Objects: slices.Clone(m.earlier.objects)}
-	err := s.sendBatches(ctx, m, &receipt)
-	if err != nil {
-		s.unfinished.Store(m.progress(receipt))
-		return checkpoint.Receipt{}, err
+	outcomes := s.sendBatches(ctx, m)
+	done := m.earlier
+	for _, o := range outcomes {
+		done = append(done, o.done...)
 	}
-	if p := s.unfinished.Load(); p.of(m.window) {
-		s.unfinished.Store(nil)
+	done = inOrder(done)
+	if o := first(outcomes); o != nil {
+		s.unfinished.set(m.window, m.progress(done, outcomes))
+		return checkpoint.Receipt{}, s.failed(m, o, count(done))
+	}
+	s.unfinished.set(m.window, nil)
+	var receipt checkpoint.Receipt
+	for _, p := range done {
+		receipt.Objects = append(receipt.Objects, p.object)
 	}
 	return receipt, nil
 }
 
-// sendBatches posts the batches as they were packed, until the receiver would take less of one.
-func (s *Sink) sendBatches(ctx context.Context, m *mailing, receipt *checkpoint.Receipt) error {
+// sendBatches posts the batches, several at a time, and begins them in their order. Once one has failed it begins no more,
+// and awaits those on their way: what the receiver acknowledges after that would be sent again. A receiver that asks for a
+// long pause also ends their pauses.
+func (s *Sink) sendBatches(ctx context.Context, m *mailing) []outcome {
+	outcomes := make([]outcome, len(m.batches))
+	going, fail := context.WithCancel(ctx)
+	defer fail()
+	pauses, halt := context.WithCancel(ctx)
+	defer halt()
+	var onTheWay sync.WaitGroup
+	defer onTheWay.Wait()
 	for i := range m.batches {
-		b := &m.batches[i]
-		err := s.deliver(ctx, b)
-		if refused(err, b) {
-			return s.resend(ctx, m, i, err, receipt)
+		b, o := &m.batches[i], &outcomes[i]
+		if s.inFlight.Acquire(going, 1) != nil {
+			if err := ctx.Err(); err != nil {
+				*o = outcome{failed: b, err: fmt.Errorf("stopped before attempt 1: %w", err)}
+			}
+			break
 		}
-		if err != nil {
-			return s.failed(m, b, receipt, err)
-		}
-		receipt.Objects = append(receipt.Objects, b.object())
+		onTheWay.Go(func() {
+			defer s.inFlight.Release(1) // last, or another batch would begin after a failure
+			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
+				fail()
+			}
+			if isPostponed(o.err) {
+				halt()
+			}
+		})
 	}
-	return nil
+	return outcomes
 }
 
-// A cut is where the batches end of a window that is cut smaller.
+// sendBatch posts a batch, and cuts it smaller if the receiver would take less of it.
+func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
+	switch err := s.deliver(ctx, pauses, b); {
+	case refused(err, b):
+		s.advise(err, b)
+		return s.resend(ctx, pauses, b, err)
+	case err != nil:
+		return outcome{failed: b, err: err}
+	default:
+		return outcome{done: []portion{b.portion()}}
+	}
+}
+
+// advise tells people once that each batch goes out twice, since the receiver's limit is learnt with every one.
+func (s *Sink) advise(refusal error, b *batch) {
+	if tooLarge(refusal) && s.advised.CompareAndSwap(false, true) {
+		s.options.Log.Warn("the receiver refuses batches of this size, and gets them in smaller parts: a lower "+
+			"HOUNDTRAIL_WEBHOOK_BATCH_BYTES saves sending them twice", zap.Int("bytes", b.size), zap.String("batch", b.id))
+	}
+}
+
+// A cut is where the parts end of a batch that is cut smaller.
 type cut struct {
-	maxBytes int // of any batch
+	maxBytes int // of any part
 	suspects int // index of the line behind those among which one was refused; 0 for none
 }
 
-// refuse makes the next batch smaller, after the one that begins with line from was refused.
+// refuse makes the next part smaller, after the one that begins with line from was refused.
 func (c *cut) refuse(err error, from int, b *batch) {
 	if tooLarge(err) {
 		c.maxBytes = b.size / 2
@@ -57,7 +114,7 @@ func (c *cut) refuse(err error, from int, b *batch) {
 	}
 }
 
-// records is how many the batch may have that begins with line from: half of the suspects, so that few posts find the one
+// records is how many the part may have that begins with line from: half of the suspects, so that few posts find the one
 // that the receiver does not read, and those before it are delivered.
 func (c *cut) records(from, most int) int {
 	if c.suspects <= from {
@@ -66,59 +123,75 @@ func (c *cut) records(from, most int) int {
 	return min(most, max(1, (c.suspects-from)/2))
 }
 
-// resend posts the batches from the refused one on, cut smaller. The limit is learnt again in every window, at the price
-// of a few refusals: a window that is sent again must be cut at the same places, or its batch ids would differ.
-func (s *Sink) resend(ctx context.Context, m *mailing, first int, refusal error, receipt *checkpoint.Receipt) error {
-	t, err := unpack(s.options.Compression, m.batches[first:])
+// resend posts a batch that was refused in smaller parts, one after the other. Where they end depends on the batch and the
+// answers to it alone, not on what other batches taught meanwhile: a batch that is sent again must be cut at the same places,
+// or the batch ids would differ. So the receiver's limit is learnt again with every batch.
+func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o outcome) {
+	t, err := unpack(s.options.Compression, b)
 	if err != nil {
-		return fmt.Errorf("webhook: unpack the window from %s to cut it smaller: %w", m.start(), err)
+		return outcome{failed: b, err: fmt.Errorf("unpack it to cut it smaller: %w", err)}
 	}
 	c := cut{maxBytes: s.options.BatchBytes}
-	c.refuse(refusal, 0, &m.batches[first])
-	var wire bytes.Buffer
+	c.refuse(refusal, 0, b)
 	p := s.packers.Take()
 	defer s.giveBack(p)
+	var wire bytes.Buffer
 	for from := 0; from < len(t.lines); {
 		wire.Reset()
-		b, err := p.pack(t, from, c.records(from, s.options.BatchRecords), c.maxBytes, &wire)
+		part, err := p.pack(t, from, c.records(from, s.options.BatchRecords), c.maxBytes, &wire)
 		if err != nil {
-			return fmt.Errorf("webhook: compress the window from %s: %w", m.start(), err)
+			return outcome{done: o.done, failed: b, err: fmt.Errorf("compress a part of it: %w", err)}
 		}
-		b.wire = wire.Bytes()
-		err = s.deliver(ctx, &b)
-		if refused(err, &b) {
-			c.refuse(err, from, &b)
+		part.wire = wire.Bytes()
+		err = errHalted
+		if pauses.Err() == nil || ctx.Err() != nil {
+			err = s.deliver(ctx, pauses, &part)
+		}
+		if refused(err, &part) {
+			c.refuse(err, from, &part)
 			continue
 		}
 		if err != nil {
-			return s.failed(m, &b, receipt, err)
+			o.failed, o.err = &part, err
+			for _, i := range []int{from, from + len(part.lines)} {
+				if i < len(t.lines) {
+					o.begins = append(o.begins, eventOf(t.lines[i].Stamp))
+				}
+			}
+			return o
 		}
-		receipt.Objects = append(receipt.Objects, b.object())
-		from += len(b.lines)
+		o.done = append(o.done, part.portion())
+		from += len(part.lines)
 	}
-	return nil
+	return o
 }
 
 // refused tells whether the receiver would take less of the batch.
 func refused(err error, b *batch) bool { return (tooLarge(err) || unreadable(err)) && len(b.lines) > 1 }
 
-// failed says which batch of the window could not be delivered, and how far the window got.
-func (s *Sink) failed(m *mailing, b *batch, done *checkpoint.Receipt, err error) error {
+// first is the outcome that the delivery failed with: that of the first batch that did. A receiver that asks for a pause comes
+// before all others, since the stream is to heed it; nil for a window that is delivered.
+func first(outcomes []outcome) (lowest *outcome) {
+	for i := range outcomes {
+		switch o := &outcomes[i]; {
+		case o.err == nil || errors.Is(o.err, errHalted):
+		case isPostponed(o.err):
+			return o
+		case lowest == nil:
+			lowest = o
+		}
+	}
+	return lowest
+}
+
+// failed says which batch of the window could not be delivered, and how much of the window is.
+func (s *Sink) failed(m *mailing, o *outcome, delivered int) error {
+	b := o.failed
 	what := fmt.Sprintf("batch %s of %d records and %d bytes", b.id, len(b.lines), b.size)
 	if len(b.lines) == 1 {
 		r := bloodhound.Record{ID: b.lines[0].ID, CreatedAt: b.lines[0].CreatedAt}
 		what = fmt.Sprintf("event %s of %d bytes", ndjson.EventID(s.options.Tenant, &r), b.size)
 	}
-	return fmt.Errorf("post to webhook %s: window from %s, %s, after %d of %d records: %w",
-		s, m.start(), what, delivered(done), m.total, err)
-}
-
-func (m *mailing) start() string { return m.window.Start.Format(time.RFC3339Nano) }
-
-// delivered is how many records the batches of a receipt have.
-func delivered(r *checkpoint.Receipt) (n int) {
-	for _, o := range r.Objects {
-		n += o.Records
-	}
-	return n
+	return fmt.Errorf("post to webhook %s: window from %s, %s, with %d of %d records delivered: %w",
+		s, m.window.Start.Format(time.RFC3339Nano), what, delivered, m.total, o.err)
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"houndtrail/checkpoint"
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/transport"
@@ -27,11 +29,11 @@ type encoder interface {
 	Write(w io.Writer, r *bloodhound.Record) (int, error)
 }
 
-// inHand is how many windows are on their way: two are packed, or one that waits to be sent while one is.
+// inHand is for how many windows buffers are kept from one to the next.
 const inHand = 2
 
-// Sink posts the records of a window as batches. It is used by one stream: Prepare may run beside another one and beside
-// the write of a window before.
+// Sink posts the records of a window as batches. It is used by one stream, and safe for concurrent use by different windows:
+// any number may be prepared and written at a time. Attempts at one window come one after the other.
 type Sink struct {
 	options Options
 	url     *url.URL
@@ -42,7 +44,9 @@ type Sink struct {
 	transport  http.RoundTripper
 	packers    sink.Spares[*packer]
 	mailings   sink.Spares[*mailing]
-	unfinished atomic.Pointer[progress] // of the window whose delivery failed last; nil for none
+	inFlight   *semaphore.Weighted // a place for each batch on its way, be it sent or waiting for another attempt
+	unfinished unfinished
+	advised    atomic.Bool // of a receiver that refuses batches for their size
 }
 
 // New checks the options and returns the sink. It does not connect.
@@ -57,6 +61,7 @@ func New(o Options) (*Sink, error) {
 		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
 		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
 		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
+		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
 	}
 	s.header.Set("Content-Type", "application/x-ndjson")
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
@@ -64,8 +69,8 @@ func New(o Options) (*Sink, error) {
 		s.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 		s.secrets = append(s.secrets, values...)
 	}
-	if o.Compression == Gzip {
-		s.header.Set("Content-Encoding", "gzip")
+	if o.Compression != ndjson.None {
+		s.header.Set("Content-Encoding", string(o.Compression))
 	}
 	s.secrets = append(s.secrets, urlSecrets(u)...)
 	return s, nil
@@ -74,11 +79,12 @@ func New(o Options) (*Sink, error) {
 // String names the receiver for people, without its secrets.
 func (s *Sink) String() string { return display(s.url) }
 
-// Write posts the records in batches, in order, one after the other, and returns when the last one is acknowledged. The
-// receipt has one object per batch: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as sent.
+// Write posts the records in batches, several at a time, and returns when every one is acknowledged. The receipt has one
+// object per batch, in the order of the records: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as
+// sent.
 //
-// A failure in the middle leaves the batches before it at the receiver. The next Write of the window goes on behind them;
-// that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
+// A failure leaves other batches at the receiver, before and behind the one that failed. The next Write of the window sends
+// the rest alone; that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
 // [*PostponedError], that it asks to be left alone; with ctx.Err() in it, that ctx ended it.
 func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
 	write, err := s.Prepare(w, records)
@@ -95,17 +101,14 @@ func (s *Sink) Prepare(
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	p, m := s.packers.Take(), s.mailings.Take()
 	defer s.giveBack(p)
-	m.window, m.total = w, len(records)
-	m.earlier, records = s.unfinished.Load().goOn(w, records)
-	m.lines = m.lines[:0]
-	for i := range records {
-		m.lines = append(m.lines, line{Stamp: sink.StampOf(&records[i])})
-	}
+	m.window = w
+	m.list(records, s.unfinished.find(w))
+	record := func(i int) *bloodhound.Record { return &records[m.lines[i].at] }
 	t := text{
 		lines:  m.lines,
-		append: func(dst []byte, i int) []byte { return s.encode.Append(dst, &records[i]) },
-		least:  func(i int) int { return len(records[i].Raw) },
-		write:  func(w io.Writer, i int) (int, error) { return s.encode.Write(w, &records[i]) },
+		append: func(dst []byte, i int) []byte { return s.encode.Append(dst, record(i)) },
+		least:  func(i int) int { return len(record(i).Raw) },
+		write:  func(w io.Writer, i int) (int, error) { return s.encode.Write(w, record(i)) },
 	}
 	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
 		return nil, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)

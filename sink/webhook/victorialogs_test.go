@@ -18,12 +18,22 @@ import (
 // A window that is delivered twice to a real receiver: every event is there, and by event_id it is there once.
 func TestVictoriaLogs(t *testing.T) {
 	t.Parallel()
+	for _, c := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd} {
+		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
+			testVictoriaLogs(t, c)
+		})
+	}
+}
+
+func testVictoriaLogs(t *testing.T, c ndjson.Compression) {
+	t.Helper()
 	logs := servers.VictoriaLogs(t)
 	const n = 20_000
 	rs := sinktest.Generate(t, 1, n, time.Now().Add(-time.Hour), 150*time.Millisecond)
 	s := newSink(t, webhook.Options{
 		URL:    logs.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
-		Expect: expecting(t, "200"),
+		Expect: expecting(t, "200"), Compression: c, InFlight: webhook.DefaultInFlight,
 	})
 	first, err := s.Write(t.Context(), windowOf(rs), rs)
 	if err != nil {

@@ -31,7 +31,7 @@ func Open(body []byte, key string) (*File, error) {
 		return nil, fmt.Errorf("%s: %w: no archive gives an object that name; rename it back", key, ErrDamaged)
 	}
 	f := &File{Object: o, Window: window.Window{Start: o.Start, Pass: o.Pass}}
-	if o.Extension == ndjson.Extension {
+	if o.Extension != parquet.Extension {
 		lines := ndjson.ForTenant(o.Tenant)
 		f.each = func(each func(int64, time.Time) error) error { return lines.Each(body, each) }
 		return f, nil

@@ -36,7 +36,7 @@ type Object struct {
 	Day       time.Time // its midnight in UTC
 	Start     time.Time // of the window
 	Pass      uint64    // of the window
-	Extension string    // the format: [parquet.Extension] or [ndjson.Extension]
+	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 }
 
 // Of tells whether the object is one of a window's.
@@ -60,7 +60,7 @@ func Parse(key string) (o Object, ok bool) {
 	}
 	o.Tenant = strings.TrimPrefix(parts[1], "tenant=")
 	name := parts[3]
-	for _, extension := range []string{parquet.Extension, ndjson.Extension} {
+	for _, extension := range []string{parquet.Extension, ndjson.Extension, ndjson.ZstdExtension} {
 		if stem, found := strings.CutSuffix(name, extension); found {
 			name, o.Extension = stem, extension
 		}
@@ -92,8 +92,12 @@ func (o Object) Contains(t time.Time) bool {
 
 // Encoding is the format in words.
 func (o Object) Encoding() string {
-	if o.Extension == ndjson.Extension {
+	switch o.Extension {
+	case ndjson.Extension:
 		return "ndjson"
+	case ndjson.ZstdExtension:
+		return "ndjson-zstd"
+	default:
+		return "parquet"
 	}
-	return "parquet"
 }

@@ -66,7 +66,7 @@ func (m *model) survey(t tester) read.Found {
 func TestSurvey(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		m := newModel(rt, new(checkpointtest.Memory), rapid.SampledFrom([]string{"parquet", "ndjson"}).Draw(rt, "encoding"))
+		m := newModel(rt, new(checkpointtest.Memory), rapid.SampledFrom([]string{"parquet", "ndjson", "ndjson-zstd"}).Draw(rt, "encoding"))
 		var late, written []bloodhound.Record
 		id, cursor := rapid.Int64Range(1, 1<<40).Draw(rt, "first id"), day1.Add(-time.Microsecond)
 		for n := range rapid.IntRange(0, 12).Draw(rt, "windows") {

@@ -22,8 +22,9 @@ var (
 	day1 = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 	encoders = map[string]func() archive.Encoder{
-		"parquet": func() archive.Encoder { return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "1.2.3"}) },
-		"ndjson":  func() archive.Encoder { return ndjson.NewEncoder(tenant) },
+		"parquet":     func() archive.Encoder { return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "1.2.3"}) },
+		"ndjson":      func() archive.Encoder { return ndjson.NewEncoder(tenant, ndjson.Gzip) },
+		"ndjson-zstd": func() archive.Encoder { return ndjson.NewEncoder(tenant, ndjson.Zstd) },
 	}
 )
 
@@ -37,9 +38,10 @@ type tester interface {
 
 // A model is an archive, and what its survey must find.
 type model struct {
-	bucket  checkpoint.Bucket
-	archive *archive.Archive
-	ends    bool // the objects tell where their windows end
+	bucket   checkpoint.Bucket
+	archive  *archive.Archive
+	encoding string
+	ends     bool // the objects tell where their windows end
 
 	records []checkpoint.Record // as often as they were written
 	want    read.Found
@@ -51,7 +53,7 @@ func newModel(t tester, b checkpoint.Bucket, encoding string) *model {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	return &model{bucket: b, archive: a, ends: encoding == "parquet"}
+	return &model{bucket: b, archive: a, encoding: encoding, ends: encoding == "parquet"}
 }
 
 // record is one whose bytes tell nothing else.
@@ -106,10 +108,7 @@ func (m *model) expect() read.Found {
 	if want.Records == 0 {
 		return want
 	}
-	want.Encodings = []string{"ndjson"}
-	if m.ends {
-		want.Encodings = []string{"parquet"}
-	}
+	want.Encodings = []string{m.encoding}
 	slices.SortFunc(m.records, compare)
 	want.Newest = m.records[len(m.records)-1]
 	want.MinCreatedAt, want.MaxCreatedAt = m.records[0].CreatedAt, want.Newest.CreatedAt

@@ -229,11 +229,12 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestArchive queries an archive directory through the view that the ddl command prints, in both formats.
+// TestArchive queries an archive directory through the view that the ddl command prints, in all formats.
 func TestArchive(t *testing.T) {
 	for extension, encoder := range map[string]func() archive.Encoder{
-		parquet.Extension: func() archive.Encoder { return parquet.NewEncoder(meta) },
-		ndjson.Extension:  func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant) },
+		parquet.Extension:    func() archive.Encoder { return parquet.NewEncoder(meta) },
+		ndjson.Extension:     func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant, ndjson.Gzip) },
+		ndjson.ZstdExtension: func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant, ndjson.Zstd) },
 	} {
 		t.Run(extension, func(t *testing.T) {
 			dir, err := bucket.OpenDir(filepath.Join(t.TempDir(), "it's an archive"))

@@ -5,8 +5,10 @@ package exporter_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,20 +43,37 @@ func TestRequestsOfAYear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile(`(?s)(<!-- requests:begin -->\n).*?(<!-- requests:end -->)`)
-	if !block.Match(raw) {
-		t.Fatal("the README has no block requests")
-	}
-	want := block.ReplaceAllString(string(raw), "${1}\n"+strings.ReplaceAll(b.String(), "$", "$$")+"\n${2}")
+	block := regexp.MustCompile(`(?s)(<!-- requests:begin -->\n\n)(.*?)(\n<!-- requests:end -->)`)
+	said := block.FindSubmatch(raw)
 	switch {
-	case want == string(raw):
+	case said == nil:
+		t.Fatal("the README has no block requests")
 	case *updateReadme:
-		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+		fresh := block.ReplaceAllString(string(raw), "${1}"+strings.ReplaceAll(b.String(), "$", "$$")+"${3}")
+		if err := os.WriteFile(readme, []byte(fresh), 0o644); err != nil {
 			t.Fatal(err)
 		}
-	default:
+	case !alike(string(said[2]), b.String()):
 		t.Errorf("the README is stale: go test ./exporter -run TestRequestsOfAYear -update\n%s", b.String())
 	}
+}
+
+// alike tells that two texts differ in their numbers only, and in those by 2% at most: when a snapshot of the delivered ids is
+// due depends a little on their hashes.
+func alike(a, b string) bool {
+	number := regexp.MustCompile(`\d[\d,.]*`)
+	if number.ReplaceAllString(a, "") != number.ReplaceAllString(b, "") {
+		return false
+	}
+	ours, theirs := number.FindAllString(a, -1), number.FindAllString(b, -1)
+	for i := range ours {
+		x, errX := strconv.ParseFloat(strings.ReplaceAll(ours[i], ",", ""), 64)
+		y, errY := strconv.ParseFloat(strings.ReplaceAll(theirs[i], ",", ""), 64)
+		if errX != nil || errY != nil || math.Abs(x-y) > 0.02*x {
+			return false
+		}
+	}
+	return true
 }
 
 // requestsOfADay counts what 24 hours of cycles take of S3, one every 5 minutes, the default. They have all that is done now

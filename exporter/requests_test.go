@@ -80,7 +80,12 @@ func steadyRows(begin time.Time, n int, gap time.Duration) []bloodhoundtest.Row 
 }
 
 func (w *world) promptly(e *exporter.Exporter) *exporter.Exporter {
-	e.Source = punctual{e.Source.(strict), w.now}
+	w.t.Helper()
+	source, ok := e.Source.(strict)
+	if !ok {
+		w.t.Fatalf("the source is %T", e.Source)
+	}
+	e.Source = punctual{source, w.now}
 	return e
 }
 

@@ -68,7 +68,8 @@ func (b *bench) compare(all []comparison) error {
 	}
 	header("bar")
 	for i, c := range all {
-		figure := fmt.Sprintf("%s (%.2f s / %.2f s, %d requests)", c.figure, median(late[i], wall), median(prompt[i], wall), late[i][0].stats.Requests)
+		figure := fmt.Sprintf("%s (%.2f s / %.2f s, %d requests)",
+			c.figure, median(late[i], wall), median(prompt[i], wall), late[i][0].stats.Requests)
 		b.row(figure, "%.1f", ratio(late[i], prompt[i], wall), c.bar)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -47,7 +48,7 @@ func TestCarry(t *testing.T) {
 		}
 		began = time.Now()
 		_ = server.Close()
-		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the end of the other side is %v", err)
 		}
 		if took := time.Since(began); took != latency/2 {

@@ -57,11 +57,11 @@ func (b *bench) compare(all []comparison) error {
 		for i, c := range all {
 			p, err := c.run(false)
 			if err != nil {
-				return fmt.Errorf("%s, the second: %w", c.figure, err)
+				return fmt.Errorf("%s: %w", c.figure, err)
 			}
 			l, err := c.run(true)
 			if err != nil {
-				return fmt.Errorf("%s, the first: %w", c.figure, err)
+				return fmt.Errorf("%s: %w", c.figure, err)
 			}
 			prompt[i], late[i] = append(prompt[i], p), append(late[i], l)
 		}

@@ -158,8 +158,8 @@ func (b *bench) main(records int) error {
 			*r.into = append(*r.into, u)
 		}
 	}
-	b.row("wall / raw download", "%.2f", ratio(parquet, raw, wall), "1.05")
-	b.row("CPU / obvious", "%.2f", ratio(parquet, obvious, cpu), "0.28")
+	b.row("wall / raw download", "%.2f", ratio(parquet, raw, wall), "1.05", "")
+	b.row("CPU / obvious", "%.2f", ratio(parquet, obvious, cpu), "0.28", "")
 	b.row("peak RSS, Parquet, MiB", "%.0f", median(parquet, rss), "128", "96")
 	b.row("peak RSS, NDJSON to a webhook, MiB", "%.0f", median(posted, rss), "80", "48")
 	b.row("CPU, NDJSON to a webhook / Parquet", "%.2f", ratio(posted, parquet, cpu), "1.0", "0.6")
@@ -198,7 +198,7 @@ func (b *bench) gap(records int, gap string) error {
 		}
 		raw, parquet = append(raw, r), append(parquet, p)
 	}
-	b.row("wall / raw download, -gap "+gap, "%.2f", ratio(parquet, raw, wall), "1.05")
+	b.row("wall / raw download, -gap "+gap, "%.2f", ratio(parquet, raw, wall), "1.05", "")
 	b.row("peak RSS, -gap "+gap+", MiB", "%.0f", median(parquet, rss), "128", "96")
 	b.costs(s, parquet[0], ", -gap "+gap)
 	return nil
@@ -232,7 +232,7 @@ func (b *bench) memory(records, long int) error {
 // costs are the figures that do not depend on the machine.
 func (b *bench) costs(s *server, u usage, suffix string) {
 	pages := float64((s.records + pageSize - 1) / pageSize)
-	b.row("requests / ceil(records / page)"+suffix, "%.3f", float64(u.stats.Requests)/pages, "1.02")
+	b.row("requests / ceil(records / page)"+suffix, "%.3f", float64(u.stats.Requests)/pages, "1.02", "")
 	b.row("rows skipped / rows returned"+suffix, "%.3f", float64(u.stats.Skipped)/float64(u.stats.Rows), "1", "0")
 }
 

@@ -26,12 +26,14 @@ func (i *intents) set(windows []Window) {
 	i.windows = slices.Clone(windows)
 }
 
-// add puts a window behind the others, unless it is one of them.
-func (i *intents) add(w Window) {
+// add puts windows behind the others, unless they are some of them.
+func (i *intents) add(windows []Window) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !slices.ContainsFunc(i.windows, w.Equal) {
-		i.windows = append(i.windows, Window{Start: w.Start.UTC(), End: w.End.UTC(), Pass: w.Pass})
+	for _, w := range windows {
+		if !slices.ContainsFunc(i.windows, w.Equal) {
+			i.windows = append(i.windows, Window{Start: w.Start.UTC(), End: w.End.UTC(), Pass: w.Pass})
+		}
 	}
 }
 
@@ -40,24 +42,21 @@ func (i *intents) add(w Window) {
 // have been written already: the next attempt has to take exactly these windows, and in this order.
 func (l *Lease) Intents() []Window { return l.intents.all() }
 
-// Plan is the part of [Lease.Intend] that gives a window its place behind the others. It writes nothing: of several windows
-// that are declared at the same time each must have its place before.
-func (l *Lease) Plan(w Window) { l.intents.add(w) }
-
-// Intend declares what is about to be written to the destination, beside what was declared before. It is durable when Intend
-// returns without an error; nothing of the window may be written before.
-func (l *Lease) Intend(ctx context.Context, w Window) error {
-	l.Plan(w)
+// Intend declares what is about to be written to the destination, oldest first, beside what was declared before. It is durable
+// when Intend returns without an error; nothing of the windows may be written before.
+func (l *Lease) Intend(ctx context.Context, windows ...Window) error {
+	l.intents.add(windows)
 	err := l.Hold(ctx)
 	if err == nil {
-		err = l.declare(ctx, w)
+		err = l.declare(ctx, windows)
 	}
 	if err == nil {
 		err = l.ended() // a lease that ended while the write was under way protects nothing any more
 	}
 	if err != nil {
+		first, last := windows[0], windows[len(windows)-1]
 		return fmt.Errorf("declare the window %s to %s: %w",
-			w.Start.UTC().Format(time.RFC3339Nano), w.End.UTC().Format(time.RFC3339Nano), err)
+			first.Start.UTC().Format(time.RFC3339Nano), last.End.UTC().Format(time.RFC3339Nano), err)
 	}
 	return nil
 }

@@ -25,16 +25,16 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 	return l.write(ctx, next)
 }
 
-// declare writes the lease with all intents, unless the last write had this one already: that may have been a renewal, or
-// have been done for a window that is declared at the same time.
-func (l *Lease) declare(ctx context.Context, w Window) error {
+// declare writes the lease with all intents, unless the last write had these already, as with windows that are taken again.
+func (l *Lease) declare(ctx context.Context, windows []Window) error {
 	select {
 	case l.writing <- struct{}{}:
 		defer func() { <-l.writing }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if slices.ContainsFunc(l.record.Intents, w.Equal) && !l.record.InDoubt {
+	missing := func(w Window) bool { return !slices.ContainsFunc(l.record.Intents, w.Equal) }
+	if !slices.ContainsFunc(windows, missing) && !l.record.InDoubt {
 		return nil
 	}
 	next := l.record

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"context"
+	"sync"
 
 	"houndtrail/checkpoint"
 )
@@ -10,20 +11,25 @@ import (
 // to answer. Memory bounds them as well.
 const mostInFlight = 6
 
-// A flight is the windows of a walk that are written and not committed yet, oldest first. They are written side by side and
-// committed in order, so that the position never passes a record that is not durable.
+// A flight is the windows of a walk that are written and not committed yet, oldest first. They are declared, then written side
+// by side, and committed in order, so that the position never passes a record that is not durable.
 type flight struct {
 	*cycle
 	walk walk
 
-	under []*delivery
-	begun bool // a window was launched
-	ended bool // the last one was
+	under    []*delivery
+	planned  []*delivery   // of them: still to be declared
+	declared chan struct{} // closed when those have been declared that were next; nil if there are none
+	proceed  func()        // to be called then: has them written
+	running  sync.WaitGroup
+	begun    bool // a window was launched
+	ended    bool // the last one was
 }
 
 // A delivery is a window that is being written.
 type delivery struct {
 	part
+	write   encoded
 	outcome outcome // complete once done is closed
 	done    chan struct{}
 	err     error // to be looked at then
@@ -39,30 +45,56 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 	windows := c.windows(ctx, w)
 	defer func() {
 		cancel()
-		f.abandon()
+		f.running.Wait() // the next cycle takes again what is not committed
 		windows.close()
 	}()
 	for {
 		if f.begun && !f.ended && c.stops() {
 			return f.land(ctx, ErrStopped)
 		}
-		select {
-		case p, more := <-f.room(windows):
-			if !more {
-				return f.land(ctx, windows.ready.err)
-			}
-			if p.last && !p.news() { // whether it needs an entry depends on where the position is
-				if err := f.land(ctx, nil); err != nil {
-					return err
-				}
-			}
-			if err := f.launch(ctx, p); err != nil {
-				return f.land(ctx, err)
-			}
-		case <-f.written():
-			if err := f.commitFirst(ctx); err != nil {
+		p, more, err := f.await(ctx, f.room(windows))
+		switch {
+		case err != nil:
+			return err
+		case !more:
+			return f.land(ctx, windows.ready.err)
+		case p.encoding == nil: // a window went on
+			continue
+		}
+		if p.last && !p.news() { // whether it needs an entry depends on where the position is
+			if err := f.land(ctx, nil); err != nil {
 				return err
 			}
+		}
+		if err := f.launch(ctx, p); err != nil {
+			return f.land(ctx, err)
+		}
+	}
+}
+
+// await takes the next step of those that are under way, or else the next window.
+func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool, err error) {
+	over := func(step <-chan struct{}) bool {
+		select {
+		case <-step: // never if it is nil
+			return true
+		default:
+			return false
+		}
+	}
+	for {
+		switch {
+		case over(f.written()): // first what makes room
+			return part{}, true, f.commitFirst(ctx)
+		case over(f.declared):
+			f.proceed()
+			return part{}, true, nil
+		}
+		select {
+		case <-f.written():
+		case <-f.declared:
+		case p, more = <-next:
+			return p, more, nil
 		}
 	}
 }
@@ -119,24 +151,54 @@ func (f *flight) launch(ctx context.Context, p part) error {
 	if err != nil {
 		return failed(StageSink, err)
 	}
-	f.lease.Plan(checkpoint.Window(p.Window)) // in the order in which they are committed
-	f.under, f.begun, f.ended = append(f.under, d), true, p.last
-	go func() {
-		defer close(d.done)
-		d.outcome.receipt, d.err = f.write(ctx, p, write)
-	}()
+	d.write = write
+	f.under, f.planned, f.begun, f.ended = append(f.under, d), append(f.planned, d), true, p.last
+	if f.declared == nil {
+		f.declareNext(ctx)
+	}
 	return nil
 }
 
-// write makes a window durable at the destination. It touches nothing that the commits change.
-func (f *flight) write(ctx context.Context, p part, write encoded) (receipt checkpoint.Receipt, err error) {
-	// From here to the commit the window is fixed: the run that follows after a crash reads it in the lease, takes the
-	// very same span and so replaces the objects that this attempt leaves behind.
-	if err := f.lease.Intend(ctx, checkpoint.Window(p.Window)); err != nil {
-		return receipt, failed(StageCheckpoint, err)
+// declareNext has all declared that is planned, in one write, and then written. From there to the commit a window is fixed: the
+// run that follows after a crash reads it in the lease, takes the very same span and so replaces the objects that this attempt
+// leaves behind.
+func (f *flight) declareNext(ctx context.Context) {
+	next, done := f.planned, make(chan struct{})
+	windows := make([]checkpoint.Window, len(next))
+	for i, d := range next {
+		windows[i] = checkpoint.Window(d.Window)
 	}
+	var err error
+	f.running.Go(func() {
+		defer close(done)
+		err = f.lease.Intend(ctx, windows...)
+	})
+	f.planned, f.declared = nil, done
+	f.proceed = func() {
+		f.declared = nil
+		for _, d := range next {
+			if err != nil {
+				d.err = failed(StageCheckpoint, err)
+				close(d.done)
+				continue
+			}
+			f.running.Go(func() {
+				defer close(d.done)
+				d.outcome.receipt, d.err = f.write(ctx, d)
+			})
+		}
+		if len(f.planned) > 0 {
+			f.declareNext(ctx)
+		}
+	}
+}
+
+// write makes a window durable at the destination. It touches nothing that the commits change.
+func (f *flight) write(ctx context.Context, d *delivery) (receipt checkpoint.Receipt, err error) {
+	write := d.write
+	d.write = nil // its memory is free when it has been written
 	if receipt, err = write(ctx); err == nil {
-		err = f.leavesNothing(ctx, f.walk, p, receipt)
+		err = f.leavesNothing(ctx, f.walk, d.part, receipt)
 	}
 	return receipt, failed(StageSink, err)
 }
@@ -144,17 +206,16 @@ func (f *flight) write(ctx context.Context, p part, write encoded) (receipt chec
 // land commits what is under way, and returns why no more is to come. A window that fails is the reason that counts.
 func (f *flight) land(ctx context.Context, why error) error {
 	for len(f.under) > 0 {
-		if err := f.commitFirst(ctx); err != nil {
+		if _, _, err := f.await(ctx, nil); err != nil {
 			return err
 		}
 	}
 	return why
 }
 
-// commitFirst waits for the oldest window to be written, and commits it.
+// commitFirst commits the oldest window, which has been written.
 func (f *flight) commitFirst(ctx context.Context) error {
 	d := f.under[0]
-	<-d.done
 	if d.err != nil {
 		return d.err
 	}
@@ -176,11 +237,4 @@ func (f *flight) commitFirst(ctx context.Context) error {
 	d.loan.Return()
 	f.committed()
 	return nil
-}
-
-// abandon waits for what is still being written, once its context has ended: the next cycle takes those windows again.
-func (f *flight) abandon() {
-	for _, d := range f.under {
-		<-d.done
-	}
 }

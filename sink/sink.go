@@ -14,8 +14,8 @@
 //     and what to do next.
 //   - Write does not keep the records: their memory is used again. A sink that can prepare a window ahead does not keep
 //     them past Prepare, so that while it writes one window the memory of the next one is all there is.
-//   - A sink is used by one stream, one Write at a time. Prepare may run beside another Prepare, and beside the write of
-//     a window before.
+//   - A sink is used by one stream. Several windows are prepared and written at the same time; another attempt at a window
+//     begins once the previous one has returned.
 package sink
 
 import (

@@ -163,8 +163,8 @@ func TestCosts(t *testing.T) {
 	if perRecord > 400 {
 		t.Errorf("%.0f bytes are allocated for a record, 400 at most", perRecord)
 	}
-	if requests > 1.10 {
-		t.Errorf("%.3f requests for a page's worth of records, 1.10 at most", requests)
+	if requests > 1.12 {
+		t.Errorf("%.3f requests for a page's worth of records, 1.12 at most", requests)
 	}
 	if s.skipped.Load() > 0 {
 		t.Errorf("the server had to skip %d rows", s.skipped.Load())

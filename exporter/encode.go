@@ -11,12 +11,12 @@ import (
 // An encoding is the part of a window's delivery that touches nothing outside, under way in a goroutine of its own.
 type encoding struct {
 	done  chan struct{}
-	write encoded // to be looked at after done is closed, and so is err
+	write encodedWindow // to be looked at after done is closed, and so is err
 	err   error
 }
 
-// An encoded window writes itself, once.
-type encoded = func(context.Context) (checkpoint.Receipt, error)
+// An encodedWindow writes itself, once.
+type encodedWindow = func(context.Context) (checkpoint.Receipt, error)
 
 // encode has what is fresh of a window encoded, as far as the sink can ahead of its turn. The records are released once the sink
 // has taken what it needs of them.
@@ -44,7 +44,7 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []bloodhound.Reco
 
 // wait returns when there is something to write, or the error of encoding it. The encoding lets go of what it returns, so
 // that its memory is free when it has been written.
-func (enc *encoding) wait() (write encoded, err error) {
+func (enc *encoding) wait() (write encodedWindow, err error) {
 	<-enc.done
 	write, enc.write = enc.write, nil
 	return write, enc.err

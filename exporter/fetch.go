@@ -9,7 +9,10 @@ import (
 )
 
 // mostReads is how many windows are read at the same time: as many as hide the time that a distant server takes to answer.
-const mostReads = 8
+const mostReads = 6
+
+// firstReads is how many it is at first, once the first one tells how dense the log is.
+const firstReads = 2
 
 // A fetcher reads the windows of a walk, each as long as memory allows. Several are read at the same time if the log is
 // about as dense throughout, and if that is what the rest waits for.
@@ -31,14 +34,15 @@ type reading struct {
 	cancel context.CancelFunc
 
 	done   chan struct{} // what follows is to be looked at after it is closed
-	jumped bool          // the window ends later than planned
+	took   time.Duration
+	jumped bool // the window ends later than planned
 	err    error
 }
 
 func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ahead chan<- span) error {
 	f := &fetcher{
 		plan:   plan{Exporter: e, walk: w, planner: e.Windows.Try(w.try)},
-		memory: memory, ahead: ahead, most: 1,
+		memory: memory, ahead: ahead, most: firstReads,
 	}
 	defer f.discard()
 	for {
@@ -94,7 +98,9 @@ func begin(ctx context.Context, by plan, s span) *reading {
 	ctx, r.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(r.done)
+		began := time.Now()
 		r.err = r.read(ctx)
+		r.took = time.Since(began)
 	}()
 	return r
 }
@@ -138,9 +144,9 @@ func (r *reading) jump(ctx context.Context) error {
 // first waits for the oldest window, and sends it on. If it was too much, or is another one than planned, those that were
 // planned behind it are planned anew.
 func (f *fetcher) first(ctx context.Context) error {
-	r, began := f.reads[0], time.Now()
+	r, asked := f.reads[0], time.Now()
 	<-r.done
-	waited := time.Since(began)
+	waited := time.Since(asked)
 	f.reads = f.reads[1:]
 	r.cancel()
 	if r.err != nil {
@@ -162,21 +168,22 @@ func (f *fetcher) first(ctx context.Context) error {
 		f.planner = f.planner.Learn(r.Window, f.fill)
 	}
 	r.last = !r.End.Before(f.horizon)
-	began = time.Now()
+	ready := time.Now()
 	if err := f.send(ctx, r.span); err != nil {
 		return err
 	}
-	f.weigh(waited, time.Since(began))
+	f.weigh(r.took, waited, time.Since(ready))
 	return nil
 }
 
 // weigh has more windows read at the same time while the rest waits for them, and fewer while they wait for the rest: what
 // waits takes memory.
-func (f *fetcher) weigh(waited, kept time.Duration) {
-	if waited > kept {
-		f.most = min(f.most+1, mostReads)
-	} else {
+func (f *fetcher) weigh(took, waited, kept time.Duration) {
+	switch little := took / 8; {
+	case kept > max(waited, little):
 		f.most = max(f.most-1, 1)
+	case waited > little:
+		f.most = min(2*f.most, mostReads)
 	}
 }
 

@@ -18,9 +18,11 @@ type flight struct {
 	walk walk
 
 	under    []*delivery
-	planned  []*delivery   // of them: still to be declared
-	declared chan struct{} // closed when those have been declared that were next; nil if there are none
-	proceed  func()        // to be called then: has them written
+	planned  []*delivery     // of them: still to be declared
+	declared <-chan struct{} // closed when those have been declared that were next; nil if there are none
+	proceed  func()          // to be called then: has them written
+	commits  <-chan struct{} // closed when the oldest window is committed, or that failed; nil if it is not tried
+	settle   func() error    // to be called then
 	running  sync.WaitGroup
 	begun    bool // a window was launched
 	ended    bool // the last one was
@@ -29,7 +31,6 @@ type flight struct {
 // A delivery is a window that is being written.
 type delivery struct {
 	part
-	write   encoded
 	outcome outcome // complete once done is closed
 	done    chan struct{}
 	err     error // to be looked at then
@@ -84,15 +85,18 @@ func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool
 	}
 	for {
 		switch {
-		case over(f.written()): // first what makes room
-			return part{}, true, f.commitFirst(ctx)
-		case over(f.declared):
+		case over(f.declared): // first what goes on by itself
 			f.proceed()
 			return part{}, true, nil
+		case over(f.commits):
+			return part{}, true, f.settle()
+		case over(f.written()):
+			return part{}, true, f.commitFirst(ctx)
 		}
 		select {
-		case <-f.written():
 		case <-f.declared:
+		case <-f.commits:
+		case <-f.written():
 		case p, more = <-next:
 			return p, more, nil
 		}
@@ -112,9 +116,9 @@ func (f *flight) room(windows *pipeline) <-chan part {
 	return windows.ready.out
 }
 
-// written is closed when the first window has been written; nil if there is none.
+// written is closed when the oldest window has been written; nil if there is none, or if it is being committed.
 func (f *flight) written() <-chan struct{} {
-	if len(f.under) == 0 {
+	if len(f.under) == 0 || f.commits != nil {
 		return nil
 	}
 	return f.under[0].done
@@ -147,11 +151,6 @@ func (f *flight) launch(ctx context.Context, p part) error {
 	if d.outcome.holes, err = f.quarantine(ctx, p.holes); err != nil {
 		return err
 	}
-	write, err := p.encoding.wait()
-	if err != nil {
-		return failed(StageSink, err)
-	}
-	d.write = write
 	f.under, f.planned, f.begun, f.ended = append(f.under, d), append(f.planned, d), true, p.last
 	if f.declared == nil {
 		f.declareNext(ctx)
@@ -213,28 +212,44 @@ func (f *flight) land(ctx context.Context, why error) error {
 	return why
 }
 
-// commitFirst commits the oldest window, which has been written.
+// commitFirst has the oldest window committed, which has been written. Data first, position second: every record of the window,
+// and of those before it, is durable at this line. A crash here repeats the window, a crash after the commit does not. Cursor and
+// delivered ids travel in one entry.
 func (f *flight) commitFirst(ctx context.Context) error {
 	d := f.under[0]
 	if d.err != nil {
 		return d.err
 	}
-	// Data first, position second. Every record of the window, and of those before it, is durable at this line; a crash
-	// here repeats the window, a crash after it does not. Cursor and delivered ids travel in one entry.
+	var stored checkpoint.Stored
+	var err error
+	done := make(chan struct{})
+	f.running.Go(func() {
+		defer close(done)
+		stored, err = f.commit(ctx, d)
+	})
+	f.commits = done
+	f.settle = func() error {
+		if f.commits = nil; err != nil {
+			return failed(StageCheckpoint, err)
+		}
+		f.stored, f.under = stored, f.under[1:]
+		f.lease.Settle(checkpoint.Window(d.Window))
+		f.set = d.next
+		f.last = &known{stored.SHA256, f.set}
+		d.loan.Return()
+		f.committed()
+		return nil
+	}
+	return nil
+}
+
+func (f *flight) commit(ctx context.Context, d *delivery) (stored checkpoint.Stored, err error) {
 	next, err := f.entry(ctx, f.walk, d.part, d.outcome)
 	if err != nil {
-		return failed(StageCheckpoint, err)
+		return stored, err
 	}
-	stored, err := f.Store.Commit(ctx, f.stored, next)
-	if err != nil {
+	if stored, err = f.Store.Commit(ctx, f.stored, next); err != nil {
 		f.lease.Doubt()
-		return failed(StageCheckpoint, err)
 	}
-	f.stored, f.under = stored, f.under[1:]
-	f.lease.Settle(checkpoint.Window(d.Window))
-	f.set = d.next
-	f.last = &known{f.stored.SHA256, f.set}
-	d.loan.Return()
-	f.committed()
-	return nil
+	return stored, err
 }

@@ -53,6 +53,7 @@ type part struct {
 	next          dedup.Set         // the set once this is delivered
 	proof         proof
 	encoding      *encoding
+	write         encodedWindow // once that is done
 }
 
 // news tells whether the window brought anything that is worth an entry: a record that is not our own doing, a hole, or a
@@ -76,10 +77,12 @@ func (e *Exporter) windows(ctx context.Context, w walk) *pipeline {
 	fetched := start(func(out chan<- span) error {
 		return failed(StageSource, e.fetch(ctx, w, memory, out))
 	})
-	ready := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
+	prepared := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
+	ready := start(func(out chan<- part) error { return encoded(ctx, prepared, out) })
 	return &pipeline{ready, func() {
 		cancel()
 		ready.drain()
+		prepared.drain()
 		fetched.drain()
 		memory.Close()
 	}}
@@ -145,6 +148,21 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
 	}
 	return errors.Join(send(), fetched.err)
+}
+
+// encoded sends windows on once they can be written.
+func encoded(ctx context.Context, prepared *stage[part], out chan<- part) (err error) {
+	for p := range prepared.out {
+		if p.write, err = p.encoding.wait(); err != nil {
+			return failed(StageSink, err)
+		}
+		select {
+		case out <- p:
+		case <-ctx.Done():
+			return failed(StageSource, context.Cause(ctx))
+		}
+	}
+	return prepared.err
 }
 
 // admit drops from a window what was delivered. The rest is to be delivered.

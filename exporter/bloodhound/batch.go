@@ -50,8 +50,10 @@ type page struct {
 const (
 	// pagesAhead is how many pages may wait for the scanner, so that fetching rides out its pauses.
 	pagesAhead = 16
-	// batchesKept is how many slabs a client keeps: one is filled, one waits, two are encoded.
-	batchesKept = 4
+	// batchesKept is how many slabs a client keeps: some are filled, one waits, two are encoded.
+	batchesKept = 10
+	// pagesKept is how many times as many buffers are kept as a batch had, for those that are filled at the same time.
+	pagesKept = 6
 	// keptSlack is how many times larger than its records a slab may be to be kept.
 	keptSlack = 8
 )
@@ -156,7 +158,7 @@ func (b *Batch) Wait() error {
 func (b *Batch) Release() {
 	<-b.scanned
 	if len(b.pages) > 0 {
-		b.pages[0].home.put(len(b.pages)+keptLoose, b.pages...)
+		b.pages[0].home.put(pagesKept*len(b.pages)+keptLoose, b.pages...)
 	}
 	clear(b.Records) // a page that is too large to be kept must not stay for them
 	records := b.Records[:0]

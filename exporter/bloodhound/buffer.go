@@ -42,8 +42,8 @@ func (s *shelf) take() *buffer {
 	return &buffer{home: s}
 }
 
-// put takes buffers back and keeps so many in all. A batch keeps as many as it had pages: a backlog is read in the same
-// buffers from one window to the next, and an idle daemon is left with one or two.
+// put takes buffers back and keeps so many in all. A batch keeps some times as many as it had pages: a backlog is read in the same
+// buffers from one window to the next, and an idle daemon is left with a few.
 func (s *shelf) put(keep int, all ...*buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

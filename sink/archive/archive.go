@@ -21,8 +21,11 @@ import (
 // putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.
 const putsInFlight = 4
 
-// inHand is how many windows are on their way: two are encoded, or one that waits to be written while one is.
-const inHand = 2
+// inHand is how many windows are encoded at a time, and underWay how many are written beside them.
+const (
+	inHand   = 2
+	underWay = 6
+)
 
 // Bucket is where the objects go. It is the part that an archive needs of a checkpoint.Bucket, and has its contract.
 type Bucket interface {
@@ -60,7 +63,7 @@ func New(bucket Bucket, tenant string, encoder func() Encoder) (*Archive, error)
 	}
 	return &Archive{
 		bucket: bucket, tenant: tenant, encoders: sink.NewSpares(inHand, encoder, Encoder.Held),
-		buffers: sink.NewSpares(inHand, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
+		buffers: sink.NewSpares(underWay, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
 	}, nil
 }
 

@@ -30,7 +30,7 @@ type encoder interface {
 }
 
 // inHand is for how many windows buffers are kept from one to the next.
-const inHand = 2
+const inHand = 6
 
 // Sink posts the records of a window as batches. It is used by one stream, and safe for concurrent use by different windows:
 // any number may be prepared and written at a time. Attempts at one window come one after the other.

@@ -37,16 +37,17 @@ func (p *plan) next() (win window.Window, due bool) {
 }
 
 // after is what is to be read after a window.
-func (p plan) after(s span) plan {
-	p.cursor, p.before, p.since, p.back = s.End, latest(s.since, s.known), s.End, time.Time{}
+func (p *plan) after(s span) plan {
+	next := *p
+	next.cursor, next.before, next.since, next.back = s.End, latest(s.since, s.known), s.End, time.Time{}
 	if p.kind != checkpoint.KindHistory {
-		p.known = s.remembered
+		next.known = s.remembered
 	}
 	if len(p.intents) > 0 {
-		p.intents = p.intents[1:]
+		next.intents = p.intents[1:]
 	}
-	p.whole, p.large = false, false
-	return p
+	next.whole, next.large = false, false
+	return next
 }
 
 // adapt takes in that the window was too much; any other error stays one.

@@ -61,7 +61,7 @@ type Loan struct {
 // release is called, once, and has to end that.
 func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error) (*Loan, error) {
 	if a.share == nil {
-		return a.lend(0, false), nil
+		return a.lend(0), nil
 	}
 	bytes = min(bytes, a.share.size)
 	for !a.share.bytes.TryAcquire(bytes) {
@@ -78,26 +78,26 @@ func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error)
 			return nil, waited(ctx)
 		}
 	}
-	return a.lend(bytes, false), nil
+	return a.lend(bytes), nil
 }
 
 // TryBorrow takes so many bytes if they are free; nil if not.
 func (a *Account) TryBorrow(bytes int64) *Loan {
 	if a.share == nil {
-		return a.lend(0, false)
+		return a.lend(0)
 	}
 	bytes = min(bytes, a.share.size)
 	if !a.share.bytes.TryAcquire(bytes) {
 		return nil
 	}
-	return a.lend(bytes, false)
+	return a.lend(bytes)
 }
 
 // BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. What the previous one left
 // is collected, for the collector does not come before a single large allocation that goes beyond its goal.
 func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {
 	if a.share == nil {
-		return a.lend(0, false), nil
+		return a.lend(0), nil
 	}
 	all, err := a.Borrow(ctx, a.share.size, release)
 	if err != nil {
@@ -124,8 +124,8 @@ func (a *Account) open() int {
 	return len(a.loans)
 }
 
-func (a *Account) lend(bytes int64, large bool) *Loan {
-	l := &Loan{account: a, bytes: bytes, large: large}
+func (a *Account) lend(bytes int64) *Loan {
+	l := &Loan{account: a, bytes: bytes}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.loans[l] = struct{}{}

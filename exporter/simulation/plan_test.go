@@ -26,7 +26,6 @@ type plan struct {
 	smallSet          int       // bytes of the delivered ids that an entry has whole; 0 for the exporter's own figure
 	from              time.Time // where the exporter is told to start; zero for the oldest record
 	receiverMax       int       // bytes of one batch that the receiver takes; 0 for any
-	atOnce            int       // batches on their way at a time
 
 	start            time.Time // of the first cycle, in true time, as all times of a plan
 	ticks            []time.Time
@@ -95,7 +94,6 @@ func newPlan(seed uint64) *plan {
 		p.rescan = pick(more, 0, 3*time.Hour)
 	}
 	p.smallSet = pick(rand.New(rand.NewPCG(seed, 4)), 0, 10, 100, 400)
-	p.atOnce = pick(rand.New(rand.NewPCG(seed, 5)), 1, 2, 3, 8)
 	p.setClocks(more)
 	p.setSource(more)
 	p.align()
@@ -185,12 +183,12 @@ func (p *plan) String() string {
 	if p.parquet {
 		format = "parquet"
 	}
-	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records, sets of %d bytes, %d batches at a time,\n"+
+	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records, sets of %d bytes,\n"+
 		"  the server's clock %s ahead with steps %v and dates %v, ours with steps %v, the stores' %s with steps %v,\n"+
 		"  starts at %s (backfills: %v), blind until %s, old rows at %v, a replica behind by %s,\n"+
 		"  restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
 		"  %d rows, %d cycles from %s to %s, pruned at %s",
-		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records, p.smallSet, p.atOnce,
+		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records, p.smallSet,
 		p.skew.Round(time.Second), p.steps, p.dates, p.ownSteps, p.storesSkew.Round(time.Second), p.storesSteps,
 		p.from, p.backfills, stamp(p.blindUntil), p.light, p.lag, p.restoreAt, stamp(p.restoreCut), p.loseAt, p.loss,
 		len(p.rows), len(p.ticks), stamp(p.start), stamp(p.end()), stamp(p.pruneAt))

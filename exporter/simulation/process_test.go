@@ -106,6 +106,10 @@ const (
 	tokenKey     = "key"
 )
 
+// enough batches may be on their way at a time: which of two has to wait would be up to the scheduler. Package webhook holds
+// that there are no more than may be.
+const enough = 1000
+
 // wire puts the program together, as its main does, but with a client for each stream: in one client it would be up to
 // the scheduler which stream hears of the server's clock first.
 func (p *process) wire() map[string]*exporter.Exporter {
@@ -118,7 +122,7 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)
 	posts, err := webhook.New(webhook.Options{
-		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: p.atOnce, Transport: &p.postman,
+		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: enough, Transport: &p.postman,
 		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)

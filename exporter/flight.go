@@ -181,10 +181,11 @@ func (f *flight) declareNext(ctx context.Context) {
 				close(d.done)
 				continue
 			}
-			f.running.Go(func() {
-				defer close(d.done)
-				d.outcome.receipt, d.err = f.write(ctx, d)
-			})
+			if d.records.Fresh == 0 && len(f.walk.intents) == 0 { // nothing is asked of anything outside
+				f.write(ctx, d)
+				continue
+			}
+			f.running.Go(func() { f.write(ctx, d) })
 		}
 		if len(f.planned) > 0 {
 			f.declareNext(ctx)
@@ -193,13 +194,15 @@ func (f *flight) declareNext(ctx context.Context) {
 }
 
 // write makes a window durable at the destination. It touches nothing that the commits change.
-func (f *flight) write(ctx context.Context, d *delivery) (receipt checkpoint.Receipt, err error) {
+func (f *flight) write(ctx context.Context, d *delivery) {
+	defer close(d.done)
 	write := d.write
 	d.write = nil // its memory is free when it has been written
-	if receipt, err = write(ctx); err == nil {
+	receipt, err := write(ctx)
+	if err == nil {
 		err = f.leavesNothing(ctx, f.walk, d.part, receipt)
 	}
-	return receipt, failed(StageSink, err)
+	d.outcome.receipt, d.err = receipt, failed(StageSink, err)
 }
 
 // land commits what is under way, and returns why no more is to come. A window that fails is the reason that counts.

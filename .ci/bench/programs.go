@@ -59,9 +59,14 @@ func middle(values []float64) float64 {
 }
 
 // A server is a running bhserve.
+//
+// Whatever order it is asked for, it answers newest first, as BloodHound before March 2024 does. There the oldest record is
+// found to 30 days only, and what would be measured are the empty windows before it, more or fewer by the day of the month: so each
+// export is told where to start.
 type server struct {
 	url     string
 	records int
+	first   time.Time // when the oldest record was created
 	cmd     *exec.Cmd
 }
 
@@ -75,7 +80,11 @@ func (b *bench) serve(records int, gap string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{url: "http://" + address, records: records}
+	first, err := firstOf(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{url: "http://" + address, records: records, first: first}
 	s.cmd = exec.Command(filepath.Join(b.dir, "bhserve"), "-i", file, "-a", address, "-delay", "5ms")
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -97,6 +106,20 @@ func (b *bench) serve(records int, gap string) (*server, error) {
 	}
 	s.stop()
 	return nil, fmt.Errorf("bhserve does not listen on %s", address)
+}
+
+// firstOf is when the first record of a file was created.
+func firstOf(file string) (time.Time, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer f.Close()
+	var record struct {
+		CreatedAt time.Time `json:"created_at"`
+	}
+	err = json.NewDecoder(f).Decode(&record)
+	return record.CreatedAt, err
 }
 
 func freeAddress() (string, error) {
@@ -165,20 +188,44 @@ func (b *bench) export(s *server, to string) (usage, error) {
 
 // again runs the next cycle.
 func (b *bench) again(s *server, to string) (usage, error) {
-	out := filepath.Join(b.dir, strconv.Itoa(b.exports))
-	env := []string{
-		"HOUNDTRAIL_BLOODHOUND_URL=" + s.url, "HOUNDTRAIL_BLOODHOUND_JWT=none", "HOUNDTRAIL_BLOODHOUND_RATE=1000",
-		"HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=" + strconv.Itoa(pageSize),
-		"HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.Join(out, "checkpoints"),
-		"HOUNDTRAIL_LOG_LEVEL=error",
-	}
+	settings := append(fast(), b.checkpoints())
 	switch to {
 	case archive, lines:
-		env = append(env, "HOUNDTRAIL_ARCHIVE_URL=file://"+filepath.Join(out, "archive"), "HOUNDTRAIL_ARCHIVE_FORMAT="+to)
+		settings = append(settings, b.archive(), "HOUNDTRAIL_ARCHIVE_FORMAT="+to)
 	case webhook:
-		receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		receiver := takesAll()
 		defer receiver.Close()
-		env = append(env, "HOUNDTRAIL_WEBHOOK_URL="+receiver.URL)
+		settings = append(settings, "HOUNDTRAIL_WEBHOOK_URL="+receiver.URL)
 	}
-	return measure(s, env, filepath.Join(b.dir, "houndtrail"), "run", "--once")
+	return b.once(s, settings...)
+}
+
+// fast are settings with which the server's pace is all that holds up an export.
+func fast() []string {
+	return []string{"HOUNDTRAIL_BLOODHOUND_RATE=1000", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=" + strconv.Itoa(pageSize)}
+}
+
+// takesAll is a receiver that reads each batch, says 200, and keeps nothing.
+func takesAll() *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+}
+
+// folder is that of the export that is the newest so far.
+func (b *bench) folder() string { return filepath.Join(b.dir, strconv.Itoa(b.exports)) }
+
+func (b *bench) archive() string {
+	return "HOUNDTRAIL_ARCHIVE_URL=file://" + filepath.Join(b.folder(), "archive")
+}
+
+func (b *bench) checkpoints() string {
+	return "HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.Join(b.folder(), "checkpoints")
+}
+
+// once runs a cycle with these settings. Of two values for one variable the last one counts.
+func (b *bench) once(s *server, settings ...string) (usage, error) {
+	env := []string{
+		"HOUNDTRAIL_BLOODHOUND_URL=" + s.url, "HOUNDTRAIL_BLOODHOUND_JWT=none", "HOUNDTRAIL_START=" + s.first.Format(time.RFC3339Nano),
+		"HOUNDTRAIL_LOG_LEVEL=error",
+	}
+	return measure(s, append(env, settings...), filepath.Join(b.dir, "houndtrail"), "run", "--once")
 }

@@ -27,9 +27,13 @@ type counted struct {
 	mu    sync.Mutex
 	calls map[Op]int
 	names int // in the folders that were listed
+	bytes int // that were read
 }
 
-func (c *counted) count(op Op, names int) {
+// reset starts counting anew.
+func (c *counted) reset() { c.calls, c.names, c.bytes = nil, 0, 0 }
+
+func (c *counted) count(op Op, names, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.calls == nil {
@@ -37,15 +41,17 @@ func (c *counted) count(op Op, names int) {
 	}
 	c.calls[op]++
 	c.names += names
+	c.bytes += bytes
 }
 
 func (c *counted) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
-	c.count(Get, 0)
-	return c.Bucket.Get(ctx, key)
+	body, version, age, err := c.Bucket.Get(ctx, key)
+	c.count(Get, 0, len(body))
+	return body, version, age, err
 }
 
 func (c *counted) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
-	c.count(Put, 0)
+	c.count(Put, 0, 0)
 	return c.Bucket.Put(ctx, key, body, version)
 }
 
@@ -54,7 +60,7 @@ func (c *counted) List(ctx context.Context, prefix, after string) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	c.count(List, len(all))
+	c.count(List, len(all), 0)
 	return c.Bucket.List(ctx, prefix, after)
 }
 
@@ -70,46 +76,74 @@ func startAt(t *world, j *checkpoint.Journal, serial uint64, n int) checkpoint.S
 	return last
 }
 
-// longJournal holds the cost of a journal of 500,000 entries against that of 1,000, by what is asked of the store. A
-// part of the others is there, though nothing is in them: no part of a cycle may look at them.
+// longJournal holds the cost of a journal of 500,000 entries against that of 1,000, by what is asked of the store. The folder
+// of the newest entries is full up to them. Of the other entries a part is there: some folders with a few names each, which
+// no part of a cycle may look at.
 func longJournal(t *world) {
-	cost := func(stream string, serial, step uint64) (idle, commit *counted) {
-		id := identity("host-a")
-		id.Stream = stream
-		last := startAt(t, checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL)), serial-1, 2)
-		for old := uint64(1); old < serial-100; old += step {
-			overwrite(t, t.b, strings.Replace(entryKey(old), "archive", stream, 1), []byte("{}"))
+	shortIdle, shortCommit := lengthCosts(t, "short", 1_100, 50)
+	longIdle, longCommit := lengthCosts(t, "long", 500_100, 5000)
+	for _, c := range []struct {
+		what        string
+		short, long *counted
+	}{{"two idle cycles", shortIdle, longIdle}, {"a commit", shortCommit, longCommit}} {
+		for op, n := range c.long.calls {
+			if n*2 > c.short.calls[op]*3 {
+				t.Errorf("%s: %d calls of %s after 500,000 entries, and %d after 1,000", c.what, n, op, c.short.calls[op])
+			}
 		}
-		idle, commit = &counted{Bucket: t.a}, &counted{Bucket: t.a}
-		loaded, err := checkpoint.Open(idle, id, checkpoint.LeaseTTL(TTL)).Load(t.Context())
+		if c.long.names*2 > c.short.names*3 {
+			t.Errorf("%s: %d names are looked at after 500,000 entries, and at %d after 1,000", c.what, c.long.names, c.short.names)
+		}
+		if c.long.bytes*2 > c.short.bytes*3 {
+			t.Errorf("%s: %d bytes are read after 500,000 entries, and %d after 1,000", c.what, c.long.bytes, c.short.bytes)
+		}
+	}
+	if longIdle.calls[List] != 2 || longIdle.calls[Put] != 0 || longIdle.names > 2*110 || longIdle.bytes > 16<<10 {
+		t.Errorf("two idle cycles take %v, look at %d names and read %d bytes", longIdle.calls, longIdle.names, longIdle.bytes)
+	}
+}
+
+// lengthCosts makes a journal that ends at a serial, and counts what two idle cycles of a new process and what a commit take.
+func lengthCosts(t *world, stream string, serial, step uint64) (idle, commit *counted) {
+	t.Helper()
+	id := identity("host-a")
+	id.Stream = stream
+	open := func(b checkpoint.Bucket) *checkpoint.Journal { return checkpoint.Open(b, id, checkpoint.LeaseTTL(TTL)) }
+	old := func(serial uint64) {
+		_, err := t.b.Put(t.Context(), strings.Replace(entryKey(serial), "archive", stream, 1), []byte("{}"), "")
+		check(t, err)
+	}
+	for n := serial / 1000 * 1000; n < serial-1; n++ {
+		old(n)
+	}
+	for n := uint64(1); n < serial-1000; n += step {
+		old(n)
+	}
+	first := open(t.b)
+	lease := acquire(t, first)
+	last := startAt(t, first, serial-1, 2)
+	check(t, lease.Release(t.Context()))
+
+	idle, commit = &counted{Bucket: t.a}, &counted{Bucket: t.a}
+	j := open(idle)
+	for range 2 {
+		lease, err := j.Look(t.Context())
+		check(t, err)
+		loaded, err := j.Load(t.Context())
 		if err != nil || loaded.SHA256 != last.SHA256 {
 			t.Fatalf("entry %d is loaded, %v", loaded.Serial, err)
 		}
-		j := checkpoint.Open(commit, id, checkpoint.LeaseTTL(TTL))
-		lease := acquire(t, j)
-		loaded, err = j.Load(t.Context())
-		check(t, err)
-		check(t, lease.Intend(t.Context(), windowOf(1)))
-		_, err = j.Commit(t.Context(), loaded, position(int(serial)+1))
-		check(t, err)
 		check(t, lease.Release(t.Context()))
-		return idle, commit
 	}
-	shortIdle, shortCommit := cost("short", 1_004, 50)
-	longIdle, longCommit := cost("long", 500_004, 5000)
-	for what, pair := range map[string][2]*counted{"an idle cycle": {shortIdle, longIdle}, "a commit": {shortCommit, longCommit}} {
-		for op, n := range pair[1].calls {
-			if n*2 > pair[0].calls[op]*3 {
-				t.Errorf("%s takes %d calls of %s after 500,000 entries, and %d after 1,000", what, n, op, pair[0].calls[op])
-			}
-		}
-		if pair[1].names*2 > pair[0].names*3 {
-			t.Errorf("%s looks at %d names after 500,000 entries, and at %d after 1,000", what, pair[1].names, pair[0].names)
-		}
-	}
-	if longIdle.calls[List] != 1 || longIdle.names > 10 {
-		t.Errorf("an idle cycle lists %d times, and %d names", longIdle.calls[List], longIdle.names)
-	}
+	j = open(commit)
+	lease = acquire(t, j)
+	loaded, err := j.Load(t.Context())
+	check(t, err)
+	check(t, lease.Intend(t.Context(), windowOf(1)))
+	_, err = j.Commit(t.Context(), loaded, position(int(serial)+1))
+	check(t, err)
+	check(t, lease.Release(t.Context()))
+	return idle, commit
 }
 
 func nextFolder(t *world) {

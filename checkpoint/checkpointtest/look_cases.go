@@ -32,7 +32,7 @@ func used(t *world) (j *checkpoint.Journal, store *counted) {
 	commit(t, j, 3)
 	check(t, l.Intend(t.Context(), windowOf(3)))
 	check(t, l.Release(t.Context()))
-	store.calls = nil
+	store.reset()
 	return j, store
 }
 
@@ -57,7 +57,7 @@ func lookOnly(t *world) {
 func idleReads(t *world) {
 	j, store := used(t)
 	for range 3 {
-		store.calls = nil
+		store.reset()
 		l := lookAt(t, j)
 		_, err := j.Load(t.Context())
 		check(t, err)

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"path/filepath"
+
+	"houndtrail/checkpoint"
+	"houndtrail/sink/bucket"
+)
+
+// The journals of a day or so, and of five years.
+const (
+	shortJournal = 1_000
+	longJournal  = 500_000
+)
+
+// journals compares what an idle cycle takes after few entries with what it takes after many, in a directory.
+func (b *bench) journals() error {
+	b.rounds = cmp.Or(b.rounds, 21)
+	const records = 50 // so few that each entry has all their ids
+	s, err := b.serve(records, "2s")
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	places := [2]int{}
+	for i, entries := range []int{shortJournal, longJournal} {
+		if _, err := b.export(s, archive); err != nil {
+			return err
+		}
+		log.Printf("a journal of %d entries", entries)
+		if err := lengthen(context.Background(), filepath.Join(b.folder(), "checkpoints"), uint64(entries)); err != nil {
+			return err
+		}
+		if _, err := b.again(s, archive); err != nil { // catches up with the time since
+			return err
+		}
+		places[i] = b.exports
+	}
+	var idle [2][]usage
+	for range b.rounds {
+		for i, place := range places {
+			b.exports = place
+			u, err := b.again(s, archive)
+			if err != nil {
+				return err
+			}
+			idle[i] = append(idle[i], u)
+		}
+	}
+	b.exports = places[1]
+	header("bar")
+	figure := fmt.Sprintf("CPU of an idle cycle, %d entries / %d (%.0f ms)", longJournal, shortJournal, 1e3*median(idle[1], cpu))
+	b.row(figure, "%.2f", ratio(idle[1], idle[0], cpu), "1.5")
+	b.row(fmt.Sprintf("peak RSS of it, %d entries / %d", longJournal, shortJournal), "%.2f", ratio(idle[1], idle[0], rss), "1.5")
+	return nil
+}
+
+// lengthen adds entries that account for nothing to the archive's journal, until there are so many.
+func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
+	dir, err := bucket.OpenDir(folder)
+	if err != nil {
+		return err
+	}
+	unknown := checkpoint.Open(dir, checkpoint.Identity{Stream: "archive"})
+	last, err := unknown.Tip(ctx)
+	if err != nil {
+		return err
+	}
+	if last.DeliveredBase != nil {
+		return errors.New("the entry does not have all delivered ids: make the history shorter")
+	}
+	j := checkpoint.Open(dir, checkpoint.Identity{
+		Tenant: last.Tenant, Stream: last.Stream, Source: last.Source, Destination: last.Destination, Encoding: last.Encoding,
+		Writer: last.Writer,
+	})
+	lease, err := j.Acquire(ctx) // as long as it is held, no commit notes that it is the newest
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lease.Release(ctx)) }()
+	for last.Serial < entries {
+		next := last.Checkpoint
+		next.Kind, next.Window = checkpoint.KindBarrier, checkpoint.Window{Start: last.Cursor, End: last.Cursor, Pass: last.Epoch}
+		next.Records, next.ServerCount, next.Objects = checkpoint.Counts{}, nil, nil
+		if last, err = j.Commit(ctx, last, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}

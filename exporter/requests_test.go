@@ -1,0 +1,167 @@
+package exporter_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"houndtrail/sink/bucket"
+	"houndtrail/sink/sinktest/servers"
+)
+
+// calls counts what is asked of stores.
+type calls struct {
+	mu sync.Mutex
+	of map[checkpointtest.Op]int
+}
+
+func (c *calls) add(op checkpointtest.Op) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = map[checkpointtest.Op]int{}
+	}
+	c.of[op]++
+}
+
+// take returns what was counted since the last time.
+func (c *calls) take() map[checkpointtest.Op]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counted := c.of
+	c.of = nil
+	return counted
+}
+
+// count is a view of a store whose calls are counted.
+func (c *calls) count(b checkpoint.Bucket) *checkpointtest.Faulty {
+	view := checkpointtest.NewFaulty(b)
+	view.On(func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
+		if op != checkpointtest.Lock {
+			c.add(op)
+		}
+		return checkpointtest.Fault{}
+	})
+	return view
+}
+
+// punctual is a source that knows the server's time, where the client would carry on what it heard before the world's clock
+// moved.
+type punctual struct {
+	strict
+	now func() time.Time
+}
+
+func (p punctual) Clock(context.Context) (bloodhound.Reading, error) {
+	return bloodhound.Reading{Server: p.now(), Local: time.Now()}, nil
+}
+
+func (p punctual) Guess() bloodhound.Reading {
+	return bloodhound.Reading{Server: p.now().Add(-2 * time.Second), Local: time.Now()}
+}
+
+// steadyRows are rows at even times.
+func steadyRows(begin time.Time, n int, gap time.Duration) []bloodhoundtest.Row {
+	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 1, N: n, Start: begin, End: begin.Add(time.Duration(n) * gap)})
+	for i := range rows {
+		rows[i].CreatedAt, rows[i].VisibleAt = begin.Add(time.Duration(i)*gap), time.Time{}
+	}
+	return rows
+}
+
+func (w *world) promptly(e *exporter.Exporter) *exporter.Exporter {
+	w.t.Helper()
+	source, ok := e.Source.(strict)
+	if !ok {
+		w.t.Fatalf("the source is %T", e.Source)
+	}
+	e.Source = punctual{source, w.now}
+	return e
+}
+
+// A second idle cycle of a process asks the API once and the store three times, and writes nothing, whichever store it is. Of
+// S3 the real requests are counted.
+func TestIdleRequests(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, *calls) (positions, objects checkpoint.Bucket){
+		"directory": countedDirs, "S3": countedS3,
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+			w := startWorld(t, 1, bloodhoundtest.V84, begin.Add(11*time.Hour), steadyRows(begin, 600, time.Minute))
+			var store calls
+			positions, objects := open(t, &store)
+			e := w.promptly(w.process(positions, objects))
+			for cycle := range 4 {
+				before := w.server.Stats().Requests
+				if err := e.RunOnce(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				asked, of := w.server.Stats().Requests-before, store.take()
+				if cycle == 0 && (of[checkpointtest.Put] == 0 || of[checkpointtest.Get] == 0 || of[checkpointtest.List] == 0) {
+					t.Fatalf("the first cycle takes %v", of)
+				}
+				if cycle > 0 && (asked != 1 || of[checkpointtest.Get] > 2 || of[checkpointtest.List] > 1 || of[checkpointtest.Put] > 0) {
+					t.Errorf("idle cycle %d asks the API %d times, and of the store %v", cycle, asked, of)
+				}
+				w.pass(5 * time.Minute)
+			}
+			w.checkArchive(objects, positions)
+		})
+	}
+}
+
+func countedDirs(t *testing.T, c *calls) (positions, objects checkpoint.Bucket) {
+	t.Helper()
+	for _, b := range []*checkpoint.Bucket{&positions, &objects} {
+		dir, err := bucket.OpenDir(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		*b = c.count(dir)
+	}
+	return positions, objects
+}
+
+func countedS3(t *testing.T, c *calls) (positions, objects checkpoint.Bucket) {
+	t.Helper()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, "audit", false)
+	upstream, err := url.Parse(server.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := httputil.NewSingleHostReverseProxy(upstream) // the host, which is signed, stays as it was sent
+	counting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Has("list-type"):
+			c.add(checkpointtest.List)
+		case r.Method == http.MethodGet:
+			c.add(checkpointtest.Get)
+		default:
+			c.add(checkpointtest.Put)
+		}
+		pass.ServeHTTP(w, r)
+	}))
+	t.Cleanup(counting.Close)
+	for prefix, b := range map[string]*checkpoint.Bucket{"checkpoints": &positions, "archive": &objects} {
+		s3, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+			Bucket: "audit", Prefix: prefix, Endpoint: counting.URL, Region: server.Region, PathStyle: true,
+			AccessKey: server.AccessKey, SecretKey: server.SecretKey,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*b = s3
+	}
+	return positions, objects
+}

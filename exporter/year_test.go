@@ -1,0 +1,131 @@
+//go:build !race
+
+package exporter_test
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"houndtrail/checkpoint/checkpointtest"
+	"houndtrail/exporter/bloodhound/bloodhoundtest"
+)
+
+var updateReadme = flag.Bool("update", false, "rewrite what the README says of S3 requests")
+
+// The README's costs of S3 are counted: go test ./exporter -run TestRequestsOfAYear -update.
+func TestRequestsOfAYear(t *testing.T) {
+	const readme = "../README.md"
+	var b strings.Builder
+	b.WriteString("| a stream, in a year | GET | LIST | PUT | |\n| --- | --- | --- | --- | --- |\n")
+	for _, row := range []struct {
+		what string
+		gap  time.Duration // between two records; 0 for none
+		jobs bool          // each cycle is a process of its own
+	}{
+		{"`run`, nothing new", 0, false},
+		{"`run`, new records in each cycle", 30 * time.Second, false},
+		{"`run --once` by a CronJob, nothing new", 0, true},
+		{"`run --once` by a CronJob, new records in each cycle", 30 * time.Second, true},
+	} {
+		of := requestsOfADay(t, row.gap, row.jobs)
+		get, list, put := 365*of[checkpointtest.Get], 365*of[checkpointtest.List], 365*of[checkpointtest.Put]
+		dollars := (float64(get)*0.0004 + float64(list+put)*0.005) / 1000
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | $%.2f |\n", row.what, grouped(get), grouped(list), grouped(put), dollars)
+	}
+	raw, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?s)(<!-- requests:begin -->\n\n)(.*?)(\n<!-- requests:end -->)`)
+	said := block.FindSubmatch(raw)
+	switch {
+	case said == nil:
+		t.Fatal("the README has no block requests")
+	case *updateReadme:
+		fresh := block.ReplaceAllString(string(raw), "${1}"+strings.ReplaceAll(b.String(), "$", "$$")+"${3}")
+		if err := os.WriteFile(readme, []byte(fresh), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	case !alike(string(said[2]), b.String()):
+		t.Errorf("the README is stale: go test ./exporter -run TestRequestsOfAYear -update\n%s", b.String())
+	}
+}
+
+// alike tells that two texts differ in their numbers only, and in those by 2% at most: when a snapshot of the delivered ids is
+// due depends a little on their hashes.
+func alike(a, b string) bool {
+	number := regexp.MustCompile(`\d[\d,.]*`)
+	if number.ReplaceAllString(a, "") != number.ReplaceAllString(b, "") {
+		return false
+	}
+	ours, theirs := number.FindAllString(a, -1), number.FindAllString(b, -1)
+	for i := range ours {
+		x, errX := strconv.ParseFloat(strings.ReplaceAll(ours[i], ",", ""), 64)
+		y, errY := strconv.ParseFloat(strings.ReplaceAll(theirs[i], ",", ""), 64)
+		if errX != nil || errY != nil || math.Abs(x-y) > 0.02*x {
+			return false
+		}
+	}
+	return true
+}
+
+// requestsOfADay counts what 24 hours of cycles take of S3, one every 5 minutes, the default. They have all that is done now
+// and then: the sign of life, the look for the oldest record, the rescan.
+func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointtest.Op]int {
+	t.Helper()
+	const (
+		every = 5 * time.Minute
+		hour  = int(time.Hour / every) // in cycles
+		day   = 24 * hour
+	)
+	begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+	rows := steadyRows(begin, 600, time.Second)
+	if gap > 0 {
+		rows = steadyRows(begin, int(27*time.Hour/gap), gap)
+	}
+	w := startWorld(t, 1, bloodhoundtest.V84, begin.Add(time.Hour), rows)
+	w.pageSize, w.records, w.rescan = 5000, 50_000, 24*time.Hour
+	var store calls
+	positions, objects := store.count(w.positions), store.count(w.objects)
+	e := w.promptly(w.process(positions, objects))
+	var began int
+	for cycle := range hour + day {
+		if cycle == hour { // the first one was the beginning
+			store.take()
+			began = len(w.entries())
+		}
+		if jobs {
+			e = w.promptly(w.process(positions, objects))
+		}
+		if err := e.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if jobs || cycle%hour == 0 { // each process asks once, and once an hour, whether a failure stands that has passed
+			if err := w.journal(positions).Succeed(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.pass(every)
+	}
+	counted := store.take()
+	switch entries := len(w.entries()) - began; {
+	case gap > 0 && entries < day, gap == 0 && (entries < 20 || entries > 30):
+		t.Errorf("a day has %d entries", entries)
+	}
+	return counted
+}
+
+// grouped prints a number with commas.
+func grouped(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
+}

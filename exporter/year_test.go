@@ -58,8 +58,8 @@ func TestRequestsOfAYear(t *testing.T) {
 	}
 }
 
-// alike tells that two texts differ in their numbers only, and in those by 2% at most: when a snapshot of the delivered ids is
-// due depends a little on their hashes.
+// alike tells that two texts differ in their numbers only, and in those by 6% at most: when a snapshot of the delivered ids is
+// due depends a little on their hashes, and an idle day has an entry more or less, as cycles take their time.
 func alike(a, b string) bool {
 	number := regexp.MustCompile(`\d[\d,.]*`)
 	if number.ReplaceAllString(a, "") != number.ReplaceAllString(b, "") {
@@ -69,7 +69,7 @@ func alike(a, b string) bool {
 	for i := range ours {
 		x, errX := strconv.ParseFloat(strings.ReplaceAll(ours[i], ",", ""), 64)
 		y, errY := strconv.ParseFloat(strings.ReplaceAll(theirs[i], ",", ""), 64)
-		if errX != nil || errY != nil || math.Abs(x-y) > 0.02*x {
+		if errX != nil || errY != nil || math.Abs(x-y) > 0.06*x {
 			return false
 		}
 	}

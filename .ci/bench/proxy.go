@@ -88,7 +88,9 @@ func (p *proxy) close() error {
 	err := p.listener.Close()
 	p.mu.Lock()
 	for c := range p.conns {
-		err = errors.Join(err, c.Close())
+		if closed := c.Close(); !errors.Is(closed, net.ErrClosed) { // it may just have ended by itself
+			err = errors.Join(err, closed)
+		}
 	}
 	p.conns = nil
 	p.mu.Unlock()

@@ -43,6 +43,13 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 	if err := j.mayMove(ctx, prev, intent); err != nil {
 		return Stored{}, err
 	}
+	if intent != nil && intent.Equal(prev.Window) {
+		// It was committed. The entry of the move has another window, so the next run would take it for unfinished: a rescan's,
+		// which has found something, could then never be ended. A crash here leaves no intent, and there is none.
+		if err := lease.Forget(ctx); err != nil {
+			return Stored{}, err
+		}
+	}
 	return j.Commit(ctx, prev, prev.moved(reason))
 }
 

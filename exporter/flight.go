@@ -18,11 +18,12 @@ type flight struct {
 	walk walk
 
 	under    []*delivery
-	planned  []*delivery     // of them: still to be declared
-	declared <-chan struct{} // closed when those have been declared that were next; nil if there are none
-	proceed  func()          // to be called then: has them written
-	commits  <-chan struct{} // closed when the oldest window is committed, or that failed; nil if it is not tried
-	settle   func() error    // to be called then
+	planned  []*delivery                // of them: still to be declared
+	declared <-chan struct{}            // closed when those have been declared that were next; nil if there are none
+	proceed  func()                     // to be called then: has them written
+	commits  <-chan struct{}            // closed when the oldest window is committed, or that failed; nil if it is not tried
+	settle   func() error               // to be called then
+	oldest   <-chan checkpoint.Sighting // of the source's oldest record; nil as long as that is not looked for
 	running  sync.WaitGroup
 	begun    bool // a window was launched
 	ended    bool // the last one was
@@ -140,7 +141,7 @@ func (f *flight) launch(ctx context.Context, p part) error {
 	if err != nil {
 		return err
 	}
-	d := &delivery{part: p, outcome: outcome{counted: counted, seen: f.refreshOldest(ctx, f.walk, p)}, done: make(chan struct{})}
+	d := &delivery{part: p, outcome: outcome{counted: counted, seen: f.sighting(ctx, p)}, done: make(chan struct{})}
 	// What was loaded is still the newest: no other runner had the lease since.
 	if err := f.lease.Hold(ctx); err != nil {
 		return failed(StageCheckpoint, err)

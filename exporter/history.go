@@ -28,14 +28,26 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 	return now.Sub(seen.SeenAt) >= pause
 }
 
-// refreshOldest looks for the oldest record again, now and then, before the last window of a cycle is committed. That it
-// fails is no reason to hold up the window.
-func (c *cycle) refreshOldest(ctx context.Context, w walk, p part) checkpoint.Sighting {
-	seen := c.stored.Oldest
-	if w.kind != checkpoint.KindExport || w.past || !p.last || !lookDue(seen, c.now) {
+// sighting is the oldest record as the entry of a window tells of it. It is looked for again, now and then, before the last
+// window of a cycle is committed: beside the windows before it, if there are any.
+func (f *flight) sighting(ctx context.Context, p part) checkpoint.Sighting {
+	seen := f.stored.Oldest
+	if f.walk.kind != checkpoint.KindExport || f.walk.past || !lookDue(seen, f.now) {
 		return seen
 	}
-	c.looked = true
+	if f.oldest == nil {
+		found := make(chan checkpoint.Sighting, 1)
+		f.running.Go(func() { found <- f.refreshOldest(ctx, seen) })
+		f.oldest, f.looked = found, true
+	}
+	if p.last {
+		return <-f.oldest
+	}
+	return seen
+}
+
+// refreshOldest looks for the oldest record. That it fails is no reason to hold up a window.
+func (c *cycle) refreshOldest(ctx context.Context, seen checkpoint.Sighting) checkpoint.Sighting {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	extent, err := c.Source.Extent(ctx, c.now)

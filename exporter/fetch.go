@@ -9,7 +9,7 @@ import (
 )
 
 // mostReads is how many windows are read at the same time: as many as hide the time that a distant server takes to answer.
-const mostReads = 4
+const mostReads = 5
 
 // firstReads is how many it is at first, once the first one tells how dense the log is.
 const firstReads = 2

@@ -23,7 +23,8 @@ type fetcher struct {
 
 	reads []*reading   // under way, oldest first
 	most  int          // of them
-	fill  float64      // how full the last window was
+	round round        // of the latest windows
+	fill  float64      // how full the last window was, of what it was planned to be
 	loan  *budget.Loan // of a window that is planned anew; nil for none
 }
 
@@ -40,10 +41,7 @@ type reading struct {
 }
 
 func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ahead chan<- span) error {
-	f := &fetcher{
-		plan:   plan{Exporter: e, walk: w, planner: e.Windows.Try(w.try)},
-		memory: memory, ahead: ahead, most: firstReads,
-	}
+	f := &fetcher{plan: newPlan(e, w), memory: memory, ahead: ahead, most: firstReads}
 	defer f.discard()
 	for {
 		if err := f.readAhead(ctx); err != nil || len(f.reads) == 0 {
@@ -145,6 +143,9 @@ func (r *reading) jump(ctx context.Context) error {
 // planned behind it are planned anew.
 func (f *fetcher) first(ctx context.Context) error {
 	r, asked := f.reads[0], time.Now()
+	if f.round.of == 0 {
+		f.round.of = len(f.reads)
+	}
 	<-r.done
 	waited := time.Since(asked)
 	f.reads = f.reads[1:]
@@ -164,8 +165,8 @@ func (f *fetcher) first(ctx context.Context) error {
 	if r.jumped {
 		f.discard()
 		f.plan, f.fill = r.plan.after(r.span), 0
-	} else if f.fill = r.Fill(); !r.plan.whole {
-		f.planner = f.planner.Learn(r.Window, f.fill)
+	} else if f.fill = r.Fill() / r.plan.planned(); !r.plan.whole {
+		f.planner = f.planner.Learn(r.Window, r.Fill())
 	}
 	r.last = !r.End.Before(f.horizon)
 	ready := time.Now()
@@ -176,15 +177,31 @@ func (f *fetcher) first(ctx context.Context) error {
 	return nil
 }
 
-// weigh has more windows read at the same time while the rest waits for them, and fewer while they wait for the rest: what
-// waits takes memory.
+// weigh has more windows read at the same time if the rest waits for them, and fewer if they wait for the rest: what waits takes
+// memory. Windows that are read at the same time come at the same time, and so they are weighed together.
 func (f *fetcher) weigh(took, waited, kept time.Duration) {
-	switch little := took / 8; {
-	case kept > max(waited, little):
+	f.round.add(took, waited, kept)
+	if f.round.windows < f.round.of {
+		return
+	}
+	switch little := f.round.took / 8; {
+	case f.round.kept > max(f.round.waited, little):
 		f.most = max(f.most-1, 1)
-	case waited > little:
+	case f.round.waited > little:
 		f.most = min(2*f.most, mostReads)
 	}
+	f.round = round{}
+}
+
+// A round is how windows that were read at the same time came along.
+type round struct {
+	of, windows        int           // how many they are, and how many of them came
+	took, waited, kept time.Duration // by the longest reading, for all of them, and by all of them
+}
+
+func (r *round) add(took, waited, kept time.Duration) {
+	r.windows++
+	r.took, r.waited, r.kept = max(r.took, took), r.waited+waited, r.kept+kept
 }
 
 // send gives a window to the next stage.

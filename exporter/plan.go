@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -8,6 +9,10 @@ import (
 	"houndtrail/exporter/bloodhound"
 	"houndtrail/exporter/window"
 )
+
+// firstShare is how full the first window is planned to be if there is a guess at how dense the log is: about a page. Once it is
+// read, the others can be read side by side.
+const firstShare = 1.0 / 3
 
 // A plan is what is still to be read of a walk, and how. It is a value: what was planned ahead is given up by going back to
 // the plan that was.
@@ -18,7 +23,17 @@ type plan struct {
 	planner window.Planner
 	whole   bool      // the window is not to be cut
 	large   bool      // it has a record that is larger than a page may be
+	shown   bool      // how dense the log is: a window was read
+	share   float64   // of a full window that the next one is planned to have; 0 for all of it
 	before  time.Time // where the previous window was read from; zero if that was sent on by itself
+}
+
+func newPlan(e *Exporter, w walk) plan {
+	p := plan{Exporter: e, walk: w, planner: e.Windows.Try(w.try)}
+	if w.try > 0 { // a page, by the log's average
+		p.share = firstShare
+	}
+	return p
 }
 
 // next is the window that is due.
@@ -46,7 +61,7 @@ func (p *plan) after(s span) plan {
 	if len(p.intents) > 0 {
 		next.intents = p.intents[1:]
 	}
-	next.whole, next.large = false, false
+	next.whole, next.large, next.shown, next.share = false, false, true, 0
 	return next
 }
 
@@ -64,7 +79,10 @@ func (p *plan) adapt(win window.Window, err error) error {
 		p.back = time.Time{} // the newest record is looked for by itself
 	default:
 		// One microsecond that holds more than a window may cannot be cut: it is taken whole.
-		planner, cut := p.planner.Cut(win, tooMany.Fill)
+		if !p.shown {
+			p.share = firstShare
+		}
+		planner, cut := p.planner.Cut(win, tooMany.Fill/p.planned())
 		p.planner, p.whole = planner, !cut
 	}
 	return nil
@@ -92,6 +110,9 @@ func (p *plan) limits(win window.Window) bloodhound.Limits {
 	}
 	return limits
 }
+
+// planned is how full the window is planned to be.
+func (p *plan) planned() float64 { return cmp.Or(p.share, 1) }
 
 // steady tells that the windows that follow can be planned before this one has been read: they are given, or the last one was
 // about as full as it was planned to be.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,8 +67,10 @@ func TestServerCount(t *testing.T) {
 	}
 }
 
-// withhold is a server that leaves rows with an action out of its pages, or counts less than it has.
+// withhold is a server that leaves rows with an action out of its pages, or counts less than it has. Its answers are tampered with
+// one at a time.
 func (w *world) withhold(tamper func(body string) string) *httptest.Server {
+	var one sync.Mutex
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Accept-Encoding")
 		rec := httptest.NewRecorder()
@@ -75,7 +78,10 @@ func (w *world) withhold(tamper func(body string) string) *httptest.Server {
 		maps.Copy(rw.Header(), rec.Header())
 		rw.Header().Del("Content-Length")
 		rw.WriteHeader(rec.Code)
-		_, _ = rw.Write([]byte(tamper(rec.Body.String())))
+		one.Lock()
+		body := tamper(rec.Body.String())
+		one.Unlock()
+		_, _ = rw.Write([]byte(body))
 	}))
 	w.t.Cleanup(s.Close)
 	return s

@@ -91,6 +91,10 @@
 //	a set is written after the entry that names it                  1  an entry that names no set
 //	a set that is written anew lacks the last change                0  an entry that does not know a record
 //	the note is taken for the newest entry                          0  a cycle that never goes well
+//	windows are committed in the order in which they are written    0  windows that do not follow one another
+//	another window is declared than the one that is written        0  an object of no declared window
+//	only the first of the declared windows is taken again           6  a record in two objects
+//	what was read ahead is kept although the window before was cut  1  a record lost
 //
 // Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
 // it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about

@@ -92,7 +92,7 @@
 //	a set that is written anew lacks the last change                0  an entry that does not know a record
 //	the note is taken for the newest entry                          0  a cycle that never goes well
 //	windows are committed in the order in which they are written    0  windows that do not follow one another
-//	another window is declared than the one that is written        0  an object of no declared window
+//	the window that is declared is not the one that is written      0  an object of no declared window
 //	only the first of the declared windows is taken again           6  a record in two objects
 //	what was read ahead is kept although the window before was cut  1  a record lost
 //

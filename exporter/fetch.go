@@ -11,11 +11,11 @@ import (
 // mostReads is how many windows are read at the same time: as many as hide the time that a distant server takes to answer.
 const mostReads = 5
 
-// firstReads is how many it is at first, once the first one tells how dense the log is.
-const firstReads = 2
+// far is how long a server that is far away takes to begin an answer.
+const far = 50 * time.Millisecond
 
 // A fetcher reads the windows of a walk, each as long as memory allows. Several are read at the same time if the log is
-// about as dense throughout, and if that is what the rest waits for.
+// about as dense throughout, and if the server is far away.
 type fetcher struct {
 	plan
 	memory *budget.Account
@@ -23,7 +23,6 @@ type fetcher struct {
 
 	reads []*reading   // under way, oldest first
 	most  int          // of them
-	round round        // of the latest windows
 	fill  float64      // how full the last window was, of what it was planned to be
 	loan  *budget.Loan // of a window that is planned anew; nil for none
 }
@@ -41,7 +40,7 @@ type reading struct {
 }
 
 func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ahead chan<- span) error {
-	f := &fetcher{plan: newPlan(e, w), memory: memory, ahead: ahead, most: firstReads}
+	f := &fetcher{plan: newPlan(e, w), memory: memory, ahead: ahead, most: 1}
 	defer f.discard()
 	for {
 		if err := f.readAhead(ctx); err != nil || len(f.reads) == 0 {
@@ -142,12 +141,8 @@ func (r *reading) jump(ctx context.Context) error {
 // first waits for the oldest window, and sends it on. If it was too much, or is another one than planned, those that were
 // planned behind it are planned anew.
 func (f *fetcher) first(ctx context.Context) error {
-	r, asked := f.reads[0], time.Now()
-	if f.round.of == 0 {
-		f.round.of = len(f.reads)
-	}
+	r := f.reads[0]
 	<-r.done
-	waited := time.Since(asked)
 	f.reads = f.reads[1:]
 	r.cancel()
 	if r.err != nil {
@@ -173,35 +168,21 @@ func (f *fetcher) first(ctx context.Context) error {
 	if err := f.send(ctx, r.span); err != nil {
 		return err
 	}
-	f.weigh(r.took, waited, time.Since(ready))
+	f.weigh(r, time.Since(ready))
 	return nil
 }
 
-// weigh has more windows read at the same time if the rest waits for them, and fewer if they wait for the rest: what waits takes
-// memory. Windows that are read at the same time come at the same time, and so they are weighed together.
-func (f *fetcher) weigh(took, waited, kept time.Duration) {
-	f.round.add(took, waited, kept)
-	if f.round.windows < f.round.of {
-		return
-	}
-	switch little := f.round.took / 8; {
-	case f.round.kept > max(f.round.waited, little):
+// weigh has several windows read at the same time if the server is far away, and fewer if the rest cannot keep up: what waits
+// takes memory. From a server that is near, one window is read as fast as several.
+func (f *fetcher) weigh(r *reading, kept time.Duration) {
+	switch {
+	case r.Latency() < far:
+		f.most = 1
+	case kept > r.took:
 		f.most = max(f.most-1, 1)
-	case f.round.waited > little:
-		f.most = min(2*f.most, mostReads)
+	default:
+		f.most = mostReads
 	}
-	f.round = round{}
-}
-
-// A round is how windows that were read at the same time came along.
-type round struct {
-	of, windows        int           // how many they are, and how many of them came
-	took, waited, kept time.Duration // by the longest reading, for all of them, and by all of them
-}
-
-func (r *round) add(took, waited, kept time.Duration) {
-	r.windows++
-	r.took, r.waited, r.kept = max(r.took, took), r.waited+waited, r.kept+kept
 }
 
 // send gives a window to the next stage.

@@ -22,6 +22,8 @@ type Batch struct {
 	fill    float64
 	counts  []int64 // of the server, in the order in which they were asked for; -1 if it tells none; to be looked at only after Wait
 	clock   Reading
+	waited  time.Duration // for answers to begin
+	answers int
 	// Bad rows, as the first stage and the second one found them; to be looked at only after Wait.
 	unprinted, refused []Hole
 
@@ -175,6 +177,9 @@ func (b *Batch) Release() {
 
 // Clock is the server's clock as the batch's last page told it. It is known before Wait.
 func (b *Batch) Clock() Reading { return b.clock }
+
+// Latency is how long the server took to begin an answer, on average over the pages. It is known before Wait.
+func (b *Batch) Latency() time.Duration { return b.waited / time.Duration(max(b.answers, 1)) }
 
 // Held is how many bytes the batch's pages have. It is known before Wait.
 func (b *Batch) Held() int64 { return b.held }

@@ -19,6 +19,7 @@ type reply struct {
 	body   *buffer // to be released by the caller that got the reply
 	clock  Reading
 	header http.Header
+	waited time.Duration // from the request until the server began to answer
 }
 
 // exchange performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
@@ -45,7 +46,7 @@ func (c *Client) exchange(ctx context.Context, target string, read bodyReader) (
 		}
 		e := judge(a, r)
 		if e == nil {
-			return reply{body: a.body, clock: a.clock, header: a.header}, nil
+			return reply{body: a.body, clock: a.clock, header: a.header, waited: a.waited}, nil
 		}
 		a.body.release()
 		if e.Kind == Unauthorized && !renewed && c.options.Auth.refused(r) {
@@ -63,6 +64,7 @@ type answer struct {
 	status int
 	header http.Header
 	clock  Reading
+	waited time.Duration
 	body   *buffer
 }
 
@@ -89,12 +91,13 @@ func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
 
 // receive is one HTTP exchange without any judgement. What arrived before an error is returned with it.
 func (c *Client) receive(r *http.Request, read bodyReader) (answer, error) {
+	asked := time.Now()
 	res, err := c.transport.RoundTrip(r)
 	if err != nil {
 		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	a := answer{status: res.StatusCode, header: res.Header, clock: c.clock.learn(res.Header)}
+	a := answer{status: res.StatusCode, header: res.Header, clock: c.clock.learn(res.Header), waited: time.Since(asked)}
 	if res.StatusCode == http.StatusOK {
 		a.body, err = read(res)
 		return a, err

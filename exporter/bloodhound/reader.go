@@ -101,6 +101,8 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, 
 		r.count = r.count[1:]
 	}
 	r.b.clock = got.clock
+	r.b.waited += got.waited
+	r.b.answers++
 	p.buffer, p.target, p.limit = got.body, q.target(), q.Limit
 	size := len(got.body.b)
 	r.b.held += int64(size)

@@ -61,7 +61,7 @@ func checkChunk(t *testing.T, column sinktest.Column, chunk *pq.FileColumnChunk,
 	values := make([]*string, len(rows))
 	some, bounded := false, column.Bit != bloodhound.Fields
 	for i := range rows {
-		if values[i] = present(&rows[i], column.Bit, column.Of(&rows[i])); values[i] != nil {
+		if values[i] = columnOf(column.Name).value(&rows[i]); values[i] != nil {
 			some = true
 			bounded = bounded && !strings.HasPrefix(*values[i], "\xff")
 		}

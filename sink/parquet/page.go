@@ -111,7 +111,7 @@ func (c *chunk) write(p *page, size, packed int, sum uint32, values func(io.Writ
 	if err := c.begin(&header, p.encoding); err != nil {
 		return err
 	}
-	if _, err := c.file.Write(runs); err != nil {
+	if _, err := c.Write(runs); err != nil {
 		return err
 	}
 	if err := values(c.file); err != nil {
@@ -138,7 +138,7 @@ func (c *chunk) begin(header *format.PageHeader, encoding format.Encoding) error
 		last++
 	}
 	c.meta.EncodingStats[last].Count++
-	_, err = c.file.Write(encoded)
+	_, err = c.Write(encoded)
 	return err
 }
 
@@ -181,6 +181,6 @@ func (c *chunk) addDictionary() error {
 	if err := c.begin(&header, format.Plain); err != nil {
 		return err
 	}
-	_, err = c.file.Write(packed)
+	_, err = c.Write(packed)
 	return err
 }

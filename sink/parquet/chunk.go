@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/parquet-go/parquet-go/bloom"
@@ -49,8 +50,7 @@ func (c *chunk) encode(records []bloodhound.Record) error {
 }
 
 func (c *chunk) integers(records []bloodhound.Record) error {
-	first := c.column.number(&records[0])
-	lowest, highest, before := first, first, first
+	lowest, highest, before := int64(math.MaxInt64), int64(math.MinInt64), int64(math.MinInt64)
 	c.index.BoundaryOrder = format.Ascending
 	for len(records) > 0 {
 		n := min(len(records), numbersInPage)

@@ -54,7 +54,6 @@ type Metadata struct {
 type Encoder struct {
 	meta    Metadata
 	scratch scratch
-	held    int // bytes that went into the latest file
 }
 
 // NewEncoder returns an encoder whose files carry meta.
@@ -63,8 +62,8 @@ func NewEncoder(meta Metadata) *Encoder { return &Encoder{meta: meta} }
 // Extension is what the name of a file ends in.
 func (*Encoder) Extension() string { return Extension }
 
-// Held is about how many bytes the encoder's own buffers have: at most what went into the latest file.
-func (e *Encoder) Held() int { return e.held }
+// Held is about how many bytes the encoder's own buffers have: a few hundred thousand, unless a string was larger.
+func (e *Encoder) Held() int { return cap(e.scratch.values) + cap(e.scratch.packed) }
 
 // Encode writes one file with the records, which must be sorted and each there once; else it is an [ErrOrder]. It
 // keeps no reference to them. After an error what was written is no file, and the encoder can be used again.
@@ -82,16 +81,14 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 }
 
 func (e *Encoder) encode(f *file, win window.Window, records []bloodhound.Record) error {
-	e.held = 0
 	if _, err := io.WriteString(f, magic); err != nil {
 		return err
 	}
 	for len(records) > 0 {
-		n, bytes := leading(records)
+		n := leading(records)
 		if err := e.group(f, records[:n]); err != nil {
 			return err
 		}
-		e.held += bytes
 		records = records[n:]
 	}
 	return f.finish(e.meta, win)
@@ -99,18 +96,18 @@ func (e *Encoder) encode(f *file, win window.Window, records []bloodhound.Record
 
 // leading is how many of the first records make a row group, and the bytes of their strings. One that alone is too large for a
 // row group, or has large fields, goes alone.
-func leading(records []bloodhound.Record) (n, bytes int) {
-	for n < min(len(records), rowGroupRows) {
-		more := size(&records[n])
-		if n > 0 && (bytes+more > rowGroupBytes || len(records[n].Fields) >= largeFields) {
-			break
+func leading(records []bloodhound.Record) (n int) {
+	for bytes := 0; n < min(len(records), rowGroupRows); n++ {
+		bytes += size(&records[n])
+		large := len(records[n].Fields) >= largeFields
+		if n > 0 && (large || bytes > rowGroupBytes) {
+			return n
 		}
-		n, bytes = n+1, bytes+more
-		if len(records[n-1].Fields) >= largeFields {
-			break
+		if large {
+			return 1
 		}
 	}
-	return n, bytes
+	return n
 }
 
 // group writes a row group, column by column.

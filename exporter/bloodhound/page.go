@@ -270,6 +270,10 @@ func (s *scanner) instant(dst *time.Time) error {
 	if err != nil {
 		return err
 	}
+	if t, ok := s.day.utc(inner); ok {
+		*dst = t
+		return nil
+	}
 	t, err := time.Parse(time.RFC3339Nano, view(inner))
 	if err != nil {
 		return s.failAt(start, "%q is not an RFC 3339 time", clip(string(inner), longestQuote))

@@ -15,6 +15,7 @@ type scanner struct {
 	pos int
 
 	shared *interner // nil for none
+	day    latestDay
 }
 
 func (s *scanner) fail(format string, args ...any) error { return s.failAt(s.pos, format, args...) }

@@ -22,25 +22,6 @@ func (b *bounds) add(s *string) {
 	}
 }
 
-// A batch is the bounds of the rows that the writer took at once, which are together in a page of each column.
-type batch struct {
-	first int64 // of the file's rows
-	texts [textColumns]bounds
-}
-
-// newBatch has the bounds of all strings but fields: no query asks for a range of JSON.
-func newBatch(first int64, rows []row) batch {
-	b := batch{first: first}
-	for i := range rows {
-		for j, s := range rows[i].texts() {
-			if j != fieldsText {
-				b.texts[j].add(s)
-			}
-		}
-	}
-	return b
-}
-
 // merge widens the bounds to others.
 func (b *bounds) merge(other bounds) {
 	b.add(other.low)

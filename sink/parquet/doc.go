@@ -11,8 +11,8 @@
 //   - The other strings are PLAIN. DELTA_LENGTH_BYTE_ARRAY, the library's choice, takes 2% less, but Spark 3.5.6 and 4.0.0
 //     fail on pages of it, and fastparquet has no decoder for it.
 //   - request_id and commit_id have bloom filters, 2.5 bytes a record: "what else did this request do" is the query
-//     that would otherwise read every row group. actor_id has none: its dictionary serves as well, and the library
-//     leaves an old filter's length behind in a dictionary column that is all NULL.
+//     that would otherwise read every row group. actor_id has none: its dictionary serves as well.
+//   - A column chunk has a dictionary for all of its pages or none: fastparquet reads wrong values of a mixed one.
 //   - Rows are sorted by (created_at_us, id), the footer says so, and there is a page index.
 //   - Statistics and page index have the first 64 bytes of the least and the greatest string, and none of fields. Whole
 //     ones make a footer of 18 MB of a record of 9, and Dremio opens none over 16 MiB.

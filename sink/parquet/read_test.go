@@ -93,7 +93,7 @@ func TestReadForeign(t *testing.T) {
 		CreatedAtUS int64  `parquet:"created_at_us"`
 	}
 	whole := []pq.WriterOption{
-		pq.Compression(newCodec()), pq.KeyValueMetadata(keyTenant, "t"), pq.KeyValueMetadata(keyVersion, "1"),
+		pq.Compression(&pq.Zstd), pq.KeyValueMetadata(keyTenant, "t"), pq.KeyValueMetadata(keyVersion, "1"),
 		pq.KeyValueMetadata(keyWindowStart, "2026-03-01T00:00:00Z"), pq.KeyValueMetadata(keyWindowEnd, "2026-03-01T01:00:00Z"),
 	}
 	if _, got, err := identities(foreign[other](t, whole...)); err != nil || len(got) != 3 {

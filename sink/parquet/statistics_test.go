@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func checkChunk(t *testing.T, column sinktest.Column, chunk *pq.FileColumnChunk,
 	values := make([]*string, len(rows))
 	some, bounded := false, column.Bit != bloodhound.Fields
 	for i := range rows {
-		if values[i] = present(&rows[i], column.Bit, column.Of(&rows[i])); values[i] != nil {
+		if values[i] = columnOf(column.Name).value(&rows[i]); values[i] != nil {
 			some = true
 			bounded = bounded && !strings.HasPrefix(*values[i], "\xff")
 		}
@@ -123,6 +124,41 @@ func TestLargeRecords(t *testing.T) {
 		size := len(body) - int(open(t, body).Metadata().RowGroups[0].Columns[0].ColumnIndexOffset)
 		if t.Logf("%s: %d bytes", name, size); size >= test.limit {
 			t.Errorf("%s: footer and page index take %d bytes, want less than %d", name, size, test.limit)
+		}
+	}
+}
+
+// TestPagesInOrder: what is said of the pages of a chunk is true of each page, and of their order only if they have one.
+func TestPagesInOrder(t *testing.T) {
+	records := make([]bloodhound.Record, 2*indexesInPage+1)
+	for i := range records {
+		records[i] = bloodhound.Record{
+			ID: int64(i*7919%len(records) + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Millisecond),
+			Action: fmt.Sprint("of page ", i%rowGroupRows/indexesInPage), Absent: ^bloodhound.Action,
+		}
+	}
+	for i, group := range open(t, encode(t, NewEncoder(meta), records)).RowGroups() {
+		for _, column := range group.ColumnChunks() {
+			index, err := column.ColumnIndex()
+			if errors.Is(err, pq.ErrMissingColumnIndex) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch name := columns[column.Column()].Name; name {
+			case "id", "created_at", "created_at_us":
+				if sorted := name != "id" || index.NumPages() == 1; index.IsAscending() != sorted {
+					t.Errorf("row group %d: the %d pages of %s are sorted: %t", i, index.NumPages(), name, index.IsAscending())
+				}
+			case "action":
+				for page := range index.NumPages() {
+					want := fmt.Sprint("of page ", page)
+					if low, high := index.MinValue(page).String(), index.MaxValue(page).String(); low != want || high != want {
+						t.Errorf("row group %d: page %d of actions is from %q to %q", i, page, low, high)
+					}
+				}
+			}
 		}
 	}
 }

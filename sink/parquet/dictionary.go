@@ -1,0 +1,52 @@
+package parquet
+
+import "unsafe"
+
+// keptNumbers is how many values a map may have had to be used again: to clear a larger one takes longer than a small file.
+const keptNumbers = 1 << 12
+
+// A dictionary numbers the different values of a column in a row group, in the order in which they come.
+type dictionary struct {
+	values  []string
+	bytes   int // of all values
+	numbers map[string]int32
+	// recent are values that came lately, each by its place. Most values of a log are few, and share one copy: to compare two
+	// that are the same copy takes less than to look one up.
+	recent [1 << 10]struct {
+		value  string
+		number int32
+	}
+}
+
+// clear lets go of all values.
+func (d *dictionary) clear() {
+	if d.numbers == nil || len(d.numbers) > keptNumbers {
+		d.numbers = map[string]int32{}
+	}
+	clear(d.numbers)
+	clear(d.values)
+	clear(d.recent[:])
+	d.values, d.bytes = d.values[:0], 0
+}
+
+func (d *dictionary) number(value string) int32 {
+	recent := &d.recent[place(value)%uint(len(d.recent))]
+	if recent.value == value && value != "" {
+		return recent.number
+	}
+	number, ok := d.numbers[value]
+	if !ok {
+		number = int32(len(d.values))
+		d.numbers[value] = number
+		d.values = append(d.values, value)
+		d.bytes += len(value)
+	}
+	recent.value, recent.number = value, number
+	return number
+}
+
+// place is where a value lies in memory. The values that repeat share one copy, which has not to be looked at.
+func place(s string) uint {
+	const prime = 0x9e3779b97f4a7c15
+	return uint(uintptr(unsafe.Pointer(unsafe.StringData(s))) * prime >> 32) //nolint:gosec // a number, nothing is read there
+}

@@ -1,0 +1,186 @@
+package parquet
+
+import (
+	"hash/crc32"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go/bloom"
+	"github.com/parquet-go/parquet-go/encoding/rle"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// scratch is the memory of one page and one dictionary, which serve all columns of all files in turn.
+type scratch struct {
+	zstd       *zstd.Encoder // nil at first
+	integer    []int64
+	indexes    []int32
+	levels     []byte // of each row: 1 for a value, 0 for NULL
+	runs       []byte // the same, encoded
+	values     []byte // encoded
+	packed     []byte // compressed
+	dictionary dictionary
+	blooms     [2]bloom.SplitBlockFilter
+}
+
+// bloom is an empty filter for so many values.
+func (s *scratch) bloom(i, values int) bloom.SplitBlockFilter {
+	n := bloom.NumSplitBlocksOf(int64(values), bloomBits)
+	if cap(s.blooms[i]) < n {
+		s.blooms[i] = make(bloom.SplitBlockFilter, n)
+	}
+	s.blooms[i] = s.blooms[i][:n]
+	s.blooms[i].Reset()
+	return s.blooms[i]
+}
+
+// compress returns the values compressed.
+func (s *scratch) compress() (_ []byte, err error) {
+	if s.zstd == nil {
+		if s.zstd, err = newZstd(); err != nil {
+			return nil, err
+		}
+	}
+	s.packed = s.zstd.EncodeAll(s.values, s.packed[:0])
+	return s.packed, nil
+}
+
+// A page is what is known of a page of data, beside its levels and values.
+type page struct {
+	rows, nulls int
+	encoding    format.Encoding
+	bytes       int64  // of the strings, without what encodes them
+	low, high   []byte // bounds of the values; nil for NULLs alone
+}
+
+// addStrings adds a page of strings, whose levels say how many rows it has.
+func (c *chunk) addStrings(p *page, within bounds) (err error) {
+	p.rows = len(c.levels)
+	if c.runs, err = (&rle.Encoding{BitWidth: 1}).EncodeLevels(c.runs[:0], c.levels); err != nil {
+		return err
+	}
+	c.bound(p, within)
+	return c.add(p)
+}
+
+// bound takes in the bounds of a page of strings.
+func (c *chunk) bound(p *page, within bounds) {
+	c.bounds.merge(within)
+	var ok bool
+	p.low, p.high, ok = within.cut()
+	c.unbounded = c.unbounded || !ok
+}
+
+// add adds a page of data, from the scratch.
+func (c *chunk) add(p *page) error {
+	packed, err := c.compress()
+	if err != nil {
+		return err
+	}
+	sum := crc32.Update(crc32.ChecksumIEEE(c.runsOf()), crc32.IEEETable, packed)
+	return c.write(p, len(c.values), len(packed), sum, func(w io.Writer) error {
+		_, err := w.Write(packed)
+		return err
+	})
+}
+
+// runsOf is what tells NULLs from values: nothing in a column without NULLs.
+func (c *chunk) runsOf() []byte {
+	if c.Required {
+		return nil
+	}
+	return c.runs
+}
+
+// write writes a page of data, whose compressed values are written by a function.
+func (c *chunk) write(p *page, size, packed int, sum uint32, values func(io.Writer) error) error {
+	runs := c.runsOf()
+	header := format.PageHeader{
+		Type:                 format.DataPageV2,
+		UncompressedPageSize: int32(len(runs) + size),
+		CompressedPageSize:   int32(len(runs) + packed),
+		CRC:                  int32(sum),
+		DataPageHeaderV2: thrift.New(format.DataPageHeaderV2{
+			NumValues: int32(p.rows), NumNulls: int32(p.nulls), NumRows: int32(p.rows),
+			Encoding: p.encoding, DefinitionLevelsByteLength: int32(len(runs)),
+			IsCompressed: thrift.New(true),
+		}),
+	}
+	at := c.written
+	if err := c.begin(&header, p.encoding); err != nil {
+		return err
+	}
+	if _, err := c.Write(runs); err != nil {
+		return err
+	}
+	if err := values(c.file); err != nil {
+		return err
+	}
+	if c.meta.DataPageOffset == 0 {
+		c.meta.DataPageOffset = at
+	}
+	c.note(p, format.PageLocation{Offset: at, CompressedPageSize: int32(c.written - at), FirstRowIndex: c.rows})
+	return nil
+}
+
+// begin writes the header of a page, and takes in the sizes in it.
+func (c *chunk) begin(header *format.PageHeader, encoding format.Encoding) error {
+	encoded, err := thrift.Marshal(new(thrift.CompactProtocol), header)
+	if err != nil {
+		return err
+	}
+	c.meta.TotalUncompressedSize += int64(len(encoded)) + int64(header.UncompressedPageSize)
+	c.meta.TotalCompressedSize += int64(len(encoded)) + int64(header.CompressedPageSize)
+	last := len(c.meta.EncodingStats) - 1
+	if last < 0 || c.meta.EncodingStats[last].PageType != header.Type {
+		c.meta.EncodingStats = append(c.meta.EncodingStats, format.PageEncodingStats{PageType: header.Type, Encoding: encoding})
+		last++
+	}
+	c.meta.EncodingStats[last].Count++
+	_, err = c.Write(encoded)
+	return err
+}
+
+// note takes in where a page of data is, and what is in it.
+func (c *chunk) note(p *page, at format.PageLocation) {
+	c.rows, c.nulls = c.rows+int64(p.rows), c.nulls+int64(p.nulls)
+	c.offsets.PageLocations = append(c.offsets.PageLocations, at)
+	c.index.NullPages = append(c.index.NullPages, p.rows == p.nulls)
+	c.index.MinValues = append(c.index.MinValues, p.low)
+	c.index.MaxValues = append(c.index.MaxValues, p.high)
+	c.index.NullCounts = append(c.index.NullCounts, int64(p.nulls))
+	if c.Required {
+		return
+	}
+	c.index.DefinitionLevelHistogram = append(c.index.DefinitionLevelHistogram, int64(p.nulls), int64(p.rows-p.nulls))
+	if p.encoding == format.Plain {
+		c.meta.SizeStatistics.UnencodedByteArrayDataBytes += p.bytes
+		c.offsets.UnencodedByteArrayDataBytes = append(c.offsets.UnencodedByteArrayDataBytes, p.bytes)
+	}
+}
+
+// addDictionary writes the values of the dictionary.
+func (c *chunk) addDictionary() error {
+	c.values = c.values[:0]
+	for _, value := range c.dictionary.values {
+		c.values = appendPlain(c.values, value)
+	}
+	packed, err := c.compress()
+	if err != nil {
+		return err
+	}
+	c.meta.DictionaryPageOffset = c.written
+	header := format.PageHeader{
+		Type:                 format.DictionaryPage,
+		UncompressedPageSize: int32(len(c.values)),
+		CompressedPageSize:   int32(len(packed)),
+		CRC:                  int32(crc32.ChecksumIEEE(packed)),
+		DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: int32(len(c.dictionary.values)), Encoding: format.Plain}),
+	}
+	if err := c.begin(&header, format.Plain); err != nil {
+		return err
+	}
+	_, err = c.Write(packed)
+	return err
+}

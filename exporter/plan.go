@@ -17,6 +17,7 @@ type plan struct {
 
 	planner window.Planner
 	whole   bool      // the window is not to be cut
+	parts   bool      // it is taken in parts, since it does not fit into memory
 	large   bool      // it has a record that is larger than a page may be
 	before  time.Time // where the previous window was read from; zero if that was sent on by itself
 }
@@ -46,7 +47,7 @@ func (p *plan) after(s span) plan {
 	if len(p.intents) > 0 {
 		next.intents = p.intents[1:]
 	}
-	next.whole, next.large = false, false
+	next.whole, next.parts, next.large = false, false, false
 	return next
 }
 
@@ -62,13 +63,19 @@ func (p *plan) adapt(win window.Window, err error) error {
 		return err
 	case !p.back.IsZero():
 		p.back = time.Time{} // the newest record is looked for by itself
+	case p.whole || tooMany.Again:
+		p.divide()
 	default:
-		// One microsecond that holds more than a window may cannot be cut: it is taken whole.
 		planner, cut := p.planner.Cut(win, tooMany.Fill)
-		p.planner, p.whole = planner, !cut
+		if p.planner = planner; !cut { // one microsecond
+			p.divide()
+		}
 	}
 	return nil
 }
+
+// divide has a window taken in parts, which is too much and cannot be cut.
+func (p *plan) divide() { p.whole, p.parts = true, p.divides() }
 
 // reach is from when on the window is read, and from when on what is read counts. What is before the overlap is only looked
 // at. It may be left out when the window is tried again, and then a record of it would be in an object that the second attempt
@@ -83,7 +90,7 @@ func (p *plan) reach() (from, floor time.Time) {
 // limits are what a window may hold. What is read again before it counts for nothing.
 func (p *plan) limits(win window.Window) bloodhound.Limits {
 	limits := bloodhound.Limits{Share: p.Limits.Share, Large: p.large}
-	if p.whole && p.back.IsZero() {
+	if p.whole && !p.divides() && p.back.IsZero() {
 		return limits
 	}
 	limits.Records, limits.Bytes, limits.Since = p.Limits.Records, p.Limits.Bytes, win.Start

@@ -42,11 +42,24 @@ func StampOf(r *bloodhound.Record) Stamp { return Stamp{r.ID, r.CreatedAt} }
 func Object(key string, bytes int, sum [sha256.Size]byte, records iter.Seq[Stamp]) checkpoint.Object {
 	o := checkpoint.Object{Key: key, Bytes: int64(bytes), SHA256: hex.EncodeToString(sum[:])}
 	for r := range records {
-		if o.Records == 0 {
-			o.MinID, o.MaxID, o.MinCreatedAt = r.ID, r.ID, r.CreatedAt.UTC()
-		}
-		o.Records++
-		o.MinID, o.MaxID, o.MaxCreatedAt = min(o.MinID, r.ID), max(o.MaxID, r.ID), r.CreatedAt.UTC()
+		o = Joined(o, r)
+	}
+	return o
+}
+
+// Joined is the line of a receipt once another record of the object is counted in.
+func Joined(o checkpoint.Object, r Stamp) checkpoint.Object {
+	at := r.CreatedAt.UTC()
+	if o.Records == 0 {
+		o.MinID, o.MaxID, o.MinCreatedAt, o.MaxCreatedAt = r.ID, r.ID, at, at
+	}
+	o.Records++
+	o.MinID, o.MaxID = min(o.MinID, r.ID), max(o.MaxID, r.ID)
+	if at.Before(o.MinCreatedAt) {
+		o.MinCreatedAt = at
+	}
+	if at.After(o.MaxCreatedAt) {
+		o.MaxCreatedAt = at
 	}
 	return o
 }

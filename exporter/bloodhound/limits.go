@@ -43,7 +43,7 @@ func (e *LargeError) Error() string {
 // check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
 // The less was read, the more a guess may be off, and the cheaper it is to be wrong.
 func (l Limits) check(b *Batch, oldest, before time.Time) error {
-	if !oldest.After(l.Since) {
+	if oldest.Before(l.Since) {
 		// The rest is overlap, which is held as well.
 		if again := l.share(b.rows-b.counted, b.held-b.bytes); again > 1 {
 			return &TooManyError{Fill: again, Again: true}

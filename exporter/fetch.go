@@ -171,7 +171,7 @@ func (f *fetcher) first(ctx context.Context) error {
 	if r.jumped {
 		f.discard()
 		f.plan, f.fill = r.plan.after(r.span), 0
-	} else if f.fill = r.Fill(); !r.plan.whole {
+	} else if f.fill = r.Fill(); !r.plan.whole && !r.plan.alone() {
 		f.planner = f.planner.Learn(r.Window, f.fill)
 	}
 	r.last = !r.End.Before(f.horizon)

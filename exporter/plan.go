@@ -16,10 +16,11 @@ type plan struct {
 	walk
 
 	planner window.Planner
-	whole   bool      // the window is not to be cut
-	parts   bool      // it is taken in parts, since it does not fit into memory
-	large   bool      // it has a record that is larger than a page may be
-	before  time.Time // where the previous window was read from; zero if that was sent on by itself
+	whole   bool           // the window is not to be cut
+	parts   bool           // it is taken in parts, since it does not fit into memory
+	beyond  window.Planner // of the windows after this one, if it is short for a crowd; zero if not
+	large   bool           // it has a record that is larger than a page may be
+	before  time.Time      // where the previous window was read from; zero if that was sent on by itself
 }
 
 // next is the window that is due.
@@ -47,6 +48,9 @@ func (p *plan) after(s span) plan {
 	if len(p.intents) > 0 {
 		next.intents = p.intents[1:]
 	}
+	if p.alone() {
+		next.planner, next.beyond = p.beyond, window.Planner{}
+	}
 	next.whole, next.parts, next.large = false, false, false
 	return next
 }
@@ -65,17 +69,29 @@ func (p *plan) adapt(win window.Window, err error) error {
 		p.back = time.Time{} // the newest record is looked for by itself
 	case p.whole || tooMany.Again:
 		p.divide()
+	case win.Span() > grain && tooMany.Crowd.Equal(win.Start): // by itself
+		p.beyond, p.planner = p.planner, p.planner.Until(win, win.Start)
+	case win.Span() > grain && win.Contains(tooMany.Crowd): // as far as there
+		p.planner = p.planner.Until(win, tooMany.Crowd)
 	default:
 		planner, cut := p.planner.Cut(win, tooMany.Fill)
-		if p.planner = planner; !cut { // one microsecond
+		if p.planner = planner; !cut {
 			p.divide()
 		}
 	}
 	return nil
 }
 
-// divide has a window taken in parts, which is too much and cannot be cut.
-func (p *plan) divide() { p.whole, p.parts = true, p.divides() }
+// divide has a window taken in parts, which is too much and cannot be cut any more.
+func (p *plan) divide() {
+	p.whole, p.parts = true, p.divides()
+	if !p.alone() {
+		p.beyond = p.planner
+	}
+}
+
+// alone tells that the window says nothing of how long the next ones are to be.
+func (p *plan) alone() bool { return p.beyond != window.Planner{} }
 
 // reach is from when on the window is read, and from when on what is read counts. What is before the overlap is only looked
 // at. It may be left out when the window is tried again, and then a record of it would be in an object that the second attempt
@@ -104,7 +120,7 @@ func (p *plan) limits(win window.Window) bloodhound.Limits {
 // about as full as it was planned to be.
 func (p *plan) steady(fill float64) bool {
 	const full = 0.5
-	return len(p.intents) > 0 || fill > full && !p.whole && !p.large
+	return len(p.intents) > 0 || fill > full && !p.whole && !p.large && !p.alone()
 }
 
 // withinDay ends a window with the UTC day, so that the rescan counts whole days.

@@ -25,6 +25,8 @@ type TooManyError struct {
 	Fill float64 // how many times as much, judged by the part that was read
 	// Again tells that it is what is read again before Limits.Since: a shorter span would have it all the same.
 	Again bool
+	// Crowd is an instant that by itself holds much of what the limits allow: zero if none is known.
+	Crowd time.Time
 }
 
 func (e *TooManyError) Error() string {
@@ -57,7 +59,12 @@ func (l Limits) check(b *Batch, oldest, before time.Time) error {
 	}
 	slack := 1 + 5/math.Sqrt(float64(max(b.counted, 1))) // five standard deviations of a steady stream
 	if b.counted > 1 && held > 1 || whole > slack {      // a single record is as small as it gets
-		return &TooManyError{Fill: whole}
+		tooMany := &TooManyError{Fill: whole}
+		const much = 0.5
+		if l.share(b.crowd.records, b.crowd.bytes) > much {
+			tooMany.Crowd = b.crowd.at
+		}
+		return tooMany
 	}
 	return nil
 }

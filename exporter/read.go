@@ -185,14 +185,14 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 	span := dedup.Span{From: from, Window: win, Remembered: s.remembered}
 	if s.skims != nil {
 		admitted, fresh := set.AdmitSkims(span, s.skims[first:])
-		if p.take(admitted, len(fresh)); len(fresh) > 0 {
+		if p = p.with(admitted, len(fresh)); len(fresh) > 0 {
 			p.oldest = fresh[0].Name().CreatedAt
 		}
 		fresh = sortOut(e, fresh, &p.records, func(r *dedup.Skim) bool { return r.Own })
 		p.encoding = e.inParts(s, fresh)
 	} else {
 		admitted := set.Admit(span, s.Records[first:])
-		if p.take(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
+		if p = p.with(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
 			p.oldest = admitted.Fresh[0].CreatedAt
 		}
 		own := recogniser(e.Source)
@@ -203,10 +203,11 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 	return p
 }
 
-// take takes in what became of the records.
-func (p *part) take(a dedup.Admission, fresh int) {
+// with is the part once it is known what becomes of its records.
+func (p part) with(a dedup.Admission, fresh int) part {
 	p.maxID, p.reused, p.altered, p.gone, p.next = a.MaxID, a.Reused, a.Altered, a.Gone, a.Next
 	p.records.Fresh, p.records.Duplicate, p.records.Late = fresh, a.Duplicate, a.Late
+	return p
 }
 
 // firstFrom is the index of the first record from an instant on.

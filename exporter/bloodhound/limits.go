@@ -25,6 +25,7 @@ type TooManyError struct {
 	Fill float64 // how many times as much, judged by the part that was read
 	// Again tells that it is what is read again before Limits.Since: a shorter span would have it all the same.
 	Again bool
+
 	// Crowd is an instant that by itself holds much of what the limits allow: zero if none is known.
 	Crowd time.Time
 }

@@ -27,7 +27,7 @@ type Skim struct {
 	ID     int64
 	micros int64 // created_at, since the epoch
 	mark   uint16
-	Own    bool // it is for the caller to say of what
+	Own    bool // the trace of our own requests, as the caller says
 }
 
 // Name is the name of the record.

@@ -16,6 +16,7 @@
 //   - the archive's journal is lost, with its lease or without, or is only elsewhere for a while: a person adopts the archive,
 //     or puts the journal back;
 //   - the database is restored from a backup, and ids are handed out a second time: a person accepts it, at once or later;
+//   - instants have more rows than a window may hold, and are written in parts, between which processes die;
 //   - the delivered ids are written as changes and as objects of their own from a few bytes on, and processes die between such
 //     an object and the entry that names it;
 //   - the receiver is sent up to 8 batches at a time, which arrive and fail in any order;

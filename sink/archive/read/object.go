@@ -51,8 +51,8 @@ type Object struct {
 // Of tells whether the object is one of a window's.
 func (o Object) Of(start time.Time, pass uint64) bool { return o.Start.Equal(start) && o.Pass == pass }
 
-// Key is where the object lies. It depends on the window's start only, not on its end: a retry that reads more than the
-// attempt before meets what that one left.
+// Key is where the object lies. It depends on the window's start and the part only, not on its end: a retry that reads more than
+// the attempt before meets what that one left.
 func (o Object) Key() string {
 	name := o.Start.UTC().Format(startFormat)
 	if o.Pass > 0 {

@@ -49,7 +49,7 @@ func (r *reading) skim(ctx context.Context) (err error) {
 		return err
 	}
 	slices.SortFunc(skims, dedup.Skim.Compare)
-	r.skims = slices.CompactFunc(skims, func(a, b dedup.Skim) bool { return a.Compare(b) == 0 }) // parts have their ends in common
+	r.skims = slices.Compact(skims) // parts have their ends in common
 	return onceEach(r.skims)
 }
 
@@ -61,7 +61,7 @@ func recogniser(s Source) func(context.Context, *bloodhound.Record) bool {
 	return func(context.Context, *bloodhound.Record) bool { return false }
 }
 
-// onceEach is an error if two records have one id: that of one part is told by the part.
+// onceEach is an error if two records that are not alike have one id: within a part, that was told already.
 func onceEach(skims []dedup.Skim) error {
 	ids := make([]int64, len(skims))
 	for i := range skims {
@@ -70,9 +70,9 @@ func onceEach(skims []dedup.Skim) error {
 	slices.Sort(ids)
 	for i := 1; i < len(ids); i++ {
 		if ids[i] == ids[i-1] {
-			return fmt.Errorf("the server answered with the id %d twice, with one created_at and another: an id belongs to one row of its "+
+			return fmt.Errorf("the server answered with the id %d twice and different content: an id belongs to one row of its "+
 				"database, so one of the two is not what is stored there, and nothing of what was read is used; is there more than one "+
-				"database behind the address? If this goes on, look at the row in BloodHound's database (table audit_logs)", ids[i])
+				"database behind the address, or is the log being altered while it is read? If this goes on, look at the row in BloodHound's database (table audit_logs)", ids[i])
 		}
 	}
 	return nil

@@ -72,7 +72,8 @@ func onceEach(skims []dedup.Skim) error {
 		if ids[i] == ids[i-1] {
 			return fmt.Errorf("the server answered with the id %d twice and different content: an id belongs to one row of its "+
 				"database, so one of the two is not what is stored there, and nothing of what was read is used; is there more than one "+
-				"database behind the address, or is the log being altered while it is read? If this goes on, look at the row in BloodHound's database (table audit_logs)", ids[i])
+				"database behind the address, or is the log being altered while it is read? If this goes on, look at the "+
+				"row in BloodHound's database (table audit_logs)", ids[i])
 		}
 	}
 	return nil

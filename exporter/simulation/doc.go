@@ -92,6 +92,7 @@
 //	a set is written after the entry that names it                  1  an entry that names no set
 //	a set that is written anew lacks the last change                0  an entry that does not know a record
 //	the note is taken for the newest entry                          0  a cycle that never goes well
+//	what an attempt has left of a window in parts comes again        2  a record in two objects
 //
 // Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
 // it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about

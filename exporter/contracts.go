@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"houndtrail/checkpoint"
@@ -28,6 +29,12 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
 	// The batch's pages bring along what the server counts from the instants count on, one each, as far as they go.
 	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time) (*bloodhound.Batch, error)
+	// FetchParts is Fetch for a span that does not fit into memory: it calls use for one part of about what limits allow after
+	// another, each sorted, in no order among them, and a record that is at the end of two comes twice. The batch has
+	// everything but the records. An error of use ends it, and comes back.
+	FetchParts(
+		ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func(records []bloodhound.Record) error, count ...time.Time,
+	) (*bloodhound.Batch, error)
 	// Count is how many records the server counts from an instant on; known is false if it does not tell.
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
 }
@@ -52,6 +59,17 @@ type Sink interface {
 // the records: their memory is used again as soon as Prepare returns.
 type Preparer interface {
 	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+}
+
+// A Divider is a Sink that takes a window in parts, because its records do not fit into memory together. To other sinks a
+// window that cannot be cut comes as a whole.
+type Divider interface {
+	// WriteParts is Write for records that come part by part, each of them sorted and none of them twice. It has written one part
+	// before it asks for the next, and what an earlier attempt has left of the window is part of the receipt. An error among
+	// the parts ends it, and comes back.
+	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error]) (checkpoint.Receipt, error)
+	// Divided tells whether an attempt at the window has left parts: only WriteParts goes on from them.
+	Divided(ctx context.Context, w window.Window) (bool, error)
 }
 
 // Destination is what an exporter asks of the place where the records go, beside the [Sink] that writes them. Nil

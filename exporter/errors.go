@@ -31,9 +31,13 @@ type RangeError struct{ Problem string }
 
 func (e *RangeError) Error() string { return e.Problem }
 
+// failed says in which stage an error came up, unless the error knows better.
 func failed(stage Stage, err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, known := err.(*Error); known { //nolint:errorlint // what it wraps has a stage of its own
+		return err
 	}
 	return &Error{Stage: stage, Err: err}
 }

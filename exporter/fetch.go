@@ -104,7 +104,14 @@ func begin(ctx context.Context, by plan, s span) *reading {
 
 func (r *reading) read(ctx context.Context) (err error) {
 	p := &r.plan
-	r.Batch, err = p.Source.Fetch(ctx, r.since, r.End.Add(-grain), p.limits(r.Window), p.counting(r.since, p.before)...)
+	r.limits = p.limits(r.Window)
+	if p.parts, err = p.divided(ctx, r.span); err != nil {
+		return err
+	}
+	if p.parts {
+		return r.skim(ctx)
+	}
+	r.Batch, err = p.Source.Fetch(ctx, r.since, r.End.Add(-grain), r.limits, p.counting(r.since, p.before)...)
 	if err != nil {
 		return err
 	}
@@ -160,7 +167,7 @@ func (f *fetcher) first(ctx context.Context) error {
 	if r.jumped {
 		f.discard()
 		f.plan, f.fill = r.plan.after(r.span), 0
-	} else if f.fill = r.Fill() / r.plan.planned(); !r.plan.whole {
+	} else if f.fill = r.Fill() / r.plan.planned(); !r.plan.whole && !r.plan.alone() {
 		f.planner = f.planner.Learn(r.Window, r.Fill())
 	}
 	r.last = !r.End.Before(f.horizon)
@@ -187,7 +194,9 @@ func (f *fetcher) weigh(r *reading, kept time.Duration) {
 
 // send gives a window to the next stage.
 func (f *fetcher) send(ctx context.Context, s span) error {
-	s.loan.Keep(2 * s.Held())
+	if s.skims == nil { // else it is read again
+		s.loan.Keep(2 * s.Held())
+	}
 	select {
 	case f.ahead <- s:
 		return nil

@@ -21,11 +21,13 @@ type plan struct {
 	walk
 
 	planner window.Planner
-	whole   bool      // the window is not to be cut
-	large   bool      // it has a record that is larger than a page may be
-	shown   bool      // how dense the log is: a window was read
-	share   float64   // of a full window that the next one is planned to have; 0 for all of it
-	before  time.Time // where the previous window was read from; zero if that was sent on by itself
+	whole   bool           // the window is not to be cut
+	parts   bool           // it is taken in parts, since it does not fit into memory
+	beyond  window.Planner // of the windows after this one, if it is short for a crowd; zero if not
+	large   bool           // it has a record that is larger than a page may be
+	shown   bool           // how dense the log is: a window was read
+	share   float64        // of a full window that the next one is planned to have; 0 for all of it
+	before  time.Time      // where the previous window was read from; zero if that was sent on by itself
 }
 
 func newPlan(e *Exporter, w walk) plan {
@@ -61,7 +63,11 @@ func (p *plan) after(s span) plan {
 	if len(p.intents) > 0 {
 		next.intents = p.intents[1:]
 	}
-	next.whole, next.large, next.shown, next.share = false, false, true, 0
+	if p.alone() {
+		next.planner, next.beyond = p.beyond, window.Planner{}
+	}
+	next.whole, next.parts, next.large = false, false, false
+	next.shown, next.share = true, 0
 	return next
 }
 
@@ -77,16 +83,34 @@ func (p *plan) adapt(win window.Window, err error) error {
 		return err
 	case !p.back.IsZero():
 		p.back = time.Time{} // the newest record is looked for by itself
+	case p.whole || tooMany.Again:
+		p.divide()
+	case win.Span() > grain && tooMany.Crowd.Equal(win.Start): // by itself
+		p.beyond, p.planner = p.planner, p.planner.Until(win, win.Start)
+	case win.Span() > grain && win.Contains(tooMany.Crowd): // as far as there
+		p.planner = p.planner.Until(win, tooMany.Crowd)
 	default:
-		// One microsecond that holds more than a window may cannot be cut: it is taken whole.
 		if !p.shown {
 			p.share = firstShare
 		}
 		planner, cut := p.planner.Cut(win, tooMany.Fill/p.planned())
-		p.planner, p.whole = planner, !cut
+		if p.planner = planner; !cut {
+			p.divide()
+		}
 	}
 	return nil
 }
+
+// divide has a window taken in parts, which is too much and cannot be cut any more.
+func (p *plan) divide() {
+	p.whole, p.parts = true, p.divides()
+	if !p.alone() {
+		p.beyond = p.planner
+	}
+}
+
+// alone tells that the window says nothing of how long the next ones are to be.
+func (p *plan) alone() bool { return p.beyond != window.Planner{} }
 
 // reach is from when on the window is read, and from when on what is read counts. What is before the overlap is only looked
 // at. It may be left out when the window is tried again, and then a record of it would be in an object that the second attempt
@@ -101,7 +125,7 @@ func (p *plan) reach() (from, floor time.Time) {
 // limits are what a window may hold. What is read again before it counts for nothing.
 func (p *plan) limits(win window.Window) bloodhound.Limits {
 	limits := bloodhound.Limits{Share: p.Limits.Share, Large: p.large}
-	if p.whole && p.back.IsZero() {
+	if p.whole && !p.divides() && p.back.IsZero() {
 		return limits
 	}
 	limits.Records, limits.Bytes, limits.Since = p.Limits.Records, p.Limits.Bytes, win.Start
@@ -118,7 +142,7 @@ func (p *plan) planned() float64 { return cmp.Or(p.share, 1) }
 // about as full as it was planned to be.
 func (p *plan) steady(fill float64) bool {
 	const full = 0.5
-	return len(p.intents) > 0 || fill > full && !p.whole && !p.large
+	return len(p.intents) > 0 || fill > full && !p.whole && !p.large && !p.alone()
 }
 
 // withinDay ends a window with the UTC day, so that the rescan counts whole days.

@@ -23,7 +23,9 @@ const grain = time.Microsecond
 // A span is a window on its way from the first stage, which fetches, to the second, where its records end.
 type span struct {
 	window.Window
-	*bloodhound.Batch // nil for none: what was sent before is not to wait for what comes next
+	*bloodhound.Batch              // nil for none: what was sent before is not to wait for what comes next
+	skims             []dedup.Skim // instead of records, of a window that is taken in parts; nil for any other one
+	limits            bloodhound.Limits
 	loan              *budget.Loan
 
 	last  bool      // nothing is due after it
@@ -142,9 +144,7 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		if err := errors.Join(send(), err); err != nil {
 			return err
 		}
-		var fresh []bloodhound.Record
-		held, fresh = e.admit(ctx, w, set, s)
-		held.encoding = e.encode(&encodings, s, fresh)
+		held = e.admit(ctx, w, set, s, &encodings)
 		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
 	}
 	return errors.Join(send(), fetched.err)
@@ -165,40 +165,54 @@ func encoded(ctx context.Context, prepared *stage[part], out chan<- part) (err e
 	return prepared.err
 }
 
-// admit drops from a window what was delivered. The rest is to be delivered.
-func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span) (p part, fresh []bloodhound.Record) {
+// admit drops from a window what was delivered, and has the rest encoded.
+func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, under *sync.WaitGroup) (p part) {
 	holes := s.Holes()
-	looked, found := s.meets(w.seen)
-	newest := s.newest() // before the records are rearranged
 	win := s.Window
 	if w.again() {
 		win.Start = win.End // no record of it is new because of its time
 	}
 	from := latest(s.since, s.known)
-	records := s.Records[firstFrom(s.Records, s.known):]
-	admitted := set.Admit(dedup.Span{From: from, Window: win, Remembered: s.remembered}, records)
+	first := s.firstFrom(s.known)
 	p = part{
-		Window: s.Window, loan: s.loan, last: s.last, since: s.remembered, clock: s.Clock(),
-		maxID: admitted.MaxID, reused: admitted.Reused, newest: newest, looked: looked, found: found,
-		altered: admitted.Altered, gone: admitted.Gone,
-		records: checkpoint.Counts{
-			Read: len(records), Fresh: len(admitted.Fresh), Duplicate: admitted.Duplicate, Late: admitted.Late,
-		},
-		proof: proof{window: s.Window, since: from, read: len(records) + len(holes)},
+		Window: s.Window, loan: s.loan, last: s.last, since: s.remembered, clock: s.Clock(), newest: s.newest(),
+		records: checkpoint.Counts{Read: s.count() - first},
+		proof:   proof{window: s.Window, since: from, read: s.count() - first + len(holes)},
 	}
-	if p.proof.since.Equal(s.since) {
+	if p.looked, p.found = s.meets(w.seen); p.proof.since.Equal(s.since) {
 		p.proof.first.n, p.proof.first.known = s.Counted(0)
 	}
-	if len(admitted.Fresh) > 0 {
-		p.oldest = admitted.Fresh[0].CreatedAt
+	span := dedup.Span{From: from, Window: win, Remembered: s.remembered}
+	if s.skims != nil {
+		admitted, fresh := set.AdmitSkims(span, s.skims[first:])
+		if p = p.with(admitted, len(fresh)); len(fresh) > 0 {
+			p.oldest = fresh[0].Name().CreatedAt
+		}
+		fresh = sortOut(e, fresh, &p.records, func(r *dedup.Skim) bool { return r.Own })
+		p.encoding = e.inParts(s, fresh)
+	} else {
+		admitted := set.Admit(span, s.Records[first:])
+		if p = p.with(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
+			p.oldest = admitted.Fresh[0].CreatedAt
+		}
+		own := recogniser(e.Source)
+		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *bloodhound.Record) bool { return own(ctx, r) })
+		p.encoding = e.encode(under, s, fresh)
 	}
-	p.holes, p.next = newHoles(set, admitted.Next, holes, s.remembered)
-	return p, e.sortOut(ctx, admitted.Fresh, &p.records)
+	p.holes, p.next = newHoles(set, p.next, holes, s.remembered)
+	return p
+}
+
+// with is the part once it is known what becomes of its records.
+func (p part) with(a dedup.Admission, fresh int) part {
+	p.maxID, p.reused, p.altered, p.gone, p.next = a.MaxID, a.Reused, a.Altered, a.Gone, a.Next
+	p.records.Fresh, p.records.Duplicate, p.records.Late = fresh, a.Duplicate, a.Late
+	return p
 }
 
 // firstFrom is the index of the first record from an instant on.
-func firstFrom(records []bloodhound.Record, from time.Time) int {
-	return sort.Search(len(records), func(i int) bool { return !records[i].CreatedAt.Before(from) })
+func (s span) firstFrom(from time.Time) int {
+	return sort.Search(s.count(), func(i int) bool { return !s.name(i).CreatedAt.Before(from) })
 }
 
 // newHoles are the holes that the set before the window does not know, so that no entry has told of them, and the set after
@@ -230,14 +244,10 @@ var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // sortOut counts what our own requests left among the new records, and where the stream does without, leaves it out. The
 // set of delivered ids knows them all the same: they are dealt with.
-func (e *Exporter) sortOut(ctx context.Context, fresh []bloodhound.Record, n *checkpoint.Counts) []bloodhound.Record {
-	source, ok := e.Source.(Recogniser)
-	if !ok {
-		return fresh
-	}
+func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, own func(*T) bool) []T {
 	kept := 0
 	for i := range fresh {
-		if source.Own(ctx, &fresh[i]) {
+		if own(&fresh[i]) {
 			n.Self++
 			if e.ExcludeSelf {
 				continue

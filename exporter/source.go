@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
 )
 
 // ErrSourceChanged says that what the server has is not a continuation of what was exported from it. No later cycle can
@@ -28,15 +26,19 @@ func (s span) meets(seen *checkpoint.Record) (looked, found bool) {
 	if seen == nil || seen.CreatedAt.Before(s.since) || !seen.CreatedAt.Before(s.End) {
 		return false, false
 	}
-	return true, slices.ContainsFunc(s.Records, func(r bloodhound.Record) bool {
-		return r.ID == seen.ID && r.CreatedAt.Equal(seen.CreatedAt)
-	})
+	for i := s.firstFrom(seen.CreatedAt); i < s.count() && s.name(i).CreatedAt.Equal(seen.CreatedAt); i++ {
+		if s.name(i).ID == seen.ID {
+			return true, true
+		}
+	}
+	return true, false
 }
 
 // newest is the latest record of the window proper, nil where there is none.
 func (s span) newest() *checkpoint.Record {
-	if n := len(s.Records); n > 0 && !s.Records[n-1].CreatedAt.Before(s.Start) {
-		return &checkpoint.Record{ID: s.Records[n-1].ID, CreatedAt: s.Records[n-1].CreatedAt}
+	if n := s.count(); n > 0 && !s.name(n-1).CreatedAt.Before(s.Start) {
+		newest := checkpoint.Record(s.name(n - 1))
+		return &newest
 	}
 	return nil
 }

@@ -10,6 +10,9 @@
 //   - The same window start again is another attempt at the same window, with the same records or more. An archive
 //     replaces what the previous attempt left; a webhook sends what was not acknowledged, or, in another process,
 //     repeats everything with the same event ids, and with the same batch ids as far as the records are the same.
+//   - A window whose records do not fit into memory comes part by part, to WriteParts. One part is durable before the next one
+//     is asked for. The next attempt may cut the parts elsewhere, or get the window as a whole if the sink tells of no parts: each
+//     record is in one object of the receipt all the same, or at a receiver, which cannot be asked, under the same event id.
 //   - Temporary failures are retried inside. What comes back is final for this cycle, and says what was tried, on what,
 //     and what to do next.
 //   - Write does not keep the records: their memory is used again. A sink that can prepare a window ahead does not keep
@@ -42,11 +45,24 @@ func StampOf(r *bloodhound.Record) Stamp { return Stamp{r.ID, r.CreatedAt} }
 func Object(key string, bytes int, sum [sha256.Size]byte, records iter.Seq[Stamp]) checkpoint.Object {
 	o := checkpoint.Object{Key: key, Bytes: int64(bytes), SHA256: hex.EncodeToString(sum[:])}
 	for r := range records {
-		if o.Records == 0 {
-			o.MinID, o.MaxID, o.MinCreatedAt = r.ID, r.ID, r.CreatedAt.UTC()
-		}
-		o.Records++
-		o.MinID, o.MaxID, o.MaxCreatedAt = min(o.MinID, r.ID), max(o.MaxID, r.ID), r.CreatedAt.UTC()
+		o = Joined(o, r)
+	}
+	return o
+}
+
+// Joined is the line of a receipt once another record of the object is counted in.
+func Joined(o checkpoint.Object, r Stamp) checkpoint.Object {
+	at := r.CreatedAt.UTC()
+	if o.Records == 0 {
+		o.MinID, o.MaxID, o.MinCreatedAt, o.MaxCreatedAt = r.ID, r.ID, at, at
+	}
+	o.Records++
+	o.MinID, o.MaxID = min(o.MinID, r.ID), max(o.MaxID, r.ID)
+	if at.Before(o.MinCreatedAt) {
+		o.MinCreatedAt = at
+	}
+	if at.After(o.MaxCreatedAt) {
+		o.MaxCreatedAt = at
 	}
 	return o
 }

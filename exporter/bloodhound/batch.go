@@ -18,6 +18,7 @@ type Batch struct {
 	rows    int   // served
 	counted int   // of them since Limits.Since
 	bytes   int64 // of those
+	crowd   crowd // the latest instant that filled a page
 	held    int64 // of all pages
 	fill    float64
 	counts  []int64 // of the server, in the order in which they were asked for; -1 if it tells none; to be looked at only after Wait
@@ -140,10 +141,24 @@ func (p page) stray(records []Record) error {
 	return nil
 }
 
+// A crowd is the rows of one instant that came in pages of their own.
+type crowd struct {
+	at      time.Time
+	records int
+	bytes   int64
+}
+
 // count takes in what the ends of a page say of its share in the span.
 func (b *Batch) count(at seen, size int, since time.Time) {
 	n := at.since(since)
 	b.rows += at.records
+	if at.records > 0 && at.newest.Equal(at.oldest) {
+		if !b.crowd.at.Equal(at.oldest) {
+			b.crowd = crowd{at: at.oldest}
+		}
+		b.crowd.records += at.records
+		b.crowd.bytes += int64(size)
+	}
 	b.counted += n
 	if at.records > 0 {
 		b.bytes += int64(size) * int64(n) / int64(at.records)

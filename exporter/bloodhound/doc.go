@@ -1,8 +1,8 @@
 // Package bloodhound is the client of the audit log API, GET /api/v2/audit.
 //
-// [Client.Fetch] reads one span of time completely or fails: an empty reply, a cut body, HTML from a proxy or a page that
-// is not newest first is an error and never the end of the data. It works in two stages, fetching and scanning, so that
-// the next page is under way while one is checked. A row that the server cannot print makes every page with it a 500: it
+// [Client.Fetch] and [Client.FetchParts] read one span of time completely or fail: an empty reply, a cut body, HTML from a
+// proxy or a page that is not newest first is an error and never the end of the data. They work in two stages, fetching and
+// scanning, so that the next page is under way while one is checked. A row that the server cannot print makes every page with it a 500: it
 // is searched for and named, and so is a record that is none; [Options.Quarantine] goes on without such rows. What is
 // said of the ends of the log holds with such rows there as well. [Client.Logs] reads one page as asked, with every
 // documented parameter.

@@ -3,7 +3,6 @@ package bloodhound
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,7 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 		if tooMany := (*TooManyError)(nil); errors.As(err, &tooMany) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
+		return nil, spanError(after, before, err)
 	}
 	b.fill = limits.fill(b, orDefault(r.page, c.pageSize()))
 	return b, nil

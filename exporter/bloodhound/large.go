@@ -55,7 +55,7 @@ func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (seen, erro
 	if stub.createdAt.Before(q.After) || stub.createdAt.After(q.Before) {
 		return seen{}, strayError(stub.id, stub.createdAt, q.After, q.Before)
 	}
-	known := slices.ContainsFunc(r.b.unprinted, func(h Hole) bool { return h.ID == stub.id && h.CreatedAt.Equal(stub.createdAt) })
+	known := slices.ContainsFunc(r.b.unprinted, Hole{ID: stub.id, CreatedAt: stub.createdAt}.is)
 	if !known { // the edge of a page is read twice
 		r.b.unprinted = append(r.b.unprinted, Hole{
 			CreatedAt: stub.createdAt, ID: stub.id,

@@ -12,7 +12,7 @@ type Limits struct {
 	// again, as dictionaries do.
 	Share bool
 	// Since is where counting starts: what is older, the overlap that is read again, is not held against the span,
-	// since a shorter span would have it all the same.
+	// since a shorter span would have it all the same. It may be as much again.
 	Since   time.Time
 	Records int
 	Bytes   int64 // of decoded pages
@@ -23,6 +23,11 @@ type Limits struct {
 // A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
 type TooManyError struct {
 	Fill float64 // how many times as much, judged by the part that was read
+	// Again tells that it is what is read again before Limits.Since: a shorter span would have it all the same.
+	Again bool
+
+	// Crowd is an instant that by itself holds much of what the limits allow: zero if none is known.
+	Crowd time.Time
 }
 
 func (e *TooManyError) Error() string {
@@ -41,8 +46,12 @@ func (e *LargeError) Error() string {
 // check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
 // The less was read, the more a guess may be off, and the cheaper it is to be wrong.
 func (l Limits) check(b *Batch, oldest, before time.Time) error {
-	if !oldest.After(l.Since) {
-		return nil // the rest is overlap
+	if oldest.Before(l.Since) {
+		// The rest is overlap, which is held as well.
+		if again := l.share(b.rows-b.counted, b.held-b.bytes); again > 1 {
+			return &TooManyError{Fill: again, Again: true}
+		}
+		return nil
 	}
 	held := l.share(b.counted, b.bytes)
 	whole := held
@@ -51,7 +60,12 @@ func (l Limits) check(b *Batch, oldest, before time.Time) error {
 	}
 	slack := 1 + 5/math.Sqrt(float64(max(b.counted, 1))) // five standard deviations of a steady stream
 	if b.counted > 1 && held > 1 || whole > slack {      // a single record is as small as it gets
-		return &TooManyError{Fill: whole}
+		tooMany := &TooManyError{Fill: whole}
+		const much = 0.5
+		if l.share(b.crowd.records, b.crowd.bytes) > much {
+			tooMany.Crowd = b.crowd.at
+		}
+		return tooMany
 	}
 	return nil
 }

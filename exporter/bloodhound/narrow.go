@@ -156,7 +156,7 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 		first = found.first
 		w.skip += found.records
 		n = min(2*n, r.c.pageSize())
-		if err := r.limits.check(r.b, at, r.before); err != nil {
+		if err := r.bound(at); err != nil {
 			return err
 		}
 	}

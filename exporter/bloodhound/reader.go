@@ -19,6 +19,7 @@ type reader struct {
 	limits Limits
 	count  []time.Time // where the counts are to begin that no page has brought yet
 	before time.Time   // the end of the whole span
+	parts  *parts      // what becomes of what was read, part by part; nil for a span that is held as a whole
 	page   int         // the page size that the latest walk came to
 
 	apart  []time.Time // instants that were read by themselves
@@ -72,7 +73,7 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 		if err != nil || done {
 			return err
 		}
-		if err := r.limits.check(r.b, at.oldest, r.before); err != nil {
+		if err := r.bound(at.oldest); err != nil {
 			return err
 		}
 	}

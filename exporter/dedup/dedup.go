@@ -54,14 +54,21 @@ type Admission struct {
 //
 // A difference is told once: the next set knows an altered record as it is now, and no longer looks for one that is gone.
 // A record that is gone stays delivered, in case it comes back.
-func (s Set) Admit(span Span, records []bloodhound.Record) Admission {
-	var a Admission
+func (s Set) Admit(span Span, read []bloodhound.Record) Admission {
+	a, fresh := s.admit(span, records(read))
+	a.Fresh = gather(read, fresh)
+	return a
+}
+
+// admit tells which rows are to be delivered.
+func (s Set) admit(span Span, read rows) (a Admission, fresh []bool) {
 	own, earlier := lookup{minutes: s.own}, lookup{minutes: s.earlier}
 	ids := union(s.own)
-	fresh, others := make([]bool, len(records)), make([]bool, len(records))
-	for i := range records {
-		r := &records[i]
-		if !r.CreatedAt.Before(span.Window.Start) {
+	fresh, others := make([]bool, read.size()), make([]bool, read.size())
+	for i := range fresh {
+		r := read.name(i)
+		late := r.CreatedAt.Before(span.Window.Start)
+		if !late {
 			a.MaxID = max(a.MaxID, r.ID)
 		}
 		known := own.has(r)
@@ -71,17 +78,21 @@ func (s Set) Admit(span Span, records []bloodhound.Record) Admission {
 				a.Reused = r.ID
 			}
 		}
-		fresh[i] = !known
+		switch fresh[i] = !known; {
+		case known:
+			a.Duplicate++
+		case late:
+			a.Late++
+		}
 	}
-	c := comparison{span: span, records: records}
+	c := comparison{span: span, rows: read}
 	met := c.meet(s.own, c.collect(others, s.matters(span)))
 	a.Altered, a.Gone = c.altered, c.gone
 	a.Next = Set{
 		own:     limitMarks(since(met, span.Remembered)),
 		earlier: since(s.earlier, span.Remembered),
 	}
-	a.keep(span.Window.Start, records, fresh)
-	return a
+	return a, fresh
 }
 
 // matters is from when on records have to be looked at closely: what is before is neither remembered nor compared.
@@ -90,25 +101,6 @@ func (s Set) matters(span Span) time.Time {
 		return s.own[0].start()
 	}
 	return span.Remembered
-}
-
-// keep moves the fresh records up against the last one, so that they are one slice: what was delivered before is at the
-// front, as a rule, and then no record of the window is copied.
-func (a *Admission) keep(start time.Time, records []bloodhound.Record, fresh []bool) {
-	at := len(records)
-	for i, isFresh := range slices.Backward(fresh) {
-		if !isFresh {
-			a.Duplicate++
-			continue
-		}
-		if records[i].CreatedAt.Before(start) {
-			a.Late++
-		}
-		if at--; at != i {
-			records[at] = records[i]
-		}
-	}
-	a.Fresh = records[at:]
 }
 
 // Knows tells whether a record of that name, or a hole, is in the set.

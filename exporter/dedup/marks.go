@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sort"
 	"time"
-
-	"houndtrail/exporter/bloodhound"
 )
 
 // A minute marks its records to tell later on whether one was altered or is gone. There is a power of two of marks; each is
@@ -42,27 +40,28 @@ type metMinute struct {
 
 // A comparison holds what was read of a span against what was delivered of it.
 type comparison struct {
-	span    Span
-	records []bloodhound.Record
-	marker  marker
-	marked  int64 // the first minute that may get marks
+	span   Span
+	rows   rows
+	marker marker
+	marked int64 // the first minute that may get marks
 
 	altered, gone []Ref
 }
 
 // collect makes minutes of the records from an instant on, which are sorted by time, without those of other lineages.
 func (c *comparison) collect(others []bool, from time.Time) (minutes []metMinute) {
-	first := sort.Search(len(c.records), func(i int) bool { return !c.records[i].CreatedAt.Before(from) })
-	for i := first; i < len(c.records); i++ {
+	first := sort.Search(c.rows.size(), func(i int) bool { return !c.rows.name(i).CreatedAt.Before(from) })
+	for i := first; i < c.rows.size(); i++ {
 		if others[i] {
 			continue
 		}
-		at := minuteOf(c.records[i].CreatedAt)
+		r := c.rows.name(i)
+		at := minuteOf(r.CreatedAt)
 		if n := len(minutes); n == 0 || minutes[n-1].at != at {
 			minutes = append(minutes, metMinute{at: at})
 		}
 		last := &minutes[len(minutes)-1]
-		last.records = append(last.records, met{c.records[i].ID, i})
+		last.records = append(last.records, met{r.ID, i})
 	}
 	marks := 0
 	for i := range slices.Backward(minutes) {
@@ -122,7 +121,7 @@ func (c *comparison) minute(known minute, came []met) minute {
 	if complete {
 		next.marks = make([]uint16, marksFor(len(came)))
 		for _, r := range came {
-			next.marks[r.id&int64(len(next.marks)-1)] ^= c.marker.mark(&c.records[r.index])
+			next.marks[r.id&int64(len(next.marks)-1)] ^= c.rows.mark(r.index, &c.marker)
 		}
 	}
 	if !slices.ContainsFunc(next.marks, func(mark uint16) bool { return mark != unmarked }) {
@@ -139,7 +138,7 @@ func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 		switch lost := len(s.missing) > 0; {
 		case !lost:
 			if s.came > 0 && s.was != unmarked && s.was != s.present {
-				c.altered = append(c.altered, Ref{s.first.id, c.records[s.first.index].CreatedAt})
+				c.altered = append(c.altered, c.rows.name(s.first.index))
 			}
 			marks[i] = s.present ^ s.fresh
 		case s.was == unmarked:
@@ -163,7 +162,7 @@ func (c *comparison) share(known minute, came []met) []shared {
 	}
 	of := func(id int64) *shared { return &all[id&int64(len(all)-1)] }
 	for _, r := range came {
-		s, mark := of(r.id), c.marker.mark(&c.records[r.index])
+		s, mark := of(r.id), c.rows.mark(r.index, &c.marker)
 		if !known.has(r.id) {
 			s.fresh ^= mark
 			continue

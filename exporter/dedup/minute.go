@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sort"
 	"time"
-
-	"houndtrail/exporter/bloodhound"
 )
 
 // A minute is the delivered records that were created in one minute.
@@ -73,7 +71,7 @@ type lookup struct {
 	at      int // of the minute that was found last
 }
 
-func (l *lookup) has(r *bloodhound.Record) bool {
+func (l *lookup) has(r Ref) bool {
 	if len(l.minutes) == 0 {
 		return false
 	}

@@ -29,13 +29,14 @@ type file struct {
 	again     bool      // it is one which was walked before
 	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
+	by        string // the process that wrote it
 }
 
 func newArchive() archive {
 	return archive{files: map[string]*file{}, where: map[identity]string{}}
 }
 
-var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?\.(ndjson\.gz|parquet)$`)
+var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?(?:\.part\d+)?\.(ndjson\.gz|parquet)$`)
 
 // judgeObject holds an object that was just written against all others: each record is in one object, of its own day,
 // nothing that was there is lost, and what was committed stays as it is.
@@ -50,7 +51,7 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 		w.fail("%s writes %s, and its journal is gone", p.name, key)
 	}
 	pass, _ := strconv.ParseUint(strings.TrimPrefix(name[3], "-"), 10, 64)
-	f := &file{sha: digest(body), pass: pass, again: pass != j.epoch}
+	f := &file{sha: digest(body), by: p.name, pass: pass, again: pass != j.epoch}
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
 	f.past = f.start.Before(w.from)
 	f.ids = w.contents(body, name[4])

@@ -16,6 +16,7 @@
 //   - the archive's journal is lost, with its lease or without, or is only elsewhere for a while: a person adopts the archive,
 //     or puts the journal back;
 //   - the database is restored from a backup, and ids are handed out a second time: a person accepts it, at once or later;
+//   - instants have more rows than a window may hold, and are written in parts, between which processes die;
 //   - the delivered ids are written as changes and as objects of their own from a few bytes on, and processes die between such
 //     an object and the entry that names it;
 //   - the receiver is sent up to 8 batches at a time, which arrive and fail in any order;
@@ -95,6 +96,7 @@
 //	the window that is declared is not the one that is written      0  an object of no declared window
 //	only the first of the declared windows is taken again           6  a record in two objects
 //	what was read ahead is kept although the window before was cut  1  a record lost
+//	what an attempt has left of a window in parts comes again       2  a record in two objects
 //
 // Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
 // it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about

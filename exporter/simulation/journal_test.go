@@ -194,8 +194,22 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 			w.fail("entry %d leaves %s behind, which no entry accounts for", e.Serial, key)
 		}
 	}
-	if len(e.Objects) > 1 {
+	days, writers := map[string]bool{}, map[string]bool{}
+	for _, o := range e.Objects {
+		folder, _, _ := strings.Cut(o.Key, "/2")
+		days[folder] = true
+		if f := w.archive.files[o.Key]; f != nil {
+			writers[f.by] = true
+		}
+	}
+	if len(days) > 1 {
 		w.tally["windows of several days"]++
+	}
+	if len(e.Objects) > len(days) {
+		w.tally["windows in parts"]++
+	}
+	if len(writers) > 1 {
+		w.tally["windows of which an earlier attempt left parts"]++
 	}
 }
 

@@ -65,6 +65,7 @@ func (p *plan) history(r *rand.Rand) {
 			p.enter(begun, p.rounded(r, begun), p.delay(r))
 		}
 	}
+	p.crowds(rand.New(rand.NewPCG(p.seed, 5)))
 	p.old(r)
 	p.brinks(rand.New(rand.NewPCG(p.seed, 3)))
 	p.number(r)
@@ -83,6 +84,24 @@ func (p *plan) crowd(r *rand.Rand, begun time.Time, apart time.Duration) {
 	for range 5 + r.IntN(25) {
 		p.enter(begun, at, p.delay(r))
 		begun, at = begun.Add(apart), at.Add(apart)
+	}
+}
+
+// crowds are instants of more rows than a window may hold, of which some appear late: no window can be cut that small.
+func (p *plan) crowds(r *rand.Rand) {
+	if p.profile == bloodhoundtest.PR3049 || r.IntN(3) > 0 {
+		return
+	}
+	p.records = min(p.records, 15+r.IntN(30))
+	for range 1 + r.IntN(3) {
+		begun := p.moment(r)
+		if r.IntN(4) == 0 {
+			begun = p.start.Add(-upTo(r, backlog))
+		}
+		at := p.rounded(r, begun)
+		for range p.records * (2 + r.IntN(4)) {
+			p.enter(begun, at, p.delay(r))
+		}
 	}
 }
 

@@ -114,7 +114,7 @@ func (t tally) add(other tally) {
 // needed is what a few hundred worlds have to contain, or the test proves less than it says.
 var needed = []string{
 	"cycles that went well", "cycles that failed", "rows that came late", "entries", "objects", "objects replaced",
-	"windows of several days", "events sent again", "batches side by side", "leases taken over", "leases held by another runner",
+	"windows of several days", "windows in parts", "windows of which an earlier attempt left parts", "events sent again", "batches side by side", "leases taken over", "leases held by another runner",
 	"commits that were too late", "effects after an error", "calls of the dead", "zombies that woke up",
 	"steps of the server's clock", "steps of the stores' clock", "steps of our clock", "wild dates",
 	"cycles behind the position", "searches behind the position", "debts paid",

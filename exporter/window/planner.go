@@ -61,6 +61,13 @@ func (p Planner) Cut(w Window, fill float64) (_ Planner, ok bool) {
 	return p, true
 }
 
+// Until returns the planner whose next window, if it starts where that one does, ends at an instant of it: at the first
+// microsecond at the earliest.
+func (p Planner) Until(w Window, end time.Time) Planner {
+	p.span = max(end.Sub(w.Start), minSpan)
+	return p
+}
+
 func (p Planner) next() time.Duration {
 	if p.span == 0 {
 		return firstSpan

@@ -94,7 +94,7 @@ func (a *Archive) Prepare(
 	}
 	buffer := a.buffers.Take()
 	buffer.Reset()
-	objects, err := a.encode(buffer, w, days)
+	objects, err := a.encode(buffer, w, 0, days)
 	if err != nil {
 		return nil, err
 	}
@@ -104,13 +104,13 @@ func (a *Archive) Prepare(
 	}, nil
 }
 
-// encode makes the objects, whose bodies are in the buffer.
-func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, days [][]bloodhound.Record) ([]object, error) {
+// encode makes the objects of a window, or of that part of it. Their bodies are in the buffer.
+func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, part int, days [][]bloodhound.Record) ([]object, error) {
 	encoder := a.encoders.Take()
 	defer a.encoders.Give(encoder)
 	objects := make([]object, len(days))
 	for i, day := range days {
-		name := key(a.tenant, day[0].CreatedAt, w, encoder.Extension())
+		name := key(a.tenant, day[0].CreatedAt, w, part, encoder.Extension())
 		start := buffer.Len()
 		if err := encoder.Encode(buffer, w, day); err != nil {
 			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, name, err)

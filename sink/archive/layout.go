@@ -13,9 +13,9 @@ import (
 // ErrOrder says that the records handed to Write do not come day by day.
 var ErrOrder = errors.New("records are not sorted by created_at")
 
-// key is the object for the records of one day of a window.
-func key(tenant string, day time.Time, w window.Window, extension string) string {
-	return read.Object{Tenant: tenant, Day: day, Start: w.Start, Pass: w.Pass, Extension: extension}.Key()
+// key is the object for the records of one day of a window, or of that part of it.
+func key(tenant string, day time.Time, w window.Window, part int, extension string) string {
+	return read.Object{Tenant: tenant, Day: day, Start: w.Start, Pass: w.Pass, Part: part, Extension: extension}.Key()
 }
 
 // split cuts sorted records into days, in UTC. A day that came before would be a second object of the same key, which

@@ -177,7 +177,11 @@ func (p *packer) flush(body io.Writer) error {
 type mailing struct {
 	window  window.Window
 	total   int       // of the window's records
+	part    bool      // it is a part of the window, and there are others
 	earlier []portion // what is not in lines, since an earlier attempt delivered it
+	others  []portion // the same of other parts
+
+	begins map[event]bool // the first record of each batch of an earlier attempt
 
 	lines   []line
 	batches []batch

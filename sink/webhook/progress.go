@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -57,34 +58,45 @@ type progress struct {
 	begins map[event]bool // the first record of each batch
 }
 
-// among finds the portions in an attempt at the window. If a record that was delivered is not among the attempt's, nothing
-// counts: the receipt would say of a batch what is not so any more.
-func (p *progress) among(records []bloodhound.Record) []portion {
+// among finds the portions in an attempt at the window, or at a part of it, those that are elsewhere, and where batches
+// begin. A portion that is only partly among a part's records does not count: the receipt would say of a batch what is not so
+// any more. If a record that was delivered is not among those of a whole window, nothing counts.
+func (p *progress) among(records []bloodhound.Record, part bool) (found, others []portion, begins map[event]bool) {
 	if p == nil {
-		return nil
+		return nil, nil, nil
 	}
 	places := make(map[event]int, len(records))
 	for i := range records {
 		places[eventOf(sink.StampOf(&records[i]))] = i
 	}
-	found := slices.Clone(p.done)
-	for i := range found {
-		for _, e := range found[i].events {
-			if _, there := places[e]; !there {
-				return nil
+	for _, done := range p.done {
+		there := 0
+		for _, e := range done.events {
+			if _, ok := places[e]; ok {
+				there++
 			}
 		}
-		found[i].at = places[found[i].events[0]]
+		switch there {
+		case len(done.events):
+			done.at = places[done.events[0]]
+			found = append(found, done)
+		case 0:
+			others = append(others, done)
+		}
 	}
-	return found
+	if !part && len(found) < len(p.done) {
+		return nil, nil, nil
+	}
+	return found, others, p.begins
 }
 
 // list takes in which records the mailing is to deliver: those that are not in an earlier portion.
 func (m *mailing) list(records []bloodhound.Record, p *progress) {
-	m.total, m.earlier, m.lines = len(records), p.among(records), m.lines[:0]
+	m.total, m.lines = len(records), m.lines[:0]
+	m.earlier, m.others, m.begins = p.among(records, m.part)
 	var done, begins map[event]bool
 	if len(m.earlier) > 0 {
-		done, begins = make(map[event]bool, count(m.earlier)), p.begins
+		done, begins = make(map[event]bool, count(m.earlier)), m.begins
 	}
 	for _, earlier := range m.earlier {
 		for _, e := range earlier.events {
@@ -99,12 +111,16 @@ func (m *mailing) list(records []bloodhound.Record, p *progress) {
 	}
 }
 
-// progress is how far the mailing came; nil for nowhere.
+// progress is how far the mailing came; nil for nowhere. Of a window in parts it is how far all of them came.
 func (m *mailing) progress(done []portion, outcomes []outcome) *progress {
+	done = append(done, m.others...)
 	if len(done) == 0 {
 		return nil
 	}
 	p := &progress{window: m.window, done: done, begins: map[event]bool{}}
+	if m.part {
+		maps.Copy(p.begins, m.begins)
+	}
 	for i := range m.batches {
 		p.begins[eventOf(m.batches[i].lines[0].Stamp)] = true
 		for _, e := range outcomes[i].begins {

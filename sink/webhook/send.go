@@ -38,7 +38,11 @@ func (s *Sink) send(ctx context.Context, m *mailing) (checkpoint.Receipt, error)
 		s.unfinished.set(m.window, m.progress(done, outcomes))
 		return checkpoint.Receipt{}, s.failed(m, o, count(done))
 	}
-	s.unfinished.set(m.window, nil)
+	if m.part {
+		s.unfinished.set(m.window, m.progress(done, outcomes))
+	} else {
+		s.unfinished.set(m.window, nil)
+	}
 	var receipt checkpoint.Receipt
 	for _, p := range done {
 		receipt.Objects = append(receipt.Objects, p.object)

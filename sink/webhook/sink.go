@@ -99,9 +99,16 @@ func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.
 func (s *Sink) Prepare(
 	w window.Window, records []bloodhound.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+	return s.prepare(w, records, false)
+}
+
+// prepare is Prepare for a window or a part of one.
+func (s *Sink) prepare(
+	w window.Window, records []bloodhound.Record, part bool,
+) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	p, m := s.packers.Take(), s.mailings.Take()
 	defer s.giveBack(p)
-	m.window = w
+	m.window, m.part = w, part
 	m.list(records, s.unfinished.find(w))
 	record := func(i int) *bloodhound.Record { return &records[m.lines[i].at] }
 	t := text{

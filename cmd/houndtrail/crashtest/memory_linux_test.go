@@ -29,13 +29,15 @@ func TestMemory(t *testing.T) {
 		name    string
 		records int
 		size    int
+		apart   time.Duration
 	}{
-		{"24 records of 10 MiB", 24, 10 << 20},
-		{"1 record of 60 MiB", 1, 60 << 20},
-		{"20,000 records of 20 KB", 20_000, 20_000},
+		{"24 records of 10 MiB", 24, 10 << 20, time.Second},
+		{"1 record of 60 MiB", 1, 60 << 20, time.Second},
+		{"20,000 records of 20 KB", 20_000, 20_000, time.Second},
+		{"300,000 records of one instant", 300_000, 600, 0},
 	}
 	for _, log := range logs {
-		rows := largeRows(log.records, log.size)
+		rows := largeRows(log.records, log.size, log.apart)
 		for _, store := range []string{"directory", "s3"} {
 			for _, processors := range []string{"2", "64"} {
 				if !*cgroups && (store == "s3" || processors == "64") {
@@ -90,7 +92,7 @@ func exportWithin(t *testing.T, rows []bloodhoundtest.Row, p *place, more ...str
 }
 
 // largeRows have fields that a compressor makes half as large: there is nothing to be had from a text that repeats.
-func largeRows(n, size int) []bloodhoundtest.Row {
+func largeRows(n, size int, apart time.Duration) []bloodhoundtest.Row {
 	random := rand.NewChaCha8([32]byte{1})
 	start := time.Now().UTC().Add(-24 * time.Hour).Truncate(time.Second)
 	rows := make([]bloodhoundtest.Row, n)
@@ -100,7 +102,7 @@ func largeRows(n, size int) []bloodhoundtest.Row {
 		text := base64.StdEncoding.EncodeToString(noise)
 		fields, _ := json.Marshal(map[string]string{"query": text, "once more": text[:min(len(text), size-len(text)-40)]})
 		rows[i] = bloodhoundtest.Row{
-			ID: int64(i + 1), CreatedAt: start.Add(time.Duration(i) * time.Second), Action: "MutateGraph", Status: "success",
+			ID: int64(i + 1), CreatedAt: start.Add(time.Duration(i) * apart), Action: "MutateGraph", Status: "success",
 			Fields: fields, ActorName: "admin", CommitID: "6f0f2a1e-0000-4000-9000-000000000001",
 		}
 	}

@@ -25,6 +25,7 @@ type order struct {
 type sortKey struct {
 	compare    func(a, b *entry) int
 	descending bool
+	unique     bool // no two rows have the same
 }
 
 // next cuts the first group off a span that is sorted by created_at.
@@ -52,19 +53,25 @@ func (o order) arrange(ties []*entry, shuffle *rand.Rand) {
 	if len(ties) < 2 {
 		return
 	}
+	if slices.ContainsFunc(o.keys, func(k sortKey) bool { return k.unique }) {
+		slices.SortFunc(ties, o.compare) // they are in the order of their ids: of very many, turning that round is soon done
+		return
+	}
 	shuffle.Shuffle(len(ties), func(i, j int) { ties[i], ties[j] = ties[j], ties[i] })
-	slices.SortStableFunc(ties, func(a, b *entry) int {
-		for _, key := range o.keys {
-			c := key.compare(a, b)
-			if key.descending {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
+	slices.SortStableFunc(ties, o.compare)
+}
+
+func (o order) compare(a, b *entry) int {
+	for _, key := range o.keys {
+		c := key.compare(a, b)
+		if key.descending {
+			c = -c
 		}
-		return 0
-	})
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
 }
 
 // comparisons orders by one column.

@@ -87,7 +87,7 @@ func (a *abilities) parseOrder(columns []string) (order, error) {
 		if !slices.Contains(a.sortable, name) {
 			return o, badRequest("column format does not support sorting")
 		}
-		o.keys = append(o.keys, sortKey{compare: comparisons[name], descending: descending})
+		o.keys = append(o.keys, sortKey{compare: comparisons[name], descending: descending, unique: name == "id"})
 	}
 	if len(columns) > 0 {
 		switch columns[0] {

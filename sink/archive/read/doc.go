@@ -3,5 +3,5 @@
 //
 // It also holds how keys are formed, since whoever writes them must agree with whoever reads them:
 //
-//	audit/tenant=<tenant>/dt=<YYYY-MM-DD of created_at, UTC>/<window start as 20060102T150405.000000Z>[-<pass>].parquet
+//	audit/tenant=<tenant>/dt=<YYYY-MM-DD of created_at, UTC>/<window start as 20060102T150405.000000Z>[-<pass>][.part<n>].parquet
 package read

@@ -45,7 +45,7 @@ func Open(body []byte, key string) (*File, error) {
 	if footer.Tenant != o.Tenant {
 		return nil, f.misplaced(fmt.Sprintf("it was written for tenant %q", footer.Tenant), Prefix(footer.Tenant))
 	}
-	if written := (Object{o.Tenant, o.Day, footer.Window.Start, o.Pass, o.Extension}).Key(); written != key {
+	if written := (Object{o.Tenant, o.Day, footer.Window.Start, o.Pass, o.Part, o.Extension}).Key(); written != key {
 		return nil, f.misplaced("its window starts at "+stamp(footer.Window.Start), written)
 	}
 	return f, nil

@@ -17,6 +17,9 @@ const Root = "audit"
 // startFormat is how a key writes its window's start, in UTC. The names of a day's objects sort by time.
 const startFormat = "20060102T150405.000000Z"
 
+// partMark stands before the number of a part.
+const partMark = ".part"
+
 var tenants = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // CheckTenant tells whether the name can be part of keys, and of SQL.
@@ -25,6 +28,11 @@ func CheckTenant(tenant string) error {
 		return fmt.Errorf("tenant %q: only A-Z, a-z, 0-9, '.', '_' and '-' can be part of an object's key", tenant)
 	}
 	return nil
+}
+
+// DayPrefix is what the keys of those of one day begin with.
+func DayPrefix(tenant string, day time.Time) string {
+	return Prefix(tenant) + "dt=" + day.UTC().Format(time.DateOnly) + "/"
 }
 
 // Prefix is what the keys of a tenant's objects begin with.
@@ -36,20 +44,24 @@ type Object struct {
 	Day       time.Time // its midnight in UTC
 	Start     time.Time // of the window
 	Pass      uint64    // of the window
+	Part      int       // of the window, from 1 on; 0 for one that was written as a whole
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 }
 
 // Of tells whether the object is one of a window's.
 func (o Object) Of(start time.Time, pass uint64) bool { return o.Start.Equal(start) && o.Pass == pass }
 
-// Key is where the object lies. It depends on the window's start only, not on its end: a retry that reads more than the
-// attempt before meets what that one left.
+// Key is where the object lies. It depends on the window's start and the part only, not on its end: a retry that reads more than
+// the attempt before meets what that one left.
 func (o Object) Key() string {
 	name := o.Start.UTC().Format(startFormat)
 	if o.Pass > 0 {
 		name += "-" + strconv.FormatUint(o.Pass, 10)
 	}
-	return Prefix(o.Tenant) + "dt=" + o.Day.UTC().Format(time.DateOnly) + "/" + name + o.Extension
+	if o.Part > 0 {
+		name += partMark + strconv.Itoa(o.Part)
+	}
+	return DayPrefix(o.Tenant, o.Day) + name + o.Extension
 }
 
 // Parse undoes Key. ok is false for every other name.
@@ -65,8 +77,14 @@ func Parse(key string) (o Object, ok bool) {
 			name, o.Extension = stem, extension
 		}
 	}
+	name, part, divided := strings.Cut(name, partMark)
 	start, pass, numbered := strings.Cut(name, "-")
 	var err error
+	if divided {
+		if o.Part, err = strconv.Atoi(part); err != nil {
+			return Object{}, false
+		}
+	}
 	if numbered {
 		if o.Pass, err = strconv.ParseUint(pass, 10, 64); err != nil {
 			return Object{}, false

@@ -1,0 +1,92 @@
+package bloodhound
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// FetchParts is Fetch for a span that does not fit into memory, as one instant of very many records. It calls use for one
+// part of the span after another, the newest first, and lets go of it then. A part ends with the page that reaches what
+// limits allow, so that no span holds too many. Its records are sorted and each is there once; those at its ends may come
+// in the next part once more.
+//
+// The batch that it returns has everything but the records. An error of use ends it, and comes back as it is.
+func (c *Client) FetchParts(
+	ctx context.Context, after, before time.Time, limits Limits, use func(records []Record) error, count ...time.Time,
+) (*Batch, error) {
+	parts := &parts{use: use, whole: Batch{scanned: make(chan struct{})}}
+	close(parts.whole.scanned)
+	r := reader{c: c, b: c.newBatch(limits.Share), limits: limits, count: count, before: before, parts: parts}
+	err := r.span(ctx, after, before)
+	close(r.b.arrived)
+	if err == nil {
+		err = parts.take(r.b)
+	}
+	r.b.Release()
+	switch {
+	case parts.refused != nil:
+		return nil, parts.refused
+	case err != nil:
+		return nil, spanError(after, before, err)
+	}
+	return &parts.whole, nil
+}
+
+func spanError(after, before time.Time, err error) error {
+	return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
+}
+
+// parts are what becomes of a span that is not held as a whole.
+type parts struct {
+	use     func(records []Record) error
+	whole   Batch // without records
+	refused error // of use
+}
+
+// bound keeps what is held within the limits: too much is an error, or one part.
+func (r *reader) bound(oldest time.Time) error {
+	if r.parts == nil {
+		return r.limits.check(r.b, oldest, r.before)
+	}
+	if r.limits.share(r.b.rows, r.b.held) < 1 {
+		return nil
+	}
+	full := r.b
+	close(full.arrived)
+	defer full.Release()
+	r.b = r.c.newBatch(r.limits.Share)
+	return r.parts.take(full)
+}
+
+// take uses a part that has arrived, and keeps all else that is known of it.
+func (p *parts) take(b *Batch) error {
+	if err := b.Wait(); err != nil {
+		return err
+	}
+	p.whole.clock = b.clock
+	p.whole.counts = append(p.whole.counts, b.counts...)
+	for _, h := range b.unprinted {
+		if h.ID == 0 || !slices.ContainsFunc(p.whole.unprinted, h.is) { // the edge of a page is read twice
+			p.whole.unprinted = append(p.whole.unprinted, h)
+		}
+	}
+	for _, h := range b.refused {
+		if !slices.ContainsFunc(p.whole.refused, func(other Hole) bool { return bytes.Equal(other.Raw, h.Raw) }) {
+			p.whole.refused = append(p.whole.refused, h)
+		}
+	}
+	if n := max(len(p.whole.unprinted), len(p.whole.refused)); n > maxHoles {
+		return tooManyHoles(fmt.Errorf("%d of them are known", n))
+	}
+	if len(b.Records) == 0 {
+		return nil
+	}
+	p.refused = p.use(b.Records)
+	return p.refused
+}
+
+// is tells whether two holes are one row.
+func (h Hole) is(other Hole) bool { return h.ID == other.ID && h.CreatedAt.Equal(other.CreatedAt) }

@@ -1,0 +1,176 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+	"houndtrail/sink"
+	"houndtrail/sink/archive/read"
+)
+
+// WriteParts is Write for records that come part by part: each part makes an object for each of its days, which is durable
+// before the next part is asked for. An object that an earlier attempt has left stays as it is, and its records are not written
+// again: the receipt has it as well. So it does not matter where the parts of two attempts end.
+//
+// Parts are numbered by day, without a gap. What an earlier attempt may still have on its way is therefore the very object
+// that this one writes next, and one of the two is refused.
+func (a *Archive) WriteParts(
+	ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error],
+) (checkpoint.Receipt, error) {
+	d := division{Archive: a, window: w, days: map[time.Time]*dayParts{}}
+	for records, err := range parts {
+		if err == nil {
+			err = d.write(ctx, records)
+		}
+		if err != nil {
+			return checkpoint.Receipt{}, err
+		}
+	}
+	return d.receipt()
+}
+
+// Divided tells whether an attempt at the window has left parts.
+func (a *Archive) Divided(ctx context.Context, w window.Window) (bool, error) {
+	objects, _, err := read.Objects(ctx, a.bucket, a.tenant)
+	return slices.ContainsFunc(objects, func(o read.Object) bool { return o.Of(w.Start, w.Pass) && o.Part > 0 }), err
+}
+
+// A division is a window that is written in parts.
+type division struct {
+	*Archive
+	window  window.Window
+	days    map[time.Time]*dayParts
+	written []checkpoint.Object
+}
+
+// dayParts are those of one day.
+type dayParts struct {
+	next int // number of the next one
+	left []*leftover
+}
+
+// A leftover is an object of an earlier attempt.
+type leftover struct {
+	line checkpoint.Object // complete once all of its records have come
+	ids  []int64           // in order
+	came []bool
+}
+
+// write writes one part.
+func (d *division) write(ctx context.Context, records []bloodhound.Record) error {
+	days, err := split(records)
+	if err != nil {
+		return d.failed(err)
+	}
+	buffer := d.buffers.Take()
+	defer d.buffers.Give(buffer)
+	for _, records := range days {
+		day, err := d.day(ctx, records[0].CreatedAt.UTC().Truncate(24*time.Hour))
+		if err != nil {
+			return d.failed(err)
+		}
+		if records = slices.DeleteFunc(records, day.has); len(records) == 0 {
+			continue
+		}
+		buffer.Reset()
+		objects, err := d.encode(buffer, d.window, day.next, [][]bloodhound.Record{records})
+		if err != nil {
+			return err
+		}
+		receipt, err := d.Archive.write(ctx, objects)
+		if err != nil {
+			return err
+		}
+		d.written = append(d.written, receipt.Objects...)
+		day.next++
+	}
+	return nil
+}
+
+// day finds out once what an earlier attempt has left of a day.
+func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
+	if known := d.days[at]; known != nil {
+		return known, nil
+	}
+	keys, err := d.bucket.List(ctx, read.DayPrefix(d.tenant, at), "")
+	if err != nil {
+		return nil, fmt.Errorf("look for what an earlier attempt has left: %w", err)
+	}
+	day := &dayParts{next: 1}
+	for _, key := range keys {
+		o, ok := read.Parse(key)
+		if !ok || !o.Of(d.window.Start, d.window.Pass) {
+			continue
+		}
+		l, err := d.open(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		day.left, day.next = append(day.left, l), max(day.next, o.Part+1)
+	}
+	d.days[at] = day
+	return day, nil
+}
+
+func (d *division) open(ctx context.Context, key string) (*leftover, error) {
+	body, _, _, err := d.bucket.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	encoder := d.encoders.Take()
+	defer d.encoders.Give(encoder)
+	ids, err := encoder.IDs(body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w, so nothing is written beside it; move it out of the archive and run again: %w", key, ErrForeign, err)
+	}
+	sum := sha256.Sum256(body)
+	slices.Sort(ids)
+	return &leftover{
+		line: checkpoint.Object{Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:])},
+		ids:  ids, came: make([]bool, len(ids)),
+	}, nil
+}
+
+// has tells whether an earlier attempt has written the record, and takes in that it has come.
+func (p *dayParts) has(r bloodhound.Record) bool {
+	for _, l := range p.left {
+		if i, found := slices.BinarySearch(l.ids, r.ID); found {
+			if !l.came[i] {
+				l.came[i] = true
+				l.line = sink.Joined(l.line, sink.StampOf(&r))
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// receipt has the objects of this attempt and of earlier ones, by key.
+func (d *division) receipt() (checkpoint.Receipt, error) {
+	objects := d.written
+	for _, day := range d.days {
+		for _, l := range day.left {
+			if i := slices.Index(l.came, false); i >= 0 {
+				return checkpoint.Receipt{}, d.failed(fmt.Errorf("%s: %w: %d of its %d did not come again (id %d, to begin with), because "+
+					"another runner wrote it, or the server has purged them since; it is left as it is; to give it up, move it out of the "+
+					"archive and run again", l.line.Key, ErrHasMore, len(l.ids)-l.line.Records, len(l.ids), l.ids[i]))
+			}
+			objects = append(objects, l.line)
+		}
+	}
+	slices.SortFunc(objects, func(a, b checkpoint.Object) int { return strings.Compare(a.Key, b.Key) })
+	return checkpoint.Receipt{Objects: objects}, nil
+}
+
+func (d *division) failed(err error) error {
+	return fmt.Errorf("archive the window from %s in parts: %w", d.window.Start.UTC().Format(time.RFC3339Nano), err)
+}

@@ -1,0 +1,37 @@
+package webhook
+
+import (
+	"context"
+	"iter"
+
+	"houndtrail/checkpoint"
+	"houndtrail/exporter/bloodhound"
+	"houndtrail/exporter/window"
+)
+
+// WriteParts is Write for records that come part by part: the batches of a part are acknowledged before the next part is asked
+// for. What was acknowledged of any part is remembered until all of them are, so that the next attempt sends the rest alone,
+// as far as batches do not reach from one of its parts into another.
+func (s *Sink) WriteParts(
+	ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error],
+) (all checkpoint.Receipt, err error) {
+	for records, err := range parts {
+		if err != nil {
+			return checkpoint.Receipt{}, err
+		}
+		write, err := s.prepare(w, records, true)
+		if err != nil {
+			return checkpoint.Receipt{}, err
+		}
+		receipt, err := write(ctx)
+		if err != nil {
+			return checkpoint.Receipt{}, err
+		}
+		all.Objects = append(all.Objects, receipt.Objects...)
+	}
+	s.unfinished.set(w, nil)
+	return all, nil
+}
+
+// Divided is always false: a window may come as a whole whose first attempt was made in parts.
+func (s *Sink) Divided(context.Context, window.Window) (bool, error) { return false, nil }

@@ -153,7 +153,7 @@ func (l *Lease) Context() context.Context { return l.ctx }
 // or had no answer: that must not arrive between the next attempt at the window and the commit of that one.
 func (l *Lease) InDoubt() bool { return l.inDoubt.Load() || l.doubted.Load() }
 
-// Doubt says that it is not known what became of the commit of an intent. Whoever holds the lease next is told.
+// Doubt says that it is not known what became of the commit of an intent. The next holder of the lease is told.
 func (l *Lease) Doubt() { l.doubted.Store(true) }
 
 // Release gives the lease up, keeps the intents, and ends the lease's context. Its own ctx should still be alive when

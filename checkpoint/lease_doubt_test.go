@@ -7,7 +7,7 @@ import (
 	"houndtrail/checkpoint/checkpointtest"
 )
 
-// Whether the commit of an intent may still be under way is for the next holder to know, whoever that is.
+// Whether the commit of an intent may still be under way is for the next holder to know, whichever process that is.
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	intends := func(t *testing.T, l *checkpoint.Lease) {
@@ -25,8 +25,8 @@ func TestDoubt(t *testing.T) {
 		before []holder
 		want   bool
 	}{
-		"nobody intended anything":                 {[]holder{{looks, false}}, false},
-		"nobody intended anything, and died":       {[]holder{{looks, true}}, false},
+		"no holder intended anything":              {[]holder{{looks, false}}, false},
+		"no holder intended anything, and it died": {[]holder{{looks, true}}, false},
 		"the commit was answered, or never sent":   {[]holder{{intends, false}}, false},
 		"the commit had no answer":                 {[]holder{{doubts, false}}, true},
 		"the holder died":                          {[]holder{{intends, true}}, true},

@@ -50,7 +50,7 @@ type foundLease struct {
 	age     time.Duration
 }
 
-// inDoubt tells whether the commit of the intent may still arrive: nobody knows what a holder that did not release the
+// inDoubt tells whether the commit of the intent may still arrive: it is not known what a holder that did not release the
 // lease had under way.
 func (o foundLease) inDoubt() bool { return len(o.Intents) > 0 && (o.InDoubt || o.State == stateHeld) }
 

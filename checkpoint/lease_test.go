@@ -68,7 +68,7 @@ func TestLeaseIsTakenOverWhenTheStoresClockSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The TTL that counts is the one in the object, not the one of whoever looks at it.
+	// The TTL that counts is the one in the object, not the one of the process that looks at it.
 	other := checkpoint.Open(m, stream, checkpoint.LeaseTTL(time.Hour))
 	clock = clock.Add(checkpoint.DefaultLeaseTTL + grain - time.Second)
 	_, err = other.Acquire(t.Context())
@@ -147,7 +147,7 @@ func TestLeaseIsLostWhenItCannotBeRenewed(t *testing.T) {
 				if after, _ := leaseBody(t, m); !bytes.Equal(before, after) {
 					t.Errorf("a lost lease was written again: %s", after)
 				}
-				if err := l.Release(t.Context()); err != nil { // nobody has taken it: it is free at once
+				if err := l.Release(t.Context()); err != nil { // no other process has taken it: it is free at once
 					t.Error(err)
 				}
 			})

@@ -5,7 +5,7 @@
 // audit archive:
 //
 //   - all problems are reported at once, each with its variable, what it got and what is allowed;
-//   - a variable of our prefix that nobody knows is a problem, and so is one that is set but empty;
+//   - a variable of our prefix that Houndtrail does not know is a problem, and so is one that is set but empty;
 //   - a secret never appears in an error, a log line or a print of the tree.
 //
 // The tags beside env say what a value may be and how it is shown:

@@ -207,7 +207,7 @@ TENANT={LONG}|LOG_LEVEL={LONG}
 	golden(t, "testdata/problems.golden", b.String())
 }
 
-// TestAllAtOnce: whoever has five mistakes to correct starts the program twice, not six times.
+// TestAllAtOnce: a user with five mistakes starts the program twice, not six times.
 func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	got := problems(t, []string{

@@ -19,7 +19,7 @@ type unit struct {
 	bytes  int64
 }
 
-// units are the suffixes of a size, the largest first. Decimal ones are left out: nobody means them.
+// units are the suffixes of a size, the largest first. Decimal ones are left out: no user means them.
 func units() []unit {
 	return []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 }
@@ -145,7 +145,7 @@ func (s Start) String() string {
 // Retention is how long BloodHound keeps audit records. The zero value stands for auto: it is to be found out.
 type Retention struct {
 	Fixed time.Duration
-	Off   bool // nobody looks after it
+	Off   bool // Houndtrail does not look after it
 }
 
 // The retentions that make sense: below the first nothing could be warned of in time.

@@ -187,7 +187,7 @@ func TestBackfillOfNothing(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// Of what the stream has delivered nobody says that there are no records: it looked.
+// Backfill does not say that there are no records of the time that the stream has delivered: it looked.
 func TestBackfillBeforeAnEarlyStart(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	e := w.process(w.positions, w.objects)

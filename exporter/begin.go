@@ -86,7 +86,7 @@ func (c *cycle) announce(ctx context.Context) error {
 	return nil
 }
 
-// vacant makes sure that the destination holds nothing of before an instant, or nothing at all if that is zero, but what a
+// vacant makes sure that the destination holds nothing from before an instant, or nothing at all if that is zero, but what a
 // first attempt may have left.
 func (e *Exporter) vacant(ctx context.Context, attempts []checkpoint.Window, before time.Time) error {
 	if e.Destination.Occupied == nil {

@@ -181,7 +181,7 @@ func TestUnusableCount(t *testing.T) {
 	}
 }
 
-// Nobody asks for counts that nobody wants.
+// Without VERIFY_COUNT no count is asked for.
 func TestVerifyCountOff(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 500)
 	e := w.process(w.positions, w.objects)

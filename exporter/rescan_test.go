@@ -106,7 +106,7 @@ func TestMoveAfterRescan(t *testing.T) {
 	}
 }
 
-// A straggler that appeared in time is delivered also where nobody ran for days after that, and the next rescan is far off.
+// A straggler that appeared in time is delivered also if no cycle ran for days after that, and the next rescan is far off.
 func TestRescanAfterStandstill(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.pass(4 * 24 * time.Hour)

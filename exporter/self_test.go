@@ -171,7 +171,7 @@ func TestIdleDay(t *testing.T) {
 					t.Errorf("%d journal entries in an idle day", n)
 				}
 				q.account(entries[warm:], profile == bloodhoundtest.PR3049)
-				// Somebody does something: the next cycle commits it, with our own rows around it.
+				// A user does something: the next cycle commits it, with our own rows around it.
 				q.server.Add(bloodhoundtest.Row{CreatedAt: time.Now(), Action: "CreateUser"})
 				time.Sleep(5 * time.Minute)
 				s.cycle(t)
@@ -224,7 +224,7 @@ func TestExcludeSelf(t *testing.T) {
 		everything, news := newReceiver(), newReceiver()
 		archive, siem := q.stream("archive", everything), q.stream("webhook", news)
 		siem.ExcludeSelf = true
-		stranger := bloodhoundtest.Row{ActorID: "somebody", ActorName: "else", Action: "GET/api/v2/audit"}
+		stranger := bloodhoundtest.Row{ActorID: "another", ActorName: "user", Action: "GET/api/v2/audit"}
 		for i := range 30 {
 			archive.cycle(t)
 			siem.cycle(t)

@@ -62,7 +62,7 @@ func TestSourceChanged(t *testing.T) {
 			w.pass(-60 * time.Hour)
 			newRow(w, "After", 0)
 		}, "the server's clock says"},
-		"old records were dropped while nobody looked": {func(w *world) {
+		"old records were dropped while no cycle ran": {func(w *world) {
 			w.pass(100 * 24 * time.Hour)
 			w.server.Prune(w.now().Add(-90 * 24 * time.Hour))
 			newRow(w, "After", 0)

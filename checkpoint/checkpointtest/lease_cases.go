@@ -156,7 +156,7 @@ func lostLease(t *world) {
 	check(t, err)
 	theirs := strings.NewReplacer("host-a", "host-c", `"token":"`, `"token":"another-`).Replace(string(held))
 	overwrite(t, t.b, "archive/state/lease.json", []byte(theirs))
-	if !t.locking { // where a lock decides, nobody but a hand that edits the object can do that, and only Intend sees it
+	if !t.locking { // if a lock decides, only a hand that edits the object can do that, and only Intend sees it
 		select {
 		case <-l.Context().Done():
 		case <-time.After(2 * TTL):

@@ -20,7 +20,7 @@ const (
 )
 
 // A backfillProgress shows how far a backfill is: in a line that is rewritten on a terminal, in the log elsewhere. How
-// much is left is judged by time, since nobody knows how many records there are.
+// much is left is judged by time, since the number of records is not known.
 type backfillProgress struct {
 	exporter.Unobserved
 

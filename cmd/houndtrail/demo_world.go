@@ -97,7 +97,7 @@ func (w *demoWorld) halfAnHourLater() {
 	w.jumped = halfHour
 }
 
-// environ is the configuration that somebody would write for this world.
+// environ is the configuration that a user would write for this world.
 func (w *demoWorld) environ(dir string) []string {
 	return []string{
 		"HOUNDTRAIL_BLOODHOUND_URL=" + w.source.URL,

@@ -94,7 +94,7 @@ func (p *recordPrinter) flush() error {
 	return p.out.Flush()
 }
 
-// cell makes a value safe for a terminal: whoever is audited can choose some of them, and must not move the cursor.
+// cell makes a value safe for a terminal: the audited user can choose some of them, and must not move the cursor.
 func cell(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -32,7 +32,7 @@ func TestCell(t *testing.T) {
 	}
 }
 
-// FuzzCell: whatever somebody calls himself, a cell is one short piece of printable text.
+// FuzzCell: whatever name a user takes, a cell is one short piece of printable text.
 func FuzzCell(f *testing.F) {
 	f.Add("alice")
 	f.Add("\x1b[31m\u202e\u200d\x00\xf0\x9f")

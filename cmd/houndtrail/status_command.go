@@ -99,7 +99,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 	return errors.Join(show(p.stdout, all, time.Now()), failed)
 }
 
-// standings looks at every stream that is configured. What is wrong with a journal is in failed, and keeps nobody from
+// standings looks at every stream that is configured. An error about a journal is in failed, and hides none of
 // the others.
 func standings(ctx context.Context, c *config.Config, b checkpoint.Bucket, full bool) (all []standing, failed, err error) {
 	for _, name := range configured(c) {

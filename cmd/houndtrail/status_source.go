@@ -12,7 +12,7 @@ import (
 	"houndtrail/exporter/bloodhound"
 )
 
-// askPatience is how long status tries again with a server that does not answer: whoever asks sits in front of it.
+// askPatience is how long status tries again with a server that does not answer: the user sits in front of it.
 // askTime, so many times that, is the end of it all.
 const (
 	askPatience = 2 * time.Second

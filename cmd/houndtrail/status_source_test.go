@@ -12,7 +12,7 @@ import (
 	"houndtrail/config"
 )
 
-// TestSourceThatHangs: whoever asks for the status waits no longer than he is told, and learns what was known by then.
+// TestSourceThatHangs: the user waits no longer than status says, and learns what was known by then.
 func TestSourceThatHangs(t *testing.T) {
 	t.Parallel()
 	for hangs, clock := range map[string]string{"/health": "local", "/api/v2/audit": "server"} {
@@ -50,7 +50,7 @@ func TestSourceThatHangs(t *testing.T) {
 	}
 }
 
-// TestStatusInterrupted: whoever stops it sees neither a table nor what failed because of that.
+// TestStatusInterrupted: the user who stops it sees neither a table nor what failed because of that.
 func TestStatusInterrupted(t *testing.T) {
 	t.Parallel()
 	p, _ := asking(t, "http://127.0.0.1:1")

@@ -132,7 +132,7 @@ func TestLeaseOf(t *testing.T) {
 		"free": {want: leaseState{State: leaseFree}, cell: "free"},
 		"held until": {
 			status: checkpoint.LeaseStatus{Held: true, Holder: holder, Since: march, Expires: 42500 * time.Millisecond},
-			gone:   true, // where the lease expires, nobody's process decides
+			gone:   true, // if the lease expires, no process decides
 			want:   leaseState{leaseHeld, holder, march, march.Add(42 * time.Second)},
 			cell:   "held by houndtrail v1 on pod-1 (pid 7) since 2026-03-01T12:00:00Z; expires in 42s unless renewed",
 		},

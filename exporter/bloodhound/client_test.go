@@ -68,7 +68,7 @@ func TestNewFillsInTheDefaults(t *testing.T) {
 		o.Retry.Tries != 8 {
 		t.Errorf("%+v", o)
 	}
-	o.Observer.Request("200", 0) // nobody listens, and nothing breaks
+	o.Observer.Request("200", 0) // there is no observer, and nothing breaks
 	o.Observer.Retry("server")
 	if logs.FilterMessageSnippet("TLS verification is off").Len() != 1 {
 		t.Error("no warning about Insecure")

@@ -68,7 +68,7 @@ func TestClockLearnsFromEveryReply(t *testing.T) {
 		if now, err := c.Clock(t.Context()); err != nil || !now.Server.Equal(time.Now().Add(ahead)) {
 			t.Error(now, err)
 		}
-		ahead = 0 // somebody set the server's clock right
+		ahead = 0 // the server's clock was set right
 		time.Sleep(time.Nanosecond)
 		if now, err := c.Clock(t.Context()); err != nil || now.Server.After(time.Now()) {
 			t.Error(now, err)

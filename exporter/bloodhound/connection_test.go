@@ -189,7 +189,7 @@ func TestNoAnswer(t *testing.T) {
 	})
 }
 
-// A caller that gives up gets its own reason back, which nobody tries again.
+// A caller that gives up gets its own reason back, which is not tried again.
 func TestCancelledExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := &audience{}

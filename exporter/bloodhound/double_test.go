@@ -108,9 +108,9 @@ func TestRefusalsOfAServer(t *testing.T) {
 		"clock ahead": {
 			token, bloodhoundtest.Options{Skew: -61 * time.Minute}, nil, Unauthorized, "61 minutes ahead of the server's",
 		},
-		"no such user": {Login("nobody", always("x")), bloodhoundtest.Options{}, nil, NotFound, "USERNAME or"},
+		"no such user": {Login("unknown", always("x")), bloodhoundtest.Options{}, nil, NotFound, "USERNAME or"},
 		"no such user 2024": {
-			Login("nobody", always("x")),
+			Login("unknown", always("x")),
 			bloodhoundtest.Options{Profile: bloodhoundtest.Legacy2024},
 			nil,
 			NotFound, "USERNAME or",

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// jwtFor is a token as BloodHound issues it; the signature is nobody's business here.
+// jwtFor is a token as BloodHound issues it; the signature does not matter here.
 func jwtFor(id int, issued time.Time, life time.Duration) string {
 	part := base64.RawURLEncoding.EncodeToString
 	claims := fmt.Sprintf(`{"jti":"%d","sub":"6a1f9d5e","iat":%d,"exp":%d}`, id, issued.Unix(), issued.Add(life).Unix())

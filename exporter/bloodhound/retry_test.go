@@ -95,7 +95,7 @@ func TestRetryWaitsAsLongAsAsked(t *testing.T) {
 	}
 }
 
-// A server that asks for more time than there is gets it: nobody comes back in this cycle.
+// A server that asks for more time than there is gets it: the client does not come back in this cycle.
 func TestRetryDoesNotComeBackEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -176,7 +176,7 @@ type willing struct{}
 func (willing) Error() string   { return "a page that does not add up" }
 func (willing) Retryable() bool { return true }
 
-// Whoever stops the program during a pause learns both why it stopped and what it was waiting for.
+// A user who stops the program during a pause learns both why it stopped and what it was waiting for.
 func TestRetryStopsInAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)

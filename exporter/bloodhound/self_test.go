@@ -86,7 +86,7 @@ func TestOwnUnknown(t *testing.T) {
 	}{
 		"forbidden":     {403, complain("not authorized"), false},
 		"no such route": {404, "404 page not found", false},
-		"nobody":        {200, `{"data":null}`, false},
+		"no user":       {200, `{"data":null}`, false},
 		"no id":         {200, `{"data":{"id":""}}`, false},
 		"another shape": {200, `{"data":[]}`, false},
 		"out of order":  {500, complain("an internal error has occurred"), true},
@@ -123,7 +123,7 @@ func TestOwnUnknown(t *testing.T) {
 	}
 }
 
-// Whoever stops the program while it asks gets neither a warning nor a verdict for ever.
+// A user who stops the program while it asks gets neither a warning nor a verdict for ever.
 func TestOwnInterrupted(t *testing.T) {
 	core, logged := observer.New(zap.WarnLevel)
 	ctx, cancel := context.WithCancel(t.Context())

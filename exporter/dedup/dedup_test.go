@@ -179,7 +179,7 @@ func TestBuilder(t *testing.T) {
 	}
 }
 
-// After a reset nothing of before is delivered again, and its ids may be handed out again.
+// After a reset nothing from before it is delivered again, and its ids may be handed out again.
 func TestRetire(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(20)}
 	set := roundTrip(t, admit(dedup.Set{}, w, time.Hour, row(1, 5), row(2, 18)).Next.Retire())

@@ -112,7 +112,7 @@ func (l *landing) land() {
 	}
 }
 
-// overtake lets what is on its way land at the worst of moments: just before the same call of somebody else, or of the next try.
+// overtake lets what is on its way land at the worst of moments: just before the same call of another process, or of the next try.
 func (p *process) overtake(c call) {
 	p.world.mu.Lock()
 	var late []*landing

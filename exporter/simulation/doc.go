@@ -3,7 +3,7 @@
 //
 // A world is a BloodHound of one of the server profiles, whose rows appear late, out of the order of their ids, with
 // ties, gaps and bursts; a store of positions and one of objects, and a receiver of webhooks, each of which fails before
-// or after it has done what was asked, falls silent, answers slowly, or does it when nobody waits for it any more; and
+// or after it has done what was asked, falls silent, answers slowly, or does it when the caller waits no longer; and
 // runners that overlap, are killed at any call and started again, or stand still past their lease and go on as if nothing
 // had happened. The log is pruned, the last hours are searched for stragglers, and rows appear just when their window is
 // being written, or at the last moment that is promised. Some worlds have more trouble than that:
@@ -40,7 +40,7 @@
 //   - no other entry has the time of a backfill's window, and that lacks no record that was visible when the backfill began;
 //   - an event comes to the receiver with the same bytes each time, and never again once it was committed before the
 //     sender's cycle began, but for a reset in between: a receiver cannot be asked what it has;
-//   - a lease is taken from nobody who has renewed it within its time.
+//   - a lease is not taken from a process that has renewed it within its time.
 //
 // When the storm is over, the cycles have to go well and leave nothing behind: no record that was promised to the overlap or
 // to the rescan, and none that came to light.
@@ -72,7 +72,7 @@
 //	an attempt that was not committed is not made again             4  a record in two objects
 //	a new stream ignores the intent of a crashed first attempt     89  a record in two objects
 //	every late record is a duplicate                                0  a late record lost
-//	what is read before the overlap is delivered                    2  a record of before the overlap
+//	what is read before the overlap is delivered                    2  a record from before the overlap
 //	no wait for records to settle                                    0  a record lost
 //	the later of the two clocks instead of the earlier              0  a cycle that ends well behind its position
 //	no search while behind                                          8  a cycle that ends well behind its position

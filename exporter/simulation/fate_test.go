@@ -40,7 +40,7 @@ const (
 	timedOut          // no effect, an error after a long silence
 	unheardLate       // its effect, and an error after a long silence
 	slow              // its effect and its answer, after a long silence
-	delayed           // an error after a long silence; the effect comes when nobody waits for it any more
+	delayed           // an error after a long silence; the effect comes when the caller waits no longer
 	repeated          // sent twice by the transport, since the first answer was lost; the second is returned
 	killedBefore      // the process dies, and there is no effect
 	killedAfter       // the process dies, and there is the effect

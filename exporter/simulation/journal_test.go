@@ -73,7 +73,7 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 	}
 }
 
-// judgeLease holds that a lease is taken from nobody who has it.
+// judgeLease holds that a lease is not taken from a process that has it.
 func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	next := lease{written: w.storesNow()}
 	if err := json.Unmarshal(body, &next); err != nil { //nolint:musttag // the one without a tag is not exported

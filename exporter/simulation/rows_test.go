@@ -17,7 +17,7 @@ type row struct {
 	late           bool      // it appears some time after it was stamped
 	promised       bool      // it appears early enough to be delivered by the next cycle
 	searched       bool      // it appears early enough to be found by the next rescan
-	gone           bool      // pruned: whoever has not got it by then need not
+	gone           bool      // pruned: a runner that has not got it by then need not
 	line           string    // as it is delivered, once it is
 }
 
@@ -59,7 +59,7 @@ func (p *plan) history(r *rand.Rand) {
 			p.edge(r, tick)
 		}
 	}
-	for _, s := range slices.Concat(p.steps, p.ownSteps) { // whoever stamps rows by a clock that was just set back
+	for _, s := range slices.Concat(p.steps, p.ownSteps) { // a user stamps rows by a clock that was just set back
 		for range 3 {
 			begun := s.at.Add(upTo(r, 2*time.Minute))
 			p.enter(begun, p.rounded(r, begun), p.delay(r))

@@ -75,7 +75,7 @@ func (a wire) answering(r *http.Request) http.Handler {
 }
 
 // old are rows that come to light some time after the first cycle, all of a moment at once, and older than everything that
-// was there before: by more than a server of before 2024 can tell.
+// was there before: by more than a server from before 2024 can tell.
 func (p *plan) old(r *rand.Rand) {
 	const certain = 45 * 24 * time.Hour
 	at := p.start.Add(-backlog)

@@ -53,7 +53,7 @@ func (w *world) note(who, format string, args ...any) {
 	w.events = append(w.events, event{at: time.Now(), who: who, text: fmt.Sprintf(format, args...)})
 }
 
-// lines is the story as it can be compared: without what somebody still tries who is dead, has lost the lease or was told
+// lines is the story as it can be compared: without what a process still tries that is dead, has lost the lease or was told
 // to stop, and without the words with which a cycle fails.
 func (w *world) lines() (lines []string) {
 	for _, e := range w.events {

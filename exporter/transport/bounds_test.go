@@ -89,7 +89,7 @@ func TestIdleRequest(t *testing.T) {
 	})
 }
 
-// What moves is not ended, the caller's own deadline stays what it is, and a slow reader is nobody's failure.
+// What moves is not ended, the caller's own deadline stays what it is, and a slow reader is no failure.
 func TestNotIdle(t *testing.T) {
 	t.Parallel()
 	echo := func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) { _, _ = io.Copy(w, r.Body) }

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 )
 
-// maxPuts bounds the attempts at an object that changes under our hands. With a lease there is nobody to change it.
+// maxPuts bounds the attempts at an object that changes under our hands. With a lease no other process changes it.
 const maxPuts = 4
 
 // Why an object that is there already was left as it is, to be tested with errors.Is. The errors that carry them say
@@ -19,7 +19,7 @@ var (
 	// ErrForeign: the object is not one that this archive wrote.
 	ErrForeign = errors.New("the object is not one of this archive's")
 	// ErrContended: the object changed each time that it was about to be replaced.
-	ErrContended = errors.New("the object is being changed by somebody else")
+	ErrContended = errors.New("the object is being changed by another process")
 )
 
 // put makes body the object. It creates it; where one is there already, it is what an attempt left that was never

@@ -14,7 +14,7 @@ import (
 	"houndtrail/sink/sinktest"
 )
 
-// TestOthers lets somebody else write between our steps.
+// TestOthers lets another process write between our steps.
 func TestOthers(t *testing.T) {
 	f := formats["ndjson"]
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -27,7 +27,7 @@ func TestOthers(t *testing.T) {
 	}
 
 	for name, test := range map[string]struct {
-		// before is what somebody else does just before each of our calls; puts counts ours, that one included.
+		// before is what another process does just before each of our calls; puts counts ours, that one included.
 		before func(store *checkpointtest.Memory, op checkpointtest.Op, puts int)
 		want   error
 	}{
@@ -105,7 +105,7 @@ func object(t *testing.T, f format, w window.Window, records []bloodhound.Record
 	return body
 }
 
-// replace is somebody else's Put.
+// replace is another process's Put.
 func replace(t *testing.T, store *checkpointtest.Memory, key string, body []byte) {
 	t.Helper()
 	store.Remove(key)

@@ -38,7 +38,7 @@ type Bucket interface {
 	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after.
 	List(ctx context.Context, prefix, after string) ([]string, error)
 	// Lock takes a lock that dies with the process; locked is false where the store has no such thing. fs.ErrExist
-	// says that somebody else holds it. It locks the name only: the object of that key can still be written.
+	// says that another process holds it. It locks the name only: the object of that key can still be written.
 	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)
 	// String is the store's URL, for people.
 	String() string

@@ -130,7 +130,7 @@ func TestDirKilled(t *testing.T) {
 	}
 }
 
-// TestDirLeftovers: what a crash left of a write is no object and in nobody's way.
+// TestDirLeftovers: what a crash left of a write is no object and in the way of no other write.
 func TestDirLeftovers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -145,7 +145,7 @@ func TestDirLeftovers(t *testing.T) {
 	}
 }
 
-// TestDirSweeps: what killed runs left is removed by a later one, once nobody can be writing it any more.
+// TestDirSweeps: what killed runs left is removed by a later one, once no process can be writing it any more.
 func TestDirSweeps(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -21,7 +21,7 @@ const (
 // createFile makes the file at path, somewhere below root, if there is none. Link, unlike rename, refuses to replace.
 //
 //	mkdir                       for each missing folder
-//	write root/.tmp-X, fsync    a crash up to here leaves .tmp-X, which nobody reads, until a later run sweeps it
+//	write root/.tmp-X, fsync    a crash up to here leaves .tmp-X, which no run reads, until a later one sweeps it
 //	link .tmp-X path            the file is there, whole
 //	unlink .tmp-X
 //	fsync of the folder and of the parents of new folders: the name is durable
@@ -67,7 +67,7 @@ func replaceFile(root, path string, body []byte, version string) error {
 		return err
 	}
 	if digest(old) != version {
-		return fmt.Errorf("somebody else changed it: %w", fs.ErrExist)
+		return fmt.Errorf("another process changed it: %w", fs.ErrExist)
 	}
 	tmp, err := writeTemp(root, body)
 	if err != nil {
@@ -100,7 +100,7 @@ func writeTemp(folder string, body []byte) (string, error) {
 	return path, nil
 }
 
-// sweep removes what killed runs left at the root, once nobody can be writing it any more. Failing is no harm.
+// sweep removes what killed runs left at the root, once no process can be writing it any more. Failing is no harm.
 func sweep(root string) {
 	entries, _ := os.ReadDir(root)
 	for _, entry := range entries {
@@ -180,7 +180,7 @@ func isLink(err error) bool {
 	return ok && link.Op == "link"
 }
 
-// withoutOwn leaves out of an error about writing path the files of our own making, whose names tell nobody anything.
+// withoutOwn leaves out of an error about writing path the files of our own making, whose names tell a reader nothing.
 func withoutOwn(path string, err error) error {
 	if link, ok := errors.AsType[*os.LinkError](err); ok {
 		return link.Err

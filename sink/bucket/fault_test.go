@@ -21,13 +21,13 @@ func TestS3PutFaults(t *testing.T) {
 	servers.CreateBucket(t, server, "faults", false)
 
 	small, large := []byte(`{"writer":"ours"}`), bytes.Repeat([]byte("ours"), 2*partSize/4+1)
-	other := []byte("somebody else's")
+	other := []byte("another's")
 	tests := map[string]struct {
 		faults   []fault // of the first, second... commit request; the last one goes on for ever
 		before   []byte  // stands there before
 		replace  bool    // it is to be replaced
 		attempts int     // default: 3
-		// overtaken: somebody else replaces our object while its answer is being lost. Either result is true then, and
+		// overtaken: another writer replaces our object while its answer is being lost. Either result is true then, and
 		// what stands there is the other's.
 		overtaken bool
 		wantErr   error // nil: our body is stored
@@ -43,8 +43,8 @@ func TestS3PutFaults(t *testing.T) {
 		"replace, answer cut":               {faults: []fault{cutAfter, none}, before: other, replace: true, wantSent: 2},
 		"replace, every answer cut":         {faults: []fault{cutAfter}, before: other, replace: true, wantSent: 3},
 		"replace, cut before the effect":    {faults: []fault{cutBefore, none}, before: other, replace: true, wantSent: 2},
-		"object of somebody else":           {faults: []fault{none}, before: other, wantErr: fs.ErrExist, wantSent: 1},
-		"object of somebody else, cut":      {faults: []fault{cutAfter, none}, before: other, wantErr: fs.ErrExist, wantSent: 2},
+		"object of another writer":          {faults: []fault{none}, before: other, wantErr: fs.ErrExist, wantSent: 1},
+		"object of another writer, cut":     {faults: []fault{cutAfter, none}, before: other, wantErr: fs.ErrExist, wantSent: 2},
 		"our own body, stored before":       {faults: []fault{none}, before: small, wantErr: fs.ErrExist, wantSent: 1},
 		"answer cut, overtaken":             {faults: []fault{cutAfter, none}, overtaken: true, wantSent: 2},
 		"never reached the store":           {faults: []fault{cutBefore}, wantErr: errAny, wantSent: 3},
@@ -137,7 +137,7 @@ func commits(r *http.Request) bool {
 	return r.Method == http.MethodPut && !query.Has("partNumber") || r.Method == http.MethodPost && query.Has("uploadId")
 }
 
-// TestS3AbortsParts: a large body that could not be uploaded leaves no parts behind, which nobody sees but all pay for.
+// TestS3AbortsParts: a large body that could not be uploaded leaves no parts behind, which no listing shows and the owner pays for.
 func TestS3AbortsParts(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

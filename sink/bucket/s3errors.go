@@ -41,7 +41,7 @@ func (s *S3) explain(ctx context.Context, verb, action, key string, err error) e
 		if verb == "create" {
 			return fmt.Errorf("%s: %w", tried, fs.ErrExist)
 		}
-		return fmt.Errorf("%s: somebody else changed it: %w", tried, fs.ErrExist)
+		return fmt.Errorf("%s: another process changed it: %w", tried, fs.ErrExist)
 	case "NoSuchKey":
 		// Only S3's own word counts. Any other 404, of a wrong endpoint say, must not look like a store without objects.
 		return fmt.Errorf("%s: %w", tried, fs.ErrNotExist)

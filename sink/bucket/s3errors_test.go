@@ -74,7 +74,7 @@ func TestS3Errors(t *testing.T) {
 			}),
 			"file does not exist", "does the bucket have Object Lock?", "",
 		},
-		"nobody listens": {
+		"no server listens": {
 			with(plain, func(o *bucket.S3Options) { o.Endpoint = "http://127.0.0.1:1" }),
 			"HOUNDTRAIL_S3_ENDPOINT", "cannot be reached", "HTTPS_PROXY",
 		},
@@ -176,7 +176,7 @@ func TestS3NoCredentials(t *testing.T) {
 	wantError(t, "OpenS3", err, "set HOUNDTRAIL_S3_REGION or AWS_REGION")
 }
 
-// TestS3Cancel: a store that does not answer holds nobody longer than the context.
+// TestS3Cancel: a store that does not answer holds its caller no longer than the context.
 func TestS3Cancel(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

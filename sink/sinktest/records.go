@@ -79,7 +79,7 @@ func Corners(tb testing.TB) []bloodhound.Record {
 		// the earliest builds: no commit_id, no source_ip_address, no actor_email
 		`{"id":2,"created_at":"2023-01-01T00:00:00Z","actor_id":"a","actor_name":"b","action":"UpdateUser",` +
 			`"fields":{},"request_id":"r","source":"10.0.0.1","status":"success"}`,
-		// nobody logged in: "" is not null
+		// no user: "" is not null
 		`{"id":3,"created_at":"2026-03-01T23:59:59.999999Z","actor_id":"","actor_name":"","actor_email":"",` +
 			`"action":"LoginAttempt","fields":{"auth_type":"secret","username":"admin"},` + rest,
 		// the same instant, a lower and a higher id

@@ -77,8 +77,8 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// A receiver may close an idle connection at the very moment when the next batch is on its way. That is nobody's failure:
-// it goes out again at once, and whole.
+// A receiver may close an idle connection at the very moment when the next batch is on its way. That is no failure:
+// the batch goes out again at once, and whole.
 func TestIdleConnectionClosed(t *testing.T) {
 	t.Parallel()
 	var served atomic.Int32

@@ -15,8 +15,8 @@
 // one. VictoriaLogs, for one, answers 200 and drops every line over 256 KiB (its -insert.maxLineSizeBytes), skips
 // lines that it cannot parse, and may lose the last seconds when it is killed; other receivers do the like. The audit
 // log sets no bound on a record's size, so raise the receiver's line limit where it has one. A line that long is always a
-// batch of its own, so that it takes no other record with it. Whoever needs proof counts event ids at the receiver, and
-// sends the time span again.
+// batch of its own, so that it takes no other record with it. If you need proof, count event ids at the receiver, and
+// send the time span again.
 //
 // # Failures
 //

@@ -144,7 +144,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	_, err := newSink(t, webhook.Options{URL: srv.URL}).Write(t.Context(), windowOf(rs), rs)
 	wants(t, err, "redirects to "+other.URL)
 	if strayed.Load() {
-		t.Error("the records went where nobody configured")
+		t.Error("the records went to an address that is not configured")
 	}
 }
 

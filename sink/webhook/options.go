@@ -191,7 +191,7 @@ func invalidValue(value string) bool {
 	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
-// parseURL keeps the value out of every error: where parsing fails, nobody knows which part of it is the password.
+// parseURL keeps the value out of every error: if parsing fails, any part of it may be the password.
 func parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {

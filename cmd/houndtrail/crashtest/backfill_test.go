@@ -16,7 +16,7 @@ func TestBackfillKilled(t *testing.T) {
 	w := newWorld(t, *seed+200, time.Duration(n)*8*time.Hour)
 	p := directory(t)
 	p.backfilled = true
-	start := w.start.Add(-12 * time.Hour) // everything of before is there, however late it was
+	start := w.start.Add(-12 * time.Hour) // everything from before it is there, however late it was
 	r := newRuns(t, w.environ(p, "HOUNDTRAIL_START="+start.Format(time.RFC3339), "HOUNDTRAIL_LISTEN=127.0.0.1:0"))
 	daemon := r.start("run")
 	awaitCursor(t, p, daemon, start)

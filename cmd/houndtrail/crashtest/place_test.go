@@ -197,7 +197,7 @@ func (m moment) count(hit tally) {
 	}
 }
 
-// leftovers counts the files that a killed run was still writing: their names begin with a dot, and nobody reads them.
+// leftovers counts the files that a killed run was still writing: their names begin with a dot, and no run reads them.
 func (p *place) leftovers() (n int) {
 	p.t.Helper()
 	err := filepath.WalkDir(p.root, func(_ string, entry fs.DirEntry, err error) error {

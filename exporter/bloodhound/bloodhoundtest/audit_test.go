@@ -85,7 +85,7 @@ func TestLateRowsAppearBelowNewerOnes(t *testing.T) {
 	got := d.page(t, "?before=2027-01-01T00:00:00Z")
 	wantIDs(t, got, 1)
 	if *got.Count != 1 {
-		t.Errorf("count %d: it sees what nobody has committed", *got.Count)
+		t.Errorf("count %d: it sees what no transaction has committed", *got.Count)
 	}
 	d.clock.Advance(time.Minute)
 	wantIDs(t, d.page(t, ""), 1, 5)

@@ -38,7 +38,7 @@ type directory struct {
 	owner    string              // whose the API tokens are
 	tokens   map[string]string   // id -> key
 	sessions sessions
-	denied   bool // nobody has the audit permission
+	denied   bool // no user has the audit permission
 }
 
 // maxSkew is how far a client's clock may be off; exactly this much is still accepted.

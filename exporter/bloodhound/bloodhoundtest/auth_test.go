@@ -145,7 +145,7 @@ func TestCredentialsCanBeTakenAway(t *testing.T) {
 	t.Run("disabled", func(t *testing.T) {
 		d := newDouble(bt.V84)
 		d.Disable(reader)
-		d.Disable("nobody")
+		d.Disable("unknown")
 		wantError(t, d.get(auditPath, signature...), 403, unable+"user disabled")
 		wantError(t, d.get(auditPath), 403, "user disabled")
 		wantError(t, d.login(loginBody(reader, "secret")), 403, "user disabled")

@@ -16,7 +16,7 @@ func BenchmarkHistory(b *testing.B) {
 	}
 }
 
-// discard is an answer that nobody keeps, so that only the server is measured.
+// discard is an answer that is not kept, so that only the server is measured.
 type discard struct{ h http.Header }
 
 func (d discard) Header() http.Header         { return d.h }

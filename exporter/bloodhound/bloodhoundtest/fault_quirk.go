@@ -44,7 +44,7 @@ func Lagging(d time.Duration) Fault { return quirk(func(k *quirks) { k.lag = d }
 // OldestFirst is a server that does not answer newest first, whatever it is asked for.
 func OldestFirst() Fault { return quirk(func(k *quirks) { k.direction = oldestFirst }) }
 
-// NewestFirst is a server of before March 2024: it answers newest first, whatever it is asked for, and sort_by only
+// NewestFirst is a server from before March 2024: it answers newest first, whatever it is asked for, and sort_by only
 // says how rows of one instant follow one another.
 func NewestFirst() Fault { return quirk(func(k *quirks) { k.direction = newestFirst }) }
 

@@ -116,7 +116,7 @@ func Hang() Fault {
 	}
 }
 
-// PruneBefore deletes the rows from before an instant ahead of the request: history shrinks while somebody reads it.
+// PruneBefore deletes the rows from before an instant ahead of the request: history shrinks while a client reads it.
 func (s *Server) PruneBefore(cut time.Time) Fault { return Before(func() { s.Prune(cut) }) }
 
 // Reveal adds rows ahead of the request: they were committed late, between this page and the one before.

@@ -36,7 +36,7 @@ func compress(w http.ResponseWriter, r *http.Request) (wrapped http.ResponseWrit
 	zw, _ := gzipWriters.Get().(*gzip.Writer)
 	zw.Reset(w)
 	return gzipped{ResponseWriter: w, zw: zw}, func() {
-		_ = zw.Close() // nobody is there to tell
+		_ = zw.Close() // there is no caller to tell
 		zw.Reset(io.Discard)
 		gzipWriters.Put(zw)
 	}

@@ -30,7 +30,7 @@ const (
 )
 
 // History makes up the audit log of a company that uses BloodHound: logins in the morning, changes over the day,
-// quiet weekends, few people who do most of it, failures, and once in a longer history somebody who sprays passwords.
+// quiet weekends, few people who do most of it, failures, and once in a longer history an attacker who sprays passwords.
 //
 // It has what the table of a real server has: gaps and disorder in the ids, intents with the outcome missing, rows
 // that become visible late. Rows are in the order of created_at.

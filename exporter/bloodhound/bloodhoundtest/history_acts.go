@@ -88,7 +88,7 @@ func (st *stage) mutate() {
 	st.pair("MutateGraph", query, query)
 }
 
-// script is somebody's loop: so many changes at once that their rows bear the same time.
+// script is a user's loop: so many changes at once that their rows bear the same time.
 func (st *stage) script() {
 	query := st.query()
 	for range 4 + st.r.IntN(longest-4) {
@@ -190,7 +190,7 @@ func (st *stage) unauthorized() {
 		"POST /api/v2/bloodhound-users", "DELETE /api/v2/tokens/{token_id}", "PUT /api/v2/config", "POST /api/v2/saml")))
 }
 
-// upkeep is a daemon's work: outside of any request, and nobody's.
+// upkeep is a daemon's work: outside of any request, and no user's.
 func (st *stage) upkeep() {
 	from := len(st.rows)
 	fields := text(`{"asset_group_tag_id":1,"nodes":%d}`, st.r.IntN(5000))

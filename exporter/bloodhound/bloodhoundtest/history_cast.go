@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// person is somebody with an account, who comes from the same address every day.
+// person is a user with an account, who comes from the same address every day.
 type person struct {
 	id, name, email string
 	first, last     string

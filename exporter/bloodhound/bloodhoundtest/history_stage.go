@@ -95,7 +95,7 @@ func (st *stage) pair(action string, intent, success json.RawMessage) {
 	st.add(outcome)
 }
 
-// attempt is a login: nobody is known in its intent, nor in a failure for a name that does not exist.
+// attempt is a login: its intent names no user, nor does a failure for a name that does not exist.
 func (st *stage) attempt(username, failure string, known bool, extra string) {
 	intent := st.row("LoginAttempt", "intent", text(`{"auth_type":"secret","username":%s}`, username))
 	outcome := intent

@@ -83,7 +83,7 @@ func between(t *testing.T, what string, n, of int, low, high float64) {
 func TestHistoryIsBelievable(t *testing.T) {
 	rows := bt.History(many)
 	n := len(rows)
-	var late, gaps, swaps, zoned, round, unicode, nulls, ties, chains, weekend, night, nobody, failures int
+	var late, gaps, swaps, zoned, round, unicode, nulls, ties, chains, weekend, night, anonymous, failures int
 	actions, actors, sources := make(map[string]int), make(map[string]int), make(map[string]map[string]bool)
 	commits := make(map[string][]bt.Row)
 	for i, r := range rows {
@@ -103,7 +103,7 @@ func TestHistoryIsBelievable(t *testing.T) {
 		count(&unicode, strings.ContainsFunc(r.ActorName, func(c rune) bool { return c > 127 }))
 		count(&nulls, r.Fields == nil)
 		count(&chains, strings.Contains(r.SourceIP, ","))
-		count(&nobody, r.ActorID == "")
+		count(&anonymous, r.ActorID == "")
 		count(&failures, r.Status == "failure")
 		day := r.CreatedAt.Weekday()
 		count(&weekend, day == time.Saturday || day == time.Sunday)
@@ -130,7 +130,7 @@ func TestHistoryIsBelievable(t *testing.T) {
 	between(t, "chains", chains, n, 20, 400)
 	between(t, "weekend", weekend, n, 5, 80)
 	between(t, "night", night, n, 5, 100)
-	between(t, "nobody", nobody, n, 100, 350)
+	between(t, "anonymous", anonymous, n, 100, 350)
 	between(t, "failures", failures, n, 30, 150)
 	if len(actions) < 25 || len(actors) < 20 {
 		t.Errorf("%d actions by %d people", len(actions), len(actors))

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Options says what server the double is. The zero value is a v8.4 server with an empty log and nobody to read it.
+// Options says what server the double is. The zero value is a v8.4 server with an empty log and no user to read it.
 type Options struct {
 	// Profile is the generation; V84 when empty.
 	Profile Profile
@@ -34,7 +34,7 @@ type Options struct {
 	SessionTTL time.Duration
 	// RateLimit allows each client address 55 requests a second on each route, and one login.
 	RateLimit bool
-	// Pre2024 gives entries the keys of before 2024: no commit_id, and source for source_ip_address.
+	// Pre2024 gives entries the keys from before 2024: no commit_id, and source for source_ip_address.
 	Pre2024 bool
 	// Rows are in the log when the server starts.
 	Rows []Row
@@ -149,7 +149,7 @@ type call struct {
 	number    int64 // counts from 1
 	requestID string
 	sourceIP  string
-	who       *account // nil when nobody is logged in
+	who       *account // nil when no user is logged in
 }
 
 // serve takes a request through the layers of the server, in their order: preference, route, rate limit,

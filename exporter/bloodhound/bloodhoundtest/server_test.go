@@ -229,8 +229,8 @@ func TestDefaults(t *testing.T) {
 	d := &double{Server: s, bearer: bearer}
 	wantIDs(t, d.page(t, ""), 1)
 	d.page(t, "", signed(auditPath, now.UTC().Format(time.RFC3339))...)
-	if got := s.Session("nobody"); got != "" {
-		t.Errorf("a session for nobody: %s", got)
+	if got := s.Session("unknown"); got != "" {
+		t.Errorf("a session for an unknown user: %s", got)
 	}
 }
 

@@ -29,7 +29,7 @@ type S3 struct {
 // SSE and storage class headers without acting on them. flags are global options of its command line.
 func VersityGW(tb testing.TB, flags ...string) S3 {
 	tb.Helper()
-	const user, secret, region = "AKHOUNDTRAILTEST", "test-secret-key-of-nobody", "us-east-1"
+	const user, secret, region = "AKHOUNDTRAILTEST", "test-secret-key-of-no-user", "us-east-1"
 	dir := tb.TempDir() // absolute, which it insists on
 	data, versions, iam := filepath.Join(dir, "data"), filepath.Join(dir, "versions"), filepath.Join(dir, "iam")
 	for _, d := range []string{data, versions, iam} {

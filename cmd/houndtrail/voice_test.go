@@ -41,7 +41,7 @@ func TestVoice(t *testing.T) {
 // prose is what a file tells its readers, by line: comments of Go, of scripts and of manifests, and all of a document.
 func prose(t *testing.T, path string) map[int]string {
 	t.Helper()
-	body, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+	body, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -171,21 +171,21 @@ func (f *fetcher) first(ctx context.Context) error {
 		f.planner = f.planner.Learn(r.Window, r.Fill())
 	}
 	r.last = !r.End.Before(f.horizon)
-	ready := time.Now()
+	latency, ready := r.Latency(), time.Now()
 	if err := f.send(ctx, r.span); err != nil {
 		return err
 	}
-	f.weigh(r, time.Since(ready))
+	f.weigh(latency, r.took, time.Since(ready)) // the span is the next stage's now
 	return nil
 }
 
 // weigh has several windows read at the same time if the server is far away, and fewer if the rest cannot keep up: what waits
 // takes memory. From a server that is near, one window is read as fast as several.
-func (f *fetcher) weigh(r *reading, kept time.Duration) {
+func (f *fetcher) weigh(latency, took, kept time.Duration) {
 	switch {
-	case r.Latency() < far:
+	case latency < far:
 		f.most = 1
-	case kept > r.took:
+	case kept > took:
 		f.most = max(f.most-1, 1)
 	default:
 		f.most = mostReads

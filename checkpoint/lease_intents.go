@@ -71,6 +71,15 @@ func (l *Lease) Settle(w Window) {
 	}
 }
 
+// Tell writes the lease with the intents that are left. It says no more than Settle did, but now: once an entry without a window
+// is the journal's newest, a reader cannot take it from there any more.
+func (l *Lease) Tell(ctx context.Context) error {
+	if err := l.update(ctx, func(*leaseRecord) {}); err != nil {
+		return fmt.Errorf("tell which of the windows that were declared are committed: %w", err)
+	}
+	return nil
+}
+
 // Drop gives all intents up, with the next write of the lease: each was committed long ago.
 func (l *Lease) Drop() { l.intents.set(nil) }
 

@@ -58,6 +58,11 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if len(w.intents) == 0 || !c.lease.InDoubt() || c.barred {
 		return nil
 	}
+	// The lease was taken over before the journal was read, and may list windows that are committed. The newest entry tells which,
+	// until the barrier takes its place: a crash after that, and the next run would take the whole list for committed.
+	if err := c.lease.Tell(ctx); err != nil {
+		return failed(StageCheckpoint, err)
+	}
 	at, next := c.stored.Cursor, c.stored.Checkpoint
 	if w.past {
 		at = w.cursor

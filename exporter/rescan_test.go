@@ -65,6 +65,47 @@ func TestRescan(t *testing.T) {
 	}
 }
 
+// The journal moves after a rescan whose last window has found something, and whose process died before it could give its lease
+// back: the lease still declares that window. The next run goes on, and the archive has everything once.
+func TestMoveAfterRescan(t *testing.T) {
+	w := month(t, bloodhoundtest.V84, 3000)
+	w.rescan, w.schedule = 24*time.Hour, never{}
+	w.run()
+	w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-30 * time.Minute), Action: "Straggler"})
+	w.pass(10 * time.Minute)
+	w.schedule = always{}
+	found := func() bool {
+		all := w.entries()
+		last := all[len(all)-1]
+		return last.Window.Pass > last.Epoch && last.Records.Fresh == 1
+	}
+	positions := &checkpointtest.Faulty{Bucket: w.positions}
+	positions.On(func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
+		if op == checkpointtest.Put && strings.HasSuffix(key, "lease.json") && found() {
+			return checkpointtest.Fault{Before: errStorm}
+		}
+		return checkpointtest.Fault{}
+	})
+	_ = w.process(positions, w.objects).RunOnce(t.Context())
+	if !found() {
+		t.Fatal("the last window is not the one that has the straggler")
+	}
+	w.pass(5 * time.Minute)
+	w.schedule = daily{}
+	w.destination = "memory://elsewhere"
+	moved, err := w.journal(w.positions).Move(t.Context(), "a larger disk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.days(2)
+	if got := w.checkArchive(w.objects, w.positions); got.late != 1 {
+		t.Errorf("%d late records, want the straggler", got.late)
+	}
+	if all := w.entries(); all[len(all)-1].Serial <= moved.Serial {
+		t.Errorf("nothing was committed after entry %d, which moved the journal", moved.Serial)
+	}
+}
+
 // A straggler that appeared in time is delivered also where nobody ran for days after that, and the next rescan is far off.
 func TestRescanAfterStandstill(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
@@ -75,6 +116,11 @@ func TestRescanAfterStandstill(t *testing.T) {
 		t.Errorf("%d late records, want the straggler", got.late)
 	}
 }
+
+// always is due at once.
+type always struct{}
+
+func (always) Next(after time.Time) time.Time { return after }
 
 // never is due after the end of all tests.
 type never struct{}
@@ -151,8 +197,3 @@ func TestRescanBesideHistory(t *testing.T) {
 		t.Errorf("it accounts for what is after %s, and history is %v", last.Start, last.History)
 	}
 }
-
-// always is due at once.
-type always struct{}
-
-func (always) Next(after time.Time) time.Time { return after }

@@ -24,6 +24,7 @@ import (
 	"houndtrail/exporter/budget"
 	"houndtrail/exporter/window"
 	"houndtrail/sink/archive"
+	"houndtrail/sink/archive/read"
 	"houndtrail/sink/parquet"
 	"houndtrail/sink/sinktest"
 )
@@ -52,6 +53,7 @@ type world struct {
 	rescan            time.Duration
 	quarantine        bool              // go on without bad rows
 	schedule          exporter.Schedule // of rescans
+	destination       string            // that the journal belongs to
 }
 
 // daily is due 24 hours after the last time.
@@ -61,7 +63,7 @@ func (daily) Next(after time.Time) time.Time { return after.Add(24 * time.Hour) 
 
 // startWorld is a world at an instant, with the rows of its past and future.
 func startWorld(t *testing.T, seed uint64, profile bloodhoundtest.Profile, now time.Time, rows []bloodhoundtest.Row) *world {
-	w := &world{t: t, pageSize: 60, records: 150, schedule: daily{}}
+	w := &world{t: t, pageSize: 60, records: 150, schedule: daily{}, destination: "memory://archive"}
 	w.clock.Store(now.Unix())
 	w.positions, w.objects = &checkpointtest.Memory{Now: w.now}, &checkpointtest.Memory{Now: w.now}
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{
@@ -107,14 +109,31 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records, Bytes: windowBytes},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
-		Destination: exporter.Destination{Quarantine: sink.Quarantine, Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
+		Destination: w.asked(objects, sink.Quarantine),
+		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule, Now: w.now,
+	}
+}
+
+// asked is what an exporter can ask of the archive's files.
+func (w *world) asked(objects checkpoint.Bucket, quarantine func(context.Context, []byte) (string, string, error)) exporter.Destination {
+	return exporter.Destination{
+		Quarantine: quarantine,
+		Attempt: func(ctx context.Context, win checkpoint.Window) (keys []string, err error) {
+			all, _, err := read.Objects(ctx, objects, "acme")
+			for _, o := range all {
+				if o.Of(win.Start, win.Pass) {
+					keys = append(keys, o.Key())
+				}
+			}
+			return keys, err
+		},
+		Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
 			body, _, _, err := objects.Get(ctx, key)
 			for _, r := range sinktest.ReadParquet(w.t, body) {
 				add(r.ID, r.CreatedAt)
 			}
 			return err
-		}},
-		VerifyCount: true, Rescan: w.rescan, RescanSchedule: w.schedule, Now: w.now,
+		},
 	}
 }
 
@@ -131,7 +150,7 @@ type strict struct {
 func (strict) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
 func (w *world) journal(b checkpoint.Bucket) *checkpoint.Journal {
-	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: "memory://archive"})
+	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: w.destination})
 }
 
 // tally is what a check has counted.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -21,12 +22,32 @@ const firstDay = "2020-01-01"
 
 // ddlOptions are the flags of ddl.
 type ddlOptions struct {
-	table, since string
-	dialect      choice
+	table   tableName
+	since   string
+	dialect choice
 }
 
+// A tableName is a flag: table or database.table, of the characters that Athena takes.
+type tableName string
+
+func (n *tableName) String() string { return string(*n) }
+
+// Type is what the help shows as the flag's value.
+func (n *tableName) Type() string { return "name" }
+
+func (n *tableName) Set(s string) error {
+	if !tableNames.MatchString(s) {
+		return errors.New("want table or database.table, of letters, digits and underscores")
+	}
+	*n = tableName(s)
+	return nil
+}
+
+//nolint:gochecknoglobals // a constant
+var tableNames = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$`)
+
 func (p *program) ddl() *cobra.Command {
-	o := ddlOptions{dialect: choice{"athena", []string{"athena", "duckdb"}}}
+	o := ddlOptions{table: "bloodhound_audit", dialect: choice{"athena", []string{"athena", "duckdb"}}}
 	cmd := &cobra.Command{
 		Use:   "ddl",
 		Short: "Print the SQL that makes the archive a table",
@@ -38,7 +59,7 @@ lists the archive to find them. With --since it asks for nothing, and the days e
 read, they begin at ` + firstDay + `, and a comment in the SQL says so.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.printDDL(cmd.Context(), &o) },
 	}
-	cmd.Flags().StringVar(&o.table, "table", "bloodhound_audit", "name of the table, or database.table")
+	cmd.Flags().Var(&o.table, "table", "name of the table, or database.table")
 	cmd.Flags().StringVar(&o.since, "since", "", "first day that has records (default: the archive's)")
 	cmd.Flags().Var(&o.dialect, "dialect", "what reads the table")
 	return cmd
@@ -54,7 +75,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 		return err
 	}
 	t := archive.Table{
-		Name: o.table, Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
+		Name: string(o.table), Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
 		Tenants: []string{c.Tenant}, First: first,
 	}
 	write, comment := archive.DuckDBView, ""

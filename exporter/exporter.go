@@ -212,13 +212,15 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
 // under does something under a journal's lease, which it takes itself once it has something to write. The context that it
-// gets ends with ours, and when the lease is lost.
-func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
+// gets ends with ours, and when the lease is lost. A panic gives the lease back as well: else no later cycle of this process
+// would get it.
+func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) (err error) {
 	lease, err := journal.Look(ctx)
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
-	return release(ctx, lease, do(lease.Context(), lease)) //nolint:contextcheck // it is derived from ours
+	defer func() { err = release(ctx, lease, err) }()
+	return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
 }
 
 // holding is under for what has something to write in any case: the lease is taken before.

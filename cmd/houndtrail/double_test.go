@@ -227,10 +227,12 @@ func (w *world) later(d time.Duration, n int) {
 	w.jumped += d
 }
 
-// moveOurs sets our own clock.
+// moveOurs sets our own clock, in one step: a daemon reads it at any time.
 func (w *world) moveOurs(ts *testscript.TestScript, ahead time.Duration) {
 	w.moved = ahead
-	ts.Check(os.WriteFile(ts.Getenv(clockVariable), []byte(ahead.String()), 0o600))
+	file := ts.Getenv(clockVariable)
+	ts.Check(os.WriteFile(file+".new", []byte(ahead.String()), 0o600))
+	ts.Check(os.Rename(file+".new", file))
 }
 
 // late adds records with a time between the overlap's start and the cursor, as a slow transaction does.

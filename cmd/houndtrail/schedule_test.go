@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,12 +21,17 @@ import (
 // A stuckSource answers nothing before it is cancelled, or fails at once.
 type stuckSource struct {
 	exporter.Source
-	calls chan time.Time
-	err   error
+	calls  chan time.Time
+	err    error
+	panics bool // the next time
 }
 
 func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
 	s.calls <- time.Now()
+	if s.panics {
+		s.panics = false
+		panic("a defect")
+	}
 	if s.err != nil {
 		return bloodhound.Reading{}, s.err
 	}
@@ -120,6 +126,36 @@ func TestScheduleGoesOn(t *testing.T) {
 		}
 		if text, ok := h.alive(); !ok || text != "archive: stopped\n" {
 			t.Errorf("a loop that has ended: %s", text)
+		}
+	})
+}
+
+// A cycle that panics is a failed one: the stream is not well, and the next cycle gets the lease.
+func TestScheduleOutlivesAPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := &stuckSource{calls: make(chan time.Time, 100), err: &bloodhound.Error{Kind: bloodhound.Server}, panics: true}
+		s := stuckStream(source, &checkpointtest.Memory{Locks: true})
+		var told []string
+		s.watch.tell = func(state string, _ error) { told = append(told, state) }
+		every := config.Schedule{Schedule: cron.Every(time.Minute)}
+		h := newHealth(every, []stream{s})
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute+time.Second)
+		defer stop()
+		go func() {
+			time.Sleep(time.Second)
+			if text, ok := h.report(true, true); ok || !strings.Contains(text, errDefect.Error()+": a defect") {
+				t.Errorf("after a panic: %s", text)
+			}
+		}()
+		if err := schedule(ctx, every, grace, []stream{s}, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("schedule ends with %v", err)
+		}
+		if text, _ := h.report(true, true); len(source.calls) != 2 || strings.Contains(text, "lease") {
+			t.Errorf("%d cycles asked the source, want 2: %s", len(source.calls), text)
+		}
+		if len(told) != 2 || told[0] == stateOK {
+			t.Errorf("the metrics were told %q", told)
 		}
 	})
 }

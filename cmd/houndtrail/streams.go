@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"go.uber.org/zap"
@@ -37,11 +39,20 @@ type stream struct {
 	pause *pause // that its receiver asks for; nil for a destination that does not
 }
 
-// cycle runs one, and says how it ended.
-func (s stream) cycle(ctx context.Context) error {
-	err := s.RunOnce(ctx)
-	s.watch.ended(ctx, err)
-	return err
+// errDefect says that a cycle ended in a panic.
+var errDefect = errors.New("a defect of Houndtrail: please report it, with the stack that the log has")
+
+// cycle runs one, and says how it ended. A panic ends it like any other failure: the stream is not well, and the next cycle
+// starts from the last commit.
+func (s stream) cycle(ctx context.Context) (err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			s.Log.Error("panic", zap.Any("value", defect), zap.ByteString("panic_stack", debug.Stack()))
+			err = fmt.Errorf("%w: %v", errDefect, defect)
+		}
+		s.watch.ended(ctx, err)
+	}()
+	return s.RunOnce(ctx)
 }
 
 // streams wires what the configuration asks for.

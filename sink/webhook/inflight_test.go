@@ -123,9 +123,9 @@ func (sc *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return re.response(), err
 }
 
-// What a failure means for the batches beside it: none is begun after it, those on their way are awaited with their retries,
-// what they deliver is not sent again, and the error is that of the first batch. A receiver that asks for a long pause ends
-// the pauses of the others, and is heeded whatever else failed.
+// What a failure means for the batches beside it: none is begun after it or tried again, those on their way are awaited, what
+// they deliver is not sent again, and the error is that of the first batch. A receiver that asks for a long pause is heeded
+// whatever else failed.
 func TestFailureAmidOthers(t *testing.T) {
 	t.Parallel()
 	later := answer(503, "Retry-After: 3600")
@@ -141,9 +141,9 @@ func TestFailureAmidOthers(t *testing.T) {
 			turns: map[int][]turn{1: {{5 * time.Second, 204}}, 2: {{time.Second, 401}}},
 			sent:  []int{1, 2}, took: 5 * time.Second, names: 2, again: []int{2, 3, 4},
 		},
-		"with their retries": {
+		"without another try": {
 			turns: map[int][]turn{1: {{0, answer(503, "Retry-After: 9")}}, 2: {{time.Second, 401}}},
-			sent:  []int{1, 2, 1}, took: 9 * time.Second, names: 2, again: []int{2, 3, 4},
+			sent:  []int{1, 2}, took: time.Second, names: 2, again: []int{1, 2, 3, 4},
 		},
 		"a place becomes free": {
 			turns: map[int][]turn{1: {{5 * time.Second, 401}}, 2: {{time.Second, 204}}, 3: {{3 * time.Second, 204}}, 4: {{2 * time.Second, 204}}},

@@ -23,8 +23,8 @@ type outcome struct {
 	begins []event   // where that part begins and the rest of its batch, which was not sent
 }
 
-// errHalted is the failure of a batch that was not tried again, since the receiver asks not to be asked.
-var errHalted = errors.New("the receiver asks for a pause")
+// errHalted is the failure of a batch that was not tried again, since another one has failed for good.
+var errHalted = errors.New("another batch has failed")
 
 // send delivers a window, and remembers what was acknowledged if that fails.
 func (s *Sink) send(ctx context.Context, m *mailing) (checkpoint.Receipt, error) {
@@ -46,9 +46,9 @@ func (s *Sink) send(ctx context.Context, m *mailing) (checkpoint.Receipt, error)
 	return receipt, nil
 }
 
-// sendBatches posts the batches, several at a time, and begins them in their order. Once one has failed it begins no more,
-// and awaits those on their way: what the receiver acknowledges after that would be sent again. A receiver that asks for a
-// long pause also ends their pauses.
+// sendBatches posts the batches, several at a time, and begins them in their order. Once one has failed it begins no more, and
+// awaits those on their way: what the receiver acknowledges after that would be sent again. It tries none of them again: the
+// failure is known at once, and not after their patience.
 func (s *Sink) sendBatches(ctx context.Context, m *mailing) []outcome {
 	outcomes := make([]outcome, len(m.batches))
 	going, fail := context.WithCancel(ctx)
@@ -69,8 +69,6 @@ func (s *Sink) sendBatches(ctx context.Context, m *mailing) []outcome {
 			defer s.inFlight.Release(1) // last, or another batch would begin after a failure
 			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
 				fail()
-			}
-			if isPostponed(o.err) {
 				halt()
 			}
 		})

@@ -35,6 +35,18 @@ func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew ti
 	return m.skew, c.goesOn(ctx)
 }
 
+// CheckClock is as much of [Exporter.Check] as can be told without the source: whether this machine's clock is behind the last
+// commit. A cycle goes by the earlier of two clocks, so that the server's own cannot make up for it.
+func (e *Exporter) CheckClock(stored checkpoint.Stored) error {
+	now := e.ownClock()
+	if stored.Serial == 0 || stored.Cursor.Sub(now) <= Apart {
+		return nil
+	}
+	return failed(StageSource, fmt.Errorf("%w: this machine's clock says %s, and everything up to %s was exported already; the "+
+		"server's clock is not known. Set the wrong clock right; until then no run is well", ErrClock,
+		stamp(now.Truncate(time.Second)), stamp(stored.Cursor)))
+}
+
 // goesOn is the error that keeps the stream from going on, nil for none.
 func (c *cycle) goesOn(ctx context.Context) error {
 	if c.behind() {

@@ -40,7 +40,7 @@ func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Buc
 		return p.begins(ctx, c, b, e, source, s)
 	}
 	if source.client == nil {
-		return nil
+		return e.CheckClock(s.stored)
 	}
 	if _, err := e.Check(ctx, s.stored); exitCode(err) == exitIntegrity {
 		return err

@@ -121,7 +121,7 @@ func (w *world) asked(objects checkpoint.Bucket, quarantine func(context.Context
 		Attempt: func(ctx context.Context, win checkpoint.Window) (keys []string, err error) {
 			all, _, err := read.Objects(ctx, objects, "acme")
 			for _, o := range all {
-				if o.Of(win.Start, win.Pass) {
+				if o.Start.Equal(win.Start) && o.Pass == win.Pass {
 					keys = append(keys, o.Key())
 				}
 			}

@@ -43,7 +43,6 @@ func (n *tableName) Set(s string) error {
 	return nil
 }
 
-//nolint:gochecknoglobals // a constant
 var tableNames = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$`)
 
 func (p *program) ddl() *cobra.Command {

@@ -66,9 +66,12 @@ func (l *Lease) Intend(ctx context.Context, windows ...Window) error {
 func (l *Lease) Settle(w Window) {
 	l.intents.mu.Lock()
 	defer l.intents.mu.Unlock()
-	if i := slices.IndexFunc(l.intents.windows, w.Equal); i >= 0 {
-		l.intents.windows = slices.Delete(l.intents.windows, 0, i+1)
-	}
+	l.intents.windows = after(l.intents.windows, w)
+}
+
+// after are the intents that are left once a window was committed: all of them if it is none of them.
+func after(intents []Window, committed Window) []Window {
+	return slices.Clone(intents[slices.IndexFunc(intents, committed.Equal)+1:])
 }
 
 // Tell writes the lease with the intents that are left. It says no more than Settle did, but now: once an entry without a window

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -37,8 +36,11 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 	if err != nil {
 		return Stored{}, err
 	}
-	lease.Settle(prev.Window) // the entry of the move has another one, and the next run does not look behind it
-	if err := j.mayMove(ctx, prev, lease.Intents()); err != nil {
+	lease.Settle(prev.Window)
+	if err := j.mayMove(prev, lease.Intents()); err != nil {
+		return Stored{}, err
+	}
+	if err := lease.Tell(ctx); err != nil { // the entry of the move has no window, and no reader looks behind it
 		return Stored{}, err
 	}
 	return j.Commit(ctx, prev, prev.moved(reason))
@@ -54,10 +56,10 @@ func (j *Journal) Movable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.mayMove(ctx, prev, lease.Intents)
+	return j.mayMove(prev, after(lease.Intents, prev.Window))
 }
 
-func (j *Journal) mayMove(ctx context.Context, newest Stored, intents []Window) error {
+func (j *Journal) mayMove(newest Stored, intents []Window) error {
 	if newest.names() == j.id.names() {
 		return fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
 			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.key(newest.Serial)))
@@ -65,27 +67,14 @@ func (j *Journal) mayMove(ctx context.Context, newest Stored, intents []Window) 
 	if len(intents) == 0 || newest.Tenant == j.id.Tenant && newest.Encoding == j.id.Encoding {
 		return nil
 	}
-	return j.settled(ctx, newest, intents)
+	return j.settled(newest, intents)
 }
 
 // settled refuses to give another name to what the destination gets while an attempt is not committed. What that has left
 // bears the previous tenant, and is of the previous encoding: the next run would not replace it, and no receiver could tell
 // that it is the same.
-func (j *Journal) settled(ctx context.Context, newest Stored, intents []Window) error {
-	if intents[0].Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
-		return nil
-	}
-	last := newest
-	for last.Kind == KindMove && last.Serial > 1 { // which has no window of its own
-		var err error
-		if last, err = j.entry(ctx, last.Serial-1); errors.Is(err, errMissing) {
-			break // pruned: it cannot be told
-		} else if err != nil {
-			return err
-		}
-	}
-	open := intents[slices.IndexFunc(intents, last.Window.Equal)+1:]
-	if len(open) == 0 {
+func (j *Journal) settled(newest Stored, open []Window) error {
+	if open[0].Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
 		return nil
 	}
 	again := "houndtrail run --once"

@@ -1,10 +1,8 @@
 package exporter_test
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +18,7 @@ func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for call := int64(1); ; call++ {
 			w := halfway(t)
-			if !w.killedAt(call, after) {
+			if !w.dies(call, after, w.backfills) {
 				if call < 30 {
 					t.Errorf("a whole backfill makes %d calls", call)
 				}
@@ -35,39 +33,6 @@ func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 			}
 		}
 	}
-}
-
-// killedAt runs a backfill that dies at a call, and tells whether it came so far.
-func (w *world) killedAt(at int64, after bool) bool {
-	w.t.Helper()
-	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)
-	var calls atomic.Int64
-	hook := func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
-		switch n := calls.Add(1); {
-		case n == at && after:
-			return checkpointtest.Fault{After: checkpointtest.ErrDead}
-		case n >= at:
-			return checkpointtest.Fault{Before: checkpointtest.ErrDead}
-		default:
-			return checkpointtest.Fault{}
-		}
-	}
-	positions.On(hook)
-	objects.On(hook)
-	err := w.backfill(positions, objects).Run(w.t.Context())
-	if dead := errors.Join(positions.Kill(), objects.Kill()); dead != nil {
-		w.t.Fatal(dead)
-	}
-	switch {
-	case calls.Load() < at:
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return false
-	case err == nil && calls.Load() > at: // the note of the last commit may fail, and whatever comes after everything
-		w.t.Errorf("it died at call %d of %d and says nothing", at, calls.Load())
-	}
-	return true
 }
 
 // interrupted is a world in which a backfill has written its second window, and some more, and died before the commit.

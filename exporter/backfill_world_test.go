@@ -22,15 +22,21 @@ var backfillStart = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 // dayAt is an instant of the world, counted from its beginning.
 func dayAt(n float64) time.Time { return backfillStart.Add(time.Duration(n * 24 * float64(time.Hour))) }
 
-// halfway is a world whose stream has run once, and began long after the oldest record.
-func halfway(t *testing.T) *world {
-	t.Helper()
+// pastRows are the world's rows, each of which was there at once.
+func pastRows() []bloodhoundtest.Row {
 	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
 		Seed: 5, N: backfillRows, Start: backfillStart, End: dayAt(backfillDays),
 	})
 	for i := range rows {
 		rows[i].VisibleAt = time.Time{}
 	}
+	return rows
+}
+
+// halfway is a world whose stream has run once, and began long after the oldest record.
+func halfway(t *testing.T) *world {
+	t.Helper()
+	rows := pastRows()
 	// Records on the seam, where one journal's account ends and the other's begins.
 	for i, d := range []time.Duration{-time.Microsecond, 0, time.Microsecond} {
 		rows = append(rows, bloodhoundtest.Row{
@@ -57,6 +63,11 @@ func (w *world) backfill(positions, objects checkpoint.Bucket) *exporter.Backfil
 	return &exporter.Backfill{
 		Stream: *w.own(positions, objects), Past: w.journal(positions), Journal: w.backfilled(positions),
 	}
+}
+
+// backfills is one run of a backfill.
+func (w *world) backfills(positions, objects checkpoint.Bucket) error {
+	return w.backfill(positions, objects).Run(w.t.Context())
 }
 
 // backfilled is the journal of the backfill.

@@ -1,6 +1,7 @@
 package checkpointtest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ func moveCases() []testCase {
 		{"a move carries the journal over", move},
 		{"a move is refused", moveRefused},
 		{"a move waits until an attempt is finished", moveUnfinished},
+		{"a move that dies hides no window that is open", moveDies},
 		{"an identity changes by moves only", onlyMoves},
 	}
 }
@@ -159,6 +161,43 @@ func moveUnfinished(t *world) {
 	wantIntents(t, l)
 	check(t, l.Release(t.Context()))
 	check(t, move(tenant))
+}
+
+// moveDies: of several windows that were declared the first one was committed. The entry of the move has none of them, and so the
+// lease says before it which are open.
+func moveDies(t *world) {
+	a, b := t.journals()
+	l := acquire(t, a)
+	last := commit(t, a, 1)
+	check(t, l.Intend(t.Context(), last.Window, windowOf(2), windowOf(3)))
+	check(t, t.a.Kill())
+	check(t, acquireWhenFree(t, b).Release(t.Context()))
+
+	id := identity("host-b")
+	id.Source = "https://b.example"
+	mover := NewFaulty(t.b)
+	dead := false
+	mover.On(func(_ context.Context, op Op, key string) Fault {
+		before := dead
+		dead = dead || op == Put && key == entryKey(2)
+		switch {
+		case before:
+			return Fault{Before: ErrDead}
+		case dead:
+			return Fault{After: ErrDead}
+		}
+		return Fault{}
+	})
+	_, err := checkpoint.Open(mover, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test")
+	wantError(t, err, ErrDead)
+	check(t, mover.Kill())
+	j := checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL))
+	if loaded, err := j.Load(t.Context()); err != nil || loaded.Kind != checkpoint.KindMove {
+		t.Fatalf("the newest entry is %+v, %v", loaded.Checkpoint, err)
+	}
+	next := acquireWhenFree(t, j)
+	wantIntents(t, next, windowOf(2), windowOf(3))
+	check(t, next.Release(t.Context()))
 }
 
 func moveRefused(t *world) {

@@ -10,9 +10,9 @@ import (
 	"houndtrail/exporter/window"
 )
 
-// firstShare is how full the first window is planned to be if there is a guess at how dense the log is: about a page. Once it is
+// firstShare is how full the first window is planned to be if there is a guess at how dense the log is: a page, most likely. Once it is
 // read, the others can be read side by side.
-const firstShare = 1.0 / 3
+const firstShare = 0.3
 
 // A plan is what is still to be read of a walk, and how. It is a value: what was planned ahead is given up by going back to
 // the plan that was.

@@ -79,7 +79,7 @@ type Client struct {
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
 	fits      atomic.Int64 // how many records fit into a page, by the size of the latest ones
 	goodPages atomic.Int64 // since the page size was lowered
-	fullSize  atomic.Int64 // of the latest full page, in bytes
+	fullRow   atomic.Int64 // how many bytes a record of the latest full page had
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
 	suspects  suspects     // instants with rows that the server could not print
 	shelf     shelf

@@ -43,13 +43,13 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 	ends, ok := glance(p.b)
-	fullSize := int(c.fullSize.Load())
+	fullSize := int(c.fullRow.Load()) * p.limit
 	if ok && ends.oldest.Sub(w.part.after) < ends.newest.Sub(ends.oldest)/4 {
 		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
 	}
 	ends.records = guess(p.b, p.limit, fullSize)
 	if ends.records >= p.limit && w.part.after.Before(w.part.before) { // the rows of one instant are asked for a few at a time
-		c.fullSize.Store(int64(len(p.b)))
+		c.fullRow.Store(int64(len(p.b) / p.limit))
 	}
 	p.ends, p.glanced = ends, ok
 	// A record that is refused may go uncounted, and its page is then no short one: only the scan can tell.

@@ -82,14 +82,15 @@ func (l Limits) share(records int, bytes int64) float64 {
 }
 
 // fill is how much of a full window the batch holds. A window is full at a whole number of pages, since each request
-// costs the server a count of its table; the overlap takes its part of them.
+// costs the server a count of its table, and there is to be room for a page that is stretched. The overlap takes its part of
+// them.
 func (l Limits) fill(b *Batch, page int) float64 {
 	share := l.share(b.counted, b.bytes)
 	if share == 0 {
 		return 0
 	}
 	full := float64(b.counted) / share
-	if pages := math.Floor(full / float64(page)); pages > 0 {
+	if pages := math.Floor(full/float64(page) - (stretch - 1)); pages > 0 {
 		full = max(pages*float64(page)-float64(b.rows-b.counted), float64(page)/2)
 	}
 	return float64(b.counted) / full

@@ -62,13 +62,15 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 
 // walk reads a span page by page. The walk says afterwards how far it came.
 func (r *reader) walk(ctx context.Context, w *walk) error {
+	before := r.b.rows
 	for !w.part.empty() {
-		q := w.query(r.c.pageSize())
+		size := r.c.pageSize()
+		q := w.query(w.limit(size, r.b.rows-before))
 		at, err := r.take(ctx, w, &q, breakdowns)
 		if err != nil {
 			return err
 		}
-		r.page = q.Limit
+		r.page = min(q.Limit, size)
 		done, err := w.advance(at, q.Limit)
 		if err != nil || done {
 			return err

@@ -2,6 +2,7 @@ package bloodhound
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -19,7 +20,8 @@ const grain = time.Microsecond
 // Inside it each page begins with the last row of the previous one. A page that begins further on comes from a replica that
 // lacks some of the rows before it: then less is skipped.
 type walk struct {
-	part  part   // which is being read
+	from  time.Time // its newest instant
+	part  part      // which is being read
 	parts []part // still to be read, the next one last
 
 	bound    time.Time // before of the next request
@@ -60,7 +62,24 @@ const (
 
 func newWalk(after, before time.Time) walk {
 	whole := part{after: after.Truncate(grain), before: before.Truncate(grain)} // as they are sent
-	return walk{part: whole, bound: whole.before}
+	return walk{from: whole.before, part: whole, bound: whole.before}
+}
+
+// stretch is how much more than its size a page may have.
+const stretch = 1.1
+
+// limit is how many records to ask for where a page has so many: some more if it seems, by what was read, that the rest of the
+// span then takes a page less.
+func (w *walk) limit(page, read int) int {
+	covered, rest := w.from.Sub(w.bound), w.bound.Sub(w.part.after)
+	if covered <= 0 || w.skip > 0 || w.by != newestFirst || len(w.parts) > 0 {
+		return page
+	}
+	const noise = 1.05
+	left := float64(read) * float64(rest) / float64(covered)
+	most := stretch * float64(page)
+	each := noise * left / math.Ceil(left/most)
+	return max(page, int(min(each, most)))
 }
 
 // query is the next request. Sorting by id makes the order total: without it rows of one instant come in any order,

@@ -59,12 +59,31 @@ func (m *model) walk(after, before time.Time, limit func() int) (got []Record, r
 		if requests > 10_000 {
 			panic("the walk does not end")
 		}
-		q := w.query(limit())
+		q := w.query(w.limit(limit(), len(got)))
 		page, echo := m.answer(q)
 		got = append(got, page...)
 		done, err := w.advance(look(page, echo), q.Limit)
 		if err != nil || done {
 			return got, requests, err
+		}
+	}
+}
+
+// The last pages of a span have up to a tenth more than the others, where that takes a request less.
+func TestPagesAreStretched(t *testing.T) {
+	for _, tc := range []struct{ rows, requests int }{
+		{80, 1}, {105, 2}, {200, 2}, {208, 2}, {212, 3}, {300, 3}, {315, 3}, {325, 4}, {1080, 10}, {1100, 11},
+	} {
+		m := model{}
+		for i := range tc.rows {
+			m.rows = append(m.rows, Record{ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Second)})
+		}
+		got, requests, err := m.walk(epoch, epoch.Add(time.Duration(tc.rows)*time.Second), func() int { return 100 })
+		if err != nil || requests != tc.requests {
+			t.Errorf("%d rows take %d requests, want %d; %v", tc.rows, requests, tc.requests, err)
+		}
+		if again := len(got) - tc.rows; again < 0 || again >= requests {
+			t.Errorf("of %d rows %d were read", tc.rows, len(got))
 		}
 	}
 }
@@ -274,10 +293,11 @@ func TestFill(t *testing.T) {
 		want          float64
 	}{
 		{"no limits", Limits{}, 100, 100, 1000, 10, 0},
-		{"by records", Limits{Records: 1000}, 100, 100, 0, 10, 0.1},
-		{"by records in whole pages", Limits{Records: 1009}, 100, 100, 0, 10, 0.1},
-		{"by bytes", Limits{Records: 1000, Bytes: 5000}, 100, 100, 1000, 10, 0.2},
-		{"the overlap takes its part of the pages", Limits{Records: 1000}, 600, 100, 0, 10, 0.2},
+		{"by records", Limits{Records: 1002}, 100, 100, 0, 10, 0.1},
+		{"by records in whole pages, with room for a stretched one", Limits{Records: 1009}, 100, 100, 0, 10, 0.1},
+		{"a page less if there is no room", Limits{Records: 1000}, 99, 99, 0, 10, 0.1},
+		{"by bytes", Limits{Records: 1002, Bytes: 5010}, 100, 100, 1000, 10, 0.2},
+		{"the overlap takes its part of the pages", Limits{Records: 1002}, 600, 100, 0, 10, 0.2},
 		{"less than a page", Limits{Records: 100}, 50, 50, 0, 500, 0.5},
 		{"nothing", Limits{Records: 100}, 0, 0, 0, 500, 0},
 	} {

@@ -100,7 +100,10 @@
 //
 // Not caught: a cycle that goes on although its lease is lost, and an object that is replaced without a look at what is in
 // it; conditional writes and the journal hold without either. A late commit that nothing keeps out needs more seeds (about
-// one world in 300), and a count that is not compared needs a server that leaves out rows: package exporter tests both.
+// one world in 300), and a
+// barrier that is committed before the lease tells which windows are open needs two deaths within a few calls of each other:
+// package exporter has a process die at every call, and the next one too. A count that is not compared needs a server that leaves out
+// rows: package exporter tests that.
 //
 // # What it found
 //

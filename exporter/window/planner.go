@@ -11,8 +11,6 @@ const (
 	minSpan = time.Microsecond
 	// minTry is the shortest span that is tried first: an average that is shorter is none of this log.
 	minTry = time.Minute
-	// target is how full windows are planned to be: the rest is for the noise of a steady stream.
-	target = 0.98
 )
 
 // A Planner cuts time into windows that hold as much as fits in memory and no more. It is a value: planning changes a
@@ -77,7 +75,7 @@ func (p Planner) next() time.Duration {
 
 // fitting is the span that would be as full as is planned for, at the window's density.
 func (p Planner) fitting(w Window, fill float64) time.Duration {
-	span := float64(w.Span()) * target
+	span := float64(w.Span())
 	if span >= fill*float64(p.Max) {
 		return p.Max
 	}

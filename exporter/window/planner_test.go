@@ -31,8 +31,8 @@ func TestNext(t *testing.T) {
 		{"nothing is due behind the horizon", p, "10:30", "", "10:20", false},
 		{"a quiet hour grows it eightfold", learn(p, 0), "02:00", "10:00", "23:00", true},
 		{"never beyond the maximum", learn(learn(learn(p, 0), 0), 0), "00:00", "24:00", "99:00", true},
-		{"density decides", learn(p, 0.98), "01:00", "02:00", "20:00", true},
-		{"a denser one shrinks it", learn(p, 1.96), "01:00", "01:30", "20:00", true},
+		{"density decides", learn(p, 1), "01:00", "02:00", "20:00", true},
+		{"a denser one shrinks it", learn(p, 2), "01:00", "01:30", "20:00", true},
 		{"a maximum below the first span holds", window.Planner{Max: time.Minute}, "01:00", "01:01", "20:00", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestCut(t *testing.T) {
 		want time.Duration
 		ok   bool
 	}{
-		{"to size by the estimate", w, 9.8, 6 * time.Minute, true},
+		{"to size by the estimate", w, 10, 6 * time.Minute, true},
 		{"by a quarter at least", w, 1.001, 45 * time.Minute, true},
 		{"not below a microsecond", window.Window{Start: epoch, End: epoch.Add(2 * time.Microsecond)}, 1e12, time.Microsecond, true},
 		{"a microsecond cannot be cut", window.Window{Start: epoch, End: epoch.Add(time.Microsecond)}, 5, 0, false},

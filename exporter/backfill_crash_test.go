@@ -13,23 +13,23 @@ import (
 	"houndtrail/exporter/window"
 )
 
-// A process dies at every single call of a store, before or after the call has its effect. The next one goes on.
+// A process dies at every single write, before or after that has its effect. The next one goes on.
 func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		for call := int64(1); ; call++ {
+		for at := int64(1); ; at++ {
 			w := halfway(t)
-			if !w.dies(call, after, w.backfills) {
-				if call < 30 {
-					t.Errorf("a whole backfill makes %d calls", call)
+			if !w.dies(at, after, w.backfills) {
+				if at < 20 {
+					t.Errorf("a whole backfill makes %d writes", at)
 				}
 				break
 			}
 			w.runBackfill()
 			if got := w.checkBackfill(); got.records != backfillRows+3 {
-				t.Errorf("call %d: %d records", call, got.records)
+				t.Errorf("write %d: %d records", at, got.records)
 			}
 			if t.Failed() {
-				t.Fatalf("killed at call %d, after its effect: %v", call, after)
+				t.Fatalf("killed at write %d, after its effect: %v", at, after)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package exporter_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -17,13 +16,17 @@ import (
 // A program is one run over a process's own view of the stores.
 type program func(positions, objects checkpoint.Bucket) error
 
-// dies runs a program that dies at a call of a store, before or after the call has its effect, and tells whether it came so far.
+// dies runs a program that dies at a write, before or after that has its effect, and tells whether it came so far. What it leaves
+// is the same wherever it dies between two writes.
 func (w *world) dies(at int64, after bool, run program) bool {
 	w.t.Helper()
 	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)
-	var calls atomic.Int64
-	hook := func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
-		switch n := calls.Add(1); {
+	var writes atomic.Int64
+	hook := func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
+		if op != checkpointtest.Put {
+			return checkpointtest.Fault{}
+		}
+		switch n := writes.Add(1); {
 		case n == at && after:
 			return checkpointtest.Fault{After: checkpointtest.ErrDead}
 		case n >= at:
@@ -39,26 +42,24 @@ func (w *world) dies(at int64, after bool, run program) bool {
 		w.t.Fatal(dead)
 	}
 	switch {
-	case calls.Load() < at:
+	case writes.Load() < at:
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		return false
-	case err == nil && calls.Load() > at: // the note of the last commit may fail, and whatever comes after everything
-		w.t.Errorf("it died at call %d of %d and says nothing", at, calls.Load())
+	case err == nil && writes.Load() > at: // the note of the last commit may fail, and whatever comes after everything
+		w.t.Errorf("it died at write %d of %d and says nothing", at, writes.Load())
 	}
 	return true
 }
 
-// left is what a process that died has left for the next one to go by: the windows that it declared, and how many entries
-// of the journal.
-func (w *world) left(stream string) (state string, declared int) {
+// left is what a process that died has left for the next one to go by: how many entries the journal has, and the
+// windows that were declared.
+func (w *world) left(stream string, j *checkpoint.Journal) (state string, declared int) {
 	w.t.Helper()
-	var lease struct{ Intents []checkpoint.Window }
-	if body, _, _, err := w.positions.Get(w.t.Context(), stream+"/state/lease.json"); err == nil {
-		if err := json.Unmarshal(body, &lease); err != nil {
-			w.t.Fatal(err)
-		}
+	lease, err := j.LeaseStatus(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	entries, err := w.positions.List(w.t.Context(), stream+"/0", "")
 	if err != nil {
@@ -67,7 +68,7 @@ func (w *world) left(stream string) (state string, declared int) {
 	return fmt.Sprintf("%d entries, declared %v", len(entries), lease.Intents), len(lease.Intents)
 }
 
-// A process dies with several windows under way, and so does the next one, at every single call. The third one plans smaller
+// A process dies with several windows under way, and so does the next one, at every single write. The third one plans smaller
 // windows than both: what they left is taken as it was declared.
 func TestKilledTwice(t *testing.T) {
 	past := func(t *testing.T) *world {
@@ -76,57 +77,60 @@ func TestKilledTwice(t *testing.T) {
 		return w
 	}
 	for stream, test := range map[string]struct {
-		world func(*testing.T) *world
-		run   func(*world) program
-		check func(*world) tally
-		rows  int
+		world   func(*testing.T) *world
+		run     func(*world) program
+		journal func(*world, checkpoint.Bucket) *checkpoint.Journal
+		check   func(*world) tally
+		rows    int
 	}{
-		"archive": {past, func(w *world) program {
-			return func(positions, objects checkpoint.Bucket) error {
-				return w.process(positions, objects).RunOnce(t.Context())
-			}
-		}, func(w *world) tally { return w.checkArchive(w.objects, w.positions) }, backfillRows},
-		"archive-backfill": {halfway, func(w *world) program { return w.backfills }, (*world).checkBackfill, backfillRows + 3},
+		"archive": {past, func(w *world) program { return w.cycles }, (*world).journal, func(w *world) tally {
+			return w.checkArchive(w.objects, w.positions)
+		}, backfillRows},
+		"archive-backfill": {halfway, func(w *world) program { return w.backfills }, (*world).backfilled, (*world).checkBackfill, backfillRows + 3},
 	} {
 		t.Run(stream, func(t *testing.T) {
-			seen, several := map[string]bool{}, 0
+			left := func(w *world) (string, int) { return w.left(stream, test.journal(w, w.positions)) }
+			seen := map[string]bool{}
 			for first := int64(1); ; first++ {
 				w := test.world(t)
 				if !w.dies(first, true, test.run(w)) {
 					break
 				}
-				state, declared := w.left(stream)
+				state, declared := left(w)
 				if seen[state] || declared < 2 {
 					continue
 				}
-				seen[state], several = true, several+1
-				for second := int64(1); ; second++ {
-					if second > 1 {
+				seen[state] = true
+				for second := range int64(4 * declared) { // writes, in which they are taken over and committed
+					if second > 0 {
 						w = test.world(t)
 						w.dies(first, true, test.run(w))
-					}
-					if state, declared = w.left(stream); declared < 2 {
-						break
+						state, _ = left(w)
 					}
 					w.pass(5 * time.Minute)
-					w.records = 20
-					reached := w.dies(second, true, test.run(w))
+					w.records = 40
+					reached := w.dies(second+1, true, test.run(w))
+					between, _ := left(w)
 					w.pass(5 * time.Minute)
 					if err := test.run(w)(w.positions, w.objects); err != nil {
-						between, _ := w.left(stream)
-						t.Fatalf("killed at call %d, left %s; then at call %d, left %s: %v", first, state, second, between, err)
+						t.Fatalf("killed at write %d, left %s; then at write %d, left %s: %v", first, state, second+1, between, err)
 					}
 					if got := test.check(w); got.records != test.rows {
-						t.Errorf("killed at calls %d and %d: %d records", first, second, got.records)
+						t.Errorf("killed at writes %d and %d: %d records", first, second+1, got.records)
 					}
 					if !reached || t.Failed() {
 						break
 					}
 				}
 			}
-			if several < 2 {
-				t.Errorf("a process died with several windows under way in %d ways", several)
+			if len(seen) < 2 {
+				t.Errorf("a process died with several windows under way in %d ways", len(seen))
 			}
 		})
 	}
+}
+
+// cycles is one cycle of the stream.
+func (w *world) cycles(positions, objects checkpoint.Bucket) error {
+	return w.process(positions, objects).RunOnce(w.t.Context())
 }

@@ -94,7 +94,7 @@ func setup(env *testscript.Env) error {
 		"HOUNDTRAIL_CHECKPOINT_URL=file://"+env.WorkDir+"/positions",
 		"HOUNDTRAIL_BLOODHOUND_RATE=1000",
 		"HOUNDTRAIL_RESCAN_SCHEDULE="+time.Now().Add(-time.Hour).Format("4 15 * * *"), // not while a script moves the clock by hours, at midnight
-		"HOUNDTRAIL_LOG_LEVEL=error", // what is left on standard error is what the user is told
+		"HOUNDTRAIL_LOG_LEVEL=error",                                                  // what is left on standard error is what the user is told
 		"AWS_EC2_METADATA_DISABLED=true",
 		clockVariable+"="+filepath.Join(env.WorkDir, ".clock"),
 	)

@@ -22,7 +22,7 @@ const grain = time.Microsecond
 type walk struct {
 	from  time.Time // its newest instant
 	part  part      // which is being read
-	parts []part // still to be read, the next one last
+	parts []part    // still to be read, the next one last
 
 	bound    time.Time // before of the next request
 	skip     int

@@ -26,13 +26,16 @@ func (i *intents) set(windows []Window) {
 	i.windows = slices.Clone(windows)
 }
 
-// add puts windows behind the others, unless they are some of them.
+// add puts windows behind the others, unless they are some of them. One that is in parts stays so.
 func (i *intents) add(windows []Window) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, w := range windows {
-		if !slices.ContainsFunc(i.windows, w.Equal) {
-			i.windows = append(i.windows, Window{Start: w.Start.UTC(), End: w.End.UTC(), Pass: w.Pass})
+		w.Start, w.End = w.Start.UTC(), w.End.UTC()
+		if known := slices.IndexFunc(i.windows, w.Equal); known < 0 {
+			i.windows = append(i.windows, w)
+		} else if w.Parts {
+			i.windows[known].Parts = true
 		}
 	}
 }

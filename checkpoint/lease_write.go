@@ -33,7 +33,9 @@ func (l *Lease) declare(ctx context.Context, windows []Window) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	missing := func(w Window) bool { return !slices.ContainsFunc(l.record.Intents, w.Equal) }
+	missing := func(w Window) bool {
+		return !slices.ContainsFunc(l.record.Intents, func(o Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
+	}
 	if !slices.ContainsFunc(windows, missing) && !l.record.InDoubt {
 		return nil
 	}

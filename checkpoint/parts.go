@@ -32,9 +32,12 @@ type Window struct {
 	// Pass is the lineage's epoch, or for a window that was read once more later on, in search of stragglers, the serial
 	// that was next when that began. It is part of the keys of objects.
 	Pass uint64 `json:"pass,omitempty"`
+	// Parts tells that it did not fit into memory and is written in parts, one after the other. An attempt that finds a window
+	// declared so goes on in parts: what an earlier one still has on its way can only be the next of them.
+	Parts bool `json:"parts,omitempty"`
 }
 
-// Equal tells whether the two are one walk over one span.
+// Equal tells whether the two are one walk over one span, in parts or not.
 func (w Window) Equal(other Window) bool {
 	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
 }

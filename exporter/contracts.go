@@ -68,8 +68,6 @@ type Divider interface {
 	// before it asks for the next, and what an earlier attempt has left of the window is part of the receipt. An error among
 	// the parts ends it, and comes back.
 	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error]) (checkpoint.Receipt, error)
-	// Divided tells whether an attempt at the window has left parts: only WriteParts goes on from them.
-	Divided(ctx context.Context, w window.Window) (bool, error)
 }
 
 // Destination is what an exporter asks of the place where the records go, beside the [Sink] that writes them. Nil

@@ -105,10 +105,7 @@ func begin(ctx context.Context, by plan, s span) *reading {
 func (r *reading) read(ctx context.Context) (err error) {
 	p := &r.plan
 	r.limits = p.limits(r.Window)
-	if p.parts, err = p.divided(ctx, r.span); err != nil {
-		return err
-	}
-	if p.parts {
+	if r.Parts {
 		return r.skim(ctx)
 	}
 	r.Batch, err = p.Source.Fetch(ctx, r.since, r.End.Add(-grain), r.limits, p.counting(r.since, p.before)...)

@@ -22,16 +22,6 @@ func (e *Exporter) divides() bool {
 	return ok
 }
 
-// divided tells whether an attempt at the window has left parts of it, which only parts go on from.
-func (p *plan) divided(ctx context.Context, s span) (bool, error) {
-	sink, ok := p.Sink.(Divider)
-	if !ok || len(p.intents) == 0 || p.parts {
-		return p.parts, nil
-	}
-	left, err := sink.Divided(ctx, s.Window)
-	return left, failed(StageSink, err)
-}
-
 // skim reads a window in parts, and keeps little of them.
 func (r *reading) skim(ctx context.Context) (err error) {
 	p := &r.plan

@@ -166,6 +166,49 @@ func TestPartsAreGoneOnFrom(t *testing.T) {
 	}
 }
 
+// What an attempt has on its way when it dies may arrive at any time later on. It never lies beside what the next attempt wrote,
+// also if memory has changed meanwhile, so that only one of the two takes the window in parts.
+func TestPartThatArrivesLate(t *testing.T) {
+	const much, ofInstant = 5000, "20261012T010000.000000Z"
+	twin, instant := crowded(t, 12*crowdRecords)
+	twin.records = much
+	twin.run()
+	var whole string // the object of the instant if it fits
+	for _, o := range twin.entries() {
+		if w := o.Window; w.Start.Before(instant) && w.End.After(instant) {
+			whole = o.Objects[0].Key
+		}
+	}
+	for name, test := range map[string]struct {
+		before, after int    // what a window may hold
+		lost          string // how the object's key ends
+	}{
+		"the first part":                      {crowdRecords, crowdRecords, ofInstant + ".parquet"},
+		"the second part":                     {crowdRecords, crowdRecords, ofInstant + ".part2.parquet"},
+		"the first part, then it fits":        {crowdRecords, much, ofInstant + ".parquet"},
+		"the second part, then it fits":       {crowdRecords, much, ofInstant + ".part2.parquet"},
+		"the ninth part, then it fits":        {crowdRecords, much, ofInstant + ".part9.parquet"},
+		"all of it, and then it does not fit": {much, crowdRecords, strings.TrimPrefix(whole, "audit/")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := crowded(t, 12*crowdRecords)
+			w.records = test.before
+			if err := w.archiving(w.positions, losing{w.objects, w, test.lost}).RunOnce(t.Context()); !errors.Is(err, errStorm) {
+				t.Fatalf("the first attempt says %v", err)
+			}
+			w.records = test.after
+			if err := w.archiving(w.positions, w.objects).RunOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.objects.Put(t.Context(), w.lost.key, w.lost.body, ""); err == nil {
+				t.Errorf("%s of the first attempt lies in the archive now", w.lost.key)
+			}
+			w.checkArchive(w.objects, w.positions)
+		})
+	}
+}
+
 // A record that an attempt has written, and that does not come again, leaves nothing committed.
 func TestPartsThatDoNotComeAgain(t *testing.T) {
 	w, instant := crowded(t, 8*crowdRecords)

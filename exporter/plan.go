@@ -43,9 +43,12 @@ func (p *plan) next() (win window.Window, due bool) {
 	if len(p.intents) > 0 {
 		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
 		p.whole = true
-		return window.Window(p.intents[0]), true
+		win = window.Window(p.intents[0])
+		win.Parts = p.divides() && (win.Parts || p.parts)
+		return win, true
 	}
 	win, due = p.planner.Next(p.cursor, p.horizon)
+	win.Parts = p.parts
 	if p.completes {
 		win = p.withinDay(win)
 	}

@@ -191,11 +191,18 @@ func intentSurvives(t *world) {
 	wantIntents(t, third, windowOf(1))
 	check(t, third.Intend(t.Context(), windowOf(2)))
 	check(t, third.Intend(t.Context(), windowOf(1))) // has its place
+	inParts := windowOf(3)
+	inParts.Parts = true
+	check(t, third.Intend(t.Context(), windowOf(3)))
+	check(t, third.Intend(t.Context(), inParts)) // as turned out
 	check(t, third.Intend(t.Context(), windowOf(3)))
 	check(t, t.a.Kill())
 
 	fourth := acquireWhenFree(t, b)
 	wantIntents(t, fourth, windowOf(1), windowOf(2), windowOf(3))
+	if of := fourth.Intents(); of[1].Parts || !of[2].Parts {
+		t.Errorf("the third of them only is in parts: %v", of)
+	}
 	fourth.Settle(windowOf(4)) // is none of them
 	fourth.Settle(windowOf(2))
 	wantIntents(t, fourth, windowOf(3))

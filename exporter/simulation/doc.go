@@ -109,7 +109,8 @@
 //
 // Among others: two writes of a lease with the same bytes, after which another runner took the lease just renewed; a
 // commit that arrived after its window's objects had been replaced; a page that could not be told from the one before,
-// because rows had come in ahead of it; an adopted stream that did not look before the first record of its archive.
+// because rows had come in ahead of it; an adopted stream that did not look before the first record of its archive; an object
+// of a whole window that arrived after that had been written in parts, under other names.
 //
 // # What it does not cover
 //

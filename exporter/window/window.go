@@ -9,6 +9,8 @@ type Window struct {
 	// Pass tells the walks over one span apart: what a later one finds is kept beside what the first one did. It is 0 for
 	// the first.
 	Pass uint64
+	// Parts tells that the window does not fit into memory, and is read and written in parts.
+	Parts bool
 }
 
 // Contains tells whether the instant belongs to the window.

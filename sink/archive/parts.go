@@ -21,8 +21,9 @@ import (
 // before the next part is asked for. An object that an earlier attempt has left stays as it is, and its records are not written
 // again: the receipt has it as well. So it does not matter where the parts of two attempts end.
 //
-// Parts are numbered by day, without a gap. What an earlier attempt may still have on its way is therefore the very object
-// that this one writes next, and one of the two is refused.
+// Objects are numbered by day, without a gap, and the first one bears the name that it has in a window that is written as a
+// whole. What an earlier attempt may still have on its way is therefore the very object that this one writes next, and one of
+// the two is refused.
 func (a *Archive) WriteParts(
 	ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error],
 ) (checkpoint.Receipt, error) {
@@ -38,12 +39,6 @@ func (a *Archive) WriteParts(
 	return d.receipt()
 }
 
-// Divided tells whether an attempt at the window has left parts.
-func (a *Archive) Divided(ctx context.Context, w window.Window) (bool, error) {
-	objects, _, err := read.Objects(ctx, a.bucket, a.tenant)
-	return slices.ContainsFunc(objects, func(o read.Object) bool { return o.Of(w.Start, w.Pass) && o.Part > 0 }), err
-}
-
 // A division is a window that is written in parts.
 type division struct {
 	*Archive
@@ -54,7 +49,7 @@ type division struct {
 
 // dayParts are those of one day.
 type dayParts struct {
-	next int // number of the next one
+	next int // number of the next one: 0, 2, 3 and so on
 	left []*leftover
 }
 
@@ -91,7 +86,7 @@ func (d *division) write(ctx context.Context, records []bloodhound.Record) error
 			return err
 		}
 		d.written = append(d.written, receipt.Objects...)
-		day.next++
+		day.follow(day.next)
 	}
 	return nil
 }
@@ -105,7 +100,7 @@ func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for what an earlier attempt has left: %w", err)
 	}
-	day := &dayParts{next: 1}
+	day := new(dayParts)
 	for _, key := range keys {
 		o, ok := read.Parse(key)
 		if !ok || !o.Of(d.window.Start, d.window.Pass) {
@@ -115,11 +110,15 @@ func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
 		if err != nil {
 			return nil, err
 		}
-		day.left, day.next = append(day.left, l), max(day.next, o.Part+1)
+		day.left = append(day.left, l)
+		day.follow(o.Part)
 	}
 	d.days[at] = day
 	return day, nil
 }
+
+// follow has the next object come after that number.
+func (p *dayParts) follow(part int) { p.next = max(p.next, part+1, 2) }
 
 func (d *division) open(ctx context.Context, key string) (*leftover, error) {
 	body, _, _, err := d.bucket.Get(ctx, key)

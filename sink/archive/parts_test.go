@@ -118,25 +118,40 @@ func (p putting) Put(ctx context.Context, key string, body []byte, version strin
 func TestPartThatArrivesLate(t *testing.T) {
 	f := formats["ndjson"]
 	all := sinktest.Generate(t, 1, 40, crowded.Start, time.Second)
-	store := new(checkpointtest.Memory)
-	var late func() error
-	puts := 0
-	dying := putting{store, func(ctx context.Context, key string, body []byte, version string) (string, error) {
-		if puts++; puts == 3 {
-			body := slices.Clone(body)
-			late = func() error { _, err := store.Put(context.WithoutCancel(ctx), key, body, version); return err }
-			return "", sinktest.ErrFault
-		}
-		return store.Put(ctx, key, body, version)
-	}}
-	if _, err := open(t, dying, f).WriteParts(t.Context(), crowded, inParts(all, []int{10, 10, 10})); !errors.Is(err, sinktest.ErrFault) {
-		t.Fatal(err)
+	parts := func(a *archive.Archive) error {
+		_, err := a.WriteParts(t.Context(), crowded, inParts(all, []int{10, 10, 10}))
+		return err
 	}
-	if _, err := open(t, store, f).WriteParts(t.Context(), crowded, inParts(all, []int{3, 4})); err != nil {
-		t.Fatal(err)
+	whole := func(a *archive.Archive) error {
+		_, err := a.Write(t.Context(), crowded, all[:30]) // that now there are more is why it does not fit any more
+		return err
 	}
-	if late() == nil {
-		t.Error("an object of the first attempt lies beside those of the second")
+	for name, test := range map[string]struct {
+		attempt func(*archive.Archive) error
+		lost    int
+	}{"the first part": {parts, 1}, "another part": {parts, 3}, "the window as a whole": {whole, 1}} {
+		t.Run(name, func(t *testing.T) {
+			store := new(checkpointtest.Memory)
+			var late func() error
+			puts := 0
+			dying := putting{store, func(ctx context.Context, key string, body []byte, version string) (string, error) {
+				if puts++; puts == test.lost {
+					body := slices.Clone(body)
+					late = func() error { _, err := store.Put(context.WithoutCancel(ctx), key, body, version); return err }
+					return "", sinktest.ErrFault
+				}
+				return store.Put(ctx, key, body, version)
+			}}
+			if err := test.attempt(open(t, dying, f)); !errors.Is(err, sinktest.ErrFault) {
+				t.Fatal(err)
+			}
+			if _, err := open(t, store, f).WriteParts(t.Context(), crowded, inParts(all, []int{3, 4})); err != nil {
+				t.Fatal(err)
+			}
+			if late() == nil {
+				t.Error("an object of the first attempt lies beside those of the second")
+			}
+		})
 	}
 }
 
@@ -147,17 +162,6 @@ func TestPartsThatLackARecord(t *testing.T) {
 	store := new(checkpointtest.Memory)
 	if _, err := open(t, store, f).WriteParts(t.Context(), crowded, inParts(all, []int{10, 10})); err != nil {
 		t.Fatal(err)
-	}
-	divided, err := open(t, store, f).Divided(t.Context(), crowded)
-	if err != nil || !divided {
-		t.Errorf("divided: %t, %v", divided, err)
-	}
-	other := crowded
-	if other.Pass++; err == nil {
-		divided, err = open(t, store, f).Divided(t.Context(), other)
-	}
-	if err != nil || divided {
-		t.Errorf("another pass is divided: %t, %v", divided, err)
 	}
 	if _, err := open(t, store, f).WriteParts(t.Context(), crowded, inParts(all[1:], nil)); !errors.Is(err, archive.ErrHasMore) {
 		t.Errorf("a part that has more: %v", err)

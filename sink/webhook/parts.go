@@ -32,6 +32,3 @@ func (s *Sink) WriteParts(
 	s.unfinished.set(w, nil)
 	return all, nil
 }
-
-// Divided is always false: a window may come as a whole whose first attempt was made in parts.
-func (s *Sink) Divided(context.Context, window.Window) (bool, error) { return false, nil }

@@ -44,7 +44,7 @@ type Object struct {
 	Day       time.Time // its midnight in UTC
 	Start     time.Time // of the window
 	Pass      uint64    // of the window
-	Part      int       // of the window, from 1 on; 0 for one that was written as a whole
+	Part      int       // 0 for the first of the window's objects of that day; the others, of a window in parts, from 2 on
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 }
 
@@ -58,7 +58,7 @@ func (o Object) Key() string {
 	if o.Pass > 0 {
 		name += "-" + strconv.FormatUint(o.Pass, 10)
 	}
-	if o.Part > 0 {
+	if o.Part > 1 {
 		name += partMark + strconv.Itoa(o.Part)
 	}
 	return DayPrefix(o.Tenant, o.Day) + name + o.Extension

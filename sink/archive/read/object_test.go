@@ -23,8 +23,8 @@ func TestKey(t *testing.T) {
 		"audit/tenant=A-1_b/dt=0001-01-01/20260301T000000.000000Z-12.ndjson.gz": {
 			Tenant: "A-1_b", Start: day1, Pass: 12, Extension: ".ndjson.gz",
 		},
-		"audit/tenant=acme/dt=2026-03-01/20260301T000000.000000Z.part1.parquet": {
-			Tenant: "acme", Day: day1, Start: day1, Part: 1, Extension: ".parquet",
+		"audit/tenant=acme/dt=2026-03-01/20260301T000000.000000Z.part2.parquet": {
+			Tenant: "acme", Day: day1, Start: day1, Part: 2, Extension: ".parquet",
 		},
 		"audit/tenant=acme/dt=2026-03-01/20260301T000000.000000Z-7.part12.ndjson.zst": {
 			Tenant: "acme", Day: day1, Start: day1, Pass: 7, Part: 12, Extension: ".ndjson.zst",
@@ -48,7 +48,7 @@ func TestKeyProperty(t *testing.T) {
 			Tenant: rapid.StringMatching(`[A-Za-z0-9._-]{1,9}`).Draw(t, "tenant"),
 			Day:    time.UnixMicro(us.Draw(t, "day")).UTC().Truncate(24 * time.Hour),
 			Start:  time.UnixMicro(us.Draw(t, "start")).UTC(), Pass: rapid.Uint64().Draw(t, "pass"),
-			Part:      rapid.IntRange(0, 1_000_000).Draw(t, "part"),
+			Part:      rapid.SampledFrom([]int{0, 2, 3, 10, 1_000_000}).Draw(t, "part"),
 			Extension: rapid.SampledFrom([]string{".parquet", ".ndjson.gz", ".ndjson.zst"}).Draw(t, "extension"),
 		}
 		if got, ok := read.Parse(want.Key()); !ok || got != want {
@@ -63,8 +63,8 @@ func TestNoKey(t *testing.T) {
 		"", folder, folder + name, folder + ".parquet", folder + name + ".parquet.tmp", folder + name + ".csv",
 		folder + name + "-.parquet", folder + name + "-0.parquet", folder + name + "-01.parquet", folder + name + "-1-2.parquet",
 		folder + name + "--1.parquet", folder + name + "-18446744073709551616.parquet", folder + name + " (1).parquet",
-		folder + name + ".part.parquet", folder + name + ".part0.parquet", folder + name + ".part01.parquet", folder + name + ".part-1.parquet",
-		folder + name + ".part1.part2.parquet", folder + name + ".part1-2.parquet",
+		folder + name + ".part.parquet", folder + name + ".part0.parquet", folder + name + ".part1.parquet", folder + name + ".part01.parquet", folder + name + ".part-1.parquet",
+		folder + name + ".part2.part3.parquet", folder + name + ".part2-2.parquet",
 		folder + "20260301T000000Z.parquet", folder + "20260301T000000.000Z.parquet", folder + "20260230T000000.000000Z.parquet",
 		"audit/tenant=acme/dt=2026-3-1/" + name + ".parquet", "audit/tenant=acme/dt=2026-02-30/" + name + ".parquet",
 		"audit/tenant=acme/2026-03-01/" + name + ".parquet", "audit/acme/dt=2026-03-01/" + name + ".parquet",

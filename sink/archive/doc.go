@@ -7,8 +7,8 @@
 // goes to its own day's partition.
 //
 // A window that does not fit into memory comes in parts, each of which makes an object of its own: those of a day after the
-// first one are named <window start>.part2 and so on. A retry may cut it elsewhere. So it replaces nothing: it leaves what is there, writes the records that are not in
-// it, and the receipt has both.
+// first one are named <window start>.part2 and so on. A retry may cut it elsewhere. So it replaces nothing: it leaves what is
+// there, writes the records that are not in it, and the receipt has both.
 //
 // An object is only ever replaced by one that has all of its records, and more. So neither a runner that lost its
 // lease and wakes up late, nor a backfill after the server has purged old records, can take anything out of the archive.

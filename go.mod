@@ -1,4 +1,4 @@
-module houndtrail
+module github.com/houndtrail/houndtrail
 
 go 1.26.0
 

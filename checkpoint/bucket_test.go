@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 func TestDirectory(t *testing.T) {

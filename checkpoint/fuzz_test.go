@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 var fuzzed = checkpoint.Identity{Stream: "archive", Source: "https://acme.example", Destination: "s3://bucket/prefix"}

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // gateway answers as S3 does, but for one header that it ignores.

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 func TestStoreThatExpiresLeases(t *testing.T) {

@@ -3,8 +3,8 @@ package checkpoint_test
 import (
 	"testing"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 // Whether the commit of an intent may still be under way is for the next holder to know, whichever process that is.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 // A caller's context counts also while it waits for a renewal that is under way.

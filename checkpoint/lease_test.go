@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 // grain is what others wait beyond the TTL, because S3 tells the age of an object in whole seconds.

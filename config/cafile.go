@@ -4,7 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // CAFile is the path of a PEM file with certificate authorities, or "".

@@ -1,6 +1,6 @@
 package config
 
-import "houndtrail/sink/webhook/expect"
+import "github.com/houndtrail/houndtrail/sink/webhook/expect"
 
 // Expect is what the receiver's answer must say for a batch to count as delivered.
 type Expect struct {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files, the README's table and the example environment")

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 // TestProblems has every variable's bad values and every broken rule. The exact messages are in the golden file, to be

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // A proxy is a variable that names one.

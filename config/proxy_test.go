@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 // TestProxies: a proxy that Go would ignore is refused by its variable's name, without its password, by the commands that

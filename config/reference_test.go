@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 const (

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"pgregory.net/rapid"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 const planted = "pl4nted-s3cret"

@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 // TestAccepted has good values of every variable and what becomes of them, by the field's place in the tree. TestTags

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // Found is what a destination turned out to hold when it was read without a journal.

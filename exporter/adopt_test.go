@@ -9,10 +9,10 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // clockOnly is a source that tells nothing but the time.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A BackfillPlan is what a backfill is going to do.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func TestBackfill(t *testing.T) {

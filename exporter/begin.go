@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // ErrJournalGone says that the destination holds records, and that no journal accounts for them. To begin anew would put

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // Begins looks whether a stream that has no journal may begin at a time: whether its destination holds nothing but what

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 const (

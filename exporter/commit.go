@@ -8,9 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // A cycle is what one RunOnce works with beside the stages.

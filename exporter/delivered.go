@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // How the set of delivered ids is written down: an entry has it whole while it is small, and else what changed of it, on top

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/dedup"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A log of two million records a day, exported every five minutes, with a rescan every day: what the set takes

@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest/servers"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 const backlog = 100_000

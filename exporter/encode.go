@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // An encoding is the part of a window's delivery that touches nothing outside, under way in a goroutine of its own.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/budget"
 )
 
 // mostReads is how many windows are read at the same time: as many as hide the time that a distant server takes to answer.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // mostInFlight is how many windows are written side by side: as many as hide the time that a distant store or receiver takes

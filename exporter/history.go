@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // longestLook and shortestLook are how often the oldest record is asked for: at first soon after the stream began, since

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A cycle that finds nothing new writes nothing, and reads next to nothing; the next one with news takes the lease again.

@@ -7,9 +7,9 @@ import (
 	"iter"
 	"slices"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // A window that does not fit into memory and cannot be cut is read twice, in parts. The first time only a few bytes of each

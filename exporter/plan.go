@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // firstShare is how full the first window is planned to be if there is a guess at how dense the log is: a page, most likely. Once it is

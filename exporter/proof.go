@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // ErrIncomplete says that the server counts more records in a window than it returned, or returned more of them before.

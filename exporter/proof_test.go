@@ -14,10 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // entries are the journal's, oldest first.

@@ -10,11 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/budget"
-	"houndtrail/exporter/dedup"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // grain is the resolution of created_at: the last instant before a window's end.

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // calls counts what is asked of stores.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // straggling is a world whose stream has caught up, in which a record then appears that is older than any overlap.

@@ -6,8 +6,8 @@ import (
 	"iter"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // A History is a journal whose newest entries can be read once more.

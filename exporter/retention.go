@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 const (

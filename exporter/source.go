@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // ErrSourceChanged says that what the server has is not a continuation of what was exported from it. No later cycle can

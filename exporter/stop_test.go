@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // Told to stop, a cycle commits the window that it is at and begins no other. The next one goes on from there.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // faults of the API, of which one may strike a cycle.

@@ -3,9 +3,9 @@ package exporter
 import (
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A walk is a span of time to be taken in windows.

@@ -16,17 +16,17 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/exporter/budget"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/archive/read"
-	"houndtrail/sink/parquet"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 const (

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 var updateReadme = flag.Bool("update", false, "rewrite what the README says of S3 requests")

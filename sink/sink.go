@@ -27,8 +27,8 @@ import (
 	"iter"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // A Stamp is what a receipt needs to know of a record, which is gone by the time that it is delivered.

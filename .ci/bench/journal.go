@@ -8,8 +8,8 @@ import (
 	"log"
 	"path/filepath"
 
-	"houndtrail/checkpoint"
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // The journals of a day or so, and of five years.

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // The latencies are those of a store and a receiver in the same part of the world, and of a server that is not.

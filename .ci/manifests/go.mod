@@ -1,4 +1,4 @@
-module houndtrail/ci/manifests
+module github.com/houndtrail/houndtrail/ci/manifests
 
 go 1.26.0
 

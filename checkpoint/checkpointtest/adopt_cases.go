@@ -3,7 +3,7 @@ package checkpointtest
 import (
 	"github.com/google/uuid"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func adoptCases() []testCase {

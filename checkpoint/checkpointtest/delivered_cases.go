@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func deliveredCases() []testCase {

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // ErrDead is what every call answers after [Faulty.Kill].

@@ -1,7 +1,7 @@
 package checkpointtest
 
 import (
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func formatCases() []testCase {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func historyCases() []testCase {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 var errLost = errors.New("connection reset by peer")

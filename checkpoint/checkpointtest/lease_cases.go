@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func leaseCases() []testCase {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func leaseStatusCases() []testCase {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func longCases() []testCase {

@@ -3,7 +3,7 @@ package checkpointtest
 import (
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func lookCases() []testCase {

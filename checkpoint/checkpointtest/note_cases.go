@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func noteCases() []testCase {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 const probeKey = "archive/state/probe"

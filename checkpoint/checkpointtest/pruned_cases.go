@@ -3,7 +3,7 @@ package checkpointtest
 import (
 	"slices"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func prunedCases() []testCase {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strings"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func staleCases() []testCase {

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // TTL is the life of a lease in the suite: long enough for a slow store to answer in, short enough to wait for.

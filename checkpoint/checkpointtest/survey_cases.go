@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 func surveyCases() []testCase {

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // StaleList is a bucket whose listings are behind: they do not have the objects yet that Hides names.

@@ -12,11 +12,11 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/exporter"
-	"houndtrail/exporter/dedup"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 func (p *program) adopt() *cobra.Command {

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"houndtrail/config"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // backfillSuffix makes the name of a backfill's journal of the stream's.

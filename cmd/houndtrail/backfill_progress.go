@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/exporter"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 const (

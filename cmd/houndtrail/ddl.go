@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"houndtrail/config"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // firstDay is where the table begins if the archive does not tell. PR #3049 dates records without a time to 2020.

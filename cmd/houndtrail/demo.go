@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"houndtrail/config"
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // demoOptions are the flags of demo.

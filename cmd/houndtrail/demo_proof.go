@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"houndtrail/config"
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // A proof compares what the demo's BloodHound served with what has arrived.

@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzip"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 const (

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // archiveDestination is what an exporter can ask of the archive's files.

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // TestOccupied: only what the attempts themselves would replace does not count.

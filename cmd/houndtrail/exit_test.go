@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"testing"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 func TestExitCode(t *testing.T) {

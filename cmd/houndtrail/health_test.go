@@ -11,8 +11,8 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"houndtrail/exporter"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale when the run after the

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 func (p *program) history() *cobra.Command {

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // entriesJSON prints each entry as it comes.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // TestEntriesTable: the count of each window in a word or as what it lies between, and the columns for what hardly any

@@ -8,7 +8,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // TestLiveness: the loops turn, whatever becomes of their cycles.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 // What net/http says of an answer that it did not ask for goes through our logger, and not all that it quotes.

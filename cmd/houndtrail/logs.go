@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"houndtrail/config"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // logsOptions are the flags of logs.

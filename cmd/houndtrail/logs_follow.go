@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // followBack is how far each request of --follow looks back for records that became visible late.

@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // inProcess is a server without a network, so that time is the test's own.

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // metrics is what the daemon tells Prometheus. Each collector is registered where it is made.

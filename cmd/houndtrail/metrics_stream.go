@@ -5,8 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // stream returns the observer of one stream, with its series at zero: a rate needs a first value.

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // TestMetrics: everything that is counted is exported, with a help text.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 func (p *program) move() *cobra.Command {

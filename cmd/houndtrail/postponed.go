@@ -8,9 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 const (

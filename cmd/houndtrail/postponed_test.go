@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // What a receiver asked for is obeyed by this process and by others, until it is over, and no longer than makes sense.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 const barWidth = 30

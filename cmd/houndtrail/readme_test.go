@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the README")

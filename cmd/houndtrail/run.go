@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 func (p *program) run() *cobra.Command {

@@ -9,9 +9,9 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"houndtrail/config"
-	"houndtrail/exporter"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // schedule runs a cycle of each stream now, and then by the schedule. It returns when ctx has ended and no cycle runs

@@ -11,11 +11,11 @@ import (
 	"github.com/robfig/cron/v3"
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/config"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // A stuckSource answers nothing before it is cancelled, or fails at once.

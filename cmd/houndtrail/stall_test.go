@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // TestStalls: a store or an API that begins an answer and never ends it is tried again, told in the log, and then ends the

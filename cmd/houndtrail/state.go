@@ -4,9 +4,9 @@ import (
 	"errors"
 	"strings"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // How a stream stands, in a word. The command status and the metric stream_state use the same words, with _ for a space

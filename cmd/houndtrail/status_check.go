@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // checkStream finds out what the next run would say of a stream whose journal is in order: what can be asked for without

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // provable is the longest journal that status reads as a whole without being told to: a moment in a directory, some

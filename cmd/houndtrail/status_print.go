@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
 // unknown is a cell without a value.

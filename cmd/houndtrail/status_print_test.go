@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // TestStandings: everything that a stream can be, as a table and as JSON.

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/config"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // askPatience is how long status tries again with a server that does not answer: the user sits in front of it.

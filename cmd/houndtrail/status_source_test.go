@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/config"
+	"github.com/houndtrail/houndtrail/config"
 )
 
 // TestSourceThatHangs: the user waits no longer than status says, and learns what was known by then.

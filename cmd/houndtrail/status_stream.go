@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // A standing is how far one stream is. Its JSON is what status -o json prints: keys are only ever added, and one whose

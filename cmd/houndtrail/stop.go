@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // finishing is a context for work that may go on for a while after ctx has ended, and is abandoned then: that loses nothing,

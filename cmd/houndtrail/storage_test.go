@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"houndtrail/sink/sinktest"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // archived reads the Parquet files below a directory and fails unless they hold every record of the log, N of them,

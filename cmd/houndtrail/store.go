@@ -6,9 +6,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // positions opens the place of the journals. If that is not set it lies in the archive, whose variable is to be mended then.

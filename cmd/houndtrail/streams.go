@@ -10,16 +10,16 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/config"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/budget"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // windowBytes bounds what the pages of a window take in memory. How many windows there are at a time is up to the budget.

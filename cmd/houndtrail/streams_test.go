@@ -6,8 +6,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/config"
-	"houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // TestStreams: what is set for both streams reaches both, and only the webhook may leave something out.

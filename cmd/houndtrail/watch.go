@@ -11,9 +11,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 const (

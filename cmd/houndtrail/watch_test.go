@@ -9,8 +9,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 // TestRecall: a store that does not answer holds up the start for a moment only, and the first cycle that can read the journal

@@ -10,8 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // A world is what a script has around houndtrail.

@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // redated gives a record another time on its way.

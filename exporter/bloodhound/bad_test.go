@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func unprintableSpans(start time.Time) map[string]shelved {

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // Defaults of [Options].

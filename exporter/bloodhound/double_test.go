@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 const firstPage = AuditPath + "?after=2020-01-01T00%3A00%3A00Z&limit=10&sort_by=-created_at&sort_by=-id"

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // endless is a log of which the rows at one end, or both, are bad in one way.

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // The oldest record is found exactly on every generation, in two requests, however many there are.

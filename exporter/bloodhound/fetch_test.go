@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // day is a span of a thousand rows on a double, and a client that reads it in pages of a hundred.

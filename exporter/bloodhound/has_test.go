@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A record is told by its id and its instant, on every generation of servers, also amid others of the same instant.

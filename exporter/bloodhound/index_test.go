@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // Every request of the audit log is one that the table in doc.go says is backed by an index: it sorts by created_at first

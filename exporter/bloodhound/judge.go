@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 const (

@@ -3,7 +3,7 @@ package bloodhound
 import (
 	"testing"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A login that fails says nothing about the size of pages.

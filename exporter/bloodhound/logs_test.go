@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // An internal error that a warning foretold is the answer, and says what it comes from. Any other is tried again.

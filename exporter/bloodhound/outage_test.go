@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // down is a server that breaks down over n requests after some others.

@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // An error about a page says on one line where in it the fault is, and what is there.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A shelved span is rows of a double by what was asked of them: when each was created, and which of them are bad.

@@ -11,7 +11,7 @@ import (
 	"os"
 	"time"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/budget"
 )
 
 func nothing() error { return nil }

@@ -8,9 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/dedup"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A log of busy and quiet minutes, read in windows of any length that overlap or do not. What the changes of the sets make

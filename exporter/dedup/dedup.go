@@ -11,8 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // FirstHole is the least id that names no record but a hole, see [Set.Note].

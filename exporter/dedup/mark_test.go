@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // TestMarkInPieces: the mark is that of the whole text, which is not held.

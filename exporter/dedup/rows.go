@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // rows are what was read of a span, sorted by time.

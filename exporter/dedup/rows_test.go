@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/dedup"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // What little is kept of records leads to the same as the records themselves.

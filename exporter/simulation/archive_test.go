@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // An archive is what the objects hold, kept up to date with every one that is written.

@@ -3,9 +3,9 @@ package simulation
 import (
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // backfillStream is what the archive's stream was told to leave out, which another runner delivers meanwhile.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // widest is how far a clock is set at once. Less is called a drift by those who are asked.

@@ -3,7 +3,7 @@ package simulation
 import (
 	"time"
 
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 // judgeComplete holds that the cursor has passed no record that was to be seen when the cycle began.

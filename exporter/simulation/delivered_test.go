@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
 // A memory is what a journal says of the records that were delivered.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A journal is what a stream's entries have said so far.

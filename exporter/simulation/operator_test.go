@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/dedup"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // What becomes of the archive's journal.

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/window"
-	sink "houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	sink "github.com/houndtrail/houndtrail/sink/archive"
 )
 
 // A debt is a span of time that is to be searched whatever the schedule: the clocks were behind, or a person has rebuilt

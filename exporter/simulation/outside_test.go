@@ -6,9 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	sink "houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	sink "github.com/houndtrail/houndtrail/sink/archive"
 )
 
 // An outside runs work outside of all bubbles. The Parquet library keeps decoders in pools that all bubbles share, and

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A plan is everything about a world that its seed decides beforehand. What happens to a call is decided when it is

@@ -9,14 +9,14 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	sink "houndtrail/sink/archive"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	sink "github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // A runner starts a process when a cycle is due and there is none, as a scheduler does.

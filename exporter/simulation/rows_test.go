@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A row is one of the audit log, with what the server never tells.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // setSource draws what the server does beside growing: it begins with empty answers, brings old rows to light, asks a

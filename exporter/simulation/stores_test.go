@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 // A view is what a process sees of a store.

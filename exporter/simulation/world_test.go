@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // patient is longer than any test takes.

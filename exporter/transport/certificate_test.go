@@ -9,7 +9,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // A server of a private authority is refused without its PEM file, and taken with it.

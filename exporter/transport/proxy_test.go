@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 func TestCheckProxy(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func TestGaps(t *testing.T) {

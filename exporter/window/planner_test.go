@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)

@@ -11,11 +11,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.

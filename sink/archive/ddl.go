@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/sink/archive/read"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
 // ErrNotS3 says that Athena cannot read the archive, because it is not in S3.

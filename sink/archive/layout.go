@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // ErrOrder says that the records handed to Write do not come day by day.

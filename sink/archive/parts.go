@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // WriteParts is Write for records that come part by part: each part makes an object for each of its days, which is durable

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // TestOthers lets another process write between our steps.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"testing"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/archive/read"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 func TestQuarantine(t *testing.T) {

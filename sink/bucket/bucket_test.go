@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 func TestOpen(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/bucket/buckettest"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // The journal states for itself what it needs of a store; both stores have it.

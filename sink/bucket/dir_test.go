@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // childEnv names what this test binary does when it is started as another process, and in which directory.

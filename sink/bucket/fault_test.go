@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // TestS3PutFaults breaks the requests that make an object visible, with and without effect, and then looks at the

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // TestS3ObjectLock: what is kept can really not be deleted, in one piece or in parts; working state can.

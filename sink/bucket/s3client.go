@@ -20,7 +20,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"go.uber.org/zap"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 const (

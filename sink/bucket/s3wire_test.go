@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // TestS3ChecksumAlgorithm: whatever carries a checksum says of which kind it is.

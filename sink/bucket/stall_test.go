@@ -11,9 +11,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"houndtrail/exporter/transport"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // objectHead is how an answer of S3 begins.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // BenchmarkCompression is what a compression takes of the processor, and what it leaves of the bytes, on the lines of a

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // What the name of a file ends in, by its compression.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // TestWrite: a line is the same, in whatever pieces.

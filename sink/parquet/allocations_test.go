@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // TestAllocations guards what the encoder is reused for. It is not for the race detector, under which sync.Pool throws

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 var (

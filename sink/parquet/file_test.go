@@ -12,8 +12,8 @@ import (
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // Where columns are.

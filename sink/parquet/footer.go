@@ -9,7 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // magic is what a file begins and ends with.

@@ -16,7 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // TestLargeFields looks at what a file says of pages with large values, and of those beside them.

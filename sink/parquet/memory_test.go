@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // hexadecimal is text of which compression leaves a little more than half.

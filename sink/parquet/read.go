@@ -10,7 +10,7 @@ import (
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // The columns that name a record.

@@ -9,9 +9,9 @@ import (
 
 	pq "github.com/parquet-go/parquet-go"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // identities reads a file back. It turns a panic of the library into a failure of the test.

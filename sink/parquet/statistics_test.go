@@ -10,8 +10,8 @@ import (
 
 	pq "github.com/parquet-go/parquet-go"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 // footerLimit is what the footer and the page index stay below. Dremio opens none of more than 16 MiB.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // Files are the records of files that readers have stumbled over, by what is special about each; a second apart from

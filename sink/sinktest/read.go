@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // ReadParquet reads the records of a Parquet object back, without Raw. It goes by the names in the object's own

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
 // Parse makes the record that the API client would make of one entry, so that typed fields and Raw always agree.

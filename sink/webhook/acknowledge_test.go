@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/sink/webhook"
-	"houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 )
 
 func expecting(tb testing.TB, text string) expect.Expectation {

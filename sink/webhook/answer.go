@@ -9,8 +9,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"houndtrail/exporter/transport"
-	"houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
 // A StatusError is an answer that is no acknowledgement.

@@ -9,10 +9,10 @@ import (
 	"io"
 	"slices"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/window"
-	"houndtrail/sink"
-	"houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
 // A batch is what one POST carries.

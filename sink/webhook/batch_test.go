@@ -17,11 +17,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/sinktest"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // drawRecords draws a window of records of very different sizes, in the order in which a sink gets them.

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"testing"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // BenchmarkWrite is the way of a window from records to request bodies, without a network.

@@ -19,8 +19,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/exporter/transport"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // All batches of a window, and those of the next, go through one connection.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // A PostponedError is a receiver that asks for a longer pause than the patience for one batch.

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // TestRequest pins everything that a receiver is sent.

@@ -17,8 +17,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/sync/errgroup"
 
-	"houndtrail/exporter/window"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // A barrier holds requests until so many are under way, and counts how many were at most.

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // Each retry is a warning that says what came back, when the next try is, and how many there were, and none of it is ours or

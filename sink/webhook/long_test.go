@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // A large record is compressed piece by piece, and is a batch of its own amid the others.

@@ -14,9 +14,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/exporter/transport"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 )
 
 // What a zero value in [Options] stands for.

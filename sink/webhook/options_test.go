@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 func TestNewRejects(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"iter"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // WriteParts is Write for records that come part by part: the batches of a part are acknowledged before the next part is asked

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // inParts yields records in parts of those sizes, the newest first; what is left is the last part.

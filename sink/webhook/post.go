@@ -12,7 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
-	"houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come

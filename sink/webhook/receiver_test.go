@@ -15,11 +15,11 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/sinktest"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 const tenant = "acme"

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // write sends one batch of two records to the receiver and returns the error and how long it took.

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // The secrets of these tests. All begin alike, so that no part of them hides.

@@ -10,9 +10,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
 // An outcome is what became of a batch. The zero value stands for one that was not begun.

@@ -13,12 +13,12 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/transport"
-	"houndtrail/exporter/window"
-	"houndtrail/sink"
-	"houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
 // An encoder knows one wire format. Append adds the record to the batch, complete with whatever separates it from the

@@ -15,10 +15,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // A moody receiver answers in any order and as it likes, but for what it says of size: it refuses what is too large each

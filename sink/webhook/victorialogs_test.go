@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/sinktest"
-	"houndtrail/sink/sinktest/servers"
-	"houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // A window that is delivered twice to a real receiver: every event is there, and by event_id it is there once.

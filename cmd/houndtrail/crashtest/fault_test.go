@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // TestNetworkFaults breaks the connections to the API, to S3 and to the webhook at random, all three at once, while a

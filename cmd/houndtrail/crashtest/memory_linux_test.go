@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // podMemory is the limit of the manifests, and memLimit the GOMEMLIMIT in them.

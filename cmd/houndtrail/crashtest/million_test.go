@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // TestMillion reads a long history, in a single run, from a server that fails at random one request in ten.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/sinktest/servers"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // A proxy stands in front of a server and can break the connections to it.

@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestEntryAsPrinted(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // signed are the headers of a signed request: the test's own signing, since the double's is what is tested.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func BenchmarkHistory(b *testing.B) {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // page compares a page with what was measured of one: the envelope, and of the rows how many there are, in which

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // measuredAt is when the servers were asked.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestDateOfItsOwn(t *testing.T) {

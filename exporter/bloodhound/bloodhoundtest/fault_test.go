@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestFaultsThatAnswer(t *testing.T) {

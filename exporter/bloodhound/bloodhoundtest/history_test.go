@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 var many = bt.HistoryOptions{Seed: 7, N: 40_000, FirstID: 5000}

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestPreferences(t *testing.T) {

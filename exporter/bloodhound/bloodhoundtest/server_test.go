@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func TestRoutes(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	bt "houndtrail/exporter/bloodhound/bloodhoundtest"
+	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 func loginBody(user, secret string) string {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"houndtrail/exporter/window"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
 // ErrDamaged says that an object is not what the archive wrote, or not where it wrote it. The errors that carry it name

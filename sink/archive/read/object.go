@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
 // Root is the folder of the archive in its bucket. The checkpoints lie beside it.

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"houndtrail/checkpoint/checkpointtest"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 func TestKey(t *testing.T) {

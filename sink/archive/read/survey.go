@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // Found is what a survey found. Where there is no record, what says something of records is zero.

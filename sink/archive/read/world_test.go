@@ -7,13 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"houndtrail/checkpoint"
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/archive/read"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
 const tenant = "acme.example"

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // race has writers with two handles create one object, and then replace one version of it: each time exactly one wins.

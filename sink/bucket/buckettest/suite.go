@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // Store opens one fresh, empty store. Each call gives a handle of its own on the folder of that name in it, as two

@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 var (

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 func mustPut(t *testing.T, b bucket.Bucket, key string, body []byte, version string) string {

@@ -15,13 +15,13 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2" // the driver
 	"github.com/google/go-cmp/cmp"
 
-	"houndtrail/exporter/bloodhound"
-	"houndtrail/exporter/window"
-	"houndtrail/sink/archive"
-	"houndtrail/sink/bucket"
-	"houndtrail/sink/ndjson"
-	"houndtrail/sink/parquet"
-	"houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 var (

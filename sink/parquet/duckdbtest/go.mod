@@ -1,4 +1,4 @@
-module houndtrail/sink/parquet/duckdbtest
+module github.com/houndtrail/houndtrail/sink/parquet/duckdbtest
 
 go 1.26.0
 
@@ -6,7 +6,7 @@ require (
 	github.com/duckdb/duckdb-go/v2 v2.10506.0
 	github.com/google/go-cmp v0.7.0
 	go.uber.org/zap v1.28.0
-	houndtrail v0.0.0
+	github.com/houndtrail/houndtrail v0.0.0
 )
 
 require (
@@ -64,4 +64,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace houndtrail => ../../..
+replace github.com/houndtrail/houndtrail => ../../..

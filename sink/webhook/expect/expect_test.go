@@ -3,7 +3,7 @@ package expect_test
 import (
 	"testing"
 
-	"houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 )
 
 func TestUnmet(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -183,7 +183,7 @@ type collector struct {
 	fail int // the write that fails; 0 for none
 }
 
-func (c *collector) Write(_ context.Context, _ window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
+func (c *collector) Write(_ context.Context, _ window.Window, records []record.Record) (checkpoint.Receipt, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fail--; c.fail == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -33,7 +34,7 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	// another, each sorted, in no order among them, and a record that is at the end of two comes twice. The batch has
 	// everything but the records. An error of use ends it, and comes back.
 	FetchParts(
-		ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func(records []bloodhound.Record) error, count ...time.Time,
+		ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func(records []record.Record) error, count ...time.Time,
 	) (*bloodhound.Batch, error)
 	// Count is how many records the server counts from an instant on; known is false if it does not tell.
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
@@ -41,7 +42,7 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 
 // A Recogniser is a Source that can tell which records are nothing but the trace of its own requests.
 type Recogniser interface {
-	Own(ctx context.Context, r *bloodhound.Record) bool
+	Own(ctx context.Context, r *record.Record) bool
 }
 
 // Sink is the destination.
@@ -51,14 +52,14 @@ type Recogniser interface {
 // (created_at, id) and are not kept after Write returns; some may be older than the window (late rows).
 // With no records it writes nothing. Several windows are written at the same time.
 type Sink interface {
-	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
+	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
 }
 
 // A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the previous
 // window is still prepared or written: encoding is what takes longest. What Prepare returns does the rest of Write, without
 // the records: their memory is used again as soon as Prepare returns.
 type Preparer interface {
-	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+	Prepare(w window.Window, records []record.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
 }
 
 // A Divider is a Sink that takes a window in parts, because its records do not fit into memory together. To other sinks a
@@ -67,7 +68,7 @@ type Divider interface {
 	// WriteParts is Write for records that come part by part, each of them sorted and none of them twice. It has written one part
 	// before it asks for the next, and what an earlier attempt has left of the window is part of the receipt. An error among
 	// the parts ends it, and comes back.
-	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error]) (checkpoint.Receipt, error)
+	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error]) (checkpoint.Receipt, error)
 }
 
 // Destination is what an exporter asks of the place where the records go, beside the [Sink] that writes them. Nil

@@ -25,6 +25,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/bucket"
@@ -35,8 +36,8 @@ import (
 // A steadyServer serves prepared records from memory, so that what is measured is the exporter and not the double. It
 // knows no more of the API than a walk over a window needs.
 type steadyServer struct {
-	records           []bloodhound.Record // oldest first
-	now               atomic.Int64        // unix seconds
+	records           []record.Record // oldest first
+	now               atomic.Int64    // unix seconds
 	requests, skipped atomic.Int64
 
 	mu   sync.Mutex
@@ -89,7 +90,7 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	s := &steadyServer{records: sinktest.Generate(tb, 1, n, start, steadyGap)}
 	for i := range s.records { // of the usual size
 		r := &s.records[i]
-		if short := 500 - len(r.Raw); short > 0 && !r.Absent.Has(bloodhound.Fields) {
+		if short := 500 - len(r.Raw); short > 0 && !r.Absent.Has(record.Of("fields")) {
 			r.Raw = strings.Replace(r.Raw, r.Fields, `{"note":"`+strings.Repeat("x", short)+`"}`, 1)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -39,11 +39,11 @@ func TestBytesOfAnEntry(t *testing.T) {
 					span = time.Hour
 				}
 				w := window.Window{Start: cursor, End: cursor.Add(span)}
-				var records []bloodhound.Record
+				var records []record.Record
 				for i := range perDay / int(day/span) {
 					for id++; random.Float64() < gaps; id++ {
 					}
-					records = append(records, bloodhound.Record{ID: id, CreatedAt: w.Start.Add(time.Duration(i) * day / perDay)})
+					records = append(records, record.Record{ID: id, CreatedAt: w.Start.Add(time.Duration(i) * day / perDay)})
 				}
 				a := set.Admit(dedup.Span{From: w.Start, Window: w, Remembered: latest(at, e.keep(w.End))}, records)
 				next := checkpoint.Checkpoint{

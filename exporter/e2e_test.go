@@ -15,10 +15,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -175,14 +176,14 @@ func get(t *testing.T, address string) []byte {
 
 // Every generation of servers, and the documentation taken by its letter, gives the same rows.
 func TestProfilesGiveTheSameArchive(t *testing.T) {
-	var want map[int64]bloodhound.Record
+	var want map[int64]record.Record
 	for _, profile := range bloodhoundtest.Profiles {
 		w := month(t, profile, 5000)
 		w.pageSize, w.records = 400, 2000
 		if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 			t.Fatalf("%s: %v", profile, err)
 		}
-		got := map[int64]bloodhound.Record{}
+		got := map[int64]record.Record{}
 		for _, r := range w.archived(w.objects) {
 			if !strings.HasPrefix(r.Action, "GET/api") && r.Action != "GET/health" { // pr3049 audits our own requests
 				got[r.ID] = r

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // An encoding is the part of a window's delivery that touches nothing outside, under way in a goroutine of its own.
@@ -20,7 +20,7 @@ type encodedWindow = func(context.Context) (checkpoint.Receipt, error)
 
 // encode has what is fresh of a window encoded, as far as the sink can ahead of its turn. The records are released once the sink
 // has taken what it needs of them.
-func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []bloodhound.Record) *encoding {
+func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) *encoding {
 	enc := &encoding{done: make(chan struct{})}
 	under.Go(func() {
 		defer close(enc.done)

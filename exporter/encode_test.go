@@ -9,8 +9,8 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -27,7 +27,7 @@ type press struct {
 }
 
 func (p *press) Prepare(
-	w window.Window, records []bloodhound.Record,
+	w window.Window, records []record.Record,
 ) (func(context.Context) (checkpoint.Receipt, error), error) {
 	p.mu.Lock()
 	p.begun++

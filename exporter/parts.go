@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // A window that does not fit into memory and cannot be cut is read twice, in parts. The first time only a few bytes of each
@@ -27,7 +27,7 @@ func (r *reading) skim(ctx context.Context) (err error) {
 	p := &r.plan
 	skimmer, source := dedup.Skimmer{}, recogniser(p.Source)
 	skims := []dedup.Skim{}
-	r.Batch, err = p.Source.FetchParts(ctx, r.since, r.End.Add(-grain), r.limits, func(records []bloodhound.Record) error {
+	r.Batch, err = p.Source.FetchParts(ctx, r.since, r.End.Add(-grain), r.limits, func(records []record.Record) error {
 		for i := range records {
 			skim := skimmer.Skim(&records[i])
 			skim.Own = source(ctx, &records[i])
@@ -44,11 +44,11 @@ func (r *reading) skim(ctx context.Context) (err error) {
 }
 
 // recogniser is how to tell our own requests among the records of a source.
-func recogniser(s Source) func(context.Context, *bloodhound.Record) bool {
+func recogniser(s Source) func(context.Context, *record.Record) bool {
 	if r, ok := s.(Recogniser); ok {
 		return r.Own
 	}
-	return func(context.Context, *bloodhound.Record) bool { return false }
+	return func(context.Context, *record.Record) bool { return false }
 }
 
 // onceEach is an error if two records that are not alike have one id: within a part, that was told already.
@@ -90,13 +90,13 @@ func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 
 // again reads what is new of a window once more, and yields it part by part. If not all of it comes, the last thing that it
 // yields is an error.
-func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]bloodhound.Record, error] {
-	return func(yield func([]bloodhound.Record, error) bool) {
+func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]record.Record, error] {
+	return func(yield func([]record.Record, error) bool) {
 		enough := errors.New("no more parts are wanted")
 		came, left := make([]bool, len(fresh)), len(fresh)
 		first, last := fresh[0].Name().CreatedAt, fresh[len(fresh)-1].Name().CreatedAt
-		_, err := e.Source.FetchParts(ctx, first, last, s.limits, func(records []bloodhound.Record) error {
-			records = slices.DeleteFunc(records, func(r bloodhound.Record) bool {
+		_, err := e.Source.FetchParts(ctx, first, last, s.limits, func(records []record.Record) error {
+			records = slices.DeleteFunc(records, func(r record.Record) bool {
 				i, wanted := dedup.Find(fresh, r.ID, r.CreatedAt)
 				if !wanted || came[i] { // or it is at the ends of two parts
 					return true

@@ -16,6 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -83,9 +84,9 @@ func (m *meter) Fetch(
 }
 
 func (m *meter) FetchParts(
-	ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func([]bloodhound.Record) error, count ...time.Time,
+	ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func([]record.Record) error, count ...time.Time,
 ) (*bloodhound.Batch, error) {
-	return m.Source.FetchParts(ctx, after, before, limits, func(records []bloodhound.Record) error {
+	return m.Source.FetchParts(ctx, after, before, limits, func(records []record.Record) error {
 		m.held(len(records))
 		return use(records)
 	}, count...)
@@ -334,7 +335,7 @@ type changing struct {
 }
 
 func (c *changing) FetchParts(
-	ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func([]bloodhound.Record) error, count ...time.Time,
+	ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func([]record.Record) error, count ...time.Time,
 ) (*bloodhound.Batch, error) {
 	if c.reads++; c.reads == 2 {
 		c.between()

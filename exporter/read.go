@@ -14,6 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/budget"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -196,7 +197,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 			p.oldest = admitted.Fresh[0].CreatedAt
 		}
 		own := recogniser(e.Source)
-		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *bloodhound.Record) bool { return own(ctx, r) })
+		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *record.Record) bool { return own(ctx, r) })
 		p.encoding = e.encode(under, s, fresh)
 	}
 	p.holes, p.next = newHoles(set, p.next, holes, s.remembered)

@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -128,7 +129,7 @@ type receiver struct {
 
 func newReceiver() *receiver { return &receiver{actions: map[int64]string{}} }
 
-func (r *receiver) Write(_ context.Context, _ window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
+func (r *receiver) Write(_ context.Context, _ window.Window, records []record.Record) (checkpoint.Receipt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range records {

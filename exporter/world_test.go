@@ -22,6 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -169,7 +170,7 @@ func (w *world) checkArchive(objects, positions checkpoint.Bucket) tally {
 // checkObjects is checkArchive for objects that are accounted for by their SHA-256, and rows that are due by the cursor.
 func (w *world) checkObjects(objects checkpoint.Bucket, n tally, cursor time.Time, accounted map[string]string) tally {
 	w.t.Helper()
-	got := map[int64]bloodhound.Record{}
+	got := map[int64]record.Record{}
 	for key, body := range w.bodies(objects) {
 		sum := sha256.Sum256(body)
 		if accounted[key] != hex.EncodeToString(sum[:]) {
@@ -218,7 +219,7 @@ func fieldsOf(row bloodhoundtest.Row) string {
 }
 
 // archived is every record in the archive.
-func (w *world) archived(objects checkpoint.Bucket) (records []bloodhound.Record) {
+func (w *world) archived(objects checkpoint.Bucket) (records []record.Record) {
 	w.t.Helper()
 	for _, body := range w.bodies(objects) {
 		records = append(records, sinktest.ReadParquet(w.t, body)...)

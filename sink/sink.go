@@ -28,7 +28,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // A Stamp is what a receipt needs to know of a record, which is gone by the time that it is delivered.
@@ -38,7 +38,7 @@ type Stamp struct {
 }
 
 // StampOf returns the record's.
-func StampOf(r *bloodhound.Record) Stamp { return Stamp{r.ID, r.CreatedAt} }
+func StampOf(r *record.Record) Stamp { return Stamp{r.ID, r.CreatedAt} }
 
 // Object is the line of a receipt for a body of that many bytes and with that sum, which holds those records, of which
 // there is at least one, in their order.

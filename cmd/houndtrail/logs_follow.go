@@ -7,6 +7,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // followBack is how far each request of --follow looks back for records that became visible late.
@@ -50,7 +51,7 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 }
 
 // begin returns the newest records. What they leave out of the look-back counts as seen.
-func (f *follower) begin(ctx context.Context) ([]bloodhound.Record, error) {
+func (f *follower) begin(ctx context.Context) ([]record.Record, error) {
 	page, err := f.client.Logs(ctx, f.query)
 	if err != nil || len(page.Records) == 0 {
 		return nil, err
@@ -67,7 +68,7 @@ func (f *follower) begin(ctx context.Context) ([]bloodhound.Record, error) {
 }
 
 // appeared returns what came in since, as far back as it looks.
-func (f *follower) appeared(ctx context.Context) ([]bloodhound.Record, error) {
+func (f *follower) appeared(ctx context.Context) ([]record.Record, error) {
 	clock, err := f.client.Clock(ctx)
 	if err != nil {
 		return nil, err
@@ -81,8 +82,8 @@ func (f *follower) appeared(ctx context.Context) ([]bloodhound.Record, error) {
 }
 
 // fresh are the records that were not seen before, oldest first. The look-back moves on behind the newest of them.
-func (f *follower) fresh(records []bloodhound.Record) []bloodhound.Record {
-	var fresh []bloodhound.Record
+func (f *follower) fresh(records []record.Record) []record.Record {
+	var fresh []record.Record
 	for _, r := range bloodhound.Sort(records) {
 		if at, ok := f.seen[r.ID]; ok && at.Equal(r.CreatedAt) {
 			continue

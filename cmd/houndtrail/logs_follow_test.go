@@ -13,6 +13,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // inProcess is a server without a network, so that time is the test's own.
@@ -111,7 +112,7 @@ func TestFollowSkipsNothing(t *testing.T) {
 	})
 }
 
-func idsOf(records []bloodhound.Record) (ids []int64) {
+func idsOf(records []record.Record) (ids []int64) {
 	for _, r := range records {
 		ids = append(ids, r.ID)
 	}

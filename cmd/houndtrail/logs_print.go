@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // longestCell keeps a wide table readable; -o ndjson has everything.
@@ -65,7 +66,7 @@ func (p *recordPrinter) json(page bloodhound.Page) error {
 	return p.out.Flush()
 }
 
-func (p *recordPrinter) record(r bloodhound.Record) error {
+func (p *recordPrinter) record(r record.Record) error {
 	if p.form == "ndjson" {
 		_, err := fmt.Fprintln(p.out, r.Raw)
 		return err

@@ -11,16 +11,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // redated gives a record another time on its way.
 func redated(id int, at time.Time) bloodhoundtest.Fault {
 	return rewritten(func(records []string) {
-		for i, record := range records {
-			if strings.Contains(record, fmt.Sprintf(`"id":%d,`, id)) {
-				var r Record
-				_ = (&scanner{buf: []byte(record)}).record(&r)
-				records[i] = strings.Replace(record, wireTime(r.CreatedAt), wireTime(at), 1)
+		for i, row := range records {
+			if strings.Contains(row, fmt.Sprintf(`"id":%d,`, id)) {
+				var r record.Record
+				_ = (&scanner{buf: []byte(row)}).record(&r)
+				records[i] = strings.Replace(row, wireTime(r.CreatedAt), wireTime(at), 1)
 			}
 		}
 	})
@@ -71,9 +72,9 @@ func TestOneIDTwice(t *testing.T) {
 	}{
 		"on one page, by the server": {bloodhoundtest.SameIDTwice(), []string{"twice and different content", `UpdateParameterChanged"`}},
 		"with another time": {rewritten(func(records []string) {
-			for i, record := range records {
-				if strings.HasPrefix(record, `{"id":500,`) {
-					records[i] = strings.Replace(record, `"id":500,`, `"id":900,`, 1)
+			for i, row := range records {
+				if strings.HasPrefix(row, `{"id":500,`) {
+					records[i] = strings.Replace(row, `"id":500,`, `"id":900,`, 1)
 				}
 			}
 		}), []string{"the id 900 twice", "created_at " + wireTime(start.Add(499*time.Minute)) + " and " + wireTime(start.Add(899*time.Minute))}},
@@ -115,7 +116,7 @@ func TestOneIDTwice(t *testing.T) {
 func TestIDsTwice(t *testing.T) {
 	var scratch ids
 	rapid.Check(t, func(t *rapid.T) {
-		records := make([]Record, rapid.IntRange(0, 50).Draw(t, "records"))
+		records := make([]record.Record, rapid.IntRange(0, 50).Draw(t, "records"))
 		spread := rapid.SampledFrom([]int{100, 1000}).Draw(t, "spread")
 		nearly := rapid.Bool().Draw(t, "nearly sorted")
 		count := map[int64]int{}
@@ -174,15 +175,15 @@ func TestEveryPageBoundsTheCount(t *testing.T) {
 // BenchmarkSettle is what comes after the last page of a window: order, repeats, and ids that come twice.
 func BenchmarkSettle(b *testing.B) {
 	const n = 50_000
-	served := make([]Record, n)
+	served := make([]record.Record, n)
 	for i := range served {
-		served[i] = Record{ID: int64(n - i), CreatedAt: epoch.Add(time.Duration(n-i) * time.Second)}
+		served[i] = record.Record{ID: int64(n - i), CreatedAt: epoch.Add(time.Duration(n-i) * time.Second)}
 		if i%8 == 7 { // ids come a little out of the order of time
 			served[i-1].ID, served[i].ID = served[i].ID, served[i-1].ID
 		}
 	}
 	var scratch ids
-	records := make([]Record, n)
+	records := make([]record.Record, n)
 	for b.Loop() {
 		copy(records, served)
 		if _, twice := scratch.twice(Sort(records)); twice {

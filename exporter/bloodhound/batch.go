@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // A Batch holds the records of one span of time, sorted by (created_at, id), each once.
@@ -11,7 +13,7 @@ import (
 // It is filled in two stages: Fetch returns when the last page has arrived, while earlier ones are still being checked
 // and scanned. Wait ends the second stage.
 type Batch struct {
-	Records []Record // to be looked at only after Wait
+	Records []record.Record // to be looked at only after Wait
 
 	pages []*buffer
 	// What the first stage counts, by the ends of pages.
@@ -74,7 +76,7 @@ func (c *Client) newBatch(share bool) *Batch {
 		b.shared = new(interner)
 	}
 	if cap(b.Records) == 0 {
-		b.Records = make([]Record, 0, c.slab.Load())
+		b.Records = make([]record.Record, 0, c.slab.Load())
 	}
 	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
 	go b.scan(c)
@@ -132,7 +134,7 @@ func (b *Batch) add(p page, quarantine bool) (seen, error) {
 }
 
 // stray is the error about the first record that was not asked for.
-func (p page) stray(records []Record) error {
+func (p page) stray(records []record.Record) error {
 	for i := range records {
 		if r := &records[i]; r.CreatedAt.Before(p.after) || r.CreatedAt.After(p.before) {
 			return strayError(r.ID, r.CreatedAt, p.after, p.before)

@@ -3,6 +3,8 @@ package bloodhound
 import (
 	"context"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // An edge is the row at one end of a span, as far as the server shows it.
@@ -71,7 +73,7 @@ func boundCount(from, to time.Time) []Filter {
 }
 
 // earliest is when the oldest of the records was created; ok is false without records.
-func earliest(records []Record) (t time.Time, ok bool) {
+func earliest(records []record.Record) (t time.Time, ok bool) {
 	for i := range records {
 		if at := records[i].CreatedAt; i == 0 || at.Before(t) {
 			t = at

@@ -109,8 +109,8 @@ func rewritten(change func(records []string)) bloodhoundtest.Fault {
 			body := answer.Body.String()
 			if page, err := ParsePage([]byte(body), nil); err == nil && len(page.Records) > 0 {
 				var records []string
-				for _, record := range page.Records {
-					records = append(records, record.Raw)
+				for _, r := range page.Records {
+					records = append(records, r.Raw)
 				}
 				whole := strings.Join(records, ",")
 				change(records)
@@ -159,7 +159,7 @@ func TestPageSizeComesBack(t *testing.T) {
 }
 
 func TestGlance(t *testing.T) {
-	record := func(id int, fields string) string {
+	row := func(id int, fields string) string {
 		return fmt.Sprintf(`{"id":%d,"created_at":"2026-01-15T12:34:%02dZ","fields":%s,"status":"x"}`, id, id, fields)
 	}
 	page := func(records ...string) string {
@@ -170,18 +170,18 @@ func TestGlance(t *testing.T) {
 		ok          bool
 		first, last int64
 	}{
-		{"a page", page(record(9, "{}"), record(8, "null"), record(7, "{}")), true, 9, 7},
-		{"one record", page(record(9, "{}")), true, 9, 9},
-		{"objects with an id inside", page(record(9, `{"roles":[{"id":3}]}`), record(8, `{"data":{"logs":[{"id":1}]}}`)), true, 9, 8},
-		{"a page in a record", page(record(9, "{}"), record(8, page(record(7, "{}")))), true, 9, 8},
-		{"more objects than are looked through", page(record(9, "["+strings.Repeat(`{"id":1},`, 20)+"0]")), false, 0, 0},
-		{"brackets in strings", page(record(9, `"]}}"`), record(8, `"{\"id\":1}]}}"`)), true, 9, 8},
+		{"a page", page(row(9, "{}"), row(8, "null"), row(7, "{}")), true, 9, 7},
+		{"one record", page(row(9, "{}")), true, 9, 9},
+		{"objects with an id inside", page(row(9, `{"roles":[{"id":3}]}`), row(8, `{"data":{"logs":[{"id":1}]}}`)), true, 9, 8},
+		{"a page in a record", page(row(9, "{}"), row(8, page(row(7, "{}")))), true, 9, 8},
+		{"more objects than are looked through", page(row(9, "["+strings.Repeat(`{"id":1},`, 20)+"0]")), false, 0, 0},
+		{"brackets in strings", page(row(9, `"]}}"`), row(8, `"{\"id\":1}]}}"`)), true, 9, 8},
 		{"no records", page(), false, 0, 0},
 		{"null", `{"data":{"logs":null}}`, false, 0, 0},
 		{"another order of keys", `{"data":{"logs":[{"created_at":"2026-01-15T12:34:56Z","id":1}]}}`, false, 0, 0},
-		{"something behind the logs", strings.Replace(page(record(9, "{}")), "]}}", `],"more":1}}`, 1), false, 0, 0},
+		{"something behind the logs", strings.Replace(page(row(9, "{}")), "]}}", `],"more":1}}`, 1), false, 0, 0},
 		{"a nested object at the very end", `{"limit":7,"data":{"logs":[{"id":9,"created_at":"2026-01-15T12:34:09Z","fields":[{"id":1,"created_at":"2026-01-15T12:34:01Z"}]}]}}`, true, 9, 9},
-		{"cut", strings.TrimSuffix(page(record(9, "{}")), "]}}\n"), false, 0, 0},
+		{"cut", strings.TrimSuffix(page(row(9, "{}")), "]}}\n"), false, 0, 0},
 		{"empty", "", false, 0, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Every request of the audit log is one that the table in doc.go says is backed by an index: it sorts by created_at first
@@ -21,7 +22,7 @@ func TestEveryRequestIsIndexed(t *testing.T) {
 			for range 250 {
 				server.Add(bloodhoundtest.Row{CreatedAt: crowd, Action: "CreateUser", Status: "success"})
 			}
-			audited := Record{ActorID: "6d2e", Action: "GET" + AuditPath}
+			audited := record.Record{ActorID: "6d2e", Action: "GET" + AuditPath}
 			for what, ask := range map[string]func() error{
 				"fetch":  func() error { _, err := all(t.Context(), c, start, end); return err },
 				"count":  func() error { _, _, err := c.Count(t.Context(), start); return err },

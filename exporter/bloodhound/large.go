@@ -146,7 +146,7 @@ func (b *buffer) measure(res *http.Response) (found stub, err error) {
 func readHead(head []byte) (found stub, start int) {
 	s := &scanner{buf: head}
 	found.count = -1
-	var seen Columns
+	var seen keys
 	_ = s.object(func(key []byte) error { // it ends in the middle of a record, and so in an error
 		switch string(key) {
 		case "data":

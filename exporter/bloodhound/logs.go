@@ -3,6 +3,8 @@ package bloodhound
 import (
 	"context"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Logs reads one page as asked. Its records are their own: nothing needs releasing. What is likely to fail for good, by
@@ -33,11 +35,11 @@ func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
 
 // Span reads every record of after..before, both inclusive, that passes the filters, oldest first and each once. It holds
 // them all: for more than a few pages there is Fetch. A bad row is an error, as it is of Logs.
-func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...Filter) ([]Record, error) {
+func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...Filter) ([]record.Record, error) {
 	if len(filters) == 0 { // else a second one would be a 500 on builds before 2025
 		filters = countingFrom(after)
 	}
-	var records []Record
+	var records []record.Record
 	w := newWalk(after, before)
 	for {
 		q := w.query(c.pageSize())

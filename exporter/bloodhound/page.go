@@ -2,14 +2,17 @@ package bloodhound
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 	"unsafe"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // A Page is one answer of GET /api/v2/audit.
 type Page struct {
-	Records []Record
+	Records []record.Record
 	// Count is how many rows of the whole table pass the column filters, whatever before and after say; -1 if
 	// the server does not tell. It may disagree with the rows by what was inserted between the two statements.
 	Count int64
@@ -21,7 +24,7 @@ type Page struct {
 //
 // The envelope is {"count":…,"limit":…,"skip":…,"data":{"logs":[…]}}; the published documentation has only data, and
 // null stands for no logs. Every error is a [*SyntaxError]; a page that has one yields no record.
-func ParsePage(body []byte, dst []Record) (Page, error) {
+func ParsePage(body []byte, dst []record.Record) (Page, error) {
 	p, err := parsePage(body, dst, nil)
 	if err == nil && len(p.refused) > 0 {
 		err = p.refused[0].fault
@@ -40,7 +43,7 @@ type parsed struct {
 }
 
 // parsePage lets values that repeat share one copy, if it is given an interner for them.
-func parsePage(body []byte, dst []Record, shared *interner) (parsed, error) {
+func parsePage(body []byte, dst []record.Record, shared *interner) (parsed, error) {
 	p := parsed{Page: Page{Records: dst, Count: -1, Limit: -1}, already: len(dst)}
 	err := checkUTF8(body)
 	if err == nil {
@@ -92,7 +95,7 @@ func (s *scanner) logs(p *parsed) error {
 	}
 	return s.array(func() error {
 		start := s.pos
-		p.Records = append(p.Records, Record{})
+		p.Records = append(p.Records, record.Record{})
 		last := len(p.Records) - 1
 		err := s.record(&p.Records[last])
 		if err != nil {
@@ -116,11 +119,11 @@ func (s *scanner) integer(dst *int64) error {
 }
 
 // id reads an id, which a database sequence hands out from 1 on.
-func (s *scanner) id(dst *int64, seen *Columns) error {
-	if seen.Has(seenID) {
+func (s *scanner) id(dst *int64, seen *keys) error {
+	if seen.id {
 		return s.twice()
 	}
-	*seen |= seenID
+	seen.id = true
 	start := s.pos
 	err := s.integer(dst)
 	if err == nil && *dst < 1 {
@@ -134,104 +137,100 @@ func (s *scanner) twice() error { return s.fail("the key stands twice in one rec
 // longestQuote bounds what an error quotes of a value.
 const longestQuote = 60
 
-// Keys beside the string columns that a record must have, in the same bit set.
-const (
-	seenID Columns = 1 << (iota + 9)
-	seenCreatedAt
-	seenSource
+// keys are those that a record was found to have.
+type keys struct {
+	id, createdAt bool
+	columns       record.Set
+	next          int  // place of the column that is to come next, if the order is the usual one
+	source        bool // the old name of the address
+	address       bool // and it was an address
+}
+
+//nolint:gochecknoglobals // constants
+var (
+	columns = record.Columns()
+	// asServed is how servers write the keys of a record; any other order is as good.
+	asServed = func() []string {
+		all := []string{`"id":`, `"created_at":`}
+		for _, c := range columns {
+			all = append(all, `"`+c.Name+`":`)
+		}
+		return all
+	}()
+	// sourceIP is the column that builds before 2024 call "source".
+	sourceIP = slices.IndexFunc(columns, func(c record.Column) bool { return c.Name == "source_ip_address" })
 )
 
-// asServed is how servers write the keys of a record; any other order is as good.
-//
-//nolint:gochecknoglobals // a constant
-var asServed = []string{
-	`"id":`, `"created_at":`, `"actor_id":`, `"actor_name":`, `"actor_email":`, `"action":`, `"fields":`, `"request_id":`,
-	`"source_ip_address":`, `"commit_id":`, `"status":`,
+// place is where the column of that name is among all.
+func (k *keys) place(name []byte) (at int, ok bool) {
+	if at = k.next; at < len(columns) && columns[at].Name == string(name) {
+		k.next++
+		return at, true
+	}
+	at = slices.IndexFunc(columns, func(c record.Column) bool { return c.Name == string(name) })
+	return at, at >= 0
 }
 
 // record reads one entry. Keys that it does not know stay in Raw.
-func (s *scanner) record(r *Record) error {
+func (s *scanner) record(r *record.Record) error {
 	start := s.pos
-	var seen Columns
-	const repeating = ActorID | ActorName | ActorEmail | Action | SourceIP | Status
-	column := func(c Columns, dst *string) error {
-		if seen.Has(c) {
-			return s.twice()
-		}
-		seen |= c
-		ok, err := s.column(dst, repeating.Has(c))
-		if err == nil && !ok {
-			r.Absent |= c
-		}
-		return err
-	}
+	var seen keys
 	err := s.usual(asServed, func(key []byte) error {
 		switch string(key) {
 		case "id":
 			return s.id(&r.ID, &seen)
 		case "created_at":
 			return s.createdAt(&r.CreatedAt, &seen)
-		case "actor_id":
-			return column(ActorID, &r.ActorID)
-		case "actor_name":
-			return column(ActorName, &r.ActorName)
-		case "actor_email":
-			return column(ActorEmail, &r.ActorEmail)
-		case "action":
-			return column(Action, &r.Action)
-		case "fields":
-			return s.fields(r, &seen)
-		case "request_id":
-			return column(RequestID, &r.RequestID)
-		case "source_ip_address":
-			return column(SourceIP, &r.SourceIP)
-		case "source": // what builds before 2024 call source_ip_address
-			if seen.Has(SourceIP) {
-				_, err := s.value()
-				return err
-			}
-			return column(seenSource, &r.SourceIP)
-		case "commit_id":
-			return column(CommitID, &r.CommitID)
-		case "status":
-			return column(Status, &r.Status)
-		default:
+		case "source":
+			return s.source(r, &seen)
+		}
+		at, known := seen.place(key)
+		if !known {
 			_, err := s.value()
 			return err
 		}
+		if seen.columns.Has(record.At(at)) {
+			return s.twice()
+		}
+		seen.columns |= record.At(at)
+		present, err := s.column(columns[at].Value(r), columns[at].Kind)
+		if err == nil && !present {
+			r.Absent |= record.At(at)
+		}
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	r.Raw = view(s.buf[start:s.pos])
-	return s.complete(r, seen, start)
-}
-
-// complete checks that the record has what every record must have, and notes what it has not.
-func (s *scanner) complete(r *Record, seen Columns, start int) error {
-	if !seen.Has(seenID | seenCreatedAt) {
+	if !seen.id || !seen.createdAt {
 		return s.failAt(start, "a record without id or created_at")
 	}
-	if !seen.Has(SourceIP) && seen.Has(seenSource) && !r.Absent.Has(seenSource) {
-		seen |= SourceIP
+	if seen.address && !seen.columns.Has(record.At(sourceIP)) {
+		seen.columns |= record.At(sourceIP)
 	}
-	r.Absent = (r.Absent | ^seen) & allColumns
+	r.Absent = (r.Absent | ^seen.columns) & record.All
 	return nil
 }
 
-// column reads a string or null; ok is false for null.
-func (s *scanner) column(dst *string, repeats bool) (ok bool, err error) {
+// column reads a string or null, or JSON as it is; ok is false for null.
+func (s *scanner) column(dst *string, kind record.Kind) (ok bool, err error) {
 	if s.peek() == 'n' {
 		*dst = ""
 		return false, s.literal("null")
 	}
 	start := s.pos
+	if kind == record.JSON {
+		text, err := s.value()
+		*dst = view(text)
+		return true, err
+	}
 	inner, escaped, err := s.text()
 	if err != nil {
 		return false, err
 	}
 	if !escaped {
-		*dst = s.keep(inner, repeats)
+		*dst = s.keep(inner, kind == record.Repeats)
 		return true, nil
 	}
 	// Escapes are rare outside fields, which is kept as text: the library resolves them.
@@ -241,25 +240,26 @@ func (s *scanner) column(dst *string, repeats bool) (ok bool, err error) {
 	return true, nil
 }
 
-func (s *scanner) fields(r *Record, seen *Columns) error {
-	if seen.Has(Fields) {
+// source reads source_ip_address by the name that builds before 2024 give it. If both stand there, this one does not count.
+func (s *scanner) source(r *record.Record, seen *keys) error {
+	if seen.columns.Has(record.At(sourceIP)) {
+		_, err := s.value()
+		return err
+	}
+	if seen.source {
 		return s.twice()
 	}
-	*seen |= Fields
-	if s.peek() == 'n' {
-		r.Absent |= Fields
-		return s.literal("null")
-	}
-	text, err := s.value()
-	r.Fields = view(text)
+	seen.source = true
+	present, err := s.column(columns[sourceIP].Value(r), columns[sourceIP].Kind)
+	seen.address = present
 	return err
 }
 
-func (s *scanner) createdAt(dst *time.Time, seen *Columns) error {
-	if seen.Has(seenCreatedAt) {
+func (s *scanner) createdAt(dst *time.Time, seen *keys) error {
+	if seen.createdAt {
 		return s.twice()
 	}
-	*seen |= seenCreatedAt
+	seen.createdAt = true
 	return s.instant(dst)
 }
 

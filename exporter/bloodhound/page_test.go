@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 const sample = `{"count":2,"limit":1000,"skip":0,"data":{"logs":[` +
@@ -34,13 +36,13 @@ func TestParsePage(t *testing.T) {
 		page.Records[i].Raw = ""
 	}
 	at := time.Date(2026, 1, 15, 12, 34, 56, 0, time.UTC)
-	want := []Record{{
+	want := []record.Record{{
 		ID: 12, CreatedAt: at.Add(500 * time.Millisecond), ActorName: `Jörg "J"`, ActorEmail: "j@x.example",
 		Action: "UpdateParameter", Fields: `{"key":"a\u003cb","value":{"deep":[1,2.50,{"x":null}]}}`, RequestID: "ERROR",
 		SourceIP: "203.0.113.9, 10.0.0.5,10.0.0.7", CommitID: "00000000-0000-0000-0000-000000000000", Status: "success",
 	}, {
 		ID: 11, CreatedAt: at, Action: "LoginAttempt",
-		Absent: ActorID | ActorName | ActorEmail | Fields | RequestID | SourceIP | CommitID | Status,
+		Absent: record.All &^ record.Of("action"),
 	}}
 	if diff := cmp.Diff(want, page.Records); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
@@ -48,41 +50,41 @@ func TestParsePage(t *testing.T) {
 }
 
 func TestParsePageShapes(t *testing.T) {
-	record := func(more string) string {
+	row := func(more string) string {
 		return `{"data":{"logs":[{"id":1,"created_at":"2026-01-15T12:34:56.123456789Z"` + more + `}]}}`
 	}
 	for _, tc := range []struct{ name, body, reason string }{
-		{"documented envelope", record(""), ""},
+		{"documented envelope", row(""), ""},
 		{"null for no logs", `{"data":{"logs":null}}`, ""},
 		{"white space", " {\t\"data\" :\n{ \"logs\" : [ ] } }\r\n", ""},
-		{"old name of the address", record(`,"source":"192.0.2.1"`), ""},
+		{"old name of the address", row(`,"source":"192.0.2.1"`), ""},
 		{"empty", "", "ends"},
 		{"no logs", `{"data":{}}`, "no data.logs"},
 		{"logs twice", `{"data":{"logs":[],"logs":[]}}`, "twice"},
 		{"an error object", `{"http_status":500,"errors":[]}`, "no data.logs"},
-		{"cut", strings.TrimSuffix(record(""), "}}"), "ends"},
-		{"cut in a string", record("")[:40], "inside a string"},
-		{"more after the end", record("") + "{}", "after the end"},
+		{"cut", strings.TrimSuffix(row(""), "}}"), "ends"},
+		{"cut in a string", row("")[:40], "inside a string"},
+		{"more after the end", row("") + "{}", "after the end"},
 		{"no id", `{"data":{"logs":[{"created_at":"2026-01-15T12:34:56Z"}]}}`, "without id"},
 		{"no time", `{"data":{"logs":[{"id":4}]}}`, "without id or created_at"},
 		{"bad time", `{"data":{"logs":[{"id":4,"created_at":"yesterday"}]}}`, "not an RFC 3339"},
 		{"fractional id", `{"data":{"logs":[{"id":4.5,"created_at":"2026-01-15T12:34:56Z"}]}}`, "whole number"},
 		{"id beyond 64 bits", `{"data":{"logs":[{"id":9223372036854775808}]}}`, "whole number"},
-		{"id twice", record(`,"id":1`), "twice"},
-		{"time twice", record(`,"created_at":"2026-01-15T12:34:56Z"`), "twice"},
+		{"id twice", row(`,"id":1`), "twice"},
+		{"time twice", row(`,"created_at":"2026-01-15T12:34:56Z"`), "twice"},
 		{"id of zero", `{"data":{"logs":[{"id":0,"created_at":"2026-01-15T12:34:56Z"}]}}`, "below 1"},
 		{"negative id", `{"data":{"logs":[{"id":-4,"created_at":"2026-01-15T12:34:56Z"}]}}`, "below 1"},
 		{"no object", `{"data":{"logs":[null]}}`, "expected"},
-		{"key twice", record(`,"action":"A","action":"B"`), "twice"},
-		{"fields twice", record(`,"fields":null,"fields":{}`), "twice"},
-		{"number for a string", record(`,"action":7`), "expected"},
-		{"control character", record(",\"action\":\"a\nb\""), "control character"},
-		{"bad escape", record(`,"action":"\x"`), "escape"},
-		{"short unicode escape", record(`,"fields":"\u12g4"`), "hex"},
-		{"not UTF-8", record(",\"action\":\"\xff\""), "UTF-8"},
+		{"key twice", row(`,"action":"A","action":"B"`), "twice"},
+		{"fields twice", row(`,"fields":null,"fields":{}`), "twice"},
+		{"number for a string", row(`,"action":7`), "expected"},
+		{"control character", row(",\"action\":\"a\nb\""), "control character"},
+		{"bad escape", row(`,"action":"\x"`), "escape"},
+		{"short unicode escape", row(`,"fields":"\u12g4"`), "hex"},
+		{"not UTF-8", row(",\"action\":\"\xff\""), "UTF-8"},
 		{"trailing comma", `{"data":{"logs":[],}}`, "expected"},
-		{"leading zero", record(`,"fields":{"n":01}`), "expected"},
-		{"nested too deep", record(`,"fields":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)), "nested"},
+		{"leading zero", row(`,"fields":{"n":01}`), "expected"},
+		{"nested too deep", row(`,"fields":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)), "nested"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			page, err := ParsePage([]byte(tc.body), nil)
@@ -94,7 +96,7 @@ func TestParsePageShapes(t *testing.T) {
 					if want := time.Date(2026, 1, 15, 12, 34, 56, 123456000, time.UTC); !r.CreatedAt.Equal(want) {
 						t.Errorf("created_at %s", r.CreatedAt)
 					}
-					if strings.Contains(r.Raw, `"source"`) && (r.SourceIP != "192.0.2.1" || r.Absent.Has(SourceIP)) {
+					if strings.Contains(r.Raw, `"source"`) && (r.SourceIP != "192.0.2.1" || r.Absent.Has(record.Of("source_ip_address"))) {
 						t.Errorf("the address under its old name was not read: %+v", r)
 					}
 				}
@@ -156,16 +158,16 @@ func FuzzParsePage(f *testing.F) {
 			if fields := string(w.Fields); fields != "null" && fields != got.Fields {
 				t.Fatalf("fields %q, want %q", got.Fields, fields)
 			}
-			for c, pair := range map[Columns]struct {
+			for name, pair := range map[string]struct {
 				want *string
 				got  string
 			}{
-				ActorID: {w.ActorID, got.ActorID}, ActorName: {w.ActorName, got.ActorName}, ActorEmail: {w.ActorEmail, got.ActorEmail},
-				Action: {w.Action, got.Action}, RequestID: {w.RequestID, got.RequestID}, CommitID: {w.CommitID, got.CommitID},
-				Status: {w.Status, got.Status},
+				"actor_id": {w.ActorID, got.ActorID}, "actor_name": {w.ActorName, got.ActorName}, "actor_email": {w.ActorEmail, got.ActorEmail},
+				"action": {w.Action, got.Action}, "request_id": {w.RequestID, got.RequestID}, "commit_id": {w.CommitID, got.CommitID},
+				"status": {w.Status, got.Status},
 			} {
-				if absent := pair.want == nil; absent != got.Absent.Has(c) || !absent && *pair.want != pair.got || absent && pair.got != "" {
-					t.Fatalf("column %d is %q of %q", c, pair.got, body)
+				if absent := pair.want == nil; absent != got.Absent.Has(record.Of(name)) || !absent && *pair.want != pair.got || absent && pair.got != "" {
+					t.Fatalf("%s is %q of %q", name, pair.got, body)
 				}
 			}
 			if again, err := ParsePage([]byte(`{"data":{"logs":[`+got.Raw+`]}}`), nil); err != nil || len(again.Records) != 1 ||
@@ -233,7 +235,7 @@ func BenchmarkParsePage(b *testing.B) {
 	body.WriteString(`]}}`)
 	b.SetBytes(int64(body.Len()))
 	b.ReportAllocs()
-	var records []Record
+	var records []record.Record
 	for b.Loop() {
 		page, err := ParsePage(body.Bytes(), records[:0])
 		if err != nil || len(page.Records) != n {

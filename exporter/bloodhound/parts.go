@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // FetchParts is Fetch for a span that does not fit into memory, as one instant of very many records. It calls use for one
@@ -15,7 +17,7 @@ import (
 //
 // The batch that it returns has everything but the records. An error of use ends it, and comes back as it is.
 func (c *Client) FetchParts(
-	ctx context.Context, after, before time.Time, limits Limits, use func(records []Record) error, count ...time.Time,
+	ctx context.Context, after, before time.Time, limits Limits, use func(records []record.Record) error, count ...time.Time,
 ) (*Batch, error) {
 	parts := &parts{use: use, whole: Batch{scanned: make(chan struct{})}}
 	close(parts.whole.scanned)
@@ -41,7 +43,7 @@ func spanError(after, before time.Time, err error) error {
 
 // parts are what becomes of a span that is not held as a whole.
 type parts struct {
-	use     func(records []Record) error
+	use     func(records []record.Record) error
 	whole   Batch // without records
 	refused error // of use
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // crowded is a double with an instant of many rows and others around it, one of which is no record.
@@ -42,11 +43,11 @@ func TestFetchParts(t *testing.T) {
 			from, until := instant.Add(-2*time.Hour), instant.Add(time.Hour)
 			var got []int64
 			parts := 0
-			b, err := c.FetchParts(t.Context(), from, until, Limits{Records: most}, func(records []Record) error {
+			b, err := c.FetchParts(t.Context(), from, until, Limits{Records: most}, func(records []record.Record) error {
 				if parts++; len(records) > most+page {
 					t.Errorf("a part of %d records", len(records))
 				}
-				if !slices.IsSortedFunc(records, func(a, b Record) int { return Compare(&a, &b) }) {
+				if !slices.IsSortedFunc(records, func(a, b record.Record) int { return record.Compare(&a, &b) }) {
 					t.Error("a part is not sorted")
 				}
 				for i := range records {
@@ -85,7 +86,7 @@ var errUse = errors.New("not of use")
 func TestFetchPartsEndsEarly(t *testing.T) {
 	c, instant, _ := crowded(t, bloodhoundtest.V84)
 	parts := 0
-	use := func([]Record) error { parts++; return errUse }
+	use := func([]record.Record) error { parts++; return errUse }
 	_, err := c.FetchParts(t.Context(), instant, instant, Limits{Records: 100}, use)
 	if err != errUse || parts != 1 { //nolint:errorlint // as it is
 		t.Errorf("after %d parts: %v", parts, err)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // An error about a page says on one line where in it the fault is, and what is there.
@@ -88,11 +89,11 @@ var worse = map[string]func(record string) string{
 // spoil makes some records worse on their way, by what their id is.
 func spoil(how map[int64]string) bloodhoundtest.Fault {
 	return rewritten(func(records []string) {
-		for i, record := range records {
-			var r Record
-			_ = (&scanner{buf: []byte(record)}).record(&r)
+		for i, row := range records {
+			var r record.Record
+			_ = (&scanner{buf: []byte(row)}).record(&r)
 			if kind, ok := how[r.ID]; ok {
-				records[i] = worse[kind](record)
+				records[i] = worse[kind](row)
 			}
 		}
 	})

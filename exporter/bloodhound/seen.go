@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // seen is what one page says about where the walk stands.
@@ -18,7 +20,7 @@ type seen struct { //nolint:recvcheck // only include changes it
 }
 
 // look takes it from the records.
-func look(records []Record, limit int64) seen {
+func look(records []record.Record, limit int64) seen {
 	s := seen{records: len(records), limit: limit, newestFirst: true}
 	if len(records) == 0 {
 		return s
@@ -98,7 +100,7 @@ var errFirst = errors.New("the first record is read")
 // servers write it; then the scan has to tell. The number of records is left to [seen.guess].
 func glance(body []byte) (s seen, ok bool) {
 	s = seen{limit: -1, newestFirst: true}
-	var first, last Record
+	var first, last record.Record
 	front := &scanner{buf: body}
 	err := front.object(func(key []byte) error {
 		switch string(key) {
@@ -125,7 +127,7 @@ func glance(body []byte) (s seen, ok bool) {
 
 // lastRecord reads the last record of a page from the back. Its fields may hold objects that begin like a record: the
 // right one is followed by the three brackets of the envelope, and by nothing else.
-func lastRecord(body []byte, r *Record) bool {
+func lastRecord(body []byte, r *record.Record) bool {
 	const tries = 16
 	start := len(body)
 	for range tries {
@@ -133,7 +135,7 @@ func lastRecord(body []byte, r *Record) bool {
 			return false
 		}
 		s := &scanner{buf: body, pos: start}
-		*r = Record{}
+		*r = record.Record{}
 		if s.record(r) == nil && s.expect(']') == nil && s.expect('}') == nil && s.expect('}') == nil && s.end() == nil {
 			return true
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // selfPath tells who is asking. It needs no permission; without credentials it answers null.
@@ -30,7 +32,7 @@ type identity struct {
 // user whom its credentials belong to. Servers before PR #3049 audit no GET, and there nothing is asked; on others
 // it asks GET /api/v2/self, once, when the first such record is met. If that does not tell, no record is recognised
 // and one warning is logged.
-func (c *Client) Own(ctx context.Context, r *Record) bool {
+func (c *Client) Own(ctx context.Context, r *record.Record) bool {
 	if !polls(r.Action) || r.ActorID == "" {
 		return false
 	}

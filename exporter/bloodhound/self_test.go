@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 const selfID = "0f9a1f9e-2b36-4b53-8a36-0c5f2d1f6a77"
@@ -25,7 +26,9 @@ func TestOwn(t *testing.T) {
 		}
 		return respond(200, `{"data":{"id":"`+selfID+`","principal_name":"siem"}}`), nil
 	})})
-	own := func(actor, action string) bool { return c.Own(t.Context(), &Record{ActorID: actor, Action: action}) }
+	own := func(actor, action string) bool {
+		return c.Own(t.Context(), &record.Record{ActorID: actor, Action: action})
+	}
 	for _, action := range []string{
 		"", "GET", "GET ", "GET/api/v2/audits", "GET  /api/v2/audit", "POST/api/v2/audit", "get/api/v2/audit", "/api/v2/audit",
 		"GET/api/v2/audit/{id}", "GET/api/v2/graph", "GET/health", "LoginAttempt", "CreateUser",
@@ -102,7 +105,7 @@ func TestOwnUnknown(t *testing.T) {
 					}
 					return respond(test.status, test.body), nil
 				})})
-				own := func() bool { return c.Own(t.Context(), &Record{ActorID: selfID, Action: "GET/api/v2/audit"}) }
+				own := func() bool { return c.Own(t.Context(), &record.Record{ActorID: selfID, Action: "GET/api/v2/audit"}) }
 				for range 3 {
 					if own() {
 						t.Error("recognised by nothing")
@@ -134,7 +137,7 @@ func TestOwnInterrupted(t *testing.T) {
 	}))
 	defer server.Close()
 	c := newClient(t, Options{URL: mustParse(t, server.URL), Log: zap.New(core)})
-	row := &Record{ActorID: selfID, Action: "GET/api/v2/audit"}
+	row := &record.Record{ActorID: selfID, Action: "GET/api/v2/audit"}
 	first := c.Own(ctx, row)
 	if !c.Own(t.Context(), row) || logged.Len() > 0 {
 		t.Errorf("first %t, and then not recognised; %d warnings", first, logged.Len())

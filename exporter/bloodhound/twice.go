@@ -3,6 +3,8 @@ package bloodhound
 import (
 	"fmt"
 	"slices"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // ids finds out whether an id is among records twice. Its memory serves the next batch.
@@ -12,7 +14,7 @@ import (
 type ids struct{ rising, others []int64 }
 
 // twice is an id that two of the records have; ok is false if there is none.
-func (s *ids) twice(records []Record) (id int64, ok bool) {
+func (s *ids) twice(records []record.Record) (id int64, ok bool) {
 	s.rising, s.others = slices.Grow(s.rising[:0], len(records)), s.others[:0]
 	highest := int64(0) // below every id
 	for i := range records {
@@ -39,8 +41,8 @@ func (s *ids) twice(records []Record) (id int64, ok bool) {
 }
 
 // reusedError is the error about an id that two of the records have.
-func reusedError(records []Record, id int64) error {
-	var same []*Record
+func reusedError(records []record.Record, id int64) error {
+	var same []*record.Record
 	for i := range records {
 		if records[i].ID == id {
 			same = append(same, &records[i])
@@ -54,7 +56,7 @@ func reusedError(records []Record, id int64) error {
 
 // difference says in short in what two records with the same id are not alike; "" if they are. How the same instant is
 // written, and the order of the keys, is no difference: two processes may answer for one server.
-func difference(a, b *Record) string {
+func difference(a, b *record.Record) string {
 	if !a.CreatedAt.Equal(b.CreatedAt) {
 		return fmt.Sprintf("created_at %s and %s", wireTime(a.CreatedAt), wireTime(b.CreatedAt))
 	}

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
 
 // A model is a server reduced to what a walk depends on.
 type model struct {
-	rows        []Record
+	rows        []record.Record
 	clamp       int64 // the largest page that it serves; 0 for any
 	silent      bool  // the envelope has no limit
 	oldestFirst bool
@@ -24,8 +26,8 @@ type model struct {
 	lag         func() int // how many of the newest ids the replica lacks that answers next; nil for none
 }
 
-func (m *model) answer(q Query) ([]Record, int64) {
-	var hits []Record
+func (m *model) answer(q Query) ([]record.Record, int64) {
+	var hits []record.Record
 	rows := m.rows
 	if m.lag != nil {
 		rows = rows[:max(len(rows)-m.lag(), 0)]
@@ -35,7 +37,7 @@ func (m *model) answer(q Query) ([]Record, int64) {
 			hits = append(hits, r)
 		}
 	}
-	slices.SortFunc(hits, func(a, b Record) int { return Compare(&a, &b) })
+	slices.SortFunc(hits, func(a, b record.Record) int { return record.Compare(&a, &b) })
 	if !m.oldestFirst {
 		slices.Reverse(hits)
 	}
@@ -53,7 +55,7 @@ func (m *model) answer(q Query) ([]Record, int64) {
 	return hits, limit
 }
 
-func (m *model) walk(after, before time.Time, limit func() int) (got []Record, requests int, err error) {
+func (m *model) walk(after, before time.Time, limit func() int) (got []record.Record, requests int, err error) {
 	w := newWalk(after, before)
 	for requests = 1; ; requests++ {
 		if requests > 10_000 {
@@ -76,7 +78,7 @@ func TestPagesAreStretched(t *testing.T) {
 	} {
 		m := model{}
 		for i := range tc.rows {
-			m.rows = append(m.rows, Record{ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Second)})
+			m.rows = append(m.rows, record.Record{ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Second)})
 		}
 		got, requests, err := m.walk(epoch, epoch.Add(time.Duration(tc.rows)*time.Second), func() int { return 100 })
 		if err != nil || requests != tc.requests {
@@ -101,7 +103,7 @@ func TestWalkReadsTheWholeSpan(t *testing.T) {
 		want := map[int64]bool{}
 		for i := range n {
 			at := epoch.Add(time.Duration(rapid.IntRange(0, spread-1).Draw(t, "at")) * time.Microsecond)
-			m.rows = append(m.rows, Record{ID: int64(i + 1), CreatedAt: at})
+			m.rows = append(m.rows, record.Record{ID: int64(i + 1), CreatedAt: at})
 		}
 		after := epoch.Add(time.Duration(rapid.IntRange(0, spread/4).Draw(t, "after")) * time.Microsecond)
 		before := epoch.Add(time.Duration(rapid.IntRange(spread/2, spread).Draw(t, "before")) * time.Microsecond)
@@ -131,7 +133,7 @@ func TestWalkReadsTheWholeSpan(t *testing.T) {
 func TestWalkCost(t *testing.T) {
 	m := model{}
 	for i := range 10_000 {
-		m.rows = append(m.rows, Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i) * time.Second)})
+		m.rows = append(m.rows, record.Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i) * time.Second)})
 	}
 	_, requests, err := m.walk(epoch, epoch.Add(24*time.Hour), func() int { return 1001 })
 	if err != nil || requests != 10 { // 10,000 rows and 9 repeated edges in pages of 1001, the last one short
@@ -153,7 +155,7 @@ func TestWalkWhileRowsComeIn(t *testing.T) {
 		draw := func(n int) {
 			for range n {
 				at := epoch.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "at")) * time.Microsecond)
-				m.rows = append(m.rows, Record{ID: int64(len(m.rows) + 1), CreatedAt: at})
+				m.rows = append(m.rows, record.Record{ID: int64(len(m.rows) + 1), CreatedAt: at})
 			}
 		}
 		draw(rapid.IntRange(1, 12).Draw(t, "rows"))
@@ -187,7 +189,7 @@ func TestWalkAcrossReplicas(t *testing.T) {
 		spread := rapid.SampledFrom([]int{1, 2, 4}).Draw(t, "spread")
 		for i := range rapid.IntRange(1, 40).Draw(t, "rows") {
 			at := epoch.Add(time.Duration(i*spread/40) * time.Microsecond)
-			m.rows = append(m.rows, Record{ID: int64(i + 1), CreatedAt: at})
+			m.rows = append(m.rows, record.Record{ID: int64(i + 1), CreatedAt: at})
 		}
 		late := rapid.IntRange(0, len(m.rows)).Draw(t, "late")
 		want := map[int64]bool{}
@@ -214,9 +216,9 @@ func TestWalkAcrossReplicas(t *testing.T) {
 }
 
 func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
-	var rows []Record
+	var rows []record.Record
 	for i := range 30 {
-		rows = append(rows, Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i/10) * time.Second)})
+		rows = append(rows, record.Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i/10) * time.Second)})
 	}
 	for _, tc := range []struct {
 		name, reason string
@@ -236,9 +238,9 @@ func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
 }
 
 func TestSort(t *testing.T) {
-	var records []Record
+	var records []record.Record
 	for i := range 100 {
-		records = append(records, Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
+		records = append(records, record.Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
 	}
 	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
 	if got := Sort(records); len(got) != 40 || !sorted(got) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		second := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
-		var rows []bloodhound.Record
+		var rows []record.Record
 		id := int64(0)
 		for range rapid.IntRange(0, 200).Draw(t, "rows") {
 			id += rapid.SampledFrom([]int64{1, 1, 1, 2, 40}).Draw(t, "gap")
@@ -26,13 +27,13 @@ func TestChanges(t *testing.T) {
 			if rapid.Bool().Draw(t, "busy") {
 				at %= 60
 			}
-			rows = append(rows, bloodhound.Record{ID: id, CreatedAt: second(at), Action: "x"})
+			rows = append(rows, record.Record{ID: id, CreatedAt: second(at), Action: "x"})
 		}
 		rows = bloodhound.Sort(rows)
 		overlap := rapid.IntRange(0, 400).Draw(t, "overlap")
 		var set, rebuilt dedup.Set
 		read := func(from, start, end, remembered int) dedup.Admission {
-			var some []bloodhound.Record
+			var some []record.Record
 			for _, r := range rows {
 				if !r.CreatedAt.Before(second(from)) && r.CreatedAt.Before(second(end)) {
 					some = append(some, r)
@@ -78,7 +79,7 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-func wantTold(t *rapid.T, a dedup.Admission, r bloodhound.Record, gone bool) {
+func wantTold(t *rapid.T, a dedup.Admission, r record.Record, gone bool) {
 	told, other := a.Altered, a.Gone
 	if gone {
 		told, other = a.Gone, a.Altered

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -39,14 +39,14 @@ type Span struct {
 
 // An Admission says what became of the records of a span.
 type Admission struct {
-	Fresh     []bloodhound.Record // to be delivered, sorted as they came
-	Duplicate int                 // delivered before
-	Late      int                 // fresh ones that are older than the window
-	MaxID     int64               // highest id among the records of the window proper; 0 if there is none
-	Reused    int64               // an id that this lineage delivered before, as another record; 0 if there is none
-	Altered   []Ref               // delivered before, and now otherwise than they were; see mostShared for busy minutes
-	Gone      []Ref               // delivered before, and not there any more
-	Next      Set                 // the set once Fresh is delivered
+	Fresh     []record.Record // to be delivered, sorted as they came
+	Duplicate int             // delivered before
+	Late      int             // fresh ones that are older than the window
+	MaxID     int64           // highest id among the records of the window proper; 0 if there is none
+	Reused    int64           // an id that this lineage delivered before, as another record; 0 if there is none
+	Altered   []Ref           // delivered before, and now otherwise than they were; see mostShared for busy minutes
+	Gone      []Ref           // delivered before, and not there any more
+	Next      Set             // the set once Fresh is delivered
 }
 
 // Admit splits what was read of a span into new and delivered records, and compares the delivered ones with what they
@@ -54,7 +54,7 @@ type Admission struct {
 //
 // A difference is told once: the next set knows an altered record as it is now, and no longer looks for one that is gone.
 // A record that is gone stays delivered, in case it comes back.
-func (s Set) Admit(span Span, read []bloodhound.Record) Admission {
+func (s Set) Admit(span Span, read []record.Record) Admission {
 	a, fresh := s.admit(span, records(read))
 	a.Fresh = gather(read, fresh)
 	return a

@@ -11,6 +11,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -18,9 +19,9 @@ var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
 
 func minute(m int) time.Time { return epoch.Add(time.Duration(m) * time.Minute) }
 
-func row(id int64, m int) bloodhound.Record { return bloodhound.Record{ID: id, CreatedAt: minute(m)} }
+func row(id int64, m int) record.Record { return record.Record{ID: id, CreatedAt: minute(m)} }
 
-func ids(records []bloodhound.Record) []int64 {
+func ids(records []record.Record) []int64 {
 	out := []int64{}
 	for _, r := range records {
 		out = append(out, r.ID)
@@ -29,7 +30,7 @@ func ids(records []bloodhound.Record) []int64 {
 }
 
 // admit reads a window and the overlap before it, which the next set remembers.
-func admit(set dedup.Set, w window.Window, overlap time.Duration, read ...bloodhound.Record) dedup.Admission {
+func admit(set dedup.Set, w window.Window, overlap time.Duration, read ...record.Record) dedup.Admission {
 	span := dedup.Span{From: w.Start.Add(-overlap), Window: w, Remembered: w.End.Add(-overlap)}
 	return set.Admit(span, slices.Clone(read))
 }
@@ -41,7 +42,7 @@ func TestAdmit(t *testing.T) {
 	third := window.Window{Start: minute(25), End: minute(60)}
 	type step struct {
 		w         window.Window
-		read      []bloodhound.Record
+		read      []record.Record
 		fresh     []int64
 		duplicate int
 		late      int
@@ -54,41 +55,41 @@ func TestAdmit(t *testing.T) {
 		steps []step
 	}{
 		{"all of a first window is fresh, and only the overlap is remembered", []step{
-			{w: first, read: []bloodhound.Record{row(1, 1), row(2, 9), row(3, 10), row(4, 19)}, fresh: []int64{1, 2, 3, 4}, held: 2},
+			{w: first, read: []record.Record{row(1, 1), row(2, 9), row(3, 10), row(4, 19)}, fresh: []int64{1, 2, 3, 4}, held: 2},
 		}},
 		{"what was delivered is not fresh again", []step{
-			{w: first, read: []bloodhound.Record{row(3, 10), row(4, 19)}, fresh: []int64{3, 4}, held: 2},
-			{w: second, read: []bloodhound.Record{row(3, 10), row(4, 19), row(5, 20)}, fresh: []int64{5}, duplicate: 2, held: 2},
+			{w: first, read: []record.Record{row(3, 10), row(4, 19)}, fresh: []int64{3, 4}, held: 2},
+			{w: second, read: []record.Record{row(3, 10), row(4, 19), row(5, 20)}, fresh: []int64{5}, duplicate: 2, held: 2},
 		}},
 		{"a late row between delivered ones is fresh, once", []step{
-			{w: first, read: []bloodhound.Record{row(3, 10), row(5, 19)}, fresh: []int64{3, 5}, held: 2},
+			{w: first, read: []record.Record{row(3, 10), row(5, 19)}, fresh: []int64{3, 5}, held: 2},
 			{
-				w: second, read: []bloodhound.Record{row(3, 10), row(4, 18), row(5, 19), row(6, 21)},
+				w: second, read: []record.Record{row(3, 10), row(4, 18), row(5, 19), row(6, 21)},
 				fresh: []int64{4, 6}, duplicate: 2, late: 1, held: 3,
 			},
-			{w: third, read: []bloodhound.Record{row(4, 18), row(5, 19), row(6, 21), row(7, 59)}, fresh: []int64{7}, duplicate: 3, held: 1},
+			{w: third, read: []record.Record{row(4, 18), row(5, 19), row(6, 21), row(7, 59)}, fresh: []int64{7}, duplicate: 3, held: 1},
 		}},
 		{"an id that was handed out again after a restore is a new record, and is noticed", []step{
-			{w: first, read: []bloodhound.Record{row(100, 19)}, fresh: []int64{100}, held: 1},
-			{w: second, read: []bloodhound.Record{row(100, 19), row(100, 24)}, fresh: []int64{100}, duplicate: 1, held: 2, reused: 100},
+			{w: first, read: []record.Record{row(100, 19)}, fresh: []int64{100}, held: 1},
+			{w: second, read: []record.Record{row(100, 19), row(100, 24)}, fresh: []int64{100}, duplicate: 1, held: 2, reused: 100},
 		}},
 		{"an id that was handed out again is noticed in the overlap too", []step{
-			{w: first, read: []bloodhound.Record{row(100, 19)}, fresh: []int64{100}, held: 1},
-			{w: second, read: []bloodhound.Record{row(100, 18), row(100, 19)}, fresh: []int64{100}, duplicate: 1, late: 1, held: 2, reused: 100},
+			{w: first, read: []record.Record{row(100, 19)}, fresh: []int64{100}, held: 1},
+			{w: second, read: []record.Record{row(100, 18), row(100, 19)}, fresh: []int64{100}, duplicate: 1, late: 1, held: 2, reused: 100},
 		}},
 		{"an empty window moves on", []step{
-			{w: first, read: []bloodhound.Record{row(3, 9)}, fresh: []int64{3}},
+			{w: first, read: []record.Record{row(3, 9)}, fresh: []int64{3}},
 			{w: third, fresh: []int64{}},
 		}},
 		{"a row that a lagging replica hides for a while is missed, and not delivered twice", []step{
-			{w: first, read: []bloodhound.Record{row(3, 19)}, fresh: []int64{3}, held: 1},
+			{w: first, read: []record.Record{row(3, 19)}, fresh: []int64{3}, held: 1},
 			{w: second, fresh: []int64{}, held: 1, gone: []dedup.Ref{{ID: 3, CreatedAt: minute(19)}}},
-			{w: third, read: []bloodhound.Record{row(3, 19)}, fresh: []int64{}, duplicate: 1},
+			{w: third, read: []record.Record{row(3, 19)}, fresh: []int64{}, duplicate: 1},
 		}},
 		{"what is gone is told once", []step{
-			{w: first, read: []bloodhound.Record{row(3, 18), row(4, 19)}, fresh: []int64{3, 4}, held: 2},
-			{w: second, read: []bloodhound.Record{row(4, 19)}, fresh: []int64{}, duplicate: 1, held: 2, gone: []dedup.Ref{{ID: 3, CreatedAt: minute(18)}}},
-			{w: window.Window{Start: minute(25), End: minute(26)}, read: []bloodhound.Record{row(4, 19)}, fresh: []int64{}, duplicate: 1, held: 2},
+			{w: first, read: []record.Record{row(3, 18), row(4, 19)}, fresh: []int64{3, 4}, held: 2},
+			{w: second, read: []record.Record{row(4, 19)}, fresh: []int64{}, duplicate: 1, held: 2, gone: []dedup.Ref{{ID: 3, CreatedAt: minute(18)}}},
+			{w: window.Window{Start: minute(25), End: minute(26)}, read: []record.Record{row(4, 19)}, fresh: []int64{}, duplicate: 1, held: 2},
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -115,17 +116,17 @@ func TestAdmit(t *testing.T) {
 func TestAltered(t *testing.T) {
 	first := window.Window{Start: minute(0), End: minute(20)}
 	second := window.Window{Start: minute(20), End: minute(25)}
-	for name, change := range map[string]func(*bloodhound.Record){
-		"created_at":        func(r *bloodhound.Record) { r.CreatedAt = r.CreatedAt.Add(time.Microsecond) },
-		"actor_id":          func(r *bloodhound.Record) { r.ActorID = "x" },
-		"actor_name":        func(r *bloodhound.Record) { r.ActorName = "x" },
-		"actor_email":       func(r *bloodhound.Record) { r.ActorEmail = "x" },
-		"action":            func(r *bloodhound.Record) { r.Action = "x" },
-		"fields":            func(r *bloodhound.Record) { r.Fields = `{"x":1}` },
-		"request_id":        func(r *bloodhound.Record) { r.RequestID = "x" },
-		"source_ip_address": func(r *bloodhound.Record) { r.SourceIP = "x" },
-		"commit_id":         func(r *bloodhound.Record) { r.CommitID = "x" },
-		"status":            func(r *bloodhound.Record) { r.Status = "x" },
+	for name, change := range map[string]func(*record.Record){
+		"created_at":        func(r *record.Record) { r.CreatedAt = r.CreatedAt.Add(time.Microsecond) },
+		"actor_id":          func(r *record.Record) { r.ActorID = "x" },
+		"actor_name":        func(r *record.Record) { r.ActorName = "x" },
+		"actor_email":       func(r *record.Record) { r.ActorEmail = "x" },
+		"action":            func(r *record.Record) { r.Action = "x" },
+		"fields":            func(r *record.Record) { r.Fields = `{"x":1}` },
+		"request_id":        func(r *record.Record) { r.RequestID = "x" },
+		"source_ip_address": func(r *record.Record) { r.SourceIP = "x" },
+		"commit_id":         func(r *record.Record) { r.CommitID = "x" },
+		"status":            func(r *record.Record) { r.Status = "x" },
 	} {
 		set := roundTrip(t, admit(dedup.Set{}, first, time.Hour, row(1, 18), row(2, 19)).Next)
 		changed := row(1, 18)
@@ -141,7 +142,7 @@ func TestAltered(t *testing.T) {
 	}
 	set := admit(dedup.Set{}, first, time.Hour, row(1, 18)).Next
 	same := row(1, 18)
-	same.Raw, same.Absent = `{"id":1,"new_key":true}`, bloodhound.Status
+	same.Raw, same.Absent = `{"id":1,"new_key":true}`, record.Of("status")
 	if a := admit(set, second, time.Hour, same); a.Altered != nil {
 		t.Errorf("a record that is only printed in another way counts as altered: %v", a.Altered)
 	}
@@ -163,7 +164,7 @@ func TestGoneIsCertain(t *testing.T) {
 // What is known from elsewhere is delivered, and compared with nothing, until it was met.
 func TestBuilder(t *testing.T) {
 	var b dedup.Builder
-	for _, r := range []bloodhound.Record{row(7, 19), row(5, 18), row(6, 19), row(6, 19)} {
+	for _, r := range []record.Record{row(7, 19), row(5, 18), row(6, 19), row(6, 19)} {
 		b.Add(r.ID, r.CreatedAt)
 	}
 	set := roundTrip(t, b.Set())
@@ -197,7 +198,7 @@ func TestAdmitDoesNotChangeTheSet(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(5)}
 	base := admit(dedup.Set{}, w, time.Hour, row(1, 1), row(2, 2)).Next
 	next := window.Window{Start: minute(5), End: minute(10)}
-	read := []bloodhound.Record{row(2, 2), row(4, 2), row(3, 6)}
+	read := []record.Record{row(2, 2), row(4, 2), row(3, 6)}
 	once := admit(base, next, time.Hour, read...)
 	again := admit(base, next, time.Hour, read...) // as after a failed write
 	if diff := cmp.Diff(ids(once.Fresh), ids(again.Fresh)); diff != "" || base.Len() != 2 || !cmp.Equal(once.Gone, again.Gone) {
@@ -211,7 +212,7 @@ func TestExactlyOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		overlap := rapid.IntRange(0, 30).Draw(t, "overlap")
 		type rowAt struct {
-			bloodhound.Record
+			record.Record
 			visible int
 		}
 		var rows []rowAt
@@ -227,7 +228,7 @@ func TestExactlyOnce(t *testing.T) {
 		var set dedup.Set
 		for cursor := 0; cursor < 300; {
 			end := cursor + rapid.IntRange(1, 50).Draw(t, "span")
-			var read []bloodhound.Record
+			var read []record.Record
 			for _, r := range rows {
 				if r.visible < end && !r.CreatedAt.Before(minute(cursor-overlap)) && r.CreatedAt.Before(minute(end)) {
 					read = append(read, r.Record)
@@ -261,8 +262,8 @@ func TestExactlyOnce(t *testing.T) {
 	})
 }
 
-func inOrder(records []bloodhound.Record) bool {
-	return slices.IsSortedFunc(records, func(a, b bloodhound.Record) int { return bloodhound.Compare(&a, &b) })
+func inOrder(records []record.Record) bool {
+	return slices.IsSortedFunc(records, func(a, b record.Record) int { return record.Compare(&a, &b) })
 }
 
 func TestParseRejectsGarbage(t *testing.T) {
@@ -276,9 +277,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(b)
 	f.Add([]byte{})
 	for _, ids := range [][]int64{{1}, {1, 1 << 40}, {65535, 65536, 131072}} {
-		records := make([]bloodhound.Record, len(ids))
+		records := make([]record.Record, len(ids))
 		for i, id := range ids {
-			records[i] = bloodhound.Record{ID: id, CreatedAt: epoch}
+			records[i] = record.Record{ID: id, CreatedAt: epoch}
 		}
 		b, _ := admit(dedup.Set{}, window.Window{Start: epoch, End: epoch.Add(time.Hour)}, time.Hour, records...).Next.MarshalBinary()
 		f.Add(b)
@@ -326,10 +327,10 @@ func BenchmarkAdmit(b *testing.B) {
 
 func benchmarkAdmit(b *testing.B, remembered time.Duration) {
 	const n = 50_000
-	records := make([]bloodhound.Record, n)
+	records := make([]record.Record, n)
 	w := window.Window{Start: epoch, End: epoch.Add(n * time.Second)}
 	for i := range records {
-		records[i] = bloodhound.Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i) * time.Second)}
+		records[i] = record.Record{ID: int64(i), CreatedAt: epoch.Add(time.Duration(i) * time.Second)}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -344,9 +345,9 @@ func benchmarkAdmit(b *testing.B, remembered time.Duration) {
 // Only the newest records are marked, so that an entry of a busy log stays small; all are known.
 func TestMarksAreBounded(t *testing.T) {
 	const n = 100_000
-	records := make([]bloodhound.Record, n)
+	records := make([]record.Record, n)
 	for i := range records {
-		records[i] = bloodhound.Record{ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * 100 * time.Millisecond)}
+		records[i] = record.Record{ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * 100 * time.Millisecond)}
 	}
 	w := window.Window{Start: epoch, End: epoch.Add(n * 100 * time.Millisecond)}
 	set := admit(dedup.Set{}, w, 24*time.Hour, records...).Next
@@ -357,7 +358,7 @@ func TestMarksAreBounded(t *testing.T) {
 	newest := records[n-1000]
 	newest.Action = "changed"
 	next := window.Window{Start: w.End, End: w.End.Add(time.Minute)}
-	if a := admit(set, next, 24*time.Hour, slices.Concat(records[:n-1000], []bloodhound.Record{newest}, records[n-999:])...); len(a.Altered) != 1 {
+	if a := admit(set, next, 24*time.Hour, slices.Concat(records[:n-1000], []record.Record{newest}, records[n-999:])...); len(a.Altered) != 1 {
 		t.Errorf("altered are %v", a.Altered)
 	}
 }

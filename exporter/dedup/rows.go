@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // rows are what was read of a span, sorted by time.
@@ -15,7 +15,7 @@ type rows interface {
 	mark(i int, by *marker) uint16
 }
 
-type records []bloodhound.Record
+type records []record.Record
 
 func (r records) size() int                     { return len(r) }
 func (r records) name(i int) Ref                { return Ref{r[i].ID, r[i].CreatedAt} }
@@ -53,7 +53,7 @@ func (s skims) mark(i int, _ *marker) uint16 { return s[i].mark }
 type Skimmer struct{ marker marker }
 
 // Skim is what is kept of a record.
-func (s *Skimmer) Skim(r *bloodhound.Record) Skim {
+func (s *Skimmer) Skim(r *record.Record) Skim {
 	return Skim{ID: r.ID, micros: r.CreatedAt.UnixMicro(), mark: s.marker.mark(r)}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -20,14 +20,14 @@ func TestAdmitSkims(t *testing.T) {
 		var set dedup.Set
 		for at := range rapid.IntRange(1, 5).Draw(t, "windows") {
 			w := window.Window{Start: minute(10 * at), End: minute(10 * (at + 1))}
-			var read []bloodhound.Record
+			var read []record.Record
 			for range rapid.IntRange(0, 40).Draw(t, "rows") {
 				r := row(int64(rapid.IntRange(1, 30).Draw(t, "id")), rapid.IntRange(10*at-10, 10*at+9).Draw(t, "minute"))
 				r.Action = rapid.SampledFrom([]string{"A", "A", "B"}).Draw(t, "action")
 				read = append(read, r)
 			}
-			slices.SortFunc(read, func(a, b bloodhound.Record) int { return bloodhound.Compare(&a, &b) })
-			read = slices.CompactFunc(read, func(a, b bloodhound.Record) bool { return bloodhound.Compare(&a, &b) == 0 })
+			slices.SortFunc(read, func(a, b record.Record) int { return record.Compare(&a, &b) })
+			read = slices.CompactFunc(read, func(a, b record.Record) bool { return record.Compare(&a, &b) == 0 })
 			var skimmer dedup.Skimmer
 			skims := make([]dedup.Skim, len(read))
 			for i := range read {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -98,7 +98,7 @@ func (w *world) replace(p *process, key string, old, by *file) {
 // contents reads an object, and looks that each record is as the server has it.
 func (w *world) contents(body []byte, extension string) (ids []identity) {
 	if extension == "parquet" {
-		var records []bloodhound.Record
+		var records []record.Record
 		library.run(func() { records = sinktest.ReadParquet(w.t, body) })
 		for _, r := range records {
 			id := identity{r.ID, r.CreatedAt.UnixMicro()}
@@ -156,13 +156,13 @@ func (w *world) judgeLine(id identity, line string) {
 	if fields == "null" {
 		fields = ""
 	}
-	w.judgeRecord(id, &bloodhound.Record{
+	w.judgeRecord(id, &record.Record{
 		ID: r.ID, CreatedAt: r.CreatedAt, ActorID: r.ActorID, ActorName: r.Name, ActorEmail: r.Email, Action: r.Action,
 		Fields: fields, RequestID: r.RequestID, SourceIP: r.SourceIP, Status: r.Status,
 	})
 }
 
-func (w *world) judgeRecord(id identity, r *bloodhound.Record) {
+func (w *world) judgeRecord(id identity, r *record.Record) {
 	row := w.rowOf(id)
 	if row == nil {
 		w.fail("record %v was never in the log: %+v", id, r)

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	sink "github.com/houndtrail/houndtrail/sink/archive"
 )
@@ -46,7 +46,7 @@ func (o *outside) run(job func()) {
 type foreign struct{ sink.Encoder }
 
 // Encode implements archive.Encoder.
-func (f foreign) Encode(w io.Writer, win window.Window, records []bloodhound.Record) (err error) {
+func (f foreign) Encode(w io.Writer, win window.Window, records []record.Record) (err error) {
 	library.run(func() { err = f.Encoder.Encode(w, win, records) })
 	return err
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -38,7 +38,7 @@ type Bucket interface {
 // Encoder is the format of the objects. It makes one at a time.
 type Encoder interface {
 	// Encode writes one object. The same window and records give the same bytes.
-	Encode(w io.Writer, win window.Window, records []bloodhound.Record) error
+	Encode(w io.Writer, win window.Window, records []record.Record) error
 	// IDs reads the ids of the records in an object that Encode made.
 	IDs(object []byte) ([]int64, error)
 	// Held is about how many bytes the encoder's own buffers have.
@@ -72,7 +72,7 @@ func New(bucket Bucket, tenant string, encoder func() Encoder) (*Archive, error)
 // those, as long as it brings their records again.
 //
 // Records are sorted by (created_at, id) and may be older than the window. They are not kept.
-func (a *Archive) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
+func (a *Archive) Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return checkpoint.Receipt{}, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
@@ -86,7 +86,7 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []bloodhou
 // Prepare does the part of Write that touches nothing outside: it encodes the objects. What it returns does the rest,
 // once, and without the records.
 func (a *Archive) Prepare(
-	w window.Window, records []bloodhound.Record,
+	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	days, err := split(records)
 	if err != nil {
@@ -105,7 +105,7 @@ func (a *Archive) Prepare(
 }
 
 // encode makes the objects of a window, or of that part of it. Their bodies are in the buffer.
-func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, part int, days [][]bloodhound.Record) ([]object, error) {
+func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, part int, days [][]record.Record) ([]object, error) {
 	encoder := a.encoders.Take()
 	defer a.encoders.Give(encoder)
 	objects := make([]object, len(days))
@@ -133,7 +133,7 @@ type object struct {
 	line checkpoint.Object // of the receipt
 }
 
-func stamps(day []bloodhound.Record) iter.Seq[sink.Stamp] {
+func stamps(day []record.Record) iter.Seq[sink.Stamp] {
 	return func(yield func(sink.Stamp) bool) {
 		for i := range day {
 			if !yield(sink.StampOf(&day[i])) {

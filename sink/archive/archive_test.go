@@ -13,7 +13,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/bucket"
@@ -27,7 +27,7 @@ import (
 type format struct {
 	encoder   func() archive.Encoder
 	extension string
-	read      func(tb testing.TB, object []byte) []bloodhound.Record
+	read      func(tb testing.TB, object []byte) []record.Record
 }
 
 var formats = map[string]format{
@@ -186,7 +186,7 @@ func TestOrder(t *testing.T) {
 	records := sinktest.Generate(t, 1, 3, time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC), time.Second)
 	for _, order := range [][]int{{1, 0}, {1, 0, 2}, {1, 2, 0}} {
 		store := new(checkpointtest.Memory)
-		var wrong []bloodhound.Record
+		var wrong []record.Record
 		for _, i := range order {
 			wrong = append(wrong, records[i])
 		}
@@ -222,7 +222,7 @@ type counting struct {
 	objects int
 }
 
-func (c *counting) Encode(w io.Writer, win window.Window, records []bloodhound.Record) error {
+func (c *counting) Encode(w io.Writer, win window.Window, records []record.Record) error {
 	c.objects++
 	return c.Encoder.Encode(w, win, records)
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
@@ -20,8 +20,8 @@ func key(tenant string, day time.Time, w window.Window, part int, extension stri
 
 // split cuts sorted records into days, in UTC. A day that came before would be a second object of the same key, which
 // must not happen.
-func split(records []bloodhound.Record) ([][]bloodhound.Record, error) {
-	var days [][]bloodhound.Record
+func split(records []record.Record) ([][]record.Record, error) {
+	var days [][]record.Record
 	var end time.Time // of the day before
 	for len(records) > 0 {
 		start := records[0].CreatedAt.UTC().Truncate(24 * time.Hour)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -25,7 +25,7 @@ import (
 // whole. What an earlier attempt may still have on its way is therefore the very object that this one writes next, and one of
 // the two is refused.
 func (a *Archive) WriteParts(
-	ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error],
+	ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error],
 ) (checkpoint.Receipt, error) {
 	d := division{Archive: a, window: w, days: map[time.Time]*dayParts{}}
 	for records, err := range parts {
@@ -61,7 +61,7 @@ type leftover struct {
 }
 
 // write writes one part.
-func (d *division) write(ctx context.Context, records []bloodhound.Record) error {
+func (d *division) write(ctx context.Context, records []record.Record) error {
 	days, err := split(records)
 	if err != nil {
 		return d.failed(err)
@@ -77,7 +77,7 @@ func (d *division) write(ctx context.Context, records []bloodhound.Record) error
 			continue
 		}
 		buffer.Reset()
-		objects, err := d.encode(buffer, d.window, day.next, [][]bloodhound.Record{records})
+		objects, err := d.encode(buffer, d.window, day.next, [][]record.Record{records})
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (d *division) open(ctx context.Context, key string) (*leftover, error) {
 }
 
 // has tells whether an earlier attempt has written the record, and takes in that it has come.
-func (p *dayParts) has(r bloodhound.Record) bool {
+func (p *dayParts) has(r record.Record) bool {
 	for _, l := range p.left {
 		if i, found := slices.BinarySearch(l.ids, r.ID); found {
 			if !l.came[i] {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -25,8 +25,8 @@ var crowded = window.Window{
 }
 
 // inParts yields records in parts of those sizes, in copies since a sink may rearrange them; what is left is the last part.
-func inParts(all []bloodhound.Record, sizes []int) iter.Seq2[[]bloodhound.Record, error] {
-	return func(yield func([]bloodhound.Record, error) bool) {
+func inParts(all []record.Record, sizes []int) iter.Seq2[[]record.Record, error] {
+	return func(yield func([]record.Record, error) bool) {
 		for rest := all; len(rest) > 0; {
 			n := len(rest)
 			if len(sizes) > 0 {
@@ -75,7 +75,7 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 				if err != nil || len(unknown) > 0 || len(objects) != len(receipt.Objects) {
 					rt.Fatalf("%d objects, %d in the receipt, %v", len(objects), len(receipt.Objects), err)
 				}
-				var got []bloodhound.Record
+				var got []record.Record
 				for _, line := range receipt.Objects {
 					body, _, _, err := store.Get(t.Context(), line.Key)
 					if err != nil {
@@ -94,8 +94,8 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 					}
 					got = append(got, records...)
 				}
-				slices.SortFunc(got, func(a, b bloodhound.Record) int { return bloodhound.Compare(&a, &b) })
-				same := slices.EqualFunc(got, all, func(a, b bloodhound.Record) bool { return a.ID == b.ID && a.CreatedAt.Equal(b.CreatedAt) })
+				slices.SortFunc(got, func(a, b record.Record) int { return record.Compare(&a, &b) })
+				same := slices.EqualFunc(got, all, func(a, b record.Record) bool { return a.ID == b.ID && a.CreatedAt.Equal(b.CreatedAt) })
 				if !same {
 					rt.Fatalf("%d records in the objects, of %d", len(got), len(all))
 				}
@@ -166,7 +166,7 @@ func TestPartsThatLackARecord(t *testing.T) {
 	if _, err := open(t, store, f).WriteParts(t.Context(), crowded, inParts(all[1:], nil)); !errors.Is(err, archive.ErrHasMore) {
 		t.Errorf("a part that has more: %v", err)
 	}
-	failing := func(yield func([]bloodhound.Record, error) bool) { yield(nil, sinktest.ErrFault) }
+	failing := func(yield func([]record.Record, error) bool) { yield(nil, sinktest.ErrFault) }
 	if _, err := open(t, store, f).WriteParts(t.Context(), crowded, failing); err != sinktest.ErrFault { //nolint:errorlint // as it is
 		t.Errorf("an error among the parts comes back as %v", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
@@ -92,7 +92,7 @@ func TestOthers(t *testing.T) {
 }
 
 // object is what the archive makes of the records.
-func object(t *testing.T, f format, w window.Window, records []bloodhound.Record, key string) []byte {
+func object(t *testing.T, f format, w window.Window, records []record.Record, key string) []byte {
 	t.Helper()
 	store := new(checkpointtest.Memory)
 	if _, err := open(t, store, f).Write(t.Context(), w, records); err != nil {

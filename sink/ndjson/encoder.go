@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -48,7 +48,7 @@ func (e *Encoder) Held() int { return cap(e.lines) }
 
 // Encode writes one file with a line for each record, in their order. It keeps no reference to them. After an error
 // what was written is no file, and the encoder can be used again.
-func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Record) error {
+func (e *Encoder) Encode(w io.Writer, _ window.Window, records []record.Record) error {
 	e.zip.Reset(w)
 	defer e.zip.Reset(io.Discard)
 	e.lines = e.lines[:0]
@@ -63,7 +63,7 @@ func (e *Encoder) Encode(w io.Writer, _ window.Window, records []bloodhound.Reco
 	return nil
 }
 
-func (e *Encoder) add(r *bloodhound.Record) error {
+func (e *Encoder) add(r *record.Record) error {
 	if len(r.Raw) >= Long {
 		if err := e.flush(); err != nil {
 			return err

@@ -6,23 +6,23 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because
 // a server that is set up anew counts its ids from 1 again.
-func EventID(tenant string, r *bloodhound.Record) string {
+func EventID(tenant string, r *record.Record) string {
 	return string(appendIdentity([]byte(tenant+"/"), r))
 }
 
-func appendIdentity(dst []byte, r *bloodhound.Record) []byte {
+func appendIdentity(dst []byte, r *record.Record) []byte {
 	dst = strconv.AppendInt(dst, r.ID, 10)
 	dst = append(dst, '/')
 	return strconv.AppendInt(dst, r.CreatedAt.UnixMicro(), 10)
 }
 
 // AppendLine appends the record's line, with its newline, to dst. Raw must be a JSON object.
-func AppendLine(dst []byte, tenant string, r *bloodhound.Record) []byte {
+func AppendLine(dst []byte, tenant string, r *record.Record) []byte {
 	return ForTenant(tenant).Append(dst, r)
 }
 
@@ -41,13 +41,13 @@ func ForTenant(tenant string) Lines {
 //
 // Should the server ever send keys named event_id or tenant itself, the line has them twice: nothing that was served
 // is left out.
-func (l Lines) Append(dst []byte, r *bloodhound.Record) []byte {
+func (l Lines) Append(dst []byte, r *record.Record) []byte {
 	dst, members := l.begin(dst, r)
 	return append(appendOnOneLine(dst, members), '\n')
 }
 
 // Write writes the same line, and holds a piece of it at a time: it is for records of many bytes.
-func (l Lines) Write(w io.Writer, r *bloodhound.Record) (written int, err error) {
+func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 	part, rest := l.begin(make([]byte, 0, 2*piece), r)
 	for err == nil && len(rest) > 0 {
 		n := min(piece, len(rest))
@@ -62,7 +62,7 @@ func (l Lines) Write(w io.Writer, r *bloodhound.Record) (written int, err error)
 }
 
 // begin appends what stands in front of the members of the record, and returns those with the closing brace.
-func (l Lines) begin(dst []byte, r *bloodhound.Record) (line []byte, members string) {
+func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string) {
 	dst = appendIdentity(append(dst, l.head...), r)
 	dst = append(dst, l.tail...)
 	members = inside(r.Raw)

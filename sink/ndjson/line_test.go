@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
@@ -31,7 +31,7 @@ func TestAppendLine(t *testing.T) {
 		"odd tenant":    {"a\"\\\n", `{"id":7}`, `{"event_id":"a\"\\\n/7/1772323200123456","tenant":"a\"\\\n","id":7}`},
 		"before 1970":   {"t", `{"id":7}`, `{"event_id":"t/7/-1","tenant":"t","id":7}`},
 	} {
-		r := bloodhound.Record{ID: 7, CreatedAt: at, Raw: test.raw}
+		r := record.Record{ID: 7, CreatedAt: at, Raw: test.raw}
 		if name == "before 1970" {
 			r.CreatedAt = time.UnixMicro(-1)
 		}
@@ -65,7 +65,7 @@ func FuzzAppendLine(f *testing.F) {
 		if json.Unmarshal([]byte(raw), &served) != nil || served == nil {
 			return // not an object: the client never makes a record of it
 		}
-		r := bloodhound.Record{ID: 1, CreatedAt: time.Unix(1, 0), Raw: raw}
+		r := record.Record{ID: 1, CreatedAt: time.Unix(1, 0), Raw: raw}
 		line := AppendLine(nil, tenant, &r)
 		if bytes.IndexByte(line, '\n') != len(line)-1 || bytes.IndexByte(line, '\r') >= 0 {
 			t.Fatalf("not one line: %q", line)
@@ -111,7 +111,7 @@ func TestEncode(t *testing.T) {
 func testEncode(t *testing.T, c Compression) {
 	t.Helper()
 	e := NewEncoder(sinktest.Tenant, c)
-	for name, records := range map[string][]bloodhound.Record{
+	for name, records := range map[string][]record.Record{
 		"corners": sinktest.Corners(t), "ordinary": sinktest.Generate(t, 1, 1000, time.Unix(0, 0), time.Second), "none": nil,
 	} {
 		var file bytes.Buffer
@@ -164,7 +164,7 @@ func testIDsOfGarbage(t *testing.T, c Compression) {
 	e := NewEncoder(sinktest.Tenant, c)
 	encode := func(tenant, raw string) []byte {
 		var file bytes.Buffer
-		records := []bloodhound.Record{{ID: 1, Raw: `{"id":1}`}, {ID: 1, Raw: raw}}
+		records := []record.Record{{ID: 1, Raw: `{"id":1}`}, {ID: 1, Raw: raw}}
 		if err := NewEncoder(tenant, c).Encode(&file, window.Window{}, records); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
@@ -22,7 +22,7 @@ func TestWrite(t *testing.T) {
 			"breaks": "{\n" + strings.Repeat("\r\n", size/2) + `"id":7}`,
 			"blanks": strings.Repeat(" ", size) + "{}",
 		} {
-			r := bloodhound.Record{ID: 7, CreatedAt: time.UnixMicro(5), Raw: raw}
+			r := record.Record{ID: 7, CreatedAt: time.UnixMicro(5), Raw: raw}
 			var got bytes.Buffer
 			n, err := lines.Write(&got, &r)
 			if want := lines.Append(nil, &r); err != nil || n != len(want) || !bytes.Equal(got.Bytes(), want) {
@@ -34,10 +34,10 @@ func TestWrite(t *testing.T) {
 
 // TestLongLinesAreNotCopied: a large record goes straight into the file, in its place.
 func TestLongLinesAreNotCopied(t *testing.T) {
-	records := make([]bloodhound.Record, 5)
+	records := make([]record.Record, 5)
 	var want []byte
 	for i := range records {
-		records[i] = bloodhound.Record{ID: int64(i), CreatedAt: time.UnixMicro(int64(i)), Raw: `{"id":1}`}
+		records[i] = record.Record{ID: int64(i), CreatedAt: time.UnixMicro(int64(i)), Raw: `{"id":1}`}
 		if i%2 == 1 {
 			records[i].Raw = `{"fields":"` + strings.Repeat("long", 8<<20) + `"}`
 		}

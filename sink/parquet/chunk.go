@@ -11,7 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/rle"
 	"github.com/parquet-go/parquet-go/format"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Rows of a page whose values are numbers: its own, or those of values in a dictionary.
@@ -39,17 +39,17 @@ type chunk struct {
 }
 
 // encode writes all pages.
-func (c *chunk) encode(records []bloodhound.Record) error {
+func (c *chunk) encode(records []record.Record) error {
 	if c.Type != String {
 		return c.integers(records)
 	}
-	if c.repeats && c.number(records) {
+	if c.repeats() && c.number(records) {
 		return c.indexed()
 	}
 	return c.plain(records)
 }
 
-func (c *chunk) integers(records []bloodhound.Record) error {
+func (c *chunk) integers(records []record.Record) error {
 	lowest, highest, before := int64(math.MaxInt64), int64(math.MinInt64), int64(math.MinInt64)
 	c.index.BoundaryOrder = format.Ascending
 	for len(records) > 0 {
@@ -81,8 +81,8 @@ func (c *chunk) integers(records []bloodhound.Record) error {
 func littleEndian(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
 
 // plain writes strings one after the other, each with its length in front.
-func (c *chunk) plain(records []bloodhound.Record) error {
-	if len(records[0].Fields) >= largeFields && c.bit == bloodhound.Fields && !records[0].Absent.Has(c.bit) {
+func (c *chunk) plain(records []record.Record) error {
+	if len(records[0].Fields) >= largeFields && c.kind == record.JSON && !records[0].Absent.Has(c.set) {
 		return c.large(records[0].Fields)
 	}
 	c.values, c.levels = c.values[:0], c.levels[:0]
@@ -124,7 +124,7 @@ func appendPlain(b []byte, s string) []byte {
 }
 
 // number numbers the values of a column, by a dictionary. It is not ok if that would be too large, or empty.
-func (c *chunk) number(records []bloodhound.Record) (ok bool) {
+func (c *chunk) number(records []record.Record) (ok bool) {
 	c.dictionary.clear()
 	c.indexes = c.indexes[:0]
 	for i := range records {

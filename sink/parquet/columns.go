@@ -5,7 +5,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // A Column is one column of the files, as a table over them declares it.
@@ -38,56 +38,50 @@ func Columns() []Column {
 type column struct {
 	Column
 
-	number func(*bloodhound.Record) int64 // of the types that are numbers
+	number func(*record.Record) int64 // of the types that are numbers
 
-	text    func(*bloodhound.Record) *string // of strings
-	bit     bloodhound.Columns               // that they are absent
-	repeats bool                             // a dictionary holds the values
-	bloom   bool                             // a bloom filter tells which values are there
+	text func(*record.Record) *string // of strings
+	kind record.Kind
+	set  record.Set // the column's own, by which it may be absent
 }
 
 // columns may only be appended to. "" is what the server said, NULL that it said nothing.
 //
 //nolint:gochecknoglobals // a constant
-var columns = [...]column{
-	{Column: Column{"id", Int64, true}, number: func(r *bloodhound.Record) int64 { return r.ID }},
-	// Rounds down, before the epoch too.
-	{Column: Column{"created_at", Timestamp, true}, number: func(r *bloodhound.Record) int64 { return r.CreatedAt.UnixMilli() }},
-	{Column: Column{"created_at_us", Int64, true}, number: func(r *bloodhound.Record) int64 { return r.CreatedAt.UnixMicro() }},
-	repeating("actor_id", bloodhound.ActorID, func(r *bloodhound.Record) *string { return &r.ActorID }),
-	repeating("actor_name", bloodhound.ActorName, func(r *bloodhound.Record) *string { return &r.ActorName }),
-	repeating("actor_email", bloodhound.ActorEmail, func(r *bloodhound.Record) *string { return &r.ActorEmail }),
-	repeating("action", bloodhound.Action, func(r *bloodhound.Record) *string { return &r.Action }),
-	{Column: Column{"fields", String, false}, bit: bloodhound.Fields, text: func(r *bloodhound.Record) *string { return &r.Fields }},
-	unique("request_id", bloodhound.RequestID, func(r *bloodhound.Record) *string { return &r.RequestID }),
-	repeating("source_ip_address", bloodhound.SourceIP, func(r *bloodhound.Record) *string { return &r.SourceIP }),
-	unique("commit_id", bloodhound.CommitID, func(r *bloodhound.Record) *string { return &r.CommitID }),
-	repeating("status", bloodhound.Status, func(r *bloodhound.Record) *string { return &r.Status }),
-}
+var columns = func() []column {
+	all := []column{
+		{Column: Column{"id", Int64, true}, number: func(r *record.Record) int64 { return r.ID }},
+		// Rounds down, before the epoch too.
+		{Column: Column{"created_at", Timestamp, true}, number: func(r *record.Record) int64 { return r.CreatedAt.UnixMilli() }},
+		{Column: Column{"created_at_us", Int64, true}, number: func(r *record.Record) int64 { return r.CreatedAt.UnixMicro() }},
+	}
+	for i, c := range record.Columns() {
+		all = append(all, column{Column: Column{c.Name, String, false}, text: c.Value, kind: c.Kind, set: record.At(i)})
+	}
+	return all
+}()
 
 // sorting says how the rows are sorted: by created_at_us, then by id.
 //
 //nolint:gochecknoglobals // a constant
 var sorting = []format.SortingColumn{{ColumnIdx: 2}, {ColumnIdx: 0}}
 
-func repeating(name string, bit bloodhound.Columns, text func(*bloodhound.Record) *string) column {
-	return column{Column: Column{name, String, false}, bit: bit, text: text, repeats: true}
-}
+// repeats tells that a dictionary holds the values.
+func (c *column) repeats() bool { return c.Type == String && c.kind == record.Repeats }
 
-func unique(name string, bit bloodhound.Columns, text func(*bloodhound.Record) *string) column {
-	return column{Column: Column{name, String, false}, bit: bit, text: text, bloom: true}
-}
+// bloom tells that a bloom filter tells which values are there.
+func (c *column) bloom() bool { return c.Type == String && c.kind == record.Unique }
+
+// ranged tells that a range of values may be asked for. No query asks for one of JSON.
+func (c *column) ranged() bool { return c.Type != String || c.kind != record.JSON }
 
 // value is nil, which is NULL, where the server sent no such column.
-func (c *column) value(r *bloodhound.Record) *string {
-	if r.Absent.Has(c.bit) {
+func (c *column) value(r *record.Record) *string {
+	if r.Absent.Has(c.set) {
 		return nil
 	}
 	return c.text(r)
 }
-
-// ranged tells that a range of values may be asked for. No query asks for one of JSON.
-func (c *column) ranged() bool { return c.bit != bloodhound.Fields }
 
 // element is the column in the schema.
 func (c *column) element() format.SchemaElement {
@@ -110,7 +104,11 @@ func (c *column) element() format.SchemaElement {
 }
 
 // size is how many bytes a record's strings take in the columns, before compression and dictionaries.
-func size(r *bloodhound.Record) int {
-	return len(r.ActorID) + len(r.ActorName) + len(r.ActorEmail) + len(r.Action) + len(r.Fields) + len(r.RequestID) +
-		len(r.SourceIP) + len(r.CommitID) + len(r.Status)
+func size(r *record.Record) (n int) {
+	for i := range columns {
+		if c := &columns[i]; c.Type == String {
+			n += len(*c.text(r))
+		}
+	}
+	return n
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -67,9 +67,9 @@ func (e *Encoder) Held() int { return cap(e.scratch.values) + cap(e.scratch.pack
 
 // Encode writes one file with the records, which must be sorted and each there once; else it is an [ErrOrder]. It
 // keeps no reference to them. After an error what was written is no file, and the encoder can be used again.
-func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Record) error {
+func (e *Encoder) Encode(w io.Writer, win window.Window, records []record.Record) error {
 	for i := 1; i < len(records); i++ {
-		if bloodhound.Compare(&records[i-1], &records[i]) >= 0 {
+		if record.Compare(&records[i-1], &records[i]) >= 0 {
 			return fmt.Errorf("encode Parquet: id %d comes after id %d: %w", records[i].ID, records[i-1].ID, ErrOrder)
 		}
 	}
@@ -80,7 +80,7 @@ func (e *Encoder) Encode(w io.Writer, win window.Window, records []bloodhound.Re
 	return nil
 }
 
-func (e *Encoder) encode(f *file, win window.Window, records []bloodhound.Record) error {
+func (e *Encoder) encode(f *file, win window.Window, records []record.Record) error {
 	if _, err := io.WriteString(f, magic); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (e *Encoder) encode(f *file, win window.Window, records []bloodhound.Record
 
 // leading is how many of the first records make a row group, and the bytes of their strings. One that alone is too large for a
 // row group, or has large fields, goes alone.
-func leading(records []bloodhound.Record) (n int) {
+func leading(records []record.Record) (n int) {
 	for bytes := 0; n < min(len(records), rowGroupRows); n++ {
 		bytes += size(&records[n])
 		large := len(records[n].Fields) >= largeFields
@@ -111,11 +111,11 @@ func leading(records []bloodhound.Record) (n int) {
 }
 
 // group writes a row group, column by column.
-func (e *Encoder) group(f *file, records []bloodhound.Record) error {
+func (e *Encoder) group(f *file, records []record.Record) error {
 	g := f.begin(len(records))
 	for i := range columns {
 		c := newChunk(f, &e.scratch, &columns[i])
-		if columns[i].bloom {
+		if columns[i].bloom() {
 			c.filter = e.scratch.bloom(len(g.filters), len(records))
 			g.filters = append(g.filters, c.filter)
 		}

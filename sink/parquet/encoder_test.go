@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
@@ -22,7 +22,7 @@ var (
 	win   = window.Window{Start: epoch, End: epoch.Add(time.Hour)}
 )
 
-func encode(tb testing.TB, e *Encoder, records []bloodhound.Record) []byte {
+func encode(tb testing.TB, e *Encoder, records []record.Record) []byte {
 	tb.Helper()
 	var b bytes.Buffer
 	if err := e.Encode(&b, win, records); err != nil {
@@ -33,7 +33,7 @@ func encode(tb testing.TB, e *Encoder, records []bloodhound.Record) []byte {
 
 func TestValues(t *testing.T) {
 	e := NewEncoder(meta)
-	for name, records := range map[string][]bloodhound.Record{
+	for name, records := range map[string][]record.Record{
 		"corners":  sinktest.Corners(t),
 		"ordinary": sinktest.Generate(t, 1, 1000, epoch, 1234567*time.Microsecond),
 		"none":     {},
@@ -46,7 +46,7 @@ func TestValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.EqualFunc(ids, records, func(id int64, r bloodhound.Record) bool { return id == r.ID }) {
+		if !slices.EqualFunc(ids, records, func(id int64, r record.Record) bool { return id == r.ID }) {
 			t.Errorf("%s: IDs = %v", name, ids)
 		}
 	}
@@ -63,7 +63,7 @@ func TestReuse(t *testing.T) {
 		for range rapid.IntRange(2, 3).Draw(rt, "files") {
 			from := rapid.IntRange(0, len(pool)-1).Draw(rt, "from")
 			records := slices.Clone(pool[from:rapid.IntRange(from, len(pool)).Draw(rt, "to")])
-			hide := bloodhound.Columns(rapid.Uint16Range(0, 1<<9-1).Draw(rt, "absent"))
+			hide := record.Set(rapid.Uint16Range(0, 1<<9-1).Draw(rt, "absent"))
 			for i := range records {
 				records[i].Absent |= hide
 			}
@@ -105,8 +105,8 @@ func TestOrder(t *testing.T) {
 	e := NewEncoder(meta)
 	want := encode(t, e, good)
 	for i := 1; i < len(good); i++ {
-		for name, bad := range map[string][]bloodhound.Record{
-			"swapped": slices.Concat(good[:i-1], []bloodhound.Record{good[i], good[i-1]}, good[i+1:]),
+		for name, bad := range map[string][]record.Record{
+			"swapped": slices.Concat(good[:i-1], []record.Record{good[i], good[i-1]}, good[i+1:]),
 			"twice":   slices.Concat(good[:i], good[i-1:]),
 		} {
 			var b bytes.Buffer

@@ -12,7 +12,7 @@ import (
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -115,11 +115,11 @@ func TestFooter(t *testing.T) {
 // TestRowGroups writes more rows than a row group takes, and looks at what readers skip row groups and pages by.
 func TestRowGroups(t *testing.T) {
 	const n = 2*rowGroupRows + 1234
-	records := make([]bloodhound.Record, n)
+	records := make([]record.Record, n)
 	for i := range records {
-		records[i] = bloodhound.Record{
+		records[i] = record.Record{
 			ID: int64(i + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Microsecond),
-			RequestID: fmt.Sprintf("request-%d", i/2), Absent: ^bloodhound.RequestID,
+			RequestID: fmt.Sprintf("request-%d", i/2), Absent: ^record.Of("request_id"),
 		}
 	}
 	f := open(t, encode(t, NewEncoder(meta), records))
@@ -228,7 +228,7 @@ func TestDictionaries(t *testing.T) {
 	records := sinktest.Files(t, epoch)["10 KB in names"]
 	small := sinktest.Generate(t, 1000, 10, epoch.Add(time.Hour), time.Second)
 	e := NewEncoder(meta)
-	for _, rows := range [][]bloodhound.Record{records, small} {
+	for _, rows := range [][]record.Record{records, small} {
 		body := encode(t, e, rows)
 		if diff := cmp.Diff(sinktest.WithoutRaw(rows), sinktest.ReadParquet(t, body)); diff != "" {
 			t.Errorf("(-want +got):\n%.1000s", diff)
@@ -238,7 +238,7 @@ func TestDictionaries(t *testing.T) {
 				m := column.MetaData
 				large := len(rows) == len(records) && slices.Contains([]string{"actor_name", "source_ip_address"}, m.PathInSchema[0])
 				dictionary := slices.Contains(m.Encoding, format.RLEDictionary)
-				if repeats := columnOf(m.PathInSchema[0]).repeats; dictionary != (repeats && !large) || dictionary != (m.DictionaryPageOffset > 0) {
+				if repeats := columnOf(m.PathInSchema[0]).repeats(); dictionary != (repeats && !large) || dictionary != (m.DictionaryPageOffset > 0) {
 					t.Errorf("row group %d: %s is encoded as %v", i, m.PathInSchema, m.Encoding)
 				}
 			}
@@ -250,11 +250,11 @@ func columnOf(name string) *column {
 	return &columns[slices.IndexFunc(columns[:], func(c column) bool { return c.Name == name })]
 }
 
-func large(records []bloodhound.Record) bool {
-	return slices.ContainsFunc(records, func(r bloodhound.Record) bool { return len(r.Fields) >= largeFields })
+func large(records []record.Record) bool {
+	return slices.ContainsFunc(records, func(r record.Record) bool { return len(r.Fields) >= largeFields })
 }
 
-func bytesOf(records []bloodhound.Record) (n int) {
+func bytesOf(records []record.Record) (n int) {
 	for i := range records {
 		n += size(&records[i])
 	}

@@ -93,7 +93,7 @@ func (f *file) end(g *group, c *chunk) error {
 func (f *file) filters(g *group) error {
 	next := 0
 	for i := range columns {
-		if !columns[i].bloom {
+		if !columns[i].bloom() {
 			continue
 		}
 		bits := g.filters[next].Bytes()

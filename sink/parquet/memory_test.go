@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -45,7 +45,7 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 // peak is how far the heap in use rises while the records are encoded.
-func peak(b *testing.B, records []bloodhound.Record) uint64 {
+func peak(b *testing.B, records []record.Record) uint64 {
 	b.Helper()
 	e := NewEncoder(meta)
 	runtime.GC()

@@ -10,7 +10,7 @@ import (
 	pq "github.com/parquet-go/parquet-go"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -28,11 +28,11 @@ func identities(file []byte) (f *File, got []checkpoint.Record, err error) {
 
 // TestRead goes over the end of pages and of row groups.
 func TestRead(t *testing.T) {
-	many := make([]bloodhound.Record, rowGroupRows+1234)
+	many := make([]record.Record, rowGroupRows+1234)
 	for i := range many {
-		many[i] = bloodhound.Record{ID: int64(len(many) - i), CreatedAt: epoch.Add(time.Duration(i) * time.Microsecond)}
+		many[i] = record.Record{ID: int64(len(many) - i), CreatedAt: epoch.Add(time.Duration(i) * time.Microsecond)}
 	}
-	for name, records := range map[string][]bloodhound.Record{
+	for name, records := range map[string][]record.Record{
 		"corners": sinktest.Corners(t), "none": nil, "two row groups": many,
 	} {
 		f, got, err := identities(encode(t, NewEncoder(meta), records))
@@ -42,7 +42,7 @@ func TestRead(t *testing.T) {
 		if f.Metadata != meta || f.Window != win {
 			t.Errorf("%s: the footer says %+v, %v", name, f.Metadata, f.Window)
 		}
-		if !slices.EqualFunc(records, got, func(r bloodhound.Record, g checkpoint.Record) bool {
+		if !slices.EqualFunc(records, got, func(r record.Record, g checkpoint.Record) bool {
 			return r.ID == g.ID && r.CreatedAt.Equal(g.CreatedAt)
 		}) {
 			t.Errorf("%s: %d records are not the %d that were written", name, len(got), len(records))

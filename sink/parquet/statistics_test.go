@@ -10,7 +10,7 @@ import (
 
 	pq "github.com/parquet-go/parquet-go"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -31,7 +31,7 @@ func TestStatistics(t *testing.T) {
 			for _, group := range file.RowGroups() {
 				rows := records[:group.NumRows()]
 				records = records[len(rows):]
-				for i, column := range sinktest.Columns {
+				for i, column := range record.Columns() {
 					chunk, _ := group.ColumnChunks()[firstText+i].(*pq.FileColumnChunk)
 					checkChunk(t, column, chunk, rows)
 				}
@@ -44,12 +44,12 @@ func TestStatistics(t *testing.T) {
 }
 
 // invalid are records with bytes at the place of the cut that no character has, and with nothing else.
-func invalid(t *testing.T) []bloodhound.Record {
+func invalid(t *testing.T) []record.Record {
 	t.Helper()
 	records := sinktest.Generate(t, 1, 3000, epoch, time.Second)
 	for i := range records {
-		for j, c := range sinktest.Columns {
-			*c.Of(&records[i]) = strings.Repeat("a", 55+(i+j)%12) + strings.Repeat("\xff", 50)
+		for j, c := range record.Columns() {
+			*c.Value(&records[i]) = strings.Repeat("a", 55+(i+j)%12) + strings.Repeat("\xff", 50)
 		}
 		records[i].RequestID = strings.Repeat("\xff", 200) // there is no short string after it
 	}
@@ -57,10 +57,10 @@ func invalid(t *testing.T) []bloodhound.Record {
 }
 
 // checkChunk holds the bounds of a chunk of strings, and of its pages, to the values.
-func checkChunk(t *testing.T, column sinktest.Column, chunk *pq.FileColumnChunk, rows []bloodhound.Record) {
+func checkChunk(t *testing.T, column record.Column, chunk *pq.FileColumnChunk, rows []record.Record) {
 	t.Helper()
 	values := make([]*string, len(rows))
-	some, bounded := false, column.Bit != bloodhound.Fields
+	some, bounded := false, column.Kind != record.JSON
 	for i := range rows {
 		if values[i] = columnOf(column.Name).value(&rows[i]); values[i] != nil {
 			some = true
@@ -113,11 +113,11 @@ func TestLargeRecords(t *testing.T) {
 		fields[i].Fields = text
 	}
 	others := sinktest.Generate(t, 1, 3, epoch, time.Second)
-	for _, c := range sinktest.Columns {
-		*c.Of(&others[1]) = text[:1<<20]
+	for _, c := range record.Columns() {
+		*c.Value(&others[1]) = text[:1<<20]
 	}
 	for name, test := range map[string]struct {
-		records []bloodhound.Record
+		records []record.Record
 		limit   int
 	}{"24 of 10 MiB": {fields, footerLimit}, "1 MiB in each column": {others, 8 << 10}} {
 		body := encode(t, NewEncoder(meta), test.records)
@@ -130,11 +130,11 @@ func TestLargeRecords(t *testing.T) {
 
 // TestPagesInOrder: what is said of the pages of a chunk is true of each page, and of their order only if they have one.
 func TestPagesInOrder(t *testing.T) {
-	records := make([]bloodhound.Record, 2*indexesInPage+1)
+	records := make([]record.Record, 2*indexesInPage+1)
 	for i := range records {
-		records[i] = bloodhound.Record{
+		records[i] = record.Record{
 			ID: int64(i*7919%len(records) + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Millisecond),
-			Action: fmt.Sprint("of page ", i%rowGroupRows/indexesInPage), Absent: ^bloodhound.Action,
+			Action: fmt.Sprint("of page ", i%rowGroupRows/indexesInPage), Absent: ^record.Of("action"),
 		}
 	}
 	for i, group := range open(t, encode(t, NewEncoder(meta), records)).RowGroups() {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -25,17 +25,17 @@ const Tenant = "acme.example"
 
 // Sink is the contract under test, exporter.Sink and exporter.Preparer.
 type Sink interface {
-	Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error)
-	Prepare(w window.Window, records []bloodhound.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
+	Prepare(w window.Window, records []record.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
 }
 
 // An Archive is one to be tested: a format and a kind of bucket.
 type Archive struct {
-	Open      func(t *testing.T) checkpoint.Bucket                   // an empty bucket
-	Sink      func(t *testing.T, bucket checkpoint.Bucket) Sink      // the archive of Tenant in it
-	Read      func(tb testing.TB, object []byte) []bloodhound.Record // what an object holds, without Raw
-	Extension string                                                 // what its keys end in
-	HasMore   error                                                  // what a write is refused with that would lose records
+	Open      func(t *testing.T) checkpoint.Bucket               // an empty bucket
+	Sink      func(t *testing.T, bucket checkpoint.Bucket) Sink  // the archive of Tenant in it
+	Read      func(tb testing.TB, object []byte) []record.Record // what an object holds, without Raw
+	Extension string                                             // what its keys end in
+	HasMore   error                                              // what a write is refused with that would lose records
 }
 
 // Run tests the archive. A new bucket is opened for each test.
@@ -102,14 +102,14 @@ func (f *fixture) inject(fault Fault) *atomic.Int64 {
 var midnight = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 // days makes n records around midnight, a second apart, and the window that they fill.
-func (f *fixture) days(n int) (window.Window, []bloodhound.Record) {
+func (f *fixture) days(n int) (window.Window, []record.Record) {
 	f.Helper()
 	start := midnight.Add(-time.Duration(n/2) * time.Second)
 	return window.Window{Start: start, End: start.Add(time.Duration(n) * time.Second)}, Generate(f, 1000, n, start, time.Second)
 }
 
 // write fails the test unless the records are acknowledged.
-func (f *fixture) write(w window.Window, records []bloodhound.Record) checkpoint.Receipt {
+func (f *fixture) write(w window.Window, records []record.Record) checkpoint.Receipt {
 	f.Helper()
 	receipt, err := f.sink.Write(f.Context(), w, records)
 	if err != nil {
@@ -138,9 +138,9 @@ func (f *fixture) get(key string) []byte {
 }
 
 // holds checks that the archive has exactly these records, and each in the partition of its day.
-func (f *fixture) holds(want []bloodhound.Record) {
+func (f *fixture) holds(want []record.Record) {
 	f.Helper()
-	var got []bloodhound.Record
+	var got []record.Record
 	for _, key := range f.keys() {
 		body := f.get(key)
 		records := f.archive.Read(f, body)
@@ -185,7 +185,7 @@ func testReceipt(f *fixture) {
 	records[3].ID = 7 // ids do not follow time
 	receipt := f.write(w, records)
 	var want []checkpoint.Object
-	for i, half := range [][]bloodhound.Record{records[:50], records[50:]} {
+	for i, half := range [][]record.Record{records[:50], records[50:]} {
 		key := fmt.Sprintf("audit/tenant=acme.example/dt=2026-03-0%d/20260301T235910.000000Z%s", i+1, f.archive.Extension)
 		body := f.get(key)
 		sum := sha256.Sum256(body)
@@ -224,7 +224,7 @@ func testAgain(f *fixture) {
 // testRetry is the reason for the keys: whichever Put fails, and whether or not it had taken effect, a retry that has
 // found more records in the meantime leaves every record there once.
 func testRetry(f *fixture) {
-	var all []bloodhound.Record
+	var all []record.Record
 	span, _ := f.days(20)
 	for i, fault := range []Fault{{1, false}, {1, true}, {2, false}, {2, true}} {
 		w := window.Window{Start: span.Start.Add(time.Duration(i) * time.Microsecond), End: span.End}
@@ -277,4 +277,4 @@ func testCancelled(f *fixture) {
 	f.holds(records)
 }
 
-func compare(a, b bloodhound.Record) int { return bloodhound.Compare(&a, &b) }
+func compare(a, b record.Record) int { return record.Compare(&a, &b) }

@@ -6,22 +6,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Files are the records of files that readers have stumbled over, by what is special about each; a second apart from
 // start on. Their strings are UTF-8.
-func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
+func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 	tb.Helper()
 	large := Generate(tb, 1, 3, start, time.Second)
 	large[1].Fields = `"` + strings.Repeat("9 MiB in all. ", 9<<20/14) + `"`
 
 	nulls := many(tb, 12_000, start)
 	for i := range nulls {
-		nulls[i].Absent = bloodhound.Status // in all rows
-		for j, c := range Columns {
+		nulls[i].Absent = record.Of("status") // in all rows
+		for j, c := range record.Columns() {
 			if (i/(500*(j+1)))%2 == 0 { // in whole pages, and in parts of them
-				nulls[i].Absent |= c.Bit
+				nulls[i].Absent |= record.Of(c.Name)
 			}
 		}
 		clearAbsent(&nulls[i])
@@ -29,9 +29,9 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 
 	pages := many(tb, 20_000, start)
 	for i := range pages {
-		for _, c := range Columns {
-			if c.Bit != bloodhound.Fields {
-				*c.Of(&pages[i]) = fmt.Sprintf("%s of record %06d, which is no other's", c.Name, (i*7919)%len(pages))
+		for _, c := range record.Columns() {
+			if c.Kind != record.JSON {
+				*c.Value(&pages[i]) = fmt.Sprintf("%s of record %06d, which is no other's", c.Name, (i*7919)%len(pages))
 			}
 		}
 	}
@@ -52,17 +52,17 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 
 	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics
 	// cut a string.
-	var borders []bloodhound.Record
+	var borders []record.Record
 	for _, last := range []string{"z", "\x7f", "ÿ", "\u07ff", "\ud7ff", "\uffff", "\U0010ffff"} {
 		for length := 55; length < 70; length++ {
 			r := Generate(tb, int64(len(borders)+1), 1, start.Add(time.Duration(len(borders))*time.Second), 0)[0]
-			for _, c := range Columns {
-				*c.Of(&r) = strings.Repeat("a", length) + strings.Repeat(last, 20)
+			for _, c := range record.Columns() {
+				*c.Value(&r) = strings.Repeat("a", length) + strings.Repeat(last, 20)
 			}
 			borders = append(borders, r)
 		}
 	}
-	return map[string][]bloodhound.Record{
+	return map[string][]record.Record{
 		"one row": Generate(tb, 1, 1, start, time.Second), "9 MiB in a row": large, "NULLs": nulls,
 		"several pages": pages, "20 KB in each row": queries, "cut strings": borders,
 		"10 KB in names": distinct,
@@ -70,10 +70,10 @@ func Files(tb testing.TB, start time.Time) map[string][]bloodhound.Record {
 }
 
 // many are n records, a second apart, of which each thousand is alike but for ids and times: they come faster.
-func many(tb testing.TB, n int, start time.Time) []bloodhound.Record {
+func many(tb testing.TB, n int, start time.Time) []record.Record {
 	tb.Helper()
 	thousand := Generate(tb, 1, 1000, start, time.Second)
-	records := make([]bloodhound.Record, n)
+	records := make([]record.Record, n)
 	for i := range records {
 		records[i] = thousand[i%1000]
 		records[i].ID = int64(i + 1)
@@ -83,10 +83,10 @@ func many(tb testing.TB, n int, start time.Time) []bloodhound.Record {
 }
 
 // clearAbsent empties what is absent, as the API client does.
-func clearAbsent(r *bloodhound.Record) {
-	for _, c := range Columns {
-		if r.Absent.Has(c.Bit) {
-			*c.Of(r) = ""
+func clearAbsent(r *record.Record) {
+	for _, c := range record.Columns() {
+		if r.Absent.Has(record.Of(c.Name)) {
+			*c.Value(r) = ""
 		}
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // Prepare has a sink prepare that many windows of two days at once, takes the records away, and writes the windows in their
 // order. It returns the records, and fails the test where a receipt does not cover them.
-func Prepare(tb testing.TB, sink Sink, windows int) (all []bloodhound.Record) {
+func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 	tb.Helper()
 	const each = 300
 	writes := make([]func(context.Context) (checkpoint.Receipt, error), windows)

@@ -13,18 +13,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // ReadParquet reads the records of a Parquet object back, without Raw. It goes by the names in the object's own
 // schema and shares nothing with the writer.
-func ReadParquet(tb testing.TB, object []byte) []bloodhound.Record {
+func ReadParquet(tb testing.TB, object []byte) []record.Record {
 	tb.Helper()
 	file, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
 	if err != nil {
 		tb.Fatalf("read Parquet: %v", err)
 	}
-	records := make([]bloodhound.Record, 0, file.NumRows())
+	records := make([]record.Record, 0, file.NumRows())
 	columns := file.Schema().Columns()
 	rows := make([]parquet.Row, 100)
 	for _, group := range file.RowGroups() {
@@ -35,7 +35,7 @@ func ReadParquet(tb testing.TB, object []byte) []bloodhound.Record {
 				tb.Fatalf("read Parquet: row %d: %v", read, err)
 			}
 			for _, row := range rows[:n] {
-				records = append(records, record(tb, columns, row))
+				records = append(records, rowRecord(tb, columns, row))
 			}
 			read += int64(n)
 		}
@@ -46,9 +46,10 @@ func ReadParquet(tb testing.TB, object []byte) []bloodhound.Record {
 	return records
 }
 
-func record(tb testing.TB, columns [][]string, row parquet.Row) bloodhound.Record {
+func rowRecord(tb testing.TB, columns [][]string, row parquet.Row) record.Record {
 	tb.Helper()
-	var r bloodhound.Record
+	var r record.Record
+	texts := record.Columns()
 	var millis int64
 	for i, path := range columns {
 		name, value := path[0], row[i]
@@ -66,14 +67,14 @@ func record(tb testing.TB, columns [][]string, row parquet.Row) bloodhound.Recor
 			}
 			continue
 		}
-		at := slices.IndexFunc(Columns, func(c Column) bool { return c.Name == name })
+		at := slices.IndexFunc(texts, func(c record.Column) bool { return c.Name == name })
 		if at < 0 {
 			tb.Fatalf("read Parquet: unexpected column %q", name)
 		}
 		if value.IsNull() {
-			r.Absent |= Columns[at].Bit
+			r.Absent |= record.At(at)
 		} else {
-			*Columns[at].Of(&r) = string(value.ByteArray())
+			*texts[at].Value(&r) = string(value.ByteArray())
 		}
 	}
 	return r
@@ -100,9 +101,9 @@ func Lines(tb testing.TB, object []byte) []string {
 }
 
 // ReadNDJSON reads the records of an .ndjson.gz or .ndjson.zst object back, without Raw.
-func ReadNDJSON(tb testing.TB, object []byte) []bloodhound.Record {
+func ReadNDJSON(tb testing.TB, object []byte) []record.Record {
 	tb.Helper()
-	var records []bloodhound.Record
+	var records []record.Record
 	for _, line := range Lines(tb, object) {
 		r := Parse(tb, line)
 		r.Raw = ""
@@ -112,7 +113,7 @@ func ReadNDJSON(tb testing.TB, object []byte) []bloodhound.Record {
 }
 
 // WithoutRaw is what a reader can give back of the records.
-func WithoutRaw(records []bloodhound.Record) []bloodhound.Record {
+func WithoutRaw(records []record.Record) []record.Record {
 	records = slices.Clone(records)
 	for i := range records {
 		records[i].Raw = ""

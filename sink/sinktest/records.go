@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Parse makes the record that the API client would make of one entry, so that typed fields and Raw always agree.
 // It is slow and strict; it fails the test on anything that is not an entry with an id and a created_at.
-func Parse(tb testing.TB, raw string) bloodhound.Record {
+func Parse(tb testing.TB, raw string) record.Record {
 	tb.Helper()
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(raw), &keys); err != nil {
 		tb.Fatalf("test record %.200s: %v", raw, err)
 	}
-	r := bloodhound.Record{Raw: raw}
+	r := record.Record{Raw: raw}
 	var created string
 	for key, target := range map[string]any{"id": &r.ID, "created_at": &created} {
 		if err := json.Unmarshal(keys[key], target); err != nil {
@@ -31,15 +31,15 @@ func Parse(tb testing.TB, raw string) bloodhound.Record {
 		tb.Fatalf("test record %.200s: %v", raw, err)
 	}
 	r.CreatedAt = at.UTC()
-	for _, c := range Columns {
+	for i, c := range record.Columns() {
 		value, ok := keys[c.Name]
 		switch {
 		case !ok || string(value) == "null":
-			r.Absent |= c.Bit
-		case c.Bit == bloodhound.Fields:
-			r.Fields = string(value)
+			r.Absent |= record.At(i)
+		case c.Kind == record.JSON:
+			*c.Value(&r) = string(value)
 		default:
-			if err := json.Unmarshal(value, c.Of(&r)); err != nil {
+			if err := json.Unmarshal(value, c.Value(&r)); err != nil {
 				tb.Fatalf("test record %.200s: %s: %v", raw, c.Name, err)
 			}
 		}
@@ -47,32 +47,12 @@ func Parse(tb testing.TB, raw string) bloodhound.Record {
 	return r
 }
 
-// A Column is one string column of a record: the key that the API serves it under, its bit in Absent, and where it is.
-type Column struct {
-	Name string
-	Bit  bloodhound.Columns
-	Of   func(*bloodhound.Record) *string
-}
-
-// Columns are the string columns of a record, in the archive's order. The list is independent of the one under test.
-var Columns = []Column{
-	{"actor_id", bloodhound.ActorID, func(r *bloodhound.Record) *string { return &r.ActorID }},
-	{"actor_name", bloodhound.ActorName, func(r *bloodhound.Record) *string { return &r.ActorName }},
-	{"actor_email", bloodhound.ActorEmail, func(r *bloodhound.Record) *string { return &r.ActorEmail }},
-	{"action", bloodhound.Action, func(r *bloodhound.Record) *string { return &r.Action }},
-	{"fields", bloodhound.Fields, func(r *bloodhound.Record) *string { return &r.Fields }},
-	{"request_id", bloodhound.RequestID, func(r *bloodhound.Record) *string { return &r.RequestID }},
-	{"source_ip_address", bloodhound.SourceIP, func(r *bloodhound.Record) *string { return &r.SourceIP }},
-	{"commit_id", bloodhound.CommitID, func(r *bloodhound.Record) *string { return &r.CommitID }},
-	{"status", bloodhound.Status, func(r *bloodhound.Record) *string { return &r.Status }},
-}
-
 // Corners are entries that real servers send and that a careless exporter loses or changes, oldest first.
-func Corners(tb testing.TB) []bloodhound.Record {
+func Corners(tb testing.TB) []record.Record {
 	tb.Helper()
 	const rest = `"request_id":"ERROR","source_ip_address":"203.0.113.9, 10.0.0.5,10.0.0.7",` +
 		`"commit_id":"00000000-0000-0000-0000-000000000000","status":"intent"}`
-	records := make([]bloodhound.Record, 0, 16)
+	records := make([]record.Record, 0, 16)
 	for _, raw := range []string{
 		// before the epoch, where milliseconds must be rounded down and not towards zero
 		`{"id":1,"created_at":"1969-12-31T23:59:59.9995Z"}`,
@@ -106,7 +86,7 @@ func Corners(tb testing.TB) []bloodhound.Record {
 // Generate makes n ordinary records from start on, one each step, with ids from firstID on; the same ones for the same
 // arguments. Their values repeat about as much as in a real log: few actors and actions, and pairs that share
 // request_id and commit_id.
-func Generate(tb testing.TB, firstID int64, n int, start time.Time, step time.Duration) []bloodhound.Record {
+func Generate(tb testing.TB, firstID int64, n int, start time.Time, step time.Duration) []record.Record {
 	tb.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	uuid := func() string {
@@ -117,7 +97,7 @@ func Generate(tb testing.TB, firstID int64, n int, start time.Time, step time.Du
 	for i := range actors {
 		actors[i] = fmt.Sprintf(`"actor_id":%q,"actor_name":"user.%d","actor_email":"user.%d@corp.example"`, uuid(), i, i)
 	}
-	records := make([]bloodhound.Record, 0, n)
+	records := make([]record.Record, 0, n)
 	var request, commit, fields, action, actor string
 	for i := range n {
 		status := "success"

@@ -18,19 +18,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // drawRecords draws a window of records of very different sizes, in the order in which a sink gets them.
-func drawRecords(t *rapid.T) []bloodhound.Record {
+func drawRecords(t *rapid.T) []record.Record {
 	at := start
-	var rs []bloodhound.Record
+	var rs []record.Record
 	for i := range rapid.IntRange(0, 60).Draw(t, "records") {
 		at = at.Add(time.Duration(rapid.Int64Range(0, 3).Draw(t, "gap")) * time.Microsecond)
-		r := bloodhound.Record{ID: int64(rapid.IntRange(0, 9).Draw(t, "id")*100 + i), CreatedAt: at}
+		r := record.Record{ID: int64(rapid.IntRange(0, 9).Draw(t, "id")*100 + i), CreatedAt: at}
 		r.Fields = `"` + strings.Repeat("x", rapid.IntRange(0, 400).Draw(t, "size")) + `"`
 		r.Raw = fmt.Sprintf(`{"id":%d,"created_at":%q,"fields":%s}`, r.ID, at.Format(time.RFC3339Nano), r.Fields)
 		rs = append(rs, r)
@@ -84,7 +84,7 @@ type fussyReceiver struct {
 }
 
 // run writes a window under a fake clock and returns what was acknowledged.
-func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Record) ([]post, checkpoint.Receipt, error) {
+func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []record.Record) ([]post, checkpoint.Receipt, error) {
 	var acknowledged []post
 	var receipt checkpoint.Receipt
 	var err error
@@ -105,7 +105,7 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []bloodhound.Rec
 	return acknowledged, receipt, err
 }
 
-func checkBatches(t *rapid.T, rs []bloodhound.Record, posts []post, got checkpoint.Receipt, o webhook.Options, by *fussyReceiver) {
+func checkBatches(t *rapid.T, rs []record.Record, posts []post, got checkpoint.Receipt, o webhook.Options, by *fussyReceiver) {
 	var want checkpoint.Receipt
 	for _, p := range posts {
 		n := bytes.Count(p.body, []byte("\n"))

@@ -5,7 +5,7 @@ import (
 	"iter"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -13,7 +13,7 @@ import (
 // for. What was acknowledged of any part is remembered until all of them are, so that the next attempt sends the rest alone,
 // as far as batches do not reach from one of its parts into another.
 func (s *Sink) WriteParts(
-	ctx context.Context, w window.Window, parts iter.Seq2[[]bloodhound.Record, error],
+	ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error],
 ) (all checkpoint.Receipt, err error) {
 	for records, err := range parts {
 		if err != nil {

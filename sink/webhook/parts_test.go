@@ -7,13 +7,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // inParts yields records in parts of those sizes, the newest first; what is left is the last part.
-func inParts(all []bloodhound.Record, sizes ...int) iter.Seq2[[]bloodhound.Record, error] {
-	return func(yield func([]bloodhound.Record, error) bool) {
+func inParts(all []record.Record, sizes ...int) iter.Seq2[[]record.Record, error] {
+	return func(yield func([]record.Record, error) bool) {
 		for rest, sizes := all, sizes; len(rest) > 0; {
 			n := len(rest)
 			if len(sizes) > 0 {

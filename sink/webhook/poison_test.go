@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -99,7 +99,7 @@ func TestUnreadableRecord(t *testing.T) {
 	})
 }
 
-func checkOnce(t *rapid.T, p *pickyReceiver, rs []bloodhound.Record) {
+func checkOnce(t *rapid.T, p *pickyReceiver, rs []record.Record) {
 	t.Helper()
 	want := map[string]bool{}
 	for i := range rs {
@@ -122,7 +122,7 @@ func TestGoesOn(t *testing.T) {
 	all := records(t, 10)
 	w := windowOf(all)
 	other := window.Window{Start: w.Start, End: w.End, Pass: 7}
-	pick := func(indices ...int) (rs []bloodhound.Record) {
+	pick := func(indices ...int) (rs []record.Record) {
 		for _, i := range indices {
 			rs = append(rs, all[i])
 		}
@@ -130,7 +130,7 @@ func TestGoesOn(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		window window.Window
-		second []bloodhound.Record
+		second []record.Record
 		sent   []int // in the second attempt
 	}{
 		"the same":       {w, pick(0, 2, 4, 6, 8), []int{6, 8}},

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 )
@@ -61,7 +61,7 @@ type progress struct {
 // among finds the portions in an attempt at the window, or at a part of it, those that are elsewhere, and where batches
 // begin. A portion that is only partly among a part's records does not count: the receipt would say of a batch what is not so
 // any more. If a record that was delivered is not among those of a whole window, nothing counts.
-func (p *progress) among(records []bloodhound.Record, part bool) (found, others []portion, begins map[event]bool) {
+func (p *progress) among(records []record.Record, part bool) (found, others []portion, begins map[event]bool) {
 	if p == nil {
 		return nil, nil, nil
 	}
@@ -91,7 +91,7 @@ func (p *progress) among(records []bloodhound.Record, part bool) (found, others 
 }
 
 // list takes in which records the mailing is to deliver: those that are not in an earlier portion.
-func (m *mailing) list(records []bloodhound.Record, p *progress) {
+func (m *mailing) list(records []record.Record, p *progress) {
 	m.total, m.lines = len(records), m.lines[:0]
 	m.earlier, m.others, m.begins = p.among(records, m.part)
 	var done, begins map[event]bool

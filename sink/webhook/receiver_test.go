@@ -15,7 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
@@ -27,17 +27,17 @@ const tenant = "acme"
 var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // records makes n ordinary records, one a second.
-func records(tb testing.TB, n int) []bloodhound.Record {
+func records(tb testing.TB, n int) []record.Record {
 	tb.Helper()
 	return sinktest.Generate(tb, 1, n, start, time.Second)
 }
 
-func windowOf(rs []bloodhound.Record) window.Window {
+func windowOf(rs []record.Record) window.Window {
 	return window.Window{Start: start, End: start.Add(time.Duration(len(rs)) * time.Second)}
 }
 
 // lines is the NDJSON of records, as package ndjson writes it.
-func lines(rs []bloodhound.Record) []byte {
+func lines(rs []record.Record) []byte {
 	var b []byte
 	for i := range rs {
 		b = ndjson.AppendLine(b, tenant, &rs[i])

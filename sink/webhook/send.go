@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
@@ -191,7 +191,7 @@ func (s *Sink) failed(m *mailing, o *outcome, delivered int) error {
 	b := o.failed
 	what := fmt.Sprintf("batch %s of %d records and %d bytes", b.id, len(b.lines), b.size)
 	if len(b.lines) == 1 {
-		r := bloodhound.Record{ID: b.lines[0].ID, CreatedAt: b.lines[0].CreatedAt}
+		r := record.Record{ID: b.lines[0].ID, CreatedAt: b.lines[0].CreatedAt}
 		what = fmt.Sprintf("event %s of %d bytes", ndjson.EventID(s.options.Tenant, &r), b.size)
 	}
 	return fmt.Errorf("post to webhook %s: window from %s, %s, with %d of %d records delivered: %w",

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
@@ -24,9 +24,9 @@ import (
 // An encoder knows one wire format. Append adds the record to the batch, complete with whatever separates it from the
 // next one.
 type encoder interface {
-	Append(dst []byte, r *bloodhound.Record) []byte
+	Append(dst []byte, r *record.Record) []byte
 	// Write writes the same, and holds a part of it at a time.
-	Write(w io.Writer, r *bloodhound.Record) (int, error)
+	Write(w io.Writer, r *record.Record) (int, error)
 }
 
 // inHand is for how many windows buffers are kept from one to the next.
@@ -86,7 +86,7 @@ func (s *Sink) String() string { return display(s.url) }
 // A failure leaves other batches at the receiver, before and behind the one that failed. The next Write of the window sends
 // the rest alone; that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
 // [*PostponedError], that it asks to be left alone; with ctx.Err() in it, that ctx ended it.
-func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.Record) (checkpoint.Receipt, error) {
+func (s *Sink) Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error) {
 	write, err := s.Prepare(w, records)
 	if err != nil {
 		return checkpoint.Receipt{}, err
@@ -97,20 +97,20 @@ func (s *Sink) Write(ctx context.Context, w window.Window, records []bloodhound.
 // Prepare does the part of Write that sends nothing: it cuts and compresses the batches. What it returns does the rest,
 // once, and without the records.
 func (s *Sink) Prepare(
-	w window.Window, records []bloodhound.Record,
+	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	return s.prepare(w, records, false)
 }
 
 // prepare is Prepare for a window or a part of one.
 func (s *Sink) prepare(
-	w window.Window, records []bloodhound.Record, part bool,
+	w window.Window, records []record.Record, part bool,
 ) (write func(context.Context) (checkpoint.Receipt, error), err error) {
 	p, m := s.packers.Take(), s.mailings.Take()
 	defer s.giveBack(p)
 	m.window, m.part = w, part
 	m.list(records, s.unfinished.find(w))
-	record := func(i int) *bloodhound.Record { return &records[m.lines[i].at] }
+	record := func(i int) *record.Record { return &records[m.lines[i].at] }
 	t := text{
 		lines:  m.lines,
 		append: func(dst []byte, i int) []byte { return s.encode.Append(dst, record(i)) },

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -138,7 +138,7 @@ func TestUnorderedAnswers(t *testing.T) {
 			Transport: m, InFlight: m.limit, RetryFor: 20 * time.Second, BatchRecords: rapid.IntRange(1, 9).Draw(rt, "records"),
 			BatchBytes: rapid.IntRange(500, 3000).Draw(rt, "bytes"),
 		}
-		windows := make([][]bloodhound.Record, rapid.IntRange(1, 3).Draw(rt, "windows"))
+		windows := make([][]record.Record, rapid.IntRange(1, 3).Draw(rt, "windows"))
 		for i := range windows {
 			windows[i] = drawRecords(rt)
 			for j := range windows[i] {
@@ -166,7 +166,7 @@ func TestUnorderedAnswers(t *testing.T) {
 }
 
 // untilDelivered makes attempts at a window. They get better, and the caller gives up some of them.
-func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Window, rs []bloodhound.Record, odds int) {
+func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Window, rs []record.Record, odds int) {
 	const attempts = 8
 	for attempt := range attempts {
 		m.mu.Lock()
@@ -195,7 +195,7 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 }
 
 // account holds that a receipt has what was acknowledged, each record once, and in order; and nothing beside an error.
-func (m *moody) account(rs []bloodhound.Record, receipt checkpoint.Receipt, err error) {
+func (m *moody) account(rs []record.Record, receipt checkpoint.Receipt, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, o := range receipt.Objects {

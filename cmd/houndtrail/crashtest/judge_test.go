@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -36,10 +36,10 @@ type verdict struct {
 }
 
 // expected is every record that was served, by id.
-func expected(rows []bloodhoundtest.Row) map[int64]bloodhound.Record {
-	want := make(map[int64]bloodhound.Record, len(rows))
+func expected(rows []bloodhoundtest.Row) map[int64]record.Record {
+	want := make(map[int64]record.Record, len(rows))
 	for _, row := range rows {
-		r := bloodhound.Record{
+		r := record.Record{
 			ID: row.ID, CreatedAt: row.CreatedAt.UTC(),
 			ActorID: row.ActorID, ActorName: row.ActorName, ActorEmail: row.ActorEmail, Action: row.Action,
 			Fields: string(row.Fields), RequestID: row.RequestID, SourceIP: row.SourceIP, CommitID: row.CommitID,
@@ -49,7 +49,7 @@ func expected(rows []bloodhoundtest.Row) map[int64]bloodhound.Record {
 			r.CommitID = "00000000-0000-0000-0000-000000000000"
 		}
 		if r.Fields == "" || r.Fields == "null" {
-			r.Fields, r.Absent = "", bloodhound.Fields
+			r.Fields, r.Absent = "", record.Of("fields")
 		}
 		want[r.ID] = r
 	}
@@ -99,7 +99,7 @@ func judgeArchive(t *testing.T, p *place, source string, rows []bloodhoundtest.R
 	}
 }
 
-func judgeRecord(t *testing.T, key string, got bloodhound.Record, want map[int64]bloodhound.Record, seen map[int64]bool, v *verdict) {
+func judgeRecord(t *testing.T, key string, got record.Record, want map[int64]record.Record, seen map[int64]bool, v *verdict) {
 	t.Helper()
 	v.archived++
 	r, served := want[got.ID]

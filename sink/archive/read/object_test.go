@@ -82,7 +82,7 @@ func TestDamaged(t *testing.T) {
 	for encoding := range encoders {
 		store := new(checkpointtest.Memory)
 		m := newModel(t, store, encoding)
-		m.write(t, window.Window{Start: day1.Add(-time.Hour), End: day1.Add(time.Hour)}, record(7, day1), record(8, day1.Add(time.Second)))
+		m.write(t, window.Window{Start: day1.Add(-time.Hour), End: day1.Add(time.Hour)}, recordAt(7, day1), recordAt(8, day1.Add(time.Second)))
 		keys, err := store.List(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -136,7 +136,7 @@ func TestDamaged(t *testing.T) {
 func TestOpen(t *testing.T) {
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
 	w := window.Window{Start: day1.Add(-time.Hour), End: day1.Add(time.Hour), Pass: 3}
-	m.write(t, w, record(7, day1), record(6, day1.Add(time.Second)))
+	m.write(t, w, recordAt(7, day1), recordAt(6, day1.Add(time.Second)))
 	keys, err := m.bucket.List(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)

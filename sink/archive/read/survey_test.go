@@ -16,7 +16,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/bucket"
@@ -67,14 +67,14 @@ func TestSurvey(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newModel(rt, new(checkpointtest.Memory), rapid.SampledFrom([]string{"parquet", "ndjson", "ndjson-zstd"}).Draw(rt, "encoding"))
-		var late, written []bloodhound.Record
+		var late, written []record.Record
 		id, cursor := rapid.Int64Range(1, 1<<40).Draw(rt, "first id"), day1.Add(-time.Microsecond)
 		for n := range rapid.IntRange(0, 12).Draw(rt, "windows") {
 			w := window.Window{Start: cursor, End: cursor.Add(time.Duration(rapid.Int64Range(1, 40*3600*1e6).Draw(rt, "span")) * time.Microsecond)}
-			var records []bloodhound.Record
+			var records []record.Record
 			for range rapid.IntRange(0, 6).Draw(rt, "records") {
 				at := w.Start.Add(time.Duration(rapid.Int64Range(0, w.Span().Microseconds()-1).Draw(rt, "at")) * time.Microsecond)
-				r := record(id+rapid.Int64Range(-3, 3).Draw(rt, "order")*7, at)
+				r := recordAt(id+rapid.Int64Range(-3, 3).Draw(rt, "order")*7, at)
 				id++
 				if rapid.IntRange(0, 4).Draw(rt, "late") == 0 {
 					late = append(late, r)
@@ -109,9 +109,9 @@ func conform(t *testing.T, open func(t *testing.T) checkpoint.Bucket) {
 		t.Run(encoding, func(t *testing.T) {
 			m := newModel(t, open(t), encoding)
 			m.fill(t)
-			again := []bloodhound.Record{record(3, day1.Add(2*time.Hour-time.Microsecond))}
+			again := []record.Record{recordAt(3, day1.Add(2*time.Hour-time.Microsecond))}
 			for id := range int64(7) {
-				again = append(again, record(id+1, day1.Add(time.Duration(id)*time.Hour)))
+				again = append(again, recordAt(id+1, day1.Add(time.Duration(id)*time.Hour)))
 			}
 			m.write(t, window.Window{Start: day1, End: day1.Add(24 * time.Hour), Pass: 12}, again...)
 			if found := m.survey(t); found.Duplicates != 7 || !slices.Equal([]int64{1, 2, 3, 4, 5}, found.DuplicateIDs) {
@@ -158,9 +158,9 @@ func (m *model) fill(t tester) {
 	for n := range 20 {
 		w := window.Window{Start: day1.Add(time.Duration(n) * 5 * time.Hour)}
 		w.End = w.Start.Add(5 * time.Hour)
-		var records []bloodhound.Record
+		var records []record.Record
 		for h := range 5 {
-			records = append(records, record(int64(n*5+h+1), w.Start.Add(time.Duration(h)*time.Hour)))
+			records = append(records, recordAt(int64(n*5+h+1), w.Start.Add(time.Duration(h)*time.Hour)))
 		}
 		m.write(t, w, records...)
 	}
@@ -169,7 +169,7 @@ func (m *model) fill(t tester) {
 // TestUnknown: names that no archive writes are told, and not read.
 func TestUnknown(t *testing.T) {
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
-	m.write(t, window.Window{Start: day1, End: day1.Add(time.Hour)}, record(1, day1))
+	m.write(t, window.Window{Start: day1, End: day1.Add(time.Hour)}, recordAt(1, day1))
 	const dt = "audit/tenant=" + tenant + "/dt=2026-03-01/"
 	m.want.Unknown = []string{dt + "20260301T000000.000000Z (1).parquet", dt + "_SUCCESS", "audit/tenant=" + tenant + "/README"}
 	for _, key := range append(m.want.Unknown, "audit/tenant=acme.example2/x", "audit/tenant=acme/x", "quarantine/tenant=acme.example/x.json") {

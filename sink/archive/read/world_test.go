@@ -9,6 +9,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -57,12 +58,12 @@ func newModel(t tester, b checkpoint.Bucket, encoding string) *model {
 }
 
 // record is one whose bytes tell nothing else.
-func record(id int64, at time.Time) bloodhound.Record {
-	return bloodhound.Record{ID: id, CreatedAt: at, Raw: fmt.Sprintf(`{"id":%d}`, id)}
+func recordAt(id int64, at time.Time) record.Record {
+	return record.Record{ID: id, CreatedAt: at, Raw: fmt.Sprintf(`{"id":%d}`, id)}
 }
 
 // write writes a window, and takes down what it consists of.
-func (m *model) write(t tester, w window.Window, records ...bloodhound.Record) {
+func (m *model) write(t tester, w window.Window, records ...record.Record) {
 	t.Helper()
 	records = bloodhound.Sort(slices.Clone(records))
 	receipt, err := m.archive.Write(t.Context(), w, records)

@@ -15,7 +15,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2" // the driver
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/bucket"
@@ -89,7 +89,7 @@ func query(t *testing.T, db *sql.DB, text string, args ...any) [][]string {
 }
 
 // write makes a file of the records, the second one of its encoder: what an encoder forgets shows from there on.
-func write(t *testing.T, records []bloodhound.Record) string {
+func write(t *testing.T, records []record.Record) string {
 	t.Helper()
 	e := parquet.NewEncoder(meta)
 	var file bytes.Buffer
@@ -107,10 +107,10 @@ func write(t *testing.T, records []bloodhound.Record) string {
 }
 
 // values are all the values of a table with the archive's columns, as records.
-func values(t *testing.T, db *sql.DB, from string, args ...any) []bloodhound.Record {
+func values(t *testing.T, db *sql.DB, from string, args ...any) []record.Record {
 	t.Helper()
-	names := make([]string, len(sinktest.Columns))
-	for i, c := range sinktest.Columns {
+	names := make([]string, len(record.Columns()))
+	for i, c := range record.Columns() {
 		names[i] = c.Name
 	}
 	rows, err := db.QueryContext(t.Context(),
@@ -119,9 +119,9 @@ func values(t *testing.T, db *sql.DB, from string, args ...any) []bloodhound.Rec
 		t.Fatal(err)
 	}
 	defer func() { _ = rows.Close() }() // Err tells
-	var records []bloodhound.Record
+	var records []record.Record
 	for rows.Next() {
-		var r bloodhound.Record
+		var r record.Record
 		var us, ms int64
 		texts := make([]sql.NullString, len(names))
 		targets := []any{&r.ID, &us, &ms}
@@ -135,9 +135,9 @@ func values(t *testing.T, db *sql.DB, from string, args ...any) []bloodhound.Rec
 		if floor := int64(math.Floor(float64(us) / 1000)); ms != floor {
 			t.Errorf("id %d: created_at is %d ms for %d us", r.ID, ms, us)
 		}
-		for i, c := range sinktest.Columns {
-			if *c.Of(&r) = texts[i].String; !texts[i].Valid {
-				r.Absent |= c.Bit
+		for i, c := range record.Columns() {
+			if *c.Value(&r) = texts[i].String; !texts[i].Valid {
+				r.Absent |= record.Of(c.Name)
 			}
 		}
 		records = append(records, r)
@@ -150,7 +150,7 @@ func values(t *testing.T, db *sql.DB, from string, args ...any) []bloodhound.Rec
 
 func TestValues(t *testing.T) {
 	db := open(t)
-	for name, records := range map[string][]bloodhound.Record{
+	for name, records := range map[string][]record.Record{
 		"corners":  sinktest.Corners(t),
 		"ordinary": sinktest.Generate(t, 1, 2000, day, 1234567*time.Microsecond),
 	} {
@@ -167,7 +167,7 @@ func TestTypes(t *testing.T) {
 		got = append(got, row[0]+" "+row[1])
 	}
 	want := []string{"id BIGINT", "created_at TIMESTAMP WITH TIME ZONE", "created_at_us BIGINT"}
-	for _, c := range sinktest.Columns {
+	for _, c := range record.Columns() {
 		want = append(want, c.Name+" VARCHAR")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -178,9 +178,9 @@ func TestTypes(t *testing.T) {
 func TestMetadata(t *testing.T) {
 	db := open(t)
 	const n = 100_123
-	records := make([]bloodhound.Record, n)
+	records := make([]record.Record, n)
 	for i := range records {
-		records[i] = bloodhound.Record{
+		records[i] = record.Record{
 			ID: int64(i + 1), CreatedAt: day.Add(time.Duration(i) * time.Second), Action: "A", Fields: "{}",
 			RequestID: fmt.Sprintf("request-%d", i), CommitID: fmt.Sprintf("commit-%d", i),
 		}
@@ -188,7 +188,7 @@ func TestMetadata(t *testing.T) {
 	path := write(t, records)
 
 	columns := []string{"id", "created_at", "created_at_us"}
-	for _, c := range sinktest.Columns {
+	for _, c := range record.Columns() {
 		columns = append(columns, c.Name)
 	}
 	var want [][]string
@@ -246,7 +246,7 @@ func TestArchive(t *testing.T) {
 				t.Fatal(err)
 			}
 			corners, records := sinktest.Corners(t), sinktest.Generate(t, 100, 96, day, 30*time.Minute) // two days
-			for i, rs := range [][]bloodhound.Record{corners, records} {
+			for i, rs := range [][]record.Record{corners, records} {
 				w := window.Window{Start: day.Add(time.Duration(i) * time.Hour), End: day.Add(48 * time.Hour)}
 				if _, err := a.Write(t.Context(), w, rs); err != nil {
 					t.Fatal(err)

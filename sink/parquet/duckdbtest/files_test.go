@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -22,7 +22,7 @@ func TestFiles(t *testing.T) {
 			for i := range records {
 				want[i] = []string{fmt.Sprint(records[i].ID)}
 			}
-			for _, c := range sinktest.Columns {
+			for _, c := range record.Columns() {
 				columns = append(columns, "md5("+c.Name+")")
 				for i := range records {
 					want[i] = append(want[i], digest(&records[i], c))
@@ -37,11 +37,11 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func digest(r *bloodhound.Record, c sinktest.Column) string {
-	if r.Absent.Has(c.Bit) {
+func digest(r *record.Record, c record.Column) string {
+	if r.Absent.Has(record.Of(c.Name)) {
 		return "NULL"
 	}
-	sum := md5.Sum([]byte(*c.Of(r)))
+	sum := md5.Sum([]byte(*c.Value(r)))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -51,13 +51,13 @@ func TestFilters(t *testing.T) {
 	for name, records := range sinktest.Files(t, day) {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, records)
-			for _, c := range sinktest.Columns {
+			for _, c := range record.Columns() {
 				for i := 0; i < len(records); i += max(1, len(records)/7) {
-					value := *c.Of(&records[i])
+					value := *c.Value(&records[i])
 					for _, operator := range []string{"=", "<", "<=", ">", ">="} {
 						want := 0
 						for j := range records {
-							if !records[j].Absent.Has(c.Bit) && holds(strings.Compare(*c.Of(&records[j]), value), operator) {
+							if !records[j].Absent.Has(record.Of(c.Name)) && holds(strings.Compare(*c.Value(&records[j]), value), operator) {
 								want++
 							}
 						}
@@ -89,13 +89,13 @@ func holds(compared int, operator string) bool {
 }
 
 // extremes are the least and the greatest value of a column, "NULL" if there is none.
-func extremes(records []bloodhound.Record, c sinktest.Column) (least, greatest string) {
+func extremes(records []record.Record, c record.Column) (least, greatest string) {
 	some := false
 	for i := range records {
-		if records[i].Absent.Has(c.Bit) {
+		if records[i].Absent.Has(record.Of(c.Name)) {
 			continue
 		}
-		value := *c.Of(&records[i])
+		value := *c.Value(&records[i])
 		if !some {
 			least, greatest, some = value, value, true
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/bucket"
@@ -36,25 +37,25 @@ func TestPipeline(t *testing.T) {
 	folder := t.TempDir()
 	export(t, listener.URL, server.Session("houndtrail"), folder)
 
-	want := map[int64]bloodhound.Record{}
+	want := map[int64]record.Record{}
 	for _, row := range server.Rows() {
 		if row.CreatedAt.IsZero() {
 			continue
 		}
-		r := bloodhound.Record{
+		r := record.Record{
 			ID: row.ID, CreatedAt: row.CreatedAt.UTC().Truncate(time.Microsecond), ActorID: row.ActorID, ActorName: row.ActorName,
 			ActorEmail: row.ActorEmail, Action: row.Action, Fields: string(row.Fields), RequestID: row.RequestID,
 			SourceIP: row.SourceIP, CommitID: row.CommitID, Status: row.Status,
 		}
 		if row.Fields == nil {
-			r.Absent = bloodhound.Fields
+			r.Absent = record.Of("fields")
 		}
 		if r.CommitID == "" {
 			r.CommitID = "00000000-0000-0000-0000-000000000000" // how servers print NULL
 		}
 		want[row.ID] = r
 	}
-	got := map[int64]bloodhound.Record{}
+	got := map[int64]record.Record{}
 	for _, r := range values(t, open(t), "read_parquet(?, hive_partitioning = true)", filepath.Join(folder, "audit/*/*/*.parquet")) {
 		if _, twice := got[r.ID]; twice {
 			t.Errorf("id %d is there twice", r.ID)

@@ -1,0 +1,45 @@
+package record
+
+import "slices"
+
+// A Column is one of the string columns of a [Record]. To the server, in files and in tables it has one name.
+type Column struct {
+	Name  string // the key in the server's JSON
+	Kind  Kind
+	Value func(*Record) *string // where it is in a record
+}
+
+// Kind is what the values of a column are like.
+type Kind int
+
+// The kinds of columns.
+const (
+	Repeats Kind = iota // few values, which come again and again
+	Unique              // an id: hardly a value comes twice
+	JSON                // JSON as served, of any length
+)
+
+// A Set is a set of columns, by their places.
+type Set uint32
+
+// All is the set of all columns. That they fit is held by the compiler.
+const All Set = 1<<len(columns) - 1
+
+// Columns are the string columns, in order.
+func Columns() []Column { return slices.Clone(columns[:]) }
+
+// Of is the set with the column of that name only. It is empty if no column has that name.
+func Of(name string) Set {
+	for i := range columns {
+		if columns[i].Name == name {
+			return At(i)
+		}
+	}
+	return 0
+}
+
+// At is the set with the column at that place only.
+func At(i int) Set { return 1 << i }
+
+// Has tells whether the set contains every column of c.
+func (s Set) Has(c Set) bool { return s&c == c }

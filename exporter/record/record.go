@@ -1,0 +1,57 @@
+// Package record has what all stages speak of: a record of the audit log, and the one table of its columns.
+package record
+
+import (
+	"cmp"
+	"time"
+)
+
+// A Record is one entry of the audit log, as the server told it.
+//
+// Its strings may be views into the page that it came with: they hold until the batch that carries it is released. A caller
+// that keeps a Record longer clones it.
+type Record struct {
+	// ID comes from one database sequence: positive, with gaps, and not in the order of CreatedAt.
+	ID int64
+	// CreatedAt is the API process's clock before the insert, in UTC, to the microsecond.
+	CreatedAt time.Time
+
+	ActorID    string // user UUID, or "" if no user was logged in
+	ActorName  string
+	ActorEmail string
+	Action     string // an open set: every release adds to it
+	Fields     string // the JSON text exactly as served; Absent if it was null
+	RequestID  string
+	SourceIP   string // may be a chain: X-Forwarded-For, a comma, the peer
+	CommitID   string // one value for an intent and its outcome; not a key
+	Status     string // intent, success, failure or ""
+
+	// Raw is the whole JSON object exactly as served.
+	Raw string
+	// Absent says which of the strings above were null or missing, which is not the same as "".
+	Absent Set
+}
+
+// columns are the string columns, in the order in which servers write their keys and files have them. They may only be
+// appended to: a set has them by their place.
+//
+//nolint:gochecknoglobals // a constant
+var columns = [...]Column{
+	{"actor_id", Repeats, func(r *Record) *string { return &r.ActorID }},
+	{"actor_name", Repeats, func(r *Record) *string { return &r.ActorName }},
+	{"actor_email", Repeats, func(r *Record) *string { return &r.ActorEmail }},
+	{"action", Repeats, func(r *Record) *string { return &r.Action }},
+	{"fields", JSON, func(r *Record) *string { return &r.Fields }},
+	{"request_id", Unique, func(r *Record) *string { return &r.RequestID }},
+	{"source_ip_address", Repeats, func(r *Record) *string { return &r.SourceIP }},
+	{"commit_id", Unique, func(r *Record) *string { return &r.CommitID }},
+	{"status", Repeats, func(r *Record) *string { return &r.Status }},
+}
+
+// Compare orders records by (CreatedAt, ID), the order in which they are written.
+func Compare(a, b *Record) int {
+	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ID, b.ID)
+}

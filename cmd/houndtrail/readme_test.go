@@ -16,6 +16,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -23,14 +24,14 @@ var update = flag.Bool("update", false, "rewrite the generated parts of the READ
 
 const readme = "../../README.md"
 
-// The README's lists of commands and metrics are generated: go test ./cmd/houndtrail -run Readme -update.
+// The README's lists of commands, metrics and columns are generated: go test ./cmd/houndtrail -run Readme -update.
 func TestReadmeIsUpToDate(t *testing.T) {
 	raw, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := string(raw)
-	for name, text := range map[string]string{"commands": commandTable(), "metrics": metricTable(t)} {
+	for name, text := range map[string]string{"commands": commandTable(), "metrics": metricTable(t), "columns": columnTable()} {
 		block := regexp.MustCompile(`(?s)(<!-- ` + name + `:begin -->\n).*?(<!-- ` + name + `:end -->)`)
 		if !block.MatchString(want) {
 			t.Fatalf("the README has no block %s", name)
@@ -112,6 +113,19 @@ func commandTable() string {
 		if cmd.Name() != "help" {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", cmd.CommandPath(), cmd.Short)
 		}
+	}
+	return b.String()
+}
+
+// columnTable lists the columns of the Parquet files.
+func columnTable() string {
+	types := map[parquet.Type]string{
+		parquet.Int64: "INT64", parquet.Timestamp: "TIMESTAMP (ms, UTC)", parquet.String: "STRING",
+	}
+	var b strings.Builder
+	b.WriteString("| column | type |\n| --- | --- |\n")
+	for _, c := range parquet.Columns() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", c.Name, types[c.Type])
 	}
 	return b.String()
 }

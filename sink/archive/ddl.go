@@ -49,17 +49,13 @@ func columns(extension string) ([]column, error) {
 		}
 		return out, nil
 	case ndjson.Extension, ndjson.ZstdExtension:
-		out := []column{{"event_id", "string", "VARCHAR"}}
-		for _, c := range parquet.Columns() {
-			switch c.Name {
-			case "created_at_us": // not on the line
-			case "id":
-				out = append(out, column{c.Name, "bigint", "BIGINT"})
-			case "fields":
-				out = append(out, column{c.Name, "string", "JSON"})
-			default:
-				out = append(out, column{c.Name, "string", "VARCHAR"})
+		out := []column{{"event_id", "string", "VARCHAR"}, {"id", "bigint", "BIGINT"}, {"created_at", "string", "VARCHAR"}}
+		for _, c := range record.Columns() {
+			duckdb := "VARCHAR"
+			if c.Kind == record.JSON {
+				duckdb = "JSON"
 			}
+			out = append(out, column{c.Name, "string", duckdb})
 		}
 		return out, nil
 	default:

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files, the README's table and the example environment")
+var update = flag.Bool("update", false, "rewrite golden files, the page of the settings and the example environment")
 
 // minimal is the least that lets an export run.
 func minimal() []string {

@@ -185,7 +185,7 @@ func (l *loader) unknown() {
 		if guess := nearest(name, known); guess != "" {
 			l.report(name, "unknown variable; did you mean %s%s?", Prefix, guess)
 		} else {
-			l.report(name, "unknown variable; unset it, or look up its name in the README's table")
+			l.report(name, "unknown variable; unset it, or look up its name in docs/configuration.md")
 		}
 	}
 }

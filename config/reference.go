@@ -14,13 +14,15 @@ import (
 //go:embed config.go
 var source string
 
-// Reference is the manual of all variables, in Markdown.
+// Reference is the manual of all variables, in Markdown: a heading and a table a section.
 func Reference() string {
 	var b strings.Builder
-	b.WriteString("Durations are written as in Go (`90s`, `5m`, `1h30m`). Meanings leave out the prefix `" + Prefix + "`.\n\n")
-	b.WriteString("| Variable | Default | Meaning |\n| --- | --- | --- |\n")
+	b.WriteString("Durations are written as in Go (`90s`, `5m`, `1h30m`). Meanings leave out the prefix `" + Prefix + "`.\n")
 	comments := comments()
 	for _, f := range fields(new(Config)) {
+		if heading := section(f.name); heading != "" {
+			b.WriteString("\n## " + heading + "\n\n| Variable | Default | Meaning |\n| --- | --- | --- |\n")
+		}
 		standard := f.tag.Get("shown")
 		if f.fallback != "" {
 			standard = "`" + f.fallback + "`"
@@ -32,6 +34,29 @@ func Reference() string {
 		fmt.Fprintf(&b, "| `%s%s` | %s | %s |\n", Prefix, f.name, standard, meaning)
 	}
 	return b.String()
+}
+
+// section is the heading in front of a variable that begins a section of the manual, and "" for every other one.
+func section(name string) string {
+	switch name {
+	case "BLOODHOUND_URL":
+		return "BloodHound"
+	case "TENANT":
+		return "The tenant"
+	case "ARCHIVE_URL":
+		return "The archive"
+	case "S3_ENDPOINT":
+		return "S3"
+	case "WEBHOOK_URL":
+		return "The webhook"
+	case "CHECKPOINT_URL":
+		return "The journal"
+	case "SCHEDULE":
+		return "When and what to read"
+	case "STOP_GRACE":
+		return "The process"
+	}
+	return ""
 }
 
 // Example is an environment file with every variable: those of a first configuration on top, the others commented

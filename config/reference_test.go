@@ -13,15 +13,15 @@ const (
 	tableEnd   = "<!-- config:end -->"
 )
 
-// TestReadmeConfigTable holds the README's table against the tree.
-func TestReadmeConfigTable(t *testing.T) {
+// TestConfigPage holds the page of the settings against the tree.
+func TestConfigPage(t *testing.T) {
 	t.Parallel()
-	const name = "../README.md"
-	readme, err := os.ReadFile(name)
+	const name = "../docs/configuration.md"
+	page, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, begins := strings.Cut(string(readme), tableBegin)
+	before, rest, begins := strings.Cut(string(page), tableBegin)
 	_, after, ends := strings.Cut(rest, tableEnd)
 	if !begins || !ends {
 		t.Fatalf("%s has no %s ... %s", name, strings.TrimSpace(tableBegin), tableEnd)

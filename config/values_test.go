@@ -274,7 +274,7 @@ func FuzzByteSize(f *testing.F) {
 	})
 }
 
-// TestScheduleInTheNightOfTheClockChange: what the README says of it.
+// TestScheduleInTheNightOfTheClockChange: what docs/configuration.md says of it.
 func TestScheduleInTheNightOfTheClockChange(t *testing.T) {
 	t.Parallel()
 	daily := load(t, with(minimal(), "SCHEDULE=CRON_TZ=Europe/Berlin 30 2 * * *")).Schedule

@@ -17,11 +17,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-var updateReadme = flag.Bool("update", false, "rewrite what the README says of S3 requests")
+var updatePage = flag.Bool("update", false, "rewrite what docs/s3-and-athena.md says of S3 requests")
 
-// The README's costs of S3 are counted: go test ./exporter -run TestRequestsOfAYear -update.
+// The costs of S3 in docs/s3-and-athena.md are counted: go test ./exporter -run TestRequestsOfAYear -update.
 func TestRequestsOfAYear(t *testing.T) {
-	const readme = "../README.md"
+	const page = "../docs/s3-and-athena.md"
 	var b strings.Builder
 	b.WriteString("| a stream, in a year | GET | LIST | PUT | |\n| --- | --- | --- | --- | --- |\n")
 	for _, row := range []struct {
@@ -39,7 +39,7 @@ func TestRequestsOfAYear(t *testing.T) {
 		dollars := (float64(get)*0.0004 + float64(list+put)*0.005) / 1000
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | $%.2f |\n", row.what, grouped(get), grouped(list), grouped(put), dollars)
 	}
-	raw, err := os.ReadFile(readme)
+	raw, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,14 +47,14 @@ func TestRequestsOfAYear(t *testing.T) {
 	said := block.FindSubmatch(raw)
 	switch {
 	case said == nil:
-		t.Fatal("the README has no block requests")
-	case *updateReadme:
+		t.Fatal(page + " has no block requests")
+	case *updatePage:
 		fresh := block.ReplaceAllString(string(raw), "${1}"+strings.ReplaceAll(b.String(), "$", "$$")+"${3}")
-		if err := os.WriteFile(readme, []byte(fresh), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(fresh), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	case !alike(string(said[2]), b.String()):
-		t.Errorf("the README is stale: go test ./exporter -run TestRequestsOfAYear -update\n%s", b.String())
+		t.Errorf(page+" is stale: go test ./exporter -run TestRequestsOfAYear -update\n%s", b.String())
 	}
 }
 

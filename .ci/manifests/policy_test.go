@@ -39,7 +39,7 @@ func TestWriterMayNotDelete(t *testing.T) {
 	if err := json.Unmarshal(text, &policy); err != nil {
 		t.Fatal(err)
 	}
-	// Whatever else turns up here has to be argued for in deploy/README.md first.
+	// Whatever else turns up here has to be argued for in docs/s3-and-athena.md first.
 	allowed := []string{
 		"s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload", "s3:PutObjectRetention",
 		"kms:GenerateDataKey", "kms:Decrypt",

@@ -20,45 +20,53 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-var update = flag.Bool("update", false, "rewrite the generated parts of the README")
+var update = flag.Bool("update", false, "rewrite the generated parts of the documents")
 
-const readme = "../../README.md"
+// repository is its root, and guarantees the page whose sentences stand beside their tests.
+const (
+	repository = "../.."
+	guarantees = repository + "/docs/guarantees.md"
+)
 
-// The README's lists of commands, metrics and columns are generated: go test ./cmd/houndtrail -run Readme -update.
+// The lists of commands, metrics and columns are generated: go test ./cmd/houndtrail -run Readme -update.
 func TestReadmeIsUpToDate(t *testing.T) {
-	raw, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := string(raw)
-	for name, text := range map[string]string{"commands": commandTable(), "metrics": metricTable(t), "columns": columnTable()} {
-		block := regexp.MustCompile(`(?s)(<!-- ` + name + `:begin -->\n).*?(<!-- ` + name + `:end -->)`)
-		if !block.MatchString(want) {
-			t.Fatalf("the README has no block %s", name)
-		}
-		want = block.ReplaceAllString(want, "${1}\n"+strings.ReplaceAll(text, "$", "$$")+"\n${2}")
-	}
-	if *update {
-		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+	for _, block := range []struct{ page, name, text string }{
+		{"README.md", "commands", commandTable()},
+		{"docs/operating.md", "metrics", metricTable(t)},
+		{"docs/s3-and-athena.md", "columns", columnTable()},
+	} {
+		path := filepath.Join(repository, block.page)
+		raw, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if diff := cmp.Diff(want, string(raw)); diff != "" {
-		t.Errorf("the README is stale: go test ./cmd/houndtrail -run Readme -update\n%s", diff)
+		place := regexp.MustCompile(`(?s)(<!-- ` + block.name + `:begin -->\n).*?(<!-- ` + block.name + `:end -->)`)
+		if !place.Match(raw) {
+			t.Fatalf("%s has no block %s", block.page, block.name)
+		}
+		want := place.ReplaceAllString(string(raw), "${1}\n"+strings.ReplaceAll(block.text, "$", "$$")+"\n${2}")
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want, string(raw)); diff != "" {
+			t.Errorf("%s is stale: go test ./cmd/houndtrail -run Readme -update\n%s", block.page, diff)
+		}
 	}
 }
 
-// TestGuaranteeNamesItsTests: each sentence of the README's guarantee stands beside tests that are in the tree.
+// TestGuaranteeNamesItsTests: each sentence of the guarantee stands beside tests that are in the tree.
 func TestGuaranteeNamesItsTests(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile(readme)
+	raw, err := os.ReadFile(guarantees)
 	if err != nil {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile(`(?s)<!-- guarantee:begin -->\n(.*?)<!-- guarantee:end -->`).FindSubmatch(raw)
 	if block == nil {
-		t.Fatal("the README has no guarantee")
+		t.Fatal(guarantees + " has no guarantee")
 	}
 	row := regexp.MustCompile(`^\| ([^|]+\.) \| ([^|]+) \|$`)
 	sentences := 0
@@ -84,18 +92,18 @@ func TestGuaranteeNamesItsTests(t *testing.T) {
 	}
 }
 
-// findTest looks for a test in the file that a link of the README leads to.
+// findTest looks for a test in the file that a link of the guarantee leads to.
 func findTest(link string) error {
 	parts := regexp.MustCompile("^\\[`(\\w+)`\\]\\((\\S+)\\)$").FindStringSubmatch(link)
 	if parts == nil {
 		return fmt.Errorf("%s is no link to a test", link)
 	}
 	name, path := parts[1], parts[2]
-	body, err := os.ReadFile(filepath.Join(filepath.Dir(readme), path))
+	body, err := os.ReadFile(filepath.Join(filepath.Dir(guarantees), path))
 	switch {
 	case err != nil:
 		return err
-	case path == "cmd/houndtrail/testdata/"+name+".txtar":
+	case path == "../cmd/houndtrail/testdata/"+name+".txtar":
 		return nil
 	case !strings.HasSuffix(path, "_test.go") || !strings.Contains(string(body), "\nfunc "+name+"(t *testing.T)"):
 		return fmt.Errorf("there is no test %s in %s", name, path)
@@ -152,7 +160,7 @@ func metricTable(t *testing.T) string {
 	return b.String()
 }
 
-// TestEveryMetricIsExercised: the README's table leaves none out.
+// TestEveryMetricIsExercised: the table of docs/operating.md leaves none out.
 func TestEveryMetricIsExercised(t *testing.T) {
 	t.Parallel()
 	m := exercised()

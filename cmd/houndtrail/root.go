@@ -14,7 +14,7 @@ func (p *program) root() *cobra.Command {
 		Long: `Houndtrail reads the BloodHound audit log in windows of time, writes it as Parquet to S3 (for Athena) or a directory,
 and posts it as NDJSON to a SIEM. It commits its position only after the destination has acknowledged every record.
 
-It is configured by HOUNDTRAIL_ environment variables; the README lists them all. To see it work with nothing
+It is configured by HOUNDTRAIL_ environment variables; docs/configuration.md lists them all. To see it work with nothing
 installed, run: houndtrail demo`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,

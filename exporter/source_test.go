@@ -145,6 +145,28 @@ func TestSourceChangedAtOnce(t *testing.T) {
 	}
 }
 
+// A stream that stood still right after it had searched the last day once more: what a reset takes along is what the entries
+// really know. A search finds few records, and its objects have no others of its window.
+func TestResetAfterRescan(t *testing.T) {
+	w := straggling(t, 24*time.Hour)
+	w.pass(25 * time.Hour)
+	newest := func() checkpoint.Kind { return w.entries()[len(w.entries())-1].Kind }
+	dying := &checkpointtest.Faulty{Bucket: w.positions}
+	dying.On(func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
+		if op == checkpointtest.Put && !checkpoint.Rewritten(key) && newest() == checkpoint.KindRescan {
+			return checkpointtest.Fault{Before: errStorm}
+		}
+		return checkpointtest.Fault{}
+	})
+	if err := w.process(dying, w.objects).RunOnce(t.Context()); !errors.Is(err, errStorm) || newest() != checkpoint.KindRescan {
+		t.Fatalf("the newest entry is of kind %s, and the cycle says %v", newest(), err)
+	}
+	w.pass(30 * 24 * time.Hour)
+	w.accept(time.Time{})
+	w.run()
+	w.checkArchive(w.objects, w.positions)
+}
+
 // A reset knows what an attempt at a history has left. The attempt is not made again: what it wrote may be in a part of the
 // log that a restore took.
 func TestResetEndsAnAttempt(t *testing.T) {

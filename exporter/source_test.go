@@ -15,9 +15,9 @@ import (
 )
 
 // accept is what a person does who knows what happened.
-func (w *world) accept(from time.Time) {
+func (w *world) accept() {
 	w.t.Helper()
-	if _, err := w.process(w.positions, w.objects).AcceptReset(w.t.Context(), w.journal(w.positions), from, "a test"); err != nil {
+	if _, err := w.process(w.positions, w.objects).AcceptReset(w.t.Context(), w.journal(w.positions), time.Time{}, "a test"); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -83,7 +83,7 @@ func TestSourceChanged(t *testing.T) {
 			if got := len(w.entries()); got != before || len(w.archived(w.objects)) != archived {
 				t.Errorf("%d entries before, %d after", before, got)
 			}
-			w.accept(time.Time{})
+			w.accept()
 			w.run()
 			w.pass(20 * time.Minute)
 			newRow(w, "Later", 0)
@@ -162,7 +162,7 @@ func TestResetAfterRescan(t *testing.T) {
 		t.Fatalf("the newest entry is of kind %s, and the cycle says %v", newest(), err)
 	}
 	w.pass(30 * 24 * time.Hour)
-	w.accept(time.Time{})
+	w.accept()
 	w.run()
 	w.checkArchive(w.objects, w.positions)
 }
@@ -206,7 +206,7 @@ func TestResetEndsAnAttempt(t *testing.T) {
 	if err := again(); !errors.Is(err, exporter.ErrSourceChanged) {
 		t.Fatalf("after the restore it says %v", err)
 	}
-	w.accept(time.Time{})
+	w.accept()
 	if err := again(); err != nil {
 		t.Errorf("after the reset it says %v", err)
 	}

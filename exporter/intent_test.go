@@ -155,7 +155,7 @@ func TestWhatKeepsACommitOut(t *testing.T) {
 	w, _ := crashed(t)
 	w.rescan = 24 * time.Hour
 	w.run()
-	w.accept(time.Time{})
+	w.accept()
 	w.server.Add(bloodhoundtest.Row{ID: 1000, CreatedAt: w.now(), Action: "After"})
 	w.pass(20 * time.Minute)
 	positions := &checkpointtest.Faulty{Bucket: losing{w.positions, w, "4.json"}}

@@ -151,7 +151,7 @@ func (b *Backfill) done(
 		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, lease.Intents(), own.Start)
 	}
 	for _, w := range newest.Covered {
-		done = append(done, window.Window(w))
+		done = append(done, w)
 	}
 	return done, newest, failed(StageCheckpoint, err)
 }

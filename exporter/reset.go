@@ -8,6 +8,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A History is a journal whose newest entries can be read once more.
@@ -74,7 +75,7 @@ func (e *Exporter) reset(
 		return Reset{}, failed(StageCheckpoint, err)
 	}
 	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was
-	next.Window = checkpoint.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
+	next.Window = window.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
 	if next.History != nil { // what an attempt at it has left is among what is known now: it is not made again
 		rest := *next.History
 		rest.Pass, next.History = next.Epoch+r.Previous.Serial+1, &rest

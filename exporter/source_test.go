@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // accept is what a person does who knows what happened.
@@ -192,7 +193,7 @@ func TestResetEndsAnAttempt(t *testing.T) {
 	w.pass(time.Hour)
 	again := func() error {
 		e := w.process(w.positions, w.objects)
-		e.Destination.Attempt = func(ctx context.Context, of checkpoint.Window) ([]string, error) {
+		e.Destination.Attempt = func(ctx context.Context, of window.Window) ([]string, error) {
 			var keys []string
 			for key := range w.bodies(w.objects) {
 				if strings.Contains(key, of.Start.Format("20060102T150405")) {

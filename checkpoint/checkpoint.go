@@ -18,6 +18,8 @@ package checkpoint
 import (
 	"errors"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // What can go wrong with a journal, to be tested with errors.Is. The errors that carry them say what to do.
@@ -57,7 +59,7 @@ type Checkpoint struct {
 	Destination string `json:"destination"`
 	Encoding    string `json:"encoding"`
 
-	Window Window `json:"window"`
+	Window window.Window `json:"window"`
 	// Start is where the stream's account of time begins: everything from it to the cursor is accounted for.
 	Start      time.Time `json:"start,omitzero"`
 	StartAsked bool      `json:"start_asked,omitempty"` // a person set the start: nothing before it is wanted
@@ -79,7 +81,7 @@ type Checkpoint struct {
 	RescannedAt time.Time `json:"rescanned_at,omitzero"`
 	// Covered is the time that the entries up to this one account for, in a journal whose windows come in any order.
 	// [Journal.Commit] fills it in.
-	Covered []Window `json:"covered,omitempty"`
+	Covered []window.Window `json:"covered,omitempty"`
 
 	Records     Counts       `json:"records"`
 	Totals      Totals       `json:"totals"`                 // Commit fills it in

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"cmp"
 	"slices"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // account fills in what adds up over the journal: the totals, and in one whose windows come in any order what they
@@ -52,13 +54,12 @@ func (t *Totals) count(counted *ServerCount, read int64) {
 }
 
 // union adds a window to what is covered. The result is sorted, and windows that touch are one.
-func union(covered []Window, w Window) []Window {
+func union(covered []window.Window, w window.Window) []window.Window {
 	if !w.Start.Before(w.End) {
 		return covered
 	}
-	w.Pass = 0
-	all := append(slices.Clone(covered), w.utc())
-	slices.SortFunc(all, func(a, b Window) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) })
+	all := append(slices.Clone(covered), window.Window{Start: w.Start.UTC(), End: w.End.UTC()})
+	slices.SortFunc(all, func(a, b window.Window) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) })
 	joined := all[:1]
 	for _, w := range all[1:] {
 		switch last := &joined[len(joined)-1]; {

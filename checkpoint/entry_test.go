@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // The keys of an entry and their order are a promise to everybody who reads a journal with other tools.
@@ -25,7 +27,7 @@ func TestEntryGolden(t *testing.T) {
 		Format: Format, Kind: KindExport, Tenant: "acme.example", Stream: "archive", Lineage: "6f1c6a0e-8b1f-4c3b-9d57-2b8a4a2b7f10", Serial: 42,
 		PreviousSHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 		Source:         "https://acme.example", Destination: "s3://bucket/prefix?a=1&b=2", Encoding: "parquet",
-		Window: Window{Start: at("2026-03-01T12:00:00+02:00"), End: at("2026-03-01T11:00:00.000001Z")},
+		Window: window.Window{Start: at("2026-03-01T12:00:00+02:00"), End: at("2026-03-01T11:00:00.000001Z")},
 		Cursor: at("2026-03-01T11:00:00.000001Z"), MaxID: 1204332, Delivered: []byte("roaring"),
 		DeliveredSince: at("2026-03-01T12:50:00+02:00"), RescannedAt: at("2026-03-01T01:00:00+01:00"), Epoch: 7,
 		ServerCount: &ServerCount{Status: CountBounded, AtLeast: 511, AtMost: 514},
@@ -61,7 +63,7 @@ func TestEncodedEntryDecodes(t *testing.T) {
 		c := Checkpoint{
 			Format: Format, Kind: KindExport, Lineage: "x", Stream: rapid.String().Draw(t, "stream"), Serial: rapid.Uint64().Draw(t, "serial"),
 			Source: rapid.String().Draw(t, "source"), Cursor: instant.Draw(t, "cursor"), MaxID: rapid.Int64().Draw(t, "max"),
-			Window:    Window{Start: instant.Draw(t, "start"), End: instant.Draw(t, "end")},
+			Window:    window.Window{Start: instant.Draw(t, "start"), End: instant.Draw(t, "end")},
 			Delivered: rapid.SliceOf(rapid.Byte()).Draw(t, "delivered"),
 			Objects: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Object {
 				return Object{

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 const (
@@ -35,8 +37,8 @@ func encode(c Checkpoint) ([]byte, error) {
 	} {
 		*t = t.UTC()
 	}
-	c.Window = c.Window.utc()
-	c.Covered = each(c.Covered, Window.utc)
+	c.Window = c.Window.UTC()
+	c.Covered = each(c.Covered, window.Window.UTC)
 	c.Newest = pointed(c.Newest, Record.utc)
 	c.Holes = each(c.Holes, func(h Hole) Hole { h.CreatedAt = h.CreatedAt.UTC(); return h })
 	c.Changed = pointed(c.Changed, func(ch Changes) Changes { ch.Examples = each(ch.Examples, Record.utc); return ch })
@@ -53,8 +55,6 @@ func encode(c Checkpoint) ([]byte, error) {
 	c.DeliveredBase = pointed(c.DeliveredBase, func(b Base) Base { return b })
 	return marshal(c)
 }
-
-func (w Window) utc() Window { w.Start, w.End = w.Start.UTC(), w.End.UTC(); return w }
 
 func (r Record) utc() Record { r.CreatedAt = r.CreatedAt.UTC(); return r }
 

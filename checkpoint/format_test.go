@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // fill sets every time in a value, whatever it lies in, and gives each list one element.
@@ -83,7 +85,7 @@ func TestUnionOfWindows(t *testing.T) {
 	const minutes = 30
 	at := func(minute int) time.Time { return time.Unix(int64(minute)*60, 0).UTC() }
 	rapid.Check(t, func(t *rapid.T) {
-		var covered []Window
+		var covered []window.Window
 		var want [minutes]bool
 		for range rapid.IntRange(1, 8).Draw(t, "windows") {
 			start := rapid.IntRange(0, minutes-1).Draw(t, "start")
@@ -92,7 +94,7 @@ func TestUnionOfWindows(t *testing.T) {
 				want[minute] = true
 			}
 			before := len(covered)
-			next := union(covered, Window{Start: at(start), End: at(end), Pass: 3})
+			next := union(covered, window.Window{Start: at(start), End: at(end), Pass: 3})
 			if len(covered) != before {
 				t.Fatal("the previous entry's windows changed")
 			}

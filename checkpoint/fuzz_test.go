@@ -12,6 +12,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 var fuzzed = checkpoint.Identity{Stream: "archive", Source: "https://acme.example", Destination: "s3://bucket/prefix"}
@@ -70,11 +71,11 @@ func FuzzLoad(f *testing.F) {
 // FuzzLease puts anything where the lease belongs. It is refused and left as it is, or taken over with its intents: one
 // that says held is never taken before its time, and an intent never gets lost.
 func FuzzLease(f *testing.F) {
-	window := `{"start":"2026-03-01T10:00:00Z","end":"2026-03-01T11:00:00.000001Z"}`
+	span := `{"start":"2026-03-01T10:00:00Z","end":"2026-03-01T11:00:00.000001Z"}`
 	for _, lease := range []string{
 		`{"holder":{"host":"pod-1","pid":7,"version":"v1"},"token":"T","acquired_at":"2026-03-01T10:00:00Z","ttl":"1m0s","state":"held",` +
-			`"intents":[` + window + `],"revision":3}`,
-		`{"token":"T","ttl":"1m0s","state":"released","intents":[` + window + `,` + window + `]}`,
+			`"intents":[` + span + `],"revision":3}`,
+		`{"token":"T","ttl":"1m0s","state":"released","intents":[` + span + `,` + span + `]}`,
 		`{"ttl":"-1h","state":"held","intents":null}`,
 		`{"ttl":"1ns","state":"held","locked":true}`,
 		`{"ttl":"1m","STATE":"held","state":"released"}`,
@@ -106,10 +107,10 @@ func FuzzLease(f *testing.F) {
 			return
 		}
 		var said struct {
-			State   string              `json:"state"`
-			TTL     string              `json:"ttl"`
-			Locked  bool                `json:"locked"`
-			Intents []checkpoint.Window `json:"intents"`
+			State   string          `json:"state"`
+			TTL     string          `json:"ttl"`
+			Locked  bool            `json:"locked"`
+			Intents []window.Window `json:"intents"`
 		}
 		if json.Unmarshal(body, &said) != nil || statusErr != nil || status.Held && !said.Locked {
 			t.Fatalf("took %q, of which the status is %+v, %v", body, status, statusErr)
@@ -117,7 +118,7 @@ func FuzzLease(f *testing.F) {
 		if ttl, err := time.ParseDuration(said.TTL); err != nil || said.State == "held" && ttl > age {
 			t.Fatalf("took %q after %s", body, age)
 		}
-		if got := lease.Intents(); !slices.EqualFunc(got, said.Intents, checkpoint.Window.Equal) {
+		if got := lease.Intents(); !slices.EqualFunc(got, said.Intents, window.Window.Equal) {
 			t.Fatalf("the intents of %q became %v", body, got)
 		}
 		if err := lease.Release(t.Context()); err != nil {

@@ -6,28 +6,30 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // intents are windows that are about to be written, oldest first. Each write of a lease has all of them.
 type intents struct {
 	mu      sync.Mutex
-	windows []Window
+	windows []window.Window
 }
 
-func (i *intents) all() []Window {
+func (i *intents) all() []window.Window {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Clone(i.windows)
 }
 
-func (i *intents) set(windows []Window) {
+func (i *intents) set(windows []window.Window) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.windows = slices.Clone(windows)
 }
 
 // add puts windows behind the others, unless they are some of them. One that is in parts stays so.
-func (i *intents) add(windows []Window) {
+func (i *intents) add(windows []window.Window) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, w := range windows {
@@ -43,11 +45,11 @@ func (i *intents) add(windows []Window) {
 // Intents are the windows that a holder of the lease, this one or one before it, declared with Intend, and that neither it
 // nor this one settled or dropped, oldest first. They outlive Release and crashes. Parts of those that were not committed may
 // have been written already: the next attempt has to take exactly these windows, and in this order.
-func (l *Lease) Intents() []Window { return l.intents.all() }
+func (l *Lease) Intents() []window.Window { return l.intents.all() }
 
 // Intend declares what is about to be written to the destination, oldest first, beside what was declared before. It is durable
 // when Intend returns without an error; nothing of the windows may be written before.
-func (l *Lease) Intend(ctx context.Context, windows ...Window) error {
+func (l *Lease) Intend(ctx context.Context, windows ...window.Window) error {
 	l.intents.add(windows)
 	err := l.Hold(ctx)
 	if err == nil {
@@ -66,14 +68,14 @@ func (l *Lease) Intend(ctx context.Context, windows ...Window) error {
 
 // Settle says that a window was committed: it is no intent any more, nor are those before it. The next write of the lease says so;
 // until then a reader takes it from the journal, whose newest entry has that window.
-func (l *Lease) Settle(w Window) {
+func (l *Lease) Settle(w window.Window) {
 	l.intents.mu.Lock()
 	defer l.intents.mu.Unlock()
 	l.intents.windows = after(l.intents.windows, w)
 }
 
 // after are the intents that are left once a window was committed: all of them if it is none of them.
-func after(intents []Window, committed Window) []Window {
+func after(intents []window.Window, committed window.Window) []window.Window {
 	return slices.Clone(intents[slices.IndexFunc(intents, committed.Equal)+1:])
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 const (
@@ -23,16 +25,16 @@ const longestTTL = 100 * 365 * 24 * time.Hour
 
 // leaseRecord is the object <stream>/state/lease.json.
 type leaseRecord struct {
-	Holder     Holder    `json:"holder"`
-	Token      string    `json:"token"`              // random, one for each Acquire
-	AcquiredAt time.Time `json:"acquired_at"`        // by the holder's clock: for people only
-	TTL        string    `json:"ttl"`                // a Go duration
-	Locked     bool      `json:"locked,omitempty"`   // a lock of the holder's process decides, and TTL says nothing: for people only
-	State      string    `json:"state"`              // held or released
-	Intents    []Window  `json:"intents,omitempty"`  // see Lease.Intents
-	InDoubt    bool      `json:"in_doubt,omitempty"` // whether the commit of one of them may still be under way
-	Serial     uint64    `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
-	Revision   int       `json:"revision"`           // of this holder's writes
+	Holder     Holder          `json:"holder"`
+	Token      string          `json:"token"`              // random, one for each Acquire
+	AcquiredAt time.Time       `json:"acquired_at"`        // by the holder's clock: for people only
+	TTL        string          `json:"ttl"`                // a Go duration
+	Locked     bool            `json:"locked,omitempty"`   // a lock of the holder's process decides, and TTL says nothing: for people only
+	State      string          `json:"state"`              // held or released
+	Intents    []window.Window `json:"intents,omitempty"`  // see Lease.Intents
+	InDoubt    bool            `json:"in_doubt,omitempty"` // whether the commit of one of them may still be under way
+	Serial     uint64          `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
+	Revision   int             `json:"revision"`           // of this holder's writes
 }
 
 // Holder is the process that holds a lease.

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"context"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // LeaseStatus is what a stream's lease looks like from outside, for people: nothing may be decided by it, since it can
@@ -16,7 +18,7 @@ type LeaseStatus struct {
 	// machine knows: the object of one that was killed says held until the next runner takes it.
 	Expires time.Duration
 	// Intents are the windows that were declared, by this holder or an earlier one. Some may be committed since.
-	Intents []Window
+	Intents []window.Window
 }
 
 // LeaseStatus looks at the stream's lease and does not touch it: no runner is kept away or waits for that. A lease

@@ -13,6 +13,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // grain is what others wait beyond the TTL, because S3 tells the age of an object in whole seconds.
@@ -21,7 +22,7 @@ const grain = 2 * time.Second
 var (
 	errDown = errors.New("503 slow down")
 	stream  = checkpoint.Identity{Stream: "archive", Writer: checkpoint.Writer{Version: "v1", Host: "pod-1"}}
-	march   = checkpoint.Window{Start: time.Unix(1_772_000_000, 0), End: time.Unix(1_772_600_000, 0)}
+	march   = window.Window{Start: time.Unix(1_772_000_000, 0), End: time.Unix(1_772_600_000, 0)}
 )
 
 // wantError checks the error's kind, and that its text says what it is about.

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // maxSwaps bounds how often one write goes over this holder's own earlier writes that turned up late.
@@ -26,15 +28,15 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 }
 
 // declare writes the lease with all intents, unless the last write had these already, as with windows that are taken again.
-func (l *Lease) declare(ctx context.Context, windows []Window) error {
+func (l *Lease) declare(ctx context.Context, windows []window.Window) error {
 	select {
 	case l.writing <- struct{}{}:
 		defer func() { <-l.writing }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	missing := func(w Window) bool {
-		return !slices.ContainsFunc(l.record.Intents, func(o Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
+	missing := func(w window.Window) bool {
+		return !slices.ContainsFunc(l.record.Intents, func(o window.Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
 	}
 	if !slices.ContainsFunc(windows, missing) && !l.record.InDoubt {
 		return nil

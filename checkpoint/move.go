@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // releaseTime bounds how long a lease is given back after the work under it ended.
@@ -59,7 +61,7 @@ func (j *Journal) Movable(ctx context.Context) error {
 	return j.mayMove(prev, after(lease.Intents, prev.Window))
 }
 
-func (j *Journal) mayMove(newest Stored, intents []Window) error {
+func (j *Journal) mayMove(newest Stored, intents []window.Window) error {
 	if newest.names() == j.id.names() {
 		return fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
 			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.key(newest.Serial)))
@@ -73,7 +75,7 @@ func (j *Journal) mayMove(newest Stored, intents []Window) error {
 // settled refuses to give another name to what the destination gets while an attempt is not committed. What that has left
 // bears the previous tenant, and is of the previous encoding: the next run would not replace it, and no receiver could tell
 // that it is the same.
-func (j *Journal) settled(newest Stored, open []Window) error {
+func (j *Journal) settled(newest Stored, open []window.Window) error {
 	if open[0].Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
 		return nil
 	}
@@ -91,7 +93,7 @@ func (j *Journal) settled(newest Stored, open []Window) error {
 func (c *Checkpoint) moved(reason string) Checkpoint {
 	m := *c
 	m.Kind, m.Moved = KindMove, &Move{From: c.names(), Reason: reason}
-	m.Window = Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
+	m.Window = window.Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
 	m.Reset, m.Adopted = nil, nil
 	m.Delivered, m.DeliveredBase = c.Unchanged()
 	m.Records, m.ServerCount, m.Objects = Counts{}, nil, nil

@@ -25,23 +25,6 @@ func (s Sighting) Next(oldest, now time.Time) Sighting {
 	return next
 }
 
-// Window is the span Start <= created_at < End that an entry accounts for.
-type Window struct {
-	Start time.Time `json:"start"`
-	End   time.Time `json:"end"`
-	// Pass is the lineage's epoch, or for a window that was read once more later on, in search of stragglers, the serial
-	// that was next when that began. It is part of the keys of objects.
-	Pass uint64 `json:"pass,omitempty"`
-	// Parts tells that it did not fit into memory and is written in parts, one after the other. An attempt that finds a window
-	// declared so goes on in parts: what an earlier one still has on its way can only be the next of them.
-	Parts bool `json:"parts,omitempty"`
-}
-
-// Equal tells whether the two are one walk over one span, in parts or not.
-func (w Window) Equal(other Window) bool {
-	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
-}
-
 // A History is a time before the start of a stream in which records appeared after it had begun. It is walked in windows
 // of a pass of its own, and becomes a part of what the stream accounts for once it is done.
 type History struct {

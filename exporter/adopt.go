@@ -7,6 +7,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // Found is what a destination turned out to hold when it was read without a journal.
@@ -92,7 +93,7 @@ func (e *Exporter) adopt(
 	epoch = max(epoch, previous.Epoch+previous.Serial+2)
 	next := checkpoint.Checkpoint{
 		Kind:   checkpoint.KindAdopt,
-		Cursor: cursor, Window: checkpoint.Window{Start: cursor, End: cursor, Pass: epoch}, Epoch: epoch,
+		Cursor: cursor, Window: window.Window{Start: cursor, End: cursor, Pass: epoch}, Epoch: epoch,
 		Start: start, StartAsked: !e.Start.IsZero(), DeliveredSince: since,
 		MaxID: found.MaxID, Newest: found.Newest, Oldest: previous.Oldest, Ahead: latest(previous.Ahead, found.To),
 		CommittedAt: m.clock(),

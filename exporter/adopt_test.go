@@ -13,6 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // clockOnly is a source that tells nothing but the time.
@@ -42,7 +43,7 @@ func TestAdoptUnderLeases(t *testing.T) {
 	for _, name := range []string{"archive", "archive-backfill"} { // a run and a backfill that were killed while they wrote
 		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: name}).Acquire(t.Context())
 		if err == nil {
-			err = errors.Join(lease.Intend(t.Context(), checkpoint.Window{Start: time.Now(), End: time.Now().Add(time.Hour)}),
+			err = errors.Join(lease.Intend(t.Context(), window.Window{Start: time.Now(), End: time.Now().Add(time.Hour)}),
 				lease.Release(t.Context()))
 		}
 		if err != nil {

@@ -150,8 +150,5 @@ func (b *Backfill) done(
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, lease.Intents(), own.Start)
 	}
-	for _, w := range newest.Covered {
-		done = append(done, window.Window(w))
-	}
-	return done, newest, failed(StageCheckpoint, err)
+	return newest.Covered, newest, failed(StageCheckpoint, err)
 }

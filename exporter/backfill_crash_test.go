@@ -36,7 +36,7 @@ func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 }
 
 // interrupted is a world in which a backfill has written its second window, and some more, and died before the commit.
-func interrupted(t *testing.T) (w *world, whole window.Window, intents []checkpoint.Window) {
+func interrupted(t *testing.T) (w *world, whole window.Window, intents []window.Window) {
 	t.Helper()
 	w = halfway(t)
 	positions := checkpointtest.NewFaulty(w.positions)

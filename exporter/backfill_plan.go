@@ -73,7 +73,7 @@ func (p *BackfillPlan) skip(w window.Window, reason string) {
 func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *checkpoint.Lease) error {
 	var w window.Window // of all of them, which follow one another
 	for _, intent := range lease.Intents() {
-		if len(window.Gaps(window.Window(intent), done)) == 0 {
+		if len(window.Gaps(intent, done)) == 0 {
 			lease.Settle(intent)
 			continue
 		}

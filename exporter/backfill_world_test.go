@@ -105,7 +105,7 @@ func (w *world) checkBackfill() tally {
 			w.t.Fatal(err)
 		}
 		n.entries++
-		own := window.Window(entry.Window)
+		own := entry.Window
 		for _, other := range taken {
 			if common := own.Intersect(other); common.Span() > 0 {
 				w.t.Errorf("backfill entry %d: %v is accounted for twice", entry.Serial, common)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // ErrJournalGone says that the destination holds records, and that no journal accounts for them. To begin anew would put
@@ -88,7 +89,7 @@ func (c *cycle) announce(ctx context.Context) error {
 
 // vacant makes sure that the destination holds nothing from before an instant, or nothing at all if that is zero, but what a
 // first attempt may have left.
-func (e *Exporter) vacant(ctx context.Context, attempts []checkpoint.Window, before time.Time) error {
+func (e *Exporter) vacant(ctx context.Context, attempts []window.Window, before time.Time) error {
 	if e.Destination.Occupied == nil {
 		return nil
 	}

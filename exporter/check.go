@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // Begins looks whether a stream that has no journal may begin at a time: whether its destination holds nothing but what
 // attempts before its first commit, as its lease tells of them, may have left, and whether its start is not still to come.
 // The error is the one that a cycle ends with.
-func (e *Exporter) Begins(ctx context.Context, attempts []checkpoint.Window, now time.Time) error {
+func (e *Exporter) Begins(ctx context.Context, attempts []window.Window, now time.Time) error {
 	if err := e.vacant(ctx, attempts, time.Time{}); err != nil || len(attempts) > 0 {
 		return err
 	}

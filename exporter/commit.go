@@ -11,6 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A cycle is what one RunOnce works with beside the stages.
@@ -67,7 +68,7 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if w.past {
 		at = w.cursor
 	}
-	next.Window, next.Cursor = checkpoint.Window{Start: at, End: at, Pass: next.Epoch}, at
+	next.Window, next.Cursor = window.Window{Start: at, End: at, Pass: next.Epoch}, at
 	next.Kind, next.Records, next.ServerCount, next.Objects = checkpoint.KindBarrier, checkpoint.Counts{}, nil, nil
 	next.Reset, next.Moved, next.Adopted, next.Holes, next.Changed = nil, nil, nil, nil, nil
 	next.Delivered, next.DeliveredBase = c.stored.Unchanged()
@@ -91,7 +92,7 @@ func (c *cycle) leavesNothing(ctx context.Context, w walk, p part, receipt check
 	if len(w.intents) == 0 || c.Destination.Attempt == nil {
 		return nil
 	}
-	keys, err := c.Destination.Attempt(ctx, checkpoint.Window(p.Window))
+	keys, err := c.Destination.Attempt(ctx, p.Window)
 	if err != nil {
 		return fmt.Errorf("list what the first attempt at the window from %s has written: %w", stamp(p.Start), err)
 	}
@@ -119,7 +120,7 @@ type outcome struct {
 func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next checkpoint.Checkpoint, err error) {
 	next = checkpoint.Checkpoint{
 		Kind:           w.kind,
-		Window:         checkpoint.Window(p.Window),
+		Window:         p.Window,
 		Cursor:         p.End,
 		Start:          c.stored.Start,
 		StartAsked:     c.stored.StartAsked,

@@ -77,13 +77,13 @@ type Destination struct {
 	// Occupied is a thing that is there, of a window that starts before an instant (zero for any), and that no attempt at
 	// one of these windows can have left; "" if there is none. It is asked when there is no journal: a destination that holds
 	// records had one.
-	Occupied func(ctx context.Context, before time.Time, attempts []checkpoint.Window) (key string, err error)
+	Occupied func(ctx context.Context, before time.Time, attempts []window.Window) (key string, err error)
 	// Beside names a stream whose journal lies in the same place as the one that is missing, and has entries; "" for none.
 	Beside func(ctx context.Context) (stream string, err error)
 	// Quarantine keeps the bytes of a record that could not be read, and returns where and their SHA-256.
 	Quarantine func(ctx context.Context, raw []byte) (key, sha256 string, err error)
 	// Attempt are the objects that an attempt at a window has left.
-	Attempt func(ctx context.Context, w checkpoint.Window) (keys []string, err error)
+	Attempt func(ctx context.Context, w window.Window) (keys []string, err error)
 	// Recall reads which records are in an object.
 	Recall func(ctx context.Context, key string, add func(id int64, createdAt time.Time)) error
 }

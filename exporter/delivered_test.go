@@ -47,7 +47,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 				}
 				a := set.Admit(dedup.Span{From: w.Start, Window: w, Remembered: latest(at, e.keep(w.End))}, records)
 				next := checkpoint.Checkpoint{
-					Kind: checkpoint.KindExport, Window: checkpoint.Window(w), Cursor: w.End, Start: at, MaxID: id,
+					Kind: checkpoint.KindExport, Window: w, Cursor: w.End, Start: at, MaxID: id,
 					Records: checkpoint.Counts{Read: len(records), Fresh: len(a.Fresh)}, CommittedAt: w.End,
 				}
 				err := e.writeSet(t.Context(), journal, stored, set, a.Next, &next)

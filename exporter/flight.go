@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // mostInFlight is how many windows are written side by side: as many as hide the time that a distant store or receiver takes
@@ -164,9 +165,9 @@ func (f *flight) launch(ctx context.Context, p part) error {
 // leaves behind.
 func (f *flight) declareNext(ctx context.Context) {
 	next, done := f.planned, make(chan struct{})
-	windows := make([]checkpoint.Window, len(next))
+	windows := make([]window.Window, len(next))
 	for i, d := range next {
-		windows[i] = checkpoint.Window(d.Window)
+		windows[i] = d.Window
 	}
 	var err error
 	f.running.Go(func() {
@@ -237,7 +238,7 @@ func (f *flight) commitFirst(ctx context.Context) error {
 			return failed(StageCheckpoint, err)
 		}
 		f.stored, f.under = stored, f.under[1:]
-		f.lease.Settle(checkpoint.Window(d.Window))
+		f.lease.Settle(d.Window)
 		f.set = d.next
 		f.last = &known{stored.SHA256, f.set}
 		d.loan.Return()

@@ -12,11 +12,12 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // crashed is a world of an hour with 100 rows in which the first run has written its objects and died before the
 // commit. What a window may hold is little more than that.
-func crashed(t *testing.T) (*world, checkpoint.Window) {
+func crashed(t *testing.T) (*world, window.Window) {
 	t.Helper()
 	start := time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
 	rows := make([]bloodhoundtest.Row, 100)
@@ -59,7 +60,7 @@ func (l losing) Put(ctx context.Context, key string, body []byte, version string
 	return l.Bucket.Put(ctx, key, body, version)
 }
 
-func (w *world) firstWindow() checkpoint.Window {
+func (w *world) firstWindow() window.Window {
 	w.t.Helper()
 	for entry, err := range w.journal(w.positions).Entries(w.t.Context()) {
 		if err != nil {
@@ -70,7 +71,7 @@ func (w *world) firstWindow() checkpoint.Window {
 		}
 	}
 	w.t.Fatal("no entry")
-	return checkpoint.Window{}
+	return window.Window{}
 }
 
 // The window of an attempt that was not committed is taken whole, also when by now it holds more than a window may.
@@ -95,7 +96,7 @@ func TestAttemptThatFindsNothing(t *testing.T) {
 	again := func() error {
 		e := w.process(w.positions, w.objects)
 		e.VerifyCount = false // the count of a replica agrees with what it returns
-		e.Destination.Attempt = func(ctx context.Context, of checkpoint.Window) ([]string, error) {
+		e.Destination.Attempt = func(ctx context.Context, of window.Window) ([]string, error) {
 			if of != intent {
 				t.Errorf("objects of %v are asked for, the attempt was at %v", of, intent)
 			}
@@ -155,7 +156,7 @@ func TestWhatKeepsACommitOut(t *testing.T) {
 	w, _ := crashed(t)
 	w.rescan = 24 * time.Hour
 	w.run()
-	w.accept(time.Time{})
+	w.accept()
 	w.server.Add(bloodhoundtest.Row{ID: 1000, CreatedAt: w.now(), Action: "After"})
 	w.pass(20 * time.Minute)
 	positions := &checkpointtest.Faulty{Bucket: losing{w.positions, w, "4.json"}}

@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -50,7 +51,7 @@ func crowded(t *testing.T, n int) (w *world, instant time.Time) {
 // archiving is a process of the world that asks the archive what an attempt has left, as the program does.
 func (w *world) archiving(positions, objects checkpoint.Bucket) *exporter.Exporter {
 	e := w.process(positions, objects)
-	e.Destination.Attempt = func(ctx context.Context, of checkpoint.Window) (keys []string, err error) {
+	e.Destination.Attempt = func(ctx context.Context, of window.Window) (keys []string, err error) {
 		all, _, err := read.Objects(ctx, objects, "acme")
 		for _, o := range all {
 			if o.Of(of.Start, of.Pass) {

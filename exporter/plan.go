@@ -43,7 +43,7 @@ func (p *plan) next() (win window.Window, due bool) {
 	if len(p.intents) > 0 {
 		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
 		p.whole = true
-		win = window.Window(p.intents[0])
+		win = p.intents[0]
 		win.Parts = p.divides() && (win.Parts || p.parts)
 		return win, true
 	}

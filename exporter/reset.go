@@ -8,6 +8,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A History is a journal whose newest entries can be read once more.
@@ -50,7 +51,7 @@ func (e *Exporter) reset(
 	if !from.IsZero() {
 		cursor = earliest(horizon, from)
 	}
-	entries, err := entriesSince(ctx, journal, cursor.Add(-lookBack))
+	entries, err := entriesSince(ctx, journal, cursor)
 	if err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
@@ -74,7 +75,7 @@ func (e *Exporter) reset(
 		return Reset{}, failed(StageCheckpoint, err)
 	}
 	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was
-	next.Window = checkpoint.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
+	next.Window = window.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
 	if next.History != nil { // what an attempt at it has left is among what is known now: it is not made again
 		rest := *next.History
 		rest.Pass, next.History = next.Epoch+r.Previous.Serial+1, &rest
@@ -83,8 +84,10 @@ func (e *Exporter) reset(
 	return r, failed(StageCheckpoint, err)
 }
 
-// entriesSince are the newest entries from the last one on whose position is no later than at; all of them if there is none.
-func entriesSince(ctx context.Context, journal History, at time.Time) (entries []checkpoint.Stored, err error) {
+// entriesSince are the newest entries from the last one on whose position is lookBack before the cursor, or before the newest
+// position if that is earlier; all of them if there is none.
+func entriesSince(ctx context.Context, journal History, cursor time.Time) (entries []checkpoint.Stored, err error) {
+	var at time.Time
 	for n := 1; ; n *= 4 {
 		entries = entries[:0]
 		for entry, err := range journal.Last(ctx, n) {
@@ -96,6 +99,7 @@ func entriesSince(ctx context.Context, journal History, at time.Time) (entries [
 		if len(entries) == 0 {
 			return nil, fmt.Errorf("there is nothing to reset: %w", checkpoint.ErrNotFound)
 		}
+		at = earliest(cursor, entries[len(entries)-1].Cursor).Add(-lookBack)
 		if len(entries) < n || !entries[0].Cursor.After(at) {
 			break
 		}
@@ -111,7 +115,10 @@ func entriesSince(ctx context.Context, journal History, at time.Time) (entries [
 func (e *Exporter) delivered(
 	ctx context.Context, journal Store, entries []checkpoint.Stored, from time.Time,
 ) (set dedup.Set, known time.Time, err error) {
-	known = earliest(entries[0].DeliveredSince, latest(from, entries[0].Window.Start))
+	known = entries[0].DeliveredSince
+	if first := entries[0]; first.Kind == checkpoint.KindExport && first.Records.Duplicate == 0 { // its objects have all of its window
+		known = earliest(known, latest(from, first.Window.Start))
+	}
 	for entry, err := range memories(ctx, journal, entries) {
 		if err != nil {
 			return set, known, failed(StageCheckpoint, err)

@@ -12,12 +12,13 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // accept is what a person does who knows what happened.
-func (w *world) accept(from time.Time) {
+func (w *world) accept() {
 	w.t.Helper()
-	if _, err := w.process(w.positions, w.objects).AcceptReset(w.t.Context(), w.journal(w.positions), from, "a test"); err != nil {
+	if _, err := w.process(w.positions, w.objects).AcceptReset(w.t.Context(), w.journal(w.positions), time.Time{}, "a test"); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -83,7 +84,7 @@ func TestSourceChanged(t *testing.T) {
 			if got := len(w.entries()); got != before || len(w.archived(w.objects)) != archived {
 				t.Errorf("%d entries before, %d after", before, got)
 			}
-			w.accept(time.Time{})
+			w.accept()
 			w.run()
 			w.pass(20 * time.Minute)
 			newRow(w, "Later", 0)
@@ -145,6 +146,28 @@ func TestSourceChangedAtOnce(t *testing.T) {
 	}
 }
 
+// A stream that stood still right after it had searched the last day once more: what a reset takes along is what the entries
+// really know. A search finds few records, and its objects have no others of its window.
+func TestResetAfterRescan(t *testing.T) {
+	w := straggling(t, 24*time.Hour)
+	w.pass(25 * time.Hour)
+	newest := func() checkpoint.Kind { return w.entries()[len(w.entries())-1].Kind }
+	dying := &checkpointtest.Faulty{Bucket: w.positions}
+	dying.On(func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
+		if op == checkpointtest.Put && !checkpoint.Rewritten(key) && newest() == checkpoint.KindRescan {
+			return checkpointtest.Fault{Before: errStorm}
+		}
+		return checkpointtest.Fault{}
+	})
+	if err := w.process(dying, w.objects).RunOnce(t.Context()); !errors.Is(err, errStorm) || newest() != checkpoint.KindRescan {
+		t.Fatalf("the newest entry is of kind %s, and the cycle says %v", newest(), err)
+	}
+	w.pass(30 * 24 * time.Hour)
+	w.accept()
+	w.run()
+	w.checkArchive(w.objects, w.positions)
+}
+
 // A reset knows what an attempt at a history has left. The attempt is not made again: what it wrote may be in a part of the
 // log that a restore took.
 func TestResetEndsAnAttempt(t *testing.T) {
@@ -170,7 +193,7 @@ func TestResetEndsAnAttempt(t *testing.T) {
 	w.pass(time.Hour)
 	again := func() error {
 		e := w.process(w.positions, w.objects)
-		e.Destination.Attempt = func(ctx context.Context, of checkpoint.Window) ([]string, error) {
+		e.Destination.Attempt = func(ctx context.Context, of window.Window) ([]string, error) {
 			var keys []string
 			for key := range w.bodies(w.objects) {
 				if strings.Contains(key, of.Start.Format("20060102T150405")) {
@@ -184,7 +207,7 @@ func TestResetEndsAnAttempt(t *testing.T) {
 	if err := again(); !errors.Is(err, exporter.ErrSourceChanged) {
 		t.Fatalf("after the restore it says %v", err)
 	}
-	w.accept(time.Time{})
+	w.accept()
 	if err := again(); err != nil {
 		t.Errorf("after the reset it says %v", err)
 	}

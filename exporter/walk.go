@@ -20,12 +20,12 @@ type walk struct {
 	back            time.Time          // the same if there is not too much in between, to meet seen; zero for no need
 	try             time.Duration      // about how long the first window should be; 0 for no idea
 
-	past      bool                // before the stream's own start: each window counts for itself, and there is no next cycle
-	completes bool                // all that a rescan has to walk
-	owes      bool                // a rescan is due after it, whatever the schedule
-	quiet     bool                // a window that brings nothing new needs no entry
-	keep      time.Time           // of a rescan, and of history: from when on ids are remembered after it
-	intents   []checkpoint.Window // of attempts that were not committed: the first windows are taken whole, as those
+	past      bool            // before the stream's own start: each window counts for itself, and there is no next cycle
+	completes bool            // all that a rescan has to walk
+	owes      bool            // a rescan is due after it, whatever the schedule
+	quiet     bool            // a window that brings nothing new needs no entry
+	keep      time.Time       // of a rescan, and of history: from when on ids are remembered after it
+	intents   []window.Window // of attempts that were not committed: the first windows are taken whole, as those
 }
 
 // again tells that the position does not move: everything that is not in the set is new.

@@ -119,7 +119,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 func (w *world) asked(objects checkpoint.Bucket, quarantine func(context.Context, []byte) (string, string, error)) exporter.Destination {
 	return exporter.Destination{
 		Quarantine: quarantine,
-		Attempt: func(ctx context.Context, win checkpoint.Window) (keys []string, err error) {
+		Attempt: func(ctx context.Context, win window.Window) (keys []string, err error) {
 			all, _, err := read.Objects(ctx, objects, "acme")
 			for _, o := range all {
 				if o.Of(win.Start, win.Pass) {

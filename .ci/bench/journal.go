@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
@@ -85,7 +86,7 @@ func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
 	defer func() { err = errors.Join(err, lease.Release(ctx)) }()
 	for last.Serial < entries {
 		next := last.Checkpoint
-		next.Kind, next.Window = checkpoint.KindBarrier, checkpoint.Window{Start: last.Cursor, End: last.Cursor, Pass: last.Epoch}
+		next.Kind, next.Window = checkpoint.KindBarrier, window.Window{Start: last.Cursor, End: last.Cursor, Pass: last.Epoch}
 		next.Records, next.ServerCount, next.Objects = checkpoint.Counts{}, nil, nil
 		if last, err = j.Commit(ctx, last, next); err != nil {
 			return err

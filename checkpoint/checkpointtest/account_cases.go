@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func accountCases() []testCase {
@@ -36,7 +37,7 @@ func totals(t *world) {
 	liar := counted(checkpoint.KindBarrier, "", 0, 0) // what Commit fills in is not the caller's to say
 	liar.Totals, liar.HolesTotal, liar.ChangedTotal = checkpoint.Totals{Delivered: 99}, 99, 99
 	liar.HoledAt = liar.Cursor
-	liar.Covered = []checkpoint.Window{windowOf(1)}
+	liar.Covered = []window.Window{windowOf(1)}
 	var last checkpoint.Stored
 	var holedAt time.Time
 	for i, c := range []struct {
@@ -74,22 +75,22 @@ func totals(t *world) {
 func coveredWindows(t *world) {
 	j := checkpoint.Open(t.a, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.Scattered())
 	start := position(0).Window.Start
-	span := func(from, to int) checkpoint.Window {
-		return checkpoint.Window{Start: start.Add(time.Duration(from) * time.Hour), End: start.Add(time.Duration(to) * time.Hour)}
+	span := func(from, to int) window.Window {
+		return window.Window{Start: start.Add(time.Duration(from) * time.Hour), End: start.Add(time.Duration(to) * time.Hour)}
 	}
 	var last checkpoint.Stored
 	for i, c := range []struct {
-		window checkpoint.Window
-		want   []checkpoint.Window
+		window window.Window
+		want   []window.Window
 	}{
-		{span(10, 12), []checkpoint.Window{span(10, 12)}},
-		{span(2, 4), []checkpoint.Window{span(2, 4), span(10, 12)}},
-		{span(3, 3), []checkpoint.Window{span(2, 4), span(10, 12)}}, // a barrier
-		{span(7, 7), []checkpoint.Window{span(2, 4), span(10, 12)}},
-		{span(4, 5), []checkpoint.Window{span(2, 5), span(10, 12)}},
-		{span(8, 9), []checkpoint.Window{span(2, 5), span(8, 9), span(10, 12)}},
-		{span(10, 11), []checkpoint.Window{span(2, 5), span(8, 9), span(10, 12)}},
-		{span(1, 13), []checkpoint.Window{span(1, 13)}},
+		{span(10, 12), []window.Window{span(10, 12)}},
+		{span(2, 4), []window.Window{span(2, 4), span(10, 12)}},
+		{span(3, 3), []window.Window{span(2, 4), span(10, 12)}}, // a barrier
+		{span(7, 7), []window.Window{span(2, 4), span(10, 12)}},
+		{span(4, 5), []window.Window{span(2, 5), span(10, 12)}},
+		{span(8, 9), []window.Window{span(2, 5), span(8, 9), span(10, 12)}},
+		{span(10, 11), []window.Window{span(2, 5), span(8, 9), span(10, 12)}},
+		{span(1, 13), []window.Window{span(1, 13)}},
 	} {
 		next := position(1)
 		next.Window, next.Window.Pass = c.window, 7

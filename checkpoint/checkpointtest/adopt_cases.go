@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func adoptCases() []testCase {
@@ -19,7 +20,7 @@ func adoptCases() []testCase {
 // adoption is an entry that rebuilds the position.
 func adoption() checkpoint.Checkpoint {
 	next := position(2) // the cursor goes back, where there is one
-	next.Kind, next.Window = checkpoint.KindAdopt, checkpoint.Window{Start: next.Cursor, End: next.Cursor}
+	next.Kind, next.Window = checkpoint.KindAdopt, window.Window{Start: next.Cursor, End: next.Cursor}
 	next.Records, next.Objects = checkpoint.Counts{}, nil
 	next.Adopted = &checkpoint.Adoption{Reason: "a test", Objects: 3, Bytes: 30, Records: 1234, From: position(0).Cursor, To: next.Cursor}
 	return next

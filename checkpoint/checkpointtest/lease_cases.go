@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func leaseCases() []testCase {
@@ -32,7 +33,7 @@ func leaseCases() []testCase {
 }
 
 // windowOf is the n-th window of the suite.
-func windowOf(n int) checkpoint.Window { return position(n).Window }
+func windowOf(n int) window.Window { return position(n).Window }
 
 // acquire takes the lease and makes sure that the test ends without it.
 func acquire(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
@@ -58,9 +59,9 @@ func acquireWhenFree(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
 	}
 }
 
-func wantIntents(tb testing.TB, l *checkpoint.Lease, want ...checkpoint.Window) {
+func wantIntents(tb testing.TB, l *checkpoint.Lease, want ...window.Window) {
 	tb.Helper()
-	if got := l.Intents(); !slices.EqualFunc(got, want, checkpoint.Window.Equal) {
+	if got := l.Intents(); !slices.EqualFunc(got, want, window.Window.Equal) {
 		tb.Errorf("the intents are %v; want %v", got, want)
 	}
 }

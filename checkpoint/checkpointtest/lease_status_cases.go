@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func leaseStatusCases() []testCase {
@@ -63,7 +64,7 @@ func leaseStatus(t *world) {
 	check(t, l.Context().Err())
 	check(t, l.Release(t.Context()))
 	wantFree("after the release")
-	if s := look(t, b); !slices.EqualFunc(s.Intents, []checkpoint.Window{windowOf(1)}, checkpoint.Window.Equal) {
+	if s := look(t, b); !slices.EqualFunc(s.Intents, []window.Window{windowOf(1)}, window.Window.Equal) {
 		t.Errorf("after the release the windows %v are declared", s.Intents)
 	}
 

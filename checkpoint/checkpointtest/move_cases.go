@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 func moveCases() []testCase {
@@ -95,7 +96,7 @@ func move(t *world) {
 			Tenant: last.Tenant, Source: last.Source, Destination: last.Destination, Encoding: last.Encoding,
 		}}
 		want.Tenant, want.Source, want.Destination = id.Tenant, id.Source, id.Destination
-		want.Window = checkpoint.Window{Start: last.Cursor, End: last.Cursor}
+		want.Window = window.Window{Start: last.Cursor, End: last.Cursor}
 		want.Records, want.Objects, want.CommittedAt = checkpoint.Counts{}, []checkpoint.Object{}, moved.CommittedAt
 		if diff := cmp.Diff(want, moved.Checkpoint); diff != "" {
 			t.Fatalf("the move (-want +got):\n%s", diff)

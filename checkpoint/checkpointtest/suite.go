@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // TTL is the life of a lease in the suite: long enough for a slow store to answer in, short enough to wait for.
@@ -98,7 +99,7 @@ func position(n int) checkpoint.Checkpoint {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 123456000, zone).Add(time.Duration(n) * time.Hour)
 	end := start.Add(time.Hour)
 	return checkpoint.Checkpoint{
-		Kind: checkpoint.KindExport, Start: start, Window: checkpoint.Window{Start: start, End: end}, Cursor: end, MaxID: int64(1000 + n),
+		Kind: checkpoint.KindExport, Start: start, Window: window.Window{Start: start, End: end}, Cursor: end, MaxID: int64(1000 + n),
 		Delivered: []byte{0, 255, byte(n)},
 		Records:   checkpoint.Counts{Read: 512, Fresh: 480, Duplicate: 32, Late: 1},
 		Objects: []checkpoint.Object{{

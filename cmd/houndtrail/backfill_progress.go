@@ -79,7 +79,7 @@ func (p *backfillProgress) Committed(c exporter.Commit) {
 	p.windows++
 	p.records += c.Entry.Records.Fresh
 	p.objects += len(c.Entry.Objects)
-	p.done += window.Window(c.Entry.Window).Span()
+	p.done += c.Entry.Window.Span()
 	if p.draw(); p.moves || p.now().Sub(p.told) < logEvery {
 		return
 	}

@@ -49,7 +49,7 @@ func (s *shown) work(n int) {
 	for i := range n {
 		s.clock = s.clock.Add(time.Second)
 		s.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{
-			Window: checkpoint.Window(days(2+i, 3+i)), Cursor: days(2, 3+i).End,
+			Window: days(2+i, 3+i), Cursor: days(2, 3+i).End,
 			Records: checkpoint.Counts{Fresh: 500}, Objects: make([]checkpoint.Object, 2),
 		}})
 	}

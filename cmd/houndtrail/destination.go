@@ -9,12 +9,13 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // archiveDestination is what an exporter can ask of the archive's files.
 func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
-	attempt := func(ctx context.Context, w checkpoint.Window) (keys []string, err error) {
+	attempt := func(ctx context.Context, w window.Window) (keys []string, err error) {
 		objects, _, err := read.Objects(ctx, b, tenant)
 		for _, o := range objects {
 			if o.Of(w.Start, w.Pass) {
@@ -24,13 +25,13 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 		return keys, err
 	}
 	return exporter.Destination{
-		Occupied: func(ctx context.Context, before time.Time, own []checkpoint.Window) (string, error) {
+		Occupied: func(ctx context.Context, before time.Time, own []window.Window) (string, error) {
 			objects, unknown, err := read.Objects(ctx, b, tenant)
 			if before.IsZero() && len(unknown) > 0 { // it may be an object that was renamed
 				return unknown[0], err
 			}
 			for _, o := range objects {
-				attempted := slices.ContainsFunc(own, func(w checkpoint.Window) bool { return o.Of(w.Start, w.Pass) })
+				attempted := slices.ContainsFunc(own, func(w window.Window) bool { return o.Of(w.Start, w.Pass) })
 				if !attempted && (before.IsZero() || o.Start.Before(before)) {
 					return o.Key(), err
 				}
@@ -72,7 +73,7 @@ func webhookDestination(files read.Bucket, archive *checkpoint.Journal, position
 		return true, nil
 	}
 	return exporter.Destination{
-		Occupied: func(ctx context.Context, before time.Time, _ []checkpoint.Window) (string, error) {
+		Occupied: func(ctx context.Context, before time.Time, _ []window.Window) (string, error) {
 			if !before.IsZero() {
 				return "", nil
 			}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
@@ -15,7 +15,7 @@ func TestOccupied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	occupied := func(tenant string, attempts ...checkpoint.Window) string {
+	occupied := func(tenant string, attempts ...window.Window) string {
 		key, err := archiveDestination(dir, tenant).Occupied(t.Context(), time.Time{}, attempts)
 		if err != nil {
 			t.Fatal(err)
@@ -37,20 +37,20 @@ func TestOccupied(t *testing.T) {
 	put(first)
 	put(second)
 	start := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
-	one := checkpoint.Window{Start: start, End: start.Add(time.Hour)}
-	two := checkpoint.Window{Start: one.End, End: one.End.Add(time.Hour)}
+	one := window.Window{Start: start, End: start.Add(time.Hour)}
+	two := window.Window{Start: one.End, End: one.End.Add(time.Hour)}
 	longer, later, passed := one, one, one
 	longer.End, later.Start, passed.Pass = one.End.Add(time.Hour), one.Start.Add(time.Microsecond), 7
 	for name, test := range map[string]struct {
-		attempts []checkpoint.Window
+		attempts []window.Window
 		want     string
 	}{
 		"no attempt":     {nil, first},
-		"both":           {[]checkpoint.Window{one, two}, ""},
-		"only one":       {[]checkpoint.Window{one}, second},
-		"another end":    {[]checkpoint.Window{longer, two}, ""},
-		"another pass":   {[]checkpoint.Window{passed, two}, first},
-		"another window": {[]checkpoint.Window{later, two}, first},
+		"both":           {[]window.Window{one, two}, ""},
+		"only one":       {[]window.Window{one}, second},
+		"another end":    {[]window.Window{longer, two}, ""},
+		"another pass":   {[]window.Window{passed, two}, first},
+		"another window": {[]window.Window{later, two}, first},
 	} {
 		if key := occupied("acme.example", test.attempts...); key != test.want {
 			t.Errorf("%s: occupied by %q, want %q", name, key, test.want)

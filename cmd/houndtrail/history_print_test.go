@@ -9,13 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // TestEntriesTable: the count of each window in a word or as what it lies between, and the columns for what hardly any
 // journal has only where one has it.
 func TestEntriesTable(t *testing.T) {
 	t.Parallel()
-	window := checkpoint.Window{Start: march, End: march.Add(time.Hour)}
+	window := window.Window{Start: march, End: march.Add(time.Hour)}
 	entry := func(serial uint64, counted *checkpoint.ServerCount) checkpoint.Stored {
 		return checkpoint.Stored{SHA256: "0123456789abcdef", Checkpoint: checkpoint.Checkpoint{
 			Kind: checkpoint.KindExport, Serial: serial, Window: window, CommittedAt: march.Add(time.Hour),

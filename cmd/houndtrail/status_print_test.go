@@ -10,6 +10,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // TestStandings: everything that a stream can be, as a table and as JSON.
@@ -126,7 +127,7 @@ func TestTablesFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.WriteString(tableOf(t, false, checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
-		Serial: 99_999, Kind: checkpoint.KindBarrier, Window: checkpoint.Window{Start: march.Add(time.Microsecond), End: march.Add(719 * time.Hour)},
+		Serial: 99_999, Kind: checkpoint.KindBarrier, Window: window.Window{Start: march.Add(time.Microsecond), End: march.Add(719 * time.Hour)},
 		Records:     checkpoint.Counts{Fresh: 50_000},
 		ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: 49_999, AtMost: 50_001},
 		Holes:       make([]checkpoint.Hole, 12), Changed: &checkpoint.Changes{Altered: 20},

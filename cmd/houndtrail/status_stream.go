@@ -9,6 +9,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A standing is how far one stream is. Its JSON is what status -o json prints: keys are only ever added, and one whose
@@ -43,7 +44,7 @@ type standing struct {
 	stored   checkpoint.Stored
 	failure  checkpoint.Failure // of the last run, if it failed and nothing was committed since
 	failed   bool
-	intents  []checkpoint.Window // what the lease says that a run was about to write
+	intents  []window.Window     // what the lease says that a run was about to write
 	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
 	holed    bool                // a hole is news still
 	near     bool                // the deadline is

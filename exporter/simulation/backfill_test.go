@@ -5,7 +5,6 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
-	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // backfillStream is what the archive's stream was told to leave out, which another runner delivers meanwhile.
@@ -22,7 +21,7 @@ func (p *process) backfill() *exporter.Backfill {
 
 // judgeBackfilled holds an entry of a backfill: no other entry has its time, and its window lacks no record.
 func (w *world) judgeBackfilled(p *process, j *journal, e checkpoint.Checkpoint, began time.Time) {
-	own := window.Window(e.Window)
+	own := e.Window
 	w.note(p.name, "commits %s %d: %s to %s, %d fresh of %d", j.name, e.Serial, stamp(own.Start), stamp(own.End),
 		e.Records.Fresh, e.Records.Read)
 	if own.Span() == 0 {

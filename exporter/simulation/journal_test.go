@@ -76,7 +76,7 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 // judgeLease holds that a lease is not taken from a process that has it.
 func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	next := lease{written: w.storesNow()}
-	if err := json.Unmarshal(body, &next); err != nil { //nolint:musttag // the one without a tag is not exported
+	if err := json.Unmarshal(body, &next); err != nil {
 		w.fail("%s writes the lease %q: %v", p.name, body, err)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
@@ -186,17 +187,17 @@ func (p *process) survey(context.Context) (found exporter.Found, err error) {
 func (p *process) destination() exporter.Destination {
 	b := view{p, objects, p.objects}
 	return exporter.Destination{
-		Occupied: func(ctx context.Context, before time.Time, own []checkpoint.Window) (string, error) {
+		Occupied: func(ctx context.Context, before time.Time, own []window.Window) (string, error) {
 			all, _, err := read.Objects(ctx, b, tenant)
 			for _, o := range all {
-				attempted := slices.ContainsFunc(own, func(w checkpoint.Window) bool { return o.Of(w.Start, w.Pass) })
+				attempted := slices.ContainsFunc(own, func(w window.Window) bool { return o.Of(w.Start, w.Pass) })
 				if !attempted && (before.IsZero() || o.Start.Before(before)) {
 					return o.Key(), err
 				}
 			}
 			return "", err
 		},
-		Attempt: func(ctx context.Context, w checkpoint.Window) (keys []string, err error) {
+		Attempt: func(ctx context.Context, w window.Window) (keys []string, err error) {
 			all, _, err := read.Objects(ctx, b, tenant)
 			for _, o := range all {
 				if o.Of(w.Start, w.Pass) {

@@ -3,14 +3,27 @@ package window
 
 import "time"
 
-// A Window is the half-open span Start <= created_at < End.
+// A Window is the half-open span Start <= created_at < End: what one entry of the journal accounts for.
 type Window struct {
-	Start, End time.Time
-	// Pass tells the walks over one span apart: what a later one finds is kept beside what the first one did. It is 0 for
-	// the first.
-	Pass uint64
-	// Parts tells that the window does not fit into memory, and is read and written in parts.
-	Parts bool
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	// Pass is the lineage's epoch, or for a window that was read once more later on, in search of stragglers, the serial
+	// that was next when that began. It is part of the keys of objects.
+	Pass uint64 `json:"pass,omitempty"`
+	// Parts tells that it does not fit into memory and is read and written in parts, one after the other. An attempt that finds a
+	// window declared so goes on in parts: what an earlier one still has on its way can only be the next of them.
+	Parts bool `json:"parts,omitempty"`
+}
+
+// Equal tells whether the two are one walk over one span, in parts or not.
+func (w Window) Equal(other Window) bool {
+	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
+}
+
+// UTC is the same window with its times in UTC.
+func (w Window) UTC() Window {
+	w.Start, w.End = w.Start.UTC(), w.End.UTC()
+	return w
 }
 
 // Contains tells whether the instant belongs to the window.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
@@ -77,8 +78,8 @@ func s3(t *testing.T) (*place, servers.S3) {
 
 // lease is what a test wants to know of a lease.
 type lease struct {
-	State   string              `json:"state"`
-	Intents []checkpoint.Window `json:"intents"`
+	State   string          `json:"state"`
+	Intents []window.Window `json:"intents"`
 }
 
 func (p *place) leaseFile(stream string) string {
@@ -108,8 +109,8 @@ func (p *place) letLeasesExpire() {
 
 // A committed entry, as far as a test wants to know of it.
 type committed struct {
-	Cursor time.Time         `json:"cursor"`
-	Window checkpoint.Window `json:"window"`
+	Cursor time.Time     `json:"cursor"`
+	Window window.Window `json:"window"`
 }
 
 // newest is a stream's newest entry; the zero one where there is none.

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the documents")
 
-// repository is its root, and guarantees the page whose sentences stand beside their tests.
+// repository is the root of the tree. The sentences of the page guarantees stand beside their tests.
 const (
 	repository = "../.."
 	guarantees = repository + "/docs/guarantees.md"

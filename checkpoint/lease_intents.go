@@ -66,6 +66,18 @@ func (l *Lease) Intend(ctx context.Context, windows ...window.Window) error {
 	return nil
 }
 
+// Declared tells that Intend has nothing to write for these windows: an attempt before this one has declared them. It does not
+// wait for a write that is under way, and says no then.
+func (l *Lease) Declared(windows ...window.Window) bool {
+	select {
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
+		return l.declared(windows)
+	default:
+		return false
+	}
+}
+
 // Settle says that a window was committed: it is no intent any more, nor are those before it. The next write of the lease says so;
 // until then a reader takes it from the journal, whose newest entry has that window.
 func (l *Lease) Settle(w window.Window) {

@@ -35,15 +35,20 @@ func (l *Lease) declare(ctx context.Context, windows []window.Window) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	missing := func(w window.Window) bool {
-		return !slices.ContainsFunc(l.record.Intents, func(o window.Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
-	}
-	if !slices.ContainsFunc(windows, missing) && !l.record.InDoubt {
+	if l.declared(windows) {
 		return nil
 	}
 	next := l.record
 	next.InDoubt = false
 	return l.write(ctx, next)
+}
+
+// declared tells whether the lease has the windows already, as they are.
+func (l *Lease) declared(windows []window.Window) bool {
+	missing := func(w window.Window) bool {
+		return !slices.ContainsFunc(l.record.Intents, func(o window.Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
+	}
+	return !l.record.InDoubt && !slices.ContainsFunc(windows, missing)
 }
 
 // write replaces the lease object by compare-and-swap and remembers what it wrote.

@@ -169,28 +169,37 @@ func (f *flight) declareNext(ctx context.Context) {
 	for i, d := range next {
 		windows[i] = d.Window
 	}
+	f.planned = nil
+	if f.lease.Declared(windows...) { // by an earlier attempt: that takes no time, in which another window could come between
+		f.begin(ctx, next, f.lease.Intend(ctx, windows...))
+		return
+	}
 	var err error
 	f.running.Go(func() {
 		defer close(done)
 		err = f.lease.Intend(ctx, windows...)
 	})
-	f.planned, f.declared = nil, done
+	f.declared = done
 	f.proceed = func() {
 		f.declared = nil
-		for _, d := range next {
-			if err != nil {
-				d.err = failed(StageCheckpoint, err)
-				close(d.done)
-				continue
-			}
-			if d.records.Fresh == 0 && len(f.walk.intents) == 0 { // nothing is asked of anything outside
-				f.write(ctx, d)
-				continue
-			}
-			f.running.Go(func() { f.write(ctx, d) })
-		}
+		f.begin(ctx, next, err)
 		if len(f.planned) > 0 {
 			f.declareNext(ctx)
+		}
+	}
+}
+
+// begin has windows written that are declared, or else failed to be.
+func (f *flight) begin(ctx context.Context, next []*delivery, err error) {
+	for _, d := range next {
+		switch {
+		case err != nil:
+			d.err = failed(StageCheckpoint, err)
+			close(d.done)
+		case d.records.Fresh == 0 && len(f.walk.intents) == 0: // nothing is asked of anything outside
+			f.write(ctx, d)
+		default:
+			f.running.Go(func() { f.write(ctx, d) })
 		}
 	}
 }

@@ -39,7 +39,6 @@ type world struct {
 	mu        sync.Mutex // guards the rest, and is held while an effect happens and is judged
 	hidden    []*row     // yet to be committed, the next one first
 	rows      map[identity]*row
-	extra     int64 // rows on top of the plan
 	pruned    bool
 	journals  map[string]*journal
 	archive   archive
@@ -233,13 +232,13 @@ func (w *world) prune() {
 	w.note("log", "%d rows from before %s are pruned", n, cut.Format(clockFormat))
 }
 
-// tempt adds a row to a window that a runner has read and is about to write: at its very end, or somewhere in it. It
-// appears as late as rows may, but soon.
-func (w *world) tempt(intents []window.Window, r *rand.Rand) {
-	if len(intents) == 0 || w.calm || w.extra > 40 || r.IntN(4) > 0 {
+// tempt adds a row to the last window that a runner has read and is about to write: at its very end, or somewhere in it. It
+// appears as late as rows may, but soon. Its id depends on the stream only: two streams may come to this at one moment.
+func (w *world) tempt(j *journal, intents []window.Window, r *rand.Rand) {
+	if len(intents) == 0 || w.calm || j.extra > 20 || r.IntN(4) > 0 {
 		return
 	}
-	intent := intents[r.IntN(len(intents))]
+	intent := intents[len(intents)-1] // of the others one may be committed at this very moment
 	at := intent.End.Add(time.Duration(r.IntN(3)-2) * grain)
 	if r.IntN(2) == 0 {
 		at = intent.End.Add(-upTo(r, min(intent.Span(), w.overlap))).Truncate(grain)
@@ -251,8 +250,9 @@ func (w *world) tempt(intents []window.Window, r *rand.Rand) {
 	}
 	row := w.row(begun, at, time.Since(begun)+upTo(r, min(left, pick(r, time.Minute, w.promise()))))
 	row.Action, row.Status = "LateLogin", "success"
-	row.ID = w.extra*idStep + 1
-	w.extra++
+	all := append(slices.Clone(streams), backfillStream)
+	row.ID = int64(j.extra*len(all)+slices.Index(all, j.name))*idStep + 1
+	j.extra++
 	i, _ := slices.BinarySearchFunc(w.hidden, row.commits, byCommit)
 	w.hidden = slices.Insert(w.hidden, i, row)
 }

@@ -14,7 +14,6 @@ import (
 
 // A journal is what a stream's entries have said so far.
 type journal struct {
-	extra   int // rows that came on top of the plan, in its windows
 	name    string
 	serial  uint64
 	sha     string // of the latest entry
@@ -87,7 +86,7 @@ func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	if len(next.Intents) > 1 {
 		w.tally["windows in flight together"]++
 	}
-	w.tempt(j, next.Intents, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
+	w.tempt(j.name, next.Intents, w.dice(p.name+j.name, uint64(rounded(time.Now()).UnixMicro())))
 	if before.State != "held" || before.Token == next.Token || w.locks {
 		return
 	}

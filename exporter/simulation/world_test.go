@@ -39,6 +39,7 @@ type world struct {
 	mu        sync.Mutex // guards the rest, and is held while an effect happens and is judged
 	hidden    []*row     // yet to be committed, the next one first
 	rows      map[identity]*row
+	extra     map[string]int // rows on top of the plan, by the stream whose windows they came in
 	pruned    bool
 	journals  map[string]*journal
 	archive   archive
@@ -56,7 +57,7 @@ type world struct {
 func newWorld(t *testing.T, p *plan) *world {
 	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
 	w := &world{
-		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, tally: tally{},
+		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, extra: map[string]int{}, tally: tally{},
 		journals: map[string]*journal{}, orders: map[string]order{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
 	}
 	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
@@ -234,8 +235,8 @@ func (w *world) prune() {
 
 // tempt adds a row to the last window that a runner has read and is about to write: at its very end, or somewhere in it. It
 // appears as late as rows may, but soon. Its id depends on the stream only: two streams may come to this at one moment.
-func (w *world) tempt(j *journal, intents []window.Window, r *rand.Rand) {
-	if len(intents) == 0 || w.calm || j.extra > 20 || r.IntN(4) > 0 {
+func (w *world) tempt(stream string, intents []window.Window, r *rand.Rand) {
+	if len(intents) == 0 || w.calm || w.extra[stream] > 20 || r.IntN(4) > 0 {
 		return
 	}
 	intent := intents[len(intents)-1] // of the others one may be committed at this very moment
@@ -251,8 +252,8 @@ func (w *world) tempt(j *journal, intents []window.Window, r *rand.Rand) {
 	row := w.row(begun, at, time.Since(begun)+upTo(r, min(left, pick(r, time.Minute, w.promise()))))
 	row.Action, row.Status = "LateLogin", "success"
 	all := append(slices.Clone(streams), backfillStream)
-	row.ID = int64(j.extra*len(all)+slices.Index(all, j.name))*idStep + 1
-	j.extra++
+	row.ID = int64(w.extra[stream]*len(all)+slices.Index(all, stream))*idStep + 1
+	w.extra[stream]++
 	i, _ := slices.BinarySearchFunc(w.hidden, row.commits, byCommit)
 	w.hidden = slices.Insert(w.hidden, i, row)
 }

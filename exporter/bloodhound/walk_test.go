@@ -71,7 +71,7 @@ func (m *model) walk(after, before time.Time, limit func() int) (got []record.Re
 	}
 }
 
-// The last pages of a span have up to a tenth more than the others, where that takes a request less.
+// The last pages of a span have up to a tenth more than the others if that saves a request.
 func TestPagesAreStretched(t *testing.T) {
 	for _, tc := range []struct{ rows, requests int }{
 		{80, 1}, {105, 2}, {200, 2}, {208, 2}, {212, 3}, {300, 3}, {315, 3}, {325, 4}, {1080, 10}, {1100, 11},

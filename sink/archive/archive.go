@@ -76,7 +76,7 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []record.R
 	if err := ctx.Err(); err != nil {
 		return checkpoint.Receipt{}, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
-	write, err := a.Prepare(w, records)
+	write, _, err := a.Prepare(w, records)
 	if err != nil {
 		return checkpoint.Receipt{}, err
 	}
@@ -84,24 +84,24 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []record.R
 }
 
 // Prepare does the part of Write that touches nothing outside: it encodes the objects. What it returns does the rest,
-// once, and without the records.
+// once, and without the records. Until then the objects take so many bytes.
 func (a *Archive) Prepare(
 	w window.Window, records []record.Record,
-) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
 	days, err := split(records)
 	if err != nil {
-		return nil, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
+		return nil, 0, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
 	buffer := a.buffers.Take()
 	buffer.Reset()
 	objects, err := a.encode(buffer, w, 0, days)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		defer a.buffers.Give(buffer)
 		return a.write(ctx, objects)
-	}, nil
+	}, int64(buffer.Cap()), nil
 }
 
 // encode makes the objects of a window, or of that part of it. Their bodies are in the buffer.

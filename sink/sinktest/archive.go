@@ -26,7 +26,9 @@ const Tenant = "acme.example"
 // Sink is the contract under test, exporter.Sink and exporter.Preparer.
 type Sink interface {
 	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
-	Prepare(w window.Window, records []record.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+	Prepare(w window.Window, records []record.Record) (
+		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
+	)
 }
 
 // An Archive is one to be tested: a format and a kind of bucket.

@@ -26,7 +26,7 @@ func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 		records := Generate(tb, int64(i*each+1), each, w.Start, time.Second)
 		all = append(all, slices.Clone(records)...)
 		preparing.Go(func() (err error) {
-			writes[i], err = sink.Prepare(w, records)
+			writes[i], _, err = sink.Prepare(w, records)
 			clear(records) // their memory is the next window's
 			return err
 		})

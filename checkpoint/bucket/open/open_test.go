@@ -1,22 +1,23 @@
-package bucket_test
+package open_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	d, err := bucket.OpenDir(dir)
-	if err != nil {
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustPut(t, d, "file", nil, "")
 
 	for url, want := range map[string]string{
 		"file://" + dir:                  "file://" + dir,
@@ -49,9 +50,9 @@ func TestOpen(t *testing.T) {
 		"s3://key:hunter2@buc ket":  "error: cannot be read",
 		"s3://bucket/%zz":           "error: cannot be read",
 	} {
-		b, err := bucket.Open(t.Context(), url, bucket.S3Options{Region: "eu-west-1"})
+		b, err := open.Open(t.Context(), url, open.Options{S3: s3.Options{Region: "eu-west-1"}})
 		if wantErr, ok := strings.CutPrefix(want, "error: "); ok {
-			wantError(t, "Open "+url, err, wantErr)
+			buckettest.WantError(t, "Open "+url, err, wantErr)
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("Open %s: %v\nshows the password", url, err)
 			}
@@ -70,12 +71,12 @@ func FuzzOpen(f *testing.F) {
 		f.Add(url)
 	}
 	f.Fuzz(func(t *testing.T, url string) {
-		opts := bucket.S3Options{Region: "eu-west-1", AccessKey: "a", SecretKey: "s"}
-		b, err := bucket.Open(t.Context(), url, opts)
+		opts := open.Options{S3: s3.Options{Region: "eu-west-1", AccessKey: "a", SecretKey: "s"}}
+		b, err := open.Open(t.Context(), url, opts)
 		if err != nil {
 			return
 		}
-		again, err := bucket.Open(t.Context(), b.String(), opts)
+		again, err := open.Open(t.Context(), b.String(), opts)
 		if err != nil || again.String() != b.String() {
 			t.Errorf("Open %q is %s, which opens as %v, %v", url, b, again, err)
 		}

@@ -44,13 +44,12 @@ type Bucket interface {
 	// there is one already. Else it replaces exactly that version: fs.ErrExist says that there is another by now,
 	// fs.ErrNotExist that there is none.
 	Put(ctx context.Context, key string, body []byte, version string) (string, error)
-	// Lock takes a lock that dies with the process. locked is false if the store has no such lock: then Lock took nothing,
-	// and unlock may be nil. fs.ErrExist says that another process holds it. It locks the name only: the object of that key
-	// can still be written.
+	// Lock takes a lock that dies with the process. If the store has no such lock, locked is false and unlock does nothing.
+	// fs.ErrExist says that another process holds it. It locks the name only: the object of that key can still be written.
 	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)
 }
 
-// Options are what a caller asks of any kind of store; each store uses those that it has a use for. The zero value of each
+// Options are what a caller asks of any kind of store. A store leaves out what does not apply to it. The zero value of each
 // field is the default.
 type Options struct {
 	// Rewritten names the keys that are working state, such as a lease: they get no retention, which would keep each

@@ -97,7 +97,7 @@ func (m *Memory) List(ctx context.Context, prefix, after string) ([]string, erro
 // Lock implements bucket.Bucket.
 func (m *Memory) Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error) {
 	if err := ctx.Err(); err != nil || !m.Locks {
-		return nil, false, err
+		return func() error { return nil }, false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

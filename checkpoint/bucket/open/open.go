@@ -13,21 +13,21 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
-// Options are those of every kind of store, and for each kind that has some its own.
+// Options are the options of every kind of store, and beside them those of one kind only. Open takes what the URL's kind uses.
 type Options struct {
 	bucket.Options
-	S3 s3.Options // but for what the URL says, and for the options of every kind
+	S3 s3.Options // Open sets what it has from the URL and from the options of every kind
 }
 
 // A kind is one kind of store.
 type kind struct {
 	scheme string // of its URLs
-	form   string // of its URLs, as advice
+	form   string // of its URLs, for advice
 	// open opens the store at u, which is rawURL as the caller wrote it.
 	open func(ctx context.Context, rawURL string, u *url.URL, opts Options) (bucket.Bucket, error)
 }
 
-// kinds are all that there are: another one is a line here.
+// kinds are all kinds of stores: another one is a line here.
 //
 //nolint:gochecknoglobals // a constant
 var kinds = []kind{

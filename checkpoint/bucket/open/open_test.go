@@ -1,11 +1,15 @@
 package open_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
@@ -58,6 +62,33 @@ func TestOpen(t *testing.T) {
 			}
 		} else if err != nil || b.String() != want {
 			t.Errorf("Open %s: %v, %v; want %s", url, b, err, want)
+		}
+	}
+}
+
+// TestOptions: the store has its place from the URL, and both the options of every kind and its own.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	var sent sync.Map // the retention that each object was sent with, by its path
+	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent.Store(r.URL.Path, r.Header.Get("X-Amz-Object-Lock-Mode"))
+		w.Header().Set("ETag", `"e"`)
+	}))
+	t.Cleanup(stub.Close)
+	b, err := open.Open(t.Context(), "s3://bucket/some/prefix", open.Options{
+		Options: bucket.Options{Rewritten: func(key string) bool { return key == "lease" }},
+		S3: s3.Options{
+			Bucket: "other", Prefix: "other", Endpoint: stub.URL, PathStyle: true, AccessKey: "a", SecretKey: "s",
+			ObjectLockMode: "GOVERNANCE", ObjectLockDays: 1, MaxAttempts: 1,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"entry": "GOVERNANCE", "lease": ""} {
+		buckettest.Put(t, b, key, []byte("x"), "")
+		if got, ok := sent.Load("/bucket/some/prefix/" + key); got != want || !ok {
+			t.Errorf("%s was sent to its place: %v, with retention %q; want %q", key, ok, got, want)
 		}
 	}
 }

@@ -30,6 +30,9 @@ type quiet struct {
 	client  *bloodhound.Client
 	skew    time.Duration // of the server's clock, from now on
 	undated bool          // replies come without a Date
+
+	pageSize int // 0 for the default
+	latency time.Duration // of each request
 	last    int           // how many requests there were when requests was asked last
 }
 
@@ -52,7 +55,7 @@ func (q *quiet) newClient() *bloodhound.Client {
 	q.t.Helper()
 	client, err := bloodhound.New(bloodhound.Options{
 		URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
-		Auth: bloodhound.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100,
+		Auth: bloodhound.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100, PageSize: q.pageSize,
 	})
 	if err != nil {
 		q.t.Fatal(err)
@@ -62,6 +65,7 @@ func (q *quiet) newClient() *bloodhound.Client {
 
 // RoundTrip serves a request without a network, which a bubble could not wait for.
 func (q *quiet) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(q.latency)
 	r = r.Clone(r.Context())
 	if r.Body == nil {
 		r.Body = http.NoBody

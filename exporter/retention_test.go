@@ -107,7 +107,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 		}
 		q.server.DropMonths()
 		core, logged := observer.New(zap.WarnLevel)
-		s := q.stream("archive", newReceiver())
+		s := q.stream("archive", whole{newReceiver()})
 		told := s.watch(zap.New(core))
 		asked := 0
 		for range 25 * 24 {
@@ -167,7 +167,7 @@ func TestRetentionUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, off := range map[string]bool{"off": true, "failing": false} {
 			q := startQuiet(t, bloodhoundtest.V84)
-			s := q.stream("archive", newReceiver())
+			s := q.stream("archive", whole{newReceiver()})
 			s.Start, s.Limits.Records = time.Now().Add(-2*day), 5
 			core, logged := observer.New(zap.WarnLevel)
 			told := s.watch(zap.New(core))

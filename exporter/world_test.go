@@ -107,7 +107,7 @@ func (w *world) process(positions, objects bucket.Bucket) *exporter.Exporter {
 		memory = budget.Split(windowBytes, 1)[0]
 	}
 	return &exporter.Exporter{
-		Source: strict{client, client}, Sink: sink, Memory: memory, Store: w.journal(positions),
+		Source: strict{client}, Sink: sink, Memory: memory, Store: w.journal(positions),
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records, Bytes: windowBytes},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
@@ -145,7 +145,6 @@ const windowBytes = 64 << 20
 // strict is a source that guesses no time.
 type strict struct {
 	exporter.Source
-	exporter.Recogniser
 }
 
 // Guess has no idea.

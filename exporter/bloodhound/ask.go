@@ -3,7 +3,11 @@ package bloodhound
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
@@ -56,13 +60,13 @@ func (q Query) beside() Query {
 
 // read asks for a page and takes it apart. It leaves the size of pages alone. The records are their own: nothing needs
 // releasing.
-func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (parsed, error) {
+func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (page.Page, error) {
 	r, err := c.ask(ctx, &q, breakdowns, most, nil)
 	if err != nil {
-		return parsed{}, err
+		return page.Page{}, err
 	}
 	defer r.body.release()
-	p, err := parsePage(append([]byte(nil), r.body.b...), nil, nil)
+	p, err := page.Parse(append([]byte(nil), r.body.b...), nil, nil)
 	return p, explain(err, q.target())
 }
 
@@ -89,4 +93,20 @@ func refusal(err error) *Error {
 		return e
 	}
 	return nil
+}
+
+// explain says where the page came from, which a SyntaxError does not know.
+func explain(err error, target string) error {
+	if syntax := (*page.SyntaxError)(nil); errors.As(err, &syntax) {
+		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w; run again, and if it "+
+			"says the same, ask the people who run the server or the proxy in front of it", target, err)
+	}
+	return err
+}
+
+// strayError is the error about a record that was not asked for.
+func strayError(id int64, at, after, before time.Time) error {
+	return fmt.Errorf("the server answered with the record with id %d, created at %s, when asked for %s to %s: it ignores before "+
+		"and after, so no window of it can be trusted to be complete, and nothing of the answer is used; is there a proxy or "+
+		"cache in between that drops the query or answers another one?", id, page.FormatTime(at), page.FormatTime(after), page.FormatTime(before))
 }

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 func unprintableSpans(start time.Time) map[string]shelved {
@@ -57,7 +58,7 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 				if !ok || !slices.ContainsFunc(span.bad, func(i int) bool { return span.at[i].Equal(bad.CreatedAt) }) {
 					t.Fatalf("error %v", err)
 				}
-				wantText(t, err, wireTime(bad.CreatedAt), "500", "internal error", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine",
+				wantText(t, err, page.FormatTime(bad.CreatedAt), "500", "internal error", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine",
 					bad.Position)
 				if bad.Raw != nil || bad.ID != 0 {
 					t.Errorf("the server never showed it: %+v", bad)

@@ -53,6 +53,21 @@ func (s *shelf) upTo(limit int64) bodyReader {
 	return func(res *http.Response) (*buffer, error) { return s.readBody(res, limit) }
 }
 
+// through has an unpacked body of any size read as it comes. What the reader keeps of it is judged in its place.
+func through(read func(body io.Reader) (kept []byte, err error)) bodyReader {
+	return func(res *http.Response) (b *buffer, err error) {
+		b = new(buffer)
+		body := io.Reader(res.Body)
+		if res.Header.Get("Content-Encoding") != "" {
+			if body, err = gzip.NewReader(res.Body); err != nil {
+				return b, err
+			}
+		}
+		b.b, err = read(body)
+		return b, err
+	}
+}
+
 func (s *shelf) readBody(res *http.Response, limit int64) (*buffer, error) {
 	b := s.take()
 	switch strings.ToLower(res.Header.Get("Content-Encoding")) {

@@ -3,6 +3,8 @@ package bloodhound
 import (
 	"context"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // Count is how many rows the server counts that were created at from or later; known is false when the build tells no
@@ -12,8 +14,8 @@ import (
 // as it is the only filter. The rows themselves are not wanted, and one of them may be bad: the window ends before it begins,
 // and the order is the index's own. By -id, PostgreSQL walks the primary key of the whole table to find that out.
 func (c *Client) Count(ctx context.Context, from time.Time) (n int64, known bool, err error) {
-	page, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: countingFrom(from)}.beside(), breakdowns, c.options.MaxPage)
-	return page.Count, err == nil && page.Count >= 0, err
+	p, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: countingFrom(from)}.beside(), breakdowns, c.options.MaxPage)
+	return p.Count, err == nil && p.Count >= 0, err
 }
 
 // Counted is what the server counted from the nth of the instants that the pages of the batch were asked to count from, in the
@@ -27,5 +29,5 @@ func (b *Batch) Counted(nth int) (n int64, known bool) {
 }
 
 func countingFrom(t time.Time) []Filter {
-	return []Filter{{Column: "created_at", Predicate: "gte", Value: wireTime(t)}}
+	return []Filter{{Column: "created_at", Predicate: "gte", Value: page.FormatTime(t)}}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -25,7 +26,7 @@ func (c *Client) edge(ctx context.Context, from, to time.Time, order []string) (
 // word: what is found in the end is looked at once more.
 func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string, breakdowns int) (edge, error) {
 	q := Query{Bounded: true, After: from, Before: to, Limit: 1, SortBy: order, Filters: boundCount(from, to)}
-	page, err := c.read(ctx, q, breakdowns, c.options.MaxPage)
+	p, err := c.read(ctx, q, breakdowns, c.options.MaxPage)
 	if c.ofPage(err, TooLarge) {
 		return c.largeEdge(ctx, q)
 	}
@@ -39,17 +40,17 @@ func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string
 	if err != nil {
 		return edge{}, err
 	}
-	for i := range page.Records {
-		if at := page.Records[i].CreatedAt; at.Before(from) || at.After(to) {
-			return edge{}, strayError(page.Records[i].ID, at, from, to)
+	for i := range p.Records {
+		if at := p.Records[i].CreatedAt; at.Before(from) || at.After(to) {
+			return edge{}, strayError(p.Records[i].ID, at, from, to)
 		}
 	}
-	e := edge{count: page.Count}
-	if e.at, e.ok = earliest(page.Records); e.ok || len(page.refused) == 0 {
+	e := edge{count: p.Count}
+	if e.at, e.ok = earliest(p.Records); e.ok || len(p.Refused) == 0 {
 		return e, nil
 	}
-	r := &page.refused[0]
-	e.ok, e.at, e.bad = true, r.createdAt, r.bad(q.target())
+	r := &p.Refused[0]
+	e.ok, e.at, e.bad = true, r.CreatedAt, badRecord(r, q.target())
 	if e.at.IsZero() || e.at.Before(from) || e.at.After(to) {
 		e.at, e.dark = to, from.Before(to)
 		if !e.dark {
@@ -66,7 +67,7 @@ func boundCount(from, to time.Time) []Filter {
 	case !from.Equal(firstInstant()):
 		return countingFrom(from)
 	case !to.Equal(lastInstant()):
-		return []Filter{{Column: "created_at", Predicate: "lte", Value: wireTime(to)}}
+		return []Filter{{Column: "created_at", Predicate: "lte", Value: page.FormatTime(to)}}
 	default:
 		return nil
 	}

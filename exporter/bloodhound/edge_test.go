@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // endless is a log of which the rows at one end, or both, are bad in one way.
@@ -67,7 +68,7 @@ func named(t *testing.T, err error, at time.Time, how string) {
 	if (bad.Raw == nil) != (how == "unprintable") {
 		t.Errorf("bytes %q", bad.Raw)
 	}
-	wantText(t, err, wireTime(at), bad.Position, "loses nothing", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine")
+	wantText(t, err, page.FormatTime(at), bad.Position, "loses nothing", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine")
 }
 
 // A bad row at the beginning of the log is named, or it is gone on from there, whatever is wrong with it.

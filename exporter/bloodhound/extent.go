@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // ErrHidden says that the server counts records and shows none: what it answers is not the log.
@@ -77,5 +79,5 @@ func (c *Client) Newest(ctx context.Context) (at time.Time, ok bool, err error) 
 func hidden(count int64) error {
 	return fmt.Errorf("%w: it counts %d and shows none at any time from %s to %s; a replica or a cache may answer for it that "+
 		"does not have the rows yet, or its rows have no created_at; run the command again, and if it says the same, ask "+
-		"the people who run the server", ErrHidden, count, wireTime(firstInstant()), wireTime(lastInstant()))
+		"the people who run the server", ErrHidden, count, page.FormatTime(firstInstant()), page.FormatTime(lastInstant()))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // The oldest record is found exactly on every generation, in two requests, however many there are.
@@ -120,7 +121,7 @@ func TestExtentOfAnotherQuestion(t *testing.T) {
 	now := time.Now().UTC()
 	c := newClient(t, Options{Transport: &timedServer{rows: hourly(now, 50), ignoresWindow: true, ignoresSort: true}})
 	_, err := c.Extent(t.Context(), now)
-	wantText(t, err, "ignores before and after", wireTime(now), "proxy")
+	wantText(t, err, "ignores before and after", page.FormatTime(now), "proxy")
 }
 
 // How long a page is on average is a hint of how long a window may be: it has to be sane, whatever the server counts.

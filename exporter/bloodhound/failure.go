@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
@@ -27,7 +28,7 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	e.Err = err
 	e.Message = quote(err.Error(), secretsOf(r))
 	if strings.Contains(e.Message, "malformed") { // and net/http quotes it: it may be part of a page
-		e.Message = clip(e.Message, longestForeign)
+		e.Message = page.Short(e.Message, longestForeign)
 	}
 	switch {
 	case isTooLarge(err):

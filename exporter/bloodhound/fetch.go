@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // minPage is where halving for time stops: a server that cannot answer this many rows in time has another problem.
@@ -41,25 +43,25 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 
 // hand gives a page to the scanner and returns what it says: by its ends if the server has shown that they can be
 // trusted and the walk moves by time, else by what the scan finds.
-func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
-	ends, ok := glance(p.b)
+func (c *Client) hand(b *Batch, p arrival, w *walk) (page.Ends, error) {
+	ends, ok := page.Glance(p.b)
 	fullSize := int(c.fullRow.Load()) * p.limit
-	if ok && ends.oldest.Sub(w.part.after) < ends.newest.Sub(ends.oldest)/4 {
+	if ok && ends.Oldest.Sub(w.part.after) < ends.Newest.Sub(ends.Oldest)/4 {
 		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
 	}
-	ends.records = guess(p.b, p.limit, fullSize)
-	if ends.records >= p.limit && w.part.after.Before(w.part.before) { // the rows of one instant are asked for a few at a time
+	ends.Records = page.AtMost(p.b, p.limit, fullSize)
+	if ends.Records >= p.limit && w.part.after.Before(w.part.before) { // the rows of one instant are asked for a few at a time
 		c.fullRow.Store(int64(len(p.b) / p.limit))
 	}
 	p.ends, p.glanced = ends, ok
 	// A record that is refused may go uncounted, and its page is then no short one: only the scan can tell.
-	whole := ends.records >= p.limit || !c.options.Quarantine
-	if ok && whole && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.oldest.Before(ends.newest) {
+	whole := ends.Records >= p.limit || !c.options.Quarantine
+	if ok && whole && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.Oldest.Before(ends.Newest) {
 		p.walked = true
 		b.arrived <- p
 		return ends, nil
 	}
-	result := make(chan seen, 1)
+	result := make(chan page.Ends, 1)
 	p.result = result
 	b.arrived <- p
 	found := <-result
@@ -68,9 +70,9 @@ func (c *Client) hand(b *Batch, p page, w *walk) (seen, error) {
 
 // trust takes in whether a page's ends told the truth about it. A server has to prove it before its pages are walked
 // by their ends, and one lie ends it.
-func (c *Client) trust(p page, found seen, err error) {
-	if err != nil || p.glanced && found.records > 1 { // the ends of less than two records prove nothing
-		c.trusted.Store(err == nil && p.ends.agrees(found))
+func (c *Client) trust(p arrival, found page.Ends, err error) {
+	if err != nil || p.glanced && found.Records > 1 { // the ends of less than two records prove nothing
+		c.trusted.Store(err == nil && p.ends.Agrees(found))
 	}
 }
 

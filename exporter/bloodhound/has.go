@@ -13,7 +13,7 @@ import (
 // A row that has become bad since is still there: no other row is asked for, so it can only be that one over which the
 // server breaks down. A row that is large is not held to be looked at.
 func (c *Client) Has(ctx context.Context, id int64, at time.Time) (bool, error) {
-	page, err := c.read(ctx, Query{
+	p, err := c.read(ctx, Query{
 		Bounded: true, After: at, Before: at, Limit: 1, SortBy: NewestFirst(),
 		Filters: []Filter{{Column: "id", Predicate: "eq", Value: strconv.FormatInt(id, 10)}},
 	}, breakdowns, c.options.MaxPage)
@@ -23,13 +23,13 @@ func (c *Client) Has(ctx context.Context, id int64, at time.Time) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	for i := range page.refused {
-		if r := &page.refused[i]; (r.fault.ID == 0 || r.fault.ID == id) && (r.createdAt.IsZero() || r.createdAt.Equal(at)) {
+	for i := range p.Refused {
+		if r := &p.Refused[i]; (r.Fault.ID == 0 || r.Fault.ID == id) && (r.CreatedAt.IsZero() || r.CreatedAt.Equal(at)) {
 			return true, nil
 		}
 	}
-	for i := range page.Records {
-		if r := &page.Records[i]; r.ID == id && r.CreatedAt.Equal(at) {
+	for i := range p.Records {
+		if r := &p.Records[i]; r.ID == id && r.CreatedAt.Equal(at) {
 			return true, nil
 		}
 	}

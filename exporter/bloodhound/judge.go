@@ -1,10 +1,6 @@
 package bloodhound
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -12,8 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
+
+// longestType bounds what an error quotes of a content type, in bytes.
+const longestType = 60
 
 const (
 	settingURL      = "HOUNDTRAIL_BLOODHOUND_URL"
@@ -130,8 +130,8 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		e.Message = "an empty reply, which is how some servers say that the query took too long"
 		e.Advice = adviceTimeout
 		return e
-	case looksLikeObject(a.body.b) && (contentType == "" || err == nil && kind == "application/json"):
-		if !isCut(a.body.b) {
+	case page.IsObject(a.body.b) && (contentType == "" || err == nil && kind == "application/json"):
+		if !page.IsCut(a.body.b) {
 			return nil
 		}
 		e := newError(Transport, r, a) // what cut it has mended HTTP's framing
@@ -139,35 +139,12 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		return e
 	default:
 		e := newError(NotJSON, r, a)
-		named := clip(oneLine(conceal(orDefault(contentType, "something untyped"), secrets)), longestQuote)
+		named := page.Short(conceal(orDefault(contentType, "something untyped"), secrets), longestType)
 		e.Message = "not JSON but " + named + ": " + describe(a.body.b).quote(secrets)
 		e.Advice = adviceForeign
 		e.stubborn = true
 		return e
 	}
-}
-
-// jsonSpace is the white space that JSON allows around a value.
-const jsonSpace = " \t\r\n"
-
-// endOfLogs is what a page ends in.
-//
-//nolint:gochecknoglobals // a constant
-var endOfLogs = []byte("]}}")
-
-// looksLikeObject tells whether the body begins as a JSON object does.
-func looksLikeObject(body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
-}
-
-// isCut tells whether a JSON object breaks off. The last bytes say so if they are those of a page; a cut right behind
-// a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
-func isCut(body []byte) bool {
-	if bytes.HasSuffix(bytes.TrimRight(body, jsonSpace), endOfLogs) {
-		return false
-	}
-	var whole json.RawMessage
-	return errors.Is(json.NewDecoder(bytes.NewReader(body)).Decode(&whole), io.ErrUnexpectedEOF)
 }
 
 // redirectHost names where a redirect leads, without the path and query, which may hold anything.

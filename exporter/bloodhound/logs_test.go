@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // An internal error that a warning foretold is the answer, and says what it comes from. Any other is tried again.
@@ -110,7 +111,7 @@ func namedByHand(t *testing.T, err error, at time.Time, says ...string) {
 		t.Errorf("error %v", err)
 		return
 	}
-	wantText(t, err, append(says, wireTime(at), "audit_logs", "older than it, or newer")...)
+	wantText(t, err, append(says, page.FormatTime(at), "audit_logs", "older than it, or newer")...)
 	if strings.Contains(err.Error(), "quarantine") || strings.Contains(err.Error(), "export") {
 		t.Errorf("nothing is exported here: %v", err)
 	}

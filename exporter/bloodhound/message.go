@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 const (
@@ -37,7 +37,7 @@ var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 // readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: for an
 // unknown authorization scheme the server writes a second one behind it.
 func readComplaint(body []byte) complaint {
-	if looksLikeObject(body) {
+	if page.IsObject(body) {
 		var reply struct {
 			RequestID string `json:"request_id"`
 			Errors    []struct {
@@ -85,7 +85,7 @@ func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 // quote makes a foreign text fit for an error: without the secrets, on one line, bounded. The order matters: half of a
 // secret, or one with other white space in it, would no longer be found.
 func quote(text string, secrets []string) string {
-	return clip(oneLine(conceal(text, secrets)), longestMessage)
+	return page.Short(conceal(text, secrets), longestMessage)
 }
 
 func conceal(text string, secrets []string) string {
@@ -106,7 +106,7 @@ func (c complaint) quote(secrets []string) string {
 	if !c.whole {
 		text, _, _ = strings.Cut(text, "\n")
 	}
-	return clip(oneLine(text), longestForeign)
+	return page.Short(text, longestForeign)
 }
 
 // secretsKey finds the secrets of a request's body in its context.
@@ -127,22 +127,4 @@ func secretsOf(r *http.Request) []string {
 		secrets = append(secrets, credential)
 	}
 	return secrets
-}
-
-// oneLine takes out control characters and line breaks: the text may end up in a log or on a terminal.
-func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "\uFFFD"), func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-}
-
-// clip shortens a text to about limit bytes.
-func clip(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit] + "..."
 }

@@ -96,9 +96,9 @@ func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
 	first, beyond := 1, q.Limit+1 // it is one of these, but for the last, which stands for none
 	for n := q.Limit; first < beyond; n = first + (beyond-first)/2 {
-		page := q
-		page.Limit = n
-		good, err := c.answers(ctx, page)
+		less := q
+		less.Limit = n
+		good, err := c.answers(ctx, less)
 		switch {
 		case err != nil:
 			return 0, err
@@ -141,20 +141,20 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 		case err != nil:
 			return err
 		}
-		if found.records == 0 || short(found, q.Limit) {
+		if found.Records == 0 || short(found, q.Limit) {
 			if bad == 0 { // it was repaired, or the server only had a bad moment
 				r.c.suspects.forget(at)
 			}
 			return nil
 		}
 		// A row that came in meanwhile moves the others by one, which may well show one of them again.
-		if found.first == first {
+		if found.First == first {
 			if repeats++; repeats > 1 {
-				return w.deafError(found.records)
+				return w.deafError(found.Records)
 			}
 		}
-		first = found.first
-		w.skip += found.records
+		first = found.First
+		w.skip += found.Records
 		n = min(2*n, r.c.pageSize())
 		if err := r.bound(at); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // AuditPath is the endpoint, relative to the server's base URL.
@@ -41,7 +43,7 @@ func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.
 func (f Filter) wire() string {
 	if f.Column == "created_at" {
 		if t, err := time.Parse(time.RFC3339Nano, f.Value); err == nil {
-			return wireTime(t)
+			return page.FormatTime(t)
 		}
 	}
 	return f.Value
@@ -73,10 +75,10 @@ func (q Query) Encode() string {
 		b.WriteString(key + "=" + url.QueryEscape(value))
 	}
 	if q.Bounded || !q.After.IsZero() {
-		add("after", wireTime(q.After))
+		add("after", page.FormatTime(q.After))
 	}
 	if q.Bounded || !q.Before.IsZero() {
-		add("before", wireTime(q.Before))
+		add("before", page.FormatTime(q.Before))
 	}
 	if q.Limit > 0 {
 		add("limit", strconv.Itoa(q.Limit))
@@ -95,9 +97,6 @@ func (q Query) Encode() string {
 	return b.String()
 }
 
-// wireTime writes UTC with at most six digits, which every build reads: an offset's "+" would be lost on the way.
-func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
-
 // Validate finds what no server can make sense of, before anything is sent.
 func (q Query) Validate() error {
 	if q.Skip < 0 || q.Limit < 0 {
@@ -105,7 +104,7 @@ func (q Query) Validate() error {
 	}
 	if (q.Bounded || !q.After.IsZero() && !q.Before.IsZero()) && q.Before.Before(q.After) {
 		return fmt.Errorf("nothing can be after %s and before %s: the server would answer with an empty list",
-			wireTime(q.After), wireTime(q.Before))
+			page.FormatTime(q.After), page.FormatTime(q.Before))
 	}
 	for _, f := range q.Filters {
 		if f.Value == "" {

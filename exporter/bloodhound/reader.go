@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
@@ -75,7 +77,7 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 		if err != nil || done {
 			return err
 		}
-		if err := r.bound(at.oldest); err != nil {
+		if err := r.bound(at.Oldest); err != nil {
 			return err
 		}
 	}
@@ -86,8 +88,8 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 //
 // Every page carries a filter that bounds what the server counts for it: by the walk's own beginning, which leaves the page
 // as it is, or by the instant from which a count is wanted. Without one it would count its whole table each time.
-func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, error) {
-	p := page{after: w.part.after, before: w.bound}
+func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.Ends, error) {
+	p := arrival{after: w.part.after, before: w.bound}
 	q.Filters = countingFrom(w.part.after)
 	if len(r.count) > 0 {
 		p.counted = true
@@ -98,7 +100,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, 
 		return r.tooLarge(ctx, *q, err)
 	}
 	if err != nil {
-		return seen{}, err
+		return page.Ends{}, err
 	}
 	if len(r.count) > 0 {
 		r.count = r.count[1:]
@@ -112,7 +114,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (seen, 
 	at, err := r.c.hand(r.b, p, w)
 	if err == nil {
 		r.b.count(at, size, r.limits.Since)
-		r.c.fit(at.records, size)
+		r.c.fit(at.Records, size)
 	}
 	return at, err
 }
@@ -125,7 +127,7 @@ func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, 
 	r.misses++
 	r.c.options.Log.Warn("the server breaks down over a page: looking for a row that it cannot print",
 		zap.Time("from", w.part.after), zap.Time("until", w.bound), zap.Error(cause))
-	page := w.query(r.c.pageSize())
-	page.Skip = 0
-	return r.c.narrow(ctx, page)
+	q := w.query(r.c.pageSize())
+	q.Skip = 0
+	return r.c.narrow(ctx, q)
 }

@@ -19,6 +19,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // echoes are replies, and failures, of things on the way that say back what they were sent. None of them is polite,
@@ -156,7 +158,7 @@ func FuzzComplaint(f *testing.F) {
 		if len(line) > longestMessage+len("...") || strings.ContainsAny(line, "\r\n\x1b\x00") {
 			t.Errorf("%q", line)
 		}
-		if said.ours && !looksLikeObject(body) {
+		if said.ours && !page.IsObject(body) {
 			t.Errorf("%q is taken for BloodHound's", body)
 		}
 	})
@@ -188,16 +190,6 @@ func FuzzReadBody(f *testing.F) {
 			b.release()
 		}
 	})
-}
-
-func TestClip(t *testing.T) {
-	for _, test := range []struct{ text, want string }{
-		{"", ""}, {"abc", "abc"}, {"abcd", "abc..."}, {"abé", "ab..."}, {"éé", "é..."}, {"\x80\x80\x80\x80", "..."},
-	} {
-		if got := clip(test.text, 3); got != test.want {
-			t.Errorf("clip(%q): %q, want %q", test.text, got, test.want)
-		}
-	}
 }
 
 // Debug logs name each request, so that a support case can be followed on the server by its request id.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // A timedServer has a record at each instant, and answers as servers of one generation do.
@@ -74,7 +76,7 @@ func (s *timedServer) answer(q url.Values) (logs []string, count int64) {
 		slices.Reverse(hits)
 	}
 	for _, at := range hits {
-		logs = append(logs, wireTime(at))
+		logs = append(logs, page.FormatTime(at))
 	}
 	return logs, count
 }

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 const tenant = "acme.example"
@@ -65,7 +65,7 @@ func recordAt(id int64, at time.Time) record.Record {
 // write writes a window, and takes down what it consists of.
 func (m *model) write(t tester, w window.Window, records ...record.Record) {
 	t.Helper()
-	records = bloodhound.Sort(slices.Clone(records))
+	records = page.Sort(slices.Clone(records))
 	receipt, err := m.archive.Write(t.Context(), w, records)
 	if err != nil {
 		t.Fatalf("write: %v", err)

@@ -1,4 +1,9 @@
-package bloodhound
+// Package page makes records of the bytes that GET /api/v2/audit answers with, and tells what of a page is none.
+//
+// A page is read in full and strictly: a malformed one is an error, and never a shifted record. [Glance] reads only its two
+// ends, so that the next page can be under way. What pages have in common is done here, too: order, repeats, and ids that
+// come twice. Nothing here sends or logs anything.
+package page
 
 import (
 	"encoding/json"
@@ -18,44 +23,30 @@ type Page struct {
 	Count int64
 	// Limit is the limit that the server says it applied; -1 if it does not tell, 0 for none.
 	Limit int64
+	// Refused are the elements of data.logs that are JSON and no records.
+	Refused []Refused
+
+	already int // records that were in dst before
 }
 
-// ParsePage checks a whole page and appends its records to dst. The records are views of body: they change when it does.
+// Parse checks a whole page and appends its records to dst. The records are views of body: they change when it does, and so
+// do the bytes of what is refused. Values that repeat share one copy if there is an interner for them; it may be nil.
 //
 // The envelope is {"count":…,"limit":…,"skip":…,"data":{"logs":[…]}}; the published documentation has only data, and
 // null stands for no logs. Every error is a [*SyntaxError]; a page that has one yields no record.
-func ParsePage(body []byte, dst []record.Record) (Page, error) {
-	p, err := parsePage(body, dst, nil)
-	if err == nil && len(p.refused) > 0 {
-		err = p.refused[0].fault
-	}
-	if err != nil {
-		return Page{}, err
-	}
-	return p.Page, nil
-}
-
-// parsed is a page of well-formed JSON. What of it is no record is kept apart.
-type parsed struct {
-	Page
-	already int // records that were in dst before
-	refused []refused
-}
-
-// parsePage lets values that repeat share one copy, if it is given an interner for them.
-func parsePage(body []byte, dst []record.Record, shared *interner) (parsed, error) {
-	p := parsed{Page: Page{Records: dst, Count: -1, Limit: -1}, already: len(dst)}
+func Parse(body []byte, dst []record.Record, shared *Interner) (Page, error) {
+	p := Page{Records: dst, Count: -1, Limit: -1, already: len(dst)}
 	err := checkUTF8(body)
 	if err == nil {
 		err = (&scanner{buf: body, shared: shared}).page(&p)
 	}
 	if err != nil {
-		return parsed{}, located(err, body)
+		return Page{}, located(err, body)
 	}
 	return p, nil
 }
 
-func (s *scanner) page(p *parsed) error {
+func (s *scanner) page(p *Page) error {
 	found := false
 	err := s.object(func(key []byte) error {
 		switch string(key) {
@@ -89,7 +80,7 @@ func (s *scanner) page(p *parsed) error {
 	return err
 }
 
-func (s *scanner) logs(p *parsed) error {
+func (s *scanner) logs(p *Page) error {
 	if s.peek() == 'n' {
 		return s.literal("null")
 	}
@@ -133,9 +124,6 @@ func (s *scanner) id(dst *int64, seen *keys) error {
 }
 
 func (s *scanner) twice() error { return s.fail("the key stands twice in one record") }
-
-// longestQuote bounds what an error quotes of a value.
-const longestQuote = 60
 
 // keys are those that a record was found to have.
 type keys struct {

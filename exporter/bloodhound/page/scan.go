@@ -1,4 +1,4 @@
-package bloodhound
+package page
 
 import "fmt"
 
@@ -14,7 +14,7 @@ type scanner struct {
 	buf []byte
 	pos int
 
-	shared *interner // nil for none
+	shared *Interner // nil for none
 	day    latestDay
 }
 

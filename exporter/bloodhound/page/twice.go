@@ -1,4 +1,4 @@
-package bloodhound
+package page
 
 import (
 	"fmt"
@@ -7,14 +7,23 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// ids finds out whether an id is among records twice. Its memory serves the next batch.
+// IDs find out whether an id is among records twice. Its memory serves the next batch.
 //
 // Ids nearly rise with time, since both come with the insert: those that rise are a sorted list of which none is there
 // twice, and only the few others have to be looked up in it.
-type ids struct{ rising, others []int64 }
+type IDs struct{ rising, others []int64 }
+
+// Reused is the error about an id that two of the records have and their content does not; nil if there is none. The records
+// come from [Sort].
+func (s *IDs) Reused(records []record.Record) error {
+	if id, twice := s.twice(records); twice {
+		return reusedError(records, id)
+	}
+	return nil
+}
 
 // twice is an id that two of the records have; ok is false if there is none.
-func (s *ids) twice(records []record.Record) (id int64, ok bool) {
+func (s *IDs) twice(records []record.Record) (id int64, ok bool) {
 	s.rising, s.others = slices.Grow(s.rising[:0], len(records)), s.others[:0]
 	highest := int64(0) // below every id
 	for i := range records {
@@ -58,7 +67,7 @@ func reusedError(records []record.Record, id int64) error {
 // written, and the order of the keys, is no difference: two processes may answer for one server.
 func difference(a, b *record.Record) string {
 	if !a.CreatedAt.Equal(b.CreatedAt) {
-		return fmt.Sprintf("created_at %s and %s", wireTime(a.CreatedAt), wireTime(b.CreatedAt))
+		return fmt.Sprintf("created_at %s and %s", FormatTime(a.CreatedAt), FormatTime(b.CreatedAt))
 	}
 	if a.Raw == b.Raw {
 		return ""
@@ -78,7 +87,7 @@ func difference(a, b *record.Record) string {
 }
 
 func contrast(key, a, b string) string {
-	short := func(text string) string { return clip(oneLine(text), longestQuote) }
+	short := func(text string) string { return Short(text, longestQuote) }
 	return fmt.Sprintf("%s %s and %s", short(key), short(a), short(b))
 }
 

@@ -1,15 +1,15 @@
-package bloodhound
+package page
 
 import "encoding/binary"
 
-// An interner gives equal short strings one copy. Few actors, actions and addresses make up most of a log: what comes
+// An Interner gives equal short strings one copy. Few actors, actions and addresses make up most of a log: what comes
 // after the scan compares and hashes them again, and finds one hot copy faster than a million cold ones.
-type interner [1 << 11]string
+type Interner [1 << 11]string
 
 // longestInterned keeps freak values from staying in memory.
 const longestInterned = 64
 
-func (t *interner) of(b []byte) string {
+func (t *Interner) of(b []byte) string {
 	if len(b) > longestInterned {
 		return view(b)
 	}

@@ -1,4 +1,4 @@
-package bloodhound
+package page
 
 import (
 	"bytes"
@@ -21,19 +21,28 @@ const sample = `{"count":2,"limit":1000,"skip":0,"data":{"logs":[` +
 	`"source_ip_address":"203.0.113.9, 10.0.0.5,10.0.0.7","commit_id":"00000000-0000-0000-0000-000000000000","status":"success"},` +
 	`{"id":11,"created_at":"2026-01-15T14:34:56+02:00","action":"LoginAttempt","fields":null,"status":null,"future":[{}]}]}}` + "\n"
 
+// strict takes a page only if everything on it is a record.
+func strict(body []byte, dst []record.Record) (Page, error) {
+	p, err := Parse(body, dst, nil)
+	if err == nil && len(p.Refused) > 0 {
+		return Page{}, p.Refused[0].Fault
+	}
+	return p, err
+}
+
 func TestParsePage(t *testing.T) {
-	page, err := ParsePage([]byte(sample), nil)
+	p, err := strict([]byte(sample), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page.Count != 2 || page.Limit != 1000 {
-		t.Errorf("count %d limit %d", page.Count, page.Limit)
+	if p.Count != 2 || p.Limit != 1000 {
+		t.Errorf("count %d limit %d", p.Count, p.Limit)
 	}
-	for i := range page.Records { // checked below
-		if !strings.Contains(sample, page.Records[i].Raw) || !json.Valid([]byte(page.Records[i].Raw)) {
-			t.Errorf("raw is not the object as served: %s", page.Records[i].Raw)
+	for i := range p.Records { // checked below
+		if !strings.Contains(sample, p.Records[i].Raw) || !json.Valid([]byte(p.Records[i].Raw)) {
+			t.Errorf("raw is not the object as served: %s", p.Records[i].Raw)
 		}
-		page.Records[i].Raw = ""
+		p.Records[i].Raw = ""
 	}
 	at := time.Date(2026, 1, 15, 12, 34, 56, 0, time.UTC)
 	want := []record.Record{{
@@ -44,7 +53,7 @@ func TestParsePage(t *testing.T) {
 		ID: 11, CreatedAt: at, Action: "LoginAttempt",
 		Absent: record.All &^ record.Of("action"),
 	}}
-	if diff := cmp.Diff(want, page.Records); diff != "" {
+	if diff := cmp.Diff(want, p.Records); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 }
@@ -87,12 +96,12 @@ func TestParsePageShapes(t *testing.T) {
 		{"nested too deep", row(`,"fields":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)), "nested"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			page, err := ParsePage([]byte(tc.body), nil)
+			p, err := strict([]byte(tc.body), nil)
 			if tc.reason == "" {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, r := range page.Records {
+				for _, r := range p.Records {
 					if want := time.Date(2026, 1, 15, 12, 34, 56, 123456000, time.UTC); !r.CreatedAt.Equal(want) {
 						t.Errorf("created_at %s", r.CreatedAt)
 					}
@@ -105,7 +114,7 @@ func TestParsePageShapes(t *testing.T) {
 			if syntax := (*SyntaxError)(nil); !errors.As(err, &syntax) || !strings.Contains(err.Error(), tc.reason) {
 				t.Errorf("error %v, want one that says %q", err, tc.reason)
 			}
-			if len(page.Records) != 0 {
+			if len(p.Records) != 0 {
 				t.Error("a malformed page yields records")
 			}
 		})
@@ -118,7 +127,7 @@ func FuzzParsePage(f *testing.F) {
 	f.Add([]byte(`{"data":{"logs":[{"id":1,"created_at":"2026-01-15T12:34:56Z","fields":{"a":"\ud83d\ude00","b":[1e5,-0.1,true]}}]}}`))
 	f.Add([]byte(`{"data":{"logs":[{"id":-0,"created_at":"2026-01-15T12:34:56Z","action":"\ud800"}]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		page, err := ParsePage(body, nil)
+		p, err := strict(body, nil)
 		if err != nil {
 			return // stricter than encoding/json is fine: see FuzzValue for the grammar itself
 		}
@@ -147,11 +156,11 @@ func FuzzParsePage(f *testing.F) {
 		if err := json.Unmarshal(body, &want); err != nil {
 			return
 		}
-		if len(want.Data.Logs) != len(page.Records) {
-			t.Fatalf("%d records, encoding/json finds %d in %q", len(page.Records), len(want.Data.Logs), body)
+		if len(want.Data.Logs) != len(p.Records) {
+			t.Fatalf("%d records, encoding/json finds %d in %q", len(p.Records), len(want.Data.Logs), body)
 		}
 		for i, w := range want.Data.Logs {
-			got := page.Records[i]
+			got := p.Records[i]
 			if got.ID != w.ID || !got.CreatedAt.Equal(w.CreatedAt.Truncate(time.Microsecond)) {
 				t.Fatalf("record %d: %+v, want %+v", i, got, w)
 			}
@@ -170,7 +179,7 @@ func FuzzParsePage(f *testing.F) {
 					t.Fatalf("%s is %q of %q", name, pair.got, body)
 				}
 			}
-			if again, err := ParsePage([]byte(`{"data":{"logs":[`+got.Raw+`]}}`), nil); err != nil || len(again.Records) != 1 ||
+			if again, err := strict([]byte(`{"data":{"logs":[`+got.Raw+`]}}`), nil); err != nil || len(again.Records) != 1 ||
 				again.Records[0] != got {
 				t.Fatalf("read from its own text the record is %+v, %v; it was %+v", again.Records, err, got)
 			}
@@ -237,11 +246,11 @@ func BenchmarkParsePage(b *testing.B) {
 	b.ReportAllocs()
 	var records []record.Record
 	for b.Loop() {
-		page, err := ParsePage(body.Bytes(), records[:0])
-		if err != nil || len(page.Records) != n {
+		p, err := strict(body.Bytes(), records[:0])
+		if err != nil || len(p.Records) != n {
 			b.Fatal(err)
 		}
-		records = page.Records
+		records = p.Records
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }

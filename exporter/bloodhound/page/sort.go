@@ -1,4 +1,4 @@
-package bloodhound
+package page
 
 import (
 	"slices"

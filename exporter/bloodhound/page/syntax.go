@@ -1,4 +1,4 @@
-package bloodhound
+package page
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ func (e *SyntaxError) Error() string {
 		}
 	}
 	if e.Key != "" {
-		fmt.Fprintf(&b, ", key %q", clip(e.Key, 60))
+		fmt.Fprintf(&b, ", key %q", clip(e.Key, longestQuote))
 	}
 	fmt.Fprintf(&b, ": %s, at byte %d", e.Reason, e.Offset)
 	if e.Around != "" {
@@ -130,15 +130,6 @@ func around(body []byte, offset int) string {
 		}
 		return '·'
 	}, strings.ToValidUTF8(string(body[from:to]), "\uFFFD"))
-}
-
-// explain says where the page came from, which a SyntaxError does not know.
-func explain(err error, target string) error {
-	if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) {
-		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w; run again, and if it "+
-			"says the same, ask the people who run the server or the proxy in front of it", target, err)
-	}
-	return err
 }
 
 // checkUTF8 is the one rule that the scanner leaves to a pass of its own: Parquet strings must be UTF-8.

@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -51,8 +52,10 @@ func startQuiet(t *testing.T, profile bloodhoundtest.Profile) *quiet {
 func (q *quiet) newClient() *bloodhound.Client {
 	q.t.Helper()
 	client, err := bloodhound.New(bloodhound.Options{
-		URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
-		Auth: bloodhound.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100,
+		Connection: rest.Options{
+			URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
+			Auth: rest.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100,
+		},
 	})
 	if err != nil {
 		q.t.Fatal(err)

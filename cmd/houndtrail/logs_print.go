@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 	"unicode"
 
-	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // longestCell keeps a wide table readable; -o ndjson has everything.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // redated gives a record another time on its way.
@@ -49,7 +50,7 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 					}
 					server.Fault(redated(id, at))
 					_, err := readSpan(t, c, start, end)
-					wantText(t, err, fmt.Sprintf("id %d, created at %s", id, page.FormatTime(at)), page.FormatTime(start), "ignores before and after", "nothing of")
+					resttest.WantText(t, err, fmt.Sprintf("id %d, created at %s", id, page.FormatTime(at)), page.FormatTime(start), "ignores before and after", "nothing of")
 				}
 			})
 		}
@@ -61,7 +62,7 @@ func TestServerThatIgnoresTheWindow(t *testing.T) {
 	server := everyMinute(start).serve(bloodhoundtest.V84)
 	server.Fault(bloodhoundtest.IgnoresWindow())
 	_, err := readSpan(t, reads(t, server, false), start.Add(2*time.Hour), start.Add(3*time.Hour))
-	wantText(t, err, "id 1440, created at", "ignores before and after")
+	resttest.WantText(t, err, "id 1440, created at", "ignores before and after")
 }
 
 // An id that comes twice in a span is one record if it is the same record, and else an answer that nothing can be made of.
@@ -87,7 +88,7 @@ func TestOneIDTwice(t *testing.T) {
 			server := everyMinute(start).serve(bloodhoundtest.V84)
 			server.Fault(tc.fault)
 			_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
-			wantText(t, err, tc.says...)
+			resttest.WantText(t, err, tc.says...)
 		})
 	}
 	for name, fault := range map[string]bloodhoundtest.Fault{

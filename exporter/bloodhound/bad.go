@@ -11,6 +11,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
+// settingBad is what an operator can change about bad rows.
+const settingBad = "HOUNDTRAIL_ON_BAD_RECORD"
+
 // maxHoles bounds the holes of one span: more are no single rows that went wrong, but a server that changed.
 const maxHoles = 64
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -16,7 +17,7 @@ import (
 type Batch struct {
 	Records []record.Record // to be looked at only after Wait
 
-	pages []*buffer
+	pages []*rest.Buffer
 	// What the first stage counts, by the ends of pages.
 	rows    int   // served
 	counted int   // of them since Limits.Since
@@ -41,7 +42,7 @@ type Batch struct {
 
 // An arrival is a page on its way from one stage to the next.
 type arrival struct {
-	*buffer
+	*rest.Buffer
 	target  string
 	after   time.Time // what was asked for, both included
 	before  time.Time
@@ -88,7 +89,7 @@ func (c *Client) newBatch(share bool) *Batch {
 func (b *Batch) scan(c *Client) {
 	defer close(b.scanned)
 	for p := range b.arrived {
-		b.pages = append(b.pages, p.buffer)
+		b.pages = append(b.pages, p.Buffer)
 		found := page.Ends{}
 		if b.err == nil {
 			found, b.err = b.add(p, c.options.Quarantine)
@@ -108,7 +109,7 @@ func (b *Batch) scan(c *Client) {
 // add checks a page and appends its records.
 func (b *Batch) add(p arrival, quarantine bool) (page.Ends, error) {
 	first := len(b.Records)
-	parsed, err := page.Parse(p.b, slices.Grow(b.Records, p.ends.Records), b.shared)
+	parsed, err := page.Parse(p.Bytes, slices.Grow(b.Records, p.ends.Records), b.shared)
 	if err != nil {
 		return page.Ends{}, explain(err, p.target)
 	}
@@ -174,9 +175,7 @@ func (b *Batch) Wait() error {
 // Release gives the memory back for the next batch. The records, and every string taken from them, end here.
 func (b *Batch) Release() {
 	<-b.scanned
-	if len(b.pages) > 0 {
-		b.pages[0].home.put(pagesKept*len(b.pages)+keptLoose, b.pages...)
-	}
+	rest.Release(pagesKept*len(b.pages), b.pages...)
 	clear(b.Records) // a page that is too large to be kept must not stay for them
 	records := b.Records[:0]
 	if cap(records) > keptSlack*(len(b.Records)+1000) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -27,7 +28,7 @@ func (c *Client) edge(ctx context.Context, from, to time.Time, order []string) (
 func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string, breakdowns int) (edge, error) {
 	q := Query{Bounded: true, After: from, Before: to, Limit: 1, SortBy: order, Filters: boundCount(from, to)}
 	p, err := c.read(ctx, q, breakdowns, c.options.MaxPage)
-	if c.ofPage(err, TooLarge) {
+	if ofPage(err, rest.TooLarge) {
 		return c.largeEdge(ctx, q)
 	}
 	if refusal(err) != nil {
@@ -85,7 +86,7 @@ func earliest(records []record.Record) (t time.Time, ok bool) {
 
 // passes tells that a bad row need not be named: the export goes on without it, or a person only wants to know how far the
 // log reaches.
-func (c *Client) passes() bool { return c.options.Quarantine || c.options.Retry.Interactive }
+func (c *Client) passes() bool { return c.options.Quarantine || c.options.Connection.Retry.Interactive }
 
 // stopAt is the error about a bad row, if it has to be named.
 func (c *Client) stopAt(bad *BadRecordError) error {

@@ -1,6 +1,7 @@
 package bloodhound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // minPage is where halving for time stops: a server that cannot answer this many rows in time has another problem.
@@ -37,21 +39,21 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 		}
 		return nil, spanError(after, before, err)
 	}
-	b.fill = limits.fill(b, orDefault(r.page, c.pageSize()))
+	b.fill = limits.fill(b, cmp.Or(r.page, c.pageSize()))
 	return b, nil
 }
 
 // hand gives a page to the scanner and returns what it says: by its ends if the server has shown that they can be
 // trusted and the walk moves by time, else by what the scan finds.
 func (c *Client) hand(b *Batch, p arrival, w *walk) (page.Ends, error) {
-	ends, ok := page.Glance(p.b)
+	ends, ok := page.Glance(p.Bytes)
 	fullSize := int(c.fullRow.Load()) * p.limit
 	if ok && ends.Oldest.Sub(w.part.after) < ends.Newest.Sub(ends.Oldest)/4 {
 		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
 	}
-	ends.Records = page.AtMost(p.b, p.limit, fullSize)
+	ends.Records = page.AtMost(p.Bytes, p.limit, fullSize)
 	if ends.Records >= p.limit && w.part.after.Before(w.part.before) { // the rows of one instant are asked for a few at a time
-		c.fullRow.Store(int64(len(p.b) / p.limit))
+		c.fullRow.Store(int64(len(p.Bytes) / p.limit))
 	}
 	p.ends, p.glanced = ends, ok
 	// A record that is refused may go uncounted, and its page is then no short one: only the scan can tell.
@@ -78,14 +80,14 @@ func (c *Client) trust(p arrival, found page.Ends, err error) {
 
 // page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit says
 // afterwards what was asked for in the end. A single record may be as large as most says.
-func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r reply, err error) {
+func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r rest.Reply, err error) {
 	for {
 		size := c.options.MaxPage
 		if q.Limit == 1 {
 			size = most
 		}
 		r, err = c.ask(ctx, q, breakdowns, size, c.shorter(q))
-		if c.ofPage(err, TooLarge) && c.halve(q, 1, &c.fits) {
+		if ofPage(err, rest.TooLarge) && c.halve(q, 1, &c.fits) {
 			continue
 		}
 		if err == nil {
@@ -98,7 +100,7 @@ func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64)
 // shorter has less asked for after a try that took too long.
 func (c *Client) shorter(q *Query) func(error) {
 	return func(err error) {
-		if c.ofPage(err, Timeout) {
+		if ofPage(err, rest.Timeout) {
 			c.halve(q, minPage, &c.limit)
 			c.goodPages.Store(0)
 		}
@@ -126,7 +128,11 @@ func (c *Client) grow() {
 }
 
 // ofPage tells whether a page failed in that way, and not the login for it: of that a smaller page is no cure.
-func (c *Client) ofPage(err error, k Kind) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == k && strings.HasPrefix(e.Target, c.prefix+AuditPath)
+func ofPage(err error, k rest.Kind) bool {
+	e, ok := errors.AsType[*rest.Error](err)
+	if !ok || e.Kind != k {
+		return false
+	}
+	path, _, _ := strings.Cut(e.Target, "?")
+	return strings.HasSuffix(path, AuditPath)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // day is a span of a thousand rows on a double, and a client that reads it in pages of a hundred.
@@ -20,10 +22,13 @@ func day(t *testing.T, o bloodhoundtest.Options) (*bloodhoundtest.Server, *Clien
 	end := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
 	start := end.Add(-24 * time.Hour)
 	o.Rows = bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 9, N: 1000, Start: start, End: end})
-	server, base := tenant(t, o)
+	server, base := resttest.Tenant(t, o)
 	return server, newClient(t, Options{
-		URL: mustParse(t, base), Auth: Token(testToken, always(testKey)), PageSize: 100,
-		Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		Connection: rest.Options{
+			URL: resttest.MustParse(t, base), Auth: rest.Token(resttest.Token, resttest.Always(resttest.Key)),
+			Retry: rest.RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		},
+		PageSize: 100,
 	}), start, end
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // Has tells whether the server has a record with that id that was created at that instant. Its count is bounded by the
@@ -17,7 +19,7 @@ func (c *Client) Has(ctx context.Context, id int64, at time.Time) (bool, error) 
 		Bounded: true, After: at, Before: at, Limit: 1, SortBy: NewestFirst(),
 		Filters: []Filter{{Column: "id", Predicate: "eq", Value: strconv.FormatInt(id, 10)}},
 	}, breakdowns, c.options.MaxPage)
-	if refusal(err) != nil || c.ofPage(err, TooLarge) {
+	if refusal(err) != nil || ofPage(err, rest.TooLarge) {
 		return true, nil //nolint:nilerr // that is the answer
 	}
 	if err != nil {

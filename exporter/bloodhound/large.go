@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 const (
@@ -82,13 +83,13 @@ func (c *Client) largeEdge(ctx context.Context, q Query) (edge, error) {
 
 // measure reads the one record that answers a query without holding it.
 func (c *Client) measure(ctx context.Context, q Query) (found page.Stub, err error) {
-	err = c.retry(ctx, func(ctx context.Context) error {
-		r, err := c.exchange(ctx, q.target(), through(func(body io.Reader) (kept []byte, err error) {
+	err = c.conn.Retry(ctx, func(ctx context.Context) error {
+		r, err := c.conn.Get(ctx, q.target(), rest.Through(func(body io.Reader) (kept []byte, err error) {
 			found, kept, err = page.Measure(body)
 			return kept, err
 		}))
 		if err == nil {
-			r.body.release()
+			r.Body.Release()
 		}
 		return err
 	})

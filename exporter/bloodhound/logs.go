@@ -69,7 +69,7 @@ func (q Query) foreseen(err error) error {
 	}
 	for _, d := range q.doubts() {
 		if d.fails {
-			e.final, e.Advice = true, d.text
+			e.Final, e.Advice = true, d.text
 			break
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
@@ -96,7 +97,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.E
 		q.Filters = countingFrom(r.count[0])
 	}
 	got, err := r.c.page(ctx, q, tries, r.most())
-	if r.c.ofPage(err, TooLarge) && q.Limit == 1 {
+	if ofPage(err, rest.TooLarge) && q.Limit == 1 {
 		return r.tooLarge(ctx, *q, err)
 	}
 	if err != nil {
@@ -105,11 +106,11 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.E
 	if len(r.count) > 0 {
 		r.count = r.count[1:]
 	}
-	r.b.clock = got.clock
-	r.b.waited += got.waited
+	r.b.clock = got.Clock
+	r.b.waited += got.Waited
 	r.b.answers++
-	p.buffer, p.target, p.limit = got.body, q.target(), q.Limit
-	size := len(got.body.b)
+	p.Buffer, p.target, p.limit = got.Body, q.target(), q.Limit
+	size := len(got.Body.Bytes)
 	r.b.held += int64(size)
 	at, err := r.c.hand(r.b, p, w)
 	if err == nil {
@@ -125,7 +126,7 @@ func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, 
 		return time.Time{}, cause
 	}
 	r.misses++
-	r.c.options.Log.Warn("the server breaks down over a page: looking for a row that it cannot print",
+	r.c.log.Warn("the server breaks down over a page: looking for a row that it cannot print",
 		zap.Time("from", w.part.after), zap.Time("until", w.bound), zap.Error(cause))
 	q := w.query(r.c.pageSize())
 	q.Skip = 0

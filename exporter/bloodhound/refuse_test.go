@@ -13,6 +13,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // worse makes of a record what is JSON, and no record.
@@ -55,7 +56,7 @@ func TestRecordsThatAreNone(t *testing.T) {
 				if !ok || len(bad.Raw) == 0 {
 					t.Fatalf("error %v", err)
 				}
-				wantText(t, err, "HOUNDTRAIL_ON_BAD_RECORD=quarantine", "GET /api/v2/audit?after=", bad.Cause.Error())
+				resttest.WantText(t, err, "HOUNDTRAIL_ON_BAD_RECORD=quarantine", "GET /api/v2/audit?after=", bad.Cause.Error())
 				c := reads(t, server, true)
 				for range 2 { // the second time with trust in the ends of pages
 					got, err := readSpan(t, c, start, start.Add(shelvedFor))
@@ -107,7 +108,7 @@ func TestBrokenPageIsNoHole(t *testing.T) {
 		records[len(records)/2] = `{"id":1,}`
 	}))
 	_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
-	wantText(t, err, "cannot be trusted", "index 50", `'}' where '"' is expected`)
+	resttest.WantText(t, err, "cannot be trusted", "index 50", `'}' where '"' is expected`)
 }
 
 // Whatever records are refused, quarantine delivers the others, and a hole for each.

@@ -11,6 +11,9 @@ import (
 // grain is the unit of created_at.
 const grain = time.Microsecond
 
+// settingPageSize is what an operator can change about the size of pages.
+const settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
+
 // A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
 //
 // The next page begins at the oldest created_at seen. The bound is inclusive, so the edge is read twice and repeats are

@@ -8,10 +8,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // A log of busy and quiet minutes, read in windows of any length that overlap or do not. What the changes of the sets make

@@ -9,10 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)

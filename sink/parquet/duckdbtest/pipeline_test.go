@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -75,7 +76,10 @@ func export(t *testing.T, address, session, folder string) {
 		t.Fatal(err)
 	}
 	client, err := bloodhound.New(bloodhound.Options{
-		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return session, nil }), PageSize: 700, Rate: 1000,
+		Connection: rest.Options{
+			URL: base, Auth: rest.Bearer(func() (string, error) { return session, nil }), Rate: 1000,
+		},
+		PageSize: 700,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -14,16 +14,18 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // pausesOf runs the operation under the policy and returns what lay between its calls.
 func pausesOf(t *testing.T, policy RetryPolicy, op func(try int) error) (pauses []time.Duration, seen *audience, err error) {
 	t.Helper()
 	seen = &audience{}
-	c := newClient(t, Options{Retry: policy, Observer: seen, Transport: tripper(nil)})
+	c := newClient(t, Options{Retry: policy, Observer: seen, Transport: resttest.Tripper(nil)})
 	var last time.Time
 	tries := 0
-	err = c.retry(t.Context(), func(context.Context) error {
+	err = c.Retry(t.Context(), func(context.Context) error {
 		if tries++; tries > 1 {
 			pauses = append(pauses, time.Since(last))
 		}
@@ -36,7 +38,7 @@ func pausesOf(t *testing.T, policy RetryPolicy, op func(try int) error) (pauses 
 func TestRetryBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pauses, seen, err := pausesOf(t, RetryPolicy{}, func(int) error { return &Error{Kind: Server, Status: 502} })
-		wantText(t, err, "502 Bad Gateway", "gave up after 8 tries in ")
+		resttest.WantText(t, err, "502 Bad Gateway", "gave up after 8 tries in ")
 		if e := asError(t, err); e.Kind != Server {
 			t.Error(e.Kind)
 		}
@@ -102,7 +104,7 @@ func TestRetryDoesNotComeBackEarly(t *testing.T) {
 		pauses, _, err := pausesOf(t, RetryPolicy{}, func(int) error {
 			return &Error{Kind: RateLimited, Status: 429, RetryAfter: time.Hour}
 		})
-		wantText(t, err, "429", "asks to wait 1h0m0s")
+		resttest.WantText(t, err, "429", "asks to wait 1h0m0s")
 		if len(pauses) != 0 || time.Since(start) != 0 {
 			t.Errorf("%v after %s", pauses, time.Since(start))
 		}
@@ -131,7 +133,7 @@ func TestRetryEnds(t *testing.T) {
 			2, false,
 		},
 		"too large":            {RetryPolicy{}, func(int) error { return &Error{Kind: TooLarge} }, 1, false},
-		"certificate":          {RetryPolicy{}, func(int) error { return &Error{Kind: Transport, final: true} }, 1, false},
+		"certificate":          {RetryPolicy{}, func(int) error { return &Error{Kind: Transport, Final: true} }, 1, false},
 		"stubborn":             {RetryPolicy{}, func(int) error { return &Error{Kind: NotJSON, stubborn: true} }, 3, false},
 		"not an error of ours": {RetryPolicy{}, func(int) error { return odd }, 1, false},
 		"another's Retryable": {
@@ -180,14 +182,14 @@ func (willing) Retryable() bool { return true }
 func TestRetryStopsInAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)
-		c := newClient(t, Options{Log: zap.New(core), Transport: tripper(nil)})
+		c := newClient(t, Options{Log: zap.New(core), Transport: resttest.Tripper(nil)})
 		ctx, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
 		defer cancel()
-		err := c.retry(ctx, func(context.Context) error { return &Error{Kind: RateLimited, Status: 429} })
+		err := c.Retry(ctx, func(context.Context) error { return &Error{Kind: RateLimited, Status: 429} })
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		wantText(t, err, "stopped before try 2", "429")
+		resttest.WantText(t, err, "stopped before try 2", "429")
 		if n := logs.FilterMessage("request failed, trying again").Len(); n != 1 {
 			t.Errorf("%d warnings", n)
 		}
@@ -200,12 +202,12 @@ func TestRateHoldsForEveryRequest(t *testing.T) {
 		var times []time.Time
 		c := newClient(t, Options{
 			Rate: 2, Retry: RetryPolicy{Initial: 1, Max: 1},
-			Transport: tripper(func(*http.Request) (*http.Response, error) {
+			Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
 				times = append(times, time.Now())
-				return respond(500, ""), nil
+				return resttest.Respond(500, ""), nil
 			}),
 		})
-		_ = c.retry(t.Context(), func(ctx context.Context) error {
+		_ = c.Retry(t.Context(), func(ctx context.Context) error {
 			_, err := get(ctx, c, "/api/v2/audit")
 			return err
 		})

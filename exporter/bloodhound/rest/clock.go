@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -69,16 +69,16 @@ func (c *Client) Clock(ctx context.Context) (Reading, error) {
 		return r, nil
 	}
 	var told Reading
-	err := c.retry(ctx, func(ctx context.Context) error {
+	err := c.Retry(ctx, func(ctx context.Context) error {
 		r, err := c.newRequest(ctx, http.MethodGet, "/health", nil)
 		if err != nil {
 			return err
 		}
-		a, err := c.roundTrip(r, c.shelf.upTo(c.options.MaxPage))
+		a, err := c.roundTrip(r, c.UpTo(OrdinaryBody))
 		if err != nil {
 			return err
 		}
-		defer a.body.release()
+		defer a.body.Release()
 		if told = a.clock; told.Server.IsZero() {
 			return fmt.Errorf("GET /health on %s: %w", r.URL.Host, errNoDate)
 		}
@@ -92,7 +92,7 @@ func (c *Client) Clock(ctx context.Context) (Reading, error) {
 
 // Guess is about what Clock would say, without a request: the latest reading is carried on, however old it is, and before
 // any reply this machine's clock stands for the server's. Its Server is meant to be a little behind, but nothing is
-// certain before a reply has confirmed it: see [Batch.Clock].
+// certain before a reply has confirmed it.
 func (c *Client) Guess() Reading {
 	r, _, heard := c.clock.carry()
 	if !heard {

@@ -1,6 +1,7 @@
-package bloodhound
+package rest
 
 import (
+	"cmp"
 	"mime"
 	"net/http"
 	"net/url"
@@ -19,7 +20,6 @@ const (
 	settingURL      = "HOUNDTRAIL_BLOODHOUND_URL"
 	settingCA       = "HOUNDTRAIL_BLOODHOUND_CA_FILE"
 	settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
-	settingBad      = "HOUNDTRAIL_ON_BAD_RECORD"
 
 	adviceForbidden = "give the user the role Auditor (BloodHound v8.4.0 and later, permission AuditLogRead) " +
 		"or Administrator (before v8.4.0)"
@@ -43,14 +43,14 @@ func judge(a answer, r *http.Request) *Error {
 	if a.status == http.StatusOK {
 		return judgeOK(a, r, secrets)
 	}
-	said := readComplaint(a.body.b)
+	said := readComplaint(a.body.Bytes)
 	e := newError(kindOf(a.status), r, a)
 	e.Message = said.quote(secrets)
-	e.RequestID = orDefault(e.RequestID, said.requestID)
+	e.RequestID = cmp.Or(e.RequestID, said.requestID)
 	switch e.Kind {
 	case RateLimited, Server, Timeout:
 		e.RetryAfter = retryAfter(a)
-		e.final = a.status == http.StatusNotImplemented || a.status == http.StatusHTTPVersionNotSupported
+		e.Final = a.status == http.StatusNotImplemented || a.status == http.StatusHTTPVersionNotSupported
 		if e.Kind == Server && strings.EqualFold(e.Message, "request timed out") { // BloodHound's word for a 504
 			e.Kind = Timeout
 		}
@@ -59,10 +59,10 @@ func judge(a answer, r *http.Request) *Error {
 		e.Advice = "redirects are not followed, since credentials must not travel on: set " + settingURL +
 			" to the address that the server itself uses"
 	case Transport: // 407, the only status of this kind
-		e.final = true
+		e.Final = true
 		e.Advice = transport.ProxyAdvice
 	case NotJSON: // of another success, such as a 206, which may hold records too
-		e.Message = describe(a.body.b).quote(secrets)
+		e.Message = describe(a.body.Bytes).quote(secrets)
 		e.stubborn = true
 	default:
 	}
@@ -125,13 +125,13 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 	contentType := a.header.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(contentType)
 	switch {
-	case len(a.body.b) == 0:
+	case len(a.body.Bytes) == 0:
 		e := newError(Timeout, r, a)
 		e.Message = "an empty reply, which is how some servers say that the query took too long"
 		e.Advice = adviceTimeout
 		return e
-	case page.IsObject(a.body.b) && (contentType == "" || err == nil && kind == "application/json"):
-		if !page.IsCut(a.body.b) {
+	case page.IsObject(a.body.Bytes) && (contentType == "" || err == nil && kind == "application/json"):
+		if !page.IsCut(a.body.Bytes) {
 			return nil
 		}
 		e := newError(Transport, r, a) // what cut it has mended HTTP's framing
@@ -139,8 +139,8 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		return e
 	default:
 		e := newError(NotJSON, r, a)
-		named := page.Short(conceal(orDefault(contentType, "something untyped"), secrets), longestType)
-		e.Message = "not JSON but " + named + ": " + describe(a.body.b).quote(secrets)
+		named := page.Short(conceal(cmp.Or(contentType, "something untyped"), secrets), longestType)
+		e.Message = "not JSON but " + named + ": " + describe(a.body.Bytes).quote(secrets)
 		e.Advice = adviceForeign
 		e.stubborn = true
 		return e
@@ -164,7 +164,7 @@ func redirectHost(h http.Header) string {
 // seconds since the epoch. Dates are compared with the server's clock, not with ours.
 func retryAfter(a answer) time.Duration {
 	const farthest = 24 * time.Hour // anything beyond is not meant as a pause, or not in the unit we think
-	server := orDefault(a.clock.Server, time.Now())
+	server := cmp.Or(a.clock.Server, time.Now())
 	var until time.Time
 	if value := a.header.Get("Retry-After"); value != "" {
 		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {

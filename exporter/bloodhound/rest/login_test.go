@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // jwtFor is a token as BloodHound issues it; the signature does not matter here.
@@ -47,9 +49,9 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path != loginPath {
 		g.pages++
 		if !g.valid[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] || g.rude {
-			return respond(401, complain("Token Authorization failed."), "Date", date), nil
+			return resttest.Respond(401, resttest.Complain("Token Authorization failed."), "Date", date), nil
 		}
-		return respond(200, `{}`, "Date", date), nil
+		return resttest.Respond(200, `{}`, "Date", date), nil
 	}
 	g.logins = append(g.logins, time.Now())
 	text, err := io.ReadAll(r.Body)
@@ -57,7 +59,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, &g.body); err != nil || r.Header.Get("Content-Type") != "application/json" {
-		return respond(400, complain("content type must be application/json")), nil
+		return resttest.Respond(400, resttest.Complain("content type must be application/json")), nil
 	}
 	if !g.instant {
 		select {
@@ -67,14 +69,14 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	if g.password != g.body["secret"] {
-		return respond(401, complain("authentication is invalid"), "Date", date), nil
+		return resttest.Respond(401, resttest.Complain("authentication is invalid"), "Date", date), nil
 	}
 	jwt := jwtFor(len(g.logins), now, g.life)
 	if g.valid == nil {
 		g.valid = map[string]bool{}
 	}
 	g.valid[jwt] = true
-	return respond(200, `{"data":{"user_id":"6a1f","auth_expired":false,"session_token":"`+jwt+`"}}`, "Date", date), nil
+	return resttest.Respond(200, `{"data":{"user_id":"6a1f","auth_expired":false,"session_token":"`+jwt+`"}}`, "Date", date), nil
 }
 
 func (g *gate) end() {
@@ -93,7 +95,7 @@ func TestLoginRenewsInTime(t *testing.T) {
 	for _, skew := range []time.Duration{0, 5 * time.Hour, -70 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			g := &gate{life: 8 * time.Hour, skew: skew, password: " hé\"<llo ✓ "}
-			c := g.client(t, always(g.password+"\n"))
+			c := g.client(t, resttest.Always(g.password+"\n"))
 			for at := range 60 { // every half hour for more than a day
 				if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
 					t.Fatalf("after %d half hours: %v", at, err)
@@ -119,7 +121,7 @@ func TestLoginRenewsInTime(t *testing.T) {
 func TestLoginOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{life: time.Hour, password: "p"}
-		c := g.client(t, always("p"))
+		c := g.client(t, resttest.Always("p"))
 		for round := 1; round <= 3; round++ {
 			var all sync.WaitGroup
 			for range 10 {
@@ -142,12 +144,12 @@ func TestLoginOnceForAll(t *testing.T) {
 func TestLoginIsRepeatedOnceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{life: time.Hour, password: "p", rude: true, instant: true}
-		c := g.client(t, always("p"))
-		err := c.retry(t.Context(), func(ctx context.Context) error {
+		c := g.client(t, resttest.Always("p"))
+		err := c.Retry(t.Context(), func(ctx context.Context) error {
 			_, err := get(ctx, c, "/api/v2/audit")
 			return err
 		})
-		wantText(t, err, "401", "Token Authorization failed.", `just opened for "siem" is refused`)
+		resttest.WantText(t, err, "401", "Token Authorization failed.", `just opened for "siem" is refused`)
 		if len(g.logins) != 2 || g.pages != 2 {
 			t.Errorf("%d logins, %d pages", len(g.logins), g.pages)
 		}
@@ -160,7 +162,7 @@ func TestLoginIsRepeatedOnceOnly(t *testing.T) {
 // A refusal that arrives late must not cost the session that has come since.
 func TestLateRefusalKeepsTheNewSession(t *testing.T) {
 	l := &login{jwt: "new"}
-	r := httptest.NewRequest(http.MethodGet, AuditPath, nil)
+	r := httptest.NewRequest(http.MethodGet, auditPath, nil)
 	setBearer(r, "old")
 	if _, ok := l.session(); !l.refused(r) || !ok || l.jwt != "new" {
 		t.Errorf("session %q", l.jwt)
@@ -173,14 +175,14 @@ func TestLateRefusalKeepsTheNewSession(t *testing.T) {
 
 func TestLoginForbidden(t *testing.T) {
 	for message, says := range map[string]string{"user disabled": "; enable the user", "not authorized": "licence agreement (EULA)"} {
-		c := newClient(t, Options{Auth: Login("siem", always("p")), Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		c := newClient(t, Options{Auth: Login("siem", resttest.Always("p")), Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == loginPath {
-				return respond(200, `{"data":{"session_token":"a.b.c"}}`), nil
+				return resttest.Respond(200, `{"data":{"session_token":"a.b.c"}}`), nil
 			}
-			return respond(403, complain(message)), nil
+			return resttest.Respond(403, resttest.Complain(message)), nil
 		})})
-		_, err := get(t.Context(), c, AuditPath)
-		wantText(t, err, "403 Forbidden: "+message, says)
+		_, err := get(t.Context(), c, auditPath)
+		resttest.WantText(t, err, "403 Forbidden: "+message, says)
 	}
 }
 
@@ -204,7 +206,7 @@ func TestLoginReadsThePasswordAgain(t *testing.T) {
 func TestLoginOutlivesItsFirstCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{life: time.Hour, password: "p"}
-		c := g.client(t, always("p"))
+		c := g.client(t, resttest.Always("p"))
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var all sync.WaitGroup
@@ -223,42 +225,42 @@ func TestLoginOutlivesItsFirstCaller(t *testing.T) {
 
 func TestLoginFailures(t *testing.T) {
 	for name, test := range map[string]struct {
-		reply canned
+		reply resttest.Canned
 		kind  Kind // 0: not an *Error
 		says  []string
 	}{
 		"wrong password": {
-			can(401, complain("authentication is invalid")), Unauthorized,
+			resttest.Can(401, resttest.Complain("authentication is invalid")), Unauthorized,
 			[]string{`log in as "siem"`, "HOUNDTRAIL_BLOODHOUND_PASSWORD is wrong"},
 		},
 		"unknown user": {
-			can(404, complain("resource not found")), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_USERNAME or"},
+			resttest.Can(404, resttest.Complain("resource not found")), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_USERNAME or"},
 		},
-		"wrong URL": {can(404, "404 page not found\n"), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_URL"}},
+		"wrong URL": {resttest.Can(404, "404 page not found\n"), NotFound, []string{"HOUNDTRAIL_BLOODHOUND_URL"}},
 		"second factor": {
-			can(400, complain("one time password is invalid")), BadRequest, []string{"second factor", "API token"},
+			resttest.Can(400, resttest.Complain("one time password is invalid")), BadRequest, []string{"second factor", "API token"},
 		},
-		"disabled":  {can(403, complain("user disabled")), Forbidden, []string{"enable the user"}},
-		"firewall":  {can(401, htmlPage), Unauthorized, []string{"not BloodHound's own"}},
-		"too often": {can(429, "Limit exceeded\n"), RateLimited, []string{"Limit exceeded"}},
+		"disabled":  {resttest.Can(403, resttest.Complain("user disabled")), Forbidden, []string{"enable the user"}},
+		"firewall":  {resttest.Can(401, resttest.HTMLPage), Unauthorized, []string{"not BloodHound's own"}},
+		"too often": {resttest.Can(429, "Limit exceeded\n"), RateLimited, []string{"Limit exceeded"}},
 		"redirect": {
-			can(302, "", "Location", "https://sso.example/?SAMLRequest=x"), Redirect, []string{"https://sso.example;"},
+			resttest.Can(302, "", "Location", "https://sso.example/?SAMLRequest=x"), Redirect, []string{"https://sso.example;"},
 		},
 		"expired": {
-			can(200, `{"data":{"auth_expired":true,"session_token":"a.b.c"}}`), 0, []string{"password has expired", "browser"},
+			resttest.Can(200, `{"data":{"auth_expired":true,"session_token":"a.b.c"}}`), 0, []string{"password has expired", "browser"},
 		},
-		"no token":       {can(200, `{"data":{}}`), 0, []string{"session token", "empty"}},
-		"odd token":      {can(200, `{"data":{"session_token":"a\nb"}}`), 0, []string{"session token", "printable"}},
-		"odd reply":      {can(200, `{"data":"a.b.c"}`), 0, []string{"not the JSON that BloodHound sends"}},
-		"a page instead": {can(200, htmlPage, "Content-Type", "text/html"), NotJSON, []string{"not JSON"}},
+		"no token":       {resttest.Can(200, `{"data":{}}`), 0, []string{"session token", "empty"}},
+		"odd token":      {resttest.Can(200, `{"data":{"session_token":"a\nb"}}`), 0, []string{"session token", "printable"}},
+		"odd reply":      {resttest.Can(200, `{"data":"a.b.c"}`), 0, []string{"not the JSON that BloodHound sends"}},
+		"a page instead": {resttest.Can(200, resttest.HTMLPage, "Content-Type", "text/html"), NotJSON, []string{"not JSON"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newClient(t, Options{
-				Auth:      Login("siem", always("hunter2")),
+				Auth:      Login("siem", resttest.Always("hunter2")),
 				Transport: test.reply,
 			})
 			_, err := get(t.Context(), c, "/api/v2/audit")
-			wantText(t, err, append(test.says, `log in as "siem": `)...)
+			resttest.WantText(t, err, append(test.says, `log in as "siem": `)...)
 			var e *Error
 			if errors.As(err, &e) != (test.kind != 0) || e != nil && e.Kind != test.kind {
 				t.Errorf("%v", err)
@@ -270,24 +272,24 @@ func TestLoginFailures(t *testing.T) {
 func TestUnreadableSecrets(t *testing.T) {
 	missing := func() (string, error) { return "", errors.New("open key: no such file") }
 	for name, auth := range map[string]Authenticator{
-		"the API token's key": Token(testToken, missing),
+		"the API token's key": Token(resttest.Token, missing),
 		"the JWT":             Bearer(missing),
 		"the password":        Login("siem", missing),
 	} {
 		for problem, auth := range map[string]Authenticator{
 			"no such file": auth,
 			"empty": map[string]Authenticator{
-				"the API token's key": Token(testToken, always(" \n")),
-				"the JWT":             Bearer(always("")),
-				"the password":        Login("siem", always("\n")),
+				"the API token's key": Token(resttest.Token, resttest.Always(" \n")),
+				"the JWT":             Bearer(resttest.Always("")),
+				"the password":        Login("siem", resttest.Always("\n")),
 			}[name],
 		} {
-			c := newClient(t, Options{Auth: auth, Transport: tripper(func(*http.Request) (*http.Response, error) {
+			c := newClient(t, Options{Auth: auth, Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
 				t.Error("a request was sent")
-				return respond(200, `{}`), nil
+				return resttest.Respond(200, `{}`), nil
 			})})
 			_, err := get(t.Context(), c, "/api/v2/audit")
-			wantText(t, err, "read "+name, problem)
+			resttest.WantText(t, err, "read "+name, problem)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // The worked examples of the API contract, computed with Python and OpenSSL.
@@ -27,7 +29,7 @@ func TestSignature(t *testing.T) {
 			"zwN0gx+z6eCnI28E4TlMcWiCUKckt+EFCmSJbSP0d44=",
 		},
 	} {
-		if got := signature(testKey, test.method, test.target, test.date, []byte(test.body)); got != test.want {
+		if got := signature(resttest.Key, test.method, test.target, test.date, []byte(test.body)); got != test.want {
 			t.Errorf("%s %s at %s: %s, want %s", test.method, test.target, test.date, got, test.want)
 		}
 	}
@@ -49,7 +51,7 @@ func TestSignatureSteps(t *testing.T) {
 			"565fdafdf43d94e8c47625457901b4ec84bc41671f1c2e1180f75cbb755d5d7b",
 		},
 	} {
-		k1 := mac([]byte(testKey), []byte("GET"+target))
+		k1 := mac([]byte(resttest.Key), []byte("GET"+target))
 		k2 := mac(k1, []byte("2026-01-15T12"))
 		if got := [2]string{hex.EncodeToString(k1), hex.EncodeToString(k2)}; got != want {
 			t.Errorf("%s: %v, want %v", target, got, want)
@@ -63,15 +65,15 @@ func TestTokenSignsTheRequest(t *testing.T) {
 		at := time.Date(2026, 1, 15, 12, 34, 56, 987654321, time.UTC)
 		time.Sleep(time.Until(at)) // a bubble's clock starts in the year 2000
 		var seen http.Header
-		c := newClient(t, Options{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		c := newClient(t, Options{Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 			seen = r.Header
-			return respond(200, `{}`), nil
+			return resttest.Respond(200, `{}`), nil
 		})})
 		if _, err := get(t.Context(), c, "/api/v2/audit?limit=1000&skip=0&sort_by=id"); err != nil {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]string{
-			"Authorization":   "bhesignature " + testToken,
+			"Authorization":   "bhesignature " + resttest.Token,
 			"RequestDate":     "2026-01-15T12:34:56Z",
 			"Signature":       "t5wnMoDuPh1X3scapkRuSNDlx90o4+Pf3gX467ZjfNA=",
 			"Prefer":          "wait=30",
@@ -93,16 +95,16 @@ func TestSignedTargetIsTheOneOnTheWire(t *testing.T) {
 				var line, signed string
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					line = strings.TrimPrefix(r.RequestURI, "http://tenant.example") // a proxy is sent the absolute form
-					signed = signature(testKey, r.Method, line, r.Header.Get("RequestDate"), nil)
+					signed = signature(resttest.Key, r.Method, line, r.Header.Get("RequestDate"), nil)
 					signed = map[bool]string{true: "ok", false: "mismatch"}[signed == r.Header.Get("Signature")]
 					w.Header().Set("Content-Type", "application/json")
 					_, _ = w.Write([]byte(`{}`))
 				}))
 				defer server.Close()
-				o := Options{URL: mustParse(t, server.URL+base)}
+				o := Options{URL: resttest.MustParse(t, server.URL+base)}
 				if proxied {
-					o.URL = mustParse(t, "http://tenant.example"+base)
-					o.Transport = &http.Transport{Proxy: http.ProxyURL(mustParse(t, server.URL)), DisableKeepAlives: true}
+					o.URL = resttest.MustParse(t, "http://tenant.example"+base)
+					o.Transport = &http.Transport{Proxy: http.ProxyURL(resttest.MustParse(t, server.URL)), DisableKeepAlives: true}
 				}
 				if _, err := get(t.Context(), newClient(t, o), target); err != nil {
 					t.Fatal(err)
@@ -126,7 +128,7 @@ func TestSignedTargetOverHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	c := newClient(t, Options{URL: mustParse(t, server.URL), CAFile: writePEM(t, server)})
+	c := newClient(t, Options{URL: resttest.MustParse(t, server.URL), CAFile: writePEM(t, server)})
 	const target = "/api/v2/audit?after=2026-01-15T00%3A00%3A00Z&limit=10"
 	if _, err := get(t.Context(), c, target); err != nil {
 		t.Fatal(err)
@@ -137,12 +139,12 @@ func TestSignedTargetOverHTTP2(t *testing.T) {
 }
 
 func TestTargetsThatWouldChangeAreRefused(t *testing.T) {
-	c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
+	c := newClient(t, Options{Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent")
-		return respond(200, `{}`), nil
+		return resttest.Respond(200, `{}`), nil
 	})})
 	for _, target := range []string{"/a b", "/a?b=c d", "/a#b", "/ä", "/a?b=c\nd", "/%zz"} {
 		_, err := get(context.Background(), c, target)
-		wantText(t, err, "request target")
+		resttest.WantText(t, err, "request target")
 	}
 }

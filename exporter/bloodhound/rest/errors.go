@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ const (
 	Transport                    // no connection, no TLS, no proxy, or a body that was cut short
 	NotJSON                      // a reply that is not BloodHound's, such as a proxy's login page
 	Redirect                     // the URL is not the server's own
-	TooLarge                     // a body above Options.MaxBody: a smaller page is needed
+	TooLarge                     // a body above its bound: a smaller page is needed
 )
 
 // String is the kind's name in metrics and logs.
@@ -54,9 +54,9 @@ type Error struct {
 
 	Err error // the cause below HTTP, if there is one
 
-	final    bool // an exception to what the kind would allow
+	Final bool // not worth another try, whatever the kind would allow
+
 	stubborn bool // worth another try or two, but no more
-	refusal  bool // the server answers the same about a time in which no row is: it is over a row that it breaks down
 }
 
 // Error tells what was tried, on what, why it failed and what to do next.
@@ -95,7 +95,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Retryable() bool {
 	switch e.Kind {
 	case RateLimited, Timeout, Server, Transport, NotJSON:
-		return !e.final
+		return !e.Final
 	default:
 		return false
 	}

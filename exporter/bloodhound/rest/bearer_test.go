@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"encoding/base64"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 func TestBearer(t *testing.T) {
@@ -34,10 +36,10 @@ func TestBearer(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		c = newClient(t, Options{Auth: Bearer(func() (string, error) { return file, nil }), Transport: g})
 		_, err := get(t.Context(), c, "/api/v2/audit")
-		wantText(t, err, "the JWT expired at 2000-01-01T01:00:00Z", "HOUNDTRAIL_BLOODHOUND_JWT")
+		resttest.WantText(t, err, "the JWT expired at 2000-01-01T01:00:00Z", "HOUNDTRAIL_BLOODHOUND_JWT")
 		file, g.valid = second, nil
 		_, err = get(t.Context(), c, "/api/v2/audit")
-		wantText(t, err, "not valid, or its session was ended")
+		resttest.WantText(t, err, "not valid, or its session was ended")
 		if g.pages != pages+2 {
 			t.Errorf("%d requests for two refusals", g.pages-pages)
 		}

@@ -1,6 +1,7 @@
-package bloodhound
+package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,11 @@ type RetryPolicy struct {
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
 	return RetryPolicy{
-		Tries:   orDefault(p.Tries, 8),
-		Elapsed: orDefault(p.Elapsed, 5*time.Minute),
-		Initial: orDefault(p.Initial, 500*time.Millisecond),
-		Max:     orDefault(p.Max, 30*time.Second),
-		Limited: orDefault(p.Limited, time.Second),
+		Tries:   cmp.Or(p.Tries, 8),
+		Elapsed: cmp.Or(p.Elapsed, 5*time.Minute),
+		Initial: cmp.Or(p.Initial, 500*time.Millisecond),
+		Max:     cmp.Or(p.Max, 30*time.Second),
+		Limited: cmp.Or(p.Limited, time.Second),
 
 		Interactive: p.Interactive,
 	}
@@ -48,9 +49,9 @@ type pace struct {
 // NextBackOff adds the two, so that clients told the same second do not come back in the same instant.
 func (p *pace) NextBackOff() time.Duration { return p.floor + p.ExponentialBackOff.NextBackOff() }
 
-// retry runs op until it succeeds, fails for good, or the policy ends. An error is tried again only if it, or one that
+// Retry runs op until it succeeds, fails for good, or the policy ends. An error is tried again only if it, or one that
 // it wraps, has a method Retryable that says so.
-func (c *Client) retry(ctx context.Context, op func(ctx context.Context) error) error {
+func (c *Client) Retry(ctx context.Context, op func(ctx context.Context) error) error {
 	policy := c.options.Retry
 	wait := &pace{ExponentialBackOff: backoff.ExponentialBackOff{
 		InitialInterval: policy.Initial, MaxInterval: policy.Max, Multiplier: 2, RandomizationFactor: 0.5,
@@ -129,13 +130,4 @@ func (c *Client) noteRetry(err error, tries uint, pause time.Duration) {
 	c.options.Observer.Retry(reason)
 	c.options.Log.Warn("request failed, trying again",
 		zap.String("reason", reason), zap.Uint("tries", tries), zap.Duration("pause", pause), zap.Error(err))
-}
-
-// orDefault is v, or the default if v is not set.
-func orDefault[T comparable](v, byDefault T) T {
-	var zero T
-	if v == zero {
-		return byDefault
-	}
-	return v
 }

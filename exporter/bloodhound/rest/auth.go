@@ -1,6 +1,7 @@
-package bloodhound
+package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -53,7 +54,7 @@ func (b bearer) explain(e *Error, r *http.Request) string {
 		return ""
 	}
 	const next = "set a new HOUNDTRAIL_BLOODHOUND_JWT, or better use an API token, which does not expire by itself"
-	if _, expires, ok := lifeOf(bearerOf(r)); ok && !expires.After(orDefault(e.Date, time.Now())) {
+	if _, expires, ok := lifeOf(bearerOf(r)); ok && !expires.After(cmp.Or(e.Date, time.Now())) {
 		return fmt.Sprintf("the JWT expired at %s: %s", expires.Format(time.RFC3339), next)
 	}
 	return "the JWT is not valid, or its session was ended: " + next

@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"bytes"
@@ -21,51 +21,54 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // echoes are replies, and failures, of things on the way that say back what they were sent. None of them is polite,
 // all of them exist: debugging proxies, request inspectors, gateways with verbose error pages.
 var echoes = map[string]func(r *http.Request, said string) (*http.Response, error){
-	"text": func(_ *http.Request, said string) (*http.Response, error) { return respond(500, "got "+said), nil },
+	"text": func(_ *http.Request, said string) (*http.Response, error) {
+		return resttest.Respond(500, "got "+said), nil
+	},
 	"long text": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(502, strings.Repeat("x", 380)+said), nil
+		return resttest.Respond(502, strings.Repeat("x", 380)+said), nil
 	},
 	"JSON": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(400, complain(escape(said))), nil
+		return resttest.Respond(400, resttest.Complain(escape(said))), nil
 	},
 	"401": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(401, complain(escape(said))), nil
+		return resttest.Respond(401, resttest.Complain(escape(said))), nil
 	},
 	"403": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(403, complain(escape(said))), nil
+		return resttest.Respond(403, resttest.Complain(escape(said))), nil
 	},
 	"HTML": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(503, "<title>"+html.EscapeString(said)+"</title>"), nil
+		return resttest.Respond(503, "<title>"+html.EscapeString(said)+"</title>"), nil
 	},
 	"HTML 200": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(200, "<title>"+html.EscapeString(said)+"</title>"), nil
+		return resttest.Respond(200, "<title>"+html.EscapeString(said)+"</title>"), nil
 	},
-	"429": func(_ *http.Request, said string) (*http.Response, error) { return respond(429, said), nil },
+	"429": func(_ *http.Request, said string) (*http.Response, error) { return resttest.Respond(429, said), nil },
 	"content type": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(200, "x", "Content-Type", said), nil
+		return resttest.Respond(200, "x", "Content-Type", said), nil
 	},
 	"request id": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(500, "", "RequestID", said), nil
+		return resttest.Respond(500, "", "RequestID", said), nil
 	},
 	"location": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(302, "", "Location", "https://x.example/"+said), nil
+		return resttest.Respond(302, "", "Location", "https://x.example/"+said), nil
 	},
 	"host": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(302, "", "Location", "https://"+said+"/"), nil
+		return resttest.Respond(302, "", "Location", "https://"+said+"/"), nil
 	},
 	"network": func(_ *http.Request, said string) (*http.Response, error) {
 		return nil, errors.New("malformed HTTP response " + said)
 	},
 	"encoding": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(200, "x", "Content-Encoding", said), nil
+		return resttest.Respond(200, "x", "Content-Encoding", said), nil
 	},
 	"odd session": func(_ *http.Request, said string) (*http.Response, error) {
-		return respond(200, `{"data":"`+escape(said)+`"}`), nil
+		return resttest.Respond(200, `{"data":"`+escape(said)+`"}`), nil
 	},
 }
 
@@ -82,16 +85,16 @@ func TestNoSecretInErrorsOrLogs(t *testing.T) {
 		password := rapid.StringMatching(`[A-Za-z0-9"<>&\\ éß%+\t]{10,30}[a-z]`).Draw(rt, "password")
 		name := rapid.SampledFrom(slices.Sorted(maps.Keys(echoes))).Draw(rt, "echo")
 		for kind, auth := range map[string]Authenticator{
-			"token":  Token(testToken, always(printable)),
-			"bearer": Bearer(always(printable)),
-			"login":  Login("siem", always(password)),
+			"token":  Token(resttest.Token, resttest.Always(printable)),
+			"bearer": Bearer(resttest.Always(printable)),
+			"login":  Login("siem", resttest.Always(password)),
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				secrets := []string{printable, password, escape(password)}
 				core, logs := observer.New(zap.DebugLevel)
 				c := newClient(t, Options{
 					Auth: auth, Log: zap.New(core), Retry: RetryPolicy{Tries: 2, Initial: 1},
-					Transport: tripper(func(r *http.Request) (*http.Response, error) {
+					Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 						said := fmt.Sprint(r.Header.Get("Authorization"), " ", r.Header.Get("Signature"))
 						if s := r.Header.Get("Signature"); s != "" {
 							secrets = append(secrets, s)
@@ -103,7 +106,7 @@ func TestNoSecretInErrorsOrLogs(t *testing.T) {
 						return echoes[name](r, said)
 					}),
 				})
-				err := c.retry(t.Context(), func(ctx context.Context) error {
+				err := c.Retry(t.Context(), func(ctx context.Context) error {
 					_, err := get(ctx, c, "/api/v2/audit?limit=1")
 					return err
 				})
@@ -139,9 +142,9 @@ func leakOf(text string, secrets []string) string {
 
 // A complaint is foreign text: whatever it is, what is left of it is one short printable line.
 func FuzzComplaint(f *testing.F) {
-	f.Add([]byte(complain("not authenticated")))
-	f.Add([]byte(complain("x") + complain("y")))
-	f.Add([]byte(htmlPage))
+	f.Add([]byte(resttest.Complain("not authenticated")))
+	f.Add([]byte(resttest.Complain("x") + resttest.Complain("y")))
+	f.Add([]byte(resttest.HTMLPage))
 	f.Add([]byte("Limit exceeded\n"))
 	f.Add([]byte(`{"errors":[]}`))
 	f.Add([]byte(strings.Repeat("\xffa", 300)))
@@ -180,14 +183,14 @@ func FuzzReadBody(f *testing.F) {
 				Body:          io.NopCloser(bytes.NewReader(body)),
 			}, limit)
 			switch {
-			case err == nil && int64(len(b.b)) > limit:
-				t.Errorf("%d bytes, allowed %d", len(b.b), limit)
-			case err == nil && encoding == "" && string(b.b) != string(body):
+			case err == nil && int64(len(b.Bytes)) > limit:
+				t.Errorf("%d bytes, allowed %d", len(b.Bytes), limit)
+			case err == nil && encoding == "" && string(b.Bytes) != string(body):
 				t.Error("another body")
 			case err == nil && encoding == "gzip" && len(body) > 0 && len(body) < 18:
 				t.Errorf("%d bytes are no gzip stream", len(body))
 			}
-			b.release()
+			b.Release()
 		}
 	})
 }
@@ -200,12 +203,12 @@ func TestRequestLog(t *testing.T) {
 		const requestID = "6a1f9d5e-58e7-4b0c-9d54-0d6a4b3c2f10"
 		c := newClient(t, Options{
 			Log: zap.New(core), Observer: seen,
-			Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 				time.Sleep(3 * time.Second)
 				if r.URL.RawQuery == "" {
 					return nil, errors.New("unplugged")
 				}
-				return respond(200, `{"a":1}`, "RequestID", requestID), nil
+				return resttest.Respond(200, `{"a":1}`, "RequestID", requestID), nil
 			}),
 		})
 		if _, err := get(t.Context(), c, "/api/v2/audit?limit=1"); err != nil {

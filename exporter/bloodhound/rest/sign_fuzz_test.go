@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"crypto/sha256"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // straightHMAC is HMAC-SHA256 as RFC 2104 writes it, without the library.
@@ -36,7 +38,7 @@ func straightSignature(key, method, target, date string, body []byte) string {
 
 // FuzzSignature holds the signature of anything at any time against a straightforward computation.
 func FuzzSignature(f *testing.F) {
-	f.Add(testKey, "GET", "/api/v2/audit?limit=1000&skip=0&sort_by=id", int64(1768480496), int16(0), []byte(nil))
+	f.Add(resttest.Key, "GET", "/api/v2/audit?limit=1000&skip=0&sort_by=id", int64(1768480496), int16(0), []byte(nil))
 	f.Add("", "", "", int64(0), int16(-720), []byte{0})
 	f.Add(strings.Repeat("k", 64), "POST", "/api/v2/x?a=%2B&a=+", int64(-1), int16(840), []byte(`{"a":1}`))
 	f.Add(strings.Repeat("k", 65), "\xff", "/é", int64(253402300800), int16(1), []byte(strings.Repeat("x", 64)))
@@ -53,18 +55,18 @@ func FuzzSignature(f *testing.F) {
 // FuzzToken signs whole requests. What is refused is refused before it is sent; what is signed is the target that goes on
 // the wire; and the key is nowhere, in no header and no error.
 func FuzzToken(f *testing.F) {
-	f.Add(testToken, testKey, "/api/v2/audit?limit=1000&skip=0&sort_by=id", []byte(nil))
-	f.Add(testToken, " "+testKey+"\n", "/api/v2/audit?after=2026-01-15T00%3A00%3A00Z", []byte("{}"))
+	f.Add(resttest.Token, resttest.Key, "/api/v2/audit?limit=1000&skip=0&sort_by=id", []byte(nil))
+	f.Add(resttest.Token, " "+resttest.Key+"\n", "/api/v2/audit?after=2026-01-15T00%3A00%3A00Z", []byte("{}"))
 	f.Add("", "a secret with spaces", "/a b", []byte{})
 	f.Add("\x00", "clé-secrète", "//host/a?b#c", []byte{0xff})
-	f.Add(testToken, "longer than anything else\x00", "", []byte("x"))
+	f.Add(resttest.Token, "longer than anything else\x00", "", []byte("x"))
 	f.Fuzz(func(t *testing.T, id, key, target string, body []byte) {
 		c := newClient(t, Options{})
 		r, err := c.newRequest(t.Context(), http.MethodGet, target, body)
 		if err != nil {
 			return // FuzzToken is about what may be sent
 		}
-		if err := Token(id, always(key)).authorize(t.Context(), c, r, body); err != nil {
+		if err := Token(id, resttest.Always(key)).authorize(t.Context(), c, r, body); err != nil {
 			if leaks(err.Error(), key) {
 				t.Fatalf("the key %q is in the error: %v", key, err)
 			}

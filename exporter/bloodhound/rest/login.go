@@ -1,6 +1,7 @@
-package bloodhound
+package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,7 +89,7 @@ func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 // server's clock alone, so that the local one may be wrong.
 func renewalOf(jwt string, date time.Time) time.Time {
 	issued, expires, ok := lifeOf(jwt)
-	issued = orDefault(issued, date)
+	issued = cmp.Or(issued, date)
 	if !ok || issued.IsZero() || !expires.After(issued) {
 		return time.Time{}
 	}
@@ -113,16 +114,16 @@ func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time
 		return "", date, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	a, err := c.roundTrip(r, c.shelf.upTo(c.options.MaxPage))
+	a, err := c.roundTrip(r, c.UpTo(OrdinaryBody))
 	if err != nil {
 		return "", date, err
 	}
-	defer a.body.release()
+	defer a.body.Release()
 	if e := judge(a, r); e != nil {
 		e.Advice = explainLogin(e)
 		return "", date, e
 	}
-	jwt, err = sessionToken(a.body.b)
+	jwt, err = sessionToken(a.body.Bytes)
 	return jwt, a.clock.Server, err
 }
 

@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // Whatever the two clocks say and however slow the network is, Clock is behind the server, and not by much.
@@ -20,14 +22,14 @@ func TestClockIsNeverAhead(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			asked := 0
 			server := func() time.Time { return time.Now().Add(skew) }
-			c := newClient(t, Options{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			c := newClient(t, Options{Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 				asked++
 				if r.URL.Path != "/health" || r.Header.Get("Authorization") != "" {
 					t.Errorf("%s with %q", r.URL.Path, r.Header.Get("Authorization"))
 				}
 				date := server().UTC().Format(http.TimeFormat)
 				time.Sleep(delay)
-				return respond(200, "", "Date", date), nil
+				return resttest.Respond(200, "", "Date", date), nil
 			})})
 			for _, pause := range pauses {
 				time.Sleep(time.Duration(pause))
@@ -55,10 +57,10 @@ func TestClockLearnsFromEveryReply(t *testing.T) {
 		var paths []string
 		ahead := 42 * time.Minute
 		c := newClient(t, Options{
-			URL: mustParse(t, "https://tenant.example/prefix"),
-			Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			URL: resttest.MustParse(t, "https://tenant.example/prefix"),
+			Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 				paths = append(paths, r.URL.Path)
-				return respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
+				return resttest.Respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
 			}),
 		})
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err == nil {
@@ -82,25 +84,25 @@ func TestClockLearnsFromEveryReply(t *testing.T) {
 func TestClockFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
+		c := newClient(t, Options{Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
 			if tries++; tries < 3 {
 				return nil, errors.New("network is unreachable")
 			}
-			return respond(502, htmlPage), nil
+			return resttest.Respond(502, resttest.HTMLPage), nil
 		})})
 		if _, err := c.Clock(t.Context()); err != nil || tries != 3 {
 			t.Errorf("%d tries: %v", tries, err)
 		}
-		c = newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
-			return respond(200, "", "Date", ""), nil
+		c = newClient(t, Options{Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
+			return resttest.Respond(200, "", "Date", ""), nil
 		})})
 		_, err := c.Clock(t.Context())
-		wantText(t, err, "ask for the server's time", "GET /health on tenant.example", "no Date header")
-		c = newClient(t, Options{Retry: RetryPolicy{Tries: 2}, Transport: tripper(func(*http.Request) (*http.Response, error) {
+		resttest.WantText(t, err, "ask for the server's time", "GET /health on tenant.example", "no Date header")
+		c = newClient(t, Options{Retry: RetryPolicy{Tries: 2}, Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("network is unreachable")
 		})})
 		_, err = c.Clock(context.Background())
-		wantText(t, err, "network is unreachable", "gave up after 2 tries")
+		resttest.WantText(t, err, "network is unreachable", "gave up after 2 tries")
 	})
 }
 
@@ -108,8 +110,8 @@ func TestClockFails(t *testing.T) {
 func TestGuess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ahead = 42 * time.Minute
-		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
-			return respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
+		c := newClient(t, Options{Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
+			return resttest.Respond(403, "", "Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat)), nil
 		})})
 		if got, now := c.Guess(), time.Now(); got.Server != now.UTC().Add(-guessMargin) || got.Local != now {
 			t.Errorf("before any reply: %v", got)
@@ -126,33 +128,13 @@ func TestGuess(t *testing.T) {
 	})
 }
 
-// A batch carries what the last of its pages said of the clock.
-func TestBatchTellsTheClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const behind = 3 * time.Hour
-		c := newClient(t, Options{Transport: tripper(func(*http.Request) (*http.Response, error) {
-			time.Sleep(time.Second)
-			return respond(200, `{"count":0,"limit":5000,"skip":0,"data":{"logs":[]}}`,
-				"Date", time.Now().Add(-behind).UTC().Format(http.TimeFormat)), nil
-		})})
-		b, err := c.Fetch(t.Context(), time.Now().Add(-time.Hour), time.Now(), Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer b.Release()
-		if want := (Reading{time.Now().UTC().Add(-behind), time.Now()}); b.Clock() != want {
-			t.Errorf("%v, want %v", b.Clock(), want)
-		}
-	})
-}
-
 // A Date that cannot be true is a reading like any other: the client tells what the server says.
 func TestClockTellsWhatTheServerSays(t *testing.T) {
 	for _, date := range []time.Time{
 		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newClient(t, Options{Transport: can(200, "", "Date", date.Format(http.TimeFormat))})
+			c := newClient(t, Options{Transport: resttest.Can(200, "", "Date", date.Format(http.TimeFormat))})
 			for range 2 { // asked for, and carried on
 				if got, err := c.Clock(t.Context()); err != nil || !got.Server.Equal(date) || got.Local != time.Now() {
 					t.Errorf("%v, %v, want %s", got, err, date)

@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 func writePEM(tb testing.TB, s *httptest.Server) string {
@@ -59,7 +61,7 @@ func wire(tb testing.TB, reply []byte) *url.URL {
 			_ = conn.Close()
 		}
 	}()
-	return mustParse(tb, "http://"+listener.Addr().String())
+	return resttest.MustParse(tb, "http://"+listener.Addr().String())
 }
 
 const okHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -116,7 +118,7 @@ func TestBrokenBodies(t *testing.T) {
 			if e.Kind != test.kind || !e.Retryable() {
 				t.Errorf("%s, retryable %v; want %s: %v", e.Kind, e.Retryable(), test.kind, err)
 			}
-			wantText(t, err, "GET /api/v2/audit on 127.0.0.1", test.says)
+			resttest.WantText(t, err, "GET /api/v2/audit on 127.0.0.1", test.says)
 		})
 	}
 }
@@ -162,8 +164,8 @@ func TestBodiesAreBounded(t *testing.T) {
 		"gzip bomb":       {okHead + "Content-Encoding: gzip\r\n\r\n" + string(bomb), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClient(t, Options{URL: wire(t, []byte(test.reply)), MaxBody: limit})
-			_, err := get(t.Context(), c, "/api/v2/audit")
+			c := newClient(t, Options{URL: wire(t, []byte(test.reply))})
+			_, err := getUpTo(t.Context(), c, auditPath, limit)
 			if test.ok {
 				if err != nil {
 					t.Fatal(err)
@@ -173,7 +175,7 @@ func TestBodiesAreBounded(t *testing.T) {
 			if e := asError(t, err); e.Kind != TooLarge || e.Retryable() {
 				t.Errorf("%s, retryable %v", e.Kind, e.Retryable())
 			}
-			wantText(t, err, "larger than 102400 bytes", "fewer records", "no record is lost")
+			resttest.WantText(t, err, "larger than 102400 bytes", "fewer records", "no record is lost")
 		})
 	}
 }
@@ -183,7 +185,7 @@ func TestClaimedLengthIsNotTrusted(t *testing.T) {
 	b, err := new(shelf).readBody(&http.Response{
 		ContentLength: 1 << 40, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")),
 	}, 1<<50)
-	if err != nil || cap(b.b) > 2*trustedLength {
-		t.Errorf("%d bytes held for a body of 2: %v", cap(b.b), err)
+	if err != nil || cap(b.Bytes) > 2*OrdinaryBody {
+		t.Errorf("%d bytes held for a body of 2: %v", cap(b.Bytes), err)
 	}
 }

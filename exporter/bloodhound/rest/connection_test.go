@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -17,6 +17,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 func TestConnectionFailures(t *testing.T) {
@@ -37,12 +39,12 @@ func TestConnectionFailures(t *testing.T) {
 	closed.Host = listener.Addr().String()
 	_ = listener.Close()
 	swap := func(raw, scheme string) *url.URL {
-		u := mustParse(t, raw)
+		u := resttest.MustParse(t, raw)
 		u.Scheme = scheme
 		return u
 	}
 	fails := func(err error) http.RoundTripper {
-		return tripper(func(*http.Request) (*http.Response, error) { return nil, err })
+		return resttest.Tripper(func(*http.Request) (*http.Response, error) { return nil, err })
 	}
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 
@@ -55,7 +57,7 @@ func TestConnectionFailures(t *testing.T) {
 	}{
 		"refused": {Options{URL: closed}, Transport, true, 8, []string{"nothing listens"}},
 		"unknown authority": {
-			Options{URL: mustParse(t, secure.URL)}, Transport, false, 8, []string{"certificate", "HOUNDTRAIL_BLOODHOUND_CA_FILE"},
+			Options{URL: resttest.MustParse(t, secure.URL)}, Transport, false, 8, []string{"certificate", "HOUNDTRAIL_BLOODHOUND_CA_FILE"},
 		},
 		"another name": {
 			Options{URL: swap(strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), "https"), CAFile: writePEM(t, secure)},
@@ -108,18 +110,18 @@ func TestConnectionFailures(t *testing.T) {
 			if e.Kind != test.kind || e.Retryable() != test.retryable || e.patience(8) != test.patience {
 				t.Errorf("%s, retryable %v, %d tries: %v", e.Kind, e.Retryable(), e.patience(8), err)
 			}
-			wantText(t, err, test.says...)
+			resttest.WantText(t, err, test.says...)
 		})
 	}
 
 	t.Run("trusted authority", func(t *testing.T) {
-		c := newClient(t, Options{URL: mustParse(t, secure.URL), CAFile: writePEM(t, secure)})
+		c := newClient(t, Options{URL: resttest.MustParse(t, secure.URL), CAFile: writePEM(t, secure)})
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("no verification", func(t *testing.T) {
-		c := newClient(t, Options{URL: mustParse(t, secure.URL), Insecure: true})
+		c := newClient(t, Options{URL: resttest.MustParse(t, secure.URL), Insecure: true})
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
 			t.Error(err)
 		}
@@ -148,8 +150,8 @@ func TestStalledBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				core, logs := observer.New(zap.WarnLevel)
-				c := newClient(t, Options{Log: zap.New(core), Transport: tripper(func(r *http.Request) (*http.Response, error) {
-					res := respond(200, "")
+				c := newClient(t, Options{Log: zap.New(core), Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
+					res := resttest.Respond(200, "")
 					res.ContentLength = -1
 					res.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"data`), dribble{r.Context(), test.pause}))
 					return res, nil
@@ -159,7 +161,7 @@ func TestStalledBody(t *testing.T) {
 				if e := asError(t, err); e.Kind != Timeout || !e.Retryable() {
 					t.Error(err)
 				}
-				wantText(t, err, test.says)
+				resttest.WantText(t, err, test.says)
 				if took := time.Since(start); took-test.took > time.Second {
 					t.Errorf("given up after %s", took)
 				}
@@ -174,7 +176,7 @@ func TestStalledBody(t *testing.T) {
 // A server that does not answer at all is given up too.
 func TestNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(t, Options{Wait: 2 * time.Second, Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		c := newClient(t, Options{Wait: 2 * time.Second, Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})})
@@ -193,7 +195,7 @@ func TestNoAnswer(t *testing.T) {
 func TestCancelledExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := &audience{}
-		c := newClient(t, Options{Observer: seen, Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		c := newClient(t, Options{Observer: seen, Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, context.Cause(r.Context())
 		})})
@@ -203,7 +205,7 @@ func TestCancelledExchange(t *testing.T) {
 			time.Sleep(time.Second)
 			cancel(reason)
 		}()
-		err := c.retry(ctx, func(ctx context.Context) error {
+		err := c.Retry(ctx, func(ctx context.Context) error {
 			_, err := get(ctx, c, "/api/v2/audit")
 			return err
 		})
@@ -241,7 +243,7 @@ func TestProxyErrorsAreDiscreet(t *testing.T) {
 	if !errors.Is(err, errProxyURL) || strings.Contains(err.Error(), "hunter2") {
 		t.Error(err)
 	}
-	want := mustParse(t, "http://proxy.example:3128")
+	want := resttest.MustParse(t, "http://proxy.example:3128")
 	got, err := discreet(func(*http.Request) (*url.URL, error) { return want, nil })(r)
 	if err != nil || got != want {
 		t.Error(got, err)

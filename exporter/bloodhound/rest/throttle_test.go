@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"errors"

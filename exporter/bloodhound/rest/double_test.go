@@ -1,41 +1,29 @@
-package bloodhound
+package rest
 
 import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-const firstPage = AuditPath + "?after=2020-01-01T00%3A00%3A00Z&limit=10&sort_by=-created_at&sort_by=-id"
-
-// tenant starts a double with one user who has a token and a password.
-func tenant(t *testing.T, o bloodhoundtest.Options) (*bloodhoundtest.Server, string) {
-	t.Helper()
-	o.Tokens = map[string]string{testToken: testKey}
-	o.Users = []bloodhoundtest.User{{Name: "siem", Password: "hunter2"}}
-	o.Rows = append(o.Rows, bloodhoundtest.Row{CreatedAt: time.Now().Add(-time.Hour), Action: "CreateUser", Status: "success"})
-	server := bloodhoundtest.New(o)
-	listener := httptest.NewServer(server)
-	t.Cleanup(listener.Close)
-	return server, listener.URL
-}
+const firstPage = auditPath + "?after=2020-01-01T00%3A00%3A00Z&limit=10&sort_by=-created_at&sort_by=-id"
 
 // quick makes a client that does not keep a test waiting.
 func quick(t *testing.T, base string, auth Authenticator) *Client {
 	t.Helper()
 	fast := RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3}
-	return newClient(t, Options{URL: mustParse(t, base), Auth: auth, Retry: fast})
+	return newClient(t, Options{URL: resttest.MustParse(t, base), Auth: auth, Retry: fast})
 }
 
 func fetch(c *Client) error {
-	return c.retry(context.Background(), func(ctx context.Context) error {
-		body, err := get(ctx, c, firstPage)
+	return c.Retry(context.Background(), func(ctx context.Context) error {
+		body, err := getUpTo(ctx, c, firstPage, 1<<20)
 		if err == nil && !strings.Contains(body, `"logs"`) {
 			err = fmt.Errorf("not a page: %q", body)
 		}
@@ -46,11 +34,11 @@ func fetch(c *Client) error {
 // Every way to authenticate works on every generation of servers.
 func TestEveryServerAndCredential(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
-		server, base := tenant(t, bloodhoundtest.Options{Profile: profile})
+		server, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile})
 		for name, auth := range map[string]Authenticator{
-			"token":  Token(testToken, always(testKey)),
-			"bearer": Bearer(always(server.Session("siem"))),
-			"login":  Login("siem", always("hunter2")),
+			"token":  Token(resttest.Token, resttest.Always(resttest.Key)),
+			"bearer": Bearer(resttest.Always(server.Session("siem"))),
+			"login":  Login("siem", resttest.Always("hunter2")),
 		} {
 			t.Run(string(profile)+" "+name, func(t *testing.T) {
 				c := quick(t, base, auth)
@@ -64,7 +52,7 @@ func TestEveryServerAndCredential(t *testing.T) {
 			})
 		}
 		for _, r := range server.Requests() {
-			if r.Encoding != "gzip" && strings.HasPrefix(r.Target, AuditPath) {
+			if r.Encoding != "gzip" && strings.HasPrefix(r.Target, auditPath) {
 				t.Errorf("%s was answered with encoding %q", r.Target, r.Encoding)
 			}
 		}
@@ -73,7 +61,7 @@ func TestEveryServerAndCredential(t *testing.T) {
 
 // What an administrator may do to the account is told as what it is, and after one request.
 func TestRefusalsOfAServer(t *testing.T) {
-	token, login := Token(testToken, always(testKey)), func() Authenticator { return Login("siem", always("hunter2")) }
+	token, login := Token(resttest.Token, resttest.Always(resttest.Key)), func() Authenticator { return Login("siem", resttest.Always("hunter2")) }
 	for name, test := range map[string]struct {
 		auth    Authenticator
 		options bloodhoundtest.Options
@@ -84,14 +72,14 @@ func TestRefusalsOfAServer(t *testing.T) {
 		"revoked": {
 			token,
 			bloodhoundtest.Options{},
-			func(s *bloodhoundtest.Server) { s.Revoke(testToken) },
+			func(s *bloodhoundtest.Server) { s.Revoke(resttest.Token) },
 			Unauthorized, "does not know the API token",
 		},
 		"wrong key": {
-			Token(testToken, always("wrong")), bloodhoundtest.Options{}, nil, Unauthorized, "TOKEN_KEY does not belong",
+			Token(resttest.Token, resttest.Always("wrong")), bloodhoundtest.Options{}, nil, Unauthorized, "TOKEN_KEY does not belong",
 		},
 		"not a UUID": {
-			Token("siem", always(testKey)), bloodhoundtest.Options{}, nil, BadRequest, "TOKEN_ID to the token's UUID",
+			Token("siem", resttest.Always(resttest.Key)), bloodhoundtest.Options{}, nil, BadRequest, "TOKEN_ID to the token's UUID",
 		},
 		"disabled": {
 			token, bloodhoundtest.Options{}, func(s *bloodhoundtest.Server) { s.Disable("siem") }, Forbidden, "enable the user",
@@ -108,21 +96,21 @@ func TestRefusalsOfAServer(t *testing.T) {
 		"clock ahead": {
 			token, bloodhoundtest.Options{Skew: -61 * time.Minute}, nil, Unauthorized, "61 minutes ahead of the server's",
 		},
-		"no such user": {Login("unknown", always("x")), bloodhoundtest.Options{}, nil, NotFound, "USERNAME or"},
+		"no such user": {Login("unknown", resttest.Always("x")), bloodhoundtest.Options{}, nil, NotFound, "USERNAME or"},
 		"no such user 2024": {
-			Login("unknown", always("x")),
+			Login("unknown", resttest.Always("x")),
 			bloodhoundtest.Options{Profile: bloodhoundtest.Legacy2024},
 			nil,
 			NotFound, "USERNAME or",
 		},
-		"wrong password": {Login("siem", always("x")), bloodhoundtest.Options{}, nil, Unauthorized, "PASSWORD is wrong"},
+		"wrong password": {Login("siem", resttest.Always("x")), bloodhoundtest.Options{}, nil, Unauthorized, "PASSWORD is wrong"},
 		"disabled, login": {
 			login(), bloodhoundtest.Options{}, func(s *bloodhoundtest.Server) { s.Disable("siem") }, Forbidden, "enable the user",
 		},
-		"odd session": {Bearer(always("a.b.c")), bloodhoundtest.Options{}, nil, Unauthorized, "the JWT is not valid"},
+		"odd session": {Bearer(resttest.Always("a.b.c")), bloodhoundtest.Options{}, nil, Unauthorized, "the JWT is not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, base := tenant(t, test.options)
+			server, base := resttest.Tenant(t, test.options)
 			if test.happens != nil {
 				test.happens(server)
 			}
@@ -130,29 +118,19 @@ func TestRefusalsOfAServer(t *testing.T) {
 			if e := asError(t, err); e.Kind != test.kind || e.RequestID == "" {
 				t.Errorf("%s, request id %q: %v", e.Kind, e.RequestID, err)
 			}
-			wantText(t, err, test.says)
-			if audits := requestsFor(server, AuditPath); audits > 1 {
+			resttest.WantText(t, err, test.says)
+			if audits := resttest.RequestsFor(server, auditPath); audits > 1 {
 				t.Errorf("%d requests for one refusal", audits)
 			}
 		})
 	}
 }
 
-func requestsFor(s *bloodhoundtest.Server, path string) int {
-	n := 0
-	for _, r := range s.Requests() {
-		if target, _, _ := strings.Cut(r.Target, "?"); target == path {
-			n++
-		}
-	}
-	return n
-}
-
 // The server takes clocks that are nearly an hour off, and so the client works with them.
 func TestTolerableSkew(t *testing.T) {
 	for _, skew := range []time.Duration{59 * time.Minute, -59 * time.Minute} {
-		_, base := tenant(t, bloodhoundtest.Options{Skew: skew})
-		c := quick(t, base, Token(testToken, always(testKey)))
+		_, base := resttest.Tenant(t, bloodhoundtest.Options{Skew: skew})
+		c := quick(t, base, Token(resttest.Token, resttest.Always(resttest.Key)))
 		if err := fetch(c); err != nil {
 			t.Error(err)
 		}
@@ -194,9 +172,8 @@ func TestFaultsOfAServer(t *testing.T) {
 		"expired":   {bloodhoundtest.SessionExpired, Unauthorized, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, base := tenant(t, bloodhoundtest.Options{})
+			server, base := resttest.Tenant(t, bloodhoundtest.Options{})
 			c := quick(t, base, nil)
-			c.options.MaxBody = 1 << 20
 			server.Fault(bloodhoundtest.Next(2, test.fault()))
 			err := fetch(c)
 			if test.final != (err != nil) {
@@ -213,15 +190,15 @@ func TestFaultsOfAServer(t *testing.T) {
 
 // A session that ends between two pages is replaced without anybody noticing.
 func TestSessionEndsBetweenPages(t *testing.T) {
-	server, base := tenant(t, bloodhoundtest.Options{})
-	c := quick(t, base, Login("siem", always("hunter2")))
+	server, base := resttest.Tenant(t, bloodhoundtest.Options{})
+	c := quick(t, base, Login("siem", resttest.Always("hunter2")))
 	for page := range 2 {
 		if err := fetch(c); err != nil {
 			t.Fatalf("page %d: %v", page, err)
 		}
 		server.ExpireSessions()
 	}
-	if audits, logins := requestsFor(server, AuditPath), requestsFor(server, "/api/v2/login"); audits != 3 || logins != 2 {
+	if audits, logins := resttest.RequestsFor(server, auditPath), resttest.RequestsFor(server, "/api/v2/login"); audits != 3 || logins != 2 {
 		t.Errorf("%d pages, %d logins", audits, logins)
 	}
 }

@@ -1,6 +1,7 @@
-package bloodhound
+package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,15 +15,14 @@ import (
 // errorBody bounds, in bytes, what is read of the body of a failed request.
 const errorBody = 64 << 10
 
-// A reply is a 200 that holds a JSON object.
-type reply struct {
-	body   *buffer // to be released by the caller that got the reply
-	clock  Reading
-	header http.Header
-	waited time.Duration // from the request until the server began to answer
+// A Reply is a 200 that holds a JSON object.
+type Reply struct {
+	Body   *Buffer // to be released by the caller that got the reply
+	Clock  Reading
+	Waited time.Duration // from the request until the server began to answer
 }
 
-// exchange performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
+// Get performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
 // the path and query exactly as on the wire, below the prefix of Options.URL. What fails is an [*Error], except for a
 // cancelled context and for credentials that cannot be read.
 //
@@ -30,32 +30,32 @@ type reply struct {
 //
 // A refused session is replaced and the request sent once more. A second refusal is final, so that a revoked user does
 // not hammer the server.
-func (c *Client) exchange(ctx context.Context, target string, read bodyReader) (reply, error) {
+func (c *Client) Get(ctx context.Context, target string, read BodyReader) (Reply, error) {
 	for renewed := false; ; renewed = true {
 		r, err := c.newRequest(ctx, http.MethodGet, target, nil)
 		if err != nil {
-			return reply{}, err
+			return Reply{}, err
 		}
 		r.Header.Set("Prefer", c.prefer)
 		if err := c.options.Auth.authorize(ctx, c, r, nil); err != nil {
-			return reply{}, err
+			return Reply{}, err
 		}
 		a, err := c.roundTrip(r, read)
 		if err != nil {
-			return reply{}, err
+			return Reply{}, err
 		}
 		e := judge(a, r)
 		if e == nil {
-			return reply{body: a.body, clock: a.clock, header: a.header, waited: a.waited}, nil
+			return Reply{Body: a.body, Clock: a.clock, Waited: a.waited}, nil
 		}
-		a.body.release()
+		a.body.Release()
 		if e.Kind == Unauthorized && !renewed && c.options.Auth.refused(r) {
 			continue
 		}
 		if e.Advice != adviceForeign && (e.Kind == Unauthorized || e.Kind == Forbidden || e.Kind == BadRequest) {
-			e.Advice = orDefault(c.options.Auth.explain(e, r), e.Advice)
+			e.Advice = cmp.Or(c.options.Auth.explain(e, r), e.Advice)
 		}
-		return reply{}, e
+		return Reply{}, e
 	}
 }
 
@@ -65,12 +65,12 @@ type answer struct {
 	header http.Header
 	clock  Reading
 	waited time.Duration
-	body   *buffer
+	body   *Buffer
 }
 
 // roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
 // would be wrong at the new place, and a bearer token would be given away.
-func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
+func (c *Client) roundTrip(r *http.Request, read BodyReader) (answer, error) {
 	if err := c.throttle.wait(r.Context()); err != nil {
 		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
 	}
@@ -79,7 +79,7 @@ func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
 	took := time.Since(start)
 	c.throttle.learn(a.status, err, took)
 	if err != nil {
-		a.body.release()
+		a.body.Release()
 		err = c.explainFailure(r, a, err)
 	}
 	c.note(r, a, err, took)
@@ -90,7 +90,7 @@ func (c *Client) roundTrip(r *http.Request, read bodyReader) (answer, error) {
 }
 
 // receive is one HTTP exchange without any judgement. What arrived before an error is returned with it.
-func (c *Client) receive(r *http.Request, read bodyReader) (answer, error) {
+func (c *Client) receive(r *http.Request, read BodyReader) (answer, error) {
 	asked := time.Now()
 	res, err := c.transport.RoundTrip(r)
 	if err != nil {
@@ -121,7 +121,7 @@ func (c *Client) note(r *http.Request, a answer, err error, took time.Duration) 
 	if entry := c.options.Log.Check(zap.DebugLevel, "request"); entry != nil {
 		size := 0
 		if err == nil {
-			size = len(a.body.b)
+			size = len(a.body.Bytes)
 		}
 		entry.Write(zap.String("method", r.Method), zap.String("target", r.URL.RequestURI()),
 			zap.String("status", status), zap.Duration("took", took), zap.Int("bytes", size),

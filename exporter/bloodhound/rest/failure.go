@@ -1,4 +1,4 @@
-package bloodhound
+package rest
 
 import (
 	"context"
@@ -40,7 +40,7 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 		e.Message = "no complete reply in time (" + e.Message + ")"
 		e.Advice = adviceTimeout
 	case transport.IsCertificate(err):
-		e.final = true
+		e.Final = true
 		e.Advice = transport.CertificateAdvice(settingCA)
 	default:
 		explainNetwork(e, err)
@@ -75,15 +75,15 @@ func explainNetwork(e *Error, err error) {
 	)
 	switch {
 	case errors.Is(err, errProxyURL):
-		e.final = true
+		e.Final = true
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
-		e.final = true
+		e.Final = true
 		e.Advice = "the server does not speak TLS at this address: is it http:// or another port in " + settingURL + "?"
 	case errors.As(err, &alert):
-		e.final = true
+		e.Final = true
 		e.Advice = "the server ended the TLS handshake: it may ask for a client certificate or refuse this protocol version"
 	case errors.As(err, &proxy):
-		e.final = proxy.Final()
+		e.Final = proxy.Final()
 	case errors.As(err, &op) && op.Op == "proxyconnect":
 		e.Advice = "the proxy of HTTP_PROXY or HTTPS_PROXY refused or is down: correct it, or name the host in NO_PROXY"
 	case errors.As(err, &dns):

@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -43,7 +44,7 @@ func startQuiet(t *testing.T, profile bloodhoundtest.Profile) *quiet {
 	q := &quiet{t: t}
 	q.server = bloodhoundtest.New(bloodhoundtest.Options{
 		Profile: profile, Now: func() time.Time { return time.Now().Add(q.skew) }, Seed: 5, Tokens: map[string]string{quietToken: "key"},
-		Rows: bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 5, N: 50, Start: start.AddDate(0, 0, -3), End: start.Add(-time.Hour)}),
+		Rows: history.Rows(history.Options{Seed: 5, N: 50, Start: start.AddDate(0, 0, -3), End: start.Add(-time.Hour)}),
 	})
 	q.client = q.newClient()
 	return q

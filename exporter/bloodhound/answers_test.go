@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
@@ -60,7 +61,7 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 func TestServerThatIgnoresTheWindow(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)
-	server.Fault(bloodhoundtest.IgnoresWindow())
+	server.Fault(faults.IgnoresWindow())
 	_, err := readSpan(t, reads(t, server, false), start.Add(2*time.Hour), start.Add(3*time.Hour))
 	resttest.WantText(t, err, "id 1440, created at", "ignores before and after")
 }
@@ -72,7 +73,7 @@ func TestOneIDTwice(t *testing.T) {
 		fault bloodhoundtest.Fault
 		says  []string
 	}{
-		"on one page, by the server": {bloodhoundtest.SameIDTwice(), []string{"twice and different content", `UpdateParameterChanged"`}},
+		"on one page, by the server": {faults.SameIDTwice(), []string{"twice and different content", `UpdateParameterChanged"`}},
 		"with another time": {rewritten(func(records []string) {
 			for i, row := range records {
 				if strings.HasPrefix(row, `{"id":500,`) {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
@@ -115,7 +116,7 @@ func TestBadMoment(t *testing.T) {
 	span := everyMinute(start)
 	for _, quarantine := range []bool{false, true} {
 		server := span.serve(bloodhoundtest.V84)
-		server.Fault(bloodhoundtest.Sequence(nil, bloodhoundtest.InternalError(), bloodhoundtest.InternalError(), bloodhoundtest.InternalError()))
+		server.Fault(faults.Sequence(nil, faults.InternalError(), faults.InternalError(), faults.InternalError()))
 		got, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
 		if err != nil {
 			t.Fatal(err)
@@ -131,9 +132,9 @@ func TestBadMomentsOverOneRow(t *testing.T) {
 	at := shelfStart()
 	span := shelved{at: []time.Time{at}}
 	server := span.serve(bloodhoundtest.V84)
-	down := bloodhoundtest.InternalError()
+	down := faults.InternalError()
 	// The page, that the server is up, the row three times, that the server is up; then the row is answered.
-	server.Fault(bloodhoundtest.Sequence(down, nil, down, down, down, nil))
+	server.Fault(faults.Sequence(down, nil, down, down, down, nil))
 	got, err := readSpan(t, reads(t, server, true), at, at)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func TestShortBadMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 		requests[i] = resttest.RequestsFor(server, AuditPath) - before
-		server.Fault(bloodhoundtest.Next(2, bloodhoundtest.InternalError()))
+		server.Fault(faults.Next(2, faults.InternalError()))
 	}
 	if requests[1] != requests[0]+2 {
 		t.Errorf("%d requests, and %d with two that failed", requests[0], requests[1])
@@ -167,8 +168,8 @@ func TestServerThatBreaksDownOverPages(t *testing.T) {
 	start := shelfStart()
 	for _, quarantine := range []bool{false, true} {
 		server := everyMinute(start).serve(bloodhoundtest.V84)
-		server.Fault(bloodhoundtest.When(func(r *http.Request) bool { return r.URL.Query().Get("limit") == "100" },
-			bloodhoundtest.InternalError()))
+		server.Fault(faults.When(func(r *http.Request) bool { return r.URL.Query().Get("limit") == "100" },
+			faults.InternalError()))
 		_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
 		if bad, ok := errors.AsType[*BadRecordError](err); ok || asError(t, err).Kind != rest.Server {
 			t.Errorf("error %v, row %v", err, bad)

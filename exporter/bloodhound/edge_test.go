@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
@@ -142,7 +143,7 @@ func TestBadEndsOfAnOldServer(t *testing.T) {
 		for _, quarantine := range []bool{false, true} {
 			for _, bad := range []int{0, 47} {
 				server := endless{halfHourly(start, bad), how}.serve(bloodhoundtest.Legacy2024)
-				server.Fault(bloodhoundtest.NewestFirst())
+				server.Fault(faults.NewestFirst())
 				x, err := reads(t, server, quarantine).Extent(t.Context(), time.Now())
 				if _, ok := errors.AsType[*BadRecordError](err); ok && bad == 0 && !quarantine {
 					named(t, err, start, how)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
@@ -21,7 +23,7 @@ func day(t *testing.T, o bloodhoundtest.Options) (*bloodhoundtest.Server, *Clien
 	t.Helper()
 	end := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
 	start := end.Add(-24 * time.Hour)
-	o.Rows = bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 9, N: 1000, Start: start, End: end})
+	o.Rows = history.Rows(history.Options{Seed: 9, N: 1000, Start: start, End: end})
 	server, base := resttest.Tenant(t, o)
 	return server, newClient(t, Options{
 		Connection: rest.Options{
@@ -70,7 +72,7 @@ func TestFetchReadsASpan(t *testing.T) {
 // its pages. That is an error, and the next time the window is read by what pages really hold.
 func TestFetchNoticesAnotherOrder(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{})
-	server.Fault(bloodhoundtest.Sequence(nil, nil, nil, swapped))
+	server.Fault(faults.Sequence(nil, nil, nil, swapped))
 	n, err := all(t.Context(), c, start, end)
 	if err == nil || !strings.Contains(err.Error(), "not newest first") {
 		t.Fatalf("%d records, error %v", n, err)
@@ -86,7 +88,7 @@ func TestFetchNoticesAnotherOrder(t *testing.T) {
 
 // A server that never answers newest first is read all the same, by skip.
 func TestFetchFromAnUnorderedServer(t *testing.T) {
-	for name, fault := range map[string]bloodhoundtest.Fault{"oldest first": bloodhoundtest.OldestFirst(), "only the ends in order": swapped} {
+	for name, fault := range map[string]bloodhoundtest.Fault{"oldest first": faults.OldestFirst(), "only the ends in order": swapped} {
 		t.Run(name, func(t *testing.T) {
 			server, c, start, end := day(t, bloodhoundtest.Options{})
 			server.Fault(fault)

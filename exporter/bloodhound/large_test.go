@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
@@ -134,7 +135,7 @@ func TestLargeRecordThatIsCut(t *testing.T) {
 	if err != nil || len(whole) > 0 || len(holes) != 1 {
 		t.Fatalf("records %v, holes %v, %v", whole, holes, err)
 	}
-	server.Fault(bloodhoundtest.Sequence(nil, bloodhoundtest.TruncatedJSON()))
+	server.Fault(faults.Sequence(nil, faults.TruncatedJSON()))
 	_, again, err := fetched(t.Context(), c, start, end, Limits{Large: true})
 	if err != nil || len(again) != 1 || again[0].Reason != holes[0].Reason {
 		t.Errorf("holes %v, want %v: %v", again, holes, err)

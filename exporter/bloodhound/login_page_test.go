@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
@@ -14,7 +15,7 @@ func TestLoginDoesNotLowerThePage(t *testing.T) {
 	options := c.options
 	options.Connection.Auth = rest.Login("a", resttest.Always("b"))
 	c = newClient(t, options)
-	server.FaultAt("/api/v2/login", bloodhoundtest.Huge(rest.OrdinaryBody+1))
+	server.FaultAt("/api/v2/login", faults.Huge(rest.OrdinaryBody+1))
 	size := c.pageSize()
 	if _, err := c.Fetch(t.Context(), start, end, Limits{}); err == nil {
 		t.Fatal("a login with a reply that is too large went well")

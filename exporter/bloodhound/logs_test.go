@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
@@ -137,7 +138,7 @@ func TestLogsNamesWhatIsNoRecord(t *testing.T) {
 // A bad moment is no bad row: the page is shown after all.
 func TestLogsOutlivesABadMoment(t *testing.T) {
 	server := everyMinute(shelfStart()).serve(bloodhoundtest.V84)
-	server.Fault(bloodhoundtest.Next(3, bloodhoundtest.InternalError()))
+	server.Fault(faults.Next(3, faults.InternalError()))
 	page, err := reads(t, server, false).Logs(t.Context(), Query{Limit: 100, SortBy: NewestFirst()})
 	if err != nil || len(page.Records) != 100 {
 		t.Errorf("%d records, %v", len(page.Records), err)

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // down is a server that breaks down over n requests after some others.
 func down(after, n int) bloodhoundtest.Fault {
-	steps := slices.Repeat([]bloodhoundtest.Fault{bloodhoundtest.InternalError()}, n)
-	return bloodhoundtest.Sequence(append(make([]bloodhoundtest.Fault, after), steps...)...)
+	steps := slices.Repeat([]bloodhoundtest.Fault{faults.InternalError()}, n)
+	return faults.Sequence(append(make([]bloodhoundtest.Fault, after), steps...)...)
 }
 
 // A server that breaks down over everything is an outage, whenever it begins: one request is tried as often as the retry

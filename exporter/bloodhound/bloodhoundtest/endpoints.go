@@ -1,14 +1,12 @@
 package bloodhoundtest
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // health answers GET /health: that it answers is all it says.
@@ -35,7 +33,7 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request, _ *call) {
 	if s.can.permission == auditLogRead {
 		reply.Data.Edition = "community"
 	}
-	writeJSON(w, http.StatusOK, reply)
+	api.WriteJSON(w, http.StatusOK, reply)
 }
 
 type selfReply struct {
@@ -85,7 +83,7 @@ type granted struct {
 // self answers GET /api/v2/self.
 func (s *Server) self(w http.ResponseWriter, _ *http.Request, c *call) {
 	if c.who == nil {
-		writeJSON(w, http.StatusOK, selfReply{})
+		api.WriteJSON(w, http.StatusOK, selfReply{})
 		return
 	}
 	mine := role{ID: 2, Name: "Read-Only", Description: "Can read the graph", Permissions: []granted{
@@ -115,7 +113,7 @@ func (s *Server) self(w http.ResponseWriter, _ *http.Request, c *call) {
 			Digest: "argon2", Expires: now.AddDate(0, 0, 90), TOTP: c.who.OTP != "", ID: 2, CreatedAt: now, UpdatedAt: now,
 		}
 	}
-	writeJSON(w, http.StatusOK, selfReply{Data: user})
+	api.WriteJSON(w, http.StatusOK, selfReply{Data: user})
 }
 
 // spec answers GET /api/v2/spec with the head of an OpenAPI description: what the routes do stands elsewhere.
@@ -132,15 +130,4 @@ func (s *Server) spec(w http.ResponseWriter, _ *http.Request, _ *call) {
   }
 }
 `)
-}
-
-// newUUID is a version 4 UUID that the generator decides.
-func newUUID(r *rand.Rand) string {
-	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], r.Uint64())
-	binary.BigEndian.PutUint64(u[8:], r.Uint64())
-	const version, variant = 6, 8 // bytes of RFC 9562 that say what kind of UUID it is
-	u[version] = u[version]&0x0f | 0x40
-	u[variant] = u[variant]&0x3f | 0x80
-	return u.String()
 }

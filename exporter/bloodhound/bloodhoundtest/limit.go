@@ -1,19 +1,16 @@
 package bloodhoundtest
 
 import (
-	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// What a client address may ask of one route in a second.
-const (
-	requestsPerSecond = 55
-	loginsPerSecond   = 1
-)
+// loginsPerSecond is what a client address may ask of the login in a second.
+const loginsPerSecond = 1
 
 // limiter counts in fixed windows of one second, in memory, as one process of the server does.
 // The token bucket of 2023-24 is not told apart: only its answer is.
@@ -40,28 +37,15 @@ func (s *Server) limited(w http.ResponseWriter, r *http.Request, rt route) bool 
 		return false
 	}
 	if s.can.limitJSON {
-		tooMany := &failure{
-			status: http.StatusTooManyRequests, context: "middleware",
-			message: "Too many requests. Please try again later.",
+		tooMany := &api.Error{
+			Status: http.StatusTooManyRequests, Context: "middleware",
+			Message: "Too many requests. Please try again later.",
 		}
-		tooMany.write(w, now)
+		tooMany.Write(w, now)
 		return true
 	}
-	writeLimitExceeded(w, rt.perSecond, now.Add(time.Second))
+	api.WriteLimitExceeded(w, rt.perSecond, now.Add(time.Second))
 	return true
-}
-
-// writeLimitExceeded is the plain text that the newer servers send; a zero reset leaves the headers out.
-func writeLimitExceeded(w http.ResponseWriter, most int, reset time.Time) {
-	if !reset.IsZero() {
-		w.Header().Set("X-RateLimit-Limit", strconv.Itoa(most))
-		w.Header().Set("X-RateLimit-Remaining", "0")
-		w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10))
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusTooManyRequests)
-	_, _ = io.WriteString(w, "Limit exceeded\n")
 }
 
 // peer is the client's address without its port.

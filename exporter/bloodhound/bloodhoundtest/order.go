@@ -4,21 +4,13 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
-)
 
-// direction is how the groups of equal created_at follow one another.
-type direction int
-
-const (
-	asAsked     direction = iota // no quirk: the request decides
-	newestFirst                  // what a request without sort_by gets
-	oldestFirst
-	byKeys // created_at is no better than any other column
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // order is what a page is sorted by: the direction, then the keys within a group.
 type order struct {
-	by   direction
+	by   api.Direction
 	keys []sortKey
 }
 
@@ -32,13 +24,13 @@ type sortKey struct {
 func (o order) next(span []*entry) (group, rest []*entry) {
 	last := len(span) - 1
 	switch o.by {
-	case newestFirst:
+	case api.NewestFirst:
 		i := last
 		for i > 0 && span[i-1].at == span[last].at {
 			i--
 		}
 		return span[i:], span[:i]
-	case oldestFirst:
+	case api.OldestFirst:
 		i := 1
 		for i <= last && span[i].at == span[0].at {
 			i++

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // patience is how long a request may take, and what the answer says about it.
@@ -70,6 +72,6 @@ func waitOf(h http.Header) (n int, err error) {
 	return n, nil
 }
 
-func invalidPrefer(detail string) *failure {
+func invalidPrefer(detail string) *api.Error {
 	return badRequest("Prefer header has an invalid value: " + detail)
 }

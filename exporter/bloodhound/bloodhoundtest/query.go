@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // query is a request for audit entries as the server understood it.
@@ -78,7 +80,7 @@ var errEmptySort = errors.New("index out of range [0] with length 0")
 
 // parseOrder reads sort_by, which replaces the order: newest first is only what a request without it gets.
 func (a *abilities) parseOrder(columns []string) (order, error) {
-	o := order{by: newestFirst}
+	o := order{by: api.NewestFirst}
 	for _, column := range columns {
 		if column == "" && !a.emptySort400 {
 			return o, errEmptySort
@@ -93,9 +95,9 @@ func (a *abilities) parseOrder(columns []string) (order, error) {
 		switch columns[0] {
 		case "-created_at":
 		case "created_at":
-			o.by = oldestFirst
+			o.by = api.OldestFirst
 		default:
-			o.by = byKeys
+			o.by = api.ByKeys
 		}
 	}
 	return o, nil
@@ -158,6 +160,6 @@ func parseTime(values url.Values, name string, missing time.Time) (time.Time, er
 	return t, nil
 }
 
-func malformed(name, detail string) *failure {
+func malformed(name, detail string) *api.Error {
 	return badRequest(fmt.Sprintf("query parameter %q is malformed: %s", name, detail))
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // route is an endpoint; there is one method to each path.
@@ -18,12 +20,12 @@ type route struct {
 const auditPath = "/api/v2/audit"
 
 var routes = map[string]route{
-	auditPath:       {http.MethodGet, true, true, requestsPerSecond, (*Server).audit},
+	auditPath:       {http.MethodGet, true, true, api.RequestsPerSecond, (*Server).audit},
 	"/api/v2/login": {http.MethodPost, false, false, loginsPerSecond, (*Server).login},
-	"/api/version":  {http.MethodGet, true, false, requestsPerSecond, (*Server).version},
-	"/api/v2/self":  {http.MethodGet, false, false, requestsPerSecond, (*Server).self},
-	"/api/v2/spec":  {http.MethodGet, false, false, requestsPerSecond, (*Server).spec},
-	"/health":       {http.MethodGet, false, false, requestsPerSecond, (*Server).health},
+	"/api/version":  {http.MethodGet, true, false, api.RequestsPerSecond, (*Server).version},
+	"/api/v2/self":  {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).self},
+	"/api/v2/spec":  {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).spec},
+	"/health":       {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).health},
 }
 
 // find returns the route of a request, or answers a request that has none: a path with a double slash or a dot in it

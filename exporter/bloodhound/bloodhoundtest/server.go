@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // Options says what server the double is. The zero value is a v8.4 server with an empty log and no user to read it.
@@ -98,7 +100,7 @@ func (s *Server) now() time.Time { return s.clock().Add(s.skew) }
 func (s *Server) newUUID() string {
 	s.randomMu.Lock()
 	defer s.randomMu.Unlock()
-	return newUUID(s.random)
+	return api.NewUUID(s.random)
 }
 
 // Add puts rows into the log. An id of zero takes the next one of the sequence.
@@ -171,7 +173,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	if c.who, ok = s.admit(w, r, rt); !ok {
 		return
 	}
-	w, done := compress(w, r)
+	w, done := api.Compress(w, r)
 	if s.can.limitEarly || !s.limited(w, r, rt) {
 		s.audited(w, r, c, rt)
 	}
@@ -182,8 +184,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 func (s *Server) applyPreference(w http.ResponseWriter, r *http.Request) (*http.Request, func(), bool) {
 	p, err := s.can.prefer(r.Header)
 	if err != nil {
-		w.Header().Del(requestIDHeader)
-		badRequest(err.Error()).write(w, s.now())
+		w.Header().Del(api.RequestIDHeader)
+		badRequest(err.Error()).Write(w, s.now())
 		return nil, nil, false
 	}
 	if p.applied != "" {
@@ -200,14 +202,14 @@ func (s *Server) applyPreference(w http.ResponseWriter, r *http.Request) (*http.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route) (*account, bool) {
 	who, refused := s.authenticate(r)
 	if refused == nil && who == nil && rt.protected {
-		refused = errUnauthorized
+		refused = api.ErrUnauthorized
 	}
 	if refused == nil {
 		return who, true
 	}
-	refused.write(w, s.now())
-	if strings.HasPrefix(refused.message, unexpectedScheme) && rt.protected {
-		errUnauthorized.write(w, s.now()) // the code goes on after its first answer: the body holds both
+	refused.Write(w, s.now())
+	if strings.HasPrefix(refused.Message, unexpectedScheme) && rt.protected {
+		api.ErrUnauthorized.Write(w, s.now()) // the code goes on after its first answer: the body holds both
 	}
 	return nil, false
 }
@@ -215,7 +217,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route) (*accou
 // answer checks the permission and calls the handler.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call, rt route) {
 	if rt.audit && !s.people.mayAudit(c.who) {
-		errForbidden.write(w, s.now())
+		api.ErrForbidden.Write(w, s.now())
 		return
 	}
 	rt.handle(s, w, r, c)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
@@ -148,33 +149,33 @@ func TestFaultsOfAServer(t *testing.T) {
 		kind  Kind
 		final bool
 	}{
-		"time-out": {bloodhoundtest.TimedOut, Timeout, false},
-		"internal": {bloodhoundtest.InternalError, Server, false},
+		"time-out": {faults.TimedOut, Timeout, false},
+		"internal": {faults.InternalError, Server, false},
 		"limited": {func() bloodhoundtest.Fault {
-			return bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{RetryAfter: "0"})
+			return faults.RateLimited(faults.LimitHeaders{RetryAfter: "0"})
 		}, RateLimited, false},
-		"empty":   {bloodhoundtest.Empty, Timeout, false},
-		"sign in": {bloodhoundtest.NotJSON, NotJSON, false},
+		"empty":   {faults.Empty, Timeout, false},
+		"sign in": {faults.NotJSON, NotJSON, false},
 		"bad gateway": {
-			func() bloodhoundtest.Fault { return bloodhoundtest.Proxy(http.StatusBadGateway) }, Server, false,
+			func() bloodhoundtest.Fault { return faults.Proxy(http.StatusBadGateway) }, Server, false,
 		},
 		"gateway": {
-			func() bloodhoundtest.Fault { return bloodhoundtest.Proxy(http.StatusGatewayTimeout) }, Timeout, false,
+			func() bloodhoundtest.Fault { return faults.Proxy(http.StatusGatewayTimeout) }, Timeout, false,
 		},
-		"cut":            {bloodhoundtest.Cut, Transport, false},
-		"truncated gzip": {bloodhoundtest.TruncatedGzip, Transport, false},
-		"truncated JSON": {bloodhoundtest.TruncatedJSON, Transport, false},
+		"cut":            {faults.Cut, Transport, false},
+		"truncated gzip": {faults.TruncatedGzip, Transport, false},
+		"truncated JSON": {faults.TruncatedJSON, Transport, false},
 		"redirect": {
-			func() bloodhoundtest.Fault { return bloodhoundtest.Redirect("https://sso.example/") }, Redirect, true,
+			func() bloodhoundtest.Fault { return faults.Redirect("https://sso.example/") }, Redirect, true,
 		},
-		"huge":      {func() bloodhoundtest.Fault { return bloodhoundtest.Huge(3 << 20) }, TooLarge, true},
-		"forbidden": {bloodhoundtest.Forbidden, Forbidden, true},
-		"expired":   {bloodhoundtest.SessionExpired, Unauthorized, true},
+		"huge":      {func() bloodhoundtest.Fault { return faults.Huge(3 << 20) }, TooLarge, true},
+		"forbidden": {faults.Forbidden, Forbidden, true},
+		"expired":   {faults.SessionExpired, Unauthorized, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, base := resttest.Tenant(t, bloodhoundtest.Options{})
 			c := quick(t, base, nil)
-			server.Fault(bloodhoundtest.Next(2, test.fault()))
+			server.Fault(faults.Next(2, test.fault()))
 			err := fetch(c)
 			if test.final != (err != nil) {
 				t.Fatalf("after a fault that passes: %v", err)

@@ -1,9 +1,11 @@
-package bloodhoundtest
+package history
 
 import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // acts are what people do, and how often.
@@ -105,7 +107,7 @@ func (st *stage) changeUser() {
 			whom.email, action != "CreateUser", whom.first, id, st.who == whom, whom.last, whom.name, 1+len(whom.name)%5)
 	}
 	if action == "CreateUser" {
-		st.pair(action, fields(zeroUUID), fields(newUUID(st.r)))
+		st.pair(action, fields(api.ZeroUUID), fields(api.NewUUID(st.r)))
 		return
 	}
 	st.pair(action, fields(whom.id), fields(whom.id))
@@ -118,7 +120,7 @@ func (st *stage) changeToken() {
 	fields := func(id string) json.RawMessage {
 		return text(`{"client_id":null,"id":%s,"last_access":%s,"name":%s,"user_id":%s}`, id, used, name, st.who.id)
 	}
-	st.pair(action, fields(zeroUUID), fields(newUUID(st.r)))
+	st.pair(action, fields(api.ZeroUUID), fields(api.NewUUID(st.r)))
 }
 
 func (st *stage) changeSecret() {
@@ -140,7 +142,7 @@ func (st *stage) changeGroup() {
 		st.pair(st.oneOf("CreateAssetGroupTag", "UpdateAssetGroupTag"), fields, fields)
 	default:
 		fields := text(`{"asset_group_tag_id":%d,"name":%s,"seeds":[{"type":1,"value":%s},{"type":2,"value":%s}]}`,
-			1+st.r.IntN(9), name, "match (n:Base) where n.system_tags contains 'admin_tier_0' return n", newUUID(st.r))
+			1+st.r.IntN(9), name, "match (n:Base) where n.system_tags contains 'admin_tier_0' return n", api.NewUUID(st.r))
 		st.pair(st.oneOf("CreateAssetGroupTagSelector", "UpdateAssetGroupTagSelector"), fields, fields)
 	}
 }

@@ -1,9 +1,11 @@
-package bloodhoundtest
+package history
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // person is a user with an account, who comes from the same address every day.
@@ -30,7 +32,7 @@ func newCast(r *rand.Rand) *cast {
 	c := &cast{}
 	for i, full := range names {
 		first, last, _ := strings.Cut(full, " ")
-		p := person{id: newUUID(r), first: first, last: last, name: strings.ToLower(first[:1] + last)}
+		p := person{id: api.NewUUID(r), first: first, last: last, name: strings.ToLower(first[:1] + last)}
 		p.email = fmt.Sprintf("%s@example.com", p.name)
 		p.source = fmt.Sprintf("10.20.%d.%d", r.IntN(4), 10+i)
 		if i%5 == 4 { // from outside, through the proxy that writes down where from

@@ -1,4 +1,4 @@
-package bloodhoundtest
+package faults
 
 import (
 	"cmp"
@@ -6,14 +6,19 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
+// serverLimit is the limit of a server that is told none.
+const serverLimit = 1000
+
 // NoRows answers that the log is empty, whatever is in it: a count of 0 and a list without rows.
-func NoRows() Fault { return CountWithoutRows(0) }
+func NoRows() bloodhoundtest.Fault { return CountWithoutRows(0) }
 
 // CountWithoutRows answers with a count and a list without rows: a client that trusts the list takes a full log for
 // empty.
-func CountWithoutRows(n int) Fault {
+func CountWithoutRows(n int) bloodhoundtest.Fault {
 	return answer(func(w http.ResponseWriter, r *http.Request) {
 		values := r.URL.Query()
 		number := func(name string, missing int) int {
@@ -25,12 +30,12 @@ func CountWithoutRows(n int) Fault {
 		}
 		skip := cmp.Or(number("skip", 0), number("offset", 0))
 		writeRaw(w, fmt.Sprintf(`{"count":%d,"limit":%d,"skip":%d,"data":{"logs":[]}}`,
-			n, number("limit", defaultLimit), skip))
+			n, number("limit", serverLimit), skip))
 	})
 }
 
 // NullRows answers with null in the place of the list, and with nothing else.
-func NullRows() Fault {
+func NullRows() bloodhoundtest.Fault {
 	return answer(func(w http.ResponseWriter, _ *http.Request) { writeRaw(w, `{"data":{"logs":null}}`) })
 }
 

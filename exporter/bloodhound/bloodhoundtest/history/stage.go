@@ -1,17 +1,20 @@
-package bloodhoundtest
+package history
 
 import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // stage is where a history is played, one act after the other.
 type stage struct {
 	r    *rand.Rand
 	cast *cast
-	rows []Row
+	rows []bloodhoundtest.Row
 
 	// Of the act under way:
 	at     time.Time
@@ -57,16 +60,16 @@ func (st *stage) later(limit time.Duration) {
 }
 
 // row is a row of the act under way, in its own request.
-func (st *stage) row(action, status string, fields json.RawMessage) Row {
-	return Row{
+func (st *stage) row(action, status string, fields json.RawMessage) bloodhoundtest.Row {
+	return bloodhoundtest.Row{
 		CreatedAt: st.at, Zone: st.zone,
 		ActorID: st.who.id, ActorName: st.who.name, ActorEmail: st.who.email,
 		Action: action, Fields: fields, Status: status,
-		RequestID: newUUID(st.r), SourceIP: st.source, CommitID: newUUID(st.r),
+		RequestID: api.NewUUID(st.r), SourceIP: st.source, CommitID: api.NewUUID(st.r),
 	}
 }
 
-func (st *stage) add(rows ...Row) { st.rows = append(st.rows, rows...) }
+func (st *stage) add(rows ...bloodhoundtest.Row) { st.rows = append(st.rows, rows...) }
 
 // single is an action that leaves one row.
 func (st *stage) single(action, status string, fields json.RawMessage) {
@@ -122,7 +125,7 @@ func (st *stage) oneOf(choices ...string) string { return choices[st.r.IntN(len(
 func text(template string, values ...any) json.RawMessage {
 	for i, v := range values {
 		if s, ok := v.(string); ok {
-			values[i] = appendString(nil, s)
+			values[i] = api.AppendString(nil, s)
 		}
 	}
 	return fmt.Appendf(nil, template, values...)
@@ -134,7 +137,7 @@ func withError(fields json.RawMessage, message string) json.RawMessage {
 	if err := json.Unmarshal(fields, &all); err != nil || all == nil {
 		all = make(map[string]json.RawMessage)
 	}
-	all["error"] = appendString(nil, message)
+	all["error"] = api.AppendString(nil, message)
 	out, _ := json.Marshal(all) // it was JSON before
 	return out
 }

@@ -1,28 +1,28 @@
-package bloodhoundtest_test
+package history_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"math"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
-var many = bt.HistoryOptions{Seed: 7, N: 40_000, FirstID: 5000}
+var many = history.Options{Seed: 7, N: 40_000, FirstID: 5000}
 
 func TestHistoryIsDecidedByItsOptions(t *testing.T) {
-	opts := bt.HistoryOptions{Seed: 3, N: 3000}
-	first, second := bt.History(opts), bt.History(opts)
+	opts := history.Options{Seed: 3, N: 3000}
+	first, second := history.Rows(opts), history.Rows(opts)
 	if !reflect.DeepEqual(first, second) {
 		t.Error("the same options gave two histories")
 	}
 	opts.Seed++
-	if reflect.DeepEqual(first, bt.History(opts)) {
+	if reflect.DeepEqual(first, history.Rows(opts)) {
 		t.Error("another seed gave the same history")
 	}
 }
@@ -31,7 +31,7 @@ func TestHistoryKeepsToItsSpan(t *testing.T) {
 	end := time.Date(2026, 3, 2, 10, 30, 0, 0, time.UTC)
 	for _, span := range []time.Duration{0, time.Second, time.Hour, 36 * time.Hour, 400 * 24 * time.Hour} {
 		for _, n := range []int{0, 1, 2, 500, 5000} {
-			rows := bt.History(bt.HistoryOptions{N: n, Start: end.Add(-span), End: end})
+			rows := history.Rows(history.Options{N: n, Start: end.Add(-span), End: end})
 			if len(rows) != n {
 				t.Errorf("%d rows, want %d", len(rows), n)
 			}
@@ -51,7 +51,7 @@ func TestHistoryKeepsToItsSpan(t *testing.T) {
 
 func TestHistoryFieldsAreAsTheServerPrintsThem(t *testing.T) {
 	escaped := 0
-	for _, r := range bt.History(many) {
+	for _, r := range history.Rows(many) {
 		if r.Fields == nil {
 			continue
 		}
@@ -81,7 +81,7 @@ func between(t *testing.T, what string, n, of int, low, high float64) {
 }
 
 func TestHistoryIsBelievable(t *testing.T) {
-	rows := bt.History(many)
+	rows := history.Rows(many)
 	n := len(rows)
 	var late, gaps, swaps, zoned, round, unicode, nulls, ties, chains, weekend, night, anonymous, failures int
 	actions, actors, sources := make(map[string]int), make(map[string]int), make(map[string]map[string]bool)
@@ -172,54 +172,8 @@ func checkPairs(t *testing.T, commits map[string][]bt.Row) {
 	between(t, "lone intents", lone, pairs, 1, 150)
 }
 
-func TestCornerCoversTheContract(t *testing.T) {
-	rows := bt.Corner()
-	d := newDouble(bt.V84)
-	d.clock.Advance(10 * time.Minute)
-	d.Add(rows...)
-	w := d.get(auditPath + "?sort_by=id&limit=0")
-	if !json.Valid(w.Body.Bytes()) {
-		t.Fatal("the page is not JSON")
-	}
-	text := w.Body.String()
-	got := d.page(t, "?sort_by=id&limit=0")
-	if len(got.Data.Logs) != len(rows) {
-		t.Fatalf("%d rows of %d: ids repeat or times are in the future", len(got.Data.Logs), len(rows))
-	}
-	for _, r := range rows {
-		if r.Fields != nil && !strings.Contains(text, `"fields":`+string(r.Fields)+`,"request_id"`) {
-			t.Errorf("fields of %d are not served byte for byte: %s", r.ID, r.Fields)
-		}
-	}
-	for _, want := range []string{
-		`"fields":null,`, `"fields":{},`, `"actor_id":"",`, `"commit_id":"00000000-0000-0000-0000-000000000000"`,
-		`:56.123456Z"`, `"request_id":"ERROR"`, `"source_ip_address":"203.0.113.9, 10.0.0.5,10.0.0.7"`, `+02:00"`, `\u003c`,
-		`"status":"",`, `"id":9007199254740993,`,
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("nowhere: %s", want)
-		}
-	}
-	digits := make(map[int]bool)
-	for _, l := range got.Data.Logs {
-		fraction := 0
-		if dot := strings.IndexByte(l.CreatedAt, '.'); dot >= 0 {
-			fraction = len(strings.TrimRight(l.CreatedAt[dot+1:], "Z")) // zoned ones have six
-		}
-		digits[fraction] = true
-	}
-	for n := range 7 {
-		if !digits[n] {
-			t.Errorf("no time with %d digits", n)
-		}
-	}
-	if !slices.EqualFunc(rows, bt.Corner(), func(a, b bt.Row) bool { return a.ID == b.ID }) {
-		t.Error("another call gave other rows")
-	}
-}
-
 func TestLarge(t *testing.T) {
-	row := bt.Large(5 << 20)
+	row := history.Large(5 << 20)
 	if len(row.Fields) < 5<<20 || !json.Valid(row.Fields) {
 		t.Errorf("fields of %d bytes", len(row.Fields))
 	}

@@ -1,4 +1,4 @@
-package bloodhoundtest
+package faults
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // buffered takes an answer down, so that a fault can send something else.
@@ -21,7 +24,7 @@ func (b *buffered) WriteHeader(status int) { b.status = status }
 func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
 
 // damage is a fault that works on the answer: it is given the body as it was before compression.
-func damage(send func(w http.ResponseWriter, r *http.Request, status int, body []byte)) Fault {
+func damage(send func(w http.ResponseWriter, r *http.Request, status int, body []byte)) bloodhoundtest.Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			plain := r.Clone(r.Context())
@@ -35,14 +38,14 @@ func damage(send func(w http.ResponseWriter, r *http.Request, status int, body [
 
 // send answers with a body, compressed if the client takes that.
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	w, done := compress(w, r)
+	w, done := api.Compress(w, r)
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 	done()
 }
 
 // TruncatedGzip sends the first half of a gzip stream as if it were all of it: HTTP has nothing to complain about.
-func TruncatedGzip() Fault {
+func TruncatedGzip() bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, _ *http.Request, status int, body []byte) {
 		half := compressed(body)
 		half = half[:len(half)/2]
@@ -62,9 +65,9 @@ func compressed(body []byte) []byte {
 }
 
 // Cut breaks the connection halfway through the body.
-func Cut() Fault {
+func Cut() bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-		if acceptsGzip(r) {
+		if api.AcceptsGzip(r) {
 			w.Header().Set("Content-Encoding", "gzip")
 			body = compressed(body)
 		}
@@ -77,14 +80,14 @@ func Cut() Fault {
 }
 
 // TruncatedJSON sends the first half of the body with everything around it in order.
-func TruncatedJSON() Fault {
+func TruncatedJSON() bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 		send(w, r, status, body[:len(body)/2])
 	})
 }
 
 // Malformed puts a text in the place of the record in the middle of the page. Answers without records stay as they are.
-func Malformed(record string) Fault {
+func Malformed(record string) bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 		var page struct {
 			Data struct {
@@ -100,7 +103,7 @@ func Malformed(record string) Fault {
 }
 
 // Repeat answers every request with the first answer that it saw, as a cache in the wrong place does.
-func Repeat() Fault {
+func Repeat() bloodhoundtest.Fault {
 	var mu sync.Mutex
 	var first *buffered
 	return func(next http.Handler) http.Handler {

@@ -1,14 +1,18 @@
-package bloodhoundtest
+// Package history makes up what a BloodHound's audit log says: believable rows of any number, and the corners of what servers
+// are known to serve.
+package history
 
 import (
 	"math/rand/v2"
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// HistoryOptions say which history to make up.
-type HistoryOptions struct {
+// Options say which history to make up.
+type Options struct {
 	// Seed decides everything: the same options give the same rows.
 	Seed uint64
 	// N is how many rows there are.
@@ -29,12 +33,12 @@ const (
 	perThousand = 1000
 )
 
-// History makes up the audit log of a company that uses BloodHound: logins in the morning, changes over the day,
+// Rows makes up the audit log of a company that uses BloodHound: logins in the morning, changes over the day,
 // quiet weekends, few people who do most of it, failures, and once in a longer history an attacker who sprays passwords.
 //
 // It has what the table of a real server has: gaps and disorder in the ids, intents with the outcome missing, rows
 // that become visible late. Rows are in the order of created_at.
-func History(opts HistoryOptions) []Row {
+func Rows(opts Options) []bloodhoundtest.Row {
 	if opts.End.IsZero() {
 		opts.End = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	}
@@ -42,7 +46,7 @@ func History(opts HistoryOptions) []Row {
 		opts.Start = opts.End.AddDate(0, 0, -6*7)
 	}
 	r := rand.New(rand.NewPCG(opts.Seed, 2))
-	st := &stage{r: r, cast: newCast(r), rows: make([]Row, 0, opts.N+len(attack)+longest)}
+	st := &stage{r: r, cast: newCast(r), rows: make([]bloodhoundtest.Row, 0, opts.N+len(attack)+longest)}
 	week := newSchedule(opts.Start, opts.End)
 	const enough = 2000 // rows for one attack to stay the exception
 	attackAt := opts.N * 7 / 10
@@ -62,7 +66,7 @@ func History(opts HistoryOptions) []Row {
 }
 
 // finish puts the rows in order, gives them their ids, and makes some of them late.
-func finish(rows []Row, opts HistoryOptions, r *rand.Rand) {
+func finish(rows []bloodhoundtest.Row, opts Options, r *rand.Rand) {
 	for i := range rows { // rounding goes back a little, and what begins just before the end takes its time
 		switch at := rows[i].CreatedAt; {
 		case at.After(opts.End):
@@ -71,7 +75,7 @@ func finish(rows []Row, opts HistoryOptions, r *rand.Rand) {
 			rows[i].CreatedAt = opts.Start
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	slices.SortStableFunc(rows, func(a, b bloodhoundtest.Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	id := max(opts.FirstID, 1)
 	for i := range rows {
 		rows[i].ID = id

@@ -1,4 +1,4 @@
-package bloodhoundtest
+package api
 
 import (
 	"io"
@@ -22,14 +22,14 @@ type gzipped struct {
 
 func (g gzipped) Write(b []byte) (int, error) { return g.zw.Write(b) }
 
-// acceptsGzip is the servers' own reading of Accept-Encoding: quality values are ignored, so gzip;q=0 accepts too.
-func acceptsGzip(r *http.Request) bool {
+// AcceptsGzip is the servers' own reading of Accept-Encoding: quality values are ignored, so gzip;q=0 accepts too.
+func AcceptsGzip(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
-// compress wraps an answer if the client takes gzip. Without close the answer is not complete.
-func compress(w http.ResponseWriter, r *http.Request) (wrapped http.ResponseWriter, done func()) {
-	if !acceptsGzip(r) {
+// Compress wraps an answer if the client takes gzip. Without close the answer is not complete.
+func Compress(w http.ResponseWriter, r *http.Request) (wrapped http.ResponseWriter, done func()) {
+	if !AcceptsGzip(r) {
 		return w, func() {}
 	}
 	w.Header().Set("Content-Encoding", "gzip")

@@ -222,3 +222,50 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call, rt rout
 	}
 	rt.handle(s, w, r, c)
 }
+
+// A DateRule says what the Date header of an answer tells, given what the server's clock says. Nothing else of the
+// server follows it: neither what stamps rows nor what checks signatures.
+type DateRule func(now time.Time) time.Time
+
+// DateAhead is a Date header that differs from the server's clock: a proxy's, whose own clock is wrong.
+func DateAhead(d time.Duration) DateRule {
+	return func(now time.Time) time.Time { return now.Add(d) }
+}
+
+// DateFixed is a Date header that stands still: that of a cached answer, or of a clock at its end.
+func DateFixed(at time.Time) DateRule {
+	return func(time.Time) time.Time { return at }
+}
+
+// SetDate changes what the Date header tells from the next request on; nil is the server's clock.
+func (s *Server) SetDate(rule DateRule) { s.date.Store(&rule) }
+
+// dateHeader is what the Date header says of an instant.
+func (s *Server) dateHeader(now time.Time) time.Time {
+	if rule := *s.date.Load(); rule != nil {
+		return rule(now)
+	}
+	return now
+}
+
+// Alter changes a row that is in the log, as an administrator of the database could, and tells whether there was one
+// with that id. Pages that are being served keep the row as it was.
+func (s *Server) Alter(id int64, change func(*Row)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.table.take(func(e *entry) bool { return e.ID == id })
+	rows := make([]Row, len(taken))
+	for i, e := range taken {
+		rows[i] = e.Row
+		change(&rows[i])
+	}
+	s.table.add(s.dated(rows))
+	return len(rows) > 0
+}
+
+// Delete takes rows out of the log by their ids and tells how many there were. The sequence does not go back.
+func (s *Server) Delete(ids ...int64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.table.take(func(e *entry) bool { return slices.Contains(ids, e.ID) }))
+}

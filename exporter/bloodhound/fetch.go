@@ -133,11 +133,7 @@ func (c *Client) grow() {
 // ofPage tells whether a page failed in that way, and not the login for it: of that a smaller page is no cure.
 func ofPage(err error, k rest.Kind) bool {
 	e, ok := errors.AsType[*rest.Error](err)
-	if !ok || e.Kind != k {
-		return false
-	}
-	path, _, _ := strings.Cut(e.Target, "?")
-	return strings.HasSuffix(path, AuditPath)
+	return ok && e.Kind == k && strings.Contains(e.Target, AuditPath)
 }
 
 const (

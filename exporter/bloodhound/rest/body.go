@@ -33,10 +33,7 @@ type gunzip struct {
 	z  gzip.Reader
 }
 
-// What a body can be, besides cut short or damaged.
-var (
-	errEncoding = errors.New("the body has a content encoding other than gzip, the only one that was asked for")
-)
+var errEncoding = errors.New("the body has a content encoding other than gzip, the only one that was asked for")
 
 // A tooLargeError is a body that has more bytes than it may have.
 type tooLargeError struct{ most int64 }

@@ -74,27 +74,20 @@ func New(o Options) (*Client, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	c := &Client{
+	own := o.Transport
+	if own == nil {
+		var err error
+		if own, err = newTransport(o); err != nil {
+			return nil, err
+		}
+	}
+	return &Client{
 		options:   o,
 		prefix:    strings.TrimRight(o.URL.EscapedPath(), "/"),
 		prefer:    "wait=" + strconv.Itoa(int(o.Wait/time.Second)),
-		transport: transport.Bound(o.Transport, o.bounds()),
+		transport: transport.Bound(own, o.bounds()),
 		throttle:  newThrottle(o.Rate),
-	}
-	if o.Transport != nil {
-		return c, nil
-	}
-	own, err := newTransport(o)
-	if err != nil {
-		return nil, err
-	}
-	if o.Insecure {
-		o.Log.Warn("TLS verification is off: any machine on the way can read and change the audit log, so name the "+
-			"server's authority in "+settingCA+" instead",
-			zap.String("host", o.URL.Host))
-	}
-	c.transport = transport.Bound(own, o.bounds())
-	return c, nil
+	}, nil
 }
 
 func (o Options) withDefaults() Options {

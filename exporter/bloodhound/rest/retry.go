@@ -28,15 +28,12 @@ type RetryPolicy struct {
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	return RetryPolicy{
-		Tries:   cmp.Or(p.Tries, 8),
-		Elapsed: cmp.Or(p.Elapsed, 5*time.Minute),
-		Initial: cmp.Or(p.Initial, 500*time.Millisecond),
-		Max:     cmp.Or(p.Max, 30*time.Second),
-		Limited: cmp.Or(p.Limited, time.Second),
-
-		Interactive: p.Interactive,
-	}
+	p.Tries = cmp.Or(p.Tries, 8)
+	p.Elapsed = cmp.Or(p.Elapsed, 5*time.Minute)
+	p.Initial = cmp.Or(p.Initial, 500*time.Millisecond)
+	p.Max = cmp.Or(p.Max, 30*time.Second)
+	p.Limited = cmp.Or(p.Limited, time.Second)
+	return p
 }
 
 // pace is the pause between tries: exponential with jitter, and on top of what the server asked for. A server that

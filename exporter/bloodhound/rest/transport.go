@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
@@ -29,10 +31,14 @@ const (
 	readBuffer = 256 << 10
 )
 
-func newTransport(o Options) (*http.Transport, error) {
+func newTransport(o Options) (http.RoundTripper, error) {
 	roots, err := authorities(o.CAFile)
 	if err != nil {
 		return nil, err
+	}
+	if o.Insecure {
+		o.Log.Warn("TLS verification is off: any machine on the way can read and change the audit log, so name the "+
+			"server's authority in "+settingCA+" instead", zap.String("host", o.URL.Host))
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
 	return &http.Transport{

@@ -5,19 +5,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 func TestDirectory(t *testing.T) {
 	t.Parallel()
-	checkpointtest.Run(t, func(t *testing.T) (a, b checkpoint.Bucket) {
+	checkpointtest.Run(t, func(t *testing.T) (a, b bucket.Bucket) {
 		t.Helper()
 		folder := t.TempDir()
-		open := func() checkpoint.Bucket {
-			d, err := bucket.OpenDir(folder)
+		open := func() bucket.Bucket {
+			d, err := dir.Open(folder)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -31,11 +32,11 @@ func TestS3(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "journal", false)
-	checkpointtest.Run(t, func(t *testing.T) (a, b checkpoint.Bucket) {
+	checkpointtest.Run(t, func(t *testing.T) (a, b bucket.Bucket) {
 		t.Helper()
 		prefix := strings.ToLower(rand.Text())
-		open := func() checkpoint.Bucket {
-			s, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+		open := func() bucket.Bucket {
+			s, err := s3.Open(t.Context(), s3.Options{
 				Bucket: "journal", Prefix: prefix, Endpoint: server.Endpoint, Region: server.Region, PathStyle: true,
 				AccessKey: server.AccessKey, SecretKey: server.SecretKey,
 			})

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
 // gateway answers as S3 does, but for one header that it ignores.
@@ -60,7 +60,7 @@ func TestGatewayThatIgnoresConditions(t *testing.T) {
 	for _, ignores := range []string{"", "If-None-Match", "If-Match"} {
 		server := httptest.NewServer(&gateway{ignores: ignores, objects: map[string][]byte{}})
 		t.Cleanup(server.Close)
-		store, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+		store, err := s3.Open(t.Context(), s3.Options{
 			Bucket: "journal", Endpoint: server.URL, Region: "r", PathStyle: true, AccessKey: "a", SecretKey: "s",
 		})
 		if err != nil {

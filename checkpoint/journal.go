@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // DefaultLeaseTTL is how long a lease outlives its last renewal, unless [LeaseTTL] says otherwise.
@@ -15,7 +17,7 @@ const DefaultLeaseTTL = time.Minute
 // Journal is the position of one stream in a bucket. Every call asks the store, so any number of journals may be open on
 // the same stream. It is safe for concurrent use.
 type Journal struct {
-	bucket    Bucket
+	bucket    bucket.Bucket
 	id        Identity
 	leaseTTL  time.Duration
 	scattered bool
@@ -49,7 +51,7 @@ func Scattered() Option {
 }
 
 // Open returns the journal of a stream. It does not touch the store.
-func Open(b Bucket, id Identity, options ...Option) *Journal {
+func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 	j := &Journal{bucket: b, id: id, leaseTTL: DefaultLeaseTTL}
 	for _, option := range options {
 		option(j)

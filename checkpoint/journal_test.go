@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
 func TestStoreThatExpiresLeases(t *testing.T) {
 	t.Parallel()
-	checkpointtest.RunInBubble(t, func(*testing.T) (a, b checkpoint.Bucket) {
+	checkpointtest.RunInBubble(t, func(*testing.T) (a, b bucket.Bucket) {
 		m := &checkpointtest.Memory{}
 		return m, m
 	})
@@ -22,7 +23,7 @@ func TestStoreThatExpiresLeases(t *testing.T) {
 
 func TestStoreThatLocks(t *testing.T) {
 	t.Parallel()
-	checkpointtest.RunInBubble(t, func(*testing.T) (a, b checkpoint.Bucket) {
+	checkpointtest.RunInBubble(t, func(*testing.T) (a, b bucket.Bucket) {
 		m := &checkpointtest.Memory{Locks: true}
 		return m, m
 	})
@@ -30,7 +31,7 @@ func TestStoreThatLocks(t *testing.T) {
 
 // listing is a bucket that remembers where its listings began.
 type listing struct {
-	checkpoint.Bucket
+	bucket.Bucket
 	after []string
 }
 

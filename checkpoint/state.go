@@ -5,17 +5,35 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"strings"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
+
+const (
+	stateFolder = "state/"
+	leaseName   = stateFolder + "lease.json"
+	lockName    = stateFolder + "lease.lock"
+	latestName  = stateFolder + "latest"
+	probeName   = stateFolder + "probe"
+)
+
+// Rewritten tells the objects of a journal that are rewritten from its entries, which are kept. All of them lie under
+// <stream>/state/, so that a lifecycle rule can clear their old versions.
+func Rewritten(key string) bool {
+	_, name, ok := strings.Cut(key, "/")
+	return ok && strings.HasPrefix(name, stateFolder)
+}
 
 // A State is a small object <stream>/state/<name>.json, in which a run leaves something for the next one or for people.
 // Nothing may depend on it: one that is not there, or makes no sense, is the zero value.
 type State[T any] struct {
-	bucket Bucket
+	bucket bucket.Bucket
 	key    string
 }
 
 // OpenState is the state of that name of a stream. It does not touch the store.
-func OpenState[T any](b Bucket, stream, name string) State[T] {
+func OpenState[T any](b bucket.Bucket, stream, name string) State[T] {
 	return State[T]{b, stream + "/" + stateFolder + name + ".json"}
 }
 

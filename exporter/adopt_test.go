@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -24,7 +25,7 @@ func (clockOnly) Clock(context.Context) (bloodhound.Reading, error) {
 }
 
 // adoption is an adoption of a store, and the journals that it works on.
-func adoption(store checkpoint.Bucket, survey func(context.Context) (exporter.Found, error)) func(context.Context) (exporter.Adoption, error) {
+func adoption(store bucket.Bucket, survey func(context.Context) (exporter.Found, error)) func(context.Context) (exporter.Adoption, error) {
 	e := &exporter.Exporter{Source: clockOnly{}, Settle: settle, Log: zap.NewNop()}
 	open := func(name string) *checkpoint.Journal {
 		return checkpoint.Open(store, checkpoint.Identity{Stream: name})

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -144,7 +144,7 @@ func (w *world) refuses(b *exporter.Backfill, want string) {
 
 func (w *world) keys() (keys []string) {
 	w.t.Helper()
-	for _, store := range []checkpoint.Bucket{w.positions, w.objects} {
+	for _, store := range []bucket.Bucket{w.positions, w.objects} {
 		all, err := store.List(w.t.Context(), "", "")
 		if err != nil {
 			w.t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
@@ -53,26 +54,26 @@ func halfway(t *testing.T) *world {
 }
 
 // own is the stream itself.
-func (w *world) own(positions, objects checkpoint.Bucket) *exporter.Exporter {
+func (w *world) own(positions, objects bucket.Bucket) *exporter.Exporter {
 	e := w.process(positions, objects)
 	e.Start = dayAt(backfillDays - ownDays)
 	return e
 }
 
 // backfill is one run's backfill of everything before, over its views of the stores.
-func (w *world) backfill(positions, objects checkpoint.Bucket) *exporter.Backfill {
+func (w *world) backfill(positions, objects bucket.Bucket) *exporter.Backfill {
 	return &exporter.Backfill{
 		Stream: *w.own(positions, objects), Past: w.journal(positions), Journal: w.backfilled(positions),
 	}
 }
 
 // backfills is one run of a backfill.
-func (w *world) backfills(positions, objects checkpoint.Bucket) error {
+func (w *world) backfills(positions, objects bucket.Bucket) error {
 	return w.backfill(positions, objects).Run(w.t.Context())
 }
 
 // backfilled is the journal of the backfill.
-func (w *world) backfilled(b checkpoint.Bucket) *checkpoint.Journal {
+func (w *world) backfilled(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Stream: "archive-backfill", Source: w.http.URL, Destination: "memory://archive",
 	}, checkpoint.Scattered())

@@ -26,6 +26,7 @@ type cycle struct {
 	counts   counted       // known if its count obeys a filter
 	barred   bool          // a barrier was committed
 	looked   bool          // for the far ends of the log, which is done now and then
+	newest   *foremost     // as that found it; nil if it did not
 
 	stored checkpoint.Stored // the last commit
 	set    dedup.Set         // what it knows of delivered ids
@@ -35,13 +36,12 @@ type cycle struct {
 // requests leave in the log, which would otherwise be news in every cycle for ever. The cursor then stays, and the next
 // cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
-	if p.news() || len(w.intents) > 0 || w.past || c.stored.Serial == 0 {
+	switch {
+	case !w.mayIdle(p), c.stored.Serial == 0:
 		return false
-	}
-	if w.again() { // the set of the next window already knows what this one brought: it must have brought nothing
-		return w.quiet && p.records.Fresh+p.records.Excluded == 0
-	}
-	if !p.last || p.End.Sub(c.stored.Cursor) >= idleCommit {
+	case w.again():
+		return true
+	case p.End.Sub(c.stored.Cursor) >= idleCommit:
 		return false
 	}
 	c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),
@@ -50,6 +50,18 @@ func (c *cycle) idle(w walk, p part) bool {
 		c.Observer.CaughtUp(p.End, c.clock().Sub(p.End))
 	}
 	return true
+}
+
+// mayIdle tells whether the window needs no entry, if the position is recent.
+func (w walk) mayIdle(p part) bool {
+	switch {
+	case p.news(), len(w.intents) > 0, w.past:
+		return false
+	case w.again(): // the set of the next window already knows what this one brought: it must have brought nothing
+		return w.quiet && p.records.Fresh+p.records.Excluded == 0
+	default:
+		return p.last
+	}
 }
 
 // commitBarrier commits an entry that accounts for nothing, before a window is tried again whose commit may still be under way. That

@@ -57,9 +57,11 @@ type Sink interface {
 
 // A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the previous
 // window is still prepared or written: encoding is what takes longest. What Prepare returns does the rest of Write, without
-// the records: their memory is used again as soon as Prepare returns.
+// the records: their memory is used again as soon as Prepare returns. Until it has ended, it holds so many bytes.
 type Preparer interface {
-	Prepare(w window.Window, records []record.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+	Prepare(w window.Window, records []record.Record) (
+		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
+	)
 }
 
 // A Divider is a Sink that takes a window in parts, because its records do not fit into memory together. To other sinks a

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -29,7 +30,6 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
@@ -107,11 +107,11 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dir, err := bucket.OpenDir(tb.TempDir())
+	store, err := dir.Open(tb.TempDir())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	sink, err := archive.New(dir, "acme", func() archive.Encoder {
+	sink, err := archive.New(store, "acme", func() archive.Encoder {
 		return parquet.NewEncoder(parquet.Metadata{Tenant: "acme", Version: "test"})
 	})
 	if err != nil {

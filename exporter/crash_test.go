@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
 // A program is one run over a process's own view of the stores.
-type program func(positions, objects checkpoint.Bucket) error
+type program func(positions, objects bucket.Bucket) error
 
 // dies runs a program that dies at a write, before or after that has its effect, and tells whether it came so far. What it leaves
 // is the same wherever it dies between two writes.
@@ -79,7 +80,7 @@ func TestKilledTwice(t *testing.T) {
 	for stream, test := range map[string]struct {
 		world   func(*testing.T) *world
 		run     func(*world) program
-		journal func(*world, checkpoint.Bucket) *checkpoint.Journal
+		journal func(*world, bucket.Bucket) *checkpoint.Journal
 		check   func(*world) tally
 		rows    int
 	}{
@@ -131,6 +132,6 @@ func TestKilledTwice(t *testing.T) {
 }
 
 // cycles is one cycle of the stream.
-func (w *world) cycles(positions, objects checkpoint.Bucket) error {
+func (w *world) cycles(positions, objects bucket.Bucket) error {
 	return w.process(positions, objects).RunOnce(w.t.Context())
 }

@@ -16,13 +16,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/exporter/record"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -52,9 +53,9 @@ func placed(rows []bloodhoundtest.Row, at time.Time, id int64) []bloodhoundtest.
 	return rows
 }
 
-func s3Bucket(t *testing.T, s servers.S3, name, prefix string) *bucket.S3 {
+func s3Bucket(t *testing.T, s servers.S3, name, prefix string) *s3.Bucket {
 	t.Helper()
-	b, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+	b, err := s3.Open(t.Context(), s3.Options{
 		Bucket: name, Prefix: prefix, Endpoint: s.Endpoint, Region: s.Region, PathStyle: true,
 		AccessKey: s.AccessKey, SecretKey: s.SecretKey,
 	})
@@ -205,15 +206,15 @@ func TestProfilesGiveTheSameArchive(t *testing.T) {
 
 // Of two runners at once one works, and the other says who does.
 func TestTwoRunners(t *testing.T) {
-	stores := map[string]func(t *testing.T) checkpoint.Bucket{
-		"directory": func(t *testing.T) checkpoint.Bucket {
-			b, err := bucket.OpenDir(t.TempDir())
+	stores := map[string]func(t *testing.T) bucket.Bucket{
+		"directory": func(t *testing.T) bucket.Bucket {
+			b, err := dir.Open(t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
 			return b
 		},
-		"s3": func(t *testing.T) checkpoint.Bucket {
+		"s3": func(t *testing.T) bucket.Bucket {
 			s := servers.VersityGW(t)
 			servers.CreateBucket(t, s, "audit", false)
 			return s3Bucket(t, s, "audit", "")

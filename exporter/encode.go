@@ -32,12 +32,10 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) 
 			}
 			return
 		}
-		held := s.Held()
-		defer func() {
-			s.Release()
-			s.loan.Keep(held) // for the objects, which are no larger than what they are made of
-		}()
-		enc.write, enc.err = sink.Prepare(s.Window, fresh)
+		defer s.Release()
+		var objects int64
+		enc.write, objects, enc.err = sink.Prepare(s.Window, fresh)
+		s.loan.Keep(objects)
 	})
 	return enc
 }

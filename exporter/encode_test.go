@@ -28,7 +28,7 @@ type press struct {
 
 func (p *press) Prepare(
 	w window.Window, records []record.Record,
-) (func(context.Context) (checkpoint.Receipt, error), error) {
+) (func(context.Context) (checkpoint.Receipt, error), int64, error) {
 	p.mu.Lock()
 	p.begun++
 	p.running++
@@ -43,7 +43,7 @@ func (p *press) Prepare(
 	}
 	p.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return p.preparer.Prepare(w, records)
 }

@@ -46,8 +46,12 @@ func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ah
 		if err := f.readAhead(ctx); err != nil || len(f.reads) == 0 {
 			return err
 		}
-		if err := f.first(ctx); err != nil {
-			return err
+		select {
+		case <-f.reads[0].done:
+			if err := f.first(ctx); err != nil {
+				return err
+			}
+		case <-f.memory.Returned(): // there may be room for one more
 		}
 	}
 }
@@ -142,11 +146,10 @@ func (r *reading) jump(ctx context.Context) error {
 	return err
 }
 
-// first waits for the oldest window, and sends it on. If it was too much, or is another one than planned, those that were
+// first sends the oldest window on, which has been read. If it was too much, or is another one than planned, those that were
 // planned behind it are planned anew.
 func (f *fetcher) first(ctx context.Context) error {
 	r := f.reads[0]
-	<-r.done
 	f.reads = f.reads[1:]
 	r.cancel()
 	if r.err != nil {
@@ -159,6 +162,7 @@ func (f *fetcher) first(ctx context.Context) error {
 			f.loan.Return()
 			f.loan = nil
 		}
+		f.scout(r)
 		return nil
 	}
 	if r.jumped {
@@ -167,6 +171,7 @@ func (f *fetcher) first(ctx context.Context) error {
 	} else if f.fill = r.Fill() / r.plan.planned(); !r.plan.whole && !r.plan.alone() {
 		f.planner = f.planner.Learn(r.Window, r.Fill())
 	}
+	f.shown, f.share = true, 0
 	r.last = !r.End.Before(f.horizon)
 	latency, ready := r.Latency(), time.Now()
 	if err := f.send(ctx, r.span); err != nil {
@@ -174,6 +179,14 @@ func (f *fetcher) first(ctx context.Context) error {
 	}
 	f.weigh(latency, r.took, time.Since(ready)) // the span is the next stage's now
 	return nil
+}
+
+// scout has several windows read at the same time already if the first page of the first one was too much: it told how dense the
+// log is, and whether the server is far away.
+func (f *fetcher) scout(r *reading) {
+	if f.share > 0 && !f.shown && r.took >= far {
+		f.fill, f.most = 1, mostReads
+	}
 }
 
 // weigh has several windows read at the same time if the server is far away, and fewer if the rest cannot keep up: what waits

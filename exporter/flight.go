@@ -33,7 +33,8 @@ type flight struct {
 // A delivery is a window that is being written.
 type delivery struct {
 	part
-	outcome outcome // complete once done is closed
+	outcome outcome                    // complete once done is closed
+	oldest  <-chan checkpoint.Sighting // takes the place of the outcome's; nil for none
 	done    chan struct{}
 	err     error // to be looked at then
 }
@@ -138,11 +139,12 @@ func (f *flight) launch(ctx context.Context, p part) error {
 		p.loan.Return()
 		return nil
 	}
-	counted, err := f.complete(ctx, p.proof)
-	if err != nil {
+	d := &delivery{part: p, done: make(chan struct{})}
+	var err error
+	if d.outcome.counted, err = f.counted(ctx, p); err != nil {
 		return err
 	}
-	d := &delivery{part: p, outcome: outcome{counted: counted, seen: f.sighting(ctx, p)}, done: make(chan struct{})}
+	f.sight(ctx, d)
 	// What was loaded is still the newest: no other runner had the lease since.
 	if err := f.lease.Hold(ctx); err != nil {
 		return failed(StageCheckpoint, err)
@@ -158,6 +160,14 @@ func (f *flight) launch(ctx context.Context, p part) error {
 		f.declareNext(ctx)
 	}
 	return nil
+}
+
+// counted is what the server counts of a window. If that was not asked yet, the window might have needed no entry: it is by itself.
+func (f *flight) counted(ctx context.Context, p part) (*checkpoint.ServerCount, error) {
+	if p.counting == nil {
+		return f.complete(ctx, p.proof)
+	}
+	return p.counting.count, p.counting.err
 }
 
 // declareNext has all declared that is planned, in one write, and then written. From there to the commit a window is fixed: the
@@ -258,6 +268,9 @@ func (f *flight) commitFirst(ctx context.Context) error {
 }
 
 func (f *flight) commit(ctx context.Context, d *delivery) (stored checkpoint.Stored, err error) {
+	if d.oldest != nil {
+		d.outcome.seen = <-d.oldest
+	}
 	next, err := f.entry(ctx, f.walk, d.part, d.outcome)
 	if err != nil {
 		return stored, err

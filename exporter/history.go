@@ -28,22 +28,25 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 	return now.Sub(seen.SeenAt) >= pause
 }
 
-// sighting is the oldest record as the entry of a window tells of it. It is looked for again, now and then, before the last
-// window of a cycle is committed: beside the windows before it, if there are any.
-func (f *flight) sighting(ctx context.Context, p part) checkpoint.Sighting {
+// sight says what the entry of a window tells of the log's ends. They are looked for again, now and then, beside the windows: the
+// last one of a cycle tells what was found.
+func (f *flight) sight(ctx context.Context, d *delivery) {
 	seen := f.stored.Oldest
+	d.outcome.seen = seen
 	if f.walk.kind != checkpoint.KindExport || f.walk.past || !lookDue(seen, f.now) {
-		return seen
+		return
 	}
 	if f.oldest == nil {
 		found := make(chan checkpoint.Sighting, 1)
-		f.running.Go(func() { found <- f.refreshOldest(ctx, seen) })
+		f.running.Go(func() {
+			f.newest = f.refreshNewest(ctx)
+			found <- f.refreshOldest(ctx, seen)
+		})
 		f.oldest, f.looked = found, true
 	}
-	if p.last {
-		return <-f.oldest
+	if d.last {
+		d.oldest = f.oldest
 	}
-	return seen
 }
 
 // refreshOldest looks for the oldest record. That it fails is no reason to hold up a window.
@@ -90,23 +93,42 @@ func (c *cycle) history() (w walk, due bool) {
 	return w, true
 }
 
+// A foremost is when the newest record of the source was created; ok is false if it has none.
+type foremost struct {
+	at time.Time
+	ok bool
+}
+
+// refreshNewest looks for the newest record beside the windows; nil if that fails, and then it is looked for once more.
+func (c *cycle) refreshNewest(ctx context.Context) *foremost {
+	at, ok, err := c.Source.Newest(ctx)
+	if err != nil {
+		return nil
+	}
+	return &foremost{at, ok}
+}
+
 // ahead delivers records that are stamped later than both clocks: the server's clock is ahead of ours, or was when it
 // wrote them. The position does not move: it gets there with the clocks, and finds them delivered.
 func (c *cycle) ahead(ctx context.Context) error {
 	if c.stored.Serial == 0 || c.skew <= Apart && !c.stored.Ahead.After(c.now) && !c.looked {
 		return nil
 	}
-	newest, ok, err := c.Source.Newest(ctx)
-	if err != nil {
-		return failed(StageSource, err)
+	newest := c.newest
+	if newest == nil {
+		at, ok, err := c.Source.Newest(ctx)
+		if err != nil {
+			return failed(StageSource, err)
+		}
+		newest = &foremost{at, ok}
 	}
 	now := c.present() // and not the cycle's: the record may have been written since that began
-	if !ok || newest.Sub(now) <= Apart {
+	if !newest.ok || newest.at.Sub(now) <= Apart {
 		return nil
 	}
 	c.Log.Warn("the server has records of times that are still to come: they are exported now",
-		zap.Time("newest", newest), zap.Time("now", now))
-	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.Add(grain), c.nextPass())
+		zap.Time("newest", newest.at), zap.Time("now", now))
+	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.at.Add(grain), c.nextPass())
 	w.kind, w.quiet = checkpoint.KindAhead, true
 	return c.export(ctx, w)
 }

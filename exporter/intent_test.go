@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
@@ -47,7 +48,7 @@ func crashed(t *testing.T) (*world, window.Window) {
 
 // losing is a store that an entry does not reach, or not yet.
 type losing struct {
-	checkpoint.Bucket
+	bucket.Bucket
 	world *world
 	entry string // what its key ends in
 }

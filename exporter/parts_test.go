@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -49,7 +50,7 @@ func crowded(t *testing.T, n int) (w *world, instant time.Time) {
 }
 
 // archiving is a process of the world that asks the archive what an attempt has left, as the program does.
-func (w *world) archiving(positions, objects checkpoint.Bucket) *exporter.Exporter {
+func (w *world) archiving(positions, objects bucket.Bucket) *exporter.Exporter {
 	e := w.process(positions, objects)
 	e.Destination.Attempt = func(ctx context.Context, of window.Window) (keys []string, err error) {
 		all, _, err := read.Objects(ctx, objects, "acme")

@@ -14,6 +14,10 @@ import (
 // read, the others can be read side by side.
 const firstShare = 0.3
 
+// knownShare is how full the first windows are planned to be if a page told how dense the log is: two pages, which bring along two of
+// the counts that prove the previous window.
+const knownShare = 0.6
+
 // A plan is what is still to be read of a walk, and how. It is a value: what was planned ahead is given up by going back to
 // the plan that was.
 type plan struct {
@@ -70,7 +74,6 @@ func (p *plan) after(s span) plan {
 		next.planner, next.beyond = p.beyond, window.Planner{}
 	}
 	next.whole, next.parts, next.large = false, false, false
-	next.shown, next.share = true, 0
 	return next
 }
 
@@ -94,7 +97,7 @@ func (p *plan) adapt(win window.Window, err error) error {
 		p.planner = p.planner.Until(win, tooMany.Crowd)
 	default:
 		if !p.shown {
-			p.share = firstShare
+			p.share = knownShare
 		}
 		planner, cut := p.planner.Cut(win, tooMany.Fill/p.planned())
 		if p.planner = planner; !cut {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -47,6 +48,30 @@ func (p *proof) takeFrom(next span) {
 		c.n, c.known = next.Counted(i)
 		c.taken = c.known
 	}
+}
+
+// A counting is the comparison of a proof, under way in a goroutine of its own.
+type counting struct {
+	done  chan struct{}
+	count *checkpoint.ServerCount // to be looked at after done is closed, and so is err
+	err   error
+}
+
+// count compares a window beside the others. The first one of a walk is before them: it finds out whether the server's count can be
+// believed at all.
+func (c *cycle) count(ctx context.Context, under *sync.WaitGroup, p proof, first *counting) *counting {
+	counting := &counting{done: make(chan struct{})}
+	under.Go(func() {
+		defer close(counting.done)
+		if first != nil {
+			if <-first.done; first.err != nil {
+				counting.err = first.err
+				return
+			}
+		}
+		counting.count, counting.err = c.complete(ctx, p)
+	})
+	return counting
 }
 
 // complete compares what was read with what the server counts, and asks it for the counts that the pages did not bring.

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -55,6 +56,7 @@ type part struct {
 	holes         []bloodhound.Hole // records that cannot be had, and that no entry tells of yet
 	next          dedup.Set         // the set once this is delivered
 	proof         proof
+	counting      *counting // of the proof; nil if that waits until it is known whether the window needs an entry
 	encoding      *encoding
 	write         encodedWindow // once that is done
 }
@@ -74,17 +76,19 @@ type pipeline struct {
 // windows makes the due windows ready. It works ahead: while one is encoded and written the next is
 // encoded, and two more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of four
 // windows and the files of a few, whatever the backlog, and fewer if they are larger than the stream's share of it.
-func (e *Exporter) windows(ctx context.Context, w walk) *pipeline {
+func (c *cycle) windows(ctx context.Context, w walk) *pipeline {
 	ctx, cancel := context.WithCancel(ctx)
-	memory := e.Memory.Open()
-	fetched := start(func(out chan<- span) error {
-		return failed(StageSource, e.fetch(ctx, w, memory, out))
+	memory := c.Memory.Open()
+	fetched := start(0, func(out chan<- span) error {
+		return failed(StageSource, c.fetch(ctx, w, memory, out))
 	})
-	prepared := start(func(out chan<- part) error { return e.prepare(ctx, w, fetched, out) })
-	ready := start(func(out chan<- part) error { return encoded(ctx, prepared, out) })
+	prepared := start(0, func(out chan<- part) error { return c.prepare(ctx, w, fetched, out) })
+	encoded := start(mostReads, func(out chan<- part) error { return encoded(ctx, prepared, out) })
+	ready := start(0, func(out chan<- part) error { return proved(ctx, encoded, out) })
 	return &pipeline{ready, func() {
 		cancel()
 		ready.drain()
+		encoded.drain()
 		prepared.drain()
 		fetched.drain()
 		memory.Close()
@@ -97,9 +101,9 @@ type stage[T any] struct {
 	err error // to be looked at after out is closed
 }
 
-// start runs a stage. It makes the next result once the one before has been taken.
-func start[T any](run func(out chan<- T) error) *stage[T] {
-	s := &stage[T]{out: make(chan T)}
+// start runs a stage. It makes the next result once all but so many of those before have been taken.
+func start[T any](ahead int, run func(out chan<- T) error) *stage[T] {
+	s := &stage[T]{out: make(chan T, ahead)}
 	go func() {
 		defer close(s.out)
 		s.err = run(s.out)
@@ -114,14 +118,19 @@ func (s *stage[T]) drain() {
 
 // prepare drops what was delivered and has the rest encoded. A window is sent on once the next one has been read, which
 // brings the counts that prove it complete, or when there is none. Its encoding goes on meanwhile.
-func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
+func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
 	var held part
-	var encodings sync.WaitGroup
-	defer encodings.Wait()
+	var beside sync.WaitGroup // encodings and counts
+	defer beside.Wait()
 	set := w.set
+	var first *counting
 	send := func() error {
 		if held.encoding == nil {
 			return nil
+		}
+		if !w.mayIdle(held) {
+			held.counting = c.count(ctx, &beside, held.proof, first)
+			first = cmp.Or(first, held.counting)
 		}
 		select {
 		case out <- held:
@@ -145,13 +154,13 @@ func (e *Exporter) prepare(ctx context.Context, w walk, fetched *stage[span], ou
 		if err := errors.Join(send(), err); err != nil {
 			return err
 		}
-		held = e.admit(ctx, w, set, s, &encodings)
+		held = c.admit(ctx, w, set, s, &beside)
 		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
 	}
 	return errors.Join(send(), fetched.err)
 }
 
-// encoded sends windows on once they can be written.
+// encoded sends windows on once they can be written. Several of them may wait for a server that is far away to count the first.
 func encoded(ctx context.Context, prepared *stage[part], out chan<- part) (err error) {
 	for p := range prepared.out {
 		if p.write, err = p.encoding.wait(); err != nil {
@@ -164,6 +173,21 @@ func encoded(ctx context.Context, prepared *stage[part], out chan<- part) (err e
 		}
 	}
 	return prepared.err
+}
+
+// proved sends windows on once the server has counted them.
+func proved(ctx context.Context, encoded *stage[part], out chan<- part) error {
+	for p := range encoded.out {
+		if p.counting != nil {
+			<-p.counting.done
+		}
+		select {
+		case out <- p:
+		case <-ctx.Done():
+			return failed(StageSource, context.Cause(ctx))
+		}
+	}
+	return encoded.err
 }
 
 // admit drops from a window what was delivered, and has the rest encoded.

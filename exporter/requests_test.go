@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
@@ -45,7 +46,7 @@ func (c *calls) take() map[checkpointtest.Op]int {
 }
 
 // count is a view of a store whose calls are counted.
-func (c *calls) count(b checkpoint.Bucket) *checkpointtest.Faulty {
+func (c *calls) count(b bucket.Bucket) *checkpointtest.Faulty {
 	view := checkpointtest.NewFaulty(b)
 	view.On(func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
 		if op != checkpointtest.Lock {
@@ -93,7 +94,7 @@ func (w *world) promptly(e *exporter.Exporter) *exporter.Exporter {
 // A second idle cycle of a process asks the API once and the store three times, and writes nothing, whichever store it is. Of
 // S3 the real requests are counted.
 func TestIdleRequests(t *testing.T) {
-	for name, open := range map[string]func(*testing.T, *calls) (positions, objects checkpoint.Bucket){
+	for name, open := range map[string]func(*testing.T, *calls) (positions, objects bucket.Bucket){
 		"directory": countedDirs, "S3": countedS3,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,19 +122,19 @@ func TestIdleRequests(t *testing.T) {
 	}
 }
 
-func countedDirs(t *testing.T, c *calls) (positions, objects checkpoint.Bucket) {
+func countedDirs(t *testing.T, c *calls) (positions, objects bucket.Bucket) {
 	t.Helper()
-	for _, b := range []*checkpoint.Bucket{&positions, &objects} {
-		dir, err := bucket.OpenDir(t.TempDir())
+	for _, b := range []*bucket.Bucket{&positions, &objects} {
+		store, err := dir.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		*b = c.count(dir)
+		*b = c.count(store)
 	}
 	return positions, objects
 }
 
-func countedS3(t *testing.T, c *calls) (positions, objects checkpoint.Bucket) {
+func countedS3(t *testing.T, c *calls) (positions, objects bucket.Bucket) {
 	t.Helper()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "audit", false)
@@ -154,15 +155,15 @@ func countedS3(t *testing.T, c *calls) (positions, objects checkpoint.Bucket) {
 		pass.ServeHTTP(w, r)
 	}))
 	t.Cleanup(counting.Close)
-	for prefix, b := range map[string]*checkpoint.Bucket{"checkpoints": &positions, "archive": &objects} {
-		s3, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+	for prefix, b := range map[string]*bucket.Bucket{"checkpoints": &positions, "archive": &objects} {
+		store, err := s3.Open(t.Context(), s3.Options{
 			Bucket: "audit", Prefix: prefix, Endpoint: counting.URL, Region: server.Region, PathStyle: true,
 			AccessKey: server.AccessKey, SecretKey: server.SecretKey,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		*b = s3
+		*b = store
 	}
 	return positions, objects
 }

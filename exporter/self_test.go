@@ -32,7 +32,10 @@ type quiet struct {
 	client  *bloodhound.Client
 	skew    time.Duration // of the server's clock, from now on
 	undated bool          // replies come without a Date
-	last    int           // how many requests there were when requests was asked last
+
+	pageSize int           // 0 for the default
+	latency  time.Duration // of each request
+	last     int           // how many requests there were when requests was asked last
 }
 
 const quietToken = "0a6d3f2e-5b1c-4e8f-9a7d-1c2b3d4e5f60"
@@ -57,6 +60,7 @@ func (q *quiet) newClient() *bloodhound.Client {
 			URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
 			Auth: rest.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100,
 		},
+		PageSize: q.pageSize,
 	})
 	if err != nil {
 		q.t.Fatal(err)
@@ -66,6 +70,7 @@ func (q *quiet) newClient() *bloodhound.Client {
 
 // RoundTrip serves a request without a network, which a bubble could not wait for.
 func (q *quiet) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(q.latency)
 	r = r.Clone(r.Context())
 	if r.Body == nil {
 		r.Body = http.NoBody

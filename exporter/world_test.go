@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -82,7 +83,7 @@ func (w *world) now() time.Time { return time.Unix(w.clock.Load(), 0).UTC() }
 func (w *world) pass(d time.Duration) { w.clock.Add(int64(d / time.Second)) }
 
 // process builds one run's exporter over its views of the stores.
-func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter {
+func (w *world) process(positions, objects bucket.Bucket) *exporter.Exporter {
 	w.t.Helper()
 	base, err := url.Parse(w.http.URL)
 	if err != nil {
@@ -119,7 +120,7 @@ func (w *world) process(positions, objects checkpoint.Bucket) *exporter.Exporter
 }
 
 // asked is what an exporter can ask of the archive's files.
-func (w *world) asked(objects checkpoint.Bucket, quarantine func(context.Context, []byte) (string, string, error)) exporter.Destination {
+func (w *world) asked(objects bucket.Bucket, quarantine func(context.Context, []byte) (string, string, error)) exporter.Destination {
 	return exporter.Destination{
 		Quarantine: quarantine,
 		Attempt: func(ctx context.Context, win window.Window) (keys []string, err error) {
@@ -153,7 +154,7 @@ type strict struct {
 // Guess has no idea.
 func (strict) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
-func (w *world) journal(b checkpoint.Bucket) *checkpoint.Journal {
+func (w *world) journal(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: w.destination})
 }
 
@@ -164,14 +165,14 @@ type tally struct {
 
 // checkArchive verifies that every row that is due is archived exactly once, in its own day's partition, that nothing
 // else is, and that the journal accounts for every object.
-func (w *world) checkArchive(objects, positions checkpoint.Bucket) tally {
+func (w *world) checkArchive(objects, positions bucket.Bucket) tally {
 	w.t.Helper()
 	n, cursor, accounted := w.checkJournal(positions)
 	return w.checkObjects(objects, n, cursor, accounted)
 }
 
 // checkObjects is checkArchive for objects that are accounted for by their SHA-256, and rows that are due by the cursor.
-func (w *world) checkObjects(objects checkpoint.Bucket, n tally, cursor time.Time, accounted map[string]string) tally {
+func (w *world) checkObjects(objects bucket.Bucket, n tally, cursor time.Time, accounted map[string]string) tally {
 	w.t.Helper()
 	got := map[int64]record.Record{}
 	for key, body := range w.bodies(objects) {
@@ -222,7 +223,7 @@ func fieldsOf(row bloodhoundtest.Row) string {
 }
 
 // archived is every record in the archive.
-func (w *world) archived(objects checkpoint.Bucket) (records []record.Record) {
+func (w *world) archived(objects bucket.Bucket) (records []record.Record) {
 	w.t.Helper()
 	for _, body := range w.bodies(objects) {
 		records = append(records, sinktest.ReadParquet(w.t, body)...)
@@ -230,7 +231,7 @@ func (w *world) archived(objects checkpoint.Bucket) (records []record.Record) {
 	return records
 }
 
-func (w *world) bodies(objects checkpoint.Bucket) iter.Seq2[string, []byte] {
+func (w *world) bodies(objects bucket.Bucket) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		w.t.Helper()
 		keys, err := objects.List(w.t.Context(), "audit/", "")
@@ -251,7 +252,7 @@ func (w *world) bodies(objects checkpoint.Bucket) iter.Seq2[string, []byte] {
 
 // checkJournal verifies that the entries account for all of time without a gap, and returns where they end and the
 // newest SHA-256 of each object.
-func (w *world) checkJournal(positions checkpoint.Bucket) (sum tally, cursor time.Time, objects map[string]string) {
+func (w *world) checkJournal(positions bucket.Bucket) (sum tally, cursor time.Time, objects map[string]string) {
 	w.t.Helper()
 	objects = map[string]string{}
 	for entry, err := range w.journal(positions).Entries(w.t.Context()) {

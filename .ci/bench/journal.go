@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/exporter/window"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // The journals of a day or so, and of five years.
@@ -63,11 +63,11 @@ func (b *bench) journals() error {
 
 // lengthen adds entries that account for nothing to the archive's journal, until there are so many.
 func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
-	dir, err := bucket.OpenDir(folder)
+	store, err := dir.Open(folder)
 	if err != nil {
 		return err
 	}
-	unknown := checkpoint.Open(dir, checkpoint.Identity{Stream: "archive"})
+	unknown := checkpoint.Open(store, checkpoint.Identity{Stream: "archive"})
 	last, err := unknown.Tip(ctx)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
 	if last.DeliveredBase != nil {
 		return errors.New("the entry does not have all delivered ids: make the history shorter")
 	}
-	j := checkpoint.Open(dir, checkpoint.Identity{
+	j := checkpoint.Open(store, checkpoint.Identity{
 		Tenant: last.Tenant, Stream: last.Stream, Source: last.Source, Destination: last.Destination, Encoding: last.Encoding,
 		Writer: last.Writer,
 	})

@@ -2,6 +2,7 @@ package checkpointtest
 
 import (
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 func corruptionCases() []testCase {
@@ -19,7 +20,7 @@ func corruptionCases() []testCase {
 // damage is done to three entries, and has to show as such when the newest is loaded and when all are.
 type damage struct {
 	name string
-	do   func(t *world) checkpoint.Bucket
+	do   func(t *world) bucket.Bucket
 	says []string
 }
 
@@ -35,18 +36,18 @@ func (d damage) stops(t *world) {
 }
 
 func damages() []damage {
-	hide := func(serial uint64) func(*world) checkpoint.Bucket {
-		return func(t *world) checkpoint.Bucket { return without(t.b, entryKey(serial)) }
+	hide := func(serial uint64) func(*world) bucket.Bucket {
+		return func(t *world) bucket.Bucket { return without(t.b, entryKey(serial)) }
 	}
-	change := func(serial uint64, from, to string) func(*world) checkpoint.Bucket {
-		return func(t *world) checkpoint.Bucket {
+	change := func(serial uint64, from, to string) func(*world) bucket.Bucket {
+		return func(t *world) bucket.Bucket {
 			edit(t, t.b, entryKey(serial), from, to)
 			overwrite(t, t.b, "archive/state/latest", []byte("no witness"))
 			return t.b
 		}
 	}
-	replace := func(key, body string) func(*world) checkpoint.Bucket {
-		return func(t *world) checkpoint.Bucket {
+	replace := func(key, body string) func(*world) bucket.Bucket {
+		return func(t *world) bucket.Bucket {
 			overwrite(t, t.b, key, []byte(body))
 			return t.b
 		}
@@ -79,14 +80,14 @@ func damages() []damage {
 		{"a deleted entry before", hide(2), []string{entryKey(2), "missing"}},
 		{"a deleted newest entry", hide(3), []string{three, "missing", "archive/state/latest"}},
 		{"a note far ahead", replace("archive/state/latest", `{"serial":42,"sha256":""}`), []string{entryKey(42), "archive/state/latest"}},
-		{"a changed byte in the newest entry", func(t *world) checkpoint.Bucket {
+		{"a changed byte in the newest entry", func(t *world) bucket.Bucket {
 			edit(t, t.b, three, "13:00:00.123456Z", "13:00:01.123456Z")
 			return t.b
 		}, []string{three, "SHA-256", "archive/state/latest"}},
 	}
 }
 
-func truncate(t *world) checkpoint.Bucket {
+func truncate(t *world) bucket.Bucket {
 	t.Helper()
 	body, _, _, err := t.b.Get(t.Context(), entryKey(3))
 	check(t, err)

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // ErrDead is what every call answers after [Faulty.Kill].
@@ -60,7 +60,7 @@ func Always(op Op, suffix string, f Fault) Hook {
 // Faulty is one process's view of a bucket, which fails when its hook says so. It stands for the process: when that
 // is killed, others go on with their own view of the same bucket.
 type Faulty struct {
-	checkpoint.Bucket
+	bucket.Bucket
 
 	mu    sync.Mutex
 	hook  Hook
@@ -69,7 +69,7 @@ type Faulty struct {
 }
 
 // NewFaulty returns a view of the bucket without faults.
-func NewFaulty(b checkpoint.Bucket) *Faulty { return &Faulty{Bucket: b} }
+func NewFaulty(b bucket.Bucket) *Faulty { return &Faulty{Bucket: b} }
 
 // On installs the hook in place of the one before; nil ends the faults.
 func (f *Faulty) On(hook Hook) {
@@ -113,7 +113,7 @@ func naming(key string, err error) error {
 	return fmt.Errorf("%s: %w", key, err)
 }
 
-// Get implements checkpoint.Bucket.
+// Get implements bucket.Bucket.
 func (f *Faulty) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	fault := f.ask(ctx, Get, key)
 	if err := errors.Join(fault.Before, fault.After); err != nil {
@@ -122,7 +122,7 @@ func (f *Faulty) Get(ctx context.Context, key string) ([]byte, string, time.Dura
 	return f.Bucket.Get(ctx, key)
 }
 
-// Put implements checkpoint.Bucket.
+// Put implements bucket.Bucket.
 func (f *Faulty) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	fault := f.ask(ctx, Put, key)
 	if fault.Before != nil {
@@ -135,7 +135,7 @@ func (f *Faulty) Put(ctx context.Context, key string, body []byte, version strin
 	return version, err
 }
 
-// List implements checkpoint.Bucket.
+// List implements bucket.Bucket.
 func (f *Faulty) List(ctx context.Context, prefix, after string) ([]string, error) {
 	fault := f.ask(ctx, List, prefix)
 	if err := errors.Join(fault.Before, fault.After); err != nil {
@@ -144,7 +144,7 @@ func (f *Faulty) List(ctx context.Context, prefix, after string) ([]string, erro
 	return f.Bucket.List(ctx, prefix, after)
 }
 
-// Lock implements checkpoint.Bucket. A lock has no "after": the call that fails has not taken it.
+// Lock implements bucket.Bucket. A lock has no "after": the call that fails has not taken it.
 func (f *Faulty) Lock(ctx context.Context, key string) (func() error, bool, error) {
 	fault := f.ask(ctx, Lock, key)
 	if err := errors.Join(fault.Before, fault.After); err != nil {

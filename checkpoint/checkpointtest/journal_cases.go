@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 var errLost = errors.New("connection reset by peer")
@@ -263,7 +264,7 @@ func cursorNeverGoesBack(t *world) {
 }
 
 func scatteredWindows(t *world) {
-	open := func(b checkpoint.Bucket) *checkpoint.Journal {
+	open := func(b bucket.Bucket) *checkpoint.Journal {
 		return checkpoint.Open(b, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.Scattered())
 	}
 	var last checkpoint.Stored

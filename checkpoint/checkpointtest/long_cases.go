@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 func longCases() []testCase {
@@ -22,7 +23,7 @@ func longCases() []testCase {
 // counted is a view of a store that counts what is asked of it, and what a file system looks at for that: it lists whole
 // folders.
 type counted struct {
-	checkpoint.Bucket
+	bucket.Bucket
 
 	mu    sync.Mutex
 	calls map[Op]int
@@ -108,7 +109,7 @@ func lengthCosts(t *world, stream string, serial, step uint64) (idle, commit *co
 	t.Helper()
 	id := identity("host-a")
 	id.Stream = stream
-	open := func(b checkpoint.Bucket) *checkpoint.Journal { return checkpoint.Open(b, id, checkpoint.LeaseTTL(TTL)) }
+	open := func(b bucket.Bucket) *checkpoint.Journal { return checkpoint.Open(b, id, checkpoint.LeaseTTL(TTL)) }
 	old := func(serial uint64) {
 		_, err := t.b.Put(t.Context(), strings.Replace(entryKey(serial), "archive", stream, 1), []byte("{}"), "")
 		check(t, err)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Memory is a [checkpoint.Bucket] in memory. The zero value is an empty store; it is safe for concurrent use. Two
+// Memory is a [bucket.Bucket] in memory. The zero value is an empty store; it is safe for concurrent use. Two
 // processes on one store are two users of the same Memory.
 //
 // As in S3, the version of an object is a hash of its content: the same bytes have the same version again.
@@ -39,10 +39,10 @@ func (o object) version() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// String implements checkpoint.Bucket.
+// String implements bucket.Bucket.
 func (m *Memory) String() string { return "memory://test" }
 
-// Get implements checkpoint.Bucket.
+// Get implements bucket.Bucket.
 func (m *Memory) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", 0, err
@@ -56,7 +56,7 @@ func (m *Memory) Get(ctx context.Context, key string) ([]byte, string, time.Dura
 	return slices.Clone(o.body), o.version(), m.now().Sub(o.written), nil
 }
 
-// Put implements checkpoint.Bucket.
+// Put implements bucket.Bucket.
 func (m *Memory) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -77,7 +77,7 @@ func (m *Memory) Put(ctx context.Context, key string, body []byte, version strin
 	return o.version(), nil
 }
 
-// List implements checkpoint.Bucket.
+// List implements bucket.Bucket.
 func (m *Memory) List(ctx context.Context, prefix, after string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -94,10 +94,10 @@ func (m *Memory) List(ctx context.Context, prefix, after string) ([]string, erro
 	return keys, nil
 }
 
-// Lock implements checkpoint.Bucket.
+// Lock implements bucket.Bucket.
 func (m *Memory) Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error) {
 	if err := ctx.Err(); err != nil || !m.Locks {
-		return nil, false, err
+		return func() error { return nil }, false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

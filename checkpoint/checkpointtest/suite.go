@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -20,7 +21,7 @@ import (
 const TTL = 2 * time.Second
 
 // Open opens an empty store twice, as two processes would.
-type Open func(t *testing.T) (a, b checkpoint.Bucket)
+type Open func(t *testing.T) (a, b bucket.Bucket)
 
 // Run holds a store, and the journal and the lease on it, to their contracts. It waits for leases to expire, which
 // takes some seconds.
@@ -134,7 +135,7 @@ func collect(entries func(func(checkpoint.Stored, error) bool)) (serials []uint6
 }
 
 // overwrite puts an object over whatever is there, behind the journal's back.
-func overwrite(tb testing.TB, b checkpoint.Bucket, key string, body []byte) {
+func overwrite(tb testing.TB, b bucket.Bucket, key string, body []byte) {
 	tb.Helper()
 	_, version, _, err := b.Get(tb.Context(), key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -145,7 +146,7 @@ func overwrite(tb testing.TB, b checkpoint.Bucket, key string, body []byte) {
 }
 
 // edit replaces text in an object behind the journal's back.
-func edit(tb testing.TB, b checkpoint.Bucket, key, from, to string) {
+func edit(tb testing.TB, b bucket.Bucket, key, from, to string) {
 	tb.Helper()
 	body, _, _, err := b.Get(tb.Context(), key)
 	check(tb, err)
@@ -158,11 +159,11 @@ func edit(tb testing.TB, b checkpoint.Bucket, key, from, to string) {
 
 // removed is a bucket from which some objects were removed, for which no bucket has a call. It takes them again.
 type removed struct {
-	checkpoint.Bucket
+	bucket.Bucket
 	keys map[string]bool
 }
 
-func without(b checkpoint.Bucket, keys ...string) checkpoint.Bucket {
+func without(b bucket.Bucket, keys ...string) bucket.Bucket {
 	r := &removed{Bucket: b, keys: map[string]bool{}}
 	for _, key := range keys {
 		r.keys[key] = true

@@ -6,16 +6,16 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // StaleList is a bucket whose listings are behind: they do not have the objects yet that Hides names.
 type StaleList struct {
-	checkpoint.Bucket
+	bucket.Bucket
 	Hides func(key string) bool
 }
 
-// List implements checkpoint.Bucket.
+// List implements bucket.Bucket.
 func (s StaleList) List(ctx context.Context, prefix, after string) ([]string, error) {
 	keys, err := s.Bucket.List(ctx, prefix, after)
 	return slices.DeleteFunc(keys, s.Hides), err
@@ -24,11 +24,11 @@ func (s StaleList) List(ctx context.Context, prefix, after string) ([]string, er
 // Unconditional is a bucket that ignores conditions, as some gateways do: with Creates a Put that is to create an object
 // goes over one that is there, with Replaces a Put that is to replace a version goes over any.
 type Unconditional struct {
-	checkpoint.Bucket
+	bucket.Bucket
 	Creates, Replaces bool
 }
 
-// Put implements checkpoint.Bucket.
+// Put implements bucket.Bucket.
 func (u Unconditional) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	ignores := u.Replaces
 	if version == "" {

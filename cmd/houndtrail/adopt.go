@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
@@ -108,7 +109,7 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 var errUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
 
 // surveyArchive reads what the archive holds. The adoption is what there is to say of it, also if it cannot be adopted.
-func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.Found, adoption, error) {
+func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporter.Found, adoption, error) {
 	var delivered dedup.Builder
 	survey, err := read.Survey(ctx, b, tenant, func(id int64, createdAt time.Time) error {
 		delivered.Add(id, createdAt)
@@ -135,7 +136,7 @@ func surveyArchive(ctx context.Context, b read.Bucket, tenant string) (exporter.
 
 // unknownFiles names the files that keep an archive from being adopted: a renamed one holds records that would be archived
 // a second time.
-func unknownFiles(keys []string, b read.Bucket, tenant string) error {
+func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 	const most = 10
 	names := strings.Join(keys[:min(most, len(keys))], ", ")
 	if len(keys) > most {

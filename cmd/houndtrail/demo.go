@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
 	"github.com/houndtrail/houndtrail/config"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // demoOptions are the flags of demo.
@@ -72,7 +72,7 @@ func (p *program) tell(ctx context.Context, o demoOptions) error {
 		return err
 	}
 	p.say("\n3. The journal of the archive: one immutable, hash-chained entry for each commit\n\n")
-	positions, err := bucket.Open(ctx, string(c.Checkpoint.URL), bucket.S3Options{})
+	positions, err := open.Open(ctx, string(c.Checkpoint.URL), open.Options{})
 	if err != nil {
 		return err
 	}

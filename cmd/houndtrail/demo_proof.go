@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
 	"github.com/houndtrail/houndtrail/config"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // A proof compares what the demo's BloodHound served with what has arrived.
@@ -21,7 +21,7 @@ type proof struct {
 
 // prove reads the archive back from the disk and counts.
 func (w *demoWorld) prove(ctx context.Context, c *config.Config) (*proof, error) {
-	b, err := bucket.Open(ctx, string(c.Archive.URL), bucket.S3Options{})
+	b, err := open.Open(ctx, string(c.Archive.URL), open.Options{})
 	if err != nil {
 		return nil, err
 	}

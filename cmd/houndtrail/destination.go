@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // archiveDestination is what an exporter can ask of the archive's files.
-func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
+func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
 	attempt := func(ctx context.Context, w window.Window) (keys []string, err error) {
 		objects, _, err := read.Objects(ctx, b, tenant)
 		for _, o := range objects {
@@ -61,7 +62,7 @@ func archiveDestination(b read.Bucket, tenant string) exporter.Destination {
 //
 // A webhook without a journal is new, or has lost it. If the archive has files and no journal, both are gone, or the place
 // is not the one that it was: then nothing is delivered. If the archive's journal is there, the webhook may begin.
-func webhookDestination(files read.Bucket, archive *checkpoint.Journal, positions fmt.Stringer, tenant string) exporter.Destination {
+func webhookDestination(files bucket.Reader, archive *checkpoint.Journal, positions fmt.Stringer, tenant string) exporter.Destination {
 	known := func(ctx context.Context) (bool, error) {
 		_, err := archive.Load(ctx)
 		if errors.Is(err, checkpoint.ErrNotFound) {

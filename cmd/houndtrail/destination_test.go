@@ -4,26 +4,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/exporter/window"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // TestOccupied: only what the attempts themselves would replace does not count.
 func TestOccupied(t *testing.T) {
 	t.Parallel()
-	dir, err := bucket.OpenDir(t.TempDir() + "/not/there/yet")
+	store, err := dir.Open(t.TempDir() + "/not/there/yet")
 	if err != nil {
 		t.Fatal(err)
 	}
 	occupied := func(tenant string, attempts ...window.Window) string {
-		key, err := archiveDestination(dir, tenant).Occupied(t.Context(), time.Time{}, attempts)
+		key, err := archiveDestination(store, tenant).Occupied(t.Context(), time.Time{}, attempts)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return key
 	}
 	put := func(key string) {
-		if _, err := dir.Put(t.Context(), key, []byte("x"), ""); err != nil {
+		if _, err := store.Put(t.Context(), key, []byte("x"), ""); err != nil {
 			t.Fatal(err)
 		}
 	}

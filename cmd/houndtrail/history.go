@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -61,7 +62,7 @@ any entry has them; -o json names the records.`,
 
 // showHistory prints what can be read of a journal: its entries to stdout, and what is wrong with it to stderr as it is
 // found.
-func (p *program) showHistory(ctx context.Context, c *config.Config, b checkpoint.Bucket, name string, last int, form string) error {
+func (p *program) showHistory(ctx context.Context, c *config.Config, b bucket.Bucket, name string, last int, form string) error {
 	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
 	if err != nil {
 		return err

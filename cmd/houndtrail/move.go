@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 )
 
@@ -97,7 +98,7 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 
 // movableStream tells why a stream's journal cannot be moved. It takes no lease, as one of what is not there would leave
 // something behind.
-func movableStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name string) error {
+func movableStream(ctx context.Context, c *config.Config, b bucket.Bucket, name string) error {
 	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func movableStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, n
 	return failedCheckpoint(journal(c, b, name, destination).Movable(ctx))
 }
 
-func moveStream(ctx context.Context, c *config.Config, b checkpoint.Bucket, name, reason string) (checkpoint.Stored, error) {
+func moveStream(ctx context.Context, c *config.Config, b bucket.Bucket, name, reason string) (checkpoint.Stored, error) {
 	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
 	if err != nil {
 		return checkpoint.Stored{}, err

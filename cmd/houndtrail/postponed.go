@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -37,7 +38,7 @@ type pauseRecord struct {
 	NotBefore time.Time `json:"not_before"`
 }
 
-func newPause(b checkpoint.Bucket, stream string, now func() time.Time, log *zap.Logger) *pause {
+func newPause(b bucket.Bucket, stream string, now func() time.Time, log *zap.Logger) *pause {
 	return &pause{state: checkpoint.OpenState[pauseRecord](b, stream, "postponed"), now: now, log: log}
 }
 
@@ -83,7 +84,7 @@ func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError)
 }
 
 // postponedUntil tells status of the pause of a stream.
-func (p *program) postponedUntil(ctx context.Context, b checkpoint.Bucket, s *standing) {
+func (p *program) postponedUntil(ctx context.Context, b bucket.Bucket, s *standing) {
 	if s.Stream != webhookStream {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
@@ -43,7 +44,7 @@ func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
 // Guess has no idea.
 func (*stuckSource) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
-func stuckStream(s *stuckSource, store checkpoint.Bucket) stream {
+func stuckStream(s *stuckSource, store bucket.Bucket) stream {
 	w := &watch{
 		Journal: checkpoint.Open(store, checkpoint.Identity{Stream: archiveStream}), log: zap.NewNop(),
 		found: func(checkpoint.Stored) {}, tell: func(string, error) {},

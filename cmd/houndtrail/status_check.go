@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -18,7 +18,7 @@ import (
 // a run is asked for now, and of all else the last run tells. That the source cannot be asked is no error: it is said
 // elsewhere.
 func (p *program) checkStream(
-	ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing,
+	ctx context.Context, c *config.Config, b bucket.Bucket, source sourceState, s *standing,
 ) error {
 	if s.Status != stateNotStarted && s.Status != stateOK && s.Status != stateHoles {
 		return nil
@@ -34,7 +34,7 @@ func (p *program) checkStream(
 }
 
 // goesOn is what would keep the next run from going on, as far as that can be told without one.
-func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Bucket, source sourceState, s *standing) error {
+func (p *program) goesOn(ctx context.Context, c *config.Config, b bucket.Bucket, source sourceState, s *standing) error {
 	e := p.exporter(c, s.Stream, source.client, journal(c, b, s.Stream, s.Destination))
 	if s.Status == stateNotStarted {
 		return p.begins(ctx, c, b, e, source, s)
@@ -50,7 +50,7 @@ func (p *program) goesOn(ctx context.Context, c *config.Config, b checkpoint.Buc
 
 // begins finds out whether a stream without a journal may begin, and has something to begin with.
 func (p *program) begins(
-	ctx context.Context, c *config.Config, b checkpoint.Bucket, e *exporter.Exporter, source sourceState, s *standing,
+	ctx context.Context, c *config.Config, b bucket.Bucket, e *exporter.Exporter, source sourceState, s *standing,
 ) (err error) {
 	if e.Destination, err = p.destinationBeside(ctx, c, b, s.Stream); err != nil {
 		return err

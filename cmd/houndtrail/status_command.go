@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 )
@@ -101,7 +101,7 @@ func (p *program) showStatus(ctx context.Context, o *statusOptions) error {
 
 // standings looks at every stream that is configured. An error about a journal is in failed, and hides none of
 // the others.
-func standings(ctx context.Context, c *config.Config, b checkpoint.Bucket, full bool) (all []standing, failed, err error) {
+func standings(ctx context.Context, c *config.Config, b bucket.Bucket, full bool) (all []standing, failed, err error) {
 	for _, name := range configured(c) {
 		destination, err := destinationOf(c, name)
 		if err != nil {

@@ -7,8 +7,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/config"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 )
 
 // positions opens the place of the journals. If that is not set it lies in the archive, whose variable is to be mended then.
@@ -39,12 +41,14 @@ func (p *program) open(
 	ctx context.Context, c *config.Config, url config.StoreURL, log *zap.Logger, rewritten func(key string) bool,
 ) (bucket.Bucket, error) {
 	s := c.S3
-	return bucket.Open(ctx, string(url), bucket.S3Options{
-		Endpoint: string(s.Endpoint), Region: s.Region, PathStyle: s.PathStyle,
-		SSE: string(s.SSE), KMSKeyID: s.KMSKeyID,
-		ObjectLockMode: string(s.ObjectLockMode), ObjectLockDays: s.ObjectLockDays,
-		StorageClass: string(s.StorageClass), Rewritten: rewritten,
-		Idle: p.idle, Interactive: p.interactive, Log: log,
+	return open.Open(ctx, string(url), open.Options{
+		Options: bucket.Options{Rewritten: rewritten, Idle: p.idle, Interactive: p.interactive, Log: log},
+		S3: s3.Options{
+			Endpoint: string(s.Endpoint), Region: s.Region, PathStyle: s.PathStyle,
+			SSE: string(s.SSE), KMSKeyID: s.KMSKeyID,
+			ObjectLockMode: string(s.ObjectLockMode), ObjectLockDays: s.ObjectLockDays,
+			StorageClass: string(s.StorageClass),
+		},
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -135,7 +136,7 @@ func (p *program) archiveOf(
 
 // destinationBeside is what can be asked of a stream's destination, without its sink.
 func (p *program) destinationBeside(
-	ctx context.Context, c *config.Config, positions checkpoint.Bucket, name string,
+	ctx context.Context, c *config.Config, positions bucket.Bucket, name string,
 ) (d exporter.Destination, err error) {
 	if c.Archive.URL == "" {
 		return d, nil
@@ -178,7 +179,7 @@ func (p *program) exporter(c *config.Config, name string, source exporter.Source
 
 // journal is the position of one stream, or of its backfill.
 func journal(
-	c *config.Config, b checkpoint.Bucket, name, destination string, options ...checkpoint.Option,
+	c *config.Config, b bucket.Bucket, name, destination string, options ...checkpoint.Option,
 ) *checkpoint.Journal {
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
 	encoding := string(c.Archive.Format)
@@ -232,7 +233,7 @@ func authenticator(b config.BloodHound) (rest.Authenticator, error) {
 	}
 }
 
-func newArchive(c *config.Config, b archive.Bucket) (*archive.Archive, error) {
+func newArchive(c *config.Config, b bucket.Bucket) (*archive.Archive, error) {
 	return archive.New(b, c.Tenant, func() archive.Encoder { return encoder(c.Archive.Format, c.Tenant) })
 }
 

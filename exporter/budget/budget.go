@@ -114,6 +114,9 @@ func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan,
 	return all, nil
 }
 
+// Returned tells now and then that something was given back: a [Account.TryBorrow] may succeed that did not before.
+func (a *Account) Returned() <-chan struct{} { return a.returned }
+
 func waited(ctx context.Context) error {
 	return fmt.Errorf("wait for memory that the previous window still holds: %w", context.Cause(ctx))
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
@@ -166,7 +167,7 @@ func (p *process) exporter(name string, to exporter.Sink, at exporter.Destinatio
 	}
 }
 
-func (w *world) journal(name string, b checkpoint.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
+func (w *world) journal(name string, b bucket.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
 	}, append(options, checkpoint.LeaseTTL(w.ttl))...)

@@ -27,7 +27,7 @@ const (
 
 func (v view) String() string { return v.store.String() }
 
-// Get implements checkpoint.Bucket.
+// Get implements bucket.Bucket.
 func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	type object struct {
 		body    []byte
@@ -41,7 +41,7 @@ func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duratio
 	return o.body, o.version, o.age, err
 }
 
-// Put implements checkpoint.Bucket. What it has done is judged at once.
+// Put implements bucket.Bucket. What it has done is judged at once.
 func (v view) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	body = slices.Clone(body) // the caller's buffer may be used again before a delayed effect
 	began, c := v.cycleBegan(), call{v.part, opPut, key}
@@ -63,14 +63,14 @@ func (v view) Put(ctx context.Context, key string, body []byte, version string) 
 	})
 }
 
-// List implements checkpoint.Bucket.
+// List implements bucket.Bucket.
 func (v view) List(ctx context.Context, prefix, after string) ([]string, error) {
 	return do(ctx, v.process, call{v.part, opList, prefix}, func(ctx context.Context) ([]string, error) {
 		return v.store.List(ctx, prefix, after)
 	})
 }
 
-// Lock implements checkpoint.Bucket.
+// Lock implements bucket.Bucket.
 func (v view) Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error) {
 	unlock, err = do(ctx, v.process, call{v.part, opLock, key}, func(ctx context.Context) (unlock func() error, err error) {
 		unlock, locked, err = v.store.Lock(ctx, key)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
@@ -27,14 +28,6 @@ const (
 	underWay = 6
 )
 
-// Bucket is where the objects go. It is the part that an archive needs of a checkpoint.Bucket, and has its contract.
-type Bucket interface {
-	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
-	Put(ctx context.Context, key string, body []byte, version string) (string, error)
-	List(ctx context.Context, prefix, after string) ([]string, error)
-	String() string
-}
-
 // Encoder is the format of the objects. It makes one at a time.
 type Encoder interface {
 	// Encode writes one object. The same window and records give the same bytes.
@@ -49,7 +42,7 @@ type Encoder interface {
 
 // An Archive writes windows into a bucket.
 type Archive struct {
-	bucket   Bucket
+	bucket   bucket.Bucket
 	tenant   string
 	encoders sink.Spares[Encoder]
 	buffers  sink.Spares[*bytes.Buffer] // each holds the objects of a window
@@ -57,12 +50,12 @@ type Archive struct {
 
 // New returns the archive of a tenant, whose name becomes part of keys and of SQL: letters, digits and ._- only. It
 // makes as many encoders as there are windows to encode at a time.
-func New(bucket Bucket, tenant string, encoder func() Encoder) (*Archive, error) {
+func New(b bucket.Bucket, tenant string, encoder func() Encoder) (*Archive, error) {
 	if err := read.CheckTenant(tenant); err != nil {
 		return nil, err
 	}
 	return &Archive{
-		bucket: bucket, tenant: tenant, encoders: sink.NewSpares(inHand, encoder, Encoder.Held),
+		bucket: b, tenant: tenant, encoders: sink.NewSpares(inHand, encoder, Encoder.Held),
 		buffers: sink.NewSpares(underWay, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
 	}, nil
 }
@@ -76,7 +69,7 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []record.R
 	if err := ctx.Err(); err != nil {
 		return checkpoint.Receipt{}, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
-	write, err := a.Prepare(w, records)
+	write, _, err := a.Prepare(w, records)
 	if err != nil {
 		return checkpoint.Receipt{}, err
 	}
@@ -84,24 +77,24 @@ func (a *Archive) Write(ctx context.Context, w window.Window, records []record.R
 }
 
 // Prepare does the part of Write that touches nothing outside: it encodes the objects. What it returns does the rest,
-// once, and without the records.
+// once, and without the records. Until then the objects take so many bytes.
 func (a *Archive) Prepare(
 	w window.Window, records []record.Record,
-) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
 	days, err := split(records)
 	if err != nil {
-		return nil, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
+		return nil, 0, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
 	}
 	buffer := a.buffers.Take()
 	buffer.Reset()
 	objects, err := a.encode(buffer, w, 0, days)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		defer a.buffers.Give(buffer)
 		return a.write(ctx, objects)
-	}, nil
+	}, int64(buffer.Cap()), nil
 }
 
 // encode makes the objects of a window, or of that part of it. Their bodies are in the buffer.

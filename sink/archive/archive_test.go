@@ -11,12 +11,13 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
@@ -47,9 +48,9 @@ var formats = map[string]format{
 	},
 }
 
-func open(t *testing.T, bucket archive.Bucket, f format) *archive.Archive {
+func open(t *testing.T, b bucket.Bucket, f format) *archive.Archive {
 	t.Helper()
-	a, err := archive.New(bucket, sinktest.Tenant, f.encoder)
+	a, err := archive.New(b, sinktest.Tenant, f.encoder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +58,13 @@ func open(t *testing.T, bucket archive.Bucket, f format) *archive.Archive {
 }
 
 // conform runs the suite for each format.
-func conform(t *testing.T, bucket func(t *testing.T) checkpoint.Bucket) {
+func conform(t *testing.T, empty func(t *testing.T) bucket.Bucket) {
 	t.Helper()
 	for name, f := range formats {
 		t.Run(name, func(t *testing.T) {
 			sinktest.Archive{
-				Open: bucket,
-				Sink: func(t *testing.T, b checkpoint.Bucket) sinktest.Sink {
+				Open: empty,
+				Sink: func(t *testing.T, b bucket.Bucket) sinktest.Sink {
 					t.Helper()
 					return open(t, b, f)
 				},
@@ -76,17 +77,17 @@ func conform(t *testing.T, bucket func(t *testing.T) checkpoint.Bucket) {
 }
 
 func TestMemory(t *testing.T) {
-	conform(t, func(*testing.T) checkpoint.Bucket { return new(checkpointtest.Memory) })
+	conform(t, func(*testing.T) bucket.Bucket { return new(checkpointtest.Memory) })
 }
 
 func TestDir(t *testing.T) {
-	conform(t, func(t *testing.T) checkpoint.Bucket {
+	conform(t, func(t *testing.T) bucket.Bucket {
 		t.Helper()
-		dir, err := bucket.OpenDir(t.TempDir())
+		store, err := dir.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return dir
+		return store
 	})
 }
 
@@ -94,17 +95,17 @@ func TestS3(t *testing.T) {
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "archive", false)
 	prefixes := 0 // each test has its own, so that it finds an empty archive
-	conform(t, func(t *testing.T) checkpoint.Bucket {
+	conform(t, func(t *testing.T) bucket.Bucket {
 		t.Helper()
 		prefixes++
-		s3, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+		store, err := s3.Open(t.Context(), s3.Options{
 			Bucket: "archive", Prefix: fmt.Sprintf("team/%d", prefixes), PathStyle: true,
 			Endpoint: server.Endpoint, Region: server.Region, AccessKey: server.AccessKey, SecretKey: server.SecretKey,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s3
+		return store
 	})
 }
 
@@ -116,8 +117,8 @@ func TestSchedules(t *testing.T) {
 	f := formats["ndjson"]
 	pool := sinktest.Generate(t, 1, 40, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), 3*time.Hour)
 	rapid.Check(t, func(rt *rapid.T) {
-		bucket := checkpointtest.NewFaulty(new(checkpointtest.Memory))
-		a := open(t, bucket, f)
+		b := checkpointtest.NewFaulty(new(checkpointtest.Memory))
+		a := open(t, b, f)
 		var want []int64
 		for from := 0; from < len(pool); {
 			records := pool[from:min(from+rapid.IntRange(1, 30).Draw(rt, "records"), len(pool))]
@@ -128,7 +129,7 @@ func TestSchedules(t *testing.T) {
 					Put:     rapid.Int64Range(0, 4).Draw(rt, "fault"),
 					Applied: rapid.Bool().Draw(rt, "applied"),
 				}.Hook()
-				bucket.On(hook)
+				b.On(hook)
 				_, err := a.Write(t.Context(), w, records[:seen])
 				if err == nil {
 					break
@@ -143,23 +144,23 @@ func TestSchedules(t *testing.T) {
 			}
 			from += seen
 		}
-		bucket.On(nil)
-		if got := ids(t, bucket, f); !slices.Equal(want, got) {
+		b.On(nil)
+		if got := ids(t, b, f); !slices.Equal(want, got) {
 			rt.Fatalf("wrote ids %v\nfound %v", want, got)
 		}
 	})
 }
 
 // ids are those of all the records in a bucket, sorted.
-func ids(t *testing.T, bucket checkpoint.Bucket, f format) []int64 {
+func ids(t *testing.T, b bucket.Bucket, f format) []int64 {
 	t.Helper()
-	keys, err := bucket.List(t.Context(), "", "")
+	keys, err := b.List(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []int64
 	for _, key := range keys {
-		body, _, _, err := bucket.Get(t.Context(), key)
+		body, _, _, err := b.Get(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}

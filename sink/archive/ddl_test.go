@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
@@ -166,11 +166,11 @@ func TestDuckDBView(t *testing.T) {
 
 // TestDDLDays: the table has the days of an archive, whatever they are.
 func TestDDLDays(t *testing.T) {
-	dir, err := bucket.OpenDir(t.TempDir())
+	store, err := dir.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first, last, ok, err := read.Days(t.Context(), dir, sinktest.Tenant); ok || err != nil {
+	if first, last, ok, err := read.Days(t.Context(), store, sinktest.Tenant); ok || err != nil {
 		t.Errorf("the days of an empty archive: %v to %v, %t, %v", first, last, ok, err)
 	}
 	old := table
@@ -179,12 +179,12 @@ func TestDDLDays(t *testing.T) {
 	} {
 		w := window.Window{Start: at, End: at.Add(time.Hour), Pass: uint64(id)}
 		records := sinktest.Generate(t, int64(id+1), 1, at, time.Second)
-		if _, err := open(t, dir, formats["parquet"]).Write(t.Context(), w, records); err != nil {
+		if _, err := open(t, store, formats["parquet"]).Write(t.Context(), w, records); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var ok bool
-	if old.First, old.Last, ok, err = read.Days(t.Context(), dir, sinktest.Tenant); !ok || err != nil {
+	if old.First, old.Last, ok, err = read.Days(t.Context(), store, sinktest.Tenant); !ok || err != nil {
 		t.Fatalf("no days: %v", err)
 	}
 	got, err := archive.DDL(old)

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -106,7 +107,7 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 
 // putting is a bucket with a Put of its own.
 type putting struct {
-	archive.Bucket
+	bucket.Bucket
 	put func(ctx context.Context, key string, body []byte, version string) (string, error)
 }
 

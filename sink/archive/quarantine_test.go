@@ -5,19 +5,19 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 func TestQuarantine(t *testing.T) {
-	dir, err := bucket.OpenDir(t.TempDir())
+	store, err := dir.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := open(t, dir, formats["parquet"])
+	a := open(t, store, formats["parquet"])
 	raw := []byte("{\"id\": 1e400,\n \"created_at\"")
 	// By sha256sum.
 	const sum = "cd78841ce9f3a59657b50b076f718aeb5dc25ca9e7c0479afb639e90040fe136"
@@ -31,14 +31,14 @@ func TestQuarantine(t *testing.T) {
 	if _, _, err := a.Quarantine(t.Context(), []byte("other")); err != nil {
 		t.Fatal(err)
 	}
-	body, _, _, err := dir.Get(t.Context(), want)
+	body, _, _, err := store.Get(t.Context(), want)
 	if err != nil || !bytes.Equal(raw, body) {
 		t.Errorf("kept %q, %v; want %q", body, err, raw)
 	}
-	if keys, err := dir.List(t.Context(), "", ""); err != nil || len(keys) != 2 {
+	if keys, err := store.List(t.Context(), "", ""); err != nil || len(keys) != 2 {
 		t.Errorf("objects %q, %v; want 2", keys, err)
 	}
-	if found, err := read.Survey(t.Context(), dir, sinktest.Tenant, nil); err != nil || found.Objects > 0 || len(found.Unknown) > 0 {
+	if found, err := read.Survey(t.Context(), store, sinktest.Tenant, nil); err != nil || found.Objects > 0 || len(found.Unknown) > 0 {
 		t.Errorf("a survey finds %+v, %v", found, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -26,13 +27,15 @@ const Tenant = "acme.example"
 // Sink is the contract under test, exporter.Sink and exporter.Preparer.
 type Sink interface {
 	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
-	Prepare(w window.Window, records []record.Record) (write func(context.Context) (checkpoint.Receipt, error), err error)
+	Prepare(w window.Window, records []record.Record) (
+		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
+	)
 }
 
 // An Archive is one to be tested: a format and a kind of bucket.
 type Archive struct {
-	Open      func(t *testing.T) checkpoint.Bucket               // an empty bucket
-	Sink      func(t *testing.T, bucket checkpoint.Bucket) Sink  // the archive of Tenant in it
+	Open      func(t *testing.T) bucket.Bucket                   // an empty bucket
+	Sink      func(t *testing.T, b bucket.Bucket) Sink           // the archive of Tenant in it
 	Read      func(tb testing.TB, object []byte) []record.Record // what an object holds, without Raw
 	Extension string                                             // what its keys end in
 	HasMore   error                                              // what a write is refused with that would lose records
@@ -53,8 +56,8 @@ func (a Archive) Run(t *testing.T) {
 		"cancelled":                         testCancelled,
 	} {
 		t.Run(name, func(t *testing.T) {
-			bucket := checkpointtest.NewFaulty(a.Open(t))
-			test(&fixture{T: t, archive: a, bucket: bucket, sink: a.Sink(t, bucket)})
+			b := checkpointtest.NewFaulty(a.Open(t))
+			test(&fixture{T: t, archive: a, bucket: b, sink: a.Sink(t, b)})
 		})
 	}
 }

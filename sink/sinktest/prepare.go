@@ -18,7 +18,7 @@ import (
 func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 	tb.Helper()
 	const each = 300
-	writes := make([]func(context.Context) (checkpoint.Receipt, error), windows)
+	writes, held := make([]func(context.Context) (checkpoint.Receipt, error), windows), make([]int64, windows)
 	var preparing errgroup.Group
 	for i := range windows {
 		w := window.Window{Start: midnight.Add(time.Duration(i)*24*time.Hour - each/2*time.Second)}
@@ -26,7 +26,7 @@ func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 		records := Generate(tb, int64(i*each+1), each, w.Start, time.Second)
 		all = append(all, slices.Clone(records)...)
 		preparing.Go(func() (err error) {
-			writes[i], err = sink.Prepare(w, records)
+			writes[i], held[i], err = sink.Prepare(w, records)
 			clear(records) // their memory is the next window's
 			return err
 		})
@@ -39,9 +39,13 @@ func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 		if err != nil {
 			tb.Fatalf("write window %d: %v", i, err)
 		}
-		written := 0
+		written, bytes := 0, int64(0)
 		for _, o := range receipt.Objects {
 			written += o.Records
+			bytes += o.Bytes
+		}
+		if held[i] < bytes {
+			tb.Errorf("window %d was said to hold %d bytes, and its objects have %d", i, held[i], bytes)
 		}
 		if written != each || receipt.Objects[0].MinID != all[i*each].ID {
 			tb.Errorf("window %d: the receipt has %d records from id %d on, want %d from %d on",

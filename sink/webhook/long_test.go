@@ -22,7 +22,7 @@ func TestLongLinesAreNotCopied(t *testing.T) {
 	s := newSink(t, webhook.Options{Transport: rc, Timeout: time.Minute})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	write, err := s.Prepare(windowOf(rs), rs)
+	write, _, err := s.Prepare(windowOf(rs), rs)
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func (s *Sink) WriteParts(
 		if err != nil {
 			return checkpoint.Receipt{}, err
 		}
-		write, err := s.prepare(w, records, true)
+		write, _, err := s.prepare(w, records, true)
 		if err != nil {
 			return checkpoint.Receipt{}, err
 		}

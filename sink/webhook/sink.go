@@ -87,7 +87,7 @@ func (s *Sink) String() string { return display(s.url) }
 // the rest alone; that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
 // [*PostponedError], that it asks to be left alone; with ctx.Err() in it, that ctx ended it.
 func (s *Sink) Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error) {
-	write, err := s.Prepare(w, records)
+	write, _, err := s.Prepare(w, records)
 	if err != nil {
 		return checkpoint.Receipt{}, err
 	}
@@ -95,17 +95,17 @@ func (s *Sink) Write(ctx context.Context, w window.Window, records []record.Reco
 }
 
 // Prepare does the part of Write that sends nothing: it cuts and compresses the batches. What it returns does the rest,
-// once, and without the records.
+// once, and without the records. Until then the batches take so many bytes.
 func (s *Sink) Prepare(
 	w window.Window, records []record.Record,
-) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
 	return s.prepare(w, records, false)
 }
 
 // prepare is Prepare for a window or a part of one.
 func (s *Sink) prepare(
 	w window.Window, records []record.Record, part bool,
-) (write func(context.Context) (checkpoint.Receipt, error), err error) {
+) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
 	p, m := s.packers.Take(), s.mailings.Take()
 	defer s.giveBack(p)
 	m.window, m.part = w, part
@@ -118,12 +118,12 @@ func (s *Sink) prepare(
 		write:  func(w io.Writer, i int) (int, error) { return s.encode.Write(w, record(i)) },
 	}
 	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
-		return nil, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
+		return nil, 0, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		defer s.mailings.Give(m)
 		return s.send(ctx, m)
-	}, nil
+	}, int64(m.held()), nil
 }
 
 // giveBack keeps the packer for another window, and not what it wrote to.

@@ -22,7 +22,7 @@ import (
 func TestNetworkFaults(t *testing.T) {
 	t.Parallel()
 	toxiproxy := servers.Toxiproxy(t)
-	p, store := s3(t)
+	p, store := onS3(t)
 	w := newWorld(t, *seed+100, time.Duration(*faults)*10*time.Minute)
 	links := []*proxy{
 		in(t, toxiproxy, "api", w.http.URL),

@@ -15,7 +15,7 @@ func TestKilled(t *testing.T) {
 		open func(t *testing.T) *place
 	}{
 		{"directory", directory},
-		{"s3", func(t *testing.T) *place { p, _ := s3(t); return p }},
+		{"s3", func(t *testing.T) *place { p, _ := onS3(t); return p }},
 	}
 	for i, destination := range places {
 		t.Run(destination.name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func TestMemory(t *testing.T) {
 				t.Run(log.name+"/"+store+"/"+processors+" processors", func(t *testing.T) {
 					p := directory(t)
 					if store == "s3" {
-						p, _ = s3(t)
+						p, _ = onS3(t)
 					}
 					exportWithin(t, rows, p, "GOMAXPROCS="+processors)
 				})

@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/exporter/window"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
@@ -29,7 +30,7 @@ type place struct {
 	url                string   // of the folder that has them
 	root               string   // the same folder, on this machine
 	environ            []string // what houndtrail has to know besides
-	archive, positions checkpoint.Bucket
+	archive, positions bucket.Bucket
 	expires            bool // leases live by expiry and not by a lock
 	backfilled         bool // there are journals of backfills
 }
@@ -38,8 +39,8 @@ type place struct {
 func directory(t *testing.T) *place {
 	p := &place{t: t, root: t.TempDir()}
 	p.url = "file://" + p.root
-	for folder, b := range map[string]*checkpoint.Bucket{"archive": &p.archive, "positions": &p.positions} {
-		d, err := bucket.OpenDir(filepath.Join(p.root, folder))
+	for folder, b := range map[string]*bucket.Bucket{"archive": &p.archive, "positions": &p.positions} {
+		d, err := dir.Open(filepath.Join(p.root, folder))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,8 +49,8 @@ func directory(t *testing.T) *place {
 	return p
 }
 
-// s3 is a place in a bucket of versitygw.
-func s3(t *testing.T) (*place, servers.S3) {
+// onS3 is a place in a bucket of versitygw.
+func onS3(t *testing.T) (*place, servers.S3) {
 	s := servers.VersityGW(t)
 	servers.CreateBucket(t, s, "audit", false)
 	p := &place{
@@ -63,8 +64,8 @@ func s3(t *testing.T) (*place, servers.S3) {
 			"AWS_EC2_METADATA_DISABLED=true",
 		},
 	}
-	for folder, b := range map[string]*checkpoint.Bucket{"archive": &p.archive, "positions": &p.positions} {
-		opened, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+	for folder, b := range map[string]*bucket.Bucket{"archive": &p.archive, "positions": &p.positions} {
+		opened, err := s3.Open(t.Context(), s3.Options{
 			Bucket: "audit", Prefix: "trail/" + folder, Endpoint: s.Endpoint, Region: s.Region, PathStyle: true,
 			AccessKey: s.AccessKey, SecretKey: s.SecretKey,
 		})

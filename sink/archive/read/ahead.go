@@ -8,6 +8,8 @@ import (
 	"iter"
 	"sync"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // parallel is how many objects are on their way at a time. All of them, and what was read from them, are in memory.
@@ -30,7 +32,7 @@ type identity struct {
 func (i identity) instant() time.Time { return time.UnixMicro(i.createdAt).UTC() }
 
 // ahead reads objects side by side and yields their contents in order. An error is the last thing that it yields.
-func ahead(ctx context.Context, b Bucket, objects []Object) iter.Seq2[contents, error] {
+func ahead(ctx context.Context, b bucket.Reader, objects []Object) iter.Seq2[contents, error] {
 	type result struct {
 		contents
 		err error
@@ -60,7 +62,7 @@ func ahead(ctx context.Context, b Bucket, objects []Object) iter.Seq2[contents, 
 }
 
 // get reads one object.
-func get(ctx context.Context, b Bucket, o Object) (contents, error) {
+func get(ctx context.Context, b bucket.Reader, o Object) (contents, error) {
 	body, _, _, err := b.Get(ctx, o.Key())
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: it was there a moment ago; see that nothing removes objects of the archive, and run again", err)

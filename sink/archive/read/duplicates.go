@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // A day looks for records that are there twice. Since created_at says where a record lies, both are of one day.
@@ -28,7 +30,7 @@ func (d *day) add(r identity) {
 }
 
 // duplicates counts the records that are there once too often, and names some of their ids.
-func (d *day) duplicates(ctx context.Context, b Bucket) (n int64, ids []int64, err error) {
+func (d *day) duplicates(ctx context.Context, b bucket.Reader) (n int64, ids []int64, err error) {
 	if d.ids == nil || d.again.IsEmpty() {
 		return 0, nil, nil
 	}

@@ -4,18 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
-)
 
-// Bucket is where the objects are. It is the part that a reader needs of a checkpoint.Bucket, and has its contract.
-type Bucket interface {
-	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
-	List(ctx context.Context, prefix, after string) ([]string, error)
-	String() string
-}
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+)
 
 // Objects lists a tenant's objects, by day, and within a day by window. unknown are the keys beside them that no
 // archive writes: a reader that goes by the folder, as Athena does, may take them for part of the archive.
-func Objects(ctx context.Context, b Bucket, tenant string) (objects []Object, unknown []string, err error) {
+func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Object, unknown []string, err error) {
 	keys, err := list(ctx, b, tenant)
 	if err != nil {
 		return nil, nil, err
@@ -31,7 +26,7 @@ func Objects(ctx context.Context, b Bucket, tenant string) (objects []Object, un
 }
 
 // Days are the first and the last day that the tenant has records of; ok is false where it has none.
-func Days(ctx context.Context, b Bucket, tenant string) (first, last time.Time, ok bool, err error) {
+func Days(ctx context.Context, b bucket.Reader, tenant string) (first, last time.Time, ok bool, err error) {
 	objects, _, err := Objects(ctx, b, tenant)
 	if err != nil || len(objects) == 0 {
 		return time.Time{}, time.Time{}, false, err
@@ -39,7 +34,7 @@ func Days(ctx context.Context, b Bucket, tenant string) (first, last time.Time, 
 	return objects[0].Day, objects[len(objects)-1].Day, true, nil
 }
 
-func list(ctx context.Context, b Bucket, tenant string) ([]string, error) {
+func list(ctx context.Context, b bucket.Reader, tenant string) ([]string, error) {
 	if err := CheckTenant(tenant); err != nil {
 		return nil, err
 	}

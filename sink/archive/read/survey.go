@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -54,7 +55,7 @@ func WithProgress(progress func(done, all int)) Option {
 // Nothing else may write to the archive meanwhile. Memory is bounded by the largest objects, of which a few are read at
 // a time, and by the ids of one day.
 func Survey(
-	ctx context.Context, b Bucket, tenant string, each func(id int64, createdAt time.Time) error, options ...Option,
+	ctx context.Context, b bucket.Reader, tenant string, each func(id int64, createdAt time.Time) error, options ...Option,
 ) (Found, error) {
 	objects, unknown, err := Objects(ctx, b, tenant)
 	if err != nil {
@@ -84,7 +85,7 @@ func Survey(
 
 // A survey is one that is under way.
 type survey struct {
-	bucket   Bucket
+	bucket   bucket.Reader
 	each     func(id int64, createdAt time.Time) error
 	progress func(done, all int)
 

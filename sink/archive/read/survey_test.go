@@ -15,11 +15,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
@@ -103,7 +105,7 @@ func TestSurvey(t *testing.T) {
 
 // conform surveys an archive in each format: days with duplicates, more of them than are named, and an id that is two
 // records.
-func conform(t *testing.T, open func(t *testing.T) checkpoint.Bucket) {
+func conform(t *testing.T, open func(t *testing.T) bucket.Bucket) {
 	t.Helper()
 	for encoding := range encoders {
 		t.Run(encoding, func(t *testing.T) {
@@ -122,33 +124,33 @@ func conform(t *testing.T, open func(t *testing.T) checkpoint.Bucket) {
 }
 
 func TestMemory(t *testing.T) {
-	conform(t, func(*testing.T) checkpoint.Bucket { return new(checkpointtest.Memory) })
+	conform(t, func(*testing.T) bucket.Bucket { return new(checkpointtest.Memory) })
 }
 
 func TestDir(t *testing.T) {
-	conform(t, func(t *testing.T) checkpoint.Bucket {
+	conform(t, func(t *testing.T) bucket.Bucket {
 		t.Helper()
-		dir, err := bucket.OpenDir(t.TempDir())
+		store, err := dir.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return dir
+		return store
 	})
 }
 
 func TestS3(t *testing.T) {
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "archive", false)
-	conform(t, func(t *testing.T) checkpoint.Bucket {
+	conform(t, func(t *testing.T) bucket.Bucket {
 		t.Helper()
-		s3, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+		store, err := s3.Open(t.Context(), s3.Options{
 			Bucket: "archive", Prefix: t.Name(), PathStyle: true, PageSize: 2,
 			Endpoint: server.Endpoint, Region: server.Region, AccessKey: server.AccessKey, SecretKey: server.SecretKey,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s3
+		return store
 	})
 }
 
@@ -206,7 +208,7 @@ func TestProgress(t *testing.T) {
 
 // gated is a bucket with a hook in its Gets.
 type gated struct {
-	checkpoint.Bucket
+	bucket.Bucket
 
 	get func(ctx context.Context, key string) error
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -39,7 +40,7 @@ type tester interface {
 
 // A model is an archive, and what its survey must find.
 type model struct {
-	bucket   checkpoint.Bucket
+	bucket   bucket.Bucket
 	archive  *archive.Archive
 	encoding string
 	ends     bool // the objects tell where their windows end
@@ -48,7 +49,7 @@ type model struct {
 	want    read.Found
 }
 
-func newModel(t tester, b checkpoint.Bucket, encoding string) *model {
+func newModel(t tester, b bucket.Bucket, encoding string) *model {
 	t.Helper()
 	a, err := archive.New(b, tenant, encoders[encoding])
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2" // the driver
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
@@ -237,11 +237,11 @@ func TestArchive(t *testing.T) {
 		ndjson.ZstdExtension: func() archive.Encoder { return ndjson.NewEncoder(sinktest.Tenant, ndjson.Zstd) },
 	} {
 		t.Run(extension, func(t *testing.T) {
-			dir, err := bucket.OpenDir(filepath.Join(t.TempDir(), "it's an archive"))
+			store, err := dir.Open(filepath.Join(t.TempDir(), "it's an archive"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, err := archive.New(dir, sinktest.Tenant, encoder)
+			a, err := archive.New(store, sinktest.Tenant, encoder)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,7 +252,7 @@ func TestArchive(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			view, err := archive.DuckDBView(archive.Table{Name: "audit", Location: dir.String(), Extension: extension})
+			view, err := archive.DuckDBView(archive.Table{Name: "audit", Location: store.String(), Extension: extension})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
@@ -23,7 +24,6 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
@@ -85,11 +85,11 @@ func export(t *testing.T, address, session, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := bucket.OpenDir(folder)
+	store, err := dir.Open(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink, err := archive.New(dir, sinktest.Tenant, func() archive.Encoder {
+	sink, err := archive.New(store, sinktest.Tenant, func() archive.Encoder {
 		return parquet.NewEncoder(parquet.Metadata{Tenant: sinktest.Tenant, Version: "test"})
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func export(t *testing.T, address, session, folder string) {
 	}
 	e := &exporter.Exporter{
 		Source: client, Sink: sink, Windows: window.Planner{Max: 100 * time.Hour}, Settle: time.Minute, Overlap: time.Minute,
-		Store:  checkpoint.Open(dir, checkpoint.Identity{Stream: "archive", Source: address, Destination: folder}),
+		Store:  checkpoint.Open(store, checkpoint.Identity{Stream: "archive", Source: address, Destination: folder}),
 		Limits: bloodhound.Limits{Records: 2000}, Log: zap.NewNop(),
 	}
 	if err := e.RunOnce(t.Context()); err != nil {

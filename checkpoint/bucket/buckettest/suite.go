@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // Store opens one fresh, empty store. Each call gives a handle of its own on the folder of that name in it, as two
@@ -59,7 +59,7 @@ func missing(t *testing.T, open Store) {
 func create(t *testing.T, open Store) {
 	t.Helper()
 	b := open("store")
-	version := mustPut(t, b, "a/b/c.json", []byte("one"), "")
+	version := Put(t, b, "a/b/c.json", []byte("one"), "")
 	for _, body := range []string{"two", "one"} { // not even the same body may be created twice
 		if _, err := b.Put(t.Context(), "a/b/c.json", []byte(body), ""); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("creating it again with %q: %v; want fs.ErrExist", body, err)
@@ -71,8 +71,8 @@ func create(t *testing.T, open Store) {
 func replace(t *testing.T, open Store) {
 	t.Helper()
 	b := open("store")
-	first := mustPut(t, b, "a/lease.json", []byte("one"), "")
-	second := mustPut(t, open("store"), "a/lease.json", []byte("two"), first)
+	first := Put(t, b, "a/lease.json", []byte("one"), "")
+	second := Put(t, open("store"), "a/lease.json", []byte("two"), first)
 	if first == second {
 		t.Errorf("both versions are %q", first)
 	}
@@ -94,7 +94,7 @@ func bodies(t *testing.T, open Store, large int) {
 	for name, body := range map[string][]byte{
 		"empty": {}, "every-byte": every, "large": random(large), "larger": random(large + 12345),
 	} {
-		version := mustPut(t, b, name, body, "")
+		version := Put(t, b, name, body, "")
 		wantBody(t, b, name, body, version)
 		if _, err := b.Put(t.Context(), name, random(large), ""); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("creating %s again with a large body: %v; want fs.ErrExist", name, err)
@@ -104,7 +104,7 @@ func bodies(t *testing.T, open Store, large int) {
 		}
 		wantBody(t, b, name, body, version)
 		next := random(large)
-		wantBody(t, b, name, next, mustPut(t, b, name, next, version))
+		wantBody(t, b, name, next, Put(t, b, name, next, version))
 	}
 	if _, err := b.Put(t.Context(), "none", random(large), "0123"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("replacing a missing object with a large body: %v; want fs.ErrNotExist", err)
@@ -121,7 +121,7 @@ func list(t *testing.T, open Store) {
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		mustPut(t, b, key, []byte(key), "")
+		Put(t, b, key, []byte(key), "")
 	}
 	many := keys[slices.Index(keys, "many/00000000000000000001.json"):][:25]
 	wantKeys(t, b, "", "", keys...)
@@ -143,9 +143,9 @@ func list(t *testing.T, open Store) {
 func isolation(t *testing.T, open Store) {
 	t.Helper()
 	b, longer, shorter := open("store"), open("store2"), open("stor")
-	mustPut(t, b, "k", []byte("b"), "")
-	mustPut(t, longer, "k", []byte("longer"), "")
-	mustPut(t, shorter, "x", []byte("shorter"), "")
+	Put(t, b, "k", []byte("b"), "")
+	Put(t, longer, "k", []byte("longer"), "")
+	Put(t, shorter, "x", []byte("shorter"), "")
 	wantKeys(t, b, "", "", "k")
 	wantKeys(t, longer, "", "", "k")
 	wantKeys(t, shorter, "", "", "x")
@@ -182,7 +182,7 @@ func unsafeKeys(t *testing.T, open Store) {
 func cancelled(t *testing.T, open Store) {
 	t.Helper()
 	b := open("store")
-	mustPut(t, b, "a", []byte("one"), "")
+	Put(t, b, "a", []byte("one"), "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, _, getErr := b.Get(ctx, "a")
@@ -214,8 +214,8 @@ func lock(t *testing.T, open Store) {
 		}
 	}
 	// The lock is on the name: who holds it writes, and no lock is listed as an object.
-	version := mustPut(t, second, "stream/lease", []byte("mine"), "")
-	mustPut(t, first, "stream/lease", []byte("still mine"), version)
+	version := Put(t, second, "stream/lease", []byte("mine"), "")
+	Put(t, first, "stream/lease", []byte("still mine"), version)
 	wantKeys(t, first, "", "", "stream/lease")
 	if err := unlock(); err != nil {
 		t.Errorf("unlock: %v", err)
@@ -233,7 +233,7 @@ func lock(t *testing.T, open Store) {
 func folderOrKey(t *testing.T, open Store) {
 	t.Helper()
 	b := open("store")
-	mustPut(t, b, "a/b", []byte("x"), "")
+	Put(t, b, "a/b", []byte("x"), "")
 	for _, key := range []string{"a", "a/b/c"} {
 		if _, _, _, err := b.Get(t.Context(), key); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Get %s beside a/b: %v; want fs.ErrNotExist", key, err)

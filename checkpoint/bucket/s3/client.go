@@ -1,4 +1,4 @@
-package bucket
+package s3
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -34,7 +34,7 @@ const (
 )
 
 // connect makes a client of S3, and tells how it logs in.
-func connect(ctx context.Context, opts S3Options) (*s3.Client, login, error) {
+func connect(ctx context.Context, opts Options) (*sdk.Client, login, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, loading(opts)...)
 	if err != nil {
 		return nil, login{}, fmt.Errorf("read the AWS environment: %w", err)
@@ -42,7 +42,7 @@ func connect(ctx context.Context, opts S3Options) (*s3.Client, login, error) {
 	if cfg.Region == "" && opts.Endpoint == "" {
 		return nil, login{}, fmt.Errorf("no region is set for s3://%s: set HOUNDTRAIL_S3_REGION or AWS_REGION", opts.Bucket)
 	}
-	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+	return sdk.NewFromConfig(cfg, func(o *sdk.Options) {
 		o.UsePathStyle = opts.PathStyle
 		o.DisableLogOutputChecksumValidationSkipped = true
 		o.HTTPClient = boundedClient(cfg.HTTPClient, opts)
@@ -55,7 +55,7 @@ func connect(ctx context.Context, opts S3Options) (*s3.Client, login, error) {
 	}), loginOf(cfg), nil
 }
 
-func loading(opts S3Options) []func(*config.LoadOptions) error {
+func loading(opts Options) []func(*config.LoadOptions) error {
 	// The services that give credentials use this client as it is; AWS_CA_BUNDLE is added to it.
 	client := awshttp.NewBuildableClient().WithReadTimeout(answerTimeout).WithTransportOptions(func(tr *http.Transport) {
 		tr.OnProxyConnectResponse = transport.ProxyAnswer
@@ -79,7 +79,7 @@ func loading(opts S3Options) []func(*config.LoadOptions) error {
 }
 
 // boundedClient is the SDK's client with an end to every body. It follows no redirect, which a signature does not survive.
-func boundedClient(client aws.HTTPClient, opts S3Options) aws.HTTPClient {
+func boundedClient(client aws.HTTPClient, opts Options) aws.HTTPClient {
 	own, ok := client.(*awshttp.BuildableClient)
 	if !ok { // the SDK replaces it by its like only
 		return client
@@ -94,7 +94,7 @@ func boundedClient(client aws.HTTPClient, opts S3Options) aws.HTTPClient {
 
 // newRetryer adds to the SDK's rules the two answers by which S3 says that a conditional write ran into another one. Nor does
 // a person wait for a store that is not there.
-func newRetryer(opts S3Options) aws.Retryer {
+func newRetryer(opts Options) aws.Retryer {
 	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = opts.MaxAttempts
 		o.MaxBackoff = cmp.Or(opts.MaxBackoff, o.MaxBackoff)
@@ -113,7 +113,7 @@ func notWhenDown(err error) aws.Ternary {
 }
 
 // noteFailures logs each attempt that fails in a way that may pass, which the SDK keeps to itself.
-func noteFailures(opts S3Options) func(*middleware.Stack) error {
+func noteFailures(opts Options) func(*middleware.Stack) error {
 	log, retryer := opts.Log, newRetryer(opts)
 	return func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("houndtrail:NoteFailures",

@@ -1,4 +1,4 @@
-package bucket_test
+package s3_test
 
 import (
 	"errors"
@@ -11,8 +11,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/exporter/transport"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
@@ -22,37 +23,37 @@ const objectHead = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nLa
 
 const noSuchKey = "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\n\r\n<Error><Code>NoSuchKey</Code></Error>"
 
-// TestS3Stalls: a store that begins an answer or takes the beginning of a body, and then does nothing more, is tried as
+// TestStalls: a store that begins an answer or takes the beginning of a body, and then does nothing more, is tried as
 // often as one that fails, is in the log each time, and is then an error with the object's name.
-func TestS3Stalls(t *testing.T) {
+func TestStalls(t *testing.T) {
 	t.Parallel()
 	const attempts = 2
 	for name, test := range map[string]struct {
 		method, answer string
-		call           func(b *bucket.S3) error
+		call           func(b *s3.Bucket) error
 		tried          int
 		wants          []string
 	}{
 		"get": {
 			"GET", objectHead + "0123456789",
-			func(b *bucket.S3) error { _, _, _, err := b.Get(t.Context(), "a/b"); return err },
+			func(b *s3.Bucket) error { _, _, _, err := b.Get(t.Context(), "a/b"); return err },
 			3,
 			[]string{"read s3://bucket/a/b: the connection stood still: no byte of a body came for 50ms: check the store"},
 		},
 		"list": {
 			"GET", objectHead + "<ListBucke",
-			func(b *bucket.S3) error { _, err := b.List(t.Context(), "a/", ""); return err },
+			func(b *s3.Bucket) error { _, err := b.List(t.Context(), "a/", ""); return err },
 			attempts,
 			[]string{"list s3://bucket/a/: the connection stood still: no byte of a body came for 50ms: check the store"},
 		},
 		"put": {
-			"PUT", "", func(b *bucket.S3) error { _, err := b.Put(t.Context(), "a/b", make([]byte, 15<<20), ""); return err },
+			"PUT", "", func(b *s3.Bucket) error { _, err := b.Put(t.Context(), "a/b", make([]byte, 15<<20), ""); return err },
 			attempts,
 			[]string{"create s3://bucket/a/b: the connection stood still: no byte of a body went for 50ms: check the store"},
 		},
 		"an error's text": {
 			"GET", strings.Replace(objectHead, "200 OK", "403 Forbidden", 1) + "<Error><Cod",
-			func(b *bucket.S3) error { _, _, _, err := b.Get(t.Context(), "a/b"); return err },
+			func(b *s3.Bucket) error { _, _, _, err := b.Get(t.Context(), "a/b"); return err },
 			attempts,
 			[]string{"read s3://bucket/a/b: ", "no byte of a body came for 50ms"},
 		},
@@ -63,9 +64,9 @@ func TestS3Stalls(t *testing.T) {
 			core, logs := observer.New(zap.WarnLevel)
 			opts := stubOptions(server.URL)
 			opts.Idle, opts.MaxAttempts, opts.MaxBackoff, opts.Log = 50*time.Millisecond, attempts, time.Millisecond, zap.New(core)
-			err := test.call(openS3(t, opts))
+			err := test.call(open(t, opts))
 			for _, want := range test.wants {
-				wantError(t, name, err, want)
+				buckettest.WantError(t, name, err, want)
 			}
 			if _, ok := errors.AsType[*transport.TimeoutError](err); !ok {
 				t.Errorf("error %v; want a time-out", err)
@@ -86,8 +87,8 @@ func TestS3Stalls(t *testing.T) {
 	}
 }
 
-// TestS3Down: a person hears at once of an endpoint that is down, with its address.
-func TestS3Down(t *testing.T) {
+// TestDown: a person hears at once of an endpoint that is down, with its address.
+func TestDown(t *testing.T) {
 	t.Parallel()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,8 +101,8 @@ func TestS3Down(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	opts := stubOptions("http://" + address)
 	opts.MaxAttempts, opts.MaxBackoff, opts.Interactive, opts.Log = 1000, time.Hour, true, zap.New(core)
-	_, _, _, err = openS3(t, opts).Get(t.Context(), "a")
-	wantError(t, "Get", err, fmt.Sprintf("read s3://bucket/a: dial tcp %s: connect: connection refused: the store cannot be reached", address))
+	_, _, _, err = open(t, opts).Get(t.Context(), "a")
+	buckettest.WantError(t, "Get", err, fmt.Sprintf("read s3://bucket/a: dial tcp %s: connect: connection refused: the store cannot be reached", address))
 	if logs.Len() != 0 {
 		t.Errorf("the log has %d lines; want none, as nothing is tried again", logs.Len())
 	}

@@ -6,22 +6,36 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-func mustPut(t *testing.T, b bucket.Bucket, key string, body []byte, version string) string {
+// Put writes an object and returns its new version. If that fails, the test has failed, but goes on.
+func Put(t *testing.T, b bucket.Bucket, key string, body []byte, version string) string {
 	t.Helper()
 	version, err := b.Put(t.Context(), key, body, version)
 	if err != nil {
-		t.Fatalf("Put %s: %v", key, err)
-	}
-	if version == "" {
-		t.Fatalf("Put %s gave no version", key)
+		t.Errorf("Put %s: %v", key, err)
+	} else if version == "" {
+		t.Errorf("Put %s gave no version", key)
 	}
 	return version
+}
+
+// WantError checks that a call failed with want in its error, or with want "" that it succeeded.
+func WantError(t *testing.T, call string, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("%s: %v; want success", call, err)
+	case want != "" && err == nil:
+		t.Errorf("%s succeeded; want an error with %q", call, want)
+	case want != "" && !strings.Contains(err.Error(), want):
+		t.Errorf("%s: %v\nwant an error with %q", call, err, want)
+	}
 }
 
 func wantBody(t *testing.T, b bucket.Bucket, key string, body []byte, version string) {

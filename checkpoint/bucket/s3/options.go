@@ -1,4 +1,4 @@
-package bucket
+package s3
 
 import (
 	"cmp"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 const (
@@ -20,8 +22,10 @@ const (
 	defaultIdle        = 30 * time.Second
 )
 
-// S3Options says where the objects are and how they are kept. The zero value of each field is the default.
-type S3Options struct {
+// Options says where the objects are and how they are kept. The zero value of each field is the default.
+type Options struct {
+	bucket.Options
+
 	Bucket string
 	Prefix string // of every key, without slashes around it
 
@@ -36,9 +40,6 @@ type S3Options struct {
 	ObjectLockMode string
 	ObjectLockDays int
 	StorageClass   string // default: STANDARD
-	// Rewritten names the keys that are working state, such as a lease: they get no retention, which would keep each
-	// of their many versions, and no storage class. By default there are none.
-	Rewritten func(key string) bool
 
 	// AccessKey and SecretKey replace the AWS default chain (environment, profile, role of the pod or machine).
 	AccessKey string
@@ -48,14 +49,9 @@ type S3Options struct {
 	PageSize    int32         // keys per request of a list; default 1000
 	MaxAttempts int           // of each request; default 5, or 3 if Interactive
 	MaxBackoff  time.Duration // between two attempts; default 20s
-	Idle        time.Duration // how long no byte of a body may move; default 30s
-
-	// Interactive is for a command in front of which a person waits: an endpoint that is down is reported at once.
-	Interactive bool
-	Log         *zap.Logger // is warned of attempts that fail and bodies that are slow; nil is silent
 }
 
-func (o S3Options) withDefaults() S3Options {
+func (o Options) withDefaults() Options {
 	o.PartSize = cmp.Or(o.PartSize, defaultPartSize)
 	if o.Interactive {
 		o.MaxAttempts = cmp.Or(o.MaxAttempts, hastyMaxAttempts)
@@ -70,7 +66,7 @@ func (o S3Options) withDefaults() S3Options {
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
 
 // check tells all that is wrong at once.
-func (o S3Options) check() error {
+func (o Options) check() error {
 	var all []error
 	wrong := func(is bool, format string, args ...any) {
 		if is {
@@ -81,7 +77,7 @@ func (o S3Options) check() error {
 	wrong(short, "bucket name %q is too short: S3 wants 3 to 63 characters; write s3://bucket/prefix", o.Bucket)
 	wrong(!short && !bucketName.MatchString(o.Bucket), "bucket name %q is not one: write s3://bucket/prefix", o.Bucket)
 	if o.Prefix != "" {
-		if err := checkKey(o.Prefix); err != nil {
+		if err := bucket.CheckKey(o.Prefix); err != nil {
 			all = append(all, fmt.Errorf("prefix of s3://%s: %w", o.Bucket, err))
 		}
 	}

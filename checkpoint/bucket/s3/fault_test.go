@@ -1,4 +1,4 @@
-package bucket_test
+package s3_test
 
 import (
 	"bytes"
@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestS3PutFaults breaks the requests that make an object visible, with and without effect, and then looks at the
+// TestPutFaults breaks the requests that make an object visible, with and without effect, and then looks at the
 // store. A Put whose effect is there has to say so, and one that lost has to say that.
-func TestS3PutFaults(t *testing.T) {
+func TestPutFaults(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "faults", false)
@@ -58,11 +58,11 @@ func TestS3PutFaults(t *testing.T) {
 			}
 			t.Run(name+"/"+size, func(t *testing.T) {
 				t.Parallel()
-				direct := openS3(t, options(server, "faults"))
+				direct := open(t, options(server, "faults"))
 				key := strings.ReplaceAll(t.Name(), " ", "-")
 				version := ""
 				if test.before != nil {
-					version = mustPut(t, direct, key, test.before, "")
+					version = buckettest.Put(t, direct, key, test.before, "")
 				}
 				if !test.replace {
 					version = ""
@@ -79,14 +79,14 @@ func TestS3PutFaults(t *testing.T) {
 						if err != nil {
 							t.Errorf("the first request had no effect: %v", err)
 						}
-						mustPut(t, direct, key, other, ours)
+						buckettest.Put(t, direct, key, other, ours)
 					}
 					return test.faults[min(sent, len(test.faults))-1]
 				})
 				opts := options(server, "faults")
 				opts.Endpoint, opts.PartSize = p.URL, partSize
 				opts.MaxAttempts = cmp.Or(test.attempts, 3)
-				got, err := openS3(t, opts).Put(t.Context(), key, body, version)
+				got, err := open(t, opts).Put(t.Context(), key, body, version)
 
 				if sent != test.wantSent {
 					t.Errorf("%d requests were sent; want %d", sent, test.wantSent)
@@ -137,8 +137,8 @@ func commits(r *http.Request) bool {
 	return r.Method == http.MethodPut && !query.Has("partNumber") || r.Method == http.MethodPost && query.Has("uploadId")
 }
 
-// TestS3AbortsParts: a large body that could not be uploaded leaves no parts behind, which no listing shows and the owner pays for.
-func TestS3AbortsParts(t *testing.T) {
+// TestAbortsParts: a large body that could not be uploaded leaves no parts behind, which no listing shows and the owner pays for.
+func TestAbortsParts(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "parts", false)
@@ -150,19 +150,10 @@ func TestS3AbortsParts(t *testing.T) {
 	})
 	opts := options(server, "parts")
 	opts.Endpoint, opts.MaxAttempts, opts.PartSize = p.URL, 1, partSize
-	if _, err := openS3(t, opts).Put(t.Context(), "a", make([]byte, partSize+1), ""); err == nil {
+	if _, err := open(t, opts).Put(t.Context(), "a", make([]byte, partSize+1), ""); err == nil {
 		t.Fatal("Put succeeded without its second part")
 	}
 	if sent := p.requests(http.MethodDelete); len(sent) != 1 || !sent[0].URL.Query().Has("uploadId") {
 		t.Errorf("the upload was not aborted: %v", sent)
 	}
-}
-
-func mustPut(t *testing.T, b bucket.Bucket, key string, body []byte, version string) string {
-	t.Helper()
-	version, err := b.Put(t.Context(), key, body, version)
-	if err != nil {
-		t.Errorf("Put %s: %v", key, err)
-	}
-	return version
 }

@@ -1,4 +1,4 @@
-package bucket_test
+package s3_test
 
 import (
 	"fmt"
@@ -6,20 +6,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestS3ChecksumAlgorithm: whatever carries a checksum says of which kind it is.
-func TestS3ChecksumAlgorithm(t *testing.T) {
+// TestChecksumAlgorithm: whatever carries a checksum says of which kind it is.
+func TestChecksumAlgorithm(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "checksums", false)
 	p := newProxy(t, server.Endpoint, func(*http.Request) fault { return none })
 	opts := options(server, "checksums")
 	opts.Endpoint, opts.PartSize = p.URL, partSize
-	b := openS3(t, opts)
+	b := open(t, opts)
 	for key, size := range map[string]int{"small": 1, "large": partSize + 1} {
-		mustPut(t, b, key, make([]byte, size), "")
+		buckettest.Put(t, b, key, make([]byte, size), "")
 		sent := p.requests(http.MethodPut)
 		if len(sent) == 0 {
 			t.Errorf("%s: nothing was sent", key)
@@ -32,9 +33,9 @@ func TestS3ChecksumAlgorithm(t *testing.T) {
 	}
 }
 
-// TestS3ChangedOnTheWay: a front end that changes Accept-Encoding, as Google's does, breaks no signature. AWS has none, and
+// TestChangedOnTheWay: a front end that changes Accept-Encoding, as Google's does, breaks no signature. AWS has none, and
 // there the header stays signed.
-func TestS3ChangedOnTheWay(t *testing.T) {
+func TestChangedOnTheWay(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "front", false)
@@ -50,10 +51,10 @@ func TestS3ChangedOnTheWay(t *testing.T) {
 	})
 	opts := options(server, "front")
 	opts.Endpoint, opts.PartSize = p.URL, partSize
-	b := openS3(t, opts)
-	mustPut(t, b, "large", make([]byte, partSize+1), "")
-	version := mustPut(t, b, "a", []byte("one"), "")
-	mustPut(t, b, "a", []byte("two"), version)
+	b := open(t, opts)
+	buckettest.Put(t, b, "large", make([]byte, partSize+1), "")
+	version := buckettest.Put(t, b, "a", []byte("one"), "")
+	buckettest.Put(t, b, "a", []byte("two"), version)
 	if body, _, _, err := b.Get(t.Context(), "a"); err != nil || string(body) != "two" {
 		t.Errorf("Get: %q, %v", body, err)
 	}
@@ -62,14 +63,14 @@ func TestS3ChangedOnTheWay(t *testing.T) {
 	}
 }
 
-// TestS3LongErrors: of what a store says, however long, the beginning is told, on one line.
-func TestS3LongErrors(t *testing.T) {
+// TestLongErrors: of what a store says, however long, the beginning is told, on one line.
+func TestLongErrors(t *testing.T) {
 	t.Parallel()
-	_, _, _, err := openS3(t, newStub(t, func(w http.ResponseWriter) {
+	_, _, _, err := open(t, newStub(t, func(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprintf(w, "<Error><Code>Odd</Code><Message>two\nlines %shunter2</Message></Error>", strings.Repeat("x", 1000))
 	})).Get(t.Context(), "a")
-	wantError(t, "Get", err, "Odd: two lines xxx")
+	buckettest.WantError(t, "Get", err, "Odd: two lines xxx")
 	if err != nil && (len(err.Error()) > 300 || strings.Contains(err.Error(), "hunter2")) {
 		t.Errorf("Get: %v\nis long", err)
 	}

@@ -1,4 +1,4 @@
-package bucket
+package s3
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func (e *explained) Unwrap() error { return e.err }
 
 // explain turns an error of the SDK into what was tried, on which object, why it failed and what to do.
 // action is the permission that the call needs.
-func (s *S3) explain(ctx context.Context, verb, action, key string, err error) error {
+func (s *Bucket) explain(ctx context.Context, verb, action, key string, err error) error {
 	tried := verb + " " + s.url(key)
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", tried, ctx.Err())
@@ -87,7 +87,7 @@ func foreign(text string) string {
 }
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
-func (s *S3) remedy(action, key string, err error) string {
+func (s *Bucket) remedy(action, key string, err error) string {
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.HTTPStatusCode() == http.StatusProxyAuthRequired {
 		return ": " + transport.ProxyAdvice
 	}
@@ -123,7 +123,7 @@ func (s *S3) remedy(action, key string, err error) string {
 }
 
 // permission names what the role lacks.
-func (s *S3) permission(action, key string) string {
+func (s *Bucket) permission(action, key string) string {
 	arn := "arn:aws:s3:::" + s.opts.Bucket
 	switch action {
 	case "s3:ListBucket":
@@ -153,7 +153,7 @@ func regionOf(err error) string {
 }
 
 // remedyOfTransport explains what went wrong before the store could answer.
-func (s *S3) remedyOfTransport(err error) string {
+func (s *Bucket) remedyOfTransport(err error) string {
 	switch {
 	case is[*transport.ProxyError](err): // says it itself
 		return ""

@@ -1,4 +1,4 @@
-package bucket_test
+package s3_test
 
 import (
 	"errors"
@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestS3ObjectLock: what is kept can really not be deleted, in one piece or in parts; working state can.
-func TestS3ObjectLock(t *testing.T) {
+// TestObjectLock: what is kept can really not be deleted, in one piece or in parts; working state can.
+func TestObjectLock(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "locked", true)
@@ -26,7 +27,7 @@ func TestS3ObjectLock(t *testing.T) {
 	opts.Prefix, opts.PartSize = "p", partSize
 	opts.ObjectLockMode, opts.ObjectLockDays = "COMPLIANCE", 30
 	opts.Rewritten = func(key string) bool { return key == "lease" }
-	b := openS3(t, opts)
+	b := open(t, opts)
 
 	tests := map[string]struct {
 		body     []byte
@@ -38,8 +39,8 @@ func TestS3ObjectLock(t *testing.T) {
 		"lease": {[]byte("one"), false, "dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z/0Me0="},
 	}
 	for key, test := range tests {
-		mustPut(t, b, key, test.body, "")
-		head, err := server.Client.HeadObject(t.Context(), &s3.HeadObjectInput{
+		buckettest.Put(t, b, key, test.body, "")
+		head, err := server.Client.HeadObject(t.Context(), &sdk.HeadObjectInput{
 			Bucket: aws.String("locked"), Key: aws.String("p/" + key), ChecksumMode: types.ChecksumModeEnabled,
 		})
 		if err != nil {
@@ -54,7 +55,7 @@ func TestS3ObjectLock(t *testing.T) {
 				t.Errorf("%s is locked by %q for %.1f days; want COMPLIANCE for 30", key, head.ObjectLockMode, left)
 			}
 		}
-		_, err = server.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{
+		_, err = server.Client.DeleteObject(t.Context(), &sdk.DeleteObjectInput{
 			Bucket: aws.String("locked"), Key: aws.String("p/" + key), VersionId: head.VersionId,
 		})
 		var api smithy.APIError
@@ -64,8 +65,8 @@ func TestS3ObjectLock(t *testing.T) {
 	}
 }
 
-// TestS3Headers: what versitygw takes without acting on it is checked where it is sent.
-func TestS3Headers(t *testing.T) {
+// TestHeaders: what versitygw takes without acting on it is checked where it is sent.
+func TestHeaders(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "headers", true)
@@ -75,7 +76,7 @@ func TestS3Headers(t *testing.T) {
 	opts.SSE, opts.KMSKeyID, opts.StorageClass = "aws:kms", "alias/audit", "STANDARD_IA"
 	opts.ObjectLockMode, opts.ObjectLockDays = "GOVERNANCE", 1
 	opts.Rewritten = func(key string) bool { return strings.HasPrefix(key, "lease") }
-	b := openS3(t, opts)
+	b := open(t, opts)
 
 	kms := map[string]string{
 		"X-Amz-Server-Side-Encryption": "aws:kms", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "alias/audit",
@@ -90,7 +91,7 @@ func TestS3Headers(t *testing.T) {
 		{"lease", http.MethodPut, 1, false},
 		{"lease-large", http.MethodPost, partSize + 1, false},
 	} {
-		mustPut(t, b, test.key, make([]byte, test.size), "")
+		buckettest.Put(t, b, test.key, make([]byte, test.size), "")
 		sent := p.requests(test.method)[0].Header
 		want := map[string]string{"X-Amz-Storage-Class": "", "X-Amz-Object-Lock-Mode": ""}
 		if test.kept {
@@ -109,8 +110,8 @@ func TestS3Headers(t *testing.T) {
 	}
 }
 
-// TestS3Age: the age is the difference of the store's own two headers.
-func TestS3Age(t *testing.T) {
+// TestAge: the age is the difference of the store's own two headers.
+func TestAge(t *testing.T) {
 	t.Parallel()
 	stub := newStub(t, func(w http.ResponseWriter) {
 		w.Header().Set("ETag", `"e"`)
@@ -118,29 +119,29 @@ func TestS3Age(t *testing.T) {
 		w.Header().Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")
 		_, _ = w.Write([]byte("x"))
 	})
-	_, version, age, err := openS3(t, stub).Get(t.Context(), "a")
+	_, version, age, err := open(t, stub).Get(t.Context(), "a")
 	if err != nil || age != 4*time.Minute+5*time.Second || version != `"e"` {
 		t.Errorf("Get: version %q, age %s, %v; want \"e\" and 4m5s, though both are years ago", version, age, err)
 	}
 }
 
-// TestS3OptionsAtOnce: all that is wrong is told together.
-func TestS3OptionsAtOnce(t *testing.T) {
+// TestOptionsAtOnce: all that is wrong is told together.
+func TestOptionsAtOnce(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
-	_, err := bucket.OpenS3(t.Context(), bucket.S3Options{
+	_, err := s3.Open(t.Context(), s3.Options{
 		Bucket: "b", Prefix: "a//b", SSE: "yes", KMSKeyID: "k", ObjectLockMode: "governance", StorageClass: "GLACIER", AccessKey: "a",
 	})
 	for _, want := range []string{
 		`bucket name "b" is too short`, "unsafe object key", "HOUNDTRAIL_S3_SSE is", "HOUNDTRAIL_S3_KMS_KEY_ID", "GOVERNANCE or COMPLIANCE",
 		"need each other", "HOUNDTRAIL_S3_STORAGE_CLASS", "access key", "HOUNDTRAIL_S3_REGION",
 	} {
-		wantError(t, "OpenS3", err, want)
+		buckettest.WantError(t, "Open", err, want)
 	}
 }
 
-// TestS3BrokenBody: a body that breaks off is read again, and never passed on as it is.
-func TestS3BrokenBody(t *testing.T) {
+// TestBrokenBody: a body that breaks off is read again, and never passed on as it is.
+func TestBrokenBody(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ broken, wantSent int }{{1, 2}, {1000, 3}} {
 		var sent atomic.Int64
@@ -153,7 +154,7 @@ func TestS3BrokenBody(t *testing.T) {
 				_, _ = w.Write([]byte("half"))
 			}
 		})
-		body, _, _, err := openS3(t, stub).Get(t.Context(), "a")
+		body, _, _, err := open(t, stub).Get(t.Context(), "a")
 		if test.broken == 1 && (err != nil || string(body) != "halfhalf") {
 			t.Errorf("Get: %q, %v; want the whole body", body, err)
 		}
@@ -166,28 +167,28 @@ func TestS3BrokenBody(t *testing.T) {
 	}
 }
 
-func TestS3Options(t *testing.T) {
+func TestOptions(t *testing.T) {
 	t.Parallel()
-	for want, change := range map[string]func(*bucket.S3Options){
-		"":                                 func(*bucket.S3Options) {},
-		"is too short":                     func(o *bucket.S3Options) { o.Bucket = "ab" },
-		"bucket name":                      func(o *bucket.S3Options) { o.Bucket = "" },
-		"unsafe object key":                func(o *bucket.S3Options) { o.Prefix = "a/../b" },
-		"HOUNDTRAIL_S3_SSE is":             func(o *bucket.S3Options) { o.SSE = "yes" },
-		"HOUNDTRAIL_S3_KMS_KEY_ID":         func(o *bucket.S3Options) { o.SSE, o.KMSKeyID = "AES256", "k" },
-		"GOVERNANCE or COMPLIANCE":         func(o *bucket.S3Options) { o.ObjectLockMode, o.ObjectLockDays = "governance", 1 },
-		"need each other":                  func(o *bucket.S3Options) { o.ObjectLockDays = 1 },
-		"LOCK_DAYS (1 or more)":            func(o *bucket.S3Options) { o.ObjectLockMode = "GOVERNANCE" },
-		"HOUNDTRAIL_S3_OBJECT_LOCK_MODE":   func(o *bucket.S3Options) { o.ObjectLockDays = -1 },
-		"restore":                          func(o *bucket.S3Options) { o.StorageClass = "DEEP_ARCHIVE" },
-		"access key and a secret key need": func(o *bucket.S3Options) { o.SecretKey = "" },
+	for want, change := range map[string]func(*s3.Options){
+		"":                                 func(*s3.Options) {},
+		"is too short":                     func(o *s3.Options) { o.Bucket = "ab" },
+		"bucket name":                      func(o *s3.Options) { o.Bucket = "" },
+		"unsafe object key":                func(o *s3.Options) { o.Prefix = "a/../b" },
+		"HOUNDTRAIL_S3_SSE is":             func(o *s3.Options) { o.SSE = "yes" },
+		"HOUNDTRAIL_S3_KMS_KEY_ID":         func(o *s3.Options) { o.SSE, o.KMSKeyID = "AES256", "k" },
+		"GOVERNANCE or COMPLIANCE":         func(o *s3.Options) { o.ObjectLockMode, o.ObjectLockDays = "governance", 1 },
+		"need each other":                  func(o *s3.Options) { o.ObjectLockDays = 1 },
+		"LOCK_DAYS (1 or more)":            func(o *s3.Options) { o.ObjectLockMode = "GOVERNANCE" },
+		"HOUNDTRAIL_S3_OBJECT_LOCK_MODE":   func(o *s3.Options) { o.ObjectLockDays = -1 },
+		"restore":                          func(o *s3.Options) { o.StorageClass = "DEEP_ARCHIVE" },
+		"access key and a secret key need": func(o *s3.Options) { o.SecretKey = "" },
 	} {
-		opts := bucket.S3Options{
+		opts := s3.Options{
 			Bucket: "bucket", Region: "r", SSE: "aws:kms", KMSKeyID: "k", StorageClass: "GLACIER_IR", AccessKey: "a",
 			SecretKey: "s",
 		}
 		change(&opts)
-		_, err := bucket.OpenS3(t.Context(), opts)
+		_, err := s3.Open(t.Context(), opts)
 		if want == "" && err != nil {
 			t.Errorf("good options are refused: %v", err)
 		}

@@ -1,4 +1,4 @@
-package bucket_test
+package s3_test
 
 import (
 	"context"
@@ -12,20 +12,21 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/exporter/transport"
-	"github.com/houndtrail/houndtrail/sink/bucket"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestS3Errors: each mistake of an installation gets an error that names the remedy, from all calls, and no secret.
-func TestS3Errors(t *testing.T) {
+// TestErrors: each mistake of an installation gets an error that names the remedy, from all calls, and no secret.
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "plain", false)
 	servers.CreateUser(t, server, "AKWRITER", "writer-secret")
-	_, err := server.Client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{
+	_, err := server.Client.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{
 		Bucket: aws.String("plain"),
 		Policy: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["AKWRITER"]},` +
 			`"Action":["s3:PutObject"],"Resource":["arn:aws:s3:::plain/mine/*"]}]}`),
@@ -38,7 +39,7 @@ func TestS3Errors(t *testing.T) {
 	writer.AccessKey, writer.SecretKey, writer.Prefix = "AKWRITER", "writer-secret", "theirs"
 
 	for name, test := range map[string]struct {
-		opts           bucket.S3Options
+		opts           s3.Options
 		get, put, list string // a part of each error; "" means that the call works
 	}{
 		"missing bucket": {
@@ -46,11 +47,11 @@ func TestS3Errors(t *testing.T) {
 			"HOUNDTRAIL_ARCHIVE_URL", "HOUNDTRAIL_CHECKPOINT_URL",
 		},
 		"wrong secret": {
-			with(plain, func(o *bucket.S3Options) { o.SecretKey = "wrong-secret" }),
+			with(plain, func(o *s3.Options) { o.SecretKey = "wrong-secret" }),
 			"credentials are wrong", "AWS_SECRET_ACCESS_KEY", "check the role",
 		},
 		"unknown user": {
-			with(plain, func(o *bucket.S3Options) { o.AccessKey = "AKNOBODY" }),
+			with(plain, func(o *s3.Options) { o.AccessKey = "AKNOBODY" }),
 			"credentials are wrong", "credentials are wrong", "credentials are wrong",
 		},
 		"forbidden prefix": {
@@ -58,30 +59,30 @@ func TestS3Errors(t *testing.T) {
 			"allow s3:PutObject on arn:aws:s3:::plain/theirs/a", "allow s3:ListBucket on arn:aws:s3:::plain",
 		},
 		"allowed prefix": {
-			with(writer, func(o *bucket.S3Options) { o.Prefix = "mine" }),
+			with(writer, func(o *s3.Options) { o.Prefix = "mine" }),
 			"allow s3:GetObject", "", "allow s3:ListBucket",
 		},
 		"forbidden prefix, with lock and key": {
-			with(writer, func(o *bucket.S3Options) {
+			with(writer, func(o *s3.Options) {
 				o.SSE, o.ObjectLockMode, o.ObjectLockDays = "aws:kms", "GOVERNANCE", 1
 			}),
 			"s3:GetObject", "allow s3:PutObject and s3:PutObjectRetention on arn:aws:s3:::plain/theirs/a, and " +
 				"kms:GenerateDataKey and kms:Decrypt", "s3:ListBucket",
 		},
 		"lock without a bucket for it": {
-			with(plain, func(o *bucket.S3Options) {
+			with(plain, func(o *s3.Options) {
 				o.Prefix, o.ObjectLockMode, o.ObjectLockDays = "lock", "GOVERNANCE", 1
 			}),
 			"file does not exist", "does the bucket have Object Lock?", "",
 		},
 		"no server listens": {
-			with(plain, func(o *bucket.S3Options) { o.Endpoint = "http://127.0.0.1:1" }),
+			with(plain, func(o *s3.Options) { o.Endpoint = "http://127.0.0.1:1" }),
 			"HOUNDTRAIL_S3_ENDPOINT", "cannot be reached", "HTTPS_PROXY",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := openS3(t, test.opts)
+			b := open(t, test.opts)
 			_, _, _, getErr := b.Get(t.Context(), "a")
 			_, putErr := b.Put(t.Context(), "a", []byte("x"), "")
 			_, listErr := b.List(t.Context(), "", "")
@@ -90,7 +91,7 @@ func TestS3Errors(t *testing.T) {
 				err  error
 				want string
 			}{{"Get", getErr, test.get}, {"Put", putErr, test.put}, {"List", listErr, test.list}} {
-				wantError(t, call.name, call.err, call.want)
+				buckettest.WantError(t, call.name, call.err, call.want)
 				if call.err == nil {
 					continue
 				}
@@ -108,8 +109,8 @@ func TestS3Errors(t *testing.T) {
 	}
 }
 
-// TestS3StrangeAnswers has stubs in the place of the store for what versitygw does not do.
-func TestS3StrangeAnswers(t *testing.T) {
+// TestStrangeAnswers has stubs in the place of the store for what versitygw does not do.
+func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
 	for want, handler := range map[string]func(http.ResponseWriter){
 		"another region, eu-central-1: set HOUNDTRAIL_S3_REGION": func(w http.ResponseWriter) {
@@ -139,81 +140,69 @@ func TestS3StrangeAnswers(t *testing.T) {
 		},
 		"HOUNDTRAIL_S3_ENDPOINT and": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
 	} {
-		_, _, _, err := openS3(t, newStub(t, handler)).Get(t.Context(), "a")
-		wantError(t, "Get", err, want)
+		_, _, _, err := open(t, newStub(t, handler)).Get(t.Context(), "a")
+		buckettest.WantError(t, "Get", err, want)
 		if errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Get: %v\ncounts as a missing object", err)
 		}
 	}
 }
 
-func TestS3UnknownAuthority(t *testing.T) {
+func TestUnknownAuthority(t *testing.T) {
 	t.Parallel()
 	stub := httptest.NewUnstartedServer(http.NotFoundHandler())
 	stub.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that fail are wanted
 	stub.StartTLS()
 	t.Cleanup(stub.Close)
 	opts := stubOptions(stub.URL)
-	_, err := openS3(t, opts).List(t.Context(), "", "")
-	wantError(t, "List", err, "AWS_CA_BUNDLE")
-	opts.Endpoint = strings.Replace(opts.Endpoint, "127.0.0.1", "s3.invalid", 1)
+	_, err := open(t, opts).List(t.Context(), "", "")
+	buckettest.WantError(t, "List", err, "AWS_CA_BUNDLE")
+	opts.Endpoint = strings.Replace(opts.Endpoint, "127.0.0.1", "sdk.invalid", 1)
 	opts.PathStyle = false
-	_, err = openS3(t, opts).List(t.Context(), "", "")
-	wantError(t, "List", err, "HOUNDTRAIL_S3_PATH_STYLE=true")
+	_, err = open(t, opts).List(t.Context(), "", "")
+	buckettest.WantError(t, "List", err, "HOUNDTRAIL_S3_PATH_STYLE=true")
 }
 
-// TestS3NoCredentials and its like set environment variables, so they do not run in parallel.
-func TestS3NoCredentials(t *testing.T) {
+// TestNoCredentials and its like set environment variables, so they do not run in parallel.
+func TestNoCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-	_, err := openS3(t, bucket.S3Options{Bucket: "bucket", Region: "eu-west-1"}).List(t.Context(), "", "")
-	wantError(t, "List", err, "no credentials were found")
-	_, err = bucket.OpenS3(t.Context(), bucket.S3Options{Bucket: "bucket"})
-	wantError(t, "OpenS3", err, "set HOUNDTRAIL_S3_REGION or AWS_REGION")
+	_, err := open(t, s3.Options{Bucket: "bucket", Region: "eu-west-1"}).List(t.Context(), "", "")
+	buckettest.WantError(t, "List", err, "no credentials were found")
+	_, err = s3.Open(t.Context(), s3.Options{Bucket: "bucket"})
+	buckettest.WantError(t, "Open", err, "set HOUNDTRAIL_S3_REGION or AWS_REGION")
 }
 
-// TestS3Cancel: a store that does not answer holds its caller no longer than the context.
-func TestS3Cancel(t *testing.T) {
+// TestCancel: a store that does not answer holds its caller no longer than the context.
+func TestCancel(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	opts := newStub(t, func(http.ResponseWriter) { cancel(); <-ctx.Done(); panic(http.ErrAbortHandler) })
-	_, err := openS3(t, opts).Put(ctx, "a", []byte("x"), "")
+	_, err := open(t, opts).Put(ctx, "a", []byte("x"), "")
 	if !errors.Is(err, context.Canceled) || err.Error() != "create s3://bucket/a: context canceled" {
 		t.Errorf("Put: %v; want context.Canceled and nothing about the network", err)
 	}
 }
 
-func wantError(t *testing.T, call string, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("%s: %v; want success", call, err)
-	case want != "" && err == nil:
-		t.Errorf("%s succeeded; want an error with %q", call, want)
-	case want != "" && !strings.Contains(err.Error(), want):
-		t.Errorf("%s: %v\nwant an error with %q", call, err, want)
-	}
-}
-
-func with(opts bucket.S3Options, change func(*bucket.S3Options)) bucket.S3Options {
+func with(opts s3.Options, change func(*s3.Options)) s3.Options {
 	change(&opts)
 	return opts
 }
 
 // newStub starts a server that gives one answer to everything.
-func newStub(t *testing.T, handler func(http.ResponseWriter)) bucket.S3Options {
+func newStub(t *testing.T, handler func(http.ResponseWriter)) s3.Options {
 	t.Helper()
 	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { handler(w) }))
 	t.Cleanup(stub.Close)
 	return stubOptions(stub.URL)
 }
 
-func stubOptions(url string) bucket.S3Options {
-	return bucket.S3Options{
+func stubOptions(url string) s3.Options {
+	return s3.Options{
 		Bucket: "bucket", Endpoint: url, Region: "us-east-1", PathStyle: true, AccessKey: "AKSTUB", SecretKey: "stub-secret",
 		MaxAttempts: 1,
 	}

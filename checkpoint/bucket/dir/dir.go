@@ -1,4 +1,5 @@
-package bucket
+// Package dir is a store in a directory of a file system.
+package dir
 
 import (
 	"context"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // Files are for their owner, and for a group that may read them: an audit log is not for everybody.
@@ -24,22 +27,22 @@ const (
 	dirMode  = 0o750
 )
 
-// Dir is a [Bucket] in a directory of a file system that has hard links and flock: each object is a file.
+// Bucket is a [bucket.Bucket] in a directory of a file system that has hard links and flock: each object is a file.
 //
 // Names that begin with a dot are its own: locks, and what a crash left of a write, which is never read as an object
 // and can be removed at any time.
-type Dir struct {
+type Bucket struct {
 	root  string
 	swept sync.Once
 }
 
-// OpenDir opens the directory at an absolute path. One that is missing is made by the first Put, so that a command
+// Open opens the directory at an absolute path. One that is missing is made by the first Put, so that a command
 // that only reads leaves nothing behind.
-func OpenDir(path string) (*Dir, error) {
+func Open(path string) (*Bucket, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("directory %q is not an absolute path: write it from the root on", path)
 	}
-	d := &Dir{root: filepath.Clean(path)}
+	d := &Bucket{root: filepath.Clean(path)}
 	info, err := os.Stat(d.root)
 	if err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s is a file: name a directory", d.root)
@@ -50,12 +53,12 @@ func OpenDir(path string) (*Dir, error) {
 	return d, nil
 }
 
-// String implements [Bucket].
-func (d *Dir) String() string { return (&url.URL{Scheme: "file", Path: d.root}).String() }
+// String implements [bucket.Bucket].
+func (d *Bucket) String() string { return (&url.URL{Scheme: "file", Path: d.root}).String() }
 
-// Get implements [Bucket]. The version is the body's SHA-256. The age is by this machine's clock, the one that stamped
+// Get implements [bucket.Bucket]. The version is the body's SHA-256. The age is by this machine's clock, the one that stamped
 // the file unless the directory is a network mount; nothing is decided by it where Lock works.
-func (d *Dir) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
+func (d *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	path, err := d.path(ctx, key)
 	if err != nil {
 		return nil, "", 0, err
@@ -67,8 +70,8 @@ func (d *Dir) Get(ctx context.Context, key string) ([]byte, string, time.Duratio
 	return body, digest(body), max(0, time.Since(written)), nil
 }
 
-// Put implements [Bucket]: a new file is synced to disk and then linked or renamed to its name.
-func (d *Dir) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+// Put implements [bucket.Bucket]: a new file is synced to disk and then linked or renamed to its name.
+func (d *Bucket) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	path, err := d.path(ctx, key)
 	if err != nil {
 		return "", err
@@ -85,9 +88,9 @@ func (d *Dir) Put(ctx context.Context, key string, body []byte, version string) 
 	return digest(body), nil
 }
 
-// List implements [Bucket].
-func (d *Dir) List(ctx context.Context, prefix, after string) ([]string, error) {
-	if err := checkPrefix(prefix); err != nil {
+// List implements [bucket.Bucket].
+func (d *Bucket) List(ctx context.Context, prefix, after string) ([]string, error) {
+	if err := bucket.CheckPrefix(prefix); err != nil {
 		return nil, err
 	}
 	// Only the folder that the prefix names can hold matches.
@@ -120,8 +123,8 @@ func (d *Dir) List(ctx context.Context, prefix, after string) ([]string, error) 
 	return keys, nil
 }
 
-// Lock implements [Bucket] with flock, which the kernel drops when the process ends.
-func (d *Dir) Lock(ctx context.Context, key string) (func() error, bool, error) {
+// Lock implements [bucket.Bucket] with flock, which the kernel drops when the process ends.
+func (d *Bucket) Lock(ctx context.Context, key string) (func() error, bool, error) {
 	path, err := d.path(ctx, key)
 	if err != nil {
 		return nil, false, err
@@ -146,8 +149,8 @@ func (d *Dir) Lock(ctx context.Context, key string) (func() error, bool, error) 
 	return unlock, true, nil
 }
 
-func (d *Dir) path(ctx context.Context, key string) (string, error) {
-	if err := checkKey(key); err != nil {
+func (d *Bucket) path(ctx context.Context, key string) (string, error) {
+	if err := bucket.CheckKey(key); err != nil {
 		return "", err
 	}
 	return filepath.Join(d.root, filepath.FromSlash(key)), ctx.Err()

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // race has writers with two handles create one object, and then replace one version of it: each time exactly one wins.
@@ -53,7 +53,7 @@ func wholeBodies(t *testing.T, open Store) {
 	t.Helper()
 	const size, writes = 1 << 16, 20
 	writer, reader := open("store"), open("store")
-	version := mustPut(t, writer, "a/b", bytes.Repeat([]byte{'0'}, size), "")
+	version := Put(t, writer, "a/b", bytes.Repeat([]byte{'0'}, size), "")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -1,4 +1,4 @@
-package bucket
+package s3
 
 import (
 	"bytes"
@@ -11,18 +11,20 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // abortTimeout bounds the clean-up after a failed upload in parts.
 const abortTimeout = 10 * time.Second
 
-// Put implements [Bucket] with If-None-Match: * or If-Match.
-func (s *S3) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
-	if err := checkKey(key); err != nil {
+// Put implements [bucket.Bucket] with If-None-Match: * or If-Match.
+func (s *Bucket) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
+	if err := bucket.CheckKey(key); err != nil {
 		return "", err
 	}
 	write := s.putWhole
@@ -67,7 +69,7 @@ func (p *put) mayHaveWorked(err error) bool {
 }
 
 // count is a step inside the SDK's retries.
-func (p *put) count(o *s3.Options) {
+func (p *put) count(o *sdk.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("houndtrail:CountAttempts",
 			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
@@ -79,8 +81,8 @@ func (p *put) count(o *s3.Options) {
 	})
 }
 
-func (s *S3) putWhole(ctx context.Context, p *put) (string, error) {
-	in := &s3.PutObjectInput{
+func (s *Bucket) putWhole(ctx context.Context, p *put) (string, error) {
+	in := &sdk.PutObjectInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), IfNoneMatch: p.ifNoneMatch, IfMatch: p.ifMatch,
 		Body: bytes.NewReader(p.body), ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: checksum(p.body),
 		ServerSideEncryption: types.ServerSideEncryption(s.opts.SSE), SSEKMSKeyId: s.kmsKey(),
@@ -94,8 +96,8 @@ func (s *S3) putWhole(ctx context.Context, p *put) (string, error) {
 }
 
 // putParts uploads a large body in parts. Nothing is visible before the last request, which carries the condition.
-func (s *S3) putParts(ctx context.Context, p *put) (string, error) {
-	in := &s3.CreateMultipartUploadInput{
+func (s *Bucket) putParts(ctx context.Context, p *put) (string, error) {
+	in := &sdk.CreateMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 		ServerSideEncryption: types.ServerSideEncryption(s.opts.SSE), SSEKMSKeyId: s.kmsKey(),
 	}
@@ -109,19 +111,19 @@ func (s *S3) putParts(ctx context.Context, p *put) (string, error) {
 		// Parts cost money until they are aborted. If this fails too, the bucket's lifecycle rule has to do it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
-		_, _ = s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+		_, _ = s.client.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{
 			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: upload.UploadId,
 		})
 	}
 	return etag, err
 }
 
-func (s *S3) completeParts(ctx context.Context, p *put, id *string) (string, error) {
+func (s *Bucket) completeParts(ctx context.Context, p *put, id *string) (string, error) {
 	var parts []types.CompletedPart
 	number := int32(0)
 	for part := range slices.Chunk(p.body, s.opts.PartSize) {
 		number++
-		out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
+		out, err := s.client.UploadPart(ctx, &sdk.UploadPartInput{
 			Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, PartNumber: aws.Int32(number),
 			Body: bytes.NewReader(part), ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: checksum(part),
 		})
@@ -132,7 +134,7 @@ func (s *S3) completeParts(ctx context.Context, p *put, id *string) (string, err
 			PartNumber: aws.Int32(number), ETag: out.ETag, ChecksumSHA256: checksum(part),
 		})
 	}
-	out, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+	out, err := s.client.CompleteMultipartUpload(ctx, &sdk.CompleteMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), UploadId: id, IfNoneMatch: p.ifNoneMatch, IfMatch: p.ifMatch,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	}, p.count)
@@ -143,7 +145,7 @@ func (s *S3) completeParts(ctx context.Context, p *put, id *string) (string, err
 }
 
 // keeping says how long and how cheaply an object is kept. Working state is neither.
-func (s *S3) keeping(key string) (types.StorageClass, types.ObjectLockMode, *time.Time) {
+func (s *Bucket) keeping(key string) (types.StorageClass, types.ObjectLockMode, *time.Time) {
 	if s.opts.Rewritten != nil && s.opts.Rewritten(key) {
 		return "", "", nil
 	}
@@ -155,7 +157,7 @@ func (s *S3) keeping(key string) (types.StorageClass, types.ObjectLockMode, *tim
 	return class, types.ObjectLockMode(s.opts.ObjectLockMode), &until
 }
 
-func (s *S3) kmsKey() *string {
+func (s *Bucket) kmsKey() *string {
 	if s.opts.KMSKeyID == "" {
 		return nil
 	}

@@ -1,22 +1,27 @@
-package bucket_test
+package open_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	d, err := bucket.OpenDir(dir)
-	if err != nil {
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustPut(t, d, "file", nil, "")
 
 	for url, want := range map[string]string{
 		"file://" + dir:                  "file://" + dir,
@@ -49,14 +54,41 @@ func TestOpen(t *testing.T) {
 		"s3://key:hunter2@buc ket":  "error: cannot be read",
 		"s3://bucket/%zz":           "error: cannot be read",
 	} {
-		b, err := bucket.Open(t.Context(), url, bucket.S3Options{Region: "eu-west-1"})
+		b, err := open.Open(t.Context(), url, open.Options{S3: s3.Options{Region: "eu-west-1"}})
 		if wantErr, ok := strings.CutPrefix(want, "error: "); ok {
-			wantError(t, "Open "+url, err, wantErr)
+			buckettest.WantError(t, "Open "+url, err, wantErr)
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("Open %s: %v\nshows the password", url, err)
 			}
 		} else if err != nil || b.String() != want {
 			t.Errorf("Open %s: %v, %v; want %s", url, b, err, want)
+		}
+	}
+}
+
+// TestOptions: the store has its place from the URL, and both the options of every kind and its own.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	var sent sync.Map // the retention that each object was sent with, by its path
+	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent.Store(r.URL.Path, r.Header.Get("X-Amz-Object-Lock-Mode"))
+		w.Header().Set("ETag", `"e"`)
+	}))
+	t.Cleanup(stub.Close)
+	b, err := open.Open(t.Context(), "s3://bucket/some/prefix", open.Options{
+		Options: bucket.Options{Rewritten: func(key string) bool { return key == "lease" }},
+		S3: s3.Options{
+			Bucket: "other", Prefix: "other", Endpoint: stub.URL, PathStyle: true, AccessKey: "a", SecretKey: "s",
+			ObjectLockMode: "GOVERNANCE", ObjectLockDays: 1, MaxAttempts: 1,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"entry": "GOVERNANCE", "lease": ""} {
+		buckettest.Put(t, b, key, []byte("x"), "")
+		if got, ok := sent.Load("/bucket/some/prefix/" + key); got != want || !ok {
+			t.Errorf("%s was sent to its place: %v, with retention %q; want %q", key, ok, got, want)
 		}
 	}
 }
@@ -70,12 +102,12 @@ func FuzzOpen(f *testing.F) {
 		f.Add(url)
 	}
 	f.Fuzz(func(t *testing.T, url string) {
-		opts := bucket.S3Options{Region: "eu-west-1", AccessKey: "a", SecretKey: "s"}
-		b, err := bucket.Open(t.Context(), url, opts)
+		opts := open.Options{S3: s3.Options{Region: "eu-west-1", AccessKey: "a", SecretKey: "s"}}
+		b, err := open.Open(t.Context(), url, opts)
 		if err != nil {
 			return
 		}
-		again, err := bucket.Open(t.Context(), b.String(), opts)
+		again, err := open.Open(t.Context(), b.String(), opts)
 		if err != nil || again.String() != b.String() {
 			t.Errorf("Open %q is %s, which opens as %v, %v", url, b, again, err)
 		}

@@ -1,4 +1,4 @@
-package bucket_test
+package s3_test
 
 import (
 	"fmt"
@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
 const (
@@ -34,8 +35,8 @@ func withToken(t *testing.T, sts string) (tokenFile string) {
 	return tokenFile
 }
 
-// TestS3RoleRefused: when STS gives no role, the error is about the role, its token and its trust policy, not about S3.
-func TestS3RoleRefused(t *testing.T) {
+// TestRoleRefused: when STS gives no role, the error is about the role, its token and its trust policy, not about S3.
+func TestRoleRefused(t *testing.T) {
 	code := ""
 	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/xml")
@@ -45,7 +46,7 @@ func TestS3RoleRefused(t *testing.T) {
 	}))
 	t.Cleanup(sts.Close)
 	tokenFile := withToken(t, sts.URL)
-	b := openS3(t, bucket.S3Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1, MaxBackoff: 1})
+	b := open(t, s3.Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1, MaxBackoff: 1})
 	for said, why := range map[string]string{
 		"AccessDenied":          "trust policy does not accept the token",
 		"ExpiredTokenException": "the token has expired",
@@ -61,7 +62,7 @@ func TestS3RoleRefused(t *testing.T) {
 			for _, want := range []string{
 				": STS AssumeRoleWithWebIdentity: " + said, why, "role " + role, tokenFile, "trust policy", "audience (sts.amazonaws.com)",
 			} {
-				wantError(t, call, err, want)
+				buckettest.WantError(t, call, err, want)
 			}
 			for _, wrong := range []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket", "AWS_ACCESS_KEY_ID"} {
 				if err != nil && strings.Contains(err.Error(), wrong) {
@@ -72,21 +73,21 @@ func TestS3RoleRefused(t *testing.T) {
 	}
 }
 
-// TestS3RoleUnreachable: neither an STS that is down nor a token that is not there is told as a store that is down.
-func TestS3RoleUnreachable(t *testing.T) {
+// TestRoleUnreachable: neither an STS that is down nor a token that is not there is told as a store that is down.
+func TestRoleUnreachable(t *testing.T) {
 	tokenFile := withToken(t, "http://127.0.0.1:1")
-	opts := bucket.S3Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1}
-	_, err := openS3(t, opts).List(t.Context(), "", "")
-	wantError(t, "List", err, "connection refused: STS cannot be reached")
+	opts := s3.Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1}
+	_, err := open(t, opts).List(t.Context(), "", "")
+	buckettest.WantError(t, "List", err, "connection refused: STS cannot be reached")
 	if err := os.Remove(tokenFile); err != nil {
 		t.Fatal(err)
 	}
-	_, err = openS3(t, opts).List(t.Context(), "", "")
-	wantError(t, "List", err, "mount the token of AWS_WEB_IDENTITY_TOKEN_FILE there")
+	_, err = open(t, opts).List(t.Context(), "", "")
+	buckettest.WantError(t, "List", err, "mount the token of AWS_WEB_IDENTITY_TOKEN_FILE there")
 }
 
-// TestS3NoMetadata: where the metadata service of EC2 gives nothing, the hop limit may be why.
-func TestS3NoMetadata(t *testing.T) {
+// TestNoMetadata: where the metadata service of EC2 gives nothing, the hop limit may be why.
+func TestNoMetadata(t *testing.T) {
 	imds := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	t.Cleanup(imds.Close)
 	withToken(t, "")
@@ -95,9 +96,9 @@ func TestS3NoMetadata(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	_, err := openS3(t, bucket.S3Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1}).List(t.Context(), "", "")
-	wantError(t, "List", err, ": ec2imds ")
-	wantError(t, "List", err, "hop limit (--http-put-response-hop-limit) is 2 or more")
+	_, err := open(t, s3.Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1}).List(t.Context(), "", "")
+	buckettest.WantError(t, "List", err, ": ec2imds ")
+	buckettest.WantError(t, "List", err, "hop limit (--http-put-response-hop-limit) is 2 or more")
 	if err != nil && strings.Contains(err.Error(), "s3:ListBucket") {
 		t.Errorf("List: %v\nspeaks of a permission of S3", err)
 	}

@@ -1,4 +1,4 @@
-package bucket_test
+package dir_test
 
 import (
 	"bufio"
@@ -16,15 +16,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/sink/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/buckettest"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 )
 
 // childEnv names what this test binary does when it is started as another process, and in which directory.
 const childEnv = "HOUNDTRAIL_BUCKET_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if task, dir, ok := strings.Cut(os.Getenv(childEnv), ":"); ok {
-		if err := child(task, dir); err != nil {
+	if task, root, ok := strings.Cut(os.Getenv(childEnv), ":"); ok {
+		if err := child(task, root); err != nil {
 			fmt.Println("error:", err)
 			os.Exit(1)
 		}
@@ -34,8 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 // child holds a lock, or replaces an object again and again, until it is killed. It says each step when it is done.
-func child(task, dir string) error {
-	d, err := bucket.OpenDir(dir)
+func child(task, root string) error {
+	d, err := dir.Open(root)
 	if err != nil {
 		return err
 	}
@@ -59,14 +61,14 @@ func child(task, dir string) error {
 func childBody(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "%08d", i), 1<<15) }
 
 // startChild starts it and returns what it says, line by line. kill ends it the hard way and returns when it is gone.
-func startChild(t *testing.T, task, dir string) (lines *bufio.Scanner, kill func()) {
+func startChild(t *testing.T, task, root string) (lines *bufio.Scanner, kill func()) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childEnv+"="+task+":"+dir)
+	cmd.Env = append(os.Environ(), childEnv+"="+task+":"+root)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -79,10 +81,19 @@ func startChild(t *testing.T, task, dir string) (lines *bufio.Scanner, kill func
 	return bufio.NewScanner(out), kill
 }
 
-// TestDirLockDies: kill -9 of the holder frees the lock, so no operator has to.
-func TestDirLockDies(t *testing.T) {
+func TestConformance(t *testing.T) {
 	t.Parallel()
-	d := openDir(t, t.TempDir())
+	buckettest.Run(t, 1<<20, func(t *testing.T) buckettest.Store {
+		t.Helper()
+		root := t.TempDir()
+		return func(folder string) bucket.Bucket { return open(t, filepath.Join(root, folder)) }
+	})
+}
+
+// TestLockDies: kill -9 of the holder frees the lock, so no operator has to.
+func TestLockDies(t *testing.T) {
+	t.Parallel()
+	d := open(t, t.TempDir())
 	lines, kill := startChild(t, "lock", strings.TrimPrefix(d.String(), "file://"))
 	if !lines.Scan() || lines.Text() != "locked" {
 		t.Fatalf("the other process says %q", lines.Text())
@@ -100,11 +111,11 @@ func TestDirLockDies(t *testing.T) {
 	}
 }
 
-// TestDirKilled kills a process while it writes: what it reported is there, or the next body, and always a whole one.
-func TestDirKilled(t *testing.T) {
+// TestKilled kills a process while it writes: what it reported is there, or the next body, and always a whole one.
+func TestKilled(t *testing.T) {
 	t.Parallel()
 	for round := range 5 {
-		d := openDir(t, t.TempDir())
+		d := open(t, t.TempDir())
 		lines, kill := startChild(t, "put", strings.TrimPrefix(d.String(), "file://"))
 		done := -1
 		for done < round*3 {
@@ -123,30 +134,30 @@ func TestDirKilled(t *testing.T) {
 		if err != nil || !bytes.Equal(body, childBody(done)) && !bytes.Equal(body, childBody(done+1)) {
 			t.Fatalf("after step %d: %d bytes %.16q, %v", done, len(body), body, err)
 		}
-		mustPut(t, d, "a/b", []byte("next"), version) // no lock of the dead is in the way
+		buckettest.Put(t, d, "a/b", []byte("next"), version) // no lock of the dead is in the way
 		if keys, err := d.List(t.Context(), "", ""); err != nil || len(keys) != 1 {
 			t.Errorf("List: %q, %v; want a/b, whatever the dead left behind", keys, err)
 		}
 	}
 }
 
-// TestDirLeftovers: what a crash left of a write is no object and in the way of no other write.
-func TestDirLeftovers(t *testing.T) {
+// TestLeftovers: what a crash left of a write is no object and in the way of no other write.
+func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	d := openDir(t, root)
-	version := mustPut(t, d, "a/b", []byte("one"), "")
+	d := open(t, root)
+	version := buckettest.Put(t, d, "a/b", []byte("one"), "")
 	if err := os.WriteFile(filepath.Join(root, "a", ".tmp-LEFTOVER"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustPut(t, d, "a/b", []byte("two"), version)
+	buckettest.Put(t, d, "a/b", []byte("two"), version)
 	if keys, err := d.List(t.Context(), "", ""); err != nil || len(keys) != 1 || keys[0] != "a/b" {
 		t.Errorf("List: %q, %v; want a/b", keys, err)
 	}
 }
 
-// TestDirSweeps: what killed runs left is removed by a later one, once no process can be writing it any more.
-func TestDirSweeps(t *testing.T) {
+// TestSweeps: what killed runs left is removed by a later one, once no process can be writing it any more.
+func TestSweeps(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	for name, age := range map[string]time.Duration{".tmp-DEAD": 2 * time.Hour, ".tmp-ALIVE": time.Minute, ".other": 2 * time.Hour} {
@@ -158,7 +169,7 @@ func TestDirSweeps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mustPut(t, openDir(t, root), "a", []byte("one"), "")
+	buckettest.Put(t, open(t, root), "a", []byte("one"), "")
 	var left []string
 	entries, err := os.ReadDir(root)
 	for _, entry := range entries {
@@ -169,16 +180,16 @@ func TestDirSweeps(t *testing.T) {
 	}
 }
 
-// TestDirFiles: a finished Put leaves the object and nothing else that counts, closed to the world.
-func TestDirFiles(t *testing.T) {
+// TestFiles: a finished Put leaves the object and nothing else that counts, closed to the world.
+func TestFiles(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	d := openDir(t, filepath.Join(root, "audit"))
+	d := open(t, filepath.Join(root, "audit"))
 	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
 		t.Errorf("opening made %v, %v; want nothing", entries, err)
 	}
-	version := mustPut(t, d, "a/b", []byte("one"), "")
-	mustPut(t, d, "a/b", []byte("two"), version)
+	version := buckettest.Put(t, d, "a/b", []byte("one"), "")
+	buckettest.Put(t, d, "a/b", []byte("two"), version)
 	if _, err := d.Put(t.Context(), "a/b", []byte("three"), ""); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Put: %v; want fs.ErrExist", err)
 	}
@@ -200,11 +211,11 @@ func TestDirFiles(t *testing.T) {
 	}
 }
 
-func TestDirAge(t *testing.T) {
+func TestAge(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	d := openDir(t, root)
-	mustPut(t, d, "a", nil, "")
+	d := open(t, root)
+	buckettest.Put(t, d, "a", nil, "")
 	for written, want := range map[time.Duration]time.Duration{-time.Hour: time.Hour, time.Hour: 0} {
 		when := time.Now().Add(written)
 		if err := os.Chtimes(filepath.Join(root, "a"), when, when); err != nil {
@@ -216,31 +227,31 @@ func TestDirAge(t *testing.T) {
 	}
 }
 
-func TestDirErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
-	_, err := bucket.OpenDir("relative/dir")
-	wantError(t, "OpenDir", err, "not an absolute path")
+	_, err := dir.Open("relative/dir")
+	buckettest.WantError(t, "Open", err, "not an absolute path")
 
-	d := openDir(t, t.TempDir())
-	mustPut(t, d, "a", nil, "")
+	d := open(t, t.TempDir())
+	buckettest.Put(t, d, "a", nil, "")
 	_, err = d.Put(t.Context(), "a/b", nil, "")
-	wantError(t, "Put below an object", err, "a file stands where a folder is needed")
+	buckettest.WantError(t, "Put below an object", err, "a file stands where a folder is needed")
 
 	if runtime.GOOS != "linux" {
 		return
 	}
 	// /sys refuses a new folder even to root, to whom file modes mean nothing.
-	d = openDir(t, "/sys/houndtrail")
+	d = open(t, "/sys/houndtrail")
 	_, err = d.Put(t.Context(), "a", nil, "")
-	wantError(t, "Put", err, "write /sys/houndtrail/a:")
-	wantError(t, "Put", err, "and write there")
+	buckettest.WantError(t, "Put", err, "write /sys/houndtrail/a:")
+	buckettest.WantError(t, "Put", err, "and write there")
 	_, _, err = d.Lock(t.Context(), "a")
-	wantError(t, "Lock", err, "and write there")
+	buckettest.WantError(t, "Lock", err, "and write there")
 }
 
-func openDir(t *testing.T, path string) *bucket.Dir {
+func open(t *testing.T, path string) *dir.Bucket {
 	t.Helper()
-	d, err := bucket.OpenDir(path)
+	d, err := dir.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,83 @@
+// Package bucket is the contract of a store: durable storage of whole objects, as journals and archives need it. Each kind
+// of store is a package of its own below this one, and package open picks one by a URL.
+//
+// What every store promises, and package buckettest checks on each:
+//
+//   - A Put that returned survives a crash of either side. Readers see the old body or the new one, never a part.
+//   - Creating is exclusive, and so is replacing a version: of many writers, in one process or in many, one wins.
+//     The others get fs.ErrExist.
+//   - A Put that the store carried out, but whose answer was lost, counts as success. The proof is the object itself,
+//     read back and compared: bodies that different writers could write at once should name their writer.
+//   - A version is a digest of the body (the SHA-256, or S3's ETag). A body that changes and changes back is the same
+//     version again.
+//   - Temporary failures are retried inside. An error is final for now, names the object, says what to do, and never shows
+//     a secret. The errors that a caller decides by are those of io/fs: fs.ErrNotExist, fs.ErrExist, and fs.ErrInvalid for
+//     a key or prefix that [CheckKey] or [CheckPrefix] refuses.
+package bucket
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Reader is the part of a [Bucket] that changes nothing. All calls are safe for concurrent use.
+type Reader interface {
+	// Get returns the object's body, which fits into memory, its version, and how long ago it was written, by the store's
+	// own clock. A missing object is fs.ErrNotExist.
+	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
+	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may
+	// lack an object that was written a moment ago; Get finds it.
+	List(ctx context.Context, prefix, after string) ([]string, error)
+	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
+	String() string
+}
+
+// Bucket is a store of objects. All calls are safe for concurrent use.
+type Bucket interface {
+	Reader
+	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that
+	// there is one already. Else it replaces exactly that version: fs.ErrExist says that there is another by now,
+	// fs.ErrNotExist that there is none.
+	Put(ctx context.Context, key string, body []byte, version string) (string, error)
+	// Lock takes a lock that dies with the process. If the store has no such lock, locked is false and unlock does nothing.
+	// fs.ErrExist says that another process holds it. It locks the name only: the object of that key can still be written.
+	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)
+}
+
+// Options are what a caller asks of any kind of store. A store leaves out what does not apply to it. The zero value of each
+// field is the default.
+type Options struct {
+	// Rewritten names the keys that are working state, such as a lease: they get no retention, which would keep each
+	// of their many versions, and no storage class. By default there are none.
+	Rewritten func(key string) bool
+
+	Idle time.Duration // how long no byte of a body may move; default 30s
+	// Interactive is for a command in front of which a person waits: an endpoint that is down is reported at once.
+	Interactive bool
+	Log         *zap.Logger // is warned of attempts that fail and bodies that are slow; nil is silent
+}
+
+// CheckKey refuses a key that is not the name of an object below the store's root. Keys are slash-separated and relative to
+// the root. A key that could leave the root, or with a part that begins with a dot (which a directory keeps for itself), is
+// fs.ErrInvalid.
+func CheckKey(key string) error {
+	if !fs.ValidPath(key) || strings.HasPrefix(key, ".") || strings.Contains(key, "/.") ||
+		strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {
+		return fmt.Errorf("unsafe object key %q: %w: keys are relative paths without empty or dotted parts",
+			key, fs.ErrInvalid)
+	}
+	return nil
+}
+
+// CheckPrefix refuses a prefix that no key can have. It may end anywhere in a key, also after a slash.
+func CheckPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	return CheckKey(strings.TrimSuffix(prefix, "/"))
+}

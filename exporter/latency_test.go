@@ -1,0 +1,87 @@
+package exporter_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/window"
+)
+
+// A slowReceiver takes its time for each window, of which it holds so many bytes meanwhile.
+type slowReceiver struct {
+	*receiver
+	holds int64
+}
+
+func (r slowReceiver) Prepare(
+	w window.Window, records []record.Record,
+) (write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error) {
+	records = slices.Clone(records)
+	return func(ctx context.Context) (checkpoint.Receipt, error) {
+		time.Sleep(time.Second)
+		return r.Write(ctx, w, records)
+	}, r.holds, nil
+}
+
+// A backlog from a server that is far away takes few round trips: windows are read side by side, and counted beside the others. In a
+// bubble of time the work itself takes none.
+func TestRoundTrips(t *testing.T) {
+	const (
+		latency = 200 * time.Millisecond
+		page    = 100
+		rows    = 48 * page
+		bytes   = 160 << 10 // of a window, at most: so much memory is set aside for each one that is read
+	)
+	for _, tc := range []struct {
+		name   string
+		memory int64 // windows that fit; 0 for any number
+		holds  int64 // of a window that is encoded
+		most   int   // round trips
+	}{
+		{"memory for any number of windows", 0, 0, 30},
+		{"memory for three windows", 3, 1, 34},
+		{"memory for three windows, and large objects", 3, bytes / 2, 41},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := startQuiet(t, bloodhoundtest.V84)
+				first := time.Now().Add(-rows * 2 * time.Minute)
+				for i := range int64(rows) {
+					q.server.Add(bloodhoundtest.Row{ID: 1000 + i, CreatedAt: first.Add(time.Duration(i) * 2 * time.Minute), Action: "Old"})
+				}
+				q.latency, q.pageSize = latency, page
+				q.client = q.newClient()
+				got := slowReceiver{newReceiver(), tc.holds}
+				s := q.stream("archive", got)
+				s.Start, s.VerifyCount = first, true
+				s.Limits.Records, s.Limits.Bytes = 3*page, bytes
+				if tc.memory > 0 {
+					s.Memory = budget.Split(tc.memory*bytes*5/2, 1)[0]
+				}
+				began := time.Now()
+				s.cycle(t)
+				took := time.Since(began)
+				if trips := int((took + latency - 1) / latency); trips > tc.most {
+					t.Errorf("%d round trips, of %d requests, for %d pages", trips, len(q.requests()), rows/page)
+				} else {
+					t.Logf("%d round trips, of %d requests, for %d pages", trips, len(q.requests()), rows/page)
+				}
+				if len(got.actions) < rows {
+					t.Errorf("%d records of %d", len(got.actions), rows)
+				}
+				for _, entry := range s.entries(t) {
+					if entry.ServerCount.Status != "exact" {
+						t.Errorf("the window from %s is %s", entry.Window.Start, entry.ServerCount.Status)
+					}
+				}
+			})
+		})
+	}
+}

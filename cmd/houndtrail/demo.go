@@ -138,7 +138,7 @@ func clearDemo(dir string) (string, error) {
 }
 
 func envFile(environ []string) string {
-	return "# The configuration of the demo. Its servers are gone; history and ddl work without them.\n" +
+	return "# The configuration of the demo. Its servers are gone; status --offline, history and ddl work without them.\n" +
 		strings.Join(environ, "\n") + "\n"
 }
 
@@ -154,11 +154,13 @@ Next, try:
     FROM read_parquet('%[1]s/archive/audit/*/*/*.parquet', hive_partitioning = true)
     GROUP BY ALL ORDER BY n DESC LIMIT 10"
 
+  env $(grep -v '^#' %[1]s/%[2]s) %[3]s status --offline
+
   env $(grep -v '^#' %[1]s/%[2]s) %[3]s history -o json
 
   env $(grep -v '^#' %[1]s/%[2]s) %[3]s ddl --dialect duckdb
 `, dir, demoEnv, self)
 }
 
-// halfHour is how far the demo's clock jumps: less than the hour by which a signature may be off.
+// halfHour is how far the demo's clock jumps, and how far it is behind at first: less than the hour by which a signature may be off.
 const halfHour = 30 * time.Minute

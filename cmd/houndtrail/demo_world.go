@@ -39,7 +39,10 @@ type demoWorld struct {
 }
 
 func newDemoWorld(ctx context.Context, records int) (w *demoWorld, err error) {
-	w = &demoWorld{began: time.Now().UTC().Truncate(time.Second), token: uuid.NewString(), receiver: &demoReceiver{}}
+	w = &demoWorld{ // so that the demo ends at the present: what it leaves is not ahead of any clock
+		began: time.Now().UTC().Truncate(time.Second).Add(-halfHour), jumped: -halfHour,
+		token: uuid.NewString(), receiver: &demoReceiver{},
+	}
 	rows := history.Rows(history.Options{
 		Seed: demoSeed, N: records, Start: w.start(), End: w.began.Add(-5 * time.Minute),
 	})
@@ -117,7 +120,7 @@ func (w *demoWorld) halfAnHourLater() {
 	w.server.Add(fresh...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.jumped = halfHour
+	w.jumped = 0
 }
 
 // environ is the configuration that a user would write for this world.

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -103,7 +104,7 @@ func TestBackfillSimulation(t *testing.T) {
 func (w *world) backfillInStorm() int {
 	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)
 	if w.rand.IntN(3) == 0 {
-		w.server.Fault(bloodhoundtest.Sequence(append(make([]bloodhoundtest.Fault, w.rand.IntN(8)), w.fault(), w.fault())...))
+		w.server.Fault(faults.Sequence(append(make([]bloodhoundtest.Fault, w.rand.IntN(8)), w.fault(), w.fault())...))
 	}
 	if w.rand.IntN(2) == 0 {
 		w.storm(positions)

@@ -14,6 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 const day = 24 * time.Hour
@@ -135,7 +136,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 		}
 		logged.TakeAll()
 		// The server is not answering any more. Nothing is committed, and the time runs out, also for another process.
-		q.server.Fault(bloodhoundtest.InternalError())
+		q.server.Fault(faults.InternalError())
 		deadline := told.deadline
 		told = s.watch(zap.New(core))
 		warned := 0

@@ -17,6 +17,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -44,7 +46,7 @@ func startQuiet(t *testing.T, profile bloodhoundtest.Profile) *quiet {
 	q := &quiet{t: t}
 	q.server = bloodhoundtest.New(bloodhoundtest.Options{
 		Profile: profile, Now: func() time.Time { return time.Now().Add(q.skew) }, Seed: 5, Tokens: map[string]string{quietToken: "key"},
-		Rows: bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 5, N: 50, Start: start.AddDate(0, 0, -3), End: start.Add(-time.Hour)}),
+		Rows: history.Rows(history.Options{Seed: 5, N: 50, Start: start.AddDate(0, 0, -3), End: start.Add(-time.Hour)}),
 	})
 	q.client = q.newClient()
 	return q
@@ -53,8 +55,11 @@ func startQuiet(t *testing.T, profile bloodhoundtest.Profile) *quiet {
 func (q *quiet) newClient() *bloodhound.Client {
 	q.t.Helper()
 	client, err := bloodhound.New(bloodhound.Options{
-		URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
-		Auth: bloodhound.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100, PageSize: q.pageSize,
+		Connection: rest.Options{
+			URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
+			Auth: rest.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100,
+		},
+		PageSize: q.pageSize,
 	})
 	if err != nil {
 		q.t.Fatal(err)

@@ -45,11 +45,14 @@ func (p *program) tell(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	world := newDemoWorld(o.records)
+	world, err := newDemoWorld(ctx, o.records)
+	if err != nil {
+		return err
+	}
 	defer world.close()
 	demo := *p
 	demo.now, p = world.now, &demo // our own clock goes with that of the demo's BloodHound
-	p.say("A BloodHound test double serves six weeks of audit log at %s.\n", world.source.URL)
+	p.say("A BloodHound test double serves six weeks of audit log at %s.\n", world.source.url)
 	environ := world.environ(dir)
 	if err := os.WriteFile(filepath.Join(dir, demoEnv), []byte(envFile(environ)), 0o600); err != nil {
 		return err

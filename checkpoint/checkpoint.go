@@ -129,3 +129,6 @@ type Stored struct {
 	Checkpoint
 	SHA256 string // of the entry's bytes; what the next entry chains to
 }
+
+// Readable tells whether more of an entry is known than that it is there.
+func (s Stored) Readable() bool { return s.Kind != "" }

@@ -6,7 +6,8 @@ import (
 )
 
 // Identity binds a journal to one stream of one tenant, source and destination, in one encoding. All of it is stored in
-// every entry and appears in errors, so it must not contain credentials.
+// every entry and appears in errors, so it must not contain credentials. A caller that only reads may leave out what it does
+// not know: that part of what is stored is not compared.
 type Identity struct {
 	Tenant      string // the name of the source in keys and event ids
 	Stream      string // the journal's folder in the bucket: "archive", "webhook"
@@ -28,7 +29,7 @@ func (i Identity) names() Names { return Names{i.Tenant, i.Source, i.Destination
 
 func (c *Checkpoint) names() Names { return Names{c.Tenant, c.Source, c.Destination, c.Encoding} }
 
-// without lists the parts of n that differ from ours, theirs first.
+// without lists the parts of n that differ from ours, theirs first. What ours does not say may be anything.
 func (n Names) without(ours Names) string {
 	var differ []string
 	for _, part := range []struct{ what, theirs, ours string }{
@@ -37,7 +38,7 @@ func (n Names) without(ours Names) string {
 		{"destination", n.Destination, ours.Destination},
 		{"encoding", n.Encoding, ours.Encoding},
 	} {
-		if part.theirs != part.ours {
+		if part.ours != "" && part.theirs != part.ours {
 			differ = append(differ, fmt.Sprintf("its %s is %q and this run's is %q", part.what, part.theirs, part.ours))
 		}
 	}

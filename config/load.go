@@ -26,12 +26,15 @@ const (
 	NeedArchive                     // ARCHIVE_URL
 	NeedStream                      // ARCHIVE_URL or WEBHOOK_URL
 	NeedCheckpoint                  // CHECKPOINT_URL, or ARCHIVE_URL to derive it from
+	NeedDelivery                    // the files of the webhook's secrets: to look at a stream takes none of them
 
 	NeedNothing Need = 0
 	// NeedBloodHound is what asking the API takes.
 	NeedBloodHound = NeedSource | NeedLogin
+	// NeedLook is what asking a stream's journal, destination and source takes.
+	NeedLook = NeedBloodHound | NeedStream | NeedCheckpoint
 	// NeedExport is what moving records takes.
-	NeedExport = NeedBloodHound | NeedStream | NeedCheckpoint
+	NeedExport = NeedLook | NeedDelivery
 )
 
 func (n Need) has(part Need) bool { return n&part != 0 }

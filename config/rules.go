@@ -148,7 +148,7 @@ func (l *loader) s3() {
 func (l *loader) files() {
 	used := map[string]bool{
 		"BloodHound": l.need.has(NeedLogin),
-		"Webhook":    l.need.has(NeedStream) && l.config.Webhook.URL.IsSet(),
+		"Webhook":    l.need.has(NeedDelivery) && l.config.Webhook.URL.IsSet(),
 	}
 	for _, f := range l.fields {
 		value, ok := reflect.TypeAssert[checkable](f.value)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +11,15 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
 func (p *program) acceptReset() *cobra.Command {
 	var reason, from string
-	name := choice{"all", []string{"all", archiveStream, webhookStream}}
+	name := choice{"all", []string{"all", stream.Archive, stream.Webhook}}
 	output := choice{"table", []string{"table", "json"}}
 	cmd := &cobra.Command{
 		Use:   "accept-reset --reason TEXT",
@@ -36,14 +37,14 @@ webhook may see an event again.
 Stop houndtrail run first: the journal's lease is needed. The reason is kept in the journal.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reason == "" {
-				return &usageError{errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
-					`such as --reason "restored from the backup of Monday"`)}
+				return stream.Usage(errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
+					`such as --reason "restored from the backup of Monday"`))
 			}
 			earlier, err := resetFrom(from)
 			if err != nil {
 				return err
 			}
-			c, err := p.load(config.NeedExport)
+			c, err := p.load(config.NeedLook)
 			if err != nil {
 				return err
 			}
@@ -66,7 +67,7 @@ func resetFrom(text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, &usageError{fmt.Errorf("--from %q: want a time such as 2026-01-31T00:00:00Z", text)}
+		return time.Time{}, stream.Usagef("--from %q: want a time such as 2026-01-31T00:00:00Z", text)
 	}
 	return t, nil
 }
@@ -75,60 +76,53 @@ func resetFrom(text string) (time.Time, error) {
 func (p *program) resetStreams(
 	ctx context.Context, c *config.Config, log *zap.Logger, which, reason, form string, from time.Time,
 ) error {
-	all, err := p.streams(ctx, c, log, newMetrics(c.Tenant))
-	if err != nil {
-		return &usageError{err}
-	}
-	b, err := p.asked().positions(ctx, c, log)
+	source, err := stream.NewSet(c, p.process(log)).Source(nil)
 	if err != nil {
 		return err
 	}
-	if which != "all" {
-		if _, err := destinationOf(c, which); err != nil {
-			return err
-		}
+	set := stream.NewSet(c, p.asked().process(log))
+	names, err := set.Chosen(which)
+	if err != nil {
+		return err
 	}
 	var errs []error
-	for _, s := range all {
-		if which != "all" && which != s.name {
-			continue
-		}
-		destination, err := destinationOf(c, s.name)
+	for _, name := range names {
+		r, err := resetStream(ctx, set, name, source, from, reason)
 		if err == nil {
-			var r exporter.Reset
-			if r, err = s.AcceptReset(ctx, journal(c, b, s.name, destination), from, reason); err == nil {
-				err = printReset(p.stdout, r, form)
-			}
-		}
-		if errors.Is(err, checkpoint.ErrNotFound) {
-			err = &usageError{err}
+			err = printReset(p.stdout, r, form)
 		}
 		if err != nil {
-			errs = append(errs, &streamError{s.name, err})
+			errs = append(errs, &stream.Error{Stream: name, Err: err})
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// configured are the names of the streams that are turned on.
-func configured(c *config.Config) (names []string) {
-	if c.Archive.URL != "" {
-		names = append(names, archiveStream)
+func resetStream(
+	ctx context.Context, set *stream.Set, name string, source exporter.Source, from time.Time, reason string,
+) (r exporter.Reset, err error) {
+	journal, err := set.Journal(ctx, name)
+	if err != nil {
+		return r, err
 	}
-	if c.Webhook.URL.IsSet() {
-		names = append(names, webhookStream)
+	e := set.Exporter(name, source)
+	e.Store = journal
+	if e.Destination, err = set.Held(ctx, name); err != nil {
+		return r, err
 	}
-	return names
+	r, err = e.AcceptReset(ctx, journal, from, reason)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		err = stream.Usage(err)
+	}
+	return r, err
 }
 
 func printReset(w io.Writer, r exporter.Reset, form string) error {
 	if form == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(r.Begun.Checkpoint)
+		return show.JSON(w, r.Begun.Checkpoint)
 	}
 	_, err := fmt.Fprintf(w, "%s: lineage %s ends with entry %d; lineage %s begins with entry %d, goes on from %s and knows %d delivered "+
 		"records\n", r.Begun.Stream, r.Previous.Lineage, r.Previous.Serial, r.Begun.Lineage, r.Begun.Serial,
-		r.Begun.Cursor.UTC().Format(time.RFC3339Nano), r.Known)
+		show.Instant(r.Begun.Cursor), r.Known)
 	return err
 }

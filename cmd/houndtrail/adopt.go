@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
@@ -45,11 +46,10 @@ the journal.`,
   houndtrail adopt --reason "the volume with the journal was lost"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reason == "" && !dry {
-				return &usageError{errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
-					`such as --reason "the volume with the journal was lost"`)}
+				return stream.Usage(errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
+					`such as --reason "the volume with the journal was lost"`))
 			}
-			need := config.NeedExport | config.NeedArchive
-			c, err := p.load(need)
+			c, err := p.load(config.NeedLook | config.NeedArchive)
 			if err != nil {
 				return err
 			}
@@ -65,15 +65,20 @@ the journal.`,
 }
 
 func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.Logger, reason string, dry bool, form string) error {
-	all, err := p.streams(ctx, c, log, newMetrics(c.Tenant))
-	if err != nil {
-		return &usageError{err}
-	}
-	b, err := p.asked().files(ctx, c, log)
+	source, err := stream.NewSet(c, p.process(log)).Source(nil)
 	if err != nil {
 		return err
 	}
-	positions, err := p.asked().positions(ctx, c, log)
+	set := stream.NewSet(c, p.asked().process(log))
+	b, err := set.Files(ctx)
+	if err != nil {
+		return err
+	}
+	own, err := set.Journal(ctx, stream.Archive)
+	if err != nil {
+		return err
+	}
+	backfill, err := set.Journal(ctx, stream.BackfillOf(stream.Archive))
 	if err != nil {
 		return err
 	}
@@ -84,12 +89,11 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	}
 	if dry {
 		if _, err := survey(ctx); err != nil {
-			return errors.Join(a.print(p.stdout, form), &streamError{archiveStream, &exporter.Error{Stage: exporter.StageSink, Err: err}})
+			return errors.Join(a.print(p.stdout, form), adoptError(stream.At(exporter.StageSink, err)))
 		}
 		return a.print(p.stdout, form)
 	}
-	open := func(name string) *checkpoint.Journal { return journal(c, positions, name, string(c.Archive.URL)) }
-	done, err := all[0].Adopt(ctx, open(archiveStream), open(archiveStream+backfillSuffix), survey, reason)
+	done, err := set.Exporter(stream.Archive, source).Adopt(ctx, own, backfill, survey, reason)
 	if done.Stream.Serial > 0 {
 		a.Entry = &done.Stream.Checkpoint
 	}
@@ -97,7 +101,7 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 		a.Backfill = &done.Backfill.Checkpoint
 	}
 	if err != nil {
-		err = &streamError{archiveStream, err}
+		err = adoptError(err)
 	}
 	if a.Entry == nil {
 		return err
@@ -105,8 +109,7 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	return errors.Join(a.print(p.stdout, form), err)
 }
 
-// errUnknownFiles says that the archive cannot be adopted as it is.
-var errUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
+func adoptError(err error) error { return &stream.Error{Stream: stream.Archive, Err: err} }
 
 // surveyArchive reads what the archive holds. The adoption is what there is to say of it, also if it cannot be adopted.
 func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporter.Found, adoption, error) {
@@ -123,8 +126,8 @@ func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporte
 		return exporter.Found{}, a, unknownFiles(survey.Unknown, b, tenant)
 	}
 	if survey.Objects == 0 {
-		return exporter.Found{}, a, &usageError{fmt.Errorf("there is nothing to adopt: %s has no file of the tenant %s; "+
-			"houndtrail run begins a new archive there", b, tenant)}
+		return exporter.Found{}, a, stream.Usagef("there is nothing to adopt: %s has no file of the tenant %s; "+
+			"houndtrail run begins a new archive there", b, tenant)
 	}
 	newest := survey.Newest
 	return exporter.Found{
@@ -144,7 +147,7 @@ func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 	}
 	return fmt.Errorf("%w: %s. Each may hold records that would be archived a second time, so nothing was adopted. If a file was "+
 		"renamed, give it its name again (a Parquet file's metadata names its window). Move all others out of %s/%s, and run "+
-		"houndtrail adopt again", errUnknownFiles, names, b, read.Prefix(tenant))
+		"houndtrail adopt again", stream.ErrUnknownFiles, names, b, read.Prefix(tenant))
 }
 
 // An adoption is what was found and, unless it was a dry run, the entry that says so.
@@ -170,15 +173,13 @@ func adoptionOf(f read.Found) adoption {
 
 func (a adoption) print(w io.Writer, form string) error {
 	if form == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(a)
+		return show.JSON(w, a)
 	}
 	if a.Objects == 0 {
 		return nil // the error says so
 	}
 	fmt.Fprintf(w, "archive: %d records in %d files (%s), created from %s to %s\n", a.Records, a.Objects,
-		strings.Join(a.Encodings, ", "), instantCell(a.From), instantCell(a.To))
+		strings.Join(a.Encodings, ", "), show.Instant(a.From), show.Instant(a.To))
 	if a.Duplicates > 0 {
 		fmt.Fprintf(w, "archive: %d records stand in more than one file\n", a.Duplicates)
 	}
@@ -194,6 +195,6 @@ func (a adoption) print(w io.Writer, form string) error {
 			a.Backfill.Serial)
 	}
 	fmt.Fprintf(w, "archive: entry %d adopts them; the next run goes on from %s, and compares everything since %s with BloodHound\n",
-		a.Entry.Serial, instantCell(a.Entry.Cursor.UTC()), instantCell(a.Entry.DeliveredSince.UTC()))
+		a.Entry.Serial, show.Instant(a.Entry.Cursor), show.Instant(a.Entry.DeliveredSince))
 	return nil
 }

@@ -9,12 +9,11 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 )
-
-// backfillSuffix makes the name of a backfill's journal of the stream's.
-const backfillSuffix = "-backfill"
 
 // backfillOptions are the flags of backfill.
 type backfillOptions struct {
@@ -27,7 +26,7 @@ type backfillOptions struct {
 
 func (p *program) backfill() *cobra.Command {
 	o := backfillOptions{
-		stream: choice{"", []string{archiveStream, webhookStream}},
+		stream: choice{"", []string{stream.Archive, stream.Webhook}},
 		output: choice{"text", []string{"text", "json"}},
 	}
 	cmd := &cobra.Command{
@@ -58,7 +57,7 @@ it starts with is known only then.`,
 
 func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 	if err := o.parse(); err != nil {
-		return &usageError{err}
+		return stream.Usage(err)
 	}
 	c, err := p.load(config.NeedExport)
 	if err != nil {
@@ -70,17 +69,17 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 	if err != nil {
 		return err
 	}
-	work, abandon := finishing(ctx, c.StopGrace)
+	work, abandon := stream.Finishing(ctx, c.StopGrace)
 	defer abandon()
 	var errs []error
 	for _, b := range all {
-		show := newBackfillProgress(p.stderr, log, b.name)
-		b.Stream.Observer, b.Planned = show, show.planned
-		err := stopped(work, b.Run(work))
+		progress := show.NewBackfill(p.stderr, log, b.name)
+		b.Stream.Observer, b.Planned = progress, progress.Planned
+		err := stream.Abandoned(work, b.Run(work))
 		if err != nil {
-			errs = append(errs, &streamError{b.name, err})
+			errs = append(errs, &stream.Error{Stream: b.name, Err: err})
 		}
-		if err := show.end(p.stdout, o.output.value, err == nil); err != nil {
+		if err := progress.End(p.stdout, o.output.value, err == nil); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
 		if ctx.Err() != nil {
@@ -124,34 +123,27 @@ type backfill struct {
 
 // backfills wires what is asked for of what the configuration asks for.
 func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOptions, log *zap.Logger) ([]backfill, error) {
-	if name := o.stream.value; name != "" {
-		if _, err := destinationOf(c, name); err != nil {
-			return nil, err
-		}
-	}
-	streams, err := p.streams(ctx, c, quiet(log), newMetrics(c.Tenant))
+	set := stream.NewSet(c, p.process(quiet(log)))
+	names, err := set.Chosen(o.stream.value)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
-	b, err := p.positions(ctx, c, log)
+	streams, err := set.Deliver(ctx, stream.Unobserved{}, names...)
 	if err != nil {
 		return nil, err
 	}
 	var all []backfill
 	for _, s := range streams {
-		if o.stream.value != "" && o.stream.value != s.name {
-			continue
-		}
-		destination, err := destinationOf(c, s.name)
+		past, err := set.Journal(ctx, s.Name)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, backfill{s.name, &exporter.Backfill{
-			Stream:  *s.Exporter,
-			Past:    journal(c, b, s.name, destination),
-			Journal: journal(c, b, s.name+backfillSuffix, destination),
-			From:    o.first,
-			To:      o.end,
+		journal, err := set.Journal(ctx, stream.BackfillOf(s.Name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, backfill{s.Name, &exporter.Backfill{
+			Stream: *s.Exporter, Past: past, Journal: journal, From: o.first, To: o.end,
 		}})
 	}
 	return all, nil

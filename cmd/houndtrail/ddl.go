@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -67,14 +68,15 @@ read, they begin at ` + firstDay + `, and a comment in the SQL says so.`,
 func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 	first, err := time.Parse(time.DateOnly, cmp.Or(o.since, firstDay))
 	if err != nil {
-		return &usageError{fmt.Errorf("--since %q: want a day such as %s", o.since, firstDay)}
+		return stream.Usagef("--since %q: want a day such as %s", o.since, firstDay)
 	}
 	c, err := p.load(config.NeedArchive | config.NeedTenant)
 	if err != nil {
 		return err
 	}
+	set := stream.NewSet(c, p.asked().process(zap.NewNop())) // what is wrong with the archive is told in the SQL
 	t := archive.Table{
-		Name: string(o.table), Location: string(c.Archive.URL), Extension: encoder(c.Archive.Format, c.Tenant).Extension(),
+		Name: string(o.table), Location: string(c.Archive.URL), Extension: set.Encoder().Extension(),
 		Tenants: []string{c.Tenant}, First: first,
 	}
 	write, comment := archive.DuckDBView, ""
@@ -82,7 +84,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 		write = archive.DDL
 	}
 	if o.dialect.value == "athena" && o.since == "" {
-		if comment, err = p.setDays(ctx, c, &t); err != nil {
+		if comment, err = setDays(ctx, set, &t); err != nil {
 			return err
 		}
 	}
@@ -91,7 +93,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 		err = fmt.Errorf("%w: --dialect duckdb", err)
 	}
 	if err != nil {
-		return &usageError{err}
+		return stream.Usage(err)
 	}
 	_, err = fmt.Fprint(p.stdout, comment, sql)
 	return err
@@ -99,12 +101,12 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 
 // setDays sets the table's days to those that the archive has, if it tells. It returns what the reader of the SQL should
 // know of them, as a comment.
-func (p *program) setDays(ctx context.Context, c *config.Config, t *archive.Table) (comment string, err error) {
-	b, err := p.asked().files(ctx, c, zap.NewNop()) // the comment tells what is wrong
+func setDays(ctx context.Context, set *stream.Set, t *archive.Table) (comment string, err error) {
+	b, err := set.Files(ctx)
 	var first, last time.Time
 	var found bool
 	if err == nil {
-		first, last, found, err = read.Days(ctx, b, c.Tenant)
+		first, last, found, err = read.Days(ctx, b, set.Tenant())
 	}
 	switch {
 	case ctx.Err() != nil:

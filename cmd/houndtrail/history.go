@@ -6,20 +6,20 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
-	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 func (p *program) history() *cobra.Command {
 	var last int
-	name := choice{archiveStream, []string{
-		archiveStream, webhookStream, archiveStream + backfillSuffix, webhookStream + backfillSuffix,
+	name := choice{stream.Archive, []string{
+		stream.Archive, stream.Webhook, stream.BackfillOf(stream.Archive), stream.BackfillOf(stream.Webhook),
 	}}
 	output := choice{"table", []string{"table", "wide", "json"}}
 	cmd := &cobra.Command{
@@ -41,17 +41,17 @@ came in meanwhile, unknown if this BloodHound tells no count that can be used, o
 any entry has them; -o json names the records.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if last < 0 {
-				return &usageError{fmt.Errorf("--last %d: want a number of entries, or 0 for all", last)}
+				return stream.Usagef("--last %d: want a number of entries, or 0 for all", last)
 			}
-			c, err := p.load(config.NeedSource | config.NeedCheckpoint)
+			c, err := p.load(config.NeedCheckpoint)
 			if err != nil {
 				return err
 			}
-			b, err := p.asked().positions(cmd.Context(), c, p.logger(c.Log))
+			j, err := stream.NewSet(c, p.asked().process(p.logger(c.Log))).Journal(cmd.Context(), name.value)
 			if err != nil {
 				return err
 			}
-			return p.showHistory(cmd.Context(), c, b, name.value, last, output.value)
+			return p.showHistory(cmd.Context(), j, name.value, last, output.value)
 		},
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
@@ -62,16 +62,8 @@ any entry has them; -o json names the records.`,
 
 // showHistory prints what can be read of a journal: its entries to stdout, and what is wrong with it to stderr as it is
 // found.
-func (p *program) showHistory(ctx context.Context, c *config.Config, b bucket.Bucket, name string, last int, form string) error {
-	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
-	if err != nil {
-		return err
-	}
-	j := journal(c, b, name, destination)
-	var out entryPrinter = newEntriesJSON(p.stdout)
-	if form != "json" {
-		out = &entriesTable{w: p.stdout, wide: form == "wide"}
-	}
+func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name string, last int, form string) error {
+	out := show.NewEntries(p.stdout, form)
 	entries, first := j.Survey(ctx), uint64(0)
 	if last > 0 {
 		entries = newestOf(ctx, j, last)
@@ -80,8 +72,8 @@ func (p *program) showHistory(ctx context.Context, c *config.Config, b bucket.Bu
 	shown := 0
 	for entry, err := range entries {
 		if err != nil {
-			if err = failedCheckpoint(err); !isAny(err, unsound) { // of the store, which may answer next time
-				return errors.Join(out.end(false), err)
+			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // of the store, which may answer next time
+				return errors.Join(out.End(false), err)
 			}
 			fmt.Fprintln(p.stderr, describe(err))
 			problems = append(problems, err)
@@ -89,7 +81,7 @@ func (p *program) showHistory(ctx context.Context, c *config.Config, b bucket.Bu
 		if first == 0 {
 			first = entry.Serial
 		}
-		if !readable(entry) {
+		if !entry.Readable() {
 			continue
 		}
 		if err == nil && entry.Kind == checkpoint.KindAdopt && len(problems) > 0 {
@@ -97,23 +89,17 @@ func (p *program) showHistory(ctx context.Context, c *config.Config, b bucket.Bu
 			problems = nil
 		}
 		shown++
-		if err := out.add(entry); err != nil {
+		if err := out.Add(entry); err != nil {
 			return err
 		}
 	}
-	if err := out.end(len(problems) == 0); err != nil {
+	if err := out.End(len(problems) == 0); err != nil {
 		return err
 	}
 	if first > 1 && (last == 0 || shown < last) {
 		fmt.Fprintf(p.stderr, "houndtrail: the journal begins with entry %d: the older ones were removed\n", first)
 	}
 	return problemsOf(name, problems)
-}
-
-// An entryPrinter prints the entries of a journal. It is told at the end whether the journal is sound.
-type entryPrinter interface {
-	add(s checkpoint.Stored) error
-	end(sound bool) error
 }
 
 // newestOf is the end of a survey. A sound journal is read no further than that.
@@ -132,7 +118,7 @@ func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[check
 	}
 	return func(yield func(checkpoint.Stored, error) bool) {
 		newest := collect(j.Last(ctx, n))
-		if slices.ContainsFunc(newest, func(f found) bool { return isAny(f.err, unsound) }) {
+		if slices.ContainsFunc(newest, func(f found) bool { return stream.UnsoundJournal(f.err) }) {
 			newest = collect(j.Survey(ctx))
 		}
 		for _, f := range newest {
@@ -165,22 +151,3 @@ func (e *journalError) Error() string {
 }
 
 func (e *journalError) Unwrap() []error { return e.problems }
-
-// destinationOf is what the journal of a stream is bound to.
-func destinationOf(c *config.Config, name string) (string, error) {
-	if name == webhookStream {
-		if !c.Webhook.URL.IsSet() {
-			return "", &usageError{errors.New("there is no webhook stream: HOUNDTRAIL_WEBHOOK_URL is not set")}
-		}
-		sink, err := newWebhook(c, webhook.Options{})
-		if err != nil {
-			return "", &usageError{err}
-		}
-		return sink.String(), nil
-	}
-	if c.Archive.URL == "" {
-		return "", &usageError{errors.New("there is no archive stream: HOUNDTRAIL_ARCHIVE_URL is not set; " +
-			"for the webhook's journal use --stream webhook")}
-	}
-	return string(c.Archive.URL), nil
-}

@@ -2,15 +2,14 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/term"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/config"
 )
 
@@ -19,18 +18,18 @@ func (p *program) logger(c config.Log) *zap.Logger {
 	format := string(c.Format)
 	if format == "auto" {
 		format = "json"
-		if isTerminal(p.stderr) {
+		if show.IsTerminal(p.stderr) {
 			format = "console"
 		}
 	}
 	ec := zap.NewProductionEncoderConfig()
-	ec.EncodeTime = zapcore.RFC3339TimeEncoder
+	ec.EncodeTime = func(t time.Time, to zapcore.PrimitiveArrayEncoder) { to.AppendString(t.UTC().Format(time.RFC3339)) }
 	ec.EncodeDuration = zapcore.StringDurationEncoder
 	ec.TimeKey = "time"
 	encoder := zapcore.NewJSONEncoder(ec)
 	if format == "console" {
 		ec.EncodeLevel = zapcore.CapitalLevelEncoder
-		if isTerminal(p.stderr) {
+		if show.IsTerminal(p.stderr) {
 			ec.EncodeLevel = zapcore.CapitalColorLevelEncoder
 		}
 		encoder = zapcore.NewConsoleEncoder(ec)
@@ -61,11 +60,6 @@ func (l *libraryLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
 // load reads the configuration and says what is probably not meant in it.
 func (p *program) load(need config.Need) (*config.Config, error) {
 	c, err := config.Load(p.environ, need)
@@ -76,13 +70,4 @@ func (p *program) load(need config.Need) (*config.Config, error) {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
 	}
 	return c, nil
-}
-
-// cronLog lets the scheduler speak through zap.
-type cronLog struct{ *zap.SugaredLogger }
-
-func (l cronLog) Info(msg string, kv ...any) { l.Debugw("schedule: "+msg, kv...) }
-
-func (l cronLog) Error(err error, msg string, kv ...any) {
-	l.Errorw("schedule: "+msg, append(kv, "error", err)...)
 }

@@ -9,7 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
@@ -62,7 +65,7 @@ for --after and --before, a duration that is counted back from now, such as 24h.
 func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 	q, err := o.query(time.Now())
 	if err != nil {
-		return &usageError{err}
+		return stream.Usage(err)
 	}
 	c, err := p.load(config.NeedBloodHound)
 	if err != nil {
@@ -72,22 +75,21 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 	for _, w := range q.Warnings() {
 		fmt.Fprintln(p.stderr, "houndtrail: warning:", w)
 	}
-	log := p.logger(c.Log)
 	asking := *p
 	asking.interactive = !o.follow
-	client, err := asking.client(c, log, newMetrics(c.Tenant))
+	client, err := stream.NewSet(c, asking.process(p.logger(c.Log))).Source(nil)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
-	out := newRecordPrinter(p.stdout, o.output.value)
+	out := show.NewRecords(p.stdout, o.output.value)
 	if o.follow {
-		return failedSource(follow(ctx, client, q, o.interval, out))
+		return stream.At(exporter.StageSource, follow(ctx, client, q, o.interval, out))
 	}
 	page, err := client.Logs(ctx, q)
 	if err != nil {
-		return failedSource(err)
+		return stream.At(exporter.StageSource, err)
 	}
-	return out.page(page)
+	return out.Page(page)
 }
 
 // longestWait is how long the server may be asked to take.

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
@@ -23,7 +22,7 @@ type follower struct {
 }
 
 // follow prints the newest records and then those that appear, each once, until ctx ends.
-func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, every time.Duration, out *recordPrinter) error {
+func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, every time.Duration, out *show.Records) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	f := &follower{client: client, query: q, seen: map[int64]time.Time{}}
@@ -35,12 +34,7 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 		if err != nil {
 			return err
 		}
-		for _, r := range records {
-			if err := out.record(r); err != nil {
-				return err
-			}
-		}
-		if err := out.flush(); err != nil {
+		if err := out.All(records); err != nil {
 			return err
 		}
 		select {
@@ -101,12 +95,4 @@ func (f *follower) fresh(records []record.Record) []record.Record {
 		}
 	}
 	return fresh
-}
-
-// failedSource gives an API failure outside a cycle the exit code of one inside.
-func failedSource(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return err
-	}
-	return &exporter.Error{Stage: exporter.StageSource, Err: err}
 }

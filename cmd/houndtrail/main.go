@@ -14,6 +14,10 @@ import (
 	"syscall"
 	"time"
 	_ "time/tzdata" // CRON_TZ in an image without time zones
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
 // version is set by the linker for releases.
@@ -76,6 +80,20 @@ type program struct {
 	libraries      *libraryLog      // what libraries say through Go's standard logger; nil leaves that alone
 }
 
+// process is what streams have of it.
+func (p *program) process(log *zap.Logger) stream.Process {
+	return stream.Process{
+		Version: version, Log: log, Memory: memory(), Interactive: p.interactive, Patience: p.patience, Idle: p.idle, Now: p.now,
+	}
+}
+
+// asked is the program for what a person waits for.
+func (p *program) asked() *program {
+	hasty := *p
+	hasty.interactive = true
+	return &hasty
+}
+
 // main runs one command line and returns the exit code.
 func (p *program) main(ctx context.Context, args []string) int {
 	root := p.root()
@@ -86,5 +104,5 @@ func (p *program) main(ctx context.Context, args []string) int {
 	if err != nil {
 		fmt.Fprintln(p.stderr, describe(err))
 	}
-	return exitCode(err)
+	return int(stream.OutcomeOf(err))
 }

@@ -2,22 +2,24 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
-	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 func (p *program) move() *cobra.Command {
 	var reason string
-	name := choice{"all", []string{"all", archiveStream, webhookStream}}
+	name := choice{"all", []string{"all", stream.Archive, stream.Webhook}}
 	output := choice{"table", []string{"table", "json"}}
 	cmd := &cobra.Command{
 		Use:   "move --reason TEXT",
@@ -41,8 +43,8 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
   houndtrail move --reason "BloodHound has a new host name"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reason == "" {
-				return &usageError{errors.New(`--reason is needed: say what was moved, for those who read the journal later; ` +
-					`such as --reason "BloodHound has a new host name"`)}
+				return stream.Usage(errors.New(`--reason is needed: say what was moved, for those who read the journal later; ` +
+					`such as --reason "BloodHound has a new host name"`))
 			}
 			c, err := p.load(config.NeedSource | config.NeedStream | config.NeedCheckpoint)
 			if err != nil {
@@ -58,76 +60,60 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 }
 
 func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reason, form string) error {
-	b, err := p.asked().positions(ctx, c, p.logger(c.Log))
+	set := stream.NewSet(c, p.asked().process(p.logger(c.Log)))
+	names, err := set.Chosen(which)
 	if err != nil {
 		return err
 	}
-	names := []string{which}
-	if which == "all" {
-		names = configured(c)
-	}
-	var movable []string
+	movable := map[string]*checkpoint.Journal{}
 	var errs []error
 	for _, name := range withBackfills(names) {
-		switch err := movableStream(ctx, c, b, name); {
+		journal, err := set.Journal(ctx, name)
+		if err == nil { // asked without a lease, as one of what is not there would leave something behind
+			err = stream.At(exporter.StageCheckpoint, journal.Movable(ctx))
+		}
+		switch {
 		case err == nil:
-			movable = append(movable, name)
+			movable[name] = journal
 		case errors.Is(err, checkpoint.ErrUnmoved), errors.Is(err, checkpoint.ErrNotFound):
 			// not every journal need have moved, and not every stream has a backfill
 		default:
-			errs = append(errs, &streamError{name, err})
+			errs = append(errs, &stream.Error{Stream: name, Err: err})
 		}
 	}
 	if len(errs) > 0 { // all or nothing: what is open has to be ended by the previous settings
 		return errors.Join(errs...)
 	}
 	if len(movable) == 0 {
-		return &usageError{fmt.Errorf("nothing was moved: no journal in %s belongs to anything else than what is configured", b)}
+		b, err := set.Journals(ctx)
+		if err != nil {
+			return err
+		}
+		return stream.Usagef("nothing was moved: no journal in %s belongs to anything else than what is configured", b)
 	}
-	for _, name := range movable {
-		entry, err := moveStream(ctx, c, b, name, reason)
-		if err == nil {
+	for _, name := range slices.Sorted(maps.Keys(movable)) {
+		entry, err := movable[name].Move(ctx, reason)
+		if err = stream.At(exporter.StageCheckpoint, err); err == nil {
 			err = printMove(p.stdout, entry, form)
 		}
 		if err != nil {
-			errs = append(errs, &streamError{name, err})
+			errs = append(errs, &stream.Error{Stream: name, Err: err})
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// movableStream tells why a stream's journal cannot be moved. It takes no lease, as one of what is not there would leave
-// something behind.
-func movableStream(ctx context.Context, c *config.Config, b bucket.Bucket, name string) error {
-	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
-	if err != nil {
-		return err
-	}
-	return failedCheckpoint(journal(c, b, name, destination).Movable(ctx))
-}
-
-func moveStream(ctx context.Context, c *config.Config, b bucket.Bucket, name, reason string) (checkpoint.Stored, error) {
-	destination, err := destinationOf(c, strings.TrimSuffix(name, backfillSuffix))
-	if err != nil {
-		return checkpoint.Stored{}, err
-	}
-	entry, err := journal(c, b, name, destination).Move(ctx, reason)
-	return entry, failedCheckpoint(err)
-}
-
 // withBackfills are the names of the streams' journals and of their backfills'.
 func withBackfills(streams []string) (names []string) {
 	for _, name := range streams {
-		names = append(names, name, name+backfillSuffix)
+		names = append(names, name, stream.BackfillOf(name))
 	}
 	return names
 }
 
 func printMove(w io.Writer, entry checkpoint.Stored, form string) error {
 	if form == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(entry.Checkpoint)
+		return show.JSON(w, entry.Checkpoint)
 	}
 	from := entry.Moved.From
 	for _, part := range []struct{ name, was, is string }{
@@ -140,6 +126,6 @@ func printMove(w io.Writer, entry checkpoint.Stored, form string) error {
 			fmt.Fprintf(w, "%s: %s: %s is now %s\n", entry.Stream, part.name, part.was, part.is)
 		}
 	}
-	fmt.Fprintf(w, "%s: entry %d says so; the stream goes on from %s\n", entry.Stream, entry.Serial, instantCell(entry.Cursor))
+	fmt.Fprintf(w, "%s: entry %d says so; the stream goes on from %s\n", entry.Stream, entry.Serial, show.Instant(entry.Cursor))
 	return nil
 }

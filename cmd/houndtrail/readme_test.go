@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -141,7 +143,7 @@ func columnTable() string {
 // metricTable lists every metric that the daemon exports under its own name.
 func metricTable(t *testing.T) string {
 	t.Helper()
-	families, err := exercised().registry.Gather()
+	families, err := exercised().Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +166,7 @@ func metricTable(t *testing.T) string {
 func TestEveryMetricIsExercised(t *testing.T) {
 	t.Parallel()
 	m := exercised()
-	families, err := m.registry.Gather()
+	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +175,7 @@ func TestEveryMetricIsExercised(t *testing.T) {
 		exported[f.GetName()] = true
 	}
 	descriptions := make(chan *prometheus.Desc)
-	go func() { defer close(descriptions); m.registry.Describe(descriptions) }()
+	go func() { defer close(descriptions); m.Registry.Describe(descriptions) }()
 	for d := range descriptions {
 		name := regexp.MustCompile(`fqName: "(\w+)"`).FindStringSubmatch(d.String())[1]
 		if strings.HasPrefix(name, "houndtrail_") && !exported[name] {
@@ -183,9 +185,9 @@ func TestEveryMetricIsExercised(t *testing.T) {
 }
 
 // exercised has a value for every metric: those with labels are not exported before.
-func exercised() *metrics {
-	m := newMetrics("acme")
-	o := m.stream(archiveStream)
+func exercised() *daemon.Metrics {
+	m := daemon.NewMetrics("acme", version)
+	o := m.Stream(stream.Archive)
 	o.Guarded(time.Unix(1, 0), time.Unix(2, 0))
 	o.Clocks(0)
 	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{
@@ -193,7 +195,7 @@ func exercised() *metrics {
 	}})
 	m.Request("200", 0)
 	m.Retry("timeout")
-	m.attempt(webhook.Attempt{Status: 200})
-	m.retried(webhook.Retry{Reason: "503"})
+	m.Posted(webhook.Attempt{Status: 200})
+	m.Reposted(webhook.Retry{Reason: "503"})
 	return m
 }

@@ -9,10 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/demo"
 )
 
 // website starts a web server that knows nothing of BloodHound, at $WEBSITE.
@@ -30,7 +33,8 @@ func website(ts *testscript.TestScript, neg bool, args []string) {
 
 // A siem takes batches as the demo's receiver does, unless it is told otherwise.
 type siem struct {
-	demoReceiver
+	demo.Receiver
+	mu     sync.Mutex
 	refuse int    // HTTP status; 0 takes
 	mood   string // see webhookCommand
 	value  string // that belongs to it
@@ -62,7 +66,7 @@ func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case mood == "dislike" && holds(body, value):
 		http.Error(w, "cannot read a line", http.StatusBadRequest)
 	default:
-		s.demoReceiver.ServeHTTP(w, r)
+		s.Receiver.ServeHTTP(w, r)
 	}
 }
 
@@ -112,10 +116,9 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		defer w.siem.mu.Unlock()
 		w.siem.mood, w.siem.value = args[0], strings.Join(args[1:], "")
 	case len(args) == 2 && args[0] == "has":
-		w.siem.mu.Lock()
-		defer w.siem.mu.Unlock()
+		events, _ := w.siem.Events()
 		got := map[string]int{}
-		for id, times := range w.siem.events {
+		for id, times := range events {
 			_, id, _ = strings.Cut(id, "/")
 			id, _, _ = strings.Cut(id, "/")
 			got[id] += times

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
 func (p *program) root() *cobra.Command {
@@ -54,7 +59,7 @@ installed, run: houndtrail demo`,
 func aCommand(cmd *cobra.Command, args []string) error {
 	found, rest, err := cmd.Root().Find(args)
 	if err != nil {
-		return &usageError{err}
+		return stream.Usage(err)
 	}
 	return found.Args(found, rest)
 }
@@ -68,7 +73,7 @@ func aShell(cmd *cobra.Command, args []string) error {
 	for _, shell := range cmd.Commands() {
 		shells = append(shells, shell.Name())
 	}
-	return &usageError{fmt.Errorf("no completion for %q: want one of %s", args[0], strings.Join(shells, ", "))}
+	return stream.Usagef("no completion for %q: want one of %s", args[0], strings.Join(shells, ", "))
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
@@ -80,7 +85,47 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 			next = "did you mean " + strings.Join(similar, " or ") + "?"
 		}
-		return &usageError{fmt.Errorf("unknown command %q; %s", args[0], next)}
+		return stream.Usagef("unknown command %q; %s", args[0], next)
 	}
-	return &usageError{fmt.Errorf("%s takes no arguments, got %q; see: %s --help", cmd.Name(), args[0], cmd.CommandPath())}
+	return stream.Usagef("%s takes no arguments, got %q; see: %s --help", cmd.Name(), args[0], cmd.CommandPath())
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   string
+	allowed []string
+}
+
+func (c *choice) String() string { return c.value }
+
+// Type is what the help shows as the flag's value.
+func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
+
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("want one of %s", strings.Join(c.allowed, ", "))
+	}
+	c.value = s
+	return nil
+}
+
+// flagError says what a flag wants, in words that are not those of Go's libraries.
+func flagError(cmd *cobra.Command, err error) error {
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		err = fmt.Errorf("--%s %q: %s", bad.GetFlag().Name, bad.GetValue(), wanted(bad))
+	}
+	return stream.Usagef("%w; see: %s --help", err, cmd.CommandPath())
+}
+
+func wanted(bad *pflag.InvalidValueError) string {
+	switch bad.GetFlag().Value.Type() {
+	case "int":
+		return "want a whole number"
+	case "duration":
+		return "want a duration such as 90s or 1h30m"
+	case "bool":
+		return "want true or false"
+	default:
+		return bad.Unwrap().Error()
+	}
 }

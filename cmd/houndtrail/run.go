@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 )
 
@@ -33,54 +31,25 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			m := newMetrics(c.Tenant)
-			all, err := p.streams(cmd.Context(), c, log, m)
-			if err != nil {
-				return &usageError{err}
-			}
+			set := stream.NewSet(c, p.process(log))
 			if justOnce {
-				return once(cmd.Context(), all, c.StopGrace, wait)
+				all, err := set.Deliver(cmd.Context(), stream.Unobserved{})
+				if err != nil {
+					return err
+				}
+				return stream.Once(cmd.Context(), all, c.StopGrace, wait)
 			}
-			return p.daemon(cmd.Context(), c, all, log, m)
+			m := daemon.NewMetrics(c.Tenant, version)
+			all, err := set.Deliver(cmd.Context(), m)
+			if err != nil {
+				return err
+			}
+			return daemon.Run(cmd.Context(), all, m, daemon.Options{
+				Schedule: c.Schedule, Grace: c.StopGrace, Listen: string(c.Listen), Version: version, Log: log,
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&justOnce, "once", false, "run one cycle and exit")
 	cmd.Flags().DurationVar(&wait, "wait-lease", 90*time.Second, "how long --once waits while another runner holds the lease")
 	return cmd
-}
-
-// daemon runs cycles by the schedule until ctx ends, and serves the status meanwhile.
-func (p *program) daemon(ctx context.Context, c *config.Config, all []stream, log *zap.Logger, m *metrics) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	health := newHealth(c.Schedule, all)
-	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
-	served := make(chan error, 1)
-	if c.Listen == "" {
-		served <- nil
-	} else {
-		listener, err := listen(ctx, string(c.Listen))
-		if err != nil {
-			return err
-		}
-		recall(ctx, all, log)
-		log.Info("serving status", zap.Stringer("address", listener.Addr()))
-		go func() {
-			err := serve(ctx, listener, statusPages(m, health))
-			if err != nil {
-				stop(err) // a daemon that cannot be watched is not one
-			}
-			served <- err
-		}()
-	}
-	scheduled := schedule(ctx, c.Schedule, c.StopGrace, all, health, log)
-	stop(nil)
-	return errors.Join(scheduled, wrapServe(<-served, string(c.Listen)))
-}
-
-func wrapServe(err error, address string) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("serving metrics and health on %s: %w", address, err)
 }

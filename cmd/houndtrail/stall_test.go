@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
@@ -32,27 +33,27 @@ func TestStalls(t *testing.T) {
 	}{
 		"run, store": {
 			[]string{"run", "--once"},
-			sound.URL, "s3://bucket", exitSink,
+			sound.URL, "s3://bucket", int(stream.SinkFailed),
 			[]string{"s3://bucket/checkpoints/archive/", "no byte of a body came for 50ms", `"level":"warn"`},
 		},
 		"status, store": {
 			[]string{"status"},
-			sound.URL, "s3://bucket", exitSink,
+			sound.URL, "s3://bucket", int(stream.SinkFailed),
 			[]string{"s3://bucket/checkpoints/archive/", "no byte of a body came for 50ms", `"level":"warn"`},
 		},
 		"history, store": {
 			[]string{"history"},
-			sound.URL, "s3://bucket", exitSink,
+			sound.URL, "s3://bucket", int(stream.SinkFailed),
 			[]string{"s3://bucket/checkpoints/archive/", "no byte of a body came for 50ms", `"level":"warn"`},
 		},
 		"run, API": {
 			[]string{"run", "--once"},
-			api.URL, "file://" + t.TempDir(), exitSource,
+			api.URL, "file://" + t.TempDir(), int(stream.SourceFailed),
 			[]string{"/api/v2/audit", "no byte of a body came for 50ms", "trying again"},
 		},
 		"logs, API": {
 			[]string{"logs"},
-			api.URL, "file://" + t.TempDir(), exitSource,
+			api.URL, "file://" + t.TempDir(), int(stream.SourceFailed),
 			[]string{"/api/v2/audit", "no byte of a body came for 50ms", "trying again"},
 		},
 	} {
@@ -90,8 +91,8 @@ func TestStoreDown(t *testing.T) {
 	} {
 		said := &bytes.Buffer{}
 		p := &program{stdout: &bytes.Buffer{}, stderr: said, environ: s3Environ("http://127.0.0.1:1", "s3://bucket", "http://"+address)}
-		if code := p.main(t.Context(), args); code != exitSink {
-			t.Errorf("%q: exit code %d; want %d", args, code, exitSink)
+		if code := p.main(t.Context(), args); code != int(stream.SinkFailed) {
+			t.Errorf("%q: exit code %d; want %d", args, code, int(stream.SinkFailed))
 		}
 		if got := said.String(); !strings.Contains(got, "dial tcp "+address+": connect: connection refused") ||
 			strings.Contains(got, "a request to the store failed") {

@@ -1,0 +1,65 @@
+// Package daemon runs the cycles of streams by a schedule, and tells how they are: as metrics, and as pages for people and
+// probes.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+)
+
+// Options say how a daemon runs.
+type Options struct {
+	Schedule cron.Schedule
+	Grace    time.Duration // how long the cycles may go on once the daemon is told to stop
+	Listen   string        // the address of the pages; "" for none
+	Version  string
+	Log      *zap.Logger
+}
+
+// Run runs cycles by the schedule until ctx ends, and serves the pages meanwhile. The streams were made with the metrics as
+// their observer.
+func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	health := newHealth(o.Schedule, names...)
+	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
+	served := make(chan error, 1)
+	if o.Listen == "" {
+		served <- nil
+	} else {
+		listener, err := listen(ctx, o.Listen)
+		if err != nil {
+			return err
+		}
+		stream.Recall(ctx, all)
+		o.Log.Info("serving status", zap.Stringer("address", listener.Addr()))
+		go func() {
+			err := serve(ctx, listener, pages(o.Version, m, health))
+			if err != nil {
+				stop(err) // a daemon that cannot be watched is not one
+			}
+			served <- err
+		}()
+	}
+	scheduled := schedule(ctx, o.Schedule, o.Grace, all, health, o.Log)
+	stop(nil)
+	return errors.Join(scheduled, wrapServe(<-served, o.Listen))
+}
+
+func wrapServe(err error, address string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("serving metrics and health on %s: %w", address, err)
+}

@@ -1,0 +1,114 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+)
+
+// lateness is what a cycle may take beyond its schedule before the stream counts as stale.
+const lateness = 2 * time.Minute
+
+// health judges streams by freshness: a process that is up but commits nothing is not well. Whether it is alive is another
+// question: see alive.
+type health struct {
+	schedule cron.Schedule
+	now      func() time.Time
+
+	mu      sync.Mutex
+	streams map[string]*pulse
+	order   []string
+	heard   time.Time // the last sign of life
+}
+
+// A pulse is what is known of one stream.
+type pulse struct {
+	since   time.Time // when it was last known to be well; at first when the daemon started
+	success bool      // there was a commit, or a cycle that found nothing new
+	failure error     // of the latest cycle
+	trying  string    // why the cycle that runs has to try again; "" if it does not
+	turn    turn
+}
+
+func newHealth(schedule cron.Schedule, names ...string) *health {
+	h := &health{schedule: schedule, now: time.Now, streams: map[string]*pulse{}}
+	for _, name := range names {
+		h.streams[name] = &pulse{since: h.now(), turn: turn{at: h.now()}}
+		h.order = append(h.order, name)
+	}
+	return h
+}
+
+// ended takes in how a cycle went.
+func (h *health) ended(name string, err error, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.streams[name]
+	p.trying = ""
+	if p.failure = err; err == nil {
+		p.since, p.success = at, true
+	}
+}
+
+// committed takes in that a cycle made progress: the first one of a long backlog can take hours and is well all the same.
+// What the previous cycle failed of is over then, unless a person has to look at it: a stream that delivers what it finds
+// while a clock is behind commits, and is not well.
+func (h *health) committed(name string, at time.Time) {
+	h.mu.Lock()
+	failure := h.streams[name].failure
+	h.mu.Unlock()
+	if stream.OutcomeOf(failure) != stream.Unsound {
+		h.ended(name, nil, at)
+	}
+}
+
+// tries takes in why a cycle has to try again, or with "" that it went on.
+func (h *health) tries(name, failure string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams[name].trying = failure
+}
+
+// report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
+// is asked for, past a first success. The reasons of failures name hosts.
+func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	var b strings.Builder
+	ok = true
+	for _, name := range h.order {
+		p := h.streams[name]
+		// The next run after the last success may have failed for a passing reason; the one after it should not.
+		due := h.schedule.Next(h.schedule.Next(p.since)).Add(lateness)
+		age := now.Sub(p.since).Round(time.Second)
+		switch {
+		case now.After(due):
+			ok = false
+			fmt.Fprintf(&b, "%s: stale: no success for %s, due by %s", name, age, due.UTC().Format(time.RFC3339))
+		case !p.success:
+			ok = ok && !needSuccess
+			fmt.Fprintf(&b, "%s: starting: no success yet after %s", name, age)
+		case p.failure != nil:
+			fmt.Fprintf(&b, "%s: failing: last success %s ago", name, age)
+		default:
+			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
+		}
+		if p.failure != nil {
+			b.WriteString("; last cycle failed")
+			if reasons {
+				b.WriteString(": " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
+			}
+		}
+		if p.trying != "" && reasons {
+			b.WriteString("; " + p.trying)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String(), ok
+}

@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// stillness is how long nothing may be heard of a cycle that runs: many times what the longest request may take, with all
+// that is encoded and written between two of them.
+const stillness = 30 * time.Minute
+
+// A turn is where the loop of a stream is.
+type turn struct {
+	at      time.Time // when its last cycle began or ended
+	running bool
+	over    bool // the loop has ended: the stream has stopped for good, or the daemon is stopping
+}
+
+// turns takes in that a cycle begins or ends.
+func (h *health) turns(name string, running bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.streams[name]
+	p.turn.at, p.turn.running = h.now(), running
+}
+
+// over takes in that a stream's loop has ended.
+func (h *health) over(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams[name].turn.over = true
+}
+
+// hears takes in a sign of life: a request that was answered or has failed, a post, a window that was committed.
+func (h *health) hears() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heard = h.now()
+}
+
+// alive tells whether the loops turn: cycles begin when they are due, and of one that runs something is heard. How cycles end
+// does not matter: a restart cures a program that hangs, and not a BloodHound or a SIEM that is down.
+func (h *health) alive() (text string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	var b strings.Builder
+	ok = true
+	for _, name := range h.order {
+		t := h.streams[name].turn
+		since := t.at
+		if t.running && h.heard.After(since) {
+			since = h.heard
+		}
+		still := now.Sub(since).Round(time.Second)
+		switch {
+		case t.over:
+			fmt.Fprintf(&b, "%s: stopped\n", name)
+		case t.running && now.Sub(since) > stillness:
+			ok = false
+			fmt.Fprintf(&b, "%s: hangs: nothing was heard of its cycle for %s\n", name, still)
+		case t.running:
+			fmt.Fprintf(&b, "%s: runs a cycle\n", name)
+		case now.After(h.schedule.Next(since).Add(lateness)):
+			ok = false
+			fmt.Fprintf(&b, "%s: hangs: no cycle has begun for %s\n", name, still)
+		default:
+			fmt.Fprintf(&b, "%s: waits for its next cycle\n", name)
+		}
+	}
+	return b.String(), ok
+}

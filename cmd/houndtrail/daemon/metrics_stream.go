@@ -1,0 +1,143 @@
+package daemon
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/exporter"
+)
+
+// Stream is the observer of one stream, with its series at zero: a rate needs a first value.
+func (m *Metrics) Stream(name string) stream.Observer {
+	m.commits.WithLabelValues(name)
+	m.objects.WithLabelValues(name)
+	m.bytes.WithLabelValues(name)
+	m.success.WithLabelValues(name) // 0 is an alert, and a series that is not there is none
+	m.holes.WithLabelValues(name)
+	for _, how := range []string{"altered", "gone"} {
+		m.changed.WithLabelValues(name, how)
+	}
+	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded"} {
+		m.records.WithLabelValues(name, kind)
+	}
+	for _, count := range []string{checkpoint.CountExact, checkpoint.CountBounded, checkpoint.CountUnknown, checkpoint.CountOff} {
+		m.counted.WithLabelValues(name, count)
+	}
+	for _, outcome := range stream.Outcomes() {
+		m.cycles.WithLabelValues(name, outcome.String())
+	}
+	for _, state := range stream.IncurableStates() {
+		m.stopped.WithLabelValues(name, label(state))
+	}
+	m.stands(name, "")
+	return streamMetrics{m, name}
+}
+
+// stands says how a stream stands; "" is not known.
+func (m *Metrics) stands(name, state string) {
+	for _, s := range stream.States() {
+		is := 0.0
+		if s == state {
+			is = 1
+		}
+		m.state.WithLabelValues(name, label(s)).Set(is)
+	}
+}
+
+// label is a state as the metric has it.
+func label(state string) string { return strings.ReplaceAll(state, " ", "_") }
+
+type streamMetrics struct {
+	*Metrics
+	name string
+}
+
+// Found is what the journal says when the daemon starts: a series that begins with the first success would be missing in the
+// very outage that an alert on it is for.
+func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention) {
+	if newest.Serial == 0 {
+		return
+	}
+	m.cursor.WithLabelValues(m.name).Set(seconds(newest.Cursor))
+	m.lag.WithLabelValues(m.name).Set(max(0, now.Sub(newest.Cursor).Seconds()))
+	m.success.WithLabelValues(m.name).Set(seconds(newest.CommittedAt))
+	m.Guarded(newest.Oldest.CreatedAt, retention.Deadline(newest.Cursor, newest.Oldest))
+}
+
+// Ended counts a cycle, and says how the stream stands after it; "" is as before.
+func (m streamMetrics) Ended(state string, err error) {
+	m.cycles.WithLabelValues(m.name, stream.OutcomeOf(err).String()).Inc()
+	if state != "" {
+		m.stands(m.name, state)
+	}
+	if stream.Incurable(err) {
+		m.stopped.WithLabelValues(m.name, label(state)).Set(1)
+	}
+}
+
+// Committed counts a window.
+func (m streamMetrics) Committed(c exporter.Commit) {
+	m.CaughtUp(c.Entry.Cursor, c.Lag)
+	var bytes int64
+	for _, o := range c.Entry.Objects {
+		bytes += o.Bytes
+	}
+	m.commits.WithLabelValues(m.name).Inc()
+	m.objects.WithLabelValues(m.name).Add(float64(len(c.Entry.Objects)))
+	m.bytes.WithLabelValues(m.name).Add(float64(bytes))
+	m.cycleTime.WithLabelValues(m.name).Set(c.Duration.Seconds())
+	m.suspect(&c.Entry)
+	for kind, n := range map[string]int{
+		"read": c.Entry.Records.Read, "fresh": c.Entry.Records.Fresh,
+		"duplicate": c.Entry.Records.Duplicate, "late": c.Entry.Records.Late,
+		"self": c.Entry.Records.Self, "excluded": c.Entry.Records.Excluded,
+	} {
+		m.records.WithLabelValues(m.name, kind).Add(float64(n))
+	}
+}
+
+// suspect counts what an entry says of records that are not as they should be.
+func (m streamMetrics) suspect(e *checkpoint.Checkpoint) {
+	m.holes.WithLabelValues(m.name).Add(float64(len(e.Holes)))
+	if e.Changed != nil {
+		m.changed.WithLabelValues(m.name, "altered").Add(float64(e.Changed.Altered))
+		m.changed.WithLabelValues(m.name, "gone").Add(float64(e.Changed.Gone))
+	}
+	if e.ServerCount != nil {
+		m.counted.WithLabelValues(m.name, e.ServerCount.Status).Add(float64(e.Records.Read))
+	}
+}
+
+// Clocks says how far the clocks are apart.
+func (m streamMetrics) Clocks(skew time.Duration) { m.skew.WithLabelValues(m.name).Set(skew.Seconds()) }
+
+// CaughtUp says that nothing was new up to an instant.
+func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
+	now := time.Now()
+	m.cursor.WithLabelValues(m.name).Set(seconds(until))
+	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // a clock that is behind the position has a state of its own
+	m.success.WithLabelValues(m.name).Set(seconds(now))
+	m.progress(m.name, now)
+	m.heard()
+}
+
+// Guarded tells how long the source keeps what is not exported yet.
+func (m streamMetrics) Guarded(oldest, deadline time.Time) {
+	set(m.oldest, m.name, oldest)
+	set(m.deadline, m.name, deadline)
+}
+
+// set takes the series away where there is no time to tell.
+func set(g *prometheus.GaugeVec, name string, t time.Time) {
+	if t.IsZero() {
+		g.DeleteLabelValues(name)
+		return
+	}
+	g.WithLabelValues(name).Set(seconds(t))
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -1,0 +1,188 @@
+package show
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
+)
+
+// logEvery is how often progress is logged, at most, where no line can be rewritten.
+const logEvery = 5 * time.Second
+
+// A Backfill shows how far a backfill is: in a line that is rewritten on a terminal, in the log elsewhere. How
+// much is left is judged by time, since the number of records is not known.
+type Backfill struct {
+	exporter.Unobserved
+
+	line line
+	log  *zap.Logger
+	name string // of the stream
+	now  func() time.Time
+
+	plan  *exporter.BackfillPlan // nil until there is one
+	began time.Time
+	told  time.Time // when progress was logged last
+	done  time.Duration
+
+	windows, records, objects int
+}
+
+// NewBackfill is of one stream. It draws to w, or logs.
+func NewBackfill(w io.Writer, log *zap.Logger, name string) *Backfill {
+	return &Backfill{line: newLine(w), log: log.With(zap.String("stream", name)), name: name, now: time.Now}
+}
+
+// Planned says what will be done and what will not.
+func (p *Backfill) Planned(plan exporter.BackfillPlan) {
+	p.plan, p.began = &plan, p.now()
+	p.told = p.began
+	if plan.Span() > 0 {
+		p.say("backfilling", plan.Asked, "")
+	}
+	if plan.Resumed {
+		p.say("finishing the window that an interrupted backfill was writing", plan.Gaps[0], "")
+	}
+	for _, s := range plan.Skipped {
+		p.say("skipping", s.Window, s.Reason)
+	}
+	p.draw()
+}
+
+func (p *Backfill) say(what string, w window.Window, reason string) {
+	if !p.line.moves {
+		fields := []zap.Field{zap.Time("from", w.Start.UTC()), zap.Time("to", w.End.UTC())}
+		if reason != "" {
+			fields = append(fields, zap.String("reason", reason))
+		}
+		p.log.Info(what, fields...)
+		return
+	}
+	line := fmt.Sprintf("%s: %s: %s", p.name, what, spanText(w))
+	if reason != "" {
+		line += ": " + reason
+	}
+	fmt.Fprintln(p.line.w, line)
+}
+
+// Committed moves the line.
+func (p *Backfill) Committed(c exporter.Commit) {
+	p.windows++
+	p.records += c.Entry.Records.Fresh
+	p.objects += len(c.Entry.Objects)
+	p.done += c.Entry.Window.Span()
+	if p.draw(); p.line.moves || p.now().Sub(p.told) < logEvery {
+		return
+	}
+	p.told = p.now()
+	p.log.Info("progress", zap.Float64("percent", float64(int(p.part()*1000))/10), zap.Time("cursor", c.Entry.Cursor),
+		zap.Int("records", p.records), zap.Int("records_per_second", int(p.rate())), zap.Duration("left", p.left()))
+}
+
+func (p *Backfill) draw() {
+	if p.plan.Span() > 0 {
+		p.line.draw(p.text())
+	}
+}
+
+func (p *Backfill) text() string {
+	line := fmt.Sprintf("%-7s %s  %d records", p.name, bar(p.part()), p.records)
+	if p.windows > 0 {
+		line += fmt.Sprintf(", %.0f/s, %s left", p.rate(), p.left())
+	}
+	return line
+}
+
+// part is how much of what there is to do is done.
+func (p *Backfill) part() float64 {
+	if p.plan.Span() == 0 {
+		return 1
+	}
+	return float64(p.done) / float64(p.plan.Span())
+}
+
+// rate is in records a second.
+func (p *Backfill) rate() float64 {
+	return float64(p.records) / max(p.now().Sub(p.began).Seconds(), 1e-3)
+}
+
+// left is the time that the rest will take if it goes on as before. There is none before the first commit.
+func (p *Backfill) left() time.Duration {
+	if p.done == 0 {
+		return 0
+	}
+	elapsed := p.now().Sub(p.began)
+	return time.Duration(float64(elapsed) * (1 - p.part()) / p.part()).Round(time.Second)
+}
+
+// A backfillSummary is what a backfill did. Its JSON is what backfill -o json prints: keys are only ever added.
+type backfillSummary struct {
+	Stream  string        `json:"stream"`
+	Status  string        `json:"status"` // done or stopped
+	From    time.Time     `json:"from"`
+	To      time.Time     `json:"to"`
+	Windows int           `json:"windows"`
+	Records int           `json:"records"`
+	Objects int           `json:"objects"`
+	Percent float64       `json:"percent"` // of the time that was not skipped
+	Seconds float64       `json:"seconds"`
+	Skipped []skippedSpan `json:"skipped"`
+}
+
+type skippedSpan struct {
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Reason string    `json:"reason"`
+}
+
+// End prints what was done: nothing where it did not come to a plan.
+func (p *Backfill) End(w io.Writer, form string, complete bool) error {
+	if p.plan == nil {
+		return nil
+	}
+	p.line.clear()
+	if form == "json" {
+		return JSON(w, p.summary(complete))
+	}
+	_, err := fmt.Fprintln(w, p.name+": "+p.outcome(complete))
+	return err
+}
+
+func (p *Backfill) summary(complete bool) backfillSummary {
+	s := backfillSummary{
+		Stream: p.name, Status: "stopped", From: p.plan.Asked.Start.UTC(), To: p.plan.Asked.End.UTC(),
+		Windows: p.windows, Records: p.records, Objects: p.objects, Percent: float64(int(p.part()*1000)) / 10,
+		Seconds: p.now().Sub(p.began).Round(time.Millisecond).Seconds(), Skipped: []skippedSpan{},
+	}
+	if complete {
+		s.Status = "done"
+	}
+	for _, skipped := range p.plan.Skipped {
+		s.Skipped = append(s.Skipped, skippedSpan{skipped.Start.UTC(), skipped.End.UTC(), skipped.Reason})
+	}
+	return s
+}
+
+// outcome is the summary in a line for people.
+func (p *Backfill) outcome(complete bool) string {
+	asked := p.plan.Asked
+	written := fmt.Sprintf("%d records in %s", p.records, objects(p.name, p.objects))
+	switch {
+	case !complete:
+		return fmt.Sprintf("stopped at %d%% of %s: %s; the same command goes on from there", int(100*p.part()), spanText(asked), written)
+	case p.plan.Span() > 0:
+		return fmt.Sprintf("backfilled %s: %s, in %s", spanText(asked), written, p.now().Sub(p.began).Round(10*time.Millisecond))
+	case asked.Span() == 0:
+		return "nothing to backfill: BloodHound has no record before " + Instant(asked.End)
+	default:
+		return "nothing left to backfill of " + spanText(asked)
+	}
+}
+
+func spanText(w window.Window) string {
+	return Instant(w.Start) + " to " + Instant(w.End)
+}

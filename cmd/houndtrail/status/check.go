@@ -1,0 +1,128 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/sink/webhook"
+)
+
+// check finds out what the next run would say of a stream whose journal is in order: what can be asked for without a run is
+// asked for now, and of all else the last run tells. That the source cannot be asked is no error: it is said elsewhere.
+func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
+	if s.Status != stream.StateNotStarted && s.Status != stream.StateOK && s.Status != stream.StateHoles {
+		return nil
+	}
+	err := s.goesOn(ctx, set, j, source)
+	switch {
+	case err != nil:
+	case s.failed:
+		err = stream.LastRun(s.failure)
+	default:
+		err = s.overdue(c.Schedule, c.Settle, source)
+	}
+	if err != nil {
+		s.Status, s.Problem = s.stateAfter(err), oneLine(err)
+	}
+	return err
+}
+
+// goesOn is what would keep the next run from going on, as far as that can be told without one.
+func (s *Row) goesOn(ctx context.Context, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
+	e := set.Exporter(s.Stream, source.client)
+	e.Store, e.Log = j, zap.NewNop()
+	if s.Status == stream.StateNotStarted {
+		return s.begins(ctx, set, e, source)
+	}
+	if source.client == nil {
+		return e.CheckClock(s.stored)
+	}
+	if _, err := e.Check(ctx, s.stored); stream.OutcomeOf(err) == stream.Unsound {
+		return err
+	}
+	return nil
+}
+
+// begins finds out whether a stream without a journal may begin, and has something to begin with.
+func (s *Row) begins(ctx context.Context, set *stream.Set, e *exporter.Exporter, source sourceState) (err error) {
+	if set.Tenant() == "" {
+		return stream.Usagef("%[1]sTENANT: not set, nor is %[1]sBLOODHOUND_URL to take it from, and without a journal it cannot be told "+
+			"which files of the archive would be the stream's; give one of the two", config.Prefix)
+	}
+	if e.Destination, err = set.Held(ctx, s.Stream); err != nil {
+		return err
+	}
+	now, _ := source.lagsBehind()
+	if err := e.Begins(ctx, s.intents, now); err != nil {
+		return err
+	}
+	if errors.Is(source.err, bloodhound.ErrHidden) {
+		return stream.At(exporter.StageSource, source.err)
+	}
+	return nil
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// pauses takes in the pause that the receiver asks for.
+func (s *Row) pauses(ctx context.Context, set *stream.Set) (err error) {
+	s.NotBefore, err = set.Postponed(ctx, s.Stream)
+	return err
+}
+
+// warnings say what a row has no room for.
+func (s *Row) warnings() (all []string) {
+	say := func(format string, args ...any) {
+		all = append(all, s.Stream+" stream: "+fmt.Sprintf(format, args...))
+	}
+	if s.near && *s.Left <= 0 {
+		say("BloodHound may be dropping records that are not exported yet, since %s: find out what holds up the export",
+			show.Second(s.Deadline))
+	} else if s.near {
+		say("in %s BloodHound may begin to drop records that are not exported yet: find out what holds up the export", s.leftCell())
+	}
+	if s.unproved {
+		say("not all links of the chain of %d commits are verified: --full does it", s.Serial)
+	}
+	if s.Skew != nil {
+		if skew := time.Duration(*s.Skew * float64(time.Second)); skew.Abs() > exporter.Apart {
+			way := "ahead of"
+			if skew < 0 {
+				way = "behind"
+			}
+			say("BloodHound's clock is %s %s this machine's: Houndtrail goes by the earlier one; set the wrong one right",
+				show.Duration(skew.Abs()), way)
+		}
+	}
+	if s.Holes > 0 {
+		say("%s left out as unreadable, the newest on %s: houndtrail history -o json tells which (holes)",
+			records(s.Holes, "record"), show.Second(s.HoledAt))
+	}
+	if s.Changed > 0 {
+		say("%s found altered or gone at the source; what was delivered stays as it was: houndtrail history -o json tells "+
+			"which (changed)", records(s.Changed, "delivered record"))
+	}
+	if !s.NotBefore.IsZero() {
+		say("%v", &webhook.PostponedError{Until: s.NotBefore})
+	}
+	return all
+}
+
+// records is how many there were, and the verb.
+func records(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return fmt.Sprintf("%d %ss were", n, what)
+}

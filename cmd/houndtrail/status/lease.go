@@ -1,0 +1,82 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+)
+
+// The states of a lease.
+const (
+	leaseFree      = "free"
+	leaseHeld      = "held"
+	leaseAbandoned = "abandoned" // its holder is gone and did not give it back: the next runner takes it
+)
+
+// leaseState is who may write to the stream.
+type leaseState struct {
+	State   string            `json:"state"`
+	Holder  checkpoint.Holder `json:"holder,omitzero"`
+	Since   time.Time         `json:"since,omitzero"`
+	Expires time.Time         `json:"expires,omitzero"` // unless it is renewed; left out where the holder's process decides
+}
+
+// leaseOf is the lease at a time. Where it is bound to a process only that process's machine can tell whether it is
+// still held: gone is asked whether this is that machine, and the process is not there.
+func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holder) bool) leaseState {
+	lease := leaseState{State: leaseFree, Holder: s.Holder, Since: s.Since.UTC()}
+	switch {
+	case s.Held && s.Expires > 0:
+		lease.State, lease.Expires = leaseHeld, now.Add(s.Expires).UTC().Truncate(time.Second)
+	case s.Held && !gone(s.Holder):
+		lease.State = leaseHeld
+	case s.Holder != checkpoint.Holder{}:
+		lease.State = leaseAbandoned
+	}
+	return lease
+}
+
+// here tells that a process runs or ran on this machine.
+func here(h checkpoint.Holder) bool {
+	host, err := os.Hostname()
+	return err == nil && host != "" && h.Host == host && h.PID > 0
+}
+
+// gone tells that a process ran on this machine and does not any more. If that cannot be known it is false.
+func gone(h checkpoint.Holder) bool {
+	if !here(h) {
+		return false
+	}
+	process, err := os.FindProcess(h.PID)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = process.Release() }() // nothing is held but a number
+	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+func (l leaseState) cell(now time.Time) string {
+	who := holderCell(l.Holder) + " since " + show.Second(l.Since)
+	switch {
+	case l.State == "":
+		return show.Unknown
+	case l.State == leaseFree:
+		return leaseFree
+	case l.State == leaseAbandoned:
+		return "free; abandoned by " + who
+	case l.Expires.IsZero():
+		return "held by " + who + ", while that process runs"
+	default:
+		return fmt.Sprintf("held by %s; expires in %s unless renewed", who, show.Duration(l.Expires.Sub(now)))
+	}
+}
+
+// holderCell is made safe for a terminal: the lease is an object that others may have written.
+func holderCell(h checkpoint.Holder) string {
+	return fmt.Sprintf("houndtrail %s on %s (pid %d)", show.Cell(h.Version), show.Cell(h.Host), h.PID)
+}

@@ -1,0 +1,42 @@
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+)
+
+// lateness is what a run may take beyond its schedule.
+const lateness = 2 * time.Minute
+
+// overdue is an error if the last run did not end by itself, or if a run was due that would have committed something. That is
+// an hour after the last commit at the latest, whether or not there is anything new.
+func (s *Row) overdue(schedule config.Schedule, settle time.Duration, source sourceState) error {
+	if s.Lease.State == leaseAbandoned {
+		return fmt.Errorf("%w: %s, which began at %s, did not give its lease back and so told no reason; look there for it (too little "+
+			"memory, most often); nothing is lost, and the next run goes on from the last commit",
+			stream.ErrKilled, holderCell(s.Lease.Holder), show.Second(s.Lease.Since))
+	}
+	if s.Serial == 0 || s.alive {
+		return nil
+	}
+	// The next run may have failed for a passing reason; the one after it should not.
+	due := schedule.Next(schedule.Next(s.CommittedAt.Add(exporter.IdleCommit + settle))).Add(lateness)
+	if now := earlier(source.now, source.own); now.After(due) {
+		return fmt.Errorf("%w: the last commit was at %s, and with %sSCHEDULE=%s the next one was due by %s; find out whether "+
+			"Houndtrail still runs (the CronJob, the daemon), and what its log says; nothing is lost as long as BloodHound keeps its records",
+			stream.ErrStale, show.Second(s.CommittedAt), config.Prefix, schedule.Spec, show.Second(due))
+	}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

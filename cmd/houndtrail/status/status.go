@@ -1,0 +1,73 @@
+package status
+
+import (
+	"context"
+	"errors"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+)
+
+// LongJournal is the longest journal that is read as a whole without being told to: a moment in a directory, some seconds in
+// S3.
+const LongJournal = 2000
+
+// Options say how closely to look.
+type Options struct {
+	Offline bool // do not ask the source
+	Full    bool // read the whole journal, however long it is
+}
+
+// A Report is how all streams stand.
+type Report struct {
+	Rows     []*Row
+	Warnings []string // of what the rows have no room for
+	Failed   error    // what the streams that are not well would end a run with
+}
+
+// Of looks at every stream that is turned on. One that cannot be read hides none of the others.
+func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r Report, err error) {
+	set := stream.NewSet(c, p)
+	journals := map[string]*checkpoint.Journal{}
+	for _, name := range set.Names() {
+		row := &Row{Stream: name, Source: string(c.BloodHound.URL)}
+		if row.Destination, err = set.Destination(name); err != nil {
+			return r, err
+		}
+		if journals[name], err = set.Journal(ctx, name); err != nil {
+			return r, err
+		}
+		if err := row.look(ctx, journals[name], o.Full); err != nil {
+			row.Problem = oneLine(err)
+			r.fails(name, err)
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	source := askSource(ctx, c, p, o.Offline)
+	for _, row := range r.Rows {
+		if err := row.check(ctx, c, set, journals[row.Stream], source); err != nil {
+			r.fails(row.Stream, err)
+		}
+	}
+	if ctx.Err() != nil { // that is why it failed
+		return r, ctx.Err()
+	}
+	for _, row := range r.Rows {
+		row.compare(source, exporter.Retention(c.Retention))
+		if err := row.pauses(ctx, set); err != nil {
+			return r, err
+		}
+		r.Warnings = append(r.Warnings, row.warnings()...)
+	}
+	// If a run would stop for what the source says, the failure tells it.
+	if source.warning != "" && (source.err == nil || !errors.Is(r.Failed, source.err)) {
+		r.Warnings = append(r.Warnings, source.warning)
+	}
+	return r, nil
+}
+
+func (r *Report) fails(name string, err error) {
+	r.Failed = errors.Join(r.Failed, &stream.Error{Stream: name, Err: err})
+}

@@ -1,0 +1,105 @@
+package stream
+
+import (
+	"context"
+
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/webhook"
+)
+
+// Deliver makes the streams that deliver: all that are turned on, or those that are named. They begin no other window once ctx
+// has ended. This is what opens the files of the webhook's secrets.
+func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Stream, error) {
+	source, err := s.Source(o)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = s.Names()
+	}
+	var all []*Stream
+	for i, share := range budget.Split(s.process.Memory, len(names)) {
+		stream, err := s.deliver(ctx, names[i], source, o)
+		if err != nil {
+			return nil, err
+		}
+		stream.Memory, stream.Stopping = share, func() bool { return ctx.Err() != nil }
+		all = append(all, stream)
+	}
+	return all, nil
+}
+
+func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, o Telemetry) (*Stream, error) {
+	journal, err := s.Journal(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	e := s.Exporter(name, source)
+	if e.Destination, err = s.Held(ctx, name); err != nil {
+		return nil, err
+	}
+	stream := New(name, e, journal, o.Stream(name))
+	if name == Webhook {
+		stream.pause = newPause(s.journals, name, s.Now, e.Log)
+		e.Sink, err = s.webhook(o)
+		return stream, err
+	}
+	sink, err := s.archive()
+	if err != nil {
+		return nil, err
+	}
+	e.Sink, e.Destination.Quarantine = sink, sink.Quarantine
+	return stream, nil
+}
+
+// archive is the sink of the archive, whose store is open.
+func (s *Set) archive() (*archive.Archive, error) {
+	sink, err := archive.New(s.files, s.config.Tenant, s.Encoder)
+	if err != nil {
+		return nil, Usage(err)
+	}
+	return sink, nil
+}
+
+// Encoder is of the archive's files.
+func (s *Set) Encoder() archive.Encoder {
+	switch tenant := s.config.Tenant; s.config.Archive.Format {
+	case config.ArchiveNDJSON:
+		return ndjson.NewEncoder(tenant, ndjson.Gzip)
+	case config.ArchiveNDJSONZstd:
+		return ndjson.NewEncoder(tenant, ndjson.Zstd)
+	default:
+		return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: s.process.Version})
+	}
+}
+
+// webhook is the sink of the webhook. The configuration was checked when it was loaded: a file that cannot be read here has
+// changed since.
+func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
+	c := s.config.Webhook
+	headers, err := c.Headers.Value()
+	if err != nil {
+		return nil, Usagef("%sWEBHOOK_HEADERS: %w", config.Prefix, err)
+	}
+	roots, err := c.CA.Pool()
+	if err != nil {
+		return nil, Usagef("%sWEBHOOK_CA_FILE: %w", config.Prefix, err)
+	}
+	sink, err := webhook.New(webhook.Options{
+		URL: c.URL.Value(), Tenant: s.config.Tenant, Version: s.process.Version,
+		Authorization: c.Authorization.Value, Headers: headers, RootCAs: roots,
+		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes),
+		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Timeout: c.Timeout,
+		Expect: c.Expect.Expectation, RetryFor: s.process.Patience,
+		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
+	})
+	if err != nil {
+		return nil, Usage(err)
+	}
+	return sink, nil
+}

@@ -1,0 +1,111 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+// archiveDestination is what an exporter can ask of the archive's files.
+func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
+	attempt := func(ctx context.Context, w window.Window) (keys []string, err error) {
+		objects, _, err := read.Objects(ctx, b, tenant)
+		for _, o := range objects {
+			if o.Of(w.Start, w.Pass) {
+				keys = append(keys, o.Key())
+			}
+		}
+		return keys, err
+	}
+	return exporter.Destination{
+		Occupied: func(ctx context.Context, before time.Time, own []window.Window) (string, error) {
+			objects, unknown, err := read.Objects(ctx, b, tenant)
+			if before.IsZero() && len(unknown) > 0 { // it may be an object that was renamed
+				return unknown[0], err
+			}
+			for _, o := range objects {
+				attempted := slices.ContainsFunc(own, func(w window.Window) bool { return o.Of(w.Start, w.Pass) })
+				if !attempted && (before.IsZero() || o.Start.Before(before)) {
+					return o.Key(), err
+				}
+			}
+			return "", err
+		},
+		Attempt: attempt,
+		Recall: func(ctx context.Context, key string, add func(int64, time.Time)) error {
+			body, _, _, err := b.Get(ctx, key)
+			if err != nil {
+				return err
+			}
+			file, err := read.Open(body, key)
+			if err != nil {
+				return err
+			}
+			return file.Each(func(id int64, createdAt time.Time) error {
+				add(id, createdAt)
+				return nil
+			})
+		},
+	}
+}
+
+// webhookDestination is what is known of what a receiver has got: nothing but what the archive's files and journal let one
+// guess.
+//
+// A webhook without a journal is new, or has lost it. If the archive has files and no journal, both are gone, or the place
+// is not the one that it was: then nothing is delivered. If the archive's journal is there, the webhook may begin.
+func webhookDestination(files bucket.Reader, archive *checkpoint.Journal, positions fmt.Stringer, tenant string) exporter.Destination {
+	known := func(ctx context.Context) (bool, error) {
+		_, err := archive.Load(ctx)
+		if errors.Is(err, checkpoint.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil && !UnsoundJournal(err) { // one that is not sound is there
+			return false, err
+		}
+		return true, nil
+	}
+	return exporter.Destination{
+		Occupied: func(ctx context.Context, before time.Time, _ []window.Window) (string, error) {
+			if !before.IsZero() {
+				return "", nil
+			}
+			held := archiveDestination(files, tenant)
+			if key, err := held.Occupied(ctx, before, nil); key == "" || err != nil {
+				return "", err
+			}
+			// The archive's own first cycle may be under way beside this one. It declares a window before it writes, and has a
+			// journal before it declares the second one: asked for in this order, neither is taken for files without a journal.
+			lease, err := archive.LeaseStatus(ctx)
+			if err != nil {
+				return "", err
+			}
+			key, err := held.Occupied(ctx, before, lease.Intents)
+			if key == "" || err != nil {
+				return "", err
+			}
+			if there, err := known(ctx); there || err != nil {
+				return "", err
+			}
+			return "", fmt.Errorf("%w: the webhook has no journal in %s, and the archive, which has files (%s), has none there "+
+				"either. Nothing was delivered. If the journals are elsewhere (another CHECKPOINT_URL, a volume that is not mounted, a "+
+				"backup), put that right. If they are lost, houndtrail adopt makes a new one of the archive; the webhook then begins by "+
+				"HOUNDTRAIL_START: set it to the time of the last event that the receiver has", exporter.ErrJournalGone, positions, key)
+		},
+		Beside: func(ctx context.Context) (string, error) {
+			there, err := known(ctx)
+			if !there || err != nil {
+				return "", err
+			}
+			return Archive, nil
+		},
+	}
+}

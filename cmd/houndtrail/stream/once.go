@@ -1,0 +1,53 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+)
+
+// leasePoll is how often a job asks for a lease that another runner holds.
+const leasePoll = 5 * time.Second
+
+// Once runs one cycle of every stream, side by side: a SIEM that is down does not hold up the archive. Told to stop, it ends
+// within the grace.
+func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
+	work, abandon := Finishing(ctx, grace)
+	defer abandon()
+	errs := make([]error, len(all))
+	var g errgroup.Group
+	for i, s := range all {
+		g.Go(func() error {
+			if err := Abandoned(work, patiently(ctx, work, s, wait)); err != nil {
+				errs[i] = &Error{s.Name, err}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return errors.Join(errs...)
+}
+
+// patiently runs one cycle. As long as another runner holds the lease it waits: a holder that has died gives nothing back, and
+// its lease ends by itself.
+func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
+	for until, told := time.Now().Add(wait), false; ; told = true {
+		err := s.Cycle(work)
+		if !errors.Is(err, checkpoint.ErrLeaseHeld) || time.Now().Add(leasePoll).After(until) {
+			return err
+		}
+		if !told {
+			s.Log.Warn("another runner holds the lease: waiting for its end", zap.Duration("at_most", wait), zap.Error(err))
+		}
+		select {
+		case <-time.After(leasePoll):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

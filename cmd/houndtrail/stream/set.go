@@ -1,0 +1,127 @@
+package stream
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/webhook"
+)
+
+// windowBytes bounds what the pages of a window take in memory. How many windows there are at a time is up to the budget.
+const windowBytes = 8 << 20
+
+// A Process is what streams have of the program that runs them.
+type Process struct {
+	Version     string
+	Log         *zap.Logger
+	Memory      int64            // bytes that windows may hold together
+	Interactive bool             // a person waits: a server that is not there is reported at once
+	Patience    time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
+	Idle        time.Duration    // how long no byte of a body may move; zero for the clients' own
+	Now         func() time.Time // our own clock; nil for this machine's
+}
+
+// A Set is the streams that a configuration turns on. It opens what is asked for, and keeps the stores that it has opened. It is
+// not for concurrent use.
+type Set struct {
+	config  *config.Config
+	process Process
+
+	journals, files bucket.Bucket // nil until they are opened
+}
+
+// NewSet opens nothing.
+func NewSet(c *config.Config, p Process) *Set { return &Set{config: c, process: p} }
+
+// Names are the streams that are turned on.
+func (s *Set) Names() (names []string) {
+	if s.config.Archive.URL != "" {
+		names = append(names, Archive)
+	}
+	if s.config.Webhook.URL.IsSet() {
+		names = append(names, Webhook)
+	}
+	return names
+}
+
+// Tenant names the source in keys and event ids; "" if the configuration does not.
+func (s *Set) Tenant() string { return s.config.Tenant }
+
+// Chosen is the one stream that is named, or all that are turned on for "" and "all". It is wrong usage to name one that is
+// not turned on.
+func (s *Set) Chosen(name string) ([]string, error) {
+	if name == "" || name == "all" {
+		return s.Names(), nil
+	}
+	_, err := s.Destination(name)
+	return []string{name}, err
+}
+
+// Destination is the name of a stream's destination, to which its journal and that of its backfill belong. It comes from the
+// configuration alone, and holds no secret.
+func (s *Set) Destination(name string) (string, error) {
+	name = strings.TrimSuffix(name, backfillSuffix)
+	switch on := slices.Contains(s.Names(), name); {
+	case on && name == Webhook:
+		shown, err := webhook.Name(s.config.Webhook.URL.Value())
+		if err != nil {
+			return "", Usage(err)
+		}
+		return shown, nil
+	case on:
+		return string(s.config.Archive.URL), nil
+	case name == Webhook:
+		return "", Usage(fmt.Errorf("there is no webhook stream: %sWEBHOOK_URL is not set", config.Prefix))
+	default:
+		return "", Usage(fmt.Errorf("there is no archive stream: %sARCHIVE_URL is not set; for the webhook's journal use --stream webhook",
+			config.Prefix))
+	}
+}
+
+// encoding is what a stream writes records as.
+func (s *Set) encoding(name string) string {
+	if strings.HasPrefix(name, Webhook) {
+		return string(s.config.Webhook.Format)
+	}
+	return string(s.config.Archive.Format)
+}
+
+// Exporter is what the configuration says of a stream. It has no store, no sink and no destination.
+func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
+	c := s.config
+	return &exporter.Exporter{
+		Source:  source,
+		Windows: window.Planner{Max: c.Window.Max},
+		Limits: bloodhound.Limits{
+			Records: c.Window.Records, Bytes: windowBytes,
+			Share: name == Archive && c.Archive.Format == config.ArchiveParquet,
+		},
+		Start:   c.Start.At,
+		Settle:  c.Settle,
+		Overlap: c.Overlap,
+
+		Retention:      exporter.Retention(c.Retention),
+		VerifyCount:    c.VerifyCount != config.VerifyOff,
+		Rescan:         c.Rescan,
+		RescanSchedule: c.RescanSchedule,
+
+		// An archive is a record of everything: only the webhook may do without.
+		ExcludeSelf: c.ExcludeSelf && name == Webhook,
+		Now:         s.process.Now,
+		Log:         s.log(name),
+	}
+}
+
+func (s *Set) log(name string) *zap.Logger { return s.process.Log.With(zap.String("stream", name)) }
+
+// Now is our own clock.
+func (s *Set) Now() time.Time { return clockOf(s.process.Now) }

@@ -1,0 +1,104 @@
+package stream
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+)
+
+// Journals is the store of all journals. If its place is not set it lies in the archive, whose variable is to be mended then.
+func (s *Set) Journals(ctx context.Context) (bucket.Bucket, error) {
+	c := s.config
+	name, value := "CHECKPOINT_URL", c.Checkpoint.URL
+	if c.Archive.URL != "" && value == c.Archive.URL.Join("checkpoints") {
+		name, value = "ARCHIVE_URL", c.Archive.URL
+	}
+	return s.open(ctx, &s.journals, c.Checkpoint.URL, checkpoint.Rewritten, name, value)
+}
+
+// Files is the store of the archive.
+func (s *Set) Files(ctx context.Context) (bucket.Bucket, error) {
+	at := s.config.Archive.URL
+	return s.open(ctx, &s.files, at, nil, "ARCHIVE_URL", at)
+}
+
+// open opens a store, or returns the one that is open. The error names the variable, and its value, that the place comes from.
+func (s *Set) open(
+	ctx context.Context, kept *bucket.Bucket, at config.StoreURL, rewritten func(key string) bool, name string, value config.StoreURL,
+) (bucket.Bucket, error) {
+	if *kept != nil {
+		return *kept, nil
+	}
+	o, p := s.config.S3, s.process
+	b, err := open.Open(ctx, string(at), open.Options{
+		Options: bucket.Options{Rewritten: rewritten, Idle: p.Idle, Interactive: p.Interactive, Log: p.Log},
+		S3: s3.Options{
+			Endpoint: string(o.Endpoint), Region: o.Region, PathStyle: o.PathStyle,
+			SSE: string(o.SSE), KMSKeyID: o.KMSKeyID,
+			ObjectLockMode: string(o.ObjectLockMode), ObjectLockDays: o.ObjectLockDays,
+			StorageClass: string(o.StorageClass),
+		},
+	})
+	if err != nil {
+		return nil, Usagef("%s%s=%s: %w", config.Prefix, name, value, err)
+	}
+	*kept = b
+	return b, nil
+}
+
+// Journal is the position of a stream, or of its backfill. Of a source or a tenant that the configuration does not name, the
+// journal may have any: to read it takes no more than its place.
+func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, error) {
+	destination, err := s.Destination(name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.Journals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := s.log(name)
+	options := []checkpoint.Option{checkpoint.Warn(func(err error) {
+		log.Warn("the note of the newest journal entry is not written", zap.Error(err))
+	})}
+	if strings.HasSuffix(name, backfillSuffix) {
+		options = append(options, checkpoint.Scattered())
+	}
+	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
+	return checkpoint.Open(b, checkpoint.Identity{
+		Tenant:      s.config.Tenant,
+		Stream:      name,
+		Source:      string(s.config.BloodHound.URL),
+		Destination: destination,
+		Encoding:    s.encoding(name),
+		Writer:      checkpoint.Writer{Version: s.process.Version, Host: host},
+	}, options...), nil
+}
+
+// Held is what can be asked of the place that a stream's records go to.
+func (s *Set) Held(ctx context.Context, name string) (d exporter.Destination, err error) {
+	if s.config.Archive.URL == "" {
+		return d, nil
+	}
+	files, err := s.Files(ctx)
+	if err != nil {
+		return d, err
+	}
+	if name == Archive {
+		return archiveDestination(files, s.config.Tenant), nil
+	}
+	journal, err := s.Journal(ctx, Archive)
+	if err != nil {
+		return d, err
+	}
+	return webhookDestination(files, journal, s.journals, s.config.Tenant), nil
+}

@@ -1,0 +1,89 @@
+// Package stream puts a stream together: one source and one destination, with a journal of their own.
+//
+// A [Set] knows which streams a configuration turns on, and what each of their journals belongs to. It makes the parts that a
+// command asks for, and no others: to read a journal takes neither a login nor a secret of the destination. It is the one place
+// that opens buckets.
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/webhook"
+)
+
+// The names of the streams, in journals and metrics.
+const (
+	Archive = "archive"
+	Webhook = "webhook"
+)
+
+// backfillSuffix makes the name of a backfill's journal of the stream's.
+const backfillSuffix = "-backfill"
+
+// BackfillOf is the name of the journal that a stream's backfill has.
+func BackfillOf(name string) string { return name + backfillSuffix }
+
+// A Stream delivers: it is an exporter whose cycles are watched.
+type Stream struct {
+	Name string
+	*exporter.Exporter
+	watch *watch // what its Store is wrapped in
+	pause *pause // that its receiver asks for; nil for a destination that does not
+}
+
+// New is the stream of an exporter that has no store yet. Its position is the journal.
+func New(name string, e *exporter.Exporter, j *checkpoint.Journal, o Observer) *Stream {
+	w := &watch{
+		Journal: j, tell: o.Ended, log: e.Log,
+		found: func(newest checkpoint.Stored) { o.Found(newest, clockOf(e.Now), e.Retention) },
+	}
+	e.Store, e.Observer = w, o
+	return &Stream{Name: name, Exporter: e, watch: w}
+}
+
+// clockOf is our own clock: this machine's if now is nil.
+func clockOf(now func() time.Time) time.Time {
+	if now == nil {
+		return time.Now()
+	}
+	return now()
+}
+
+// errDefect says that a cycle ended in a panic.
+var errDefect = errors.New("a defect of Houndtrail: please report it, with the stack that the log has")
+
+// Cycle runs one, and says how it ended. A panic ends it like any other failure: the stream is not well, and the next cycle
+// starts from the last commit.
+func (s *Stream) Cycle(ctx context.Context) (err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			s.Log.Error("panic", zap.Any("value", defect), zap.ByteString("panic_stack", debug.Stack()))
+			err = fmt.Errorf("%w: %v", errDefect, defect)
+		}
+		s.watch.ended(ctx, err)
+	}()
+	return s.RunOnce(ctx)
+}
+
+// RunOnce runs one cycle, unless the receiver has asked not to be asked yet.
+func (s *Stream) RunOnce(ctx context.Context) error {
+	if s.pause == nil {
+		return s.Exporter.RunOnce(ctx)
+	}
+	if until := s.pause.pending(ctx); !until.IsZero() {
+		return At(exporter.StageSink, &webhook.PostponedError{Until: until})
+	}
+	err := s.Exporter.RunOnce(ctx)
+	if postponed, ok := errors.AsType[*webhook.PostponedError](err); ok {
+		s.pause.remember(ctx, postponed)
+	}
+	return err
+}

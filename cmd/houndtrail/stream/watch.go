@@ -1,0 +1,107 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
+)
+
+const (
+	// noteTime bounds how long a run notes how it ended.
+	noteTime = 10 * time.Second
+	// recallTime bounds how long a daemon reads its journals before it serves.
+	recallTime = 10 * time.Second
+)
+
+// A watch follows a stream by what goes to and from its journal, and says after each cycle how the stream stands: in the
+// metric, and beside the journal for the status command.
+type watch struct {
+	*checkpoint.Journal
+	found  func(newest checkpoint.Stored) // told once of what the journal says, as soon as it can be read
+	tell   func(state string, err error)  // told of each cycle, with "" for a state that is as before
+	log    *zap.Logger
+	once   sync.Once
+	newest atomic.Pointer[Position]
+}
+
+// Load takes note of the newest entry.
+func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
+	s, err := w.note(w.Journal.Load(ctx))
+	if err == nil || errors.Is(err, checkpoint.ErrNotFound) {
+		w.once.Do(func() { w.found(s) })
+	}
+	return s, err
+}
+
+// Recall reads the journals of a daemon that starts, so that the metrics say from the first scrape on what they say. A journal
+// that cannot be read is no reason not to start: the first cycle that can read it makes up for it.
+func Recall(ctx context.Context, all []*Stream) {
+	ctx, cancel := context.WithTimeout(ctx, recallTime)
+	defer cancel()
+	var g sync.WaitGroup
+	for _, s := range all {
+		g.Go(func() {
+			_, err := s.watch.Load(ctx)
+			if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
+				s.Log.Warn("the journal cannot be read at the start: the metrics tell of no success until it can be", zap.Error(err))
+			}
+		})
+	}
+	g.Wait()
+}
+
+// Commit takes note of the new entry.
+func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error) {
+	return w.note(w.Journal.Commit(ctx, prev, next))
+}
+
+func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
+	if err == nil {
+		w.newest.Store(&Position{s.Serial, s.Holed()})
+	}
+	return s, err
+}
+
+// ended says how the stream stands after a cycle. One that was abandoned says nothing of it, and one that found another
+// runner at work leaves it to that one.
+func (w *watch) ended(ctx context.Context, err error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, exporter.ErrStopped) {
+		w.tell("", err)
+		return
+	}
+	var newest Position
+	if p := w.newest.Load(); p != nil {
+		newest = *p
+	}
+	state := StateOf(err, newest)
+	w.tell(state, err)
+	if errors.Is(err, checkpoint.ErrLeaseHeld) || errors.Is(err, checkpoint.ErrConflict) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	noted := w.leave(ctx, state, err)
+	if noted != nil && !isAny(noted, unsound) {
+		w.log.Warn("how the run ended could not be noted beside the journal: houndtrail status does not know of it", zap.Error(noted))
+	}
+}
+
+// leave notes beside the journal how a cycle ended.
+func (w *watch) leave(ctx context.Context, state string, err error) error {
+	if err == nil {
+		return w.Succeed(ctx)
+	}
+	f := checkpoint.Failure{State: state, Reason: strings.ReplaceAll(err.Error(), "\n", "; "), At: time.Now().UTC()}
+	if stage, ok := errors.AsType[*exporter.Error](err); ok {
+		f.Stage = string(stage.Stage)
+	}
+	return w.Fail(ctx, f)
+}

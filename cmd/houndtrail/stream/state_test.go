@@ -42,8 +42,6 @@ func TestStateOf(t *testing.T) {
 		{source(exporter.ErrStart), Position{}, StateFuture},
 		{at(exporter.StageSink, errors.New("disk full")), some, StateFailed},
 		{journal(exporter.ErrJournalGone), Position{}, StateNoJournal},
-		{ErrKilled, Position{Serial: 3}, StateKilled},
-		{ErrStale, Position{Serial: 3}, StateStale},
 		{journal(checkpoint.ErrCorrupt), some, StateDamaged},
 		{journal(checkpoint.ErrForeign), some, StateForeign},
 		{journal(checkpoint.ErrNewer), some, StateNewer},
@@ -107,5 +105,14 @@ func TestWatch(t *testing.T) {
 	}
 	if want := []uint64{0, 2}; !slices.Equal(found, want) {
 		t.Errorf("it found the entries %v, want each newest one once: %v", found, want)
+	}
+}
+
+// What only status can see has words too, and the exit code that says that a run has to go on.
+func TestStateOfARunThatTellsNothing(t *testing.T) {
+	for err, want := range map[error]string{ErrKilled: StateKilled, ErrStale: StateStale} {
+		if got := StateOf(err, Position{Serial: 3}); got != want || OutcomeOf(err) != Stopped {
+			t.Errorf("%v: %q and exit code %d, want %q and %d", err, got, OutcomeOf(err), want, Stopped)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -17,15 +18,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // What a zero value in [Options] stands for.
 const (
-	DefaultBatchRecords = 1000
-	DefaultBatchBytes   = 1 << 20
-	DefaultInFlight     = 8
-	DefaultTimeout      = 30 * time.Second
-	DefaultRetryFor     = 5 * time.Minute
+	DefaultInFlight = 8
+	DefaultTimeout  = 30 * time.Second
+	DefaultRetryFor = 5 * time.Minute
 )
 
 // Options says where and how to post. Only URL and Tenant are required.
@@ -42,7 +42,9 @@ type Options struct {
 	// Headers are sent with every request. They may replace Content-Type and User-Agent.
 	Headers http.Header
 
-	// BatchRecords and BatchBytes (of uncompressed NDJSON) bound one batch. A larger record goes alone.
+	// Format is the name of what the receiver takes, one of [format.Names]. NDJSON when empty.
+	Format string
+	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
 	BatchRecords int
 	BatchBytes   int
 	// InFlight bounds how many batches are on their way at a time, in all windows together.
@@ -50,7 +52,7 @@ type Options struct {
 	// Compression of a batch's body; Gzip when empty.
 	Compression ndjson.Compression
 
-	// Expect is what an answer must say, besides a 2xx that is no web page, for its batch to count as delivered.
+	// Expect is what an answer must say, besides what the format demands, for its batch to count as delivered.
 	Expect expect.Expectation
 
 	// Timeout bounds one request, from dialling to the last byte of the answer.
@@ -94,27 +96,12 @@ type Retry struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.BatchRecords == 0 {
-		o.BatchRecords = DefaultBatchRecords
-	}
-	if o.BatchBytes == 0 {
-		o.BatchBytes = DefaultBatchBytes
-	}
-	if o.InFlight == 0 {
-		o.InFlight = DefaultInFlight
-	}
-	if o.Compression == "" {
-		o.Compression = ndjson.Gzip
-	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
-	if o.RetryFor == 0 {
-		o.RetryFor = DefaultRetryFor
-	}
-	if o.Version == "" {
-		o.Version = "dev"
-	}
+	o.Format = cmp.Or(o.Format, format.NDJSON)
+	o.InFlight = cmp.Or(o.InFlight, DefaultInFlight)
+	o.Compression = cmp.Or(o.Compression, ndjson.Gzip)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.RetryFor = cmp.Or(o.RetryFor, DefaultRetryFor)
+	o.Version = cmp.Or(o.Version, "dev")
 	if o.Transport == nil {
 		o.Transport = newTransport(o.RootCAs, o.InFlight)
 	}
@@ -127,6 +114,13 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	return o
+}
+
+// within takes from the format's limits what is not set.
+func (o Options) within(l format.Limits) Options {
+	o.BatchRecords = cmp.Or(o.BatchRecords, l.Records)
+	o.BatchBytes = cmp.Or(o.BatchBytes, l.Bytes)
 	return o
 }
 

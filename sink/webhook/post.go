@@ -26,12 +26,6 @@ const (
 	answerIdle = 10 * time.Second
 )
 
-// How much of an answer is read, in bytes.
-const (
-	maxAnswer     = 64 << 10 // enough for any message, and to reuse the connection
-	maxJSONAnswer = 4 << 20  // one whose JSON is looked into has to be read to its end
-)
-
 // deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When pauses ends, so does
 // the pause between two attempts, and there is no other one.
 func (s *Sink) deliver(ctx, pauses context.Context, b *batch) error {
@@ -130,19 +124,11 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 		body.end() // first, since closing the answer ends the exchange
 		_ = resp.Body.Close()
 	}()
-	limit := int64(maxAnswer)
-	if s.options.Expect.JSON() {
-		limit = maxJSONAnswer
-	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	switch {
-	case resp.StatusCode/100 != 2:
-		return resp.StatusCode, s.newStatusError(resp, answer, redact) // its status has said it all
-	case err != nil:
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(s.limits.Answer)))
+	if err != nil && resp.StatusCode/100 == 2 { // of any other answer the status has said it all
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
-	default:
-		return resp.StatusCode, s.unexpected(resp, answer, redact)
 	}
+	return resp.StatusCode, s.judge(resp, answer, redact)
 }
 
 // brokeOff explains an answer that has a good status and no end: what it was about to say is not known.

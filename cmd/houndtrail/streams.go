@@ -251,7 +251,7 @@ func newWebhook(c *config.Config, o webhook.Options) (*webhook.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.URL, o.Tenant, o.Version = c.Webhook.URL.Value(), c.Tenant, version
+	o.URL, o.Format, o.Tenant, o.Version = c.Webhook.URL.Value(), string(c.Webhook.Format), c.Tenant, version
 	o.Authorization, o.Headers = c.Webhook.Authorization.Value, headers
 	o.BatchRecords, o.BatchBytes = c.Webhook.BatchRecords, int(c.Webhook.BatchBytes)
 	o.Compression, o.InFlight, o.Timeout = ndjson.Compression(c.Webhook.Compression), c.Webhook.InFlight, c.Webhook.Timeout

@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
 // What a zero value in [Options] stands for.
@@ -156,33 +155,13 @@ func (o Options) check() error {
 func checkHeaders(headers http.Header) error {
 	var problems []error
 	for name, values := range headers {
-		switch canonical := http.CanonicalHeaderKey(name); canonical {
-		case "Authorization":
-			problems = append(problems, errors.New("webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets Authorization: "+
-				"put its value into HOUNDTRAIL_WEBHOOK_AUTHORIZATION"))
-		case "Connection", "Content-Encoding", "Content-Length", "Host", "Idempotency-Key", "Transfer-Encoding":
-			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets %s, which depends on each batch: leave it out", canonical))
-		}
-		switch {
-		case !validName(name):
-			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: %q is not the name of a header: write K: V, K: V", name))
-		case slices.ContainsFunc(values, invalidValue):
-			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: the value of %s holds a line break or control character", name))
+		for _, value := range values {
+			if err := header.Check(name, value); err != nil {
+				problems = append(problems, fmt.Errorf("webhook: one of HOUNDTRAIL_WEBHOOK_HEADERS %w", err))
+			}
 		}
 	}
 	return errors.Join(problems...)
-}
-
-func validName(name string) bool {
-	const allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // a token of RFC 9110, 5.6.2
-	return name != "" && strings.Trim(name, allowed) == ""
-}
-
-func invalidValue(value string) bool {
-	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
 // parseURL keeps the value out of every error: if parsing fails, any part of it may be the password.

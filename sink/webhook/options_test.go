@@ -39,9 +39,11 @@ func TestNewRejects(t *testing.T) {
 		"authorization":     {header("authorization", "SECRET"), []string{auth}},
 		"reserved header":   {header("content-length", "1"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Content-Length"}},
 		"host header":       {header("Host", "other.example"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Host"}},
-		"header name":       {header("X Key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X Key"}},
+		"batch's header":    {header("idempotency-key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Idempotency-Key"}},
+		"format":            {func(o *webhook.Options) { o.Format = "syslog" }, []string{"HOUNDTRAIL_WEBHOOK_FORMAT", `"syslog"`, "use ndjson"}},
+		"header name":       {header("X Key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "name"}},
 		"no header name":    {header("", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS"}},
-		"header value":      {header("X-Key", "SECRET\r\nX: y"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X-Key"}},
+		"header value":      {header("X-Key", "SECRET\r\nX: y"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "line break"}},
 		"all at once": {func(o *webhook.Options) { *o = webhook.Options{BatchBytes: -1, Compression: "br"} }, []string{
 			"HOUNDTRAIL_WEBHOOK_URL", "HOUNDTRAIL_TENANT", "HOUNDTRAIL_WEBHOOK_BATCH_BYTES", compression,
 		}},

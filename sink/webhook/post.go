@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
 // How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come
@@ -163,7 +164,7 @@ func (s *Sink) authorization() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the value of HOUNDTRAIL_WEBHOOK_AUTHORIZATION: %w", err)
 	}
-	if invalidValue(value) {
+	if !header.ValidValue(value) {
 		return "", errors.New("the value of HOUNDTRAIL_WEBHOOK_AUTHORIZATION holds a line break or control character: " +
 			"it must be one line, such as: Bearer <token>")
 	}

@@ -20,9 +20,9 @@ func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
 		return Verdict{Class: Narrow, Advice: "it cannot read this record, and the stream waits in front of it: find out at the " +
 			"receiver, by the event id, what it does not like; if it takes no record at all, check that HOUNDTRAIL_WEBHOOK_URL takes " +
 			takes}
-	case 401: // Unauthorized
+	case 401:
 		return Verdict{Advice: "the credentials are missing or wrong; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}
-	case 403: // Forbidden
+	case 403:
 		return Verdict{Advice: "the credentials do not allow writing there; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION and the " +
 			"receiver's grants"}
 	case 404, 405, 410: // Not Found, Method Not Allowed, Gone

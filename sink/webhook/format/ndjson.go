@@ -4,7 +4,9 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// lines is the format of a receiver that takes NDJSON and says by its status what it thinks of it.
+// lines is the format of a receiver that takes NDJSON and acknowledges a batch with a 2xx. A web page with a 2xx acknowledges
+// nothing, since something in front of the receiver made it, such as a single sign-on. Neither does an answer without what the
+// user expects of it.
 type lines struct {
 	ndjson.Lines
 	Options

@@ -3,7 +3,6 @@ package webhook
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +28,8 @@ func (s *Sink) judge(resp *http.Response, answer []byte, redact *strings.Replace
 		return nil
 	}
 	return &StatusError{
-		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v, retryAfter: retryAfter(resp.Header, time.Now()),
+		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v,
+		retryAfter: min(transport.RetryAfter(resp.Header, time.Now()), maxRetryAfter),
 	}
 }
 
@@ -77,21 +77,4 @@ func (e *StatusError) Unwrap() error {
 		return nil
 	}
 	return &backoff.RetryAfterError{Duration: e.retryAfter}
-}
-
-// retryAfter reads the header of that name (RFC 9110, 10.2.3): seconds, or a date, which is compared with the receiver's
-// own clock where it sends it. Zero or less means that our own back-off decides.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {
-		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(at.Sub(now), maxRetryAfter)
 }

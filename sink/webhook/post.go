@@ -21,7 +21,7 @@ import (
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 30 * time.Second
-	// maxRetryAfter is the longest pause that a receiver may ask for: what is beyond is not meant as one.
+	// maxRetryAfter is the longest pause that Houndtrail keeps, however long a receiver asks for.
 	maxRetryAfter = 24 * time.Hour
 	// answerIdle is how long an answer, or the sending of a batch, may stand still.
 	answerIdle = 10 * time.Second

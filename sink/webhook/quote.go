@@ -2,7 +2,8 @@ package webhook
 
 import (
 	"strings"
-	"unicode"
+
+	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
 // maxShown is how much of an answer is shown, in characters.
@@ -21,17 +22,5 @@ func firstLine(answer []byte, redact *strings.Replacer) string {
 	return show(text, redact)
 }
 
-// show is a foreign text that is fit for an error and the log: printable, cut short, without our secrets.
-func show(text string, redact *strings.Replacer) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, text)
-	shown := []rune(strings.TrimSpace(redact.Replace(text)))
-	if len(shown) > maxShown {
-		return string(shown[:maxShown]) + "..."
-	}
-	return string(shown)
-}
+// show makes a foreign text fit for an error and the log.
+func show(text string, redact *strings.Replacer) string { return quote.Foreign(text, redact, maxShown) }

@@ -1,7 +1,6 @@
 package exporter_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 	"github.com/houndtrail/houndtrail/exporter/record"
-	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A second backfill of the same stream waits for no one, and the stream itself is not held up.
@@ -106,7 +104,7 @@ func TestBackfillSimulation(t *testing.T) {
 func (w *world) backfillInStorm() int {
 	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)
 	if w.rand.IntN(3) == 0 {
-		w.server.Fault(bloodhoundtest.Sequence(append(make([]bloodhoundtest.Fault, w.rand.IntN(8)), w.fault(), w.fault())...))
+		w.server.Fault(faults.Sequence(append(make([]bloodhoundtest.Fault, w.rand.IntN(8)), w.fault(), w.fault())...))
 	}
 	if w.rand.IntN(2) == 0 {
 		w.storm(positions)
@@ -136,14 +134,14 @@ func TestBackfillOfAWebhook(t *testing.T) {
 	sink := &collector{got: map[int64]int{}}
 	positions := &checkpointtest.Memory{Now: w.now, Locks: true}
 	own := w.own(positions, w.objects)
-	own.Sink = sink
+	own.Sink = whole{sink}
 	if err := own.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	already := maps.Clone(sink.got)
 	run := func(fail int) error {
 		b := w.backfill(positions, w.objects)
-		b.Stream.Sink, sink.fail = sink, fail
+		b.Stream.Sink, sink.fail = whole{sink}, fail
 		return b.Run(t.Context())
 	}
 	if err := run(3); !errors.Is(err, errStorm) {
@@ -176,21 +174,21 @@ func TestBackfillOfAWebhook(t *testing.T) {
 	}
 }
 
-// A collector is a sink that cannot prepare, as a webhook is not bound to.
+// A collector counts how often it took a record.
 type collector struct {
 	mu   sync.Mutex
 	got  map[int64]int
 	fail int // the write that fails; 0 for none
 }
 
-func (c *collector) Write(_ context.Context, _ window.Window, records []record.Record) (checkpoint.Receipt, error) {
+func (c *collector) take(records []record.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fail--; c.fail == 0 {
-		return checkpoint.Receipt{}, errStorm
+		return errStorm
 	}
 	for _, r := range records {
 		c.got[r.ID]++
 	}
-	return checkpoint.Receipt{}, nil
+	return nil
 }

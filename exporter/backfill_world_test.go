@@ -8,6 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -25,7 +26,7 @@ func dayAt(n float64) time.Time { return backfillStart.Add(time.Duration(n * 24 
 
 // pastRows are the world's rows, each of which was there at once.
 func pastRows() []bloodhoundtest.Row {
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	rows := history.Rows(history.Options{
 		Seed: 5, N: backfillRows, Start: backfillStart, End: dayAt(backfillDays),
 	})
 	for i := range rows {

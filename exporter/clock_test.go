@@ -35,7 +35,7 @@ func TestWrongClock(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := startQuiet(t, bloodhoundtest.V84)
 				q.skew = test.skew
-				s := q.stream("archive", newReceiver())
+				s := q.stream("archive", whole{newReceiver()})
 				s.cycle(t)
 				time.Sleep(15 * time.Minute)
 				now := time.Now().Add(q.skew)
@@ -66,7 +66,7 @@ func TestWrongClock(t *testing.T) {
 func TestClockSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.V84)
-		s := q.stream("archive", newReceiver())
+		s := q.stream("archive", whole{newReceiver()})
 		s.cycle(t)
 		for _, skew := range []time.Duration{-10 * time.Second, -20 * time.Minute, -20 * time.Minute, 0, 0} {
 			time.Sleep(time.Hour)
@@ -86,7 +86,7 @@ func TestNoDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.V84)
 		q.undated = true
-		s := q.stream("archive", newReceiver())
+		s := q.stream("archive", whole{newReceiver()})
 		err := s.RunOnce(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "Date header") || len(s.entries(t)) > 0 {
 			t.Errorf("%d entries: %v", len(s.entries(t)), err)

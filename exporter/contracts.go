@@ -38,38 +38,23 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	) (*bloodhound.Batch, error)
 	// Count is how many records the server counts from an instant on; known is false if it does not tell.
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
-}
-
-// A Recogniser is a Source that can tell which records are nothing but the trace of its own requests.
-type Recogniser interface {
+	// Own tells whether a record is nothing but the trace of the source's own requests.
 	Own(ctx context.Context, r *record.Record) bool
 }
 
-// Sink is the destination.
-//
-// Write is durable when it returns: what the receipt names survives a crash of either side. The same window.Start
-// again replaces what an uncommitted attempt left, or repeats it with the same event ids. Records are sorted by
-// (created_at, id) and are not kept after Write returns; some may be older than the window (late rows).
-// With no records it writes nothing. Several windows are written at the same time.
+// Sink is the destination. Records come sorted by (created_at, id); some may be older than their window (late rows). The same
+// window.Start again replaces what an uncommitted attempt left, or repeats it with the same event ids. Of no records it writes
+// nothing. Several windows are prepared and written at the same time.
 type Sink interface {
-	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
-}
-
-// A Preparer is a Sink that can do the part of Write that touches nothing outside ahead of its turn, while the previous
-// window is still prepared or written: encoding is what takes longest. What Prepare returns does the rest of Write, without
-// the records: their memory is used again as soon as Prepare returns. Until it has ended, it holds so many bytes.
-type Preparer interface {
+	// Prepare does what touches nothing outside, ahead of the window's turn: encoding is what takes longest. It keeps no record. What
+	// it returns holds so many bytes until it has been called, which is once: that is durable when it returns, so that what the
+	// receipt names survives a crash of either side.
 	Prepare(w window.Window, records []record.Record) (
 		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
 	)
-}
-
-// A Divider is a Sink that takes a window in parts, because its records do not fit into memory together. To other sinks a
-// window that cannot be cut comes as a whole.
-type Divider interface {
-	// WriteParts is Write for records that come part by part, each of them sorted and none of them twice. It has written one part
-	// before it asks for the next, and what an earlier attempt has left of the window is part of the receipt. An error among
-	// the parts ends it, and comes back.
+	// WriteParts does all of it for a window whose records do not fit into memory together. They come part by part, each of them
+	// sorted and none of them twice. It has written one part before it asks for the next, and what an earlier attempt has left of
+	// the window is part of the receipt. An error among the parts ends it, and comes back.
 	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error]) (checkpoint.Receipt, error)
 }
 

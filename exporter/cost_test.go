@@ -26,6 +26,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -98,7 +99,10 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	tb.Cleanup(listener.Close)
 	base, _ := url.Parse(listener.URL)
 	client, err := bloodhound.New(bloodhound.Options{
-		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return "x", nil }), PageSize: 5000, Rate: 1e6,
+		Connection: rest.Options{
+			URL: base, Auth: rest.Bearer(func() (string, error) { return "x", nil }), Rate: 1e6,
+		},
+		PageSize: 5000,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -21,6 +21,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -31,10 +33,10 @@ const backlog = 100_000
 // month is a world with a month of history, as a first run meets it.
 func month(t *testing.T, profile bloodhoundtest.Profile, n int) *world {
 	start := time.Date(2026, 9, 10, 0, 0, 0, 0, time.UTC)
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	rows := history.Rows(history.Options{
 		Seed: 3, N: n, Start: start, End: start.AddDate(0, 0, 30),
 	})
-	rows = append(rows, placed(bloodhoundtest.Corner(), start.AddDate(0, 0, 15), rows[len(rows)-1].ID+1)...)
+	rows = append(rows, placed(history.Corner(), start.AddDate(0, 0, 15), rows[len(rows)-1].ID+1)...)
 	w := startWorld(t, 3, profile, start.AddDate(0, 0, 30).Add(time.Hour), rows)
 	w.pageSize, w.records = 5000, 50_000
 	return w
@@ -223,7 +225,7 @@ func TestTwoRunners(t *testing.T) {
 			w := month(t, bloodhoundtest.V84, 500)
 			positions := stores[name](t)
 			reached, proceed := make(chan struct{}), make(chan struct{})
-			w.server.Fault(bloodhoundtest.Next(1, bloodhoundtest.Before(func() { close(reached); <-proceed })))
+			w.server.Fault(faults.Next(1, faults.Before(func() { close(reached); <-proceed })))
 			first := make(chan error, 1)
 			go func() { first <- w.process(positions, w.objects).RunOnce(context.WithoutCancel(t.Context())) }()
 			<-reached

@@ -24,18 +24,10 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) 
 	enc := &encoding{done: make(chan struct{})}
 	under.Go(func() {
 		defer close(enc.done)
-		sink, ok := e.Sink.(Preparer)
-		if !ok {
-			enc.write = func(ctx context.Context) (checkpoint.Receipt, error) {
-				defer s.Release()
-				return e.Sink.Write(ctx, s.Window, fresh)
-			}
-			return
-		}
 		defer s.Release()
-		var objects int64
-		enc.write, objects, enc.err = sink.Prepare(s.Window, fresh)
-		s.loan.Keep(objects)
+		var held int64
+		enc.write, held, enc.err = e.Sink.Prepare(s.Window, fresh)
+		s.loan.Keep(held)
 	})
 	return enc
 }

@@ -17,8 +17,7 @@ import (
 // A press is a sink whose encoding can be watched, held up, and made to fail.
 type press struct {
 	exporter.Sink
-	preparer exporter.Preparer
-	before   func(number int) error // number is 1 for the first window, or nearly: two are begun side by side
+	before func(number int) error // number is 1 for the first window, or nearly: two are begun side by side
 
 	mu           sync.Mutex
 	failed       window.Window // the one that before refused
@@ -45,7 +44,7 @@ func (p *press) Prepare(
 	if err != nil {
 		return nil, 0, err
 	}
-	return p.preparer.Prepare(w, records)
+	return p.Sink.Prepare(w, records)
 }
 
 // pressed is a backlog of some windows, and the exporter that is to deliver it.
@@ -54,11 +53,7 @@ func pressed(t *testing.T, before func(number int) error) (*world, *exporter.Exp
 	w := month(t, bloodhoundtest.V84, 3000)
 	w.pageSize, w.records = 100, 300
 	e := w.process(w.positions, w.objects)
-	preparer, ok := e.Sink.(exporter.Preparer)
-	if !ok {
-		t.Fatal("the archive cannot prepare")
-	}
-	p := &press{Sink: e.Sink, preparer: preparer, before: before}
+	p := &press{Sink: e.Sink, before: before}
 	e.Sink = p
 	return w, e, p
 }
@@ -124,19 +119,5 @@ func TestEncodingFails(t *testing.T) {
 		}
 		w.run()
 		w.checkArchive(w.objects, w.positions)
-	}
-}
-
-// A sink that cannot prepare gets the records when its turn comes.
-func TestSinkThatCannotPrepare(t *testing.T) {
-	w := month(t, bloodhoundtest.V84, 3000)
-	w.pageSize, w.records = 100, 300
-	e := w.process(w.positions, w.objects)
-	e.Sink = struct{ exporter.Sink }{e.Sink}
-	if err := e.RunOnce(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.checkArchive(w.objects, w.positions); got.records < 3000 {
-		t.Errorf("%d records", got.records)
 	}
 }

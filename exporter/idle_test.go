@@ -11,13 +11,14 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 // A cycle that finds nothing new writes nothing, and reads next to nothing; the next one with news takes the lease again.
 func TestIdleCycle(t *testing.T) {
 	for _, locks := range []bool{false, true} {
 		begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
-		rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 1, N: 300, Start: begin, End: begin.Add(10 * time.Hour)})
+		rows := history.Rows(history.Options{Seed: 1, N: 300, Start: begin, End: begin.Add(10 * time.Hour)})
 		w := startWorld(t, 1, bloodhoundtest.V84, begin.Add(11*time.Hour), rows)
 		w.positions.Locks = locks
 		positions := checkpointtest.NewFaulty(w.positions)
@@ -59,7 +60,7 @@ func TestIdleCycle(t *testing.T) {
 // Of two runners that both find news one exports them, and the other one writes nothing.
 func TestTwoLookAtOnce(t *testing.T) {
 	begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 1, N: 300, Start: begin, End: begin.Add(10 * time.Hour)})
+	rows := history.Rows(history.Options{Seed: 1, N: 300, Start: begin, End: begin.Add(10 * time.Hour)})
 	w := startWorld(t, 1, bloodhoundtest.V84, begin.Add(5*time.Hour), rows)
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package exporter_test
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,20 +13,20 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A slowReceiver takes its time for each window, of which it holds so many bytes meanwhile.
-type slowReceiver struct {
-	*receiver
+// A slow sink takes its time for each window, of which it holds so many bytes meanwhile.
+type slow struct {
+	whole
 	holds int64
 }
 
-func (r slowReceiver) Prepare(
+func (s slow) Prepare(
 	w window.Window, records []record.Record,
-) (write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error) {
-	records = slices.Clone(records)
+) (func(context.Context) (checkpoint.Receipt, error), int64, error) {
+	write, _, err := s.whole.Prepare(w, records)
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		time.Sleep(time.Second)
-		return r.Write(ctx, w, records)
-	}, r.holds, nil
+		return write(ctx)
+	}, s.holds, err
 }
 
 // A backlog from a server that is far away takes few round trips: windows are read side by side, and counted beside the others. In a
@@ -58,8 +57,8 @@ func TestRoundTrips(t *testing.T) {
 				}
 				q.latency, q.pageSize = latency, page
 				q.client = q.newClient()
-				got := slowReceiver{newReceiver(), tc.holds}
-				s := q.stream("archive", got)
+				got := newReceiver()
+				s := q.stream("archive", slow{whole{got}, tc.holds})
 				s.Start, s.VerifyCount = first, true
 				s.Limits.Records, s.Limits.Bytes = 3*page, bytes
 				if tc.memory > 0 {

@@ -16,21 +16,15 @@ import (
 // record are kept: enough to tell what is new, and to judge the window as any other one. Once it is declared, what is new is
 // read again, and each part of it is written before the next one is read. One entry commits all of them.
 
-// divides tells whether a window can be taken in parts.
-func (e *Exporter) divides() bool {
-	_, ok := e.Sink.(Divider)
-	return ok
-}
-
 // skim reads a window in parts, and keeps little of them.
 func (r *reading) skim(ctx context.Context) (err error) {
 	p := &r.plan
-	skimmer, source := dedup.Skimmer{}, recogniser(p.Source)
+	skimmer := dedup.Skimmer{}
 	skims := []dedup.Skim{}
 	r.Batch, err = p.Source.FetchParts(ctx, r.since, r.End.Add(-grain), r.limits, func(records []record.Record) error {
 		for i := range records {
 			skim := skimmer.Skim(&records[i])
-			skim.Own = source(ctx, &records[i])
+			skim.Own = p.Source.Own(ctx, &records[i])
 			skims = append(skims, skim)
 		}
 		return nil
@@ -41,14 +35,6 @@ func (r *reading) skim(ctx context.Context) (err error) {
 	slices.SortFunc(skims, dedup.Skim.Compare)
 	r.skims = slices.Compact(skims) // parts have their ends in common
 	return onceEach(r.skims)
-}
-
-// recogniser is how to tell our own requests among the records of a source.
-func recogniser(s Source) func(context.Context, *record.Record) bool {
-	if r, ok := s.(Recogniser); ok {
-		return r.Own
-	}
-	return func(context.Context, *record.Record) bool { return false }
 }
 
 // onceEach is an error if two records that are not alike have one id: within a part, that was told already.
@@ -80,11 +66,7 @@ func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 		if len(fresh) == 0 {
 			return receipt, nil
 		}
-		sink, ok := e.Sink.(Divider)
-		if !ok {
-			return receipt, errors.New("the sink takes no window in parts")
-		}
-		return sink.WriteParts(ctx, s.Window, e.again(ctx, s, fresh))
+		return e.Sink.WriteParts(ctx, s.Window, e.again(ctx, s, fresh))
 	}}
 }
 

@@ -48,7 +48,7 @@ func (p *plan) next() (win window.Window, due bool) {
 		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
 		p.whole = true
 		win = p.intents[0]
-		win.Parts = p.divides() && (win.Parts || p.parts)
+		win.Parts = win.Parts || p.parts
 		return win, true
 	}
 	win, due = p.planner.Next(p.cursor, p.horizon)
@@ -109,7 +109,7 @@ func (p *plan) adapt(win window.Window, err error) error {
 
 // divide has a window taken in parts, which is too much and cannot be cut any more.
 func (p *plan) divide() {
-	p.whole, p.parts = true, p.divides()
+	p.whole, p.parts = true, true
 	if !p.alone() {
 		p.beyond = p.planner
 	}
@@ -130,11 +130,9 @@ func (p *plan) reach() (from, floor time.Time) {
 
 // limits are what a window may hold. What is read again before it counts for nothing.
 func (p *plan) limits(win window.Window) bloodhound.Limits {
-	limits := bloodhound.Limits{Share: p.Limits.Share, Large: p.large}
-	if p.whole && !p.divides() && p.back.IsZero() {
-		return limits
+	limits := bloodhound.Limits{
+		Share: p.Limits.Share, Large: p.large, Records: p.Limits.Records, Bytes: p.Limits.Bytes, Since: win.Start,
 	}
-	limits.Records, limits.Bytes, limits.Since = p.Limits.Records, p.Limits.Bytes, win.Start
 	if !p.back.IsZero() {
 		limits.Since = p.back
 	}

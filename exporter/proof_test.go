@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // entries are the journal's, oldest first.
@@ -110,7 +111,10 @@ func (w *world) through(s *httptest.Server) *exporter.Exporter {
 		w.t.Fatal(err)
 	}
 	e.Source, err = bloodhound.New(bloodhound.Options{
-		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return w.session, nil }), PageSize: w.pageSize, Rate: 1e6,
+		Connection: rest.Options{
+			URL: base, Auth: rest.Bearer(func() (string, error) { return w.session, nil }), Rate: 1e6,
+		},
+		PageSize: w.pageSize,
 	})
 	if err != nil {
 		w.t.Fatal(err)

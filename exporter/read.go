@@ -220,8 +220,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 		if p = p.with(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
 			p.oldest = admitted.Fresh[0].CreatedAt
 		}
-		own := recogniser(e.Source)
-		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *record.Record) bool { return own(ctx, r) })
+		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *record.Record) bool { return e.Source.Own(ctx, r) })
 		p.encoding = e.encode(under, s, fresh)
 	}
 	p.holes, p.next = newHoles(set, p.next, holes, s.remembered)

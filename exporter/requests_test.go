@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
@@ -73,7 +74,7 @@ func (p punctual) Guess() bloodhound.Reading {
 
 // steadyRows are rows at even times.
 func steadyRows(begin time.Time, n int, gap time.Duration) []bloodhoundtest.Row {
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 1, N: n, Start: begin, End: begin.Add(time.Duration(n) * gap)})
+	rows := history.Rows(history.Options{Seed: 1, N: n, Start: begin, End: begin.Add(time.Duration(n) * gap)})
 	for i := range rows {
 		rows[i].CreatedAt, rows[i].VisibleAt = begin.Add(time.Duration(i)*gap), time.Time{}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 const day = 24 * time.Hour
@@ -107,7 +108,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 		}
 		q.server.DropMonths()
 		core, logged := observer.New(zap.WarnLevel)
-		s := q.stream("archive", newReceiver())
+		s := q.stream("archive", whole{newReceiver()})
 		told := s.watch(zap.New(core))
 		asked := 0
 		for range 25 * 24 {
@@ -135,7 +136,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 		}
 		logged.TakeAll()
 		// The server is not answering any more. Nothing is committed, and the time runs out, also for another process.
-		q.server.Fault(bloodhoundtest.InternalError())
+		q.server.Fault(faults.InternalError())
 		deadline := told.deadline
 		told = s.watch(zap.New(core))
 		warned := 0
@@ -167,7 +168,7 @@ func TestRetentionUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, off := range map[string]bool{"off": true, "failing": false} {
 			q := startQuiet(t, bloodhoundtest.V84)
-			s := q.stream("archive", newReceiver())
+			s := q.stream("archive", whole{newReceiver()})
 			s.Start, s.Limits.Records = time.Now().Add(-2*day), 5
 			core, logged := observer.New(zap.WarnLevel)
 			told := s.watch(zap.New(core))

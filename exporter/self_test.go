@@ -1,7 +1,6 @@
 package exporter_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +17,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -31,9 +32,9 @@ type quiet struct {
 	skew    time.Duration // of the server's clock, from now on
 	undated bool          // replies come without a Date
 
-	pageSize int // 0 for the default
-	latency time.Duration // of each request
-	last    int           // how many requests there were when requests was asked last
+	pageSize int           // 0 for the default
+	latency  time.Duration // of each request
+	last     int           // how many requests there were when requests was asked last
 }
 
 const quietToken = "0a6d3f2e-5b1c-4e8f-9a7d-1c2b3d4e5f60"
@@ -45,7 +46,7 @@ func startQuiet(t *testing.T, profile bloodhoundtest.Profile) *quiet {
 	q := &quiet{t: t}
 	q.server = bloodhoundtest.New(bloodhoundtest.Options{
 		Profile: profile, Now: func() time.Time { return time.Now().Add(q.skew) }, Seed: 5, Tokens: map[string]string{quietToken: "key"},
-		Rows: bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 5, N: 50, Start: start.AddDate(0, 0, -3), End: start.Add(-time.Hour)}),
+		Rows: history.Rows(history.Options{Seed: 5, N: 50, Start: start.AddDate(0, 0, -3), End: start.Add(-time.Hour)}),
 	})
 	q.client = q.newClient()
 	return q
@@ -54,8 +55,11 @@ func startQuiet(t *testing.T, profile bloodhoundtest.Profile) *quiet {
 func (q *quiet) newClient() *bloodhound.Client {
 	q.t.Helper()
 	client, err := bloodhound.New(bloodhound.Options{
-		URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
-		Auth: bloodhound.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100, PageSize: q.pageSize,
+		Connection: rest.Options{
+			URL:  &url.URL{Scheme: "https", Host: "tenant.example"},
+			Auth: rest.Token(quietToken, func() (string, error) { return "key", nil }), Transport: q, Rate: 100,
+		},
+		PageSize: q.pageSize,
 	})
 	if err != nil {
 		q.t.Fatal(err)
@@ -133,13 +137,13 @@ type receiver struct {
 
 func newReceiver() *receiver { return &receiver{actions: map[int64]string{}} }
 
-func (r *receiver) Write(_ context.Context, _ window.Window, records []record.Record) (checkpoint.Receipt, error) {
+func (r *receiver) take(records []record.Record) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range records {
-		r.actions[records[i].ID] = strings.Clone(records[i].Action)
+		r.actions[records[i].ID] = records[i].Action
 	}
-	return checkpoint.Receipt{}, nil
+	return nil
 }
 
 // All day nothing happens. Each cycle takes one request on every generation of servers, and where that request is itself
@@ -150,7 +154,7 @@ func TestIdleDay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := startQuiet(t, profile)
 				got := newReceiver()
-				s := q.stream("archive", got)
+				s := q.stream("archive", whole{got})
 				for range 14 { // the history; then the first of our own rows, and an hour to commit those of the start
 					s.cycle(t)
 					time.Sleep(5 * time.Minute)
@@ -227,7 +231,7 @@ func TestExcludeSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.PR3049)
 		everything, news := newReceiver(), newReceiver()
-		archive, siem := q.stream("archive", everything), q.stream("webhook", news)
+		archive, siem := q.stream("archive", whole{everything}), q.stream("webhook", whole{news})
 		siem.ExcludeSelf = true
 		stranger := bloodhoundtest.Row{ActorID: "another", ActorName: "user", Action: "GET/api/v2/audit"}
 		for i := range 30 {

@@ -7,15 +7,16 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 // faults of the API, of which one may strike a cycle.
 func (w *world) fault() bloodhoundtest.Fault {
 	all := []bloodhoundtest.Fault{
-		bloodhoundtest.TimedOut(), bloodhoundtest.InternalError(), bloodhoundtest.SessionExpired(), bloodhoundtest.Forbidden(),
-		bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{}), bloodhoundtest.Empty(), bloodhoundtest.NotJSON(),
-		bloodhoundtest.Proxy(502), bloodhoundtest.Redirect("https://elsewhere.example/"), bloodhoundtest.TruncatedGzip(),
-		bloodhoundtest.Cut(), bloodhoundtest.TruncatedJSON(), bloodhoundtest.Malformed(`{"id":"x"}`), bloodhoundtest.OldestFirst(),
+		faults.TimedOut(), faults.InternalError(), faults.SessionExpired(), faults.Forbidden(),
+		faults.RateLimited(faults.LimitHeaders{}), faults.Empty(), faults.NotJSON(),
+		faults.Proxy(502), faults.Redirect("https://elsewhere.example/"), faults.TruncatedGzip(),
+		faults.Cut(), faults.TruncatedJSON(), faults.Malformed(`{"id":"x"}`), faults.OldestFirst(),
 	}
 	return all[w.rand.IntN(len(all))]
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/budget"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -89,9 +90,11 @@ func (w *world) process(positions, objects bucket.Bucket) *exporter.Exporter {
 		w.t.Fatal(err)
 	}
 	client, err := bloodhound.New(bloodhound.Options{
-		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return w.session, nil }),
-		PageSize: w.pageSize, Rate: 1e6, Quarantine: w.quarantine,
-		Retry: bloodhound.RetryPolicy{Tries: 2, Initial: time.Millisecond, Max: time.Millisecond, Limited: time.Millisecond},
+		Connection: rest.Options{
+			URL: base, Auth: rest.Bearer(func() (string, error) { return w.session, nil }), Rate: 1e6,
+			Retry: rest.RetryPolicy{Tries: 2, Initial: time.Millisecond, Max: time.Millisecond, Limited: time.Millisecond},
+		},
+		PageSize: w.pageSize, Quarantine: w.quarantine,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -107,7 +110,7 @@ func (w *world) process(positions, objects bucket.Bucket) *exporter.Exporter {
 		memory = budget.Split(windowBytes, 1)[0]
 	}
 	return &exporter.Exporter{
-		Source: strict{client, client}, Sink: sink, Memory: memory, Store: w.journal(positions),
+		Source: strict{client}, Sink: sink, Memory: memory, Store: w.journal(positions),
 		Windows: window.Planner{Max: 30 * 24 * time.Hour},
 		Limits:  bloodhound.Limits{Records: w.records, Bytes: windowBytes},
 		Settle:  settle, Overlap: overlap, Log: zap.NewNop(),
@@ -145,7 +148,6 @@ const windowBytes = 64 << 20
 // strict is a source that guesses no time.
 type strict struct {
 	exporter.Source
-	exporter.Recogniser
 }
 
 // Guess has no idea.

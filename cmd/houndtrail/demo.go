@@ -45,11 +45,14 @@ func (p *program) tell(ctx context.Context, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	world := newDemoWorld(o.records)
+	world, err := newDemoWorld(ctx, o.records)
+	if err != nil {
+		return err
+	}
 	defer world.close()
 	demo := *p
 	demo.now, p = world.now, &demo // our own clock goes with that of the demo's BloodHound
-	p.say("A BloodHound test double serves six weeks of audit log at %s.\n", world.source.URL)
+	p.say("A BloodHound test double serves six weeks of audit log at %s.\n", world.source.url)
 	environ := world.environ(dir)
 	if err := os.WriteFile(filepath.Join(dir, demoEnv), []byte(envFile(environ)), 0o600); err != nil {
 		return err
@@ -135,7 +138,7 @@ func clearDemo(dir string) (string, error) {
 }
 
 func envFile(environ []string) string {
-	return "# The configuration of the demo. Its servers are gone; history and ddl work without them.\n" +
+	return "# The configuration of the demo. Its servers are gone; status --offline, history and ddl work without them.\n" +
 		strings.Join(environ, "\n") + "\n"
 }
 
@@ -151,11 +154,13 @@ Next, try:
     FROM read_parquet('%[1]s/archive/audit/*/*/*.parquet', hive_partitioning = true)
     GROUP BY ALL ORDER BY n DESC LIMIT 10"
 
+  env $(grep -v '^#' %[1]s/%[2]s) %[3]s status --offline
+
   env $(grep -v '^#' %[1]s/%[2]s) %[3]s history -o json
 
   env $(grep -v '^#' %[1]s/%[2]s) %[3]s ddl --dialect duckdb
 `, dir, demoEnv, self)
 }
 
-// halfHour is how far the demo's clock jumps: less than the hour by which a signature may be off.
+// halfHour is how far the demo's clock jumps, and how far it is behind at first: less than the hour by which a signature may be off.
 const halfHour = 30 * time.Minute

@@ -2,10 +2,11 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 const (
@@ -25,9 +27,9 @@ const (
 // A demoWorld is what the demo runs against: a BloodHound with a history, and a receiver that counts.
 type demoWorld struct {
 	server   *bloodhoundtest.Server
-	source   *httptest.Server
+	source   *localServer
 	receiver *demoReceiver
-	siem     *httptest.Server
+	siem     *localServer
 	token    string
 
 	began time.Time
@@ -36,24 +38,48 @@ type demoWorld struct {
 	jumped time.Duration
 }
 
-func newDemoWorld(records int) *demoWorld {
-	w := &demoWorld{began: time.Now().UTC().Truncate(time.Second), token: uuid.NewString(), receiver: &demoReceiver{}}
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+func newDemoWorld(ctx context.Context, records int) (w *demoWorld, err error) {
+	w = &demoWorld{ // so that the demo ends at the present: what it leaves is not ahead of any clock
+		began: time.Now().UTC().Truncate(time.Second).Add(-halfHour), jumped: -halfHour,
+		token: uuid.NewString(), receiver: &demoReceiver{},
+	}
+	rows := history.Rows(history.Options{
 		Seed: demoSeed, N: records, Start: w.start(), End: w.began.Add(-5 * time.Minute),
 	})
 	rows = append(rows, corners(w.start().AddDate(0, 0, 14))...)
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{
 		Now: w.now, Seed: demoSeed, Rows: rows, Tokens: map[string]string{w.token: "the-key-of-the-demo"},
 	})
-	w.source = httptest.NewServer(w.server)
-	w.siem = httptest.NewServer(w.receiver)
-	return w
+	if w.source, err = serveLocally(ctx, w.server); err != nil {
+		return nil, err
+	}
+	if w.siem, err = serveLocally(ctx, w.receiver); err != nil {
+		w.source.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// A localServer answers on a free port of the loopback interface.
+type localServer struct {
+	url   string
+	close func()
+}
+
+func serveLocally(ctx context.Context, h http.Handler) (*localServer, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start a server of the demo: %w; its servers need two free ports of the loopback interface", err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: readTime}
+	go func() { _ = server.Serve(l) }() // until it is closed
+	return &localServer{"http://" + l.Addr().String(), func() { _ = server.Close() }}, nil
 }
 
 // corners are rows with everything that is hard about the log, on a day of the history: unicode, escapes, empty actors,
 // null and deeply nested fields, chains of addresses, 0 to 6 fraction digits, other time zones.
 func corners(day time.Time) []bloodhoundtest.Row {
-	rows := bloodhoundtest.Corner()
+	rows := history.Corner()
 	days := int(day.Sub(rows[0].CreatedAt).Hours() / 24)
 	for i := range rows {
 		rows[i].ID = 0 // the next of the sequence
@@ -64,8 +90,8 @@ func corners(day time.Time) []bloodhoundtest.Row {
 }
 
 func (w *demoWorld) close() {
-	w.source.Close()
-	w.siem.Close()
+	w.source.close()
+	w.siem.close()
 }
 
 func (w *demoWorld) start() time.Time { return w.began.AddDate(0, 0, -7*demoWeeks) }
@@ -81,33 +107,33 @@ func (w *demoWorld) now() time.Time {
 // the first run's end but became visible only after it, as a slow transaction's do.
 func (w *demoWorld) halfAnHourLater() {
 	highest := slices.MaxFunc(w.server.Rows(), func(a, b bloodhoundtest.Row) int { return int(a.ID - b.ID) }).ID
-	late := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	late := history.Rows(history.Options{
 		Seed: demoSeed + 1, N: 7, Start: w.began.Add(-9 * time.Minute), End: w.began.Add(-6 * time.Minute), FirstID: highest + 10,
 	})
 	for i := range late {
 		late[i].VisibleAt = w.began.Add(time.Minute)
 	}
-	fresh := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	fresh := history.Rows(history.Options{
 		Seed: demoSeed + 2, N: 120, Start: w.began, End: w.began.Add(halfHour - 5*time.Minute), FirstID: highest + 100,
 	})
 	w.server.Add(late...)
 	w.server.Add(fresh...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.jumped = halfHour
+	w.jumped = 0
 }
 
 // environ is the configuration that a user would write for this world.
 func (w *demoWorld) environ(dir string) []string {
 	return []string{
-		"HOUNDTRAIL_BLOODHOUND_URL=" + w.source.URL,
+		"HOUNDTRAIL_BLOODHOUND_URL=" + w.source.url,
 		"HOUNDTRAIL_BLOODHOUND_TOKEN_ID=" + w.token,
 		"HOUNDTRAIL_BLOODHOUND_TOKEN_KEY=the-key-of-the-demo",
 		"HOUNDTRAIL_BLOODHOUND_RATE=50",
 		"HOUNDTRAIL_TENANT=demo",
 		"HOUNDTRAIL_ARCHIVE_URL=file://" + filepath.ToSlash(filepath.Join(dir, "archive")),
 		"HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.ToSlash(filepath.Join(dir, "checkpoints")),
-		"HOUNDTRAIL_WEBHOOK_URL=" + w.siem.URL + "/ingest",
+		"HOUNDTRAIL_WEBHOOK_URL=" + w.siem.url + "/ingest",
 	}
 }
 

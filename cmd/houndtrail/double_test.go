@@ -12,6 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 // bloodhoundCommand is the test double of BloodHound:
@@ -121,11 +123,11 @@ func (w *world) changeAnswers(ts *testscript.TestScript, args []string) {
 		}
 	case "lag":
 		w.server.ClearFaults()
-		w.server.Fault(bloodhoundtest.Lagging(duration(ts, args[1])))
+		w.server.Fault(faults.Lagging(duration(ts, args[1])))
 	case "hold":
 		gate := make(chan struct{})
 		w.gate = gate
-		w.server.Fault(bloodhoundtest.Before(func() { <-gate }))
+		w.server.Fault(faults.Before(func() { <-gate }))
 	case "release":
 		close(w.gate)
 		w.gate = nil
@@ -140,14 +142,14 @@ func (w *world) changeAnswers(ts *testscript.TestScript, args []string) {
 func faultOf(ts *testscript.TestScript, name string) bloodhoundtest.Fault {
 	fault, ok := map[string]bloodhoundtest.Fault{
 		"none":     nil,
-		"html":     bloodhoundtest.NotJSON(),
-		"redirect": bloodhoundtest.Redirect("https://login.example.com/saml?state=1"),
-		"empty":    bloodhoundtest.Empty(),
-		"no-rows":  bloodhoundtest.NoRows(),
-		"null":     bloodhoundtest.NullRows(),
-		"hidden":   bloodhoundtest.CountWithoutRows(500),
-		"count":    bloodhoundtest.CountIgnoresFilters(),
-		"disabled": bloodhoundtest.Fail(http.StatusForbidden, "unable to validate request signature for client: user disabled"),
+		"html":     faults.NotJSON(),
+		"redirect": faults.Redirect("https://login.example.com/saml?state=1"),
+		"empty":    faults.Empty(),
+		"no-rows":  faults.NoRows(),
+		"null":     faults.NullRows(),
+		"hidden":   faults.CountWithoutRows(500),
+		"count":    faults.CountIgnoresFilters(),
+		"disabled": faults.Fail(http.StatusForbidden, "unable to validate request signature for client: user disabled"),
 	}[name]
 	if !ok {
 		ts.Fatalf("bloodhound fault %s: unknown", name)
@@ -177,7 +179,7 @@ func (w *world) startDouble(ts *testscript.TestScript, args []string) {
 			ts.Check(err)
 			options.Profile = profile
 		case "-records":
-			options.Rows = bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+			options.Rows = history.Rows(history.Options{
 				Seed: 7, N: number(ts, args[1]), Start: w.began.AddDate(0, 0, -42), End: w.began.Add(-10 * time.Minute),
 			})
 		case "-rows":
@@ -219,7 +221,7 @@ func (w *world) startDouble(ts *testscript.TestScript, args []string) {
 // later moves the clock. The new records are older than the settling time.
 func (w *world) later(d time.Duration, n int) {
 	before := w.now()
-	w.server.Add(bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	w.server.Add(history.Rows(history.Options{
 		Seed: uint64(n), N: n, Start: before, End: before.Add(d - 5*time.Minute), FirstID: w.highest() + 10,
 	})...)
 	w.mu.Lock()
@@ -238,7 +240,7 @@ func (w *world) moveOurs(ts *testscript.TestScript, ahead time.Duration) {
 // late adds records with a time between the overlap's start and the cursor, as a slow transaction does.
 func (w *world) late(n int) {
 	at := w.now().Add(-9 * time.Minute)
-	w.server.Add(bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	w.server.Add(history.Rows(history.Options{
 		Seed: uint64(n), N: n, Start: at, End: at.Add(time.Minute), FirstID: w.highest() + 10,
 	})...)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -84,7 +85,7 @@ func (f *follower) appeared(ctx context.Context) ([]record.Record, error) {
 // fresh are the records that were not seen before, oldest first. The look-back moves on behind the newest of them.
 func (f *follower) fresh(records []record.Record) []record.Record {
 	var fresh []record.Record
-	for _, r := range bloodhound.Sort(records) {
+	for _, r := range page.Sort(records) {
 		if at, ok := f.seen[r.ID]; ok && at.Equal(r.CreatedAt) {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -30,9 +31,12 @@ func (s inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 func newFollower(t *testing.T, server *bloodhoundtest.Server, q bloodhound.Query, pageSize int) *follower {
 	t.Helper()
 	client, err := bloodhound.New(bloodhound.Options{
-		URL:       &url.URL{Scheme: "http", Host: "tenant.example"},
-		Auth:      bloodhound.Token(tokenID, func() (string, error) { return tokenKey, nil }),
-		Transport: inProcess{server}, PageSize: pageSize, Rate: 1e6,
+		Connection: rest.Options{
+			URL:       &url.URL{Scheme: "http", Host: "tenant.example"},
+			Auth:      rest.Token(tokenID, func() (string, error) { return tokenKey, nil }),
+			Transport: inProcess{server}, Rate: 1e6,
+		},
+		PageSize: pageSize,
 	})
 	if err != nil {
 		t.Fatal(err)

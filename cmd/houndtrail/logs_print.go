@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -29,7 +29,7 @@ func newRecordPrinter(w io.Writer, form string) *recordPrinter {
 	return &recordPrinter{form: form, out: out, table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 }
 
-func (p *recordPrinter) page(page bloodhound.Page) error {
+func (p *recordPrinter) page(page page.Page) error {
 	if p.form == "json" {
 		return p.json(page)
 	}
@@ -42,7 +42,7 @@ func (p *recordPrinter) page(page bloodhound.Page) error {
 }
 
 // json is the page as one object: what the server counted, where it did, and the records as it served them.
-func (p *recordPrinter) json(page bloodhound.Page) error {
+func (p *recordPrinter) json(page page.Page) error {
 	answer := struct {
 		Count *int64            `json:"count,omitempty"`
 		Limit *int64            `json:"limit,omitempty"`

@@ -99,7 +99,7 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Request and Retry make metrics a bloodhound.Observer.
+// Request and Retry make metrics a rest.Observer.
 func (m *metrics) Request(status string, d time.Duration) {
 	m.requests.WithLabelValues(status).Inc()
 	m.requestTime.Observe(d.Seconds())

@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // A stuckSource answers nothing before it is cancelled, or fails at once.
@@ -104,7 +105,7 @@ func TestScheduleStops(t *testing.T) {
 func TestScheduleGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := &stuckSource{calls: make(chan time.Time, 100), err: &bloodhound.Error{Kind: bloodhound.Server}}
+		source := &stuckSource{calls: make(chan time.Time, 100), err: &rest.Error{Kind: rest.Server}}
 		all := []stream{stuckStream(source, &checkpointtest.Memory{})}
 		every := config.Schedule{Schedule: cron.Every(time.Minute)}
 		h := newHealth(every, all)
@@ -135,7 +136,7 @@ func TestScheduleGoesOn(t *testing.T) {
 func TestScheduleOutlivesAPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := &stuckSource{calls: make(chan time.Time, 100), err: &bloodhound.Error{Kind: bloodhound.Server}, panics: true}
+		source := &stuckSource{calls: make(chan time.Time, 100), err: &rest.Error{Kind: rest.Server}, panics: true}
 		s := stuckStream(source, &checkpointtest.Memory{Locks: true})
 		var told []string
 		s.watch.tell = func(state string, _ error) { told = append(told, state) }

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // TestStateOf: each error that can end a cycle has its word, and the metric knows all of them.
@@ -36,8 +37,8 @@ func TestStateOf(t *testing.T) {
 		{source(exporter.ErrSourceChanged), some, stateChanged},
 		{source(exporter.ErrIncomplete), some, stateIncomplete},
 		{source(bloodhound.ErrHidden), position{}, stateIncomplete},
-		{source(&bloodhound.BadRecordError{Cause: &bloodhound.Error{Kind: bloodhound.Server}}), some, stateBadRecord},
-		{source(&bloodhound.Error{Kind: bloodhound.Transport}), some, stateFailed},
+		{source(&bloodhound.BadRecordError{Cause: &rest.Error{Kind: rest.Server}}), some, stateBadRecord},
+		{source(&rest.Error{Kind: rest.Transport}), some, stateFailed},
 		{source(exporter.ErrStart), position{}, stateFuture},
 		{at(exporter.StageSink, errors.New("disk full")), some, stateFailed},
 		{journal(exporter.ErrJournalGone), position{}, stateNoJournal},

@@ -15,6 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/budget"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -205,26 +206,28 @@ func (p *program) client(c *config.Config, log *zap.Logger, m *metrics) (*bloodh
 		return nil, err
 	}
 	return bloodhound.New(bloodhound.Options{
-		URL: b.URL.URL(), Auth: auth,
-		PageSize: b.PageSize, Rate: float64(b.Rate), Wait: b.Wait,
-		CAFile: string(b.CA), Insecure: b.Insecure,
+		Connection: rest.Options{
+			URL: b.URL.URL(), Auth: auth, Rate: float64(b.Rate), Wait: b.Wait,
+			CAFile: string(b.CA), Insecure: b.Insecure,
+			Idle:      p.idle,
+			Retry:     rest.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
+			UserAgent: "houndtrail/" + version, Log: log, Observer: m,
+		},
+		PageSize:   b.PageSize,
 		Quarantine: c.OnBadRecord == config.BadRecordQuarantine,
-		Idle:       p.idle,
-		Retry:      bloodhound.RetryPolicy{Elapsed: p.patience, Interactive: p.interactive},
-		UserAgent:  "houndtrail/" + version, Log: log, Observer: m,
 	})
 }
 
-func authenticator(b config.BloodHound) (bloodhound.Authenticator, error) {
+func authenticator(b config.BloodHound) (rest.Authenticator, error) {
 	switch b.Auth() {
 	case config.AuthToken:
 		id, err := b.TokenID.Value()
-		return bloodhound.Token(id, b.TokenKey.Value), err
+		return rest.Token(id, b.TokenKey.Value), err
 	case config.AuthJWT:
-		return bloodhound.Bearer(b.JWT.Value), nil
+		return rest.Bearer(b.JWT.Value), nil
 	case config.AuthPassword:
 		name, err := b.Username.Value()
-		return bloodhound.Login(name, b.Password.Value), err
+		return rest.Login(name, b.Password.Value), err
 	default:
 		return nil, errors.New("no way to log in is configured")
 	}

@@ -1,6 +1,7 @@
 package bloodhound
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -8,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
-	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // redated gives a record another time on its way.
@@ -19,9 +20,11 @@ func redated(id int, at time.Time) bloodhoundtest.Fault {
 	return rewritten(func(records []string) {
 		for i, row := range records {
 			if strings.Contains(row, fmt.Sprintf(`"id":%d,`, id)) {
-				var r record.Record
-				_ = (&scanner{buf: []byte(row)}).record(&r)
-				records[i] = strings.Replace(row, wireTime(r.CreatedAt), wireTime(at), 1)
+				var r struct {
+					CreatedAt time.Time `json:"created_at"`
+				}
+				_ = json.Unmarshal([]byte(row), &r)
+				records[i] = strings.Replace(row, page.FormatTime(r.CreatedAt), page.FormatTime(at), 1)
 			}
 		}
 	})
@@ -48,7 +51,7 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 					}
 					server.Fault(redated(id, at))
 					_, err := readSpan(t, c, start, end)
-					wantText(t, err, fmt.Sprintf("id %d, created at %s", id, wireTime(at)), wireTime(start), "ignores before and after", "nothing of")
+					resttest.WantText(t, err, fmt.Sprintf("id %d, created at %s", id, page.FormatTime(at)), page.FormatTime(start), "ignores before and after", "nothing of")
 				}
 			})
 		}
@@ -58,9 +61,9 @@ func TestAnswersToAnotherQuestion(t *testing.T) {
 func TestServerThatIgnoresTheWindow(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)
-	server.Fault(bloodhoundtest.IgnoresWindow())
+	server.Fault(faults.IgnoresWindow())
 	_, err := readSpan(t, reads(t, server, false), start.Add(2*time.Hour), start.Add(3*time.Hour))
-	wantText(t, err, "id 1440, created at", "ignores before and after")
+	resttest.WantText(t, err, "id 1440, created at", "ignores before and after")
 }
 
 // An id that comes twice in a span is one record if it is the same record, and else an answer that nothing can be made of.
@@ -70,14 +73,14 @@ func TestOneIDTwice(t *testing.T) {
 		fault bloodhoundtest.Fault
 		says  []string
 	}{
-		"on one page, by the server": {bloodhoundtest.SameIDTwice(), []string{"twice and different content", `UpdateParameterChanged"`}},
+		"on one page, by the server": {faults.SameIDTwice(), []string{"twice and different content", `UpdateParameterChanged"`}},
 		"with another time": {rewritten(func(records []string) {
 			for i, row := range records {
 				if strings.HasPrefix(row, `{"id":500,`) {
 					records[i] = strings.Replace(row, `"id":500,`, `"id":900,`, 1)
 				}
 			}
-		}), []string{"the id 900 twice", "created_at " + wireTime(start.Add(499*time.Minute)) + " and " + wireTime(start.Add(899*time.Minute))}},
+		}), []string{"the id 900 twice", "created_at " + page.FormatTime(start.Add(499*time.Minute)) + " and " + page.FormatTime(start.Add(899*time.Minute))}},
 		"at the edge of two pages": {rewritten(func(records []string) {
 			records[0] = strings.Replace(records[0], `{`, `{"page":1,`, 1)
 		}), []string{"page 1 and (missing)"}},
@@ -86,7 +89,7 @@ func TestOneIDTwice(t *testing.T) {
 			server := everyMinute(start).serve(bloodhoundtest.V84)
 			server.Fault(tc.fault)
 			_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
-			wantText(t, err, tc.says...)
+			resttest.WantText(t, err, tc.says...)
 		})
 	}
 	for name, fault := range map[string]bloodhoundtest.Fault{
@@ -112,29 +115,6 @@ func TestOneIDTwice(t *testing.T) {
 	}
 }
 
-// An id is found to be there twice if and only if it is, in whatever order ids come.
-func TestIDsTwice(t *testing.T) {
-	var scratch ids
-	rapid.Check(t, func(t *rapid.T) {
-		records := make([]record.Record, rapid.IntRange(0, 50).Draw(t, "records"))
-		spread := rapid.SampledFrom([]int{100, 1000}).Draw(t, "spread")
-		nearly := rapid.Bool().Draw(t, "nearly sorted")
-		count := map[int64]int{}
-		for i := range records {
-			records[i].ID = int64(rapid.IntRange(1, spread).Draw(t, "id"))
-			if nearly {
-				records[i].ID = int64(i*3 + rapid.IntRange(1, 7).Draw(t, "off"))
-			}
-			count[records[i].ID]++
-		}
-		id, found := scratch.twice(records)
-		want := len(count) < len(records)
-		if found != want || found && count[id] < 2 {
-			t.Fatalf("id %d, %v; want %v", id, found, want)
-		}
-	})
-}
-
 // Each page of a walk brings a filter that bounds what the server counts, and is what it would be without one.
 func TestEveryPageBoundsTheCount(t *testing.T) {
 	start := shelfStart()
@@ -158,8 +138,8 @@ func TestEveryPageBoundsTheCount(t *testing.T) {
 					filters = append(filters, strings.Join(u.Query()["created_at"], " and "))
 				}
 			}
-			want := slices.Repeat([]string{"gte:" + wireTime(after)}, len(filters))
-			if want[1] = "gte:" + wireTime(earlier); len(filters) < 8 || !slices.Equal(filters, want) {
+			want := slices.Repeat([]string{"gte:" + page.FormatTime(after)}, len(filters))
+			if want[1] = "gte:" + page.FormatTime(earlier); len(filters) < 8 || !slices.Equal(filters, want) {
 				t.Errorf("filters %q", filters)
 			}
 			if len(b.counts) > 2 {
@@ -170,25 +150,4 @@ func TestEveryPageBoundsTheCount(t *testing.T) {
 			}
 		})
 	}
-}
-
-// BenchmarkSettle is what comes after the last page of a window: order, repeats, and ids that come twice.
-func BenchmarkSettle(b *testing.B) {
-	const n = 50_000
-	served := make([]record.Record, n)
-	for i := range served {
-		served[i] = record.Record{ID: int64(n - i), CreatedAt: epoch.Add(time.Duration(n-i) * time.Second)}
-		if i%8 == 7 { // ids come a little out of the order of time
-			served[i-1].ID, served[i].ID = served[i].ID, served[i-1].ID
-		}
-	}
-	var scratch ids
-	records := make([]record.Record, n)
-	for b.Loop() {
-		copy(records, served)
-		if _, twice := scratch.twice(Sort(records)); twice {
-			b.Fatal("twice")
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }

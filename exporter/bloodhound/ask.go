@@ -3,7 +3,12 @@ package bloodhound
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
@@ -16,22 +21,22 @@ const breakdowns = 3
 // A server that cannot print a row breaks down over every page with it. After so many breakdowns it is also asked the same
 // about a time in which no row is: if it answers that, the error is a refusal, and the page is not asked for again. If it
 // does not, the server is down, and that is what the retry policy is for.
-func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, failed func(error)) (r reply, err error) {
-	err = c.retry(ctx, func(ctx context.Context) (err error) {
-		r, err = c.exchange(ctx, q.target(), c.shelf.upTo(most))
+func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, failed func(error)) (r rest.Reply, err error) {
+	err = c.conn.Retry(ctx, func(ctx context.Context) (err error) {
+		r, err = c.conn.Get(ctx, q.target(), c.conn.UpTo(most))
 		if err != nil && failed != nil {
 			failed(err)
 		}
-		if e := breakdown(q.foreseen(err)); e != nil && !e.final {
-			if breakdowns--; breakdowns <= 0 {
-				e.refusal = c.answersBeside(ctx, *q)
-				e.final = e.refusal
+		if e := breakdown(q.foreseen(err)); e != nil && !e.Final {
+			if breakdowns--; breakdowns <= 0 && c.answersBeside(ctx, *q) {
+				e.Final = true
+				err = refusalError{err, e}
 			}
 		}
 		return err
 	})
-	if e := breakdown(err); e != nil && !e.final && breakdowns > 0 { // the policy allowed no more tries
-		e.refusal = c.answersBeside(ctx, *q)
+	if e := breakdown(err); e != nil && !e.Final && breakdowns > 0 && c.answersBeside(ctx, *q) { // the policy allowed no more tries
+		err = refusalError{err, e}
 	}
 	return r, err
 }
@@ -39,11 +44,11 @@ func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, 
 // answersBeside tells whether the server answers the same query about a time in which no row is.
 func (c *Client) answersBeside(ctx context.Context, q Query) bool {
 	q = q.beside()
-	r, err := c.exchange(ctx, q.target(), c.shelf.upTo(c.options.MaxPage))
+	r, err := c.conn.Get(ctx, q.target(), c.conn.UpTo(c.options.MaxPage))
 	if err != nil {
 		return false
 	}
-	r.body.release()
+	r.Body.Release()
 	return true
 }
 
@@ -56,13 +61,13 @@ func (q Query) beside() Query {
 
 // read asks for a page and takes it apart. It leaves the size of pages alone. The records are their own: nothing needs
 // releasing.
-func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (parsed, error) {
+func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (page.Page, error) {
 	r, err := c.ask(ctx, &q, breakdowns, most, nil)
 	if err != nil {
-		return parsed{}, err
+		return page.Page{}, err
 	}
-	defer r.body.release()
-	p, err := parsePage(append([]byte(nil), r.body.b...), nil, nil)
+	defer r.Body.Release()
+	p, err := page.Parse(append([]byte(nil), r.Body.Bytes...), nil, nil)
 	return p, explain(err, q.target())
 }
 
@@ -75,18 +80,40 @@ func (q Query) target() string {
 }
 
 // breakdown is the error if the server broke down over the request; nil for every other error.
-func breakdown(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Server && e.Status == http.StatusInternalServerError {
+func breakdown(err error) *rest.Error {
+	if e, ok := errors.AsType[*rest.Error](err); ok && e.Kind == rest.Server && e.Status == http.StatusInternalServerError {
 		return e
 	}
 	return nil
 }
 
-// refusal is the error if the server broke down over the request, as it does whenever a row cannot be printed, and answered
-// the same about a time in which no row is. It is nil for every other error.
-func refusal(err error) *Error {
-	if e := breakdown(err); e != nil && e.refusal {
-		return e
+// A refusalError is a breakdown over a request of a server that answers the same about a time in which no row is: it breaks down
+// whenever a row cannot be printed.
+type refusalError struct {
+	error
+	said *rest.Error
+}
+
+func (e refusalError) Unwrap() error { return e.error }
+
+// refusal is what the server said if it broke down over a row of the request. It is nil for every other error.
+func refusal(err error) *rest.Error {
+	e, _ := errors.AsType[refusalError](err)
+	return e.said
+}
+
+// explain says where the page came from, which a SyntaxError does not know.
+func explain(err error, target string) error {
+	if syntax := (*page.SyntaxError)(nil); errors.As(err, &syntax) {
+		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w; run again, and if it "+
+			"says the same, ask the people who run the server or the proxy in front of it", target, err)
 	}
-	return nil
+	return err
+}
+
+// strayError is the error about a record that was not asked for.
+func strayError(id int64, at, after, before time.Time) error {
+	return fmt.Errorf("the server answered with the record with id %d, created at %s, when asked for %s to %s: it ignores before "+
+		"and after, so no window of it can be trusted to be complete, and nothing of the answer is used; is there a proxy or "+
+		"cache in between that drops the query or answers another one?", id, page.FormatTime(at), page.FormatTime(after), page.FormatTime(before))
 }

@@ -7,7 +7,12 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
+
+// settingBad is what an operator can change about bad rows.
+const settingBad = "HOUNDTRAIL_ON_BAD_RECORD"
 
 // maxHoles bounds the holes of one span: more are no single rows that went wrong, but a server that changed.
 const maxHoles = 64
@@ -28,7 +33,7 @@ func (e *BadRecordError) Error() string {
 	fault := "is one that the server cannot print, although it answers for the rows around it"
 	row, keeps := "an instant that is not known", ""
 	if !e.CreatedAt.IsZero() {
-		row = wireTime(e.CreatedAt)
+		row = page.FormatTime(e.CreatedAt)
 	}
 	row = "created at " + row
 	if e.Raw != nil {
@@ -72,19 +77,19 @@ func (b *Batch) Holes() []Hole {
 }
 
 // refuse deals with what a page has that is no record: one of them is an error, or all of them are holes.
-func (b *Batch) refuse(p page, bad []refused, quarantine bool) error {
+func (b *Batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 	for i := range bad {
 		r := &bad[i]
-		e := r.bad(p.target)
+		e := badRecord(r, p.target)
 		if !quarantine {
 			return e
 		}
-		if slices.ContainsFunc(b.refused, func(h Hole) bool { return bytes.Equal(h.Raw, r.raw) }) {
+		if slices.ContainsFunc(b.refused, func(h Hole) bool { return bytes.Equal(h.Raw, r.Raw) }) {
 			continue // the edge of a page is read twice
 		}
-		reason := r.fault.Error()
-		if r.createdAt.IsZero() {
-			reason += fmt.Sprintf("; it was served as created from %s to %s", wireTime(p.after), wireTime(p.before))
+		reason := r.Fault.Error()
+		if r.CreatedAt.IsZero() {
+			reason += fmt.Sprintf("; it was served as created from %s to %s", page.FormatTime(p.after), page.FormatTime(p.before))
 		}
 		if len(b.refused) == maxHoles {
 			return tooManyHoles(e)
@@ -94,10 +99,10 @@ func (b *Batch) refuse(p page, bad []refused, quarantine bool) error {
 	return nil
 }
 
-// bad is the error about what the answer to a request for the target has instead of a record.
-func (r *refused) bad(target string) *BadRecordError {
+// badRecord is the error about what the answer to a request for the target has instead of a record.
+func badRecord(r *page.Refused, target string) *BadRecordError {
 	return &BadRecordError{
-		CreatedAt: r.createdAt, ID: r.fault.ID, Cause: r.fault, Raw: bytes.Clone(r.raw), Position: "in the answer to GET " + target,
+		CreatedAt: r.CreatedAt, ID: r.Fault.ID, Cause: r.Fault, Raw: bytes.Clone(r.Raw), Position: "in the answer to GET " + target,
 	}
 }
 

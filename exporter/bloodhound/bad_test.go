@@ -11,6 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 func unprintableSpans(start time.Time) map[string]shelved {
@@ -57,17 +61,17 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 				if !ok || !slices.ContainsFunc(span.bad, func(i int) bool { return span.at[i].Equal(bad.CreatedAt) }) {
 					t.Fatalf("error %v", err)
 				}
-				wantText(t, err, wireTime(bad.CreatedAt), "500", "internal error", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine",
+				resttest.WantText(t, err, page.FormatTime(bad.CreatedAt), "500", "internal error", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine",
 					bad.Position)
 				if bad.Raw != nil || bad.ID != 0 {
 					t.Errorf("the server never showed it: %+v", bad)
 				}
-				first := requestsFor(server, AuditPath)
+				first := resttest.RequestsFor(server, AuditPath)
 				if first > 130 {
 					t.Errorf("%d requests to find one row", first)
 				}
-				if _, err := readSpan(t, c, start, end); err == nil || requestsFor(server, AuditPath)-first > 40 {
-					t.Errorf("%d requests to find it once more: %v", requestsFor(server, AuditPath)-first, err)
+				if _, err := readSpan(t, c, start, end); err == nil || resttest.RequestsFor(server, AuditPath)-first > 40 {
+					t.Errorf("%d requests to find it once more: %v", resttest.RequestsFor(server, AuditPath)-first, err)
 				}
 				repaired := span
 				repaired.bad = nil
@@ -88,7 +92,7 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 				c := reads(t, server, true)
 				var requests [2]int
 				for i := range requests {
-					before := requestsFor(server, AuditPath)
+					before := resttest.RequestsFor(server, AuditPath)
 					got, err := readSpan(t, c, start, end)
 					if err != nil {
 						t.Fatal(err)
@@ -96,7 +100,7 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 					if err := span.differs(got); err != nil {
 						t.Error(err)
 					}
-					requests[i] = requestsFor(server, AuditPath) - before
+					requests[i] = resttest.RequestsFor(server, AuditPath) - before
 				}
 				if want := requests[0] - 30; requests[1] > want {
 					t.Errorf("%d requests, and once the instants are known %d", requests[0], requests[1])
@@ -112,7 +116,7 @@ func TestBadMoment(t *testing.T) {
 	span := everyMinute(start)
 	for _, quarantine := range []bool{false, true} {
 		server := span.serve(bloodhoundtest.V84)
-		server.Fault(bloodhoundtest.Sequence(nil, bloodhoundtest.InternalError(), bloodhoundtest.InternalError(), bloodhoundtest.InternalError()))
+		server.Fault(faults.Sequence(nil, faults.InternalError(), faults.InternalError(), faults.InternalError()))
 		got, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
 		if err != nil {
 			t.Fatal(err)
@@ -128,9 +132,9 @@ func TestBadMomentsOverOneRow(t *testing.T) {
 	at := shelfStart()
 	span := shelved{at: []time.Time{at}}
 	server := span.serve(bloodhoundtest.V84)
-	down := bloodhoundtest.InternalError()
+	down := faults.InternalError()
 	// The page, that the server is up, the row three times, that the server is up; then the row is answered.
-	server.Fault(bloodhoundtest.Sequence(down, nil, down, down, down, nil))
+	server.Fault(faults.Sequence(down, nil, down, down, down, nil))
 	got, err := readSpan(t, reads(t, server, true), at, at)
 	if err != nil {
 		t.Fatal(err)
@@ -147,12 +151,12 @@ func TestShortBadMoment(t *testing.T) {
 	c := reads(t, server, false)
 	var requests [2]int
 	for i := range requests {
-		before := requestsFor(server, AuditPath)
+		before := resttest.RequestsFor(server, AuditPath)
 		if _, err := readSpan(t, c, start, start.Add(shelvedFor)); err != nil {
 			t.Fatal(err)
 		}
-		requests[i] = requestsFor(server, AuditPath) - before
-		server.Fault(bloodhoundtest.Next(2, bloodhoundtest.InternalError()))
+		requests[i] = resttest.RequestsFor(server, AuditPath) - before
+		server.Fault(faults.Next(2, faults.InternalError()))
 	}
 	if requests[1] != requests[0]+2 {
 		t.Errorf("%d requests, and %d with two that failed", requests[0], requests[1])
@@ -164,13 +168,13 @@ func TestServerThatBreaksDownOverPages(t *testing.T) {
 	start := shelfStart()
 	for _, quarantine := range []bool{false, true} {
 		server := everyMinute(start).serve(bloodhoundtest.V84)
-		server.Fault(bloodhoundtest.When(func(r *http.Request) bool { return r.URL.Query().Get("limit") == "100" },
-			bloodhoundtest.InternalError()))
+		server.Fault(faults.When(func(r *http.Request) bool { return r.URL.Query().Get("limit") == "100" },
+			faults.InternalError()))
 		_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
-		if bad, ok := errors.AsType[*BadRecordError](err); ok || asError(t, err).Kind != Server {
+		if bad, ok := errors.AsType[*BadRecordError](err); ok || asError(t, err).Kind != rest.Server {
 			t.Errorf("error %v, row %v", err, bad)
 		}
-		if n := requestsFor(server, AuditPath); n > 350 {
+		if n := resttest.RequestsFor(server, AuditPath); n > 350 {
 			t.Errorf("%d requests", n)
 		}
 	}
@@ -212,7 +216,7 @@ func TestTooManyHoles(t *testing.T) {
 	}
 	server := span.serve(bloodhoundtest.V84)
 	_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
-	wantText(t, err, fmt.Sprintf("more than %d rows", maxHoles))
+	resttest.WantText(t, err, fmt.Sprintf("more than %d rows", maxHoles))
 }
 
 // Memory is bounded also while a bad row is told from a crowd of the same instant.

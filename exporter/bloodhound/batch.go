@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -15,7 +17,7 @@ import (
 type Batch struct {
 	Records []record.Record // to be looked at only after Wait
 
-	pages []*buffer
+	pages []*rest.Buffer
 	// What the first stage counts, by the ends of pages.
 	rows    int   // served
 	counted int   // of them since Limits.Since
@@ -30,26 +32,26 @@ type Batch struct {
 	// Bad rows, as the first stage and the second one found them; to be looked at only after Wait.
 	unprinted, refused []Hole
 
-	arrived chan page // from the stage that fetches
+	arrived chan arrival // from the stage that fetches
 	scanned chan struct{}
 	err     error // of scanning; to be looked at after scanned is closed
 	home    chan *Batch
-	shared  *interner
-	ids     ids
+	shared  *page.Interner
+	ids     page.IDs
 }
 
-// A page is a body on its way from one stage to the next.
-type page struct {
-	*buffer
+// An arrival is a page on its way from one stage to the next.
+type arrival struct {
+	*rest.Buffer
 	target  string
 	after   time.Time // what was asked for, both included
 	before  time.Time
 	limit   int
-	counted bool        // a count that was asked for comes with it
-	ends    seen        // what its two ends say
-	glanced bool        // they could be read
-	walked  bool        // the walk went on by its ends
-	result  chan<- seen // takes what the scan found, if the walk waits for it
+	counted bool             // a count that was asked for comes with it
+	ends    page.Ends        // what its two ends say
+	glanced bool             // they could be read
+	walked  bool             // the walk went on by its ends
+	result  chan<- page.Ends // takes what the scan found, if the walk waits for it
 }
 
 const (
@@ -73,12 +75,12 @@ func (c *Client) newBatch(share bool) *Batch {
 	if !share {
 		b.shared = nil
 	} else if b.shared == nil {
-		b.shared = new(interner)
+		b.shared = new(page.Interner)
 	}
 	if cap(b.Records) == 0 {
 		b.Records = make([]record.Record, 0, c.slab.Load())
 	}
-	b.arrived, b.scanned = make(chan page, pagesAhead), make(chan struct{})
+	b.arrived, b.scanned = make(chan arrival, pagesAhead), make(chan struct{})
 	go b.scan(c)
 	return b
 }
@@ -87,8 +89,8 @@ func (c *Client) newBatch(share bool) *Batch {
 func (b *Batch) scan(c *Client) {
 	defer close(b.scanned)
 	for p := range b.arrived {
-		b.pages = append(b.pages, p.buffer)
-		found := seen{}
+		b.pages = append(b.pages, p.Buffer)
+		found := page.Ends{}
 		if b.err == nil {
 			found, b.err = b.add(p, c.options.Quarantine)
 			c.trust(p, found, b.err)
@@ -98,43 +100,40 @@ func (b *Batch) scan(c *Client) {
 		}
 	}
 	if b.err == nil {
-		b.Records = Sort(b.Records)
+		b.Records = page.Sort(b.Records)
 		c.slab.Store(int64(len(b.Records)))
-		if id, twice := b.ids.twice(b.Records); twice {
-			b.err = reusedError(b.Records, id)
-		}
+		b.err = b.ids.Reused(b.Records)
 	}
 }
 
 // add checks a page and appends its records.
-func (b *Batch) add(p page, quarantine bool) (seen, error) {
+func (b *Batch) add(p arrival, quarantine bool) (page.Ends, error) {
 	first := len(b.Records)
-	parsed, err := parsePage(p.b, slices.Grow(b.Records, p.ends.records), b.shared)
+	parsed, err := page.Parse(p.Bytes, slices.Grow(b.Records, p.ends.Records), b.shared)
 	if err != nil {
-		return seen{}, explain(err, p.target)
+		return page.Ends{}, explain(err, p.target)
 	}
 	b.Records = parsed.Records
 	fresh := parsed.Records[first:]
-	found := look(fresh, parsed.Limit)
-	if found.outside(p.after, p.before) {
-		return seen{}, p.stray(fresh)
+	found := parsed.Ends()
+	if found.Outside(p.after, p.before) {
+		return page.Ends{}, p.stray(fresh)
 	}
-	if err := b.refuse(p, parsed.refused, quarantine); err != nil {
-		return seen{}, err
+	if err := b.refuse(p, parsed.Refused, quarantine); err != nil {
+		return page.Ends{}, err
 	}
-	found.include(parsed.refused)
 	if p.counted {
 		b.counts = append(b.counts, parsed.Count)
 	}
-	if p.walked && !p.ends.agrees(found) {
-		return seen{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the previous pages: nothing of this "+
+	if p.walked && !p.ends.Agrees(found) {
+		return page.Ends{}, fmt.Errorf("GET %s answered with records that are not newest first, unlike the previous pages: nothing of this "+
 			"window is used; run again: the next cycle reads it page by page", p.target)
 	}
 	return found, nil
 }
 
 // stray is the error about the first record that was not asked for.
-func (p page) stray(records []record.Record) error {
+func (p arrival) stray(records []record.Record) error {
 	for i := range records {
 		if r := &records[i]; r.CreatedAt.Before(p.after) || r.CreatedAt.After(p.before) {
 			return strayError(r.ID, r.CreatedAt, p.after, p.before)
@@ -151,19 +150,19 @@ type crowd struct {
 }
 
 // count takes in what the ends of a page say of its share in the span.
-func (b *Batch) count(at seen, size int, since time.Time) {
-	n := at.since(since)
-	b.rows += at.records
-	if at.records > 0 && at.newest.Equal(at.oldest) {
-		if !b.crowd.at.Equal(at.oldest) {
-			b.crowd = crowd{at: at.oldest}
+func (b *Batch) count(at page.Ends, size int, since time.Time) {
+	n := at.Since(since)
+	b.rows += at.Records
+	if at.Records > 0 && at.Newest.Equal(at.Oldest) {
+		if !b.crowd.at.Equal(at.Oldest) {
+			b.crowd = crowd{at: at.Oldest}
 		}
-		b.crowd.records += at.records
+		b.crowd.records += at.Records
 		b.crowd.bytes += int64(size)
 	}
 	b.counted += n
-	if at.records > 0 {
-		b.bytes += int64(size) * int64(n) / int64(at.records)
+	if at.Records > 0 {
+		b.bytes += int64(size) * int64(n) / int64(at.Records)
 	}
 }
 
@@ -176,9 +175,7 @@ func (b *Batch) Wait() error {
 // Release gives the memory back for the next batch. The records, and every string taken from them, end here.
 func (b *Batch) Release() {
 	<-b.scanned
-	if len(b.pages) > 0 {
-		b.pages[0].home.put(pagesKept*len(b.pages)+keptLoose, b.pages...)
-	}
+	rest.Release(pagesKept*len(b.pages), b.pages...)
 	clear(b.Records) // a page that is too large to be kept must not stay for them
 	records := b.Records[:0]
 	if cap(records) > keptSlack*(len(b.Records)+1000) {

@@ -1,80 +1,40 @@
 package bloodhound
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // Defaults of [Options].
 const (
 	DefaultPageSize = 5000
-	DefaultWait     = 30 * time.Second
 	DefaultMaxBody  = 64 << 20
-	DefaultMaxPage  = 8 << 20
+	DefaultMaxPage  = rest.OrdinaryBody
 )
 
-// longestWait is the largest deadline that every server generation takes: one of them replaces what is above its
-// maximum without a word.
-const longestWait = 30 * time.Second
-
-// Options configure a [Client]. URL and Auth are required; a zero field takes its default.
+// Options configure a [Client]. Those of the connection are required; a zero field takes its default.
 type Options struct {
-	URL  *url.URL      // https://tenant.example; a path is taken as a prefix
-	Auth Authenticator // made by Token, Bearer or Login
+	Connection rest.Options
 
-	PageSize int           // records asked for at a time; the client lowers it when the server cannot keep up
-	Rate     float64       // requests a second, every try and login counted; 0 to find out what the server bears
-	Wait     time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
-	MaxBody  int64         // bytes of one decoded reply, and so of one record
-	MaxPage  int64         // bytes of one that holds several records
-	Idle     time.Duration // how long no byte of a body may move
-	Retry    RetryPolicy
+	PageSize int   // records asked for at a time; the client lowers it when the server cannot keep up
+	MaxBody  int64 // bytes of one decoded reply, and so of one record
+	MaxPage  int64 // bytes of one that holds several records
 	// Quarantine goes on without a row that cannot be exported: see [Hole]. Without it such a row is a [*BadRecordError].
 	Quarantine bool
-
-	CAFile    string // PEM; trusted besides the system's authorities
-	Insecure  bool   // no TLS verification: for trials only
-	UserAgent string
-
-	Log       *zap.Logger       // never gets a secret
-	Observer  Observer          // for metrics
-	Transport http.RoundTripper // replaces the client's own, with all that CAFile, Insecure and the proxy variables say
 }
 
-// An Observer counts what the client does. Its methods are called concurrently and must not block.
-type Observer interface {
-	// Request is called for every request sent. The status is the HTTP status, or the [Kind] of a failure without one.
-	Request(status string, d time.Duration)
-	// Retry is called before every pause. The reason is a [Kind], or "other".
-	Retry(reason string)
-}
-
-type noObserver struct{}
-
-func (noObserver) Request(string, time.Duration) {}
-func (noObserver) Retry(string)                  {}
-
-// A Client talks to one BloodHound server. It is safe for concurrent use.
+// A Client reads the audit log of one BloodHound server. It is safe for concurrent use.
 type Client struct {
 	options   Options // with the defaults filled in
-	prefix    string  // the URL's path, escaped, without a slash at its end
-	prefer    string
-	transport http.RoundTripper
-	throttle  *throttle
-	clock     clock
+	conn      *rest.Client
+	log       *zap.Logger
 	self      identity
 	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
 	fits      atomic.Int64 // how many records fit into a page, by the size of the latest ones
@@ -82,7 +42,6 @@ type Client struct {
 	fullRow   atomic.Int64 // how many bytes a record of the latest full page had
 	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
 	suspects  suspects     // instants with rows that the server could not print
-	shelf     shelf
 	batches   chan *Batch  // released ones, for their memory
 	slab      atomic.Int64 // how many records the latest batch has, as the next one probably will
 }
@@ -90,105 +49,45 @@ type Client struct {
 // New checks the options and reports everything that is wrong with them at once. It sends nothing.
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
-	if err := o.check(); err != nil {
+	conn, err := rest.New(o.Connection)
+	if err := errors.Join(err, o.check()); err != nil {
 		return nil, err
 	}
 	c := &Client{
-		options:   o,
-		prefix:    strings.TrimRight(o.URL.EscapedPath(), "/"),
-		prefer:    "wait=" + strconv.Itoa(int(o.Wait/time.Second)),
-		transport: transport.Bound(o.Transport, o.bounds()),
-		throttle:  newThrottle(o.Rate),
-		batches:   make(chan *Batch, batchesKept),
-		self:      identity{turn: make(chan struct{}, 1)},
+		options: o,
+		conn:    conn,
+		log:     cmp.Or(o.Connection.Log, zap.NewNop()),
+		batches: make(chan *Batch, batchesKept),
+		self:    identity{turn: make(chan struct{}, 1)},
 	}
 	c.limit.Store(int64(o.PageSize))
 	c.fits.Store(int64(o.PageSize))
-	if o.Transport != nil {
-		return c, nil
-	}
-	own, err := newTransport(o)
-	if err != nil {
-		return nil, err
-	}
-	if o.Insecure {
-		o.Log.Warn("TLS verification is off: any machine on the way can read and change the audit log, so name the "+
-			"server's authority in "+settingCA+" instead",
-			zap.String("host", o.URL.Host))
-	}
-	c.transport = transport.Bound(own, o.bounds())
 	return c, nil
 }
 
 func (o Options) withDefaults() Options {
-	o.PageSize = orDefault(o.PageSize, DefaultPageSize)
-	o.Wait = orDefault(o.Wait, DefaultWait)
-	o.MaxBody = orDefault(o.MaxBody, DefaultMaxBody)
-	o.MaxPage = min(orDefault(o.MaxPage, DefaultMaxPage), o.MaxBody)
-	o.Idle = orDefault(o.Idle, idleBody)
-	o.Retry = o.Retry.withDefaults()
-	o.UserAgent = orDefault(o.UserAgent, "houndtrail")
-	if o.Log == nil {
-		o.Log = zap.NewNop()
-	}
-	if o.Observer == nil {
-		o.Observer = noObserver{}
-	}
+	o.PageSize = cmp.Or(o.PageSize, DefaultPageSize)
+	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
+	o.MaxPage = min(cmp.Or(o.MaxPage, DefaultMaxPage), o.MaxBody)
 	return o
 }
 
 func (o Options) check() error {
-	return errors.Join(
-		checkURL(o.URL),
-		complainIf(o.Auth == nil, "credentials are missing: an API token, a JWT, or a user name and password"),
-		complainIf(o.PageSize < 1, "the page size %d is below 1", o.PageSize),
-		complainIf(!(o.Rate >= 0), "the rate %v is below 0 requests a second", o.Rate),
-		complainIf(o.Wait < time.Second || o.Wait > longestWait || o.Wait%time.Second != 0,
-			"the wait %s is not a whole number of seconds from 1s to %s", o.Wait, longestWait),
-		complainIf(o.MaxBody < 1, "the largest body %d is below 1 byte", o.MaxBody),
-	)
-}
-
-// checkURL never quotes the URL: it may hold a password.
-func checkURL(u *url.URL) error {
-	if u == nil {
-		return errors.New("the BloodHound URL is missing")
-	}
-	return errors.Join(
-		complainIf(u.Scheme != "https" && u.Scheme != "http" || u.Host == "",
-			"the BloodHound URL is not of the form https://host"),
-		complainIf(u.User != nil, "the BloodHound URL holds credentials: they belong in settings of their own"),
-		complainIf(u.RawQuery != "" || u.Fragment != "", "the BloodHound URL has a query or a fragment: remove it"),
-	)
-}
-
-func complainIf(wrong bool, format string, args ...any) error {
-	if !wrong {
+	switch {
+	case o.PageSize < 1:
+		return fmt.Errorf("the page size %d is below 1", o.PageSize)
+	case o.MaxBody < 1:
+		return fmt.Errorf("the largest body %d is below 1 byte", o.MaxBody)
+	default:
 		return nil
 	}
-	return fmt.Errorf(format, args...)
 }
 
-// newRequest builds a request for the target, a path and query that is to go on the wire byte for byte: it is what the
-// signature covers. A target that net/http would rewrite is refused here, not by the server's 401.
-func (c *Client) newRequest(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
-	target = c.prefix + target
-	var content io.Reader
-	if len(body) > 0 {
-		content = bytes.NewReader(body)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, c.options.URL.Scheme+"://"+c.options.URL.Host+target, content)
-	if err != nil {
-		return nil, fmt.Errorf("request target: %w", err)
-	}
-	// URL.Opaque would carry any target, but makes net/http forget the host in a request through a plain HTTP proxy.
-	if r.URL.RequestURI() != target || strings.ContainsAny(target, " #") {
-		return nil, fmt.Errorf("request target %q is not escaped: it would not arrive as it is signed", target)
-	}
-	r.Header.Set("User-Agent", c.options.UserAgent)
-	r.Header.Set("Accept", "application/json")
-	// Asked for in so many words, so that net/http leaves the unpacking to us and our faster decoder.
-	r.Header.Set("Accept-Encoding", "gzip")
-	r.Header.Set("Cache-Control", "no-cache")
-	return r, nil
-}
+// A Reading is the server's clock and our own, at one moment.
+type Reading = rest.Reading
+
+// Clock reads the server's clock, at most a second or two behind and never ahead of it, beside our own: see [rest.Client.Clock].
+func (c *Client) Clock(ctx context.Context) (Reading, error) { return c.conn.Clock(ctx) }
+
+// Guess is about what Clock would say, without a request. Nothing is certain before a reply has confirmed it: see [Batch.Clock].
+func (c *Client) Guess() Reading { return c.conn.Guess() }

@@ -1,79 +1,27 @@
 package bloodhound
 
 import (
-	"math"
-	"net/url"
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
+// What is wrong with the connection is told beside what is wrong with the rest.
 func TestNewChecksItsOptions(t *testing.T) {
-	auth := Token(testToken, always(testKey))
-	base := mustParse(t, "https://tenant.example")
-	pemless := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(pemless, []byte("not a certificate"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		options Options
-		says    []string
-	}{
-		"nothing at all": {Options{}, []string{"URL is missing", "credentials are missing"}},
-		"everything wrong": {
-			Options{URL: base, PageSize: -1, Rate: -1, Wait: 1500 * time.Millisecond, MaxBody: -1},
-			[]string{"credentials", "page size -1", "rate -1", "wait 1.5s", "largest body"},
-		},
-		"rate":   {Options{URL: base, Auth: auth, Rate: math.NaN()}, []string{"rate NaN"}},
-		"wait":   {Options{URL: base, Auth: auth, Wait: 31 * time.Second}, []string{"1s to 30s"}},
-		"scheme": {Options{URL: mustParse(t, "ftp://tenant.example"), Auth: auth}, []string{"https://host"}},
-		"host":   {Options{URL: mustParse(t, "https:///x"), Auth: auth}, []string{"https://host"}},
-		"opaque": {Options{URL: mustParse(t, "tenant.example:443"), Auth: auth}, []string{"https://host"}},
-		"userinfo": {
-			Options{URL: mustParse(t, "https://u:hunter2@tenant.example"), Auth: auth}, []string{"holds credentials"},
-		},
-		"query": {Options{URL: mustParse(t, "https://tenant.example/?a=b"), Auth: auth}, []string{"query or a fragment"}},
-		"fragment": {
-			Options{URL: &url.URL{Scheme: "https", Host: "h", Fragment: "x"}, Auth: auth}, []string{"query or a fragment"},
-		},
-		"CA file": {
-			Options{URL: base, Auth: auth, CAFile: filepath.Join(t.TempDir(), "none.pem")}, []string{"read the CA file"},
-		},
-		"no PEM": {Options{URL: base, Auth: auth, CAFile: pemless}, []string{"holds no PEM certificate"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := New(test.options)
-			wantText(t, err, test.says...)
-			if leak := leakOf(err.Error(), []string{":hunter2"}); leak != "" {
-				t.Error(leak)
-			}
-		})
-	}
+	_, err := New(Options{Connection: rest.Options{Rate: -1}, PageSize: -1})
+	resttest.WantText(t, err, "URL is missing", "credentials are missing", "rate -1", "page size -1")
+	_, err = New(Options{MaxBody: -1})
+	resttest.WantText(t, err, "URL is missing", "largest body -1")
 }
 
 func TestNewFillsInTheDefaults(t *testing.T) {
-	core, logs := observer.New(zap.WarnLevel)
-	c, err := New(Options{
-		URL: mustParse(t, "https://tenant.example/"), Auth: Bearer(always("x")), Insecure: true, Log: zap.New(core),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := c.options
-	if o.PageSize != 5000 || c.limit.Load() != 5000 || c.throttle.limiter.Limit() != firstRate || o.Wait != 30*time.Second || o.MaxBody != 64<<20 ||
-		o.Retry.Tries != 8 {
+	c := newClient(t, Options{})
+	if o := c.options; o.PageSize != 5000 || c.pageSize() != 5000 || o.MaxBody != 64<<20 || o.MaxPage != 8<<20 {
 		t.Errorf("%+v", o)
 	}
-	o.Observer.Request("200", 0) // there is no observer, and nothing breaks
-	o.Observer.Retry("server")
-	if logs.FilterMessageSnippet("TLS verification is off").Len() != 1 {
-		t.Error("no warning about Insecure")
-	}
-	if c, err := New(Options{URL: mustParse(t, "https://h"), Auth: Bearer(always("x"))}); err != nil || c.options.Log == nil {
-		t.Error(err)
+	c.log.Warn("there is no log, and nothing breaks")
+	if c = newClient(t, Options{MaxBody: 1 << 20}); c.options.MaxPage != 1<<20 {
+		t.Errorf("a page may have %d bytes", c.options.MaxPage)
 	}
 }

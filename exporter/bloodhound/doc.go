@@ -1,4 +1,5 @@
-// Package bloodhound is the client of the audit log API, GET /api/v2/audit.
+// Package bloodhound is the client of the audit log API, GET /api/v2/audit: it decides what to ask, and in which order. Package
+// rest is the connection that it asks through, and package page makes records of the bytes that come back.
 //
 // [Client.Fetch] and [Client.FetchParts] read one span of time completely or fail: an empty reply, a cut body, HTML from a
 // proxy or a page that is not newest first is an error and never the end of the data. They work in two stages, fetching and

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // endless is a log of which the rows at one end, or both, are bad in one way.
@@ -42,9 +45,9 @@ func badKinds() []string {
 
 // asked counts the requests of a question.
 func asked(server *bloodhoundtest.Server, question func()) int {
-	before := requestsFor(server, AuditPath)
+	before := resttest.RequestsFor(server, AuditPath)
 	question()
-	return requestsFor(server, AuditPath) - before
+	return resttest.RequestsFor(server, AuditPath) - before
 }
 
 // halfHourly is a day's row each half hour, counted from its beginning, with ids from 1 on.
@@ -67,7 +70,7 @@ func named(t *testing.T, err error, at time.Time, how string) {
 	if (bad.Raw == nil) != (how == "unprintable") {
 		t.Errorf("bytes %q", bad.Raw)
 	}
-	wantText(t, err, wireTime(at), bad.Position, "loses nothing", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine")
+	resttest.WantText(t, err, page.FormatTime(at), bad.Position, "loses nothing", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine")
 }
 
 // A bad row at the beginning of the log is named, or it is gone on from there, whatever is wrong with it.
@@ -123,7 +126,7 @@ func TestBadBeginningIsPassedQuickly(t *testing.T) {
 	span := halfHourly(shelfStart(), 0)
 	server := span.serve(bloodhoundtest.V84)
 	c := reads(t, server, false)
-	c.options.Retry.Interactive = true
+	c.options.Connection.Retry.Interactive = true
 	if n := asked(server, func() {
 		if x, err := c.Extent(t.Context(), time.Now()); err != nil || x.Oldest.After(span.at[0]) {
 			t.Errorf("%+v, %v", x, err)
@@ -140,7 +143,7 @@ func TestBadEndsOfAnOldServer(t *testing.T) {
 		for _, quarantine := range []bool{false, true} {
 			for _, bad := range []int{0, 47} {
 				server := endless{halfHourly(start, bad), how}.serve(bloodhoundtest.Legacy2024)
-				server.Fault(bloodhoundtest.NewestFirst())
+				server.Fault(faults.NewestFirst())
 				x, err := reads(t, server, quarantine).Extent(t.Context(), time.Now())
 				if _, ok := errors.AsType[*BadRecordError](err); ok && bad == 0 && !quarantine {
 					named(t, err, start, how)

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // The oldest record is found exactly on every generation, in two requests, however many there are.
@@ -58,7 +61,7 @@ func TestExtentIsNotTrusting(t *testing.T) {
 		"a gap, newest first":      {timedServer{rows: append(hourly(now, 9), year(2012)), ignoresSort: true}, searchStep, 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClient(t, Options{Transport: &test.server})
+			c := newClient(t, Options{Connection: rest.Options{Transport: &test.server}})
 			extent, err := c.Extent(t.Context(), now)
 			if err != nil || extent.Empty {
 				t.Fatalf("%+v, %v", extent, err)
@@ -89,7 +92,7 @@ func TestExtentOfNothing(t *testing.T) {
 		"null":     `{"data":{"logs":null}}`,
 		"no count": `{"data":{"logs":[]}}`,
 	} {
-		c := newClient(t, Options{Transport: can(200, body)})
+		c := newClient(t, Options{Connection: rest.Options{Transport: resttest.Can(200, body)}})
 		extent, err := c.Extent(t.Context(), time.Now())
 		if err != nil || !extent.Empty || !extent.Oldest.IsZero() || extent.Page != 0 {
 			t.Errorf("%s: %+v, %v", name, extent, err)
@@ -103,12 +106,12 @@ func TestExtentOfNothing(t *testing.T) {
 		"rows without a time":    {undated: 500},
 		"they never stop coming": {rows: hourly(time.Now(), 500), hides: true, ascending: true},
 	} {
-		c := newClient(t, Options{Transport: s})
+		c := newClient(t, Options{Connection: rest.Options{Transport: s}})
 		extent, err := c.Extent(t.Context(), time.Now())
 		if !errors.Is(err, ErrHidden) || extent != (Extent{}) {
 			t.Errorf("%s: %+v, %v", name, extent, err)
 		}
-		wantText(t, err, "counts 500", "shows none", "replica", "cache", "no created_at", "again", "the people who run the server")
+		resttest.WantText(t, err, "counts 500", "shows none", "replica", "cache", "no created_at", "again", "the people who run the server")
 		if _, _, err := c.Newest(t.Context()); !errors.Is(err, ErrHidden) {
 			t.Errorf("%s: newest: %v", name, err)
 		}
@@ -118,9 +121,9 @@ func TestExtentOfNothing(t *testing.T) {
 // A server that does not obey the window has shown nothing about its beginning.
 func TestExtentOfAnotherQuestion(t *testing.T) {
 	now := time.Now().UTC()
-	c := newClient(t, Options{Transport: &timedServer{rows: hourly(now, 50), ignoresWindow: true, ignoresSort: true}})
+	c := newClient(t, Options{Connection: rest.Options{Transport: &timedServer{rows: hourly(now, 50), ignoresWindow: true, ignoresSort: true}}})
 	_, err := c.Extent(t.Context(), now)
-	wantText(t, err, "ignores before and after", wireTime(now), "proxy")
+	resttest.WantText(t, err, "ignores before and after", page.FormatTime(now), "proxy")
 }
 
 // How long a page is on average is a hint of how long a window may be: it has to be sane, whatever the server counts.
@@ -138,7 +141,7 @@ func TestPageSpan(t *testing.T) {
 		"all to come":    {timedServer{rows: hourly(now.AddDate(1, 0, 0), 51)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClient(t, Options{Transport: &test.server})
+			c := newClient(t, Options{Connection: rest.Options{Transport: &test.server}})
 			c.limit.Store(100)
 			extent, err := c.Extent(t.Context(), now)
 			if err != nil {
@@ -167,7 +170,7 @@ func TestNewest(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			want := time.Now().UTC().Add(test.newest)
 			server := &timedServer{rows: hourly(want, 500), date: time.Now().Add(test.clock)}
-			c := newClient(t, Options{Transport: server})
+			c := newClient(t, Options{Connection: rest.Options{Transport: server}})
 			if _, err := c.Clock(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package bloodhound
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +11,11 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // day is a span of a thousand rows on a double, and a client that reads it in pages of a hundred.
@@ -19,11 +23,14 @@ func day(t *testing.T, o bloodhoundtest.Options) (*bloodhoundtest.Server, *Clien
 	t.Helper()
 	end := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
 	start := end.Add(-24 * time.Hour)
-	o.Rows = bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 9, N: 1000, Start: start, End: end})
-	server, base := tenant(t, o)
+	o.Rows = history.Rows(history.Options{Seed: 9, N: 1000, Start: start, End: end})
+	server, base := resttest.Tenant(t, o)
 	return server, newClient(t, Options{
-		URL: mustParse(t, base), Auth: Token(testToken, always(testKey)), PageSize: 100,
-		Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		Connection: rest.Options{
+			URL: resttest.MustParse(t, base), Auth: rest.Token(resttest.Token, resttest.Always(resttest.Key)),
+			Retry: rest.RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		},
+		PageSize: 100,
 	}), start, end
 }
 
@@ -65,7 +72,7 @@ func TestFetchReadsASpan(t *testing.T) {
 // its pages. That is an error, and the next time the window is read by what pages really hold.
 func TestFetchNoticesAnotherOrder(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{})
-	server.Fault(bloodhoundtest.Sequence(nil, nil, nil, swapped))
+	server.Fault(faults.Sequence(nil, nil, nil, swapped))
 	n, err := all(t.Context(), c, start, end)
 	if err == nil || !strings.Contains(err.Error(), "not newest first") {
 		t.Fatalf("%d records, error %v", n, err)
@@ -81,7 +88,7 @@ func TestFetchNoticesAnotherOrder(t *testing.T) {
 
 // A server that never answers newest first is read all the same, by skip.
 func TestFetchFromAnUnorderedServer(t *testing.T) {
-	for name, fault := range map[string]bloodhoundtest.Fault{"oldest first": bloodhoundtest.OldestFirst(), "only the ends in order": swapped} {
+	for name, fault := range map[string]bloodhoundtest.Fault{"oldest first": faults.OldestFirst(), "only the ends in order": swapped} {
 		t.Run(name, func(t *testing.T) {
 			server, c, start, end := day(t, bloodhoundtest.Options{})
 			server.Fault(fault)
@@ -107,9 +114,9 @@ func rewritten(change func(records []string)) bloodhoundtest.Fault {
 			answer := httptest.NewRecorder()
 			next.ServeHTTP(answer, r)
 			body := answer.Body.String()
-			if page, err := ParsePage([]byte(body), nil); err == nil && len(page.Records) > 0 {
+			if p, err := page.Parse([]byte(body), nil, nil); err == nil && len(p.Refused) == 0 && len(p.Records) > 0 {
 				var records []string
-				for _, r := range page.Records {
+				for _, r := range p.Records {
 					records = append(records, r.Raw)
 				}
 				whole := strings.Join(records, ",")
@@ -156,57 +163,4 @@ func TestPageSizeComesBack(t *testing.T) {
 	if c.pageSize() != 96 {
 		t.Errorf("the page size stays at %d", c.pageSize())
 	}
-}
-
-func TestGlance(t *testing.T) {
-	row := func(id int, fields string) string {
-		return fmt.Sprintf(`{"id":%d,"created_at":"2026-01-15T12:34:%02dZ","fields":%s,"status":"x"}`, id, id, fields)
-	}
-	page := func(records ...string) string {
-		return `{"count":5,"limit":7,"skip":0,"data":{"logs":[` + strings.Join(records, ",") + "]}}\n"
-	}
-	for _, tc := range []struct {
-		name, body  string
-		ok          bool
-		first, last int64
-	}{
-		{"a page", page(row(9, "{}"), row(8, "null"), row(7, "{}")), true, 9, 7},
-		{"one record", page(row(9, "{}")), true, 9, 9},
-		{"objects with an id inside", page(row(9, `{"roles":[{"id":3}]}`), row(8, `{"data":{"logs":[{"id":1}]}}`)), true, 9, 8},
-		{"a page in a record", page(row(9, "{}"), row(8, page(row(7, "{}")))), true, 9, 8},
-		{"more objects than are looked through", page(row(9, "["+strings.Repeat(`{"id":1},`, 20)+"0]")), false, 0, 0},
-		{"brackets in strings", page(row(9, `"]}}"`), row(8, `"{\"id\":1}]}}"`)), true, 9, 8},
-		{"no records", page(), false, 0, 0},
-		{"null", `{"data":{"logs":null}}`, false, 0, 0},
-		{"another order of keys", `{"data":{"logs":[{"created_at":"2026-01-15T12:34:56Z","id":1}]}}`, false, 0, 0},
-		{"something behind the logs", strings.Replace(page(row(9, "{}")), "]}}", `],"more":1}}`, 1), false, 0, 0},
-		{"a nested object at the very end", `{"limit":7,"data":{"logs":[{"id":9,"created_at":"2026-01-15T12:34:09Z","fields":[{"id":1,"created_at":"2026-01-15T12:34:01Z"}]}]}}`, true, 9, 9},
-		{"cut", strings.TrimSuffix(page(row(9, "{}")), "]}}\n"), false, 0, 0},
-		{"empty", "", false, 0, 0},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got, ok := glance([]byte(tc.body))
-			if ok != tc.ok || ok && (got.first != tc.first || got.last != tc.last || got.limit != 7) {
-				t.Errorf("%+v %v, want %d to %d %v", got, ok, tc.first, tc.last, tc.ok)
-			}
-		})
-	}
-}
-
-// Whatever a page is, its ends are told only as the scan would tell them, or not at all, where it is newest first.
-func FuzzGlance(f *testing.F) {
-	f.Add([]byte(sample))
-	f.Add([]byte(`{"data":{"logs":[{"id":2,"created_at":"2026-01-15T12:34:56Z"},{"id":1,"created_at":"2026-01-15T12:34:55Z","fields":{"a":[{"id":7}]}}]}}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		ends, ok := glance(body)
-		page, err := ParsePage(body, nil)
-		if !ok || err != nil {
-			return
-		}
-		found := look(page.Records, page.Limit)
-		ends.records = guess(body, 1, 0)
-		if found.records > 0 && found.newestFirst && (ends.first != found.first || ends.last != found.last || !ends.oldest.Equal(found.oldest) || !ends.newest.Equal(found.newest)) {
-			t.Fatalf("ends %+v, found %+v in %q", ends, found, body)
-		}
-	})
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // Whatever order a server knows, no record of the span is before the instant that First returns, and none hides in a span
@@ -33,7 +35,7 @@ func TestFirst(t *testing.T) {
 				want, some = at, true
 			}
 		}
-		c := newClient(t, Options{Transport: server})
+		c := newClient(t, Options{Connection: rest.Options{Transport: server}})
 		at, ok, err := c.First(t.Context(), from, to)
 		if err != nil || ok != some {
 			rt.Fatalf("%s, %v, %v, want %s, %v", at, ok, err, want, some)
@@ -62,7 +64,7 @@ func TestFirstEnds(t *testing.T) {
 		{0, 0, false},
 		{time.Hour, -time.Hour, false},
 	} {
-		c := newClient(t, Options{Transport: &timedServer{rows: []time.Time{epoch}}})
+		c := newClient(t, Options{Connection: rest.Options{Transport: &timedServer{rows: []time.Time{epoch}}}})
 		if at, ok, err := c.First(t.Context(), epoch.Add(test.from), epoch.Add(test.to)); err != nil || ok != test.ok || ok && at != epoch {
 			t.Errorf("from %s to %s: %s, %v, %v", test.from, test.to, at, ok, err)
 		}
@@ -73,7 +75,7 @@ func TestFirstEnds(t *testing.T) {
 func TestSearchLeavesNoGap(t *testing.T) {
 	probe := func(rows ...time.Time) (*timedServer, time.Time) {
 		server := &timedServer{rows: rows, ignoresSort: true}
-		at, ok, err := newClient(t, Options{Transport: server}).First(t.Context(), epoch, lastInstant())
+		at, ok, err := newClient(t, Options{Connection: rest.Options{Transport: server}}).First(t.Context(), epoch, lastInstant())
 		if err != nil || !ok {
 			t.Fatal(at, ok, err)
 		}

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 const (
@@ -27,10 +30,13 @@ func sized(t *testing.T, sizes ...int) (server *bloodhoundtest.Server, c *Client
 		fields, _ := json.Marshal(map[string]string{"username": strings.Repeat("x", size)})
 		rows = append(rows, bloodhoundtest.Row{ID: int64(i + 1), CreatedAt: start.Add(time.Duration(i) * time.Minute), Action: "LoginAttempt", Fields: fields})
 	}
-	server, base := tenant(t, bloodhoundtest.Options{Rows: rows})
+	server, base := resttest.Tenant(t, bloodhoundtest.Options{Rows: rows})
 	return server, newClient(t, Options{
-		URL: mustParse(t, base), Auth: Token(testToken, always(testKey)), PageSize: 100, MaxPage: testPage, MaxBody: testBody,
-		Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		Connection: rest.Options{
+			URL: resttest.MustParse(t, base), Auth: rest.Token(resttest.Token, resttest.Always(resttest.Key)),
+			Retry: rest.RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		},
+		PageSize: 100, MaxPage: testPage, MaxBody: testBody,
 	}), start, start.Add(time.Duration(len(sizes)) * time.Minute)
 }
 
@@ -129,7 +135,7 @@ func TestLargeRecordThatIsCut(t *testing.T) {
 	if err != nil || len(whole) > 0 || len(holes) != 1 {
 		t.Fatalf("records %v, holes %v, %v", whole, holes, err)
 	}
-	server.Fault(bloodhoundtest.Sequence(nil, bloodhoundtest.TruncatedJSON()))
+	server.Fault(faults.Sequence(nil, faults.TruncatedJSON()))
 	_, again, err := fetched(t.Context(), c, start, end, Limits{Large: true})
 	if err != nil || len(again) != 1 || again[0].Reason != holes[0].Reason {
 		t.Errorf("holes %v, want %v: %v", again, holes, err)
@@ -145,8 +151,8 @@ func TestPagesFitByBytes(t *testing.T) {
 	for i := range n {
 		rows = append(rows, bloodhoundtest.Row{ID: int64(i + 1), CreatedAt: start.Add(time.Duration(i) * time.Second), Fields: fields})
 	}
-	server, base := tenant(t, bloodhoundtest.Options{Rows: rows})
-	c := newClient(t, Options{URL: mustParse(t, base), Auth: Token(testToken, always(testKey))})
+	server, base := resttest.Tenant(t, bloodhoundtest.Options{Rows: rows})
+	c := newClient(t, Options{Connection: rest.Options{URL: resttest.MustParse(t, base), Auth: rest.Token(resttest.Token, resttest.Always(resttest.Key))}})
 	ids, _, err := fetched(t.Context(), c, start, start.Add(n*time.Second), Limits{})
 	if err != nil || len(ids) != n {
 		t.Fatalf("%d records, %v", len(ids), err)

@@ -4,14 +4,18 @@ import (
 	"testing"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // A login that fails says nothing about the size of pages.
 func TestLoginDoesNotLowerThePage(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{Users: []bloodhoundtest.User{{Name: "a", Password: "b"}}})
-	c.options.Auth = Login("a", func() (string, error) { return "b", nil })
-	c.options.MaxBody = 1 << 20
-	server.FaultAt(loginPath, bloodhoundtest.Huge(2<<20))
+	options := c.options
+	options.Connection.Auth = rest.Login("a", resttest.Always("b"))
+	c = newClient(t, options)
+	server.FaultAt("/api/v2/login", faults.Huge(rest.OrdinaryBody+1))
 	size := c.pageSize()
 	if _, err := c.Fetch(t.Context(), start, end, Limits{}); err == nil {
 		t.Fatal("a login with a reply that is too large went well")

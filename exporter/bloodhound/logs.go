@@ -4,32 +4,33 @@ import (
 	"context"
 	"time"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Logs reads one page as asked. Its records are their own: nothing needs releasing. What is likely to fail for good, by
 // the query's own Warnings, is not tried again. A bad row on the page is a [*BadRecordError], whatever Options.Quarantine says.
-func (c *Client) Logs(ctx context.Context, q Query) (Page, error) {
+func (c *Client) Logs(ctx context.Context, q Query) (page.Page, error) {
 	if err := q.Validate(); err != nil {
-		return Page{}, err
+		return page.Page{}, err
 	}
 	for misses := 0; ; misses++ {
 		p, err := c.read(ctx, q, breakdowns, c.options.MaxBody)
 		if refusal(err) != nil && misses < mostMisses {
 			if err := c.blame(ctx, q, err); err != nil {
-				return Page{}, err
+				return page.Page{}, err
 			}
 			continue // the server only had a bad moment
 		}
 		if err != nil {
-			return Page{}, err
+			return page.Page{}, err
 		}
-		if len(p.refused) > 0 {
-			bad := p.refused[0].bad(q.target())
+		if len(p.Refused) > 0 {
+			bad := badRecord(&p.Refused[0], q.target())
 			bad.byHand = true
-			return Page{}, bad
+			return page.Page{}, bad
 		}
-		return p.Page, nil
+		return p, nil
 	}
 }
 
@@ -44,17 +45,17 @@ func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...F
 	for {
 		q := w.query(c.pageSize())
 		q.Bounded, q.Filters = true, filters
-		page, err := c.Logs(ctx, q)
+		p, err := c.Logs(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, page.Records...)
-		done, err := w.advance(look(page.Records, page.Limit), q.Limit)
+		records = append(records, p.Records...)
+		done, err := w.advance(p.Ends(), q.Limit)
 		if err != nil {
 			return nil, err
 		}
 		if done {
-			return Sort(records), nil
+			return page.Sort(records), nil
 		}
 	}
 }
@@ -68,7 +69,7 @@ func (q Query) foreseen(err error) error {
 	}
 	for _, d := range q.doubts() {
 		if d.fails {
-			e.final, e.Advice = true, d.text
+			e.Final, e.Advice = true, d.text
 			break
 		}
 	}

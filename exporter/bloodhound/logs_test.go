@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // An internal error that a warning foretold is the answer, and says what it comes from. Any other is tried again.
@@ -16,31 +20,33 @@ func TestLogsBelievesItsWarnings(t *testing.T) {
 	two := Query{Filters: []Filter{{"id", "gt", "1"}, {"id", "lt", "3"}}}
 	for name, test := range map[string]struct {
 		query Query
-		reply canned
+		reply resttest.Canned
 		tries int
 		says  string
 	}{
-		"foretold": {two, can(500, complain("an internal error has occurred")), 1, "500 to more than one"},
+		"foretold": {two, resttest.Can(500, resttest.Complain("an internal error has occurred")), 1, "500 to more than one"},
 		// From the third try on it is also asked the same about a time without rows.
-		"not foretold":        {Query{}, can(500, complain("an internal error has occurred")), 8 + 6, "gave up after 8 tries"},
-		"a surprise":          {Query{Filters: []Filter{{"status", "neq", "x"}}}, can(500, ""), 8 + 6, "gave up after 8 tries"},
-		"another failure":     {two, can(502, htmlPage), 8, "502"},
-		"too slow":            {two, can(500, complain("request timed out")), 8, "request timed out"},
-		"it was not so":       {two, can(200, `{"data":{"logs":[]}}`), 1, ""},
-		"nothing sent at all": {Query{Limit: -1}, can(200, ""), 0, "cannot be negative"},
+		"not foretold":        {Query{}, resttest.Can(500, resttest.Complain("an internal error has occurred")), 8 + 6, "gave up after 8 tries"},
+		"a surprise":          {Query{Filters: []Filter{{"status", "neq", "x"}}}, resttest.Can(500, ""), 8 + 6, "gave up after 8 tries"},
+		"another failure":     {two, resttest.Can(502, resttest.HTMLPage), 8, "502"},
+		"too slow":            {two, resttest.Can(500, resttest.Complain("request timed out")), 8, "request timed out"},
+		"it was not so":       {two, resttest.Can(200, `{"data":{"logs":[]}}`), 1, ""},
+		"nothing sent at all": {Query{Limit: -1}, resttest.Can(200, ""), 0, "cannot be negative"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			tries := 0
-			c := newClient(t, Options{Transport: tripper(func(r *http.Request) (*http.Response, error) {
-				tries++
-				return test.reply.RoundTrip(r)
-			})})
+			c := newClient(t, Options{
+				Connection: rest.Options{Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
+					tries++
+					return test.reply.RoundTrip(r)
+				})},
+			})
 			_, err := c.Logs(t.Context(), test.query)
 			if tries != test.tries || (err == nil) != (test.says == "") {
 				t.Errorf("%s: %d tries, want %d: %v", name, tries, test.tries, err)
 			}
 			if test.says != "" {
-				wantText(t, err, test.says)
+				resttest.WantText(t, err, test.says)
 			}
 		})
 	}
@@ -49,10 +55,10 @@ func TestLogsBelievesItsWarnings(t *testing.T) {
 // The generation that cannot take two filters is asked once.
 func TestLogsWithTwoFilters(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
-		server, base := tenant(t, bloodhoundtest.Options{Profile: profile})
-		c := quick(t, base, Token(testToken, always(testKey)))
+		server, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile})
+		c := quick(t, base, rest.Token(resttest.Token, resttest.Always(resttest.Key)))
 		_, err := c.Logs(t.Context(), Query{Filters: []Filter{{"action", "eq", "CreateUser"}, {"status", "eq", "success"}}})
-		if n := requestsFor(server, AuditPath); n != 1 || (err != nil) != (profile == bloodhoundtest.Legacy2024) {
+		if n := resttest.RequestsFor(server, AuditPath); n != 1 || (err != nil) != (profile == bloodhoundtest.Legacy2024) {
 			t.Errorf("%s: %d requests, %v", profile, n, err)
 		}
 	}
@@ -110,7 +116,7 @@ func namedByHand(t *testing.T, err error, at time.Time, says ...string) {
 		t.Errorf("error %v", err)
 		return
 	}
-	wantText(t, err, append(says, wireTime(at), "audit_logs", "older than it, or newer")...)
+	resttest.WantText(t, err, append(says, page.FormatTime(at), "audit_logs", "older than it, or newer")...)
 	if strings.Contains(err.Error(), "quarantine") || strings.Contains(err.Error(), "export") {
 		t.Errorf("nothing is exported here: %v", err)
 	}
@@ -132,7 +138,7 @@ func TestLogsNamesWhatIsNoRecord(t *testing.T) {
 // A bad moment is no bad row: the page is shown after all.
 func TestLogsOutlivesABadMoment(t *testing.T) {
 	server := everyMinute(shelfStart()).serve(bloodhoundtest.V84)
-	server.Fault(bloodhoundtest.Next(3, bloodhoundtest.InternalError()))
+	server.Fault(faults.Next(3, faults.InternalError()))
 	page, err := reads(t, server, false).Logs(t.Context(), Query{Limit: 100, SortBy: NewestFirst()})
 	if err != nil || len(page.Records) != 100 {
 		t.Errorf("%d records, %v", len(page.Records), err)

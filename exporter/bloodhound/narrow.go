@@ -1,11 +1,14 @@
 package bloodhound
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
 // narrow finds an instant with a row over which the server breaks down, given a query over whose page it did so, that skips
@@ -51,11 +54,11 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 	if refusal(err) != nil {
 		return false, nil //nolint:nilerr // that is the answer
 	}
-	if c.ofPage(err, TooLarge) {
+	if ofPage(err, rest.TooLarge) {
 		return true, nil // it has printed more than is wanted
 	}
 	if err == nil {
-		r.body.release()
+		r.Body.Release()
 	}
 	return err == nil, err
 }
@@ -70,16 +73,16 @@ const (
 // blame is the error that names a row over which the server breaks down when it is asked for the page; nil if it breaks down
 // over none of its rows any more.
 func (c *Client) blame(ctx context.Context, q Query, cause error) error {
-	c.options.Log.Warn("the server breaks down over the page: looking for a row that it cannot print", zap.Error(cause))
+	c.log.Warn("the server breaks down over the page: looking for a row that it cannot print", zap.Error(cause))
 	if !q.Bounded {
-		q.Before = orDefault(q.Before, c.Guess().Server.Add(time.Minute))
-		q.After = orDefault(q.After, q.Before.Add(-serverSpan))
+		q.Before = cmp.Or(q.Before, c.Guess().Server.Add(time.Minute))
+		q.After = cmp.Or(q.After, q.Before.Add(-serverSpan))
 	}
 	if len(q.SortBy) == 0 {
 		q.SortBy = NewestFirst()
 	}
 	// What is skipped may move on to the page when less is asked for.
-	q.Bounded, q.Skip, q.Limit = true, 0, q.Skip+orDefault(q.Limit, serverLimit)
+	q.Bounded, q.Skip, q.Limit = true, 0, q.Skip+cmp.Or(q.Limit, serverLimit)
 	at, err := c.narrow(ctx, q)
 	if err != nil {
 		return err
@@ -96,9 +99,9 @@ func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
 	first, beyond := 1, q.Limit+1 // it is one of these, but for the last, which stands for none
 	for n := q.Limit; first < beyond; n = first + (beyond-first)/2 {
-		page := q
-		page.Limit = n
-		good, err := c.answers(ctx, page)
+		less := q
+		less.Limit = n
+		good, err := c.answers(ctx, less)
 		switch {
 		case err != nil:
 			return 0, err
@@ -141,20 +144,20 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 		case err != nil:
 			return err
 		}
-		if found.records == 0 || short(found, q.Limit) {
+		if found.Records == 0 || short(found, q.Limit) {
 			if bad == 0 { // it was repaired, or the server only had a bad moment
 				r.c.suspects.forget(at)
 			}
 			return nil
 		}
 		// A row that came in meanwhile moves the others by one, which may well show one of them again.
-		if found.first == first {
+		if found.First == first {
 			if repeats++; repeats > 1 {
-				return w.deafError(found.records)
+				return w.deafError(found.Records)
 			}
 		}
-		first = found.first
-		w.skip += found.records
+		first = found.First
+		w.skip += found.Records
 		n = min(2*n, r.c.pageSize())
 		if err := r.bound(at); err != nil {
 			return err
@@ -178,7 +181,7 @@ func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error
 		return true, tooManyHoles(bad)
 	}
 	r.misses = 0
-	r.c.options.Log.Warn("a row that the server cannot print is left out",
+	r.c.log.Warn("a row that the server cannot print is left out",
 		zap.Time("created_at", at), zap.String("position", bad.Position), zap.Error(cause))
 	said := refusal(cause)
 	r.b.unprinted = append(r.b.unprinted, Hole{

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // down is a server that breaks down over n requests after some others.
 func down(after, n int) bloodhoundtest.Fault {
-	steps := slices.Repeat([]bloodhoundtest.Fault{bloodhoundtest.InternalError()}, n)
-	return bloodhoundtest.Sequence(append(make([]bloodhoundtest.Fault, after), steps...)...)
+	steps := slices.Repeat([]bloodhoundtest.Fault{faults.InternalError()}, n)
+	return faults.Sequence(append(make([]bloodhoundtest.Fault, after), steps...)...)
 }
 
 // A server that breaks down over everything is an outage, whenever it begins: one request is tried as often as the retry
@@ -26,14 +29,14 @@ func TestOutageIsTriedAsUsual(t *testing.T) {
 			server := everyMinute(start, 100).serve(bloodhoundtest.V84)
 			server.Fault(down(after, 1000))
 			_, err := readSpan(t, reads(t, server, quarantine), start, start.Add(shelvedFor))
-			if e := asError(t, err); e.Kind != Server || e.Status != http.StatusInternalServerError {
+			if e := asError(t, err); e.Kind != rest.Server || e.Status != http.StatusInternalServerError {
 				t.Errorf("after %d answers: %v", after, err)
 			}
-			wantText(t, err, "gave up after 8 tries")
+			resttest.WantText(t, err, "gave up after 8 tries")
 			if bad, ok := errors.AsType[*BadRecordError](err); ok {
 				t.Errorf("after %d answers a row is blamed: %v", after, bad)
 			}
-			if n := requestsFor(server, AuditPath) - after; n < 8 || n > 16 {
+			if n := resttest.RequestsFor(server, AuditPath) - after; n < 8 || n > 16 {
 				t.Errorf("%d requests after %d answers", n, after)
 			}
 			tried := 0
@@ -52,10 +55,10 @@ func TestOutageIsTriedAsUsual(t *testing.T) {
 // The pauses of an outage are those of the policy: it has to last for a while until it is given up.
 func TestOutageTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(t, Options{Transport: can(500, complain("an internal error has occurred"))})
+		c := newClient(t, Options{Connection: rest.Options{Transport: resttest.Can(500, resttest.Complain("an internal error has occurred"))}})
 		began := time.Now()
 		_, err := c.Fetch(t.Context(), epoch, epoch.Add(time.Hour), Limits{})
-		wantText(t, err, "gave up after 8 tries")
+		resttest.WantText(t, err, "gave up after 8 tries")
 		if took := time.Since(began); took < 20*time.Second {
 			t.Errorf("it was given up after %s", took)
 		}
@@ -93,8 +96,9 @@ func TestBadRowWithFewTries(t *testing.T) {
 	start := shelfStart()
 	span := everyMinute(start, 777)
 	for _, tries := range []uint{1, 2} {
-		c := reads(t, span.serve(bloodhoundtest.V84), true)
-		c.options.Retry.Tries = tries
+		options := reads(t, span.serve(bloodhoundtest.V84), true).options
+		options.Connection.Retry.Tries = tries
+		c := newClient(t, options)
 		got, err := readSpan(t, c, start, start.Add(shelvedFor))
 		if err == nil {
 			err = span.differs(got)

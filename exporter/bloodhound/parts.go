@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -38,7 +39,7 @@ func (c *Client) FetchParts(
 }
 
 func spanError(after, before time.Time, err error) error {
-	return fmt.Errorf("reading the audit log from %s to %s: %w", wireTime(after), wireTime(before), err)
+	return fmt.Errorf("reading the audit log from %s to %s: %w", page.FormatTime(after), page.FormatTime(before), err)
 }
 
 // parts are what becomes of a span that is not held as a whole.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -26,10 +28,13 @@ func crowded(t *testing.T, profile bloodhoundtest.Profile) (c *Client, instant t
 	add(700, instant, 0)
 	add(150, instant.Add(time.Second), time.Second)
 	rows = append(rows, bloodhoundtest.Row{ID: -5, CreatedAt: instant, Action: "Bad"})
-	_, base := tenant(t, bloodhoundtest.Options{Profile: profile, Rows: rows})
+	_, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile, Rows: rows})
 	return newClient(t, Options{
-		URL: mustParse(t, base), Auth: Token(testToken, always(testKey)), PageSize: 30, Quarantine: true,
-		Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		Connection: rest.Options{
+			URL: resttest.MustParse(t, base), Auth: rest.Token(resttest.Token, resttest.Always(resttest.Key)),
+			Retry: rest.RetryPolicy{Initial: 1, Max: 1, Limited: 1, Tries: 3},
+		},
+		PageSize: 30, Quarantine: true,
 	}), instant, ids
 }
 

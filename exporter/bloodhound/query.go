@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // AuditPath is the endpoint, relative to the server's base URL.
@@ -41,7 +44,7 @@ func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.
 func (f Filter) wire() string {
 	if f.Column == "created_at" {
 		if t, err := time.Parse(time.RFC3339Nano, f.Value); err == nil {
-			return wireTime(t)
+			return page.FormatTime(t)
 		}
 	}
 	return f.Value
@@ -73,10 +76,10 @@ func (q Query) Encode() string {
 		b.WriteString(key + "=" + url.QueryEscape(value))
 	}
 	if q.Bounded || !q.After.IsZero() {
-		add("after", wireTime(q.After))
+		add("after", page.FormatTime(q.After))
 	}
 	if q.Bounded || !q.Before.IsZero() {
-		add("before", wireTime(q.Before))
+		add("before", page.FormatTime(q.Before))
 	}
 	if q.Limit > 0 {
 		add("limit", strconv.Itoa(q.Limit))
@@ -95,9 +98,6 @@ func (q Query) Encode() string {
 	return b.String()
 }
 
-// wireTime writes UTC with at most six digits, which every build reads: an offset's "+" would be lost on the way.
-func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
-
 // Validate finds what no server can make sense of, before anything is sent.
 func (q Query) Validate() error {
 	if q.Skip < 0 || q.Limit < 0 {
@@ -105,7 +105,7 @@ func (q Query) Validate() error {
 	}
 	if (q.Bounded || !q.After.IsZero() && !q.Before.IsZero()) && q.Before.Before(q.After) {
 		return fmt.Errorf("nothing can be after %s and before %s: the server would answer with an empty list",
-			wireTime(q.After), wireTime(q.Before))
+			page.FormatTime(q.After), page.FormatTime(q.Before))
 	}
 	for _, f := range q.Filters {
 		if f.Value == "" {
@@ -116,4 +116,91 @@ func (q Query) Validate() error {
 		return fmt.Errorf("sort_by needs a column: an empty one crashes servers, which then answer 200 with nothing")
 	}
 	return nil
+}
+
+// Warnings says what servers are known to ignore, cut or reject of the query, although the documentation allows it, and what
+// may surprise about an answer. The query is sent all the same.
+func (q Query) Warnings() []string {
+	var texts []string
+	for _, d := range q.doubts() {
+		texts = append(texts, d.text)
+	}
+	return texts
+}
+
+// A doubt is one warning; fails says that some servers answer with an error for it.
+type doubt struct {
+	text  string
+	fails bool
+}
+
+type doubts []doubt
+
+func (d *doubts) surprises(format string, args ...any) {
+	*d = append(*d, doubt{text: fmt.Sprintf(format, args...)})
+}
+
+func (d *doubts) fails(format string, args ...any) {
+	*d = append(*d, doubt{text: fmt.Sprintf(format, args...), fails: true})
+}
+
+func (q Query) doubts() doubts {
+	var d doubts
+	for _, s := range q.SortBy {
+		switch strings.TrimPrefix(s, "-") {
+		case "actor_id", "request_id", "source":
+			d.fails("sort_by=%s is documented, but servers reject it (400); source_ip_address is the sortable name of source", s)
+		}
+	}
+	if len(q.Filters) > 1 {
+		d.fails("%d filters at once: builds before 2025 answer 500 to more than one; ask with one, and filter the output", len(q.Filters))
+	}
+	for _, f := range q.Filters {
+		f.doubt(&d)
+	}
+	return d
+}
+
+// What servers read of a filter's value: up to the first character outside letters, digits, space, "_" and the ASCII range
+// from "-" to "_"; and what newer builds write into their SQL without quotes.
+var (
+	cutValue = regexp.MustCompile(`^[A-Za-z0-9 _\--_]*`)
+	unquoted = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?|[tT]|[fF]|(?i:true|false))$`)
+)
+
+func (f Filter) doubt(d *doubts) {
+	text := slices.Contains(textColumns, f.Column)
+	switch {
+	case f.Column == "source":
+		d.fails("the filter source is documented, but servers reject it (400): use source_ip_address")
+	case f.Predicate == "~eq":
+		d.fails("the predicate ~eq is documented, but servers reject it on this endpoint (400)")
+	case text && f.Predicate != "eq" && f.Predicate != "neq":
+		d.fails("%s takes only eq and neq: servers reject %s (400)", f.Column, f.Predicate)
+	}
+	value := f.wire()
+	if read := cutValue.FindString(value); read != value {
+		d.surprises("servers read %s only as far as %q: filter by another column, or filter the output", f, read)
+	}
+	switch {
+	case text && unquoted.MatchString(value):
+		d.fails("%s: builds since 2025 compare %q as a number or boolean and answer 500; filter the output instead", f, f.Value)
+	case f.Column == "id" && !isInt64(value):
+		d.fails("%s is not a whole number of 64 bits: builds before 2025 answer 500, later ones to some of these; give one", f)
+	case f.Column == "created_at" && !isTime(value):
+		d.fails("%s is not an RFC 3339 time: servers read it in their own way and time zone, or answer 500; write it as "+
+			"2026-01-31T00:00:00Z", f)
+	case text && f.Predicate == "neq" && value != "null":
+		d.surprises("%s also leaves out records that have no %s", f, f.Column)
+	}
+}
+
+func isInt64(s string) bool {
+	_, err := strconv.ParseInt(s, 10, 64)
+	return err == nil
+}
+
+func isTime(s string) bool {
+	_, err := time.Parse(time.RFC3339Nano, s)
+	return err == nil
 }

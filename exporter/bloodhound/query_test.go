@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 func TestQueryEncode(t *testing.T) {
@@ -125,7 +127,7 @@ func TestQueryValidate(t *testing.T) {
 		"has no value":           {Filters: []Filter{{"id", "gt", ""}}},
 		"sort_by needs a column": {SortBy: []string{"id", "-"}},
 	} {
-		wantText(t, q.Validate(), says)
+		resttest.WantText(t, q.Validate(), says)
 	}
 	for _, q := range []Query{{}, {After: late}, {Before: early}, {After: early, Before: early}, {Bounded: true, Before: early}} {
 		if err := q.Validate(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -62,12 +63,12 @@ func (s *identity) get(ctx context.Context, c *Client) string {
 	if err != nil && ctx.Err() != nil {
 		return ""
 	}
-	e := (*Error)(nil)
+	e := (*rest.Error)(nil)
 	s.never = err != nil && (!errors.As(err, &e) || !e.Retryable())
 	s.id, s.askAt = id, time.Now().Add(askAgainAfter)
 	if err != nil && !s.warned {
 		s.warned = true
-		c.options.Log.Warn("the server audits our own requests and does not say who we are, so they are exported like all "+
+		c.log.Warn("the server audits our own requests and does not say who we are, so they are exported like all "+
 			"others, and count as something new in every cycle", zap.Error(err))
 	}
 	return s.id
@@ -77,17 +78,17 @@ var errNobody = errors.New("GET " + selfPath + " does not tell who is logged in"
 
 // whoAmI asks once. It is no reason to hold up an export, so that a failure is not tried again here.
 func (c *Client) whoAmI(ctx context.Context) (string, error) {
-	r, err := c.exchange(ctx, selfPath, c.shelf.upTo(c.options.MaxPage))
+	r, err := c.conn.Get(ctx, selfPath, c.conn.UpTo(c.options.MaxPage))
 	if err != nil {
 		return "", err
 	}
-	defer r.body.release()
+	defer r.Body.Release()
 	var self struct {
 		Data struct {
 			ID string `json:"id"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(r.body.b, &self) != nil || self.Data.ID == "" {
+	if json.Unmarshal(r.Body.Bytes, &self) != nil || self.Data.ID == "" {
 		return "", errNobody
 	}
 	return self.Data.ID, nil

@@ -12,6 +12,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -19,13 +21,15 @@ const selfID = "0f9a1f9e-2b36-4b53-8a36-0c5f2d1f6a77"
 
 func TestOwn(t *testing.T) {
 	asked := 0
-	c := newClient(t, Options{Transport: tripper(func(r *http.Request) (*http.Response, error) {
-		asked++
-		if r.URL.Path != "/api/v2/self" || r.Header.Get("Signature") == "" {
-			t.Errorf("%s with %v", r.URL.Path, r.Header)
-		}
-		return respond(200, `{"data":{"id":"`+selfID+`","principal_name":"siem"}}`), nil
-	})})
+	c := newClient(t, Options{
+		Connection: rest.Options{Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
+			asked++
+			if r.URL.Path != "/api/v2/self" || r.Header.Get("Signature") == "" {
+				t.Errorf("%s with %v", r.URL.Path, r.Header)
+			}
+			return resttest.Respond(200, `{"data":{"id":"`+selfID+`","principal_name":"siem"}}`), nil
+		})},
+	})
 	own := func(actor, action string) bool {
 		return c.Own(t.Context(), &record.Record{ActorID: actor, Action: action})
 	}
@@ -56,8 +60,8 @@ func TestOwn(t *testing.T) {
 // On every generation the client recognises what the server says of it, and asks only where GETs are audited.
 func TestOwnOnEveryServer(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
-		server, base := tenant(t, bloodhoundtest.Options{Profile: profile})
-		c := quick(t, base, Login("siem", always("hunter2")))
+		server, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile})
+		c := quick(t, base, rest.Login("siem", resttest.Always("hunter2")))
 		var own, others int
 		for range 2 {
 			page, err := c.Logs(t.Context(), Query{Limit: 100})
@@ -74,7 +78,7 @@ func TestOwnOnEveryServer(t *testing.T) {
 			}
 		}
 		audited := profile == bloodhoundtest.PR3049
-		if selves := requestsFor(server, "/api/v2/self"); (own > 0) != audited || others == 0 || selves > 1 || (selves > 0) != audited {
+		if selves := resttest.RequestsFor(server, "/api/v2/self"); (own > 0) != audited || others == 0 || selves > 1 || (selves > 0) != audited {
 			t.Errorf("%s: %d own rows, %d others, asked %d times", profile, own, others, selves)
 		}
 	}
@@ -87,24 +91,26 @@ func TestOwnUnknown(t *testing.T) {
 		body   string
 		passes bool // asked again later
 	}{
-		"forbidden":     {403, complain("not authorized"), false},
+		"forbidden":     {403, resttest.Complain("not authorized"), false},
 		"no such route": {404, "404 page not found", false},
 		"no user":       {200, `{"data":null}`, false},
 		"no id":         {200, `{"data":{"id":""}}`, false},
 		"another shape": {200, `{"data":[]}`, false},
-		"out of order":  {500, complain("an internal error has occurred"), true},
+		"out of order":  {500, resttest.Complain("an internal error has occurred"), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				core, logged := observer.New(zap.WarnLevel)
 				asked, healed := 0, false
-				c := newClient(t, Options{Log: zap.New(core), Transport: tripper(func(*http.Request) (*http.Response, error) {
-					asked++
-					if healed {
-						return respond(200, `{"data":{"id":"`+selfID+`"}}`), nil
-					}
-					return respond(test.status, test.body), nil
-				})})
+				c := newClient(t, Options{
+					Connection: rest.Options{Log: zap.New(core), Transport: resttest.Tripper(func(*http.Request) (*http.Response, error) {
+						asked++
+						if healed {
+							return resttest.Respond(200, `{"data":{"id":"`+selfID+`"}}`), nil
+						}
+						return resttest.Respond(test.status, test.body), nil
+					})},
+				})
 				own := func() bool { return c.Own(t.Context(), &record.Record{ActorID: selfID, Action: "GET/api/v2/audit"}) }
 				for range 3 {
 					if own() {
@@ -136,7 +142,7 @@ func TestOwnInterrupted(t *testing.T) {
 		_, _ = w.Write([]byte(`{"data":{"id":"` + selfID + `"}}`))
 	}))
 	defer server.Close()
-	c := newClient(t, Options{URL: mustParse(t, server.URL), Log: zap.New(core)})
+	c := newClient(t, Options{Connection: rest.Options{URL: resttest.MustParse(t, server.URL), Log: zap.New(core)}})
 	row := &record.Record{ActorID: selfID, Action: "GET/api/v2/audit"}
 	first := c.Own(ctx, row)
 	if !c.Own(t.Context(), row) || logged.Len() > 0 {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // A shelved span is rows of a double by what was asked of them: when each was created, and which of them are bad.
@@ -43,7 +45,7 @@ func (s shelved) rows() (rows []bloodhoundtest.Row) {
 
 func (s shelved) serve(profile bloodhoundtest.Profile) *bloodhoundtest.Server {
 	return bloodhoundtest.New(bloodhoundtest.Options{
-		Profile: profile, Rows: s.rows(), Tokens: map[string]string{testToken: testKey},
+		Profile: profile, Rows: s.rows(), Tokens: map[string]string{resttest.Token: resttest.Key},
 	})
 }
 
@@ -51,14 +53,17 @@ func (s shelved) serve(profile bloodhoundtest.Profile) *bloodhoundtest.Server {
 func reads(tb testing.TB, server *bloodhoundtest.Server, quarantine bool) *Client {
 	tb.Helper()
 	return newClient(tb, Options{
-		PageSize: 100, Quarantine: quarantine, Retry: RetryPolicy{Initial: 1, Max: 1, Limited: 1},
-		Transport: tripper(func(r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.RequestURI, r.RemoteAddr, r.Body = r.URL.RequestURI(), "192.0.2.1:1234", http.NoBody
-			w := httptest.NewRecorder()
-			server.ServeHTTP(w, r)
-			return w.Result(), nil
-		}),
+		Connection: rest.Options{
+			Retry: rest.RetryPolicy{Initial: 1, Max: 1, Limited: 1},
+			Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
+				r = r.Clone(r.Context())
+				r.RequestURI, r.RemoteAddr, r.Body = r.URL.RequestURI(), "192.0.2.1:1234", http.NoBody
+				w := httptest.NewRecorder()
+				server.ServeHTTP(w, r)
+				return w.Result(), nil
+			}),
+		},
+		PageSize: 100, Quarantine: quarantine,
 	})
 }
 

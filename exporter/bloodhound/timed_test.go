@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
 // A timedServer has a record at each instant, and answers as servers of one generation do.
@@ -39,7 +42,7 @@ func (s *timedServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.noCount {
 		body = `"count":` + strconv.FormatInt(count, 10) + `,` + body
 	}
-	return respond(200, "{"+body, "Date", cmp.Or(s.date, time.Now()).UTC().Format(http.TimeFormat)), nil
+	return resttest.Respond(200, "{"+body, "Date", cmp.Or(s.date, time.Now()).UTC().Format(http.TimeFormat)), nil
 }
 
 // answer is the rows in order, as they are printed, and the count.
@@ -74,7 +77,7 @@ func (s *timedServer) answer(q url.Values) (logs []string, count int64) {
 		slices.Reverse(hits)
 	}
 	for _, at := range hits {
-		logs = append(logs, wireTime(at))
+		logs = append(logs, page.FormatTime(at))
 	}
 	return logs, count
 }

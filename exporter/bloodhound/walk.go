@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // grain is the unit of created_at.
 const grain = time.Microsecond
+
+// settingPageSize is what an operator can change about the size of pages.
+const settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
 
 // A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
 //
@@ -28,7 +33,7 @@ type walk struct {
 	skip     int
 	by       order
 	shown    bool // a page has shown that order
-	previous seen
+	previous page.Ends
 	repeated bool // one page of the part came twice already
 
 	last int64 // id of the last row of the instant that was read; 0 for none
@@ -89,33 +94,33 @@ func (w *walk) query(limit int) Query {
 }
 
 // advance takes in the answer to the query with that limit and tells whether the span is read to its end.
-func (w *walk) advance(p seen, limit int) (done bool, err error) {
+func (w *walk) advance(p page.Ends, limit int) (done bool, err error) {
 	if w.shifted(p) {
-		w.previous = seen{}
+		w.previous = page.Ends{}
 		return false, w.stepBack(limit)
 	}
 	w.step = 0
-	if p.records == 0 {
+	if p.Records == 0 {
 		w.shown = w.shown || w.part.later && w.bound.Equal(w.part.before) // what came first was the latest
 		return w.next(), nil
 	}
-	if p.outside(w.part.after, w.bound) { // told by the page's ends: the scan looks at every record
-		id, at := p.last, p.oldest
-		if p.newest.After(w.bound) {
-			id, at = p.first, p.newest
+	if p.Outside(w.part.after, w.bound) { // told by the page's ends: the scan looks at every record
+		id, at := p.Last, p.Oldest
+		if p.Newest.After(w.bound) {
+			id, at = p.First, p.Newest
 		}
 		return false, strayError(id, at, w.part.after, w.bound)
 	}
 	// The same page again: skip is ignored, or as many rows as it skips have come in ahead of it since. The second time it
 	// is not that.
-	again := w.skip > 0 && p.first == w.previous.first && p.last == w.previous.last && p.records == w.previous.records
+	again := w.skip > 0 && p.First == w.previous.First && p.Last == w.previous.Last && p.Records == w.previous.Records
 	if again && w.repeated {
-		return false, w.deafError(p.records)
+		return false, w.deafError(p.Records)
 	}
-	ascends := !p.newestFirst && w.by == newestFirst
+	ascends := !p.NewestFirst && w.by == newestFirst
 	if again || ascends {
 		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
-		w.bound, w.skip, w.last, w.previous, w.repeated = w.part.before, 0, 0, seen{}, again
+		w.bound, w.skip, w.last, w.previous, w.repeated = w.part.before, 0, 0, page.Ends{}, again
 		if ascends {
 			w.by = unordered
 		}
@@ -126,12 +131,12 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 		return w.next(), nil
 	}
 	switch {
-	case w.by == unordered, p.records == p.refused: // it does not say how far it reaches
-		w.skip, w.last = w.skip+p.records, 0
-	case p.oldest.Before(p.newest):
-		w.bound, w.skip, w.shown = p.oldest, 0, true
-	case p.records < limit && p.limit < 0: // the last page, most likely
-		w.skip, w.last = w.skip+p.records, 0
+	case w.by == unordered, p.Records == p.Refused: // it does not say how far it reaches
+		w.skip, w.last = w.skip+p.Records, 0
+	case p.Oldest.Before(p.Newest):
+		w.bound, w.skip, w.shown = p.Oldest, 0, true
+	case p.Records < limit && p.Limit < 0: // the last page, most likely
+		w.skip, w.last = w.skip+p.Records, 0
 	case w.part.instant():
 		w.pass(p)
 	default: // a page of one instant: the bound would not get past it
@@ -141,8 +146,8 @@ func (w *walk) advance(p seen, limit int) (done bool, err error) {
 }
 
 // shifted tells that a page of an instant does not begin where the previous one ended.
-func (w *walk) shifted(p seen) bool {
-	return w.last != 0 && w.skip > 0 && p.refused == 0 && (p.records == 0 || p.first < w.last)
+func (w *walk) shifted(p page.Ends) bool {
+	return w.last != 0 && w.skip > 0 && p.Refused == 0 && (p.Records == 0 || p.First < w.last)
 }
 
 // stepBack skips less, each time more so, until a page goes on from where the last one ended.
@@ -150,7 +155,7 @@ func (w *walk) stepBack(limit int) error {
 	if w.back++; w.back > mostBack {
 		return fmt.Errorf("the rows of %s come in another order each time, so none of its pages can be trusted to go on from the "+
 			"previous one, and nothing of the window is used; do several servers answer at this address that do not have the same "+
-			"log? Raise %s above the number of rows of that instant, or run again later", wireTime(w.bound), settingPageSize)
+			"log? Raise %s above the number of rows of that instant, or run again later", page.FormatTime(w.bound), settingPageSize)
 	}
 	w.step = max(limit, 2*w.step)
 	w.skip = max(0, w.skip-w.step)
@@ -158,23 +163,23 @@ func (w *walk) stepBack(limit int) error {
 }
 
 // pass goes on behind a page of the instant, or at its last row if the highest id comes first.
-func (w *walk) pass(p seen) {
-	w.skip, w.last = w.skip+p.records, 0
-	if p.refused == 0 && p.first > p.last {
-		w.skip, w.last = w.skip-1, p.last
+func (w *walk) pass(p page.Ends) {
+	w.skip, w.last = w.skip+p.Records, 0
+	if p.Refused == 0 && p.First > p.Last {
+		w.skip, w.last = w.skip-1, p.Last
 	}
 }
 
 // enter makes a part of the instant that fills a page. As long as no order has shown, there may be later rows than those
 // that came first: these are read before it, so that everything after the bound is always done with.
-func (w *walk) enter(p seen) {
-	instant := p.oldest
+func (w *walk) enter(p page.Ends) {
+	instant := p.Oldest
 	if before := (part{after: w.part.after, before: instant.Add(-grain)}); !before.empty() {
 		w.parts = append(w.parts, before)
 	}
 	later := part{after: instant.Add(grain), before: w.bound, later: true}
 	w.part, w.bound, w.back = part{after: instant, before: instant}, instant, 0
-	w.skip = -p.refused // where those are, is not known
+	w.skip = -p.Refused // where those are, is not known
 	w.pass(p)
 	if !w.shown && !later.empty() {
 		w.part.skip, w.part.last = w.skip, w.last
@@ -191,7 +196,7 @@ func (w *walk) next() (done bool) {
 	}
 	w.part, w.parts = w.parts[last], w.parts[:last]
 	w.bound, w.skip, w.last = w.part.before, w.part.skip, w.part.last
-	w.previous, w.repeated, w.back = seen{}, false, 0
+	w.previous, w.repeated, w.back = page.Ends{}, false, 0
 	return false
 }
 
@@ -203,12 +208,12 @@ func (w *walk) deafError(records int) error {
 
 // short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked
 // says so in its envelope; one that says nothing (the documented envelope) has only an empty page to end with.
-func short(p seen, limit int) bool {
-	if p.limit < 0 {
+func short(p page.Ends, limit int) bool {
+	if p.Limit < 0 {
 		return false
 	}
-	if p.limit > 0 && p.limit < int64(limit) {
-		return int64(p.records) < p.limit
+	if p.Limit > 0 && p.Limit < int64(limit) {
+		return int64(p.Records) < p.Limit
 	}
-	return p.records < limit
+	return p.Records < limit
 }

@@ -2,7 +2,6 @@ package bloodhound
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -62,9 +62,9 @@ func (m *model) walk(after, before time.Time, limit func() int) (got []record.Re
 			panic("the walk does not end")
 		}
 		q := w.query(w.limit(limit(), len(got)))
-		page, echo := m.answer(q)
-		got = append(got, page...)
-		done, err := w.advance(look(page, echo), q.Limit)
+		records, echo := m.answer(q)
+		got = append(got, records...)
+		done, err := w.advance(page.Page{Records: records, Limit: echo}.Ends(), q.Limit)
 		if err != nil || done {
 			return got, requests, err
 		}
@@ -234,17 +234,6 @@ func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
 				t.Errorf("error %v, want one that says %q", err, tc.reason)
 			}
 		})
-	}
-}
-
-func TestSort(t *testing.T) {
-	var records []record.Record
-	for i := range 100 {
-		records = append(records, record.Record{ID: int64(i % 40), CreatedAt: epoch.Add(time.Duration(i%20) * time.Second)})
-	}
-	rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
-	if got := Sort(records); len(got) != 40 || !sorted(got) {
-		t.Errorf("%d records, sorted %v; want 40 sorted", len(got), sorted(got))
 	}
 }
 

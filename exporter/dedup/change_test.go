@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -29,7 +29,7 @@ func TestChanges(t *testing.T) {
 			}
 			rows = append(rows, record.Record{ID: id, CreatedAt: second(at), Action: "x"})
 		}
-		rows = bloodhound.Sort(rows)
+		rows = page.Sort(rows)
 		overlap := rapid.IntRange(0, 400).Draw(t, "overlap")
 		var set, rebuilt dedup.Set
 		read := func(from, start, end, remembered int) dedup.Admission {

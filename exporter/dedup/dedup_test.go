@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -234,7 +234,7 @@ func TestExactlyOnce(t *testing.T) {
 					read = append(read, r.Record)
 				}
 			}
-			read = bloodhound.Sort(read)
+			read = page.Sort(read)
 			n := len(read)
 			a := set.Admit(dedup.Span{
 				From: minute(cursor - overlap), Window: window.Window{Start: minute(cursor), End: minute(end)},

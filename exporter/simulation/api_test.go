@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 const (
@@ -50,7 +50,7 @@ func (a wire) order() http.Handler {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.backwards {
-		return bloodhoundtest.OldestFirst()(a.api)
+		return faults.OldestFirst()(a.api)
 	}
 	return a.api
 }
@@ -137,27 +137,27 @@ func injected(next http.Handler) http.Handler {
 
 // apiFaults are everything that can go wrong with an answer.
 func (w *world) apiFaults() []fault {
-	soon := bloodhoundtest.LimitHeaders{Reset: w.serverNow().Add(3 * time.Second)}
+	soon := faults.LimitHeaders{Reset: w.serverNow().Add(3 * time.Second)}
 	return []fault{
-		{name: "500 timed out", api: bloodhoundtest.TimedOut()},
-		{name: "500", api: bloodhoundtest.InternalError()},
-		{name: "session expired", api: bloodhoundtest.SessionExpired()},
-		{name: "forbidden", api: bloodhoundtest.Forbidden()},
-		{name: "429", api: bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{})},
-		{name: "429 with a reset", api: bloodhoundtest.RateLimited(soon)},
-		{name: "429, retry after 20 s", api: bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{RetryAfter: "20"})},
-		{name: "200 and nothing", api: bloodhoundtest.Empty()},
-		{name: "200 and a login page", api: bloodhoundtest.NotJSON()},
-		{name: "502 of a proxy", api: bloodhoundtest.Proxy(http.StatusBadGateway)},
-		{name: "504 of a proxy", api: bloodhoundtest.Proxy(http.StatusGatewayTimeout)},
-		{name: "redirect", api: bloodhoundtest.Redirect("https://elsewhere.example/")},
-		{name: "half a gzip stream", api: bloodhoundtest.TruncatedGzip()},
-		{name: "cut in the body", api: bloodhoundtest.Cut()},
-		{name: "half the JSON", api: bloodhoundtest.TruncatedJSON()},
-		{name: "a malformed record", api: bloodhoundtest.Malformed(`{"id":"x"}`)},
-		{name: "a slow query", api: bloodhoundtest.Slow(7 * time.Second)},
-		{name: "a query past its deadline", api: bloodhoundtest.Slow(time.Minute)},
-		{name: "no answer", api: bloodhoundtest.Hang()},
-		{name: "a huge answer", api: bloodhoundtest.Huge(maxBody + 1000)},
+		{name: "500 timed out", api: faults.TimedOut()},
+		{name: "500", api: faults.InternalError()},
+		{name: "session expired", api: faults.SessionExpired()},
+		{name: "forbidden", api: faults.Forbidden()},
+		{name: "429", api: faults.RateLimited(faults.LimitHeaders{})},
+		{name: "429 with a reset", api: faults.RateLimited(soon)},
+		{name: "429, retry after 20 s", api: faults.RateLimited(faults.LimitHeaders{RetryAfter: "20"})},
+		{name: "200 and nothing", api: faults.Empty()},
+		{name: "200 and a login page", api: faults.NotJSON()},
+		{name: "502 of a proxy", api: faults.Proxy(http.StatusBadGateway)},
+		{name: "504 of a proxy", api: faults.Proxy(http.StatusGatewayTimeout)},
+		{name: "redirect", api: faults.Redirect("https://elsewhere.example/")},
+		{name: "half a gzip stream", api: faults.TruncatedGzip()},
+		{name: "cut in the body", api: faults.Cut()},
+		{name: "half the JSON", api: faults.TruncatedJSON()},
+		{name: "a malformed record", api: faults.Malformed(`{"id":"x"}`)},
+		{name: "a slow query", api: faults.Slow(7 * time.Second)},
+		{name: "a query past its deadline", api: faults.Slow(time.Minute)},
+		{name: "no answer", api: faults.Hang()},
+		{name: "a huge answer", api: faults.Huge(maxBody + 1000)},
 	}
 }

@@ -21,8 +21,10 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 	}
 	p.thaw(c)
 	ctx = context.WithValue(ctx, faultKey{}, f.fault)
+	sent := time.Now()
 	if err := p.travel(ctx, f.travel); err != nil {
-		if f.lands && p.mayLand(c) {
+		// What ends at the moment at which it is sent was never sent: else the scheduler would have a say in it.
+		if f.lands && p.mayLand(c) && time.Now().After(sent) {
 			_, _ = effect(context.WithoutCancel(ctx))
 		}
 		return none, err

@@ -13,6 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	sink "github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
@@ -135,15 +136,17 @@ func (p *process) wire() map[string]*exporter.Exporter {
 
 func (p *process) source(stream string) exporter.Source {
 	given := func(secret string) func() (string, error) { return func() (string, error) { return secret, nil } }
-	auth := map[string]bloodhound.Authenticator{
-		"jwt":      bloodhound.Bearer(given(p.jwt)),
-		"token":    bloodhound.Token(tokenID, given(tokenKey)),
-		"password": bloodhound.Login(userName, given(userPassword)),
+	auth := map[string]rest.Authenticator{
+		"jwt":      rest.Bearer(given(p.jwt)),
+		"token":    rest.Token(tokenID, given(tokenKey)),
+		"password": rest.Login(userName, given(userPassword)),
 	}[p.auth]
 	source, err := bloodhound.New(bloodhound.Options{
-		URL: &url.URL{Scheme: "https", Host: "acme.example"}, Auth: auth, Transport: wire{p, stream},
-		PageSize: p.pageSize, Rate: unlimited, MaxBody: maxBody,
-		Retry: bloodhound.RetryPolicy{Tries: 3, Initial: 1, Max: 1, Limited: time.Second},
+		Connection: rest.Options{
+			URL: &url.URL{Scheme: "https", Host: "acme.example"}, Auth: auth, Transport: wire{p, stream}, Rate: unlimited,
+			Retry: rest.RetryPolicy{Tries: 3, Initial: 1, Max: 1, Limited: time.Second},
+		},
+		PageSize: p.pageSize, MaxBody: maxBody,
 	})
 	p.check(err)
 	return source

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 // A row is one of the audit log, with what the server never tells.
@@ -69,7 +70,7 @@ func (p *plan) history(r *rand.Rand) {
 	p.old(r)
 	p.brinks(rand.New(rand.NewPCG(p.seed, 3)))
 	p.number(r)
-	faces := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: p.seed, N: len(p.rows)})
+	faces := history.Rows(history.Options{Seed: p.seed, N: len(p.rows)})
 	for i, row := range p.rows { // who did what; when, and which number it has, is decided above
 		face := faces[i]
 		face.ID, face.CreatedAt, face.VisibleAt = row.ID, row.CreatedAt, row.VisibleAt

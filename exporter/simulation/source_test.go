@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 // setSource draws what the server does beside growing: it begins with empty answers, brings old rows to light, asks a
@@ -48,9 +49,9 @@ func (p *plan) setSource(r *rand.Rand) {
 
 // blindness is how a server answers that has not looked yet.
 var blindness = []fault{
-	{name: "no rows", api: bloodhoundtest.NoRows()},
-	{name: "null rows", api: bloodhoundtest.NullRows()},
-	{name: "a count without rows", api: bloodhoundtest.CountWithoutRows(500)},
+	{name: "no rows", api: faults.NoRows()},
+	{name: "null rows", api: faults.NullRows()},
+	{name: "a count without rows", api: faults.CountWithoutRows(500)},
 }
 
 // answering is the server as this request finds it.
@@ -69,7 +70,7 @@ func (a wire) answering(r *http.Request) http.Handler {
 	dice := a.dice(a.name+a.stream+r.URL.RawQuery, uint64(rounded(time.Now()).UnixMicro()))
 	if a.lag > 0 && !skips && dice.IntN(3) == 0 {
 		a.tally["answers of a replica that lags"]++
-		return bloodhoundtest.Lagging(a.lag)(server)
+		return faults.Lagging(a.lag)(server)
 	}
 	return server
 }

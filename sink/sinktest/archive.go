@@ -24,7 +24,7 @@ import (
 // Tenant is whose records the suite writes.
 const Tenant = "acme.example"
 
-// Sink is the contract under test, exporter.Sink and exporter.Preparer.
+// Sink is the contract under test, exporter.Sink, and what only tests call.
 type Sink interface {
 	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
 	Prepare(w window.Window, records []record.Record) (

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	apifaults "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 // TestMillion reads a long history, in a single run, from a server that fails at random one request in ten.
 func TestMillion(t *testing.T) {
 	t.Parallel()
 	const id, key = "0a6d3f2e-5b1c-4e8f-9a7d-1c2b3d4e5f60", "the-key-of-the-token-of-the-test"
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{
+	rows := history.Rows(history.Options{
 		Seed: *seed, N: *records, End: time.Now().UTC().Add(-4 * time.Hour).Truncate(time.Second),
 	})
 	server := bloodhoundtest.New(bloodhoundtest.Options{Seed: *seed, Rows: rows, Tokens: map[string]string{id: key}})
@@ -66,13 +68,13 @@ type unreliable struct {
 // ways are the answers of a server, or of what is in front of it, that fails.
 func ways() map[string]bloodhoundtest.Fault {
 	return map[string]bloodhoundtest.Fault{
-		"500 internal error":   bloodhoundtest.InternalError(),
-		"502 of a proxy":       bloodhoundtest.Proxy(http.StatusBadGateway),
-		"429 in plain text":    bloodhoundtest.RateLimited(bloodhoundtest.LimitHeaders{}),
-		"200 without a body":   bloodhoundtest.Empty(),
-		"body cut":             bloodhoundtest.Cut(),
-		"half a gzip stream":   bloodhoundtest.TruncatedGzip(),
-		"half a JSON document": bloodhoundtest.TruncatedJSON(),
+		"500 internal error":   apifaults.InternalError(),
+		"502 of a proxy":       apifaults.Proxy(http.StatusBadGateway),
+		"429 in plain text":    apifaults.RateLimited(apifaults.LimitHeaders{}),
+		"200 without a body":   apifaults.Empty(),
+		"body cut":             apifaults.Cut(),
+		"half a gzip stream":   apifaults.TruncatedGzip(),
+		"half a JSON document": apifaults.TruncatedJSON(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
@@ -50,13 +51,13 @@ type world struct {
 }
 
 // newWorld is a world with some history, which is the backlog of a first run.
-func newWorld(t *testing.T, seed uint64, history time.Duration) *world {
+func newWorld(t *testing.T, seed uint64, backlog time.Duration) *world {
 	w := &world{
 		t: t, siem: servers.VictoriaLogs(t), rand: rand.New(rand.NewPCG(seed, 0)),
-		text:  bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: seed, N: 3000}),
+		text:  history.Rows(history.Options{Seed: seed, N: 3000}),
 		start: time.Date(2024, 2, 26, 0, 0, 0, 0, time.UTC), began: time.Now(),
 	}
-	w.last.CreatedAt = w.start.Add(-history)
+	w.last.CreatedAt = w.start.Add(-backlog)
 	var rows []bloodhoundtest.Row
 	for w.last.CreatedAt.Before(w.start.Add(lead)) {
 		rows = append(rows, w.next())

@@ -9,47 +9,49 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // audit answers GET /api/v2/audit.
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, c *call) {
-	k := quirksOf(r.Context())
+	k := api.QuirksOf(r.Context())
 	values := r.URL.Query()
-	if k.anyTime {
+	if k.AnyTime {
 		values.Del("before")
 		values.Del("after")
 	}
 	q, err := s.can.parseQuery(values, s.now())
-	if refused, ok := errors.AsType[*failure](err); ok {
-		refused.write(w, s.now())
+	if refused, ok := errors.AsType[*api.Error](err); ok {
+		refused.Write(w, s.now())
 		return
 	}
 	if err != nil {
-		writeNothing(w) // the handler has died, and the server goes on as if it had answered
+		api.WriteNothing(w) // the handler has died, and the server goes on as if it had answered
 		return
 	}
-	q.order.by = cmp.Or(k.direction, q.order.by)
-	if err := wait(r.Context(), k.latency); err != nil {
+	q.order.by = cmp.Or(k.Direction, q.order.by)
+	if err := wait(r.Context(), k.Latency); err != nil {
 		s.late(w, err)
 		return
 	}
 	if err := s.can.filters.compile(q.filters, s.now()); err != nil {
-		errInternal.write(w, s.now())
+		api.ErrInternal.Write(w, s.now())
 		return
 	}
 	count, page := s.read(q, k, c)
 	if slices.ContainsFunc(page, func(e *entry) bool { return e.Unprintable }) {
-		errInternal.write(w, s.now())
+		api.ErrInternal.Write(w, s.now())
 		return
 	}
 	s.writePage(w, q, count, page)
 }
 
 // read is what the database does for a request: the two statements of it, and what a quirk makes of their rows.
-func (s *Server) read(q query, k quirks, c *call) (count int, page []*entry) {
-	now := s.now().Add(-k.lag).UnixMicro()
+func (s *Server) read(q query, k api.Quirks, c *call) (count int, page []*entry) {
+	now := s.now().Add(-k.Lag).UnixMicro()
 	counted := q.filters
-	if k.wholeCount {
+	if k.WholeCount {
 		counted = nil
 	}
 	shuffle := rand.New(rand.NewPCG(s.seed, uint64(c.number)))
@@ -59,10 +61,20 @@ func (s *Server) read(q query, k quirks, c *call) (count int, page []*entry) {
 	s.mu.RUnlock()
 	s.counters.served.Add(int64(len(page)))
 	s.counters.skipped.Add(int64(skipped))
-	if k.twice {
+	if k.Twice {
 		page = twice(page, q.rows())
 	}
 	return count, page
+}
+
+func twice(page []*entry, most int) []*entry {
+	if len(page) == 0 || most == 1 {
+		return page
+	}
+	twin := *page[0]
+	twin.Action += "Changed"
+	page = slices.Insert(page, 1, &twin)
+	return page[:min(len(page), most)]
 }
 
 // late answers a request whose deadline has passed; one whose client has gone gets nothing.
@@ -70,9 +82,9 @@ func (s *Server) late(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case s.can.emptyTimeout:
-		writeNothing(w)
+		api.WriteNothing(w)
 	default:
-		errTimeout.write(w, s.now())
+		api.ErrTimeout.Write(w, s.now())
 	}
 }
 

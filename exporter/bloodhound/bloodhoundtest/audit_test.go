@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 func TestEntryAsPrinted(t *testing.T) {
@@ -211,8 +212,8 @@ func TestPagesAgreeWithAModel(t *testing.T) {
 }
 
 func TestLargePagesComeWhole(t *testing.T) {
-	d := newDouble(bt.V84, bt.History(bt.HistoryOptions{N: 3000, End: noon.Add(-time.Hour)})...)
-	d.Add(bt.Large(5 << 20))
+	d := newDouble(bt.V84, history.Rows(history.Options{N: 3000, End: noon.Add(-time.Hour)})...)
+	d.Add(history.Large(5 << 20))
 	got := d.page(t, "?limit=0&before=2026-02-01T00:00:00Z")
 	if len(got.Data.Logs) != 3000 {
 		t.Errorf("%d rows", len(got.Data.Logs))

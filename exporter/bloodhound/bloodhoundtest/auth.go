@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // User is an account of the double.
@@ -45,7 +47,7 @@ type directory struct {
 const maxSkew = time.Hour
 
 // authenticate finds out who is asking; nil without credentials, a failure with wrong ones.
-func (s *Server) authenticate(r *http.Request) (*account, *failure) {
+func (s *Server) authenticate(r *http.Request) (*account, *api.Error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
 		return nil, nil
@@ -67,7 +69,7 @@ func (s *Server) authenticate(r *http.Request) (*account, *failure) {
 const unexpectedScheme = "Unexpected authorization scheme: "
 
 // signed checks an API token's signature, in the order in which the server does.
-func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*account, *failure) {
+func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*account, *api.Error) {
 	id, err := uuid.Parse(tokenID)
 	if err != nil {
 		return nil, badRequest("Token ID is malformed.")
@@ -102,7 +104,7 @@ func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*acc
 }
 
 // signature reads the headers that a signed request has.
-func signature(h http.Header) (date time.Time, digest []byte, refused *failure) {
+func signature(h http.Header) (date time.Time, digest []byte, refused *api.Error) {
 	written := h.Get("RequestDate")
 	if written == "" {
 		return date, nil, unverified(http.StatusBadRequest, "no request date header")
@@ -122,8 +124,8 @@ func signature(h http.Header) (date time.Time, digest []byte, refused *failure) 
 	return date, digest, nil
 }
 
-func unverified(status int, detail string) *failure {
-	return &failure{status: status, message: "unable to validate request signature for client: " + detail}
+func unverified(status int, detail string) *api.Error {
+	return &api.Error{Status: status, Message: "unable to validate request signature for client: " + detail}
 }
 
 // skewed says by how much a clock is off beyond what is allowed, or nothing if it is not.

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 func BenchmarkHistory(b *testing.B) {
 	for b.Loop() {
-		bt.History(bt.HistoryOptions{N: 100_000})
+		history.Rows(history.Options{N: 100_000})
 	}
 }
 
@@ -27,7 +28,7 @@ func (d discard) WriteHeader(int)             {}
 func BenchmarkBacklog(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			d := newDouble(bt.V84, bt.History(bt.HistoryOptions{N: n, End: noon.Add(-time.Hour)})...)
+			d := newDouble(bt.V84, history.Rows(history.Options{N: n, End: noon.Add(-time.Hour)})...)
 			const target = auditPath + "?sort_by=-id&limit=5000&skip="
 			for b.Loop() {
 				for skip := 0; skip < n; skip += 5000 {

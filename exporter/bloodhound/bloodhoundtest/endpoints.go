@@ -1,14 +1,14 @@
 package bloodhoundtest
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // health answers GET /health: that it answers is all it says.
@@ -35,7 +35,7 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request, _ *call) {
 	if s.can.permission == auditLogRead {
 		reply.Data.Edition = "community"
 	}
-	writeJSON(w, http.StatusOK, reply)
+	api.WriteJSON(w, http.StatusOK, reply)
 }
 
 type selfReply struct {
@@ -85,7 +85,7 @@ type granted struct {
 // self answers GET /api/v2/self.
 func (s *Server) self(w http.ResponseWriter, _ *http.Request, c *call) {
 	if c.who == nil {
-		writeJSON(w, http.StatusOK, selfReply{})
+		api.WriteJSON(w, http.StatusOK, selfReply{})
 		return
 	}
 	mine := role{ID: 2, Name: "Read-Only", Description: "Can read the graph", Permissions: []granted{
@@ -115,7 +115,7 @@ func (s *Server) self(w http.ResponseWriter, _ *http.Request, c *call) {
 			Digest: "argon2", Expires: now.AddDate(0, 0, 90), TOTP: c.who.OTP != "", ID: 2, CreatedAt: now, UpdatedAt: now,
 		}
 	}
-	writeJSON(w, http.StatusOK, selfReply{Data: user})
+	api.WriteJSON(w, http.StatusOK, selfReply{Data: user})
 }
 
 // spec answers GET /api/v2/spec with the head of an OpenAPI description: what the routes do stands elsewhere.
@@ -134,13 +134,57 @@ func (s *Server) spec(w http.ResponseWriter, _ *http.Request, _ *call) {
 `)
 }
 
-// newUUID is a version 4 UUID that the generator decides.
-func newUUID(r *rand.Rand) string {
-	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], r.Uint64())
-	binary.BigEndian.PutUint64(u[8:], r.Uint64())
-	const version, variant = 6, 8 // bytes of RFC 9562 that say what kind of UUID it is
-	u[version] = u[version]&0x0f | 0x40
-	u[variant] = u[variant]&0x3f | 0x80
-	return u.String()
+// route is an endpoint; there is one method to each path.
+type route struct {
+	method    string
+	protected bool // credentials are needed
+	audit     bool // and the permission to read the audit log
+	perSecond int
+	handle    func(*Server, http.ResponseWriter, *http.Request, *call)
+}
+
+const auditPath = "/api/v2/audit"
+
+var routes = map[string]route{
+	auditPath:       {http.MethodGet, true, true, api.RequestsPerSecond, (*Server).audit},
+	"/api/v2/login": {http.MethodPost, false, false, loginsPerSecond, (*Server).login},
+	"/api/version":  {http.MethodGet, true, false, api.RequestsPerSecond, (*Server).version},
+	"/api/v2/self":  {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).self},
+	"/api/v2/spec":  {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).spec},
+	"/health":       {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).health},
+}
+
+// find returns the route of a request, or answers a request that has none: a path with a double slash or a dot in it
+// is sent to its clean form, the root to the user interface, and OPTIONS are granted on every route.
+func find(w http.ResponseWriter, r *http.Request) (route, bool) {
+	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
+		to := *r.URL
+		to.Path, to.RawPath = clean, ""
+		w.Header().Set("Location", to.RequestURI())
+		w.WriteHeader(http.StatusMovedPermanently)
+		return route{}, false
+	}
+	rt, ok := routes[r.URL.Path]
+	switch {
+	case r.URL.Path == "/":
+		http.Redirect(w, r, "/ui", http.StatusMovedPermanently)
+	case !ok:
+		http.NotFound(w, r)
+	case r.Method == http.MethodOptions:
+		w.WriteHeader(http.StatusOK)
+	case r.Method != rt.method:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	default:
+		return rt, true
+	}
+	return route{}, false
+}
+
+// cleanPath keeps a slash at the end, which makes another path of it.
+func cleanPath(p string) string {
+	clean := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
 }

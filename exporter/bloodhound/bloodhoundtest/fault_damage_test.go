@@ -14,6 +14,8 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 // reply is an answer with what could be read of its body.
@@ -49,8 +51,8 @@ func overTheWire(t *testing.T, d *double) func(ctx context.Context, headers ...h
 }
 
 func TestTruncatedGzip(t *testing.T) {
-	d := newDouble(bt.V84, bt.History(bt.HistoryOptions{N: 50, End: noon})...)
-	d.Fault(bt.TruncatedGzip())
+	d := newDouble(bt.V84, history.Rows(history.Options{N: 50, End: noon})...)
+	d.Fault(faults.TruncatedGzip())
 	got, err := overTheWire(t, d)(t.Context(), header{"Accept-Encoding", "gzip"})
 	if err != nil || int64(len(got.body)) != got.length || got.status != http.StatusOK {
 		t.Fatalf("HTTP has something to complain about: %v, %d of %d bytes", err, len(got.body), got.length)
@@ -65,8 +67,8 @@ func TestTruncatedGzip(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
-	d := newDouble(bt.V84, bt.History(bt.HistoryOptions{N: 50, End: noon})...)
-	d.Fault(bt.Cut())
+	d := newDouble(bt.V84, history.Rows(history.Options{N: 50, End: noon})...)
+	d.Fault(faults.Cut())
 	ask := overTheWire(t, d)
 	for _, accept := range []string{"identity", "gzip"} {
 		got, err := ask(t.Context(), header{"Accept-Encoding", accept})
@@ -82,9 +84,9 @@ func TestCut(t *testing.T) {
 }
 
 func TestTruncatedJSON(t *testing.T) {
-	d := newDouble(bt.V84, bt.History(bt.HistoryOptions{N: 50, End: noon})...)
+	d := newDouble(bt.V84, history.Rows(history.Options{N: 50, End: noon})...)
 	whole := d.get(auditPath + "?sort_by=id").Body.String()
-	d.Fault(bt.TruncatedJSON())
+	d.Fault(faults.TruncatedJSON())
 	if got := d.get(auditPath + "?sort_by=id").Body.String(); got != whole[:len(whole)/2] {
 		t.Errorf("got %d bytes of %d", len(got), len(whole))
 	}
@@ -92,7 +94,7 @@ func TestTruncatedJSON(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
-	d.Fault(bt.Malformed(`{"id":"two"}`))
+	d.Fault(faults.Malformed(`{"id":"two"}`))
 	var got struct {
 		Data struct {
 			Logs []map[string]any `json:"logs"`
@@ -114,7 +116,7 @@ func TestMalformed(t *testing.T) {
 
 func TestRepeat(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second))
-	d.Fault(bt.Repeat())
+	d.Fault(faults.Repeat())
 	wantIDs(t, d.page(t, "?limit=1"), 1)
 	wantIDs(t, d.page(t, "?limit=1&skip=1"), 1)
 	zip := d.get(auditPath, header{"Accept-Encoding", "gzip"})

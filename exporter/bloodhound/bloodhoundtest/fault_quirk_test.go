@@ -5,11 +5,12 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 func TestOldestFirst(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
-	d.Fault(bt.OldestFirst())
+	d.Fault(faults.OldestFirst())
 	wantIDs(t, d.page(t, "?limit=2"), 3, 2)
 	wantIDs(t, d.page(t, "?limit=2&skip=2&sort_by=-created_at"), 1)
 	d.Add(bt.Row{ID: 9, CreatedAt: noon.Add(-3 * time.Second)})
@@ -18,7 +19,7 @@ func TestOldestFirst(t *testing.T) {
 
 func TestNewestFirst(t *testing.T) {
 	d := newDouble(bt.Legacy2024, ago(1*time.Second), ago(2*time.Second), bt.Row{ID: 9, CreatedAt: noon.Add(-2 * time.Second)})
-	d.Fault(bt.NewestFirst())
+	d.Fault(faults.NewestFirst())
 	wantIDs(t, d.page(t, "?sort_by=created_at&sort_by=id"), 1, 2, 9)
 	wantIDs(t, d.page(t, "?sort_by=created_at&sort_by=-id&limit=2"), 1, 9)
 	wantIDs(t, d.page(t, "?sort_by=-created_at&sort_by=-id"), 1, 9, 2) // the one order that is the same on every server
@@ -27,7 +28,7 @@ func TestNewestFirst(t *testing.T) {
 func TestLaggingReplica(t *testing.T) {
 	late := bt.Row{ID: 4, CreatedAt: noon.Add(-time.Hour), VisibleAt: noon.Add(-20 * time.Second)}
 	d := newDouble(bt.V84, ago(10*time.Second), ago(40*time.Second), late)
-	d.Fault(bt.Next(1, bt.Lagging(30*time.Second)))
+	d.Fault(faults.Next(1, faults.Lagging(30*time.Second)))
 	got := d.page(t, "")
 	wantIDs(t, got, 40)
 	if *got.Count != 1 {
@@ -38,7 +39,7 @@ func TestLaggingReplica(t *testing.T) {
 
 func TestCountIgnoresFilters(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
-	d.Fault(bt.CountIgnoresFilters())
+	d.Fault(faults.CountIgnoresFilters())
 	got := d.page(t, "?created_at=gte:2026-01-15T12:34:55Z")
 	wantIDs(t, got, 1)
 	if *got.Count != 3 {
@@ -49,7 +50,7 @@ func TestCountIgnoresFilters(t *testing.T) {
 
 func TestIgnoresWindow(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(400*24*time.Hour))
-	d.Fault(bt.IgnoresWindow())
+	d.Fault(faults.IgnoresWindow())
 	const target = "?before=2020-01-01T00:00:00Z&after=2019-01-01T00:00:00Z"
 	wantIDs(t, d.page(t, target), 1, 2)
 	d.page(t, target, signed(auditPath+target, "2026-01-15T12:34:56Z")...) // what was signed is still what was sent
@@ -57,7 +58,7 @@ func TestIgnoresWindow(t *testing.T) {
 
 func TestSameIDTwice(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(2*time.Second), ago(3*time.Second))
-	d.Fault(bt.SameIDTwice())
+	d.Fault(faults.SameIDTwice())
 	got := d.page(t, "")
 	wantIDs(t, got, 1, 1, 2, 3)
 	if first, second := got.Data.Logs[0], got.Data.Logs[1]; first.Action == second.Action {
@@ -70,8 +71,8 @@ func TestSameIDTwice(t *testing.T) {
 
 func TestQuirksAddUp(t *testing.T) {
 	d := newDouble(bt.V84, ago(1*time.Second), ago(20*time.Second), ago(30*time.Second))
-	d.Fault(bt.Lagging(10 * time.Second))
-	d.Fault(bt.OldestFirst())
+	d.Fault(faults.Lagging(10 * time.Second))
+	d.Fault(faults.OldestFirst())
 	wantIDs(t, d.page(t, ""), 30, 20)
 }
 

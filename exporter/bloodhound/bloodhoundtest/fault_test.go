@@ -12,6 +12,7 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 func TestFaultsThatAnswer(t *testing.T) {
@@ -26,28 +27,28 @@ func TestFaultsThatAnswer(t *testing.T) {
 		headers     map[string]string
 	}{
 		{
-			"429", bt.RateLimited(bt.LimitHeaders{}), 429, plain, "Limit exceeded\n",
+			"429", faults.RateLimited(faults.LimitHeaders{}), 429, plain, "Limit exceeded\n",
 			map[string]string{"X-RateLimit-Reset": "", "Retry-After": ""},
 		},
 		{
-			"429 with reset", bt.RateLimited(bt.LimitHeaders{Reset: reset}), 429, plain, "Limit exceeded\n",
+			"429 with reset", faults.RateLimited(faults.LimitHeaders{Reset: reset}), 429, plain, "Limit exceeded\n",
 			map[string]string{"X-RateLimit-Reset": "1768480497"},
 		},
 		{
-			"429 with retry", bt.RateLimited(bt.LimitHeaders{RetryAfter: "7"}), 429, plain, "Limit exceeded\n",
+			"429 with retry", faults.RateLimited(faults.LimitHeaders{RetryAfter: "7"}), 429, plain, "Limit exceeded\n",
 			map[string]string{"Retry-After": "7"},
 		},
-		{"timed out", bt.TimedOut(), 500, "application/json", `"message":"request timed out"`, nil},
-		{"internal", bt.InternalError(), 500, "application/json", `"an internal error has occurred`, nil},
-		{"401", bt.SessionExpired(), 401, "application/json", `"Token Authorization failed."`, nil},
-		{"403", bt.Forbidden(), 403, "application/json", `"not authorized"`, nil},
-		{"fail", bt.Fail(500, "audit log intent could not be recorded"), 500, "application/json", "intent could not", nil},
-		{"empty", bt.Empty(), 200, "", "", nil},
-		{"no JSON", bt.NotJSON(), 200, "text/html; charset=utf-8", "Sign in", nil},
-		{"502", bt.Proxy(502), 502, "text/html; charset=utf-8", "<h1>502 Bad Gateway</h1>", map[string]string{"Requestid": ""}},
-		{"504", bt.Proxy(504), 504, "text/html; charset=utf-8", "<h1>504 Gateway Timeout</h1>", nil},
-		{"redirect", bt.Redirect("https://x.example/"), 302, "", "", map[string]string{"Location": "https://x.example/"}},
-		{"huge", bt.Huge(3 << 20), 200, "application/json", strings.Repeat("x", 3<<20), nil},
+		{"timed out", faults.TimedOut(), 500, "application/json", `"message":"request timed out"`, nil},
+		{"internal", faults.InternalError(), 500, "application/json", `"an internal error has occurred`, nil},
+		{"401", faults.SessionExpired(), 401, "application/json", `"Token Authorization failed."`, nil},
+		{"403", faults.Forbidden(), 403, "application/json", `"not authorized"`, nil},
+		{"fail", faults.Fail(500, "audit log intent could not be recorded"), 500, "application/json", "intent could not", nil},
+		{"empty", faults.Empty(), 200, "", "", nil},
+		{"no JSON", faults.NotJSON(), 200, "text/html; charset=utf-8", "Sign in", nil},
+		{"502", faults.Proxy(502), 502, "text/html; charset=utf-8", "<h1>502 Bad Gateway</h1>", map[string]string{"Requestid": ""}},
+		{"504", faults.Proxy(504), 504, "text/html; charset=utf-8", "<h1>504 Gateway Timeout</h1>", nil},
+		{"redirect", faults.Redirect("https://x.example/"), 302, "", "", map[string]string{"Location": "https://x.example/"}},
+		{"huge", faults.Huge(3 << 20), 200, "application/json", strings.Repeat("x", 3<<20), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDouble(bt.V84, ago(time.Second))
@@ -90,7 +91,7 @@ func TestHistoryChangesBetweenPages(t *testing.T) {
 	rows := []bt.Row{ago(1 * time.Second), ago(2 * time.Second), ago(3 * time.Second), ago(4 * time.Second)}
 	d := newDouble(bt.V84, rows...)
 	late := bt.Row{ID: 77, CreatedAt: noon.Add(-1500 * time.Millisecond)}
-	d.Fault(bt.Sequence(nil, d.Reveal(late), d.PruneBefore(noon.Add(-3*time.Second))))
+	d.Fault(faults.Sequence(nil, faults.Reveal(d.Server, late), faults.PruneBefore(d.Server, noon.Add(-3*time.Second))))
 	wantIDs(t, d.page(t, "?limit=2"), 1, 2)
 	wantIDs(t, d.page(t, "?limit=2&skip=2"), 2, 3) // the late row pushed one down
 	got := d.page(t, "?limit=2&skip=2")
@@ -113,10 +114,10 @@ func TestWhoGetsAFault(t *testing.T) {
 		fault bt.Fault
 		want  []int
 	}{
-		{"next", bt.Next(2, bt.TimedOut()), []int{500, 500, 200, 200}},
-		{"sequence", bt.Sequence(nil, bt.SessionExpired(), nil, bt.Forbidden()), []int{200, 401, 200, 403}},
-		{"when", bt.When(skips, bt.Proxy(502)), []int{200, 502, 502, 200}},
-		{"both", bt.When(skips, bt.Next(1, bt.Proxy(502))), []int{200, 502, 200, 200}},
+		{"next", faults.Next(2, faults.TimedOut()), []int{500, 500, 200, 200}},
+		{"sequence", faults.Sequence(nil, faults.SessionExpired(), nil, faults.Forbidden()), []int{200, 401, 200, 403}},
+		{"when", faults.When(skips, faults.Proxy(502)), []int{200, 502, 502, 200}},
+		{"both", faults.When(skips, faults.Next(1, faults.Proxy(502))), []int{200, 502, 200, 200}},
 	} {
 		d := newDouble(bt.V84)
 		d.Fault(tt.fault)
@@ -125,12 +126,12 @@ func TestWhoGetsAFault(t *testing.T) {
 		}
 	}
 	d := newDouble(bt.V84)
-	d.Fault(bt.Next(2, bt.TimedOut()))
-	d.Fault(bt.Next(1, bt.Proxy(502)))
+	d.Fault(faults.Next(2, faults.TimedOut()))
+	d.Fault(faults.Next(1, faults.Proxy(502)))
 	if got := statuses(d, "", "", "", ""); !slices.Equal(got, []int{500, 500, 502, 200}) {
 		t.Errorf("two faults: %v", got)
 	}
-	d.FaultAt("/api/v2/login", bt.RateLimited(bt.LimitHeaders{}))
+	d.FaultAt("/api/v2/login", faults.RateLimited(faults.LimitHeaders{}))
 	if w := d.login(loginBody(reader, "secret")); w.Code != 429 {
 		t.Errorf("login got %d", w.Code)
 	}
@@ -154,7 +155,7 @@ func TestSlowDatabase(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDouble(tt.profile, ago(time.Second))
-			d.Fault(bt.Slow(tt.takes))
+			d.Fault(faults.Slow(tt.takes))
 			start := time.Now()
 			w := d.get(auditPath, header{"Prefer", tt.prefer})
 			if waited := time.Since(start); waited != tt.waited {
@@ -175,8 +176,8 @@ func TestSlowDatabase(t *testing.T) {
 func TestHangLastsUntilTheClientGoes(t *testing.T) {
 	d := newDouble(bt.V84)
 	ctx, cancel := context.WithCancel(t.Context())
-	d.Fault(bt.Before(cancel)) // the request has arrived by then
-	d.Fault(bt.Hang())
+	d.Fault(faults.Before(cancel)) // the request has arrived by then
+	d.Fault(faults.Hang())
 	if _, err := overTheWire(t, d)(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

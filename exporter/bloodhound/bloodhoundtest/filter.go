@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // dialect is how a generation finds a filter in a parameter and what it makes of it.
@@ -207,6 +209,6 @@ func databaseTime(operand string, now time.Time) (micros int64, err error) {
 	return 0, fmt.Errorf("invalid input syntax for type timestamp with time zone: %q", operand)
 }
 
-func badRequest(message string) *failure {
-	return &failure{status: http.StatusBadRequest, message: message}
+func badRequest(message string) *api.Error {
+	return &api.Error{Status: http.StatusBadRequest, Message: message}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 func TestFilters(t *testing.T) {
@@ -113,7 +114,7 @@ func FuzzQuery(f *testing.F) {
 	}
 	doubles := make(map[bt.Profile]*double)
 	for _, p := range bt.Profiles[:len(bt.Profiles)-1] { // the last one grows with each request
-		doubles[p] = newDouble(p, bt.Corner()[:20]...)
+		doubles[p] = newDouble(p, history.Corner()[:20]...)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		values, _ := url.ParseQuery(query) // what can be read of it, as the server does

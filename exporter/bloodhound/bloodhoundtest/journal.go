@@ -8,10 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// requestIDHeader is as Go writes the name that the server declares as RequestID.
-const requestIDHeader = "Requestid"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
+)
 
 // Request is what was asked of the server, and what became of it.
 type Request struct {
@@ -80,7 +79,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{number: s.counters.requests.Add(1), requestID: s.newUUID(), sourceIP: source(r)}
 	now := s.now()
 	h := w.Header()
-	h.Set(requestIDHeader, c.requestID)
+	h.Set(api.RequestIDHeader, c.requestID)
 	h.Set("Date", s.dateHeader(now).UTC().Format(http.TimeFormat))
 	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
 func TestPreferences(t *testing.T) {
@@ -58,7 +59,7 @@ func TestPreferences(t *testing.T) {
 func TestEmptyAnswerToATimedOutRequestIsCompressedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDouble(bt.Legacy2024, ago(time.Second))
-		d.Fault(bt.Slow(time.Minute))
+		d.Fault(faults.Slow(time.Minute))
 		w := d.get(auditPath, header{"Prefer", "wait=1"}, header{"Accept-Encoding", "gzip"})
 		if w.Code != 200 || w.Header().Get("Content-Type") != "" || w.Body.Len() == 0 || len(gunzip(t, w.Body.Bytes())) != 0 {
 			t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // A Row is one row of the audit table.
@@ -38,9 +39,6 @@ type Row struct {
 	// hold a number such as 1e400. Every page with such a row is a 500, at every limit. It is counted as any other.
 	Unprintable bool
 }
-
-// zeroUUID is how a missing commit id is printed.
-const zeroUUID = "00000000-0000-0000-0000-000000000000"
 
 // entry is a row with its times as the table compares them, in microseconds since the epoch.
 type entry struct {
@@ -112,7 +110,7 @@ func appendRow(b []byte, r *Row, s shape) []byte {
 		b = append(b, r.Fields...)
 	}
 	b = appendMember(b, "request_id", r.RequestID)
-	commit := cmp.Or(r.CommitID, zeroUUID)
+	commit := cmp.Or(r.CommitID, api.ZeroUUID)
 	switch {
 	case s.pre2024:
 		b = appendMember(b, "source", r.SourceIP)
@@ -133,18 +131,5 @@ func appendMember(b []byte, key, value string) []byte {
 	b = append(b, ',', '"')
 	b = append(b, key...)
 	b = append(b, '"', ':')
-	return appendString(b, value)
-}
-
-// appendString is json.Marshal for a string, without its cost where nothing needs escaping.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(s) // a string always marshals
-			return append(b, quoted...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
+	return api.AppendString(b, value)
 }

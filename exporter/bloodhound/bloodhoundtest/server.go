@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // Options says what server the double is. The zero value is a v8.4 server with an empty log and no user to read it.
@@ -98,7 +100,7 @@ func (s *Server) now() time.Time { return s.clock().Add(s.skew) }
 func (s *Server) newUUID() string {
 	s.randomMu.Lock()
 	defer s.randomMu.Unlock()
-	return newUUID(s.random)
+	return api.NewUUID(s.random)
 }
 
 // Add puts rows into the log. An id of zero takes the next one of the sequence.
@@ -171,7 +173,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	if c.who, ok = s.admit(w, r, rt); !ok {
 		return
 	}
-	w, done := compress(w, r)
+	w, done := api.Compress(w, r)
 	if s.can.limitEarly || !s.limited(w, r, rt) {
 		s.audited(w, r, c, rt)
 	}
@@ -182,8 +184,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 func (s *Server) applyPreference(w http.ResponseWriter, r *http.Request) (*http.Request, func(), bool) {
 	p, err := s.can.prefer(r.Header)
 	if err != nil {
-		w.Header().Del(requestIDHeader)
-		badRequest(err.Error()).write(w, s.now())
+		w.Header().Del(api.RequestIDHeader)
+		badRequest(err.Error()).Write(w, s.now())
 		return nil, nil, false
 	}
 	if p.applied != "" {
@@ -200,14 +202,14 @@ func (s *Server) applyPreference(w http.ResponseWriter, r *http.Request) (*http.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route) (*account, bool) {
 	who, refused := s.authenticate(r)
 	if refused == nil && who == nil && rt.protected {
-		refused = errUnauthorized
+		refused = api.ErrUnauthorized
 	}
 	if refused == nil {
 		return who, true
 	}
-	refused.write(w, s.now())
-	if strings.HasPrefix(refused.message, unexpectedScheme) && rt.protected {
-		errUnauthorized.write(w, s.now()) // the code goes on after its first answer: the body holds both
+	refused.Write(w, s.now())
+	if strings.HasPrefix(refused.Message, unexpectedScheme) && rt.protected {
+		api.ErrUnauthorized.Write(w, s.now()) // the code goes on after its first answer: the body holds both
 	}
 	return nil, false
 }
@@ -215,8 +217,55 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route) (*accou
 // answer checks the permission and calls the handler.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call, rt route) {
 	if rt.audit && !s.people.mayAudit(c.who) {
-		errForbidden.write(w, s.now())
+		api.ErrForbidden.Write(w, s.now())
 		return
 	}
 	rt.handle(s, w, r, c)
+}
+
+// A DateRule says what the Date header of an answer tells, given what the server's clock says. Nothing else of the
+// server follows it: neither what stamps rows nor what checks signatures.
+type DateRule func(now time.Time) time.Time
+
+// DateAhead is a Date header that differs from the server's clock: a proxy's, whose own clock is wrong.
+func DateAhead(d time.Duration) DateRule {
+	return func(now time.Time) time.Time { return now.Add(d) }
+}
+
+// DateFixed is a Date header that stands still: that of a cached answer, or of a clock at its end.
+func DateFixed(at time.Time) DateRule {
+	return func(time.Time) time.Time { return at }
+}
+
+// SetDate changes what the Date header tells from the next request on; nil is the server's clock.
+func (s *Server) SetDate(rule DateRule) { s.date.Store(&rule) }
+
+// dateHeader is what the Date header says of an instant.
+func (s *Server) dateHeader(now time.Time) time.Time {
+	if rule := *s.date.Load(); rule != nil {
+		return rule(now)
+	}
+	return now
+}
+
+// Alter changes a row that is in the log, as an administrator of the database could, and tells whether there was one
+// with that id. Pages that are being served keep the row as it was.
+func (s *Server) Alter(id int64, change func(*Row)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.table.take(func(e *entry) bool { return e.ID == id })
+	rows := make([]Row, len(taken))
+	for i, e := range taken {
+		rows[i] = e.Row
+		change(&rows[i])
+	}
+	s.table.add(s.dated(rows))
+	return len(rows) > 0
+}
+
+// Delete takes rows out of the log by their ids and tells how many there were. The sequence does not go back.
+func (s *Server) Delete(ids ...int64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.table.take(func(e *entry) bool { return slices.Contains(ids, e.ID) }))
 }

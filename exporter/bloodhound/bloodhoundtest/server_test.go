@@ -11,6 +11,8 @@ import (
 	"time"
 
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
 func TestRoutes(t *testing.T) {
@@ -159,8 +161,8 @@ func TestJournal(t *testing.T) {
 
 func TestConcurrentUse(t *testing.T) {
 	const query = "?sort_by=id&limit=100&action=eq:LoginAttempt"
-	d := newDoubleWith(bt.Options{Profile: bt.PR3049, Rows: bt.History(
-		bt.HistoryOptions{N: 500, End: noon.Add(-time.Hour)})})
+	d := newDoubleWith(bt.Options{Profile: bt.PR3049, Rows: history.Rows(
+		history.Options{N: 500, End: noon.Add(-time.Hour)})})
 	server := httptest.NewServer(d)
 	defer server.Close()
 	var group sync.WaitGroup
@@ -186,7 +188,7 @@ func TestConcurrentUse(t *testing.T) {
 				case 0:
 					d.Add(ago(time.Duration(i) * time.Second))
 				case 1:
-					d.Fault(bt.Next(1, bt.Before(func() { d.Prune(noon.AddDate(0, 0, -40)) })))
+					d.Fault(faults.Next(1, faults.Before(func() { d.Prune(noon.AddDate(0, 0, -40)) })))
 				case 2:
 					d.Rows()
 					d.Requests()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // defaultSessionTTL is auth_session_ttl_hours as documented: fixed, not sliding.
@@ -54,7 +56,7 @@ func (s *sessions) seal(unsigned string) string {
 }
 
 // user is whose session a token is of. What is no token of the server's is told from one whose time is over.
-func (s *sessions) user(token string, now time.Time) (name string, refused *failure) {
+func (s *sessions) user(token string, now time.Time) (name string, refused *api.Error) {
 	dot := strings.LastIndexByte(token, '.')
 	if dot < 0 || s.seal(token[:dot]) != token[dot+1:] {
 		return "", errAuthentication
@@ -70,12 +72,12 @@ func (s *sessions) user(token string, now time.Time) (name string, refused *fail
 	}
 	name, ok := s.rows[c.ID]
 	if !ok || now.Unix() >= c.Expires {
-		return "", errBearer
+		return "", api.ErrBearer
 	}
 	return name, nil
 }
 
-func (d *directory) bearer(token string, now time.Time) (*account, *failure) {
+func (d *directory) bearer(token string, now time.Time) (*account, *api.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name, refused := d.sessions.user(token, now)
@@ -89,7 +91,7 @@ func (d *directory) bearer(token string, now time.Time) (*account, *failure) {
 	return &who, nil
 }
 
-var errDisabled = &failure{status: http.StatusForbidden, message: "user disabled"}
+var errDisabled = &api.Error{Status: http.StatusForbidden, Message: "user disabled"}
 
 // Session opens a session for a user as a login would and returns its token, or "" for an unknown user.
 func (s *Server) Session(user string) string {
@@ -127,16 +129,16 @@ type loginReply struct {
 // login answers POST /api/v2/login. Each attempt leaves its two rows: who polls with sessions reads them back.
 func (s *Server) login(w http.ResponseWriter, r *http.Request, c *call) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		badRequest("content type must be application/json").write(w, s.now())
+		badRequest("content type must be application/json").Write(w, s.now())
 		return
 	}
 	var body loginRequest
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		badRequest("could not decode limited payload request into value: "+err.Error()).write(w, s.now())
+		badRequest("could not decode limited payload request into value: "+err.Error()).Write(w, s.now())
 		return
 	}
 	if body.Method != "secret" {
-		badRequest("Login method "+body.Method+" is not supported.").write(w, s.now())
+		badRequest("Login method "+body.Method+" is not supported.").Write(w, s.now())
 		return
 	}
 	commit := s.newUUID()
@@ -148,16 +150,16 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	if refused != nil {
 		s.record(c, outcome)
-		refused.write(w, s.now())
+		refused.Write(w, s.now())
 		return
 	}
 	outcome.Status = "success"
 	s.record(c, outcome)
-	writeJSON(w, http.StatusOK, reply)
+	api.WriteJSON(w, http.StatusOK, reply)
 }
 
 // open checks a login and opens its session; the account is nil where the name is not known.
-func (s *Server) open(body loginRequest) (reply loginReply, who *account, refused *failure) {
+func (s *Server) open(body loginRequest) (reply loginReply, who *account, refused *api.Error) {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
 	a, ok := s.people.users[body.Username]
@@ -165,7 +167,7 @@ func (s *Server) open(body loginRequest) (reply loginReply, who *account, refuse
 	case !ok && s.can.unknownUser401:
 		return reply, nil, errAuthentication
 	case !ok:
-		return reply, nil, &failure{status: http.StatusNotFound, message: "resource not found"}
+		return reply, nil, &api.Error{Status: http.StatusNotFound, Message: "resource not found"}
 	case a.Password == "", a.Password != body.Secret:
 		return reply, a, errAuthentication
 	case a.OTP != "" && a.OTP != body.OTP: // a user without one may send what it likes
@@ -178,10 +180,10 @@ func (s *Server) open(body loginRequest) (reply loginReply, who *account, refuse
 	return reply, a, nil
 }
 
-var errAuthentication = &failure{status: http.StatusUnauthorized, message: "authentication is invalid"}
+var errAuthentication = &api.Error{Status: http.StatusUnauthorized, Message: "authentication is invalid"}
 
 // loginFields are those of LoginAttempt. Newer servers marshal the error value itself, which gives {}.
-func (s *Server) loginFields(body loginRequest, refused *failure) json.RawMessage {
+func (s *Server) loginFields(body loginRequest, refused *api.Error) json.RawMessage {
 	fields := map[string]any{"username": body.Username}
 	if s.can.authType {
 		fields["auth_type"] = body.Method

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
 // table is the audit table. It is sorted when rows come in, so that a page costs what it holds and not what the
@@ -121,7 +123,7 @@ func (t *table) seen(now int64) int {
 func (t *table) pick(q query, now int64, shuffle *rand.Rand) (page []*entry, skipped int) {
 	span := t.dated[t.from(q.after):max(t.from(q.after), t.from(q.before+1))]
 	skip := max(q.skip, 0)
-	if len(q.filters) == 0 && q.order.by == newestFirst && t.seen(now) == len(t.visible) {
+	if len(q.filters) == 0 && q.order.by == api.NewestFirst && t.seen(now) == len(t.visible) {
 		span, skipped = leap(span, skip)
 		skip -= skipped
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -66,7 +66,7 @@ func recordAt(id int64, at time.Time) record.Record {
 // write writes a window, and takes down what it consists of.
 func (m *model) write(t tester, w window.Window, records ...record.Record) {
 	t.Helper()
-	records = bloodhound.Sort(slices.Clone(records))
+	records = page.Sort(slices.Clone(records))
 	receipt, err := m.archive.Write(t.Context(), w, records)
 	if err != nil {
 		t.Fatalf("write: %v", err)

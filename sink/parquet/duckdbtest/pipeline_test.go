@@ -19,6 +19,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -29,8 +31,8 @@ import (
 // What a server serves, hard cases and all, is what DuckDB reads from the archive, in every column.
 func TestPipeline(t *testing.T) {
 	end := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
-	rows := bloodhoundtest.History(bloodhoundtest.HistoryOptions{Seed: 5, N: 5000, Start: end.AddDate(0, 0, -10), End: end, FirstID: 1 << 20})
-	rows = append(rows, bloodhoundtest.Corner()...)
+	rows := history.Rows(history.Options{Seed: 5, N: 5000, Start: end.AddDate(0, 0, -10), End: end, FirstID: 1 << 20})
+	rows = append(rows, history.Corner()...)
 	server := bloodhoundtest.New(bloodhoundtest.Options{Rows: rows, Now: func() time.Time { return end.Add(time.Hour) }})
 	listener := httptest.NewServer(server)
 	defer listener.Close()
@@ -75,7 +77,10 @@ func export(t *testing.T, address, session, folder string) {
 		t.Fatal(err)
 	}
 	client, err := bloodhound.New(bloodhound.Options{
-		URL: base, Auth: bloodhound.Bearer(func() (string, error) { return session, nil }), PageSize: 700, Rate: 1000,
+		Connection: rest.Options{
+			URL: base, Auth: rest.Bearer(func() (string, error) { return session, nil }), Rate: 1000,
+		},
+		PageSize: 700,
 	})
 	if err != nil {
 		t.Fatal(err)

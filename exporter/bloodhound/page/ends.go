@@ -1,0 +1,163 @@
+package page
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
+)
+
+// Ends are what one page says about where a walk through the log stands.
+type Ends struct { //nolint:recvcheck // only include changes it
+	Records        int       // as served
+	Refused        int       // of them
+	Newest, Oldest time.Time // of the others
+	First, Last    int64     // ids of the first and the last record as served
+	NewestFirst    bool
+	Limit          int64 // as echoed; -1 if it was not
+}
+
+// Ends takes them from what was read of the page.
+func (p Page) Ends() Ends {
+	e := look(p.Records[p.already:], p.Limit)
+	e.include(p.Refused)
+	return e
+}
+
+// look takes it from the records.
+func look(records []record.Record, limit int64) Ends {
+	s := Ends{Records: len(records), Limit: limit, NewestFirst: true}
+	if len(records) == 0 {
+		return s
+	}
+	s.Newest, s.Oldest = records[0].CreatedAt, records[len(records)-1].CreatedAt
+	s.First, s.Last = records[0].ID, records[len(records)-1].ID
+	for i := 1; i < len(records); i++ {
+		if records[i].CreatedAt.After(records[i-1].CreatedAt) {
+			s.NewestFirst = false
+			break
+		}
+	}
+	if s.NewestFirst {
+		return s // and its ends are the extremes
+	}
+	for i := range records {
+		if at := records[i].CreatedAt; at.After(s.Newest) {
+			s.Newest = at
+		} else if at.Before(s.Oldest) {
+			s.Oldest = at
+		}
+	}
+	return s
+}
+
+// include counts in what was served and refused. Its times are not to be relied on: the good records say how far a page
+// reaches, and without one of them the times stay zero.
+func (s *Ends) include(refused []Refused) {
+	if len(refused) == 0 {
+		return
+	}
+	s.Records += len(refused)
+	s.Refused = len(refused)
+	if r := &refused[0]; r.Fault.Index == 0 {
+		s.First = r.identity()
+	}
+	if r := &refused[len(refused)-1]; r.Fault.Index == s.Records-1 {
+		s.Last = r.identity()
+	}
+}
+
+// Outside tells whether a record was created before or after what was asked for.
+func (s Ends) Outside(after, before time.Time) bool {
+	return s.Records > s.Refused && (s.Newest.After(before) || s.Oldest.Before(after))
+}
+
+// Since is about how many of the page's records are at or after t, if they are spread evenly.
+func (s Ends) Since(t time.Time) int {
+	switch {
+	case !s.Oldest.Before(t):
+		return s.Records
+	case s.Newest.Before(t):
+		return 0
+	default:
+		return int(float64(s.Records) * float64(s.Newest.Sub(t)) / float64(s.Newest.Sub(s.Oldest)))
+	}
+}
+
+// Agrees tells whether the ends of a page, by which the walk went on, say what its records say. More records than
+// there are is no harm: the walk asks once more than it has to.
+func (s Ends) Agrees(found Ends) bool {
+	return found.NewestFirst && found.Records <= s.Records &&
+		s.Newest.Equal(found.Newest) && s.Oldest.Equal(found.Oldest) && s.First == found.First && s.Last == found.Last
+}
+
+var errFirst = errors.New("the first record is read")
+
+// Glance reads only the two ends of a page, so that the next one can be asked for while this one is scanned: the
+// envelope and the first record from the front, the last record from the back. ok is false if the page is not as
+// servers write it; then the scan has to tell. Records is left to [AtMost].
+func Glance(body []byte) (s Ends, ok bool) {
+	s = Ends{Limit: -1, NewestFirst: true}
+	var first, last record.Record
+	front := &scanner{buf: body}
+	err := front.object(func(key []byte) error {
+		switch string(key) {
+		case "limit":
+			return front.integer(&s.Limit)
+		case "data":
+			return front.object(func(key []byte) error {
+				if string(key) != "logs" || front.expect('[') != nil || front.peek() != '{' || front.record(&first) != nil {
+					return front.fail("not as expected")
+				}
+				return errFirst
+			})
+		default:
+			_, err := front.value()
+			return err
+		}
+	})
+	if !errors.Is(err, errFirst) || !lastRecord(body, &last) {
+		return Ends{}, false
+	}
+	s.Newest, s.Oldest, s.First, s.Last = first.CreatedAt, last.CreatedAt, first.ID, last.ID
+	return s, true
+}
+
+// lastRecord reads the last record of a page from the back. Its fields may hold objects that begin like a record: the
+// right one is followed by the three brackets of the envelope, and by nothing else.
+func lastRecord(body []byte, r *record.Record) bool {
+	const tries = 16
+	start := len(body)
+	for range tries {
+		if start = bytes.LastIndex(body[:start], []byte(`{"id":`)); start < 0 {
+			return false
+		}
+		s := &scanner{buf: body, pos: start}
+		*r = record.Record{}
+		if s.record(r) == nil && s.expect(']') == nil && s.expect('}') == nil && s.expect('}') == nil && s.end() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// AtMost is a number of records that is at least the true one; a page that is taken for full costs one more request. It
+// counts a key that each record has, and a nested object may have too. Even that takes a while, so a page of about the
+// size of the full one before it is taken for full uncounted.
+func AtMost(body []byte, limit, fullSize int) (n int) {
+	if fullSize > 0 && len(body) > fullSize-fullSize/32 {
+		return limit
+	}
+	// By the rarest byte of the key: a search for its first one, the quote, would stop at every other word.
+	for {
+		i := bytes.IndexByte(body, '_')
+		if i < 0 {
+			return n
+		}
+		if bytes.HasSuffix(body[:i], []byte(`"created`)) && bytes.HasPrefix(body[i:], []byte(`_at":`)) {
+			n++
+		}
+		body = body[i+1:]
+	}
+}

@@ -1,0 +1,31 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// space is the white space that JSON allows around a value.
+const space = " \t\r\n"
+
+// endOfLogs is what a page ends in.
+//
+//nolint:gochecknoglobals // a constant
+var endOfLogs = []byte("]}}")
+
+// IsObject tells whether the body begins as a JSON object does.
+func IsObject(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{"))
+}
+
+// IsCut tells whether a JSON object breaks off. The last bytes say so if they are those of a page; a cut right behind
+// a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
+func IsCut(body []byte) bool {
+	if bytes.HasSuffix(bytes.TrimRight(body, space), endOfLogs) {
+		return false
+	}
+	var whole json.RawMessage
+	return errors.Is(json.NewDecoder(bytes.NewReader(body)).Decode(&whole), io.ErrUnexpectedEOF)
+}

@@ -1,0 +1,118 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
+)
+
+// IDs find out whether an id is among records twice. Its memory serves the next batch.
+//
+// Ids nearly rise with time, since both come with the insert: those that rise are a sorted list of which none is there
+// twice, and only the few others have to be looked up in it.
+type IDs struct{ rising, others []int64 }
+
+// Reused is the error about an id that two of the records have and their content does not; nil if there is none. The records
+// come from [Sort].
+func (s *IDs) Reused(records []record.Record) error {
+	if id, twice := s.twice(records); twice {
+		return reusedError(records, id)
+	}
+	return nil
+}
+
+// twice is an id that two of the records have; ok is false if there is none.
+func (s *IDs) twice(records []record.Record) (id int64, ok bool) {
+	s.rising, s.others = slices.Grow(s.rising[:0], len(records)), s.others[:0]
+	highest := int64(0) // below every id
+	for i := range records {
+		if id := records[i].ID; id > highest {
+			highest = id
+			s.rising = append(s.rising, id)
+		} else {
+			s.others = append(s.others, id)
+		}
+	}
+	slices.Sort(s.others)
+	rest := s.rising
+	for i, id := range s.others {
+		if i > 0 && id == s.others[i-1] {
+			return id, true
+		}
+		at, found := slices.BinarySearch(rest, id)
+		if found {
+			return id, true
+		}
+		rest = rest[at:]
+	}
+	return 0, false
+}
+
+// reusedError is the error about an id that two of the records have.
+func reusedError(records []record.Record, id int64) error {
+	var same []*record.Record
+	for i := range records {
+		if records[i].ID == id {
+			same = append(same, &records[i])
+		}
+	}
+	return fmt.Errorf("the server answered with the id %d twice and different content (%s): an id belongs to one row of its "+
+		"database, so one of the two is not what is stored there, and nothing of what was read is used; is there a cache or "+
+		"more than one database behind the address, or is the log being altered while it is read? If this goes on, look at "+
+		"the row in BloodHound's database (table audit_logs)", id, difference(same[0], same[1]))
+}
+
+// difference says in short in what two records with the same id are not alike; "" if they are. How the same instant is
+// written, and the order of the keys, is no difference: two processes may answer for one server.
+func difference(a, b *record.Record) string {
+	if !a.CreatedAt.Equal(b.CreatedAt) {
+		return fmt.Sprintf("created_at %s and %s", FormatTime(a.CreatedAt), FormatTime(b.CreatedAt))
+	}
+	if a.Raw == b.Raw {
+		return ""
+	}
+	first, second := members(a.Raw), members(b.Raw)
+	for _, m := range first {
+		if other := find(second, m.key); m.key != "created_at" && m.text != other {
+			return contrast(m.key, m.text, other)
+		}
+	}
+	for _, m := range second {
+		if find(first, m.key) == missing {
+			return contrast(m.key, missing, m.text)
+		}
+	}
+	return ""
+}
+
+func contrast(key, a, b string) string {
+	short := func(text string) string { return Short(text, longestQuote) }
+	return fmt.Sprintf("%s %s and %s", short(key), short(a), short(b))
+}
+
+// A member is a key of a record and the text of its value.
+type member struct{ key, text string }
+
+// missing stands for the value of a key that a record has not.
+const missing = "(missing)"
+
+// members takes a record apart that was scanned before.
+func members(raw string) (all []member) {
+	s := &scanner{buf: []byte(raw)}
+	_ = s.object(func(key []byte) error {
+		text, err := s.value()
+		all = append(all, member{string(key), string(text)})
+		return err
+	})
+	return all
+}
+
+func find(all []member, key string) string {
+	for _, m := range all {
+		if m.key == key {
+			return m.text
+		}
+	}
+	return missing
+}

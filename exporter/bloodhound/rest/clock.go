@@ -1,0 +1,103 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// freshClock is how long a Date is trusted. Clocks drift little, but a server's clock may be set back, and then what
+// was learnt before would be ahead of it.
+const freshClock = time.Minute
+
+// guessMargin is how far an estimate stays behind: Date is cut to the second, and clocks are not all alike.
+const guessMargin = 2 * time.Second
+
+// A Reading is the server's clock and our own, at one moment.
+type Reading struct {
+	Server time.Time // by the Date header of a reply, in UTC; zero when it had none
+	Local  time.Time // our clock
+}
+
+// A clock keeps the latest reading.
+//
+// Date is cut to the second and was written before the reply arrived, and a cache can only have made it older: what
+// comes out is at most the server's time, never ahead of it. Between replies it runs on the local monotonic clock. It
+// takes any Date for what it is: whether the server's clock is right is for the caller to judge.
+type clock struct {
+	mu   sync.Mutex
+	last Reading
+}
+
+// learn takes the Date header in.
+func (k *clock) learn(h http.Header) Reading {
+	at := time.Now()
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return Reading{Local: at}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = Reading{date.UTC(), at}
+	return k.last
+}
+
+// carry is the latest reading carried on to now, and how long ago it was taken; heard is false before any reply.
+func (k *clock) carry() (now Reading, age time.Duration, heard bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now.Local = time.Now()
+	if k.last.Local.IsZero() {
+		return now, 0, false
+	}
+	age = now.Local.Sub(k.last.Local)
+	now.Server = k.last.Server.Add(age)
+	return now, age, true
+}
+
+var errNoDate = errors.New("the reply has no Date header, and without the server's clock no window can be cut: " +
+	"let the proxy in front of it pass the header on")
+
+// Clock reads the server's clock, at most a second or two behind and never ahead of it, beside our own. When no reply is
+// recent enough to tell, it asks GET /health, which needs no credentials; any reply will do, even an error, if it has a
+// Date.
+func (c *Client) Clock(ctx context.Context) (Reading, error) {
+	if r, age, heard := c.clock.carry(); heard && age >= 0 && age <= freshClock {
+		return r, nil
+	}
+	var told Reading
+	err := c.Retry(ctx, func(ctx context.Context) error {
+		r, err := c.newRequest(ctx, http.MethodGet, "/health", nil)
+		if err != nil {
+			return err
+		}
+		a, err := c.roundTrip(r, c.UpTo(OrdinaryBody))
+		if err != nil {
+			return err
+		}
+		defer a.body.Release()
+		if told = a.clock; told.Server.IsZero() {
+			return fmt.Errorf("GET /health on %s: %w", r.URL.Host, errNoDate)
+		}
+		return nil
+	})
+	if err != nil {
+		return Reading{}, fmt.Errorf("ask for the server's time: %w", err)
+	}
+	return told, nil
+}
+
+// Guess is about what Clock would say, without a request: the latest reading is carried on, however old it is, and before
+// any reply this machine's clock stands for the server's. Its Server is meant to be a little behind, but nothing is
+// certain before a reply has confirmed it.
+func (c *Client) Guess() Reading {
+	r, _, heard := c.clock.carry()
+	if !heard {
+		r.Server = r.Local.UTC()
+	}
+	r.Server = r.Server.Add(-guessMargin)
+	return r
+}

@@ -1,0 +1,130 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// errorBody bounds, in bytes, what is read of the body of a failed request.
+const errorBody = 64 << 10
+
+// A Reply is a 200 that holds a JSON object.
+type Reply struct {
+	Body   *Buffer // to be released by the caller that got the reply
+	Clock  Reading
+	Waited time.Duration // from the request until the server began to answer
+}
+
+// Get performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
+// the path and query exactly as on the wire, below the prefix of Options.URL. What fails is an [*Error], except for a
+// cancelled context and for credentials that cannot be read.
+//
+// The body of a 200 is read by the reader.
+//
+// A refused session is replaced and the request sent once more. A second refusal is final, so that a revoked user does
+// not hammer the server.
+func (c *Client) Get(ctx context.Context, target string, read BodyReader) (Reply, error) {
+	for renewed := false; ; renewed = true {
+		r, err := c.newRequest(ctx, http.MethodGet, target, nil)
+		if err != nil {
+			return Reply{}, err
+		}
+		r.Header.Set("Prefer", c.prefer)
+		if err := c.options.Auth.authorize(ctx, c, r, nil); err != nil {
+			return Reply{}, err
+		}
+		a, err := c.roundTrip(r, read)
+		if err != nil {
+			return Reply{}, err
+		}
+		e := judge(a, r)
+		if e == nil {
+			return Reply{Body: a.body, Clock: a.clock, Waited: a.waited}, nil
+		}
+		a.body.Release()
+		if e.Kind == Unauthorized && !renewed && c.options.Auth.refused(r) {
+			continue
+		}
+		if e.Advice != adviceForeign && (e.Kind == Unauthorized || e.Kind == Forbidden || e.Kind == BadRequest) {
+			e.Advice = cmp.Or(c.options.Auth.explain(e, r), e.Advice)
+		}
+		return Reply{}, e
+	}
+}
+
+// An answer is whatever came back, of any status.
+type answer struct {
+	status int
+	header http.Header
+	clock  Reading
+	waited time.Duration
+	body   *Buffer
+}
+
+// roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
+// would be wrong at the new place, and a bearer token would be given away.
+func (c *Client) roundTrip(r *http.Request, read BodyReader) (answer, error) {
+	if err := c.throttle.wait(r.Context()); err != nil {
+		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
+	}
+	start := time.Now()
+	a, err := c.receive(r, read)
+	took := time.Since(start)
+	c.throttle.learn(a.status, err, took)
+	if err != nil {
+		a.body.Release()
+		err = c.explainFailure(r, a, err)
+	}
+	c.note(r, a, err, took)
+	if err != nil {
+		return answer{}, err
+	}
+	return a, nil
+}
+
+// receive is one HTTP exchange without any judgement. What arrived before an error is returned with it.
+func (c *Client) receive(r *http.Request, read BodyReader) (answer, error) {
+	asked := time.Now()
+	res, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	a := answer{status: res.StatusCode, header: res.Header, clock: c.clock.learn(res.Header), waited: time.Since(asked)}
+	if res.StatusCode == http.StatusOK {
+		a.body, err = read(res)
+		return a, err
+	}
+	// Of an error page the beginning is enough, and a damaged one does not change what its status says.
+	a.body, _ = c.shelf.readBody(res, errorBody)
+	return a, nil
+}
+
+// note tells metrics and log about the request.
+func (c *Client) note(r *http.Request, a answer, err error, took time.Duration) {
+	status := strconv.Itoa(a.status)
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		status = e.Kind.String()
+	case err != nil:
+		status = "cancelled"
+	}
+	c.options.Observer.Request(status, took)
+	if entry := c.options.Log.Check(zap.DebugLevel, "request"); entry != nil {
+		size := 0
+		if err == nil {
+			size = len(a.body.Bytes)
+		}
+		entry.Write(zap.String("method", r.Method), zap.String("target", r.URL.RequestURI()),
+			zap.String("status", status), zap.Duration("took", took), zap.Int("bytes", size),
+			zap.String("request_id", requestID(a.header)))
+	}
+}

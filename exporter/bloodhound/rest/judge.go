@@ -1,0 +1,182 @@
+package rest
+
+import (
+	"cmp"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/transport"
+)
+
+// longestType bounds what an error quotes of a content type, in bytes.
+const longestType = 60
+
+const (
+	settingURL      = "HOUNDTRAIL_BLOODHOUND_URL"
+	settingCA       = "HOUNDTRAIL_BLOODHOUND_CA_FILE"
+	settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
+
+	adviceForbidden = "give the user the role Auditor (BloodHound v8.4.0 and later, permission AuditLogRead) " +
+		"or Administrator (before v8.4.0)"
+	adviceForeign = "the reply is not BloodHound's own: something in front of the server answers in its place, or it is another server; " +
+		"check " + settingURL + ", and ask who runs the proxy"
+	adviceTimeout  = "smaller pages help: lower " + settingPageSize + " if this goes on"
+	adviceNotFound = "is " + settingURL + " the address of a BloodHound server, without any path that belongs to its web pages?"
+)
+
+// newError begins an error about the request.
+func newError(kind Kind, r *http.Request, a answer) *Error {
+	return &Error{
+		Kind: kind, Method: r.Method, Target: r.URL.RequestURI(), Host: r.URL.Host,
+		Status: a.status, Date: a.clock.Server, RequestID: requestID(a.header),
+	}
+}
+
+// judge finds out whether the answer is a JSON object, and if not, what it is instead.
+func judge(a answer, r *http.Request) *Error {
+	secrets := secretsOf(r)
+	if a.status == http.StatusOK {
+		return judgeOK(a, r, secrets)
+	}
+	said := readComplaint(a.body.Bytes)
+	e := newError(kindOf(a.status), r, a)
+	e.Message = said.quote(secrets)
+	e.RequestID = cmp.Or(e.RequestID, said.requestID)
+	switch e.Kind {
+	case RateLimited, Server, Timeout:
+		e.RetryAfter = retryAfter(a)
+		e.Final = a.status == http.StatusNotImplemented || a.status == http.StatusHTTPVersionNotSupported
+		if e.Kind == Server && strings.EqualFold(e.Message, "request timed out") { // BloodHound's word for a 504
+			e.Kind = Timeout
+		}
+	case Redirect:
+		e.Message = quote("a redirect to "+redirectHost(a.header), secrets)
+		e.Advice = "redirects are not followed, since credentials must not travel on: set " + settingURL +
+			" to the address that the server itself uses"
+	case Transport: // 407, the only status of this kind
+		e.Final = true
+		e.Advice = transport.ProxyAdvice
+	case NotJSON: // of another success, such as a 206, which may hold records too
+		e.Message = describe(a.body.Bytes).quote(secrets)
+		e.stubborn = true
+	default:
+	}
+	if e.Advice == "" {
+		e.Advice = adviceFor(e, said.ours)
+	}
+	return e
+}
+
+// kindOf reads a status that is not 200.
+func kindOf(status int) Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return Unauthorized
+	case http.StatusForbidden:
+		return Forbidden
+	case http.StatusNotFound:
+		return NotFound
+	case http.StatusProxyAuthRequired:
+		return Transport
+	case http.StatusTooManyRequests:
+		return RateLimited
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 524: // 524 is what one large front end says for 504
+		return Timeout
+	}
+	switch status / 100 {
+	case 3:
+		return Redirect
+	case 4:
+		return BadRequest
+	case 5:
+		return Server
+	default:
+		return NotJSON // a 204 for a page is no page
+	}
+}
+
+func adviceFor(e *Error, ours bool) string {
+	switch {
+	case e.Kind == Timeout:
+		return adviceTimeout
+	case e.Kind == NotFound:
+		return adviceNotFound
+	case e.Kind == BadRequest && strings.Contains(e.Message, "HTTP request to an HTTPS server"):
+		return "begin " + settingURL + " with https://"
+	case e.Kind == Forbidden && strings.Contains(e.Message, "disabled"):
+		return "enable the user in BloodHound, or use another one's credentials"
+	case e.Kind == NotJSON, !ours && (e.Kind == Forbidden || e.Kind == Unauthorized):
+		return adviceForeign
+	case e.Kind == Forbidden:
+		return adviceForbidden
+	default:
+		return ""
+	}
+}
+
+// judgeOK distrusts a 200: builds of 2024 answer a timed-out query with an empty one, proxies with a login page.
+// Neither may ever be taken for "no events".
+func judgeOK(a answer, r *http.Request, secrets []string) *Error {
+	contentType := a.header.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case len(a.body.Bytes) == 0:
+		e := newError(Timeout, r, a)
+		e.Message = "an empty reply, which is how some servers say that the query took too long"
+		e.Advice = adviceTimeout
+		return e
+	case page.IsObject(a.body.Bytes) && (contentType == "" || err == nil && kind == "application/json"):
+		if !page.IsCut(a.body.Bytes) {
+			return nil
+		}
+		e := newError(Transport, r, a) // what cut it has mended HTTP's framing
+		e.Message = "the reply was cut in the middle of its JSON"
+		return e
+	default:
+		e := newError(NotJSON, r, a)
+		named := page.Short(conceal(cmp.Or(contentType, "something untyped"), secrets), longestType)
+		e.Message = "not JSON but " + named + ": " + describe(a.body.Bytes).quote(secrets)
+		e.Advice = adviceForeign
+		e.stubborn = true
+		return e
+	}
+}
+
+// redirectHost names where a redirect leads, without the path and query, which may hold anything.
+func redirectHost(h http.Header) string {
+	to, err := url.Parse(h.Get("Location"))
+	switch {
+	case err != nil || h.Get("Location") == "":
+		return "nowhere"
+	case to.Host == "":
+		return "another path on the same host"
+	default:
+		return strings.TrimPrefix(to.Scheme+"://"+to.Host, "://")
+	}
+}
+
+// retryAfter is how long the server asks to wait: by Retry-After, in seconds or as a date, or by X-RateLimit-Reset, in
+// seconds since the epoch. Dates are compared with the server's clock, not with ours.
+func retryAfter(a answer) time.Duration {
+	const farthest = 24 * time.Hour // anything beyond is not meant as a pause, or not in the unit we think
+	server := cmp.Or(a.clock.Server, time.Now())
+	var until time.Time
+	if value := a.header.Get("Retry-After"); value != "" {
+		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+			until = server.Add(time.Duration(seconds) * time.Second)
+		} else if at, err := http.ParseTime(value); err == nil {
+			until = at
+		}
+	} else if seconds, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+		until = time.Unix(seconds, 0)
+	}
+	if wait := until.Sub(server); wait > 0 && wait <= farthest {
+		return wait
+	}
+	return 0
+}

@@ -1,0 +1,130 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+)
+
+const (
+	// longestMessage bounds what is taken over from an error of BloodHound's own, in bytes: enough for everything that it says.
+	longestMessage = 400
+	// longestForeign bounds what is taken over from any other text: its first line tells whose it is.
+	longestForeign = 120
+)
+
+// A complaint is what could be made of the body of a failed request, in the server's own words: it may be long, and
+// say anything.
+type complaint struct {
+	message   string
+	requestID string // a UUID or ""
+	ours      bool   // BloodHound's own JSON, and not some proxy's page
+	whole     bool   // not only its first line is worth telling
+}
+
+// htmlTitle finds the only part of a proxy's error page that is worth quoting.
+var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: for an
+// unknown authorization scheme the server writes a second one behind it.
+func readComplaint(body []byte) complaint {
+	if page.IsObject(body) {
+		var reply struct {
+			RequestID string `json:"request_id"`
+			Errors    []struct {
+				Message string `json:"message"`
+			} `json:"errors"`
+		}
+		err := json.NewDecoder(bytes.NewReader(body)).Decode(&reply)
+		if err == nil && len(reply.Errors) > 0 {
+			return complaint{message: reply.Errors[0].Message, requestID: onlyUUID(reply.RequestID), ours: true, whole: true}
+		}
+	}
+	if isPage(body) || bytes.Contains(body, []byte(`"logs"`)) { // a page of records behind the status of a proxy
+		return describe(body)
+	}
+	return complaint{message: string(body)}
+}
+
+func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+// describe is what may be told of a reply that may hold audit records: nothing of them.
+func describe(body []byte) complaint {
+	if !isPage(body) {
+		return complaint{message: fmt.Sprintf("%d bytes, not shown since they may be audit records", len(body))}
+	}
+	title := htmlTitle.FindSubmatch(body)
+	if title == nil {
+		return complaint{message: "an HTML page without a title"}
+	}
+	return complaint{message: "an HTML page titled \"" + html.UnescapeString(string(title[1])) + "\"", whole: true}
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// onlyUUID lets nothing else through: request ids go into logs, and everything but a UUID is not BloodHound's.
+func onlyUUID(id string) string {
+	if uuidForm.MatchString(id) {
+		return id
+	}
+	return ""
+}
+
+// requestID reads the header that is declared as RequestID and comes as Requestid.
+func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
+
+// quote makes a foreign text fit for an error: without the secrets, on one line, bounded. The order matters: half of a
+// secret, or one with other white space in it, would no longer be found.
+func quote(text string, secrets []string) string {
+	return page.Short(conceal(text, secrets), longestMessage)
+}
+
+func conceal(text string, secrets []string) string {
+	for _, s := range secrets {
+		if s != "" {
+			text = strings.ReplaceAll(text, s, "[redacted]")
+		}
+	}
+	return text
+}
+
+// quote is what is said, fit for an error.
+func (c complaint) quote(secrets []string) string {
+	if c.ours {
+		return quote(c.message, secrets)
+	}
+	text := strings.TrimSpace(conceal(c.message, secrets))
+	if !c.whole {
+		text, _, _ = strings.Cut(text, "\n")
+	}
+	return page.Short(text, longestForeign)
+}
+
+// secretsKey finds the secrets of a request's body in its context.
+type secretsKey struct{}
+
+// confide notes a secret that the request carries in its body, in which it is escaped.
+func confide(ctx context.Context, secret string) context.Context {
+	quoted, _ := json.Marshal(secret) // a string always marshals
+	printed := strconv.Quote(secret)  // as network errors quote what they did not understand
+	return context.WithValue(ctx, secretsKey{}, []string{secret, string(quoted[1 : len(quoted)-1]), printed[1 : len(printed)-1]})
+}
+
+// secretsOf is what a request carries in confidence. BloodHound never says it back, but something on the way may.
+func secretsOf(r *http.Request) []string {
+	inside, _ := r.Context().Value(secretsKey{}).([]string)
+	secrets := append(slices.Clone(inside), r.Header.Get("Signature"))
+	if scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme == bearerScheme {
+		secrets = append(secrets, credential)
+	}
+	return secrets
+}

@@ -45,7 +45,11 @@ func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 // Foreign is a text of a server on one line, printable, without the secrets that redact hides, and of so many characters at most.
 func Foreign(text string, redact *strings.Replacer, most int) string {
 	text = redact.Replace(text) // before, since a secret may have white space in it that the next line changes
-	text = redact.Replace(OneLine(text))
+	return Clip(redact.Replace(OneLine(text)), most)
+}
+
+// Clip cuts a text after so many characters.
+func Clip(text string, most int) string {
 	shown := 0
 	for i := range text {
 		if shown == most {

@@ -40,6 +40,17 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+func TestClip(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "abc": "abc", "abcd": "abc...", "abé": "abé", "éééé": "ééé...", "\x80\x80\x80\x80": "\x80\x80\x80...",
+	} {
+		if got := quote.Clip(text, 3); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestForeignIsSafe: no notation of a secret gets through, and no text that could do something to a terminal.
 func TestForeignIsSafe(t *testing.T) {
 	t.Parallel()

@@ -167,7 +167,7 @@ func TestAnswers(t *testing.T) {
 		} {
 			tell("", answer(status, "", ""))
 		}
-		for _, status := range []int{200, 204, 503} {
+		for _, status := range []int{200, 204, 205, 503} {
 			tell("with a page ", answer(status, "text/html; charset=utf-8", page))
 		}
 		tell("with a page as text ", answer(200, "text/plain", page))

@@ -51,7 +51,7 @@ type Checkpoint struct {
 	Tenant         string `json:"tenant"`
 	Stream         string `json:"stream"`
 	Lineage        string `json:"lineage"`         // UUID drawn at the stream's first entry, and at each reset and adoption
-	Epoch          uint64 `json:"epoch,omitempty"` // serial of the reset or adoption that began the lineage; 0 for the first one
+	Epoch          uint64 `json:"epoch,omitempty"` // names the lineage: a number above every pass before it; 0 for the first one
 	Serial         uint64 `json:"serial"`          // 1 for the first entry
 	PreviousSHA256 string `json:"previous_sha256"` // of the bytes of the previous entry; "" in the first
 

@@ -86,8 +86,7 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	c.Exporter, c.stored = &e, stored
 	for i, gap := range plan.Gaps {
 		w := walk{
-			kind: checkpoint.KindExport, past: true,
-			cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page,
+			kind: walkBackfill, cursor: gap.Start, horizon: gap.End, since: gap.Start, known: gap.Start, try: extent.Page,
 		}
 		if plan.Resumed && i == 0 {
 			w.intents = c.lease.Intents()

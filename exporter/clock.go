@@ -81,9 +81,9 @@ func (e *Exporter) ownClock() time.Time {
 	return time.Now().UTC()
 }
 
-// confirm holds a guessed time against what the first reply told. The zero reading stands for a reply that does not tell,
+// checkGuessedClock holds a guessed time against what the first reply told. The zero reading stands for a reply that does not tell,
 // and for no reply at all: that nothing seems to be due may be the guess's fault.
-func (c *cycle) confirm(told bloodhound.Reading) error {
+func (c *cycle) checkGuessedClock(told bloodhound.Reading) error {
 	if !c.guessed {
 		return nil
 	}
@@ -129,9 +129,11 @@ func (c *cycle) search(ctx context.Context) error {
 	if !c.reaches() {
 		return c.farBehind()
 	}
-	w := c.revisit(c.stored.DeliveredSince, c.stored.Cursor, c.nextPass())
-	w.owes, w.quiet = true, c.stored.RescannedAt.IsZero()
-	if err := c.export(ctx, w); err != nil {
+	kind := walkSearch
+	if c.stored.RescannedAt.IsZero() {
+		kind = walkSearchOn
+	}
+	if err := c.export(ctx, c.revisit(kind, c.stored.DeliveredSince, c.stored.Cursor, c.nextPass())); err != nil {
 		return err
 	}
 	if err := c.ahead(ctx); err != nil {

@@ -39,7 +39,7 @@ func (c *cycle) idle(w walk, p part) bool {
 	switch {
 	case !w.mayIdle(p), c.stored.Serial == 0:
 		return false
-	case w.again():
+	case w.kind.again():
 		return true
 	case p.End.Sub(c.stored.Cursor) >= idleCommit:
 		return false
@@ -55,10 +55,10 @@ func (c *cycle) idle(w walk, p part) bool {
 // mayIdle tells whether the window needs no entry, if the position is recent.
 func (w walk) mayIdle(p part) bool {
 	switch {
-	case p.news(), len(w.intents) > 0, w.past:
+	case p.news(), len(w.intents) > 0, w.kind.past():
 		return false
-	case w.again(): // the set of the next window already knows what this one brought: it must have brought nothing
-		return w.quiet && p.records.Fresh+p.records.Excluded == 0
+	case w.kind.again(): // the set of the next window already knows what this one brought: it must have brought nothing
+		return w.kind.quiet() && p.records.Fresh+p.records.Excluded == 0
 	default:
 		return p.last
 	}
@@ -77,7 +77,7 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 		return failed(StageCheckpoint, err)
 	}
 	at, next := c.stored.Cursor, c.stored.Checkpoint
-	if w.past {
+	if w.kind.past() {
 		at = w.cursor
 	}
 	next.Window, next.Cursor = window.Window{Start: at, End: at, Pass: next.Epoch}, at
@@ -131,7 +131,7 @@ type outcome struct {
 // entry is the journal entry for a window whose records are durable.
 func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next checkpoint.Checkpoint, err error) {
 	next = checkpoint.Checkpoint{
-		Kind:           w.kind,
+		Kind:           w.kind.entry(),
 		Window:         p.Window,
 		Cursor:         p.End,
 		Start:          c.stored.Start,
@@ -150,14 +150,14 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		Changed:        changes(p),
 		CommittedAt:    c.clock(),
 	}
-	if p.newest != nil && !w.again() {
+	if p.newest != nil && !w.kind.again() {
 		next.Newest = p.newest
 	}
-	if w.again() {
+	if w.kind.again() {
 		next.Cursor = c.stored.Cursor
 	}
 	c.account(w, p, &next)
-	if !w.past { // a backfill never looks back
+	if !w.kind.past() { // a backfill never looks back
 		err = c.writeSet(ctx, c.Store, c.stored, c.set, p.next, &next)
 	}
 	return next, err
@@ -166,22 +166,22 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 // account says how far the entry takes the stream besides its cursor.
 func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 	switch {
-	case w.owes:
+	case w.kind.owes():
 		next.RescannedAt = time.Time{}
-	case c.stored.Serial == 0 && !w.past, w.completes && p.last:
+	case c.stored.Serial == 0 && !w.kind.past(), w.kind.completes() && p.last:
 		next.RescannedAt = c.now
 	}
 	switch {
-	case w.kind == checkpoint.KindHistory && p.last:
+	case w.kind == walkHistory && p.last:
 		next.Start, next.History = c.stored.History.From, nil
-	case w.kind == checkpoint.KindHistory:
+	case w.kind == walkHistory:
 		rest := *c.stored.History
 		rest.Next, next.History = p.End, &rest
-	case w.kind == checkpoint.KindAhead:
+	case w.kind == walkAhead:
 		next.Ahead = latest(next.Ahead, p.End)
-	case !p.oldest.IsZero() && !w.past:
+	case !p.oldest.IsZero() && !w.kind.past():
 		next.Start = earliest(next.Start, p.oldest) // what appears before it later on is history still
-		if !w.again() {
+		if !w.kind.again() {
 			shorten(next) // everything from its oldest record on was read
 		}
 	}

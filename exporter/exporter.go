@@ -116,7 +116,7 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.stands(ctx, due); err != nil {
 		return err
 	}
-	if err := c.confirm(bloodhound.Reading{}); err != nil {
+	if err := c.checkGuessedClock(bloodhound.Reading{}); err != nil {
 		return err
 	}
 	if err := c.take(ctx, c.history, c.rescan); err != nil {

@@ -129,7 +129,7 @@ func (f *flight) written() <-chan struct{} {
 
 // launch starts to write a window that is as it should be, unless it needs no entry.
 func (f *flight) launch(ctx context.Context, p part) error {
-	if err := f.confirm(p.clock); err != nil {
+	if err := f.checkGuessedClock(p.clock); err != nil {
 		return err
 	}
 	if err := f.checkContinuity(ctx, f.walk, p); err != nil {

@@ -33,7 +33,7 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 func (f *flight) sight(ctx context.Context, d *delivery) {
 	seen := f.stored.Oldest
 	d.outcome.seen = seen
-	if f.walk.kind != checkpoint.KindExport || f.walk.past || !lookDue(seen, f.now) {
+	if f.walk.kind != walkDue || !lookDue(seen, f.now) {
 		return
 	}
 	if f.oldest == nil {
@@ -83,8 +83,7 @@ func (c *cycle) history() (w walk, due bool) {
 	if h == nil {
 		return walk{}, false
 	}
-	w = c.revisit(h.Next, h.Until, h.Pass)
-	w.kind = checkpoint.KindHistory
+	w = c.revisit(walkHistory, h.Next, h.Until, h.Pass)
 	// Nothing of it was delivered, however long ago that was: what of it is not committed is new.
 	w.known, w.keep = h.Next, c.stored.DeliveredSince
 	if intents := c.lease.Intents(); len(intents) > 0 && intents[0].Pass == h.Pass && intents[0].Start.Equal(h.Next) {
@@ -128,7 +127,5 @@ func (c *cycle) ahead(ctx context.Context) error {
 	}
 	c.Log.Warn("the server has records of times that are still to come: they are exported now",
 		zap.Time("newest", newest.at), zap.Time("now", now))
-	w := c.revisit(latest(c.horizon(), c.stored.Cursor), newest.at.Add(grain), c.nextPass())
-	w.kind, w.quiet = checkpoint.KindAhead, true
-	return c.export(ctx, w)
+	return c.export(ctx, c.revisit(walkAhead, latest(c.horizon(), c.stored.Cursor), newest.at.Add(grain), c.nextPass()))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -53,7 +52,7 @@ func (p *plan) next() (win window.Window, due bool) {
 	}
 	win, due = p.planner.Next(p.cursor, p.horizon)
 	win.Parts = p.parts
-	if p.completes {
+	if p.kind.completes() {
 		win = p.withinDay(win)
 	}
 	win.Pass = p.pass
@@ -64,7 +63,7 @@ func (p *plan) next() (win window.Window, due bool) {
 func (p *plan) after(s span) plan {
 	next := *p
 	next.cursor, next.before, next.since, next.back = s.End, latest(s.since, s.known), s.End, time.Time{}
-	if p.kind != checkpoint.KindHistory {
+	if p.kind != walkHistory {
 		next.known = s.remembered
 	}
 	if len(p.intents) > 0 {

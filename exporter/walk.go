@@ -10,7 +10,7 @@ import (
 
 // A walk is a span of time to be taken in windows.
 type walk struct {
-	kind            checkpoint.Kind
+	kind            kind
 	cursor, horizon time.Time
 	pass            uint64
 	set             dedup.Set
@@ -20,22 +20,15 @@ type walk struct {
 	back            time.Time          // the same if there is not too much in between, to meet seen; zero for no need
 	try             time.Duration      // about how long the first window should be; 0 for no idea
 
-	past      bool            // before the stream's own start: each window counts for itself, and there is no next cycle
-	completes bool            // all that a rescan has to walk
-	owes      bool            // a rescan is due after it, whatever the schedule
-	quiet     bool            // a window that brings nothing new needs no entry
-	keep      time.Time       // of a rescan, and of history: from when on ids are remembered after it
-	intents   []window.Window // of attempts that were not committed: the first windows are taken whole, as those
+	keep    time.Time       // of a rescan, and of history: from when on ids are remembered after it
+	intents []window.Window // of attempts that were not committed: the first windows are taken whole, as those
 }
-
-// again tells that the position does not move: everything that is not in the set is new.
-func (w walk) again() bool { return w.kind != checkpoint.KindExport }
 
 // due is the walk from the cursor to now. It also reads the newest record that was delivered, however long ago that was:
 // a log that has it has gone on from where it was.
 func (c *cycle) due() walk {
 	w := walk{
-		kind:   checkpoint.KindExport,
+		kind:   walkDue,
 		cursor: c.stored.Cursor, horizon: c.horizon(), pass: c.stored.Epoch,
 		set: c.set, seen: c.stored.Newest,
 		known: c.stored.DeliveredSince, since: c.stored.DeliveredSince, try: c.page,
@@ -62,8 +55,8 @@ func (c *cycle) rescan() (w walk, due bool) {
 		!owed && !c.forgets() && c.RescanSchedule.Next(c.stored.RescannedAt).After(c.now) {
 		return walk{}, false
 	}
-	w = c.revisit(c.stored.DeliveredSince, end, c.nextPass())
-	w.completes, w.keep = true, c.keep()
+	w = c.revisit(walkRescan, c.stored.DeliveredSince, end, c.nextPass())
+	w.keep = c.keep()
 	return w, true
 }
 
@@ -112,10 +105,11 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 	case c.stored.History != nil && first.Pass == c.stored.History.Pass:
 		return c.history()
 	case first.Pass > c.stored.Epoch && !first.Start.Before(c.stored.DeliveredSince):
-		w = c.revisit(first.Start, end, first.Pass)
+		kind := walkResumed
 		if end.After(c.stored.Cursor) {
-			w.kind = checkpoint.KindAhead
+			kind = walkAhead
 		}
+		w = c.revisit(kind, first.Start, end, first.Pass)
 	default: // they were committed, and so was what came after them
 		c.lease.Drop()
 		return walk{}, false
@@ -128,9 +122,9 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 // than the epoch, which is what the windows of the lineage itself carry.
 func (c *cycle) nextPass() uint64 { return c.stored.Epoch + c.stored.Serial + 1 }
 
-func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
+func (c *cycle) revisit(k kind, from, to time.Time, pass uint64) walk {
 	return walk{
-		kind:   checkpoint.KindRescan,
+		kind:   k,
 		cursor: from, horizon: to, since: from, pass: pass,
 		set: c.set, seen: c.stored.Newest, known: c.stored.DeliveredSince,
 	}
@@ -142,10 +136,10 @@ func (c *cycle) revisit(from, to time.Time, pass uint64) walk {
 // cycle began: for a backlog nothing is remembered. What is later is looked for by the next cycle, once: the windows of
 // this one do not look back. Houndtrail never looks back further than what the set knows, whatever the overlap is changed to.
 func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
-	if w.kind == checkpoint.KindHistory {
+	if w.kind == walkHistory {
 		return w.keep // as before it
 	}
-	if w.again() {
+	if w.kind.again() {
 		return latest(known, earliest(win.End, w.keep))
 	}
 	if e.Rescan == 0 {

@@ -194,7 +194,7 @@ func proved(ctx context.Context, encoded *stage[part], out chan<- part) error {
 func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, under *sync.WaitGroup) (p part) {
 	holes := s.Holes()
 	win := s.Window
-	if w.again() {
+	if w.kind.again() {
 		win.Start = win.End // no record of it is new because of its time
 	}
 	from := latest(s.since, s.known)

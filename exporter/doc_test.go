@@ -1,0 +1,24 @@
+package exporter_test
+
+import (
+	"os"
+	"regexp"
+	"testing"
+)
+
+// The picture of a cycle names the files that have its steps.
+func TestPicture(t *testing.T) {
+	picture, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`\w+\.go\b`).FindAll(picture, -1)
+	if len(names) == 0 {
+		t.Fatal("it names no file")
+	}
+	for _, name := range names {
+		if _, err := os.Stat(string(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -144,7 +144,7 @@ func (c *cycle) search(ctx context.Context) error {
 }
 
 // reaches tells that the remembered ids go back to what the clocks say, and to when they may have been set back.
-func (c *cycle) reaches() bool { return !c.now.Add(-idleCommit).Before(c.stored.DeliveredSince) }
+func (c *cycle) reaches() bool { return !c.now.Add(-IdleCommit).Before(c.stored.DeliveredSince) }
 
 // farBehind is what is to be done about clocks that are further back.
 func (c *cycle) farBehind() error {

@@ -41,7 +41,7 @@ func (c *cycle) idle(w walk, p part) bool {
 		return false
 	case w.kind.again():
 		return true
-	case p.End.Sub(c.stored.Cursor) >= idleCommit:
+	case p.End.Sub(c.stored.Cursor) >= IdleCommit:
 		return false
 	}
 	c.Log.Info("nothing new", zap.Time("cursor", c.stored.Cursor), zap.Time("until", p.End),

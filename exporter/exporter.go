@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// idleCommit is how long a span without anything new has to be for a journal entry of its own.
-	idleCommit = time.Hour
+	// IdleCommit is how long a span without anything new has to be for a journal entry of its own: a stream that runs commits
+	// that often at least.
+	IdleCommit = time.Hour
 	// releaseTime bounds the last writes after a cycle was told to stop.
 	releaseTime = 15 * time.Second
 )

@@ -77,7 +77,7 @@ const (
 	day = 24 * time.Hour
 	// leastMemory is how long ids are remembered at least. Both clocks may have been ahead, and be set back by an hour: then
 	// what was stamped meanwhile can be told from what was delivered.
-	leastMemory = idleCommit + time.Hour
+	leastMemory = IdleCommit + time.Hour
 )
 
 // memory is how long the ids of delivered records are remembered.

@@ -21,7 +21,7 @@ const (
 	exitSink       = 4 // the destination, or the store of the checkpoint, failed
 	exitConflict   = 5 // another runner holds the lease or committed first
 	exitIntegrity  = 6 // what is stored is not what was written, or what was read not all that the server has
-	exitStopped    = 7 // told to stop before everything was committed
+	exitStopped    = 7 // stopped before everything was committed, or killed, or not run
 
 	exitInterrupted = 130 // as a shell has it for a command that SIGINT ended
 )
@@ -44,7 +44,7 @@ func exitCode(err error) int {
 		return exitConfig
 	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
 		return exitConflict
-	case errors.Is(err, exporter.ErrStopped): // in whatever stage that was
+	case isAny(err, []error{exporter.ErrStopped, errKilled, errStale}): // in whatever stage that was
 		return exitStopped
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted

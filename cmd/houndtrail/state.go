@@ -26,6 +26,8 @@ const (
 	stateForeign    = "foreign"     // the journal is of another source, destination or stream
 	stateNewer      = "newer"       // a later version of houndtrail wrote the journal
 	stateUnreadable = "unreadable"  // the store of the journal does not answer
+	stateKilled     = "killed"      // the last run did not end by itself; only status says so
+	stateStale      = "stale"       // no run has committed anything for too long; only status says so
 	stateFailed     = "failed"      // anything else
 )
 
@@ -50,6 +52,8 @@ var stateErrors = []struct {
 	{exporter.ErrIncomplete, stateIncomplete},
 	{exporter.ErrStart, stateFuture},
 	{bloodhound.ErrHidden, stateIncomplete},
+	{errKilled, stateKilled},
+	{errStale, stateStale},
 	{checkpoint.ErrNewer, stateNewer},
 	{checkpoint.ErrCorrupt, stateDamaged},
 	{checkpoint.ErrForeign, stateForeign},

@@ -24,8 +24,12 @@ func (p *program) checkStream(
 		return nil
 	}
 	err := p.goesOn(ctx, c, b, source, s)
-	if err == nil && s.failed {
+	switch {
+	case err != nil:
+	case s.failed:
 		err = &lastRunError{s.failure}
+	default:
+		err = s.overdue(c, source)
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), strings.ReplaceAll(err.Error(), "\n", "; ")

@@ -48,6 +48,7 @@ type standing struct {
 	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
 	holed    bool                // a hole is news still
 	near     bool                // the deadline is
+	alive    bool                // a run is under way for certain
 	unproved bool                // not all links were verified, since the journal is long
 }
 
@@ -76,6 +77,7 @@ func (s *standing) look(ctx context.Context, j *checkpoint.Journal, full bool) e
 	if leaseErr == nil {
 		s.intents = lease.Intents
 		s.Lease = leaseOf(lease, time.Now(), gone)
+		s.alive = s.Lease.State == leaseHeld && (lease.Expires > 0 || here(lease.Holder))
 		if err == nil {
 			s.failure, s.failed, err = j.Failure(ctx, s.Serial)
 			err = failedCheckpoint(err)
@@ -210,10 +212,15 @@ func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holde
 	return lease
 }
 
+// here tells that a process runs or ran on this machine.
+func here(h checkpoint.Holder) bool {
+	host, err := os.Hostname()
+	return err == nil && host != "" && h.Host == host && h.PID > 0
+}
+
 // gone tells that a process ran on this machine and does not any more. Where that cannot be known it is false.
 func gone(h checkpoint.Holder) bool {
-	host, err := os.Hostname()
-	if err != nil || host == "" || h.Host != host || h.PID <= 0 {
+	if !here(h) {
 		return false
 	}
 	process, err := os.FindProcess(h.PID)

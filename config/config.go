@@ -135,16 +135,16 @@ type Webhook struct {
 	// Where batches are posted. Turns the webhook stream on. Only its scheme and host are ever printed, since many
 	// receivers put a token into the path or query.
 	URL WebhookURL `env:"URL" example:"https://siem.example/ingest"`
-	// Form of the batches.
-	Format WebhookFormat `env:"FORMAT,default=ndjson" oneof:"ndjson"`
+	// Form of the batches. Each form has limits of its own for a batch, which stand in parentheses.
+	Format WebhookFormat `env:"FORMAT,default=ndjson"`
 	// Value of the `Authorization` header, scheme included.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`
 	// More headers, `Name: value`, separated by commas; or one a line, and then values may contain commas.
 	Headers Headers `env:"HEADERS" example:"X-Source: houndtrail, X-Site: hq"`
 	// Records in one batch, at most.
-	BatchRecords int `env:"BATCH_RECORDS,default=1000" min:"1" max:"100000"`
+	BatchRecords int `env:"BATCH_RECORDS" shown:"the format's" example:"1000" min:"1" max:"100000"`
 	// Size of one batch before compression, at most; a record that is larger goes alone.
-	BatchBytes ByteSize `env:"BATCH_BYTES,default=1MiB" min:"1KiB" max:"256MiB"`
+	BatchBytes ByteSize `env:"BATCH_BYTES" shown:"the format's" example:"1MiB" min:"1KiB" max:"256MiB"`
 	// Compression of the body. `zstd` makes it about 30% smaller than gzip, for receivers that know it, such as VictoriaLogs.
 	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip zstd none"`
 	// Batches on their way at a time, at most: a receiver that is far away slows the export down less.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // A field is one variable: a leaf of the tree.
@@ -100,7 +102,16 @@ func between[T cmp.Ordered](f field, value T, parse func(string) (T, error)) boo
 	return errLow == nil && errHigh == nil && low <= value && value <= high
 }
 
-func (f field) words() []string { return strings.Fields(f.tag.Get("oneof")) }
+// isFormat tells whether the field names a format: the formats there are stand in their own table, and not in a tag.
+func (f field) isFormat() bool { return f.value.Type() == reflect.TypeFor[WebhookFormat]() }
+
+// words are what a field takes that takes certain words only.
+func (f field) words() []string {
+	if f.isFormat() {
+		return format.Names()
+	}
+	return strings.Fields(f.tag.Get("oneof"))
+}
 
 // limits is the range in words, or "".
 func (f field) limits() string {
@@ -132,7 +143,7 @@ func (f field) want() string {
 	case time.Duration:
 		return "a duration such as " + f.fallback + ", " + f.limits()
 	case ByteSize:
-		return "a size such as " + f.fallback + ", " + f.limits()
+		return "a size such as " + cmp.Or(f.fallback, f.tag.Get("example")) + ", " + f.limits()
 	case bool:
 		return "true or false"
 	}

@@ -108,8 +108,8 @@ S3_STORAGE_CLASS=GLACIER
 WEBHOOK_URL=siem.example/SECRET
 WEBHOOK_URL=https://user:SECRET@siem.example/
 WEBHOOK_URL=https://siem.example/SECRET#SECRET
-WEBHOOK_FORMAT=splunk-hec
-WEBHOOK_FORMAT=elastic-bulk
+WEBHOOK_FORMAT=syslog
+WEBHOOK_FORMAT=NDJSON
 WEBHOOK_SIGNING_SECRET=SECRET
 WEBHOOK_URL=https://siem.example|WEBHOOK_AUTHORIZATION=Bearer{LF}SECRET
 WEBHOOK_URL=https://siem.example|WEBHOOK_AUTHORIZATION_FILE=/nonexistent/authorization
@@ -119,6 +119,9 @@ WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=A: SECRET, B:
 WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=A: SECRET,
 WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=A B: SECRET
 WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=authorization: SECRET
+WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=A: SECRET, idempotency-key: SECRET
+WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=Host: SECRET
+WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS=A: SECRET{TAB}b
 WEBHOOK_URL=https://siem.example|WEBHOOK_HEADERS_FILE=/nonexistent/headers
 WEBHOOK_BATCH_RECORDS=0
 WEBHOOK_BATCH_BYTES=1MB
@@ -194,7 +197,7 @@ TENANT={LONG}|LOG_LEVEL={LONG}
 `
 	var b strings.Builder
 	for input := range strings.SplitSeq(strings.TrimSpace(inputs), "\n") {
-		replaced := strings.NewReplacer("{LF}", "\n", "{LONG}", strings.Repeat("x", 500), "{BOM}", "\ufeff").Replace(input)
+		replaced := strings.NewReplacer("{LF}", "\n", "{TAB}", "\t", "{LONG}", strings.Repeat("x", 500), "{BOM}", "\ufeff").Replace(input)
 		got := problems(t, with(minimal(), strings.Split(replaced, "|")...), config.NeedExport)
 		if got == "" {
 			t.Errorf("%s: accepted", input)

@@ -84,7 +84,13 @@ func Example() string {
 // allowed is the range or the words of the field as a sentence, or "".
 func (f field) allowed(tick string) string {
 	if words := f.words(); len(words) > 0 {
-		return " Allowed: " + tick + strings.Join(words, tick+", "+tick) + tick + "."
+		for i, word := range words {
+			words[i] = tick + word + tick
+			if f.isFormat() {
+				words[i] += " (" + WebhookFormat(word).limits() + ")"
+			}
+		}
+		return " Allowed: " + strings.Join(words, ", ") + "."
 	}
 	if limits := f.limits(); limits != "" {
 		return " " + strings.ToUpper(limits[:1]) + limits[1:] + "."

@@ -41,8 +41,11 @@ func ParseByteSize(text string) (ByteSize, error) {
 	return 0, fmt.Errorf("%s is not a size; want bytes, or a whole number with KiB, MiB or GiB", quote(text))
 }
 
-// UnmarshalText is [ParseByteSize].
+// UnmarshalText is [ParseByteSize]. The library also calls it for a variable that is not set, with an empty text.
 func (b *ByteSize) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		return nil
+	}
 	*b, err = ParseByteSize(string(text))
 	return err
 }

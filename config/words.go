@@ -4,8 +4,6 @@ package config
 type (
 	// ArchiveFormat is the form of archive files.
 	ArchiveFormat string
-	// WebhookFormat is the form of webhook batches.
-	WebhookFormat string
 	// Compression is the compression of webhook bodies.
 	Compression string
 	// SSE is S3's server-side encryption; "" leaves it to the bucket.
@@ -27,8 +25,6 @@ const (
 	ArchiveParquet    ArchiveFormat = "parquet"
 	ArchiveNDJSON     ArchiveFormat = "ndjson"
 	ArchiveNDJSONZstd ArchiveFormat = "ndjson-zstd"
-
-	WebhookNDJSON WebhookFormat = "ndjson"
 
 	CompressionGzip Compression = "gzip"
 	CompressionZstd Compression = "zstd"

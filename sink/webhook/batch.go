@@ -13,6 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // A batch is what one POST carries.
@@ -54,24 +55,21 @@ type text struct {
 type packer struct {
 	tenant     string
 	maxRecords int
+	alone      int // the size from which a line is sent alone
 
 	plain  []byte // what is not yet compressed
 	events []byte // what the batch's id is made of
 	zip    ndjson.Compressor
 }
 
-func newPacker(o Options) *packer {
-	return &packer{tenant: o.Tenant, maxRecords: o.BatchRecords, zip: o.Compression.Writer()}
+func newPacker(o Options, l format.Limits) *packer {
+	return &packer{tenant: o.Tenant, maxRecords: o.BatchRecords, alone: l.Alone, zip: o.Compression.Writer()}
 }
 
 // held is how many bytes the buffers have.
 func (p *packer) held() int { return cap(p.plain) + cap(p.events) }
 
 const (
-	// longLine is the size from which a line is sent alone, whatever the bounds. 256 KiB is where VictoriaLogs and
-	// others start to drop lines while they answer 200, and VictoriaLogs then loses up to as much of what follows in
-	// the body.
-	longLine = ndjson.Long
 	// veryLongLine is the size from which memory counts more than time.
 	veryLongLine = 4 << 20
 	// piece is how much text is compressed at a time: while it is still in the processor's cache.
@@ -88,7 +86,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	body := p.begin(wire)
 	n, size := from, 0
 	for n < min(len(t.lines), from+maxRecords) && (n == from || !t.lines[n].begins) {
-		if t.least(n) >= longLine {
+		if t.least(n) >= p.alone {
 			if n == from {
 				var err error
 				if size, err = t.write(body, n); err != nil {
@@ -102,7 +100,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 		end := len(p.plain)
 		p.plain = t.append(p.plain, n)
 		line := len(p.plain) - end
-		if n > from && (line >= longLine || size+line > maxBytes) {
+		if n > from && (line >= p.alone || size+line > maxBytes) {
 			p.plain = p.plain[:end] // the next batch starts with it
 			break
 		}
@@ -114,7 +112,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 				return batch{}, err
 			}
 		}
-		if line >= longLine {
+		if line >= p.alone {
 			break
 		}
 	}

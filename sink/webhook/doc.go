@@ -1,36 +1,39 @@
-// Package webhook is the sink that POSTs records to a SIEM as batches of NDJSON.
+// Package webhook is the sink that POSTs records to a SIEM in batches. It cuts and compresses the batches, sends them, and decides
+// when to try again. Package format knows the receiver: what the body holds, what it takes, and what its answers mean.
 //
 // # What the receiver sees
 //
-// One batch is one POST with Content-Type application/x-ndjson, usually gzipped. Several are on their way at a time, so that
-// batches arrive in any order. Each line starts with its event_id
-// (see package ndjson). The Idempotency-Key header is the batch id, the first 32 hex digits of a SHA-256 over what
-// makes up the event ids: it depends on the records and the batch bounds alone, so a window that is sent again repeats the
-// ids of its batches and of its events. A receiver that must not count twice drops what it knows by either of them.
+// One batch is one POST, usually gzipped. Houndtrail sends several at a time, so batches arrive in any order. Each record has its
+// event_id (see package ndjson). The Idempotency-Key header is the batch id: the first 32 hex digits of a SHA-256 over the
+// tenant and the ids and times of the records, and nothing else. If Houndtrail sends a window again and cuts it at the same places,
+// the ids of its batches are the same. The event ids always are. A receiver that must not count twice drops the batches or the
+// events that it knows.
 //
 // # What an acknowledgement means
 //
-// A 2xx is taken as the receiver's word that it has the batch, unless it is a web page, such as that of a single sign-on in
-// front of the receiver, or does not say what [Options.Expect] demands. It is not proof of storage, and no sink can make it
-// one. VictoriaLogs, for one, answers 200 and drops every line over 256 KiB (its -insert.maxLineSizeBytes), skips
+// An answer that the format accepts is taken as the receiver's word that it has the batch. It is not proof of storage, and no sink
+// can make it one. VictoriaLogs, for one, answers 200 and drops every line over 256 KiB (its -insert.maxLineSizeBytes), skips
 // lines that it cannot parse, and may lose the last seconds when it is killed; other receivers do the like. The audit
-// log sets no bound on a record's size, so raise the receiver's line limit where it has one. A line that long is always a
+// log sets no bound on a record's size, so raise the receiver's limit on a line if it has one. A line that long is always a
 // batch of its own, so that it takes no other record with it. If you need proof, count event ids at the receiver, and
 // send the time span again.
 //
 // # Failures
 //
-// 408, 429, 5xx and broken connections are tried again with exponential back-off and jitter, or when Retry-After says,
-// until the patience of one batch is used up; a 2xx that does not count only a few times. A receiver that asks for a longer
-// pause is not asked again: the error is a [PostponedError]. Each retry is a line in the log.
+// The format says what an answer means, as a [format.Class], and Houndtrail acts on that:
 //
-// 413 makes the parts of that one batch smaller. 400 and 422 make them smaller until the one record is alone that the receiver
-// cannot read; it is named, and everything before it in its batch is delivered. Every other answer is final, as is a
-// certificate that is not trusted, and a redirect: following one would hand credentials and records to a host that is not
-// configured.
+//   - Retry: it sends the batch again with exponential back-off and jitter, or when Retry-After says, until the patience of one
+//     batch is used up. So it does after a broken connection. If a receiver asks for a longer pause, Houndtrail does not ask it
+//     again: the error is a [PostponedError]. Each retry is a line in the log.
+//   - Unexpected: it does the same, a few times only.
+//   - Split: it sends that one batch in parts of fewer bytes.
+//   - Narrow: it sends that one batch in parts of fewer records, until the record that the receiver refuses is alone. The error
+//     names that record, and everything before it in its batch is delivered.
+//   - Stop: the failure is final. So are a certificate that is not trusted, and a redirect: following one would hand credentials
+//     and records to a host that is not configured.
 //
-// After a failure no batch of the window is begun any more. Those on their way are awaited, with their retries; but where
-// the receiver asks for a long pause, nothing is tried again. What was acknowledged is not sent again by the same [Sink],
+// After a failure Houndtrail begins no other batch of the window. It awaits those on their way, with their retries; but if
+// the receiver asks for a long pause, it tries none of them again. The same [Sink] does not send again what was acknowledged,
 // whichever batches that were. Another process sends all of it again, under the same event ids, and under the same batch ids
 // as long as the records and the receiver's refusals are the same.
 //

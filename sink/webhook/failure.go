@@ -2,13 +2,13 @@ package webhook
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // A PostponedError is a receiver that asks for a longer pause than the patience for one batch.
@@ -71,18 +71,15 @@ const fewTries = 3
 // retryable tells whether a failure may pass, of which so many were answers that were unexpected. What is neither an answer
 // nor a failed transport, such as an unreadable secret, is for people to mend.
 func retryable(err error, unexpected int) bool {
-	if answer, ok := errors.AsType[*StatusError](err); ok {
-		s := answer.Status
-		return s == http.StatusRequestTimeout || s == http.StatusTooManyRequests || s >= 500 || answer.problem != "" && unexpected < fewTries
+	switch classOf(err) {
+	case format.Retry:
+		return true
+	case format.Unexpected:
+		return unexpected < fewTries
+	default:
 	}
 	broken, ok := errors.AsType[*transportError](err)
 	return ok && !broken.final
-}
-
-// isUnexpected tells whether it is a 2xx that does not count.
-func isUnexpected(err error) bool {
-	answer, ok := errors.AsType[*StatusError](err)
-	return ok && answer.problem != ""
 }
 
 // reason is a failure in a word, for metrics.
@@ -103,36 +100,19 @@ func reason(err error) string {
 // errTimeout is the cause of a try that took too long.
 var errTimeout = errors.New("time-out")
 
-// tooLarge tells that the receiver may take a smaller batch.
-func tooLarge(err error) bool {
-	answer, ok := errors.AsType[*StatusError](err)
-	return ok && answer.Status == http.StatusRequestEntityTooLarge
+// classOf is what the answer means that the error carries; [format.Stop] if it carries none.
+func classOf(err error) format.Class {
+	if answer, ok := errors.AsType[*StatusError](err); ok {
+		return answer.verdict.Class
+	}
+	return format.Stop
 }
+
+// tooLarge tells that the receiver may take a smaller batch.
+func tooLarge(err error) bool { return classOf(err) == format.Split }
 
 // unreadable tells that the receiver may take the batch without one of its records.
-func unreadable(err error) bool {
-	answer, ok := errors.AsType[*StatusError](err)
-	return ok && (answer.Status == http.StatusBadRequest || answer.Status == http.StatusUnprocessableEntity)
-}
+func unreadable(err error) bool { return classOf(err) == format.Narrow }
 
-// unexpected is a 2xx that does not count, since it is a page, or does not say what it must say.
-func (s *Sink) unexpected(resp *http.Response, answer []byte, redact *strings.Replacer) error {
-	expected := s.options.Expect
-	e := s.newStatusError(resp, answer, redact)
-	unmet := expected.Unmet(resp.StatusCode, answer)
-	empty := resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusResetContent
-	switch {
-	case unmet == "" && (empty || expected.JSON() || !isPage(resp.Header, answer)):
-		return nil
-	case isPage(resp.Header, answer):
-		e.page = true
-		e.problem = "which is an HTML page"
-		if t := title(answer, redact); t != "" {
-			e.problem += fmt.Sprintf(" titled %q", t)
-		}
-		e.problem += " and acknowledges nothing"
-	default:
-		e.problem = "but " + unmet
-	}
-	return e
-}
+// isUnexpected tells whether it is a success by its status that does not count.
+func isUnexpected(err error) bool { return classOf(err) == format.Unexpected }

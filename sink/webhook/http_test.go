@@ -84,10 +84,10 @@ func TestFinalAnswers(t *testing.T) {
 	}{
 		"bad request": {
 			answer(400, "\r\n  cannot parse line 3:\tno\x00 time\x1b[31m  \nsecond line"),
-			[]string{"400 Bad Request", `"cannot parse line 3:no time[31m"`, "takes NDJSON", "event acme/1/1772323200000000 of "},
+			[]string{"400 Bad Request", `"cannot parse line 3: no time[31m"`, "takes NDJSON", "event acme/1/1772323200000000 of "},
 		},
 		"bad request, long":     {answer(400, strings.Repeat("é", 500)), []string{`"` + strings.Repeat("é", 200) + `..."`}},
-		"bad request, no UTF-8": {answer(400, "bad \xff\xfe byte"), []string{`"bad  byte"`}},
+		"bad request, no UTF-8": {answer(400, "bad \xff\xfe byte"), []string{`"bad byte"`}},
 		"unprocessable":         {answer(422, "no field host"), []string{"422", `"no field host"`, "NDJSON"}},
 		"web page":              {answer(404, "<html><p>x</html>"), []string{"answered 404 Not Found: nothing takes"}},
 		"no credentials":        {answer(401), []string{"401 Unauthorized", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}},

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,15 +16,15 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
 // What a zero value in [Options] stands for.
 const (
-	DefaultBatchRecords = 1000
-	DefaultBatchBytes   = 1 << 20
-	DefaultInFlight     = 8
-	DefaultTimeout      = 30 * time.Second
-	DefaultRetryFor     = 5 * time.Minute
+	DefaultInFlight = 8
+	DefaultTimeout  = 30 * time.Second
+	DefaultRetryFor = 5 * time.Minute
 )
 
 // Options says where and how to post. Only URL and Tenant are required.
@@ -42,7 +41,9 @@ type Options struct {
 	// Headers are sent with every request. They may replace Content-Type and User-Agent.
 	Headers http.Header
 
-	// BatchRecords and BatchBytes (of uncompressed NDJSON) bound one batch. A larger record goes alone.
+	// Format is the name of what the receiver takes, one of [format.Names]. NDJSON when empty.
+	Format string
+	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
 	BatchRecords int
 	BatchBytes   int
 	// InFlight bounds how many batches are on their way at a time, in all windows together.
@@ -50,7 +51,7 @@ type Options struct {
 	// Compression of a batch's body; Gzip when empty.
 	Compression ndjson.Compression
 
-	// Expect is what an answer must say, besides a 2xx that is no web page, for its batch to count as delivered.
+	// Expect is what an answer must say, besides what the format demands, for its batch to count as delivered.
 	Expect expect.Expectation
 
 	// Timeout bounds one request, from dialling to the last byte of the answer.
@@ -94,27 +95,12 @@ type Retry struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.BatchRecords == 0 {
-		o.BatchRecords = DefaultBatchRecords
-	}
-	if o.BatchBytes == 0 {
-		o.BatchBytes = DefaultBatchBytes
-	}
-	if o.InFlight == 0 {
-		o.InFlight = DefaultInFlight
-	}
-	if o.Compression == "" {
-		o.Compression = ndjson.Gzip
-	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
-	if o.RetryFor == 0 {
-		o.RetryFor = DefaultRetryFor
-	}
-	if o.Version == "" {
-		o.Version = "dev"
-	}
+	o.Format = cmp.Or(o.Format, format.NDJSON)
+	o.InFlight = cmp.Or(o.InFlight, DefaultInFlight)
+	o.Compression = cmp.Or(o.Compression, ndjson.Gzip)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.RetryFor = cmp.Or(o.RetryFor, DefaultRetryFor)
+	o.Version = cmp.Or(o.Version, "dev")
 	if o.Transport == nil {
 		o.Transport = newTransport(o.RootCAs, o.InFlight)
 	}
@@ -127,6 +113,13 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	return o
+}
+
+// within takes from the format's limits what is not set.
+func (o Options) within(l format.Limits) Options {
+	o.BatchRecords = cmp.Or(o.BatchRecords, l.Records)
+	o.BatchBytes = cmp.Or(o.BatchBytes, l.Bytes)
 	return o
 }
 
@@ -162,33 +155,13 @@ func (o Options) check() error {
 func checkHeaders(headers http.Header) error {
 	var problems []error
 	for name, values := range headers {
-		switch canonical := http.CanonicalHeaderKey(name); canonical {
-		case "Authorization":
-			problems = append(problems, errors.New("webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets Authorization: "+
-				"put its value into HOUNDTRAIL_WEBHOOK_AUTHORIZATION"))
-		case "Connection", "Content-Encoding", "Content-Length", "Host", "Idempotency-Key", "Transfer-Encoding":
-			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS sets %s, which depends on each batch: leave it out", canonical))
-		}
-		switch {
-		case !validName(name):
-			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: %q is not the name of a header: write K: V, K: V", name))
-		case slices.ContainsFunc(values, invalidValue):
-			problems = append(problems, fmt.Errorf(
-				"webhook: HOUNDTRAIL_WEBHOOK_HEADERS: the value of %s holds a line break or control character", name))
+		for _, value := range values {
+			if err := header.Check(name, value); err != nil {
+				problems = append(problems, fmt.Errorf("webhook: one of HOUNDTRAIL_WEBHOOK_HEADERS %w", err))
+			}
 		}
 	}
 	return errors.Join(problems...)
-}
-
-func validName(name string) bool {
-	const allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // a token of RFC 9110, 5.6.2
-	return name != "" && strings.Trim(name, allowed) == ""
-}
-
-func invalidValue(value string) bool {
-	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
 // parseURL keeps the value out of every error: if parsing fails, any part of it may be the password.

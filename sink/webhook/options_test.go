@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 func TestNewRejects(t *testing.T) {
@@ -39,9 +40,11 @@ func TestNewRejects(t *testing.T) {
 		"authorization":     {header("authorization", "SECRET"), []string{auth}},
 		"reserved header":   {header("content-length", "1"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Content-Length"}},
 		"host header":       {header("Host", "other.example"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Host"}},
-		"header name":       {header("X Key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X Key"}},
+		"batch's header":    {header("idempotency-key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "Idempotency-Key"}},
+		"format":            {func(o *webhook.Options) { o.Format = "syslog" }, []string{"HOUNDTRAIL_WEBHOOK_FORMAT", `"syslog"`, "use ndjson"}},
+		"header name":       {header("X Key", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "name"}},
 		"no header name":    {header("", "SECRET"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS"}},
-		"header value":      {header("X-Key", "SECRET\r\nX: y"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "X-Key"}},
+		"header value":      {header("X-Key", "SECRET\r\nX: y"), []string{"HOUNDTRAIL_WEBHOOK_HEADERS", "line break"}},
 		"all at once": {func(o *webhook.Options) { *o = webhook.Options{BatchBytes: -1, Compression: "br"} }, []string{
 			"HOUNDTRAIL_WEBHOOK_URL", "HOUNDTRAIL_TENANT", "HOUNDTRAIL_WEBHOOK_BATCH_BYTES", compression,
 		}},
@@ -55,6 +58,37 @@ func TestNewRejects(t *testing.T) {
 			wants(t, err, test.says...)
 			if s != nil || strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("sink %v, error %v", s, err)
+			}
+		})
+	}
+}
+
+// The limits of the format bound a batch if the options do not.
+func TestLimitsOfTheFormat(t *testing.T) {
+	t.Parallel()
+	f, err := format.New(format.NDJSON, format.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := f.Limits()
+	for name, test := range map[string]struct {
+		n, padding, batches int
+	}{
+		"records": {2*limits.Records + 1, 0, 3},
+		"bytes":   {12, limits.Bytes / 5, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rs := records(t, test.n)
+			for i := range rs {
+				rs[i].Raw = strings.Replace(rs[i].Raw, `{`, `{"padding":"`+strings.Repeat("x", test.padding)+`",`, 1)
+			}
+			rc := &receiver{}
+			if _, err := newSink(t, webhook.Options{Transport: rc}).Write(t.Context(), windowOf(rs), rs); err != nil {
+				t.Fatal(err)
+			}
+			if len(rc.posts) != test.batches {
+				t.Errorf("%d batches, want %d", len(rc.posts), test.batches)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
 // How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come
@@ -20,16 +21,10 @@ import (
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 30 * time.Second
-	// maxRetryAfter is the longest pause that a receiver may ask for: what is beyond is not meant as one.
+	// maxRetryAfter is the longest pause that Houndtrail keeps, however long a receiver asks for.
 	maxRetryAfter = 24 * time.Hour
 	// answerIdle is how long an answer, or the sending of a batch, may stand still.
 	answerIdle = 10 * time.Second
-)
-
-// How much of an answer is read, in bytes.
-const (
-	maxAnswer     = 64 << 10 // enough for any message, and to reuse the connection
-	maxJSONAnswer = 4 << 20  // one whose JSON is looked into has to be read to its end
 )
 
 // deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When pauses ends, so does
@@ -130,19 +125,11 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 		body.end() // first, since closing the answer ends the exchange
 		_ = resp.Body.Close()
 	}()
-	limit := int64(maxAnswer)
-	if s.options.Expect.JSON() {
-		limit = maxJSONAnswer
-	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	switch {
-	case resp.StatusCode/100 != 2:
-		return resp.StatusCode, s.newStatusError(resp, answer, redact) // its status has said it all
-	case err != nil:
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(s.limits.Answer)))
+	if err != nil && resp.StatusCode/100 == 2 { // of any other answer the status has said it all
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
-	default:
-		return resp.StatusCode, s.unexpected(resp, answer, redact)
 	}
+	return resp.StatusCode, s.judge(resp, answer, redact)
 }
 
 // brokeOff explains an answer that has a good status and no end: what it was about to say is not known.
@@ -177,7 +164,7 @@ func (s *Sink) authorization() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the value of HOUNDTRAIL_WEBHOOK_AUTHORIZATION: %w", err)
 	}
-	if invalidValue(value) {
+	if !header.ValidValue(value) {
 		return "", errors.New("the value of HOUNDTRAIL_WEBHOOK_AUTHORIZATION holds a line break or control character: " +
 			"it must be one line, such as: Bearer <token>")
 	}

@@ -1,21 +1,13 @@
 package webhook
 
 import (
-	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"net/url"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/houndtrail/houndtrail/exporter/quote"
 )
-
-const redacted = "[redacted]"
-
-// minSecret is the shortest text that is taken for a secret. Anything shorter protects nothing, and hiding it would
-// make every message unreadable.
-const minSecret = 4
 
 // plainWord is a part of a path that can be shown: insert, jsonline, _bulk, v1. Many receivers have their token in the
 // path, and a token has capitals, many digits, or is long.
@@ -26,12 +18,12 @@ func display(u *url.URL) string {
 	parts := strings.Split(u.EscapedPath(), "/")
 	for i, part := range parts {
 		if !plainWord.MatchString(part) {
-			parts[i] = redacted
+			parts[i] = quote.Redacted
 		}
 	}
 	shown := u.Scheme + "://" + u.Host + strings.Join(parts, "/")
 	if u.RawQuery != "" {
-		shown += "?" + redacted
+		shown += "?" + quote.Redacted
 	}
 	return shown
 }
@@ -68,25 +60,7 @@ func authorizationSecrets(value string) []string {
 	return secrets
 }
 
-// redactor hides every secret of a request, also where it is escaped in a URL, or quoted by JSON or Go.
+// redactor hides every secret of a request.
 func (s *Sink) redactor(authorization string) *strings.Replacer {
-	var forms []string
-	for _, secret := range append(authorizationSecrets(authorization), s.secrets...) {
-		if len(secret) < minSecret {
-			continue
-		}
-		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret), inner(strconv.Quote(secret)))
-		if quoted, err := json.Marshal(secret); err == nil {
-			forms = append(forms, inner(string(quoted)))
-		}
-	}
-	// A replacer takes the first form that fits, and one secret may be a part of another.
-	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	pairs := make([]string, 0, 2*len(forms))
-	for _, form := range forms {
-		pairs = append(pairs, form, redacted)
-	}
-	return strings.NewReplacer(pairs...)
+	return quote.Redactor(append(authorizationSecrets(authorization), s.secrets...)...)
 }
-
-func inner(quoted string) string { return quoted[1 : len(quoted)-1] }

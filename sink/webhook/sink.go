@@ -19,15 +19,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
-
-// An encoder knows one wire format. Append adds the record to the batch, complete with whatever separates it from the
-// next one.
-type encoder interface {
-	Append(dst []byte, r *record.Record) []byte
-	// Write writes the same, and holds a part of it at a time.
-	Write(w io.Writer, r *record.Record) (int, error)
-}
 
 // inHand is for how many windows buffers are kept from one to the next.
 const inHand = 6
@@ -37,7 +30,8 @@ const inHand = 6
 type Sink struct {
 	options Options
 	url     *url.URL
-	encode  encoder
+	format  format.Format
+	limits  format.Limits
 	header  http.Header // of every request; each gets its own copy
 	secrets []string    // that are the same in every request
 
@@ -53,17 +47,22 @@ type Sink struct {
 func New(o Options) (*Sink, error) {
 	o = o.withDefaults()
 	u, err := parseURL(o.URL)
-	if err := errors.Join(err, o.check()); err != nil {
+	f, unknown := format.New(o.Format, format.Options{Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect})
+	if unknown != nil {
+		unknown = fmt.Errorf("webhook: HOUNDTRAIL_WEBHOOK_FORMAT: %w", unknown)
+	}
+	if err := errors.Join(err, unknown, o.check()); err != nil {
 		return nil, err
 	}
+	o = o.within(f.Limits())
 	s := &Sink{
-		options: o, url: u, encode: ndjson.ForTenant(o.Tenant), header: http.Header{},
+		options: o, url: u, format: f, limits: f.Limits(), header: http.Header{},
 		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
-		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o) }, (*packer).held),
+		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
 		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
 	}
-	s.header.Set("Content-Type", "application/x-ndjson")
+	s.header.Set("Content-Type", f.ContentType())
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
 	for name, values := range o.Headers {
 		s.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
@@ -113,9 +112,9 @@ func (s *Sink) prepare(
 	record := func(i int) *record.Record { return &records[m.lines[i].at] }
 	t := text{
 		lines:  m.lines,
-		append: func(dst []byte, i int) []byte { return s.encode.Append(dst, record(i)) },
+		append: func(dst []byte, i int) []byte { return s.format.Append(dst, record(i)) },
 		least:  func(i int) int { return len(record(i).Raw) },
-		write:  func(w io.Writer, i int) (int, error) { return s.encode.Write(w, record(i)) },
+		write:  func(w io.Writer, i int) (int, error) { return s.format.Write(w, record(i)) },
 	}
 	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
 		return nil, 0, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)

@@ -14,6 +14,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
@@ -82,9 +83,7 @@ func cause(err error) string {
 }
 
 // foreign is what a store says, on one line and cut to what a person needs.
-func foreign(text string) string {
-	return fmt.Sprintf("%.200s", strings.Join(strings.Fields(text), " "))
-}
+func foreign(text string) string { return quote.Clip(quote.OneLine(text), 200) }
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
 func (s *Bucket) remedy(action, key string, err error) string {

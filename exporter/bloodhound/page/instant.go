@@ -61,3 +61,7 @@ func microseconds(b []byte) (n int64, ok bool) {
 	}
 	return n, true
 }
+
+// FormatTime writes an instant as servers do, and as they read it: in UTC, with at most six digits. An offset's "+" would be
+// lost on the way.
+func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -104,7 +105,7 @@ func (s *scanner) integer(dst *int64) error {
 		return err
 	}
 	if *dst, err = strconv.ParseInt(view(n), 10, 64); err != nil {
-		return s.failAt(start, "%s is not a whole number of 64 bits", clip(string(n), longestQuote))
+		return s.failAt(start, "%s is not a whole number of 64 bits", quote.Clip(string(n), longestQuote))
 	}
 	return nil
 }
@@ -264,7 +265,7 @@ func (s *scanner) instant(dst *time.Time) error {
 	}
 	t, err := time.Parse(time.RFC3339Nano, view(inner))
 	if err != nil {
-		return s.failAt(start, "%q is not an RFC 3339 time", clip(string(inner), longestQuote))
+		return s.failAt(start, "%q is not an RFC 3339 time", quote.Clip(string(inner), longestQuote))
 	}
 	if *dst = t.UTC(); t.Nanosecond()%1000 != 0 {
 		*dst = dst.Truncate(time.Microsecond)

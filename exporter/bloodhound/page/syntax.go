@@ -8,7 +8,12 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/houndtrail/houndtrail/exporter/quote"
 )
+
+// longestQuote bounds what an error quotes of a value, in characters.
+const longestQuote = 60
 
 // A SyntaxError says what of a page is not what the API promises, and how to find it.
 type SyntaxError struct {
@@ -31,7 +36,7 @@ func (e *SyntaxError) Error() string {
 		}
 	}
 	if e.Key != "" {
-		fmt.Fprintf(&b, ", key %q", clip(e.Key, longestQuote))
+		fmt.Fprintf(&b, ", key %q", quote.Clip(e.Key, longestQuote))
 	}
 	fmt.Fprintf(&b, ": %s, at byte %d", e.Reason, e.Offset)
 	if e.Around != "" {
@@ -83,7 +88,7 @@ func (e *SyntaxError) value(s *scanner, key []byte) error {
 	start := s.pos
 	_, err := s.value()
 	if e.within(start, s.pos, err) {
-		e.Key = oneLine(string(key))
+		e.Key = quote.OneLine(string(key))
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
@@ -87,7 +88,7 @@ func difference(a, b *record.Record) string {
 }
 
 func contrast(key, a, b string) string {
-	short := func(text string) string { return Short(text, longestQuote) }
+	short := func(text string) string { return quote.Clip(quote.OneLine(text), longestQuote) }
 	return fmt.Sprintf("%s %s and %s", short(key), short(a), short(b))
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
@@ -26,9 +26,9 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	}
 	e := newError(Transport, r, a)
 	e.Err = err
-	e.Message = quote(err.Error(), secretsOf(r))
+	e.Message = quote.Foreign(err.Error(), redactorOf(r), longestMessage)
 	if strings.Contains(e.Message, "malformed") { // and net/http quotes it: it may be part of a page
-		e.Message = page.Short(e.Message, longestForeign)
+		e.Message = quote.Clip(e.Message, longestForeign)
 	}
 	switch {
 	case isTooLarge(err):

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// longestType bounds what an error quotes of a content type, in bytes.
+// longestType bounds what an error quotes of a content type, in characters.
 const longestType = 60
 
 const (
@@ -39,13 +40,13 @@ func newError(kind Kind, r *http.Request, a answer) *Error {
 
 // judge finds out whether the answer is a JSON object, and if not, what it is instead.
 func judge(a answer, r *http.Request) *Error {
-	secrets := secretsOf(r)
 	if a.status == http.StatusOK {
-		return judgeOK(a, r, secrets)
+		return judgeOK(a, r)
 	}
+	redact := redactorOf(r)
 	said := readComplaint(a.body.Bytes)
 	e := newError(kindOf(a.status), r, a)
-	e.Message = said.quote(secrets)
+	e.Message = said.quote(redact)
 	e.RequestID = cmp.Or(e.RequestID, said.requestID)
 	switch e.Kind {
 	case RateLimited, Server, Timeout:
@@ -55,14 +56,14 @@ func judge(a answer, r *http.Request) *Error {
 			e.Kind = Timeout
 		}
 	case Redirect:
-		e.Message = quote("a redirect to "+redirectHost(a.header), secrets)
+		e.Message = quote.Foreign("a redirect to "+redirectHost(a.header), redact, longestMessage)
 		e.Advice = "redirects are not followed, since credentials must not travel on: set " + settingURL +
 			" to the address that the server itself uses"
 	case Transport: // 407, the only status of this kind
 		e.Final = true
 		e.Advice = transport.ProxyAdvice
 	case NotJSON: // of another success, such as a 206, which may hold records too
-		e.Message = describe(a.body.Bytes).quote(secrets)
+		e.Message = describe(a.body.Bytes).quote(redact)
 		e.stubborn = true
 	default:
 	}
@@ -121,7 +122,7 @@ func adviceFor(e *Error, ours bool) string {
 
 // judgeOK distrusts a 200: builds of 2024 answer a timed-out query with an empty one, proxies with a login page.
 // Neither may ever be taken for "no events".
-func judgeOK(a answer, r *http.Request, secrets []string) *Error {
+func judgeOK(a answer, r *http.Request) *Error {
 	contentType := a.header.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(contentType)
 	switch {
@@ -139,8 +140,9 @@ func judgeOK(a answer, r *http.Request, secrets []string) *Error {
 		return e
 	default:
 		e := newError(NotJSON, r, a)
-		named := page.Short(conceal(cmp.Or(contentType, "something untyped"), secrets), longestType)
-		e.Message = "not JSON but " + named + ": " + describe(a.body.Bytes).quote(secrets)
+		redact := redactorOf(r)
+		named := quote.Foreign(cmp.Or(contentType, "something untyped"), redact, longestType)
+		e.Message = "not JSON but " + named + ": " + describe(a.body.Bytes).quote(redact)
 		e.Advice = adviceForeign
 		e.stubborn = true
 		return e
@@ -165,17 +167,13 @@ func redirectHost(h http.Header) string {
 func retryAfter(a answer) time.Duration {
 	const farthest = 24 * time.Hour // anything beyond is not meant as a pause, or not in the unit we think
 	server := cmp.Or(a.clock.Server, time.Now())
-	var until time.Time
-	if value := a.header.Get("Retry-After"); value != "" {
-		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-			until = server.Add(time.Duration(seconds) * time.Second)
-		} else if at, err := http.ParseTime(value); err == nil {
-			until = at
+	wait := transport.RetryAfter(a.header, server)
+	if a.header.Get("Retry-After") == "" {
+		if seconds, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+			wait = time.Unix(seconds, 0).Sub(server)
 		}
-	} else if seconds, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
-		until = time.Unix(seconds, 0)
 	}
-	if wait := until.Sub(server); wait > 0 && wait <= farthest {
+	if wait > 0 && wait <= farthest {
 		return wait
 	}
 	return 0

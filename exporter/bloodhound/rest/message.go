@@ -8,15 +8,14 @@ import (
 	"html"
 	"net/http"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
 const (
-	// longestMessage bounds what is taken over from an error of BloodHound's own, in bytes: enough for everything that it says.
+	// longestMessage bounds what is taken over from an error of BloodHound's own, in characters: enough for everything that it says.
 	longestMessage = 400
 	// longestForeign bounds what is taken over from any other text: its first line tells whose it is.
 	longestForeign = 120
@@ -82,49 +81,32 @@ func onlyUUID(id string) string {
 // requestID reads the header that is declared as RequestID and comes as Requestid.
 func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 
-// quote makes a foreign text fit for an error: without the secrets, on one line, bounded. The order matters: half of a
-// secret, or one with other white space in it, would no longer be found.
-func quote(text string, secrets []string) string {
-	return page.Short(conceal(text, secrets), longestMessage)
-}
-
-func conceal(text string, secrets []string) string {
-	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, s, "[redacted]")
-		}
-	}
-	return text
-}
-
 // quote is what is said, fit for an error.
-func (c complaint) quote(secrets []string) string {
+func (c complaint) quote(redact *strings.Replacer) string {
 	if c.ours {
-		return quote(c.message, secrets)
+		return quote.Foreign(c.message, redact, longestMessage)
 	}
-	text := strings.TrimSpace(conceal(c.message, secrets))
+	text := strings.TrimSpace(redact.Replace(c.message)) // before the cut: half of a secret would no longer be found
 	if !c.whole {
 		text, _, _ = strings.Cut(text, "\n")
 	}
-	return page.Short(text, longestForeign)
+	return quote.Foreign(text, redact, longestForeign)
 }
 
-// secretsKey finds the secrets of a request's body in its context.
-type secretsKey struct{}
+// secretKey finds the secret of a request's body in its context.
+type secretKey struct{}
 
-// confide notes a secret that the request carries in its body, in which it is escaped.
+// confide notes a secret that the request carries in its body.
 func confide(ctx context.Context, secret string) context.Context {
-	quoted, _ := json.Marshal(secret) // a string always marshals
-	printed := strconv.Quote(secret)  // as network errors quote what they did not understand
-	return context.WithValue(ctx, secretsKey{}, []string{secret, string(quoted[1 : len(quoted)-1]), printed[1 : len(printed)-1]})
+	return context.WithValue(ctx, secretKey{}, secret)
 }
 
-// secretsOf is what a request carries in confidence. BloodHound never says it back, but something on the way may.
-func secretsOf(r *http.Request) []string {
-	inside, _ := r.Context().Value(secretsKey{}).([]string)
-	secrets := append(slices.Clone(inside), r.Header.Get("Signature"))
-	if scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme == bearerScheme {
-		secrets = append(secrets, credential)
+// redactorOf hides what a request carries in confidence. BloodHound never says it back, but something on the way may.
+func redactorOf(r *http.Request) *strings.Replacer {
+	inside, _ := r.Context().Value(secretKey{}).(string)
+	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if scheme != bearerScheme {
+		credential = "" // the id of a token, which is no secret
 	}
-	return secrets
+	return quote.Redactor(inside, r.Header.Get("Signature"), credential)
 }

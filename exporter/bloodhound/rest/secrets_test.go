@@ -15,6 +15,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
+	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
 // echoes are replies, and failures, of things on the way that say back what they were sent. None of them is polite,
@@ -154,11 +156,11 @@ func FuzzComplaint(f *testing.F) {
 	f.Add([]byte(strings.Repeat("[", 70000)))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		said := readComplaint(body)
-		line := said.quote([]string{"", "secret"})
-		if !said.ours && len(line) > longestForeign+len("...") {
+		line := said.quote(quote.Redactor("", "secret"))
+		if !said.ours && utf8.RuneCountInString(line) > longestForeign+len("...") {
 			t.Errorf("%q is long", line)
 		}
-		if len(line) > longestMessage+len("...") || strings.ContainsAny(line, "\r\n\x1b\x00") {
+		if utf8.RuneCountInString(line) > longestMessage+len("...") || strings.ContainsAny(line, "\r\n\x1b\x00") {
 			t.Errorf("%q", line)
 		}
 		if said.ours && !page.IsObject(body) {

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/houndtrail/houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/header"
+)
+
+// WebhookFormat is the form of webhook batches: the name of one of the formats there are.
+type WebhookFormat string
+
+// limits are those of the format's batches, for the manual.
+func (n WebhookFormat) limits() string {
+	f, err := format.New(string(n), format.Options{})
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d records, %s", f.Limits().Records, ByteSize(f.Limits().Bytes))
+}
+
+// Expect is what the receiver's answer must say for a batch to count as delivered.
+type Expect struct {
+	expect.Expectation
+}
+
+// UnmarshalText takes what [expect.Parse] takes. The library also calls it for a variable that is not set, with an empty
+// text.
+func (e *Expect) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		return nil
+	}
+	if e.Expectation, err = expect.Parse(string(text)); err != nil {
+		return invalidf("got %s; %s", quote(string(text)), err)
+	}
+	return nil
+}
+
+// Headers are extra HTTP headers. Their values are secret, since API keys often travel in one.
+type Headers struct {
+	Secret
+}
+
+// Value is the headers, or none if none are set. Like any secret they may come from a file, which is read anew
+// each time. Its errors count the entries and never show them.
+func (h Headers) Value() (http.Header, error) {
+	text, err := h.text()
+	if err != nil || text == "" {
+		return nil, err
+	}
+	separator := ","
+	if strings.Contains(text, "\n") {
+		separator = "\n"
+	}
+	headers := http.Header{}
+	for i, entry := range strings.Split(text, separator) {
+		entry = strings.TrimSpace(entry)
+		name, value, found := strings.Cut(entry, ":")
+		value = strings.TrimSpace(value)
+		if !found || value == "" {
+			return nil, fmt.Errorf("entry %d in %s is not a header; want Name: value, separated by commas, or one a line "+
+				"if a value has a comma (not shown, since it may be secret)", i+1, h.place())
+		}
+		if err := header.Check(name, value); err != nil {
+			return nil, fmt.Errorf("entry %d in %s %w", i+1, h.place(), err)
+		}
+		headers.Add(name, value)
+	}
+	return headers, nil
+}
+
+func (h Headers) check() error {
+	_, err := h.Value()
+	return err
+}

@@ -1,0 +1,26 @@
+package transport
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// RetryAfter is how long a server asks to wait with the header of that name (RFC 9110, 10.2.3): in seconds, or until a date, which
+// is compared with the server's own clock if the answer has it, and else with now. Zero or less means that it asks for nothing.
+// It may be years: the caller decides what is still meant as a pause.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {
+		return time.Duration(min(seconds, uint64(math.MaxInt64/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return at.Sub(now)
+}

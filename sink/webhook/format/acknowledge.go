@@ -1,0 +1,65 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"mime"
+	"regexp"
+
+	"github.com/houndtrail/houndtrail/sink/webhook/expect"
+)
+
+// acknowledges tells whether a 2xx counts: it is no web page, and says what the user expects of it.
+func (a Answer) acknowledges(expected expect.Expectation) Verdict {
+	unmet := expected.Unmet(a.Status, a.Body)
+	empty := a.Status == 204 || a.Status == 205
+	switch {
+	case unmet == "" && (empty || expected.JSON() || !a.isPage()):
+		return Verdict{Class: OK}
+	case a.isPage():
+		titled := ""
+		if t := a.title(); t != "" {
+			titled = fmt.Sprintf(" titled %q", t)
+		}
+		return Verdict{
+			Class: Unexpected, Why: "which is an HTML page" + titled + " and acknowledges nothing",
+			Advice: "something in front of the receiver seems to answer in its place, such as a single sign-on or a load balancer: check " +
+				"HOUNDTRAIL_WEBHOOK_URL and HOUNDTRAIL_WEBHOOK_AUTHORIZATION; a receiver of your own should answer 204, or not as HTML",
+		}
+	default:
+		return Verdict{
+			Class: Unexpected, Why: "but " + unmet,
+			Advice: "HOUNDTRAIL_WEBHOOK_EXPECT demands that, so the batch does not count as delivered: find out at the receiver why, or " +
+				"correct the setting",
+		}
+	}
+}
+
+// pageStart is how far into a body the first element of a page is looked for, in bytes.
+const pageStart = 1 << 10
+
+// isPage tells whether an answer is a web page, by its type or by its body.
+func (a Answer) isPage() bool {
+	kind, _, _ := mime.ParseMediaType(a.ContentType) // comes along with an error about the parameters
+	if kind == "text/html" || kind == "application/xhtml+xml" {
+		return true
+	}
+	body := bytes.TrimSpace(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")))
+	if !bytes.HasPrefix(body, []byte("<")) {
+		return false
+	}
+	start := bytes.ToLower(body[:min(len(body), pageStart)])
+	return bytes.Contains(start, []byte("<!doctype html")) || bytes.Contains(start, []byte("<html"))
+}
+
+var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// title is the only part of a page that is worth quoting; "" if it has none.
+func (a Answer) title() string {
+	found := pageTitle.FindSubmatch(a.Body)
+	if found == nil {
+		return ""
+	}
+	return a.Quote(html.UnescapeString(string(found[1])))
+}

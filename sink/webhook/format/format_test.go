@@ -1,0 +1,231 @@
+package format_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
+)
+
+// The tests of this file hold every format of the table to the contract. What is particular to one stands in its own file.
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+const tenant = "acme"
+
+// each runs a test for every format of the table.
+func each(t *testing.T, test func(*testing.T, string, format.Format)) {
+	t.Parallel()
+	for _, name := range format.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, name, build(t, name, format.Options{}))
+		})
+	}
+}
+
+func build(tb testing.TB, name string, o format.Options) format.Format {
+	tb.Helper()
+	o.Tenant = tenant
+	if o.Compression == "" {
+		o.Compression = ndjson.Gzip
+	}
+	f, err := format.New(name, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return f
+}
+
+func golden(t *testing.T, name, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name, file)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s is stale; run go test ./sink/webhook/format -update (-file +now):\n%s", path, diff)
+	}
+}
+
+// TestBody pins the bytes of a batch. Records that are too long to be read in a golden file are left to TestWrite.
+func TestBody(t *testing.T) {
+	each(t, func(t *testing.T, name string, f format.Format) {
+		var body []byte
+		for _, r := range sinktest.Corners(t) {
+			if len(r.Raw) < 1000 {
+				body = f.Append(body, &r)
+			}
+		}
+		golden(t, name, "body.golden", string(body))
+		if f.ContentType() == "" {
+			t.Error("no Content-Type")
+		}
+	})
+}
+
+// TestWrite: long records have the same bytes as short ones, Append leaves alone what was there, and a batch that is sent again
+// has the same body.
+func TestWrite(t *testing.T) {
+	each(t, func(t *testing.T, name string, f format.Format) {
+		for _, r := range sinktest.Corners(t) {
+			want := f.Append(nil, &r)
+			var got bytes.Buffer
+			n, err := f.Write(&got, &r)
+			if err != nil || n != got.Len() {
+				t.Errorf("record %d: Write says %d, %v after %d bytes", r.ID, n, err, got.Len())
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("record %d: Write writes %.200q, Append appends %.200q", r.ID, got.Bytes(), want)
+			}
+			if again := build(t, name, format.Options{}).Append([]byte("before"), &r); string(again) != "before"+string(want) {
+				t.Errorf("record %d: %.200q at first, and then %.200q", r.ID, want, again)
+			}
+			if _, err := f.Write(broken{}, &r); err == nil {
+				t.Errorf("record %d: Write keeps an error to itself", r.ID)
+			}
+		}
+	})
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestLimits(t *testing.T) {
+	each(t, func(t *testing.T, _ string, f format.Format) {
+		if l := f.Limits(); l.Records < 1 || l.Bytes < 1 || l.Alone < 1 || l.Answer < 1<<10 {
+			t.Errorf("limits %+v", l)
+		}
+	})
+}
+
+// TestAppendAllocatesNothing: a record costs no allocation once the buffer is large enough.
+func TestAppendAllocatesNothing(t *testing.T) {
+	for _, name := range format.Names() {
+		f := build(t, name, format.Options{})
+		r := sinktest.Corners(t)[2]
+		buffer := f.Append(nil, &r)
+		if n := testing.AllocsPerRun(100, func() { buffer = f.Append(buffer[:0], &r) }); n > 0 {
+			t.Errorf("%s: %v allocations a record", name, n)
+		}
+	}
+}
+
+const page = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
+
+// answer is one as delivery hands it over. Quoted texts are marked.
+func answer(status int, contentType, body string) format.Answer {
+	return format.Answer{
+		Status: status, ContentType: contentType, Body: []byte(body),
+		Quote: func(text string) string { return "<" + strings.ToUpper(text) + ">" },
+	}
+}
+
+func class(c format.Class) string {
+	return map[format.Class]string{
+		format.Stop: "stop", format.OK: "ok", format.Retry: "retry", format.Unexpected: "unexpected", format.Split: "split",
+		format.Narrow: "narrow",
+	}[c]
+}
+
+// TestAnswers pins what each format makes of answers that any server gives.
+func TestAnswers(t *testing.T) {
+	each(t, func(t *testing.T, name string, f format.Format) {
+		var b strings.Builder
+		tell := func(what string, a format.Answer) {
+			v := f.Read(a)
+			fmt.Fprintf(&b, "%d %s-> %s\n", a.Status, what, class(v.Class))
+			for _, text := range []string{v.Why, v.Advice} {
+				if text != "" {
+					fmt.Fprintf(&b, "\t%s\n", text)
+				}
+			}
+		}
+		for _, status := range []int{
+			101, 200, 201, 202, 204, 205, 206, 260, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414, 415, 421, 422, 425, 429, 499,
+			500, 501, 502, 503, 504, 505, 507, 599, 600,
+		} {
+			tell("", answer(status, "", ""))
+		}
+		for _, status := range []int{200, 204, 205, 503} {
+			tell("with a page ", answer(status, "text/html; charset=utf-8", page))
+		}
+		tell("with a page as text ", answer(200, "text/plain", page))
+		tell("with a page that is empty ", answer(200, "text/html", ""))
+		tell("with text ", answer(200, "text/plain", "ok"))
+		tell("with JSON ", answer(200, "application/json", `{"text":"Success","code":0}`))
+		tell("with an empty object ", answer(202, "application/json", `{}`))
+		tell("with JSON cut off ", answer(200, "application/json", `{"text":"Succ`))
+		golden(t, name, "answers.golden", b.String())
+	})
+}
+
+// TestReadIsSafe: whatever is answered, only a success acknowledges, a web page never does but with a status that has no body, the
+// same answer is read the same way, and no text of the answer gets into an error unseen.
+func TestReadIsSafe(t *testing.T) {
+	each(t, func(t *testing.T, _ string, f format.Format) {
+		rapid.Check(t, func(t *rapid.T) {
+			status := rapid.OneOf(rapid.IntRange(100, 699), rapid.SampledFrom([]int{200, 202, 204, 400, 413, 429, 503})).Draw(t, "status")
+			body := rapid.SampledFrom([]string{
+				"", page, "planted", `{"text":"planted","code":6,"invalid-event-number":0}`, `{"errors":true,"items":[{"create":{"status":400}}]}`,
+				`{"code":99}`, `[]`, `{"code":"planted"`, "<html><title>planted</title>",
+			}).Draw(t, "body")
+			kind := rapid.SampledFrom([]string{"", "text/html", "application/json", "text/plain; charset", "\x00planted"}).Draw(t, "type")
+			v := f.Read(answer(status, kind, body))
+			if again := f.Read(answer(status, kind, body)); again != v {
+				t.Fatalf("%+v at first, and then %+v", v, again)
+			}
+			if class(v.Class) == "" {
+				t.Fatalf("class %d", v.Class)
+			}
+			if v.Class == format.OK && status/100 != 2 {
+				t.Fatalf("a status of %d acknowledges", status)
+			}
+			if v.Class == format.OK && strings.HasPrefix(body, "<") && status != 204 && status != 205 {
+				t.Fatalf("a page with status %d acknowledges", status)
+			}
+			if v.Class == format.Unexpected && (v.Why == "" || status/100 != 2) {
+				t.Fatalf("status %d is unexpected since %q", status, v.Why)
+			}
+			if strings.Contains(v.Why+v.Advice, "planted") {
+				t.Fatalf("the verdict quotes the answer, not shown by Quote: %+v", v)
+			}
+		})
+	})
+}
+
+// TestNew: the table has each name once, and a name that is not in it is told with those that are.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	_, err := format.New("no such", format.Options{})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	seen := map[string]bool{}
+	for _, name := range format.Names() {
+		if seen[name] || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is there twice, or not in %q", name, err)
+		}
+		seen[name] = true
+	}
+}

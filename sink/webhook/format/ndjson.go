@@ -1,0 +1,34 @@
+package format
+
+import (
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+)
+
+// lines is the format of a receiver that takes NDJSON and acknowledges a batch with a 2xx. A web page with a 2xx acknowledges
+// nothing, since something in front of the receiver made it, such as a single sign-on. Neither does an answer without what the
+// user expects of it.
+type lines struct {
+	ndjson.Lines
+	Options
+}
+
+func newNDJSON(o Options) Format { return lines{ndjson.ForTenant(o.Tenant), o} }
+
+func (lines) ContentType() string { return "application/x-ndjson" }
+
+func (f lines) Limits() Limits {
+	// VictoriaLogs and others drop lines from 256 KiB on while they answer 200, and VictoriaLogs then loses up to as much of what
+	// follows in the body.
+	l := Limits{Records: 1000, Bytes: 1 << 20, Alone: ndjson.Long, Answer: shortAnswer}
+	if f.Expect.JSON() {
+		l.Answer = jsonAnswer
+	}
+	return l
+}
+
+func (f lines) Read(a Answer) Verdict {
+	if a.success() {
+		return a.acknowledges(f.Expect)
+	}
+	return a.byStatus("NDJSON", f.Compression)
+}

@@ -1,0 +1,46 @@
+package format
+
+import "github.com/houndtrail/houndtrail/sink/ndjson"
+
+// How much of an answer is read, in bytes.
+const (
+	shortAnswer = 64 << 10 // enough for any message, and to reuse the connection
+	jsonAnswer  = 4 << 20  // for JSON that is looked into, which has to be read to its end
+)
+
+func (a Answer) success() bool { return a.Status/100 == 2 }
+
+// byStatus reads an answer that is no success as HTTP means it, for a receiver that takes batches of that kind.
+func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
+	switch a.Status {
+	case 400, 422: // Bad Request, Unprocessable Content
+		if c == ndjson.Zstd {
+			takes += " in zstd, or set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"
+		}
+		return Verdict{Class: Narrow, Advice: "it cannot read this record, and the stream waits in front of it: find out at the " +
+			"receiver, by the event id, what it does not like; if it takes no record at all, check that HOUNDTRAIL_WEBHOOK_URL takes " +
+			takes}
+	case 401:
+		return Verdict{Advice: "the credentials are missing or wrong; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}
+	case 403:
+		return Verdict{Advice: "the credentials do not allow writing there; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION and the " +
+			"receiver's grants"}
+	case 404, 405, 410: // Not Found, Method Not Allowed, Gone
+		return Verdict{Advice: "nothing takes a POST there; check the path of HOUNDTRAIL_WEBHOOK_URL"}
+	case 408, 429: // Request Timeout, Too Many Requests
+		return Verdict{Class: Retry}
+	case 413: // Content Too Large
+		return Verdict{Class: Split, Advice: "this one record is larger than it takes, and batches cannot get any smaller; raise the " +
+			"receiver's limit"}
+	case 415: // Unsupported Media Type
+		if c == ndjson.Zstd {
+			return Verdict{Advice: "it may not know zstd: set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"}
+		}
+		return Verdict{Advice: "try HOUNDTRAIL_WEBHOOK_COMPRESSION=none, or the Content-Type that it wants in " +
+			"HOUNDTRAIL_WEBHOOK_HEADERS"}
+	}
+	if a.Status >= 500 {
+		return Verdict{Class: Retry}
+	}
+	return Verdict{}
+}

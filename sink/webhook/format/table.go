@@ -1,0 +1,41 @@
+package format
+
+import (
+	"fmt"
+	"strings"
+)
+
+// NDJSON is the format of a receiver that Houndtrail knows nothing more of.
+const NDJSON = "ndjson"
+
+// A kind is one kind of receiver.
+type kind struct {
+	name string // of its format, as users set it
+	make func(Options) Format
+}
+
+// kinds are all kinds of receivers: another one is a line here.
+//
+//nolint:gochecknoglobals // a constant
+var kinds = []kind{
+	{NDJSON, newNDJSON},
+}
+
+// Names are the formats there are.
+func Names() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// New makes the format of that name.
+func New(name string, o Options) (Format, error) {
+	for _, k := range kinds {
+		if k.name == name {
+			return k.make(o), nil
+		}
+	}
+	return nil, fmt.Errorf("there is no format %q: use %s", name, strings.Join(Names(), " or "))
+}

@@ -36,11 +36,13 @@ KIND is export, rescan (a window that was read once more, in search of straggler
 was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
 its own commit kept out), reset (accept-reset), move or adopt.
 
-COUNT is what BloodHound itself counts in the window: exact if that is what was read, bounded if records came in meanwhile (-o wide
-shows between which numbers it lies), unknown if this BloodHound tells no count that can be used, or off
-(HOUNDTRAIL_VERIFY_COUNT). HOLES
-(records that could not be had) and CHANGED (delivered records that were found altered or gone at BloodHound) are shown if
-any entry has them; -o json names the records.`,
+COUNT is what BloodHound itself counts in the window: exact if that is what was read, bounded if records came in meanwhile (-o
+wide shows between which numbers it lies), unknown if this BloodHound tells no count that can be used, or off
+(HOUNDTRAIL_VERIFY_COUNT). HOLES (records that could not be had) and CHANGED (delivered records that were found altered or
+gone at BloodHound) are shown if any entry has them; -o json names the records.
+
+It takes the places of the journal and of the stream's destination, and no secret: neither a login nor a file is needed. If
+HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to be of that one.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if last < 0 {
 				return stream.Usagef("--last %d: want a number of entries, or 0 for all", last)

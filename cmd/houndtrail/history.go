@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,10 +36,13 @@ KIND is export, rescan (a window that was read once more, in search of straggler
 was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
 its own commit kept out), reset (accept-reset), move or adopt.
 
-COUNT is what BloodHound itself counts in the window: exact if that is what was read, between which numbers it lies if records
-came in meanwhile, unknown if this BloodHound tells no count that can be used, or off (HOUNDTRAIL_VERIFY_COUNT). HOLES
-(records that could not be had) and CHANGED (delivered records that were found altered or gone at BloodHound) are shown if
-any entry has them; -o json names the records.`,
+COUNT is what BloodHound itself counts in the window: exact if that is what was read, bounded if records came in meanwhile (-o
+wide shows between which numbers it lies), unknown if this BloodHound tells no count that can be used, or off
+(HOUNDTRAIL_VERIFY_COUNT). HOLES (records that could not be had) and CHANGED (delivered records that were found altered or
+gone at BloodHound) are shown if any entry has them; -o json names the records.
+
+It takes the places of the journal and of the stream's destination, and no secret: neither a login nor a file is needed. If
+HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to be of that one.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if last < 0 {
 				return stream.Usagef("--last %d: want a number of entries, or 0 for all", last)
@@ -55,7 +59,7 @@ any entry has them; -o json names the records.`,
 		},
 	}
 	cmd.Flags().IntVarP(&last, "last", "n", 0, "only the newest N entries (default: all)")
-	cmd.Flags().Var(&name, "stream", "whose journal")
+	cmd.Flags().Var(&name, "stream", "whose journal: one of "+strings.Join(name.allowed, ", "))
 	cmd.Flags().VarP(&output, "output", "o", "form of the entries; wide has all columns, json is one object a line")
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
@@ -49,10 +50,27 @@ installed, run: houndtrail demo`,
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs
+				shell.Long = strings.ReplaceAll(shell.Long, " > $(", " \\\n\t  > $(") // else a line is too long for a terminal
 			}
 		}
 	}
+	fit(root)
 	return root
+}
+
+// fit makes the help of a command, and of all below it, as wide as a terminal.
+func fit(cmd *cobra.Command) {
+	cmd.Long = show.Wrap(cmd.Long)
+	if !cmd.HasParent() {
+		narrow := strings.NewReplacer(
+			"Flags.FlagUsages ", fmt.Sprintf("Flags.FlagUsagesWrapped %d ", show.Terminal),
+			" for more information about a command.", " for more about a command.",
+		)
+		cmd.SetUsageTemplate(narrow.Replace(cmd.UsageTemplate()))
+	}
+	for _, child := range cmd.Commands() {
+		fit(child)
+	}
 }
 
 // aCommand is what help takes: the words of a command, or none.
@@ -98,8 +116,14 @@ type choice struct {
 
 func (c *choice) String() string { return c.value }
 
-// Type is what the help shows as the flag's value.
-func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
+// Type is what the help shows as the flag's value: the words, if there is room for them.
+func (c *choice) Type() string {
+	const room = 26 // as much as table|wide|json|ndjson and a little more
+	if all := strings.Join(c.allowed, "|"); len(all) <= room {
+		return all
+	}
+	return "name"
+}
 
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.allowed, s) {

@@ -29,6 +29,8 @@ may drop records that are not exported yet (LEFT; HOUNDTRAIL_RETENTION). -o wide
 BloodHound still has, the destination, and who holds the lease. Nothing is written and no lease is taken, so it can be asked at
 any time.
 
+With --offline it takes no login and no file of a secret, and HOUNDTRAIL_BLOODHOUND_URL need not be set.
+
 Lag is counted by BloodHound's clock. If BloodHound cannot be asked, or with --offline is not, or if its clock is more than
 a minute ahead of this machine's, lag is counted by this machine's, and has a mark (*); that is no failure.
 

@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer w.close()
-	o.say("A BloodHound test double serves six weeks of audit log at %s.\n", w.source.url)
+	o.say("A BloodHound test double serves six weeks of audit log:\n  %s\n", w.source.url)
 	environ := w.environ(dir)
 	if err := os.WriteFile(filepath.Join(dir, envName), []byte(envFile(environ)), 0o600); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format, ar
 
 // twice is the first run, and one half an hour later.
 func (o Options) twice(ctx context.Context, set *stream.Set, w *world) error {
-	o.say("\n1. The first run: everything there is, to Parquet files in %s\n   and to a webhook\n", filepath.Join(o.Dir, "archive"))
+	o.say("\n1. The first run: everything there is, to a webhook, and to Parquet files in\n   %s\n", filepath.Join(o.Dir, "archive"))
 	if err := o.export(ctx, set, w); err != nil {
 		return err
 	}
@@ -160,7 +160,8 @@ func nextSteps(dir string) string {
 Next, try:
 
   duckdb -c "SELECT action, status, count(*) AS n
-    FROM read_parquet('%[1]s/archive/audit/*/*/*.parquet', hive_partitioning = true)
+    FROM read_parquet('%[1]s/archive/audit/*/*/*.parquet',
+      hive_partitioning = true)
     GROUP BY ALL ORDER BY n DESC LIMIT 10"
 
   env $(grep -v '^#' %[1]s/%[2]s) %[3]s status --offline

@@ -71,7 +71,7 @@ func TestBackfillOnATerminal(t *testing.T) {
 		"webhook: skipping: 2026-03-01T12:00:00Z to 2026-03-03T12:00:00Z: BloodHound has no record that old\n" +
 		"webhook: skipping: 2026-03-09T12:00:00Z to 2026-03-11T12:00:00Z: an earlier backfill delivered it\n" +
 		wipe + "webhook [....................]   0%  0 records" +
-		wipe + "webhook [###.................]  17%  500 records, 500/s, 5s left" +
+		wipe + "webhook [###.................]  16%  500 records, 500/s, 5s left" +
 		wipe + "webhook [######..............]  33%  1000 records, 500/s, 4s left" +
 		wipe + "webhook [##########..........]  50%  1500 records, 500/s, 3s left" + wipe
 	if diff := cmp.Diff(want, s.terminal.String()); diff != "" {

@@ -60,7 +60,7 @@ func (l line) width() int {
 func bar(part float64) string {
 	part = max(0, min(part, 1))
 	full := int(part * barWidth)
-	return fmt.Sprintf("[%s%s] %3.0f%%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), 100*part)
+	return fmt.Sprintf("[%s%s] %3d%%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), int(100*part))
 }
 
 // An Export shows how far through history a stream is: a bar that moves on a terminal, one line at the end elsewhere.

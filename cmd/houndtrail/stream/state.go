@@ -102,7 +102,7 @@ type lastRunError struct{ checkpoint.Failure }
 func LastRun(f checkpoint.Failure) error { return &lastRunError{f} }
 
 func (e *lastRunError) Error() string {
-	return fmt.Sprintf("the last run, at %s, ended with: %s", e.At.Format(time.RFC3339), e.Reason)
+	return fmt.Sprintf("the last run, at %s, ended with: %s", e.At.UTC().Format(time.RFC3339), e.Reason)
 }
 
 // Unwrap is what tells the outcome.

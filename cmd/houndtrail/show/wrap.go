@@ -1,0 +1,38 @@
+package show
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Wrap breaks the lines of a text anew, so that they fit a terminal. Lines that begin with white space, such as examples, stay as
+// they are.
+func Wrap(text string) string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, paragraph := range paragraphs {
+		if !strings.HasPrefix(paragraph, " ") && !strings.Contains(paragraph, "\n ") && !strings.Contains(paragraph, "\t") {
+			paragraphs[i] = wrapped(strings.Fields(paragraph))
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
+func wrapped(words []string) string {
+	var b strings.Builder
+	used := 0
+	for _, word := range words {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case used == 0:
+		case used+1+width > Terminal:
+			b.WriteByte('\n')
+			used = 0
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += width
+	}
+	return b.String()
+}

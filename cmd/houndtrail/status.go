@@ -38,9 +38,9 @@ STATUS is what the next run would say, as far as that can be told without one: o
 record yet); or holes (of late a record could not be had, and was left out). It is future (HOUNDTRAIL_START is still to come), clock,
 changed, no journal, incomplete, damaged or foreign if a run would stop, and newer if a newer version wrote the journal.
 Otherwise it tells how the last run ended, until one succeeds: failed, bad record, or one of the above. The reason is on
-standard error then, and the exit code is that run's. It is killed if the last run did not end by itself, and stale if nothing was
-committed for more than an hour beyond two runs of HOUNDTRAIL_SCHEDULE; the exit code is 7 then. Of a journal that is damaged or foreign the row shows the newest entry
-that can be read.
+standard error then, and the exit code is that run's. It is killed if the last run did not end by itself, and stale if nothing
+was committed for more than an hour beyond two runs of HOUNDTRAIL_SCHEDULE; the exit code is 7 then. Of a journal that is damaged or
+foreign the row shows the newest entry that can be read.
 
 Holes are the word for as long as the ids of that time are remembered (HOUNDTRAIL_RESCAN): a record that is repaired meanwhile
 is delivered after all. Later nothing reads it again, and they are a warning beside ok, with their number, for good.

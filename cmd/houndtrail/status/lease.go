@@ -1,6 +1,7 @@
 package status
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -41,16 +42,14 @@ func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holde
 	return lease
 }
 
-// here tells that a process runs or ran on this machine.
-func here(h checkpoint.Holder) bool {
-	host, err := os.Hostname()
-	return err == nil && host != "" && h.Host == host && h.PID > 0
-}
-
 // gone tells that a process ran on this machine and does not any more. If that cannot be known it is false.
 func gone(h checkpoint.Holder) bool {
-	if !here(h) {
+	host, err := os.Hostname()
+	switch {
+	case err != nil, host == "", h.Host != host, h.PID <= 0:
 		return false
+	case h.PID == os.Getpid(), zombie(h.PID): // in a container, numbers come again and init may not reap
+		return true
 	}
 	process, err := os.FindProcess(h.PID)
 	if err != nil {
@@ -58,6 +57,16 @@ func gone(h checkpoint.Holder) bool {
 	}
 	defer func() { _ = process.Release() }() // nothing is held but a number
 	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+// zombie tells that a process has ended and its parent has not asked how. It is false on a system without /proc.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" ")) // the name in parentheses may have any character
+	return bytes.HasPrefix(state, []byte("Z"))
 }
 
 func (l leaseState) cell(now time.Time) string {

@@ -64,7 +64,7 @@ func (s *Row) look(ctx context.Context, j *checkpoint.Journal, full bool) error 
 	if leaseErr == nil {
 		s.intents = lease.Intents
 		s.Lease = leaseOf(lease, time.Now(), gone)
-		s.alive = s.Lease.State == leaseHeld && (lease.Expires > 0 || here(lease.Holder))
+		s.alive = lease.Expires > 0 // else its holder may be dead for long: on another machine, or if its number came again
 		if err == nil {
 			s.failure, s.failed, err = j.Failure(ctx, s.Serial)
 			err = failedJournal(err)

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -129,7 +130,7 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 	// A record of a later time may still appear, and a backfill never looks back.
 	patience := b.Stream.Settle + b.Stream.Overlap
 	if settled := now.Add(-patience); w.End.After(settled) {
-		return w, &RangeError{fmt.Sprintf("%s is not yet %s ago (HOUNDTRAIL_SETTLE and HOUNDTRAIL_OVERLAP together) by "+
+		return w, &RangeError{fmt.Sprintf("%s is not yet %s ago ("+setting.Settle+" and "+setting.Overlap+" together) by "+
 			"BloodHound's clock: records of that time may still appear; wait, or give --to %s or earlier",
 			end, patience, stamp(settled.Truncate(time.Second)))}
 	}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -137,7 +138,7 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 	if read < least {
 		return nil, failed(StageSource, fmt.Errorf("%w: %d of at least %d that were created from %s to before %s; nothing of "+
 			"the window is committed; if a cache or a replica that lags answers for the server, the next run may find it "+
-			"complete; if it is the count that errs, set HOUNDTRAIL_VERIFY_COUNT=off", ErrIncomplete,
+			"complete; if it is the count that errs, set "+setting.VerifyCount+"=off", ErrIncomplete,
 			read, least, stamp(p.since), stamp(p.window.End)))
 	}
 	return &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: least, AtMost: most}, nil

@@ -8,11 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
-
-// settingBad is what an operator can change about bad rows.
-const settingBad = "HOUNDTRAIL_ON_BAD_RECORD"
 
 // maxHoles bounds the holes of one span: more are no single rows that went wrong, but a server that changed.
 const maxHoles = 64
@@ -48,7 +46,7 @@ func (e *BadRecordError) Error() string {
 			"created_at)"
 	}
 	return fmt.Sprintf("%s. The export stops in front of it, and loses nothing. Repair the row in BloodHound's database (table "+
-		"audit_logs, by created_at), or set %s=quarantine to go on with a hole in the journal%s", said, settingBad, keeps)
+		"audit_logs, by created_at), or set %s=quarantine to go on with a hole in the journal%s", said, setting.OnBadRecord, keeps)
 }
 
 // Unwrap is what the server said, or what is wrong with the record.

@@ -5,14 +5,12 @@ import (
 	"math"
 	"time"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
 // grain is the unit of created_at.
 const grain = time.Microsecond
-
-// settingPageSize is what an operator can change about the size of pages.
-const settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
 
 // A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
 //
@@ -155,7 +153,7 @@ func (w *walk) stepBack(limit int) error {
 	if w.back++; w.back > mostBack {
 		return fmt.Errorf("the rows of %s come in another order each time, so none of its pages can be trusted to go on from the "+
 			"previous one, and nothing of the window is used; do several servers answer at this address that do not have the same "+
-			"log? Raise %s above the number of rows of that instant, or run again later", page.FormatTime(w.bound), settingPageSize)
+			"log? Raise %s above the number of rows of that instant, or run again later", page.FormatTime(w.bound), setting.BloodHoundPageSize)
 	}
 	w.step = max(limit, 2*w.step)
 	w.skip = max(0, w.skip-w.step)
@@ -203,7 +201,7 @@ func (w *walk) next() (done bool) {
 func (w *walk) deafError(records int) error {
 	return fmt.Errorf("the server sent the same page of %d records again for skip=%d: it ignores skip and offset, "+
 		"so the records behind it cannot be reached, and nothing of the window is used; raise %s above %d",
-		records, w.skip, settingPageSize, records)
+		records, w.skip, setting.BloodHoundPageSize, records)
 }
 
 // short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked

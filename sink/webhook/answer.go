@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
@@ -42,7 +43,7 @@ func (s *Sink) verdict(resp *http.Response, answer []byte, redact *strings.Repla
 		if at, err := resp.Location(); err == nil && at.Host != "" {
 			to = " to " + redact.Replace(at.Scheme+"://"+at.Host) // the rest may be ours again, or a session
 		}
-		return format.Verdict{Advice: "redirects" + to + " are not followed; put the final address into HOUNDTRAIL_WEBHOOK_URL"}
+		return format.Verdict{Advice: "redirects" + to + " are not followed; put the final address into " + setting.WebhookURL}
 	case resp.StatusCode == http.StatusProxyAuthRequired:
 		return format.Verdict{Advice: transport.ProxyAdvice}
 	default:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
@@ -45,9 +46,6 @@ type transportError struct {
 func (e *transportError) Error() string        { return e.text }
 func (e *transportError) Is(target error) bool { return errors.Is(e.cause, target) }
 
-// settingCA is what a private authority is named in.
-const settingCA = "HOUNDTRAIL_WEBHOOK_CA_FILE"
-
 // newTransportError explains what went wrong before an answer.
 func newTransportError(err error, redact *strings.Replacer) *transportError {
 	e := &transportError{text: "no answer: " + show(err.Error(), redact), cause: err}
@@ -55,12 +53,12 @@ func newTransportError(err error, redact *strings.Replacer) *transportError {
 	switch {
 	case transport.IsCertificate(err):
 		e.final = true
-		e.text += "; " + transport.CertificateAdvice(settingCA)
+		e.text += "; " + transport.CertificateAdvice(setting.WebhookCAFile)
 	case refused:
 		e.text, e.final = "no answer: "+proxy.Error(), proxy.Final()
 	case errors.Is(err, http.ErrSchemeMismatch):
 		e.final = true
-		e.text += "; the receiver does not speak TLS at this address: is it http:// or another port in HOUNDTRAIL_WEBHOOK_URL?"
+		e.text += "; the receiver does not speak TLS at this address: is it http:// or another port in " + setting.WebhookURL + "?"
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
@@ -128,25 +129,25 @@ func (o Options) check() error {
 	var problems []error
 	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if o.Tenant == "" {
-		complain("webhook: the tenant is empty: set HOUNDTRAIL_TENANT")
+		complain("webhook: the tenant is empty: set " + setting.Tenant)
 	}
 	if o.BatchRecords < 0 {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_BATCH_RECORDS is %d: it must be positive", o.BatchRecords)
+		complain("webhook: "+setting.WebhookBatchRecords+" is %d: it must be positive", o.BatchRecords)
 	}
 	if o.BatchBytes < 0 {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_BATCH_BYTES is %d: it must be positive", o.BatchBytes)
+		complain("webhook: "+setting.WebhookBatchBytes+" is %d: it must be positive", o.BatchBytes)
 	}
 	if o.InFlight < 0 {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_IN_FLIGHT is %d: it must be positive", o.InFlight)
+		complain("webhook: "+setting.WebhookInFlight+" is %d: it must be positive", o.InFlight)
 	}
 	if o.Timeout < 0 {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_TIMEOUT is %s: it must be positive", o.Timeout)
+		complain("webhook: "+setting.WebhookTimeout+" is %s: it must be positive", o.Timeout)
 	}
 	if o.RetryFor < 0 {
 		complain("webhook: the time for retries is %s: it must be positive", o.RetryFor)
 	}
 	if c := o.Compression; c != ndjson.Gzip && c != ndjson.Zstd && c != ndjson.None {
-		complain("webhook: HOUNDTRAIL_WEBHOOK_COMPRESSION is %q: use %s, %s or %s", c, ndjson.Gzip, ndjson.Zstd, ndjson.None)
+		complain("webhook: "+setting.WebhookCompression+" is %q: use %s, %s or %s", c, ndjson.Gzip, ndjson.Zstd, ndjson.None)
 	}
 	return errors.Join(append(problems, checkHeaders(o.Headers))...)
 }
@@ -157,7 +158,7 @@ func checkHeaders(headers http.Header) error {
 	for name, values := range headers {
 		for _, value := range values {
 			if err := header.Check(name, value); err != nil {
-				problems = append(problems, fmt.Errorf("webhook: one of HOUNDTRAIL_WEBHOOK_HEADERS %w", err))
+				problems = append(problems, fmt.Errorf("webhook: one of "+setting.WebhookHeaders+" %w", err))
 			}
 		}
 	}
@@ -169,16 +170,16 @@ func parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case raw == "":
-		return nil, errors.New("webhook: the URL is empty: set HOUNDTRAIL_WEBHOOK_URL")
+		return nil, errors.New("webhook: the URL is empty: set " + setting.WebhookURL)
 	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
-		return nil, errors.New("webhook: HOUNDTRAIL_WEBHOOK_URL is not a web address: " +
+		return nil, errors.New("webhook: " + setting.WebhookURL + " is not a web address: " +
 			"write https://host/path (the value is not shown, since it may hold a secret)")
 	case u.User != nil:
-		return nil, fmt.Errorf("webhook: HOUNDTRAIL_WEBHOOK_URL for %s has a user or password in it: "+
+		return nil, fmt.Errorf("webhook: "+setting.WebhookURL+" for %s has a user or password in it: "+
 			"take it out and put the header's value, Basic <base64 of user:password>, into "+
-			"HOUNDTRAIL_WEBHOOK_AUTHORIZATION", u.Host)
+			setting.WebhookAuthorization, u.Host)
 	case u.Fragment != "":
-		return nil, fmt.Errorf("webhook: HOUNDTRAIL_WEBHOOK_URL for %s has a part after #, which is never sent: "+
+		return nil, fmt.Errorf("webhook: "+setting.WebhookURL+" for %s has a part after #, which is never sent: "+
 			"take it out, or write %%23 where it belongs to the path or query", u.Host)
 	}
 	return u, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
@@ -162,10 +163,10 @@ func (s *Sink) authorization() (string, error) {
 	}
 	value, err := s.options.Authorization()
 	if err != nil {
-		return "", fmt.Errorf("read the value of HOUNDTRAIL_WEBHOOK_AUTHORIZATION: %w", err)
+		return "", fmt.Errorf("read the value of "+setting.WebhookAuthorization+": %w", err)
 	}
 	if !header.ValidValue(value) {
-		return "", errors.New("the value of HOUNDTRAIL_WEBHOOK_AUTHORIZATION holds a line break or control character: " +
+		return "", errors.New("the value of " + setting.WebhookAuthorization + " holds a line break or control character: " +
 			"it must be one line, such as: Bearer <token>")
 	}
 	return value, nil

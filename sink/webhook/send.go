@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
@@ -97,7 +98,7 @@ func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 func (s *Sink) advise(refusal error, b *batch) {
 	if tooLarge(refusal) && s.advised.CompareAndSwap(false, true) {
 		s.options.Log.Warn("the receiver refuses batches of this size, and gets them in smaller parts: a lower "+
-			"HOUNDTRAIL_WEBHOOK_BATCH_BYTES saves sending them twice", zap.Int("bytes", b.size), zap.String("batch", b.id))
+			setting.WebhookBatchBytes+" saves sending them twice", zap.Int("bytes", b.size), zap.String("batch", b.id))
 	}
 }
 

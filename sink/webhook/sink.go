@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -49,7 +50,7 @@ func New(o Options) (*Sink, error) {
 	u, err := parseURL(o.URL)
 	f, unknown := format.New(o.Format, format.Options{Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect})
 	if unknown != nil {
-		unknown = fmt.Errorf("webhook: HOUNDTRAIL_WEBHOOK_FORMAT: %w", unknown)
+		unknown = fmt.Errorf("webhook: "+setting.WebhookFormat+": %w", unknown)
 	}
 	if err := errors.Join(err, unknown, o.check()); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
@@ -40,7 +41,7 @@ func connect(ctx context.Context, opts Options) (*sdk.Client, login, error) {
 		return nil, login{}, fmt.Errorf("read the AWS environment: %w", err)
 	}
 	if cfg.Region == "" && opts.Endpoint == "" {
-		return nil, login{}, fmt.Errorf("no region is set for s3://%s: set HOUNDTRAIL_S3_REGION or AWS_REGION", opts.Bucket)
+		return nil, login{}, fmt.Errorf("no region is set for s3://%s: set "+setting.S3Region+" or AWS_REGION", opts.Bucket)
 	}
 	return sdk.NewFromConfig(cfg, func(o *sdk.Options) {
 		o.UsePathStyle = opts.PathStyle

@@ -14,6 +14,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
@@ -92,10 +93,10 @@ func (s *Bucket) remedy(action, key string, err error) string {
 	}
 	switch code := apiCode(err); code {
 	case "NoSuchBucket":
-		return fmt.Sprintf(": bucket %s does not exist: create it, or correct HOUNDTRAIL_ARCHIVE_URL or "+
-			"HOUNDTRAIL_CHECKPOINT_URL", s.opts.Bucket)
+		return fmt.Sprintf(": bucket %s does not exist: create it, or correct "+setting.ArchiveURL+" or "+
+			setting.CheckpointURL, s.opts.Bucket)
 	case "NotFound":
-		return ": there is no S3 at this address: check HOUNDTRAIL_S3_ENDPOINT and HOUNDTRAIL_S3_PATH_STYLE"
+		return ": there is no S3 at this address: check " + setting.S3Endpoint + " and " + setting.S3PathStyle
 	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
 		return ": " + s.permission(action, key)
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired":
@@ -104,18 +105,18 @@ func (s *Bucket) remedy(action, key string, err error) string {
 	case "RequestTimeTooSkewed":
 		return ": set the clock of this machine"
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect", "IllegalLocationConstraintException":
-		return ": the bucket is in another region" + regionOf(err) + ": set HOUNDTRAIL_S3_REGION to it"
+		return ": the bucket is in another region" + regionOf(err) + ": set " + setting.S3Region + " to it"
 	case "InvalidObjectState":
 		return ": it was moved to a storage class that must be restored first: restore it"
 	case "InvalidRequest", "InvalidArgument":
 		if s.opts.ObjectLockMode != "" {
-			return ": does the bucket have Object Lock? Enable it, or unset HOUNDTRAIL_S3_OBJECT_LOCK_MODE"
+			return ": does the bucket have Object Lock? Enable it, or unset " + setting.S3ObjectLockMode
 		}
 	case "":
 		return s.remedyOfTransport(err)
 	default:
 		if strings.HasPrefix(code, "KMS.") {
-			return ": check that the key of HOUNDTRAIL_S3_KMS_KEY_ID exists, is enabled and allows this role"
+			return ": check that the key of " + setting.S3KMSKeyID + " exists, is enabled and allows this role"
 		}
 	}
 	return ""
@@ -166,9 +167,9 @@ func (s *Bucket) remedyOfTransport(err error) string {
 		return ": no credentials were found: give the pod or machine a role, or set AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY"
 	case s.opts.Endpoint != "" && !s.opts.PathStyle && (is[x509.HostnameError](err) || is[*net.DNSError](err)):
-		return ": the store does not know bucket names as host names: set HOUNDTRAIL_S3_PATH_STYLE=true"
+		return ": the store does not know bucket names as host names: set " + setting.S3PathStyle + "=true"
 	case is[*net.OpError](err):
-		return ": the store cannot be reached: check HOUNDTRAIL_S3_ENDPOINT, HOUNDTRAIL_S3_REGION, the network and " +
+		return ": the store cannot be reached: check " + setting.S3Endpoint + ", " + setting.S3Region + ", the network and " +
 			"HTTPS_PROXY"
 	}
 	return ""

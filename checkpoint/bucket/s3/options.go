@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 const (
@@ -82,15 +83,15 @@ func (o Options) check() error {
 		}
 	}
 	wrong(o.SSE != "" && !slices.Contains(types.ServerSideEncryption("").Values(), types.ServerSideEncryption(o.SSE)),
-		"HOUNDTRAIL_S3_SSE is %q: set AES256 or aws:kms", o.SSE)
+		setting.S3SSE+" is %q: set AES256 or aws:kms", o.SSE)
 	wrong(o.KMSKeyID != "" && !strings.HasPrefix(o.SSE, "aws:kms"),
-		"HOUNDTRAIL_S3_KMS_KEY_ID is set without encryption by it: set HOUNDTRAIL_S3_SSE=aws:kms")
+		setting.S3KMSKeyID+" is set without encryption by it: set "+setting.S3SSE+"=aws:kms")
 	wrong(o.ObjectLockMode != "" && !slices.Contains(types.ObjectLockMode("").Values(), types.ObjectLockMode(o.ObjectLockMode)),
-		"HOUNDTRAIL_S3_OBJECT_LOCK_MODE is %q: set GOVERNANCE or COMPLIANCE", o.ObjectLockMode)
+		setting.S3ObjectLockMode+" is %q: set GOVERNANCE or COMPLIANCE", o.ObjectLockMode)
 	wrong((o.ObjectLockMode != "") != (o.ObjectLockDays > 0) || o.ObjectLockDays < 0,
-		"HOUNDTRAIL_S3_OBJECT_LOCK_MODE and HOUNDTRAIL_S3_OBJECT_LOCK_DAYS (1 or more) need each other")
+		setting.S3ObjectLockMode+" and "+setting.S3ObjectLockDays+" (1 or more) need each other")
 	wrong(o.StorageClass == "GLACIER" || o.StorageClass == "DEEP_ARCHIVE",
-		"HOUNDTRAIL_S3_STORAGE_CLASS is %s, whose objects cannot be read without a restore: "+
+		setting.S3StorageClass+" is %s, whose objects cannot be read without a restore: "+
 			"use GLACIER_IR, or move old objects with a lifecycle rule", o.StorageClass)
 	wrong((o.AccessKey == "") != (o.SecretKey == ""), "an access key and a secret key need each other")
 	return errors.Join(all...)

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 // An Authenticator puts credentials on requests. [Token], [Bearer] and [Login] make one; it is safe for concurrent use.
@@ -53,7 +55,7 @@ func (b bearer) explain(e *Error, r *http.Request) string {
 	if e.Kind != Unauthorized {
 		return ""
 	}
-	const next = "set a new HOUNDTRAIL_BLOODHOUND_JWT, or better use an API token, which does not expire by itself"
+	const next = "set a new " + setting.BloodHoundJWT + ", or better use an API token, which does not expire by itself"
 	if _, expires, ok := lifeOf(bearerOf(r)); ok && !expires.After(cmp.Or(e.Date, time.Now())) {
 		return fmt.Sprintf("the JWT expired at %s: %s", expires.Format(time.RFC3339), next)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
@@ -41,7 +42,7 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 		e.Advice = adviceTimeout
 	case transport.IsCertificate(err):
 		e.Final = true
-		e.Advice = transport.CertificateAdvice(settingCA)
+		e.Advice = transport.CertificateAdvice(setting.BloodHoundCAFile)
 	default:
 		explainNetwork(e, err)
 	}
@@ -78,7 +79,7 @@ func explainNetwork(e *Error, err error) {
 		e.Final = true
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		e.Final = true
-		e.Advice = "the server does not speak TLS at this address: is it http:// or another port in " + settingURL + "?"
+		e.Advice = "the server does not speak TLS at this address: is it http:// or another port in " + setting.BloodHoundURL + "?"
 	case errors.As(err, &alert):
 		e.Final = true
 		e.Advice = "the server ended the TLS handshake: it may ask for a client certificate or refuse this protocol version"
@@ -88,9 +89,9 @@ func explainNetwork(e *Error, err error) {
 		e.Advice = "the proxy of HTTP_PROXY or HTTPS_PROXY refused or is down: correct it, or name the host in NO_PROXY"
 	case errors.As(err, &dns):
 		e.stubborn = dns.IsNotFound
-		e.Advice = "check the host name in " + settingURL + " and this machine's DNS"
+		e.Advice = "check the host name in " + setting.BloodHoundURL + " and this machine's DNS"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Advice = "nothing listens at this address: is the server up, and the port in " + settingURL + " right?"
+		e.Advice = "nothing listens at this address: is the server up, and the port in " + setting.BloodHoundURL + " right?"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		e.Message = "the connection was cut before the reply was complete (" + e.Message + ")"
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &broken):

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/quote"
 	"github.com/houndtrail/houndtrail/exporter/transport"
@@ -18,16 +19,12 @@ import (
 const longestType = 60
 
 const (
-	settingURL      = "HOUNDTRAIL_BLOODHOUND_URL"
-	settingCA       = "HOUNDTRAIL_BLOODHOUND_CA_FILE"
-	settingPageSize = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
-
 	adviceForbidden = "give the user the role Auditor (BloodHound v8.4.0 and later, permission AuditLogRead) " +
 		"or Administrator (before v8.4.0)"
 	adviceForeign = "the reply is not BloodHound's own: something in front of the server answers in its place, or it is another server; " +
-		"check " + settingURL + ", and ask who runs the proxy"
-	adviceTimeout  = "smaller pages help: lower " + settingPageSize + " if this goes on"
-	adviceNotFound = "is " + settingURL + " the address of a BloodHound server, without any path that belongs to its web pages?"
+		"check " + setting.BloodHoundURL + ", and ask who runs the proxy"
+	adviceTimeout  = "smaller pages help: lower " + setting.BloodHoundPageSize + " if this goes on"
+	adviceNotFound = "is " + setting.BloodHoundURL + " the address of a BloodHound server, without any path that belongs to its web pages?"
 )
 
 // newError begins an error about the request.
@@ -57,7 +54,7 @@ func judge(a answer, r *http.Request) *Error {
 		}
 	case Redirect:
 		e.Message = quote.Foreign("a redirect to "+redirectHost(a.header), redact, longestMessage)
-		e.Advice = "redirects are not followed, since credentials must not travel on: set " + settingURL +
+		e.Advice = "redirects are not followed, since credentials must not travel on: set " + setting.BloodHoundURL +
 			" to the address that the server itself uses"
 	case Transport: // 407, the only status of this kind
 		e.Final = true
@@ -108,7 +105,7 @@ func adviceFor(e *Error, ours bool) string {
 	case e.Kind == NotFound:
 		return adviceNotFound
 	case e.Kind == BadRequest && strings.Contains(e.Message, "HTTP request to an HTTPS server"):
-		return "begin " + settingURL + " with https://"
+		return "begin " + setting.BloodHoundURL + " with https://"
 	case e.Kind == Forbidden && strings.Contains(e.Message, "disabled"):
 		return "enable the user in BloodHound, or use another one's credentials"
 	case e.Kind == NotJSON, !ours && (e.Kind == Forbidden || e.Kind == Unauthorized):

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 const loginPath = "/api/v2/login"
@@ -140,7 +142,7 @@ func sessionToken(body []byte) (string, error) {
 	}
 	// The decoder's own error may quote the text, and with it a part of the token.
 	if json.Unmarshal(body, &reply) != nil {
-		return "", errors.New("the reply to the login is not the JSON that BloodHound sends: is " + settingURL +
+		return "", errors.New("the reply to the login is not the JSON that BloodHound sends: is " + setting.BloodHoundURL +
 			" the address of a BloodHound server?")
 	}
 	if reply.Data.Expired {
@@ -182,7 +184,7 @@ func explainLogin(e *Error) string {
 	case e.Advice == adviceForeign:
 		return e.Advice
 	case e.Kind == Unauthorized, e.Kind == NotFound && strings.Contains(said, "resource not found"): // the latter in 2024
-		return "HOUNDTRAIL_BLOODHOUND_USERNAME or HOUNDTRAIL_BLOODHOUND_PASSWORD is wrong"
+		return setting.BloodHoundUsername + " or " + setting.BloodHoundPassword + " is wrong"
 	case e.Kind == BadRequest && strings.Contains(said, "one time password"):
 		return "the account asks for a second factor, which a program does not have: use an API token, which needs none"
 	default:

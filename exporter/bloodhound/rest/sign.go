@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 // allowedSkew is how far the time of a signature may be off; the server refuses what is further.
@@ -70,13 +72,13 @@ func (t token) explain(e *Error, r *http.Request) string {
 	case e.Kind == Unauthorized && skew.Abs() >= allowedSkew, strings.Contains(said, "too far"):
 		return explainSkew(skew, signed, e.Date)
 	case strings.Contains(said, "resource not found"):
-		return "the server does not know the API token " + t.id + ": it was deleted, or HOUNDTRAIL_BLOODHOUND_TOKEN_ID " +
+		return "the server does not know the API token " + t.id + ": it was deleted, or " + setting.BloodHoundTokenID + " " +
 			"is another server's; create a token and set its id and key"
 	case strings.Contains(said, "digest"):
-		return "HOUNDTRAIL_BLOODHOUND_TOKEN_KEY does not belong to the token " + t.id + " (use the key exactly as shown, " +
+		return setting.BloodHoundTokenKey + " does not belong to the token " + t.id + " (use the key exactly as shown, " +
 			"it is not decoded), or a proxy changes the path on its way, which breaks signatures"
 	case strings.Contains(said, "token id"):
-		return "set HOUNDTRAIL_BLOODHOUND_TOKEN_ID to the token's UUID"
+		return "set " + setting.BloodHoundTokenID + " to the token's UUID"
 	case strings.Contains(said, "not authenticated"):
 		return "the credentials did not arrive: a proxy on the way removes the Authorization header"
 	case e.Kind == Unauthorized:

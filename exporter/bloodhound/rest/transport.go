@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
@@ -38,7 +39,7 @@ func newTransport(o Options) (http.RoundTripper, error) {
 	}
 	if o.Insecure {
 		o.Log.Warn("TLS verification is off: any machine on the way can read and change the audit log, so name the "+
-			"server's authority in "+settingCA+" instead", zap.String("host", o.URL.Host))
+			"server's authority in "+setting.BloodHoundCAFile+" instead", zap.String("host", o.URL.Host))
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
 	return &http.Transport{

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"regexp"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 )
 
@@ -25,12 +26,12 @@ func (a Answer) acknowledges(expected expect.Expectation) Verdict {
 		return Verdict{
 			Class: Unexpected, Why: "which is an HTML page" + titled + " and acknowledges nothing",
 			Advice: "something in front of the receiver seems to answer in its place, such as a single sign-on or a load balancer: check " +
-				"HOUNDTRAIL_WEBHOOK_URL and HOUNDTRAIL_WEBHOOK_AUTHORIZATION; a receiver of your own should answer 204, or not as HTML",
+				setting.WebhookURL + " and " + setting.WebhookAuthorization + "; a receiver of your own should answer 204, or not as HTML",
 		}
 	default:
 		return Verdict{
 			Class: Unexpected, Why: "but " + unmet,
-			Advice: "HOUNDTRAIL_WEBHOOK_EXPECT demands that, so the batch does not count as delivered: find out at the receiver why, or " +
+			Advice: setting.WebhookExpect + " demands that, so the batch does not count as delivered: find out at the receiver why, or " +
 				"correct the setting",
 		}
 	}

@@ -1,6 +1,9 @@
 package format
 
-import "github.com/houndtrail/houndtrail/sink/ndjson"
+import (
+	"github.com/houndtrail/houndtrail/config/setting"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+)
 
 // How much of an answer is read, in bytes.
 const (
@@ -15,18 +18,18 @@ func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
 	switch a.Status {
 	case 400, 422: // Bad Request, Unprocessable Content
 		if c == ndjson.Zstd {
-			takes += " in zstd, or set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"
+			takes += " in zstd, or set " + setting.WebhookCompression + "=gzip"
 		}
 		return Verdict{Class: Narrow, Advice: "it cannot read this record, and the stream waits in front of it: find out at the " +
-			"receiver, by the event id, what it does not like; if it takes no record at all, check that HOUNDTRAIL_WEBHOOK_URL takes " +
+			"receiver, by the event id, what it does not like; if it takes no record at all, check that " + setting.WebhookURL + " takes " +
 			takes}
 	case 401:
-		return Verdict{Advice: "the credentials are missing or wrong; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION"}
+		return Verdict{Advice: "the credentials are missing or wrong; check " + setting.WebhookAuthorization}
 	case 403:
-		return Verdict{Advice: "the credentials do not allow writing there; check HOUNDTRAIL_WEBHOOK_AUTHORIZATION and the " +
+		return Verdict{Advice: "the credentials do not allow writing there; check " + setting.WebhookAuthorization + " and the " +
 			"receiver's grants"}
 	case 404, 405, 410: // Not Found, Method Not Allowed, Gone
-		return Verdict{Advice: "nothing takes a POST there; check the path of HOUNDTRAIL_WEBHOOK_URL"}
+		return Verdict{Advice: "nothing takes a POST there; check the path of " + setting.WebhookURL}
 	case 408, 429: // Request Timeout, Too Many Requests
 		return Verdict{Class: Retry}
 	case 413: // Content Too Large
@@ -34,10 +37,10 @@ func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
 			"receiver's limit"}
 	case 415: // Unsupported Media Type
 		if c == ndjson.Zstd {
-			return Verdict{Advice: "it may not know zstd: set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip"}
+			return Verdict{Advice: "it may not know zstd: set " + setting.WebhookCompression + "=gzip"}
 		}
-		return Verdict{Advice: "try HOUNDTRAIL_WEBHOOK_COMPRESSION=none, or the Content-Type that it wants in " +
-			"HOUNDTRAIL_WEBHOOK_HEADERS"}
+		return Verdict{Advice: "try " + setting.WebhookCompression + "=none, or the Content-Type that it wants in " +
+			setting.WebhookHeaders}
 	}
 	if a.Status >= 500 {
 		return Verdict{Class: Retry}

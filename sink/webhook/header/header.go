@@ -7,6 +7,8 @@ import (
 	"net/textproto"
 	"strings"
 	"unicode"
+
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 // Check tells why a header cannot be added. Its error continues a sentence about the header, such as "entry 2 in the file", and
@@ -15,7 +17,7 @@ import (
 func Check(name, value string) error {
 	switch canonical := textproto.CanonicalMIMEHeaderKey(name); canonical {
 	case "Authorization":
-		return errors.New("sets Authorization: put its value into HOUNDTRAIL_WEBHOOK_AUTHORIZATION")
+		return errors.New("sets Authorization: put its value into " + setting.WebhookAuthorization)
 	case "Connection", "Content-Encoding", "Content-Length", "Host", "Idempotency-Key", "Transfer-Encoding":
 		return fmt.Errorf("sets %s, which Houndtrail itself sets for each batch: leave it out", canonical)
 	}

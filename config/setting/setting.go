@@ -1,0 +1,41 @@
+// Package setting names the environment variables that errors of other packages speak of. It is a leaf, so that a package can
+// say which variable to change without knowing config; a test of config holds that each of these names is a variable.
+package setting
+
+// The variables, by the words of their names.
+const (
+	ArchiveURL           = "HOUNDTRAIL_ARCHIVE_URL"
+	BloodHoundCAFile     = "HOUNDTRAIL_BLOODHOUND_CA_FILE"
+	BloodHoundJWT        = "HOUNDTRAIL_BLOODHOUND_JWT"
+	BloodHoundPageSize   = "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE"
+	BloodHoundPassword   = "HOUNDTRAIL_BLOODHOUND_PASSWORD"
+	BloodHoundTokenID    = "HOUNDTRAIL_BLOODHOUND_TOKEN_ID"
+	BloodHoundTokenKey   = "HOUNDTRAIL_BLOODHOUND_TOKEN_KEY"
+	BloodHoundURL        = "HOUNDTRAIL_BLOODHOUND_URL"
+	BloodHoundUsername   = "HOUNDTRAIL_BLOODHOUND_USERNAME"
+	CheckpointURL        = "HOUNDTRAIL_CHECKPOINT_URL"
+	OnBadRecord          = "HOUNDTRAIL_ON_BAD_RECORD"
+	Overlap              = "HOUNDTRAIL_OVERLAP"
+	S3Endpoint           = "HOUNDTRAIL_S3_ENDPOINT"
+	S3KMSKeyID           = "HOUNDTRAIL_S3_KMS_KEY_ID"
+	S3ObjectLockDays     = "HOUNDTRAIL_S3_OBJECT_LOCK_DAYS"
+	S3ObjectLockMode     = "HOUNDTRAIL_S3_OBJECT_LOCK_MODE"
+	S3PathStyle          = "HOUNDTRAIL_S3_PATH_STYLE"
+	S3Region             = "HOUNDTRAIL_S3_REGION"
+	S3SSE                = "HOUNDTRAIL_S3_SSE"
+	S3StorageClass       = "HOUNDTRAIL_S3_STORAGE_CLASS"
+	Settle               = "HOUNDTRAIL_SETTLE"
+	Tenant               = "HOUNDTRAIL_TENANT"
+	VerifyCount          = "HOUNDTRAIL_VERIFY_COUNT"
+	WebhookAuthorization = "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"
+	WebhookBatchBytes    = "HOUNDTRAIL_WEBHOOK_BATCH_BYTES"
+	WebhookBatchRecords  = "HOUNDTRAIL_WEBHOOK_BATCH_RECORDS"
+	WebhookCAFile        = "HOUNDTRAIL_WEBHOOK_CA_FILE"
+	WebhookCompression   = "HOUNDTRAIL_WEBHOOK_COMPRESSION"
+	WebhookExpect        = "HOUNDTRAIL_WEBHOOK_EXPECT"
+	WebhookFormat        = "HOUNDTRAIL_WEBHOOK_FORMAT"
+	WebhookHeaders       = "HOUNDTRAIL_WEBHOOK_HEADERS"
+	WebhookInFlight      = "HOUNDTRAIL_WEBHOOK_IN_FLIGHT"
+	WebhookTimeout       = "HOUNDTRAIL_WEBHOOK_TIMEOUT"
+	WebhookURL           = "HOUNDTRAIL_WEBHOOK_URL"
+)

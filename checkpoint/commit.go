@@ -56,7 +56,7 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 	j.seen.Store(stored.Serial)
 	// A crash before it is noted, or a failure, leaves an older note, which costs the next Load a longer listing. After an
 	// adoption it may leave the note of a lost entry instead, and then nothing goes on before it is replaced.
-	err = j.jot(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256}, stored.Kind == KindAdopt)
+	err = j.writeLatestHint(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256}, stored.Kind == KindAdopt)
 	if err != nil && stored.Kind == KindAdopt {
 		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
 			"run houndtrail adopt again", j.at(key), err)

@@ -44,9 +44,9 @@ func Warn(tell func(error)) Option {
 	return func(j *Journal) { j.warn = tell }
 }
 
-// Scattered lets windows come in any order: each entry accounts for its own window, its cursor for nothing else, and
+// AnyOrder lets windows come in any order: each entry accounts for its own window, its cursor for nothing else, and
 // Covered says what the windows so far make up together. Without it a cursor that goes back is refused.
-func Scattered() Option {
+func AnyOrder() Option {
 	return func(j *Journal) { j.scattered = true }
 }
 

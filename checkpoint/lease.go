@@ -27,18 +27,18 @@ type Lease struct {
 	token   string
 	unlock  func() error
 
-	locked  bool
-	taking  sync.Mutex
-	tried   bool            // to take it
-	held    bool            // since
-	ctx     context.Context //nolint:containedctx // ends with the lease: a lost one has to stop its cycle
-	cancel  context.CancelCauseFunc
-	renewed chan struct{}         // closed when the renewing goroutine is gone
-	expiry  *time.Timer           // by the monotonic clock; nil where a lock decides
-	failure atomic.Pointer[error] // of the last renewal that failed
-	intents intents
-	inDoubt atomic.Bool // as last written
-	doubted atomic.Bool // since
+	locked           bool
+	taking           sync.Mutex
+	tried            bool            // to take it
+	held             bool            // since
+	ctx              context.Context //nolint:containedctx // ends with the lease: a lost one has to stop its cycle
+	cancel           context.CancelCauseFunc
+	renewed          chan struct{}         // closed when the renewing goroutine is gone
+	expiry           *time.Timer           // by the monotonic clock; nil where a lock decides
+	failure          atomic.Pointer[error] // of the last renewal that failed
+	intents          intents
+	uncertainWritten atomic.Bool // as the lease was last written
+	uncertainNow     atomic.Bool // as this process has found since
 
 	writing  chan struct{} // has room for the one goroutine that writes, and guards the fields below
 	record   leaseRecord   // as last written
@@ -98,9 +98,9 @@ func (l *Lease) look(ctx context.Context) error {
 	if remaining := found.remaining(); !l.locked && remaining > 0 {
 		return l.journal.held(found, remaining)
 	}
-	l.version, l.record = found.version, leaseRecord{Intents: found.Intents, InDoubt: found.inDoubt(), Serial: found.Serial}
+	l.version, l.record = found.version, leaseRecord{Intents: found.Intents, CommitUncertain: found.commitUncertain(), Serial: found.Serial}
 	l.intents.set(found.Intents)
-	l.inDoubt.Store(l.record.InDoubt)
+	l.uncertainWritten.Store(l.record.CommitUncertain)
 	if found.State == stateReleased {
 		return nil
 	}
@@ -149,12 +149,12 @@ func (l *Lease) Hold(ctx context.Context) error {
 // [ErrConflict] where it could not be renewed in time.
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// InDoubt tells whether the commit of an intent may still be under way, on behalf of a holder that died, lost the lease
+// CommitUncertain tells whether the commit of an intent may still be under way, on behalf of a holder that died, lost the lease
 // or had no answer: that must not arrive between the next attempt at the window and the commit of that one.
-func (l *Lease) InDoubt() bool { return l.inDoubt.Load() || l.doubted.Load() }
+func (l *Lease) CommitUncertain() bool { return l.uncertainWritten.Load() || l.uncertainNow.Load() }
 
-// Doubt says that it is not known what became of the commit of an intent. The next holder of the lease is told.
-func (l *Lease) Doubt() { l.doubted.Store(true) }
+// MarkCommitUncertain says that it is not known what became of the commit of an intent. The next holder of the lease is told.
+func (l *Lease) MarkCommitUncertain() { l.uncertainNow.Store(true) }
 
 // Release gives the lease up, keeps the intents, and ends the lease's context. Its own ctx should still be alive when
 // the cycle's is not. An error means that others may have to wait for the lease to expire. A lease that is known to be
@@ -176,7 +176,7 @@ func (l *Lease) giveUp(ctx context.Context) error {
 	if l.renewed != nil {
 		<-l.renewed
 	}
-	err := l.update(ctx, func(r *leaseRecord) { r.State, r.InDoubt = stateReleased, l.InDoubt() })
+	err := l.update(ctx, func(r *leaseRecord) { r.State, r.CommitUncertain = stateReleased, l.CommitUncertain() })
 	if known && errors.Is(err, ErrLeaseHeld) {
 		err = nil
 	}

@@ -15,7 +15,7 @@ func TestDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	doubts := func(t *testing.T, l *checkpoint.Lease) { intends(t, l); l.Doubt() }
+	doubts := func(t *testing.T, l *checkpoint.Lease) { intends(t, l); l.MarkCommitUncertain() }
 	looks := func(*testing.T, *checkpoint.Lease) {}
 	type holder struct {
 		does func(t *testing.T, l *checkpoint.Lease)
@@ -59,7 +59,7 @@ func TestDoubt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := l.InDoubt(); got != tc.want {
+			if got := l.CommitUncertain(); got != tc.want {
 				t.Errorf("in doubt: %v, want %v", got, tc.want)
 			}
 			if err := l.Release(t.Context()); err != nil {

@@ -109,7 +109,7 @@ func (l *Lease) Forget(ctx context.Context) error {
 	l.Drop()
 	err := l.Hold(ctx)
 	if err == nil {
-		err = l.update(ctx, func(r *leaseRecord) { r.InDoubt = false })
+		err = l.update(ctx, func(r *leaseRecord) { r.CommitUncertain = false })
 	}
 	if err != nil {
 		return fmt.Errorf("drop the windows that were declared: %w", err)

@@ -25,16 +25,16 @@ const longestTTL = 100 * 365 * 24 * time.Hour
 
 // leaseRecord is the object <stream>/state/lease.json.
 type leaseRecord struct {
-	Holder     Holder          `json:"holder"`
-	Token      string          `json:"token"`              // random, one for each Acquire
-	AcquiredAt time.Time       `json:"acquired_at"`        // by the holder's clock: for people only
-	TTL        string          `json:"ttl"`                // a Go duration
-	Locked     bool            `json:"locked,omitempty"`   // a lock of the holder's process decides, and TTL says nothing: for people only
-	State      string          `json:"state"`              // held or released
-	Intents    []window.Window `json:"intents,omitempty"`  // see Lease.Intents
-	InDoubt    bool            `json:"in_doubt,omitempty"` // whether the commit of one of them may still be under way
-	Serial     uint64          `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
-	Revision   int             `json:"revision"`           // of this holder's writes
+	Holder          Holder          `json:"holder"`
+	Token           string          `json:"token"`              // random, one for each Acquire
+	AcquiredAt      time.Time       `json:"acquired_at"`        // by the holder's clock: for people only
+	TTL             string          `json:"ttl"`                // a Go duration
+	Locked          bool            `json:"locked,omitempty"`   // a lock of the holder's process decides, and TTL says nothing: for people only
+	State           string          `json:"state"`              // held or released
+	Intents         []window.Window `json:"intents,omitempty"`  // see Lease.Intents
+	CommitUncertain bool            `json:"in_doubt,omitempty"` // whether the commit of one of them may still be under way
+	Serial          uint64          `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
+	Revision        int             `json:"revision"`           // of this holder's writes
 }
 
 // Holder is the process that holds a lease.
@@ -52,9 +52,11 @@ type foundLease struct {
 	age     time.Duration
 }
 
-// inDoubt tells whether the commit of the intent may still arrive: it is not known what a holder that did not release the
+// commitUncertain tells whether the commit of the intent may still arrive: it is not known what a holder that did not release the
 // lease had under way.
-func (o foundLease) inDoubt() bool { return len(o.Intents) > 0 && (o.InDoubt || o.State == stateHeld) }
+func (o foundLease) commitUncertain() bool {
+	return len(o.Intents) > 0 && (o.CommitUncertain || o.State == stateHeld)
+}
 
 // remaining is how long others have to keep away; not positive for a lease that is free.
 func (o foundLease) remaining() time.Duration {

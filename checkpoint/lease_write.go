@@ -39,7 +39,7 @@ func (l *Lease) declare(ctx context.Context, windows []window.Window) error {
 		return nil
 	}
 	next := l.record
-	next.InDoubt = false
+	next.CommitUncertain = false
 	return l.write(ctx, next)
 }
 
@@ -48,7 +48,7 @@ func (l *Lease) declared(windows []window.Window) bool {
 	missing := func(w window.Window) bool {
 		return !slices.ContainsFunc(l.record.Intents, func(o window.Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
 	}
-	return !l.record.InDoubt && !slices.ContainsFunc(windows, missing)
+	return !l.record.CommitUncertain && !slices.ContainsFunc(windows, missing)
 }
 
 // write replaces the lease object by compare-and-swap and remembers what it wrote.
@@ -97,7 +97,7 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 // holder never believes in the lease for longer than the store's clock grants it.
 func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
 	l.record, l.version = r, version
-	l.inDoubt.Store(r.InDoubt)
+	l.uncertainWritten.Store(r.CommitUncertain)
 	if l.expiry != nil {
 		l.expiry.Reset(l.journal.leaseTTL - time.Since(started))
 	}

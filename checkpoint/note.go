@@ -63,9 +63,9 @@ func (j *Journal) readNote(ctx context.Context) (n note, version string, err err
 	return n, version, nil
 }
 
-// jot notes an entry that was committed: later, if a lease is held. An adoption is noted at once, over whatever is noted of
+// writeLatestHint notes an entry that was committed: later, if a lease is held. An adoption is noted at once, over whatever is noted of
 // entries that were lost, and only there is it an error if that fails.
-func (j *Journal) jot(ctx context.Context, n note, adopted bool) error {
+func (j *Journal) writeLatestHint(ctx context.Context, n note, adopted bool) error {
 	j.notes.mu.Lock()
 	defer j.notes.mu.Unlock()
 	j.notes.pending = n

@@ -76,7 +76,7 @@ func (w *world) backfills(positions, objects bucket.Bucket) error {
 func (w *world) backfilled(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Stream: "archive-backfill", Source: w.http.URL, Destination: "memory://archive",
-	}, checkpoint.Scattered())
+	}, checkpoint.AnyOrder())
 }
 
 func (w *world) runBackfill(change ...func(*exporter.Backfill)) (plan exporter.BackfillPlan) {

@@ -68,7 +68,7 @@ func (w walk) mayIdle(p part) bool {
 // would otherwise arrive after this attempt has replaced the window's objects by larger ones, and say of them what is not
 // true any more. So it finds its serial taken; or it was first, and this is a conflict.
 func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
-	if len(w.intents) == 0 || !c.lease.InDoubt() || c.barred {
+	if len(w.intents) == 0 || !c.lease.CommitUncertain() || c.barred {
 		return nil
 	}
 	// The lease was taken over before the journal was read, and may list windows that are committed. The newest entry tells which,

@@ -144,7 +144,7 @@ func (f *flight) launch(ctx context.Context, p part) error {
 	if d.outcome.counted, err = f.counted(ctx, p); err != nil {
 		return err
 	}
-	f.sight(ctx, d)
+	f.refreshEnds(ctx, d)
 	// What was loaded is still the newest: no other runner had the lease since.
 	if err := f.lease.Hold(ctx); err != nil {
 		return failed(StageCheckpoint, err)
@@ -276,7 +276,7 @@ func (f *flight) commit(ctx context.Context, d *delivery) (stored checkpoint.Sto
 		return stored, err
 	}
 	if stored, err = f.Store.Commit(ctx, f.stored, next); err != nil {
-		f.lease.Doubt()
+		f.lease.MarkCommitUncertain()
 	}
 	return stored, err
 }

@@ -28,9 +28,9 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 	return now.Sub(seen.SeenAt) >= pause
 }
 
-// sight says what the entry of a window tells of the log's ends. They are looked for again, now and then, beside the windows: the
-// last one of a cycle tells what was found.
-func (f *flight) sight(ctx context.Context, d *delivery) {
+// refreshEnds says when the log begins and ends, for the entry of a window. Houndtrail looks for both ends again, now and then,
+// beside the windows; the entry of a cycle's last window tells them.
+func (f *flight) refreshEnds(ctx context.Context, d *delivery) {
 	seen := f.stored.Oldest
 	d.outcome.seen = seen
 	if f.walk.kind != walkDue || !lookDue(seen, f.now) {

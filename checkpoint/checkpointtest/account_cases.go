@@ -73,7 +73,7 @@ func totals(t *world) {
 }
 
 func coveredWindows(t *world) {
-	j := checkpoint.Open(t.a, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.Scattered())
+	j := checkpoint.Open(t.a, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.AnyOrder())
 	start := position(0).Window.Start
 	span := func(from, to int) window.Window {
 		return window.Window{Start: start.Add(time.Duration(from) * time.Hour), End: start.Add(time.Duration(to) * time.Hour)}

@@ -265,7 +265,7 @@ func cursorNeverGoesBack(t *world) {
 
 func scatteredWindows(t *world) {
 	open := func(b bucket.Bucket) *checkpoint.Journal {
-		return checkpoint.Open(b, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.Scattered())
+		return checkpoint.Open(b, identity("host-a"), checkpoint.LeaseTTL(TTL), checkpoint.AnyOrder())
 	}
 	var last checkpoint.Stored
 	order := []int{3, 1, 4, 2}

@@ -40,7 +40,7 @@ func lookOnly(t *world) {
 	j, store := used(t)
 	for range 3 {
 		l := lookAt(t, j)
-		if wantIntents(t, l, windowOf(3)); l.InDoubt() {
+		if wantIntents(t, l, windowOf(3)); l.CommitUncertain() {
 			t.Error("it is in doubt")
 		}
 		check(t, l.Context().Err())
@@ -155,12 +155,12 @@ func lookAbandoned(t *world) {
 	}
 	l := lookAt(t, b)
 	status, err := b.LeaseStatus(t.Context())
-	if err != nil || !status.Held || status.Holder.Host != "host-b" || !l.InDoubt() {
-		t.Errorf("the lease is %+v, %v, in doubt %v", status, err, l.InDoubt())
+	if err != nil || !status.Held || status.Holder.Host != "host-b" || !l.CommitUncertain() {
+		t.Errorf("the lease is %+v, %v, in doubt %v", status, err, l.CommitUncertain())
 	}
 	check(t, l.Release(t.Context()))
 	l = lookAt(t, b) // the doubt outlives a cycle that resolved nothing
-	if !l.InDoubt() {
+	if !l.CommitUncertain() {
 		t.Error("the doubt is forgotten")
 	}
 	check(t, l.Release(t.Context()))

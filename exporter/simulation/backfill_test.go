@@ -15,7 +15,7 @@ func (p *process) backfill() *exporter.Backfill {
 	store := view{p, positions, p.positions}
 	return &exporter.Backfill{
 		Stream: *p.exporters[archiveStream], Past: p.journal(archiveStream, store),
-		Journal: p.journal(backfillStream, store, checkpoint.Scattered()),
+		Journal: p.journal(backfillStream, store, checkpoint.AnyOrder()),
 	}
 }
 

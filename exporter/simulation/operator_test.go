@@ -162,7 +162,7 @@ func (w *world) obey() {
 func (p *process) adopt() error {
 	store := view{p, positions, p.positions}
 	_, err := p.exporters[archiveStream].Adopt(p.ctx, p.journal(archiveStream, store),
-		p.journal(backfillStream, store, checkpoint.Scattered()), p.survey, "it is lost")
+		p.journal(backfillStream, store, checkpoint.AnyOrder()), p.survey, "it is lost")
 	return err
 }
 

@@ -44,8 +44,8 @@ type Encoder interface {
 type Archive struct {
 	bucket   bucket.Bucket
 	tenant   string
-	encoders sink.Spares[Encoder]
-	buffers  sink.Spares[*bytes.Buffer] // each holds the objects of a window
+	encoders sink.Pool[Encoder]
+	buffers  sink.Pool[*bytes.Buffer] // each holds the objects of a window
 }
 
 // New returns the archive of a tenant, whose name becomes part of keys and of SQL: letters, digits and ._- only. It
@@ -55,8 +55,8 @@ func New(b bucket.Bucket, tenant string, encoder func() Encoder) (*Archive, erro
 		return nil, err
 	}
 	return &Archive{
-		bucket: b, tenant: tenant, encoders: sink.NewSpares(inHand, encoder, Encoder.Held),
-		buffers: sink.NewSpares(underWay, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
+		bucket: b, tenant: tenant, encoders: sink.NewPool(inHand, encoder, Encoder.Held),
+		buffers: sink.NewPool(underWay, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
 	}, nil
 }
 

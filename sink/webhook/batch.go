@@ -171,8 +171,8 @@ func (p *packer) flush(body io.Writer) error {
 	return err
 }
 
-// A mailing is a window, packed. Its memory serves the next one.
-type mailing struct {
+// A preparedWindow is a window, packed. Its memory serves the next one.
+type preparedWindow struct {
 	window  window.Window
 	total   int       // of the window's records
 	part    bool      // it is a part of the window, and there are others
@@ -187,10 +187,10 @@ type mailing struct {
 }
 
 // held is how many bytes the buffers have.
-func (m *mailing) held() int { return m.wire.Cap() }
+func (m *preparedWindow) held() int { return m.wire.Cap() }
 
 // pack cuts the text into batches.
-func (m *mailing) pack(p *packer, t text, maxBytes int) error {
+func (m *preparedWindow) pack(p *packer, t text, maxBytes int) error {
 	m.batches = m.batches[:0]
 	m.wire.Reset()
 	for from := 0; from < len(t.lines); {

@@ -111,7 +111,7 @@ func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
 func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status int, err error) {
 	attempt, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	body := &loan{bytes: b.wire}
+	body := &attemptBody{bytes: b.wire}
 	defer body.end()
 
 	resp, err := s.transport.RoundTrip(s.request(attempt, body, b.id, authorization))
@@ -142,7 +142,7 @@ func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *stri
 	return e
 }
 
-func (s *Sink) request(ctx context.Context, body *loan, id, authorization string) *http.Request {
+func (s *Sink) request(ctx context.Context, body *attemptBody, id, authorization string) *http.Request {
 	header := s.header.Clone()
 	// With this header net/http itself sends a request again whose idle connection the receiver had closed.
 	header.Set("Idempotency-Key", id)

@@ -24,7 +24,7 @@ type portion struct {
 	object checkpoint.Object
 }
 
-// portion is the batch once it is acknowledged. It outlives the mailing.
+// portion is the batch once it is acknowledged. It outlives the preparedWindow.
 func (b *batch) portion() portion {
 	p := portion{at: b.lines[0].at, events: make([]event, len(b.lines)), object: b.object()}
 	for i := range b.lines {
@@ -90,8 +90,8 @@ func (p *progress) among(records []record.Record, part bool) (found, others []po
 	return found, others, p.begins
 }
 
-// list takes in which records the mailing is to deliver: those that are not in an earlier portion.
-func (m *mailing) list(records []record.Record, p *progress) {
+// list takes in which records the preparedWindow is to deliver: those that are not in an earlier portion.
+func (m *preparedWindow) list(records []record.Record, p *progress) {
 	m.total, m.lines = len(records), m.lines[:0]
 	m.earlier, m.others, m.begins = p.among(records, m.part)
 	var done, begins map[event]bool
@@ -111,8 +111,8 @@ func (m *mailing) list(records []record.Record, p *progress) {
 	}
 }
 
-// progress is how far the mailing came; nil for nowhere. Of a window in parts it is how far all of them came.
-func (m *mailing) progress(done []portion, outcomes []outcome) *progress {
+// progress is how far the preparedWindow came; nil for nowhere. Of a window in parts it is how far all of them came.
+func (m *preparedWindow) progress(done []portion, outcomes []outcome) *progress {
 	done = append(done, m.others...)
 	if len(done) == 0 {
 		return nil

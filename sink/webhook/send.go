@@ -28,7 +28,7 @@ type outcome struct {
 var errHalted = errors.New("another batch has failed")
 
 // send delivers a window, and remembers what was acknowledged if that fails.
-func (s *Sink) send(ctx context.Context, m *mailing) (checkpoint.Receipt, error) {
+func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt, error) {
 	outcomes := s.sendBatches(ctx, m)
 	done := m.earlier
 	for _, o := range outcomes {
@@ -54,7 +54,7 @@ func (s *Sink) send(ctx context.Context, m *mailing) (checkpoint.Receipt, error)
 // sendBatches posts the batches, several at a time, and begins them in their order. Once one has failed it begins no more, and
 // awaits those on their way: what the receiver acknowledges after that would be sent again. It tries none of them again: the
 // failure is known at once, and not after their patience.
-func (s *Sink) sendBatches(ctx context.Context, m *mailing) []outcome {
+func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	outcomes := make([]outcome, len(m.batches))
 	going, fail := context.WithCancel(ctx)
 	defer fail()
@@ -188,7 +188,7 @@ func first(outcomes []outcome) (lowest *outcome) {
 }
 
 // failed says which batch of the window could not be delivered, and how much of the window is.
-func (s *Sink) failed(m *mailing, o *outcome, delivered int) error {
+func (s *Sink) failed(m *preparedWindow, o *outcome, delivered int) error {
 	b := o.failed
 	what := fmt.Sprintf("batch %s of %d records and %d bytes", b.id, len(b.lines), b.size)
 	if len(b.lines) == 1 {

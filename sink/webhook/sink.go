@@ -37,8 +37,8 @@ type Sink struct {
 	secrets []string    // that are the same in every request
 
 	transport  http.RoundTripper
-	packers    sink.Spares[*packer]
-	mailings   sink.Spares[*mailing]
+	packers    sink.Pool[*packer]
+	windows   sink.Pool[*preparedWindow]
 	inFlight   *semaphore.Weighted // a place for each batch on its way, be it sent or waiting for another attempt
 	unfinished unfinished
 	advised    atomic.Bool // of a receiver that refuses batches for their size
@@ -59,8 +59,8 @@ func New(o Options) (*Sink, error) {
 	s := &Sink{
 		options: o, url: u, format: f, limits: f.Limits(), header: http.Header{},
 		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
-		packers:   sink.NewSpares(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
-		mailings:  sink.NewSpares(inHand, func() *mailing { return new(mailing) }, (*mailing).held),
+		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
+		windows:  sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
 	}
 	s.header.Set("Content-Type", f.ContentType())
@@ -106,7 +106,7 @@ func (s *Sink) Prepare(
 func (s *Sink) prepare(
 	w window.Window, records []record.Record, part bool,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
-	p, m := s.packers.Take(), s.mailings.Take()
+	p, m := s.packers.Take(), s.windows.Take()
 	defer s.giveBack(p)
 	m.window, m.part = w, part
 	m.list(records, s.unfinished.find(w))
@@ -121,7 +121,7 @@ func (s *Sink) prepare(
 		return nil, 0, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
 	}
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
-		defer s.mailings.Give(m)
+		defer s.windows.Give(m)
 		return s.send(ctx, m)
 	}, int64(m.held()), nil
 }

@@ -21,13 +21,13 @@ type health struct {
 	now      func() time.Time
 
 	mu      sync.Mutex
-	streams map[string]*pulse
+	streams map[string]*streamHealth
 	order   []string
 	heard   time.Time // the last sign of life
 }
 
-// A pulse is what is known of one stream.
-type pulse struct {
+// A streamHealth is what is known of one stream.
+type streamHealth struct {
 	since   time.Time // when it was last known to be well; at first when the daemon started
 	success bool      // there was a commit, or a cycle that found nothing new
 	failure error     // of the latest cycle
@@ -36,9 +36,9 @@ type pulse struct {
 }
 
 func newHealth(schedule cron.Schedule, names ...string) *health {
-	h := &health{schedule: schedule, now: time.Now, streams: map[string]*pulse{}}
+	h := &health{schedule: schedule, now: time.Now, streams: map[string]*streamHealth{}}
 	for _, name := range names {
-		h.streams[name] = &pulse{since: h.now(), turn: turn{at: h.now()}}
+		h.streams[name] = &streamHealth{since: h.now(), turn: turn{at: h.now()}}
 		h.order = append(h.order, name)
 	}
 	return h

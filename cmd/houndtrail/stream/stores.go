@@ -71,7 +71,7 @@ func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, er
 		log.Warn("the note of the newest journal entry is not written", zap.Error(err))
 	})}
 	if strings.HasSuffix(name, backfillSuffix) {
-		options = append(options, checkpoint.Scattered())
+		options = append(options, checkpoint.AnyOrder())
 	}
 	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
 	return checkpoint.Open(b, checkpoint.Identity{

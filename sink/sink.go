@@ -3,9 +3,9 @@
 //
 // The contract, in full:
 //
-//   - Write gets the records of one window, sorted by (created_at, id), each once. Late rows, older than the window,
+//   - Prepare gets the records of one window, sorted by (created_at, id), each once. Late rows, older than the window,
 //     may come first.
-//   - When Write returns without an error, everything that its receipt names is durable at the destination: it
+//   - When the write that Prepare returned ends without an error, everything that its receipt names is durable at the destination: it
 //     survives a crash of either side. After an error any part of it may be there.
 //   - The same window start again is another attempt at the same window, with the same records or more. An archive
 //     replaces what the previous attempt left; a webhook sends what was not acknowledged, or, in another process,
@@ -15,8 +15,8 @@
 //     record is in one object of the receipt all the same, or at a receiver, which cannot be asked, under the same event id.
 //   - Temporary failures are retried inside. What comes back is final for this cycle, and says what was tried, on what,
 //     and what to do next.
-//   - Write does not keep the records: their memory is used again. A sink that can prepare a window ahead does not keep
-//     them past Prepare, so that while it writes one window the memory of the next one is all there is.
+//   - A sink does not keep the records past Prepare: their memory is used again, so that while the sink writes one window the
+//     memory of the next one is all there is.
 //   - A sink is used by one stream. Several windows are prepared and written at the same time; another attempt at a window
 //     begins once the previous one has returned.
 package sink

@@ -60,24 +60,12 @@ func New(b bucket.Bucket, tenant string, encoder func() Encoder) (*Archive, erro
 	}, nil
 }
 
-// Write makes one object for each day that the records are of, and with no records none. All of them are durable when
-// it returns without an error. After an error, or a crash, some may be: the next Write of the same window replaces
-// those, as long as it brings their records again.
+// Prepare encodes one object for each day that the records are of, and with no records none. It touches nothing outside, and
+// does not keep the records, which are sorted by (created_at, id) and may be older than the window. Until write is called, which
+// is once, the objects take size bytes.
 //
-// Records are sorted by (created_at, id) and may be older than the window. They are not kept.
-func (a *Archive) Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error) {
-	if err := ctx.Err(); err != nil {
-		return checkpoint.Receipt{}, fmt.Errorf("archive the window from %s: %w", w.Start.UTC().Format(time.RFC3339Nano), err)
-	}
-	write, _, err := a.Prepare(w, records)
-	if err != nil {
-		return checkpoint.Receipt{}, err
-	}
-	return write(ctx)
-}
-
-// Prepare does the part of Write that touches nothing outside: it encodes the objects. What it returns does the rest,
-// once, and without the records. Until then the objects take so many bytes.
+// All objects are durable when write returns without an error. After an error, or a crash, some may be: the next attempt at the
+// same window replaces those, as long as it brings their records again.
 func (a *Archive) Prepare(
 	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {

@@ -1,10 +1,8 @@
 package archive_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"testing"
 	"time"
@@ -130,7 +128,7 @@ func TestSchedules(t *testing.T) {
 					Applied: rapid.Bool().Draw(rt, "applied"),
 				}.Hook()
 				b.On(hook)
-				_, err := a.Write(t.Context(), w, records[:seen])
+				_, err := sinktest.Write(t.Context(), a, w, records[:seen])
 				if err == nil {
 					break
 				}
@@ -191,7 +189,7 @@ func TestOrder(t *testing.T) {
 		for _, i := range order {
 			wrong = append(wrong, records[i])
 		}
-		_, err := open(t, store, formats["ndjson"]).Write(t.Context(), window.Window{}, wrong)
+		_, err := sinktest.Write(t.Context(), open(t, store, formats["ndjson"]), window.Window{}, wrong)
 		if !errors.Is(err, archive.ErrOrder) {
 			t.Errorf("order %v: %v; want %v", order, err, archive.ErrOrder)
 		}
@@ -199,31 +197,4 @@ func TestOrder(t *testing.T) {
 			t.Errorf("order %v: refused, but wrote ids %v", order, found)
 		}
 	}
-}
-
-// TestStops: when the program is stopping, or a day has failed, the other days are not worth encoding.
-func TestStops(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	encoder := &counting{Encoder: formats["ndjson"].encoder()}
-	a, err := archive.New(new(checkpointtest.Memory), sinktest.Tenant, func() archive.Encoder { return encoder })
-	if err != nil {
-		t.Fatal(err)
-	}
-	records := sinktest.Generate(t, 1, 10, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), 24*time.Hour)
-	if _, err := a.Write(ctx, window.Window{}, records); !errors.Is(err, context.Canceled) || encoder.objects > 0 {
-		t.Errorf("write: %v after %d objects were encoded; want %v after none", err, encoder.objects, context.Canceled)
-	}
-}
-
-// counting is an encoder that counts its objects.
-type counting struct {
-	archive.Encoder
-
-	objects int
-}
-
-func (c *counting) Encode(w io.Writer, win window.Window, records []record.Record) error {
-	c.objects++
-	return c.Encoder.Encode(w, win, records)
 }

@@ -179,7 +179,7 @@ func TestDDLDays(t *testing.T) {
 	} {
 		w := window.Window{Start: at, End: at.Add(time.Hour), Pass: uint64(id)}
 		records := sinktest.Generate(t, int64(id+1), 1, at, time.Second)
-		if _, err := open(t, store, formats["parquet"]).Write(t.Context(), w, records); err != nil {
+		if _, err := sinktest.Write(t.Context(), open(t, store, formats["parquet"]), w, records); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// ErrOrder says that the records handed to Write do not come day by day.
+// ErrOrder says that the records handed to Prepare do not come day by day.
 var ErrOrder = errors.New("records are not sorted by created_at")
 
 // key is the object for the records of one day of a window, or of that part of it.

@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// WriteParts is Write for records that come part by part: each part makes an object for each of its days, which is durable
+// WriteParts is for records that come part by part: each part makes an object for each of its days, which is durable
 // before the next part is asked for. An object that an earlier attempt has left stays as it is, and its records are not written
 // again: the receipt has it as well. So it does not matter where the parts of two attempts end.
 //

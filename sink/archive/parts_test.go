@@ -53,7 +53,7 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 				some := all[:rapid.IntRange(1, len(all)).Draw(rt, "records")]
 				sizes := rapid.SliceOfN(rapid.IntRange(1, 20), 0, 8)
 				if rapid.Bool().Draw(rt, "whole") { // what an attempt that did not need parts has left
-					if _, err := open(t, store, f).Write(t.Context(), crowded, some[:len(some)/2]); err != nil {
+					if _, err := sinktest.Write(t.Context(), open(t, store, f), crowded, some[:len(some)/2]); err != nil {
 						rt.Fatal(err)
 					}
 				}
@@ -124,7 +124,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 		return err
 	}
 	whole := func(a *archive.Archive) error {
-		_, err := a.Write(t.Context(), crowded, all[:30]) // that now there are more is why it does not fit any more
+		_, err := sinktest.Write(t.Context(), a, crowded, all[:30]) // that now there are more is why it does not fit any more
 		return err
 	}
 	for name, test := range map[string]struct {

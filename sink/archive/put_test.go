@@ -70,7 +70,7 @@ func TestOthers(t *testing.T) {
 				test.before(store, op, puts)
 				return checkpointtest.Fault{}
 			})
-			_, err := open(t, bucket, f).Write(t.Context(), w, records)
+			_, err := sinktest.Write(t.Context(), open(t, bucket, f), w, records)
 			if !errors.Is(err, test.want) {
 				t.Fatalf("write: %v; want %v", err, test.want)
 			}
@@ -95,7 +95,7 @@ func TestOthers(t *testing.T) {
 func object(t *testing.T, f format, w window.Window, records []record.Record, key string) []byte {
 	t.Helper()
 	store := new(checkpointtest.Memory)
-	if _, err := open(t, store, f).Write(t.Context(), w, records); err != nil {
+	if _, err := sinktest.Write(t.Context(), open(t, store, f), w, records); err != nil {
 		t.Fatal(err)
 	}
 	body, _, _, err := store.Get(t.Context(), key)
@@ -122,12 +122,12 @@ func TestMessages(t *testing.T) {
 	w := window.Window{Start: start, End: start.Add(time.Minute)}
 	bucket := new(checkpointtest.Memory)
 	a := open(t, bucket, f)
-	if _, err := a.Write(t.Context(), w, records); err != nil {
+	if _, err := sinktest.Write(t.Context(), a, w, records); err != nil {
 		t.Fatal(err)
 	}
 	const object = "archive memory://test/audit/tenant=acme.example/dt=2026-03-01/20260301T000000.000000Z.parquet: "
 
-	_, err := a.Write(t.Context(), w, records[2:])
+	_, err := sinktest.Write(t.Context(), a, w, records[2:])
 	want := object + "the object has records that would be lost: 2 of its 5 are not among the 3 to be written " +
 		"(id 41, to begin with), because another runner wrote it, or the server has purged them since; it is left as it " +
 		"is; to give it up, move it out of the archive and run again"
@@ -140,7 +140,7 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace(t, bucket, keys[0], []byte("garbage"))
-	_, err = a.Write(t.Context(), w, records)
+	_, err = sinktest.Write(t.Context(), a, w, records)
 	if !errors.Is(err, archive.ErrForeign) || !strings.HasPrefix(err.Error(), object+"the object is not one of this archive's") {
 		t.Errorf("error: %v; want %v of %s", err, archive.ErrForeign, object)
 	}

@@ -24,12 +24,20 @@ import (
 // Tenant is whose records the suite writes.
 const Tenant = "acme.example"
 
-// Sink is the contract under test, exporter.Sink, and what only tests call.
+// Sink is the part of the contract under test, exporter.Sink, that takes a window whole.
 type Sink interface {
-	Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error)
 	Prepare(w window.Window, records []record.Record) (
 		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
 	)
+}
+
+// Write prepares a window and writes it at once.
+func Write(ctx context.Context, s Sink, w window.Window, records []record.Record) (checkpoint.Receipt, error) {
+	write, _, err := s.Prepare(w, records)
+	if err != nil {
+		return checkpoint.Receipt{}, err
+	}
+	return write(ctx)
 }
 
 // An Archive is one to be tested: a format and a kind of bucket.
@@ -114,7 +122,7 @@ func (f *fixture) days(n int) (window.Window, []record.Record) {
 // write fails the test unless the records are acknowledged.
 func (f *fixture) write(w window.Window, records []record.Record) checkpoint.Receipt {
 	f.Helper()
-	receipt, err := f.sink.Write(f.Context(), w, records)
+	receipt, err := Write(f.Context(), f.sink, w, records)
 	if err != nil {
 		f.Fatalf("write: %v", err)
 	}
@@ -233,7 +241,7 @@ func testRetry(f *fixture) {
 		w := window.Window{Start: span.Start.Add(time.Duration(i) * time.Microsecond), End: span.End}
 		records := Generate(f, int64(1+1000*i), 20, w.Start, time.Second)
 		f.inject(fault)
-		if _, err := f.sink.Write(f.Context(), w, records[1:19]); !errors.Is(err, ErrFault) {
+		if _, err := Write(f.Context(), f.sink, w, records[1:19]); !errors.Is(err, ErrFault) {
 			f.Fatalf("%+v: write: %v; want the fault", fault, err)
 		}
 		f.inject(Fault{})
@@ -246,7 +254,7 @@ func testRetry(f *fixture) {
 func testHasMore(f *fixture) {
 	w, records := f.days(20)
 	f.write(w, records)
-	if _, err := f.sink.Write(f.Context(), w, records[1:]); !errors.Is(err, f.archive.HasMore) {
+	if _, err := Write(f.Context(), f.sink, w, records[1:]); !errors.Is(err, f.archive.HasMore) {
 		f.Errorf("write without a record that is there: %v; want %v", err, f.archive.HasMore)
 	}
 	f.holds(records)
@@ -258,7 +266,7 @@ func testForeign(f *fixture) {
 	if _, err := f.bucket.Put(f.Context(), key, []byte("not ours"), ""); err != nil {
 		f.Fatal(err)
 	}
-	if _, err := f.sink.Write(f.Context(), w, records); err == nil || !strings.Contains(err.Error(), key) {
+	if _, err := Write(f.Context(), f.sink, w, records); err == nil || !strings.Contains(err.Error(), key) {
 		f.Errorf("write onto a foreign object: %v; want an error that names it", err)
 	}
 	if body := f.get(key); string(body) != "not ours" {
@@ -270,7 +278,7 @@ func testCancelled(f *fixture) {
 	w, records := f.days(20)
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
-	if _, err := f.sink.Write(ctx, w, records); !errors.Is(err, context.Canceled) {
+	if _, err := Write(ctx, f.sink, w, records); !errors.Is(err, context.Canceled) {
 		f.Errorf("write: %v; want %v", err, context.Canceled)
 	}
 	if keys := f.keys(); len(keys) > 0 {

@@ -100,7 +100,7 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []record.Record)
 		return answer(http.StatusOK), nil
 	}}
 	synctest.Test(t, func(t *testing.T) {
-		receipt, err = newSink(t, o).Write(t.Context(), windowOf(rs), rs)
+		receipt, err = sinktest.Write(t.Context(), newSink(t, o), windowOf(rs), rs)
 	})
 	return acknowledged, receipt, err
 }
@@ -154,7 +154,7 @@ func TestRecordLargerThanABatchGoesAlone(t *testing.T) {
 	rs := records(t, 3)
 	rs[1].Raw = strings.Replace(rs[1].Raw, `{`, `{"padding":"`+strings.Repeat("x", 5000)+`",`, 1)
 	rc := &receiver{}
-	receipt, err := newSink(t, webhook.Options{Transport: rc, BatchBytes: 2000}).Write(t.Context(), windowOf(rs), rs)
+	receipt, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc, BatchBytes: 2000}), windowOf(rs), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestBatchBytesIsExact(t *testing.T) {
 	two := len(lines(rs[:2]))
 	for _, test := range []struct{ bytes, first int }{{two, 2}, {two - 1, 1}, {two + 1, 2}} {
 		rc := &receiver{}
-		receipt, err := newSink(t, webhook.Options{Transport: rc, BatchBytes: test.bytes}).Write(t.Context(), windowOf(rs), rs)
+		receipt, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc, BatchBytes: test.bytes}), windowOf(rs), rs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestLongLineGoesAlone(t *testing.T) {
 		rs[i].Raw = strings.Replace(rs[i].Raw, `{`, `{"padding":"`+strings.Repeat("x", 256<<10)+`",`, 1)
 	}
 	rc := &receiver{}
-	receipt, err := newSink(t, webhook.Options{Transport: rc, BatchBytes: 10 << 20}).Write(t.Context(), windowOf(rs), rs)
+	receipt, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc, BatchBytes: 10 << 20}), windowOf(rs), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestLongLineGoesAlone(t *testing.T) {
 func TestNoRecordsNoRequest(t *testing.T) {
 	t.Parallel()
 	rc := &receiver{}
-	receipt, err := newSink(t, webhook.Options{Transport: rc}).Write(t.Context(), windowOf(nil), nil)
+	receipt, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc}), windowOf(nil), nil)
 	if err != nil || len(receipt.Objects) != 0 || len(rc.posts) != 0 {
 		t.Errorf("receipt %+v, error %v, %d posts", receipt, err, len(rc.posts))
 	}
@@ -224,7 +224,7 @@ func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 		taken = append(taken, p.body...)
 		return answer(http.StatusOK), nil
 	}
-	receipt, err := newSink(t, webhook.Options{Transport: rc}).Write(t.Context(), windowOf(rs), rs)
+	receipt, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc}), windowOf(rs), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 				return answer(http.StatusOK).response(), nil
 			}),
 		})
-		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+		if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 			t.Fatal(err)
 		}
 		for range 10 {

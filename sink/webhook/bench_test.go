@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -25,7 +26,7 @@ func BenchmarkWrite(b *testing.B) {
 			b.SetBytes(int64(len(lines(rs))))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := s.Write(b.Context(), windowOf(rs), rs); err != nil {
+				if _, err := sinktest.Write(b.Context(), s, windowOf(rs), rs); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -40,7 +41,7 @@ func TestConnectionIsReused(t *testing.T) {
 	defer srv.Close()
 	s, rs := newSink(t, webhook.Options{URL: srv.URL, BatchRecords: 10}), records(t, 100)
 	for range 2 {
-		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+		if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +69,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	defer srv.Close()
 	s, rs := newSink(t, webhook.Options{URL: srv.URL, InFlight: limit, BatchRecords: 10}), records(t, 10*limit)
 	for range 3 {
-		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+		if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +98,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 	rs := records(t, 100)
 	s := newSink(t, webhook.Options{URL: srv.URL, RetryFor: time.Nanosecond})
 	for range 2 {
-		if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+		if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 			t.Fatal(err)
 		}
 		if p := <-last; !bytes.Equal(p.body, lines(rs)) {
@@ -117,7 +118,7 @@ func TestAnswersAreClosed(t *testing.T) {
 		s, rs := newSink(t, webhook.Options{RetryFor: 1, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Body: body}, nil
 		})}), records(t, 1)
-		_, err := s.Write(t.Context(), windowOf(rs), rs)
+		_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 		if (err == nil) != (status == 200) || body.closed != 1 {
 			t.Errorf("%d: closed %d times, error %v", status, body.closed, err)
 		}
@@ -149,14 +150,14 @@ func TestTLS(t *testing.T) {
 	roots, rs := x509.NewCertPool(), records(t, 10)
 	roots.AddCert(srv.Certificate())
 	s := newSink(t, webhook.Options{URL: srv.URL, RootCAs: roots})
-	if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+	if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 		t.Errorf("with its CA: %v", err)
 	}
 	untrusted := 0
 	s = newSink(t, webhook.Options{
 		URL: srv.URL, RootCAs: x509.NewCertPool(), Observe: func(webhook.Attempt) { untrusted++ },
 	})
-	_, err := s.Write(t.Context(), windowOf(rs), rs)
+	_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 	wants(t, err, "certificate", "HOUNDTRAIL_WEBHOOK_CA_FILE")
 	if untrusted != 1 {
 		t.Errorf("a certificate of an unknown authority was tried %d times", untrusted)
@@ -173,10 +174,10 @@ func TestCertificateErrorsAreFinal(t *testing.T) {
 	} {
 		tries := 0
 		rs := records(t, 1)
-		_, err := newSink(t, webhook.Options{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		_, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 			tries++
 			return nil, refusal
-		})}).Write(t.Context(), windowOf(rs), rs)
+		})}), windowOf(rs), rs)
 		wants(t, err, "HOUNDTRAIL_WEBHOOK_CA_FILE")
 		if tries != 1 {
 			t.Errorf("%s: %d tries", name, tries)
@@ -200,9 +201,9 @@ func TestProxyWantsCredentials(t *testing.T) {
 	rs := records(t, 1)
 	for _, scheme := range []string{"https", "http"} {
 		connects = 0
-		_, err = newSink(t, webhook.Options{URL: scheme + "://siem.invalid/in", Transport: &http.Transport{
+		_, err = sinktest.Write(t.Context(), newSink(t, webhook.Options{URL: scheme + "://siem.invalid/in", Transport: &http.Transport{
 			Proxy: http.ProxyURL(address), OnProxyConnectResponse: transport.ProxyAnswer,
-		}}).Write(t.Context(), windowOf(rs), rs)
+		}}), windowOf(rs), rs)
 		wants(t, err, "407", transport.ProxyAdvice)
 		if connects != 1 {
 			t.Errorf("%s: asked %d times", scheme, connects)
@@ -227,7 +228,7 @@ func TestStalledAnswer(t *testing.T) {
 			})
 			rs := records(t, 1)
 			began := time.Now()
-			_, err := s.Write(t.Context(), windowOf(rs), rs)
+			_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 			if took := time.Since(began); took < webhook.DefaultRetryFor-time.Minute || took > webhook.DefaultRetryFor+time.Minute {
 				t.Errorf("%d: ended after %s", status, took)
 			}
@@ -265,7 +266,7 @@ func TestAnswerCutOff(t *testing.T) {
 	}))
 	defer srv.Close()
 	rs := records(t, 1)
-	if _, err := newSink(t, webhook.Options{URL: srv.URL}).Write(t.Context(), windowOf(rs), rs); err != nil || served.Load() != 2 {
+	if _, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{URL: srv.URL}), windowOf(rs), rs); err != nil || served.Load() != 2 {
 		t.Errorf("%d requests, error %v", served.Load(), err)
 	}
 }

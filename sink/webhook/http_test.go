@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -36,7 +37,7 @@ func TestRequest(t *testing.T) {
 				Headers:       http.Header{"x-index": {"audit", "second"}}, Version: "1.2.3",
 			})
 			rs := records(t, 3)
-			receipt, err := s.Write(t.Context(), windowOf(rs), rs)
+			receipt, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +142,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	srv := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer srv.Close()
 	rs := records(t, 1)
-	_, err := newSink(t, webhook.Options{URL: srv.URL}).Write(t.Context(), windowOf(rs), rs)
+	_, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{URL: srv.URL}), windowOf(rs), rs)
 	wants(t, err, "redirects to "+other.URL)
 	if strayed.Load() {
 		t.Error("the records went to an address that is not configured")
@@ -174,7 +175,7 @@ func TestCutConnection(t *testing.T) {
 	}))
 	defer srv.Close()
 	rs := records(t, 500)
-	if _, err := newSink(t, webhook.Options{URL: srv.URL}).Write(t.Context(), windowOf(rs), rs); err != nil {
+	if _, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{URL: srv.URL}), windowOf(rs), rs); err != nil {
 		t.Fatal(err)
 	}
 	close(posts)
@@ -204,7 +205,7 @@ func TestEndlessAnswer(t *testing.T) {
 	}))
 	defer srv.Close()
 	rs := records(t, 30)
-	receipt, err := newSink(t, webhook.Options{URL: srv.URL, BatchRecords: 10}).Write(t.Context(), windowOf(rs), rs)
+	receipt, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{URL: srv.URL, BatchRecords: 10}), windowOf(rs), rs)
 	if err != nil || len(receipt.Objects) != 3 {
 		t.Errorf("receipt of %d batches, error %v", len(receipt.Objects), err)
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -67,7 +68,7 @@ func TestInFlight(t *testing.T) {
 				var all errgroup.Group
 				for i := range windows {
 					all.Go(func() error {
-						receipt, err := s.Write(t.Context(), window.Window{Start: start, Pass: uint64(i)}, rs)
+						receipt, err := sinktest.Write(t.Context(), s, window.Window{Start: start, Pass: uint64(i)}, rs)
 						if len(receipt.Objects) != len(rs)/5 {
 							return fmt.Errorf("a receipt of %d batches, error %w", len(receipt.Objects), err)
 						}
@@ -177,7 +178,7 @@ func TestFailureAmidOthers(t *testing.T) {
 				sc := &scripted{turns: test.turns}
 				s := newSink(t, webhook.Options{Transport: sc, InFlight: 2, BatchRecords: 1})
 				began := time.Now()
-				_, err := s.Write(t.Context(), windowOf(rs), rs)
+				_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 				if took := time.Since(began); took != test.took {
 					t.Errorf("took %s, want %s", took, test.took)
 				}
@@ -188,7 +189,7 @@ func TestFailureAmidOthers(t *testing.T) {
 				}
 				first := len(sc.sent)
 				sc.turns = nil
-				receipt, err := s.Write(t.Context(), windowOf(rs), rs)
+				receipt, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -215,7 +216,7 @@ func TestNoPartsInAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sc := &scripted{turns: map[int][]turn{1: {{2 * time.Second, 400}}, 3: {{time.Second, answer(503, "Retry-After: 3600")}}}}
 		rs := records(t, 4)
-		_, err := newSink(t, webhook.Options{Transport: sc, InFlight: 2, BatchRecords: 2}).Write(t.Context(), windowOf(rs), rs)
+		_, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: sc, InFlight: 2, BatchRecords: 2}), windowOf(rs), rs)
 		wants(t, err, "asks not to be asked before", "with 0 of 4 records delivered")
 		if len(sc.sent) != 2 {
 			t.Errorf("sent %v", sc.sent)
@@ -239,7 +240,7 @@ func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 		errs := make([]error, 2)
 		for i := range errs {
 			all.Go(func() error {
-				_, errs[i] = s.Write(ctx, window.Window{Start: start, Pass: uint64(i)}, rs)
+				_, errs[i] = sinktest.Write(ctx, s, window.Window{Start: start, Pass: uint64(i)}, rs)
 				return nil
 			})
 		}
@@ -275,8 +276,8 @@ func TestEachBatchIsCutByItself(t *testing.T) {
 			return answer(http.StatusRequestEntityTooLarge), nil
 		}}
 		core, logs := observer.New(zap.WarnLevel)
-		receipt, err := newSink(t, webhook.Options{Transport: rc, InFlight: inFlight, BatchRecords: 30, Log: zap.New(core)}).
-			Write(t.Context(), windowOf(rs), rs)
+		s := newSink(t, webhook.Options{Transport: rc, InFlight: inFlight, BatchRecords: 30, Log: zap.New(core)})
+		receipt, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 		if advice := logs.FilterMessageSnippet("HOUNDTRAIL_WEBHOOK_BATCH_BYTES"); advice.Len() != 1 || logs.Len() != 1 {
 			t.Errorf("%d lines of advice among %d", advice.Len(), logs.Len())
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
@@ -84,7 +85,7 @@ func TestLimitsOfTheFormat(t *testing.T) {
 				rs[i].Raw = strings.Replace(rs[i].Raw, `{`, `{"padding":"`+strings.Repeat("x", test.padding)+`",`, 1)
 			}
 			rc := &receiver{}
-			if _, err := newSink(t, webhook.Options{Transport: rc}).Write(t.Context(), windowOf(rs), rs); err != nil {
+			if _, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc}), windowOf(rs), rs); err != nil {
 				t.Fatal(err)
 			}
 			if len(rc.posts) != test.batches {

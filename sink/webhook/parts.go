@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// WriteParts is Write for records that come part by part: the batches of a part are acknowledged before the next part is asked
+// WriteParts is for records that come part by part: the batches of a part are acknowledged before the next part is asked
 // for. What was acknowledged of any part is remembered until all of them are, so that the next attempt sends the rest alone,
 // as far as batches do not reach from one of its parts into another.
 func (s *Sink) WriteParts(

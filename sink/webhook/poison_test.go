@@ -14,6 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -66,7 +67,7 @@ func TestUnreadableRecord(t *testing.T) {
 		}
 		posts := 0
 		for cycle := range 3 {
-			_, err = s.Write(t.Context(), windowOf(rs), rs)
+			_, err = sinktest.Write(t.Context(), s, windowOf(rs), rs)
 			want := fmt.Sprintf("event %s of", id)
 			status, ok := errors.AsType[*webhook.StatusError](err)
 			if !ok || status.Status != http.StatusBadRequest || !strings.Contains(err.Error(), want) ||
@@ -80,7 +81,7 @@ func TestUnreadableRecord(t *testing.T) {
 			checkOnce(t, picky, rs[:bad])
 		}
 		delete(picky.bad, id)
-		receipt, err := s.Write(t.Context(), windowOf(rs), rs)
+		receipt, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +94,7 @@ func TestUnreadableRecord(t *testing.T) {
 			t.Fatalf("the receipt has %d records of %d", n, len(rs))
 		}
 		// What was remembered is of that attempt alone.
-		if again, err := s.Write(t.Context(), windowOf(rs), rs); err != nil || picky.got[id] != 2 || len(again.Objects) == 0 {
+		if again, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil || picky.got[id] != 2 || len(again.Objects) == 0 {
 			t.Fatalf("the window again: %v, %d times", err, picky.got[id])
 		}
 	})
@@ -149,12 +150,12 @@ func TestGoesOn(t *testing.T) {
 				return answer(http.StatusNoContent), nil
 			}}
 			s := newSink(t, webhook.Options{Transport: rc, BatchRecords: 1, RetryFor: 1})
-			if _, err := s.Write(t.Context(), w, pick(0, 2, 4, 6, 8)); err == nil {
+			if _, err := sinktest.Write(t.Context(), s, w, pick(0, 2, 4, 6, 8)); err == nil {
 				t.Fatal("no error")
 			}
 			sent := len(rc.posts)
 			down = false
-			receipt, err := s.Write(t.Context(), test.window, test.second)
+			receipt, err := sinktest.Write(t.Context(), s, test.window, test.second)
 			if err != nil || len(receipt.Objects) != len(test.second) {
 				t.Errorf("a receipt of %d batches, %v", len(receipt.Objects), err)
 			}

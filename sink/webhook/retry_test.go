@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -21,7 +22,7 @@ func write(ctx context.Context, t *testing.T, rc *receiver, o webhook.Options) (
 	o.Transport = rc
 	rs := records(t, 2)
 	began := time.Now()
-	receipt, err := newSink(t, o).Write(ctx, windowOf(rs), rs)
+	receipt, err := sinktest.Write(ctx, newSink(t, o), windowOf(rs), rs)
 	if (err == nil) != (len(receipt.Objects) > 0) {
 		t.Errorf("error %v with a receipt of %d objects", err, len(receipt.Objects))
 	}
@@ -164,7 +165,7 @@ func TestCancelWhileSending(t *testing.T) {
 		time.AfterFunc(3*time.Second, cancel)
 		s := newSink(t, webhook.Options{Transport: roundTrip(hang)})
 		began, rs := time.Now(), records(t, 1)
-		_, err := s.Write(ctx, windowOf(rs), rs)
+		_, err := sinktest.Write(ctx, s, windowOf(rs), rs)
 		if took := time.Since(began); took != 3*time.Second || !errors.Is(err, context.Canceled) {
 			t.Errorf("ended after %s with %v", took, err)
 		}
@@ -187,7 +188,7 @@ func TestRequestTimeout(t *testing.T) {
 			Transport: roundTrip(func(r *http.Request) (*http.Response, error) { attempts++; return hang(r) }),
 		})
 		began, rs := time.Now(), records(t, 1)
-		_, err := s.Write(t.Context(), windowOf(rs), rs)
+		_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 		if took := time.Since(began); took < 16*time.Second || took > 24*time.Second || attempts < 3 {
 			t.Errorf("ended after %s and %d attempts", took, attempts)
 		}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -121,7 +122,7 @@ func TestSecretsStayOutOfAnswers(t *testing.T) {
 						return re.response(), r.Body.Close()
 					})
 					rs := records(t, 1)
-					_, err := newSink(t, o).Write(t.Context(), windowOf(rs), rs)
+					_, err := sinktest.Write(t.Context(), newSink(t, o), windowOf(rs), rs)
 					leaks(t, err, authorization)
 					wants(t, err, "400 Bad Request", "/receiver/v1/[redacted]?[redacted]", "you said ", "which is wrong")
 				})
@@ -140,7 +141,7 @@ func TestSecretsStayOutWithAnOddQuery(t *testing.T) {
 		}),
 	})
 	rs := records(t, 1)
-	_, err := s.Write(t.Context(), windowOf(rs), rs)
+	_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 	leaks(t, err, tokenSecret)
 	wants(t, err, `"bad query [redacted]"`)
 }
@@ -154,7 +155,7 @@ func TestSecretsStayOutOfRedirects(t *testing.T) {
 	}))
 	defer srv.Close()
 	rs, authorization := records(t, 1), authorizations["basic"]
-	_, err := newSink(t, secretive(t, srv.URL, authorization)).Write(t.Context(), windowOf(rs), rs)
+	_, err := sinktest.Write(t.Context(), newSink(t, secretive(t, srv.URL, authorization)), windowOf(rs), rs)
 	leaks(t, err, authorization)
 	wants(t, err, "redirects to https://other.example are not followed")
 }
@@ -191,7 +192,7 @@ func TestSecretsStayOutOfTransportErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rs, authorization := records(t, 1), authorizations["bearer"]
-			_, err := newSink(t, secretive(t, base, authorization)).Write(t.Context(), windowOf(rs), rs)
+			_, err := sinktest.Write(t.Context(), newSink(t, secretive(t, base, authorization)), windowOf(rs), rs)
 			leaks(t, err, authorization)
 			wants(t, err, "no answer: ", name)
 		})
@@ -207,7 +208,7 @@ func TestBadAuthorization(t *testing.T) {
 		"two lines":  func() (string, error) { return "Bearer SECRET\nx", nil },
 	} {
 		rc := &receiver{}
-		_, err := newSink(t, webhook.Options{Transport: rc, Authorization: read}).Write(t.Context(), windowOf(rs), rs)
+		_, err := sinktest.Write(t.Context(), newSink(t, webhook.Options{Transport: rc, Authorization: read}), windowOf(rs), rs)
 		leaks(t, err, tokenSecret)
 		wants(t, err, "HOUNDTRAIL_WEBHOOK_AUTHORIZATION")
 		if len(rc.posts) != 0 {

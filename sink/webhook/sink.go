@@ -79,23 +79,16 @@ func New(o Options) (*Sink, error) {
 // String names the receiver for people, without its secrets.
 func (s *Sink) String() string { return display(s.url) }
 
-// Write posts the records in batches, several at a time, and returns when every one is acknowledged. The receipt has one
+// Prepare cuts and compresses the batches, and sends nothing. It does not keep the records. Until write is called, which is once,
+// the batches take size bytes.
+//
+// write posts the batches, several at a time, and returns when every one is acknowledged. The receipt has one
 // object per batch, in the order of the records: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as
 // sent.
 //
-// A failure leaves other batches at the receiver, before and behind the one that failed. The next Write of the window sends
+// A failure leaves other batches at the receiver, before and behind the one that failed. The next attempt at the window sends
 // the rest alone; that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
 // [*PostponedError], that it asks to be left alone; with ctx.Err() in it, that ctx ended it.
-func (s *Sink) Write(ctx context.Context, w window.Window, records []record.Record) (checkpoint.Receipt, error) {
-	write, _, err := s.Prepare(w, records)
-	if err != nil {
-		return checkpoint.Receipt{}, err
-	}
-	return write(ctx)
-}
-
-// Prepare does the part of Write that sends nothing: it cuts and compresses the batches. What it returns does the rest,
-// once, and without the records. Until then the batches take so many bytes.
 func (s *Sink) Prepare(
 	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -182,7 +183,7 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 		if attempt%3 == 1 && attempt < attempts-1 {
 			time.AfterFunc(time.Duration(m.seed%20)*time.Second, cancel)
 		}
-		receipt, err := s.Write(patient, w, rs)
+		receipt, err := sinktest.Write(patient, s, w, rs)
 		cancel()
 		if m.account(rs, receipt, err); err == nil {
 			return

@@ -35,11 +35,11 @@ func testVictoriaLogs(t *testing.T, c ndjson.Compression) {
 		URL:    logs.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
 		Expect: expecting(t, "200"), Compression: c, InFlight: webhook.DefaultInFlight,
 	})
-	first, err := s.Write(t.Context(), windowOf(rs), rs)
+	first, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Write(t.Context(), windowOf(rs), rs)
+	again, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestVictoriaLogsDropsLongLines(t *testing.T) {
 	s := newSink(t, webhook.Options{
 		URL: logs.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
 	})
-	if _, err := s.Write(t.Context(), windowOf(rs), rs); err != nil {
+	if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 		t.Fatal(err)
 	}
 	get(t, logs.URL+"/internal/force_flush")

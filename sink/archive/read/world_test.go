@@ -16,6 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
 const tenant = "acme.example"
@@ -67,7 +68,7 @@ func recordAt(id int64, at time.Time) record.Record {
 func (m *model) write(t tester, w window.Window, records ...record.Record) {
 	t.Helper()
 	records = page.Sort(slices.Clone(records))
-	receipt, err := m.archive.Write(t.Context(), w, records)
+	receipt, err := sinktest.Write(t.Context(), m.archive, w, records)
 	if err != nil {
 		t.Fatalf("write: %v", err)
 	}

@@ -248,7 +248,7 @@ func TestArchive(t *testing.T) {
 			corners, records := sinktest.Corners(t), sinktest.Generate(t, 100, 96, day, 30*time.Minute) // two days
 			for i, rs := range [][]record.Record{corners, records} {
 				w := window.Window{Start: day.Add(time.Duration(i) * time.Hour), End: day.Add(48 * time.Hour)}
-				if _, err := a.Write(t.Context(), w, rs); err != nil {
+				if _, err := sinktest.Write(t.Context(), a, w, rs); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -25,7 +25,7 @@ type Past interface {
 // deliver the same time. Windows need neither an overlap nor a set of delivered ids: all records in them became visible long
 // ago.
 type Backfill struct {
-	Stream  Exporter // what it reads from and writes to, as the stream does; its own Store is not touched
+	Stream  Exporter // its source and destination, which are the stream's; a backfill does not touch its Store
 	Past    Past     // the stream's own journal
 	Journal Store    // the backfill's: its windows come in any order
 

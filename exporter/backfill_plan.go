@@ -85,7 +85,7 @@ func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *ch
 	if w.Span() == 0 {
 		return nil
 	}
-	if !w.Start.Before(own.Start) { // after an adoption, the stream accounts for these windows
+	if !w.Start.Before(own.Start) { // after an adoption, the stream accounts for their objects and for all of their time
 		lease.Drop()
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 // would put every one of these records there a second time.
 var ErrJournalGone = errors.New("the destination holds records, and there is no journal of them")
 
-// ErrStart says that a new stream was asked to start in the future.
+// ErrStart says that the user asked a new stream to start in the future.
 var ErrStart = errors.New("the start is in the future")
 
 // load sets the position or, for a stream that has none, the beginning. founded is false if the log has shown no record yet:

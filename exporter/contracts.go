@@ -21,7 +21,7 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	Guess() bloodhound.Reading
 	// Extent tells the beginning of the log, as far as the server can tell, and how dense the log is until now.
 	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
-	// First returns an instant in the span. No record of the span is earlier. ok is false if there is no record before to.
+	// First returns an instant such that no record of the span is earlier. ok is false if there is no record before to.
 	First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error)
 	// Newest returns the time of the latest record, even if a clock says that this time is still to come.
 	Newest(ctx context.Context) (at time.Time, ok bool, err error)

@@ -29,8 +29,8 @@ type Exporter struct {
 	Destination Destination
 
 	Windows window.Planner    // how large a window may be
-	Limits  bloodhound.Limits // what a window may hold in memory
-	Memory  *budget.Share     // what all windows on their way may hold together; nil for no bound
+	Limits  bloodhound.Limits // how much a window may hold in memory
+	Memory  *budget.Share     // how much all windows on their way may hold together; nil for no bound
 	Start   time.Time         // the start of a new stream; zero for the source's oldest record
 	Settle  time.Duration     // how long records may take to become visible before they are read
 	Overlap time.Duration     // how far back a cycle looks again for records that took longer
@@ -50,7 +50,7 @@ type Exporter struct {
 	Observer Observer // may be nil
 
 	last      *known // the set after a cycle, so that the next cycle need not read it
-	announced bool   // that the stream is new
+	announced bool   // a cycle has said that the stream is new
 }
 
 // A Schedule tells when something is due after an instant.

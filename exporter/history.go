@@ -15,7 +15,7 @@ const (
 	shortestLook = time.Minute
 	longestLook  = 24 * time.Hour
 	lookGrowth   = 4
-	// askTime is how long one such request may take.
+	// askTime is how long one such look may take.
 	askTime = time.Minute
 )
 

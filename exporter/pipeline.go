@@ -101,7 +101,7 @@ type stage[T any] struct {
 	err error // read it only after out is closed
 }
 
-// start runs a stage. At most ahead results wait in its channel.
+// start runs a stage. The stage makes its next result when at most ahead earlier results still wait.
 func start[T any](ahead int, run func(out chan<- T) error) *stage[T] {
 	s := &stage[T]{out: make(chan T, ahead)}
 	go func() {

@@ -23,8 +23,8 @@ type Reset struct {
 	Known           int // delivered records that the new lineage knows, and does not deliver again
 }
 
-// lookBack is how far before the position a new lineage searches, once. If a clock was set back, or a database was restored,
-// records of that time may have appeared since, and so old they may be when a person accepts the change.
+// lookBack is how far before the position a new lineage searches, once. A clock that was set back, or a restored database, may
+// have brought new records with old times. They may be that old by the time that a person accepts the change.
 const lookBack = 7 * day
 
 // AcceptReset begins a new lineage: a person says that the source is meant to be another one than it was. The new lineage
@@ -160,7 +160,7 @@ func memories(ctx context.Context, journal Store, entries []checkpoint.Stored) i
 	}
 }
 
-// recall adds the records of objects that were created at or after an instant.
+// recall adds the records of every object whose newest record was created at or after an instant.
 func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from time.Time, set dedup.Set) (dedup.Set, error) {
 	if e.Destination.Recall == nil {
 		return set, nil

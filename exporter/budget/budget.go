@@ -93,8 +93,9 @@ func (a *Account) TryBorrow(bytes int64) *Loan {
 	return a.lend(bytes)
 }
 
-// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. It first collects the garbage
-// of the previous one: Go's collector does not run before a single large allocation that goes beyond its goal.
+// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. Before it returns, it
+// collects the garbage of the previous one: Go's collector does not run before a single large allocation that goes beyond its
+// goal.
 func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {
 	if a.share == nil {
 		return a.lend(0), nil

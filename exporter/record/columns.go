@@ -9,7 +9,7 @@ type Column struct {
 	Value func(*Record) *string // the field of a record that has it
 }
 
-// Kind is what the values of a column are like.
+// Kind describes the values of a column.
 type Kind int
 
 // The kinds of columns.

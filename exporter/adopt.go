@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Found is what a destination turned out to hold when it was read without a journal.
+// Found is the content of a destination, as Houndtrail read it without a journal.
 type Found struct {
 	Delivered dedup.Set          // every record
 	From, To  time.Time          // from the earliest window's start to the latest window's end
@@ -22,24 +22,25 @@ type Found struct {
 	Records   int64
 }
 
-// An Adopter is a journal that can be gone on from although it is not sound.
+// An Adopter is a journal from which a stream can go on although the journal is not sound.
 type Adopter interface {
 	Store
-	// Tip is the newest entry that is there, of which at least the serial and the hash are known.
+	// Tip returns the newest entry that exists. At least the serial and the hash of this entry are known.
 	Tip(ctx context.Context) (checkpoint.Stored, error)
 }
 
-// An Adoption is the entry that was committed to the stream's journal and, if that was damaged, to the backfill's.
+// An Adoption has the entry that Houndtrail committed to the stream's journal. If the backfill's journal was damaged, it also
+// has the entry that Houndtrail committed there.
 type Adoption struct{ Stream, Backfill checkpoint.Stored }
 
-// Adopt commits the entry that makes a position of what a destination holds, in an empty journal or on top of one that
-// does not account for all of it. Nothing that was found is delivered again. The next cycle compares all of its time with
-// the source, so that a window of which only a part had been written loses nothing.
+// Adopt commits an entry that makes the content of a destination the stream's position. The journal is empty, or does not
+// account for all of that content. Houndtrail delivers no record again that it found. The next cycle compares all of the time
+// in the destination with the source. So if an attempt wrote only a part of a window, the stream still delivers the rest.
 //
-// A journal that is damaged is gone on from as well: what it says of the position does not count. What a backfill has
-// delivered is the stream's own from now on, and so its journal only has to be readable again.
+// A stream can go on from a damaged journal as well: Houndtrail then ignores the position in the journal. From now on the
+// stream accounts for the records that a backfill delivered, and so the backfill's journal only has to be readable again.
 //
-// The survey is made under the leases of both journals: nothing else writes to the destination meanwhile.
+// Houndtrail makes the survey under the leases of both journals: no other process writes to the destination meanwhile.
 func (e *Exporter) Adopt(
 	ctx context.Context, journal, backfill Adopter, survey func(context.Context) (Found, error), reason string,
 ) (a Adoption, err error) {
@@ -61,7 +62,7 @@ func (e *Exporter) Adopt(
 					return err
 				}
 			}
-			// Whatever an attempt has left was found.
+			// The survey found everything that earlier attempts left.
 			return failed(StageCheckpoint, errors.Join(own.Forget(ctx), other.Forget(ctx)))
 		})
 	})
@@ -108,9 +109,10 @@ func (e *Exporter) adopt(
 	return entry, failed(StageCheckpoint, err)
 }
 
-// accountable is where an adopted stream's account of time begins, given where the destination's does, and from when on it
-// knows what was delivered. That is all of it: a record from before the start that appears late is looked for as it is in a
-// new stream, and a start that was asked for may be before the first record that was found.
+// accountable returns the start of an adopted stream's account of time, and the instant from which on the stream knows every
+// delivered record. The destination's own account begins at found. If the user asked for an earlier start, the account begins
+// there. If the user asked for no start, records from before the start may appear late, and Houndtrail looks for them as in a
+// new stream.
 func (e *Exporter) accountable(found time.Time) (start, since time.Time) {
 	if !e.Start.IsZero() {
 		start = earliest(found, e.Start.Truncate(grain))

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
-// adopt makes a new journal of what the archive holds, as the command does.
+// adopt makes a new journal from the archive's files, as the command does.
 func (w *world) adopt(e *exporter.Exporter) *exporter.Exporter {
 	w.t.Helper()
 	w.positions = &checkpointtest.Memory{Now: w.now}
@@ -41,8 +41,8 @@ func (w *world) adopt(e *exporter.Exporter) *exporter.Exporter {
 	return e
 }
 
-// A record that appears late, before the first one that the archive has, is looked for as in any stream: also where a start
-// was asked for, as long as it is not before that.
+// If a record from before the archive's first record appears late, the stream finds it as any stream does. This also holds if
+// the user asked for a start, unless the record is before that start.
 func TestAdoptedStreamLooksBeforeItsFirstRecord(t *testing.T) {
 	now := time.Date(2026, 10, 12, 12, 0, 0, 0, time.UTC)
 	for name, start := range map[string]time.Time{"oldest": {}, "asked": now.Add(-3 * time.Hour)} {

@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// clockOnly is a source that tells nothing but the time.
+// clockOnly is a source that tells only the time.
 type clockOnly struct{ exporter.Source }
 
 func (clockOnly) Clock(context.Context) (bloodhound.Reading, error) {
@@ -35,8 +35,8 @@ func adoption(store bucket.Bucket, survey func(context.Context) (exporter.Found,
 	}
 }
 
-// TestAdoptUnderLeases: while the archive is read, neither a run nor a backfill can begin to write into it. What they had
-// begun before is adopted with everything else.
+// TestAdoptUnderLeases: while the archive is read, neither a run nor a backfill can begin to write into it. adopt also takes
+// over the windows that they had begun before.
 func TestAdoptUnderLeases(t *testing.T) {
 	t.Parallel()
 	store := &checkpointtest.Memory{}
@@ -78,7 +78,8 @@ func TestAdoptUnderLeases(t *testing.T) {
 	}
 }
 
-// TestAdoptLosesItsLease: what it read may be out of date then, so it commits nothing, and says who has the lease.
+// TestAdoptLosesItsLease: if adopt loses its lease, its survey may be out of date. So it commits nothing, and says who has the
+// lease.
 func TestAdoptLosesItsLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,25 +18,26 @@ type Past interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 }
 
-// A Backfill delivers the time before a stream's own start. It has a journal and a lease of its own, so that the stream
-// goes on meanwhile and neither waits for the other.
+// A Backfill delivers the time before a stream's own start. It has a journal and a lease of its own, so that the stream goes on
+// meanwhile, and neither of the two waits for the other.
 //
-// What is to be done is found anew by each run: what was asked for, without what the stream's journal and the
-// backfill's own account for. So the same run again goes on where one was interrupted, and no two runs deliver the
-// same time. Windows need neither an overlap nor a set of delivered ids: everything in them became visible long ago.
+// Each run finds out anew what to do: it takes the time that the user asked for, without the time that the stream's journal and
+// the backfill's own journal account for. So if a run was interrupted, the same run again goes on from there, and no two runs
+// deliver the same time. Windows need neither an overlap nor a set of delivered ids: all records in them became visible long
+// ago.
 type Backfill struct {
-	Stream  Exporter // what it reads from and writes to, as the stream does; its own Store is not touched
+	Stream  Exporter // its source and destination, which are the stream's; a backfill does not touch its Store
 	Past    Past     // the stream's own journal
 	Journal Store    // the backfill's: its windows come in any order
 
-	From time.Time // zero for the oldest record there is
+	From time.Time // zero for the source's oldest record
 	To   time.Time // zero for the start of the stream
 
-	Planned func(BackfillPlan) // told what will be done, before it is; may be nil
+	Planned func(BackfillPlan) // called with the plan before the work begins; may be nil
 }
 
-// Run delivers what is missing, oldest first. Errors are a [*RangeError], and nothing was done, or of type [*Error].
-// When it returns, whatever it says, every commit it made stands, and the next run leaves that out.
+// Run delivers the missing records, oldest first. Its error is a [*RangeError], and then Run did nothing, or an [*Error].
+// Whether or not Run returns an error, every commit that it made stands, and the next run leaves that time out.
 func (b *Backfill) Run(ctx context.Context) error {
 	m, err := b.Stream.moment(ctx, false)
 	if err != nil {
@@ -61,7 +62,7 @@ func (b *Backfill) Run(ctx context.Context) error {
 	})
 }
 
-// fill plans what is missing and delivers it.
+// fill plans the missing time and delivers its records.
 func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window) error {
 	done, stored, err := b.done(ctx, c.lease, own)
 	if err != nil {
@@ -99,8 +100,9 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	return nil
 }
 
-// own is what the stream itself delivers or has delivered: from its start to its cursor, and everything later. A stream
-// that was not asked to start anywhere takes what appears before its start as well.
+// own is the time whose records the stream itself delivers or has delivered. It is from the stream's start to its cursor; the
+// stream also delivers everything later. If the user asked for no start, the stream also delivers records that appear before
+// its start.
 func (b *Backfill) own(ctx context.Context) (own window.Window, start time.Time, err error) {
 	newest, err := b.Past.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
@@ -117,7 +119,7 @@ func (b *Backfill) own(ctx context.Context) (own window.Window, start time.Time,
 	return own, newest.Start, nil
 }
 
-// asked is the time to be backfilled, with the defaults filled in but for From, which stays zero.
+// asked is the time to backfill, with the default of To filled in. If From is zero, it stays zero.
 func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 	w := window.Window{Start: b.From.Truncate(grain), End: b.To.Truncate(grain)}
 	end := "--to " + stamp(w.End)
@@ -139,7 +141,7 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// done is what the backfill's journal accounts for, and the entry that the next one follows.
+// done is the time that the backfill's journal accounts for, and the newest entry, which the next entry follows.
 func (b *Backfill) done(
 	ctx context.Context, lease *checkpoint.Lease, own window.Window,
 ) (done []window.Window, newest checkpoint.Stored, err error) {

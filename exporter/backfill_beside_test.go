@@ -52,7 +52,7 @@ func (watching) CaughtUp(until time.Time, _ time.Duration) {
 	panic("nothing is idle: " + until.String())
 }
 
-// Ids of older windows are lower, which is no sign of a restored database; the highest one stands.
+// Older windows have lower ids, which does not mean that the database was restored. The highest id stands.
 func TestBackfillKeepsTheHighestID(t *testing.T) {
 	w := halfway(t)
 	w.runBackfill(between(dayAt(4), dayAt(5)))
@@ -128,7 +128,7 @@ func (w *world) backfillInStorm() int {
 	return 1
 }
 
-// A sink of another kind gets each record once too.
+// A sink of another kind also gets each record once.
 func TestBackfillOfAWebhook(t *testing.T) {
 	w := halfway(t)
 	sink := &collector{got: map[int64]int{}}
@@ -147,7 +147,7 @@ func TestBackfillOfAWebhook(t *testing.T) {
 	if err := run(3); !errors.Is(err, errStorm) {
 		t.Fatalf("a receiver that is down: %v", err)
 	}
-	// What was written beside the window that failed is not committed, and comes again, with the same event ids.
+	// The windows written at the same time as the failed one are not committed. They come again, with the same event ids.
 	stored, err := w.backfilled(positions).Load(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A process dies at every single write, before or after that has its effect. The next one goes on.
+// A process dies at every single write, before or after the write has its effect. The next process goes on.
 func TestBackfillIsKilledAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for at := int64(1); ; at++ {
@@ -59,8 +59,8 @@ func interrupted(t *testing.T) (w *world, whole window.Window, intents []window.
 	return w, window.Window{Start: intents[0].Start, End: intents[len(intents)-1].End}, intents
 }
 
-// The windows that an interrupted run had begun are taken as they were and first, whatever the next run is asked for and however
-// small its windows are.
+// The next run first takes exactly the windows that the interrupted run had begun, whatever the user asks for and however small
+// the run's own windows are.
 func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 	for name, asked := range map[string]func(w window.Window) (from, to time.Time){
 		"everything":      func(window.Window) (from, to time.Time) { return time.Time{}, time.Time{} },
@@ -91,7 +91,7 @@ func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 	}
 }
 
-// A stream that was begun anew, earlier, would deliver the window a second time.
+// If the stream was begun anew with an earlier start, it would deliver the window a second time.
 func TestBackfillWhoseStreamWasReplaced(t *testing.T) {
 	w, intent, _ := interrupted(t)
 	keys, err := w.positions.List(t.Context(), "archive/", "")

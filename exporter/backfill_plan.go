@@ -8,15 +8,15 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A BackfillPlan is what a backfill is going to do.
+// A BackfillPlan says what a backfill is going to do.
 type BackfillPlan struct {
 	Asked   window.Window   // with the defaults filled in
-	Gaps    []window.Window // what is to be delivered, in this order
-	Skipped []Skipped       // what of Asked is not, in order of time
+	Gaps    []window.Window // the times to deliver, in this order
+	Skipped []Skipped       // the other parts of Asked, in order of time
 	Resumed bool            // the first gap is the time that an interrupted run was writing
 }
 
-// Span is how much time there is to deliver.
+// Span is the length of all gaps together.
 func (p *BackfillPlan) Span() (sum time.Duration) {
 	for _, gap := range p.Gaps {
 		sum += gap.Span()
@@ -38,8 +38,8 @@ const (
 	SkippedDue       = "the stream itself will deliver it"
 )
 
-// planBackfill takes from what was asked for what is before the oldest record, what the backfill has done, and what is
-// the stream's own: from the start of its first window on.
+// planBackfill takes three times away from the time that the user asked for: the time before the oldest record, the time that
+// the backfill has done, and the stream's own time, which begins with the start of its first window.
 func planBackfill(asked, own window.Window, done []window.Window, oldest time.Time) BackfillPlan {
 	if asked.Start.IsZero() {
 		asked.Start = oldest
@@ -68,8 +68,9 @@ func (p *BackfillPlan) skip(w window.Window, reason string) {
 	}
 }
 
-// resume puts the windows that an interrupted run was writing before everything else, whatever is asked for now: what
-// it left at the destination is named after their starts, and only the very same windows replace it.
+// resume puts the windows that an interrupted run was writing before all other gaps, whatever the user asks for now. The files
+// that the interrupted run left at the destination are named after the starts of these windows, and only exactly the same
+// windows replace them.
 func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *checkpoint.Lease) error {
 	var w window.Window // of all of them, which follow one another
 	for _, intent := range lease.Intents() {
@@ -84,7 +85,7 @@ func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *ch
 	if w.Span() == 0 {
 		return nil
 	}
-	if !w.Start.Before(own.Start) { // an adoption made the stream account for what they left, and for the rest of their time
+	if !w.Start.Before(own.Start) { // after an adoption, the stream accounts for their objects and for all of their time
 		lease.Drop()
 		return nil
 	}

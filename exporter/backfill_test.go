@@ -38,7 +38,7 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("the stream's own position has changed:\n%s", diff)
 	}
 
-	// The same again: everything is done, and nothing is written.
+	// The same again: all is done, and the run writes nothing.
 	was := w.keys()
 	plan = w.runBackfill()
 	want := []exporter.Skipped{{Window: plan.Asked, Reason: exporter.SkippedDone}}
@@ -49,7 +49,7 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("the second run wrote something:\n%s", diff)
 	}
 
-	// The stream goes on from where it was.
+	// The stream goes on from its position.
 	w.pass(time.Hour)
 	w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-30 * time.Minute), Action: "New"})
 	if err := w.own(w.positions, w.objects).RunOnce(t.Context()); err != nil {
@@ -60,7 +60,8 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
-// Whatever is asked for and in whichever order, nothing is delivered twice, and each run says what it leaves out.
+// Whatever the user asks for, and in whichever order, no record is delivered twice, and each run names the times that it leaves
+// out.
 func TestBackfillsThatOverlap(t *testing.T) {
 	w := halfway(t)
 	w.runBackfill(between(dayAt(2), dayAt(3)))
@@ -84,7 +85,7 @@ func TestBackfillsThatOverlap(t *testing.T) {
 	}
 	w.checkBackfill()
 
-	// What the stream has not come to yet is its own all the same.
+	// The time that the stream has not reached yet is also its own.
 	w.pass(24 * time.Hour)
 	plan = w.runBackfill(between(dayAt(7), w.now().Add(-settle-overlap)))
 	want = []exporter.Skipped{
@@ -154,7 +155,7 @@ func (w *world) keys() (keys []string) {
 	return keys
 }
 
-// A stream that has not begun, or has only just begun, may still deliver what a backfill would.
+// A stream that has not begun, or has only just begun, may still deliver the same records as a backfill.
 func TestBackfillBeforeTheStream(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	w.refuses(w.backfill(w.positions, w.objects), "the stream has not committed anything yet, so it is not known what it "+
@@ -174,7 +175,7 @@ func TestBackfillBeforeTheStream(t *testing.T) {
 	}
 }
 
-// There is nothing before a stream that began at the oldest record.
+// If a stream began at the oldest record, no time before it is left.
 func TestBackfillOfNothing(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
@@ -187,7 +188,7 @@ func TestBackfillOfNothing(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// Backfill does not say that there are no records of the time that the stream has delivered: it looked.
+// Backfill does not say that the time that the stream has delivered has no records: the stream has looked.
 func TestBackfillBeforeAnEarlyStart(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	e := w.process(w.positions, w.objects)

@@ -24,7 +24,7 @@ var backfillStart = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 // dayAt is an instant of the world, counted from its beginning.
 func dayAt(n float64) time.Time { return backfillStart.Add(time.Duration(n * 24 * float64(time.Hour))) }
 
-// pastRows are the world's rows, each of which was there at once.
+// pastRows are the world's rows. Each of them was visible at once.
 func pastRows() []bloodhoundtest.Row {
 	rows := history.Rows(history.Options{
 		Seed: 5, N: backfillRows, Start: backfillStart, End: dayAt(backfillDays),
@@ -60,7 +60,7 @@ func (w *world) own(positions, objects bucket.Bucket) *exporter.Exporter {
 	return e
 }
 
-// backfill is one run's backfill of everything before, over its views of the stores.
+// backfill is one run's backfill of all time before the stream, over the run's views of the stores.
 func (w *world) backfill(positions, objects bucket.Bucket) *exporter.Backfill {
 	return &exporter.Backfill{
 		Stream: *w.own(positions, objects), Past: w.journal(positions), Journal: w.backfilled(positions),

@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// badEnds is a log of some days of which rows at its ends are bad: the server cannot print them, or they are no records.
+// badEnds is a log of some days with bad rows at its ends: the server cannot print them, or they are no records.
 func badEnds(t *testing.T, unprintable, first, last bool) (w *world, good int, bad []time.Time) {
 	w = month(t, bloodhoundtest.V84, 300)
 	rows := slices.SortedFunc(slices.Values(w.server.Rows()), func(a, b bloodhoundtest.Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
@@ -32,7 +32,7 @@ func badEnds(t *testing.T, unprintable, first, last bool) (w *world, good int, b
 	return w, len(rows), bad
 }
 
-// holes are when the rows were created that the journal tells of as holes.
+// holes are the times of the rows that the journal lists as holes.
 func (w *world) holes() (at []time.Time) {
 	for _, entry := range w.entries() {
 		for _, h := range entry.Holes {
@@ -42,8 +42,8 @@ func (w *world) holes() (at []time.Time) {
 	return at
 }
 
-// The first run over a log whose ends are bad names the row and exports nothing that is behind it, or delivers all others and
-// tells of the holes. Once the row is repaired, nothing is missing.
+// The first run over a log with bad ends names the bad row and exports no record behind it. With quarantine, it delivers all
+// other records and tells of the holes. Once a person has repaired the row, no record is missing.
 func TestFirstRunWithBadEnds(t *testing.T) {
 	for name, test := range map[string]struct{ unprintable, first, last bool }{
 		"unprintable, the oldest":         {true, true, false},
@@ -93,7 +93,7 @@ func TestFirstRunWithBadEnds(t *testing.T) {
 	}
 }
 
-// repair is what a person does to the row of an instant.
+// repair repairs the row of an instant, as a person does.
 func (w *world) repair(at time.Time) {
 	rows := w.server.Rows()
 	for i := range rows {
@@ -105,7 +105,8 @@ func (w *world) repair(at time.Time) {
 	w.server.Restore(rows...)
 }
 
-// A bad row that is stamped ahead of the clocks is named, or a hole, with the records around it delivered.
+// If a bad row is stamped ahead of the clocks, the run names it. With quarantine, the row is a hole, and the run delivers the
+// records around it.
 func TestBadRowAhead(t *testing.T) {
 	for _, quarantine := range []bool{false, true} {
 		w := month(t, bloodhoundtest.V84, 300)

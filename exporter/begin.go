@@ -13,15 +13,15 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// ErrJournalGone says that the destination holds records, and that no journal accounts for them. To begin anew would put
-// every one of them there a second time.
+// ErrJournalGone says that the destination holds records, and that no journal accounts for them. If Houndtrail began anew, it
+// would put every one of these records there a second time.
 var ErrJournalGone = errors.New("the destination holds records, and there is no journal of them")
 
-// ErrStart says that a new stream was asked to start in the future.
+// ErrStart says that the user asked a new stream to start in the future.
 var ErrStart = errors.New("the start is in the future")
 
-// load sets the position, or the beginning for a stream that has none. founded is false for a log that has shown no record
-// yet: then there is nothing to begin with, and the next cycle looks again.
+// load sets the position or, for a stream that has none, the beginning. founded is false if the log has shown no record yet:
+// then the stream cannot begin, and the next cycle looks again.
 func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 	c.stored, err = c.Store.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
@@ -33,8 +33,9 @@ func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 	return true, failed(StageCheckpoint, c.recollect(ctx, c.stored))
 }
 
-// begin sets where a new stream starts: where an attempt before its first commit started, else where it was asked to,
-// else at the oldest record, which is then known.
+// begin sets the start of a new stream. If an attempt before its first commit has declared windows, the stream starts at the
+// first of them. If not, it starts at the time that the user asked for. If the user asked for none, it starts at the oldest
+// record.
 func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	c.set = dedup.Set{}
 	c.stored.StartAsked = !c.Start.IsZero()
@@ -54,16 +55,16 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	}
 	c.stored.Start, c.stored.DeliveredSince = c.stored.Cursor, c.stored.Cursor
 	if !c.stored.StartAsked {
-		// Nothing was delivered, so the empty set is right for all time: a record that appears late is looked for before
-		// the start as it is everywhere else.
+		// No record was delivered yet, so the empty set is right for all time: Houndtrail looks for records that appear late before
+		// the start as it looks for them everywhere else.
 		c.stored.DeliveredSince = c.stored.Cursor.Add(-c.memory())
 	}
 	return true, c.announce(ctx)
 }
 
-// announce says where a new stream starts, once: a cycle may begin anew, and no record may come for long. Beside a journal
-// that has entries the stream may have had one too: what became
-// of its records is not known here, and so that is a warning.
+// announce tells the start of a new stream. It does so once, since a cycle may begin anew, and the log may show no record for
+// long. If another journal in the same place has entries, this stream may have had a journal too. Houndtrail then does not know
+// which records it has delivered, and so it warns.
 func (c *cycle) announce(ctx context.Context) error {
 	if c.announced {
 		return nil
@@ -87,8 +88,8 @@ func (c *cycle) announce(ctx context.Context) error {
 	return nil
 }
 
-// vacant makes sure that the destination holds nothing from before an instant, or nothing at all if that is zero, but what a
-// first attempt may have left.
+// vacant makes sure that the destination holds no records from before an instant, except those that a first attempt may have
+// left. If the instant is zero, it makes sure that the destination holds no records at all, with the same exception.
 func (e *Exporter) vacant(ctx context.Context, attempts []window.Window, before time.Time) error {
 	if e.Destination.Occupied == nil {
 		return nil
@@ -108,8 +109,8 @@ func (e *Exporter) vacant(ctx context.Context, attempts []window.Window, before 
 		"from the archive's own files, and goes on without losing or doubling a record", ErrJournalGone, key))
 }
 
-// beginAtOldest starts at the oldest record. An empty answer founds nothing: it may be that of a server that has only just
-// started, or of a replica that lags.
+// beginAtOldest starts at the oldest record. An empty answer does not begin a stream: a server that has only just started may
+// give it, or a replica that lags.
 func (c *cycle) beginAtOldest(ctx context.Context) (founded bool, err error) {
 	extent, err := c.Source.Extent(ctx, c.now)
 	if err != nil {

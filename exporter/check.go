@@ -9,9 +9,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Begins looks whether a stream that has no journal may begin at a time: whether its destination holds nothing but what
-// attempts before its first commit, as its lease tells of them, may have left, and whether its start is not still to come.
-// The error is the one that a cycle ends with.
+// Begins looks whether a stream that has no journal may begin now. It may if its destination holds only records that attempts
+// before the first commit may have left, and if its start is not in the future. The stream's lease names these attempts. The
+// error is the one with which a cycle ends.
 func (e *Exporter) Begins(ctx context.Context, attempts []window.Window, now time.Time) error {
 	if err := e.vacant(ctx, attempts, time.Time{}); err != nil || len(attempts) > 0 {
 		return err
@@ -23,9 +23,9 @@ func (e *Exporter) Begins(ctx context.Context, attempts []window.Window, now tim
 	return nil
 }
 
-// Check looks whether a cycle could go on from the last commit: whether the clocks are not behind it, and whether the
-// newest record that was delivered is still at the source. It takes one request, or two if the clock is not known, writes
-// nothing and takes no lease. The error is the one that a cycle would end with. The skew is how far the server's clock is
+// Check looks whether a cycle could go on from the last commit: whether the clocks are not behind it, and whether the newest
+// record that was delivered is still at the source. Check makes one request, or two if the clock is not known. It writes
+// nothing and takes no lease. The error is the one with which a cycle would end. The skew is how far the server's clock is
 // ahead of this machine's.
 func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew time.Duration, err error) {
 	m, err := e.moment(ctx, false)
@@ -36,8 +36,8 @@ func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew ti
 	return m.skew, c.goesOn(ctx)
 }
 
-// CheckClock is as much of [Exporter.Check] as can be told without the source: whether this machine's clock is behind the last
-// commit. A cycle goes by the earlier of two clocks, so that the server's own cannot make up for it.
+// CheckClock is the part of [Exporter.Check] that needs no source: it looks whether this machine's clock is behind the last
+// commit. A cycle goes by the earlier of two clocks, so the server's clock cannot make up for a slow one of this machine.
 func (e *Exporter) CheckClock(stored checkpoint.Stored) error {
 	now := e.ownClock()
 	if stored.Serial == 0 || stored.Cursor.Sub(now) <= Apart {
@@ -48,7 +48,7 @@ func (e *Exporter) CheckClock(stored checkpoint.Stored) error {
 		stamp(now.Truncate(time.Second)), stamp(stored.Cursor)))
 }
 
-// goesOn is the error that keeps the stream from going on, nil for none.
+// goesOn returns the error that keeps the stream from going on; nil if the stream can go on.
 func (c *cycle) goesOn(ctx context.Context) error {
 	if c.behind() {
 		if !c.reaches() {

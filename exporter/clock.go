@@ -12,44 +12,46 @@ import (
 )
 
 const (
-	// mostBehind is how far the time that a cycle goes by may be behind the true one: that loses nothing, but keeps people
-	// waiting. Ahead of it, it must not be at all.
+	// mostBehind is how far a cycle's time may be behind the true time. A late time loses no record, but users wait longer. A
+	// cycle's time must never be ahead of the true time.
 	mostBehind = time.Minute
-	// Apart is the difference from which on two clocks disagree, and from which on one is behind.
+	// Apart is a difference in time. If two clocks differ by more, they disagree. If a clock is behind by more, Houndtrail says
+	// so.
 	Apart = time.Minute
 )
 
-// errGuess ends a cycle that went by a wrong time before anything was written. It is begun anew and never returned.
+// errGuess ends a cycle that went by a wrong time before it wrote anything. RunOnce then begins the cycle anew, and never
+// returns this error.
 var errGuess = errors.New("the server's clock is not what it was taken for")
 
-// ErrClock says that a clock is behind what was exported. The stream delivers what it finds, and comes to rest when the
-// clocks have caught up; until then records may be missing.
+// ErrClock says that a clock is behind the position. The stream delivers the records that it finds, and the error ends when the
+// clocks have caught up. Until then records may be missing.
 var ErrClock = errors.New("a clock is behind what was exported")
 
-// A moment is the time that a cycle goes by: the earlier of the server's clock and our own. No position ever passes
-// either, so that the one that is ahead cannot make a stream skip what the other one is still to see.
+// A moment is the time that a cycle goes by: the earlier of the server's clock and our own. No position ever passes either
+// clock. So if one clock is ahead, the stream does not skip records that are still to come by the other clock.
 type moment struct {
 	now     time.Time     // the earlier of the two, when the cycle began
 	own     time.Time     // our clock then
-	began   time.Time     // the same, for measuring: it does not jump
+	began   time.Time     // the same instant by the monotonic clock, to measure with: it does not jump
 	skew    time.Duration // how far the server's clock is ahead of ours
 	guessed bool          // and not yet confirmed
 }
 
-// at is the time at a moment of ours.
+// at turns an instant of this machine's clock into the cycle's time.
 func (m moment) at(local time.Time) time.Time { return m.now.Add(local.Sub(m.began)) }
 
-// clock is the time now.
+// clock is the cycle's time now.
 func (m moment) clock() time.Time { return m.at(time.Now()) }
 
-// present is the earlier of the two clocks by what the latest reply told.
+// present is the earlier of the two clocks, by the time that the server's latest reply told.
 func (c *cycle) present() time.Time {
 	m := c.compare(c.Source.Guess())
 	m.now = earliest(m.own, m.own.Add(m.skew))
 	return m.clock()
 }
 
-// moment reads both clocks, or guesses at the server's, which the first reply then has to confirm.
+// moment reads both clocks. If guess is set, it guesses the server's time, and the first reply then has to confirm the guess.
 func (e *Exporter) moment(ctx context.Context, guess bool) (moment, error) {
 	var told bloodhound.Reading
 	if guess {
@@ -81,8 +83,8 @@ func (e *Exporter) ownClock() time.Time {
 	return time.Now().UTC()
 }
 
-// checkGuessedClock holds a guessed time against what the first reply told. The zero reading stands for a reply that does not tell,
-// and for no reply at all: that nothing seems to be due may be the guess's fault.
+// checkGuessedClock compares a guessed time with the time that the first reply told. The zero reading stands for a reply that
+// tells no time, and for no reply at all: perhaps no window seems to be due only because the guess is wrong.
 func (c *cycle) checkGuessedClock(told bloodhound.Reading) error {
 	if !c.guessed {
 		return nil
@@ -116,12 +118,12 @@ func (c *cycle) tellClocks() {
 // behind tells that the clocks are behind the position by more than clocks may differ.
 func (c *cycle) behind() bool { return c.stored.Serial > 0 && c.stored.Cursor.Sub(c.now) > Apart }
 
-// search walks once more what lies behind the position, since records now carry times that were exported already. It
-// ends in [ErrClock] even if all went well, in every cycle until the clocks have caught up. The entry that it commits
-// first says that a search is owed: the cycle after the last one of this kind makes it, whatever the schedule.
+// search walks the time behind the position once more, because new records now carry times that Houndtrail has exported
+// already. Even if all goes well, it ends in [ErrClock], in every cycle until the clocks have caught up. It first commits an
+// entry that says that a search is owed. So the first cycle with right clocks makes that search, whatever the schedule.
 //
-// What is older than the remembered ids cannot be told from what was delivered. If the clocks are that far back, nothing
-// is exported.
+// If a record is older than the remembered ids, Houndtrail cannot tell whether it has delivered that record. So if the clocks
+// are that far back, it exports nothing.
 func (c *cycle) search(ctx context.Context) error {
 	if c.guessed {
 		return errGuess
@@ -143,10 +145,11 @@ func (c *cycle) search(ctx context.Context) error {
 		"every cycle until the clocks have caught up. Set the wrong clock right; nothing else is needed", ErrClock, c.clocks()))
 }
 
-// reaches tells that the remembered ids go back to what the clocks say, and to when they may have been set back.
+// reaches tells that the remembered ids go back to the cycle's time, and to the instant at which a person may have set the
+// clocks back.
 func (c *cycle) reaches() bool { return !c.now.Add(-IdleCommit).Before(c.stored.DeliveredSince) }
 
-// farBehind is what is to be done about clocks that are further back.
+// farBehind is the error for clocks that are further back. It tells the user what to do.
 func (c *cycle) farBehind() error {
 	if c.skew.Abs() > Apart {
 		return failed(StageSource, fmt.Errorf("%w: %s. Records of so long ago cannot be told from delivered ones, so nothing is "+
@@ -156,7 +159,7 @@ func (c *cycle) farBehind() error {
 	return c.changed(c.clocks(), "both clocks were ahead, and are right now; the server's records carry times that were exported before")
 }
 
-// clocks is what the two clocks say, and the position.
+// clocks names the times of the two clocks, and the position.
 func (c *cycle) clocks() string {
 	return fmt.Sprintf("the server's clock says %s, this machine's %s, and everything up to %s was exported already",
 		stamp(c.own.Add(c.skew).Truncate(time.Second)), stamp(c.own.Truncate(time.Second)), stamp(c.stored.Cursor))

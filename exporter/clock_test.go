@@ -13,13 +13,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// Whatever this machine's clock says, a fresh process ends its window by the earlier of it and the server's: it takes its
-// own for right, and begins anew only if the first reply says otherwise. If the server's is ahead, its records are of a
-// time that is still to come: they are delivered, and the position stays.
+// Whatever this machine's clock says, a fresh process ends its window by the earlier of that clock and the server's. It first
+// takes its own clock for right, and begins anew only if the first reply contradicts it. If the server's clock is ahead, its
+// records have times that are still to come: the process delivers them, and the position stays.
 func TestWrongClock(t *testing.T) {
 	const audit = bloodhound.AuditPath
 	window, look := []string{audit}, []string{audit, audit, audit} // for both ends of the log, as the stream is new
-	ahead := []string{audit, audit}                                // for what is stamped later than now
+	ahead := []string{audit, audit}                                // for records that are stamped later than now
 	for name, test := range map[string]struct {
 		skew     time.Duration // of the server's clock
 		requests []string      // of a second cycle, by a process of its own
@@ -62,7 +62,7 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// A daemon carries on the clock that it heard, and notices when that was set back.
+// A daemon carries on the server's clock that it heard, and notices if a person set that clock back.
 func TestClockSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.V84)
@@ -81,7 +81,7 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
-// Without a Date there is no clock, and no guess stands in for it.
+// If the server sends no Date, its clock is not known, and the exporter does not guess.
 func TestNoDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.V84)

@@ -14,27 +14,27 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A cycle is what one RunOnce works with beside the stages.
+// A cycle has the state of one RunOnce, beside the stages.
 type cycle struct {
 	*Exporter
 	moment
 	lease *checkpoint.Lease
-	mark  time.Time // ours, at the last commit
+	mark  time.Time // this machine's time at the last commit
 
 	page     time.Duration // about how long it takes until a page is full; 0 if the stream is not new
-	verified bool          // the source is the one that it was
+	verified bool          // the source is the same one as in the previous cycle
 	counts   counted       // known if its count obeys a filter
 	barred   bool          // a barrier was committed
-	looked   bool          // for the far ends of the log, which is done now and then
-	newest   *foremost     // as that found it; nil if it did not
+	looked   bool          // for the far ends of the log; a cycle does so only now and then
+	newest   *foremost     // the newest record that this look found; nil if it found none
 
 	stored checkpoint.Stored // the last commit
-	set    dedup.Set         // what it knows of delivered ids
+	set    dedup.Set         // the delivered ids that this commit knows
 }
 
-// idle tells whether the window brought nothing that is worth a journal entry now: nothing at all, or only what our own
-// requests leave in the log, which would otherwise be news in every cycle for ever. The cursor then stays, and the next
-// cycle reads a longer window.
+// idle tells whether the window needs no journal entry now: it brought no record, or only records of our own requests. Each
+// cycle makes such requests, and so would commit an entry for ever. The cursor then stays, and the next cycle reads a longer
+// window.
 func (c *cycle) idle(w walk, p part) bool {
 	switch {
 	case !w.mayIdle(p), c.stored.Serial == 0:
@@ -57,22 +57,24 @@ func (w walk) mayIdle(p part) bool {
 	switch {
 	case p.news(), len(w.intents) > 0, w.kind.past():
 		return false
-	case w.kind.again(): // the set of the next window already knows what this one brought: it must have brought nothing
+	case w.kind.again(): // the next window's set already knows the records of this one: so this one must bring none
 		return w.kind.quiet() && p.records.Fresh+p.records.Excluded == 0
 	default:
 		return p.last
 	}
 }
 
-// commitBarrier commits an entry that accounts for nothing, before a window is tried again whose commit may still be under way. That
-// would otherwise arrive after this attempt has replaced the window's objects by larger ones, and say of them what is not
-// true any more. So it finds its serial taken; or it was first, and this is a conflict.
+// commitBarrier commits an entry that accounts for nothing. It does so before Houndtrail tries a window again whose commit may
+// still be under way. Otherwise this attempt may replace the window's objects by larger ones, and then that earlier commit
+// arrives with a false account of the objects. After a barrier, the earlier commit finds its serial taken. If the earlier
+// commit arrives first, the barrier fails with a conflict.
 func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if len(w.intents) == 0 || !c.lease.CommitUncertain() || c.barred {
 		return nil
 	}
-	// The lease was taken over before the journal was read, and may list windows that are committed. The newest entry tells which,
-	// until the barrier takes its place: a crash after that, and the next run would take the whole list for committed.
+	// Houndtrail took the lease over before it read the journal, so the lease may list windows that are committed. The journal's
+	// newest entry tells which ones, until the barrier becomes the newest. Without this line, if Houndtrail crashed after the
+	// barrier, the next run would take all listed windows for committed.
 	if err := c.lease.Tell(ctx); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -98,8 +100,9 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	return nil
 }
 
-// leavesNothing is an error if a window is tried again and an object of the first attempt is not among those of this one:
-// no entry would account for it, and its records would be delivered once more when the server returns them again.
+// leavesNothing returns an error if Houndtrail tries a window again and this attempt did not write an object of the first
+// attempt again. No entry would account for that object. If the server returned its records again later, Houndtrail would
+// deliver them a second time.
 func (c *cycle) leavesNothing(ctx context.Context, w walk, p part, receipt checkpoint.Receipt) error {
 	if len(w.intents) == 0 || c.Destination.Attempt == nil {
 		return nil
@@ -120,7 +123,7 @@ func (c *cycle) leavesNothing(ctx context.Context, w walk, p part, receipt check
 	return nil
 }
 
-// An outcome is what became of a part: what the destination acknowledged and what else the entry says.
+// An outcome is the result of a part: the destination's receipt, and the other things that the entry says.
 type outcome struct {
 	receipt checkpoint.Receipt
 	counted *checkpoint.ServerCount
@@ -180,15 +183,15 @@ func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 	case w.kind == walkAhead:
 		next.Ahead = latest(next.Ahead, p.End)
 	case !p.oldest.IsZero() && !w.kind.past():
-		next.Start = earliest(next.Start, p.oldest) // what appears before it later on is history still
+		next.Start = earliest(next.Start, p.oldest) // if a record before it appears later, that is still history
 		if !w.kind.again() {
-			shorten(next) // everything from its oldest record on was read
+			shorten(next) // the stream has read everything from its oldest record on
 		}
 	}
-	c.appeared(next) // older ones still, too, that came to light while a history was walked
+	c.appeared(next) // also if even older records came to light during the walk over a history
 }
 
-// shorten leaves out of the history what is not before the start.
+// shorten leaves out of the history all time from the start on.
 func shorten(next *checkpoint.Checkpoint) {
 	if next.History == nil || !next.Start.Before(next.History.Until) {
 		return
@@ -200,7 +203,7 @@ func shorten(next *checkpoint.Checkpoint) {
 	}
 }
 
-// changes is what the entry says of delivered records that are not what they were.
+// changes lists, for the entry, the delivered records that the source has changed or removed since.
 func changes(p part) *checkpoint.Changes {
 	if len(p.altered)+len(p.gone) == 0 {
 		return nil
@@ -240,7 +243,7 @@ func (c *cycle) committed() {
 	}
 }
 
-// quarantine keeps the bytes of records that could not be read, as far as they are known.
+// quarantine keeps the bytes of records that Houndtrail could not read, as far as it has these bytes.
 func (c *cycle) quarantine(ctx context.Context, holes []bloodhound.Hole) (kept []checkpoint.Hole, err error) {
 	for _, h := range holes {
 		k := checkpoint.Hole{CreatedAt: h.CreatedAt, ID: h.ID, Reason: h.Reason}

@@ -9,19 +9,18 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// ErrSourceChanged says that what the server has is not a continuation of what was exported from it. No later cycle can
-// heal that: a person has to say whether it is meant.
+// ErrSourceChanged says that the server's log does not continue the log that Houndtrail has exported from it. No later cycle
+// can heal that: a person has to say whether the change is meant.
 var ErrSourceChanged = errors.New("the audit log is not the one that was exported so far")
 
 const (
-	// patience is how long a position may be left alone before retention can have dropped something behind it.
+	// patience is how long a position may stand still before retention can have dropped records behind it.
 	patience = 24 * time.Hour
-	// shortestRetention is the age up to which a record that vanished cannot have been dropped by retention: PR #3049
-	// keeps three months.
+	// shortestRetention is an age: retention cannot have dropped a record that is younger. PR #3049 keeps three months.
 	shortestRetention = 60 * 24 * time.Hour
 )
 
-// meets tells whether the span was read at the instant of the record, and if so whether the record was in it.
+// meets tells whether the span covers the instant of the record, and if it does, whether the record was in it.
 func (s span) meets(seen *checkpoint.Record) (looked, found bool) {
 	if seen == nil || seen.CreatedAt.Before(s.since) || !seen.CreatedAt.Before(s.End) {
 		return false, false
@@ -34,7 +33,7 @@ func (s span) meets(seen *checkpoint.Record) (looked, found bool) {
 	return true, false
 }
 
-// newest is the latest record of the window proper, nil where there is none.
+// newest is the latest record of the window proper, nil if the window has none.
 func (s span) newest() *checkpoint.Record {
 	if n := s.count(); n > 0 && !s.name(n-1).CreatedAt.Before(s.Start) {
 		newest := checkpoint.Record(s.name(n - 1))
@@ -43,15 +42,16 @@ func (s span) newest() *checkpoint.Record {
 	return nil
 }
 
-// changed is the error that says what was seen and what it probably means.
+// changed returns the error that says what Houndtrail saw and what that probably means.
 func (c *cycle) changed(saw, means string) error {
 	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since. If that is so and meant, accept it: "+
 		"houndtrail accept-reset --reason \"...\"; what is archived stays, and a new lineage of the journal goes on from there without "+
 		"losing or doubling a record", ErrSourceChanged, saw, means))
 }
 
-// checkContinuity tells whether what was read is of the log that was exported so far: the newest record that was delivered has to be
-// there still. As a rule the overlap shows it; where that is empty, it is looked for before anything new is delivered.
+// checkContinuity checks that the records are of the log that Houndtrail has exported so far: the newest delivered record must
+// still be there. As a rule the overlap shows that record. If the overlap is empty, Houndtrail looks for the record before it
+// delivers any new one.
 func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 	if p.reused > 0 {
 		return c.changed(fmt.Sprintf("it has a new record with the id %d, which an exported record had", p.reused),
@@ -73,8 +73,9 @@ func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 	return c.vanished(w.seen, stale)
 }
 
-// stands looks for the newest record that was delivered in a cycle that had no window to read, as right after another one or
-// when a clock was set back a little: that nothing is due does not tell that the log is still the same.
+// stands looks for the newest delivered record in a cycle that had no window to read. Such a cycle may come right after another
+// one, or after a person set a clock back a little. No window is due then, but that does not show that the log is still the
+// same.
 func (c *cycle) stands(ctx context.Context, due walk) error {
 	if due.horizon.After(due.cursor) || c.verified || c.stored.Newest == nil {
 		return nil
@@ -108,6 +109,6 @@ func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {
 		return c.changed(gone+fmt.Sprintf(", and nothing was exported for %s", c.now.Sub(c.stored.Cursor).Round(time.Hour)),
 			"the server drops old records, and may have dropped some that were never exported")
 	default:
-		return nil // a quiet server that drops old records: the position was kept up with it all the time
+		return nil // a quiet server that drops old records: the position kept up with it all the time
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// accept is what a person does who knows what happened.
+// accept accepts the reset, as a person does who knows what happened.
 func (w *world) accept() {
 	w.t.Helper()
 	if _, err := w.process(w.positions, w.objects).AcceptReset(w.t.Context(), w.journal(w.positions), time.Time{}, "a test"); err != nil {
@@ -23,7 +23,7 @@ func (w *world) accept() {
 	}
 }
 
-// actions are the archived records' actions, each with how often.
+// actions are the archived records' actions, each with its number.
 func (w *world) actions() map[string]int {
 	w.t.Helper()
 	n := map[string]int{}
@@ -57,7 +57,7 @@ func TestSourceChanged(t *testing.T) {
 		}, "is not there any more"},
 		"an id for a second time": {func(w *world) {
 			rows := slices.DeleteFunc(w.server.Rows(), func(r bloodhoundtest.Row) bool { return r.CreatedAt.After(w.now().Add(-4 * time.Hour)) })
-			newRow(w, "After", rows[len(rows)-1].ID) // of a record that was not read again
+			newRow(w, "After", rows[len(rows)-1].ID) // of a record that Houndtrail did not read again
 		}, "has a new record with the id"},
 		"a clock that was set back": {func(w *world) {
 			w.pass(-60 * time.Hour)
@@ -100,7 +100,7 @@ func TestSourceChanged(t *testing.T) {
 	}
 }
 
-// What may happen to any log is no change of source.
+// Events that may happen to any log are no change of source.
 func TestSourceGoesOn(t *testing.T) {
 	for name, change := range map[string]func(w *world){
 		"retention drops what was exported": func(w *world) { w.server.Prune(w.now().Add(-time.Hour)) },
@@ -135,7 +135,7 @@ func TestSourceGoesOn(t *testing.T) {
 	}
 }
 
-// Where nothing is due, as right after another cycle, a log that was restored meanwhile is noticed all the same.
+// If a person restored the log meanwhile, a cycle notices that even when no window is due, as right after another cycle.
 func TestSourceChangedAtOnce(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 200)
 	w.run()
@@ -146,8 +146,8 @@ func TestSourceChangedAtOnce(t *testing.T) {
 	}
 }
 
-// A stream that stood still right after it had searched the last day once more: what a reset takes along is what the entries
-// really know. A search finds few records, and its objects have no others of its window.
+// A stream stood still right after it had searched the last day once more. A reset then takes along only the records that the
+// entries really know. A search finds few records, and its objects have no other records of its window.
 func TestResetAfterRescan(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.pass(25 * time.Hour)
@@ -168,8 +168,8 @@ func TestResetAfterRescan(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// A reset knows what an attempt at a history has left. The attempt is not made again: what it wrote may be in a part of the
-// log that a restore took.
+// A reset knows the records that an attempt at a history has left. No run makes that attempt again: its records may be in a
+// part of the log that a restore removed.
 func TestResetEndsAnAttempt(t *testing.T) {
 	now := time.Date(2026, 10, 12, 12, 0, 0, 0, time.UTC)
 	w := startWorld(t, 3, bloodhoundtest.V84, now, []bloodhoundtest.Row{{ID: 10, CreatedAt: now.Add(-time.Hour), Action: "First"}})

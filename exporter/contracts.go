@@ -11,93 +11,97 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Source is the audit log. Its errors are final: what could be retried has been.
+// Source is the audit log. Its errors are final: it has retried every request that may succeed later.
 type Source interface { //nolint:interfacebloat // it is one server, and each method one question to it
-	// Clock is the server's clock, beside the moment at which it was told.
+	// Clock returns the server's clock, and this machine's time at which the server told it.
 	Clock(ctx context.Context) (bloodhound.Reading, error)
-	// Guess is about the same without a request, which saves an idle cycle half of its requests; the zero Reading stands
-	// for no idea. The batch that is fetched by it tells whether it was right. If not, the cycle begins anew, by Clock.
+	// Guess returns about the same without a request, which saves an idle cycle half of its requests. The zero Reading means that
+	// the Source has no idea. The batch that a cycle fetches by the guess tells whether it was right. If it was not, the cycle
+	// begins anew, by Clock.
 	Guess() bloodhound.Reading
-	// Extent is where the log begins, as far as the server can tell, and how dense it is until now.
+	// Extent tells the beginning of the log, as far as the server can tell, and how dense the log is until now.
 	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
-	// First is an instant that no record of the span is before; ok is false if there is no record before to.
+	// First returns an instant such that no record of the span is earlier. ok is false if there is no record before to.
 	First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error)
-	// Newest is when the latest record was created, whatever any clock says.
+	// Newest returns the time of the latest record, even if a clock says that this time is still to come.
 	Newest(ctx context.Context) (at time.Time, ok bool, err error)
 	// Has tells whether there is a record with that id that was created at that instant.
 	Has(ctx context.Context, id int64, at time.Time) (bool, error)
-	// Fetch reads every record with after <= created_at <= before, sorted and each once. With more of them than
-	// limits allow it gives up early with a [*bloodhound.TooManyError], since memory is bounded by one window.
-	// The batch's pages bring along what the server counts from the instants count on, one each, as far as they go.
+	// Fetch reads every record with after <= created_at <= before, sorted and each once. If there are more of them than limits
+	// allow, it gives up early with a [*bloodhound.TooManyError], since one window bounds the memory. Each page of the batch also
+	// brings the server's count of records from one of the instants count on, as far as the pages suffice.
 	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time) (*bloodhound.Batch, error)
-	// FetchParts is Fetch for a span that does not fit into memory: it calls use for one part of about what limits allow after
-	// another, each sorted, in no order among them, and a record that is at the end of two comes twice. The batch has
-	// everything but the records. An error of use ends it, and comes back.
+	// FetchParts is Fetch for a span that does not fit into memory. It calls use for one part after another. A part holds about as
+	// much as limits allow, and is sorted, but the parts come in no order. A record at the ends of two parts comes twice. The
+	// batch has everything but the records. If use returns an error, FetchParts ends and returns that error.
 	FetchParts(
 		ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func(records []record.Record) error, count ...time.Time,
 	) (*bloodhound.Batch, error)
-	// Count is how many records the server counts from an instant on; known is false if it does not tell.
+	// Count returns how many records the server counts from an instant on; known is false if the server does not tell.
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
 	// Own tells whether a record is nothing but the trace of the source's own requests.
 	Own(ctx context.Context, r *record.Record) bool
 }
 
-// Sink is the destination. Records come sorted by (created_at, id); some may be older than their window (late rows). The same
-// window.Start again replaces what an uncommitted attempt left, or repeats it with the same event ids. Of no records it writes
-// nothing. Several windows are prepared and written at the same time.
+// Sink is the destination. Records come sorted by (created_at, id); some may be older than their window (late rows). If a
+// window with the same window.Start comes again, the Sink replaces the files of the uncommitted attempt, or repeats the records
+// with the same event ids. If a window has no records, the Sink writes nothing. The exporter prepares and writes several
+// windows at the same time.
 type Sink interface {
-	// Prepare does what touches nothing outside, ahead of the window's turn: encoding is what takes longest. It keeps no record. What
-	// it returns holds so many bytes until it has been called, which is once: that is durable when it returns, so that what the
-	// receipt names survives a crash of either side.
+	// Prepare does the work that touches nothing outside, ahead of the window's turn: encoding takes longest. It keeps no record.
+	// It returns the function write, which holds so many bytes of memory until the exporter has called it. The exporter calls it
+	// once. The window is durable when write returns, so the objects that the receipt names survive a crash of either side.
 	Prepare(w window.Window, records []record.Record) (
 		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
 	)
-	// WriteParts does all of it for a window whose records do not fit into memory together. They come part by part, each of them
-	// sorted and none of them twice. It has written one part before it asks for the next, and what an earlier attempt has left of
-	// the window is part of the receipt. An error among the parts ends it, and comes back.
+	// WriteParts does all of this for a window whose records do not fit into memory together. They come part by part. Each part is
+	// sorted, and no record comes twice. WriteParts has written one part before it asks for the next. If an earlier attempt has
+	// left objects of the window, they are part of the receipt. If an error comes among the parts, WriteParts ends and returns
+	// that error.
 	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error]) (checkpoint.Receipt, error)
 }
 
-// Destination is what an exporter asks of the place where the records go, beside the [Sink] that writes them. Nil
-// functions stand for a destination that only takes, as a webhook does.
+// Destination has the questions that an exporter asks of the place to which the records go. The [Sink] writes the records. If a
+// function is nil, the destination cannot answer that question: it only takes records, as a webhook does.
 type Destination struct {
-	// Occupied is a thing that is there, of a window that starts before an instant (zero for any), and that no attempt at
-	// one of these windows can have left; "" if there is none. It is asked when there is no journal: a destination that holds
-	// records had one.
+	// Occupied returns the key of an object of a window that starts before an instant (zero for any window), and that none of the
+	// attempts can have left; "" if there is none. The exporter asks it if there is no journal: a destination that holds records
+	// had one.
 	Occupied func(ctx context.Context, before time.Time, attempts []window.Window) (key string, err error)
-	// Beside names a stream whose journal lies in the same place as the one that is missing, and has entries; "" for none.
+	// Beside names another stream that has a journal with entries in the place of the missing journal; "" if there is none.
 	Beside func(ctx context.Context) (stream string, err error)
-	// Quarantine keeps the bytes of a record that could not be read, and returns where and their SHA-256.
+	// Quarantine keeps the bytes of a record that Houndtrail could not read, and returns their key and their SHA-256.
 	Quarantine func(ctx context.Context, raw []byte) (key, sha256 string, err error)
-	// Attempt are the objects that an attempt at a window has left.
+	// Attempt lists the objects that an attempt at a window has left.
 	Attempt func(ctx context.Context, w window.Window) (keys []string, err error)
-	// Recall reads which records are in an object.
+	// Recall reads the ids and times of an object's records.
 	Recall func(ctx context.Context, key string, add func(id int64, createdAt time.Time)) error
 }
 
-// Store is the stream's position. Load answers checkpoint.ErrNotFound for a new stream; Commit answers
-// checkpoint.ErrConflict if another runner committed first.
+// Store has the stream's position. Load answers checkpoint.ErrNotFound for a new stream. Commit answers checkpoint.ErrConflict
+// if another runner committed first.
 type Store interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
-	// Look keeps other runners away from the stream, and takes the lease only once it is held.
+	// Look keeps other runners away from the stream. The caller takes the lease later, with the lease's Hold.
 	Look(ctx context.Context) (*checkpoint.Lease, error)
-	// Delivered reads the set of delivered ids of an entry: what it was once, and the changes since.
+	// Delivered reads an entry's set of delivered ids: a whole set, and the changes since.
 	Delivered(ctx context.Context, s checkpoint.Stored) (set []byte, changes [][]byte, err error)
-	// Snapshot writes a set down that the entry after prev is going to name.
+	// Snapshot writes down a set. The entry after prev is going to name it.
 	Snapshot(ctx context.Context, prev checkpoint.Stored, set []byte) (*checkpoint.Base, error)
 }
 
-// An Observer is told how far a stream has come. It must not block.
+// An Observer hears how far a stream has come. It must not block.
 type Observer interface {
-	// Committed: a window is delivered and committed.
+	// Committed says that a window is delivered and committed.
 	Committed(c Commit)
-	// CaughtUp: nothing was new until that instant, lag ago by the server's clock, and nothing was committed.
+	// CaughtUp says that no record was new until that instant, and that the cycle committed nothing. By the server's clock, the
+	// instant was lag ago.
 	CaughtUp(until time.Time, lag time.Duration)
-	// Clocks: the server's clock is ahead of this machine's by that much.
+	// Clocks says by how much the server's clock is ahead of this machine's.
 	Clocks(skew time.Duration)
-	// Guarded tells the oldest record that the source has, and when it may begin to drop records that are not exported
-	// yet. The zero time stands for "not known", and for "not to be expected".
+	// Guarded tells the source's oldest record, and when the source may begin to drop records that are not exported yet. A zero
+	// oldest means that Houndtrail does not know it. A zero deadline means that Houndtrail does not expect the source to drop any.
 	Guarded(oldest, deadline time.Time)
 }
 

@@ -34,15 +34,15 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// A steadyServer serves prepared records from memory, so that what is measured is the exporter and not the double. It
-// knows no more of the API than a walk over a window needs.
+// A steadyServer serves prepared records from memory, so that the test measures the exporter and not the double. It knows no
+// more of the API than a walk over a window needs.
 type steadyServer struct {
 	records           []record.Record // oldest first
 	now               atomic.Int64    // unix seconds
 	requests, skipped atomic.Int64
 
 	mu   sync.Mutex
-	body bytes.Buffer // used again: what is counted are the client's allocations
+	body bytes.Buffer // used again, since the test counts the client's allocations
 }
 
 func (s *steadyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +75,7 @@ func (s *steadyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body.Bytes())
 }
 
-// first is the index of the first record that is not before the time and what is added to it.
+// first is the index of the first record that is not before text's time with plus added.
 func (s *steadyServer) first(text string, plus time.Duration) int {
 	t, _ := time.Parse(time.RFC3339Nano, text)
 	t = t.Add(plus)
@@ -122,11 +122,11 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 		Store:   checkpoint.Open(&checkpointtest.Memory{Locks: true}, checkpoint.Identity{Stream: "archive", Source: "x", Destination: "y"}),
 		Windows: window.Planner{Max: 720 * time.Hour}, Limits: bloodhound.Limits{Records: 50_000, Bytes: 8 << 20, Share: true},
 		Start: start, Settle: settle, Overlap: overlap, Log: zap.NewNop(),
-		Retention: exporter.Retention{Off: true}, // the oldest record is looked for once a day, and these are minutes
+		Retention: exporter.Retention{Off: true}, // a cycle looks for the oldest record once a day, and these are minutes
 	}
 }
 
-// clocked takes the server's time as it is, where the client would carry on what it heard before.
+// clocked takes the server's time as it is. The client would carry on the time that it heard before.
 type clocked struct {
 	exporter.Source
 	server *steadyServer
@@ -151,8 +151,8 @@ func (s *steadyServer) through(ctx context.Context, tb testing.TB, e *exporter.E
 	}
 }
 
-// What does not depend on the machine's mood is held here: the bytes that are allocated for a record once the buffers
-// are there, the requests, and the rows that the server is made to skip.
+// This test checks the costs that do not depend on the machine's load: the bytes allocated for a record once the buffers are
+// there, the requests, and the rows that the server has to skip.
 func TestCosts(t *testing.T) {
 	const warm, n = 100_000, 400_000
 	s, e := steady(t, n)

@@ -14,33 +14,36 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// ErrIncomplete says that the server counts more records in a window than it returned, or returned more of them before.
+// ErrIncomplete says that the server counts more records in a window than it returned, or that it returned more before.
 var ErrIncomplete = errors.New("the server returned fewer records than it has")
 
-// mostBrackets is how often the server is asked to count a window before a slack is put down.
+// mostBrackets is how often Houndtrail asks the server to count a window before it accepts two bounds instead of an exact
+// count.
 const mostBrackets = 2
 
-// A proof holds the records read of a span, since..end, against what the server counts.
+// A proof compares the number of records read of a span, since..end, with the server's count.
 type proof struct {
 	window window.Window
-	since  time.Time // the span's beginning: the window's, or the overlap's
-	read   int       // records, and those that cannot be had
-	first  counted   // from its beginning on, as its own first page said; not known if that was read from earlier
-	pages  bracket   // what the pages of the next window brought along
+	since  time.Time // the span's beginning: that of the window, or of the overlap
+	read   int       // records, and those that the server cannot return
+	first  counted   // the count from since on, as its own first page said; not known if that page began earlier
+	pages  bracket   // the counts that the next window's pages brought along
 }
 
-// A bracket is three counts of the server's, each of everything from an instant on, taken in this order: from the end of
-// a span, from its beginning, and from its end once more. The span has the second without those that were at or behind its
-// end at that moment; these were at least the first and, as rows only ever come in, at most the third.
+// A bracket has three counts of the server, each of all records from an instant on. Houndtrail takes them in this order: from
+// the end of a span, from its beginning, and from its end once more. The span has as many records as the second count, without
+// those that were at or behind its end at that moment. These were at least the first count and, as rows are only ever added, at
+// most the third.
 type bracket struct{ end, start, endAgain counted }
 
-// counted is a count of the server's. known is false if its build does not tell one, taken if it was not asked yet.
+// counted is a count of the server. known is false if the server's build does not tell one. taken is false if Houndtrail has
+// not asked yet.
 type counted struct {
 	n            int64
 	taken, known bool
 }
 
-// takeFrom takes the counts that the pages of the next window brought along, which cost no request of their own.
+// takeFrom takes the counts that the next window's pages brought along. They cost no request of their own.
 func (p *proof) takeFrom(next span) {
 	if !next.since.Equal(p.window.End) {
 		return
@@ -51,15 +54,15 @@ func (p *proof) takeFrom(next span) {
 	}
 }
 
-// A counting is the comparison of a proof, under way in a goroutine of its own.
+// A counting compares a proof, in a goroutine of its own.
 type counting struct {
 	done  chan struct{}
-	count *checkpoint.ServerCount // to be looked at after done is closed, and so is err
+	count *checkpoint.ServerCount // read it and err only after done is closed
 	err   error
 }
 
-// count compares a window beside the others. The first one of a walk is before them: it finds out whether the server's count can be
-// believed at all.
+// count compares a window while the other windows go on. The first window of a walk is compared before all others: it finds out
+// whether Houndtrail can believe the server's count at all.
 func (c *cycle) count(ctx context.Context, under *sync.WaitGroup, p proof, first *counting) *counting {
 	counting := &counting{done: make(chan struct{})}
 	under.Go(func() {
@@ -75,7 +78,7 @@ func (c *cycle) count(ctx context.Context, under *sync.WaitGroup, p proof, first
 	return counting
 }
 
-// complete compares what was read with what the server counts, and asks it for the counts that the pages did not bring.
+// complete compares the records read with the server's count, and asks the server for the counts that the pages did not bring.
 func (c *cycle) complete(ctx context.Context, p proof) (*checkpoint.ServerCount, error) {
 	if !c.VerifyCount {
 		return &checkpoint.ServerCount{Status: checkpoint.CountOff}, nil
@@ -92,11 +95,11 @@ func (c *cycle) complete(ctx context.Context, p proof) (*checkpoint.ServerCount,
 		if err != nil || counted.Status != checkpoint.CountBounded || tries == mostBrackets {
 			return counted, err
 		}
-		b = bracket{} // rows came in meanwhile: a quieter moment tells exactly
+		b = bracket{} // rows came in meanwhile: in a quieter moment the count is exact
 	}
 }
 
-// fill asks for the counts of a bracket that are missing, and only as far as they say anything.
+// fill asks for the missing counts of a bracket, and stops if another count would say no more.
 func (c *cycle) fill(ctx context.Context, p proof, b *bracket) error {
 	for _, ask := range []struct {
 		*counted
@@ -106,7 +109,7 @@ func (c *cycle) fill(ctx context.Context, p proof, b *bracket) error {
 			continue
 		}
 		if b.start.taken && (!b.start.known || !b.end.known || b.start.n-b.end.n <= int64(p.read)) {
-			return nil // the end once more would change nothing
+			return nil // a second count from the end would change nothing
 		}
 		n, known, err := c.Source.Count(ctx, ask.from)
 		if err != nil {
@@ -123,7 +126,7 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 	}
 	read, most := int64(p.read), b.start.n-b.end.n
 	if read > most {
-		// It may have dropped old rows meanwhile: its count proves nothing.
+		// The server may have dropped old rows meanwhile: its count proves nothing.
 		c.Log.Warn("the server counts fewer records than it returned: its count is not used", zap.Int64("read", read),
 			zap.Int64("counted", most), zap.Time("from", p.since), zap.Time("until", p.window.End))
 		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, nil
@@ -132,7 +135,7 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 		return &checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: read, AtMost: read}, nil
 	}
 	least := max(b.start.n-b.endAgain.n, 0)
-	if p.first.known { // what appeared since it was read is not missing: the next look back finds it
+	if p.first.known { // a record that appeared after the read is not missing: the next look back finds it
 		least = max(min(least, p.first.n-b.endAgain.n), 0)
 	}
 	if read < least {
@@ -144,8 +147,8 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 	return &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: least, AtMost: most}, nil
 }
 
-// countsByFilter tells whether the server's count obeys the filter that bounds it: nothing is from the end of time on. It
-// is asked once a cycle, before the first count is believed, unless a count says so by itself.
+// countsByFilter tells whether the server's count obeys the filter that bounds it: from the end of time on, it must count no
+// record. Houndtrail asks this once a cycle, before it believes the first count. It need not ask if a count already shows it.
 func (c *cycle) countsByFilter(ctx context.Context, b bracket) (bool, error) {
 	switch {
 	case c.counts.taken:

@@ -33,7 +33,7 @@ func (w *world) entries() (all []checkpoint.Stored) {
 	return all
 }
 
-// Every profile that counts proves every window of a backlog, to the row: nothing comes in meanwhile.
+// Every profile that counts proves every window of a backlog, to the row: no row comes in meanwhile.
 func TestServerCount(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestServerCount(t *testing.T) {
 				}
 				read := int64(entry.Records.Read)
 				want := checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: read, AtMost: read}
-				if profile == bloodhoundtest.PR3049 { // where each request for a count brings two rows
+				if profile == bloodhoundtest.PR3049 { // there each request for a count brings two rows
 					want.Status, want.AtLeast, want.AtMost = checkpoint.CountBounded, count.AtLeast, count.AtMost
 				}
 				if count != want || count.AtLeast > read || count.AtMost < read || count.AtMost-count.AtLeast > own {
@@ -68,8 +68,8 @@ func TestServerCount(t *testing.T) {
 	}
 }
 
-// withhold is a server that leaves rows with an action out of its pages, or counts less than it has. Its answers are tampered with
-// one at a time.
+// withhold is a server that leaves rows with an action out of its pages, or counts less than it has. It tampers with one answer
+// at a time.
 func (w *world) withhold(tamper func(body string) string) *httptest.Server {
 	var one sync.Mutex
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -122,8 +122,8 @@ func (w *world) through(s *httptest.Server) *exporter.Exporter {
 	return e
 }
 
-// A server that returns fewer records than it counts stops the stream before the window that lacks one; what is before
-// it stands. Asked a second time and answering in full, it does no harm.
+// If a server returns fewer records than it counts, the stream stops before the incomplete window, and the windows before it
+// stand. If the server answers a second request in full, the stream goes on.
 func TestIncompleteWindow(t *testing.T) {
 	for name, times := range map[string]int{"for good": 1 << 30, "once": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestIncompleteWindow(t *testing.T) {
 	}
 }
 
-// A count that cannot be right, as of a server that overlooks the filter, proves nothing and stops nothing.
+// A count that cannot be right, such as one of a server that overlooks the filter, proves no window and stops no stream.
 func TestUnusableCount(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 3000)
 	s := w.withhold(func(body string) string {
@@ -185,7 +185,7 @@ func TestUnusableCount(t *testing.T) {
 	}
 }
 
-// Without VERIFY_COUNT no count is asked for.
+// Without VERIFY_COUNT the exporter asks for no count.
 func TestVerifyCountOff(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 500)
 	e := w.process(w.positions, w.objects)
@@ -200,7 +200,7 @@ func TestVerifyCountOff(t *testing.T) {
 	}
 }
 
-// counter counts how often a count is asked for by itself.
+// counter counts the requests that only ask for a count.
 type counter struct {
 	exporter.Source
 	asked int
@@ -211,8 +211,8 @@ func (c *counter) Count(ctx context.Context, from time.Time) (int64, bool, error
 	return c.Source.Count(ctx, from)
 }
 
-// Two counts prove a window, if no page brought them along: from its end on and from its beginning on. That the filter
-// is obeyed shows by itself if nothing is from the end on, and takes a third one if something is.
+// If no page brought counts along, two counts prove a window: from its end on, and from its beginning on. If no record is from
+// the end on, they also show that the server obeys the filter. If there are such records, that takes a third count.
 func TestCountsAskedFor(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 100)
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {

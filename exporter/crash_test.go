@@ -17,8 +17,8 @@ import (
 // A program is one run over a process's own view of the stores.
 type program func(positions, objects bucket.Bucket) error
 
-// dies runs a program that dies at a write, before or after that has its effect, and tells whether it came so far. What it leaves
-// is the same wherever it dies between two writes.
+// dies runs a program that dies at a write, before or after the write has its effect, and tells whether it came so far. Between
+// two writes the moment of its death makes no difference.
 func (w *world) dies(at int64, after bool, run program) bool {
 	w.t.Helper()
 	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)
@@ -48,14 +48,14 @@ func (w *world) dies(at int64, after bool, run program) bool {
 			w.t.Fatal(err)
 		}
 		return false
-	case err == nil && writes.Load() > at: // the note of the last commit may fail, and whatever comes after everything
+	case err == nil && writes.Load() > at: // the note of the last commit may fail, and all writes after the work
 		w.t.Errorf("it died at write %d of %d and says nothing", at, writes.Load())
 	}
 	return true
 }
 
-// left is what a process that died has left for the next one to go by: how many entries the journal has, and the
-// windows that were declared.
+// left is the state that a dead process has left for the next one: the number of the journal's entries, and the declared
+// windows.
 func (w *world) left(stream string, j *checkpoint.Journal) (state string, declared int) {
 	w.t.Helper()
 	lease, err := j.LeaseStatus(w.t.Context())
@@ -69,8 +69,8 @@ func (w *world) left(stream string, j *checkpoint.Journal) (state string, declar
 	return fmt.Sprintf("%d entries, declared %v", len(entries), lease.Intents), len(lease.Intents)
 }
 
-// A process dies with several windows under way, and so does the next one, at every single write. The third one plans smaller
-// windows than both: what they left is taken as it was declared.
+// A process dies with several windows under way. The next one dies as well, at every single write. The third one would plan
+// smaller windows than both, but it takes their windows as they were declared.
 func TestKilledTwice(t *testing.T) {
 	past := func(t *testing.T) *world {
 		w := startWorld(t, 5, bloodhoundtest.V84, dayAt(backfillDays).Add(time.Hour), pastRows())
@@ -102,7 +102,7 @@ func TestKilledTwice(t *testing.T) {
 					continue
 				}
 				seen[state] = true
-				for second := range int64(4 * declared) { // writes, in which they are taken over and committed
+				for second := range int64(4 * declared) { // the writes that take them over and commit them
 					if second > 0 {
 						w = test.world(t)
 						w.dies(first, true, test.run(w))

@@ -9,17 +9,18 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
-// How the set of delivered ids is written down: an entry has it whole while it is small, and else what changed of it, on top
-// of a snapshot that is written anew once that comes to little for each of the entries that built on the last one.
+// How an entry writes down the set of delivered ids: it has a small set whole. For a larger set it has only the change, on top
+// of a snapshot. Houndtrail writes a new snapshot once its size, spread over the entries that built on the last one, is little
+// for each.
 const (
-	smallSet      = 1 << 10  // bytes that stand in each entry, unless the Exporter says otherwise
-	largeChange   = 16 << 10 // bytes from which on a snapshot is better
+	smallSet      = 1 << 10  // bytes that an entry may have whole, unless the Exporter says otherwise
+	largeChange   = 16 << 10 // bytes of a change; if it has more, a snapshot is better
 	snapshotShare = 1 << 10  // bytes of a snapshot, before it is packed, for each entry
 	fewestChanges = 16       // entries to a snapshot
-	mostChanges   = 512      // entries that have to be read to have the set
+	mostChanges   = 512      // entries that a reader has to read at most for the set
 )
 
-// A known set is the one that the entry of that hash has.
+// A known set is the set of the entry with that hash.
 type known struct {
 	sha256 string
 	set    dedup.Set
@@ -55,7 +56,7 @@ func readSet(ctx context.Context, journal Store, s checkpoint.Stored) (dedup.Set
 	return set, nil
 }
 
-// writeSet lets the entry after prev say what it changes of prev's set.
+// writeSet puts the change of prev's set into the entry after prev, or the whole set if that is better.
 func (e *Exporter) writeSet(
 	ctx context.Context, journal Store, prev checkpoint.Stored, before, set dedup.Set, next *checkpoint.Checkpoint,
 ) error {
@@ -68,7 +69,7 @@ func (e *Exporter) writeSet(
 	return e.writeAnew(ctx, journal, prev, set, next)
 }
 
-// due is what the entry after prev builds on; ok is false if it should have its set whole.
+// due returns the snapshot on which the entry after prev builds; ok is false if the entry should have its set whole.
 func (e *Exporter) due(prev checkpoint.Stored, size int) (base *checkpoint.Base, ok bool) {
 	if prev.Serial == 0 || size <= e.small() {
 		return nil, false
@@ -78,7 +79,7 @@ func (e *Exporter) due(prev checkpoint.Stored, size int) (base *checkpoint.Base,
 	return base, n < fewestChanges || n < mostChanges && n*snapshotShare < size
 }
 
-// writeAnew lets the entry after prev say all of a set that is no change of prev's.
+// writeAnew puts the whole set into the entry after prev, or into a new snapshot, without a look at prev's set.
 func (e *Exporter) writeAnew(
 	ctx context.Context, journal Store, prev checkpoint.Stored, set dedup.Set, next *checkpoint.Checkpoint,
 ) error {
@@ -95,7 +96,7 @@ func (e *Exporter) writeAnew(
 	return err
 }
 
-// small is how many bytes of a set stand in each entry.
+// small is how many bytes a set may have so that each entry has it whole.
 func (e *Exporter) small() int {
 	if e.SmallSet > 0 {
 		return e.SmallSet
@@ -103,5 +104,5 @@ func (e *Exporter) small() int {
 	return smallSet
 }
 
-// corrupt tells that a journal is not what was written.
+// corrupt tells that a journal is not as Houndtrail wrote it.
 func corrupt(err error) bool { return errors.Is(err, checkpoint.ErrCorrupt) }

@@ -16,8 +16,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A log of two million records a day, exported every five minutes, with a rescan every day: what the set takes
-// in an entry, with its share of the snapshots, however many ids are missing, and what is to be read to have the set again.
+// A log has two million records a day. A cycle exports it every five minutes, with a rescan every day. The test measures the
+// set's bytes in an entry, with the entry's share of the snapshots, for any number of missing ids, and the bytes that a reader
+// reads to have the set again.
 func TestBytesOfAnEntry(t *testing.T) {
 	const (
 		perDay = 2_000_000
@@ -35,7 +36,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 			id, entries, changes, most := int64(1_000_000), 0, 0, 0
 			for cursor := at; cursor.Before(at.Add(2 * day)); cursor = stored.Cursor {
 				span := every
-				if cursor.Before(at.Add(day)) { // a day that is there already
+				if cursor.Before(at.Add(day)) { // a day that the set has already
 					span = time.Hour
 				}
 				w := window.Window{Start: cursor, End: cursor.Add(span)}
@@ -64,7 +65,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 					changes += base64.StdEncoding.EncodedLen(len(next.Delivered))
 				}
 			}
-			whole, err := set.MarshalBinary() // which knows two days by now, the most that it ever has to
+			whole, err := set.MarshalBinary() // it knows two days by now: it never has to know more
 			if err != nil {
 				t.Fatal(err)
 			}

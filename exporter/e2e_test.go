@@ -42,11 +42,11 @@ func month(t *testing.T, profile bloodhoundtest.Profile, n int) *world {
 	return w
 }
 
-// placed gives rows times and ids of their own: they are about what is in them, and must not clash with a history.
+// placed gives rows times and ids of their own, so that they do not clash with a history: only their content matters.
 func placed(rows []bloodhoundtest.Row, at time.Time, id int64) []bloodhoundtest.Row {
 	rows = slices.DeleteFunc(rows, func(r bloodhoundtest.Row) bool { return r.CreatedAt.IsZero() })
 	for i := range rows {
-		fraction := time.Duration(rows[i].CreatedAt.Nanosecond()) // 0 to 6 digits are part of what is tested
+		fraction := time.Duration(rows[i].CreatedAt.Nanosecond()) // the test also covers 0 to 6 digits
 		rows[i].ID, rows[i].CreatedAt = id+int64(i), at.Add(time.Duration(i)*time.Second+fraction)
 		rows[i].VisibleAt = time.Time{}
 	}
@@ -65,7 +65,7 @@ func s3Bucket(t *testing.T, s servers.S3, name, prefix string) *s3.Bucket {
 	return b
 }
 
-// A backlog of a month goes to S3 once; then nothing is new; then new and late rows are added.
+// A backlog of a month goes to S3 once. Then no row is new. Then new and late rows come in.
 func TestBacklogToS3(t *testing.T) {
 	s := servers.VersityGW(t)
 	servers.CreateBucket(t, s, "audit", false)
@@ -100,7 +100,7 @@ func TestBacklogToS3(t *testing.T) {
 	}
 }
 
-// later is an hour in which 250 rows appear, and 50 that are stamped shortly before what was already read.
+// later is an hour in which 250 rows appear. Another 50 appear that are stamped shortly before the rows already read.
 func (w *world) later() {
 	now, id := w.now(), int64(10_000_000)
 	for i := range 250 {
@@ -177,7 +177,7 @@ func get(t *testing.T, address string) []byte {
 	return body
 }
 
-// Every generation of servers, and the documentation taken by its letter, gives the same rows.
+// Every generation of servers gives the same rows, and so does a server that follows the documentation to the letter.
 func TestProfilesGiveTheSameArchive(t *testing.T) {
 	var want map[int64]record.Record
 	for _, profile := range bloodhoundtest.Profiles {
@@ -204,7 +204,7 @@ func TestProfilesGiveTheSameArchive(t *testing.T) {
 	}
 }
 
-// Of two runners at once one works, and the other says who does.
+// If two runners work at once, one works, and the other names it.
 func TestTwoRunners(t *testing.T) {
 	stores := map[string]func(t *testing.T) bucket.Bucket{
 		"directory": func(t *testing.T) bucket.Bucket {
@@ -242,8 +242,8 @@ func TestTwoRunners(t *testing.T) {
 	}
 }
 
-// A new stream knows from the server's count how long its first window should be: about a page, not a guess that is cut
-// or grown at the price of requests.
+// A new stream knows from the server's count how long its first window should be: about a page. It does not guess, since to cut
+// or grow a wrong guess costs requests.
 func TestFirstWindow(t *testing.T) {
 	for name, test := range map[string]struct {
 		profile  bloodhoundtest.Profile

@@ -8,18 +8,18 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// An encoding is the part of a window's delivery that touches nothing outside, under way in a goroutine of its own.
+// An encoding is the part of a window's delivery that touches nothing outside. It runs in a goroutine of its own.
 type encoding struct {
 	done  chan struct{}
-	write encodedWindow // to be looked at after done is closed, and so is err
+	write encodedWindow // read it and err only after done is closed
 	err   error
 }
 
 // An encodedWindow writes itself, once.
 type encodedWindow = func(context.Context) (checkpoint.Receipt, error)
 
-// encode has what is fresh of a window encoded, as far as the sink can ahead of its turn. The records are released once the sink
-// has taken what it needs of them.
+// encode lets the sink encode the fresh records of a window, as far as the sink can before the window's turn. encode releases
+// the records once the sink no longer needs them.
 func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) *encoding {
 	enc := &encoding{done: make(chan struct{})}
 	under.Go(func() {
@@ -32,8 +32,8 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) 
 	return enc
 }
 
-// wait returns when there is something to write, or the error of encoding it. The encoding lets go of what it returns, so
-// that its memory is free when it has been written.
+// wait returns when the window can be written, or with the error of encoding it. The encoding does not keep the function that
+// it returns, so its memory is free when the window has been written.
 func (enc *encoding) wait() (write encodedWindow, err error) {
 	<-enc.done
 	write, enc.write = enc.write, nil

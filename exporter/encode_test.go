@@ -14,10 +14,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A press is a sink whose encoding can be watched, held up, and made to fail.
+// A press is a sink whose encoding a test can watch, hold up, and let fail.
 type press struct {
 	exporter.Sink
-	before func(number int) error // number is 1 for the first window, or nearly: two are begun side by side
+	before func(number int) error // number is 1 for the first window, or 2: two begin at the same time
 
 	mu           sync.Mutex
 	failed       window.Window // the one that before refused
@@ -47,7 +47,7 @@ func (p *press) Prepare(
 	return p.Sink.Prepare(w, records)
 }
 
-// pressed is a backlog of some windows, and the exporter that is to deliver it.
+// pressed is a backlog of some windows, and the exporter that has to deliver it.
 func pressed(t *testing.T, before func(number int) error) (*world, *exporter.Exporter, *press) {
 	t.Helper()
 	w := month(t, bloodhoundtest.V84, 3000)
@@ -58,7 +58,7 @@ func pressed(t *testing.T, before func(number int) error) (*world, *exporter.Exp
 	return w, e, p
 }
 
-// Two windows are encoded at a time, and no more: that is what memory is planned for.
+// The exporter encodes two windows at a time, and no more: memory is planned for two.
 func TestTwoWindowsAreEncodedAtATime(t *testing.T) {
 	second := make(chan struct{})
 	w, e, p := pressed(t, func(number int) error {
@@ -83,7 +83,7 @@ func TestTwoWindowsAreEncodedAtATime(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// A window that cannot be encoded ends the cycle before it is declared; those before it stand.
+// If a window cannot be encoded, the cycle ends before it declares that window; the windows before it stand.
 func TestEncodingFails(t *testing.T) {
 	for _, failing := range []int{1, 3} {
 		fault := errors.New("out of paper")

@@ -2,7 +2,8 @@ package exporter
 
 import "errors"
 
-// ErrStopped says that a cycle was told to stop before everything was committed. The next one starts from the last commit.
+// ErrStopped says that a cycle ended before it committed everything, because Stopping told it to. The next one starts from the
+// last commit.
 var ErrStopped = errors.New("told to stop before everything was committed")
 
 // Stage names the part of a cycle that failed.
@@ -15,7 +16,7 @@ const (
 	StageCheckpoint Stage = "checkpoint"
 )
 
-// Error is why a cycle ended early.
+// Error says why a cycle ended early.
 type Error struct {
 	Stage Stage
 	Err   error
@@ -26,17 +27,18 @@ func (e *Error) Error() string { return string(e.Stage) + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// RangeError says why what was asked of a [Backfill] cannot be done, and what can. Nothing was done then.
+// RangeError says why a [Backfill] cannot do the work that the user asked for, and which work it can do. The Backfill did
+// nothing.
 type RangeError struct{ Problem string }
 
 func (e *RangeError) Error() string { return e.Problem }
 
-// failed says in which stage an error came up, unless the error knows better.
+// failed adds the stage in which an error came up, unless the error already names a stage.
 func failed(stage Stage, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, known := err.(*Error); known { //nolint:errorlint // what it wraps has a stage of its own
+	if _, known := err.(*Error); known { //nolint:errorlint // an error inside it may have another stage
 		return err
 	}
 	return &Error{Stage: stage, Err: err}

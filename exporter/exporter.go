@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// IdleCommit is how long a span without anything new has to be for a journal entry of its own: a stream that runs commits
-	// that often at least.
+	// IdleCommit is how long a span without any new record gets before it has a journal entry of its own. A stream that runs
+	// commits at least that often.
 	IdleCommit = time.Hour
-	// releaseTime bounds the last writes after a cycle was told to stop.
+	// releaseTime bounds the last writes of a cycle that ends.
 	releaseTime = 15 * time.Second
 )
 
@@ -29,28 +29,28 @@ type Exporter struct {
 	Destination Destination
 
 	Windows window.Planner    // how large a window may be
-	Limits  bloodhound.Limits // what a window may hold in memory
-	Memory  *budget.Share     // what all that are on their way may hold; nil for no bound
-	Start   time.Time         // where a new stream starts; zero for the oldest record there is
+	Limits  bloodhound.Limits // how much a window may hold in memory
+	Memory  *budget.Share     // how much all windows on their way may hold together; nil for no bound
+	Start   time.Time         // the start of a new stream; zero for the source's oldest record
 	Settle  time.Duration     // how long records may take to become visible before they are read
-	Overlap time.Duration     // how far back a cycle looks again for those that took longer
+	Overlap time.Duration     // how far back a cycle looks again for records that took longer
 
 	Retention   Retention // how long the source keeps records
-	ExcludeSelf bool      // leave out what our own requests leave in the log
-	VerifyCount bool      // hold each window against the server's own count
+	ExcludeSelf bool      // leave out the records of our own requests
+	VerifyCount bool      // compare each window with the server's own count
 
-	Rescan         time.Duration // how far back stragglers are searched for, by RescanSchedule; 0 for never
+	Rescan         time.Duration // how far back a cycle searches for stragglers, by RescanSchedule; 0 for never
 	RescanSchedule Schedule
 
-	SmallSet int // bytes of the set of delivered ids that each journal entry has whole, and not as a change; 0 for 1 KiB
+	SmallSet int // bytes up to which each journal entry has the whole set of delivered ids, and not a change; 0 for 1 KiB
 
 	Now      func() time.Time // our own clock; nil for this machine's
-	Stopping func() bool      // no other window is begun once it is true; nil for never
+	Stopping func() bool      // once it is true, a cycle begins no other window; nil for never
 	Log      *zap.Logger
 	Observer Observer // may be nil
 
-	last      *known // after a cycle; so that the next one need not read it
-	announced bool   // that the stream is new
+	last      *known // the set after a cycle, so that the next cycle need not read it
+	announced bool   // a cycle has said that the stream is new
 }
 
 // A Schedule tells when something is due after an instant.
@@ -58,10 +58,10 @@ type Schedule interface {
 	Next(after time.Time) time.Time
 }
 
-// RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are
-// of type [*Error] and name the stage. When it returns, whatever it says, every commit it made stands and nothing
-// behind the last one is lost. [ErrStopped] says that it was told to stop before all was committed. Cycles of one Exporter
-// run one after the other.
+// RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are of type
+// [*Error] and name the stage. Whether or not it returns an error, every commit that it made stands, and no record behind the
+// last one is lost. [ErrStopped] says that Stopping told it to end before it committed everything. Cycles of one Exporter run
+// one after the other.
 func (e *Exporter) RunOnce(ctx context.Context) error {
 	// A cycle that finds nothing new writes nothing.
 	return under(ctx, e.Store, func(ctx context.Context, lease *checkpoint.Lease) error {
@@ -88,8 +88,8 @@ func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, guess boo
 	return c.run(ctx)
 }
 
-// run starts from the last commit and takes what an attempt left unfinished, what is due, and then what the time behind and
-// ahead of the position may still have brought.
+// run starts from the last commit. First it takes the windows that an attempt left unfinished, then the windows that are due,
+// and then the time behind and ahead of the position, since new records may have appeared there.
 func (c *cycle) run(ctx context.Context) error {
 	if founded, err := c.load(ctx); err != nil || !founded {
 		return err
@@ -126,7 +126,7 @@ func (c *cycle) run(ctx context.Context) error {
 	return c.ahead(ctx)
 }
 
-// take goes those walks that are due.
+// take makes the walks that are due.
 func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
 	for _, find := range walks {
 		if w, ok := find(); ok {
@@ -143,9 +143,9 @@ func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
 
 func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
-// under does something under a journal's lease, which it takes itself once it has something to write. The context that it
-// gets ends with ours, and when the lease is lost. A panic gives the lease back as well: else no later cycle of this process
-// would get it.
+// under calls do under a journal's lease, and do takes the lease once it has something to write. The context of do ends with
+// ctx, and also when the lease is lost. under gives the lease back after a panic as well: otherwise no later cycle of this
+// process would get it.
 func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) (err error) {
 	lease, err := journal.Look(ctx)
 	if err != nil {
@@ -155,7 +155,7 @@ func under(ctx context.Context, journal Store, do func(context.Context, *checkpo
 	return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
 }
 
-// holding is under for what has something to write in any case: the lease is taken before.
+// holding is under for a do that always has something to write: it takes the lease before the call.
 func holding(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
 	return under(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) error {
 		if err := lease.Hold(ctx); err != nil {
@@ -165,8 +165,8 @@ func holding(ctx context.Context, journal Store, do func(context.Context, *check
 	})
 }
 
-// release gives the lease back, also after ctx has ended. Where the cycle failed because the lease was lost, that is
-// the error: what the stages say of it is only that their context ended.
+// release gives the lease back, even if ctx has ended. If the cycle failed because the lease was lost, release returns that as
+// the error: the stages only report that their context ended.
 func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 	if err != nil && lease.Context().Err() != nil && ctx.Err() == nil {
 		err = failed(StageCheckpoint, context.Cause(lease.Context())) //nolint:contextcheck // it is about the lease

@@ -8,32 +8,32 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/budget"
 )
 
-// mostReads is how many windows are read at the same time: as many as hide the time that a distant server takes to answer.
+// mostReads is how many windows a fetcher reads at the same time. So many hide the time that a distant server takes to answer.
 const mostReads = 5
 
 // far is how long a server that is far away takes to begin an answer.
 const far = 50 * time.Millisecond
 
-// A fetcher reads the windows of a walk, each as long as memory allows. Several are read at the same time if the log is
-// about as dense throughout, and if the server is far away.
+// A fetcher reads the windows of a walk, each as long as memory allows. It reads several at the same time if the log is about
+// equally dense throughout, and if the server is far away.
 type fetcher struct {
 	plan
 	memory *budget.Account
 	ahead  chan<- span
 
 	reads []*reading   // under way, oldest first
-	most  int          // of them
-	fill  float64      // how full the last window was, of what it was planned to be
-	loan  *budget.Loan // of a window that is planned anew; nil for none
+	most  int          // readings at the same time
+	fill  float64      // how full the last window was, as a part of the planned fill
+	loan  *budget.Loan // of a window that the fetcher plans anew; nil for none
 }
 
-// A reading is a window that is being read.
+// A reading is a window that a goroutine is reading.
 type reading struct {
 	span
-	plan   plan // by which it is read
+	plan   plan // the plan for this window
 	cancel context.CancelFunc
 
-	done   chan struct{} // what follows is to be looked at after it is closed
+	done   chan struct{} // read the fields below only after it is closed
 	took   time.Duration
 	jumped bool // the window ends later than planned
 	err    error
@@ -56,8 +56,8 @@ func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ah
 	}
 }
 
-// readAhead begins to read the next window, and more of them if that is of use. Only the first of all is worth waiting for
-// memory.
+// readAhead begins to read the next window, and more windows if that helps. It waits for memory only for the first window of
+// all.
 func (f *fetcher) readAhead(ctx context.Context) error {
 	for len(f.reads) == 0 || len(f.reads) < f.most && f.steady(f.fill) {
 		win, due := f.next()
@@ -76,8 +76,8 @@ func (f *fetcher) readAhead(ctx context.Context) error {
 	return nil
 }
 
-// borrow takes the memory that the window may need: its pages, and once more as much for its objects. It is nil if there is
-// not enough for another one.
+// borrow takes the memory that the window may need: its pages, and the same amount again for its objects. The loan is nil if
+// the memory does not suffice for another window.
 func (f *fetcher) borrow(ctx context.Context) (loan *budget.Loan, err error) {
 	bytes := 2*f.Limits.Bytes + f.Limits.Bytes/2
 	switch {
@@ -93,7 +93,7 @@ func (f *fetcher) borrow(ctx context.Context) (loan *budget.Loan, err error) {
 	}
 }
 
-// begin has a window read.
+// begin starts to read a window.
 func begin(ctx context.Context, by plan, s span) *reading {
 	r := &reading{plan: by, span: s, done: make(chan struct{})}
 	ctx, r.cancel = context.WithCancel(ctx)
@@ -122,7 +122,7 @@ func (r *reading) read(ctx context.Context) (err error) {
 	return nil
 }
 
-// jump makes one window of a gap: it ends where the next record is, however far that is off.
+// jump makes one window of a gap: the window then ends at the next record, however far away that record is.
 func (r *reading) jump(ctx context.Context) error {
 	p := &r.plan
 	next, ok, err := p.Source.First(ctx, r.End, p.horizon)
@@ -140,14 +140,14 @@ func (r *reading) jump(ctx context.Context) error {
 	r.Release()
 	r.End, r.jumped = next, true
 	r.remembered = p.remembered(p.walk, r.Window, p.known)
-	// It is read once more as a whole: that what was said to be a gap is one has to be seen, and counted.
+	// Houndtrail reads the window once more as a whole: it must see, and count, that the gap is one.
 	r.Batch, err = p.Source.Fetch(
 		ctx, r.since, r.End.Add(-grain), bloodhound.Limits{Share: p.Limits.Share}, p.counting(r.since, p.before)...)
 	return err
 }
 
-// first sends the oldest window on, which has been read. If it was too much, or is another one than planned, those that were
-// planned behind it are planned anew.
+// first sends the oldest window on, which the fetcher has read. If that window was too much, or is not the planned one, the
+// fetcher plans all windows behind it anew.
 func (f *fetcher) first(ctx context.Context) error {
 	r := f.reads[0]
 	f.reads = f.reads[1:]
@@ -181,16 +181,16 @@ func (f *fetcher) first(ctx context.Context) error {
 	return nil
 }
 
-// scout has several windows read at the same time already if the first page of the first one was too much: it told how dense the
-// log is, and whether the server is far away.
+// scout lets the fetcher read several windows at the same time already if the first page of the first window was too much. That
+// page told how dense the log is, and whether the server is far away.
 func (f *fetcher) scout(r *reading) {
 	if f.share > 0 && !f.shown && r.took >= far {
 		f.fill, f.most = 1, mostReads
 	}
 }
 
-// weigh has several windows read at the same time if the server is far away, and fewer if the rest cannot keep up: what waits
-// takes memory. From a server that is near, one window is read as fast as several.
+// weigh lets the fetcher read several windows at the same time if the server is far away, and fewer if the later stages cannot
+// keep up, since windows that wait take memory. If the server is near, one window at a time is as fast as several.
 func (f *fetcher) weigh(latency, took, kept time.Duration) {
 	switch {
 	case latency < far:
@@ -204,7 +204,7 @@ func (f *fetcher) weigh(latency, took, kept time.Duration) {
 
 // send gives a window to the next stage.
 func (f *fetcher) send(ctx context.Context, s span) error {
-	if s.skims == nil { // else it is read again
+	if s.skims == nil { // if it has skims, Houndtrail reads it again
 		s.loan.Keep(2 * s.Held())
 	}
 	select {
@@ -216,7 +216,8 @@ func (f *fetcher) send(ctx context.Context, s span) error {
 	}
 }
 
-// sendOn has the previous window sent on without the counts that come with the next one: its memory is needed for that.
+// sendOn lets the next stage send the previous window on without the counts that come with the next window: the fetcher needs
+// the previous window's memory for the next one.
 func (f *fetcher) sendOn(ctx context.Context) error {
 	select {
 	case f.ahead <- span{}:
@@ -227,7 +228,7 @@ func (f *fetcher) sendOn(ctx context.Context) error {
 	}
 }
 
-// discard gives up what is being read.
+// discard gives up all readings.
 func (f *fetcher) discard() {
 	for _, r := range f.reads {
 		r.cancel()

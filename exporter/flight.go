@@ -8,48 +8,48 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// mostInFlight is how many windows are written side by side: as many as hide the time that a distant store or receiver takes
-// to answer. Memory bounds them as well.
+// mostInFlight is how many windows Houndtrail writes at the same time. So many hide the time that a distant store or receiver
+// takes to answer. Memory bounds them as well.
 const mostInFlight = 6
 
-// A flight is the windows of a walk that are written and not committed yet, oldest first. They are declared, then written side
-// by side, and committed in order, so that the position never passes a record that is not durable.
+// A flight has the windows of a walk that are not committed yet, oldest first. Houndtrail declares them, then writes them at
+// the same time, and commits them in order. So the position never passes a record that is not durable.
 type flight struct {
 	*cycle
 	walk walk
 
 	under    []*delivery
-	planned  []*delivery                // of them: still to be declared
-	declared <-chan struct{}            // closed when those have been declared that were next; nil if there are none
-	proceed  func()                     // to be called then: has them written
-	commits  <-chan struct{}            // closed when the oldest window is committed, or that failed; nil if it is not tried
-	settle   func() error               // to be called then
-	oldest   <-chan checkpoint.Sighting // of the source's oldest record; nil as long as that is not looked for
+	planned  []*delivery                // of them: the windows that it still has to declare
+	declared <-chan struct{}            // closed when it has declared the next windows; nil if there are none
+	proceed  func()                     // call it then: it begins to write them
+	commits  <-chan struct{}            // closed when the commit of the oldest window has ended; nil if none is under way
+	settle   func() error               // call it then
+	oldest   <-chan checkpoint.Sighting // of the source's oldest record; nil until the flight looks for that record
 	running  sync.WaitGroup
 	begun    bool // a window was launched
 	ended    bool // the last one was
 }
 
-// A delivery is a window that is being written.
+// A delivery is a window that the flight is writing.
 type delivery struct {
 	part
 	outcome outcome                    // complete once done is closed
 	oldest  <-chan checkpoint.Sighting // takes the place of the outcome's; nil for none
 	done    chan struct{}
-	err     error // to be looked at then
+	err     error // read it only then
 }
 
 // export delivers the windows of a walk and commits them.
 func (c *cycle) export(ctx context.Context, w walk) error {
 	if len(w.intents) == 0 {
-		c.lease.Drop() // what an attempt left unfinished was taken before
+		c.lease.Drop() // an earlier walk took the windows that an attempt left unfinished
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	f := &flight{cycle: c, walk: w}
 	windows := c.windows(ctx, w)
 	defer func() {
 		cancel()
-		f.running.Wait() // the next cycle takes again what is not committed
+		f.running.Wait() // the next cycle takes again the windows that are not committed
 		windows.close()
 	}()
 	for {
@@ -65,7 +65,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 		case p.encoding == nil: // a window went on
 			continue
 		}
-		if p.last && !p.news() { // whether it needs an entry depends on where the position is
+		if p.last && !p.news() { // the position decides whether it needs an entry
 			if err := f.land(ctx, nil); err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 	}
 }
 
-// await takes the next step of those that are under way, or else the next window.
+// await takes the next step that is ready, or else the next window.
 func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool, err error) {
 	over := func(step <-chan struct{}) bool {
 		select {
@@ -88,7 +88,7 @@ func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool
 	}
 	for {
 		switch {
-		case over(f.declared): // first what goes on by itself
+		case over(f.declared): // first the steps that are under way
 			f.proceed()
 			return part{}, true, nil
 		case over(f.commits):
@@ -106,8 +106,8 @@ func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool
 	}
 }
 
-// room is where the next window comes from, nil while there is no room for one. The first window of a stream is by itself: it
-// is its first entry that tells others that its files have a journal.
+// room is the channel from which the next window comes; nil while there is no room for one. The first window of a stream goes
+// alone: its entry is the first one, and tells others that the stream's files have a journal.
 func (f *flight) room(windows *pipeline) <-chan part {
 	most := mostInFlight
 	if f.stored.Serial == 0 {
@@ -127,7 +127,7 @@ func (f *flight) written() <-chan struct{} {
 	return f.under[0].done
 }
 
-// launch starts to write a window that is as it should be, unless it needs no entry.
+// launch checks a window and starts to write it, unless it needs no entry.
 func (f *flight) launch(ctx context.Context, p part) error {
 	if err := f.checkGuessedClock(p.clock); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (f *flight) launch(ctx context.Context, p part) error {
 		return err
 	}
 	f.refreshEnds(ctx, d)
-	// What was loaded is still the newest: no other runner had the lease since.
+	// The entry that this cycle loaded is still the newest: no other runner had the lease since.
 	if err := f.lease.Hold(ctx); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -162,7 +162,8 @@ func (f *flight) launch(ctx context.Context, p part) error {
 	return nil
 }
 
-// counted is what the server counts of a window. If that was not asked yet, the window might have needed no entry: it is by itself.
+// counted is the server's count of a window. If Houndtrail has not asked yet, since the window might have needed no entry, it
+// asks now, for this window alone.
 func (f *flight) counted(ctx context.Context, p part) (*checkpoint.ServerCount, error) {
 	if p.counting == nil {
 		return f.complete(ctx, p.proof)
@@ -170,9 +171,9 @@ func (f *flight) counted(ctx context.Context, p part) (*checkpoint.ServerCount, 
 	return p.counting.count, p.counting.err
 }
 
-// declareNext has all declared that is planned, in one write, and then written. From there to the commit a window is fixed: the
-// run that follows after a crash reads it in the lease, takes the very same span and so replaces the objects that this attempt
-// leaves behind.
+// declareNext declares all planned windows in one write, and then lets the flight write them. From there to its commit, a
+// window is fixed: if Houndtrail crashes, the next run reads the window in the lease and takes exactly the same span. So it
+// replaces the objects that this attempt leaves behind.
 func (f *flight) declareNext(ctx context.Context) {
 	next, done := f.planned, make(chan struct{})
 	windows := make([]window.Window, len(next))
@@ -180,7 +181,7 @@ func (f *flight) declareNext(ctx context.Context) {
 		windows[i] = d.Window
 	}
 	f.planned = nil
-	if f.lease.Declared(windows...) { // by an earlier attempt: that takes no time, in which another window could come between
+	if f.lease.Declared(windows...) { // an earlier attempt declared them: this takes no time, and so no other window comes between
 		f.begin(ctx, next, f.lease.Intend(ctx, windows...))
 		return
 	}
@@ -199,14 +200,14 @@ func (f *flight) declareNext(ctx context.Context) {
 	}
 }
 
-// begin has windows written that are declared, or else failed to be.
+// begin starts to write declared windows, or fails them if they could not be declared.
 func (f *flight) begin(ctx context.Context, next []*delivery, err error) {
 	for _, d := range next {
 		switch {
 		case err != nil:
 			d.err = failed(StageCheckpoint, err)
 			close(d.done)
-		case d.records.Fresh == 0 && len(f.walk.intents) == 0: // nothing is asked of anything outside
+		case d.records.Fresh == 0 && len(f.walk.intents) == 0: // the write asks nothing of the outside
 			f.write(ctx, d)
 		default:
 			f.running.Go(func() { f.write(ctx, d) })
@@ -214,7 +215,7 @@ func (f *flight) begin(ctx context.Context, next []*delivery, err error) {
 	}
 }
 
-// write makes a window durable at the destination. It touches nothing that the commits change.
+// write makes a window durable at the destination. It touches no state that the commits change.
 func (f *flight) write(ctx context.Context, d *delivery) {
 	defer close(d.done)
 	write := d.write
@@ -226,7 +227,8 @@ func (f *flight) write(ctx context.Context, d *delivery) {
 	d.outcome.receipt, d.err = receipt, failed(StageSink, err)
 }
 
-// land commits what is under way, and returns why no more is to come. A window that fails is the reason that counts.
+// land commits the windows under way, and returns why no more windows come. If one of these windows fails, land returns that
+// error instead.
 func (f *flight) land(ctx context.Context, why error) error {
 	for len(f.under) > 0 {
 		if _, _, err := f.await(ctx, nil); err != nil {
@@ -236,9 +238,9 @@ func (f *flight) land(ctx context.Context, why error) error {
 	return why
 }
 
-// commitFirst has the oldest window committed, which has been written. Data first, position second: every record of the window,
-// and of those before it, is durable at this line. A crash here repeats the window, a crash after the commit does not. Cursor and
-// delivered ids travel in one entry.
+// commitFirst commits the oldest window, which is written. Data first, position second: at this line, every record of the
+// window and of all windows before it is durable. If Houndtrail crashes here, the next run repeats the window; after the commit
+// it does not. Cursor and delivered ids travel in one entry.
 func (f *flight) commitFirst(ctx context.Context) error {
 	d := f.under[0]
 	if d.err != nil {

@@ -9,17 +9,17 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// longestLook and shortestLook are how often the oldest record is asked for: at first soon after the stream began, since
-// its first answer may have been that of a replica that lags, and then less and less often.
+// longestLook and shortestLook bound how often Houndtrail asks for the oldest record: soon after the stream began, since a
+// replica that lags may have given the first answer, and then less and less often.
 const (
 	shortestLook = time.Minute
 	longestLook  = 24 * time.Hour
 	lookGrowth   = 4
-	// askTime is how long that may take.
+	// askTime is how long one such look may take.
 	askTime = time.Minute
 )
 
-// lookDue tells whether the oldest record should be looked for again.
+// lookDue tells whether Houndtrail should look for the oldest record again.
 func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 	pause := shortestLook
 	for range seen.Looks {
@@ -28,8 +28,8 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 	return now.Sub(seen.SeenAt) >= pause
 }
 
-// refreshEnds says when the log begins and ends, for the entry of a window. Houndtrail looks for both ends again, now and then,
-// beside the windows; the entry of a cycle's last window tells them.
+// refreshEnds sets what the entry of a window says about the log's ends. Now and then Houndtrail looks for the ends again while it
+// writes the windows. The last window's entry tells what it found.
 func (f *flight) refreshEnds(ctx context.Context, d *delivery) {
 	seen := f.stored.Oldest
 	d.outcome.seen = seen
@@ -49,7 +49,7 @@ func (f *flight) refreshEnds(ctx context.Context, d *delivery) {
 	}
 }
 
-// refreshOldest looks for the oldest record. That it fails is no reason to hold up a window.
+// refreshOldest looks for the oldest record. If it fails, no window waits for that.
 func (c *cycle) refreshOldest(ctx context.Context, seen checkpoint.Sighting) checkpoint.Sighting {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -63,8 +63,8 @@ func (c *cycle) refreshOldest(ctx context.Context, seen checkpoint.Sighting) che
 	return seen
 }
 
-// appeared declares the history that came to light before the start of a stream that has everything: it is walked from the
-// next step on.
+// appeared declares a history if records came to light before the start of a stream that has everything. The next step begins
+// to walk it.
 func (c *cycle) appeared(next *checkpoint.Checkpoint) {
 	oldest := next.Oldest.CreatedAt
 	if next.History != nil || next.StartAsked || oldest.IsZero() || !oldest.Before(next.Start) {
@@ -76,15 +76,16 @@ func (c *cycle) appeared(next *checkpoint.Checkpoint) {
 	next.History = &checkpoint.History{From: from, Next: from, Until: next.Start, Pass: c.nextPass()}
 }
 
-// history is the walk over what appeared before the start, as far as it is still to be done. It comes before a rescan: that
-// finds some of the same records, and forgets them.
+// history is the walk over the records that appeared before the start, as far as it is still to be done. It comes before a
+// rescan, since a rescan finds some of the same records and forgets them.
 func (c *cycle) history() (w walk, due bool) {
 	h := c.stored.History
 	if h == nil {
 		return walk{}, false
 	}
 	w = c.revisit(walkHistory, h.Next, h.Until, h.Pass)
-	// Nothing of it was delivered, however long ago that was: what of it is not committed is new.
+	// The stream has delivered no record of the rest, however long ago they were created: all records that are not committed are
+	// new.
 	w.known, w.keep = h.Next, c.stored.DeliveredSince
 	if intents := c.lease.Intents(); len(intents) > 0 && intents[0].Pass == h.Pass && intents[0].Start.Equal(h.Next) {
 		w.intents = intents
@@ -98,7 +99,8 @@ type foremost struct {
 	ok bool
 }
 
-// refreshNewest looks for the newest record beside the windows; nil if that fails, and then it is looked for once more.
+// refreshNewest looks for the newest record while the windows go on. If that fails it returns nil, and the cycle looks once
+// more.
 func (c *cycle) refreshNewest(ctx context.Context) *foremost {
 	at, ok, err := c.Source.Newest(ctx)
 	if err != nil {
@@ -107,8 +109,9 @@ func (c *cycle) refreshNewest(ctx context.Context) *foremost {
 	return &foremost{at, ok}
 }
 
-// ahead delivers records that are stamped later than both clocks: the server's clock is ahead of ours, or was when it
-// wrote them. The position does not move: it gets there with the clocks, and finds them delivered.
+// ahead delivers records whose times are later than both clocks: the server's clock is ahead of ours, or was ahead when the
+// server wrote them. The position does not move. It passes these times with the clocks, and then the records are already
+// delivered.
 func (c *cycle) ahead(ctx context.Context) error {
 	if c.stored.Serial == 0 || c.skew <= Apart && !c.stored.Ahead.After(c.now) && !c.looked {
 		return nil
@@ -121,7 +124,7 @@ func (c *cycle) ahead(ctx context.Context) error {
 		}
 		newest = &foremost{at, ok}
 	}
-	now := c.present() // and not the cycle's: the record may have been written since that began
+	now := c.present() // not the cycle's time: the server may have written the record since the cycle began
 	if !newest.ok || newest.at.Sub(now) <= Apart {
 		return nil
 	}

@@ -46,7 +46,7 @@ func TestIdleCycle(t *testing.T) {
 		}
 		positions.On(nil)
 		entries := len(w.entries())
-		w.pass(time.Hour) // after which it says that it is there; in a new process, which asks for the server's time anew
+		w.pass(time.Hour) // after an hour it says that it is there; it is a new process, which asks for the server's time anew
 		if err := w.process(positions, w.objects).RunOnce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestIdleCycle(t *testing.T) {
 	}
 }
 
-// Of two runners that both find news one exports them, and the other one writes nothing.
+// If two runners both find news, one exports them, and the other one writes nothing.
 func TestTwoLookAtOnce(t *testing.T) {
 	begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
 	rows := history.Rows(history.Options{Seed: 1, N: 300, Start: begin, End: begin.Add(10 * time.Hour)})
@@ -81,7 +81,7 @@ func TestTwoLookAtOnce(t *testing.T) {
 	}
 }
 
-// held is a store beside which another runner is at work once the position is loaded.
+// held is a store at which another runner works once this one has loaded the position.
 type held struct {
 	exporter.Store
 	meanwhile func()

@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// crashed is a world of an hour with 100 rows in which the first run has written its objects and died before the
-// commit. What a window may hold is little more than that.
+// crashed is a world of an hour with 100 rows in which the first run has written its objects and died before the commit. A
+// window may hold only a few more rows.
 func crashed(t *testing.T) (*world, window.Window) {
 	t.Helper()
 	start := time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
@@ -46,11 +46,11 @@ func crashed(t *testing.T) (*world, window.Window) {
 	return w, intents[0]
 }
 
-// losing is a store that an entry does not reach, or not yet.
+// losing is a store that loses an entry, or gets it late.
 type losing struct {
 	bucket.Bucket
 	world *world
-	entry string // what its key ends in
+	entry string // the end of its key
 }
 
 func (l losing) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
@@ -75,7 +75,7 @@ func (w *world) firstWindow() window.Window {
 	return window.Window{}
 }
 
-// The window of an attempt that was not committed is taken whole, also when by now it holds more than a window may.
+// The exporter takes the window of an uncommitted attempt whole, even if by now it holds more than a window may.
 func TestIntentIsTakenWhole(t *testing.T) {
 	w, intent := crashed(t)
 	for i := range 300 {
@@ -90,8 +90,8 @@ func TestIntentIsTakenWhole(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// A second attempt that gets no record of those that the first one wrote commits nothing: the file of the first one would
-// be accounted for by no entry, and its records come a second time.
+// If a second attempt gets none of the records that the first one wrote, it commits nothing. Otherwise no entry would account
+// for the first attempt's file, and its records would come a second time.
 func TestAttemptThatFindsNothing(t *testing.T) {
 	w, intent := crashed(t)
 	again := func() error {
@@ -125,8 +125,8 @@ func TestAttemptThatFindsNothing(t *testing.T) {
 	}
 }
 
-// A commit whose sender gave up, or is dead, may arrive at any time later on. What it says of the objects is not true any
-// more once the next attempt has replaced them; it must not become an entry then.
+// A commit may arrive at any later time, even if its sender gave up or is dead. Once the next attempt has replaced the objects,
+// the commit's account of them is false, and it must not become an entry.
 func TestCommitThatArrivesLate(t *testing.T) {
 	for _, arrives := range []string{"2.json", "1.json"} { // just before that entry of the next attempt
 		w, intent := crashed(t)
@@ -152,7 +152,8 @@ func TestCommitThatArrivesLate(t *testing.T) {
 	}
 }
 
-// What keeps a commit out is of the lineage that it finds, and counts as nothing else: no reset, and no rescan that is due.
+// A barrier keeps a commit out. It is of the lineage that it finds, and counts as nothing else: it is no reset, and makes no
+// rescan due.
 func TestWhatKeepsACommitOut(t *testing.T) {
 	w, _ := crashed(t)
 	w.rescan = 24 * time.Hour
@@ -184,8 +185,8 @@ func TestWhatKeepsACommitOut(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// Where an attempt failed before its commit was sent, nothing has to be kept out: a destination that stays down does not
-// make the journal longer.
+// If an attempt failed before it sent its commit, no barrier has to keep a commit out: if a destination stays down, the journal
+// does not grow.
 func TestNothingToKeepOut(t *testing.T) {
 	w, _ := crashed(t)
 	objects := &checkpointtest.Faulty{Bucket: w.objects}
@@ -201,11 +202,11 @@ func TestNothingToKeepOut(t *testing.T) {
 	}
 }
 
-// A stream that has no commit yet starts where its first attempt did, wherever the oldest record is by now: the
-// attempt's objects are named after that start.
+// A stream that has no commit yet starts at the same time as its first attempt, even if the oldest record is another one by
+// now: the attempt's objects are named after that start.
 func TestNewStreamKeepsItsStart(t *testing.T) {
 	w, intent := crashed(t)
-	w.pass(60 * 24 * time.Hour) // the oldest record would be looked for elsewhere
+	w.pass(60 * 24 * time.Hour) // the source's oldest record is another one by now
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,8 @@ func TestNewStreamKeepsItsStart(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// Another overlap between two runs, longer or shorter, brings nothing twice and loses nothing that is still promised.
+// If the user changes the overlap between two runs, to a longer or shorter one, no record comes twice, and no record is lost
+// that is still promised.
 func TestOverlapMayChange(t *testing.T) {
 	for _, overlaps := range [][2]time.Duration{{time.Minute, 6 * time.Hour}, {6 * time.Hour, time.Minute}} {
 		w := month(t, bloodhoundtest.V84, 3000)
@@ -237,7 +239,7 @@ func TestOverlapMayChange(t *testing.T) {
 	}
 }
 
-// On a server that has hardly begun, a row may still appear that is older than the oldest one of now.
+// On a server that has hardly begun, a row may still appear that is older than the present oldest one.
 func TestYoungServer(t *testing.T) {
 	now := time.Date(2026, 10, 12, 9, 0, 0, 0, time.UTC)
 	w := startWorld(t, 1, bloodhoundtest.V84, now, []bloodhoundtest.Row{

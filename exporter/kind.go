@@ -2,7 +2,7 @@ package exporter
 
 import "github.com/houndtrail/houndtrail/checkpoint"
 
-// A kind is why a span of time is walked, and so what its windows mean for the position.
+// A kind says why Houndtrail walks a span of time, and so what its windows mean for the position.
 type kind int
 
 const (
@@ -10,10 +10,10 @@ const (
 	walkBackfill             // before the stream's start, in a journal of its own: each window counts for itself
 	walkRescan               // the last days once more, in search of records that took long to appear
 	walkResumed              // windows that another walk has declared and not committed
-	walkSearch               // behind the position, as a clock was set back
-	walkSearchOn             // the same, after an entry has told that a rescan is owed
-	walkHistory              // what appeared before the start of a stream that has everything
-	walkAhead                // what is stamped later than both clocks
+	walkSearch               // behind the position, because a clock was set back
+	walkSearchOn             // the same, after an entry has said that a rescan is owed
+	walkHistory              // records that appeared before the start of a stream that has everything
+	walkAhead                // records with times later than both clocks
 )
 
 // entry is the kind of the entries that the walk commits.
@@ -30,17 +30,17 @@ func (k kind) entry() checkpoint.Kind {
 	}
 }
 
-// again tells that the position does not move: everything that is not in the set of delivered ids is new.
+// again tells that the position does not move: every record that is not in the set of delivered ids is new.
 func (k kind) again() bool { return k.entry() != checkpoint.KindExport }
 
-// past tells that there is no next cycle: none looks back, and none remembers ids.
+// past tells that the journal has no next cycle that looks back, and so remembers no ids.
 func (k kind) past() bool { return k == walkBackfill }
 
-// completes tells that the walk is all that a rescan has to do.
+// completes tells that the walk does all the work of a rescan.
 func (k kind) completes() bool { return k == walkRescan }
 
 // owes tells that a rescan is due after it, whatever the schedule.
 func (k kind) owes() bool { return k == walkSearch || k == walkSearchOn }
 
-// quiet tells that a window which brings nothing new needs no entry.
+// quiet tells that a window that brings no new record needs no entry.
 func (k kind) quiet() bool { return k == walkSearchOn || k == walkAhead }

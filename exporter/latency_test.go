@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A slow sink takes its time for each window, of which it holds so many bytes meanwhile.
+// A slow sink takes its time for each window, and holds so many bytes of it meanwhile.
 type slow struct {
 	whole
 	holds int64
@@ -29,19 +29,19 @@ func (s slow) Prepare(
 	}, s.holds, err
 }
 
-// A backlog from a server that is far away takes few round trips: windows are read side by side, and counted beside the others. In a
-// bubble of time the work itself takes none.
+// A backlog from a server that is far away takes few round trips: the exporter reads and counts several windows at the same
+// time. In a bubble of time the work itself takes no time.
 func TestRoundTrips(t *testing.T) {
 	const (
 		latency = 200 * time.Millisecond
 		page    = 100
 		rows    = 48 * page
-		bytes   = 160 << 10 // of a window, at most: so much memory is set aside for each one that is read
+		bytes   = 160 << 10 // of a window, at most: the exporter reserves so much memory for each window that it reads
 	)
 	for _, tc := range []struct {
 		name   string
 		memory int64 // windows that fit; 0 for any number
-		holds  int64 // of a window that is encoded
+		holds  int64 // of an encoded window
 		most   int   // round trips
 	}{
 		{"memory for any number of windows", 0, 0, 30},

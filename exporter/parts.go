@@ -12,9 +12,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// A window that does not fit into memory and cannot be cut is read twice, in parts. The first time only a few bytes of each
-// record are kept: enough to tell what is new, and to judge the window as any other one. Once it is declared, what is new is
-// read again, and each part of it is written before the next one is read. One entry commits all of them.
+// If a window does not fit into memory and cannot be cut, Houndtrail reads it twice, in parts. The first time it keeps only a
+// few bytes of each record: enough to tell which records are new, and to judge the window as any other one. Once the window is
+// declared, Houndtrail reads the new records again, and writes each part before it reads the next one. One entry commits all
+// parts.
 
 // skim reads a window in parts, and keeps little of them.
 func (r *reading) skim(ctx context.Context) (err error) {
@@ -37,7 +38,7 @@ func (r *reading) skim(ctx context.Context) (err error) {
 	return onceEach(r.skims)
 }
 
-// onceEach is an error if two records that are not alike have one id: within a part, that was told already.
+// onceEach is an error if two records that are not alike have one id: within a part, FetchParts has checked that already.
 func onceEach(skims []dedup.Skim) error {
 	ids := make([]int64, len(skims))
 	for i := range skims {
@@ -55,13 +56,13 @@ func onceEach(skims []dedup.Skim) error {
 	return nil
 }
 
-// inParts is the encoding of a window that is read again when it is written. It is sorted, what is new of it is not changed
-// any more: a record that has appeared meanwhile is left to the next look back.
+// inParts is the encoding of a window that Houndtrail reads again when it writes it. fresh is sorted, and stays as it is: if
+// another record has appeared meanwhile, the next look back finds it.
 func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 	done := make(chan struct{})
 	close(done)
 	s.Release()
-	fresh = slices.Clone(fresh) // of all that was read it may be little
+	fresh = slices.Clone(fresh) // it may be a small part of all records read
 	return &encoding{done: done, write: func(ctx context.Context) (receipt checkpoint.Receipt, err error) {
 		if len(fresh) == 0 {
 			return receipt, nil
@@ -70,8 +71,8 @@ func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 	}}
 }
 
-// again reads what is new of a window once more, and yields it part by part. If not all of it comes, the last thing that it
-// yields is an error.
+// again reads the new records of a window once more, and yields them part by part. If some of them do not come, it yields an
+// error last.
 func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		enough := errors.New("no more parts are wanted")
@@ -80,7 +81,7 @@ func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.S
 		_, err := e.Source.FetchParts(ctx, first, last, s.limits, func(records []record.Record) error {
 			records = slices.DeleteFunc(records, func(r record.Record) bool {
 				i, wanted := dedup.Find(fresh, r.ID, r.CreatedAt)
-				if !wanted || came[i] { // or it is at the ends of two parts
+				if !wanted || came[i] { // a record at the ends of two parts comes twice
 					return true
 				}
 				came[i] = true
@@ -104,7 +105,7 @@ func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.S
 	}
 }
 
-// count is how many records were read of the span.
+// count is how many records Houndtrail has read of the span.
 func (s span) count() int {
 	if s.skims != nil {
 		return len(s.skims)
@@ -112,7 +113,7 @@ func (s span) count() int {
 	return len(s.Records)
 }
 
-// name is the name of a record that was read of the span, by its place among them.
+// name is the name of the span's record at index i.
 func (s span) name(i int) dedup.Ref {
 	if s.skims != nil {
 		return s.skims[i].Name()

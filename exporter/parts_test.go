@@ -26,7 +26,7 @@ import (
 
 const (
 	crowdPage    = 40
-	crowdRecords = 100 // that a window may hold
+	crowdRecords = 100 // the most that a window may hold
 )
 
 // crowded is a log with one instant of very many rows, and some before and after it, as a first run meets it.
@@ -49,7 +49,7 @@ func crowded(t *testing.T, n int) (w *world, instant time.Time) {
 	return w, instant
 }
 
-// archiving is a process of the world that asks the archive what an attempt has left, as the program does.
+// archiving is a process of the world that asks the archive for the objects that an attempt has left, as the program does.
 func (w *world) archiving(positions, objects bucket.Bucket) *exporter.Exporter {
 	e := w.process(positions, objects)
 	e.Destination.Attempt = func(ctx context.Context, of window.Window) (keys []string, err error) {
@@ -64,7 +64,7 @@ func (w *world) archiving(positions, objects bucket.Bucket) *exporter.Exporter {
 	return e
 }
 
-// A meter is a source that says how many records were held at a time.
+// A meter is a source that says how many records the exporter held at a time.
 type meter struct {
 	exporter.Source
 	most atomic.Int64
@@ -94,8 +94,8 @@ func (m *meter) FetchParts(
 	}, count...)
 }
 
-// What is held at a time does not grow with the rows of one instant, neither when they are new nor when they are read again.
-// One entry commits the window.
+// The exporter never holds more records at a time because one instant has more rows, neither when they are new nor when it
+// reads them again. One entry commits the window.
 func TestCrowdedInstantIsTakenInParts(t *testing.T) {
 	w, instant := crowded(t, 50*crowdRecords)
 	var m *meter
@@ -107,7 +107,7 @@ func TestCrowdedInstantIsTakenInParts(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.checkArchive(w.objects, w.positions)
-		// The window, as much of what is before it, and the pages at both ends.
+		// The window, as many records from before it, and the pages at both ends.
 		if most := m.most.Load(); most > 2*crowdRecords+2*crowdPage {
 			t.Errorf("cycle %d: %d records are held at a time, of %d that a window may have", cycle, most, crowdRecords)
 		}
@@ -129,8 +129,8 @@ func TestCrowdedInstantIsTakenInParts(t *testing.T) {
 	}
 }
 
-// An attempt that ends between two parts leaves those before; the next one may cut elsewhere, and rows may have come in or
-// memory may have grown meanwhile. Each record is in one object then, and each object is in the entry.
+// If an attempt ends between two parts, it leaves the parts before. The next attempt may cut elsewhere, since rows may have
+// come in or memory may have grown meanwhile. Then each record is in one object, and each object is in the entry.
 func TestPartsAreGoneOnFrom(t *testing.T) {
 	for name, meanwhile := range map[string]func(w *world, instant time.Time){
 		"the same":      func(*world, time.Time) {},
@@ -169,8 +169,8 @@ func TestPartsAreGoneOnFrom(t *testing.T) {
 	}
 }
 
-// What an attempt has on its way when it dies may arrive at any time later on. It never lies beside what the next attempt wrote,
-// also if memory has changed meanwhile, so that only one of the two takes the window in parts.
+// When an attempt dies, its objects that are under way may arrive at any later time. They never lie beside the next attempt's
+// objects. This also holds if memory has changed meanwhile, and so only one of the two attempts takes the window in parts.
 func TestPartThatArrivesLate(t *testing.T) {
 	const much, ofInstant = 5000, "20261012T010000.000000Z"
 	twin, instant := crowded(t, 12*crowdRecords)
@@ -183,8 +183,8 @@ func TestPartThatArrivesLate(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		before, after int    // what a window may hold
-		lost          string // how the object's key ends
+		before, after int    // the most that a window may hold
+		lost          string // the end of the object's key
 	}{
 		"the first part":                      {crowdRecords, crowdRecords, ofInstant + ".parquet"},
 		"the second part":                     {crowdRecords, crowdRecords, ofInstant + ".part2.parquet"},
@@ -212,7 +212,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 	}
 }
 
-// A record that an attempt has written, and that does not come again, leaves nothing committed.
+// If an attempt has written a record that does not come again, the next attempt commits nothing.
 func TestPartsThatDoNotComeAgain(t *testing.T) {
 	w, instant := crowded(t, 8*crowdRecords)
 	objects := checkpointtest.NewFaulty(w.objects)
@@ -244,7 +244,7 @@ func TestPartsThatDoNotComeAgain(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// The receiver gets a window in batches of its parts, and after a failure only those that it has not acknowledged.
+// The receiver gets a window in batches of its parts. After a failure it gets only the batches that it has not acknowledged.
 func TestCrowdedInstantToWebhook(t *testing.T) {
 	w, instant := crowded(t, 20*crowdRecords)
 	got, posts, down := map[int64]int{}, 0, true
@@ -282,7 +282,7 @@ func TestCrowdedInstantToWebhook(t *testing.T) {
 	}
 	_, cursor, _ := w.checkJournal(w.positions)
 	for _, row := range w.server.Rows() {
-		// What was written behind the window in parts, and not committed with it, comes again.
+		// Records behind the window in parts that were written, and not committed with it, come again.
 		if times := got[row.ID]; row.CreatedAt.Before(cursor) && times != 1 && (times == 0 || !row.CreatedAt.After(instant)) {
 			t.Errorf("id %d of %s was received %d times", row.ID, row.CreatedAt, times)
 		}
@@ -292,8 +292,8 @@ func TestCrowdedInstantToWebhook(t *testing.T) {
 	}
 }
 
-// A log that changes between the two readings of a window: what has gone by then is in no entry, and what has come in waits for
-// the next look back.
+// A log changes between the two readings of a window. Records that have gone by then are in no entry. Records that have come in
+// wait for the next look back.
 func TestLogThatChangesBetweenTheReadings(t *testing.T) {
 	w, instant := crowded(t, 8*crowdRecords)
 	rows := w.server.Rows()
@@ -305,7 +305,7 @@ func TestLogThatChangesBetweenTheReadings(t *testing.T) {
 	}
 	e := w.archiving(w.positions, w.objects)
 	e.Source = &changing{Source: e.Source, between: func() { w.server.Delete(gone.ID) }}
-	if err := e.RunOnce(t.Context()); err != nil { // the window is read once more
+	if err := e.RunOnce(t.Context()); err != nil { // this reads the window once more
 		t.Fatal(err)
 	}
 	w.checkArchive(w.objects, w.positions)
@@ -329,7 +329,7 @@ func TestLogThatChangesBetweenTheReadings(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// A changing source is one to which something happens before a span is read in parts for the second time.
+// A changing source changes before the exporter reads a span in parts for the second time.
 type changing struct {
 	exporter.Source
 	reads   int

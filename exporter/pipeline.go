@@ -22,47 +22,47 @@ import (
 // grain is the resolution of created_at: the last instant before a window's end.
 const grain = time.Microsecond
 
-// A span is a window on its way from the first stage, which fetches, to the second, where its records end.
+// A span is a window on its way from the first stage, which fetches it, to the second, which consumes its records.
 type span struct {
 	window.Window
-	*bloodhound.Batch              // nil for none: what was sent before is not to wait for what comes next
-	skims             []dedup.Skim // instead of records, of a window that is taken in parts; nil for any other one
+	*bloodhound.Batch              // nil for a span without a window: the previous window then does not wait for the next
+	skims             []dedup.Skim // instead of records, if the window is taken in parts; nil if not
 	limits            bloodhound.Limits
 	loan              *budget.Loan
 
-	last  bool      // nothing is due after it
-	since time.Time // where it was read from: before its start by the overlap
-	known time.Time // from when on records are delivered that the set of delivered ids does not know: what is older is only looked at
+	last  bool      // no window is due after it
+	since time.Time // from when on it was read: before its start by the overlap
+	known time.Time // Houndtrail delivers unknown records from then on, and only looks at older ones
 	// remembered is from when on the set of delivered ids has to know them after this window.
 	remembered time.Time
 }
 
-// A part is a window that is admitted, and about to be encoded, written and committed.
+// A part is an admitted window, which Houndtrail is about to encode, write and commit.
 type part struct {
 	window.Window
-	loan  *budget.Loan // of what its objects hold
+	loan  *budget.Loan // of the memory of its objects
 	last  bool
 	since time.Time // from when on the next set remembers
 
-	clock   bloodhound.Reading // the server's, when it was fetched
+	clock   bloodhound.Reading // the server's clock when the window was fetched
 	records checkpoint.Counts
 	maxID   int64              // among the records of the window proper; 0 if there are none
-	reused  int64              // an id that was delivered before, as another record; 0 for none
+	reused  int64              // an id that an earlier delivered record had; 0 for none
 	newest  *checkpoint.Record // of the window proper; nil if it has no records
 	oldest  time.Time          // of the fresh records; zero if there are none
-	// Whether it was read at the instant of the newest record delivered before this cycle, and that was there.
+	// Whether the window covered the instant of the newest record delivered before this cycle, and whether that record was there.
 	looked, found bool
-	altered, gone []dedup.Ref       // delivered before, and not what they were
-	holes         []bloodhound.Hole // records that cannot be had, and that no entry tells of yet
-	next          dedup.Set         // the set once this is delivered
+	altered, gone []dedup.Ref       // delivered records that the source has changed, or has no more
+	holes         []bloodhound.Hole // records that the server cannot return, and that no entry tells of yet
+	next          dedup.Set         // the set once this window is delivered
 	proof         proof
-	counting      *counting // of the proof; nil if that waits until it is known whether the window needs an entry
+	counting      *counting // of the proof; nil if it waits until Houndtrail knows whether the window needs an entry
 	encoding      *encoding
-	write         encodedWindow // once that is done
+	write         encodedWindow // once the encoding is done
 }
 
-// news tells whether the window brought anything that is worth an entry: a record that is not our own doing, a hole, or a
-// delivered record that is not what it was.
+// news tells whether the window brought anything that is worth an entry: a record that is not one of our own requests, a hole,
+// or a delivered record that the source has changed or removed.
 func (p part) news() bool {
 	return p.records.News() > 0 || len(p.holes) > 0 || len(p.altered) > 0 || len(p.gone) > 0
 }
@@ -73,9 +73,9 @@ type pipeline struct {
 	close func() // returns when all its stages have ended
 }
 
-// windows makes the due windows ready. It works ahead: while one is encoded and written the next is
-// encoded, and two more are fetched, so that fetching rides out the pauses of the rest. Memory holds the pages of four
-// windows and the files of a few, whatever the backlog, and fewer if they are larger than the stream's share of it.
+// windows makes the due windows ready. It works ahead: while Houndtrail encodes and writes one window, it encodes the next and
+// fetches two more, so that fetching goes on while the later stages pause. Memory holds the pages of four windows and the files
+// of a few, whatever the backlog, and fewer if they are larger than the stream's share of it.
 func (c *cycle) windows(ctx context.Context, w walk) *pipeline {
 	ctx, cancel := context.WithCancel(ctx)
 	memory := c.Memory.Open()
@@ -95,13 +95,13 @@ func (c *cycle) windows(ctx context.Context, w walk) *pipeline {
 	}}
 }
 
-// A stage is a goroutine that sends what it makes.
+// A stage is a goroutine that sends its results.
 type stage[T any] struct {
 	out chan T
-	err error // to be looked at after out is closed
+	err error // read it only after out is closed
 }
 
-// start runs a stage. It makes the next result once all but so many of those before have been taken.
+// start runs a stage. The stage makes its next result when at most ahead earlier results still wait.
 func start[T any](ahead int, run func(out chan<- T) error) *stage[T] {
 	s := &stage[T]{out: make(chan T, ahead)}
 	go func() {
@@ -116,8 +116,9 @@ func (s *stage[T]) drain() {
 	}
 }
 
-// prepare drops what was delivered and has the rest encoded. A window is sent on once the next one has been read, which
-// brings the counts that prove it complete, or when there is none. Its encoding goes on meanwhile.
+// prepare drops the delivered records and starts to encode the rest. The counts that prove a window complete come with the next
+// window. So prepare sends a window on once the next one has been read, or if no other one follows. Its encoding goes on
+// meanwhile.
 func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
 	var held part
 	var beside sync.WaitGroup // encodings and counts
@@ -155,12 +156,13 @@ func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out c
 			return err
 		}
 		held = c.admit(ctx, w, set, s, &beside)
-		set = held.next // ahead of the commits: the one that fails ends the cycle, and the set with it
+		set = held.next // ahead of the commits: if one fails, the cycle ends, and so does this set
 	}
 	return errors.Join(send(), fetched.err)
 }
 
-// encoded sends windows on once they can be written. Several of them may wait for a server that is far away to count the first.
+// encoded sends windows on once they can be written. If the server is far away, several of them may wait until it has counted
+// the first.
 func encoded(ctx context.Context, prepared *stage[part], out chan<- part) (err error) {
 	for p := range prepared.out {
 		if p.write, err = p.encoding.wait(); err != nil {
@@ -190,12 +192,12 @@ func proved(ctx context.Context, encoded *stage[part], out chan<- part) error {
 	return encoded.err
 }
 
-// admit drops from a window what was delivered, and has the rest encoded.
+// admit drops the delivered records from a window, and starts to encode the rest.
 func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, under *sync.WaitGroup) (p part) {
 	holes := s.Holes()
 	win := s.Window
 	if w.kind.again() {
-		win.Start = win.End // no record of it is new because of its time
+		win.Start = win.End // the time alone makes no record of it new
 	}
 	from := latest(s.since, s.known)
 	first := s.firstFrom(s.known)
@@ -227,7 +229,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 	return p
 }
 
-// with is the part once it is known what becomes of its records.
+// with adds to the part what the admission says of its records.
 func (p part) with(a dedup.Admission, fresh int) part {
 	p.maxID, p.reused, p.altered, p.gone, p.next = a.MaxID, a.Reused, a.Altered, a.Gone, a.Next
 	p.records.Fresh, p.records.Duplicate, p.records.Late = fresh, a.Duplicate, a.Late
@@ -239,8 +241,8 @@ func (s span) firstFrom(from time.Time) int {
 	return sort.Search(s.count(), func(i int) bool { return !s.name(i).CreatedAt.Before(from) })
 }
 
-// newHoles are the holes that the set before the window does not know, so that no entry has told of them, and the set after
-// it, which knows them as well.
+// newHoles returns two things: the holes that neither set knows, so that no entry has told of them, and the set after the
+// window, which then knows them as well.
 func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.Time) (told []bloodhound.Hole, next dedup.Set) {
 	for _, h := range holes {
 		if ref := holeRef(h); !before.Knows(ref) && !after.Knows(ref) {
@@ -250,8 +252,8 @@ func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.
 	return told, after
 }
 
-// holeRef is the name by which a set knows a hole: an id that no record has, since the row may be repaired, and is a record
-// then. A hole without a time is known for ever.
+// holeRef is the name by which a set knows a hole. Its id is one that no record has, since a repaired row becomes a record. A
+// set knows a hole without a time for ever.
 func holeRef(h bloodhound.Hole) dedup.Ref {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", h.CreatedAt.UnixMicro(), h.ID, h.Raw))
 	ref := dedup.Ref{ID: dedup.FirstHole | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt}
@@ -266,8 +268,8 @@ func holeRef(h bloodhound.Hole) dedup.Ref {
 //nolint:gochecknoglobals // a constant
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// sortOut counts what our own requests left among the new records, and where the stream does without, leaves it out. The
-// set of delivered ids knows them all the same: they are dealt with.
+// sortOut counts the records of our own requests among the new ones. If the stream excludes them, sortOut leaves them out. The
+// set of delivered ids knows them all the same: Houndtrail is done with them.
 func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, own func(*T) bool) []T {
 	kept := 0
 	for i := range fresh {

@@ -9,33 +9,33 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// firstShare is how full the first window is planned to be if there is a guess at how dense the log is: a page, most likely. Once it is
-// read, the others can be read side by side.
+// firstShare is how full the first window should be if Houndtrail can only guess how dense the log is: most likely one page.
+// Once it has read that window, it can read the others at the same time.
 const firstShare = 0.3
 
-// knownShare is how full the first windows are planned to be if a page told how dense the log is: two pages, which bring along two of
+// knownShare is how full the first windows should be if a page told how dense the log is: two pages. They bring along two of
 // the counts that prove the previous window.
 const knownShare = 0.6
 
-// A plan is what is still to be read of a walk, and how. It is a value: what was planned ahead is given up by going back to
-// the plan that was.
+// A plan says which part of a walk Houndtrail still has to read, and how. It is a value: to give up the windows planned ahead,
+// the fetcher goes back to an earlier plan.
 type plan struct {
 	*Exporter
 	walk
 
 	planner window.Planner
-	whole   bool           // the window is not to be cut
-	parts   bool           // it is taken in parts, since it does not fit into memory
-	beyond  window.Planner // of the windows after this one, if it is short for a crowd; zero if not
+	whole   bool           // the window must not be cut
+	parts   bool           // Houndtrail takes it in parts, since it does not fit into memory
+	beyond  window.Planner // of the windows after this one, if this one is short because of a crowd; zero if not
 	large   bool           // it has a record that is larger than a page may be
-	shown   bool           // how dense the log is: a window was read
-	share   float64        // of a full window that the next one is planned to have; 0 for all of it
-	before  time.Time      // where the previous window was read from; zero if that was sent on by itself
+	shown   bool           // a window was read, which shows how dense the log is
+	share   float64        // how full the next window should be, as a part of a full one; 0 for all of it
+	before  time.Time      // from when on the previous window was read; zero if that was sent on alone
 }
 
 func newPlan(e *Exporter, w walk) plan {
 	p := plan{Exporter: e, walk: w, planner: e.Windows.Try(w.try)}
-	if w.try > 0 { // a page, by the log's average
+	if w.try > 0 { // about one page, by the log's average
 		p.share = firstShare
 	}
 	return p
@@ -44,7 +44,7 @@ func newPlan(e *Exporter, w walk) plan {
 // next is the window that is due.
 func (p *plan) next() (win window.Window, due bool) {
 	if len(p.intents) > 0 {
-		// An attempt that was not committed may have left objects for exactly this window: it is taken whole.
+		// An attempt that was not committed may have left objects for exactly this window, so Houndtrail takes it whole.
 		p.whole = true
 		win = p.intents[0]
 		win.Parts = win.Parts || p.parts
@@ -59,7 +59,7 @@ func (p *plan) next() (win window.Window, due bool) {
 	return win, due
 }
 
-// after is what is to be read after a window.
+// after is the plan for the time after a window.
 func (p *plan) after(s span) plan {
 	next := *p
 	next.cursor, next.before, next.since, next.back = s.End, latest(s.since, s.known), s.End, time.Time{}
@@ -76,7 +76,7 @@ func (p *plan) after(s span) plan {
 	return next
 }
 
-// adapt takes in that the window was too much; any other error stays one.
+// adapt changes the plan if the window was too much; it returns any other error.
 func (p *plan) adapt(win window.Window, err error) error {
 	if large := (*bloodhound.LargeError)(nil); errors.As(err, &large) {
 		p.large = true
@@ -87,7 +87,7 @@ func (p *plan) adapt(win window.Window, err error) error {
 	case !errors.As(err, &tooMany):
 		return err
 	case !p.back.IsZero():
-		p.back = time.Time{} // the newest record is looked for by itself
+		p.back = time.Time{} // checkContinuity then looks for the newest record alone
 	case p.whole || tooMany.Again:
 		p.divide()
 	case win.Span() > grain && tooMany.Crowd.Equal(win.Start): // by itself
@@ -106,7 +106,7 @@ func (p *plan) adapt(win window.Window, err error) error {
 	return nil
 }
 
-// divide has a window taken in parts, which is too much and cannot be cut any more.
+// divide lets Houndtrail take the window in parts: the window is too much, and cannot be cut any more.
 func (p *plan) divide() {
 	p.whole, p.parts = true, true
 	if !p.alone() {
@@ -114,12 +114,12 @@ func (p *plan) divide() {
 	}
 }
 
-// alone tells that the window says nothing of how long the next ones are to be.
+// alone tells that the window does not show how long the next windows should be.
 func (p *plan) alone() bool { return p.beyond != window.Planner{} }
 
-// reach is from when on the window is read, and from when on what is read counts. What is before the overlap is only looked
-// at. It may be left out when the window is tried again, and then a record of it would be in an object that the second attempt
-// does not replace.
+// reach returns the instant from which on Houndtrail reads the window, and the instant from which on the records count.
+// Houndtrail only looks at records from before the overlap. If it tries the window again, it may leave them out. So if they
+// counted, an object could have such a record, and the second attempt would not replace that object.
 func (p *plan) reach() (from, floor time.Time) {
 	if p.back.IsZero() {
 		return p.since, p.known
@@ -127,7 +127,7 @@ func (p *plan) reach() (from, floor time.Time) {
 	return p.back, latest(p.known, p.since)
 }
 
-// limits are what a window may hold. What is read again before it counts for nothing.
+// limits are the bounds of a window. Records from before its start, which Houndtrail reads again, do not count.
 func (p *plan) limits(win window.Window) bloodhound.Limits {
 	limits := bloodhound.Limits{
 		Share: p.Limits.Share, Large: p.large, Records: p.Limits.Records, Bytes: p.Limits.Bytes, Since: win.Start,
@@ -138,11 +138,11 @@ func (p *plan) limits(win window.Window) bloodhound.Limits {
 	return limits
 }
 
-// planned is how full the window is planned to be.
+// planned is the planned fill of the window.
 func (p *plan) planned() float64 { return cmp.Or(p.share, 1) }
 
-// steady tells that the windows that follow can be planned before this one has been read: they are given, or the last one was
-// about as full as it was planned to be.
+// steady tells that the fetcher can plan the next windows before it has read this one: they are given, or the last window was
+// about as full as planned.
 func (p *plan) steady(fill float64) bool {
 	const full = 0.5
 	return len(p.intents) > 0 || fill > full && !p.whole && !p.large && !p.alone()
@@ -156,8 +156,8 @@ func (e *Exporter) withinDay(win window.Window) window.Window {
 	return win
 }
 
-// counting is what the pages of a window are to be counted from, for the proof of the previous one: its end, its
-// beginning, and its end once more. No instant may be after the window's own beginning.
+// counting returns the instants from which the server should count with the pages of a window, for the proof of the previous
+// window: its end, its beginning, and its end once more. None of these instants may be after the window's own beginning.
 func (e *Exporter) counting(from, before time.Time) []time.Time {
 	switch {
 	case !e.VerifyCount:

@@ -21,7 +21,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// calls counts what is asked of stores.
+// calls counts the requests to stores.
 type calls struct {
 	mu sync.Mutex
 	of map[checkpointtest.Op]int
@@ -36,7 +36,7 @@ func (c *calls) add(op checkpointtest.Op) {
 	c.of[op]++
 }
 
-// take returns what was counted since the last time.
+// take returns the counts since its last call.
 func (c *calls) take() map[checkpointtest.Op]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +45,7 @@ func (c *calls) take() map[checkpointtest.Op]int {
 	return counted
 }
 
-// count is a view of a store whose calls are counted.
+// count returns a view of a store, and counts its calls.
 func (c *calls) count(b bucket.Bucket) *checkpointtest.Faulty {
 	view := checkpointtest.NewFaulty(b)
 	view.On(func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
@@ -57,7 +57,7 @@ func (c *calls) count(b bucket.Bucket) *checkpointtest.Faulty {
 	return view
 }
 
-// punctual is a source that knows the server's time, where the client would carry on what it heard before the world's clock
+// punctual is a source that knows the server's time. The client would carry on the time that it heard before the world's clock
 // moved.
 type punctual struct {
 	strict
@@ -91,8 +91,8 @@ func (w *world) promptly(e *exporter.Exporter) *exporter.Exporter {
 	return e
 }
 
-// A second idle cycle of a process asks the API once and the store three times, and writes nothing, whichever store it is. Of
-// S3 the real requests are counted.
+// A second idle cycle of a process asks the API once and the store three times, and writes nothing, whichever store it is. For
+// S3 the test counts the real requests.
 func TestIdleRequests(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, *calls) (positions, objects bucket.Bucket){
 		"directory": countedDirs, "S3": countedS3,
@@ -142,7 +142,7 @@ func countedS3(t *testing.T, c *calls) (positions, objects bucket.Bucket) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pass := httputil.NewSingleHostReverseProxy(upstream) // the host, which is signed, stays as it was sent
+	pass := httputil.NewSingleHostReverseProxy(upstream) // the host stays as it was sent, since it is signed
 	counting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Query().Has("list-type"):

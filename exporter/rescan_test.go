@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// straggling is a world whose stream has caught up, in which a record then appears that is older than any overlap.
+// straggling is a world whose stream has caught up. Then a record appears that is older than any overlap.
 func straggling(t *testing.T, rescan time.Duration) *world {
 	t.Helper()
 	w := month(t, bloodhoundtest.V84, 3000)
@@ -37,7 +37,7 @@ func (w *world) days(n int) {
 	}
 }
 
-// A straggler is delivered by the next rescan, once, and beside what its span's first walk delivered.
+// The next rescan delivers a straggler, once, and beside the records that its span's first walk delivered.
 func TestRescan(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.days(1)
@@ -65,8 +65,8 @@ func TestRescan(t *testing.T) {
 	}
 }
 
-// The journal moves after a rescan whose last window has found something, and whose process died before it could give its lease
-// back: the lease still declares that window. The next run goes on, and the archive has everything once.
+// A rescan's last window found a record, and its process died before it could give its lease back: the lease still declares
+// that window. Then the user moves the journal. The next run goes on, and the archive has everything once.
 func TestMoveAfterRescan(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 3000)
 	w.rescan, w.schedule = 24*time.Hour, never{}
@@ -106,7 +106,8 @@ func TestMoveAfterRescan(t *testing.T) {
 	}
 }
 
-// A straggler that appeared in time is delivered also if no cycle ran for days after that, and the next rescan is far off.
+// If a straggler appeared in time, the stream delivers it, even if no cycle ran for days after that and the next rescan is far
+// off.
 func TestRescanAfterStandstill(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.pass(4 * 24 * time.Hour)
@@ -127,7 +128,7 @@ type never struct{}
 
 func (never) Next(after time.Time) time.Time { return after.Add(10 * 365 * 24 * time.Hour) }
 
-// What is older than RESCAN when it appears is not promised, and without rescans nothing of it is.
+// Houndtrail does not promise a record that is older than RESCAN when it appears. Without rescans it promises no straggler.
 func TestRescanOff(t *testing.T) {
 	w := straggling(t, 0)
 	w.days(3)
@@ -138,7 +139,7 @@ func TestRescanOff(t *testing.T) {
 	}
 }
 
-// A rescan that is killed at any of its writes leaves nothing twice, and nothing that the journal does not know.
+// If a rescan is killed at any of its writes, the archive has no record twice, and no object that the journal does not know.
 func TestRescanKilled(t *testing.T) {
 	for call := 1; call <= 12; call++ {
 		w := straggling(t, 24*time.Hour)
@@ -150,7 +151,7 @@ func TestRescanKilled(t *testing.T) {
 		w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-19 * time.Hour), Action: "Straggler"})
 		w.pass(6 * time.Hour)
 		positions, objects := &checkpointtest.Faulty{Bucket: w.positions}, &checkpointtest.Faulty{Bucket: w.objects}
-		// The calls of the straggler's window and after: what is due before it is committed by then.
+		// The calls of the straggler's window and after: by then the windows that were due before it are committed.
 		var n atomic.Int64
 		kill := func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
 			if op == checkpointtest.Put && strings.HasPrefix(key, "archive/0") {
@@ -166,7 +167,7 @@ func TestRescanKilled(t *testing.T) {
 		_ = w.process(positions, objects).RunOnce(t.Context())
 		_, _ = positions.Kill(), objects.Kill()
 		w.pass(5 * time.Minute)
-		// The server may have more to say of the window by then.
+		// The server may have more records of the window by then.
 		w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-18 * time.Hour), Action: "Straggler"})
 		w.days(2)
 		if got := w.checkArchive(w.objects, w.positions); got.late != 3 {
@@ -175,8 +176,8 @@ func TestRescanKilled(t *testing.T) {
 	}
 }
 
-// What appears before the start of a young stream is history, and also within reach of the next rescan, which forgets it: it
-// is delivered once.
+// If a record appears before the start of a young stream, it is history. The next rescan reaches it as well, and forgets it.
+// The stream delivers it once.
 func TestRescanBesideHistory(t *testing.T) {
 	now := time.Date(2026, 10, 12, 22, 30, 0, 0, time.UTC)
 	first, straggler := now.Add(-23*time.Hour), now.Add(-24*time.Hour)
@@ -186,7 +187,7 @@ func TestRescanBesideHistory(t *testing.T) {
 	w.server.Add(bloodhoundtest.Row{ID: 9, CreatedAt: straggler, Action: "Straggler"})
 	w.pass(2 * time.Hour)
 	w.server.Add(bloodhoundtest.Row{ID: 11, CreatedAt: w.now().Add(-time.Hour), Action: "Next"})
-	w.run() // the oldest record is looked for, and a rescan is due
+	w.run() // the run looks for the oldest record, and a rescan is due
 	w.days(1)
 	w.checkArchive(w.objects, w.positions)
 	if got := len(w.archived(w.objects)); got != 3 {

@@ -23,14 +23,14 @@ type Reset struct {
 	Known           int // delivered records that the new lineage knows, and does not deliver again
 }
 
-// lookBack is how long before the position a new lineage searches once: what a clock that was set back, or a database that
-// was restored, has brought since may be that old by the time that a person accepts it.
+// lookBack is how far before the position a new lineage searches, once. A clock that was set back, or a restored database, may
+// have brought new records with old times. They may be that old by the time that a person accepts the change.
 const lookBack = 7 * day
 
-// AcceptReset begins a new lineage: a person says that the source is meant to be another one than it was. It goes back to
-// the last position that both clocks justify, or to from if that is not zero and earlier. What the journal knows to be
-// delivered from there on is taken along, so that nothing is delivered twice, and the next cycle searches all of it, so
-// that nothing is lost.
+// AcceptReset begins a new lineage: a person says that the source is meant to be another one than it was. The new lineage
+// begins at the last position that both clocks justify, or at from if that is not zero and earlier. It takes along the records
+// that the journal knows as delivered from there on, so no record is delivered twice. The next cycle searches all of that time,
+// so no record is lost.
 func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.Time, reason string) (r Reset, err error) {
 	m, err := e.moment(ctx, false)
 	if err != nil {
@@ -74,9 +74,9 @@ func (e *Exporter) reset(
 	if err := e.writeAnew(ctx, journal, r.Previous, set.Retire(), &next); err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
-	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every pass that there was
+	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every earlier pass
 	next.Window = window.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
-	if next.History != nil { // what an attempt at it has left is among what is known now: it is not made again
+	if next.History != nil { // the set knows the records that an attempt at it has left: no run makes that attempt again
 		rest := *next.History
 		rest.Pass, next.History = next.Epoch+r.Previous.Serial+1, &rest
 	}
@@ -84,8 +84,8 @@ func (e *Exporter) reset(
 	return r, failed(StageCheckpoint, err)
 }
 
-// entriesSince are the newest entries from the last one on whose position is lookBack before the cursor, or before the newest
-// position if that is earlier; all of them if there is none.
+// entriesSince returns the newest entries. The first of them is the last one whose position is lookBack before the cursor, or
+// before the newest position if that is earlier. If there is no such entry, it returns all entries.
 func entriesSince(ctx context.Context, journal History, cursor time.Time) (entries []checkpoint.Stored, err error) {
 	var at time.Time
 	for n := 1; ; n *= 4 {
@@ -110,8 +110,9 @@ func entriesSince(ctx context.Context, journal History, cursor time.Time) (entri
 	return entries, nil
 }
 
-// delivered is what the entries, and the objects that they name, say was delivered, and from when on the new lineage is to
-// search. Of a destination that cannot be read, a backlog is not remembered: what it got in the last days comes once more.
+// delivered returns the records that were delivered according to the entries and to the objects that they name, and the instant
+// from which the new lineage has to search. If Houndtrail cannot read the destination, it does not remember a backlog: the
+// destination gets the records of its last days once more.
 func (e *Exporter) delivered(
 	ctx context.Context, journal Store, entries []checkpoint.Stored, from time.Time,
 ) (set dedup.Set, known time.Time, err error) {
@@ -130,17 +131,17 @@ func (e *Exporter) delivered(
 	return set, known, nil
 }
 
-// A memory is an entry and what it knows of delivered records.
+// A memory is an entry and the delivered records that it knows.
 type memory struct {
 	checkpoint.Stored
 	set dedup.Set
 }
 
-// memories are the sets of entries in a row. The first ones may build on what was pruned: they know nothing then.
+// memories returns the sets of entries in a row. The first entries may build on pruned entries; their sets are then empty.
 func memories(ctx context.Context, journal Store, entries []checkpoint.Stored) iter.Seq2[memory, error] {
 	return func(yield func(memory, error) bool) {
 		var set dedup.Set
-		err := checkpoint.ErrCorrupt // of the entry before
+		err := checkpoint.ErrCorrupt // of the previous entry
 		for i, entry := range entries {
 			switch builds := entry.DeliveredBase != nil && entry.DeliveredBase.Serial < entry.Serial; {
 			case i == 0 || !builds:
@@ -159,7 +160,7 @@ func memories(ctx context.Context, journal Store, entries []checkpoint.Stored) i
 	}
 }
 
-// recall adds the records of objects that were created at or after an instant.
+// recall adds the records of every object whose newest record was created at or after an instant.
 func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from time.Time, set dedup.Set) (dedup.Set, error) {
 	if e.Destination.Recall == nil {
 		return set, nil
@@ -176,7 +177,7 @@ func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from
 	return set.With(b.Set()), nil
 }
 
-// leftover adds the records that attempts which were not committed may have left at the destination.
+// leftover adds the records that uncommitted attempts may have left at the destination.
 func (e *Exporter) leftover(ctx context.Context, lease *checkpoint.Lease, newest checkpoint.Stored, set dedup.Set) (dedup.Set, error) {
 	lease.Settle(newest.Window)
 	if e.Destination.Attempt == nil {

@@ -12,23 +12,24 @@ const (
 	// threeMonths is the retention of PR #3049 at its shortest, from the end of January over February to the end of April:
 	// it drops each month that ended three months before the present one began.
 	threeMonths = 89 * 24 * time.Hour
-	// fourMonths is how old a record can get there at most. A server with an older one has no such limit.
+	// fourMonths is the greatest age of a record under that retention. If a server has an older record, it has no such limit.
 	fourMonths = 124 * 24 * time.Hour
-	// nearLimit is how long before the limit people are warned, or half of the limit, if that is less.
+	// nearLimit is how long before the limit Houndtrail warns. If half of the limit is less, it takes that instead.
 	nearLimit = 14 * 24 * time.Hour
 )
 
-// Retention is how long the source keeps records. The zero value finds out: three months, until something else is seen.
+// Retention is how long the source keeps records. With the zero value, Houndtrail finds out: three months, until it sees
+// otherwise.
 type Retention struct {
-	Fixed time.Duration // 0 where it is to be found out
+	Fixed time.Duration // 0 if Houndtrail should find out
 	Off   bool          // do not look after it
 }
 
-// Limit is the age at which records have to be expected to vanish; 0 where there is no reason to expect it.
+// Limit is the age at which a user must expect records to vanish; 0 if there is no reason to expect it.
 //
-// Until a record has vanished it is three months, or longer where older records are there; and none where they are older
-// than that limit allows at all. Once one has vanished, everything that is younger than the oldest record of now was
-// certainly kept, and more is not known.
+// Until a record has vanished, the limit is three months, or longer if the source has older records. If it has records that are
+// older than that limit allows at all, there is no limit. Once a record has vanished, the source certainly kept all records
+// that are younger than the present oldest record. Houndtrail knows no more than that.
 func (r Retention) Limit(seen checkpoint.Sighting) time.Duration {
 	age := seen.SeenAt.Sub(seen.CreatedAt)
 	switch {
@@ -45,8 +46,8 @@ func (r Retention) Limit(seen checkpoint.Sighting) time.Duration {
 	}
 }
 
-// Deadline is when the source may begin to drop records that are not exported yet, those at the cursor; zero where that
-// is not to be expected.
+// Deadline is when the source may begin to drop records at the cursor, which are not exported yet; zero if there is no reason
+// to expect it.
 func (r Retention) Deadline(cursor time.Time, seen checkpoint.Sighting) time.Time {
 	limit := r.Limit(seen)
 	if limit == 0 || cursor.IsZero() {
@@ -55,21 +56,21 @@ func (r Retention) Deadline(cursor time.Time, seen checkpoint.Sighting) time.Tim
 	return cursor.Add(limit)
 }
 
-// Near tells that the deadline comes closer than it should.
+// Near tells that the deadline is closer than it should be.
 func (r Retention) Near(cursor time.Time, seen checkpoint.Sighting, now time.Time) bool {
 	deadline := r.Deadline(cursor, seen)
 	return !deadline.IsZero() && deadline.Sub(now) < min(nearLimit, deadline.Sub(cursor)/2)
 }
 
-// guard tells where the stream stands against the source's retention.
+// guard tells how far the stream is from the source's retention.
 func (c *cycle) guard(at checkpoint.Checkpoint) {
 	if c.Observer != nil {
 		c.Observer.Guarded(at.Oldest.CreatedAt, c.Retention.Deadline(at.Cursor, at.Oldest))
 	}
 }
 
-// warn says that records may be lost soon. It needs no answer of the source, which may be what is wrong. A stream that only
-// begins is not late.
+// warn says that records may be lost soon. It needs no answer of the source, since the source may be the problem. A stream that
+// only begins is not late.
 func (c *cycle) warn(at checkpoint.Checkpoint) {
 	if c.stored.Serial == 0 || !c.Retention.Near(at.Cursor, at.Oldest, c.clock()) {
 		return

@@ -32,7 +32,7 @@ func TestRetention(t *testing.T) {
 		retention exporter.Retention
 		seen      checkpoint.Sighting
 		limit     time.Duration
-		near      time.Duration // a lag at which a warning is due; none where it is 0
+		near      time.Duration // a lag at which a warning is due; 0 for none
 	}{
 		"nothing known":             {exporter.Retention{}, checkpoint.Sighting{}, 89 * day, 75*day + 1},
 		"young":                     {exporter.Retention{}, aged(10 * day), 89 * day, 75*day + 1},
@@ -81,7 +81,7 @@ func TestSighting(t *testing.T) {
 	}
 }
 
-// watcher is what an observer is told of retention.
+// watcher keeps the news of retention that an observer gets.
 type watcher struct{ oldest, deadline time.Time }
 
 func (*watcher) Committed(exporter.Commit)            {}
@@ -95,8 +95,8 @@ func (s *quietStream) watch(log *zap.Logger) *watcher {
 	return w
 }
 
-// Over weeks on a server that drops old months: the oldest record is asked for once a day, its vanishing is noticed, and
-// a stream that stands still is warned about before its own records go.
+// A stream runs for weeks on a server that drops old months. It asks for the oldest record once a day, and notices when that
+// record vanishes. If the stream stands still, it warns before its own records go.
 func TestRetentionOverWeeks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.PR3049)
@@ -163,7 +163,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 	})
 }
 
-// That the oldest record cannot be told holds nothing up.
+// If the source cannot tell its oldest record, the stream goes on.
 func TestRetentionUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, off := range map[string]bool{"off": true, "failing": false} {
@@ -180,7 +180,7 @@ func TestRetentionUnknown(t *testing.T) {
 			if len(entries) < 2 || !entries[0].Oldest.SeenAt.IsZero() || told.deadline.IsZero() != off {
 				t.Errorf("%s: %d entries, told %+v", name, len(entries), told)
 			}
-			if source.asked != 1 || logged.Len() != source.asked { // history that appears is looked for all the same
+			if source.asked != 1 || logged.Len() != source.asked { // the stream looks for new history all the same
 				t.Errorf("%s: asked %d times, %d warnings", name, source.asked, logged.Len())
 			}
 		}

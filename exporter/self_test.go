@@ -23,8 +23,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A quiet is a server on which nothing happens but our own polling, in a bubble of time: days pass in an instant, and
-// the clock is the same on both sides.
+// A quiet is a server that only our own polling uses, in a bubble of time: days pass in an instant, and the clock is the same
+// on both sides.
 type quiet struct {
 	t       *testing.T
 	server  *bloodhoundtest.Server
@@ -34,7 +34,7 @@ type quiet struct {
 
 	pageSize int           // 0 for the default
 	latency  time.Duration // of each request
-	last     int           // how many requests there were when requests was asked last
+	last     int           // the number of requests at the last call of requests
 }
 
 const quietToken = "0a6d3f2e-5b1c-4e8f-9a7d-1c2b3d4e5f60"
@@ -67,7 +67,7 @@ func (q *quiet) newClient() *bloodhound.Client {
 	return client
 }
 
-// RoundTrip serves a request without a network, which a bubble could not wait for.
+// RoundTrip serves a request without a network, since a bubble cannot wait for a network.
 func (q *quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 	time.Sleep(q.latency)
 	r = r.Clone(r.Context())
@@ -94,7 +94,7 @@ func (q *quiet) stream(name string, sink exporter.Sink) *quietStream {
 	}}
 }
 
-// requests are the targets since it was asked last, without their queries.
+// requests returns the targets since its last call, without their queries.
 func (q *quiet) requests() (paths []string) {
 	all := q.server.Requests()
 	for _, r := range all[q.last:] {
@@ -129,7 +129,7 @@ func (s *quietStream) cycle(t *testing.T) {
 	}
 }
 
-// A receiver keeps which records it was given.
+// A receiver keeps the records that it got.
 type receiver struct {
 	mu      sync.Mutex
 	actions map[int64]string // by id
@@ -146,8 +146,8 @@ func (r *receiver) take(records []record.Record) error {
 	return nil
 }
 
-// All day nothing happens. Each cycle takes one request on every generation of servers, and where that request is itself
-// audited it is no news: there is an entry each hour as everywhere, and in the end every row is in the archive.
+// All day no user does anything. Each cycle takes one request on every generation of servers. If the server audits that
+// request, it is no news: there is one entry an hour, as on every server, and in the end every row is in the archive.
 func TestIdleDay(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestIdleDay(t *testing.T) {
 						paths = paths[1:] // its envelope does not tell a page with one record from a cut one
 					}
 					if len(paths) != 1 || paths[0] != bloodhound.AuditPath {
-						if looks++; looks > 4 { // less and less often, both ends of the log are looked for
+						if looks++; looks > 4 { // less and less often, the stream looks for both ends of the log
 							t.Fatalf("an idle cycle asked for %v", paths)
 						}
 					}
@@ -202,13 +202,13 @@ func (q *quiet) account(entries []checkpoint.Stored, audited bool) {
 		if n.Fresh+n.Duplicate+n.Excluded != n.Read || n.News() != 0 || (n.Self > 0) != audited {
 			q.t.Errorf("entry %d of an idle hour counts %+v", e.Serial, n)
 		}
-		if audited && (n.Self < 20 || n.Self > 32) { // two rows for each of twelve requests, and where the oldest record was looked for
+		if audited && (n.Self < 20 || n.Self > 32) { // two rows for each of twelve requests, and for the looks for the oldest record
 			q.t.Errorf("entry %d has %d rows of our own", e.Serial, n.Self)
 		}
 	}
 }
 
-// complete verifies that each row up to the cursor was delivered, but for our own ones where they were to be left out.
+// complete verifies that each row up to the cursor was delivered, except our own ones if the stream excludes them.
 func (q *quiet) complete(got *receiver, cursor time.Time, excluded bool) {
 	q.t.Helper()
 	want := 0
@@ -226,7 +226,7 @@ func (q *quiet) complete(got *receiver, cursor time.Time, excluded bool) {
 	}
 }
 
-// Left out of one stream, our own rows are counted there all the same, and the other stream has them.
+// If one stream leaves out our own rows, it counts them all the same, and the other stream has them.
 func TestExcludeSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.PR3049)

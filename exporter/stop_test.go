@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// Told to stop, a cycle commits the window that it is at and begins no other. The next one goes on from there.
+// If Stopping tells a cycle to stop, it commits its present window and begins no other. The next cycle goes on from there.
 func TestStopping(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 600)
 	w.pageSize, w.records = 60, 150

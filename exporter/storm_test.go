@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
-// faults of the API, of which one may strike a cycle.
+// fault is one of the API's faults, by chance. It may strike a cycle.
 func (w *world) fault() bloodhoundtest.Fault {
 	all := []bloodhoundtest.Fault{
 		faults.TimedOut(), faults.InternalError(), faults.SessionExpired(), faults.Forbidden(),

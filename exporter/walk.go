@@ -8,24 +8,24 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A walk is a span of time to be taken in windows.
+// A walk is a span of time that Houndtrail takes in windows.
 type walk struct {
 	kind            kind
 	cursor, horizon time.Time
 	pass            uint64
 	set             dedup.Set
-	seen            *checkpoint.Record // the newest record that was delivered; nil for none, or if it is not to be looked for
-	known           time.Time          // from when on the set knows what was delivered
-	since           time.Time          // where the first window is read from
-	back            time.Time          // the same if there is not too much in between, to meet seen; zero for no need
+	seen            *checkpoint.Record // the newest delivered record; nil for none, or if the walk does not look for it
+	known           time.Time          // from when on the set knows the delivered records
+	since           time.Time          // from when on the first window is read
+	back            time.Time          // the same, to meet seen, if not too many records are in between; zero for no need
 	try             time.Duration      // about how long the first window should be; 0 for no idea
 
-	keep    time.Time       // of a rescan, and of history: from when on ids are remembered after it
-	intents []window.Window // of attempts that were not committed: the first windows are taken whole, as those
+	keep    time.Time       // of a rescan, and of history: from when on the set remembers ids after it
+	intents []window.Window // of uncommitted attempts: the walk first takes exactly these windows
 }
 
-// due is the walk from the cursor to now. It also reads the newest record that was delivered, however long ago that was:
-// a log that has it has gone on from where it was.
+// due is the walk from the cursor to now. It also reads the newest delivered record, however old that record is: if the log
+// still has it, the log has gone on from there.
 func (c *cycle) due() walk {
 	w := walk{
 		kind:   walkDue,
@@ -40,13 +40,13 @@ func (c *cycle) due() walk {
 	return w
 }
 
-// horizon is where the last window ends.
+// horizon is the end of the last window.
 func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain) }
 
-// rescan is the walk over the last days, in search of records that took longer to appear than is waited for. It starts
-// where the last one left off remembering, so that of a day nothing is left out.
+// rescan is the walk over the last days, in search of records that took longer to appear than a cycle waits. It starts at the
+// instant from which on the set remembers ids, so it leaves out no part of a day.
 func (c *cycle) rescan() (w walk, due bool) {
-	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // what is later is still looked back to
+	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // the overlap still looks back to later records
 	owed := c.owed()
 	if owed {
 		end = c.stored.Cursor
@@ -63,8 +63,8 @@ func (c *cycle) rescan() (w walk, due bool) {
 // owed tells that a search is due whatever the schedule: the clocks were behind, or the position was rebuilt or set back.
 func (c *cycle) owed() bool { return c.stored.Serial > 0 && c.stored.RescannedAt.IsZero() }
 
-// keep is from when on ids are remembered. Days are remembered whole if there is room for one: then the rescan counts
-// them whole.
+// keep is the instant from which on the set remembers ids. If Rescan is a day or more, the set remembers whole days: then the
+// rescan counts them whole.
 func (e *Exporter) keep(horizon time.Time) time.Time {
 	keep := horizon.Add(-e.memory())
 	if e.Rescan >= day {
@@ -75,22 +75,22 @@ func (e *Exporter) keep(horizon time.Time) time.Time {
 
 const (
 	day = 24 * time.Hour
-	// leastMemory is how long ids are remembered at least. Both clocks may have been ahead, and be set back by an hour: then
-	// what was stamped meanwhile can be told from what was delivered.
+	// leastMemory is how long the set remembers ids at least. Both clocks may have been ahead, and a person may set them back by
+	// an hour. Even then Houndtrail can tell new records of that hour from delivered ones.
 	leastMemory = IdleCommit + time.Hour
 )
 
-// memory is how long the ids of delivered records are remembered.
+// memory is how long the set remembers the ids of delivered records.
 func (e *Exporter) memory() time.Duration { return max(e.Rescan, e.Overlap, leastMemory) }
 
 func (c *cycle) keep() time.Time { return c.Exporter.keep(c.horizon()) }
 
-// forgets tells that the stream stood still for so long that the walk to now will forget all that was delivered before.
-// What appeared in the last hours of that has to be searched for first, whatever the schedule.
+// forgets tells that the stream stood still for so long that the walk to now will forget all records delivered before.
+// Houndtrail first has to search the last hours of that time for records that appeared late, whatever the schedule.
 func (c *cycle) forgets() bool { return c.Rescan > 0 && !c.keep().Before(c.stored.Cursor) }
 
-// unfinished is the walk over the windows that an attempt has declared and not committed, which may have left parts of them
-// at the destination: they are taken whole, before anything else is declared.
+// unfinished is the walk over the windows that an attempt has declared and not committed. The attempt may have left parts of
+// them at the destination, so the cycle takes them whole, before it declares any other window.
 func (c *cycle) unfinished() (w walk, ok bool) {
 	c.lease.Settle(c.stored.Window)
 	intents := c.lease.Intents()
@@ -110,7 +110,7 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 			kind = walkAhead
 		}
 		w = c.revisit(kind, first.Start, end, first.Pass)
-	default: // they were committed, and so was what came after them
+	default: // they were committed, and so were the windows after them
 		c.lease.Drop()
 		return walk{}, false
 	}
@@ -118,8 +118,8 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 	return w, true
 }
 
-// nextPass is a number that no walk of this lineage has had, so that none of its objects is one that is there. It is higher
-// than the epoch, which is what the windows of the lineage itself carry.
+// nextPass is a number that no walk of this lineage has had, so none of its objects has the name of an earlier object. It is
+// higher than the epoch, which is the number that the lineage's own windows carry.
 func (c *cycle) nextPass() uint64 { return c.stored.Epoch + c.stored.Serial + 1 }
 
 func (c *cycle) revisit(k kind, from, to time.Time, pass uint64) walk {
@@ -130,14 +130,14 @@ func (c *cycle) revisit(k kind, from, to time.Time, pass uint64) walk {
 	}
 }
 
-// remembered is from when on the set has to know what was delivered once win is.
+// remembered is the instant from which on the set has to know the delivered records, once win is delivered.
 //
-// Of a row that is promised to appear within settle and overlap, everything before horizon - overlap was there when this
-// cycle began: for a backlog nothing is remembered. What is later is looked for by the next cycle, once: the windows of
-// this one do not look back. Houndtrail never looks back further than what the set knows, whatever the overlap is changed to.
+// Rows are promised to appear within settle and overlap. So when this cycle began, all rows from before horizon - overlap were
+// there: for a backlog the set remembers nothing. The next cycle looks for later rows, once; the windows of this cycle do not
+// look back. Houndtrail never looks back further than the set knows, even if the user changes the overlap.
 func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
 	if w.kind == walkHistory {
-		return w.keep // as before it
+		return w.keep // the same as before the walk
 	}
 	if w.kind.again() {
 		return latest(known, earliest(win.End, w.keep))
@@ -146,7 +146,7 @@ func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.T
 		return latest(known, earliest(win.End, e.keep(w.horizon)))
 	}
 	if keep := e.keep(w.horizon); !keep.Before(win.Start) {
-		return earliest(win.End, keep) // nothing before this window matters any more
+		return earliest(win.End, keep) // no record before this window matters any more
 	}
 	return known
 }

@@ -37,8 +37,8 @@ const (
 	overlap = 10 * time.Minute
 )
 
-// A world is everything outside the exporter: a BloodHound with a clock and faults, and two stores. Each cycle is a
-// process of its own, with its own view of the stores, that can be killed at any call.
+// A world is everything outside the exporter: a BloodHound with a clock and faults, and two stores. Each cycle is a process of
+// its own, with its own view of the stores. A test can kill it at any call.
 type world struct {
 	t       *testing.T
 	rand    *rand.Rand
@@ -119,7 +119,7 @@ func (w *world) process(positions, objects bucket.Bucket) *exporter.Exporter {
 	}
 }
 
-// asked is what an exporter can ask of the archive's files.
+// asked answers the exporter's questions about the archive's files.
 func (w *world) asked(objects bucket.Bucket, quarantine func(context.Context, []byte) (string, string, error)) exporter.Destination {
 	return exporter.Destination{
 		Quarantine: quarantine,
@@ -142,7 +142,7 @@ func (w *world) asked(objects bucket.Bucket, quarantine func(context.Context, []
 	}
 }
 
-// windowBytes is more than the pages of a window have.
+// windowBytes is more than all pages of a window together have.
 const windowBytes = 64 << 20
 
 // strict is a source that guesses no time.
@@ -157,20 +157,20 @@ func (w *world) journal(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: w.destination})
 }
 
-// tally is what a check has counted.
+// tally has the numbers that a check has counted.
 type tally struct {
 	objects, entries, records, late int
 }
 
-// checkArchive verifies that every row that is due is archived exactly once, in its own day's partition, that nothing
-// else is, and that the journal accounts for every object.
+// checkArchive verifies that every due row is in the archive exactly once, in its own day's partition, that the archive has no
+// other record, and that the journal accounts for every object.
 func (w *world) checkArchive(objects, positions bucket.Bucket) tally {
 	w.t.Helper()
 	n, cursor, accounted := w.checkJournal(positions)
 	return w.checkObjects(objects, n, cursor, accounted)
 }
 
-// checkObjects is checkArchive for objects that are accounted for by their SHA-256, and rows that are due by the cursor.
+// checkObjects is checkArchive for the objects in accounted, by their SHA-256, and for rows that are due by the cursor.
 func (w *world) checkObjects(objects bucket.Bucket, n tally, cursor time.Time, accounted map[string]string) tally {
 	w.t.Helper()
 	got := map[int64]record.Record{}
@@ -211,7 +211,7 @@ func (w *world) checkObjects(objects bucket.Bucket, n tally, cursor time.Time, a
 	return n
 }
 
-// bad tells that no record can be had of the row.
+// bad tells that the server cannot return a record of the row.
 func bad(row bloodhoundtest.Row) bool { return row.Unprintable || row.ID < 1 }
 
 func fieldsOf(row bloodhoundtest.Row) string {
@@ -249,8 +249,8 @@ func (w *world) bodies(objects bucket.Bucket) iter.Seq2[string, []byte] {
 	}
 }
 
-// checkJournal verifies that the entries account for all of time without a gap, and returns where they end and the
-// newest SHA-256 of each object.
+// checkJournal verifies that the entries account for all of time without a gap, and returns their end and the newest SHA-256 of
+// each object.
 func (w *world) checkJournal(positions bucket.Bucket) (sum tally, cursor time.Time, objects map[string]string) {
 	w.t.Helper()
 	objects = map[string]string{}

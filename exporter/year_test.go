@@ -19,7 +19,7 @@ import (
 
 var updatePage = flag.Bool("update", false, "rewrite what docs/s3-and-athena.md says of S3 requests")
 
-// The costs of S3 in docs/s3-and-athena.md are counted: go test ./exporter -run TestRequestsOfAYear -update.
+// The test counts the costs of S3 in docs/s3-and-athena.md: go test ./exporter -run TestRequestsOfAYear -update.
 func TestRequestsOfAYear(t *testing.T) {
 	const page = "../docs/s3-and-athena.md"
 	var b strings.Builder
@@ -76,7 +76,7 @@ func alike(a, b string) bool {
 	return true
 }
 
-// requestsOfADay counts what 24 hours of cycles take of S3, one every 5 minutes, the default. They have all that is done now
+// requestsOfADay counts the S3 requests of 24 hours of cycles, one every 5 minutes, the default. They include the work of now
 // and then: the sign of life, the look for the oldest record, the rescan.
 func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointtest.Op]int {
 	t.Helper()
@@ -107,7 +107,7 @@ func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointte
 		if err := e.RunOnce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if jobs || cycle%hour == 0 { // each process asks once, and once an hour, whether a failure stands that has passed
+		if jobs || cycle%hour == 0 { // each process asks once, or once an hour, whether a failure stands that has passed
 			if err := w.journal(positions).Succeed(t.Context()); err != nil {
 				t.Fatal(err)
 			}

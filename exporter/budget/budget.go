@@ -1,10 +1,10 @@
-// Package budget bounds the memory of a process in bytes: what pages, records, encoders and objects may hold together.
+// Package budget bounds the memory of a process in bytes: how much pages, records, encoders and objects may hold together.
 //
-// Each stream has a share of its own, so that a destination that is down holds up no other stream. Beside the shares there
-// is room for one thing that is larger than any share, one at a time in the whole process.
+// Each stream has a share of its own. So if a destination is down, it holds up no other stream. Beside the shares there is room
+// for one thing that is larger than any share, one at a time in the whole process.
 //
-// A borrower takes all that a window may need at once and gives back what it did not need. So no borrower waits for more
-// while it holds a part.
+// A borrower takes all the memory that a window may need at once, and gives back the part that it did not need. So no borrower
+// waits for more while it holds a part.
 package budget
 
 import (
@@ -16,14 +16,14 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A Share is what one stream may hold. A nil Share has no bound.
+// A Share is the memory that one stream may hold. A nil Share has no bound.
 type Share struct {
 	size  int64
 	bytes *semaphore.Weighted
 	large *semaphore.Weighted // of all shares together
 }
 
-// Split returns n shares of a total in bytes, which have the room for one large thing in common.
+// Split returns n shares of a total in bytes. All of them share the room for one large thing.
 func Split(total int64, n int) []*Share {
 	large := semaphore.NewWeighted(1)
 	shares := make([]*Share, n)
@@ -34,7 +34,7 @@ func Split(total int64, n int) []*Share {
 	return shares
 }
 
-// Open starts an account, for what one walk borrows.
+// Open starts an account for the loans of one walk.
 func (s *Share) Open() *Account {
 	return &Account{share: s, loans: map[*Loan]struct{}{}, returned: make(chan struct{}, 1)}
 }
@@ -45,7 +45,7 @@ type Account struct {
 
 	mu       sync.Mutex
 	loans    map[*Loan]struct{} // nil after Close
-	returned chan struct{}      // something was given back since the last look
+	returned chan struct{}      // a loan gave bytes back since the last look
 }
 
 // A Loan is so many bytes of a share.
@@ -55,10 +55,10 @@ type Loan struct {
 	large   bool
 }
 
-// Borrow waits until so many bytes are free. What is more than the share counts as all of it.
+// Borrow waits until so many bytes are free. If bytes is more than the share, Borrow takes the whole share.
 //
-// The newest loan may be one that its holder keeps until the next one is there. If nothing else is left to wait for,
-// release is called, once, and has to end that.
+// The holder of the newest loan may keep it until the next loan is there. If Borrow has no other loan to wait for, it calls
+// release, once. release has to make that holder give its loan back.
 func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error) (*Loan, error) {
 	if a.share == nil {
 		return a.lend(0), nil
@@ -93,8 +93,9 @@ func (a *Account) TryBorrow(bytes int64) *Loan {
 	return a.lend(bytes)
 }
 
-// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. What the previous one left
-// is collected, for the collector does not come before a single large allocation that goes beyond its goal.
+// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. Before it returns, it
+// collects the garbage of the previous one: Go's collector does not run before a single large allocation that goes beyond its
+// goal.
 func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {
 	if a.share == nil {
 		return a.lend(0), nil
@@ -114,7 +115,7 @@ func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan,
 	return all, nil
 }
 
-// Returned tells now and then that something was given back: a [Account.TryBorrow] may succeed that did not before.
+// Returned tells now and then that a loan gave bytes back: [Account.TryBorrow] may then succeed if it failed before.
 func (a *Account) Returned() <-chan struct{} { return a.returned }
 
 func waited(ctx context.Context) error {
@@ -157,7 +158,7 @@ func (l *Loan) Keep(bytes int64) {
 	}
 }
 
-// Return gives all of it back. It is a no-op on nil, and the second time.
+// Return gives the whole loan back. It is a no-op on nil, and the second time.
 func (l *Loan) Return() {
 	if l == nil {
 		return
@@ -166,10 +167,10 @@ func (l *Loan) Return() {
 	defer l.account.mu.Unlock()
 	l.free(0)
 	delete(l.account.loans, l)
-	l.account.notify() // also if it was of no bytes: it is one less to wait for
+	l.account.notify() // even if it had no bytes: Borrow has one loan less to wait for
 }
 
-// free gives back what is more than keep. The account's mutex is held.
+// free gives back all bytes beyond keep. The account's mutex is held.
 func (l *Loan) free(keep int64) {
 	s := l.account.share
 	if s == nil || l.bytes <= keep {

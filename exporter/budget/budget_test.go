@@ -13,7 +13,7 @@ import (
 
 func nothing() error { return nil }
 
-// borrow is for what has not to be waited for.
+// borrow borrows bytes that are free, so it need not wait.
 func borrow(tb testing.TB, a *budget.Account, bytes int64) *budget.Loan {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -50,11 +50,11 @@ func TestShare(t *testing.T) {
 		borrow(t, a, 30)
 		third.Keep(50) // more than it has
 		a.Close()
-		borrow(t, share.Open(), 1000) // which is all of it
+		borrow(t, share.Open(), 1000) // it takes the whole share
 	})
 }
 
-// The newest loan is held until the next one is there, and would be for ever.
+// Its holder keeps the newest loan until the next one is there, which without release would be for ever.
 func TestRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := budget.Split(100, 1)[0].Open()
@@ -80,7 +80,8 @@ func TestRelease(t *testing.T) {
 	})
 }
 
-// A large loan waits for all of its own stream, and for the large loan of the other one, but not for the rest of that.
+// A large loan waits for all loans of its own stream, and for the large loan of the other stream, but not for that stream's
+// other loans.
 func TestAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shares := budget.Split(200, 2)
@@ -118,7 +119,7 @@ func TestAlone(t *testing.T) {
 	})
 }
 
-// Whatever is borrowed and given back in whatever order: in the end everything is free again.
+// The test borrows and gives back in any order: in the end everything is free again.
 func TestNothingIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		share := budget.Split(100, 1)[0]

@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A log of busy and quiet minutes, read in windows of any length that overlap or do not. What the changes of the sets make
-// up together is the set; no record is missed that is there; and one that was altered, or is gone, is told once.
+// The test reads a log of busy and quiet minutes in windows of any length, with and without an overlap. All changes of the sets
+// together make up the set. No present record is told as gone, and an altered or gone record is told once.
 func TestChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		second := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
@@ -61,7 +61,7 @@ func TestChanges(t *testing.T) {
 			}
 			cursor = end
 		}
-		if overlap < 360 || len(rows) == 0 { // then no minute is read whole once more
+		if overlap < 360 || len(rows) == 0 { // then the next windows read no minute whole once more
 			return
 		}
 		victim := rapid.IntRange(0, len(rows)-1).Draw(t, "victim")
@@ -99,7 +99,7 @@ func wantSame(t interface{ Fatalf(string, ...any) }, got, want dedup.Set) {
 	}
 }
 
-// Not every set is a change of another one: then it has to be written down whole.
+// Not every set is a change of another one. If it is not, an entry has to write it down whole.
 func TestNoChange(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(20)}
 	set := admit(dedup.Set{}, w, time.Hour, row(1, 18), row(2, 19)).Next
@@ -111,7 +111,7 @@ func TestNoChange(t *testing.T) {
 		t.Error("a minute that is not at the beginning was forgotten, and that is taken for a change")
 	}
 	retired := set.Retire()
-	if change, ok := retired.Change(set); ok { // or else it is one indeed
+	if change, ok := retired.Change(set); ok { // if ok is true, it must be a true change
 		got, err := set.Apply(change)
 		if err != nil {
 			t.Fatal(err)

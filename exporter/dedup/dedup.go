@@ -1,9 +1,9 @@
-// Package dedup knows which records were delivered, and what they looked like. It is pure: sets are values, and nothing
-// here does I/O.
+// Package dedup knows the delivered records, and the content that they had. It is pure: sets are values, and the package does
+// no I/O.
 //
-// A record is told by its id and the minute that it was created in: a restored database hands ids out again, and then
-// the minute is another one. The memory is small because only the last time before the cursor is read again, and because
-// ids come from a sequence: the ids of a minute are a few runs.
+// The package tells records apart by the id and the minute of creation: a restored database hands out ids again, but the minute
+// is then another one. The memory is small for two reasons: Houndtrail reads only the last time before the cursor again, and
+// ids come from a sequence, so the ids of a minute are a few runs.
 package dedup
 
 import (
@@ -20,47 +20,47 @@ const FirstHole int64 = 1 << 62
 
 // A Set holds the delivered records that were created at or after some instant. The zero value is empty.
 type Set struct {
-	own     []minute // of this lineage, by time; never changed once the Set is made
-	earlier []minute // of the lineages before an accepted reset: their ids may be handed out again
+	own     []minute // of this lineage, by time; no method changes it
+	earlier []minute // of the lineages before an accepted reset: the server may hand out their ids again
 }
 
 // A Ref names a record.
 type Ref struct {
 	ID        int64
-	CreatedAt time.Time // to the minute if only that is known
+	CreatedAt time.Time // to the minute if Houndtrail knows no more
 }
 
-// A Span is what was read for a window.
+// A Span describes the records that Houndtrail read for a window.
 type Span struct {
 	From       time.Time // no later than the window's start
 	Window     window.Window
-	Remembered time.Time // from when on the next set knows what was delivered
+	Remembered time.Time // from when on the next set knows the delivered records
 }
 
-// An Admission says what became of the records of a span.
+// An Admission says which records of a span are new, and which delivered ones have changed.
 type Admission struct {
-	Fresh     []record.Record // to be delivered, sorted as they came
+	Fresh     []record.Record // not delivered yet, sorted as they came
 	Duplicate int             // delivered before
 	Late      int             // fresh ones that are older than the window
 	MaxID     int64           // highest id among the records of the window proper; 0 if there is none
 	Reused    int64           // an id that this lineage delivered before, as another record; 0 if there is none
-	Altered   []Ref           // delivered before, and now otherwise than they were; see mostShared for busy minutes
-	Gone      []Ref           // delivered before, and not there any more
+	Altered   []Ref           // delivered before, and changed since; see mostShared for busy minutes
+	Gone      []Ref           // delivered before, and no longer in the log
 	Next      Set             // the set once Fresh is delivered
 }
 
-// Admit splits what was read of a span into new and delivered records, and compares the delivered ones with what they
-// were. The records must be sorted. Fresh shares their memory and rearranges it.
+// Admit splits the records of a span into new and delivered ones, and compares the delivered ones with their earlier content.
+// The records must be sorted. Fresh shares their memory and rearranges it.
 //
-// A difference is told once: the next set knows an altered record as it is now, and no longer looks for one that is gone.
-// A record that is gone stays delivered, in case it comes back.
+// Admit tells a difference once: the next set knows an altered record as it is now, and no longer looks for a gone one. A gone
+// record stays delivered, in case it comes back.
 func (s Set) Admit(span Span, read []record.Record) Admission {
 	a, fresh := s.admit(span, records(read))
 	a.Fresh = gather(read, fresh)
 	return a
 }
 
-// admit tells which rows are to be delivered.
+// admit tells which rows are new.
 func (s Set) admit(span Span, read rows) (a Admission, fresh []bool) {
 	own, earlier := lookup{minutes: s.own}, lookup{minutes: s.earlier}
 	ids := union(s.own)
@@ -95,7 +95,7 @@ func (s Set) admit(span Span, read rows) (a Admission, fresh []bool) {
 	return a, fresh
 }
 
-// matters is from when on records have to be looked at closely: what is before is neither remembered nor compared.
+// matters is the instant from which on Admit has to look closely at records. It neither remembers nor compares earlier ones.
 func (s Set) matters(span Span) time.Time {
 	if len(s.own) > 0 && s.own[0].start().Before(span.Remembered) {
 		return s.own[0].start()
@@ -114,22 +114,22 @@ func (s Set) Knows(r Ref) bool {
 	return false
 }
 
-// Note is the set with one hole more: a record that could not be had, by an id from [FirstHole] on.
+// Note returns the set with one more hole. A hole is a record that the server could not return; its id is from [FirstHole] on.
 func (s Set) Note(r Ref, remembered time.Time) Set {
 	m := minute{at: minuteOf(r.CreatedAt), runs: []run{{r.ID, r.ID}}}
 	return Set{own: merge(s.own, since([]minute{m}, remembered)), earlier: s.earlier}
 }
 
-// Retire is the set for the lineage that an accepted reset begins: what was delivered is known, and its ids may be handed
-// out again.
+// Retire returns the set for the lineage that an accepted reset begins. It knows all delivered records, and the server may hand
+// out their ids again.
 func (s Set) Retire() Set { return Set{earlier: merge(s.earlier, unmark(s.own))} }
 
-// With is the set that knows what either knows.
+// With returns the set that knows the records of both sets.
 func (s Set) With(other Set) Set {
 	return Set{own: merge(s.own, other.own), earlier: merge(s.earlier, other.earlier)}
 }
 
-// A Builder makes the set of records that were delivered, from wherever that is known. They come in any order.
+// A Builder makes a set of delivered records from any source. The records come in any order.
 type Builder struct{ ids map[int64][]int64 }
 
 // Add takes in a delivered record.
@@ -141,7 +141,8 @@ func (b *Builder) Add(id int64, createdAt time.Time) {
 	b.ids[at] = append(b.ids[at], id)
 }
 
-// Set is the set of what was added. It compares none of the records with what they were.
+// Set returns the set of the added records. The set has no marks, so it compares none of these records with their earlier
+// content.
 func (b *Builder) Set() Set {
 	var s Set
 	for _, at := range slices.Sorted(maps.Keys(b.ids)) {

@@ -112,7 +112,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// Every column is compared. A change is told once: then the record is known as it is.
+// Admit compares every column. It tells a change once: then the set knows the record as it is.
 func TestAltered(t *testing.T) {
 	first := window.Window{Start: minute(0), End: minute(20)}
 	second := window.Window{Start: minute(20), End: minute(25)}
@@ -148,7 +148,7 @@ func TestAltered(t *testing.T) {
 	}
 }
 
-// Minutes that were not read whole, and what is no longer marked, are no reason to miss anything.
+// If a window did not read a minute whole, or a record no longer has a mark, Admit tells no record as gone.
 func TestGoneIsCertain(t *testing.T) {
 	first := window.Window{Start: minute(0), End: minute(20)}
 	set := admit(dedup.Set{}, first, time.Hour, row(1, 9), row(2, 10), row(3, 19)).Next
@@ -161,7 +161,7 @@ func TestGoneIsCertain(t *testing.T) {
 	}
 }
 
-// What is known from elsewhere is delivered, and compared with nothing, until it was met.
+// Records that a Builder adds are delivered. Admit compares them with nothing, until it has met them once.
 func TestBuilder(t *testing.T) {
 	var b dedup.Builder
 	for _, r := range []record.Record{row(7, 19), row(5, 18), row(6, 19), row(6, 19)} {
@@ -180,7 +180,7 @@ func TestBuilder(t *testing.T) {
 	}
 }
 
-// After a reset nothing from before it is delivered again, and its ids may be handed out again.
+// After a reset, no earlier record is delivered again, and the server may hand out their ids again.
 func TestRetire(t *testing.T) {
 	w := window.Window{Start: minute(0), End: minute(20)}
 	set := roundTrip(t, admit(dedup.Set{}, w, time.Hour, row(1, 5), row(2, 18)).Next.Retire())
@@ -206,8 +206,8 @@ func TestAdmitDoesNotChangeTheSet(t *testing.T) {
 	}
 }
 
-// The promise itself: rows become visible in any order, late ones within the overlap; windows have any length. Every
-// row that was visible in time is delivered exactly once, and the memory holds no more than the overlap.
+// The promise itself: rows become visible in any order, late ones within the overlap, and windows have any length. Every row
+// that was visible in time is delivered exactly once, and the memory holds no more than the overlap.
 func TestExactlyOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		overlap := rapid.IntRange(0, 30).Draw(t, "overlap")
@@ -342,7 +342,7 @@ func benchmarkAdmit(b *testing.B, remembered time.Duration) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }
 
-// Only the newest records are marked, so that an entry of a busy log stays small; all are known.
+// Only the newest records have marks, so that an entry of a busy log stays small; the set knows all records.
 func TestMarksAreBounded(t *testing.T) {
 	const n = 100_000
 	records := make([]record.Record, n)

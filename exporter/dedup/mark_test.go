@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// TestMarkInPieces: the mark is that of the whole text, which is not held.
+// TestMarkInPieces: the mark is that of the whole text, although the marker holds only pieces of it.
 func TestMarkInPieces(t *testing.T) {
 	for _, size := range []int{0, 1, markPiece - 1, markPiece, markPiece + 1, 10*markPiece + 7} {
 		r := record.Record{CreatedAt: time.UnixMicro(0), Action: "a", Fields: strings.Repeat("0123456789", size/10+1)[:size], Status: "s"}

@@ -8,37 +8,38 @@ import (
 	"time"
 )
 
-// A minute marks its records to tell later on whether one was altered or is gone. There is a power of two of marks; each is
-// the XOR of what marker.mark makes of the records whose id ends in its number, so that it can be added to. In a minute of few
-// records each has a mark of its own; in a busy one some share it: then a change is seen all the same, and only known to be
-// of one of these.
+// A minute marks its records to tell later whether one was altered or is gone. It has a power of two of marks. Each mark is the
+// XOR of marker.mark of all records whose id ends in the mark's number, so that more records can be added to it. In a minute of
+// few records each has a mark of its own. In a busy minute some share a mark: a change is still seen, but not in which of these
+// records.
 const (
-	// mostShared is how many marks a minute may have. Of a minute with more records an altered one is named by the first
-	// of those that share its mark.
+	// mostShared is how many marks a minute may have. If a minute has more records, Admit names an altered one by the first of
+	// those that share its mark.
 	mostShared = 8
-	// mostMarks is how many a set may have, in its newest minutes: 4 KB. What is older is remembered by ids alone.
+	// mostMarks is how many marks a set may have, in its newest minutes: 4 KB. For older records it remembers the ids alone.
 	mostMarks = 2048
 )
 
-// unmarked stands for records that are not compared. Once in 65,536 times it is the XOR of some: they go without.
+// unmarked stands for records that Admit does not compare. Once in 65,536 times it is the XOR of some records: they then have
+// no mark.
 const unmarked uint16 = 0
 
 // marksFor is how many marks n records of a minute get.
 func marksFor(n int) int { return min(1<<bits.Len(uint(max(n, 1)-1)), mostShared) }
 
-// A met record is one that was read, and is not one of an earlier lineage.
+// A met record is one that was read, and that is not of an earlier lineage.
 type met struct {
 	id    int64
-	index int // in what was read
+	index int // among the records read
 }
 
-// A metMinute is what was met of a minute, by id and each once.
+// A metMinute has the met records of a minute, by id and each once.
 type metMinute struct {
 	at      int64
 	records []met
 }
 
-// A comparison holds what was read of a span against what was delivered of it.
+// A comparison compares the records read of a span with the delivered ones.
 type comparison struct {
 	span   Span
 	rows   rows
@@ -48,7 +49,7 @@ type comparison struct {
 	altered, gone []Ref
 }
 
-// collect makes minutes of the records from an instant on, which are sorted by time, without those of other lineages.
+// collect puts the records from an instant on into minutes, without those of other lineages. The records are sorted by time.
 func (c *comparison) collect(others []bool, from time.Time) (minutes []metMinute) {
 	first := sort.Search(c.rows.size(), func(i int) bool { return !c.rows.name(i).CreatedAt.Before(from) })
 	for i := first; i < c.rows.size(); i++ {
@@ -75,7 +76,7 @@ func (c *comparison) collect(others []bool, from time.Time) (minutes []metMinute
 	return minutes
 }
 
-// meet is the delivered records once those that were met are delivered as well.
+// meet returns the minutes of the delivered records once the met records are delivered as well.
 func (c *comparison) meet(own []minute, minutes []metMinute) []minute {
 	all := make([]minute, 0, len(own)+len(minutes))
 	for _, m := range minutes {
@@ -94,17 +95,17 @@ func (c *comparison) meet(own []minute, minutes []metMinute) []minute {
 	return all
 }
 
-// A shared mark is what was met of the records that share one.
+// A shared mark says which records that share a mark were met.
 type shared struct {
 	was     uint16
-	present uint16  // the mark of those that were delivered before, and came
-	fresh   uint16  // of those that were not
-	first   met     // of those present
+	present uint16  // the mark of the records that were delivered before, and came
+	fresh   uint16  // of the records that came, and were not delivered before
+	first   met     // the first of the present ones
 	came    int     // how many are present
 	missing []int64 // delivered, and did not come
 }
 
-// minute compares one minute and returns it as it is to be remembered.
+// minute compares one minute, and returns the minute that the next set remembers.
 func (c *comparison) minute(known minute, came []met) minute {
 	whole := !known.start().Before(c.span.From) && !known.end().After(c.span.Window.End)
 	if len(came) == 0 && (known.marks == nil || !whole) {
@@ -130,8 +131,8 @@ func (c *comparison) minute(known minute, came []met) minute {
 	return next
 }
 
-// compare tells what is not as it was, and returns the marks as they are now. Of a minute that was not read whole nothing
-// can be gone, and only marks of which all records came can be compared.
+// compare tells the altered and gone records, and returns the present marks. If a minute was not read whole, compare tells no
+// record of it as gone. It compares a mark only if all its records came.
 func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 	marks := slices.Clone(known.marks)
 	for i, s := range c.share(known, came) {
@@ -144,7 +145,7 @@ func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 		case s.was == unmarked:
 		case !whole:
 			marks[i] ^= s.fresh
-		default: // it is told once, and may come back
+		default: // compare tells a gone record once, and it may come back
 			for _, id := range s.missing {
 				c.gone = append(c.gone, Ref{id, known.start()})
 			}
@@ -154,7 +155,7 @@ func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 	return marks
 }
 
-// share sorts what came, and what did not, by the marks of a minute.
+// share sorts the records that came, and those that did not, by the marks of a minute.
 func (c *comparison) share(known minute, came []met) []shared {
 	all := make([]shared, len(known.marks))
 	for i, was := range known.marks {
@@ -192,7 +193,7 @@ func runsOf(came []met) (runs []run) {
 	return runs
 }
 
-// unmark is the minutes without the marks.
+// unmark returns the minutes without the marks.
 func unmark(minutes []minute) []minute {
 	bare := slices.Clone(minutes)
 	for i := range bare {
@@ -201,7 +202,7 @@ func unmark(minutes []minute) []minute {
 	return bare
 }
 
-// limitMarks leaves only the newest minutes their marks.
+// limitMarks removes the marks of all but the newest minutes.
 func limitMarks(minutes []minute) []minute {
 	n := 0
 	for i, m := range slices.Backward(minutes) {

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A minute is the delivered records that were created in one minute.
+// A minute has the delivered records that were created in one minute.
 type minute struct {
 	at    int64    // since the epoch, in minutes
 	runs  []run    // of ids, ascending, with gaps between them
 	marks []uint16 // see marks.go; nil if no record is marked
 }
 
-// A run is ids without a gap, both ends included.
+// A run has ids without a gap, both ends included.
 type run struct{ first, last int64 }
 
 func minuteOf(t time.Time) int64 {
@@ -68,7 +68,7 @@ func (m minute) covers(other minute) bool {
 // A lookup finds records that come in order of time.
 type lookup struct {
 	minutes []minute
-	at      int // of the minute that was found last
+	at      int // the index of the minute found last
 }
 
 func (l *lookup) has(r Ref) bool {
@@ -82,7 +82,7 @@ func (l *lookup) has(r Ref) bool {
 	return l.at < len(l.minutes) && l.minutes[l.at].at == want && l.minutes[l.at].has(r.ID)
 }
 
-// union is all ids of the minutes, whatever their time.
+// union returns all ids of the minutes, whatever their time.
 func union(minutes []minute) []run {
 	var all []run
 	for _, m := range minutes {
@@ -91,7 +91,7 @@ func union(minutes []minute) []run {
 	return join(all)
 }
 
-// join sorts runs, and makes one of those that touch.
+// join sorts runs, and makes one run of runs that touch.
 func join(runs []run) []run {
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.first, b.first) })
 	joined := runs[:0]
@@ -110,13 +110,13 @@ func contains(runs []run, id int64) bool {
 	return i < len(runs) && runs[i].first <= id
 }
 
-// since are the minutes that a set which begins at an instant has to know.
+// since returns the minutes that a set has to know if it begins at an instant.
 func since(minutes []minute, from time.Time) []minute {
 	i := sort.Search(len(minutes), func(i int) bool { return minutes[i].end().After(from) })
 	return minutes[i:]
 }
 
-// at is the minute of that number, empty if there is none.
+// at returns the minute of that number, an empty one if there is none.
 func at(minutes []minute, number int64) minute {
 	i := sort.Search(len(minutes), func(i int) bool { return minutes[i].at >= number })
 	if i == len(minutes) || minutes[i].at != number {
@@ -125,7 +125,7 @@ func at(minutes []minute, number int64) minute {
 	return minutes[i]
 }
 
-// merge is all records of two sorted lists of minutes.
+// merge returns all records of two sorted lists of minutes.
 func merge(a, b []minute) []minute {
 	all := make([]minute, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -142,7 +142,7 @@ func merge(a, b []minute) []minute {
 	return append(append(all, a...), b...)
 }
 
-// and is one minute of two. Marks are left only where one of the two has all records of the other.
+// and makes one minute of two. It keeps marks only if one of the two has all records of the other.
 func (m minute) and(other minute) minute {
 	both := minute{at: m.at, runs: join(slices.Concat(m.runs, other.runs))}
 	switch {

@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// rows are what was read of a span, sorted by time.
+// rows are the records read of a span, sorted by time.
 type rows interface {
 	size() int
 	name(i int) Ref
@@ -21,8 +21,8 @@ func (r records) size() int                     { return len(r) }
 func (r records) name(i int) Ref                { return Ref{r[i].ID, r[i].CreatedAt} }
 func (r records) mark(i int, by *marker) uint16 { return by.mark(&r[i]) }
 
-// A Skim is what is kept of a record whose span does not fit into memory: enough to tell whether it was delivered before, and
-// whether it is what it was then.
+// A Skim is the part that Houndtrail keeps of a record if the record's span does not fit into memory: enough to tell whether
+// the record was delivered before, and whether it has changed since.
 type Skim struct {
 	ID     int64
 	micros int64 // created_at, since the epoch
@@ -30,7 +30,7 @@ type Skim struct {
 	Own    bool // the trace of our own requests, as the caller says
 }
 
-// Name is the name of the record.
+// Name returns the name of the record.
 func (s Skim) Name() Ref { return Ref{s.ID, time.UnixMicro(s.micros).UTC()} }
 
 // Compare orders skims as records are, by (created_at, id).
@@ -38,7 +38,7 @@ func (s Skim) Compare(other Skim) int {
 	return cmp.Or(cmp.Compare(s.micros, other.micros), cmp.Compare(s.ID, other.ID))
 }
 
-// Find is the index of a record among skims that are in order.
+// Find returns the index of a record among sorted skims.
 func Find(skims []Skim, id int64, createdAt time.Time) (i int, found bool) {
 	return slices.BinarySearchFunc(skims, Skim{ID: id, micros: createdAt.UnixMicro()}, Skim.Compare)
 }
@@ -52,20 +52,20 @@ func (s skims) mark(i int, _ *marker) uint16 { return s[i].mark }
 // A Skimmer makes skims, and keeps the memory that it needs for one.
 type Skimmer struct{ marker marker }
 
-// Skim is what is kept of a record.
+// Skim returns the skim of a record.
 func (s *Skimmer) Skim(r *record.Record) Skim {
 	return Skim{ID: r.ID, micros: r.CreatedAt.UnixMicro(), mark: s.marker.mark(r)}
 }
 
-// AdmitSkims is Admit for a span of which only that much is kept. The new ones share the memory of the others, and rearrange
-// it; Admission.Fresh stays empty.
+// AdmitSkims is Admit for a span of which Houndtrail keeps only skims. fresh shares the memory of read, and rearranges it;
+// Admission.Fresh stays empty.
 func (s Set) AdmitSkims(span Span, read []Skim) (a Admission, fresh []Skim) {
 	a, isFresh := s.admit(span, skims(read))
 	return a, gather(read, isFresh)
 }
 
-// gather moves the fresh ones up against the last one, so that they are one slice: what was delivered before is at the
-// front, as a rule, and then no record of the window is copied.
+// gather moves the fresh ones to the end, so that they are one slice. As a rule, the delivered ones are all at the front, and
+// then gather copies no record of the window.
 func gather[T any](all []T, fresh []bool) []T {
 	at := len(all)
 	for i, isFresh := range slices.Backward(fresh) {

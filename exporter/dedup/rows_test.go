@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// What little is kept of records leads to the same as the records themselves.
+// Skims lead to the same admission as the records themselves.
 func TestAdmitSkims(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var set dedup.Set

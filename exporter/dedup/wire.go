@@ -11,16 +11,16 @@ import (
 	"math/bits"
 )
 
-// The first byte of what is written down says what it is.
+// The first byte says whether a whole set or a change follows.
 const (
 	wholeSet  = 1
 	changeSet = 2
 )
 
 const (
-	// mostIDs bounds what one minute of a set that is read may hold, so that a damaged one cannot ask for all memory there is.
+	// mostIDs bounds the ids in one minute of a set that a parser reads, so that a damaged set cannot ask for all memory.
 	mostIDs = 1 << 28
-	// mostBytes bounds what a set that is read unpacks to.
+	// mostBytes bounds the unpacked size of a set that a parser reads.
 	mostBytes = 64 << 20
 )
 
@@ -29,11 +29,12 @@ func (s Set) MarshalBinary() ([]byte, error) { return pack(wholeSet, s.append(ni
 
 func (s Set) append(b []byte) []byte { return appendMinutes(appendMinutes(b, s.own), s.earlier) }
 
-// nextRun is how far a run is from the previous one if a single id is missing between them, as most often.
+// nextRun is how far a run is from the previous one if a single id is missing between them, as is most common.
 const nextRun = 2
 
-// appendMinutes writes of each minute its distance to the previous one, how many runs and marks it has, the runs, and the
-// marks. A run is how many ids follow its first one, and whether its distance to the previous run comes next or is nextRun.
+// appendMinutes writes, for each minute, its distance to the previous one, how many runs and marks it has, the runs, and the
+// marks. For a run it writes how many ids follow the first one, and whether its distance to the previous run comes next or is
+// nextRun.
 func appendMinutes(b []byte, minutes []minute) []byte {
 	b = binary.AppendUvarint(b, uint64(len(minutes)))
 	previous, last := int64(0), int64(0)
@@ -75,7 +76,7 @@ func pack(kind byte, body []byte) ([]byte, error) {
 
 var errCut = errors.New("it breaks off, or is no set")
 
-// unpack begins to read what pack made of a kind.
+// unpack begins to read the packed bytes of a set or change; kind says which one it wants.
 func unpack(kind byte, b []byte) (p parser) {
 	if b[0] != kind {
 		return parser{err: fmt.Errorf("it is of kind %d, and this program reads kind %d here", b[0], kind)}
@@ -103,7 +104,7 @@ type parser struct {
 	err  error
 }
 
-// end says what was wrong, or that something is left.
+// end returns the parser's error, or an error if bytes are left.
 func (p *parser) end(what string, size int) error {
 	if p.err == nil && len(p.rest) > 0 {
 		p.err = fmt.Errorf("%d bytes follow it", len(p.rest))
@@ -178,7 +179,7 @@ func (p *parser) marks(n int) []uint16 {
 	return marks
 }
 
-// count is a number of things of at least size bytes each.
+// count reads a number of things of at least size bytes each.
 func (p *parser) count(size uint64) uint64 {
 	n := p.uvarint()
 	if n > uint64(len(p.rest))/size {

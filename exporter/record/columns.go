@@ -6,10 +6,10 @@ import "slices"
 type Column struct {
 	Name  string // the key in the server's JSON
 	Kind  Kind
-	Value func(*Record) *string // where it is in a record
+	Value func(*Record) *string // the field of a record that has it
 }
 
-// Kind is what the values of a column are like.
+// Kind describes the values of a column.
 type Kind int
 
 // The kinds of columns.
@@ -22,13 +22,13 @@ const (
 // A Set is a set of columns, by their places.
 type Set uint32
 
-// All is the set of all columns. That they fit is held by the compiler.
+// All is the set of all columns. The compiler checks that they fit.
 const All Set = 1<<len(columns) - 1
 
 // Columns are the string columns, in order.
 func Columns() []Column { return slices.Clone(columns[:]) }
 
-// Of is the set with the column of that name only. It is empty if no column has that name.
+// Of returns the set with the column of that name only. It is empty if no column has that name.
 func Of(name string) Set {
 	for i := range columns {
 		if columns[i].Name == name {
@@ -38,7 +38,7 @@ func Of(name string) Set {
 	return 0
 }
 
-// At is the set with the column at that place only.
+// At returns the set with the column at that place only.
 func At(i int) Set { return 1 << i }
 
 // Has tells whether the set contains every column of c.

@@ -1,4 +1,4 @@
-// Package record has what all stages speak of: a record of the audit log, and the one table of its columns.
+// Package record has a record of the audit log, which all stages use, and the one table of its columns.
 package record
 
 import (
@@ -8,8 +8,8 @@ import (
 
 // A Record is one entry of the audit log, as the server told it.
 //
-// Its strings may be views into the page that it came with: they hold until the batch that carries it is released. A caller
-// that keeps a Record longer clones it.
+// Its strings may be views into the page that it came with: they are valid until the caller releases the batch that carries it.
+// A caller that keeps a Record longer clones it.
 type Record struct {
 	// ID comes from one database sequence: positive, with gaps, and not in the order of CreatedAt.
 	ID int64
@@ -32,8 +32,8 @@ type Record struct {
 	Absent Set
 }
 
-// columns are the string columns, in the order in which servers write their keys and files have them. They may only be
-// appended to: a set has them by their place.
+// columns are the string columns, in the order in which servers write their keys and files have them. Only append to them: a
+// Set has the columns by their place.
 //
 //nolint:gochecknoglobals // a constant
 var columns = [...]Column{

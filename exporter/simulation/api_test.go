@@ -45,7 +45,7 @@ func (a wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	})
 }
 
-// order is the server, in the order that it has in this cycle.
+// order returns the server, with the order of its answers in this cycle.
 func (a wire) order() http.Handler {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -55,7 +55,7 @@ func (a wire) order() http.Handler {
 	return a.api
 }
 
-// asked tells what a page was asked for.
+// asked notes the parameters with which a process asks for a page.
 func (a wire) asked(r *http.Request, status int) {
 	a.world.mu.Lock()
 	defer a.world.mu.Unlock()
@@ -64,7 +64,7 @@ func (a wire) asked(r *http.Request, status int) {
 	}
 }
 
-// An answer is what arrives of one.
+// An answer is the part of the server's answer that arrives.
 type answer struct {
 	header http.Header
 	status int
@@ -135,7 +135,7 @@ func injected(next http.Handler) http.Handler {
 	})
 }
 
-// apiFaults are everything that can go wrong with an answer.
+// apiFaults are all faults that an answer can have.
 func (w *world) apiFaults() []fault {
 	soon := faults.LimitHeaders{Reset: w.serverNow().Add(3 * time.Second)}
 	return []fault{

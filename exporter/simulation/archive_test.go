@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// An archive is what the objects hold, kept up to date with every one that is written.
+// An archive has the records of all objects. Each written object updates it.
 type archive struct {
 	files map[string]*file
 	where map[identity]string // the object that a record is in
@@ -25,8 +25,8 @@ type file struct {
 	sha       string
 	ids       []identity
 	start     time.Time // of its window, as its key says
-	pass      uint64    // the same
-	again     bool      // it is one which was walked before
+	pass      uint64    // of its window, as its key says
+	again     bool      // its window is one that was walked before
 	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
 	by        string // the process that wrote it
@@ -38,8 +38,8 @@ func newArchive() archive {
 
 var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?(?:\.part\d+)?\.(ndjson\.gz|parquet)$`)
 
-// judgeObject holds an object that was just written against all others: each record is in one object, of its own day,
-// nothing that was there is lost, and what was committed stays as it is.
+// judgeObject compares a newly written object with all others: each record is in one object, of its own day, no earlier record
+// is lost, and a committed object stays as it is.
 func (w *world) judgeObject(p *process, key string, body []byte) {
 	name := fileKey.FindStringSubmatch(key)
 	if name == nil {
@@ -77,7 +77,7 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 	w.tally["objects"]++
 }
 
-// replace takes an object out of the books whose place another one takes.
+// replace takes the records of a replaced object out of the archive's account.
 func (w *world) replace(p *process, key string, old, by *file) {
 	w.tally["objects replaced"]++
 	if old.committed && old.sha != by.sha {
@@ -95,7 +95,7 @@ func (w *world) replace(p *process, key string, old, by *file) {
 	}
 }
 
-// contents reads an object, and looks that each record is as the server has it.
+// contents reads an object, and checks that each record is as the server has it.
 func (w *world) contents(body []byte, extension string) (ids []identity) {
 	if extension == "parquet" {
 		var records []record.Record
@@ -122,7 +122,7 @@ func (w *world) contents(body []byte, extension string) (ids []identity) {
 	return ids
 }
 
-// judgeLine looks that a line says what the row says. It is looked at once: afterwards it has to be the same line.
+// judgeLine checks a line against its row. It does so once: afterwards the line has to be the same.
 func (w *world) judgeLine(id identity, line string) {
 	row := w.rowOf(id)
 	switch {
@@ -180,8 +180,8 @@ func (w *world) judgeRecord(id identity, r *record.Record) {
 	}
 }
 
-// operate is the person who reads that the first attempt has written what a second one does not get any more, because the
-// log was pruned in between, and moves it out of the archive as the error says.
+// operate does the work of a person. The log was pruned between two attempts, so the second one no longer gets records that the
+// first one wrote. The person reads that, and moves the object out of the archive as the error says.
 func (w *world) operate() {
 	for key, f := range w.archive.files {
 		if f.committed || !w.anyGone(f.ids) {

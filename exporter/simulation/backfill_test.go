@@ -7,10 +7,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// backfillStream is what the archive's stream was told to leave out, which another runner delivers meanwhile.
+// backfillStream has the records from before the start of the archive's stream. Another runner delivers them meanwhile.
 const backfillStream = archiveStream + "-backfill"
 
-// backfill is one run of it, as the command wires it.
+// backfill returns one run of the backfill, as the command wires it.
 func (p *process) backfill() *exporter.Backfill {
 	store := view{p, positions, p.positions}
 	return &exporter.Backfill{
@@ -19,7 +19,7 @@ func (p *process) backfill() *exporter.Backfill {
 	}
 }
 
-// judgeBackfilled holds an entry of a backfill: no other entry has its time, and its window lacks no record.
+// judgeBackfilled checks an entry of a backfill: no other entry has its time, and its window lacks no record.
 func (w *world) judgeBackfilled(p *process, j *journal, e checkpoint.Checkpoint, began time.Time) {
 	own := e.Window
 	w.note(p.name, "commits %s %d: %s to %s, %d fresh of %d", j.name, e.Serial, stamp(own.Start), stamp(own.End),
@@ -43,7 +43,7 @@ func (w *world) judgeBackfilled(p *process, j *journal, e checkpoint.Checkpoint,
 	w.judgeSpan(p.name, j, own.Start, own.End, began)
 }
 
-// judgeBackfill holds, in the end, that the two journals account for all objects and all time.
+// judgeBackfill checks, in the end, that the two journals account for all objects and all time.
 func (w *world) judgeBackfill(j *journal) {
 	for key, f := range w.archive.files {
 		if !f.committed && !w.allGone(f.ids) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// do makes a call of the world, and is all that a process can do in it.
+// do makes a call of the world. A process can do nothing else in it.
 func do[T any](ctx context.Context, p *process, c call, effect func(context.Context) (T, error)) (result T, err error) {
 	f := p.decide(c)
 	defer func() { p.remember(c, f, err) }()
@@ -14,7 +14,7 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 	switch {
 	case p.over():
 		return none, errOver
-	case p.isDead(): // sends nothing more, whichever of its goroutines hears of it first
+	case p.isDead(): // a dead process sends nothing more, whichever of its goroutines notices first
 		return none, errDead
 	case ctx.Err() != nil: // nor does a client whose caller has gone
 		return none, ctx.Err()
@@ -23,7 +23,8 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 	ctx = context.WithValue(ctx, faultKey{}, f.fault)
 	sent := time.Now()
 	if err := p.travel(ctx, f.travel); err != nil {
-		// What ends at the moment at which it is sent was never sent: else the scheduler would have a say in it.
+		// If a call ends at the same moment at which it is sent, it was never sent. Otherwise the result would depend on the
+		// scheduler.
 		if f.lands && p.mayLand(c) && time.Now().After(sent) {
 			_, _ = effect(context.WithoutCancel(ctx))
 		}
@@ -39,7 +40,7 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 			return none, err
 		}
 	case frozen:
-		// Whatever is to stop the process meanwhile comes too late for this call.
+		// A stop of the process meanwhile comes too late for this call.
 		l := p.launch(c, f, func() { result, err = effect(context.WithoutCancel(ctx)) })
 		p.freeze(f.silence)
 		p.thaw(c)
@@ -80,7 +81,7 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 // mayLand tells whether a call can have its effect after its sender is dead: not in a directory of its own machine.
 func (p *process) mayLand(c call) bool { return c.part == hook || c.part != api && !p.locks }
 
-// A landing is an effect that is on its way.
+// A landing is an effect that is under way.
 type landing struct {
 	*world
 	call call
@@ -100,7 +101,7 @@ func (p *process) launch(c call, f fate, effect func()) *landing {
 	return l
 }
 
-// land has the effect, unless it has had it.
+// land brings about the effect, unless it already has.
 func (l *landing) land() {
 	l.mu.Lock()
 	landed := l.landed
@@ -114,7 +115,8 @@ func (l *landing) land() {
 	}
 }
 
-// overtake lets what is on its way land at the worst of moments: just before the same call of another process, or of the next try.
+// overtake lets effects that are under way land at the worst moment: just before the same call of another process, or of the
+// next try.
 func (p *process) overtake(c call) {
 	p.world.mu.Lock()
 	var late []*landing
@@ -130,7 +132,7 @@ func (p *process) overtake(c call) {
 	}
 }
 
-// silent is a part that does not answer.
+// silent waits for a part that does not answer.
 func (p *process) silent(ctx context.Context, d time.Duration) error {
 	if err := p.travel(ctx, d); err != nil {
 		return err
@@ -138,8 +140,8 @@ func (p *process) silent(ctx context.Context, d time.Duration) error {
 	return errTimeout
 }
 
-// rounded is the next millisecond. Pauses between tries are drawn by the exporter itself, in nanoseconds where that can be
-// set. To make the story the same each time, they are rounded away.
+// rounded is the next millisecond. The exporter itself draws its pauses between tries, some of them in nanoseconds. Rounding
+// removes them, so that the story is the same each time.
 func rounded(t time.Time) time.Time { return t.Truncate(time.Millisecond).Add(time.Millisecond) }
 
 // travel is the time that a request takes; it ends early with its sender's patience or life.

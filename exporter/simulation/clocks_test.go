@@ -8,17 +8,17 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// widest is how far a clock is set at once. Less is called a drift by those who are asked.
+// widest is how far a clock is set at once. People call a smaller step a drift.
 const widest = 5 * time.Minute
 
-// setClocks draws how our own clock and the server's are set, further and in both directions, and a Date that is wildly wrong
-// for the time of one cycle.
+// setClocks draws further steps of our own clock and the server's, in both directions, and a Date that is far wrong for the
+// time of one cycle.
 func (p *plan) setClocks(r *rand.Rand) {
-	if p.profile == bloodhoundtest.PR3049 { // what is stamped later than our clock is read in each cycle: see newPlan
+	if p.profile == bloodhoundtest.PR3049 { // each cycle reads the records stamped later than our clock: see newPlan
 		return
 	}
 	ours, theirs, together := r.IntN(3) == 0, r.IntN(3) == 0, r.IntN(2) == 0
-	if (ours || theirs) && r.IntN(2) == 0 { // which one is the earlier changes with each step
+	if (ours || theirs) && r.IntN(2) == 0 { // each step makes another clock the earlier one
 		p.skew = upTo(r, 2*time.Minute) - time.Minute
 	}
 	if theirs {
@@ -39,8 +39,8 @@ func (p *plan) setClocks(r *rand.Rand) {
 	}
 }
 
-// jumping is up to four steps, forward and back by turns, each just before a cycle: the position goes along with the first,
-// and the next one leaves it behind.
+// jumping returns up to four steps, forward and back by turns, each just before a cycle. After the first step the position
+// moves ahead; after the next one the clock is behind it.
 func (p *plan) jumping(r *rand.Rand) (steps []step) {
 	for range 2 + r.IntN(3) {
 		steps = append(steps, step{at: pick(r, p.ticks...).Add(-upTo(r, 90*time.Second))})
@@ -55,11 +55,11 @@ func (p *plan) jumping(r *rand.Rand) (steps []step) {
 	return steps
 }
 
-// own is what our clock shows, and told what the server says of its own.
+// own is the time of our clock, and told is the server's time as its answers tell it.
 func (p *plan) own(at time.Time) time.Time  { return at.Add(offset(p.ownSteps, at)) }
 func (p *plan) told(at time.Time) time.Time { return p.server(at).Add(offset(p.dates, at)) }
 
-// dateRule makes the server tell a wild Date.
+// dateRule makes the server tell a wrong Date.
 func (p *plan) dateRule(now time.Time) time.Time { return now.Add(offset(p.dates, time.Now())) }
 
 // earlier is the earlier of the two clocks.
@@ -70,11 +70,11 @@ func (p *plan) earlier(at time.Time) time.Time {
 	return p.told(at)
 }
 
-// believed is for how long a cycle may go by what a clock has told.
+// believed is how long a cycle may go by a time that a clock has told.
 const believed = time.Minute
 
-// latest is the latest time that a cycle may have gone by which began up to a moment: no position is later. What the two
-// clocks told may be of different moments.
+// latest is the latest time by which a cycle may have gone if it began up to a moment: no position is later. The two clocks may
+// have told their times at different moments.
 func (p *plan) latest(at time.Time) (most time.Time) {
 	consider := func(t time.Time) {
 		own, told, before := p.own(t), p.told(t), t.Add(-believed)
@@ -104,7 +104,7 @@ func (p *plan) latest(at time.Time) (most time.Time) {
 	return most
 }
 
-// steady tells that no clock was set from a moment to another.
+// steady tells that no clock was set between two moments.
 func (p *plan) steady(from, to time.Time) bool {
 	for _, steps := range [][]step{p.steps, p.ownSteps, p.dates} {
 		for _, s := range steps {

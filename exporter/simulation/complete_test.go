@@ -6,7 +6,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
-// judgeComplete holds that the cursor has passed no record that was to be seen when the cycle began.
+// judgeComplete checks that every record that the cursor has passed is delivered, if it was visible when the cycle began.
 func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
 	w.learn()
 	for _, row := range w.rows {
@@ -35,7 +35,7 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 	}
 }
 
-// judgeEnd holds, when nothing is left to come, that everything has been delivered.
+// judgeEnd checks, when no more row is to come, that every record has been delivered.
 func (w *world) judgeEnd() {
 	w.learn()
 	if len(w.hidden) > 0 {
@@ -64,7 +64,7 @@ func (w *world) judgeEnd() {
 	}
 }
 
-// judgeReadable holds that the exporter finds the journal in order.
+// judgeReadable checks that the exporter finds the journal in order.
 func (w *world) judgeReadable(j *journal) {
 	entries := uint64(0)
 	for _, err := range w.journal(j.name, checkpointtest.NewFaulty(w.positions)).Entries(w.t.Context()) {

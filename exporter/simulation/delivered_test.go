@@ -8,14 +8,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
-// A memory is what a journal says of the records that were delivered.
+// A memory has a journal's account of the delivered records.
 type memory struct {
 	set       dedup.Set       // of the latest entry
 	snapshots map[string]bool // whether an entry has named them
-	noted     uint64          // what the note of the newest entry says
+	noted     uint64          // the serial that the note of the newest entry names
 }
 
-// judgeSnapshot takes in a set that was written as an object of its own.
+// judgeSnapshot takes in a set that a process wrote as an object of its own.
 func (w *world) judgeSnapshot(p *process, j *journal, name string, body []byte) {
 	if name != digest(body) {
 		w.fail("%s writes a set of the %s as %s, and its SHA-256 is %s", p.name, j.name, name, digest(body))
@@ -28,8 +28,8 @@ func (w *world) judgeSnapshot(p *process, j *journal, name string, body []byte) 
 	w.note(p.name, "writes a set of the %s: %s, %d bytes", j.name, name, len(body))
 }
 
-// judgeSet holds that an entry, by itself or with those before it, knows every record that was delivered since the time
-// from which on it says so.
+// judgeSet checks that an entry, by itself or with the entries before it, knows every record that was delivered since its own
+// DeliveredSince.
 func (w *world) judgeSet(p *process, j *journal, e checkpoint.Checkpoint) {
 	var err error
 	switch base := e.DeliveredBase; {
@@ -63,7 +63,8 @@ func (w *world) judgeSet(p *process, j *journal, e checkpoint.Checkpoint) {
 	}
 }
 
-// accounted are the records that the entries of a stream account for. A new lineage need not know all that a receiver had got.
+// accounted are the records that the entries of a stream account for. A new lineage need not know all records that a receiver
+// had got.
 func (w *world) accounted(j *journal) (ids []identity) {
 	if j.name == webhookStream {
 		for id, event := range w.receiver.events {
@@ -81,10 +82,10 @@ func (w *world) accounted(j *journal) (ids []identity) {
 	return ids
 }
 
-// judgeNote holds that the note of the newest entry names none that is not there: one that is behind only costs time.
+// judgeNote checks that the note of the newest entry names no missing entry. A note that is behind only costs time.
 func (w *world) judgeNote(p *process, j *journal, body []byte) {
 	if j.lost != lostNot {
-		return // a process that still has to note its last entry knows nothing of that
+		return // a process that still has to note its last entry does not know of the loss
 	}
 	var n struct {
 		Serial uint64 `json:"serial"`
@@ -100,13 +101,13 @@ func (w *world) judgeNote(p *process, j *journal, body []byte) {
 	w.tally["notes"]++
 }
 
-// A trace is what a cycle has written of its stream's journal.
+// A trace counts the writes of a cycle to its stream's journal.
 type trace struct {
 	objects, entries int
 	freely           bool // it took a lease that was given back
 }
 
-// judgeIdle holds that a cycle that went well and had nothing to say has written nothing, but to take over from a dead one.
+// judgeIdle checks that a cycle that went well and had no news has written nothing, unless it took over from a dead one.
 func (p *process) judgeIdle(stream string) {
 	switch t := p.traces[stream]; {
 	case t.objects == 0:

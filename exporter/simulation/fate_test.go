@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// A part is something that a process talks to.
+// A part is one of the services that a process talks to.
 type part string
 
 const (
@@ -24,13 +24,13 @@ const (
 
 var parts = []part{positions, objects, api, hook}
 
-// A call is what a process asks of a part.
+// A call is one request of a process to a part.
 type call struct {
 	part    part
 	op, key string
 }
 
-// What becomes of a call.
+// The outcomes of a call.
 type kind int
 
 const (
@@ -41,7 +41,7 @@ const (
 	unheardLate       // its effect, and an error after a long silence
 	slow              // its effect and its answer, after a long silence
 	delayed           // an error after a long silence; the effect comes when the caller waits no longer
-	repeated          // sent twice by the transport, since the first answer was lost; the second is returned
+	repeated          // the transport sends it twice, since the first answer was lost, and returns the second answer
 	killedBefore      // the process dies, and there is no effect
 	killedAfter       // the process dies, and there is the effect
 	frozen            // the process stands still past its lease, and goes on with this very call
@@ -56,8 +56,8 @@ func (k kind) String() string {
 	}[k]
 }
 
-// A fate is decided for each call by a hash of the seed, the process, the call and its moment, so that what happens to one
-// does not depend on which others there were before.
+// A fate is the outcome of one call. A hash of the seed, the process, the call and its moment decides it, so that it does not
+// depend on the calls before.
 type fate struct {
 	kind    kind
 	travel  time.Duration // until the effect
@@ -77,7 +77,7 @@ func (f fate) String() string {
 	return text
 }
 
-// A fault is one that only some part has.
+// A fault is one that only one part can have.
 type fault struct {
 	name   string
 	api    bloodhoundtest.Fault
@@ -91,7 +91,7 @@ var (
 	errDead    = errors.New("this process is dead")
 )
 
-// decide is the call's fate.
+// decide returns the call's fate.
 func (p *process) decide(c call) fate {
 	p.mu.Lock()
 	odds := p.odds[c.part]
@@ -106,7 +106,7 @@ func (p *process) decide(c call) fate {
 		f.kind = pick(r, p.possible(c)...)
 	case p.stillborn && p.isCommit(c) && strings.HasSuffix(c.key, firstEntry) && chance < 600 && doom+odds > 0:
 		f.kind = pick(r, killedBefore, killedBefore, refused)
-	case p.isSet(c) && chance < 300 && doom+odds > 0: // it is there without its entry
+	case p.isSet(c) && chance < 300 && doom+odds > 0: // then the set is there without its entry
 		f.kind = pick(r, killedBefore, killedAfter, refused, unheard)
 	case p.isCommit(c) && chance < 2*(doom+odds): // the most dangerous call of all
 		f.kind = pick(r, p.hardships()...)
@@ -123,13 +123,13 @@ func (p *process) decide(c call) fate {
 	default:
 	}
 	if c.part == hook && f.silence > 0 && f.kind != frozen {
-		// See postman. No two batches are told of it at one moment, or the scheduler would have a say in which is first.
+		// See postman. No two batches hear of it at the same moment: otherwise the scheduler would decide which is first.
 		f.silence = 10*time.Second + upTo(r, time.Millisecond)
 	}
 	return f
 }
 
-// possible are the ways in which a call of this part can go wrong.
+// possible returns the ways in which a call of this part can go wrong.
 func (p *process) possible(c call) []kind {
 	ways := []kind{refused, timedOut, slow}
 	switch {
@@ -139,26 +139,26 @@ func (p *process) possible(c call) []kind {
 		return append(ways, unheard, unheardLate, delayed, faulty, faulty)
 	case c.op != opPut:
 		return ways
-	case p.locks: // a directory: nothing is done there after the call has returned
+	case p.locks: // a directory: it does no work after the call has returned
 		return append(ways, unheard, unheardLate)
 	default:
 		return append(ways, unheard, unheardLate, delayed, repeated)
 	}
 }
 
-// firstEntry is what the key of a journal's first entry ends in.
+// firstEntry is the end of the key of a journal's first entry.
 const firstEntry = "00001.json"
 
 func (p *process) isCommit(c call) bool {
 	return c.part == positions && c.op == opPut && path.Ext(c.key) == ".json" && path.Base(c.key) != "lease.json"
 }
 
-// isSet tells a set of delivered ids that is written before the entry which names it.
+// isSet tells whether the call writes a set of delivered ids, before the entry that names the set.
 func (p *process) isSet(c call) bool {
 	return c.part == positions && c.op == opPut && strings.Contains(c.key, "/delivered/")
 }
 
-// hardships are what a commit meets more often than other calls do.
+// hardships are the outcomes that a commit has more often than other calls.
 func (p *process) hardships() []kind {
 	if p.locks {
 		return []kind{killedBefore, killedAfter, frozen}
@@ -166,7 +166,7 @@ func (p *process) hardships() []kind {
 	return []kind{delayed, frozen}
 }
 
-// fault draws one of those that only this part has.
+// fault draws one of the faults that only this part has.
 func (p *process) fault(c call, r *rand.Rand) fault {
 	if c.part == hook {
 		return pick(r, hookFaults...)

@@ -12,27 +12,27 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A journal is what a stream's entries have said so far.
+// A journal has the content of a stream's entries so far.
 type journal struct {
 	name    string
 	serial  uint64
 	sha     string // of the latest entry
 	lineage string
 	cursor  time.Time
-	known   time.Time // from when on it knows what was delivered
+	known   time.Time // from when on it knows the delivered records
 	newest  time.Time // when the newest delivered record was created
 	last    identity  // of that record
 	debt    debt
 	epoch   uint64 // of the lineage
-	resets  int    // how many lineages there were before
-	refuses bool   // the source has not got the newest record any more, and no person has said that this is meant
+	resets  int    // the number of earlier lineages
+	refuses bool   // the source no longer has the newest record, and no person has said that this is meant
 
 	windows []window.Window // of a backfill
 	memory
 
 	lost    loss              // while it is gone
-	away    *journal          // what it was
-	objects map[string][]byte // which made it up
+	away    *journal          // the journal as it was
+	objects map[string][]byte // the objects of that journal
 	lease   lease
 }
 
@@ -44,12 +44,12 @@ type lease struct {
 	written time.Time       // by the stores' clock
 }
 
-// declares tells whether an object is of a window that is declared.
+// declares tells whether an object is of a declared window.
 func (l lease) declares(f *file) bool {
 	return slices.ContainsFunc(l.Intents, func(w window.Window) bool { return w.Start.Equal(f.start) && w.Pass == f.pass })
 }
 
-// judgePut looks at what a process has just written.
+// judgePut checks a process's latest write.
 func (w *world) judgePut(p *process, to part, key string, body []byte, began time.Time) {
 	stream, name, _ := strings.Cut(key, "/")
 	j := w.journals[stream]
@@ -67,13 +67,13 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 		w.judgeNote(p, j, body)
 	case strings.HasPrefix(name, "delivered/"):
 		w.judgeSnapshot(p, j, path.Base(name), body)
-	case !checkpoint.Rewritten(key): // the rest are hints, on which nothing depends
+	case !checkpoint.Rewritten(key): // the rest are hints, and nothing depends on them
 		p.traces[stream].entries++
 		w.judgeEntry(p, j, key, body, began)
 	}
 }
 
-// judgeLease holds that a lease is not taken from a process that has it.
+// judgeLease checks that no process takes a lease from another one that has it.
 func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	next := lease{written: w.storesNow()}
 	if err := json.Unmarshal(body, &next); err != nil {
@@ -96,7 +96,7 @@ func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	}
 }
 
-// judgeEntry holds an entry against the ones before it, the destination and the log.
+// judgeEntry checks an entry against the entries before it, the destination and the log.
 func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, began time.Time) {
 	var e checkpoint.Checkpoint
 	if err := json.Unmarshal(body, &e); err != nil {
@@ -176,7 +176,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	}
 }
 
-// judgeObjects holds that the archive has what an entry says, and nothing else of the time before it.
+// judgeObjects checks that the archive has the objects that an entry names, and no other object from the time before it.
 func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 	w.judgeCounts(e, w.judgeNamed(e))
 	if e.Kind == checkpoint.KindExport {
@@ -189,7 +189,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 		if behind := f.start.After(e.Window.Start) && f.pass == e.Window.Pass; behind && w.journals[archiveStream].lease.declares(f) {
 			continue // it is written at the same time, and committed next
 		}
-		// What an attempt left behind and is gone from the server since is in no other object: it may well stay.
+		// If an attempt left records that the server has lost since, they are in no other object: that object may stay.
 		if !w.allGone(f.ids) {
 			w.fail("entry %d leaves %s behind, which no entry accounts for", e.Serial, key)
 		}
@@ -213,7 +213,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 	}
 }
 
-// judgeReach holds that a window that was due delivers nothing from before the overlap: another attempt might not read that far.
+// judgeReach checks that a due window delivers no record from before the overlap: another attempt might not read that far.
 func (w *world) judgeReach(e checkpoint.Checkpoint) {
 	for _, o := range e.Objects {
 		if o.MinCreatedAt.Before(e.Window.Start.Add(-w.overlap)) {
@@ -222,7 +222,7 @@ func (w *world) judgeReach(e checkpoint.Checkpoint) {
 	}
 }
 
-// judgeNamed holds that the objects of an entry are what it says, and counts their records.
+// judgeNamed checks the objects that an entry names against the entry, and counts their records.
 func (w *world) judgeNamed(e checkpoint.Checkpoint) (n int) {
 	for _, o := range e.Objects {
 		f := w.archive.files[o.Key]
@@ -244,7 +244,7 @@ func (w *world) judgeNamed(e checkpoint.Checkpoint) (n int) {
 	return n
 }
 
-// judgeBatches holds that the receiver has what an entry says.
+// judgeBatches checks that the receiver has the batches that an entry names.
 func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 	n := 0
 	for _, o := range e.Objects {
@@ -270,7 +270,7 @@ func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {
 	}
 }
 
-// rowOf is the row of a record, nil where the log never had it.
+// rowOf returns the row of a record, nil if the log never had it.
 func (w *world) rowOf(id identity) *row {
 	if w.rows[id] == nil {
 		w.learn()
@@ -278,7 +278,7 @@ func (w *world) rowOf(id identity) *row {
 	return w.rows[id]
 }
 
-// learn takes in the rows that the server has made itself, of the requests that it was sent.
+// learn takes in the rows that the server has made itself, from the requests that it got.
 func (w *world) learn() {
 	if !w.selfAudited() {
 		return

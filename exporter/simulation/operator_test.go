@@ -15,17 +15,17 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// What becomes of the archive's journal.
+// The losses that the archive's journal can have.
 type loss int
 
 const (
 	lostNot     loss = iota
 	lostWhole        // with its lease, as with a volume
-	lostEntries      // without the objects that are written again and again
-	lostMoved        // it is elsewhere, and is put back when the exporter says that it is gone
+	lostEntries      // the entries are lost, and the objects that processes write again and again stay
+	lostMoved        // it is elsewhere, and a person puts it back when the exporter says that it is gone
 )
 
-// An order is what a person does when a cycle has ended with an error that asks for a person.
+// An order is the work that a person does after a cycle has ended with an error that asks for a person.
 type order string
 
 const (
@@ -54,7 +54,7 @@ func (p *process) ask(stream string, err error) {
 	}
 }
 
-// intervene lets happen what happens between two cycles, when all processes rest, and tells whether anything did.
+// intervene makes the changes that happen between two cycles, when all processes rest, and tells whether there were any.
 func (w *world) intervene(tick int, runners ...*runner) bool {
 	lose, restore := w.loseAt > 0 && tick == w.loseAt, w.restoreAt > 0 && tick == w.restoreAt
 	w.mu.Lock()
@@ -77,13 +77,13 @@ func (w *world) intervene(tick int, runners ...*runner) bool {
 	return true
 }
 
-// lose takes the archive's journal away, if there is anything that it accounts for.
+// lose takes the archive's journal away, if it accounts for any object.
 func (w *world) lose() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j := w.journals[archiveStream]
 	if len(w.archive.files) == 0 || w.loss == lostEntries && j.serial <= 1 && j.noted == 0 {
-		return // nothing is left that tells of an entry
+		return // no object is left that tells of an entry
 	}
 	away := &journal{name: j.name, lost: w.loss, away: j, objects: map[string][]byte{}}
 	for _, key := range w.keys() {
@@ -98,7 +98,7 @@ func (w *world) lose() {
 	w.note("operator", "the journal of the archive is gone (%d)", w.loss)
 }
 
-// keys are those of the archive's journal.
+// keys returns the keys of the archive's journal.
 func (w *world) keys() []string {
 	keys, err := w.positions.List(w.t.Context(), archiveStream+"/", "")
 	if err != nil {
@@ -107,7 +107,7 @@ func (w *world) keys() []string {
 	return keys
 }
 
-// putBack brings the journal back to where it was.
+// putBack brings the journal back to its place.
 func (w *world) putBack() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,7 +125,7 @@ func (w *world) putBack() {
 	w.note("operator", "puts the journal of the archive back")
 }
 
-// obey does what the streams have asked for. What fails is tried again before the next cycle.
+// obey does the work that the streams have asked for. If an order fails, a person tries it again before the next cycle.
 func (w *world) obey() {
 	for _, stream := range streams {
 		w.mu.Lock()
@@ -158,7 +158,7 @@ func (w *world) obey() {
 	}
 }
 
-// adopt does what the command does.
+// adopt does the same as the command.
 func (p *process) adopt() error {
 	store := view{p, positions, p.positions}
 	_, err := p.exporters[archiveStream].Adopt(p.ctx, p.journal(archiveStream, store),
@@ -183,7 +183,7 @@ func (p *process) survey(context.Context) (found exporter.Found, err error) {
 	return found, err
 }
 
-// destination is what the archive's exporter asks of it, as in the command.
+// destination answers the questions of the archive's exporter, as in the command.
 func (p *process) destination() exporter.Destination {
 	b := view{p, objects, p.objects}
 	return exporter.Destination{
@@ -222,14 +222,14 @@ func (p *process) destination() exporter.Destination {
 	}
 }
 
-// judgeBeginning holds an entry with which a person begins a lineage.
+// judgeBeginning checks an entry with which a person begins a lineage.
 func (w *world) judgeBeginning(p *process, j *journal, e checkpoint.Checkpoint) {
 	isPerson := strings.HasPrefix(p.name, "person")
 	if !isPerson || e.Kind == checkpoint.KindAdopt && j.lost == lostNot || e.Kind == checkpoint.KindReset && e.Cursor.After(j.cursor) {
 		w.fail("%s begins a lineage of the %s with entry %d of kind %s, at %s after %s", p.name, j.name, e.Serial, e.Kind,
 			stamp(e.Cursor), stamp(j.cursor))
 	}
-	for _, f := range w.archive.files { // what is there, of a declared window or of any, is accounted for
+	for _, f := range w.archive.files { // the entry accounts for all present objects, or for those of declared windows
 		mine := e.Kind == checkpoint.KindAdopt || !f.past // a reset leaves a backfill's attempt to the backfill
 		f.committed = f.committed || j.name == archiveStream && mine
 	}

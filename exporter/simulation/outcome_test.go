@@ -10,21 +10,22 @@ import (
 	sink "github.com/houndtrail/houndtrail/sink/archive"
 )
 
-// A debt is a span of time that is to be searched whatever the schedule: the clocks were behind, or a person has rebuilt
-// the position or set it back.
+// A debt is a span of time that the exporter has to search, whatever the schedule: the clocks were behind, or a person has
+// rebuilt the position or set it back.
 type debt struct {
 	owed     bool
-	since    time.Time // a cycle that begins from here on ends well only if it is paid
+	since    time.Time // a cycle that begins from then on may end well only if the debt is paid
 	span     window.Window
 	searched []window.Window
 }
 
-// owes takes in that everything the journal remembers is to be searched.
+// owes notes that the exporter has to search all time that the journal remembers.
 func (j *journal) owes() {
 	j.debt = debt{owed: true, since: time.Now(), span: window.Window{Start: j.known, End: j.cursor}}
 }
 
-// pays takes in what an entry has searched. What is forgotten before that is not owed any more.
+// pays notes the time that an entry has searched. If the journal forgets time before the search begins, the exporter no longer
+// owes it.
 func (d *debt) pays(e checkpoint.Checkpoint) {
 	switch {
 	case e.Kind == checkpoint.KindRescan:
@@ -34,7 +35,7 @@ func (d *debt) pays(e checkpoint.Checkpoint) {
 	}
 }
 
-// outcome counts how a cycle of a stream has ended, and judges it as far as that is possible.
+// outcome counts how a cycle of a stream has ended, and checks it as far as possible.
 func (p *process) outcome(stream string, err error) {
 	began := p.cycleBegan()
 	switch {
@@ -76,7 +77,7 @@ func (p *process) outcome(stream string, err error) {
 	}
 }
 
-// judgeRest holds that a cycle which says that all is well was not behind, and has paid what was owed.
+// judgeRest checks that a cycle that says that all is well was not behind, and has paid the debt.
 func (p *process) judgeRest(stream string, began time.Time) {
 	j := p.journals[stream]
 	const tolerance = 5 * time.Second // a Date is cut to the second, and a guess is behind
@@ -95,9 +96,9 @@ func (p *process) judgeRest(stream string, began time.Time) {
 	}
 }
 
-// judgeBehind holds that a cycle behind the position has searched what is behind it, if that is remembered far enough.
+// judgeBehind checks that a cycle behind the position has searched the time behind it, if the journal remembers far enough.
 func (p *process) judgeBehind(stream string, began time.Time) {
-	const reach = time.Hour + time.Minute // what the exporter takes for certain, and what the clocks may differ from ours
+	const reach = time.Hour + time.Minute // the exporter's certain reach, and how far its time may differ from ours
 	j := p.journals[stream]
 	if p.steady(began, time.Now()) && p.earlier(began).Add(-reach).After(j.known) {
 		p.tally["searches behind the position"]++
@@ -106,7 +107,7 @@ func (p *process) judgeBehind(stream string, began time.Time) {
 	}
 }
 
-// judgeSpan holds that of a span nothing is missing that was to be seen at a moment.
+// judgeSpan checks that no record of a span is missing that was visible at a moment.
 func (w *world) judgeSpan(who string, j *journal, from, until, began time.Time) {
 	w.learn()
 	for _, row := range w.rows {

@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// A plan is everything about a world that its seed decides beforehand. What happens to a call is decided when it is
-// made, by a hash: see fate.
+// A plan is everything about a world that its seed decides beforehand. A hash decides the outcome of a call at the moment of
+// the call: see fate.
 type plan struct {
 	seed    uint64
 	profile bloodhoundtest.Profile
@@ -23,9 +23,9 @@ type plan struct {
 	ttl               time.Duration // of leases
 	pageSize, records int
 	maxWindow         time.Duration
-	smallSet          int       // bytes of the delivered ids that an entry has whole; 0 for the exporter's own figure
-	from              time.Time // where the exporter is told to start; zero for the oldest record
-	receiverMax       int       // bytes of one batch that the receiver takes; 0 for any
+	smallSet          int       // bytes up to which an entry has the whole set of delivered ids; 0 for the exporter's own figure
+	from              time.Time // the start that the exporter is told; zero for the oldest record
+	receiverMax       int       // the most bytes of one batch that the receiver takes; 0 for any
 
 	start            time.Time // of the first cycle, in true time, as all times of a plan
 	ticks            []time.Time
@@ -33,14 +33,14 @@ type plan struct {
 	steps            []step        // of the server's clock
 	storesSteps      []step
 	ownSteps         []step // of our clock, which is right at the beginning
-	dates            []step // what the server's Date says on top of its clock
+	dates            []step // the error of the server's Date, on top of its clock
 
 	blindUntil time.Time // the first answers are empty
 	blindAs    fault
 	light      []time.Time   // when rows come to light that are older than all others
 	lag        time.Duration // of the replica that answers now and then; 0 for no replica
-	backfills  bool          // what is before from is delivered by a runner of its own
-	stillborn  bool          // the first commits meet death more often
+	backfills  bool          // a runner of its own delivers the records from before from
+	stillborn  bool          // processes die more often at the first commits
 	restoreAt  int           // the cycle before which the database is restored; 0 for never
 	restoreCut time.Time     // when the backup was made
 	loseAt     int           // the cycle before which the archive's journal gets lost; 0 for never
@@ -81,7 +81,7 @@ func newPlan(seed uint64) *plan {
 	}
 	if p.profile == bloodhoundtest.PR3049 { // each request makes two rows: small pages would never come to an end
 		p.pageSize, p.records = p.pageSize+600, p.records+600
-		// What is stamped later than our clock is read in each cycle, and each of those requests makes two rows more.
+		// Each cycle reads the records stamped later than our clock, and each of those requests makes two more rows.
 		p.skew = min(p.skew, 90*time.Second)
 	}
 	if r.IntN(4) == 0 {
@@ -101,7 +101,7 @@ func newPlan(seed uint64) *plan {
 	return p
 }
 
-// tell draws when the cycles are, and how the clocks are set meanwhile.
+// tell draws the times of the cycles, and the steps of the clocks.
 func (p *plan) tell(r *rand.Rand) {
 	at := p.start
 	for range 16 + r.IntN(8) {
@@ -124,7 +124,7 @@ func (p *plan) tell(r *rand.Rand) {
 	}
 }
 
-// align begins the cycles early in a second of the server's, so that it is known which one each is told.
+// align lets each cycle begin early in a second of the server's clock, so that the test knows which second the server tells it.
 func (p *plan) align() {
 	for i, tick := range p.ticks {
 		second := p.server(tick)
@@ -140,7 +140,7 @@ func (p *plan) stepping(r *rand.Rand, widest time.Duration) (steps []step) {
 	return steps
 }
 
-// moment is some time of the world's, more likely one that is soon followed by a cycle.
+// moment returns some time of the world, more likely one shortly before a cycle.
 func (p *plan) moment(r *rand.Rand) time.Time {
 	if r.IntN(4) == 0 {
 		return p.start.Add(upTo(r, p.end().Sub(p.start)))
@@ -154,16 +154,16 @@ func (p *plan) selfAudited() bool { return p.profile == bloodhoundtest.PR3049 ||
 // end is when the last cycle of the storm begins.
 func (p *plan) end() time.Time { return p.ticks[len(p.ticks)-1] }
 
-// promise is how late a row may appear and still is delivered for certain.
+// promise is how late a row may appear so that it is still delivered for certain.
 func (p *plan) promise() time.Duration { return p.settle + p.overlap }
 
-// Next makes a plan the schedule of its rescans.
+// Next implements exporter.Schedule: a plan is the schedule of its rescans.
 func (p *plan) Next(after time.Time) time.Time { return after.Add(p.rescans) }
 
-// server is what the server's clock shows at a moment.
+// server is the time of the server's clock at a moment.
 func (p *plan) server(at time.Time) time.Time { return at.Add(p.skew + offset(p.steps, at)) }
 
-// stores is what the clock of the two stores shows.
+// stores is the time of the clock of the two stores.
 func (p *plan) stores(at time.Time) time.Time {
 	return at.Add(p.storesSkew + offset(p.storesSteps, at))
 }

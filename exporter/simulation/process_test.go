@@ -39,7 +39,7 @@ func newRunner(w *world, name string, streams ...string) *runner {
 	return &runner{world: w, name: name, streams: streams}
 }
 
-// start runs a cycle of each stream, unless the one before is still going on.
+// start runs a cycle of each stream, unless the previous one is still going on.
 func (r *runner) start(after time.Duration) bool {
 	r.mu.Lock()
 	busy := r.busy
@@ -64,7 +64,7 @@ func (r *runner) start(after time.Duration) bool {
 
 func (r *runner) wait() { r.running.Wait() }
 
-// A process is one run of the program: what it remembers beside the stores, and what becomes of its calls.
+// A process is one run of the program: its memory beside the stores, and the outcomes of its calls.
 type process struct {
 	*world
 
@@ -108,12 +108,12 @@ const (
 	tokenKey     = "key"
 )
 
-// enough batches may be on their way at a time: which of two has to wait would be up to the scheduler. Package webhook holds
-// that there are no more than may be.
+// enough is how many batches may be under way at a time. It is large, since otherwise the scheduler would decide which of two
+// has to wait. Package webhook tests that no more than allowed are under way.
 const enough = 1000
 
-// wire puts the program together, as its main does, but with a client for each stream: in one client it would be up to
-// the scheduler which stream hears of the server's clock first.
+// wire puts the program together, as its main does, but with a client for each stream: in one client the scheduler would decide
+// which stream hears of the server's clock first.
 func (p *process) wire() map[string]*exporter.Exporter {
 	format := func() sink.Encoder {
 		if p.parquet {
@@ -220,7 +220,7 @@ func (p *process) run(name string) error {
 	return err
 }
 
-// weather decides what this cycle has to live with.
+// weather decides how likely each fault is in this cycle, and in which order the server answers.
 func (p *process) weather() {
 	p.world.mu.Lock()
 	calm := p.calm
@@ -241,7 +241,7 @@ func (p *process) weather() {
 	}
 }
 
-// kill ends the process. Its requests may be on their way all the same.
+// kill ends the process. Its requests may still be under way.
 func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -268,8 +268,8 @@ func (p *process) freeze(d time.Duration) {
 	p.thaws = time.Now().Add(d)
 }
 
-// thaw waits until the process moves again: each call at a moment of its own, so that the scheduler has no say in which
-// is the first.
+// thaw waits until the process moves again. Each call goes on at a moment of its own, so that the scheduler does not decide
+// which is the first.
 func (p *process) thaw(c call) {
 	p.mu.Lock()
 	thaws := p.thaws

@@ -26,21 +26,21 @@ var hookFaults = []fault{
 
 // A postman carries batches to the receiver, several at a time.
 //
-// The sink draws its pauses between tries by itself, and not from the seed. They are a half to one and a half of 0.5, 1,
-// 2, 4 s, and so each ends within 1, 2, 4, 8 s: that is when a try leaves here. With answers that take no time or ten
-// seconds, whether there is another try within 17.5 s does not depend on the draw either.
+// The sink draws its pauses between tries by itself, and not from the seed. They are a half to one and a half of 0.5, 1, 2, 4
+// s, and so each ends within 1, 2, 4, 8 s. At these times a postman sends the tries. An answer takes no time or ten seconds, so
+// the draw does not decide either whether there is another try within 17.5 s.
 type postman struct {
 	*process
 
 	mu    sync.Mutex
 	sent  map[string]delivery
-	under int // how many batches are on their way
+	under int // how many batches are under way
 }
 
 // patience is how long the sender waits for the receiver.
 const patience = 30 * time.Second
 
-// A delivery is the tries at one batch in one cycle.
+// A delivery has the tries at one batch in one cycle.
 type delivery struct {
 	cycle time.Time
 	tries int
@@ -85,8 +85,8 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 	})
 }
 
-// patient is the sender's context without its deadline, which is counted from a moment that the sink has drawn. It has one
-// of its own, from now on; that it ends with its process or its cycle stays.
+// patient returns the sender's context without its deadline, which counts from a moment that the sink has drawn. The new
+// context has a deadline that counts from now. It still ends with its process or its cycle.
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(rounded(time.Now()).Add(patience)))
 	stop := context.AfterFunc(ctx, func() {
@@ -97,18 +97,18 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return own, func() { stop(); cancel() }
 }
 
-// A receiver is the other end of the webhook. It has taken a batch as soon as it has it, whatever it answers.
+// A receiver is the other end of the webhook. Once it has a batch, it has taken the batch, whatever it answers.
 type receiver struct {
 	largest int // bytes of a batch; 0 for any
 	batches map[string][]identity
 	events  map[identity]*taken
 }
 
-// taken is an event that has arrived.
+// taken is an event that the receiver has.
 type taken struct {
 	line      string
-	committed time.Time // true time of the entry that accounts for it; zero while there is none
-	lineage   int       // which that entry is of. The next one knows only what the journal remembers
+	committed time.Time // true time of the entry that accounts for it; zero until there is one
+	lineage   int       // the lineage of that entry. The next lineage knows only the records that the journal remembers
 }
 
 func newReceiver(largest int) receiver {
@@ -146,7 +146,7 @@ func gunzip(body []byte) (string, error) {
 	return string(text), err
 }
 
-// judgeBatch holds the events of a batch against those that came before.
+// judgeBatch compares the events of a batch with those that came before.
 func (w *world) judgeBatch(p *process, batch, text string, began time.Time) {
 	var ids []identity
 	for line := range strings.Lines(text) {

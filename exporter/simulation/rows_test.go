@@ -9,20 +9,20 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
-// A row is one of the audit log, with what the server never tells.
+// A row is one of the audit log, with facts that the server never tells.
 type row struct {
 	bloodhoundtest.Row
 	begun, commits time.Time // true time
-	shown          time.Time // from when on every answer has it
+	shown          time.Time // the time from which on every answer has it
 	light          bool      // it comes to light, older than all others
 	late           bool      // it appears some time after it was stamped
-	promised       bool      // it appears early enough to be delivered by the next cycle
-	searched       bool      // it appears early enough to be found by the next rescan
-	gone           bool      // pruned: a runner that has not got it by then need not
-	line           string    // as it is delivered, once it is
+	promised       bool      // it appears so early that the next cycle delivers it
+	searched       bool      // it appears so early that the next rescan finds it
+	gone           bool      // pruned: a runner that has not read it by then need not deliver it
+	line           string    // its line in a delivery, once it has been delivered
 }
 
-// identity tells records apart. The id alone does not: after a restore it is handed out again.
+// identity tells records apart. The id alone does not: after a restore the server hands it out again.
 type identity struct {
 	id, micros int64
 }
@@ -30,7 +30,7 @@ type identity struct {
 func (r *row) identity() identity { return identity{r.ID, r.CreatedAt.UnixMicro()} }
 
 const (
-	idStep   = 3 // gaps in the sequence, some of which are filled by rows that come on top of the plan
+	idStep   = 3 // gaps in the sequence; rows that come on top of the plan fill some of them
 	topID    = 1_000_000
 	grain    = time.Microsecond
 	backlog  = 72 * time.Hour
@@ -71,7 +71,7 @@ func (p *plan) history(r *rand.Rand) {
 	p.brinks(rand.New(rand.NewPCG(p.seed, 3)))
 	p.number(r)
 	faces := history.Rows(history.Options{Seed: p.seed, N: len(p.rows)})
-	for i, row := range p.rows { // who did what; when, and which number it has, is decided above
+	for i, row := range p.rows { // the actor and the action; the code above has decided its time and id
 		face := faces[i]
 		face.ID, face.CreatedAt, face.VisibleAt = row.ID, row.CreatedAt, row.VisibleAt
 		row.Row = face
@@ -79,7 +79,7 @@ func (p *plan) history(r *rand.Rand) {
 	slices.SortStableFunc(p.rows, func(a, b *row) int { return a.commits.Compare(b.commits) })
 }
 
-// crowd is rows of one instant, or of a short burst.
+// crowd adds rows of one instant, or of a short burst.
 func (p *plan) crowd(r *rand.Rand, begun time.Time, apart time.Duration) {
 	at := p.rounded(r, begun)
 	for range 5 + r.IntN(25) {
@@ -88,7 +88,7 @@ func (p *plan) crowd(r *rand.Rand, begun time.Time, apart time.Duration) {
 	}
 }
 
-// crowds are instants of more rows than a window may hold, of which some appear late: no window can be cut that small.
+// crowds adds instants with more rows than a window may hold; some of the rows appear late. No window can be cut that small.
 func (p *plan) crowds(r *rand.Rand) {
 	if p.profile == bloodhoundtest.PR3049 || r.IntN(3) > 0 {
 		return
@@ -106,7 +106,7 @@ func (p *plan) crowds(r *rand.Rand) {
 	}
 }
 
-// edge is three rows around the end of the window that a cycle is about to read.
+// edge adds three rows around the end of the window that a cycle is about to read.
 func (p *plan) edge(r *rand.Rand, tick time.Time) {
 	now := p.server(tick)
 	end := now.Truncate(time.Second).Add(-p.settle)
@@ -116,8 +116,8 @@ func (p *plan) edge(r *rand.Rand, tick time.Time) {
 	}
 }
 
-// brinks are rows that appear right after a cycle has looked, at the latest moment that is promised: the next cycle, or
-// the next rescan, looks back just as far. They are stamped by the earlier of the two clocks, as cycles go by that.
+// brinks adds rows that appear right after a cycle has looked, at the latest moment that Houndtrail promises: the next cycle,
+// or the next rescan, looks back just as far. Their stamps are of the earlier of the two clocks, since cycles go by that clock.
 func (p *plan) brinks(r *rand.Rand) {
 	for _, tick := range p.ticks {
 		if r.IntN(3) > 0 {
@@ -153,7 +153,7 @@ func (p *plan) delay(r *rand.Rand) time.Duration {
 	}
 }
 
-// rounded is the stamp of a row, as finely as some process of the server counts.
+// rounded is the stamp of a row, as fine as one process of the server counts time.
 func (p *plan) rounded(r *rand.Rand, begun time.Time) time.Time {
 	return p.server(begun).Truncate(pick(r, grain, grain, time.Millisecond, time.Second))
 }
@@ -165,10 +165,10 @@ func (p *plan) enter(begun, created time.Time, delay time.Duration) {
 func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 	commits := begun.Add(delay)
 	shown := commits.Add(p.lag)
-	age := p.latest(shown).Sub(created) // the oldest that it gets for any cycle before it appears
+	age := p.latest(shown).Sub(created) // its greatest age for any cycle before it appears
 	return &row{
-		// The double shows a row from a moment of the server's clock on, and so would take it back when that clock is
-		// set back. Here rows come into the log when they are committed, and are visible from then on.
+		// The double shows a row from a moment of the server's clock on. If that clock were set back, it would hide the row again. So
+		// here rows come into the log when they are committed, and are visible from then on.
 		Row:   bloodhoundtest.Row{CreatedAt: created, VisibleAt: created.Add(-backlog)},
 		begun: begun, commits: commits, shown: shown,
 		late:     delay > time.Second,
@@ -177,7 +177,7 @@ func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 	}
 }
 
-// number hands out the ids in the order in which the rows were begun, or nearly.
+// number hands out the ids in nearly the order in which the rows were begun.
 func (p *plan) number(r *rand.Rand) {
 	slices.SortStableFunc(p.rows, func(a, b *row) int { return a.begun.Compare(b.begun) })
 	for i, row := range p.rows {
@@ -190,7 +190,7 @@ func (p *plan) number(r *rand.Rand) {
 		}
 	}
 	i := slices.IndexFunc(p.rows, func(row *row) bool { return !row.light })
-	if first := p.rows[i]; p.selfAudited() { // the server's own rows get ids above this one, which has to be there before them
+	if first := p.rows[i]; p.selfAudited() { // the server's own rows get higher ids: this one has to be in the log first
 		first.ID = topID
 		if first.commits.After(p.start) {
 			first.commits, first.shown = p.start, p.start.Add(p.lag)

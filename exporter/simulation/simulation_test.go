@@ -16,7 +16,7 @@ var (
 	seed  = flag.Int64("sim.seed", -1, "the seed of the one world to go through, of which everything is printed")
 )
 
-// tooMany failures look alike: the rest of a long run is not waited for.
+// tooMany is how many failures end a long run: more failures look alike.
 const tooMany = 10
 
 // TestSimulation is the central test. Each seed is a world of its own, in which the invariants hold after every step.
@@ -58,7 +58,7 @@ func TestSimulation(t *testing.T) {
 	total.checkVariety(t, worlds)
 }
 
-// TestReplay holds that a seed is all that a world depends on: the same things happen at the same moments.
+// TestReplay checks that a world depends on its seed alone: the same events happen at the same moments.
 func TestReplay(t *testing.T) {
 	for s := range uint64(20) {
 		t.Run(strconv.FormatUint(s, 10), func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// live goes through the world of a seed from its beginning to its end.
+// live runs the world of a seed from its beginning to its end.
 func live(t *testing.T, seed uint64) *world {
 	t.Helper()
 	var w *world
@@ -93,7 +93,7 @@ func live(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// told is how much is told of a world that fails: all of the one that was asked for.
+// told is how many events a failing test prints: all events if the user asked for one seed.
 func told() int {
 	if *seed >= 0 {
 		return everything
@@ -101,7 +101,7 @@ func told() int {
 	return latest
 }
 
-// A tally counts what happened, to show that something did.
+// A tally counts events, to show that they happened.
 type tally map[string]int
 
 func (t tally) add(other tally) {
@@ -110,7 +110,7 @@ func (t tally) add(other tally) {
 	}
 }
 
-// needed is what a few hundred worlds have to contain, or the test proves less than it says.
+// needed are the events that a few hundred worlds must contain. Without them, the test proves less than it says.
 var needed = []string{
 	"cycles that went well", "cycles that failed", "rows that came late", "entries", "objects", "objects replaced",
 	"windows of several days", "windows in parts", "windows of which an earlier attempt left parts", "events sent again", "batches side by side", "leases taken over", "leases held by another runner",

@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
-// setSource draws what the server does beside growing: it begins with empty answers, brings old rows to light, asks a
-// replica that lags, or is restored from a backup.
+// setSource draws the server's other troubles: it begins with empty answers, brings old rows to light, asks a replica that
+// lags, or is restored from a backup.
 func (p *plan) setSource(r *rand.Rand) {
 	if r.IntN(5) == 0 {
 		p.from = p.server(p.start.Add(-upTo(r, 48*time.Hour)))
@@ -23,23 +23,23 @@ func (p *plan) setSource(r *rand.Rand) {
 		p.blindUntil = pick(r, p.ticks[:4]...).Add(upTo(r, time.Minute))
 		p.blindAs = pick(r, blindness...)
 	}
-	if p.from.IsZero() && light && p.profile != bloodhoundtest.PR3049 { // which drops what is that old
-		first := pick(r, p.ticks[0], p.ticks[0], p.ticks[1+r.IntN(6)]) // before or after anything was committed
+	if p.from.IsZero() && light && p.profile != bloodhoundtest.PR3049 { // PR #3049 drops rows that are so old
+		first := pick(r, p.ticks[0], p.ticks[0], p.ticks[1+r.IntN(6)]) // before or after the first commit
 		p.light = append(p.light, first.Add(10*time.Second+upTo(r, time.Minute)), p.moment(r))
 		slices.SortFunc(p.light, time.Time.Compare)
 		p.stillborn = r.IntN(2) == 0
 	}
 	switch r.IntN(8) {
 	case 0:
-		p.steps = nil // what a replica has is told by the server's clock
-		p.light = nil // with a replica they do not come all at once, and nothing is promised of the later ones
+		p.steps = nil // the server's clock decides which rows a replica has
+		p.light = nil // with a replica they do not come all at once, and Houndtrail does not promise the later ones
 		p.lag = upTo(r, pick(r, 20*time.Second, p.settle, p.promise()))
 	case 1:
-		p.steps = nil // an id that is handed out twice within a minute is one record
+		p.steps = nil // if the server hands out an id twice within a minute, that is one record
 		p.restoreAt = 3 + r.IntN(len(p.ticks)-5)
 		p.restoreCut = p.ticks[p.restoreAt].Add(-upTo(r, pick(r, 3*time.Minute, 6*time.Hour, 40*time.Hour)))
 	case 2:
-		if p.backfills { // of what an adoption takes over, package exporter's own tests tell
+		if p.backfills { // package exporter's own tests check an adoption beside a backfill
 			break
 		}
 		p.loseAt, p.loss = 2+r.IntN(len(p.ticks)-4), pick(r, lostWhole, lostEntries, lostMoved)
@@ -47,14 +47,14 @@ func (p *plan) setSource(r *rand.Rand) {
 	}
 }
 
-// blindness is how a server answers that has not looked yet.
+// blindness has the answers of a server that has not looked yet.
 var blindness = []fault{
 	{name: "no rows", api: faults.NoRows()},
 	{name: "null rows", api: faults.NullRows()},
 	{name: "a count without rows", api: faults.CountWithoutRows(500)},
 }
 
-// answering is the server as this request finds it.
+// answering returns the server in the state in which this request finds it.
 func (a wire) answering(r *http.Request) http.Handler {
 	server := a.order()
 	a.world.mu.Lock()
@@ -75,8 +75,8 @@ func (a wire) answering(r *http.Request) http.Handler {
 	return server
 }
 
-// old are rows that come to light some time after the first cycle, all of a moment at once, and older than everything that
-// was there before: by more than a server from before 2024 can tell.
+// old adds rows that come to light some time after the first cycle, all rows of a moment at once. They are older than all
+// earlier rows, by more than a server from before 2024 can tell.
 func (p *plan) old(r *rand.Rand) {
 	const certain = 45 * 24 * time.Hour
 	at := p.start.Add(-backlog)
@@ -94,8 +94,8 @@ func (p *plan) old(r *rand.Rand) {
 // downtime is how long the server is down when its database is restored.
 const downtime = 2 * time.Minute
 
-// restore puts the log back to what it was at the time of the backup. What came in since is gone, what was under way never
-// comes, and ids are handed out a second time.
+// restore puts the log back to its state at the time of the backup. Rows that came in since are gone, rows under way never
+// come, and the server hands out ids a second time.
 func (w *world) restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -136,5 +136,5 @@ func (w *world) restore() {
 	w.note("log", "restored from a backup of %s: %d rows are gone", stamp(w.restoreCut), len(gone))
 }
 
-// planned tells that the row's id is one of the sequence of the plan.
+// planned tells whether the row's id is one of the plan's sequence.
 func (r *row) planned() bool { return r.ID%idStep == 0 && r.ID < topID && !r.light }

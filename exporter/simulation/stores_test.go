@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
-// A view is what a process sees of a store.
+// A view is a store as one process sees it.
 type view struct {
 	*process
 	part  part
@@ -41,7 +41,7 @@ func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duratio
 	return o.body, o.version, o.age, err
 }
 
-// Put implements bucket.Bucket. What it has done is judged at once.
+// Put implements bucket.Bucket. The world judges its effect at once.
 func (v view) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	body = slices.Clone(body) // the caller's buffer may be used again before a delayed effect
 	began, c := v.cycleBegan(), call{v.part, opPut, key}

@@ -13,7 +13,7 @@ import (
 type event struct {
 	at   time.Time
 	who  string
-	call call // zero for what is no call
+	call call // zero if the event is no call
 	fate fate
 	err  error
 	text string
@@ -35,8 +35,8 @@ func (e event) String() string {
 	return e.outline()
 }
 
-// outline is what does not depend on the scheduler: of all that ends with a process or a lease, it may be one goroutine's
-// error or another's that is told.
+// outline is the part of an event that does not depend on the scheduler. When a process or a lease ends, several goroutines end
+// with an error, and the scheduler decides whose error the event tells.
 func (e event) outline() string {
 	text := fmt.Sprintf("%s  %-9s %s", stamp(e.at), e.who, e.text)
 	if e.call != (call{}) {
@@ -53,8 +53,8 @@ func (w *world) note(who, format string, args ...any) {
 	w.events = append(w.events, event{at: time.Now(), who: who, text: fmt.Sprintf(format, args...)})
 }
 
-// lines is the story as it can be compared: without what a process still tries that is dead, has lost the lease or was told
-// to stop, and without the words with which a cycle fails.
+// lines is the part of the story that two runs can compare. It leaves out calls of a process that is dead, has lost the lease
+// or was told to stop, and the words with which a cycle fails.
 func (w *world) lines() (lines []string) {
 	for _, e := range w.events {
 		switch {
@@ -67,13 +67,13 @@ func (w *world) lines() (lines []string) {
 	return lines
 }
 
-// How much of a story is told.
+// How many events of a story a test prints.
 const (
 	everything = 1 << 30
 	latest     = 100
 )
 
-// story is the end of what happened, a line each.
+// story returns the last events, one line each.
 func (w *world) story(most int) string {
 	events := w.events[max(0, len(w.events)-most):]
 	var b strings.Builder

@@ -24,8 +24,8 @@ var streams = []string{archiveStream, webhookStream}
 // A world is everything outside of the exporter: a BloodHound, a store for positions, one for objects and a receiver
 // of webhooks, all in memory, and the runners that come and go. It lives in the virtual time of a bubble.
 //
-// Everything that a process asks of the world goes through [do], which decides what becomes of it. The judges look at
-// each effect at the moment that it happens.
+// All calls of a process to the world go through [do], which decides their outcome. The judges look at each effect at the
+// moment at which it happens.
 type world struct {
 	*plan
 
@@ -36,7 +36,7 @@ type world struct {
 	objects   *checkpointtest.Memory
 	inFlight  sync.WaitGroup // requests that their senders gave up
 
-	mu        sync.Mutex // guards the rest, and is held while an effect happens and is judged
+	mu        sync.Mutex // guards the rest; a process holds it while an effect happens and a judge looks at it
 	hidden    []*row     // yet to be committed, the next one first
 	rows      map[identity]*row
 	extra     map[string]int // rows on top of the plan, by the stream whose windows they came in
@@ -45,11 +45,11 @@ type world struct {
 	archive   archive
 	receiver  receiver
 	onTheWay  []*landing
-	calm      bool // nothing goes wrong any more
+	calm      bool // no call goes wrong any more
 	events    []event
-	orders    map[string]order // that people were given, by stream
+	orders    map[string]order // the orders that people have, by stream
 	people    int
-	restored  time.Time // when the database was
+	restored  time.Time // when the database was restored
 	tally     tally
 	violation string // the first one; it ends the world
 }
@@ -88,7 +88,7 @@ func (w *world) serverNow() time.Time { return w.server(time.Now()) }
 func (w *world) storesNow() time.Time { return w.stores(time.Now()) }
 func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 
-// run goes through the storm, then looks whether everything comes to rest as it should.
+// run goes through the storm, and then checks that everything comes to rest as it should.
 func (w *world) run() {
 	a, b, f := newRunner(w, "A", streams...), newRunner(w, "B", streams...), newRunner(w, "F", backfillStream)
 	for i, tick := range w.ticks {
@@ -130,12 +130,12 @@ func (w *world) calmDown() {
 	if len(w.light) > 0 {
 		looks = 25 * time.Hour
 	}
-	if len(w.dates) > 0 { // the last rescan may have been noted by the clock that is ahead
+	if len(w.dates) > 0 { // the journal may have the last rescan's time by the clock that is ahead
 		looks += w.skew.Abs()
 	}
 	time.Sleep(time.Until(last) + w.promise() + w.rescans + looks + 10*time.Minute)
 	c, f := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream)
-	const enough, most = 3, 6 // some may have told that a person is needed
+	const enough, most = 3, 6 // some cycles may have said that they need a person
 	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {
 		if w.intervene(0, c, f) {
 			left = enough
@@ -177,12 +177,12 @@ func (w *world) fail(format string, args ...any) {
 
 var errOver = errors.New("the world is over")
 
-// dice are for one decision. The same decision has the same dice, whatever was decided before.
+// dice returns the dice for one decision. The same decision has the same dice, whatever decisions came before.
 func (w *world) dice(what string, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(w.seed, mix(hash(what), n)))
 }
 
-// reveal lets happen to the log whatever is due. It is called before every look at the log.
+// reveal makes the due changes to the log. Call it before every look at the log.
 func (w *world) reveal() {
 	now := time.Now()
 	if !w.pruned && !w.pruneAt.IsZero() && !now.Before(w.pruneAt) {
@@ -214,8 +214,8 @@ func (w *world) appear(until time.Time) {
 	w.api.Add(rows...)
 }
 
-// prune drops the oldest part of the log, though not the newest record that a stream has delivered: that nothing has been
-// delivered for longer than a server keeps records is another story, in which a person has to decide.
+// prune drops the oldest part of the log, but not the newest record that a stream has delivered. If a stream delivered nothing
+// for longer than a server keeps records, a person would have to decide, and that is another story.
 func (w *world) prune() {
 	cut := w.pruneCut
 	for _, j := range w.journals {
@@ -239,7 +239,7 @@ func (w *world) tempt(stream string, intents []window.Window, r *rand.Rand) {
 	if len(intents) == 0 || w.calm || w.extra[stream] > 20 || r.IntN(4) > 0 {
 		return
 	}
-	intent := intents[len(intents)-1] // of the others one may be committed at this very moment
+	intent := intents[len(intents)-1] // another process may commit one of the others at this very moment
 	at := intent.End.Add(time.Duration(r.IntN(3)-2) * grain)
 	if r.IntN(2) == 0 {
 		at = intent.End.Add(-upTo(r, min(intent.Span(), w.overlap))).Truncate(grain)

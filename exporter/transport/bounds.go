@@ -14,16 +14,17 @@ import (
 // slowAfter is how often the log tells of a body that is still on its way.
 const slowAfter = 30 * time.Second
 
-// Bounds are how long an exchange may take. What is zero is not bounded.
+// Bounds are how long an exchange may take. A zero field bounds nothing.
 type Bounds struct {
-	// Answer is for the server to begin its answer, once the request's body has been taken from the caller.
+	// Answer is how long the server may take to begin its answer, once the transport has taken the whole request body from the
+	// caller.
 	Answer time.Duration
 	// Idle is how long no byte of a body may move, in either direction.
 	Idle time.Duration
 	// Grace and Rate bound a whole body: it may take Grace, and a second for each Rate bytes that have moved.
 	Grace time.Duration
 	Rate  int64
-	// Log is warned of a body that is still on its way after 30 s, and every 30 s from then on. It may be nil.
+	// Log gets a warning if a body is still on its way after 30 s, and every 30 s from then on. It may be nil.
 	Log *zap.Logger
 }
 
@@ -32,7 +33,7 @@ type TimeoutError struct{ text string }
 
 func (e *TimeoutError) Error() string { return e.text }
 
-// Timeout and Temporary make it a net.Error that is worth another try.
+// Timeout implements net.Error. Timeout and Temporary say that another try may succeed.
 func (e *TimeoutError) Timeout() bool { return true }
 
 // Temporary implements net.Error.
@@ -41,7 +42,7 @@ func (e *TimeoutError) Temporary() bool { return true }
 // Bound returns a RoundTripper that ends an exchange with a [*TimeoutError] when it takes longer than the bounds.
 //
 // The error of a response comes from its body's Read. The caller closes the body, as always, and so ends the watch. Only the
-// time counts in which the other side is waited for: a caller that reads slowly is not at fault.
+// time counts in which this side waits for the other side: a caller that reads slowly is not at fault.
 func Bound(next http.RoundTripper, b Bounds) http.RoundTripper { return &bounded{next, b} }
 
 type bounded struct {
@@ -65,7 +66,7 @@ func (t *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// explain is the error of an exchange, or what ended it.
+// explain returns the error that ended an exchange: the timeout if there was one, or else err.
 func explain(ctx context.Context, err error) error {
 	if timeout, ok := errors.AsType[*TimeoutError](context.Cause(ctx)); ok {
 		return timeout
@@ -73,7 +74,7 @@ func explain(ctx context.Context, err error) error {
 	return err
 }
 
-// request is r under the watch's context, with a body that tells the watch of each piece that is taken from it.
+// request returns r under the watch's context. Its body tells the watch of each piece that the transport takes from it.
 func (w *watch) request(r *http.Request) *http.Request {
 	r = r.WithContext(w.ctx)
 	if r.Body == nil || r.Body == http.NoBody {
@@ -89,7 +90,7 @@ func (w *watch) request(r *http.Request) *http.Request {
 	return r
 }
 
-// A sentBody is taken piece by piece as the connection takes the pieces: the watch is on from one Read to the next.
+// A sentBody is read piece by piece as the connection takes the pieces: the watch is on from one Read to the next.
 type sentBody struct {
 	io.ReadCloser
 	watch *watch
@@ -100,14 +101,14 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.watch.moved(n)
 	if err != nil {
-		b.watch.await() // what net/http still holds of the body has to go out too
+		b.watch.await() // net/http still holds the last piece of the body, which has to go out too
 	} else {
 		b.watch.wait()
 	}
 	return n, err
 }
 
-// A receivedBody is watched while its reader waits for a piece.
+// A receivedBody lets the watch run while its reader waits for a piece.
 type receivedBody struct {
 	io.ReadCloser
 	watch *watch
@@ -131,7 +132,7 @@ func (b *receivedBody) Close() error {
 	return err
 }
 
-// A direction says of a body what the log and errors say.
+// A direction is the word for a body's direction in errors.
 type direction string
 
 const (

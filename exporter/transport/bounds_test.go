@@ -55,7 +55,7 @@ func serve(t *testing.T, h handler, run func(t *testing.T, url string, rt http.R
 	}
 }
 
-// A server that sends headers and some bytes and then nothing ends the exchange, however patient the caller is.
+// If a server sends headers and some bytes and then nothing, the exchange ends, however patient the caller is.
 func TestIdleResponse(t *testing.T) {
 	t.Parallel()
 	serve(t, func(w http.ResponseWriter, _ *http.Request, over <-chan struct{}) {
@@ -77,7 +77,7 @@ func TestIdleRequest(t *testing.T) {
 	t.Parallel()
 	serve(t, func(_ http.ResponseWriter, r *http.Request, over <-chan struct{}) {
 		_, _ = io.ReadFull(r.Body, make([]byte, 10))
-		<-over // the server learns of nothing while a body is on its way
+		<-over // the server does not notice the end while a body is on its way
 	}, func(t *testing.T, url string, rt http.RoundTripper) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -89,7 +89,7 @@ func TestIdleRequest(t *testing.T) {
 	})
 }
 
-// What moves is not ended, the caller's own deadline stays what it is, and a slow reader is no failure.
+// An exchange that moves does not end early, the caller's own deadline still holds, and a slow reader is no failure.
 func TestNotIdle(t *testing.T) {
 	t.Parallel()
 	echo := func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) { _, _ = io.Copy(w, r.Body) }

@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// Authorities are the system's certificate authorities and those in the PEM text.
+// Authorities returns the system's certificate authorities and those in the PEM text.
 func Authorities(pem []byte) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -18,13 +18,13 @@ func Authorities(pem []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// IsCertificate tells whether the server's certificate was refused, which no other try changes.
+// IsCertificate tells whether this side refused the server's certificate. Another try does not change that.
 func IsCertificate(err error) bool {
 	return is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) ||
 		is[x509.CertificateInvalidError](err) || is[x509.HostnameError](err)
 }
 
-// CertificateAdvice is what to do when [IsCertificate], with the setting for a CA file.
+// CertificateAdvice tells the user what to do if [IsCertificate] is true. setting is the setting for a CA file.
 func CertificateAdvice(setting string) string {
 	return "if a private authority signed the server's certificate, name its PEM file in " + setting +
 		"; if the name or the dates are wrong, the server needs another certificate, or this machine's clock is off"

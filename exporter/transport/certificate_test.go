@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// A server of a private authority is refused without its PEM file, and taken with it.
+// Without the authority's PEM file, the client refuses a server of a private authority. With it, the client accepts the server.
 func TestAuthorities(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

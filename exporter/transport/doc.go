@@ -1,3 +1,4 @@
-// Package transport is what our HTTP clients have in common: how long an exchange may take, which certificates and
-// proxies are understood, what to do when those refuse, and how long a server asks to wait. It imports nothing of ours.
+// Package transport has the common parts of our HTTP clients: how long an exchange may take, which certificates and proxies
+// they accept, what the user should do if those refuse, and how long a server asks to wait. It imports no other package of
+// Houndtrail.
 package transport

@@ -10,11 +10,11 @@ import (
 	"strconv"
 )
 
-// ProxyAdvice is what to do when a proxy answers 407.
+// ProxyAdvice tells the user what to do if a proxy answers 407.
 const ProxyAdvice = "the proxy wants credentials: put them into HTTPS_PROXY (for http addresses into HTTP_PROXY) as " +
 	"http://user:password@host:port, or name the host in NO_PROXY to go without the proxy"
 
-// A ProxyError is a proxy that refused to connect to the server.
+// A ProxyError says that a proxy refused to connect to the server.
 type ProxyError struct {
 	Status int // of HTTP
 }
@@ -32,8 +32,8 @@ func (e *ProxyError) Final() bool {
 	return e.Status/100 == 4 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
 }
 
-// ProxyAnswer is for OnProxyConnectResponse of [http.Transport]: a refusal becomes a [*ProxyError], where net/http would
-// give its text alone.
+// ProxyAnswer is for OnProxyConnectResponse of [http.Transport]. It turns a refusal into a [*ProxyError]; net/http alone would
+// only give the refusal's text.
 func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
@@ -41,8 +41,8 @@ func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Re
 	return &ProxyError{answer.StatusCode}
 }
 
-// CheckProxy judges the value of HTTP_PROXY or HTTPS_PROXY. Go's own reading of them ignores one that it does not
-// understand, and connects directly. The error quotes nothing of the value, which may hold a password.
+// CheckProxy judges the value of HTTP_PROXY or HTTPS_PROXY. If Go does not understand a value, it ignores it and connects
+// directly. The error quotes no part of the value, since that may hold a password.
 func CheckProxy(value string) error {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme == "" || u.Host == "" {

@@ -35,7 +35,7 @@ func TestCheckProxy(t *testing.T) {
 	}
 }
 
-// What a proxy says to CONNECT keeps its status.
+// The error of a proxy's answer to CONNECT keeps the answer's status.
 func TestProxyAnswer(t *testing.T) {
 	t.Parallel()
 	for status, final := range map[int]bool{407: true, 403: true, 429: false, 502: false, 504: false} {

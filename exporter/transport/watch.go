@@ -11,8 +11,8 @@ import (
 
 // A watch cancels an exchange when the other side keeps one direction of it waiting for too long.
 //
-// net/http may go on sending a body after the server has answered, and a reader may close a body that another one reads:
-// the watch takes calls in any order, and none of them matters once it has ended.
+// net/http may go on sending a body after the server has answered, and a reader may close a body that another one reads. So the
+// watch takes calls in any order, and ignores all calls once it has ended.
 type watch struct {
 	ctx    context.Context //nolint:containedctx // of the one exchange that it watches
 	cancel context.CancelCauseFunc
@@ -24,9 +24,9 @@ type watch struct {
 	timer  *time.Timer
 	state  state
 	since  time.Time     // when it went into this state
-	waited time.Duration // for the body, before that
+	waited time.Duration // time spent waiting for the body before since
 	bytes  int64
-	told   time.Duration // of waiting for the body, when the log was told last
+	told   time.Duration // the time spent waiting for the body at the last warning in the log
 }
 
 type state int
@@ -34,7 +34,7 @@ type state int
 const (
 	paused   state = iota // the caller is at work
 	moving                // a piece of the body is on its way
-	awaiting              // the answer is
+	awaiting              // the answer is on its way
 	ended
 )
 
@@ -72,7 +72,7 @@ func (w *watch) become(next state) {
 	w.arm(0)
 }
 
-// arm sets the timer to what comes first of what the state is bounded by. It has lasted for so long.
+// arm sets the timer to the first bound of the present state. lasted is how long the watch has been in that state.
 func (w *watch) arm(lasted time.Duration) {
 	var next []time.Duration
 	switch w.state {
@@ -103,7 +103,7 @@ func (w *watch) arm(lasted time.Duration) {
 	w.timer.Reset(max(0, first))
 }
 
-// most is what the body may take, by what has moved of it.
+// most is how long the body may take, by the bytes that have moved.
 func (w *watch) most() time.Duration {
 	d := w.bounds.Grace
 	if w.bounds.Rate > 0 {
@@ -112,7 +112,7 @@ func (w *watch) most() time.Duration {
 	return d
 }
 
-// due is what the timer calls. It may be late: the state may have changed since.
+// due runs when the timer fires. It may be late: the state may have changed since.
 func (w *watch) due() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -54,7 +54,7 @@ func swallow(r *http.Request, pause time.Duration) (*http.Response, error) {
 	}
 }
 
-// TestBounds: each way not to come to an end does, at its time, and with a line in the log every 30 s.
+// TestBounds: an exchange that would never end does end, at its time, and with a line in the log every 30 s.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	bounds := transport.Bounds{

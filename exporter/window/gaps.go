@@ -2,8 +2,8 @@ package window
 
 import "slices"
 
-// Gaps returns what the taken windows leave of w, in order of time. They may come in any order, overlap each other and
-// reach beyond w. Gaps of the gaps are what of w is taken, with neighbours joined.
+// Gaps returns the parts of w that the taken windows leave, in order of time. The taken windows may come in any order, overlap
+// each other and reach beyond w. Gaps of the gaps are the taken parts of w, with neighbours joined.
 func Gaps(w Window, taken []Window) []Window {
 	taken = slices.SortedFunc(slices.Values(taken), func(a, b Window) int { return a.Start.Compare(b.Start) })
 	var gaps []Window
@@ -26,7 +26,7 @@ func Gaps(w Window, taken []Window) []Window {
 	return gaps
 }
 
-// Intersect is what two windows have in common, the zero window where that is nothing.
+// Intersect returns the time that two windows have in common, the zero window if they have none.
 func (w Window) Intersect(other Window) Window {
 	if w.Start.Before(other.Start) {
 		w.Start = other.Start

@@ -3,25 +3,25 @@ package window
 import "time"
 
 const (
-	// firstSpan is tried where nothing is known of the density yet: whatever an exporter that runs often finds is one
-	// window, and a day that does not fit costs the one request that shows by how much.
+	// firstSpan is the first span that a planner tries if it does not know the density yet. An exporter that runs often then reads
+	// all new records in one window. If a day does not fit, that costs one request, which shows by how much.
 	firstSpan = 24 * time.Hour
 	growth    = 8 // at most, from one window to the next: one quiet hour says little about the next day
 	// minSpan is the grain of created_at: a window cannot be cut below it.
 	minSpan = time.Microsecond
-	// minTry is the shortest span that is tried first: an average that is shorter is none of this log.
+	// minTry is the shortest span that Try accepts for the first window: a shorter average cannot be one of this log.
 	minTry = time.Minute
 )
 
-// A Planner cuts time into windows that hold as much as fits in memory and no more. It is a value: planning changes a
-// copy.
+// A Planner cuts time into windows that hold as many records as fit in memory and no more. It is a value: its methods return a
+// changed copy.
 type Planner struct {
 	Max time.Duration // a window's longest span
 
 	span time.Duration // of the next window; zero for the first
 }
 
-// Try returns the planner that tries a window of that span first. 0 is for no idea.
+// Try returns the planner that tries a window of that span first. If span is 0, the caller has no idea, and nothing changes.
 func (p Planner) Try(span time.Duration) Planner {
 	if span > 0 {
 		p.span = max(span, minTry)
@@ -29,8 +29,8 @@ func (p Planner) Try(span time.Duration) Planner {
 	return p
 }
 
-// Next is the window after cursor, ending at the horizon at the latest; ok is false where none is due. It ends at a
-// whole microsecond, since that is how finely the API can be asked: a record of the rest would be in no query.
+// Next is the window after cursor, ending at the horizon at the latest; ok is false if no window is due. A window ends at a
+// whole microsecond, since the API accepts no finer times. If it ended between two, a record in the rest would be in no query.
 func (p Planner) Next(cursor, horizon time.Time) (w Window, ok bool) {
 	end := cursor.Add(max(min(p.next(), p.Max), minSpan))
 	if end.After(horizon) {
@@ -49,8 +49,8 @@ func (p Planner) Learn(w Window, fill float64) Planner {
 	return p
 }
 
-// Cut takes in that a window was too dense to be read, with an estimate of how full it is, and returns the planner
-// that cuts it to size, and by a quarter at least, since an estimate can be wrong. ok is false where it cannot be cut.
+// Cut takes in that a window was too dense to be read, with an estimate of how full it is, and returns the planner that cuts it
+// to size, and by a quarter at least, since an estimate can be wrong. ok is false if the window cannot be cut.
 func (p Planner) Cut(w Window, fill float64) (_ Planner, ok bool) {
 	if w.Span() <= minSpan {
 		return p, false
@@ -59,8 +59,8 @@ func (p Planner) Cut(w Window, fill float64) (_ Planner, ok bool) {
 	return p, true
 }
 
-// Until returns the planner whose next window, if it starts where that one does, ends at an instant of it: at the first
-// microsecond at the earliest.
+// Until returns a planner for a window with the same start as w, which then ends at end. It ends at the first microsecond at
+// the earliest.
 func (p Planner) Until(w Window, end time.Time) Planner {
 	p.span = max(end.Sub(w.Start), minSpan)
 	return p
@@ -73,7 +73,7 @@ func (p Planner) next() time.Duration {
 	return p.span
 }
 
-// fitting is the span that would be as full as is planned for, at the window's density.
+// fitting is the span that would be exactly full at the window's density.
 func (p Planner) fitting(w Window, fill float64) time.Duration {
 	span := float64(w.Span())
 	if span >= fill*float64(p.Max) {

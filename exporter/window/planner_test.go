@@ -78,7 +78,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Whatever the planner is told, its windows cover time without a gap or an overlap, and it gets to the horizon.
+// Whatever a test tells the planner, its windows cover time without a gap or an overlap, and it gets to the horizon.
 func TestWindowsTileTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := window.Planner{

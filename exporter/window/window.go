@@ -1,26 +1,27 @@
-// Package window decides which span of time is read next. It is pure: no clock, no I/O.
+// Package window decides which span of time Houndtrail reads next. It is pure: no clock, no I/O.
 package window
 
 import "time"
 
-// A Window is the half-open span Start <= created_at < End: what one entry of the journal accounts for.
+// A Window is the half-open span Start <= created_at < End. One entry of the journal accounts for one window.
 type Window struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
-	// Pass is the lineage's epoch, or for a window that was read once more later on, in search of stragglers, the serial
-	// that was next when that began. It is part of the keys of objects.
+	// Pass is the lineage's epoch. If Houndtrail reads a window once more later, in search of stragglers, Pass is the serial that
+	// was next when that walk began. Pass is part of the keys of objects.
 	Pass uint64 `json:"pass,omitempty"`
-	// Parts tells that it does not fit into memory and is read and written in parts, one after the other. An attempt that finds a
-	// window declared so goes on in parts: what an earlier one still has on its way can only be the next of them.
+	// Parts tells that the window does not fit into memory, so that Houndtrail reads and writes it in parts, one after the other.
+	// If an attempt finds a window declared so, it goes on in parts: an earlier attempt's write that is still under way can then
+	// only be the next part.
 	Parts bool `json:"parts,omitempty"`
 }
 
-// Equal tells whether the two are one walk over one span, in parts or not.
+// Equal tells whether both have the same span and the same pass, in parts or not.
 func (w Window) Equal(other Window) bool {
 	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
 }
 
-// UTC is the same window with its times in UTC.
+// UTC returns the same window with its times in UTC.
 func (w Window) UTC() Window {
 	w.Start, w.End = w.Start.UTC(), w.End.UTC()
 	return w

@@ -117,7 +117,7 @@ type Kind string
 // The kinds of entries. A later version may write others, which this one reads like any entry.
 const (
 	KindExport  Kind = "export"  // a window that was due
-	KindRescan  Kind = "rescan"  // a window that was read once more, in search of stragglers
+	KindRescan  Kind = "rescan"  // a window that was read again, in search of stragglers
 	KindHistory Kind = "history" // records that appeared before the start as it was then
 	KindAhead   Kind = "ahead"   // records that were stamped later than both clocks
 	KindBarrier Kind = "barrier" // no window: it takes the serial of a commit that might still arrive

@@ -10,7 +10,7 @@ import (
 // askAgain is how long a process relies on its last look, which found no failure beside the journal.
 const askAgain = time.Hour
 
-// Failure says how the last run of a stream ended, if it did not succeed. It only informs, as the lease's holder does: no code
+// Failure says how the last run of a stream ended, if it did not succeed. It only informs, as the lease's holder does: no run
 // may decide anything by it. It must not hold secrets.
 type Failure struct {
 	State  string    `json:"state"`  // a word that the caller chooses

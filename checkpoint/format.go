@@ -86,8 +86,7 @@ func marshal(v any) ([]byte, error) {
 }
 
 // decode reads an entry. It ignores a field that it does not know. If the entry calls such a field critical, or asks for a
-// newer reader, the error is [ErrNewer]. Also with an error, the result has the SHA-256 and, with ErrNewer, the writer if it
-// can be read.
+// newer reader, the error is [ErrNewer]. Also with an error, the result has the SHA-256 and, if it can be read, the writer.
 func decode(body []byte) (Stored, error) {
 	s := Stored{SHA256: digest(body)}
 	var h header

@@ -69,7 +69,7 @@ func FuzzLoad(f *testing.F) {
 }
 
 // FuzzLease puts any bytes in place of the lease. Acquire refuses it and leaves it as it is, or takes it over with its intents.
-// It never takes a lease before its time if that says held, and it never loses an intent.
+// It never takes a lease before its time if the lease's state is held, and it never loses an intent.
 func FuzzLease(f *testing.F) {
 	span := `{"start":"2026-03-01T10:00:00Z","end":"2026-03-01T11:00:00.000001Z"}`
 	for _, lease := range []string{

@@ -157,9 +157,9 @@ func (l *Lease) InDoubt() bool { return l.inDoubt.Load() || l.doubted.Load() }
 // Doubt says that the caller does not know whether the commit of an intent succeeded. The lease tells its next holder.
 func (l *Lease) Doubt() { l.doubted.Store(true) }
 
-// Release gives the lease up, keeps the intents, and ends the lease's context. Its ctx should be one that does not end with the
-// cycle's. An error means that others may have to wait for the lease to expire. If the lease is known to be lost, there is
-// nothing to release. Only the first call does anything; later calls return its error.
+// Release gives the lease up, keeps the intents, and ends the lease's context. Its ctx should not end with the cycle's. An
+// error means that others may have to wait for the lease to expire. If the lease is known to be lost, there is nothing to
+// release. Only the first call does anything; later calls return its error.
 func (l *Lease) Release(ctx context.Context) error {
 	l.release.Do(func() { l.releaseErr = l.giveUp(ctx) })
 	return l.releaseErr

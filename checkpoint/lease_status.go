@@ -7,8 +7,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// LeaseStatus describes a stream's lease to people. No code may decide anything by it, since it can change before the caller
-// reads it.
+// LeaseStatus describes a stream's lease as it was a moment ago. It never tells that the caller may write: only
+// [Journal.Acquire] and [Journal.Look] do.
 type LeaseStatus struct {
 	Held   bool
 	Holder Holder    // who holds it or, if it has expired, who left it without giving it back; the zero value otherwise

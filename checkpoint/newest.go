@@ -103,7 +103,7 @@ func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
 
 // list returns the serials from first on that the store lists, in order; if first is 0, all of them.
 //
-// Unless it lists all, it looks at the segment of first, and at the next one only if the segment before is listed to its end.
+// Unless it lists all, it looks at the segment of first, and at the next one only if the previous segment is listed to its end.
 func (j *Journal) list(ctx context.Context, first uint64) (serials []uint64, err error) {
 	if first == 0 {
 		// No journal will ever have 10^19 entries: every segment's name begins with a 0, and no other name in the folder does.

@@ -88,8 +88,8 @@ func (j *Journal) settle(ctx context.Context) {
 }
 
 // write replaces the note that this journal saw last with the pending one. If another writer has replaced it meanwhile, write
-// replaces that note too, unless it is of the same or a later entry. If the write fails, the note stays pending until a later
-// one takes its place.
+// replaces that note too, unless it is of the same or a later entry (for an adoption, in any case). If the write fails, the
+// note stays pending until a later one takes its place.
 func (j *Journal) write(ctx context.Context, adopted bool) error {
 	n := &j.notes
 	if n.pending.Serial == 0 {

@@ -15,7 +15,7 @@ type Sighting struct {
 	Looks int `json:"looks,omitempty"`
 }
 
-// Next is the sighting after another look, which found the oldest record at that time.
+// Next is the sighting after another look, at now: the oldest record that the source has was created at oldest.
 func (s Sighting) Next(oldest, now time.Time) Sighting {
 	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone, Looks: s.Looks + 1}
 	if !s.SeenAt.IsZero() && oldest.After(s.CreatedAt) {
@@ -51,7 +51,7 @@ func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 
 // Totals adds up what the entries so far say.
 type Totals struct {
-	Delivered int64 `json:"delivered"` // records; after an adoption, those that the archive held and those since
+	Delivered int64 `json:"delivered"` // records; after an adoption, the archive's records and the later ones
 	Objects   int64 `json:"objects"`   // in which they were delivered
 	Bytes     int64 `json:"bytes"`     // of the objects
 	// The records that were read in windows of the kinds export and history, by the status of the server's own count of the

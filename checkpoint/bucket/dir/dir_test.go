@@ -180,7 +180,7 @@ func TestSweeps(t *testing.T) {
 	}
 }
 
-// TestFiles: a finished Put leaves only the object, and others cannot read its file.
+// TestFiles: a finished Put leaves the object and no temporary file, and others cannot read the object's file.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -83,7 +83,7 @@ func exitCode(err error) int {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
 	}
-	return 0 // if it had failed, no process would have started
+	return 0 // no error: the process has ended with 0
 }
 
 // end sends a signal and waits for the end.

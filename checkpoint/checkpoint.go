@@ -1,18 +1,19 @@
 // Package checkpoint keeps the position of a stream as a journal of immutable, hash-chained entries.
 //
-// One commit is one new object, <prefix>/<stream>/<17 digits>/<serial, 20 digits>.json, created only if it is absent: of
-// two writers exactly one wins a serial. The 17 digits are the first ones of the serial: a thousand entries to a folder. No
-// entry is ever rewritten, so the journal works in a bucket with Object Lock and reads like a log. What is rewritten lies
-// under <stream>/state/: the lease, which keeps a second writer away and says what its holder is about to write, a note of
-// the newest entry, and how the last run ended if it failed.
+// One commit is one new object, <prefix>/<stream>/<17 digits>/<serial, 20 digits>.json, created only if it is absent: of two
+// writers exactly one wins a serial. The 17 digits are the first ones of the serial: a thousand entries to a folder. No entry
+// is ever rewritten, so the journal works in a bucket with Object Lock and reads like a log. The rewritten objects lie under
+// <stream>/state/: the lease, which keeps a second writer away and names the windows that its holder is about to write; a note
+// of the newest entry; and how the last run ended if it failed.
 //
-// The set of delivered ids is the one part of a position that can be large. An entry has it whole while it is small, and else
-// what changed of it since the entry before, on top of a snapshot: an object <stream>/delivered/<SHA-256> that is written
-// before the first entry that names it, and never rewritten either. One that no entry names does no harm.
+// The set of delivered ids is the one part of a position that can be large. While the set is small, an entry has it whole.
+// Otherwise an entry has the changes since the previous entry, on top of a snapshot. A snapshot is an object
+// <stream>/delivered/<SHA-256>, written before the first entry that names it and never rewritten. A snapshot that no entry
+// names does no harm.
 //
-// A journal belongs to its archive. One that is damaged, gone or another's stops the stream, and never starts anew from
-// nothing. Its oldest entries may be removed (a lifecycle rule does that), but for those that the newest one builds on: such a
-// pruned journal is whole from the first entry on that it still has.
+// A journal belongs to its archive. If the journal is damaged, gone or another archive's, the stream stops; it never starts
+// anew from nothing. A lifecycle rule may remove the oldest entries, except the ones that the newest entry builds on. Such a
+// pruned journal is whole from its first remaining entry on.
 package checkpoint
 
 import (
@@ -22,7 +23,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// What can go wrong with a journal, to be tested with errors.Is. The errors that carry them say what to do.
+// The ways in which a journal can fail, to be tested with errors.Is. The errors that wrap them say what to do.
 var (
 	// ErrNotFound: the stream has no entry yet, and nothing says that it ever had one.
 	ErrNotFound = errors.New("no checkpoint yet")
@@ -38,13 +39,13 @@ var (
 	ErrNewer = errors.New("journal of a newer version")
 	// ErrUnconditional: the store carries out a write whose condition does not hold.
 	ErrUnconditional = errors.New("no conditional writes")
-	// ErrUnmoved: the journal already belongs to where it was to be moved.
+	// ErrUnmoved: the journal already has the identity that Move was to give it.
 	ErrUnmoved = errors.New("nothing to move")
-	// ErrUnfinished: an attempt was not committed, and has to be before the journal can be moved.
+	// ErrUnfinished: an attempt was not committed. It has to be committed before the journal can be moved.
 	ErrUnfinished = errors.New("an attempt is not finished")
 )
 
-// Checkpoint is one journal entry: what was read and written, and where the stream stands after it.
+// Checkpoint is one journal entry: the records that a commit read and wrote, and the stream's position after it.
 type Checkpoint struct {
 	Format         int    `json:"format"`
 	Kind           Kind   `json:"kind"`
@@ -60,24 +61,25 @@ type Checkpoint struct {
 	Encoding    string `json:"encoding"`
 
 	Window window.Window `json:"window"`
-	// Start is where the stream's account of time begins: everything from it to the cursor is accounted for.
+	// Start is the time at which the stream's account begins: everything from it to the cursor is accounted for.
 	Start      time.Time `json:"start,omitzero"`
 	StartAsked bool      `json:"start_asked,omitempty"` // a person set the start: nothing before it is wanted
 	Cursor     time.Time `json:"cursor"`                // everything before it is delivered
 	MaxID      int64     `json:"max_id"`                // highest id that the lineage delivered
-	// Newest is the latest record that the lineage delivered; nil where there is none. A source that has gone on from
-	// where it was still has it.
+	// Newest is the latest record that the lineage delivered; nil if there is none. If the source is still the same one, it
+	// still has this record.
 	Newest *Record `json:"newest,omitempty"`
 	// Delivered is the serialised set of the delivered ids with created_at >= DeliveredSince or, with a Base, what this entry
 	// changed of it. A search for late rows must not reach back before that: it would not know them from delivered ones.
 	Delivered      []byte    `json:"delivered"`
 	DeliveredBase  *Base     `json:"delivered_base,omitempty"`
 	DeliveredSince time.Time `json:"delivered_since"`
-	// History is what is still to be done of the records that appeared before Start; nil if there are none.
+	// History is the remaining work on records that appeared before Start; nil if there are none.
 	History *History `json:"history,omitempty"`
-	// Ahead is up to when records were delivered that were stamped later than both clocks; zero if there were none.
+	// Ahead is the end of the span in which records were delivered that were stamped later than both clocks; zero if there were
+	// none.
 	Ahead time.Time `json:"ahead,omitzero"`
-	// RescannedAt is when the last days were last searched for stragglers, or else when the stream began.
+	// RescannedAt is when a run last searched the last days for stragglers, or when the stream began if none did.
 	RescannedAt time.Time `json:"rescanned_at,omitzero"`
 	// Covered is the time that the entries up to this one account for, in a journal whose windows come in any order.
 	// [Journal.Commit] fills it in.
@@ -85,7 +87,7 @@ type Checkpoint struct {
 
 	Records     Counts       `json:"records"`
 	Totals      Totals       `json:"totals"`                 // Commit fills it in
-	ServerCount *ServerCount `json:"server_count,omitempty"` // nil where no window was read
+	ServerCount *ServerCount `json:"server_count,omitempty"` // nil if no window was read
 	Objects     []Object     `json:"objects"`
 	Holes       []Hole       `json:"holes,omitempty"`
 	HolesTotal  int64        `json:"holes_total,omitempty"` // in all entries so far; Commit fills it in
@@ -105,8 +107,8 @@ type Checkpoint struct {
 	CommittedAt time.Time `json:"committed_at"`
 }
 
-// Holed tells that a hole is news still: it was left within the time that the entry remembers the delivered ids of. In that
-// time a record that is repaired at the source is delivered after all; later nothing reads it again.
+// Holed tells that a hole is still news: HoledAt is not before DeliveredSince. If the source repairs the record within that
+// time, Houndtrail delivers it after all. Later no run reads it again.
 func (c *Checkpoint) Holed() bool { return c.HolesTotal > 0 && !c.HoledAt.Before(c.DeliveredSince) }
 
 // Kind says what an entry is for.
@@ -115,20 +117,20 @@ type Kind string
 // The kinds of entries. A later version may write others, which this one reads like any entry.
 const (
 	KindExport  Kind = "export"  // a window that was due
-	KindRescan  Kind = "rescan"  // a window that was read once more, in search of stragglers
-	KindHistory Kind = "history" // records that appeared before what was the start
-	KindAhead   Kind = "ahead"   // records of times that were still to come
-	KindBarrier Kind = "barrier" // no window: it took the serial of a commit that might still have arrived
+	KindRescan  Kind = "rescan"  // a window that was read again, in search of stragglers
+	KindHistory Kind = "history" // records that appeared before the start as it was then
+	KindAhead   Kind = "ahead"   // records that were stamped later than both clocks
+	KindBarrier Kind = "barrier" // no window: it takes the serial of a commit that might still arrive
 	KindReset   Kind = "reset"   // a person accepted another source, and a lineage begins
-	KindMove    Kind = "move"    // a person carried the journal over to another identity
+	KindMove    Kind = "move"    // a person moved the journal to another identity
 	KindAdopt   Kind = "adopt"   // the position was rebuilt from the archive's own files, and a lineage begins
 )
 
 // Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".
 type Stored struct {
 	Checkpoint
-	SHA256 string // of the entry's bytes; what the next entry chains to
+	SHA256 string // of the entry's bytes; the next entry repeats it as PreviousSHA256
 }
 
-// Readable tells whether more of an entry is known than that it is there.
+// Readable tells whether the entry could be read. If it could not, little more is known than that it is there.
 func (s Stored) Readable() bool { return s.Kind != "" }

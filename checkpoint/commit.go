@@ -11,19 +11,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// Commit adds the entry that follows prev, which is what [Journal.Load] or the last Commit returned, or the zero value
-// in an empty stream. It fills in everything that identifies the entry, what adds up over the journal (Totals, Covered,
-// HolesTotal, HoledAt, ChangedTotal), and CommittedAt from this machine's clock if it is zero; the rest is the caller's.
-// Everything before next.Cursor must be durable at the destination by now.
+// Commit adds the entry that follows prev. [Journal.Load] or the last Commit returned prev; it is the zero value in an empty
+// stream. Commit fills in everything that identifies the entry, and the sums over the journal (Totals, Covered, HolesTotal,
+// HoledAt, ChangedTotal). If CommittedAt is zero, Commit sets it by this machine's clock. The caller sets the rest. Everything
+// before next.Cursor must be durable at the destination by now.
 //
-// The cursor may go back only with a reset or an adoption, and both begin a lineage whose epoch is the entry's serial.
-// An adoption may also follow what [Journal.Tip] returned, or nothing at all, whatever the note says of lost entries; its
-// epoch is at least what the caller gives, who knows the passes of the archive's objects. An epoch of 0, as the first
-// entry of a journal has else, would have later windows produce the very keys of objects that the lost journal accounted
-// for.
+// The cursor may go back only with a reset or an adoption. Both begin a lineage, and its epoch is at least the entry's serial.
+// An adoption may also follow the entry that [Journal.Tip] returned, or no entry at all, whatever the note says of lost
+// entries. Its epoch is at least the one in next: the caller knows the passes of the archive's objects. With an epoch of 0, as
+// other first entries of a journal have, later windows would get the same keys as objects that the lost journal accounted for.
 //
-// [ErrConflict] says that another writer committed this serial first. After any other error from the store it is
-// unknown whether the entry was stored; the next Load tells, and either answer is a good place to go on from.
+// [ErrConflict] says that another writer committed this serial first. After any other error from the store it is unknown
+// whether the entry was stored. The next Load tells, and the caller can go on from either answer.
 func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Stored, error) {
 	if next.Cursor.Before(prev.Cursor) && next.Kind != KindReset && next.Kind != KindAdopt && !j.scattered {
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
@@ -35,7 +34,7 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 	if err != nil {
 		return Stored{}, fmt.Errorf("encode checkpoint %s: %w", j.at(key), err)
 	}
-	// What the next Load would refuse must not be written: it could never be removed again.
+	// Commit must not write an entry that the next Load would refuse: Houndtrail never removes an entry.
 	stored, err := decode(body)
 	if err == nil {
 		err = j.follows(prev, stored)
@@ -43,9 +42,9 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 	if err != nil {
 		return Stored{}, fmt.Errorf("refuse to write checkpoint %s: %w", j.at(key), err)
 	}
-	// The commit point. Before it, the destination has acknowledged every record of the window, and a crash repeats
-	// the window: the intent in the lease makes the repetition the same one. After it, the entry is durable and the
-	// stream stands at the new cursor, even if this process never learns of it.
+	// The commit point. Before it, the destination has acknowledged every record of the window, and a crash repeats the window:
+	// the intent in the lease makes the repetition the same one. After it, the entry is durable and the stream stands at the
+	// new cursor, even if this process never gets the answer.
 	if _, err := j.bucket.Put(ctx, key, body, ""); errors.Is(err, fs.ErrExist) {
 		if err := j.ours(ctx, key, body); err != nil {
 			return Stored{}, err
@@ -54,8 +53,8 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
 	j.seen.Store(stored.Serial)
-	// A crash before it is noted, or a failure, leaves an older note, which costs the next Load a longer listing. After an
-	// adoption it may leave the note of a lost entry instead, and then nothing goes on before it is replaced.
+	// A crash or a failure before the note is written leaves an older note, which costs the next Load a longer listing. After
+	// an adoption it may leave the note of a lost entry; then no run goes on before the note is replaced.
 	err = j.writeLatestHint(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256}, stored.Kind == KindAdopt)
 	if err != nil && stored.Kind == KindAdopt {
 		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
@@ -90,8 +89,8 @@ func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	return next
 }
 
-// ours decides what an entry that exists already means. With our bytes it is our own: the store's client repeated a
-// request whose answer was lost. With any others, another writer was first.
+// ours decides about an entry that exists already. If it has our bytes, it is our own: the store's client repeated a request
+// whose answer was lost. If it has others, another writer was first.
 func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 	existing, _, _, err := j.bucket.Get(ctx, key)
 	if err != nil {

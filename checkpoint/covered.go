@@ -7,8 +7,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// account fills in what adds up over the journal: the totals, and in one whose windows come in any order what they
-// cover together.
+// account fills in the sums over the journal: the totals and, if windows may come in any order, the time that they cover
+// together.
 func (j *Journal) account(prev Stored, next Checkpoint) Checkpoint {
 	next.Totals = prev.Totals
 	next.Totals.Delivered += int64(next.Records.Fresh)
@@ -53,7 +53,7 @@ func (t *Totals) count(counted *ServerCount, read int64) {
 	}
 }
 
-// union adds a window to what is covered. The result is sorted, and windows that touch are one.
+// union adds a window to the covered ones. The result is sorted, and windows that touch become one.
 func union(covered []window.Window, w window.Window) []window.Window {
 	if !w.Start.Before(w.End) {
 		return covered

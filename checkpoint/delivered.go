@@ -10,11 +10,11 @@ import (
 // deliveredFolder holds the snapshots of sets of delivered ids, each by its SHA-256.
 const deliveredFolder = "delivered/"
 
-// A Base says what the set of delivered ids of an entry is a change of.
+// A Base says which earlier set of delivered ids an entry's own set builds on.
 type Base struct {
-	// Serial is the entry that has the set whole. The changes of those after it, in order, make the set of this one.
+	// Serial is the entry that has the set whole. The changes of the entries after it, in order, make this entry's set.
 	Serial uint64 `json:"serial"`
-	// SHA256 names the snapshot of the set at that entry; "" if it stands in the entry itself.
+	// SHA256 names the snapshot of the set at that entry; "" if that entry itself has the set.
 	SHA256 string `json:"sha256,omitempty"`
 }
 
@@ -26,21 +26,21 @@ func (c *Checkpoint) base() Base {
 	return Base{Serial: c.Serial}
 }
 
-// fits tells whether an entry can have it.
+// fits tells whether an entry can have this base.
 func (b Base) fits(c *Checkpoint) bool {
 	if b.Serial == c.Serial {
 		return b.SHA256 != "" && len(c.Delivered) == 0
 	}
-	return b.Serial > 0 && b.Serial < c.Serial && c.Kind != KindAdopt // which follows nothing of what was lost
+	return b.Serial > 0 && b.Serial < c.Serial && c.Kind != KindAdopt // an adoption must not depend on lost entries
 }
 
-// Next is the Base of an entry after this one that says in Delivered what it changes of the set.
+// Next is the Base of an entry after this one whose Delivered has only the changes to the set.
 func (c *Checkpoint) Next() *Base {
 	base := c.base()
 	return &base
 }
 
-// Unchanged is what an entry after this one says of the set of delivered ids if it does not change it.
+// Unchanged returns the two fields of an entry after this one that does not change the set of delivered ids.
 func (c *Checkpoint) Unchanged() (delivered []byte, base *Base) {
 	if c.DeliveredBase == nil {
 		return c.Delivered, nil
@@ -48,8 +48,8 @@ func (c *Checkpoint) Unchanged() (delivered []byte, base *Base) {
 	return nil, c.Next()
 }
 
-// Snapshot is the Base of the entry after this one once its set of delivered ids is written down as an object of its own. A
-// crash after that leaves an object that nothing refers to.
+// Snapshot writes a set of delivered ids as an object of its own, and returns the Base of the entry after prev that has this
+// set. A crash after that leaves an object that no entry names.
 func (j *Journal) Snapshot(ctx context.Context, prev Stored, set []byte) (*Base, error) {
 	b := &Base{Serial: prev.Serial + 1, SHA256: digest(set)}
 	_, err := j.bucket.Put(ctx, j.snapshot(b.SHA256), set, "")
@@ -62,8 +62,8 @@ func (j *Journal) Snapshot(ctx context.Context, prev Stored, set []byte) (*Base,
 	return b, nil
 }
 
-// Delivered reads the set of delivered ids of an entry: what it was once, nothing for the empty set, and the changes since,
-// oldest first. An entry has few of them, of which each is verified against the one before.
+// Delivered reads the set of delivered ids of an entry: an earlier set, nil if that was empty, and the changes since, oldest
+// first. There are few changes, and each entry that has one is verified against the previous entry.
 func (j *Journal) Delivered(ctx context.Context, s Stored) (set []byte, changes [][]byte, err error) {
 	base := s.base()
 	if base.Serial == s.Serial && base.SHA256 == "" {

@@ -10,21 +10,22 @@ import (
 	"time"
 )
 
-// restore is what to do about a journal that cannot be used. The advice is never a new one beside the same archive, nor an
-// older state of the whole journal: both would put records there twice.
+// restore is the advice about a journal that cannot be used. It never advises a new journal beside the same archive, nor an
+// older state of the whole journal: both would put records into the archive twice.
 const restore = "restore this very object from the store's earlier versions or a backup, or run houndtrail adopt, which " +
 	"rebuilds the position from the archive's own files"
 
-// errMissing is what is wrong with an entry that is not there.
+// errMissing: an entry is not in the store, although a later one is.
 var errMissing = errors.New("it is missing, although a later entry was committed")
 
 // path is the key of one of the stream's objects, relative to the bucket's root.
 func (j *Journal) path(name string) string { return j.id.Stream + "/" + name }
 
-// segment is how many entries lie in a folder: a file system lists only whole ones, and a journal has hundreds of thousands.
+// segment is how many entries lie in a folder: a file system lists only whole folders, and a journal has hundreds of thousands
+// of entries.
 const segment = 1000
 
-// folder is where the entries of a segment lie, the one numbered 0 beginning with serial 0.
+// folder is the folder of a segment's entries. Segment 0 begins with serial 0.
 func (j *Journal) folder(number uint64) string { return j.path(fmt.Sprintf("%017d/", number)) }
 
 // key is the key of an entry. All of them have the same length, so that they sort by serial.
@@ -44,8 +45,8 @@ func (j *Journal) at(key string) string {
 	return strings.TrimSuffix(j.bucket.String(), "/") + "/" + key
 }
 
-// entry reads one entry and verifies everything that it says about itself, but for whose it is: that is for the newest
-// one to show. What is returned has its serial also with an error, and the SHA-256 wherever there are bytes.
+// entry reads one entry and verifies everything that it says about itself, except its identity: only the newest entry shows
+// that. Also with an error, the result has its serial and, if the store had any bytes, their SHA-256.
 func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
 	key := j.key(serial)
 	body, _, _, err := j.bucket.Get(ctx, key)
@@ -77,8 +78,8 @@ func (j *Journal) verify(before, s Stored, noted note) error {
 	return j.agrees(noted, s)
 }
 
-// follows verifies the link between two neighbours. The zero value before the first entry that is there says that there
-// is none: the journal begins with it, or was pruned up to it, and then the link cannot be verified.
+// follows verifies the link between two neighbours. If before is the zero value, there is no previous entry: the journal begins
+// with s, or was pruned up to s. In a pruned journal this link cannot be verified.
 func (j *Journal) follows(before, s Stored) error {
 	key := j.key(s.Serial)
 	switch {
@@ -90,7 +91,7 @@ func (j *Journal) follows(before, s Stored) error {
 		return j.corrupt(key, fmt.Errorf("it follows an entry with SHA-256 %s, but %s has %s: "+
 			"one of the two was changed", s.PreviousSHA256, j.at(j.key(before.Serial)), before.SHA256))
 	case before.Serial == 0 || before.Kind == "" || s.Kind == KindAdopt:
-		return nil // there is nothing more to compare with, or it does not count any more
+		return nil // there is no readable previous entry to compare with, or it does not count any more
 	case s.Lineage != before.Lineage && s.Kind != KindReset:
 		return j.corrupt(key, fmt.Errorf("its lineage is %s, that of the previous entry is %s: "+
 			"two journals were mixed", s.Lineage, before.Lineage))
@@ -104,7 +105,7 @@ func (j *Journal) follows(before, s Stored) error {
 	return nil
 }
 
-// agrees compares an entry with the note that was taken of it, if it is of this one.
+// agrees compares an entry with the note, if the note is of this entry.
 func (j *Journal) agrees(noted note, s Stored) error {
 	if noted.Serial != s.Serial || noted.SHA256 == s.SHA256 || noted.SHA256 == "" {
 		return nil
@@ -113,18 +114,18 @@ func (j *Journal) agrees(noted note, s Stored) error {
 		"was changed", s.SHA256, j.at(j.path(latestName)), noted.SHA256))
 }
 
-// lost says that an entry is gone which once was the newest.
+// lost says that an entry is gone that was once the newest.
 func (j *Journal) lost(noted note) error {
 	return j.corrupt(j.key(noted.Serial), fmt.Errorf("it is missing, although %s says that it was committed: the journal, "+
 		"or the end of it, is lost", j.at(noted.by)))
 }
 
-// corrupt names the object, what is wrong with it and what to do.
+// corrupt names the object and its problem, and says what to do.
 func (j *Journal) corrupt(key string, problem error) error {
 	return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, j.at(key), problem, restore)
 }
 
-// newer says who wrote an entry that this version cannot read. Nothing is wrong with that.
+// newer says who wrote an entry that this version cannot read. Such an entry is not damaged.
 func (j *Journal) newer(key string, s Stored, problem error) error {
 	return fmt.Errorf("%s, written by %s: %w: run a newer version of houndtrail, that one or a later one",
 		j.at(key), s.by(), problem)

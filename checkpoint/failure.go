@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// askAgain is how long a process takes it for certain that no failure stands beside the journal.
+// askAgain is how long a process relies on its last look, which found no failure beside the journal.
 const askAgain = time.Hour
 
-// Failure is how the last run of a stream ended that did not succeed. It only informs, as the lease's holder does: nothing
-// may be decided by it. It must not hold secrets.
+// Failure says how the last run of a stream ended, if it did not succeed. It only informs, as the lease's holder does: no run
+// may decide anything by it. It must not hold secrets.
 type Failure struct {
-	State  string    `json:"state"`  // in a word of the caller's
+	State  string    `json:"state"`  // a word that the caller chooses
 	Stage  string    `json:"stage"`  // the part of the cycle that failed
-	Reason string    `json:"reason"` // the error as it was printed
-	At     time.Time `json:"at"`     // by that machine's clock
+	Reason string    `json:"reason"` // the error as Houndtrail printed it
+	At     time.Time `json:"at"`     // by the clock of the machine that ran it
 	Serial uint64    `json:"serial"` // the newest entry then; 0 for none
 }
 
@@ -32,7 +32,7 @@ func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	return j.failures().Write(ctx, f)
 }
 
-// Succeed says that no failure stands any more. It writes only if one stood, and asks only now and then whether another
+// Succeed clears the failure of an earlier run. It writes only if there was one, and asks only once an hour whether another
 // runner has left one.
 func (j *Journal) Succeed(ctx context.Context) error {
 	if at := j.succeeded.Load(); at != nil && time.Since(*at) < askAgain {
@@ -49,7 +49,7 @@ func (j *Journal) Succeed(ctx context.Context) error {
 	return err
 }
 
-// Failure is how the last run ended, if it failed and no run has committed since. A newer entry of any runner outdates it.
+// Failure says how the last run ended, if it failed and no run has committed since. A newer entry of any runner outdates it.
 // newest is the serial of the newest entry.
 func (j *Journal) Failure(ctx context.Context, newest uint64) (f Failure, ok bool, err error) {
 	f, err = j.failure(ctx)

@@ -25,8 +25,8 @@ import (
 // index is the part of a field's path that says where in a list it is.
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// TestFormat1 reads journals of format 1, an entry a line, which every later version has to read as they were meant. Beside
-// each lies what it says. Neither is ever changed: a new field gets a new journal.
+// TestFormat1 reads journals of format 1, an entry a line. Every later version has to read them with the same meaning, which a
+// file beside each journal states. Neither file ever changes: a new field gets a new journal.
 func TestFormat1(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob(filepath.Join("testdata", "format1", "*.json"))
@@ -45,7 +45,7 @@ func TestFormat1(t *testing.T) {
 			}
 		}
 		golden, err := os.ReadFile(strings.TrimSuffix(name, ".json") + ".golden")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // of a new journal the difference shows all
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // for a new journal, the difference shows all its fields
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(golden), strings.Join(parsed, "")); diff != "" {
@@ -53,7 +53,7 @@ func TestFormat1(t *testing.T) {
 		}
 	}
 	for _, path := range paths(reflect.TypeFor[checkpoint.Checkpoint](), "") {
-		if !said[path] && path != "Covered.Pass" && path != "Covered.Parts" { // which are never set
+		if !said[path] && path != "Covered.Pass" && path != "Covered.Parts" { // Commit never sets these two
 			t.Errorf("no journal in testdata/format1 has the field %s: add one, so that later versions go on reading it", path)
 		}
 	}
@@ -127,7 +127,7 @@ func fields(v reflect.Value, path string) (lines []string) {
 	return lines
 }
 
-// paths are all that fields can have.
+// paths are all paths that fields can return for a type.
 func paths(t reflect.Type, path string) (all []string) {
 	switch {
 	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[[]byte]():

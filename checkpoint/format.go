@@ -21,7 +21,7 @@ const (
 	Reader = 1
 )
 
-// header is what an entry says to any reader, of whatever version: whether that one may read it, and who wrote it.
+// header is the part of an entry that a reader of any version understands. It says whether that reader may read the entry.
 type header struct {
 	Format    int `json:"format"`
 	MinReader int `json:"min_reader"`
@@ -29,7 +29,7 @@ type header struct {
 	Critical []string `json:"critical"`
 }
 
-// encode renders an entry, with every time in UTC and no null where a list belongs. It changes nothing of the caller's.
+// encode renders an entry, with every time in UTC, and an empty list instead of null. It does not change the caller's value.
 func encode(c Checkpoint) ([]byte, error) {
 	for _, t := range []*time.Time{
 		&c.Start, &c.Cursor, &c.DeliveredSince, &c.Ahead, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.HoledAt,
@@ -85,9 +85,8 @@ func marshal(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// decode reads an entry. It ignores a field that it does not know, unless the entry says that this must not be: then, or
-// if the entry asks for a newer reader, the error is [ErrNewer]. What is returned has the SHA-256 also with an error, and
-// the writer, if that can be read.
+// decode reads an entry. It ignores a field that it does not know. If the entry calls such a field critical, or asks for a
+// newer reader, the error is [ErrNewer]. Also with an error, the result has the SHA-256 and, if it can be read, the writer.
 func decode(body []byte) (Stored, error) {
 	s := Stored{SHA256: digest(body)}
 	var h header
@@ -102,7 +101,7 @@ func decode(body []byte) (Stored, error) {
 			Writer      Writer    `json:"writer"`
 			CommittedAt time.Time `json:"committed_at"`
 		}
-		_ = json.Unmarshal(body, &by) // a newer version may write that otherwise: then it is not known
+		_ = json.Unmarshal(body, &by) // a newer version may write these otherwise: then they are unknown
 		s.Writer, s.CommittedAt = by.Writer, by.CommittedAt
 		return s, err
 	}
@@ -136,7 +135,7 @@ func (h header) readable() error {
 	return nil
 }
 
-// check refuses what no entry of this version may say.
+// check refuses an entry that no writer of this version may write.
 func (c *Checkpoint) check() error {
 	switch {
 	case c.Cursor.IsZero():

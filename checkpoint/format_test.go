@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// fill sets every time in a value, whatever it lies in, and gives each list one element.
+// fill sets every time in a value, at any depth, and gives each list one element.
 func fill(v reflect.Value, t time.Time) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():
@@ -30,7 +30,7 @@ func fill(v reflect.Value, t time.Time) {
 	}
 }
 
-// Every time in an entry is in UTC, those of fields to come as well, and the caller's stay as they are.
+// Every time in an entry is in UTC, also in future fields, and the caller's times stay as they are.
 func TestTimesAreInUTC(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("east", 3*60*60)
@@ -53,7 +53,7 @@ func TestTimesAreInUTC(t *testing.T) {
 	}
 }
 
-// What two parsers could read as two entries is refused, whichever key it is, and nothing else is.
+// If two parsers could read a body as two different entries, decode refuses it, whichever key it is. It refuses nothing else.
 func TestKeysAreUnambiguous(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -79,7 +79,7 @@ func TestKeysAreUnambiguous(t *testing.T) {
 	})
 }
 
-// What is covered is, minute for minute, what one of the windows is, in as few spans as that takes.
+// A minute is covered if one of the windows has it, and the result has as few spans as possible.
 func TestUnionOfWindows(t *testing.T) {
 	t.Parallel()
 	const minutes = 30

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
-// gateway answers as S3 does, but for one header that it ignores.
+// gateway answers as S3 does, except for one header that it ignores.
 type gateway struct {
 	ignores string
 
@@ -22,7 +22,7 @@ type gateway struct {
 	objects map[string][]byte
 }
 
-// etag is what S3 makes of a body.
+// etag is the ETag that S3 gives to a body.
 func etag(body []byte) string {
 	sum := md5.Sum(body)
 	return `"` + hex.EncodeToString(sum[:]) + `"`

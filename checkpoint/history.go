@@ -9,11 +9,11 @@ import (
 // readAhead is how many entries a walk asks for at a time: a store that is far away takes some milliseconds for each.
 const readAhead = 8
 
-// Entries returns every entry, oldest first, each verified against the previous one. The first error ends it; an empty
-// stream has no entries and no error. It holds a few entries at a time, and goes up to the one that was newest at the
-// start, which has to be of this journal's identity: those before a move are of another one.
+// Entries returns every entry, oldest first, each verified against the previous one. The first error ends it; an empty stream
+// has no entries and no error. It holds a few entries at a time, and goes up to the entry that was newest at the start. That
+// entry has to be of this journal's identity; the entries before a move are of another one.
 //
-// A journal that was pruned has the entries that are left. A gap between two of them is [ErrCorrupt].
+// Of a pruned journal it returns the entries that are left. A gap between two of them is [ErrCorrupt].
 func (j *Journal) Entries(ctx context.Context) iter.Seq2[Stored, error] {
 	return j.walk(ctx, func(uint64) uint64 { return 1 })
 }
@@ -25,8 +25,8 @@ func (j *Journal) Last(ctx context.Context, n int) iter.Seq2[Stored, error] {
 	})
 }
 
-// Pruned returns the first serial that is there: 1 in a journal that is whole, more in one whose oldest entries were
-// removed, 0 in an empty stream.
+// Pruned returns the first serial that is there: 1 in a whole journal, more if the oldest entries were removed, and 0 in an
+// empty stream.
 func (j *Journal) Pruned(ctx context.Context) (first uint64, err error) {
 	newest, _, err := j.newest(ctx)
 	if err != nil || newest == 0 {
@@ -77,8 +77,9 @@ func (j *Journal) walk(ctx context.Context, first func(newest uint64) uint64) it
 	}
 }
 
-// start is where a walk begins that would like to at a serial: there, or where a pruned journal does. It refuses a journal
-// of another identity before anything of it is read. What else is wrong with the newest entry shows in its turn.
+// start is the serial at which a walk begins: from, or the first serial of a pruned journal if that is later. It refuses a
+// journal of another identity before the walk yields anything. Any other problem of the newest entry shows when the walk
+// reaches it.
 func (j *Journal) start(ctx context.Context, from, newest uint64) (uint64, error) {
 	if s, err := j.entry(ctx, newest); err == nil {
 		if err := j.belongs(s); err != nil {
@@ -92,7 +93,8 @@ func (j *Journal) start(ctx context.Context, from, newest uint64) (uint64, error
 	return max(from, first), err
 }
 
-// read yields the entries of a span of serials in order, each verified by itself, and asks for the next ones meanwhile.
+// read yields the entries of a span of serials in order, each verified by itself, and asks the store for the next ones
+// meanwhile.
 func (j *Journal) read(ctx context.Context, first, last uint64) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		type answer struct {

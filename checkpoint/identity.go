@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Identity binds a journal to one stream of one tenant, source and destination, in one encoding. All of it is stored in
-// every entry and appears in errors, so it must not contain credentials. A caller that only reads may leave out what it does
-// not know: that part of what is stored is not compared.
+// Identity binds a journal to one stream of one tenant, source and destination, in one encoding. All of it is stored in every
+// entry and appears in errors, so it must not contain credentials. A caller that only reads may leave a part out that it does
+// not know; then the journal does not compare that part.
 type Identity struct {
 	Tenant      string // the name of the source in keys and event ids
 	Stream      string // the journal's folder in the bucket: "archive", "webhook"
 	Source      string // https://tenant.example
 	Destination string // s3://bucket/prefix
 	Encoding    string // of the records that are written: "parquet", "ndjson"
-	Writer      Writer // who commits and who holds the lease; not compared with what is stored
+	Writer      Writer // who commits and who holds the lease; never compared
 }
 
 // Names is the part of an identity that [Journal.Move] can change.
@@ -29,7 +29,7 @@ func (i Identity) names() Names { return Names{i.Tenant, i.Source, i.Destination
 
 func (c *Checkpoint) names() Names { return Names{c.Tenant, c.Source, c.Destination, c.Encoding} }
 
-// without lists the parts of n that differ from ours, theirs first. What ours does not say may be anything.
+// without lists the parts of n that differ from ours, theirs first. A part that is empty in ours may be anything.
 func (n Names) without(ours Names) string {
 	var differ []string
 	for _, part := range []struct{ what, theirs, ours string }{
@@ -45,7 +45,7 @@ func (n Names) without(ours Names) string {
 	return strings.Join(differ, ", ")
 }
 
-// belongs refuses a journal whose newest entry has another identity: its position means nothing here.
+// belongs refuses a journal whose newest entry has another identity: its position means nothing to this run.
 func (j *Journal) belongs(s Stored) error {
 	differ := s.names().without(j.id.names())
 	if differ == "" {

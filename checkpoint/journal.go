@@ -33,19 +33,19 @@ type Journal struct {
 // Option adjusts a [Journal].
 type Option func(*Journal)
 
-// LeaseTTL sets how long a lease outlives its last renewal where the store has no lock that dies with the process.
-// It is renewed three times in that time. A crashed runner keeps others away for about that long.
+// LeaseTTL sets how long a lease outlives its last renewal, if the store has no lock that dies with the process. The holder
+// renews it three times in that time. A crashed runner keeps others away for about that long.
 func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
 }
 
-// Warn is told what went wrong without harm: that the note of the newest entry could not be written.
+// Warn sets a function that is told of a harmless failure: the note of the newest entry could not be written.
 func Warn(tell func(error)) Option {
 	return func(j *Journal) { j.warn = tell }
 }
 
-// AnyOrder lets windows come in any order: each entry accounts for its own window, its cursor for nothing else, and
-// Covered says what the windows so far make up together. Without it a cursor that goes back is refused.
+// AnyOrder lets windows come in any order. Each entry accounts only for its own window, and Covered has the time of all
+// windows so far. Without this option, Commit refuses a cursor that goes back.
 func AnyOrder() Option {
 	return func(j *Journal) { j.scattered = true }
 }
@@ -59,13 +59,13 @@ func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 	return j
 }
 
-// Load returns the newest entry, verified against the previous one. In a journal that was pruned up to the newest entry
-// there is none to verify it against.
+// Load returns the newest entry, verified against the previous one. If the journal was pruned up to the newest entry, there is
+// no previous entry to verify it against.
 //
-// [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the newest one is of another identity;
-// [ErrCorrupt] that it, or the previous one, is unreadable, missing, or breaks the chain, or that the journal is lost: that
-// something beside it says that it had entries; [ErrNewer] that one of the two needs a newer program. The three latter
-// are for a person to resolve: nothing here starts again from nothing.
+// [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the newest one is of another identity; [ErrCorrupt]
+// that it, or the previous one, is unreadable, missing, or breaks the chain, or that the journal is lost, since the note or the
+// lease says that it had entries; [ErrNewer] that one of the two needs a newer program. A person has to resolve the last three:
+// no code here starts again from nothing.
 func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	s, err := j.load(ctx)
 	if err == nil {
@@ -77,8 +77,8 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	return s, nil
 }
 
-// load is Load, whatever the journal's identity is. An entry that this process knows is not verified again, if it is still
-// there, as it was, and the newest.
+// load is Load, whatever the journal's identity is. It does not verify an entry again that this process knows, if the entry is
+// still there, unchanged, and the newest.
 func (j *Journal) load(ctx context.Context) (Stored, error) {
 	if tip := j.tip.Load(); tip != nil {
 		if listed, err := j.list(ctx, tip.Serial); err == nil && slices.Equal(listed, []uint64{tip.Serial}) {
@@ -94,7 +94,7 @@ func (j *Journal) load(ctx context.Context) (Stored, error) {
 	return s, err
 }
 
-// loadAnew takes nothing for known.
+// loadAnew is load without the entry that this process remembers.
 func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	newest, noted, err := j.newest(ctx)
 	if err != nil {
@@ -114,8 +114,8 @@ func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	return s, err
 }
 
-// before reads the entry previous to s. It is the zero value where there is none: s is the first, or the journal was
-// pruned up to s. An adoption needs no more of it than its bytes.
+// before reads the entry previous to s. It is the zero value if there is none: s is the first, or the journal was pruned up to
+// s. An adoption needs only the bytes of the previous entry.
 func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
 	if s.Serial == 1 {
 		return Stored{}, nil
@@ -136,9 +136,9 @@ func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
 	return before, err
 }
 
-// Tip returns the newest entry that is there, with its serial and SHA-256 and as much else as can be read: what an
-// adoption follows. It is the zero value where there is none. Of the errors that say what a journal is like it returns
-// only [ErrNewer], since a journal of a newer version is to be read by that one.
+// Tip returns the newest entry that is there, for an adoption to follow. It has the serial and the SHA-256, and the rest if
+// that can be read. It is the zero value if there is no entry. Of the errors about a journal's state it returns only
+// [ErrNewer], since a newer version has to read that journal.
 func (j *Journal) Tip(ctx context.Context) (Stored, error) {
 	h, err := j.head(ctx)
 	if err != nil || h.newest == 0 {

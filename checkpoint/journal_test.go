@@ -29,7 +29,7 @@ func TestStoreThatLocks(t *testing.T) {
 	})
 }
 
-// listing is a bucket that remembers where its listings began.
+// listing is a bucket that remembers the key after which each of its listings began.
 type listing struct {
 	bucket.Bucket
 	after []string
@@ -40,7 +40,7 @@ func (l *listing) List(ctx context.Context, prefix, after string) ([]string, err
 	return l.Bucket.List(ctx, prefix, after)
 }
 
-// A journal of years is not listed from its beginning.
+// Load does not list a journal of many years from its beginning.
 func TestLoadListsFromTheNote(t *testing.T) {
 	t.Parallel()
 	b := &listing{Bucket: &checkpointtest.Memory{}}
@@ -60,7 +60,7 @@ func TestLoadListsFromTheNote(t *testing.T) {
 	}
 }
 
-// A history from a store that is far away does not wait for one entry after the other.
+// If the store is far away, a history does not wait for one entry after the other.
 func TestEntriesAreReadAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestEntriesAreReadAhead(t *testing.T) {
 	})
 }
 
-// A caller may leave CommittedAt to the journal, and may have nothing to list.
+// A caller may leave CommittedAt and the lists empty: Commit sets the time.
 func TestCommitFillsIn(t *testing.T) {
 	t.Parallel()
 	m := &checkpointtest.Memory{}
@@ -116,7 +116,7 @@ func TestCommitFillsIn(t *testing.T) {
 	}
 }
 
-// What Load would refuse is never written.
+// Commit never writes an entry that Load would refuse.
 func TestCommitRefusesWhatCannotBeLoaded(t *testing.T) {
 	t.Parallel()
 	m := &checkpointtest.Memory{}
@@ -139,7 +139,7 @@ func TestCommitRefusesWhatCannotBeLoaded(t *testing.T) {
 	}
 }
 
-// The caller's value is still the caller's after Commit.
+// Commit does not change the caller's value.
 func TestCommitLeavesItsArgumentAlone(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("east", 3600)

@@ -15,13 +15,13 @@ import (
 // errReleased ends a lease's context after [Lease.Release].
 var errReleased = errors.New("the lease was released")
 
-// Lease keeps other runners away from a stream and says what its holder is about to write. It saves work, and spares
-// the destination two different attempts at one window; the journal itself is safe without it, since of two commits
-// of one serial only one succeeds. It is safe for concurrent use.
+// Lease keeps other runners away from a stream and names the windows that its holder is about to write. It saves work, and
+// spares the destination two different attempts at one window. The journal itself is safe without it, since of two commits of
+// one serial only one succeeds. It is safe for concurrent use.
 //
-// Where the store has a lock that dies with the process, that lock decides, and the object <stream>/state/lease.json
-// only informs. Elsewhere the object is the lease: it is written by compare-and-swap, renewed while it is held, and free
-// to take once it has not been renewed for its TTL by the store's own clock. It is never deleted.
+// If the store has a lock that dies with the process, that lock decides, and the object <stream>/state/lease.json only informs.
+// Otherwise the object is the lease. The holder writes it by compare-and-swap and renews it. Once it has not been renewed for
+// its TTL, by the store's own clock, another runner may take it. It is never deleted.
 type Lease struct {
 	journal *Journal
 	token   string
@@ -29,12 +29,12 @@ type Lease struct {
 
 	locked           bool
 	taking           sync.Mutex
-	tried            bool            // to take it
+	tried            bool            // Hold was called
 	held             bool            // since
-	ctx              context.Context //nolint:containedctx // ends with the lease: a lost one has to stop its cycle
+	ctx              context.Context //nolint:containedctx // ends with the lease: if the lease is lost, its cycle has to stop
 	cancel           context.CancelCauseFunc
 	renewed          chan struct{}         // closed when the renewing goroutine is gone
-	expiry           *time.Timer           // by the monotonic clock; nil where a lock decides
+	expiry           *time.Timer           // by the monotonic clock; nil if a lock decides
 	failure          atomic.Pointer[error] // of the last renewal that failed
 	intents          intents
 	uncertainWritten atomic.Bool // as the lease was last written
@@ -49,10 +49,10 @@ type Lease struct {
 	releaseErr error
 }
 
-// Acquire takes the stream's lease. [ErrLeaseHeld] says that another runner holds it, and which. The lease lives
-// until [Lease.Release]; when ctx ends, it is no longer renewed and runs out.
+// Acquire takes the stream's lease. [ErrLeaseHeld] says that another runner holds it, and which. The lease lives until
+// [Lease.Release]. When ctx ends, the lease is no longer renewed and runs out.
 //
-// The first time that a lease is taken in a place the store is tried: [ErrUnconditional] says that it carries out writes
+// If the stream has no lease object yet, Acquire tries the store. [ErrUnconditional] says that the store carries out writes
 // whose conditions do not hold, so that two runners could both commit one serial.
 func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	l, err := j.Look(ctx)
@@ -65,9 +65,9 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	return l, nil
 }
 
-// Look is [Journal.Acquire] for a holder that may turn out to have nothing to write: where nothing is left of another holder
-// the lease is taken by [Lease.Hold] only. That fails with [ErrLeaseHeld] if another runner has taken it since Look, even if
-// it gave it back: and so whatever was loaded in between is still the newest.
+// Look is [Journal.Acquire] for a caller that may turn out to have nothing to write. If the last holder gave the lease back,
+// only [Lease.Hold] takes it. Hold fails with [ErrLeaseHeld] if another runner has taken the lease since Look, even if that
+// runner gave it back. So if Hold succeeds, an entry that the caller loaded in between is still the newest.
 func (j *Journal) Look(ctx context.Context) (*Lease, error) {
 	key := j.path(lockName)
 	unlock, locked, err := j.bucket.Lock(ctx, key)
@@ -89,7 +89,8 @@ func (j *Journal) Look(ctx context.Context) (*Lease, error) {
 	return l, nil
 }
 
-// look reads what the last holder left, and takes over from one that did not give the lease back.
+// look reads the last holder's lease object, and takes the lease at once if that holder did not give it back, or if there was
+// none.
 func (l *Lease) look(ctx context.Context) error {
 	found, err := l.journal.readLease(ctx)
 	if err != nil {
@@ -112,8 +113,8 @@ func (l *Lease) look(ctx context.Context) error {
 	return l.Hold(ctx)
 }
 
-// Hold takes the lease, if that was not done yet, and starts to renew it where no lock decides. Nothing may be written to the
-// destination or to the journal before.
+// Hold takes the lease, unless it was called before, and starts to renew it if no lock decides. The caller must not write to
+// the destination or to the journal before.
 func (l *Lease) Hold(ctx context.Context) error {
 	l.taking.Lock()
 	defer l.taking.Unlock()
@@ -144,21 +145,21 @@ func (l *Lease) Hold(ctx context.Context) error {
 	return nil
 }
 
-// Context is derived from the one given to Acquire and ends with the lease, so that a cycle which works under it
-// stops when the lease is lost. [context.Cause] then wraps [ErrLeaseHeld] where another runner has taken it, and
-// [ErrConflict] where it could not be renewed in time.
+// Context is derived from the context given to Acquire and ends with the lease, so that a cycle that works under it stops when
+// the lease is lost. [context.Cause] then wraps [ErrLeaseHeld] if another runner has taken the lease, and [ErrConflict] if this
+// holder could not renew it in time.
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// CommitUncertain tells whether the commit of an intent may still be under way, on behalf of a holder that died, lost the lease
-// or had no answer: that must not arrive between the next attempt at the window and the commit of that one.
+// CommitUncertain tells whether the commit of an intent may still be under way, sent by a holder that died, lost the lease or had no
+// answer. That commit must not arrive between the next attempt at the window and the commit of the next attempt.
 func (l *Lease) CommitUncertain() bool { return l.uncertainWritten.Load() || l.uncertainNow.Load() }
 
-// MarkCommitUncertain says that it is not known what became of the commit of an intent. The next holder of the lease is told.
+// MarkCommitUncertain says that the caller does not know whether the commit of an intent succeeded. The lease tells its next holder.
 func (l *Lease) MarkCommitUncertain() { l.uncertainNow.Store(true) }
 
-// Release gives the lease up, keeps the intents, and ends the lease's context. Its own ctx should still be alive when
-// the cycle's is not. An error means that others may have to wait for the lease to expire. A lease that is known to be
-// lost has nothing to release. Only the first call does anything; the others return what it returned.
+// Release gives the lease up, keeps the intents, and ends the lease's context. Its ctx should not end with the cycle's. An
+// error means that others may have to wait for the lease to expire. If the lease is known to be lost, there is nothing to
+// release. Only the first call does anything; later calls return its error.
 func (l *Lease) Release(ctx context.Context) error {
 	l.release.Do(func() { l.releaseErr = l.giveUp(ctx) })
 	return l.releaseErr
@@ -167,12 +168,12 @@ func (l *Lease) Release(ctx context.Context) error {
 func (l *Lease) giveUp(ctx context.Context) error {
 	l.taking.Lock()
 	defer l.taking.Unlock()
-	if !l.held { // if it was tried, the write may have had its effect: then the lease expires
+	if !l.held { // a write of Hold that failed may have had its effect: then the lease expires
 		l.cancel(errReleased)
 		return l.unlock()
 	}
 	known := errors.Is(l.ended(), ErrLeaseHeld)
-	l.cancel(errReleased) // also ends a renewal that is under way
+	l.cancel(errReleased) // this also ends a renewal that is under way
 	if l.renewed != nil {
 		<-l.renewed
 	}
@@ -181,9 +182,9 @@ func (l *Lease) giveUp(ctx context.Context) error {
 		err = nil
 	}
 	l.stopExpiry()
-	l.journal.end(ctx) // after the lease, so that a store which does not answer keeps no other runner away
+	l.journal.end(ctx) // after the lease: if the store does not answer, no other runner has to wait for that
 	return errors.Join(err, l.unlock())
 }
 
-// ended says why the lease is no longer held, nil while it is.
+// ended says why the lease is no longer held; nil while it is held.
 func (l *Lease) ended() error { return context.Cause(l.ctx) }

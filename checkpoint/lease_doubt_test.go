@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
-// Whether the commit of an intent may still be under way is for the next holder to know, whichever process that is.
+// The next holder, whichever process that is, learns whether the commit of an intent may still be under way.
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	intends := func(t *testing.T, l *checkpoint.Lease) {

@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
-// A caller's context counts also while it waits for a renewal that is under way.
+// A caller's context also ends its wait for a renewal that is under way.
 func TestIntentDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestIntentDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
-// A write that is under way when the lease ends must not be taken for a durable intent.
+// If the lease ends while a write is under way, Intend must not report that write as a durable intent.
 func TestIntentThatArrivesTooLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestIntentThatArrivesTooLate(t *testing.T) {
 	})
 }
 
-// A renewal that only the store knows of must not pass for the intent that follows it.
+// If the answer to a renewal is lost, that renewal must not pass for the intent after it.
 func TestIntentAfterARenewalWhoseAnswerWasLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestReleaseDuringARenewalThatHangs(t *testing.T) {
 	})
 }
 
-// Who only learns at the release that the lease was taken over hears of it, once and for all.
+// If a holder learns only at the release that another runner has the lease, Release says so, in every call.
 func TestReleaseOfALeaseThatAnotherHas(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

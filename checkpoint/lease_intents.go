@@ -28,7 +28,7 @@ func (i *intents) set(windows []window.Window) {
 	i.windows = slices.Clone(windows)
 }
 
-// add puts windows behind the others, unless they are some of them. One that is in parts stays so.
+// add puts windows behind the others, unless they are there already. A window that is in parts stays in parts.
 func (i *intents) add(windows []window.Window) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -42,13 +42,13 @@ func (i *intents) add(windows []window.Window) {
 	}
 }
 
-// Intents are the windows that a holder of the lease, this one or one before it, declared with Intend, and that neither it
-// nor this one settled or dropped, oldest first. They outlive Release and crashes. Parts of those that were not committed may
-// have been written already: the next attempt has to take exactly these windows, and in this order.
+// Intents are the windows that this holder or an earlier one declared with Intend, and that no holder has settled or dropped
+// since, oldest first. They outlive Release and crashes. If one was not committed, parts of it may have been written already:
+// the next attempt has to take exactly these windows, and in this order.
 func (l *Lease) Intents() []window.Window { return l.intents.all() }
 
-// Intend declares what is about to be written to the destination, oldest first, beside what was declared before. It is durable
-// when Intend returns without an error; nothing of the windows may be written before.
+// Intend declares windows that the caller is about to write to the destination, oldest first, in addition to earlier ones. The
+// declaration is durable when Intend returns without an error. The caller must not write any part of the windows before.
 func (l *Lease) Intend(ctx context.Context, windows ...window.Window) error {
 	l.intents.add(windows)
 	err := l.Hold(ctx)
@@ -66,8 +66,8 @@ func (l *Lease) Intend(ctx context.Context, windows ...window.Window) error {
 	return nil
 }
 
-// Declared tells that Intend has nothing to write for these windows: an attempt before this one has declared them. It does not
-// wait for a write that is under way, and says no then.
+// Declared tells that Intend has nothing to write for these windows: an earlier attempt has declared them. If a write is under
+// way, Declared does not wait for it and says no.
 func (l *Lease) Declared(windows ...window.Window) bool {
 	select {
 	case l.writing <- struct{}{}:
@@ -78,21 +78,21 @@ func (l *Lease) Declared(windows ...window.Window) bool {
 	}
 }
 
-// Settle says that a window was committed: it is no intent any more, nor are those before it. The next write of the lease says so;
-// until then a reader takes it from the journal, whose newest entry has that window.
+// Settle says that a window was committed: this window and the ones before it are no intents any more. The next write of the
+// lease says so. Until then a reader sees it in the journal, whose newest entry has that window.
 func (l *Lease) Settle(w window.Window) {
 	l.intents.mu.Lock()
 	defer l.intents.mu.Unlock()
 	l.intents.windows = after(l.intents.windows, w)
 }
 
-// after are the intents that are left once a window was committed: all of them if it is none of them.
+// after are the intents that are left once a window was committed: all of them if that window was no intent.
 func after(intents []window.Window, committed window.Window) []window.Window {
 	return slices.Clone(intents[slices.IndexFunc(intents, committed.Equal)+1:])
 }
 
-// Tell writes the lease with the intents that are left. It says no more than Settle did, but now: once an entry without a window
-// is the journal's newest, a reader cannot take it from there any more.
+// Tell writes the lease with the intents that are left. It says at once what Settle leaves to the next write: once the newest
+// entry of the journal has no window, a reader cannot see it there any more.
 func (l *Lease) Tell(ctx context.Context) error {
 	if err := l.update(ctx, func(*leaseRecord) {}); err != nil {
 		return fmt.Errorf("tell which of the windows that were declared are committed: %w", err)
@@ -100,11 +100,11 @@ func (l *Lease) Tell(ctx context.Context) error {
 	return nil
 }
 
-// Drop gives all intents up, with the next write of the lease: each was committed long ago.
+// Drop gives all intents up, with the next write of the lease. The caller knows that each was committed long ago.
 func (l *Lease) Drop() { l.intents.set(nil) }
 
-// Forget drops the intents, and is durable when it returns: what attempts have left at the destination is accounted for by
-// other means.
+// Forget drops the intents, and this is durable when it returns. The caller accounts by other means for the objects that
+// attempts have left at the destination.
 func (l *Lease) Forget(ctx context.Context) error {
 	l.Drop()
 	err := l.Hold(ctx)

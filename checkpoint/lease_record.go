@@ -20,7 +20,7 @@ const (
 // headers, Date and Last-Modified, that count whole seconds, and so may be reported up to a second too high.
 const clockGrain = 2 * time.Second
 
-// longestTTL is for ever as far as leases go: sums with it do not overflow, which would set the lease free.
+// longestTTL is for ever as far as leases go. A sum with it does not overflow; an overflow would set the lease free.
 const longestTTL = 100 * 365 * 24 * time.Hour
 
 // leaseRecord is the object <stream>/state/lease.json.
@@ -44,7 +44,7 @@ type Holder struct {
 	Version string `json:"version"` // of houndtrail
 }
 
-// foundLease is a leaseRecord as it was found in the store, the zero value where there is none.
+// foundLease is a leaseRecord as the store has it; the zero value if there is none.
 type foundLease struct {
 	leaseRecord
 	ttl     time.Duration
@@ -52,13 +52,12 @@ type foundLease struct {
 	age     time.Duration
 }
 
-// commitUncertain tells whether the commit of the intent may still arrive: it is not known what a holder that did not release the
-// lease had under way.
+// commitUncertain tells whether the commit of the intent may still arrive: a holder that did not release the lease may have sent one.
 func (o foundLease) commitUncertain() bool {
 	return len(o.Intents) > 0 && (o.CommitUncertain || o.State == stateHeld)
 }
 
-// remaining is how long others have to keep away; not positive for a lease that is free.
+// remaining is how long others have to keep away; zero or negative if the lease is free.
 func (o foundLease) remaining() time.Duration {
 	if o.State != stateHeld {
 		return 0
@@ -66,8 +65,8 @@ func (o foundLease) remaining() time.Duration {
 	return min(o.ttl, longestTTL) + clockGrain - o.age
 }
 
-// readLease reads the lease object. One that makes no sense is an error and not a free lease, because it may hold
-// the intent of an attempt that left something behind.
+// readLease reads the lease object. If the object makes no sense, that is an error and not a free lease, because it may hold
+// the intent of an attempt that left something at the destination.
 func (j *Journal) readLease(ctx context.Context) (foundLease, error) {
 	key := j.path(leaseName)
 	body, version, age, err := j.bucket.Get(ctx, key)

@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// grain is what others wait beyond the TTL, because S3 tells the age of an object in whole seconds.
+// grain is how long others wait beyond the TTL, because S3 tells the age of an object in whole seconds.
 const grain = 2 * time.Second
 
 var (
@@ -156,7 +156,7 @@ func TestLeaseIsLostWhenItCannotBeRenewed(t *testing.T) {
 	}
 }
 
-// refuseAndHide refuses every write for a conflict, and does not tell with whom.
+// refuseAndHide refuses every write as a conflict, and hides the object of the other writer.
 func refuseAndHide(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
 	if op == checkpointtest.Put {
 		return checkpointtest.Fault{Before: fs.ErrExist}
@@ -164,7 +164,7 @@ func refuseAndHide(_ context.Context, op checkpointtest.Op, _ string) checkpoint
 	return checkpointtest.Fault{Before: errDown}
 }
 
-// hang answers when the caller has given up.
+// hang answers only when the caller has given up.
 func hang(ctx context.Context, _ checkpointtest.Op, _ string) checkpointtest.Fault {
 	<-ctx.Done()
 	return checkpointtest.Fault{Before: ctx.Err()}

@@ -10,16 +10,16 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// releaseTime bounds how long a lease is given back after the work under it ended.
+// releaseTime bounds how long Move tries to give the lease back at its end.
 const releaseTime = 10 * time.Second
 
-// Move carries the journal over to this identity from the one that its newest entry has: the same archive at another
-// address, a new host name of the source, another tenant. It commits one entry of kind move, which accounts for no window
-// and leaves the position as it is. The lease's intents outlive it, and so the next run takes the window of an attempt
-// that was not committed.
+// Move gives the journal this identity instead of the one that its newest entry has: the same archive at another address, a new
+// host name of the source, another tenant. It commits one entry of kind move, which accounts for no window and leaves the
+// position as it is. The lease's intents outlive the move, so the next run takes the window of an attempt that was not
+// committed.
 //
-// [ErrUnmoved] says that the journal has this identity already, [ErrNotFound] that there is none to move, [ErrUnfinished]
-// that an attempt was not committed whose traces the next run would not find under the new name.
+// [ErrUnmoved] says that the journal has this identity already, and [ErrNotFound] that there is no journal. [ErrUnfinished]
+// says that an attempt was not committed, and that the next run would not find its traces under the new name.
 func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err error) {
 	if strings.TrimSpace(reason) == "" {
 		return Stored{}, errors.New("a move needs a reason, which stands in the journal: give one")
@@ -42,13 +42,13 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 	if err := j.mayMove(prev, lease.Intents()); err != nil {
 		return Stored{}, err
 	}
-	if err := lease.Tell(ctx); err != nil { // the entry of the move has no window, and no reader looks behind it
+	if err := lease.Tell(ctx); err != nil { // the entry of the move has no window, and no reader looks at an older entry
 		return Stored{}, err
 	}
 	return j.Commit(ctx, prev, prev.moved(reason))
 }
 
-// Movable tells why Move would be refused, as far as that can be told without the lease; nil if it would not.
+// Movable tells why Move would fail, as far as it can tell without taking the lease; nil if Move would not.
 func (j *Journal) Movable(ctx context.Context) error {
 	prev, err := j.load(ctx)
 	if err != nil {
@@ -72,11 +72,11 @@ func (j *Journal) mayMove(newest Stored, intents []window.Window) error {
 	return j.settled(newest, intents)
 }
 
-// settled refuses to give another name to what the destination gets while an attempt is not committed. What that has left
-// bears the previous tenant, and is of the previous encoding: the next run would not replace it, and no receiver could tell
-// that it is the same.
+// settled refuses to change tenant or encoding while an attempt is not committed. The attempt's objects bear the previous
+// tenant and have the previous encoding: the next run would not replace them, and no receiver could tell that its records are
+// the same.
 func (j *Journal) settled(newest Stored, open []window.Window) error {
-	if open[0].Pass < newest.Epoch && !j.scattered { // the reset or the adoption since has seen to what it left
+	if open[0].Pass < newest.Epoch && !j.scattered { // a later reset or adoption has dealt with the objects that it left
 		return nil
 	}
 	again := "houndtrail run --once"
@@ -89,7 +89,7 @@ func (j *Journal) settled(newest Stored, open []window.Window) error {
 		open[0].End.UTC().Format(time.RFC3339Nano), newest.Tenant, newest.Encoding, newest.names().without(j.id.names()), again)
 }
 
-// moved is the entry after c that changes nothing but whose the journal is.
+// moved is the entry after c that changes only the journal's identity.
 func (c *Checkpoint) moved(reason string) Checkpoint {
 	m := *c
 	m.Kind, m.Moved = KindMove, &Move{From: c.names(), Reason: reason}

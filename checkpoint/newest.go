@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// witness is the note or, where there is none, what a holder of the lease last knew to be the newest entry.
+// witness is the note or, if there is none, the newest entry as the last holder of the lease knew it.
 func (j *Journal) witness(ctx context.Context) (note, error) {
 	noted, err := j.note(ctx)
 	if err != nil || noted.Serial > 0 {
@@ -17,15 +17,15 @@ func (j *Journal) witness(ctx context.Context) (note, error) {
 	return note{Serial: lease.Serial, by: j.path(leaseName)}, err
 }
 
-// A head is where the journal ends, as far as the store tells.
+// A head is the end of the journal, as far as the store tells.
 type head struct {
-	newest uint64 // highest serial that is there; 0 where there is none
+	newest uint64 // highest serial that is there; 0 if there is none
 	noted  note
 	lost   bool // the noted entry is not there
 }
 
-// newest finds the highest serial, 0 in an empty stream. An entry that was noted and is gone is [ErrCorrupt]: starting
-// again from an older position would send the same records twice.
+// newest finds the highest serial, 0 in an empty stream. If the noted entry is gone, the error is [ErrCorrupt]: a run from an
+// older position would send the same records twice.
 func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
 	h, err := j.head(ctx)
 	if err == nil && h.lost {
@@ -39,9 +39,9 @@ func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
 
 // head looks for the end of the journal.
 //
-// The note only says where to begin listing, so a missing, unreadable or old one costs time and nothing else. It is
-// written after its entry, however, so the noted entry has to be there. A listing may be behind: an entry counts as lost
-// only once it was asked for by its own name.
+// The note only says from which entry to list, so a missing, unreadable or old note costs only time. A note is written after
+// its entry, however, so the noted entry has to be there. A listing may be behind: an entry counts as lost only once the store,
+// asked for its key, does not have it.
 func (j *Journal) head(ctx context.Context) (head, error) {
 	noted, err := j.witness(ctx)
 	if err != nil {
@@ -66,7 +66,7 @@ func (j *Journal) head(ctx context.Context) (head, error) {
 	return h, nil
 }
 
-// askFrom asks for the noted entry, which was not listed, and for those that follow it.
+// askFrom asks for the noted entry, which the listing does not have, and for the entries after it.
 func (j *Journal) askFrom(ctx context.Context, h *head) error {
 	serial := h.noted.Serial
 	for ; ; serial++ {
@@ -101,12 +101,12 @@ func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
 	return true, nil
 }
 
-// list returns the serials from first on that the store lists, in order, and for 0 all that there are.
+// list returns the serials from first on that the store lists, in order; if first is 0, all of them.
 //
-// Only a listing of all looks at more than the segment of first and, as far as that goes to the end of it, those that follow.
+// Unless it lists all, it looks at the segment of first, and at the next one only if the previous segment is listed to its end.
 func (j *Journal) list(ctx context.Context, first uint64) (serials []uint64, err error) {
 	if first == 0 {
-		// No journal will ever have 10^19 entries: every segment begins with a 0, and nothing else in the folder does.
+		// No journal will ever have 10^19 entries: every segment's name begins with a 0, and no other name in the folder does.
 		return j.listUnder(ctx, j.path("0"), "")
 	}
 	for number := first / segment; ; number++ {
@@ -149,5 +149,5 @@ func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
 			return serials[0], nil
 		}
 	}
-	return newest, nil // a listing that is behind does not even have the newest
+	return newest, nil // the listing is behind and does not even have the newest
 }

@@ -11,12 +11,12 @@ import (
 // A note is the object <stream>/state/latest: the entry that its writer committed last.
 type note struct {
 	Serial uint64 `json:"serial"`
-	SHA256 string `json:"sha256"` // the only witness of the newest entry's bytes, which no later entry chains to yet
+	SHA256 string `json:"sha256"` // the only check on the newest entry's bytes, since no later entry has their SHA-256 yet
 	by     string // key of the object that says so
 }
 
-// A notebook is what a journal has to note: the entry that it committed last. While a lease is held that waits until it is
-// given up, so that a cycle of many commits rewrites the note once.
+// A notebook remembers the entry that a journal committed last, until the note is written. While this journal holds a lease,
+// the note waits until the lease is given up, so that a cycle of many commits rewrites it once.
 type notebook struct {
 	mu      sync.Mutex
 	leases  int    // that are held
@@ -31,7 +31,7 @@ func (n *notebook) begin() {
 	n.leases++
 }
 
-// end counts one that is given up, and notes what was committed under it.
+// end counts a lease that is given up, and notes the entry that was committed under it.
 func (j *Journal) end(ctx context.Context) {
 	j.notes.mu.Lock()
 	defer j.notes.mu.Unlock()
@@ -39,8 +39,8 @@ func (j *Journal) end(ctx context.Context) {
 	j.settle(ctx)
 }
 
-// note reads the note; one that is missing or makes no sense is the zero note. A store that fails to answer is an error all
-// the same, since without the note a loss goes unseen.
+// note reads the note. A note that is missing or makes no sense is the zero note. If the store does not answer, that is an
+// error all the same: without the note, Houndtrail does not notice a loss.
 func (j *Journal) note(ctx context.Context) (n note, err error) {
 	n, version, err := j.readNote(ctx)
 	if err == nil {
@@ -63,8 +63,8 @@ func (j *Journal) readNote(ctx context.Context) (n note, version string, err err
 	return n, version, nil
 }
 
-// writeLatestHint notes an entry that was committed: later, if a lease is held. An adoption is noted at once, over whatever is noted of
-// entries that were lost, and only there is it an error if that fails.
+// writeLatestHint notes an entry that was committed; if a lease is held, later. It notes an adoption at once, over a note of entries that
+// were lost. Only for an adoption is a failure an error.
 func (j *Journal) writeLatestHint(ctx context.Context, n note, adopted bool) error {
 	j.notes.mu.Lock()
 	defer j.notes.mu.Unlock()
@@ -76,7 +76,7 @@ func (j *Journal) writeLatestHint(ctx context.Context, n note, adopted bool) err
 	return nil
 }
 
-// settle writes down what is to be noted, unless a lease is held.
+// settle writes the pending note, unless a lease is held.
 func (j *Journal) settle(ctx context.Context) {
 	if j.notes.leases > 0 {
 		return
@@ -87,8 +87,9 @@ func (j *Journal) settle(ctx context.Context) {
 	}
 }
 
-// write writes what is to be noted over the note that was seen last, and if that is another one by now, over that unless it
-// is of a later entry. Of a note that could not be written, the one of a later entry takes the place.
+// write replaces the note that this journal saw last with the pending one. If another writer has replaced it meanwhile, write
+// replaces that note too, unless it is of the same or a later entry (for an adoption, in any case). If the write fails, the
+// note stays pending until a later one takes its place.
 func (j *Journal) write(ctx context.Context, adopted bool) error {
 	n := &j.notes
 	if n.pending.Serial == 0 {

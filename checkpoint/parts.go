@@ -2,20 +2,20 @@ package checkpoint
 
 import "time"
 
-// A Sighting is what is known of the far end of the source's history. It is renewed about once a day, and carried from
-// entry to entry in between.
+// A Sighting describes the far end of the source's history. Houndtrail renews it about once a day, and copies it from entry to
+// entry in between.
 type Sighting struct {
-	CreatedAt time.Time `json:"created_at"` // no record that the source has is before it
-	SeenAt    time.Time `json:"seen_at"`    // when that was so, by the source's clock
+	CreatedAt time.Time `json:"created_at"` // the source has no record before it
+	SeenAt    time.Time `json:"seen_at"`    // when that was true, by the source's clock
 	// Kept and Gone are ages in seconds of the oldest record that vanished last: when it was last seen, and when it was
 	// found to be gone. The source drops records at an age between the two. Both are 0 while none has vanished.
 	Kept int64 `json:"kept_seconds,omitempty"`
 	Gone int64 `json:"gone_seconds,omitempty"`
-	// Looks is how often it was looked for.
+	// Looks is how often Houndtrail looked for the oldest record.
 	Looks int `json:"looks,omitempty"`
 }
 
-// Next is what is known once the oldest record was seen again.
+// Next is the sighting after another look, at now: the oldest record that the source has was created at oldest.
 func (s Sighting) Next(oldest, now time.Time) Sighting {
 	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone, Looks: s.Looks + 1}
 	if !s.SeenAt.IsZero() && oldest.After(s.CreatedAt) {
@@ -25,8 +25,8 @@ func (s Sighting) Next(oldest, now time.Time) Sighting {
 	return next
 }
 
-// A History is a time before the start of a stream in which records appeared after it had begun. It is walked in windows
-// of a pass of its own, and becomes a part of what the stream accounts for once it is done.
+// A History is a time before the start of a stream in which records appeared after the stream had begun. The stream walks it in
+// windows of a separate pass, and accounts for it once the walk is done.
 type History struct {
 	From  time.Time `json:"from"`  // no record is before it
 	Next  time.Time `json:"next"`  // everything from From to here is delivered
@@ -40,8 +40,8 @@ type Counts struct {
 	Fresh     int `json:"fresh"`     // delivered by this commit
 	Duplicate int `json:"duplicate"` // delivered by an earlier one
 	Late      int `json:"late"`      // new ones that are older than the window
-	// Self counts new rows that are only the trace of our own polling, on servers that audit every request. They are
-	// part of Fresh, or where the stream leaves them out, of Excluded.
+	// Self counts new rows that are only the trace of our own polling, on servers that audit every request. They are part of
+	// Fresh or, if the stream leaves them out, of Excluded.
 	Self     int `json:"self,omitempty"`
 	Excluded int `json:"excluded,omitempty"` // new rows that the stream was told to leave out, and never delivers
 }
@@ -51,26 +51,27 @@ func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 
 // Totals adds up what the entries so far say.
 type Totals struct {
-	Delivered int64 `json:"delivered"` // records; after an adoption, those that the archive held and those since
+	Delivered int64 `json:"delivered"` // records; after an adoption, the archive's records and the later ones
 	Objects   int64 `json:"objects"`   // in which they were delivered
 	Bytes     int64 `json:"bytes"`     // of the objects
-	// The records that were read in windows of the kinds export and history, by what the server's own count said of the
-	// window: each is in one of the three.
+	// The records that were read in windows of the kinds export and history, by the status of the server's own count of the
+	// window: each record is in one of the three.
 	Exact   int64 `json:"exact"`
 	Bounded int64 `json:"bounded"`
 	Unknown int64 `json:"unknown"` // anything else
 }
 
-// What an entry knows of the server's own count.
+// The status of the server's own count.
 const (
-	CountExact   = "exact"   // the server counted what was read, and no other number
-	CountBounded = "bounded" // what was read lies between two counts that differ
-	CountUnknown = "unknown" // this build tells no count, or none that can be used
+	CountExact   = "exact"   // the server counted as many records as were read
+	CountBounded = "bounded" // the number of read records lies between two counts that differ
+	CountUnknown = "unknown" // this build of the server tells no count, or no usable one
 	CountOff     = "off"     // the settings ask for no count
 )
 
-// ServerCount is between how many rows the server itself counted in what was read of a window, Records.Read of them:
-// two counts at different times, between which rows may have come in. Where nothing was read there is one, and it is 0.
+// ServerCount has the least and the most rows that the server itself counted in the part of a window that was read
+// (Records.Read rows). They are two counts at different times, and rows may have come in between. If nothing was read, there is
+// one count, and it is 0.
 type ServerCount struct {
 	Status  string `json:"status"`
 	AtLeast int64  `json:"at_least"`
@@ -95,11 +96,11 @@ type Record struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// A Hole is a record that could not be taken: the server cannot print it, or it is no record as far as one can tell.
+// A Hole is a record that Houndtrail could not take: the server cannot print it, or it does not look like a record.
 type Hole struct {
-	CreatedAt time.Time `json:"created_at"`       // the instant, as narrowly as it is known
-	ID        int64     `json:"id,omitempty"`     // 0 where it is not known
-	Key       string    `json:"key,omitempty"`    // of the object that keeps the raw bytes, where there are any
+	CreatedAt time.Time `json:"created_at"`       // the instant, as exactly as it is known
+	ID        int64     `json:"id,omitempty"`     // 0 if unknown
+	Key       string    `json:"key,omitempty"`    // of the object that keeps the raw bytes, if there are any
 	SHA256    string    `json:"sha256,omitempty"` // of those bytes
 	Reason    string    `json:"reason"`
 }
@@ -112,22 +113,22 @@ type Changes struct {
 	Examples []Record `json:"examples,omitempty"`
 }
 
-// Reset says that a person accepted a source that is not the one it was. The records of the lineage that ends are not
-// compared with the source any more.
+// Reset says that a person accepted another source than the previous one. Houndtrail no longer compares the records of the
+// lineage that ends with the source.
 type Reset struct {
 	Lineage string `json:"lineage"` // the one that ends
 	Reason  string `json:"reason"`  // as the person who accepted it gave it
 }
 
-// A Move says that a person carried the journal over from another identity: the same archive at another address, a new
-// host name of the source, another tenant. The entries before it keep the identity that they have.
+// A Move says that a person moved the journal from another identity: the same archive at another address, a new host name of
+// the source, another tenant. Earlier entries keep their identity.
 type Move struct {
 	From   Names  `json:"from"`
 	Reason string `json:"reason"`
 }
 
-// An Adoption says that the position was rebuilt from the archive's own files, because the journal was lost. What an
-// earlier entry says does not count any more.
+// An Adoption says that the position was rebuilt from the archive's own files, because the journal was lost. The earlier
+// entries do not count any more.
 type Adoption struct {
 	Reason  string    `json:"reason"`
 	Objects int       `json:"objects"` // that the archive held
@@ -137,7 +138,7 @@ type Adoption struct {
 	To      time.Time `json:"to"`      // and of the last
 }
 
-// Receipt lists what a sink made durable.
+// Receipt lists the objects that a sink made durable.
 type Receipt struct {
 	Objects []Object
 }

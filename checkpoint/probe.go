@@ -8,12 +8,11 @@ import (
 	"io/fs"
 )
 
-// probe tries whether the store refuses what a journal relies on being refused: to create an object that is there
-// already, and to replace a version that is not there any more. Some gateways ignore either condition and answer with
-// success.
+// probe tries whether the store refuses the two writes that a journal needs it to refuse: to create an object that is there
+// already, and to replace a version that is not there any more. Some gateways ignore either condition and answer with success.
 //
-// Every body is another one, so that no version comes back. Another runner may probe at the same moment; a refusal on its
-// account proves the same.
+// Every body is different, so that no version comes back. Another runner may probe at the same moment. A refusal because of
+// that runner's write proves the same.
 func (j *Journal) probe(ctx context.Context) error {
 	key := j.path(probeName)
 	put := func(version string) (string, error) {
@@ -46,7 +45,7 @@ func (j *Journal) probe(ctx context.Context) error {
 		}
 	}
 	if _, err = put(version); err == nil {
-		_, err = put(version) // which is not there any more
+		_, err = put(version) // this version is not there any more
 	}
 	return refused("replacing an old version of", "If-Match", err)
 }

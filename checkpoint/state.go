@@ -18,15 +18,15 @@ const (
 	probeName   = stateFolder + "probe"
 )
 
-// Rewritten tells the objects of a journal that are rewritten from its entries, which are kept. All of them lie under
-// <stream>/state/, so that a lifecycle rule can clear their old versions.
+// Rewritten tells whether an object is one that a journal rewrites, and not an entry or a snapshot, which are kept. All such
+// objects lie under <stream>/state/, so that a lifecycle rule can clear their old versions.
 func Rewritten(key string) bool {
 	_, name, ok := strings.Cut(key, "/")
 	return ok && strings.HasPrefix(name, stateFolder)
 }
 
-// A State is a small object <stream>/state/<name>.json, in which a run leaves something for the next one or for people.
-// Nothing may depend on it: one that is not there, or makes no sense, is the zero value.
+// A State is a small object <stream>/state/<name>.json, in which a run leaves something for the next one or for people. No code
+// may depend on it: an object that is missing or makes no sense reads as the zero value.
 type State[T any] struct {
 	bucket bucket.Bucket
 	key    string
@@ -43,7 +43,7 @@ func (s State[T]) Read(ctx context.Context) (T, error) {
 	return value, err
 }
 
-// Write writes the object, over whatever was left before. If another run writes it at the same time, one of the two stands.
+// Write writes the object, over any previous content. If another run writes it at the same time, one of the two writes stands.
 func (s State[T]) Write(ctx context.Context, value T) error {
 	_, version, err := s.read(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s State[T]) Write(ctx context.Context, value T) error {
 		return err
 	}
 	if _, err = s.bucket.Put(ctx, s.key, body, version); errors.Is(err, fs.ErrExist) {
-		return nil // another run has written it meanwhile, and says what is newer
+		return nil // another run has written it meanwhile, and its value is newer
 	}
 	return err
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// unambiguous refuses JSON that two parsers could read as two different entries: an object with a key twice, or with two
-// keys that differ only in case, or with one of our keys in another case. encoding/json takes each of these, and of two
-// keys the last. The body is known to be valid JSON.
+// unambiguous refuses JSON that two parsers could read as two different entries: an object with a key twice, or with two keys
+// that differ only in case, or with one of our keys in another case. encoding/json accepts each of these, and takes the last of
+// two keys. The body is known to be valid JSON.
 func unambiguous(body []byte) error {
 	return walkKeys(json.NewDecoder(bytes.NewReader(body)), entryType())
 }
@@ -24,8 +24,8 @@ func entryType() reflect.Type {
 	}]()
 }
 
-// walkKeys reads one value and checks the keys of every object in it. t is the type that it will be read into, nil where
-// this version does not know it.
+// walkKeys reads one value and checks the keys of every object in it. t is the type of the value; nil if this version does not
+// know it.
 func walkKeys(d *json.Decoder, t reflect.Type) error {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -57,7 +57,7 @@ func walkKeys(d *json.Decoder, t reflect.Type) error {
 }
 
 func walkObject(d *json.Decoder, fields map[string]reflect.Type) error {
-	spelt := make(map[string]string, len(fields)) // each known or seen key by what it is without case
+	spelt := make(map[string]string, len(fields)) // each known key, by its folded form
 	for name := range fields {
 		spelt[fold(name)] = name
 	}
@@ -83,7 +83,7 @@ func walkObject(d *json.Decoder, fields map[string]reflect.Type) error {
 	return nil
 }
 
-// fieldsOf gives the JSON keys of a struct and the types behind them; none for any other type.
+// fieldsOf returns the JSON keys of a struct and their types; none for any other type.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	if t == nil || t.Kind() != reflect.Struct {
 		return nil
@@ -97,5 +97,6 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// fold makes one of all spellings that encoding/json takes for one key: ſ and the sign of Kelvin are letters to it.
+// fold gives the same result for all spellings that encoding/json takes for one key: to it, ſ is an s and the sign of Kelvin a
+// k.
 func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }

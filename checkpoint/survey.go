@@ -7,18 +7,17 @@ import (
 	"iter"
 )
 
-// Survey returns everything of the journal that can be read, oldest first, and goes on after a problem: it is for looking
-// at a journal that is not sound. A problem comes with its entry, of which Serial is always there, SHA256 where there are
-// bytes, and the rest where it can be read:
+// Survey returns every entry of the journal that it can read, oldest first, and goes on after a problem: it is for people who
+// look at a journal that is not sound. A problem comes with its entry, which always has its Serial. It has its SHA256 if the
+// store has bytes, and the rest if they can be read:
 //
 //   - an entry that is damaged or of another stream, a broken link, a note that disagrees, a journal whose end is lost;
 //   - missing entries, once for each gap, with the first serial of it;
 //   - an entry of a newer version, with its writer;
-//   - a newest entry of another identity. Those before it are of whatever identity they are, as long as each change of it
-//     is a move;
-//   - a newest entry whose set of delivered ids is not to be had any more.
+//   - a newest entry of another identity. Older entries may have any identity, as long as each change of it is a move;
+//   - a newest entry whose set of delivered ids cannot be read any more.
 //
-// What is missing before the first entry was pruned, and is no problem. An error of the store ends the survey.
+// Entries missing before the first one were pruned, and are no problem. An error of the store ends the survey.
 func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		h, err := j.head(ctx)
@@ -32,9 +31,9 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 			switch {
 			case err == nil:
 				err = j.judge(ctx, before, s, h)
-			case errors.Is(err, ErrNewer): // its bytes are as they should be
+			case errors.Is(err, ErrNewer): // its bytes are sound
 			default:
-				next = Stored{} // nothing can be held against it
+				next = Stored{} // the next entry cannot be verified against it
 			}
 			if !yield(s, err) || !about(err) {
 				return
@@ -47,7 +46,7 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 	}
 }
 
-// judge is what is wrong with an entry that can be read.
+// judge returns the problem of an entry that can be read, nil if it has none.
 func (j *Journal) judge(ctx context.Context, before, s Stored, h head) error {
 	err := j.verify(before, s, h.noted)
 	if err == nil && s.Serial == h.newest {
@@ -59,7 +58,7 @@ func (j *Journal) judge(ctx context.Context, before, s Stored, h head) error {
 	return err
 }
 
-// about tells the errors that are about an entry, or nil, from those of the store.
+// about is true for an error about an entry, and for nil; false for an error of the store.
 func about(err error) bool {
 	return err == nil || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrNewer)
 }
@@ -67,7 +66,7 @@ func about(err error) bool {
 // A run is a span of serials that are there.
 type run struct{ first, last uint64 }
 
-// runs are what the store lists, segment by segment, and the newest.
+// runs are the runs of serials that the store lists, segment by segment, and the newest serial.
 func (j *Journal) runs(ctx context.Context, newest uint64) iter.Seq2[run, error] {
 	return func(yield func(run, error) bool) {
 		if newest == 0 {
@@ -118,7 +117,8 @@ func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error]) iter
 	}
 }
 
-// readGap yields what is in a gap after all, since a listing may be behind, up to the first entry that is really missing.
+// readGap yields the entries that are in a gap after all, since a listing may be behind, up to the first entry that is really
+// missing.
 func (j *Journal) readGap(ctx context.Context, gap run, yield func(Stored, error) bool) bool {
 	for serial := gap.first; serial <= gap.last; serial++ {
 		s, err := j.entry(ctx, serial)

@@ -13,7 +13,7 @@ type CAFile string
 // maxCAFile bounds a CA file, in bytes: the bundle of a whole system has a quarter of it.
 const maxCAFile = 1 << 20
 
-// Pool is the system's authorities and those in the file; nil, which stands for the system's alone, if none is set.
+// Pool has the system's authorities and the file's. If no file is set, it is nil, which stands for the system's alone.
 func (f CAFile) Pool() (*x509.CertPool, error) {
 	if f == "" {
 		return nil, nil

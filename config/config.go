@@ -9,11 +9,11 @@ import (
 // Prefix begins every variable's name. The names in this file leave it out.
 const Prefix = "HOUNDTRAIL_"
 
-// Config is the whole configuration. What a comment does not repeat is in the tags: defaults, ranges, allowed words.
+// Config is the whole configuration. The comments leave out the content of the tags: defaults, ranges, allowed words.
 type Config struct {
 	BloodHound BloodHound `env:",prefix=BLOODHOUND_"`
-	// Names the tenant in object keys, event ids and metrics; every character outside `A-Za-z0-9._-` becomes `_`. Keep
-	// it once records are archived: another name is another partition. At most 200 characters.
+	// Name of the tenant in object keys, event ids and metrics; every character outside `A-Za-z0-9._-` becomes `_`. Do not
+	// change it once records are archived: another name is another partition. At most 200 characters.
 	Tenant  string  `env:"TENANT" shown:"host of BLOODHOUND_URL, without the port" example:"acme"`
 	Archive Archive `env:",prefix=ARCHIVE_"`
 	S3      S3      `env:",prefix=S3_"`
@@ -21,73 +21,73 @@ type Config struct {
 
 	Checkpoint Checkpoint `env:",prefix=CHECKPOINT_"`
 
-	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin`
-	// in front chooses the time zone. A daily time that the change to summer time leaves out, such as `30 2 * * *` there, is
-	// skipped in that night; the next run delivers all the same.
+	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin` in
+	// front chooses the time zone. The change to summer time skips some times of day, such as `30 2 * * *` in that zone. In
+	// that night there is no run at such a time; the next run delivers the records.
 	Schedule Schedule `env:"SCHEDULE,default=@every 5m"`
-	// Where a first run starts: `oldest` for the oldest record that the server still has, or an RFC 3339 time, which cannot
-	// be in the future. It has no effect once there is a checkpoint.
+	// Time at which a first run starts: `oldest` for the oldest record that the server still has, or an RFC 3339 time that is
+	// not in the future. It has no effect once there is a checkpoint.
 	Start Start `env:"START,default=oldest"`
-	// How long to wait for late records before a window is taken. Records appear up to some seconds after their own
+	// How long Houndtrail waits for late records before it reads a window. Records appear up to some seconds after their own
 	// `created_at`: use 5s or more.
 	Settle time.Duration `env:"SETTLE,default=2m" min:"0s" max:"168h"`
-	// How far each cycle looks back for records that came later still. Records that are later than SETTLE and OVERLAP
+	// How far each cycle looks back for records that appeared even later. Records that are later than SETTLE and OVERLAP
 	// together wait for the next rescan: use 1m or more.
 	Overlap time.Duration `env:"OVERLAP,default=10m" min:"0s" max:"168h"`
-	// How far back everything is read once more by RESCAN_SCHEDULE, for records that came later than even the overlap. Those
-	// that come later than RESCAN are lost; `0s` turns it off.
+	// How far back a rescan reads everything again, for records that appeared later than the overlap. Records that appear later
+	// than RESCAN are lost. `0s` turns rescans off.
 	Rescan time.Duration `env:"RESCAN,default=24h" min:"0s" max:"2160h"`
-	// When that is due; the next cycle then does it.
+	// When a rescan is due. The next cycle does it.
 	RescanSchedule Schedule `env:"RESCAN_SCHEDULE,default=@daily"`
-	// Hold each window against the server's own count, and stop rather than commit one that has fewer records.
+	// Compare each window with the server's own count. If a window has fewer records, Houndtrail stops and does not commit it.
 	VerifyCount VerifyCount `env:"VERIFY_COUNT,default=window" oneof:"window off"`
-	// What to do with a record that cannot be had, since the server cannot print it or since it is none: `stop` the stream
-	// and name it, or go on without it and `quarantine` what is known of it: the journal, the log, `status` and the metrics
-	// tell of the hole, and the archive keeps its bytes beside the records.
+	// What to do if the server cannot print a record, or sends something that is no record. `stop` stops the stream and names
+	// the record. `quarantine` goes on without it: the journal, the log, `status` and the metrics report the hole, and the
+	// archive keeps its bytes beside the records.
 	OnBadRecord OnBadRecord `env:"ON_BAD_RECORD,default=stop" oneof:"stop quarantine"`
 	Window      Window      `env:",prefix=WINDOW_"`
-	// Leave the records that our own polling makes out of the webhook, on servers that audit every request. The archive
+	// Do not send the records of Houndtrail's own requests to the webhook, on servers that audit every request. The archive
 	// always has them.
 	ExcludeSelf bool `env:"EXCLUDE_SELF,default=false"`
-	// How long BloodHound keeps audit records: `auto`, a duration such as 2160h, or `off`. The log warns 14 days before
-	// records could vanish that are not exported yet. `auto` is three months, until the age of the oldest record tells
-	// otherwise.
+	// How long BloodHound keeps audit records: `auto`, a duration such as 2160h, or `off`. The log warns 14 days before records
+	// could vanish that are not exported yet. `auto` is three months, until the age of the oldest record shows another value.
 	Retention Retention `env:"RETENTION,default=auto"`
 
-	// How long `run` and `backfill` may take to end once they are told to stop, by SIGTERM, SIGINT or SIGHUP: they commit what
-	// they are at, and begin nothing new. What is not committed by then is left to the next run (exit code 7). Stay below the
-	// time that your scheduler waits (terminationGracePeriodSeconds).
+	// How long `run` and `backfill` may take to end after SIGTERM, SIGINT or SIGHUP. They commit the windows that they have
+	// begun, and begin no new one. The next run does the work that is not committed by then (exit code 7). Stay below the time
+	// that your scheduler waits (terminationGracePeriodSeconds).
 	StopGrace time.Duration `env:"STOP_GRACE,default=50s" min:"0s" max:"1h"`
 
-	// Address of the metrics, health and status page, or `off`. The daemon opens it, the other commands do not. The default
-	// serves this machine alone; `:9090` serves all that can reach it, and a container needs that.
+	// Address of the metrics, health and status page, or `off`. Only the daemon opens it. The default serves this machine
+	// alone. `:9090` serves every machine that can reach it; a container needs that.
 	Listen Listen `env:"LISTEN,default=127.0.0.1:9090"`
 	Log    Log    `env:",prefix=LOG_"`
 
 	warnings []string
 }
 
-// BloodHound is the API that the audit log is read from. [BloodHound.Auth] tells which way to log in was chosen.
+// BloodHound is the API from which Houndtrail reads the audit log. [BloodHound.Auth] tells the chosen way to log in.
 type BloodHound struct {
 	// Address of the BloodHound server. A path in front of `/api` is allowed, but a proxy that rewrites the path
 	// breaks signed requests.
 	URL HTTPURL `env:"URL" shown:"required" first:"https://tenant.example"`
-	// Id of an API token, a UUID; with TOKEN_KEY. Exactly one way to log in is needed: this one, JWT, or USERNAME and
-	// PASSWORD. This one is recommended: requests are signed, and the key never travels. Give the token's user a role
-	// that may read the audit log, and no more.
+	// Id of an API token, a UUID; with TOKEN_KEY. Set exactly one way to log in: an API token, JWT, or USERNAME and PASSWORD.
+	// The API token is recommended: Houndtrail signs requests with its key and never sends the key. Give the token's user a
+	// role that may read the audit log, and no more.
 	TokenID TokenID `env:"TOKEN_ID" first:"00000000-0000-0000-0000-000000000000"`
 	// Key of the API token.
 	TokenKey Secret `env:"TOKEN_KEY" first:"the-key-shown-once"`
-	// A bearer token, instead of an API token, without `Bearer` in front. It ends within hours: for trying things out.
+	// A bearer token, instead of an API token, without `Bearer` in front. It expires within hours: use it for tests only.
 	JWT JWT `env:"JWT"`
 	// Name of a user to log in as, instead of an API token; with PASSWORD. Each login is itself an audit record.
 	Username Secret `env:"USERNAME"`
 	// Password of that user.
 	Password Secret `env:"PASSWORD"`
-	// Records to ask for in one request, up to a tenth more where that saves a request. Halved when the server times out.
+	// Records to ask for in one request, or up to a tenth more if that saves a request. Houndtrail halves it when the server
+	// times out.
 	PageSize int `env:"PAGE_SIZE,default=5000" min:"1" max:"50000"`
-	// Requests a second, at most; from 0.01 to 1000. `auto` begins with 5, rises to 40 while the answers come fast, and is
-	// back at 5 with the first one that is slow or fails. After a 429 it stays below the rate of that. BloodHound itself
+	// Requests a second, at most; from 0.01 to 1000. `auto` begins with 5, rises to 40 while the answers are fast, and goes
+	// back to 5 after the first slow or failed one. After a 429 it stays below the rate that caused it. BloodHound itself
 	// allows 55.
 	Rate Rate `env:"RATE,default=auto"`
 	// How long the server may work on one request, sent as `Prefer: wait=30`.
@@ -95,27 +95,28 @@ type BloodHound struct {
 	// PEM file of certificate authorities to trust besides the system's. Proxies come from `HTTPS_PROXY` and
 	// `NO_PROXY`.
 	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
-	// Trust any certificate: anybody on the way can then read and forge the log. Not with CA_FILE.
+	// Trust any certificate: anyone on the network path can then read and forge the log. Not with CA_FILE.
 	Insecure bool `env:"INSECURE,default=false"`
 }
 
 // Archive is the stream of files for Athena. Its URL turns it on.
 type Archive struct {
-	// Where files go: `s3://bucket/prefix` or `file:///dir`. Turns the archive stream on. A WEBHOOK_URL can do instead,
-	// or beside it.
+	// Place of the files: `s3://bucket/prefix` or `file:///dir`. Turns the archive stream on. A WEBHOOK_URL can be set instead
+	// of it, or in addition.
 	URL StoreURL `env:"URL" first:"s3://bucket/houndtrail"`
-	// Form of the files: `parquet`, or lines of JSON in gzip (`ndjson`) or in zstd (`ndjson-zstd`), which are about 30% smaller.
+	// Form of the files: `parquet`, or lines of JSON in gzip (`ndjson`) or in zstd (`ndjson-zstd`, about 30% smaller than
+	// gzip).
 	Format ArchiveFormat `env:"FORMAT,default=parquet" oneof:"parquet ndjson ndjson-zstd"`
 }
 
-// S3 says how `s3://` URLs are reached. What is not set comes from the AWS default chain: AWS_REGION, credentials from
-// the environment, profile or role.
+// S3 says how Houndtrail reaches `s3://` URLs. Values that are not set come from the AWS default chain: AWS_REGION, credentials
+// from the environment, profile or role.
 type S3 struct {
 	// Address of an S3 server that is not AWS.
 	Endpoint HTTPURL `env:"ENDPOINT" shown:"AWS" example:"https://minio.example"`
 	// Region of the bucket.
 	Region string `env:"REGION" shown:"AWS default chain" example:"eu-central-1"`
-	// Put the bucket into the path instead of the host name, as most servers that are not AWS want it.
+	// Put the bucket into the path instead of the host name. Most servers that are not AWS need that.
 	PathStyle bool `env:"PATH_STYLE,default=false"`
 	// Server-side encryption to ask for.
 	SSE SSE `env:"SSE" shown:"the bucket's" oneof:"AES256 aws:kms" example:"aws:kms"`
@@ -125,33 +126,35 @@ type S3 struct {
 	ObjectLockMode ObjectLockMode `env:"OBJECT_LOCK_MODE" shown:"the bucket's" oneof:"GOVERNANCE COMPLIANCE" example:"GOVERNANCE"`
 	// How long a file is retained, in days; with OBJECT_LOCK_MODE.
 	ObjectLockDays int `env:"OBJECT_LOCK_DAYS" shown:"the bucket's" min:"1" max:"36500" example:"400"`
-	// Storage class of archive files. Left out are the classes that must be restored before reading, since Athena skips
-	// them, and those that live in a single zone.
+	// Storage class of archive files. Classes whose objects must be restored before reading are not allowed, since Athena skips
+	// such objects. Classes that live in a single zone are not allowed either.
 	StorageClass StorageClass `env:"STORAGE_CLASS" shown:"STANDARD" oneof:"STANDARD STANDARD_IA INTELLIGENT_TIERING GLACIER_IR"`
 }
 
 // Webhook is the stream of batches to a SIEM. Its URL turns it on.
 type Webhook struct {
-	// Where batches are posted. Turns the webhook stream on. Only its scheme and host are ever printed, since many
-	// receivers put a token into the path or query.
+	// Address to which Houndtrail posts batches. Turns the webhook stream on. Houndtrail prints only its scheme and host, since
+	// many receivers put a token into the path or query.
 	URL WebhookURL `env:"URL" example:"https://siem.example/ingest"`
-	// Form of the batches. Each form has limits of its own for a batch, which stand in parentheses.
+	// Form of the batches. The parentheses have the limits of each form for one batch.
 	Format WebhookFormat `env:"FORMAT,default=ndjson"`
 	// Value of the `Authorization` header, scheme included.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`
-	// More headers, `Name: value`, separated by commas; or one a line, and then values may contain commas.
+	// More headers, `Name: value`, separated by commas; or one header a line, and then values may contain commas.
 	Headers Headers `env:"HEADERS" example:"X-Source: houndtrail, X-Site: hq"`
 	// Records in one batch, at most.
 	BatchRecords int `env:"BATCH_RECORDS" shown:"the format's" example:"1000" min:"1" max:"100000"`
-	// Size of one batch before compression, at most; a record that is larger goes alone.
+	// Size of one batch before compression, at most. A larger record is a batch of its own.
 	BatchBytes ByteSize `env:"BATCH_BYTES" shown:"the format's" example:"1MiB" min:"1KiB" max:"256MiB"`
-	// Compression of the body. `zstd` makes it about 30% smaller than gzip, for receivers that know it, such as VictoriaLogs.
+	// Compression of the body. A `zstd` body is about 30% smaller than a gzip one. Only some receivers know zstd, such as
+	// VictoriaLogs.
 	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip zstd none"`
-	// Batches on their way at a time, at most: a receiver that is far away slows the export down less.
+	// Batches that Houndtrail sends at the same time, at most. With more of them, a receiver that is far away slows the export
+	// down less.
 	InFlight int `env:"IN_FLIGHT,default=8" min:"1" max:"100"`
-	// What an answer must say for its batch to count as delivered, besides a 2xx that is no HTML page: a status such as `204`,
-	// or a value in its JSON such as `json:.text=Success`. Several are separated by commas: one of the statuses, and all of
-	// the values.
+	// Conditions for an answer to count as a success, in addition to a 2xx that is no HTML page: a status such as `204`, or a
+	// value in its JSON such as `json:.text=Success`. Separate several by commas: the answer must have one of the statuses, and
+	// all of the values.
 	Expect Expect `env:"EXPECT" shown:"any 2xx that is no HTML page" example:"200,json:.text=Success"`
 	// How long one post may take.
 	Timeout time.Duration `env:"TIMEOUT,default=30s" min:"100ms" max:"10m"`
@@ -159,13 +162,13 @@ type Webhook struct {
 	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 }
 
-// Checkpoint is where streams keep their position.
+// Checkpoint is the place of the streams' positions.
 type Checkpoint struct {
-	// Where the journals are: `s3://bucket/prefix` or `file:///dir`. Required when only a webhook is set.
+	// Place of the journals: `s3://bucket/prefix` or `file:///dir`. Required if only a webhook is set.
 	URL StoreURL `env:"URL" shown:"ARCHIVE_URL with /checkpoints" example:"s3://bucket/houndtrail/checkpoints"`
 }
 
-// Window bounds what one cycle takes at a time: sparse history goes in long windows, dense history in short ones.
+// Window bounds one window of a cycle: sparse history goes in long windows, dense history in short ones.
 type Window struct {
 	// Longest span of a window. A time without any record is one window, however long it is.
 	Max time.Duration `env:"MAX,default=720h" min:"1s" max:"87600h"`
@@ -173,7 +176,7 @@ type Window struct {
 	Records int `env:"RECORDS,default=50000" min:"1" max:"10000000"`
 }
 
-// Log says what is logged, to standard error.
+// Log says which lines go to standard error, and their form.
 type Log struct {
 	// Least level that is logged.
 	Level zapcore.Level `env:"LEVEL,default=info" oneof:"debug info warn error"`

@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// Error is every problem of a configuration. The program cannot start with it; its message has one line for each.
+// Error has every problem of a configuration. The program cannot start with such a configuration. The message has one line for
+// each problem.
 type Error struct {
 	Problems []Problem // in the order of the reference; unknown variables last
 }
 
-// Problem is one thing that is wrong with one variable.
+// Problem is one problem of one variable.
 type Problem struct {
 	Variable string // full name
-	Reason   string // what it got, unless that may be secret, and what is allowed or to be done
+	Reason   string // the value, unless it may be secret, and the allowed values or what to do
 }
 
 // Error has one problem a line.
@@ -28,15 +29,15 @@ func (e *Error) Error() string {
 // String is the problem as one line.
 func (p Problem) String() string { return p.Variable + ": " + p.Reason }
 
-// invalid is the error of a type's own decoder. It says what it got and what it wants, and is shown as it stands;
-// errors of other decoders are replaced by the field's want.
+// invalid is the error of a type's own decoder. It names the value and the allowed values, and Load shows it unchanged. Instead
+// of an error of another decoder, Load shows the field's want.
 type invalid string
 
 func (e invalid) Error() string { return string(e) }
 
 func invalidf(format string, args ...any) error { return invalid(fmt.Sprintf(format, args...)) }
 
-// quote shows a value that is not secret: on one line, and not endlessly.
+// quote shows a value that is not secret: on one line, and not more than 80 bytes of it.
 func quote(value string) string {
 	const most = 80
 	if len(value) > most {

@@ -14,9 +14,9 @@ import (
 // A field is one variable: a leaf of the tree.
 type field struct {
 	name     string // of the variable, without [Prefix]
-	fallback string // its default, "" where it has none
-	section  string // the field of [Config] that it is in, or is
-	comment  string // where its comment is: type and field name
+	fallback string // its default, "" if it has none
+	section  string // the field of [Config] that it is, or is in
+	comment  string // the place of its comment: type and field name
 	tag      reflect.StructTag
 	value    reflect.Value
 }
@@ -26,7 +26,7 @@ type fileable interface {
 	setFile(path string) error
 }
 
-// checkable is a value that can be judged only by opening a file.
+// checkable is a value that can be checked only by opening its file.
 type checkable interface {
 	check() error
 }
@@ -65,7 +65,7 @@ func (f field) asFileable() (fileable, bool) {
 	return reflect.TypeAssert[fileable](f.value.Addr())
 }
 
-// names are the variables that set the field: its own, and for a secret that of its file.
+// names are the variables that set the field: its own, and for a secret also the variable of its file.
 func (f field) names() []string {
 	if _, ok := f.asFileable(); ok {
 		return []string{f.name, f.name + fileSuffix}
@@ -73,7 +73,7 @@ func (f field) names() []string {
 	return []string{f.name}
 }
 
-// fileSuffix turns a secret's variable into that of its file.
+// fileSuffix turns a secret's variable into the variable of its file.
 const fileSuffix = "_FILE"
 
 // allows tells whether a value that could be decoded is one of the words, or in the range, of the field's tags.
@@ -95,17 +95,17 @@ func (f field) allows(raw string) bool {
 	return true
 }
 
-// between holds value against the field's range. Without a proper range nothing is allowed, nor is a NaN.
+// between tells whether the value is in the field's range. If the range is missing or the value is NaN, it is not.
 func between[T cmp.Ordered](f field, value T, parse func(string) (T, error)) bool {
 	low, errLow := parse(f.tag.Get("min"))
 	high, errHigh := parse(f.tag.Get("max"))
 	return errLow == nil && errHigh == nil && low <= value && value <= high
 }
 
-// isFormat tells whether the field names a format: the formats there are stand in their own table, and not in a tag.
+// isFormat tells whether the field names a webhook format: the names of these are in package format, and not in a tag.
 func (f field) isFormat() bool { return f.value.Type() == reflect.TypeFor[WebhookFormat]() }
 
-// words are what a field takes that takes certain words only.
+// words are the allowed words of a field; none if it takes other values.
 func (f field) words() []string {
 	if f.isFormat() {
 		return format.Names()
@@ -126,7 +126,7 @@ func (f field) limits() string {
 	return text
 }
 
-// want says what the field takes, for the types that do not say so themselves.
+// want describes the values that the field takes, for types whose own decoder does not.
 func (f field) want() string {
 	switch words := f.words(); len(words) {
 	case 0:

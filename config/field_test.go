@@ -15,11 +15,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestTags: every field has a comment and a test of good and bad values, every number has a range, and every default is
-// a value that would be accepted.
+// TestTags: every field has a comment and a test of good and bad values, every number has a range, and Load would accept every
+// default.
 func TestTags(t *testing.T) {
 	t.Parallel()
-	anything := []string{"TENANT", "S3_REGION"} // no value is bad, but an empty one
+	anything := []string{"TENANT", "S3_REGION"} // no value is bad, except an empty one
 	good, bad := readFile(t, "values_test.go"), readFile(t, "testdata/problems.golden")
 	c, failed, err := decode(map[string]string{})
 	if err != nil || len(failed) > 0 {
@@ -54,7 +54,7 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestWords: what the program acts on is what the tags allow.
+// TestWords: the tags allow exactly the words that the program acts on.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "words.go", nil, 0)
@@ -110,7 +110,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// TestDistance: zero only for the same text, the same both ways, and never more than each edit costs.
+// TestDistance: the distance is zero only for the same text, the same both ways, and never more than the number of edits.
 func TestDistance(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("AB_")), 0, 10, -1)
@@ -129,7 +129,7 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// TestBrokenTags: a mistake in the tree is told as such, and not blamed on the environment or tried for ever.
+// TestBrokenTags: decode reports a mistake in the tree as such. It does not blame the environment, and does not try for ever.
 func TestBrokenTags(t *testing.T) {
 	t.Parallel()
 	_, failed, err := decode(map[string]string{"LOG_LEVEL": "loud", "SETTLE": "soon"})

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	_ "time/tzdata" // CRON_TZ, also where there are no zone files
+	_ "time/tzdata" // CRON_TZ, also on a machine without zone files
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files, the page of the settings and the example environment")
 
-// minimal is the least that lets an export run.
+// minimal has only the settings without which no export runs.
 func minimal() []string {
 	return []string{
 		"HOUNDTRAIL_BLOODHOUND_URL=https://tenant.example",
@@ -26,7 +26,7 @@ func minimal() []string {
 	}
 }
 
-// with is an environment with some variables set anew, or, where an entry has no "=", removed.
+// with is an environment with some variables set anew or, if an entry has no "=", removed.
 func with(environ []string, entries ...string) []string {
 	for _, entry := range entries {
 		name, _, set := strings.Cut(entry, "=")
@@ -43,7 +43,7 @@ func with(environ []string, entries ...string) []string {
 	return environ
 }
 
-// load is what Load makes of an environment that is good for an export.
+// load is the result of Load for an environment that is good for an export.
 func load(t *testing.T, environ []string) *config.Config {
 	t.Helper()
 	c, err := config.Load(environ, config.NeedExport)
@@ -76,7 +76,7 @@ func writeFile(t *testing.T, text string) string {
 	return name
 }
 
-// golden compares text with a file, or with -update writes it.
+// golden compares text with a file or, with -update, writes the file.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {

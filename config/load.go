@@ -14,11 +14,11 @@ import (
 	"github.com/sethvargo/go-envconfig"
 )
 
-// Need is what a command cannot do without. Whatever is set must be well formed for every command; what is needed
-// must also be there, and its files must be readable.
+// Need is the set of settings that a command needs. For every command, each setting that is there must be well formed. A needed
+// setting must be there, and its files must be readable.
 type Need uint8
 
-// The needs. A command states the sum of its own.
+// The needs. A command gives the sum of its needs.
 const (
 	NeedSource     Need = 1 << iota // BLOODHOUND_URL
 	NeedLogin                       // one way to log in
@@ -26,21 +26,21 @@ const (
 	NeedArchive                     // ARCHIVE_URL
 	NeedStream                      // ARCHIVE_URL or WEBHOOK_URL
 	NeedCheckpoint                  // CHECKPOINT_URL, or ARCHIVE_URL to derive it from
-	NeedDelivery                    // the files of the webhook's secrets: to look at a stream takes none of them
+	NeedDelivery                    // the files of the webhook's secrets: looking at a stream needs none of them
 
 	NeedNothing Need = 0
-	// NeedBloodHound is what asking the API takes.
+	// NeedBloodHound is the need of a command that asks the API.
 	NeedBloodHound = NeedSource | NeedLogin
-	// NeedLook is what asking a stream's journal, destination and source takes.
+	// NeedLook is the need of a command that asks a stream's journal, destination and source.
 	NeedLook = NeedBloodHound | NeedStream | NeedCheckpoint
-	// NeedExport is what moving records takes.
+	// NeedExport is the need of a command that moves records.
 	NeedExport = NeedLook | NeedDelivery
 )
 
 func (n Need) has(part Need) bool { return n&part != 0 }
 
-// Load reads the configuration from an environment in the form of os.Environ. Of the variables without our prefix it looks
-// at those of the proxies alone. What is wrong with the configuration is an [*Error] with every problem at once.
+// Load reads the configuration from an environment in the form of os.Environ. Of the variables without our prefix, it looks
+// only at the variables of the proxies. If the configuration is wrong, the error is an [*Error] with every problem.
 func Load(environ []string, need Need) (*Config, error) {
 	env := ours(environ)
 	c, failed, err := decode(env)
@@ -61,7 +61,7 @@ func Load(environ []string, need Need) (*Config, error) {
 	return c, nil
 }
 
-// Warnings are settings that work but are probably not meant, or not wise; a line each.
+// Warnings are settings that work but are probably a mistake, or not wise; a line each.
 func (c *Config) Warnings() []string { return c.warnings }
 
 // loader gathers the problems of one Load.
@@ -74,13 +74,12 @@ type loader struct {
 	problems []Problem
 }
 
-// serviceLink is what Kubernetes puts into each container for a Service that happens to be called houndtrail, or
-// houndtrail-something. It is not meant for us.
+// serviceLink matches the variables that Kubernetes puts into each container for a Service that happens to be called
+// houndtrail, or houndtrail-something. They are no settings.
 var serviceLink = regexp.MustCompile(`^HOUNDTRAIL_(\w+_)?` +
 	`(SERVICE_HOST=|SERVICE_PORT(_\w+)?=\d+$|PORT(_\d+_[A-Z]+)?=[a-z]+://|PORT_\d+_[A-Z]+_(PROTO|PORT|ADDR)=)`)
 
-// ours are the variables with our prefix, which is cut off. Of one that is there twice the first counts, as it does
-// for os.Getenv.
+// ours are the variables with our prefix, without it. If a variable is there twice, the first one counts, as for os.Getenv.
 func ours(environ []string) map[string]string {
 	env := map[string]string{}
 	for _, entry := range environ {
@@ -93,9 +92,8 @@ func ours(environ []string) map[string]string {
 	return env
 }
 
-// decode fills a tree. The library stops at its first error; here the variable that it had looked up last is put
-// aside, as if it were not set, and the rest is tried again. What was put aside comes back with its error.
-// An error of decode itself is a mistake in the tags.
+// decode fills a tree. The library stops at its first error. decode then treats the variable that the library looked up last as
+// not set, and tries the rest again. It returns each such variable with its error. Its own error is a mistake in the tags.
 func decode(env map[string]string) (*Config, map[string]error, error) {
 	failed := map[string]error{}
 	for {
@@ -120,7 +118,7 @@ func decode(env map[string]string) (*Config, map[string]error, error) {
 	}
 }
 
-// take judges what was set for one field by itself.
+// take checks the value of one field by itself.
 func (l *loader) take(f field, err error) {
 	for _, name := range f.names() {
 		if value, set := l.env[name]; set && value == "" {
@@ -153,13 +151,13 @@ func (l *loader) take(f field, err error) {
 	}
 }
 
-// quoted tells that a value begins and ends with the same quotation mark.
+// quoted tells whether a value begins and ends with the same quotation mark.
 func quoted(value string) bool {
 	first, last := value[:min(1, len(value))], value[max(0, len(value)-1):]
 	return len(value) > 1 && first == last && strings.ContainsAny(first, `"'`)
 }
 
-// instead tells where a value with quotes would be right.
+// instead says which setting may have a value with quotes.
 func (f field) instead() string {
 	if _, ok := f.asFileable(); ok {
 		return ", or put a secret that has them into a file"
@@ -167,7 +165,7 @@ func (f field) instead() string {
 	return ""
 }
 
-// otherwise tells what an unset variable stands for.
+// otherwise names the default of an unset variable.
 func (f field) otherwise() string {
 	if f.fallback == "" {
 		return ""
@@ -193,7 +191,7 @@ func (l *loader) unknown() {
 	}
 }
 
-// given tells whether one of the variables is there, rightly or wrongly, directly or by its file.
+// given tells whether one of the variables is there, with any value, directly or by its file.
 func (l *loader) given(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		_, direct := l.env[name]
@@ -202,8 +200,8 @@ func (l *loader) given(names ...string) bool {
 	})
 }
 
-// filled tells whether one of the variables has a value, directly or by its file. Where it is only given, that it is
-// empty is problem enough.
+// filled tells whether one of the variables has a value, directly or by its file. If a variable is given but empty, take has
+// reported that.
 func (l *loader) filled(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return l.env[name] != "" || l.env[name+fileSuffix] != "" })
 }
@@ -215,7 +213,7 @@ func (l *loader) report(name, format string, args ...any) {
 	})
 }
 
-// oneLine takes the control characters out, which names and paths from the environment can bring along.
+// oneLine replaces control characters by spaces: names and paths from the environment can have them.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -225,7 +223,7 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// sorted are the problems in the order of the tree. Unknown variables, which have no place in it, come last.
+// sorted are the problems in the order of the tree. Unknown variables are not in the tree and come last.
 func (l *loader) sorted() []Problem {
 	place := map[string]int{}
 	for i, f := range l.fields {

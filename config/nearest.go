@@ -1,6 +1,6 @@
 package config
 
-// nearest is the known name that was probably meant, or "" where none is near enough: a third of it may be wrong.
+// nearest is the known name that the user probably meant, or "" if none is near enough: a third of the name may be wrong.
 func nearest(name string, known []string) string {
 	best, least := "", len(name)/3+1
 	for _, candidate := range known {

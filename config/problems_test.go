@@ -8,8 +8,8 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// TestProblems has every variable's bad values and every broken rule. The exact messages are in the golden file, to be
-// read there; each line of input is one environment on top of the minimal one.
+// TestProblems has every variable's bad values and every broken rule. The golden file has the exact messages, for people to
+// read. Each line of input is one environment on top of the minimal one.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	inputs := `
@@ -230,7 +230,7 @@ func TestAllAtOnce(t *testing.T) {
 	}
 }
 
-// TestBadValueIsNotMissing: a destination that is misspelt is one problem, not three.
+// TestBadValueIsNotMissing: a misspelt destination is one problem, not three.
 func TestBadValueIsNotMissing(t *testing.T) {
 	t.Parallel()
 	got := problems(t, with(minimal(), "ARCHIVE_URL=s3:/bucket"), config.NeedExport)

@@ -10,7 +10,7 @@ import (
 // A proxy is a variable that names one.
 type proxy struct{ name, value string }
 
-// proxies are the variables that count: those in capitals, and in their absence the others.
+// proxies are the variables that count: the ones in capitals and, if these are not set, the others.
 func proxies(environ []string) (list []proxy) {
 	for _, names := range [][]string{{"HTTP_PROXY", "http_proxy"}, {"HTTPS_PROXY", "https_proxy"}} {
 		for _, name := range names {
@@ -24,8 +24,8 @@ func proxies(environ []string) (list []proxy) {
 	return list
 }
 
-// proxies judges the variables that Go's HTTP clients read by themselves: they ignore a proxy that they do not understand,
-// and connect directly.
+// proxies checks the variables that Go's HTTP clients read by themselves: if a client does not understand a proxy, it ignores
+// the proxy and connects directly.
 func (l *loader) proxies() {
 	if l.need&(NeedSource|NeedLogin|NeedStream|NeedCheckpoint) == 0 {
 		return

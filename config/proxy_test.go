@@ -8,8 +8,8 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// TestProxies: a proxy that Go would ignore is refused by its variable's name, without its password, by the commands that
-// connect.
+// TestProxies: commands that connect refuse a proxy that Go would ignore. The error has its variable's name, and not its
+// password.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

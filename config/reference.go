@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// source is this package's tree: its comments are the only text of the manual, and they come along in the program.
+// source is the file of this package's tree. Its comments are the only text of the manual, and the program contains them.
 //
 //go:embed config.go
 var source string
@@ -59,8 +59,8 @@ func section(name string) string {
 	return ""
 }
 
-// Example is an environment file with every variable: those of a first configuration on top, the others commented
-// out. It is in the form that systemd and containers read, which knows no quotes.
+// Example is an environment file with every variable: those of a first configuration on top, the others commented out. systemd
+// and containers read this form, which knows no quotes.
 func Example() string {
 	var first, rest strings.Builder
 	comments := comments()
@@ -102,7 +102,7 @@ func (f field) allowed(tick string) string {
 func comments() map[string]string {
 	file, err := parser.ParseFile(token.NewFileSet(), "config.go", source, parser.ParseComments)
 	if err != nil {
-		panic(err) // it was compiled
+		panic(err) // impossible: the compiler has read the same file
 	}
 	list := map[string]string{}
 	ast.Inspect(file, func(n ast.Node) bool {

@@ -13,7 +13,7 @@ const (
 	tableEnd   = "<!-- config:end -->"
 )
 
-// TestConfigPage holds the page of the settings against the tree.
+// TestConfigPage compares the page of the settings with the tree.
 func TestConfigPage(t *testing.T) {
 	t.Parallel()
 	const name = "../docs/configuration.md"
@@ -49,7 +49,7 @@ func TestExampleIsValid(t *testing.T) {
 		}
 	}
 	load(t, first)
-	// These need another one beside them, or a file that is not here.
+	// These need another variable as well, or a file that is not here.
 	partners := map[string]string{
 		"S3_KMS_KEY_ID": "S3_SSE=aws:kms", "S3_OBJECT_LOCK_MODE": "S3_OBJECT_LOCK_DAYS=1",
 		"S3_OBJECT_LOCK_DAYS":   "S3_OBJECT_LOCK_MODE=GOVERNANCE",
@@ -58,7 +58,7 @@ func TestExampleIsValid(t *testing.T) {
 	for _, line := range rest {
 		name, value, _ := strings.Cut(line, "=")
 		if value == "" || strings.HasSuffix(name, "_CA_FILE") {
-			continue // to be filled in
+			continue // for the user to fill in
 		}
 		environ := with(first, line)
 		if partner := partners[name]; partner != "" {

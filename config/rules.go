@@ -12,7 +12,7 @@ import (
 // Auth is a way to log in to BloodHound.
 type Auth int
 
-// The ways to log in. AuthNone is possible only where a command does not need BloodHound.
+// The ways to log in. AuthNone is possible only if a command does not need BloodHound.
 const (
 	AuthNone     Auth = iota
 	AuthToken         // TokenID and TokenKey: requests are signed
@@ -34,9 +34,9 @@ func (b BloodHound) Auth() Auth {
 }
 
 var (
-	// notTenant is what a tenant's name must not have in an object key.
+	// notTenant matches a character that a tenant's name must not have in an object key.
 	notTenant = regexp.MustCompile(`[^A-Za-z0-9._-]`)
-	// pasted is a path from a browser or an API call rather than the server's address.
+	// pasted matches a path that a user copied from a browser or an API call.
 	pasted = regexp.MustCompile(`/(api|ui)(/|$)`)
 )
 
@@ -52,7 +52,7 @@ func (l *loader) derive() {
 	}
 }
 
-// rules judges settings together.
+// rules checks settings together.
 func (l *loader) rules() {
 	l.login()
 	l.tenant()
@@ -72,10 +72,10 @@ func (l *loader) rules() {
 	l.proxies()
 }
 
-// mostTenant is how long a tenant's name may be: it is a part of names that may have 255 bytes.
+// mostTenant is the most characters of a tenant's name: the name is a part of file names, which may have 255 bytes.
 const mostTenant = 200
 
-// tenant judges the name, be it given or taken from the address.
+// tenant checks the name, whether it is given or taken from the address.
 func (l *loader) tenant() {
 	if l.need.has(NeedTenant) && !l.given("BLOODHOUND_URL", "TENANT") {
 		l.report("TENANT", "not set, nor is %sBLOODHOUND_URL to take it from; give the name that the archive was written under", Prefix)
@@ -85,7 +85,7 @@ func (l *loader) tenant() {
 	}
 }
 
-// login allows exactly one way to log in, and nothing by halves.
+// login allows exactly one way to log in, and none without its second half.
 func (l *loader) login() {
 	logins := [][]string{
 		{"BLOODHOUND_TOKEN_ID", "BLOODHOUND_TOKEN_KEY"},
@@ -114,7 +114,7 @@ func (l *loader) login() {
 	}
 }
 
-// destinations are the places to write to.
+// destinations checks that the needed places to write to are set.
 func (l *loader) destinations() {
 	archive, webhook := l.given("ARCHIVE_URL"), l.given("WEBHOOK_URL")
 	const example = "such as s3://bucket/houndtrail or file:///var/lib/houndtrail"
@@ -129,7 +129,7 @@ func (l *loader) destinations() {
 	}
 }
 
-// s3 allows settings that depend on each other only together.
+// s3 checks that settings that need each other are set together.
 func (l *loader) s3() {
 	s := l.config.S3
 	if l.given("S3_KMS_KEY_ID") && s.SSE != SSEKMS {
@@ -144,7 +144,7 @@ func (l *loader) s3() {
 	}
 }
 
-// files opens the files of the sections that the command will use. Others need not even be there.
+// files opens the files of the sections that the command will use. Other files need not be there.
 func (l *loader) files() {
 	used := map[string]bool{
 		"BloodHound": l.need.has(NeedLogin),
@@ -165,7 +165,7 @@ func (l *loader) files() {
 	}
 }
 
-// warnings are what Load lets pass but does not like.
+// warnings are the settings that Load accepts but does not like.
 func (l *loader) warnings() []string {
 	c := l.config
 	var list []string

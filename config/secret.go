@@ -13,29 +13,29 @@ import (
 
 // Secret is a value that is never printed: given directly by its variable X, or in the file that X_FILE names.
 // The zero value is a secret that is not set.
-type Secret struct { //nolint:recvcheck // Load sets it in place; everything else takes it by value
+type Secret struct { //nolint:recvcheck // Load sets it in place; all other code takes it by value
 	value, file string
 }
 
-// redacted stands for a secret wherever one would be printed.
+// redacted is printed in place of a secret.
 const redacted = "[redacted]"
 
-// maxSecret is the largest secret file that is read, in bytes: enough for any token, and it bounds a wrong path.
+// maxSecret is the largest secret file that Houndtrail reads, in bytes: enough for any token, and a limit if the path is wrong.
 const maxSecret = 64 << 10
 
-// marked tells that a text begins with the byte order mark of UTF-8, or of UTF-16 in either order.
+// marked tells whether a text begins with the byte order mark of UTF-8, or of UTF-16 in either order.
 func marked(text string) bool {
 	return strings.HasPrefix(text, "\uFEFF") || strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff")
 }
 
-// IsSet tells whether there is a secret, be its file readable or not.
+// IsSet tells whether there is a secret, even if its file is not readable.
 func (s Secret) IsSet() bool { return s.value != "" || s.file != "" }
 
-// Value is the secret, or "" where none is set.
+// Value is the secret, or "" if none is set.
 //
-// A file is read anew each time, so that a rotated one counts at once: in Kubernetes the name is a symbolic link that
-// is moved over, and a read costs nothing beside the request that it is for. Line ends at the end are cut off. A file
-// that is unreadable or empty is an error, which names the file and never what is in it.
+// Value reads a file anew each time, so that a rotated secret counts at once. Kubernetes rotates by moving a symbolic link. The
+// cost of the read is small compared with the request that it is for. Value removes line ends at the end. An unreadable or
+// empty file is an error, which names the file and never its content.
 func (s Secret) Value() (string, error) {
 	text, err := s.text()
 	if err != nil {
@@ -78,8 +78,8 @@ func (s Secret) check() error {
 	return err
 }
 
-// setFile makes the secret come from a file. A relative path is refused unseen: it may well be the secret itself,
-// put into the wrong variable.
+// setFile makes the secret come from a file. It refuses a relative path and does not show it: it may be the secret itself, put
+// into the wrong variable.
 func (s *Secret) setFile(path string) error {
 	if !filepath.IsAbs(path) {
 		return invalidf("not an absolute path (not shown, since it may be the secret itself); want one like /run/secrets/name")
@@ -108,12 +108,12 @@ func (s Secret) String() string {
 	return ""
 }
 
-// TokenID is the id of an API token. It is no secret, but it comes with one, and often from the same place.
+// TokenID is the id of an API token. It is no secret, but users get it with one, and often keep both in the same place.
 type TokenID struct {
 	Secret
 }
 
-// check catches a key in the place of the id, which would send the key in plain text with every request.
+// check catches a key in the place of the id. Otherwise every request would send the key in plain text.
 func (t TokenID) check() error {
 	id, err := t.Value()
 	if err != nil {
@@ -142,7 +142,7 @@ func (j JWT) check() error {
 	return nil
 }
 
-// readSmall reads a regular file of at most limit bytes. Anything else, such as a pipe, could not be read twice.
+// readSmall reads a regular file of at most limit bytes. It refuses other files, such as a pipe, which it could not read twice.
 func readSmall(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

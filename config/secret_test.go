@@ -22,7 +22,7 @@ import (
 
 const planted = "pl4nted-s3cret"
 
-// secretive is an environment with the planted text wherever a secret can be.
+// secretive is an environment with the planted text in every place for a secret.
 func secretive() []string {
 	return with(minimal(), "BLOODHOUND_TOKEN_KEY="+planted, "WEBHOOK_URL=https://siem.example/"+planted+"?k="+planted,
 		"WEBHOOK_AUTHORIZATION=Bearer "+planted, "WEBHOOK_HEADERS=X-Key: "+planted)
@@ -73,7 +73,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// TestRotation: a file that is replaced counts from the next use on, in whatever way it is replaced.
+// TestRotation: if a file is replaced, in whatever way, the new one counts from the next use on.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -92,7 +92,7 @@ func TestRotation(t *testing.T) {
 	}
 	write(name, "one\n")
 	c := load(t, with(minimal(), "BLOODHOUND_TOKEN_KEY", "BLOODHOUND_TOKEN_KEY_FILE="+name))
-	copied := c.BloodHound.TokenKey // as a client would hold it
+	copied := c.BloodHound.TokenKey // as a client would keep it
 	expect := func(want string) {
 		t.Helper()
 		if got := reveal(copied); got != want {
@@ -179,8 +179,8 @@ func TestCAFile(t *testing.T) {
 	}
 }
 
-// FuzzLoad: no environment makes Load panic, show a secret or break a problem over lines. Name and value are free;
-// the planted secret is in every secret variable, and in the free value behind what looks like a user's name.
+// FuzzLoad: no environment makes Load panic, show a secret or break a problem over lines. Name and value are free. The planted
+// secret is in every secret variable, and in the free value behind a text that looks like a user's name.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"BLOODHOUND_URL=https://u:", "WEBHOOK_URL=https://u:", "S3_ENDPOINT=http://x?",
@@ -196,7 +196,7 @@ func FuzzLoad(f *testing.F) {
 		if name == "WEBHOOK_HEADERS" || name == "WEBHOOK_AUTHORIZATION" || strings.HasSuffix(name, "_KEY") || name == "BLOODHOUND_JWT" {
 			suffix = planted
 		} else if name == "WEBHOOK_URL" {
-			suffix = "/x/" + planted // behind a scheme alone it would be the host, which is shown
+			suffix = "/x/" + planted // behind a scheme alone it would be the host, which errors show
 		} else if strings.HasSuffix(name, "_URL") || name == "S3_ENDPOINT" {
 			suffix = ":" + planted + "@host"
 		}
@@ -239,8 +239,8 @@ func TestURLsHideSecrets(t *testing.T) {
 	})
 }
 
-// TestSecretAsEditorsLeaveIt: a mark at the beginning of a file, and a header in the place of a token, are named before anything
-// is sent.
+// TestSecretAsEditorsLeaveIt: Load reports a byte order mark at the beginning of a file, and a header in the place of a token,
+// before Houndtrail sends anything.
 func TestSecretAsEditorsLeaveIt(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

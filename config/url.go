@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// HTTPURL is the address of an HTTP server, without a slash at its end; "" where none is set.
+// HTTPURL is the address of an HTTP server, without a slash at its end; "" if none is set.
 type HTTPURL string
 
 // UnmarshalText takes http and https URLs without user, query or fragment. The library also calls it for a variable
@@ -31,17 +31,17 @@ func (u *HTTPURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// URL is the address, parsed; nil where none is set.
+// URL is the address, parsed; nil if none is set.
 func (u HTTPURL) URL() *url.URL {
 	if u == "" {
 		return nil
 	}
-	parsed, _ := url.Parse(string(u)) // was parsed when it was set
+	parsed, _ := url.Parse(string(u)) // no error: UnmarshalText has parsed it already
 	return parsed
 }
 
-// WebhookURL is where batches are posted. Receivers like to put a token into its path or query: only its scheme and
-// host are ever printed.
+// WebhookURL is the address to which Houndtrail posts batches. Many receivers put a token into its path or query, so it never
+// prints more than scheme and host.
 type WebhookURL struct {
 	raw string
 }
@@ -60,7 +60,7 @@ func (u *WebhookURL) UnmarshalText(text []byte) error {
 // IsSet tells whether there is a webhook.
 func (u WebhookURL) IsSet() bool { return u.raw != "" }
 
-// Value is the whole URL, to post to and never to print; "" where none is set.
+// Value is the whole URL, to post to and never to print; "" if none is set.
 func (u WebhookURL) Value() string { return u.raw }
 
 // String is the scheme and the host.
@@ -82,7 +82,7 @@ func (u WebhookURL) MarshalText() ([]byte, error) { return []byte(u.String()), n
 // Format prints String for every verb, %#v included.
 func (u WebhookURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.String()) }
 
-// StoreURL is a place for objects, without a slash at its end: s3://bucket/prefix or file:///dir; "" where none is set.
+// StoreURL is a place for objects, without a slash at its end: s3://bucket/prefix or file:///dir; "" if none is set.
 type StoreURL string
 
 var (
@@ -125,14 +125,14 @@ func (u StoreURL) Join(name string) StoreURL {
 	return StoreURL(strings.TrimSuffix(string(u), "/") + "/" + name)
 }
 
-// S3 is the bucket and the key prefix, which has no slash at either end; ok is false where it is not an s3 URL.
+// S3 is the bucket and the key prefix, which has no slash at either end; ok is false if the URL is not an s3 URL.
 func (u StoreURL) S3() (bucket, prefix string, ok bool) {
 	rest, ok := strings.CutPrefix(string(u), "s3://")
 	bucket, prefix, _ = strings.Cut(rest, "/")
 	return bucket, prefix, ok
 }
 
-// Dir is the absolute path of the directory; ok is false where it is not a file URL.
+// Dir is the absolute path of the directory; ok is false if the URL is not a file URL.
 func (u StoreURL) Dir() (dir string, ok bool) {
 	parsed, err := url.Parse(string(u))
 	if err != nil || parsed.Scheme != "file" {
@@ -157,7 +157,7 @@ func parseHTTP(raw string) (*url.URL, error) {
 	return parsed, nil
 }
 
-// publicURL is what an error may show of a URL, well formed or not: user, password, query and fragment are left out.
+// publicURL is the part of a URL that an error may show, well formed or not: without user, password, query and fragment.
 func publicURL(raw string) string {
 	if at := strings.LastIndex(raw, "@"); at >= 0 {
 		scheme, _, found := strings.Cut(raw[:at], "://")

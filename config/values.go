@@ -19,7 +19,7 @@ type unit struct {
 	bytes  int64
 }
 
-// units are the suffixes of a size, the largest first. Decimal ones are left out: no user means them.
+// units are the suffixes of a size, the largest first. There are no decimal ones: no user means them.
 func units() []unit {
 	return []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 }
@@ -60,7 +60,7 @@ func (b ByteSize) String() string {
 	return "0B"
 }
 
-// Schedule is when the daemon runs a cycle.
+// Schedule says when the daemon runs a cycle.
 type Schedule struct {
 	Spec string // as given
 	cron.Schedule
@@ -69,7 +69,7 @@ type Schedule struct {
 const wantSchedule = "want five cron fields such as */5 * * * *, or @hourly, or @every 5m, with CRON_TZ=Europe/Berlin in front " +
 	"for a time zone"
 
-// UnmarshalText takes what cron.ParseStandard takes, but for specs that never fire or not as they say.
+// UnmarshalText takes the specs of cron.ParseStandard, except specs that never fire, or fire at other times than they say.
 func (s *Schedule) UnmarshalText(text []byte) error {
 	spec := strings.TrimSpace(string(text))
 	_, rest, spaced := strings.Cut(spec, " ")
@@ -81,7 +81,7 @@ func (s *Schedule) UnmarshalText(text []byte) error {
 		return invalidf("got %s: %s; %s", quote(spec), err, wantSchedule)
 	}
 	if every, ok := schedule.(cron.ConstantDelaySchedule); ok {
-		// cron rounds in silence, and runs every second where the interval is negative.
+		// cron rounds without a word, and if the interval is negative, it runs every second.
 		if asked, err := time.ParseDuration(rest[strings.LastIndex(rest, " ")+1:]); err != nil || asked != every.Delay {
 			return invalidf("got %s; want an interval of whole seconds, at least @every 1s", quote(spec))
 		}
@@ -98,7 +98,8 @@ func (s *Schedule) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// tooFar is an expression such as */90 in the field of minutes: cron takes it for the field's first value alone.
+// tooFar is an expression such as */90 in the field of minutes, "" if there is none: cron reads it as the field's first value
+// alone.
 func tooFar(rest, spec string) string {
 	if !strings.Contains(spec, "TZ=") {
 		rest = spec
@@ -118,7 +119,7 @@ func tooFar(rest, spec string) string {
 // String is the spec as given.
 func (s Schedule) String() string { return s.Spec }
 
-// Start is where a first run starts.
+// Start is the time at which a first run starts.
 type Start struct {
 	At time.Time // UTC; the zero time stands for the oldest record that the server still has
 }
@@ -145,13 +146,13 @@ func (s Start) String() string {
 	return s.At.Format(time.RFC3339Nano)
 }
 
-// Retention is how long BloodHound keeps audit records. The zero value stands for auto: it is to be found out.
+// Retention is how long BloodHound keeps audit records. The zero value stands for auto: Houndtrail finds it out.
 type Retention struct {
 	Fixed time.Duration
-	Off   bool // Houndtrail does not look after it
+	Off   bool // Houndtrail does not watch it
 }
 
-// The retentions that make sense: below the first nothing could be warned of in time.
+// The retentions that make sense: below the least one, no warning could come in time.
 const (
 	leastRetention = 24 * time.Hour
 	mostRetention  = 100 * 365 * 24 * time.Hour
@@ -186,7 +187,7 @@ func (r Retention) String() string {
 	}
 }
 
-// Rate is how many requests a second there may be; 0 stands for auto.
+// Rate is the most requests a second; 0 stands for auto.
 type Rate float64
 
 // The rates that make sense: one request in 100 s, and more than any server answers.

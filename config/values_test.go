@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// TestAccepted has good values of every variable and what becomes of them, by the field's place in the tree. TestTags
-// sees to it that none is left out.
+// TestAccepted has good values of every variable and the field's value after Load, by the field's place in the tree. TestTags
+// checks that no variable is missing.
 func TestAccepted(t *testing.T) {
 	t.Parallel()
 	const user = "BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_USERNAME=u|BLOODHOUND_PASSWORD=p w"
@@ -100,7 +100,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// plain is the field at a path, with secrets in the open.
+// plain is the text of the field at a path, with secrets readable.
 func plain(c *config.Config, path string) string {
 	v := reflect.ValueOf(*c)
 	for name := range strings.SplitSeq(path, ".") {
@@ -206,7 +206,8 @@ func TestDefaults(t *testing.T) {
 	golden(t, "testdata/defaults.golden", strings.ReplaceAll(got, " ", "\n")+"\n")
 }
 
-// TestEnvironOrder: other variables are not ours, and of one that is there twice the first counts, as for os.Getenv.
+// TestEnvironOrder: Load ignores variables without the prefix. If a variable is there twice, the first one counts, as for
+// os.Getenv.
 func TestEnvironOrder(t *testing.T) {
 	t.Parallel()
 	environ := append(minimal(), "PATH=/bin", "AWS_REGION=", "houndtrail_x=1", "HOUNDTRAILS=1", "=C:=x",
@@ -274,7 +275,7 @@ func FuzzByteSize(f *testing.F) {
 	})
 }
 
-// TestScheduleInTheNightOfTheClockChange: what docs/configuration.md says of it.
+// TestScheduleInTheNightOfTheClockChange: the schedule acts as docs/configuration.md says.
 func TestScheduleInTheNightOfTheClockChange(t *testing.T) {
 	t.Parallel()
 	daily := load(t, with(minimal(), "SCHEDULE=CRON_TZ=Europe/Berlin 30 2 * * *")).Schedule

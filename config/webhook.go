@@ -10,10 +10,10 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
-// WebhookFormat is the form of webhook batches: the name of one of the formats there are.
+// WebhookFormat is the form of webhook batches: the name of a format of package format.
 type WebhookFormat string
 
-// limits are those of the format's batches, for the manual.
+// limits are the limits of the format's batches, for the manual.
 func (n WebhookFormat) limits() string {
 	f, err := format.New(string(n), format.Options{})
 	if err != nil {
@@ -22,12 +22,12 @@ func (n WebhookFormat) limits() string {
 	return fmt.Sprintf("%d records, %s", f.Limits().Records, ByteSize(f.Limits().Bytes))
 }
 
-// Expect is what the receiver's answer must say for a batch to count as delivered.
+// Expect has the conditions under which a receiver's answer makes a batch count as delivered.
 type Expect struct {
 	expect.Expectation
 }
 
-// UnmarshalText takes what [expect.Parse] takes. The library also calls it for a variable that is not set, with an empty
+// UnmarshalText takes the texts of [expect.Parse]. The library also calls it for a variable that is not set, with an empty
 // text.
 func (e *Expect) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
@@ -44,8 +44,8 @@ type Headers struct {
 	Secret
 }
 
-// Value is the headers, or none if none are set. Like any secret they may come from a file, which is read anew
-// each time. Its errors count the entries and never show them.
+// Value has the headers, or none if none are set. Like any secret they may come from a file, which Value reads anew each time.
+// Its errors give the number of an entry and never show it.
 func (h Headers) Value() (http.Header, error) {
 	text, err := h.text()
 	if err != nil || text == "" {

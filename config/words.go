@@ -1,6 +1,6 @@
 package config
 
-// What each of them can be is in the oneof tag of its setting.
+// The allowed values of each type are in the oneof tag of its setting.
 type (
 	// ArchiveFormat is the form of archive files.
 	ArchiveFormat string
@@ -12,15 +12,15 @@ type (
 	ObjectLockMode string
 	// StorageClass is S3's storage class; "" is STANDARD.
 	StorageClass string
-	// VerifyCount is what is held against the server's own count.
+	// VerifyCount says whether Houndtrail compares windows with the server's own count.
 	VerifyCount string
-	// OnBadRecord is what becomes of a record that cannot be had.
+	// OnBadRecord says what Houndtrail does about a record that it cannot take.
 	OnBadRecord string
 	// LogFormat is the form of log lines.
 	LogFormat string
 )
 
-// The words that the program acts on; a test holds them against the tags. Storage classes are only passed on.
+// The words that the program acts on; a test compares them with the tags. The program only passes storage classes on.
 const (
 	ArchiveParquet    ArchiveFormat = "parquet"
 	ArchiveNDJSON     ArchiveFormat = "ndjson"

@@ -1,7 +1,7 @@
 // Package bucket is the contract of a store: durable storage of whole objects, as journals and archives need it. Each kind
 // of store is a package of its own below this one, and package open picks one by a URL.
 //
-// What every store promises, and package buckettest checks on each:
+// Every store makes these promises, and package buckettest checks each store:
 //
 //   - A Put that returned survives a crash of either side. Readers see the old body or the new one, never a part.
 //   - Creating is exclusive, and so is replacing a version: of many writers, in one process or in many, one wins.
@@ -49,7 +49,7 @@ type Bucket interface {
 	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)
 }
 
-// Options are what a caller asks of any kind of store. A store leaves out what does not apply to it. The zero value of each
+// Options are the options of every kind of store. A store ignores an option that does not apply to it. The zero value of each
 // field is the default.
 type Options struct {
 	// Rewritten names the keys that are working state, such as a lease: they get no retention, which would keep each
@@ -57,14 +57,14 @@ type Options struct {
 	Rewritten func(key string) bool
 
 	Idle time.Duration // how long no byte of a body may move; default 30s
-	// Interactive is for a command in front of which a person waits: an endpoint that is down is reported at once.
+	// Interactive is for a command whose user waits: if an endpoint is down, the store reports that at once.
 	Interactive bool
-	Log         *zap.Logger // is warned of attempts that fail and bodies that are slow; nil is silent
+	Log         *zap.Logger // gets a warning for each attempt that fails or body that is slow; nil is silent
 }
 
-// CheckKey refuses a key that is not the name of an object below the store's root. Keys are slash-separated and relative to
-// the root. A key that could leave the root, or with a part that begins with a dot (which a directory keeps for itself), is
-// fs.ErrInvalid.
+// CheckKey refuses a key that is not the name of an object below the store's root. Keys are slash-separated and relative to the
+// root. If a key could leave the root, or a part of it begins with a dot, the error is fs.ErrInvalid. A directory keeps names
+// with a dot for itself.
 func CheckKey(key string) error {
 	if !fs.ValidPath(key) || strings.HasPrefix(key, ".") || strings.Contains(key, "/.") ||
 		strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f }) {

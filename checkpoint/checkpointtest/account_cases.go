@@ -34,7 +34,7 @@ func totals(t *world) {
 	holes.Holes = []checkpoint.Hole{{Reason: "x"}, {Reason: "y"}}
 	changed := counted(checkpoint.KindRescan, checkpoint.CountExact, 100, 3)
 	changed.Changed = &checkpoint.Changes{Altered: 3, Gone: 4}
-	liar := counted(checkpoint.KindBarrier, "", 0, 0) // what Commit fills in is not the caller's to say
+	liar := counted(checkpoint.KindBarrier, "", 0, 0) // Commit ignores the caller's values of the fields that it fills in
 	liar.Totals, liar.HolesTotal, liar.ChangedTotal = checkpoint.Totals{Delivered: 99}, 99, 99
 	liar.HoledAt = liar.Cursor
 	liar.Covered = []window.Window{windowOf(1)}

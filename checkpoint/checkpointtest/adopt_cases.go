@@ -19,14 +19,14 @@ func adoptCases() []testCase {
 
 // adoption is an entry that rebuilds the position.
 func adoption() checkpoint.Checkpoint {
-	next := position(2) // the cursor goes back, where there is one
+	next := position(2) // if there is a cursor, it goes back
 	next.Kind, next.Window = checkpoint.KindAdopt, window.Window{Start: next.Cursor, End: next.Cursor}
 	next.Records, next.Objects = checkpoint.Counts{}, nil
 	next.Adopted = &checkpoint.Adoption{Reason: "a test", Objects: 3, Bytes: 30, Records: 1234, From: position(0).Cursor, To: next.Cursor}
 	return next
 }
 
-// adopt commits an adoption at the tip, and goes on from there.
+// adopt commits an adoption after the tip, and one more entry after that.
 func adopt(t *world, j *checkpoint.Journal, want uint64, next checkpoint.Checkpoint) {
 	t.Helper()
 	tip, err := j.Tip(t.Context())
@@ -107,13 +107,13 @@ func adoptDamaged(t *world) {
 		t.Error("an export follows a damaged entry")
 	}
 	adopt(t, b, 4, adoption())
-	// The damage stays where it is, for those who look at all.
+	// The damage stays, and a survey of all entries shows it.
 	wantSurvey(t, b, append(sound(1, 2), seen{serial: 3, kind: checkpoint.ErrCorrupt, says: "JSON"},
 		seen{serial: 4, read: true}, seen{serial: 5, read: true})...)
 	_, err = collect(b.Entries(t.Context()))
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3))
 
-	// Another entry that is damaged is found all the same, and so is one that is damaged in its turn.
+	// A reader finds damage to a later entry all the same, even to the adoption itself.
 	edit(t, t.b, entryKey(4), `"reason":"a test"`, `"reason":"a tale"`)
 	_, b = t.journals() // in another process: this one has verified entry 5
 	_, err = b.Load(t.Context())

@@ -17,7 +17,7 @@ func corruptionCases() []testCase {
 	return cases
 }
 
-// damage is done to three entries, and has to show as such when the newest is loaded and when all are.
+// damage is done to a journal of three entries. It has to show when the newest entry is loaded, and when all are.
 type damage struct {
 	name string
 	do   func(t *world) bucket.Bucket
@@ -119,7 +119,7 @@ func noAnswer(t *world) {
 		Once(Get, entryKey(1), Fault{Before: errLost}),
 		Once(Get, entryKey(2), Fault{Before: errLost}),
 	} {
-		a, _ := t.journals() // in a new process: one that knows the newest entry asks for less
+		a, _ := t.journals() // in a new process: a process that knows the newest entry asks for less
 		t.a.On(hook)
 		_, err := a.Load(t.Context())
 		wantError(t, err, errLost, "archive/")

@@ -18,13 +18,13 @@ func deliveredCases() []testCase {
 	}
 }
 
-// snapshotKey is where the set "=set" lies.
+// snapshotKey is the key of the snapshot of the set "=set".
 func snapshotKey() string {
 	sum := sha256.Sum256([]byte("=set"))
 	return "archive/delivered/" + hex.EncodeToString(sum[:])
 }
 
-// deliver commits an entry for each set: "x" stands in it whole, "+x" is a change, and "=x" a snapshot.
+// deliver commits an entry for each set: the entry has "x" whole, "+x" as a change, and "=x" as a snapshot.
 func deliver(t *world, j *checkpoint.Journal, last checkpoint.Stored, sets ...string) checkpoint.Stored {
 	t.Helper()
 	for _, set := range sets {
@@ -45,7 +45,7 @@ func deliver(t *world, j *checkpoint.Journal, last checkpoint.Stored, sets ...st
 	return last
 }
 
-// wantDelivered holds that an entry's set is made of that.
+// wantDelivered checks that an entry's set is made of whole and changes.
 func wantDelivered(t *world, j *checkpoint.Journal, s checkpoint.Stored, whole string, changes ...string) {
 	t.Helper()
 	set, changed, err := j.Delivered(t.Context(), s)
@@ -119,7 +119,7 @@ func deliveredDamaged(t *world) {
 	t.b.On(nil)
 	overwrite(t, t.b, key, []byte("=other"))
 	refuses(b, key, "SHA-256")
-	_, err = b.Snapshot(t.Context(), last, []byte("=set")) // nor is it taken for what is to be written
+	_, err = b.Snapshot(t.Context(), last, []byte("=set")) // Snapshot does not take it for the set that it is to write
 	wantError(t, err, checkpoint.ErrCorrupt, key)
 }
 
@@ -129,13 +129,13 @@ func snapshotCrash(t *world) {
 	t.a.On(Once(Put, snapshotKey(), Fault{Before: errLost}))
 	_, err := a.Snapshot(t.Context(), last, []byte("=set"))
 	wantError(t, err, errLost, snapshotKey())
-	t.a.On(Once(Put, snapshotKey(), Fault{After: errLost})) // and there it is
+	t.a.On(Once(Put, snapshotKey(), Fault{After: errLost})) // the snapshot is in the store all the same
 	_, err = a.Snapshot(t.Context(), last, []byte("=set"))
 	wantError(t, err, errLost)
 	loaded, err := b.Load(t.Context())
 	check(t, err)
 	wantDelivered(t, b, loaded, "one", "+a")
-	serials, err := collect(b.Entries(t.Context())) // it is no entry
+	serials, err := collect(b.Entries(t.Context())) // a snapshot is no entry
 	if err != nil || len(serials) != 2 {
 		t.Errorf("the entries are %v, %v", serials, err)
 	}
@@ -163,7 +163,7 @@ func deliveredMixed(t *world) {
 			t.Errorf("an entry is written that builds on %s", name)
 		}
 	}
-	next := adoption() // which is not to depend on what may be lost
+	next := adoption() // an adoption must not depend on entries that may be lost
 	next.DeliveredBase = last.Next()
 	if _, err := a.Commit(t.Context(), last, next); err == nil {
 		t.Error("an adoption is written that builds on what was")

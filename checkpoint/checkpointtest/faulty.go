@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// ErrDead is what every call answers after [Faulty.Kill].
+// ErrDead is the answer to every call after [Faulty.Kill].
 var ErrDead = errors.New("this process is dead")
 
 // Op names a call of a bucket.
@@ -26,13 +26,13 @@ const (
 	Lock Op = "lock"
 )
 
-// Fault is how a call fails; the zero value lets it be.
+// Fault says how a call fails; with the zero value it does not fail.
 type Fault struct {
 	Before error // the call has no effect and returns this
 	After  error // the call has its effect and returns this all the same: "failed but persisted"
 }
 
-// Hook decides about a call before it is made. It may also block, until ctx ends for example. For a List key is the
+// Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List, key is the
 // prefix. Hooks are called concurrently.
 type Hook func(ctx context.Context, op Op, key string) Fault
 
@@ -57,8 +57,8 @@ func Always(op Op, suffix string, f Fault) Hook {
 	}
 }
 
-// Faulty is one process's view of a bucket, which fails when its hook says so. It stands for the process: when that
-// is killed, others go on with their own view of the same bucket.
+// Faulty is one process's view of a bucket, which fails when its hook says so. It stands for the process: after Kill, other
+// processes go on with their own views of the same bucket.
 type Faulty struct {
 	bucket.Bucket
 
@@ -71,7 +71,7 @@ type Faulty struct {
 // NewFaulty returns a view of the bucket without faults.
 func NewFaulty(b bucket.Bucket) *Faulty { return &Faulty{Bucket: b} }
 
-// On installs the hook in place of the one before; nil ends the faults.
+// On installs the hook in place of the previous one; nil ends the faults.
 func (f *Faulty) On(hook Hook) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

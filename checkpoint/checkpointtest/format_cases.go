@@ -11,7 +11,7 @@ func formatCases() []testCase {
 	}
 }
 
-// laterFields are in the objects that this version knows, and in ones that it does not.
+// laterFields has unknown fields in objects that this version knows, and in objects that it does not know.
 func laterFields(t *world) {
 	a, b := t.journals()
 	last := commit(t, a, 2)
@@ -34,14 +34,14 @@ func laterFields(t *world) {
 func newerVersion(t *world) {
 	a, b := t.journals()
 	commit(t, a, 3)
-	for _, serial := range []uint64{3, 2} { // the newest, and the one before
+	for _, serial := range []uint64{3, 2} { // the newest, and the previous one
 		good, _, _, err := t.b.Get(t.Context(), entryKey(serial))
 		check(t, err)
 		for from, change := range map[string]struct{ to, says string }{
 			`"max_id":`:       {`"critical":["cursor","later","window.much"],"later":1,"max_id":`, "later, window.much"},
 			`"records":`:      {`"min_reader":2,"records":`, "reader 2"},
 			`"format":1`:      {`"format":2`, "format 2"},
-			`"objects":[`:     {`"min_reader":2,"objects":[[7],`, "reader 2"}, // it need not even make sense here
+			`"objects":[`:     {`"min_reader":2,"objects":[[7],`, "reader 2"}, // this version need not understand the rest
 			`"writer":{`:      {`"min_reader":2,"writer":{"signed":true,`, "v1.2.3"},
 			`"committed_at":`: {`"min_reader":2,"committed_at":`, "2026-03-01T1"},
 		} {

@@ -104,7 +104,7 @@ func noteIsAHint(t *world) {
 		}
 	}
 
-	// A later commit puts a bad note right, and from then on it is a witness.
+	// A later commit replaces a bad note, and from then on the note proves the newest entry.
 	_, err = a.Commit(t.Context(), last, position(4))
 	check(t, err)
 	_, err = checkpoint.Open(without(t.b, entryKey(4)), identity("host-b")).Load(t.Context())
@@ -114,7 +114,7 @@ func noteIsAHint(t *world) {
 func noteOnlyGoesOn(t *world) {
 	a, b := t.journals()
 	t.a.On(func(ctx context.Context, op Op, key string) Fault {
-		if op == Put && key == "archive/state/latest" { // the first entry stands, and its writer is about to note it
+		if op == Put && key == "archive/state/latest" { // the first entry is committed, and its writer is about to note it
 			first, err := b.Load(ctx)
 			check(t, err)
 			_, err = b.Commit(ctx, first, position(2))
@@ -239,7 +239,7 @@ func conflictNamesWinner(t *world) {
 	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
 }
 
-// A serial that is taken is a conflict, as long as nothing shows that it is our own.
+// If a serial is taken, that is a conflict, unless the bytes show that the entry is our own.
 func unclearConflict(t *world) {
 	a, _ := t.journals()
 	last := commit(t, a, 1)
@@ -285,7 +285,7 @@ func scatteredWindows(t *world) {
 	if i != len(order) {
 		t.Errorf("%d entries", i)
 	}
-	// Everything else holds as in any journal.
+	// All other rules are those of any journal.
 	_, err := open(t.b).Commit(t.Context(), checkpoint.Stored{}, position(5))
 	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
 	edit(t, t.b, entryKey(2), `"late":1`, `"late":2`)

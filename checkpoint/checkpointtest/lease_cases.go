@@ -35,12 +35,12 @@ func leaseCases() []testCase {
 // windowOf is the n-th window of the suite.
 func windowOf(n int) window.Window { return position(n).Window }
 
-// acquire takes the lease and makes sure that the test ends without it.
+// acquire takes the lease, and releases it at the end of the test.
 func acquire(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
 	tb.Helper()
 	l, err := j.Acquire(tb.Context())
 	check(tb, err)
-	tb.Cleanup(func() { _ = l.Release(context.Background()) }) // the case itself checks Release where it matters
+	tb.Cleanup(func() { _ = l.Release(context.Background()) }) // if it matters, the case itself checks Release
 	return l
 }
 
@@ -138,11 +138,11 @@ func takeover(t *world) {
 	check(t, t.a.Kill())
 	var l *checkpoint.Lease
 	if t.locking {
-		l = acquire(t, b) // at once: the lock is gone with its process
+		l = acquire(t, b) // at once: the lock ended with its process
 	} else if l = acquireWhenFree(t, b); time.Since(since) < TTL {
 		t.Errorf("taken over after %s, before it expired", time.Since(since))
 	}
-	// The one that only seemed dead must not come back.
+	// The process that only seemed dead must not get the lease back.
 	if err := crashed.Release(t.Context()); err == nil {
 		t.Error("a dead process released its lease")
 	}
@@ -157,7 +157,7 @@ func lostLease(t *world) {
 	check(t, err)
 	theirs := strings.NewReplacer("host-a", "host-c", `"token":"`, `"token":"another-`).Replace(string(held))
 	overwrite(t, t.b, "archive/state/lease.json", []byte(theirs))
-	if !t.locking { // if a lock decides, only a hand that edits the object can do that, and only Intend sees it
+	if !t.locking { // if a lock decides, only a person who edits the object can cause this, and only Intend sees it
 		select {
 		case <-l.Context().Done():
 		case <-time.After(2 * TTL):
@@ -186,16 +186,16 @@ func intentSurvives(t *world) {
 
 	second := acquire(t, b)
 	wantIntents(t, second, windowOf(1))
-	check(t, second.Release(t.Context())) // without an intent of its own: the old one stays
+	check(t, second.Release(t.Context())) // it had no intent of its own, and the old one stays
 
 	third := acquire(t, a)
 	wantIntents(t, third, windowOf(1))
 	check(t, third.Intend(t.Context(), windowOf(2)))
-	check(t, third.Intend(t.Context(), windowOf(1))) // has its place
+	check(t, third.Intend(t.Context(), windowOf(1))) // it is declared already, and keeps its place
 	inParts := windowOf(3)
 	inParts.Parts = true
 	check(t, third.Intend(t.Context(), windowOf(3)))
-	check(t, third.Intend(t.Context(), inParts)) // as turned out
+	check(t, third.Intend(t.Context(), inParts)) // the window turned out to be in parts
 	check(t, third.Intend(t.Context(), windowOf(3)))
 	check(t, t.a.Kill())
 
@@ -204,7 +204,7 @@ func intentSurvives(t *world) {
 	if of := fourth.Intents(); of[1].Parts || !of[2].Parts {
 		t.Errorf("the third of them only is in parts: %v", of)
 	}
-	fourth.Settle(windowOf(4)) // is none of them
+	fourth.Settle(windowOf(4)) // this window is no intent
 	fourth.Settle(windowOf(2))
 	wantIntents(t, fourth, windowOf(3))
 	check(t, fourth.Release(t.Context()))
@@ -236,12 +236,12 @@ func persistedIntent(t *world) {
 	check(t, l.Intend(t.Context(), windowOf(1)))
 	t.a.On(Once(Put, "lease.json", Fault{After: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/state/lease.json")
-	check(t, l.Intend(t.Context(), windowOf(3))) // over the one that persisted
+	check(t, l.Intend(t.Context(), windowOf(3))) // this goes over the write that persisted
 	t.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/state/lease.json")
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
-	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // to take a window as it was declared does no harm
+	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // to take a window that was declared in vain does no harm
 	check(t, next.Release(t.Context()))
 }
 

@@ -18,7 +18,7 @@ func leaseStatusCases() []testCase {
 	}
 }
 
-// look is LeaseStatus of a bystander, who may not write or lock anything.
+// look calls LeaseStatus, and checks that this writes and locks nothing.
 func look(t *world, j *checkpoint.Journal) checkpoint.LeaseStatus {
 	t.Helper()
 	t.b.On(func(_ context.Context, op Op, key string) Fault {
@@ -59,7 +59,7 @@ func leaseStatus(t *world) {
 	l := acquire(t, a)
 	wantHeld(t, look(t, b))
 	check(t, l.Intend(t.Context(), windowOf(1)))
-	time.Sleep(2 * TTL) // more than one that is not renewed has
+	time.Sleep(2 * TTL) // longer than a lease lives that is not renewed
 	wantHeld(t, look(t, b))
 	check(t, l.Context().Err())
 	check(t, l.Release(t.Context()))
@@ -73,8 +73,8 @@ func leaseStatus(t *world) {
 	wantError(t, err, errLost, "archive/state/lease.json")
 }
 
-// Where leases expire, one that is not renewed becomes free by itself. Where a lock decides, only the holder's machine
-// can tell that it is free, and the object goes on naming the holder.
+// If leases expire, a lease that is not renewed becomes free by itself. If a lock decides, only the holder's machine can tell
+// that the lease is free, and the object goes on naming the holder.
 func abandonedLeaseStatus(t *world) {
 	a, b := t.journals()
 	acquire(t, a)
@@ -92,7 +92,7 @@ func abandonedLeaseStatus(t *world) {
 			}
 			time.Sleep(TTL / 10)
 		}
-		time.Sleep(TTL / 10) // past the end, not at it
+		time.Sleep(TTL / 10) // to be past the end, and not at it
 		left := look(t, b)
 		held.Held, held.Expires = false, 0
 		if left.Held || left.Holder != held.Holder || !left.Since.Equal(held.Since) || left.Expires != 0 {

@@ -20,7 +20,7 @@ func longCases() []testCase {
 	}
 }
 
-// counted is a view of a store that counts what is asked of it, and what a file system looks at for that: it lists whole
+// counted is a view of a store that counts the calls, and the names that a file system looks at for them: it lists whole
 // folders.
 type counted struct {
 	bucket.Bucket
@@ -77,9 +77,9 @@ func startAt(t *world, j *checkpoint.Journal, serial uint64, n int) checkpoint.S
 	return last
 }
 
-// longJournal holds the cost of a journal of 500,000 entries against that of 1,000, by what is asked of the store. The folder
-// of the newest entries is full up to them. Of the other entries a part is there: some folders with a few names each, which
-// no part of a cycle may look at.
+// longJournal compares the cost of a journal of 500,000 entries with the cost of one of 1,000, by calls of the store. The
+// newest entries' folder has all names up to them. The older folders are only partly there, with a few names each, and no part
+// of a cycle may look at them.
 func longJournal(t *world) {
 	shortIdle, shortCommit := lengthCosts(t, "short", 1_100, 50)
 	longIdle, longCommit := lengthCosts(t, "long", 500_100, 5000)
@@ -104,7 +104,7 @@ func longJournal(t *world) {
 	}
 }
 
-// lengthCosts makes a journal that ends at a serial, and counts what two idle cycles of a new process and what a commit take.
+// lengthCosts makes a journal that ends at a serial, and counts the calls of two idle cycles of a new process, and of a commit.
 func lengthCosts(t *world, stream string, serial, step uint64) (idle, commit *counted) {
 	t.Helper()
 	id := identity("host-a")
@@ -154,7 +154,7 @@ func nextFolder(t *world) {
 		next, err := a.Commit(t.Context(), last, position(int(last.Serial)+1))
 		check(t, err)
 		last = next
-		for noted := uint64(997); noted <= last.Serial; noted++ { // wherever the note is behind
+		for noted := uint64(997); noted <= last.Serial; noted++ { // however far the note is behind
 			overwrite(t, t.b, "archive/state/latest", fmtNote(noted))
 			loaded, err := b.Load(t.Context())
 			if err != nil || loaded.SHA256 != last.SHA256 {

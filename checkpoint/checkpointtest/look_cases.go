@@ -23,7 +23,7 @@ func lookAt(t *world, j *checkpoint.Journal) *checkpoint.Lease {
 	return l
 }
 
-// used makes a stream that had a holder, and returns a view of it that counts.
+// used makes a stream whose lease was released, and returns a view of its store that counts.
 func used(t *world) (j *checkpoint.Journal, store *counted) {
 	t.Helper()
 	store = &counted{Bucket: t.a}
@@ -66,7 +66,7 @@ func idleReads(t *world) {
 			t.Errorf("an idle cycle takes %v", store.calls)
 		}
 	}
-	// What the process remembers is asked for all the same.
+	// The journal asks the store even for the entry that this process remembers.
 	edit(t, t.b, entryKey(3), `"late":1`, `"late":2`)
 	_, err := j.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3))
@@ -88,7 +88,7 @@ func lookAndHold(t *world) {
 	_, b := t.journals()
 	l := lookAt(t, a)
 	check(t, l.Hold(t.Context()))
-	check(t, l.Hold(t.Context())) // once more is no more
+	check(t, l.Hold(t.Context())) // a second Hold does nothing
 	if !t.locking {
 		_, err := b.Acquire(t.Context())
 		wantError(t, err, checkpoint.ErrLeaseHeld, "host-a")
@@ -97,7 +97,7 @@ func lookAndHold(t *world) {
 	if store.calls[Put] != 2 {
 		t.Errorf("to hold and to release takes %v", store.calls)
 	}
-	if t.locking { // it has the lock if it only looks
+	if t.locking { // Look alone takes the lock
 		l := lookAt(t, a)
 		_, err := b.Look(t.Context())
 		wantError(t, err, checkpoint.ErrLeaseHeld)

@@ -116,7 +116,7 @@ func (m *Memory) Lock(ctx context.Context, key string) (unlock func() error, loc
 	}), true, nil
 }
 
-// Remove takes an object away, which no part of a journal ever does.
+// Remove takes an object away. No code of a journal ever does that.
 func (m *Memory) Remove(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

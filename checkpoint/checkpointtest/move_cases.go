@@ -78,7 +78,7 @@ func move(t *world) {
 	a, _ := t.journals()
 	l := acquire(t, a)
 	last := commit(t, a, 2)
-	check(t, l.Intend(t.Context(), last.Window)) // which was committed
+	check(t, l.Intend(t.Context(), last.Window)) // this window was committed
 	check(t, l.Release(t.Context()))
 
 	first := identity("host-b")
@@ -123,11 +123,11 @@ func move(t *world) {
 	_, err = a.Load(t.Context())
 	wantError(t, err, checkpoint.ErrForeign, "https://b.example", "s3://swamp")
 	next := acquire(t, j)
-	wantIntents(t, next) // that of the newest entry was committed, which the entry of the move does not tell
+	wantIntents(t, next) // the intent was committed, although the entry of the move does not say so
 	check(t, next.Release(t.Context()))
 }
 
-// moveUnfinished: the window of an attempt that was not committed is taken again by the name that the attempt had.
+// moveUnfinished: if an attempt was not committed, its window is taken again under the tenant that the attempt had.
 func moveUnfinished(t *world) {
 	a, _ := t.journals()
 	l := acquire(t, a)
@@ -153,7 +153,7 @@ func moveUnfinished(t *world) {
 	if loaded, err := a.Load(t.Context()); err != nil || loaded.Serial != 2 {
 		t.Errorf("after moves that were refused: entry %d, %v", loaded.Serial, err)
 	}
-	// Another address does not change the name, nor does a move before that one hide what is open.
+	// Another address does not change the tenant, so that move succeeds. It does not hide the open window from the next move.
 	check(t, move(func(id *checkpoint.Identity) { id.Source = "https://b.example" }))
 	wantError(t, move(tenant), checkpoint.ErrUnfinished, start)
 	l = acquire(t, a)
@@ -164,8 +164,8 @@ func moveUnfinished(t *world) {
 	check(t, move(tenant))
 }
 
-// moveDies: of several windows that were declared the first one was committed. The entry of the move has none of them, and so the
-// lease says before it which are open.
+// moveDies: the first of several declared windows was committed. The entry of the move has none of them, so Move writes the
+// lease with the open windows first.
 func moveDies(t *world) {
 	a, b := t.journals()
 	l := acquire(t, a)
@@ -226,7 +226,7 @@ func moveRefused(t *world) {
 	if loaded, err := checkpoint.Open(without(t.b, entryKey(1)), identity("host-a")).Load(t.Context()); err != nil || loaded.Serial != 2 {
 		t.Errorf("after moves that were refused: entry %d, %v", loaded.Serial, err)
 	}
-	acquire(t, a) // no refusal keeps the lease
+	acquire(t, a) // each refused move has released the lease
 }
 
 func onlyMoves(t *world) {

@@ -69,7 +69,7 @@ func noteUnwritten(t *world) {
 	wantError(t, told[2], errLost, "archive/state/latest", "entry 3")
 	t.a.On(nil)
 	lease = acquire(t, a)
-	check(t, lease.Release(t.Context())) // it is made up for
+	check(t, lease.Release(t.Context())) // the release writes the note that failed before
 	wantNote(t, "3")
 	if len(told) != 3 {
 		t.Errorf("told are %v", told)
@@ -84,7 +84,7 @@ func noteForward(t *world) {
 	check(t, err)
 	last, err = a.Commit(t.Context(), last, position(2))
 	check(t, err)
-	_, err = b.Commit(t.Context(), last, position(3)) // by another runner, which notes it at once
+	_, err = b.Commit(t.Context(), last, position(3)) // another runner commits, and notes it at once
 	check(t, err)
 	check(t, lease.Release(t.Context()))
 	wantNote(t, "3")
@@ -94,7 +94,7 @@ func noteForward(t *world) {
 	check(t, err)
 	_, err = b.Commit(t.Context(), last, position(4))
 	check(t, err)
-	overwrite(t, t.b, "archive/state/latest", []byte("other garbage")) // which is not a note of anything later
+	overwrite(t, t.b, "archive/state/latest", []byte("other garbage")) // this is no note of a later entry
 	check(t, lease.Release(t.Context()))
 	wantNote(t, "4")
 }

@@ -45,7 +45,7 @@ func unconditional(t *world) {
 		"If-Match":      {Bucket: t.a, Replaces: true},
 	} {
 		j := checkpoint.Open(store, identity("host-a"), checkpoint.LeaseTTL(TTL))
-		for range 2 { // what the first attempt leaves does not hide it from the second
+		for range 2 { // the object that the first attempt leaves does not hide the fault from the second
 			_, err := j.Acquire(t.Context())
 			wantError(t, err, checkpoint.ErrUnconditional, t.a.String(), probeKey, header, "another store", "gateway setting")
 		}
@@ -91,7 +91,7 @@ func probeFails(t *world) {
 	for _, hook := range []Hook{
 		Once(Put, probeKey, Fault{Before: errLost}),
 		Once(Put, probeKey, Fault{After: errLost}),
-		Once(Get, probeKey, Fault{Before: errLost}), // the attempt before left the object
+		Once(Get, probeKey, Fault{Before: errLost}), // the previous attempt left the object
 	} {
 		t.a.On(hook)
 		_, err := a.Acquire(t.Context())

@@ -54,7 +54,7 @@ func pruned(t *world) {
 		}
 		gone = append(gone, first)
 	}
-	// It goes on as any other.
+	// A pruned journal goes on as any other.
 	j := hidden(t, 1, 2, 3, 4)
 	_, err = j.Commit(t.Context(), last, position(6))
 	check(t, err)
@@ -95,7 +95,7 @@ func gap(t *world) {
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), "missing")
 }
 
-// wantLost checks that no call takes a journal for an empty one, and what it advises.
+// wantLost checks that no call takes the journal for an empty one, and checks the advice.
 func wantLost(t *world, j *checkpoint.Journal, says ...string) {
 	t.Helper()
 	_, err := j.Load(t.Context())
@@ -122,7 +122,7 @@ func lostJournalWithLease(t *world) {
 		store := without(t.b, append(gone, "archive/state/latest")...)
 		j := checkpoint.Open(store, identity("host-b"), checkpoint.LeaseTTL(TTL))
 		wantLost(t, j, entryKey(3), "archive/state/lease.json")
-		// The next holder, who sees no entry or an older one, does not make it forget that.
+		// The next holder sees no entry or an older one, but the lease does not forget the newest serial.
 		l = acquire(t, j)
 		wantLost(t, j, entryKey(3), "archive/state/lease.json")
 		check(t, l.Intend(t.Context(), windowOf(1)))

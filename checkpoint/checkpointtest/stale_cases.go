@@ -44,7 +44,7 @@ func staleList(t *world) {
 	wantError(t, err, errLost, entryKey(6))
 	t.b.On(nil)
 	j := checkpoint.Open(without(t.b, entryKey(6)), identity("host-b"))
-	_, err = j.Load(t.Context()) // and one that is really not there is lost
+	_, err = j.Load(t.Context()) // an entry that is really missing is lost
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(6), "lost")
 }
 

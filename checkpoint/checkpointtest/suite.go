@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// TTL is the life of a lease in the suite: long enough for a slow store to answer in, short enough to wait for.
+// TTL is the life of a lease in the suite: long enough for the answer of a slow store, and short enough to wait for.
 const TTL = 2 * time.Second
 
 // Open opens an empty store twice, as two processes would.
@@ -56,7 +56,7 @@ func cases() []testCase {
 		failureCases(), accountCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases())
 }
 
-// world is one store, the two processes that use it, and the test that they are in.
+// world is one store, the two processes that use it, and their test.
 type world struct {
 	*testing.T
 	a, b    *Faulty
@@ -88,13 +88,13 @@ func (w *world) journals() (a, b *checkpoint.Journal) {
 		checkpoint.Open(w.b, identity("host-b"), checkpoint.LeaseTTL(TTL))
 }
 
-// entryKey is where the contract puts an entry.
+// entryKey is the key of an entry by the contract.
 func entryKey(serial uint64) string { return folderOf(serial) + fmt.Sprintf("%020d.json", serial) }
 
-// folderOf is where it lies.
+// folderOf is the folder of an entry.
 func folderOf(serial uint64) string { return fmt.Sprintf("archive/%017d/", serial/1000) }
 
-// position is a checkpoint that differs from that of every other number. Its times are not in UTC.
+// position is a checkpoint that is different for every number. Its times are not in UTC.
 func position(n int) checkpoint.Checkpoint {
 	zone := time.FixedZone("east", 3*60*60)
 	start := time.Date(2026, 3, 1, 12, 0, 0, 123456000, zone).Add(time.Duration(n) * time.Hour)
@@ -134,7 +134,7 @@ func collect(entries func(func(checkpoint.Stored, error) bool)) (serials []uint6
 	return serials, nil
 }
 
-// overwrite puts an object over whatever is there, behind the journal's back.
+// overwrite writes an object, over any previous one, without the journal's knowledge.
 func overwrite(tb testing.TB, b bucket.Bucket, key string, body []byte) {
 	tb.Helper()
 	_, version, _, err := b.Get(tb.Context(), key)
@@ -145,7 +145,7 @@ func overwrite(tb testing.TB, b bucket.Bucket, key string, body []byte) {
 	check(tb, err)
 }
 
-// edit replaces text in an object behind the journal's back.
+// edit replaces text in an object without the journal's knowledge.
 func edit(tb testing.TB, b bucket.Bucket, key, from, to string) {
 	tb.Helper()
 	body, _, _, err := b.Get(tb.Context(), key)
@@ -157,7 +157,7 @@ func edit(tb testing.TB, b bucket.Bucket, key, from, to string) {
 	overwrite(tb, b, key, changed)
 }
 
-// removed is a bucket from which some objects were removed, for which no bucket has a call. It takes them again.
+// removed is a bucket without some objects: no bucket has a call to remove one. A Put can write them again.
 type removed struct {
 	bucket.Bucket
 	keys map[string]bool
@@ -215,7 +215,7 @@ func wantError(tb testing.TB, err, kind error, says ...string) {
 	}
 }
 
-// refuseAdvice checks that an error does not advise what would lose or double records. The store's own name says nothing.
+// refuseAdvice checks that an error has no advice that would lose or double records. The store's own name does not count.
 func refuseAdvice(t *world, err error, words ...string) {
 	t.Helper()
 	text := strings.ReplaceAll(err.Error(), t.b.String(), "")

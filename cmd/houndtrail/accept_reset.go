@@ -60,7 +60,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 	return cmd
 }
 
-// resetFrom reads the flag; zero where it is not set.
+// resetFrom reads the flag --from; zero if it is not set.
 func resetFrom(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

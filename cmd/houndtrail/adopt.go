@@ -111,7 +111,7 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 
 func adoptError(err error) error { return &stream.Error{Stream: stream.Archive, Err: err} }
 
-// surveyArchive reads what the archive holds. The adoption is what there is to say of it, also if it cannot be adopted.
+// surveyArchive reads all of the archive. It returns the adoption for the user also if the archive cannot be adopted.
 func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporter.Found, adoption, error) {
 	var delivered dedup.Builder
 	survey, err := read.Survey(ctx, b, tenant, func(id int64, createdAt time.Time) error {
@@ -137,8 +137,8 @@ func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporte
 	}, a, nil
 }
 
-// unknownFiles names the files that keep an archive from being adopted: a renamed one holds records that would be archived
-// a second time.
+// unknownFiles names the files because of which an archive cannot be adopted: if one is a renamed file, a run would archive its
+// records a second time.
 func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 	const most = 10
 	names := strings.Join(keys[:min(most, len(keys))], ", ")
@@ -150,7 +150,7 @@ func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 		"houndtrail adopt again", stream.ErrUnknownFiles, names, b, read.Prefix(tenant))
 }
 
-// An adoption is what was found and, unless it was a dry run, the entry that says so.
+// An adoption has the figures of the archive and, unless it was a dry run, the entry that adopts it.
 type adoption struct {
 	Objects    int                    `json:"objects"`
 	Bytes      int64                  `json:"bytes"`
@@ -161,7 +161,7 @@ type adoption struct {
 	Duplicates int64                  `json:"duplicates"`
 	Unknown    []string               `json:"unknown,omitempty"`
 	Entry      *checkpoint.Checkpoint `json:"entry,omitempty"`
-	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, where that was damaged
+	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, if that was damaged
 }
 
 func adoptionOf(f read.Found) adoption {

@@ -21,7 +21,7 @@ type backfillOptions struct {
 	stream   choice
 	output   choice
 
-	first, end time.Time // from and to; zero where they are not given
+	first, end time.Time // from and to; zero if they are not given
 }
 
 func (p *program) backfill() *cobra.Command {
@@ -89,7 +89,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 	return errors.Join(errs...)
 }
 
-// parse reads the times. A mistake in them is found before anything is sent.
+// parse reads the times. It finds a mistake in them before Houndtrail sends anything.
 func (o *backfillOptions) parse() (err error) {
 	if o.first, err = timeOrDay("--from", o.from); err != nil {
 		return err
@@ -115,13 +115,13 @@ func timeOrDay(flag, text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%s %q: want a time such as 2026-01-31T00:00:00Z, or a day such as 2026-01-31", flag, text)
 }
 
-// A backfill is that of one stream.
+// A backfill is the backfill of one stream.
 type backfill struct {
 	name string // of the stream
 	*exporter.Backfill
 }
 
-// backfills wires what is asked for of what the configuration asks for.
+// backfills makes the backfills of the streams that the user asks for, or of all that the configuration turns on.
 func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOptions, log *zap.Logger) ([]backfill, error) {
 	set := stream.NewSet(c, p.process(quiet(log)))
 	names, err := set.Chosen(o.stream.value)
@@ -149,7 +149,8 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	return all, nil
 }
 
-// quiet leaves out the line for each window, which progress stands for, unless everything is wanted.
+// quiet drops the log's line for each window at level info, since the progress shows the windows. At other levels it changes
+// nothing.
 func quiet(log *zap.Logger) *zap.Logger {
 	if log.Level() == zap.InfoLevel {
 		return log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))

@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// firstDay is where the table begins if the archive does not tell. PR #3049 dates records without a time to 2020.
+// firstDay is the first day of the table if the archive does not tell. PR #3049 dates records without a time to 2020.
 const firstDay = "2020-01-01"
 
 // ddlOptions are the flags of ddl.
@@ -28,12 +28,12 @@ type ddlOptions struct {
 	dialect choice
 }
 
-// A tableName is a flag: table or database.table, of the characters that Athena takes.
+// A tableName is a flag: table or database.table, with characters that Athena accepts.
 type tableName string
 
 func (n *tableName) String() string { return string(*n) }
 
-// Type is what the help shows as the flag's value.
+// Type is the flag's value in the help.
 func (n *tableName) Type() string { return "name" }
 
 func (n *tableName) Set(s string) error {
@@ -74,7 +74,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 	if err != nil {
 		return err
 	}
-	set := stream.NewSet(c, p.asked().process(zap.NewNop())) // what is wrong with the archive is told in the SQL
+	set := stream.NewSet(c, p.asked().process(zap.NewNop())) // a comment in the SQL tells of a problem with the archive
 	t := archive.Table{
 		Name: string(o.table), Location: string(c.Archive.URL), Extension: set.Encoder().Extension(),
 		Tenants: []string{c.Tenant}, First: first,
@@ -99,8 +99,8 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 	return err
 }
 
-// setDays sets the table's days to those that the archive has, if it tells. It returns what the reader of the SQL should
-// know of them, as a comment.
+// setDays sets the table's days to the archive's, if the archive can be read. It returns a comment about the days for the
+// reader of the SQL.
 func setDays(ctx context.Context, set *stream.Set, t *archive.Table) (comment string, err error) {
 	b, err := set.Files(ctx)
 	var first, last time.Time
@@ -111,7 +111,7 @@ func setDays(ctx context.Context, set *stream.Set, t *archive.Table) (comment st
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case err != nil: //nolint:nilerr // the comment tells it
+	case err != nil: //nolint:nilerr // the comment has the error
 		return comments("The archive cannot be read: "+err.Error(),
 			"So the days begin at "+firstDay+". If it has earlier records, print this again with --since and their first day."), nil
 	case !found:

@@ -21,7 +21,7 @@ func documents(t *testing.T) []string {
 	return pages
 }
 
-// TestReadmeLinks: every relative link of a document leads to a file that is there, and to a heading that it has.
+// TestReadmeLinks: every relative link of a document leads to an existing file, and to an existing heading of it.
 func TestReadmeLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
@@ -51,7 +51,7 @@ func TestReadmeLinks(t *testing.T) {
 	}
 }
 
-// TestReadmeIsShort: a reader who wants to know what this is has few minutes. What needs more has a page in docs/.
+// TestReadmeIsShort: a new reader has only a few minutes. Longer texts have a page in docs/.
 func TestReadmeIsShort(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile(filepath.Join(repository, "README.md"))
@@ -73,7 +73,7 @@ func outsideOfCode(t *testing.T, page string) string {
 	return regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(string(body), "")
 }
 
-// headings are the anchors of a document, as GitHub makes them of its headings.
+// headings are the anchors that GitHub makes of a document's headings.
 func headings(t *testing.T, page string) map[string]bool {
 	t.Helper()
 	anchors := map[string]bool{}

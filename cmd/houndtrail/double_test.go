@@ -18,9 +18,9 @@ import (
 
 // bloodhoundCommand is the test double of BloodHound:
 //
-//	bloodhound start [-profile P] [-records N] [-rows FILE] [-auth jwt]   a server, in place of the one before
+//	bloodhound start [-profile P] [-records N] [-rows FILE] [-auth jwt]   a server, in place of the previous one
 //	bloodhound later D N        both clocks move on by D, and N records are new in that time
-//	bloodhound late N           so many records appear that are stamped before what was already read
+//	bloodhound late N           N records appear that are stamped before records that were already read
 //	bloodhound add FILE         records appear, one JSON object a line; without created_at they are of now
 //	bloodhound restore D        the database is a backup that is D old, and the sequence goes on from there
 //	bloodhound alter|delete N   the Nth newest record is changed, or removed, by an administrator of the database
@@ -59,7 +59,7 @@ func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// setTime is what a script does to the clocks.
+// setTime carries out a script's change of the clocks.
 func (w *world) setTime(ts *testscript.TestScript, args []string) {
 	switch args[0] {
 	case "later":
@@ -81,7 +81,7 @@ func (w *world) setTime(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// settle keeps what is visible visible, whatever becomes of the clock.
+// settle keeps visible rows visible, also if the clock is set back.
 func (w *world) settle() {
 	if w.server == nil {
 		return
@@ -93,7 +93,7 @@ func (w *world) settle() {
 	}
 }
 
-// changeLog is what a script does to the records.
+// changeLog carries out a script's change of the records.
 func (w *world) changeLog(ts *testscript.TestScript, args []string) {
 	change := func(f func(*bloodhoundtest.Row)) { w.server.Alter(w.newest(ts, args[1]), f) }
 	switch args[0] {
@@ -113,7 +113,7 @@ func (w *world) changeLog(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// changeAnswers is what a script does to the requests.
+// changeAnswers carries out a script's change of the answers to requests.
 func (w *world) changeAnswers(ts *testscript.TestScript, args []string) {
 	switch args[0] {
 	case "fault":
@@ -167,7 +167,7 @@ func (w *world) newest(ts *testscript.TestScript, n string) int64 {
 	return rows[i].ID
 }
 
-// startDouble serves six weeks of history that end ten minutes ago: all of it is old enough to be read.
+// startDouble serves six weeks of history that end ten minutes ago: every record is old enough for an export.
 func (w *world) startDouble(ts *testscript.TestScript, args []string) {
 	options := bloodhoundtest.Options{Now: w.now, Seed: 7, Tokens: map[string]string{tokenID: tokenKey}, SessionTTL: 20 * 365 * 24 * time.Hour}
 	w.began = w.now()

@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// describe is the error as it is printed last, each line under the program's name.
+// describe is the text of the error that the program prints at its end, with the program's name before each line.
 func describe(err error) string {
 	if errors.As(err, new(*config.Error)) {
 		return "houndtrail: the configuration is not usable:\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helpers run houndtrail in a world that lacks something. They are processes of their own, so that what they take away
-// comes back by itself, however a test ends.
+// helpers run houndtrail without something that it needs. They are separate processes, so that their changes end with them,
+// however a test ends.
 //
 //	on-full-disk DIR command...   DIR is on a disk without space
 //	on-read-only DIR command...   DIR is on a disk that cannot be written
@@ -34,7 +34,8 @@ var abilities = sync.OnceValue(func() map[string]bool {
 // namespaceKey marks the process that is already in a mount namespace of its own.
 const namespaceKey = "HELPER_IN_NAMESPACE"
 
-// mounted puts a tiny file system over a directory, for the command alone: the mount is in a namespace that ends with it.
+// mounted puts a tiny file system over a directory, for one command only: the mount is in a namespace that ends with the
+// command.
 func mounted(size string, flags uintptr) {
 	if os.Getenv(namespaceKey) == "" {
 		os.Exit(inNamespace())
@@ -65,9 +66,9 @@ func inNamespace() int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// obeyModes drops the capabilities by which root reads and writes what it likes.
+// obeyModes drops the capabilities by which root reads and writes any file.
 func obeyModes() {
-	runtime.LockOSThread() // capabilities are a thread's, and the one that calls exec hands on its own
+	runtime.LockOSThread() // capabilities belong to a thread, and exec takes those of the thread that calls it
 	if os.Geteuid() == 0 {
 		for _, capability := range []uintptr{unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH} {
 			must(unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0))

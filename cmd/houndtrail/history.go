@@ -64,8 +64,7 @@ HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to be of 
 	return cmd
 }
 
-// showHistory prints what can be read of a journal: its entries to stdout, and what is wrong with it to stderr as it is
-// found.
+// showHistory prints all of a journal that it can read: the entries to stdout, and each problem to stderr when it finds it.
 func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name string, last int, form string) error {
 	out := show.NewEntries(p.stdout, form)
 	entries, first := j.Survey(ctx), uint64(0)
@@ -76,7 +75,7 @@ func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name s
 	shown := 0
 	for entry, err := range entries {
 		if err != nil {
-			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // of the store, which may answer next time
+			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // the store's error, which may pass
 				return errors.Join(out.End(false), err)
 			}
 			fmt.Fprintln(p.stderr, describe(err))
@@ -106,7 +105,7 @@ func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name s
 	return problemsOf(name, problems)
 }
 
-// newestOf is the end of a survey. A sound journal is read no further than that.
+// newestOf is the end of a survey. Of a sound journal it reads only the entries that it returns.
 func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[checkpoint.Stored, error] {
 	type found struct {
 		checkpoint.Stored
@@ -133,7 +132,7 @@ func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[check
 	}
 }
 
-// A journalError says at the end that a journal is not sound. What is wrong was told as it was found.
+// A journalError says at the end that a journal is not sound. The command has already printed each problem.
 type journalError struct {
 	stream   string
 	problems []error

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// logger writes to standard error: JSON into a pipe, readable lines on a terminal.
+// logger writes to standard error: JSON to a pipe, and readable lines to a terminal.
 func (p *program) logger(c config.Log) *zap.Logger {
 	format := string(c.Format)
 	if format == "auto" {
@@ -41,14 +41,15 @@ func (p *program) logger(c config.Log) *zap.Logger {
 	return l
 }
 
-// A libraryLog takes what libraries write to Go's standard logger, since they know of no other: net/http tells there of an
-// answer that it did not ask for, with all that it has read of it. Lines are cut short, as records may be in them.
+// A libraryLog takes the lines that libraries write to Go's standard logger, since they know no other. For example, net/http
+// reports an answer that it did not ask for, with all the bytes that it has read. libraryLog cuts lines short, since they may
+// have records in them.
 type libraryLog struct{ to atomic.Pointer[zap.Logger] }
 
-// longestLine is how much of a line is logged, in bytes. What net/http says itself takes about 60 of them.
+// longestLine is how much of a line is logged, in bytes. net/http's own words take about 60 of them.
 const longestLine = 120
 
-// Write logs one line. Before there is a logger nothing is sent, and so nothing comes.
+// Write logs one line. Before there is a logger, Houndtrail sends no request, so no line comes.
 func (l *libraryLog) Write(line []byte) (int, error) {
 	if to := l.to.Load(); to != nil {
 		said := strings.TrimSpace(string(line))
@@ -60,7 +61,7 @@ func (l *libraryLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// load reads the configuration and says what is probably not meant in it.
+// load reads the configuration and prints a warning for each setting that is probably a mistake.
 func (p *program) load(need config.Need) (*config.Config, error) {
 	c, err := config.Load(p.environ, need)
 	if err != nil {

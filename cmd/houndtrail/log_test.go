@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// What net/http says of an answer that it did not ask for goes through our logger, and not all that it quotes.
+// If net/http reports an answer that it did not ask for, the line goes through our logger, without most of the quoted answer.
 func TestLibraryLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -92,10 +92,10 @@ func (p *program) showLogs(ctx context.Context, o *logsOptions) error {
 	return out.Page(page)
 }
 
-// longestWait is how long the server may be asked to take.
+// longestWait is the longest time that a user may give the server.
 const longestWait = 30 * time.Second
 
-// query reads the flags. A mistake in them is found before anything else is looked at.
+// query reads the flags. It finds a mistake in them before the command does anything else.
 func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	q := bloodhound.Query{Skip: o.skip, Limit: o.limit, SortBy: o.sortBy}
 	if len(o.sortBy) == 0 {

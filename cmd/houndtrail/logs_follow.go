@@ -13,11 +13,11 @@ import (
 // followBack is how far each request of --follow looks back for records that became visible late.
 const followBack = 2 * time.Minute
 
-// A follower prints records as they appear. It looks back over a span of time and tells by id what it has seen: ids do not
-// come in the order of time, and records become visible after newer ones.
+// A follower prints records as they appear. It looks back over a span of time and remembers the ids that it has seen: ids are
+// not in the order of time, and a record can become visible after newer ones.
 type follower struct {
 	client *bloodhound.Client
-	query  bloodhound.Query // After is where the look-back begins; zero for the server's default
+	query  bloodhound.Query // After is the start of the look-back; zero for the server's default
 	seen   map[int64]time.Time
 }
 
@@ -29,7 +29,7 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 	records, err := f.begin(ctx)
 	for {
 		if ctx.Err() != nil {
-			return nil // the reader has seen enough
+			return nil // the user has ended the command
 		}
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 	}
 }
 
-// begin returns the newest records. What they leave out of the look-back counts as seen.
+// begin returns the newest records. Older records within the look-back count as seen.
 func (f *follower) begin(ctx context.Context) ([]record.Record, error) {
 	page, err := f.client.Logs(ctx, f.query)
 	if err != nil || len(page.Records) == 0 {
@@ -62,21 +62,22 @@ func (f *follower) begin(ctx context.Context) ([]record.Record, error) {
 	return newest, nil
 }
 
-// appeared returns what came in since, as far back as it looks.
+// appeared returns the records within the look-back that have appeared since the last request.
 func (f *follower) appeared(ctx context.Context) ([]record.Record, error) {
 	clock, err := f.client.Clock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := clock.Server
-	if now.Before(f.query.After) { // it was set back
+	if now.Before(f.query.After) { // the server's clock was set back
 		now = f.query.After
 	}
 	records, err := f.client.Span(ctx, f.query.After, now, f.query.Filters...)
 	return f.fresh(records), err
 }
 
-// fresh are the records that were not seen before, oldest first. The look-back moves on behind the newest of them.
+// fresh are the records that the follower sees for the first time, oldest first. The start of the look-back follows the newest
+// of them.
 func (f *follower) fresh(records []record.Record) []record.Record {
 	var fresh []record.Record
 	for _, r := range page.Sort(records) {

@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// inProcess is a server without a network, so that time is the test's own.
+// inProcess is a server without a network, so that the test can use virtual time.
 type inProcess struct{ http.Handler }
 
 func (s inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -45,7 +45,7 @@ func newFollower(t *testing.T, server *bloodhoundtest.Server, q bloodhound.Query
 	return &follower{client: client, query: q, seen: map[int64]time.Time{}}
 }
 
-// arrival is a row that becomes visible so long after its own time.
+// arrival is a row that becomes visible some time after its own time.
 type arrival struct {
 	id   int64
 	late time.Duration
@@ -60,13 +60,13 @@ func rowsOf(arrivals []arrival) []bloodhoundtest.Row {
 	return rows
 }
 
-// Whatever the order in which ids are given and rows become visible, and however many come at once, follow prints the newest
-// rows that were there, and each one that appears, once.
+// In whatever order ids are given and rows become visible, and however many appear at once, follow prints the newest rows at
+// the start, and then each row that appears, once.
 func TestFollowSkipsNothing(t *testing.T) {
 	filters := [][]bloodhound.Filter{nil, {{Column: "action", Predicate: "eq", Value: "CreateUser"}}}
 	rapid.Check(t, func(rt *rapid.T) {
 		ids := rapid.Permutation(consecutive(80)).Draw(rt, "ids")
-		profile := rapid.SampledFrom(bloodhoundtest.Profiles[:4]).Draw(rt, "profile") // the other one audits our requests
+		profile := rapid.SampledFrom(bloodhoundtest.Profiles[:4]).Draw(rt, "profile") // the last profile audits our requests
 		pageSize := rapid.IntRange(2, 7).Draw(rt, "page size")
 		q := bloodhound.Query{
 			Limit: rapid.IntRange(1, 12).Draw(rt, "limit"), Filters: rapid.SampledFrom(filters).Draw(rt, "filters"),
@@ -145,7 +145,7 @@ func consecutive(n int) []int64 {
 	return ids
 }
 
-// A server whose clock is set back, behind what was printed, is no reason to stop.
+// If the server's clock is set back to a time before the printed records, follow does not stop.
 func TestFollowOutlivesAClockThatIsSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ahead time.Duration
@@ -161,7 +161,7 @@ func TestFollowOutlivesAClockThatIsSetBack(t *testing.T) {
 		for i, step := range []time.Duration{-10 * time.Minute, 0} {
 			ahead = step
 			server.Add(bloodhoundtest.Row{ID: int64(i + 2), CreatedAt: time.Now()})
-			time.Sleep(2 * time.Minute) // so that the clock is read anew
+			time.Sleep(2 * time.Minute) // after that the client reads the clock anew
 			if records, err := f.appeared(t.Context()); err != nil || len(records) != 2*i {
 				t.Fatalf("%d records while the clock is %s off, %v", len(records), step, err)
 			}

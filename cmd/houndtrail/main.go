@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log" //nolint:depguard // to send what comes there to our own logger
+	"log" //nolint:depguard // to send its lines to our own logger
 	"os"
 	"os/signal"
 	"runtime"
@@ -26,22 +26,23 @@ var version = "dev"
 func main() {
 	bound()
 	if os.Getenv("GOGC") == "" {
-		// What is live is a few windows, whatever the backlog, and little garbage is made: collecting three times as
-		// often as usual costs nothing that shows, and saves a third of the memory.
+		// A few windows are live, whatever the backlog, and the process makes little garbage. Collecting three times as often
+		// as usual has no measurable cost, and saves a third of the memory.
 		debug.SetGCPercent(30)
 	}
 	p := newProgram()
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
 }
 
-// defaultMemory is what the process tries to do with if GOMEMLIMIT does not say: a pod of 256 MiB, but for what is not Go's.
+// defaultMemory is the memory limit of the process, in bytes, if GOMEMLIMIT is not set: a pod of 256 MiB, minus the memory that
+// is not Go's.
 const defaultMemory = 220 << 20
 
-// mostThreads is how many processors are used if GOMAXPROCS does not say. A pod without a limit sees those of its whole
-// node, and each of them has memory of its own.
+// mostThreads is the most processors that the process uses if GOMAXPROCS is not set. A pod without a limit sees all processors
+// of its node, and Go needs memory for each of them.
 const mostThreads = 4
 
-// bound keeps the process within the limits that a small pod has, if nothing else is said.
+// bound keeps the process within the limits of a small pod, unless the environment has others.
 func bound() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(defaultMemory)
@@ -51,7 +52,7 @@ func bound() {
 	}
 }
 
-// memory is how many bytes windows may hold together: half of what the process tries to do with.
+// memory is how many bytes windows may hold together: half of the process's memory limit.
 func memory() int64 { return min(debug.SetMemoryLimit(-1), 1<<40) / 2 }
 
 // newProgram is the program of this process, and the only one that touches Go's standard logger.
@@ -62,32 +63,32 @@ func newProgram() *program {
 	return p
 }
 
-// untilSignal ends when the process is told to stop. A second signal ends the process at once.
+// untilSignal returns a context that ends when a signal tells the process to stop. A second signal ends the process at once.
 func untilSignal() context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	return ctx
 }
 
-// A program is what the commands have of the world.
+// A program is the commands' access to the outside: outputs, environment and clock.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string
-	interactive    bool             // a person waits: a server that is not there is reported at once
+	interactive    bool             // a person waits: if a server is down, the command reports that at once
 	patience       time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
 	idle           time.Duration    // how long no byte of a body may move; zero for the clients' own
 	now            func() time.Time // our own clock; nil for this machine's
-	libraries      *libraryLog      // what libraries say through Go's standard logger; nil leaves that alone
+	libraries      *libraryLog      // takes the lines of Go's standard logger; nil leaves that logger alone
 }
 
-// process is what streams have of it.
+// process is the part of the program that streams get.
 func (p *program) process(log *zap.Logger) stream.Process {
 	return stream.Process{
 		Version: version, Log: log, Memory: memory(), Interactive: p.interactive, Patience: p.patience, Idle: p.idle, Now: p.now,
 	}
 }
 
-// asked is the program for what a person waits for.
+// asked is the program for a command whose user waits.
 func (p *program) asked() *program {
 	hasty := *p
 	hasty.interactive = true

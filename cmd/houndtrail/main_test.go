@@ -12,15 +12,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the scripts run houndtrail as a process of its own, and the helpers that take something away from it.
+// TestMain lets the scripts run houndtrail as a separate process, and the helpers that take something away from it.
 func TestMain(m *testing.M) {
 	commands := map[string]func(){"houndtrail": impatient}
 	maps.Copy(commands, helpers)
 	testscript.Main(m, commands)
 }
 
-// impatient is main, but for the minutes that it would spend on a server that is down, and for its own clock, which a
-// script moves on as it moves on the server's.
+// impatient is main with two differences: it does not spend minutes on a server that is down, and a script moves its clock
+// together with the server's.
 func impatient() {
 	p := newProgram()
 	p.patience, p.now = time.Second, movedClock
@@ -42,8 +42,8 @@ func movedClock() time.Time {
 	return time.Now().Add(ahead)
 }
 
-// TestScripts runs testdata/*.txtar: what the commands print, how they exit and what they leave behind. One subject a
-// script, against the test double of BloodHound, as a user would type it.
+// TestScripts runs testdata/*.txtar, which check the commands' output, exit codes and files. Each script has one subject, and
+// runs commands as a user would type them, against the test double of BloodHound.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -74,7 +74,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// setup is the configuration that each script starts from: an archive and its positions below $WORK.
+// setup is the configuration at the start of each script: an archive and its positions below $WORK.
 func setup(env *testscript.Env) error {
 	tb, ok := env.T().(testing.TB)
 	if !ok {
@@ -93,13 +93,13 @@ func setup(env *testscript.Env) error {
 		"HOUNDTRAIL_ARCHIVE_URL=file://"+env.WorkDir+"/archive",
 		"HOUNDTRAIL_CHECKPOINT_URL=file://"+env.WorkDir+"/positions",
 		"HOUNDTRAIL_BLOODHOUND_RATE=1000",
-		"HOUNDTRAIL_RESCAN_SCHEDULE="+time.Now().Add(-time.Hour).Format("4 15 * * *"), // not while a script moves the clock by hours, at midnight
-		"HOUNDTRAIL_LOG_LEVEL=error",                                                  // what is left on standard error is what the user is told
+		"HOUNDTRAIL_RESCAN_SCHEDULE="+time.Now().Add(-time.Hour).Format("4 15 * * *"), // no rescan while a script moves the clock by hours
+		"HOUNDTRAIL_LOG_LEVEL=error",                                                  // then standard error has only the messages for the user
 		"AWS_EC2_METADATA_DISABLED=true",
 		clockVariable+"="+filepath.Join(env.WorkDir, ".clock"),
 	)
 	if env.Getenv("GORACE") == "" {
-		env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=10") // else each process of a -race build sleeps for a second
+		env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=10") // otherwise each process of a -race build sleeps for a second
 	}
 	return nil
 }

@@ -69,19 +69,19 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	var errs []error
 	for _, name := range withBackfills(names) {
 		journal, err := set.Journal(ctx, name)
-		if err == nil { // asked without a lease, as one of what is not there would leave something behind
+		if err == nil { // Movable takes no lease: the lease of a journal that is not there would leave an object
 			err = stream.At(exporter.StageCheckpoint, journal.Movable(ctx))
 		}
 		switch {
 		case err == nil:
 			movable[name] = journal
 		case errors.Is(err, checkpoint.ErrUnmoved), errors.Is(err, checkpoint.ErrNotFound):
-			// not every journal need have moved, and not every stream has a backfill
+			// no error: the user need not move every journal, and not every stream has a backfill
 		default:
 			errs = append(errs, &stream.Error{Stream: name, Err: err})
 		}
 	}
-	if len(errs) > 0 { // all or nothing: what is open has to be ended by the previous settings
+	if len(errs) > 0 { // all or nothing: a run with the previous settings has to end the open windows first
 		return errors.Join(errs...)
 	}
 	if len(movable) == 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// newer makes the newest entry of a journal, and the note of it, what a newer version would have written:
+// newer changes the newest entry of a journal, and its note, as if a newer version had written them:
 //
 //	newer field positions/archive      with a field that this version does not know
 //	newer critical positions/archive   with one that a reader has to know

@@ -25,7 +25,7 @@ const enough = 20 * time.Second
 //
 //	exits 3 houndtrail run --once
 //
-// Whatever the command is, none of the world's secrets may be in what it prints.
+// No command may print one of the world's secrets.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE command...")
@@ -55,7 +55,7 @@ func keepsSecrets(ts *testscript.TestScript, output string) {
 	}
 }
 
-// changing is what differs from run to run in messages, and how a script writes it.
+// changing has the parts of messages that differ from run to run, and the words of the scripts for them.
 var changing = []struct {
 	pattern *regexp.Regexp
 	word    string
@@ -77,9 +77,9 @@ var changing = []struct {
 	{regexp.MustCompile(`user \d+ and group \d+`), "user UID and group GID"},
 }
 
-// complains compares standard error with a file, as a whole, so that a script shows what its user reads. What changes
-// from run to run is written in capitals, $VARIABLES of the environment are filled in, and a line that is indented by
-// four spaces goes on with the one before.
+// complains compares standard error with a file, as a whole, so that a script shows what its user reads. A script writes the
+// parts that differ from run to run in capitals. complains fills in $VARIABLES of the environment, and joins a line that is
+// indented by four spaces to the previous one.
 func complains(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: complains FILE")
@@ -101,7 +101,7 @@ func complains(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fold is the text as a script has it: with the names of the variables, in lines of a readable length.
+// fold is the text in the form of a script: with the names of the variables, in lines of a readable length.
 func fold(ts *testscript.TestScript, text string) []byte {
 	for _, name := range []string{"RIGHT", "BLOODHOUND", "WEBSITE", "SIEM", "ADDRESS", "PORT", "S3", "WORK"} {
 		if value := ts.Getenv(name); value != "" {
@@ -141,14 +141,14 @@ func rewrite(script string, golden map[string][]byte) error {
 	return os.WriteFile(script, txtar.Format(archive), 0o644)
 }
 
-// A process runs beside the script. What it prints goes to $WORK/NAME.out and NAME.err while it runs.
+// A process runs at the same time as the script. Its output goes to $WORK/NAME.out and NAME.err while it runs.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // valid once done is closed
 }
 
-// begin runs a command beside the script:
+// begin runs a command at the same time as the script:
 //
 //	begin daemon houndtrail run
 func begin(ts *testscript.TestScript, neg bool, args []string) {
@@ -166,15 +166,15 @@ func begin(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir, cmd.Env = ts.MkAbs("."), environOf(ts)
 	cmd.Stdout, cmd.Stderr = out[0], out[1]
 	ts.Check(cmd.Start())
-	ts.Check(errors.Join(out[0].Close(), out[1].Close())) // the process has its own
+	ts.Check(errors.Join(out[0].Close(), out[1].Close())) // the process has its own handles
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() { defer close(p.done); p.err = cmd.Wait() }()
 	ts.Defer(func() { _ = cmd.Process.Kill(); <-p.done })
 	w.running[name] = p
 }
 
-// end sends a signal to a process, waits for its end and compares its exit code; -1 is the end by a signal.
-// With the signal 0 it only waits. What the process has printed is standard output and error then.
+// end sends a signal to a process, waits for its end and compares its exit code; -1 is the end by a signal. With the signal 0
+// it only waits. Then standard output and error have the output of the process.
 //
 //	end daemon TERM 0
 func end(ts *testscript.TestScript, neg bool, args []string) {
@@ -211,8 +211,8 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(worldOf(ts).running[args[0]].cmd.Process.Signal(s))
 }
 
-// appears waits until a file, such as a process's output, matches a pattern. What the pattern's group matches becomes
-// the environment variable, if one is named.
+// appears waits until a file, such as a process's output, matches a pattern. If a variable is named, it gets the match of the
+// pattern's group.
 //
 //	appears 'address":"([^"]+)' daemon.err ADDRESS
 func appears(ts *testscript.TestScript, neg bool, args []string) {
@@ -234,7 +234,7 @@ func appears(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// get asks for a URL until the status is the one that is wanted. Standard output is the body.
+// get asks for a URL until the answer has the wanted status. Standard output is the body.
 //
 //	get 503 http://$ADDRESS/readyz
 func get(ts *testscript.TestScript, neg bool, args []string) {
@@ -290,7 +290,7 @@ func eventually(is func() bool) bool {
 	return true
 }
 
-// environOf is the script's environment, as exec would pass it on. The library keeps it to itself, a shell does not.
+// environOf is the script's environment, as exec would pass it on. The library does not show it, but a shell prints it.
 func environOf(ts *testscript.TestScript) []string {
 	ts.Check(ts.Exec("sh", "-c", "env > .environ"))
 	return strings.Split(strings.TrimSpace(ts.ReadFile(".environ")), "\n")

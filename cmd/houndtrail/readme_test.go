@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the documents")
 
-// repository is the root of the tree. The sentences of the page guarantees stand beside their tests.
+// repository is the root of the tree. In the page guarantees, each sentence is in a row with its tests.
 const (
 	repository = "../.."
 	guarantees = repository + "/docs/guarantees.md"
@@ -59,7 +59,7 @@ func TestReadmeIsUpToDate(t *testing.T) {
 	}
 }
 
-// TestGuaranteeNamesItsTests: each sentence of the guarantee stands beside tests that are in the tree.
+// TestGuaranteeNamesItsTests: each sentence of the guarantee names tests that exist.
 func TestGuaranteeNamesItsTests(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(guarantees)
@@ -162,7 +162,7 @@ func metricTable(t *testing.T) string {
 	return b.String()
 }
 
-// TestEveryMetricIsExercised: the table of docs/operating.md leaves none out.
+// TestEveryMetricIsExercised: the table of docs/operating.md has every metric.
 func TestEveryMetricIsExercised(t *testing.T) {
 	t.Parallel()
 	m := exercised()
@@ -184,7 +184,7 @@ func TestEveryMetricIsExercised(t *testing.T) {
 	}
 }
 
-// exercised has a value for every metric: those with labels are not exported before.
+// exercised has a value for every metric: a metric with labels is not exported without one.
 func exercised() *daemon.Metrics {
 	m := daemon.NewMetrics("acme", version)
 	o := m.Stream(stream.Archive)

@@ -31,13 +31,13 @@ func website(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("WEBSITE", strings.TrimPrefix(server.URL, "http://"))
 }
 
-// A siem takes batches as the demo's receiver does, unless it is told otherwise.
+// A siem takes batches as the demo's receiver does, unless a script tells it otherwise.
 type siem struct {
 	demo.Receiver
 	mu     sync.Mutex
 	refuse int    // HTTP status; 0 takes
 	mood   string // see webhookCommand
-	value  string // that belongs to it
+	value  string // the value of the mood
 }
 
 func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,7 @@ func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// holds tells whether the record with that id is in a batch.
+// holds tells whether a batch has the record with that id.
 func holds(body []byte, id string) bool {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
@@ -80,7 +80,7 @@ func holds(body []byte, id string) bool {
 	return err == nil && bytes.Contains(text, []byte(`{"event_id":"acme/`+id+`/`))
 }
 
-// webhookAuthorization is the receiver's; it is a secret.
+// webhookAuthorization is the header that the receiver wants; it is a secret.
 const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 
 // webhookCommand is a SIEM:
@@ -91,7 +91,7 @@ const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 //	webhook busy        answers with a 200 that says so in its JSON
 //	webhook later 3600  answers 503 with that Retry-After
 //	webhook stall       answers with headers and nothing more
-//	webhook dislike 7   answers 400 to what has the record with that id
+//	webhook dislike 7   answers 400 to a batch with the record of that id
 //	webhook like        ends these five
 //	webhook has N       fails unless it has every record of the log, N of them, each event id once
 func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -129,7 +129,7 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// compareIDs fails unless each record of the log that can be had was delivered exactly once, and so many were in all.
+// compareIDs fails unless each readable record of the log was delivered exactly once, and their number is want.
 func compareIDs(ts *testscript.TestScript, w *world, got map[string]int, want int) {
 	var lost, twice int
 	for _, row := range w.server.Rows() {

@@ -50,7 +50,7 @@ installed, run: houndtrail demo`,
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs
-				shell.Long = strings.ReplaceAll(shell.Long, " > $(", " \\\n\t  > $(") // else a line is too long for a terminal
+				shell.Long = strings.ReplaceAll(shell.Long, " > $(", " \\\n\t  > $(") // otherwise a line is too long for a terminal
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func fit(cmd *cobra.Command) {
 	}
 }
 
-// aCommand is what help takes: the words of a command, or none.
+// aCommand accepts the arguments of help: the words of a command, or none.
 func aCommand(cmd *cobra.Command, args []string) error {
 	found, rest, err := cmd.Root().Find(args)
 	if err != nil {
@@ -82,7 +82,7 @@ func aCommand(cmd *cobra.Command, args []string) error {
 	return found.Args(found, rest)
 }
 
-// aShell refuses what completion does not know: it has a command for each shell that it does.
+// aShell refuses a shell that completion does not know: completion has a command for each shell that it knows.
 func aShell(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -116,7 +116,7 @@ type choice struct {
 
 func (c *choice) String() string { return c.value }
 
-// Type is what the help shows as the flag's value: the words, if there is room for them.
+// Type is the flag's value in the help: the words, if there is room for them.
 func (c *choice) Type() string {
 	const room = 26 // as much as table|wide|json|ndjson and a little more
 	if all := strings.Join(c.allowed, "|"); len(all) <= room {
@@ -133,7 +133,7 @@ func (c *choice) Set(s string) error {
 	return nil
 }
 
-// flagError says what a flag wants, in words that are not those of Go's libraries.
+// flagError says which values a flag accepts, in our words and not those of Go's libraries.
 func flagError(cmd *cobra.Command, err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = fmt.Errorf("--%s %q: %s", bad.GetFlag().Name, bad.GetValue(), wanted(bad))

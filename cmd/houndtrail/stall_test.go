@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestStalls: a store or an API that begins an answer and never ends it is tried again, told in the log, and then ends the
-// command, with the name of what could not be read.
+// TestStalls: a store or an API begins an answer and never ends it. The command tries again, logs each failure, and then ends
+// with an error that names the object or URL.
 func TestStalls(t *testing.T) {
 	stubCredentials(t)
 	const head = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nContent-Length: 1000\r\n"
@@ -75,7 +75,7 @@ func TestStalls(t *testing.T) {
 	}
 }
 
-// TestStoreDown: a person hears at once of a store that is down, with its address: nothing is tried again.
+// TestStoreDown: if a store is down, the command reports that at once, with its address, and does not try again.
 func TestStoreDown(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -101,7 +101,7 @@ func TestStoreDown(t *testing.T) {
 	}
 }
 
-// stubCredentials are of no store.
+// stubCredentials sets credentials that no store knows.
 func stubCredentials(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{

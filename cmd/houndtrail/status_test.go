@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
-// TestStatusInterrupted: the user who stops it sees neither a table nor what failed because of that.
+// TestStatusInterrupted: if the user stops status, it prints neither a table nor the errors that follow from that.
 func TestStatusInterrupted(t *testing.T) {
 	t.Parallel()
 	p := &program{

@@ -43,8 +43,8 @@ func archived(ts *testscript.TestScript, neg bool, args []string) {
 	compareIDs(ts, w, got, number(ts, args[0]))
 }
 
-// remember takes down every file of a directory, and unchanged fails unless the directory holds the same ones, byte
-// for byte. Only the lease is left out: it says who ran last.
+// remember records every file of a directory, and unchanged fails unless the directory has the same files, byte for byte. Both
+// ignore the lease: it says who ran last.
 //
 //	remember positions
 //	unchanged positions
@@ -141,8 +141,8 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 //
 //	s3 start              the archive and its positions are in s3://audit from now on; the bucket is not there yet
 //	s3 bucket NAME        makes a bucket, whose objects are in $S3/NAME
-//	s3 user               houndtrail is a user from now on who may do only what s3 allow says
-//	s3 allow NAME GLOB... the user may read the bucket, and write what matches
+//	s3 user               from now on houndtrail is a user with only the rights that s3 allow gives
+//	s3 allow NAME GLOB... the user may read the bucket, and write objects that match
 func s3Command(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: s3 start|bucket|user|allow")
@@ -181,7 +181,7 @@ func s3Command(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// policy lets the user list and read a bucket, and write what matches.
+// policy lets the user list and read a bucket, and write objects that match.
 func policy(bucket, user string, write []string) string {
 	arn := "arn:aws:s3:::" + bucket
 	statement := func(actions []string, resources ...string) map[string]any {
@@ -198,7 +198,7 @@ func policy(bucket, user string, write []string) string {
 	return string(text)
 }
 
-// condition is true where a helper of this platform can work: [small-disk], [file-modes].
+// condition is true if a helper can work on this platform: [small-disk], [file-modes].
 func condition(name string) (bool, error) {
 	can, ok := abilities()[name]
 	if !ok {

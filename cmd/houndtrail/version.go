@@ -19,7 +19,7 @@ func (p *program) version() *cobra.Command {
 	}
 }
 
-// revision is the commit that the binary was built from, where the build recorded it.
+// revision is the commit that the binary was built from, if the build recorded it.
 func revision() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

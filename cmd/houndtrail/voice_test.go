@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// unvoiced are words that the house does without, since they name no actor or need a second reading: CONTRIBUTING.md says what
-// stands in their place.
+// unvoiced are words that the house does without, since they name no actor or need a second reading: CONTRIBUTING.md says which
+// words to use instead.
 var unvoiced = regexp.MustCompile(`(?i)\b(` + strings.Join([]string{"no" + "body", "who" + "ever", "some" + "body", "of " + "before"}, "|") + `)\b`)
 
 // TestVoice reads every comment and every document for words that the house does without.
@@ -38,7 +38,7 @@ func TestVoice(t *testing.T) {
 	}
 }
 
-// prose is what a file tells its readers, by line: comments of Go, of scripts and of manifests, and all of a document.
+// prose is the text of a file for its readers, by line: comments of Go, of scripts and of manifests, and all of a document.
 func prose(t *testing.T, path string) map[int]string {
 	t.Helper()
 	body, err := os.ReadFile(path)

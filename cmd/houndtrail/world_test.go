@@ -14,14 +14,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// A world is what a script has around houndtrail.
+// A world has the servers and clocks around houndtrail in a script.
 type world struct {
 	tb testing.TB // the script as a test
 
 	mu      sync.Mutex
 	jumped  time.Duration // of the double's clock
 	moved   time.Duration // of our own
-	gate    chan struct{} // closed to let the requests go that are held
+	gate    chan struct{} // closed to release the requests that are held
 	began   time.Time
 	server  *bloodhoundtest.Server
 	siem    *siem

@@ -7,7 +7,7 @@ import (
 )
 
 // An attemptBody lends a batch's bytes to one attempt. net/http may go on reading a body after it has returned the answer: a
-// receiver that refuses early is the usual case. If the loan did not end, it would then send the next batch's bytes.
+// receiver that refuses early is the usual case. If the attemptBody did not end, it would then send the next batch's bytes.
 type attemptBody struct {
 	mu    sync.Mutex
 	bytes []byte

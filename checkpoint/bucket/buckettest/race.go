@@ -48,7 +48,7 @@ func race(t *testing.T, open Store, rounds, size int) {
 	}
 }
 
-// wholeBodies reads while another handle replaces: every body that is seen was written as a whole.
+// wholeBodies reads an object while another handle replaces it: every body that it reads was written as a whole.
 func wholeBodies(t *testing.T, open Store) {
 	t.Helper()
 	const size, writes = 1 << 16, 20

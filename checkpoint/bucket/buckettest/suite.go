@@ -1,4 +1,4 @@
-// Package buckettest is the conformance suite of bucket.Bucket: what every store has to do, checked from outside.
+// Package buckettest is the conformance suite of bucket.Bucket: it checks from outside that a store keeps the contract.
 package buckettest
 
 import (
@@ -12,12 +12,12 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Store opens one fresh, empty store. Each call gives a handle of its own on the folder of that name in it, as two
-// processes would have.
+// Store opens one fresh, empty store. Each call returns a new handle on the folder of that name in the store, as each process
+// would have.
 type Store func(folder string) bucket.Bucket
 
-// Run checks a store. It opens a new one for every case, and all run in parallel. large is the size in bytes of a body
-// for which the store has to take its long way, in parts say.
+// Run checks a store. It opens a new one for every case, and all run in parallel. large is the size in bytes of a body that the
+// store has to write in its slower way, for example in parts.
 func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 	t.Helper()
 	for name, check := range map[string]func(*testing.T, Store){
@@ -213,7 +213,7 @@ func lock(t *testing.T, open Store) {
 			t.Errorf("unlock of another name: %v", err)
 		}
 	}
-	// The lock is on the name: who holds it writes, and no lock is listed as an object.
+	// The lock is on the name only: both handles can still write the object, and List shows no lock.
 	version := Put(t, second, "stream/lease", []byte("mine"), "")
 	Put(t, first, "stream/lease", []byte("still mine"), version)
 	wantKeys(t, first, "", "", "stream/lease")

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Put writes an object and returns its new version. If that fails, the test has failed, but goes on.
+// Put writes an object and returns its new version. If that fails, the test fails, but goes on.
 func Put(t *testing.T, b bucket.Bucket, key string, body []byte, version string) string {
 	t.Helper()
 	version, err := b.Put(t.Context(), key, body, version)

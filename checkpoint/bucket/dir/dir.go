@@ -21,7 +21,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Files are for their owner, and for a group that may read them: an audit log is not for everybody.
+// The owner may write the files and a group may read them: an audit log is not for everybody.
 const (
 	fileMode = 0o640
 	dirMode  = 0o750
@@ -29,15 +29,15 @@ const (
 
 // Bucket is a [bucket.Bucket] in a directory of a file system that has hard links and flock: each object is a file.
 //
-// Names that begin with a dot are its own: locks, and what a crash left of a write, which is never read as an object
-// and can be removed at any time.
+// Names that begin with a dot are its own: locks, and the files that a crash leaves of a write. It never reads these as
+// objects, and anyone may remove them at any time.
 type Bucket struct {
 	root  string
 	swept sync.Once
 }
 
-// Open opens the directory at an absolute path. One that is missing is made by the first Put, so that a command
-// that only reads leaves nothing behind.
+// Open opens the directory at an absolute path. If it is missing, the first Put makes it, so that a command that only reads
+// leaves nothing behind.
 func Open(path string) (*Bucket, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("directory %q is not an absolute path: write it from the root on", path)
@@ -56,8 +56,8 @@ func Open(path string) (*Bucket, error) {
 // String implements [bucket.Bucket].
 func (d *Bucket) String() string { return (&url.URL{Scheme: "file", Path: d.root}).String() }
 
-// Get implements [bucket.Bucket]. The version is the body's SHA-256. The age is by this machine's clock, the one that stamped
-// the file unless the directory is a network mount; nothing is decided by it where Lock works.
+// Get implements [bucket.Bucket]. The version is the body's SHA-256. The age is by this machine's clock. Unless the directory
+// is a network mount, the same clock stamped the file. No caller decides anything by the age if Lock works.
 func (d *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	path, err := d.path(ctx, key)
 	if err != nil {
@@ -99,7 +99,7 @@ func (d *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 	var keys []string
 	err := filepath.WalkDir(start, func(path string, entry fs.DirEntry, err error) error {
 		if isMissing(err) || path == start {
-			return nil // nothing was written there yet, or it has just been removed
+			return nil // no object was written there yet, or the folder has just been removed
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (d *Bucket) Lock(ctx context.Context, key string) (func() error, bool, erro
 		return nil, false, err
 	}
 	folder, name := filepath.Split(path)
-	// The lock itself means nothing after a crash, but files of later puts rely on its folder.
+	// After a crash the lock itself does not matter, but files of later puts need its folder.
 	changed, err := makeDir(filepath.Clean(folder))
 	if err == nil {
 		err = syncDirs(changed)
@@ -156,13 +156,14 @@ func (d *Bucket) path(ctx context.Context, key string) (string, error) {
 	return filepath.Join(d.root, filepath.FromSlash(key)), ctx.Err()
 }
 
-// readFile returns the body and the time of the last change of one and the same file, whatever is renamed meanwhile.
+// readFile returns the body and the time of the last change of one and the same file, even if another file gets its name
+// meanwhile.
 func readFile(path string) ([]byte, time.Time, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	defer func() { _ = f.Close() }() // nothing is lost with a file that was only read
+	defer func() { _ = f.Close() }() // the file was only read, so an error here loses nothing
 	info, err := f.Stat()
 	if err != nil {
 		return nil, time.Time{}, err

@@ -21,7 +21,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 )
 
-// childEnv names what this test binary does when it is started as another process, and in which directory.
+// childEnv names the task of this test binary when a test starts it as another process, and the directory.
 const childEnv = "HOUNDTRAIL_BUCKET_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child holds a lock, or replaces an object again and again, until it is killed. It says each step when it is done.
+// child holds a lock, or replaces an object again and again, until it is killed. It prints each step that is done.
 func child(task, root string) error {
 	d, err := dir.Open(root)
 	if err != nil {
@@ -60,7 +60,7 @@ func child(task, root string) error {
 
 func childBody(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "%08d", i), 1<<15) }
 
-// startChild starts it and returns what it says, line by line. kill ends it the hard way and returns when it is gone.
+// startChild starts a child and returns its output, line by line. kill kills it and returns when it is gone.
 func startChild(t *testing.T, task, root string) (lines *bufio.Scanner, kill func()) {
 	t.Helper()
 	self, err := os.Executable()
@@ -90,7 +90,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestLockDies: kill -9 of the holder frees the lock, so no operator has to.
+// TestLockDies: kill -9 of the holder frees the lock, so no operator has to free it.
 func TestLockDies(t *testing.T) {
 	t.Parallel()
 	d := open(t, t.TempDir())
@@ -111,7 +111,7 @@ func TestLockDies(t *testing.T) {
 	}
 }
 
-// TestKilled kills a process while it writes: what it reported is there, or the next body, and always a whole one.
+// TestKilled kills a process while it writes: the object has the last reported body or the next one, and always a whole one.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	for round := range 5 {
@@ -134,14 +134,14 @@ func TestKilled(t *testing.T) {
 		if err != nil || !bytes.Equal(body, childBody(done)) && !bytes.Equal(body, childBody(done+1)) {
 			t.Fatalf("after step %d: %d bytes %.16q, %v", done, len(body), body, err)
 		}
-		buckettest.Put(t, d, "a/b", []byte("next"), version) // no lock of the dead is in the way
+		buckettest.Put(t, d, "a/b", []byte("next"), version) // the lock of the dead process does not block this
 		if keys, err := d.List(t.Context(), "", ""); err != nil || len(keys) != 1 {
 			t.Errorf("List: %q, %v; want a/b, whatever the dead left behind", keys, err)
 		}
 	}
 }
 
-// TestLeftovers: what a crash left of a write is no object and in the way of no other write.
+// TestLeftovers: the file that a crash leaves of a write is no object, and disturbs no other write.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -156,7 +156,7 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// TestSweeps: what killed runs left is removed by a later one, once no process can be writing it any more.
+// TestSweeps: a later run removes the files of killed runs, once no process can be writing them any more.
 func TestSweeps(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -180,7 +180,7 @@ func TestSweeps(t *testing.T) {
 	}
 }
 
-// TestFiles: a finished Put leaves the object and nothing else that counts, closed to the world.
+// TestFiles: a finished Put leaves the object and no temporary file, and others cannot read the object's file.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -26,9 +26,9 @@ const (
 //	unlink .tmp-X
 //	fsync of the folder and of the parents of new folders: the name is durable
 //
-// The new file is written at the root because the first one in a fresh folder costs a file system several times as much,
-// and sparse history has one object in each of hundreds of folders. The folders are synced together, at the end, since
-// the first of several fsyncs without a change between them does the work of all.
+// createFile writes the new file at the root because the first file in a fresh folder costs a file system several times as
+// much, and sparse history has one object in each of hundreds of folders. It syncs the folders together, at the end, since the
+// first of several fsyncs without a change between them does the work of all.
 func createFile(root, path string, body []byte) error {
 	changed, err := makeDir(filepath.Dir(path))
 	if err != nil {
@@ -48,10 +48,10 @@ func createFile(root, path string, body []byte) error {
 	return syncDirs(append(changed, filepath.Dir(path)))
 }
 
-// replaceFile puts a new file in the place of the one whose body has the digest version.
+// replaceFile replaces the file at path by a new one, if its body has the digest version.
 //
-// Comparing and renaming are one step for all who replace in this folder, in any process, by a lock. Those who create
-// need no lock: they change nothing that exists.
+// A lock makes comparing and renaming one step for every process that replaces a file in this folder. Creating needs no lock:
+// it changes no existing file.
 func replaceFile(root, path string, body []byte, version string) error {
 	folder := filepath.Dir(path)
 	if _, err := os.Stat(path); err != nil {
@@ -100,7 +100,7 @@ func writeTemp(folder string, body []byte) (string, error) {
 	return path, nil
 }
 
-// sweep removes what killed runs left at the root, once no process can be writing it any more. Failing is no harm.
+// sweep removes files that killed runs left at the root, once no process can be writing them any more. A failure does no harm.
 func sweep(root string) {
 	entries, _ := os.ReadDir(root)
 	for _, entry := range entries {
@@ -125,7 +125,8 @@ func makeDir(path string) (changed []string, err error) {
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	// Also when another process has just made it: ours must not rely on a folder that a crash can take away.
+	// This is needed also if another process has just made the folder: our file must not rely on a folder that a crash can take
+	// away.
 	return append(changed, parent), nil
 }
 
@@ -144,7 +145,7 @@ func syncDirs(folders []string) error {
 }
 
 // unlessUnknown drops the error of a file system that does not know fsync of a folder, as CIFS and some of FUSE. There a name
-// is as durable as that file system makes it by itself, and Houndtrail has nothing better to ask for.
+// is only as durable as the file system makes it by itself, and Houndtrail can ask for nothing better.
 func unlessUnknown(err error) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil
@@ -180,7 +181,7 @@ func isLink(err error) bool {
 	return ok && link.Op == "link"
 }
 
-// withoutOwn leaves out of an error about writing path the files of our own making, whose names tell a reader nothing.
+// withoutOwn removes the names of our own temporary files from an error about writing path: they tell a user nothing.
 func withoutOwn(path string, err error) error {
 	if link, ok := errors.AsType[*os.LinkError](err); ok {
 		return link.Err
@@ -195,7 +196,7 @@ func withoutOwn(path string, err error) error {
 	return inner.Err
 }
 
-// explainFile says what was tried on which file, why it failed and what to do.
+// explainFile names the attempt and the file, and says why it failed and what to do.
 func explainFile(verb, path string, err error) error {
 	linking := isLink(err)
 	err = withoutOwn(path, err)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestSyncUnknown: a file system that cannot sync a folder, as CIFS, is good enough; one that fails to is not.
+// TestSyncUnknown: if a file system, such as CIFS, cannot sync a folder, that is no error; if a sync fails, it is.
 func TestSyncUnknown(t *testing.T) {
 	t.Parallel()
 	for cause, dropped := range map[error]bool{
@@ -42,7 +42,7 @@ func TestSyncDirs(t *testing.T) {
 	}
 }
 
-// TestExplainFile has the errors that need a special file system to happen.
+// TestExplainFile has the errors that happen only on a special file system.
 func TestExplainFile(t *testing.T) {
 	t.Parallel()
 	noLinks := explainFile("write", "/d/k", &os.LinkError{Op: "link", Old: "/d/.tmp", New: "/d/k", Err: syscall.EPERM})

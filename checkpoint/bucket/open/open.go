@@ -13,10 +13,10 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
-// Options are the options of every kind of store, and beside them those of one kind only. Open takes what the URL's kind uses.
+// Options are the options of every kind of store, and those of one kind only. Open uses the options of the URL's kind.
 type Options struct {
 	bucket.Options
-	S3 s3.Options // Open sets what it has from the URL and from the options of every kind
+	S3 s3.Options // Open sets the fields that come from the URL, and the options of every kind
 }
 
 // A kind is one kind of store.
@@ -35,8 +35,8 @@ var kinds = []kind{
 	{"s3", "s3://bucket/prefix", openS3},
 }
 
-// Open opens the store that a URL names: file:///abs/dir, or s3://bucket/prefix. It does not talk to the store: a mistake
-// that only the store can see shows at the first call.
+// Open opens the store that a URL names: file:///abs/dir, or s3://bucket/prefix. It does not contact the store: a mistake that
+// only the store can see shows at the first call.
 func Open(ctx context.Context, rawURL string, opts Options) (bucket.Bucket, error) {
 	var forms []string
 	for _, k := range kinds {

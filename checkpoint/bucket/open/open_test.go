@@ -66,7 +66,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOptions: the store has its place from the URL, and both the options of every kind and its own.
+// TestOptions: the store has its place from the URL. It has the options of every kind, and its own.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	var sent sync.Map // the retention that each object was sent with, by its path
@@ -93,7 +93,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// FuzzOpen: what a store calls itself opens the same store. A checkpoint remembers it by that name.
+// FuzzOpen: the name that a store gives itself opens the same store. A checkpoint remembers the store by that name.
 func FuzzOpen(f *testing.F) {
 	for _, url := range []string{
 		"s3://bucket/a b", "file:///a%2520b", "s3://bucket/%2e%2e/x", "file:///a/../..//b",

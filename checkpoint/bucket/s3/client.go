@@ -79,10 +79,11 @@ func loading(opts Options) []func(*config.LoadOptions) error {
 	return load
 }
 
-// boundedClient is the SDK's client with an end to every body. It follows no redirect, which a signature does not survive.
+// boundedClient is the SDK's client with a time limit on every body. It follows no redirect, since the signature would be wrong
+// at the new address.
 func boundedClient(client aws.HTTPClient, opts Options) aws.HTTPClient {
 	own, ok := client.(*awshttp.BuildableClient)
-	if !ok { // the SDK replaces it by its like only
+	if !ok { // the SDK only ever replaces it by another of this type
 		return client
 	}
 	return &http.Client{
@@ -93,8 +94,8 @@ func boundedClient(client aws.HTTPClient, opts Options) aws.HTTPClient {
 	}
 }
 
-// newRetryer adds to the SDK's rules the two answers by which S3 says that a conditional write ran into another one. Nor does
-// a person wait for a store that is not there.
+// newRetryer adds to the SDK's rules the two answers by which S3 says that a conditional write met another one. If a person
+// waits, it does not retry a store that is not there.
 func newRetryer(opts Options) aws.Retryer {
 	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = opts.MaxAttempts
@@ -113,7 +114,7 @@ func notWhenDown(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// noteFailures logs each attempt that fails in a way that may pass, which the SDK keeps to itself.
+// noteFailures logs each attempt that fails in a way that may pass. The SDK itself does not report them.
 func noteFailures(opts Options) func(*middleware.Stack) error {
 	log, retryer := opts.Log, newRetryer(opts)
 	return func(stack *middleware.Stack) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// explained is an error in our words. The SDK's, which repeats itself at length, stays underneath for errors.As.
+// explained is an error in our words. The SDK's error, which repeats itself at length, stays underneath for errors.As.
 type explained struct {
 	text string
 	err  error
@@ -28,7 +28,7 @@ type explained struct {
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.err }
 
-// explain turns an error of the SDK into what was tried, on which object, why it failed and what to do.
+// explain turns an error of the SDK into one that names the attempt and the object, and says why it failed and what to do.
 // action is the permission that the call needs.
 func (s *Bucket) explain(ctx context.Context, verb, action, key string, err error) error {
 	tried := verb + " " + s.url(key)
@@ -58,9 +58,9 @@ func apiCode(err error) string {
 	return ""
 }
 
-// cause is the store's own word and the number that its support asks for, or the error at the bottom.
+// cause is the store's own message and the number that its support asks for, or the innermost error.
 func cause(err error) string {
-	if timeout, ok := errors.AsType[*transport.TimeoutError](err); ok { // wherever the SDK was
+	if timeout, ok := errors.AsType[*transport.TimeoutError](err); ok { // at whatever depth the SDK wraps it
 		return timeout.Error()
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
@@ -83,7 +83,7 @@ func cause(err error) string {
 	return text
 }
 
-// foreign is what a store says, on one line and cut to what a person needs.
+// foreign is a text of the store, on one line and cut to a length that a person can read.
 func foreign(text string) string { return quote.Clip(quote.OneLine(text), 200) }
 
 // remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
@@ -122,7 +122,7 @@ func (s *Bucket) remedy(action, key string, err error) string {
 	return ""
 }
 
-// permission names what the role lacks.
+// permission names the permission that the role lacks.
 func (s *Bucket) permission(action, key string) string {
 	arn := "arn:aws:s3:::" + s.opts.Bucket
 	switch action {
@@ -152,10 +152,10 @@ func regionOf(err error) string {
 	return ""
 }
 
-// remedyOfTransport explains what went wrong before the store could answer.
+// remedyOfTransport says what to do about an error before the store could answer.
 func (s *Bucket) remedyOfTransport(err error) string {
 	switch {
-	case is[*transport.ProxyError](err): // says it itself
+	case is[*transport.ProxyError](err): // this error has its own advice
 		return ""
 	case is[*transport.TimeoutError](err):
 		return ": check the store, the network, and what else is on the way there; the next run goes on where this one stopped"

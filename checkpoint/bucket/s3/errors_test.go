@@ -109,7 +109,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestStrangeAnswers has stubs in the place of the store for what versitygw does not do.
+// TestStrangeAnswers has stubs instead of a store, for answers that versitygw does not give.
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
 	for want, handler := range map[string]func(http.ResponseWriter){
@@ -151,7 +151,7 @@ func TestStrangeAnswers(t *testing.T) {
 func TestUnknownAuthority(t *testing.T) {
 	t.Parallel()
 	stub := httptest.NewUnstartedServer(http.NotFoundHandler())
-	stub.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that fail are wanted
+	stub.Config.ErrorLog = log.New(io.Discard, "", 0) // the test wants the handshakes to fail
 	stub.StartTLS()
 	t.Cleanup(stub.Close)
 	opts := stubOptions(stub.URL)
@@ -163,7 +163,7 @@ func TestUnknownAuthority(t *testing.T) {
 	buckettest.WantError(t, "List", err, "HOUNDTRAIL_S3_PATH_STYLE=true")
 }
 
-// TestNoCredentials and its like set environment variables, so they do not run in parallel.
+// TestNoCredentials sets environment variables, so it does not run in parallel.
 func TestNoCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION"} {
 		t.Setenv(name, "")

@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestPutFaults breaks the requests that make an object visible, with and without effect, and then looks at the
-// store. A Put whose effect is there has to say so, and one that lost has to say that.
+// TestPutFaults breaks the requests that make an object visible, with and without effect, and then looks at the store. If its
+// object is there, Put has to succeed. If another writer was first, Put has to say so.
 func TestPutFaults(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -24,11 +24,11 @@ func TestPutFaults(t *testing.T) {
 	other := []byte("another's")
 	tests := map[string]struct {
 		faults   []fault // of the first, second... commit request; the last one goes on for ever
-		before   []byte  // stands there before
-		replace  bool    // it is to be replaced
+		before   []byte  // the object before the Put
+		replace  bool    // the Put is to replace it
 		attempts int     // default: 3
-		// overtaken: another writer replaces our object while its answer is being lost. Either result is true then, and
-		// what stands there is the other's.
+		// overtaken: another writer replaces our object while its answer is being lost. Either result is true then, and the
+		// store has the other writer's object.
 		overtaken bool
 		wantErr   error // nil: our body is stored
 		wantSent  int
@@ -137,7 +137,8 @@ func commits(r *http.Request) bool {
 	return r.Method == http.MethodPut && !query.Has("partNumber") || r.Method == http.MethodPost && query.Has("uploadId")
 }
 
-// TestAbortsParts: a large body that could not be uploaded leaves no parts behind, which no listing shows and the owner pays for.
+// TestAbortsParts: if the upload of a large body fails, it leaves no parts behind. No listing would show them, and the owner
+// would pay for them.
 func TestAbortsParts(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

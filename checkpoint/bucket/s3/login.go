@@ -11,7 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// A login is the role that a token in a file is exchanged for, if that is how the client gets its credentials.
+// A login names the role and the token file, if the client gets its credentials in exchange for a token in a file.
 type login struct{ role, tokenFile string }
 
 func loginOf(cfg aws.Config) (l login) {
@@ -37,7 +37,7 @@ const (
 	serviceIMDS = "ec2imds"
 )
 
-// failing is the innermost operation that failed: that of another service than S3 if there were no credentials for S3.
+// failing is the innermost operation that failed. If there were no credentials for S3, it is an operation of another service.
 func failing(err error) (service, operation string) {
 	for {
 		op, ok := errors.AsType[*smithy.OperationError](err)

@@ -18,7 +18,7 @@ const (
 	noRole = "AWS_EC2_METADATA_DISABLED"
 )
 
-// withToken is an environment in which a token in a file is exchanged for a role by the STS at the address.
+// withToken sets an environment in which the STS at the address exchanges a token in a file for a role.
 func withToken(t *testing.T, sts string) (tokenFile string) {
 	t.Helper()
 	tokenFile = filepath.Join(t.TempDir(), "token")
@@ -35,7 +35,7 @@ func withToken(t *testing.T, sts string) (tokenFile string) {
 	return tokenFile
 }
 
-// TestRoleRefused: when STS gives no role, the error is about the role, its token and its trust policy, not about S3.
+// TestRoleRefused: if STS gives no role, the error is about the role, its token and its trust policy, not about S3.
 func TestRoleRefused(t *testing.T) {
 	code := ""
 	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -73,7 +73,7 @@ func TestRoleRefused(t *testing.T) {
 	}
 }
 
-// TestRoleUnreachable: neither an STS that is down nor a token that is not there is told as a store that is down.
+// TestRoleUnreachable: if STS is down or the token is missing, the error does not say that the store is down.
 func TestRoleUnreachable(t *testing.T) {
 	tokenFile := withToken(t, "http://127.0.0.1:1")
 	opts := s3.Options{Bucket: "bucket", Region: "eu-west-1", MaxAttempts: 1}
@@ -86,7 +86,7 @@ func TestRoleUnreachable(t *testing.T) {
 	buckettest.WantError(t, "List", err, "mount the token of AWS_WEB_IDENTITY_TOKEN_FILE there")
 }
 
-// TestNoMetadata: where the metadata service of EC2 gives nothing, the hop limit may be why.
+// TestNoMetadata: if the metadata service of EC2 gives no credentials, the error names the hop limit as a possible cause.
 func TestNoMetadata(t *testing.T) {
 	imds := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	t.Cleanup(imds.Close)

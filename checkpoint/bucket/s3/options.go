@@ -23,7 +23,7 @@ const (
 	defaultIdle        = 30 * time.Second
 )
 
-// Options says where the objects are and how they are kept. The zero value of each field is the default.
+// Options says in which bucket the objects are and how it keeps them. The zero value of each field is the default.
 type Options struct {
 	bucket.Options
 
@@ -34,7 +34,7 @@ type Options struct {
 	Region    string // default: of the AWS environment or profile; us-east-1 with an Endpoint
 	PathStyle bool   // https://host/bucket instead of https://bucket.host
 
-	SSE      string // AES256 or aws:kms; default: what the bucket does by itself
+	SSE      string // AES256 or aws:kms; default: the bucket's own setting
 	KMSKeyID string // with aws:kms; default: the account's key for S3
 
 	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version from being deleted for so long.
@@ -63,10 +63,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// bucketName is what old buckets may be called; new ones have shorter, lower-case names.
+// bucketName matches the names that old buckets may have; new ones have shorter, lower-case names.
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
 
-// check tells all that is wrong at once.
+// check returns all problems at once.
 func (o Options) check() error {
 	var all []error
 	wrong := func(is bool, format string, args ...any) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// proxy stands between a client and a server, writes down what the client sends, and breaks what it is told to.
+// proxy stands between a client and a server, records the client's requests, and breaks those that a test chooses.
 type proxy struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -42,7 +42,7 @@ func newProxy(t *testing.T, target string, decide func(*http.Request) fault) *pr
 		return &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(to)
-				r.Out.Host = r.In.Host // which is signed
+				r.Out.Host = r.In.Host // the host is signed
 			},
 			ModifyResponse: func(*http.Response) error {
 				if after != none {
@@ -80,7 +80,7 @@ func newProxy(t *testing.T, target string, decide func(*http.Request) fault) *pr
 	return p
 }
 
-// requests returns what was sent with a method, and clears the list.
+// requests returns the requests that were sent with a method, and clears the list.
 func (p *proxy) requests(method string) []*http.Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -42,8 +42,8 @@ func (s *Bucket) Put(ctx context.Context, key string, body []byte, version strin
 		return etag, nil
 	}
 	if p.mayHaveWorked(err) {
-		// The store may have our object and the answer was lost, so a retry ran into our own write. What stands there
-		// now decides; if it cannot be read, the first error does.
+		// The store may have our object although the answer was lost, so that a retry met our own write. The object that the
+		// store has now decides. If it cannot be read, the first error stands.
 		if stored, etag, _, getErr := s.Get(ctx, key); getErr == nil && bytes.Equal(stored, body) {
 			return etag, nil
 		}
@@ -60,15 +60,15 @@ type put struct {
 	attempts int
 }
 
-// mayHaveWorked reports whether a failed write may still have stored the object. A refusal (4xx) of the only attempt
-// has not; nor has a request that was never sent.
+// mayHaveWorked reports whether a failed write may still have stored the object. If the only attempt was refused (4xx), it did
+// not. If no request was sent, it did not either.
 func (p *put) mayHaveWorked(err error) bool {
 	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
 	refused := answered && answer.HTTPStatusCode()/100 == 4
 	return p.attempts > 1 || p.attempts == 1 && !refused
 }
 
-// count is a step inside the SDK's retries.
+// count counts attempts, in a step inside the SDK's retries.
 func (p *put) count(o *sdk.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("houndtrail:CountAttempts",
@@ -144,7 +144,7 @@ func (s *Bucket) completeParts(ctx context.Context, p *put, id *string) (string,
 	return aws.ToString(out.ETag), nil
 }
 
-// keeping says how long and how cheaply an object is kept. Working state is neither.
+// keeping returns the storage class and the retention of an object. Working state has neither.
 func (s *Bucket) keeping(key string) (types.StorageClass, types.ObjectLockMode, *time.Time) {
 	if s.opts.Rewritten != nil && s.opts.Rewritten(key) {
 		return "", "", nil

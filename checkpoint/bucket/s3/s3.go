@@ -19,19 +19,19 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// readAttempts is how often a body is read that breaks off or stands still, which the SDK does not retry.
+// readAttempts is how often Get tries to read a body that breaks off or stands still. The SDK does not retry that.
 const readAttempts = 3
 
 // Bucket is a [bucket.Bucket] in a bucket of S3, or of a store that answers conditional writes as S3 does.
 //
-// Every object carries a SHA-256 that the store has checked. The SDK retries what is temporary, with backoff.
+// Every object carries a SHA-256 that the store has checked. The SDK retries after temporary failures, with backoff.
 type Bucket struct {
 	client *sdk.Client
 	login  login
 	opts   Options
 }
 
-// Open prepares a client. It sends nothing yet. What is wrong with the options is told all at once.
+// Open prepares a client. It sends nothing yet. The error names all problems of the options at once.
 func Open(ctx context.Context, opts Options) (*Bucket, error) {
 	opts = opts.withDefaults()
 	client, login, err := connect(ctx, opts)
@@ -97,7 +97,7 @@ func (s *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 		}
 		for _, object := range page.Contents {
 			key := strings.TrimPrefix(aws.ToString(object.Key), *s.key(""))
-			if bucket.CheckKey(key) == nil { // else not ours: a folder marker of some console, say
+			if bucket.CheckKey(key) == nil { // any other key is not ours, for example a console's folder marker
 				keys = append(keys, key)
 			}
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestObjectLock: what is kept can really not be deleted, in one piece or in parts; working state can.
+// TestObjectLock: no one can delete a kept object, uploaded in one piece or in parts. Working state can be deleted.
 func TestObjectLock(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -65,7 +65,7 @@ func TestObjectLock(t *testing.T) {
 	}
 }
 
-// TestHeaders: what versitygw takes without acting on it is checked where it is sent.
+// TestHeaders: versitygw accepts these headers without acting on them, so the test checks the requests.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -125,7 +125,7 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// TestOptionsAtOnce: all that is wrong is told together.
+// TestOptionsAtOnce: one error names all problems.
 func TestOptionsAtOnce(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")

@@ -11,8 +11,8 @@ import (
 // unsignedKey finds the value of the header that is left unsigned in the context of a request.
 type unsignedKey struct{}
 
-// leaveUnsigned keeps a header out of the signature. What stands in front of a store that is not AWS may change it on the
-// way, Accept-Encoding above all (Google's front end does), and the signature would be wrong at the store.
+// leaveUnsigned keeps a header out of the signature. A proxy in front of a store that is not AWS may change the header on the
+// way, and the signature would be wrong at the store. Google's front end changes Accept-Encoding.
 func leaveUnsigned(header string) func(*middleware.Stack) error {
 	step := func(name string, change func(context.Context, *smithyhttp.Request) context.Context) middleware.FinalizeMiddleware {
 		return middleware.FinalizeMiddlewareFunc("houndtrail:"+name, func(

@@ -17,14 +17,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// objectHead is how an answer of S3 begins.
+// objectHead is the beginning of an answer of S3.
 const objectHead = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nLast-Modified: Mon, 02 Jan 2006 15:00:00 GMT\r\n" +
 	"ETag: \"e\"\r\nContent-Type: application/xml\r\nContent-Length: 1000\r\n\r\n"
 
 const noSuchKey = "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\n\r\n<Error><Code>NoSuchKey</Code></Error>"
 
-// TestStalls: a store that begins an answer or takes the beginning of a body, and then does nothing more, is tried as
-// often as one that fails, is in the log each time, and is then an error with the object's name.
+// TestStalls: a store begins an answer or takes the beginning of a body, and then does nothing more. The client tries it as
+// often as a store that fails, logs each time, and then returns an error with the object's name.
 func TestStalls(t *testing.T) {
 	t.Parallel()
 	const attempts = 2
@@ -87,7 +87,7 @@ func TestStalls(t *testing.T) {
 	}
 }
 
-// TestDown: a person hears at once of an endpoint that is down, with its address.
+// TestDown: if an endpoint is down, the user learns that at once, with its address.
 func TestDown(t *testing.T) {
 	t.Parallel()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

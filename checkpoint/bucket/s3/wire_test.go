@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestChecksumAlgorithm: whatever carries a checksum says of which kind it is.
+// TestChecksumAlgorithm: every request with a checksum names the checksum's algorithm.
 func TestChecksumAlgorithm(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -33,8 +33,8 @@ func TestChecksumAlgorithm(t *testing.T) {
 	}
 }
 
-// TestChangedOnTheWay: a front end that changes Accept-Encoding, as Google's does, breaks no signature. AWS has none, and
-// there the header stays signed.
+// TestChangedOnTheWay: if a front end changes Accept-Encoding, as Google's does, the signature stays valid. AWS has no such
+// front end, so for AWS the header stays signed.
 func TestChangedOnTheWay(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -63,7 +63,7 @@ func TestChangedOnTheWay(t *testing.T) {
 	}
 }
 
-// TestLongErrors: of what a store says, however long, the beginning is told, on one line.
+// TestLongErrors: an error has only the beginning of a store's long message, on one line.
 func TestLongErrors(t *testing.T) {
 	t.Parallel()
 	_, _, _, err := open(t, newStub(t, func(w http.ResponseWriter) {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// TestBackfillKilled kills backfills of both streams at random moments, while the daemon goes on beside them and rows keep
-// appearing, and compares in the end.
+// TestBackfillKilled kills backfills of both streams at random moments, while the daemon runs at the same time and rows keep
+// appearing. At the end it compares the records.
 func TestBackfillKilled(t *testing.T) {
 	t.Parallel()
 	n := max(4, *kills/5)
 	w := newWorld(t, *seed+200, time.Duration(n)*8*time.Hour)
 	p := directory(t)
 	p.backfilled = true
-	start := w.start.Add(-12 * time.Hour) // everything from before it is there, however late it was
+	start := w.start.Add(-12 * time.Hour) // all rows from before it are visible, however late they were
 	r := newRuns(t, w.environ(p, "HOUNDTRAIL_START="+start.Format(time.RFC3339), "HOUNDTRAIL_LISTEN=127.0.0.1:0"))
 	daemon := r.start("run")
 	awaitCursor(t, p, daemon, start)
@@ -32,7 +32,7 @@ func TestBackfillKilled(t *testing.T) {
 			if code := process.wait(); code != 0 {
 				t.Fatalf("a backfill ended with exit code %d", code)
 			}
-			n = 0 // it has done all there was
+			n = 0 // it has done all of the work
 		}
 	}
 	kills := r.ended[killed]

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// A cgroup is a limit of the kernel's, as a pod has. What exceeds it is killed.
+// A cgroup is a memory limit of the kernel, as a pod has. The kernel kills a process that exceeds it.
 type cgroup struct {
 	t     *testing.T
 	dir   string
-	procs string // where a process writes its number to enter
-	most  string // the file that says how much was used at most
+	procs string // the file in which a process writes its number to enter
+	most  string // the file with the most bytes that were used
 }
 
 // The two generations of control groups.
@@ -24,7 +24,7 @@ const (
 	groupsV2 = "/sys/fs/cgroup"
 )
 
-// newCgroup skips the test where no memory can be limited, unless it was asked for.
+// newCgroup skips the test if no memory can be limited, unless the flag asks for cgroups.
 func newCgroup(t *testing.T, limit int) *cgroup {
 	t.Helper()
 	g := &cgroup{t: t, dir: filepath.Join(groupsV2, "houndtrail-"+strconv.Itoa(os.Getpid())), most: "memory.peak"}
@@ -55,8 +55,8 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 	return g
 }
 
-// resident tells, when the process has ended, how many bytes it had in memory at most, files of others not counted: the
-// kernel fills a cgroup with what was read and written as far as there is room.
+// resident tells, when the process has ended, the most bytes that it had in memory, without cached files: the kernel fills a
+// cgroup with read and written data as far as there is room.
 func (p *process) resident() <-chan int {
 	told := make(chan int, 1)
 	go func() {
@@ -79,7 +79,7 @@ func (p *process) resident() <-chan int {
 	return told
 }
 
-// peak is how many bytes were used at most; what was read and written counts as far as the kernel kept it.
+// peak is the most bytes that were used, with all read and written data that the kernel kept.
 func (g *cgroup) peak() int {
 	text, err := os.ReadFile(filepath.Join(g.dir, g.most))
 	if err != nil {

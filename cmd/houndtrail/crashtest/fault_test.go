@@ -17,8 +17,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestNetworkFaults breaks the connections to the API, to S3 and to the webhook at random, all three at once, while a
-// daemon works and rows keep appearing, and compares in the end.
+// TestNetworkFaults breaks the connections to the API, to S3 and to the webhook at random, all three at once, while a daemon
+// works and rows keep appearing. At the end it compares the records.
 func TestNetworkFaults(t *testing.T) {
 	t.Parallel()
 	toxiproxy := servers.Toxiproxy(t)
@@ -32,7 +32,8 @@ func TestNetworkFaults(t *testing.T) {
 	w.api, w.webhook = links[0].address, links[2].address+ingest
 	p.environ = append(p.environ, "HOUNDTRAIL_S3_ENDPOINT="+links[1].address)
 
-	// Larger windows than elsewhere: the daemon has to catch up between the faults, or no row would be late for it.
+	// The windows are larger than in other tests: the daemon has to catch up between the faults, or no row would be late for
+	// it.
 	r := newRuns(t, w.environ(p, "HOUNDTRAIL_LISTEN=127.0.0.1:0", "HOUNDTRAIL_WINDOW_RECORDS=1500", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=500"))
 	daemon := r.start("run")
 	suffered := trouble(links, p, *seed, *faults)
@@ -63,8 +64,8 @@ func (y tally) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// trouble puts n faults on the links, one after another on each of them, and takes them all off again. Between two of
-// them the stream that was hurt recovers: a fault that meets a client which waits to try again tells nothing.
+// trouble puts n faults on the links, one after another on each link, and takes each off again. Between two faults the affected
+// stream recovers: a fault while the client waits to try again would test nothing.
 func trouble(links []*proxy, p *place, seed uint64, n int) tally {
 	var (
 		all  sync.WaitGroup
@@ -80,7 +81,7 @@ func trouble(links []*proxy, p *place, seed uint64, n int) tally {
 		all.Go(func() {
 			for k := range (n + i) / len(links) {
 				f, length := anyFault(random), time.Duration(300+random.IntN(1000))*time.Millisecond
-				if k%15 == 14 { // too long to be bridged by trying again: the cycle fails
+				if k%15 == 14 { // longer than a client tries again: the cycle fails
 					f, length = refused("outage"), 12*time.Second
 				}
 				f.begin(link)
@@ -130,7 +131,8 @@ func awaitCursor(t *testing.T, p *place, daemon *process, until time.Time) {
 	}
 }
 
-// comeToRest lets the daemon catch up while the clock runs, so that some rows are yet to come when it stops; then with those.
+// comeToRest lets the daemon catch up while the clock runs, so that some rows are not yet there when the clock stops. Then it
+// lets the daemon take those.
 func (w *world) comeToRest(p *place, daemon *process) {
 	w.t.Helper()
 	awaitCursor(w.t, p, daemon, w.now())
@@ -143,7 +145,7 @@ var (
 	attempts      = regexp.MustCompile(`(?m)^houndtrail_(requests|webhook_posts)_total\{status="([^"]+)"\} (\d+)$`)
 )
 
-// scrape is what the daemon's metrics say about attempts.
+// scrape is the part of the daemon's metrics that is about attempts.
 func scrape(t *testing.T, daemon *process) string {
 	t.Helper()
 	match := statusAddress.FindStringSubmatch(daemon.said())

@@ -21,15 +21,15 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// fewErrors is how many records are complained about one by one.
+// fewErrors is how many wrong records a judgement names one by one.
 const fewErrors = 10
 
-// A verdict is what a judgement has counted.
+// A verdict has the figures of a judgement.
 type verdict struct {
 	served            int
-	archived, twice   int // records in the archive; those of them that were there already
+	archived, twice   int // records in the archive, and the repeats among them
 	objects, late     int
-	again, stragglers int            // windows of rescans, and what they found; of both streams
+	again, stragglers int            // windows of rescans, and the records that they found; of both streams
 	windows           map[string]int // by stream
 	events, repeated  int            // in the log store, each id once; and lines beyond the first of an id
 	missing, unserved int
@@ -56,8 +56,8 @@ func expected(rows []bloodhoundtest.Row) map[int64]record.Record {
 	return want
 }
 
-// judgeArchive compares the archive with what was served: every record is there once and unchanged, in its own day, and
-// nothing else is; every object is in the journal once, with the bytes that it has.
+// judgeArchive compares the archive with the served rows: every record is there once and unchanged, in its own day, and there
+// is no other record. Every object is in the journal once, with the bytes that it has.
 func judgeArchive(t *testing.T, p *place, source string, rows []bloodhoundtest.Row, v *verdict) {
 	t.Helper()
 	accounted := judgeJournals(t, p, checkpoint.Identity{
@@ -121,7 +121,7 @@ func judgeRecord(t *testing.T, key string, got record.Record, want map[int64]rec
 	}
 }
 
-// judgeJournals verifies a stream's journal, and that of its backfills if there were any.
+// judgeJournals verifies a stream's journal, and its backfills' journal if there were any.
 func judgeJournals(t *testing.T, p *place, id checkpoint.Identity, v *verdict) map[string]string {
 	t.Helper()
 	objects := map[string]string{}
@@ -133,8 +133,8 @@ func judgeJournals(t *testing.T, p *place, id checkpoint.Identity, v *verdict) m
 	return objects
 }
 
-// judgeJournal verifies that the entries account for all of time without a gap, but for a backfill's, and adds the objects
-// by their SHA-256.
+// judgeJournal verifies that the entries account for all of the time without a gap (except in a backfill's journal), and adds
+// the objects by their SHA-256.
 func judgeJournal(
 	t *testing.T, p *place, id checkpoint.Identity, objects map[string]string, v *verdict, scattered ...checkpoint.Option,
 ) {
@@ -178,8 +178,8 @@ func judgeJournal(
 	}
 }
 
-// judgeWebhook compares the log store with what was served. A window may be there again after a crash or a lost answer:
-// a receiver drops it by event_id, and here the repeated lines are counted.
+// judgeWebhook compares the log store with the served rows. A window may be there again after a crash or a lost answer: a
+// receiver drops it by event_id, and judgeWebhook counts the repeated lines.
 func (w *world) judgeWebhook(p *place, v *verdict) {
 	w.t.Helper()
 	sink, err := webhook.New(webhook.Options{URL: w.webhook, Tenant: tenant})
@@ -189,7 +189,7 @@ func (w *world) judgeWebhook(p *place, v *verdict) {
 	judgeJournals(w.t, p, checkpoint.Identity{
 		Tenant: tenant, Stream: webhookStream, Source: w.api, Destination: sink.String(), Encoding: "ndjson",
 	}, v)
-	if v.late == 0 || v.stragglers == 0 { // up to the machine, and so no reason to fail
+	if v.late == 0 || v.stragglers == 0 { // this depends on the machine, so it is no reason to fail
 		w.t.Logf("%d rows came late, and rescans have found %d: this run proves less than others", v.late, v.stragglers)
 	}
 	got := w.events()

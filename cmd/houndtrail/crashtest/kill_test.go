@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestKilled kills the binary at random moments while rows keep appearing, and compares in the end.
+// TestKilled kills the binary at random moments while rows keep appearing. At the end it compares the records.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	places := []struct {
@@ -20,14 +20,14 @@ func TestKilled(t *testing.T) {
 	for i, destination := range places {
 		t.Run(destination.name, func(t *testing.T) {
 			t.Parallel()
-			n := (*kills + i) / len(places) // each has its share
+			n := (*kills + i) / len(places) // each place has its share of the kills
 			testKilled(t, destination.open(t), *seed+uint64(i), n)
 		})
 	}
 }
 
 func testKilled(t *testing.T, p *place, share uint64, n int) {
-	// The first kills fall into the backlog, where a cycle is long, the others into cycles of what has just come.
+	// The first kills hit the backlog, with its long cycles. The others hit cycles of new rows.
 	w := newWorld(t, share, time.Duration(n)*40*time.Minute)
 	r := newRuns(t, w.environ(p))
 	random := rand.New(rand.NewPCG(share, 1))
@@ -42,7 +42,7 @@ func testKilled(t *testing.T, p *place, share uint64, n int) {
 		aimed := r.ended[killed]%4 == 3
 		switch {
 		case !p.awaitKill(process, random, aimed):
-			// A --once that was faster. On S3 it may have met a lease that its dead holder's last request wrote.
+			// The run ended before the kill. On S3 it may have met a lease that its dead holder's last request wrote.
 			if code := process.wait(); code != 0 && (code != leaseHeld || !p.expires) {
 				t.Fatalf("houndtrail %v ended with exit code %d", args, code)
 			}
@@ -50,7 +50,7 @@ func testKilled(t *testing.T, p *place, share uint64, n int) {
 			p.moment().count(hit)
 		}
 	}
-	catchUp(t, p, r, 3) // with the clock, so that some rows are yet to come when it stops
+	catchUp(t, p, r, 3) // while the clock runs, so that some rows are not yet there when it stops
 	w.finish()
 	if p.expires && *kills >= 100 {
 		leaseRunsOut(t, p, r)
@@ -64,8 +64,8 @@ func testKilled(t *testing.T, p *place, share uint64, n int) {
 	t.Log(&v)
 }
 
-// awaitKill waits until it is time to kill: a random time, or until an object is in the archive whose window is not
-// committed. It is false where the process ends before.
+// awaitKill waits until it is time to kill: a random time, or until an object is in the archive whose window is not committed.
+// It is false if the process ends before.
 func (p *place) awaitKill(process *process, random *rand.Rand, aimed bool) bool {
 	delay := time.Duration(5+random.IntN(400)) * time.Millisecond
 	if aimed {
@@ -90,8 +90,8 @@ func (p *place) awaitKill(process *process, random *rand.Rand, aimed bool) bool 
 	}
 }
 
-// leaseRunsOut waits in real time for what letLeasesExpire spares the other runs: a killed holder keeps others away for
-// a minute, and no longer.
+// leaseRunsOut waits in real time until a lease expires, which letLeasesExpire spares the other runs: a killed holder keeps
+// others away for a minute, and no longer.
 func leaseRunsOut(t *testing.T, p *place, r *runs) {
 	t.Helper()
 	p.letLeasesExpire()
@@ -112,8 +112,8 @@ func leaseRunsOut(t *testing.T, p *place, r *runs) {
 	t.Logf("the lease of a killed holder ran out after %s", waited)
 }
 
-// catchUp lets houndtrail run in peace, so many times. When the clock stands still, the first time it takes all there is,
-// and the second time it has to leave everything as it is.
+// catchUp lets houndtrail run in peace, so many times. If the clock stands still, the first run takes all rows, and the second
+// run has to leave everything as it is.
 func catchUp(t *testing.T, p *place, r *runs, times int) {
 	t.Helper()
 	for done := 0; done < times; {
@@ -121,7 +121,7 @@ func catchUp(t *testing.T, p *place, r *runs, times int) {
 		switch code := r.start("run", "--once", "--wait-lease=0s").wait(); {
 		case code == 0:
 			done++
-		case code != leaseHeld || !p.expires: // a request of the dead that arrived late can have renewed their lease
+		case code != leaseHeld || !p.expires: // a late request of a killed process can have renewed its lease
 			t.Fatalf("in peace it ended with exit code %d", code)
 		}
 	}

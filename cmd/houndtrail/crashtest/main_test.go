@@ -21,7 +21,7 @@ var (
 	seed    = flag.Uint64("crash.seed", 0, "what chance is made of; 0 for another one each time")
 )
 
-// binary is houndtrail as its users have it.
+// binary is the path of houndtrail, built as for its users.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -49,9 +49,9 @@ func withBinary(run func() int) int {
 	return run()
 }
 
-// noticeChanges looks at every source file of the module. The go command remembers what a test has looked at, and only
-// repeats its result from the cache while that is unchanged; what goes into the binary it would not know. TestMain is too
-// early for it.
+// noticeChanges looks at every source file of the module. The go command remembers the files that a test has looked at, and
+// repeats its result from the cache only while these are unchanged. It would not know the sources of the binary. A look in
+// TestMain would be too early for that.
 func noticeChanges() error {
 	const module = "../../.."
 	return filepath.WalkDir(module, func(path string, entry fs.DirEntry, err error) error {

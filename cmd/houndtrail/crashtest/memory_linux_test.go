@@ -24,9 +24,9 @@ const (
 )
 
 // TestMemory exports logs that do not fit into memory, in a real cgroup of the shipped size, on few and on many processors. It
-// takes minutes, so that most of it is left out unless it is asked for.
+// takes minutes, so it leaves most of that out unless the flag asks for cgroups.
 func TestMemory(t *testing.T) {
-	crowd := 30_000 // of which the double's time grows with the square
+	crowd := 30_000 // the double's time grows with the square of it
 	if *cgroups {
 		crowd = 300_000
 	}
@@ -96,7 +96,7 @@ func exportWithin(t *testing.T, rows []bloodhoundtest.Row, p *place, more ...str
 		group.peak()>>20, podMemory>>20, <-resident>>20, source.Stats().Requests)
 }
 
-// largeRows have fields that a compressor makes half as large: there is nothing to be had from a text that repeats.
+// largeRows have fields that a compressor makes half as large: a text that repeats would become too small.
 func largeRows(n, size int, apart time.Duration) []bloodhoundtest.Row {
 	random := rand.NewChaCha8([32]byte{1})
 	start := time.Now().UTC().Add(-24 * time.Hour).Truncate(time.Second)

@@ -58,14 +58,14 @@ func TestMillion(t *testing.T) {
 	t.Log(&v)
 }
 
-// unreliable is a server that fails.
+// unreliable makes a server fail.
 type unreliable struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	seen   tally
 }
 
-// ways are the answers of a server, or of what is in front of it, that fails.
+// ways are the failures of a server, or of a proxy in front of it.
 func ways() map[string]bloodhoundtest.Fault {
 	return map[string]bloodhoundtest.Fault{
 		"500 internal error":   apifaults.InternalError(),
@@ -78,7 +78,7 @@ func ways() map[string]bloodhoundtest.Fault {
 	}
 }
 
-// oneInTen is a fault that is one of those, for a tenth of the requests.
+// oneInTen answers a tenth of the requests with one of these failures.
 func (u *unreliable) oneInTen(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fault := u.choose(); fault != nil {

@@ -24,12 +24,12 @@ const (
 	webhookStream = "webhook"
 )
 
-// A place is where the archive and the positions of both streams are. Whatever it is, it can be looked at as files.
+// A place holds the archive and the positions of both streams. A test can look at every place as files.
 type place struct {
 	t                  *testing.T
 	url                string   // of the folder that has them
 	root               string   // the same folder, on this machine
-	environ            []string // what houndtrail has to know besides
+	environ            []string // further settings of houndtrail
 	archive, positions bucket.Bucket
 	expires            bool // leases live by expiry and not by a lock
 	backfilled         bool // there are journals of backfills
@@ -77,7 +77,7 @@ func onS3(t *testing.T) (*place, servers.S3) {
 	return p, s
 }
 
-// lease is what a test wants to know of a lease.
+// lease is the part of a lease that a test needs.
 type lease struct {
 	State   string          `json:"state"`
 	Intents []window.Window `json:"intents"`
@@ -93,8 +93,8 @@ func (p *place) lease(stream string) (l lease) {
 	return l
 }
 
-// letLeasesExpire lets the minute pass that a killed holder keeps others away for: the store's clock decides, and for
-// it the lease was written two minutes earlier. It is called when no houndtrail runs.
+// letLeasesExpire ends the minute for which a killed holder keeps others away: the store's clock decides, and by it the lease
+// is now two minutes older. It is called while no houndtrail runs.
 func (p *place) letLeasesExpire() {
 	p.t.Helper()
 	if !p.expires {
@@ -108,13 +108,13 @@ func (p *place) letLeasesExpire() {
 	}
 }
 
-// A committed entry, as far as a test wants to know of it.
+// A committed entry: the part of it that a test needs.
 type committed struct {
 	Cursor time.Time     `json:"cursor"`
 	Window window.Window `json:"window"`
 }
 
-// newest is a stream's newest entry; the zero one where there is none.
+// newest is a stream's newest entry; the zero value if there is none.
 func (p *place) newest(stream string) (entry committed) {
 	p.t.Helper()
 	entries, err := filepath.Glob(filepath.Join(p.root, "positions", stream, strings.Repeat("[0-9]", 17), strings.Repeat("[0-9]", 20)+".json"))
@@ -127,13 +127,13 @@ func (p *place) newest(stream string) (entry committed) {
 	return entry
 }
 
-// cursor is up to where a stream has come; the zero time for nowhere.
+// cursor is a stream's cursor; the zero time if there is no entry.
 func (p *place) cursor(stream string) time.Time {
 	p.t.Helper()
 	return p.newest(stream).Cursor
 }
 
-// read decodes a file, if there is one. It is never seen half written. It may be called from any goroutine.
+// read decodes a file, if there is one. houndtrail never leaves a file half written. It may be called from any goroutine.
 func (p *place) read(path string, into any) {
 	p.t.Helper()
 	body, err := os.ReadFile(path)
@@ -148,13 +148,13 @@ func (p *place) read(path string, into any) {
 	}
 }
 
-// A moment is what a kill has hit.
+// A moment says in which state a kill has hit houndtrail.
 type moment struct {
 	working bool // in a cycle, of either stream
 	open    bool // after a window was declared and before it was committed
-	several bool // and more than one
-	rescan  bool // and it was one that is read once more
-	written bool // and after an object of it was written to the archive
+	several bool // as open, and more than one window
+	rescan  bool // as open, and the window is one of a rescan
+	written bool // as open, and after an object of the window was written to the archive
 }
 
 func (p *place) moment() (m moment) {
@@ -187,7 +187,7 @@ func (p *place) moment() (m moment) {
 	return m
 }
 
-// count adds the moment to what was hit before.
+// count adds the moment to the earlier ones.
 func (m moment) count(hit tally) {
 	for name, is := range map[string]bool{
 		"in a cycle": m.working, "with a window begun and not committed": m.open, "with several begun": m.several, "in a rescan": m.rescan,

@@ -24,8 +24,8 @@ const (
 type runs struct {
 	t       *testing.T
 	environ []string
-	within  string // the file of a cgroup to be entered first; "" for none
-	log     string // what all of them have said
+	within  string // the file of a cgroup that each process enters first; "" for none
+	log     string // the path of the output of all processes
 	ended   map[int]int
 }
 
@@ -60,7 +60,7 @@ func (r *runs) start(args ...string) *process {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer func() { _ = log.Close() }() // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own handle
 	cmd := exec.CommandContext(r.t.Context(), binary, args...)
 	if r.within != "" {
 		enter := []string{"-c", `echo $$ >"$0" && exec "$@"`, r.within, binary}
@@ -83,7 +83,7 @@ func exitCode(err error) int {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
 	}
-	return 0 // else it would not have started
+	return 0 // no error: the process has ended with 0
 }
 
 // end sends a signal and waits for the end.
@@ -107,10 +107,10 @@ func (p *process) wait() int {
 	return p.code
 }
 
-// patience is what one run or one wait may take, on a busy machine.
+// patience is how long one run or one wait may take, on a busy machine.
 const patience = 15 * time.Minute
 
-// said is what all processes have said so far.
+// said is the output of all processes so far.
 func (r *runs) said() string {
 	text, err := os.ReadFile(r.log)
 	if err != nil {
@@ -122,7 +122,7 @@ func (r *runs) said() string {
 // lines counts the lines in the log that hold a text.
 func (r *runs) lines(text string) int { return bytes.Count([]byte(r.said()), []byte(text)) }
 
-// String is how the runs ended.
+// String says how the runs ended.
 func (r *runs) String() string {
 	var b strings.Builder
 	for i, code := range slices.Sorted(maps.Keys(r.ended)) {

@@ -21,8 +21,8 @@ type proxy struct {
 	t       *testing.T
 	name    string
 	api     string // of the proxy in toxiproxy
-	address string // to be used in place of the server's: http://127.0.0.1:port
-	// connections counts those that reached the server. They are kept alive, so each is one that was lost before.
+	address string // instead of the server's: http://127.0.0.1:port
+	// connections counts the connections that reached the server. Clients keep them alive, so each new one replaces a lost one.
 	connections atomic.Int64
 }
 
@@ -74,7 +74,7 @@ func pass(ctx context.Context, client net.Conn, server string) {
 	var dialer net.Dialer
 	upstream, err := dialer.DialContext(ctx, "tcp", server)
 	if err != nil {
-		return // the client sees a connection that is closed, as it should
+		return // the client sees a closed connection, as intended
 	}
 	defer func() { _ = upstream.Close() }()
 	ended := make(chan struct{}, 2)
@@ -87,7 +87,7 @@ func pass(ctx context.Context, client net.Conn, server string) {
 	<-ended
 }
 
-// A fault is what goes wrong with the connections through a proxy.
+// A fault is a failure of the connections through a proxy.
 type fault struct {
 	kind  string
 	begin func(p *proxy)
@@ -114,7 +114,7 @@ func refused(kind string) fault {
 	return fault{kind: kind, begin: enable(false), end: enable(true)}
 }
 
-// anyFault is one of all that there are.
+// anyFault is a random fault.
 func anyFault(r *rand.Rand) fault {
 	direction := []string{"upstream", "downstream"}[r.IntN(2)]
 	switch r.IntN(7) {
@@ -138,8 +138,7 @@ func anyFault(r *rand.Rand) fault {
 // toxiproxyPatience bounds a call of its API: it answers at once.
 const toxiproxyPatience = 20 * time.Second
 
-// ask calls toxiproxy's API and returns what it answers. What goes wrong is an error of the test. It may be called from
-// any goroutine.
+// ask calls toxiproxy's API and returns the answer. A failure is an error of the test. It may be called from any goroutine.
 func (p *proxy) ask(method, address string, body any) []byte {
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -16,17 +16,17 @@ import (
 const (
 	tenant = "acme"
 	settle = 10 * time.Minute
-	// overlap is two seconds of ours, more than what the API's Date header, in whole seconds, holds houndtrail back: so
-	// that many of the late rows come when their time was already read.
+	// overlap is two seconds of ours. The API's Date header, in whole seconds, holds houndtrail back by less. So many late rows
+	// appear after houndtrail has already read their time.
 	overlap = 4 * time.Hour
-	// rescan is four seconds of ours, and the search for what came even later begins every three.
+	// rescan is four seconds of ours, and the search for even later rows begins every three.
 	rescan      = 8 * time.Hour
 	rescanEvery = 6 * time.Hour
 	// speed is how fast the double's clock runs: two of its hours in a second, so that days pass in a test.
 	speed = 2 * 60 * 60
 	// rowsPerSecond is how many rows appear in one of our seconds.
 	rowsPerSecond = 400
-	// lead is how far ahead of the clock rows are added: half a second of ours, for which this process may be held up.
+	// lead is how far ahead of the clock the writer adds rows: half a second of ours, during which this process may be held up.
 	lead = time.Hour
 )
 
@@ -40,12 +40,12 @@ type world struct {
 
 	api, webhook string // addresses as houndtrail has them
 
-	start, began time.Time                 // of the double's clock, and when that was by ours
-	end          atomic.Pointer[time.Time] // where that clock stands still; nil while it runs
+	start, began time.Time                 // the start by the double's clock, and by ours
+	end          atomic.Pointer[time.Time] // the time at which that clock stands still; nil while it runs
 
 	// Of the writer.
 	rand *rand.Rand
-	text []bloodhoundtest.Row // what rows say
+	text []bloodhoundtest.Row // the contents of rows
 	last bloodhoundtest.Row
 	stop func()
 }
@@ -82,8 +82,8 @@ func (w *world) now() time.Time {
 	return w.start.Add(time.Since(w.began) * speed)
 }
 
-// next is one more row of the log. Some share their instant with the one before, and some become visible late, at the
-// worst at the last moment for which there is a promise.
+// next is one more row of the log. Some share their instant with the previous row. Some become visible late, at the worst at
+// the last moment at which houndtrail still promises to find them.
 func (w *world) next() bloodhoundtest.Row {
 	const gap = float64(speed*time.Second) / rowsPerSecond
 	id := w.last.ID + 1
@@ -106,7 +106,7 @@ func (w *world) next() bloodhoundtest.Row {
 	return w.last
 }
 
-// write adds rows to the log until finish, ahead of the clock: they are served when their time has come.
+// write adds rows to the log until finish, ahead of the clock: the double serves each when its time has come.
 func (w *world) write() {
 	done := make(chan struct{})
 	var writer sync.WaitGroup
@@ -138,8 +138,8 @@ func (w *world) finish() {
 	w.end.Store(&end)
 }
 
-// environ is the configuration of houndtrail here: both streams, small windows and pages, so that there are many moments
-// to be killed at.
+// environ is the configuration of houndtrail in these tests: both streams, with small windows and pages, so that there are many
+// moments for a kill.
 func (w *world) environ(p *place, more ...string) []string {
 	return append([]string{
 		"HOUNDTRAIL_BLOODHOUND_URL=" + w.api,
@@ -162,5 +162,5 @@ func (w *world) environ(p *place, more ...string) []string {
 	}, append(p.environ, more...)...)
 }
 
-// ingest is where VictoriaLogs takes records.
+// ingest is the path at which VictoriaLogs takes records.
 const ingest = "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant"

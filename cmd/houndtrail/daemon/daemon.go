@@ -1,4 +1,4 @@
-// Package daemon runs the cycles of streams by a schedule, and tells how they are: as metrics, and as pages for people and
+// Package daemon runs the cycles of streams by a schedule. It shows their health as metrics, and as pages for people and
 // probes.
 package daemon
 
@@ -17,14 +17,14 @@ import (
 // Options say how a daemon runs.
 type Options struct {
 	Schedule cron.Schedule
-	Grace    time.Duration // how long the cycles may go on once the daemon is told to stop
+	Grace    time.Duration // how long the cycles may go on after the daemon is told to stop
 	Listen   string        // the address of the pages; "" for none
 	Version  string
 	Log      *zap.Logger
 }
 
-// Run runs cycles by the schedule until ctx ends, and serves the pages meanwhile. The streams were made with the metrics as
-// their observer.
+// Run runs cycles by the schedule until ctx ends, and serves the pages meanwhile. The caller has made the streams with the
+// metrics as their observer.
 func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -47,7 +47,7 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 		go func() {
 			err := serve(ctx, listener, pages(o.Version, m, health))
 			if err != nil {
-				stop(err) // a daemon that cannot be watched is not one
+				stop(err) // a daemon must not run without its pages
 			}
 			served <- err
 		}()

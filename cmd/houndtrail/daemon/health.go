@@ -11,11 +11,11 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
-// lateness is what a cycle may take beyond its schedule before the stream counts as stale.
+// lateness is how late a cycle may end before the stream counts as stale.
 const lateness = 2 * time.Minute
 
-// health judges streams by freshness: a process that is up but commits nothing is not well. Whether it is alive is another
-// question: see alive.
+// health judges streams by freshness: if a process runs but commits nothing, it is not well. Whether the process is alive is
+// another question: see alive.
 type health struct {
 	schedule cron.Schedule
 	now      func() time.Time
@@ -26,12 +26,12 @@ type health struct {
 	heard   time.Time // the last sign of life
 }
 
-// A streamHealth is what is known of one stream.
+// A streamHealth is the health of one stream.
 type streamHealth struct {
-	since   time.Time // when it was last known to be well; at first when the daemon started
+	since   time.Time // when it was last well; at first, when the daemon started
 	success bool      // there was a commit, or a cycle that found nothing new
 	failure error     // of the latest cycle
-	trying  string    // why the cycle that runs has to try again; "" if it does not
+	trying  string    // why the running cycle has to try again; "" if it does not
 	turn    turn
 }
 
@@ -44,7 +44,7 @@ func newHealth(schedule cron.Schedule, names ...string) *health {
 	return h
 }
 
-// ended takes in how a cycle went.
+// ended records the end of a cycle, and its error.
 func (h *health) ended(name string, err error, at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -55,9 +55,9 @@ func (h *health) ended(name string, err error, at time.Time) {
 	}
 }
 
-// committed takes in that a cycle made progress: the first one of a long backlog can take hours and is well all the same.
-// What the previous cycle failed of is over then, unless a person has to look at it: a stream that delivers what it finds
-// while a clock is behind commits, and is not well.
+// committed records that a cycle made progress: the first cycle of a long backlog can take hours, and the stream is well all
+// the same. It clears the previous cycle's failure, unless a person has to look at that: while a clock is behind, a stream may
+// deliver and commit, and is not well.
 func (h *health) committed(name string, at time.Time) {
 	h.mu.Lock()
 	failure := h.streams[name].failure
@@ -67,15 +67,15 @@ func (h *health) committed(name string, at time.Time) {
 	}
 }
 
-// tries takes in why a cycle has to try again, or with "" that it went on.
+// tries records why a cycle has to try again, or with "" that it goes on.
 func (h *health) tries(name, failure string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.streams[name].trying = failure
 }
 
-// report is a line for each stream, and whether all of them are well: fresh enough for the schedule, and, where that
-// is asked for, past a first success. The reasons of failures name hosts.
+// report has a line for each stream, and tells whether all of them are well: fresh enough for the schedule and, with
+// needSuccess, past a first success. The reasons of failures name hosts.
 func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +84,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	ok = true
 	for _, name := range h.order {
 		p := h.streams[name]
-		// The next run after the last success may have failed for a passing reason; the one after it should not.
+		// The first run after the last success may have failed for a passing reason. The second one should not.
 		due := h.schedule.Next(h.schedule.Next(p.since)).Add(lateness)
 		age := now.Sub(p.since).Round(time.Second)
 		switch {

@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale when the run after the
-// next one, and two minutes more, have gone by without a success.
+// TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale if the second run after its
+// last success is two minutes late.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -73,7 +73,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A stream that commits is well, unless its last cycle ended in something that a person has to look at.
+// A stream that commits is well, unless its last cycle ended in an error that a person has to look at.
 func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -97,7 +97,7 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 	}
 }
 
-// While a cycle has to try again the page says why, and no longer, whatever becomes of other batches.
+// While a cycle has to try again, and no longer, the page says why. The results of other batches do not change that.
 func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("acme", "dev")
@@ -120,7 +120,7 @@ func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	}
 }
 
-// A schedule with long pauses is not stale in between, and one that never runs again is not a reason to panic.
+// With long pauses in the schedule a stream is not stale in between. A schedule that never runs again causes no panic.
 func TestHealthFollowsTheSchedule(t *testing.T) {
 	t.Parallel()
 	nightly, err := cron.ParseStandard("CRON_TZ=UTC 0 3 * * *")
@@ -141,7 +141,7 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 	}
 }
 
-// Only these pages exist, and they are only to be read.
+// Only these pages exist, and they can only be read.
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
 	served := pages("dev", NewMetrics("acme", "dev"), newHealth(cron.Every(time.Minute)))

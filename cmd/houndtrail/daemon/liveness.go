@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// stillness is how long nothing may be heard of a cycle that runs: many times what the longest request may take, with all
-// that is encoded and written between two of them.
+// stillness is how long a running cycle may give no sign of life: many times the time of the longest request, and of the
+// encoding and writing between two requests.
 const stillness = 30 * time.Minute
 
-// A turn is where the loop of a stream is.
+// A turn is the state of a stream's loop.
 type turn struct {
 	at      time.Time // when its last cycle began or ended
 	running bool
 	over    bool // the loop has ended: the stream has stopped for good, or the daemon is stopping
 }
 
-// turns takes in that a cycle begins or ends.
+// turns records that a cycle begins or ends.
 func (h *health) turns(name string, running bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -25,22 +25,22 @@ func (h *health) turns(name string, running bool) {
 	p.turn.at, p.turn.running = h.now(), running
 }
 
-// over takes in that a stream's loop has ended.
+// over records that a stream's loop has ended.
 func (h *health) over(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.streams[name].turn.over = true
 }
 
-// hears takes in a sign of life: a request that was answered or has failed, a post, a window that was committed.
+// hears records a sign of life: a request that was answered or failed, a post, or a committed window.
 func (h *health) hears() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.heard = h.now()
 }
 
-// alive tells whether the loops turn: cycles begin when they are due, and of one that runs something is heard. How cycles end
-// does not matter: a restart cures a program that hangs, and not a BloodHound or a SIEM that is down.
+// alive tells whether the loops turn: cycles begin when they are due, and a running cycle gives signs of life. How cycles end
+// does not matter: a restart cures a program that hangs, and does not cure a BloodHound or a SIEM that is down.
 func (h *health) alive() (text string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

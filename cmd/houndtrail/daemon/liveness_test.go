@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// TestLiveness: the loops turn, whatever becomes of their cycles.
+// TestLiveness: the daemon is alive while its loops turn, however their cycles end.
 func TestLiveness(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -28,7 +28,7 @@ func TestLiveness(t *testing.T) {
 	for _, step := range []struct {
 		at   time.Duration // since the start
 		do   func()
-		says string // "" for what is not alive
+		says string // "" if the daemon is not alive
 	}{
 		{0, func() { h.turns("archive", true); webhookRests() }, "archive: runs a cycle\nwebhook: waits for its next cycle\n"},
 		{6 * time.Minute, nil, "archive: runs a cycle\nwebhook: waits for its next cycle\n"},

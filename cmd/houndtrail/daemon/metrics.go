@@ -17,13 +17,13 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// Metrics is what the daemon tells Prometheus. Each collector is registered where it is made.
+// Metrics are the daemon's metrics for Prometheus. NewMetrics registers each collector as it makes it.
 type Metrics struct {
-	Registry *prometheus.Registry              // with all of them
+	Registry *prometheus.Registry              // has all collectors
 	progress func(stream string, at time.Time) // told of every success; never nil
-	trying   func(stream, failure string)      // told of every try that failed, and with "" of one that did not; never nil
+	trying   func(stream, failure string)      // told of every try that failed, and with "" of a try that did not; never nil
 	heard    func()                            // told of every sign of life; never nil
-	retrying atomic.Value                      // the id of the batch that the page tells of
+	retrying atomic.Value                      // the id of the batch whose failure the page shows
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
 	oldest, deadline, skew          *prometheus.GaugeVec
@@ -36,7 +36,8 @@ type Metrics struct {
 	requestTime                     prometheus.Histogram
 }
 
-// NewMetrics are the metrics of one process, which works for one tenant: all but those of Go itself have it as a label.
+// NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
+// as a label.
 func NewMetrics(tenant, version string) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -117,12 +118,12 @@ func (m *Metrics) Retry(reason string) {
 func (m *Metrics) Posted(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 	m.heard()
-	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // what another batch comes to does not end its failure
+	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // the success of another batch does not end the failure of this one
 		m.trying(stream.Webhook, "")
 	}
 }
 
-// Reposted counts a post that is tried again.
+// Reposted counts a post that failed and is tried again.
 func (m *Metrics) Reposted(r webhook.Retry) {
 	m.reposts.WithLabelValues(r.Reason).Inc()
 	m.heard()

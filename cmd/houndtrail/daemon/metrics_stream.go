@@ -11,12 +11,12 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// Stream is the observer of one stream, with its series at zero: a rate needs a first value.
+// Stream returns the observer of one stream, and sets the stream's series to zero: a rate needs a first value.
 func (m *Metrics) Stream(name string) stream.Observer {
 	m.commits.WithLabelValues(name)
 	m.objects.WithLabelValues(name)
 	m.bytes.WithLabelValues(name)
-	m.success.WithLabelValues(name) // 0 is an alert, and a series that is not there is none
+	m.success.WithLabelValues(name) // an alert fires at 0, and not if the series is missing
 	m.holes.WithLabelValues(name)
 	for _, how := range []string{"altered", "gone"} {
 		m.changed.WithLabelValues(name, how)
@@ -37,7 +37,7 @@ func (m *Metrics) Stream(name string) stream.Observer {
 	return streamMetrics{m, name}
 }
 
-// stands says how a stream stands; "" is not known.
+// stands sets the state of a stream; "" is unknown.
 func (m *Metrics) stands(name, state string) {
 	for _, s := range stream.States() {
 		is := 0.0
@@ -48,7 +48,7 @@ func (m *Metrics) stands(name, state string) {
 	}
 }
 
-// label is a state as the metric has it.
+// label is the metric's word for a state.
 func label(state string) string { return strings.ReplaceAll(state, " ", "_") }
 
 type streamMetrics struct {
@@ -56,8 +56,8 @@ type streamMetrics struct {
 	name string
 }
 
-// Found is what the journal says when the daemon starts: a series that begins with the first success would be missing in the
-// very outage that an alert on it is for.
+// Found sets the metrics from the journal when the daemon starts. If a series began only with the first success, it would be
+// missing in the very outage that its alert is for.
 func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention) {
 	if newest.Serial == 0 {
 		return
@@ -68,7 +68,7 @@ func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention 
 	m.Guarded(newest.Oldest.CreatedAt, retention.Deadline(newest.Cursor, newest.Oldest))
 }
 
-// Ended counts a cycle, and says how the stream stands after it; "" is as before.
+// Ended counts a cycle, and sets the stream's state after it; "" leaves the state as it is.
 func (m streamMetrics) Ended(state string, err error) {
 	m.cycles.WithLabelValues(m.name, stream.OutcomeOf(err).String()).Inc()
 	if state != "" {
@@ -100,7 +100,7 @@ func (m streamMetrics) Committed(c exporter.Commit) {
 	}
 }
 
-// suspect counts what an entry says of records that are not as they should be.
+// suspect counts an entry's holes and changed records, and its records by the server's own count.
 func (m streamMetrics) suspect(e *checkpoint.Checkpoint) {
 	m.holes.WithLabelValues(m.name).Add(float64(len(e.Holes)))
 	if e.Changed != nil {
@@ -119,19 +119,19 @@ func (m streamMetrics) Clocks(skew time.Duration) { m.skew.WithLabelValues(m.nam
 func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	now := time.Now()
 	m.cursor.WithLabelValues(m.name).Set(seconds(until))
-	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // a clock that is behind the position has a state of its own
+	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // if a clock is behind the position, the stream's state says so
 	m.success.WithLabelValues(m.name).Set(seconds(now))
 	m.progress(m.name, now)
 	m.heard()
 }
 
-// Guarded tells how long the source keeps what is not exported yet.
+// Guarded sets the oldest record at the source, and when the source may begin to drop records that are not exported yet.
 func (m streamMetrics) Guarded(oldest, deadline time.Time) {
 	set(m.oldest, m.name, oldest)
 	set(m.deadline, m.name, deadline)
 }
 
-// set takes the series away where there is no time to tell.
+// set sets the series to a time, or removes it if the time is zero.
 func set(g *prometheus.GaugeVec, name string, t time.Time) {
 	if t.IsZero() {
 		g.DeleteLabelValues(name)

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// TestMetrics: everything that is counted is exported, with a help text.
+// TestMetrics: the daemon exports everything that it counts, with a help text.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("acme", "dev")
@@ -35,7 +35,7 @@ func TestMetrics(t *testing.T) {
 	archive.Guarded(cursor, cursor.AddDate(0, 3, 0))
 	silent := m.Stream(stream.Webhook)
 	silent.Guarded(cursor, cursor)
-	silent.Guarded(cursor, time.Time{}) // no limit any more
+	silent.Guarded(cursor, time.Time{}) // there is no deadline any more
 	archive.Clocks(-90 * time.Second)
 	archive.Ended(stream.StateFailed, &exporter.Error{Stage: exporter.StageSource, Err: errors.New("timeout")})
 	archive.Ended("", exporter.ErrStopped)
@@ -119,7 +119,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsAtTheStart: before the first success the metrics say what the journal says.
+// TestMetricsAtTheStart: before the first success, the metrics have the journal's values.
 func TestMetricsAtTheStart(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("acme", "dev")

@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// schedule runs a cycle of each stream now, and then by the schedule. It returns when ctx has ended and no cycle runs
-// any more, or when every stream has failed in a way that no later cycle can heal.
+// schedule runs a cycle of each stream now, and then by the schedule. It returns when ctx has ended and no cycle runs any more,
+// or when every stream has failed in a way that no later cycle can cure.
 func schedule(
 	ctx context.Context, spec cron.Schedule, grace time.Duration, all []*stream.Stream, health *health, log *zap.Logger,
 ) error {
@@ -32,14 +32,14 @@ func schedule(
 	return err
 }
 
-// loop runs the cycles of one stream. Those that are due while one is still running are skipped: the next one takes
-// what they would have taken.
+// loop runs the cycles of one stream. If a cycle is due while another one still runs, loop skips it: the next cycle takes its
+// records.
 func loop(ctx, work context.Context, spec cron.Schedule, s *stream.Stream, health *health, log *zap.Logger) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer health.over(s.Name)
 	logger := cronLog{log.Sugar()}
-	var left error // that the last cycle was told to stop before it had committed everything
+	var left error // set if the last cycle was told to stop before it had committed everything
 	cycle := cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
 		if ctx.Err() != nil {
 			return

@@ -20,12 +20,12 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// A stuckSource answers nothing before it is cancelled, or fails at once.
+// A stuckSource does not answer before it is cancelled, or fails at once.
 type stuckSource struct {
 	exporter.Source
 	calls  chan time.Time
 	err    error
-	panics bool // the next time
+	panics bool // at the next call
 }
 
 func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
@@ -44,7 +44,7 @@ func (s *stuckSource) Clock(ctx context.Context) (bloodhound.Reading, error) {
 // Guess has no idea.
 func (*stuckSource) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
-// states are what an observer was told.
+// states are the states that an observer was told of.
 type states struct {
 	stream.Unobserved
 	ended []string
@@ -59,8 +59,8 @@ func stuckStream(s *stuckSource, store bucket.Bucket, o stream.Observer) *stream
 
 const grace = 50 * time.Second
 
-// A cycle that does not end by itself is abandoned when the grace ends, and its lease is given
-// back. The error says that not everything was committed.
+// If a cycle does not end by itself, the daemon abandons it when the grace ends, and gives its lease back. The error says that
+// not everything was committed.
 func TestScheduleStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestScheduleStops(t *testing.T) {
 	})
 }
 
-// A cycle runs at once, then by the schedule, also when the one before has failed.
+// A cycle runs at once, then by the schedule, also if the previous one has failed.
 func TestScheduleGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestScheduleGoesOn(t *testing.T) {
 	})
 }
 
-// A cycle that panics is a failed one: the stream is not well, and the next cycle gets the lease.
+// If a cycle panics, it counts as failed: the stream is not well, and the next cycle gets the lease.
 func TestScheduleOutlivesAPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// The limits of the server, which must not take from the exports what they need: a page is small and comes at once. A
-// connection stays between two scrapes.
+// The limits of the server. It must not use resources that the exports need: a page is small and comes at once. A connection
+// stays open between two scrapes.
 const (
 	readTime        = 5 * time.Second
 	writeTime       = 30 * time.Second
@@ -41,7 +41,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	stop := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = server.Shutdown(ctx) // a scrape that is cut off comes again
+		_ = server.Shutdown(ctx) // a scraper asks again after a scrape that was cut off
 	})
 	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -50,15 +50,15 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// A doorman bounds the connections: for one too many the one that waits longest without asking is closed. A limit that lets
-// newcomers wait instead would let idle ones lock out the scrape.
+// A doorman bounds the connections: if there is one too many, it closes the one that has been idle longest. If newcomers had to
+// wait instead, idle connections could lock out the scrape.
 type doorman struct {
 	mu      sync.Mutex
 	open    int
 	waiting []net.Conn // oldest first
 }
 
-// state takes in what becomes of a connection.
+// state records the new state of a connection.
 func (d *doorman) state(c net.Conn, s http.ConnState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

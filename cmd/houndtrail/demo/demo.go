@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// Options say what to show, and where.
+// Options are the options of the demo.
 type Options struct {
 	Dir     string // for the archive
 	Records int    // how much history to make up
@@ -50,7 +50,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	// Our own clock goes with that of the demo's BloodHound.
+	// Our own clock is the clock of the demo's BloodHound.
 	set := stream.NewSet(c, stream.Process{Version: o.Version, Memory: o.Memory, Log: zap.NewNop(), Now: w.now})
 	if err := o.twice(ctx, set, w); err != nil {
 		return err
@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) error {
 
 func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format, args...) }
 
-// twice is the first run, and one half an hour later.
+// twice is the first run, and a second run half an hour later.
 func (o Options) twice(ctx context.Context, set *stream.Set, w *world) error {
 	o.say("\n1. The first run: everything there is, to a webhook, and to Parquet files in\n   %s\n", filepath.Join(o.Dir, "archive"))
 	if err := o.export(ctx, set, w); err != nil {
@@ -85,7 +85,7 @@ func (o Options) twice(ctx context.Context, set *stream.Set, w *world) error {
 	return o.export(ctx, set, w)
 }
 
-// export runs one cycle of each stream, one after the other so that each can show how far it is.
+// export runs one cycle of each stream, one after the other, so that each can show its progress.
 func (o Options) export(ctx context.Context, set *stream.Set, w *world) error {
 	all, err := set.Deliver(ctx, stream.Unobserved{})
 	if err != nil {
@@ -120,10 +120,10 @@ func (o Options) history(ctx context.Context, set *stream.Set) error {
 	return out.End(true)
 }
 
-// envName is the file that holds the demo's configuration, and by which a directory is known to be a demo's.
+// envName is the file with the demo's configuration. A directory that has this file is an earlier demo's.
 const envName = "demo.env"
 
-// emptied makes an empty directory, in place of an earlier demo's. It does not touch anybody else's.
+// emptied makes an empty directory, in place of an earlier demo's. It does not touch a directory that is not a demo's.
 func emptied(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -153,7 +153,7 @@ func envFile(environ []string) string {
 
 func nextSteps(dir string) string {
 	self := "houndtrail"
-	if strings.Contains(os.Args[0], "go-build") { // as the README has it: go run ./cmd/houndtrail demo
+	if strings.Contains(os.Args[0], "go-build") { // as in the README: go run ./cmd/houndtrail demo
 		self = "go run ./cmd/houndtrail"
 	}
 	return fmt.Sprintf(`
@@ -172,5 +172,6 @@ Next, try:
 `, dir, envName, self)
 }
 
-// halfHour is how far the demo's clock jumps, and how far it is behind at first: less than the hour by which a signature may be off.
+// halfHour is how far the demo's clock jumps, and how far it is behind at first. It is less than the hour by which a
+// signature's time may differ.
 const halfHour = 30 * time.Minute

@@ -25,7 +25,7 @@ const (
 	weeks = 6
 )
 
-// A world is what the demo runs against: a BloodHound with a history, and a receiver that counts.
+// A world has the servers of the demo: a BloodHound with a history, and a receiver that counts.
 type world struct {
 	server   *bloodhoundtest.Server
 	source   *localServer
@@ -40,7 +40,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, records int) (w *world, err error) {
-	w = &world{ // so that the demo ends at the present: what it leaves is not ahead of any clock
+	w = &world{ // the demo ends at the present, so that its files are not ahead of any clock
 		began: time.Now().UTC().Truncate(time.Second).Add(-halfHour), jumped: -halfHour,
 		token: uuid.NewString(), receiver: &Receiver{},
 	}
@@ -77,8 +77,8 @@ func serveLocally(ctx context.Context, h http.Handler) (*localServer, error) {
 	return &localServer{"http://" + l.Addr().String(), func() { _ = server.Close() }}, nil
 }
 
-// corners are rows with everything that is hard about the log, on a day of the history: unicode, escapes, empty actors,
-// null and deeply nested fields, chains of addresses, 0 to 6 fraction digits, other time zones.
+// corners are rows with every difficulty of the log, on a day of the history: unicode, escapes, empty actors, null and deeply
+// nested fields, chains of addresses, 0 to 6 fraction digits, other time zones.
 func corners(day time.Time) []bloodhoundtest.Row {
 	rows := history.Corner()
 	days := int(day.Sub(rows[0].CreatedAt).Hours() / 24)
@@ -104,8 +104,8 @@ func (w *world) now() time.Time {
 	return time.Now().UTC().Add(w.jumped)
 }
 
-// halfAnHourLater moves the clock on and adds what happened meanwhile: new records, and a few that carry a time before
-// the first run's end but became visible only after it, as a slow transaction's do.
+// halfAnHourLater moves the clock on and adds the records of that time: new ones, and a few that carry a time before the first
+// run's end but became visible only after it, like the records of a slow transaction.
 func (w *world) halfAnHourLater() {
 	highest := slices.MaxFunc(w.server.Rows(), func(a, b bloodhoundtest.Row) int { return int(a.ID - b.ID) }).ID
 	late := history.Rows(history.Options{
@@ -145,7 +145,7 @@ type Receiver struct {
 	events  map[string]int
 }
 
-// Events are how often each event id has come, and in how many batches.
+// Events returns how often each event id has come, and the number of batches.
 func (d *Receiver) Events() (times map[string]int, batches int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

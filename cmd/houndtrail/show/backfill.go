@@ -11,11 +11,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// logEvery is how often progress is logged, at most, where no line can be rewritten.
+// logEvery is the least time between two lines of progress in the log, if the output is no terminal.
 const logEvery = 5 * time.Second
 
-// A Backfill shows how far a backfill is: in a line that is rewritten on a terminal, in the log elsewhere. How
-// much is left is judged by time, since the number of records is not known.
+// A Backfill shows the progress of a backfill: on a terminal in a line that it rewrites, otherwise in the log. It measures the
+// rest by time, since the number of records is unknown.
 type Backfill struct {
 	exporter.Unobserved
 
@@ -26,18 +26,18 @@ type Backfill struct {
 
 	plan  *exporter.BackfillPlan // nil until there is one
 	began time.Time
-	told  time.Time // when progress was logged last
+	told  time.Time // when the log last had a line of progress
 	done  time.Duration
 
 	windows, records, objects int
 }
 
-// NewBackfill is of one stream. It draws to w, or logs.
+// NewBackfill shows the backfill of one stream. It draws to w, or logs.
 func NewBackfill(w io.Writer, log *zap.Logger, name string) *Backfill {
 	return &Backfill{line: newLine(w), log: log.With(zap.String("stream", name)), name: name, now: time.Now}
 }
 
-// Planned says what will be done and what will not.
+// Planned prints which spans the backfill will export, and which it skips.
 func (p *Backfill) Planned(plan exporter.BackfillPlan) {
 	p.plan, p.began = &plan, p.now()
 	p.told = p.began
@@ -97,7 +97,7 @@ func (p *Backfill) text() string {
 	return line
 }
 
-// part is how much of what there is to do is done.
+// part is the share of the planned time that is done.
 func (p *Backfill) part() float64 {
 	if p.plan.Span() == 0 {
 		return 1
@@ -110,7 +110,7 @@ func (p *Backfill) rate() float64 {
 	return float64(p.records) / max(p.now().Sub(p.began).Seconds(), 1e-3)
 }
 
-// left is the time that the rest will take if it goes on as before. There is none before the first commit.
+// left is the time that the rest will take at the same speed; 0 before the first commit.
 func (p *Backfill) left() time.Duration {
 	if p.done == 0 {
 		return 0
@@ -119,7 +119,7 @@ func (p *Backfill) left() time.Duration {
 	return time.Duration(float64(elapsed) * (1 - p.part()) / p.part()).Round(time.Second)
 }
 
-// A backfillSummary is what a backfill did. Its JSON is what backfill -o json prints: keys are only ever added.
+// A backfillSummary is the result of a backfill. backfill -o json prints its JSON: keys are only ever added.
 type backfillSummary struct {
 	Stream  string        `json:"stream"`
 	Status  string        `json:"status"` // done or stopped
@@ -139,7 +139,7 @@ type skippedSpan struct {
 	Reason string    `json:"reason"`
 }
 
-// End prints what was done: nothing where it did not come to a plan.
+// End prints the result. If the backfill failed before it had a plan, End prints nothing.
 func (p *Backfill) End(w io.Writer, form string, complete bool) error {
 	if p.plan == nil {
 		return nil

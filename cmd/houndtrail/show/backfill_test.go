@@ -15,8 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// shown is a backfill of ten days, of which four are skipped, that takes a second for each day and has 500 records in
-// each: what the user sees, and how it ends.
+// shown is the output of a backfill of ten days. Four days are skipped. Each other day takes a second and has 500 records.
 type shown struct {
 	terminal *bytes.Buffer
 	logs     *observer.ObservedLogs
@@ -45,7 +44,7 @@ func tenDays() exporter.BackfillPlan {
 	}
 }
 
-// work commits so many days.
+// work commits n days.
 func (s *shown) work(n int) {
 	for i := range n {
 		s.clock = s.clock.Add(time.Second)
@@ -92,7 +91,7 @@ func TestBackfillInAPipe(t *testing.T) {
 	s := shownOn(false)
 	s.Planned(tenDays())
 	s.logs.TakeAll()
-	s.work(6) // the log is told of the fifth second, and of none before the tenth
+	s.work(6) // the log has a line at the fifth second, and no other before the tenth
 	if s.terminal.Len() > 0 {
 		t.Errorf("a line was drawn: %q", s.terminal)
 	}
@@ -127,7 +126,7 @@ func TestBackfillInAPipe(t *testing.T) {
 	}
 }
 
-// A backfill that fails before it knows what to do has nothing to show.
+// If a backfill fails before it has a plan, it shows nothing.
 func TestBackfillWithoutAPlan(t *testing.T) {
 	t.Parallel()
 	s := shownOn(true)

@@ -1,7 +1,7 @@
-// Package show prints what the commands have found: tables that fit a terminal, JSON of one object a line, and progress.
+// Package show prints the results of the commands: tables that fit a terminal, JSON of one object a line, and progress.
 //
-// All times are of one form, RFC 3339 in UTC: tables have whole seconds, and a wide table the exact instant. What another
-// party may have chosen is printable text when it gets out of here.
+// All times are of one form, RFC 3339 in UTC: tables have whole seconds, and a wide table the exact instant. If another party
+// may have chosen a text, this package makes it printable.
 package show
 
 import (
@@ -14,7 +14,7 @@ import (
 // Unknown is a cell without a value.
 const Unknown = "-"
 
-// Terminal is how many columns a table has, at most, that is not asked to be wide.
+// Terminal is the most characters in a line of a table that is not wide.
 const Terminal = 80
 
 // longestCell keeps a wide table readable; -o ndjson has everything.
@@ -37,7 +37,7 @@ func Safe(s string) string {
 	return s
 }
 
-// Cut shortens a text to so many characters.
+// Cut shortens a text to width characters.
 func Cut(s string, width int) string {
 	if runes := []rune(s); len(runes) > width {
 		return string(runes[:width-1]) + "…"
@@ -45,7 +45,7 @@ func Cut(s string, width int) string {
 	return s
 }
 
-// Second is an instant for a table that has no room for more.
+// Second is an instant in whole seconds, for a table without room for more.
 func Second(t time.Time) string { return cellOf(t, time.RFC3339) }
 
 // Instant is the exact instant.

@@ -14,7 +14,7 @@ type Entries struct {
 	table *Table[checkpoint.Stored] // nil for json
 }
 
-// NewEntries prints nothing yet.
+// NewEntries returns a printer of entries. It prints nothing yet.
 func NewEntries(w io.Writer, form string) *Entries {
 	switch form {
 	case "json":
@@ -107,7 +107,7 @@ func changedOf(s checkpoint.Stored) int {
 	return s.Changed.Altered + s.Changed.Gone
 }
 
-// countWord is what the server's own count says of a window.
+// countWord is the status of the server's own count of a window.
 func countWord(c *checkpoint.ServerCount) string {
 	if c == nil {
 		return Unknown
@@ -115,7 +115,7 @@ func countWord(c *checkpoint.ServerCount) string {
 	return c.Status
 }
 
-// countCell is the same, with the numbers between which a count lies that is not exact.
+// countCell is the same, and if the count is bounded, the two numbers between which it lies.
 func countCell(c *checkpoint.ServerCount) string {
 	if c != nil && c.Status == checkpoint.CountBounded {
 		return fmt.Sprintf("%d..%d", c.AtLeast, c.AtMost)

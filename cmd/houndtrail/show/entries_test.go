@@ -12,8 +12,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// TestEntriesTable: the count of each window in a word, or in the wide table as what it lies between, and the columns for what hardly any
-// journal has only where one has it.
+// TestEntriesTable: the table has the count of each window in a word, or in the wide table as two numbers. It has the rare
+// columns only if an entry needs them.
 func TestEntriesTable(t *testing.T) {
 	t.Parallel()
 	window := window.Window{Start: march, End: march.Add(time.Hour)}
@@ -82,7 +82,7 @@ func tableOf(t *testing.T, form string, entries ...checkpoint.Stored) string {
 	return b.String()
 }
 
-// A long journal is printed as it is read, under one heading for as long as the columns are the same.
+// A long journal is printed while it is read, under one heading as long as the columns are the same.
 func TestEntriesTableInBlocks(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

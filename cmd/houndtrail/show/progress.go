@@ -13,19 +13,19 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// barWidth is of the bar between its brackets.
+// barWidth is the width of the bar between its brackets.
 const barWidth = 20
 
 // clearLine goes back to the beginning of a terminal's line and empties it.
 const clearLine = "\r\x1b[K"
 
-// IsTerminal tells whether what is printed there can be drawn over.
+// IsTerminal tells whether w is a terminal, whose lines can be drawn over.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// A line of a terminal that is drawn again and again. It is shorter than the terminal: one that is wrapped could not be
+// A line of a terminal that is drawn again and again. It is shorter than the terminal's width: a wrapped line could not be
 // drawn over.
 type line struct {
 	w     io.Writer
@@ -40,7 +40,7 @@ func (l line) draw(text string) {
 	}
 }
 
-// clear makes room for what is printed next.
+// clear empties the line for the next output.
 func (l line) clear() {
 	if l.moves {
 		fmt.Fprint(l.w, clearLine)
@@ -56,14 +56,14 @@ func (l line) width() int {
 	return Terminal
 }
 
-// bar draws how much of the whole is done.
+// bar draws the share that is done.
 func bar(part float64) string {
 	part = max(0, min(part, 1))
 	full := int(part * barWidth)
 	return fmt.Sprintf("[%s%s] %3d%%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), int(100*part))
 }
 
-// An Export shows how far through history a stream is: a bar that moves on a terminal, one line at the end elsewhere.
+// An Export shows a stream's progress through history: on a terminal a bar that moves, otherwise one line at the end.
 type Export struct {
 	exporter.Unobserved
 
@@ -76,7 +76,7 @@ type Export struct {
 	began            time.Time
 }
 
-// NewExport is of a stream that goes from start to end.
+// NewExport shows the progress of a stream from start to end.
 func NewExport(w io.Writer, name string, start, end time.Time) *Export {
 	return &Export{line: newLine(w), name: name, start: start, end: end, began: time.Now()}
 }
@@ -103,7 +103,7 @@ func (p *Export) text(part float64) string {
 	return fmt.Sprintf("  %-7s %s  %s, %s", p.name, bar(part), records, objects(p.name, p.objects))
 }
 
-// objects is so many of what a stream calls its objects.
+// objects is a number of objects, in the word of the stream: files or batches.
 func objects(name string, n int) string {
 	one, many := "file", "files"
 	if name == stream.Webhook {

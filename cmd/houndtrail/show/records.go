@@ -18,7 +18,7 @@ type Records struct {
 	table *Table[record.Record]
 }
 
-// NewRecords prints nothing yet.
+// NewRecords returns a printer of records. It prints nothing yet.
 func NewRecords(w io.Writer, form string) *Records {
 	out := bufio.NewWriter(w)
 	r := &Records{form: form, out: out, table: NewTable(out, narrowRecord())}
@@ -28,7 +28,7 @@ func NewRecords(w io.Writer, form string) *Records {
 	return r
 }
 
-// Page prints what a request has found.
+// Page prints the answer to a request.
 func (p *Records) Page(page page.Page) error {
 	if p.form == "json" {
 		return p.object(page)
@@ -57,7 +57,7 @@ func (p *Records) one(r record.Record) error {
 	return p.table.Add(r)
 }
 
-// object is the page as one object: what the server counted, where it did, and the records as it served them.
+// object prints the page as one object: the server's count, if there is one, and the records as the server sent them.
 func (p *Records) object(page page.Page) error {
 	answer := struct {
 		Count *int64            `json:"count,omitempty"`
@@ -109,7 +109,7 @@ func recordID() recordColumn {
 	return recordColumn{Name: "ID", Cell: func(r record.Record) string { return strconv.FormatInt(r.ID, 10) }}
 }
 
-// recordText is a column of at most so many characters.
+// recordText is a column of text, at most width characters wide.
 func recordText(name string, width int, of func(record.Record) string) recordColumn {
 	return recordColumn{Name: name, Cell: func(r record.Record) string { return Cut(Safe(of(r)), width) }}
 }

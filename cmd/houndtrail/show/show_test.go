@@ -37,7 +37,7 @@ func TestCell(t *testing.T) {
 	}
 }
 
-// FuzzCell: whatever name a user takes, a cell is one short piece of printable text.
+// FuzzCell: whatever name a user has, a cell is one short piece of printable text.
 func FuzzCell(f *testing.F) {
 	f.Add("alice")
 	f.Add("\x1b[31m\u202e\u200d\x00\xf0\x9f")
@@ -52,7 +52,7 @@ func FuzzCell(f *testing.F) {
 	})
 }
 
-// TestExport: on what is not a terminal there is one line, at the end.
+// TestExport: if the output is no terminal, there is one line, at the end.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -78,7 +78,7 @@ func TestExport(t *testing.T) {
 		t.Errorf("at the end it says %q", got)
 	}
 
-	// One is not many.
+	// The word for one object is the singular.
 	siem := NewExport(&out, stream.Webhook, march, march.Add(time.Hour))
 	siem.Committed(windowOf(time.Hour, 1, 0, 1))
 	if got := siem.text(1); !strings.HasSuffix(got, ", 1 batch") {
@@ -92,7 +92,7 @@ func windowOf(end time.Duration, fresh, late, objects int) exporter.Commit {
 	}}
 }
 
-// TestExportDoesNotTear: on a terminal each line is drawn over an empty one, and none is so long that it is wrapped.
+// TestExportDoesNotTear: on a terminal each line is drawn over an empty one, and no line is so long that the terminal wraps it.
 func TestExportDoesNotTear(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -8,19 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// A Column is one of a table of rows.
+// A Column is a column of a table.
 type Column[Row any] struct {
 	Name string
 	Cell func(Row) string
-	// Needed, if set, tells that a row has something to say there: a table in which no row has does without the column.
+	// Needed, if set, tells whether a row needs the column. If no row needs it, the table leaves the column out.
 	Needed func(Row) bool
 }
 
-// block is how many rows are held until they are printed: a journal of years is not held in memory.
+// block is how many rows a table holds before it prints them: it must not hold a journal of years in memory.
 const block = 1000
 
-// A Table prints rows a block at a time, since only then it is known how wide the columns are, and which are needed. Columns
-// only ever get wider, and new ones have a heading of their own.
+// A Table prints rows a block at a time, since the rows tell which columns are needed and how wide they are. Columns only ever
+// get wider. If another column becomes needed, the table prints a new heading.
 type Table[Row any] struct {
 	w       io.Writer
 	width   int // of a line, at most; 0 for no bound
@@ -32,7 +32,7 @@ type Table[Row any] struct {
 	widths []int  // of those that are shown
 }
 
-// NewTable is a table that fits a terminal if what comes last gives way.
+// NewTable is a table that fits a terminal: it cuts the last column short.
 func NewTable[Row any](w io.Writer, columns []Column[Row]) *Table[Row] {
 	t := NewWideTable(w, columns)
 	t.width = Terminal
@@ -59,10 +59,10 @@ func (t *Table[Row]) Add(row Row) error {
 	return t.Flush()
 }
 
-// Empty tells that nothing was added yet.
+// Empty tells whether no row was added yet.
 func (t *Table[Row]) Empty() bool { return t.shown == nil && len(t.rows) == 0 }
 
-// Flush prints the rows that are held.
+// Flush prints the rows that the table holds.
 func (t *Table[Row]) Flush() error {
 	if len(t.rows) == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the words are, they all come out in their order, in lines that fit and to which no other word could be added.
+// For any words, the result has all of them in their order, in lines that fit and have no room for the next word.
 func TestWrap(t *testing.T) {
 	t.Parallel()
 	word := rapid.StringMatching(`[a-zé(),.-]{1,30}`)
@@ -33,7 +33,7 @@ func TestWrap(t *testing.T) {
 	})
 }
 
-// Paragraphs stay apart, and what is set in is left alone.
+// Paragraphs stay apart, and indented lines stay as they are.
 func TestWrapLeavesExamples(t *testing.T) {
 	t.Parallel()
 	const text = "One\ntwo.\n\n  an   example\n\ttabbed\n\nThree."

@@ -18,8 +18,9 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// check finds out what the next run would say of a stream whose journal is in order: what can be asked for without a run is
-// asked for now, and of all else the last run tells. That the source cannot be asked is no error: it is said elsewhere.
+// check finds out how the next run of a stream would end, if its journal is sound. It asks now for everything that it can ask
+// without a run; for the rest it relies on the last run's failure. If the source cannot be asked, that is no error here: the
+// report says so elsewhere.
 func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
 	if s.Status != stream.StateNotStarted && s.Status != stream.StateOK && s.Status != stream.StateHoles {
 		return nil
@@ -38,7 +39,7 @@ func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *c
 	return err
 }
 
-// goesOn is what would keep the next run from going on, as far as that can be told without one.
+// goesOn is the error that would stop the next run, as far as that can be told without a run.
 func (s *Row) goesOn(ctx context.Context, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
 	e := set.Exporter(s.Stream, source.client)
 	e.Store, e.Log = j, zap.NewNop()
@@ -54,7 +55,7 @@ func (s *Row) goesOn(ctx context.Context, set *stream.Set, j *checkpoint.Journal
 	return nil
 }
 
-// begins finds out whether a stream without a journal may begin, and has something to begin with.
+// begins finds out whether a stream without a journal may begin, and whether the source shows its records.
 func (s *Row) begins(ctx context.Context, set *stream.Set, e *exporter.Exporter, source sourceState) (err error) {
 	if set.Tenant() == "" {
 		return stream.Usagef("%[1]sTENANT: not set, nor is %[1]sBLOODHOUND_URL to take it from, and without a journal it cannot be told "+
@@ -75,13 +76,13 @@ func (s *Row) begins(ctx context.Context, set *stream.Set, e *exporter.Exporter,
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// pauses takes in the pause that the receiver asks for.
+// pauses sets the end of the pause that the receiver asks for.
 func (s *Row) pauses(ctx context.Context, set *stream.Set) (err error) {
 	s.NotBefore, err = set.Postponed(ctx, s.Stream)
 	return err
 }
 
-// warnings say what a row has no room for.
+// warnings are the texts for which a row has no room.
 func (s *Row) warnings() (all []string) {
 	say := func(format string, args ...any) {
 		all = append(all, s.Stream+" stream: "+fmt.Sprintf(format, args...))
@@ -119,7 +120,7 @@ func (s *Row) warnings() (all []string) {
 	return all
 }
 
-// records is how many there were, and the verb.
+// records is a number of records, and the verb.
 func records(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what + " was"

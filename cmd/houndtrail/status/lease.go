@@ -16,19 +16,19 @@ import (
 const (
 	leaseFree      = "free"
 	leaseHeld      = "held"
-	leaseAbandoned = "abandoned" // its holder is gone and did not give it back: the next runner takes it
+	leaseAbandoned = "abandoned" // its holder has ended and did not give it back: the next runner takes it
 )
 
-// leaseState is who may write to the stream.
+// leaseState tells who may write to the stream.
 type leaseState struct {
 	State   string            `json:"state"`
 	Holder  checkpoint.Holder `json:"holder,omitzero"`
 	Since   time.Time         `json:"since,omitzero"`
-	Expires time.Time         `json:"expires,omitzero"` // unless it is renewed; left out where the holder's process decides
+	Expires time.Time         `json:"expires,omitzero"` // unless it is renewed; left out if the holder's process decides
 }
 
-// leaseOf is the lease at a time. Where it is bound to a process only that process's machine can tell whether it is
-// still held: gone is asked whether this is that machine, and the process is not there.
+// leaseOf is the lease at a time. If the lease is bound to a process, only that process's machine can tell whether it is still
+// held. gone returns true if this is that machine and the process has ended.
 func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holder) bool) leaseState {
 	lease := leaseState{State: leaseFree, Holder: s.Holder, Since: s.Since.UTC()}
 	switch {
@@ -42,24 +42,25 @@ func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holde
 	return lease
 }
 
-// gone tells that a process ran on this machine and does not any more. If that cannot be known it is false.
+// gone tells whether a process of this machine has ended. It is false if that cannot be known.
 func gone(h checkpoint.Holder) bool {
 	host, err := os.Hostname()
 	switch {
 	case err != nil, host == "", h.Host != host, h.PID <= 0:
 		return false
-	case h.PID == os.Getpid(), zombie(h.PID): // in a container, numbers come again and init may not reap
+	case h.PID == os.Getpid(), zombie(h.PID): // in a container, process numbers are used again, and process 1 may leave zombies
 		return true
 	}
 	process, err := os.FindProcess(h.PID)
 	if err != nil {
 		return false
 	}
-	defer func() { _ = process.Release() }() // nothing is held but a number
+	defer func() { _ = process.Release() }() // it holds only a number
 	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
-// zombie tells that a process has ended and its parent has not asked how. It is false on a system without /proc.
+// zombie tells whether a process has ended and its parent has not asked for its exit code. It is false on a system without
+// /proc.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -85,7 +86,7 @@ func (l leaseState) cell(now time.Time) string {
 	}
 }
 
-// holderCell is made safe for a terminal: the lease is an object that others may have written.
+// holderCell is safe for a terminal: another program may have written the lease object.
 func holderCell(h checkpoint.Holder) string {
 	return fmt.Sprintf("houndtrail %s on %s (pid %d)", show.Cell(h.Version), show.Cell(h.Host), h.PID)
 }

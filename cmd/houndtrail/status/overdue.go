@@ -10,11 +10,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// lateness is what a run may take beyond its schedule.
+// lateness is how late a run may commit.
 const lateness = 2 * time.Minute
 
-// overdue is an error if the last run did not end by itself, or if a run was due that would have committed something. That is
-// an hour after the last commit at the latest, whether or not there is anything new.
+// overdue is an error if the last run did not end by itself, or if a run that had to commit is overdue. A run commits at the
+// latest an hour after the last commit, even if there is nothing new.
 func (s *Row) overdue(schedule config.Schedule, settle time.Duration, source sourceState) error {
 	if s.Lease.State == leaseAbandoned {
 		return fmt.Errorf("%w: %s, which began at %s, did not give its lease back and so told no reason; look there for it (too little "+
@@ -24,7 +24,7 @@ func (s *Row) overdue(schedule config.Schedule, settle time.Duration, source sou
 	if s.Serial == 0 || s.alive {
 		return nil
 	}
-	// The next run may have failed for a passing reason; the one after it should not.
+	// The first run that is due may have failed for a passing reason. The second one should not.
 	due := schedule.Next(schedule.Next(s.CommittedAt.Add(exporter.IdleCommit + settle))).Add(lateness)
 	if now := earlier(source.now, source.own); now.After(due) {
 		return fmt.Errorf("%w: the last commit was at %s, and with %sSCHEDULE=%s the next one was due by %s; find out whether "+

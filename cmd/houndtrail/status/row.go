@@ -1,5 +1,5 @@
-// Package status looks at streams from the outside: how far each is, what the next run would say of it, and who holds its lease.
-// It writes nothing and takes no lease.
+// Package status looks at streams from the outside: how far each stream is, how its next run would end, and who holds its
+// lease. It writes nothing and takes no lease.
 package status
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A Row is how far one stream is. Its JSON is what status -o json prints: keys are only ever added, and one whose
-// value is not known is left out.
+// A Row says how far one stream is. status -o json prints its JSON: keys are only ever added, and a key without a known value
+// is left out.
 type Row struct {
 	Stream      string     `json:"stream"`
 	Status      string     `json:"status"`
@@ -26,45 +26,46 @@ type Row struct {
 	CommittedAt time.Time  `json:"committed_at,omitzero"`
 	Cursor      time.Time  `json:"cursor,omitzero"`        // everything created before it is delivered
 	Lag         *float64   `json:"lag_seconds,omitempty"`  // from the cursor to now
-	Clock       string     `json:"clock"`                  // whose now that is: the server's, or the local one
+	Clock       string     `json:"clock"`                  // the clock of that now: server or local
 	Records     *int64     `json:"records,omitempty"`      // delivered so far; left out if the journal cannot be read
 	Holes       int64      `json:"holes,omitempty"`        // records that could not be had
-	HoledAt     time.Time  `json:"holed_at,omitzero"`      // when the newest of them was left out
+	HoledAt     time.Time  `json:"holed_at,omitzero"`      // when the newest hole was left out
 	Changed     int64      `json:"changed,omitempty"`      // delivered records that were found altered or gone at the source
-	Lease       leaseState `json:"lease,omitzero"`         // left out where it could not be read
+	Lease       leaseState `json:"lease,omitzero"`         // left out if it could not be read
 	Asked       string     `json:"source_status"`          // ok, empty, failed or offline
-	Oldest      time.Time  `json:"source_oldest,omitzero"` // no record that the source still has is before it
+	Oldest      time.Time  `json:"source_oldest,omitzero"` // the source has no record before it
 
-	NotBefore time.Time `json:"not_before,omitzero"` // the receiver asks to be left alone until then, and the stream is skipped
+	NotBefore time.Time `json:"not_before,omitzero"` // the receiver asks for a pause until then, and runs skip the stream
 
-	Deadline time.Time `json:"retention_deadline,omitzero"`      // the source may begin then to drop what is not exported
+	Deadline time.Time `json:"retention_deadline,omitzero"`      // from then on the source may drop records that are not exported
 	Left     *float64  `json:"retention_left_seconds,omitempty"` // from now to then
 
-	Totals *checkpoint.Totals `json:"totals,omitempty"`             // of the records, and how they were counted
+	Totals *checkpoint.Totals `json:"totals,omitempty"`             // of the records, by the server's own count
 	Skew   *float64           `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
 
 	stored   checkpoint.Stored
-	failure  checkpoint.Failure // of the last run, if it failed and nothing was committed since
+	failure  checkpoint.Failure // of the last run, if it failed and no run has committed since
 	failed   bool
-	intents  []window.Window     // what the lease says that a run was about to write
+	intents  []window.Window     // the windows that a run was about to write, by the lease
 	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
-	holed    bool                // a hole is news still
-	near     bool                // the deadline is
-	alive    bool                // a run is under way for certain
-	unproved bool                // not all links were verified, since the journal is long
+	holed    bool                // a hole is still news
+	near     bool                // the deadline is near
+	alive    bool                // a run is certainly under way
+	unproved bool                // not all links are verified, since the journal is long
 }
 
-// look reads the journal and the lease. The error is about either of them; what could be read is filled in all the same.
+// look reads the journal and the lease. The error is about either of them. look fills in everything that it could read all the
+// same.
 func (s *Row) look(ctx context.Context, j *checkpoint.Journal, full bool) error {
 	err := s.read(ctx, j, full)
 	if s.Status = s.stateAfter(err); s.Status == stream.StateUnreadable {
-		return err // the same store has the lease
+		return err // the lease is in the same store
 	}
 	lease, leaseErr := j.LeaseStatus(ctx)
 	if leaseErr == nil {
 		s.intents = lease.Intents
 		s.Lease = leaseOf(lease, time.Now(), gone)
-		s.alive = lease.Expires > 0 // else its holder may be dead for long: on another machine, or if its number came again
+		s.alive = lease.Expires > 0 // otherwise its holder may be dead: on another machine, or if another process has its number now
 		if err == nil {
 			s.failure, s.failed, err = j.Failure(ctx, s.Serial)
 			err = failedJournal(err)
@@ -77,8 +78,8 @@ func (s *Row) look(ctx context.Context, j *checkpoint.Journal, full bool) error 
 	return err
 }
 
-// read takes in the newest entry, which is always verified against the previous one, and verifies the links of all. Of a
-// journal that is not sound it takes in the newest entry that can be read.
+// read fills in the newest entry, which it always verifies against the previous one, and verifies the links of all entries. If
+// the journal is not sound, it fills in the newest entry that it can read.
 func (s *Row) read(ctx context.Context, j *checkpoint.Journal, full bool) error {
 	newest, err := j.Load(ctx)
 	switch {
@@ -93,14 +94,14 @@ func (s *Row) read(ctx context.Context, j *checkpoint.Journal, full bool) error 
 	s.take(newest)
 	if s.Serial > LongJournal && !full {
 		s.unproved = true
-		_, _, err := j.Delivered(ctx, newest) // what the next run needs of the journal, beside the newest entry
+		_, _, err := j.Delivered(ctx, newest) // the next run needs these entries of the journal as well
 		return failedJournal(err)
 	}
 	return failedJournal(verifyChain(ctx, j, s.Serial))
 }
 
-// verifyChain verifies the links of a journal up to an entry. What is wrong before an adoption does not count: the position
-// was rebuilt without it.
+// verifyChain verifies the links of a journal up to an entry. Problems before an adoption do not count: it rebuilt the position
+// without the older entries.
 func verifyChain(ctx context.Context, j *checkpoint.Journal, last uint64) (problem error) {
 	for entry, err := range j.Survey(ctx) {
 		switch {
@@ -115,7 +116,7 @@ func verifyChain(ctx context.Context, j *checkpoint.Journal, last uint64) (probl
 	return problem
 }
 
-// take is what an entry says of the stream.
+// take fills in the row from an entry.
 func (s *Row) take(newest checkpoint.Stored) {
 	if newest.Serial == 0 {
 		return
@@ -127,13 +128,13 @@ func (s *Row) take(newest checkpoint.Stored) {
 	s.holed = newest.Holed()
 }
 
-// newestReadable is the newest entry that can be read of a journal that is not sound; the zero value for none.
+// newestReadable is the newest readable entry of a journal that is not sound; the zero value if there is none.
 func newestReadable(ctx context.Context, j *checkpoint.Journal) (newest checkpoint.Stored) {
 	if tip, err := j.Tip(ctx); err == nil && tip.Readable() {
 		return tip
 	}
 	for entry, err := range j.Survey(ctx) {
-		_ = err // its problems are told already
+		_ = err // the row has a problem already
 		if entry.Readable() {
 			newest = entry
 		}
@@ -143,7 +144,7 @@ func newestReadable(ctx context.Context, j *checkpoint.Journal) (newest checkpoi
 
 func failedJournal(err error) error { return stream.At(exporter.StageCheckpoint, err) }
 
-// stateAfter is how the stream stands, when looking at it ended in an error or in none.
+// stateAfter is the state of the stream after a look that ended in err.
 func (s *Row) stateAfter(err error) string {
 	if err == nil && s.Serial == 0 {
 		return stream.StateNotStarted
@@ -151,7 +152,7 @@ func (s *Row) stateAfter(err error) string {
 	return stream.StateOf(err, stream.Position{Serial: s.Serial, Holed: s.holed})
 }
 
-// compare takes in what the source says, and where it says nothing, what the journal remembers of it.
+// compare fills in the source's answers. If the source gave none, it uses the journal's sighting of the oldest record.
 func (s *Row) compare(source sourceState, retention exporter.Retention) {
 	s.Asked, s.Oldest = source.status, source.oldest
 	now, clock := source.lagsBehind()

@@ -20,7 +20,7 @@ import (
 
 var march = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// journalOf is a journal with n commits of one fresh record each, in a store of its own.
+// journalOf is a journal with n commits of one fresh record each, in a new store.
 func journalOf(t *testing.T, n int) (*checkpoint.Journal, *checkpointtest.Faulty, checkpoint.Stored) {
 	t.Helper()
 	store := checkpointtest.NewFaulty(&checkpointtest.Memory{})
@@ -44,7 +44,7 @@ func commitOne(t *testing.T, j *checkpoint.Journal, last checkpoint.Stored) chec
 	return last
 }
 
-// TestLongJournal: one that would take long to read is only counted when that is asked for.
+// TestLongJournal: status reads the whole of a long journal only with --full.
 func TestLongJournal(t *testing.T) {
 	t.Parallel()
 	j, store, last := journalOf(t, LongJournal)
@@ -76,7 +76,7 @@ func TestLongJournal(t *testing.T) {
 	}
 }
 
-// TestCommitMeanwhile: what is counted belongs to the position that is shown, although a runner commits in between.
+// TestCommitMeanwhile: the figures belong to the shown position, although a runner commits in between.
 func TestCommitMeanwhile(t *testing.T) {
 	t.Parallel()
 	j, store, last := journalOf(t, 3)
@@ -95,7 +95,8 @@ func TestCommitMeanwhile(t *testing.T) {
 	}
 }
 
-// TestUnreadableStore: a store that is down is neither a damaged journal nor an empty one, and is asked no more.
+// TestUnreadableStore: if a store is down, status takes the journal neither for damaged nor for empty, and asks the store no
+// more.
 func TestUnreadableStore(t *testing.T) {
 	t.Parallel()
 	down := errors.New("503 slow down")
@@ -167,7 +168,7 @@ func TestLeaseOf(t *testing.T) {
 	}
 }
 
-// TestGone: only of a process on this very machine it can be known that it is gone.
+// TestGone: only for a process of this very machine can gone be true.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()
@@ -181,7 +182,7 @@ func TestGone(t *testing.T) {
 	dead := child.Process.Pid
 	for h, want := range map[checkpoint.Holder]bool{
 		{Host: host, PID: dead}:             true,
-		{Host: host, PID: os.Getpid()}:      true, // its number came again
+		{Host: host, PID: os.Getpid()}:      true, // this process has its number now
 		{Host: host + "-other", PID: dead}:  false,
 		{Host: host, PID: os.Getppid()}:     false,
 		{Host: host, PID: 0}:                false,

@@ -13,34 +13,35 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
-// askPatience is how long status tries again with a server that does not answer: the user sits in front of it.
-// askTime, so many times that, is the end of it all.
+// askPatience is how long status keeps trying if a server does not answer: a user waits. askTime times askPatience is the limit
+// for all questions.
 const (
 	askPatience = 2 * time.Second
 	askTime     = 10
 )
 
-// What became of the questions to the source.
+// The results of asking the source.
 const (
 	sourceOK      = "ok"
-	sourceEmpty   = "empty"   // it has no record at all
-	sourceFailed  = "failed"  // it could not be asked, or did not tell
-	sourceOffline = "offline" // it was not asked
+	sourceEmpty   = "empty"   // the source has no record at all
+	sourceFailed  = "failed"  // the source could not be asked, or did not tell
+	sourceOffline = "offline" // status did not ask the source
 )
 
-// sourceState is what the source says of itself.
+// sourceState has the answers of the source.
 type sourceState struct {
 	status  string
-	now     time.Time // by the server's clock, or where that is not known by ours
-	own     time.Time // by ours
-	clock   string    // whose now it is: server or local
-	oldest  time.Time // zero where it is not known or there is none
+	now     time.Time // by the server's clock or, if that is unknown, by ours
+	own     time.Time // by our clock
+	clock   string    // the clock of now: server or local
+	oldest  time.Time // zero if it is unknown or there is none
 	warning string
-	err     error              // why it did not tell
-	client  *bloodhound.Client // that may be asked more; nil if the source was not asked, or did not answer
+	err     error              // why the source did not tell
+	client  *bloodhound.Client // for further questions; nil if the source was not asked, or did not answer
 }
 
-// askSource asks for the time and the oldest record. To fail is no error: the journal says more than the source could.
+// askSource asks for the time and the oldest record. If that fails, status goes on: the journal says more than the source
+// could.
 func askSource(ctx context.Context, c *config.Config, p stream.Process, offline bool) sourceState {
 	own := stream.NewSet(c, p).Now()
 	s := sourceState{status: sourceOffline, now: own, own: own, clock: "local"}
@@ -61,8 +62,8 @@ func askSource(ctx context.Context, c *config.Config, p stream.Process, offline 
 	return s
 }
 
-// lagsBehind is the time that a cycle goes by, and whose clock tells it: ours, if the server's is ahead of it by more than
-// clocks may differ.
+// lagsBehind is the time that a cycle uses, and its clock: ours, if the server's is ahead of ours by more than clocks may
+// differ, otherwise the server's.
 func (s *sourceState) lagsBehind() (now time.Time, clock string) {
 	if s.now.Sub(s.own) > exporter.Apart {
 		return s.own, "local"

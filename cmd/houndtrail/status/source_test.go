@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// TestSourceThatHangs: the user waits no longer than status says, and learns what was known by then.
+// TestSourceThatHangs: the user waits no longer than the limit of status, and gets the answers until then.
 func TestSourceThatHangs(t *testing.T) {
 	t.Parallel()
 	for hangs, clock := range map[string]string{"/health": "local", "/api/v2/audit": "server"} {

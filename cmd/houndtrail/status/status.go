@@ -10,24 +10,24 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// LongJournal is the longest journal that is read as a whole without being told to: a moment in a directory, some seconds in
-// S3.
+// LongJournal is the most entries of a journal that status reads as a whole without --full: that takes a moment in a directory,
+// and some seconds in S3.
 const LongJournal = 2000
 
-// Options say how closely to look.
+// Options say what status asks and reads.
 type Options struct {
 	Offline bool // do not ask the source
 	Full    bool // read the whole journal, however long it is
 }
 
-// A Report is how all streams stand.
+// A Report has the state of all streams.
 type Report struct {
 	Rows     []*Row
-	Warnings []string // of what the rows have no room for
-	Failed   error    // what the streams that are not well would end a run with
+	Warnings []string // the texts for which the rows have no room
+	Failed   error    // the errors with which a run of the streams would end
 }
 
-// Of looks at every stream that is turned on. One that cannot be read hides none of the others.
+// Of looks at every stream that is turned on. If one cannot be read, the report has the others all the same.
 func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r Report, err error) {
 	set := stream.NewSet(c, p)
 	journals := map[string]*checkpoint.Journal{}
@@ -51,7 +51,7 @@ func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r R
 			r.fails(row.Stream, err)
 		}
 	}
-	if ctx.Err() != nil { // that is why it failed
+	if ctx.Err() != nil { // the interruption is the cause of the errors
 		return r, ctx.Err()
 	}
 	for _, row := range r.Rows {
@@ -61,7 +61,7 @@ func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r R
 		}
 		r.Warnings = append(r.Warnings, row.warnings()...)
 	}
-	// If a run would stop for what the source says, the failure tells it.
+	// If a run would stop because of the source, the failure already tells the reason.
 	if source.warning != "" && (source.err == nil || !errors.Is(r.Failed, source.err)) {
 		r.Warnings = append(r.Warnings, source.warning)
 	}

@@ -12,7 +12,7 @@ import (
 
 type column = show.Column[*Row]
 
-// narrowColumns fit a terminal, and wideColumns tell everything; what can be long comes last.
+// narrowColumns fit a terminal, and wideColumns have everything; the columns that can be long come last.
 func narrowColumns() []column {
 	return []column{
 		{Name: "STREAM", Cell: func(s *Row) string { return s.Stream }},
@@ -77,7 +77,7 @@ func printTable(t *show.Table[*Row], rows []*Row) error {
 	return t.Flush()
 }
 
-// lagCell has a mark where the lag is not by the server's clock.
+// lagCell has a mark if the lag is not by the server's clock.
 func (s *Row) lagCell(mark string) string {
 	if s.Lag == nil {
 		return show.Unknown

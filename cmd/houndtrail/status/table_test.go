@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// TestStandings: everything that a stream can be, as a table and as JSON.
+// TestStandings: every state of a stream, as a table and as JSON.
 func TestStandings(t *testing.T) {
 	t.Parallel()
 	records := int64(20480)
@@ -74,7 +74,7 @@ func TestStandings(t *testing.T) {
 	}
 }
 
-// Where the source was not asked, or did not answer, the row says so.
+// If the source was not asked, or did not answer, the row says so.
 func TestStandingWithoutSource(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]string{
@@ -111,7 +111,7 @@ func wantNarrow(t *testing.T, got string) {
 	}
 }
 
-// TestTablesFit: whatever a stream can be, and however long its numbers are, the tables fit a terminal of 80 columns.
+// TestTablesFit: for every state of a stream, and however long its numbers are, the tables fit a terminal of 80 columns.
 func TestTablesFit(t *testing.T) {
 	t.Parallel()
 	most, lag, left := int64(1e9-1), (999*24*time.Hour + 23*time.Hour).Seconds(), (99*24*time.Hour + 23*time.Hour).Seconds()

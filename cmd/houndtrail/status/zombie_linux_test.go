@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// A process that has ended is gone, also if its parent does not ask how: in a container, process 1 may not.
+// A process that has ended is gone, also if its parent does not ask for its exit code: in a container, process 1 may not.
 func TestZombieIsGone(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()

@@ -12,8 +12,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// Deliver makes the streams that deliver: all that are turned on, or those that are named. They begin no other window once ctx
-// has ended. This is what opens the files of the webhook's secrets.
+// Deliver makes the streams that deliver: the named ones, or all that are turned on. They begin no other window once ctx has
+// ended. Only Deliver opens the files of the webhook's secrets.
 func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Stream, error) {
 	source, err := s.Source(o)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 	return stream, nil
 }
 
-// archive is the sink of the archive, whose store is open.
+// archive is the sink of the archive. The archive's store is open already.
 func (s *Set) archive() (*archive.Archive, error) {
 	sink, err := archive.New(s.files, s.config.Tenant, s.Encoder)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Set) archive() (*archive.Archive, error) {
 	return sink, nil
 }
 
-// Encoder is of the archive's files.
+// Encoder is the encoder of the archive's files.
 func (s *Set) Encoder() archive.Encoder {
 	switch tenant := s.config.Tenant; s.config.Archive.Format {
 	case config.ArchiveNDJSON:
@@ -78,8 +78,7 @@ func (s *Set) Encoder() archive.Encoder {
 	}
 }
 
-// webhook is the sink of the webhook. The configuration was checked when it was loaded: a file that cannot be read here has
-// changed since.
+// webhook is the sink of the webhook. Load has checked the configuration: if a file cannot be read here, it has changed since.
 func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 	c := s.config.Webhook
 	headers, err := c.Headers.Value()

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// archiveDestination is what an exporter can ask of the archive's files.
+// archiveDestination has the questions that an exporter can ask of the archive's files.
 func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
 	attempt := func(ctx context.Context, w window.Window) (keys []string, err error) {
 		objects, _, err := read.Objects(ctx, b, tenant)
@@ -28,7 +28,7 @@ func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
 	return exporter.Destination{
 		Occupied: func(ctx context.Context, before time.Time, own []window.Window) (string, error) {
 			objects, unknown, err := read.Objects(ctx, b, tenant)
-			if before.IsZero() && len(unknown) > 0 { // it may be an object that was renamed
+			if before.IsZero() && len(unknown) > 0 { // it may be a renamed object
 				return unknown[0], err
 			}
 			for _, o := range objects {
@@ -57,18 +57,18 @@ func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
 	}
 }
 
-// webhookDestination is what is known of what a receiver has got: nothing but what the archive's files and journal let one
-// guess.
+// webhookDestination has an exporter's questions about a receiver. Houndtrail cannot ask the receiver, and guesses from the
+// archive's files and journal.
 //
-// A webhook without a journal is new, or has lost it. If the archive has files and no journal, both are gone, or the place
-// is not the one that it was: then nothing is delivered. If the archive's journal is there, the webhook may begin.
+// A webhook without a journal is new, or has lost it. If the archive has files and no journal, both journals are lost, or the
+// journals' place has changed: then Houndtrail delivers nothing. If the archive's journal is there, the webhook may begin.
 func webhookDestination(files bucket.Reader, archive *checkpoint.Journal, positions fmt.Stringer, tenant string) exporter.Destination {
 	known := func(ctx context.Context) (bool, error) {
 		_, err := archive.Load(ctx)
 		if errors.Is(err, checkpoint.ErrNotFound) {
 			return false, nil
 		}
-		if err != nil && !UnsoundJournal(err) { // one that is not sound is there
+		if err != nil && !UnsoundJournal(err) { // a journal that is not sound is there all the same
 			return false, err
 		}
 		return true, nil
@@ -83,7 +83,8 @@ func webhookDestination(files bucket.Reader, archive *checkpoint.Journal, positi
 				return "", err
 			}
 			// The archive's own first cycle may be under way beside this one. It declares a window before it writes, and has a
-			// journal before it declares the second one: asked for in this order, neither is taken for files without a journal.
+			// journal before it declares the second one. In this order of questions, its files are never mistaken for files
+			// without a journal.
 			lease, err := archive.LeaseStatus(ctx)
 			if err != nil {
 				return "", err

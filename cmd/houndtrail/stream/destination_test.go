@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// TestOccupied: only what the attempts themselves would replace does not count.
+// TestOccupied: every object occupies the place, except those that the attempts themselves would replace.
 func TestOccupied(t *testing.T) {
 	t.Parallel()
 	store, err := dir.Open(t.TempDir() + "/not/there/yet")

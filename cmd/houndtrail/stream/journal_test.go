@@ -10,7 +10,7 @@ import (
 
 var march = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// journalOf is a journal with n commits of one fresh record each, in a store of its own.
+// journalOf is a journal with n commits of one fresh record each, in a new store.
 func journalOf(t *testing.T, n int) (*checkpoint.Journal, *checkpointtest.Faulty) {
 	t.Helper()
 	store := checkpointtest.NewFaulty(&checkpointtest.Memory{})

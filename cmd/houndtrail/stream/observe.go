@@ -9,23 +9,24 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A Telemetry is told what the streams of a process do, for metrics. Its methods are called concurrently and must not block.
+// A Telemetry is told of the work of a process's streams, for metrics. Its methods are called concurrently and must not block.
 type Telemetry interface {
 	rest.Observer
 	// Posted is told of each post to the webhook.
 	Posted(a webhook.Attempt)
 	// Reposted is told of each post that failed and is tried again.
 	Reposted(r webhook.Retry)
-	// Stream is what is told of one stream.
+	// Stream returns the observer of one stream.
 	Stream(name string) Observer
 }
 
-// An Observer is told how far one stream has come.
+// An Observer is told of the progress of one stream.
 type Observer interface {
 	exporter.Observer
-	// Found tells once what the journal says, as soon as it can be read; the zero value stands for an empty one.
+	// Found is called once with the newest entry, as soon as the journal can be read; the zero value stands for an empty
+	// journal.
 	Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention)
-	// Ended tells how the stream stands after a cycle; "" is as before.
+	// Ended is told of the stream's state after a cycle; "" leaves the state as it is.
 	Ended(state string, err error)
 }
 

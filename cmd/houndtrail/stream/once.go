@@ -14,8 +14,8 @@ import (
 // leasePoll is how often a job asks for a lease that another runner holds.
 const leasePoll = 5 * time.Second
 
-// Once runs one cycle of every stream, side by side: a SIEM that is down does not hold up the archive. Told to stop, it ends
-// within the grace.
+// Once runs one cycle of every stream, at the same time: if a SIEM is down, that does not hold up the archive. If it is told to
+// stop, it ends within the grace.
 func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	work, abandon := Finishing(ctx, grace)
 	defer abandon()
@@ -33,8 +33,7 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// patiently runs one cycle. As long as another runner holds the lease it waits: a holder that has died gives nothing back, and
-// its lease ends by itself.
+// patiently runs one cycle. While another runner holds the lease, it waits: if the holder has died, its lease ends by itself.
 func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
 	for until, told := time.Now().Add(wait), false; ; told = true {
 		err := s.Cycle(work)

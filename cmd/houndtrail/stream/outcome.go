@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
-// An Outcome is how something ended. Its number is the exit code of a command that ended so, which is part of the interface:
-// schedulers and alerts tell by it what to do.
+// An Outcome says how a cycle or a command ended. Its number is the command's exit code, which is part of the interface:
+// schedulers and alerts act by it.
 type Outcome int
 
 // The outcomes.
@@ -25,13 +25,13 @@ const (
 	SourceFailed  Outcome = 3 // the API failed
 	SinkFailed    Outcome = 4 // the destination, or the store of the checkpoint, failed
 	Conflicted    Outcome = 5 // another runner holds the lease or committed first
-	Unsound       Outcome = 6 // what is stored is not what was written, or what was read not all that the server has
+	Unsound       Outcome = 6 // stored data is not as it was written, or the source has changed or does not show all records
 	Stopped       Outcome = 7 // stopped before everything was committed, or killed, or not run
 
-	Interrupted Outcome = 130 // as a shell has it for a command that SIGINT ended
+	Interrupted Outcome = 130 // as in a shell, for a command that SIGINT ended
 )
 
-// Outcomes are those that a cycle can have, each with a word of its own.
+// Outcomes are the outcomes that a cycle can have, each with its own word.
 func Outcomes() []Outcome {
 	return []Outcome{OK, Unexpected, Misconfigured, SourceFailed, SinkFailed, Conflicted, Unsound, Stopped}
 }
@@ -58,8 +58,8 @@ func (o Outcome) String() string {
 	}
 }
 
-// OutcomeOf is what an error, or none, comes to. Of several errors, as two streams can have, the one that needs a person most
-// decides.
+// OutcomeOf is the outcome of an error, or of none. If there are several errors, for example of two streams, the error decides
+// that most needs a person.
 func OutcomeOf(err error) Outcome {
 	stage := (*exporter.Error)(nil)
 	switch {
@@ -71,7 +71,7 @@ func OutcomeOf(err error) Outcome {
 		return Misconfigured
 	case errors.Is(err, checkpoint.ErrLeaseHeld), errors.Is(err, checkpoint.ErrConflict):
 		return Conflicted
-	case isAny(err, unfinished): // in whatever stage that was
+	case isAny(err, unfinished): // in any stage
 		return Stopped
 	case errors.Is(err, context.Canceled):
 		return Interrupted
@@ -86,16 +86,16 @@ func OutcomeOf(err error) Outcome {
 	}
 }
 
-// A run that is killed tells no reason, and one that never starts cannot. Both show in what they leave undone.
+// A killed run tells no reason, and a run that never starts cannot tell one. status sees both in the work that is not done.
 var (
 	ErrKilled = errors.New("the last run was killed, or its machine was lost")
 	ErrStale  = errors.New("no run has committed anything for too long")
 )
 
-// ErrUnknownFiles says that the archive cannot be adopted as it is.
+// ErrUnknownFiles says that the archive cannot be adopted because of files with unknown names.
 var ErrUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
 
-// What an error is about decides before the stage that it happened in.
+// If an error is in one of these lists, the list decides its outcome, and not its stage.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -113,10 +113,10 @@ var (
 	}
 )
 
-// UnsoundJournal tells that an error is about a journal that Houndtrail does not go on from.
+// UnsoundJournal tells whether an error is about a journal from which Houndtrail does not go on.
 func UnsoundJournal(err error) bool { return isAny(err, unsound) }
 
-// Incurable tells that no later cycle can heal an error by itself.
+// Incurable tells whether no later cycle can cure an error by itself.
 func Incurable(err error) bool { return isAny(err, incurable) }
 
 // IncurableStates are the states of streams that have stopped for good.
@@ -136,13 +136,13 @@ func isA[T error](err error) bool {
 	return ok
 }
 
-// UsageError is a command line or a setting that cannot work, found before anything was done.
+// UsageError is a command line or a setting that cannot work. The command finds it before it does anything.
 type UsageError struct{ err error }
 
 // Usage makes an error a [UsageError].
 func Usage(err error) error { return &UsageError{err} }
 
-// Usagef is Usage of what fmt.Errorf makes.
+// Usagef is Usage of the error of fmt.Errorf.
 func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
 func (e *UsageError) Error() string { return e.err.Error() }
@@ -150,8 +150,8 @@ func (e *UsageError) Error() string { return e.err.Error() }
 // Unwrap returns the cause.
 func (e *UsageError) Unwrap() error { return e.err }
 
-// At says in which stage an error came up outside of a cycle: it has the outcome then that it has inside. To be interrupted is
-// no failure of a stage.
+// At adds the stage to an error outside of a cycle, so that it has the same outcome as inside one. An interruption is no
+// failure of a stage.
 func At(stage exporter.Stage, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
@@ -159,7 +159,7 @@ func At(stage exporter.Stage, err error) error {
 	return &exporter.Error{Stage: stage, Err: err}
 }
 
-// Error is why something ended early that was done for a stream.
+// Error is the error of a cycle or a command, with its stream.
 type Error struct {
 	Stream string
 	Err    error

@@ -49,7 +49,7 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
-// Only what a person has to mend ends a daemon's stream.
+// Only an error that a person has to mend ends a daemon's stream.
 func TestIncurable(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{

@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// longestPause is more than any receiver is granted. What is remembered beyond it was written by another clock.
+	// longestPause is more than Houndtrail grants any receiver. If the remembered time is later, another clock wrote it.
 	longestPause = 25 * time.Hour
-	// rememberTime bounds how long a run takes to remember a pause.
+	// rememberTime bounds how long a run takes to write a pause down.
 	rememberTime = 10 * time.Second
 )
 
-// A pause is when a receiver may be asked again, that has asked for more time than a batch is tried for. It is remembered
-// beside the journal, <stream>/state/postponed.json, so that a job that starts every few minutes obeys it too. Nothing
-// depends on it: without it the receiver is asked, and says the same again.
+// A pause is the time that a receiver asks for, if it is longer than Houndtrail keeps trying a batch. It is remembered beside
+// the journal, in <stream>/state/postponed.json, so that a job that starts every few minutes obeys it too. Nothing depends on
+// it: without it Houndtrail asks the receiver, which answers the same again.
 type pause struct {
 	state checkpoint.State[pauseRecord]
 	now   func() time.Time
 	log   *zap.Logger
 
 	until time.Time // as this process knows it
-	asked bool      // of the bucket, which need not be asked in each cycle
+	asked bool      // the bucket was asked; that is not needed in each cycle
 }
 
-// pauseRecord is the object.
+// pauseRecord is the content of the object.
 type pauseRecord struct {
 	NotBefore time.Time `json:"not_before"`
 }
@@ -65,7 +65,7 @@ func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError)
 	}
 }
 
-// Postponed is when a stream's receiver may be asked again, that has asked for a pause; zero if it has not.
+// Postponed is the end of the pause that a stream's receiver has asked for; zero if there is none.
 func (s *Set) Postponed(ctx context.Context, name string) (time.Time, error) {
 	if name != Webhook {
 		return time.Time{}, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// What a receiver asked for is obeyed by this process and by others, until it is over, and no longer than makes sense.
+// This process and others obey a receiver's pause until it is over, but no longer than makes sense.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	store := &checkpointtest.Memory{}

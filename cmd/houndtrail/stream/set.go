@@ -16,21 +16,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// windowBytes bounds what the pages of a window take in memory. How many windows there are at a time is up to the budget.
+// windowBytes bounds the memory of a window's pages. The budget decides how many windows there are at a time.
 const windowBytes = 8 << 20
 
-// A Process is what streams have of the program that runs them.
+// A Process is the part of the program that its streams get.
 type Process struct {
 	Version     string
 	Log         *zap.Logger
 	Memory      int64            // bytes that windows may hold together
-	Interactive bool             // a person waits: a server that is not there is reported at once
+	Interactive bool             // a person waits: if a server is down, the clients report that at once
 	Patience    time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
 	Idle        time.Duration    // how long no byte of a body may move; zero for the clients' own
 	Now         func() time.Time // our own clock; nil for this machine's
 }
 
-// A Set is the streams that a configuration turns on. It opens what is asked for, and keeps the stores that it has opened. It is
+// A Set is the streams that a configuration turns on. It opens a store when a caller asks for it, and keeps the store. It is
 // not for concurrent use.
 type Set struct {
 	config  *config.Config
@@ -39,7 +39,7 @@ type Set struct {
 	journals, files bucket.Bucket // nil until they are opened
 }
 
-// NewSet opens nothing.
+// NewSet is the set of a configuration. It opens nothing.
 func NewSet(c *config.Config, p Process) *Set { return &Set{config: c, process: p} }
 
 // Names are the streams that are turned on.
@@ -53,11 +53,11 @@ func (s *Set) Names() (names []string) {
 	return names
 }
 
-// Tenant names the source in keys and event ids; "" if the configuration does not.
+// Tenant is the name of the source in keys and event ids; "" if the configuration has none.
 func (s *Set) Tenant() string { return s.config.Tenant }
 
-// Chosen is the one stream that is named, or all that are turned on for "" and "all". It is wrong usage to name one that is
-// not turned on.
+// Chosen is the named stream or, for "" and "all", every stream that is turned on. If the named stream is not turned on, the
+// error is a [UsageError].
 func (s *Set) Chosen(name string) ([]string, error) {
 	if name == "" || name == "all" {
 		return s.Names(), nil
@@ -66,7 +66,7 @@ func (s *Set) Chosen(name string) ([]string, error) {
 	return []string{name}, err
 }
 
-// Destination is the name of a stream's destination, to which its journal and that of its backfill belong. It comes from the
+// Destination is the name of a stream's destination, to which its journal and its backfill's journal belong. It comes from the
 // configuration alone, and holds no secret.
 func (s *Set) Destination(name string) (string, error) {
 	name = strings.TrimSuffix(name, backfillSuffix)
@@ -87,7 +87,7 @@ func (s *Set) Destination(name string) (string, error) {
 	}
 }
 
-// encoding is what a stream writes records as.
+// encoding is the form in which a stream writes records.
 func (s *Set) encoding(name string) string {
 	if strings.HasPrefix(name, Webhook) {
 		return string(s.config.Webhook.Format)
@@ -95,7 +95,7 @@ func (s *Set) encoding(name string) string {
 	return string(s.config.Archive.Format)
 }
 
-// Exporter is what the configuration says of a stream. It has no store, no sink and no destination.
+// Exporter is a stream's exporter with the settings of the configuration. It has no store, no sink and no destination.
 func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 	c := s.config
 	return &exporter.Exporter{
@@ -114,7 +114,7 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 		Rescan:         c.Rescan,
 		RescanSchedule: c.RescanSchedule,
 
-		// An archive is a record of everything: only the webhook may do without.
+		// An archive has every record: only the webhook may leave some out.
 		ExcludeSelf: c.ExcludeSelf && name == Webhook,
 		Now:         s.process.Now,
 		Log:         s.log(name),

@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// setOf is the streams of a configuration with both of them on.
+// setOf is the set of a configuration with both streams.
 func setOf(t *testing.T, need config.Need, environ ...string) *Set {
 	t.Helper()
 	c, err := config.Load(append([]string{
@@ -23,7 +23,7 @@ func setOf(t *testing.T, need config.Need, environ ...string) *Set {
 	return NewSet(c, Process{Version: "dev", Log: zap.NewNop(), Memory: 1 << 20})
 }
 
-// TestDeliver: what is set for both streams reaches both, and only the webhook may leave something out.
+// TestDeliver: settings for both streams reach both, and only the webhook may leave records out.
 func TestDeliver(t *testing.T) {
 	t.Parallel()
 	set := setOf(t, config.NeedExport, "HOUNDTRAIL_BLOODHOUND_URL=http://127.0.0.1:1", "HOUNDTRAIL_BLOODHOUND_JWT=a.b.c",
@@ -52,7 +52,7 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// TestDestination: a name comes from the configuration alone, whatever is wrong with the files of secrets, and holds none.
+// TestDestination: the name comes only from the configuration, also if a file of a secret is wrong, and has no secret.
 func TestDestination(t *testing.T) {
 	t.Parallel()
 	set := setOf(t, config.NeedNothing, "HOUNDTRAIL_WEBHOOK_AUTHORIZATION_FILE=/nope", "HOUNDTRAIL_WEBHOOK_HEADERS_FILE=/nope",

@@ -10,29 +10,28 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
-// How a stream stands, in a word. The command status and the metric stream_state use the same words, with _ for a space in
-// the metric.
+// The states of a stream. The command status and the metric stream_state use the same words, with _ for a space in the metric.
 const (
 	StateOK         = "ok"
-	StateNotStarted = "not started" // nothing was committed yet; only status says so, which does not know of any run
+	StateNotStarted = "not started" // nothing was committed yet; only status says so, since it does not know of any run
 	StateWaiting    = "waiting"     // nothing was committed yet, since there is no record that is old enough
-	StateFuture     = "future"      // the start that was asked for is still to come
-	StateHoles      = "holes"       // a record could not be had of late, and is not at the destination
+	StateFuture     = "future"      // the configured start is in the future
+	StateHoles      = "holes"       // lately a record could not be read, and is not at the destination
 	StateClock      = "clock"       // a clock is behind the position
-	StateChanged    = "changed"     // the source is not the one that it was
+	StateChanged    = "changed"     // the source is not the previous one
 	StateNoJournal  = "no journal"  // the destination holds records that no journal accounts for
 	StateIncomplete = "incomplete"  // the server counts more records than it shows
-	StateBadRecord  = "bad record"  // a record cannot be had, and the stream stops in front of it
-	StateDamaged    = "damaged"     // the journal is not what was written
+	StateBadRecord  = "bad record"  // a record cannot be read, and the stream stops before it
+	StateDamaged    = "damaged"     // the journal has changed since Houndtrail wrote it, or a part is missing
 	StateForeign    = "foreign"     // the journal is of another source, destination or stream
 	StateNewer      = "newer"       // a later version of houndtrail wrote the journal
 	StateUnreadable = "unreadable"  // the store of the journal does not answer
 	StateKilled     = "killed"      // the last run did not end by itself; only status says so
 	StateStale      = "stale"       // no run has committed anything for too long; only status says so
-	StateFailed     = "failed"      // anything else
+	StateFailed     = "failed"      // any other error
 )
 
-// States are those that a cycle can end in.
+// States are the states in which a cycle can end.
 func States() []string {
 	return []string{
 		StateOK, StateWaiting, StateFuture, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete, StateBadRecord, StateDamaged,
@@ -62,8 +61,8 @@ var stateErrors = []struct {
 	{checkpoint.ErrLeaseHeld, StateFailed},
 }
 
-// StateOf is how a stream stands when an error, or none, was the end of its cycle, or of what stands in for one. The
-// newest entry is the zero value where nothing was committed.
+// StateOf is the state of a stream after a cycle that ended in an error or in none, or after a look of status. The newest entry
+// is the zero value if nothing was committed.
 func StateOf(err error, newest Position) string {
 	if err == nil {
 		switch {
@@ -89,13 +88,13 @@ func StateOf(err error, newest Position) string {
 	return StateFailed
 }
 
-// A Position is what is said of a stream's newest entry, the zero value where there is none.
+// A Position has the facts of a stream's newest entry that decide its state; the zero value if there is none.
 type Position struct {
 	Serial uint64
-	Holed  bool // a record that could not be had was left out of late
+	Holed  bool // lately a record was left out that could not be read
 }
 
-// A lastRunError is how the last run ended, as an error: one that stands for what the run itself ended with.
+// A lastRunError stands for the error with which the last run ended.
 type lastRunError struct{ checkpoint.Failure }
 
 // LastRun is the error that the last run ended with, as the journal remembers it. It has the same outcome and state.
@@ -105,7 +104,7 @@ func (e *lastRunError) Error() string {
 	return fmt.Sprintf("the last run, at %s, ended with: %s", e.At.UTC().Format(time.RFC3339), e.Reason)
 }
 
-// Unwrap is what tells the outcome.
+// Unwrap returns an error with the same outcome.
 func (e *lastRunError) Unwrap() error {
 	var cause error
 	switch e.State {

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// TestStateOf: each error that can end a cycle has its word, and the metric knows all of them.
+// TestStateOf: each error that can end a cycle has its word, and the metric knows every word.
 func TestStateOf(t *testing.T) {
 	t.Parallel()
 	at := func(stage exporter.Stage, err error) error {
@@ -61,7 +61,8 @@ func TestStateOf(t *testing.T) {
 	}
 }
 
-// TestWatch: what went through the journal decides, also of an earlier cycle, and a cycle that was abandoned says nothing.
+// TestWatch: the newest entry decides the state, also if an earlier cycle committed it. An abandoned cycle leaves the state as
+// it is.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	j, _ := journalOf(t, 0)
@@ -108,7 +109,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// What only status can see has words too, and the exit code that says that a run has to go on.
+// States that only status can see have words too, and the exit code that says that a run has to go on.
 func TestStateOfARunThatTellsNothing(t *testing.T) {
 	for err, want := range map[error]string{ErrKilled: StateKilled, ErrStale: StateStale} {
 		if got := StateOf(err, Position{Serial: 3}); got != want || OutcomeOf(err) != Stopped {

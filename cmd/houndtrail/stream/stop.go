@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// Finishing is a context for work that may go on for a while after ctx has ended, and is abandoned then: that loses nothing,
-// since the next run starts from the last commit.
+// Finishing is a context for work that may go on for the grace after ctx has ended. After that the work is abandoned, which
+// loses nothing, since the next run starts from the last commit.
 func Finishing(ctx context.Context, grace time.Duration) (work context.Context, abandon context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
@@ -20,7 +20,7 @@ func Finishing(ctx context.Context, grace time.Duration) (work context.Context, 
 	}
 }
 
-// Abandoned is the error of work that was abandoned: that it was told to stop, and not what became of its requests.
+// Abandoned is the error of abandoned work: it says that the work was told to stop, and hides the errors of its requests.
 func Abandoned(work context.Context, err error) error {
 	if work.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err

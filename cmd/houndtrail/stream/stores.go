@@ -15,7 +15,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// Journals is the store of all journals. If its place is not set it lies in the archive, whose variable is to be mended then.
+// Journals is the store of all journals. If its place is not set, it lies in the archive, and an error names the archive's
+// variable.
 func (s *Set) Journals(ctx context.Context) (bucket.Bucket, error) {
 	c := s.config
 	name, value := "CHECKPOINT_URL", c.Checkpoint.URL
@@ -31,7 +32,8 @@ func (s *Set) Files(ctx context.Context) (bucket.Bucket, error) {
 	return s.open(ctx, &s.files, at, nil, "ARCHIVE_URL", at)
 }
 
-// open opens a store, or returns the one that is open. The error names the variable, and its value, that the place comes from.
+// open opens a store, or returns it if it is open already. The error names the variable from which the place comes, and its
+// value.
 func (s *Set) open(
 	ctx context.Context, kept *bucket.Bucket, at config.StoreURL, rewritten func(key string) bool, name string, value config.StoreURL,
 ) (bucket.Bucket, error) {
@@ -55,8 +57,8 @@ func (s *Set) open(
 	return b, nil
 }
 
-// Journal is the position of a stream, or of its backfill. Of a source or a tenant that the configuration does not name, the
-// journal may have any: to read it takes no more than its place.
+// Journal is the journal of a stream, or of its backfill. If the configuration does not name a source or a tenant, the journal
+// may have any. Reading it needs only its place.
 func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, error) {
 	destination, err := s.Destination(name)
 	if err != nil {
@@ -73,7 +75,7 @@ func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, er
 	if strings.HasSuffix(name, backfillSuffix) {
 		options = append(options, checkpoint.AnyOrder())
 	}
-	host, _ := os.Hostname() // only told to people: an empty one is no reason to fail
+	host, _ := os.Hostname() // only for people to read: an empty name is no reason to fail
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant:      s.config.Tenant,
 		Stream:      name,
@@ -84,7 +86,8 @@ func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, er
 	}, options...), nil
 }
 
-// Held is what can be asked of the place that a stream's records go to.
+// Held has the questions that an exporter can ask about a stream's destination. They need an archive; without one there are
+// none.
 func (s *Set) Held(ctx context.Context, name string) (d exporter.Destination, err error) {
 	if s.config.Archive.URL == "" {
 		return d, nil

@@ -1,7 +1,7 @@
 // Package stream puts a stream together: one source and one destination, with a journal of their own.
 //
-// A [Set] knows which streams a configuration turns on, and what each of their journals belongs to. It makes the parts that a
-// command asks for, and no others: to read a journal takes neither a login nor a secret of the destination. It is the one place
+// A [Set] knows which streams a configuration turns on, and the identity of each journal. It makes only the parts that a
+// command asks for: reading a journal needs neither a login nor a secret of the destination. It is the only code of the program
 // that opens buckets.
 package stream
 
@@ -25,21 +25,21 @@ const (
 	Webhook = "webhook"
 )
 
-// backfillSuffix makes the name of a backfill's journal of the stream's.
+// backfillSuffix, after a stream's name, makes the name of its backfill's journal.
 const backfillSuffix = "-backfill"
 
-// BackfillOf is the name of the journal that a stream's backfill has.
+// BackfillOf is the name of the journal of a stream's backfill.
 func BackfillOf(name string) string { return name + backfillSuffix }
 
-// A Stream delivers: it is an exporter whose cycles are watched.
+// A Stream is an exporter with a watch on its cycles.
 type Stream struct {
 	Name string
 	*exporter.Exporter
-	watch *watch // what its Store is wrapped in
-	pause *pause // that its receiver asks for; nil for a destination that does not
+	watch *watch // its Store, which wraps the journal
+	pause *pause // the pause that its receiver asks for; nil for the archive
 }
 
-// New is the stream of an exporter that has no store yet. Its position is the journal.
+// New makes a stream of an exporter without a store. The store becomes the journal.
 func New(name string, e *exporter.Exporter, j *checkpoint.Journal, o Observer) *Stream {
 	w := &watch{
 		Journal: j, tell: o.Ended, log: e.Log,
@@ -60,8 +60,8 @@ func clockOf(now func() time.Time) time.Time {
 // errDefect says that a cycle ended in a panic.
 var errDefect = errors.New("a defect of Houndtrail: please report it, with the stack that the log has")
 
-// Cycle runs one, and says how it ended. A panic ends it like any other failure: the stream is not well, and the next cycle
-// starts from the last commit.
+// Cycle runs one cycle, and tells the observer how it ended. A panic ends it like any other failure: the stream is not well,
+// and the next cycle starts from the last commit.
 func (s *Stream) Cycle(ctx context.Context) (err error) {
 	defer func() {
 		if defect := recover(); defect != nil {
@@ -73,7 +73,7 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 	return s.RunOnce(ctx)
 }
 
-// RunOnce runs one cycle, unless the receiver has asked not to be asked yet.
+// RunOnce runs one cycle, unless the receiver has asked for a pause.
 func (s *Stream) RunOnce(ctx context.Context) error {
 	if s.pause == nil {
 		return s.Exporter.RunOnce(ctx)

@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	// noteTime bounds how long a run notes how it ended.
+	// noteTime bounds how long a run takes to note how it ended.
 	noteTime = 10 * time.Second
-	// recallTime bounds how long a daemon reads its journals before it serves.
+	// recallTime bounds how long a daemon reads its journals before it serves its pages.
 	recallTime = 10 * time.Second
 )
 
-// A watch follows a stream by what goes to and from its journal, and says after each cycle how the stream stands: in the
-// metric, and beside the journal for the status command.
+// A watch sees each entry that a stream loads or commits. After each cycle it reports the stream's state: in the metric, and
+// beside the journal for the status command.
 type watch struct {
 	*checkpoint.Journal
-	found  func(newest checkpoint.Stored) // told once of what the journal says, as soon as it can be read
-	tell   func(state string, err error)  // told of each cycle, with "" for a state that is as before
+	found  func(newest checkpoint.Stored) // told once of the newest entry, as soon as the journal can be read
+	tell   func(state string, err error)  // told of each cycle; "" leaves the state as it is
 	log    *zap.Logger
 	once   sync.Once
 	newest atomic.Pointer[Position]
 }
 
-// Load takes note of the newest entry.
+// Load loads the newest entry and remembers it.
 func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
 	s, err := w.note(w.Journal.Load(ctx))
 	if err == nil || errors.Is(err, checkpoint.ErrNotFound) {
@@ -41,8 +41,8 @@ func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
 	return s, err
 }
 
-// Recall reads the journals of a daemon that starts, so that the metrics say from the first scrape on what they say. A journal
-// that cannot be read is no reason not to start: the first cycle that can read it makes up for it.
+// Recall reads the journals when a daemon starts, so that the metrics have their values from the first scrape on. If a journal
+// cannot be read, the daemon starts all the same: the first cycle that can read it sets the metrics.
 func Recall(ctx context.Context, all []*Stream) {
 	ctx, cancel := context.WithTimeout(ctx, recallTime)
 	defer cancel()
@@ -58,7 +58,7 @@ func Recall(ctx context.Context, all []*Stream) {
 	g.Wait()
 }
 
-// Commit takes note of the new entry.
+// Commit commits an entry and remembers it.
 func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error) {
 	return w.note(w.Journal.Commit(ctx, prev, next))
 }
@@ -70,8 +70,8 @@ func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) 
 	return s, err
 }
 
-// ended says how the stream stands after a cycle. One that was abandoned says nothing of it, and one that found another
-// runner at work leaves it to that one.
+// ended reports the stream's state after a cycle. An abandoned cycle leaves the state as it is. If a cycle found another runner
+// at work, it notes nothing beside the journal: the other runner does.
 func (w *watch) ended(ctx context.Context, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, exporter.ErrStopped) {
 		w.tell("", err)
@@ -94,7 +94,7 @@ func (w *watch) ended(ctx context.Context, err error) {
 	}
 }
 
-// leave notes beside the journal how a cycle ended.
+// leave notes the end of a cycle beside the journal.
 func (w *watch) leave(ctx context.Context, state string, err error) error {
 	if err == nil {
 		return w.Succeed(ctx)

@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// TestRecall: a store that does not answer holds up the start for a moment only, and the first cycle that can read the journal
-// tells what it says.
+// TestRecall: if a store does not answer, that holds up the start only for a moment. The first cycle that can read the journal
+// sets the metrics.
 func TestRecall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

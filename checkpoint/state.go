@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
@@ -73,4 +75,68 @@ func (s State[T]) read(ctx context.Context) (value T, version string, err error)
 		return none, version, nil //nolint:nilerr // as the type's comment says
 	}
 	return value, version, nil
+}
+
+// askAgain is how long a process relies on its last look, which found no failure beside the journal.
+const askAgain = time.Hour
+
+// Failure says how the last run of a stream ended, if it did not succeed. It only informs, as the lease's holder does: no run
+// may decide anything by it. It must not hold secrets.
+type Failure struct {
+	State  string    `json:"state"`  // a word that the caller chooses
+	Stage  string    `json:"stage"`  // the part of the cycle that failed
+	Reason string    `json:"reason"` // the error as Houndtrail printed it
+	At     time.Time `json:"at"`     // by the clock of the machine that ran it
+	Serial uint64    `json:"serial"` // the newest entry then; 0 for none
+}
+
+// Fail notes how a run ended, in the object <stream>/state/failure.json. If the journal
+// belongs to another identity or is damaged, Fail notes nothing: every reader of such a journal gets that error anyway.
+func (j *Journal) Fail(ctx context.Context, f Failure) error {
+	newest, err := j.Load(ctx)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	f.Serial = newest.Serial
+	j.succeeded.Store(nil)
+	return j.failures().Write(ctx, f)
+}
+
+// Succeed clears the failure of an earlier run. It writes only if there was one, and asks only once an hour whether another
+// runner has left one.
+func (j *Journal) Succeed(ctx context.Context) error {
+	if at := j.succeeded.Load(); at != nil && time.Since(*at) < askAgain {
+		return nil
+	}
+	f, err := j.failure(ctx)
+	if err == nil && f != (Failure{}) {
+		err = j.failures().Write(ctx, Failure{})
+	}
+	if err == nil {
+		now := time.Now()
+		j.succeeded.Store(&now)
+	}
+	return err
+}
+
+// Failure says how the last run ended, if it failed and no run has committed since. A newer entry of any runner outdates it.
+// newest is the serial of the newest entry.
+func (j *Journal) Failure(ctx context.Context, newest uint64) (f Failure, ok bool, err error) {
+	f, err = j.failure(ctx)
+	if err != nil || f == (Failure{}) || f.Serial != newest {
+		return Failure{}, false, err
+	}
+	return f, true, nil
+}
+
+func (j *Journal) failure(ctx context.Context) (Failure, error) {
+	f, err := j.failures().Read(ctx)
+	if err != nil {
+		return Failure{}, fmt.Errorf("read how the last run ended: %w", err)
+	}
+	return f, nil
+}
+
+func (j *Journal) failures() State[Failure] {
+	return OpenState[Failure](j.bucket, j.id.Stream, "failure")
 }

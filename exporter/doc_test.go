@@ -8,7 +8,7 @@ import (
 
 // The picture of a cycle names the files that have its steps.
 func TestPicture(t *testing.T) {
-	picture, err := os.ReadFile("doc.go")
+	picture, err := os.ReadFile("exporter.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,125 @@ package exporter
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
 	"sync"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/dedup"
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
+
+// If a window does not fit into memory and cannot be cut, Houndtrail reads it twice, in parts. The first time it keeps only a
+// few bytes of each record: enough to tell which records are new, and to judge the window as any other one. Once the window is
+// declared, Houndtrail reads the new records again, and writes each part before it reads the next one. One entry commits all
+// parts.
+
+// skim reads a window in parts, and keeps little of them.
+func (r *reading) skim(ctx context.Context) (err error) {
+	p := &r.plan
+	skimmer := dedup.Skimmer{}
+	skims := []dedup.Skim{}
+	r.Batch, err = p.Source.FetchParts(ctx, r.since, r.End.Add(-grain), r.limits, func(records []record.Record) error {
+		for i := range records {
+			skim := skimmer.Skim(&records[i])
+			skim.Own = p.Source.Own(ctx, &records[i])
+			skims = append(skims, skim)
+		}
+		return nil
+	}, p.counting(r.since, p.before)...)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(skims, dedup.Skim.Compare)
+	r.skims = slices.Compact(skims) // parts have their ends in common
+	return onceEach(r.skims)
+}
+
+// onceEach is an error if two records that are not alike have one id: within a part, FetchParts has checked that already.
+func onceEach(skims []dedup.Skim) error {
+	ids := make([]int64, len(skims))
+	for i := range skims {
+		ids[i] = skims[i].ID
+	}
+	slices.Sort(ids)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return fmt.Errorf("the server answered with the id %d twice and different content: an id belongs to one row of its "+
+				"database, so one of the two is not what is stored there, and nothing of what was read is used; is there more than one "+
+				"database behind the address, or is the log being altered while it is read? If this goes on, look at the "+
+				"row in BloodHound's database (table audit_logs)", ids[i])
+		}
+	}
+	return nil
+}
+
+// inParts is the encoding of a window that Houndtrail reads again when it writes it. fresh is sorted, and stays as it is: if
+// another record has appeared meanwhile, the next look back finds it.
+func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
+	done := make(chan struct{})
+	close(done)
+	s.Release()
+	fresh = slices.Clone(fresh) // it may be a small part of all records read
+	return &encoding{done: done, write: func(ctx context.Context) (receipt checkpoint.Receipt, err error) {
+		if len(fresh) == 0 {
+			return receipt, nil
+		}
+		return e.Sink.WriteParts(ctx, s.Window, e.again(ctx, s, fresh))
+	}}
+}
+
+// again reads the new records of a window once more, and yields them part by part. If some of them do not come, it yields an
+// error last.
+func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]record.Record, error] {
+	return func(yield func([]record.Record, error) bool) {
+		enough := errors.New("no more parts are wanted")
+		came, left := make([]bool, len(fresh)), len(fresh)
+		first, last := fresh[0].Name().CreatedAt, fresh[len(fresh)-1].Name().CreatedAt
+		_, err := e.Source.FetchParts(ctx, first, last, s.limits, func(records []record.Record) error {
+			records = slices.DeleteFunc(records, func(r record.Record) bool {
+				i, wanted := dedup.Find(fresh, r.ID, r.CreatedAt)
+				if !wanted || came[i] { // a record at the ends of two parts comes twice
+					return true
+				}
+				came[i] = true
+				left--
+				return false
+			})
+			if len(records) > 0 && !yield(records, nil) {
+				return enough
+			}
+			return nil
+		})
+		if err == nil && left > 0 {
+			missing := fresh[slices.Index(came, false)].Name()
+			err = fmt.Errorf("%w: %d of %d records of the window from %s to %s did not come when they were read again to be written (id %d "+
+				"of %s, to begin with); nothing of the window is committed; if a replica that lags answers for the server, the next run "+
+				"finds them again", ErrIncomplete, left, len(fresh), stamp(s.Start), stamp(s.End), missing.ID, stamp(missing.CreatedAt))
+		}
+		if err != nil && !errors.Is(err, enough) {
+			yield(nil, failed(StageSource, err))
+		}
+	}
+}
+
+// count is how many records Houndtrail has read of the span.
+func (s span) count() int {
+	if s.skims != nil {
+		return len(s.skims)
+	}
+	return len(s.Records)
+}
+
+// name is the name of the span's record at index i.
+func (s span) name(i int) dedup.Ref {
+	if s.skims != nil {
+		return s.skims[i].Name()
+	}
+	return dedup.Ref{ID: s.Records[i].ID, CreatedAt: s.Records[i].CreatedAt}
+}
 
 // An encoding is the part of a window's delivery that touches nothing outside. It runs in a goroutine of its own.
 type encoding struct {

@@ -1,8 +1,31 @@
+// Package exporter runs one cycle of a stream: it reads the records that are due, drops the delivered ones, writes the rest and
+// commits the position. The steps, each with its file:
+//
+//	moment     clock.go       the cycle goes by the earlier of two clocks
+//	load       begin.go       the last commit, or the start of a new stream
+//	walk       walk.go        the unfinished windows, then the due ones, then history, rescan and the time ahead
+//	for each window of a walk, oldest first:
+//	  plan     plan.go        how long it is
+//	  fetch    fetch.go       its records; several windows at a time if the server is far away
+//	  admit    pipeline.go    the records that were not delivered
+//	  encode   encode.go      ahead of its turn, and beside that:
+//	  count    count.go       the records read, against the server's count
+//	  check    continuity.go  that the log goes on from the delivered records
+//	  declare  flight.go      in the lease, before a byte is written
+//	  write    flight.go      several windows at a time
+//	  commit   commit.go      in order, position and delivered ids in one entry
+//
+// A window may be too large for memory although it cannot be cut, such as one instant of an import. Houndtrail takes it in
+// parts: it reads the window once to admit its records, and a second time, part by part, to write them.
+//
+// A failed step ends the cycle; the next one starts from the last commit. Data first, position second: after a crash between
+// the two, the next run repeats a window, and the sink's contract makes the repetition harmless.
 package exporter
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -174,4 +197,55 @@ func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
 	return errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
+}
+
+// Begins looks whether a stream that has no journal may begin now. It may if its destination holds only records that attempts
+// before the first commit may have left, and if its start is not in the future. The stream's lease names these attempts. The
+// error is the one with which a cycle ends.
+func (e *Exporter) Begins(ctx context.Context, attempts []window.Window, now time.Time) error {
+	if err := e.vacant(ctx, attempts, time.Time{}); err != nil || len(attempts) > 0 {
+		return err
+	}
+	if e.Start.After(now) {
+		return failed(StageSource, fmt.Errorf("%w: it is %s, and now it is %s by the earlier of the server's clock and this "+
+			"machine's; nothing was exported; correct START, or wait", ErrStart, stamp(e.Start), stamp(now.Truncate(time.Second))))
+	}
+	return nil
+}
+
+// Check looks whether a cycle could go on from the last commit: whether the clocks are not behind it, and whether the newest
+// record that was delivered is still at the source. Check makes one request, or two if the clock is not known. It writes
+// nothing and takes no lease. The error is the one with which a cycle would end. The skew is how far the server's clock is
+// ahead of this machine's.
+func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew time.Duration, err error) {
+	m, err := e.moment(ctx, false)
+	if err != nil {
+		return 0, err
+	}
+	c := &cycle{Exporter: e, moment: m, stored: stored}
+	return m.skew, c.goesOn(ctx)
+}
+
+// CheckClock is the part of [Exporter.Check] that needs no source: it looks whether this machine's clock is behind the last
+// commit. A cycle goes by the earlier of two clocks, so the server's clock cannot make up for a slow one of this machine.
+func (e *Exporter) CheckClock(stored checkpoint.Stored) error {
+	now := e.ownClock()
+	if stored.Serial == 0 || stored.Cursor.Sub(now) <= Apart {
+		return nil
+	}
+	return failed(StageSource, fmt.Errorf("%w: this machine's clock says %s, and everything up to %s was exported already; the "+
+		"server's clock is not known. Set the wrong clock right; until then no run is well", ErrClock,
+		stamp(now.Truncate(time.Second)), stamp(stored.Cursor)))
+}
+
+// goesOn returns the error that keeps the stream from going on; nil if the stream can go on.
+func (c *cycle) goesOn(ctx context.Context) error {
+	if c.behind() {
+		if !c.reaches() {
+			return c.farBehind()
+		}
+		return failed(StageSource, fmt.Errorf("%w: %s. Set the wrong clock right; until then each run searches what lies behind "+
+			"the position", ErrClock, c.clocks()))
+	}
+	return c.stands(ctx, walk{})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// A timedServer has a record at each instant, and answers as servers of one generation do.
+// A timedServer has a record at each instant of rows, and answers as servers of one generation do.
 type timedServer struct {
 	rows []time.Time
 
@@ -82,7 +82,7 @@ func (s *timedServer) answer(q url.Values) (logs []string, count int64) {
 	return logs, count
 }
 
-// hold checks what every request for an edge of the log must be.
+// hold checks the form of every request for an edge of the log.
 func (s *timedServer) hold(t rapid.TB, most int) {
 	t.Helper()
 	for _, q := range s.requests {
@@ -96,7 +96,7 @@ func (s *timedServer) hold(t rapid.TB, most int) {
 	}
 }
 
-// hourly is n instants, an hour apart, of which the newest is given.
+// hourly is n instants, an hour apart, up to the newest.
 func hourly(newest time.Time, n int) []time.Time {
 	var rows []time.Time
 	for i := range n {

@@ -65,8 +65,8 @@ func TestOutageTakesItsTime(t *testing.T) {
 	})
 }
 
-// The client goes on after an outage that ends, whenever it began. If it began in the middle of a search for a bad row, the client
-// still names the right row.
+// The client goes on after an outage that ends, whenever it began. If it began in a search for a bad row, the client still names
+// the right row.
 func TestOutageIsOutlived(t *testing.T) {
 	start := shelfStart()
 	span := shelved{bad: []int{20}}

@@ -49,7 +49,7 @@ func (s shelved) serve(profile bloodhoundtest.Profile) *bloodhoundtest.Server {
 	})
 }
 
-// reads makes a client with pages of a hundred. It asks the server without a network, since a network would take most of the time.
+// reads makes a client with pages of a hundred. It asks the server without a network, which would take most of the time.
 func reads(tb testing.TB, server *bloodhoundtest.Server, quarantine bool) *Client {
 	tb.Helper()
 	return newClient(tb, Options{

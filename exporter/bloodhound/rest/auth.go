@@ -66,8 +66,8 @@ func bearerOf(r *http.Request) string {
 	return strings.TrimPrefix(r.Header.Get("Authorization"), bearerScheme+" ")
 }
 
-// lifeOf reads when a JWT was issued and when it expires, both by the server's clock. Only the server checks the signature. If the
-// token has no issue time, issued is zero.
+// lifeOf reads when a JWT was issued and when it expires, both by the server's clock. Only the server checks the signature. If
+// the token has no issue time, issued is zero.
 func lifeOf(jwt string) (issued, expires time.Time, ok bool) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {

@@ -135,8 +135,8 @@ func (s slow) Error() string { return string(s) }
 func (slow) Timeout() bool   { return true }
 func (slow) Temporary() bool { return true }
 
-// If a server begins to answer and never ends, the client gives up with a time-out that advises smaller pages. It also gives up if
-// a body moves at only a byte a second. It waits by the number of bytes that came, and logs every 30 s that the body is slow.
+// If a server begins to answer and never ends, the client gives up with a time-out that advises smaller pages. It also gives up
+// if a body moves at only a byte a second. It waits by the number of bytes that came, and logs every 30 s that the body is slow.
 func TestStalledBody(t *testing.T) {
 	for name, test := range map[string]struct {
 		pause time.Duration // between two bytes

@@ -22,8 +22,8 @@ type RetryPolicy struct {
 	// Limited is the least pause after a 429 that does not say how long to wait; default 1s, since the server counts
 	// requests in whole seconds.
 	Limited time.Duration
-	// Interactive is for a command while a person waits. The client reports at once if no server listens at the address, or if the
-	// name does not exist. It tells how far the log reaches without a search for a bad row at its ends.
+	// Interactive is for a command while a person waits. The client reports at once if no server listens at the address, or if
+	// the name does not exist. It tells how far the log reaches without a search for a bad row at its ends.
 	Interactive bool
 }
 

@@ -19,8 +19,8 @@ const (
 	slowAnswer = time.Second
 )
 
-// A throttle bounds the requests a second. If the user gives no rate, it rises while the answers come fast, and falls back at once
-// if an answer is slow or fails. So the client reads a backlog fast, and leaves a busy server alone.
+// A throttle bounds the requests a second. If the user gives no rate, it rises while the answers come fast, and falls back at
+// once if an answer is slow or fails. So the client reads a backlog fast, and leaves a busy server alone.
 type throttle struct {
 	limiter *rate.Limiter
 	fixed   bool

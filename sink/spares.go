@@ -1,6 +1,6 @@
 package sink
 
-// Spares keep what is costly to make and can be used again, such as buffers and encoders, from one window to the next.
+// Spares keep values that are costly to make and can be used again, such as buffers and encoders, from one window to the next.
 // They are safe for concurrent use.
 type Spares[T any] struct {
 	kept  chan T
@@ -8,16 +8,16 @@ type Spares[T any] struct {
 	size  func(T) int
 }
 
-// MostSpare is the size in bytes from which nothing is kept: one freak window must not stay in memory for ever.
+// MostSpare is the largest size in bytes that Spares keep: one freak window must not stay in memory for ever.
 const MostSpare = 8 << 20
 
-// NewSpares returns an empty store that keeps up to so many, and makes fresh ones when none is left. What is larger than
-// [MostSpare] by then is not kept.
+// NewSpares returns an empty store that keeps up to so many values, and makes a fresh one when none is left. It does not keep a
+// value that is larger than [MostSpare] when the caller gives it back.
 func NewSpares[T any](keep int, fresh func() T, size func(T) int) Spares[T] {
 	return Spares[T]{make(chan T, keep), fresh, size}
 }
 
-// Take returns a spare one, as it was given back, or a fresh one.
+// Take returns a kept value, as it was given back, or a fresh one.
 func (s Spares[T]) Take() T {
 	select {
 	case v := <-s.kept:
@@ -27,7 +27,7 @@ func (s Spares[T]) Take() T {
 	}
 }
 
-// Give keeps v for another Take, unless enough are kept or it has become too large. The caller must not use v after it.
+// Give keeps v for another Take, unless the store is full or v has become too large. The caller must not use v after it.
 func (s Spares[T]) Give(v T) {
 	if s.size(v) > MostSpare {
 		return

@@ -20,7 +20,7 @@ func (l *loan) end() {
 	l.bytes, l.ended = nil, true
 }
 
-// body starts a reading from the first byte. net/http takes a second one where an idle connection turned out dead.
+// body starts a reading from the first byte. net/http takes a second reading if an idle connection turned out dead.
 func (l *loan) body() io.ReadCloser { return &loanReader{loan: l} }
 
 type loanReader struct {
@@ -30,7 +30,7 @@ type loanReader struct {
 
 var errLoanEnded = errors.New("the request is over")
 
-// Read copies under the lock, so that nothing reads the buffer once the loan has ended.
+// Read copies under the lock, so that net/http does not read the buffer after the end of the loan.
 func (r *loanReader) Read(p []byte) (int, error) {
 	r.loan.mu.Lock()
 	defer r.loan.mu.Unlock()

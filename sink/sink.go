@@ -12,10 +12,11 @@
 //     process it repeats everything with the same event ids, and with the same batch ids if it cuts the batches at the
 //     same places.
 //   - A window whose records do not fit into memory comes part by part, to WriteParts. One part is durable before WriteParts
-//     asks for the next one. The next attempt may cut the parts elsewhere, or bring the window as a whole. In both cases each
-//     record is in one object of the receipt. A receiver cannot be asked for its records: there each keeps its event id.
-//   - A sink retries temporary failures itself. An error that it returns is final for this cycle. It says what was tried, on
-//     what, and what to do next.
+//     asks for the next one. The lease notes that the window is in parts, so the next attempt comes in parts too, but may cut
+//     them elsewhere. Each record is in one object of the receipt. At a receiver, which cannot be asked, it may be twice, under
+//     the same event id.
+//   - A sink retries temporary failures itself. An error that it returns is final for this cycle. It names the step and the
+//     destination, and says what to do next.
 //   - Write does not keep the records: the caller uses their memory again. A sink that can prepare a window ahead does not
 //     keep them past Prepare. So while it writes one window, only the next one takes memory for records.
 //   - One stream uses a sink. It prepares and writes several windows at the same time. Another attempt at a window begins

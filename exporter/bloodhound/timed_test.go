@@ -19,8 +19,8 @@ import (
 type timedServer struct {
 	rows []time.Time
 
-	ignoresSort   bool // as builds before March 2024: newest first, whatever is asked
-	ascending     bool // oldest first, whatever is asked
+	ignoresSort   bool // as builds before March 2024: newest first, whatever the query
+	ascending     bool // oldest first, whatever the query
 	ignoresWindow bool // and the filter, as behind a proxy that drops the query
 	hides         bool // shows nothing
 	noCount       bool

@@ -20,7 +20,7 @@ import (
 type Page struct {
 	Records []record.Record
 	// Count is how many rows of the whole table pass the column filters, whatever before and after say; -1 if
-	// the server does not tell. It may disagree with the rows, by those that were inserted between the two statements.
+	// the server does not tell. It may disagree with the rows, since rows may be inserted between the two statements.
 	Count int64
 	// Limit is the limit that the server says it applied; -1 if it does not tell, 0 for none.
 	Limit int64

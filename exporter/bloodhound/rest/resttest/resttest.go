@@ -47,7 +47,7 @@ type Canned struct {
 // Can is a reply for a table.
 func Can(status int, body string, headers ...string) Canned { return Canned{status, body, headers} }
 
-// RoundTrip is the reply, whatever is asked.
+// RoundTrip returns the reply, whatever the request.
 func (c Canned) RoundTrip(*http.Request) (*http.Response, error) {
 	return Respond(c.Status, c.Body, c.Headers...), nil
 }

@@ -8,11 +8,11 @@ type Pool[T any] struct {
 	size  func(T) int
 }
 
-// MostPooled is the size in bytes from which nothing is kept: one freak window must not stay in memory for ever.
+// MostPooled is the largest size in bytes that a Pool keeps: one freak window must not stay in memory for ever.
 const MostPooled = 8 << 20
 
-// NewPool returns an empty store that keeps up to so many, and makes fresh ones when none is left. What is larger than
-// [MostPooled] by then is not kept.
+// NewPool returns an empty pool that keeps up to so many values, and makes a fresh one when none is left. It does not keep a
+// value that is larger than [MostPooled] when the caller gives it back.
 func NewPool[T any](keep int, fresh func() T, size func(T) int) Pool[T] {
 	return Pool[T]{make(chan T, keep), fresh, size}
 }

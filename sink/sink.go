@@ -1,24 +1,26 @@
-// Package sink is where records go: into an archive or to a webhook. It holds what both share, which is the contract
-// of exporter.Sink and the receipt.
+// Package sink is for the destinations of records: an archive or a webhook. It holds the parts that both share: the contract
+// of exporter.Sink, and the receipt.
 //
 // The contract, in full:
 //
 //   - Prepare gets the records of one window, sorted by (created_at, id), each once. Late rows, older than the window,
 //     may come first.
-//   - When the write that Prepare returned ends without an error, everything that its receipt names is durable at the destination: it
-//     survives a crash of either side. After an error any part of it may be there.
+//   - When the write that Prepare returned ends without an error, everything that its receipt names is durable at an archive: it survives a crash
+//     of either side. At a webhook the receiver has acknowledged it. After an error any part of it may be there.
 //   - The same window start again is another attempt at the same window, with the same records or more. An archive
-//     replaces what the previous attempt left; a webhook sends what was not acknowledged, or, in another process,
-//     repeats everything with the same event ids, and with the same batch ids as far as the records are the same.
-//   - A window whose records do not fit into memory comes part by part, to WriteParts. One part is durable before the next one
-//     is asked for. The next attempt may cut the parts elsewhere, or get the window as a whole if the sink tells of no parts: each
-//     record is in one object of the receipt all the same, or at a receiver, which cannot be asked, under the same event id.
-//   - Temporary failures are retried inside. What comes back is final for this cycle, and says what was tried, on what,
-//     and what to do next.
-//   - A sink does not keep the records past Prepare: their memory is used again, so that while the sink writes one window the
-//     memory of the next one is all there is.
-//   - A sink is used by one stream. Several windows are prepared and written at the same time; another attempt at a window
-//     begins once the previous one has returned.
+//     replaces the objects of the previous attempt. A webhook sends the batches that were not acknowledged. In another
+//     process it repeats everything with the same event ids, and with the same batch ids if it cuts the batches at the
+//     same places.
+//   - A window whose records do not fit into memory comes part by part, to WriteParts. One part is durable before WriteParts
+//     asks for the next one. The lease notes that the window is in parts, so the next attempt comes in parts too, but may cut
+//     them elsewhere. Each record is in one object of the receipt. At a receiver, which cannot be asked, it may be twice, under
+//     the same event id.
+//   - A sink retries temporary failures itself. An error that it returns is final for this cycle. It names the step and the
+//     destination, and says what to do next.
+//   - A sink does not keep the records past Prepare: the caller uses their memory again. So while a sink writes one window, only
+//     the next one takes memory for records.
+//   - One stream uses a sink. It prepares and writes several windows at the same time. Another attempt at a window begins
+//     after the previous one has returned.
 package sink
 
 import (
@@ -31,17 +33,17 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// A Stamp is what a receipt needs to know of a record, which is gone by the time that it is delivered.
+// A Stamp has the facts of a record that a receipt needs. At the time of the receipt the record itself is gone.
 type Stamp struct {
 	ID        int64
 	CreatedAt time.Time
 }
 
-// StampOf returns the record's.
+// StampOf returns the stamp of a record.
 func StampOf(r *record.Record) Stamp { return Stamp{r.ID, r.CreatedAt} }
 
-// Object is the line of a receipt for a body of that many bytes and with that sum, which holds those records, of which
-// there is at least one, in their order.
+// Object is the line of a receipt for a body with that size, sum and records. The records come in their order, and there is at
+// least one.
 func Object(key string, bytes int, sum [sha256.Size]byte, records iter.Seq[Stamp]) checkpoint.Object {
 	o := checkpoint.Object{Key: key, Bytes: int64(bytes), SHA256: hex.EncodeToString(sum[:])}
 	for r := range records {
@@ -50,7 +52,7 @@ func Object(key string, bytes int, sum [sha256.Size]byte, records iter.Seq[Stamp
 	return o
 }
 
-// Joined is the line of a receipt once another record of the object is counted in.
+// Joined is the line of a receipt after it counts in another record of the object.
 func Joined(o checkpoint.Object, r Stamp) checkpoint.Object {
 	at := r.CreatedAt.UTC()
 	if o.Records == 0 {

@@ -13,13 +13,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// The journals of a day or so, and of five years.
+// The numbers of entries of a journal of about a day, and of five years.
 const (
 	shortJournal = 1_000
 	longJournal  = 500_000
 )
 
-// journals compares what an idle cycle takes after few entries with what it takes after many, in a directory.
+// journals compares the cost of an idle cycle after few entries with its cost after many, in a directory.
 func (b *bench) journals() error {
 	b.rounds = cmp.Or(b.rounds, 21)
 	const records = 50 // so few that each entry has all their ids
@@ -79,7 +79,7 @@ func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
 		Tenant: last.Tenant, Stream: last.Stream, Source: last.Source, Destination: last.Destination, Encoding: last.Encoding,
 		Writer: last.Writer,
 	})
-	lease, err := j.Acquire(ctx) // as long as it is held, no commit notes that it is the newest
+	lease, err := j.Acquire(ctx) // while it is held, no commit notes that it is the newest
 	if err != nil {
 		return err
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// The latencies are those of a store and a receiver in the same part of the world, and of a server that is not.
+// The latencies: a store and a receiver are in the same part of the world, and the server is in another one.
 const (
 	nearby = 50 * time.Millisecond
 	abroad = 200 * time.Millisecond
 )
 
-// latencies measures the same export with latency in front of each peer and without, and with the default settings. All of
-// it runs in turn in each round; without latency the peer is behind the same proxy.
+// latencies measures the same export with latency in front of each peer and without, and with the default settings. Each
+// round runs all of them in turn. Without latency the peer is behind the same proxy.
 func (b *bench) latencies(records int) error {
 	b.rounds = cmp.Or(b.rounds, 3)
 	s, err := b.serve(records, "2s")
@@ -44,7 +44,7 @@ func (b *bench) latencies(records int) error {
 	})
 }
 
-// A comparison is one export in two ways, of which the second one waits for something.
+// A comparison is one export in two ways. The second way waits for something.
 type comparison struct {
 	figure, bar string
 	run         func(late bool) (usage, error)
@@ -101,7 +101,7 @@ func (b *bench) through(address string, latency time.Duration, export func(proxi
 	return u, err
 }
 
-// toS3 has archive and journal in a bucket.
+// toS3 exports with the archive and the journal in a bucket.
 func (b *bench) toS3(s *server, store servers.S3, latency time.Duration) (usage, error) {
 	return b.through(store.Endpoint, latency, func(endpoint string) (usage, error) {
 		return b.once(s, append(fast(),
@@ -111,21 +111,21 @@ func (b *bench) toS3(s *server, store servers.S3, latency time.Duration) (usage,
 	})
 }
 
-// fromAfar reads an API that is far away.
+// fromAfar exports from an API that is far away.
 func (b *bench) fromAfar(s *server, latency time.Duration) (usage, error) {
 	return b.through(s.url, latency, func(api string) (usage, error) {
 		return b.once(s, append(fast(), b.archive(), b.checkpoints(), "HOUNDTRAIL_BLOODHOUND_URL="+api)...)
 	})
 }
 
-// toReceiver posts to a webhook.
+// toReceiver exports to a webhook.
 func (b *bench) toReceiver(s *server, address string, latency time.Duration) (usage, error) {
 	return b.through(address, latency, func(receiver string) (usage, error) {
 		return b.once(s, append(fast(), b.checkpoints(), "HOUNDTRAIL_WEBHOOK_URL="+receiver)...)
 	})
 }
 
-// toFiles exports with what is set for the other figures, or with nothing but the addresses.
+// toFiles exports with the settings of the other figures, or with the default settings and the addresses only.
 func (b *bench) toFiles(s *server, defaults bool) (usage, error) {
 	b.exports++
 	settings := fast()

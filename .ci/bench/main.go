@@ -1,12 +1,12 @@
-// Command bench measures what an export costs against the yardsticks, and prints it as ratios: machines are noisy, and
-// a second means nothing on another one.
+// Command bench compares the cost of an export with the yardsticks, and prints ratios: machines are noisy, and
+// a second on one machine means nothing on another.
 //
 //	go run ./.ci/bench -yardsticks FOLDER            processor, memory and time of a long history
 //	go run ./.ci/bench -yardsticks FOLDER -latency   time, with latency in front of each peer
 //	go run ./.ci/bench -yardsticks FOLDER -journal   an idle cycle, after few journal entries and after many
 //
-// The archives go to a file system in memory where there is one, so that what is measured is the exporter. On a disk (-dir)
-// comes on top what it takes for each durable file, which in sparse history is one a day.
+// The archives go to a file system in memory if the machine has one, so that the figures are of the exporter alone. On a disk
+// (-dir) they also have the disk's time for each durable file; sparse history has one file a day.
 //
 // Each round runs the yardstick and the exporter in turn against one server; the table has the medians
 // of the rounds' ratios.
@@ -63,7 +63,7 @@ func main() {
 	}
 }
 
-// memory is a folder in memory, or the usual one for temporary files where there is none.
+// memory is a folder in memory, or the usual folder for temporary files if the machine has none in memory.
 func memory() string {
 	const shared = "/dev/shm"
 	if info, err := os.Stat(shared); err == nil && info.IsDir() {
@@ -72,13 +72,13 @@ func memory() string {
 	return os.TempDir()
 }
 
-// A bench holds the programs and what was measured.
+// A bench has the folder of the programs and the archives, and the counts of a run.
 type bench struct {
 	dir    string
 	rounds int
 
 	exports int // so far: each has its own folder
-	missed  int // figures
+	missed  int // figures that miss their bar
 }
 
 func (b *bench) run(records, long int) error {
@@ -116,7 +116,7 @@ func (b *bench) build(yardsticks string) error {
 		args []string
 	}{
 		{yardsticks, []string{"build", "-o", b.dir + "/", "./..."}},
-		// As the README says to install it.
+		// The README's way to install it.
 		{".", []string{
 			"build", "-trimpath", "-pgo", "cmd/houndtrail/export.pgo", "-ldflags", "-s -w",
 			"-o", filepath.Join(b.dir, "houndtrail"), "./cmd/houndtrail",
@@ -170,7 +170,7 @@ func (b *bench) main(records int) error {
 		return err
 	}
 	var idle usage
-	for range 2 { // the history ends hours ago: the first one catches up with the time since
+	for range 2 { // the history ended hours ago: the first cycle catches up with the time since
 		if idle, err = b.again(s, archive); err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (b *bench) main(records int) error {
 	return nil
 }
 
-// gap repeats what windows could spoil on denser or sparser history.
+// gap repeats the comparisons that depend on the length of windows, on denser or sparser history.
 func (b *bench) gap(records int, gap string) error {
 	s, err := b.serve(records, gap)
 	if err != nil {
@@ -236,7 +236,7 @@ func (b *bench) costs(s *server, u usage, suffix string) {
 	b.row("rows skipped / rows returned"+suffix, "%.3f", float64(u.stats.Skipped)/float64(u.stats.Rows), "1", "0")
 }
 
-// allocations asks the test that holds them, since a process that has ended does not tell.
+// allocations runs the test that bounds them, since a process does not tell them after its end.
 func allocations() (perRecord float64, err error) {
 	out, err := exec.Command("go", "test", "-count=1", "-v", "-run", "^TestCosts$", "./exporter").CombinedOutput()
 	if err != nil {
@@ -249,15 +249,15 @@ func allocations() (perRecord float64, err error) {
 	return strconv.ParseFloat(string(found[1]), 64)
 }
 
-// header begins a table with so many bars.
+// header begins a table with these bars.
 func header(bars ...string) {
 	fmt.Printf("| figure | measured | %s |\n| --- | --- |%s\n", strings.Join(bars, " | "), strings.Repeat(" --- |", len(bars)))
 }
 
-// row prints a figure, which misses the first of its bars if it is higher.
+// row prints a figure. If it is above the first of its bars, it misses that bar.
 func (b *bench) row(figure, format string, value float64, bars ...string) {
 	measured, verdict := fmt.Sprintf(format, value), ""
-	shown, shownErr := strconv.ParseFloat(measured, 64) // finer than that it is noise
+	shown, shownErr := strconv.ParseFloat(measured, 64) // further digits are noise
 	limit, limitErr := strconv.ParseFloat(bars[0], 64)
 	if shownErr == nil && limitErr == nil && shown > limit {
 		verdict = " (missed)"

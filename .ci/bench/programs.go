@@ -20,14 +20,14 @@ import (
 
 const pageSize = 5000
 
-// A usage is what one run took.
+// A usage is the cost of one run.
 type usage struct {
 	wall, cpu float64 // seconds
 	rss       float64 // MiB, at the peak
 	stats     stats
 }
 
-// stats is what the server was asked during the run.
+// stats counts the requests to the server during the run.
 type stats struct {
 	Requests, Rows, Skipped int64
 }
@@ -44,7 +44,7 @@ func median(runs []usage, of func(usage) float64) float64 {
 	return middle(values)
 }
 
-// ratio is the median of each round's own ratio: what runs in the same few seconds shares the machine's mood.
+// ratio is the median of each round's own ratio: runs in the same few seconds share the state of the machine.
 func ratio(runs, yardsticks []usage, of func(usage) float64) float64 {
 	values := make([]float64, len(runs))
 	for i := range runs {
@@ -60,9 +60,9 @@ func middle(values []float64) float64 {
 
 // A server is a running bhserve.
 //
-// Whatever order it is asked for, it answers newest first, as BloodHound before March 2024 does. There the oldest record is
-// found to 30 days only, and what would be measured are the empty windows before it, more or fewer by the day of the month: so each
-// export is told where to start.
+// Whatever order the query asks for, it answers newest first, as BloodHound before March 2024 does. On such a server Houndtrail
+// finds the oldest record only to 30 days, and the figures would have the empty windows before it, more or fewer by the day of
+// the month. So bench tells each export when to start.
 type server struct {
 	url     string
 	records int
@@ -97,7 +97,7 @@ func (b *bench) serve(records int, gap string) (*server, error) {
 		s.stop()
 		return nil, fmt.Errorf("bhserve is not ready: %q %w", line, err)
 	}
-	for range 100 { // it says so a moment before it listens
+	for range 100 { // it prints its address a moment before it listens
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			return s, conn.Close()
@@ -147,7 +147,7 @@ func (s *server) asked() (st stats, err error) {
 
 // measure runs a program to its end.
 func measure(s *server, env []string, name string, args ...string) (usage, error) {
-	if _, err := s.asked(); err != nil { // starts counting from zero
+	if _, err := s.asked(); err != nil { // so that the count starts from zero
 		return usage{}, err
 	}
 	cmd := exec.Command(name, args...)
@@ -179,8 +179,8 @@ const (
 	webhook = "webhook" // NDJSON, gzip
 )
 
-// export runs a first export of everything, into a folder of its own: some file systems take long to give out what has
-// just been deleted.
+// export runs a first export of everything, into a folder of its own: some file systems take long to give out space that was
+// just freed.
 func (b *bench) export(s *server, to string) (usage, error) {
 	b.exports++
 	return b.again(s, to)
@@ -200,17 +200,17 @@ func (b *bench) again(s *server, to string) (usage, error) {
 	return b.once(s, settings...)
 }
 
-// fast are settings with which the server's pace is all that holds up an export.
+// fast are settings with which only the server's pace holds up an export.
 func fast() []string {
 	return []string{"HOUNDTRAIL_BLOODHOUND_RATE=1000", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=" + strconv.Itoa(pageSize)}
 }
 
-// takesAll is a receiver that reads each batch, says 200, and keeps nothing.
+// takesAll is a receiver that reads each batch, answers 200, and keeps nothing.
 func takesAll() *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 }
 
-// folder is that of the export that is the newest so far.
+// folder is the folder of the newest export so far.
 func (b *bench) folder() string { return filepath.Join(b.dir, strconv.Itoa(b.exports)) }
 
 func (b *bench) archive() string {
@@ -221,7 +221,7 @@ func (b *bench) checkpoints() string {
 	return "HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.Join(b.folder(), "checkpoints")
 }
 
-// once runs a cycle with these settings. Of two values for one variable the last one counts.
+// once runs a cycle with these settings. If one variable has two values, the last one counts.
 func (b *bench) once(s *server, settings ...string) (usage, error) {
 	env := []string{
 		"HOUNDTRAIL_BLOODHOUND_URL=" + s.url, "HOUNDTRAIL_BLOODHOUND_JWT=none", "HOUNDTRAIL_START=" + s.first.Format(time.RFC3339Nano),

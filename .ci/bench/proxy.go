@@ -14,8 +14,8 @@ const (
 	inFlight = 4096
 )
 
-// A proxy stands in front of a server and delays what goes through. It limits no throughput: however many connections and
-// chunks there are, each is late by the same time. A connection is opened at once.
+// A proxy stands in front of a server and delays all data. It limits no throughput: however many connections and
+// chunks there are, each is late by the same time. It opens a connection at once.
 type proxy struct {
 	address string // host:port, in place of the server's
 
@@ -23,7 +23,7 @@ type proxy struct {
 	done     sync.WaitGroup
 
 	mu    sync.Mutex
-	conns map[net.Conn]bool // those that are open; nil once the proxy is closed
+	conns map[net.Conn]bool // the open connections; nil after the proxy is closed
 }
 
 // delayed puts a proxy in front of a server: half the latency in each direction.
@@ -98,14 +98,14 @@ func (p *proxy) close() error {
 	return err
 }
 
-// A chunk is what one read brought, and when it is due at the other end.
+// A chunk has the bytes of one read, and the time at which they are due at the other end.
 type chunk struct {
 	body []byte
 	due  time.Time
 }
 
-// carry copies one direction. Each chunk waits for its own time: those that follow are read meanwhile, and wait beside it. The
-// end of the direction is late like everything else.
+// carry copies one direction. Each chunk waits for its own time. Meanwhile carry reads later chunks, which wait beside it. The
+// end of the direction is late by the same time.
 func carry(to, from net.Conn, late time.Duration) {
 	line := make(chan chunk, inFlight)
 	spares := sync.Pool{New: func() any { return make([]byte, chunkSize) }}

@@ -15,7 +15,7 @@ import (
 
 const latency = 50 * time.Millisecond
 
-// With virtual time, so that a busy machine changes nothing: a round trip takes the latency exactly, and so does any number
+// The time is virtual, so that a busy machine changes nothing. A round trip takes exactly the latency, and so does any number
 // of chunks that are on their way together.
 func TestCarry(t *testing.T) {
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestCarry(t *testing.T) {
 	})
 }
 
-// Of real connections only the least time can be told on a busy machine.
+// On a busy machine a test can check only the least time of real connections.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("x", 1<<20)

@@ -10,16 +10,16 @@ import (
 
 // A host stands in for the test that the servers of sinktest run in: it keeps their folders and ends them.
 type host struct {
-	testing.TB // what the servers do not call is missing
+	testing.TB // nil: the servers call only the methods below
 
 	dir   string
 	undos []func()
 }
 
-// A refusal is what a server says that cannot be started.
+// A refusal is the reason why a server cannot be started.
 type refusal string
 
-// within lets servers be started, and ends them.
+// within calls do with a host for servers, and ends the servers that do has started.
 func within(dir string, do func(h *host) error) (err error) {
 	h := &host{dir: dir}
 	defer func() {

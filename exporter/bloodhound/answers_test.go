@@ -30,7 +30,7 @@ func redated(id int, at time.Time) bloodhoundtest.Fault {
 	})
 }
 
-// A record that was not asked for spoils all that was read, wherever on a page it stands and however the page is walked.
+// A record outside the span spoils all that was read, at any place of a page and for any kind of walk.
 func TestAnswersToAnotherQuestion(t *testing.T) {
 	start := shelfStart()
 	end := start.Add(shelvedFor)
@@ -66,7 +66,7 @@ func TestServerThatIgnoresTheWindow(t *testing.T) {
 	resttest.WantText(t, err, "id 1440, created at", "ignores before and after")
 }
 
-// An id that comes twice in a span is one record if it is the same record, and else an answer that nothing can be made of.
+// If an id comes twice in a span with the same record, the batch has it once. If the records differ, Fetch fails.
 func TestOneIDTwice(t *testing.T) {
 	start := shelfStart()
 	for name, tc := range map[string]struct {
@@ -115,7 +115,7 @@ func TestOneIDTwice(t *testing.T) {
 	}
 }
 
-// Each page of a walk brings a filter that bounds what the server counts, and is what it would be without one.
+// Each page of a walk is asked for with a filter that bounds the server's count. The page is the same as without the filter.
 func TestEveryPageBoundsTheCount(t *testing.T) {
 	start := shelfStart()
 	after, end := start.Add(6*time.Hour), start.Add(20*time.Hour)

@@ -11,16 +11,16 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// breakdowns is how often a page is asked for over which the server breaks down, before a row is suspected: the server
+// breakdowns is how often the server may break down over a page before Houndtrail suspects a row of it. Until then the server
 // may only be having a bad moment.
 const breakdowns = 3
 
-// ask asks for a page, and again as the retry policy says. failed is told of each try that failed, and may change the query; it
-// may be nil.
+// ask asks for a page, and again as the retry policy says. It calls failed after each try that failed; failed may change the
+// query, and may be nil.
 //
-// A server that cannot print a row breaks down over every page with it. After so many breakdowns it is also asked the same
-// about a time in which no row is: if it answers that, the error is a refusal, and the page is not asked for again. If it
-// does not, the server is down, and that is what the retry policy is for.
+// A server that cannot print a row breaks down over every page with that row. After so many breakdowns, ask also sends the same
+// query about a time in which no row is. If the server answers it, the error is a refusal, and ask does not ask for the page
+// again. If the server does not answer it, the server is down, and the retry policy decides.
 func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, failed func(error)) (r rest.Reply, err error) {
 	err = c.conn.Retry(ctx, func(ctx context.Context) (err error) {
 		r, err = c.conn.Get(ctx, q.target(), c.conn.UpTo(most))
@@ -52,15 +52,15 @@ func (c *Client) answersBeside(ctx context.Context, q Query) bool {
 	return true
 }
 
-// beside is the same query about a time that ends before it begins. Servers answer it with an empty page, and count as ever.
+// beside is the same query about a time that ends before it begins. Servers answer it with an empty page and the usual count.
 func (q Query) beside() Query {
 	q.Bounded, q.After, q.Before = true, firstInstant().Add(grain), firstInstant()
 	q.Skip, q.Limit = 0, 1
 	return q
 }
 
-// read asks for a page and takes it apart. It leaves the size of pages alone. The records are their own: nothing needs
-// releasing.
+// read asks for a page and takes it apart. It does not change the size of pages. The records have memory of their own: the
+// caller releases nothing.
 func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (page.Page, error) {
 	r, err := c.ask(ctx, &q, breakdowns, most, nil)
 	if err != nil {
@@ -87,8 +87,8 @@ func breakdown(err error) *rest.Error {
 	return nil
 }
 
-// A refusalError is a breakdown over a request of a server that answers the same about a time in which no row is: it breaks down
-// whenever a row cannot be printed.
+// A refusalError is a breakdown of a server that is up: the server answers the same request about a time in which no row is. So
+// it cannot print a row of the request.
 type refusalError struct {
 	error
 	said *rest.Error
@@ -96,13 +96,13 @@ type refusalError struct {
 
 func (e refusalError) Unwrap() error { return e.error }
 
-// refusal is what the server said if it broke down over a row of the request. It is nil for every other error.
+// refusal is the server's answer if it broke down over a row of the request. It is nil for every other error.
 func refusal(err error) *rest.Error {
 	e, _ := errors.AsType[refusalError](err)
 	return e.said
 }
 
-// explain says where the page came from, which a SyntaxError does not know.
+// explain adds the request to a SyntaxError, which does not know it.
 func explain(err error, target string) error {
 	if syntax := (*page.SyntaxError)(nil); errors.As(err, &syntax) {
 		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w; run again, and if it "+
@@ -111,7 +111,7 @@ func explain(err error, target string) error {
 	return err
 }
 
-// strayError is the error about a record that was not asked for.
+// strayError is the error about a record outside the span that Houndtrail asked for.
 func strayError(id int64, at, after, before time.Time) error {
 	return fmt.Errorf("the server answered with the record with id %d, created at %s, when asked for %s to %s: it ignores before "+
 		"and after, so no window of it can be trusted to be complete, and nothing of the answer is used; is there a proxy or "+

@@ -12,21 +12,21 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
-// maxHoles bounds the holes of one span: more are no single rows that went wrong, but a server that changed.
+// maxHoles bounds the holes of one span. If there are more, the server has changed, and not only single rows are bad.
 const maxHoles = 64
 
 // A BadRecordError is a row that cannot be exported: the server cannot print it, or what it prints is no record.
 type BadRecordError struct {
 	CreatedAt time.Time // zero if it is not known
 	ID        int64     // 0 if it is not known
-	Position  string    // where the row stands
-	Cause     error     // what the server said, or what is wrong with the record
+	Position  string    // the row's place: its number within its instant, or the request that it answered
+	Cause     error     // the server's answer, or the fault of the record
 	Raw       []byte    // exactly as served; nil if the server never showed it
 
-	byHand bool // it was asked for by a person, and not by an export
+	byHand bool // a person asked for it, and not an export
 }
 
-// Error names the row, what was said about it, and what to do.
+// Error names the row, the cause, and what to do.
 func (e *BadRecordError) Error() string {
 	fault := "is one that the server cannot print, although it answers for the rows around it"
 	row, keeps := "an instant that is not known", ""
@@ -49,11 +49,11 @@ func (e *BadRecordError) Error() string {
 		"audit_logs, by created_at), or set %s=quarantine to go on with a hole in the journal%s", said, setting.OnBadRecord, keeps)
 }
 
-// Unwrap is what the server said, or what is wrong with the record.
+// Unwrap is the server's answer, or the fault of the record.
 func (e *BadRecordError) Unwrap() error { return e.Cause }
 
-// A Hole is a row of a span that its [Batch] has no record for, because it is bad and the client goes on without such
-// rows: see [Options.Quarantine].
+// A Hole is a bad row of a span: its [Batch] has no record for the row, since the client goes on without such rows. See
+// [Options.Quarantine].
 type Hole struct {
 	CreatedAt time.Time // zero if it cannot be read
 	ID        int64     // 0 if it is not known
@@ -61,11 +61,11 @@ type Hole struct {
 	Raw       []byte    // exactly as served; nil if the server never showed it
 }
 
-// Holes are the bad rows of the span, by created_at. They are known after Wait, are the caller's to keep, and are empty
-// unless Options.Quarantine is set.
+// Holes are the bad rows of the span, by created_at. They are complete after Wait, and the caller may keep them. There are none
+// unless Options.Quarantine is set, except for a record larger than Options.MaxBody.
 //
-// A hole counts as a row of the span: the server's count of it is held against len(Records) + len(Holes()). The
-// overlap, which the next span reads again, brings its holes again. Rows whose bytes are the same are one hole.
+// A hole counts as a row of the span: compare the server's count with len(Records) + len(Holes()). The next span reads the
+// overlap again, and so brings the holes of the overlap again. Rows whose bytes are the same are one hole.
 func (b *Batch) Holes() []Hole {
 	holes := slices.Concat(b.unprinted, b.refused)
 	slices.SortStableFunc(holes, func(x, y Hole) int {
@@ -74,7 +74,7 @@ func (b *Batch) Holes() []Hole {
 	return holes
 }
 
-// refuse deals with what a page has that is no record: one of them is an error, or all of them are holes.
+// refuse deals with the elements of a page that are no records: the first one is an error, or with quarantine all are holes.
 func (b *Batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 	for i := range bad {
 		r := &bad[i]
@@ -83,7 +83,7 @@ func (b *Batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 			return e
 		}
 		if slices.ContainsFunc(b.refused, func(h Hole) bool { return bytes.Equal(h.Raw, r.Raw) }) {
-			continue // the edge of a page is read twice
+			continue // two pages have the same row at their edge
 		}
 		reason := r.Fault.Error()
 		if r.CreatedAt.IsZero() {
@@ -97,14 +97,14 @@ func (b *Batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 	return nil
 }
 
-// badRecord is the error about what the answer to a request for the target has instead of a record.
+// badRecord is the error about an element that is no record, in the answer to a request for the target.
 func badRecord(r *page.Refused, target string) *BadRecordError {
 	return &BadRecordError{
 		CreatedAt: r.CreatedAt, ID: r.Fault.ID, Cause: r.Fault, Raw: bytes.Clone(r.Raw), Position: "in the answer to GET " + target,
 	}
 }
 
-// position says where a row stands that the server cannot print.
+// position says which row of its instant the server cannot print.
 func position(n int, order []string) string {
 	if slices.Equal(order, NewestFirst()) {
 		return fmt.Sprintf("row %d of its instant, the highest id first", n)
@@ -118,8 +118,8 @@ func tooManyHoles(next error) error {
 		"audit_logs). The next of them: %w", maxHoles, next)
 }
 
-// suspects remembers instants with rows that the server could not print, so that each of them is searched for only once. It
-// forgets the first ones when they become many.
+// suspects remembers instants with rows that the server could not print, so that Houndtrail searches for each of them only once.
+// When there are many, it forgets the first one.
 type suspects struct {
 	mu    sync.Mutex
 	known []time.Time
@@ -143,7 +143,7 @@ func (s *suspects) forget(at time.Time) {
 	s.known = slices.DeleteFunc(s.known, at.Equal)
 }
 
-// newest is the newest one of a span, both ends included.
+// newest is the newest known instant of a span, both ends included.
 func (s *suspects) newest(after, before time.Time) (at time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

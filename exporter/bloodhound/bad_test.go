@@ -47,7 +47,7 @@ func unprintableSpans(start time.Time) map[string]shelved {
 	}
 }
 
-// On every server: a row that it cannot print stops the export with a word about the row, or is a hole among all others.
+// On every server, a row that it cannot print stops the export with an error about the row, or is a hole beside all other rows.
 func TestRowsThatAServerCannotPrint(t *testing.T) {
 	start := shelfStart()
 	end := start.Add(shelvedFor - grain)
@@ -110,7 +110,7 @@ func TestRowsThatAServerCannotPrint(t *testing.T) {
 	}
 }
 
-// A bad moment of the server is no bad row, however long it takes to find that out.
+// A bad moment of the server is no bad row, even if it takes long to find that out.
 func TestBadMoment(t *testing.T) {
 	start := shelfStart()
 	span := everyMinute(start)
@@ -127,13 +127,13 @@ func TestBadMoment(t *testing.T) {
 	}
 }
 
-// A row is bad when it is so each time, and not because the server had its bad moments over it.
+// A row is bad if the server breaks down over it each time, and not if the server only had bad moments.
 func TestBadMomentsOverOneRow(t *testing.T) {
 	at := shelfStart()
 	span := shelved{at: []time.Time{at}}
 	server := span.serve(bloodhoundtest.V84)
 	down := faults.InternalError()
-	// The page, that the server is up, the row three times, that the server is up; then the row is answered.
+	// The requests: the page, one beside it, the row three times, one beside it. Then the server answers the row.
 	server.Fault(faults.Sequence(down, nil, down, down, down, nil))
 	got, err := readSpan(t, reads(t, server, true), at, at)
 	if err != nil {
@@ -144,7 +144,7 @@ func TestBadMomentsOverOneRow(t *testing.T) {
 	}
 }
 
-// A page that is answered at the third try is no reason to search for anything.
+// If the server answers a page at the third try, the client searches for no row.
 func TestShortBadMoment(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)
@@ -163,7 +163,7 @@ func TestShortBadMoment(t *testing.T) {
 	}
 }
 
-// A server that breaks down over pages, and over no row of them, is told as what it is, after some searching.
+// If a server breaks down over pages, and over no row of them, the error says so, after some searching.
 func TestServerThatBreaksDownOverPages(t *testing.T) {
 	start := shelfStart()
 	for _, quarantine := range []bool{false, true} {
@@ -180,7 +180,7 @@ func TestServerThatBreaksDownOverPages(t *testing.T) {
 	}
 }
 
-// Whatever rows are bad, quarantine delivers exactly the others, each once, and one hole for each of the bad ones.
+// Whatever rows are bad, quarantine delivers exactly the other rows, each once, and one hole for each bad row.
 func TestQuarantineDeliversTheOthers(t *testing.T) {
 	start := shelfStart()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -207,7 +207,7 @@ func TestQuarantineDeliversTheOthers(t *testing.T) {
 	})
 }
 
-// More bad rows than a person would look at one by one are a reason to stop.
+// If there are more bad rows than a person would look at one by one, the export stops.
 func TestTooManyHoles(t *testing.T) {
 	start := shelfStart()
 	var span shelved
@@ -219,7 +219,7 @@ func TestTooManyHoles(t *testing.T) {
 	resttest.WantText(t, err, fmt.Sprintf("more than %d rows", maxHoles))
 }
 
-// Memory is bounded also while a bad row is told from a crowd of the same instant.
+// Memory is bounded also while the client searches for a bad row among many rows of the same instant.
 func TestLimitsAroundBadRows(t *testing.T) {
 	start := shelfStart()
 	span := unprintableSpans(start)["some of a crowd"]
@@ -229,7 +229,7 @@ func TestLimitsAroundBadRows(t *testing.T) {
 	b, err := c.Fetch(t.Context(), start, crowded, Limits{Records: 120, Since: start})
 	if tooMany, ok := errors.AsType[*TooManyError](err); !ok {
 		t.Errorf("error %v", err)
-	} else if tooMany.Fill > 4 { // it is seen before all 301 rows are read
+	} else if tooMany.Fill > 4 { // the client notices before it has read all 301 rows
 		t.Errorf("fill %v", tooMany.Fill)
 	}
 	if b != nil {

@@ -12,24 +12,24 @@ import (
 
 // A Batch holds the records of one span of time, sorted by (created_at, id), each once.
 //
-// It is filled in two stages: Fetch returns when the last page has arrived, while earlier ones are still being checked
-// and scanned. Wait ends the second stage.
+// Two stages fill it. Fetch returns when the last page has arrived; the scanner may still be checking earlier pages. Wait
+// returns at the end of the second stage.
 type Batch struct {
 	Records []record.Record // to be looked at only after Wait
 
 	pages []*rest.Buffer
-	// What the first stage counts, by the ends of pages.
+	// The first stage counts these, by the ends of pages.
 	rows    int   // served
-	counted int   // of them since Limits.Since
-	bytes   int64 // of those
+	counted int   // the part of rows that is at or after Limits.Since
+	bytes   int64 // of the counted rows
 	crowd   crowd // the latest instant that filled a page
 	held    int64 // of all pages
 	fill    float64
-	counts  []int64 // of the server, in the order in which they were asked for; -1 if it tells none; to be looked at only after Wait
+	counts  []int64 // the server's counts, in the order of the requests; -1 if it tells none; to be looked at only after Wait
 	clock   Reading
 	waited  time.Duration // for answers to begin
 	answers int
-	// Bad rows, as the first stage and the second one found them; to be looked at only after Wait.
+	// Bad rows: the first stage finds the unprinted ones, the second stage the refused ones. To be looked at only after Wait.
 	unprinted, refused []Hole
 
 	arrived chan arrival // from the stage that fetches
@@ -44,28 +44,28 @@ type Batch struct {
 type arrival struct {
 	*rest.Buffer
 	target  string
-	after   time.Time // what was asked for, both included
+	after   time.Time // the span that Houndtrail asked for, both ends included
 	before  time.Time
 	limit   int
-	counted bool             // a count that was asked for comes with it
-	ends    page.Ends        // what its two ends say
-	glanced bool             // they could be read
+	counted bool             // it has a count that the caller asked for
+	ends    page.Ends        // by a look at its two ends
+	glanced bool             // Glance could read the ends
 	walked  bool             // the walk went on by its ends
-	result  chan<- page.Ends // takes what the scan found, if the walk waits for it
+	result  chan<- page.Ends // takes the ends that the scan found, if the walk waits for them
 }
 
 const (
-	// pagesAhead is how many pages may wait for the scanner, so that fetching rides out its pauses.
+	// pagesAhead is how many pages may wait for the scanner, so that a pause of the scanner does not stop the fetching.
 	pagesAhead = 16
 	// batchesKept is how many slabs a client keeps: some are filled, one waits, two are encoded.
 	batchesKept = 10
-	// pagesKept is how many times as many buffers are kept as a batch had, for those that are filled at the same time.
+	// pagesKept is how many buffers a client keeps, as a multiple of the pages of a batch: several batches are filled at a time.
 	pagesKept = 6
-	// keptSlack is how many times larger than its records a slab may be to be kept.
+	// keptSlack is how many times larger than its records a slab may be, if the client is to keep it.
 	keptSlack = 8
 )
 
-// newBatch takes a released batch, whose memory is a window's worth, or makes one.
+// newBatch takes a released batch, which has memory for a window, or makes one.
 func (c *Client) newBatch(share bool) *Batch {
 	b := &Batch{home: c.batches}
 	select {
@@ -132,7 +132,7 @@ func (b *Batch) add(p arrival, quarantine bool) (page.Ends, error) {
 	return found, nil
 }
 
-// stray is the error about the first record that was not asked for.
+// stray is the error about the first record outside the span that Houndtrail asked for.
 func (p arrival) stray(records []record.Record) error {
 	for i := range records {
 		if r := &records[i]; r.CreatedAt.Before(p.after) || r.CreatedAt.After(p.before) {
@@ -142,14 +142,14 @@ func (p arrival) stray(records []record.Record) error {
 	return nil
 }
 
-// A crowd is the rows of one instant that came in pages of their own.
+// A crowd counts the rows of one instant that came in pages of their own.
 type crowd struct {
 	at      time.Time
 	records int
 	bytes   int64
 }
 
-// count takes in what the ends of a page say of its share in the span.
+// count adds a page to the figures of the batch, by its ends.
 func (b *Batch) count(at page.Ends, size int, since time.Time) {
 	n := at.Since(since)
 	b.rows += at.Records
@@ -166,17 +166,17 @@ func (b *Batch) count(at page.Ends, size int, since time.Time) {
 	}
 }
 
-// Wait returns when the records are there, or the error of the page that spoils the batch.
+// Wait waits until the records are there. It returns the error of the page that spoils the batch, if one does.
 func (b *Batch) Wait() error {
 	<-b.scanned
 	return b.err
 }
 
-// Release gives the memory back for the next batch. The records, and every string taken from them, end here.
+// Release gives the memory back for the next batch. After it the caller may use neither the records nor a string from them.
 func (b *Batch) Release() {
 	<-b.scanned
 	rest.Release(pagesKept*len(b.pages), b.pages...)
-	clear(b.Records) // a page that is too large to be kept must not stay for them
+	clear(b.Records) // else they would hold a page in memory that is too large to keep
 	records := b.Records[:0]
 	if cap(records) > keptSlack*(len(b.Records)+1000) {
 		records = nil // a backlog is over
@@ -198,6 +198,6 @@ func (b *Batch) Latency() time.Duration { return b.waited / time.Duration(max(b.
 // Held is how many bytes the batch's pages have. It is known before Wait.
 func (b *Batch) Held() int64 { return b.held }
 
-// Fill is how much of what the limits allow the span holds: above 1 if it is more, 0 if there are no limits. It
-// is known before Wait.
+// Fill is the size of the span as a share of the limits: above 1 if the span holds more than they allow, 0 if there are no
+// limits. It is known before Wait.
 func (b *Batch) Fill() float64 { return b.fill }

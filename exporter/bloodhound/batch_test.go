@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// A batch carries what the last of its pages said of the clock.
+// A batch carries the server's clock as its last page told it.
 func TestBatchTellsTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const behind = 3 * time.Hour

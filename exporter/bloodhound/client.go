@@ -25,8 +25,8 @@ type Options struct {
 
 	PageSize int   // records asked for at a time; the client lowers it when the server cannot keep up
 	MaxBody  int64 // bytes of one decoded reply, and so of one record
-	MaxPage  int64 // bytes of one that holds several records
-	// Quarantine goes on without a row that cannot be exported: see [Hole]. Without it such a row is a [*BadRecordError].
+	MaxPage  int64 // bytes of a reply that holds several records
+	// Quarantine goes on without a row that the client cannot export: see [Hole]. Without it such a row is a [*BadRecordError].
 	Quarantine bool
 }
 
@@ -40,13 +40,13 @@ type Client struct {
 	fits      atomic.Int64 // how many records fit into a page, by the size of the latest ones
 	goodPages atomic.Int64 // since the page size was lowered
 	fullRow   atomic.Int64 // how many bytes a record of the latest full page had
-	trusted   atomic.Bool  // the server has shown that the ends of its pages tell what is between them
+	trusted   atomic.Bool  // the server has shown that the ends of its pages agree with the records between them
 	suspects  suspects     // instants with rows that the server could not print
 	batches   chan *Batch  // released ones, for their memory
-	slab      atomic.Int64 // how many records the latest batch has, as the next one probably will
+	slab      atomic.Int64 // how many records the latest batch has; the next one probably has as many
 }
 
-// New checks the options and reports everything that is wrong with them at once. It sends nothing.
+// New checks the options and reports all their faults at once. It sends nothing.
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	conn, err := rest.New(o.Connection)
@@ -89,5 +89,5 @@ type Reading = rest.Reading
 // Clock reads the server's clock, at most a second or two behind and never ahead of it, beside our own: see [rest.Client.Clock].
 func (c *Client) Clock(ctx context.Context) (Reading, error) { return c.conn.Clock(ctx) }
 
-// Guess is about what Clock would say, without a request. Nothing is certain before a reply has confirmed it: see [Batch.Clock].
+// Guess estimates the answer of Clock without a request. It is not certain before a reply has confirmed it: see [Batch.Clock].
 func (c *Client) Guess() Reading { return c.conn.Guess() }

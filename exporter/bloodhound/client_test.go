@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// What is wrong with the connection is told beside what is wrong with the rest.
+// New reports the faults of the connection's options beside the other faults.
 func TestNewChecksItsOptions(t *testing.T) {
 	_, err := New(Options{Connection: rest.Options{Rate: -1}, PageSize: -1})
 	resttest.WantText(t, err, "URL is missing", "credentials are missing", "rate -1", "page size -1")

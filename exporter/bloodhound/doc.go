@@ -1,19 +1,21 @@
-// Package bloodhound is the client of the audit log API, GET /api/v2/audit: it decides what to ask, and in which order. Package
-// rest is the connection that it asks through, and package page makes records of the bytes that come back.
+// Package bloodhound is the client of the audit log API, GET /api/v2/audit: it decides what to ask, and in which order. It asks
+// through package rest, which is the connection. Package page makes records of the bytes that come back.
 //
-// [Client.Fetch] and [Client.FetchParts] read one span of time completely or fail: an empty reply, a cut body, HTML from a
-// proxy or a page that is not newest first is an error and never the end of the data. They work in two stages, fetching and
-// scanning, so that the next page is under way while one is checked. A row that the server cannot print makes every page with it a 500: it
-// is searched for and named, and so is a record that is none; [Options.Quarantine] goes on without such rows. What is
-// said of the ends of the log holds with such rows there as well. [Client.Logs] reads one page as asked, with every
-// documented parameter.
+// [Client.Fetch] and [Client.FetchParts] read one span of time completely or fail: an empty reply, a cut body or HTML from a
+// proxy is an error, and never the end of the data. If a server does not answer newest first, they read the span by skip; if they
+// notice that only after a page, that is an error. They work in two stages, fetching and scanning, so that the next page is under
+// way while the client checks one. [Client.Logs] reads one page as asked, with every documented parameter.
 //
-// An outage is told from such a row by one request beside each breakdown, from the third one on: the same query about a
-// time in which no row is. While that fails, too, the server is down, and the retry policy holds.
+// If the server cannot print a row, it answers 500 to every page with that row. The client searches for the row and names it. It
+// also names an element that is no record. With [Options.Quarantine] it goes on without such rows. The ends of the log are found
+// even if such rows stand there.
 //
-// What is said here about the API was measured on servers of 2024 and 2025, or comes from the public BloodHound server
+// To tell an outage from such a row, the client sends one more request beside each breakdown, from the third breakdown on: the
+// same query about a time in which no row is. If that request fails too, the server is down, and the retry policy holds.
+//
+// The statements here about the API were measured on servers of 2024 and 2025, or come from the public BloodHound server
 // source and its published documentation; when they disagree, the client works with each. The traps that shape it:
-// sort_by replaces the order on today's builds and only breaks ties on those before March 2024; before and after are both
+// sort_by replaces the order on today's builds and only breaks ties on builds before March 2024; before and after are both
 // inclusive; count ignores them; rows become visible after newer ones; old builds ignore skip without a word; timed-out
 // requests can answer 200 with an empty body.
 //
@@ -22,8 +24,8 @@
 // The server runs two statements for a request of the audit log: the rows, which obey after, before and the filter, and a
 // count(*), which obeys only the filter. Its table has an index on created_at and the primary key on id. A request sorts
 // by created_at first, so that the rows come out of that index in their order, and skips no row. (By -id over a narrow
-// window, PostgreSQL walks the whole primary key to find it.) One filter on created_at bounds the count by the same
-// index; a second one would be a 500 on builds before 2025.
+// window, PostgreSQL walks the whole primary key to find the rows.) One filter on created_at bounds the count by the same
+// index; a second filter would be a 500 on builds before 2025.
 //
 //	request                 order            filter             rows                        count(*)
 //	Fetch, each page        -created_at,-id  gte: span's start  created_at, back from       created_at, from the
@@ -45,6 +47,6 @@
 //	Own: GET /api/v2/self   -                -                  users, by primary key       -
 //	Clock: GET /health      -                -                  no statement                -
 //
-// skip is used only inside one instant that fills a page, and on a server that does not answer newest first: it costs
+// The client uses skip only inside one instant that fills a page, and on a server that does not answer newest first: it costs
 // the server some 6 µs a row.
 package bloodhound

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// endless is a log of which the rows at one end, or both, are bad in one way.
+// endless is a log with bad rows, of one kind, at one end or both.
 type endless struct {
 	shelved
 	how string // "unprintable", or one of worse
@@ -50,7 +50,7 @@ func asked(server *bloodhoundtest.Server, question func()) int {
 	return resttest.RequestsFor(server, AuditPath) - before
 }
 
-// halfHourly is a day's row each half hour, counted from its beginning, with ids from 1 on.
+// halfHourly is a day with a row each half hour. Their ids count from 1.
 func halfHourly(start time.Time, bad ...int) shelved {
 	s := shelved{bad: bad}
 	for i := range 48 {
@@ -59,7 +59,7 @@ func halfHourly(start time.Time, bad ...int) shelved {
 	return s
 }
 
-// named checks that the error names the row at an instant, and says what can be done.
+// named checks that the error names the row at an instant, and says what the user can do.
 func named(t *testing.T, err error, at time.Time, how string) {
 	t.Helper()
 	bad, ok := errors.AsType[*BadRecordError](err)
@@ -73,7 +73,7 @@ func named(t *testing.T, err error, at time.Time, how string) {
 	resttest.WantText(t, err, page.FormatTime(at), bad.Position, "loses nothing", "audit_logs", "HOUNDTRAIL_ON_BAD_RECORD=quarantine")
 }
 
-// A bad row at the beginning of the log is named, or it is gone on from there, whatever is wrong with it.
+// The client names a bad row at the beginning of the log, or goes on from there, whatever the fault of the row.
 func TestBadBeginning(t *testing.T) {
 	start := shelfStart().Add(time.Minute + 123*grain)
 	now := time.Now()
@@ -136,7 +136,8 @@ func TestBadBeginningIsPassedQuickly(t *testing.T) {
 	}
 }
 
-// A server built before March 2024 answers the question for the oldest record with the newest one. A bad newest record does no harm there.
+// A server built before March 2024 answers the question for the oldest record with the newest one. There a bad newest record does
+// no harm.
 func TestBadEndsOfAnOldServer(t *testing.T) {
 	start := shelfStart()
 	for _, how := range badKinds() {
@@ -155,7 +156,7 @@ func TestBadEndsOfAnOldServer(t *testing.T) {
 	}
 }
 
-// A bad row at the end of the log is named, or its instant is that of the newest record, also in the far future.
+// The client names a bad row at the end of the log, or takes it for the newest record, also in the far future.
 func TestBadEnd(t *testing.T) {
 	start := shelfStart()
 	for _, profile := range []bloodhoundtest.Profile{bloodhoundtest.Documented, bloodhoundtest.Legacy2024, bloodhoundtest.V84} {
@@ -170,7 +171,7 @@ func TestBadEnd(t *testing.T) {
 					end := start.Add(later + 47*30*time.Minute + 7*grain)
 					span.at[47] = end
 					server := span.serve(profile)
-					for _, r := range server.Rows() { // what is of the future is there already
+					for _, r := range server.Rows() { // rows of the future are visible already
 						server.Alter(r.ID, func(r *bloodhoundtest.Row) { r.VisibleAt = start })
 					}
 					stops := reads(t, server, false)
@@ -181,7 +182,7 @@ func TestBadEnd(t *testing.T) {
 						t.Errorf("%d requests to name the row", n)
 					}
 					goesOn := reads(t, server, true)
-					for _, most := range []int{120, 30} { // the second time its instant is known
+					for _, most := range []int{120, 30} { // the second time the client knows its instant
 						if how != "unprintable" {
 							most = 120
 						}
@@ -215,7 +216,7 @@ func TestNothingButBadRows(t *testing.T) {
 	}
 }
 
-// A row counts although it is bad, and one that was delivered before it went bad is still there.
+// A bad row counts. A row that was delivered before it went bad is still there.
 func TestBadRowsAreCountedAndThere(t *testing.T) {
 	start := shelfStart()
 	for _, how := range badKinds() {

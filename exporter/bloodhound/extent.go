@@ -11,28 +11,29 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// ErrHidden says that the server counts records and shows none: what it answers is not the log.
+// ErrHidden says that the server counts records and shows none: its answer is not the log.
 var ErrHidden = errors.New("the server counts records that it does not show")
 
-// recently is where [Client.Newest] looks first: a server in use has a record in it, and then it counts no more than that.
+// recently is the time before now in which [Client.Newest] looks first. A server in use has a record in it, and then it counts
+// the rows of that time only.
 const recently = 24 * time.Hour
 
-// An Extent is what a log spans, as far as the server can tell.
+// An Extent is the beginning and the size of a log, as far as the server can tell.
 type Extent struct {
-	// Oldest is an instant that no record is before: the oldest record's own, or up to 30 days earlier. It may be in the
+	// Oldest is an instant with no record before it: the oldest record's own, or up to 30 days earlier. It may be in the
 	// future. It is zero when Empty.
 	Oldest time.Time
 	// Empty says that the server shows no record and counts none.
 	Empty bool
 	// Count is how many rows the server counts, those without a time included; -1 when it tells no count.
 	Count int64
-	// Page is how long it takes on average until a page is full, or all the time from Oldest until now when everything
-	// fits into one; 0 when the server tells no count.
+	// Page is the average time in which a page fills, or all the time from Oldest until now when one page holds everything;
+	// 0 when the server tells no count.
 	Page time.Duration
 }
 
-// Extent asks for what there is, whatever its time: now is only what Page is measured by. A bad row at the beginning is a
-// [*BadRecordError], unless Options.Quarantine is set: then the log begins with it as with every other row.
+// Extent asks for the extent of the whole log, whatever its time; it uses now only to compute Page. A bad row at the beginning
+// is a [*BadRecordError]. If Options.Quarantine is set, or Retry.Interactive, the log begins with it as with every other row.
 func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 	found, err := c.first(ctx, firstInstant(), lastInstant())
 	switch {
@@ -55,7 +56,8 @@ func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 }
 
 // Newest is when the newest record was created, whatever its time: it shows records that are stamped in the future. ok is
-// false when there is no record. A bad row is a [*BadRecordError], or with Options.Quarantine counts as a record.
+// false when there is no record. A bad row is a [*BadRecordError]. With Options.Quarantine or Retry.Interactive it counts as a
+// record.
 func (c *Client) Newest(ctx context.Context) (at time.Time, ok bool, err error) {
 	var e edge
 	for _, from := range []time.Time{c.Guess().Server.Truncate(grain).Add(-recently), firstInstant()} {
@@ -88,9 +90,9 @@ func hidden(count int64) error {
 type edge struct {
 	ok    bool // there is one
 	at    time.Time
-	dark  bool            // when it was created does not show: at is the end of the span
-	bad   *BadRecordError // what is wrong with the row; nil for nothing
-	count int64           // of the server's; -1 when it tells none
+	dark  bool            // the server does not show when it was created: at is the end of the span
+	bad   *BadRecordError // the fault of the row; nil for none
+	count int64           // the server's count; -1 when it tells none
 }
 
 // edge looks at the row at one end of from..to, both inclusive.
@@ -98,8 +100,8 @@ func (c *Client) edge(ctx context.Context, from, to time.Time, order []string) (
 	return c.glimpse(ctx, from, to, order, breakdowns)
 }
 
-// glimpse is edge for a server that is asked so many times over what it breaks down. One step of a search takes it at its
-// word: what is found in the end is looked at once more.
+// glimpse is edge with a number of breakdowns after which it suspects a row. A step of a search suspects one after the first
+// breakdown: the search looks once more at the row that it found.
 func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string, breakdowns int) (edge, error) {
 	q := Query{Bounded: true, After: from, Before: to, Limit: 1, SortBy: order, Filters: boundCount(from, to)}
 	p, err := c.read(ctx, q, breakdowns, c.options.MaxPage)
@@ -136,8 +138,9 @@ func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string
 	return e, nil
 }
 
-// boundCount keeps the server's count(*), which ignores the window, from reading the whole table: it counts from the span's
-// beginning on, or up to its end when it has no beginning. A second filter would be a 500 on builds before 2025.
+// boundCount keeps the server's count(*), which ignores the window, from reading the whole table. With its filter the server
+// counts from the span's beginning on, or up to its end when the span has no beginning. A second filter would be a 500 on
+// builds before 2025.
 func boundCount(from, to time.Time) []Filter {
 	switch {
 	case !from.Equal(firstInstant()):
@@ -159,11 +162,11 @@ func earliest(records []record.Record) (t time.Time, ok bool) {
 	return t, len(records) > 0
 }
 
-// passes tells that a bad row need not be named: the export goes on without it, or a person only wants to know how far the
-// log reaches.
+// passes tells that Houndtrail need not name a bad row: the export goes on without it, or a person only wants to know how far
+// the log reaches.
 func (c *Client) passes() bool { return c.options.Quarantine || c.options.Connection.Retry.Interactive }
 
-// stopAt is the error about a bad row, if it has to be named.
+// stopAt is the error about a bad row, if Houndtrail has to name it.
 func (c *Client) stopAt(bad *BadRecordError) error {
 	if bad == nil || c.passes() {
 		return nil
@@ -171,7 +174,8 @@ func (c *Client) stopAt(bad *BadRecordError) error {
 	return bad
 }
 
-// newest is the newest row of from..to, both inclusive, exactly, if the server does not show when it was created.
+// newest searches for the newest row of from..to, both inclusive, if the server does not show when that row was created. It
+// finds the exact instant.
 func (c *Client) newest(ctx context.Context, from, to time.Time) (edge, error) {
 	var likely []time.Time
 	if at, ok := c.suspects.newest(from, to); ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// The oldest record is found exactly on every generation, in two requests, however many there are.
+// On every generation, two requests find the oldest record exactly, however many records there are.
 func TestExtent(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestExtent(t *testing.T) {
 	}
 }
 
-// What a server does besides the documented costs requests, and never a record.
+// If a server does not do as documented, that costs requests, and never a record.
 func TestExtentIsNotTrusting(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	year := func(y int) time.Time { return time.Date(y, 3, 4, 5, 6, 7, 89_000, time.UTC) }
@@ -118,7 +118,7 @@ func TestExtentOfNothing(t *testing.T) {
 	}
 }
 
-// A server that does not obey the window has shown nothing about its beginning.
+// If a server does not obey the window, its answer says nothing about the beginning of the log.
 func TestExtentOfAnotherQuestion(t *testing.T) {
 	now := time.Now().UTC()
 	c := newClient(t, Options{Connection: rest.Options{Transport: &timedServer{rows: hourly(now, 50), ignoresWindow: true, ignoresSort: true}}})
@@ -126,7 +126,7 @@ func TestExtentOfAnotherQuestion(t *testing.T) {
 	resttest.WantText(t, err, "ignores before and after", page.FormatTime(now), "proxy")
 }
 
-// How long a page is on average is a hint of how long a window may be: it has to be sane, whatever the server counts.
+// The average time of a page is a hint for the length of a window: it has to be sane, whatever the server counts.
 func TestPageSpan(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	newest := now.Add(-time.Minute)
@@ -154,7 +154,7 @@ func TestPageSpan(t *testing.T) {
 	}
 }
 
-// The newest record is seen whatever its time and the server's clock; a server in use counts one day for it.
+// Newest finds the newest record whatever its time and the server's clock. A server in use counts one day for it.
 func TestNewest(t *testing.T) {
 	for name, test := range map[string]struct {
 		newest   time.Duration // from now

@@ -15,21 +15,21 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// minPage is where halving for time stops: a server that cannot answer this many rows in time has another problem.
-// A page that is too large is halved down to a single record.
+// minPage is the smallest page that a slow answer leads to: a server that cannot answer this many rows in time has another
+// problem. If a page is too large, the client halves it down to a single record.
 const minPage = 50
 
-// growAfter is how many pages have to go well before a larger one is tried again.
+// growAfter is how many pages have to go well before the client tries a larger one again.
 const growAfter = 8
 
 // Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] when the span
 // holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
 // Release the batch when its records are no longer needed.
 //
-// A row that is bad is a [*BadRecordError], of Fetch or of Wait; with Options.Quarantine it is one of the batch's Holes.
+// If a row is bad, Fetch or Wait returns a [*BadRecordError]; with Options.Quarantine the row is one of the batch's Holes.
 //
-// The pages bring along how many rows the server counts from some instants on, one instant a page, for [Batch.Counted].
-// None of them may be after the span's beginning, so that no page is any different for it.
+// count has instants: the server counts the rows from each of them on, one instant a page, for [Batch.Counted]. None of them
+// may be after the span's beginning, since the filter of the count must not change a page.
 func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (*Batch, error) {
 	b := c.newBatch(limits.Share)
 	r := reader{c: c, b: b, limits: limits, count: count, before: before}
@@ -46,20 +46,20 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 	return b, nil
 }
 
-// hand gives a page to the scanner and returns what it says: by its ends if the server has shown that they can be
-// trusted and the walk moves by time, else by what the scan finds.
+// hand gives a page to the scanner and returns the ends of the page. It reads them itself if the server has shown that its ends
+// can be trusted and the walk moves by time. Else it waits for the scan.
 func (c *Client) hand(b *Batch, p arrival, w *walk) (page.Ends, error) {
 	ends, ok := page.Glance(p.Bytes)
 	fullSize := int(c.fullRow.Load()) * p.limit
 	if ok && ends.Oldest.Sub(w.part.after) < ends.Newest.Sub(ends.Oldest)/4 {
-		fullSize = 0 // it may be the span's last: to take it for full would be a request for nothing
+		fullSize = 0 // it may be the span's last page: if it is taken for full, that costs a request for nothing
 	}
 	ends.Records = page.AtMost(p.Bytes, p.limit, fullSize)
-	if ends.Records >= p.limit && w.part.after.Before(w.part.before) { // the rows of one instant are asked for a few at a time
+	if ends.Records >= p.limit && w.part.after.Before(w.part.before) { // pages of one instant may be as small as one row
 		c.fullRow.Store(int64(len(p.Bytes) / p.limit))
 	}
 	p.ends, p.glanced = ends, ok
-	// A record that is refused may go uncounted, and its page is then no short one: only the scan can tell.
+	// AtMost may not count a refused record, and so take a full page for a short one: only the scan can tell.
 	whole := ends.Records >= p.limit || !c.options.Quarantine
 	if ok && whole && c.trusted.Load() && w.by == newestFirst && w.skip == 0 && ends.Oldest.Before(ends.Newest) {
 		p.walked = true
@@ -70,19 +70,19 @@ func (c *Client) hand(b *Batch, p arrival, w *walk) (page.Ends, error) {
 	p.result = result
 	b.arrived <- p
 	found := <-result
-	return found, b.err // written before result, and not again until the next page
+	return found, b.err // the scanner writes err before it sends to result, and not again until the next page
 }
 
-// trust takes in whether a page's ends told the truth about it. A server has to prove it before its pages are walked
-// by their ends, and one lie ends it.
+// trust notes whether the ends of a page agree with its records. Only after the server has shown that they do, the client goes
+// on by the ends of its pages. One page that differs ends that.
 func (c *Client) trust(p arrival, found page.Ends, err error) {
 	if err != nil || p.glanced && found.Records > 1 { // the ends of less than two records prove nothing
 		c.trusted.Store(err == nil && p.ends.Agrees(found))
 	}
 }
 
-// page gets one page; if the server takes too long, or the page is too large, it asks for half of it. q.Limit says
-// afterwards what was asked for in the end. A single record may be as large as most says.
+// page gets one page. If the server takes too long, or the page is too large, it asks for half as many records. Afterwards
+// q.Limit is the limit of the last request. A single record may have most bytes.
 func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r rest.Reply, err error) {
 	for {
 		size := c.options.MaxPage
@@ -100,7 +100,7 @@ func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64)
 	}
 }
 
-// shorter has less asked for after a try that took too long.
+// shorter returns a function that halves the query after a try that took too long.
 func (c *Client) shorter(q *Query) func(error) {
 	return func(err error) {
 		if ofPage(err, rest.Timeout) {
@@ -110,7 +110,8 @@ func (c *Client) shorter(q *Query) func(error) {
 	}
 }
 
-// halve asks for half as many, now and later, unless that is less than so many.
+// halve halves the limit of the query, and the page size for later ones. If the half is below least, it changes nothing and
+// returns false.
 func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	if q.Limit/2 < least {
 		return false
@@ -120,7 +121,7 @@ func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	return true
 }
 
-// pageSize is how many records to ask for: what the server answers in time, and what fits into a page.
+// pageSize is how many records to ask for: as many as the server answers in time, and as fit into a page.
 func (c *Client) pageSize() int { return int(min(c.limit.Load(), c.fits.Load())) }
 
 // grow brings the limit back towards the configured one after some pages went well in a row.
@@ -130,20 +131,20 @@ func (c *Client) grow() {
 	}
 }
 
-// ofPage tells whether a page failed in that way, and not the login for it: of that a smaller page is no cure.
+// ofPage tells whether the request for a page failed in that way. If the login failed, a smaller page would not help.
 func ofPage(err error, k rest.Kind) bool {
 	e, ok := errors.AsType[*rest.Error](err)
 	return ok && e.Kind == k && strings.Contains(e.Target, AuditPath)
 }
 
 const (
-	// fullPage is what a page is meant to hold, in bytes of the size that the latest records had: half of what it may.
+	// fullPage is how many bytes a page should have, by the size of the latest records: half of the default bound.
 	fullPage = DefaultMaxPage / 2
-	// fitGrowth is how much larger than the page before a page may be: records come in all sizes.
+	// fitGrowth is how many times as many records as the previous page a page may have: records come in all sizes.
 	fitGrowth = 8
 )
 
-// fit takes in how large the records of a page are: that many are asked for next that a page holds.
+// fit notes how large the records of a page are. The next request asks for as many such records as a page holds.
 func (c *Client) fit(records, size int) {
 	if records == 0 {
 		return
@@ -152,27 +153,27 @@ func (c *Client) fit(records, size int) {
 	c.fits.Store(max(1, min(n, fitGrowth*c.fits.Load(), int64(c.options.PageSize))))
 }
 
-// mostMisses is how many suspicions in a row may turn out wrong before it is the server that is wrong.
+// mostMisses is how many suspicions in a row may turn out wrong. After that Houndtrail blames the server and not a row.
 const mostMisses = 3
 
-// A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It only waits for what that
-// finds if the page's ends do not say where to go on.
+// A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It waits for the scanner only if
+// the page's ends do not say where to go on.
 type reader struct {
 	c      *Client
 	b      *Batch
 	limits Limits
-	count  []time.Time // where the counts are to begin that no page has brought yet
+	count  []time.Time // instants from which the caller wants a count that no page has brought yet
 	before time.Time   // the end of the whole span
-	parts  *parts      // what becomes of what was read, part by part; nil for a span that is held as a whole
-	page   int         // the page size that the latest walk came to
+	parts  *parts      // uses the span part by part; nil if the batch holds the whole span
+	page   int         // the latest page size of the walk
 
 	apart  []time.Time // instants that were read by themselves
-	misses int         // how often a row was suspected since one was bad
+	misses int         // how many suspicions there were since the last bad row
 }
 
-// span reads from after to before, both included. It is one walk, unless the server breaks down over one of its pages: then
-// it is the walks between the instants that are suspected of it, which are read by themselves, and ahead of what is around
-// them, since they may stop the export.
+// span reads from after to before, both included. That is one walk, unless the server breaks down over a page. Then span suspects
+// some instants, reads each of them by itself, and walks between them. It reads a suspected instant before the rows around it,
+// since that instant may stop the export.
 func (r *reader) span(ctx context.Context, after, before time.Time) error {
 	for !before.Before(after) {
 		at, suspected := r.c.suspects.newest(after, before)
@@ -181,7 +182,7 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 				return err
 			}
 			r.apart = append(r.apart, at)
-			continue // it is no suspect any more if all of its rows were answered
+			continue // if the server answered all of its rows, it is no suspect any more
 		}
 		from := after
 		if suspected {
@@ -204,7 +205,7 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 	return nil
 }
 
-// walk reads a span page by page. The walk says afterwards how far it came.
+// walk reads a span page by page. Afterwards w says how far it came.
 func (r *reader) walk(ctx context.Context, w *walk) error {
 	before := r.b.rows
 	for !w.part.empty() {
@@ -226,10 +227,10 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 	return nil
 }
 
-// take asks for a page, as often as a server may break down over it, and gives it to the scanner.
+// take asks for a page and gives it to the scanner. After so many breakdowns of the server over the page, it suspects a row.
 //
-// Every page carries a filter that bounds what the server counts for it: by the walk's own beginning, which leaves the page
-// as it is, or by the instant from which a count is wanted. Without one it would count its whole table each time.
+// Every page carries a filter that bounds the server's count: by the beginning of the walk's part, which does not change the
+// page, or by the instant from which the caller wants a count. Without it the server would count its whole table each time.
 func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.Ends, error) {
 	p := arrival{after: w.part.after, before: w.bound}
 	q.Filters = countingFrom(w.part.after)
@@ -261,7 +262,7 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.E
 	return at, err
 }
 
-// suspect finds an instant of which the server may not be able to print a row, after a page broke it down.
+// suspect finds an instant with a row that the server may be unable to print, after the server broke down over a page.
 func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, error) {
 	if r.misses == mostMisses {
 		return time.Time{}, cause

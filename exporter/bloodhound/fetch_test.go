@@ -51,13 +51,13 @@ func TestFetchReadsASpan(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
 			server, c, start, end := day(t, bloodhoundtest.Options{Profile: profile})
-			for range 3 { // the second time in the memory of the first
+			for range 3 { // the later ones reuse the memory of the first
 				if n, err := all(t.Context(), c, start, end); err != nil || n != 1000 {
 					t.Fatalf("%d records, %v", n, err)
 				}
 			}
-			// 1000 rows and the edges of ten pages take eleven requests, each time, and twelve where a server does
-			// not tell the limit that it applied; the first row of the server is a little later.
+			// 1000 rows and the edges of ten pages take eleven requests each time. They take twelve if a server does
+			// not tell the limit that it applied. The server's first row is a little after the start.
 			if n := server.Stats().Requests; n > 3*13 {
 				t.Errorf("%d requests for 3 times 10 pages", n)
 			}
@@ -68,8 +68,8 @@ func TestFetchReadsASpan(t *testing.T) {
 	}
 }
 
-// A server that answers newest first at first, and then does not, spoils what was read of the window by the ends of
-// its pages. That is an error, and the next time the window is read by what pages really hold.
+// If a server stops answering newest first within a window, the client went on by ends of pages that were wrong. That is an
+// error. The next time the client reads the window by the records of its pages.
 func TestFetchNoticesAnotherOrder(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{})
 	server.Fault(faults.Sequence(nil, nil, nil, swapped))
@@ -86,7 +86,7 @@ func TestFetchNoticesAnotherOrder(t *testing.T) {
 	}
 }
 
-// A server that never answers newest first is read all the same, by skip.
+// If a server never answers newest first, the client reads it by skip.
 func TestFetchFromAnUnorderedServer(t *testing.T) {
 	for name, fault := range map[string]bloodhoundtest.Fault{"oldest first": faults.OldestFirst(), "only the ends in order": swapped} {
 		t.Run(name, func(t *testing.T) {
@@ -99,14 +99,14 @@ func TestFetchFromAnUnorderedServer(t *testing.T) {
 	}
 }
 
-// swapped answers with a record of the middle out of its place, if both ends of a page look right.
+// swapped moves a record in the middle of a page out of its place. Both ends of the page still look right.
 var swapped = rewritten(func(records []string) {
 	if len(records) > 10 {
 		records[4], records[5] = records[5], records[4]
 	}
 })
 
-// rewritten has the records of a page changed on their way.
+// rewritten changes the records of a page on their way.
 func rewritten(change func(records []string)) bloodhoundtest.Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -130,7 +130,7 @@ func rewritten(change func(records []string)) bloodhoundtest.Fault {
 	}
 }
 
-// A page size that had to be lowered comes back once the server keeps up again, within one span.
+// After the client has lowered the page size, it raises it again within one span when the server keeps up.
 func TestPageSizeComesBack(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{})
 	for range 3 {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// searchStep is how exactly a first record is searched for: what is left before it is read as part of a window, which costs few
-// requests when it holds no records.
+// searchStep is how exactly Houndtrail searches for a first record. It reads the remaining time before that record as part of a
+// window, which costs few requests when the time holds no records.
 const searchStep = 30 * 24 * time.Hour
 
 // The first and the last instant that the API can write.
@@ -22,8 +22,9 @@ func NewestFirst() []string { return []string{"-created_at", "-id"} }
 // oldestFirst is the order of builds since March 2024; earlier ones answer newest first all the same.
 func oldestFirst() []string { return []string{"created_at", "id"} }
 
-// First is when the first record at or after from and before to was created, or an instant up to 30 days earlier that no
-// record of from..to is before. ok is false when there is none. A bad row counts as a record, or is a [*BadRecordError].
+// First is when the first record at or after from and before to was created, or an instant up to 30 days earlier with no
+// record of from..to before it. ok is false when there is no record. With Options.Quarantine or Retry.Interactive a bad row
+// counts as a record; else it is a [*BadRecordError].
 func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error) {
 	// Records have whole microseconds, and both bounds of a request are inclusive.
 	from, to = from.Add(time.Microsecond-1).Truncate(time.Microsecond), to.Add(-1).Truncate(time.Microsecond)
@@ -34,15 +35,15 @@ func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, o
 	return found.at, found.ok, err
 }
 
-// foremost is the first row of a span, and what the server counted when it was asked for it.
+// foremost is the first row of a span, and the server's count that came with it.
 type foremost struct {
 	at    time.Time
 	ok    bool
 	count int64 // -1 when the server tells none
 }
 
-// first asks for the oldest row of from..to, both inclusive. The answer is believed only when nothing turns out to be
-// before it: builds before March 2024 always answer newest first. Then the row is searched for.
+// first asks for the oldest row of from..to, both inclusive. It believes the answer only if a second request finds no row before
+// it: builds before March 2024 always answer newest first. If there is an earlier row, first searches for the oldest one.
 func (c *Client) first(ctx context.Context, from, to time.Time) (foremost, error) {
 	e, err := c.edge(ctx, from, to, oldestFirst())
 	if err != nil {
@@ -66,8 +67,8 @@ func (c *Client) first(ctx context.Context, from, to time.Time) (foremost, error
 	return found, c.stopAt(e.bad)
 }
 
-// firstOfDark searches for the first row if the server does not show when it was created. It is found to a few days, which is
-// all that is needed to go on without it, and exactly if it is to be named.
+// firstOfDark searches for the first row if the server does not show when it was created. To go on without the row, 30 days are
+// exact enough. If Houndtrail has to name the row, firstOfDark finds its exact instant.
 func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found foremost) (foremost, error) {
 	if found.count < 0 { // a breakdown has no count
 		var filters []Filter
@@ -81,7 +82,7 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 		found.count = beside.Count
 	}
 	some := to
-	if now := c.Guess().Server.Truncate(grain); now.After(from) && now.Before(to) { // and hardly any row is later
+	if now := c.Guess().Server.Truncate(grain); now.After(from) && now.Before(to) { // hardly any row is later than now
 		e, err := c.glimpse(ctx, from, now, NewestFirst(), 1)
 		if err != nil {
 			return foremost{}, err
@@ -107,19 +108,20 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 	return found, c.stopAt(e.bad)
 }
 
-// A search closes in on the first row of a span, step by step of a grid that is the same for every search, so that each finds
-// the same. It asks "is there any row up to t?", which works on every build, and also for a row that the server cannot print.
+// A search closes in on the first row of a span. Its steps are those of a grid that is the same for every search, so every
+// search finds the same step. It asks "is there any row up to t?", which works on every build, and also for a row that the
+// server cannot print.
 // It counts in steps of microseconds, since a Duration ends at 292 years.
 type search struct {
 	c    *Client
 	from time.Time
 	step int64 // microseconds
 
-	none, known int64 // no row is in the steps before none, and there is one that is in known, or before
+	none, known int64 // no row is in the steps before none; one row is in the step known, or earlier
 }
 
-// search returns the beginning of the step that the first row of from..some is in, or from, if that is later. One row has to
-// be there. It looks 30, 60, 120... days before one that there is, and then halves the gap.
+// search returns the beginning of the step that holds the first row of from..some, or from, if that is later. The span must have
+// a row. search looks 30, 60, 120... days before a known row, and then halves the gap.
 func (c *Client) search(ctx context.Context, from, some time.Time, step time.Duration) (time.Time, error) {
 	s := search{c: c, from: from, step: step.Microseconds()}
 	s.none, s.known = s.of(from), s.of(some)
@@ -133,14 +135,14 @@ func (c *Client) search(ctx context.Context, from, some time.Time, step time.Dur
 			return time.Time{}, err
 		}
 	}
-	// A row may have come in before none meanwhile.
+	// Meanwhile a row may have come in before none.
 	if first := time.UnixMicro(s.known * s.step).UTC(); first.After(from) {
 		return first, nil
 	}
 	return from, nil
 }
 
-// of is the step that an instant is in.
+// of is the step that holds an instant.
 func (s *search) of(t time.Time) int64 {
 	at := t.UnixMicro()
 	n := at / s.step

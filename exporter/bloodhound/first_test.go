@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// Whatever order a server knows, no record of the span is before the instant that First returns, and none hides in a span
-// that it calls empty.
+// Whatever order a server knows, no record of the span is before the instant that First returns. If First calls a span empty, the
+// span has no record.
 func TestFirst(t *testing.T) {
 	centuries := rapid.Int64Range(firstInstant().UnixMicro(), lastInstant().UnixMicro())
 	days := rapid.Int64Range(epoch.UnixMicro(), epoch.AddDate(0, 0, 90).UnixMicro())
@@ -53,7 +53,7 @@ func TestFirst(t *testing.T) {
 // The span begins with from and ends before to, to the microsecond that records have.
 func TestFirstEnds(t *testing.T) {
 	for _, test := range []struct {
-		from, to time.Duration // from epoch, where the one record is
+		from, to time.Duration // from epoch, the instant of the one record
 		ok       bool
 	}{
 		{0, 1, true},

@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// A record is told by its id and its instant, on every generation of servers, also amid others of the same instant.
+// Has finds a record by its id and its instant, on every generation of servers, also among others of the same instant.
 func TestHas(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Every request of the audit log is one that the table in doc.go says is backed by an index: it sorts by created_at first
-// and has one filter, which bounds the count. It skips only inside one instant.
+// Every request of the audit log is of the form that the table in doc.go shows: it sorts by created_at first and has one filter,
+// which bounds the count. So an index backs it. It skips only inside one instant.
 func TestEveryRequestIsIndexed(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestEveryRequestIsIndexed(t *testing.T) {
 	}
 }
 
-// So is every request of a search for a bad row, and what is asked beside it.
+// Every request of a search for a bad row has that form too, and so has every request beside a breakdown.
 func TestEverySearchIsIndexed(t *testing.T) {
 	start := time.Now().UTC().Truncate(time.Minute).Add(-shelvedFor) // in use: on a quiet one, Newest counts all rows once
 	end := start.Add(shelvedFor)
@@ -83,7 +83,7 @@ func holdIndexed(t *testing.T, what, target string, rows []bloodhoundtest.Row) {
 	for _, column := range FilterColumns() {
 		filters += len(q[column])
 	}
-	whole := what == "extent" && q.Get("sort_by") == "created_at" // the one count of everything, which is wanted
+	whole := what == "extent" && q.Get("sort_by") == "created_at" // the one request that wants a count of everything
 	if (filters != 1 || !q.Has("created_at")) && !whole {
 		t.Errorf("%s makes the server count its whole table: %s", what, target)
 	}

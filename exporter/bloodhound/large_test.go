@@ -54,7 +54,7 @@ func fetched(ctx context.Context, c *Client, start, end time.Time, limits Limits
 	return ids, b.Holes(), err
 }
 
-// A record that is larger than a page is read only with the leave to do so.
+// The client reads a record that is larger than the bound of a page only if Limits.Large allows it.
 func TestLargeRecordTakesLeave(t *testing.T) {
 	_, c, start, end := sized(t, 100, 100, 2*testPage, 100, 100)
 	_, _, err := fetched(t.Context(), c, start, end, Limits{})
@@ -67,7 +67,7 @@ func TestLargeRecordTakesLeave(t *testing.T) {
 	}
 }
 
-// A record that is too large to be kept is a hole that says what it was, wherever it stands, and ends nothing.
+// A record that is too large to keep is a hole with its known facts, at any place of the span, and does not end the reading.
 func TestTooLargeRecordIsAHole(t *testing.T) {
 	for at := range 4 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestTooLargeRecordIsAHole(t *testing.T) {
 	}
 }
 
-// rawOf is a record as served to a client that takes all.
+// rawOf is a record as the server sends it to a client without bounds.
 func rawOf(t *testing.T, server *bloodhoundtest.Server, c *Client, row bloodhoundtest.Row) string {
 	t.Helper()
 	defer server.ClearFaults()
@@ -105,7 +105,7 @@ func rawOf(t *testing.T, server *bloodhoundtest.Server, c *Client, row bloodhoun
 	return records[0].Raw
 }
 
-// A question about one record is answered whatever its size.
+// The client answers a question about one record whatever its size.
 func TestEdgesOfLargeRecords(t *testing.T) {
 	for _, size := range []int{2 * testPage, 2 * testBody} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestEdgesOfLargeRecords(t *testing.T) {
 	}
 }
 
-// A large record whose answer is cut is asked for again, and never taken for a whole one.
+// If the answer with a large record is cut, the client asks for it again, and never takes it for a whole one.
 func TestLargeRecordThatIsCut(t *testing.T) {
 	server, c, start, end := sized(t, 2*testBody)
 	whole, holes, err := fetched(t.Context(), c, start, end, Limits{Large: true})
@@ -142,7 +142,7 @@ func TestLargeRecordThatIsCut(t *testing.T) {
 	}
 }
 
-// Pages are as many records as fit by the size of the latest ones, so that hardly one of them is too large.
+// A page has as many records as fit by the size of the latest ones, so hardly one page is too large.
 func TestPagesFitByBytes(t *testing.T) {
 	const n, size = 600, 40_000
 	start := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
@@ -157,7 +157,7 @@ func TestPagesFitByBytes(t *testing.T) {
 	if err != nil || len(ids) != n {
 		t.Fatalf("%d records, %v", len(ids), err)
 	}
-	// 5000 are halved to 156, of which 6 MB come; from then on 4 MiB a page.
+	// The client halves 5000 to 156 records, which have 6 MB; from then on a page has 4 MiB.
 	if got := server.Stats().Requests; got > 14 {
 		t.Errorf("%d requests for %d records", got, n)
 	}

@@ -17,19 +17,19 @@ type Limits struct {
 	// Share gives equal short values of the columns that repeat one copy. It is worth its time if they are compared
 	// again, as dictionaries do.
 	Share bool
-	// Since is where counting starts: what is older, the overlap that is read again, is not held against the span,
-	// since a shorter span would have it all the same. It may be as much again.
+	// Since is the instant from which Fetch counts. Older records are the overlap that Fetch reads again: they do not count
+	// against the span, since a shorter span would have them too. They may be as much again.
 	Since   time.Time
 	Records int
 	Bytes   int64 // of decoded pages
-	// Large allows a record that is larger than a page may be, up to Options.MaxBody.
+	// Large allows a record that is larger than the bound of a page, up to Options.MaxBody.
 	Large bool
 }
 
 // A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
 type TooManyError struct {
-	Fill float64 // how many times as much, judged by the part that was read
-	// Again tells that it is what is read again before Limits.Since: a shorter span would have it all the same.
+	Fill float64 // how many times the limits the span holds, judged by the part that was read
+	// Again tells that the overlap before Limits.Since alone is too much: a shorter span would have it too.
 	Again bool
 
 	// Crowd is an instant that by itself holds much of what the limits allow: zero if none is known.
@@ -40,7 +40,7 @@ func (e *TooManyError) Error() string {
 	return fmt.Sprintf("the window holds about %.1f times as many records as fit into memory", e.Fill)
 }
 
-// A LargeError says that a record of the span is larger than a page may be: Limits.Large reads it all the same.
+// A LargeError says that a record of the span is larger than the bound of a page. With Limits.Large, Fetch reads it.
 type LargeError struct {
 	Page int64 // bytes of a page at most
 }
@@ -49,11 +49,11 @@ func (e *LargeError) Error() string {
 	return fmt.Sprintf("a record of the window has more than %d bytes", e.Page)
 }
 
-// check compares what the whole span will hold, if it goes on as dense as the part that was read, with the limits.
-// The less was read, the more a guess may be off, and the cheaper it is to be wrong.
+// check compares the size of the whole span with the limits. It takes the rest of the span to be as dense as the part that was
+// read. The smaller that part, the more slack check gives: a guess may be further off, and an error costs less.
 func (l Limits) check(b *Batch, oldest, before time.Time) error {
 	if oldest.Before(l.Since) {
-		// The rest is overlap, which is held as well.
+		// The rest is overlap, which takes memory as well.
 		if again := l.share(b.rows-b.counted, b.held-b.bytes); again > 1 {
 			return &TooManyError{Fill: again, Again: true}
 		}
@@ -87,9 +87,8 @@ func (l Limits) share(records int, bytes int64) float64 {
 	return share
 }
 
-// fill is how much of a full window the batch holds. A window is full at a whole number of pages, since each request
-// costs the server a count of its table, and there is to be room for a page that is stretched. The overlap takes its part of
-// them.
+// fill is the share of a full window that the batch holds. A window is full at a whole number of pages, since each request
+// costs the server a count of its table. fill leaves room for a stretched page, and subtracts the overlap from the pages.
 func (l Limits) fill(b *Batch, page int) float64 {
 	share := l.share(b.counted, b.bytes)
 	if share == 0 {
@@ -110,9 +109,9 @@ func (r *reader) most() int64 {
 	return r.c.options.MaxPage
 }
 
-// tooLarge deals with a single record that is larger than allowed: with the leave to read large ones it is one that cannot
-// be kept at all. What is known of it becomes a hole, whatever Options.Quarantine says: repairing it is out of reach for
-// most, and one record must not end the archive.
+// tooLarge deals with a single record that is larger than allowed. Without Limits.Large that is a LargeError. With it, the record
+// is too large to keep at all, and becomes a hole with its known facts, whatever Options.Quarantine says: most users cannot
+// repair it, and one record must not end the archive.
 func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (page.Ends, error) {
 	if !r.limits.Large {
 		return page.Ends{}, &LargeError{Page: r.c.options.MaxPage}
@@ -129,7 +128,7 @@ func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (page.Ends,
 		return page.Ends{}, strayError(stub.ID, stub.CreatedAt, q.After, q.Before)
 	}
 	known := slices.ContainsFunc(r.b.unprinted, Hole{ID: stub.ID, CreatedAt: stub.CreatedAt}.is)
-	if !known { // the edge of a page is read twice
+	if !known { // two pages may have the same row at their edge
 		r.b.unprinted = append(r.b.unprinted, Hole{
 			CreatedAt: stub.CreatedAt, ID: stub.ID,
 			Reason: fmt.Sprintf("larger than the %d bytes that a record may have: %d bytes, SHA-256 %x", r.c.options.MaxBody, stub.Size, stub.Sum),
@@ -141,7 +140,7 @@ func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (page.Ends,
 	return at, nil
 }
 
-// largeEdge is the row that a query for one asks for, if it is larger than a page may be. It is not held.
+// largeEdge is edge for a row that is larger than the bound of a page. It does not hold the row in memory.
 func (c *Client) largeEdge(ctx context.Context, q Query) (edge, error) {
 	found, err := c.measure(ctx, q)
 	if err != nil {
@@ -157,7 +156,7 @@ func (c *Client) largeEdge(ctx context.Context, q Query) (edge, error) {
 	return e, nil
 }
 
-// measure reads the one record that answers a query without holding it.
+// measure reads the one record that answers a query, and does not hold it in memory.
 func (c *Client) measure(ctx context.Context, q Query) (found page.Stub, err error) {
 	err = c.conn.Retry(ctx, func(ctx context.Context) error {
 		r, err := c.conn.Get(ctx, q.target(), rest.Through(func(body io.Reader) (kept []byte, err error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// A login that fails says nothing about the size of pages.
+// If a login fails, the client does not change the size of pages.
 func TestLoginDoesNotLowerThePage(t *testing.T) {
 	server, c, start, end := day(t, bloodhoundtest.Options{Users: []bloodhoundtest.User{{Name: "a", Password: "b"}}})
 	options := c.options

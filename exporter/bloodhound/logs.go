@@ -8,8 +8,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Logs reads one page as asked. Its records are their own: nothing needs releasing. What is likely to fail for good, by
-// the query's own Warnings, is not tried again. A bad row on the page is a [*BadRecordError], whatever Options.Quarantine says.
+// Logs reads one page as asked. Its records have memory of their own: the caller releases nothing. If a Warning of the query
+// foretold the server's internal error, Logs does not try again. A bad row on the page is a [*BadRecordError], whatever
+// Options.Quarantine says.
 func (c *Client) Logs(ctx context.Context, q Query) (page.Page, error) {
 	if err := q.Validate(); err != nil {
 		return page.Page{}, err
@@ -35,9 +36,9 @@ func (c *Client) Logs(ctx context.Context, q Query) (page.Page, error) {
 }
 
 // Span reads every record of after..before, both inclusive, that passes the filters, oldest first and each once. It holds
-// them all: for more than a few pages there is Fetch. A bad row is an error, as it is of Logs.
+// all of them in memory: for more than a few pages, use Fetch. A bad row is an error, as in Logs.
 func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...Filter) ([]record.Record, error) {
-	if len(filters) == 0 { // else a second one would be a 500 on builds before 2025
+	if len(filters) == 0 { // beside the caller's filter, this one would be a 500 on builds before 2025
 		filters = countingFrom(after)
 	}
 	var records []record.Record
@@ -60,8 +61,8 @@ func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...F
 	}
 }
 
-// foreseen makes the internal error that a warning foretold final, and says what it comes from: the next try would fail
-// the same way.
+// foreseen makes an internal error final if a warning of the query foretold it, since the next try would fail the same way. The
+// error then says the warning.
 func (q Query) foreseen(err error) error {
 	e := breakdown(err)
 	if e == nil {

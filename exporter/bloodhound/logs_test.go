@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// An internal error that a warning foretold is the answer, and says what it comes from. Any other is tried again.
+// If a warning foretold an internal error, Logs returns it at once, with the warning. After any other it tries again.
 func TestLogsBelievesItsWarnings(t *testing.T) {
 	two := Query{Filters: []Filter{{"id", "gt", "1"}, {"id", "lt", "3"}}}
 	for name, test := range map[string]struct {
@@ -25,7 +25,7 @@ func TestLogsBelievesItsWarnings(t *testing.T) {
 		says  string
 	}{
 		"foretold": {two, resttest.Can(500, resttest.Complain("an internal error has occurred")), 1, "500 to more than one"},
-		// From the third try on it is also asked the same about a time without rows.
+		// From the third try on, the client also sends the same query about a time without rows.
 		"not foretold":        {Query{}, resttest.Can(500, resttest.Complain("an internal error has occurred")), 8 + 6, "gave up after 8 tries"},
 		"a surprise":          {Query{Filters: []Filter{{"status", "neq", "x"}}}, resttest.Can(500, ""), 8 + 6, "gave up after 8 tries"},
 		"another failure":     {two, resttest.Can(502, resttest.HTMLPage), 8, "502"},
@@ -52,7 +52,7 @@ func TestLogsBelievesItsWarnings(t *testing.T) {
 	}
 }
 
-// The generation that cannot take two filters is asked once.
+// The client asks once if the generation cannot take two filters.
 func TestLogsWithTwoFilters(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		server, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile})
@@ -64,7 +64,7 @@ func TestLogsWithTwoFilters(t *testing.T) {
 	}
 }
 
-// A bad row on a page that a person asks for is named, whatever was asked.
+// Logs names a bad row on a page that a person asks for, whatever the query.
 func TestLogsNamesABadRow(t *testing.T) {
 	start := shelfStart()
 	span := everyMinute(start, 777)
@@ -122,7 +122,7 @@ func namedByHand(t *testing.T, err error, at time.Time, says ...string) {
 	}
 }
 
-// So is one that is no record.
+// Logs also names an element that is no record.
 func TestLogsNamesWhatIsNoRecord(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)
@@ -135,7 +135,7 @@ func TestLogsNamesWhatIsNoRecord(t *testing.T) {
 	namedByHand(t, err, at, "with id -1430", `key "id": the id -1430 is below 1`)
 }
 
-// A bad moment is no bad row: the page is shown after all.
+// A bad moment is no bad row: Logs returns the page in the end.
 func TestLogsOutlivesABadMoment(t *testing.T) {
 	server := everyMinute(shelfStart()).serve(bloodhoundtest.V84)
 	server.Fault(faults.Next(3, faults.InternalError()))

@@ -11,12 +11,12 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// narrow finds an instant with a row over which the server breaks down, given a query over whose page it did so, that skips
-// nothing. It asks for one half of what is left at a time: a half that is answered is good, and then it is the other one. That
-// takes 37 requests for a day and 42 for a month, and one more for each breakdown, to see that the server is up.
+// narrow finds an instant with a row over which the server breaks down. The server broke down over the page of q, which skips
+// nothing. narrow asks for one half of the remaining time at a time. If the server answers a half, the row is in the other half.
+// That takes 37 requests for a day and 42 for a month, and one more for each breakdown, to see that the server is up.
 //
-// The halves are the newer and the older one by turns, so that the row cannot well be in the wrong one each time. The limit
-// is that of the page: what is in it is among the first so many rows of any half, too.
+// It asks for the newer and the older half by turns, so that it does not meet the bad row each time. The limit is that of the
+// page: a row of the page is among the first so many rows of its half, too.
 func (c *Client) narrow(ctx context.Context, q Query) (time.Time, error) {
 	after, before := q.After, q.Before
 	for newer := true; after.Before(before); newer = !newer {
@@ -39,7 +39,7 @@ func (c *Client) narrow(ctx context.Context, q Query) (time.Time, error) {
 	return after, nil
 }
 
-// between is the instant in the middle, to the microsecond: a Duration ends at 292 years.
+// between is the instant in the middle, to the microsecond. It uses no Duration, which ends at 292 years.
 func between(after, before time.Time) time.Time {
 	from := after.UnixMicro()
 	return time.UnixMicro(from + (before.UnixMicro()-from)/2).UTC()
@@ -55,7 +55,7 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 		return false, nil //nolint:nilerr // that is the answer
 	}
 	if ofPage(err, rest.TooLarge) {
-		return true, nil // it has printed more than is wanted
+		return true, nil // the server could print the page
 	}
 	if err == nil {
 		r.Body.Release()
@@ -64,14 +64,14 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 }
 
 const (
-	// serverLimit is how many records a server takes that is not told a limit.
+	// serverLimit is how many records a server answers with if the query has no limit.
 	serverLimit = 1000
-	// serverSpan is how far back a server looks that is not told from when on, and a day.
+	// serverSpan is how far back a server looks if the query has no after, and one day more.
 	serverSpan = 366 * 24 * time.Hour
 )
 
-// blame is the error that names a row over which the server breaks down when it is asked for the page; nil if it breaks down
-// over none of its rows any more.
+// blame is the error that names a row of the page over which the server breaks down; nil if the server does not break down over
+// a row any more.
 func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 	c.log.Warn("the server breaks down over the page: looking for a row that it cannot print", zap.Error(cause))
 	if !q.Bounded {
@@ -81,7 +81,7 @@ func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 	if len(q.SortBy) == 0 {
 		q.SortBy = NewestFirst()
 	}
-	// What is skipped may move on to the page when less is asked for.
+	// The halves skip nothing, so the limit covers the skipped rows as well.
 	q.Bounded, q.Skip, q.Limit = true, 0, q.Skip+cmp.Or(q.Limit, serverLimit)
 	at, err := c.narrow(ctx, q)
 	if err != nil {
@@ -95,9 +95,9 @@ func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 	return &BadRecordError{CreatedAt: at, Cause: cause, Position: position(n, q.SortBy), byHand: true}
 }
 
-// ordinal is how many rows of the query it takes until the server breaks down; 0 if it answers for all of them.
+// ordinal is the number, from 1, of the first row of the query over which the server breaks down; 0 if it answers all of them.
 func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
-	first, beyond := 1, q.Limit+1 // it is one of these, but for the last, which stands for none
+	first, beyond := 1, q.Limit+1 // the number is from first to beyond; q.Limit+1 stands for none
 	for n := q.Limit; first < beyond; n = first + (beyond-first)/2 {
 		less := q
 		less.Limit = n
@@ -117,7 +117,8 @@ func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
 	return first, nil
 }
 
-// instant reads the rows of one instant, as many at a time as the server can print. What it cannot print by itself is bad.
+// instant reads the rows of one instant, as many at a time as the server can print. A row is bad if the server cannot print it
+// alone.
 func (r *reader) instant(ctx context.Context, at time.Time) error {
 	w := newWalk(at, at)
 	first, bad, repeats := int64(0), 0, 0
@@ -150,7 +151,7 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 			}
 			return nil
 		}
-		// A row that came in meanwhile moves the others by one, which may well show one of them again.
+		// A row that came in meanwhile moves the others by one, so the server may show one of them again.
 		if found.First == first {
 			if repeats++; repeats > 1 {
 				return w.deafError(found.Records)
@@ -165,7 +166,8 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 	}
 }
 
-// condemn looks once more at a row over which the server broke down several times, and answered beside it.
+// condemn looks once more at a row over which the server broke down several times, although the server is up. It says whether
+// the row is bad.
 func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error) (bool, error) {
 	if good, err := r.c.answers(ctx, q); err != nil || good {
 		return false, err

@@ -20,8 +20,8 @@ func down(after, n int) bloodhoundtest.Fault {
 	return faults.Sequence(append(make([]bloodhoundtest.Fault, after), steps...)...)
 }
 
-// A server that breaks down over everything is an outage, whenever it begins: one request is tried as often as the retry
-// policy says, with its pauses, and blames no row. With what is asked beside it, that is at most twice as many requests.
+// If a server breaks down over everything, that is an outage, whenever it begins. The client tries one request as often as the
+// retry policy says, with its pauses, and blames no row. With the requests beside it, that is at most twice as many requests.
 func TestOutageIsTriedAsUsual(t *testing.T) {
 	start := shelfStart()
 	for _, after := range []int{0, 1, 5, 20, 30} {
@@ -52,7 +52,7 @@ func TestOutageIsTriedAsUsual(t *testing.T) {
 	}
 }
 
-// The pauses of an outage are those of the policy: it has to last for a while until it is given up.
+// The pauses of an outage are those of the policy: the client gives up only after an outage of some length.
 func TestOutageTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, Options{Connection: rest.Options{Transport: resttest.Can(500, resttest.Complain("an internal error has occurred"))}})
@@ -65,7 +65,8 @@ func TestOutageTakesItsTime(t *testing.T) {
 	})
 }
 
-// An outage that ends is outlived, whenever it begins, also amid a search for a bad row: the right one is named.
+// The client goes on after an outage that ends, whenever it began. If it began in a search for a bad row, the client still names
+// the right row.
 func TestOutageIsOutlived(t *testing.T) {
 	start := shelfStart()
 	span := shelved{bad: []int{20}}
@@ -91,7 +92,7 @@ func TestOutageIsOutlived(t *testing.T) {
 	}
 }
 
-// A policy that allows few tries finds the row all the same.
+// With a policy that allows few tries, the client still finds the row.
 func TestBadRowWithFewTries(t *testing.T) {
 	start := shelfStart()
 	span := everyMinute(start, 777)

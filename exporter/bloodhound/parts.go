@@ -11,12 +11,12 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// FetchParts is Fetch for a span that does not fit into memory, as one instant of very many records. It calls use for one
-// part of the span after another, the newest first, and lets go of it then. A part ends with the page that reaches what
-// limits allow, so that no span holds too many. Its records are sorted and each is there once; those at its ends may come
-// in the next part once more.
+// FetchParts is Fetch for a span that does not fit into memory, such as one instant of very many records. It calls use for one
+// part of the span after another, the newest first, and then drops the part. A part ends with the page that reaches the limits,
+// so no span is too large for it. The records of a part are sorted, and each is there once; records at its ends may come in the
+// next part once more.
 //
-// The batch that it returns has everything but the records. An error of use ends it, and comes back as it is.
+// The batch that it returns has everything except the records. If use returns an error, FetchParts ends and returns that error.
 func (c *Client) FetchParts(
 	ctx context.Context, after, before time.Time, limits Limits, use func(records []record.Record) error, count ...time.Time,
 ) (*Batch, error) {
@@ -42,14 +42,14 @@ func spanError(after, before time.Time, err error) error {
 	return fmt.Errorf("reading the audit log from %s to %s: %w", page.FormatTime(after), page.FormatTime(before), err)
 }
 
-// parts are what becomes of a span that is not held as a whole.
+// parts uses a span part by part, and keeps everything except the records.
 type parts struct {
 	use     func(records []record.Record) error
 	whole   Batch // without records
-	refused error // of use
+	refused error // the error that use returned
 }
 
-// bound keeps what is held within the limits: too much is an error, or one part.
+// bound keeps the memory within the limits. If the batch has too much, that is an error, or the end of one part.
 func (r *reader) bound(oldest time.Time) error {
 	if r.parts == nil {
 		return r.limits.check(r.b, oldest, r.before)
@@ -64,7 +64,7 @@ func (r *reader) bound(oldest time.Time) error {
 	return r.parts.take(full)
 }
 
-// take uses a part that has arrived, and keeps all else that is known of it.
+// take calls use with the records of a part that has arrived, and keeps the part's other figures.
 func (p *parts) take(b *Batch) error {
 	if err := b.Wait(); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (p *parts) take(b *Batch) error {
 	p.whole.clock = b.clock
 	p.whole.counts = append(p.whole.counts, b.counts...)
 	for _, h := range b.unprinted {
-		if h.ID == 0 || !slices.ContainsFunc(p.whole.unprinted, h.is) { // the edge of a page is read twice
+		if h.ID == 0 || !slices.ContainsFunc(p.whole.unprinted, h.is) { // two pages may have the same row at their edge
 			p.whole.unprinted = append(p.whole.unprinted, h)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// crowded is a double with an instant of many rows and others around it, one of which is no record.
+// crowded is a double with an instant of many rows and others around it. One of the rows is no record.
 func crowded(t *testing.T, profile bloodhoundtest.Profile) (c *Client, instant time.Time, ids []int64) {
 	t.Helper()
 	instant = time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
@@ -38,8 +38,8 @@ func crowded(t *testing.T, profile bloodhoundtest.Profile) (c *Client, instant t
 	}), instant, ids
 }
 
-// Parts are about as large as the limits say, have everything together, and share only what is at their ends. What else is
-// known of the span is known of the whole.
+// Parts are about as large as the limits say, have all records together, and share only records at their ends. The returned batch
+// has the other figures of the whole span.
 func TestFetchParts(t *testing.T) {
 	const page, most = 30, 100
 	for _, profile := range bloodhoundtest.Profiles {
@@ -98,7 +98,7 @@ func TestFetchPartsEndsEarly(t *testing.T) {
 	}
 }
 
-// What is too much tells the instant that fills it, also if a shorter span would have it all the same.
+// A TooManyError names the instant that fills the span, also if a shorter span would be too large as well.
 func TestTooManyOfOneInstant(t *testing.T) {
 	c, instant, _ := crowded(t, bloodhoundtest.V84)
 	for name, test := range map[string]struct {

@@ -25,10 +25,10 @@ type Query struct {
 	Skip    int // 0 is not sent: the documentation wants it above 0
 	// Limit is the page size. 0 is not sent; the server then takes 1000. (Sent as 0 it would mean "everything".)
 	Limit int
-	// SortBy is in order; a leading "-" descends. It replaces the server's order, which is newest first; on builds before
-	// March 2024 it only orders the records of one instant.
+	// SortBy has the columns in their order; a leading "-" descends. It replaces the server's order, which is newest first; on
+	// builds before March 2024 it only orders the records of one instant.
 	SortBy  []string
-	Filters []Filter // all must hold; each is sent as String, but for the times
+	Filters []Filter // all must hold; each is sent as String, except for the times
 }
 
 // A Filter is column=predicate:value.
@@ -36,11 +36,11 @@ type Filter struct {
 	Column, Predicate, Value string
 }
 
-// String is the filter as it is typed: column=predicate:value.
+// String is the filter as a user types it: column=predicate:value.
 func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.Value }
 
-// wire is the value as it is sent. A time goes in UTC: servers drop an offset without a word, and answer 200 for another
-// instant.
+// wire is the value as the client sends it. A time goes in UTC: servers drop an offset without a word, and answer 200 for
+// another instant.
 func (f Filter) wire() string {
 	if f.Column == "created_at" {
 		if t, err := time.Parse(time.RFC3339Nano, f.Value); err == nil {
@@ -50,7 +50,7 @@ func (f Filter) wire() string {
 	return f.Value
 }
 
-// ParseFilter reads "predicate:value" for a column; a bare value means eq, since a server drops it without a word.
+// ParseFilter reads "predicate:value" for a column. A bare value means eq: a server would drop it without a word.
 func ParseFilter(column, text string) Filter {
 	if pred, value, ok := strings.Cut(text, ":"); ok && slices.Contains(predicates, pred) {
 		return Filter{column, pred, value}
@@ -60,13 +60,13 @@ func ParseFilter(column, text string) Filter {
 
 var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"} //nolint:gochecknoglobals // a constant
 
-// FilterColumns are the columns that the documentation or the server's source lets one filter by.
+// FilterColumns are the columns that a query can filter by, according to the documentation or the server's source.
 func FilterColumns() []string { return append([]string{"id", "created_at"}, textColumns...) }
 
 //nolint:gochecknoglobals // a constant
 var textColumns = []string{"actor_id", "actor_name", "actor_email", "action", "request_id", "source", "source_ip_address", "status"}
 
-// Encode is the raw query string, in a fixed order. It is signed and sent as it is.
+// Encode is the raw query string, in a fixed order. The client signs and sends it as it is.
 func (q Query) Encode() string {
 	var b strings.Builder
 	add := func(key, value string) {
@@ -98,7 +98,7 @@ func (q Query) Encode() string {
 	return b.String()
 }
 
-// Validate finds what no server can make sense of, before anything is sent.
+// Validate refuses a query that no server can make sense of, before the client sends anything.
 func (q Query) Validate() error {
 	if q.Skip < 0 || q.Limit < 0 {
 		return fmt.Errorf("skip and limit cannot be negative: got skip %d, limit %d", q.Skip, q.Limit)
@@ -118,8 +118,8 @@ func (q Query) Validate() error {
 	return nil
 }
 
-// Warnings says what servers are known to ignore, cut or reject of the query, although the documentation allows it, and what
-// may surprise about an answer. The query is sent all the same.
+// Warnings names the parts of the query that servers are known to ignore, cut or reject, although the documentation allows them.
+// It also names surprises of an answer. The client sends the query in spite of them.
 func (q Query) Warnings() []string {
 	var texts []string
 	for _, d := range q.doubts() {
@@ -161,8 +161,8 @@ func (q Query) doubts() doubts {
 	return d
 }
 
-// What servers read of a filter's value: up to the first character outside letters, digits, space, "_" and the ASCII range
-// from "-" to "_"; and what newer builds write into their SQL without quotes.
+// Servers read a filter's value only up to the first character outside letters, digits, space, "_" and the ASCII range from "-"
+// to "_": cutValue. Newer builds write some values into their SQL without quotes: unquoted.
 var (
 	cutValue = regexp.MustCompile(`^[A-Za-z0-9 _\--_]*`)
 	unquoted = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?|[tT]|[fF]|(?i:true|false))$`)

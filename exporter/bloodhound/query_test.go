@@ -30,7 +30,7 @@ func TestQueryEncode(t *testing.T) {
 	}
 }
 
-// A time is the same instant on the wire, in UTC and with no more digits than the database keeps: an offset would be lost.
+// A time is the same instant on the wire, in UTC and with no more digits than the database keeps: servers lose an offset.
 func TestFilterTimesAreUTC(t *testing.T) {
 	for value, want := range map[string]string{
 		"2026-06-01T02:00:00+02:00":           "2026-06-01T00:00:00Z",
@@ -62,7 +62,7 @@ func TestFilterTimesAreUTC(t *testing.T) {
 	})
 }
 
-// Warnings say what was measured on servers of 2024 and 2025, and nothing else.
+// Warnings tell the measurements on servers of 2024 and 2025, and nothing else.
 func TestWarnings(t *testing.T) {
 	filter := func(column, text string) Query { return Query{Filters: []Filter{ParseFilter(column, text)}} }
 	for name, test := range map[string]struct {

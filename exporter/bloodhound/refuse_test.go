@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// worse makes of a record what is JSON, and no record.
+// worse changes a record so that it is still JSON, and no record any more.
 var worse = map[string]func(record string) string{
 	"no time":     func(r string) string { return strings.Replace(r, `"created_at"`, `"created"`, 1) },
 	"a bad time":  func(r string) string { return strings.Replace(r, `"created_at":"2`, `"created_at":"x2`, 1) },
@@ -26,7 +26,7 @@ var worse = map[string]func(record string) string{
 	"no object":   func(r string) string { return "[" + r + "]" },
 }
 
-// spoil makes some records worse on their way, by what their id is.
+// spoil makes some records worse on their way. how has the way of each, by id.
 func spoil(how map[int64]string) bloodhoundtest.Fault {
 	return rewritten(func(records []string) {
 		for i, row := range records {
@@ -41,8 +41,8 @@ func spoil(how map[int64]string) bloodhoundtest.Fault {
 	})
 }
 
-// A record that is none stops the export with its bytes, and is a hole with them in quarantine; a page that is no JSON is an
-// error in either case.
+// An element that is no record stops the export with an error that has its bytes. In quarantine it is a hole with its bytes. A
+// page that is no JSON is an error in either case.
 func TestRecordsThatAreNone(t *testing.T) {
 	start := shelfStart()
 	for kind := range worse {
@@ -79,7 +79,7 @@ func TestRecordsThatAreNone(t *testing.T) {
 	}
 }
 
-// What a hole holds stays when the memory of its page serves another one.
+// A hole keeps its bytes when the memory of its page serves another page.
 func TestHolesAreTheCallers(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)
@@ -104,14 +104,14 @@ func TestBrokenPageIsNoHole(t *testing.T) {
 	start := shelfStart()
 	server := everyMinute(start).serve(bloodhoundtest.V84)
 	server.Fault(rewritten(func(records []string) {
-		records[0] = strings.Replace(records[0], `"id":`, `"id":-`, 1) // a hole, if it were not for the next one
+		records[0] = strings.Replace(records[0], `"id":`, `"id":-`, 1) // a hole, if the next change did not spoil the page
 		records[len(records)/2] = `{"id":1,}`
 	}))
 	_, err := readSpan(t, reads(t, server, true), start, start.Add(shelvedFor))
 	resttest.WantText(t, err, "cannot be trusted", "index 50", `'}' where '"' is expected`)
 }
 
-// Whatever records are refused, quarantine delivers the others, and a hole for each.
+// Whatever records are refused, quarantine delivers the other records, and a hole for each refused one.
 func TestQuarantineOfRefusedRecords(t *testing.T) {
 	start := shelfStart()
 	kinds := make([]string, 0, len(worse))

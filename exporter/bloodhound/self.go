@@ -14,25 +14,25 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// selfPath tells who is asking. It needs no permission; without credentials it answers null.
+// selfPath is the endpoint that says which user sends the request. It needs no permission; without credentials it answers null.
 const selfPath = "/api/v2/self"
 
-// askAgainAfter is how long a failure that may pass keeps the client from asking again who it is.
+// askAgainAfter is the pause after a failure that may pass, before the client asks again which user it is.
 const askAgainAfter = time.Hour
 
-// An identity is the user that the client's requests are audited as, once it was asked for.
+// An identity is the user that the server audits the client's requests as, after the client has asked for it.
 type identity struct {
-	turn   chan struct{} // has room for the one that asks, and guards the rest
+	turn   chan struct{} // has room for the one caller that asks, and guards the other fields
 	id     string        // "" while it is not known
-	askAt  time.Time     // not before; zero for now
+	askAt  time.Time     // the client asks no earlier; zero for now
 	never  bool          // the server does not tell
 	warned bool
 }
 
-// Own tells whether a record is the trace of this client's own polling: a GET of the audit log, or of who we are, by the
-// user whom its credentials belong to. Servers before PR #3049 audit no GET, and there nothing is asked; on others
-// it asks GET /api/v2/self, once, when the first such record is met. If that does not tell, no record is recognised
-// and one warning is logged.
+// Own tells whether a record is the trace of this client's own polling: a GET of the audit log or of /api/v2/self, by the
+// user of its credentials. Servers before PR #3049 audit no GET, and the client does not ask them. On other servers it asks GET
+// /api/v2/self when it meets the first such record. If the server does not tell, Own recognises no record and logs one warning.
+// After a failure that may pass, the client asks again an hour later; else it asks only once.
 func (c *Client) Own(ctx context.Context, r *record.Record) bool {
 	if !polls(r.Action) || r.ActorID == "" {
 		return false
@@ -40,8 +40,8 @@ func (c *Client) Own(ctx context.Context, r *record.Record) bool {
 	return strings.EqualFold(r.ActorID, c.self.get(ctx, c))
 }
 
-// polls tells the actions that the client's requests are audited as: method and route, in the first draft of PR #3049
-// with a space between them.
+// polls recognises the actions that the server audits the client's requests as: method and route, in the first draft of PR
+// #3049 with a space between them.
 func polls(action string) bool {
 	route, isGet := strings.CutPrefix(action, http.MethodGet)
 	route = strings.TrimPrefix(route, " ")
@@ -76,7 +76,7 @@ func (s *identity) get(ctx context.Context, c *Client) string {
 
 var errNobody = errors.New("GET " + selfPath + " does not tell who is logged in")
 
-// whoAmI asks once. It is no reason to hold up an export, so that a failure is not tried again here.
+// whoAmI asks once. It does not try again after a failure, since an export must not wait for it.
 func (c *Client) whoAmI(ctx context.Context) (string, error) {
 	r, err := c.conn.Get(ctx, selfPath, c.conn.UpTo(c.options.MaxPage))
 	if err != nil {

@@ -57,7 +57,7 @@ func TestOwn(t *testing.T) {
 	}
 }
 
-// On every generation the client recognises what the server says of it, and asks only where GETs are audited.
+// On every generation the client recognises its own records. It asks who it is only if the server audits GETs.
 func TestOwnOnEveryServer(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		server, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile})
@@ -84,7 +84,7 @@ func TestOwnOnEveryServer(t *testing.T) {
 	}
 }
 
-// Where the server does not say who we are, nothing is recognised, and that is said once.
+// If the server does not say which user the client is, the client recognises no record, and logs that once.
 func TestOwnUnknown(t *testing.T) {
 	for name, test := range map[string]struct {
 		status int
@@ -132,7 +132,7 @@ func TestOwnUnknown(t *testing.T) {
 	}
 }
 
-// A user who stops the program while it asks gets neither a warning nor a verdict for ever.
+// If a user stops the program while it asks, it logs no warning, and does not take that for the server's last word.
 func TestOwnInterrupted(t *testing.T) {
 	core, logged := observer.New(zap.WarnLevel)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// A shelved span is rows of a double by what was asked of them: when each was created, and which of them are bad.
+// A shelved span describes the rows of a double: when each was created, and which of them are bad.
 type shelved struct {
 	at  []time.Time
 	bad []int
@@ -25,7 +25,7 @@ const shelvedFor = 24 * time.Hour
 // shelfStart is the beginning of the day on which the rows were created.
 func shelfStart() time.Time { return time.Now().UTC().Truncate(time.Hour).Add(-72 * time.Hour) }
 
-// everyMinute is a day's row each minute, counted from its beginning, with ids from 1 on.
+// everyMinute is a day with a row each minute. Their ids count from 1.
 func everyMinute(start time.Time, bad ...int) shelved {
 	s := shelved{bad: bad}
 	for i := range 1440 {
@@ -49,7 +49,7 @@ func (s shelved) serve(profile bloodhoundtest.Profile) *bloodhoundtest.Server {
 	})
 }
 
-// reads makes a client with pages of a hundred. It asks the server without a network, which takes most of the time.
+// reads makes a client with pages of a hundred. It asks the server without a network, which would take most of the time.
 func reads(tb testing.TB, server *bloodhoundtest.Server, quarantine bool) *Client {
 	tb.Helper()
 	return newClient(tb, Options{
@@ -67,7 +67,7 @@ func reads(tb testing.TB, server *bloodhoundtest.Server, quarantine bool) *Clien
 	})
 }
 
-// result is what a Fetch made of a span.
+// result is the outcome of a Fetch of a span.
 type result struct {
 	ids   []int64
 	holes []Hole
@@ -95,7 +95,7 @@ func readSpan(tb testing.TB, c *Client, start, end time.Time) (result, error) {
 	return r, nil
 }
 
-// differs says what the result is not that the span holds.
+// differs says how the result differs from the span.
 func (s shelved) differs(got result) error {
 	var ids []int64
 	var holes, found []time.Time

@@ -15,12 +15,12 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// A timedServer has a record at each instant, and answers as servers of one generation do.
+// A timedServer has a record at each instant of rows, and answers as servers of one generation do.
 type timedServer struct {
 	rows []time.Time
 
-	ignoresSort   bool // as builds before March 2024: newest first, whatever is asked
-	ascending     bool // oldest first, whatever is asked
+	ignoresSort   bool // as builds before March 2024: newest first, whatever the query
+	ascending     bool // oldest first, whatever the query
 	ignoresWindow bool // and the filter, as behind a proxy that drops the query
 	hides         bool // shows nothing
 	noCount       bool
@@ -82,7 +82,7 @@ func (s *timedServer) answer(q url.Values) (logs []string, count int64) {
 	return logs, count
 }
 
-// hold checks what every request for an edge of the log must be.
+// hold checks the form of every request for an edge of the log.
 func (s *timedServer) hold(t rapid.TB, most int) {
 	t.Helper()
 	for _, q := range s.requests {
@@ -96,7 +96,7 @@ func (s *timedServer) hold(t rapid.TB, most int) {
 	}
 }
 
-// hourly is n instants, an hour apart, of which the newest is given.
+// hourly is n instants, an hour apart, up to the newest.
 func hourly(newest time.Time, n int) []time.Time {
 	var rows []time.Time
 	for i := range n {

@@ -14,17 +14,17 @@ const grain = time.Microsecond
 
 // A walk reads one span of time from its newest record to its oldest. It decides which page comes next, and nothing else.
 //
-// The next page begins at the oldest created_at seen. The bound is inclusive, so the edge is read twice and repeats are
-// dropped by id: no record hides between two pages, whatever is inserted meanwhile. skip is used only when the bound
-// cannot move: inside one instant that fills a page, and on a server that does not answer newest first.
+// The next page begins at the oldest created_at seen. The bound is inclusive, so two pages have the row at their edge, and the
+// scanner drops repeats by id. So no record hides between two pages, whatever the server inserts meanwhile. The walk uses skip
+// only when the bound cannot move: inside one instant that fills a page, and on a server that does not answer newest first.
 //
-// An instant that fills a page is read as a part of its own, and so is what lies on either side of it: rows that come in
-// elsewhere, or that a replica lacks elsewhere, then shift none of its pages, and its last page says nothing of the rest.
-// Inside it each page begins with the last row of the previous one. A page that begins further on comes from a replica that
-// lacks some of the rows before it: then less is skipped.
+// The walk reads an instant that fills a page as a part of its own, and so the span on either side of it. Rows that come in
+// elsewhere, or that a replica lacks elsewhere, then shift none of the instant's pages, and its last page says nothing of the
+// other parts. Inside the instant each page begins with the last row of the previous one. A page that begins further on comes
+// from a replica that lacks some of the rows before it: then the walk skips fewer rows.
 type walk struct {
 	from  time.Time // its newest instant
-	part  part      // which is being read
+	part  part      // the part that the walk reads now
 	parts []part    // still to be read, the next one last
 
 	bound    time.Time // before of the next request
@@ -34,21 +34,21 @@ type walk struct {
 	previous page.Ends
 	repeated bool // one page of the part came twice already
 
-	last int64 // id of the last row of the instant that was read; 0 for none
-	back int   // how often less was skipped
-	step int   // by how much the last time; 0 if the page went on from there
+	last int64 // id of the instant's last row so far; 0 for none
+	back int   // how often the walk has stepped back
+	step int   // how many rows the last step back was; 0 if the page after it went on from the previous one
 }
 
-// mostBack is how often less is skipped in one instant.
+// mostBack is how often the walk may step back in one instant.
 const mostBack = 500
 
 // A part of a span of time, both ends inclusive.
 type part struct {
 	after, before time.Time
 
-	skip  int   // how many of its rows are read
-	last  int64 // id of the last one of them, if the next page is to begin with it; 0 if not
-	later bool  // rows that are later than those which came first
+	skip  int   // how many of its rows the walk has read
+	last  int64 // id of the last row that it read, if the next page is to begin with that row; 0 if not
+	later bool  // it may have rows that are later than the first page of the walk
 }
 
 func (p part) empty() bool { return p.before.Before(p.after) }
@@ -71,8 +71,8 @@ func newWalk(after, before time.Time) walk {
 // stretch is how much more than its size a page may have.
 const stretch = 1.1
 
-// limit is how many records to ask for where a page has so many: some more if it seems, by what was read, that the rest of the
-// span then takes a page less.
+// limit is how many records to ask for, given the page size and the number of records read. It is some more than the page size
+// if the rest of the span then probably takes one page less.
 func (w *walk) limit(page, read int) int {
 	covered, rest := w.from.Sub(w.bound), w.bound.Sub(w.part.after)
 	if covered <= 0 || w.skip > 0 || w.by != newestFirst || len(w.parts) > 0 {
@@ -85,13 +85,13 @@ func (w *walk) limit(page, read int) int {
 	return max(page, int(min(each, most)))
 }
 
-// query is the next request. Sorting by id makes the order total: without it rows of one instant come in any order,
-// another one in each answer, and pages lose some of them.
+// query is the next request. Sorting by id makes the order total. Without it the rows of one instant come in another order in
+// each answer, and pages lose some of them.
 func (w *walk) query(limit int) Query {
 	return Query{Bounded: true, After: w.part.after, Before: w.bound, Skip: w.skip, Limit: limit, SortBy: NewestFirst()}
 }
 
-// advance takes in the answer to the query with that limit and tells whether the span is read to its end.
+// advance takes in the answer to the query with that limit. It tells whether the walk has read the span to its end.
 func (w *walk) advance(p page.Ends, limit int) (done bool, err error) {
 	if w.shifted(p) {
 		w.previous = page.Ends{}
@@ -99,25 +99,25 @@ func (w *walk) advance(p page.Ends, limit int) (done bool, err error) {
 	}
 	w.step = 0
 	if p.Records == 0 {
-		w.shown = w.shown || w.part.later && w.bound.Equal(w.part.before) // what came first was the latest
+		w.shown = w.shown || w.part.later && w.bound.Equal(w.part.before) // so the first page had the latest rows
 		return w.next(), nil
 	}
-	if p.Outside(w.part.after, w.bound) { // told by the page's ends: the scan looks at every record
+	if p.Outside(w.part.after, w.bound) { // by the page's ends only: the scan looks at every record
 		id, at := p.Last, p.Oldest
 		if p.Newest.After(w.bound) {
 			id, at = p.First, p.Newest
 		}
 		return false, strayError(id, at, w.part.after, w.bound)
 	}
-	// The same page again: skip is ignored, or as many rows as it skips have come in ahead of it since. The second time it
-	// is not that.
+	// The same page again: the server ignores skip, or as many rows as it skips have come in ahead of it since. The second time
+	// the walk takes it that the server ignores skip.
 	again := w.skip > 0 && p.First == w.previous.First && p.Last == w.previous.Last && p.Records == w.previous.Records
 	if again && w.repeated {
 		return false, w.deafError(p.Records)
 	}
 	ascends := !p.NewestFirst && w.by == newestFirst
 	if again || ascends {
-		// What has been read stays in the batch; reading it again costs a page or two and drops out by id.
+		// The rows read so far stay in the batch. To read them again costs a page or two, and the scanner drops repeats by id.
 		w.bound, w.skip, w.last, w.previous, w.repeated = w.part.before, 0, 0, page.Ends{}, again
 		if ascends {
 			w.by = unordered
@@ -129,26 +129,26 @@ func (w *walk) advance(p page.Ends, limit int) (done bool, err error) {
 		return w.next(), nil
 	}
 	switch {
-	case w.by == unordered, p.Records == p.Refused: // it does not say how far it reaches
+	case w.by == unordered, p.Records == p.Refused: // the page does not say how far it reaches
 		w.skip, w.last = w.skip+p.Records, 0
 	case p.Oldest.Before(p.Newest):
 		w.bound, w.skip, w.shown = p.Oldest, 0, true
-	case p.Records < limit && p.Limit < 0: // the last page, most likely
+	case p.Records < limit && p.Limit < 0: // probably the last page
 		w.skip, w.last = w.skip+p.Records, 0
 	case w.part.instant():
 		w.pass(p)
-	default: // a page of one instant: the bound would not get past it
+	default: // a page of one instant: the bound would not move past that instant
 		w.enter(p)
 	}
 	return false, nil
 }
 
-// shifted tells that a page of an instant does not begin where the previous one ended.
+// shifted tells that a page of an instant begins behind the last row of the previous page, or is empty.
 func (w *walk) shifted(p page.Ends) bool {
 	return w.last != 0 && w.skip > 0 && p.Refused == 0 && (p.Records == 0 || p.First < w.last)
 }
 
-// stepBack skips less, each time more so, until a page goes on from where the last one ended.
+// stepBack skips fewer rows, in growing steps, until a page goes on from the end of the previous one.
 func (w *walk) stepBack(limit int) error {
 	if w.back++; w.back > mostBack {
 		return fmt.Errorf("the rows of %s come in another order each time, so none of its pages can be trusted to go on from the "+
@@ -160,7 +160,7 @@ func (w *walk) stepBack(limit int) error {
 	return nil
 }
 
-// pass goes on behind a page of the instant, or at its last row if the highest id comes first.
+// pass goes on behind a page of the instant. If the highest id comes first, it goes on at the page's last row.
 func (w *walk) pass(p page.Ends) {
 	w.skip, w.last = w.skip+p.Records, 0
 	if p.Refused == 0 && p.First > p.Last {
@@ -168,8 +168,8 @@ func (w *walk) pass(p page.Ends) {
 	}
 }
 
-// enter makes a part of the instant that fills a page. As long as no order has shown, there may be later rows than those
-// that came first: these are read before it, so that everything after the bound is always done with.
+// enter makes a part of the instant that fills a page. Until a page has shown the order, there may be rows later than that
+// instant. The walk reads them before the rest of the instant, so that it has always read everything after the bound.
 func (w *walk) enter(p page.Ends) {
 	instant := p.Oldest
 	if before := (part{after: w.part.after, before: instant.Add(-grain)}); !before.empty() {
@@ -177,7 +177,7 @@ func (w *walk) enter(p page.Ends) {
 	}
 	later := part{after: instant.Add(grain), before: w.bound, later: true}
 	w.part, w.bound, w.back = part{after: instant, before: instant}, instant, 0
-	w.skip = -p.Refused // where those are, is not known
+	w.skip = -p.Refused // the refused rows may be of another instant
 	w.pass(p)
 	if !w.shown && !later.empty() {
 		w.part.skip, w.part.last = w.skip, w.last
@@ -186,7 +186,7 @@ func (w *walk) enter(p page.Ends) {
 	}
 }
 
-// next goes on with the next part, and tells whether there is none.
+// next goes on with the next part. It returns true if there is none.
 func (w *walk) next() (done bool) {
 	last := len(w.parts) - 1
 	if last < 0 {
@@ -204,8 +204,8 @@ func (w *walk) deafError(records int) error {
 		records, w.skip, setting.BloodHoundPageSize, records)
 }
 
-// short tells a page that ends the span from one that is full. A server that applied a smaller limit than was asked
-// says so in its envelope; one that says nothing (the documented envelope) has only an empty page to end with.
+// short tells a page that ends the span from a full page. A server that applied a smaller limit than the client asked for says
+// so in its envelope. If the envelope has no limit (the documented envelope), only an empty page ends the span.
 func short(p page.Ends, limit int) bool {
 	if p.Limit < 0 {
 		return false

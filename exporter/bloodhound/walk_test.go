@@ -15,7 +15,7 @@ import (
 
 var epoch = time.Date(2026, 10, 12, 0, 0, 0, 0, time.UTC)
 
-// A model is a server reduced to what a walk depends on.
+// A model is a server with only the features that a walk depends on.
 type model struct {
 	rows        []record.Record
 	clamp       int64 // the largest page that it serves; 0 for any
@@ -23,7 +23,7 @@ type model struct {
 	oldestFirst bool
 	deafSkip    bool // ignores skip and offset
 	deafBefore  bool
-	lag         func() int // how many of the newest ids the replica lacks that answers next; nil for none
+	lag         func() int // how many of the newest ids the next replica to answer lacks; nil for none
 }
 
 func (m *model) answer(q Query) ([]record.Record, int64) {
@@ -147,8 +147,8 @@ func TestWalkCost(t *testing.T) {
 	}
 }
 
-// Rows that come in while it walks cost it none of those that were there before, and are no reason to give up: a page may
-// well look like the one before because as many came in ahead of it as it skips.
+// If rows come in during a walk, the walk loses none of the earlier rows, and does not give up. A page may look like the
+// previous one, because as many rows came in ahead of it as it skips.
 func TestWalkWhileRowsComeIn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{silent: rapid.Bool().Draw(t, "silent"), oldestFirst: rapid.IntRange(0, 3).Draw(t, "order") == 0}
@@ -182,7 +182,7 @@ func TestWalkWhileRowsComeIn(t *testing.T) {
 	})
 }
 
-// Each request may be answered by a replica that lacks the newest rows. Those that every replica has are read.
+// If replicas that lack the newest rows answer some requests, the walk still reads all rows that every replica has.
 func TestWalkAcrossReplicas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{clamp: rapid.SampledFrom([]int64{0, 0, 5}).Draw(t, "clamp")}
@@ -273,7 +273,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A full window is one of whole pages: another record costs another request.
+// A full window has whole pages: another record costs another request.
 func TestFill(t *testing.T) {
 	for _, tc := range []struct {
 		name          string

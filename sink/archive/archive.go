@@ -19,16 +19,16 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// putsInFlight is how many objects are uploaded at a time. Only a window of sparse history has more than two days.
+// putsInFlight is how many objects a window uploads at a time. Only a window of sparse history has more than two days.
 const putsInFlight = 4
 
-// inHand is how many windows are encoded at a time, and underWay how many are written beside them.
+// inHand is for how many windows the archive keeps encoders, and underWay is for how many windows it keeps buffers.
 const (
 	inHand   = 2
 	underWay = 6
 )
 
-// Encoder is the format of the objects. It makes one at a time.
+// Encoder is the format of the objects. It makes one object at a time.
 type Encoder interface {
 	// Encode writes one object. The same window and records give the same bytes.
 	Encode(w io.Writer, win window.Window, records []record.Record) error
@@ -36,7 +36,7 @@ type Encoder interface {
 	IDs(object []byte) ([]int64, error)
 	// Held is about how many bytes the encoder's own buffers have.
 	Held() int
-	// Extension is what a key ends in: ".parquet".
+	// Extension is the end of a key, such as ".parquet".
 	Extension() string
 }
 
@@ -48,8 +48,8 @@ type Archive struct {
 	buffers  sink.Pool[*bytes.Buffer] // each holds the objects of a window
 }
 
-// New returns the archive of a tenant, whose name becomes part of keys and of SQL: letters, digits and ._- only. It
-// makes as many encoders as there are windows to encode at a time.
+// New returns the archive of a tenant. The tenant's name becomes part of keys and of SQL: letters, digits and ._- only. The
+// archive makes as many encoders as it encodes windows at a time.
 func New(b bucket.Bucket, tenant string, encoder func() Encoder) (*Archive, error) {
 	if err := read.CheckTenant(tenant); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (a *Archive) Prepare(
 	}, int64(buffer.Cap()), nil
 }
 
-// encode makes the objects of a window, or of that part of it. Their bodies are in the buffer.
+// encode makes the objects of a window, or of one part of it. Their bodies are in the buffer.
 func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, part int, days [][]record.Record) ([]object, error) {
 	encoder := a.encoders.Take()
 	defer a.encoders.Give(encoder)
@@ -124,7 +124,7 @@ func stamps(day []record.Record) iter.Seq[sink.Stamp] {
 	}
 }
 
-// write puts the objects. A crash after it, and before the window is committed, leaves orphans for put to replace.
+// write puts the objects. A crash after it, and before the commit of the window, leaves orphans: the next put replaces them.
 func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Receipt, error) {
 	receipt := checkpoint.Receipt{Objects: make([]checkpoint.Object, len(objects))}
 	puts, ctx := errgroup.WithContext(ctx)

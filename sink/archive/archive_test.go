@@ -22,7 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// format is one of the archive's formats, and a reader of it that shares nothing with its writer.
+// format is one of the archive's formats, with a reader that shares no code with the writer.
 type format struct {
 	encoder   func() archive.Encoder
 	extension string
@@ -92,7 +92,7 @@ func TestDir(t *testing.T) {
 func TestS3(t *testing.T) {
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "archive", false)
-	prefixes := 0 // each test has its own, so that it finds an empty archive
+	prefixes := 0 // each test has its own prefix, so that it finds an empty archive
 	conform(t, func(t *testing.T) bucket.Bucket {
 		t.Helper()
 		prefixes++
@@ -107,9 +107,8 @@ func TestS3(t *testing.T) {
 	})
 }
 
-// TestSchedules plays arbitrary histories: windows one after another, each attempted a few times with ever more of its
-// records and with faults, until one attempt succeeds. Whatever happens, every record is there once. The format plays
-// no part in it.
+// TestSchedules plays arbitrary histories: windows one after another. Each has a few attempts, with more of its records each time
+// and with faults, until one attempt succeeds. In the end every record is there once. The format does not matter here.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	f := formats["ndjson"]
@@ -180,7 +179,7 @@ func TestTenant(t *testing.T) {
 	}
 }
 
-// TestOrder: a day that comes back would overwrite its own object. Within a day the order is the encoder's business.
+// TestOrder: a day that comes a second time would overwrite its own object. Within a day only the encoder checks the order.
 func TestOrder(t *testing.T) {
 	records := sinktest.Generate(t, 1, 3, time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC), time.Second)
 	for _, order := range [][]int{{1, 0}, {1, 0, 2}, {1, 2, 0}} {

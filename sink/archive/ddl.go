@@ -17,15 +17,15 @@ import (
 // ErrNotS3 says that Athena cannot read the archive, because it is not in S3.
 var ErrNotS3 = errors.New("Athena reads s3:// only") //nolint:staticcheck // a proper name
 
-// A Table is what SQL is written about an archive with.
+// A Table has the facts for the SQL about an archive.
 type Table struct {
 	Name      string    // table or database.table
 	Location  string    // the archive's URL: s3://bucket/prefix or file:///dir
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
-	Tenants   []string  // those whose records are in the archive
+	Tenants   []string  // the tenants with records in the archive
 	First     time.Time // the first day with records
-	// Last is the last day with records, where that is later than today; else it is zero, and the table ends today,
-	// whenever it is asked.
+	// Last is the last day with records, if that is later than today. Else it is zero, and the table always ends at the day of
+	// the query.
 	Last time.Time
 }
 
@@ -34,8 +34,8 @@ type column struct{ name, athena, duckdb string }
 
 // columns are the columns of the objects, in order, without those of the partitions.
 //
-// In lines of JSON created_at is the text as served, whose zone and digits vary: Athena reads it with
-// from_iso8601_timestamp. The exact instant is the last part of event_id.
+// In lines of JSON created_at is the server's text. Its zone and digits vary: Athena reads it with from_iso8601_timestamp. The
+// exact instant is the last part of event_id.
 func columns(extension string) ([]column, error) {
 	switch extension {
 	case parquet.Extension:
@@ -65,8 +65,8 @@ func columns(extension string) ([]column, error) {
 	}
 }
 
-// DDL is the Athena statement that makes the archive a table. Partitions are projected from the tenants and the days
-// since First, so that new days need no crawler and no repair. No query finds a record of any other day.
+// DDL is the Athena statement that makes the archive a table. Athena projects partitions from the tenants and the days
+// since First, so new days need no crawler and no repair. No query finds a record of any other day.
 func DDL(t Table) (string, error) {
 	columns, err := columns(t.Extension)
 	if err != nil {
@@ -96,7 +96,7 @@ func DDL(t Table) (string, error) {
 		}
 		fmt.Fprintf(&b, "  %s %s%s\n", identifier(c.name, "`"), c.athena, comma)
 	}
-	// dt is a string, in the form that a date literal has: dt >= '2026-03-01'.
+	// dt is a string in the form of a date: dt >= '2026-03-01'.
 	b.WriteString(")\nPARTITIONED BY (`tenant` string, `dt` string)\n")
 	if t.Extension == parquet.Extension {
 		b.WriteString("STORED AS PARQUET\n")

@@ -147,7 +147,7 @@ func TestDDLErrors(t *testing.T) {
 	}
 }
 
-// The views are run by real DuckDB in the module duckdbtest.
+// The module duckdbtest runs the views in a real DuckDB.
 func TestDuckDBView(t *testing.T) {
 	for location, files := range map[string]string{
 		"file:///var/it's": "/var/it''s/audit/*/*/*.parquet",
@@ -164,7 +164,7 @@ func TestDuckDBView(t *testing.T) {
 	}
 }
 
-// TestDDLDays: the table has the days of an archive, whatever they are.
+// TestDDLDays: the table has all days of an archive, also old and future ones.
 func TestDDLDays(t *testing.T) {
 	store, err := dir.Open(t.TempDir())
 	if err != nil {

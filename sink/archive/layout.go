@@ -13,16 +13,16 @@ import (
 // ErrOrder says that the records handed to Prepare do not come day by day.
 var ErrOrder = errors.New("records are not sorted by created_at")
 
-// key is the object for the records of one day of a window, or of that part of it.
+// key is the key of the object for the records of one day of a window, or of one part of it.
 func key(tenant string, day time.Time, w window.Window, part int, extension string) string {
 	return read.Object{Tenant: tenant, Day: day, Start: w.Start, Pass: w.Pass, Part: part, Extension: extension}.Key()
 }
 
-// split cuts sorted records into days, in UTC. A day that came before would be a second object of the same key, which
-// must not happen.
+// split cuts sorted records into days, in UTC. It refuses a day that comes a second time, since that would be a second object of
+// the same key.
 func split(records []record.Record) ([][]record.Record, error) {
 	var days [][]record.Record
-	var end time.Time // of the day before
+	var end time.Time // of the previous day
 	for len(records) > 0 {
 		start := records[0].CreatedAt.UTC().Truncate(24 * time.Hour)
 		if start.Before(end) {

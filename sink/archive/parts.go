@@ -17,13 +17,13 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// WriteParts is for records that come part by part: each part makes an object for each of its days, which is durable
-// before the next part is asked for. An object that an earlier attempt has left stays as it is, and its records are not written
-// again: the receipt has it as well. So it does not matter where the parts of two attempts end.
+// WriteParts is Write for records that come part by part. Each part makes an object for each of its days. The objects are durable
+// before WriteParts asks for the next part. An object of an earlier attempt stays as it is: WriteParts does not write its records
+// again, and the receipt has the object as well. So the parts of two attempts may end at different records.
 //
-// Objects are numbered by day, without a gap, and the first one bears the name that it has in a window that is written as a
-// whole. What an earlier attempt may still have on its way is therefore the very object that this one writes next, and one of
-// the two is refused.
+// Objects are numbered by day, without a gap, and the first one has the same name as in a window that is written as a whole. If
+// an earlier attempt still has an object on its way, that object has the key that this attempt writes next, and the bucket
+// refuses one of the two.
 func (a *Archive) WriteParts(
 	ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error],
 ) (checkpoint.Receipt, error) {
@@ -47,7 +47,7 @@ type division struct {
 	written []checkpoint.Object
 }
 
-// dayParts are those of one day.
+// dayParts are the objects of one day.
 type dayParts struct {
 	next int // number of the next one: 0, 2, 3 and so on
 	left []*leftover
@@ -55,7 +55,7 @@ type dayParts struct {
 
 // A leftover is an object of an earlier attempt.
 type leftover struct {
-	line checkpoint.Object // complete once all of its records have come
+	line checkpoint.Object // complete after all of its records have come
 	ids  []int64           // in order
 	came []bool
 }
@@ -91,7 +91,7 @@ func (d *division) write(ctx context.Context, records []record.Record) error {
 	return nil
 }
 
-// day finds out once what an earlier attempt has left of a day.
+// day finds the objects that earlier attempts have left of a day. It looks once for each day.
 func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
 	if known := d.days[at]; known != nil {
 		return known, nil
@@ -117,7 +117,7 @@ func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
 	return day, nil
 }
 
-// follow has the next object come after that number.
+// follow gives the next object a number behind that one.
 func (p *dayParts) follow(part int) { p.next = max(p.next, part+1, 2) }
 
 func (d *division) open(ctx context.Context, key string) (*leftover, error) {
@@ -139,7 +139,7 @@ func (d *division) open(ctx context.Context, key string) (*leftover, error) {
 	}, nil
 }
 
-// has tells whether an earlier attempt has written the record, and takes in that it has come.
+// has tells whether an earlier attempt has written the record. It notes that the record has come again.
 func (p *dayParts) has(r record.Record) bool {
 	for _, l := range p.left {
 		if i, found := slices.BinarySearch(l.ids, r.ID); found {

@@ -25,7 +25,8 @@ var crowded = window.Window{
 	Start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 3, 1, 0, 0, 0, 1000, time.UTC), Pass: 7,
 }
 
-// inParts yields records in parts of those sizes, in copies since a sink may rearrange them; what is left is the last part.
+// inParts yields records in parts of those sizes, as copies, since a sink may rearrange them. The remaining records are the last
+// part.
 func inParts(all []record.Record, sizes []int) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		for rest := all; len(rest) > 0; {
@@ -42,7 +43,7 @@ func inParts(all []record.Record, sizes []int) iter.Seq2[[]record.Record, error]
 }
 
 // Attempts end at any Put, before its effect or after it, and cut their parts anywhere, with more records each time. In the end
-// each record is in one object, and each object is in the receipt, as it is.
+// each record is in one object, and the receipt has each object as it is.
 func TestPartsOfSeveralAttempts(t *testing.T) {
 	for name, f := range formats {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +53,7 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 				store := new(checkpointtest.Memory)
 				some := all[:rapid.IntRange(1, len(all)).Draw(rt, "records")]
 				sizes := rapid.SliceOfN(rapid.IntRange(1, 20), 0, 8)
-				if rapid.Bool().Draw(rt, "whole") { // what an attempt that did not need parts has left
+				if rapid.Bool().Draw(rt, "whole") { // an earlier attempt did not need parts, and left this
 					if _, err := sinktest.Write(t.Context(), open(t, store, f), crowded, some[:len(some)/2]); err != nil {
 						rt.Fatal(err)
 					}
@@ -115,7 +116,8 @@ func (p putting) Put(ctx context.Context, key string, body []byte, version strin
 	return p.put(ctx, key, body, version)
 }
 
-// What an attempt has on its way when it dies may arrive at any time later: it never lies beside what the next one wrote.
+// If an attempt dies with a Put on its way, that Put may arrive at any time later. Its object never lies beside the objects of
+// the next attempt.
 func TestPartThatArrivesLate(t *testing.T) {
 	f := formats["ndjson"]
 	all := sinktest.Generate(t, 1, 40, crowded.Start, time.Second)
@@ -124,7 +126,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 		return err
 	}
 	whole := func(a *archive.Archive) error {
-		_, err := sinktest.Write(t.Context(), a, crowded, all[:30]) // that now there are more is why it does not fit any more
+		_, err := sinktest.Write(t.Context(), a, crowded, all[:30]) // now there are more records, so they do not fit any more
 		return err
 	}
 	for name, test := range map[string]struct {
@@ -156,7 +158,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 	}
 }
 
-// A record that an attempt has written, and that does not come again, is not left behind.
+// If an attempt has written a record, and the record does not come again, WriteParts fails.
 func TestPartsThatLackARecord(t *testing.T) {
 	f := formats["parquet"]
 	all := sinktest.Generate(t, 1, 40, crowded.Start, time.Second)

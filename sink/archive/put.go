@@ -8,22 +8,22 @@ import (
 	"io/fs"
 )
 
-// maxPuts bounds the attempts at an object that changes under our hands. With a lease no other process changes it.
+// maxPuts bounds the attempts at an object that another process changes meanwhile. With a lease no other process does.
 const maxPuts = 4
 
-// Why an object that is there already was left as it is, to be tested with errors.Is. The errors that carry them say
+// The reasons for which put leaves an existing object as it is. Test for them with errors.Is. The errors that wrap them say
 // what to do.
 var (
-	// ErrHasMore: the object has records that are not among those to be written.
+	// ErrHasMore: the object has records that are not among the records to write.
 	ErrHasMore = errors.New("the object has records that would be lost")
 	// ErrForeign: the object is not one that this archive wrote.
 	ErrForeign = errors.New("the object is not one of this archive's")
-	// ErrContended: the object changed each time that it was about to be replaced.
+	// ErrContended: the object changed each time before put could replace it.
 	ErrContended = errors.New("the object is being changed by another process")
 )
 
-// put makes body the object. It creates it; where one is there already, it is what an attempt left that was never
-// committed, and is replaced if that loses nothing. Each step is conditional on what the step before saw.
+// put makes body the object. If the key has no object, put creates it. If it has one, an attempt that was never committed left
+// it, and put replaces it if that loses no record. Each step is conditional on the version that the previous step saw.
 func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 	version := ""
 	for range maxPuts {
@@ -31,7 +31,7 @@ func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, fs.ErrNotExist) && version != "": // removed since: create it
+		case errors.Is(err, fs.ErrNotExist) && version != "": // another process has removed it: create it
 			version = ""
 			continue
 		case !errors.Is(err, fs.ErrExist):
@@ -44,7 +44,7 @@ func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 			continue
 		case err != nil:
 			return err
-		case bytes.Equal(found, body): // the attempt before had the same records, or the answer to this Put was lost
+		case bytes.Equal(found, body): // the previous attempt had the same records, or the answer to this Put was lost
 			return nil
 		}
 		if err := a.losesNothing(found, body); err != nil {
@@ -56,7 +56,7 @@ func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 		a.bucket, key, ErrContended, maxPuts)
 }
 
-// losesNothing tells whether the records of an object are all among those of the body that is to replace it.
+// losesNothing returns an error unless the body that is to replace an object has all of the object's records.
 func (a *Archive) losesNothing(object, body []byte) error {
 	encoder := a.encoders.Take()
 	defer a.encoders.Give(encoder)

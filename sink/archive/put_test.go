@@ -27,7 +27,7 @@ func TestOthers(t *testing.T) {
 	}
 
 	for name, test := range map[string]struct {
-		// before is what another process does just before each of our calls; puts counts ours, that one included.
+		// before does the work of another process just before each of our calls; puts counts our Puts with the coming one.
 		before func(store *checkpointtest.Memory, op checkpointtest.Op, puts int)
 		want   error
 	}{
@@ -91,7 +91,7 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// object is what the archive makes of the records.
+// object is the object that the archive makes of the records.
 func object(t *testing.T, f format, w window.Window, records []record.Record, key string) []byte {
 	t.Helper()
 	store := new(checkpointtest.Memory)
@@ -114,7 +114,7 @@ func replace(t *testing.T, store *checkpointtest.Memory, key string, body []byte
 	}
 }
 
-// TestMessages pins what a person reads when an object is left as it is.
+// TestMessages pins the errors that a person reads when put leaves an object as it is.
 func TestMessages(t *testing.T) {
 	f := formats["parquet"]
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

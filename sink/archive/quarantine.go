@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 )
 
-// quarantine is the folder for what is no record. It lies beside the archive's own, so that no query reads it.
+// quarantine is the folder for elements that are no records. It lies beside the archive's own folder, so that no query reads it.
 const quarantine = "quarantine"
 
-// Quarantine keeps the bytes of a record that cannot be parsed, exactly as they were served, until a person has looked
-// at them. They are durable when it returns without an error. The object is named by their SHA-256, which it returns
+// Quarantine keeps the bytes of an element that is no record, exactly as the server sent them, until a person has looked
+// at them. When it returns without an error, they are durable. Their SHA-256 names the object, and Quarantine returns it
 // too: the same bytes again are the same object.
 func (a *Archive) Quarantine(ctx context.Context, raw []byte) (key, sha string, err error) {
 	sum := sha256.Sum256(raw)

@@ -43,7 +43,7 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
-// TestQuarantineFails: what failed is an error, and an object of that name with other bytes is left as it is.
+// TestQuarantineFails: a failure is an error, and an object of that name with other bytes stays as it is.
 func TestQuarantineFails(t *testing.T) {
 	for name, f := range formats {
 		store := checkpointtest.NewFaulty(new(checkpointtest.Memory))

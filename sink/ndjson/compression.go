@@ -8,8 +8,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Compression is what lines are compressed with, in files and on the wire. Its value is the name that HTTP has for it.
-// Zstd takes about as much of the processor as Gzip does, for 29% fewer bytes.
+// Compression is the compression of lines, in files and on the wire. Its value is HTTP's name for it.
+// Zstd takes about as much processor time as Gzip does, for 29% fewer bytes.
 type Compression string
 
 // The compressions there are.
@@ -19,37 +19,38 @@ const (
 	None Compression = "none"
 )
 
-// A Compressor compresses what is written to it until it is closed. After Reset it does so anew, to another writer.
+// A Compressor compresses the bytes that are written to it, until it is closed. Reset begins anew, with another writer.
 type Compressor interface {
 	io.WriteCloser
 	Reset(w io.Writer)
 }
 
-// gzipLevel trades time for size: 5 takes 1.8 times as long and is 11% smaller. What the exporter takes of a machine is
-// worth more than what its lines take of a wire.
+// gzipLevel trades size for time: level 5 takes 1.8 times as long and is 11% smaller. Processor time on the exporter's machine
+// is worth more than bytes on the wire.
 const gzipLevel = 1
 
-// zstdWindow is how far back the compression of zstd looks. Lines repeat what stands close before them: a window of 4 MiB
+// zstdWindow is how far back the compression of zstd looks. Lines repeat the lines shortly before them: a window of 4 MiB
 // makes them hardly smaller, and an encoder holds twice its window.
 const zstdWindow = 512 << 10
 
-// maxZstdWindow is the most that RFC 9659 allows on the wire, and bounds what a damaged file makes its reader allocate.
+// maxZstdWindow is the largest window that RFC 9659 allows on the wire. It bounds the memory that a reader allocates for a
+// damaged file.
 const maxZstdWindow = 8 << 20
 
-// Writer returns a compressor, which is to be reset before its first use. The same lines give the same bytes.
+// Writer returns a compressor. Reset it before its first use. The same lines give the same bytes.
 func (c Compression) Writer() Compressor {
 	switch c {
 	case Gzip:
 		return must(gzip.NewWriterLevel(io.Discard, gzipLevel))
 	case Zstd:
 		return must(zstd.NewWriter(io.Discard, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(zstdWindow),
-			zstd.WithEncoderConcurrency(1))) // which keeps it from starting goroutines
+			zstd.WithEncoderConcurrency(1))) // so that it starts no goroutines
 	default:
 		return new(plain)
 	}
 }
 
-// must is for what fails only by a level or a window that does not exist.
+// must is for a call that fails only with a level or a window that does not exist.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -57,7 +58,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Reader returns a reader of what a compressor has written. It has nothing to be closed.
+// Reader returns a reader of the bytes that a compressor has written. The caller need not close it.
 func (c Compression) Reader(r io.Reader) (io.Reader, error) {
 	switch c {
 	case Gzip:
@@ -69,10 +70,11 @@ func (c Compression) Reader(r io.Reader) (io.Reader, error) {
 	}
 }
 
-// zstdMagic is what a file begins with that zstd has compressed.
+// zstdMagic are the first bytes of a file that zstd has compressed.
 const zstdMagic = "\x28\xb5\x2f\xfd"
 
-// compressionOf tells by what a file was compressed. What is neither is for the reader of gzip to refuse.
+// compressionOf tells the compression of a file. It takes any file but zstd for gzip: then the reader of gzip refuses other
+// bytes.
 func compressionOf(file []byte) Compression {
 	if bytes.HasPrefix(file, []byte(zstdMagic)) {
 		return Zstd

@@ -4,5 +4,5 @@
 //
 //	{"event_id":"<tenant>/<id>/<created_at_us>","tenant":"<tenant>","id":123,"created_at":"...", ...}
 //
-// The event id names a record for ever: a receiver that may see a record twice drops the second one by it.
+// The event id names a record for ever: a receiver that may see a record twice drops the second one by this id.
 package ndjson

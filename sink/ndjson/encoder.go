@@ -9,13 +9,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// What the name of a file ends in, by its compression.
+// Extension and ZstdExtension are the ends of a file's name, by its compression.
 const (
 	Extension     = ".ndjson.gz"
 	ZstdExtension = ".ndjson.zst"
 )
 
-// Long is the size from which a record's line is not made as a whole.
+// Long is the size from which Houndtrail writes a record's line piece by piece.
 const Long = 256 << 10
 
 // piece is how many bytes of lines are compressed at a time: while they are still in the processor's cache.
@@ -27,7 +27,7 @@ type Encoder struct {
 	form        Lines
 	compression Compression
 	zip         Compressor
-	lines       []byte // what is not yet compressed
+	lines       []byte // not yet compressed
 }
 
 // NewEncoder returns an encoder for the tenant's records. The compression is Gzip or Zstd.
@@ -35,7 +35,7 @@ func NewEncoder(tenant string, c Compression) *Encoder {
 	return &Encoder{form: ForTenant(tenant), compression: c, zip: c.Writer()}
 }
 
-// Extension is what the name of a file ends in.
+// Extension is the end of a file's name.
 func (e *Encoder) Extension() string {
 	if e.compression == Zstd {
 		return ZstdExtension
@@ -47,7 +47,7 @@ func (e *Encoder) Extension() string {
 func (e *Encoder) Held() int { return cap(e.lines) }
 
 // Encode writes one file with a line for each record, in their order. It keeps no reference to them. After an error
-// what was written is no file, and the encoder can be used again.
+// the written bytes are no file, and the encoder can be used again.
 func (e *Encoder) Encode(w io.Writer, _ window.Window, records []record.Record) error {
 	e.zip.Reset(w)
 	defer e.zip.Reset(io.Discard)

@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it because
-// a server that is set up anew counts its ids from 1 again.
+// EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it, because
+// a new installation of the server counts its ids from 1 again.
 func EventID(tenant string, r *record.Record) string {
 	return string(appendIdentity([]byte(tenant+"/"), r))
 }
@@ -28,7 +28,7 @@ func AppendLine(dst []byte, tenant string, r *record.Record) []byte {
 
 // Lines makes the lines of one tenant.
 type Lines struct {
-	head, tail string // of what stands in front of the record, around its id and instant
+	head, tail string // of the text in front of the record, around its id and instant
 }
 
 // ForTenant returns the lines of a tenant.
@@ -39,14 +39,14 @@ func ForTenant(tenant string) Lines {
 
 // Append appends the record's line, with its newline, to dst. Raw must be a JSON object.
 //
-// Should the server ever send keys named event_id or tenant itself, the line has them twice: nothing that was served
-// is left out.
+// If a server ever sends keys named event_id or tenant itself, the line has them twice: it leaves out nothing that the server
+// sent.
 func (l Lines) Append(dst []byte, r *record.Record) []byte {
 	dst, members := l.begin(dst, r)
 	return append(appendOnOneLine(dst, members), '\n')
 }
 
-// Write writes the same line, and holds a piece of it at a time: it is for records of many bytes.
+// Write writes the same line as Append, and holds a piece of it at a time: it is for records of many bytes.
 func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 	part, rest := l.begin(make([]byte, 0, 2*piece), r)
 	for err == nil && len(rest) > 0 {
@@ -61,7 +61,7 @@ func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 	return written, err
 }
 
-// begin appends what stands in front of the members of the record, and returns those with the closing brace.
+// begin appends the text in front of the record's members. It returns the members with the closing brace.
 func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string) {
 	dst = appendIdentity(append(dst, l.head...), r)
 	dst = append(dst, l.tail...)
@@ -72,7 +72,7 @@ func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string)
 	return dst, members
 }
 
-// appendOnOneLine appends JSON, which has line breaks only between tokens, where a blank says the same.
+// appendOnOneLine appends JSON without line breaks. JSON has them only between tokens, and there a blank means the same.
 func appendOnOneLine(dst []byte, members string) []byte {
 	start := len(dst)
 	dst = append(dst, members...)
@@ -86,7 +86,7 @@ func appendOnOneLine(dst []byte, members string) []byte {
 	return dst
 }
 
-// inside is what follows the opening brace of an object. A record of the client begins with it, and a key follows.
+// inside is the text behind the opening brace of an object. A record of the client begins with the brace, and a key follows.
 func inside(object string) string {
 	if len(object) > 1 && object[0] == '{' && object[1] > ' ' {
 		return object[1:]
@@ -94,10 +94,10 @@ func inside(object string) string {
 	return strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(object, blanks), "{"), blanks)
 }
 
-// blanks is what JSON allows between tokens.
+// blanks are the characters that JSON allows between tokens.
 const blanks = " \t\r\n"
 
-// escape makes a tenant the inside of a JSON string. An ordinary one (A-Za-z0-9._-) already is.
+// escape makes a tenant the inside of a JSON string. An ordinary tenant (A-Za-z0-9._-) needs no change.
 func escape(tenant string) string {
 	if strings.IndexFunc(tenant, special) < 0 {
 		return tenant

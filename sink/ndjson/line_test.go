@@ -41,7 +41,8 @@ func TestAppendLine(t *testing.T) {
 	}
 }
 
-// TestEventID pins the id that receivers drop repeated records by. It is the same whatever zone the time was sent in.
+// TestEventID pins the id by which receivers drop repeated records. It is the same for every zone in which the server sends the
+// time.
 func TestEventID(t *testing.T) {
 	for _, created := range []string{"2026-03-01T00:00:00.1Z", "2026-03-01T02:00:00.100000+02:00"} {
 		r := sinktest.Parse(t, `{"id":42,"created_at":"`+created+`"}`)
@@ -51,7 +52,7 @@ func TestEventID(t *testing.T) {
 	}
 }
 
-// FuzzAppendLine holds every line to what receivers rely on: one line, valid, with our two keys and everything served.
+// FuzzAppendLine checks what receivers rely on: one valid line, with our two keys and everything that the server sent.
 func FuzzAppendLine(f *testing.F) {
 	for _, r := range sinktest.Corners(f) {
 		if len(r.Raw) < 10_000 {
@@ -88,7 +89,7 @@ func FuzzAppendLine(f *testing.F) {
 	})
 }
 
-// compact decodes strings, since one can be written in many ways, and drops blanks.
+// compact decodes strings, since the same string can be written in many ways, and drops blanks.
 func compact(t *testing.T, value []byte) string {
 	t.Helper()
 	var s string

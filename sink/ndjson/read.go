@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Each calls each with every record of a file of the tenant's lines, in its order, until each returns an error. It goes
-// by what AppendLine puts in front of a record, and tells the compression by the first bytes. It refuses a file that is cut
-// off, and one with any other line.
+// Each calls each with every record of a file of the tenant's lines, in its order, until each returns an error. It reads the
+// text that AppendLine puts in front of a record, and tells the compression by the first bytes. It refuses a file that is cut
+// off, and a file with any other line.
 func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error) error {
 	unzipped, err := compressionOf(file).Reader(bytes.NewReader(file))
 	if err != nil {
@@ -36,7 +36,7 @@ func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error)
 	return nil
 }
 
-// identity undoes what Append puts in front of a record.
+// identity reads the id and the instant out of the text that Append puts in front of a record.
 func (l Lines) identity(line []byte) (id int64, createdAt time.Time, err error) {
 	rest, ok := bytes.CutPrefix(line, []byte(l.head))
 	if !ok {

@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// TestAllocations guards what the encoder is reused for. It is not for the race detector, under which sync.Pool throws
-// away at random.
+// TestAllocations guards the reason for which the encoder is reused. It does not run under the race detector, since sync.Pool
+// then drops values at random.
 func TestAllocations(t *testing.T) {
 	for _, test := range []struct{ records, perFile, perRecord int }{
 		{50_000, 0, 150},

@@ -2,14 +2,14 @@ package parquet
 
 import "unicode/utf8"
 
-// boundBytes is how much of a string stands in the statistics: all of a UUID, and of most names, addresses and actions.
-// The library writes the whole of it, twice for each page, and a record of 9 MB then makes a footer of 18 MB.
+// boundBytes is how many bytes of a string stand in the statistics: all of a UUID, and of most names, addresses and actions.
+// The library writes the whole string, twice for each page, and a record of 9 MB then makes a footer of 18 MB.
 const boundBytes = 64
 
-// bounds are the least and the greatest of some strings. They point to the strings.
+// bounds are the least and the greatest of some strings, as pointers to them.
 type bounds struct{ low, high *string }
 
-// add widens the bounds to a string; nil, which is NULL, has none.
+// add widens the bounds to a string. It ignores nil, which is NULL.
 func (b *bounds) add(s *string) {
 	switch {
 	case s == nil:
@@ -22,13 +22,13 @@ func (b *bounds) add(s *string) {
 	}
 }
 
-// merge widens the bounds to others.
+// merge widens the bounds to other bounds.
 func (b *bounds) merge(other bounds) {
 	b.add(other.low)
 	b.add(other.high)
 }
 
-// cut returns what the statistics say: nothing of both for NULLs alone. It is not ok if the greatest string has no
+// cut returns the bounds for the statistics: two nils if there were only NULLs. ok is false if the greatest string has no
 // upper bound of that length.
 func (b *bounds) cut() (low, high []byte, ok bool) {
 	if b.low == nil {
@@ -38,8 +38,8 @@ func (b *bounds) cut() (low, high []byte, ok bool) {
 	return append([]byte{}, prefix(*b.low)...), high, ok // not nil for "", which nil would leave out
 }
 
-// prefix is the beginning of a string, and so no greater than the string. It ends with a whole character, because bounds
-// are strings of the column's type, UTF-8.
+// prefix is the beginning of a string, and so no greater than the string. It ends with a whole character, because a bound
+// has the column's type, UTF-8.
 func prefix(s string) string {
 	if len(s) <= boundBytes {
 		return s
@@ -51,8 +51,9 @@ func prefix(s string) string {
 	return s[:end]
 }
 
-// upperBound is a short string that is no less than s. A cut one is made greater in its last character, since UTF-8
-// sorts as its characters do; those that are the greatest, or none, are left out. It is not ok if none is left.
+// upperBound is a short string that is no less than s. If s is cut, upperBound replaces the last character with the next greater
+// one: UTF-8 sorts as its characters do. It leaves out the greatest character, and bytes that are no character. ok is false if
+// no character is left.
 func upperBound(s string) (_ []byte, ok bool) {
 	if len(s) <= boundBytes {
 		return append([]byte{}, s...), true
@@ -74,5 +75,5 @@ func upperBound(s string) (_ []byte, ok bool) {
 	return nil, false
 }
 
-// surrogatesEnd is the character after U+D7FF: what lies between are halves of UTF-16, which UTF-8 has not.
+// surrogatesEnd is the character after U+D7FF. Between them are halves of UTF-16, which UTF-8 does not have.
 const surrogatesEnd = 0xE000

@@ -43,7 +43,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestBoundsHold is what readers rely on: between the bounds lies every string, of whatever bytes.
+// TestBoundsHold: every string lies between the bounds, whatever its bytes. Readers rely on that.
 func TestBoundsHold(t *testing.T) {
 	long := func(unit *rapid.Generator[string]) *rapid.Generator[string] {
 		return rapid.Custom(func(t *rapid.T) string {

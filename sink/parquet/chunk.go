@@ -14,13 +14,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Rows of a page whose values are numbers: its own, or those of values in a dictionary.
+// How many rows a page of numbers has: numbersInPage if they are the values, indexesInPage if they number a dictionary's values.
 const (
 	numbersInPage = pageBytes / 8
 	indexesInPage = pageBytes / 4
 )
 
-// A chunk is a column of a row group on its way into the file. It knows what the footer and the page index are to say of it.
+// A chunk is a column of a row group on its way into the file. It has its own entries of the footer and the page index.
 type chunk struct {
 	*file
 	*column
@@ -32,9 +32,9 @@ type chunk struct {
 	offsets format.OffsetIndex
 	rows    int64 // in the pages so far
 	nulls   int64
-	// Of all values of a column of strings.
+	// The bounds of all values of a column of strings.
 	bounds bounds
-	// A page has values that no short string is above: readers have to look at every page.
+	// A page has a value with no short string above it: readers have to look at every page.
 	unbounded bool
 }
 
@@ -118,12 +118,12 @@ func (c *chunk) plain(records []record.Record) error {
 	return c.addStrings(&p, within)
 }
 
-// appendPlain appends a string as it stands in a page, and in a dictionary.
+// appendPlain appends a string in the form of a page and of a dictionary.
 func appendPlain(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
-// number numbers the values of a column, by a dictionary. It is not ok if that would be too large, or empty.
+// number numbers the values of a column, by a dictionary. ok is false if the dictionary would be too large, or empty.
 func (c *chunk) number(records []record.Record) (ok bool) {
 	c.dictionary.clear()
 	c.indexes = c.indexes[:0]
@@ -139,7 +139,7 @@ func (c *chunk) number(records []record.Record) (ok bool) {
 	return len(c.dictionary.values) > 0
 }
 
-// null is the index of no value.
+// null is the index that stands for NULL.
 const null = -1
 
 // indexed writes the dictionary, and pages of the numbers of its values.

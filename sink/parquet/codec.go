@@ -4,11 +4,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// compressionWindow is how far back a page's compression looks: over the whole of a page. With more, the encoder would
-// walk through more memory, and keep it.
+// compressionWindow is how far back a page's compression looks: over the whole page. With more, the encoder would
+// use and keep more memory.
 const compressionWindow = 2 * pageBytes
 
-// newZstd is the fastest level, which takes half the time of the default one for files that are 2% larger.
+// newZstd has the fastest level. It takes half the time of the default level, for files that are 2% larger.
 func newZstd() (*zstd.Encoder, error) {
 	return zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(compressionWindow),

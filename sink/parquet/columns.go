@@ -15,7 +15,7 @@ type Column struct {
 	Required bool // never NULL
 }
 
-// Type is what a column holds.
+// Type is the type of a column's values.
 type Type int
 
 // The types of columns.
@@ -34,7 +34,7 @@ func Columns() []Column {
 	return all
 }
 
-// A column knows where its values are in a record, and how they are written.
+// A column knows how to find its value in a record, and how to write it.
 type column struct {
 	Column
 
@@ -45,7 +45,7 @@ type column struct {
 	set  record.Set // the column's own, by which it may be absent
 }
 
-// columns may only be appended to. "" is what the server said, NULL that it said nothing.
+// columns may only be appended to. "" means that the server sent "". NULL means that it sent no value.
 //
 //nolint:gochecknoglobals // a constant
 var columns = func() []column {
@@ -61,7 +61,7 @@ var columns = func() []column {
 	return all
 }()
 
-// sorting says how the rows are sorted: by created_at_us, then by id.
+// sorting is the order of the rows: by created_at_us, then by id.
 //
 //nolint:gochecknoglobals // a constant
 var sorting = []format.SortingColumn{{ColumnIdx: 2}, {ColumnIdx: 0}}
@@ -69,13 +69,13 @@ var sorting = []format.SortingColumn{{ColumnIdx: 2}, {ColumnIdx: 0}}
 // repeats tells that a dictionary holds the values.
 func (c *column) repeats() bool { return c.Type == String && c.kind == record.Repeats }
 
-// bloom tells that a bloom filter tells which values are there.
+// bloom tells that the column has a bloom filter.
 func (c *column) bloom() bool { return c.Type == String && c.kind == record.Unique }
 
-// ranged tells that a range of values may be asked for. No query asks for one of JSON.
+// ranged tells that a query may ask for a range of values. No query asks for a range of JSON.
 func (c *column) ranged() bool { return c.Type != String || c.kind != record.JSON }
 
-// value is nil, which is NULL, where the server sent no such column.
+// value is the record's value. It is nil, which is NULL, if the server sent no such column.
 func (c *column) value(r *record.Record) *string {
 	if r.Absent.Has(c.set) {
 		return nil

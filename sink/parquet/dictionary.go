@@ -2,7 +2,7 @@ package parquet
 
 import "unsafe"
 
-// keptNumbers is how many values a map may have had to be used again: to clear a larger one takes longer than a small file.
+// keptNumbers is the largest map that the dictionary uses again: to clear a larger map takes longer than a small file.
 const keptNumbers = 1 << 12
 
 // A dictionary numbers the different values of a column in a row group, in the order in which they come.
@@ -10,15 +10,15 @@ type dictionary struct {
 	values  []string
 	bytes   int // of all values
 	numbers map[string]int32
-	// recent are values that came lately, each by its place. Most values of a log are few, and share one copy: to compare two
-	// that are the same copy takes less than to look one up.
+	// recent has values that came lately, each by its place. A log has few different values, and equal ones share one copy: a
+	// comparison of the same copy takes less time than a look into the map.
 	recent [1 << 10]struct {
 		value  string
 		number int32
 	}
 }
 
-// clear lets go of all values.
+// clear removes all values.
 func (d *dictionary) clear() {
 	if d.numbers == nil || len(d.numbers) > keptNumbers {
 		d.numbers = map[string]int32{}
@@ -45,7 +45,8 @@ func (d *dictionary) number(value string) int32 {
 	return number
 }
 
-// place is where a value lies in memory. The values that repeat share one copy, which has not to be looked at.
+// place is a number made from the address of a value in memory. Values that repeat share one copy, so place need not read the
+// bytes.
 func place(s string) uint {
 	const prime = 0x9e3779b97f4a7c15
 	return uint(uintptr(unsafe.Pointer(unsafe.StringData(s))) * prime >> 32) //nolint:gosec // a number, nothing is read there

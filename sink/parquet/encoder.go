@@ -9,22 +9,22 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Extension is what the name of a file ends in.
+// Extension is the end of a file's name.
 const Extension = ".parquet"
 
 const (
-	// rowGroupRows bounds a row group. Past it neither size nor speed gains, and only memory grows.
+	// rowGroupRows bounds a row group. With more rows neither size nor speed gains, and only memory grows.
 	rowGroupRows = 100_000
-	// rowGroupBytes bounds its strings before compression, unless a single record has more. Readers hold the compressed
-	// column chunks of a row group. 100,000 ordinary records have 28 MB, so that most row groups end by rows; each more costs
-	// 2 KB of footer, so that those of records of 10 MiB, the most that BloodHound takes in, should hold some.
+	// rowGroupBytes bounds the strings of a row group before compression, unless a single record has more. Readers hold the
+	// compressed column chunks of a row group. 100,000 ordinary records have 28 MB, so most row groups end by rows. Each further
+	// row group costs 2 KB of footer, so it should hold some records even if they have 10 MiB, the most that BloodHound takes in.
 	rowGroupBytes = 32 << 20
-	// pageBytes is the size of a page before compression. Of 1 MiB they would make files 3% smaller, and readers slower.
+	// pageBytes is the size of a page before compression. Pages of 1 MiB would make files 3% smaller, and readers slower.
 	pageBytes = 256 << 10
-	// dictionaryBytes is how large a dictionary may be. A column with more different values in a row group goes without:
-	// some 58,000 UUIDs.
+	// dictionaryBytes is how large a dictionary may be: some 58,000 UUIDs. A column with more different values in a row group
+	// has no dictionary.
 	dictionaryBytes = 2 << 20
-	// bloomBits for each value of an id column: about one false positive in a hundred.
+	// bloomBits is the number of bits for each value of an id column: about one false positive in a hundred.
 	bloomBits = 10
 )
 
@@ -49,8 +49,8 @@ type Metadata struct {
 // An Encoder writes files, one after another. It keeps its buffers from one to the next, since sparse history comes as
 // hundreds of small files. It is not safe for concurrent use.
 //
-// It has a writer of its own, made of the library's encodings: the library's writer costs twice the processor time in
-// copying rows to columns, holds a row group's pages in memory, and its statistics have whole strings.
+// It has a writer of its own, made of the library's encodings. The library's writer takes twice the processor time, since it
+// copies rows to columns. It holds a row group's pages in memory, and its statistics have whole strings.
 type Encoder struct {
 	meta    Metadata
 	scratch scratch
@@ -59,21 +59,21 @@ type Encoder struct {
 // NewEncoder returns an encoder whose files carry meta.
 func NewEncoder(meta Metadata) *Encoder { return &Encoder{meta: meta} }
 
-// Extension is what the name of a file ends in.
+// Extension is the end of a file's name.
 func (*Encoder) Extension() string { return Extension }
 
 // Held is about how many bytes the encoder's own buffers have: a few hundred thousand, unless a string was larger.
 func (e *Encoder) Held() int { return cap(e.scratch.values) + cap(e.scratch.packed) }
 
-// Encode writes one file with the records, which must be sorted and each there once; else it is an [ErrOrder]. It
-// keeps no reference to them. After an error what was written is no file, and the encoder can be used again.
+// Encode writes one file with the records, which must be sorted and each there once; else the error is [ErrOrder]. It
+// keeps no reference to them. After an error the written bytes are no file, and the encoder can be used again.
 func (e *Encoder) Encode(w io.Writer, win window.Window, records []record.Record) error {
 	for i := 1; i < len(records); i++ {
 		if record.Compare(&records[i-1], &records[i]) >= 0 {
 			return fmt.Errorf("encode Parquet: id %d comes after id %d: %w", records[i].ID, records[i-1].ID, ErrOrder)
 		}
 	}
-	defer e.scratch.dictionary.clear() // the page behind the records is the caller's again
+	defer e.scratch.dictionary.clear() // it must not refer to the caller's memory any more
 	if err := e.encode(&file{counted: counted{Writer: w}}, win, records); err != nil {
 		return fmt.Errorf("encode Parquet: %w", err)
 	}
@@ -94,8 +94,8 @@ func (e *Encoder) encode(f *file, win window.Window, records []record.Record) er
 	return f.finish(e.meta, win)
 }
 
-// leading is how many of the first records make a row group, and the bytes of their strings. One that alone is too large for a
-// row group, or has large fields, goes alone.
+// leading is how many of the first records make a row group, by the bytes of their strings. A record that alone is too large for
+// a row group, or has large fields, goes alone.
 func leading(records []record.Record) (n int) {
 	for bytes := 0; n < min(len(records), rowGroupRows); n++ {
 		bytes += size(&records[n])

@@ -55,7 +55,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestReuse holds an encoder that is used again and again, also after errors, to the bytes of one that is new.
+// TestReuse: an encoder that is used again and again, also after errors, gives the same bytes as a new one.
 func TestReuse(t *testing.T) {
 	pool := slices.Concat(sinktest.Corners(t), sinktest.Generate(t, 100, 150, epoch.Add(48*time.Hour), time.Second))
 	rapid.Check(t, func(rt *rapid.T) {

@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// Where columns are.
+// The places of columns.
 const (
 	firstText    = 3
 	fieldsColumn = 7
@@ -64,7 +64,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestFooter looks at several files of one encoder, since what it forgets it forgets from the second file on.
+// TestFooter looks at several files of one encoder: if the encoder forgets a part, that shows from the second file on.
 func TestFooter(t *testing.T) {
 	repeating := []string{"actor_id", "actor_name", "actor_email", "action", "source_ip_address", "status"}
 	records := sinktest.Generate(t, 1, 200, epoch, time.Second)
@@ -112,7 +112,7 @@ func TestFooter(t *testing.T) {
 	}
 }
 
-// TestRowGroups writes more rows than a row group takes, and looks at what readers skip row groups and pages by.
+// TestRowGroups writes more rows than a row group takes. It looks at the figures by which readers skip row groups and pages.
 func TestRowGroups(t *testing.T) {
 	const n = 2*rowGroupRows + 1234
 	records := make([]record.Record, n)
@@ -171,8 +171,8 @@ func TestRowGroups(t *testing.T) {
 	}
 }
 
-// TestSizes holds row groups and pages to their bytes, which is what bounds the memory of the encoder: past them goes
-// only a record that alone is larger.
+// TestSizes holds row groups and pages to their bytes, which bound the memory of the encoder. Only a record that alone is larger
+// may exceed them.
 func TestSizes(t *testing.T) {
 	files := sinktest.Files(t, epoch)
 	text := strings.Repeat("a record of many bytes ", 2*rowGroupBytes/23)
@@ -222,8 +222,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestDictionaries: a column whose dictionary would be large has none, in each row group anew. Some readers read wrong values
-// from a column that has a dictionary for a part of its pages.
+// TestDictionaries: if a column's dictionary would be too large in a row group, the column has none there. Some readers read
+// wrong values from a column that has a dictionary for a part of its pages.
 func TestDictionaries(t *testing.T) {
 	records := sinktest.Files(t, epoch)["10 KB in names"]
 	small := sinktest.Generate(t, 1000, 10, epoch.Add(time.Hour), time.Second)

@@ -12,13 +12,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// magic is what a file begins and ends with.
+// magic is the beginning and the end of a file.
 const magic = "PAR1"
 
-// formatVersion is that of the format with data pages of version 2.
+// formatVersion is the version of the format. It has data pages of version 2.
 const formatVersion = 2
 
-// A file is being written. Behind its row groups come the column indexes, the offset indexes and the footer.
+// A file is a file under way. Behind its row groups come the column indexes, the offset indexes and the footer.
 type file struct {
 	counted
 
@@ -31,7 +31,7 @@ type file struct {
 type group struct {
 	format.RowGroup
 
-	filters []bloom.SplitBlockFilter // of the columns that have one, to be written behind them
+	filters []bloom.SplitBlockFilter // of the columns that have one; they come behind the columns
 }
 
 // begin begins a row group.
@@ -54,7 +54,7 @@ func newChunk(f *file, s *scratch, c *column) *chunk {
 	}}
 }
 
-// end takes a chunk into the footer and the page index. Until that is written, the places in it count from its beginning.
+// end adds a chunk to the footer and the page index. Until finish, the offsets of the page index count from its own beginning.
 func (f *file) end(g *group, c *chunk) error {
 	c.meta.NumValues, c.meta.Statistics.NullCount = c.rows, c.nulls
 	for _, s := range c.meta.EncodingStats {
@@ -118,7 +118,7 @@ func (f *file) filters(g *group) error {
 	return nil
 }
 
-// finish writes what stands behind the row groups.
+// finish writes the page index and the footer behind the row groups.
 func (f *file) finish(meta Metadata, win window.Window) error {
 	footer := format.FileMetaData{
 		Version: formatVersion, NumRows: f.rows, CreatedBy: "houndtrail version " + meta.Version,

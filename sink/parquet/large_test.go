@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// TestLargeFields looks at what a file says of pages with large values, and of those beside them.
+// TestLargeFields looks at a file's figures of pages with large values, and of the pages beside them.
 func TestLargeFields(t *testing.T) {
 	text := hexadecimal(3 * largeFields)
 	e := NewEncoder(meta)
@@ -50,8 +50,8 @@ func TestLargeFields(t *testing.T) {
 	}
 }
 
-// judgeChunk reads a chunk that begins where the previous one ended, and each of its pages by its place in the offset index,
-// and returns where the chunk ends.
+// judgeChunk reads a chunk that begins at the end of the previous one, and each of its pages by its place in the offset index.
+// It returns the end of the chunk.
 func judgeChunk(t *testing.T, column pq.ColumnChunk, m *format.ColumnMetaData, body []byte, begin int64) int64 {
 	t.Helper()
 	name, at := m.PathInSchema[0], m.DataPageOffset
@@ -90,7 +90,7 @@ func judgeChunk(t *testing.T, column pq.ColumnChunk, m *format.ColumnMetaData, b
 	return end
 }
 
-// judgeBloom looks for what is in a chunk.
+// judgeBloom asks the bloom filter of a chunk for the chunk's own values.
 func judgeBloom(t *testing.T, column pq.ColumnChunk, group int) {
 	t.Helper()
 	values := make([]pq.Value, 1)
@@ -108,7 +108,7 @@ func judgeBloom(t *testing.T, column pq.ColumnChunk, group int) {
 	}
 }
 
-// judgeTotals compares what a footer says of its row groups with what it says of their columns and values.
+// judgeTotals compares a footer's figures of its row groups with those of their columns and values.
 func judgeTotals(t *testing.T, body []byte) {
 	t.Helper()
 	records := sinktest.ReadParquet(t, body)
@@ -147,7 +147,7 @@ func TestLargeFieldsAreNotCopied(t *testing.T) {
 	}
 }
 
-// A destination that fails is heard of, wherever it does.
+// If the destination fails, Encode returns the error, at any byte of the file.
 func TestLargeFieldsToAFullDisk(t *testing.T) {
 	records := sinktest.Generate(t, 1, 2, epoch, time.Second)
 	records[1].Fields = hexadecimal(largeFields)

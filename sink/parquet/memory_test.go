@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// hexadecimal is text of which compression leaves a little more than half.
+// hexadecimal is text. After compression a little more than half of its bytes remain.
 func hexadecimal(n int) string {
 	random := rand.NewChaCha8([32]byte{})
 	text := make([]byte, n)
@@ -35,7 +35,7 @@ func BenchmarkMemory(b *testing.B) {
 				from := i * each % (len(text) - each)
 				records[i].Fields, records[i].Raw = text[from:from+each], ""
 			}
-			defer debug.SetGCPercent(debug.SetGCPercent(5)) // little garbage stands beside what is in use
+			defer debug.SetGCPercent(debug.SetGCPercent(5)) // so that the heap has little garbage
 			for b.Loop() {
 				b.ReportMetric(float64(peak(b, records))/(1<<20), "peak-MiB")
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// scratch is the memory of one page and one dictionary, which serve all columns of all files in turn.
+// scratch is the memory of one page and one dictionary. It serves all columns of all files in turn.
 type scratch struct {
 	zstd       *zstd.Encoder // nil at first
 	integer    []int64
@@ -24,7 +24,7 @@ type scratch struct {
 	blooms     [2]bloom.SplitBlockFilter
 }
 
-// bloom is an empty filter for so many values.
+// bloom is the empty filter number i, with room for so many values.
 func (s *scratch) bloom(i, values int) bloom.SplitBlockFilter {
 	n := bloom.NumSplitBlocksOf(int64(values), bloomBits)
 	if cap(s.blooms[i]) < n {
@@ -46,11 +46,11 @@ func (s *scratch) compress() (_ []byte, err error) {
 	return s.packed, nil
 }
 
-// A page is what is known of a page of data, beside its levels and values.
+// A page has the facts about a page of data, beside its levels and values.
 type page struct {
 	rows, nulls int
 	encoding    format.Encoding
-	bytes       int64  // of the strings, without what encodes them
+	bytes       int64  // of the strings, without their encoding
 	low, high   []byte // bounds of the values; nil for NULLs alone
 }
 
@@ -64,7 +64,7 @@ func (c *chunk) addStrings(p *page, within bounds) (err error) {
 	return c.add(p)
 }
 
-// bound takes in the bounds of a page of strings.
+// bound sets the bounds of a page of strings, and widens those of the chunk.
 func (c *chunk) bound(p *page, within bounds) {
 	c.bounds.merge(within)
 	var ok bool
@@ -85,7 +85,7 @@ func (c *chunk) add(p *page) error {
 	})
 }
 
-// runsOf is what tells NULLs from values: nothing in a column without NULLs.
+// runsOf are the levels that tell NULLs from values: nothing in a column without NULLs.
 func (c *chunk) runsOf() []byte {
 	if c.Required {
 		return nil
@@ -93,7 +93,7 @@ func (c *chunk) runsOf() []byte {
 	return c.runs
 }
 
-// write writes a page of data, whose compressed values are written by a function.
+// write writes a page of data. The function values writes the compressed values.
 func (c *chunk) write(p *page, size, packed int, sum uint32, values func(io.Writer) error) error {
 	runs := c.runsOf()
 	header := format.PageHeader{
@@ -124,7 +124,7 @@ func (c *chunk) write(p *page, size, packed int, sum uint32, values func(io.Writ
 	return nil
 }
 
-// begin writes the header of a page, and takes in the sizes in it.
+// begin writes the header of a page, and adds its sizes to the chunk's.
 func (c *chunk) begin(header *format.PageHeader, encoding format.Encoding) error {
 	encoded, err := thrift.Marshal(new(thrift.CompactProtocol), header)
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *chunk) begin(header *format.PageHeader, encoding format.Encoding) error
 	return err
 }
 
-// note takes in where a page of data is, and what is in it.
+// note adds the place and the figures of a page of data to the indexes.
 func (c *chunk) note(p *page, at format.PageLocation) {
 	c.rows, c.nulls = c.rows+int64(p.rows), c.nulls+int64(p.nulls)
 	c.offsets.PageLocations = append(c.offsets.PageLocations, at)

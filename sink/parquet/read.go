@@ -19,7 +19,7 @@ const (
 	columnCreatedAt = "created_at_us"
 )
 
-// A File is one that an Encoder wrote, opened for reading. Opening reads the footer and nothing else.
+// A File is a file of an Encoder, opened for reading. Open reads only its footer.
 type File struct {
 	Metadata
 
@@ -27,11 +27,11 @@ type File struct {
 	file   *pq.File
 }
 
-// Open opens a file. It refuses one that is cut off, and one that no Encoder wrote.
+// Open opens a file. It refuses a file that is cut off, and a file that no Encoder wrote.
 func Open(file []byte) (*File, error) {
 	f := new(File)
 	err := guard(func() (err error) {
-		// A reader that goes through all rows needs neither.
+		// Each goes through all rows, and needs neither.
 		f.file, err = pq.OpenFile(bytes.NewReader(file), int64(len(file)), pq.SkipPageIndex(true), pq.SkipBloomFilters(true))
 		return err
 	})
@@ -44,7 +44,7 @@ func Open(file []byte) (*File, error) {
 	return f, nil
 }
 
-// check compares the footer with what an Encoder writes, and takes the metadata out of it.
+// check compares the footer with that of an Encoder, and reads the metadata.
 func (f *File) check() error {
 	for _, name := range []string{columnID, columnCreatedAt} {
 		column, ok := f.file.Schema().Lookup(name)
@@ -54,7 +54,7 @@ func (f *File) check() error {
 	}
 	for _, group := range f.file.Metadata().RowGroups {
 		for _, column := range group.Columns {
-			// The library's LZ4 takes all the memory there is for bytes that are none.
+			// For bytes that are not LZ4, the library's LZ4 takes all memory.
 			if codec := column.MetaData.Codec; codec != format.Zstd {
 				return fmt.Errorf("a column is compressed with %v, not with %v", codec, format.Zstd)
 			}
@@ -100,7 +100,7 @@ func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
 	return nil
 }
 
-// column appends a column of a row group. Both columns of a record are as long as the row group, or it is an error.
+// column appends the values of a column of a row group. If the column is not as long as the row group, that is an error.
 func (f *File) column(group pq.RowGroup, name string, values []int64) (_ []int64, err error) {
 	leaf, _ := f.file.Schema().Lookup(name) // check has seen it
 	pages := group.ColumnChunks()[leaf.ColumnIndex].Pages()
@@ -140,7 +140,7 @@ func appendPage(values []int64, page pq.Page) ([]int64, error) {
 	}
 }
 
-// guard makes an error of a panic: the library has some for bytes that are no file.
+// guard makes an error of a panic: the library panics over some bytes that are no file.
 func guard(read func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -60,8 +60,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadDamaged: whatever happened to a file, it is an error or its records, and never a panic. The sums of pages
-// cover the columns; a footer has none.
+// TestReadDamaged: whatever the damage, reading gives an error or the records, and never a panic. The checksums of pages
+// cover the columns; a footer has no checksum.
 func TestReadDamaged(t *testing.T) {
 	records := sinktest.Generate(t, 1, 30, epoch, time.Second)
 	whole := encode(t, NewEncoder(meta), records)
@@ -79,7 +79,7 @@ func TestReadDamaged(t *testing.T) {
 	}
 }
 
-// TestReadForeign: a file of another writer is no archive's, though it has columns of those names.
+// TestReadForeign: Open refuses a file of another writer, also if it has columns of those names.
 func TestReadForeign(t *testing.T) {
 	type narrow struct {
 		ID int64 `parquet:"id"`

@@ -14,11 +14,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// footerLimit is what the footer and the page index stay below. Dremio opens none of more than 16 MiB.
+// footerLimit is the size that the footer and the page index stay below. Dremio opens no footer of more than 16 MiB.
 const footerLimit = 64 << 10
 
-// TestStatistics holds the statistics of files that are hard on them to the records: of every page and every column
-// chunk, all that readers leave out rows by.
+// TestStatistics compares the statistics of difficult files with the records: of every page and every column chunk, all figures
+// by which readers leave out rows.
 func TestStatistics(t *testing.T) {
 	files := sinktest.Files(t, epoch)
 	files["bytes that are no characters"] = invalid(t)
@@ -43,7 +43,7 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
-// invalid are records with bytes at the place of the cut that no character has, and with nothing else.
+// invalid are records with bytes that are no character, at the place of the cut or in the whole string.
 func invalid(t *testing.T) []record.Record {
 	t.Helper()
 	records := sinktest.Generate(t, 1, 3000, epoch, time.Second)
@@ -56,7 +56,7 @@ func invalid(t *testing.T) []record.Record {
 	return records
 }
 
-// checkChunk holds the bounds of a chunk of strings, and of its pages, to the values.
+// checkChunk compares the bounds of a chunk of strings, and of its pages, with the values.
 func checkChunk(t *testing.T, column record.Column, chunk *pq.FileColumnChunk, rows []record.Record) {
 	t.Helper()
 	values := make([]*string, len(rows))
@@ -128,7 +128,7 @@ func TestLargeRecords(t *testing.T) {
 	}
 }
 
-// TestPagesInOrder: what is said of the pages of a chunk is true of each page, and of their order only if they have one.
+// TestPagesInOrder: the bounds of a chunk's pages are true of each page, and the index says an order only if the pages have one.
 func TestPagesInOrder(t *testing.T) {
 	records := make([]record.Record, 2*indexesInPage+1)
 	for i := range records {

@@ -21,10 +21,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Tenant is whose records the suite writes.
+// Tenant is the tenant of the suite's records.
 const Tenant = "acme.example"
 
-// Sink is the part of the contract under test, exporter.Sink, that takes a window whole.
+// Sink is the contract under test: exporter.Sink without WriteParts, and with Write, which only tests call.
 type Sink interface {
 	Prepare(w window.Window, records []record.Record) (
 		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
@@ -40,16 +40,16 @@ func Write(ctx context.Context, s Sink, w window.Window, records []record.Record
 	return write(ctx)
 }
 
-// An Archive is one to be tested: a format and a kind of bucket.
+// An Archive is an archive under test: a format and a kind of bucket.
 type Archive struct {
 	Open      func(t *testing.T) bucket.Bucket                   // an empty bucket
 	Sink      func(t *testing.T, b bucket.Bucket) Sink           // the archive of Tenant in it
-	Read      func(tb testing.TB, object []byte) []record.Record // what an object holds, without Raw
-	Extension string                                             // what its keys end in
-	HasMore   error                                              // what a write is refused with that would lose records
+	Read      func(tb testing.TB, object []byte) []record.Record // the records of an object, without Raw
+	Extension string                                             // the end of its keys
+	HasMore   error                                              // the error of a write that would lose records
 }
 
-// Run tests the archive. A new bucket is opened for each test.
+// Run tests the archive. It opens a new bucket for each test.
 func (a Archive) Run(t *testing.T) {
 	t.Helper()
 	for name, test := range map[string]func(*fixture){
@@ -70,13 +70,13 @@ func (a Archive) Run(t *testing.T) {
 	}
 }
 
-// ErrFault is what an injected fault says.
+// ErrFault is the error of an injected fault.
 var ErrFault = errors.New("injected fault")
 
-// A Fault lets one Put of many fail, in the two ways that a network has: the request is lost, or its answer.
+// A Fault makes one Put of many fail, in one of the two ways of a network: it loses the request, or the answer.
 type Fault struct {
 	Put     int64 // from 1; 0 is none
-	Applied bool  // it had its effect
+	Applied bool  // the Put took effect
 }
 
 // Hook is the fault as a hook, and a counter of Puts.
@@ -129,7 +129,7 @@ func (f *fixture) write(w window.Window, records []record.Record) checkpoint.Rec
 	return receipt
 }
 
-// keys are the objects that are there.
+// keys are the keys of all objects in the bucket.
 func (f *fixture) keys() []string {
 	f.Helper()
 	keys, err := f.bucket.List(f.Context(), "", "")
@@ -232,8 +232,8 @@ func testAgain(f *fixture) {
 	f.holds(records)
 }
 
-// testRetry is the reason for the keys: whichever Put fails, and whether or not it had taken effect, a retry that has
-// found more records in the meantime leaves every record there once.
+// testRetry tests the reason for the form of the keys: whichever Put fails, and whether or not it took effect, after a retry
+// with more records the archive has every record once.
 func testRetry(f *fixture) {
 	var all []record.Record
 	span, _ := f.days(20)

@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Files are the records of files that readers have stumbled over, by what is special about each; a second apart from
-// start on. Their strings are UTF-8.
+// Files are the records of files that readers have failed on. The key names the special feature of a file. The records are a
+// second apart from start on. Their strings are UTF-8.
 func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 	tb.Helper()
 	large := Generate(tb, 1, 3, start, time.Second)
@@ -50,8 +50,8 @@ func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 		distinct[i].SourceIP = cypher[i:i+10_000] + fmt.Sprint(i)
 	}
 
-	// Characters that sort last of their length, or before those that UTF-8 has not, around the place where statistics
-	// cut a string.
+	// Characters that sort last of their length, or just before the halves of UTF-16, which UTF-8 does not have. They are around
+	// the place at which statistics cut a string.
 	var borders []record.Record
 	for _, last := range []string{"z", "\x7f", "ÿ", "\u07ff", "\ud7ff", "\uffff", "\U0010ffff"} {
 		for length := 55; length < 70; length++ {
@@ -69,7 +69,7 @@ func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 	}
 }
 
-// many are n records, a second apart, of which each thousand is alike but for ids and times: they come faster.
+// many are n records, a second apart. Each thousand repeats the first, except for ids and times, since that is faster to make.
 func many(tb testing.TB, n int, start time.Time) []record.Record {
 	tb.Helper()
 	thousand := Generate(tb, 1, 1000, start, time.Second)
@@ -82,7 +82,7 @@ func many(tb testing.TB, n int, start time.Time) []record.Record {
 	return records
 }
 
-// clearAbsent empties what is absent, as the API client does.
+// clearAbsent empties the columns that are absent, as the API client does.
 func clearAbsent(r *record.Record) {
 	for _, c := range record.Columns() {
 		if r.Absent.Has(record.Of(c.Name)) {

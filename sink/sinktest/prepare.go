@@ -14,7 +14,7 @@ import (
 )
 
 // Prepare has a sink prepare that many windows of two days at once, takes the records away, and writes the windows in their
-// order. It returns the records, and fails the test where a receipt does not cover them.
+// order. It returns the records, and fails the test if a receipt does not cover them.
 func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 	tb.Helper()
 	const each = 300

@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// ReadParquet reads the records of a Parquet object back, without Raw. It goes by the names in the object's own
-// schema and shares nothing with the writer.
+// ReadParquet reads the records of a Parquet object back, without Raw. It uses the names in the object's own
+// schema and shares no code with the writer.
 func ReadParquet(tb testing.TB, object []byte) []record.Record {
 	tb.Helper()
 	file, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
@@ -112,7 +112,7 @@ func ReadNDJSON(tb testing.TB, object []byte) []record.Record {
 	return records
 }
 
-// WithoutRaw is what a reader can give back of the records.
+// WithoutRaw are the records as a reader can give them back.
 func WithoutRaw(records []record.Record) []record.Record {
 	records = slices.Clone(records)
 	for i := range records {

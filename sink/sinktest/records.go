@@ -12,7 +12,7 @@ import (
 )
 
 // Parse makes the record that the API client would make of one entry, so that typed fields and Raw always agree.
-// It is slow and strict; it fails the test on anything that is not an entry with an id and a created_at.
+// It is slow and strict: if the text is not an entry with an id and a created_at, it fails the test.
 func Parse(tb testing.TB, raw string) record.Record {
 	tb.Helper()
 	var keys map[string]json.RawMessage
@@ -54,7 +54,7 @@ func Corners(tb testing.TB) []record.Record {
 		`"commit_id":"00000000-0000-0000-0000-000000000000","status":"intent"}`
 	records := make([]record.Record, 0, 16)
 	for _, raw := range []string{
-		// before the epoch, where milliseconds must be rounded down and not towards zero
+		// before the epoch: milliseconds must be rounded down and not towards zero
 		`{"id":1,"created_at":"1969-12-31T23:59:59.9995Z"}`,
 		// the earliest builds: no commit_id, no source_ip_address, no actor_email
 		`{"id":2,"created_at":"2023-01-01T00:00:00Z","actor_id":"a","actor_name":"b","action":"UpdateUser",` +
@@ -83,9 +83,9 @@ func Corners(tb testing.TB) []record.Record {
 	return records
 }
 
-// Generate makes n ordinary records from start on, one each step, with ids from firstID on; the same ones for the same
-// arguments. Their values repeat about as much as in a real log: few actors and actions, and pairs that share
-// request_id and commit_id.
+// Generate makes n ordinary records from start on, one each step, with ids from firstID on. The same arguments give the same
+// records. Their values repeat about as much as in a real log: few actors and actions, and pairs that share request_id and
+// commit_id.
 func Generate(tb testing.TB, firstID int64, n int, start time.Time, step time.Duration) []record.Record {
 	tb.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))

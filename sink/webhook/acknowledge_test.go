@@ -23,13 +23,13 @@ func expecting(tb testing.TB, text string) expect.Expectation {
 
 const signOn = "<!DOCTYPE html>\n<html><head><title>Sign in &amp; go\x1b[31m</title></head></html>"
 
-// A 2xx that is a web page, or that does not say what is expected, is no acknowledgement. It is tried a few times and no more.
+// A 2xx that is a web page, or that does not meet the user's expectation, is no acknowledgement. The sink tries a few times only.
 func TestUnexpectedAnswers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		expect string
 		answer reply
-		says   []string // nothing where it is an acknowledgement
+		says   []string // nothing if it is an acknowledgement
 	}{
 		"page": {answer: answer(200, "Content-Type: text/html; charset=utf-8", signOn), says: []string{
 			`200 OK, which is an HTML page titled "Sign in & go[31m" and acknowledges nothing`,
@@ -92,7 +92,7 @@ func TestUnexpectedAnswerPasses(t *testing.T) {
 	})
 }
 
-// A receiver that asks for more time than the patience of a batch is not asked again.
+// If a receiver asks for more time than the patience of a batch, the sink does not ask it again.
 func TestPostponed(t *testing.T) {
 	t.Parallel()
 	after := func(d time.Duration) string { return "Retry-After: " + start.Add(d).Format(http.TimeFormat) }

@@ -15,14 +15,14 @@ import (
 
 // A StatusError is an answer that is no acknowledgement.
 type StatusError struct {
-	Status int    // of HTTP; a 2xx that does not say what it must say is an error as well
+	Status int    // of HTTP; a 2xx that does not meet the format's or the user's demands is an error as well
 	Answer string // the first line of the body: printable, cut short, without our secrets; often ""
 
 	verdict    format.Verdict
 	retryAfter time.Duration
 }
 
-// judge is nil for an answer that acknowledges its batch.
+// judge returns nil if the answer acknowledges its batch, and else a [StatusError].
 func (s *Sink) judge(resp *http.Response, answer []byte, redact *strings.Replacer) error {
 	v := s.verdict(resp, answer, redact)
 	if v.Class == format.OK {
@@ -34,14 +34,14 @@ func (s *Sink) judge(resp *http.Response, answer []byte, redact *strings.Replace
 	}
 }
 
-// verdict is the format's. An answer that does not come from the receiver is the connection's business: a redirect, and the
+// verdict is the verdict of the format. The format does not get answers that do not come from the receiver: a redirect, and the
 // refusal of a proxy.
 func (s *Sink) verdict(resp *http.Response, answer []byte, redact *strings.Replacer) format.Verdict {
 	switch {
 	case resp.StatusCode/100 == 3:
 		to := ""
 		if at, err := resp.Location(); err == nil && at.Host != "" {
-			to = " to " + redact.Replace(at.Scheme+"://"+at.Host) // the rest may be ours again, or a session
+			to = " to " + redact.Replace(at.Scheme+"://"+at.Host) // the rest may have our secrets, or a session
 		}
 		return format.Verdict{Advice: "redirects" + to + " are not followed; put the final address into " + setting.WebhookURL}
 	case resp.StatusCode == http.StatusProxyAuthRequired:
@@ -72,7 +72,7 @@ func (e *StatusError) Error() string {
 	return b.String()
 }
 
-// Unwrap is how the back-off learns when to come again.
+// Unwrap tells the back-off for how long to wait.
 func (e *StatusError) Unwrap() error {
 	if e.retryAfter <= 0 {
 		return nil

@@ -20,7 +20,7 @@ func (l *attemptBody) end() {
 	l.bytes, l.ended = nil, true
 }
 
-// body starts a reading from the first byte. net/http takes a second one where an idle connection turned out dead.
+// body starts a reading from the first byte. net/http takes a second reading if an idle connection turned out dead.
 func (l *attemptBody) body() io.ReadCloser { return &attemptReader{attemptBody: l} }
 
 type attemptReader struct {
@@ -28,7 +28,7 @@ type attemptReader struct {
 	read        int
 }
 
-var errLoanEnded = errors.New("the request is over")
+var errAttemptEnded = errors.New("the request is over")
 
 // Read copies under the lock, so that nothing reads the buffer once the attemptBody has ended.
 func (r *attemptReader) Read(p []byte) (int, error) {
@@ -36,7 +36,7 @@ func (r *attemptReader) Read(p []byte) (int, error) {
 	defer r.attemptBody.mu.Unlock()
 	switch {
 	case r.attemptBody.ended:
-		return 0, errLoanEnded
+		return 0, errAttemptEnded
 	case r.read == len(r.attemptBody.bytes):
 		return 0, io.EOF
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A batch is what one POST carries.
+// A batch is the content of one POST.
 type batch struct {
 	lines []line
 	id    string // of the events in it
@@ -25,11 +25,11 @@ type batch struct {
 	sum   [sha256.Size]byte
 }
 
-// A line is a record as text, complete with whatever separates it from the next one.
+// A line is a record as text, with the separator behind it.
 type line struct {
 	sink.Stamp
 	at     int  // index of the record among those of the window
-	begins bool // a batch, as it did in an earlier attempt
+	begins bool // it begins a batch, as in an earlier attempt
 	size   int  // of the text, once it is packed
 }
 
@@ -43,12 +43,12 @@ func (b *batch) object() checkpoint.Object {
 	})
 }
 
-// A text is where lines come from: the records of a window, or a batch that was packed before.
+// A text is the source of lines: the records of a window, or a batch that was packed before.
 type text struct {
 	lines  []line
 	append func(dst []byte, i int) []byte        // the text of line i
-	least  func(i int) int                       // how many bytes that has at least
-	write  func(w io.Writer, i int) (int, error) // the same as append, for what is long
+	least  func(i int) int                       // how many bytes line i has at least
+	write  func(w io.Writer, i int) (int, error) // the same as append, for long lines
 }
 
 // A packer makes batches, and keeps its buffers from one to the next.
@@ -57,8 +57,8 @@ type packer struct {
 	maxRecords int
 	alone      int // the size from which a line is sent alone
 
-	plain  []byte // what is not yet compressed
-	events []byte // what the batch's id is made of
+	plain  []byte // not yet compressed
+	events []byte // the bytes that make the batch's id
 	zip    ndjson.Compressor
 }
 
@@ -72,12 +72,13 @@ func (p *packer) held() int { return cap(p.plain) + cap(p.events) }
 const (
 	// veryLongLine is the size from which memory counts more than time.
 	veryLongLine = 4 << 20
-	// piece is how much text is compressed at a time: while it is still in the processor's cache.
+	// piece is how many bytes of text are compressed at a time, while they are still in the processor's cache.
 	piece = 32 << 10
 )
 
 // pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
-// up to one that begins a batch, but at least the first. The batch's own wire is left to the caller, since a buffer moves as it grows.
+// up to a line that begins a batch, but at least the first. The caller sets the batch's own wire, since a buffer moves as it
+// grows.
 func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer) (batch, error) {
 	if err := p.makeRoom(t, from, wire); err != nil {
 		return batch{}, err
@@ -123,8 +124,8 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	return batch{lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
 }
 
-// makeRoom makes the room that a batch of one line takes. A buffer that grows by doubling has what is in it three times
-// meanwhile, so that a very long line is better compressed once more, to learn how large it is then.
+// makeRoom makes the room for a batch of one very long line. A buffer that grows by doubling has its content three times
+// meanwhile. So makeRoom compresses the line once more, to learn the compressed size.
 func (p *packer) makeRoom(t text, line int, wire *bytes.Buffer) error {
 	if t.least(line) < veryLongLine {
 		return nil
@@ -145,9 +146,9 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// id is the first half of a SHA-256, which is plenty for telling one receiver's batches apart. It covers what makes up
-// the event ids: the tenant, then the id and the microseconds of each record, 8 bytes each. So it is the same however
-// the batch is compressed, and whichever version of the program sends it again.
+// id is the first half of a SHA-256, which is plenty to tell the batches of one receiver apart. It covers the parts of
+// the event ids: the tenant, then the id and the microseconds of each record, 8 bytes each. So it is the same for every
+// compression of the batch, and for every version of the program that sends it again.
 func (p *packer) id(lines []line) string {
 	p.events = append(p.events[:0], p.tenant...)
 	for i := range lines {
@@ -171,13 +172,13 @@ func (p *packer) flush(body io.Writer) error {
 	return err
 }
 
-// A preparedWindow is a window, packed. Its memory serves the next one.
+// A preparedWindow is a packed window. Its memory serves the next one.
 type preparedWindow struct {
 	window  window.Window
 	total   int       // of the window's records
-	part    bool      // it is a part of the window, and there are others
-	earlier []portion // what is not in lines, since an earlier attempt delivered it
-	others  []portion // the same of other parts
+	part    bool      // it is one of several parts of the window
+	earlier []portion // an earlier attempt delivered these, so lines does not have them
+	others  []portion // an earlier attempt delivered these of other parts
 
 	begins map[event]bool // the first record of each batch of an earlier attempt
 
@@ -212,7 +213,7 @@ func (m *preparedWindow) pack(p *packer, t text, maxBytes int) error {
 	return nil
 }
 
-// unpack returns the text of a batch as it was before it was packed.
+// unpack returns the text from which a batch was packed.
 func unpack(c ndjson.Compression, b *batch) (text, error) {
 	body, err := c.Reader(bytes.NewReader(b.wire))
 	if err != nil {

@@ -38,8 +38,8 @@ func drawRecords(t *rapid.T) []record.Record {
 	return rs
 }
 
-// However the records are cut, and however often the receiver fails or finds a batch too large: what it acknowledges is
-// every line, in order, inside the bounds; and the same window again is the same batches again.
+// However the sink cuts the records, and however often the receiver fails or finds a batch too large: the receiver acknowledges
+// every line, in order, inside the bounds. The same window again gives the same batches again.
 func TestBatchesCarryEveryLine(t *testing.T) {
 	t.Parallel()
 	// The bubbles are inside the check: it stops early when a clock tells it that its time is up.
@@ -76,14 +76,14 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 	})
 }
 
-// fussyReceiver refuses large batches, and fails where its list says so.
+// fussyReceiver refuses large batches, and fails at the posts that its list names.
 type fussyReceiver struct {
 	largest int
 	failing []bool
-	refused bool // a batch was, so that there are parts of batches
+	refused bool // it has refused a batch, so there are parts of batches
 }
 
-// run writes a window under a fake clock and returns what was acknowledged.
+// run writes a window under a fake clock and returns the acknowledged posts.
 func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []record.Record) ([]post, checkpoint.Receipt, error) {
 	var acknowledged []post
 	var receipt checkpoint.Receipt
@@ -163,7 +163,7 @@ func TestRecordLargerThanABatchGoesAlone(t *testing.T) {
 	}
 }
 
-// The bound is exact: a batch may be as large as it says, and not a byte larger.
+// The bound is exact: a batch may be as large as the bound, and not a byte larger.
 func TestBatchBytesIsExact(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 6)
@@ -180,7 +180,7 @@ func TestBatchBytesIsExact(t *testing.T) {
 	}
 }
 
-// A receiver that drops a long line while it answers 200 must not take its neighbours along.
+// If a receiver drops a long line while it answers 200, it must not drop the neighbours of the line.
 func TestLongLineGoesAlone(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 9)
@@ -231,7 +231,7 @@ func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 	if !bytes.Equal(taken, lines(rs)) {
 		t.Error("the lines taken are not those of the window")
 	}
-	// The whole, a half and a quarter are refused once each; an eighth fits.
+	// The receiver refuses the whole, a half and a quarter once each; an eighth fits.
 	if refused := len(rc.posts) - len(receipt.Objects); refused != 3 {
 		t.Errorf("%d refusals, want 3", refused)
 	}

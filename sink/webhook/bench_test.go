@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// BenchmarkWrite is the way of a window from records to request bodies, without a network.
+// BenchmarkWrite measures a window's way from records to request bodies, without a network.
 func BenchmarkWrite(b *testing.B) {
 	rs := records(b, 20_000)
 	discard := roundTrip(func(r *http.Request) (*http.Response, error) {

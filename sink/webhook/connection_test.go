@@ -24,7 +24,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// All batches of a window, and those of the next, go through one connection.
+// All batches of a window and of the next one go through one connection.
 func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int32
@@ -110,7 +110,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 	}
 }
 
-// Every answer is closed, or its connection would be lost to the pool for ever.
+// The sink closes every answer; else the pool would lose the connection for ever.
 func TestAnswersAreClosed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 302, 401, 503} {
@@ -211,8 +211,7 @@ func TestProxyWantsCredentials(t *testing.T) {
 	}
 }
 
-// A receiver that sends headers, or some bytes, and then nothing ends the try, which is repeated, and does not count as one
-// that has acknowledged anything.
+// If a receiver sends headers, or some bytes, and then nothing, the try ends and acknowledges nothing. The sink tries again.
 func TestStalledAnswer(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
@@ -252,7 +251,7 @@ func (s stalled) Read([]byte) (int, error) {
 	return 0, errors.New("closed")
 }
 
-// An answer that is cut off may have been about to say anything.
+// The missing part of an answer that is cut off might have said anything.
 func TestAnswerCutOff(t *testing.T) {
 	t.Parallel()
 	var served atomic.Int32

@@ -12,10 +12,10 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A PostponedError is a receiver that asks for a longer pause than the patience for one batch.
+// A PostponedError says that a receiver asks for a longer pause than the patience for one batch.
 type PostponedError struct {
 	Until time.Time // by this machine's clock
-	Err   error     // the answer; nil if it is one of an earlier run
+	Err   error     // the answer; nil if an earlier run got it
 }
 
 func (e *PostponedError) Error() string {
@@ -35,18 +35,18 @@ func isPostponed(err error) bool {
 	return ok
 }
 
-// A transportError says why no whole answer came. Its cause can be told with errors.Is but is not unwrapped: it may quote
-// what we sent.
+// A transportError says why no whole answer came. errors.Is finds its cause, but Unwrap does not return it: the cause may quote
+// our request.
 type transportError struct {
 	text  string
 	cause error
-	final bool // no other try changes it
+	final bool // another try would fail the same way
 }
 
 func (e *transportError) Error() string        { return e.text }
 func (e *transportError) Is(target error) bool { return errors.Is(e.cause, target) }
 
-// newTransportError explains what went wrong before an answer.
+// newTransportError explains a failure before an answer.
 func newTransportError(err error, redact *strings.Replacer) *transportError {
 	e := &transportError{text: "no answer: " + show(err.Error(), redact), cause: err}
 	proxy, refused := errors.AsType[*transport.ProxyError](err)
@@ -63,11 +63,11 @@ func newTransportError(err error, redact *strings.Replacer) *transportError {
 	return e
 }
 
-// fewTries is for failures that seldom pass by themselves: their message should not be kept from the reader for minutes.
+// fewTries is for failures that seldom pass by themselves: the reader should not wait minutes for their message.
 const fewTries = 3
 
-// retryable tells whether a failure may pass, of which so many were answers that were unexpected. What is neither an answer
-// nor a failed transport, such as an unreadable secret, is for people to mend.
+// retryable tells whether a failure may pass. unexpected is how many unexpected answers the batch has had. If a failure is
+// neither an answer nor of the transport, such as an unreadable secret, people have to mend it.
 func retryable(err error, unexpected int) bool {
 	switch classOf(err) {
 	case format.Retry:
@@ -98,7 +98,7 @@ func reason(err error) string {
 // errTimeout is the cause of a try that took too long.
 var errTimeout = errors.New("time-out")
 
-// classOf is what the answer means that the error carries; [format.Stop] if it carries none.
+// classOf is the class of the answer in the error; [format.Stop] if it has none.
 func classOf(err error) format.Class {
 	if answer, ok := errors.AsType[*StatusError](err); ok {
 		return answer.verdict.Class
@@ -112,5 +112,5 @@ func tooLarge(err error) bool { return classOf(err) == format.Split }
 // unreadable tells that the receiver may take the batch without one of its records.
 func unreadable(err error) bool { return classOf(err) == format.Narrow }
 
-// isUnexpected tells whether it is a success by its status that does not count.
+// isUnexpected tells whether the answer is a success by its status only, which does not count.
 func isUnexpected(err error) bool { return classOf(err) == format.Unexpected }

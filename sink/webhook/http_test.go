@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// TestRequest pins everything that a receiver is sent.
+// TestRequest pins everything that the sink sends to a receiver.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
@@ -76,7 +76,7 @@ func TestHeadersMayReplaceTheContentType(t *testing.T) {
 	}
 }
 
-// TestFinalAnswers pins what people are told.
+// TestFinalAnswers pins the errors that people read.
 func TestFinalAnswers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -149,7 +149,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// The receiver reads the batch and dies before it answers: the batch is sent again, with the same id and body.
+// If the receiver reads the batch and dies before it answers, the sink sends the batch again, with the same id and body.
 func TestCutConnection(t *testing.T) {
 	t.Parallel()
 	posts := make(chan post, 10)
@@ -191,7 +191,7 @@ func TestCutConnection(t *testing.T) {
 	}
 }
 
-// An answer without an end must not hold the sink: its status has said it all, and the rest is never read.
+// An answer without an end must not hold up the sink: its status is enough, and the sink does not read the rest.
 func TestEndlessAnswer(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

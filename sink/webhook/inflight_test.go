@@ -49,8 +49,8 @@ func (b *barrier) pass(ctx context.Context) {
 	}
 }
 
-// Where the receiver answers nothing until as many requests are under way as the setting allows, all windows come through,
-// one at a time and side by side.
+// If the receiver does not answer until as many requests are under way as the setting allows, the sink still delivers all
+// windows, one at a time and side by side.
 func TestInFlight(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1, 2, webhook.DefaultInFlight} {
@@ -86,13 +86,13 @@ func TestInFlight(t *testing.T) {
 	}
 }
 
-// A turn is what becomes of one try at one record.
+// A turn is the answer to one try at one record.
 type turn struct {
 	takes  time.Duration
 	answer any // as in script
 }
 
-// A scripted receiver has turns for each record, by its number from 1, and acknowledges a record that has none left.
+// A scripted receiver has turns for each record, by its number from 1. It acknowledges a record without turns left.
 type scripted struct {
 	mu    sync.Mutex
 	turns map[int][]turn
@@ -124,9 +124,9 @@ func (sc *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return re.response(), err
 }
 
-// What a failure means for the batches beside it: none is begun after it or tried again, those on their way are awaited, what
-// they deliver is not sent again, and the error is that of the first batch. A receiver that asks for a long pause is heeded
-// whatever else failed.
+// After a failure the sink begins no batch and tries none again. It waits for the answers to batches on their way, and does not
+// send a batch again that they acknowledge. The error is that of the first failed batch. If a receiver asks for a long pause, the
+// error is that one, whatever else failed.
 func TestFailureAmidOthers(t *testing.T) {
 	t.Parallel()
 	later := answer(503, "Retry-After: 3600")
@@ -198,7 +198,7 @@ func TestFailureAmidOthers(t *testing.T) {
 						t.Errorf("batch %d of the receipt has record %d", i, o.MinID)
 					}
 				}
-				// Those that are begun at one moment may come in any order.
+				// Batches that begin at the same moment may come in any order.
 				sent, again := sc.sent[:first], sc.sent[first:]
 				slices.Sort(again)
 				slices.Sort(sent[:2])
@@ -210,7 +210,7 @@ func TestFailureAmidOthers(t *testing.T) {
 	}
 }
 
-// A batch that is refused is not sent in parts where the receiver has asked for a pause meanwhile.
+// If the receiver has asked for a pause meanwhile, the sink does not send a refused batch in parts.
 func TestNoPartsInAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestNoPartsInAPause(t *testing.T) {
 	})
 }
 
-// Where the caller gives up, nothing more is begun, also not by a window that waits for its turn.
+// If the caller gives up, the sink begins no other batch, also not of a window that waits for its turn.
 func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -257,8 +257,8 @@ func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 	})
 }
 
-// The limit is learnt by each batch for itself: the answers to one have no say in how another is cut. People are told once
-// what that costs.
+// The sink learns the limit with each batch: the answers to one batch do not change the cuts of another. The log says once what
+// that costs.
 func TestEachBatchIsCutByItself(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 120)

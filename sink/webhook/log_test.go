@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// Each retry is a warning that says what came back, when the next try is, and how many there were, and none of it is ours or
-// long.
+// Each retry is a warning that shows the answer, the time of the next try, and the number of tries. The text is short and has
+// none of our secrets.
 func TestRetriesAreLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestRetriesAreLogged(t *testing.T) {
 	})
 }
 
-// What is not followed by another attempt is no retry: the error says it.
+// If no other attempt follows a failure, it is no retry: only the error says it.
 func TestFinalFailuresAreNoRetries(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.DebugLevel)

@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A large record is compressed piece by piece, and is a batch of its own amid the others.
+// The sink compresses a large record piece by piece, and sends it as a batch of its own between the others.
 func TestLongLinesAreNotCopied(t *testing.T) {
 	rs := records(t, 5)
 	for i := range rs {

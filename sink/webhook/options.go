@@ -21,33 +21,33 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
-// What a zero value in [Options] stands for.
+// Defaults of [Options].
 const (
 	DefaultInFlight = 8
 	DefaultTimeout  = 30 * time.Second
 	DefaultRetryFor = 5 * time.Minute
 )
 
-// Options says where and how to post. Only URL and Tenant are required.
+// Options name the receiver, and say how to post to it. Only URL and Tenant are required.
 type Options struct {
 	// URL takes the batches. It may have a query (often a token, hence never shown), but no user and password:
 	// those belong into Authorization.
 	URL string
 	// Tenant goes into every line and event id.
 	Tenant string
-	// Authorization returns the value of the Authorization header, scheme included. It is asked before every
-	// attempt, so that a secret that is renewed in its file is picked up. Nil, or "", sends no such header. As batches are
-	// sent side by side, it is called so as well, and so are the other functions here.
+	// Authorization returns the value of the Authorization header, scheme included. The sink calls it before every
+	// attempt, and so picks up a secret that was renewed in its file. Nil, or "", sends no such header. The sink sends batches
+	// side by side, so it calls this function, and the other functions here, concurrently.
 	Authorization func() (string, error)
 	// Headers are sent with every request. They may replace Content-Type and User-Agent.
 	Headers http.Header
 
-	// Format is the name of what the receiver takes, one of [format.Names]. NDJSON when empty.
+	// Format is the name of the receiver's format, one of [format.Names]. NDJSON when empty.
 	Format string
 	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
 	BatchRecords int
 	BatchBytes   int
-	// InFlight bounds how many batches are on their way at a time, in all windows together.
+	// InFlight is how many batches may be on their way at a time, in all windows together.
 	InFlight int
 	// Compression of a batch's body; Gzip when empty.
 	Compression ndjson.Compression
@@ -57,8 +57,8 @@ type Options struct {
 
 	// Timeout bounds one request, from dialling to the last byte of the answer.
 	Timeout time.Duration
-	// RetryFor is the patience for one batch: no new attempt starts later than this after the first one. A
-	// nanosecond makes it a single attempt. A receiver that asks for a longer pause ends it, with a [*PostponedError].
+	// RetryFor is the patience for one batch: no new attempt starts later than this after the first one. With a
+	// nanosecond there is a single attempt. If a receiver asks for a longer pause, the error is a [*PostponedError].
 	RetryFor time.Duration
 
 	// Transport sends the requests. Nil is a transport of the sink's own, which honours HTTP(S)_PROXY and trusts
@@ -67,15 +67,15 @@ type Options struct {
 	RootCAs   *x509.CertPool
 	// Version is the program's, for the user agent houndtrail/<version>.
 	Version string
-	// Log is told of every retry. Nil is silent.
+	// Log gets a line for every retry. Nil is silent.
 	Log *zap.Logger
-	// Observe, if set, is told about every attempt as soon as it is over, for metrics. It must not block.
+	// Observe, if set, is called with every attempt as soon as it is over, for metrics. It must not block.
 	Observe func(Attempt)
-	// Retried, if set, is told about every attempt that is followed by another one, before the pause. It must not block.
+	// Retried, if set, is called with every failed attempt before the pause, if another one follows. It must not block.
 	Retried func(Retry)
 }
 
-// An Attempt is one POST and what came of it.
+// An Attempt is one POST and its outcome.
 type Attempt struct {
 	Batch   string        // the batch id
 	Number  int           // 1 for the batch's first attempt
@@ -86,7 +86,7 @@ type Attempt struct {
 	Err     error         // nil when the batch was acknowledged
 }
 
-// A Retry is a failed attempt that is followed by another one.
+// A Retry is a failed attempt after which another one follows.
 type Retry struct {
 	Batch  string // the batch id
 	Number int    // of the attempt that failed; 1 for the batch's first
@@ -117,7 +117,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// within takes from the format's limits what is not set.
+// within fills the limits that the user has not set with those of the format.
 func (o Options) within(l format.Limits) Options {
 	o.BatchRecords = cmp.Or(o.BatchRecords, l.Records)
 	o.BatchBytes = cmp.Or(o.BatchBytes, l.Bytes)
@@ -152,7 +152,8 @@ func (o Options) check() error {
 	return errors.Join(append(problems, checkHeaders(o.Headers))...)
 }
 
-// checkHeaders does what net/http would only do at each attempt, where it looks like a broken connection.
+// checkHeaders refuses bad headers at the start. net/http would refuse them only at each attempt, and that looks like a broken
+// connection.
 func checkHeaders(headers http.Header) error {
 	var problems []error
 	for name, values := range headers {

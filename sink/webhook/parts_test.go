@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// inParts yields records in parts of those sizes, the newest first; what is left is the last part.
+// inParts yields records in parts of those sizes, the newest first. The remaining records are the last part.
 func inParts(all []record.Record, sizes ...int) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		for rest, sizes := all, sizes; len(rest) > 0; {
@@ -27,8 +27,8 @@ func inParts(all []record.Record, sizes ...int) iter.Seq2[[]record.Record, error
 	}
 }
 
-// After a failure in one part the next attempt sends what was not acknowledged of any, and a batch that reaches into another
-// part by then. The receipt has each record once.
+// After a failure in one part, the next attempt sends the records that are not acknowledged of any part. It also sends a batch
+// again that now reaches from one part into another. The receipt has each record once.
 func TestPartsGoOn(t *testing.T) {
 	t.Parallel()
 	all := records(t, 24)

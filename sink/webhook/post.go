@@ -17,8 +17,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
-// How long to wait between two attempts: doubling, each time plus or minus a half, so that many exporters do not come
-// back in step after one receiver's outage.
+// The pauses between two attempts: they double, each plus or minus a half, so that many exporters do not come
+// back at the same moments after one receiver's outage.
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 30 * time.Second
@@ -28,13 +28,13 @@ const (
 	answerIdle = 10 * time.Second
 )
 
-// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When pauses ends, so does
-// the pause between two attempts, and there is no other one.
+// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When the context pauses ends,
+// the pause between two attempts ends too, and no other attempt follows.
 func (s *Sink) deliver(ctx, pauses context.Context, b *batch) error {
 	var (
 		started = time.Now()
 		tries   int
-		odd     int // of them, answers that were unexpected
+		odd     int // how many of the tries had an unexpected answer
 		last    error
 	)
 	try := func() (struct{}, error) {
@@ -77,8 +77,7 @@ func asked(err error) time.Duration {
 	return 0
 }
 
-// retrying tells people that an attempt failed and another one follows: a delivery that is tried for minutes should not do
-// so in silence.
+// retrying tells people that an attempt failed and another one follows: a delivery that takes minutes should not be silent.
 func (s *Sink) retrying(b *batch, err error, tries int, pause time.Duration) {
 	r := Retry{Batch: b.id, Number: tries, Reason: reason(err), Pause: pause, Err: err}
 	fields := []zap.Field{
@@ -127,13 +126,13 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 		_ = resp.Body.Close()
 	}()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(s.limits.Answer)))
-	if err != nil && resp.StatusCode/100 == 2 { // of any other answer the status has said it all
+	if err != nil && resp.StatusCode/100 == 2 { // for any other answer the status is enough
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
 	}
 	return resp.StatusCode, s.judge(resp, answer, redact)
 }
 
-// brokeOff explains an answer that has a good status and no end: what it was about to say is not known.
+// brokeOff explains an answer that has a good status and no end. The missing part might have said anything.
 func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *strings.Replacer) error {
 	e := &transportError{text: fmt.Sprintf("the answer began with status %d and broke off: %s", status, show(err.Error(), redact)), cause: err}
 	if _, idle := errors.AsType[*transport.TimeoutError](err); idle || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
@@ -144,7 +143,7 @@ func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *stri
 
 func (s *Sink) request(ctx context.Context, body *attemptBody, id, authorization string) *http.Request {
 	header := s.header.Clone()
-	// With this header net/http itself sends a request again whose idle connection the receiver had closed.
+	// With this header net/http itself sends a request again if the receiver had closed its idle connection.
 	header.Set("Idempotency-Key", id)
 	if authorization != "" {
 		header.Set("Authorization", authorization)

@@ -17,14 +17,14 @@ type event struct{ id, micro int64 }
 
 func eventOf(s sink.Stamp) event { return event{s.ID, s.CreatedAt.UnixMicro()} }
 
-// A portion is what one POST delivered of a window.
+// A portion has the records of a window that one POST delivered.
 type portion struct {
 	at     int // index of its first record among those of the window
 	events []event
 	object checkpoint.Object
 }
 
-// portion is the batch once it is acknowledged. It outlives the preparedWindow.
+// portion is the portion of a batch that is acknowledged. It outlives the preparedWindow.
 func (b *batch) portion() portion {
 	p := portion{at: b.lines[0].at, events: make([]event, len(b.lines)), object: b.object()}
 	for i := range b.lines {
@@ -33,7 +33,7 @@ func (b *batch) portion() portion {
 	return p
 }
 
-// inOrder sorts portions as the records in them are sorted, whatever order they were acknowledged in.
+// inOrder sorts portions by their records. The receiver may have acknowledged them in any order.
 func inOrder(portions []portion) []portion {
 	slices.SortFunc(portions, func(a, b portion) int { return cmp.Compare(a.at, b.at) })
 	return portions
@@ -47,9 +47,9 @@ func count(portions []portion) (n int) {
 	return n
 }
 
-// A progress is what the receiver has acknowledged of a window whose delivery failed. The next attempt sends the rest alone:
-// a record that the receiver cannot read would else make it get all others in every cycle. It cuts the rest at the same
-// places: what the receiver got without our hearing of it comes again under the same batch id.
+// A progress has the acknowledged batches of a window whose delivery failed. The next attempt sends only the rest. Else, because
+// of one record that the receiver cannot read, it would get all others again in every cycle. The next attempt cuts the rest at
+// the same records: if the receiver got a batch and its answer was lost, the batch comes again under the same batch id.
 //
 // It never changes: several goroutines may read it.
 type progress struct {
@@ -58,9 +58,10 @@ type progress struct {
 	begins map[event]bool // the first record of each batch
 }
 
-// among finds the portions in an attempt at the window, or at a part of it, those that are elsewhere, and where batches
-// begin. A portion that is only partly among a part's records does not count: the receipt would say of a batch what is not so
-// any more. If a record that was delivered is not among those of a whole window, nothing counts.
+// among compares a progress with the records of an attempt at the window, or at a part of it. It returns the portions among the
+// records, the portions without one of them, and the first records of batches. A portion with only some of its records among
+// those of a part does not count: the receipt would have a wrong batch. If a delivered record is not among the records of a whole
+// window, no portion counts.
 func (p *progress) among(records []record.Record, part bool) (found, others []portion, begins map[event]bool) {
 	if p == nil {
 		return nil, nil, nil
@@ -90,7 +91,7 @@ func (p *progress) among(records []record.Record, part bool) (found, others []po
 	return found, others, p.begins
 }
 
-// list takes in which records the preparedWindow is to deliver: those that are not in an earlier portion.
+// list sets the lines of the preparedWindow: the records that are not in an earlier portion.
 func (m *preparedWindow) list(records []record.Record, p *progress) {
 	m.total, m.lines = len(records), m.lines[:0]
 	m.earlier, m.others, m.begins = p.among(records, m.part)
@@ -111,7 +112,8 @@ func (m *preparedWindow) list(records []record.Record, p *progress) {
 	}
 }
 
-// progress is how far the preparedWindow came; nil for nowhere. Of a window in parts it is how far all of them came.
+// progress is the progress after the preparedWindow; nil if the receiver has acknowledged no batch. Of a window in parts it has all
+// parts.
 func (m *preparedWindow) progress(done []portion, outcomes []outcome) *progress {
 	done = append(done, m.others...)
 	if len(done) == 0 {
@@ -130,11 +132,11 @@ func (m *preparedWindow) progress(done []portion, outcomes []outcome) *progress 
 	return p
 }
 
-// mostUnfinished is how many windows are remembered. A stream has a few on their way; the bound is for those that it never
-// comes back to.
+// mostUnfinished is how many windows the sink remembers. A stream has a few on their way; the bound is for windows that it
+// never tries again.
 const mostUnfinished = 64
 
-// An unfinished is the progress of each window whose latest delivery failed. It is safe for concurrent use.
+// An unfinished has the progress of each window whose latest delivery failed. It is safe for concurrent use.
 type unfinished struct {
 	mu      sync.Mutex
 	windows []*progress // the latest last
@@ -149,7 +151,7 @@ func (u *unfinished) find(w window.Window) *progress {
 	return nil
 }
 
-// set replaces what is known of a window. A nil progress forgets it.
+// set replaces the progress of a window. A nil progress removes it.
 func (u *unfinished) set(w window.Window, p *progress) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -6,11 +6,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
-// maxShown is how much of an answer is shown, in characters.
+// maxShown is how many characters of an answer are shown.
 const maxShown = 200
 
-// firstLine is what an error or the log may show of an answer. Of a web page that is nothing, since it says no more than the
-// status, and of a record that the receiver repeats its beginning.
+// firstLine is the part of an answer that an error or the log may show. It shows nothing of a web page, which says no more than
+// the status. If the receiver repeats a record, it shows only the beginning of the record.
 func firstLine(answer []byte, redact *strings.Replacer) string {
 	text, _, _ := strings.Cut(strings.TrimSpace(string(answer)), "\n")
 	if strings.HasPrefix(text, "<") {

@@ -58,7 +58,7 @@ type post struct {
 type receiver struct {
 	mu     sync.Mutex
 	posts  []post
-	asked  sync.Mutex                              // held while answer runs, which so may keep count
+	asked  sync.Mutex                              // held while answer runs, so that answer may count
 	answer func(number int, p post) (reply, error) // number is 1 for the first post; nil acknowledges all
 }
 
@@ -113,7 +113,7 @@ func readPost(r *http.Request) (post, error) {
 	return p, err
 }
 
-// A reply is what a receiver answers.
+// A reply is a receiver's answer.
 type reply struct {
 	status int
 	header http.Header
@@ -157,8 +157,8 @@ func script(entries ...any) func(int, post) (reply, error) {
 
 var errBroken = errors.New("connection reset by peer")
 
-// newSink makes a sink with defaults for what the test does not say. One batch at a time is the default here: most tests
-// script the answers in their order.
+// newSink makes a sink, with defaults for the options that the test does not set. One batch at a time is the default here: most
+// tests script the answers in their order.
 func newSink(tb testing.TB, o webhook.Options) *webhook.Sink {
 	tb.Helper()
 	o.URL = cmp.Or(o.URL, "https://siem.example/insert/jsonline")

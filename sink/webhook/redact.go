@@ -9,11 +9,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
-// plainWord is a part of a path that can be shown: insert, jsonline, _bulk, v1. Many receivers have their token in the
+// plainWord is a part of a path that errors can show: insert, jsonline, _bulk, v1. Many receivers have their token in the
 // path, and a token has capitals, many digits, or is long.
 var plainWord = regexp.MustCompile(`^[a-z._-]{0,20}\d{0,2}$`)
 
-// display is the URL for people: the query and all parts of the path that may be a token are hidden.
+// display is the URL for people. It hides the query and all parts of the path that may be a token.
 func display(u *url.URL) string {
 	parts := strings.Split(u.EscapedPath(), "/")
 	for i, part := range parts {
@@ -28,7 +28,7 @@ func display(u *url.URL) string {
 	return shown
 }
 
-// urlSecrets is what display hides.
+// urlSecrets are the texts that display hides.
 func urlSecrets(u *url.URL) []string {
 	var secrets []string
 	for part := range strings.SplitSeq(u.Path, "/") {
@@ -42,10 +42,11 @@ func urlSecrets(u *url.URL) []string {
 			secrets = append(secrets, key)
 		}
 	}
-	return append(secrets, u.RawQuery) // its parts are not all in Query where it is not well-formed
+	return append(secrets, u.RawQuery) // if it is not well-formed, Query does not have all of its parts
 }
 
-// authorizationSecrets is the header's value, the credential after its scheme, and what a Basic credential says.
+// authorizationSecrets are the header's value, the credential after its scheme, and the decoded text and password of a Basic
+// credential.
 func authorizationSecrets(value string) []string {
 	scheme, credential, _ := strings.Cut(value, " ")
 	credential = strings.TrimSpace(credential)

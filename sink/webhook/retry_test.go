@@ -242,7 +242,7 @@ func TestObserve(t *testing.T) {
 	})
 }
 
-// wants checks that an error tells people what they need.
+// wants checks that an error has each of the parts.
 func wants(t *testing.T, err error, parts ...string) {
 	t.Helper()
 	if err == nil {

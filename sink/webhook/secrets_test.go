@@ -79,7 +79,7 @@ func leaks(t *testing.T, err error, authorization string) {
 	walk(err)
 }
 
-// notations are the ways in which a receiver may repeat what it was told.
+// notations are the ways in which a receiver may repeat the texts of a request.
 var notations = map[string]func(string) string{
 	"plain": func(s string) string { return s },
 	"query": url.QueryEscape,
@@ -94,7 +94,7 @@ var notations = map[string]func(string) string{
 	},
 }
 
-// A receiver that says back all it was told, one thing at a time and in every notation.
+// A receiver repeats all texts of the request, one at a time and in every notation.
 func TestSecretsStayOutOfAnswers(t *testing.T) {
 	t.Parallel()
 	for kind, authorization := range authorizations {
@@ -131,7 +131,7 @@ func TestSecretsStayOutOfAnswers(t *testing.T) {
 	}
 }
 
-// Not every query is one by the rules.
+// A query may be malformed.
 func TestSecretsStayOutWithAnOddQuery(t *testing.T) {
 	t.Parallel()
 	s := newSink(t, webhook.Options{
@@ -146,7 +146,7 @@ func TestSecretsStayOutWithAnOddQuery(t *testing.T) {
 	wants(t, err, `"bad query [redacted]"`)
 }
 
-// A redirect often repeats the URL. Where it leads is told by its host alone.
+// A redirect often repeats the URL. The error names only the host of its address.
 func TestSecretsStayOutOfRedirects(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,7 +160,7 @@ func TestSecretsStayOutOfRedirects(t *testing.T) {
 	wants(t, err, "redirects to https://other.example are not followed")
 }
 
-// What net/http says of a failed exchange may quote the URL, or bytes that came back.
+// An error of net/http about a failed exchange may quote the URL, or bytes that came back.
 func TestSecretsStayOutOfTransportErrors(t *testing.T) {
 	t.Parallel()
 	parrot, err := net.Listen("tcp", "127.0.0.1:0") // not a web server: it repeats what it hears
@@ -175,7 +175,7 @@ func TestSecretsStayOutOfTransportErrors(t *testing.T) {
 				return
 			}
 			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				_, _ = io.Copy(io.Discard, r.Body) // all of it, or the client fails while it writes
+				_, _ = io.Copy(io.Discard, r.Body) // to the end: else the client fails while it writes
 				_, _ = fmt.Fprintf(conn, "%s %s %s\r\n\r\n", r.Method, r.RequestURI, r.Proto)
 			}
 			_ = conn.Close()

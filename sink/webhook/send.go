@@ -16,18 +16,18 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// An outcome is what became of a batch. The zero value stands for one that was not begun.
+// An outcome is the outcome of a batch. The zero value stands for a batch that was not begun.
 type outcome struct {
-	done   []portion // what was acknowledged: the batch, or those of its parts that come first
-	failed *batch    // what was not: the batch, or the next part
-	err    error     // why not
-	begins []event   // where that part begins and the rest of its batch, which was not sent
+	done   []portion // the acknowledged batch, or its first parts that are acknowledged
+	failed *batch    // the batch that is not acknowledged, or the next part
+	err    error     // the reason
+	begins []event   // the first record of that part, and of the rest of its batch, which was not sent
 }
 
-// errHalted is the failure of a batch that was not tried again, since another one has failed for good.
+// errHalted is the failure of a batch that Houndtrail did not try again, since another one has failed for good.
 var errHalted = errors.New("another batch has failed")
 
-// send delivers a window, and remembers what was acknowledged if that fails.
+// send delivers a window. If that fails, it remembers the acknowledged batches.
 func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt, error) {
 	outcomes := s.sendBatches(ctx, m)
 	done := m.earlier
@@ -51,9 +51,9 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	return receipt, nil
 }
 
-// sendBatches posts the batches, several at a time, and begins them in their order. Once one has failed it begins no more, and
-// awaits those on their way: what the receiver acknowledges after that would be sent again. It tries none of them again: the
-// failure is known at once, and not after their patience.
+// sendBatches posts the batches, several at a time, and begins them in their order. After one has failed it begins no more. It
+// waits for the answers to the requests under way: without its answer, an acknowledged batch would be sent again. It tries none
+// of these batches again, so that the caller learns of the failure at once, and not after their patience.
 func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	outcomes := make([]outcome, len(m.batches))
 	going, fail := context.WithCancel(ctx)
@@ -71,7 +71,7 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 			break
 		}
 		onTheWay.Go(func() {
-			defer s.inFlight.Release(1) // last, or another batch would begin after a failure
+			defer s.inFlight.Release(1) // last: else another batch would begin after a failure
 			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
 				fail()
 				halt()
@@ -94,7 +94,7 @@ func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 	}
 }
 
-// advise tells people once that each batch goes out twice, since the receiver's limit is learnt with every one.
+// advise tells people once that each batch goes out twice, since Houndtrail learns the receiver's limit anew with every batch.
 func (s *Sink) advise(refusal error, b *batch) {
 	if tooLarge(refusal) && s.advised.CompareAndSwap(false, true) {
 		s.options.Log.Warn("the receiver refuses batches of this size, and gets them in smaller parts: a lower "+
@@ -102,13 +102,13 @@ func (s *Sink) advise(refusal error, b *batch) {
 	}
 }
 
-// A cut is where the parts end of a batch that is cut smaller.
+// A cut decides the size of the parts of a refused batch.
 type cut struct {
 	maxBytes int // of any part
-	suspects int // index of the line behind those among which one was refused; 0 for none
+	suspects int // index of the line behind the suspects, of which the receiver refused one; 0 for none
 }
 
-// refuse makes the next part smaller, after the one that begins with line from was refused.
+// refuse makes the next part smaller, after the receiver refused the part that begins with line from.
 func (c *cut) refuse(err error, from int, b *batch) {
 	if tooLarge(err) {
 		c.maxBytes = b.size / 2
@@ -117,8 +117,8 @@ func (c *cut) refuse(err error, from int, b *batch) {
 	}
 }
 
-// records is how many the part may have that begins with line from: half of the suspects, so that few posts find the one
-// that the receiver does not read, and those before it are delivered.
+// records is how many records the part that begins with line from may have: half of the suspects. So few posts find the record
+// that the receiver does not read, and deliver the records before it.
 func (c *cut) records(from, most int) int {
 	if c.suspects <= from {
 		return most
@@ -126,9 +126,9 @@ func (c *cut) records(from, most int) int {
 	return min(most, max(1, (c.suspects-from)/2))
 }
 
-// resend posts a batch that was refused in smaller parts, one after the other. Where they end depends on the batch and the
-// answers to it alone, not on what other batches taught meanwhile: a batch that is sent again must be cut at the same places,
-// or the batch ids would differ. So the receiver's limit is learnt again with every batch.
+// resend posts a refused batch in smaller parts, one after the other. Their ends depend only on the batch and the answers to it,
+// and not on other batches. If Houndtrail sends the batch again, it must cut the parts at the same records, or the batch ids
+// would differ. So it learns the receiver's limit again with every batch.
 func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o outcome) {
 	t, err := unpack(s.options.Compression, b)
 	if err != nil {
@@ -172,8 +172,8 @@ func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o o
 // refused tells whether the receiver would take less of the batch.
 func refused(err error, b *batch) bool { return (tooLarge(err) || unreadable(err)) && len(b.lines) > 1 }
 
-// first is the outcome that the delivery failed with: that of the first batch that did. A receiver that asks for a pause comes
-// before all others, since the stream is to heed it; nil for a window that is delivered.
+// first is the outcome of the first batch that failed; nil for a window that is delivered. If the receiver asked for a long
+// pause, first is that outcome instead, since the stream must keep the pause.
 func first(outcomes []outcome) (lowest *outcome) {
 	for i := range outcomes {
 		switch o := &outcomes[i]; {
@@ -187,7 +187,7 @@ func first(outcomes []outcome) (lowest *outcome) {
 	return lowest
 }
 
-// failed says which batch of the window could not be delivered, and how much of the window is.
+// failed says which batch of the window could not be delivered, and how much of the window is delivered.
 func (s *Sink) failed(m *preparedWindow, o *outcome, delivered int) error {
 	b := o.failed
 	what := fmt.Sprintf("batch %s of %d records and %d bytes", b.id, len(b.lines), b.size)

@@ -23,25 +23,25 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// inHand is for how many windows buffers are kept from one to the next.
+// inHand is for how many windows the sink keeps buffers.
 const inHand = 6
 
-// Sink posts the records of a window as batches. It is used by one stream, and safe for concurrent use by different windows:
-// any number may be prepared and written at a time. Attempts at one window come one after the other.
+// Sink posts the records of a window as batches. One stream uses it. It is safe for concurrent use with different windows:
+// the stream may prepare and write any number at a time. Attempts at one window come one after the other.
 type Sink struct {
 	options Options
 	url     *url.URL
 	format  format.Format
 	limits  format.Limits
 	header  http.Header // of every request; each gets its own copy
-	secrets []string    // that are the same in every request
+	secrets []string    // those that are the same in every request
 
 	transport  http.RoundTripper
 	packers    sink.Pool[*packer]
-	windows   sink.Pool[*preparedWindow]
-	inFlight   *semaphore.Weighted // a place for each batch on its way, be it sent or waiting for another attempt
+	windows    sink.Pool[*preparedWindow]
+	inFlight   *semaphore.Weighted // a place for each batch on its way, also while it waits for another attempt
 	unfinished unfinished
-	advised    atomic.Bool // of a receiver that refuses batches for their size
+	advised    atomic.Bool // advise has told people that the receiver refuses batches for their size
 }
 
 // New checks the options and returns the sink. It does not connect.
@@ -60,7 +60,7 @@ func New(o Options) (*Sink, error) {
 		options: o, url: u, format: f, limits: f.Limits(), header: http.Header{},
 		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
 		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
-		windows:  sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
+		windows:   sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
 	}
 	s.header.Set("Content-Type", f.ContentType())
@@ -82,13 +82,13 @@ func (s *Sink) String() string { return display(s.url) }
 // Prepare cuts and compresses the batches, and sends nothing. It does not keep the records. Until write is called, which is once,
 // the batches take size bytes.
 //
-// write posts the batches, several at a time, and returns when every one is acknowledged. The receipt has one
-// object per batch, in the order of the records: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as
-// sent.
+// write posts the batches, several at a time, and returns when every batch is acknowledged. The receipt has one object per batch,
+// in the order of the records: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as sent.
 //
-// A failure leaves other batches at the receiver, before and behind the one that failed. The next attempt at the window sends
-// the rest alone; that of another process repeats them. An error with a [*StatusError] in its chain says that the receiver answered; with a
-// [*PostponedError], that it asks to be left alone; with ctx.Err() in it, that ctx ended it.
+// After a failure the receiver may have other batches, before and behind the one that failed. The next attempt at the window sends
+// only the rest, as the package's comment says; another process sends all of them again. If a [*StatusError] is in the chain of
+// the error, the receiver answered. If a [*PostponedError] is in it, the receiver asks for a pause. If ctx.Err() is in it, ctx
+// ended the write.
 func (s *Sink) Prepare(
 	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
@@ -119,7 +119,7 @@ func (s *Sink) prepare(
 	}, int64(m.held()), nil
 }
 
-// giveBack keeps the packer for another window, and not what it wrote to.
+// giveBack keeps the packer for another window, without the buffer that it wrote to.
 func (s *Sink) giveBack(p *packer) {
 	p.zip.Reset(io.Discard)
 	s.packers.Give(p)

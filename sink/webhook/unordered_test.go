@@ -22,8 +22,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A moody receiver answers in any order and as it likes, but for what it says of size: it refuses what is too large each
-// time, and what has an unreadable record. It holds the sink to its promises post by post.
+// A moody receiver answers in any order and as it likes, with two exceptions: each time it refuses a batch that is too large, and
+// a batch with an unreadable record. It checks the promises of the sink post by post.
 type moody struct {
 	seed    uint64
 	largest int
@@ -36,7 +36,7 @@ type moody struct {
 	under   int
 	got     map[string]string // the batch by which an event was acknowledged
 	came    map[string]string // the batch in which an event came last and was not refused
-	batches map[string]int    // acknowledged ones: how many events they have
+	batches map[string]int    // by batch id: how many events an acknowledged batch has
 	broken  string            // the first promise that was not kept
 }
 
@@ -76,7 +76,7 @@ func (m *moody) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(status).response(), nil
 }
 
-// take is a post's beginning, and what becomes of it.
+// take begins a post. It decides the answer and its time.
 func (m *moody) take(id string, body []byte) (takes time.Duration, status int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,9 +124,9 @@ func eventsOf(body []byte) (ids []string) {
 	return ids
 }
 
-// Whatever order the answers come in and whatever fails, in windows side by side, and attempt after attempt: a receipt is
-// returned only for what was acknowledged, and has each record once and in order; nothing comes again after its
-// acknowledgement; and what was neither refused nor acknowledged comes again in the same batch.
+// Whatever the order of the answers and whatever fails, in windows side by side, and attempt after attempt: a receipt has only
+// acknowledged records, each once and in order. No record comes again after its acknowledgement. A record that was neither
+// refused nor acknowledged comes again in the same batch.
 func TestUnorderedAnswers(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -172,7 +172,7 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 	for attempt := range attempts {
 		m.mu.Lock()
 		m.odds = min(m.odds, odds*(attempts-1-attempt)/attempts)
-		if attempt == attempts-2 { // the unreadable record is mended, and so what was refused with it is not any more
+		if attempt == attempts-2 { // the unreadable record is mended, so a batch with it is no longer refused
 			for _, e := range eventsOf(lines(rs)) {
 				delete(m.bad, e)
 				delete(m.came, e)
@@ -195,7 +195,7 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 	m.breaks("not delivered in %d attempts", attempts)
 }
 
-// account holds that a receipt has what was acknowledged, each record once, and in order; and nothing beside an error.
+// account checks that a receipt has the acknowledged records, each once, and in order. Beside an error it must be empty.
 func (m *moody) account(rs []record.Record, receipt checkpoint.Receipt, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

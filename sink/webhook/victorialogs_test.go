@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A window that is delivered twice to a real receiver: every event is there, and by event_id it is there once.
+// The test delivers a window twice to a real receiver. The receiver has every event, and by event_id it has each once.
 func TestVictoriaLogs(t *testing.T) {
 	t.Parallel()
 	for _, c := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd} {
@@ -68,7 +68,7 @@ func testVictoriaLogs(t *testing.T, c ndjson.Compression) {
 	}
 }
 
-// What the package's documentation warns of: an acknowledged line that is not stored.
+// The package's documentation warns of this: the receiver acknowledges a line and does not store it.
 func TestVictoriaLogsDropsLongLines(t *testing.T) {
 	t.Parallel()
 	logs := servers.VictoriaLogs(t)
@@ -87,7 +87,7 @@ func TestVictoriaLogsDropsLongLines(t *testing.T) {
 		decode(t, line, &event)
 		ids = append(ids, event.ID)
 	}
-	// Its neighbours are there only because it was sent alone.
+	// Its neighbours are stored only because the sink sent it alone.
 	if got := strings.Join(ids, " "); got != "1 3" {
 		t.Errorf("stored %q: if the long line is kept by now, correct the package documentation", got)
 	}

@@ -27,7 +27,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, c *call) {
 		return
 	}
 	if err != nil {
-		api.WriteNothing(w) // the handler has died, and the server goes on as if it had answered
+		api.WriteNothing(w) // the handler has panicked, and the server goes on as if it had answered
 		return
 	}
 	q.order.by = cmp.Or(k.Direction, q.order.by)
@@ -47,7 +47,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, c *call) {
 	s.writePage(w, q, count, page)
 }
 
-// read is what the database does for a request: the two statements of it, and what a quirk makes of their rows.
+// read does the database's part of a request: its two statements, and the quirks that change their rows.
 func (s *Server) read(q query, k api.Quirks, c *call) (count int, page []*entry) {
 	now := s.now().Add(-k.Lag).UnixMicro()
 	counted := q.filters
@@ -77,7 +77,7 @@ func twice(page []*entry, most int) []*entry {
 	return page[:min(len(page), most)]
 }
 
-// late answers a request whose deadline has passed; one whose client has gone gets nothing.
+// late answers a request whose deadline has passed. If the client has gone, it sends nothing.
 func (s *Server) late(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -88,7 +88,7 @@ func (s *Server) late(w http.ResponseWriter, err error) {
 	}
 }
 
-// chunk is how much of a page is printed before it is handed on, in bytes.
+// chunk is how many bytes of a page are printed before they are handed on.
 const chunk = 64 << 10
 
 func (s *Server) writePage(w http.ResponseWriter, q query, count int, page []*entry) {
@@ -121,7 +121,7 @@ func (s *Server) writePage(w http.ResponseWriter, q query, count int, page []*en
 	_, _ = w.Write(append(b, `]}}`...))
 }
 
-// wait is the database taking its time; it gives up with the request.
+// wait takes the time that the database takes. It ends early when the request ends.
 func wait(ctx context.Context, latency time.Duration) error {
 	if latency == 0 {
 		return ctx.Err()

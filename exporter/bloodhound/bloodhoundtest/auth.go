@@ -23,30 +23,30 @@ type User struct {
 	Name     string // principal name
 	Email    string
 	Password string // for POST /api/v2/login; empty means that the user cannot log in
-	OTP      string // the one time password that is asked for, if any
+	OTP      string // the one time password that the login asks for; "" for none
 }
 
-// account is a user and what an administrator has done to it since.
+// account is a user, with the changes that an administrator has made to it since.
 type account struct {
 	User
 	disabled bool
-	expired  bool // the password is: sessions lose their permissions
+	expired  bool // the password has expired: sessions lose their permissions
 }
 
-// directory is who may do what. All of it may change while requests are under way.
+// directory has the users, their credentials and permissions. All of it may change while requests are under way.
 type directory struct {
 	mu       sync.Mutex
 	users    map[string]*account // by name
-	owner    string              // whose the API tokens are
+	owner    string              // name of the user that the API tokens belong to
 	tokens   map[string]string   // id -> key
 	sessions sessions
 	denied   bool // no user has the audit permission
 }
 
-// maxSkew is how far a client's clock may be off; exactly this much is still accepted.
+// maxSkew is how far a client's clock may be off. The server still accepts exactly this much.
 const maxSkew = time.Hour
 
-// authenticate finds out who is asking; nil without credentials, a failure with wrong ones.
+// authenticate finds out which user sends the request: nil without credentials, a failure with wrong ones.
 func (s *Server) authenticate(r *http.Request) (*account, *api.Error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -68,7 +68,7 @@ func (s *Server) authenticate(r *http.Request) (*account, *api.Error) {
 
 const unexpectedScheme = "Unexpected authorization scheme: "
 
-// signed checks an API token's signature, in the order in which the server does.
+// signed checks an API token's signature, in the same order as the server.
 func (d *directory) signed(r *http.Request, tokenID string, now time.Time) (*account, *api.Error) {
 	id, err := uuid.Parse(tokenID)
 	if err != nil {
@@ -111,7 +111,7 @@ func signature(h http.Header) (date time.Time, digest []byte, refused *api.Error
 	}
 	date, err := time.Parse(time.RFC3339Nano, written)
 	if err != nil {
-		const twice = "malformed request date: malformed request date: " // the servers wrap it twice
+		const twice = "malformed request date: malformed request date: " // the servers write it twice
 		return date, nil, unverified(http.StatusBadRequest, twice+err.Error())
 	}
 	text := h.Get("Signature")
@@ -128,7 +128,7 @@ func unverified(status int, detail string) *api.Error {
 	return &api.Error{Status: status, Message: "unable to validate request signature for client: " + detail}
 }
 
-// skewed says by how much a clock is off beyond what is allowed, or nothing if it is not.
+// skewed says by how much a clock is off beyond maxSkew, or nothing if it is not.
 func skewed(client, server time.Time) string {
 	skew, way := client.Sub(server), "ahead"
 	if skew < 0 {
@@ -142,7 +142,7 @@ func skewed(client, server time.Time) string {
 }
 
 // sign is the chain of three HMACs of cmd/api/src/api/signature.go: over method and raw request target, over the
-// hour of the date in the date's own offset, over the body. The key is taken as the text that the user was shown.
+// hour of the date in the date's own offset, over the body. The key is the text that the server showed to the user.
 func sign(key, method, target string, date time.Time, body []byte) []byte {
 	const hour = len("2006-01-02T15")
 	sum := chain([]byte(key), method+target)
@@ -156,7 +156,7 @@ func chain(key []byte, data string) []byte {
 	return mac.Sum(nil)
 }
 
-// target is the request target byte for byte, which is what was signed.
+// target is the request target byte for byte, which the signature covers.
 func target(r *http.Request) string {
 	if r.RequestURI != "" {
 		return r.RequestURI
@@ -174,7 +174,7 @@ func (s *Server) Revoke(tokenID string) {
 // Disable locks a user out, with tokens and sessions. An unknown name changes nothing.
 func (s *Server) Disable(user string) { s.change(user, func(a *account) { a.disabled = true }) }
 
-// ExpirePassword makes a user's sessions, old and new, worth nothing but a change of password.
+// ExpirePassword takes all permissions from a user's sessions, old and new, except to change the password.
 func (s *Server) ExpirePassword(user string) { s.change(user, func(a *account) { a.expired = true }) }
 
 func (s *Server) change(user string, f func(*account)) {
@@ -185,7 +185,7 @@ func (s *Server) change(user string, f func(*account)) {
 	}
 }
 
-// AllowAudit gives or takes the permission to read the audit log; it is given at first.
+// AllowAudit gives or takes the permission to read the audit log. A new server has it.
 func (s *Server) AllowAudit(allow bool) {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
@@ -199,7 +199,7 @@ func (d *directory) mayAudit(a *account) bool {
 	return !d.denied && !a.expired
 }
 
-// owned is the name of the user whom the API tokens belong to where no users are given.
+// owned is the name of the user that the API tokens belong to, if Options has no users.
 const owned = "houndtrail"
 
 func newDirectory(opts Options, newUUID func() string) *directory {

@@ -14,7 +14,7 @@ import (
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// signed are the headers of a signed request: the test's own signing, since the double's is what is tested.
+// signed are the headers of a signed request. The test signs by itself, since it tests the double's signing.
 func signed(target, date string) []header {
 	mac := func(key []byte, data string) []byte {
 		h := hmac.New(sha256.New, key)

@@ -17,7 +17,7 @@ func BenchmarkHistory(b *testing.B) {
 	}
 }
 
-// discard is an answer that is not kept, so that only the server is measured.
+// discard drops an answer, so that the benchmark measures only the server.
 type discard struct{ h http.Header }
 
 func (d discard) Header() http.Header         { return d.h }

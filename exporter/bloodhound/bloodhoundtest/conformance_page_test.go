@@ -15,8 +15,8 @@ import (
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// page compares a page with what was measured of one: the envelope, and of the rows how many there are, in which
-// order, and how many the server counts. Which rows those are follows from the table of this test.
+// page compares a page with the measured one: the envelope, the number of rows, their order, and the server's count. The rows
+// themselves follow from the table of this test.
 func (a answer) page(body []byte, r *http.Request, withRows bool) string {
 	var got envelope
 	if err := json.Unmarshal(body, &got); err != nil || got.Count == nil || got.Limit == nil || got.Skip == nil {
@@ -55,7 +55,7 @@ func (a answer) page(body []byte, r *http.Request, withRows bool) string {
 	return ""
 }
 
-// served are the rows of a page, of which those that the order leaves equal may change places.
+// served are the rows of a page. Rows that are equal in the order may change places.
 func (a answer) served(rows []bt.Row, query url.Values, limit, skip int) []bt.Row {
 	before := boundary(query.Get("before"), measuredAt)
 	after := boundary(query.Get("after"), before.Add(-365*24*time.Hour))
@@ -77,7 +77,7 @@ func boundary(text string, missing time.Time) time.Time {
 	return missing
 }
 
-// compare orders rows by the columns that the answer was ordered by; NULL comes after every text.
+// compare orders rows by the columns of the answer's order. NULL comes after every text.
 func (a answer) compare(x, y bt.Row) int {
 	for column := range strings.SplitSeq(a.details["by"], ",") {
 		name, descending := strings.CutPrefix(column, "-")

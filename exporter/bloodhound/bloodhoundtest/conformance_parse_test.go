@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// exchange is a request and what the real servers answered, by the year of the server.
+// exchange is a request and the answers of the real servers, by the year of the server.
 type exchange struct {
 	request string
 	answers map[string]answer
@@ -29,7 +29,7 @@ type answer struct {
 	text    string
 }
 
-// condition is one that the rows of a count fulfil.
+// condition is a condition that all rows of a count fulfil.
 type condition struct{ column, operator, value string }
 
 // exchanges reads testdata/conformance.txt.

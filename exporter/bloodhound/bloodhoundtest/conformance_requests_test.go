@@ -17,7 +17,7 @@ func askAgain(t *testing.T, request string) (*http.Request, []header) {
 	}
 	if strings.HasPrefix(request, "?") {
 		r := httptest.NewRequest(http.MethodGet, auditPath, http.NoBody)
-		r.URL.RawQuery, r.RequestURI = request[1:], auditPath+request // whatever is in it
+		r.URL.RawQuery, r.RequestURI = request[1:], auditPath+request // as it is, also if it is malformed
 		return r, nil
 	}
 	if name, value, ok := strings.Cut(request, ":"); ok {
@@ -41,7 +41,7 @@ func askAgain(t *testing.T, request string) (*http.Request, []header) {
 	return httptest.NewRequest(http.MethodGet, one, http.NoBody), headers
 }
 
-// credentials are those of the requests that are about them.
+// credentials are the headers of the requests that are about credentials.
 func credentials(target string) map[string][]header {
 	at := func(offset time.Duration) []header {
 		return signed(target, measuredAt.Add(offset).Format(time.RFC3339))
@@ -90,7 +90,7 @@ var others = map[string]struct {
 	"spec":             {http.MethodGet, "/api/v2/spec", []header{{"Authorization", ""}}, ""},
 }
 
-// logins are the bodies of logins, contentTypes what they are said to be if it is not plain JSON.
+// logins are the bodies of logins. contentTypes has the content type of a body if it is not plain JSON.
 var (
 	logins = map[string]string{
 		"login ok":                   loginBody(reader, "secret"),

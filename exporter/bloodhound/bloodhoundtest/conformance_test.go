@@ -15,7 +15,7 @@ import (
 	bt "github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// TestConformance puts what two real servers were asked to the profiles that stand for them.
+// TestConformance sends the requests that two real servers got to the profiles of these servers.
 func TestConformance(t *testing.T) {
 	all := exchanges(t)
 	for profile, server := range map[bt.Profile]string{bt.Legacy2024: "2024", bt.V84: "2025"} {
@@ -28,12 +28,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestConformanceOfOtherGenerations holds the profiles that were not measured to what both servers answered alike.
+// TestConformanceOfOtherGenerations holds the profiles that were not measured to the answers in which both servers agree.
 func TestConformanceOfOtherGenerations(t *testing.T) {
 	all := exchanges(t)
 	for _, profile := range []bt.Profile{bt.V7, bt.PR3049} {
 		double := doubles(profile)
-		withRows := profile != bt.PR3049 // whose own rows are among them
+		withRows := profile != bt.PR3049 // its pages have its own rows too
 		for _, e := range all {
 			if e.alike() {
 				t.Run(string(profile)+" "+e.request, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestConformanceOfOtherGenerations(t *testing.T) {
 	}
 }
 
-// doubles are of one profile: one for all requests that only read, and one of its own for each that writes rows.
+// doubles are of one profile. All requests that only read share one double; each request that writes rows gets a new one.
 func doubles(profile bt.Profile) func(request string) *double {
 	fresh := func() *double {
 		return newDoubleWith(bt.Options{Profile: profile, Rows: measured(), Now: func() time.Time { return measuredAt }})
@@ -58,7 +58,7 @@ func doubles(profile bt.Profile) func(request string) *double {
 	}
 }
 
-// conform asks a double and compares what it says with what the real server said.
+// conform asks a double and compares its answer with the real server's.
 func conform(t *testing.T, d *double, request string, said answer, withRows bool) {
 	r, headers := askAgain(t, request)
 	w := d.do(r, append([]header{{"Authorization", d.bearer}}, headers...)...)
@@ -86,7 +86,7 @@ func (a answer) status(w *httptest.ResponseRecorder) string {
 	return ""
 }
 
-// told are the headers that were compared.
+// told are the headers that the test compares.
 func told(w *httptest.ResponseRecorder) map[string]string {
 	all := map[string]string{}
 	for _, name := range []string{"Content-Type", "Preference-Applied", "Content-Encoding", "Location"} {
@@ -165,7 +165,7 @@ var masks = []struct {
 	{regexp.MustCompile(`v\d+\.\d+\.\d+`), "V"},
 }
 
-// masked puts letters in the place of what is different each time, and takes the spaces between the tokens of JSON out.
+// masked replaces the parts that differ each time with letters, and takes out the spaces between the tokens of JSON.
 func masked(body []byte) string {
 	var compact bytes.Buffer
 	if json.Compact(&compact, body) == nil {
@@ -178,7 +178,7 @@ func masked(body []byte) string {
 	return text
 }
 
-// agree compares a text with one of which only the beginning may be known.
+// agree compares a text with a wanted one, of which the file may have only the beginning.
 func agree(got, want string) bool {
 	if beginning, cut := strings.CutSuffix(want, "…"); cut {
 		return strings.HasPrefix(got, beginning)

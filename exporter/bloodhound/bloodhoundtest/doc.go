@@ -1,14 +1,14 @@
 // Package bloodhoundtest is a double of BloodHound's audit log API. Package history has believable rows for it.
 //
-// The double behaves as the servers do, traps included, so that a client tested against it is tested against what
-// it will meet: ties in random order, rows that turn up late, filters that are dropped without a word, answers cut
-// short. What one generation of servers does and another does not is one entry in the table of profiles; what goes
-// wrong on the way is a [Fault] of package faults. The same double stands in for a tenant if a reader only wants to look.
+// The double behaves as the servers do, with their traps, so that tests of a client meet them: ties in random order, rows that
+// turn up late, filters that the server drops without a word, answers cut short. Each difference between generations of servers
+// is one entry in the table of profiles. Each fault on the way is a [Fault] of package faults. The demo uses the same double in
+// place of a tenant.
 //
-// What two real servers answered to 221 requests is kept in testdata/conformance.txt, and the profiles that stand for
-// them are held to it. Other facts about the API come from the public BloodHound source and its OpenAPI description,
-// in our own words. The files read most often: cmd/api/src/api/v2/audit.go and model/audit.go for the endpoint,
-// model/filter.go for the filters, api/signature.go and api/middleware for everything around it.
+// testdata/conformance.txt has the answers of two real servers to 221 requests, and a test holds the profiles of these servers
+// to them. Other facts about the API come from the public BloodHound source and its OpenAPI description, in our own words. The
+// main files are: cmd/api/src/api/v2/audit.go and model/audit.go for the endpoint, model/filter.go for the filters,
+// api/signature.go and api/middleware for everything around it.
 //
-// Nothing here imports the client: the two are written from the same contract, not from each other.
+// The package does not import the client: both are written from the same contract, not from each other.
 package bloodhoundtest

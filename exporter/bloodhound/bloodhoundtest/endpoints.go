@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// health answers GET /health: that it answers is all it says.
+// health answers GET /health with an empty 200.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ *call) {
 	w.WriteHeader(http.StatusOK)
 }
@@ -118,7 +118,7 @@ func (s *Server) self(w http.ResponseWriter, _ *http.Request, c *call) {
 	api.WriteJSON(w, http.StatusOK, selfReply{Data: user})
 }
 
-// spec answers GET /api/v2/spec with the head of an OpenAPI description: what the routes do stands elsewhere.
+// spec answers GET /api/v2/spec with only the head of an OpenAPI description.
 func (s *Server) spec(w http.ResponseWriter, _ *http.Request, _ *call) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{
@@ -134,11 +134,11 @@ func (s *Server) spec(w http.ResponseWriter, _ *http.Request, _ *call) {
 `)
 }
 
-// route is an endpoint; there is one method to each path.
+// route is an endpoint. Each path has one method.
 type route struct {
 	method    string
-	protected bool // credentials are needed
-	audit     bool // and the permission to read the audit log
+	protected bool // it needs credentials
+	audit     bool // it needs the permission to read the audit log
 	perSecond int
 	handle    func(*Server, http.ResponseWriter, *http.Request, *call)
 }
@@ -154,8 +154,8 @@ var routes = map[string]route{
 	"/health":       {http.MethodGet, false, false, api.RequestsPerSecond, (*Server).health},
 }
 
-// find returns the route of a request, or answers a request that has none: a path with a double slash or a dot in it
-// is sent to its clean form, the root to the user interface, and OPTIONS are granted on every route.
+// find returns the route of a request, or answers a request that has none. It redirects a path with a double slash or a dot to
+// its clean form, and the root to the user interface. It answers OPTIONS on every route.
 func find(w http.ResponseWriter, r *http.Request) (route, bool) {
 	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
 		to := *r.URL
@@ -180,7 +180,7 @@ func find(w http.ResponseWriter, r *http.Request) (route, bool) {
 	return route{}, false
 }
 
-// cleanPath keeps a slash at the end, which makes another path of it.
+// cleanPath keeps a slash at the end: with it, it is another path.
 func cleanPath(p string) string {
 	clean := path.Clean("/" + p)
 	if strings.HasSuffix(p, "/") && clean != "/" {

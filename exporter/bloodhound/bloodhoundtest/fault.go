@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// A Fault stands between the server and its client, and sees to it that something goes wrong.
+// A Fault stands between the server and its client, and makes something go wrong.
 //
-// It wraps everything that the server does with a request, so that it can answer in its place, cut its answer short,
-// or do something to the log first. Package faults has them.
+// It wraps all that the server does with a request. So it can answer in place of the server, cut the answer short, or change
+// the log first. Package faults has them.
 type Fault func(next http.Handler) http.Handler
 
-// faults are those in force, by path.
+// faults are the faults in force, by path.
 type faults struct {
 	mu     sync.Mutex
 	byPath map[string][]Fault
@@ -42,7 +42,7 @@ func (s *Server) FaultAt(path string, f Fault) {
 	s.faults.byPath[path] = append(slices.Clone(s.faults.byPath[path]), f)
 }
 
-// ClearFaults takes all faults off again. Requests under way keep theirs.
+// ClearFaults removes all faults. Requests under way keep theirs.
 func (s *Server) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()

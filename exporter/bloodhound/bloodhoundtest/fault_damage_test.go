@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
-// reply is an answer with what could be read of its body.
+// reply is an answer with the readable part of its body.
 type reply struct {
 	status int
 	length int64 // as declared

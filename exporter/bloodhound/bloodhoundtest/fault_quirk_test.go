@@ -53,7 +53,7 @@ func TestIgnoresWindow(t *testing.T) {
 	d.Fault(faults.IgnoresWindow())
 	const target = "?before=2020-01-01T00:00:00Z&after=2019-01-01T00:00:00Z"
 	wantIDs(t, d.page(t, target), 1, 2)
-	d.page(t, target, signed(auditPath+target, "2026-01-15T12:34:56Z")...) // what was signed is still what was sent
+	d.page(t, target, signed(auditPath+target, "2026-01-15T12:34:56Z")...) // the signature still covers the sent target
 }
 
 func TestSameIDTwice(t *testing.T) {

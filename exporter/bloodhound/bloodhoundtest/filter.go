@@ -17,16 +17,16 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// dialect is how a generation finds a filter in a parameter and what it makes of it.
+// dialect is how a generation finds a filter in a parameter, and how it reads the filter.
 //
-// The servers look for the predicate anywhere in the value, and end the operand at the first character that their
-// class does not hold. The class is meant to have a hyphen and an underscore in it, and has the ASCII range between
+// The servers look for the predicate anywhere in the value, and end the operand at the first character outside their
+// class. The class was meant to have a hyphen and an underscore in it, but has the ASCII range between
 // them. A value without a predicate is no filter, and no error either. All of that is the same in every generation.
 type dialect struct {
 	pattern  *regexp.Regexp
 	anchored bool // the whole value is a filter, or the request is wrong
-	single   bool // parameters are bound as one argument, so that a second filter is a syntax error
-	literals bool // operands go into the SQL as they look: numbers and booleans unquoted, null as NULL
+	single   bool // parameters are bound as one argument, so a second filter is a syntax error
+	literals bool // operands go into the SQL by their look: numbers and booleans unquoted, null as NULL
 }
 
 var (
@@ -82,7 +82,7 @@ func (d dialect) parse(values url.Values, reserved []string, columns map[string]
 
 var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"}
 
-// compile turns filters into what the database does with them; its errors are the database's.
+// compile turns filters into the conditions of the database. Its errors are the database's.
 func (d dialect) compile(filters []filter, now time.Time) error {
 	if d.single && len(filters) > 1 {
 		return errors.New("syntax error at or near \",\"")
@@ -120,7 +120,7 @@ func (d dialect) condition(f filter, now time.Time) (func(*entry) bool, error) {
 	}
 }
 
-// precision is that of the numbers that operands are read as, in bits: an id of 64 bits fits with room to spare.
+// precision is the precision of an operand as a number, in bits: an id of 64 bits fits with room to spare.
 const precision = 256
 
 // idCondition compares ids. A literal may be any number, for the database compares ids with it as numbers; a bound
@@ -195,8 +195,8 @@ func unquoted(operand string) bool {
 	return err == nil
 }
 
-// databaseTime reads a time as the database does: one that lost its offset on the way is taken in the session's
-// time zone, which is UTC here. Of the words that the database has for times, it knows now.
+// databaseTime reads a time as the database does. If a time lost its offset on the way, it is in the session's time zone, which
+// is UTC here. The database has several words for times; databaseTime knows only now.
 func databaseTime(operand string, now time.Time) (micros int64, err error) {
 	if operand == "now" {
 		return now.UnixMicro(), nil

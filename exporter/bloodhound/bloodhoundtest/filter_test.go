@@ -103,7 +103,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// FuzzQuery looks for a query that the server cannot put into words.
+// FuzzQuery looks for a query that breaks the server.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"limit=1&skip=1", "id=gt:1&action=eq:a%20b", "sort_by=-id&sort_by=created_at",
@@ -117,14 +117,14 @@ func FuzzQuery(f *testing.F) {
 		doubles[p] = newDouble(p, history.Corner()[:20]...)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		values, _ := url.ParseQuery(query) // what can be read of it, as the server does
+		values, _ := url.ParseQuery(query) // the readable part of it, as on the server
 		for p, d := range doubles {
 			r := httptest.NewRequest(http.MethodGet, auditPath, http.NoBody)
 			r.URL.RawQuery = query
 			r.Header.Set("Authorization", d.bearer)
 			w := d.do(r)
 			if w.Body.Len() == 0 && w.Code == http.StatusOK && slices.Contains(values["sort_by"], "") {
-				continue // the handlers die of it
+				continue // the handlers panic over it
 			}
 			if !json.Valid(w.Body.Bytes()) || !slices.Contains([]int{200, 400, 500}, w.Code) {
 				t.Errorf("%s: %d %s", p, w.Code, w.Body)

@@ -23,10 +23,10 @@ const (
 	reader    = "reader"
 )
 
-// noon is what the clock of a test server says.
+// noon is the time on the clock of a test server.
 var noon = time.Date(2026, 1, 15, 12, 34, 56, 0, time.UTC)
 
-// clock is one that the test moves.
+// clock is a clock that the test moves.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -123,7 +123,7 @@ func (e envelope) ids() []int64 {
 	return ids
 }
 
-// page asks for entries and wants them.
+// page asks for entries, and fails the test if the answer is no page.
 func (d *double) page(t *testing.T, query string, headers ...header) envelope {
 	t.Helper()
 	w := d.get(auditPath+query, headers...)

@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// Request is what was asked of the server, and what became of it.
+// Request is a request to the server, and its outcome.
 type Request struct {
 	At        time.Time // by the server's clock
 	Method    string
@@ -24,10 +24,10 @@ type Request struct {
 	RequestID string
 }
 
-// Query is what the request asked for: its sort columns, filters, skip and window, and so what it costs the database.
+// Query is the query of the request: its sort columns, filters, skip and window. They decide its cost for the database.
 func (r Request) Query() url.Values {
 	_, query, _ := strings.Cut(r.Target, "?")
-	values, _ := url.ParseQuery(query) // what can be read of it, as the server does
+	values, _ := url.ParseQuery(query) // the readable part of it, as on the server
 	return values
 }
 
@@ -35,7 +35,7 @@ func (r Request) Query() url.Values {
 type Stats struct {
 	Requests    int64
 	RowsServed  int64 // printed into pages, whether or not the client got them
-	RowsSkipped int64 // walked past for skip or offset: what deep paging costs the server
+	RowsSkipped int64 // walked past for skip or offset: the server's cost of deep paging
 }
 
 type counters struct{ requests, served, skipped atomic.Int64 }
@@ -58,7 +58,7 @@ func (j *journal) add(r Request) {
 	j.requests = append(j.requests, r)
 }
 
-// Requests returns the requests in the order in which they were done: the latest 32,768 at least.
+// Requests returns the requests in the order of their ends: the latest 32,768 at least.
 func (s *Server) Requests() []Request {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	done = true
 }
 
-// source is the address as the log keeps it: what a proxy claims, then a comma, then the peer.
+// source is the address as the log keeps it: the proxy's claim, then a comma, then the peer.
 func source(r *http.Request) string {
 	if forwarded := r.Header.Values("X-Forwarded-For"); len(forwarded) > 0 {
 		return strings.Join(forwarded, ",") + "," + peer(r)

@@ -13,11 +13,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// loginsPerSecond is what a client address may ask of the login in a second.
+// loginsPerSecond is how many logins a client address may send in a second.
 const loginsPerSecond = 1
 
 // limiter counts in fixed windows of one second, in memory, as one process of the server does.
-// The token bucket of 2023-24 is not told apart: only its answer is.
+// It stands in for the token bucket of 2023-24 as well: only the answers of the two differ.
 type limiter struct {
 	mu     sync.Mutex
 	second int64
@@ -34,7 +34,7 @@ func (l *limiter) allow(key string, most int, now time.Time) bool {
 	return l.hits[key] <= most
 }
 
-// limited refuses a request that comes too soon after the others, and tells whether it did.
+// limited refuses a request that comes too soon after the others. It returns true if it refused the request.
 func (s *Server) limited(w http.ResponseWriter, r *http.Request, rt route) bool {
 	now := s.now()
 	if !s.rateLimit || s.limiter.allow(peer(r)+" "+r.URL.Path, rt.perSecond, now) {
@@ -61,14 +61,14 @@ func peer(r *http.Request) string {
 	return host
 }
 
-// patience is how long a request may take, and what the answer says about it.
+// patience is how long a request may take, and the Preference-Applied of its answer.
 type patience struct {
 	limit   time.Duration
 	bounded bool
 	applied string // Preference-Applied
 }
 
-// prefer reads the Prefer header as one generation does. Its error is what is wrong with the header.
+// prefer reads the Prefer header as one generation does. Its error names the fault of the header.
 type prefer func(http.Header) (patience, error)
 
 func seconds(n int) patience {
@@ -79,7 +79,8 @@ func seconds(n int) patience {
 	}
 }
 
-// preferWait sets a deadline if one is asked for. Without a wait above zero there is none, and nothing is said of it.
+// preferWait sets a deadline if the header asks for one. Without a wait above zero it sets none, and the answer has no
+// Preference-Applied.
 func preferWait(h http.Header) (patience, error) {
 	n, err := waitOf(h)
 	if err != nil || n <= 0 {

@@ -44,7 +44,7 @@ func TestTiesAreShuffledAnewForEachRequest(t *testing.T) {
 			t.Errorf("%s gave %v", tt.sort, logs)
 		}
 	}
-	// What a client sees that pages without a full order: rows twice and never.
+	// A client that pages without a full order sees some rows twice and some never.
 	seen := make(map[int64]int)
 	for skip := 0; skip < 20; skip += 5 {
 		for _, id := range d.page(t, fmt.Sprintf("?limit=5&skip=%d", skip)).ids() {

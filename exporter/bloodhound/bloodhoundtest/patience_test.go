@@ -27,7 +27,7 @@ func TestPreferences(t *testing.T) {
 		{doc, "wait=-1", "", 400},
 		{doc, "respond-async, wait=5", "", 400},
 	}
-	for _, p := range bt.Profiles[1:] { // those that are servers
+	for _, p := range bt.Profiles[1:] { // not the documented one, which is no real server
 		tests = append(tests,
 			test{p, "", "", 200},
 			test{p, "wait=5", "wait=5.00", 200},

@@ -11,10 +11,10 @@ type Profile string
 
 // The generations that the double can be.
 const (
-	// Documented keeps to the letter of the published API description, and gives nothing beyond it.
+	// Documented does exactly what the published API description says, and nothing more.
 	Documented Profile = "documented"
 	// Legacy2024 is the server of September 2024, as measured: it knows offset only and fails on a second filter. It
-	// answers a timed-out request with nothing, as servers of that year are known to do.
+	// answers a timed-out request with an empty body, as servers of that year are known to do.
 	Legacy2024 Profile = "legacy-2024"
 	// V7 has skip and several filters, and no audit permission of its own.
 	V7 Profile = "v7"
@@ -24,7 +24,7 @@ const (
 	PR3049 Profile = "pr3049"
 )
 
-// Profiles lists every profile, oldest generation first after the documented one.
+// Profiles lists every profile: the documented one, and then the generations from the oldest on.
 var Profiles = []Profile{Documented, Legacy2024, V7, V84, PR3049}
 
 // ParseProfile reads a profile's name.
@@ -39,33 +39,33 @@ func ParseProfile(name string) (Profile, error) {
 	return "", fmt.Errorf("unknown server profile %q: use one of %s", name, strings.Join(names, ", "))
 }
 
-// abilities is what sets one generation apart from another.
+// abilities are the differences between generations.
 type abilities struct {
 	version    string     // as /api/version prints it
-	permission permission // what the audit route asks for
+	permission permission // the one that the audit route asks for
 
-	filters    dialect             // how filters are read
+	filters    dialect             // how the server reads filters
 	filterable map[string][]string // column -> predicates
 	sortable   []string
 
-	emptySort400 bool // an empty sort_by is refused, and does not take the handler down
+	emptySort400 bool // the server refuses an empty sort_by, and the handler does not panic
 
-	skip         bool   // skip is known
-	offset       bool   // offset is known
-	minimum      int    // smallest skip and limit that is accepted
+	skip         bool   // the server knows skip
+	offset       bool   // the server knows offset
+	minimum      int    // smallest skip and limit that the server accepts
 	counts       bool   // the envelope has count, limit and skip
 	commitFirst  bool   // commit_id is printed before status
 	yearFromNow  bool   // after defaults to a year before now, not before the upper bound
-	prefer       prefer // how Prefer: wait is read
-	emptyTimeout bool   // a passed deadline gives 200 with nothing in it
+	prefer       prefer // how the server reads Prefer: wait
+	emptyTimeout bool   // a passed deadline gives a 200 with an empty body
 	samlUser     bool   // a user has the key of SAML alone, not of every single sign-on
 
-	limitEarly bool // the rate limit is looked at before the credentials
+	limitEarly bool // the server checks the rate limit before the credentials
 	limitJSON  bool // a 429 is a JSON error
 
 	unknownUser401 bool // login does not tell unknown users from wrong passwords
 	authType       bool // LoginAttempt says how, and its error is an empty object
-	audited        bool // every request leaves two rows, and old months are dropped
+	audited        bool // every request leaves two rows, and the server drops old months
 }
 
 type permission struct{ authority, name string }

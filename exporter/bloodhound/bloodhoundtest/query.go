@@ -28,7 +28,7 @@ const (
 	defaultSpan  = 365 * 24 * time.Hour
 )
 
-// rows is the most that the page may hold: a limit of 0 is none.
+// rows is how many rows the page may hold at most: a limit of 0 is no limit.
 func (q query) rows() int {
 	if q.limit == 0 {
 		return math.MaxInt
@@ -36,7 +36,7 @@ func (q query) rows() int {
 	return q.limit
 }
 
-// parseQuery checks the parameters in the order in which the handler does: sort, filters, skip, limit, before, after.
+// parseQuery checks the parameters in the handler's order: sort, filters, skip, limit, before, after.
 func (a *abilities) parseQuery(values url.Values, now time.Time) (query, error) {
 	var q query
 	var err error
@@ -65,7 +65,7 @@ func (a *abilities) parseQuery(values url.Values, now time.Time) (query, error) 
 	return q, err
 }
 
-// reserved are the parameters that are never read as a filter.
+// reserved are the parameters that the server never reads as a filter.
 func (a *abilities) reserved() []string {
 	names := []string{"sort_by", "limit", "before", "after"}
 	if a.skip {
@@ -77,10 +77,10 @@ func (a *abilities) reserved() []string {
 	return names
 }
 
-// errEmptySort is the handler's panic over an empty sort_by. The server swallows it: 200 with nothing in it.
+// errEmptySort is the handler's panic over an empty sort_by. The server recovers, and answers 200 with an empty body.
 var errEmptySort = errors.New("index out of range [0] with length 0")
 
-// parseOrder reads sort_by, which replaces the order: newest first is only what a request without it gets.
+// parseOrder reads sort_by, which replaces the order: only a request without it gets newest first.
 func (a *abilities) parseOrder(columns []string) (order, error) {
 	o := order{by: api.NewestFirst}
 	for _, column := range columns {
@@ -105,8 +105,8 @@ func (a *abilities) parseOrder(columns []string) (order, error) {
 	return o, nil
 }
 
-// parseSkip lets skip win over offset where both are known, even an empty one. A name that is not known is not even
-// looked at.
+// parseSkip prefers skip, even an empty one, to offset if the server knows both. The server ignores a name that it does not
+// know.
 func (a *abilities) parseSkip(values url.Values) (int, error) {
 	switch {
 	case a.skip && values.Has("skip"):
@@ -120,8 +120,7 @@ func (a *abilities) parseSkip(values url.Values) (int, error) {
 	}
 }
 
-// parseOffset is how the servers read offset that know nothing else: any integer will do, and one below zero skips
-// nothing.
+// parseOffset reads offset as the servers that do not know skip: they take any integer, and an integer below zero skips nothing.
 func parseOffset(values url.Values) (int, error) {
 	text := values.Get("offset")
 	if text == "" {
@@ -134,7 +133,7 @@ func parseOffset(values url.Values) (int, error) {
 	return n, nil
 }
 
-// parseCount reads a number of rows. Its errors call a number that is too small by the name of what it stands for.
+// parseCount reads a number of rows. If the number is too small, the error calls it by its meaning: skip or limit.
 func (a *abilities) parseCount(values url.Values, name, meaning string, missing int) (int, error) {
 	text := values.Get(name)
 	if text == "" {
@@ -166,7 +165,7 @@ func malformed(name, detail string) *api.Error {
 	return badRequest(fmt.Sprintf("query parameter %q is malformed: %s", name, detail))
 }
 
-// order is what a page is sorted by: the direction, then the keys within a group.
+// order is the order of a page: the direction, then the keys within a group.
 type order struct {
 	by   api.Direction
 	keys []sortKey
@@ -204,7 +203,7 @@ func (o order) arrange(ties []*entry, shuffle *rand.Rand) {
 		return
 	}
 	if slices.ContainsFunc(o.keys, func(k sortKey) bool { return k.unique }) {
-		slices.SortFunc(ties, o.compare) // they are in the order of their ids: of very many, turning that round is soon done
+		slices.SortFunc(ties, o.compare) // they come in the order of their ids, so even very many are sorted soon
 		return
 	}
 	shuffle.Shuffle(len(ties), func(i, j int) { ties[i], ties[j] = ties[j], ties[i] })

@@ -14,13 +14,13 @@ import (
 
 // A Row is one row of the audit table.
 type Row struct {
-	// ID is the primary key; zero lets [Server.Add] take the next one of the sequence.
+	// ID is the primary key. If it is zero, [Server.Add] takes the next id of the sequence.
 	ID int64
-	// CreatedAt is kept to the microsecond. Zero is SQL NULL: such a row is counted and never served.
+	// CreatedAt is kept to the microsecond. Zero is SQL NULL: the server counts such a row and never serves it.
 	CreatedAt time.Time
 	// VisibleAt is when the row's transaction commits; zero means at CreatedAt.
 	VisibleAt time.Time
-	// Zone is the time zone that CreatedAt is printed in, that is the API process's own; nil means UTC.
+	// Zone is the time zone in which the server prints CreatedAt: the API process's own; nil means UTC.
 	Zone *time.Location
 
 	ActorID, ActorName, ActorEmail string
@@ -28,15 +28,15 @@ type Row struct {
 	Fields                         json.RawMessage // served byte for byte; nil is null
 	RequestID                      string
 	SourceIP                       string
-	CommitID                       string // "" is SQL NULL, which is printed as the zero UUID
+	CommitID                       string // "" is SQL NULL, which the server prints as the zero UUID
 	Status                         string
 
 	// Null names the text columns that are SQL NULL, as filters name them: "actor_name", "status". The API serves
-	// NULL and '' alike, as "", and only a filter tells them apart: neq leaves NULL out, eq:null finds nothing else.
-	// A text that is not named here is '' if it is empty.
+	// both NULL and '' as "", and only a filter tells them apart: neq leaves NULL out, eq:null finds only NULL.
+	// An empty text that is not named here is ''.
 	Null []string
 	// Unprintable says that the server cannot print the row: its commit_id is no UUID, or its fields are an array or
-	// hold a number such as 1e400. Every page with such a row is a 500, at every limit. It is counted as any other.
+	// hold a number such as 1e400. Every page with such a row is a 500, at every limit. The server counts it as any other row.
 	Unprintable bool
 }
 
@@ -46,7 +46,7 @@ type entry struct {
 	at, visible int64
 }
 
-// newEntry takes a row in. A text column that is NULL has no text.
+// newEntry makes the entry of a row. It empties the text columns that are NULL.
 func newEntry(r Row) *entry {
 	for _, column := range r.Null {
 		text, ok := texts[column]
@@ -67,7 +67,7 @@ func newEntry(r Row) *entry {
 	return e
 }
 
-// null tells whether a text column is SQL NULL. The documentation has a name of its own for one of them.
+// null tells whether a text column is SQL NULL. The documentation calls source_ip_address source.
 func (e *entry) null(column string) bool {
 	if column == "source" {
 		column = "source_ip_address"
@@ -82,7 +82,7 @@ func compareEntries(a, b *entry) int {
 	return cmp.Compare(a.ID, b.ID)
 }
 
-// shape says which keys an entry is printed with.
+// shape says with which keys the server prints an entry.
 type shape struct {
 	commitFirst bool // commit_id before status
 	pre2024     bool // no commit_id, and source for source_ip_address

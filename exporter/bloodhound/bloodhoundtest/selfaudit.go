@@ -10,8 +10,8 @@ import (
 // keptMonths is how many months before the current one PR #3049 keeps.
 const keptMonths = 3
 
-// audited is the middleware of PR #3049: an intent before the handler, which therefore reads it, and an outcome after.
-// On other servers it only calls the handler.
+// audited is the middleware of PR #3049. It writes an intent before the handler, so the handler reads that row too, and an
+// outcome after the handler. On other servers it only calls the handler.
 func (s *Server) audited(w http.ResponseWriter, r *http.Request, c *call, rt route) {
 	if !s.can.audited {
 		s.answer(w, r, c, rt)
@@ -34,7 +34,7 @@ func (s *Server) audited(w http.ResponseWriter, r *http.Request, c *call, rt rou
 // record adds a row of the server's own, stamped with its clock.
 func (s *Server) record(c *call, row Row) {
 	row.CreatedAt = s.now()
-	row.VisibleAt = time.Unix(0, 0) // it is there, also if the clock is set back
+	row.VisibleAt = time.Unix(0, 0) // so it stays visible if the test sets the clock back
 	row.RequestID, row.SourceIP = c.requestID, cmp.Or(row.SourceIP, c.sourceIP)
 	s.Add(row)
 }
@@ -46,8 +46,8 @@ func (s *Server) Prune(before time.Time) int {
 	return s.table.remove(math.MinInt64, before.UnixMicro())
 }
 
-// DropMonths does what the daemon of PR #3049 does at its start and once a day: it drops each month that ended three
-// months before this one began. Rows from before 2024 lie in the default partition, which is never dropped.
+// DropMonths does the work of the daemon of PR #3049 at its start and once a day: it drops each month that ended three
+// months before this one began, or earlier. Rows from before 2024 lie in the default partition, which the daemon never drops.
 func (s *Server) DropMonths() int {
 	now := s.now()
 	s.mu.Lock()
@@ -57,7 +57,7 @@ func (s *Server) DropMonths() int {
 	return s.table.remove(firstPartition.UnixMicro(), monthsBefore(now, keptMonths).UnixMicro())
 }
 
-// dropMonthsDaily is the daemon. It has no clock of its own to wake up by, so that requests wake it.
+// dropMonthsDaily is the daemon. It has no timer of its own, so requests wake it.
 func (s *Server) dropMonthsDaily() {
 	if !s.can.audited {
 		return

@@ -15,18 +15,18 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// Options says what server the double is. The zero value is a v8.4 server with an empty log and no user to read it.
+// Options say which server the double is. The zero value is a v8.4 server with an empty log and without credentials to read it.
 type Options struct {
 	// Profile is the generation; V84 when empty.
 	Profile Profile
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	// Skew is how far the server's clock is ahead of Now. It moves the Date header, the signature check, the
-	// default window and what is visible.
+	// default window and the time until which rows are visible.
 	Skew time.Duration
-	// Date is what the Date header tells instead of the server's clock, if not nil: see [Server.SetDate].
+	// Date gives the Date header instead of the server's clock, if not nil: see [Server.SetDate].
 	Date DateRule
-	// Seed decides everything that is random.
+	// Seed decides all random choices.
 	Seed uint64
 	// Tokens are API tokens, id to key. Ids are UUIDs. They belong to the first of Users.
 	Tokens map[string]string
@@ -67,7 +67,7 @@ type Server struct {
 	counters counters
 }
 
-// New makes a server. It panics on a profile that does not exist: see [ParseProfile] for names from outside.
+// New makes a server. It panics if the profile does not exist: for a name from a user, see [ParseProfile].
 func New(opts Options) *Server {
 	can, ok := generations[cmp.Or(opts.Profile, V84)]
 	if !ok {
@@ -110,7 +110,7 @@ func (s *Server) Add(rows ...Row) {
 	s.table.add(s.dated(rows))
 }
 
-// dated gives rows the created_at that PR #3049's migration leaves behind in the place of NULL.
+// dated gives rows the created_at that PR #3049's migration writes in place of NULL.
 func (s *Server) dated(rows []Row) []Row {
 	if !s.can.audited {
 		return rows
@@ -124,8 +124,8 @@ func (s *Server) dated(rows []Row) []Row {
 	return rows
 }
 
-// Restore replaces the log, as restoring a database does: the sequence goes on after the highest of these ids, which
-// may be lower than what was handed out before.
+// Restore replaces the log, as the restore of a database does. The sequence goes on after the highest of these ids, which may be
+// lower than ids that the server handed out before.
 func (s *Server) Restore(rows ...Row) {
 	s.mu.Lock()
 	s.table = table{}
@@ -133,7 +133,7 @@ func (s *Server) Restore(rows ...Row) {
 	s.Add(rows...)
 }
 
-// Rows returns the whole log by (created_at, id), rows with a NULL created_at first, rows to come included.
+// Rows returns the whole log by (created_at, id), with rows that are not visible yet. Rows with a NULL created_at come first.
 func (s *Server) Rows() []Row {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -146,7 +146,7 @@ func (s *Server) Rows() []Row {
 	return rows
 }
 
-// call is what the server knows of one request.
+// call has the server's facts about one request.
 type call struct {
 	number    int64 // counts from 1
 	requestID string
@@ -155,7 +155,7 @@ type call struct {
 }
 
 // serve takes a request through the layers of the server, in their order: preference, route, rate limit,
-// credentials, compression, permission, handler. What is refused before the compression is not compressed.
+// credentials, compression, permission, handler. The server does not compress a refusal of an earlier layer.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	s.dropMonthsDaily()
 	r, cancel, ok := s.applyPreference(w, r)
@@ -177,10 +177,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	if s.can.limitEarly || !s.limited(w, r, rt) {
 		s.audited(w, r, c, rt)
 	}
-	done() // not deferred: a handler that dies must not look finished
+	done() // not deferred: a handler that panics must not look finished
 }
 
-// applyPreference gives the request its deadline. What it refuses has no request id yet.
+// applyPreference gives the request its deadline. If it refuses the request, the answer has no request id.
 func (s *Server) applyPreference(w http.ResponseWriter, r *http.Request) (*http.Request, func(), bool) {
 	p, err := s.can.prefer(r.Header)
 	if err != nil {
@@ -209,7 +209,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt route) (*accou
 	}
 	refused.Write(w, s.now())
 	if strings.HasPrefix(refused.Message, unexpectedScheme) && rt.protected {
-		api.ErrUnauthorized.Write(w, s.now()) // the code goes on after its first answer: the body holds both
+		api.ErrUnauthorized.Write(w, s.now()) // the server goes on after its first answer: the body holds both
 	}
 	return nil, false
 }
@@ -223,24 +223,24 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call, rt rout
 	rt.handle(s, w, r, c)
 }
 
-// A DateRule says what the Date header of an answer tells, given what the server's clock says. Nothing else of the
-// server follows it: neither what stamps rows nor what checks signatures.
+// A DateRule gives the Date header of an answer, by the server's clock. The rest of the server does not follow it: neither the
+// times of rows nor the check of signatures.
 type DateRule func(now time.Time) time.Time
 
-// DateAhead is a Date header that differs from the server's clock: a proxy's, whose own clock is wrong.
+// DateAhead is a Date header that is ahead of the server's clock, as of a proxy with a wrong clock.
 func DateAhead(d time.Duration) DateRule {
 	return func(now time.Time) time.Time { return now.Add(d) }
 }
 
-// DateFixed is a Date header that stands still: that of a cached answer, or of a clock at its end.
+// DateFixed is a Date header that stands still, as in a cached answer, or of a clock at its end.
 func DateFixed(at time.Time) DateRule {
 	return func(time.Time) time.Time { return at }
 }
 
-// SetDate changes what the Date header tells from the next request on; nil is the server's clock.
+// SetDate changes the rule of the Date header from the next request on; nil is the server's clock.
 func (s *Server) SetDate(rule DateRule) { s.date.Store(&rule) }
 
-// dateHeader is what the Date header says of an instant.
+// dateHeader is the time in the Date header at an instant of the server's clock.
 func (s *Server) dateHeader(now time.Time) time.Time {
 	if rule := *s.date.Load(); rule != nil {
 		return rule(now)
@@ -248,8 +248,8 @@ func (s *Server) dateHeader(now time.Time) time.Time {
 	return now
 }
 
-// Alter changes a row that is in the log, as an administrator of the database could, and tells whether there was one
-// with that id. Pages that are being served keep the row as it was.
+// Alter changes a row of the log, as an administrator of the database could. It returns false if no row has that id. Pages under
+// way keep the row as it was.
 func (s *Server) Alter(id int64, change func(*Row)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -263,7 +263,7 @@ func (s *Server) Alter(id int64, change func(*Row)) bool {
 	return len(rows) > 0
 }
 
-// Delete takes rows out of the log by their ids and tells how many there were. The sequence does not go back.
+// Delete takes rows out of the log by their ids and returns their number. The sequence does not go back.
 func (s *Server) Delete(ids ...int64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

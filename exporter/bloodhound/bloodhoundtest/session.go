@@ -15,7 +15,7 @@ import (
 // defaultSessionTTL is auth_session_ttl_hours as documented: fixed, not sliding.
 const defaultSessionTTL = 8 * time.Hour
 
-// sessions is the table that a token's jti points into: a token without its row is worth nothing.
+// sessions is the table that a token's jti points into: a token without its row is not valid.
 type sessions struct {
 	key  string
 	ttl  time.Duration
@@ -55,7 +55,8 @@ func (s *sessions) seal(unsigned string) string {
 	return base64.RawURLEncoding.EncodeToString(chain([]byte(s.key), unsigned))
 }
 
-// user is whose session a token is of. What is no token of the server's is told from one whose time is over.
+// user is the name of the user of a token's session. A text that is no token of the server gets another refusal than a token
+// whose time is over.
 func (s *sessions) user(token string, now time.Time) (name string, refused *api.Error) {
 	dot := strings.LastIndexByte(token, '.')
 	if dot < 0 || s.seal(token[:dot]) != token[dot+1:] {
@@ -126,7 +127,7 @@ type loginReply struct {
 	} `json:"data"`
 }
 
-// login answers POST /api/v2/login. Each attempt leaves its two rows: who polls with sessions reads them back.
+// login answers POST /api/v2/login. Each attempt leaves its two rows: a client that polls with sessions reads its own logins.
 func (s *Server) login(w http.ResponseWriter, r *http.Request, c *call) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		badRequest("content type must be application/json").Write(w, s.now())
@@ -158,7 +159,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, c *call) {
 	api.WriteJSON(w, http.StatusOK, reply)
 }
 
-// open checks a login and opens its session; the account is nil where the name is not known.
+// open checks a login and opens its session. If the name is not known, the account is nil.
 func (s *Server) open(body loginRequest) (reply loginReply, who *account, refused *api.Error) {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
@@ -170,7 +171,7 @@ func (s *Server) open(body loginRequest) (reply loginReply, who *account, refuse
 		return reply, nil, &api.Error{Status: http.StatusNotFound, Message: "resource not found"}
 	case a.Password == "", a.Password != body.Secret:
 		return reply, a, errAuthentication
-	case a.OTP != "" && a.OTP != body.OTP: // a user without one may send what it likes
+	case a.OTP != "" && a.OTP != body.OTP: // a user without one may send any text
 		return reply, a, badRequest("one time password is invalid")
 	case a.disabled:
 		return reply, a, errDisabled
@@ -182,7 +183,7 @@ func (s *Server) open(body loginRequest) (reply loginReply, who *account, refuse
 
 var errAuthentication = &api.Error{Status: http.StatusUnauthorized, Message: "authentication is invalid"}
 
-// loginFields are those of LoginAttempt. Newer servers marshal the error value itself, which gives {}.
+// loginFields are the fields of LoginAttempt. Newer servers marshal the error value itself, which gives {}.
 func (s *Server) loginFields(body loginRequest, refused *api.Error) json.RawMessage {
 	fields := map[string]any{"username": body.Username}
 	if s.can.authType {

@@ -9,16 +9,16 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// table is the audit table. It is sorted when rows come in, so that a page costs what it holds and not what the
-// table holds. It does no locking, and an entry never changes once it is in: a reader may keep what it was given.
+// table is the audit table. It is sorted when rows come in, so the cost of a page depends on the page and not on the size of the
+// table. It does no locking. An entry never changes after it is in, so a reader may keep entries.
 type table struct {
 	dated   []*entry // by (created_at, id)
 	undated []*entry // created_at is NULL
 	visible []int64  // of both, sorted: how many rows there are at an instant
-	last    int64    // highest id handed out; only a restore takes it back
+	last    int64    // highest id handed out; only a restore lowers it
 }
 
-// few rows are put in their place; more are appended and sorted.
+// few is up to how many rows add inserts each in its place. If there are more, it appends them and sorts.
 const few = 16
 
 func (t *table) add(rows []Row) {
@@ -51,7 +51,7 @@ func (t *table) add(rows []Row) {
 	}
 }
 
-// remove deletes the dated rows with from <= created_at < to, and tells how many there were.
+// remove deletes the dated rows with from <= created_at < to, and returns their number.
 func (t *table) remove(from, to int64) int {
 	lo, hi := t.from(from), t.from(to)
 	if lo >= hi {
@@ -79,7 +79,7 @@ func (t *table) take(match func(*entry) bool) (taken []*entry) {
 	return taken
 }
 
-// reckon finds anew how many rows there are at an instant.
+// reckon computes visible anew.
 func (t *table) reckon() {
 	t.visible = t.visible[:0]
 	for _, set := range [][]*entry{t.undated, t.dated} {
@@ -116,10 +116,9 @@ func (t *table) seen(now int64) int {
 	return sort.Search(len(t.visible), func(i int) bool { return t.visible[i] > now })
 }
 
-// pick reads one page and tells how many matching rows it had to walk past to get there.
+// pick reads one page and tells how many matching rows it had to walk past before it.
 //
-// Rows that the order leaves equal come out shuffled, differently for each request, which is what a database without
-// a complete order is free to do.
+// It shuffles rows that are equal in the order, differently for each request, as a database without a complete order may do.
 func (t *table) pick(q query, now int64, shuffle *rand.Rand) (page []*entry, skipped int) {
 	span := t.dated[t.from(q.after):max(t.from(q.after), t.from(q.before+1))]
 	skip := max(q.skip, 0)
@@ -151,7 +150,7 @@ func (t *table) pick(q query, now int64, shuffle *rand.Rand) (page []*entry, ski
 	return page, skipped
 }
 
-// leap drops whole groups of equal created_at from the newest end while they are all to be skipped.
+// leap drops groups of equal created_at from the newest end, as long as skip covers the whole group.
 func leap(span []*entry, skip int) (rest []*entry, skipped int) {
 	if skip >= len(span) {
 		return nil, len(span)
@@ -161,7 +160,7 @@ func leap(span []*entry, skip int) (rest []*entry, skipped int) {
 	return span[:end], len(span) - end
 }
 
-// monthsBefore is the start of the month that lies n months before the one of now.
+// monthsBefore is the start of the month that lies n months before the month of now.
 func monthsBefore(now time.Time, n int) time.Time {
 	return time.Date(now.UTC().Year(), now.UTC().Month()-time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Ends are what one page says about where a walk through the log stands.
+// Ends are the facts of one page that tell a walk through the log how far it got.
 type Ends struct { //nolint:recvcheck // only include changes it
 	Records        int       // as served
-	Refused        int       // of them
-	Newest, Oldest time.Time // of the others
+	Refused        int       // how many of those records are refused
+	Newest, Oldest time.Time // times of the records that are not refused
 	First, Last    int64     // ids of the first and the last record as served
 	NewestFirst    bool
 	Limit          int64 // as echoed; -1 if it was not
 }
 
-// Ends takes them from what was read of the page.
+// Ends takes them from the records that Parse read of the page.
 func (p Page) Ends() Ends {
 	e := look(p.Records[p.already:], p.Limit)
 	e.include(p.Refused)
@@ -52,8 +52,8 @@ func look(records []record.Record, limit int64) Ends {
 	return s
 }
 
-// include counts in what was served and refused. Its times are not to be relied on: the good records say how far a page
-// reaches, and without one of them the times stay zero.
+// include counts in the refused elements. Their times are not reliable, so the times of the page are those of its good
+// records. If the page has no good record, the times stay zero.
 func (s *Ends) include(refused []Refused) {
 	if len(refused) == 0 {
 		return
@@ -68,7 +68,7 @@ func (s *Ends) include(refused []Refused) {
 	}
 }
 
-// Outside tells whether a record was created before or after what was asked for.
+// Outside tells whether a record was created before or after the span that Houndtrail asked for.
 func (s Ends) Outside(after, before time.Time) bool {
 	return s.Records > s.Refused && (s.Newest.After(before) || s.Oldest.Before(after))
 }
@@ -85,8 +85,8 @@ func (s Ends) Since(t time.Time) int {
 	}
 }
 
-// Agrees tells whether the ends of a page, by which the walk went on, say what its records say. More records than
-// there are is no harm: the walk asks once more than it has to.
+// Agrees tells whether the ends of a page, by which the walk went on, agree with its records. If the ends count too many
+// records, that does no harm: the walk sends one more request than it has to.
 func (s Ends) Agrees(found Ends) bool {
 	return found.NewestFirst && found.Records <= s.Records &&
 		s.Newest.Equal(found.Newest) && s.Oldest.Equal(found.Oldest) && s.First == found.First && s.Last == found.Last
@@ -94,9 +94,9 @@ func (s Ends) Agrees(found Ends) bool {
 
 var errFirst = errors.New("the first record is read")
 
-// Glance reads only the two ends of a page, so that the next one can be asked for while this one is scanned: the
-// envelope and the first record from the front, the last record from the back. ok is false if the page is not as
-// servers write it; then the scan has to tell. Records is left to [AtMost].
+// Glance reads only the two ends of a page: the envelope and the first record from the front, the last record from the back.
+// So Houndtrail can ask for the next page while it scans this one. ok is false if the page is not as servers write it; then
+// only the scan can tell its ends. Glance leaves Records to [AtMost].
 func Glance(body []byte) (s Ends, ok bool) {
 	s = Ends{Limit: -1, NewestFirst: true}
 	var first, last record.Record
@@ -124,8 +124,8 @@ func Glance(body []byte) (s Ends, ok bool) {
 	return s, true
 }
 
-// lastRecord reads the last record of a page from the back. Its fields may hold objects that begin like a record: the
-// right one is followed by the three brackets of the envelope, and by nothing else.
+// lastRecord reads the last record of a page from the back. Its fields may hold objects that begin like a record. The last
+// record is the one before the three brackets of the envelope, with nothing else behind them.
 func lastRecord(body []byte, r *record.Record) bool {
 	const tries = 16
 	start := len(body)
@@ -142,14 +142,14 @@ func lastRecord(body []byte, r *record.Record) bool {
 	return false
 }
 
-// AtMost is a number of records that is at least the true one; a page that is taken for full costs one more request. It
-// counts a key that each record has, and a nested object may have too. Even that takes a while, so a page of about the
-// size of the full one before it is taken for full uncounted.
+// AtMost returns a number of records that is at least the true one. If it takes a page for full that is not, that costs one
+// more request. It counts a key that each record has, and that a nested object may have too. Even the count takes a while, so
+// AtMost takes a page for full without counting if the page is about as large as the previous full one.
 func AtMost(body []byte, limit, fullSize int) (n int) {
 	if fullSize > 0 && len(body) > fullSize-fullSize/32 {
 		return limit
 	}
-	// By the rarest byte of the key: a search for its first one, the quote, would stop at every other word.
+	// It searches for the rarest byte of the key: a search for the first byte, the quote, would stop at every other word.
 	for {
 		i := bytes.IndexByte(body, '_')
 		if i < 0 {

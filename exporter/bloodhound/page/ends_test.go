@@ -41,7 +41,7 @@ func TestGlance(t *testing.T) {
 	}
 }
 
-// Whatever a page is, its ends are told only as the scan would tell them, or not at all, where it is newest first.
+// If a page is newest first, Glance tells the same ends as the scan, or tells none.
 func FuzzGlance(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte(`{"data":{"logs":[{"id":2,"created_at":"2026-01-15T12:34:56Z"},{"id":1,"created_at":"2026-01-15T12:34:55Z","fields":{"a":[{"id":7}]}}]}}`))

@@ -2,14 +2,14 @@ package page
 
 import "time"
 
-// A latestDay is the one of which an instant was read last: most records of a page are of one.
+// A latestDay is the day of the instant that was read last. Most records of a page are of one day.
 type latestDay struct {
 	date     [len(time.DateOnly)]byte
 	midnight int64 // in seconds since 1970
 }
 
-// utc reads an instant as servers write it: RFC 3339, in UTC, with up to 9 fraction digits, of which what is finer than a
-// microsecond is cut. It is not ok in any other form, which time.Parse knows.
+// utc reads an instant as servers write it: RFC 3339, in UTC, with up to 9 fraction digits. It cuts the digits below a
+// microsecond. ok is false for any other form, which time.Parse may know.
 func (d *latestDay) utc(b []byte) (t time.Time, ok bool) {
 	const seconds = len("2006-01-02T15:04:05")
 	if len(b) <= seconds || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[len(b)-1] != 'Z' {
@@ -30,7 +30,7 @@ func (d *latestDay) utc(b []byte) (t time.Time, ok bool) {
 	return time.Unix(d.midnight+hour*3600+minute*60+second, micro*1000).UTC(), true
 }
 
-// twoDigits is their number; more than 99 if they are no digits.
+// twoDigits is the number that two digits write; more than 99 if they are no digits.
 func twoDigits(b []byte) int64 {
 	tens, ones := b[0]-'0', b[1]-'0'
 	if tens > 9 || ones > 9 {
@@ -62,6 +62,6 @@ func microseconds(b []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// FormatTime writes an instant as servers do, and as they read it: in UTC, with at most six digits. An offset's "+" would be
-// lost on the way.
+// FormatTime writes an instant as servers write and read it: in UTC, with at most six fraction digits. A query would lose the
+// "+" of an offset.
 func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// A Stub is what is known of a record that is too large to be kept.
+// A Stub has the known facts of a record that is too large to keep.
 type Stub struct {
-	Count     int64 // of the server's; -1 when it tells none
+	Count     int64 // the server's count; -1 when it tells none
 	ID        int64
 	CreatedAt time.Time
 	Size      int64
 	Sum       [sha256.Size]byte // of its bytes as served
 }
 
-// headSize is how much of a record is looked at for its id and time.
+// headSize is how many bytes of a page Measure searches for the id and time of the record.
 const headSize = 64 << 10
 
-// Measure reads a page of one record, of which it keeps the beginning and the end.
+// Measure reads a page of one record. It keeps the beginning and the end of the page.
 func Measure(body io.Reader) (found Stub, kept []byte, err error) {
 	head, err := io.ReadAll(io.LimitReader(body, headSize))
 	if err != nil {
@@ -33,7 +33,7 @@ func Measure(body io.Reader) (found Stub, kept []byte, err error) {
 		return found, head, err
 	}
 	if !bytes.HasSuffix(bytes.TrimRight(rest.held, space), endOfLogs) {
-		return found, head, io.ErrUnexpectedEOF // what cut it has mended HTTP's framing
+		return found, head, io.ErrUnexpectedEOF // a proxy that cut the page has mended HTTP's framing
 	}
 	if n > 0 {
 		head = append(head, rest.held...)
@@ -42,7 +42,7 @@ func Measure(body io.Reader) (found Stub, kept []byte, err error) {
 	return found, head, nil
 }
 
-// readHead finds what identifies the first record of a page, and where the record begins.
+// readHead finds the id and time of the first record of a page, and the offset at which the record begins.
 func readHead(head []byte) (found Stub, start int) {
 	s := &scanner{buf: head}
 	found.Count = -1
@@ -83,14 +83,14 @@ type digest interface {
 	Sum(onto []byte) []byte
 }
 
-// A tail hashes a record that is followed by the end of its page.
+// A tail hashes a record, without the end of the page that follows it.
 type tail struct {
 	sum  digest
 	size int64
-	held []byte // what may be of the page's end
+	held []byte // the last bytes, which may belong to the page's end
 }
 
-// pageEnd is more than what may follow the record.
+// pageEnd is a number of bytes that is larger than the end of a page behind its record.
 const pageEnd = 64
 
 func (t *tail) Write(p []byte) (int, error) {

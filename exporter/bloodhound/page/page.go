@@ -1,8 +1,8 @@
-// Package page makes records of the bytes that GET /api/v2/audit answers with, and tells what of a page is none.
+// Package page makes records of the bytes that GET /api/v2/audit answers with, and names the elements that are no records.
 //
-// A page is read in full and strictly: a malformed one is an error, and never a shifted record. [Glance] reads only its two
-// ends, so that the next page can be under way. What pages have in common is done here, too: order, repeats, and ids that
-// come twice. Nothing here sends or logs anything.
+// It reads a page in full and strictly: a malformed page is an error, and never a shifted record. [Glance] reads only the two
+// ends of a page, so that the next page can be under way. The package also treats the records of several pages together: it
+// orders them, drops repeats, and finds ids that come twice. It sends and logs nothing.
 package page
 
 import (
@@ -20,7 +20,7 @@ import (
 type Page struct {
 	Records []record.Record
 	// Count is how many rows of the whole table pass the column filters, whatever before and after say; -1 if
-	// the server does not tell. It may disagree with the rows by what was inserted between the two statements.
+	// the server does not tell. It may disagree with the rows, since rows may be inserted between the two statements.
 	Count int64
 	// Limit is the limit that the server says it applied; -1 if it does not tell, 0 for none.
 	Limit int64
@@ -30,8 +30,8 @@ type Page struct {
 	already int // records that were in dst before
 }
 
-// Parse checks a whole page and appends its records to dst. The records are views of body: they change when it does, and so
-// do the bytes of what is refused. Values that repeat share one copy if there is an interner for them; it may be nil.
+// Parse checks a whole page and appends its records to dst. The records and the bytes of refused elements are views of body:
+// they change when it does. Values that repeat share one copy if there is an interner for them; it may be nil.
 //
 // The envelope is {"count":…,"limit":…,"skip":…,"data":{"logs":[…]}}; the published documentation has only data, and
 // null stands for no logs. Every error is a [*SyntaxError]; a page that has one yields no record.
@@ -126,13 +126,13 @@ func (s *scanner) id(dst *int64, seen *keys) error {
 
 func (s *scanner) twice() error { return s.fail("the key stands twice in one record") }
 
-// keys are those that a record was found to have.
+// keys are the keys that the scanner has found in a record.
 type keys struct {
 	id, createdAt bool
 	columns       record.Set
-	next          int  // place of the column that is to come next, if the order is the usual one
-	source        bool // the old name of the address
-	address       bool // and it was an address
+	next          int  // place of the column that comes next in the usual order
+	source        bool // the record has the old name of the address
+	address       bool // the value under the old name is not null
 }
 
 //nolint:gochecknoglobals // constants
@@ -150,7 +150,7 @@ var (
 	sourceIP = slices.IndexFunc(columns, func(c record.Column) bool { return c.Name == "source_ip_address" })
 )
 
-// place is where the column of that name is among all.
+// place is the index of the column of that name among all columns.
 func (k *keys) place(name []byte) (at int, ok bool) {
 	if at = k.next; at < len(columns) && columns[at].Name == string(name) {
 		k.next++
@@ -222,14 +222,15 @@ func (s *scanner) column(dst *string, kind record.Kind) (ok bool, err error) {
 		*dst = s.keep(inner, kind == record.Repeats)
 		return true, nil
 	}
-	// Escapes are rare outside fields, which is kept as text: the library resolves them.
+	// Escapes are rare, except in fields, which is kept as text. So the library resolves them.
 	if err := json.Unmarshal(s.buf[start:s.pos], dst); err != nil {
 		return false, s.fail("%v", err)
 	}
 	return true, nil
 }
 
-// source reads source_ip_address by the name that builds before 2024 give it. If both stand there, this one does not count.
+// source reads source_ip_address by the name that builds before 2024 give it. If a record has both names, the old one does not
+// count.
 func (s *scanner) source(r *record.Record, seen *keys) error {
 	if seen.columns.Has(record.At(sourceIP)) {
 		_, err := s.value()
@@ -252,7 +253,7 @@ func (s *scanner) createdAt(dst *time.Time, seen *keys) error {
 	return s.instant(dst)
 }
 
-// instant reads an RFC 3339 time with 0 to 9 fraction digits; what is finer than a microsecond is cut, as PostgreSQL does.
+// instant reads an RFC 3339 time with 0 to 9 fraction digits. It cuts the digits below a microsecond, as PostgreSQL does.
 func (s *scanner) instant(dst *time.Time) error {
 	start := s.pos
 	inner, _, err := s.text()

@@ -121,7 +121,7 @@ func TestParsePageShapes(t *testing.T) {
 	}
 }
 
-// The scanner and encoding/json agree on what is JSON, and on every value of a record.
+// The scanner and encoding/json agree whether a text is JSON, and on every value of a record.
 func FuzzParsePage(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte(`{"data":{"logs":[{"id":1,"created_at":"2026-01-15T12:34:56Z","fields":{"a":"\ud83d\ude00","b":[1e5,-0.1,true]}}]}}`))

@@ -13,8 +13,8 @@ type Refused struct {
 	Raw       []byte    // a view of the page
 }
 
-// refuse sets an element aside that cannot be taken for a record, and goes on behind it; only JSON that is not well
-// formed has no end behind which to go on.
+// refuse sets aside an element that is no record, and goes on behind it. If the JSON is not well formed, the element has no
+// end behind which to go on, and refuse returns an error.
 func (s *scanner) refuse(p *Page, start int, why error) error {
 	s.pos = start
 	raw, err := s.value()
@@ -31,7 +31,7 @@ func (s *scanner) refuse(p *Page, start int, why error) error {
 	return nil
 }
 
-// identity tells refused elements apart as an id does records: below 1 unless it is an id.
+// identity tells refused elements apart, as an id tells records apart. If the element has no id, it is below 1.
 func (r *Refused) identity() int64 {
 	if r.Fault.ID != 0 {
 		return r.Fault.ID

@@ -7,9 +7,9 @@ const maxDepth = 10_000
 
 // A scanner reads one JSON text strictly, in a single pass, and hands out views of it.
 //
-// It exists because a page must be checked in full (a malformed page is an error, never a shifted record) and yet
-// `fields` must come out byte for byte as it was served, which decoders that build values cannot do. The fuzz test
-// holds it to encoding/json's verdict.
+// Houndtrail must check a page in full: a malformed page is an error, never a shifted record. Yet `fields` must come out byte
+// for byte as the server sent it. Decoders that build values cannot do both, so the scanner exists. The fuzz test holds it to
+// encoding/json's verdict.
 type scanner struct {
 	buf []byte
 	pos int
@@ -20,7 +20,7 @@ type scanner struct {
 
 func (s *scanner) fail(format string, args ...any) error { return s.failAt(s.pos, format, args...) }
 
-// failAt is for what is wrong with a value as a whole: it is found behind the value.
+// failAt is for a fault of a whole value, which the scanner notices only behind the value.
 func (s *scanner) failAt(offset int, format string, args ...any) error {
 	return &SyntaxError{Index: -1, Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
@@ -68,11 +68,11 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// object calls member for each key, positioned at the value, which member must take. Keys are passed as written
-// between their quotes: an escaped spelling of a known key is an unknown key, and no server writes one.
+// object calls member for each key, positioned at the value, which member must take. It passes a key as written between its
+// quotes: an escaped spelling of a known key is an unknown key, and no server writes one.
 func (s *scanner) object(member func(key []byte) error) error { return s.usual(nil, member) }
 
-// usual is object for one that usually has these members, in this order.
+// usual is like object, for an object that usually has these members in this order.
 func (s *scanner) usual(members []string, member func(key []byte) error) error {
 	if err := s.expect('{'); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (s *scanner) usual(members []string, member func(key []byte) error) error {
 	}
 }
 
-// key takes a key and its colon. The guess is how both are written if nothing out of the ordinary comes.
+// key takes a key and its colon. The guess is the text of both in the usual case.
 func (s *scanner) key(guess string) ([]byte, error) {
 	if end := s.pos + len(guess); guess != "" && end <= len(s.buf) && string(s.buf[s.pos:end]) == guess {
 		key := s.buf[s.pos+1 : end-2]

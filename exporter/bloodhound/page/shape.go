@@ -10,7 +10,7 @@ import (
 // space is the white space that JSON allows around a value.
 const space = " \t\r\n"
 
-// endOfLogs is what a page ends in.
+// endOfLogs are the last bytes of a page.
 //
 //nolint:gochecknoglobals // a constant
 var endOfLogs = []byte("]}}")
@@ -20,8 +20,8 @@ func IsObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{"))
 }
 
-// IsCut tells whether a JSON object breaks off. The last bytes say so if they are those of a page; a cut right behind
-// a record, or behind an object in its fields, ends in a brace as well, and takes a closer look.
+// IsCut tells whether a JSON object breaks off. An object that ends in the last bytes of a page is whole. Any other object takes
+// a closer look: a cut right behind a record, or behind an object in its fields, ends in a brace as well.
 func IsCut(body []byte) bool {
 	if bytes.HasSuffix(bytes.TrimRight(body, space), endOfLogs) {
 		return false

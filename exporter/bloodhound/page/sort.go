@@ -6,11 +6,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Sort puts records in order and drops what is there more than once. It works in place and returns what is left. Records
-// that have an id in common and are not alike all stay.
+// Sort puts records in order and drops repeats of a record. It works in place and returns the remaining records. Records with
+// the same id and different content all stay.
 func Sort(records []record.Record) []record.Record {
 	if !sorted(records) {
-		slices.Reverse(records) // the API's own order, but for ties
+		slices.Reverse(records) // the API's own order, except for ties
 	}
 	if !sorted(records) {
 		slices.SortFunc(records, func(a, b record.Record) int { return record.Compare(&a, &b) })
@@ -37,5 +37,5 @@ func sorted(records []record.Record) bool {
 	return true
 }
 
-// same tells a record that was served twice.
+// same tells whether the server served one record twice.
 func same(a, b *record.Record) bool { return record.Compare(a, b) == 0 && difference(a, b) == "" }

@@ -12,10 +12,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
-// longestQuote bounds what an error quotes of a value, in characters.
+// longestQuote is how many characters of a value an error quotes at most.
 const longestQuote = 60
 
-// A SyntaxError says what of a page is not what the API promises, and how to find it.
+// A SyntaxError names a fault: a place of a page that is not as the API promises. It says how to find that place.
 type SyntaxError struct {
 	Index  int    // of the record in the page, from 0; -1 outside of the records
 	ID     int64  // of that record; 0 if it cannot be read
@@ -93,7 +93,7 @@ func (e *SyntaxError) value(s *scanner, key []byte) error {
 	return err
 }
 
-// inRecord finds the key, and reads what can be read of the record that begins at start: its id, and when it was created.
+// inRecord finds the key. It reads the id and the creation time of the record that begins at start, if they can be read.
 func (e *SyntaxError) inRecord(body []byte, start int) (createdAt time.Time) {
 	s := &scanner{buf: body, pos: start}
 	_ = s.object(func(key []byte) error {
@@ -137,7 +137,8 @@ func around(body []byte, offset int) string {
 	}, strings.ToValidUTF8(string(body[from:to]), "\uFFFD"))
 }
 
-// checkUTF8 is the one rule that the scanner leaves to a pass of its own: Parquet strings must be UTF-8.
+// checkUTF8 refuses a page that is not UTF-8, since Parquet strings must be UTF-8. The scanner leaves this one rule to a pass
+// of its own.
 func checkUTF8(b []byte) error {
 	if utf8.Valid(b) {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// An error about a page says on one line where in it the fault is, and what is there.
+// An error about a page says on one line at which place of the page the fault is, and shows the text around it.
 func TestSyntaxErrorsAreForPeople(t *testing.T) {
 	const good = `{"id":41,"created_at":"2026-01-15T12:34:56Z","action":"A"}`
 	page := func(records ...string) string {

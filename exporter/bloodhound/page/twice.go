@@ -8,14 +8,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// IDs find out whether an id is among records twice. Its memory serves the next batch.
+// IDs find out whether two records have the same id. Its memory serves the next batch.
 //
-// Ids nearly rise with time, since both come with the insert: those that rise are a sorted list of which none is there
-// twice, and only the few others have to be looked up in it.
+// Ids nearly rise with time, since the database gives a row both at the insert. The ids that rise are a sorted list without
+// repeats. IDs looks up only the few others in it.
 type IDs struct{ rising, others []int64 }
 
-// Reused is the error about an id that two of the records have and their content does not; nil if there is none. The records
-// come from [Sort].
+// Reused returns an error if two records have the same id and different content, and nil if no two have. The records come
+// from [Sort].
 func (s *IDs) Reused(records []record.Record) error {
 	if id, twice := s.twice(records); twice {
 		return reusedError(records, id)
@@ -64,8 +64,8 @@ func reusedError(records []record.Record, id int64) error {
 		"the row in BloodHound's database (table audit_logs)", id, difference(same[0], same[1]))
 }
 
-// difference says in short in what two records with the same id are not alike; "" if they are. How the same instant is
-// written, and the order of the keys, is no difference: two processes may answer for one server.
+// difference says in short how two records with the same id differ; "" if they do not. Another spelling of the same instant,
+// or another order of the keys, is no difference: two processes may answer for one server.
 func difference(a, b *record.Record) string {
 	if !a.CreatedAt.Equal(b.CreatedAt) {
 		return fmt.Sprintf("created_at %s and %s", FormatTime(a.CreatedAt), FormatTime(b.CreatedAt))
@@ -98,7 +98,7 @@ type member struct{ key, text string }
 // missing stands for the value of a key that a record has not.
 const missing = "(missing)"
 
-// members takes a record apart that was scanned before.
+// members takes apart a record that the scanner has read before.
 func members(raw string) (all []member) {
 	s := &scanner{buf: []byte(raw)}
 	_ = s.object(func(key []byte) error {

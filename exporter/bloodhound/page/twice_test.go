@@ -12,7 +12,7 @@ import (
 
 var epoch = time.Date(2026, 1, 15, 12, 34, 56, 0, time.UTC)
 
-// An id is found to be there twice if and only if it is, in whatever order ids come.
+// The search finds an id twice if and only if two records have it, whatever the order of the ids.
 func TestIDsTwice(t *testing.T) {
 	var scratch IDs
 	rapid.Check(t, func(t *rapid.T) {
@@ -46,7 +46,7 @@ func TestSort(t *testing.T) {
 	}
 }
 
-// BenchmarkSettle is what comes after the last page of a window: order, repeats, and ids that come twice.
+// BenchmarkSettle measures the work after the last page of a window: order, repeats, and ids that come twice.
 func BenchmarkSettle(b *testing.B) {
 	const n = 50_000
 	served := make([]record.Record, n)

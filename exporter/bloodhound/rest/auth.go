@@ -16,20 +16,20 @@ import (
 
 // An Authenticator puts credentials on requests. [Token], [Bearer] and [Login] make one; it is safe for concurrent use.
 //
-// Secrets come through functions that are called again for every use, since a file that holds one may change.
+// Secrets come through functions. The client calls them again for every use, since a file with a secret may change.
 type Authenticator interface {
-	// authorize sets the headers for a request whose body is body, and may ask the server for a session first.
+	// authorize sets the headers of a request with that body. It may ask the server for a session first.
 	authorize(ctx context.Context, c *Client, r *http.Request, body []byte) error
-	// refused is told that the server answered 401 to r. It says whether another try would carry other credentials.
+	// refused is called after the server answered 401 to r. It says whether another try would carry other credentials.
 	refused(r *http.Request) bool
-	// explain says what to do about a 400, 401 or 403 that r was answered with; "" if it knows nothing special.
+	// explain says what to do about the server's 400, 401 or 403 to r; "" if it knows nothing special.
 	explain(e *Error, r *http.Request) string
 }
 
 const bearerScheme = "Bearer"
 
-// Bearer authenticates with a JWT that was obtained elsewhere. Sessions end after some hours and cannot be renewed: a
-// scheduled run wants Token or Login.
+// Bearer authenticates with a JWT that the user obtained elsewhere. Sessions end after some hours and cannot be renewed: a
+// scheduled run needs Token or Login.
 func Bearer(jwt func() (string, error)) Authenticator { return bearer{jwt} }
 
 type bearer struct {
@@ -68,8 +68,8 @@ func bearerOf(r *http.Request) string {
 	return strings.TrimPrefix(r.Header.Get("Authorization"), bearerScheme+" ")
 }
 
-// lifeOf reads when a JWT was issued and when it expires, both by the server's clock. Its signature is the server's
-// business. A token without an issue time has the zero time there.
+// lifeOf reads when a JWT was issued and when it expires, both by the server's clock. Only the server checks the signature. If
+// the token has no issue time, issued is zero.
 func lifeOf(jwt string) (issued, expires time.Time, ok bool) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
@@ -83,7 +83,7 @@ func lifeOf(jwt string) (issued, expires time.Time, ok bool) {
 		IssuedAt float64 `json:"iat"` // seconds since the epoch; RFC 7519 allows fractions
 		Expires  float64 `json:"exp"`
 	}
-	const year9999 = 253_402_300_799 // beyond it time.Time can no longer be printed
+	const year9999 = 253_402_300_799 // the last second that time.Time can print as RFC 3339
 	if json.Unmarshal(payload, &claims) != nil || claims.Expires <= 0 || claims.Expires > year9999 {
 		return issued, expires, false
 	}

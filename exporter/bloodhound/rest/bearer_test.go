@@ -20,7 +20,7 @@ func TestBearer(t *testing.T) {
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
 			t.Fatal(err)
 		}
-		// The file is replaced, first while nothing happens, then just when a request is under way.
+		// The file is replaced: first between two requests, then while a request is under way.
 		file, g.valid = second, map[string]bool{second: true}
 		if _, err := get(t.Context(), c, "/api/v2/audit"); err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestLifeOf(t *testing.T) {
 	}
 }
 
-// Without a usable end the session is kept until the server refuses it; without an issue time the Date stands in.
+// If a session has no usable end, the client keeps it until the server refuses it. If it has no issue time, the Date stands in.
 func TestRenewalOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()

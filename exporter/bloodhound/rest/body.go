@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// OrdinaryBody is what a body has at most, in bytes, but for the rare one that a caller expects: so much memory is given to a
-	// Content-Length before a byte of the body has come.
+	// OrdinaryBody is the bound of a body, in bytes, except for a rare one that a caller expects. On the word of a Content-Length
+	// the client allocates at most about that much before a byte of the body has come.
 	OrdinaryBody = 8 << 20
-	// firstRead is the room for a body of unknown length: gzip says nothing about what is inside.
+	// firstRead is the first room for a body of unknown length: gzip does not say how long the body is.
 	firstRead = 64 << 10
-	// packedRead is read at a time of a compressed body.
+	// packedRead is how many bytes of a compressed body are read at a time.
 	packedRead = 16 << 10
 )
 
-// A pool serves every client of the process, as the memory that it spares is the process's.
+// gunzips serves every client of the process, since it spares the memory of the process.
 //
 //nolint:gochecknoglobals // pools hold nothing that can be told apart
 var gunzips = sync.Pool{New: func() any { return &gunzip{in: bufio.NewReaderSize(nil, packedRead)} }}
@@ -35,7 +35,7 @@ type gunzip struct {
 
 var errEncoding = errors.New("the body has a content encoding other than gzip, the only one that was asked for")
 
-// A tooLargeError is a body that has more bytes than it may have.
+// A tooLargeError says that a body has more bytes than its bound.
 type tooLargeError struct{ most int64 }
 
 func (e tooLargeError) Error() string {
@@ -45,13 +45,13 @@ func (e tooLargeError) Error() string {
 // A BodyReader reads the body of a 200.
 type BodyReader func(*http.Response) (*Buffer, error)
 
-// UpTo reads and unpacks a body of so many bytes when decoded. What it read before an error comes with the error: the
+// UpTo reads and unpacks a body of up to limit decoded bytes. With an error it returns the bytes that it read before: the
 // beginning of an error page is better than nothing.
 func (c *Client) UpTo(limit int64) BodyReader {
 	return func(res *http.Response) (*Buffer, error) { return c.shelf.readBody(res, limit) }
 }
 
-// Through has an unpacked body of any size read as it comes. What the reader keeps of it is judged in its place.
+// Through calls read with an unpacked body of any size, as the body comes. The client judges the kept bytes in place of the body.
 func Through(read func(body io.Reader) (kept []byte, err error)) BodyReader {
 	return func(res *http.Response) (b *Buffer, err error) {
 		b = new(Buffer)
@@ -73,9 +73,9 @@ func (s *shelf) readBody(res *http.Response, limit int64) (*Buffer, error) {
 		if res.ContentLength > limit {
 			return b, tooLargeError{limit}
 		}
-		// The reader wants room after the last byte too, to learn that it was the last.
+		// The reader needs room after the last byte too, to learn that it was the last.
 		if room := int(min(max(res.ContentLength+1, firstRead), OrdinaryBody)); room > cap(b.Bytes) {
-			b.Bytes = make([]byte, 0, room+room/8) // full pages differ by a little
+			b.Bytes = make([]byte, 0, room+room/8) // full pages differ a little in size
 		}
 		return b, b.fill(res.Body, limit)
 	case "gzip", "x-gzip":
@@ -85,7 +85,7 @@ func (s *shelf) readBody(res *http.Response, limit int64) (*Buffer, error) {
 	}
 }
 
-// unzip appends what the gzip stream r holds, up to limit bytes in all. A stream that was never begun is an empty body.
+// unzip appends the content of the gzip stream r, up to limit bytes in all. A stream without a byte is an empty body.
 func (b *Buffer) unzip(r io.Reader, limit int64) error {
 	g, _ := gunzips.Get().(*gunzip)
 	defer func() {
@@ -100,13 +100,13 @@ func (b *Buffer) unzip(r io.Reader, limit int64) error {
 		return err
 	}
 	if err := g.z.Reset(g.in); err != nil {
-		return err // io.EOF too: the header was begun
+		return err // io.EOF too: the stream has a part of its header
 	}
 	return b.fill(&g.z, limit)
 }
 
-// grow doubles the room, but makes all the room there may be at once if doubling would hold too much: while a buffer
-// moves, the process has it twice. Room that is not used costs no memory.
+// grow doubles the room. From a certain size on it makes the largest allowed room at once: while a buffer moves, the process has
+// it twice. Unused room costs no memory.
 func (b *Buffer) grow(limit int64) {
 	most := int(limit) + 1 // one byte more tells that a body is too large
 	room := min(max(2*len(b.Bytes), firstRead), most)
@@ -136,35 +136,35 @@ func (b *Buffer) fill(r io.Reader, limit int64) error {
 }
 
 const (
-	// keptBuffer is the largest buffer, in bytes, that is kept for another body: one freak page must not stay in
+	// keptBuffer is the largest buffer, in bytes, that a client keeps for another body: one freak page must not stay in
 	// memory for ever.
 	keptBuffer = OrdinaryBody + OrdinaryBody/4
-	// keptLoose is how many buffers of single bodies are kept.
+	// keptLoose is how many buffers of single bodies a client keeps.
 	keptLoose = 2
 )
 
-// A Buffer holds one decoded body. Its memory serves another one once it is released.
+// A Buffer holds one decoded body. After Release its memory serves another one.
 type Buffer struct {
 	Bytes []byte
 	home  *shelf
 }
 
-// Release gives the memory back; nothing may look at b after it. It is a no-op on nil.
+// Release gives the memory back. After it the caller must not use b. On nil it does nothing.
 func (b *Buffer) Release() {
 	if b != nil && b.home != nil {
 		b.home.put(keptLoose, b)
 	}
 }
 
-// Release gives many back at once, and has so many of them kept beside those of single bodies.
+// Release gives many buffers back at once. The client keeps so many of them beside those of single bodies.
 func Release(keep int, all ...*Buffer) {
 	if len(all) > 0 {
 		all[0].home.put(keep+keptLoose, all...)
 	}
 }
 
-// A shelf keeps the buffers that are not in use. A sync.Pool would do, but for its habit of forgetting them at the next
-// collection while a backlog is read, which costs a window's worth of memory.
+// A shelf keeps the buffers that are not in use. A sync.Pool would forget them at the next garbage collection, while the client
+// reads a backlog: that would cost the memory of a window.
 type shelf struct {
 	mu   sync.Mutex
 	free []*Buffer
@@ -182,8 +182,8 @@ func (s *shelf) take() *Buffer {
 	return &Buffer{home: s}
 }
 
-// put takes buffers back and keeps so many in all. A batch keeps some times as many as it had pages: a backlog is read in the same
-// buffers from one window to the next, and an idle daemon is left with a few.
+// put takes buffers back and keeps so many in all. A batch keeps several times as many as it had pages. So the client reads a
+// backlog in the same buffers from one window to the next, and an idle daemon keeps only a few.
 func (s *shelf) put(keep int, all ...*Buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,8 +21,8 @@ import (
 // DefaultWait is Options.Wait if that is not set.
 const DefaultWait = 30 * time.Second
 
-// longestWait is the largest deadline that every server generation takes: one of them replaces what is above its
-// maximum without a word.
+// longestWait is the largest deadline that every server generation takes: one generation replaces a deadline above its maximum
+// without a word.
 const longestWait = 30 * time.Second
 
 // Options configure a [Client]. URL and Auth are required; a zero field takes its default.
@@ -32,7 +32,7 @@ type Options struct {
 
 	Rate  float64       // requests a second, every try and login counted; 0 to find out what the server bears
 	Wait  time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
-	Idle  time.Duration // how long no byte of a body may move
+	Idle  time.Duration // how long a body may stand still, without a byte that moves
 	Retry RetryPolicy
 
 	CAFile    string // PEM; trusted besides the system's authorities
@@ -41,7 +41,7 @@ type Options struct {
 
 	Log       *zap.Logger       // never gets a secret
 	Observer  Observer          // for metrics
-	Transport http.RoundTripper // replaces the client's own, with all that CAFile, Insecure and the proxy variables say
+	Transport http.RoundTripper // replaces the client's own; CAFile, Insecure and the proxy variables then have no effect
 }
 
 // An Observer counts what the client does. Its methods are called concurrently and must not block.
@@ -68,7 +68,7 @@ type Client struct {
 	shelf     shelf
 }
 
-// New checks the options and reports everything that is wrong with them at once. It sends nothing.
+// New checks the options and reports all their faults at once. It sends nothing.
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -134,8 +134,8 @@ func complainIf(wrong bool, format string, args ...any) error {
 	return fmt.Errorf(format, args...)
 }
 
-// newRequest builds a request for the target, a path and query that is to go on the wire byte for byte: it is what the
-// signature covers. A target that net/http would rewrite is refused here, not by the server's 401.
+// newRequest builds a request for the target. The target is a path and query, and goes on the wire byte for byte, since the
+// signature covers it. newRequest refuses a target that net/http would rewrite; else the server would answer 401.
 func (c *Client) newRequest(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
 	target = c.prefix + target
 	var content io.Reader
@@ -152,7 +152,7 @@ func (c *Client) newRequest(ctx context.Context, method, target string, body []b
 	}
 	r.Header.Set("User-Agent", c.options.UserAgent)
 	r.Header.Set("Accept", "application/json")
-	// Asked for in so many words, so that net/http leaves the unpacking to us and our faster decoder.
+	// With this header set, net/http leaves the unpacking to our faster decoder.
 	r.Header.Set("Accept-Encoding", "gzip")
 	r.Header.Set("Cache-Control", "no-cache")
 	return r, nil

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// freshClock is how long a Date is trusted. Clocks drift little, but a server's clock may be set back, and then what
-// was learnt before would be ahead of it.
+// freshClock is how long the client trusts a Date. Clocks drift little. But if a server's clock is set back, an earlier reading
+// is ahead of it.
 const freshClock = time.Minute
 
-// guessMargin is how far an estimate stays behind: Date is cut to the second, and clocks are not all alike.
+// guessMargin is how far an estimate stays behind: Date is cut to the second, and not all clocks are alike.
 const guessMargin = 2 * time.Second
 
 // A Reading is the server's clock and our own, at one moment.
@@ -24,9 +24,9 @@ type Reading struct {
 
 // A clock keeps the latest reading.
 //
-// Date is cut to the second and was written before the reply arrived, and a cache can only have made it older: what
-// comes out is at most the server's time, never ahead of it. Between replies it runs on the local monotonic clock. It
-// takes any Date for what it is: whether the server's clock is right is for the caller to judge.
+// The server cut Date to the second and wrote it before the reply arrived, and a cache can only have made it older. So the clock
+// is never ahead of the server's time. Between replies it runs on the local monotonic clock. It believes any Date: the caller
+// judges whether the server's clock is right.
 type clock struct {
 	mu   sync.Mutex
 	last Reading
@@ -62,8 +62,7 @@ var errNoDate = errors.New("the reply has no Date header, and without the server
 	"let the proxy in front of it pass the header on")
 
 // Clock reads the server's clock, at most a second or two behind and never ahead of it, beside our own. When no reply is
-// recent enough to tell, it asks GET /health, which needs no credentials; any reply will do, even an error, if it has a
-// Date.
+// recent enough, it asks GET /health, which needs no credentials. Any reply with a Date will do, even an error.
 func (c *Client) Clock(ctx context.Context) (Reading, error) {
 	if r, age, heard := c.clock.carry(); heard && age >= 0 && age <= freshClock {
 		return r, nil
@@ -90,9 +89,9 @@ func (c *Client) Clock(ctx context.Context) (Reading, error) {
 	return told, nil
 }
 
-// Guess is about what Clock would say, without a request: the latest reading is carried on, however old it is, and before
-// any reply this machine's clock stands for the server's. Its Server is meant to be a little behind, but nothing is
-// certain before a reply has confirmed it.
+// Guess estimates the answer of Clock without a request: it carries the latest reading on, however old it is. Before any reply it
+// uses this machine's clock in place of the server's. Its Server is meant to be a little behind, but is not certain before a
+// reply has confirmed it.
 func (c *Client) Guess() Reading {
 	r, _, heard := c.clock.carry()
 	if !heard {

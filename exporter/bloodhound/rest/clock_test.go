@@ -51,7 +51,7 @@ func TestClockIsNeverAhead(t *testing.T) {
 	})
 }
 
-// Any reply tells the time, so that a running client need not ask for it; an old one is not believed.
+// Any reply tells the time, so a running client need not ask for it. The client does not believe an old reply.
 func TestClockLearnsFromEveryReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var paths []string
@@ -106,7 +106,7 @@ func TestClockFails(t *testing.T) {
 	})
 }
 
-// A guess makes no request: it is this machine's clock until a reply came, and after that the server's, carried on.
+// A guess makes no request. Until a reply has come it is this machine's clock, and after that the server's clock, carried on.
 func TestGuess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ahead = 42 * time.Minute
@@ -128,7 +128,7 @@ func TestGuess(t *testing.T) {
 	})
 }
 
-// A Date that cannot be true is a reading like any other: the client tells what the server says.
+// A Date that cannot be true is a reading like any other: the client tells the server's word.
 func TestClockTellsWhatTheServerSays(t *testing.T) {
 	for _, date := range []time.Time{
 		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),

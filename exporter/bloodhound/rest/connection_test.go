@@ -135,8 +135,8 @@ func (s slow) Error() string { return string(s) }
 func (slow) Timeout() bool   { return true }
 func (slow) Temporary() bool { return true }
 
-// A server that begins to answer and never ends is given up, as a time-out that asks for smaller pages. So is one whose body
-// moves, but at a byte a second: it is given time by the size of what came, and the log says every 30 s that it is slow.
+// If a server begins to answer and never ends, the client gives up with a time-out that advises smaller pages. It also gives up
+// if a body moves at only a byte a second. It waits by the number of bytes that came, and logs every 30 s that the body is slow.
 func TestStalledBody(t *testing.T) {
 	for name, test := range map[string]struct {
 		pause time.Duration // between two bytes
@@ -173,7 +173,7 @@ func TestStalledBody(t *testing.T) {
 	}
 }
 
-// A server that does not answer at all is given up too.
+// The client also gives up if a server does not answer at all.
 func TestNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, Options{Wait: 2 * time.Second, Transport: resttest.Tripper(func(r *http.Request) (*http.Response, error) {
@@ -191,7 +191,7 @@ func TestNoAnswer(t *testing.T) {
 	})
 }
 
-// A caller that gives up gets its own reason back, which is not tried again.
+// A caller that gives up gets its own reason back, and the client does not try again.
 func TestCancelledExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := &audience{}

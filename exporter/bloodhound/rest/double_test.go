@@ -60,7 +60,7 @@ func TestEveryServerAndCredential(t *testing.T) {
 	}
 }
 
-// What an administrator may do to the account is told as what it is, and after one request.
+// If an administrator has changed the account, the error says how, after one request.
 func TestRefusalsOfAServer(t *testing.T) {
 	token, login := Token(resttest.Token, resttest.Always(resttest.Key)), func() Authenticator { return Login("siem", resttest.Always("hunter2")) }
 	for name, test := range map[string]struct {
@@ -127,7 +127,7 @@ func TestRefusalsOfAServer(t *testing.T) {
 	}
 }
 
-// The server takes clocks that are nearly an hour off, and so the client works with them.
+// The server accepts clocks that are nearly an hour off, so the client works with them.
 func TestTolerableSkew(t *testing.T) {
 	for _, skew := range []time.Duration{59 * time.Minute, -59 * time.Minute} {
 		_, base := resttest.Tenant(t, bloodhoundtest.Options{Skew: skew})
@@ -142,7 +142,7 @@ func TestTolerableSkew(t *testing.T) {
 	}
 }
 
-// Faults that pass are outlived; those that stay are named.
+// After faults that pass, the client goes on. It names faults that stay.
 func TestFaultsOfAServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault func() bloodhoundtest.Fault
@@ -189,7 +189,7 @@ func TestFaultsOfAServer(t *testing.T) {
 	}
 }
 
-// A session that ends between two pages is replaced without anybody noticing.
+// The client replaces a session that ends between two pages, and the caller does not notice.
 func TestSessionEndsBetweenPages(t *testing.T) {
 	server, base := resttest.Tenant(t, bloodhoundtest.Options{})
 	c := quick(t, base, Login("siem", resttest.Always("hunter2")))

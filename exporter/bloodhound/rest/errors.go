@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Kind says what sort of failure an [Error] is, and with it what can be done about it.
+// Kind is the kind of failure of an [Error]. What a user or the client can do depends on it.
 type Kind uint8
 
-// The kinds of failure. Which of them another try can heal is [Error.Retryable]'s to say.
+// The kinds of failure. [Error.Retryable] says whether another try can heal one.
 const (
 	Unauthorized Kind = iota + 1 // clock skew, wrong key, revoked token, expired session, wrong password
 	Forbidden                    // the user lacks the role, or is disabled
@@ -45,7 +45,7 @@ type Error struct {
 	Host   string
 
 	Status  int    // of the reply; 0 if there was none
-	Message string // what the server or the network said, on one line
+	Message string // the words of the server or the network, on one line
 	Advice  string // what to do next
 
 	RequestID  string        // the server's id of the request; "" if it gave none
@@ -54,15 +54,15 @@ type Error struct {
 
 	Err error // the cause below HTTP, if there is one
 
-	Final bool // not worth another try, whatever the kind would allow
+	Final bool // not worth another try, even if the kind allows one
 
 	stubborn bool // worth another try or two, but no more
 }
 
-// Error tells what was tried, on what, why it failed and what to do next.
+// Error names the request, the server, the cause of the failure and the next step.
 func (e *Error) Error() string {
 	var b strings.Builder
-	// The query matters to those who have to find out what is wrong with it, and is noise to all others.
+	// After a 400 the reader has to find the fault of the query. For all other kinds the query is noise.
 	target, _, _ := strings.Cut(e.Target, "?")
 	if e.Kind == BadRequest {
 		target = e.Target
@@ -101,8 +101,8 @@ func (e *Error) Retryable() bool {
 	}
 }
 
-// patience is the number of tries that the failure is worth: some rarely pass, and their message should not be
-// kept from the reader for minutes.
+// patience is the number of tries that the failure is worth. Some failures rarely pass, and the reader should not wait minutes
+// for their message.
 func (e *Error) patience(limit uint) uint {
 	if e.stubborn {
 		return min(limit, 3)

@@ -12,24 +12,24 @@ import (
 	"go.uber.org/zap"
 )
 
-// errorBody bounds, in bytes, what is read of the body of a failed request.
+// errorBody is how many bytes the client reads at most of the body of a failed request.
 const errorBody = 64 << 10
 
 // A Reply is a 200 that holds a JSON object.
 type Reply struct {
-	Body   *Buffer // to be released by the caller that got the reply
+	Body   *Buffer // the caller releases it
 	Clock  Reading
 	Waited time.Duration // from the request until the server began to answer
 }
 
 // Get performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
-// the path and query exactly as on the wire, below the prefix of Options.URL. What fails is an [*Error], except for a
+// the path and query exactly as on the wire, below the prefix of Options.URL. A failure is an [*Error], except for a
 // cancelled context and for credentials that cannot be read.
 //
-// The body of a 200 is read by the reader.
+// read reads the body of a 200.
 //
-// A refused session is replaced and the request sent once more. A second refusal is final, so that a revoked user does
-// not hammer the server.
+// If the server refuses a session, the client replaces it and sends the request once more. A second refusal is final, so that a
+// revoked user does not hammer the server.
 func (c *Client) Get(ctx context.Context, target string, read BodyReader) (Reply, error) {
 	for renewed := false; ; renewed = true {
 		r, err := c.newRequest(ctx, http.MethodGet, target, nil)
@@ -59,7 +59,7 @@ func (c *Client) Get(ctx context.Context, target string, read BodyReader) (Reply
 	}
 }
 
-// An answer is whatever came back, of any status.
+// An answer is a reply of any status.
 type answer struct {
 	status int
 	header http.Header
@@ -68,8 +68,8 @@ type answer struct {
 	body   *Buffer
 }
 
-// roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: a signature
-// would be wrong at the new place, and a bearer token would be given away.
+// roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: at the new place a
+// signature would be wrong, and the client would give a bearer token away.
 func (c *Client) roundTrip(r *http.Request, read BodyReader) (answer, error) {
 	if err := c.throttle.wait(r.Context()); err != nil {
 		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
@@ -89,7 +89,7 @@ func (c *Client) roundTrip(r *http.Request, read BodyReader) (answer, error) {
 	return a, nil
 }
 
-// receive is one HTTP exchange without any judgement. What arrived before an error is returned with it.
+// receive is one HTTP exchange without any judgement. With an error it returns the bytes that arrived before.
 func (c *Client) receive(r *http.Request, read BodyReader) (answer, error) {
 	asked := time.Now()
 	res, err := c.transport.RoundTrip(r)
@@ -102,12 +102,12 @@ func (c *Client) receive(r *http.Request, read BodyReader) (answer, error) {
 		a.body, err = read(res)
 		return a, err
 	}
-	// Of an error page the beginning is enough, and a damaged one does not change what its status says.
+	// The beginning of an error page is enough. If the page is damaged, its status still counts.
 	a.body, _ = c.shelf.readBody(res, errorBody)
 	return a, nil
 }
 
-// note tells metrics and log about the request.
+// note records the request in the metrics and the log.
 func (c *Client) note(r *http.Request, a answer, err error, took time.Duration) {
 	status := strconv.Itoa(a.status)
 	var e *Error

@@ -19,8 +19,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// explainFailure makes a readable error of one that the transport or the body gave. A caller's own cancellation stays
-// what it is; everything else becomes an [*Error].
+// explainFailure makes a readable error of an error of the transport or the body. A caller's own cancellation stays in the error;
+// everything else becomes an [*Error].
 func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	if r.Context().Err() != nil {
 		return fmt.Errorf("%s %s on %s: %w", r.Method, r.URL.Path, r.URL.Host, context.Cause(r.Context()))
@@ -28,7 +28,7 @@ func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	e := newError(Transport, r, a)
 	e.Err = err
 	e.Message = quote.Foreign(err.Error(), redactorOf(r), longestMessage)
-	if strings.Contains(e.Message, "malformed") { // and net/http quotes it: it may be part of a page
+	if strings.Contains(e.Message, "malformed") { // net/http quotes the malformed text, which may be part of a page
 		e.Message = quote.Clip(e.Message, longestForeign)
 	}
 	switch {
@@ -64,7 +64,7 @@ func isSlowServer(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// explainNetwork adds what to do about the failures that are seen most.
+// explainNetwork adds advice for the most frequent failures.
 func explainNetwork(e *Error, err error) {
 	var (
 		dns    *net.DNSError

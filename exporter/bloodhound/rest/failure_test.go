@@ -66,7 +66,7 @@ func wire(tb testing.TB, reply []byte) *url.URL {
 
 const okHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
-// Every way in which a body can fail to be what the server wrote is an error: none is ever a shorter page.
+// Every way in which a body can differ from the server's own is an error: none is ever a shorter page.
 func TestBrokenBodies(t *testing.T) {
 	page := `{"data":{"logs":[` + strings.Repeat(`{"id":1},`, 5000) + `{"id":2}]}}`
 	packed := zip(t, page)

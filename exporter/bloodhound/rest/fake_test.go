@@ -54,7 +54,7 @@ func asError(tb testing.TB, err error) *Error {
 	return e
 }
 
-// An audience keeps what an Observer is told.
+// An audience keeps the calls of an Observer.
 type audience struct {
 	mu       sync.Mutex
 	requests []string

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// longestType bounds what an error quotes of a content type, in characters.
+// longestType is how many characters of a content type an error quotes at most.
 const longestType = 60
 
 const (
@@ -35,7 +35,7 @@ func newError(kind Kind, r *http.Request, a answer) *Error {
 	}
 }
 
-// judge finds out whether the answer is a JSON object, and if not, what it is instead.
+// judge returns nil if the answer is a 200 with a JSON object, and else an error that says what the answer is.
 func judge(a answer, r *http.Request) *Error {
 	if a.status == http.StatusOK {
 		return judgeOK(a, r)
@@ -59,7 +59,7 @@ func judge(a answer, r *http.Request) *Error {
 	case Transport: // 407, the only status of this kind
 		e.Final = true
 		e.Advice = transport.ProxyAdvice
-	case NotJSON: // of another success, such as a 206, which may hold records too
+	case NotJSON: // another success, such as a 206, which may hold records too
 		e.Message = describe(a.body.Bytes).quote(redact)
 		e.stubborn = true
 	default:
@@ -83,7 +83,7 @@ func kindOf(status int) Kind {
 		return Transport
 	case http.StatusTooManyRequests:
 		return RateLimited
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 524: // 524 is what one large front end says for 504
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 524: // one large front end says 524 for 504
 		return Timeout
 	}
 	switch status / 100 {
@@ -117,8 +117,8 @@ func adviceFor(e *Error, ours bool) string {
 	}
 }
 
-// judgeOK distrusts a 200: builds of 2024 answer a timed-out query with an empty one, proxies with a login page.
-// Neither may ever be taken for "no events".
+// judgeOK distrusts a 200: builds of 2024 answer a timed-out query with an empty 200, and proxies answer with a login page.
+// Houndtrail must never take either for "no events".
 func judgeOK(a answer, r *http.Request) *Error {
 	contentType := a.header.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(contentType)
@@ -132,7 +132,7 @@ func judgeOK(a answer, r *http.Request) *Error {
 		if !page.IsCut(a.body.Bytes) {
 			return nil
 		}
-		e := newError(Transport, r, a) // what cut it has mended HTTP's framing
+		e := newError(Transport, r, a) // a proxy that cut the page has mended HTTP's framing
 		e.Message = "the reply was cut in the middle of its JSON"
 		return e
 	default:
@@ -146,7 +146,7 @@ func judgeOK(a answer, r *http.Request) *Error {
 	}
 }
 
-// redirectHost names where a redirect leads, without the path and query, which may hold anything.
+// redirectHost names the host of a redirect, without the path and query, which may hold anything.
 func redirectHost(h http.Header) string {
 	to, err := url.Parse(h.Get("Location"))
 	switch {
@@ -162,7 +162,7 @@ func redirectHost(h http.Header) string {
 // retryAfter is how long the server asks to wait: by Retry-After, in seconds or as a date, or by X-RateLimit-Reset, in
 // seconds since the epoch. Dates are compared with the server's clock, not with ours.
 func retryAfter(a answer) time.Duration {
-	const farthest = 24 * time.Hour // anything beyond is not meant as a pause, or not in the unit we think
+	const farthest = 24 * time.Hour // a longer time is not meant as a pause, or is in another unit
 	server := cmp.Or(a.clock.Server, time.Now())
 	wait := transport.RetryAfter(a.header, server)
 	if a.header.Get("Retry-After") == "" {

@@ -147,8 +147,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Audit records stand in no error: not those of an answer that is not what it should be, nor those behind a proxy's status.
-// Of foreign text the beginning of the first line is enough.
+// No error quotes audit records: neither those of an unexpected answer, nor those behind a proxy's status. Of foreign text, an
+// error quotes the beginning of the first line.
 func TestForeignTextIsCut(t *testing.T) {
 	page := `{"count":1,"data":{"logs":[{"id":1,"fields":{"title":"<title>hunter2</title>"},"actor_email":"hunter2@example.com"}]}}`
 	long := strings.Repeat("x", longestForeign)

@@ -19,9 +19,9 @@ import (
 
 const loginPath = "/api/v2/login"
 
-// Login authenticates with a user name and a password. It keeps the session, renews it when 80% of its life is over,
-// and once when the server ends it early. Concurrent requests share one login. Each login writes to the audit log that
-// is being read, and an account with a second factor cannot log in: Token is the better way.
+// Login authenticates with a user name and a password. It keeps the session. It renews the session when 80% of its life is over,
+// and once when the server ends it early. Concurrent requests share one login. Each login writes to the audit log that Houndtrail
+// reads, and an account with a second factor cannot log in: Token is the better way.
 func Login(username string, password func() (string, error)) Authenticator {
 	return &login{
 		username: username,
@@ -46,7 +46,7 @@ func (l *login) authorize(ctx context.Context, c *Client, r *http.Request, _ []b
 		setBearer(r, jwt)
 		return nil
 	}
-	// A caller that gives up must not take the login away from those who share it.
+	// A caller that gives up must not end the login for other callers that share it.
 	done := l.flight.DoChan("", func() (any, error) {
 		return l.logIn(context.WithoutCancel(ctx), c) // bounded as every exchange is
 	})
@@ -69,7 +69,7 @@ func (l *login) session() (jwt string, ok bool) {
 	return l.jwt, l.jwt != "" && (l.renewAt.IsZero() || time.Now().Before(l.renewAt))
 }
 
-// logIn performs one login and keeps the session that it brings.
+// logIn performs one login and keeps the new session.
 func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 	if jwt, ok := l.session(); ok {
 		return jwt, nil // another caller's login ended just before this one began
@@ -87,8 +87,8 @@ func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 	return jwt, nil
 }
 
-// renewalOf is the local time at which a session that was just opened is to be replaced. Its length is told by the
-// server's clock alone, so that the local one may be wrong.
+// renewalOf is the local time at which to replace a session that was just opened. Only the server's clock tells the length of the
+// session, so the local clock may be wrong.
 func renewalOf(jwt string, date time.Time) time.Time {
 	issued, expires, ok := lifeOf(jwt)
 	issued = cmp.Or(issued, date)
@@ -101,7 +101,7 @@ func renewalOf(jwt string, date time.Time) time.Time {
 func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time, err error) {
 	password, err := l.password()
 	if err == nil {
-		password = strings.TrimRight(password, "\r\n") // the rest may well be part of it
+		password = strings.TrimRight(password, "\r\n") // other white space may be part of the password
 		err = complainIf(password == "", "it is empty")
 	}
 	if err != nil {
@@ -151,8 +151,8 @@ func sessionToken(body []byte) (string, error) {
 	return secret("the session token", func() (string, error) { return reply.Data.Token, nil })
 }
 
-// refused drops the session that the server refused, unless it has been replaced already: either way there is another
-// one to try.
+// refused drops the session that the server refused, unless another request has replaced it already. In both cases another try
+// has another session.
 func (l *login) refused(r *http.Request) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -90,7 +90,7 @@ func (g *gate) client(t *testing.T, password func() (string, error)) *Client {
 	return newClient(t, Options{Auth: Login("siem", password), Transport: g})
 }
 
-// The session lasts 8 h and is replaced at 6 h 24 min, by whatever clock the server goes.
+// The session lasts 8 h, and the client replaces it at 6 h 24 min, whatever the server's clock says.
 func TestLoginRenewsInTime(t *testing.T) {
 	for _, skew := range []time.Duration{0, 5 * time.Hour, -70 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestLoginOnceForAll(t *testing.T) {
 	})
 }
 
-// A server that refuses even a new session is not asked a third time.
+// If a server refuses even a new session, the client does not ask it a third time.
 func TestLoginIsRepeatedOnceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{life: time.Hour, password: "p", rude: true, instant: true}
@@ -159,7 +159,7 @@ func TestLoginIsRepeatedOnceOnly(t *testing.T) {
 	})
 }
 
-// A refusal that arrives late must not cost the session that has come since.
+// A refusal that arrives late must not drop a newer session.
 func TestLateRefusalKeepsTheNewSession(t *testing.T) {
 	l := &login{jwt: "new"}
 	r := httptest.NewRequest(http.MethodGet, auditPath, nil)
@@ -202,7 +202,7 @@ func TestLoginReadsThePasswordAgain(t *testing.T) {
 	})
 }
 
-// One who gives up waiting for a login leaves it to the others.
+// A caller that gives up waiting for a login does not end it for the other callers.
 func TestLoginOutlivesItsFirstCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{life: time.Hour, password: "p"}

@@ -15,26 +15,25 @@ import (
 )
 
 const (
-	// longestMessage bounds what is taken over from an error of BloodHound's own, in characters: enough for everything that it says.
+	// longestMessage is how many characters of BloodHound's own error an error quotes at most: enough for all of its messages.
 	longestMessage = 400
-	// longestForeign bounds what is taken over from any other text: its first line tells whose it is.
+	// longestForeign is how many characters of any other text an error quotes at most: the first line tells whose text it is.
 	longestForeign = 120
 )
 
-// A complaint is what could be made of the body of a failed request, in the server's own words: it may be long, and
-// say anything.
+// A complaint is the message in the body of a failed request, in the server's own words. It may be long, and say anything.
 type complaint struct {
 	message   string
 	requestID string // a UUID or ""
 	ours      bool   // BloodHound's own JSON, and not some proxy's page
-	whole     bool   // not only its first line is worth telling
+	whole     bool   // quote more than its first line
 }
 
 // htmlTitle finds the only part of a proxy's error page that is worth quoting.
 var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: for an
-// unknown authorization scheme the server writes a second one behind it.
+// readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: after an
+// unknown authorization scheme the server writes a second value behind it.
 func readComplaint(body []byte) complaint {
 	if page.IsObject(body) {
 		var reply struct {
@@ -56,7 +55,7 @@ func readComplaint(body []byte) complaint {
 
 func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
-// describe is what may be told of a reply that may hold audit records: nothing of them.
+// describe describes a reply that may hold audit records, and quotes no record.
 func describe(body []byte) complaint {
 	if !isPage(body) {
 		return complaint{message: fmt.Sprintf("%d bytes, not shown since they may be audit records", len(body))}
@@ -70,7 +69,7 @@ func describe(body []byte) complaint {
 
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// onlyUUID lets nothing else through: request ids go into logs, and everything but a UUID is not BloodHound's.
+// onlyUUID returns the id if it is a UUID, and else "". Request ids go into logs, and BloodHound's own are UUIDs.
 func onlyUUID(id string) string {
 	if uuidForm.MatchString(id) {
 		return id
@@ -78,10 +77,10 @@ func onlyUUID(id string) string {
 	return ""
 }
 
-// requestID reads the header that is declared as RequestID and comes as Requestid.
+// requestID reads the header that the API declares as RequestID and that comes as Requestid.
 func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 
-// quote is what is said, fit for an error.
+// quote is the message, fit for an error.
 func (c complaint) quote(redact *strings.Replacer) string {
 	if c.ours {
 		return quote.Foreign(c.message, redact, longestMessage)
@@ -101,12 +100,12 @@ func confide(ctx context.Context, secret string) context.Context {
 	return context.WithValue(ctx, secretKey{}, secret)
 }
 
-// redactorOf hides what a request carries in confidence. BloodHound never says it back, but something on the way may.
+// redactorOf hides the secrets of a request. BloodHound never repeats them, but a proxy on the way may.
 func redactorOf(r *http.Request) *strings.Replacer {
 	inside, _ := r.Context().Value(secretKey{}).(string)
 	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if scheme != bearerScheme {
-		credential = "" // the id of a token, which is no secret
+		credential = "" // it is the id of a token, which is no secret
 	}
 	return quote.Redactor(inside, r.Header.Get("Signature"), credential)
 }

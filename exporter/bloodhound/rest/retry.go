@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// A RetryPolicy bounds how long and how often a failed request is tried again. A zero field takes its default.
+// A RetryPolicy bounds how long and how often the client tries a failed request again. A zero field takes its default.
 type RetryPolicy struct {
 	Tries   uint          // tries in all; default 8, and 1 means never again
 	Elapsed time.Duration // from the first try to the start of the last; default 5m
@@ -22,8 +22,8 @@ type RetryPolicy struct {
 	// Limited is the least pause after a 429 that does not say how long to wait; default 1s, since the server counts
 	// requests in whole seconds.
 	Limited time.Duration
-	// Interactive is for a command in front of which a person waits: an address without a server, or a name that does not
-	// exist, is reported at once. How far the log reaches is told without a search for a bad row at its ends.
+	// Interactive is for a command while a person waits. The client reports at once if no server listens at the address, or if
+	// the name does not exist. It tells how far the log reaches without a search for a bad row at its ends.
 	Interactive bool
 }
 
@@ -36,18 +36,18 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// pace is the pause between tries: exponential with jitter, and on top of what the server asked for. A server that
-// asks for more than the policy has left is not asked again.
+// pace is the pause between tries: exponential with jitter, added to the pause that the server asked for. If the server asks for
+// more than the policy has left, the client does not ask it again.
 type pace struct {
 	backoff.ExponentialBackOff
 	floor time.Duration
 }
 
-// NextBackOff adds the two, so that clients told the same second do not come back in the same instant.
+// NextBackOff adds the two pauses. So clients that the server told the same second do not come back in the same instant.
 func (p *pace) NextBackOff() time.Duration { return p.floor + p.ExponentialBackOff.NextBackOff() }
 
-// Retry runs op until it succeeds, fails for good, or the policy ends. An error is tried again only if it, or one that
-// it wraps, has a method Retryable that says so.
+// Retry runs op until it succeeds, fails for good, or the policy ends. It runs op again only if the error, or one that it
+// wraps, has a method Retryable that returns true.
 func (c *Client) Retry(ctx context.Context, op func(ctx context.Context) error) error {
 	policy := c.options.Retry
 	wait := &pace{ExponentialBackOff: backoff.ExponentialBackOff{

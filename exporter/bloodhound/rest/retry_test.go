@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
 )
 
-// pausesOf runs the operation under the policy and returns what lay between its calls.
+// pausesOf runs the operation under the policy and returns the pauses between its calls.
 func pausesOf(t *testing.T, policy RetryPolicy, op func(try int) error) (pauses []time.Duration, seen *audience, err error) {
 	t.Helper()
 	seen = &audience{}
@@ -97,7 +97,7 @@ func TestRetryWaitsAsLongAsAsked(t *testing.T) {
 	}
 }
 
-// A server that asks for more time than there is gets it: the client does not come back in this cycle.
+// If a server asks for a longer pause than the policy has left, the client does not come back in this cycle.
 func TestRetryDoesNotComeBackEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -178,7 +178,7 @@ type willing struct{}
 func (willing) Error() string   { return "a page that does not add up" }
 func (willing) Retryable() bool { return true }
 
-// A user who stops the program during a pause learns both why it stopped and what it was waiting for.
+// If a user stops the program during a pause, the error says why it stopped, and has the failure before the pause.
 func TestRetryStopsInAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)

@@ -26,8 +26,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/quote"
 )
 
-// echoes are replies, and failures, of things on the way that say back what they were sent. None of them is polite,
-// all of them exist: debugging proxies, request inspectors, gateways with verbose error pages.
+// echoes are replies and failures of programs on the way that repeat a request. All of them exist: debugging proxies, request
+// inspectors, gateways with verbose error pages.
 var echoes = map[string]func(r *http.Request, said string) (*http.Response, error){
 	"text": func(_ *http.Request, said string) (*http.Response, error) {
 		return resttest.Respond(500, "got "+said), nil
@@ -79,7 +79,7 @@ func escape(s string) string {
 	return string(b[1 : len(b)-1])
 }
 
-// Whatever fails, and whatever is said back, no secret gets into an error or a log: not the key, not the signature, not
+// Whatever fails, and whatever a reply repeats, no secret gets into an error or a log: not the key, not the signature, not
 // the session, not the password, and no half of one.
 func TestNoSecretInErrorsOrLogs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -142,7 +142,7 @@ func leakOf(text string, secrets []string) string {
 	return ""
 }
 
-// A complaint is foreign text: whatever it is, what is left of it is one short printable line.
+// A complaint is foreign text: whatever it is, an error quotes it as one short printable line.
 func FuzzComplaint(f *testing.F) {
 	f.Add([]byte(resttest.Complain("not authenticated")))
 	f.Add([]byte(resttest.Complain("x") + resttest.Complain("y")))
@@ -169,7 +169,7 @@ func FuzzComplaint(f *testing.F) {
 	})
 }
 
-// Unpacking must end with the body or an error, and give back what was packed.
+// Unpacking must end with an error or with the body that was packed.
 func FuzzReadBody(f *testing.F) {
 	f.Add(zip(f, `{"data":{}}`), int64(100))
 	f.Add(append(zip(f, "{"), zip(f, "}")...), int64(100))
@@ -197,7 +197,7 @@ func FuzzReadBody(f *testing.F) {
 	})
 }
 
-// Debug logs name each request, so that a support case can be followed on the server by its request id.
+// Debug logs name each request, so that a user can follow it on the server by its request id.
 func TestRequestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)

@@ -13,10 +13,10 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// allowedSkew is how far the time of a signature may be off; the server refuses what is further.
+// allowedSkew is how far the time of a signature may be off. The server refuses a signature that is further off.
 const allowedSkew = time.Hour
 
-// Token authenticates with an API token: every request is signed, and the key itself never travels. It is the
+// Token authenticates with an API token: the client signs every request, and never sends the key. It is the
 // recommended way: a token needs no second factor and no login, which would itself write to the audit log.
 //
 // The id is the token's UUID. The key is used as the text that BloodHound showed, not base64-decoded.
@@ -29,8 +29,8 @@ type token struct {
 	key func() (string, error)
 }
 
-// authorize signs with the local clock, not with the server's as learnt from its Date: a machine that is an hour off has
-// a fault that wants repair, and hiding it would only move the trouble elsewhere.
+// authorize signs with the local clock, not with the server's clock of its Date. If this machine is an hour off, the user has to
+// repair its clock: to hide that fault would only move the trouble elsewhere.
 func (t token) authorize(_ context.Context, _ *Client, r *http.Request, body []byte) error {
 	key, err := secret("the API token's key", t.key)
 	if err != nil {
@@ -59,7 +59,7 @@ func mac(key, data []byte) []byte {
 	return h.Sum(nil)
 }
 
-// refused never asks for another try. The same signature fails again, and a key is read anew for the next request.
+// refused never asks for another try, since the same signature fails again. For the next request the client reads the key anew.
 func (token) refused(*http.Request) bool { return false }
 
 func (t token) explain(e *Error, r *http.Request) string {

@@ -52,8 +52,8 @@ func FuzzSignature(f *testing.F) {
 	})
 }
 
-// FuzzToken signs whole requests. What is refused is refused before it is sent; what is signed is the target that goes on
-// the wire; and the key is nowhere, in no header and no error.
+// FuzzToken signs whole requests. The client refuses a request before it sends it. It signs the target that goes on the wire. The
+// key is in no header and no error.
 func FuzzToken(f *testing.F) {
 	f.Add(resttest.Token, resttest.Key, "/api/v2/audit?limit=1000&skip=0&sort_by=id", []byte(nil))
 	f.Add(resttest.Token, " "+resttest.Key+"\n", "/api/v2/audit?after=2026-01-15T00%3A00%3A00Z", []byte("{}"))
@@ -64,7 +64,7 @@ func FuzzToken(f *testing.F) {
 		c := newClient(t, Options{})
 		r, err := c.newRequest(t.Context(), http.MethodGet, target, body)
 		if err != nil {
-			return // FuzzToken is about what may be sent
+			return // FuzzToken is about requests that the client may send
 		}
 		if err := Token(id, resttest.Always(key)).authorize(t.Context(), c, r, body); err != nil {
 			if leaks(err.Error(), key) {
@@ -88,7 +88,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// leaks tells that a text holds a key. Keys that are short, or part of what every request and error says, prove nothing.
+// leaks tells that a text holds a key. A key that is short, or part of every request and error, proves nothing.
 func leaks(text, key string) bool {
 	const said = "bhesignature application/json gzip no-cache houndtrail read the API token's key: it is empty: " +
 		"it holds a character that is not printable ASCII, such as a line break"

@@ -86,7 +86,7 @@ func TestTokenSignsTheRequest(t *testing.T) {
 	})
 }
 
-// What the server reads on the request line must be what was signed, whatever the URL looks like and whichever proxy carries it.
+// The server must read the signed target on the request line, whatever the URL looks like and whichever proxy carries it.
 func TestSignedTargetIsTheOneOnTheWire(t *testing.T) {
 	const target = "/api/v2/audit?after=2026-01-15T00%3A00%3A00.5Z&b=%2B+x%20y&b=&limit=10&sort_by=-created_at&sort_by=-id"
 	for _, base := range []string{"", "/", "/bloodhound", "/a%2Fb/c%20d/"} {

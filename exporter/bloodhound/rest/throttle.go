@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// firstRate is how many requests a second a client begins with that has to find out what the server bears.
+	// firstRate is how many requests a second a client begins with if Options.Rate is 0.
 	firstRate = rate.Limit(5)
-	// mostRate is where it stops: the server allows 55, and others ask it too.
+	// mostRate is the largest rate that it tries: the server allows 55, and others ask it too.
 	mostRate = rate.Limit(40)
-	// slowAnswer is from when on an answer says that the server has enough to do.
+	// slowAnswer is the time of an answer after which the client takes the server for busy.
 	slowAnswer = time.Second
 )
 
-// A throttle is how many requests a second there may be. If that is not given it rises while the answers come fast, and falls
-// back at once if one is slow or fails: a backlog is read fast, and a busy server is left alone.
+// A throttle bounds the requests a second. If the user gives no rate, it rises while the answers come fast, and falls back at
+// once if an answer is slow or fails. So the client reads a backlog fast, and leaves a busy server alone.
 type throttle struct {
 	limiter *rate.Limiter
 	fixed   bool
 
 	mu   sync.Mutex
-	most rate.Limit // below the one that the server refused
+	most rate.Limit // below the rate that the server refused
 }
 
 func newThrottle(given float64) *throttle {
@@ -38,9 +38,9 @@ func newThrottle(given float64) *throttle {
 
 func (t *throttle) wait(ctx context.Context) error { return t.limiter.Wait(ctx) }
 
-// learn takes in what became of a request.
+// learn changes the rate after a request.
 func (t *throttle) learn(status int, err error, took time.Duration) {
-	if t.fixed || errors.Is(err, context.Canceled) { // a request that is not needed any more tells nothing
+	if t.fixed || errors.Is(err, context.Canceled) { // a request that the caller gave up tells nothing
 		return
 	}
 	t.mu.Lock()

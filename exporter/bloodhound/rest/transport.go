@@ -19,16 +19,16 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// headerMargin is what a reply may take on top of the wait that the server promised to keep.
+	// headerMargin is how long a reply may take on top of Options.Wait, within which the server is asked to answer.
 	headerMargin = 15 * time.Second
 	// idleBody is how long a body may stand still.
 	idleBody = 30 * time.Second
 	// bodyGrace and bodyRate bound a whole body: a page of 8 MiB passes on a line of 85 kB/s, a record of 64 MiB on one of 90.
 	bodyGrace = 100 * time.Second
 	bodyRate  = 100_000 // bytes a second
-	// pingAfter finds an HTTP/2 connection that a firewall forgot, which would else hang until the time-out.
+	// pingAfter finds an HTTP/2 connection that a firewall forgot. Without it the connection would hang until the time-out.
 	pingAfter = 15 * time.Second
-	// readBuffer spares a third of the client's CPU time on pages of ordinary size.
+	// readBuffer saves a third of the client's CPU time on pages of ordinary size.
 	readBuffer = 256 << 10
 )
 
@@ -62,14 +62,14 @@ func newTransport(o Options) (http.RoundTripper, error) {
 	}, nil
 }
 
-// bounds are what an exchange may take. Connecting counts as waiting for the answer.
+// bounds are the times that an exchange may take. Connecting counts as waiting for the answer.
 func (o Options) bounds() transport.Bounds {
 	return transport.Bounds{
 		Answer: o.Wait + headerMargin + 2*connectTimeout, Idle: o.Idle, Grace: bodyGrace, Rate: bodyRate, Log: o.Log,
 	}
 }
 
-// authorities is the system's pool and the file's certificates; nil stands for the system's alone.
+// authorities are the system's certificates and those of the file; nil stands for the system's alone.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -85,7 +85,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// errProxyURL stands in for an error that quotes the proxy's URL, password and all.
+// errProxyURL replaces an error that quotes the proxy's URL with its password.
 var errProxyURL = errors.New("HTTP_PROXY or HTTPS_PROXY is not a valid URL: correct it, or name the host in NO_PROXY")
 
 func discreet(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {

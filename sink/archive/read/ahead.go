@@ -12,10 +12,10 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// parallel is how many objects are on their way at a time. All of them, and what was read from them, are in memory.
+// parallel is how many objects are on their way at a time. Memory holds all of them and their contents.
 const parallel = 8
 
-// contents are what was read from an object.
+// contents are the records of an object, without its bytes.
 type contents struct {
 	*File
 
@@ -31,7 +31,7 @@ type identity struct {
 
 func (i identity) instant() time.Time { return time.UnixMicro(i.createdAt).UTC() }
 
-// ahead reads objects side by side and yields their contents in order. An error is the last thing that it yields.
+// ahead reads objects side by side and yields their contents in order. After an error it yields nothing more.
 func ahead(ctx context.Context, b bucket.Reader, objects []Object) iter.Seq2[contents, error] {
 	type result struct {
 		contents

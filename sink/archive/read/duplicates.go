@@ -10,14 +10,14 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// A day looks for records that are there twice. Since created_at says where a record lies, both are of one day.
+// A day looks for records that the archive has twice. Since created_at decides the place of a record, both are of one day.
 //
-// Ids are dense, and a bitmap of them is small. But an id that comes again need not be the same record, as a database
-// that was restored hands out ids a second time: a day with such ids is read once more, and compared exactly.
+// Ids are dense, and a bitmap of them is small. But an id that comes again need not be the same record, since a restored
+// database hands out ids a second time. So the survey reads a day with such ids once more, and compares exactly.
 type day struct {
 	objects []Object
 	ids     *roaring64.Bitmap
-	again   *roaring64.Bitmap // those of ids that came more than once
+	again   *roaring64.Bitmap // the ids that came more than once
 }
 
 func (d *day) add(r identity) {
@@ -29,7 +29,7 @@ func (d *day) add(r identity) {
 	}
 }
 
-// duplicates counts the records that are there once too often, and names some of their ids.
+// duplicates counts the records that the day has once too often, and returns some of their ids.
 func (d *day) duplicates(ctx context.Context, b bucket.Reader) (n int64, ids []int64, err error) {
 	if d.ids == nil || d.again.IsEmpty() {
 		return 0, nil, nil

@@ -10,21 +10,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// ErrDamaged says that an object is not what the archive wrote, or not where it wrote it. The errors that carry it name
-// the object and say what to do.
+// ErrDamaged says that an object is not as the archive wrote it, or has another key. The errors that wrap it name the object and
+// say what to do.
 var ErrDamaged = errors.New("the object is not as it was written")
 
 // A File is an object that was opened.
 type File struct {
 	Object Object
-	// Window is the one that the records were read in. Its end is zero in an NDJSON object, which does not tell it.
+	// Window is the window of the records. Its end is zero for an NDJSON object, which does not tell it.
 	Window  window.Window
 	Version string // of the program that wrote it; "" in an NDJSON object
 
 	each func(func(id int64, createdAt time.Time) error) error
 }
 
-// Open opens the object of that key. Of a Parquet object only the footer is read.
+// Open opens the object of that key. Of a Parquet object it reads only the footer.
 func Open(body []byte, key string) (*File, error) {
 	o, ok := Parse(key)
 	if !ok {
@@ -54,7 +54,7 @@ func Open(body []byte, key string) (*File, error) {
 // Each calls each with every record of the object, in its order, until each returns an error. A record of another day
 // than the object's is an error.
 func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
-	var ours error // what else comes back is about the object's bytes
+	var ours error // every other error is about the object's bytes
 	err := f.each(func(id int64, createdAt time.Time) error {
 		if !f.Object.Contains(createdAt) {
 			there := f.Object

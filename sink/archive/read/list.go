@@ -9,7 +9,7 @@ import (
 )
 
 // Objects lists a tenant's objects, by day, and within a day by window. unknown are the keys beside them that no
-// archive writes: a reader that goes by the folder, as Athena does, may take them for part of the archive.
+// archive writes: a reader of the whole folder, such as Athena, may take them for part of the archive.
 func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Object, unknown []string, err error) {
 	keys, err := list(ctx, b, tenant)
 	if err != nil {
@@ -25,7 +25,7 @@ func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Obj
 	return objects, unknown, nil
 }
 
-// Days are the first and the last day that the tenant has records of; ok is false where it has none.
+// Days are the first and the last day with records of the tenant. If it has none, ok is false.
 func Days(ctx context.Context, b bucket.Reader, tenant string) (first, last time.Time, ok bool, err error) {
 	objects, _, err := Objects(ctx, b, tenant)
 	if err != nil || len(objects) == 0 {

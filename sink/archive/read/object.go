@@ -30,15 +30,15 @@ func CheckTenant(tenant string) error {
 	return nil
 }
 
-// DayPrefix is what the keys of those of one day begin with.
+// DayPrefix is the beginning of the keys of a tenant's objects of one day.
 func DayPrefix(tenant string, day time.Time) string {
 	return Prefix(tenant) + "dt=" + day.UTC().Format(time.DateOnly) + "/"
 }
 
-// Prefix is what the keys of a tenant's objects begin with.
+// Prefix is the beginning of the keys of a tenant's objects.
 func Prefix(tenant string) string { return Root + "/tenant=" + tenant + "/" }
 
-// An Object is what the key of an object says: it holds those records of a window that are of one day.
+// An Object has the facts in the key of an object. The object holds records of one window and one day.
 type Object struct {
 	Tenant    string
 	Day       time.Time // its midnight in UTC
@@ -48,11 +48,11 @@ type Object struct {
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 }
 
-// Of tells whether the object is one of a window's.
+// Of tells whether the object belongs to a window.
 func (o Object) Of(start time.Time, pass uint64) bool { return o.Start.Equal(start) && o.Pass == pass }
 
-// Key is where the object lies. It depends on the window's start and the part only, not on its end: a retry that reads more than
-// the attempt before meets what that one left.
+// Key is the key of the object. It does not depend on the window's end: a retry that reads more than the previous attempt meets
+// the object of that attempt.
 func (o Object) Key() string {
 	name := o.Start.UTC().Format(startFormat)
 	if o.Pass > 0 {
@@ -96,14 +96,14 @@ func Parse(key string) (o Object, ok bool) {
 	if o.Start, err = time.Parse(startFormat, start); err != nil {
 		return Object{}, false
 	}
-	// The rest of the form is compared at once, and there is one way only to write each number.
+	// This compares the rest of the form, and refuses a number that is written in another way.
 	if o.Extension == "" || CheckTenant(o.Tenant) != nil || o.Key() != key {
 		return Object{}, false
 	}
 	return o, true
 }
 
-// Contains tells whether the instant is of the object's day.
+// Contains tells whether the instant is on the object's day.
 func (o Object) Contains(t time.Time) bool {
 	return !t.Before(o.Day) && t.Before(o.Day.AddDate(0, 0, 1))
 }

@@ -11,48 +11,48 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Found is what a survey found. Where there is no record, what says something of records is zero.
+// Found is the result of a survey. If the archive has no record, the fields about records are zero.
 type Found struct {
 	Objects   int
 	Bytes     int64
 	Records   int64
 	Encodings []string // parquet, ndjson; sorted
 
-	// FirstWindow and LastWindow are those with the earliest and the latest start, of the windows that left an object.
-	// The write of the last one may have been interrupted: then it has the records of some days, and not of others.
+	// FirstWindow and LastWindow are the windows with the earliest and the latest start, of the windows that left an object.
+	// A crash may have interrupted the write of the last one: then it has the records of some days, and not of others.
 	FirstWindow, LastWindow window.Window
-	// From is the earliest start of a window. To is the latest end of one; of NDJSON objects, which do not tell the end
-	// of theirs, it is just past their latest record. What was read without finding a record left no trace.
+	// From is the earliest start of a window. To is the latest end of a window. NDJSON objects do not tell the end of
+	// their window: for them it is just past their latest record. A window without a record left no trace.
 	From, To time.Time
 
 	MinCreatedAt, MaxCreatedAt time.Time
 	MinID, MaxID               int64
 	MaxPass                    uint64            // of the windows that left an object
-	Newest                     checkpoint.Record // the last one by (created_at, id)
+	Newest                     checkpoint.Record // the last record by (created_at, id)
 
-	// Duplicates counts the records that are there once more than they should be, by id and created_at. DuplicateIDs
+	// Duplicates counts the records that the archive has once too often, by id and created_at. DuplicateIDs
 	// are examples.
 	Duplicates   int64
 	DuplicateIDs []int64
 
-	Unknown []string // keys among the objects that no archive writes; they were not read
+	Unknown []string // keys among the objects that no archive writes; the survey did not read them
 }
 
 // examples is how many duplicates are named.
 const examples = 5
 
-// An Option changes how a survey is made.
+// An Option changes a survey.
 type Option func(*survey)
 
-// WithProgress lets the survey tell how far it is: after each object, the number of those that are done and of all.
+// WithProgress has the survey call progress after each object, with the number of objects done and of all.
 func WithProgress(progress func(done, all int)) Option {
 	return func(s *survey) { s.progress = progress }
 }
 
-// Survey reads all of a tenant's objects. It calls each with every record, one at a time, as often as the record is
-// there: by day, but in no order within a day. each may be nil.
+// Survey reads all of a tenant's objects. It calls each with every record, one at a time, as often as the archive has the
+// record: by day, but in no order within a day. each may be nil.
 //
-// Nothing else may write to the archive meanwhile. Memory is bounded by the largest objects, of which a few are read at
+// No other process may write to the archive meanwhile. Memory is bounded by the largest objects, since Survey reads a few at
 // a time, and by the ids of one day.
 func Survey(
 	ctx context.Context, b bucket.Reader, tenant string, each func(id int64, createdAt time.Time) error, options ...Option,
@@ -83,7 +83,7 @@ func Survey(
 	return s.found, nil
 }
 
-// A survey is one that is under way.
+// A survey is a survey under way.
 type survey struct {
 	bucket   bucket.Reader
 	each     func(id int64, createdAt time.Time) error
@@ -93,7 +93,7 @@ type survey struct {
 	found Found
 }
 
-// add takes in an object. They come by day.
+// add takes in an object. Objects come by day.
 func (s *survey) add(ctx context.Context, c contents) error {
 	if len(s.day.objects) > 0 && !s.day.objects[0].Day.Equal(c.Object.Day) {
 		if err := s.endDay(ctx); err != nil {
@@ -165,7 +165,7 @@ func (f *Found) record(r identity) {
 	f.Records++
 }
 
-// compare orders windows by start, and those of one start by pass.
+// compare orders windows by start, and windows with the same start by pass.
 func compare(a, b window.Window) int {
 	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Pass, b.Pass))
 }

@@ -64,7 +64,7 @@ func (m *model) survey(t tester) read.Found {
 }
 
 // TestSurvey plays arbitrary histories: windows of several days one after another, rows that come in late, passes that
-// find stragglers, ids that a restored database hands out again, and whatever was written twice.
+// find stragglers, ids that a restored database hands out again, and records that were written twice.
 func TestSurvey(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -85,12 +85,12 @@ func TestSurvey(t *testing.T) {
 				}
 			}
 			switch rapid.IntRange(0, 3).Draw(rt, "then") {
-			case 0: // the overlap finds those that were late
+			case 0: // the overlap finds the late records
 				records, late = append(records, late...), nil
-			case 1: // a rescan does
+			case 1: // a rescan finds them
 				m.write(rt, window.Window{Start: day1, End: w.Start, Pass: uint64(n + 1)}, late...)
 				written, late = append(written, late...), nil
-			case 2: // something writes twice what it should not
+			case 2: // a fault writes some records twice
 				if len(written) > 0 {
 					records = append(records, rapid.SampledFrom(written).Draw(rt, "twice"))
 				}
@@ -103,8 +103,8 @@ func TestSurvey(t *testing.T) {
 	})
 }
 
-// conform surveys an archive in each format: days with duplicates, more of them than are named, and an id that is two
-// records.
+// conform surveys an archive in each format. It has days with duplicates, more than a survey names, and an id that two records
+// have.
 func conform(t *testing.T, open func(t *testing.T) bucket.Bucket) {
 	t.Helper()
 	for encoding := range encoders {
@@ -168,7 +168,7 @@ func (m *model) fill(t tester) {
 	}
 }
 
-// TestUnknown: names that no archive writes are told, and not read.
+// TestUnknown: the survey returns the keys that no archive writes, and does not read them.
 func TestUnknown(t *testing.T) {
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
 	m.write(t, window.Window{Start: day1, End: day1.Add(time.Hour)}, recordAt(1, day1))
@@ -183,7 +183,7 @@ func TestUnknown(t *testing.T) {
 	m.survey(t)
 }
 
-// TestProgress: the caller is told of each object, and stops the survey.
+// TestProgress: the survey calls progress after each object, and the caller can stop it.
 func TestProgress(t *testing.T) {
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
 	m.fill(t)
@@ -220,7 +220,7 @@ func (g gated) Get(ctx context.Context, key string) ([]byte, string, time.Durati
 	return g.Bucket.Get(ctx, key)
 }
 
-// TestParallel: eight objects are fetched at a time, and no more are in memory, which the caller's pace decides.
+// TestParallel: the survey fetches eight objects at a time, and memory holds no more, also for a slow caller.
 func TestParallel(t *testing.T) {
 	const parallel = 8
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
@@ -258,7 +258,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-// TestFails: what cannot be read ends the survey with an error. It is never left out.
+// TestFails: an object that cannot be read ends the survey with an error. The survey never leaves it out.
 func TestFails(t *testing.T) {
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
 	m.fill(t)

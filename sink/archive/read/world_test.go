@@ -39,7 +39,7 @@ type tester interface {
 	Fatalf(format string, args ...any)
 }
 
-// A model is an archive, and what its survey must find.
+// A model is an archive, with the expected result of its survey.
 type model struct {
 	bucket   bucket.Bucket
 	archive  *archive.Archive
@@ -59,12 +59,12 @@ func newModel(t tester, b bucket.Bucket, encoding string) *model {
 	return &model{bucket: b, archive: a, encoding: encoding, ends: encoding == "parquet"}
 }
 
-// record is one whose bytes tell nothing else.
+// recordAt is a record of an id and an instant, and nothing else.
 func recordAt(id int64, at time.Time) record.Record {
 	return record.Record{ID: id, CreatedAt: at, Raw: fmt.Sprintf(`{"id":%d}`, id)}
 }
 
-// write writes a window, and takes down what it consists of.
+// write writes a window, and notes its records.
 func (m *model) write(t tester, w window.Window, records ...record.Record) {
 	t.Helper()
 	records = page.Sort(slices.Clone(records))
@@ -104,7 +104,7 @@ func compare(a, b checkpoint.Record) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// expect is what a survey must find, but for the examples of duplicates.
+// expect is the expected result of a survey, except for the examples of duplicates.
 func (m *model) expect() read.Found {
 	want := m.want
 	want.Records = int64(len(m.records))

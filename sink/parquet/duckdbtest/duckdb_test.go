@@ -88,7 +88,7 @@ func query(t *testing.T, db *sql.DB, text string, args ...any) [][]string {
 	return out
 }
 
-// write makes a file of the records, the second one of its encoder: what an encoder forgets shows from there on.
+// write makes a file of the records, as the second file of its encoder: if the encoder forgets a part, that shows from there on.
 func write(t *testing.T, records []record.Record) string {
 	t.Helper()
 	e := parquet.NewEncoder(meta)
@@ -218,7 +218,7 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("file metadata (-want +got):\n%s", diff)
 	}
 
-	// The bloom filters rule out every row group but the one with the value.
+	// The bloom filters rule out every row group except the one with the value.
 	got = query(t, db, "SELECT row_group_id, bloom_filter_excludes FROM parquet_bloom_probe(?, 'request_id', 'request-7') ORDER BY 1", path)
 	if diff := cmp.Diff([][]string{{"0", "false"}, {"1", "true"}}, got); diff != "" {
 		t.Errorf("bloom probe (-want +got):\n%s", diff)

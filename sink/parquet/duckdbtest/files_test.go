@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// TestFiles reads every value of the files that readers stumble over, as digests: some are large.
+// TestFiles reads every value of the files that readers have failed on, as digests, since some values are large.
 func TestFiles(t *testing.T) {
 	db := open(t)
 	for name, records := range sinktest.Files(t, day) {
@@ -45,7 +45,7 @@ func digest(r *record.Record, c record.Column) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestFilters asks for strings by value and by range: what DuckDB leaves out by the statistics must not be asked for.
+// TestFilters asks for strings by value and by range: the rows that DuckDB leaves out by the statistics must not match.
 func TestFilters(t *testing.T) {
 	db := open(t)
 	for name, records := range sinktest.Files(t, day) {

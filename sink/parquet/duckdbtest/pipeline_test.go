@@ -28,7 +28,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// What a server serves, hard cases and all, is what DuckDB reads from the archive, in every column.
+// DuckDB reads from the archive exactly the records of the server, in every column, also the hard cases.
 func TestPipeline(t *testing.T) {
 	end := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
 	rows := history.Rows(history.Options{Seed: 5, N: 5000, Start: end.AddDate(0, 0, -10), End: end, FirstID: 1 << 20})
@@ -105,7 +105,7 @@ func export(t *testing.T, address, session, folder string) {
 	}
 }
 
-// The demo's own archive opens with as many records as it says it proved.
+// DuckDB opens the demo's own archive and finds as many records as the demo says it proved.
 func TestDemo(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "demo")
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./cmd/houndtrail", "demo", "--records", "3000", "--dir", folder)

@@ -37,7 +37,7 @@ var (
 type program struct {
 	name     string
 	mod, sum []byte
-	// build gives the path of the program. Its answer is kept: a build that failed once is not tried for every test.
+	// build gives the path of the program. It keeps its answer, so that a build that failed once does not run for every test.
 	build func() (string, error)
 }
 
@@ -53,7 +53,7 @@ func newProgram(name string, mod, sum []byte) *program {
 	return p
 }
 
-// path gives the program's path; where there is none the test is over.
+// path gives the program's path. If there is none, it ends the test: as skipped, or as failed on CI.
 func (p *program) path(tb testing.TB) string {
 	tb.Helper()
 	if testing.Short() {
@@ -83,7 +83,7 @@ func (p *program) findOrBuild() (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the folder for %s: %w", p.name, err)
 	}
-	// Named by the whole pinned set, so that a new version of a library counts as well.
+	// The name depends on all pinned versions, so a new version of a library makes another program.
 	pinned := sha256.Sum256(append(append([]byte{}, p.mod...), p.sum...))
 	path := filepath.Join(dir, p.name+"-"+hex.EncodeToString(pinned[:6]))
 
@@ -117,7 +117,7 @@ func (p *program) buildTo(path string) error {
 		}
 	}
 	built := filepath.Join(dir, p.name)
-	// No test's context: the others wait for this build.
+	// Not the context of a test, since other tests wait for this build.
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w",
 		"-o", built, string(tool[1]))
 	cmd.Dir = dir

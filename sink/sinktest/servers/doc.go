@@ -2,12 +2,12 @@
 // that breaks connections (toxiproxy).
 //
 // A server is a child process on a random loopback port with its data in the test's own folder. It is ready when the
-// call returns, it is killed when the test ends, and its log is printed when the test fails.
+// call returns. The package kills it when the test ends, and prints its log when the test fails.
 //
-// The programs are built from source when a test first asks for them, at the versions that the .mod files here pin,
-// and kept under the user's cache folder; parallel test binaries wait for one build. That takes a minute or two once.
-// Without a Go toolchain or a module proxy the test is skipped, except on CI (CI=true), where it fails: there a skip
-// would look green. With -short every test that wants a server is skipped.
+// When a test first asks for a program, the package builds it from source, at the version that the .mod file here pins, and
+// keeps it under the user's cache folder. Parallel test binaries wait for one build. That takes a minute or two once.
+// Without a Go toolchain or a module proxy the test is skipped. On CI (CI=true) it fails instead, since a skip would look
+// green. With -short every test that needs a server is skipped.
 //
 // The .mod files are modules of their own, so that the servers' libraries stay out of ours. To move to a new version:
 //

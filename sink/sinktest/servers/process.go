@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// startTimeout bounds how long a server may take to answer; on a busy machine that is more than its usual second.
+// startTimeout is how long a server may take to answer. On a busy machine it takes more than its usual second.
 const startTimeout = 30 * time.Second
 
-// start runs the program until the test ends and returns its address, host:port, once GET health answers 200.
+// start runs the program until the test ends. It returns the program's address, host:port, after GET health has answered 200.
 //
-// The port was free a moment before, but another process may take it first: then the program stops at once, and
-// another port is tried.
+// The port was free a moment before, but another process may take it first. Then the program stops at once, and
+// start tries another port.
 func start(tb testing.TB, p *program, health string, args func(addr string) []string) string {
 	tb.Helper()
 	path := p.path(tb)
@@ -37,7 +37,7 @@ func start(tb testing.TB, p *program, health string, args func(addr string) []st
 		if addr, err = freeAddr(tb.Context()); err != nil {
 			break
 		}
-		// The test's context ends before its clean-ups run, which may still want the server.
+		// The test's context ends before its clean-ups run, and they may still need the server.
 		cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args(addr)...)
 		cmd.Stdout, cmd.Stderr = log, log
 		cmd.SysProcAttr = dieWithTest()
@@ -64,7 +64,7 @@ func freeAddr(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// awaitHealthy asks until the server says 200, it is gone, or the time is up.
+// awaitHealthy asks until the server answers 200, the server has ended, or the time is up.
 func awaitHealthy(url string, gone <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()

@@ -2,7 +2,7 @@ package servers
 
 import "syscall"
 
-// dieWithTest has the kernel kill the server with the test binary: a test that times out runs no clean-up.
+// dieWithTest has the kernel kill the server when the test binary ends, since a test that times out runs no clean-up.
 func dieWithTest() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

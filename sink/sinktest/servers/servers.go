@@ -16,7 +16,7 @@ import (
 type S3 struct {
 	Endpoint  string // http://127.0.0.1:port
 	Region    string
-	AccessKey string // of a user who may do everything
+	AccessKey string // of a user with all permissions
 	SecretKey string
 	DataDir   string // the objects are plain files: DataDir/BUCKET/KEY
 	// Client is signed in as that user.
@@ -30,7 +30,7 @@ type S3 struct {
 func VersityGW(tb testing.TB, flags ...string) S3 {
 	tb.Helper()
 	const user, secret, region = "AKHOUNDTRAILTEST", "test-secret-key-of-no-user", "us-east-1"
-	dir := tb.TempDir() // absolute, which it insists on
+	dir := tb.TempDir() // versitygw needs an absolute path
 	data, versions, iam := filepath.Join(dir, "data"), filepath.Join(dir, "versions"), filepath.Join(dir, "iam")
 	for _, d := range []string{data, versions, iam} {
 		if err := os.Mkdir(d, 0o755); err != nil {
@@ -71,7 +71,7 @@ func CreateBucket(tb testing.TB, s S3, name string, lock bool) {
 	}
 }
 
-// CreateUser makes a user of a [VersityGW] server who may do nothing until a bucket policy names the access key as
+// CreateUser makes a user of a [VersityGW] server. The user may do nothing until a bucket policy names the access key as
 // principal.
 func CreateUser(tb testing.TB, s S3, accessKey, secretKey string) {
 	tb.Helper()

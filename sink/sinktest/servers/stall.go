@@ -16,7 +16,7 @@ type Stall struct {
 	asked []string
 }
 
-// Stalling starts a server that reads the headers of a request, writes what it has for the method as it is, and then does
+// Stalling starts a server that reads the headers of a request, and writes the answer for the method as it is. Then it does
 // nothing more until the test ends: it neither reads nor closes.
 func Stalling(tb testing.TB, answers map[string]string) *Stall {
 	tb.Helper()
@@ -52,7 +52,7 @@ func Stalling(tb testing.TB, answers map[string]string) *Stall {
 	return s
 }
 
-// begin reads the headers of one request and writes the answer. A connection that was never used has none.
+// begin reads the headers of one request and writes the answer. It returns false for a connection without a request.
 func (s *Stall) begin(conn net.Conn, answers map[string]string) bool {
 	r := bufio.NewReader(conn)
 	var method string

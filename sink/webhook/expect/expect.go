@@ -1,4 +1,4 @@
-// Package expect reads what a receiver's answer must say for a batch to count as delivered, and holds answers against it.
+// Package expect reads what a receiver's answer must say so that a batch counts as delivered, and compares answers with that.
 // It is pure.
 package expect
 
@@ -30,9 +30,9 @@ const jsonPrefix = "json:."
 var errSyntax = errors.New("want statuses such as 204, and values such as json:.text=Success or json:.items.0.status=201, " +
 	"separated by commas")
 
-// Parse reads the demands of an answer, separated by commas: statuses of HTTP from 200 to 299, one of which the answer must
-// have, and values in its JSON, all of which it must have. A value is json:.path=text. The path is made of names, and of
-// numbers that count a list from 0, with dots between. The text is that of a string, without quotes, or a number, true,
+// Parse reads the demands on an answer, separated by commas: statuses of HTTP from 200 to 299, and values in its JSON. The
+// answer must have one of the statuses and all of the values. A value is json:.path=text. The path has names, and numbers that
+// count a list from 0, with dots between them. The text is the content of a string, without quotes, or a number, true,
 // false or null.
 func Parse(text string) (Expectation, error) {
 	e := Expectation{text: text}
@@ -62,7 +62,7 @@ func (e Expectation) String() string { return e.text }
 // JSON tells whether the answer has to be read to its end.
 func (e Expectation) JSON() bool { return len(e.values) > 0 }
 
-// Unmet is what the answer does not say, in words; "" if it says everything. It quotes nothing of the answer.
+// Unmet says in words which demand the answer does not meet; "" if it meets all. It quotes nothing of the answer.
 func (e Expectation) Unmet(status int, body []byte) string {
 	if len(e.statuses) > 0 && !slices.Contains(e.statuses, status) {
 		return "its status is not " + join(e.statuses)

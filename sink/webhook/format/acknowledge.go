@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 )
 
-// acknowledges tells whether a 2xx counts: it is no web page, and says what the user expects of it.
+// acknowledges tells whether a 2xx counts: it must be no web page, and meet the user's expectation.
 func (a Answer) acknowledges(expected expect.Expectation) Verdict {
 	unmet := expected.Unmet(a.Status, a.Body)
 	empty := a.Status == 204 || a.Status == 205
@@ -37,12 +37,12 @@ func (a Answer) acknowledges(expected expect.Expectation) Verdict {
 	}
 }
 
-// pageStart is how far into a body the first element of a page is looked for, in bytes.
+// pageStart is how many bytes of a body isPage searches for the first element of a page.
 const pageStart = 1 << 10
 
 // isPage tells whether an answer is a web page, by its type or by its body.
 func (a Answer) isPage() bool {
-	kind, _, _ := mime.ParseMediaType(a.ContentType) // comes along with an error about the parameters
+	kind, _, _ := mime.ParseMediaType(a.ContentType) // it has the kind also beside an error about the parameters
 	if kind == "text/html" || kind == "application/xhtml+xml" {
 		return true
 	}

@@ -1,3 +1,4 @@
-// Package format knows what each kind of receiver takes and what its answers mean: one file a receiver, and one line in the table
-// [New] chooses from. It is pure. Package webhook cuts batches, compresses them, sends them and decides when to try again.
+// Package format knows the bodies that each kind of receiver takes, and the meaning of its answers. A receiver has one file, and
+// one line in the table from which [New] chooses. The package is pure. Package webhook cuts batches, compresses them, sends them
+// and decides when to try again.
 package format

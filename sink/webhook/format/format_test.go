@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// The tests of this file hold every format of the table to the contract. What is particular to one stands in its own file.
+// The tests of this file hold every format of the table to the contract. Tests of one format are in a file of their own.
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
@@ -67,7 +67,7 @@ func golden(t *testing.T, name, file, got string) {
 	}
 }
 
-// TestBody pins the bytes of a batch. Records that are too long to be read in a golden file are left to TestWrite.
+// TestBody pins the bytes of a batch. TestWrite has the records that are too long for a golden file.
 func TestBody(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		var body []byte
@@ -83,8 +83,8 @@ func TestBody(t *testing.T) {
 	})
 }
 
-// TestWrite: long records have the same bytes as short ones, Append leaves alone what was there, and a batch that is sent again
-// has the same body.
+// TestWrite: Write and Append give the same bytes for long and short records, Append does not change earlier bytes, and a batch
+// that is sent again has the same body.
 func TestWrite(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		for _, r := range sinktest.Corners(t) {
@@ -119,7 +119,7 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// TestAppendAllocatesNothing: a record costs no allocation once the buffer is large enough.
+// TestAppendAllocatesNothing: a record costs no allocation if the buffer is large enough.
 func TestAppendAllocatesNothing(t *testing.T) {
 	for _, name := range format.Names() {
 		f := build(t, name, format.Options{})
@@ -133,7 +133,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 
 const page = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
 
-// answer is one as delivery hands it over. Quoted texts are marked.
+// answer is an answer in the form in which package webhook gives it to a format. Quoted texts are marked.
 func answer(status int, contentType, body string) format.Answer {
 	return format.Answer{
 		Status: status, ContentType: contentType, Body: []byte(body),
@@ -148,7 +148,7 @@ func class(c format.Class) string {
 	}[c]
 }
 
-// TestAnswers pins what each format makes of answers that any server gives.
+// TestAnswers pins the verdict of each format on answers that any server gives.
 func TestAnswers(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		var b strings.Builder
@@ -180,8 +180,8 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// TestReadIsSafe: whatever is answered, only a success acknowledges, a web page never does but with a status that has no body, the
-// same answer is read the same way, and no text of the answer gets into an error unseen.
+// TestReadIsSafe: whatever the answer, only a success acknowledges. A web page acknowledges only with a status that has no body.
+// The same answer gives the same verdict, and no text of the answer gets into an error without Quote.
 func TestReadIsSafe(t *testing.T) {
 	each(t, func(t *testing.T, _ string, f format.Format) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -214,7 +214,7 @@ func TestReadIsSafe(t *testing.T) {
 	})
 }
 
-// TestNew: the table has each name once, and a name that is not in it is told with those that are.
+// TestNew: the table has each name once, and the error about an unknown name lists the known ones.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	_, err := format.New("no such", format.Options{})

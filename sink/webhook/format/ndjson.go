@@ -5,8 +5,8 @@ import (
 )
 
 // lines is the format of a receiver that takes NDJSON and acknowledges a batch with a 2xx. A web page with a 2xx acknowledges
-// nothing, since something in front of the receiver made it, such as a single sign-on. Neither does an answer without what the
-// user expects of it.
+// nothing: a proxy in front of the receiver made it, such as a single sign-on. An answer that does not meet the user's
+// expectation acknowledges nothing either.
 type lines struct {
 	ndjson.Lines
 	Options
@@ -17,8 +17,8 @@ func newNDJSON(o Options) Format { return lines{ndjson.ForTenant(o.Tenant), o} }
 func (lines) ContentType() string { return "application/x-ndjson" }
 
 func (f lines) Limits() Limits {
-	// VictoriaLogs and others drop lines from 256 KiB on while they answer 200, and VictoriaLogs then loses up to as much of what
-	// follows in the body.
+	// VictoriaLogs and others drop lines from 256 KiB on while they answer 200. VictoriaLogs then loses up to as many bytes
+	// behind the line in the body.
 	l := Limits{Records: 1000, Bytes: 1 << 20, Alone: ndjson.Long, Answer: shortAnswer}
 	if f.Expect.JSON() {
 		l.Answer = jsonAnswer

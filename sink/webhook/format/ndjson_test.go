@@ -65,7 +65,7 @@ func TestNDJSONReadsWhatIsExpected(t *testing.T) {
 	}
 }
 
-// JSON can be looked into only when it was read to its end.
+// A value in JSON can be compared only if the JSON was read to its end.
 func TestNDJSONReadsLongAnswers(t *testing.T) {
 	t.Parallel()
 	e, err := expect.Parse("json:.ok=true")

@@ -5,15 +5,16 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// How much of an answer is read, in bytes.
+// How many bytes of an answer Houndtrail reads.
 const (
 	shortAnswer = 64 << 10 // enough for any message, and to reuse the connection
-	jsonAnswer  = 4 << 20  // for JSON that is looked into, which has to be read to its end
+	jsonAnswer  = 4 << 20  // for JSON with values that the user expects: it has to be read to its end
 )
 
 func (a Answer) success() bool { return a.Status/100 == 2 }
 
-// byStatus reads an answer that is no success as HTTP means it, for a receiver that takes batches of that kind.
+// byStatus reads an answer that is no success, by the meaning of its status in HTTP. takes is the kind of batches that the
+// receiver takes, for the advice.
 func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
 	switch a.Status {
 	case 400, 422: // Bad Request, Unprocessable Content

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// NDJSON is the format of a receiver that Houndtrail knows nothing more of.
+// NDJSON is the name of the format for any receiver without a format of its own here.
 const NDJSON = "ndjson"
 
 // A kind is one kind of receiver.

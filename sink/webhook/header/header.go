@@ -1,4 +1,5 @@
-// Package header judges the headers that a user adds to every request. It is the one check of them: settings and the sink call it.
+// Package header checks the headers that a user adds to every request. It is the only check: both the settings and the sink call
+// it.
 package header
 
 import (
@@ -12,7 +13,7 @@ import (
 )
 
 // Check tells why a header cannot be added. Its error continues a sentence about the header, such as "entry 2 in the file", and
-// never quotes its value. It quotes the name only of a header that Houndtrail knows: any other one may be a secret in the wrong
+// never quotes the value. It quotes the name only of a header that Houndtrail knows: any other name may be a secret in the wrong
 // place.
 func Check(name, value string) error {
 	switch canonical := textproto.CanonicalMIMEHeaderKey(name); canonical {
@@ -36,6 +37,6 @@ func validName(name string) bool {
 	return name != "" && strings.Trim(name, allowed) == ""
 }
 
-// ValidValue tells whether a text can be the value of a header. net/http would refuse a line break at each attempt only, where
-// that looks like a broken connection.
+// ValidValue tells whether a text can be the value of a header. net/http would refuse a line break only at each attempt, and that
+// looks like a broken connection.
 func ValidValue(value string) bool { return !strings.ContainsFunc(value, unicode.IsControl) }

@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// buffered takes an answer down, so that a fault can send something else.
+// buffered records an answer, so that a fault can send another one.
 type buffered struct {
 	http.ResponseWriter
 	status int
@@ -23,7 +23,7 @@ func (b *buffered) WriteHeader(status int) { b.status = status }
 
 func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
 
-// damage is a fault that works on the answer: it is given the body as it was before compression.
+// damage is a fault that changes the answer. send gets the body as it was before compression.
 func damage(send func(w http.ResponseWriter, r *http.Request, status int, body []byte)) bloodhoundtest.Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +44,7 @@ func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	done()
 }
 
-// TruncatedGzip sends the first half of a gzip stream as if it were all of it: HTTP has nothing to complain about.
+// TruncatedGzip sends the first half of a gzip stream as if it were the whole: for HTTP the answer is complete.
 func TruncatedGzip() bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, _ *http.Request, status int, body []byte) {
 		half := compressed(body)
@@ -79,14 +79,14 @@ func Cut() bloodhoundtest.Fault {
 	})
 }
 
-// TruncatedJSON sends the first half of the body with everything around it in order.
+// TruncatedJSON sends the first half of the body in a valid answer.
 func TruncatedJSON() bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 		send(w, r, status, body[:len(body)/2])
 	})
 }
 
-// Malformed puts a text in the place of the record in the middle of the page. Answers without records stay as they are.
+// Malformed replaces the record in the middle of the page with a text. Answers without records stay as they are.
 func Malformed(record string) bloodhoundtest.Fault {
 	return damage(func(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 		var page struct {
@@ -102,7 +102,7 @@ func Malformed(record string) bloodhoundtest.Fault {
 	})
 }
 
-// Repeat answers every request with the first answer that it saw, as a cache in the wrong place does.
+// Repeat answers every request with the first answer that it saw, like a cache in the wrong place.
 func Repeat() bloodhoundtest.Fault {
 	var mu sync.Mutex
 	var first *buffered

@@ -10,10 +10,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// serverLimit is the limit of a server that is told none.
+// serverLimit is the limit of a server if the query has none.
 const serverLimit = 1000
 
-// NoRows answers that the log is empty, whatever is in it: a count of 0 and a list without rows.
+// NoRows answers that the log is empty, also if it is not: a count of 0 and a list without rows.
 func NoRows() bloodhoundtest.Fault { return CountWithoutRows(0) }
 
 // CountWithoutRows answers with a count and a list without rows: a client that trusts the list takes a full log for
@@ -34,7 +34,7 @@ func CountWithoutRows(n int) bloodhoundtest.Fault {
 	})
 }
 
-// NullRows answers with null in the place of the list, and with nothing else.
+// NullRows answers with null in place of the list, and without count, limit and skip.
 func NullRows() bloodhoundtest.Fault {
 	return answer(func(w http.ResponseWriter, _ *http.Request) { writeRaw(w, `{"data":{"logs":null}}`) })
 }

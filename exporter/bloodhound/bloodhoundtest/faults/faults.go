@@ -1,8 +1,8 @@
-// Package faults is what can go wrong between a client and the double of BloodHound's API: answers that are refused, damaged, empty
-// or late, and servers that have a way of their own.
+// Package faults has the faults between a client and the double of BloodHound's API: refused requests, damaged, empty or late
+// answers, and servers with a behaviour of their own.
 //
-// A fault is put on the double with [bloodhoundtest.Server.Fault]. Faults compose: [Next], [Sequence] and [When] say which
-// requests one is for. They stand apart from the double since that is shipped, as the demo's server, and they are not.
+// [bloodhoundtest.Server.Fault] puts a fault on the double. Faults compose: [Next], [Sequence] and [When] say which requests a
+// fault is for. The package is apart from the double, since the double ships as the demo's server, and the faults do not.
 package faults
 
 import (
@@ -49,8 +49,8 @@ func When(match func(*http.Request) bool, f bloodhoundtest.Fault) bloodhoundtest
 	}
 }
 
-// Before runs a hook ahead of a request that is then answered as ever. With a [Sequence] it changes the log, the
-// credentials or the clock between two pages.
+// Before runs a hook ahead of a request. The server then answers the request as usual. With a [Sequence] a test changes the log,
+// the credentials or the clock between two pages.
 func Before(hook func()) bloodhoundtest.Fault {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func PruneBefore(s *bloodhoundtest.Server, cut time.Time) bloodhoundtest.Fault {
 	return Before(func() { s.Prune(cut) })
 }
 
-// Reveal adds rows ahead of the request: they were committed late, between this page and the one before.
+// Reveal adds rows ahead of the request, as if they were committed late, between this page and the previous one.
 func Reveal(s *bloodhoundtest.Server, rows ...bloodhoundtest.Row) bloodhoundtest.Fault {
 	return Before(func() { s.Add(rows...) })
 }

@@ -32,20 +32,20 @@ func fail(e *api.Error) bloodhoundtest.Fault {
 	return answer(func(w http.ResponseWriter, _ *http.Request) { e.Write(w, time.Now()) })
 }
 
-// TimedOut is what a server says whose deadline has passed: 500, not 504.
+// TimedOut is the answer of a server after its deadline has passed: 500, not 504.
 func TimedOut() bloodhoundtest.Fault { return fail(api.ErrTimeout) }
 
-// InternalError is what a server says whose database failed.
+// InternalError is the answer of a server after its database failed.
 func InternalError() bloodhoundtest.Fault { return fail(api.ErrInternal) }
 
-// SessionExpired is what a bearer token gets whose time is over, in the middle of paging too.
+// SessionExpired is the answer to a bearer token whose time is over, in the middle of paging too.
 func SessionExpired() bloodhoundtest.Fault { return fail(api.ErrBearer) }
 
-// Forbidden is what an account gets that has lost its role.
+// Forbidden is the answer to an account that has lost its role.
 func Forbidden() bloodhoundtest.Fault { return fail(api.ErrForbidden) }
 
-// LimitHeaders are the headers of a 429 that tell when to come back. The servers send X-RateLimit-Reset, and
-// Retry-After only where a proxy adds it. Zero values are left out.
+// LimitHeaders are the headers of a 429 that tell when to come back. The servers send X-RateLimit-Reset; only a proxy adds
+// Retry-After. A zero value leaves the header out.
 type LimitHeaders struct {
 	Reset      time.Time
 	RetryAfter string
@@ -61,7 +61,7 @@ func RateLimited(h LimitHeaders) bloodhoundtest.Fault {
 	})
 }
 
-// Empty answers 200 with no content type and nothing in it, as some servers of 2024 do when their deadline passed.
+// Empty answers 200 without a content type and with an empty body, as some servers of 2024 do after their deadline passed.
 func Empty() bloodhoundtest.Fault {
 	return answer(func(w http.ResponseWriter, _ *http.Request) { api.WriteNothing(w) })
 }
@@ -74,7 +74,7 @@ func NotJSON() bloodhoundtest.Fault {
 // Proxy answers with a proxy's page in HTML and a status such as 502 or 504.
 func Proxy(status int) bloodhoundtest.Fault {
 	return answer(func(w http.ResponseWriter, _ *http.Request) {
-		// The proxy did not reach the server, so its headers are not there either.
+		// The proxy did not reach the server, so the answer does not have the server's headers.
 		w.Header().Del(api.RequestIDHeader)
 		writeHTML(w, status, fmt.Sprintf("%d %s", status, http.StatusText(status)))
 	})
@@ -95,7 +95,7 @@ func Redirect(location string) bloodhoundtest.Fault {
 	})
 }
 
-// chunk is how much of a huge body is sent at a time, in bytes.
+// chunk is how many bytes of a huge body are sent at a time.
 const chunk = 64 << 10
 
 // Huge answers 200 with one entry whose fields make the body about n bytes long.
@@ -116,7 +116,7 @@ func Huge(n int64) bloodhoundtest.Fault {
 	})
 }
 
-// Hang says nothing until the client goes away.
+// Hang does not answer until the client goes away.
 func Hang() bloodhoundtest.Fault {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

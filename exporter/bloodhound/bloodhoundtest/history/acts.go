@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// acts are what people do, and how often.
+// acts are the actions of people, with their weights.
 var acts = []struct {
 	weight int
 	play   func(*stage)
@@ -39,7 +39,7 @@ var totalWeight = func() (total int) {
 	return total
 }()
 
-// longest is the most rows that one act leaves.
+// longest is how many rows one act leaves at most.
 const longest = 24
 
 var complaints = []string{
@@ -192,7 +192,7 @@ func (st *stage) unauthorized() {
 		"POST /api/v2/bloodhound-users", "DELETE /api/v2/tokens/{token_id}", "PUT /api/v2/config", "POST /api/v2/saml")))
 }
 
-// upkeep is a daemon's work: outside of any request, and no user's.
+// upkeep is a daemon's work, outside of any request and without a user.
 func (st *stage) upkeep() {
 	from := len(st.rows)
 	fields := text(`{"asset_group_tag_id":1,"nodes":%d}`, st.r.IntN(5000))
@@ -208,11 +208,12 @@ func (st *stage) clearData() {
 	st.pair("DeleteBloodhoundData", fields, fields)
 }
 
-// attack is whom the passwords are tried on, the last one with success.
+// attack has the names that spray tries the password on, all without success.
 var attack = strings.Fields("admin administrator svc-sql svc-backup helpdesk jsmith testuser scanner ldap-read veeam " +
 	"jenkins azureadconnect sccm exchange oracle sapservice print vpn guest kiosk")
 
-// spray is one password on many names from one address, until it fits; then a token, to stay.
+// spray tries one password on many names from one address, until it fits the act's own person. Then the attacker makes a token,
+// to keep the access.
 func (st *stage) spray() {
 	st.zone, st.unit, st.source = nil, time.Microsecond, "203.0.113.66"
 	for _, name := range attack {

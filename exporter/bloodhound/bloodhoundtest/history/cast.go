@@ -15,7 +15,7 @@ type person struct {
 	source          string
 }
 
-// cast is everybody, the busiest first.
+// cast has all persons, the busiest first.
 type cast struct {
 	people []person
 	zipf   *rand.Zipf
@@ -35,7 +35,7 @@ func newCast(r *rand.Rand) *cast {
 		p := person{id: api.NewUUID(r), first: first, last: last, name: strings.ToLower(first[:1] + last)}
 		p.email = fmt.Sprintf("%s@example.com", p.name)
 		p.source = fmt.Sprintf("10.20.%d.%d", r.IntN(4), 10+i)
-		if i%5 == 4 { // from outside, through the proxy that writes down where from
+		if i%5 == 4 { // from outside, through a proxy that adds the client's address
 			p.source = fmt.Sprintf("198.51.100.%d, 10.0.0.5,10.0.0.7", 20+i)
 		}
 		c.people = append(c.people, p)

@@ -38,14 +38,14 @@ func Corner() []bloodhoundtest.Row {
 		add(change)
 	}
 	same := rows[len(rows)-1].CreatedAt
-	for range 3 { // the same instant as the row before
+	for range 3 { // the same instant as the previous row
 		add(func(r *bloodhoundtest.Row) { r.CreatedAt = same })
 	}
 	rows[0].ID, rows[1].ID = rows[1].ID, rows[0].ID // ids and times need not agree
 	return rows
 }
 
-// cornerFields are not all as Go's encoder prints them: a client keeps what it is served.
+// cornerFields differ in part from the output of Go's encoder: a client must keep the bytes of the server.
 var cornerFields = []string{
 	`{}`,
 	`{"":""}`,
@@ -89,8 +89,8 @@ var cornerColumns = []func(*bloodhoundtest.Row){
 	func(r *bloodhoundtest.Row) { r.VisibleAt = r.CreatedAt.Add(90 * time.Second) },
 }
 
-// Large is a row whose fields are n bytes long or a little more. Nothing bounds them on a server; some megabytes
-// have been seen in MutateGraph.
+// Large is a row whose fields are n bytes long or a little more. A server does not bound them; MutateGraph had some megabytes
+// on real servers.
 func Large(n int) bloodhoundtest.Row {
 	return bloodhoundtest.Row{
 		ID: 900_001, CreatedAt: time.Date(2026, 1, 15, 12, 34, 59, 500_000_000, time.UTC), Action: "MutateGraph",

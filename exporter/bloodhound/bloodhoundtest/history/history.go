@@ -1,5 +1,5 @@
-// Package history makes up what a BloodHound's audit log says: believable rows of any number, and the corners of what servers
-// are known to serve.
+// Package history makes up the audit log of a BloodHound: believable rows of any number, and a row for each odd value that
+// servers are known to serve.
 package history
 
 import (
@@ -23,7 +23,7 @@ type Options struct {
 	FirstID int64
 }
 
-// Shares of what makes a history hard to read, out of a thousand.
+// Shares, out of a thousand, of the features that make a history hard to read.
 const (
 	lateShare   = 4  // rows that commit seconds or minutes after their created_at
 	gapShare    = 30 // ids that were taken by a transaction which then failed
@@ -36,7 +36,7 @@ const (
 // Rows makes up the audit log of a company that uses BloodHound: logins in the morning, changes over the day,
 // quiet weekends, few people who do most of it, failures, and once in a longer history an attacker who sprays passwords.
 //
-// It has what the table of a real server has: gaps and disorder in the ids, intents with the outcome missing, rows
+// It has the features of a real server's table: gaps and disorder in the ids, intents without an outcome, rows
 // that become visible late. Rows are in the order of created_at.
 func Rows(opts Options) []bloodhoundtest.Row {
 	if opts.End.IsZero() {
@@ -67,7 +67,7 @@ func Rows(opts Options) []bloodhoundtest.Row {
 
 // finish puts the rows in order, gives them their ids, and makes some of them late.
 func finish(rows []bloodhoundtest.Row, opts Options, r *rand.Rand) {
-	for i := range rows { // rounding goes back a little, and what begins just before the end takes its time
+	for i := range rows { // rounding moves times back a little, and an act that begins just before the end may end after it
 		switch at := rows[i].CreatedAt; {
 		case at.After(opts.End):
 			rows[i].CreatedAt = opts.End
@@ -112,7 +112,7 @@ func newSchedule(start, end time.Time) schedule {
 	return s
 }
 
-// workload is how much is going on in an hour, against the busiest.
+// workload is the number of events in an hour, as a share of the busiest hour.
 func workload(at time.Time) float64 {
 	const night, weekend = 0.03, 0.12
 	day := [24]float64{6: 0.2, 7: 0.7, 8: 1, 9: 0.95, 10: 0.9, 11: 0.6, 12: 0.75, 13: 0.9, 14: 0.85, 15: 0.7, 16: 0.4, 17: 0.15}
@@ -123,7 +123,7 @@ func workload(at time.Time) float64 {
 	return load
 }
 
-// at is when a fraction of all the work is done.
+// at is the time by which that fraction of all the work is done.
 func (s schedule) at(done float64) time.Time {
 	if len(s.until) == 0 {
 		return s.start

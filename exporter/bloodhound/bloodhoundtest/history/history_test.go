@@ -148,7 +148,7 @@ func TestHistoryIsBelievable(t *testing.T) {
 	checkPairs(t, commits)
 }
 
-// checkPairs wants an intent and its outcome to belong together, and few intents without one.
+// checkPairs checks that an intent and its outcome belong together, and that few intents have no outcome.
 func checkPairs(t *testing.T, commits map[string][]bt.Row) {
 	t.Helper()
 	lone, pairs := 0, 0

@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/internal/api"
 )
 
-// stage is where a history is played, one act after the other.
+// stage plays a history, one act after the other.
 type stage struct {
 	r    *rand.Rand
 	cast *cast
@@ -18,7 +18,7 @@ type stage struct {
 
 	// Of the act under way:
 	at     time.Time
-	unit   time.Duration // what its times are rounded to
+	unit   time.Duration // the unit that its times are rounded to
 	zone   *time.Location
 	who    *person
 	source string
@@ -26,7 +26,7 @@ type stage struct {
 
 var summer = time.FixedZone("CEST", 2*60*60)
 
-// enter opens an act: when it is and who does it.
+// enter opens an act: it sets its time and its person.
 func (st *stage) enter(at time.Time) {
 	st.unit, st.zone = time.Microsecond, nil
 	if st.r.IntN(perThousand) < roundShare {
@@ -59,7 +59,7 @@ func (st *stage) later(limit time.Duration) {
 	st.at = st.at.Add(max(took, st.unit))
 }
 
-// row is a row of the act under way, in its own request.
+// row is a row of the act under way, with a request id of its own.
 func (st *stage) row(action, status string, fields json.RawMessage) bloodhoundtest.Row {
 	return bloodhoundtest.Row{
 		CreatedAt: st.at, Zone: st.zone,
@@ -79,8 +79,8 @@ func (st *stage) single(action, status string, fields json.RawMessage) {
 // slowest is how long a change takes at most.
 const slowest = 800 * time.Millisecond
 
-// pair is an action that announces itself: the intent, then the outcome with what the server filled in meanwhile.
-// A few fail, and a few never come to their outcome because the process died.
+// pair is an action with two rows: the intent, then the outcome with the fields that the server filled in meanwhile.
+// A few fail, and a few have no outcome because the process died.
 func (st *stage) pair(action string, intent, success json.RawMessage) {
 	first := st.row(action, "intent", intent)
 	st.add(first)
@@ -98,7 +98,7 @@ func (st *stage) pair(action string, intent, success json.RawMessage) {
 	st.add(outcome)
 }
 
-// attempt is a login: its intent names no user, nor does a failure for a name that does not exist.
+// attempt is a login. Its intent names no user. If the name does not exist, its failure names none either.
 func (st *stage) attempt(username, failure string, known bool, extra string) {
 	intent := st.row("LoginAttempt", "intent", text(`{"auth_type":"secret","username":%s}`, username))
 	outcome := intent
@@ -121,7 +121,7 @@ func (st *stage) attempt(username, failure string, known bool, extra string) {
 
 func (st *stage) oneOf(choices ...string) string { return choices[st.r.IntN(len(choices))] }
 
-// text fills strings into a template as JSON strings; other values go in as %d and %t ask.
+// text fills strings into a template as JSON strings, and other values by %d and %t.
 func text(template string, values ...any) json.RawMessage {
 	for i, v := range values {
 		if s, ok := v.(string); ok {
@@ -131,7 +131,7 @@ func text(template string, values ...any) json.RawMessage {
 	return fmt.Appendf(nil, template, values...)
 }
 
-// withError adds the error that a failed change is recorded with. Its key goes where the alphabet wants it.
+// withError adds the error that the server records with a failed change. The keys are in alphabetical order.
 func withError(fields json.RawMessage, message string) json.RawMessage {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(fields, &all); err != nil || all == nil {

@@ -1,5 +1,5 @@
-// Package resttest is what tests of the client share: servers without a network, the replies that servers give, and a double
-// with a user.
+// Package resttest has the parts that tests of the client share: servers without a network, the replies that servers give, and a
+// double with a user.
 package resttest
 
 import (
@@ -47,7 +47,7 @@ type Canned struct {
 // Can is a reply for a table.
 func Can(status int, body string, headers ...string) Canned { return Canned{status, body, headers} }
 
-// RoundTrip is the reply, whatever is asked.
+// RoundTrip returns the reply, whatever the request.
 func (c Canned) RoundTrip(*http.Request) (*http.Response, error) {
 	return Respond(c.Status, c.Body, c.Headers...), nil
 }
@@ -69,11 +69,11 @@ func Always(secret string) func() (string, error) {
 	return func() (string, error) { return secret, nil }
 }
 
-// HTMLPage is how a proxy fails.
+// HTMLPage is the error page of a proxy.
 const HTMLPage = "<!DOCTYPE html><html><head>\n<TITLE lang=en>502 Bad\n Gateway &amp; more</TITLE></head>" +
 	"<body>nginx</body></html>"
 
-// MustParse is a URL.
+// MustParse parses a URL, and fails the test if it cannot.
 func MustParse(tb testing.TB, raw string) *url.URL {
 	tb.Helper()
 	u, err := url.Parse(raw)

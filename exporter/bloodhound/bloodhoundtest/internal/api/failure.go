@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An Error is one as the API words it.
+// An Error is an error in the API's words.
 type Error struct {
 	Status           int
 	Context, Message string
@@ -17,10 +17,10 @@ type Error struct {
 // Error is the message alone.
 func (f *Error) Error() string { return f.Message }
 
-// RequestIDHeader is as Go writes the name that the server declares as RequestID.
+// RequestIDHeader is Go's form of the header name that the server declares as RequestID.
 const RequestIDHeader = "Requestid"
 
-// What the servers say when the database did not answer as it should.
+// Answers of the servers after a failure of the database, and to requests without permission or credentials.
 var (
 	ErrInternal = &Error{
 		Status:  http.StatusInternalServerError,
@@ -62,13 +62,13 @@ func WriteJSON(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(text)
 }
 
-// WriteNothing is an answer without a body, and without a type for it to be guessed.
+// WriteNothing is an answer without a body. It also keeps net/http from guessing a content type.
 func WriteNothing(w http.ResponseWriter) {
 	w.Header()["Content-Type"] = nil
 	w.WriteHeader(http.StatusOK)
 }
 
-// RequestsPerSecond is what a client address may ask of one route in a second.
+// RequestsPerSecond is how many requests a client address may send to one route in a second.
 const RequestsPerSecond = 55
 
 // WriteLimitExceeded is the plain text that the newer servers send; a zero reset leaves the headers out.

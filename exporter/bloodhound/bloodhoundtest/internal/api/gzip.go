@@ -22,12 +22,12 @@ type gzipped struct {
 
 func (g gzipped) Write(b []byte) (int, error) { return g.zw.Write(b) }
 
-// AcceptsGzip is the servers' own reading of Accept-Encoding: quality values are ignored, so gzip;q=0 accepts too.
+// AcceptsGzip reads Accept-Encoding as the servers do: they ignore quality values, so gzip;q=0 accepts too.
 func AcceptsGzip(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
-// Compress wraps an answer if the client takes gzip. Without close the answer is not complete.
+// Compress wraps an answer if the client takes gzip. The answer is complete only after done.
 func Compress(w http.ResponseWriter, r *http.Request) (wrapped http.ResponseWriter, done func()) {
 	if !AcceptsGzip(r) {
 		return w, func() {}

@@ -1,5 +1,5 @@
-// Package api is what the double of BloodHound's API has in common with the faults that are put on it: how errors are worded,
-// how answers are compressed, and what a fault may ask of the server itself.
+// Package api has the parts that the double of BloodHound's API shares with the faults on it: the words of errors, the
+// compression of answers, and the quirks that a fault may ask of the server itself.
 package api
 
 import (
@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Quirks are what faults ask of the audit handler for one request. The zero value is a server without any.
+// Quirks are the changes that faults ask of the audit handler for one request. The zero value is a server without any.
 type Quirks struct {
-	Latency    time.Duration // what the database takes
+	Latency    time.Duration // how long the database takes
 	Lag        time.Duration // how far the database is behind
-	Direction  Direction     // in which it answers, whatever it is asked for
-	WholeCount bool          // count does not know the filters
-	AnyTime    bool          // before and after are not known
+	Direction  Direction     // in which it answers, whatever the query
+	WholeCount bool          // the count ignores the filters
+	AnyTime    bool          // the server ignores before and after
 	Twice      bool          // a page has one id twice
 }
 
 type quirksKey struct{}
 
-// QuirksOf are those that a request was given.
+// QuirksOf returns the quirks of a request.
 func QuirksOf(ctx context.Context) Quirks {
 	k, _ := ctx.Value(quirksKey{}).(Quirks)
 	return k
 }
 
-// With gives them to a request.
+// With returns a context with the quirks, for a request.
 func (k Quirks) With(ctx context.Context) context.Context {
 	return context.WithValue(ctx, quirksKey{}, k)
 }
@@ -36,7 +36,7 @@ type Direction int
 // The directions.
 const (
 	AsAsked     Direction = iota // no quirk: the request decides
-	NewestFirst                  // what a request without sort_by gets
+	NewestFirst                  // the order of a request without sort_by
 	OldestFirst
-	ByKeys // created_at is no better than any other column
+	ByKeys // created_at is a column like any other
 )

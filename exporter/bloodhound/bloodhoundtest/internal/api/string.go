@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// AppendString is json.Marshal for a string, without its cost where nothing needs escaping.
+// AppendString is json.Marshal for a string. If the string needs no escaping, it saves the cost of Marshal.
 func AppendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {

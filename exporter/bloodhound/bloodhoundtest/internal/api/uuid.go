@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ZeroUUID is how a missing commit id is printed.
+// ZeroUUID is the text that the server prints for a missing commit id.
 const ZeroUUID = "00000000-0000-0000-0000-000000000000"
 
 // NewUUID is a version 4 UUID that the generator decides.

@@ -31,13 +31,13 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	// Fetch reads every record with after <= created_at <= before, sorted and each once. If there are more of them than limits
 	// allow, it gives up early with a [*bloodhound.TooManyError], since one window bounds the memory. Each page of the batch also
 	// brings the server's count of records from one of the instants count on, as far as the pages suffice.
-	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time) (*bloodhound.Batch, error)
+	Fetch(ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time) (bloodhound.Batch, error)
 	// FetchParts is Fetch for a span that does not fit into memory. It calls use for one part after another. A part holds about as
 	// much as limits allow, and is sorted, but the parts come in no order. A record at the ends of two parts comes twice. The
 	// batch has everything but the records. If use returns an error, FetchParts ends and returns that error.
 	FetchParts(
 		ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func(records []record.Record) error, count ...time.Time,
-	) (*bloodhound.Batch, error)
+	) (bloodhound.Batch, error)
 	// Count returns how many records the server counts from an instant on; known is false if the server does not tell.
 	Count(ctx context.Context, from time.Time) (n int64, known bool, err error)
 	// Own tells whether a record is nothing but the trace of the source's own requests.

@@ -111,7 +111,7 @@ func (s span) count() int {
 	if s.skims != nil {
 		return len(s.skims)
 	}
-	return len(s.Records)
+	return len(s.Records())
 }
 
 // name is the name of the span's record at index i.
@@ -119,7 +119,7 @@ func (s span) name(i int) dedup.Ref {
 	if s.skims != nil {
 		return s.skims[i].Name()
 	}
-	return dedup.Ref{ID: s.Records[i].ID, CreatedAt: s.Records[i].CreatedAt}
+	return dedup.Ref{ID: s.Records()[i].ID, CreatedAt: s.Records()[i].CreatedAt}
 }
 
 // An encoding is the part of a window's delivery that touches nothing outside. It runs in a goroutine of its own.

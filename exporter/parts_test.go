@@ -77,17 +77,17 @@ func (m *meter) held(n int) {
 
 func (m *meter) Fetch(
 	ctx context.Context, after, before time.Time, limits bloodhound.Limits, count ...time.Time,
-) (*bloodhound.Batch, error) {
+) (bloodhound.Batch, error) {
 	b, err := m.Source.Fetch(ctx, after, before, limits, count...)
 	if err == nil && b.Wait() == nil {
-		m.held(len(b.Records))
+		m.held(len(b.Records()))
 	}
 	return b, err
 }
 
 func (m *meter) FetchParts(
 	ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func([]record.Record) error, count ...time.Time,
-) (*bloodhound.Batch, error) {
+) (bloodhound.Batch, error) {
 	return m.Source.FetchParts(ctx, after, before, limits, func(records []record.Record) error {
 		m.held(len(records))
 		return use(records)
@@ -338,7 +338,7 @@ type changing struct {
 
 func (c *changing) FetchParts(
 	ctx context.Context, after, before time.Time, limits bloodhound.Limits, use func([]record.Record) error, count ...time.Time,
-) (*bloodhound.Batch, error) {
+) (bloodhound.Batch, error) {
 	if c.reads++; c.reads == 2 {
 		c.between()
 	}

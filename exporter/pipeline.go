@@ -25,10 +25,10 @@ const grain = time.Microsecond
 // A span is a window on its way from the first stage, which fetches it, to the second, which consumes its records.
 type span struct {
 	window.Window
-	*bloodhound.Batch              // nil for a span without a window: the previous window then does not wait for the next
-	skims             []dedup.Skim // instead of records, if the window is taken in parts; nil if not
-	limits            bloodhound.Limits
-	loan              *budget.Loan
+	bloodhound.Batch              // nil for a span without a window: the previous window then does not wait for the next
+	skims            []dedup.Skim // instead of records, if the window is taken in parts; nil if not
+	limits           bloodhound.Limits
+	loan             *budget.Loan
 
 	last  bool      // no window is due after it
 	since time.Time // from when on it was read: before its start by the overlap
@@ -218,7 +218,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 		fresh = sortOut(e, fresh, &p.records, func(r *dedup.Skim) bool { return r.Own })
 		p.encoding = e.inParts(s, fresh)
 	} else {
-		admitted := set.Admit(span, s.Records[first:])
+		admitted := set.Admit(span, s.Records()[first:])
 		if p = p.with(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
 			p.oldest = admitted.Fresh[0].CreatedAt
 		}

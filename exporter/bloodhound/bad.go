@@ -15,7 +15,7 @@ import (
 // maxHoles bounds the holes of one span. If there are more, the server has changed, and not only single rows are bad.
 const maxHoles = 64
 
-// A BadRecordError is a row that cannot be exported: the server cannot print it, or what it prints is no record.
+// A BadRecordError is about a row that cannot be exported: the server cannot print it, or the printed element is no record.
 type BadRecordError struct {
 	CreatedAt time.Time // zero if it is not known
 	ID        int64     // 0 if it is not known
@@ -61,12 +61,8 @@ type Hole struct {
 	Raw       []byte    // exactly as served; nil if the server never showed it
 }
 
-// Holes are the bad rows of the span, by created_at. They are complete after Wait, and the caller may keep them. There are none
-// unless Options.Quarantine is set, except for a record larger than Options.MaxBody.
-//
-// A hole counts as a row of the span: compare the server's count with len(Records) + len(Holes()). The next span reads the
-// overlap again, and so brings the holes of the overlap again. Rows whose bytes are the same are one hole.
-func (b *Batch) Holes() []Hole {
+// Holes are empty unless Options.Quarantine is set, except for a record larger than Options.MaxBody.
+func (b *batch) Holes() []Hole {
 	holes := slices.Concat(b.unprinted, b.refused)
 	slices.SortStableFunc(holes, func(x, y Hole) int {
 		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
@@ -75,7 +71,7 @@ func (b *Batch) Holes() []Hole {
 }
 
 // refuse deals with the elements of a page that are no records: the first one is an error, or with quarantine all are holes.
-func (b *Batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
+func (b *batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 	for i := range bad {
 		r := &bad[i]
 		e := badRecord(r, p.target)

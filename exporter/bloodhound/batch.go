@@ -10,12 +10,40 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// A Batch holds the records of one span of time, sorted by (created_at, id), each once.
+// A Batch holds the records of one span of time, sorted by (created_at, id), each once. It is the contract between a source and the
+// exporter, and [Client.Fetch] makes one from the API; a source over an archive makes its own.
 //
-// Two stages fill it. Fetch returns when the last page has arrived; the scanner may still be checking earlier pages. Wait
-// returns at the end of the second stage.
-type Batch struct {
-	Records []record.Record // to be looked at only after Wait
+// A source may return a Batch before it has checked all records. Wait returns when it has. Clock, Latency, Held and Fill are known
+// before Wait; Records, Holes and Counted may only be called after it, and end with Release.
+type Batch interface {
+	// Wait returns when the records are there, or the error that spoils the batch.
+	Wait() error
+	// Records are the source's memory: neither they nor any string taken from them may be used after Release.
+	Records() []record.Record
+	// Holes are the bad rows of the span, by created_at. They are the caller's to keep.
+	//
+	// A hole counts as a row of the span: the server's count of it is held against len(Records()) + len(Holes()). The overlap,
+	// which the next span reads again, brings its holes again. Rows whose bytes are the same are one hole.
+	Holes() []Hole
+	// Counted is the server's count of rows from the nth instant on that Fetch was asked to count from; known is false if the
+	// source does not tell it.
+	Counted(nth int) (n int64, known bool)
+	// Clock is the source's clock as its last answer told it.
+	Clock() Reading
+	// Latency is how long the source took to begin an answer, on average.
+	Latency() time.Duration
+	// Held is how many bytes of memory the batch holds.
+	Held() int64
+	// Fill is the share of the limits that the span takes: above 1 if it holds more, 0 if there are no limits.
+	Fill() float64
+	// Release gives the memory back for the next batch.
+	Release()
+}
+
+// A batch is the API's. Two stages fill it. Fetch returns when the last page has arrived; the scanner may still be checking earlier
+// pages. Wait returns at the end of the second stage.
+type batch struct {
+	records []record.Record // complete after Wait
 
 	pages []*rest.Buffer
 	// The first stage counts these, by the ends of pages.
@@ -35,7 +63,7 @@ type Batch struct {
 	arrived chan arrival // from the stage that fetches
 	scanned chan struct{}
 	err     error // of scanning; to be looked at after scanned is closed
-	home    chan *Batch
+	home    chan *batch
 	shared  *page.Interner
 	ids     page.IDs
 }
@@ -66,8 +94,8 @@ const (
 )
 
 // newBatch takes a released batch, which has memory for a window, or makes one.
-func (c *Client) newBatch(share bool) *Batch {
-	b := &Batch{home: c.batches}
+func (c *Client) newBatch(share bool) *batch {
+	b := &batch{home: c.batches}
 	select {
 	case b = <-c.batches:
 	default:
@@ -77,8 +105,8 @@ func (c *Client) newBatch(share bool) *Batch {
 	} else if b.shared == nil {
 		b.shared = new(page.Interner)
 	}
-	if cap(b.Records) == 0 {
-		b.Records = make([]record.Record, 0, c.slab.Load())
+	if cap(b.records) == 0 {
+		b.records = make([]record.Record, 0, c.slab.Load())
 	}
 	b.arrived, b.scanned = make(chan arrival, pagesAhead), make(chan struct{})
 	go b.scan(c)
@@ -86,7 +114,7 @@ func (c *Client) newBatch(share bool) *Batch {
 }
 
 // scan is the second stage. It reads every page to the end even after an error: the first stage must not block.
-func (b *Batch) scan(c *Client) {
+func (b *batch) scan(c *Client) {
 	defer close(b.scanned)
 	for p := range b.arrived {
 		b.pages = append(b.pages, p.Buffer)
@@ -100,20 +128,20 @@ func (b *Batch) scan(c *Client) {
 		}
 	}
 	if b.err == nil {
-		b.Records = page.Sort(b.Records)
-		c.slab.Store(int64(len(b.Records)))
-		b.err = b.ids.Reused(b.Records)
+		b.records = page.Sort(b.records)
+		c.slab.Store(int64(len(b.records)))
+		b.err = b.ids.Reused(b.records)
 	}
 }
 
 // add checks a page and appends its records.
-func (b *Batch) add(p arrival, quarantine bool) (page.Ends, error) {
-	first := len(b.Records)
-	parsed, err := page.Parse(p.Bytes, slices.Grow(b.Records, p.ends.Records), b.shared)
+func (b *batch) add(p arrival, quarantine bool) (page.Ends, error) {
+	first := len(b.records)
+	parsed, err := page.Parse(p.Bytes, slices.Grow(b.records, p.ends.Records), b.shared)
 	if err != nil {
 		return page.Ends{}, explain(err, p.target)
 	}
-	b.Records = parsed.Records
+	b.records = parsed.Records
 	fresh := parsed.Records[first:]
 	found := parsed.Ends()
 	if found.Outside(p.after, p.before) {
@@ -150,7 +178,7 @@ type crowd struct {
 }
 
 // count adds a page to the figures of the batch, by its ends.
-func (b *Batch) count(at page.Ends, size int, since time.Time) {
+func (b *batch) count(at page.Ends, size int, since time.Time) {
 	n := at.Since(since)
 	b.rows += at.Records
 	if at.Records > 0 && at.Newest.Equal(at.Oldest) {
@@ -166,38 +194,33 @@ func (b *Batch) count(at page.Ends, size int, since time.Time) {
 	}
 }
 
-// Wait waits until the records are there. It returns the error of the page that spoils the batch, if one does.
-func (b *Batch) Wait() error {
+func (b *batch) Wait() error {
 	<-b.scanned
 	return b.err
 }
 
-// Release gives the memory back for the next batch. After it the caller may use neither the records nor a string from them.
-func (b *Batch) Release() {
+func (b *batch) Records() []record.Record { return b.records }
+
+func (b *batch) Release() {
 	<-b.scanned
 	rest.Release(pagesKept*len(b.pages), b.pages...)
-	clear(b.Records) // else they would hold a page in memory that is too large to keep
-	records := b.Records[:0]
-	if cap(records) > keptSlack*(len(b.Records)+1000) {
+	clear(b.records) // else they would hold a page in memory that is too large to keep
+	records := b.records[:0]
+	if cap(records) > keptSlack*(len(b.records)+1000) {
 		records = nil // a backlog is over
 	}
 	clear(b.pages)
-	*b = Batch{Records: records, pages: b.pages[:0], counts: b.counts[:0], home: b.home, shared: b.shared, ids: b.ids}
+	*b = batch{records: records, pages: b.pages[:0], counts: b.counts[:0], home: b.home, shared: b.shared, ids: b.ids}
 	select {
 	case b.home <- b:
 	default:
 	}
 }
 
-// Clock is the server's clock as the batch's last page told it. It is known before Wait.
-func (b *Batch) Clock() Reading { return b.clock }
+func (b *batch) Clock() Reading { return b.clock }
 
-// Latency is how long the server took to begin an answer, on average over the pages. It is known before Wait.
-func (b *Batch) Latency() time.Duration { return b.waited / time.Duration(max(b.answers, 1)) }
+func (b *batch) Latency() time.Duration { return b.waited / time.Duration(max(b.answers, 1)) }
 
-// Held is how many bytes the batch's pages have. It is known before Wait.
-func (b *Batch) Held() int64 { return b.held }
+func (b *batch) Held() int64 { return b.held }
 
-// Fill is the size of the span as a share of the limits: above 1 if the span holds more than they allow, 0 if there are no
-// limits. It is known before Wait.
-func (b *Batch) Fill() float64 { return b.fill }
+func (b *batch) Fill() float64 { return b.fill }

@@ -42,7 +42,7 @@ type Client struct {
 	fullRow   atomic.Int64 // how many bytes a record of the latest full page had
 	trusted   atomic.Bool  // the server has shown that the ends of its pages agree with the records between them
 	suspects  suspects     // instants with rows that the server could not print
-	batches   chan *Batch  // released ones, for their memory
+	batches   chan *batch  // released ones, for their memory
 	slab      atomic.Int64 // how many records the latest batch has; the next one probably has as many
 }
 
@@ -57,7 +57,7 @@ func New(o Options) (*Client, error) {
 		options: o,
 		conn:    conn,
 		log:     cmp.Or(o.Connection.Log, zap.NewNop()),
-		batches: make(chan *Batch, batchesKept),
+		batches: make(chan *batch, batchesKept),
 		self:    identity{turn: make(chan struct{}, 1)},
 	}
 	c.limit.Store(int64(o.PageSize))

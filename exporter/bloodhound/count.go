@@ -20,9 +20,8 @@ func (c *Client) Count(ctx context.Context, from time.Time) (n int64, known bool
 	return p.Count, err == nil && p.Count >= 0, err
 }
 
-// Counted is the server's count of rows from the nth instant of Fetch's parameter count on. Call it only after Wait. known is
-// false if the build tells no count, or if the batch had too few pages: one page asks for one count.
-func (b *Batch) Counted(nth int) (n int64, known bool) {
+// Counted tells nothing if the build tells no count, or if the batch had too few pages: one page asks for one count.
+func (b *batch) Counted(nth int) (n int64, known bool) {
 	if nth >= len(b.counts) || b.counts[nth] < 0 {
 		return 0, false
 	}

@@ -30,7 +30,7 @@ const growAfter = 8
 //
 // count has instants: the server counts the rows from each of them on, one instant a page, for [Batch.Counted]. None of them
 // may be after the span's beginning, since the filter of the count must not change a page.
-func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (*Batch, error) {
+func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (Batch, error) {
 	b := c.newBatch(limits.Share)
 	r := reader{c: c, b: b, limits: limits, count: count, before: before}
 	err := r.span(ctx, after, before)
@@ -48,7 +48,7 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 
 // hand gives a page to the scanner and returns the ends of the page. It reads them itself if the server has shown that its ends
 // can be trusted and the walk moves by time. Else it waits for the scan.
-func (c *Client) hand(b *Batch, p arrival, w *walk) (page.Ends, error) {
+func (c *Client) hand(b *batch, p arrival, w *walk) (page.Ends, error) {
 	ends, ok := page.Glance(p.Bytes)
 	fullSize := int(c.fullRow.Load()) * p.limit
 	if ok && ends.Oldest.Sub(w.part.after) < ends.Newest.Sub(ends.Oldest)/4 {
@@ -160,7 +160,7 @@ const mostMisses = 3
 // the page's ends do not say where to go on.
 type reader struct {
 	c      *Client
-	b      *Batch
+	b      *batch
 	limits Limits
 	count  []time.Time // instants from which the caller wants a count that no page has brought yet
 	before time.Time   // the end of the whole span

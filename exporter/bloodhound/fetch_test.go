@@ -44,7 +44,7 @@ func all(ctx context.Context, c *Client, start, end time.Time) (int, error) {
 	if err := b.Wait(); err != nil {
 		return 0, err
 	}
-	return len(b.Records), nil
+	return len(b.Records()), nil
 }
 
 func TestFetchReadsASpan(t *testing.T) {

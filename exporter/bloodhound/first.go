@@ -19,7 +19,7 @@ func lastInstant() time.Time {
 // NewestFirst is the order that is total, the same on every build, and backed by the server's index on created_at.
 func NewestFirst() []string { return []string{"-created_at", "-id"} }
 
-// oldestFirst is the order of builds since March 2024; earlier ones answer newest first all the same.
+// oldestFirst is the order that builds since March 2024 obey. Earlier builds ignore it and answer newest first.
 func oldestFirst() []string { return []string{"created_at", "id"} }
 
 // First is when the first record at or after from and before to was created, or an instant up to 30 days earlier with no

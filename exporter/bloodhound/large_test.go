@@ -48,8 +48,8 @@ func fetched(ctx context.Context, c *Client, start, end time.Time, limits Limits
 	}
 	defer b.Release()
 	err = b.Wait()
-	for i := range b.Records {
-		ids = append(ids, b.Records[i].ID)
+	for i := range b.Records() {
+		ids = append(ids, b.Records()[i].ID)
 	}
 	return ids, b.Holes(), err
 }

@@ -32,7 +32,7 @@ type TooManyError struct {
 	// Again tells that the overlap before Limits.Since alone is too much: a shorter span would have it too.
 	Again bool
 
-	// Crowd is an instant that by itself holds much of what the limits allow: zero if none is known.
+	// Crowd is an instant that by itself fills more than half of the limits; zero if none is known.
 	Crowd time.Time
 }
 
@@ -51,7 +51,7 @@ func (e *LargeError) Error() string {
 
 // check compares the size of the whole span with the limits. It takes the rest of the span to be as dense as the part that was
 // read. The smaller that part, the more slack check gives: a guess may be further off, and an error costs less.
-func (l Limits) check(b *Batch, oldest, before time.Time) error {
+func (l Limits) check(b *batch, oldest, before time.Time) error {
 	if oldest.Before(l.Since) {
 		// The rest is overlap, which takes memory as well.
 		if again := l.share(b.rows-b.counted, b.held-b.bytes); again > 1 {
@@ -89,7 +89,7 @@ func (l Limits) share(records int, bytes int64) float64 {
 
 // fill is the share of a full window that the batch holds. A window is full at a whole number of pages, since each request
 // costs the server a count of its table. fill leaves room for a stretched page, and subtracts the overlap from the pages.
-func (l Limits) fill(b *Batch, page int) float64 {
+func (l Limits) fill(b *batch, page int) float64 {
 	share := l.share(b.counted, b.bytes)
 	if share == 0 {
 		return 0

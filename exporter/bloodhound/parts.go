@@ -19,8 +19,8 @@ import (
 // The batch that it returns has everything except the records. If use returns an error, FetchParts ends and returns that error.
 func (c *Client) FetchParts(
 	ctx context.Context, after, before time.Time, limits Limits, use func(records []record.Record) error, count ...time.Time,
-) (*Batch, error) {
-	parts := &parts{use: use, whole: Batch{scanned: make(chan struct{})}}
+) (Batch, error) {
+	parts := &parts{use: use, whole: batch{scanned: make(chan struct{})}}
 	close(parts.whole.scanned)
 	r := reader{c: c, b: c.newBatch(limits.Share), limits: limits, count: count, before: before, parts: parts}
 	err := r.span(ctx, after, before)
@@ -45,7 +45,7 @@ func spanError(after, before time.Time, err error) error {
 // parts uses a span part by part, and keeps everything except the records.
 type parts struct {
 	use     func(records []record.Record) error
-	whole   Batch // without records
+	whole   batch // without records
 	refused error // the error that use returned
 }
 
@@ -65,7 +65,7 @@ func (r *reader) bound(oldest time.Time) error {
 }
 
 // take calls use with the records of a part that has arrived, and keeps the part's other figures.
-func (p *parts) take(b *Batch) error {
+func (p *parts) take(b *batch) error {
 	if err := b.Wait(); err != nil {
 		return err
 	}
@@ -84,10 +84,10 @@ func (p *parts) take(b *Batch) error {
 	if n := max(len(p.whole.unprinted), len(p.whole.refused)); n > maxHoles {
 		return tooManyHoles(fmt.Errorf("%d of them are known", n))
 	}
-	if len(b.Records) == 0 {
+	if len(b.records) == 0 {
 		return nil
 	}
-	p.refused = p.use(b.Records)
+	p.refused = p.use(b.records)
 	return p.refused
 }
 

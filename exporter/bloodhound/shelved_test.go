@@ -85,8 +85,8 @@ func readSpan(tb testing.TB, c *Client, start, end time.Time) (result, error) {
 		return result{}, err
 	}
 	r := result{holes: b.Holes(), count: -1}
-	for i := range b.Records {
-		r.ids = append(r.ids, b.Records[i].ID)
+	for i := range b.Records() {
+		r.ids = append(r.ids, b.Records()[i].ID)
 	}
 	slices.Sort(r.ids)
 	if n, known := b.Counted(0); known {

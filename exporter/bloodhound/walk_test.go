@@ -239,23 +239,23 @@ func TestWalkRefusesServersThatLoseRecords(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	since, before := epoch, epoch.Add(time.Hour) // with ten minutes of overlap before them
-	batch := func(n int, bytes int64) *Batch { return &Batch{counted: n, bytes: bytes} }
+	counting := func(n int, bytes int64) *batch { return &batch{counted: n, bytes: bytes} }
 	for _, tc := range []struct {
 		name   string
 		limits Limits
-		b      *Batch
+		b      *batch
 		oldest time.Time
 		fill   float64 // 0: let pass
 	}{
-		{"no limits", Limits{}, batch(100, 1<<30), before, 0},
-		{"on course", Limits{Records: 1000}, batch(100, 0), before.Add(-6 * time.Minute), 0},
-		{"a little too dense by a little that was read", Limits{Records: 1000}, batch(100, 0), before.Add(-5 * time.Minute), 0},
-		{"a little too dense by much that was read", Limits{Records: 1000}, batch(900, 0), before.Add(-45 * time.Minute), 1.2},
-		{"far too dense", Limits{Records: 1000}, batch(100, 0), before.Add(-3 * time.Minute), 2},
-		{"too many already", Limits{Records: 80}, batch(100, 0), since.Add(time.Microsecond), 1.25},
-		{"only overlap is left", Limits{Records: 99}, batch(100, 0), since.Add(-time.Minute), 0},
-		{"one instant", Limits{Records: 1000}, batch(100, 0), before, 0},
-		{"too many bytes", Limits{Records: 1000, Bytes: 1 << 20}, batch(100, 4<<20), since.Add(time.Microsecond), 4},
+		{"no limits", Limits{}, counting(100, 1<<30), before, 0},
+		{"on course", Limits{Records: 1000}, counting(100, 0), before.Add(-6 * time.Minute), 0},
+		{"a little too dense by a little that was read", Limits{Records: 1000}, counting(100, 0), before.Add(-5 * time.Minute), 0},
+		{"a little too dense by much that was read", Limits{Records: 1000}, counting(900, 0), before.Add(-45 * time.Minute), 1.2},
+		{"far too dense", Limits{Records: 1000}, counting(100, 0), before.Add(-3 * time.Minute), 2},
+		{"too many already", Limits{Records: 80}, counting(100, 0), since.Add(time.Microsecond), 1.25},
+		{"only overlap is left", Limits{Records: 99}, counting(100, 0), since.Add(-time.Minute), 0},
+		{"one instant", Limits{Records: 1000}, counting(100, 0), before, 0},
+		{"too many bytes", Limits{Records: 1000, Bytes: 1 << 20}, counting(100, 4<<20), since.Add(time.Microsecond), 4},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.limits.Since = since
@@ -293,7 +293,7 @@ func TestFill(t *testing.T) {
 		{"nothing", Limits{Records: 100}, 0, 0, 0, 500, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := &Batch{rows: tc.rows, counted: tc.counted, bytes: tc.bytes}
+			b := &batch{rows: tc.rows, counted: tc.counted, bytes: tc.bytes}
 			if got := tc.limits.fill(b, tc.page); math.Abs(got-tc.want) > 0.001 {
 				t.Errorf("fill %v, want %v", got, tc.want)
 			}

@@ -35,9 +35,9 @@
 //
 // After a failure for good Houndtrail begins no other batch of the window. It waits for the answers to the requests under way,
 // and tries none of these batches again. The same [Sink] does not send an acknowledged batch again if the next attempt at the
-// window, or one part of that attempt, has all of its records. Another process sends the whole window again, under the same
-// event ids. The batch ids are the same too if the records, the settings, the parts of the window and the receiver's refusals
-// are the same.
+// window, or one part of that attempt, has all of its records. But if a whole window lacks one delivered record, the Sink sends
+// all of it. Another process sends the whole window again, under the same event ids. The batch ids are the same too if the
+// records, the settings, the parts of the window and the receiver's refusals are the same.
 //
 // # Secrets
 //

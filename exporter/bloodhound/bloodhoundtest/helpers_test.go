@@ -161,7 +161,7 @@ func message(t *testing.T, w *httptest.ResponseRecorder) string {
 	return e.Errors[0].Message
 }
 
-// wantError checks a failure: its status and what its message begins with.
+// wantError checks a failure: its status and the beginning of its message.
 func wantError(t *testing.T, w *httptest.ResponseRecorder, status int, prefix string) {
 	t.Helper()
 	got := message(t, w)

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestInstants holds the reader of instants to time.Parse: what it reads is the same to the microsecond, and what servers
-// write it reads. One reader sees several days.
+// TestInstants compares the reader of instants with time.Parse: both read the same microsecond. The reader takes every form that
+// servers write. One reader sees several days.
 func TestInstants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var d latestDay

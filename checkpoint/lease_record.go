@@ -29,11 +29,11 @@ type leaseRecord struct {
 	Token           string          `json:"token"`              // random, one for each Acquire
 	AcquiredAt      time.Time       `json:"acquired_at"`        // by the holder's clock: for people only
 	TTL             string          `json:"ttl"`                // a Go duration
-	Locked          bool            `json:"locked,omitempty"`   // a lock of the holder's process decides, and TTL says nothing: for people only
+	Locked          bool            `json:"locked,omitempty"`   // a lock of the holder's process decides, not TTL: for people only
 	State           string          `json:"state"`              // held or released
 	Intents         []window.Window `json:"intents,omitempty"`  // see Lease.Intents
 	CommitUncertain bool            `json:"in_doubt,omitempty"` // whether the commit of one of them may still be under way
-	Serial          uint64          `json:"serial,omitempty"`   // the newest entry, as far as the holder knows: a witness that there were entries
+	Serial          uint64          `json:"serial,omitempty"`   // the newest entry that the holder knows: a witness that there were entries
 	Revision        int             `json:"revision"`           // of this holder's writes
 }
 

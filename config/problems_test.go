@@ -77,7 +77,6 @@ ARCHIVE_URL
 ARCHIVE_URL=
 ARCHIVE_URL=bucket/prefix
 ARCHIVE_URL=s3:///prefix
-ARCHIVE_URL=s3://b
 ARCHIVE_URL=s3://bucket/a//b
 ARCHIVE_URL=s3://bucket/../b
 ARCHIVE_URL=s3://bucket/a b
@@ -86,7 +85,6 @@ ARCHIVE_URL=file://dir
 ARCHIVE_URL=file://var/lib/houndtrail
 ARCHIVE_URL=file:dir
 ARCHIVE_URL=/var/lib/houndtrail
-ARCHIVE_URL=gs://bucket/prefix
 ARCHIVE_FORMAT=csv
 ARCHIVE_FORMAT=Parquet
 S3_ENDPOINT=minio:9000
@@ -139,7 +137,7 @@ WEBHOOK_EXPECT=json:text=Success
 WEBHOOK_EXPECT=json:.text
 WEBHOOK_URL=https://siem.example|WEBHOOK_CA_FILE=/nonexistent/ca.pem
 ARCHIVE_URL|WEBHOOK_URL=https://siem.example
-CHECKPOINT_URL=https://bucket/prefix
+CHECKPOINT_URL=s3://bucket/a b
 SCHEDULE=
 SCHEDULE=5m
 SCHEDULE=* * * *

@@ -86,29 +86,28 @@ func (u WebhookURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.Str
 type StoreURL string
 
 var (
-	bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+	// remoteStore is the form of every store's URL that is no directory. The store knows its own schemes and names of buckets.
+	remoteStore = regexp.MustCompile(`^[a-z][a-z0-9]*://[A-Za-z0-9][A-Za-z0-9._-]*(/|$)`)
 	// keyPrefix has only characters that mean the same in a URL, in an object key and in SQL.
 	keyPrefix = regexp.MustCompile(`^[A-Za-z0-9._=+-]+(/[A-Za-z0-9._=+-]+)*$`)
 )
 
-// UnmarshalText takes s3://bucket, s3://bucket/prefix and file:///dir. The library also calls it for a variable that
-// is not set, with an empty text.
+// UnmarshalText takes s3://bucket, s3://bucket/prefix, the same with another scheme, and file:///dir. It does not know which
+// schemes there are: checkpoint/bucket/open does. The library also calls it for a variable that is not set, with an empty text.
 func (u *StoreURL) UnmarshalText(text []byte) error {
 	raw := string(text)
 	if raw == "" {
 		return nil
 	}
-	if rest, ok := strings.CutPrefix(raw, "s3://"); ok {
-		bucket, prefix, _ := strings.Cut(strings.TrimRight(rest, "/"), "/")
-		if len(bucket) == 1 || len(bucket) == 2 {
-			return invalidf("got %s; the name of the bucket is too short: S3 wants 3 to 63 characters", publicURL(raw))
-		}
+	if scheme, rest, ok := strings.Cut(raw, "://"); ok && scheme != "file" {
+		place := strings.TrimRight(rest, "/")
+		_, prefix, _ := strings.Cut(place, "/")
 		dots := strings.Contains("/"+prefix+"/", "/./") || strings.Contains("/"+prefix+"/", "/../")
-		if !bucketName.MatchString(bucket) || dots || prefix != "" && !keyPrefix.MatchString(prefix) {
+		if !remoteStore.MatchString(raw) || dots || prefix != "" && !keyPrefix.MatchString(prefix) {
 			return invalidf("got %s; want s3://bucket or s3://bucket/prefix, with letters, digits and ._=+- in the prefix",
 				publicURL(raw))
 		}
-		*u = StoreURL("s3://" + strings.TrimRight(rest, "/"))
+		*u = StoreURL(scheme + "://" + place)
 		return nil
 	}
 	parsed, err := url.Parse(raw)

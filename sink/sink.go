@@ -5,8 +5,8 @@
 //
 //   - Prepare gets the records of one window, sorted by (created_at, id), each once. Late rows, older than the window,
 //     may come first.
-//   - When the write that Prepare returned ends without an error, everything that its receipt names is durable at an archive: it survives a crash
-//     of either side. At a webhook the receiver has acknowledged it. After an error any part of it may be there.
+//   - When the write that Prepare returned ends without an error, everything that its receipt names is durable at an archive:
+//     it survives a crash of either side. At a webhook the receiver has acknowledged it. After an error any part of it may be there.
 //   - The same window start again is another attempt at the same window, with the same records or more. An archive
 //     replaces the objects of the previous attempt. A webhook sends the batches that were not acknowledged. In another
 //     process it repeats everything with the same event ids, and with the same batch ids if it cuts the batches at the

@@ -19,8 +19,8 @@ import (
 // bloodhoundCommand is the test double of BloodHound:
 //
 //	bloodhound start [-profile P] [-records N] [-rows FILE] [-auth jwt]   a server, in place of the previous one
-//	bloodhound later D N        both clocks move on by D, and N records are new in that time
-//	bloodhound late N           N records appear that are stamped before records that were already read
+//	bloodhound later D N        both clocks move on by D, and so many records are new in that time
+//	bloodhound late N           so many records appear that are stamped before records that were already read
 //	bloodhound add FILE         records appear, one JSON object a line; without created_at they are of now
 //	bloodhound restore D        the database is a backup that is D old, and the sequence goes on from there
 //	bloodhound alter|delete N   the Nth newest record is changed, or removed, by an administrator of the database

@@ -15,7 +15,7 @@ import (
 //
 // A source may return a Batch before it has checked all records. Wait returns when it has. Clock, Latency, Held and Fill are known
 // before Wait; Records, Holes and Counted may only be called after it, and end with Release.
-type Batch interface {
+type Batch interface { //nolint:interfacebloat // it is one answer, and each method one part of it
 	// Wait returns when the records are there, or the error that spoils the batch.
 	Wait() error
 	// Records are the source's memory: neither they nor any string taken from them may be used after Release.

@@ -115,17 +115,20 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.siem.mu.Lock()
 		defer w.siem.mu.Unlock()
 		w.siem.mood, w.siem.value = args[0], strings.Join(args[1:], "")
-	case len(args) == 2 && args[0] == "has":
+	case len(args) == 2 && (args[0] == "has" || args[0] == "knows"): // knows: an event may have come twice
 		events, _ := w.siem.Events()
 		got := map[string]int{}
 		for id, times := range events {
 			_, id, _ = strings.Cut(id, "/")
 			id, _, _ = strings.Cut(id, "/")
+			if args[0] == "knows" {
+				times = 1
+			}
 			got[id] += times
 		}
 		compareIDs(ts, w, got, number(ts, args[1]))
 	default:
-		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N")
+		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N")
 	}
 }
 

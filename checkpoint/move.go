@@ -18,9 +18,11 @@ const releaseTime = 10 * time.Second
 // position as it is. The lease's intents outlive the move, so the next run takes the window of an attempt that was not
 // committed.
 //
+// at is the caller's clock, which the entry tells: a move asks no server.
+//
 // [ErrUnmoved] says that the journal has this identity already, and [ErrNotFound] that there is no journal. [ErrUnfinished]
 // says that an attempt was not committed, and that the next run would not find its traces under the new name.
-func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err error) {
+func (j *Journal) Move(ctx context.Context, reason string, at time.Time) (moved Stored, err error) {
 	if strings.TrimSpace(reason) == "" {
 		return Stored{}, errors.New("a move needs a reason, which stands in the journal: give one")
 	}
@@ -45,7 +47,7 @@ func (j *Journal) Move(ctx context.Context, reason string) (moved Stored, err er
 	if err := lease.Tell(ctx); err != nil { // the entry of the move has no window, and no reader looks at an older entry
 		return Stored{}, err
 	}
-	return j.Commit(ctx, prev, prev.moved(reason))
+	return j.Commit(ctx, prev, prev.moved(reason, at))
 }
 
 // Movable tells why Move would fail, as far as it can tell without taking the lease; nil if Move would not.
@@ -90,7 +92,7 @@ func (j *Journal) settled(newest Stored, open []window.Window) error {
 }
 
 // moved is the entry after c that changes only the journal's identity.
-func (c *Checkpoint) moved(reason string) Checkpoint {
+func (c *Checkpoint) moved(reason string, at time.Time) Checkpoint {
 	m := *c
 	m.Kind, m.Moved = KindMove, &Move{From: c.names(), Reason: reason}
 	m.Window = window.Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
@@ -98,7 +100,7 @@ func (c *Checkpoint) moved(reason string) Checkpoint {
 	m.Delivered, m.DeliveredBase = c.Unchanged()
 	m.Records, m.ServerCount, m.Objects = Counts{}, nil, nil
 	m.Holes, m.Changed = nil, nil
-	m.CommittedAt = time.Time{}
+	m.CommittedAt = at
 	return m
 }
 

@@ -93,7 +93,7 @@ func TestMoveAfterRescan(t *testing.T) {
 	w.pass(5 * time.Minute)
 	w.schedule = daily{}
 	w.destination = "memory://elsewhere"
-	moved, err := w.journal(w.positions).Move(t.Context(), "a larger disk")
+	moved, err := w.journal(w.positions).Move(t.Context(), "a larger disk", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

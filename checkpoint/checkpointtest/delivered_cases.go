@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
@@ -177,7 +178,7 @@ func deliveredPruned(t *world) {
 	wantDelivered(t, hidden(t, 1, 2, 3), last, "=set", "+b", "+c")
 	id := identity("host-b")
 	id.Tenant = "b"
-	moved, err := checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test")
+	moved, err := checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test", time.Now())
 	check(t, err)
 	wantDelivered(t, b, moved, "=set", "+b", "+c", "")
 }

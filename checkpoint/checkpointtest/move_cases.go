@@ -70,7 +70,7 @@ func otherStream(t *world) {
 	id.Stream = "webhook"
 	_, err = checkpoint.Open(t.b, id).Load(t.Context())
 	wantError(t, err, checkpoint.ErrForeign, `"archive"`, `"webhook"`)
-	_, err = checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test")
+	_, err = checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test", time.Now())
 	wantError(t, err, checkpoint.ErrForeign, `"archive"`, `"webhook"`)
 }
 
@@ -87,7 +87,7 @@ func move(t *world) {
 	second.Destination = "s3://swamp"
 	for n, id := range []checkpoint.Identity{first, second} {
 		j := checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL))
-		moved, err := j.Move(t.Context(), "a test")
+		moved, err := j.Move(t.Context(), "a test", time.Now())
 		check(t, err)
 		want := last.Checkpoint
 		want.Serial, want.PreviousSHA256, want.Writer = last.Serial+1, last.SHA256, id.Writer
@@ -139,7 +139,7 @@ func moveUnfinished(t *world) {
 		change(&id)
 		j := checkpoint.Open(t.b, id, append(options, checkpoint.LeaseTTL(TTL))...)
 		movable := j.Movable(t.Context())
-		_, err := j.Move(t.Context(), "a test")
+		_, err := j.Move(t.Context(), "a test", time.Now())
 		if errors.Is(err, checkpoint.ErrUnfinished) != errors.Is(movable, checkpoint.ErrUnfinished) {
 			t.Errorf("a move is refused with %v, and before with %v", err, movable)
 		}
@@ -189,7 +189,7 @@ func moveDies(t *world) {
 		}
 		return Fault{}
 	})
-	_, err := checkpoint.Open(mover, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test")
+	_, err := checkpoint.Open(mover, id, checkpoint.LeaseTTL(TTL)).Move(t.Context(), "a test", time.Now())
 	wantError(t, err, ErrDead)
 	check(t, mover.Kill())
 	j := checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL))
@@ -206,22 +206,22 @@ func moveRefused(t *world) {
 	id := identity("host-b")
 	id.Tenant = "b"
 	j := checkpoint.Open(t.b, id, checkpoint.LeaseTTL(TTL))
-	_, err := j.Move(t.Context(), "a test")
+	_, err := j.Move(t.Context(), "a test", time.Now())
 	wantError(t, err, checkpoint.ErrNotFound)
 	commit(t, a, 2)
-	if _, err := j.Move(t.Context(), " "); err == nil {
+	if _, err := j.Move(t.Context(), " ", time.Now()); err == nil {
 		t.Error("a move without a reason")
 	}
-	_, err = a.Move(t.Context(), "a test")
+	_, err = a.Move(t.Context(), "a test", time.Now())
 	wantError(t, err, checkpoint.ErrUnmoved, entryKey(2))
 
 	l := acquire(t, a)
-	_, err = j.Move(t.Context(), "a test")
+	_, err = j.Move(t.Context(), "a test", time.Now())
 	wantError(t, err, checkpoint.ErrLeaseHeld)
 	check(t, l.Release(t.Context()))
 
 	edit(t, t.b, entryKey(1), `"late":1`, `"late":2`)
-	_, err = j.Move(t.Context(), "a test")
+	_, err = j.Move(t.Context(), "a test", time.Now())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(1))
 	if loaded, err := checkpoint.Open(without(t.b, entryKey(1)), identity("host-a")).Load(t.Context()); err != nil || loaded.Serial != 2 {
 		t.Errorf("after moves that were refused: entry %d, %v", loaded.Serial, err)

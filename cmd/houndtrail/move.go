@@ -92,7 +92,7 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 		return stream.Usagef("nothing was moved: no journal in %s belongs to anything else than what is configured", b)
 	}
 	for _, name := range slices.Sorted(maps.Keys(movable)) {
-		entry, err := movable[name].Move(ctx, reason)
+		entry, err := movable[name].Move(ctx, reason, set.Now())
 		if err = stream.At(exporter.StageCheckpoint, err); err == nil {
 			err = printMove(p.stdout, entry, form)
 		}

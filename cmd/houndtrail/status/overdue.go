@@ -24,9 +24,13 @@ func (s *Row) overdue(schedule config.Schedule, settle time.Duration, source sou
 	if s.Serial == 0 || s.alive {
 		return nil
 	}
+	now, last := earlier(source.now, source.own), s.CommittedAt
+	if last.After(now.Add(lateness)) { // a clock was ahead then: without this, no run would be overdue until that time
+		last = s.Cursor
+	}
 	// The first run that is due may have failed for a passing reason. The second one should not.
-	due := schedule.Next(schedule.Next(s.CommittedAt.Add(exporter.IdleCommit + settle))).Add(lateness)
-	if now := earlier(source.now, source.own); now.After(due) {
+	due := schedule.Next(schedule.Next(last.Add(exporter.IdleCommit + settle))).Add(lateness)
+	if now.After(due) {
 		return fmt.Errorf("%w: the last commit was at %s, and with %sSCHEDULE=%s the next one was due by %s; find out whether "+
 			"Houndtrail still runs (the CronJob, the daemon), and what its log says; nothing is lost as long as BloodHound keeps its records",
 			stream.ErrStale, show.Second(s.CommittedAt), config.Prefix, schedule.Spec, show.Second(due))

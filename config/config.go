@@ -107,6 +107,10 @@ type Archive struct {
 	// Form of the files: `parquet`, or lines of JSON in gzip (`ndjson`) or in zstd (`ndjson-zstd`, about 30% smaller than
 	// gzip).
 	Format ArchiveFormat `env:"FORMAT,default=parquet" oneof:"parquet ndjson ndjson-zstd"`
+	// When the daemon looks for new records for the archive, in the form of SCHEDULE. `@hourly` makes a twelfth of the files
+	// that SCHEDULE's default makes, and queries cost less, while the webhook goes on by SCHEDULE. A job (`run --once`) runs
+	// all streams whenever it is started.
+	Schedule Schedule `env:"SCHEDULE" shown:"SCHEDULE" example:"@hourly"`
 }
 
 // S3 says how Houndtrail reaches `s3://` URLs. Values that are not set come from the AWS default chain: AWS_REGION, credentials

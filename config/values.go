@@ -69,8 +69,12 @@ type Schedule struct {
 const wantSchedule = "want five cron fields such as */5 * * * *, or @hourly, or @every 5m, with CRON_TZ=Europe/Berlin in front " +
 	"for a time zone"
 
-// UnmarshalText takes the specs of cron.ParseStandard, except specs that never fire, or fire at other times than they say.
+// UnmarshalText takes the specs of cron.ParseStandard, except specs that never fire, or fire at other times than they say. The
+// library also calls it for a variable that is not set, with an empty text.
 func (s *Schedule) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
 	spec := strings.TrimSpace(string(text))
 	_, rest, spaced := strings.Cut(spec, " ")
 	if strings.Contains(spec, "TZ=") && !spaced {

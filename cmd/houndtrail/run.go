@@ -45,7 +45,7 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 				return err
 			}
 			return daemon.Run(cmd.Context(), all, m, daemon.Options{
-				Schedule: c.Schedule, Grace: c.StopGrace, Listen: string(c.Listen), Version: version, Log: log,
+				Grace: c.StopGrace, Listen: string(c.Listen), Version: version, Log: log,
 			})
 		},
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
@@ -16,11 +15,10 @@ import (
 
 // Options say how a daemon runs.
 type Options struct {
-	Schedule cron.Schedule
-	Grace    time.Duration // how long the cycles may go on after the daemon is told to stop
-	Listen   string        // the address of the pages; "" for none
-	Version  string
-	Log      *zap.Logger
+	Grace   time.Duration // how long the cycles may go on after the daemon is told to stop
+	Listen  string        // the address of the pages; "" for none
+	Version string
+	Log     *zap.Logger
 }
 
 // Run runs cycles by the schedule until ctx ends, and serves the pages meanwhile. The caller has made the streams with the
@@ -28,11 +26,7 @@ type Options struct {
 func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var names []string
-	for _, s := range all {
-		names = append(names, s.Name)
-	}
-	health := newHealth(o.Schedule, names...)
+	health := newHealth(all)
 	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
 	served := make(chan error, 1)
 	if o.Listen == "" {
@@ -52,7 +46,7 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 			served <- err
 		}()
 	}
-	scheduled := schedule(ctx, o.Schedule, o.Grace, all, health, o.Log)
+	scheduled := schedule(ctx, o.Grace, all, health, o.Log)
 	stop(nil)
 	return errors.Join(scheduled, wrapServe(<-served, o.Listen))
 }

@@ -17,8 +17,7 @@ const lateness = 2 * time.Minute
 // health judges streams by freshness: if a process runs but commits nothing, it is not well. Whether the process is alive is
 // another question: see alive.
 type health struct {
-	schedule cron.Schedule
-	now      func() time.Time
+	now func() time.Time
 
 	mu      sync.Mutex
 	streams map[string]*streamHealth
@@ -28,6 +27,8 @@ type health struct {
 
 // A streamHealth is the health of one stream.
 type streamHealth struct {
+	schedule cron.Schedule
+
 	since   time.Time // when it was last well; at first, when the daemon started
 	success bool      // there was a commit, or a cycle that found nothing new
 	failure error     // of the latest cycle
@@ -35,11 +36,11 @@ type streamHealth struct {
 	turn    turn
 }
 
-func newHealth(schedule cron.Schedule, names ...string) *health {
-	h := &health{schedule: schedule, now: time.Now, streams: map[string]*streamHealth{}}
-	for _, name := range names {
-		h.streams[name] = &streamHealth{since: h.now(), turn: turn{at: h.now()}}
-		h.order = append(h.order, name)
+func newHealth(all []*stream.Stream) *health {
+	h := &health{now: time.Now, streams: map[string]*streamHealth{}}
+	for _, s := range all {
+		h.streams[s.Name] = &streamHealth{schedule: s.Schedule, since: h.now(), turn: turn{at: h.now()}}
+		h.order = append(h.order, s.Name)
 	}
 	return h
 }
@@ -85,7 +86,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	for _, name := range h.order {
 		p := h.streams[name]
 		// The first run after the last success may have failed for a passing reason. The second one should not.
-		due := h.schedule.Next(h.schedule.Next(p.since)).Add(lateness)
+		due := p.schedule.Next(p.schedule.Next(p.since)).Add(lateness)
 		age := now.Sub(p.since).Round(time.Second)
 		switch {
 		case now.After(due):

@@ -16,13 +16,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
+// paced are streams with that schedule.
+func paced(schedule cron.Schedule, names ...string) (all []*stream.Stream) {
+	for _, name := range names {
+		all = append(all, &stream.Stream{Name: name, Schedule: schedule})
+	}
+	return all
+}
+
 // TestHealth follows a daemon with a run every five minutes through an outage. A stream is stale if the second run after its
 // last success is two minutes late.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now := start
-	h := newHealth(cron.Every(5*time.Minute), "archive", "webhook")
+	h := newHealth(paced(cron.Every(5*time.Minute), "archive", "webhook"))
 	h.now = func() time.Time { return now }
 	for _, p := range h.streams {
 		p.since = start
@@ -79,7 +87,7 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for err, want := range map[error]bool{exporter.ErrClock: false, errors.New("connection refused"): true} {
 		now := start
-		h := newHealth(cron.Every(5*time.Minute), "archive")
+		h := newHealth(paced(cron.Every(5*time.Minute), "archive"))
 		h.now = func() time.Time { return now }
 		h.ended("archive", nil, now)
 		for range 4 {
@@ -101,7 +109,7 @@ func TestHealthOfAStreamThatCommitsAndIsNotWell(t *testing.T) {
 func TestHealthOfACycleThatTriesAgain(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("acme", "dev")
-	h := newHealth(cron.Every(5*time.Minute), stream.Webhook)
+	h := newHealth(paced(cron.Every(5*time.Minute), stream.Webhook))
 	m.trying = h.tries
 	for name, over := range map[string]func(){
 		"a post":  func() { m.Posted(webhook.Attempt{Batch: "1", Status: http.StatusNoContent}) },
@@ -128,7 +136,7 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 1, 3, 0, 30, 0, time.UTC)
-	h := newHealth(nightly, "archive")
+	h := newHealth(paced(nightly, "archive"))
 	h.now = func() time.Time { return now }
 	h.ended("archive", nil, now)
 	for at, want := range map[string]bool{"2026-03-02T02:59:00Z": true, "2026-03-03T03:01:59Z": true, "2026-03-03T03:02:01Z": false} {
@@ -144,7 +152,7 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 // Only these pages exist, and they can only be read.
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
-	served := pages("dev", NewMetrics("acme", "dev"), newHealth(cron.Every(time.Minute)))
+	served := pages("dev", NewMetrics("acme", "dev"), newHealth(nil))
 	for request, want := range map[string]int{
 		"GET /": 200, "GET /metrics": 200, "GET /livez": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
 		"GET /healthz/": 404, "GET /debug/pprof/": 404, "POST /healthz": 405,
@@ -161,7 +169,7 @@ func TestStatusPages(t *testing.T) {
 // TestStatusPagesAreTerse: hosts and errors are for requests from this machine.
 func TestStatusPagesAreTerse(t *testing.T) {
 	t.Parallel()
-	h := newHealth(cron.Every(time.Minute), stream.Webhook)
+	h := newHealth(paced(cron.Every(time.Minute), stream.Webhook))
 	h.ended(stream.Webhook, errors.New("post to https://siem.example: refused"), time.Now())
 	h.tries(stream.Webhook, "try 3 failed: https://siem.example is busy")
 	served := pages("dev", NewMetrics("acme", "dev"), h)

@@ -48,7 +48,8 @@ func (h *health) alive() (text string, ok bool) {
 	var b strings.Builder
 	ok = true
 	for _, name := range h.order {
-		t := h.streams[name].turn
+		p := h.streams[name]
+		t := p.turn
 		since := t.at
 		if t.running && h.heard.After(since) {
 			since = h.heard
@@ -62,7 +63,7 @@ func (h *health) alive() (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: hangs: nothing was heard of its cycle for %s\n", name, still)
 		case t.running:
 			fmt.Fprintf(&b, "%s: runs a cycle\n", name)
-		case now.After(h.schedule.Next(since).Add(lateness)):
+		case now.After(p.schedule.Next(since).Add(lateness)):
 			ok = false
 			fmt.Fprintf(&b, "%s: hangs: no cycle has begun for %s\n", name, still)
 		default:

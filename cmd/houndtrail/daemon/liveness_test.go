@@ -16,7 +16,7 @@ func TestLiveness(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now := start
-	h := newHealth(cron.Every(5*time.Minute), "archive", "webhook")
+	h := newHealth(paced(cron.Every(5*time.Minute), "archive", "webhook"))
 	h.now = func() time.Time { return now }
 	for _, p := range h.streams {
 		p.since, p.turn.at = start, start

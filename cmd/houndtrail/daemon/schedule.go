@@ -14,16 +14,16 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// schedule runs a cycle of each stream now, and then by the schedule. It returns when ctx has ended and no cycle runs any more,
+// schedule runs a cycle of each stream now, and then by its schedule. It returns when ctx has ended and no cycle runs any more,
 // or when every stream has failed in a way that no later cycle can cure.
 func schedule(
-	ctx context.Context, spec cron.Schedule, grace time.Duration, all []*stream.Stream, health *health, log *zap.Logger,
+	ctx context.Context, grace time.Duration, all []*stream.Stream, health *health, log *zap.Logger,
 ) error {
 	work, abandon := stream.Finishing(ctx, grace)
 	defer abandon()
 	var g errgroup.Group
 	for _, s := range all {
-		g.Go(func() error { return loop(ctx, work, spec, s, health, log.With(zap.String("stream", s.Name))) })
+		g.Go(func() error { return loop(ctx, work, s, health, log.With(zap.String("stream", s.Name))) })
 	}
 	watching := context.AfterFunc(ctx, func() { log.Info("stopping", zap.Duration("grace", grace)) })
 	defer watching()
@@ -34,7 +34,7 @@ func schedule(
 
 // loop runs the cycles of one stream. If a cycle is due while another one still runs, loop skips it: the next cycle takes its
 // records.
-func loop(ctx, work context.Context, spec cron.Schedule, s *stream.Stream, health *health, log *zap.Logger) error {
+func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.Logger) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer health.over(s.Name)
@@ -62,7 +62,7 @@ func loop(ctx, work context.Context, spec cron.Schedule, s *stream.Stream, healt
 		}
 	}))
 	clock := cron.New(cron.WithLogger(logger))
-	clock.Schedule(spec, cycle)
+	clock.Schedule(s.Schedule, cycle)
 	clock.Start()
 	first := make(chan struct{})
 	go func() { defer close(first); cycle.Run() }()

@@ -53,8 +53,10 @@ type states struct {
 func (s *states) Ended(state string, _ error) { s.ended = append(s.ended, state) }
 
 func stuckStream(s *stuckSource, store bucket.Bucket, o stream.Observer) *stream.Stream {
-	return stream.New(stream.Archive, &exporter.Exporter{Source: s, Log: zap.NewNop()},
+	st := stream.New(stream.Archive, &exporter.Exporter{Source: s, Log: zap.NewNop()},
 		checkpoint.Open(store, checkpoint.Identity{Stream: stream.Archive}), o)
+	st.Schedule = cron.Every(time.Minute)
+	return st
 }
 
 const grace = 50 * time.Second
@@ -66,11 +68,10 @@ func TestScheduleStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, store := &stuckSource{calls: make(chan time.Time, 100)}, &checkpointtest.Memory{}
 		all := []*stream.Stream{stuckStream(source, store, stream.Unobserved{})}
-		every := cron.Every(time.Minute)
 		ctx, stop := context.WithCancel(t.Context())
-		h := newHealth(every, stream.Archive)
+		h := newHealth(all)
 		ended := make(chan error, 1)
-		go func() { ended <- schedule(ctx, every, grace, all, h, zap.NewNop()) }()
+		go func() { ended <- schedule(ctx, grace, all, h, zap.NewNop()) }()
 		<-source.calls
 		time.Sleep(10 * time.Minute)
 		if n := len(source.calls); n > 0 {
@@ -112,12 +113,11 @@ func TestScheduleGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &stuckSource{calls: make(chan time.Time, 100), err: &rest.Error{Kind: rest.Server}}
 		all := []*stream.Stream{stuckStream(source, &checkpointtest.Memory{}, stream.Unobserved{})}
-		every := cron.Every(time.Minute)
-		h := newHealth(every, stream.Archive)
+		h := newHealth(all)
 		ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute+time.Second)
 		defer stop()
 		began := time.Now()
-		if err := schedule(ctx, every, grace, all, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if err := schedule(ctx, grace, all, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("schedule ends with %v", err)
 		}
 		close(source.calls)
@@ -137,6 +137,39 @@ func TestScheduleGoesOn(t *testing.T) {
 	})
 }
 
+// Each stream has its own schedule: the webhook does not wait for the archive, nor is the archive late by the webhook's.
+func TestSchedulePerStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sources := map[string]*stuckSource{}
+		var all []*stream.Stream
+		for name, every := range map[string]time.Duration{stream.Archive: time.Hour, stream.Webhook: time.Minute} {
+			sources[name] = &stuckSource{calls: make(chan time.Time, 1000), err: &rest.Error{Kind: rest.Server}}
+			s := stuckStream(sources[name], &checkpointtest.Memory{}, stream.Unobserved{})
+			s.Name, s.Schedule = name, cron.Every(every)
+			all = append(all, s)
+		}
+		h := newHealth(all)
+		ctx, stop := context.WithTimeout(t.Context(), 2*time.Hour+time.Second)
+		defer stop()
+		go func() {
+			time.Sleep(time.Hour - time.Second)
+			if text, ok := h.alive(); !ok || !strings.Contains(text, "archive: waits for its next cycle\n") {
+				t.Errorf("after an hour: %s", text)
+			}
+			if text, _ := h.report(false, false); strings.Contains(text, "archive: stale") || !strings.Contains(text, "webhook: stale") {
+				t.Errorf("after an hour without success: %s", text)
+			}
+		}()
+		if err := schedule(ctx, grace, all, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("schedule ends with %v", err)
+		}
+		if a, w := len(sources[stream.Archive].calls), len(sources[stream.Webhook].calls); a != 3 || w != 121 {
+			t.Errorf("%d cycles of the archive and %d of the webhook, want 3 and 121", a, w)
+		}
+	})
+}
+
 // If a cycle panics, it counts as failed: the stream is not well, and the next cycle gets the lease.
 func TestScheduleOutlivesAPanic(t *testing.T) {
 	t.Parallel()
@@ -144,8 +177,8 @@ func TestScheduleOutlivesAPanic(t *testing.T) {
 		source := &stuckSource{calls: make(chan time.Time, 100), err: &rest.Error{Kind: rest.Server}, panics: true}
 		var told states
 		s := stuckStream(source, &checkpointtest.Memory{Locks: true}, &told)
-		every := cron.Every(time.Minute)
-		h := newHealth(every, stream.Archive)
+		all := []*stream.Stream{s}
+		h := newHealth(all)
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute+time.Second)
 		defer stop()
 		go func() {
@@ -154,7 +187,7 @@ func TestScheduleOutlivesAPanic(t *testing.T) {
 				t.Errorf("after a panic: %s", text)
 			}
 		}()
-		if err := schedule(ctx, every, grace, []*stream.Stream{s}, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if err := schedule(ctx, grace, all, h, zap.NewNop()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("schedule ends with %v", err)
 		}
 		if text, _ := h.report(true, true); len(source.calls) != 2 || strings.Contains(text, "lease") {

@@ -31,7 +31,8 @@ func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *c
 	case s.failed:
 		err = stream.LastRun(s.failure)
 	default:
-		err = s.overdue(c.Schedule, c.Settle, source)
+		schedule, variable := set.Schedule(s.Stream)
+		err = s.overdue(schedule, variable, c.Settle, source)
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), oneLine(err)

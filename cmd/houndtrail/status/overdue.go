@@ -15,7 +15,7 @@ const lateness = 2 * time.Minute
 
 // overdue is an error if the last run did not end by itself, or if a run that had to commit is overdue. A run commits at the
 // latest an hour after the last commit, even if there is nothing new.
-func (s *Row) overdue(schedule config.Schedule, settle time.Duration, source sourceState) error {
+func (s *Row) overdue(schedule config.Schedule, variable string, settle time.Duration, source sourceState) error {
 	if s.Lease.State == leaseAbandoned {
 		return fmt.Errorf("%w: %s, which began at %s, did not give its lease back and so told no reason; look there for it (too little "+
 			"memory, most often); nothing is lost, and the next run goes on from the last commit",
@@ -31,9 +31,9 @@ func (s *Row) overdue(schedule config.Schedule, settle time.Duration, source sou
 	// The first run that is due may have failed for a passing reason. The second one should not.
 	due := schedule.Next(schedule.Next(last.Add(exporter.IdleCommit + settle))).Add(lateness)
 	if now.After(due) {
-		return fmt.Errorf("%w: the last commit was at %s, and with %sSCHEDULE=%s the next one was due by %s; find out whether "+
+		return fmt.Errorf("%w: the last commit was at %s, and with %s=%s the next one was due by %s; find out whether "+
 			"Houndtrail still runs (the CronJob, the daemon), and what its log says; nothing is lost as long as BloodHound keeps its records",
-			stream.ErrStale, show.Second(s.CommittedAt), config.Prefix, schedule.Spec, show.Second(due))
+			stream.ErrStale, show.Second(s.CommittedAt), variable, schedule.Spec, show.Second(due))
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func TestOverdue(t *testing.T) {
 	} {
 		row := Row{alive: test.alive}
 		row.Serial, row.CommittedAt, row.Cursor = 1, march.Add(-test.committed), march.Add(-test.cursor)
-		err := row.overdue(every, settle, sourceState{now: march, own: march.Add(time.Second)})
+		err := row.overdue(every, "HOUNDTRAIL_SCHEDULE", settle, sourceState{now: march, own: march.Add(time.Second)})
 		if errors.Is(err, stream.ErrStale) != test.stale {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -44,6 +44,7 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 		return nil, err
 	}
 	stream := New(name, e, journal, o.Stream(name))
+	stream.Schedule, _ = s.Schedule(name)
 	if name == Webhook {
 		stream.pause = newPause(s.journals, name, s.Now, e.Log)
 		e.Sink, err = s.webhook(o)

@@ -123,5 +123,13 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 
 func (s *Set) log(name string) *zap.Logger { return s.process.Log.With(zap.String("stream", name)) }
 
+// Schedule says when the daemon runs the cycles of a stream, and which variable says so.
+func (s *Set) Schedule(name string) (schedule config.Schedule, variable string) {
+	if own := s.config.Archive.Schedule; name == Archive && own.Spec != "" {
+		return own, config.Prefix + "ARCHIVE_SCHEDULE"
+	}
+	return s.config.Schedule, config.Prefix + "SCHEDULE"
+}
+
 // Now is our own clock.
 func (s *Set) Now() time.Time { return clockOf(s.process.Now) }

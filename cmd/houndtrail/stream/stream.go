@@ -14,6 +14,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -35,6 +37,8 @@ func BackfillOf(name string) string { return name + backfillSuffix }
 type Stream struct {
 	Name string
 	*exporter.Exporter
+	Schedule cron.Schedule // when the daemon runs its cycles
+
 	watch *watch // its Store, which wraps the journal
 	pause *pause // the pause that its receiver asks for; nil for the archive
 }

@@ -73,10 +73,14 @@ func (v view) List(ctx context.Context, prefix, after string) ([]string, error) 
 }
 
 // Stat implements bucket.Bucket. No exporter calls it, nor the next two: only a verification does.
-func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) { return v.store.Stat(ctx, key) }
+func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) {
+	return v.store.Stat(ctx, key)
+}
 
 // Hash implements bucket.Bucket.
-func (v view) Hash(ctx context.Context, key string) (bucket.Info, error) { return v.store.Hash(ctx, key) }
+func (v view) Hash(ctx context.Context, key string) (bucket.Info, error) {
+	return v.store.Hash(ctx, key)
+}
 
 // Walk implements bucket.Bucket.
 func (v view) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info, error] {

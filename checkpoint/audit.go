@@ -48,13 +48,13 @@ func (j *Journal) End(ctx context.Context) (End, error) {
 	return e, err
 }
 
-// Readings returns what the store has at each serial up to newest, oldest first, and asks for so many entries at a time. It
+// Readings returns what the store has at each serial from first to newest, oldest first, and asks for so many entries at a time. It
 // verifies each entry by itself only, and goes on after each problem: an entry that cannot be read comes with its serial, its
 // SHA-256 and an error ([ErrCorrupt], [ErrForeign] or [ErrNewer]). A gap comes once, as [ErrMissing] with its first serial. The
 // entries before the first one that is there were pruned, and do not come. Any other error is the store's, and ends it.
-func (j *Journal) Readings(ctx context.Context, newest uint64, parallel int) iter.Seq2[Stored, error] {
+func (j *Journal) Readings(ctx context.Context, first, newest uint64, parallel int) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
-		for s, err := range j.readRuns(ctx, j.runs(ctx, newest), parallel) {
+		for s, err := range j.readRuns(ctx, j.runs(ctx, first, newest), parallel) {
 			if !yield(s, err) || !about(err) {
 				return
 			}

@@ -30,7 +30,7 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 			return
 		}
 		var before Stored
-		for s, err := range j.readRuns(ctx, j.runs(ctx, h.newest), readAhead) {
+		for s, err := range j.readRuns(ctx, j.runs(ctx, 1, h.newest), readAhead) {
 			next := s
 			switch {
 			case err == nil:
@@ -70,15 +70,15 @@ func about(err error) bool {
 // A run is a span of serials that are there.
 type run struct{ first, last uint64 }
 
-// runs are the runs of serials that the store lists, segment by segment, and the newest serial.
-func (j *Journal) runs(ctx context.Context, newest uint64) iter.Seq2[run, error] {
+// runs are the runs of serials from first on that the store lists, segment by segment, and the newest serial.
+func (j *Journal) runs(ctx context.Context, first, newest uint64) iter.Seq2[run, error] {
 	return func(yield func(run, error) bool) {
 		if newest == 0 {
 			return
 		}
 		last := newest / segment
-		for number := range last + 1 {
-			serials, err := j.listUnder(ctx, j.folder(number), "")
+		for number := first / segment; number <= last; number++ {
+			serials, err := j.listUnder(ctx, j.folder(number), j.Key(first-1))
 			if err != nil {
 				yield(run{}, err)
 				return

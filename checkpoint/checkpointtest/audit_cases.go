@@ -34,7 +34,7 @@ func testReadings(t *world) {
 	damaged := without(t.a, j.Key(4), j.Key(5))
 	got := checkpoint.Open(damaged, identity("a"))
 	var serials []uint64
-	for s, err := range got.Readings(t.Context(), end.Newest, 3) {
+	for s, err := range got.Readings(t.Context(), 1, end.Newest, 3) {
 		serials = append(serials, s.Serial)
 		switch {
 		case s.Serial == 4:

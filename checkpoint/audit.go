@@ -54,6 +54,9 @@ func (j *Journal) End(ctx context.Context) (End, error) {
 // entries before the first one that is there were pruned, and do not come. Any other error is the store's, and ends it.
 func (j *Journal) Readings(ctx context.Context, first, newest uint64, parallel int) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
+		if first > newest {
+			return
+		}
 		for s, err := range j.readRuns(ctx, j.runs(ctx, first, newest), parallel) {
 			if !yield(s, err) || !about(err) {
 				return

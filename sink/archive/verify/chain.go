@@ -9,7 +9,8 @@ import (
 // A reading is what the store has at a serial.
 type reading struct {
 	checkpoint.Stored
-	err error // nil if the entry can be read
+	err     error // nil if the entry can be read
+	doubted bool  // it does not fit the previous entry, which the next one did not settle
 }
 
 func (r reading) missing() bool { return errors.Is(r.err, checkpoint.ErrMissing) }
@@ -48,8 +49,13 @@ func (c *chain) add(next reading) (decided []verdict) {
 		first := c.waiting[0]
 		switch {
 		case ok && sha != last.SHA256: // the later one is doubtful itself, so that it says nothing about the first
+			last.doubted = true
 			c.waiting = []reading{last}
-			return append([]verdict{{reading: first}}, c.add(next)...)
+			v := verdict{reading: first, last: first.Serial}
+			if first.doubted { // on both sides
+				v = changed(first, last)
+			}
+			return append([]verdict{v}, c.add(next)...)
 		default:
 			c.waiting = []reading{next}
 			return []verdict{changed(first, last), {reading: last, want: sha, by: named(next)}}

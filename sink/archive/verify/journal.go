@@ -31,7 +31,7 @@ func (j *journal) open(ctx context.Context) (there bool) {
 	// the hint and the lease tell of it.
 	var err error
 	if j.lease, err = j.LeaseStatus(ctx); errors.Is(err, checkpoint.ErrCorrupt) {
-		j.report(LeaseUnreadable, Error, 0, "The lease of the %s stream is not readable: %v.", j.Name, err)
+		j.report(LeaseUnreadable, Error, 0, "The lease of the %s stream is not readable: %v.", j.Name, cause(err))
 	} else if err != nil {
 		j.unread(err)
 		return false
@@ -68,7 +68,7 @@ func (j *journal) newest(ctx context.Context) {
 		}
 		switch _, _, err := j.Delivered(ctx, s); {
 		case errors.Is(err, checkpoint.ErrCorrupt):
-			j.report(SetDamaged, Error, s.Serial, "The set of delivered ids that entry %d builds on cannot be read: %v.", s.Serial, err)
+			j.report(SetDamaged, Error, s.Serial, "The set of delivered ids that entry %d builds on cannot be read: %v.", s.Serial, cause(err))
 		case err != nil:
 			j.unread(err)
 		}
@@ -99,7 +99,7 @@ func (j *journal) entries(ctx context.Context) {
 			begun = true
 		}
 		j.progressed()
-		j.take(ctx, c.add(reading{s, err}))
+		j.take(ctx, c.add(reading{Stored: s, err: err}))
 	}
 	j.take(ctx, c.end(j.end.Hint))
 }
@@ -178,14 +178,26 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 	case errors.Is(v.err, checkpoint.ErrForeign):
 		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one of the stream %q.", v.Serial, v.Checkpoint.Stream)
 	case v.err != nil:
-		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.", v.Serial, v.err)
+		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.", v.Serial, cause(v.err))
 	default:
 		j.report(EntryChanged, Error, v.Serial, "Entry %d has the SHA-256 %s, and %s says that it was %s.", v.Serial, v.SHA256, v.by, v.want)
 	}
 	j.before = checkpoint.Stored{}
-	if v.err == nil {
+	if v.err == nil || misplaced != nil {
 		j.contents(ctx, v.Stored) // its objects may be as they were
 	}
+}
+
+// cause is what is wrong with an entry, without its place and the advice, which a finding has anyway.
+func cause(err error) error {
+	if parts, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // of this very error
+		for _, part := range parts.Unwrap() {
+			if part != checkpoint.ErrCorrupt { //nolint:errorlint // of this very error
+				return part
+			}
+		}
+	}
+	return err
 }
 
 // account takes in an entry that is the one that was committed, as far as the journal itself tells.

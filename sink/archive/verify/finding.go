@@ -87,8 +87,8 @@ var advice = map[Code]string{
 	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
 	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
 	TenantUnchecked: "Verify it with the journal of that tenant.",
-	VersionsUnchecked: "Give the verifier s3:ListBucketVersions and s3:GetObjectVersion, and let the bucket keep versions: then a " +
-		"change is told from a loss, and the original is found.",
+	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
+		"s3:GetObjectVersion: then the original is found below what covers it.",
 	Unsigned: "Protect the journal's store with versions or Object Lock, and compare the newest entry's hash with your log.",
 }
 

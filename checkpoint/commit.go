@@ -28,8 +28,8 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
 			j.at(j.path("")), prev.Cursor.UTC().Format(time.RFC3339Nano), next.Cursor.UTC().Format(time.RFC3339Nano))
 	}
-	next = j.account(prev, j.identify(prev, next))
-	key := j.key(next.Serial)
+	next = Account(prev.Checkpoint, j.identify(prev, next), j.scattered)
+	key := j.Key(next.Serial)
 	body, err := encode(next)
 	if err != nil {
 		return Stored{}, fmt.Errorf("encode checkpoint %s: %w", j.at(key), err)

@@ -15,8 +15,15 @@ import (
 const restore = "restore this very object from the store's earlier versions or a backup, or run houndtrail adopt, which " +
 	"rebuilds the position from the archive's own files"
 
-// errMissing: an entry is not in the store, although a later one is.
-var errMissing = errors.New("it is missing, although a later entry was committed")
+// ErrMissing says that an entry is not in the store, although a later one is. The error is [ErrCorrupt] too.
+var ErrMissing = errors.New("it is missing, although a later entry was committed")
+
+// MisplacedError says that an entry is at the place of another one. The error is [ErrCorrupt] too.
+type MisplacedError struct {
+	Says uint64 // the serial that the entry itself has
+}
+
+func (e *MisplacedError) Error() string { return fmt.Sprintf("it says that it is entry %d", e.Says) }
 
 // path is the key of one of the stream's objects, relative to the bucket's root.
 func (j *Journal) path(name string) string { return j.id.Stream + "/" + name }
@@ -28,8 +35,8 @@ const segment = 1000
 // folder is the folder of a segment's entries. Segment 0 begins with serial 0.
 func (j *Journal) folder(number uint64) string { return j.path(fmt.Sprintf("%017d/", number)) }
 
-// key is the key of an entry. All of them have the same length, so that they sort by serial.
-func (j *Journal) key(serial uint64) string {
+// Key is the key of an entry. All of them have the same length, so that they sort by serial.
+func (j *Journal) Key(serial uint64) string {
 	return j.folder(serial/segment) + fmt.Sprintf("%020d.json", serial)
 }
 
@@ -37,7 +44,7 @@ func (j *Journal) key(serial uint64) string {
 func (j *Journal) serial(key string) (serial uint64, ok bool) {
 	digits, isEntry := strings.CutSuffix(key[strings.LastIndex(key, "/")+1:], ".json")
 	serial, err := strconv.ParseUint(digits, 10, 64)
-	return serial, err == nil && isEntry && serial > 0 && key == j.key(serial)
+	return serial, err == nil && isEntry && serial > 0 && key == j.Key(serial)
 }
 
 // at names an object for people.
@@ -48,14 +55,21 @@ func (j *Journal) at(key string) string {
 // entry reads one entry and verifies everything that it says about itself, except its identity: only the newest entry shows
 // that. Also with an error, the result has its serial and, if the store had any bytes, their SHA-256.
 func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
-	key := j.key(serial)
+	key := j.Key(serial)
 	body, _, _, err := j.bucket.Get(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Stored{Checkpoint: Checkpoint{Serial: serial}}, j.corrupt(key, errMissing)
+		return Stored{Checkpoint: Checkpoint{Serial: serial}}, j.corrupt(key, ErrMissing)
 	}
 	if err != nil {
 		return Stored{Checkpoint: Checkpoint{Serial: serial}}, fmt.Errorf("read the checkpoint: %w", err)
 	}
+	return j.Parse(serial, body)
+}
+
+// Parse reads the bytes of an entry, wherever they come from, and verifies everything that the entry says about itself, except
+// its identity. Also with an error, the result has the serial and the SHA-256.
+func (j *Journal) Parse(serial uint64, body []byte) (Stored, error) {
+	key := j.Key(serial)
 	s, err := decode(body)
 	said := s.Serial
 	s.Serial = serial
@@ -65,7 +79,7 @@ func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
 	case err != nil:
 		return s, j.corrupt(key, err)
 	case said != serial:
-		return s, j.corrupt(key, fmt.Errorf("it says that it is entry %d", said))
+		return s, j.corrupt(key, &MisplacedError{said})
 	}
 	return s, j.ofStream(key, s)
 }
@@ -81,7 +95,7 @@ func (j *Journal) verify(before, s Stored, noted note) error {
 // follows verifies the link between two neighbours. If before is the zero value, there is no previous entry: the journal begins
 // with s, or was pruned up to s. In a pruned journal this link cannot be verified.
 func (j *Journal) follows(before, s Stored) error {
-	key := j.key(s.Serial)
+	key := j.Key(s.Serial)
 	switch {
 	case before.Serial == 0 && s.Serial > 1:
 		return nil
@@ -89,18 +103,29 @@ func (j *Journal) follows(before, s Stored) error {
 		return j.corrupt(key, errors.New("it is the first entry and yet names a previous one"))
 	case s.PreviousSHA256 != before.SHA256:
 		return j.corrupt(key, fmt.Errorf("it follows an entry with SHA-256 %s, but %s has %s: "+
-			"one of the two was changed", s.PreviousSHA256, j.at(j.key(before.Serial)), before.SHA256))
+			"one of the two was changed", s.PreviousSHA256, j.at(j.Key(before.Serial)), before.SHA256))
+	}
+	if problem := s.Continues(before); problem != nil {
+		return j.corrupt(key, problem)
+	}
+	return nil
+}
+
+// Continues tells whether an entry can come after another one by what both say, apart from hashes: they are of one lineage and
+// one identity, unless a reset, a move or an adoption is between them. Nil says that it can, or that there is no readable
+// previous entry.
+func (s Stored) Continues(before Stored) error {
+	switch {
 	case before.Serial == 0 || before.Kind == "" || s.Kind == KindAdopt:
 		return nil // there is no readable previous entry to compare with, or it does not count any more
 	case s.Lineage != before.Lineage && s.Kind != KindReset:
-		return j.corrupt(key, fmt.Errorf("its lineage is %s, that of the previous entry is %s: "+
-			"two journals were mixed", s.Lineage, before.Lineage))
+		return fmt.Errorf("its lineage is %s, that of the previous entry is %s: two journals were mixed", s.Lineage, before.Lineage)
 	case s.names() != before.names() && (s.Moved == nil || s.Moved.From != before.names()):
-		return j.corrupt(key, fmt.Errorf("it is of another identity than the previous entry, from which no move leads to it "+
-			"(tenant, source, destination and encoding are %q, and were %q): two journals were mixed", s.names(), before.names()))
+		return fmt.Errorf("it is of another identity than the previous entry, from which no move leads to it "+
+			"(tenant, source, destination and encoding are %q, and were %q): two journals were mixed", s.names(), before.names())
 	case s.base() != before.base() && s.base().Serial != s.Serial:
-		return j.corrupt(key, fmt.Errorf("its delivered ids build on those of entry %d, and those of the previous entry on entry %d: "+
-			"two journals were mixed", s.base().Serial, before.base().Serial))
+		return fmt.Errorf("its delivered ids build on those of entry %d, and those of the previous entry on entry %d: "+
+			"two journals were mixed", s.base().Serial, before.base().Serial)
 	}
 	return nil
 }
@@ -110,13 +135,13 @@ func (j *Journal) agrees(noted note, s Stored) error {
 	if noted.Serial != s.Serial || noted.SHA256 == s.SHA256 || noted.SHA256 == "" {
 		return nil
 	}
-	return j.corrupt(j.key(s.Serial), fmt.Errorf("its SHA-256 is %s, but %s noted %s when it was committed: one of the two "+
+	return j.corrupt(j.Key(s.Serial), fmt.Errorf("its SHA-256 is %s, but %s noted %s when it was committed: one of the two "+
 		"was changed", s.SHA256, j.at(j.path(latestName)), noted.SHA256))
 }
 
 // lost says that an entry is gone that was once the newest.
 func (j *Journal) lost(noted note) error {
-	return j.corrupt(j.key(noted.Serial), fmt.Errorf("it is missing, although %s says that it was committed: the journal, "+
+	return j.corrupt(j.Key(noted.Serial), fmt.Errorf("it is missing, although %s says that it was committed: the journal, "+
 		"or the end of it, is lost", j.at(noted.by)))
 }
 

@@ -96,30 +96,61 @@ func (j *Journal) start(ctx context.Context, from, newest uint64) (uint64, error
 // read yields the entries of a span of serials in order, each verified by itself, and asks the store for the next ones
 // meanwhile.
 func (j *Journal) read(ctx context.Context, first, last uint64) iter.Seq2[Stored, error] {
-	return func(yield func(Stored, error) bool) {
-		type answer struct {
-			Stored
-			err error
+	return j.ask(ctx, readAhead, func(yield func(question) bool) {
+		for serial := first; serial <= last; serial++ {
+			if !yield(j.entryOf(serial)) {
+				return
+			}
 		}
+	})
+}
+
+// A question asks the store for one entry or a few, and an answer is one of those.
+type (
+	question func(context.Context) []answer
+	answer   struct {
+		Stored
+		err error
+	}
+)
+
+func (j *Journal) entryOf(serial uint64) question {
+	return func(ctx context.Context) []answer {
+		s, err := j.entry(ctx, serial)
+		return []answer{{s, err}}
+	}
+}
+
+// ask asks so many questions at a time, and yields the answers in the order of the questions.
+func (j *Journal) ask(ctx context.Context, parallel int, questions iter.Seq[question]) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var asking sync.WaitGroup
 		defer asking.Wait()
 		defer cancel()
+		next, stop := iter.Pull(questions)
+		defer stop()
 
-		var coming [readAhead]chan answer
-		next := first
-		for serial := first; serial <= last; serial++ {
-			for ; next <= last && next-serial < readAhead; next++ {
-				reply, asked := make(chan answer, 1), next
-				coming[asked%readAhead] = reply
-				asking.Go(func() {
-					s, err := j.entry(ctx, asked)
-					reply <- answer{s, err}
-				})
+		var coming []chan []answer // oldest first
+		for {
+			for len(coming) < parallel {
+				q, more := next()
+				if !more {
+					break
+				}
+				reply := make(chan []answer, 1)
+				coming = append(coming, reply)
+				asking.Go(func() { reply <- q(ctx) })
 			}
-			if a := <-coming[serial%readAhead]; !yield(a.Stored, a.err) {
+			if len(coming) == 0 {
 				return
 			}
+			for _, a := range <-coming[0] {
+				if !yield(a.Stored, a.err) {
+					return
+				}
+			}
+			coming = coming[1:]
 		}
 	}
 }

@@ -126,7 +126,7 @@ func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
 	switch {
 	case err != nil && before.SHA256 != "" && s.Kind == KindAdopt:
 		return before, nil
-	case errors.Is(err, errMissing):
+	case errors.Is(err, ErrMissing):
 		first, firstErr := j.first(ctx, s.Serial)
 		if firstErr != nil {
 			return Stored{}, firstErr

@@ -126,6 +126,7 @@ type LeaseStatus struct {
 	Expires time.Duration
 	// Intents are the windows that this holder or an earlier one declared. Some may be committed since.
 	Intents []window.Window
+	Serial  uint64 // the newest entry that the last holder knew; 0 if it knew none
 }
 
 // LeaseStatus reads the stream's lease and does not touch it: it keeps no runner away and makes no runner wait. A lease object
@@ -133,9 +134,9 @@ type LeaseStatus struct {
 func (j *Journal) LeaseStatus(ctx context.Context) (LeaseStatus, error) {
 	found, err := j.readLease(ctx)
 	if err != nil || found.State != stateHeld {
-		return LeaseStatus{Intents: found.Intents}, err
+		return LeaseStatus{Intents: found.Intents, Serial: found.Serial}, err
 	}
-	status := LeaseStatus{Held: true, Intents: found.Intents, Holder: found.Holder, Since: found.AcquiredAt}
+	status := LeaseStatus{Held: true, Intents: found.Intents, Serial: found.Serial, Holder: found.Holder, Since: found.AcquiredAt}
 	if !found.Locked {
 		status.Expires = max(0, found.remaining())
 		status.Held = status.Expires > 0

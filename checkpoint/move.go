@@ -66,7 +66,7 @@ func (j *Journal) Movable(ctx context.Context) error {
 func (j *Journal) mayMove(newest Stored, intents []window.Window) error {
 	if newest.names() == j.id.names() {
 		return fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
-			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.key(newest.Serial)))
+			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.Key(newest.Serial)))
 	}
 	if len(intents) == 0 || newest.Tenant == j.id.Tenant && newest.Encoding == j.id.Encoding {
 		return nil
@@ -152,7 +152,7 @@ func (j *Journal) belongs(s Stored) error {
 	}
 	return fmt.Errorf("%w: %s: %s: correct the setting; or, if the change is meant (the same archive at another address, "+
 		"a new host name of BloodHound, another tenant), run houndtrail move --reason \"...\" once, which goes on from "+
-		"this very position", ErrForeign, j.at(j.key(s.Serial)), differ)
+		"this very position", ErrForeign, j.at(j.Key(s.Serial)), differ)
 }
 
 // ofStream refuses an entry of another stream. No move can make it one of this stream's.

@@ -48,6 +48,11 @@ func (j *Journal) head(ctx context.Context) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
+	return j.headFrom(ctx, noted)
+}
+
+// headFrom is head with a note that was read already.
+func (j *Journal) headFrom(ctx context.Context, noted note) (head, error) {
 	h := head{noted: noted}
 	listed, err := j.list(ctx, noted.Serial)
 	if err != nil {
@@ -92,7 +97,7 @@ func (j *Journal) askFrom(ctx context.Context, h *head) error {
 
 // has tells whether an entry is there, whatever it says.
 func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
-	_, _, _, err := j.bucket.Get(ctx, j.key(serial))
+	_, _, _, err := j.bucket.Get(ctx, j.Key(serial))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -111,7 +116,7 @@ func (j *Journal) list(ctx context.Context, first uint64) (serials []uint64, err
 		return j.listUnder(ctx, j.path("0"), "")
 	}
 	for number := first / segment; ; number++ {
-		listed, err := j.listUnder(ctx, j.folder(number), j.key(first-1))
+		listed, err := j.listUnder(ctx, j.folder(number), j.Key(first-1))
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 			return
 		}
 		var before Stored
-		for s, err := range j.readRuns(ctx, j.runs(ctx, h.newest)) {
+		for s, err := range j.readRuns(ctx, j.runs(ctx, 1, h.newest), readAhead) {
 			next := s
 			switch {
 			case err == nil:
@@ -70,15 +70,15 @@ func about(err error) bool {
 // A run is a span of serials that are there.
 type run struct{ first, last uint64 }
 
-// runs are the runs of serials that the store lists, segment by segment, and the newest serial.
-func (j *Journal) runs(ctx context.Context, newest uint64) iter.Seq2[run, error] {
+// runs are the runs of serials from first on that the store lists, segment by segment, and the newest serial.
+func (j *Journal) runs(ctx context.Context, first, newest uint64) iter.Seq2[run, error] {
 	return func(yield func(run, error) bool) {
 		if newest == 0 {
 			return
 		}
 		last := newest / segment
-		for number := range last + 1 {
-			serials, err := j.listUnder(ctx, j.folder(number), "")
+		for number := first / segment; number <= last; number++ {
+			serials, err := j.listUnder(ctx, j.folder(number), j.Key(first-1))
 			if err != nil {
 				yield(run{}, err)
 				return
@@ -99,50 +99,50 @@ func (j *Journal) runs(ctx context.Context, newest uint64) iter.Seq2[run, error]
 	}
 }
 
-// readRuns yields the entries of the runs, and one error for each gap between two of them.
-func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error]) iter.Seq2[Stored, error] {
-	return func(yield func(Stored, error) bool) {
+// readRuns yields the entries of the runs, and one error for each gap between two of them. It asks the store for so many entries
+// at a time.
+func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error], parallel int) iter.Seq2[Stored, error] {
+	return j.ask(ctx, parallel, func(yield func(question) bool) {
 		var before run
 		for r, err := range runs {
 			if err != nil {
-				yield(Stored{}, err)
+				yield(func(context.Context) []answer { return []answer{{err: err}} })
 				return
 			}
-			if before.last > 0 && !j.readGap(ctx, run{before.last + 1, r.first - 1}, yield) {
+			if gap := (run{before.last + 1, r.first - 1}); before.last > 0 && gap.first <= gap.last &&
+				!yield(func(ctx context.Context) []answer { return j.readGap(ctx, gap) }) {
 				return
 			}
-			for s, err := range j.read(ctx, r.first, r.last) {
-				if !yield(s, err) {
+			for serial := r.first; serial <= r.last; serial++ {
+				if !yield(j.entryOf(serial)) {
 					return
 				}
 			}
 			before = r
 		}
-	}
+	})
 }
 
-// readGap yields the entries that are in a gap after all, since a listing may be behind, up to the first entry that is really
+// readGap reads the entries that are in a gap after all, since a listing may be behind, up to the first entry that is really
 // missing.
-func (j *Journal) readGap(ctx context.Context, gap run, yield func(Stored, error) bool) bool {
+func (j *Journal) readGap(ctx context.Context, gap run) (found []answer) {
 	for serial := gap.first; serial <= gap.last; serial++ {
 		s, err := j.entry(ctx, serial)
-		missing := errors.Is(err, errMissing)
+		missing := errors.Is(err, ErrMissing)
 		if missing && serial < gap.last {
-			err = j.corrupt(j.key(serial), fmt.Errorf("%w, and so are all up to entry %d", errMissing, gap.last))
+			err = j.corrupt(j.Key(serial), fmt.Errorf("%w, and so are all up to entry %d", ErrMissing, gap.last))
 		}
-		if !yield(s, err) {
-			return false
-		}
-		if missing {
+		found = append(found, answer{s, err})
+		if missing || !about(err) {
 			break
 		}
 	}
-	return true
+	return found
 }
 
-// account fills in the sums over the journal: the totals and, if windows may come in any order, the time that they cover
-// together.
-func (j *Journal) account(prev Stored, next Checkpoint) Checkpoint {
+// Account fills in the sums over the journal of an entry that follows prev: the totals and, if windows may come in any order, the
+// time that they cover together.
+func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	next.Totals = prev.Totals
 	next.Totals.Delivered += int64(next.Records.Fresh)
 	if a := next.Adopted; a != nil { // whatever the lost entries said
@@ -164,7 +164,7 @@ func (j *Journal) account(prev Stored, next Checkpoint) Checkpoint {
 		next.ChangedTotal += int64(next.Changed.Altered) + int64(next.Changed.Gone)
 	}
 	next.Covered = nil
-	if j.scattered {
+	if anyOrder {
 		next.Covered = union(prev.Covered, next.Window)
 	}
 	return next

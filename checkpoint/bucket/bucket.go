@@ -10,6 +10,7 @@
 //     read back and compared: bodies that different writers could write at once should name their writer.
 //   - A version is a digest of the body (the SHA-256, or S3's ETag). A body that changes and changes back is the same
 //     version again.
+//   - A SHA-256 that the store tells is that of the whole body. If the store keeps none, or only one of the parts, it tells none.
 //   - Temporary failures are retried inside. An error is final for now, names the object, says what to do, and never shows
 //     a secret. The errors that a caller decides by are those of io/fs: fs.ErrNotExist, fs.ErrExist, and fs.ErrInvalid for
 //     a key or prefix that [CheckKey] or [CheckPrefix] refuses.
@@ -17,8 +18,10 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"strings"
 	"time"
 
@@ -33,8 +36,46 @@ type Reader interface {
 	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may
 	// lack an object that was written a moment ago; Get finds it.
 	List(ctx context.Context, prefix, after string) ([]string, error)
+	// Stat describes the object and reads no byte of it. A missing object is fs.ErrNotExist.
+	Stat(ctx context.Context, key string) (Info, error)
+	// Hash is Stat that reads the whole body to tell its size and SHA-256, and holds only a piece of it at a time. If the body
+	// is not the one that the store's own checksum is of, the error is [ErrDamaged].
+	Hash(ctx context.Context, key string) (Info, error)
+	// Walk describes the objects whose keys begin with prefix, in the store's own order and without their SHA-256, and holds
+	// only some of them at a time. An error ends it. Like a List, it may lack an object that was written a moment ago.
+	Walk(ctx context.Context, prefix string) iter.Seq2[Info, error]
 	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
 	String() string
+}
+
+// Info describes an object.
+type Info struct {
+	Key    string
+	Bytes  int64
+	SHA256 string // of the whole body, in lower-case hex; "" if it is not known
+}
+
+// ErrDamaged says that a body is not the one of which the store itself keeps a checksum: a disk or a person changed it below the
+// store.
+var ErrDamaged = errors.New("the body is not the one of the store's own checksum")
+
+// Versioned is a store that keeps the earlier versions of objects. If a store keeps none, or the caller may not see them, the
+// error of both calls is errors.ErrUnsupported.
+type Versioned interface {
+	// Versions returns every version and every delete marker of the keys that begin with prefix, in no order. An error ends it.
+	Versions(ctx context.Context, prefix string) iter.Seq2[Version, error]
+	// GetVersion returns the body of one version. A missing one is fs.ErrNotExist.
+	GetVersion(ctx context.Context, key, id string) ([]byte, error)
+}
+
+// Version is a version of an object, or a delete marker, which hides the older versions.
+type Version struct {
+	Key     string
+	ID      string // "" if it was written while the store kept no versions
+	Newest  bool   // it is the one that Get finds or, if it is a marker, because of which Get finds none
+	Marker  bool
+	Bytes   int64
+	Written time.Time // by the store's clock
 }
 
 // Bucket is a store of objects. All calls are safe for concurrent use.

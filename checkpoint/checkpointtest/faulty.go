@@ -24,6 +24,8 @@ const (
 	Put  Op = "put"
 	List Op = "list"
 	Lock Op = "lock"
+	Stat Op = "stat" // Stat and Hash
+	Walk Op = "walk"
 )
 
 // Fault says how a call fails; with the zero value it does not fail.
@@ -32,8 +34,8 @@ type Fault struct {
 	After  error // the call has its effect and returns this all the same: "failed but persisted"
 }
 
-// Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List, key is the
-// prefix. Hooks are called concurrently.
+// Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List and a Walk, key
+// is the prefix. Hooks are called concurrently.
 type Hook func(ctx context.Context, op Op, key string) Fault
 
 // Once fails the first call of op on a key with the suffix, and no other.

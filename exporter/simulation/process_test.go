@@ -169,7 +169,7 @@ func (p *process) exporter(name string, to exporter.Sink, at exporter.Destinatio
 
 func (w *world) journal(name string, b bucket.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
-		Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
+		Tenant: tenant, Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
 	}, append(options, checkpoint.LeaseTTL(w.ttl))...)
 }
 

@@ -90,6 +90,9 @@ func live(t *testing.T, seed uint64) *world {
 				w.violation, w.plan, w.story(told()), seed)
 		}
 	})
+	if w.violation == "" {
+		w.verify(t)
+	}
 	return w
 }
 

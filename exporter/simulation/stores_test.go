@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"slices"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
@@ -68,6 +70,21 @@ func (v view) List(ctx context.Context, prefix, after string) ([]string, error) 
 	return do(ctx, v.process, call{v.part, opList, prefix}, func(ctx context.Context) ([]string, error) {
 		return v.store.List(ctx, prefix, after)
 	})
+}
+
+// Stat implements bucket.Bucket. No exporter calls it, nor the next two: only a verification does.
+func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) {
+	return v.store.Stat(ctx, key)
+}
+
+// Hash implements bucket.Bucket.
+func (v view) Hash(ctx context.Context, key string) (bucket.Info, error) {
+	return v.store.Hash(ctx, key)
+}
+
+// Walk implements bucket.Bucket.
+func (v view) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info, error] {
+	return v.store.Walk(ctx, prefix)
 }
 
 // Lock implements bucket.Bucket.

@@ -35,6 +35,9 @@ func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 		"lock":          lock,
 		"random walk":   randomWalk,
 		"folder or key": folderOrKey,
+		"stat":          func(t *testing.T, s Store) { t.Helper(); stat(t, s, large) },
+		"walk":          walkAll,
+		"versions":      versions,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,6 +170,12 @@ func unsafeKeys(t *testing.T, open Store) {
 		if _, err := b.Put(t.Context(), key, nil, ""); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("Put %q: %v; want fs.ErrInvalid", key, err)
 		}
+		if _, err := b.Stat(t.Context(), key); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("Stat %q: %v; want fs.ErrInvalid", key, err)
+		}
+		if _, err := b.Hash(t.Context(), key); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("Hash %q: %v; want fs.ErrInvalid", key, err)
+		}
 		if _, _, err := b.Lock(t.Context(), key); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("Lock %q: %v; want fs.ErrInvalid", key, err)
 		}
@@ -174,6 +183,9 @@ func unsafeKeys(t *testing.T, open Store) {
 	for _, prefix := range []string{"/", "../", "a/../", "a//", ".hidden"} {
 		if keys, err := b.List(t.Context(), prefix, ""); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("List %q: %q, %v; want fs.ErrInvalid", prefix, keys, err)
+		}
+		if infos, err := walked(t.Context(), b, prefix); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("Walk %q: %v, %v; want fs.ErrInvalid", prefix, infos, err)
 		}
 	}
 	wantKeys(t, b, "", "")
@@ -188,7 +200,12 @@ func cancelled(t *testing.T, open Store) {
 	_, _, _, getErr := b.Get(ctx, "a")
 	_, putErr := b.Put(ctx, "b", []byte("two"), "")
 	_, listErr := b.List(ctx, "", "")
-	for call, err := range map[string]error{"Get": getErr, "Put": putErr, "List": listErr} {
+	_, statErr := b.Stat(ctx, "a")
+	_, hashErr := b.Hash(ctx, "a")
+	_, walkErr := walked(ctx, b, "")
+	for call, err := range map[string]error{
+		"Get": getErr, "Put": putErr, "List": listErr, "Stat": statErr, "Hash": hashErr, "Walk": walkErr,
+	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s with a cancelled context: %v; want context.Canceled", call, err)
 		}

@@ -90,13 +90,28 @@ func (d *Bucket) Put(ctx context.Context, key string, body []byte, version strin
 
 // List implements [bucket.Bucket].
 func (d *Bucket) List(ctx context.Context, prefix, after string) ([]string, error) {
-	if err := bucket.CheckPrefix(prefix); err != nil {
+	var keys []string
+	err := d.walk(ctx, prefix, func(key string, _ fs.DirEntry) error {
+		if key > after {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
+	}
+	slices.Sort(keys) // a walk has "a/b" before "a-b"
+	return keys, nil
+}
+
+// walk calls each for every object whose key begins with prefix, until each returns an error.
+func (d *Bucket) walk(ctx context.Context, prefix string, each func(key string, entry fs.DirEntry) error) error {
+	if err := bucket.CheckPrefix(prefix); err != nil {
+		return err
 	}
 	// Only the folder that the prefix names can hold matches.
 	folder, _ := filepath.Split(filepath.FromSlash(prefix))
 	start := filepath.Join(d.root, folder)
-	var keys []string
 	err := filepath.WalkDir(start, func(path string, entry fs.DirEntry, err error) error {
 		if isMissing(err) || path == start {
 			return nil // no object was written there yet, or the folder has just been removed
@@ -111,16 +126,15 @@ func (d *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 			return nil
 		}
 		key := filepath.ToSlash(strings.TrimPrefix(strings.TrimPrefix(path, d.root), string(filepath.Separator)))
-		if !entry.IsDir() && strings.HasPrefix(key, prefix) && key > after {
-			keys = append(keys, key)
+		if entry.IsDir() || !strings.HasPrefix(key, prefix) {
+			return nil
 		}
-		return nil
+		return each(key, entry)
 	})
 	if err != nil {
-		return nil, explainFile("list", start, err)
+		return explainFile("list", start, err)
 	}
-	slices.Sort(keys) // a walk has "a/b" before "a-b"
-	return keys, nil
+	return nil
 }
 
 // Lock implements [bucket.Bucket] with flock, which the kernel drops when the process ends.
@@ -156,23 +170,30 @@ func (d *Bucket) path(ctx context.Context, key string) (string, error) {
 	return filepath.Join(d.root, filepath.FromSlash(key)), ctx.Err()
 }
 
-// readFile returns the body and the time of the last change of one and the same file, even if another file gets its name
-// meanwhile.
-func readFile(path string) ([]byte, time.Time, error) {
-	f, err := os.Open(path)
+// readFile returns the body and the time of the last change of one and the same file.
+func readFile(path string) (body []byte, written time.Time, err error) {
+	info, err := openFile(path, func(r io.Reader) (err error) { body, err = io.ReadAll(r); return err })
 	if err != nil {
 		return nil, time.Time{}, err
+	}
+	return body, info.ModTime(), nil
+}
+
+// openFile has read take the body, and describes the same file, even if another file gets its name meanwhile.
+func openFile(path string, read func(io.Reader) error) (fs.FileInfo, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // the file was only read, so an error here loses nothing
 	info, err := f.Stat()
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	if info.IsDir() {
-		return nil, time.Time{}, fs.ErrNotExist // "a" is no object because there is an object "a/b"
+		return nil, fs.ErrNotExist // "a" is no object because there is an object "a/b"
 	}
-	body, err := io.ReadAll(f)
-	return body, info.ModTime(), err
+	return info, read(f)
 }
 
 func digest(body []byte) string {

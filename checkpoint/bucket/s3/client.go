@@ -29,6 +29,9 @@ const (
 	answerTimeout = time.Minute
 	// hastyConnect bounds connecting while a person waits.
 	hastyConnect = 1500 * time.Millisecond
+	// idleConnections are kept for the next requests: a verification makes so many at a time, and a connection takes several
+	// round trips to make.
+	idleConnections = 64
 	// bodyGrace and bodyRate bound a whole body: an upload's part of 16 MiB passes on a line of 60 kB/s.
 	bodyGrace = 2 * time.Minute
 	bodyRate  = 100_000 // bytes a second
@@ -60,6 +63,7 @@ func loading(opts Options) []func(*config.LoadOptions) error {
 	// The services that give credentials use this client as it is; AWS_CA_BUNDLE is added to it.
 	client := awshttp.NewBuildableClient().WithReadTimeout(answerTimeout).WithTransportOptions(func(tr *http.Transport) {
 		tr.OnProxyConnectResponse = transport.ProxyAnswer
+		tr.MaxIdleConnsPerHost = idleConnections
 	})
 	if opts.Interactive {
 		client = client.WithDialerOptions(func(d *net.Dialer) { d.Timeout = hastyConnect })

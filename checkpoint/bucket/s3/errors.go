@@ -44,7 +44,7 @@ func (s *Bucket) explain(ctx context.Context, verb, action, key string, err erro
 			return fmt.Errorf("%s: %w", tried, fs.ErrExist)
 		}
 		return fmt.Errorf("%s: another process changed it: %w", tried, fs.ErrExist)
-	case "NoSuchKey":
+	case "NoSuchKey", "NoSuchVersion":
 		// Only S3's own word counts. Any other 404, of a wrong endpoint say, must not look like a store without objects.
 		return fmt.Errorf("%s: %w", tried, fs.ErrNotExist)
 	}
@@ -126,8 +126,8 @@ func (s *Bucket) remedy(action, key string, err error) string {
 func (s *Bucket) permission(action, key string) string {
 	arn := "arn:aws:s3:::" + s.opts.Bucket
 	switch action {
-	case "s3:ListBucket":
-		return "allow s3:ListBucket on " + arn
+	case "s3:ListBucket", "s3:ListBucketVersions":
+		return "allow " + action + " on " + arn
 	case "s3:GetObject":
 		return "allow s3:GetObject on " + arn + "/" + *s.key(key) + ", and s3:ListBucket on " + arn +
 			" (without it, an object that is missing looks forbidden)"

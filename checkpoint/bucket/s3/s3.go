@@ -50,24 +50,10 @@ func (s *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Dura
 	if err := bucket.CheckKey(key); err != nil {
 		return nil, "", 0, err
 	}
-	var (
-		out  *sdk.GetObjectOutput
-		body []byte
-		err  error
-	)
-	for range readAttempts {
-		if out, err = s.client.GetObject(ctx, &sdk.GetObjectInput{Bucket: &s.opts.Bucket, Key: s.key(key)}); err != nil {
-			break
-		}
-		body, err = io.ReadAll(out.Body) // the SDK compares it with the checksum
-		_ = out.Body.Close()
-		if err == nil || ctx.Err() != nil {
-			break
-		}
-		s.opts.Log.Warn("the body of an object was not read to its end", zap.String("object", s.url(key)), zap.Error(err))
-	}
+	var body []byte
+	out, err := s.read(ctx, key, nil, func(r io.Reader) (err error) { body, err = io.ReadAll(r); return err })
 	if err != nil {
-		return nil, "", 0, s.explain(ctx, "read", "s3:GetObject", key, err)
+		return nil, "", 0, err
 	}
 	now, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
 	if !ok || out.LastModified == nil || aws.ToString(out.ETag) == "" {
@@ -77,30 +63,39 @@ func (s *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Dura
 	return body, *out.ETag, max(0, now.Sub(*out.LastModified)), nil
 }
 
+// read has take read the body, from its beginning at each attempt. version is nil for the newest version.
+func (s *Bucket) read(ctx context.Context, key string, version *string, take func(io.Reader) error) (out *sdk.GetObjectOutput, err error) {
+	for range readAttempts {
+		out, err = s.client.GetObject(ctx, &sdk.GetObjectInput{Bucket: &s.opts.Bucket, Key: s.key(key), VersionId: version})
+		if err != nil {
+			break
+		}
+		err = take(out.Body) // the SDK compares it with the checksum
+		_ = out.Body.Close()
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+		s.opts.Log.Warn("the body of an object was not read to its end", zap.String("object", s.url(key)), zap.Error(err))
+	}
+	switch {
+	case err == nil:
+		return out, nil
+	case ctx.Err() == nil && isChecksum(err):
+		return nil, fmt.Errorf("read %s: %w", s.url(key), bucket.ErrDamaged)
+	case version != nil:
+		return nil, s.explainVersions(ctx, "read an earlier version of", "s3:GetObjectVersion", key, err)
+	}
+	return nil, s.explain(ctx, "read", "s3:GetObject", key, err)
+}
+
 // List implements [bucket.Bucket].
 func (s *Bucket) List(ctx context.Context, prefix, after string) ([]string, error) {
-	if err := bucket.CheckPrefix(prefix); err != nil {
-		return nil, err
-	}
-	in := &sdk.ListObjectsV2Input{Bucket: &s.opts.Bucket, Prefix: s.key(prefix)}
-	if after != "" {
-		in.StartAfter = s.key(after)
-	}
-	if s.opts.PageSize > 0 {
-		in.MaxKeys = aws.Int32(s.opts.PageSize)
-	}
 	var keys []string
-	for pages := sdk.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	for info, err := range s.walk(ctx, prefix, after) {
 		if err != nil {
-			return nil, s.explain(ctx, "list", "s3:ListBucket", prefix, err)
+			return nil, err
 		}
-		for _, object := range page.Contents {
-			key := strings.TrimPrefix(aws.ToString(object.Key), *s.key(""))
-			if bucket.CheckKey(key) == nil { // any other key is not ours, for example a console's folder marker
-				keys = append(keys, key)
-			}
-		}
+		keys = append(keys, info.Key)
 	}
 	slices.Sort(keys) // S3 sorts by itself; not every store does
 	return keys, nil

@@ -95,6 +95,9 @@ var (
 // ErrUnknownFiles says that the archive cannot be adopted because of files with unknown names.
 var ErrUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
 
+// ErrTampered says that a verification found something that is not as it was committed.
+var ErrTampered = errors.New("the archive or a journal is not as it was committed")
+
 // If an error is in one of these lists, the list decides its outcome, and not its stage.
 //
 //nolint:gochecknoglobals // constants
@@ -102,7 +105,7 @@ var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
-		checkpoint.ErrUnfinished,
+		checkpoint.ErrUnfinished, ErrTampered,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale}

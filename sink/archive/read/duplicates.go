@@ -3,7 +3,9 @@ package read
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
@@ -29,32 +31,71 @@ func (d *day) add(r identity) {
 	}
 }
 
-// duplicates counts the records that the day has once too often, and returns some of their ids.
-func (d *day) duplicates(ctx context.Context, b bucket.Reader) (n int64, ids []int64, err error) {
-	if d.ids == nil || d.again.IsEmpty() {
-		return 0, nil, nil
+// A Repeated is a record that the archive has more than once.
+type Repeated struct {
+	ID        int64
+	CreatedAt time.Time
+	Keys      []string // of the objects that have it, once for each time
+}
+
+// Twice returns the records that a tenant's objects of one day have more than once, by id.
+func Twice(ctx context.Context, b bucket.Reader, tenant string, at time.Time) ([]Repeated, error) {
+	keys, err := b.List(ctx, DayPrefix(tenant, at), "")
+	if err != nil {
+		return nil, fmt.Errorf("look for the objects of %s: %w", at.UTC().Format(time.DateOnly), err)
 	}
-	var suspects []identity
+	var d day
+	for _, key := range keys {
+		if o, ok := Parse(key); ok {
+			d.objects = append(d.objects, o)
+		}
+	}
 	for c, err := range ahead(ctx, b, d.objects) {
 		if err != nil {
-			return 0, nil, err
+			return nil, err
+		}
+		for _, r := range c.records {
+			d.add(r)
+		}
+	}
+	return d.repeated(ctx, b)
+}
+
+// repeated returns the records that the day has more than once, by id.
+func (d *day) repeated(ctx context.Context, b bucket.Reader) (all []Repeated, err error) {
+	if d.ids == nil || d.again.IsEmpty() {
+		return nil, nil
+	}
+	type suspect struct {
+		identity
+		object int
+	}
+	var suspects []suspect
+	object := 0
+	for c, err := range ahead(ctx, b, d.objects) {
+		if err != nil {
+			return nil, err
 		}
 		for _, r := range c.records {
 			if d.again.Contains(uint64(r.id)) {
-				suspects = append(suspects, r)
+				suspects = append(suspects, suspect{r, object})
 			}
 		}
+		object++
 	}
-	slices.SortFunc(suspects, func(a, b identity) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.createdAt, b.createdAt))
+	slices.SortFunc(suspects, func(a, b suspect) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.createdAt, b.createdAt), cmp.Compare(a.object, b.object))
 	})
 	for i := 1; i < len(suspects); i++ {
-		if suspects[i] == suspects[i-1] {
-			n++
-			if len(ids) < examples && !slices.Contains(ids, suspects[i].id) {
-				ids = append(ids, suspects[i].id)
-			}
+		before, s := suspects[i-1], suspects[i]
+		if s.identity != before.identity {
+			continue
 		}
+		if last := len(all) - 1; last < 0 || all[last].ID != s.id || !all[last].CreatedAt.Equal(s.instant()) {
+			all = append(all, Repeated{ID: s.id, CreatedAt: s.instant(), Keys: []string{d.objects[before.object].Key()}})
+		}
+		last := &all[len(all)-1]
+		last.Keys = append(last.Keys, d.objects[s.object].Key())
 	}
-	return n, ids, nil
+	return all, nil
 }

@@ -116,12 +116,12 @@ func (s *survey) add(ctx context.Context, c contents) error {
 }
 
 func (s *survey) endDay(ctx context.Context) error {
-	duplicates, ids, err := s.day.duplicates(ctx, s.bucket)
+	repeated, err := s.day.repeated(ctx, s.bucket)
 	s.day = day{}
-	s.found.Duplicates += duplicates
-	for _, id := range ids {
-		if len(s.found.DuplicateIDs) < examples {
-			s.found.DuplicateIDs = append(s.found.DuplicateIDs, id)
+	for _, r := range repeated {
+		s.found.Duplicates += int64(len(r.Keys) - 1)
+		if len(s.found.DuplicateIDs) < examples && !slices.Contains(s.found.DuplicateIDs, r.ID) {
+			s.found.DuplicateIDs = append(s.found.DuplicateIDs, r.ID)
 		}
 	}
 	return err

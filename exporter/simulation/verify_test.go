@@ -1,0 +1,37 @@
+package simulation
+
+import (
+	"testing"
+
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/sink/archive/verify"
+)
+
+// verify checks that a verification finds nothing wrong in what a world has left behind, whatever happened in it. It runs outside
+// of the bubble, since it reads Parquet.
+func (w *world) verify(t *testing.T) {
+	t.Helper()
+	open := func(name string, files, anyOrder bool) verify.Journal {
+		return verify.Journal{
+			Journal: w.journal(name, checkpointtest.NewFaulty(w.positions)), Name: name, Files: files, AnyOrder: anyOrder,
+		}
+	}
+	report, err := verify.Run(t.Context(), verify.Options{
+		Journals: []verify.Journal{
+			open(archiveStream, true, false), open(backfillStream, true, true), open(webhookStream, false, false),
+		},
+		Positions: w.positions, Files: w.objects, Depth: verify.Read,
+	})
+	if err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	for _, f := range report.Findings {
+		if f.Severity != verify.Info {
+			t.Errorf("verify: %s %s %s entry %d: %s", f.Severity, f.Code, f.Stream, f.Entry, f.Text)
+		}
+	}
+	for _, s := range report.Streams {
+		w.tally["entries verified"] += int(s.Entries)
+	}
+	w.tally["objects verified"] += int(report.Objects)
+}

@@ -1,0 +1,184 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+// A problem is a finding about an entry.
+type problem struct {
+	code Code
+	text string
+}
+
+func problemf(code Code, format string, args ...any) problem { return problem{code, fmt.Sprintf(format, args...)} }
+
+// accounts compares an entry with the previous one: the sums, and the time that both account for. before is the zero value if the
+// entry is the first one.
+func accounts(before, e checkpoint.Checkpoint, anyOrder bool) (problems []problem) {
+	if text := sums(before, e, anyOrder); text != "" {
+		problems = append(problems, problem{EntryCounts, text})
+	}
+	if before.Serial == 0 || e.Kind == checkpoint.KindAdopt {
+		return problems
+	}
+	if anyOrder {
+		return append(problems, overlaps(before, e)...)
+	}
+	return append(problems, joins(before, e)...)
+}
+
+// sums compares the sums of an entry with the sums of the previous entry and its own counts.
+func sums(before, e checkpoint.Checkpoint, anyOrder bool) string {
+	want := checkpoint.Account(before, e, anyOrder)
+	switch {
+	case e.Totals != want.Totals:
+		return fmt.Sprintf("Entry %d has the totals %+v, and the entries up to it add up to %+v.", e.Serial, e.Totals, want.Totals)
+	case e.HolesTotal != want.HolesTotal || !e.HoledAt.Equal(want.HoledAt):
+		return fmt.Sprintf("Entry %d counts %d holes in all, and the entries up to it have %d.", e.Serial, e.HolesTotal, want.HolesTotal)
+	case e.ChangedTotal != want.ChangedTotal:
+		return fmt.Sprintf("Entry %d counts %d changed records in all, and the entries up to it have %d.",
+			e.Serial, e.ChangedTotal, want.ChangedTotal)
+	case !slices.EqualFunc(e.Covered, want.Covered, window.Window.Equal):
+		return fmt.Sprintf("Entry %d says that the entries up to it account for %s, and they account for %s.",
+			e.Serial, windows(e.Covered), windows(want.Covered))
+	}
+	return ""
+}
+
+func windows(all []window.Window) string {
+	var texts []string
+	for _, w := range all {
+		texts = append(texts, stamp(w.Start)+" to "+stamp(w.End))
+	}
+	if len(texts) == 0 {
+		return "no time"
+	}
+	return strings.Join(texts, ", ")
+}
+
+// joins checks that no time is left out between two entries, or accounted for twice. An export begins at the position and moves
+// it. A history goes on behind its own position. All other kinds leave the position alone, but for a reset, which may set it back.
+func joins(before, e checkpoint.Checkpoint) (problems []problem) {
+	at := e.Cursor // the position that the entry begins with, by what it says itself
+	switch e.Kind {
+	case checkpoint.KindExport:
+		at = e.Window.Start
+		if !e.Cursor.Equal(e.Window.End) {
+			problems = append(problems, gap(e, e.Window.End, e.Cursor))
+		}
+	case checkpoint.KindReset:
+		if !e.Cursor.After(before.Cursor) {
+			at = before.Cursor
+		}
+	case checkpoint.KindHistory:
+		problems = append(problems, continues(before, e)...)
+	}
+	switch {
+	case at.After(before.Cursor):
+		problems = append(problems, gap(e, before.Cursor, at))
+	case at.Before(before.Cursor):
+		problems = append(problems, overlap(e, at, before.Cursor))
+	}
+	if e.Start.After(before.Start) {
+		problems = append(problems, gap(e, before.Start, e.Start))
+	}
+	return problems
+}
+
+// continues checks a history, which is walked in windows that follow one another.
+func continues(before, e checkpoint.Checkpoint) []problem {
+	h := before.History
+	if h == nil {
+		return []problem{overlap(e, e.Window.Start, e.Window.End)}
+	}
+	end := h.Until // the walk ends with this entry
+	if e.History != nil && e.History.Pass == h.Pass {
+		end = e.History.Next
+	}
+	switch start := e.Window.Start; {
+	case start.After(h.Next):
+		return []problem{gap(e, h.Next, start)}
+	case start.Before(h.Next):
+		return []problem{overlap(e, start, h.Next)}
+	case e.Window.End.Before(end):
+		return []problem{gap(e, e.Window.End, end)}
+	}
+	return nil
+}
+
+// overlaps checks a journal whose windows come in any order.
+func overlaps(before, e checkpoint.Checkpoint) []problem {
+	for _, covered := range before.Covered {
+		if both := e.Window.Intersect(covered); both.Start.Before(both.End) {
+			return []problem{overlap(e, both.Start, both.End)}
+		}
+	}
+	return nil
+}
+
+func gap(e checkpoint.Checkpoint, from, to time.Time) problem {
+	if to.Before(from) {
+		return overlap(e, to, from)
+	}
+	return problemf(WindowGap, "Entry %d leaves out the time from %s to %s: no entry accounts for it.", e.Serial, stamp(from), stamp(to))
+}
+
+func overlap(e checkpoint.Checkpoint, from, to time.Time) problem {
+	return problemf(WindowOverlap, "Entry %d accounts for the time from %s to %s, and so does an earlier entry.",
+		e.Serial, stamp(from), stamp(to))
+}
+
+// known are the kinds whose counts and objects this version knows.
+func known(k checkpoint.Kind) bool {
+	return slices.Contains([]checkpoint.Kind{
+		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindAhead, checkpoint.KindBarrier,
+		checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindAdopt,
+	}, k)
+}
+
+// counts checks what an entry says of its own records and objects. files says that the objects are those of an archive.
+func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
+	if !known(e.Kind) {
+		return nil
+	}
+	delivered := 0
+	for _, o := range e.Objects {
+		delivered += o.Records
+		if text := misfit(e, o); files && text != "" {
+			problems = append(problems, problemf(ObjectContents, "Entry %d names %s, %s.", e.Serial, o.Key, text))
+		}
+	}
+	c := e.Records
+	if c.Read != c.Fresh+c.Duplicate+c.Excluded || c.Fresh != delivered || min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Late, c.Self) < 0 {
+		problems = append(problems, problemf(EntryCounts, "Entry %d counts %d records read, %d delivered, %d duplicate and %d excluded, "+
+			"and its objects have %d.", e.Serial, c.Read, c.Fresh, c.Duplicate, c.Excluded, delivered))
+	}
+	return problems
+}
+
+// misfit says why an object cannot be one of the entry's; "" if it can.
+func misfit(e checkpoint.Checkpoint, o checkpoint.Object) string {
+	key, ok := read.Parse(o.Key)
+	switch {
+	case !ok:
+		return "and no archive gives an object that name"
+	case key.Tenant != e.Tenant:
+		return "which is of another tenant"
+	case !key.Of(e.Window.Start, e.Window.Pass):
+		return "which is of another window"
+	case !key.Contains(o.MinCreatedAt) || !key.Contains(o.MaxCreatedAt):
+		return "whose records are of another day"
+	case o.MaxCreatedAt.Before(o.MinCreatedAt) || o.MaxID < o.MinID || o.Records < 1:
+		return "and what it says of its records is not possible"
+	case !o.MaxCreatedAt.Before(e.Window.End):
+		return "whose records are of a time after the window"
+	}
+	return ""
+}

@@ -1,0 +1,149 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+// bodies bounds the memory of the bodies that are read at a time, in bytes. A larger body is read alone.
+const bodies = 64 << 20
+
+// read reads an object whole, and compares it with its entry.
+func (r *run) read(ctx context.Context, o object) {
+	weight := min(max(o.Bytes, 1), bodies)
+	if r.memory.Acquire(ctx, weight) != nil {
+		return // the context has ended
+	}
+	defer r.memory.Release(weight)
+	body, _, _, err := r.Files.Get(ctx, o.Key)
+	info := bucket.Info{Key: o.Key, Bytes: int64(len(body)), SHA256: digest(body)}
+	ok, genuine := r.judge(ctx, o, info, err)
+	if !ok {
+		body = genuine
+	}
+	if body == nil || !known(o.entry.Kind) {
+		return
+	}
+	if wrong := r.compare(o, body); len(wrong) > 0 {
+		r.object(ObjectContents, o, fmt.Sprintf("%s is not what entry %d says: %s.", o.Key, o.entry.Serial, strings.Join(wrong, "; ")))
+	}
+}
+
+// compare reads the records of a body, and says how they differ from the entry.
+func (r *run) compare(o object, body []byte) (wrong []string) {
+	file, err := read.Open(body, o.Key)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	w := o.entry.Window
+	if got := file.Window; !got.Start.Equal(w.Start) || !got.End.IsZero() && !got.End.Equal(w.End) {
+		wrong = append(wrong, fmt.Sprintf("it has the window from %s to %s", stamp(got.Start), stamp(got.End)))
+	}
+	var found checkpoint.Object
+	var ids []int64
+	var last checkpoint.Record
+	sorted := true
+	err = file.Each(func(id int64, at time.Time) error {
+		if found.Records == 0 {
+			found.MinID, found.MaxID, found.MinCreatedAt, found.MaxCreatedAt = id, id, at, at
+		} else if at.Before(last.CreatedAt) || at.Equal(last.CreatedAt) && id < last.ID {
+			sorted = false
+		}
+		last = checkpoint.Record{ID: id, CreatedAt: at}
+		found.Records++
+		found.MinID, found.MaxID = min(found.MinID, id), max(found.MaxID, id)
+		if at.Before(found.MinCreatedAt) {
+			found.MinCreatedAt = at
+		}
+		if at.After(found.MaxCreatedAt) {
+			found.MaxCreatedAt = at
+		}
+		ids = append(ids, id)
+		return nil
+	})
+	if err != nil {
+		return append(wrong, err.Error())
+	}
+	r.remember(file.Object, ids)
+	if !sorted {
+		wrong = append(wrong, "its records are not in order of time and id")
+	}
+	return append(wrong, differs(o.Object, found)...)
+}
+
+// differs compares what an entry says of the records of an object with the records.
+func differs(said, found checkpoint.Object) (wrong []string) {
+	for _, field := range []struct {
+		what        string
+		said, found any
+		same        bool
+	}{
+		{"records", said.Records, found.Records, said.Records == found.Records},
+		{"as its lowest id", said.MinID, found.MinID, said.MinID == found.MinID},
+		{"as its highest id", said.MaxID, found.MaxID, said.MaxID == found.MaxID},
+		{"as its earliest time", stamp(said.MinCreatedAt), stamp(found.MinCreatedAt), said.MinCreatedAt.Equal(found.MinCreatedAt)},
+		{"as its latest time", stamp(said.MaxCreatedAt), stamp(found.MaxCreatedAt), said.MaxCreatedAt.Equal(found.MaxCreatedAt)},
+	} {
+		if !field.same {
+			wrong = append(wrong, fmt.Sprintf("it has %v %s, and not %v", field.found, field.what, field.said))
+		}
+	}
+	return wrong
+}
+
+// ids are the ids of a tenant's records. They are dense, and a bitmap of them is small. An id that comes again need not be the
+// same record, since a restored database hands out ids a second time: then the day is read once more, and compared exactly. Since
+// the time of a record decides its day, a record that is there twice is there twice on one day.
+type ids struct {
+	mu     sync.Mutex
+	seen   *roaring64.Bitmap
+	doubts map[time.Time]bool // the days with an id that came before
+}
+
+func (r *run) remember(o read.Object, all []int64) {
+	r.mu.Lock()
+	of := r.ids[o.Tenant]
+	if of == nil {
+		of = &ids{seen: roaring64.New(), doubts: map[time.Time]bool{}}
+		r.ids[o.Tenant] = of
+	}
+	r.mu.Unlock()
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	for _, id := range all {
+		if !of.seen.CheckedAdd(uint64(id)) { //nolint:gosec // a bitmap does not care for the sign
+			of.doubts[o.Day] = true
+		}
+	}
+}
+
+// twice looks for records that the archive has more than once.
+func (r *run) twice(ctx context.Context) {
+	for tenant, of := range r.ids {
+		for day := range of.doubts {
+			repeated, err := read.Twice(ctx, r.Files, tenant, day)
+			if err != nil && !errors.Is(err, read.ErrDamaged) { // a damaged object is a finding already
+				r.unread(err)
+			}
+			for _, found := range repeated {
+				keys := slices.Compact(slices.Sorted(slices.Values(found.Keys)))
+				r.found.add(Finding{
+					Code: IDTwice, Severity: Error, Key: found.Keys[0],
+					Text: fmt.Sprintf("The record %d of %s is there %d times: in %s.",
+						found.ID, stamp(found.CreatedAt), len(found.Keys), strings.Join(keys, " and ")),
+				})
+			}
+		}
+	}
+}

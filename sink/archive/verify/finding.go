@@ -1,0 +1,178 @@
+package verify
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+)
+
+// A Severity says how bad a finding is.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error" // something is not as it was committed
+	Warning Severity = "warn"  // it may be all right, and a person should look
+	Info    Severity = "info"  // not checked, hence not claimed; or explained
+)
+
+// A Code names the kind of a finding.
+type Code string
+
+// The codes.
+const (
+	EntriesLost       Code = "entries-lost"
+	EntryMissing      Code = "entry-missing"
+	EntryMisplaced    Code = "entry-misplaced"
+	EntryChanged      Code = "entry-changed"
+	EntryShadowed     Code = "entry-shadowed"
+	EntryHidden       Code = "entry-hidden"
+	EntryCounts       Code = "entry-counts"
+	WindowGap         Code = "window-gap"
+	WindowOverlap     Code = "window-overlap"
+	SetDamaged        Code = "set-damaged"
+	LeaseUnreadable   Code = "lease-unreadable"
+	HintMissing       Code = "hint-missing"
+	HintStale         Code = "hint-stale"
+	Pruned            Code = "pruned"
+	ObjectMissing     Code = "object-missing"
+	ObjectSize        Code = "object-size"
+	ObjectDiffers     Code = "object-differs"
+	ObjectShadowed    Code = "object-shadowed"
+	ObjectHidden      Code = "object-hidden"
+	ObjectUnknown     Code = "object-unknown"
+	ObjectContents    Code = "object-contents"
+	IDTwice           Code = "id-twice"
+	Attempt           Code = "attempt"
+	Adopted           Code = "adopted"
+	TenantUnchecked   Code = "tenant-unchecked"
+	VersionsUnchecked Code = "versions-unchecked"
+	Unsigned          Code = "unsigned"
+)
+
+const (
+	restore     = "Restore this very object from an earlier version or a backup. Do not run houndtrail before that."
+	restoreFile = "Restore it from an earlier version or a backup. Without one, BloodHound may still have its records: export them " +
+		"into an archive at another address."
+	report = "Keep the object as it is, and report it together with its entry: it is a defect or a forgery."
+	uncover = "Delete the newer version, and find out in the store's access log who wrote it."
+)
+
+// advice is what to do about each finding.
+//
+//nolint:gochecknoglobals // a constant
+var advice = map[Code]string{
+	EntriesLost:     "Restore the lost entries from earlier versions or a backup. Do not run houndtrail before that.",
+	EntryMissing:    restore,
+	EntryMisplaced:  "Restore each entry under its own key. Do not run houndtrail before that.",
+	EntryChanged:    restore,
+	EntryShadowed:   uncover,
+	EntryHidden:     "Delete the delete marker, and find out in the store's access log who wrote it.",
+	EntryCounts:     "A person or a defect changed it: compare it with a backup, and report it.",
+	WindowGap:       "Run houndtrail backfill for this time, if it is before the stream's start. Otherwise report it.",
+	WindowOverlap:   "Records of this time may be there twice: verify with --read, and report it.",
+	SetDamaged:      restore,
+	LeaseUnreadable: "Restore it from an earlier version: the next run needs the windows that it names.",
+	HintMissing:     "No crash removes it. Compare the newest entry with the log of the last run, then run houndtrail once: it writes the hint.",
+	HintStale:       "Run houndtrail once: it writes the hint.",
+	Pruned:          "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
+	ObjectMissing:   restoreFile,
+	ObjectSize:      restoreFile,
+	ObjectDiffers:   restoreFile,
+	ObjectShadowed:  uncover,
+	ObjectHidden:    "Delete the delete marker, and find out in the store's access log who wrote it.",
+	ObjectUnknown:   "Queries see its rows. Keep a copy elsewhere, move it out of the archive, and find out who wrote it.",
+	ObjectContents:  report,
+	IDTwice:         report,
+	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
+	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
+	TenantUnchecked: "Verify it with the journal of that tenant.",
+	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
+		"s3:GetObjectVersion: then the original is found below what covers it.",
+	Unsigned: "Protect the journal's store with versions or Object Lock, and compare the newest entry's hash with your log.",
+}
+
+// A Finding is something that is not as it should be, or that was not checked.
+type Finding struct {
+	Code     Code     `json:"code"`
+	Severity Severity `json:"severity"`
+	Stream   string   `json:"stream,omitempty"`
+	Entry    uint64   `json:"entry,omitempty"`
+	Key      string   `json:"key,omitempty"`
+	Text     string   `json:"text"`
+	Advice   string   `json:"advice"`
+}
+
+// mostOfACode bounds how many findings of a code a report has: in a wrong place every object is missing.
+const mostOfACode = 1000
+
+// findings are the findings so far. It is safe for concurrent use.
+type findings struct {
+	mu    sync.Mutex
+	list  []Finding
+	kept  map[Code]int
+	count map[Severity]int
+	more  map[Code]int
+}
+
+func (f *findings) add(found Finding) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.count == nil {
+		f.kept, f.count, f.more = map[Code]int{}, map[Severity]int{}, map[Code]int{}
+	}
+	found.Advice = advice[found.Code]
+	f.count[found.Severity]++
+	if f.kept[found.Code]++; f.kept[found.Code] > mostOfACode {
+		f.more[found.Code]++
+		return
+	}
+	f.list = append(f.list, found)
+}
+
+// soften makes warnings of the errors so far: an adoption follows, after which they do not count any more.
+func (f *findings) soften(serial uint64, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.list {
+		if found := &f.list[i]; found.Severity == Error && found.Entry < serial {
+			found.Severity = Warning
+			found.Text += why
+			f.count[Error]--
+			f.count[Warning]++
+		}
+	}
+}
+
+// take adds the findings of another list.
+func (f *findings) take(other *findings) {
+	for _, found := range other.list {
+		f.add(found)
+	}
+	if f.more == nil && len(other.more) > 0 {
+		f.more = map[Code]int{}
+	}
+	rest := map[Severity]int{}
+	for severity, n := range other.count {
+		rest[severity] = n
+	}
+	for _, found := range other.list {
+		rest[found.Severity]--
+	}
+	for severity, n := range rest {
+		f.count[severity] += n
+	}
+	for code, n := range other.more {
+		f.more[code] += n
+	}
+}
+
+// sorted are the findings, the worst first.
+func (f *findings) sorted() []Finding {
+	rank := map[Severity]int{Error: 0, Warning: 1, Info: 2}
+	slices.SortStableFunc(f.list, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Entry, b.Entry),
+			cmp.Compare(a.Key, b.Key), cmp.Compare(a.Code, b.Code))
+	})
+	return f.list
+}

@@ -1,0 +1,231 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+)
+
+// headEntries is how many of the newest entries the shallowest depth reads.
+const headEntries = 256
+
+// A journal is a journal under verification.
+type journal struct {
+	*run
+	Journal
+
+	found  findings
+	end    checkpoint.End
+	lease  checkpoint.LeaseStatus
+	stream Stream
+
+	before checkpoint.Stored // the previous entry; zero if it does not count for the next one
+	past   past
+}
+
+// open looks for the end of the journal, and compares it with the hint and the lease. It tells whether there is a journal.
+func (j *journal) open(ctx context.Context) (there bool) {
+	// The lease comes first, then the earlier hints, then the journal itself: a run may be under way, and an entry is there before
+	// the hint and the lease tell of it.
+	var err error
+	if j.lease, err = j.LeaseStatus(ctx); errors.Is(err, checkpoint.ErrCorrupt) {
+		j.report(LeaseUnreadable, Error, 0, "The lease of the %s stream is not readable: %v.", j.Name, cause(err))
+	} else if err != nil {
+		j.unread(err)
+		return false
+	}
+	told := j.earlierHints(ctx)
+	if j.end, err = j.End(ctx); err != nil {
+		j.unread(err)
+		return false
+	}
+	witness := max(told, j.end.Hint.Serial, j.lease.Serial)
+	j.hint(witness)
+	if j.end.Newest == 0 {
+		return witness > 0
+	}
+	j.hidden(ctx)
+	j.newest(ctx)
+	return true
+}
+
+// newest reads the newest entry, for the amount of work and the set that the next run needs.
+func (j *journal) newest(ctx context.Context) {
+	j.stream = Stream{Name: j.Name, First: 1, Newest: j.end.Newest}
+	for s, err := range j.Readings(ctx, j.end.Newest, j.end.Newest, 1) {
+		if err != nil || s.Serial != j.end.Newest {
+			return // it comes again in its turn, and is reported then
+		}
+		j.stream.Tenant, j.stream.SHA256, j.stream.Delivered = s.Tenant, s.SHA256, s.Totals.Delivered
+		j.stream.Start, j.stream.Cursor = s.Start, s.Cursor
+		if j.Depth != Heads {
+			j.expect(int64(j.end.Newest)) //nolint:gosec // no journal has 2^63 entries
+			if j.Journal.Files && j.Options.Files != nil && j.Since.IsZero() && j.Until.IsZero() {
+				j.expect(s.Totals.Objects)
+			}
+		}
+		switch _, _, err := j.Delivered(ctx, s); {
+		case errors.Is(err, checkpoint.ErrCorrupt):
+			j.report(SetDamaged, Error, s.Serial, "The set of delivered ids that entry %d builds on cannot be read: %v.", s.Serial, cause(err))
+		case err != nil:
+			j.unread(err)
+		}
+	}
+}
+
+// entries goes through the journal, oldest first.
+func (j *journal) entries(ctx context.Context) {
+	if j.end.Newest == 0 {
+		return
+	}
+	first := uint64(1)
+	if j.Depth == Heads {
+		first = max(1, j.end.Newest-min(j.end.Newest, headEntries)+1)
+	}
+	var c chain
+	begun := false
+	for s, err := range j.Readings(ctx, first, j.end.Newest, parallel) {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !errors.Is(err, checkpoint.ErrCorrupt) && !errors.Is(err, checkpoint.ErrForeign):
+			j.unread(err) // of the store; or a newer version has to read the journal
+			return
+		}
+		if !begun {
+			j.begin(s, first)
+			begun = true
+		}
+		j.progressed()
+		j.take(ctx, c.add(reading{Stored: s, err: err}))
+	}
+	j.take(ctx, c.end(j.end.Hint))
+}
+
+// begin takes in the first entry that is there.
+func (j *journal) begin(s checkpoint.Stored, first uint64) {
+	j.stream.First = s.Serial
+	switch {
+	case first > 1: // there may be earlier ones
+	case s.Serial > 1:
+		j.past.pruned = s
+		j.report(Pruned, Warning, 0, "The journal begins with entry %d: the earlier ones were removed, and what they say is not checked.",
+			s.Serial)
+	case s.Readable() && s.PreviousSHA256 != "":
+		j.report(EntryChanged, Error, 1, "Entry 1 is the first one, and yet it names a previous one.")
+	}
+}
+
+// take judges entries in order.
+func (j *journal) take(ctx context.Context, decided []verdict) {
+	for _, v := range decided {
+		j.stream.Entries++
+		switch {
+		case v.missing():
+			j.stream.Entries--
+			j.missing(ctx, v)
+		case v.changed || v.err != nil:
+			j.changed(ctx, v)
+		default:
+			j.account(ctx, v.Stored)
+		}
+	}
+}
+
+// missing reports a gap, and fills it with earlier versions if there are any.
+func (j *journal) missing(ctx context.Context, v verdict) {
+	var back []checkpoint.Stored // the newest first
+	var covered string
+	want := v.want
+	for serial := v.last; serial >= v.Serial; serial-- {
+		o := j.original(ctx, j.Positions, j.Key(serial), want)
+		if o == nil {
+			break
+		}
+		s, err := j.Parse(serial, o.body)
+		if err != nil {
+			break
+		}
+		back, covered, want = append(back, s), o.covered(), s.PreviousSHA256
+	}
+	if lost := v.last - uint64(len(back)); lost >= v.Serial {
+		j.report(EntryMissing, Error, v.Serial, "%s %s missing, although entry %d is there.",
+			span(v.Serial, lost), isAre(v.Serial, lost), v.last+1)
+		j.before = checkpoint.Stored{}
+	}
+	for i := len(back) - 1; i >= 0; i-- {
+		j.report(EntryHidden, Error, back[i].Serial, "Entry %d is hidden: %s.", back[i].Serial, covered)
+		j.account(ctx, back[i])
+	}
+}
+
+// changed reports an entry that is not the one that was committed, and goes on with an earlier version if that is.
+func (j *journal) changed(ctx context.Context, v verdict) {
+	if o := j.original(ctx, j.Positions, j.Key(v.Serial), v.want); o != nil {
+		if s, err := j.Parse(v.Serial, o.body); err == nil {
+			j.report(EntryShadowed, Error, v.Serial, "Entry %d is not what was committed: %s. The hashes are %s and %s.",
+				v.Serial, o.covered(), v.SHA256, v.want)
+			j.account(ctx, s)
+			return
+		}
+	}
+	misplaced := (*checkpoint.MisplacedError)(nil)
+	switch {
+	case errors.As(v.err, &misplaced):
+		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one that says that it is entry %d.", v.Serial, misplaced.Says)
+	case errors.Is(v.err, checkpoint.ErrForeign):
+		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one of the stream %q.", v.Serial, v.Checkpoint.Stream)
+	case v.err != nil:
+		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.", v.Serial, cause(v.err))
+	default:
+		j.report(EntryChanged, Error, v.Serial, "Entry %d has the SHA-256 %s, and %s says that it was %s.", v.Serial, v.SHA256, v.by, v.want)
+	}
+	j.before = checkpoint.Stored{}
+	if v.err == nil || misplaced != nil {
+		j.contents(ctx, v.Stored) // its objects may be as they were
+	}
+}
+
+// cause is what is wrong with an entry, without its place and the advice, which a finding has anyway.
+func cause(err error) error {
+	if parts, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // of this very error
+		for _, part := range parts.Unwrap() {
+			if part != checkpoint.ErrCorrupt { //nolint:errorlint // of this very error
+				return part
+			}
+		}
+	}
+	return err
+}
+
+// account takes in an entry that is the one that was committed, as far as the journal itself tells.
+func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
+	if s.Kind == checkpoint.KindAdopt {
+		j.found.soften(s.Serial, fmt.Sprintf(" Entry %d is an adoption, after which this does not count any more.", s.Serial))
+	}
+	if err := s.Continues(j.before); err != nil {
+		j.report(EntryChanged, Error, s.Serial, "Entry %d does not follow entry %d: %v.", s.Serial, j.before.Serial, err)
+	}
+	if j.before.Serial > 0 || s.Serial == 1 {
+		for _, p := range accounts(j.before.Checkpoint, s.Checkpoint, j.AnyOrder) {
+			j.report(p.code, Error, s.Serial, "%s", p.text)
+		}
+	}
+	for _, p := range counts(s.Checkpoint, j.Journal.Files) {
+		j.report(p.code, Error, s.Serial, "%s", p.text)
+	}
+	j.past.take(j.before, s)
+	j.before = s
+	j.contents(ctx, s)
+}
+
+// report adds a finding about the journal.
+func (j *journal) report(code Code, severity Severity, serial uint64, format string, args ...any) {
+	f := Finding{Code: code, Severity: severity, Stream: j.Name, Entry: serial, Text: fmt.Sprintf(format, args...)}
+	if serial > 0 {
+		f.Key = j.Key(serial)
+	}
+	j.found.add(f)
+}

@@ -1,0 +1,129 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+// An object is an object of the archive as an entry describes it.
+type object struct {
+	checkpoint.Object
+	stream string
+	entry  *checkpoint.Checkpoint
+	hole   bool // it holds the bytes of an unreadable record: the entry tells only the hash
+}
+
+// contents looks at the objects of an entry. It returns before that is done.
+func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
+	if !j.Journal.Files || j.Options.Files == nil || j.Depth == Heads {
+		return
+	}
+	j.mu.Lock()
+	j.tenants[s.Tenant] = true
+	j.mu.Unlock()
+	entry := s.Checkpoint
+	objects := entry.Objects
+	entry.Objects, entry.Delivered, entry.Covered = nil, nil, nil // an object in flight must not hold them
+	for _, o := range objects {
+		if j.name(o.Key) {
+			j.report(ObjectContents, Error, s.Serial, "Entry %d names %s, and so does another entry.", s.Serial, o.Key)
+		}
+		key, ok := read.Parse(o.Key)
+		if !ok || j.due(key.Day) {
+			j.look(ctx, object{Object: o, stream: j.Name, entry: &entry})
+		}
+	}
+	for _, h := range s.Holes {
+		if h.Key != "" && j.due(h.CreatedAt) {
+			j.look(ctx, object{Object: checkpoint.Object{Key: h.Key, SHA256: h.SHA256}, stream: j.Name, entry: &entry, hole: true})
+		}
+	}
+}
+
+// look looks at an object, beside others.
+func (r *run) look(ctx context.Context, o object) {
+	if ctx.Err() != nil {
+		return
+	}
+	if bounded := !r.Since.IsZero() || !r.Until.IsZero(); bounded || o.hole {
+		r.expect(1)
+	}
+	r.looking.Go(func() error {
+		defer r.progressed()
+		if r.Depth == Read && !o.hole {
+			r.read(ctx, o)
+			return nil
+		}
+		info, err := r.stat(ctx, o)
+		r.judge(ctx, o, info, err)
+		return nil
+	})
+}
+
+// stat asks for the size and the hash of an object. It reads the object only if the store does not tell its hash.
+func (r *run) stat(ctx context.Context, o object) (bucket.Info, error) {
+	info, err := r.Files.Stat(ctx, o.Key)
+	if err == nil && info.SHA256 == "" && (o.hole || info.Bytes == o.Bytes) {
+		info, err = r.Files.Hash(ctx, o.Key)
+	}
+	return info, err
+}
+
+// judge compares an object with its entry. If it is not the one that was committed, and an earlier version is, that is returned.
+func (r *run) judge(ctx context.Context, o object, info bucket.Info, err error) (ok bool, genuine []byte) {
+	switch {
+	case err == nil && info.SHA256 == o.SHA256 && (o.hole || info.Bytes == o.Bytes):
+		r.looked(o, info)
+		return true, nil
+	case err != nil && ctx.Err() != nil:
+		return false, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bucket.ErrDamaged):
+		r.unread(err)
+		return false, nil
+	}
+	code, text := difference(o, info, err)
+	if found := r.original(ctx, r.Files, o.Key, o.SHA256); found != nil {
+		code, genuine = ObjectShadowed, found.body
+		if found.top.Marker {
+			code = ObjectHidden
+		}
+		text += fmt.Sprintf(" The reason: %s.", found.covered())
+	}
+	r.object(code, o, text)
+	return false, genuine
+}
+
+// difference says how an object differs from its entry.
+func difference(o object, info bucket.Info, err error) (Code, string) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ObjectMissing, fmt.Sprintf("%s of entry %d is not there.", o.Key, o.entry.Serial)
+	case err != nil:
+		return ObjectDiffers, fmt.Sprintf("%s of entry %d was changed below the store: %v.", o.Key, o.entry.Serial, bucket.ErrDamaged)
+	case !o.hole && info.Bytes != o.Bytes:
+		return ObjectSize, fmt.Sprintf("%s of entry %d has %d bytes, and %d were committed.", o.Key, o.entry.Serial, info.Bytes, o.Bytes)
+	default:
+		return ObjectDiffers, fmt.Sprintf("%s of entry %d has the SHA-256 %s, and %s was committed.",
+			o.Key, o.entry.Serial, info.SHA256, o.SHA256)
+	}
+}
+
+// object adds a finding about an object.
+func (r *run) object(code Code, o object, text string) {
+	r.found.add(Finding{Code: code, Severity: Error, Stream: o.stream, Entry: o.entry.Serial, Key: o.Key, Text: text})
+}
+
+// looked counts an object that was looked at.
+func (r *run) looked(o object, info bucket.Info) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Objects++
+	r.report.Bytes += info.Bytes
+	r.report.Records += int64(o.Records)
+}

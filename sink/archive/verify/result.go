@@ -1,0 +1,65 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Sound tells that everything that was looked at is as it was committed, and that all of it could be read.
+func (r *Report) Sound() bool { return r.Counts[Error] == 0 && len(r.Unread) == 0 }
+
+// Result is the result in one sentence. It claims no more than was looked at.
+func (r *Report) Result() string {
+	entries := int64(0)
+	for _, s := range r.Streams {
+		entries += s.Entries
+	}
+	looked := fmt.Sprintf("%d entries and %d objects (%d records)", entries, r.Objects, r.Records)
+	if r.Depth == Heads {
+		looked = fmt.Sprintf("the newest %d entries", entries)
+	}
+	switch {
+	case r.Counts[Error] > 0:
+		text := fmt.Sprintf("NOT as committed: %s in %s", plural(r.Counts[Error], "error"), looked)
+		if len(r.Unread) > 0 {
+			text += "; and not everything could be read"
+		}
+		return text + "."
+	case len(r.Unread) > 0:
+		return "NOT verified: not everything could be read, so nothing is claimed."
+	}
+	text := "As committed: " + looked
+	if !r.Since.IsZero() || !r.Until.IsZero() {
+		text += ", the objects " + between(r)
+	}
+	switch r.Depth {
+	case Heads:
+		text += "; earlier entries and the objects were not looked at"
+	case Objects:
+		text += "; by size and checksum, without reading the records"
+	case Read:
+		text += "; every byte was read"
+	}
+	if n := r.Counts[Warning]; n > 0 {
+		text += "; " + plural(n, "warning")
+	}
+	return text + "."
+}
+
+func between(r *Report) string {
+	var parts []string
+	if !r.Since.IsZero() {
+		parts = append(parts, "since "+stamp(r.Since))
+	}
+	if !r.Until.IsZero() {
+		parts = append(parts, "before "+stamp(r.Until))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,230 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+const (
+	// listings is how many prefixes are listed at a time.
+	listings = 16
+	// longestRange is up to how many days each day has a listing of its own.
+	longestRange = 366
+	// mostStrangers bounds how many objects without an entry are judged one by one.
+	mostStrangers = 100_000
+)
+
+// strangers looks for objects that no entry names.
+func (r *run) strangers(ctx context.Context, journals []*journal) {
+	found, more, others := r.list(ctx)
+	if r.incomplete() || ctx.Err() != nil {
+		return
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(others)) {
+		r.found.add(Finding{Code: TenantUnchecked, Severity: Info, Text: fmt.Sprintf("The archive also has %d objects of the tenant %s, of "+
+			"which these journals do not tell: they were not looked at.", others[tenant], tenant)})
+	}
+	j := &judge{run: r}
+	for _, journal := range journals {
+		if !journal.Journal.Files {
+			continue
+		}
+		j.journals = append(j.journals, journal)
+		if len(found) > 0 { // a run may have committed them since
+			j.catchUp(ctx, journal)
+		}
+	}
+	if r.incomplete() || ctx.Err() != nil {
+		return
+	}
+	for _, key := range found {
+		if !r.named(key) {
+			j.judge(key)
+		}
+	}
+	j.end(more)
+}
+
+// list lists the archive. It returns the keys that no entry names, how many more there are, and how many objects other tenants
+// have.
+func (r *run) list(ctx context.Context) (found []string, more int, others map[string]int) {
+	others = map[string]int{}
+	var listing errgroup.Group
+	listing.SetLimit(listings)
+	for _, prefix := range r.prefixes() {
+		listing.Go(func() error {
+			for info, err := range r.Files.Walk(ctx, prefix) {
+				if err != nil {
+					if ctx.Err() == nil {
+						r.unread(err)
+					}
+					return nil
+				}
+				if r.named(info.Key) {
+					continue
+				}
+				tenant, foreign := r.foreign(info.Key)
+				r.mu.Lock()
+				switch {
+				case foreign:
+					others[tenant]++
+				case len(found) < mostStrangers:
+					found = append(found, info.Key)
+				default:
+					more++
+				}
+				r.mu.Unlock()
+			}
+			return nil
+		})
+	}
+	_ = listing.Wait() // the functions return no error
+	slices.Sort(found)
+	return found, more, others
+}
+
+// prefixes are the parts of the archive to list: the days that were asked for or, of a long time, everything.
+func (r *run) prefixes() (all []string) {
+	const day = 24 * time.Hour
+	first := r.Since.UTC().Truncate(day)
+	if r.Since.IsZero() || r.Until.IsZero() || r.Until.Sub(first) > longestRange*day {
+		return []string{read.Root + "/"}
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(r.tenants)) {
+		for at := first; at.Before(r.Until); at = at.Add(day) {
+			all = append(all, read.DayPrefix(tenant, at))
+		}
+	}
+	return all
+}
+
+// foreign returns the tenant of an object if no journal is of that tenant.
+func (r *run) foreign(key string) (tenant string, ok bool) {
+	folder, _, _ := strings.Cut(strings.TrimPrefix(key, read.Root+"/"), "/")
+	tenant, ok = strings.CutPrefix(folder, "tenant=")
+	return tenant, ok && !r.tenants[tenant]
+}
+
+// A judge says what an object without an entry is.
+type judge struct {
+	*run
+	intents  []window.Window // that runs have declared
+	journals []*journal
+	adopted  int // objects that an adoption found
+	pruned   int // objects of entries that were removed
+}
+
+// catchUp reads what was committed and declared since the verification began.
+func (j *judge) catchUp(ctx context.Context, of *journal) {
+	j.intents = append(j.intents, of.lease.Intents...)
+	lease, err := of.LeaseStatus(ctx)
+	if err == nil {
+		j.intents = append(j.intents, lease.Intents...)
+	} else if !errors.Is(err, checkpoint.ErrCorrupt) {
+		j.unread(err)
+		return
+	}
+	end, err := of.End(ctx)
+	if err != nil {
+		j.unread(err)
+		return
+	}
+	for s, err := range of.Readings(ctx, of.end.Newest+1, end.Newest, parallel) {
+		if err != nil {
+			j.unread(err)
+			return
+		}
+		for _, o := range s.Objects {
+			j.name(o.Key)
+		}
+	}
+}
+
+// judge judges one object.
+func (j *judge) judge(key string) {
+	o, ok := read.Parse(key)
+	if ok && !j.due(o.Day) {
+		return
+	}
+	if !ok {
+		j.unknown(key, Error, "No archive gives an object the name %s.", key)
+		return
+	}
+	if slices.ContainsFunc(j.intents, func(w window.Window) bool { return o.Of(w.Start, w.Pass) }) {
+		j.found.add(Finding{Code: Attempt, Severity: Info, Key: key, Text: fmt.Sprintf(
+			"%s was written by a run that has not committed it yet.", key)})
+		return
+	}
+	for _, journal := range j.journals {
+		p := &journal.past
+		switch {
+		case p.adoption != nil && o.Pass < p.adoption.Epoch:
+			j.adopted++
+			return
+		case p.before(o):
+			j.pruned++
+			return
+		}
+		if r := p.left(o); r != nil {
+			j.unknown(key, Warning, "%s was written by an attempt that was open when the reset of entry %d ended its lineage, or was "+
+				"smuggled in since.", key, r.serial)
+			return
+		}
+	}
+	j.unknown(key, Error, "No entry names %s.", key)
+}
+
+func (j *judge) unknown(key string, severity Severity, format string, args ...any) {
+	j.found.add(Finding{Code: ObjectUnknown, Severity: severity, Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+// end reports what was only counted.
+func (j *judge) end(more int) {
+	if more > 0 {
+		j.unknown("", Error, "No entry names %d objects more.", more)
+	}
+	if j.pruned > 0 {
+		j.found.add(Finding{Code: Pruned, Severity: Warning, Text: fmt.Sprintf(
+			"%d objects are older than the first entry that is there: no entry has their hashes, and they were not checked.", j.pruned)})
+	}
+	for _, journal := range j.journals {
+		j.adoption(journal)
+	}
+}
+
+// adoption compares the number of objects that an adoption found with the number that is there. The entries before it name
+// some, the backfill's journal perhaps others, and the rest have no entry.
+func (j *judge) adoption(of *journal) {
+	s := of.past.adoption
+	if s == nil || s.Adopted == nil || of.AnyOrder {
+		return
+	}
+	named := of.past.adopted
+	for _, other := range j.journals {
+		if other != of {
+			named += other.past.named
+		}
+	}
+	all := s.Adopted.Objects
+	switch {
+	case j.adopted > all:
+		j.unknown("", Error, "Entry %d adopted %d objects, and %d objects of that time have no entry.", s.Serial, all, j.adopted)
+	case j.adopted+named < all && j.Since.IsZero() && j.Until.IsZero():
+		j.found.add(Finding{Code: ObjectMissing, Severity: Error, Stream: of.Name, Entry: s.Serial, Text: fmt.Sprintf(
+			"Entry %d adopted %d objects, and %d of them are there at most.", s.Serial, all, j.adopted+named)})
+	case j.adopted > 0:
+		j.found.add(Finding{Code: Adopted, Severity: Info, Stream: of.Name, Entry: s.Serial, Text: fmt.Sprintf(
+			"%d objects are known by the adoption of entry %d alone, which has no hashes: they were only counted.", j.adopted, s.Serial)})
+	}
+}

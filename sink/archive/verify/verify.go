@@ -1,0 +1,228 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/config/setting"
+)
+
+// parallel is how many entries, and how many objects, are asked for at a time.
+const parallel = 64
+
+// mostUnread ends a verification: a store that fails so often is down.
+const mostUnread = 100
+
+// A Depth says how much a verification looks at.
+type Depth string
+
+// The depths.
+const (
+	Heads   Depth = "heads"   // the newest entries of each journal, and the hint
+	Objects Depth = "objects" // every entry; and of every object that it exists, its size and its checksum
+	Read    Depth = "read"    // every byte of every object, too
+)
+
+// A Journal is a journal to verify.
+type Journal struct {
+	*checkpoint.Journal
+	Name     string
+	Files    bool // its objects are files of the archive, and not batches that a receiver took
+	AnyOrder bool // its windows come in any order: it is a backfill's
+}
+
+// Options say what to verify.
+type Options struct {
+	Journals  []Journal     // a journal without an entry is left out. The archive's own journal comes before its backfill's
+	Positions bucket.Reader // the store of the journals
+	Files     bucket.Reader // the archive's; nil to look at no object
+	Depth     Depth
+	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
+	// bound. The journals are verified whole in any case.
+	Since, Until time.Time
+	// Progress is told, now and then, how many entries and objects are done of how many. all is 0 while that is not known.
+	Progress func(done, all int64)
+}
+
+// A Report is the result of a verification.
+type Report struct {
+	Depth    Depth            `json:"depth"`
+	Since    time.Time        `json:"since,omitzero"`
+	Until    time.Time        `json:"until,omitzero"`
+	Streams  []Stream         `json:"streams"`
+	Objects  int64            `json:"objects"` // that were looked at
+	Bytes    int64            `json:"bytes"`   // of them
+	Records  int64            `json:"records"` // in them: as their entries say or, if they were read, as they are
+	Findings []Finding        `json:"findings"`
+	More     map[Code]int     `json:"more,omitempty"` // findings that are not in the list, since there are so many
+	Counts   map[Severity]int `json:"counts"`
+	Unread   []string         `json:"unread,omitempty"` // errors about things that could not be read
+}
+
+// A Stream is what a journal says.
+type Stream struct {
+	Name      string    `json:"stream"`
+	Tenant    string    `json:"tenant"`
+	First     uint64    `json:"first"`  // serial of the first entry that is there
+	Newest    uint64    `json:"newest"` // and of the newest
+	SHA256    string    `json:"sha256"` // of the newest entry
+	Entries   int64     `json:"entries"`
+	Start     time.Time `json:"start,omitzero"`
+	Cursor    time.Time `json:"cursor"`
+	Delivered int64     `json:"delivered"` // records in all, as the newest entry says
+}
+
+// Run verifies. Its error is about what could not be read, by which the report is not complete, or about the end of ctx.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &run{
+		Options: o, cancel: cancel, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}, ids: map[string]*ids{},
+		tenants: map[string]bool{}, memory: semaphore.NewWeighted(bodies),
+	}
+	r.report = Report{Depth: o.Depth, Since: o.Since, Until: o.Until}
+	r.looking.SetLimit(parallel)
+	var journals []*journal
+	for _, j := range o.Journals {
+		journals = append(journals, &journal{run: r, Journal: j})
+	}
+	r.verify(ctx, journals)
+	return r.finish(ctx, journals)
+}
+
+// verify goes through the journals, and then through the listing of the archive.
+func (r *run) verify(ctx context.Context, journals []*journal) {
+	there := false
+	for _, j := range journals {
+		there = j.open(ctx) || there
+	}
+	if !there && !r.incomplete() {
+		r.found.add(Finding{Code: EntriesLost, Severity: Error, Text: fmt.Sprintf("There is no journal in %s: either it is lost, or %s "+
+			"names another place.", r.Positions, setting.CheckpointURL)})
+	}
+	for _, j := range journals {
+		j.entries(ctx)
+	}
+	_ = r.looking.Wait() // the functions return no error
+	if r.Files != nil && r.Depth != Heads && there && !r.incomplete() {
+		r.strangers(ctx, journals)
+		r.twice(ctx)
+	}
+}
+
+// finish makes the report.
+func (r *run) finish(ctx context.Context, journals []*journal) (*Report, error) {
+	for _, j := range journals {
+		r.found.take(&j.found)
+		if j.end.Newest > 0 {
+			r.report.Streams = append(r.report.Streams, j.stream)
+		}
+	}
+	if r.unchecked {
+		r.found.add(Finding{Code: VersionsUnchecked, Severity: Info, Text: "The earlier versions of objects were not looked at: the store " +
+			"keeps none, or does not show them."})
+	}
+	if len(r.report.Streams) > 0 {
+		r.found.add(Finding{Code: Unsigned, Severity: Info, Text: "The journal is not signed: a person who may write to its store could " +
+			"have written another one that fits together."})
+	}
+	report := r.report
+	report.Findings, report.More, report.Counts = r.found.sorted(), r.found.more, r.found.count
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTooMuch) {
+		return &report, cause
+	}
+	for _, err := range r.errs {
+		report.Unread = append(report.Unread, err.Error())
+	}
+	return &report, errors.Join(r.errs...)
+}
+
+// A run is a verification under way.
+type run struct {
+	Options
+
+	cancel  context.CancelCauseFunc
+	looking errgroup.Group      // looks at objects
+	memory  *semaphore.Weighted // of the bodies that are read
+	found   findings
+
+	mu        sync.Mutex // guards the rest
+	report    Report
+	errs      []error
+	failed    int // how many errs there were, and more that are not kept
+	unchecked bool
+	done, all int64
+
+	seed    maphash.Seed
+	known   map[uint64]struct{} // hashes of the keys that entries name
+	tenants map[string]bool     // of the entries of the archive
+	ids     map[string]*ids     // by tenant
+}
+
+// errTooMuch ends a verification in which too much cannot be read.
+var errTooMuch = errors.New("too much cannot be read")
+
+// unread takes in that something could not be read.
+func (r *run) unread(err error) {
+	const most = 10
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed++; r.failed <= most {
+		r.errs = append(r.errs, err)
+	}
+	if r.failed >= mostUnread {
+		r.cancel(errTooMuch)
+	}
+}
+
+// incomplete tells that something could not be read.
+func (r *run) incomplete() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed > 0
+}
+
+// expect adds to the work that is to be done, and progressed to the work that is done.
+func (r *run) expect(n int64) { r.step(0, n) }
+func (r *run) progressed()    { r.step(1, 0) }
+
+func (r *run) step(done, all int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done, r.all = r.done+done, r.all+all
+	if r.Progress != nil {
+		r.Progress(r.done, max(r.all, r.done))
+	}
+}
+
+// name takes the key of an object in that an entry names. It tells whether another entry has named it.
+func (r *run) name(key string) (again bool) {
+	hash := maphash.String(r.seed, key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, again = r.known[hash]
+	r.known[hash] = struct{}{}
+	return again
+}
+
+func (r *run) named(key string) bool {
+	hash := maphash.String(r.seed, key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.known[hash]
+	return ok
+}
+
+// due tells whether the days that the verification is asked for include a day.
+func (r *run) due(day time.Time) bool {
+	return (r.Until.IsZero() || day.Before(r.Until)) && (r.Since.IsZero() || day.AddDate(0, 0, 1).After(r.Since))
+}

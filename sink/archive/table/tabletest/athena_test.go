@@ -40,7 +40,7 @@ func TestTrino(t *testing.T) {
 	for extension, encoder := range encoders() {
 		over := table.Table{
 			Name: name, Location: "s3://audit/archive" + extension, Extension: extension,
-			Tenants: []string{tabletest.Other, tabletest.Tenant}, First: tabletest.First,
+			Tenants: []string{tabletest.Other, tabletest.Tenant}, First: tabletest.First, Last: tabletest.Last,
 		}
 		tables[extension] = over
 		tabletest.Write(t, store(t, gateway, over.Location), encoder)
@@ -206,7 +206,7 @@ func testOneDay(t *testing.T, e trino) {
 		perDay[r.CreatedAt.Format("2006-01-02")]++
 		all++
 	}
-	const day = "2026-01-07"
+	const day = "2026-01-27"
 	one := perDay[day]
 	const times = " times the rows of the day"
 	for view, most := range map[string]int64{

@@ -73,7 +73,7 @@ func local(t *testing.T) (table.Table, string) {
 	tabletest.Write(t, store, encoders()[parquet.Extension])
 	return table.Table{
 		Name: name, Location: store.String(), Extension: parquet.Extension,
-		Tenants: []string{tabletest.Other, tabletest.Tenant}, First: tabletest.First,
+		Tenants: []string{tabletest.Other, tabletest.Tenant}, First: tabletest.First, Last: tabletest.Last,
 	}, folder
 }
 
@@ -95,7 +95,7 @@ func TestSpark(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const count = "SELECT count(*) FROM " + name + " WHERE dt = '2026-04-01'"
+		const count = "SELECT count(*) FROM " + name + " WHERE dt = '2026-03-11'"
 		tabletest.WriteDay(t, store, encoders()[parquet.Extension], tabletest.Last.AddDate(0, 0, 1))
 		before := tabletest.Rows(e.Query(t, count))
 		alter, err := over.Alter(table.Spark)

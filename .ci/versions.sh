@@ -6,3 +6,8 @@ ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 # Carries the OpenAPI description that the manifests are checked against.
 KUBERNETES=k8s.io/kubernetes@v1.37.2
+# The engines that read the archive (.ci/engines). Trino is the nearest to Athena that can be had. It needs Java 24 or later,
+# Spark 3.5 needs Java 17.
+TRINO=io.trino:trino-server:476:tar.gz
+PYSPARK=pyspark==3.5.6
+CHDB=chdb==4.4.0

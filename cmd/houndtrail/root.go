@@ -35,7 +35,7 @@ installed, run: houndtrail demo`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		p.run(), p.backfill(), p.adopt(), p.move(), p.acceptReset(),
-		p.logs(), p.history(), p.verify(), p.status(), p.ddl(), p.demo(), p.version(),
+		p.logs(), p.history(), p.verify(), p.status(), p.ddl(), p.query(), p.demo(), p.version(),
 	)
 	root.Args = noArgs
 	for _, cmd := range root.Commands() {
@@ -47,6 +47,8 @@ installed, run: houndtrail demo`,
 		switch cmd.Name() {
 		case "help":
 			cmd.Args = aCommand
+		case "query":
+			cmd.Args = aQuestion
 		case "completion":
 			cmd.Args = aShell
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -82,6 +84,14 @@ func aCommand(cmd *cobra.Command, args []string) error {
 		return stream.Usage(err)
 	}
 	return found.Args(found, rest)
+}
+
+// aQuestion accepts the name of a question, or none.
+func aQuestion(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return stream.Usagef("query takes one name, got %q; see: %s --help", args, cmd.CommandPath())
+	}
+	return nil
 }
 
 // aShell refuses a shell that completion does not know: completion has a command for each shell that it knows.

@@ -3,6 +3,9 @@ package read
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
@@ -25,13 +28,48 @@ func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Obj
 	return objects, unknown, nil
 }
 
-// Days are the first and the last day with records of the tenant. If it has none, ok is false.
-func Days(ctx context.Context, b bucket.Reader, tenant string) (first, last time.Time, ok bool, err error) {
-	objects, _, err := Objects(ctx, b, tenant)
-	if err != nil || len(objects) == 0 {
-		return time.Time{}, time.Time{}, false, err
+// An Extent is the first and the last day with records of a tenant.
+type Extent struct {
+	Tenant      string
+	First, Last time.Time
+}
+
+// Extents are the extents of these tenants or, if none is given, of every tenant that has an object, by name. A tenant without an
+// object has none.
+func Extents(ctx context.Context, b bucket.Reader, tenants ...string) (extents []Extent, err error) {
+	prefixes := []string{Root + "/tenant="}
+	if len(tenants) > 0 {
+		prefixes = nil
 	}
-	return objects[0].Day, objects[len(objects)-1].Day, true, nil
+	for _, tenant := range tenants {
+		if err := CheckTenant(tenant); err != nil {
+			return nil, err
+		}
+		prefixes = append(prefixes, Prefix(tenant))
+	}
+	found := map[string]Extent{}
+	for _, prefix := range prefixes {
+		keys, err := b.List(ctx, prefix, "")
+		if err != nil {
+			return nil, fmt.Errorf("look for the tenants and the days of the archive: %w", err)
+		}
+		for _, key := range keys {
+			o, ok := Parse(key)
+			if !ok {
+				continue
+			}
+			e, seen := found[o.Tenant]
+			if !seen || o.Day.Before(e.First) {
+				e.First = o.Day
+			}
+			if !seen || o.Day.After(e.Last) {
+				e.Last = o.Day
+			}
+			e.Tenant = o.Tenant
+			found[o.Tenant] = e
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b Extent) int { return strings.Compare(a.Tenant, b.Tenant) }), nil
 }
 
 func list(ctx context.Context, b bucket.Reader, tenant string) ([]string, error) {

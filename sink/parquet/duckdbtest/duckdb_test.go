@@ -19,6 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/table"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
@@ -56,25 +57,9 @@ func run(t *testing.T, db *sql.DB, statement string) {
 // query returns the rows as text, NULL as "NULL".
 func query(t *testing.T, db *sql.DB, text string, args ...any) [][]string {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), text, args...)
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	defer func() { _ = rows.Close() }() // Err tells
-	names, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out [][]string
-	for rows.Next() {
-		values, targets := make([]any, len(names)), make([]any, len(names))
-		for i := range values {
-			targets[i] = &values[i]
-		}
-		if err := rows.Scan(targets...); err != nil {
-			t.Fatal(err)
-		}
-		line := make([]string, len(names))
+	for _, values := range rows(t, db, text, args...) {
+		line := make([]string, len(values))
 		for i, v := range values {
 			if line[i] = fmt.Sprint(v); v == nil {
 				line[i] = "NULL"
@@ -82,8 +67,33 @@ func query(t *testing.T, db *sql.DB, text string, args ...any) [][]string {
 		}
 		out = append(out, line)
 	}
+	return out
+}
+
+// rows returns the rows as the driver has them.
+func rows(tb testing.TB, db *sql.DB, text string, args ...any) (out [][]any) {
+	tb.Helper()
+	rows, err := db.QueryContext(tb.Context(), text, args...)
+	if err != nil {
+		tb.Fatalf("%s: %v", text, err)
+	}
+	defer func() { _ = rows.Close() }() // Err tells
+	names, err := rows.Columns()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for rows.Next() {
+		values, targets := make([]any, len(names)), make([]any, len(names))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, values)
+	}
 	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", text, err)
+		tb.Fatalf("%s: %v", text, err)
 	}
 	return out
 }
@@ -252,7 +262,7 @@ func TestArchive(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			view, err := archive.DuckDBView(archive.Table{Name: "audit", Location: store.String(), Extension: extension})
+			view, err := table.Table{Name: "audit", Location: store.String(), Extension: extension}.Create(table.DuckDB)
 			if err != nil {
 				t.Fatal(err)
 			}

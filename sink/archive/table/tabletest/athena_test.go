@@ -1,0 +1,291 @@
+//go:build linux
+
+package tabletest_test
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
+	"github.com/houndtrail/houndtrail/deploy/athena"
+	"github.com/houndtrail/houndtrail/sink/archive/table"
+	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
+)
+
+// TestTrino runs the tables for Trino, Athena and Glue. Athena's engine is Trino with Hive's grammar for CREATE EXTERNAL TABLE, and
+// its tables lie in Glue: so the test puts exactly what is printed into the metastore.
+func TestTrino(t *testing.T) {
+	needs(t, *trinoDir)
+	gateway := servers.VersityGW(t)
+	servers.CreateBucket(t, gateway, "audit", false)
+	t.Setenv("AWS_ACCESS_KEY_ID", gateway.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", gateway.SecretKey)
+	server := startTrino(t, gateway)
+	hive := func(schema string) trino {
+		e := trino{server, "hive", schema}
+		trino{server, "hive", "default"}.Exec(t, "CREATE SCHEMA IF NOT EXISTS "+schema)
+		return e
+	}
+	tables := map[string]table.Table{}
+	for extension, encoder := range encoders() {
+		over := table.Table{
+			Name: name, Location: "s3://audit/archive" + extension, Extension: extension,
+			Tenants: []string{tabletest.Other, tabletest.Tenant}, First: tabletest.First, Last: tabletest.Last,
+		}
+		tables[extension] = over
+		tabletest.Write(t, store(t, gateway, over.Location), encoder)
+		t.Run("trino over "+extension, func(t *testing.T) {
+			e := hive("trino" + strings.ReplaceAll(extension, ".", "_"))
+			create, err := over.Create(table.Trino)
+			execAll(t, e, create, err)
+			checkTrino(t, e, table.Trino, over)
+		})
+		t.Run("athena over "+extension, func(t *testing.T) {
+			e := hive("athena" + strings.ReplaceAll(extension, ".", "_"))
+			create, err := over.Create(table.Athena)
+			if err != nil {
+				t.Fatal(err)
+			}
+			registered, made := name, statements(create)
+			if extension != parquet.Extension {
+				registered += "_lines"
+			}
+			server.register(t, e.schema, registered, parseAthena(t, made[0]))
+			for _, view := range made[1:] {
+				e.Exec(t, view)
+			}
+			checkTrino(t, e, table.Athena, over)
+		})
+	}
+	t.Run("glue", func(t *testing.T) { testGlue(t, hive("glue"), tables[parquet.Extension]) })
+	t.Run("a later tenant", func(t *testing.T) { testLater(t, hive("later"), tables[parquet.Extension]) })
+	t.Run("one day", func(t *testing.T) { testOneDay(t, hive("athena_parquet")) })
+	t.Run("keys that differ in case", func(t *testing.T) {
+		for _, schema := range []string{"athena_parquet", "athena_ndjson_gz"} {
+			got := tabletest.Rows(hive(schema).Query(t, "SELECT json_extract_scalar(fields, '$.Name'), json_extract_scalar(fields, '$.name') "+
+				"FROM "+name+" WHERE tenant = 'acme' AND dt = '2026-02-11' AND commit_id = 'c21'"))
+			if diff := cmp.Diff([][]string{{"a", "b"}}, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", schema, diff)
+			}
+		}
+	})
+	t.Run("iceberg", func(t *testing.T) { testIceberg(t, server) })
+}
+
+func store(t *testing.T, gateway servers.S3, location string) bucket.Bucket {
+	t.Helper()
+	b, err := open.Open(t.Context(), location, open.Options{
+		Options: bucket.Options{Log: zap.NewNop()},
+		S3:      s3.Options{Endpoint: gateway.Endpoint, Region: gateway.Region, PathStyle: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func checkTrino(t *testing.T, e trino, d table.Dialect, over table.Table) {
+	t.Helper()
+	if diff := cmp.Diff(whole(t), byTenant(t, e)); diff != "" {
+		t.Fatalf("rows (-want +got):\n%s", diff)
+	}
+	tabletest.Views(t, e, d, over)
+	tabletest.Questions(t, e, d, name)
+}
+
+var (
+	athenaParts  = regexp.MustCompile("(?s)^CREATE EXTERNAL TABLE IF NOT EXISTS `.*?` \\(\n(.*?)\n\\)\nPARTITIONED BY \\(\n(.*?)\n\\)\n(.*?)\nLOCATION '(.*?)'\nTBLPROPERTIES \\(\n(.*)\n\\)$")
+	athenaColumn = regexp.MustCompile("(?m)^  `(.*?)` (\\w+) COMMENT '((?:[^'\\\\]|\\\\.)*)',?$")
+	athenaValue  = regexp.MustCompile(`(?m)^  '(.*?)' = '(.*?)',?$`)
+)
+
+// parseAthena is the table that Athena makes of its statement. Spark's test shows that the grammar is right.
+func parseAthena(t *testing.T, sql string) glueTable {
+	t.Helper()
+	parts := athenaParts.FindStringSubmatch(sql)
+	if parts == nil {
+		t.Fatalf("no table of Athena:\n%s", sql)
+	}
+	columns := func(text string) (out []glueColumn) {
+		for _, m := range athenaColumn.FindAllStringSubmatch(text, -1) {
+			out = append(out, glueColumn{m[1], m[2], strings.ReplaceAll(m[3], `\'`, "'")})
+		}
+		if len(out) != strings.Count(text, "\n")+1 {
+			t.Fatalf("%d columns in\n%s", len(out), text)
+		}
+		return out
+	}
+	format := "PARQUET"
+	if strings.Contains(parts[3], "LazySimpleSerDe") {
+		format = "TEXTFILE"
+	}
+	return glueTable{columns(parts[1]), columns(parts[2]), properties(parts[5]), parts[4], format}
+}
+
+func properties(text string) map[string]string {
+	all := map[string]string{}
+	for _, m := range athenaValue.FindAllStringSubmatch(text, -1) {
+		all[m[1]] = m[2]
+	}
+	return all
+}
+
+func testGlue(t *testing.T, e trino, over table.Table) {
+	t.Helper()
+	text, err := over.Create(table.Glue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var call struct {
+		DatabaseName string
+		TableInput   struct {
+			Name              string
+			Parameters        map[string]string
+			PartitionKeys     []glueColumn
+			StorageDescriptor struct {
+				Columns  []glueColumn
+				Location string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &call); err != nil {
+		t.Fatal(err)
+	}
+	in := call.TableInput
+	e.register(t, e.schema, in.Name, glueTable{
+		in.StorageDescriptor.Columns, in.PartitionKeys, in.Parameters, in.StorageDescriptor.Location, "PARQUET",
+	})
+	if diff := cmp.Diff(whole(t), byTenant(t, e)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// testLater makes the table before the second tenant comes, and then brings it up to date.
+func testLater(t *testing.T, e trino, over table.Table) {
+	t.Helper()
+	early := over
+	early.Tenants, early.First = []string{tabletest.Tenant}, tabletest.First.AddDate(0, 0, 1)
+	create, err := early.Create(table.Athena)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := parseAthena(t, statements(create)[0])
+	e.register(t, e.schema, name, before)
+	if got := byTenant(t, e); len(got) != 1 {
+		t.Errorf("before: %v", got)
+	}
+	alter, err := over.Alter(table.Athena)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(before.Parameters, properties(alter))
+	e.Exec(t, "CREATE SCHEMA hive.later_altered") // the server remembers the table that it has read
+	e.register(t, "later_altered", name, before)
+	e.schema = "later_altered"
+	if diff := cmp.Diff(whole(t), byTenant(t, e)); diff != "" {
+		t.Errorf("after ALTER TABLE (-want +got):\n%s", diff)
+	}
+}
+
+// testOneDay: a question about one day reads the objects of this day, and of a neighbouring day at most.
+func testOneDay(t *testing.T, e trino) {
+	t.Helper()
+	perDay := map[string]int64{}
+	all := int64(0)
+	for _, r := range tabletest.Records(t)[tabletest.Tenant] {
+		perDay[r.CreatedAt.Format("2006-01-02")]++
+		all++
+	}
+	const day = "2026-01-27"
+	one := perDay[day]
+	const times = " times the rows of the day"
+	for view, most := range map[string]int64{
+		name: 1, "audit_logins": 1, "audit_actors": 1,
+		"audit_events": 3, "audit_orphans": 3, // the day twice, and a neighbour once
+	} {
+		sql := "SELECT count(*), max(request_id) FROM " + view + " WHERE tenant = 'acme'"
+		_, read := e.run(t, sql+" AND dt = '"+day+"'")
+		_, days := e.run(t, sql+" AND dt BETWEEN '"+day+"' AND '"+day+"'")
+		_, whole := e.run(t, sql)
+		t.Logf("%-16s one day: %3d splits, %4d rows; as a range: %3d splits, %4d rows; the archive: %3d splits, %5d rows",
+			view, read.Splits, read.Rows, days.Splits, days.Rows, whole.Splits, whole.Rows)
+		if read.Rows > most*one || days.Rows > most*one {
+			t.Errorf("%s reads %d and %d rows for a day of %d; want at most %d%s", view, read.Rows, days.Rows, one, most, times)
+		}
+		if read.Splits > 20 || days.Splits > 20 {
+			t.Errorf("%s has %d and %d splits for a day; want at most 20", view, read.Splits, days.Splits)
+		}
+		if whole.Rows < all {
+			t.Errorf("%s reads %d of %d rows: the test does not see the rows that a query reads", view, whole.Rows, all)
+		}
+	}
+}
+
+// testIceberg makes the Iceberg table of January and February, and then adds the days until March, twice.
+func testIceberg(t *testing.T, server trinoServer) {
+	t.Helper()
+	e := trino{server, "iceberg", "lake"}
+	trino{server, "iceberg", "default"}.Exec(t, "CREATE SCHEMA iceberg.lake")
+	questions, err := table.Questions(athena.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var make, refresh string
+	ask := func(q table.Question, a table.Answer) string {
+		sql, err := q.SQL(table.Trino, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The two tables lie in two catalogs here, and in one of Athena's.
+		return strings.ReplaceAll(sql, `FROM "bloodhound_audit"`, "FROM hive.athena_parquet.bloodhound_audit")
+	}
+	for _, q := range questions {
+		if q.Name == "iceberg" {
+			a := table.Answer{
+				Table: name, Tenants: []string{tabletest.Tenant}, Since: tabletest.First, Until: tabletest.Until,
+				Place: "s3://audit/iceberg/",
+			}
+			make = statements(ask(q, a))[0]
+			a.Until = tabletest.Last
+			refresh = statements(ask(q, a))[1]
+		}
+	}
+	const count = "SELECT count(*), count(DISTINCT id), sum(id), sum(to_unixtime(created_at)) - sum(created_at_us / 1e6) < 1 FROM audit_iceberg"
+	e.Exec(t, make)
+	var records, until, sum, sumUntil int64
+	for _, r := range tabletest.Records(t)[tabletest.Tenant] {
+		records++
+		sum += r.ID
+		if r.CreatedAt.Before(tabletest.Until.AddDate(0, 0, 1)) {
+			until++
+			sumUntil += r.ID
+		}
+	}
+	holds := func(when string, n, sum int64) {
+		t.Helper()
+		got := tabletest.Rows(e.Query(t, count))
+		if diff := cmp.Diff(tabletest.Rows([][]any{{n, n, sum, true}}), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	holds("made", until, sumUntil)
+	for _, when := range []string{"brought up to date", "and again"} {
+		e.Exec(t, refresh)
+		holds(when, records, sum)
+	}
+	exact := tabletest.Rows(e.Query(t, "SELECT CAST(created_at AS varchar) FROM audit_iceberg WHERE commit_id = 'c01' ORDER BY created_at"))
+	want := [][]string{{"2026-02-02 08:00:00.000001 UTC"}, {"2026-02-02 08:00:00.250001 UTC"}}
+	if diff := cmp.Diff(want, exact); diff != "" {
+		t.Errorf("instants (-want +got):\n%s", diff)
+	}
+}

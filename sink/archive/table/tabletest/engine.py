@@ -1,0 +1,74 @@
+"""engine.py spark|clickhouse: runs SQL for the tests. A line of standard input is {"parse": SQL}, {"exec": SQL} or {"query": SQL}; the
+answer is a line, {"rows": [[...]]} or {"error": "..."}."""
+import datetime
+import decimal
+import json
+import sys
+
+
+def plain(value):
+    if isinstance(value, datetime.datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == int(value) else float(value)
+    return value
+
+
+def spark(folder):
+    from pyspark.sql import SparkSession
+
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.memory", "1g")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.files.openCostInBytes", "0")  # a task reads many small files
+        .config("spark.sql.warehouse.dir", folder + "/warehouse")
+        .config("spark.hadoop.javax.jdo.option.ConnectionURL", "jdbc:derby:;databaseName=" + folder + "/metastore;create=true")
+        .enableHiveSupport()
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("OFF")
+    parser = session._jsparkSession.sessionState().sqlParser()
+
+    def run(kind, sql):
+        if kind == "parse":
+            parser.parsePlan(sql)
+            return []
+        rows = session.sql(sql).collect()
+        return [[plain(v) for v in row] for row in rows] if kind == "query" else []
+
+    return "spark " + session.version, run
+
+
+def clickhouse(folder):
+    from chdb import session as sessions
+
+    session = sessions.Session(folder + "/chdb")
+
+    def run(kind, sql):
+        if kind == "exec":
+            session.query(sql)
+            return []
+        text = str(session.query(sql, "JSONCompact"))
+        answer = json.loads(text) if text else {"data": [], "meta": []}
+        whole = [column["type"].removeprefix("Nullable(").startswith(("UInt", "Int")) for column in answer["meta"]]
+        return [[int(v) if n and v is not None else v for v, n in zip(row, whole)] for row in answer["data"]]
+
+    return "clickhouse " + str(session.query("SELECT version()")).strip().strip('"'), run
+
+
+name, run = {"spark": spark, "clickhouse": clickhouse}[sys.argv[1]](sys.argv[2])
+print(json.dumps({"rows": [[name]]}), flush=True)
+for line in sys.stdin:
+    (kind, sql), = json.loads(line).items()
+    try:
+        answer = {"rows": run(kind, sql)}
+    except Exception as error:  # the test shows it
+        answer = {"error": str(error)[:2000]}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,142 @@
+package tabletest
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
+)
+
+// The rows of the views, computed from the records and without SQL. The texts are as Run reads them.
+
+const day = 24 * time.Hour
+
+func dayOf(r *record.Record) time.Time { return r.CreatedAt.UTC().Truncate(day) }
+
+func pairable(r *record.Record) bool { return r.CommitID != "" && r.CommitID != zero }
+
+var ported = regexp.MustCompile(`^([0-9.]+):[0-9]+$`)
+
+// address is the first (0) or the last (-1) address of the chain.
+func address(r *record.Record, at int) string {
+	chain := strings.Split(r.SourceIP, ",")
+	if at < 0 {
+		at += len(chain)
+	}
+	return ported.ReplaceAllString(strings.TrimSpace(chain[at]), "$1")
+}
+
+func field(r *record.Record, key string) string {
+	var fields map[string]any
+	if json.Unmarshal([]byte(r.Fields), &fields) != nil || fields[key] == nil {
+		return ""
+	}
+	return fmt.Sprint(fields[key])
+}
+
+func actor(r *record.Record) string {
+	for _, name := range []string{r.ActorName, field(r, "username"), r.ActorEmail, r.ActorID} {
+		if name != "" {
+			return name
+		}
+	}
+	return null
+}
+
+// row of a view that is about one record.
+func rowOf(tenant string, r *record.Record, more ...string) []string {
+	return append([]string{
+		tenant, dayOf(r).Format(time.DateOnly), fmt.Sprint(r.ID), fmt.Sprint(r.CreatedAt.UnixMicro()), r.Action,
+		actor(r), address(r, 0), address(r, -1),
+	}, more...)
+}
+
+// views are the columns to ask each view for, and the rows that it must have.
+func views(tb testing.TB) map[string]view {
+	tb.Helper()
+	const about = "tenant, dt, id, created_at_us, action, who, client_address, peer_address, "
+	events, orphans := view{columns: about + "status, duration_ms"}, view{columns: about + "reason"}
+	logins := view{columns: about[:len("tenant, dt, id, created_at_us, ")] + "who, client_address, peer_address, status"}
+	actors := view{columns: "tenant, dt, who, actions, failures, kinds, client_addresses"}
+	for tenant, records := range Records(tb) {
+		people := map[string]*activity{}
+		for i := range records {
+			r := &records[i]
+			if r.Status == "intent" {
+				if reason := orphaned(r, records); reason != "" {
+					orphans.rows = append(orphans.rows, rowOf(tenant, r, reason))
+				}
+				continue
+			}
+			events.rows = append(events.rows, rowOf(tenant, r, r.Status, duration(r, records)))
+			if r.Action == "LoginAttempt" {
+				row := rowOf(tenant, r, r.Status)
+				logins.rows = append(logins.rows, slices.Delete(row, 4, 5))
+			}
+			key := dayOf(r).Format(time.DateOnly) + "\x00" + actor(r) + "\x00" + r.ActorID
+			if people[key] == nil {
+				people[key] = &activity{actions: map[string]bool{}, addresses: map[string]bool{}}
+			}
+			people[key].add(r)
+		}
+		for key, a := range people {
+			parts := strings.Split(key, "\x00")
+			actors.rows = append(actors.rows, []string{
+				tenant, parts[0], parts[1], fmt.Sprint(a.n), fmt.Sprint(a.failures),
+				fmt.Sprint(len(a.actions)), fmt.Sprint(len(a.addresses)),
+			})
+		}
+	}
+	return map[string]view{"audit_events": events, "audit_orphans": orphans, "audit_logins": logins, "audit_actors": actors}
+}
+
+type view struct {
+	columns string
+	rows    [][]string
+}
+
+type activity struct {
+	n, failures        int
+	actions, addresses map[string]bool
+}
+
+func (a *activity) add(r *record.Record) {
+	a.n++
+	if r.Status == "failure" {
+		a.failures++
+	}
+	a.actions[r.Action] = true
+	a.addresses[address(r, 0)] = true
+}
+
+// duration is the time since the intent, in milliseconds.
+func duration(r *record.Record, records []record.Record) string {
+	for i := range records {
+		intent := &records[i]
+		apart := dayOf(r).Sub(dayOf(intent))
+		if intent.Status == "intent" && pairable(r) && intent.CommitID == r.CommitID && apart >= 0 && apart <= day {
+			return number(float64(r.CreatedAt.UnixMicro()-intent.CreatedAt.UnixMicro()) / 1000)
+		}
+	}
+	return null
+}
+
+// orphaned is the reason for which an intent is in audit_orphans; "" if it is not.
+func orphaned(r *record.Record, records []record.Record) string {
+	if !pairable(r) {
+		return "no commit id"
+	}
+	for i := range records {
+		outcome := &records[i]
+		apart := dayOf(outcome).Sub(dayOf(r))
+		if (outcome.Status == "success" || outcome.Status == "failure") && outcome.CommitID == r.CommitID && apart >= 0 && apart <= day {
+			return ""
+		}
+	}
+	return "no outcome"
+}

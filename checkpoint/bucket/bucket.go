@@ -36,6 +36,13 @@ type Reader interface {
 	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may
 	// lack an object that was written a moment ago; Get finds it.
 	List(ctx context.Context, prefix, after string) ([]string, error)
+	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
+	String() string
+}
+
+// Inspector is a Reader that also describes objects without handing out their bodies.
+type Inspector interface {
+	Reader
 	// Stat describes the object and reads no byte of it. A missing object is fs.ErrNotExist.
 	Stat(ctx context.Context, key string) (Info, error)
 	// Hash is Stat that reads the whole body to tell its size and SHA-256, and holds only a piece of it at a time. If the body
@@ -44,8 +51,6 @@ type Reader interface {
 	// Walk describes the objects whose keys begin with prefix, in the store's own order and without their SHA-256, and holds
 	// only some of them at a time. An error ends it. Like a List, it may lack an object that was written a moment ago.
 	Walk(ctx context.Context, prefix string) iter.Seq2[Info, error]
-	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
-	String() string
 }
 
 // Info describes an object.
@@ -80,7 +85,7 @@ type Version struct {
 
 // Bucket is a store of objects. All calls are safe for concurrent use.
 type Bucket interface {
-	Reader
+	Inspector
 	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that
 	// there is one already. Else it replaces exactly that version: fs.ErrExist says that there is another by now,
 	// fs.ErrNotExist that there is none.

@@ -101,4 +101,3 @@ func finding(f verify.Finding) string {
 	}
 	return head + "\n" + Wrap(Safe(f.Text)) + "\n" + Wrap("To do: "+f.Advice)
 }
-

@@ -17,7 +17,9 @@ type problem struct {
 	text string
 }
 
-func problemf(code Code, format string, args ...any) problem { return problem{code, fmt.Sprintf(format, args...)} }
+func problemf(code Code, format string, args ...any) problem {
+	return problem{code, fmt.Sprintf(format, args...)}
+}
 
 // accounts compares an entry with the previous one: the sums, and the time that both account for. before is the zero value if the
 // entry is the first one.
@@ -79,6 +81,7 @@ func joins(before, e checkpoint.Checkpoint) (problems []problem) {
 		}
 	case checkpoint.KindHistory:
 		problems = append(problems, continues(before, e)...)
+	default: // see above
 	}
 	switch {
 	case at.After(before.Cursor):

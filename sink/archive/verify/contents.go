@@ -122,7 +122,7 @@ func (r *run) remember(o read.Object, all []int64) {
 	of.mu.Lock()
 	defer of.mu.Unlock()
 	for _, id := range all {
-		if !of.seen.CheckedAdd(uint64(id)) { //nolint:gosec // a bitmap does not care for the sign
+		if !of.seen.CheckedAdd(uint64(id)) {
 			of.doubts[o.Day] = true
 		}
 	}

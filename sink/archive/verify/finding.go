@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -54,7 +55,7 @@ const (
 	restore     = "Restore this very object from an earlier version or a backup. Do not run houndtrail before that."
 	restoreFile = "Restore it from an earlier version or a backup. Without one, BloodHound may still have its records: export them " +
 		"into an archive at another address."
-	report = "Keep the object as it is, and report it together with its entry: it is a defect or a forgery."
+	report  = "Keep the object as it is, and report it together with its entry: it is a defect or a forgery."
 	uncover = "Delete the newer version, and find out in the store's access log who wrote it."
 )
 
@@ -73,7 +74,8 @@ var advice = map[Code]string{
 	WindowOverlap:   "Records of this time may be there twice: verify with --read, and report it.",
 	SetDamaged:      restore,
 	LeaseUnreadable: "Restore it from an earlier version: the next run needs the windows that it names.",
-	HintMissing:     "No crash removes it. Compare the newest entry with the log of the last run, then run houndtrail once: it writes the hint.",
+	HintMissing: "No crash removes it. Compare the newest entry with the log of the last run, then run houndtrail once: it writes " +
+		"the hint.",
 	HintStale:       "Run houndtrail once: it writes the hint.",
 	Pruned:          "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
 	ObjectMissing:   restoreFile,
@@ -152,10 +154,7 @@ func (f *findings) take(other *findings) {
 	if f.more == nil && len(other.more) > 0 {
 		f.more = map[Code]int{}
 	}
-	rest := map[Severity]int{}
-	for severity, n := range other.count {
-		rest[severity] = n
-	}
+	rest := maps.Clone(other.count)
 	for _, found := range other.list {
 		rest[found.Severity]--
 	}

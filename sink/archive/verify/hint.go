@@ -40,7 +40,7 @@ func (j *journal) earlierHints(ctx context.Context) (highest uint64) {
 			continue
 		}
 		read++
-		if body, ok := j.versionBody(ctx, v.Key, v.ID); ok {
+		if body, ok := j.versionBody(ctx, j.Positions, v); ok {
 			highest = max(highest, checkpoint.ParseHint(body).Serial)
 		}
 	}

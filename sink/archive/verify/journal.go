@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
@@ -61,8 +62,8 @@ func (j *journal) newest(ctx context.Context) {
 		j.stream.Tenant, j.stream.SHA256, j.stream.Delivered = s.Tenant, s.SHA256, s.Totals.Delivered
 		j.stream.Start, j.stream.Cursor = s.Start, s.Cursor
 		if j.Depth != Heads {
-			j.expect(int64(j.end.Newest)) //nolint:gosec // no journal has 2^63 entries
-			if j.Journal.Files && j.Options.Files != nil && j.Since.IsZero() && j.Until.IsZero() {
+			j.expect(int64(j.end.Newest))
+			if j.Files && j.Options.Files != nil && j.Since.IsZero() && j.Until.IsZero() {
 				j.expect(s.Totals.Objects)
 			}
 		}
@@ -155,9 +156,9 @@ func (j *journal) missing(ctx context.Context, v verdict) {
 			span(v.Serial, lost), isAre(v.Serial, lost), v.last+1)
 		j.before = checkpoint.Stored{}
 	}
-	for i := len(back) - 1; i >= 0; i-- {
-		j.report(EntryHidden, Error, back[i].Serial, "Entry %d is hidden: %s.", back[i].Serial, covered)
-		j.account(ctx, back[i])
+	for _, s := range slices.Backward(back) {
+		j.report(EntryHidden, Error, s.Serial, "Entry %d is hidden: %s.", s.Serial, covered)
+		j.account(ctx, s)
 	}
 }
 
@@ -176,7 +177,7 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 	case errors.As(v.err, &misplaced):
 		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one that says that it is entry %d.", v.Serial, misplaced.Says)
 	case errors.Is(v.err, checkpoint.ErrForeign):
-		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one of the stream %q.", v.Serial, v.Checkpoint.Stream)
+		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one of the stream %q.", v.Serial, v.Stream)
 	case v.err != nil:
 		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.", v.Serial, cause(v.err))
 	default:
@@ -190,9 +191,9 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 
 // cause is what is wrong with an entry, without its place and the advice, which a finding has anyway.
 func cause(err error) error {
-	if parts, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // of this very error
+	if parts, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, part := range parts.Unwrap() {
-			if part != checkpoint.ErrCorrupt { //nolint:errorlint // of this very error
+			if !errors.Is(part, checkpoint.ErrCorrupt) {
 				return part
 			}
 		}
@@ -213,7 +214,7 @@ func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 			j.report(p.code, Error, s.Serial, "%s", p.text)
 		}
 	}
-	for _, p := range counts(s.Checkpoint, j.Journal.Files) {
+	for _, p := range counts(s.Checkpoint, j.Files) {
 		j.report(p.code, Error, s.Serial, "%s", p.text)
 	}
 	j.past.take(j.before, s)

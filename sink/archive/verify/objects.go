@@ -21,7 +21,7 @@ type object struct {
 
 // contents looks at the objects of an entry. It returns before that is done.
 func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
-	if !j.Journal.Files || j.Options.Files == nil || j.Depth == Heads {
+	if !j.Files || j.Options.Files == nil || j.Depth == Heads {
 		return
 	}
 	j.mu.Lock()

@@ -34,6 +34,7 @@ func (p *past) take(before, s checkpoint.Stored) {
 	case checkpoint.KindAdopt:
 		s.Delivered = nil // it can be large
 		p.adoption, p.adopted = &s, p.named
+	default: // it explains no object
 	}
 	p.named += len(s.Objects)
 }

@@ -37,7 +37,7 @@ func (r *run) strangers(ctx context.Context, journals []*journal) {
 	}
 	j := &judge{run: r}
 	for _, journal := range journals {
-		if !journal.Journal.Files {
+		if !journal.Files {
 			continue
 		}
 		j.journals = append(j.journals, journal)

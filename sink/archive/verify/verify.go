@@ -42,9 +42,9 @@ type Journal struct {
 
 // Options say what to verify.
 type Options struct {
-	Journals  []Journal     // a journal without an entry is left out. The archive's own journal comes before its backfill's
-	Positions bucket.Reader // the store of the journals
-	Files     bucket.Reader // the archive's; nil to look at no object
+	Journals  []Journal        // a journal without an entry is left out. The archive's own journal comes before its backfill's
+	Positions bucket.Reader    // the store of the journals
+	Files     bucket.Inspector // the archive's; nil to look at no object
 	Depth     Depth
 	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
 	// bound. The journals are verified whole in any case.

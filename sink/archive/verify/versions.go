@@ -29,12 +29,7 @@ func (r *run) original(ctx context.Context, b bucket.Reader, key, sha string) *o
 		if v.Newest || v.Marker {
 			continue
 		}
-		body, err := b.(bucket.Versioned).GetVersion(ctx, key, v.ID) //nolint:forcetypeassert // versions has seen it
-		if err != nil {
-			r.untold(err)
-			continue
-		}
-		if digest(body) == sha {
+		if body, ok := r.versionBody(ctx, b, v); ok && digest(body) == sha {
 			return &original{v, body, top}
 		}
 	}
@@ -109,11 +104,15 @@ func digest(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// versionBody reads a version of an object of a journal.
-func (j *journal) versionBody(ctx context.Context, key, id string) (body []byte, ok bool) {
-	body, err := j.Positions.(bucket.Versioned).GetVersion(ctx, key, id) //nolint:forcetypeassert // versions has seen it
+// versionBody reads a version of an object.
+func (r *run) versionBody(ctx context.Context, b bucket.Reader, v bucket.Version) (body []byte, ok bool) {
+	store, ok := b.(bucket.Versioned)
+	if !ok {
+		return nil, false
+	}
+	body, err := store.GetVersion(ctx, v.Key, v.ID)
 	if err != nil {
-		j.untold(err)
+		r.untold(err)
 	}
 	return body, err == nil
 }

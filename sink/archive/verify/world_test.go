@@ -72,7 +72,7 @@ func folders(t *testing.T, root string) place {
 	return p
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

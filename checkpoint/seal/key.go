@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -49,17 +50,17 @@ func (k PublicKey) Fingerprint() string { return fmt.Sprintf("%x", sha256.Sum256
 
 // MarshalText gives the key's SPKI as base64, as journal entries have it.
 func (k PublicKey) MarshalText() ([]byte, error) {
-	return []byte(base64s.EncodeToString(k.spki())), nil
+	return []byte(base64.StdEncoding.EncodeToString(k.spki())), nil
 }
 
 // UnmarshalText reads what MarshalText gives.
 func (k *PublicKey) UnmarshalText(text []byte) error {
-	der, err := base64s.DecodeString(string(text))
+	der, err := decode64(string(text))
 	if err != nil {
 		return errors.New("it is no public key: want the SPKI as base64")
 	}
 	parsed, err := parseSPKI(der)
-	if err == nil && base64s.EncodeToString(parsed.spki()) != string(text) {
+	if err == nil && base64.StdEncoding.EncodeToString(parsed.spki()) != string(text) {
 		err = errors.New("it is no public key: it is not spelt as Houndtrail spells one")
 	}
 	if err == nil {

@@ -142,6 +142,10 @@ func TestSigningRefuses(t *testing.T) {
 		"a head of another origin": func() error {
 			return second(seal.NewSeal(strings.Replace(origin, "archive", "webhook", 1), entry(t, 2).After(), head(t, 2)))
 		},
+		"a head of another size": func() error {
+			wrong := seal.Head{Origin: origin, Size: 3, Root: entry(t, 2).After().Root()}
+			return second(seal.NewSeal(origin, entry(t, 2).After(), must[string](t)(wrong.Sign(one))))
+		},
 		"no head": func() error { return second(seal.NewSeal(origin, entry(t, 2).After(), "")) },
 	} {
 		if f() == nil {
@@ -184,10 +188,14 @@ func TestHeadsOfOthers(t *testing.T) {
 	for i := range 101 {
 		lines += fmt.Sprintf("— witness.example/%d AAAAAQID\n", i)
 	}
+	long := ""
+	for i := range 70 {
+		long += fmt.Sprintf("— %d%s AAAAAQID\n", i, strings.Repeat("w", 1000))
+	}
 	for what, text := range map[string]string{
 		"cut off":        head(t, 1)[:len(head(t, 1))-1],
 		"101 signatures": bare + "\n\n" + lines,
-		"64 KiB":         head(t, 1) + strings.Repeat("— "+strings.Repeat("w", 1000)+" AAAAAQID\n", 70),
+		"64 KiB":         head(t, 1) + long,
 		"extension":      strings.Replace(head(t, 1), "records 10\n", "records 10\nmore\n", 1),
 		"no cursor":      strings.Replace(head(t, 1), "cursor ", "", 1),
 		"coarse cursor":  strings.Replace(head(t, 1), ".000000Z", "Z", 1),

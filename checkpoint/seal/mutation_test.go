@@ -139,6 +139,8 @@ func TestEntriesAreReadStrictly(t *testing.T) {
 		"no newline":              {"}\n", "}"},
 		"CRLF":                    {"}\n", "}\r\n"},
 		"a space":                 {`"signatures":[`, `"signatures": [`},
+		"a space after the key":   {`"signatures":[`, `"signatures" :[`},
+		"a hash with a newline":   {`"frontier":["US+`, `"frontier":["US\n+`},
 		"a space in the list":     {`","—`, `", "—`},
 		"no signature":            {whole[strings.LastIndex(whole, `[`):], "[]}\n"},
 		"null":                    {whole[strings.LastIndex(whole, `[`):], "null}\n"},
@@ -186,6 +188,33 @@ func TestBundlesAreReadStrictly(t *testing.T) {
 		}
 		if b, err := seal.ReadBundle([]byte(changed)); err == nil {
 			t.Errorf("%s: it is read as %+v", what, b)
+		}
+	}
+}
+
+// TestWhatAKeyHolderCannotMix: parts that the key's holder signed, each of them good, prove nothing if they are of different
+// journals or places.
+func TestWhatAKeyHolderCannotMix(t *testing.T) {
+	t.Parallel()
+	whole := must[*seal.Bundle](t)(seal.ReadBundle(vector(t, "proof.json")))
+	elsewhere := strings.Replace(origin, "archive", "webhook", 1)
+	other := seal.Head{Origin: elsewhere, Size: newest, Root: entry(t, newest).After().Root()}
+	b := *whole
+	b.Head = must[string](t)(other.Sign(seal.NewSigner(elsewhere, private(1))))
+	if proved, err := b.Check(public(1)); err == nil {
+		t.Errorf("with the head of another journal it proves %+v", proved)
+	}
+	var tree seal.Frontier
+	for _, serial := range []uint64{1, 3} {
+		tree.Append(entry(t, serial).Leaf)
+	}
+	cut := seal.Head{Origin: origin, Size: 2, Root: tree.Root()} // entry 2 is cut out
+	b.Head = must[string](t)(cut.Sign(signers(1)...))
+	b.Inclusion = seal.Inclusion{Index: 1, Size: 2, Hashes: []seal.Hash{entry(t, 1).Leaf}}
+	for _, serial := range []uint64{2, 3} {
+		b.Serial = serial
+		if proved, err := b.Check(public(1)); err == nil {
+			t.Errorf("as entry %d, entry 3 in the place of entry 2 proves %+v", serial, proved)
 		}
 	}
 }

@@ -127,9 +127,9 @@ func checkLines(lines []string) error {
 	}
 	for i, line := range lines {
 		name, sig, _ := strings.Cut(strings.TrimPrefix(line, dash), " ")
-		raw, err := base64s.DecodeString(sig)
-		if !strings.HasPrefix(line, dash) || err != nil || len(raw) < 5 || base64s.EncodeToString(raw) != sig ||
-			name == "" || strings.ContainsFunc(name, unnamable) {
+		raw, err := decode64(sig)
+		if !strings.HasPrefix(line, dash) || err != nil || len(raw) < 5 || name == "" ||
+			strings.ContainsFunc(name, unnamable) {
 			return fmt.Errorf("signature %d is no signature line: want %q, a name, and base64", i+1, dash)
 		}
 		if slices.Contains(lines[:i], line) {

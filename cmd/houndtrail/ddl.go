@@ -147,7 +147,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 		return stream.Usage(err)
 	}
 	comment := ""
-	if dialect.Projects() && !(o.since.set && len(o.tenants) > 0) {
+	if dialect.Projects() && (!o.since.set || len(o.tenants) == 0) {
 		if comment, err = setPartitions(ctx, set, &t, o.since.set); err != nil {
 			return err
 		}

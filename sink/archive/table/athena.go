@@ -90,9 +90,32 @@ func hiveLiteral(s string) string {
 
 // glueColumn is a column of Glue's call CreateTable.
 type glueColumn struct {
-	Name    string
-	Type    string
-	Comment string
+	Name    string `json:"Name"`
+	Type    string `json:"Type"`
+	Comment string `json:"Comment"`
+}
+
+// glueCall is the input of Glue's call CreateTable.
+type glueCall struct {
+	DatabaseName string    `json:"DatabaseName"`
+	TableInput   glueTable `json:"TableInput"`
+}
+
+type glueTable struct {
+	Name              string            `json:"Name"`
+	Description       string            `json:"Description"`
+	TableType         string            `json:"TableType"`
+	Parameters        map[string]string `json:"Parameters"`
+	PartitionKeys     []glueColumn      `json:"PartitionKeys"`
+	StorageDescriptor glueStorage       `json:"StorageDescriptor"`
+}
+
+type glueStorage struct {
+	Columns      []glueColumn      `json:"Columns"`
+	Location     string            `json:"Location"`
+	InputFormat  string            `json:"InputFormat"`
+	OutputFormat string            `json:"OutputFormat"`
+	SerdeInfo    map[string]string `json:"SerdeInfo"`
 }
 
 // glue is the input of Glue's call CreateTable, for aws glue create-table --cli-input-json.
@@ -105,29 +128,14 @@ func (t Table) glue() (string, error) {
 	for _, p := range t.properties() {
 		parameters[p.name] = p.value
 	}
-	type serde struct{ SerializationLibrary string }
-	type descriptor struct {
-		Columns                             []glueColumn
-		Location, InputFormat, OutputFormat string
-		SerdeInfo                           serde
-	}
-	type input struct {
-		Name, Description, TableType string
-		Parameters                   map[string]string
-		PartitionKeys                []glueColumn
-		StorageDescriptor            descriptor
-	}
-	body, err := json.MarshalIndent(struct {
-		DatabaseName string
-		TableInput   input
-	}{database, input{
+	body, err := json.MarshalIndent(glueCall{database, glueTable{
 		Name: name, Description: "the BloodHound audit log", TableType: "EXTERNAL_TABLE", Parameters: parameters,
 		PartitionKeys: glueColumns(partitions()),
-		StorageDescriptor: descriptor{
+		StorageDescriptor: glueStorage{
 			Columns: glueColumns(columns()), Location: t.root("s3"),
 			InputFormat:  "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
 			OutputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-			SerdeInfo:    serde{"org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+			SerdeInfo:    map[string]string{"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 		},
 	}}, "", "  ")
 	return string(body) + "\n", err

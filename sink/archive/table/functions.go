@@ -90,7 +90,7 @@ func clickhouseFunctions() functions {
 	}
 	f.shift = func(day, sign string) string { return fmt.Sprintf("toString(toDate(%s) %s 1)", day, sign) }
 	f.item = func(list string, n int) string {
-		return fmt.Sprintf("if(%[1]s IS NULL, NULL, trimBoth(splitByChar(',', ifNull(%[1]s, ''))[%[2]d]))", list, n)
+		return fmt.Sprintf("if(%[1]s IS NOT NULL, trimBoth(splitByChar(',', ifNull(%[1]s, ''))[%[2]d]), NULL)", list, n)
 	}
 	f.bare = func(address string) string { return "replaceRegexpOne(" + address + ", " + withPort + `, '\\1')` }
 	return f

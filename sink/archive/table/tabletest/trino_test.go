@@ -5,7 +5,6 @@ package tabletest_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -20,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// trinoServer is a Trino with the catalogs hive and iceberg over an S3 server.
+// trinoServer is a Trino over an S3 server, with the connectors for Hive and Iceberg.
 type trinoServer struct {
 	url       string
 	metastore string // the folder of the Hive catalog's metastore
@@ -241,8 +240,8 @@ type glueTable struct {
 	Location, format    string
 }
 
-type glueColumn struct{ Name, Type, Comment string }
-
-func (t glueTable) String() string {
-	return fmt.Sprintf("%d columns, %d partitions, %d properties", len(t.Columns), len(t.Partitions), len(t.Parameters))
+type glueColumn struct {
+	Name    string `json:"Name"`
+	Type    string `json:"Type"`
+	Comment string `json:"Comment"`
 }

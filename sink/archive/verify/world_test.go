@@ -253,7 +253,7 @@ func whole(t *testing.T, root string) place {
 	w.run()
 	w.name = "https://new.example"
 	for _, name := range []string{archived, posted} {
-		_, err := w.journal(name, w.place.positions).Move(t.Context(), "a new name")
+		_, err := w.journal(name, w.place.positions).Move(t.Context(), "a new name", w.now)
 		check(t, err)
 	}
 	w.later(26 * time.Hour)

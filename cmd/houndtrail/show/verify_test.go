@@ -41,7 +41,7 @@ func TestVerification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(out.String(), "\n") {
+	for line := range strings.SplitSeq(out.String(), "\n") {
 		if len([]rune(line)) > Terminal || strings.Contains(line, "\x1b") {
 			t.Errorf("a line of %d characters: %q", len(line), line)
 		}

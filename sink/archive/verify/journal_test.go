@@ -186,6 +186,10 @@ func TestAdoption(t *testing.T) {
 		{"an object smuggled in", func(s *small) {
 			s.put(s.files, strings.Replace(files(s)[0], "T000000", "T003000", 1), []byte("PAR1"))
 		}, []string{"error object-unknown 0"}},
+		{"one of a later time in place of one", func(s *small) {
+			s.files.Remove(files(s)[0])
+			s.put(s.files, strings.Replace(files(s)[0], "T010000.000000Z", "T003000.000000Z-1", 1), []byte("PAR1"))
+		}, []string{"error object-missing 1", "error object-unknown 0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

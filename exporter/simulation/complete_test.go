@@ -30,8 +30,22 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 		delivered = event != nil && !event.committed.IsZero()
 	}
 	if !delivered {
-		w.fail("LOST: the %s of %s is committed up to %s without %v of %s, which was there from %s on",
-			j.name, who, stamp(j.cursor), id, stamp(row.CreatedAt), stamp(row.commits))
+		w.fail("LOST: the %s of %s is committed up to %s without a %s: %v of %s, which was there from %s on",
+			j.name, who, stamp(j.cursor), row.sort(), id, stamp(row.CreatedAt), stamp(row.commits))
+	}
+}
+
+// sort says which of Houndtrail's searches has to find the row.
+func (r *row) sort() string {
+	switch {
+	case r.light:
+		return "record that came to light"
+	case !r.promised:
+		return "straggler"
+	case r.late:
+		return "late record"
+	default:
+		return "record"
 	}
 }
 

@@ -3,6 +3,7 @@ package simulation
 import (
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
@@ -46,6 +47,16 @@ func (r *row) sort() string {
 		return "late record"
 	default:
 		return "record"
+	}
+}
+
+// judgeHistory checks that an entry that knows of records from before the stream's start leaves them to a history.
+func (w *world) judgeHistory(p *process, j *journal, e checkpoint.Checkpoint) {
+	j.history = e.History != nil
+	oldest := e.Oldest.CreatedAt
+	if !j.history && !e.StartAsked && !oldest.IsZero() && oldest.Before(e.Start) && e.Kind != checkpoint.KindBarrier {
+		w.fail("entry %d of %s knows of a record of %s, before the start of the %s at %s, and no history has it",
+			e.Serial, p.name, stamp(oldest), j.name, stamp(e.Start))
 	}
 }
 

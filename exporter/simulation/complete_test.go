@@ -3,6 +3,7 @@ package simulation
 import (
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
@@ -30,8 +31,32 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 		delivered = event != nil && !event.committed.IsZero()
 	}
 	if !delivered {
-		w.fail("LOST: the %s of %s is committed up to %s without %v of %s, which was there from %s on",
-			j.name, who, stamp(j.cursor), id, stamp(row.CreatedAt), stamp(row.commits))
+		w.fail("LOST: the %s of %s is committed up to %s without a %s: %v of %s, which was there from %s on",
+			j.name, who, stamp(j.cursor), row.sort(), id, stamp(row.CreatedAt), stamp(row.commits))
+	}
+}
+
+// sort says which of Houndtrail's searches has to find the row.
+func (r *row) sort() string {
+	switch {
+	case r.light:
+		return "record that came to light"
+	case !r.promised:
+		return "straggler"
+	case r.late:
+		return "late record"
+	default:
+		return "record"
+	}
+}
+
+// judgeHistory checks that an entry that knows of records from before the stream's start leaves them to a history.
+func (w *world) judgeHistory(p *process, j *journal, e checkpoint.Checkpoint) {
+	j.history = e.History != nil
+	oldest := e.Oldest.CreatedAt
+	if !j.history && !e.StartAsked && !oldest.IsZero() && oldest.Before(e.Start) && e.Kind != checkpoint.KindBarrier {
+		w.fail("entry %d of %s knows of a record of %s, before the start of the %s at %s, and no history has it",
+			e.Serial, p.name, stamp(oldest), j.name, stamp(e.Start))
 	}
 }
 

@@ -11,7 +11,7 @@
 //   - our clock, the server's and the stores' are set forward and back by up to 5 minutes, or the server's Date is wrong
 //     by 55 minutes or 20 hours for the time of one cycle;
 //   - the first answers are empty, in each of three ways; or rows come to light that are older than all others, after the
-//     first cycle or between a first attempt and the next;
+//     first cycle, between a first attempt and the next, or while a stream still walks over the first such rows;
 //   - a third of the answers come from a replica that lags;
 //   - the archive's journal is lost, with its lease or without, or is only elsewhere for a while: a person adopts the archive,
 //     or puts the journal back;
@@ -33,6 +33,7 @@
 //     all time that the journal remembered then;
 //   - the archive has each record once, in its own day's partition, as the log has it, and no object of a window that
 //     was committed without it;
+//   - an entry that knows of records from before the start of a stream that has everything leaves them to a history;
 //   - serials are dense, entries are chained by hash, windows follow one another, and objects are as entries describe them;
 //   - an entry knows every record that was delivered since its own DeliveredSince, by itself or with the earlier entries and the
 //     object on which it builds; that object was there before it. No note names a missing entry;
@@ -55,49 +56,50 @@
 //
 // # Mutations
 //
-// Each of these defects was put into the code, and the world of this seed, the first of 500, caught it:
+// Each of these defects is a patch in testdata/mutations. The script .ci/mutants puts them into the code, one at a time, and
+// prints this table: the seed is that of the first of 500 worlds that catches the defect.
 //
 //	mutation                                                     seed  caught as
-//	objects are named after the end of their window                 0  an object that is not its entry's
+//	objects are named after the end of their window                 0  an object of no declared window
 //	no overlap                                                      0  a late record lost
-//	an overlap one second short                                     1  a late record lost
+//	an overlap one second short                                     2  a late record lost
 //	ids are kept for RESCAN although OVERLAP is longer              4  a late record lost
-//	delivered ids are not kept                                      0  a record in two objects
+//	delivered ids are not kept                                      0  an entry that does not know a record
 //	a commit after a write that failed                              0  counts without deliveries
 //	a commit before the write                                       0  counts without deliveries
-//	a receipt although the second batch was not acknowledged        9  counts without deliveries
+//	a receipt although the second batch was not acknowledged       41  counts without deliveries
 //	the lease of another runner is taken                            3  a lease renewed a moment ago
 //	the next page leaves out the oldest instant of the one before   0  a record lost
 //	a window leaves out its last microsecond                        0  a record lost
-//	a page that fails is the last one                              52  a commit without the newest record
-//	a retry picks a shorter window                                  0  an archive that refuses its own retry
-//	an attempt that was not committed is not made again             4  a record in two objects
-//	a new stream ignores the intent of a crashed first attempt     89  a record in two objects
+//	a page that fails is the last one                              15  a record lost
+//	a retry picks a shorter window                                  0  a record in two objects
+//	an attempt that was not committed is not made again             1  a record in two objects
+//	a new stream ignores the intent of a crashed first attempt     14  a cycle that never goes well
 //	every late record is a duplicate                                0  a late record lost
 //	records from before the overlap are delivered                   2  a record from before the overlap
-//	no wait for records to settle                                    0  a record lost
+//	no wait for records to settle                                   0  a late record lost
 //	the later of the two clocks instead of the earlier              0  a cycle that ends well behind its position
-//	no search while behind                                          8  a cycle that ends well behind its position
-//	a cycle that is behind says so, and does not search             8  a record lost
-//	no search is owed once the clocks have caught up                8  a cycle that ends well and owes one
+//	no search while behind                                         82  a cycle that ends well behind its position
+//	a cycle that is behind says so, and does not search            82  a record lost
+//	no search is owed once the clocks have caught up               82  a cycle that ends well and owes a search
 //	rescans remember no longer than the overlap                     1  a straggler lost
 //	records from before a standstill are forgotten                  2  a straggler lost
-//	a rescan's objects are named like the previous ones              1  a window that was committed without it
+//	a rescan's objects are named like the previous ones             1  a window that was committed without it
 //	the oldest record is not looked for again                       7  a record lost that came to light
 //	a first answer that is empty nails the start to now            12  a record lost
-//	an adoption forgets the ids                                    12  a record in two objects
-//	an accepted reset does not take the ids along                   9  a record in two objects
-//	the last window of a backfill is taken again                    1  a window that was taken already
+//	an adoption forgets the ids                                    12  an entry that does not know a record
+//	an accepted reset does not take the ids along                   9  an entry that does not know a record
+//	the last window of a backfill is taken again                    1  a backfill that never goes well
 //	a backfill takes the stream's first hour as well                1  a backfill that never goes well
-//	records older than a history under way wait for a day         192  a record lost that came to light
-//	an entry that is copied repeats the change of the previous     42  an entry that does not know a record
+//	records older than a history under way wait for a day          45  an entry that leaves a record to no history
+//	an entry that is copied repeats the change of the previous      2  an entry that does not know a record
 //	a set is written after the entry that names it                  1  an entry that names no set
 //	a set that is written anew lacks the last change                0  an entry that does not know a record
 //	the note is taken for the newest entry                          0  a cycle that never goes well
 //	windows are committed in the order in which they are written    0  windows that do not follow one another
 //	the window that is declared is not the one that is written      0  an object of no declared window
-//	only the first of the declared windows is taken again           6  a record in two objects
-//	windows read ahead are kept although the one before was cut     1  a record lost
+//	only the first of the declared windows is taken again           0  a record in two objects
+//	windows read ahead are kept although the one before was cut     0  windows that do not follow one another
 //	an attempt's records of a window in parts come again            2  a record in two objects
 //
 // The simulation does not catch a cycle that goes on although its lease is lost, or an object that is replaced without a look

@@ -106,6 +106,8 @@ func (p *process) decide(c call) fate {
 		f.kind = pick(r, p.possible(c)...)
 	case p.stillborn && p.isCommit(c) && strings.HasSuffix(c.key, firstEntry) && chance < 600 && doom+odds > 0:
 		f.kind = pick(r, killedBefore, killedBefore, refused)
+	case p.lingers && p.isCommit(c) && chance < 700 && p.hasHistory(c):
+		f.kind = pick(r, killedBefore, refused)
 	case p.isSet(c) && chance < 300 && doom+odds > 0: // then the set is there without its entry
 		f.kind = pick(r, killedBefore, killedAfter, refused, unheard)
 	case p.isCommit(c) && chance < 2*(doom+odds): // the most dangerous call of all
@@ -151,6 +153,15 @@ const firstEntry = "00001.json"
 
 func (p *process) isCommit(c call) bool {
 	return c.part == positions && c.op == opPut && path.Ext(c.key) == ".json" && path.Base(c.key) != "lease.json"
+}
+
+// hasHistory tells whether the call is of a stream that has yet to walk over records that came to light, in the storm.
+func (p *process) hasHistory(c call) bool {
+	stream, _, _ := strings.Cut(c.key, "/")
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	j := p.journals[stream]
+	return j != nil && j.history && !p.calm
 }
 
 // isSet tells whether the call writes a set of delivered ids, before the entry that names the set.

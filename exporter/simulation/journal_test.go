@@ -25,6 +25,7 @@ type journal struct {
 	debt    debt
 	epoch   uint64 // of the lineage
 	resets  int    // the number of earlier lineages
+	history bool   // records came to light that it has yet to walk over
 	refuses bool   // the source no longer has the newest record, and no person has said that this is meant
 
 	windows []window.Window // of a backfill
@@ -142,6 +143,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	j.serial, j.sha, j.lineage, j.cursor = e.Serial, digest(body), e.Lineage, e.Cursor
 	j.known = e.DeliveredSince
 	j.debt.pays(e)
+	w.judgeHistory(p, j, e)
 	if e.Newest != nil {
 		j.newest, j.last = e.Newest.CreatedAt, identity{e.Newest.ID, e.Newest.CreatedAt.UnixMicro()}
 	}

@@ -41,6 +41,7 @@ type plan struct {
 	lag        time.Duration // of the replica that answers now and then; 0 for no replica
 	backfills  bool          // a runner of its own delivers the records from before from
 	stillborn  bool          // processes die more often at the first commits
+	lingers    bool          // processes die more often while a history is under way
 	restoreAt  int           // the cycle before which the database is restored; 0 for never
 	restoreCut time.Time     // when the backup was made
 	loseAt     int           // the cycle before which the archive's journal gets lost; 0 for never

@@ -28,6 +28,7 @@ func (p *plan) setSource(r *rand.Rand) {
 		p.light = append(p.light, first.Add(10*time.Second+upTo(r, time.Minute)), p.moment(r))
 		slices.SortFunc(p.light, time.Time.Compare)
 		p.stillborn = r.IntN(2) == 0
+		p.linger(rand.New(rand.NewPCG(p.seed, 6)))
 	}
 	switch r.IntN(8) {
 	case 0:
@@ -44,6 +45,19 @@ func (p *plan) setSource(r *rand.Rand) {
 		}
 		p.loseAt, p.loss = 2+r.IntN(len(p.ticks)-4), pick(r, lostWhole, lostEntries, lostMoved)
 	default:
+	}
+}
+
+// linger lets more old rows come to light while a stream is still busy with the first ones.
+func (p *plan) linger(r *rand.Rand) {
+	if p.lingers = r.IntN(3) > 0; !p.lingers {
+		return
+	}
+	for _, tick := range p.ticks { // the first cycle after it that looks for old rows
+		if tick.After(p.light[0].Add(4 * time.Minute)) {
+			p.light[1] = tick.Add(10*time.Second + upTo(r, time.Minute))
+			return
+		}
 	}
 }
 

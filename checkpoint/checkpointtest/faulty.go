@@ -20,10 +20,11 @@ type Op string
 
 // The calls of a bucket.
 const (
-	Get  Op = "get"
-	Put  Op = "put"
-	List Op = "list"
-	Lock Op = "lock"
+	Get    Op = "get"
+	Put    Op = "put"
+	Delete Op = "delete"
+	List   Op = "list"
+	Lock   Op = "lock"
 )
 
 // Fault says how a call fails; with the zero value it does not fail.
@@ -33,7 +34,7 @@ type Fault struct {
 }
 
 // Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List, key is the
-// prefix. Hooks are called concurrently.
+// prefix, and for a Delete the first key. Hooks are called concurrently.
 type Hook func(ctx context.Context, op Op, key string) Fault
 
 // Once fails the first call of op on a key with the suffix, and no other.
@@ -133,6 +134,19 @@ func (f *Faulty) Put(ctx context.Context, key string, body []byte, version strin
 		return "", fault.After
 	}
 	return version, err
+}
+
+// Delete implements bucket.Bucket.
+func (f *Faulty) Delete(ctx context.Context, keys ...string) error {
+	key := ""
+	if len(keys) > 0 {
+		key = keys[0]
+	}
+	fault := f.ask(ctx, Delete, key)
+	if fault.Before != nil {
+		return fault.Before
+	}
+	return errors.Join(f.Bucket.Delete(ctx, keys...), fault.After)
 }
 
 // List implements bucket.Bucket.

@@ -32,7 +32,7 @@ installed, run: houndtrail demo`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
-		p.run(), p.backfill(), p.adopt(), p.move(), p.acceptReset(),
+		p.run(), p.backfill(), p.compact(), p.adopt(), p.move(), p.acceptReset(),
 		p.logs(), p.history(), p.status(), p.ddl(), p.demo(), p.version(),
 	)
 	root.Args = noArgs

@@ -3,6 +3,8 @@ package compact_test
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +55,7 @@ func TestHistories(t *testing.T) {
 		w.memory = rapid.SampledFrom([]int64{1, 3 * 20_000, 96 << 20}).Draw(rt, "memory")
 		backfilled := day1.Add(-48 * time.Hour)
 		w.export(1, time.Hour, 1)
-		rt.Repeat(map[string]func(*rapid.T){
+		steps := map[string]func(*rapid.T){
 			"export": func(rt *rapid.T) {
 				span := time.Duration(rapid.Int64Range(1, 30*3600).Draw(rt, "span")) * time.Second
 				w.export(rapid.IntRange(1, 5).Draw(rt, "windows"), span, rapid.IntRange(0, 5).Draw(rt, "records"))
@@ -72,7 +74,10 @@ func TestHistories(t *testing.T) {
 				backfilled = win.End
 			},
 			"compact": func(*rapid.T) { w.mustCompact() },
-		})
+		}
+		for _, step := range rapid.SliceOfN(rapid.SampledFrom(slices.Sorted(maps.Keys(steps))), 1, 8).Draw(rt, "steps") {
+			steps[step](rt)
+		}
 		w.mustCompact()
 		last := "dt=" + w.at.Format(time.DateOnly)
 		for day, n := range w.inDays() {
@@ -83,41 +88,62 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// A process dies at every single write, before or after the write has its effect. The next one dies as well, at every write. The
-// third one puts everything right, whatever the exporter did meanwhile.
-func TestKilledTwice(t *testing.T) {
+// killable is a world with a day that was compacted and got a late record, and a day that was not compacted.
+func killable(t *testing.T) *world {
+	t.Helper()
+	w := inMemory(t, "ndjson") // makes the smallest encoder
+	w.export(7, 8*time.Hour, 2)
+	w.mustCompact()
+	w.export(3, 8*time.Hour, 2)
+	w.rescan(w.records(day1.Add(time.Hour), time.Hour, 2)...)
+	return w
+}
+
+// A process dies at every single write, before or after the write has its effect. The next one puts everything right.
+func TestKilled(t *testing.T) {
 	t.Parallel()
-	start := inMemory(t, "ndjson") // makes the smallest encoder
-	start.export(14, 4*time.Hour, 2)
-	start.mustCompact()
-	start.export(6, 4*time.Hour, 2)
-	start.rescan(start.records(day1.Add(time.Hour), time.Hour, 2)...)
-	killed := 0
+	start := killable(t)
 	for _, after := range []bool{false, true} {
-		for first := int64(1); ; first++ {
-			dead := start.clone(t)
-			if !dead.dies(first, after) {
+		at := int64(1)
+		for ; ; at++ {
+			w := start.clone(t)
+			if !w.dies(at, after) {
 				break
 			}
-			killed++
-			for second := int64(1); ; second++ {
-				w := dead.clone(t)
-				w.rescan(w.records(day1.Add(5*time.Hour), time.Hour, 1)...)
-				reached := w.dies(second, after)
-				w.export(1, time.Hour, 1)
-				if !reached {
-					w.check()
-					break
-				}
-				w.mustCompact()
-				if t.Failed() {
-					t.Fatalf("killed at writes %d and %d, after their effect: %v", first, second, after)
-				}
+			w.mustCompact()
+			if n := w.inDays(); n["dt=2026-03-01"] != 1 || n["dt=2026-03-02"] != 1 || t.Failed() {
+				t.Fatalf("killed at write %d, after its effect: %v: %v", at, after, n)
 			}
 		}
+		if at < 20 {
+			t.Errorf("a compaction makes %d writes", at)
+		}
 	}
-	if killed < 20 {
-		t.Errorf("a compaction makes %d writes", killed/2)
+}
+
+// The next one dies as well, at every write. The third one puts everything right, whatever the exporter did meanwhile.
+func TestKilledTwice(t *testing.T) {
+	t.Parallel()
+	start := killable(t)
+	for first := int64(1); ; first++ {
+		dead := start.clone(t)
+		if !dead.dies(first, true) {
+			break
+		}
+		for second := int64(1); ; second++ {
+			w := dead.clone(t)
+			w.rescan(w.records(day1.Add(5*time.Hour), time.Hour, 1)...)
+			reached := w.dies(second, true)
+			w.export(1, time.Hour, 1)
+			if !reached {
+				w.check()
+				break
+			}
+			w.mustCompact()
+			if t.Failed() {
+				t.Fatalf("killed at writes %d and %d", first, second)
+			}
+		}
 	}
 }
 

@@ -48,10 +48,10 @@ func Compact(ctx context.Context, c *compact.Compactor) error {
 	if !errors.Is(err, checkpoint.ErrNotFound) {
 		return compactError(err)
 	}
-	switch _, _, found, look := read.Days(ctx, c.Files, c.Tenant); {
+	switch extents, look := read.Extents(ctx, c.Files, c.Tenant); {
 	case look != nil:
 		return compactError(look)
-	case found:
+	case len(extents) > 0:
 		return compactError(fmt.Errorf("%w: nothing was compacted; houndtrail status tells what to do: %w", exporter.ErrJournalGone, err))
 	}
 	return Usagef("there is nothing to compact: %w", err)

@@ -96,10 +96,11 @@ type Checkpoint struct {
 	// ChangedTotal counts the altered and the gone records of all entries so far. Commit fills it in.
 	ChangedTotal int64 `json:"changed_total,omitempty"`
 
-	// Each of these three is in the entry of its own kind, and nil in all others.
-	Reset   *Reset    `json:"reset,omitempty"`
-	Moved   *Move     `json:"moved,omitempty"`
-	Adopted *Adoption `json:"adopted,omitempty"`
+	// Each of these four is in the entry of its own kind, and nil in all others.
+	Reset     *Reset      `json:"reset,omitempty"`
+	Moved     *Move       `json:"moved,omitempty"`
+	Adopted   *Adoption   `json:"adopted,omitempty"`
+	Compacted *Compaction `json:"compacted,omitempty"`
 
 	Oldest Sighting `json:"oldest,omitzero"` // the oldest record at the source, as it was seen last
 
@@ -110,6 +111,14 @@ type Checkpoint struct {
 // Holed tells that a hole is still news: HoledAt is not before DeliveredSince. If the source repairs the record within that
 // time, Houndtrail delivers it after all. Later no run reads it again.
 func (c *Checkpoint) Holed() bool { return c.HolesTotal > 0 && !c.HoledAt.Before(c.DeliveredSince) }
+
+// Progress is the newest entry that tells how far the stream is: this one, unless it is a compaction.
+func (c *Checkpoint) Progress() Progress {
+	if c.Compacted != nil {
+		return c.Compacted.Follows
+	}
+	return Progress{c.Serial, c.CommittedAt}
+}
 
 // Kind says what an entry is for.
 type Kind string
@@ -124,6 +133,7 @@ const (
 	KindReset   Kind = "reset"   // a person accepted another source, and a lineage begins
 	KindMove    Kind = "move"    // a person moved the journal to another identity
 	KindAdopt   Kind = "adopt"   // the position was rebuilt from the archive's own files, and a lineage begins
+	KindCompact Kind = "compact" // no window: one object took the place of others, with the same records
 )
 
 // Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".

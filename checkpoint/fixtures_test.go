@@ -158,7 +158,7 @@ func TestKindsInFormat1(t *testing.T) {
 	}
 	for _, kind := range []checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindBarrier, checkpoint.KindReset,
-		checkpoint.KindMove, checkpoint.KindAdopt,
+		checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact,
 	} {
 		if !kinds[kind] {
 			t.Errorf("no entry is of the kind %s", kind)

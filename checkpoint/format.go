@@ -49,6 +49,7 @@ func encode(c Checkpoint) ([]byte, error) {
 		return h
 	})
 	c.Adopted = pointed(c.Adopted, func(a Adoption) Adoption { a.From, a.To = a.From.UTC(), a.To.UTC(); return a })
+	c.Compacted = pointed(c.Compacted, func(m Compaction) Compaction { m.Follows.CommittedAt = m.Follows.CommittedAt.UTC(); return m })
 	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
 		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()
 		return o
@@ -147,11 +148,13 @@ func (c *Checkpoint) check() error {
 	case c.Lineage == "":
 		return errors.New("it has no lineage")
 	case (c.Kind == KindReset) != (c.Reset != nil), (c.Kind == KindMove) != (c.Moved != nil),
-		(c.Kind == KindAdopt) != (c.Adopted != nil):
-		return fmt.Errorf("its kind is %s, and of the fields reset, moved and adopted it must have the one of its kind "+
+		(c.Kind == KindAdopt) != (c.Adopted != nil), (c.Kind == KindCompact) != (c.Compacted != nil):
+		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted and compacted it must have the one of its kind "+
 			"and no other", c.Kind)
 	case c.DeliveredBase != nil && !c.DeliveredBase.fits(c):
 		return errors.New("it does not say which records were delivered")
+	case c.Compacted != nil:
+		return c.Compacted.check(c.Objects)
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package checkpoint
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // A Sighting describes the far end of the source's history. Houndtrail renews it about once a day, and copies it from entry to
 // entry in between.
@@ -136,6 +140,51 @@ type Adoption struct {
 	Records int64     `json:"records"` // in them
 	From    time.Time `json:"from"`    // created_at of the first of them
 	To      time.Time `json:"to"`      // and of the last
+}
+
+// A Compaction says that one object, which is the entry's own, took the place of others. It has their records, each once. The
+// totals, the position and the set of delivered ids stay as they are: no record is new.
+type Compaction struct {
+	Day      string     `json:"day"` // of created_at, in UTC: 2026-03-01
+	Replaced []Replaced `json:"replaced"`
+	// Duplicates is how many records the replaced objects had once too often, alike in every column. A crash leaves such records
+	// if the journal is lost as well.
+	Duplicates int      `json:"duplicates,omitempty"`
+	Follows    Progress `json:"follows"` // Compact fills it in
+}
+
+// Replaced is an object that a compaction took away.
+type Replaced struct {
+	Key     string `json:"key"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+	Records int    `json:"records"`
+}
+
+// Progress names the newest entry before some compactions. A compaction must not hide for how long the stream has not committed
+// anything, nor how its last run ended.
+type Progress struct {
+	Serial      uint64    `json:"serial"`
+	CommittedAt time.Time `json:"committed_at"`
+}
+
+// check refuses a compaction that would lose or add a record.
+func (c *Compaction) check(made []Object) error {
+	before, after := 0, 0
+	for _, r := range c.Replaced {
+		before += r.Records
+		if r.Key == "" || r.SHA256 == "" {
+			return errors.New("it replaces an object without saying which one")
+		}
+	}
+	for _, o := range made {
+		after += o.Records
+	}
+	if len(made) != 1 || len(c.Replaced) == 0 || before-c.Duplicates != after {
+		return fmt.Errorf("it replaces %d objects with %d records, %d of them twice, by %d objects with %d records: it must be one "+
+			"object with the same records", len(c.Replaced), before, c.Duplicates, len(made), after)
+	}
+	return nil
 }
 
 // Receipt lists the objects that a sink made durable.

@@ -47,18 +47,10 @@ func (s State[T]) Read(ctx context.Context) (T, error) {
 
 // Write writes the object, over any previous content. If another run writes it at the same time, one of the two writes stands.
 func (s State[T]) Write(ctx context.Context, value T) error {
-	_, version, err := s.read(ctx)
-	if err != nil {
+	if err := s.Replace(ctx, value); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	body, err := marshal(value)
-	if err != nil {
-		return err
-	}
-	if _, err = s.bucket.Put(ctx, s.key, body, version); errors.Is(err, fs.ErrExist) {
-		return nil // another run has written it meanwhile, and its value is newer
-	}
-	return err
+	return nil // another run has written it meanwhile, and its value is newer
 }
 
 // read reads the object, and its version to replace it.
@@ -75,6 +67,20 @@ func (s State[T]) read(ctx context.Context) (value T, version string, err error)
 		return none, version, nil //nolint:nilerr // as the type's comment says
 	}
 	return value, version, nil
+}
+
+// Replace is [State.Write] for a state that must not be lost: if another run has written the object meanwhile, it is an error.
+func (s State[T]) Replace(ctx context.Context, value T) error {
+	_, version, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = s.bucket.Put(ctx, s.key, body, version)
+	return err
 }
 
 // askAgain is how long a process relies on its last look, which found no failure beside the journal.
@@ -119,11 +125,11 @@ func (j *Journal) Succeed(ctx context.Context) error {
 	return err
 }
 
-// Failure says how the last run ended, if it failed and no run has committed since. A newer entry of any runner outdates it.
-// newest is the serial of the newest entry.
-func (j *Journal) Failure(ctx context.Context, newest uint64) (f Failure, ok bool, err error) {
+// Failure says how the last run ended, if it failed and no run has committed since the newest entry. A newer entry of any runner
+// outdates it, but a compaction does not: the run's work is still not done.
+func (j *Journal) Failure(ctx context.Context, newest *Checkpoint) (f Failure, ok bool, err error) {
 	f, err = j.failure(ctx)
-	if err != nil || f == (Failure{}) || f.Serial != newest {
+	if err != nil || f == (Failure{}) || f.Serial < newest.Progress().Serial || f.Serial > newest.Serial {
 		return Failure{}, false, err
 	}
 	return f, true, nil

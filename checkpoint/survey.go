@@ -149,6 +149,9 @@ func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 		next.Totals.Delivered, next.Totals.Objects, next.Totals.Bytes = a.Records, int64(a.Objects), a.Bytes
 	}
 	for _, o := range next.Objects {
+		if next.Kind == KindCompact { // its records were counted when they were delivered
+			break
+		}
 		next.Totals.Objects++
 		next.Totals.Bytes += o.Bytes
 	}

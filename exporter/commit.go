@@ -78,14 +78,11 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if err := c.lease.Tell(ctx); err != nil {
 		return failed(StageCheckpoint, err)
 	}
-	at, next := c.stored.Cursor, c.stored.Checkpoint
+	at, next := c.stored.Cursor, c.stored.Standing(checkpoint.KindBarrier)
 	if w.kind.past() {
 		at = w.cursor
 	}
 	next.Window, next.Cursor = window.Window{Start: at, End: at, Pass: next.Epoch}, at
-	next.Kind, next.Records, next.ServerCount, next.Objects = checkpoint.KindBarrier, checkpoint.Counts{}, nil, nil
-	next.Reset, next.Moved, next.Adopted, next.Holes, next.Changed = nil, nil, nil, nil, nil
-	next.Delivered, next.DeliveredBase = c.stored.Unchanged()
 	next.CommittedAt = c.clock()
 	if c.stored.Serial == 0 {
 		next.RescannedAt = c.now

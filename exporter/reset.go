@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
@@ -120,15 +121,31 @@ func (e *Exporter) delivered(
 	if first := entries[0]; first.Kind == checkpoint.KindExport && first.Records.Duplicate == 0 { // its objects have all of its window
 		known = earliest(known, latest(from, first.Window.Start))
 	}
+	gone := replaced(entries)
 	for entry, err := range memories(ctx, journal, entries) {
 		if err != nil {
 			return set, known, failed(StageCheckpoint, err)
 		}
-		if set, err = e.recall(ctx, entry.Objects, known, set.With(entry.set)); err != nil {
+		objects := slices.DeleteFunc(slices.Clone(entry.Objects), func(o checkpoint.Object) bool { return gone[o.Key] })
+		if set, err = e.recall(ctx, objects, known, set.With(entry.set)); err != nil {
 			return set, known, err
 		}
 	}
 	return set, known, nil
+}
+
+// replaced are the objects that are not there any more. A later one of the entries names the object that has their records.
+func replaced(entries []checkpoint.Stored) map[string]bool {
+	gone := map[string]bool{}
+	for _, entry := range entries {
+		if entry.Compacted == nil {
+			continue
+		}
+		for _, r := range entry.Compacted.Replaced {
+			gone[r.Key] = true
+		}
+	}
+	return gone
 }
 
 // A memory is an entry and the delivered records that it knows.

@@ -8,6 +8,8 @@
 //     The others get fs.ErrExist.
 //   - A Put that the store carried out, but whose answer was lost, counts as success. The proof is the object itself,
 //     read back and compared: bodies that different writers could write at once should name their writer.
+//   - A Delete takes objects away, also from a reader who lists them, and nothing else: what a store keeps of them by itself,
+//     such as earlier versions or locked ones, it keeps. A Delete that returned survives a crash of either side.
 //   - A version is a digest of the body (the SHA-256, or S3's ETag). A body that changes and changes back is the same
 //     version again.
 //   - A SHA-256 that the store tells is that of the whole body. If the store keeps none, or only one of the parts, it tells none.
@@ -90,6 +92,10 @@ type Bucket interface {
 	// there is one already. Else it replaces exactly that version: fs.ErrExist says that there is another by now,
 	// fs.ErrNotExist that there is none.
 	Put(ctx context.Context, key string, body []byte, version string) (string, error)
+	// Delete takes the objects away; a key without an object is no error. It asks the store once for a thousand keys. A store
+	// with versions hides an object behind a delete marker, and keeps every version. After an error, any of the objects may be
+	// gone. A later Put can create an object of that key again.
+	Delete(ctx context.Context, keys ...string) error
 	// Lock takes a lock that dies with the process. If the store has no such lock, locked is false and unlock does nothing.
 	// fs.ErrExist says that another process holds it. It locks the name only: the object of that key can still be written.
 	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)

@@ -77,7 +77,7 @@ func foreignFailure(t *world) {
 
 func wantFailure(t *world, j *checkpoint.Journal, newest uint64, want checkpoint.Failure) {
 	t.Helper()
-	got, ok, err := j.Failure(t.Context(), newest)
+	got, ok, err := j.Failure(t.Context(), &checkpoint.Checkpoint{Serial: newest})
 	if diff := cmp.Diff(want, got); diff != "" || err != nil || ok != (want != checkpoint.Failure{}) {
 		t.Errorf("the last failure: %v, %v (-want +got):\n%s", ok, err, diff)
 	}

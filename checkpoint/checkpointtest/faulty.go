@@ -20,12 +20,13 @@ type Op string
 
 // The calls of a bucket.
 const (
-	Get  Op = "get"
-	Put  Op = "put"
-	List Op = "list"
-	Lock Op = "lock"
-	Stat Op = "stat" // Stat and Hash
-	Walk Op = "walk"
+	Get    Op = "get"
+	Put    Op = "put"
+	Delete Op = "delete"
+	List   Op = "list"
+	Lock   Op = "lock"
+	Stat   Op = "stat" // Stat and Hash
+	Walk   Op = "walk"
 )
 
 // Fault says how a call fails; with the zero value it does not fail.
@@ -35,7 +36,7 @@ type Fault struct {
 }
 
 // Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List and a Walk, key
-// is the prefix. Hooks are called concurrently.
+// is the prefix, and for a Delete the first key. Hooks are called concurrently.
 type Hook func(ctx context.Context, op Op, key string) Fault
 
 // Once fails the first call of op on a key with the suffix, and no other.
@@ -135,6 +136,19 @@ func (f *Faulty) Put(ctx context.Context, key string, body []byte, version strin
 		return "", fault.After
 	}
 	return version, err
+}
+
+// Delete implements bucket.Bucket.
+func (f *Faulty) Delete(ctx context.Context, keys ...string) error {
+	key := ""
+	if len(keys) > 0 {
+		key = keys[0]
+	}
+	fault := f.ask(ctx, Delete, key)
+	if fault.Before != nil {
+		return fault.Before
+	}
+	return errors.Join(f.Bucket.Delete(ctx, keys...), fault.After)
 }
 
 // List implements bucket.Bucket.

@@ -77,6 +77,17 @@ func (m *Memory) Put(ctx context.Context, key string, body []byte, version strin
 	return o.version(), nil
 }
 
+// Delete implements bucket.Bucket.
+func (m *Memory) Delete(ctx context.Context, keys ...string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		m.Remove(key)
+	}
+	return nil
+}
+
 // List implements bucket.Bucket.
 func (m *Memory) List(ctx context.Context, prefix, after string) ([]string, error) {
 	if err := ctx.Err(); err != nil {

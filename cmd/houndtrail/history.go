@@ -34,7 +34,7 @@ prints the entries themselves, one a line.
 
 KIND is export, rescan (a window that was read once more, in search of stragglers), history (records that appeared before what
 was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
-its own commit kept out), reset (accept-reset), move or adopt.
+its own commit kept out), compact (one object took the place of others), reset (accept-reset), move or adopt.
 
 COUNT is what BloodHound itself counts in the window: exact if that is what was read, bounded if records came in meanwhile (-o
 wide shows between which numbers it lies), unknown if this BloodHound tells no count that can be used, or off

@@ -21,10 +21,11 @@ type view struct {
 
 // The calls of a store.
 const (
-	opGet  = "get"
-	opPut  = "put"
-	opList = "list"
-	opLock = "lock"
+	opGet    = "get"
+	opPut    = "put"
+	opDelete = "delete"
+	opList   = "list"
+	opLock   = "lock"
 )
 
 func (v view) String() string { return v.store.String() }
@@ -63,6 +64,14 @@ func (v view) Put(ctx context.Context, key string, body []byte, version string) 
 		}
 		return now, err
 	})
+}
+
+// Delete implements bucket.Bucket.
+func (v view) Delete(ctx context.Context, keys ...string) error {
+	_, err := do(ctx, v.process, call{v.part, opDelete, keys[0]}, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, v.store.Delete(ctx, keys...)
+	})
+	return err
 }
 
 // List implements bucket.Bucket.

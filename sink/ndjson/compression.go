@@ -50,6 +50,19 @@ func (c Compression) Writer() Compressor {
 	}
 }
 
+// Dense returns a compressor that takes several times the processor time, for fewer bytes. Every reader reads them.
+func (c Compression) Dense() Compressor {
+	switch c {
+	case Gzip:
+		return must(gzip.NewWriterLevel(io.Discard, gzip.BestCompression))
+	case Zstd:
+		return must(zstd.NewWriter(io.Discard, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithWindowSize(maxZstdWindow),
+			zstd.WithEncoderConcurrency(1)))
+	default:
+		return new(plain)
+	}
+}
+
 // must is for a call that fails only with a level or a window that does not exist.
 func must[T any](v T, err error) T {
 	if err != nil {

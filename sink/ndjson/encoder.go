@@ -35,6 +35,36 @@ func NewEncoder(tenant string, c Compression) *Encoder {
 	return &Encoder{form: ForTenant(tenant), compression: c, zip: c.Writer()}
 }
 
+// A Writer writes one file with lines that come one by one, with the best compression.
+type Writer struct{ zip Compressor }
+
+// Begin begins a file.
+func Begin(w io.Writer, c Compression) *Writer {
+	zip := c.Dense()
+	zip.Reset(w)
+	return &Writer{zip}
+}
+
+// Add adds a record as its Raw says, which is its whole line: [Lines.Records] returns such records.
+func (w *Writer) Add(r *record.Record) error {
+	_, err := io.WriteString(w.zip, r.Raw)
+	if err == nil {
+		_, err = io.WriteString(w.zip, "\n")
+	}
+	if err != nil {
+		return fmt.Errorf("encode NDJSON: %w", err)
+	}
+	return nil
+}
+
+// Finish writes the rest of the file.
+func (w *Writer) Finish(window.Window) error {
+	if err := w.zip.Close(); err != nil {
+		return fmt.Errorf("encode NDJSON: %w", err)
+	}
+	return nil
+}
+
 // Extension is the end of a file's name.
 func (e *Encoder) Extension() string {
 	if e.compression == Zstd {

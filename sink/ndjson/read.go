@@ -9,12 +9,26 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // Each calls each with every record of a file of the tenant's lines, in its order, until each returns an error. It reads the
 // text that AppendLine puts in front of a record, and tells the compression by the first bytes. It refuses a file that is cut
 // off, and a file with any other line.
 func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error) error {
+	return l.lines(file, func(id int64, createdAt time.Time, _ []byte) error { return each(id, createdAt) })
+}
+
+// Records is [Lines.Each] with records that have nothing but their id, their time and, as Raw, their line.
+func (l Lines) Records(file []byte, each func(*record.Record) error) error {
+	return l.lines(file, func(id int64, createdAt time.Time, line []byte) error {
+		return each(&record.Record{ID: id, CreatedAt: createdAt, Raw: string(line)})
+	})
+}
+
+// lines calls each with every line of a file, without its end.
+func (l Lines) lines(file []byte, each func(id int64, createdAt time.Time, line []byte) error) error {
 	unzipped, err := compressionOf(file).Reader(bytes.NewReader(file))
 	if err != nil {
 		return fmt.Errorf("read NDJSON: %w", err)
@@ -26,7 +40,7 @@ func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error)
 		if err != nil {
 			return fmt.Errorf("read NDJSON: line %d: %w: %.100q", n, err, lines.Bytes())
 		}
-		if err := each(id, createdAt); err != nil {
+		if err := each(id, createdAt, lines.Bytes()); err != nil {
 			return err
 		}
 	}

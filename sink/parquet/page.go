@@ -13,6 +13,7 @@ import (
 
 // scratch is the memory of one page and one dictionary. It serves all columns of all files in turn.
 type scratch struct {
+	dense      bool
 	zstd       *zstd.Encoder // nil at first
 	integer    []int64
 	indexes    []int32
@@ -38,7 +39,7 @@ func (s *scratch) bloom(i, values int) bloom.SplitBlockFilter {
 // compress returns the values compressed.
 func (s *scratch) compress() (_ []byte, err error) {
 	if s.zstd == nil {
-		if s.zstd, err = newZstd(); err != nil {
+		if s.zstd, err = newZstd(s.dense); err != nil {
 			return nil, err
 		}
 	}

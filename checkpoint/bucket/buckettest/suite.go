@@ -28,6 +28,7 @@ func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 		"large races":   func(t *testing.T, s Store) { t.Helper(); race(t, s, 1, large) },
 		"small races":   func(t *testing.T, s Store) { t.Helper(); race(t, s, 8, 100) },
 		"whole bodies":  wholeBodies,
+		"remove":        remove,
 		"list":          list,
 		"isolation":     isolation,
 		"unsafe keys":   unsafeKeys,
@@ -142,6 +143,38 @@ func list(t *testing.T, open Store) {
 	wantKeys(t, b, "a/", "")
 }
 
+// remove deletes more objects at a time than S3 takes in one request, one that is missing, and one that others lie beside.
+func remove(t *testing.T, open Store) {
+	t.Helper()
+	b := open("store")
+	if err := b.Delete(t.Context()); err != nil {
+		t.Errorf("Delete of nothing: %v", err)
+	}
+	if err := b.Delete(t.Context(), "none", "no/such/folder"); err != nil {
+		t.Errorf("Delete of missing objects: %v", err)
+	}
+	Put(t, b, "a/b/keep", []byte("kept"), "")
+	var keys []string
+	for i := range 1001 {
+		keys = append(keys, fmt.Sprintf("a/%d/%04d", i%2, i))
+	}
+	for _, key := range []string{keys[0], keys[999], keys[1000]} {
+		Put(t, b, key, []byte(key), "")
+	}
+	keys = append(keys, "a/b") // is no object
+	if err := open("store").Delete(t.Context(), keys...); err != nil {
+		t.Errorf("Delete of %d objects: %v", len(keys), err)
+	}
+	wantKeys(t, b, "", "", "a/b/keep")
+	if _, _, _, err := b.Get(t.Context(), keys[0]); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Get of a deleted object: %v; want fs.ErrNotExist", err)
+	}
+	if _, err := b.Put(t.Context(), keys[0], []byte("x"), "0123"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("replacing a deleted object: %v; want fs.ErrNotExist", err)
+	}
+	wantBody(t, b, keys[0], []byte("again"), Put(t, b, keys[0], []byte("again"), ""))
+}
+
 // isolation checks that a store in a folder sees nothing of its neighbours, whose names begin alike.
 func isolation(t *testing.T, open Store) {
 	t.Helper()
@@ -176,6 +209,9 @@ func unsafeKeys(t *testing.T, open Store) {
 		if _, err := b.Hash(t.Context(), key); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("Hash %q: %v; want fs.ErrInvalid", key, err)
 		}
+		if err := b.Delete(t.Context(), "a", key); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("Delete %q: %v; want fs.ErrInvalid", key, err)
+		}
 		if _, _, err := b.Lock(t.Context(), key); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("Lock %q: %v; want fs.ErrInvalid", key, err)
 		}
@@ -203,8 +239,9 @@ func cancelled(t *testing.T, open Store) {
 	_, statErr := b.Stat(ctx, "a")
 	_, hashErr := b.Hash(ctx, "a")
 	_, walkErr := walked(ctx, b, "")
+	deleteErr := b.Delete(ctx, "a")
 	for call, err := range map[string]error{
-		"Get": getErr, "Put": putErr, "List": listErr, "Stat": statErr, "Hash": hashErr, "Walk": walkErr,
+		"Get": getErr, "Put": putErr, "List": listErr, "Stat": statErr, "Hash": hashErr, "Walk": walkErr, "Delete": deleteErr,
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s with a cancelled context: %v; want context.Canceled", call, err)

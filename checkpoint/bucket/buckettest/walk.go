@@ -28,7 +28,7 @@ func randomWalk(t *testing.T, open Store) {
 			Bucket: open(fmt.Sprintf("walk%d", folders.Add(1))), t: t,
 			bodies: map[string]string{}, versions: map[string]string{},
 		}
-		rt.Repeat(map[string]func(*rapid.T){"create": w.create, "replace": w.replace, "get": w.get, "list": w.list})
+		rt.Repeat(map[string]func(*rapid.T){"create": w.create, "replace": w.replace, "get": w.get, "list": w.list, "delete": w.remove})
 	})
 }
 
@@ -56,8 +56,8 @@ func (w *walk) create(rt *rapid.T) {
 
 func (w *walk) replace(rt *rapid.T) {
 	key, body := someKey.Draw(rt, "key"), someBody.Draw(rt, "body")
-	version := w.versions[someKey.Draw(rt, "key of the version")]
-	if version == "" {
+	version, known := w.versions[someKey.Draw(rt, "key of the version")]
+	if !known {
 		version = "0123"
 	}
 	next, err := w.Put(w.t.Context(), key, []byte(body), version)
@@ -88,6 +88,17 @@ func (w *walk) get(rt *rapid.T) {
 		}
 	} else if err != nil || string(body) != want || version != w.versions[key] {
 		rt.Fatalf("get %s: %q, version %q, %v; want %q, %q", key, body, version, err, want, w.versions[key])
+	}
+}
+
+func (w *walk) remove(rt *rapid.T) {
+	keys := rapid.SliceOfNDistinct(someKey, 1, 3, rapid.ID).Draw(rt, "keys")
+	if err := w.Delete(w.t.Context(), keys...); err != nil {
+		rt.Fatal(err)
+	}
+	for _, key := range keys {
+		delete(w.bodies, key)
+		delete(w.versions, key)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -86,6 +87,27 @@ func (d *Bucket) Put(ctx context.Context, key string, body []byte, version strin
 		return "", explainFile("write", path, err)
 	}
 	return digest(body), nil
+}
+
+// Delete implements [bucket.Bucket].
+func (d *Bucket) Delete(ctx context.Context, keys ...string) error {
+	folders := map[string][]string{}
+	for _, key := range keys {
+		path, err := d.path(ctx, key)
+		if err != nil {
+			return err
+		}
+		folders[filepath.Dir(path)] = append(folders[filepath.Dir(path)], path)
+	}
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if path, err := removeFiles(folder, folders[folder]); err != nil {
+			return explainFile("remove", path, err)
+		}
+	}
+	return nil
 }
 
 // List implements [bucket.Bucket].

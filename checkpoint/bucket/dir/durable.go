@@ -79,6 +79,32 @@ func replaceFile(root, path string, body []byte, version string) error {
 	return syncDirs([]string{folder})
 }
 
+// removeFiles removes files of one folder, and makes that durable. It returns the file at which it failed. The lock is the one of
+// replaceFile, which would otherwise bring back a file that it read just before.
+func removeFiles(folder string, paths []string) (failed string, err error) {
+	if _, err := os.Stat(folder); isMissing(err) {
+		return "", nil
+	}
+	unlock, err := lockFile(filepath.Join(folder, ".replace"), syscall.LOCK_EX)
+	if err != nil {
+		return paths[0], err
+	}
+	defer func() { _ = unlock() }() // closing cannot keep the lock
+	for _, path := range paths {
+		info, err := os.Lstat(path)
+		if err == nil && info.IsDir() { // "a" is no object because there is an object "a/b"
+			continue
+		}
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil && !isMissing(err) {
+			return path, err
+		}
+	}
+	return folder, syncDirs([]string{folder})
+}
+
 // writeTemp writes body durably to a new file of folder and returns its path.
 func writeTemp(folder string, body []byte) (string, error) {
 	path := filepath.Join(folder, tmpPrefix+rand.Text())

@@ -133,6 +133,9 @@ func (s *Bucket) permission(action, key string) string {
 			" (without it, an object that is missing looks forbidden)"
 	}
 	text := "allow " + action
+	if action == "s3:DeleteObject" {
+		return text + " on " + arn + "/" + *s.key(key)
+	}
 	if s.opts.ObjectLockMode != "" {
 		text += " and s3:PutObjectRetention"
 	}

@@ -64,7 +64,7 @@ func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention 
 	}
 	m.cursor.WithLabelValues(m.name).Set(seconds(newest.Cursor))
 	m.lag.WithLabelValues(m.name).Set(max(0, now.Sub(newest.Cursor).Seconds()))
-	m.success.WithLabelValues(m.name).Set(seconds(newest.CommittedAt))
+	m.success.WithLabelValues(m.name).Set(seconds(newest.Progress().CommittedAt))
 	m.Guarded(newest.Oldest.CreatedAt, retention.Deadline(newest.Cursor, newest.Oldest))
 }
 

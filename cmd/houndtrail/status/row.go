@@ -67,7 +67,7 @@ func (s *Row) look(ctx context.Context, j *checkpoint.Journal, full bool) error 
 		s.Lease = leaseOf(lease, time.Now(), gone)
 		s.alive = lease.Expires > 0 // otherwise its holder may be dead: on another machine, or if another process has its number now
 		if err == nil {
-			s.failure, s.failed, err = j.Failure(ctx, s.Serial)
+			s.failure, s.failed, err = j.Failure(ctx, &s.stored.Checkpoint)
 			err = failedJournal(err)
 			s.Status = s.stateAfter(err)
 		}
@@ -122,7 +122,7 @@ func (s *Row) take(newest checkpoint.Stored) {
 		return
 	}
 	s.seen, s.Source = newest.Oldest, cmp.Or(s.Source, newest.Source)
-	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.CommittedAt.UTC(), newest.Cursor.UTC()
+	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.Progress().CommittedAt.UTC(), newest.Cursor.UTC()
 	s.Records, s.Totals = &newest.Totals.Delivered, &newest.Totals
 	s.Holes, s.HoledAt, s.Changed = newest.HolesTotal, newest.HoledAt.UTC(), newest.ChangedTotal
 	s.holed = newest.Holed()

@@ -13,6 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
 // Journals is the store of all journals. If its place is not set, it lies in the archive, and an error names the archive's
@@ -29,7 +30,7 @@ func (s *Set) Journals(ctx context.Context) (bucket.Bucket, error) {
 // Files is the store of the archive.
 func (s *Set) Files(ctx context.Context) (bucket.Bucket, error) {
 	at := s.config.Archive.URL
-	return s.open(ctx, &s.files, at, nil, "ARCHIVE_URL", at)
+	return s.open(ctx, &s.files, at, read.Rewritten, "ARCHIVE_URL", at)
 }
 
 // open opens a store, or returns it if it is open already. The error names the variable from which the place comes, and its

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
@@ -21,7 +22,9 @@ type File struct {
 	Window  window.Window
 	Version string // of the program that wrote it; "" in an NDJSON object
 
-	each func(func(id int64, createdAt time.Time) error) error
+	each    func(func(id int64, createdAt time.Time) error) error
+	records func(func(*record.Record) error) error
+	held    int64
 }
 
 // Open opens the object of that key. Of a Parquet object it reads only the footer.
@@ -34,6 +37,7 @@ func Open(body []byte, key string) (*File, error) {
 	if o.Extension != parquet.Extension {
 		lines := ndjson.ForTenant(o.Tenant)
 		f.each = func(each func(int64, time.Time) error) error { return lines.Each(body, each) }
+		f.records = func(each func(*record.Record) error) error { return lines.Records(body, each) }
 		return f, nil
 	}
 	footer, err := parquet.Open(body)
@@ -41,12 +45,13 @@ func Open(body []byte, key string) (*File, error) {
 		return nil, f.unreadable(err)
 	}
 	f.Window.Start, f.Window.End = footer.Window.Start, footer.Window.End
-	f.Version, f.each = footer.Version, footer.Each
+	f.Version, f.each, f.records, f.held = footer.Version, footer.Each, footer.Records, footer.Held()
 	if footer.Tenant != o.Tenant {
 		return nil, f.misplaced(fmt.Sprintf("it was written for tenant %q", footer.Tenant), Prefix(footer.Tenant))
 	}
-	if written := (Object{o.Tenant, o.Day, footer.Window.Start, o.Pass, o.Part, o.Extension}).Key(); written != key {
-		return nil, f.misplaced("its window starts at "+stamp(footer.Window.Start), written)
+	written := o
+	if written.Start = footer.Window.Start; written.Key() != key {
+		return nil, f.misplaced("its window starts at "+stamp(footer.Window.Start), written.Key())
 	}
 	return f, nil
 }
@@ -70,6 +75,30 @@ func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
 	}
 	return err
 }
+
+// Records calls each with every record of the object, in its order, until each returns an error. A record of a Parquet object has
+// no Raw. A record of an NDJSON object has nothing but its id, its time and, as Raw, its line. The strings of a record are valid
+// until the caller drops them, but the record itself only until each returns. A record of another day is an error.
+func (f *File) Records(each func(*record.Record) error) error {
+	var ours error // every other error is about the object's bytes
+	err := f.records(func(r *record.Record) error {
+		if !f.Object.Contains(r.CreatedAt) {
+			there := f.Object
+			there.Day = r.CreatedAt
+			ours = f.misplaced(fmt.Sprintf("id %d was created at %s", r.ID, stamp(r.CreatedAt)), there.Key())
+		} else {
+			ours = each(r)
+		}
+		return ours
+	})
+	if err != nil && ours == nil {
+		return f.unreadable(err)
+	}
+	return err
+}
+
+// Held is about how many bytes Records holds at a time, beside the object and the longest line of an NDJSON object.
+func (f *File) Held() int64 { return f.held }
 
 func (f *File) unreadable(err error) error {
 	return fmt.Errorf("%s: %w, and cannot be read: %w; put back what Houndtrail wrote there (an earlier "+

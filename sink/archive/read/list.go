@@ -21,7 +21,7 @@ func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Obj
 	for _, key := range keys {
 		if o, ok := Parse(key); ok {
 			objects = append(objects, o)
-		} else {
+		} else if !Rewritten(key) {
 			unknown = append(unknown, key)
 		}
 	}

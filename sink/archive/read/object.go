@@ -17,8 +17,11 @@ const Root = "audit"
 // startFormat is how a key writes its window's start, in UTC. The names of a day's objects sort by time.
 const startFormat = "20060102T150405.000000Z"
 
-// partMark stands before the number of a part.
-const partMark = ".part"
+// partMark stands before the number of a part, and compactMark before that of a compaction.
+const (
+	partMark    = ".part"
+	compactMark = ".compact"
+)
 
 var tenants = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
@@ -30,6 +33,18 @@ func CheckTenant(tenant string) error {
 	return nil
 }
 
+// probeName is the name of the object that a compaction deletes on trial. Hive, Trino, Spark and Athena read no object whose name
+// begins so.
+const probeName = "_delete-probe"
+
+// ProbeKey is the key of an object that tells whether a program may delete objects of a tenant. It is no part of the archive.
+func ProbeKey(tenant string) string { return Prefix(tenant) + probeName }
+
+// Rewritten tells whether a key of the archive's store is working state: it needs no retention.
+func Rewritten(key string) bool {
+	return strings.HasPrefix(key, Root+"/") && strings.HasSuffix(key, "/"+probeName) && strings.Count(key, "/") == 2
+}
+
 // DayPrefix is the beginning of the keys of a tenant's objects of one day.
 func DayPrefix(tenant string, day time.Time) string {
 	return Prefix(tenant) + "dt=" + day.UTC().Format(time.DateOnly) + "/"
@@ -38,18 +53,22 @@ func DayPrefix(tenant string, day time.Time) string {
 // Prefix is the beginning of the keys of a tenant's objects.
 func Prefix(tenant string) string { return Root + "/tenant=" + tenant + "/" }
 
-// An Object has the facts in the key of an object. The object holds records of one window and one day.
+// An Object has the facts in the key of an object. The object holds records of one day, and of one window unless it is compacted.
 type Object struct {
 	Tenant    string
 	Day       time.Time // its midnight in UTC
-	Start     time.Time // of the window
-	Pass      uint64    // of the window
+	Start     time.Time // of the window; of the earliest one in a compacted object
+	Pass      uint64    // of the window; the highest one in a compacted object
 	Part      int       // 0 for the first of the window's objects of that day; the others, of a window in parts, from 2 on
+	Compacted int       // number of the compaction that made it, from 1 on for each day; 0 for the object of a window
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 }
 
-// Of tells whether the object belongs to a window.
-func (o Object) Of(start time.Time, pass uint64) bool { return o.Start.Equal(start) && o.Pass == pass }
+// Of tells whether the object belongs to a window, and to no other. A compacted object does not: no attempt at a window replaces
+// it.
+func (o Object) Of(start time.Time, pass uint64) bool {
+	return o.Compacted == 0 && o.Start.Equal(start) && o.Pass == pass
+}
 
 // Key is the key of the object. It does not depend on the window's end: a retry that reads more than the previous attempt meets
 // the object of that attempt.
@@ -60,6 +79,9 @@ func (o Object) Key() string {
 	}
 	if o.Part > 1 {
 		name += partMark + strconv.Itoa(o.Part)
+	}
+	if o.Compacted > 0 {
+		name += compactMark + strconv.Itoa(o.Compacted)
 	}
 	return DayPrefix(o.Tenant, o.Day) + name + o.Extension
 }
@@ -77,11 +99,17 @@ func Parse(key string) (o Object, ok bool) {
 			name, o.Extension = stem, extension
 		}
 	}
+	name, number, compacted := strings.Cut(name, compactMark)
 	name, part, divided := strings.Cut(name, partMark)
 	start, pass, numbered := strings.Cut(name, "-")
 	var err error
 	if divided {
 		if o.Part, err = strconv.Atoi(part); err != nil {
+			return Object{}, false
+		}
+	}
+	if compacted {
+		if o.Compacted, err = strconv.Atoi(number); err != nil {
 			return Object{}, false
 		}
 	}

@@ -1,0 +1,154 @@
+package compact
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+// firstLook is how many of a journal's newest entries are read at first: more than a day has by default. Each further look is
+// lookGrowth times as long.
+const (
+	firstLook  = 1024
+	lookGrowth = 4
+)
+
+// A named object is what the newest entry that names an object says of it.
+type named struct {
+	bytes    int64
+	sha256   string
+	records  int
+	replaced string // the key of the object that has its records now; "" if it has them itself
+}
+
+// An account is what the journals say of some objects.
+type account struct {
+	serial uint64 // of the archive's newest entry, as of this account
+	epoch  uint64
+	named  map[string]named
+	open   []window.Window // of attempts that may not be committed
+	// before is the time before which the archive's journal has no entries any more; zero if it has all.
+	before time.Time
+	pruned bool // the backfill's journal lacks its oldest entries
+}
+
+// stands tells whether an object without an entry is a part of the archive all the same: the journal began a new lineage since, which
+// knows the records of all objects before it; or its entry was removed with the oldest ones.
+func (a *account) stands(o read.Object) bool {
+	return o.Pass < a.epoch || o.Start.Before(a.before) || a.pruned && o.Pass == 0
+}
+
+// attempted tells whether an object without an entry may belong to an attempt that the next run makes again.
+func (a *account) attempted(o read.Object) bool {
+	return slices.ContainsFunc(a.open, func(w window.Window) bool { return o.Of(w.Start, w.Pass) })
+}
+
+// account reads what the journals say of the wanted objects. It reads only as many of the newest entries as it needs. The objects
+// have to be listed before: then an attempt that wrote one of them is either still in the lease, or has its entry.
+func (c *Compactor) account(ctx context.Context, wanted []string) (*account, error) {
+	a := &account{}
+	for _, j := range []*checkpoint.Journal{c.Journal, c.Backfill} {
+		lease, err := j.LeaseStatus(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.open = append(a.open, lease.Intents...)
+	}
+	newest, err := c.Journal.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.serial, a.epoch = newest.Serial, newest.Epoch
+	for n := firstLook; ; n *= lookGrowth {
+		own, err := lookAt(ctx, c.Journal, n, wanted)
+		if err != nil {
+			return nil, err
+		}
+		other, err := lookAt(ctx, c.Backfill, n, wanted)
+		if err != nil {
+			return nil, err
+		}
+		a.named = own.named
+		maps.Copy(a.named, other.named) // no object is of both
+		known := !slices.ContainsFunc(wanted, func(key string) bool { return a.named[key].sha256 == "" })
+		if known || own.whole && other.whole {
+			if own.whole && own.first.Serial > 1 && !own.adopted {
+				a.before = own.first.Cursor
+			}
+			a.pruned = other.whole && other.first.Serial > 1 && !other.adopted
+			return a, nil
+		}
+	}
+}
+
+// A look is what the newest entries of a journal say of the wanted objects.
+type look struct {
+	wanted  map[string]bool
+	named   map[string]named
+	first   checkpoint.Stored // the oldest entry that was read
+	whole   bool              // no earlier entry counts
+	adopted bool
+}
+
+// lookAt reads the newest n entries of a journal.
+func lookAt(ctx context.Context, j *checkpoint.Journal, n int, wanted []string) (*look, error) {
+	l := &look{wanted: map[string]bool{}, named: map[string]named{}}
+	for _, key := range wanted {
+		l.wanted[key] = true
+	}
+	read, err := l.note(j.Last(ctx, n), false)
+	l.whole = read < n || l.adopted
+	if errors.Is(err, checkpoint.ErrCorrupt) { // an adoption may have dealt with it since
+		clear(l.named)
+		_, err = l.note(j.Survey(ctx), true)
+		l.whole = true
+	}
+	return l, err
+}
+
+// note notes what entries say, oldest first. What comes before an adoption does not count, nor does a problem of it: with patient,
+// note goes on after one.
+func (l *look) note(entries iter.Seq2[checkpoint.Stored, error], patient bool) (read int, err error) {
+	for entry, problem := range entries {
+		if problem != nil && !patient {
+			return read, problem
+		}
+		if problem != nil {
+			err = errors.Join(err, problem)
+			continue
+		}
+		if read++; read == 1 {
+			l.first = entry
+		}
+		if entry.Kind == checkpoint.KindAdopt {
+			err, l.adopted = nil, true
+			clear(l.named)
+		}
+		l.enter(&entry.Checkpoint)
+	}
+	return read, err
+}
+
+// enter notes what one entry says.
+func (l *look) enter(entry *checkpoint.Checkpoint) {
+	for _, o := range entry.Objects {
+		if l.wanted[o.Key] {
+			l.named[o.Key] = named{bytes: o.Bytes, sha256: o.SHA256, records: o.Records}
+		}
+	}
+	if entry.Compacted == nil {
+		return
+	}
+	for _, r := range entry.Compacted.Replaced {
+		if l.wanted[r.Key] {
+			l.named[r.Key] = named{r.Bytes, r.SHA256, r.Records, entry.Objects[0].Key}
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package compact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+)
+
+// ErrFinding says that an object of the archive is not as Houndtrail wrote it, or that no entry of the journal names it. Its day was
+// left as it is.
+var ErrFinding = errors.New("the archive is not as Houndtrail wrote it")
+
+// StateName is the name of the state in which a compactor leaves what it is about to do, beside the archive's journal.
+const StateName = "compact"
+
+const (
+	// atOnce is for how many objects the journal is read at a time: it bounds the memory that their names take.
+	atOnce = 100_000
+	// leasePoll is how often a compactor asks for a lease that another process holds.
+	leasePoll = time.Second
+	// releaseTime bounds how long it tries to give the lease back.
+	releaseTime = 10 * time.Second
+)
+
+// A Compactor compacts the archive of one tenant. All fields but Log and Turn are needed.
+type Compactor struct {
+	Files    bucket.Bucket
+	Journal  *checkpoint.Journal // of the archive
+	Backfill *checkpoint.Journal // of its backfill
+	State    checkpoint.State[Intent]
+	Tenant   string
+	Version  string // of the program
+
+	OlderThan time.Duration // how far the stream's position is past the end of a day
+	Wait      time.Duration // for a lease that another process holds
+	Memory    int64         // bytes that it may hold, more or less
+	DryRun    bool          // only tell what it would do
+
+	Log  *zap.Logger // nil is silent
+	Turn func(func() error) error
+	// Done is told of each day.
+	Done func(Day)
+
+	probed  bool
+	encoder *parquet.Encoder // nil at first
+}
+
+// A Day is what was done with the objects of one day and one format or, in a dry run, what would be done.
+type Day struct {
+	Day     string `json:"day"`
+	Objects int    `json:"objects"` // that were replaced
+	Bytes   int64  `json:"bytes"`   // of them; in a dry run, as far as the journal names them
+	Records int64  `json:"records"`
+	Made    int    `json:"made"` // objects that took their place
+	Size    int64  `json:"size"` // in bytes, of these; 0 in a dry run
+}
+
+// Share is a third of the memory: one for the objects that are read, one for the object that is made, and one for what is between.
+func (c *Compactor) share() int64 { return c.Memory / 3 }
+
+// Run compacts every day that is over for long enough, by the stream's position and not by a clock: so a wrong clock has no effect,
+// and a stream that stands still is not compacted ahead of its rescans. It finishes what an earlier compactor left first.
+//
+// A finding ([ErrFinding]) leaves its day as it is, and Run goes on. Any other error ends Run. Whatever was swapped before stays so.
+func (c *Compactor) Run(ctx context.Context) error {
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if err := c.finish(ctx); err != nil {
+		return err
+	}
+	newest, err := c.Journal.Load(ctx)
+	if err != nil {
+		return err
+	}
+	objects, _, err := read.Objects(ctx, c.Files, c.Tenant)
+	if err != nil {
+		return err
+	}
+	var findings []error
+	for units := due(objects, newest.Cursor.Add(-c.OlderThan)); len(units) > 0; {
+		n, some := 0, 0
+		for n < len(units) && (n == 0 || some+len(units[n].objects) <= atOnce) {
+			some += len(units[n].objects)
+			n++
+		}
+		found, err := c.units(ctx, units[:n])
+		if findings = append(findings, found...); err != nil {
+			return errors.Join(append(findings, err)...)
+		}
+		units = units[n:]
+	}
+	return errors.Join(findings...)
+}
+
+func (c *Compactor) units(ctx context.Context, units []*unit) (findings []error, err error) {
+	var keys []string
+	for _, u := range units {
+		keys = append(keys, u.keys()...)
+	}
+	a, err := c.account(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range units {
+		err := c.unit(ctx, u, a)
+		if errors.Is(err, fs.ErrNotExist) && c.compactedSince(ctx, a.serial) {
+			err = errStale
+		}
+		switch {
+		case errors.Is(err, ErrFinding):
+			findings = append(findings, err)
+		case errors.Is(err, errStale):
+			c.Log.Info("another process compacts the archive as well: the day is left to it", zap.String("day", day(u.day)))
+		case err != nil:
+			return findings, err
+		}
+	}
+	return findings, nil
+}
+
+// compactedSince tells whether a compaction was committed after an entry: then an object that is gone is no finding.
+func (c *Compactor) compactedSince(ctx context.Context, serial uint64) bool {
+	newest, err := c.Journal.Load(ctx)
+	if err != nil || newest.Serial <= serial {
+		return false
+	}
+	for entry, err := range c.Journal.Last(ctx, int(newest.Serial-serial)) {
+		if err == nil && entry.Compacted != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// unit compacts the objects of one day and one format.
+func (c *Compactor) unit(ctx context.Context, u *unit, a *account) error {
+	inputs, leftover := u.choose(a, c.share()/2)
+	done := Day{Day: day(u.day)}
+	if c.DryRun {
+		for _, in := range inputs {
+			done.Objects, done.Bytes, done.Records = done.Objects+1, done.Bytes+in.bytes, done.Records+int64(a.named[in.key].records)
+		}
+		if done.Objects > 0 {
+			done.Made = 1
+			c.Done(done)
+		}
+		return nil
+	}
+	if len(leftover) > 0 {
+		if err := c.holding(ctx, func(ctx context.Context, _ *checkpoint.Lease) error { return c.sweep(ctx, a, done.Day, leftover) }); err != nil {
+			return err
+		}
+	}
+	if len(inputs) == 0 {
+		return nil
+	}
+	if err := c.survey(ctx, inputs); err != nil {
+		return err
+	}
+	for _, group := range c.groups(inputs) {
+		to := u.next(group)
+		p, err := c.merge(ctx, group, to)
+		if err == nil {
+			err = c.swap(ctx, p, a.serial)
+		}
+		if err != nil {
+			return err
+		}
+		u.objects = append(u.objects, to) // its number is taken
+		for _, in := range group {
+			done.Objects, done.Bytes = done.Objects+1, done.Bytes+in.bytes
+			in.body = nil
+		}
+		done.Made, done.Size, done.Records = done.Made+1, done.Size+p.made.Bytes, done.Records+int64(p.made.Records)
+	}
+	if done.Made > 0 {
+		c.Log.Info("compacted", zap.String("day", done.Day), zap.Int("objects", done.Objects), zap.Int("made", done.Made),
+			zap.Int64("bytes", done.Bytes), zap.Int64("size", done.Size), zap.Int64("records", done.Records))
+		c.Done(done)
+	}
+	return nil
+}
+
+// holding calls do under the lease of the archive's journal. While another process holds it, holding waits.
+func (c *Compactor) holding(ctx context.Context, do func(context.Context, *checkpoint.Lease) error) error {
+	turn := c.Turn
+	if turn == nil {
+		turn = func(do func() error) error { return do() }
+	}
+	return turn(func() (err error) {
+		lease, err := c.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if cause := context.Cause(lease.Context()); err != nil && cause != nil && ctx.Err() == nil { //nolint:contextcheck // about the lease
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+			defer cancel()
+			err = errors.Join(err, lease.Release(ctx))
+		}()
+		return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
+	})
+}
+
+func (c *Compactor) acquire(ctx context.Context) (*checkpoint.Lease, error) {
+	for until, told := time.Now().Add(c.Wait), false; ; told = true {
+		lease, err := c.Journal.Acquire(ctx)
+		if !errors.Is(err, checkpoint.ErrLeaseHeld) || !time.Now().Before(until) {
+			return lease, err
+		}
+		if !told {
+			c.Log.Info("another process holds the lease: waiting for it", zap.Duration("at_most", c.Wait), zap.Error(err))
+		}
+		select {
+		case <-time.After(leasePoll):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}

@@ -14,10 +14,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// How many rows a page of numbers has: numbersInPage if they are the values, indexesInPage if they number a dictionary's values.
+// How many bytes a number takes before its encoding: a value, or the number of a dictionary's value.
 const (
-	numbersInPage = pageBytes / 8
-	indexesInPage = pageBytes / 4
+	numberSize = 8
+	indexSize  = 4
 )
 
 // A chunk is a column of a row group on its way into the file. It has its own entries of the footer and the page index.
@@ -53,7 +53,7 @@ func (c *chunk) integers(records []record.Record) error {
 	lowest, highest, before := int64(math.MaxInt64), int64(math.MinInt64), int64(math.MinInt64)
 	c.index.BoundaryOrder = format.Ascending
 	for len(records) > 0 {
-		n := min(len(records), numbersInPage)
+		n := min(len(records), c.pageBytes()/numberSize)
 		values := c.integer[:0]
 		for i := range n {
 			values = append(values, c.column.number(&records[i]))
@@ -104,7 +104,7 @@ func (c *chunk) plain(records []record.Record) error {
 		if c.ranged() {
 			within.add(value)
 		}
-		if len(c.values) >= pageBytes {
+		if len(c.values) >= c.pageBytes() {
 			if err := c.addStrings(&p, within); err != nil {
 				return err
 			}
@@ -149,7 +149,7 @@ func (c *chunk) indexed() error {
 	}
 	seen := make([]bool, len(c.dictionary.values))
 	for rest := c.indexes; len(rest) > 0; {
-		n := min(len(rest), indexesInPage)
+		n := min(len(rest), c.pageBytes()/indexSize)
 		c.levels = c.levels[:0]
 		clear(seen)
 		p := page{encoding: format.RLEDictionary}

@@ -21,6 +21,8 @@ const (
 	rowGroupBytes = 32 << 20
 	// pageBytes is the size of a page before compression. Pages of 1 MiB would make files 3% smaller, and readers slower.
 	pageBytes = 256 << 10
+	// densePageBytes is the same of a dense file.
+	densePageBytes = 1 << 20
 	// dictionaryBytes is how large a dictionary may be: some 58,000 UUIDs. A column with more different values in a row group
 	// has no dictionary.
 	dictionaryBytes = 2 << 20
@@ -99,6 +101,19 @@ func (e *Encoder) encode(f *file, win window.Window, records []record.Record) er
 	return f.finish(e.meta, win)
 }
 
+// different is about how many different values an id column has, which is the size of its bloom filter. An intent and its outcome
+// share an id: to count them makes a dense file 2% smaller.
+func (e *Encoder) different(c *column, records []record.Record) int {
+	if !e.scratch.dense {
+		return len(records)
+	}
+	ids := make(map[string]struct{}, len(records))
+	for i := range records {
+		ids[*c.text(&records[i])] = struct{}{}
+	}
+	return len(ids)
+}
+
 // leading is how many of the first records make a row group, by the bytes of their strings. A record that alone is too large for
 // a row group, or has large fields, goes alone.
 func leading(records []record.Record) (n int) {
@@ -121,7 +136,7 @@ func (e *Encoder) group(f *file, records []record.Record) error {
 	for i := range columns {
 		c := newChunk(f, &e.scratch, &columns[i])
 		if columns[i].bloom() {
-			c.filter = e.scratch.bloom(len(g.filters), len(records))
+			c.filter = e.scratch.bloom(len(g.filters), e.different(&columns[i], records))
 			g.filters = append(g.filters, c.filter)
 		}
 		if err := c.encode(records); err != nil {

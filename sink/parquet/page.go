@@ -25,6 +25,14 @@ type scratch struct {
 	blooms     [2]bloom.SplitBlockFilter
 }
 
+// pageBytes is the size of a page before compression.
+func (s *scratch) pageBytes() int {
+	if s.dense {
+		return densePageBytes
+	}
+	return pageBytes
+}
+
 // bloom is the empty filter number i, with room for so many values.
 func (s *scratch) bloom(i, values int) bloom.SplitBlockFilter {
 	n := bloom.NumSplitBlocksOf(int64(values), bloomBits)

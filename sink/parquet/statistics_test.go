@@ -130,11 +130,12 @@ func TestLargeRecords(t *testing.T) {
 
 // TestPagesInOrder: the bounds of a chunk's pages are true of each page, and the index says an order only if the pages have one.
 func TestPagesInOrder(t *testing.T) {
-	records := make([]record.Record, 2*indexesInPage+1)
+	const inPage = pageBytes / indexSize
+	records := make([]record.Record, 2*inPage+1)
 	for i := range records {
 		records[i] = record.Record{
 			ID: int64(i*7919%len(records) + 1), CreatedAt: epoch.Add(time.Duration(i) * time.Millisecond),
-			Action: fmt.Sprint("of page ", i%rowGroupRows/indexesInPage), Absent: ^record.Of("action"),
+			Action: fmt.Sprint("of page ", i%rowGroupRows/inPage), Absent: ^record.Of("action"),
 		}
 	}
 	for i, group := range open(t, encode(t, NewEncoder(meta), records)).RowGroups() {

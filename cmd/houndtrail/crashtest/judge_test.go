@@ -33,6 +33,7 @@ type verdict struct {
 	windows           map[string]int // by stream
 	events, repeated  int            // in the log store, each id once; and lines beyond the first of an id
 	missing, unserved int
+	compactions       int
 }
 
 // expected is every record that was served, by id.
@@ -144,6 +145,11 @@ func judgeJournal(
 		if err != nil {
 			t.Fatal(err)
 		}
+		if entry.Compacted != nil {
+			judgeCompaction(t, entry, objects)
+			v.compactions++
+			continue
+		}
 		rescan := entry.Window.Pass > 0
 		switch {
 		case len(scattered) > 0: // any window may follow any other
@@ -175,6 +181,20 @@ func judgeJournal(
 		if id.Stream == archiveStream {
 			v.late += entry.Records.Late
 		}
+	}
+}
+
+// judgeCompaction takes the replaced objects away from the others, and adds the new one.
+func judgeCompaction(t *testing.T, entry checkpoint.Stored, objects map[string]string) {
+	t.Helper()
+	for _, r := range entry.Compacted.Replaced {
+		if objects[r.Key] != r.SHA256 {
+			t.Errorf("entry %d replaces %s, which was not there", entry.Serial, r.Key)
+		}
+		delete(objects, r.Key)
+	}
+	for _, o := range entry.Objects {
+		objects[o.Key] = o.SHA256
 	}
 }
 
@@ -251,6 +271,9 @@ func (v *verdict) String() string {
 		v.served, v.archived, v.objects, v.twice, v.missing, v.late, v.windows[archiveStream])
 	if v.again > 0 {
 		s += fmt.Sprintf("; %d windows of rescans found %d records", v.again, v.stragglers)
+	}
+	if v.compactions > 0 {
+		s += fmt.Sprintf("; %d compactions", v.compactions)
 	}
 	if n := v.windows[archiveStream+"-backfill"]; n > 0 {
 		s += fmt.Sprintf("; %d windows of backfills, and %d to the webhook", n, v.windows[webhookStream+"-backfill"])

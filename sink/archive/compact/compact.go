@@ -157,7 +157,8 @@ func (c *Compactor) unit(ctx context.Context, u *unit, a *account) error {
 		return nil
 	}
 	if len(leftover) > 0 {
-		if err := c.holding(ctx, func(ctx context.Context, _ *checkpoint.Lease) error { return c.sweep(ctx, a, done.Day, leftover) }); err != nil {
+		err := c.holding(ctx, func(ctx context.Context, _ *checkpoint.Lease) error { return c.sweep(ctx, a, done.Day, leftover) })
+		if err != nil {
 			return err
 		}
 	}

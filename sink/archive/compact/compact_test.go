@@ -181,7 +181,9 @@ func TestKilledAndStateLost(t *testing.T) {
 			break
 		}
 		w.lost = true
-		w.positions.(*checkpointtest.Memory).Remove("archive/state/compact.json")
+		if err := w.positions.Delete(t.Context(), "archive/state/compact.json"); err != nil {
+			t.Fatal(err)
+		}
 		w.mustCompact()
 		if w.inDays()["dt=2026-03-01"] != 1 {
 			t.Errorf("killed at write %d: %v", at, w.inDays())

@@ -256,12 +256,18 @@ func records(f *read.File) iter.Seq2[record.Record, error] {
 // cursors is a heap: the first one has the least record.
 type cursors []*cursor
 
-func (c cursors) Len() int           { return len(c) }
-func (c cursors) Less(i, j int) bool { return record.Compare(&c[i].record, &c[j].record) < 0 }
-func (c cursors) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+// Len implements heap.Interface.
+
+func (c *cursors) Len() int { return len(*c) }
+
+// Less implements heap.Interface.
+func (c *cursors) Less(i, j int) bool { return record.Compare(&(*c)[i].record, &(*c)[j].record) < 0 }
+
+// Swap implements heap.Interface.
+func (c *cursors) Swap(i, j int) { (*c)[i], (*c)[j] = (*c)[j], (*c)[i] }
 
 // Push implements heap.Interface.
-func (c *cursors) Push(x any) { *c = append(*c, x.(*cursor)) } //nolint:forcetypeassert // heap.Interface has no types
+func (c *cursors) Push(x any) { *c = append(*c, x.(*cursor)) } //nolint:errcheck // only advance pushes
 
 // Pop implements heap.Interface.
 func (c *cursors) Pop() any {

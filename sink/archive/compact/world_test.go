@@ -29,10 +29,7 @@ import (
 
 const tenant = sinktest.Tenant
 
-var (
-	day1  = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	hours = 24 * time.Hour
-)
+var day1 = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // encoders are the archive's formats.
 var encoders = map[string]func() archive.Encoder{

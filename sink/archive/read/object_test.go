@@ -29,6 +29,12 @@ func TestKey(t *testing.T) {
 		"audit/tenant=acme/dt=2026-03-01/20260301T000000.000000Z-7.part12.ndjson.zst": {
 			Tenant: "acme", Day: day1, Start: day1, Pass: 7, Part: 12, Extension: ".ndjson.zst",
 		},
+		"audit/tenant=acme/dt=2026-03-01/20260301T000000.000000Z.compact1.parquet": {
+			Tenant: "acme", Day: day1, Start: day1, Compacted: 1, Extension: ".parquet",
+		},
+		"audit/tenant=acme/dt=2026-03-01/20260301T000000.000000Z-7.compact12.ndjson.gz": {
+			Tenant: "acme", Day: day1, Start: day1, Pass: 7, Compacted: 12, Extension: ".ndjson.gz",
+		},
 	} {
 		got, ok := read.Parse(key)
 		if diff := cmp.Diff(want, got); diff != "" || !ok {
@@ -49,7 +55,14 @@ func TestKeyProperty(t *testing.T) {
 			Day:    time.UnixMicro(us.Draw(t, "day")).UTC().Truncate(24 * time.Hour),
 			Start:  time.UnixMicro(us.Draw(t, "start")).UTC(), Pass: rapid.Uint64().Draw(t, "pass"),
 			Part:      rapid.SampledFrom([]int{0, 2, 3, 10, 1_000_000}).Draw(t, "part"),
+			Compacted: rapid.SampledFrom([]int{0, 0, 1, 10}).Draw(t, "compacted"),
 			Extension: rapid.SampledFrom([]string{".parquet", ".ndjson.gz", ".ndjson.zst"}).Draw(t, "extension"),
+		}
+		if want.Compacted > 0 {
+			want.Part = 0
+		}
+		if want.Of(want.Start, want.Pass) != (want.Compacted == 0) {
+			t.Fatalf("%s is of a window: %t", want.Key(), want.Of(want.Start, want.Pass))
 		}
 		if got, ok := read.Parse(want.Key()); !ok || got != want {
 			t.Fatalf("Parse(%s) = %+v, %t; want %+v", want.Key(), got, ok, want)
@@ -64,6 +77,7 @@ func TestNoKey(t *testing.T) {
 		folder + name + "-.parquet", folder + name + "-0.parquet", folder + name + "-01.parquet", folder + name + "-1-2.parquet",
 		folder + name + "--1.parquet", folder + name + "-18446744073709551616.parquet", folder + name + " (1).parquet",
 		folder + name + ".part.parquet", folder + name + ".part0.parquet", folder + name + ".part1.parquet", folder + name + ".part01.parquet", folder + name + ".part-1.parquet",
+		folder + name + ".compact0.parquet", folder + name + ".compact01.parquet", folder + name + ".compact.parquet", folder + name + ".compact1-2.parquet",
 		folder + name + ".part2.part3.parquet", folder + name + ".part2-2.parquet",
 		folder + "20260301T000000Z.parquet", folder + "20260301T000000.000Z.parquet", folder + "20260230T000000.000000Z.parquet",
 		"audit/tenant=acme/dt=2026-3-1/" + name + ".parquet", "audit/tenant=acme/dt=2026-02-30/" + name + ".parquet",

@@ -33,11 +33,13 @@ installed, run: houndtrail demo`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		p.run(), p.backfill(), p.adopt(), p.move(), p.acceptReset(),
-		p.logs(), p.history(), p.status(), p.ddl(), p.demo(), p.version(),
+		p.logs(), p.history(), p.status(), p.keygen(), p.ddl(), p.demo(), p.version(),
 	)
 	root.Args = noArgs
 	for _, cmd := range root.Commands() {
-		cmd.Args = noArgs
+		if cmd.Args == nil {
+			cmd.Args = noArgs
+		}
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

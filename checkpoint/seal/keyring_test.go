@@ -1,6 +1,8 @@
 package seal_test
 
 import (
+	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
@@ -206,6 +208,45 @@ func TestChangesThatDoNotFollow(t *testing.T) {
 	later := seal.Keys{Active: states(state(2, 2), state(3, 3)), Revoked: states(state(1, 5))}
 	if ring.Change(long[5], later) == nil {
 		t.Error("a revocation is taken back")
+	}
+	if ring.Change(long[5], seal.Keys{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 3))}) == nil {
+		t.Error("a revoked key is retired")
+	}
+	if ring.Change(long[4], seal.Keys{Active: states(state(2, 2), state(3, 3)), Revoked: states(state(1, 2))}) == nil {
+		t.Error("an entry changes the keys twice")
+	}
+	if seal.NewKeyring(origin, public(1)).Change(journal[0], seal.Keys{Active: states(state(1, 0))}) == nil {
+		t.Error("a key is active from entry 0 on")
+	}
+}
+
+// TestKeysWithOneID: an id of 32 bits is no fingerprint. These two keys have the same one in this journal, and are not mixed up.
+func TestKeysWithOneID(t *testing.T) {
+	t.Parallel()
+	var twins []ed25519.PrivateKey
+	for _, n := range []uint32{56470, 132708} {
+		seed := make([]byte, ed25519.SeedSize)
+		binary.BigEndian.PutUint32(seed, n)
+		twins = append(twins, ed25519.NewKeyFromSeed(seed))
+	}
+	one, two := seal.PublicOf(twins[0]), seal.PublicOf(twins[1])
+	if one.ID(origin) != two.ID(origin) {
+		t.Fatalf("the ids are %08x and %08x", one.ID(origin), two.ID(origin))
+	}
+	journal := extend(t, nil, 2, seal.NewSigner(origin, twins[0]))
+	if _, err := journal[1].SignedBy(two); !errors.Is(err, seal.ErrBadSignature) {
+		t.Errorf("the signature of one key is the other one's: %v", err)
+	}
+	if _, err := journal[1].SignedBy(one, two); err == nil || errors.Is(err, seal.ErrBadSignature) {
+		t.Errorf("with both keys: %v", err)
+	}
+	if _, err := journal[1].SignedBy(one, one); err != nil {
+		t.Errorf("with one key twice: %v", err)
+	}
+	ring := seal.NewKeyring(origin, one)
+	keys := seal.Keys{Active: states(seal.KeyState{Key: one, From: 1}, seal.KeyState{Key: two, From: 1})}
+	if err := ring.Change(journal[0], keys); err == nil || !strings.Contains(err.Error(), "make another one") {
+		t.Errorf("a journal has both keys: %v", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/strict"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -94,7 +95,7 @@ func decode(body []byte) (Stored, error) {
 	if err := json.Unmarshal(body, &h); err != nil {
 		return s, fmt.Errorf("it is not readable as JSON: %w", err)
 	}
-	if err := unambiguous(body); err != nil {
+	if err := strict.Keys(body, entryType()); err != nil {
 		return s, fmt.Errorf("it is not readable as an entry: %w", err)
 	}
 	if err := h.readable(); err != nil {
@@ -118,7 +119,7 @@ func decode(body []byte) (Stored, error) {
 func (h header) readable() error {
 	var unknown []string
 	for _, name := range h.Critical {
-		if _, ok := fieldsOf(entryType())[name]; !ok {
+		if _, ok := strict.Fields(entryType())[name]; !ok {
 			unknown = append(unknown, name)
 		}
 	}
@@ -161,13 +162,6 @@ func digest(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// unambiguous refuses JSON that two parsers could read as two different entries: an object with a key twice, or with two keys
-// that differ only in case, or with one of our keys in another case. encoding/json accepts each of these, and takes the last of
-// two keys. The body is known to be valid JSON.
-func unambiguous(body []byte) error {
-	return walkKeys(json.NewDecoder(bytes.NewReader(body)), entryType())
-}
-
 // entryType is an entry with all the fields that this version knows.
 func entryType() reflect.Type {
 	return reflect.TypeFor[struct {
@@ -176,80 +170,3 @@ func entryType() reflect.Type {
 		Critical  []string `json:"critical"`
 	}]()
 }
-
-// walkKeys reads one value and checks the keys of every object in it. t is the type of the value; nil if this version does not
-// know it.
-func walkKeys(d *json.Decoder, t reflect.Type) error {
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	switch token {
-	case json.Delim('['):
-		var element reflect.Type
-		if t != nil && t.Kind() == reflect.Slice {
-			element = t.Elem()
-		}
-		for d.More() {
-			if err := walkKeys(d, element); err != nil {
-				return err
-			}
-		}
-	case json.Delim('{'):
-		if err := walkObject(d, fieldsOf(t)); err != nil {
-			return err
-		}
-	default:
-		return nil
-	}
-	_, err = d.Token() // the end of the list or object
-	return err
-}
-
-func walkObject(d *json.Decoder, fields map[string]reflect.Type) error {
-	spelt := make(map[string]string, len(fields)) // each known key, by its folded form
-	for name := range fields {
-		spelt[fold(name)] = name
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return err
-		}
-		key, _ := token.(string)
-		folded := fold(key)
-		if seen[folded] {
-			return fmt.Errorf("it has the key %q twice", key)
-		}
-		seen[folded] = true
-		if name, ok := spelt[folded]; ok && name != key {
-			return fmt.Errorf("it has the key %q, which is to be spelt %q", key, name)
-		}
-		if err := walkKeys(d, fields[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fieldsOf returns the JSON keys of a struct and their types; none for any other type.
-func fieldsOf(t reflect.Type) map[string]reflect.Type {
-	if t == nil || t.Kind() != reflect.Struct {
-		return nil
-	}
-	fields := map[string]reflect.Type{}
-	for _, f := range reflect.VisibleFields(t) {
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
-			fields[name] = f.Type
-		}
-	}
-	return fields
-}
-
-// fold gives the same result for all spellings that encoding/json takes for one key: to it, ſ is an s and the sign of Kelvin a
-// k.
-func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/checkpoint/strict"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -53,7 +54,7 @@ func TestTimesAreInUTC(t *testing.T) {
 	}
 }
 
-// If two parsers could read a body as two different entries, decode refuses it, whichever key it is. It refuses nothing else.
+// If two parsers could read a body as two different entries, strict.Keys refuses it, whichever key it is. It refuses nothing else.
 func TestKeysAreUnambiguous(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -66,14 +67,14 @@ func TestKeysAreUnambiguous(t *testing.T) {
 			}
 			return []byte(strings.Repeat(`{"y":[1,`, depth) + body + "}" + strings.Repeat("]}", depth))
 		}
-		if err := unambiguous(render(keys)); err != nil {
+		if err := strict.Keys(render(keys), entryType()); err != nil {
 			t.Fatalf("%s: %v", render(keys), err)
 		}
 		again := "X"
 		if len(keys) > 0 && rapid.Bool().Draw(t, "a long one") {
 			again = strings.ToUpper(rapid.SampledFrom(keys).Draw(t, "again"))
 		}
-		if err := unambiguous(render(append(keys, again))); err == nil {
+		if err := strict.Keys(render(append(keys, again)), entryType()); err == nil {
 			t.Fatalf("accepted %s", render(append(keys, again)))
 		}
 	})

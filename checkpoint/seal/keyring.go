@@ -1,0 +1,178 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// The ways in which the keys of a journal can be wrong, to be tested with errors.Is.
+var (
+	// ErrDowngraded: the text has no signature, although the journal was signed before it.
+	ErrDowngraded = errors.New("it is not signed, and the journal was signed before it")
+	// ErrInactive: a key of the journal signed the text, but the key was not active then.
+	ErrInactive = errors.New("it is signed only by keys that were not active then")
+	// ErrRevoked: only a key signed the text that was revoked from then on. The text is not protected by its signature.
+	ErrRevoked = errors.New("it is signed only by keys that are revoked since then")
+	// ErrUnvouched: keys appear in the journal, and no earlier key signed for them.
+	ErrUnvouched = errors.New("no earlier key vouches for the new keys")
+)
+
+// Keys is the content of an entry that changes a journal's keys: all keys that the journal ever had, with their state from that
+// entry on. The entry is signed by a key that was active before it, and by each key that it makes active.
+type Keys struct {
+	Active  []KeyState `json:"active"`
+	Retired []KeyState `json:"retired,omitempty"` // replaced as planned: what they signed stays good
+	Revoked []KeyState `json:"revoked,omitempty"` // stolen or lost: what they signed from then on is worth nothing
+}
+
+// A KeyState is one key, and the serial from which it is active, retired or revoked.
+type KeyState struct {
+	Key    PublicKey `json:"key"`
+	From   uint64    `json:"from"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// A life is the serials in which a key is active: from active, until the earlier of retired and revoked. The ends are 0 if they
+// have not come.
+type life struct{ active, retired, revoked uint64 }
+
+func (l life) at(serial uint64) bool {
+	return l.active <= serial && (l.retired == 0 || serial < l.retired) && !l.revokedAt(serial)
+}
+
+func (l life) revokedAt(serial uint64) bool { return l.revoked != 0 && l.revoked <= serial }
+
+// A Keyring knows which keys of one journal were active at which serial. First it is told of all entries that change the keys, in
+// their order; then it judges any entry and any head.
+type Keyring struct {
+	origin  string
+	trusted []PublicKey // known from outside of the journal
+	lives   map[PublicKey]life
+	changed uint64 // the newest entry that changed the keys
+}
+
+// NewKeyring begins with the keys that the reader has from outside of the journal. Without any, the first keys that the journal
+// names are taken on its own word, and Pinned is false: then an attacker who can write the journal can choose its keys.
+func NewKeyring(origin string, trusted ...PublicKey) *Keyring {
+	return &Keyring{origin: origin, trusted: trusted, lives: map[PublicKey]life{}}
+}
+
+// Pinned tells whether the reader has a key from outside of the journal.
+func (r *Keyring) Pinned() bool { return len(r.trusted) > 0 }
+
+// Since is the first serial that has to be signed; 0 if none has.
+func (r *Keyring) Since() uint64 {
+	if len(r.lives) == 0 {
+		if r.Pinned() {
+			return 1
+		}
+		return 0
+	}
+	var since uint64
+	for _, l := range r.lives {
+		if since == 0 || l.active < since {
+			since = l.active
+		}
+	}
+	return max(since, 1)
+}
+
+// Active are the keys that are active at a serial. A reader who knows of no change takes the trusted keys for active.
+func (r *Keyring) Active(serial uint64) []PublicKey {
+	if len(r.lives) == 0 {
+		return slices.Clone(r.trusted)
+	}
+	var active []PublicKey
+	for key, l := range r.lives {
+		if l.at(serial) {
+			active = append(active, key)
+		}
+	}
+	slices.SortFunc(active, func(a, b PublicKey) int {
+		return slices.Compare(a[:], b[:])
+	})
+	return active
+}
+
+// known are all keys whose signatures can be opened.
+func (r *Keyring) known() []PublicKey {
+	known := slices.Clone(r.trusted)
+	for key := range r.lives {
+		known = append(known, key)
+	}
+	return known
+}
+
+// Judge tells whether a key that was active then signed the entry. The error is one of those of this package. ErrUnsigned is no
+// fault of a journal that is not signed, or not yet; ErrDowngraded is one.
+func (r *Keyring) Judge(e *Entry) error { return r.judge(e.Serial, e.signed) }
+
+// JudgeHead is Judge for a head.
+func (r *Keyring) JudgeHead(h *SignedHead) error { return r.judge(h.Size, h.signed) }
+
+func (r *Keyring) judge(serial uint64, s signed) error {
+	if s.origin != r.origin {
+		return fmt.Errorf("it is of %s, and the journal is %s", s.origin, r.origin)
+	}
+	if since := r.Since(); !s.Signed() && since != 0 && serial >= since {
+		return ErrDowngraded
+	}
+	by, err := s.SignedBy(r.known()...)
+	if err != nil {
+		return err
+	}
+	active := r.Active(serial)
+	revoked := false
+	for _, key := range by {
+		if slices.Contains(active, key) {
+			return nil
+		}
+		revoked = revoked || r.lives[key].revokedAt(serial)
+	}
+	if revoked {
+		return ErrRevoked
+	}
+	return ErrInactive
+}
+
+// Change tells the keyring of an entry that changes the keys. If the entry may not do that, the keyring stays as it was.
+func (r *Keyring) Change(e *Entry, keys Keys) error {
+	if e.Serial <= r.changed || e.Seal.Origin != r.origin {
+		return fmt.Errorf("entry %d of %s cannot change the keys of %s after entry %d", e.Serial, e.Seal.Origin, r.origin, r.changed)
+	}
+	next, err := r.follow(e.Serial, keys)
+	if err != nil {
+		return fmt.Errorf("the keys of entry %d: %w", e.Serial, err)
+	}
+	listed := make([]PublicKey, 0, len(next))
+	for key := range next {
+		listed = append(listed, key)
+	}
+	by, err := e.SignedBy(append(r.known(), listed...)...)
+	if err != nil {
+		return fmt.Errorf("entry %d, which changes the keys: %w", e.Serial, err)
+	}
+	for _, k := range keys.Active {
+		if _, known := r.lives[k.Key]; !known && !slices.Contains(by, k.Key) {
+			return fmt.Errorf("entry %d: %w: the new key with SHA-256 %s did not sign it", e.Serial, ErrUnvouched, k.Key.Fingerprint())
+		}
+	}
+	if !slices.ContainsFunc(by, func(key PublicKey) bool { return r.vouches(key, e.Serial) }) {
+		return fmt.Errorf("entry %d: %w", e.Serial, ErrUnvouched)
+	}
+	r.lives, r.changed = next, e.Serial
+	return nil
+}
+
+// vouches tells whether the key may sign for new keys at that serial.
+func (r *Keyring) vouches(key PublicKey, serial uint64) bool {
+	l, listed := r.lives[key]
+	switch {
+	case listed:
+		return l.at(serial - 1)
+	case r.Pinned():
+		return slices.Contains(r.trusted, key)
+	}
+	return len(r.lives) == 0 // the first keys of a journal of which the reader has no key
+}

@@ -1,0 +1,225 @@
+package seal_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
+)
+
+// signedBy is the next entry of a journal, signed by the keys of these numbers.
+func signedBy(t *testing.T, journal []*seal.Entry, keys ...int) []*seal.Entry {
+	t.Helper()
+	var by []seal.Signer
+	for _, n := range keys {
+		by = append(by, seal.NewSigner(origin, private(n)))
+	}
+	return extend(t, journal, len(journal)+1, by...)
+}
+
+// journalBy is a journal whose entries are signed by these keys; an empty list is an unsigned entry.
+func journalBy(t *testing.T, by ...[]int) []*seal.Entry {
+	t.Helper()
+	var journal []*seal.Entry
+	for _, keys := range by {
+		journal = signedBy(t, journal, keys...)
+	}
+	return journal
+}
+
+func state(n int, from uint64) seal.KeyState { return seal.KeyState{Key: public(n), From: from} }
+
+func states(list ...seal.KeyState) []seal.KeyState { return list }
+
+// verdicts are what a keyring says of each entry.
+func verdicts(ring *seal.Keyring, journal []*seal.Entry) []error {
+	var list []error
+	for _, e := range journal {
+		list = append(list, ring.Judge(e))
+	}
+	return list
+}
+
+func compare(t *testing.T, got, want []error) {
+	t.Helper()
+	if !slices.EqualFunc(got, want, func(got, want error) bool { return errors.Is(got, want) && (got == nil) == (want == nil) }) {
+		t.Errorf("the keyring says\n%v, want\n%v", got, want)
+	}
+}
+
+// TestRotation: key 1 signs, then both, then key 2 alone. Either key may be the one that the reader has.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	journal := journalBy(t, []int{1}, []int{1}, []int{1, 2}, []int{1, 2}, []int{1, 2}, []int{2}, []int{1}, nil, []int{3})
+	for pinned := 1; pinned <= 2; pinned++ {
+		ring := seal.NewKeyring(origin, public(pinned))
+		for _, change := range []struct {
+			serial int
+			keys   seal.Keys
+		}{
+			{1, seal.Keys{Active: states(state(1, 1))}},
+			{3, seal.Keys{Active: states(state(1, 1), state(2, 3))}},
+			{5, seal.Keys{Active: states(state(2, 3)), Retired: states(state(1, 5))}},
+		} {
+			if pinned == 2 && change.serial == 1 {
+				if err := ring.Change(journal[0], change.keys); !errors.Is(err, seal.ErrUnvouched) {
+					t.Errorf("a reader of key 2 takes key 1 on its own word: %v", err)
+				}
+				continue
+			}
+			if err := ring.Change(journal[change.serial-1], change.keys); err != nil {
+				t.Fatalf("entry %d: %v", change.serial, err)
+			}
+		}
+		compare(t, verdicts(ring, journal), []error{nil, nil, nil, nil, nil, nil, seal.ErrInactive, seal.ErrDowngraded, seal.ErrUnknownKey})
+		if got := ring.Active(4); len(got) != 2 || len(ring.Active(5)) != 1 || len(ring.Active(2)) != 1 || ring.Since() != 1 || !ring.Pinned() {
+			t.Errorf("active at 4 are %x", got)
+		}
+		compare(t, []error{ring.JudgeHead(mustRead(t, journal[5].Seal.Head)), ring.JudgeHead(mustRead(t, journal[8].Seal.Head))}, []error{nil, seal.ErrUnknownKey})
+	}
+}
+
+// TestSigningThatStartsLate: the entries before the first signed one are covered by it, and need no signature. Later ones do.
+func TestSigningThatStartsLate(t *testing.T) {
+	t.Parallel()
+	journal := journalBy(t, nil, nil, []int{1}, []int{1}, nil)
+	for _, pinned := range [][]seal.PublicKey{nil, {public(1)}} {
+		ring := seal.NewKeyring(origin, pinned...)
+		if want := uint64(len(pinned)); ring.Since() != want {
+			t.Errorf("with %d keys the journal is signed since %d", len(pinned), ring.Since())
+		}
+		if err := ring.Change(journal[2], seal.Keys{Active: states(state(1, 3))}); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, verdicts(ring, journal), []error{seal.ErrUnsigned, seal.ErrUnsigned, nil, nil, seal.ErrDowngraded})
+		if ring.Since() != 3 {
+			t.Errorf("signed since %d", ring.Since())
+		}
+	}
+	// Without a change of keys, the reader's key is to have signed everything.
+	compare(t, verdicts(seal.NewKeyring(origin, public(1)), journal), []error{seal.ErrDowngraded, seal.ErrDowngraded, nil, nil, seal.ErrDowngraded})
+	compare(t, verdicts(seal.NewKeyring(origin), journal), []error{seal.ErrUnsigned, seal.ErrUnsigned, seal.ErrUnknownKey, seal.ErrUnknownKey, seal.ErrUnsigned})
+}
+
+// TestStolenKey: from its revocation on, the key's signature alone is worth nothing.
+func TestStolenKey(t *testing.T) {
+	t.Parallel()
+	journal := journalBy(t, []int{1}, []int{1}, []int{1}, []int{1, 2}, []int{2}, []int{1})
+	ring := seal.NewKeyring(origin, public(1))
+	if err := ring.Change(journal[0], seal.Keys{Active: states(state(1, 1))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ring.Change(journal[3], seal.Keys{Active: states(state(2, 4)), Revoked: states(state(1, 2))}); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, verdicts(ring, journal), []error{nil, seal.ErrRevoked, seal.ErrRevoked, nil, nil, seal.ErrRevoked})
+	thief := signedBy(t, journal, 1, 3)
+	err := ring.Change(thief[6], seal.Keys{Active: states(state(2, 4), state(3, 7)), Revoked: states(state(1, 2))})
+	if !errors.Is(err, seal.ErrUnvouched) {
+		t.Errorf("a revoked key vouches for another: %v", err)
+	}
+}
+
+// TestLostKey: a new key that only itself signs for is refused until a person accepts it.
+func TestLostKey(t *testing.T) {
+	t.Parallel()
+	journal := journalBy(t, []int{1}, []int{2}, []int{2})
+	first, lost := seal.Keys{Active: states(state(1, 1))}, seal.Keys{Active: states(state(2, 2)), Revoked: states(state(1, 2))}
+	ring := seal.NewKeyring(origin, public(1))
+	if err := ring.Change(journal[0], first); err != nil {
+		t.Fatal(err)
+	}
+	if err := ring.Change(journal[1], lost); !errors.Is(err, seal.ErrUnvouched) {
+		t.Errorf("a key is taken on its own word: %v", err)
+	}
+	compare(t, verdicts(ring, journal), []error{nil, seal.ErrUnknownKey, seal.ErrUnknownKey})
+	accepted := seal.NewKeyring(origin, public(1), public(2))
+	if err := errors.Join(accepted.Change(journal[0], first), accepted.Change(journal[1], lost)); err != nil {
+		t.Error(err)
+	}
+	compare(t, verdicts(accepted, journal), []error{nil, nil, nil})
+}
+
+// TestChangesThatDoNotFollow: a list of keys that does not follow from the previous one changes nothing.
+func TestChangesThatDoNotFollow(t *testing.T) {
+	t.Parallel()
+	journal := journalBy(t, []int{1}, []int{1, 2}, []int{1, 2, 3}, []int{1, 2, 3, 4})
+	good := []seal.Keys{
+		{Active: states(state(1, 1))},
+		{Active: states(state(1, 1), state(2, 2))},
+		{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 3))},
+	}
+	for what, tc := range map[string]struct {
+		after int
+		keys  seal.Keys
+	}{
+		"none active":              {3, seal.Keys{Retired: states(state(1, 3), state(2, 4), state(3, 4))}},
+		"twice":                    {3, seal.Keys{Active: states(state(2, 2), state(3, 3), state(3, 3)), Retired: states(state(1, 3))}},
+		"in two lists":             {3, seal.Keys{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 3), state(2, 4))}},
+		"forgotten":                {3, seal.Keys{Active: states(state(2, 2), state(3, 3))}},
+		"back from retirement":     {3, seal.Keys{Active: states(state(1, 1), state(2, 2), state(3, 3))}},
+		"active earlier":           {3, seal.Keys{Active: states(state(2, 1), state(3, 3)), Retired: states(state(1, 3))}},
+		"new and backdated":        {3, seal.Keys{Active: states(state(2, 2), state(3, 3), state(4, 3)), Retired: states(state(1, 3))}},
+		"in the future":            {3, seal.Keys{Active: states(state(2, 2), state(3, 3), state(4, 5)), Retired: states(state(1, 3))}},
+		"from 0":                   {3, seal.Keys{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 0))}},
+		"retired earlier":          {3, seal.Keys{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 2))}},
+		"retired in the past":      {3, seal.Keys{Active: states(state(2, 2)), Retired: states(state(1, 3), state(3, 3))}},
+		"retired, never active":    {3, seal.Keys{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 3), state(4, 4))}},
+		"revoked, never active":    {3, seal.Keys{Active: states(state(2, 2), state(3, 3)), Retired: states(state(1, 3)), Revoked: states(state(4, 4))}},
+		"new, did not sign":        {1, seal.Keys{Active: states(state(1, 1), state(3, 2))}},
+		"an entry before the last": {3, seal.Keys{}},
+	} {
+		ring := seal.NewKeyring(origin, public(1))
+		for i, keys := range good[:tc.after] {
+			if err := ring.Change(journal[i], keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next := journal[tc.after]
+		if tc.keys.Active == nil && tc.keys.Retired == nil {
+			next, tc.keys = journal[1], good[2]
+		}
+		before := ring.Active(4)
+		if err := ring.Change(next, tc.keys); err == nil {
+			t.Errorf("%s: it is taken", what)
+		}
+		if !slices.Equal(before, ring.Active(4)) {
+			t.Errorf("%s: the keyring changed", what)
+		}
+	}
+	// The same list with the thief's end for a retired key is good, and an earlier end of a revoked one too, but no later one.
+	ring := seal.NewKeyring(origin, public(1))
+	for i, keys := range good {
+		if err := ring.Change(journal[i], keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := signedBy(t, signedBy(t, journal, 2), 2)
+	for i, from := range []uint64{3, 2} {
+		keys := seal.Keys{Active: states(state(2, 2), state(3, 3)), Revoked: states(state(1, from))}
+		if err := ring.Change(long[3+i], keys); err != nil {
+			t.Error(err)
+		}
+	}
+	later := seal.Keys{Active: states(state(2, 2), state(3, 3)), Revoked: states(state(1, 5))}
+	if ring.Change(long[5], later) == nil {
+		t.Error("a revocation is taken back")
+	}
+}
+
+// TestKeysOfAnotherJournal: the same key signs for several journals, and a signature is good in its own one only.
+func TestKeysOfAnotherJournal(t *testing.T) {
+	t.Parallel()
+	ring := seal.NewKeyring(strings.Replace(origin, "archive", "webhook", 1), public(1))
+	if err := ring.Judge(entry(t, 1)); err == nil {
+		t.Error("an entry of another journal is good")
+	}
+	if err := ring.JudgeHead(mustRead(t, head(t, 1))); err == nil {
+		t.Error("a head of another journal is good")
+	}
+	if err := ring.Change(entry(t, 1), seal.Keys{Active: states(state(1, 1))}); err == nil {
+		t.Error("an entry of another journal changes the keys")
+	}
+}

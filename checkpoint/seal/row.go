@@ -1,0 +1,86 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// AppendRow appends the row bytes of a record: a netstring of each column, in the order of the archive's columns, and "-," for
+// NULL. They are the same before and after compaction, and whatever the encoding of the file. The records_root of an object is
+// the root of the tree over the leaves of its rows, in the order of the file.
+//
+// columns are the values of the string columns; nil is NULL.
+func AppendRow(row []byte, id, createdAtMicros int64, columns ...*string) []byte {
+	row = appendInt(row, id)
+	row = appendInt(row, createdAtMicros)
+	for _, text := range columns {
+		if text == nil {
+			row = append(row, '-', ',')
+			continue
+		}
+		row = appendLength(row, len(*text))
+		row = append(append(row, *text...), ',')
+	}
+	return row
+}
+
+func appendInt(row []byte, n int64) []byte {
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], n, 10)
+	return append(append(appendLength(row, len(text)), text...), ',')
+}
+
+func appendLength(row []byte, n int) []byte { return append(strconv.AppendInt(row, int64(n), 10), ':') }
+
+// A Row is the values that row bytes have.
+type Row struct {
+	ID              int64
+	CreatedAtMicros int64     // since the epoch
+	Columns         []*string // nil is NULL
+}
+
+// ParseRow reads what AppendRow writes, and nothing else.
+func ParseRow(row []byte) (Row, error) {
+	var values []*string
+	for rest := string(row); rest != ""; {
+		value, tail, err := cutNetstring(rest)
+		if err != nil {
+			return Row{}, err
+		}
+		values, rest = append(values, value), tail
+	}
+	if len(values) < 2 || values[0] == nil || values[1] == nil {
+		return Row{}, errors.New("the row does not begin with an id and a time")
+	}
+	r := Row{Columns: values[2:]}
+	var errID, errAt error
+	r.ID, errID = strconv.ParseInt(*values[0], 10, 64)
+	r.CreatedAtMicros, errAt = strconv.ParseInt(*values[1], 10, 64)
+	if err := errors.Join(errID, errAt); err != nil {
+		return Row{}, fmt.Errorf("the row does not begin with an id and a time: %w", err)
+	}
+	if string(AppendRow(nil, r.ID, r.CreatedAtMicros, r.Columns...)) != string(row) {
+		return Row{}, errors.New("the row is not spelt as Houndtrail spells a row")
+	}
+	return r, nil
+}
+
+// cutNetstring returns the first value of a row; nil for NULL.
+func cutNetstring(row string) (value *string, rest string, err error) {
+	const null = "-,"
+	if len(row) >= len(null) && row[:len(null)] == null {
+		return nil, row[len(null):], nil
+	}
+	digits := 0
+	for digits < len(row) && row[digits] >= '0' && row[digits] <= '9' {
+		digits++
+	}
+	n, err := strconv.Atoi(row[:digits])
+	begin := digits + 1
+	if err != nil || begin > len(row) || row[digits] != ':' || n >= len(row)-begin || row[begin+n] != ',' {
+		return nil, "", errors.New("the row is no sequence of netstrings")
+	}
+	text := row[begin : begin+n]
+	return &text, row[begin+n+1:], nil
+}

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -29,6 +30,8 @@ var (
 	ErrNotFound = errors.New("no checkpoint yet")
 	// ErrConflict: another writer committed the serial first.
 	ErrConflict = errors.New("commit conflict")
+	// ErrSignature: the newest entry is not signed by a key of this run, or this run has no key and the journal is signed.
+	ErrSignature = errors.New("the journal's signature does not fit")
 	// ErrLeaseHeld: another runner holds the lease.
 	ErrLeaseHeld = errors.New("lease held by another runner")
 	// ErrForeign: the journal belongs to another tenant, source, destination, encoding or stream.
@@ -105,6 +108,10 @@ type Checkpoint struct {
 
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`
+
+	// Seal binds the entry to all entries before it: the tree over them, and its signed head. Commit fills it in. It is the last
+	// key, so that the signatures follow it.
+	Seal *seal.Seal `json:"seal"`
 }
 
 // Holed tells that a hole is still news: HoledAt is not before DeliveredSince. If the source repairs the record within that
@@ -129,7 +136,9 @@ const (
 // Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".
 type Stored struct {
 	Checkpoint
-	SHA256 string // of the entry's bytes; the next entry repeats it as PreviousSHA256
+	SHA256 string    // of the entry's bytes; the next entry repeats it as PreviousSHA256
+	Leaf   seal.Hash // of the entry's bytes, in the tree
+	Head   string    // the head of the tree with this entry as its newest: a note, signed if the journal has keys
 }
 
 // Readable tells whether the entry could be read. If it could not, little more is known than that it is there.

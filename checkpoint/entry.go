@@ -56,18 +56,34 @@ func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
 	if err != nil {
 		return Stored{Checkpoint: Checkpoint{Serial: serial}}, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	s, err := decode(body)
+	s, err := j.decode(body)
 	said := s.Serial
 	s.Serial = serial
 	switch {
 	case errors.Is(err, ErrNewer):
 		return s, j.newer(key, s, err)
+	case errors.Is(err, ErrSignature):
+		return s, err
 	case err != nil:
 		return s, j.corrupt(key, err)
 	case said != serial:
 		return s, j.corrupt(key, fmt.Errorf("it says that it is entry %d", said))
 	}
 	return s, j.ofStream(key, s)
+}
+
+// decode reads an entry, opens its signatures if the journal has the keys, and makes the head over it. That the entry is in the
+// store, or that the store has acknowledged it, is for the caller to know before it tells the head to anything.
+func (j *Journal) decode(body []byte) (Stored, error) {
+	s, entry, err := decode(body)
+	if err != nil {
+		return s, err
+	}
+	if err := j.authentic(s, entry); err != nil {
+		return s, err
+	}
+	s.Head, err = j.signedHead(s.Seal.Origin, entry.After(), s)
+	return s, err
 }
 
 // verify holds an entry against the previous one and against the note.
@@ -90,8 +106,15 @@ func (j *Journal) follows(before, s Stored) error {
 	case s.PreviousSHA256 != before.SHA256:
 		return j.corrupt(key, fmt.Errorf("it follows an entry with SHA-256 %s, but %s has %s: "+
 			"one of the two was changed", s.PreviousSHA256, j.at(j.key(before.Serial)), before.SHA256))
-	case before.Serial == 0 || before.Kind == "" || s.Kind == KindAdopt:
-		return nil // there is no readable previous entry to compare with, or it does not count any more
+	case before.Serial == 0 || before.Kind == "":
+		return nil // there is no readable previous entry to compare with
+	}
+	if err := s.continues(before); err != nil {
+		return j.corrupt(key, err)
+	}
+	switch {
+	case s.Kind == KindAdopt:
+		return nil // the previous entry does not count any more
 	case s.Lineage != before.Lineage && s.Kind != KindReset:
 		return j.corrupt(key, fmt.Errorf("its lineage is %s, that of the previous entry is %s: "+
 			"two journals were mixed", s.Lineage, before.Lineage))

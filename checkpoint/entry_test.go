@@ -76,7 +76,7 @@ func TestEncodedEntryDecodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := decode(body)
+		s, _, err := decode(body)
 		if err != nil {
 			t.Fatalf("%v: %s", err, body)
 		}
@@ -100,7 +100,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":1,"kind":"export","lineage":"x","CURSOR":"9999-12-31T23:59:59.999999999-23:59","stream":"\ud800"}`))
 	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s, err := decode(body)
+		s, _, err := decode(body)
 		if err != nil {
 			return
 		}
@@ -111,7 +111,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s does not encode again: %v", body, err)
 		}
-		reread, err := decode(again)
+		reread, _, err := decode(again)
 		if err != nil {
 			t.Fatalf("%s does not decode again: %v", again, err)
 		}

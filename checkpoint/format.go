@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/checkpoint/strict"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -89,14 +90,14 @@ func marshal(v any) ([]byte, error) {
 
 // decode reads an entry. It ignores a field that it does not know. If the entry calls such a field critical, or asks for a
 // newer reader, the error is [ErrNewer]. Also with an error, the result has the SHA-256 and, if it can be read, the writer.
-func decode(body []byte) (Stored, error) {
-	s := Stored{SHA256: digest(body)}
+func decode(body []byte) (Stored, *seal.Entry, error) {
+	s := Stored{SHA256: digest(body), Leaf: seal.Leaf(body)}
 	var h header
 	if err := json.Unmarshal(body, &h); err != nil {
-		return s, fmt.Errorf("it is not readable as JSON: %w", err)
+		return s, nil, fmt.Errorf("it is not readable as JSON: %w", err)
 	}
 	if err := strict.Keys(body, entryType()); err != nil {
-		return s, fmt.Errorf("it is not readable as an entry: %w", err)
+		return s, nil, fmt.Errorf("it is not readable as an entry: %w", err)
 	}
 	if err := h.readable(); err != nil {
 		var by struct {
@@ -105,14 +106,18 @@ func decode(body []byte) (Stored, error) {
 		}
 		_ = json.Unmarshal(body, &by) // a newer version may write these otherwise: then they are unknown
 		s.Writer, s.CommittedAt = by.Writer, by.CommittedAt
-		return s, err
+		return s, nil, err
 	}
 	var c Checkpoint
 	if err := json.Unmarshal(body, &c); err != nil {
-		return s, fmt.Errorf("it is not readable as an entry: %w", err)
+		return s, nil, fmt.Errorf("it is not readable as an entry: %w", err)
 	}
 	s.Checkpoint = c
-	return s, c.check()
+	if err := c.check(); err != nil {
+		return s, nil, err
+	}
+	sealed, err := seal.NewEntry(body, c.Serial, *c.Seal)
+	return s, sealed, err
 }
 
 // readable tells whether this version may read the entry.
@@ -146,6 +151,8 @@ func (c *Checkpoint) check() error {
 		return errors.New("it has no kind")
 	case c.Lineage == "":
 		return errors.New("it has no lineage")
+	case c.Seal == nil:
+		return errors.New("it has no seal")
 	case (c.Kind == KindReset) != (c.Reset != nil), (c.Kind == KindMove) != (c.Moved != nil),
 		(c.Kind == KindAdopt) != (c.Adopted != nil):
 		return fmt.Errorf("its kind is %s, and of the fields reset, moved and adopted it must have the one of its kind "+

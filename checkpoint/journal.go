@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Journal struct {
 	id        Identity
 	leaseTTL  time.Duration
 	scattered bool
+	commits   bool                 // and not only reads
+	keys      []ed25519.PrivateKey // that sign what it commits
 
 	warn  func(error)
 	notes notebook

@@ -157,6 +157,7 @@ func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
 type note struct {
 	Serial uint64 `json:"serial"`
 	SHA256 string `json:"sha256"` // the only check on the newest entry's bytes, since no later entry has their SHA-256 yet
+	Head   string `json:"head"`   // of the tree with that entry as its newest
 	by     string // key of the object that says so
 }
 

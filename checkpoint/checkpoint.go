@@ -30,7 +30,7 @@ var (
 	ErrNotFound = errors.New("no checkpoint yet")
 	// ErrConflict: another writer committed the serial first.
 	ErrConflict = errors.New("commit conflict")
-	// ErrSignature: the newest entry is not signed by a key of this run, or this run has no key and the journal is signed.
+	// ErrSignature: the journal is signed, and not by a key of this run, or this run has no key.
 	ErrSignature = errors.New("the journal's signature does not fit")
 	// ErrLeaseHeld: another runner holds the lease.
 	ErrLeaseHeld = errors.New("lease held by another runner")
@@ -138,7 +138,9 @@ type Stored struct {
 	Checkpoint
 	SHA256 string    // of the entry's bytes; the next entry repeats it as PreviousSHA256
 	Leaf   seal.Hash // of the entry's bytes, in the tree
-	Head   string    // the head of the tree with this entry as its newest: a note, signed if the journal has keys
+	Signed bool      // the entry has signatures; of whose keys is another question
+	// Head is the head of the tree with this entry as its newest: a note. Only Load and Commit fill it in.
+	Head string
 }
 
 // Readable tells whether the entry could be read. If it could not, little more is known than that it is there.

@@ -43,7 +43,7 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("encode checkpoint %s: %w", j.at(key), err)
 	}
 	// Commit must not write an entry that the next Load would refuse: Houndtrail never removes an entry.
-	stored, err := j.decode(body)
+	stored, _, err := decode(body)
 	if err == nil {
 		err = j.follows(prev, stored)
 	}
@@ -61,15 +61,33 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
 	j.seen.Store(stored.Serial)
-	// A crash or a failure before the note is written leaves an older note, which costs the next Load a longer listing. After
-	// an adoption it may leave the note of a lost entry; then no run goes on before the note is replaced.
-	err = j.writeLatestHint(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256, Head: stored.Head}, stored.Kind == KindAdopt)
-	if err != nil && stored.Kind == KindAdopt {
-		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
-			"run houndtrail adopt again", j.at(key), err)
+	if err := j.noted(ctx, &stored); err != nil {
+		return Stored{}, err
 	}
 	j.tip.Store(&stored)
 	return stored, nil
+}
+
+// noted signs the head over an entry that the store has acknowledged, and notes it.
+//
+// A crash or a failure before the note is written leaves an older note, which costs the next Load a longer listing. After an
+// adoption it may leave the note of a lost entry; then no run goes on before the note is replaced.
+func (j *Journal) noted(ctx context.Context, s *Stored) error {
+	adopted := s.Kind == KindAdopt
+	if len(j.keys) > 0 && !adopted {
+		if err := j.unforked(ctx, *s); err != nil {
+			return err
+		}
+	}
+	if err := j.signHead(s); err != nil {
+		return fmt.Errorf("%s was committed, but its head was not signed: %w", j.at(j.key(s.Serial)), err)
+	}
+	err := j.writeLatestHint(ctx, note{Serial: s.Serial, SHA256: s.SHA256, Head: s.Head}, adopted)
+	if err != nil && adopted {
+		err = fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
+			"run houndtrail adopt again", j.at(j.key(s.Serial)), err)
+	}
+	return err
 }
 
 // identify fills in what an entry says about itself.

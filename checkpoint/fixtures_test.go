@@ -133,7 +133,7 @@ func fields(v reflect.Value, path string) (lines []string) {
 // paths are all paths that fields can return for a type.
 func paths(t reflect.Type, path string) (all []string) {
 	switch {
-	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[[]byte]():
+	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[[]byte](), t == reflect.TypeFor[seal.Hash]():
 		return []string{path}
 	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice:
 		return paths(t.Elem(), path)

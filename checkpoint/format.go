@@ -30,6 +30,8 @@ type header struct {
 	MinReader int `json:"min_reader"`
 	// Critical names the fields that a reader must know. It may ignore any other that it does not know.
 	Critical []string `json:"critical"`
+	// Signatures are the last key of a signed entry.
+	Signatures []string `json:"signatures"`
 }
 
 // encode renders an entry, with every time in UTC, and an empty list instead of null. It does not change the caller's value.
@@ -117,7 +119,14 @@ func decode(body []byte) (Stored, *seal.Entry, error) {
 		return s, nil, err
 	}
 	sealed, err := seal.NewEntry(body, c.Serial, *c.Seal)
-	return s, sealed, err
+	if err == nil && sealed.Signed() != (len(h.Signatures) > 0) {
+		err = errors.New("its signatures are not its last key")
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	s.Signed = sealed.Signed()
+	return s, sealed, nil
 }
 
 // readable tells whether this version may read the entry.
@@ -160,6 +169,10 @@ func (c *Checkpoint) check() error {
 	case c.DeliveredBase != nil && !c.DeliveredBase.fits(c):
 		return errors.New("it does not say which records were delivered")
 	}
+	if origin, err := c.origin(); c.founds() && (err != nil || origin != c.Seal.Origin) {
+		return fmt.Errorf("its seal is of the journal %s, and it begins the journal of the tenant %q, the stream %q and the lineage %q: "+
+			"two journals were mixed", c.Seal.Origin, c.Tenant, c.Stream, c.Lineage)
+	}
 	return nil
 }
 
@@ -173,7 +186,8 @@ func digest(body []byte) string {
 func entryType() reflect.Type {
 	return reflect.TypeFor[struct {
 		Checkpoint
-		MinReader int      `json:"min_reader"`
-		Critical  []string `json:"critical"`
+		MinReader  int      `json:"min_reader"`
+		Critical   []string `json:"critical"`
+		Signatures []string `json:"signatures"`
 	}]()
 }

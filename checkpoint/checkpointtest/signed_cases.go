@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 func signedCases() []testCase {
@@ -177,9 +178,9 @@ func needsKey(t *world) {
 		keys []ed25519.PrivateKey
 		says []string
 	}{
-		"no key":       {nil, []string{"HOUNDTRAIL_SIGNING_KEY_FILE", "no key"}},
-		"another key":  {[]ed25519.PrivateKey{Key(2)}, []string{"HOUNDTRAIL_SIGNING_KEY", "previous one", "adopt"}},
-		"another keys": {[]ed25519.PrivateKey{Key(2), Key(3)}, []string{"HOUNDTRAIL_SIGNING_KEY"}},
+		"no key":       {nil, []string{setting.SigningKey + "_FILE", "no key"}},
+		"another key":  {[]ed25519.PrivateKey{Key(2)}, []string{setting.SigningKey, "previous one", "adopt"}},
+		"another keys": {[]ed25519.PrivateKey{Key(2), Key(3)}, []string{setting.SigningKey}},
 	} {
 		j := signing(t.b, c.keys...)
 		_, err := j.Load(t.Context())

@@ -6,6 +6,9 @@
 // <stream>/state/: the lease, which keeps a second writer away and names the windows that its holder is about to write; a note
 // of the newest entry; and how the last run ended if it failed.
 //
+// The entries are the leaves of a Merkle tree. Each entry has a seal: the tree before it and its head, and both are signed if the
+// journal has keys. Package seal has the formats.
+//
 // The set of delivered ids is the one part of a position that can be large. While the set is small, an entry has it whole.
 // Otherwise an entry has the changes since the previous entry, on top of a snapshot. A snapshot is an object
 // <stream>/delivered/<SHA-256>, written before the first entry that names it and never rewritten. A snapshot that no entry

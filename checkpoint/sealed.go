@@ -250,14 +250,21 @@ func (j *Journal) forked(old, mine note) error {
 	if old.Serial != mine.Serial || old.SHA256 == "" {
 		return nil
 	}
-	theirs, err := seal.ReadHead(old.Head)
-	ours, err2 := seal.ReadHead(mine.Head)
-	if old.SHA256 == mine.SHA256 && (err != nil || err2 != nil || theirs.Text() == ours.Text()) {
+	if theirs := old.text(); old.SHA256 == mine.SHA256 && (theirs == "" || theirs == mine.text()) {
 		return nil
 	}
 	return j.corrupt(j.key(mine.Serial), fmt.Errorf("this run committed it with the SHA-256 %s and the head %q, and %s has meanwhile "+
 		"noted %s and %q: the store shows two histories, so let no run go on before you know which one is right",
 		mine.SHA256, mine.Head, j.at(j.path(latestName)), old.SHA256, old.Head))
+}
+
+// text is the signed part of the note's head; "" if it has none that makes sense.
+func (n note) text() string {
+	h, err := seal.ReadHead(n.Head)
+	if err != nil {
+		return ""
+	}
+	return h.Text()
 }
 
 // consistent holds a note that is far behind the newest entry against the first entry after it.
@@ -270,7 +277,7 @@ func (j *Journal) consistent(ctx context.Context, noted note, s Stored) error {
 	case err == nil:
 		return j.agrees(noted, next)
 	case about(err):
-		return nil //nolint:nilerr // a person adopted the journal after it, or it was pruned: Load verifies only the newest
+		return nil // a person adopted the journal after it, or it was pruned: Load verifies only the newest
 	default:
 		return err
 	}

@@ -6,6 +6,9 @@
 // <stream>/state/: the lease, which keeps a second writer away and names the windows that its holder is about to write; a note
 // of the newest entry; and how the last run ended if it failed.
 //
+// The entries are the leaves of a Merkle tree. Each entry has a seal: the tree before it and its head, and both are signed if the
+// journal has keys. Package seal has the formats.
+//
 // The set of delivered ids is the one part of a position that can be large. While the set is small, an entry has it whole.
 // Otherwise an entry has the changes since the previous entry, on top of a snapshot. A snapshot is an object
 // <stream>/delivered/<SHA-256>, written before the first entry that names it and never rewritten. A snapshot that no entry
@@ -20,6 +23,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -29,6 +33,8 @@ var (
 	ErrNotFound = errors.New("no checkpoint yet")
 	// ErrConflict: another writer committed the serial first.
 	ErrConflict = errors.New("commit conflict")
+	// ErrSignature: the journal is signed, and not by a key of this run, or this run has no key.
+	ErrSignature = errors.New("the journal's signature does not fit")
 	// ErrLeaseHeld: another runner holds the lease.
 	ErrLeaseHeld = errors.New("lease held by another runner")
 	// ErrForeign: the journal belongs to another tenant, source, destination, encoding or stream.
@@ -106,6 +112,10 @@ type Checkpoint struct {
 
 	Writer      Writer    `json:"writer"`
 	CommittedAt time.Time `json:"committed_at"`
+
+	// Seal binds the entry to all entries before it: the tree over them, and its signed head. Commit fills it in. It is the last
+	// key, so that the signatures follow it.
+	Seal *seal.Seal `json:"seal"`
 }
 
 // Holed tells that a hole is still news: HoledAt is not before DeliveredSince. If the source repairs the record within that
@@ -139,7 +149,11 @@ const (
 // Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".
 type Stored struct {
 	Checkpoint
-	SHA256 string // of the entry's bytes; the next entry repeats it as PreviousSHA256
+	SHA256 string    // of the entry's bytes; the next entry repeats it as PreviousSHA256
+	Leaf   seal.Hash // of the entry's bytes, in the tree
+	Signed bool      // the entry has signatures; of whose keys is another question
+	// Head is the head of the tree with this entry as its newest: a note. Only Load and Commit fill it in.
+	Head string
 }
 
 // Readable tells whether the entry could be read. If it could not, little more is known than that it is there.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
 // Commit adds the entry that follows prev. [Journal.Load] or the last Commit returned prev; it is the zero value in an empty
@@ -28,14 +30,20 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
 			j.at(j.path("")), prev.Cursor.UTC().Format(time.RFC3339Nano), next.Cursor.UTC().Format(time.RFC3339Nano))
 	}
-	next = Account(prev.Checkpoint, j.identify(prev, next), j.scattered)
+	next, err := j.sealed(ctx, prev, Account(prev.Checkpoint, j.identify(prev, next), j.scattered))
+	if err != nil {
+		return Stored{}, fmt.Errorf("seal the checkpoint after %s: %w", j.at(j.Key(prev.Serial)), err)
+	}
 	key := j.Key(next.Serial)
 	body, err := encode(next)
+	if err == nil {
+		body, err = seal.SignEntry(body, next.Seal.Origin, next.Serial, j.signers(next.Seal.Origin)...)
+	}
 	if err != nil {
 		return Stored{}, fmt.Errorf("encode checkpoint %s: %w", j.at(key), err)
 	}
 	// Commit must not write an entry that the next Load would refuse: Houndtrail never removes an entry.
-	stored, err := decode(body)
+	stored, _, err := decode(body)
 	if err == nil {
 		err = j.follows(prev, stored)
 	}
@@ -53,15 +61,33 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
 	j.seen.Store(stored.Serial)
-	// A crash or a failure before the note is written leaves an older note, which costs the next Load a longer listing. After
-	// an adoption it may leave the note of a lost entry; then no run goes on before the note is replaced.
-	err = j.writeLatestHint(ctx, note{Serial: stored.Serial, SHA256: stored.SHA256}, stored.Kind == KindAdopt)
-	if err != nil && stored.Kind == KindAdopt {
-		return Stored{}, fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
-			"run houndtrail adopt again", j.at(key), err)
+	if err := j.noted(ctx, &stored); err != nil {
+		return Stored{}, err
 	}
 	j.tip.Store(&stored)
 	return stored, nil
+}
+
+// noted signs the head over an entry that the store has acknowledged, and notes it.
+//
+// A crash or a failure before the note is written leaves an older note, which costs the next Load a longer listing. After an
+// adoption it may leave the note of a lost entry; then no run goes on before the note is replaced.
+func (j *Journal) noted(ctx context.Context, s *Stored) error {
+	adopted := s.Kind == KindAdopt
+	if len(j.keys) > 0 && !adopted {
+		if err := j.unforked(ctx, *s); err != nil {
+			return err
+		}
+	}
+	if err := j.signHead(s); err != nil {
+		return fmt.Errorf("%s was committed, but its head was not signed: %w", j.at(j.Key(s.Serial)), err)
+	}
+	err := j.writeLatestHint(ctx, note{Serial: s.Serial, SHA256: s.SHA256, Head: s.Head}, adopted)
+	if err != nil && adopted {
+		err = fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
+			"run houndtrail adopt again", j.at(j.Key(s.Serial)), err)
+	}
+	return err
 }
 
 // identify fills in what an entry says about itself.
@@ -100,7 +126,7 @@ func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 		return nil
 	}
 	who := "by an unknown writer"
-	if s, err := decode(existing); err == nil || errors.Is(err, ErrNewer) {
+	if s, _, err := decode(existing); err == nil || errors.Is(err, ErrNewer) {
 		who = "by " + s.by()
 	}
 	return fmt.Errorf("%w: %s was already committed %s: let only one runner work on stream %s, "+

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
 // restore is the advice about a journal that cannot be used. It never advises a new journal beside the same archive, nor an
@@ -53,35 +55,46 @@ func (j *Journal) at(key string) string {
 }
 
 // entry reads one entry and verifies everything that it says about itself, except its identity: only the newest entry shows
-// that. Also with an error, the result has its serial and, if the store had any bytes, their SHA-256.
+// that. It opens no signature. Also with an error, the result has its serial and, if the store had any bytes, their SHA-256.
 func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
+	s, _, err := j.sealedEntry(ctx, serial)
+	return s, err
+}
+
+// sealedEntry is entry with what is needed to open the signatures.
+func (j *Journal) sealedEntry(ctx context.Context, serial uint64) (Stored, *seal.Entry, error) {
 	key := j.Key(serial)
 	body, _, _, err := j.bucket.Get(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Stored{Checkpoint: Checkpoint{Serial: serial}}, j.corrupt(key, ErrMissing)
+		return Stored{Checkpoint: Checkpoint{Serial: serial}}, nil, j.corrupt(key, ErrMissing)
 	}
 	if err != nil {
-		return Stored{Checkpoint: Checkpoint{Serial: serial}}, fmt.Errorf("read the checkpoint: %w", err)
+		return Stored{Checkpoint: Checkpoint{Serial: serial}}, nil, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	return j.Parse(serial, body)
+	return j.parse(serial, body)
 }
 
 // Parse reads the bytes of an entry, wherever they come from, and verifies everything that the entry says about itself, except
-// its identity. Also with an error, the result has the serial and the SHA-256.
+// its identity. It opens no signature. Also with an error, the result has the serial and the SHA-256.
 func (j *Journal) Parse(serial uint64, body []byte) (Stored, error) {
+	s, _, err := j.parse(serial, body)
+	return s, err
+}
+
+func (j *Journal) parse(serial uint64, body []byte) (Stored, *seal.Entry, error) {
 	key := j.Key(serial)
-	s, err := decode(body)
+	s, sealed, err := decode(body)
 	said := s.Serial
 	s.Serial = serial
 	switch {
 	case errors.Is(err, ErrNewer):
-		return s, j.newer(key, s, err)
+		return s, nil, j.newer(key, s, err)
 	case err != nil:
-		return s, j.corrupt(key, err)
+		return s, nil, j.corrupt(key, err)
 	case said != serial:
-		return s, j.corrupt(key, &MisplacedError{said})
+		return s, nil, j.corrupt(key, &MisplacedError{said})
 	}
-	return s, j.ofStream(key, s)
+	return s, sealed, j.ofStream(key, s)
 }
 
 // verify holds an entry against the previous one and against the note.
@@ -111,13 +124,18 @@ func (j *Journal) follows(before, s Stored) error {
 	return nil
 }
 
-// Continues tells whether an entry can come after another one by what both say, apart from hashes: they are of one lineage and
-// one identity, unless a reset, a move or an adoption is between them. Nil says that it can, or that there is no readable
-// previous entry.
+// Continues tells whether an entry can come after another one by what both say, apart from the SHA-256: its seal is about the tree
+// that ends with the previous entry, and they are of one lineage and one identity, unless a reset, a move or an adoption is between
+// them. Nil says that it can, or that there is no readable previous entry.
 func (s Stored) Continues(before Stored) error {
-	switch {
-	case before.Serial == 0 || before.Kind == "" || s.Kind == KindAdopt:
-		return nil // there is no readable previous entry to compare with, or it does not count any more
+	if before.Serial == 0 || before.Kind == "" {
+		return nil // there is no readable previous entry to compare with
+	}
+	switch err := s.continues(before); {
+	case err != nil:
+		return err
+	case s.Kind == KindAdopt:
+		return nil // the previous entry does not count any more
 	case s.Lineage != before.Lineage && s.Kind != KindReset:
 		return fmt.Errorf("its lineage is %s, that of the previous entry is %s: two journals were mixed", s.Lineage, before.Lineage)
 	case s.names() != before.names() && (s.Moved == nil || s.Moved.From != before.names()):
@@ -130,13 +148,37 @@ func (s Stored) Continues(before Stored) error {
 	return nil
 }
 
-// agrees compares an entry with the note, if the note is of this entry.
+// agrees compares an entry with the note, if the note is of this entry or of the previous one. A head that makes no sense counts
+// as none.
 func (j *Journal) agrees(noted note, s Stored) error {
-	if noted.Serial != s.Serial || noted.SHA256 == s.SHA256 || noted.SHA256 == "" {
+	said, err := seal.ReadHead(noted.Head)
+	switch {
+	case noted.Serial == s.Serial && noted.SHA256 != s.SHA256 && noted.SHA256 != "":
+		return j.corrupt(j.Key(s.Serial), fmt.Errorf("its SHA-256 is %s, but %s noted %s when it was committed: one of the two "+
+			"was changed", s.SHA256, j.at(j.path(latestName)), noted.SHA256))
+	case err != nil:
+		return nil //nolint:nilerr // as the comment says
+	}
+	var want seal.Head
+	switch {
+	case noted.Serial == s.Serial:
+		want, err = s.ownHead()
+	case noted.Serial+1 == s.Serial && !s.founds():
+		var sealed *seal.SignedHead
+		if sealed, err = seal.ReadHead(s.Seal.Head); err == nil {
+			want = sealed.Head
+		}
+	default:
 		return nil
 	}
-	return j.corrupt(j.Key(s.Serial), fmt.Errorf("its SHA-256 is %s, but %s noted %s when it was committed: one of the two "+
-		"was changed", s.SHA256, j.at(j.path(latestName)), noted.SHA256))
+	if err == nil && want.Text() != said.Text() {
+		err = fmt.Errorf("its head is %q, but %s has %q: one of the two was changed, or they are of two histories",
+			want.Text(), j.at(j.path(latestName)), said.Text())
+	}
+	if err != nil {
+		return j.corrupt(j.Key(noted.Serial), err)
+	}
+	return nil
 }
 
 // lost says that an entry is gone that was once the newest.

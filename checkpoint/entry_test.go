@@ -1,6 +1,8 @@
 package checkpoint
 
 import (
+	"crypto/ed25519"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,8 +11,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
+
+// sealOf is the seal of an entry after others that are not there.
+func sealOf(t interface{ Fatal(args ...any) }, serial uint64) *seal.Seal {
+	const origin = "acme.example/houndtrail/archive/6f1c6a0e8b1f4c3b"
+	tree, err := seal.NewFrontier(serial-1, make([]seal.Hash, bits.OnesCount64(serial-1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := seal.Head{Origin: origin, Size: serial - 1, Root: tree.Root(), Cursor: time.Unix(1772359260, 500).UTC(), Records: 7}
+	s, err := seal.NewSeal(origin, tree, h.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &s
+}
 
 // The keys of an entry and their order are a promise to everybody who reads a journal with other tools.
 func TestEntryGolden(t *testing.T) {
@@ -40,6 +58,7 @@ func TestEntryGolden(t *testing.T) {
 		}},
 		Oldest: Sighting{CreatedAt: at("2025-12-01T01:00:00+01:00"), SeenAt: at("2026-03-01T11:02:07Z"), Kept: 10540800, Gone: 10627200},
 		Writer: Writer{Version: "v1.0.0", Host: "houndtrail-0"}, CommittedAt: at("2026-03-01T11:02:07Z"),
+		Seal: sealOf(t, 42),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +80,8 @@ func TestEncodedEntryDecodes(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		c := Checkpoint{
-			Format: Format, Kind: KindExport, Lineage: "x", Stream: rapid.String().Draw(t, "stream"), Serial: rapid.Uint64().Draw(t, "serial"),
+			Format: Format, Kind: KindExport, Lineage: "x", Stream: rapid.String().Draw(t, "stream"),
+			Serial: rapid.Uint64Range(2, 1<<53).Draw(t, "serial"),
 			Source: rapid.String().Draw(t, "source"), Cursor: instant.Draw(t, "cursor"), MaxID: rapid.Int64().Draw(t, "max"),
 			Window:    window.Window{Start: instant.Draw(t, "start"), End: instant.Draw(t, "end")},
 			Delivered: rapid.SliceOf(rapid.Byte()).Draw(t, "delivered"),
@@ -72,11 +92,12 @@ func TestEncodedEntryDecodes(t *testing.T) {
 			})).Draw(t, "objects"),
 			CommittedAt: instant.Draw(t, "committed"),
 		}
+		c.Seal = sealOf(t, c.Serial)
 		body, err := encode(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := decode(body)
+		s, _, err := decode(body)
 		if err != nil {
 			t.Fatalf("%v: %s", err, body)
 		}
@@ -96,11 +117,16 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(golden)
+	signed, err := seal.SignEntry(golden, sealOf(f, 42).Origin, 42, seal.NewSigner(sealOf(f, 42).Origin, make(ed25519.PrivateKey, ed25519.PrivateKeySize)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(signed)
 	f.Add([]byte(`{"format":1,"kind":"export","lineage":"x","cursor":"0001-01-01T00:00:00+23:59","objects":null}`))
 	f.Add([]byte(`{"format":1,"kind":"export","lineage":"x","CURSOR":"9999-12-31T23:59:59.999999999-23:59","stream":"\ud800"}`))
 	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s, err := decode(body)
+		s, _, err := decode(body)
 		if err != nil {
 			return
 		}
@@ -111,7 +137,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s does not encode again: %v", body, err)
 		}
-		reread, err := decode(again)
+		reread, _, err := decode(again)
 		if err != nil {
 			t.Fatalf("%s does not decode again: %v", again, err)
 		}

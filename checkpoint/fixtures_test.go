@@ -20,6 +20,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
 // index is the part of a field's path that says where in a list it is.
@@ -100,6 +101,8 @@ func fields(v reflect.Value, path string) (lines []string) {
 			lines = append(lines, path+" "+value.Format(time.RFC3339Nano))
 		}
 		return lines
+	case seal.Hash:
+		return []string{path + " " + value.Base64()}
 	case []byte:
 		if len(value) > 0 {
 			lines = append(lines, path+" "+base64.StdEncoding.EncodeToString(value))
@@ -130,7 +133,7 @@ func fields(v reflect.Value, path string) (lines []string) {
 // paths are all paths that fields can return for a type.
 func paths(t reflect.Type, path string) (all []string) {
 	switch {
-	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[[]byte]():
+	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[[]byte](), t == reflect.TypeFor[seal.Hash]():
 		return []string{path}
 	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice:
 		return paths(t.Elem(), path)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/checkpoint/strict"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -29,6 +30,8 @@ type header struct {
 	MinReader int `json:"min_reader"`
 	// Critical names the fields that a reader must know. It may ignore any other that it does not know.
 	Critical []string `json:"critical"`
+	// Signatures are the last key of a signed entry.
+	Signatures []string `json:"signatures"`
 }
 
 // encode renders an entry, with every time in UTC, and an empty list instead of null. It does not change the caller's value.
@@ -90,14 +93,14 @@ func marshal(v any) ([]byte, error) {
 
 // decode reads an entry. It ignores a field that it does not know. If the entry calls such a field critical, or asks for a
 // newer reader, the error is [ErrNewer]. Also with an error, the result has the SHA-256 and, if it can be read, the writer.
-func decode(body []byte) (Stored, error) {
-	s := Stored{SHA256: digest(body)}
+func decode(body []byte) (Stored, *seal.Entry, error) {
+	s := Stored{SHA256: digest(body), Leaf: seal.Leaf(body)}
 	var h header
 	if err := json.Unmarshal(body, &h); err != nil {
-		return s, fmt.Errorf("it is not readable as JSON: %w", err)
+		return s, nil, fmt.Errorf("it is not readable as JSON: %w", err)
 	}
 	if err := strict.Keys(body, entryType()); err != nil {
-		return s, fmt.Errorf("it is not readable as an entry: %w", err)
+		return s, nil, fmt.Errorf("it is not readable as an entry: %w", err)
 	}
 	if err := h.readable(); err != nil {
 		var by struct {
@@ -106,14 +109,25 @@ func decode(body []byte) (Stored, error) {
 		}
 		_ = json.Unmarshal(body, &by) // a newer version may write these otherwise: then they are unknown
 		s.Writer, s.CommittedAt = by.Writer, by.CommittedAt
-		return s, err
+		return s, nil, err
 	}
 	var c Checkpoint
 	if err := json.Unmarshal(body, &c); err != nil {
-		return s, fmt.Errorf("it is not readable as an entry: %w", err)
+		return s, nil, fmt.Errorf("it is not readable as an entry: %w", err)
 	}
 	s.Checkpoint = c
-	return s, c.check()
+	if err := c.check(); err != nil {
+		return s, nil, err
+	}
+	sealed, err := seal.NewEntry(body, c.Serial, *c.Seal)
+	if err == nil && sealed.Signed() != (len(h.Signatures) > 0) {
+		err = errors.New("its signatures are not its last key")
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	s.Signed = sealed.Signed()
+	return s, sealed, nil
 }
 
 // readable tells whether this version may read the entry.
@@ -147,6 +161,8 @@ func (c *Checkpoint) check() error {
 		return errors.New("it has no kind")
 	case c.Lineage == "":
 		return errors.New("it has no lineage")
+	case c.Seal == nil:
+		return errors.New("it has no seal")
 	case (c.Kind == KindReset) != (c.Reset != nil), (c.Kind == KindMove) != (c.Moved != nil),
 		(c.Kind == KindAdopt) != (c.Adopted != nil), (c.Kind == KindCompact) != (c.Compacted != nil):
 		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted and compacted it must have the one of its kind "+
@@ -155,6 +171,10 @@ func (c *Checkpoint) check() error {
 		return errors.New("it does not say which records were delivered")
 	case c.Compacted != nil:
 		return c.Compacted.check(c.Objects)
+	}
+	if origin, err := c.origin(); c.founds() && (err != nil || origin != c.Seal.Origin) {
+		return fmt.Errorf("its seal is of the journal %s, and it begins the journal of the tenant %q, the stream %q and the lineage %q: "+
+			"two journals were mixed", c.Seal.Origin, c.Tenant, c.Stream, c.Lineage)
 	}
 	return nil
 }
@@ -169,7 +189,8 @@ func digest(body []byte) string {
 func entryType() reflect.Type {
 	return reflect.TypeFor[struct {
 		Checkpoint
-		MinReader int      `json:"min_reader"`
-		Critical  []string `json:"critical"`
+		MinReader  int      `json:"min_reader"`
+		Critical   []string `json:"critical"`
+		Signatures []string `json:"signatures"`
 	}]()
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-var fuzzed = checkpoint.Identity{Stream: "archive", Source: "https://acme.example", Destination: "s3://bucket/prefix"}
+var fuzzed = checkpoint.Identity{Tenant: "acme", Stream: "archive", Source: "https://acme.example", Destination: "s3://bucket/prefix"}
 
 // FuzzLoad puts any bytes in place of the newest entry and of its note. Load then returns that entry, linked to the previous
 // one and of this very stream, or an error: never an older position and never an empty stream, since with either Houndtrail

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Journal struct {
 	id        Identity
 	leaseTTL  time.Duration
 	scattered bool
+	commits   bool                 // and not only reads
+	keys      []ed25519.PrivateKey // that sign what it commits
 
 	warn  func(error)
 	notes notebook
@@ -66,8 +69,10 @@ func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 //
 // [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the newest one is of another identity; [ErrCorrupt]
 // that it, or the previous one, is unreadable, missing, or breaks the chain, or that the journal is lost, since the note or the
-// lease says that it had entries; [ErrNewer] that one of the two needs a newer program. A person has to resolve the last three:
-// no code here starts again from nothing.
+// lease says that it had entries; [ErrNewer] that one of the two needs a newer program; [ErrSignature] that the newest one is
+// signed, and not by this run's keys. A person has to resolve the last four: no code here starts again from nothing.
+//
+// If the note is behind the newest entry, a journal that commits writes it anew.
 func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	s, err := j.load(ctx)
 	if err == nil {
@@ -85,7 +90,7 @@ func (j *Journal) load(ctx context.Context) (Stored, error) {
 	if tip := j.tip.Load(); tip != nil {
 		if listed, err := j.list(ctx, tip.Serial); err == nil && slices.Equal(listed, []uint64{tip.Serial}) {
 			if s, err := j.entry(ctx, tip.Serial); err == nil && s.SHA256 == tip.SHA256 {
-				return s, nil
+				return *tip, nil
 			}
 		}
 	}
@@ -105,13 +110,37 @@ func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	if newest == 0 {
 		return Stored{}, fmt.Errorf("%w: stream %s has no entry in %s", ErrNotFound, j.id.Stream, j.bucket)
 	}
-	s, err := j.entry(ctx, newest)
+	s, sealed, err := j.sealedEntry(ctx, newest)
 	if err != nil {
 		return Stored{}, err
 	}
 	before, err := j.before(ctx, s)
 	if err == nil {
 		err = j.verify(before, s, noted)
+	}
+	if err == nil {
+		err = j.consistent(ctx, noted, s)
+	}
+	if err == nil {
+		err = j.authentic(ctx, s, sealed)
+	}
+	if err != nil {
+		return Stored{}, err
+	}
+	return j.headed(ctx, s, noted)
+}
+
+// headed fills in the head of the newest entry. If the last holder died before it noted the entry, a journal that commits does so
+// now.
+func (j *Journal) headed(ctx context.Context, s Stored, noted note) (Stored, error) {
+	current := noted.Serial == s.Serial && noted.Head != ""
+	if !j.commits && current { // only the keys that signed this head can
+		s.Head = noted.Head
+		return s, nil
+	}
+	err := j.signHead(&s)
+	if err == nil && j.commits && !current {
+		err = j.writeLatestHint(ctx, note{Serial: s.Serial, SHA256: s.SHA256, Head: s.Head}, false)
 	}
 	return s, err
 }
@@ -139,15 +168,19 @@ func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
 }
 
 // Tip returns the newest entry that is there, for an adoption to follow. It has the serial and the SHA-256, and the rest if
-// that can be read. It is the zero value if there is no entry. Of the errors about a journal's state it returns only
-// [ErrNewer], since a newer version has to read that journal.
+// that can be read and bears the right signature. It is the zero value if there is no entry. Of the errors about a journal's
+// state it returns only [ErrNewer], since a newer version has to read that journal, and [ErrSignature] if this run has no key.
 func (j *Journal) Tip(ctx context.Context) (Stored, error) {
 	h, err := j.head(ctx)
 	if err != nil || h.newest == 0 {
 		return Stored{}, err
 	}
-	s, err := j.entry(ctx, h.newest)
-	if s.SHA256 != "" && (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign)) {
+	s, sealed, err := j.sealedEntry(ctx, h.newest)
+	if err == nil {
+		err = j.authentic(ctx, s, sealed)
+	}
+	forged := errors.Is(err, ErrSignature) && len(j.keys) > 0
+	if s.SHA256 != "" && (forged || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign)) {
 		return Stored{Checkpoint: Checkpoint{Serial: s.Serial}, SHA256: s.SHA256}, nil
 	}
 	return s, err

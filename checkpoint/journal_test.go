@@ -44,7 +44,7 @@ func (l *listing) List(ctx context.Context, prefix, after string) ([]string, err
 func TestLoadListsFromTheNote(t *testing.T) {
 	t.Parallel()
 	b := &listing{Bucket: &checkpointtest.Memory{}}
-	j := checkpoint.Open(b, checkpoint.Identity{Stream: "archive"})
+	j := checkpoint.Open(b, checkpoint.Identity{Tenant: "a", Stream: "archive"})
 	var last checkpoint.Stored
 	for range 3 {
 		var err error
@@ -66,7 +66,7 @@ func TestEntriesAreReadAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n, delay = 80, 10 * time.Millisecond
 		b := checkpointtest.NewFaulty(&checkpointtest.Memory{})
-		j := checkpoint.Open(b, checkpoint.Identity{Stream: "archive"})
+		j := checkpoint.Open(b, checkpoint.Identity{Tenant: "a", Stream: "archive"})
 		var last checkpoint.Stored
 		for range n {
 			var err error
@@ -102,7 +102,7 @@ func TestEntriesAreReadAhead(t *testing.T) {
 func TestCommitFillsIn(t *testing.T) {
 	t.Parallel()
 	m := &checkpointtest.Memory{}
-	j := checkpoint.Open(m, checkpoint.Identity{Stream: "webhook"})
+	j := checkpoint.Open(m, checkpoint.Identity{Tenant: "a", Stream: "webhook"})
 	before := time.Now()
 	s, err := j.Commit(t.Context(), checkpoint.Stored{}, checkpoint.Checkpoint{Kind: checkpoint.KindExport, Cursor: before})
 	if err != nil {
@@ -120,7 +120,7 @@ func TestCommitFillsIn(t *testing.T) {
 func TestCommitRefusesWhatCannotBeLoaded(t *testing.T) {
 	t.Parallel()
 	m := &checkpointtest.Memory{}
-	j := checkpoint.Open(m, checkpoint.Identity{Stream: "archive"})
+	j := checkpoint.Open(m, checkpoint.Identity{Tenant: "a", Stream: "archive"})
 	for name, bad := range map[string]checkpoint.Checkpoint{
 		"no cursor":          {Kind: checkpoint.KindExport},
 		"no kind":            {Cursor: time.Unix(1, 0)},
@@ -148,7 +148,7 @@ func TestCommitLeavesItsArgumentAlone(t *testing.T) {
 		Cursor:  time.Date(2026, 1, 1, 0, 0, 0, 0, zone),
 		Objects: []checkpoint.Object{{MinCreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, zone)}},
 	}
-	j := checkpoint.Open(&checkpointtest.Memory{}, checkpoint.Identity{Stream: "archive"})
+	j := checkpoint.Open(&checkpointtest.Memory{}, checkpoint.Identity{Tenant: "a", Stream: "archive"})
 	if _, err := j.Commit(t.Context(), checkpoint.Stored{}, next); err != nil {
 		t.Fatal(err)
 	}

@@ -182,8 +182,8 @@ func (l *Lease) giveUp(ctx context.Context) error {
 		err = nil
 	}
 	l.stopExpiry()
-	l.journal.end(ctx) // after the lease: if the store does not answer, no other runner has to wait for that
-	return errors.Join(err, l.unlock())
+	noted := l.journal.end(ctx) // after the lease: if the store does not answer, no other runner has to wait for that
+	return errors.Join(err, noted, l.unlock())
 }
 
 // ended says why the lease is no longer held; nil while it is held.

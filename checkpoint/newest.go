@@ -162,6 +162,7 @@ func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
 type note struct {
 	Serial uint64 `json:"serial"`
 	SHA256 string `json:"sha256"` // the only check on the newest entry's bytes, since no later entry has their SHA-256 yet
+	Head   string `json:"head"`   // of the tree with that entry as its newest
 	by     string // key of the object that says so
 }
 
@@ -182,11 +183,11 @@ func (n *notebook) begin() {
 }
 
 // end counts a lease that is given up, and notes the entry that was committed under it.
-func (j *Journal) end(ctx context.Context) {
+func (j *Journal) end(ctx context.Context) error {
 	j.notes.mu.Lock()
 	defer j.notes.mu.Unlock()
 	j.notes.leases--
-	j.settle(ctx)
+	return j.settle(ctx)
 }
 
 // note reads the note. A note that is missing or makes no sense is the zero note. If the store does not answer, that is an
@@ -213,8 +214,8 @@ func (j *Journal) readNote(ctx context.Context) (n note, version string, err err
 	return n, version, nil
 }
 
-// writeLatestHint notes an entry that was committed; if a lease is held, later. It notes an adoption at once, over a note of entries that
-// were lost. Only for an adoption is a failure an error.
+// writeLatestHint notes an entry that was committed; if a lease is held, later. It notes an adoption at once, over a note of entries
+// that were lost. Only for an adoption is a failure an error; a note of another history always is one.
 func (j *Journal) writeLatestHint(ctx context.Context, n note, adopted bool) error {
 	j.notes.mu.Lock()
 	defer j.notes.mu.Unlock()
@@ -222,24 +223,29 @@ func (j *Journal) writeLatestHint(ctx context.Context, n note, adopted bool) err
 	if adopted {
 		return j.write(ctx, true)
 	}
-	j.settle(ctx)
-	return nil
+	return j.settle(ctx)
 }
 
 // settle writes the pending note, unless a lease is held.
-func (j *Journal) settle(ctx context.Context) {
+func (j *Journal) settle(ctx context.Context) error {
 	if j.notes.leases > 0 {
-		return
+		return nil
 	}
-	if err := j.write(ctx, false); err != nil && j.warn != nil {
+	serial := j.notes.pending.Serial
+	err := j.write(ctx, false)
+	if errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if err != nil && j.warn != nil {
 		j.warn(fmt.Errorf("note in %s that entry %d is the newest: %w: nothing is lost by that, but each start lists all entries "+
-			"since the noted one until it is put right", j.at(j.path(latestName)), j.notes.pending.Serial, err))
+			"since the noted one until it is put right", j.at(j.path(latestName)), serial, err))
 	}
+	return nil
 }
 
 // write replaces the note that this journal saw last with the pending one. If another writer has replaced it meanwhile, write
-// replaces that note too, unless it is of the same or a later entry (for an adoption, in any case). If the write fails, the
-// note stays pending until a later one takes its place.
+// replaces that note too, unless it is of a later entry (for an adoption, in any case). If it is of the same entry with other
+// bytes, that is [ErrCorrupt]. If the write fails, the note stays pending until a later one takes its place.
 func (j *Journal) write(ctx context.Context, adopted bool) error {
 	n := &j.notes
 	if n.pending.Serial == 0 {
@@ -263,9 +269,10 @@ func (j *Journal) write(ctx context.Context, adopted bool) error {
 	if err != nil {
 		return err
 	}
-	if n.version = version; old.Serial >= n.pending.Serial && !adopted {
+	mine := n.pending
+	if n.version = version; old.Serial >= mine.Serial && !adopted {
 		n.pending = note{}
-		return nil
+		return j.forked(old, mine)
 	}
 	return put()
 }

@@ -96,10 +96,13 @@ type Failure struct {
 	Serial uint64    `json:"serial"` // the newest entry then; 0 for none
 }
 
-// Fail notes how a run ended, in the object <stream>/state/failure.json. If the journal
-// belongs to another identity or is damaged, Fail notes nothing: every reader of such a journal gets that error anyway.
+// Fail notes how a run ended, in the object <stream>/state/failure.json. If the journal belongs to another identity or is damaged,
+// Fail notes nothing: every reader of such a journal gets that error anyway.
 func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	newest, err := j.Load(ctx)
+	if errors.Is(err, ErrSignature) { // a reader opens no signature, and so learns of it only here
+		newest, err = Open(j.bucket, j.id).Load(ctx)
+	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}

@@ -20,6 +20,11 @@ type Config struct {
 	Webhook Webhook `env:",prefix=WEBHOOK_"`
 
 	Checkpoint Checkpoint `env:",prefix=CHECKPOINT_"`
+	// Private key that signs each journal entry and the head of each journal: Ed25519 in PEM, as `houndtrail keygen` writes it.
+	// Better use the variable with `_FILE`; other users must not be able to read that file. Several keys, one PEM block after
+	// the other, the oldest key first, all sign; so a key can be replaced. Once a journal is signed, Houndtrail does not go on
+	// without one of the keys that signed the newest entry. Without a key, journals show accidents, but no forgery.
+	SigningKey SigningKeys `env:"SIGNING_KEY" shown:"journals are not signed"`
 
 	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin` in
 	// front chooses the time zone. The change to summer time skips some times of day, such as `30 2 * * *` in that zone. In

@@ -27,6 +27,7 @@ const (
 	NeedStream                      // ARCHIVE_URL or WEBHOOK_URL
 	NeedCheckpoint                  // CHECKPOINT_URL, or ARCHIVE_URL to derive it from
 	NeedDelivery                    // the files of the webhook's secrets: looking at a stream needs none of them
+	NeedCommit                      // the file of the signing key: reading a journal needs none
 
 	NeedNothing Need = 0
 	// NeedBloodHound is the need of a command that asks the API.
@@ -34,7 +35,7 @@ const (
 	// NeedLook is the need of a command that asks a stream's journal, destination and source.
 	NeedLook = NeedBloodHound | NeedStream | NeedCheckpoint
 	// NeedExport is the need of a command that moves records.
-	NeedExport = NeedLook | NeedDelivery
+	NeedExport = NeedLook | NeedDelivery | NeedCommit
 )
 
 func (n Need) has(part Need) bool { return n&part != 0 }

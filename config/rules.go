@@ -148,6 +148,7 @@ func (l *loader) s3() {
 func (l *loader) files() {
 	used := map[string]bool{
 		"BloodHound": l.need.has(NeedLogin),
+		"SigningKey": l.need.has(NeedCommit),
 		"Webhook":    l.need.has(NeedDelivery) && l.config.Webhook.URL.IsSet(),
 	}
 	for _, f := range l.fields {

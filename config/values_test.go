@@ -43,6 +43,7 @@ func TestAccepted(t *testing.T) {
 		{"ARCHIVE_URL=file:///var/lib/../my%20dir/", "Archive.URL", "file:///var/my%20dir"},
 		{"ARCHIVE_FORMAT=ndjson", "Archive.Format", "ndjson"},
 		{"ARCHIVE_FORMAT=ndjson-zstd", "Archive.Format", "ndjson-zstd"},
+		{"SIGNING_KEY", "SigningKey", ""}, // TestSigningKeys has keys
 		{"ARCHIVE_SCHEDULE=@hourly", "Archive.Schedule", "@hourly"},
 		{"S3_ENDPOINT=http://localhost:9000/", "S3.Endpoint", "http://localhost:9000"},
 		{"S3_REGION=eu-central-1", "S3.Region", "eu-central-1"},

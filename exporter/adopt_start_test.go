@@ -34,7 +34,7 @@ func (w *world) adopt(e *exporter.Exporter) *exporter.Exporter {
 	found.Objects, found.Delivered = 1, delivered.Set()
 	e.Store = w.journal(w.positions)
 	survey := func(context.Context) (exporter.Found, error) { return found, nil }
-	backfill := checkpoint.Open(w.positions, checkpoint.Identity{Stream: "archive-backfill"})
+	backfill := checkpoint.Open(w.positions, checkpoint.Identity{Tenant: "a", Stream: "archive-backfill"})
 	if _, err := e.Adopt(w.t.Context(), w.journal(w.positions), backfill, survey, "a test"); err != nil {
 		w.t.Fatal(err)
 	}

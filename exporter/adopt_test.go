@@ -28,7 +28,7 @@ func (clockOnly) Clock(context.Context) (bloodhound.Reading, error) {
 func adoption(store bucket.Bucket, survey func(context.Context) (exporter.Found, error)) func(context.Context) (exporter.Adoption, error) {
 	e := &exporter.Exporter{Source: clockOnly{}, Settle: settle, Log: zap.NewNop()}
 	open := func(name string) *checkpoint.Journal {
-		return checkpoint.Open(store, checkpoint.Identity{Stream: name})
+		return checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: name})
 	}
 	return func(ctx context.Context) (exporter.Adoption, error) {
 		return e.Adopt(ctx, open("archive"), open("archive-backfill"), survey, "a test")
@@ -42,7 +42,7 @@ func TestAdoptUnderLeases(t *testing.T) {
 	store := &checkpointtest.Memory{}
 	surveyed := 0
 	for _, name := range []string{"archive", "archive-backfill"} { // a run and a backfill that were killed while they wrote
-		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: name}).Acquire(t.Context())
+		lease, err := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: name}).Acquire(t.Context())
 		if err == nil {
 			err = errors.Join(lease.Intend(t.Context(), window.Window{Start: time.Now(), End: time.Now().Add(time.Hour)}),
 				lease.Release(t.Context()))
@@ -54,7 +54,7 @@ func TestAdoptUnderLeases(t *testing.T) {
 	adopt := adoption(store, func(ctx context.Context) (exporter.Found, error) {
 		surveyed++
 		for _, name := range []string{"archive", "archive-backfill"} {
-			if _, err := checkpoint.Open(store, checkpoint.Identity{Stream: name}).Acquire(ctx); !errors.Is(err, checkpoint.ErrLeaseHeld) {
+			if _, err := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: name}).Acquire(ctx); !errors.Is(err, checkpoint.ErrLeaseHeld) {
 				t.Errorf("during the survey the lease of %s can be taken: %v", name, err)
 			}
 		}
@@ -65,7 +65,7 @@ func TestAdoptUnderLeases(t *testing.T) {
 		t.Fatalf("%+v, %v after %d surveys", done, err, surveyed)
 	}
 	for _, name := range []string{"archive", "archive-backfill"} {
-		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: name}).Acquire(t.Context())
+		lease, err := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: name}).Acquire(t.Context())
 		if err != nil {
 			t.Fatalf("the lease of %s was not given back: %v", name, err)
 		}

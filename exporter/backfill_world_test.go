@@ -6,6 +6,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
@@ -75,8 +76,8 @@ func (w *world) backfills(positions, objects bucket.Bucket) error {
 // backfilled is the journal of the backfill.
 func (w *world) backfilled(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
-		Stream: "archive-backfill", Source: w.http.URL, Destination: "memory://archive",
-	}, checkpoint.AnyOrder())
+		Tenant: "a", Stream: "archive-backfill", Source: w.http.URL, Destination: "memory://archive",
+	}, checkpoint.AnyOrder(), checkpoint.Sign(checkpointtest.Key(1)))
 }
 
 func (w *world) runBackfill(change ...func(*exporter.Backfill)) (plan exporter.BackfillPlan) {

@@ -177,7 +177,7 @@ func (e *Exporter) Adopt(
 			if a.Stream, err = e.adopt(ctx, m, journal, found, reason); err != nil {
 				return err
 			}
-			if _, damaged := backfill.Load(ctx); errors.Is(damaged, checkpoint.ErrCorrupt) {
+			if _, damaged := backfill.Load(ctx); corrupt(damaged) || errors.Is(damaged, checkpoint.ErrSignature) {
 				if a.Backfill, err = e.adopt(ctx, m, backfill, found, reason); err != nil {
 					return err
 				}
@@ -199,7 +199,7 @@ func (e *Exporter) adopt(
 		known, err = readSet(ctx, journal, previous)
 	}
 	sound := err == nil
-	if corrupt(err) {
+	if corrupt(err) || errors.Is(err, checkpoint.ErrSignature) { // a key that is lost
 		previous, err = journal.Tip(ctx)
 	}
 	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {

@@ -92,7 +92,7 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	}
 	c.barred = true
 	c.Log.Info("an attempt that was not committed is made again, and kept out of the journal should it still end",
-		zap.Uint64("serial", c.stored.Serial),
+		zap.Uint64("serial", c.stored.Serial), zap.String("head", c.stored.Head),
 		zap.Time("window_start", w.cursor), zap.Time("window_end", w.horizon))
 	return nil
 }
@@ -225,7 +225,8 @@ func (c *cycle) committed() {
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
-		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took))
+		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took),
+		zap.String("head", c.stored.Head)) // a log that is kept elsewhere remembers it, whatever becomes of the store
 	if ch := entry.Changed; ch != nil {
 		c.Log.Warn("records that were delivered are not what they were at the source: the archive keeps them as they were; find "+
 			"out who changed BloodHound's audit log", zap.Int("altered", ch.Altered), zap.Int("gone", ch.Gone), zap.Any("examples", ch.Examples))

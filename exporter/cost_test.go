@@ -119,7 +119,7 @@ func steady(tb testing.TB, n int) (*steadyServer, *exporter.Exporter) {
 	}
 	return s, &exporter.Exporter{
 		Source: clocked{client, s}, Sink: sink,
-		Store:   checkpoint.Open(&checkpointtest.Memory{Locks: true}, checkpoint.Identity{Stream: "archive", Source: "x", Destination: "y"}),
+		Store:   checkpoint.Open(&checkpointtest.Memory{Locks: true}, checkpoint.Identity{Tenant: "a", Stream: "archive", Source: "x", Destination: "y"}),
 		Windows: window.Planner{Max: 720 * time.Hour}, Limits: bloodhound.Limits{Records: 50_000, Bytes: 8 << 20, Share: true},
 		Start: start, Settle: settle, Overlap: overlap, Log: zap.NewNop(),
 		Retention: exporter.Retention{Off: true}, // a cycle looks for the oldest record once a day, and these are minutes

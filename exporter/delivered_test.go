@@ -27,7 +27,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 	for _, gaps := range []float64{0, 0.01, 0.10} {
 		t.Run(fmt.Sprintf("%.0f%%", gaps*100), func(t *testing.T) {
 			t.Parallel()
-			journal := checkpoint.Open(&checkpointtest.Memory{}, checkpoint.Identity{Stream: "archive", Source: "https://a.example", Destination: "s3://lake/audit"})
+			journal := checkpoint.Open(&checkpointtest.Memory{}, checkpoint.Identity{Tenant: "a", Stream: "archive", Source: "https://a.example", Destination: "s3://lake/audit"})
 			at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 			random := rand.New(rand.NewPCG(1, 1))
 			e := &Exporter{Rescan: 24 * time.Hour}

@@ -86,7 +86,7 @@ func (q *quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (q *quiet) stream(name string, sink exporter.Sink) *quietStream {
 	store := checkpoint.Open(&checkpointtest.Memory{Now: time.Now, Locks: true},
-		checkpoint.Identity{Stream: name, Source: "https://tenant.example", Destination: "test://" + name})
+		checkpoint.Identity{Tenant: "a", Stream: name, Source: "https://tenant.example", Destination: "test://" + name})
 	return &quietStream{store, &exporter.Exporter{
 		Source: q.client, Sink: sink, Store: store,
 		Windows: window.Planner{Max: 30 * 24 * time.Hour}, Limits: bloodhound.Limits{Records: 1000},

@@ -154,7 +154,8 @@ type strict struct {
 func (strict) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
 func (w *world) journal(b bucket.Bucket) *checkpoint.Journal {
-	return checkpoint.Open(b, checkpoint.Identity{Stream: "archive", Source: w.http.URL, Destination: w.destination})
+	return checkpoint.Open(b, checkpoint.Identity{Tenant: "a", Stream: "archive", Source: w.http.URL, Destination: w.destination},
+		checkpoint.Sign(checkpointtest.Key(1)))
 }
 
 // tally has the numbers that a check has counted.

@@ -52,7 +52,7 @@ func testReadings(t *world) {
 
 func testHintSetBack(t *world) {
 	j := checkpoint.Open(t.a, identity("a"))
-	last := startAt(t, j, 997, 6)
+	last := startAt(t, j, identity("a"), 997, 6)
 	_, version, _, err := t.a.Get(t.Context(), j.HintKey())
 	check(t, err)
 	_, err = t.a.Put(t.Context(), j.HintKey(), []byte(`{"serial":997,"sha256":""}`), version)

@@ -66,9 +66,9 @@ func (c *counted) List(ctx context.Context, prefix, after string) ([]string, err
 }
 
 // startAt makes a journal that was pruned up to a serial, and has n entries from there on.
-func startAt(t *world, j *checkpoint.Journal, serial uint64, n int) checkpoint.Stored {
+func startAt(t *world, j *checkpoint.Journal, id checkpoint.Identity, serial uint64, n int) checkpoint.Stored {
 	t.Helper()
-	last := checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{Serial: serial - 1, Lineage: "pruned"}, SHA256: "pruned"}
+	last := Pruned(id, serial-1)
 	for range n {
 		var err error
 		last, err = j.Commit(t.Context(), last, position(int(last.Serial)+1))
@@ -122,7 +122,7 @@ func lengthCosts(t *world, stream string, serial, step uint64) (idle, commit *co
 	}
 	first := open(t.b)
 	lease := acquire(t, first)
-	last := startAt(t, first, serial-1, 2)
+	last := startAt(t, first, id, serial-1, 2)
 	check(t, lease.Release(t.Context()))
 
 	idle, commit = &counted{Bucket: t.a}, &counted{Bucket: t.a}
@@ -149,7 +149,7 @@ func lengthCosts(t *world, stream string, serial, step uint64) (idle, commit *co
 
 func nextFolder(t *world) {
 	a, b := t.journals()
-	last := startAt(t, a, 997, 2)
+	last := startAt(t, a, identity("host-a"), 997, 2)
 	for last.Serial < 1003 {
 		next, err := a.Commit(t.Context(), last, position(int(last.Serial)+1))
 		check(t, err)
@@ -176,7 +176,7 @@ func nextFolder(t *world) {
 
 func folders(t *world) {
 	a, b := t.journals()
-	startAt(t, a, 3998, 4)
+	startAt(t, a, identity("host-a"), 3998, 4)
 	first, err := b.Pruned(t.Context())
 	if err != nil || first != 3998 {
 		t.Errorf("the first entry is %d, %v", first, err)

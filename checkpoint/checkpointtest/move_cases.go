@@ -98,6 +98,7 @@ func move(t *world) {
 		want.Tenant, want.Source, want.Destination = id.Tenant, id.Source, id.Destination
 		want.Window = window.Window{Start: last.Cursor, End: last.Cursor}
 		want.Records, want.Objects, want.CommittedAt = checkpoint.Counts{}, []checkpoint.Object{}, moved.CommittedAt
+		want.Seal = moved.Seal
 		if diff := cmp.Diff(want, moved.Checkpoint); diff != "" {
 			t.Fatalf("the move (-want +got):\n%s", diff)
 		}

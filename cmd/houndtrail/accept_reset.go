@@ -44,7 +44,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 			if err != nil {
 				return err
 			}
-			c, err := p.load(config.NeedLook)
+			c, err := p.load(config.NeedLook | config.NeedCommit)
 			if err != nil {
 				return err
 			}
@@ -101,7 +101,7 @@ func (p *program) resetStreams(
 func resetStream(
 	ctx context.Context, set *stream.Set, name string, source exporter.Source, from time.Time, reason string,
 ) (r exporter.Reset, err error) {
-	journal, err := set.Journal(ctx, name)
+	journal, err := set.CommitJournal(ctx, name)
 	if err != nil {
 		return r, err
 	}

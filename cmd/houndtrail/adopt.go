@@ -49,7 +49,7 @@ the journal.`,
 				return stream.Usage(errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
 					`such as --reason "the volume with the journal was lost"`))
 			}
-			c, err := p.load(config.NeedLook | config.NeedArchive)
+			c, err := p.load(config.NeedLook | config.NeedArchive | config.NeedCommit)
 			if err != nil {
 				return err
 			}
@@ -74,11 +74,11 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	if err != nil {
 		return err
 	}
-	own, err := set.Journal(ctx, stream.Archive)
+	own, err := set.CommitJournal(ctx, stream.Archive)
 	if err != nil {
 		return err
 	}
-	backfill, err := set.Journal(ctx, stream.BackfillOf(stream.Archive))
+	backfill, err := set.CommitJournal(ctx, stream.BackfillOf(stream.Archive))
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 		if err != nil {
 			return nil, err
 		}
-		journal, err := set.Journal(ctx, stream.BackfillOf(s.Name))
+		journal, err := set.CommitJournal(ctx, stream.BackfillOf(s.Name))
 		if err != nil {
 			return nil, err
 		}

@@ -70,6 +70,8 @@ func TestScripts(t *testing.T) {
 			"unchanged":  unchanged,
 			"damage":     damage,
 			"newer":      newer,
+			"signingkey": signingKey,
+			"forge":      forge,
 		},
 	})
 }

@@ -46,7 +46,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 				return stream.Usage(errors.New(`--reason is needed: say what was moved, for those who read the journal later; ` +
 					`such as --reason "BloodHound has a new host name"`))
 			}
-			c, err := p.load(config.NeedSource | config.NeedStream | config.NeedCheckpoint)
+			c, err := p.load(config.NeedSource | config.NeedStream | config.NeedCheckpoint | config.NeedCommit)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	movable := map[string]*checkpoint.Journal{}
 	var errs []error
 	for _, name := range withBackfills(names) {
-		journal, err := set.Journal(ctx, name)
+		journal, err := set.CommitJournal(ctx, name)
 		if err == nil { // Movable takes no lease: the lease of a journal that is not there would leave an object
 			err = stream.At(exporter.StageCheckpoint, journal.Movable(ctx))
 		}

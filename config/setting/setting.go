@@ -25,6 +25,7 @@ const (
 	S3SSE                = "HOUNDTRAIL_S3_SSE"
 	S3StorageClass       = "HOUNDTRAIL_S3_STORAGE_CLASS"
 	Settle               = "HOUNDTRAIL_SETTLE"
+	SigningKey           = "HOUNDTRAIL_SIGNING_KEY"
 	Tenant               = "HOUNDTRAIL_TENANT"
 	VerifyCount          = "HOUNDTRAIL_VERIFY_COUNT"
 	WebhookAuthorization = "HOUNDTRAIL_WEBHOOK_AUTHORIZATION"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
@@ -170,7 +171,7 @@ func (p *process) exporter(name string, to exporter.Sink, at exporter.Destinatio
 func (w *world) journal(name string, b bucket.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant: tenant, Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
-	}, append(options, checkpoint.LeaseTTL(w.ttl))...)
+	}, append(options, checkpoint.LeaseTTL(w.ttl), checkpoint.Sign(checkpointtest.Key(1)))...)
 }
 
 // cycle runs one cycle of each stream, at the same time.

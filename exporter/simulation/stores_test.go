@@ -48,6 +48,9 @@ func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duratio
 func (v view) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
 	body = slices.Clone(body) // the caller's buffer may be used again before a delayed effect
 	began, c := v.cycleBegan(), call{v.part, opPut, key}
+	if v.part == positions {
+		v.judgeHeads(v.name, body)
+	}
 	return do(ctx, v.process, c, func(ctx context.Context) (string, error) {
 		v.overtake(c)
 		v.world.mu.Lock()

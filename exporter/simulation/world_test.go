@@ -42,6 +42,7 @@ type world struct {
 	extra     map[string]int // rows on top of the plan, by the stream whose windows they came in
 	pruned    bool
 	journals  map[string]*journal
+	heads     map[string]string // that were ever signed, by origin and size
 	archive   archive
 	receiver  receiver
 	onTheWay  []*landing
@@ -58,7 +59,7 @@ func newWorld(t *testing.T, p *plan) *world {
 	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
 	w := &world{
 		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, extra: map[string]int{}, tally: tally{},
-		journals: map[string]*journal{}, orders: map[string]order{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
+		journals: map[string]*journal{}, orders: map[string]order{}, heads: map[string]string{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
 	}
 	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
 	w.objects = &checkpointtest.Memory{Now: w.storesNow}

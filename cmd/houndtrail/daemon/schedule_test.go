@@ -54,7 +54,7 @@ func (s *states) Ended(state string, _ error) { s.ended = append(s.ended, state)
 
 func stuckStream(s *stuckSource, store bucket.Bucket, o stream.Observer) *stream.Stream {
 	st := stream.New(stream.Archive, &exporter.Exporter{Source: s, Log: zap.NewNop()},
-		checkpoint.Open(store, checkpoint.Identity{Stream: stream.Archive}), o)
+		checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: stream.Archive}), o)
 	st.Schedule = cron.Every(time.Minute)
 	return st
 }
@@ -97,7 +97,7 @@ func TestScheduleStops(t *testing.T) {
 		if took := time.Since(told); took != grace {
 			t.Errorf("it took %s to stop, want %s", took, grace)
 		}
-		lease, err := checkpoint.Open(store, checkpoint.Identity{Stream: stream.Archive}).Acquire(t.Context())
+		lease, err := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: stream.Archive}).Acquire(t.Context())
 		if err != nil {
 			t.Fatalf("the lease was not given back: %v", err)
 		}

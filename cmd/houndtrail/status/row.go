@@ -22,7 +22,8 @@ type Row struct {
 	Problem     string     `json:"problem,omitempty"`
 	Source      string     `json:"source"`
 	Destination string     `json:"destination"`
-	Serial      uint64     `json:"serial"` // of the last commit; 0 before the first
+	Serial      uint64     `json:"serial"`         // of the last commit; 0 before the first
+	Head        string     `json:"head,omitempty"` // over the last commit and all before it: a note, signed if the journal has keys
 	CommittedAt time.Time  `json:"committed_at,omitzero"`
 	Cursor      time.Time  `json:"cursor,omitzero"`        // everything created before it is delivered
 	Lag         *float64   `json:"lag_seconds,omitempty"`  // from the cursor to now
@@ -125,7 +126,7 @@ func (s *Row) take(newest checkpoint.Stored) {
 	s.Serial, s.CommittedAt, s.Cursor = newest.Serial, newest.Progress().CommittedAt.UTC(), newest.Cursor.UTC()
 	s.Records, s.Totals = &newest.Totals.Delivered, &newest.Totals
 	s.Holes, s.HoledAt, s.Changed = newest.HolesTotal, newest.HoledAt.UTC(), newest.ChangedTotal
-	s.holed = newest.Holed()
+	s.holed, s.Head = newest.Holed(), newest.Head
 }
 
 // newestReadable is the newest readable entry of a journal that is not sound; the zero value if there is none.

@@ -24,7 +24,7 @@ var march = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func journalOf(t *testing.T, n int) (*checkpoint.Journal, *checkpointtest.Faulty, checkpoint.Stored) {
 	t.Helper()
 	store := checkpointtest.NewFaulty(&checkpointtest.Memory{})
-	j := checkpoint.Open(store, checkpoint.Identity{Stream: stream.Archive})
+	j := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: stream.Archive})
 	var last checkpoint.Stored
 	for range n {
 		last = commitOne(t, j, last)
@@ -105,7 +105,7 @@ func TestUnreadableStore(t *testing.T) {
 		"lease.json": {Status: stream.StateUnreadable, Serial: 2},
 	} {
 		_, store, _ := journalOf(t, 2)
-		j := checkpoint.Open(store, checkpoint.Identity{Stream: stream.Archive}) // in another process
+		j := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: stream.Archive}) // in another process
 		store.On(checkpointtest.Always(checkpointtest.Get, at, checkpointtest.Fault{Before: down}))
 		var s Row
 		err := s.look(t.Context(), j, false)

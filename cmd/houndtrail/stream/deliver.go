@@ -35,7 +35,7 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 }
 
 func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, o Telemetry) (*Stream, error) {
-	journal, err := s.Journal(ctx, name)
+	journal, err := s.CommitJournal(ctx, name)
 	if err != nil {
 		return nil, err
 	}

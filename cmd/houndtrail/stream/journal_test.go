@@ -14,7 +14,7 @@ var march = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func journalOf(t *testing.T, n int) (*checkpoint.Journal, *checkpointtest.Faulty) {
 	t.Helper()
 	store := checkpointtest.NewFaulty(&checkpointtest.Memory{})
-	j := checkpoint.Open(store, checkpoint.Identity{Stream: Archive})
+	j := checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: Archive})
 	var last checkpoint.Stored
 	for range n {
 		last = commitOne(t, j, last)

@@ -24,6 +24,7 @@ const (
 	StateBadRecord  = "bad record"  // a record cannot be read, and the stream stops before it
 	StateDamaged    = "damaged"     // the journal has changed since Houndtrail wrote it, or a part is missing
 	StateForeign    = "foreign"     // the journal is of another source, destination or stream
+	StateSignature  = "signature"   // the journal is signed, and not by a key of this run
 	StateNewer      = "newer"       // a later version of houndtrail wrote the journal
 	StateUnreadable = "unreadable"  // the store of the journal does not answer
 	StateKilled     = "killed"      // the last run did not end by itself; only status says so
@@ -35,7 +36,7 @@ const (
 func States() []string {
 	return []string{
 		StateOK, StateWaiting, StateFuture, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete, StateBadRecord, StateDamaged,
-		StateForeign, StateNewer, StateUnreadable, StateFailed,
+		StateForeign, StateSignature, StateNewer, StateUnreadable, StateFailed,
 	}
 }
 
@@ -57,6 +58,7 @@ var stateErrors = []struct {
 	{checkpoint.ErrNewer, StateNewer},
 	{checkpoint.ErrCorrupt, StateDamaged},
 	{checkpoint.ErrForeign, StateForeign},
+	{checkpoint.ErrSignature, StateSignature},
 	{checkpoint.ErrConflict, StateFailed},
 	{checkpoint.ErrLeaseHeld, StateFailed},
 }

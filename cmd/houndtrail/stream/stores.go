@@ -58,9 +58,23 @@ func (s *Set) open(
 	return b, nil
 }
 
-// Journal is the journal of a stream, or of its backfill. If the configuration does not name a source or a tenant, the journal
-// may have any. Reading it needs only its place.
+// Journal is the journal of a stream, or of its backfill, for reading. If the configuration does not name a source or a tenant, the
+// journal may have any. Reading it needs only its place.
 func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, error) {
+	return s.journal(ctx, name)
+}
+
+// CommitJournal is the journal of a stream, or of its backfill, for a command that commits to it. It opens the file of the signing
+// key.
+func (s *Set) CommitJournal(ctx context.Context, name string) (*checkpoint.Journal, error) {
+	keys, err := s.config.SigningKey.Keys()
+	if err != nil {
+		return nil, Usagef("%sSIGNING_KEY: %w", config.Prefix, err)
+	}
+	return s.journal(ctx, name, checkpoint.Sign(keys...))
+}
+
+func (s *Set) journal(ctx context.Context, name string, options ...checkpoint.Option) (*checkpoint.Journal, error) {
 	destination, err := s.Destination(name)
 	if err != nil {
 		return nil, err
@@ -70,9 +84,9 @@ func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, er
 		return nil, err
 	}
 	log := s.log(name)
-	options := []checkpoint.Option{checkpoint.Warn(func(err error) {
+	options = append(options, checkpoint.Warn(func(err error) {
 		log.Warn("the note of the newest journal entry is not written", zap.Error(err))
-	})}
+	}))
 	if strings.HasSuffix(name, backfillSuffix) {
 		options = append(options, checkpoint.AnyOrder())
 	}

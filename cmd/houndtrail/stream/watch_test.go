@@ -31,7 +31,7 @@ func TestRecall(t *testing.T) {
 		})
 		var found []uint64
 		w := &watch{
-			Journal: checkpoint.Open(store, checkpoint.Identity{Stream: Archive}), log: zap.NewNop(),
+			Journal: checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: Archive}), log: zap.NewNop(),
 			found: func(newest checkpoint.Stored) { found = append(found, newest.Serial) },
 		}
 		began := time.Now()

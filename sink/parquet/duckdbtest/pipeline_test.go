@@ -97,7 +97,7 @@ func export(t *testing.T, address, session, folder string) {
 	}
 	e := &exporter.Exporter{
 		Source: client, Sink: sink, Windows: window.Planner{Max: 100 * time.Hour}, Settle: time.Minute, Overlap: time.Minute,
-		Store:  checkpoint.Open(store, checkpoint.Identity{Stream: "archive", Source: address, Destination: folder}),
+		Store:  checkpoint.Open(store, checkpoint.Identity{Tenant: "a", Stream: "archive", Source: address, Destination: folder}),
 		Limits: bloodhound.Limits{Records: 2000}, Log: zap.NewNop(),
 	}
 	if err := e.RunOnce(t.Context()); err != nil {

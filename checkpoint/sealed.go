@@ -1,0 +1,284 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/config/setting"
+)
+
+// Sign makes the journal one that commits: each entry, and the head over it, gets a signature of each key, the oldest key first.
+// Without a key the seals protect against accidents only. A journal that was signed once is not continued without a key, nor by
+// keys of which none signed its newest entry: [ErrSignature]. If signing begins in a journal that has entries, the first Load
+// reads all of them, since the first signed head is about all of them.
+//
+// A journal without this option is for readers. It opens no signature.
+func Sign(keys ...ed25519.PrivateKey) Option {
+	return func(j *Journal) { j.commits, j.keys = true, keys }
+}
+
+// signers are the journal's keys as they sign for an origin.
+func (j *Journal) signers(origin string) []seal.Signer {
+	signers := make([]seal.Signer, len(j.keys))
+	for i, key := range j.keys {
+		signers[i] = seal.NewSigner(origin, key)
+	}
+	return signers
+}
+
+// public are the public parts of the journal's keys.
+func (j *Journal) public() []seal.PublicKey {
+	public := make([]seal.PublicKey, len(j.keys))
+	for i, key := range j.keys {
+		public[i] = seal.PublicOf(key)
+	}
+	return public
+}
+
+// founds tells whether the entry begins an origin. A reset and a move keep the name of the journal. An adoption does not: it may
+// follow entries that are lost, and a head of each of them may be signed already. Under the same name there would be two heads
+// of one size.
+func (c *Checkpoint) founds() bool { return c.Serial == 1 || c.Kind == KindAdopt }
+
+// origin is the name that the entry gives to the journal, if it founds one.
+func (c *Checkpoint) origin() (string, error) { return seal.NewOrigin(c.Tenant, c.Stream, c.Lineage) }
+
+// sealed is the entry with its seal, as it follows prev. The caller has read prev from the store, or the store has acknowledged
+// it: sealed signs the head over it.
+func (j *Journal) sealed(ctx context.Context, prev Stored, next Checkpoint) (Checkpoint, error) {
+	if prev.Signed && len(j.keys) == 0 {
+		return next, j.keyless(prev.Serial)
+	}
+	tree, err := j.after(ctx, prev)
+	if err != nil {
+		return next, err
+	}
+	var origin, head string
+	if next.founds() {
+		origin, err = next.origin()
+	} else if prev.Seal != nil {
+		origin = prev.Seal.Origin
+	} else {
+		err = fmt.Errorf("%s cannot be read, and only an adoption may follow it", j.at(j.Key(prev.Serial)))
+	}
+	if err == nil && prev.Serial > 0 {
+		h := prev.head(origin, tree)
+		head, err = h.Sign(j.signers(origin)...)
+	}
+	if err != nil {
+		return next, err
+	}
+	s, err := seal.NewSeal(origin, tree, head)
+	next.Seal = &s
+	return next, err
+}
+
+// head is the head of a tree whose newest leaf is this entry. Each byte of its text follows from the entries.
+func (s Stored) head(origin string, tree *seal.Frontier) seal.Head {
+	return seal.Head{
+		Origin: origin, Size: tree.Size(), Root: tree.Root(), Cursor: s.Cursor,
+		Records: uint64(max(0, s.Totals.Delivered)),
+	}
+}
+
+// ownHead is the head of the tree with this entry as its newest leaf, under the entry's own origin.
+func (s Stored) ownHead() (seal.Head, error) {
+	tree, err := s.Seal.Before()
+	if err != nil {
+		return seal.Head{}, err
+	}
+	tree.Append(s.Leaf)
+	return s.head(s.Seal.Origin, tree), nil
+}
+
+// signHead fills in the head. The caller knows that the entry is in the store.
+func (j *Journal) signHead(s *Stored) error {
+	h, err := s.ownHead()
+	if err == nil {
+		s.Head, err = h.Sign(j.signers(h.Origin)...)
+	}
+	return err
+}
+
+// after is the tree with this entry as its newest leaf. If the entry cannot be read, the tree grows anew out of what the store
+// has: from the newest entry that can be read on. A missing entry counts as an empty one, in the tree of an origin that begins
+// only now.
+func (j *Journal) after(ctx context.Context, s Stored) (*seal.Frontier, error) {
+	switch {
+	case s.Serial == 0:
+		return new(seal.Frontier), nil
+	case s.Seal != nil:
+		tree, err := s.Seal.Before()
+		if err == nil {
+			tree.Append(s.Leaf)
+		}
+		return tree, err
+	}
+	first, err := j.first(ctx, s.Serial)
+	if err != nil {
+		return nil, err
+	}
+	var leaves []seal.Hash // the newest one first
+	tree := new(seal.Frontier)
+	for serial := s.Serial; serial >= first && tree.Size() == 0; serial-- {
+		body, _, _, err := j.bucket.Get(ctx, j.Key(serial))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read the entries before the adoption: %w", err)
+		}
+		leaves = append(leaves, seal.Leaf(body))
+		if older, entry, err := decode(body); err == nil && older.Serial == serial && j.genuine(entry) {
+			if older.Signed && len(j.keys) == 0 {
+				return nil, j.keyless(serial)
+			}
+			tree, leaves = entry.After(), leaves[:len(leaves)-1]
+		}
+	}
+	for missing := seal.Leaf(nil); tree.Size()+uint64(len(leaves)) < s.Serial; {
+		tree.Append(missing)
+	}
+	for _, leaf := range slices.Backward(leaves) {
+		tree.Append(leaf)
+	}
+	return tree, nil
+}
+
+// genuine tells whether an entry bears a signature of one of the journal's keys, or none at all.
+func (j *Journal) genuine(entry *seal.Entry) bool {
+	_, err := entry.SignedBy(j.public()...)
+	return err == nil || errors.Is(err, seal.ErrUnsigned) || len(j.keys) == 0
+}
+
+// continues holds the seal of an entry against the previous entry.
+func (s Stored) continues(before Stored) error {
+	switch {
+	case before.Signed && !s.Signed:
+		return errors.New("it is not signed, and the previous entry is: another writer wrote it, or its signatures were removed")
+	case s.founds():
+		return nil // its name begins here, over a tree that may have grown anew
+	case s.Seal.Origin != before.Seal.Origin:
+		return fmt.Errorf("its seal is of the journal %s, and that of the previous entry of %s: two journals were mixed",
+			s.Seal.Origin, before.Seal.Origin)
+	}
+	want, err := before.ownHead()
+	if err != nil {
+		return err
+	}
+	said, err := seal.ReadHead(s.Seal.Head)
+	if err == nil && said.Text() != want.Text() {
+		err = fmt.Errorf("its seal has the head %q, and the entries before it make %q: one of them was changed", said.Text(), want.Text())
+	}
+	return err
+}
+
+// authentic opens the signatures of the newest entry, on which a run builds. All older entries stand under the head in its seal. A
+// reader cannot do so: verify does, with the public keys.
+func (j *Journal) authentic(ctx context.Context, s Stored, entry *seal.Entry) error {
+	if !j.commits {
+		return nil
+	}
+	if !s.Signed {
+		return j.unsignedSoFar(ctx, s)
+	}
+	if len(j.keys) == 0 {
+		return j.keyless(s.Serial)
+	}
+	switch _, err := entry.SignedBy(j.public()...); {
+	case errors.Is(err, seal.ErrBadSignature):
+		return j.corrupt(j.Key(s.Serial), err)
+	case err != nil:
+		return fmt.Errorf("%w: %s: %w, of those in "+setting.SigningKey+": if the key was replaced, give the previous one too, before "+
+			"the new one. If it is lost, houndtrail adopt goes on with the new key. If neither is so, another writer wrote this entry: "+
+			"look in the store's earlier versions who did, and restore the journal", ErrSignature, j.at(j.Key(s.Serial)), err)
+	}
+	return nil
+}
+
+func (j *Journal) keyless(serial uint64) error {
+	return fmt.Errorf("%w: %s is signed, and this run has no key: set "+setting.SigningKey+"_FILE to the file with the journal's key. "+
+		"Without a key, an entry of this run would look like a forged one", ErrSignature, j.at(j.Key(serial)))
+}
+
+// unsignedSoFar tells whether signing may begin after an entry that is not signed: only if no earlier entry is. Else the newest
+// entries could be forged without a key, and the next honest head would vouch for them. An entry that cannot be read counts as a
+// forged one, unless a person adopted the journal after it.
+func (j *Journal) unsignedSoFar(ctx context.Context, newest Stored) error {
+	if len(j.keys) == 0 {
+		return nil
+	}
+	var problem error
+	for s, err := range j.Survey(ctx) {
+		switch {
+		case !about(err):
+			return err
+		case s.Signed:
+			return fmt.Errorf("%w: %s is signed, and %s is not: another writer wrote the entries since then, or their signatures were "+
+				"removed: look in the store's earlier versions who did, and restore the journal", ErrSignature, j.at(j.Key(s.Serial)),
+				j.at(j.Key(newest.Serial)))
+		case err != nil:
+			problem = err
+		case s.Kind == KindAdopt:
+			problem = nil
+		}
+	}
+	return problem
+}
+
+// unforked reads the note once more before the head over an entry is signed. A note of this entry with other bytes, or of an entry
+// that is not there, says that the store once had another history: two heads of one size would prove both.
+func (j *Journal) unforked(ctx context.Context, s Stored) error {
+	noted, _, err := j.readNote(ctx)
+	if err != nil || noted.Serial < s.Serial {
+		return nil //nolint:nilerr // the note is only a hint, and Commit writes it anew
+	}
+	if noted.Serial == s.Serial {
+		return j.agrees(noted, s)
+	}
+	there, err := j.has(ctx, noted.Serial)
+	if err == nil && !there {
+		err = j.lost(noted)
+	}
+	return err
+}
+
+// forked compares two notes of one entry.
+func (j *Journal) forked(old, mine note) error {
+	if old.Serial != mine.Serial || old.SHA256 == "" {
+		return nil
+	}
+	if theirs := old.text(); old.SHA256 == mine.SHA256 && (theirs == "" || theirs == mine.text()) {
+		return nil
+	}
+	return j.corrupt(j.Key(mine.Serial), fmt.Errorf("this run committed it with the SHA-256 %s and the head %q, and %s has meanwhile "+
+		"noted %s and %q: the store shows two histories, so let no run go on before you know which one is right",
+		mine.SHA256, mine.Head, j.at(j.path(latestName)), old.SHA256, old.Head))
+}
+
+// text is the signed part of the note's head; "" if it has none that makes sense.
+func (n note) text() string {
+	h, err := seal.ReadHead(n.Head)
+	if err != nil {
+		return ""
+	}
+	return h.Text()
+}
+
+// consistent holds a note that is far behind the newest entry against the first entry after it.
+func (j *Journal) consistent(ctx context.Context, noted note, s Stored) error {
+	if noted.Head == "" || noted.Serial+1 >= s.Serial {
+		return nil // verify has done so
+	}
+	next, err := j.entry(ctx, noted.Serial+1)
+	switch {
+	case err == nil:
+		return j.agrees(noted, next)
+	case about(err):
+		return nil // a person adopted the journal after it, or it was pruned: Load verifies only the newest
+	default:
+		return err
+	}
+}

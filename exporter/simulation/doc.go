@@ -80,7 +80,7 @@
 //	no wait for records to settle                                   0  a late record lost
 //	the later of the two clocks instead of the earlier              0  a cycle that ends well behind its position
 //	no search while behind                                         82  a cycle that ends well behind its position
-//	a cycle that is behind says so, and does not search            82  a record lost
+//	a cycle that is behind says so, and does not search            82  a straggler lost
 //	no search is owed once the clocks have caught up               82  a cycle that ends well and owes a search
 //	rescans remember no longer than the overlap                     1  a straggler lost
 //	records from before a standstill are forgotten                  2  a straggler lost

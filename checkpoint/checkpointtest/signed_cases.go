@@ -20,6 +20,7 @@ func signedCases() []testCase {
 		{"a race signs one root for one size", oneRoot},
 		{"a head is signed only after its entry is stored", signedAfter},
 		{"a note of another history is a hard stop", forkedNote},
+		{"a note of another history shows at each commit, and at the end of the lease", forkedUnderLease},
 		{"the next load completes a note that a crash left behind", completed},
 		{"a journal is signed from some entry on", signingBegins},
 		{"a signed journal needs its key", needsKey},
@@ -124,6 +125,29 @@ func forkedNote(t *world) {
 		}
 		overwrite(t, t.b, "archive/state/latest", before)
 	}
+}
+
+// forkedUnderLease: while a lease is held, no commit writes the note. With a key each commit reads it, and without one the release
+// finds it.
+func forkedUnderLease(t *world) {
+	last := commit(t, signing(t.a), 2)
+	other := func(serial uint64) {
+		overwrite(t, t.b, "archive/state/latest", fmt.Appendf(nil, `{"serial":%d,"sha256":"%s"}`, serial, strings.Repeat("ab", 32)))
+	}
+	unsigned := signing(t.a)
+	l := acquire(t, unsigned)
+	last, err := unsigned.Commit(t.Context(), last, position(3))
+	check(t, err)
+	other(3)
+	wantError(t, l.Release(t.Context()), checkpoint.ErrCorrupt, entryKey(3), "archive/state/latest", "two histories")
+
+	overwrite(t, t.b, "archive/state/latest", []byte("{}"))
+	signed := signing(t.b, Key(1))
+	l = acquire(t, signed)
+	other(4)
+	_, err = signed.Commit(t.Context(), last, position(4))
+	wantError(t, err, checkpoint.ErrCorrupt, entryKey(4), "archive/state/latest")
+	check(t, l.Release(t.Context()))
 }
 
 // completed: a holder that died between its entry and the note leaves work, which the next one does once.

@@ -90,7 +90,8 @@ func live(t *testing.T, seed uint64) *world {
 				w.violation, w.plan, w.story(told()), seed)
 		}
 	})
-	if w.violation == "" {
+	// Every eighth world is enough of a sample: a verification reads every object, and costs as much as the world.
+	if w.violation == "" && seed%8 == 0 {
 		w.verify(t)
 	}
 	return w

@@ -26,7 +26,8 @@ func (w *world) verify(t *testing.T) {
 		t.Errorf("verify: %v", err)
 	}
 	for _, f := range report.Findings {
-		if f.Severity != verify.Info {
+		// Warnings are right in a faulty world: a process that dies leaves a stale hint, and a reset what its attempts had written.
+		if f.Severity == verify.Error {
 			t.Errorf("verify: %s %s %s entry %d: %s", f.Severity, f.Code, f.Stream, f.Entry, f.Text)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,11 +282,11 @@ func TestUnread(t *testing.T) {
 				for i := range 150 {
 					s.export(hours(i, i+1), nil, int64(i))
 				}
-				asked := 0
+				var asked atomic.Int64 // objects are looked at side by side
 				failing := checkpointtest.NewFaulty(map[string]*checkpointtest.Memory{"files": s.files, "positions": s.positions}[where])
 				failing.On(func(_ context.Context, called checkpointtest.Op, _ string) checkpointtest.Fault {
 					if called == op {
-						asked++
+						asked.Add(1)
 						return checkpointtest.Fault{Before: down}
 					}
 					return checkpointtest.Fault{}
@@ -298,10 +299,10 @@ func TestUnread(t *testing.T) {
 				}
 				report, err := verify.Run(t.Context(), p.options(depth))
 				name := fmt.Sprintf("%s of %s, %s", op, where, depth)
-				if (asked > 0) != errors.Is(err, down) || (asked > 0) == report.Sound() {
-					t.Errorf("%s: asked %d times: sound %t, %v", name, asked, report.Sound(), err)
+				if (asked.Load() > 0) != errors.Is(err, down) || (asked.Load() > 0) == report.Sound() {
+					t.Errorf("%s: asked %d times: sound %t, %v", name, asked.Load(), report.Sound(), err)
 				}
-				if asked > 0 && (report.Counts[verify.Error] > 0 || !strings.HasPrefix(report.Result(), "NOT verified")) {
+				if asked.Load() > 0 && (report.Counts[verify.Error] > 0 || !strings.HasPrefix(report.Result(), "NOT verified")) {
 					t.Errorf("%s: %q, %+v", name, report.Result(), report.Findings)
 				}
 			}

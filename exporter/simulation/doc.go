@@ -101,7 +101,7 @@
 //	only the first of the declared windows is taken again           0  a record in two objects
 //	windows read ahead are kept although the one before was cut     0  windows that do not follow one another
 //	an attempt's records of a window in parts come again            2  a record in two objects
-//	a head is signed and noted before its entry is stored          23  two heads of one size
+//	a head is signed and noted before its entry is stored           0  two heads of one size
 //
 // The simulation does not catch a cycle that goes on although its lease is lost, or an object that is replaced without a look
 // at its content: conditional writes and the journal keep the data right without either. To catch a late commit that no barrier

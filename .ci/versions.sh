@@ -11,3 +11,4 @@ KUBERNETES=k8s.io/kubernetes@v1.37.2
 TRINO=io.trino:trino-server:476:tar.gz
 PYSPARK=pyspark==3.5.6
 CHDB=chdb==4.4.0
+PYARROW=pyarrow==26.0.1

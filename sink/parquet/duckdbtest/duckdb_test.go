@@ -99,9 +99,8 @@ func rows(tb testing.TB, db *sql.DB, text string, args ...any) (out [][]any) {
 }
 
 // write makes a file of the records, as the second file of its encoder: if the encoder forgets a part, that shows from there on.
-func write(t *testing.T, records []record.Record) string {
+func write(t *testing.T, e *parquet.Encoder, records []record.Record) string {
 	t.Helper()
-	e := parquet.NewEncoder(meta)
 	var file bytes.Buffer
 	for range 2 {
 		file.Reset()
@@ -164,7 +163,7 @@ func TestValues(t *testing.T) {
 		"corners":  sinktest.Corners(t),
 		"ordinary": sinktest.Generate(t, 1, 2000, day, 1234567*time.Microsecond),
 	} {
-		got := values(t, db, "read_parquet(?)", write(t, records))
+		got := values(t, db, "read_parquet(?)", write(t, parquet.NewEncoder(meta), records))
 		if diff := cmp.Diff(sinktest.WithoutRaw(records), got); diff != "" {
 			t.Errorf("%s (-want +got):\n%.3000s", name, diff)
 		}
@@ -173,7 +172,7 @@ func TestValues(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	var got []string
-	for _, row := range query(t, open(t), "DESCRIBE SELECT * FROM read_parquet(?)", write(t, sinktest.Corners(t))) {
+	for _, row := range query(t, open(t), "DESCRIBE SELECT * FROM read_parquet(?)", write(t, parquet.NewEncoder(meta), sinktest.Corners(t))) {
 		got = append(got, row[0]+" "+row[1])
 	}
 	want := []string{"id BIGINT", "created_at TIMESTAMP WITH TIME ZONE", "created_at_us BIGINT"}
@@ -195,7 +194,7 @@ func TestMetadata(t *testing.T) {
 			RequestID: fmt.Sprintf("request-%d", i), CommitID: fmt.Sprintf("commit-%d", i),
 		}
 	}
-	path := write(t, records)
+	path := write(t, parquet.NewEncoder(meta), records)
 
 	columns := []string{"id", "created_at", "created_at_us"}
 	for _, c := range record.Columns() {

@@ -2,6 +2,7 @@ package duckdbtest
 
 import (
 	"crypto/md5"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -28,13 +30,20 @@ func TestFiles(t *testing.T) {
 					want[i] = append(want[i], digest(&records[i], c))
 				}
 			}
-			path := write(t, records)
-			got := query(t, db, "SELECT "+strings.Join(columns, ", ")+" FROM read_parquet(?) ORDER BY created_at_us, id", path)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%.3000s", diff)
+			for by, encoder := range encoders() {
+				path := write(t, encoder, records)
+				got := query(t, db, "SELECT "+strings.Join(columns, ", ")+" FROM read_parquet(?) ORDER BY created_at_us, id", path)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%.3000s", by, diff)
+				}
 			}
 		})
 	}
+}
+
+// encoders are the two that the archive's files are from.
+func encoders() map[string]*parquet.Encoder {
+	return map[string]*parquet.Encoder{"an export's": parquet.NewEncoder(meta), "a compaction's": parquet.NewDenseEncoder(meta)}
 }
 
 func digest(r *record.Record, c record.Column) string {
@@ -49,31 +58,38 @@ func digest(r *record.Record, c record.Column) string {
 func TestFilters(t *testing.T) {
 	db := open(t)
 	for name, records := range sinktest.Files(t, day) {
-		t.Run(name, func(t *testing.T) {
-			path := write(t, records)
-			for _, c := range record.Columns() {
-				for i := 0; i < len(records); i += max(1, len(records)/7) {
-					value := *c.Value(&records[i])
-					for _, operator := range []string{"=", "<", "<=", ">", ">="} {
-						want := 0
-						for j := range records {
-							if !records[j].Absent.Has(record.Of(c.Name)) && holds(strings.Compare(*c.Value(&records[j]), value), operator) {
-								want++
-							}
-						}
-						got := query(t, db, "SELECT count(*) FROM read_parquet(?) WHERE "+c.Name+" "+operator+" ?", path, value)
-						if got[0][0] != fmt.Sprint(want) {
-							t.Errorf("%s %s %.100q: %s rows, want %d", c.Name, operator, value, got[0][0], want)
-						}
-					}
+		for by, encoder := range encoders() {
+			t.Run(name+", "+by, func(t *testing.T) {
+				path := write(t, encoder, records)
+				for _, c := range record.Columns() {
+					judgeFilters(t, db, path, c, records)
 				}
-				least, greatest := extremes(records, c)
-				got := query(t, db, "SELECT min("+c.Name+"), max("+c.Name+") FROM read_parquet(?)", path)
-				if diff := cmp.Diff([]string{least, greatest}, got[0]); diff != "" {
-					t.Errorf("min and max of %s (-want +got):\n%.1000s", c.Name, diff)
+			})
+		}
+	}
+}
+
+func judgeFilters(t *testing.T, db *sql.DB, path string, c record.Column, records []record.Record) {
+	t.Helper()
+	for i := 0; i < len(records); i += max(1, len(records)/7) {
+		value := *c.Value(&records[i])
+		for _, operator := range []string{"=", "<", "<=", ">", ">="} {
+			want := 0
+			for j := range records {
+				if !records[j].Absent.Has(record.Of(c.Name)) && holds(strings.Compare(*c.Value(&records[j]), value), operator) {
+					want++
 				}
 			}
-		})
+			got := query(t, db, "SELECT count(*) FROM read_parquet(?) WHERE "+c.Name+" "+operator+" ?", path, value)
+			if got[0][0] != fmt.Sprint(want) {
+				t.Errorf("%s %s %.100q: %s rows, want %d", c.Name, operator, value, got[0][0], want)
+			}
+		}
+	}
+	least, greatest := extremes(records, c)
+	got := query(t, db, "SELECT min("+c.Name+"), max("+c.Name+") FROM read_parquet(?)", path)
+	if diff := cmp.Diff([]string{least, greatest}, got[0]); diff != "" {
+		t.Errorf("min and max of %s (-want +got):\n%.1000s", c.Name, diff)
 	}
 }
 

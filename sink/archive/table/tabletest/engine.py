@@ -1,7 +1,9 @@
-"""engine.py spark|clickhouse: runs SQL for the tests. A line of standard input is {"parse": SQL}, {"exec": SQL} or {"query": SQL}; the
-answer is a line, {"rows": [[...]]} or {"error": "..."}."""
+"""engine.py spark|clickhouse|pyarrow: runs SQL for the tests. A line of standard input is {"parse": SQL}, {"exec": SQL} or
+{"query": SQL}; the answer is a line, {"rows": [[...]]} or {"error": "..."}. For pyarrow, a query is the path of a file or, a line
+each, the path, a column, and a value of which the rows are counted."""
 import datetime
 import decimal
+import hashlib
 import json
 import sys
 
@@ -63,7 +65,32 @@ def clickhouse(folder):
     return "clickhouse " + str(session.query("SELECT version()")).strip().strip('"'), run
 
 
-name, run = {"spark": spark, "clickhouse": clickhouse}[sys.argv[1]](sys.argv[2])
+def pyarrow(folder):
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    numbers = ("id", "created_at", "created_at_us")
+
+    def digest(value):
+        return None if value is None else hashlib.md5(value).hexdigest()
+
+    def run(kind, text):
+        path, *condition = text.split("\n")
+        if condition:
+            return [[parquet.read_table(path, filters=[(condition[0], "=", condition[1])]).num_rows]]
+        table = parquet.ParquetFile(path).read()
+        columns = [table[name].cast(arrow.int64()).to_pylist() for name in numbers]
+        columns += [
+            [digest(value) for value in table[name].cast(arrow.large_binary()).to_pylist()]
+            for name in table.column_names
+            if name not in numbers
+        ]
+        return [list(row) for row in zip(*columns)]
+
+    return "pyarrow " + arrow.__version__, run
+
+
+name, run = {"spark": spark, "clickhouse": clickhouse, "pyarrow": pyarrow}[sys.argv[1]](sys.argv[2])
 print(json.dumps({"rows": [[name]]}), flush=True)
 for line in sys.stdin:
     (kind, sql), = json.loads(line).items()

@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# The engines that read the archive, as .ci/engines and .ci/readers use them: Trino from Maven, the others from PyPI.
+#
+# Needs Go, Maven, Python 3 with venv, Java 17, and Java 24 or later. An engine that is missing is a failure, never a skip.
+
+ENGINES=${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail-ci/engines
+JAVA_FOR_SPARK='' JAVA_FOR_TRINO=''
+
+# version HOME: the major version of a Java.
+version() { "$1/bin/java" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p'; }
+
+# javas: looks for both versions of Java among the homes that CI's images and Debian's packages have.
+javas() {
+  local home found
+  for home in "${JAVA_HOME_17_X64:-}" "${JAVA_HOME_25_X64:-}" "${JAVA_HOME:-}" /usr/lib/jvm/*; do
+    [ -x "$home/bin/java" ] || continue
+    found=$(version "$home")
+    if [ "$found" = 17 ]; then JAVA_FOR_SPARK=$home; fi
+    if [ "${found:-0}" -ge 24 ]; then JAVA_FOR_TRINO=$home; fi
+  done
+  [ -n "$JAVA_FOR_SPARK" ] || { echo "there is no Java 17 for Spark: install openjdk-17-jre-headless"; return 1; }
+  [ -n "$JAVA_FOR_TRINO" ] || { echo "there is no Java 24 or later for Trino: install Temurin 25"; return 1; }
+  echo "Java for Spark: $JAVA_FOR_SPARK; for Trino: $JAVA_FOR_TRINO"
+}
+
+# trino: unpacks the server with the two connectors that the tests use: all of them take a minute to start.
+trino() {
+  local artifact=${TRINO%:tar.gz} version archive
+  version=${artifact##*:}
+  TRINO_DIR=$ENGINES/trino-$version
+  [ -d "$TRINO_DIR" ] && return
+  mvn -q -B dependency:copy -Dartifact="$TRINO" -DoutputDirectory="$WORK"
+  archive=$WORK/trino-server-$version.tar.gz
+  rm -rf "$TRINO_DIR.new" && mkdir -p "$TRINO_DIR.new"
+  tar -xzf "$archive" -C "$TRINO_DIR.new" --strip-components=1 # whole: its files are links to each other's
+  find "$TRINO_DIR.new/plugin" -mindepth 1 -maxdepth 1 ! -name hive ! -name iceberg -exec rm -r {} +
+  mv "$TRINO_DIR.new" "$TRINO_DIR"
+  rm "$archive"
+}
+
+# python: a virtual environment with Spark, ClickHouse and Arrow.
+python() {
+  PYTHON_DIR=$ENGINES/python-${PYSPARK##*=}-${CHDB##*=}-${PYARROW##*=}
+  [ -x "$PYTHON_DIR/bin/python" ] && return
+  rm -rf "$PYTHON_DIR.new"
+  python3 -m venv "$PYTHON_DIR.new"
+  "$PYTHON_DIR.new/bin/pip" install -q "$PYSPARK" "$CHDB" "$PYARROW"
+  mv "$PYTHON_DIR.new" "$PYTHON_DIR"
+}
+
+# engine TEST...: runs tests with all engines. A test skips an engine whose flag is missing, so the output must say that it passed.
+engine() {
+  local test
+  javas
+  trino
+  python
+  for test; do
+    JAVA_HOME=$JAVA_FOR_SPARK CI=true nice -n 10 go test -count=1 -timeout 60m -v -run "^$test\$" ./sink/archive/table/tabletest \
+      -trino "$TRINO_DIR" -trino.java "$JAVA_FOR_TRINO/bin/java" -python "$PYTHON_DIR/bin/python" | tee "$WORK/$test"
+    grep -q "^--- PASS: $test " "$WORK/$test" || { echo "$test did not run"; return 1; }
+  done
+}
+
+mkdir -p "$ENGINES"

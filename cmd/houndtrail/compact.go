@@ -51,7 +51,7 @@ HOUNDTRAIL_SIGNING_KEY as well; --dry-run does not.`,
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			compactor, err := stream.NewSet(c, p.asked().process(log)).Compactor(cmd.Context(), dry)
+			compactor, err := stream.NewSet(c, p.asked().process(log)).Compaction(cmd.Context(), dry)
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ HOUNDTRAIL_SIGNING_KEY as well; --dry-run does not.`,
 	return cmd
 }
 
-func (p *program) compactArchive(ctx context.Context, c *compact.Compactor, form string) error {
+func (p *program) compactArchive(ctx context.Context, c *stream.Compaction, form string) error {
 	table := show.NewTable(p.stdout, compactColumns(c.DryRun))
 	var told []error
 	c.Done = func(d compact.Day) {
@@ -80,7 +80,7 @@ func (p *program) compactArchive(ctx context.Context, c *compact.Compactor, form
 		}
 		told = append(told, table.Add(d))
 	}
-	err := stream.Compact(ctx, c)
+	err := c.Run(ctx)
 	if form == "table" && table.Empty() && err == nil {
 		fmt.Fprintln(p.stdout, "archive: no day has files to compact")
 	}

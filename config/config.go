@@ -44,6 +44,10 @@ type Config struct {
 	Rescan time.Duration `env:"RESCAN,default=24h" min:"0s" max:"2160h"`
 	// When a rescan is due. The next cycle does it.
 	RescanSchedule Schedule `env:"RESCAN_SCHEDULE,default=@daily"`
+	// When the daemon compacts the archive, in the form of SCHEDULE: it makes one file of each closed day's many, as `houndtrail
+	// compact` does, while the exports go on. It is off unless you set it, since it needs the right to delete files of the archive
+	// (`s3:DeleteObject`), and nothing else needs that. A job (`run --once`) does not compact.
+	CompactSchedule Schedule `env:"COMPACT_SCHEDULE" shown:"off" example:"@daily"`
 	// Compare each window with the server's own count. If a window has fewer records, Houndtrail stops and does not commit it.
 	VerifyCount VerifyCount `env:"VERIFY_COUNT,default=window" oneof:"window off"`
 	// What to do if the server cannot print a record, or sends something that is no record. `stop` stops the stream and names

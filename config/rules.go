@@ -208,6 +208,9 @@ func (l *loader) idle() []string {
 		off["S3"] = "no URL begins with s3://"
 	}
 	var list []string
+	if c.Archive.URL == "" && c.CompactSchedule.Spec != "" {
+		list = append(list, Prefix+"COMPACT_SCHEDULE: has no effect, since "+off["Archive"])
+	}
 	for _, f := range l.fields {
 		if why := off[f.section]; why != "" && l.given(f.name) {
 			list = append(list, Prefix+f.name+": has no effect, since "+why)

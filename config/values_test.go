@@ -227,7 +227,7 @@ func TestWarnings(t *testing.T) {
 		"WEBHOOK_BATCH_RECORDS=5", "WEBHOOK_HEADERS_FILE=/nonexistent"))
 	d := load(t, with(minimal(), "ARCHIVE_URL", "BLOODHOUND_URL=http://localhost",
 		"WEBHOOK_URL=http://siem.example/TOKEN",
-		"CHECKPOINT_URL=file:///c", "ARCHIVE_FORMAT=ndjson",
+		"CHECKPOINT_URL=file:///c", "ARCHIVE_FORMAT=ndjson", "COMPACT_SCHEDULE=@daily",
 		"S3_REGION=eu-central-1", "S3_ENDPOINT=http://[::1]:9000"))
 	golden(t, "testdata/warnings.golden", strings.Join(append(c.Warnings(), d.Warnings()...), "\n")+"\n")
 	quiet := load(t, with(minimal(), "ARCHIVE_URL=file:///a", "CHECKPOINT_URL=s3://bucket", "S3_REGION=eu-central-1",

@@ -193,6 +193,7 @@ func exercised() *daemon.Metrics {
 	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{
 		Objects: make([]checkpoint.Object, 1), ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountExact},
 	}})
+	m.Compactions()
 	m.Request("200", 0)
 	m.Retry("timeout")
 	m.Posted(webhook.Attempt{Status: 200})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -27,6 +28,16 @@ type explained struct {
 
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.err }
+
+// Is makes a refusal of S3 an [fs.ErrPermission], as a refusal of a file system is.
+func (e *explained) Is(target error) bool {
+	return target == fs.ErrPermission && denied(apiCode(e.err))
+}
+
+// denied tells whether S3 says with a code that the caller lacks a right.
+func denied(code string) bool {
+	return slices.Contains([]string{"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden"}, code)
+}
 
 // explain turns an error of the SDK into one that names the attempt and the object, and says why it failed and what to do.
 // action is the permission that the call needs.
@@ -91,14 +102,16 @@ func (s *Bucket) remedy(action, key string, err error) string {
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.HTTPStatusCode() == http.StatusProxyAuthRequired {
 		return ": " + transport.ProxyAdvice
 	}
-	switch code := apiCode(err); code {
+	code := apiCode(err)
+	if denied(code) {
+		return ": " + s.permission(action, key)
+	}
+	switch code {
 	case "NoSuchBucket":
 		return fmt.Sprintf(": bucket %s does not exist: create it, or correct "+setting.ArchiveURL+" or "+
 			setting.CheckpointURL, s.opts.Bucket)
 	case "NotFound":
 		return ": there is no S3 at this address: check " + setting.S3Endpoint + " and " + setting.S3PathStyle
-	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
-		return ": " + s.permission(action, key)
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired":
 		return ": the credentials are wrong or have expired: check the role, AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY, and that nothing between here and the store changes requests"

@@ -98,8 +98,12 @@ func exportWithin(t *testing.T, rows []bloodhoundtest.Row, p *place, more ...str
 
 // largeRows have fields that a compressor makes half as large: a text that repeats would become too small.
 func largeRows(n, size int, apart time.Duration) []bloodhoundtest.Row {
-	random := rand.NewChaCha8([32]byte{1})
 	start := time.Now().UTC().Add(-24 * time.Hour).Truncate(time.Second)
+	return largeRowsSince(start, n, size, apart)
+}
+
+func largeRowsSince(start time.Time, n, size int, apart time.Duration) []bloodhoundtest.Row {
+	random := rand.NewChaCha8([32]byte{1})
 	rows := make([]bloodhoundtest.Row, n)
 	for i := range rows {
 		noise := make([]byte, size/2*3/4)

@@ -79,7 +79,10 @@ func onS3(t *testing.T) (*place, servers.S3) {
 
 // lease is the part of a lease that a test needs.
 type lease struct {
-	State   string          `json:"state"`
+	State  string `json:"state"`
+	Holder struct {
+		PID int `json:"pid"`
+	} `json:"holder"`
 	Intents []window.Window `json:"intents"`
 }
 

@@ -46,14 +46,20 @@ type world struct {
 	// Of the writer.
 	rand *rand.Rand
 	text []bloodhoundtest.Row // the contents of rows
+	thin float64              // how many times fewer rows than usual come
 	last bloodhoundtest.Row
 	stop func()
 }
 
 // newWorld is a world with some history, which is the backlog of a first run.
 func newWorld(t *testing.T, seed uint64, backlog time.Duration) *world {
+	return newThinWorld(t, seed, backlog, 1)
+}
+
+// newThinWorld is newWorld with so many times fewer rows in the history, so that it can have many days.
+func newThinWorld(t *testing.T, seed uint64, backlog time.Duration, thin float64) *world {
 	w := &world{
-		t: t, siem: servers.VictoriaLogs(t), rand: rand.New(rand.NewPCG(seed, 0)),
+		t: t, thin: thin, siem: servers.VictoriaLogs(t), rand: rand.New(rand.NewPCG(seed, 0)),
 		text:  history.Rows(history.Options{Seed: seed, N: 3000}),
 		start: time.Date(2024, 2, 26, 0, 0, 0, 0, time.UTC), began: time.Now(),
 	}
@@ -62,6 +68,7 @@ func newWorld(t *testing.T, seed uint64, backlog time.Duration) *world {
 	for w.last.CreatedAt.Before(w.start.Add(lead)) {
 		rows = append(rows, w.next())
 	}
+	w.thin = 1
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{Now: w.now, Seed: seed, Rows: rows, SessionTTL: 100_000 * time.Hour})
 	w.jwt = w.server.Session("houndtrail") // a signature would need our clock
 	w.http = httptest.NewServer(w.server)
@@ -89,7 +96,7 @@ func (w *world) next() bloodhoundtest.Row {
 	id := w.last.ID + 1
 	at := w.last.CreatedAt
 	if w.rand.IntN(8) > 0 {
-		at = at.Add(time.Duration(gap * w.rand.ExpFloat64() * 8 / 7)).Truncate(time.Microsecond)
+		at = at.Add(time.Duration(gap * w.thin * w.rand.ExpFloat64() * 8 / 7)).Truncate(time.Microsecond)
 	}
 	w.last = w.text[id%int64(len(w.text))]
 	w.last.ID, w.last.CreatedAt, w.last.VisibleAt = id, at, time.Time{}

@@ -15,6 +15,9 @@ import (
 
 // Options say how a daemon runs.
 type Options struct {
+	// Compaction compacts the archive beside the cycles; nil for none.
+	Compaction *stream.CompactionJob
+
 	Grace   time.Duration // how long the cycles may go on after the daemon is told to stop
 	Listen  string        // the address of the pages; "" for none
 	Version string
@@ -28,6 +31,8 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 	defer stop(nil)
 	health := newHealth(all)
 	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
+	compacting := newCompacting(o.Compaction, m)
+	health.compaction = compacting.report
 	served := make(chan error, 1)
 	if o.Listen == "" {
 		served <- nil
@@ -46,9 +51,20 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 			served <- err
 		}()
 	}
-	scheduled := schedule(ctx, o.Grace, all, health, o.Log)
+	scheduled := beside(ctx, compacting.loop, func() error { return schedule(ctx, o.Grace, all, health, o.Log) })
 	stop(nil)
 	return errors.Join(scheduled, wrapServe(<-served, o.Listen))
+}
+
+// beside calls do, and side at the same time until do returns.
+func beside(ctx context.Context, side func(context.Context), do func() error) error {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); side(ctx) }()
+	err := do()
+	stop()
+	<-ended
+	return err
 }
 
 func wrapServe(err error, address string) error {

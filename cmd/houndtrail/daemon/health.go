@@ -17,7 +17,8 @@ const lateness = 2 * time.Minute
 // health judges streams by freshness: if a process runs but commits nothing, it is not well. Whether the process is alive is
 // another question: see alive.
 type health struct {
-	now func() time.Time
+	now        func() time.Time
+	compaction func(reasons bool) string // a line about the compactions of the archive, which decide nothing here; "" for none
 
 	mu      sync.Mutex
 	streams map[string]*streamHealth
@@ -37,7 +38,7 @@ type streamHealth struct {
 }
 
 func newHealth(all []*stream.Stream) *health {
-	h := &health{now: time.Now, streams: map[string]*streamHealth{}}
+	h := &health{now: time.Now, compaction: func(bool) string { return "" }, streams: map[string]*streamHealth{}}
 	for _, s := range all {
 		h.streams[s.Name] = &streamHealth{schedule: s.Schedule, since: h.now(), turn: turn{at: h.now()}}
 		h.order = append(h.order, s.Name)
@@ -111,5 +112,6 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 		}
 		b.WriteByte('\n')
 	}
+	b.WriteString(h.compaction(reasons))
 	return b.String(), ok
 }

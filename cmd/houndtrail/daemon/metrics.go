@@ -34,6 +34,7 @@ type Metrics struct {
 	requests, retries               *prometheus.CounterVec
 	posts, reposts                  *prometheus.CounterVec
 	requestTime                     prometheus.Histogram
+	compact                         CompactMetrics
 }
 
 // NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
@@ -52,6 +53,7 @@ func NewMetrics(tenant, version string) *Metrics {
 		[]string{"version", "goversion"}).WithLabelValues(version, runtime.Version()).Set(1)
 	return &Metrics{
 		Registry: registry,
+		compact:  newCompactMetrics(gauge, counter),
 		progress: func(string, time.Time) {},
 		heard:    func() {},
 		trying:   func(string, string) {},

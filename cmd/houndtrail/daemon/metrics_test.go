@@ -11,6 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -40,6 +41,10 @@ func TestMetrics(t *testing.T) {
 	archive.Ended(stream.StateFailed, &exporter.Error{Stage: exporter.StageSource, Err: errors.New("timeout")})
 	archive.Ended("", exporter.ErrStopped)
 	archive.Ended(stream.StateNoJournal, &exporter.Error{Stage: exporter.StageCheckpoint, Err: exporter.ErrJournalGone})
+	compactions := m.Compactions()
+	compactions.found(stream.CompactionNote{SucceededAt: cursor})
+	compactions.day(compact.Day{Objects: 9, Bytes: 900, Made: 2, Size: 300})
+	compactions.ended(errors.New("x"), time.Time{})
 	m.Request("200", 20*time.Millisecond)
 	m.Request("timeout", 30*time.Second)
 	m.Retry("timeout")
@@ -59,6 +64,14 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_changed_records_total{how="gone",stream="archive",tenant="acme"} 4`,
 		`houndtrail_changed_records_total{how="gone",stream="webhook",tenant="acme"} 0`,
 		`houndtrail_clock_skew_seconds{stream="archive",tenant="acme"} -90`,
+		`houndtrail_compact_bytes_total{kind="made",stream="archive",tenant="acme"} 300`,
+		`houndtrail_compact_bytes_total{kind="replaced",stream="archive",tenant="acme"} 900`,
+		`houndtrail_compact_days_total{stream="archive",tenant="acme"} 1`,
+		`houndtrail_compact_last_success_timestamp_seconds{stream="archive",tenant="acme"} 1.7723664005e+09`,
+		`houndtrail_compact_objects_total{kind="made",stream="archive",tenant="acme"} 2`,
+		`houndtrail_compact_objects_total{kind="replaced",stream="archive",tenant="acme"} 9`,
+		`houndtrail_compact_runs_total{result="ok",stream="archive",tenant="acme"} 0`,
+		`houndtrail_compact_runs_total{result="unexpected",stream="archive",tenant="acme"} 1`,
 		`houndtrail_counted_records_total{count="exact",stream="archive",tenant="acme"} 15`,
 		`houndtrail_bytes_total{stream="archive",tenant="acme"} 666`,
 		`houndtrail_bytes_total{stream="webhook",tenant="acme"} 0`,

@@ -22,6 +22,7 @@ import (
 // without a run; for the rest it relies on the last run's failure. If the source cannot be asked, that is no error here: the
 // report says so elsewhere.
 func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
+	compaction := s.compacts(ctx, set, source.own)
 	if s.Status != stream.StateNotStarted && s.Status != stream.StateOK && s.Status != stream.StateHoles {
 		return nil
 	}
@@ -33,6 +34,9 @@ func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *c
 	default:
 		schedule, variable := set.Schedule(s.Stream)
 		err = s.overdue(schedule, variable, c.Settle, source)
+	}
+	if err == nil {
+		err = compaction
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), oneLine(err)
@@ -93,6 +97,12 @@ func (s *Row) warnings() (all []string) {
 			show.Second(s.Deadline))
 	} else if s.near {
 		say("in %s BloodHound may begin to drop records that are not exported yet: find out what holds up the export", s.leftCell())
+	}
+	if s.Compaction.Problem != "" && s.Status != stream.StateCompaction {
+		say("%s", s.Compaction.Problem)
+	}
+	if s.uncompacted {
+		say("%sCOMPACT_SCHEDULE is set here, and no daemon with it has run yet", config.Prefix)
 	}
 	if s.unproved {
 		say("not all links of the chain of %d commits are verified: --full does it", s.Serial)

@@ -41,18 +41,21 @@ type Row struct {
 	Deadline time.Time `json:"retention_deadline,omitzero"`      // from then on the source may drop records that are not exported
 	Left     *float64  `json:"retention_left_seconds,omitempty"` // from now to then
 
-	Totals *checkpoint.Totals `json:"totals,omitempty"`             // of the records, by the server's own count
-	Skew   *float64           `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
+	Totals     *checkpoint.Totals `json:"totals,omitempty"`    // of the records, by the server's own count
+	Compaction compactionState    `json:"compaction,omitzero"` // left out if nothing is known of any
 
-	stored   checkpoint.Stored
-	failure  checkpoint.Failure // of the last run, if it failed and no run has committed since
-	failed   bool
-	intents  []window.Window     // the windows that a run was about to write, by the lease
-	seen     checkpoint.Sighting // of the source's oldest record, as the journal remembers it
-	holed    bool                // a hole is still news
-	near     bool                // the deadline is near
-	alive    bool                // a run is certainly under way
-	unproved bool                // not all links are verified, since the journal is long
+	Skew *float64 `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
+
+	stored      checkpoint.Stored
+	failure     checkpoint.Failure // of the last run, if it failed and no run has committed since
+	failed      bool
+	intents     []window.Window     // the windows that a run was about to write, by the lease
+	seen        checkpoint.Sighting // of the source's oldest record, as the journal remembers it
+	holed       bool                // a hole is still news
+	near        bool                // the deadline is near
+	alive       bool                // a run is certainly under way
+	uncompacted bool                // no daemon with the schedule has run yet
+	unproved    bool                // not all links are verified, since the journal is long
 }
 
 // look reads the journal and the lease. The error is about either of them. look fills in everything that it could read all the

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
+	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
+
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -20,13 +25,23 @@ const leastAge = 48 * time.Hour
 // whole day: so it is over a day after that.
 func (s *Set) CompactAge() time.Duration { return max(leastAge, s.config.Rescan+24*time.Hour) }
 
-// Compactor compacts the archive.
-func (s *Set) Compactor(ctx context.Context) (*compact.Compactor, error) {
+// A Compaction is one compaction of the archive. It notes beside the archive's journal how it ended.
+type Compaction struct {
+	*compact.Compactor
+	notes checkpoint.State[CompactionNote]
+}
+
+// Compaction makes a compaction. A dry run commits nothing, and so opens no file of a signing key.
+func (s *Set) Compaction(ctx context.Context, dry bool) (*Compaction, error) {
 	files, err := s.Files(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own, err := s.Journal(ctx, Archive)
+	open := s.CommitJournal
+	if dry {
+		open = s.Journal
+	}
+	own, err := open(ctx, Archive)
 	if err != nil {
 		return nil, err
 	}
@@ -34,32 +49,138 @@ func (s *Set) Compactor(ctx context.Context) (*compact.Compactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compact.Compactor{
-		Files: files, Journal: own, Backfill: backfill,
-		State:  checkpoint.OpenState[compact.Intent](s.journals, Archive, compact.StateName),
-		Tenant: s.config.Tenant, Version: s.process.Version, Memory: s.process.Memory,
-		OlderThan: s.CompactAge(), Log: s.log(Archive),
+	return &Compaction{
+		Compactor: &compact.Compactor{
+			Files: files, Journal: own, Backfill: backfill,
+			State:  checkpoint.OpenState[compact.Intent](s.journals, Archive, compact.StateName),
+			Tenant: s.config.Tenant, Version: s.process.Version, Memory: s.process.Memory,
+			OlderThan: s.CompactAge(), DryRun: dry, Log: s.log(Archive),
+		},
+		notes: openCompactionNote(s.journals),
 	}, nil
 }
 
-// Compact runs a compactor. Its error has the same outcome as that of a cycle.
-func Compact(ctx context.Context, c *compact.Compactor) error {
-	err := c.Run(ctx)
+// Run compacts. Its error has the same outcome as that of a cycle. A panic ends it like any other failure.
+func (c *Compaction) Run(ctx context.Context) error { return c.noted(ctx, c.Compactor.Run) }
+
+// Finish does only what an earlier compaction left.
+func (c *Compaction) Finish(ctx context.Context) error {
+	err := c.guarded(ctx, c.Compactor.Finish)
+	if err != nil {
+		c.note(ctx, err)
+	}
+	return err
+}
+
+func (c *Compaction) noted(ctx context.Context, do func(context.Context) error) error {
+	err := c.explain(ctx, c.guarded(ctx, do))
+	c.note(ctx, err)
+	return err
+}
+
+func (c *Compaction) guarded(ctx context.Context, do func(context.Context) error) (err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			c.Log.Error("panic", zap.Any("value", defect), zap.ByteString("panic_stack", debug.Stack()))
+			err = fmt.Errorf("%w: %v", errDefect, defect)
+		}
+		if err != nil {
+			err = &Error{Stream: Archive, Err: At(exporter.StageSink, err)}
+		}
+	}()
+	return do(ctx)
+}
+
+// explain tells apart an archive that never began, and one whose journal is gone.
+func (c *Compaction) explain(ctx context.Context, err error) error {
 	if !errors.Is(err, checkpoint.ErrNotFound) {
-		return compactError(err)
+		return err
 	}
 	switch extents, look := read.Extents(ctx, c.Files, c.Tenant); {
 	case look != nil:
-		return compactError(look)
+		return &Error{Stream: Archive, Err: At(exporter.StageSink, look)}
 	case len(extents) > 0:
-		return compactError(fmt.Errorf("%w: nothing was compacted; houndtrail status tells what to do: %w", exporter.ErrJournalGone, err))
+		return &Error{Stream: Archive, Err: At(exporter.StageSink, fmt.Errorf(
+			"%w: nothing was compacted; houndtrail status tells what to do: %w", exporter.ErrJournalGone, err))}
 	}
 	return Usagef("there is nothing to compact: %w", err)
 }
 
-func compactError(err error) error {
-	if err == nil {
+// A CompactionJob makes the compactions of a daemon, by a schedule. Its writes take turns with the cycles of the archive's stream:
+// both need the archive's lease. So a compaction waits for the end of a cycle, and a cycle for the few requests of one swap.
+type CompactionJob struct {
+	Schedule config.Schedule
+	Log      *zap.Logger
+
+	begin func(ctx context.Context) (*Compaction, error)
+	notes checkpoint.State[CompactionNote]
+}
+
+// leaseWait is how long a daemon's compaction waits for a lease that another process holds.
+const leaseWait = 90 * time.Second
+
+// Daemon makes the streams of a daemon, and the job that compacts their archive; nil if COMPACT_SCHEDULE is not set. The job has a
+// part of the process's memory of its own, as each stream has: so neither waits for the other's.
+func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, *CompactionJob, error) {
+	schedule := s.config.CompactSchedule
+	if schedule.Spec == "" || s.config.Archive.URL == "" {
+		all, err := s.Deliver(ctx, o)
+		return all, nil, err
+	}
+	part := s.process.Memory / int64(len(s.Names())+1)
+	s.process.Memory -= part
+	all, err := s.Deliver(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	turn := semaphore.NewWeighted(1)
+	for _, stream := range all {
+		if stream.Name == Archive {
+			stream.turn = turn
+		}
+	}
+	job := &CompactionJob{Schedule: schedule, Log: s.log(Archive), notes: openCompactionNote(s.journals)}
+	job.begin = func(ctx context.Context) (*Compaction, error) {
+		c, err := s.Compaction(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		c.Memory, c.Wait, c.Turn = part, leaseWait, inTurn(turn)
+		return c, nil
+	}
+	return all, job, nil
+}
+
+// inTurn calls a function while nothing else has the turn.
+func inTurn(turn *semaphore.Weighted) func(context.Context, func() error) error {
+	return func(ctx context.Context, do func() error) error {
+		if err := turn.Acquire(ctx, 1); err != nil {
+			return context.Cause(ctx)
+		}
+		defer turn.Release(1)
+		return do()
+	}
+}
+
+// Run compacts what is due, and tells done of each day. If there is no record yet, nothing is due.
+func (j *CompactionJob) Run(ctx context.Context, done func(compact.Day)) error {
+	c, err := j.begin(ctx)
+	if err != nil {
+		return err
+	}
+	c.Done = done
+	err = c.Run(ctx)
+	if isA[*UsageError](err) {
 		return nil
 	}
-	return &Error{Stream: Archive, Err: At(exporter.StageSink, err)}
+	return err
+}
+
+// Finish does only what an earlier compaction left: a daemon that starts again does not wait for its schedule with it.
+func (j *CompactionJob) Finish(ctx context.Context) error {
+	c, err := j.begin(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Finish(ctx)
 }

@@ -109,7 +109,7 @@ var (
 		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, compact.ErrFinding,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
-	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale}
+	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished}
 	unsound       = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrSignature}
 	incurable     = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional, checkpoint.ErrSignature,

@@ -27,6 +27,7 @@ const (
 	StateSignature  = "signature"   // the journal is signed, and not by a key of this run
 	StateNewer      = "newer"       // a later version of houndtrail wrote the journal
 	StateUnreadable = "unreadable"  // the store of the journal does not answer
+	StateCompaction = "compaction"  // the stream is well, and the archive's compaction is not; only status says so
 	StateKilled     = "killed"      // the last run did not end by itself; only status says so
 	StateStale      = "stale"       // no run has committed anything for too long; only status says so
 	StateFailed     = "failed"      // any other error
@@ -47,6 +48,7 @@ var stateErrors = []struct {
 	err  error
 	word string
 }{
+	{ErrCompaction, StateCompaction},
 	{exporter.ErrJournalGone, StateNoJournal},
 	{exporter.ErrSourceChanged, StateChanged},
 	{exporter.ErrClock, StateClock},

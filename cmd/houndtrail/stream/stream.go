@@ -12,9 +12,9 @@ import (
 	"runtime/debug"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
@@ -39,8 +39,9 @@ type Stream struct {
 	*exporter.Exporter
 	Schedule cron.Schedule // when the daemon runs its cycles
 
-	watch *watch // its Store, which wraps the journal
-	pause *pause // the pause that its receiver asks for; nil for the archive
+	watch *watch              // its Store, which wraps the journal
+	pause *pause              // the pause that its receiver asks for; nil for the archive
+	turn  *semaphore.Weighted // that its cycles share with compactions; nil if there are none
 }
 
 // New makes a stream of an exporter without a store. The store becomes the journal.
@@ -74,7 +75,10 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 		}
 		s.watch.ended(ctx, err)
 	}()
-	return s.RunOnce(ctx)
+	if s.turn == nil {
+		return s.RunOnce(ctx)
+	}
+	return inTurn(s.turn)(ctx, func() error { return s.RunOnce(ctx) })
 }
 
 // RunOnce runs one cycle, unless the receiver has asked for a pause.

@@ -19,6 +19,9 @@ import (
 // left as it is.
 var ErrFinding = errors.New("the archive is not as Houndtrail wrote it")
 
+// ErrDenied says that this program may not delete objects of the archive, so that nothing was changed.
+var ErrDenied = errors.New("compaction needs the right to delete objects of the archive")
+
 // StateName is the name of the state in which a compactor leaves what it is about to do, beside the archive's journal.
 const StateName = "compact"
 
@@ -45,8 +48,10 @@ type Compactor struct {
 	Memory    int64         // bytes that it may hold, more or less
 	DryRun    bool          // only tell what it would do
 
-	Log  *zap.Logger // nil is silent
-	Turn func(func() error) error
+	Log *zap.Logger // nil is silent
+	// Turn calls a function once nothing else of this process needs the lease. The compactor waits for another process's lease
+	// outside of its turn. nil calls the function at once.
+	Turn func(ctx context.Context, do func() error) error
 	// Done is told of each day.
 	Done func(Day)
 
@@ -72,10 +77,7 @@ func (c *Compactor) share() int64 { return c.Memory / 3 }
 //
 // A finding ([ErrFinding]) leaves its day as it is, and Run goes on. Any other error ends Run. Whatever was swapped before stays so.
 func (c *Compactor) Run(ctx context.Context) error {
-	if c.Log == nil {
-		c.Log = zap.NewNop()
-	}
-	if err := c.finish(ctx); err != nil {
+	if err := c.Finish(ctx); err != nil {
 		return err
 	}
 	newest, err := c.Journal.Load(ctx)
@@ -196,30 +198,20 @@ func (c *Compactor) unit(ctx context.Context, u *unit, a *account) error {
 func (c *Compactor) holding(ctx context.Context, do func(context.Context, *checkpoint.Lease) error) error {
 	turn := c.Turn
 	if turn == nil {
-		turn = func(do func() error) error { return do() }
+		turn = func(_ context.Context, do func() error) error { return do() }
 	}
-	return turn(func() (err error) {
-		lease, err := c.acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if cause := context.Cause(lease.Context()); err != nil && cause != nil && ctx.Err() == nil { //nolint:contextcheck // about the lease
-				err = fmt.Errorf("%w: %w", cause, err)
-			}
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-			defer cancel()
-			err = errors.Join(err, lease.Release(ctx))
-		}()
-		return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
-	})
-}
-
-func (c *Compactor) acquire(ctx context.Context) (*checkpoint.Lease, error) {
 	for until, told := time.Now().Add(c.Wait), false; ; told = true {
-		lease, err := c.Journal.Acquire(ctx)
-		if !errors.Is(err, checkpoint.ErrLeaseHeld) || !time.Now().Before(until) {
-			return lease, err
+		elsewhere := false
+		err := turn(ctx, func() error {
+			lease, err := c.Journal.Acquire(ctx)
+			if err != nil {
+				elsewhere = errors.Is(err, checkpoint.ErrLeaseHeld)
+				return err
+			}
+			return c.under(ctx, lease, do)
+		})
+		if !elsewhere || !time.Now().Before(until) {
+			return err
 		}
 		if !told {
 			c.Log.Info("another process holds the lease: waiting for it", zap.Duration("at_most", c.Wait), zap.Error(err))
@@ -227,7 +219,20 @@ func (c *Compactor) acquire(ctx context.Context) (*checkpoint.Lease, error) {
 		select {
 		case <-time.After(leasePoll):
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
+}
+
+// under calls do under a lease, and gives the lease back.
+func (c *Compactor) under(ctx context.Context, lease *checkpoint.Lease, do func(context.Context, *checkpoint.Lease) error) (err error) {
+	defer func() {
+		if cause := context.Cause(lease.Context()); err != nil && cause != nil && ctx.Err() == nil { //nolint:contextcheck // about the lease
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+		defer cancel()
+		err = errors.Join(err, lease.Release(ctx))
+	}()
+	return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
 }

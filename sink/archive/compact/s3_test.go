@@ -1,6 +1,7 @@
 package compact_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
@@ -49,7 +51,7 @@ func TestObjectLock(t *testing.T) {
 	before := w.keys()
 	weak := open("a", "AKWRITER", "writer-secret", read.Rewritten)
 	err = w.compactor(weak, w.positions, nil).Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "nothing was changed: delete s3://locked/a/audit/") ||
+	if !errors.Is(err, compact.ErrDenied) || !strings.Contains(err.Error(), "nothing was changed: delete s3://locked/a/audit/") ||
 		!strings.Contains(err.Error(), "allow s3:DeleteObject on arn:aws:s3:::locked/a/") {
 		t.Errorf("without the right to delete: %v", err)
 	}

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -14,6 +17,7 @@ import (
 
 // An Intent is what a compactor is about to do, or what it died over. The zero value is nothing.
 type Intent struct {
+	At         time.Time             `json:"at,omitzero"` // when it was noted, for people
 	Day        string                `json:"day,omitempty"`
 	Made       checkpoint.Object     `json:"made,omitzero"`
 	Replaced   []checkpoint.Replaced `json:"replaced,omitempty"`
@@ -21,7 +25,7 @@ type Intent struct {
 }
 
 func (p *product) intent() Intent {
-	i := Intent{Made: p.made, Duplicates: p.duplicates, Day: day(p.made.MinCreatedAt)}
+	i := Intent{At: time.Now().UTC(), Made: p.made, Duplicates: p.duplicates, Day: day(p.made.MinCreatedAt)}
 	for _, in := range p.inputs {
 		i.Replaced = append(i.Replaced, checkpoint.Replaced{Key: in.key, Bytes: in.bytes, SHA256: in.sha256, Records: in.records})
 	}
@@ -90,8 +94,12 @@ func (c *Compactor) probe(ctx context.Context) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) { // an earlier try died before it deleted the object, or may not
 		return fmt.Errorf("try whether objects of the archive can be deleted: %w", err)
 	}
-	if err := c.Files.Delete(ctx, key); err != nil {
-		return fmt.Errorf("compaction needs the right to delete objects of the archive, and nothing was changed: %w", err)
+	err = c.Files.Delete(ctx, key)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w, and nothing was changed: %w", ErrDenied, err)
+	}
+	if err != nil {
+		return fmt.Errorf("try whether objects of the archive can be deleted; nothing was changed: %w", err)
 	}
 	c.probed = true
 	return nil
@@ -151,8 +159,11 @@ func (c *Compactor) clear(ctx context.Context, day string, keys []string) error 
 	return nil
 }
 
-// finish does the rest of what an earlier compactor was about to do, in the same way.
-func (c *Compactor) finish(ctx context.Context) error {
+// Finish does the rest of what an earlier compactor was about to do, in the same way, and nothing else. Run begins with it.
+func (c *Compactor) Finish(ctx context.Context) error {
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
 	left, err := c.State.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read what an earlier compaction left: %w", err)

@@ -1,0 +1,174 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
+)
+
+// The states of the archive's compaction.
+const (
+	CompactionOK         = "ok"
+	CompactionFailed     = "failed"
+	CompactionDenied     = "denied"     // it may not delete files, and changed nothing
+	CompactionFinding    = "finding"    // a file is not as Houndtrail wrote it, and its day stays as it is
+	CompactionOverdue    = "overdue"    // none has succeeded for too long
+	CompactionUnfinished = "unfinished" // one was cut off, and queries may see the records of a day twice
+)
+
+// ErrCompaction says that the archive's compaction is not well, while its export may be.
+var ErrCompaction = errors.New("compaction")
+
+var (
+	errCompactionOverdue    = errors.New("it is overdue")
+	errCompactionUnfinished = errors.New("it was cut off")
+)
+
+// compactionLateness is how long a compaction may take.
+const compactionLateness = time.Hour
+
+// A CompactionNote says how the last compaction ended, in the object <stream>/state/compaction.json. It only informs.
+type CompactionNote struct {
+	Since       time.Time `json:"since,omitzero"` // when a daemon first had a schedule for it
+	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	FailedAt    time.Time `json:"failed_at,omitzero"` // if none has succeeded since
+	State       string    `json:"state,omitempty"`    // of that failure
+	Reason      string    `json:"reason,omitempty"`
+}
+
+func openCompactionNote(b bucket.Bucket) checkpoint.State[CompactionNote] {
+	return checkpoint.OpenState[CompactionNote](b, Archive, "compaction")
+}
+
+// note notes how a compaction ended. If it was told to stop, or found another runner at work, it notes nothing: that is no failure,
+// and the compaction is overdue in the end.
+func (c *Compaction) note(ctx context.Context, err error) {
+	if c.DryRun || isA[*UsageError](err) || OutcomeOf(err) == Interrupted || OutcomeOf(err) == Conflicted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	n, noted := c.notes.Read(ctx)
+	if noted == nil {
+		noted = c.notes.Write(ctx, n.After(err, time.Now().UTC()))
+	}
+	if noted != nil {
+		c.Log.Warn("how the compaction ended could not be noted beside the journal: houndtrail status does not know of it", zap.Error(noted))
+	}
+}
+
+// After is the note after a compaction that ended in an error, or in none.
+func (n CompactionNote) After(err error, now time.Time) CompactionNote {
+	if err == nil {
+		return CompactionNote{Since: n.Since, SucceededAt: now}
+	}
+	n.FailedAt, n.State, n.Reason = now, CompactionFailed, strings.ReplaceAll(err.Error(), "\n", "; ")
+	switch {
+	case errors.Is(err, compact.ErrDenied):
+		n.State = CompactionDenied
+	case errors.Is(err, compact.ErrFinding):
+		n.State = CompactionFinding
+	}
+	return n
+}
+
+// Begin notes that a daemon has a schedule for compactions, so that the first one can be overdue. It returns the note.
+func (j *CompactionJob) Begin(ctx context.Context) CompactionNote {
+	ctx, cancel := context.WithTimeout(ctx, recallTime)
+	defer cancel()
+	n, err := j.notes.Read(ctx)
+	if err == nil && n.Since.IsZero() {
+		n.Since = time.Now().UTC()
+		err = j.notes.Write(ctx, n)
+	}
+	if err != nil {
+		j.Log.Warn("how the last compaction ended is not known", zap.Error(err))
+	}
+	return n
+}
+
+// A CompactionLook is what a reader learns of the archive's compactions.
+type CompactionLook struct {
+	CompactionNote
+
+	Intent   compact.Intent  // what a compaction is about to do; the zero value for nothing
+	Schedule config.Schedule // empty if the daemon does not compact
+}
+
+// LookAtCompaction reads how the last compaction ended. It writes nothing.
+func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error) {
+	l.Schedule = s.config.CompactSchedule
+	b, err := s.Journals(ctx)
+	if err != nil {
+		return l, err
+	}
+	if l.CompactionNote, err = openCompactionNote(b).Read(ctx); err == nil {
+		l.Intent, err = checkpoint.OpenState[compact.Intent](b, Archive, compact.StateName).Read(ctx)
+	}
+	if err != nil {
+		err = At(exporter.StageCheckpoint, fmt.Errorf("read how the last compaction ended: %w", err))
+	}
+	return l, err
+}
+
+// Known tells whether anything is known of a compaction.
+func (l *CompactionLook) Known() bool {
+	return l.Schedule.Spec != "" || l.CompactionNote != CompactionNote{} || l.Intent.Made.Key != ""
+}
+
+// Judge is the state of the compaction at a time, and the error about it; nil if it is well. If a lease is held since a time, its
+// holder may be the compaction that is under way; zero if none is.
+func (l *CompactionLook) Judge(now, held time.Time) (state string, err error) {
+	due := l.due()
+	switch {
+	case l.Intent.Made.Key != "" && (held.IsZero() || held.After(l.Intent.At)):
+		return CompactionUnfinished, fmt.Errorf("%w: %w while it worked on %s: until the next one has succeeded, queries may see the "+
+			"records of that day twice; nothing is lost; run houndtrail compact, or wait for the daemon's next compaction",
+			ErrCompaction, errCompactionUnfinished, l.Intent.Day)
+	case !l.FailedAt.IsZero():
+		return l.State, &failedCompactionError{l.CompactionNote}
+	case !due.IsZero() && now.After(due):
+		return CompactionOverdue, fmt.Errorf("%w: %w: with %sCOMPACT_SCHEDULE=%s one had to succeed by %s; find out whether the daemon "+
+			"runs, whether its cycles end, and what its log says; nothing is lost, but queries open more files than they need",
+			ErrCompaction, errCompactionOverdue, config.Prefix, l.Schedule.Spec, due.UTC().Format(time.RFC3339))
+	}
+	return CompactionOK, nil
+}
+
+// due is when a compaction had to succeed by now; zero if that is not known. The first one that is due may fail for a passing reason.
+func (l *CompactionLook) due() time.Time {
+	last := l.SucceededAt
+	if last.Before(l.Since) {
+		last = l.Since
+	}
+	if l.Schedule.Spec == "" || last.IsZero() {
+		return time.Time{}
+	}
+	return l.Schedule.Next(l.Schedule.Next(last)).Add(compactionLateness)
+}
+
+// A failedCompactionError stands for the error with which the last compaction ended.
+type failedCompactionError struct{ CompactionNote }
+
+func (e *failedCompactionError) Error() string {
+	return fmt.Sprintf("the last compaction, at %s, ended with: %s", e.FailedAt.UTC().Format(time.RFC3339), e.Reason)
+}
+
+// Unwrap returns errors with the same outcome.
+func (e *failedCompactionError) Unwrap() []error {
+	cause := []error{ErrCompaction, &exporter.Error{Stage: exporter.StageSink}}
+	if e.State == CompactionFinding {
+		cause = append(cause, compact.ErrFinding)
+	}
+	return cause
+}

@@ -18,11 +18,14 @@ func serve(r *record.Record) error {
 	}
 	var b strings.Builder
 	b.WriteString(`{"id":` + strconv.FormatInt(r.ID, 10) + `,"created_at":"` + r.CreatedAt.UTC().Format(time.RFC3339Nano) + `"`)
-	for i, column := range record.Columns() {
+	columns := record.Columns()
+	status := len(columns) - 1 // servers write it before the commit id
+	columns[status-1], columns[status] = columns[status], columns[status-1]
+	for _, column := range columns {
 		b.WriteString(`,"` + column.Name + `":`)
 		value := *column.Value(r)
 		switch {
-		case r.Absent.Has(record.At(i)):
+		case r.Absent.Has(record.Of(column.Name)):
 			b.WriteString(null)
 		case column.Kind == record.JSON:
 			if !json.Valid([]byte(value)) {

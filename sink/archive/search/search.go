@@ -303,6 +303,9 @@ type watched struct {
 }
 
 func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 { // the file is too short, or says so of one of its parts
+		return 0, io.ErrUnexpectedEOF
+	}
 	n, err := w.ReaderAt.ReadAt(p, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.mu.Lock()

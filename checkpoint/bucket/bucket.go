@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"strings"
@@ -53,6 +54,24 @@ type Inspector interface {
 	// Walk describes the objects whose keys begin with prefix, in the store's own order and without their SHA-256, and holds
 	// only some of them at a time. An error ends it. Like a List, it may lack an object that was written a moment ago.
 	Walk(ctx context.Context, prefix string) iter.Seq2[Info, error]
+}
+
+// Opener is a Reader that also reads parts of objects.
+type Opener interface {
+	Reader
+	// Open opens an object, and reads up to tail bytes at its end, all in one request. A missing object is fs.ErrNotExist. ctx is
+	// for reading the object as well.
+	Open(ctx context.Context, key string, tail int) (Object, error)
+}
+
+// Object is an open object. Every part that it reads is of the body that was there when it was opened. If that body is gone by now,
+// the error is fs.ErrNotExist, and if another one has its place, fs.ErrExist. A part is read with one request, unless it lies in the
+// tail. It is not compared with the store's checksum, which is of the whole body. All calls are safe for concurrent use.
+type Object interface {
+	io.ReaderAt
+	io.Closer
+	// Size is the size of the whole body.
+	Size() int64
 }
 
 // Info describes an object.
@@ -88,6 +107,7 @@ type Version struct {
 // Bucket is a store of objects. All calls are safe for concurrent use.
 type Bucket interface {
 	Inspector
+	Opener
 	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that
 	// there is one already. Else it replaces exactly that version: fs.ErrExist says that there is another by now,
 	// fs.ErrNotExist that there is none.

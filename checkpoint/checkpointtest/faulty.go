@@ -27,6 +27,7 @@ const (
 	Lock   Op = "lock"
 	Stat   Op = "stat" // Stat and Hash
 	Walk   Op = "walk"
+	Part   Op = "part" // Open, and each ReadAt of what it returns
 )
 
 // Fault says how a call fails; with the zero value it does not fail.

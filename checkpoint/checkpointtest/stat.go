@@ -1,6 +1,7 @@
 package checkpointtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,19 @@ func (m *Memory) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 	}
 }
 
+// Open implements bucket.Bucket. Like a directory, the store keeps the body for as long as it is open.
+func (m *Memory) Open(ctx context.Context, key string, _ int) (bucket.Object, error) {
+	body, _, _, err := m.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return opened{bytes.NewReader(body)}, nil
+}
+
+type opened struct{ *bytes.Reader }
+
+func (opened) Close() error { return nil }
+
 // Stat implements bucket.Bucket.
 func (f *Faulty) Stat(ctx context.Context, key string) (bucket.Info, error) {
 	fault := f.ask(ctx, Stat, key)
@@ -73,4 +87,33 @@ func (f *Faulty) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 		return func(yield func(bucket.Info, error) bool) { yield(bucket.Info{}, err) }
 	}
 	return f.Bucket.Walk(ctx, prefix)
+}
+
+// Open implements bucket.Bucket.
+func (f *Faulty) Open(ctx context.Context, key string, tail int) (bucket.Object, error) {
+	fault := f.ask(ctx, Part, key)
+	if err := errors.Join(fault.Before, fault.After); err != nil {
+		return nil, err
+	}
+	o, err := f.Bucket.Open(ctx, key, tail)
+	if err != nil {
+		return nil, err
+	}
+	return faultyObject{o, func() error {
+		fault := f.ask(ctx, Part, key)
+		return errors.Join(fault.Before, fault.After)
+	}}, nil
+}
+
+type faultyObject struct {
+	bucket.Object
+
+	fault func() error
+}
+
+func (o faultyObject) ReadAt(p []byte, off int64) (int, error) {
+	if err := o.fault(); err != nil {
+		return 0, err
+	}
+	return o.Object.ReadAt(p, off)
 }

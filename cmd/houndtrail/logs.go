@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
@@ -27,6 +28,7 @@ type logsOptions struct {
 	wait          time.Duration
 	output        choice
 	follow        bool
+	archive       bool
 	interval      time.Duration
 }
 
@@ -38,17 +40,29 @@ func (p *program) logs() *cobra.Command {
 		Long: `Query the audit log by hand, with everything that the API documents. One request, one page, newest first unless
 --sort-by says otherwise; the position of the exporter is neither read nor moved.
 
+With --archive, the archive answers in place of BloodHound, which need not be there any more. It needs only
+HOUNDTRAIL_ARCHIVE_URL, the right to list and read there and, if the archive has several tenants, HOUNDTRAIL_TENANT. Without
+--after, all days count. It believes the files as they are: houndtrail verify tells whether they are as they were committed. If a file
+cannot be read, it prints the records of the others, names the file, and the exit code is 6; it is 4 if the store fails.
+
 A filter is predicate:value, as in --action eq:LoginAttempt or --id gt:1000; a bare value means eq. All filters must hold.
 When servers are known to ignore or reject what is asked for, a warning says so. Times are RFC 3339, with any offset, or,
 for --after and --before, a duration that is counted back from now, such as 24h.`,
 		Example: `  houndtrail logs --after 24h --limit 20
   houndtrail logs --action eq:LoginAttempt -o ndjson | jq .fields.username
-  houndtrail logs --follow`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.showLogs(cmd.Context(), &o) },
+  houndtrail logs --follow
+  houndtrail logs --archive --request-id 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.archive {
+				return p.searchArchive(cmd.Context(), &o)
+			}
+			return p.showLogs(cmd.Context(), &o)
+		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.after, "after", "", "created at or after this time (default: the server's, a year before --before)")
-	f.StringVar(&o.before, "before", "", "created at or before this time (default: now)")
+	f.BoolVar(&o.archive, "archive", false, "search the archive; sorts by created_at only, and ~eq finds a part of a text")
+	f.StringVar(&o.after, "after", "", "created at or after this time (default: the server's, a year before --before); or --since")
+	f.StringVar(&o.before, "before", "", "created at or before this time (default: now); or --until")
 	f.IntVar(&o.skip, "skip", 0, "leave out the first N, as they are sorted; sent as skip and offset")
 	f.IntVar(&o.limit, "limit", 100, "at most N records; 0 for the server's default of 1000")
 	f.StringArrayVar(&o.sortBy, "sort-by", nil, "column to sort by; - descends; can be repeated; builds before March 2024 only "+
@@ -61,6 +75,9 @@ for --after and --before, a duration that is counted back from now, such as 24h.
 		"ndjson the records as served")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on printing new records as they appear, oldest first")
 	f.DurationVar(&o.interval, "interval", 5*time.Second, "how often --follow asks")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(cmp.Or(map[string]string{"since": "after", "until": "before"}[name], name))
+	})
 	return cmd
 }
 

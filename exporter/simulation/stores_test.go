@@ -84,7 +84,7 @@ func (v view) List(ctx context.Context, prefix, after string) ([]string, error) 
 	})
 }
 
-// Stat implements bucket.Bucket. No exporter calls it, nor the next two: only a verification does.
+// Stat implements bucket.Bucket. No exporter calls it, nor the next three.
 func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) {
 	return v.store.Stat(ctx, key)
 }
@@ -92,6 +92,11 @@ func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) {
 // Hash implements bucket.Bucket.
 func (v view) Hash(ctx context.Context, key string) (bucket.Info, error) {
 	return v.store.Hash(ctx, key)
+}
+
+// Open implements bucket.Bucket.
+func (v view) Open(ctx context.Context, key string, tail int) (bucket.Object, error) {
+	return v.store.Open(ctx, key, tail)
 }
 
 // Walk implements bucket.Bucket.

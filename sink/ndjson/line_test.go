@@ -235,3 +235,14 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(records)), "ns/record")
 }
+
+// A line gives back the record as the server sent it.
+func TestServed(t *testing.T) {
+	t.Parallel()
+	for _, r := range append(sinktest.Corners(t), record.Record{ID: 1, Raw: "{}"}, record.Record{ID: 1, Raw: `{"tenant":"x","event_id":"y"}`}) {
+		line := AppendLine(nil, `ac"me`, &r)
+		if got := ForTenant(`ac"me`).Served(line[:len(line)-1]); got != r.Raw {
+			t.Errorf("%.200s was %.200s", got, r.Raw)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"time"
@@ -29,7 +30,17 @@ func (l Lines) Records(file []byte, each func(*record.Record) error) error {
 
 // lines calls each with every line of a file, without its end.
 func (l Lines) lines(file []byte, each func(id int64, createdAt time.Time, line []byte) error) error {
-	unzipped, err := compressionOf(file).Reader(bytes.NewReader(file))
+	return l.Scan(bytes.NewReader(file), each)
+}
+
+// Scan is [Lines.Each] for a file that comes piece by piece. It holds one line at a time, and each gets it, without its end.
+func (l Lines) Scan(file io.Reader, each func(id int64, createdAt time.Time, line []byte) error) error {
+	buffered := bufio.NewReader(file)
+	begin, err := buffered.Peek(len(zstdMagic))
+	if err != nil {
+		return fmt.Errorf("read NDJSON: %w", err)
+	}
+	unzipped, err := compressionOf(begin).Reader(buffered)
 	if err != nil {
 		return fmt.Errorf("read NDJSON: %w", err)
 	}
@@ -48,6 +59,12 @@ func (l Lines) lines(file []byte, each func(id int64, createdAt time.Time, line 
 		return fmt.Errorf("read NDJSON: %w", err)
 	}
 	return nil
+}
+
+// Served is the record of a line as the server sent it.
+func (l Lines) Served(line []byte) string {
+	_, members, _ := bytes.Cut(line, []byte(l.tail))
+	return "{" + string(bytes.TrimPrefix(members, []byte(",")))
 }
 
 // identity reads the id and the instant out of the text that Append puts in front of a record.

@@ -25,14 +25,22 @@ type File struct {
 
 	Window window.Window // without its pass, which only the object's key has
 	file   *pq.File
+	at     io.ReaderAt
 }
 
 // Open opens a file. It refuses a file that is cut off, and a file that no Encoder wrote.
-func Open(file []byte) (*File, error) {
-	f := new(File)
+func Open(file []byte) (*File, error) { return openFile(bytes.NewReader(file), int64(len(file))) }
+
+// OpenAt opens a file of that size, of which [File.Search] reads only the parts that it needs. It refuses the same files as Open.
+func OpenAt(r io.ReaderAt, size int64) (*File, error) {
+	return openFile(r, size, pq.SkipMagicBytes(true), pq.ReadBufferSize(readBuffer))
+}
+
+func openFile(r io.ReaderAt, size int64, options ...pq.FileOption) (*File, error) {
+	f := &File{at: r}
 	err := guard(func() (err error) {
-		// Each goes through all rows, and needs neither.
-		f.file, err = pq.OpenFile(bytes.NewReader(file), int64(len(file)), pq.SkipPageIndex(true), pq.SkipBloomFilters(true))
+		// Each goes through all rows, and needs neither. A search reads them when it comes to a row group.
+		f.file, err = pq.OpenFile(r, size, append(options, pq.SkipPageIndex(true), pq.SkipBloomFilters(true))...)
 		return err
 	})
 	if err == nil {

@@ -26,15 +26,9 @@ func (f *File) Held() (most int64) {
 // row group at a time. If the file has a column that this version does not know, it is an error: to write the records again would
 // lose that column.
 func (f *File) Records(each func(*record.Record) error) error {
-	known := map[string]bool{}
-	for i := range columns {
-		known[columns[i].Name] = true
-	}
-	for _, path := range f.file.Schema().Columns() {
-		if !known[path[0]] {
-			return fmt.Errorf("read Parquet: the file has the column %s, which this version of houndtrail does not know: "+
-				"run the version that wrote it (%s), or a later one", path[0], f.Version)
-		}
+	if names := f.NewColumns(); len(names) > 0 {
+		return fmt.Errorf("read Parquet: the file has the column %s, which this version of houndtrail does not know: "+
+			"run the version that wrote it (%s), or a later one", names[0], f.Version)
 	}
 	for _, group := range f.file.RowGroups() {
 		var records []record.Record
@@ -87,18 +81,7 @@ func (f *File) strings(group pq.RowGroup, c *column, records []record.Record) (e
 		}
 		return nil
 	}
-	text := func(b []byte) string { return string(b) }
-	if c.repeats() {
-		copies := map[string]string{}
-		text = func(b []byte) string {
-			s, ok := copies[string(b)]
-			if !ok {
-				s = string(b)
-				copies[s] = s
-			}
-			return s
-		}
-	}
+	text := c.copier()
 	pages := group.ColumnChunks()[leaf.ColumnIndex].Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	for {

@@ -38,6 +38,8 @@ func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 		"folder or key": folderOrKey,
 		"stat":          func(t *testing.T, s Store) { t.Helper(); stat(t, s, large) },
 		"walk":          walkAll,
+		"parts":         func(t *testing.T, s Store) { t.Helper(); parts(t, s, large) },
+		"replaced":      replaced,
 		"versions":      versions,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,10 +2,13 @@ package show
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
@@ -16,6 +19,11 @@ type Records struct {
 	form  string
 	out   *bufio.Writer
 	table *Table[record.Record]
+
+	// Of the form json: the lines in front of the records, whether they are printed, and how many records are.
+	head  []string
+	began bool
+	logs  int
 }
 
 // NewRecords returns a printer of records. It prints nothing yet.
@@ -30,16 +38,25 @@ func NewRecords(w io.Writer, form string) *Records {
 
 // Page prints the answer to a request.
 func (p *Records) Page(page page.Page) error {
-	if p.form == "json" {
-		return p.object(page)
+	if page.Count >= 0 {
+		p.head = append(p.head, fmt.Sprintf(`"count": %d`, page.Count))
 	}
-	return p.All(page.Records)
+	if page.Limit >= 0 {
+		p.head = append(p.head, fmt.Sprintf(`"limit": %d`, page.Limit))
+	}
+	if err := p.All(page.Records); err != nil {
+		return err
+	}
+	return p.End(nil)
 }
+
+// Limit has the JSON object tell how many records were asked for.
+func (p *Records) Limit(n int) { p.head = append(p.head, fmt.Sprintf(`"limit": %d`, n)) }
 
 // All prints records.
 func (p *Records) All(records []record.Record) error {
-	for _, r := range records {
-		if err := p.one(r); err != nil {
+	for i := range records {
+		if err := p.One(&records[i]); err != nil {
 			return err
 		}
 	}
@@ -49,34 +66,94 @@ func (p *Records) All(records []record.Record) error {
 	return p.out.Flush()
 }
 
-func (p *Records) one(r record.Record) error {
-	if p.form == "ndjson" {
+// One prints a record, now or later. It keeps at most the part of the record that fits a table.
+func (p *Records) One(r *record.Record) error {
+	switch p.form {
+	case "ndjson":
 		_, err := fmt.Fprintln(p.out, r.Raw)
 		return err
+	case "json":
+		return p.element(r)
+	default:
+		return p.table.Add(clipped(*r))
 	}
-	return p.table.Add(r)
 }
 
-// object prints the page as one object: the server's count, if there is one, and the records as the server sent them.
-func (p *Records) object(page page.Page) error {
-	answer := struct {
-		Count *int64            `json:"count,omitempty"`
-		Limit *int64            `json:"limit,omitempty"`
-		Logs  []json.RawMessage `json:"logs"`
-	}{Logs: []json.RawMessage{}}
-	if page.Count >= 0 {
-		answer.Count = &page.Count
-	}
-	if page.Limit >= 0 {
-		answer.Limit = &page.Limit
-	}
-	for _, r := range page.Records {
-		answer.Logs = append(answer.Logs, json.RawMessage(r.Raw))
-	}
-	if err := Pretty(p.out, answer); err != nil {
+// End prints what is left. problems say why records may be missing: the JSON object has them, since a reader of it alone must see
+// that it is not whole.
+func (p *Records) End(problems []error) error {
+	if err := p.table.Flush(); err != nil {
 		return err
 	}
+	if p.form != "json" {
+		return p.out.Flush()
+	}
+	p.begin()
+	if p.logs > 0 {
+		p.out.WriteString("\n  ")
+	}
+	p.out.WriteString("]")
+	if len(problems) > 0 {
+		texts := make([]string, len(problems))
+		for i, err := range problems {
+			texts[i] = err.Error()
+		}
+		var list bytes.Buffer
+		if err := encoder(&list).Encode(texts); err != nil {
+			return err
+		}
+		p.out.WriteString(",\n  \"incomplete\": ")
+		if err := p.indented(list.Bytes(), "  "); err != nil {
+			return err
+		}
+	}
+	p.out.WriteString("\n}\n")
 	return p.out.Flush()
+}
+
+// begin prints the beginning of the object: the server's count, if there is one, and the name of the list of records.
+func (p *Records) begin() {
+	if p.began {
+		return
+	}
+	p.began = true
+	p.out.WriteString("{\n")
+	for _, line := range p.head {
+		p.out.WriteString("  " + line + ",\n")
+	}
+	p.out.WriteString(`  "logs": [`)
+}
+
+// element prints a record of the object, as the server sent it.
+func (p *Records) element(r *record.Record) error {
+	p.begin()
+	if p.logs++; p.logs > 1 {
+		p.out.WriteString(",")
+	}
+	p.out.WriteString("\n    ")
+	return p.indented([]byte(r.Raw), "    ")
+}
+
+func (p *Records) indented(text []byte, prefix string) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, bytes.TrimSpace(text), prefix, "  "); err != nil {
+		return err
+	}
+	_, err := p.out.Write(b.Bytes())
+	return err
+}
+
+// clipped is a record without what no table shows: a table holds many records before it prints them.
+func clipped(r record.Record) record.Record {
+	const most = (longestCell + 1) * utf8.UTFMax
+	r.Raw = ""
+	for _, c := range record.Columns() {
+		if value := c.Value(&r); len(*value) > most {
+			*value = (*value)[:most]
+		}
+		*c.Value(&r) = strings.Clone(*c.Value(&r)) // a part would keep the whole
+	}
+	return r
 }
 
 type recordColumn = Column[record.Record]

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
+	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
 // An Outcome says how a cycle or a command ended. Its number is the command's exit code, which is part of the interface:
@@ -106,7 +107,7 @@ var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
-		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, compact.ErrFinding,
+		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, compact.ErrFinding, search.ErrNotWhole,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished}

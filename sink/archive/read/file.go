@@ -24,7 +24,9 @@ type File struct {
 
 	each    func(func(id int64, createdAt time.Time) error) error
 	records func(func(*record.Record) error) error
+	search  func(Query, func(*record.Record) error) error
 	held    int64
+	newer   []string // columns that this version does not know
 }
 
 // Open opens the object of that key. Of a Parquet object it reads only the footer.
@@ -44,16 +46,21 @@ func Open(body []byte, key string) (*File, error) {
 	if err != nil {
 		return nil, f.unreadable(err)
 	}
+	return f, f.take(footer)
+}
+
+// take takes what a footer says, and compares it with the key.
+func (f *File) take(footer *parquet.File) error {
 	f.Window.Start, f.Window.End = footer.Window.Start, footer.Window.End
 	f.Version, f.each, f.records, f.held = footer.Version, footer.Each, footer.Records, footer.Held()
-	if footer.Tenant != o.Tenant {
-		return nil, f.misplaced(fmt.Sprintf("it was written for tenant %q", footer.Tenant), Prefix(footer.Tenant))
+	if footer.Tenant != f.Object.Tenant {
+		return f.misplaced(fmt.Sprintf("it was written for tenant %q", footer.Tenant), Prefix(footer.Tenant))
 	}
-	written := o
-	if written.Start = footer.Window.Start; written.Key() != key {
-		return nil, f.misplaced("its window starts at "+stamp(footer.Window.Start), written.Key())
+	written := f.Object
+	if written.Start = footer.Window.Start; written.Key() != f.Object.Key() {
+		return f.misplaced("its window starts at "+stamp(footer.Window.Start), written.Key())
 	}
-	return f, nil
+	return nil
 }
 
 // Each calls each with every record of the object, in its order, until each returns an error. A record of another day
@@ -61,11 +68,7 @@ func Open(body []byte, key string) (*File, error) {
 func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
 	var ours error // every other error is about the object's bytes
 	err := f.each(func(id int64, createdAt time.Time) error {
-		if !f.Object.Contains(createdAt) {
-			there := f.Object
-			there.Day = createdAt
-			ours = f.misplaced(fmt.Sprintf("id %d was created at %s", id, stamp(createdAt)), there.Key())
-		} else {
+		if ours = f.inPlace(id, createdAt); ours == nil {
 			ours = each(id, createdAt)
 		}
 		return ours
@@ -82,11 +85,7 @@ func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
 func (f *File) Records(each func(*record.Record) error) error {
 	var ours error // every other error is about the object's bytes
 	err := f.records(func(r *record.Record) error {
-		if !f.Object.Contains(r.CreatedAt) {
-			there := f.Object
-			there.Day = r.CreatedAt
-			ours = f.misplaced(fmt.Sprintf("id %d was created at %s", r.ID, stamp(r.CreatedAt)), there.Key())
-		} else {
+		if ours = f.inPlace(r.ID, r.CreatedAt); ours == nil {
 			ours = each(r)
 		}
 		return ours
@@ -95,6 +94,16 @@ func (f *File) Records(each func(*record.Record) error) error {
 		return f.unreadable(err)
 	}
 	return err
+}
+
+// inPlace is an error about a record of another day than the object's.
+func (f *File) inPlace(id int64, createdAt time.Time) error {
+	if f.Object.Contains(createdAt) {
+		return nil
+	}
+	there := f.Object
+	there.Day = createdAt
+	return f.misplaced(fmt.Sprintf("id %d was created at %s", id, stamp(createdAt)), there.Key())
 }
 
 // Held is about how many bytes Records holds at a time, beside the object and the longest line of an NDJSON object.

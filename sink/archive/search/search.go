@@ -1,0 +1,322 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/parquet"
+)
+
+// Options say what is searched, and for what.
+type Options struct {
+	Files  bucket.Opener
+	Tenant string
+	// After and Before bound created_at, both included. A zero After is no bound.
+	After, Before time.Time
+	Filters       []Filter // all must hold
+	OldestFirst   bool     // by (created_at, id); otherwise newest first
+	Skip, Limit   int      // how many of the first records are left out, and how many are wanted at most
+	// Line makes a record of the JSON that the server sent for it.
+	Line func(served string) (record.Record, error)
+	// Each gets each record, in order, with its Raw. An error of it ends the search.
+	Each func(*record.Record) error
+
+	Tail   int   // how many bytes at the end of a file the first request reads; default 128 KiB
+	Memory int64 // how many bytes found records may hold, and how many those that are looked at; default 48 MiB
+}
+
+const (
+	parallel      = 16 // files
+	defaultTail   = 128 << 10
+	defaultMemory = 48 << 20
+	// relists is how often days are listed again because files went away: a compaction removes the files of a day once.
+	relists = 5
+)
+
+// An Answer tells what was looked at.
+type Answer struct {
+	Records int // that Each got
+	Files   int // that lie in the days that were searched
+	// Problems are the files that could not be read, or not in full, each with what to do: records may be missing. They are nil if the
+	// answer is whole.
+	Problems []error
+}
+
+// ErrNotWhole says that records may be missing from an answer.
+var ErrNotWhole = errors.New("the answer is not whole")
+
+// errGone says that a file went away, or another took its place, since its day was listed.
+var errGone = errors.New("a file of the archive has changed since it was listed")
+
+// Check finds mistakes in the filters.
+func Check(filters []Filter) error {
+	_, err := compile(filters)
+	return err
+}
+
+// A search is a search under way.
+type search struct {
+	Options
+
+	conditions *conditions
+	within     parquet.Range // of created_at_us
+	memory     *semaphore.Weighted
+	answer     Answer
+
+	mu    sync.Mutex
+	wrong map[string]bool // by key
+}
+
+// Run searches. An error says that the search has ended early: then the answer lacks records, also if it names no problem.
+func Run(ctx context.Context, o Options) (Answer, error) {
+	if err := read.CheckTenant(o.Tenant); err != nil {
+		return Answer{}, err
+	}
+	if o.Tail == 0 {
+		o.Tail = defaultTail
+	}
+	if o.Memory == 0 {
+		o.Memory = defaultMemory
+	}
+	conditions, err := compile(o.Filters)
+	if err != nil {
+		return Answer{}, err
+	}
+	s := &search{Options: o, conditions: conditions, memory: semaphore.NewWeighted(o.Memory), wrong: map[string]bool{}}
+	s.within = conditions.instants
+	s.within.High = min(s.within.High, o.Before.UnixMicro())
+	if !o.After.IsZero() { // rounded up: a bound between two microseconds is above the lower one
+		s.within.Low = max(s.within.Low, o.After.Add(time.Microsecond-1).UnixMicro())
+	}
+	s.narrow()
+	err = s.run(ctx)
+	return s.answer, err
+}
+
+// narrow narrows the days to those that the filters leave.
+func (s *search) narrow() {
+	if s.within.Low > s.After.UnixMicro() {
+		s.After = time.UnixMicro(s.within.Low).UTC()
+	}
+	if s.within.High < s.Before.UnixMicro() {
+		s.Before = time.UnixMicro(s.within.High).UTC()
+	}
+}
+
+func (s *search) run(ctx context.Context) error {
+	if s.within.Low > s.within.High || s.Limit < 1 {
+		return nil
+	}
+	for chunk, err := range s.chunks(ctx) {
+		if err != nil {
+			return err
+		}
+		for _, d := range chunk {
+			s.answer.Files += len(d.objects)
+		}
+		done, err := s.chunk(ctx, chunk)
+		if done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chunk searches days until no record of them is left, or the answer has as many as are wanted.
+func (s *search) chunk(ctx context.Context, days []day) (done bool, err error) {
+	var after *identity
+	for relisted := 0; ; {
+		c := &collector{
+			direction: s.direction(), after: after, most: s.Skip + s.Limit - s.answer.Records, room: s.Memory, known: map[identity]*found{},
+		}
+		switch err := s.collect(ctx, days, c); {
+		case errors.Is(err, errGone) && relisted < relists:
+			if days, err = s.again(ctx, days); err != nil {
+				return true, err
+			}
+			relisted++
+			continue
+		case err != nil:
+			return true, err
+		}
+		kept, more := c.all()
+		for _, f := range kept {
+			if done, err := s.print(f); done || err != nil {
+				return true, err
+			}
+			after = &f.identity
+		}
+		if !more {
+			return false, nil
+		}
+	}
+}
+
+// again lists days again.
+func (s *search) again(ctx context.Context, days []day) (now []day, err error) {
+	for _, d := range days {
+		found, err := s.list(ctx, listing{read.DayPrefix(s.Tenant, d.at), d.at, d.at})
+		if err != nil {
+			return nil, err
+		}
+		now = append(now, found...)
+	}
+	return now, nil
+}
+
+// print gives records to the caller. done is true after the last one that is wanted.
+func (s *search) print(f *found) (done bool, err error) {
+	for i := range f.records {
+		if s.Skip > 0 {
+			s.Skip--
+			continue
+		}
+		if err := serve(&f.records[i]); err != nil {
+			s.problem(f.keys[0], fmt.Errorf("%s: %w: %w", f.keys[0], read.ErrDamaged, err))
+			continue
+		}
+		if err := s.Each(&f.records[i]); err != nil {
+			return true, err
+		}
+		if s.answer.Records++; s.answer.Records == s.Limit {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// collect looks through the files of some days.
+func (s *search) collect(ctx context.Context, days []day, c *collector) error {
+	files, ctx := errgroup.WithContext(ctx)
+	files.SetLimit(parallel)
+	for _, d := range days {
+		for _, o := range d.objects {
+			files.Go(func() error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return s.file(ctx, o, c)
+			})
+		}
+	}
+	return files.Wait()
+}
+
+// file looks through a file. A file that cannot be read is a problem, and no error: the search goes on. A store that does not answer
+// is an error.
+func (s *search) file(ctx context.Context, o read.Object, c *collector) error {
+	opened, err := s.Files.Open(ctx, o.Key(), s.Tail)
+	if err != nil {
+		return gone(err)
+	}
+	defer opened.Close() //nolint:errcheck // it was only read
+	at := &watched{ReaderAt: opened}
+	f, err := read.OpenAt(at, opened.Size(), o.Key())
+	if err == nil {
+		if newer := f.Newer(); newer != nil {
+			s.problem(o.Key()+" newer", newer)
+		}
+		err = f.Search(s.query(ctx, opened.Size(), c), func(r *record.Record) error {
+			if other, differs := c.add(r, o.Key()); differs {
+				s.problem(o.Key()+other, fmt.Errorf("%s: %w: it has id %d of %s with other contents than %s; houndtrail verify tells "+
+					"which of the two was committed", o.Key(), read.ErrDamaged, r.ID, r.CreatedAt.Format(time.RFC3339Nano), other))
+			}
+			return nil
+		})
+	}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case at.failed() != nil:
+		return gone(at.failed())
+	default:
+		s.problem(o.Key(), err)
+	}
+	return nil
+}
+
+// query is what the search asks of a file. A small file is here in full: no index of it needs to be believed.
+func (s *search) query(ctx context.Context, size int64, c *collector) read.Query {
+	wants := func(i identity) bool { return s.within.Low <= i.at && i.at <= s.within.High && c.wants(i) }
+	return read.Query{
+		Query: parquet.Query{
+			IDs: s.conditions.ids, Instants: func() parquet.Range { return c.instants(s.within) },
+			Equal: s.conditions.equal, Columns: s.conditions.columns, Whole: size <= int64(s.Tail),
+			Match: func(r *record.Record) bool {
+				return wants(identity{r.CreatedAt.UnixMicro(), r.ID}) && s.conditions.match(r)
+			},
+			Borrow: func(bytes int64) (func(), error) {
+				bytes = min(bytes, s.Memory)
+				if err := s.memory.Acquire(ctx, bytes); err != nil {
+					return nil, err
+				}
+				return func() { s.memory.Release(bytes) }, nil
+			},
+		},
+		Wants: func(id int64, at time.Time) bool { return wants(identity{at.UnixMicro(), id}) },
+		Line:  s.Line,
+	}
+}
+
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %w; see that nothing else changes the archive, and search again", errGone, err)
+	}
+	return err
+}
+
+func (s *search) direction() int {
+	if s.OldestFirst {
+		return 1
+	}
+	return -1
+}
+
+// problem notes a problem of a file, once.
+func (s *search) problem(key string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.wrong[key] {
+		s.wrong[key] = true
+		s.answer.Problems = append(s.answer.Problems, err)
+	}
+}
+
+// watched remembers the store's own error: the reader of a file makes another one of it.
+type watched struct {
+	io.ReaderAt
+
+	mu  sync.Mutex
+	err error
+}
+
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 { // the file is too short, or says so of one of its parts
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := w.ReaderAt.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.err = err
+	}
+	return n, err
+}
+
+func (w *watched) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}

@@ -1,0 +1,197 @@
+package parquet
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	pq "github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
+)
+
+// A Range is the numbers from Low to High, both included.
+type Range struct{ Low, High int64 }
+
+// overlaps tells whether the ranges share a number.
+func (r Range) overlaps(other Range) bool { return r.Low <= other.High && other.Low <= r.High }
+
+// A Query says which records a search wants. Everything but Match only lets the search pass over parts of the file: it must hold for
+// each record for which Match is true.
+type Query struct {
+	IDs      Range
+	Instants func() Range // of created_at_us; asked again before each row group
+	Equal    map[string]string
+	// Columns are those that Match looks at, beside the id and the time: the record that Match gets has no other.
+	Columns record.Set
+	Match   func(*record.Record) bool
+	// Borrow waits for so many bytes of memory; nil for no bound.
+	Borrow func(bytes int64) (giveBack func(), err error)
+	// Whole has the search believe no statistics, filter or index, none of which has a checksum.
+	Whole bool
+}
+
+// NewColumns are the columns of the file that this version does not know.
+func (f *File) NewColumns() (names []string) {
+	for _, path := range f.file.Schema().Columns() {
+		if !slices.ContainsFunc(columns, func(c column) bool { return c.Name == path[0] }) {
+			names = append(names, path[0])
+		}
+	}
+	return names
+}
+
+// Search calls each with every record that the query wants, in the file's order, until each returns an error. The records have no
+// Raw. It reads only the parts of the file in which they can be, and of the other columns only the pages in which they are.
+func (f *File) Search(q Query, each func(*record.Record) error) error {
+	for i := range f.file.RowGroups() {
+		var found []record.Record
+		var giveBack func()
+		err := guard(func() (err error) {
+			found, giveBack, err = f.searchGroup(i, &q)
+			return err
+		})
+		for j := range found {
+			if err == nil {
+				err = each(&found[j])
+			}
+		}
+		if giveBack != nil {
+			giveBack()
+		}
+		if err != nil {
+			return fmt.Errorf("read Parquet: row group %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// searchGroup returns the records of a row group that the query wants.
+func (f *File) searchGroup(i int, q *Query) (found []record.Record, giveBack func(), err error) {
+	g := &searched{File: f, group: f.file.RowGroups()[i], meta: &f.file.Metadata().RowGroups[i], query: q}
+	rows := Range{0, g.group.NumRows() - 1}
+	if !q.Whole {
+		if rows, err = g.narrow(rows); err != nil {
+			return nil, nil, err
+		}
+	}
+	if rows.Low > rows.High {
+		return nil, nil, nil
+	}
+	if q.Borrow != nil {
+		n := rows.High - rows.Low + 1
+		bytes := n*rowBytes + int64(float64(g.meta.TotalByteSize)*float64(n)/float64(g.meta.NumRows))
+		if giveBack, err = q.Borrow(bytes); err != nil {
+			return nil, nil, err
+		}
+	}
+	found, err = g.read(rows)
+	return found, giveBack, err
+}
+
+// A searched is a row group that is searched.
+type searched struct {
+	*File
+
+	group pq.RowGroup
+	meta  *format.RowGroup
+	query *Query
+}
+
+// read returns the wanted ones of some rows. It reads the columns by which it chooses first, and the others only for its choice.
+func (g *searched) read(rows Range) ([]record.Record, error) {
+	records := make([]record.Record, rows.High-rows.Low+1)
+	all := []Range{rows}
+	for i := range columns {
+		c := &columns[i]
+		chosen := c.Name == columnID || c.Name == columnCreatedAt || c.Type == String && g.query.Columns.Has(c.set)
+		if !chosen {
+			continue
+		}
+		if err := g.fill(c, rows.Low, all, records); err != nil {
+			return nil, fmt.Errorf("column %s: %w", c.Name, err)
+		}
+	}
+	var runs []Range // of rows that are wanted, one behind the other
+	for i := range records {
+		if !g.query.Match(&records[i]) {
+			continue
+		}
+		row := rows.Low + int64(i)
+		if last := len(runs) - 1; last >= 0 && runs[last].High == row-1 {
+			runs[last].High = row
+		} else {
+			runs = append(runs, Range{row, row})
+		}
+	}
+	for i := range columns {
+		if c := &columns[i]; c.Type == String && !g.query.Columns.Has(c.set) && len(runs) > 0 {
+			if err := g.fill(c, rows.Low, runs, records); err != nil {
+				return nil, fmt.Errorf("column %s: %w", c.Name, err)
+			}
+		}
+	}
+	var found []record.Record
+	for _, run := range runs {
+		found = append(found, records[run.Low-rows.Low:run.High-rows.Low+1]...)
+	}
+	return found, nil
+}
+
+// fill fills in a column of some rows. A column that the file lacks, because an earlier version wrote it, is NULL in every row.
+func (g *searched) fill(c *column, first int64, runs []Range, records []record.Record) error {
+	leaf, ok := g.file.Schema().Lookup(c.Name)
+	if !ok {
+		for i := range records {
+			records[i].Absent |= c.set
+		}
+		return nil
+	}
+	set := func(r *record.Record, v pq.Value) { r.ID = v.Int64() }
+	switch {
+	case c.Name == columnCreatedAt:
+		set = func(r *record.Record, v pq.Value) { r.CreatedAt = time.UnixMicro(v.Int64()).UTC() }
+	case c.Type == String:
+		text := c.copier()
+		set = func(r *record.Record, v pq.Value) {
+			if v.IsNull() {
+				r.Absent |= c.set
+			} else {
+				*c.text(r) = text(v.ByteArray())
+			}
+		}
+	}
+	p, err := g.open(leaf.ColumnIndex)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.pages.Close() }() // it only returns buffers
+	for _, run := range runs {
+		at := run.Low - first
+		err := p.each(run, func(v pq.Value) {
+			set(&records[at], v)
+			at++
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copier copies values. Equal values of a column that repeats share one copy.
+func (c *column) copier() func([]byte) string {
+	if !c.repeats() {
+		return func(b []byte) string { return string(b) }
+	}
+	copies := map[string]string{}
+	return func(b []byte) string {
+		s, ok := copies[string(b)]
+		if !ok {
+			s = string(b)
+			copies[s] = s
+		}
+		return s
+	}
+}

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,10 +91,11 @@ func (j *Journal) noted(ctx context.Context, s *Stored) error {
 	return err
 }
 
-// identify fills in what an entry says about itself.
+// identify fills in what an entry says about itself. A compaction asks no source: if it does not know the source, the entry names that
+// of the previous one.
 func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	next.Format = Format
-	next.Tenant, next.Stream, next.Source = j.id.Tenant, j.id.Stream, j.id.Source
+	next.Tenant, next.Stream, next.Source = j.id.Tenant, j.id.Stream, cmp.Or(j.id.Source, prev.Source)
 	next.Destination, next.Encoding = j.id.Destination, j.id.Encoding
 	next.Serial = prev.Serial + 1
 	reset, adopted := next.Kind == KindReset, next.Kind == KindAdopt

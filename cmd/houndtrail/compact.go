@@ -33,27 +33,32 @@ several files.
 
 It may run beside houndtrail run: it takes the lease for a moment for each day, and waits while a run holds it. If it is
 killed, the next compaction finishes what it left; until then queries may see the records of one day twice. It needs the right
-to delete files of the archive (s3:DeleteObject), and changes nothing without it.`,
+to delete files of the archive (s3:DeleteObject), and changes nothing without it. If the journal is signed, it needs
+HOUNDTRAIL_SIGNING_KEY as well; --dry-run does not.`,
 		Example: `  houndtrail compact --dry-run
   houndtrail compact --older-than 168h`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if older < 0 || wait < 0 {
 				return stream.Usage(errors.New("--older-than and --wait-lease: want a duration that is not negative, such as 48h"))
 			}
-			c, err := p.load(config.NeedArchive | config.NeedCheckpoint | config.NeedTenant)
+			need := config.NeedArchive | config.NeedCheckpoint | config.NeedTenant
+			if !dry {
+				need |= config.NeedCommit
+			}
+			c, err := p.load(need)
 			if err != nil {
 				return err
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			compactor, err := stream.NewSet(c, p.asked().process(log)).Compactor(cmd.Context())
+			compactor, err := stream.NewSet(c, p.asked().process(log)).Compactor(cmd.Context(), dry)
 			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("older-than") {
 				compactor.OlderThan = older
 			}
-			compactor.DryRun, compactor.Wait = dry, wait
+			compactor.Wait = wait
 			return p.compactArchive(cmd.Context(), compactor, output.value)
 		},
 	}

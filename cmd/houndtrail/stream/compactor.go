@@ -20,13 +20,17 @@ const leastAge = 48 * time.Hour
 // whole day: so it is over a day after that.
 func (s *Set) CompactAge() time.Duration { return max(leastAge, s.config.Rescan+24*time.Hour) }
 
-// Compactor compacts the archive.
-func (s *Set) Compactor(ctx context.Context) (*compact.Compactor, error) {
+// Compactor compacts the archive. A dry run commits nothing, and so opens no file of a signing key.
+func (s *Set) Compactor(ctx context.Context, dry bool) (*compact.Compactor, error) {
 	files, err := s.Files(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own, err := s.Journal(ctx, Archive)
+	open := s.CommitJournal
+	if dry {
+		open = s.Journal
+	}
+	own, err := open(ctx, Archive)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +42,7 @@ func (s *Set) Compactor(ctx context.Context) (*compact.Compactor, error) {
 		Files: files, Journal: own, Backfill: backfill,
 		State:  checkpoint.OpenState[compact.Intent](s.journals, Archive, compact.StateName),
 		Tenant: s.config.Tenant, Version: s.process.Version, Memory: s.process.Memory,
-		OlderThan: s.CompactAge(), Log: s.log(Archive),
+		OlderThan: s.CompactAge(), DryRun: dry, Log: s.log(Archive),
 	}, nil
 }
 

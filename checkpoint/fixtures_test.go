@@ -102,7 +102,10 @@ func fields(v reflect.Value, path string) (lines []string) {
 		}
 		return lines
 	case seal.Hash:
-		return []string{path + " " + value.Base64()}
+		if value != (seal.Hash{}) {
+			lines = append(lines, path+" "+value.Base64())
+		}
+		return lines
 	case []byte:
 		if len(value) > 0 {
 			lines = append(lines, path+" "+base64.StdEncoding.EncodeToString(value))

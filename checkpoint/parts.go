@@ -3,7 +3,10 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
 // A Sighting describes the far end of the source's history. Houndtrail renews it about once a day, and copies it from entry to
@@ -92,6 +95,9 @@ type Object struct {
 	MaxID        int64     `json:"max_id"`
 	MinCreatedAt time.Time `json:"min_created_at"`
 	MaxCreatedAt time.Time `json:"max_created_at"`
+	// RecordsRoot is the root of the tree over the rows of the object, in their order ([seal.Rows]). By it, one record is proved
+	// without any other. A batch of the webhook has none.
+	RecordsRoot seal.Hash `json:"records_root,omitzero"`
 }
 
 // Record names a record of the log.
@@ -159,6 +165,49 @@ type Replaced struct {
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
 	Records int    `json:"records"`
+	// Rows are the places of its records among those of the new object. With them, a record is still proved by the entry that
+	// delivered it, although that object is gone. None if they would take too much room.
+	Rows Places `json:"rows,omitempty"`
+}
+
+// Places are ascending places in a list, as runs: alternately the first place of a run, and how many places it has.
+type Places []int
+
+// Add adds a place that is behind all others.
+func (p Places) Add(place int) Places {
+	if n := len(p); n > 0 && p[n-2]+p[n-1] == place {
+		p[n-1]++
+		return p
+	}
+	return append(p, place, 1)
+}
+
+// All yields the places.
+func (p Places) All() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := 0; i+1 < len(p); i += 2 {
+			for n := range p[i+1] {
+				if !yield(p[i] + n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// check refuses what Add cannot make, and any other number of places than that in a list of so many.
+func (p Places) check(number, list int) error {
+	next, places := 0, 0
+	for i := 0; i < len(p); i += 2 {
+		if i+1 == len(p) || p[i] < next || i > 0 && p[i] == next || p[i+1] < 1 || p[i+1] > list-p[i] {
+			return fmt.Errorf("%v are no places among %d", []int(p), list)
+		}
+		next, places = p[i]+p[i+1], places+p[i+1]
+	}
+	if places != number {
+		return fmt.Errorf("there are %d places for %d records", places, number)
+	}
+	return nil
 }
 
 // Progress names the newest entry before some compactions. A compaction must not hide for how long the stream has not committed
@@ -179,6 +228,11 @@ func (c *Compaction) check(made []Object) error {
 	}
 	for _, o := range made {
 		after += o.Records
+	}
+	for _, r := range c.Replaced {
+		if err := r.Rows.check(r.Records, after); len(r.Rows) > 0 && err != nil {
+			return fmt.Errorf("the records of %s: %w", r.Key, err)
+		}
 	}
 	if len(made) != 1 || len(c.Replaced) == 0 || before-c.Duplicates != after {
 		return fmt.Errorf("it replaces %d objects with %d records, %d of them twice, by %d objects with %d records: it must be one "+

@@ -50,15 +50,13 @@ func BenchmarkCheck(b *testing.B) {
 // BenchmarkRow is the cost of the records_root, by record.
 func BenchmarkRow(b *testing.B) {
 	r := records()[2]
-	var row []byte
 	var columns []*string
 	for range 9 {
 		columns = append(columns, &r.Fields)
 	}
-	var tree seal.Frontier
+	var rows seal.Rows
 	b.ReportAllocs()
 	for b.Loop() {
-		row = seal.AppendRow(row[:0], r.ID, r.CreatedAt.UnixMicro(), columns...)
-		tree.Append(seal.Leaf(row))
+		rows.Add(r.ID, r.CreatedAt.UnixMicro(), columns...)
 	}
 }

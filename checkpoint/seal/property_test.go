@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -355,4 +356,30 @@ func TestRowsComeBack(t *testing.T) {
 			t.Errorf("%q is read as %+v", row, got)
 		}
 	}
+}
+
+// TestRowsAreStreamed: a long row has the same leaf as its bytes, wherever it is cut.
+func TestRowsAreStreamed(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var rows seal.Rows
+		var tree seal.Frontier
+		for id := range rapid.Int64Range(1, 4).Draw(t, "rows") {
+			var columns []*string
+			for range rapid.IntRange(0, 4).Draw(t, "columns") {
+				length := rapid.SampledFrom([]int{-1, 0, 1, 100, 32<<10 - 20, 32<<10 - 1, 32 << 10, 32<<10 + 1, 100_000}).Draw(t, "length")
+				if length < 0 {
+					columns = append(columns, nil)
+					continue
+				}
+				text := strings.Repeat("x", max(0, length-rapid.IntRange(0, 12).Draw(t, "less")))
+				columns = append(columns, &text)
+			}
+			rows.Add(id, -id, columns...)
+			tree.Append(seal.Leaf(seal.AppendRow(nil, id, -id, columns...)))
+			if rows.Root() != tree.Root() {
+				t.Fatalf("row %d has another leaf than its bytes", id)
+			}
+		}
+	})
 }

@@ -1,8 +1,10 @@
 package seal
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"strconv"
 )
 
@@ -26,9 +28,16 @@ func AppendRow(row []byte, id, createdAtMicros int64, columns ...*string) []byte
 }
 
 func appendInt(row []byte, n int64) []byte {
-	var digits [20]byte
-	text := strconv.AppendInt(digits[:0], n, 10)
-	return append(append(appendLength(row, len(text)), text...), ',')
+	if n < 0 {
+		var digits [20]byte
+		text := strconv.AppendInt(digits[:0], n, 10)
+		return append(append(appendLength(row, len(text)), text...), ',')
+	}
+	length := 1
+	for rest := n; rest >= 10; rest /= 10 {
+		length++
+	}
+	return append(strconv.AppendInt(appendLength(row, length), n, 10), ',')
 }
 
 func appendLength(row []byte, n int) []byte { return append(strconv.AppendInt(row, int64(n), 10), ':') }
@@ -84,3 +93,53 @@ func cutNetstring(row string) (value *string, rest string, err error) {
 	text := row[begin : begin+n]
 	return &text, row[begin+n+1:], nil
 }
+
+// Rows is the tree over the rows of one object, which come one by one. It needs memory for one piece of a row, however long the
+// row is. The zero value is ready to use.
+type Rows struct {
+	tree  Frontier
+	piece []byte // of a leaf's text: the buffer of each row
+}
+
+const (
+	// leafPrefix stands before the bytes of a leaf in its hash (RFC 6962, 2.1).
+	leafPrefix = 0
+	// longest is how many bytes of a row are hashed at a time.
+	longest = 32 << 10
+)
+
+// Add adds the row of a record, as [AppendRow] writes it.
+func (t *Rows) Add(id, createdAtMicros int64, columns ...*string) {
+	piece := appendInt(appendInt(append(t.piece[:0], leafPrefix), id), createdAtMicros)
+	var long hash.Hash // of the pieces before this one; nil if the row is short
+	for _, text := range columns {
+		if text == nil {
+			piece = append(piece, '-', ',')
+			continue
+		}
+		piece = appendLength(piece, len(*text))
+		rest := *text
+		for len(piece)+len(rest) > longest {
+			n := min(len(rest), max(longest-len(piece), 0))
+			if long == nil {
+				long = sha256.New()
+			}
+			_, _ = long.Write(append(piece, rest[:n]...)) // a hash returns no error
+			piece, rest = piece[:0], rest[n:]
+		}
+		piece = append(append(piece, rest...), ',')
+	}
+	t.piece = piece[:0]
+	if long == nil {
+		t.tree.Append(sha256.Sum256(piece))
+		return
+	}
+	_, _ = long.Write(piece) // a hash returns no error
+	t.tree.Append(Hash(long.Sum(nil)))
+}
+
+// Len is how many rows there are.
+func (t *Rows) Len() int { return int(t.tree.size) }
+
+// Root is the records_root of an object with these rows.
+func (t *Rows) Root() Hash { return t.tree.Root() }

@@ -19,6 +19,8 @@ import (
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	heads, read  bool
+	proof        string
+	keys         []string
 	since, until string
 	stream       choice
 	output       choice
@@ -43,18 +45,31 @@ houndtrail run.
 
 In a bucket with versions, it finds the original below a newer version or a delete marker.
 
+--proof checks the proof of one record, which houndtrail prove has made, and looks at nothing else. Without --key it is not proved
+who signed, and the exit code is 6.
+
 It prints every finding with what to do. The exit code is 6 if anything is not as it was committed, and 4 if something could not
 be read. Warnings alone, and what was not checked, are printed with exit code 0.`,
 		Example: `  houndtrail verify
   houndtrail verify --read --since 2026-01-01 --until 2026-02-01
   houndtrail verify --stream archive -o json`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.runVerify(cmd.Context(), &o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.proof != "" {
+				return verifyProof(p.stdout, o.proof, o.keys)
+			}
+			if len(o.keys) > 0 {
+				return stream.Usagef("--key needs --proof")
+			}
+			return p.runVerify(cmd.Context(), &o)
+		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.heads, "heads", false, "only the newest entries of each journal; no object")
 	f.BoolVar(&o.read, "read", false, "read every object, and compare its records with its entry")
 	f.StringVar(&o.since, "since", "", "only objects of this day or later ones; the journals are checked whole")
 	f.StringVar(&o.until, "until", "", "only objects of days before this time")
+	f.StringVar(&o.proof, "proof", "", "check this proof of a record instead, without any store; see houndtrail prove")
+	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key that may have signed the proof; may be repeated")
 	f.Var(&o.stream, "stream", "only this one and its backfill: archive or webhook")
 	f.VarP(&o.output, "output", "o", "form of the report")
 	return cmd

@@ -97,7 +97,9 @@ func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, part int, days [
 			return nil, fmt.Errorf("archive %s/%s: %w", a.bucket, name, err)
 		}
 		body := buffer.Bytes()[start:]
-		objects[i] = object{body, sink.Object(name, len(body), sha256.Sum256(body), stamps(day))}
+		line := sink.Object(name, len(body), sha256.Sum256(body), stamps(day))
+		line.RecordsRoot = sink.RootOf(day)
+		objects[i] = object{body, line}
 	}
 	start := 0
 	for i := range objects { // the buffer may have moved as it grew

@@ -125,16 +125,23 @@ func (d *division) open(ctx context.Context, key string) (*leftover, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoder := d.encoders.Take()
-	defer d.encoders.Give(encoder)
-	ids, err := encoder.IDs(body)
+	var ids []int64
+	var rows sink.Rows
+	file, err := read.Open(body, key)
+	if err == nil {
+		err = file.Rows(func(r *record.Record) error {
+			ids = append(ids, r.ID)
+			rows.Add(r)
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w, so nothing is written beside it; move it out of the archive and run again: %w", key, ErrForeign, err)
 	}
 	sum := sha256.Sum256(body)
 	slices.Sort(ids)
 	return &leftover{
-		line: checkpoint.Object{Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:])},
+		line: checkpoint.Object{Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), RecordsRoot: rows.Root()},
 		ids:  ids, came: make([]bool, len(ids)),
 	}, nil
 }

@@ -203,6 +203,7 @@ func testReceipt(f *fixture) {
 		want = append(want, checkpoint.Object{
 			Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), Records: 50,
 			MinID: half[0].ID, MaxID: half[49].ID, MinCreatedAt: half[0].CreatedAt, MaxCreatedAt: half[49].CreatedAt,
+			RecordsRoot: Root(half),
 		})
 	}
 	want[0].MinID = 7

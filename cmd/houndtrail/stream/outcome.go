@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
+	"github.com/houndtrail/houndtrail/sink/archive/prove"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
@@ -100,6 +101,9 @@ var ErrUnknownFiles = errors.New("the archive holds files of names that Houndtra
 // ErrTampered says that a verification found something that is not as it was committed.
 var ErrTampered = errors.New("the archive or a journal is not as it was committed")
 
+// ErrUnproved says that a file does not prove its record.
+var ErrUnproved = errors.New("the record is not proved")
+
 // If an error is in one of these lists, the list decides its outcome, and not its stage.
 //
 //nolint:gochecknoglobals // constants
@@ -107,7 +111,8 @@ var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
-		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, compact.ErrFinding, search.ErrNotWhole,
+		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, ErrUnproved, prove.ErrUnprovable, compact.ErrFinding,
+		search.ErrNotWhole,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished}

@@ -47,6 +47,7 @@ func (c *Compactor) merge(ctx context.Context, inputs []*input, to read.Object) 
 	var size int64
 	win := window.Window{Start: to.Start}
 	for _, in := range inputs {
+		in.places = nil
 		size += in.bytes
 		if in.window.End.After(win.End) {
 			win.End = in.window.End
@@ -71,7 +72,7 @@ func (c *Compactor) merge(ctx context.Context, inputs []*input, to read.Object) 
 	p := &product{
 		inputs: inputs, body: body.Bytes(), made: m.line, duplicates: m.duplicates, sum: m.sum.Sum(nil),
 	}
-	p.made.Key, p.made.Bytes, p.made.SHA256 = to.Key(), int64(len(p.body)), digest(p.body)
+	p.made.Key, p.made.Bytes, p.made.SHA256, p.made.RecordsRoot = to.Key(), int64(len(p.body)), digest(p.body), m.rows.Root()
 	if err := p.holds(p.body); err != nil {
 		return nil, fmt.Errorf("read back what is to replace the objects of %s: %w: this is a defect, please report it; nothing "+
 			"was changed", day(to.Day), err)
@@ -96,13 +97,18 @@ func (p *product) holds(body []byte) error {
 	}
 	sum, n := sha256.New(), 0
 	var text []byte
+	var rows sink.Rows
 	err = f.Records(func(r *record.Record) error {
 		n++
 		text = appendRecord(text[:0], r)
-		_, err := sum.Write(text)
-		return err
+		_, _ = sum.Write(text) // a hash returns no error
+		if err := f.Fill(r); err != nil {
+			return err
+		}
+		rows.Add(r)
+		return nil
 	})
-	if err == nil && !bytes.Equal(sum.Sum(nil), p.sum) {
+	if err == nil && (!bytes.Equal(sum.Sum(nil), p.sum) || rows.Root() != p.made.RecordsRoot) {
 		err = fmt.Errorf("%s: its %d records are not the %d records of the objects", p.made.Key, n, p.made.Records)
 	}
 	return err
@@ -131,6 +137,7 @@ type merger struct {
 	pending    []*input // by their first record
 	cursors    cursors
 	line       checkpoint.Object
+	rows       sink.Rows
 	duplicates int
 	text, same []byte
 }
@@ -158,7 +165,7 @@ func (m *merger) advance() error {
 		if err != nil {
 			return err
 		}
-		c := &cursor{input: in}
+		c := &cursor{input: in, fill: f.Fill}
 		c.pull, c.stop = iter.Pull2(records(f))
 		switch ok, err := c.step(); {
 		case err != nil:
@@ -174,7 +181,7 @@ func (m *merger) advance() error {
 // next writes the next record, and leaves out all that are the same one.
 func (m *merger) next() error {
 	first := m.cursors[0]
-	r, stands, where := first.record, first.input.stands, first.input.key
+	r, stands, where, fill := first.record, first.input.stands, first.input.key, first.fill
 	m.text = appendRecord(m.text[:0], &r)
 	for n := 0; len(m.cursors) > 0 && record.Compare(&m.cursors[0].record, &r) == 0; n++ {
 		c := m.cursors[0]
@@ -183,7 +190,7 @@ func (m *merger) next() error {
 				"-o json names the SHA-256 of each object), and move the other one out of the archive", ErrFinding, r.ID,
 				stamp(r.CreatedAt), where, c.input.key)
 		}
-		stands = stands || c.input.stands
+		stands, c.input.places = stands || c.input.stands, c.input.places.Add(m.line.Records)
 		if n > 0 {
 			m.duplicates++
 		}
@@ -207,10 +214,15 @@ func (m *merger) next() error {
 			"move it out of the archive", ErrFinding, where, r.ID, stamp(r.CreatedAt))
 	}
 	m.line = sink.Joined(m.line, sink.StampOf(&r))
-	if _, err := m.sum.Write(m.text); err != nil {
+	_, _ = m.sum.Write(m.text) // a hash returns no error
+	if err := m.to.Add(&r); err != nil {
 		return err
 	}
-	return m.to.Add(&r)
+	if err := fill(&r); err != nil {
+		return fmt.Errorf("%w: %w", ErrFinding, err)
+	}
+	m.rows.Add(&r)
+	return nil
 }
 
 func (m *merger) close() {
@@ -223,6 +235,7 @@ func (m *merger) close() {
 type cursor struct {
 	input  *input
 	record record.Record
+	fill   func(*record.Record) error
 	pull   func() (record.Record, error, bool)
 	stop   func()
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
@@ -76,8 +77,9 @@ type input struct {
 	first   time.Time // of its records
 	last    time.Time
 	records int
-	need    int64  // bytes of memory while it is merged
-	body    []byte // nil unless it is kept
+	need    int64             // bytes of memory while it is merged
+	places  checkpoint.Places // of its records in the object that takes its place, once it was merged
+	body    []byte            // nil unless it is kept
 }
 
 // choose returns the objects to merge, and the ones whose records another object has already. It leaves alone the objects of

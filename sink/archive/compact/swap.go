@@ -26,11 +26,24 @@ type Intent struct {
 
 func (p *product) intent() Intent {
 	i := Intent{At: time.Now().UTC(), Made: p.made, Duplicates: p.duplicates, Day: day(p.made.MinCreatedAt)}
+	runs := 0
 	for _, in := range p.inputs {
-		i.Replaced = append(i.Replaced, checkpoint.Replaced{Key: in.key, Bytes: in.bytes, SHA256: in.sha256, Records: in.records})
+		i.Replaced = append(i.Replaced, checkpoint.Replaced{
+			Key: in.key, Bytes: in.bytes, SHA256: in.sha256, Records: in.records, Rows: in.places,
+		})
+		runs += len(in.places) / 2
+	}
+	if runs > max(mostRuns, 2*len(p.inputs)) {
+		for n := range i.Replaced {
+			i.Replaced[n].Rows = nil
+		}
 	}
 	return i
 }
+
+// mostRuns is for how many runs of places an entry has room: some 150 KB of text. Objects whose records alternate would have as many
+// runs as records.
+const mostRuns = 10_000
 
 // errStale says that another process has compacted since the journal was read.
 var errStale = errors.New("another process compacted meanwhile")

@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
@@ -213,8 +214,10 @@ func (w *world) found(key string) []record.Record {
 func (w *world) check() {
 	w.Helper()
 	var got []record.Record
+	objects := map[string][]record.Record{}
 	for _, key := range w.keys() {
 		records := w.found(key)
+		objects[key] = records
 		for i, r := range records {
 			if !strings.Contains(key, "/dt="+r.CreatedAt.Format(time.DateOnly)+"/") {
 				w.Errorf("id %d of %s is in %s", r.ID, r.CreatedAt, key)
@@ -233,6 +236,39 @@ func (w *world) check() {
 		w.Errorf("%d records were written, and the archive has %d (-want +got):\n%.3000s", len(want), len(got), diff)
 	}
 	w.checkJournal()
+	w.checkRoots(objects)
+}
+
+// checkRoots verifies that the journal has the root of each object's rows, and that the root of each replaced one can be had from the
+// rows of the object that replaced it.
+func (w *world) checkRoots(objects map[string][]record.Record) {
+	w.Helper()
+	roots := map[string]seal.Hash{}
+	for _, stream := range []string{"archive-backfill", "archive"} {
+		for entry, err := range journal(w.positions, stream).Entries(w.Context()) {
+			if err != nil {
+				w.Fatalf("journal: %v", err)
+			}
+			for _, o := range entry.Objects {
+				roots[o.Key] = o.RecordsRoot
+				if rows, there := objects[o.Key]; there && o.RecordsRoot != seal.Hash(sinktest.Root(rows)) {
+					w.Errorf("entry %d has another records_root of %s than its rows", entry.Serial, o.Key)
+				}
+			}
+			if entry.Compacted == nil || objects[entry.Objects[0].Key] == nil {
+				continue
+			}
+			for _, r := range entry.Compacted.Replaced {
+				var rows []record.Record
+				for place := range r.Rows.All() {
+					rows = append(rows, objects[entry.Objects[0].Key][place])
+				}
+				if root, named := roots[r.Key]; named && root != seal.Hash(sinktest.Root(rows)) {
+					w.Errorf("the rows %v of entry %d are not those of %s", r.Rows, entry.Serial, r.Key)
+				}
+			}
+		}
+	}
 }
 
 // accounted are the objects that should be there, with their sums.

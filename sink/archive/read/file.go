@@ -25,6 +25,7 @@ type File struct {
 	each    func(func(id int64, createdAt time.Time) error) error
 	records func(func(*record.Record) error) error
 	search  func(Query, func(*record.Record) error) error
+	columns func(*record.Record) error // fills in a record's columns from its Raw; nil if it has them
 	held    int64
 	newer   []string // columns that this version does not know
 }
@@ -40,6 +41,7 @@ func Open(body []byte, key string) (*File, error) {
 		lines := ndjson.ForTenant(o.Tenant)
 		f.each = func(each func(int64, time.Time) error) error { return lines.Each(body, each) }
 		f.records = func(each func(*record.Record) error) error { return lines.Records(body, each) }
+		f.columns = ndjson.Columns
 		return f, nil
 	}
 	footer, err := parquet.Open(body)
@@ -104,6 +106,27 @@ func (f *File) inPlace(id int64, createdAt time.Time) error {
 	there := f.Object
 	there.Day = createdAt
 	return f.misplaced(fmt.Sprintf("id %d was created at %s", id, stamp(createdAt)), there.Key())
+}
+
+// Rows is [File.Records] with records that have their columns, whatever the format. They are the rows of the object's records_root.
+func (f *File) Rows(each func(*record.Record) error) error {
+	return f.Records(func(r *record.Record) error {
+		if err := f.Fill(r); err != nil {
+			return err
+		}
+		return each(r)
+	})
+}
+
+// Fill fills in the columns of a record that Records gave.
+func (f *File) Fill(r *record.Record) error {
+	if f.columns == nil {
+		return nil
+	}
+	if err := f.columns(r); err != nil {
+		return f.unreadable(fmt.Errorf("id %d: %w", r.ID, err))
+	}
+	return nil
 }
 
 // Held is about how many bytes Records holds at a time, beside the object and the longest line of an NDJSON object.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
@@ -35,17 +37,22 @@ func (r *run) read(ctx context.Context, o object) {
 	if body == nil || !known(o.entry.Kind) {
 		return
 	}
-	if wrong := r.compare(o, body); len(wrong) > 0 {
+	if wrong := r.compare(ctx, o, body); len(wrong) > 0 {
 		r.object(ObjectContents, o, fmt.Sprintf("%s is not what entry %d says: %s.", o.Key, o.entry.Serial, strings.Join(wrong, "; ")))
 	}
 }
 
 // compare reads the records of a body, and says how they differ from the entry.
-func (r *run) compare(o object, body []byte) (wrong []string) {
+func (r *run) compare(ctx context.Context, o object, body []byte) (wrong []string) {
 	file, err := read.Open(body, o.Key)
 	if err != nil {
 		return []string{err.Error()}
 	}
+	weight := min(file.Held(), bodies)
+	if r.decoded.Acquire(ctx, weight) != nil {
+		return nil // the context has ended
+	}
+	defer r.decoded.Release(weight)
 	w := o.entry.Window
 	if got := file.Window; !got.Start.Equal(w.Start) || !got.End.IsZero() && !got.End.Equal(w.End) {
 		wrong = append(wrong, fmt.Sprintf("it has the window from %s to %s", stamp(got.Start), stamp(got.End)))
@@ -53,8 +60,11 @@ func (r *run) compare(o object, body []byte) (wrong []string) {
 	var found checkpoint.Object
 	var ids []int64
 	var last checkpoint.Record
+	var rows sink.Rows
 	sorted := true
-	err = file.Each(func(id int64, at time.Time) error {
+	err = file.Rows(func(row *record.Record) error {
+		id, at := row.ID, row.CreatedAt
+		rows.Add(row)
 		if found.Records == 0 {
 			found.MinID, found.MaxID, found.MinCreatedAt, found.MaxCreatedAt = id, id, at, at
 		} else if at.Before(last.CreatedAt) || at.Equal(last.CreatedAt) && id < last.ID {
@@ -75,6 +85,7 @@ func (r *run) compare(o object, body []byte) (wrong []string) {
 	if err != nil {
 		return append(wrong, err.Error())
 	}
+	found.RecordsRoot = rows.Root()
 	r.remember(file.Object, ids)
 	if !sorted {
 		wrong = append(wrong, "its records are not in order of time and id")
@@ -94,6 +105,7 @@ func differs(said, found checkpoint.Object) (wrong []string) {
 		{"as its highest id", said.MaxID, found.MaxID, said.MaxID == found.MaxID},
 		{"as its earliest time", stamp(said.MinCreatedAt), stamp(found.MinCreatedAt), said.MinCreatedAt.Equal(found.MinCreatedAt)},
 		{"as its latest time", stamp(said.MaxCreatedAt), stamp(found.MaxCreatedAt), said.MaxCreatedAt.Equal(found.MaxCreatedAt)},
+		{"as its records_root", said.RecordsRoot.Base64(), found.RecordsRoot.Base64(), said.RecordsRoot == found.RecordsRoot},
 	} {
 		if !field.same {
 			wrong = append(wrong, fmt.Sprintf("it has %v %s, and not %v", field.found, field.what, field.said))

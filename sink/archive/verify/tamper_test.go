@@ -238,7 +238,10 @@ func tamperings() []tampering {
 			body := flip(v.all[name])
 			v.put(name, body)
 			v.edit(entryOf(archived, int(e.Serial)), e.Objects[0].SHA256, hexSum(body))
-		}, dir: atVictim("entry-changed"), s3: func(v *vandal) []string {
+		}, dir: func(v *vandal) []string {
+			_, e := v.victim()
+			return []string{fmt.Sprint("error entry-changed ", e.Serial), fmt.Sprint("error object-contents ", e.Serial)}
+		}, s3: func(v *vandal) []string {
 			_, e := v.victim()
 			return []string{fmt.Sprint("error entry-shadowed ", e.Serial), fmt.Sprint("error object-shadowed ", e.Serial)}
 		}},

@@ -88,6 +88,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r := &run{
 		Options: o, cancel: cancel, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}, ids: map[string]*ids{},
 		tenants: map[string]bool{}, memory: semaphore.NewWeighted(bodies),
+		decoded: semaphore.NewWeighted(bodies),
 	}
 	r.report = Report{Depth: o.Depth, Since: o.Since, Until: o.Until}
 	r.looking.SetLimit(parallel)
@@ -153,6 +154,7 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	looking errgroup.Group      // looks at objects
 	memory  *semaphore.Weighted // of the bodies that are read
+	decoded *semaphore.Weighted // of their records
 	found   findings
 
 	mu        sync.Mutex // guards the rest

@@ -1,0 +1,220 @@
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
+)
+
+// The reasons for which there is no proof. The errors that wrap them say what to do.
+var (
+	// ErrNotFound: the archive has no such record.
+	ErrNotFound = errors.New("the record is not in the archive")
+	// ErrSeveral: several records have the id.
+	ErrSeveral = errors.New("several records have this id")
+	// ErrUnprovable: the record is there, and an object or an entry is not as it was committed, or is gone.
+	ErrUnprovable = errors.New("the record cannot be proved")
+)
+
+// parallel is how many entries are asked for at a time.
+const parallel = 64
+
+// Options say what to prove. All fields but the times, Keys and Progress are needed.
+type Options struct {
+	Files     bucket.Reader // the archive
+	Positions bucket.Reader // the store of the journals
+	Journal   *checkpoint.Journal
+	Backfill  *checkpoint.Journal
+	ID        int64
+	// Since and Until bound the record's created_at. Zero is no bound.
+	Since, Until time.Time
+	Keys         []seal.PublicKey // go into the proof, for its reader to compare
+	Progress     func(done, all int64)
+}
+
+// A Proof is the proof of a record, and where the record lies.
+type Proof struct {
+	*seal.Bundle
+
+	CreatedAt time.Time
+	Signed    bool   // the head has a signature
+	Lies      string // the key of the object that has the record today
+	// Compaction is the entry that made this object; 0 if the object of the delivery is still there.
+	Compaction uint64
+	// Weak says why the proof goes through the entry of a compaction, and not through the one that delivered the record; "" if it
+	// does not.
+	Weak string
+}
+
+// Record makes the proof of a record, up to the newest signed head.
+func Record(ctx context.Context, o Options) (*Proof, error) {
+	p := &prover{Options: o, replaced: map[string]replacement{}}
+	found, err := p.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.prove(ctx, found)
+}
+
+type prover struct {
+	Options
+
+	newest   checkpoint.Stored // of the archive's journal
+	replaced map[string]replacement
+	// scanned are the entries of that journal whose compactions are in replaced: the ones behind from, up to and with to.
+	scanned struct{ from, to uint64 }
+}
+
+// prove puts the proof together.
+func (p *prover) prove(ctx context.Context, d *delivered) (*Proof, error) {
+	line, err := p.line(ctx, d.journal, d.serial)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := seal.ReadEntry(line)
+	if err != nil {
+		return nil, fmt.Errorf("%w: entry %d: %w", ErrUnprovable, d.serial, err)
+	}
+	head, err := p.head(ctx, d.journal, entry)
+	if err != nil {
+		return nil, err
+	}
+	place, err := seal.ProveInclusion(d.serial-1, head.Size, seal.FromEntries(func(serials []uint64) ([]*seal.Entry, error) {
+		return p.entries(ctx, d.journal, serials)
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnprovable, err)
+	}
+	at, row := d.rows.one()
+	path, err := seal.ProveInclusion(uint64(at), uint64(len(d.rows.leaves)), seal.FromLeaves(d.rows.leaves))
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := seal.NewBundle(d.object.Key, seal.RowProof{Row: row.bytes, Inclusion: path}, line, place, head.note, p.Keys...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w: run houndtrail verify --read", ErrUnprovable, err)
+	}
+	if len(p.Keys) > 0 {
+		if _, err := bundle.Check(p.Keys...); err != nil {
+			return nil, fmt.Errorf("%w with the given keys: %w", ErrUnprovable, err)
+		}
+	}
+	return &Proof{
+		Bundle: bundle, CreatedAt: row.at, Signed: head.signed, Lies: d.rows.key, Compaction: d.rows.compaction, Weak: d.weak,
+	}, nil
+}
+
+// A head is the head to which a proof leads.
+type head struct {
+	*seal.SignedHead
+
+	note   string
+	signed bool
+}
+
+// head is the newest signed head of the entry's journal. If the last run died before it wrote the head of its entry down, that is
+// the head in that entry. A journal without keys has only bare heads.
+func (p *prover) head(ctx context.Context, j *checkpoint.Journal, entry *seal.Entry) (*head, error) {
+	newest, err := j.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, notes := newest, []string{newest.Head, newest.Seal.Head}
+	if newest.Seal.Origin != entry.Seal.Origin {
+		if last, err = p.lastOf(ctx, j, entry, newest.Serial); err != nil {
+			return nil, err
+		}
+		notes = []string{last.Seal.Head}
+	}
+	var bare *head
+	for _, note := range notes {
+		h, err := seal.ReadHead(note)
+		if err != nil || h.Size < entry.Serial {
+			continue
+		}
+		if h.Signed() {
+			return &head{h, note, true}, nil
+		}
+		if bare == nil {
+			bare = &head{h, note, false}
+		}
+	}
+	switch {
+	case bare == nil:
+		return nil, fmt.Errorf("%w: no head of %s in the journal is about entry %d: the journal went on under another name after an "+
+			"adoption, so only a head that was remembered elsewhere is about it", ErrUnprovable, entry.Seal.Origin, entry.Serial)
+	case last.Signed:
+		return nil, fmt.Errorf("%w: entry %d is the newest one, and its head is not signed yet: run houndtrail run --once", ErrUnprovable, entry.Serial)
+	default:
+		return bare, nil
+	}
+}
+
+// lastOf is the last entry under the entry's origin. An adoption has begun another one since.
+func (p *prover) lastOf(ctx context.Context, j *checkpoint.Journal, entry *seal.Entry, newest uint64) (checkpoint.Stored, error) {
+	last, end := entry.Serial, newest // the origin of the first one is the entry's, and that of the other is not
+	for last+1 < end {
+		middle := last + (end-last)/2
+		s, err := p.entry(ctx, j, middle)
+		if err != nil {
+			return s, fmt.Errorf("%w: look for the last entry of %s: %w", ErrUnprovable, entry.Seal.Origin, err)
+		}
+		if s.Seal.Origin == entry.Seal.Origin {
+			last = middle
+		} else {
+			end = middle
+		}
+	}
+	return p.entry(ctx, j, last)
+}
+
+// entries reads entries as far as their seals go.
+func (p *prover) entries(ctx context.Context, j *checkpoint.Journal, serials []uint64) ([]*seal.Entry, error) {
+	entries := make([]*seal.Entry, len(serials))
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, serial := range serials {
+		g.Go(func() error {
+			line, err := p.line(ctx, j, serial)
+			if err != nil {
+				return err
+			}
+			e, err := seal.ReadEntry(line)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", serial, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			entries[i] = e
+			return nil
+		})
+	}
+	return entries, g.Wait()
+}
+
+// line is the bytes of an entry.
+func (p *prover) line(ctx context.Context, j *checkpoint.Journal, serial uint64) ([]byte, error) {
+	body, _, _, err := p.Positions.Get(ctx, j.Key(serial))
+	if err != nil {
+		return nil, fmt.Errorf("read entry %d of the journal: %w", serial, err)
+	}
+	return body, nil
+}
+
+// entry reads one entry.
+func (p *prover) entry(ctx context.Context, j *checkpoint.Journal, serial uint64) (checkpoint.Stored, error) {
+	body, err := p.line(ctx, j, serial)
+	if err != nil {
+		return checkpoint.Stored{}, err
+	}
+	return j.Parse(serial, body)
+}

@@ -1,0 +1,174 @@
+package prove
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/sink"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+)
+
+// A row is the row of a record with the wanted id.
+type row struct {
+	bytes []byte
+	at    time.Time
+}
+
+// rows are the leaves of an object's rows, and those rows that have the wanted id.
+type rows struct {
+	key        string // of the object from which they were read
+	compaction uint64 // the entry that made that object; 0 if it is the object itself
+	leaves     []seal.Hash
+	wanted     map[int]row // by place
+}
+
+// one is the only row, and its place.
+func (r *rows) one() (place int, only row) {
+	for at, found := range r.wanted {
+		place, only = at, found
+	}
+	return place, only
+}
+
+// root is the records_root of these rows.
+func (r *rows) root() seal.Hash {
+	var tree seal.Frontier
+	for _, leaf := range r.leaves {
+		tree.Append(leaf)
+	}
+	return tree.Root()
+}
+
+// errGone: the object is not there any more.
+var errGone = errors.New("it is gone")
+
+// rows reads the rows of an object that an entry names: out of the object or, if a compaction took it away, out of the object that
+// took its place. They are those of the entry's records_root.
+func (p *prover) rows(ctx context.Context, serial uint64, own bool, o checkpoint.Object) (*rows, error) {
+	r, err := p.whole(ctx, o)
+	if errors.Is(err, errGone) {
+		r, err = p.afterCompaction(ctx, serial, own, o, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if root := r.root(); root != o.RecordsRoot {
+		return nil, fmt.Errorf("%w: the rows of %s in %s have the root %s, and entry %d says %s: run houndtrail verify --read",
+			ErrUnprovable, o.Key, r.key, root.Base64(), serial, o.RecordsRoot.Base64())
+	}
+	return r, nil
+}
+
+// whole reads the rows of an object that is there as it was committed.
+func (p *prover) whole(ctx context.Context, o checkpoint.Object) (*rows, error) {
+	body, _, _, err := p.Files.Get(ctx, o.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != o.SHA256 {
+		return nil, fmt.Errorf("%w: it has the SHA-256 %x, and %s was committed", errGone, sum, o.SHA256)
+	}
+	file, err := read.Open(body, o.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnprovable, err)
+	}
+	r := &rows{key: o.Key, wanted: map[int]row{}}
+	var text []byte
+	err = file.Rows(func(rec *record.Record) error {
+		text = sink.AppendRow(text[:0], rec)
+		if p.wants(rec.ID, rec.CreatedAt) {
+			r.wanted[len(r.leaves)] = row{append([]byte{}, text...), rec.CreatedAt}
+		}
+		r.leaves = append(r.leaves, seal.Leaf(text))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnprovable, err)
+	}
+	return r, nil
+}
+
+// wants tells whether it is the record to be proved.
+func (p *prover) wants(id int64, at time.Time) bool {
+	return id == p.ID && !at.Before(p.Since) && (p.Until.IsZero() || at.Before(p.Until))
+}
+
+// A replacement is what the entry of a compaction says of an object that it took away.
+type replacement struct {
+	checkpoint.Replaced
+
+	by     checkpoint.Object
+	serial uint64 // of the compaction's entry
+}
+
+// afterCompaction reads the rows of an object out of the one that took its place.
+func (p *prover) afterCompaction(ctx context.Context, serial uint64, own bool, o checkpoint.Object, gone error) (*rows, error) {
+	after := serial
+	if !own { // compactions are in the archive's journal, also those of the backfill's objects
+		after = 0
+	}
+	by, err := p.replacement(ctx, o.Key, after)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case by.serial == 0:
+		return nil, fmt.Errorf("%w: %s of entry %d: %w, and no entry says that a compaction took it: restore it, and see houndtrail verify",
+			ErrUnprovable, o.Key, serial, gone)
+	case len(by.Rows) == 0:
+		return nil, fmt.Errorf("%w: %s of entry %d was compacted, and entry %d does not tell which rows were its own", ErrUnprovable,
+			o.Key, serial, by.serial)
+	}
+	all, err := p.rows(ctx, by.serial, true, by.by)
+	if err != nil {
+		return nil, err
+	}
+	r := &rows{key: all.key, compaction: all.compaction, wanted: map[int]row{}}
+	if r.compaction == 0 {
+		r.compaction = by.serial
+	}
+	for place := range by.Rows.All() {
+		if found, ok := all.wanted[place]; ok {
+			r.wanted[len(r.leaves)] = found
+		}
+		r.leaves = append(r.leaves, all.leaves[place])
+	}
+	return r, nil
+}
+
+// replacement looks for the compaction that took an object away; the zero value if there is none. It goes through the entries once.
+func (p *prover) replacement(ctx context.Context, key string, after uint64) (replacement, error) {
+	if found, ok := p.replaced[key]; ok {
+		return found, nil
+	}
+	if p.scanned.to == 0 || after < p.scanned.from {
+		p.scanned.from, p.scanned.to = after, after
+	}
+	for s, err := range p.Journal.Readings(ctx, p.scanned.to+1, p.newest.Serial, parallel) {
+		if s.Serial == 0 { // an error of the store
+			return replacement{}, err
+		}
+		p.scanned.to = s.Serial
+		if err != nil || s.Compacted == nil || len(s.Objects) != 1 {
+			continue
+		}
+		for _, r := range s.Compacted.Replaced {
+			p.replaced[r.Key] = replacement{r, s.Objects[0], s.Serial}
+		}
+		if found, ok := p.replaced[key]; ok {
+			return found, nil
+		}
+	}
+	return replacement{}, nil
+}

@@ -35,7 +35,8 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 }
 
 func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, o Telemetry) (*Stream, error) {
-	journal, err := s.CommitJournal(ctx, name)
+	observer := o.Stream(name)
+	journal, err := s.commitJournal(ctx, name, observer.Anchored)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,8 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 	if e.Destination, err = s.Held(ctx, name); err != nil {
 		return nil, err
 	}
-	stream := New(name, e, journal, o.Stream(name))
+	stream := New(name, e, journal, observer)
+	stream.guard, stream.Anchors = s.guards[name], s.config.Anchor.Schedule
 	stream.Schedule, _ = s.Schedule(name)
 	if name == Webhook {
 		stream.pause = newPause(s.journals, name, s.Now, e.Log)

@@ -106,14 +106,14 @@ var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
-		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, compact.ErrFinding,
+		checkpoint.ErrUnfinished, checkpoint.ErrSignature, checkpoint.ErrRolledBack, checkpoint.ErrForked, ErrTampered, compact.ErrFinding,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale}
 	unsound       = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrSignature}
 	incurable     = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional, checkpoint.ErrSignature,
-		exporter.ErrSourceChanged, exporter.ErrJournalGone,
+		exporter.ErrSourceChanged, exporter.ErrJournalGone, checkpoint.ErrRolledBack, checkpoint.ErrForked,
 	}
 )
 

@@ -17,6 +17,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -38,9 +39,11 @@ type Stream struct {
 	Name string
 	*exporter.Exporter
 	Schedule cron.Schedule // when the daemon runs its cycles
+	Anchors  cron.Schedule // when the daemon remembers its newest head elsewhere
 
-	watch *watch // its Store, which wraps the journal
-	pause *pause // the pause that its receiver asks for; nil for the archive
+	watch *watch        // its Store, which wraps the journal
+	guard *anchor.Guard // nil if no place for anchors is set
+	pause *pause        // the pause that its receiver asks for; nil for the archive
 }
 
 // New makes a stream of an exporter without a store. The store becomes the journal.
@@ -75,6 +78,20 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 		s.watch.ended(ctx, err)
 	}()
 	return s.RunOnce(ctx)
+}
+
+// Anchor remembers the newest head elsewhere, as far as this process knows it, if a place for that is set. It can run beside a
+// cycle. Only an integrity error is an error, and the stream's state tells it; if the place does not answer, the observer is told.
+func (s *Stream) Anchor(ctx context.Context) error {
+	head, known := s.watch.head.Load().(string)
+	if s.guard == nil || !known || ctx.Err() != nil {
+		return nil //nolint:nilerr // a run that was told to stop leaves it to the next one
+	}
+	err := At(exporter.StageCheckpoint, s.guard.Anchor(ctx, head))
+	if err != nil {
+		s.watch.ended(ctx, err)
+	}
+	return err
 }
 
 // RunOnce runs one cycle, unless the receiver has asked for a pause.

@@ -168,6 +168,9 @@ type Webhook struct {
 	Expect Expect `env:"EXPECT" shown:"any 2xx that is no HTML page" example:"200,json:.text=Success"`
 	// How long one post may take.
 	Timeout time.Duration `env:"TIMEOUT,default=30s" min:"100ms" max:"10m"`
+	// Tell the receiver the newest heads of the journals as well, at most once an hour: events of the type `houndtrail.head`. So
+	// the receiver remembers them, whatever becomes of the journals. They are no records, and have no `id`.
+	Heads bool `env:"HEADS,default=false"`
 	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
 	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 }

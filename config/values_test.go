@@ -74,6 +74,7 @@ func TestAccepted(t *testing.T) {
 		{"ARCHIVE_URL=s3://bucket/a/", "Checkpoint.URL", "s3://bucket/a/checkpoints"},
 		{"ARCHIVE_URL=file:///", "Checkpoint.URL", "file:///checkpoints"},
 		{"CHECKPOINT_URL=file:///c", "Checkpoint.URL", "file:///c"},
+		{"WEBHOOK_HEADS=true", "Webhook.Heads", "true"},
 		{"ANCHOR_URL=s3://heads/acme/", "Anchor.URL", "s3://heads/acme"},
 		{"ANCHOR_SCHEDULE=0 * * * *", "Anchor.Schedule", "0 * * * *"},
 		{"SCHEDULE=@hourly", "Schedule", "@hourly"},

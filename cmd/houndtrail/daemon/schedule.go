@@ -50,6 +50,7 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 		health.ended(s.Name, err, time.Now())
 		switch {
 		case err == nil:
+			s.Tell(work)
 		case stream.Incurable(err):
 			stop(&stream.Error{Stream: s.Name, Err: err})
 		case errors.As(err, new(*webhook.PostponedError)):

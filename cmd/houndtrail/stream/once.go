@@ -32,6 +32,11 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 		})
 	}
 	_ = g.Wait()
+	for i, s := range all {
+		if errs[i] == nil {
+			s.Tell(work)
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -43,6 +43,8 @@ type Stream struct {
 
 	watch *watch        // its Store, which wraps the journal
 	guard *anchor.Guard // nil if no place for anchors is set
+	tells *teller       // nil unless this stream's receiver is told of heads
+	heads []*watch      // of all streams of this process whose heads it is told of
 	pause *pause        // the pause that its receiver asks for; nil for the archive
 }
 
@@ -92,6 +94,21 @@ func (s *Stream) Anchor(ctx context.Context) error {
 		s.watch.ended(ctx, err)
 	}
 	return err
+}
+
+// Tell tells the receiver the newest heads of all streams, if it is to be told of any and the last time is an hour ago. Nothing
+// depends on it. The caller has seen a cycle that ended well.
+func (s *Stream) Tell(ctx context.Context) {
+	if s.tells == nil || ctx.Err() != nil {
+		return
+	}
+	var notes []string
+	for _, w := range s.heads {
+		if head, known := w.head.Load().(string); known && head != "" {
+			notes = append(notes, head)
+		}
+	}
+	s.tells.tell(ctx, notes)
 }
 
 // RunOnce runs one cycle, unless the receiver has asked for a pause.

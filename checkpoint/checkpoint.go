@@ -41,6 +41,10 @@ var (
 	ErrForeign = errors.New("journal of another stream")
 	// ErrCorrupt: an entry is unreadable, missing, or breaks the hash chain.
 	ErrCorrupt = errors.New("journal corrupt")
+	// ErrRolledBack: the journal has fewer entries than a head of it that is remembered elsewhere. The error is ErrCorrupt too.
+	ErrRolledBack error = historyError("the journal was rolled back")
+	// ErrForked: the journal has another history than a head of it that is remembered elsewhere. The error is ErrCorrupt too.
+	ErrForked error = historyError("the journal was forked")
 	// ErrNewer: an entry needs a newer version of this program.
 	ErrNewer = errors.New("journal of a newer version")
 	// ErrUnconditional: the store carries out a write whose condition does not hold.
@@ -50,6 +54,14 @@ var (
 	// ErrUnfinished: an attempt was not committed. It has to be committed before the journal can be moved.
 	ErrUnfinished = errors.New("an attempt is not finished")
 )
+
+// A historyError says that a journal is not the one that is remembered elsewhere.
+type historyError string
+
+func (e historyError) Error() string { return string(e) }
+
+// Is tells that such a journal is damaged, too.
+func (e historyError) Is(target error) bool { return target == ErrCorrupt }
 
 // Checkpoint is one journal entry: the records that a commit read and wrote, and the stream's position after it.
 type Checkpoint struct {

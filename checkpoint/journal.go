@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
 // DefaultLeaseTTL is how long a lease outlives its last renewal, unless [LeaseTTL] says otherwise.
@@ -28,6 +29,7 @@ type Journal struct {
 	keys      []ed25519.PrivateKey // that sign what it commits
 
 	warn  func(error)
+	past  Memory // nil for none
 	notes notebook
 	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
 	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
@@ -55,6 +57,25 @@ func AnyOrder() Option {
 	return func(j *Journal) { j.scattered = true }
 }
 
+// A Memory remembers heads of journals at another place. Package anchor is one. If the place does not answer, neither call is an
+// error: the Memory tells of that itself.
+type Memory interface {
+	// Compare holds a journal's newest head, and the head that it had at an earlier size, against what is remembered. An error
+	// that is [ErrRolledBack] or [ErrForked] says that they differ.
+	Compare(ctx context.Context, newest seal.Head, at HeadAt) error
+	// Begin returns [ErrRolledBack] if a head is remembered of a journal of that name, which has no entry now.
+	Begin(ctx context.Context, tenant, stream string) error
+}
+
+// HeadAt is the head that a journal had when it was of that size. known is false if the journal does not tell it any more, or
+// not yet.
+type HeadAt func(ctx context.Context, size uint64) (h seal.Head, known bool, err error)
+
+// Remembered has each Load hold the journal against the heads that are remembered of it.
+func Remembered(m Memory) Option {
+	return func(j *Journal) { j.past = m }
+}
+
 // Open returns the journal of a stream. It does not touch the store.
 func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 	j := &Journal{bucket: b, id: id, leaseTTL: DefaultLeaseTTL}
@@ -69,8 +90,8 @@ func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 //
 // [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the newest one is of another identity; [ErrCorrupt]
 // that it, or the previous one, is unreadable, missing, or breaks the chain, or that the journal is lost, since the note or the
-// lease says that it had entries; [ErrNewer] that one of the two needs a newer program; [ErrSignature] that the newest one is
-// signed, and not by this run's keys. A person has to resolve the last four: no code here starts again from nothing.
+// lease says that it had entries, or is not the one that is remembered elsewhere; [ErrNewer] that one of the two needs a newer
+// program; [ErrSignature] that the newest one is signed, and not by this run's keys. A person has to resolve the last four.
 //
 // If the note is behind the newest entry, a journal that commits writes it anew.
 func (j *Journal) Load(ctx context.Context) (Stored, error) {
@@ -84,9 +105,58 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	return s, nil
 }
 
-// load is Load, whatever the journal's identity is. It does not verify an entry again that this process knows, if the entry is
-// still there, unchanged, and the newest.
+// load is Load, whatever the journal's identity is. A journal that is not the one that is remembered elsewhere is not loaded.
 func (j *Journal) load(ctx context.Context) (Stored, error) {
+	s, err := j.loadTip(ctx)
+	if j.past == nil {
+		return s, err
+	}
+	if errors.Is(err, ErrNotFound) {
+		lost := j.past.Begin(ctx, j.id.Tenant, j.id.Stream)
+		if lost == nil {
+			return s, err
+		}
+		if s, err = j.loadTip(ctx); errors.Is(err, ErrNotFound) { // else another runner has just begun the journal
+			return Stored{}, lost
+		}
+	}
+	if err == nil {
+		var newest seal.Head
+		if newest, err = s.ownHead(); err == nil {
+			err = j.past.Compare(ctx, newest, j.headAt)
+		}
+	}
+	if err != nil {
+		return Stored{}, err
+	}
+	return s, nil
+}
+
+// headAt is a [HeadAt]. The entry after that size has the head in its seal. If there is none, the newest entry itself tells it.
+func (j *Journal) headAt(ctx context.Context, size uint64) (h seal.Head, known bool, err error) {
+	next, err := j.entry(ctx, size+1)
+	if err == nil {
+		said, err := seal.ReadHead(next.Seal.Head)
+		if err != nil {
+			return h, false, j.corrupt(j.Key(size+1), err)
+		}
+		return said.Head, true, nil
+	}
+	if !errors.Is(err, ErrMissing) {
+		return h, false, err
+	}
+	s, err := j.entry(ctx, size)
+	if errors.Is(err, ErrMissing) {
+		return h, false, nil
+	}
+	if err == nil {
+		h, err = s.ownHead()
+	}
+	return h, err == nil, err
+}
+
+// loadTip does not verify an entry again that this process knows, if the entry is still there, unchanged, and the newest.
+func (j *Journal) loadTip(ctx context.Context) (Stored, error) {
 	if tip := j.tip.Load(); tip != nil {
 		if listed, err := j.list(ctx, tip.Serial); err == nil && slices.Equal(listed, []uint64{tip.Serial}) {
 			if s, err := j.entry(ctx, tip.Serial); err == nil && s.SHA256 == tip.SHA256 {
@@ -101,7 +171,7 @@ func (j *Journal) load(ctx context.Context) (Stored, error) {
 	return s, err
 }
 
-// loadAnew is load without the entry that this process remembers.
+// loadAnew is loadTip without the entry that this process remembers.
 func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	newest, noted, err := j.newest(ctx)
 	if err != nil {

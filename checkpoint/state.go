@@ -100,8 +100,8 @@ type Failure struct {
 // Fail notes nothing: every reader of such a journal gets that error anyway.
 func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	newest, err := j.Load(ctx)
-	if errors.Is(err, ErrSignature) { // a reader opens no signature, and so learns of it only here
-		newest, err = Open(j.bucket, j.id).Load(ctx)
+	if errors.Is(err, ErrSignature) || errors.Is(err, ErrRolledBack) || errors.Is(err, ErrForked) {
+		newest, err = Open(j.bucket, j.id).Load(ctx) // a reader opens no signature and may know no anchor, and so learns of it only here
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err

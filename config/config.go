@@ -25,6 +25,7 @@ type Config struct {
 	// the other, the oldest key first, all sign; so a key can be replaced. Once a journal is signed, Houndtrail does not go on
 	// without one of the keys that signed the newest entry. Without a key, journals show accidents, but no forgery.
 	SigningKey SigningKeys `env:"SIGNING_KEY" shown:"journals are not signed"`
+	Anchor     Anchor      `env:",prefix=ANCHOR_"`
 
 	// When the daemon looks for new records: five cron fields, or `@hourly`, `@daily`, `@every 5m`. `CRON_TZ=Europe/Berlin` in
 	// front chooses the time zone. The change to summer time skips some times of day, such as `30 2 * * *` in that zone. In
@@ -171,6 +172,9 @@ type Webhook struct {
 	Expect Expect `env:"EXPECT" shown:"any 2xx that is no HTML page" example:"200,json:.text=Success"`
 	// How long one post may take.
 	Timeout time.Duration `env:"TIMEOUT,default=30s" min:"100ms" max:"10m"`
+	// Tell the receiver the newest heads of the journals as well, at most once an hour: events of the type `houndtrail.head`. So
+	// the receiver remembers them, whatever becomes of the journals. They are no records, and have no `id`.
+	Heads bool `env:"HEADS,default=false"`
 	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
 	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 }
@@ -179,6 +183,18 @@ type Webhook struct {
 type Checkpoint struct {
 	// Place of the journals: `s3://bucket/prefix` or `file:///dir`. Required if only a webhook is set.
 	URL StoreURL `env:"URL" shown:"ARCHIVE_URL with /checkpoints" example:"s3://bucket/houndtrail/checkpoints"`
+}
+
+// Anchor is the second place that remembers the heads of the journals.
+type Anchor struct {
+	// Second place that remembers the heads of the journals, each in an object that is created and never replaced:
+	// `s3://bucket/prefix` or `file:///dir`. A run stops if its journal is smaller than a remembered head, or had another one at
+	// that size. Take a bucket of another account, with rights to create, read and list there, and none to delete. Encryption by
+	// default and retention are the bucket's own; endpoint, region and login are those of the other `s3://` URLs.
+	URL StoreURL `env:"URL" shown:"heads are remembered in the log only" example:"s3://another-account/heads"`
+	// When the daemon writes the newest heads there, if they have changed, in the form of SCHEDULE. A job (`run --once`,
+	// `backfill`) writes them at its end.
+	Schedule Schedule `env:"SCHEDULE,default=@hourly"`
 }
 
 // Window bounds one window of a cycle: sparse history goes in long windows, dense history in short ones.

@@ -144,6 +144,9 @@ WEBHOOK_EXPECT=json:.text
 WEBHOOK_URL=https://siem.example|WEBHOOK_CA_FILE=/nonexistent/ca.pem
 ARCHIVE_URL|WEBHOOK_URL=https://siem.example
 CHECKPOINT_URL=s3://bucket/a b
+ANCHOR_URL=heads
+WEBHOOK_HEADS=sometimes
+ANCHOR_SCHEDULE=*/90 * * * *
 SCHEDULE=
 SCHEDULE=5m
 SCHEDULE=* * * *

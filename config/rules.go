@@ -189,6 +189,10 @@ func (l *loader) warnings() []string {
 	if c.Overlap < time.Minute {
 		warn("OVERLAP", c.Overlap.String()+" is short: records that appear later than that wait for the next rescan; use 1m or more")
 	}
+	if c.Anchor.URL.beside(c.Checkpoint.URL) {
+		warn("ANCHOR_URL", "in the place of the journals: a person who can rewrite the journals there can remove the heads that "+
+			"would show it; name another place, best a bucket of another account")
+	}
 	return append(list, l.idle()...)
 }
 
@@ -197,14 +201,18 @@ func (l *loader) idle() []string {
 	c := l.config
 	_, _, archive := c.Archive.URL.S3()
 	_, _, checkpoint := c.Checkpoint.URL.S3()
+	_, _, anchor := c.Anchor.URL.S3()
 	off := map[string]string{}
+	if c.Anchor.URL == "" {
+		off["Anchor"] = Prefix + "ANCHOR_URL is not set"
+	}
 	if c.Archive.URL == "" {
 		off["Archive"] = Prefix + "ARCHIVE_URL is not set"
 	}
 	if !c.Webhook.URL.IsSet() {
 		off["Webhook"] = Prefix + "WEBHOOK_URL is not set"
 	}
-	if !archive && !checkpoint {
+	if !archive && !checkpoint && !anchor {
 		off["S3"] = "no URL begins with s3://"
 	}
 	var list []string

@@ -131,6 +131,16 @@ func (u StoreURL) S3() (bucket, prefix string, ok bool) {
 	return bucket, prefix, ok
 }
 
+// beside tells whether two places are in one bucket, or one directory is in the other.
+func (u StoreURL) beside(other StoreURL) bool {
+	bucket, _, remote := u.S3()
+	second, _, both := other.S3()
+	if remote || both || u == "" || other == "" {
+		return remote && both && bucket == second
+	}
+	return strings.HasPrefix(string(u)+"/", string(other)+"/") || strings.HasPrefix(string(other)+"/", string(u)+"/")
+}
+
 // Dir is the absolute path of the directory; ok is false if the URL is not a file URL.
 func (u StoreURL) Dir() (dir string, ok bool) {
 	parsed, err := url.Parse(string(u))

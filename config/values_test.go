@@ -74,6 +74,9 @@ func TestAccepted(t *testing.T) {
 		{"ARCHIVE_URL=s3://bucket/a/", "Checkpoint.URL", "s3://bucket/a/checkpoints"},
 		{"ARCHIVE_URL=file:///", "Checkpoint.URL", "file:///checkpoints"},
 		{"CHECKPOINT_URL=file:///c", "Checkpoint.URL", "file:///c"},
+		{"WEBHOOK_HEADS=true", "Webhook.Heads", "true"},
+		{"ANCHOR_URL=s3://heads/acme/", "Anchor.URL", "s3://heads/acme"},
+		{"ANCHOR_SCHEDULE=0 * * * *", "Anchor.Schedule", "0 * * * *"},
 		{"SCHEDULE=@hourly", "Schedule", "@hourly"},
 		{"START=2026-01-31T01:00:00.5+01:00", "Start", "2026-01-31T00:00:00.5Z"},
 		{"START=oldest", "Start", "oldest"},
@@ -224,16 +227,39 @@ func TestWarnings(t *testing.T) {
 	c := load(t, with(minimal(), "BLOODHOUND_URL=http://tenant.example",
 		"S3_ENDPOINT=http://10.0.0.7:9000", "BLOODHOUND_INSECURE=true",
 		"SETTLE=4999ms", "OVERLAP=59s",
-		"WEBHOOK_BATCH_RECORDS=5", "WEBHOOK_HEADERS_FILE=/nonexistent"))
+		"ANCHOR_SCHEDULE=@daily", "WEBHOOK_BATCH_RECORDS=5", "WEBHOOK_HEADERS_FILE=/nonexistent"))
 	d := load(t, with(minimal(), "ARCHIVE_URL", "BLOODHOUND_URL=http://localhost",
 		"WEBHOOK_URL=http://siem.example/TOKEN",
 		"CHECKPOINT_URL=file:///c", "ARCHIVE_FORMAT=ndjson", "COMPACT_SCHEDULE=@daily",
 		"S3_REGION=eu-central-1", "S3_ENDPOINT=http://[::1]:9000"))
 	golden(t, "testdata/warnings.golden", strings.Join(append(c.Warnings(), d.Warnings()...), "\n")+"\n")
 	quiet := load(t, with(minimal(), "ARCHIVE_URL=file:///a", "CHECKPOINT_URL=s3://bucket", "S3_REGION=eu-central-1",
-		"SETTLE=5s", "OVERLAP=1m", "BLOODHOUND_URL=http://127.0.0.2"))
+		"SETTLE=5s", "OVERLAP=1m", "BLOODHOUND_URL=http://127.0.0.2", "ANCHOR_URL=s3://buckets/a", "ANCHOR_SCHEDULE=@daily"))
 	if got := quiet.Warnings(); len(got) > 0 {
 		t.Errorf("unwanted warnings: %q", got)
+	}
+}
+
+// TestAnchorsBesideTheJournals warns of heads that fall with the journals.
+func TestAnchorsBesideTheJournals(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		journals, heads string
+		warns           bool
+	}{
+		{"s3://a/x", "s3://a", true},
+		{"s3://a", "s3://a/heads", true},
+		{"s3://a/x", "s3://b/x", false},
+		{"file:///a", "file:///a/heads", true},
+		{"file:///a/b", "file:///a", true},
+		{"file:///a", "file:///a", true},
+		{"file:///a", "file:///ab", false},
+		{"file:///a", "s3://a", false},
+	} {
+		got := load(t, with(minimal(), "CHECKPOINT_URL="+c.journals, "ANCHOR_URL="+c.heads)).Warnings()
+		if warns := strings.Contains(strings.Join(got, "\n"), "HOUNDTRAIL_ANCHOR_URL: in the place of the journals"); warns != c.warns {
+			t.Errorf("journals at %s and heads at %s: %q", c.journals, c.heads, got)
+		}
 	}
 }
 

@@ -56,7 +56,10 @@ func (e *Exporter) reset(
 	if err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
-	r.Previous = entries[len(entries)-1]
+	// Only Load opens the signature of the newest entry, and knows the heads that are remembered elsewhere.
+	if r.Previous, err = journal.Load(ctx); err != nil {
+		return Reset{}, failed(StageCheckpoint, err)
+	}
 	cursor = earliest(cursor, r.Previous.Cursor)
 	set, known, err := e.delivered(ctx, journal, entries, cursor.Add(-lookBack))
 	if err != nil {

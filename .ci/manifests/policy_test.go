@@ -64,3 +64,34 @@ func TestWriterMayNotDelete(t *testing.T) {
 		t.Errorf("the writer may %v, want %v", given, allowed)
 	}
 }
+
+// TestAnchorsStay: the role that remembers heads may create them, and neither replace nor delete one.
+func TestAnchorsStay(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(deploy, "aws", "anchor-policy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Version   string
+		Statement []statement
+	}
+	if err := json.Unmarshal(text, &policy); err != nil {
+		t.Fatal(err)
+	}
+	given := map[string][]string{}
+	for _, s := range policy.Statement {
+		given[s.Effect] = append(given[s.Effect], s.Action...)
+		if unconditional := s.Condition["Null"]["s3:if-none-match"]; s.Effect == "Deny" && slices.Contains(s.Action, "s3:PutObject") &&
+			!slices.Equal(unconditional, words{"true"}) {
+			t.Errorf("%s: PutObject is denied if %v", s.Sid, s.Condition)
+		}
+	}
+	if allow := given["Allow"]; !slices.Equal(allow, []string{"s3:ListBucket", "s3:GetObject", "s3:PutObject"}) {
+		t.Errorf("the role may %v", allow)
+	}
+	for _, action := range []string{"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} {
+		if !slices.Contains(given["Deny"], action) {
+			t.Errorf("%s is not denied: another policy of the role may allow it", action)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
@@ -76,6 +77,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		progress := show.NewBackfill(p.stderr, log, b.name)
 		b.Stream.Observer, b.Planned = progress, progress.Planned
 		err := stream.Abandoned(work, b.Run(work))
+		err = errors.Join(err, b.anchor(work)) // also after a failure: what was committed before it is to be remembered
 		if err != nil {
 			errs = append(errs, &stream.Error{Stream: b.name, Err: err})
 		}
@@ -119,6 +121,7 @@ func timeOrDay(flag, text string) (time.Time, error) {
 type backfill struct {
 	name string // of the stream
 	*exporter.Backfill
+	anchor func(context.Context) error // remembers the newest head elsewhere
 }
 
 // backfills makes the backfills of the streams that the user asks for, or of all that the configuration turns on.
@@ -134,7 +137,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	}
 	var all []backfill
 	for _, s := range streams {
-		past, err := set.Journal(ctx, s.Name)
+		past, err := set.LookJournal(ctx, s.Name, func(anchor.Report) {}) // the stream's own runs tell of its anchors
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +147,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 		}
 		all = append(all, backfill{s.Name, &exporter.Backfill{
 			Stream: *s.Exporter, Past: past, Journal: journal, From: o.first, To: o.end,
-		}})
+		}, func(ctx context.Context) error { return set.AnchorJournal(ctx, stream.BackfillOf(s.Name), journal) }})
 	}
 	return all, nil
 }

@@ -72,6 +72,7 @@ func TestScripts(t *testing.T) {
 			"newer":      newer,
 			"signingkey": signingKey,
 			"forge":      forge,
+			"rollback":   rollback,
 		},
 	})
 }

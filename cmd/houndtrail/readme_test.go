@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
@@ -190,6 +191,7 @@ func exercised() *daemon.Metrics {
 	o := m.Stream(stream.Archive)
 	o.Guarded(time.Unix(1, 0), time.Unix(2, 0))
 	o.Clocks(0)
+	o.Anchored(anchor.Report{})
 	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{
 		Objects: make([]checkpoint.Object, 1), ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountExact},
 	}})

@@ -77,7 +77,7 @@ func holds(body []byte, id string) bool {
 		return false
 	}
 	text, err := io.ReadAll(z)
-	return err == nil && bytes.Contains(text, []byte(`{"event_id":"acme/`+id+`/`))
+	return err == nil && bytes.Contains(text, []byte(`"event_id":"acme/`+id+`/`))
 }
 
 // webhookAuthorization is the header that the receiver wants; it is a secret.
@@ -93,6 +93,7 @@ const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 //	webhook stall       answers with headers and nothing more
 //	webhook dislike 7   answers 400 to a batch with the record of that id
 //	webhook like        ends these five
+//	webhook heads N     fails unless it was told N heads
 //	webhook has N       fails unless it has every record of the log, N of them, each event id once
 func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
@@ -119,6 +120,9 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		events, _ := w.siem.Events()
 		got := map[string]int{}
 		for id, times := range events {
+			if strings.Contains(id, "/houndtrail/") { // a head
+				continue
+			}
 			_, id, _ = strings.Cut(id, "/")
 			id, _, _ = strings.Cut(id, "/")
 			if args[0] == "knows" {
@@ -127,8 +131,19 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 			got[id] += times
 		}
 		compareIDs(ts, w, got, number(ts, args[1]))
+	case len(args) == 2 && args[0] == "heads":
+		events, _ := w.siem.Events()
+		heads := 0
+		for id := range events {
+			if strings.HasPrefix(id, "acme/houndtrail/") {
+				heads++
+			}
+		}
+		if want := number(ts, args[1]); heads != want {
+			ts.Fatalf("the receiver was told %d heads, want %d", heads, want)
+		}
 	default:
-		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N")
+		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N | heads N")
 	}
 }
 

@@ -2,10 +2,15 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
@@ -47,4 +52,52 @@ func forge(ts *testscript.TestScript, neg bool, args []string) {
 	body = checkpointtest.Reseal(worldOf(ts).tb, previous, bytes.Replace(body, []byte(`"late":`), []byte(`"late":1`), 1))
 	ts.Check(os.WriteFile(path, body, 0o600))
 	ts.Check(os.WriteFile(filepath.Join(dir, "state", "latest"), []byte("{}"), 0o600))
+}
+
+// rollback drops the newest entries of a journal, and sets its note back to the head that the oldest of them has in its seal: the
+// perfect rollback, which needs no key and which nothing in the store contradicts.
+//
+//	rollback 2 positions/archive
+func rollback(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: rollback N DIR")
+	}
+	dir, n := ts.MkAbs(args[1]), number(ts, args[0])
+	entries := entriesIn(ts, dir)
+	if n < 1 || n >= len(entries) {
+		ts.Fatalf("there are %d entries", len(entries))
+	}
+	kept, dropped := entries[:len(entries)-n], entries[len(entries)-n:]
+	newest, err := os.ReadFile(kept[len(kept)-1])
+	ts.Check(err)
+	after, err := os.ReadFile(dropped[0])
+	ts.Check(err)
+	var said struct {
+		Serial uint64    `json:"serial"`
+		Seal   seal.Seal `json:"seal"`
+	}
+	ts.Check(json.Unmarshal(after, &said))
+	note, err := json.Marshal(map[string]any{
+		"serial": said.Serial - 1, "sha256": fmt.Sprintf("%x", sha256.Sum256(newest)), "head": said.Seal.Head,
+	})
+	ts.Check(err)
+	for _, path := range dropped {
+		ts.Check(os.Remove(path))
+	}
+	overwrite(ts, filepath.Join(dir, "state", "latest"), note)
+}
+
+// overwrite gives an object another body: in the directory of the S3 server by a request, since the server keeps a checksum of it.
+func overwrite(ts *testscript.TestScript, path string, body []byte) {
+	w := worldOf(ts)
+	name, remote := strings.CutPrefix(path, w.s3.DataDir+string(filepath.Separator))
+	if w.s3.Client == nil || !remote {
+		ts.Check(os.WriteFile(path, body, 0o600))
+		return
+	}
+	bucket, key, _ := strings.Cut(filepath.ToSlash(name), "/")
+	_, err := w.s3.Client.PutObject(w.tb.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String(key), Body: bytes.NewReader(body),
+	})
+	ts.Check(err)
 }

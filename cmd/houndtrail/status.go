@@ -36,7 +36,8 @@ a minute ahead of this machine's, lag is counted by this machine's, and has a ma
 
 STATUS is what the next run would say, as far as that can be told without one: ok; not started; waiting (BloodHound has no
 record yet); or holes (of late a record could not be had, and was left out). It is future (HOUNDTRAIL_START is still to come), clock,
-changed, no journal, incomplete, damaged, foreign or signature if a run would stop, and newer if a newer version wrote the journal.
+changed, no journal, incomplete, damaged, rolled back, forked, foreign or signature if a run would stop, and newer if a newer
+version wrote the journal.
 Otherwise it tells how the last run ended, until one succeeds: failed, bad record, or one of the above. The reason is on
 standard error then, and the exit code is that run's. It is compaction if the stream is well and its archive's compaction is not: that
 failed, was cut off, or is overdue by HOUNDTRAIL_COMPACT_SCHEDULE. It is killed if the last run did not end by itself, and stale if nothing

@@ -4,6 +4,7 @@ package setting
 
 // The variables, by the words of their names.
 const (
+	AnchorURL            = "HOUNDTRAIL_ANCHOR_URL"
 	ArchiveURL           = "HOUNDTRAIL_ARCHIVE_URL"
 	BloodHoundCAFile     = "HOUNDTRAIL_BLOODHOUND_CA_FILE"
 	BloodHoundJWT        = "HOUNDTRAIL_BLOODHOUND_JWT"

@@ -1,7 +1,10 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +70,33 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) error {
 		return fmt.Errorf("gave up after %d attempts in %s; the next run sends the batch again: %w",
 			tries, time.Since(started).Round(time.Millisecond), last)
 	}
+}
+
+// Tell posts events that are no records, in one post and with one try. Nothing may depend on them: after an error the receiver may
+// have them or not. They count neither as records nor as a batch of a window, and a receipt does not have them. Each is an object
+// of JSON on one line, with a type and an event_id, and comes with the same event_id again if the caller tells it again.
+func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
+	var plain []byte
+	for _, event := range events {
+		plain = s.format.AppendEvent(plain, event)
+	}
+	var wire bytes.Buffer
+	zip := s.options.Compression.Writer()
+	zip.Reset(&wire)
+	_, err := zip.Write(plain)
+	if err = errors.Join(err, zip.Close()); err != nil {
+		return fmt.Errorf("webhook: compress an event: %w", err)
+	}
+	if err := s.inFlight.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.inFlight.Release(1)
+	sum := sha256.Sum256(plain)
+	b := &batch{id: hex.EncodeToString(sum[:len(sum)/2]), size: len(plain), wire: wire.Bytes()}
+	if err := s.attempt(ctx, b, 1); err != nil {
+		return fmt.Errorf("post to webhook %s: %w", s, err)
+	}
+	return nil
 }
 
 // asked is the pause that the receiver asks for.

@@ -68,6 +68,60 @@ func testVictoriaLogs(t *testing.T, c ndjson.Compression) {
 	}
 }
 
+// A receiver is told heads beside the records. Each stays one event under its event_id, its note comes out as it went in, and no
+// query for records finds it.
+func TestVictoriaLogsRemembersHeads(t *testing.T) {
+	t.Parallel()
+	logs := servers.VictoriaLogs(t)
+	rs := sinktest.Generate(t, 1, 50, time.Now().Add(-time.Hour), time.Second)
+	posted := 0
+	s := newSink(t, webhook.Options{
+		URL:    logs.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
+		Expect: expecting(t, "200"), Compression: ndjson.Gzip, InFlight: webhook.DefaultInFlight,
+		Observe: func(a webhook.Attempt) { posted += a.Records },
+	})
+	if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
+		t.Fatal(err)
+	}
+	note := "acme/houndtrail/archive/6f1c6a0e8b1f4c3b\n7\nz+dUtjXwwtOL3qi73v9PcJHKHVcT9YQM5wJwXQMgamo=\n\n— acme/houndtrail x\n"
+	var events [][]byte
+	for _, stream := range []string{"archive", "webhook"} {
+		event, err := json.Marshal(map[string]any{
+			"type": "houndtrail.head", "event_id": "acme/houndtrail/" + stream + "/6f1c6a0e8b1f4c3b/7", "size": 7, "head": note,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, event)
+	}
+	for range 2 {
+		if err := s.Tell(t.Context(), events...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get(t, logs.URL+"/internal/force_flush")
+	for q, want := range map[string]string{
+		"*":                            "54 52",
+		"id:*":                         "50 50",
+		`type:="houndtrail.head"`:      "4 2",
+		`event_id:"acme/houndtrail/"*`: "4 2",
+	} {
+		var counts struct{ N, U string }
+		decode(t, query(t, logs, q+` | stats count() n, count_uniq(event_id) u`), &counts)
+		if got := counts.N + " " + counts.U; got != want {
+			t.Errorf("%s finds %s lines and event ids, want %s", q, got, want)
+		}
+	}
+	var stored struct{ Head, Size string }
+	decode(t, query(t, logs, `type:="houndtrail.head" | fields head, size | limit 1`), &stored)
+	if stored.Head != note || stored.Size != "7" {
+		t.Errorf("the head is stored as %q of size %s", stored.Head, stored.Size)
+	}
+	if posted != 50 {
+		t.Errorf("%d records were posted, want 50: a head is none", posted)
+	}
+}
+
 // The package's documentation warns of this: the receiver acknowledges a line and does not store it.
 func TestVictoriaLogsDropsLongLines(t *testing.T) {
 	t.Parallel()

@@ -135,7 +135,7 @@ func (d *Bucket) walk(ctx context.Context, prefix string, each func(key string, 
 	folder, _ := filepath.Split(filepath.FromSlash(prefix))
 	start := filepath.Join(d.root, folder)
 	err := filepath.WalkDir(start, func(path string, entry fs.DirEntry, err error) error {
-		if isMissing(err) || path == start {
+		if isMissing(err) || err == nil && path == start {
 			return nil // no object was written there yet, or the folder has just been removed
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
 )
@@ -76,6 +77,24 @@ func (m streamMetrics) Ended(state string, err error) {
 	}
 	if stream.Incurable(err) {
 		m.stopped.WithLabelValues(m.name, label(state)).Set(1)
+	}
+}
+
+// Anchored sets what is known of the heads that are remembered elsewhere.
+func (m streamMetrics) Anchored(r anchor.Report) {
+	what := "read"
+	if r.Wrote {
+		what = "write"
+	}
+	m.unanchored.WithLabelValues(m.name, "read")
+	m.unanchored.WithLabelValues(m.name, "write")
+	m.anchoredAt.WithLabelValues(m.name)
+	m.anchored.WithLabelValues(m.name).Set(float64(r.Size))
+	switch {
+	case r.Err != nil:
+		m.unanchored.WithLabelValues(m.name, what).Inc()
+	case r.Newest > 0 && r.Size == r.Newest:
+		m.anchoredAt.WithLabelValues(m.name).SetToCurrentTime()
 	}
 }
 

@@ -50,6 +50,7 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 		health.ended(s.Name, err, time.Now())
 		switch {
 		case err == nil:
+			s.Tell(work)
 		case stream.Incurable(err):
 			stop(&stream.Error{Stream: s.Name, Err: err})
 		case errors.As(err, new(*webhook.PostponedError)):
@@ -63,6 +64,14 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 	}))
 	clock := cron.New(cron.WithLogger(logger))
 	clock.Schedule(s.Schedule, cycle)
+	if s.Anchors != nil {
+		clock.Schedule(s.Anchors, cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
+			if err := s.Anchor(work); err != nil {
+				health.ended(s.Name, err, time.Now())
+				stop(&stream.Error{Stream: s.Name, Err: err})
+			}
+		})))
+	}
 	clock.Start()
 	first := make(chan struct{})
 	go func() { defer close(first); cycle.Run() }()

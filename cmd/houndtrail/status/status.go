@@ -36,11 +36,12 @@ func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r R
 		if row.Destination, err = set.Destination(name); err != nil {
 			return r, err
 		}
-		if journals[name], err = set.Journal(ctx, name); err != nil {
+		if journals[name], err = set.LookJournal(ctx, name, row.knows); err != nil {
 			return r, err
 		}
 		if err := row.look(ctx, journals[name], o.Full); err != nil {
 			row.Problem = oneLine(err)
+			row.differs(err)
 			r.fails(name, err)
 		}
 		r.Rows = append(r.Rows, row)
@@ -60,6 +61,9 @@ func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r R
 			return r, err
 		}
 		r.Warnings = append(r.Warnings, row.warnings()...)
+		if text := row.anchorWarning(c.Anchor.Schedule, set.Now()); text != "" {
+			r.Warnings = append(r.Warnings, row.Stream+" stream: "+text)
+		}
 	}
 	// If a run would stop because of the source, the failure already tells the reason.
 	if source.warning != "" && (source.err == nil || !errors.Is(r.Failed, source.err)) {

@@ -31,11 +31,17 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 		stream.Memory, stream.Stopping = share, func() bool { return ctx.Err() != nil }
 		all = append(all, stream)
 	}
+	for _, told := range all {
+		for _, s := range all {
+			told.heads = append(told.heads, s.watch)
+		}
+	}
 	return all, nil
 }
 
 func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, o Telemetry) (*Stream, error) {
-	journal, err := s.CommitJournal(ctx, name)
+	observer := o.Stream(name)
+	journal, err := s.commitJournal(ctx, name, observer.Anchored)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +49,19 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 	if e.Destination, err = s.Held(ctx, name); err != nil {
 		return nil, err
 	}
-	stream := New(name, e, journal, o.Stream(name))
+	stream := New(name, e, journal, observer)
+	stream.guard, stream.Anchors = s.guards[name], s.config.Anchor.Schedule
 	stream.Schedule, _ = s.Schedule(name)
 	if name == Webhook {
 		stream.pause = newPause(s.journals, name, s.Now, e.Log)
-		e.Sink, err = s.webhook(o)
-		return stream, err
+		receiver, err := s.webhook(o)
+		if err != nil {
+			return nil, err
+		}
+		if e.Sink = receiver; s.config.Webhook.Heads {
+			stream.tells = newTeller(s.journals, receiver, s.Now, e.Log)
+		}
+		return stream, nil
 	}
 	sink, err := s.archive()
 	if err != nil {

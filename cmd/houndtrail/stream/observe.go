@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -28,6 +29,9 @@ type Observer interface {
 	Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention)
 	// Ended is told of the stream's state after a cycle; "" leaves the state as it is.
 	Ended(state string, err error)
+	// Anchored is told what becomes known of the heads that are remembered elsewhere. If no place for them is set, it is not
+	// called. The first report is the zero value.
+	Anchored(r anchor.Report)
 }
 
 // Unobserved is a [Telemetry] and an [Observer] that takes no notice.
@@ -53,3 +57,6 @@ func (Unobserved) Found(checkpoint.Stored, time.Time, exporter.Retention) {}
 
 // Ended takes no notice.
 func (Unobserved) Ended(string, error) {}
+
+// Anchored takes no notice.
+func (Unobserved) Anchored(anchor.Report) {}

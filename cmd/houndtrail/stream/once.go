@@ -14,8 +14,8 @@ import (
 // leasePoll is how often a job asks for a lease that another runner holds.
 const leasePoll = 5 * time.Second
 
-// Once runs one cycle of every stream, at the same time: if a SIEM is down, that does not hold up the archive. If it is told to
-// stop, it ends within the grace.
+// Once runs one cycle of every stream, at the same time: if a SIEM is down, that does not hold up the archive. At its end it anchors
+// the newest heads. If it is told to stop, it ends within the grace.
 func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	work, abandon := Finishing(ctx, grace)
 	defer abandon()
@@ -23,13 +23,20 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	var g errgroup.Group
 	for i, s := range all {
 		g.Go(func() error {
-			if err := Abandoned(work, patiently(ctx, work, s, wait)); err != nil {
+			err := Abandoned(work, patiently(ctx, work, s, wait))
+			// Also after a failure: what was committed before it is to be remembered.
+			if err = errors.Join(err, s.Anchor(work)); err != nil {
 				errs[i] = &Error{s.Name, err}
 			}
 			return nil
 		})
 	}
 	_ = g.Wait()
+	for i, s := range all {
+		if errs[i] == nil {
+			s.Tell(work)
+		}
+	}
 	return errors.Join(errs...)
 }
 

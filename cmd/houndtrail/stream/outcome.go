@@ -111,15 +111,15 @@ var (
 	integrity = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
-		checkpoint.ErrUnfinished, checkpoint.ErrSignature, ErrTampered, ErrUnproved, prove.ErrUnprovable, compact.ErrFinding,
-		search.ErrNotWhole,
+		checkpoint.ErrUnfinished, checkpoint.ErrSignature, checkpoint.ErrRolledBack, checkpoint.ErrForked, ErrTampered, ErrUnproved,
+		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
 	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished}
 	unsound       = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrSignature}
 	incurable     = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional, checkpoint.ErrSignature,
-		exporter.ErrSourceChanged, exporter.ErrJournalGone,
+		exporter.ErrSourceChanged, exporter.ErrJournalGone, checkpoint.ErrRolledBack, checkpoint.ErrForked,
 	}
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
@@ -36,11 +37,14 @@ type Set struct {
 	config  *config.Config
 	process Process
 
-	journals, files bucket.Bucket // nil until they are opened
+	journals, files, heads bucket.Bucket            // nil until they are opened
+	guards                 map[string]*anchor.Guard // of the journals that were opened to commit
 }
 
 // NewSet is the set of a configuration. It opens nothing.
-func NewSet(c *config.Config, p Process) *Set { return &Set{config: c, process: p} }
+func NewSet(c *config.Config, p Process) *Set {
+	return &Set{config: c, process: p, guards: map[string]*anchor.Guard{}}
+}
 
 // Names are the streams that are turned on.
 func (s *Set) Names() (names []string) {

@@ -23,6 +23,8 @@ const (
 	StateIncomplete = "incomplete"  // the server counts more records than it shows
 	StateBadRecord  = "bad record"  // a record cannot be read, and the stream stops before it
 	StateDamaged    = "damaged"     // the journal has changed since Houndtrail wrote it, or a part is missing
+	StateRolledBack = "rolled back" // the journal has fewer entries than a head that is remembered elsewhere
+	StateForked     = "forked"      // the journal has another history than a head that is remembered elsewhere
 	StateForeign    = "foreign"     // the journal is of another source, destination or stream
 	StateSignature  = "signature"   // the journal is signed, and not by a key of this run
 	StateNewer      = "newer"       // a later version of houndtrail wrote the journal
@@ -37,7 +39,7 @@ const (
 func States() []string {
 	return []string{
 		StateOK, StateWaiting, StateFuture, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete, StateBadRecord, StateDamaged,
-		StateForeign, StateSignature, StateNewer, StateUnreadable, StateFailed,
+		StateRolledBack, StateForked, StateForeign, StateSignature, StateNewer, StateUnreadable, StateFailed,
 	}
 }
 
@@ -58,6 +60,8 @@ var stateErrors = []struct {
 	{ErrKilled, StateKilled},
 	{ErrStale, StateStale},
 	{checkpoint.ErrNewer, StateNewer},
+	{checkpoint.ErrRolledBack, StateRolledBack}, // before ErrCorrupt, which both are too
+	{checkpoint.ErrForked, StateForked},
 	{checkpoint.ErrCorrupt, StateDamaged},
 	{checkpoint.ErrForeign, StateForeign},
 	{checkpoint.ErrSignature, StateSignature},

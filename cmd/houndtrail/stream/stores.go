@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/open"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
@@ -67,11 +68,78 @@ func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, er
 // CommitJournal is the journal of a stream, or of its backfill, for a command that commits to it. It opens the file of the signing
 // key.
 func (s *Set) CommitJournal(ctx context.Context, name string) (*checkpoint.Journal, error) {
+	return s.commitJournal(ctx, name, func(anchor.Report) {})
+}
+
+// commitJournal is CommitJournal that tells what becomes known of the journal's anchors.
+func (s *Set) commitJournal(ctx context.Context, name string, tell func(anchor.Report)) (*checkpoint.Journal, error) {
 	keys, err := s.config.SigningKey.Keys()
 	if err != nil {
 		return nil, Usagef("%sSIGNING_KEY: %w", config.Prefix, err)
 	}
-	return s.journal(ctx, name, checkpoint.Sign(keys...))
+	log := s.log(name)
+	remembered, err := s.remembered(ctx, name, func(r anchor.Report) {
+		tell(r)
+		logReport(log, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.journal(ctx, name, append(remembered, checkpoint.Sign(keys...))...)
+}
+
+// LookJournal is [Set.Journal] that holds the journal against its anchors, and tells what becomes known of them. Without a place
+// for anchors it tells nothing.
+func (s *Set) LookJournal(ctx context.Context, name string, tell func(anchor.Report)) (*checkpoint.Journal, error) {
+	remembered, err := s.remembered(ctx, name, tell)
+	if err != nil {
+		return nil, err
+	}
+	return s.journal(ctx, name, remembered...)
+}
+
+// remembered is the option of a journal whose heads are remembered elsewhere. There is none if no place is set.
+func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Report)) ([]checkpoint.Option, error) {
+	at := s.config.Anchor.URL
+	if at == "" {
+		return nil, nil
+	}
+	// The bucket decides how long it keeps a head: the archive's retention and storage class are not for it.
+	b, err := s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
+	if err != nil {
+		return nil, err
+	}
+	guard := anchor.NewGuard(b, tell)
+	s.guards[name] = guard
+	tell(anchor.Report{}) // nothing is known yet
+	return []checkpoint.Option{checkpoint.Remembered(guard)}, nil
+}
+
+// AnchorJournal anchors the newest head of a journal that [Set.CommitJournal] has opened, if a place for anchors is set. Only an
+// integrity error is an error.
+func (s *Set) AnchorJournal(ctx context.Context, name string, j *checkpoint.Journal) error {
+	if s.guards[name] == nil {
+		return nil
+	}
+	newest, err := j.Load(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // there is no entry, or the run itself has told why the journal cannot be read
+	}
+	return At(exporter.StageCheckpoint, s.guards[name].Anchor(ctx, newest.Head))
+}
+
+// logReport logs what became known of a journal's anchors.
+func logReport(log *zap.Logger, r anchor.Report) {
+	switch {
+	case r.Err != nil && r.Wrote:
+		log.Warn("the newest head could not be remembered elsewhere: until a later one is, a rollback of the journal to before it "+
+			"may stay unnoticed", zap.Uint64("size", r.Newest), zap.Uint64("anchored", r.Size), zap.Error(r.Err))
+	case r.Err != nil:
+		log.Warn("the heads that are remembered elsewhere could not be compared with the journal: whether it was rolled back is not "+
+			"known, and the run goes on", zap.Error(r.Err))
+	case r.Wrote:
+		log.Info("the newest head is remembered elsewhere", zap.Uint64("size", r.Size))
+	}
 }
 
 func (s *Set) journal(ctx context.Context, name string, options ...checkpoint.Option) (*checkpoint.Journal, error) {

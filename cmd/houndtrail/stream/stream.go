@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -38,8 +39,12 @@ type Stream struct {
 	Name string
 	*exporter.Exporter
 	Schedule cron.Schedule // when the daemon runs its cycles
+	Anchors  cron.Schedule // when the daemon remembers its newest head elsewhere
 
 	watch *watch              // its Store, which wraps the journal
+	guard *anchor.Guard       // nil if no place for anchors is set
+	tells *teller             // nil unless this stream's receiver is told of heads
+	heads []*watch            // of all streams of this process whose heads it is told of
 	pause *pause              // the pause that its receiver asks for; nil for the archive
 	turn  *semaphore.Weighted // that its cycles share with compactions; nil if there are none
 }
@@ -79,6 +84,35 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 		return s.RunOnce(ctx)
 	}
 	return inTurn(s.turn)(ctx, func() error { return s.RunOnce(ctx) })
+}
+
+// Anchor remembers the newest head elsewhere, as far as this process knows it, if a place for that is set. It can run beside a
+// cycle. Only an integrity error is an error, and the stream's state tells it; if the place does not answer, the observer is told.
+func (s *Stream) Anchor(ctx context.Context) error {
+	head, known := s.watch.head.Load().(string)
+	if s.guard == nil || !known || ctx.Err() != nil {
+		return nil //nolint:nilerr // a run that was told to stop leaves it to the next one
+	}
+	err := At(exporter.StageCheckpoint, s.guard.Anchor(ctx, head))
+	if err != nil {
+		s.watch.ended(ctx, err)
+	}
+	return err
+}
+
+// Tell tells the receiver the newest heads of all streams, if it is to be told of any and the last time is an hour ago. Nothing
+// depends on it. The caller has seen a cycle that ended well.
+func (s *Stream) Tell(ctx context.Context) {
+	if s.tells == nil || ctx.Err() != nil {
+		return
+	}
+	var notes []string
+	for _, w := range s.heads {
+		if head, known := w.head.Load().(string); known && head != "" {
+			notes = append(notes, head)
+		}
+	}
+	s.tells.tell(ctx, notes)
 }
 
 // RunOnce runs one cycle, unless the receiver has asked for a pause.

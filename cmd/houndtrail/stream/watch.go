@@ -30,6 +30,7 @@ type watch struct {
 	log    *zap.Logger
 	once   sync.Once
 	newest atomic.Pointer[Position]
+	head   atomic.Value // the newest head, a string
 }
 
 // Load loads the newest entry and remembers it.
@@ -66,6 +67,7 @@ func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpo
 func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
 	if err == nil {
 		w.newest.Store(&Position{s.Serial, s.Holed()})
+		w.head.Store(s.Head)
 	}
 	return s, err
 }

@@ -19,6 +19,9 @@ type Format interface {
 	Append(dst []byte, r *record.Record) []byte
 	// Write writes the bytes that Append appends. Houndtrail calls it for long records: it should hold a part of them at a time.
 	Write(w io.Writer, r *record.Record) (int, error)
+	// AppendEvent appends an event that is no record, as one with its separator behind it. event is an object of JSON with a type and
+	// an event_id, on one line. The receiver must be able to tell it from a record, and to drop it if it knows the event_id.
+	AppendEvent(dst, event []byte) []byte
 	// Read says what an answer means for its batch. It gets every answer except redirects and the refusals of a proxy.
 	Read(a Answer) Verdict
 }

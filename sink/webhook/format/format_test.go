@@ -229,3 +229,18 @@ func TestNew(t *testing.T) {
 		seen[name] = true
 	}
 }
+
+// An event that is no record comes out of every format whole, and behind records.
+func TestEvents(t *testing.T) {
+	each(t, func(t *testing.T, name string, f format.Format) {
+		r := sinktest.Corners(t)[0]
+		body := f.Append(nil, &r)
+		for _, size := range []int{1, 2} {
+			body = f.AppendEvent(body, fmt.Appendf(nil, `{"type":"houndtrail.head","event_id":"o/%d","size":%d,"head":"a\nb\u2014"}`, size, size))
+		}
+		golden(t, name, "events", string(body[len(f.Append(nil, &r)):]))
+		if !bytes.HasPrefix(body, f.Append(nil, &r)) {
+			t.Error("the record before the events was changed")
+		}
+	})
+}

@@ -26,6 +26,9 @@ func (f lines) Limits() Limits {
 	return l
 }
 
+// AppendEvent appends a line. No record has a type, and every record has an id, which an event has not.
+func (lines) AppendEvent(dst, event []byte) []byte { return append(append(dst, event...), '\n') }
+
 func (f lines) Read(a Answer) Verdict {
 	if a.success() {
 		return a.acknowledges(f.Expect)

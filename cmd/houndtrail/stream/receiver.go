@@ -1,0 +1,167 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/sink/webhook"
+)
+
+const (
+	// longestPause is more than Houndtrail grants any receiver. If the remembered time is later, another clock wrote it.
+	longestPause = 25 * time.Hour
+	// rememberTime bounds how long a run takes to write a pause down.
+	rememberTime = 10 * time.Second
+)
+
+// A pause is the time that a receiver asks for, if it is longer than Houndtrail keeps trying a batch. It is remembered beside
+// the journal, in <stream>/state/postponed.json, so that a job that starts every few minutes obeys it too. Nothing depends on
+// it: without it Houndtrail asks the receiver, which answers the same again.
+type pause struct {
+	state checkpoint.State[pauseRecord]
+	now   func() time.Time
+	log   *zap.Logger
+
+	until time.Time // as this process knows it
+	asked bool      // the bucket was asked; that is not needed in each cycle
+}
+
+// pauseRecord is the content of the object.
+type pauseRecord struct {
+	NotBefore time.Time `json:"not_before"`
+}
+
+func newPause(b bucket.Bucket, stream string, now func() time.Time, log *zap.Logger) *pause {
+	return &pause{state: checkpoint.OpenState[pauseRecord](b, stream, "postponed"), now: now, log: log}
+}
+
+// pending is when the pause ends; zero if there is none.
+func (p *pause) pending(ctx context.Context) time.Time {
+	if !p.asked {
+		r, err := p.state.Read(ctx)
+		if err != nil {
+			p.log.Warn("whether the receiver has asked for a pause is not known, and it is asked", zap.Error(err))
+		}
+		p.until, p.asked = r.NotBefore, true
+	}
+	if left := p.until.Sub(p.now()); left <= 0 || left > longestPause {
+		return time.Time{}
+	}
+	return p.until
+}
+
+// remember writes the pause down.
+func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError) {
+	p.until, p.asked = p.now().Add(time.Until(postponed.Until)), true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberTime)
+	defer cancel()
+	if err := p.state.Write(ctx, pauseRecord{p.until.UTC().Truncate(time.Second)}); err != nil {
+		p.log.Warn("the pause that the receiver asks for could not be written down: another run will not know of it",
+			zap.Time("not_before", p.until), zap.Error(err))
+	}
+}
+
+// Postponed is the end of the pause that a stream's receiver has asked for; zero if there is none.
+func (s *Set) Postponed(ctx context.Context, name string) (time.Time, error) {
+	if name != Webhook {
+		return time.Time{}, nil
+	}
+	b, err := s.Journals(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return newPause(b, name, s.Now, zap.NewNop()).pending(ctx), nil
+}
+
+// tellAgain is how often a receiver is told of heads at most: a commit a minute must not double its requests.
+const tellAgain = time.Hour
+
+// A teller tells a receiver the newest heads of the journals. When it did so last is remembered beside the journal, in
+// <stream>/state/told.json, so that a job that starts every few minutes tells no more than a daemon. Nothing depends on it: a head
+// that is told twice has the same event_id, and one that is not told is superseded by the next one.
+type teller struct {
+	state  checkpoint.State[toldRecord]
+	events interface {
+		Tell(ctx context.Context, events ...[]byte) error
+	}
+	now func() time.Time
+	log *zap.Logger
+
+	told  toldRecord // as this process knows it
+	asked bool       // the bucket was asked
+}
+
+// toldRecord is the content of the object.
+type toldRecord struct {
+	At    time.Time         `json:"at"`    // of the last try
+	Sizes map[string]uint64 `json:"sizes"` // of the heads that were told last, by their origin
+}
+
+func newTeller(b bucket.Bucket, receiver *webhook.Sink, now func() time.Time, log *zap.Logger) *teller {
+	return &teller{state: checkpoint.OpenState[toldRecord](b, Webhook, "told"), events: receiver, now: now, log: log}
+}
+
+// A headEvent tells a receiver a head. It has no id, so that no query takes it for a record.
+type headEvent struct {
+	Type    string    `json:"type"`
+	EventID string    `json:"event_id"`
+	Size    uint64    `json:"size"`
+	Root    seal.Hash `json:"root"`
+	Head    string    `json:"head"`
+	Cursor  time.Time `json:"cursor"`
+}
+
+// tell tells these heads, if any of them is new and the last time is long ago.
+func (t *teller) tell(ctx context.Context, notes []string) {
+	if !t.asked {
+		told, err := t.state.Read(ctx)
+		if err != nil {
+			t.log.Warn("which heads the receiver was told is not known, and it is told once more", zap.Error(err))
+		}
+		t.told, t.asked = told, true
+	}
+	if since := t.now().Sub(t.told.At); since >= 0 && since < tellAgain {
+		return
+	}
+	next := toldRecord{At: t.now().UTC().Truncate(time.Second), Sizes: map[string]uint64{}}
+	var events [][]byte
+	for _, note := range notes {
+		h, err := seal.ReadHead(note)
+		if err != nil {
+			t.log.Warn("a head cannot be told", zap.Error(err))
+			continue
+		}
+		if next.Sizes[h.Origin] = h.Size; h.Size == t.told.Sizes[h.Origin] {
+			continue
+		}
+		event, err := json.Marshal(headEvent{
+			Type: "houndtrail.head", EventID: fmt.Sprintf("%s/%d", h.Origin, h.Size), Size: h.Size, Root: h.Root, Head: note,
+			Cursor: h.Cursor.UTC(),
+		})
+		if err != nil {
+			t.log.Warn("a head cannot be told", zap.Error(err))
+			continue
+		}
+		events = append(events, event)
+	}
+	if len(events) == 0 {
+		return
+	}
+	if err := t.events.Tell(ctx, events...); err != nil {
+		t.log.Warn("the receiver could not be told the newest heads: it is told later ones in an hour", zap.Error(err))
+		next.Sizes = t.told.Sizes
+	}
+	t.told = next
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberTime)
+	defer cancel()
+	if err := t.state.Write(ctx, next); err != nil {
+		t.log.Warn("which heads the receiver was told could not be written down: another run tells them once more", zap.Error(err))
+	}
+}

@@ -105,7 +105,7 @@
 //	only the first of the declared windows is taken again           0  a record in two objects
 //	windows read ahead are kept although the one before was cut     0  windows that do not follow one another
 //	an attempt's records of a window in parts come again            2  a record in two objects
-//	a head is signed and noted before its entry is stored          23  two heads of one size
+//	a head is signed and noted before its entry is stored           0  two heads of one size
 //	a compaction deletes the old objects before its entry           6  an object deleted too early
 //	a compaction that was cut off is not finished                  68  an object that no entry has
 //	a compaction takes in what an attempt left uncommitted        278  an attempt taken for a part of the archive

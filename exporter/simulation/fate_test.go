@@ -106,7 +106,7 @@ func (p *process) decide(c call) fate {
 		f.kind = pick(r, p.possible(c)...)
 	case p.stillborn && p.isCommit(c) && strings.HasSuffix(c.key, firstEntry) && chance < 600 && doom+odds > 0:
 		f.kind = pick(r, killedBefore, killedBefore, refused)
-	case p.lingers && p.isCommit(c) && chance < 700 && p.hasHistory(c):
+	case p.lingers && doom+odds > 0 && p.isCommit(c) && chance < 700 && p.hasHistory(c): // a person has no odds
 		f.kind = pick(r, killedBefore, refused)
 	case p.isSet(c) && chance < 300 && doom+odds > 0: // then the set is there without its entry
 		f.kind = pick(r, killedBefore, killedAfter, refused, unheard)

@@ -21,7 +21,7 @@ import (
 )
 
 // roles are the users of the bucket in TestRoles, and the policies of deploy/aws that they have.
-var roles = map[string]string{ //nolint:gochecknoglobals // a constant
+var roles = map[string]string{
 	"AKWRITER": "writer-policy.json", "AKCOMPACTOR": "compactor-policy.json", "AKREADER": "reader-policy.json", "AKAUDITOR": "auditor-policy.json",
 }
 
@@ -117,7 +117,9 @@ func allowed(t *testing.T, policy, user string) (statements []map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Statement []map[string]any }
+	var file struct {
+		Statement []map[string]any `json:"Statement"`
+	}
 	if err := json.Unmarshal(body, &file); err != nil {
 		t.Fatal(err)
 	}

@@ -114,8 +114,8 @@ var mutations = map[string]func(b *seal.Bundle){
 	"its SHA-256":             func(b *seal.Bundle) { b.Object.SHA256 = strings.Repeat("0", 64) },
 	"the object has":          func(b *seal.Bundle) { b.Record.Size++ },
 	"the record is row":       func(b *seal.Bundle) { b.Record.Row[9] ^= 1 },
-	"the record is row 0":     func(b *seal.Bundle) { b.Record.Inclusion.Index = 0 },
-	"the record is row 1":     func(b *seal.Bundle) { b.Record.Inclusion.Hashes = b.Record.Inclusion.Hashes[1:] },
+	"the record is row 0":     func(b *seal.Bundle) { b.Record.Index = 0 },
+	"the record is row 1":     func(b *seal.Bundle) { b.Record.Hashes = b.Record.Hashes[1:] },
 	"its id is":               func(b *seal.Bundle) { b.Record.ID++ },
 	"the proof has format":    func(b *seal.Bundle) { b.Format++ },
 	"the proof is not readab": func(b *seal.Bundle) { b.Head = "" },
@@ -152,6 +152,56 @@ func TestMutations(t *testing.T) {
 		}
 		if err == nil {
 			t.Errorf("byte %d was changed, and the proof still holds: %.60q", at, changed[max(0, at-30):])
+		}
+	}
+}
+
+// TestByHand: the commands of the documents, in their order, prove a record, and give the roots that the head and the entry have.
+func TestByHand(t *testing.T) {
+	t.Parallel()
+	tools(t, "sh", "python3", "openssl", "jq", "sed", "grep", "base64", "od", "sha256sum")
+	p := party{t, t.TempDir()}
+	w := newWorld(t, "parquet", checkpointtest.Key(1), checkpointtest.Key(2))
+	w.export(5, 6*time.Hour, 3)
+	w.compact()
+	made, err := prove.Record(t.Context(), w.options(9))
+	check(t, err)
+	proof, err := made.Encode()
+	check(t, err)
+	p.file("proof.json", proof)
+	p.file("journal.pub.pem", seal.PublicOf(checkpointtest.Key(2)).PEM(""))
+	for _, name := range []string{"evidence-check.py", "verify.md"} {
+		body, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", name))
+		check(t, err)
+		p.file(name, body)
+	}
+	text, err := os.ReadFile(filepath.Join(p.dir, "verify.md"))
+	check(t, err)
+	_, section, _ := strings.Cut(string(text), "\n### Without Houndtrail\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var commands strings.Builder
+	for _, block := range strings.Split(section, "```sh\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		commands.WriteString(block)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", commands.String())
+	cmd.Dir = p.dir
+	out, err := cmd.CombinedOutput()
+	head, headErr := seal.ReadHead(made.Head)
+	check(t, headErr)
+	object := made.Object.Key
+	want := []string{"The record is proved: 1:9,", "Signature Verified Successfully\n" + strings.Repeat(head.Root.Base64()+"\n", 2)}
+	for s, err := range w.journal(archived).Entries(t.Context()) {
+		check(t, err)
+		for _, o := range s.Objects {
+			if o.Key == object {
+				want = append(want, strings.Repeat(o.RecordsRoot.Base64()+"\n", 2)+fmt.Sprintln(o.Records)+"1:9,")
+			}
+		}
+	}
+	for _, says := range want {
+		if err != nil || len(want) != 3 || !strings.Contains(string(out), says) {
+			t.Errorf("%v, and want %q:\n%s", err, says, out)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func (w *world) journal(stream string) *checkpoint.Journal {
 }
 
 // write writes a window to the archive, and commits it.
-func (w *world) write(stream string, win window.Window, records ...record.Record) checkpoint.Stored {
+func (w *world) write(stream string, win window.Window, records ...record.Record) {
 	w.Helper()
 	slices.SortFunc(records, func(a, b record.Record) int { return record.Compare(&a, &b) })
 	a, err := archive.New(w.files, tenant, encoders[w.format])
@@ -116,7 +116,6 @@ func (w *world) write(stream string, win window.Window, records ...record.Record
 			}
 		}
 	}
-	return s
 }
 
 // records are new records of a span.
@@ -172,7 +171,7 @@ func (w *world) public() (keys []seal.PublicKey) {
 	return keys
 }
 
-// proves proves every record that was delivered, and compares what is proved with what was delivered.
+// proves makes the proof of every record that was delivered, and compares what is proved with what was delivered.
 func (w *world) proves() (last *prove.Proof) {
 	w.Helper()
 	for _, d := range w.delivered {

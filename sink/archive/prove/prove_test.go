@@ -293,3 +293,26 @@ func object(w *world, key string, records []record.Record) checkpoint.Object {
 	o.RecordsRoot = sinktest.Root(records)
 	return o
 }
+
+// TestCompactionsInAnyOrder: the compaction of a backfill's object may be before the entry of another object that could have the
+// record.
+func TestCompactionsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "parquet", checkpointtest.Key(1))
+	early := day1.AddDate(0, 0, -2)
+	w.export(1, time.Hour, 1)
+	for _, hour := range []time.Duration{1, 2} {
+		w.id = 5 * int64(hour)
+		w.write(filled, window.Window{Start: early.Add(hour * time.Hour), End: early.Add((hour + 1) * time.Hour)},
+			w.records(early.Add(hour*time.Hour), time.Hour, 1)...)
+	}
+	w.compact()
+	w.id = 4
+	between := w.records(w.at, time.Minute, 1)
+	w.id = 6
+	w.write(archived, window.Window{Start: w.at, End: w.at.Add(time.Hour)}, append(between, w.records(w.at.Add(time.Minute), time.Minute, 1)...)...)
+	w.at = w.at.Add(time.Hour)
+	w.export(2, 24*time.Hour, 1)
+	w.compact()
+	w.proves()
+}

@@ -23,25 +23,25 @@ import (
 )
 
 // live is the life of an archive: windows, late records, a backfill, a second key, and compactions of compacted objects. After each
-// step, every record is proved.
+// step, records are proved.
 func live(w *world) *prove.Proof {
 	w.Helper()
 	w.export(5, 5*time.Hour, 4) // beyond midnight
 	w.write(filled, window.Window{Start: day1.AddDate(0, 0, -2), End: day1.AddDate(0, 0, -1)}, w.records(day1.AddDate(0, 0, -2), 24*time.Hour, 3)...)
 	w.write(filled, window.Window{Start: day1.AddDate(0, 0, -3), End: day1.AddDate(0, 0, -2)}, w.records(day1.Add(-60*time.Hour), time.Hour, 1)...)
 	w.rescan(day1.Add(10*time.Minute), 24*time.Hour, 3)
-	w.proves()
+	w.proves(4)
 
 	w.keys = append(w.keys, checkpointtest.Key(2))
 	w.export(6, 9*time.Hour, 2)
 	w.compact()
-	w.proves()
+	w.proves(4)
 
 	w.rescan(day1.Add(20*time.Minute), 36*time.Hour, 5)
 	w.rescan(day1.Add(30*time.Minute), 5*time.Minute, 1)
 	w.compact()
 	w.export(1, time.Hour, 0)
-	return w.proves()
+	return w.proves(2)
 }
 
 func TestProve(t *testing.T) {
@@ -76,9 +76,9 @@ func TestProveOnS3(t *testing.T) {
 	}
 	w.files, w.positions = open("archive"), open("positions")
 	w.export(5, 6*time.Hour, 2)
-	w.proves()
+	w.proves(1)
 	w.compact()
-	w.proves()
+	w.proves(1)
 }
 
 // TestRequests: in a journal of any size, a proof reads few entries: some to find the record, and the path.
@@ -114,7 +114,7 @@ func TestHeads(t *testing.T) {
 	}
 	_, err = w.journal(archived).Load(t.Context()) // the next run completes it
 	check(t, err)
-	w.proves()
+	w.proves(1)
 }
 
 // TestAdoption: after an adoption the journal goes on under another origin. What was delivered before is proved under its own.
@@ -314,5 +314,5 @@ func TestCompactionsInAnyOrder(t *testing.T) {
 	w.at = w.at.Add(time.Hour)
 	w.export(2, 24*time.Hour, 1)
 	w.compact()
-	w.proves()
+	w.proves(1)
 }

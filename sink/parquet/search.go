@@ -166,18 +166,8 @@ func (g *searched) fill(c *column, first int64, runs []Range, records []record.R
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.pages.Close() }() // it only returns buffers
-	for _, run := range runs {
-		at := run.Low - first
-		err := p.each(run, func(v pq.Value) {
-			set(&records[at], v)
-			at++
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	defer p.close()
+	return p.each(runs, func(row int64, v pq.Value) { set(&records[row-first], v) })
 }
 
 // copier copies values. Equal values of a column that repeats share one copy.

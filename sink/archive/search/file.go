@@ -55,6 +55,7 @@ func (s *search) query(ctx context.Context, size int64, c *collector) read.Query
 		Query: parquet.Query{
 			IDs: s.conditions.ids, Instants: func() parquet.Range { return c.instants(s.within) },
 			Equal: s.conditions.equal, Columns: s.conditions.columns, Whole: size <= int64(s.Tail),
+			Backwards: !s.OldestFirst, Most: c.most,
 			Match: func(r *record.Record) bool {
 				return wants(identity{r.CreatedAt.UnixMicro(), r.ID}) && s.conditions.match(r)
 			},

@@ -46,8 +46,8 @@ func (f *File) NewColumns() (names []string) {
 	return names
 }
 
-// Search calls each with every record that the query wants, in the order of each row group, until each returns an error. The records have no
-// Raw. It reads only the parts of the file in which they can be, and of the other columns only the pages in which they are.
+// Search calls each with every record that the query wants, in the order of each row group, until each returns an error. The records
+// have no Raw. It reads only the parts of the file in which they can be, and of the other columns only the pages in which they are.
 func (f *File) Search(q Query, each func(*record.Record) error) error {
 	for n := range f.file.RowGroups() {
 		i := n

@@ -270,3 +270,22 @@ func TestSearchMemory(t *testing.T) {
 		t.Errorf("without memory: %v", err)
 	}
 }
+
+// A file whose rows are not in order is refused: a search for the last records would leave some out.
+func TestSearchOrder(t *testing.T) {
+	t.Parallel()
+	records := searchedRecords()[:100:100]
+	records[40], records[41] = records[41], records[40]
+	var b bytes.Buffer
+	if err := NewEncoder(meta).encode(&file{counted: counted{Writer: &b}}, win, records); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenAt(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := question(everything, everything, nil, nil)
+	if err := f.Search(q, func(*record.Record) error { return nil }); !errors.Is(err, ErrOrder) {
+		t.Errorf("rows that are not in order: %v", err)
+	}
+}

@@ -44,6 +44,9 @@ const (
 	ObjectUnknown     Code = "object-unknown"
 	ObjectContents    Code = "object-contents"
 	IDTwice           Code = "id-twice"
+	ObjectReturned    Code = "object-returned"
+	CompactUnfinished Code = "compact-unfinished"
+	Compacted         Code = "compacted"
 	Attempt           Code = "attempt"
 	Adopted           Code = "adopted"
 	TenantUnchecked   Code = "tenant-unchecked"
@@ -76,19 +79,22 @@ var advice = map[Code]string{
 	LeaseUnreadable: "Restore it from an earlier version: the next run needs the windows that it names.",
 	HintMissing: "No crash removes it. Compare the newest entry with the log of the last run, then run houndtrail once: it writes " +
 		"the hint.",
-	HintStale:       "Run houndtrail once: it writes the hint.",
-	Pruned:          "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
-	ObjectMissing:   restoreFile,
-	ObjectSize:      restoreFile,
-	ObjectDiffers:   restoreFile,
-	ObjectShadowed:  uncover,
-	ObjectHidden:    "Delete the delete marker, and find out in the store's access log who wrote it.",
-	ObjectUnknown:   "Queries see its rows. Keep a copy elsewhere, move it out of the archive, and find out who wrote it.",
-	ObjectContents:  report,
-	IDTwice:         report,
-	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
-	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
-	TenantUnchecked: "Verify it with the journal of that tenant.",
+	HintStale:         "Run houndtrail once: it writes the hint.",
+	Pruned:            "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
+	ObjectMissing:     restoreFile,
+	ObjectSize:        restoreFile,
+	ObjectDiffers:     restoreFile,
+	ObjectShadowed:    uncover,
+	ObjectHidden:      "Delete the delete marker, and find out in the store's access log who wrote it.",
+	ObjectUnknown:     "Queries see its rows. Keep a copy elsewhere, move it out of the archive, and find out who wrote it.",
+	ObjectContents:    report,
+	IDTwice:           report,
+	ObjectReturned:    "Queries see its rows twice. Find out in the store's access log who wrote it, and run houndtrail compact.",
+	CompactUnfinished: "Run houndtrail compact: it finishes the compaction. Until then queries see these rows twice.",
+	Compacted:         "Nothing: each compaction's entry names what it replaced, and its own object was checked.",
+	Attempt:           "Run houndtrail once: it makes the attempt again and replaces the object.",
+	Adopted:           "Nothing: an adoption counts objects and does not note their hashes.",
+	TenantUnchecked:   "Verify it with the journal of that tenant.",
 	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
 		"s3:GetObjectVersion: then the original is found below what covers it.",
 	Unsigned: "Protect the journal's store with versions or Object Lock, and compare the newest entry's hash with your log.",

@@ -22,8 +22,9 @@ type journal struct {
 	lease  checkpoint.LeaseStatus
 	stream Stream
 
-	before checkpoint.Stored // the previous entry; zero if it does not count for the next one
-	past   past
+	before   checkpoint.Stored            // the previous entry; zero if it does not count for the next one
+	restored map[uint64]checkpoint.Stored // entries that are not as they were, by an earlier version that is
+	past     past
 }
 
 // open looks for the end of the journal, and compares it with the hint and the lease. It tells whether there is a journal.
@@ -60,6 +61,9 @@ func (j *journal) newest(ctx context.Context) {
 			return // it comes again in its turn, and is reported then
 		}
 		j.stream.Tenant, j.stream.SHA256, j.stream.Delivered = s.Tenant, s.SHA256, s.Totals.Delivered
+		if j.Files {
+			j.tenants[s.Tenant] = true
+		}
 		j.stream.Start, j.stream.Cursor = s.Start, s.Cursor
 		if j.Depth != Heads {
 			j.expect(int64(j.end.Newest))
@@ -153,12 +157,12 @@ func (j *journal) missing(ctx context.Context, v verdict) {
 	}
 	if lost := v.last - uint64(len(back)); lost >= v.Serial {
 		j.report(EntryMissing, Error, v.Serial, "%s %s missing, although entry %d is there.",
-			span(v.Serial, lost), isAre(v.Serial, lost), v.last+1)
+			span(v.Serial, lost), isAre(v.Serial < lost), v.last+1)
 		j.before = checkpoint.Stored{}
 	}
 	for _, s := range slices.Backward(back) {
 		j.report(EntryHidden, Error, s.Serial, "Entry %d is hidden: %s.", s.Serial, covered)
-		j.account(ctx, s)
+		j.restore(ctx, s)
 	}
 }
 
@@ -168,7 +172,7 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 		if s, err := j.Parse(v.Serial, o.body); err == nil {
 			j.report(EntryShadowed, Error, v.Serial, "Entry %d is not what was committed: %s. The hashes are %s and %s.",
 				v.Serial, o.covered(), v.SHA256, v.want)
-			j.account(ctx, s)
+			j.restore(ctx, s)
 			return
 		}
 	}
@@ -187,6 +191,14 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 	if v.err == nil || misplaced != nil {
 		j.contents(ctx, v.Stored) // its objects may be as they were
 	}
+}
+
+// restore takes in an earlier version of an entry in its place.
+func (j *journal) restore(ctx context.Context, s checkpoint.Stored) {
+	j.restored[s.Serial] = checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
+		Serial: s.Serial, Kind: s.Kind, Window: s.Window, Tenant: s.Tenant, Objects: s.Objects,
+	}}
+	j.account(ctx, s)
 }
 
 // cause is what is wrong with an entry, without its place and the advice, which a finding has anyway.

@@ -52,7 +52,7 @@ func (v *vandal) newest() int { return len(entries(v.t, v.all, archived)) }
 // victim is an object that an entry of the archive names, and the entry.
 func (v *vandal) victim() (name string, e checkpoint.Checkpoint) {
 	for _, e := range entries(v.t, v.all, archived)[2:] {
-		if len(e.Objects) > 0 {
+		if len(e.Objects) > 0 && v.all["files/"+e.Objects[0].Key] != nil && e.Kind != checkpoint.KindCompact {
 			return "files/" + e.Objects[0].Key, e
 		}
 	}
@@ -67,11 +67,24 @@ func (v *vandal) drop(n int) {
 	}
 }
 
-// orphans are the findings about the objects of entries that are gone.
+// orphans are the findings about the objects of entries that are gone: of those that they name, and of those that they replaced.
 func (v *vandal) orphans(from, to int) (list []string) {
-	for _, e := range entries(v.t, v.all, archived)[from:to] {
-		for range e.Objects {
-			list = append(list, "error object-unknown 0")
+	all := entries(v.t, v.all, archived)
+	for _, e := range all[from:to] {
+		for _, o := range e.Objects {
+			if v.all["files/"+o.Key] != nil {
+				list = append(list, "error object-unknown 0")
+			}
+		}
+		if e.Compacted == nil {
+			continue
+		}
+		for _, r := range e.Compacted.Replaced {
+			for _, e := range slices.Concat(all[:from], all[to:], entries(v.t, v.all, filled)) {
+				if slices.ContainsFunc(e.Objects, func(o checkpoint.Object) bool { return o.Key == r.Key }) {
+					list = append(list, fmt.Sprint("error object-missing ", e.Serial))
+				}
+			}
 		}
 	}
 	return list

@@ -17,10 +17,10 @@ func span(first, last uint64) string {
 	return fmt.Sprintf("Entries %d to %d", first, last)
 }
 
-// isAre is the verb that follows [span].
-func isAre(first, last uint64) string {
-	if first == last {
-		return "is"
+// isAre is the verb that follows a number.
+func isAre(many bool) string {
+	if many {
+		return "are"
 	}
-	return "are"
+	return "is"
 }

@@ -87,13 +87,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	defer cancel(nil)
 	r := &run{
 		Options: o, cancel: cancel, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}, ids: map[string]*ids{},
-		tenants: map[string]bool{}, memory: semaphore.NewWeighted(bodies),
+		tenants: map[string]bool{}, memory: semaphore.NewWeighted(bodies), ledger: newLedger(),
 	}
 	r.report = Report{Depth: o.Depth, Since: o.Since, Until: o.Until}
 	r.looking.SetLimit(parallel)
 	var journals []*journal
 	for _, j := range o.Journals {
-		journals = append(journals, &journal{run: r, Journal: j})
+		journals = append(journals, &journal{run: r, Journal: j, restored: map[uint64]checkpoint.Stored{}})
 	}
 	r.verify(ctx, journals)
 	return r.finish(ctx, journals)
@@ -109,13 +109,17 @@ func (r *run) verify(ctx context.Context, journals []*journal) {
 		r.found.add(Finding{Code: EntriesLost, Severity: Error, Text: fmt.Sprintf("There is no journal in %s: either it is lost, or %s "+
 			"names another place.", r.Positions, setting.CheckpointURL)})
 	}
+	files := r.Files != nil && r.Depth != Heads && there
+	if files {
+		r.listed(ctx)
+	}
 	for _, j := range journals {
 		j.entries(ctx)
 	}
 	_ = r.looking.Wait() // the functions return no error
-	if r.Files != nil && r.Depth != Heads && there && !r.incomplete() {
+	if files && !r.incomplete() {
 		r.strangers(ctx, journals)
-		r.twice(ctx)
+		r.twice(ctx, r.settle(ctx))
 	}
 }
 
@@ -154,6 +158,7 @@ type run struct {
 	looking errgroup.Group      // looks at objects
 	memory  *semaphore.Weighted // of the bodies that are read
 	found   findings
+	ledger  *ledger
 
 	mu        sync.Mutex // guards the rest
 	report    Report

@@ -32,6 +32,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 	"github.com/houndtrail/houndtrail/sink/parquet"
@@ -209,6 +210,26 @@ func (*receiver) WriteParts(context.Context, window.Window, iter.Seq2[[]record.R
 	return checkpoint.Receipt{}, errors.New("no window of these tests is that large")
 }
 
+// compact compacts the days that are over for so long.
+func (w *world) compact(olderThan time.Duration) {
+	w.t.Helper()
+	check(w.t, compactor(w.place, w.name, olderThan).Run(w.t.Context()))
+}
+
+// compactor compacts the archive of a place.
+func compactor(p place, source string, olderThan time.Duration) *compact.Compactor {
+	journal := func(stream string, options ...checkpoint.Option) *checkpoint.Journal {
+		return checkpoint.Open(p.positions, checkpoint.Identity{
+			Tenant: tenant, Stream: stream, Source: source, Destination: "s3://lake/" + stream, Encoding: "parquet",
+		}, options...)
+	}
+	return &compact.Compactor{
+		Files: p.files, Journal: journal(archived), Backfill: journal(filled, checkpoint.AnyOrder()),
+		State:  checkpoint.OpenState[compact.Intent](p.positions, archived, compact.StateName),
+		Tenant: tenant, Version: "1.2.3", Memory: 96 << 20, OlderThan: olderThan, Done: func(compact.Day) {},
+	}
+}
+
 // crash runs a cycle that writes its objects and dies before the commit.
 func (w *world) crash() {
 	w.t.Helper()
@@ -252,12 +273,17 @@ func whole(t *testing.T, root string) place {
 	}
 	w.run()
 	w.name = "https://new.example"
-	for _, name := range []string{archived, posted} {
-		_, err := w.journal(name, w.place.positions).Move(t.Context(), "a new name", w.now)
+	for _, name := range []string{archived, filled, posted} {
+		var options []checkpoint.Option
+		if name == filled {
+			options = append(options, checkpoint.AnyOrder())
+		}
+		_, err := w.journal(name, w.place.positions, options...).Move(t.Context(), "a new name", w.now)
 		check(t, err)
 	}
 	w.later(26 * time.Hour)
 	w.run()
+	w.compact(3 * 24 * time.Hour)
 	w.later(26 * time.Hour)
 	w.crash()
 	return w.place

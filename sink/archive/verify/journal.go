@@ -22,6 +22,13 @@ type journal struct {
 	lease  checkpoint.LeaseStatus
 	stream Stream
 
+	tip         checkpoint.Stored     // the newest entry, as it says itself
+	noted       *witness              // the hint's head; nil if it has none
+	remembered  map[uint64][]*witness // by size
+	others      []*witness            // earlier hints of another name than the journal has
+	signedSince uint64                // the first entry that is signed; 0 if none so far is
+	lastSigned  bool
+
 	before   checkpoint.Stored            // the previous entry; zero if it does not count for the next one
 	restored map[uint64]checkpoint.Stored // entries that are not as they were, by an earlier version that is
 	past     past
@@ -38,19 +45,24 @@ func (j *journal) open(ctx context.Context) (there bool) {
 		j.unread(err)
 		return false
 	}
-	told := j.earlierHints(ctx)
+	hints, bare := j.earlierHints(ctx)
 	if j.end, err = j.End(ctx); err != nil {
 		j.unread(err)
 		return false
 	}
-	witness := max(told, j.end.Hint.Serial, j.lease.Serial)
-	j.hint(witness)
-	if j.end.Newest == 0 {
-		return witness > 0
+	if j.end.Newest > 0 {
+		j.newest(ctx)
+		j.hidden(ctx)
 	}
-	j.hidden(ctx)
-	j.newest(ctx)
-	return true
+	witness := max(bare, j.end.Hint.Serial, j.lease.Serial)
+	for _, h := range hints {
+		if j.ours(h) && !j.outdated(h) {
+			witness = max(witness, h.Size)
+		}
+	}
+	j.hint(witness)
+	j.witnesses(hints)
+	return j.end.Newest > 0 || witness > 0
 }
 
 // newest reads the newest entry, for the amount of work and the set that the next run needs.
@@ -65,6 +77,8 @@ func (j *journal) newest(ctx context.Context) {
 			j.tenants[s.Tenant] = true
 		}
 		j.stream.Start, j.stream.Cursor = s.Start, s.Cursor
+		j.stream.Origin, j.stream.Signed = s.Seal.Origin, s.Signed
+		j.tip = s
 		if j.Depth != Heads {
 			j.expect(int64(j.end.Newest))
 			if j.Files && j.Options.Files != nil && j.Since.IsZero() && j.Until.IsZero() {
@@ -107,6 +121,8 @@ func (j *journal) entries(ctx context.Context) {
 		j.take(ctx, c.add(reading{Stored: s, err: err}))
 	}
 	j.take(ctx, c.end(j.end.Hint))
+	j.unsettled(ctx)
+	j.signatures(ctx)
 }
 
 // begin takes in the first entry that is there.
@@ -183,9 +199,10 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 	case errors.Is(v.err, checkpoint.ErrForeign):
 		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one of the stream %q.", v.Serial, v.Stream)
 	case v.err != nil:
-		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.", v.Serial, cause(v.err))
+		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.%s", v.Serial, cause(v.err), j.signer(ctx, v.Serial))
 	default:
-		j.report(EntryChanged, Error, v.Serial, "Entry %d has the SHA-256 %s, and %s says that it was %s.", v.Serial, v.SHA256, v.by, v.want)
+		j.report(EntryChanged, Error, v.Serial, "Entry %d has the SHA-256 %s, and %s says that it was %s.%s",
+			v.Serial, v.SHA256, v.by, v.want, j.signer(ctx, v.Serial))
 	}
 	j.before = checkpoint.Stored{}
 	if v.err == nil || misplaced != nil {
@@ -218,7 +235,9 @@ func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 	if s.Kind == checkpoint.KindAdopt {
 		j.found.soften(s.Serial, fmt.Sprintf(" Entry %d is an adoption, after which this does not count any more.", s.Serial))
 	}
-	if err := s.Continues(j.before); err != nil {
+	j.hold(s)
+	j.signed(s)
+	if err := s.Continues(j.before); err != nil && (s.Signed || !j.before.Signed) {
 		j.report(EntryChanged, Error, s.Serial, "Entry %d does not follow entry %d: %v.", s.Serial, j.before.Serial, err)
 	}
 	if j.before.Serial > 0 || s.Serial == 1 {

@@ -33,7 +33,7 @@ func TestSound(t *testing.T) {
 		if len(wrong) > 0 {
 			t.Errorf("%s: %q\n%+v", depth, wrong, report.Findings)
 		}
-		want := []verify.Code{verify.Attempt, verify.Compacted, verify.Unsigned, verify.VersionsUnchecked}
+		want := []verify.Code{verify.Attempt, verify.Compacted, verify.KeyUnpinned, verify.VersionsUnchecked}
 		if depth == verify.Heads {
 			want = want[2:]
 		} else if report.Objects == 0 {

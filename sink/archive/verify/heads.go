@@ -1,16 +1,15 @@
 package verify
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
@@ -41,10 +40,61 @@ const (
 	given                    // from outside of the store
 )
 
-// of tells whether a head is of a journal of that stream. Its tenant and the id of the journal are another question.
-func (h Remembered) of(stream string) bool {
+// Stream is the stream of the journal. Its tenant and the id of the journal are another question.
+func (h Remembered) Stream() string {
 	parts := strings.Split(h.Head.Origin, "/")
-	return len(parts) > 2 && parts[2] == stream
+	return parts[len(parts)-2] // there are four
+}
+
+// ParseHeads reads the heads in a file: one note; or JSON that has notes in fields named head, such as a log, the output of status
+// and verify, or the hint itself. A line may begin with other text.
+func ParseHeads(where string, file []byte) ([]Remembered, error) {
+	if h, err := seal.ReadHead(strings.TrimSpace(string(file)) + "\n"); err == nil {
+		return []Remembered{{where, h}}, nil
+	}
+	var notes []string
+	var value any
+	if json.Unmarshal(file, &value) == nil {
+		notes = headsIn(value)
+	} else {
+		for line := range bytes.Lines(file) {
+			if at := bytes.IndexByte(line, '{'); at >= 0 && json.Unmarshal(line[at:], &value) == nil {
+				notes = append(notes, headsIn(value)...)
+			}
+		}
+	}
+	slices.Sort(notes)
+	var heads []Remembered
+	for _, note := range slices.Compact(notes) {
+		h, err := seal.ReadHead(note)
+		if err != nil {
+			return nil, fmt.Errorf("%s: the head %.80q: %w", where, note, err)
+		}
+		heads = append(heads, Remembered{where, h})
+	}
+	if len(heads) == 0 {
+		return nil, fmt.Errorf("%s has no head: want a head as Houndtrail prints it, or lines of JSON with a field head, such as a log or "+
+			"the output of houndtrail status -o json", where)
+	}
+	return heads, nil
+}
+
+// headsIn are the notes of journals in a value of JSON.
+func headsIn(value any) (notes []string) {
+	switch value := value.(type) {
+	case []any:
+		for _, v := range value {
+			notes = append(notes, headsIn(v)...)
+		}
+	case map[string]any:
+		for name, v := range value {
+			if note, ok := v.(string); ok && name == "head" && strings.Contains(note, "/houndtrail/") {
+				notes = append(notes, note)
+			}
+			notes = append(notes, headsIn(v)...)
+		}
+	}
+	return notes
 }
 
 // witnesses takes in all heads that tell what the journal was, and reports the ones of which the journal has no entry any more.
@@ -68,16 +118,21 @@ func (j *journal) witnesses(hints []*witness) {
 			all = append(all, w)
 		}
 	}
+	once := map[string]bool{}
 	for _, h := range j.Heads {
-		if h.of(j.Name) {
+		if note := h.Head.Note(); h.Stream() == j.Name && !once[note] {
+			once[note] = true
 			all = append(all, &witness{SignedHead: h.Head, where: h.Where, kind: given})
 		}
 	}
 	j.remembered = map[uint64][]*witness{}
 	for _, w := range all {
-		if w.Size <= j.end.Newest {
+		switch {
+		case w.Size <= j.end.Newest:
 			j.remembered[w.Size] = append(j.remembered[w.Size], w)
-		} else if w.kind == given {
+		case w.kind == given && j.outdated(w):
+			j.foreign(w, j.tip.Seal.Origin)
+		case w.kind == given:
 			j.report(RolledBack, Error, j.end.Newest+1, "%s has a head of %d entries (root %s), and the journal ends with entry %d.",
 				w.where, w.Size, w.Root.Base64(), j.end.Newest)
 		}
@@ -123,7 +178,7 @@ func (j *journal) compare(w *witness, own seal.Head) {
 	w.settled = true
 	switch {
 	case w.Root == own.Root && (w.Origin != own.Origin || w.Text() == own.Text()): // an adoption gives another name to the same entries
-		w.agrees = true
+		j.agree(w)
 		if w == j.noted && w.Size == j.end.Newest {
 			j.stream.Head = w.Note()
 		}
@@ -135,6 +190,14 @@ func (j *journal) compare(w *witness, own seal.Head) {
 	default:
 		j.report(HeadChanged, Error, w.Size, "The head of %d entries in %s says cursor %s and %d records, and the entries say %s and %d.",
 			w.Size, w.where, stamp(w.Cursor), w.Records, stamp(own.Cursor), own.Records)
+	}
+}
+
+// agree takes in that the journal grew out of the tree of a head.
+func (j *journal) agree(w *witness) {
+	w.agrees = true
+	if w.kind == given {
+		j.run.report.Heads++
 	}
 }
 
@@ -177,7 +240,7 @@ func (j *journal) unsettled(ctx context.Context) {
 		w.settled = true
 		switch err := proof.Check(w.Root, tip.Root); {
 		case err == nil:
-			w.agrees = true
+			j.agree(w)
 		case w.Origin != tip.Origin:
 			j.foreign(w, tip.Origin)
 		default:
@@ -210,50 +273,4 @@ func (j *journal) unchecked(left []*witness, why error) {
 			j.report(HeadUnchecked, Warning, 0, "The head of %d entries in %s cannot be compared with the journal: %v.", w.Size, w.where, why)
 		}
 	}
-}
-
-// unreadable says that an entry that a proof needs is not readable.
-type unreadable struct{ error }
-
-// nodes are the nodes of the journal's tree, each out of the entry that completes it. The entries are trusted by nothing: a proof out
-// of them has to be checked.
-func (j *journal) nodes(ctx context.Context) seal.Nodes {
-	var mu sync.Mutex
-	known := map[uint64]*seal.Entry{}
-	return seal.FromEntries(func(serials []uint64) ([]*seal.Entry, error) {
-		entries := make([]*seal.Entry, len(serials))
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(parallel)
-		for i, serial := range serials {
-			g.Go(func() (err error) {
-				mu.Lock()
-				e := known[serial]
-				mu.Unlock()
-				if e == nil {
-					e, err = j.sealed(ctx, serial)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				entries[i], known[serial] = e, e
-				return err
-			})
-		}
-		return entries, g.Wait()
-	})
-}
-
-// sealed reads an entry as far as the seal goes.
-func (j *journal) sealed(ctx context.Context, serial uint64) (*seal.Entry, error) {
-	body, _, _, err := j.Positions.Get(ctx, j.Key(serial))
-	if err != nil {
-		return nil, err
-	}
-	e, err := seal.ReadEntry(body)
-	if err == nil && e.Serial != serial {
-		err = fmt.Errorf("it says that it is entry %d", e.Serial)
-	}
-	if err != nil {
-		return nil, unreadable{fmt.Errorf("entry %d: %w", serial, err)}
-	}
-	return e, nil
 }

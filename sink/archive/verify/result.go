@@ -41,6 +41,12 @@ func (r *Report) Result() string {
 	case Read:
 		text += "; every byte was read"
 	}
+	if len(r.Keys) > 0 {
+		text += "; signed with a key that you gave"
+	}
+	if r.Heads > 0 {
+		text += "; " + plural(r.Heads, "head") + " that you kept led to it"
+	}
 	if n := r.Counts[Warning]; n > 0 {
 		text += "; " + plural(n, "warning")
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"sort"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
@@ -143,4 +146,50 @@ func (j *journal) signer(ctx context.Context, serial uint64) string {
 	default:
 		return ""
 	}
+}
+
+// unreadable says that an entry that a proof needs is not readable.
+type unreadable struct{ error }
+
+// nodes are the nodes of the journal's tree, each out of the entry that completes it. The entries are trusted by nothing: a proof out
+// of them has to be checked.
+func (j *journal) nodes(ctx context.Context) seal.Nodes {
+	var mu sync.Mutex
+	known := map[uint64]*seal.Entry{}
+	return seal.FromEntries(func(serials []uint64) ([]*seal.Entry, error) {
+		entries := make([]*seal.Entry, len(serials))
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(parallel)
+		for i, serial := range serials {
+			g.Go(func() (err error) {
+				mu.Lock()
+				e := known[serial]
+				mu.Unlock()
+				if e == nil {
+					e, err = j.sealed(ctx, serial)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				entries[i], known[serial] = e, e
+				return err
+			})
+		}
+		return entries, g.Wait()
+	})
+}
+
+// sealed reads an entry as far as the seal goes.
+func (j *journal) sealed(ctx context.Context, serial uint64) (*seal.Entry, error) {
+	body, _, _, err := j.Positions.Get(ctx, j.Key(serial))
+	if err != nil {
+		return nil, err
+	}
+	e, err := seal.ReadEntry(body)
+	if err == nil && e.Serial != serial {
+		err = fmt.Errorf("it says that it is entry %d", e.Serial)
+	}
+	if err != nil {
+		return nil, unreadable{fmt.Errorf("entry %d: %w", serial, err)}
+	}
+	return e, nil
 }

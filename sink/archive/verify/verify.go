@@ -65,7 +65,8 @@ type Report struct {
 	Depth    Depth            `json:"depth"`
 	Since    time.Time        `json:"since,omitzero"`
 	Until    time.Time        `json:"until,omitzero"`
-	Keys     []string         `json:"keys,omitempty"` // the SHA-256 of each public key that signatures were opened with
+	Keys     []string         `json:"keys,omitempty"`       // the SHA-256 of each public key that signatures were opened with
+	Heads    int              `json:"kept_heads,omitempty"` // heads that the reader had kept, and that the journals grew out of
 	Streams  []Stream         `json:"streams"`
 	Objects  int64            `json:"objects"` // that were looked at
 	Bytes    int64            `json:"bytes"`   // of them
@@ -188,7 +189,7 @@ func (r *run) unproved(journals []*journal) {
 // unclaimed reports the heads that are of no journal here.
 func (r *run) unclaimed(journals []*journal) {
 	for _, h := range r.Heads {
-		if !slices.ContainsFunc(journals, func(j *journal) bool { return h.of(j.Name) }) {
+		if !slices.ContainsFunc(journals, func(j *journal) bool { return h.Stream() == j.Name }) {
 			r.found.add(Finding{Code: HeadUnknown, Severity: Error, Text: fmt.Sprintf("The head in %s is of %s, and no journal of that stream "+
 				"is verified here.", h.Where, h.Head.Origin)})
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 const (
@@ -238,6 +239,37 @@ func TestForkShownToOneReader(t *testing.T) {
 		got, _ := run(t, v.place.pinned(depth, headOf(t, "mine.note", note)))
 		if !same(got, list(v, "forked -0")) {
 			t.Errorf("%s: %q", depth, got)
+		}
+	}
+}
+
+// If another journal takes the place of the first one, the earlier versions of the hint are of the first one. After an adoption they
+// are so, too, and that is no fault.
+func TestAnotherJournal(t *testing.T) {
+	t.Parallel()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, "lake", true)
+	for _, adopted := range []bool{false, true} {
+		s, _ := long(t, 3)
+		hint, _, _, err := s.positions.Get(t.Context(), s.journal.HintKey())
+		check(t, err)
+		all := map[string][]byte{"positions/" + s.journal.HintKey(): hint}
+		v := inBucket(t, server, "lake", fmt.Sprint("adopted", adopted), all)
+		other := checkpoint.Open(v.place.positions, checkpoint.Identity{Tenant: tenant, Stream: archived})
+		e := checkpoint.Checkpoint{Kind: checkpoint.KindExport, Window: hours(0, 1), Cursor: hours(0, 1).End, Start: begin, DeliveredSince: begin}
+		want := []string{"error head-unknown 0"}
+		if adopted {
+			e.Kind, e.Adopted, e.Window, want = checkpoint.KindAdopt, &checkpoint.Adoption{Reason: "lost"}, hours(1, 1), nil
+		} else {
+			v.put("positions/"+s.journal.HintKey(), []byte("{}"))
+		}
+		_, err = other.Commit(t.Context(), checkpoint.Stored{}, e)
+		check(t, err)
+		for _, depth := range []verify.Depth{verify.Heads, verify.Objects} {
+			got, report := run(t, v.place.options(depth))
+			if !same(got, want) {
+				t.Errorf("adopted %t, %s: %q, want %q\n%+v", adopted, depth, got, want, report.Findings)
+			}
 		}
 	}
 }

@@ -248,15 +248,30 @@ func (j *journal) unsettled(ctx context.Context) {
 				"that tree.", w.where, w.Size, w.Root.Base64(), tip.Size)
 		}
 	}
-	if len(j.others) > 0 && j.past.adoption == nil {
-		severity := Error
-		if j.Depth == Heads { // an adoption may be among the earlier entries
-			severity = Warning
-		}
-		w := j.others[0]
-		j.report(HeadUnknown, severity, 0, "%d earlier versions of the hint are of another journal, such as %s of %d entries of %s, and no "+
-			"adoption explains that.", len(j.others), w.where, w.Size, w.Origin)
+	j.explained(ctx)
+}
+
+// explained reports the earlier hints of another name, unless an adoption gave the journal its name: then entry 1 has another one, or
+// is an adoption itself.
+func (j *journal) explained(ctx context.Context) {
+	if len(j.others) == 0 {
+		return
 	}
+	severity := Warning // if the first entry was pruned
+	body, _, _, err := j.Positions.Get(ctx, j.Key(1))
+	if err == nil {
+		first, err := j.Parse(1, body)
+		if err == nil && (first.Kind == checkpoint.KindAdopt || first.Seal.Origin != j.tip.Seal.Origin) {
+			return
+		}
+		severity = Error
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		j.unread(err)
+		return
+	}
+	w := j.others[0]
+	j.report(HeadUnknown, severity, 0, "%s of the hint %s of another journal, such as %s of %d entries of %s, and no adoption explains that.",
+		plural(len(j.others), "earlier version"), isAre(len(j.others) > 1), w.where, w.Size, w.Origin)
 }
 
 // whole tells whether nothing was found about the entries so far.

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -226,6 +227,44 @@ func TestKeys(t *testing.T) {
 					t.Errorf("the report has the head %q, want %q", head, s.last.Head)
 				}
 			})
+		}
+	}
+}
+
+// The forms in which a person keeps heads.
+func TestParseHeads(t *testing.T) {
+	t.Parallel()
+	s, _ := long(t, 2)
+	first, second := s.last.Seal.Head, s.last.Head
+	quoted := func(note string) string {
+		body, err := json.Marshal(note)
+		check(t, err)
+		return string(body)
+	}
+	for name, c := range map[string]struct {
+		file string
+		want []string
+		err  string
+	}{
+		"a note":                   {file: second, want: []string{second}},
+		"a note without a newline": {file: strings.TrimSpace(second), want: []string{second}},
+		"a log": {
+			file: `{"msg":"new stream"}` + "\n" + `{"msg":"committed","head":` + quoted(first) + "}\nno json\n" +
+				`12:00 INFO committed {"head": ` + quoted(second) + "}\n" + `{"head":` + quoted(second) + "}\n",
+			want: []string{first, second},
+		},
+		"a report over many lines": {file: "{\n\"streams\": [{\"head\":\n" + quoted(first) + "}, {\"head\": \"\"}]}", want: []string{first}},
+		"of another program":       {file: `{"head":"HEAD"}`, err: "f has no head: want a head as Houndtrail prints it, or lines"},
+		"nothing":                  {err: "f has no head"},
+		"a damaged one":            {file: `{"head":` + quoted(strings.Replace(second, "cursor", "Cursor", 1)) + "}", err: "f: the head"},
+	} {
+		heads, err := verify.ParseHeads("f", []byte(c.file))
+		var got []string
+		for _, h := range heads {
+			got = append(got, h.Head.Note())
+		}
+		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.HasPrefix(err.Error(), c.err) {
+			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, c.want, c.err)
 		}
 	}
 }

@@ -248,13 +248,13 @@ func TestForkShownToOneReader(t *testing.T) {
 func TestAnotherJournal(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
-	servers.CreateBucket(t, server, "lake", true)
+	servers.CreateBucket(t, server, lake, true)
 	for _, adopted := range []bool{false, true} {
 		s, _ := long(t, 3)
 		hint, _, _, err := s.positions.Get(t.Context(), s.journal.HintKey())
 		check(t, err)
 		all := map[string][]byte{"positions/" + s.journal.HintKey(): hint}
-		v := inBucket(t, server, "lake", fmt.Sprint("adopted", adopted), all)
+		v := inBucket(t, server, fmt.Sprint("adopted", adopted), all)
 		other := checkpoint.Open(v.place.positions, checkpoint.Identity{Tenant: tenant, Stream: archived})
 		e := checkpoint.Checkpoint{Kind: checkpoint.KindExport, Window: hours(0, 1), Cursor: hours(0, 1).End, Start: begin, DeliveredSince: begin}
 		want := []string{"error head-unknown 0"}

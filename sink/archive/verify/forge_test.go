@@ -273,3 +273,24 @@ func TestAnotherJournal(t *testing.T) {
 		}
 	}
 }
+
+// An earlier hint that the key did not sign proves nothing: a person who may write to the store can put any there. Without the key,
+// it counts.
+func TestForgedEarlierHint(t *testing.T) {
+	t.Parallel()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, lake, true)
+	v := inBucket(t, server, "forged", bodies(t))
+	h := v.kept()[1].Head.Head
+	h.Size = 999
+	note, err := h.Sign(seal.NewSigner(h.Origin, checkpointtest.Key(9)))
+	check(t, err)
+	v.hint(checkpoint.Hint{Serial: h.Size, SHA256: "00", Head: note})
+	v.put(postedHint, v.all[postedHint])
+	if got, report := run(t, v.place.pinned(verify.Heads)); len(got) > 0 {
+		t.Errorf("with the key: %q\n%+v", got, report.Findings)
+	}
+	if got, _ := run(t, v.place.options(verify.Heads)); !same(got, list(v, v.at("entries-lost", -1))) {
+		t.Errorf("without a key: %q", got)
+	}
+}

@@ -252,7 +252,7 @@ func TestCompactedMeanwhile(t *testing.T) {
 func TestCompactedInABucketWithVersions(t *testing.T) {
 	t.Parallel()
 	s, server := days(t), servers.VersityGW(t)
-	servers.CreateBucket(t, server, "lake", true)
+	servers.CreateBucket(t, server, lake, true)
 	all := map[string][]byte{}
 	for prefix, store := range map[string]*checkpointtest.Memory{"files/": s.files, "positions/": s.positions} {
 		keys, err := store.List(t.Context(), "", "")
@@ -263,7 +263,7 @@ func TestCompactedInABucketWithVersions(t *testing.T) {
 			all[prefix+key] = body
 		}
 	}
-	v := inBucket(t, server, "lake", "compacted", all)
+	v := inBucket(t, server, "compacted", all)
 	check(t, compactor(v.place, "", 24*time.Hour).Run(t.Context()))
 	if got, report := run(t, v.place.options(verify.Objects)); len(got) > 0 || report.Objects != 4 || report.Records != 6 {
 		t.Errorf("%q, %d objects, %d records\n%+v", got, report.Objects, report.Records, report.Findings)

@@ -248,13 +248,13 @@ func TestForkShownToOneReader(t *testing.T) {
 func TestAnotherJournal(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
-	servers.CreateBucket(t, server, "lake", true)
+	servers.CreateBucket(t, server, lake, true)
 	for _, adopted := range []bool{false, true} {
 		s, _ := long(t, 3)
 		hint, _, _, err := s.positions.Get(t.Context(), s.journal.HintKey())
 		check(t, err)
 		all := map[string][]byte{"positions/" + s.journal.HintKey(): hint}
-		v := inBucket(t, server, "lake", fmt.Sprint("adopted", adopted), all)
+		v := inBucket(t, server, fmt.Sprint("adopted", adopted), all)
 		other := checkpoint.Open(v.place.positions, checkpoint.Identity{Tenant: tenant, Stream: archived})
 		e := checkpoint.Checkpoint{Kind: checkpoint.KindExport, Window: hours(0, 1), Cursor: hours(0, 1).End, Start: begin, DeliveredSince: begin}
 		want := []string{"error head-unknown 0"}
@@ -271,5 +271,26 @@ func TestAnotherJournal(t *testing.T) {
 				t.Errorf("adopted %t, %s: %q, want %q\n%+v", adopted, depth, got, want, report.Findings)
 			}
 		}
+	}
+}
+
+// An earlier hint that the key did not sign proves nothing: a person who may write to the store can put any there. Without the key,
+// it counts.
+func TestForgedEarlierHint(t *testing.T) {
+	t.Parallel()
+	server := servers.VersityGW(t)
+	servers.CreateBucket(t, server, lake, true)
+	v := inBucket(t, server, "forged", bodies(t))
+	h := v.kept()[1].Head.Head
+	h.Size = 999
+	note, err := h.Sign(seal.NewSigner(h.Origin, checkpointtest.Key(9)))
+	check(t, err)
+	v.hint(checkpoint.Hint{Serial: h.Size, SHA256: "00", Head: note})
+	v.put(postedHint, v.all[postedHint])
+	if got, report := run(t, v.place.pinned(verify.Heads)); len(got) > 0 {
+		t.Errorf("with the key: %q\n%+v", got, report.Findings)
+	}
+	if got, _ := run(t, v.place.options(verify.Heads)); !same(got, list(v, v.at("entries-lost", -1))) {
+		t.Errorf("without a key: %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"sync"
 
@@ -107,12 +108,9 @@ func (j *journal) judgeEntry(ctx context.Context, serial uint64) error {
 
 // isJudgement tells an error about signatures from an error of the store.
 func isJudgement(err error) bool {
-	for _, judgement := range []error{seal.ErrUnsigned, seal.ErrUnknownKey, seal.ErrBadSignature, seal.ErrDowngraded, seal.ErrInactive, seal.ErrRevoked} {
-		if errors.Is(err, judgement) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]error{
+		seal.ErrUnsigned, seal.ErrUnknownKey, seal.ErrBadSignature, seal.ErrDowngraded, seal.ErrInactive, seal.ErrRevoked,
+	}, func(judgement error) bool { return errors.Is(err, judgement) })
 }
 
 // forged looks for the first entry that no given key signed: from there on another writer wrote the journal. It opens few signatures,

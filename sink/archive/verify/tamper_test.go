@@ -94,7 +94,8 @@ func (v *vandal) orphans(from, to int) (list []string) {
 const (
 	hintName  = "positions/archive/state/latest"
 	leaseName = "positions/archive/state/lease.json"
-	lost      = 3 // entries that are dropped
+	lost      = 3      // entries that are dropped
+	lake      = "lake" // the bucket
 )
 
 // misplaced is what is found if two entries are cut out and the rest is moved up.
@@ -276,13 +277,13 @@ func tamperings() []tampering {
 func (c tampering) expect(t *testing.T, v *vandal, depth verify.Depth, want func(*vandal) []string) {
 	t.Helper()
 	c.do(v)
-	c.compare(t, v, v.place.pinned(depth), want(v))
+	c.compare(t, v.place.pinned(depth), want(v))
 	if c.kept != nil {
-		c.compare(t, v, v.place.pinned(verify.Objects, v.kept()...), append(want(v), c.kept(v)...))
+		c.compare(t, v.place.pinned(verify.Objects, v.kept()...), append(want(v), c.kept(v)...))
 	}
 }
 
-func (c tampering) compare(t *testing.T, v *vandal, o verify.Options, found []string) {
+func (c tampering) compare(t *testing.T, o verify.Options, found []string) {
 	t.Helper()
 	depth := o.Depth
 	got, report := run(t, o)
@@ -317,12 +318,12 @@ func TestTamperingInADirectory(t *testing.T) {
 func TestTamperingInABucketWithVersions(t *testing.T) {
 	t.Parallel()
 	all, server := bodies(t), servers.VersityGW(t)
-	servers.CreateBucket(t, server, "lake", true)
+	servers.CreateBucket(t, server, lake, true)
 	var cases atomic.Int64
 	for _, c := range tamperings() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			v := inBucket(t, server, "lake", fmt.Sprintf("case%d", cases.Add(1)), all)
+			v := inBucket(t, server, fmt.Sprintf("case%d", cases.Add(1)), all)
 			c.expect(t, v, verify.Objects, c.s3)
 		})
 	}
@@ -345,8 +346,9 @@ func inFolder(t *testing.T, root string, all map[string][]byte) *vandal {
 }
 
 // inBucket copies a sound archive below a prefix of a bucket.
-func inBucket(t *testing.T, server servers.S3, name, prefix string, all map[string][]byte) *vandal {
+func inBucket(t *testing.T, server servers.S3, prefix string, all map[string][]byte) *vandal {
 	t.Helper()
+	name := lake
 	open := func(folder string) *s3.Bucket {
 		b, err := s3.Open(t.Context(), s3.Options{
 			Bucket: name, Prefix: prefix + "/" + folder, Endpoint: server.Endpoint, Region: server.Region, PathStyle: true,
@@ -394,8 +396,8 @@ func TestRenumbered(t *testing.T) {
 func TestFlippedBelowTheStore(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
-	servers.CreateBucket(t, server, "lake", false)
-	v := inBucket(t, server, "lake", "below", bodies(t))
+	servers.CreateBucket(t, server, lake, false)
+	v := inBucket(t, server, "below", bodies(t))
 	name, e := v.victim()
 	check(t, os.WriteFile(filepath.Join(server.DataDir, "lake", "below", name), flip(v.all[name]), 0o644))
 	if got, _ := run(t, v.place.options(verify.Objects)); len(got) > 0 {

@@ -111,7 +111,7 @@ func (j *journal) sampled(of serials) {
 		return
 	}
 	if h, err := seal.ReadHead(j.before.Seal.Head); err == nil && h.Size > 0 {
-		w := &witness{SignedHead: h, where: fmt.Sprintf("entry %d", j.before.Serial), kind: earlier}
+		w := &witness{SignedHead: h, where: fmt.Sprintf("entry %d", j.before.Serial), kind: within}
 		j.remembered[h.Size] = append(j.remembered[h.Size], w)
 	}
 }

@@ -66,6 +66,18 @@ type Schedule struct {
 	cron.Schedule
 }
 
+// An OptionalSchedule is a [Schedule], or none if the text is off.
+type OptionalSchedule struct{ Schedule }
+
+// UnmarshalText takes off, and the texts of a [Schedule].
+func (s *OptionalSchedule) UnmarshalText(text []byte) error {
+	if strings.TrimSpace(string(text)) == "off" {
+		*s = OptionalSchedule{}
+		return nil
+	}
+	return s.Schedule.UnmarshalText(text)
+}
+
 const wantSchedule = "want five cron fields such as */5 * * * *, or @hourly, or @every 5m, with CRON_TZ=Europe/Berlin in front " +
 	"for a time zone"
 

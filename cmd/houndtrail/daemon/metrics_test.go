@@ -42,7 +42,7 @@ func TestMetrics(t *testing.T) {
 	archive.Ended("", exporter.ErrStopped)
 	archive.Ended(stream.StateNoJournal, &exporter.Error{Stage: exporter.StageCheckpoint, Err: exporter.ErrJournalGone})
 	compactions := m.Compactions()
-	compactions.found(stream.CompactionNote{SucceededAt: cursor})
+	compactions.found(stream.Note{SucceededAt: cursor})
 	compactions.day(compact.Day{Objects: 9, Bytes: 900, Made: 2, Size: 300})
 	compactions.ended(errors.New("x"), time.Time{})
 	m.Request("200", 20*time.Millisecond)

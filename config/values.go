@@ -75,7 +75,10 @@ func (s *OptionalSchedule) UnmarshalText(text []byte) error {
 		*s = OptionalSchedule{}
 		return nil
 	}
-	return s.Schedule.UnmarshalText(text)
+	if err := s.Schedule.UnmarshalText(text); err != nil {
+		return invalidf("%v; or off", err)
+	}
+	return nil
 }
 
 const wantSchedule = "want five cron fields such as */5 * * * *, or @hourly, or @every 5m, with CRON_TZ=Europe/Berlin in front " +

@@ -16,6 +16,7 @@ import (
 // The states of a job that a daemon does beside its exports.
 const (
 	JobOK         = "ok"
+	JobWaiting    = "waiting" // none was due so far, and nothing is claimed
 	JobFailed     = "failed"
 	JobDenied     = "denied"     // it may not delete files, and changed nothing
 	JobFinding    = "finding"    // something is not as Houndtrail wrote it
@@ -128,6 +129,9 @@ func (l *VerificationLook) Judge(now time.Time) (state string, err error) {
 			due.UTC().Format(time.RFC3339), reason)
 	case !l.FailedAt.IsZero():
 		return l.State, &failedJobError{l.Note, ErrVerification, "the last verification (" + last + ")", ErrTampered}
+	}
+	if l.SucceededAt.IsZero() {
+		return JobWaiting, nil
 	}
 	return JobOK, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // sampleOf is a part of a place's entries.
@@ -231,5 +232,26 @@ func TestSampleOfARewrittenBlock(t *testing.T) {
 	found, _ := parts(t, s.place(), 5)
 	if flat := slices.Concat(found...); !slices.ContainsFunc(flat, func(f string) bool { return strings.HasPrefix(f, "error head-unknown") }) {
 		t.Errorf("found %q", found)
+	}
+}
+
+// TestSampleInABucket: in a bucket with versions, a sample of a sound archive has no finding, and names what covers an object.
+func TestSampleInABucket(t *testing.T) {
+	t.Parallel()
+	all, server := bodies(t), servers.VersityGW(t)
+	servers.CreateBucket(t, server, "lake", true)
+	v := inBucket(t, server, "lake", "sampled", all)
+	look := func(part int) []string {
+		wrong, _ := run(t, sampleOf(v.place, part, 2))
+		return wrong
+	}
+	if wrong := slices.Concat(look(1), look(2)); len(wrong) > 0 {
+		t.Errorf("sound: %q", wrong)
+	}
+	name, e := v.victim()
+	v.put(name, flip(all[name]))
+	want := fmt.Sprintf("error object-shadowed %d", e.Serial)
+	if wrong := slices.Concat(look(1), look(2)); !slices.Contains(wrong, want) {
+		t.Errorf("found %q, want %q", wrong, want)
 	}
 }

@@ -115,7 +115,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	for _, j := range h.jobs {
 		line, well := j.report(reasons)
 		b.WriteString(line)
-		ok = ok && (well || needSuccess) // a program that restarts until an archive is mended would help nobody
+		ok = ok && (well || needSuccess) // /readyz is about the exports, which go on
 	}
 	return b.String(), ok
 }

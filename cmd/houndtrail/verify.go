@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
@@ -175,12 +174,7 @@ func (p *program) verified(ctx context.Context, c *config.Config, name string, a
 			})
 			continue
 		}
-		for _, journal := range []string{s, stream.BackfillOf(s)} {
-			asked.Journals = append(asked.Journals, verify.Journal{
-				Journal: checkpoint.Open(positions, checkpoint.Identity{Stream: journal}), Name: journal,
-				Files: s == stream.Archive, AnyOrder: journal != s,
-			})
-		}
+		asked.Journals = append(asked.Journals, stream.Journals(positions, s)...)
 	}
 	if name == stream.Webhook || asked.Depth == verify.Heads {
 		return nil

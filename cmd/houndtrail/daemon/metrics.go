@@ -36,6 +36,7 @@ type Metrics struct {
 	requestTime                     prometheus.Histogram
 	anchor                          anchorMetrics
 	compact                         CompactMetrics
+	verify                          VerifyMetrics
 }
 
 // NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
@@ -56,6 +57,7 @@ func NewMetrics(tenant, version string) *Metrics {
 		Registry: registry,
 		anchor:   newAnchorMetrics(gauge, counter),
 		compact:  newCompactMetrics(gauge, counter),
+		verify:   newVerifyMetrics(f, gauge, counter),
 		progress: func(string, time.Time) {},
 		heard:    func() {},
 		trying:   func(string, string) {},

@@ -239,8 +239,8 @@ func TestSampleOfARewrittenBlock(t *testing.T) {
 func TestSampleInABucket(t *testing.T) {
 	t.Parallel()
 	all, server := bodies(t), servers.VersityGW(t)
-	servers.CreateBucket(t, server, "lake", true)
-	v := inBucket(t, server, "lake", "sampled", all)
+	servers.CreateBucket(t, server, lake, true)
+	v := inBucket(t, server, "sampled", all)
 	look := func(part int) []string {
 		wrong, _ := run(t, sampleOf(v.place, part, 2))
 		return wrong

@@ -70,7 +70,7 @@ be read. Warnings alone, and what was not checked, are printed with exit code 0.
 	f := cmd.Flags()
 	f.BoolVar(&o.heads, "heads", false, "only the newest entries of each journal; no object")
 	f.BoolVar(&o.read, "read", false, "read every object, and compare its records with its entry")
-	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the owner of the journal or the proof (PEM); may be given several times")
+	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the owner of the journal or the proof (PEM); may be repeated")
 	f.StringArrayVar(&o.kept, "head", nil, "a file with heads that you kept, or a log with them; may be given several times")
 	f.StringVar(&o.since, "since", "", "only objects of this day or later ones; the journals are checked whole")
 	f.StringVar(&o.until, "until", "", "only objects of days before this time")

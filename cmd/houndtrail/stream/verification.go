@@ -164,8 +164,8 @@ func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 	}
 	report, err := verify.Run(ctx, o)
 	if o.Sample != nil && report.Counts[verify.Error] > 0 && ctx.Err() == nil {
-		j.Log.Warn("not everything is as it was committed: the whole stream is verified now", zap.String("finding", string(report.Findings[0].Code)),
-			zap.String("text", report.Findings[0].Text))
+		j.Log.Warn("not everything is as it was committed: the whole stream is verified now",
+			zap.String("finding", string(report.Findings[0].Code)), zap.String("text", report.Findings[0].Text))
 		o.Sample = nil
 		if whole, problem := verify.Run(ctx, o); problem == nil || whole.Counts[verify.Error] > 0 {
 			report, err = whole, problem // otherwise the errors of the sample stand

@@ -188,7 +188,7 @@ func TestVerifications(t *testing.T) {
 // a journal that is not signed with the key that was given.
 func TestVerificationOfLittle(t *testing.T) {
 	t.Parallel()
-	job, memory, _ := verified(t, 0)
+	job, _, _ := verified(t, 0)
 	if report, err := job.Run(t.Context()); report != nil || err != nil {
 		t.Fatalf("%+v, %v", report, err)
 	}
@@ -200,7 +200,7 @@ func TestVerificationOfLittle(t *testing.T) {
 	if _, err := job.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "HOUNDTRAIL_VERIFY_KEY_FILE: no such file") {
 		t.Errorf("the key cannot be read: %v", err)
 	}
-	job, memory, _ = verified(t, 2)
+	job, memory, _ := verified(t, 2)
 	if _, err := job.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,10 @@ type Config struct {
 	// last time, and a hundredth of the older ones, each with its objects. It costs some hundred requests a time, and 0.01 USD at
 	// most in a journal of seven years. `status`, the pages and the metrics tell what it finds. A job (`run --once`) does not verify.
 	VerifySchedule OptionalSchedule `env:"VERIFY_SCHEDULE,default=@daily"`
+	// File with the public key that has to have signed the newest entries that the daemon verifies: the `.pub.pem` of `keygen`, and
+	// after a rotation several of them, one after another. Take it from a place that cannot be changed together with the journal.
+	// Without it, the daemon opens no signature when it verifies.
+	VerifyKey PublicKeys `env:"VERIFY_KEY_FILE" example:"/etc/houndtrail/owner.pub.pem"`
 	// Compare each window with the server's own count. If a window has fewer records, Houndtrail stops and does not commit it.
 	VerifyCount VerifyCount `env:"VERIFY_COUNT,default=window" oneof:"window off"`
 	// What to do if the server cannot print a record, or sends something that is no record. `stop` stops the stream and names

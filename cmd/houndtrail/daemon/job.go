@@ -168,7 +168,11 @@ func verifying(v *stream.VerificationJob, m VerifyMetrics) work {
 			return n.Note
 		},
 		first: func(ctx context.Context, known stream.Note) (bool, error) {
-			if known.SucceededAt.IsZero() || v.Schedule.Next(known.SucceededAt).After(time.Now()) {
+			last := known.SucceededAt
+			if last.IsZero() {
+				last = known.Since
+			}
+			if last.IsZero() || v.Schedule.Next(last).After(time.Now()) {
 				return false, nil
 			}
 			return true, run(ctx)

@@ -25,7 +25,8 @@ func newVerifyMetrics(
 ) VerifyMetrics {
 	return VerifyMetrics{
 		success: gauge("verification_last_success_timestamp_seconds",
-			"When a verification last read everything that it wanted to, and found no error; 0 if no success is known; absent with VERIFY_SCHEDULE=off."),
+			"When a verification last read everything that it wanted to, and found no error; 0 if no success is known; absent with "+
+				"VERIFY_SCHEDULE=off."),
 		duration: gauge("verification_duration_seconds", "Time that the last verification took."),
 		bySeverity: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "houndtrail_verification_findings",

@@ -44,7 +44,7 @@ func (n Note) after(err error, now time.Time, state string) Note {
 
 // due is when a run had to succeed by now: the last one of so many turns, and the time that it may take. It is zero if that is not
 // known.
-func (n *Note) due(schedule config.Schedule, turns int, lateness time.Duration) time.Time {
+func (n Note) due(schedule config.Schedule, turns int, lateness time.Duration) time.Time {
 	last := n.SucceededAt
 	if last.Before(n.Since) {
 		last = n.Since

@@ -59,7 +59,8 @@ type VerificationJob struct {
 	positions bucket.Bucket
 	files     bucket.Inspector // nil for a stream without files
 	memory    int64
-	turn      *semaphore.Weighted // that the verifications of a process share
+	keys      func() ([]seal.PublicKey, error) // that have to have signed the newest entries; none if no file is set
+	turn      *semaphore.Weighted              // that the verifications of a process share
 	notes     checkpoint.State[VerificationNote]
 	seed      func() string
 
@@ -83,6 +84,7 @@ func (s *Set) verified(ctx context.Context, memory int64) (jobs []*VerificationJ
 		job := &VerificationJob{
 			Stream: name, Schedule: schedule, Log: s.log(name), positions: positions, memory: memory, turn: turn,
 			notes: openVerificationNote(positions, name), seed: rand.Text,
+			keys: s.config.VerifyKey.Keys,
 		}
 		if name == Archive {
 			if job.files, err = s.Files(ctx); err != nil {
@@ -135,7 +137,7 @@ func (j *VerificationJob) Noted() VerificationNote {
 // Run verifies what is due, and notes how that ended. The report is nil if there was nothing to look at.
 func (j *VerificationJob) Run(ctx context.Context) (report *verify.Report, err error) {
 	if err := j.turn.Acquire(ctx, 1); err != nil {
-		return nil, context.Cause(ctx)
+		return nil, err
 	}
 	defer j.turn.Release(1)
 	err = guarded(j.Log, func() (err error) {
@@ -145,7 +147,7 @@ func (j *VerificationJob) Run(ctx context.Context) (report *verify.Report, err e
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, ctx.Err()
 	}
 	if err != nil {
 		err = &Error{Stream: j.Stream, Err: At(exporter.StageSink, err)}
@@ -162,8 +164,8 @@ func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 	}
 	report, err := verify.Run(ctx, o)
 	if o.Sample != nil && report.Counts[verify.Error] > 0 && ctx.Err() == nil {
-		j.Log.Warn("not everything is as it was committed: the whole stream is verified now", zap.String("finding", string(report.Findings[0].Code)),
-			zap.String("text", report.Findings[0].Text))
+		j.Log.Warn("not everything is as it was committed: the whole stream is verified now",
+			zap.String("finding", string(report.Findings[0].Code)), zap.String("text", report.Findings[0].Text))
 		o.Sample = nil
 		if whole, problem := verify.Run(ctx, o); problem == nil || whole.Counts[verify.Error] > 0 {
 			report, err = whole, problem // otherwise the errors of the sample stand
@@ -181,6 +183,9 @@ func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 func (j *VerificationJob) options(ctx context.Context) (o verify.Options, err error) {
 	n := j.Noted()
 	o = verify.Options{Positions: j.positions, Files: j.files, Depth: verify.Objects, Memory: j.memory}
+	if o.Keys, err = j.keys(); err != nil {
+		return o, fmt.Errorf("%sVERIFY_KEY_FILE: %w", config.Prefix, err)
+	}
 	journals := Journals(j.positions, j.Stream)
 	newest, err := journals[0].Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) && len(n.Serials) == 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
@@ -78,7 +79,7 @@ func TestJudgeVerification(t *testing.T) {
 }
 
 // verified is a journal of the webhook with so many entries, and the job that verifies it.
-func verified(t *testing.T, n int) (*VerificationJob, *checkpointtest.Memory, *checkpointtest.Faulty) {
+func verified(t *testing.T, n int, keys ...seal.PublicKey) (*VerificationJob, *checkpointtest.Memory, *checkpointtest.Faulty) {
 	t.Helper()
 	memory := &checkpointtest.Memory{}
 	store := checkpointtest.NewFaulty(memory)
@@ -96,7 +97,7 @@ func verified(t *testing.T, n int) (*VerificationJob, *checkpointtest.Memory, *c
 	}
 	return &VerificationJob{
 		Stream: Webhook, Log: zap.NewNop(), positions: store, memory: 1 << 20, turn: semaphore.NewWeighted(1),
-		notes: openVerificationNote(store, Webhook), seed: func() string { return "seed" },
+		notes: openVerificationNote(store, Webhook), seed: func() string { return "seed" }, keys: func() ([]seal.PublicKey, error) { return keys, nil },
 	}, memory, store
 }
 
@@ -168,7 +169,7 @@ func TestVerifications(t *testing.T) {
 
 	again := &VerificationJob{
 		Stream: Webhook, Log: zap.NewNop(), positions: store, memory: 1 << 20, turn: semaphore.NewWeighted(1),
-		notes: openVerificationNote(store, Webhook), seed: func() string { return "another" },
+		notes: openVerificationNote(store, Webhook), seed: func() string { return "another" }, keys: job.keys,
 	}
 	if n := again.Begin(t.Context()); n.Seed != "seed" || n.Part != 3 || n.Since.IsZero() {
 		t.Errorf("the next process goes on from %+v", n)
@@ -183,14 +184,23 @@ func TestVerifications(t *testing.T) {
 	}
 }
 
-// TestVerificationOfNothing: before the first entry there is nothing to verify, and that is no finding; if there was one, it is.
-func TestVerificationOfNothing(t *testing.T) {
+// TestVerificationOfLittle: before the first entry there is nothing to verify, and that is no finding; if there was one, it is. So is
+// a journal that is not signed with the key that was given.
+func TestVerificationOfLittle(t *testing.T) {
 	t.Parallel()
-	job, memory, _ := verified(t, 0)
+	job, _, _ := verified(t, 0)
 	if report, err := job.Run(t.Context()); report != nil || err != nil {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	job, memory, _ = verified(t, 2)
+	job, _, _ = verified(t, 2, seal.PublicOf(checkpointtest.Key(1)))
+	if _, err := job.Run(t.Context()); OutcomeOf(err) != Unsound || !strings.Contains(err.Error(), string(verify.Downgraded)) {
+		t.Errorf("not signed with the key that was given: %v", err)
+	}
+	job.keys = func() ([]seal.PublicKey, error) { return nil, errors.New("no such file") }
+	if _, err := job.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "HOUNDTRAIL_VERIFY_KEY_FILE: no such file") {
+		t.Errorf("the key cannot be read: %v", err)
+	}
+	job, memory, _ := verified(t, 2)
 	if _, err := job.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -148,8 +148,8 @@ func (j *journal) firstExplaining(ctx context.Context) uint64 {
 		return first
 	}
 	later := sort.Search(int(first), func(i int) bool {
-		for s := range j.Readings(ctx, uint64(i)+1, uint64(i)+1, 1) {
-			return s.Readable() && s.CommittedAt.After(at)
+		for s, err := range j.Readings(ctx, uint64(i)+1, uint64(i)+1, 1) {
+			return err == nil && s.CommittedAt.After(at) // after an error, the other entries are looked through as well
 		}
 		return false
 	})

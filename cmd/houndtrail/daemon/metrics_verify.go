@@ -27,7 +27,7 @@ func newVerifyMetrics(
 		success: gauge("verification_last_success_timestamp_seconds",
 			"When a verification last read everything that it wanted to, and found no error; 0 if no success is known; absent with "+
 				"VERIFY_SCHEDULE=off."),
-		duration: gauge("verification_duration_seconds", "Time that the last verification took."),
+		duration: gauge("verification_duration_seconds", "Time that the last verification took; 0 before the first one."),
 		bySeverity: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "houndtrail_verification_findings",
 			Help: "Findings of the last verification that could say something, by severity: error, warn or info.",
@@ -44,6 +44,7 @@ func (m *Metrics) Verifications(name string) VerifyMetrics {
 	v := m.verify
 	v.stream = name
 	v.success.WithLabelValues(name)
+	v.duration.WithLabelValues(name)
 	v.entries.WithLabelValues(name)
 	v.objects.WithLabelValues(name)
 	v.findings(nil)

@@ -104,8 +104,11 @@ func (j *VerificationJob) Begin(ctx context.Context) VerificationNote {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err == nil && j.known.Since.IsZero() {
-		j.known.Since = time.Now().UTC()
-		err = j.notes.Write(ctx, j.known)
+		// A journal of a newer version stays as it is. What else may be wrong with the journal is for a verification to find.
+		if _, err = Journals(j.positions, j.Stream)[0].Load(ctx); !errors.Is(err, checkpoint.ErrNewer) {
+			j.known.Since = time.Now().UTC()
+			err = j.notes.Write(ctx, j.known)
+		}
 	}
 	if err != nil {
 		j.Log.Warn("how the last verification ended is not known", zap.Error(err))
@@ -225,6 +228,9 @@ func (j *VerificationJob) note(ctx context.Context, report *verify.Report, err e
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.known = j.known.after(report, err, time.Now().UTC())
+	if errors.Is(err, checkpoint.ErrNewer) {
+		return
+	}
 	if noted := j.notes.Write(ctx, j.known); noted != nil {
 		j.Log.Warn("how the verification ended could not be noted beside the journal: houndtrail status does not know of it", zap.Error(noted))
 	}

@@ -38,13 +38,19 @@ func (r *run) read(ctx context.Context, o object) {
 	if body == nil || !known(o.entry.Kind) {
 		return
 	}
-	if wrong := r.compare(ctx, o, body); len(wrong) > 0 {
-		r.object(ObjectContents, o, fmt.Sprintf("%s is not what entry %d says: %s.", o.Key, o.entry.Serial, strings.Join(wrong, "; ")))
+	each, sound := func(*record.Record) {}, func() {}
+	if ok && r.Watch != nil {
+		each, sound = r.Watch.Object()
 	}
+	if wrong := r.compare(ctx, o, body, each); len(wrong) > 0 {
+		r.object(ObjectContents, o, fmt.Sprintf("%s is not what entry %d says: %s.", o.Key, o.entry.Serial, strings.Join(wrong, "; ")))
+		return
+	}
+	sound()
 }
 
-// compare reads the records of a body, and says how they differ from the entry.
-func (r *run) compare(ctx context.Context, o object, body []byte) (wrong []string) {
+// compare reads the records of a body, hands each on, and says how they differ from the entry.
+func (r *run) compare(ctx context.Context, o object, body []byte, each func(*record.Record)) (wrong []string) {
 	file, err := read.Open(body, o.Key)
 	if err != nil {
 		return []string{err.Error()}
@@ -65,6 +71,7 @@ func (r *run) compare(ctx context.Context, o object, body []byte) (wrong []strin
 	err = file.Rows(func(row *record.Record) error {
 		id, at := row.ID, row.CreatedAt
 		rows.Add(row)
+		each(row)
 		if found.Records == 0 {
 			found.MinID, found.MaxID, found.MinCreatedAt, found.MaxCreatedAt = id, id, at, at
 		} else if at.Before(last.CreatedAt) || at.Equal(last.CreatedAt) && id < last.ID {

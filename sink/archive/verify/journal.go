@@ -202,6 +202,9 @@ func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 	}
 	j.past.take(j.before, s)
 	j.before = s
+	if j.Watch != nil {
+		j.Watch.Entry(s)
+	}
 	j.contents(ctx, s)
 }
 

@@ -4,7 +4,20 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/record"
 )
+
+// A Watcher is told what a verification reads, such as for a page about it.
+type Watcher interface {
+	// Entry takes in an entry that is the one that was committed, as far as its journal tells. The entries of a journal come in
+	// order, one journal after the other.
+	Entry(e checkpoint.Stored)
+	// Object returns what takes in the records of an object, which are valid only during the call, and what is called after the
+	// last one if the object is as it was committed. Several objects are read at a time.
+	Object() (each func(*record.Record), sound func())
+}
 
 // Sound tells that everything that was looked at is as it was committed, and that all of it could be read.
 func (r *Report) Sound() bool { return r.Counts[Error] == 0 && len(r.Unread) == 0 }

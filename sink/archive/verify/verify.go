@@ -63,6 +63,7 @@ type Options struct {
 	Memory int64
 	// Progress is told, now and then, how many entries and objects are done of how many. all is 0 while that is not known.
 	Progress func(done, all int64)
+	Watch    Watcher // nil if no more than the report is wanted
 }
 
 // A Report is the result of a verification.

@@ -1,0 +1,275 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/archive/verify"
+)
+
+// mostEvents is how many events, and how many holes, a page lists.
+const mostEvents = 200
+
+// An Account is told what a verification reads, and keeps what a page says of it: a verify.Watcher. Its size depends on the days and
+// the names, and not on the records.
+type Account struct {
+	archive, receiver *destination
+	of                map[string]verify.Journal
+
+	mu    sync.Mutex // guards names
+	names *names
+}
+
+// NewAccount makes the account of these journals. people says that actors are kept, too.
+func NewAccount(people bool, journals ...verify.Journal) *Account {
+	a := &Account{archive: newDestination(), receiver: newDestination(), of: map[string]verify.Journal{}, names: newNames(people)}
+	for _, j := range journals {
+		a.of[j.Name] = j
+	}
+	return a
+}
+
+// A destination has one account of time, by its journal and the journal of its backfill.
+type destination struct {
+	covered          spans           // the time that entries account for
+	bounded, unknown spans           // of it, if the server's count is not exact
+	backfilled       spans           // of it, the time that a backfill accounts for
+	start, cursor    time.Time       // of the main journal
+	records          map[int64]int64 // by day
+	known            int64           // their sum
+	sources          map[string]string
+
+	excluded, changed     int64
+	compactions, replaced int64
+	unplaced              int64 // records that an adoption counts and that no entry before it named
+	holed                 map[int64]bool
+	holes                 []hole
+	moreHoles, moreEvents int
+	events                []event
+	sample                *checkpoint.Object // an object, as the newest entry that has one names it
+	sampled               uint64             // that entry
+}
+
+// An event is an entry by which a person, or signing, changed the course of a journal.
+type event struct {
+	At      time.Time
+	Journal string
+	Serial  uint64
+	What    string
+}
+
+// A hole is a record that could not be taken.
+type hole struct {
+	checkpoint.Hole
+	Journal string
+	Serial  uint64
+}
+
+func newDestination() *destination {
+	return &destination{records: map[int64]int64{}, holed: map[int64]bool{}, sources: map[string]string{}}
+}
+
+// Entry takes in an entry.
+func (a *Account) Entry(e checkpoint.Stored) {
+	journal := a.of[e.Stream]
+	d := a.receiver
+	if journal.Files {
+		d = a.archive
+	}
+	d.sources[e.Stream] = e.Source
+	if !journal.AnyOrder {
+		d.start, d.cursor = e.Start, e.Cursor
+	} else if e.Window.Span() > 0 {
+		d.backfilled.add(e.Window)
+	}
+	d.time(&e.Checkpoint)
+	d.happened(&e.Checkpoint)
+	d.excluded += int64(e.Records.Excluded)
+	if e.Changed != nil {
+		d.changed += int64(e.Changed.Altered + e.Changed.Gone)
+	}
+	if journal.Files {
+		d.objects(&e.Checkpoint, journal)
+	}
+}
+
+// time takes in for which time an entry accounts, and how the server's count of it stands. A search that finds nothing new changes
+// nothing. One that does has to be counted as well, since the day has more records now than the count of its first window.
+func (d *destination) time(e *checkpoint.Checkpoint) {
+	counts := false
+	switch e.Kind {
+	case checkpoint.KindExport, checkpoint.KindHistory:
+		d.covered.add(e.Window)
+		counts = true
+	case checkpoint.KindRescan, checkpoint.KindAhead:
+		counts = e.Records.Fresh > 0
+	case checkpoint.KindAdopt: // the earlier entries do not count any more, and the archive's files tell no count
+		begin := e.Start
+		if from := e.Adopted.From; !from.IsZero() && from.Before(begin) {
+			begin = from
+		}
+		all := window.Window{Start: begin, End: e.Cursor}
+		d.covered.add(all)
+		d.unknown.add(all)
+		return
+	default: // the others account for no time
+	}
+	if !counts {
+		return
+	}
+	status := checkpoint.CountUnknown
+	if e.ServerCount != nil {
+		status = e.ServerCount.Status
+	}
+	of := []window.Window{e.Window}
+	for _, o := range e.Objects { // a record can be older than its window
+		of = append(of, window.Window{Start: o.MinCreatedAt, End: o.MaxCreatedAt.Add(time.Microsecond)})
+	}
+	for _, w := range of {
+		switch status {
+		case checkpoint.CountExact:
+		case checkpoint.CountBounded:
+			d.bounded.add(w)
+		default:
+			d.unknown.add(w)
+		}
+	}
+}
+
+// objects takes in how many records each day has, and an object to check by hand.
+func (d *destination) objects(e *checkpoint.Checkpoint, of verify.Journal) {
+	for _, o := range e.Objects {
+		key, ok := read.Parse(o.Key)
+		if !ok {
+			continue // it is a finding
+		}
+		n := int64(o.Records)
+		if e.Compacted != nil { // its records are not new
+			n = -int64(e.Compacted.Duplicates)
+		}
+		d.records[day(key.Day)] += n
+		d.known += n
+		if !of.AnyOrder { // a compaction replaces what a backfill wrote, and has an object itself
+			d.sample, d.sampled = &o, e.Serial
+		}
+	}
+	for _, h := range e.Holes {
+		d.holed[day(h.CreatedAt)] = true
+	}
+	if e.Compacted != nil {
+		d.compactions++
+		d.replaced += int64(len(e.Compacted.Replaced))
+	}
+	if e.Adopted != nil {
+		d.unplaced = max(e.Adopted.Records-d.known, 0)
+	}
+}
+
+// happened takes in the events and the holes.
+func (d *destination) happened(e *checkpoint.Checkpoint) {
+	for _, h := range e.Holes {
+		if len(d.holes) == mostEvents {
+			d.moreHoles++
+			continue
+		}
+		d.holes = append(d.holes, hole{h, e.Stream, e.Serial})
+	}
+	var what string
+	switch {
+	case e.Reset != nil:
+		what = "Reset: a person accepted another source or another state of it. Reason: " + e.Reset.Reason
+	case e.Moved != nil:
+		what = moved(e) + " Reason: " + e.Moved.Reason
+	case e.Adopted != nil:
+		what = fmt.Sprintf("Adoption: the journal was lost, and its position was rebuilt from the archive's files (%s objects, %s records). "+
+			"The earlier entries do not count any more. Reason: %s", comma(int64(e.Adopted.Objects)), comma(e.Adopted.Records), e.Adopted.Reason)
+	default:
+		return
+	}
+	if len(d.events) == mostEvents {
+		d.moreEvents++
+		return
+	}
+	d.events = append(d.events, event{e.CommittedAt, e.Stream, e.Serial, what})
+}
+
+// moved says what a move changed.
+func moved(e *checkpoint.Checkpoint) string {
+	var changes []string
+	for _, name := range []struct{ what, from, to string }{
+		{"tenant", e.Moved.From.Tenant, e.Tenant},
+		{"source", e.Moved.From.Source, e.Source},
+		{"destination", e.Moved.From.Destination, e.Destination},
+		{"encoding", e.Moved.From.Encoding, e.Encoding},
+	} {
+		if name.from != name.to {
+			changes = append(changes, fmt.Sprintf("%s %s became %s", name.what, name.from, name.to))
+		}
+	}
+	return "Move: " + strings.Join(changes, ", ") + "."
+}
+
+// Object takes in the records of one object.
+func (a *Account) Object() (each func(*record.Record), sound func()) {
+	own := newNames(a.names.people)
+	return own.add, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.names.merge(own)
+	}
+}
+
+// day is the number of a day in UTC.
+func day(t time.Time) int64 {
+	const seconds = 24 * 60 * 60
+	n := t.Unix() / seconds
+	if t.Unix()%seconds < 0 {
+		n--
+	}
+	return n
+}
+
+// date is the day of that number.
+func date(day int64) time.Time { return time.Unix(day*24*60*60, 0).UTC() }
+
+// spans are times in order that neither overlap nor touch.
+type spans []window.Window
+
+// add adds a time. Most times begin at the end of the last one.
+func (s *spans) add(w window.Window) {
+	if !w.Start.Before(w.End) {
+		return
+	}
+	all := *s
+	first, _ := slices.BinarySearchFunc(all, w.Start, func(has window.Window, t time.Time) int { return has.End.Compare(t) })
+	last := first
+	for last < len(all) && !all[last].Start.After(w.End) {
+		if all[last].Start.Before(w.Start) {
+			w.Start = all[last].Start
+		}
+		if all[last].End.After(w.End) {
+			w.End = all[last].End
+		}
+		last++
+	}
+	*s = slices.Replace(all, first, last, window.Window{Start: w.Start, End: w.End})
+}
+
+// within are the parts of the spans in a window.
+func (s *spans) within(w window.Window) (parts []window.Window) {
+	all := *s
+	at, _ := slices.BinarySearchFunc(all, w.Start, func(has window.Window, t time.Time) int { return has.End.Compare(t) })
+	for ; at < len(all) && all[at].Start.Before(w.End); at++ {
+		if part := all[at].Intersect(w); part.Start.Before(part.End) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}

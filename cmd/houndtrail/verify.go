@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -16,12 +17,15 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
+	"github.com/houndtrail/houndtrail/sink/archive/verify/page"
 )
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	heads, read  bool
 	proof        string
+	page         string
+	noActors     bool
 	since, until string
 	keys, kept   []string
 	stream       choice
@@ -54,14 +58,23 @@ head that you kept, or a log with heads: the journal has to have grown out of it
 --proof checks the proof of one record, which houndtrail prove has made, and looks at nothing else. Without --key it is not proved
 who signed, and the exit code is 6.
 
+--report writes a page for an auditor, too: what was checked and what was not, each day by the server's own count, findings, and how
+to check the signature by hand. With --read it also has the actions and the actors; --no-actors leaves people out.
+
 It prints every finding with what to do. The exit code is 6 if anything is not as it was committed, and 4 if something could not
 be read. Warnings alone, and what was not checked, are printed with exit code 0.`,
 		Example: `  houndtrail verify
   houndtrail verify --read --since 2026-01-01 --until 2026-02-01
   houndtrail verify --key owner.pub.pem --head last-year.note
+  houndtrail verify --read --key owner.pub.pem --report report.html
   houndtrail verify --stream archive -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.proof != "" {
+			switch {
+			case o.noActors && o.page == "":
+				return stream.Usagef("--no-actors leaves people out of the page of --report: name its file with --report")
+			case o.proof != "" && o.page != "":
+				return stream.Usagef("--report is about an archive, and --proof about one record: leave out one of them")
+			case o.proof != "":
 				return verifyProof(p.stdout, o.proof, o.keys)
 			}
 			return p.runVerify(cmd.Context(), &o)
@@ -75,6 +88,8 @@ be read. Warnings alone, and what was not checked, are printed with exit code 0.
 	f.StringVar(&o.since, "since", "", "only objects of this day or later ones; the journals are checked whole")
 	f.StringVar(&o.until, "until", "", "only objects of days before this time")
 	f.StringVar(&o.proof, "proof", "", "check this proof of a record instead, without any store; see houndtrail prove")
+	f.StringVar(&o.page, "report", "", "also write the result as a page for an auditor to this file (HTML)")
+	f.BoolVar(&o.noActors, "no-actors", false, "leave people out of the page of --report")
 	f.Var(&o.stream, "stream", "only this one and its backfill: archive or webhook")
 	f.VarP(&o.output, "output", "o", "form of the report")
 	return cmd
@@ -92,6 +107,15 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	if err := p.verified(ctx, c, o.stream.value, &asked); err != nil {
 		return err
 	}
+	write := func(*verify.Report) error { return nil }
+	if o.page != "" {
+		file, err := show.NewFile(o.page)
+		if err != nil {
+			return stream.Usagef("--report: %w", err)
+		}
+		defer file.Abort()
+		write = p.paged(file, o, &asked)
+	}
 	counter := show.NewCounter(p.stderr, "entries and objects")
 	asked.Progress = counter.Progress
 	report, err := verify.Run(ctx, asked)
@@ -104,9 +128,32 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	}
 	err = stream.At(exporter.StageSink, err)
 	if report.Counts[verify.Error] > 0 {
-		return errors.Join(fmt.Errorf("%w: see the report", stream.ErrTampered), err)
+		err = errors.Join(fmt.Errorf("%w: see the report", stream.ErrTampered), err)
+	}
+	if unwritten := write(report); unwritten != nil {
+		return errors.Join(err, stream.Usagef("--report: %w", unwritten))
 	}
 	return err
+}
+
+// paged lets a verification keep what its page says, and returns what writes the page.
+func (p *program) paged(file *show.File, o *verifyOptions, asked *verify.Options) func(*verify.Report) error {
+	account := page.NewAccount(!o.noActors, asked.Journals...)
+	asked.Watch = account
+	facts := page.Facts{
+		Account: account, Keys: asked.Keys, Journals: asked.Positions.String(), All: o.stream.value == "all", Version: version,
+	}
+	if asked.Files != nil {
+		facts.Archive = asked.Files.String()
+	}
+	return func(r *verify.Report) error {
+		now := time.Now
+		if p.now != nil {
+			now = p.now
+		}
+		facts.Report, facts.Made = r, now()
+		return file.Commit(func(w io.Writer) error { return page.Write(w, facts) })
+	}
 }
 
 func (o *verifyOptions) parse() (asked verify.Options, err error) {

@@ -23,7 +23,7 @@ const (
 	CompactionDenied     = "denied"     // it may not delete files, and changed nothing
 	CompactionFinding    = "finding"    // a file is not as Houndtrail wrote it, and its day stays as it is
 	CompactionOverdue    = "overdue"    // none has succeeded for too long
-	CompactionUnfinished = "unfinished" // one was cut off, and queries may see the records of a day twice
+	CompactionUnfinished = "unfinished" // one was cut off, and queries may see the records of a day twice; or a removal was cut off
 )
 
 // ErrCompaction says that the archive's compaction is not well, while its export may be.
@@ -32,6 +32,7 @@ var ErrCompaction = errors.New("compaction")
 var (
 	errCompactionOverdue    = errors.New("it is overdue")
 	errCompactionUnfinished = errors.New("it was cut off")
+	errForgetUnfinished     = errors.New("a removal (houndtrail forget) was cut off")
 )
 
 // compactionLateness is how long a compaction may take.
@@ -123,7 +124,7 @@ func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error
 
 // Known tells whether anything is known of a compaction.
 func (l *CompactionLook) Known() bool {
-	return l.Schedule.Spec != "" || l.CompactionNote != CompactionNote{} || l.Intent.Made.Key != ""
+	return l.Schedule.Spec != "" || l.CompactionNote != CompactionNote{} || !l.Intent.IsZero()
 }
 
 // Judge is the state of the compaction at a time, and the error about it; nil if it is well. If a lease is held since a time, its
@@ -131,6 +132,10 @@ func (l *CompactionLook) Known() bool {
 func (l *CompactionLook) Judge(now, held time.Time) (state string, err error) {
 	due := l.due()
 	switch {
+	case l.Intent.Forget != nil && (held.IsZero() || held.After(l.Intent.At)):
+		return CompactionUnfinished, fmt.Errorf("%w: %w: %d files of days before %s are to go, and some may still be there: run "+
+			"houndtrail forget again, which finishes it; the next compaction does so as well", ErrCompaction, errForgetUnfinished,
+			len(l.Intent.Forget.Removed), l.Intent.Forget.Before.UTC().Format(time.DateOnly))
 	case l.Intent.Made.Key != "" && (held.IsZero() || held.After(l.Intent.At)):
 		return CompactionUnfinished, fmt.Errorf("%w: %w while it worked on %s: until the next one has succeeded, queries may see the "+
 			"records of that day twice; nothing is lost; run houndtrail compact, or wait for the daemon's next compaction",

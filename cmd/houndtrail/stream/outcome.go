@@ -115,7 +115,7 @@ var (
 		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
-	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished}
+	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished, errForgetUnfinished}
 	unsound       = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrSignature}
 	incurable     = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional, checkpoint.ErrSignature,

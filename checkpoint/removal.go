@@ -116,15 +116,23 @@ func (j *Journal) Compact(ctx context.Context, lease *Lease, prev Stored, c Comp
 // committed before the first of them goes. The totals, the position and the set of delivered ids stay as they are: what was
 // delivered stays delivered, and no run delivers it again.
 type Forgetting struct {
-	Before  time.Time  `json:"before"` // a midnight in UTC: every removed object is of a day before it
-	Reason  string     `json:"reason"` // as the person who asked for it gave it
-	By      string     `json:"by,omitempty"`
-	Removed []Replaced `json:"removed"`
-	Records int        `json:"records"` // in all of them
+	Before  time.Time `json:"before"` // a midnight in UTC: every removed object is of a day before it
+	Reason  string    `json:"reason"` // as the person who asked for it gave it
+	By      string    `json:"by,omitempty"`
+	Removed []Removal `json:"removed"`
+	Records int       `json:"records"` // in all of them
 	// Root is the root of the tree over the keys and the hashes of the removed objects: a short name of the list, for a protocol of
 	// the deletion outside of the journal. Forget fills it in, and Records as well.
 	Root    seal.Hash `json:"root"`
 	Follows Progress  `json:"follows"` // Forget fills it in
+}
+
+// A Removal is an object that is removed on purpose.
+type Removal struct {
+	Key     string `json:"key"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+	Records int    `json:"records,omitempty"` // 0 for the bytes of an element that is no record
 }
 
 // root is the root over the keys and the hashes: a leaf for each object, "<key>\n<SHA-256 in hex>\n".
@@ -142,7 +150,7 @@ func (f *Forgetting) check(objects []Object) error {
 	keys := map[string]bool{}
 	for _, r := range f.Removed {
 		records += r.Records
-		if r.Key == "" || r.SHA256 == "" || keys[r.Key] || len(r.Rows) > 0 {
+		if r.Key == "" || r.SHA256 == "" || keys[r.Key] {
 			return fmt.Errorf("it does not say which object it removes, or says it twice (%q)", r.Key)
 		}
 		keys[r.Key] = true

@@ -94,7 +94,7 @@ func (c *Compactor) forgetAll(ctx context.Context, p *Plan, o Order, done func(F
 		f := checkpoint.Forgetting{Before: o.Before, Reason: o.Reason, By: o.By}
 		told := Forgotten{First: day(some[0].day), Last: day(some[len(some)-1].day), Objects: len(some)}
 		for _, r := range some {
-			f.Removed = append(f.Removed, r.Replaced)
+			f.Removed = append(f.Removed, r.Removal)
 			told.Bytes, told.Records = told.Bytes+r.Bytes, told.Records+r.Records
 		}
 		entry, err := c.forget(ctx, f, serial)
@@ -190,7 +190,7 @@ func (c *Compactor) finishForget(ctx context.Context, f *checkpoint.Forgetting) 
 	return c.removeForgotten(ctx, keys)
 }
 
-func keysOf(removed []checkpoint.Replaced) (keys []string) {
+func keysOf(removed []checkpoint.Removal) (keys []string) {
 	for _, r := range removed {
 		keys = append(keys, r.Key)
 	}

@@ -59,7 +59,7 @@ func (p *Plan) Total() (all GoneDay) {
 
 // A removal is an object that is to be removed.
 type removal struct {
-	checkpoint.Replaced
+	checkpoint.Removal
 
 	day     time.Time
 	version bool
@@ -188,7 +188,7 @@ func (c *Compactor) candidates(ctx context.Context, p *Plan, a *account, objects
 	for _, o := range objects {
 		key := o.Key()
 		n, known := a.named[key]
-		r := &removal{day: o.Day, Replaced: checkpoint.Replaced{Key: key, Bytes: n.bytes, SHA256: n.sha256, Records: n.records}}
+		r := &removal{day: o.Day, Removal: checkpoint.Removal{Key: key, Bytes: n.bytes, SHA256: n.sha256, Records: n.records}}
 		switch {
 		case n.forgotten > 0 || n.replaced != "":
 			p.leftovers = append(p.leftovers, key)
@@ -215,7 +215,7 @@ func (c *Compactor) candidates(ctx context.Context, p *Plan, a *account, objects
 	for key, raw := range a.raw {
 		if raw.at.Before(p.Before) {
 			at := raw.at.UTC().Truncate(24 * time.Hour)
-			r := &removal{day: at, raw: true, Replaced: checkpoint.Replaced{Key: key, SHA256: raw.sha256}}
+			r := &removal{day: at, raw: true, Removal: checkpoint.Removal{Key: key, SHA256: raw.sha256}}
 			if raw.forgotten {
 				p.leftovers = append(p.leftovers, key) // if it is still there
 				continue

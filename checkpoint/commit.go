@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -83,12 +84,25 @@ func (j *Journal) noted(ctx context.Context, s *Stored) error {
 	if err := j.signHead(s); err != nil {
 		return fmt.Errorf("%s was committed, but its head was not signed: %w", j.at(j.Key(s.Serial)), err)
 	}
+	j.tiles.Passed(s.Serial, s.Leaf)
+	if !j.tiled(j.tiles.Complete(ctx, s.Serial)) && !adopted {
+		return nil
+	}
 	err := j.writeLatestHint(ctx, note{Serial: s.Serial, SHA256: s.SHA256, Head: s.Head}, adopted)
 	if err != nil && adopted {
 		err = fmt.Errorf("the position was rebuilt by %s, but the note of the lost entry could not be replaced: %w: "+
 			"run houndtrail adopt again", j.at(j.Key(s.Serial)), err)
 	}
 	return err
+}
+
+// tiled tells whether the tiles up to an entry are written, so that it may be noted. Without the note, the next commit or the next
+// start tries again. A crash before the tile leaves the same older note.
+func (j *Journal) tiled(err error) bool {
+	if err != nil && j.warn != nil {
+		j.warn(fmt.Errorf("%w: nothing is lost by that, and the next commit tries again", err))
+	}
+	return err == nil
 }
 
 // identify fills in what an entry says about itself. A compaction asks no source: if it does not know the source, the entry names that
@@ -133,4 +147,46 @@ func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 	}
 	return fmt.Errorf("%w: %s was already committed %s: let only one runner work on stream %s, "+
 		"then run again, which goes on from that entry", ErrConflict, j.at(key), who, j.id.Stream)
+}
+
+// probe tries whether the store refuses the two writes that a journal needs it to refuse: to create an object that is there
+// already, and to replace a version that is not there any more. Some gateways ignore either condition and answer with success.
+//
+// Every body is different, so that no version comes back. Another runner may probe at the same moment. A refusal because of
+// that runner's write proves the same.
+func (j *Journal) probe(ctx context.Context) error {
+	key := j.path(probeName)
+	put := func(version string) (string, error) {
+		body := fmt.Sprintf(`{"about":"houndtrail tries here whether the store obeys conditional writes","token":%q}`+"\n", rand.Text())
+		return j.bucket.Put(ctx, key, []byte(body), version)
+	}
+	refused := func(tried, header string, err error) error {
+		switch {
+		case err == nil:
+			return fmt.Errorf("%w: the store %s ignores conditional writes: %s %s should have been refused (%s), so that two "+
+				"runners could both commit one serial: use another store, or a gateway setting that makes it obey them",
+				ErrUnconditional, j.bucket, tried, j.at(key), header)
+		case errors.Is(err, fs.ErrExist):
+			return nil
+		default:
+			return fmt.Errorf("try whether the store obeys conditional writes: %w", err)
+		}
+	}
+	version, err := put("")
+	created := err == nil
+	if created {
+		_, err = put("")
+	}
+	if err := refused("creating a second time", "If-None-Match", err); err != nil {
+		return err
+	}
+	if !created {
+		if _, version, _, err = j.bucket.Get(ctx, key); err != nil {
+			return fmt.Errorf("try whether the store obeys conditional writes: %w", err)
+		}
+	}
+	if _, err = put(version); err == nil {
+		_, err = put(version) // this version is not there any more
+	}
+	return refused("replacing an old version of", "If-Match", err)
 }

@@ -3,16 +3,15 @@ package checkpoint
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/checkpoint/tiles"
 )
 
 // DefaultLeaseTTL is how long a lease outlives its last renewal, unless [LeaseTTL] says otherwise.
@@ -30,6 +29,7 @@ type Journal struct {
 
 	warn  func(error)
 	past  Memory // nil for none
+	tiles *tiles.Writer
 	notes notebook
 	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
 	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
@@ -46,7 +46,7 @@ func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
 }
 
-// Warn sets a function that is told of a harmless failure: the note of the newest entry could not be written.
+// Warn sets a function that is told of a harmless failure: the note of the newest entry, or a tile, could not be written.
 func Warn(tell func(error)) Option {
 	return func(j *Journal) { j.warn = tell }
 }
@@ -79,6 +79,11 @@ func Remembered(m Memory) Option {
 // Open returns the journal of a stream. It does not touch the store.
 func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 	j := &Journal{bucket: b, id: id, leaseTTL: DefaultLeaseTTL}
+	j.tiles = &tiles.Writer{Bucket: b, Prefix: j.path(""), Entry: j.Key, Never: func(err error) {
+		if j.warn != nil {
+			j.warn(fmt.Errorf("%w: no run needs a tile, and houndtrail verify reads the entries instead", err))
+		}
+	}}
 	for _, option := range options {
 		option(j)
 	}
@@ -201,7 +206,7 @@ func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 }
 
 // headed fills in the head of the newest entry. If the last holder died before it noted the entry, a journal that commits does so
-// now.
+// now, and writes the tiles that are missing.
 func (j *Journal) headed(ctx context.Context, s Stored, noted note) (Stored, error) {
 	current := noted.Serial == s.Serial && noted.Head != ""
 	if !j.commits && current { // only the keys that signed this head can
@@ -209,9 +214,10 @@ func (j *Journal) headed(ctx context.Context, s Stored, noted note) (Stored, err
 		return s, nil
 	}
 	err := j.signHead(&s)
-	if err == nil && j.commits && !current {
+	if err == nil && j.commits && !current && j.tiled(j.tiles.Repair(ctx, noted.Serial, s.Serial)) {
 		err = j.writeLatestHint(ctx, note{Serial: s.Serial, SHA256: s.SHA256, Head: s.Head}, false)
 	}
+	j.tiles.Passed(s.Serial, s.Leaf)
 	return s, err
 }
 
@@ -254,46 +260,4 @@ func (j *Journal) Tip(ctx context.Context) (Stored, error) {
 		return Stored{Checkpoint: Checkpoint{Serial: s.Serial}, SHA256: s.SHA256}, nil
 	}
 	return s, err
-}
-
-// probe tries whether the store refuses the two writes that a journal needs it to refuse: to create an object that is there
-// already, and to replace a version that is not there any more. Some gateways ignore either condition and answer with success.
-//
-// Every body is different, so that no version comes back. Another runner may probe at the same moment. A refusal because of
-// that runner's write proves the same.
-func (j *Journal) probe(ctx context.Context) error {
-	key := j.path(probeName)
-	put := func(version string) (string, error) {
-		body := fmt.Sprintf(`{"about":"houndtrail tries here whether the store obeys conditional writes","token":%q}`+"\n", rand.Text())
-		return j.bucket.Put(ctx, key, []byte(body), version)
-	}
-	refused := func(tried, header string, err error) error {
-		switch {
-		case err == nil:
-			return fmt.Errorf("%w: the store %s ignores conditional writes: %s %s should have been refused (%s), so that two "+
-				"runners could both commit one serial: use another store, or a gateway setting that makes it obey them",
-				ErrUnconditional, j.bucket, tried, j.at(key), header)
-		case errors.Is(err, fs.ErrExist):
-			return nil
-		default:
-			return fmt.Errorf("try whether the store obeys conditional writes: %w", err)
-		}
-	}
-	version, err := put("")
-	created := err == nil
-	if created {
-		_, err = put("")
-	}
-	if err := refused("creating a second time", "If-None-Match", err); err != nil {
-		return err
-	}
-	if !created {
-		if _, version, _, err = j.bucket.Get(ctx, key); err != nil {
-			return fmt.Errorf("try whether the store obeys conditional writes: %w", err)
-		}
-	}
-	if _, err = put(version); err == nil {
-		_, err = put(version) // this version is not there any more
-	}
-	return refused("replacing an old version of", "If-Match", err)
 }

@@ -36,8 +36,11 @@ type State[T any] struct {
 
 // OpenState is the state of that name of a stream. It does not touch the store.
 func OpenState[T any](b bucket.Bucket, stream, name string) State[T] {
-	return State[T]{b, stream + "/" + stateFolder + name + ".json"}
+	return State[T]{b, StateKey(stream, name)}
 }
+
+// StateKey is the key of the state of that name of a stream.
+func StateKey(stream, name string) string { return stream + "/" + stateFolder + name + ".json" }
 
 // Read reads the object.
 func (s State[T]) Read(ctx context.Context) (T, error) {

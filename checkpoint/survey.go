@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -220,6 +221,15 @@ type End struct {
 type Hint struct {
 	Serial uint64 `json:"serial"`
 	SHA256 string `json:"sha256"`
+	Head   string `json:"head"` // of the tree with that entry as its newest: a note, of which nothing is checked
+}
+
+// TreeHead is the head of the tree with this entry as its newest leaf, as the entry's own seal and bytes make it.
+func (s Stored) TreeHead() (seal.Head, error) {
+	if s.Seal == nil {
+		return seal.Head{}, fmt.Errorf("entry %d cannot be read", s.Serial)
+	}
+	return s.ownHead()
 }
 
 // ParseHint reads the bytes of a hint, for example of an earlier version of it. If they make no sense, it is the zero hint.
@@ -244,7 +254,7 @@ func (j *Journal) End(ctx context.Context) (End, error) {
 	if err != nil {
 		return End{}, err
 	}
-	e := End{Newest: h.newest, Hint: Hint{noted.Serial, noted.SHA256}}
+	e := End{Newest: h.newest, Hint: Hint{noted.Serial, noted.SHA256, noted.Head}}
 	later, err := j.listUnder(ctx, j.path("0"), j.Key(h.newest))
 	if len(later) > 0 {
 		e.Newest = later[len(later)-1]

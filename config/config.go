@@ -192,8 +192,8 @@ type Anchor struct {
 	// that size. Take a bucket of another account, with rights to create, read and list there, and none to delete. Encryption by
 	// default and retention are the bucket's own; endpoint, region and login are those of the other `s3://` URLs.
 	URL StoreURL `env:"URL" shown:"heads are remembered in the log only" example:"s3://another-account/heads"`
-	// When the daemon writes the newest heads there, if they have changed, in the form of SCHEDULE. A job (`run --once`,
-	// `backfill`) writes them at its end.
+	// When the daemon writes the newest heads there, if they have changed, in the form of SCHEDULE. It also does so when it stops,
+	// and a job (`run --once`, `backfill`) at its end.
 	Schedule Schedule `env:"SCHEDULE,default=@hourly"`
 }
 

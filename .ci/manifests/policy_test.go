@@ -23,12 +23,75 @@ func (w *words) UnmarshalJSON(text []byte) error {
 
 type statement struct {
 	Sid, Effect      string
+	Principal        string
 	Action, Resource words
 	Condition        map[string]map[string]words
 }
 
-func TestWriterMayNotDelete(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(deploy, "aws", "writer-policy.json"))
+// TestPolicies: each role has the rights that docs/s3-and-athena.md argues for, and no others. Only the compactor may delete, and only
+// below audit/.
+func TestPolicies(t *testing.T) {
+	kms := []string{"kms:Decrypt"}
+	write := []string{
+		"s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload", "s3:PutObjectRetention", "kms:GenerateDataKey", "kms:Decrypt",
+	}
+	for file, allowed := range map[string][]string{
+		"writer-policy.json":    write,
+		"compactor-policy.json": append([]string{"s3:DeleteObject"}, write...),
+		"reader-policy.json":    append([]string{"s3:GetObject", "s3:ListBucket"}, kms...),
+		"auditor-policy.json": append([]string{
+			"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning",
+			"s3:GetBucketObjectLockConfiguration",
+		}, kms...),
+	} {
+		var given []string
+		for _, s := range statements(t, file) {
+			given = append(given, s.Action...)
+			if s.Effect != "Allow" {
+				t.Errorf("%s: %s: effect is %q", file, s.Sid, s.Effect)
+			}
+			for _, resource := range s.Resource {
+				inPrefix := strings.HasPrefix(resource, "arn:aws:s3:::example-bucket/houndtrail/") && strings.HasSuffix(resource, "/*")
+				if !inPrefix && strings.Contains(resource, "*") {
+					t.Errorf("%s: %s: %s is neither one prefix of a bucket nor one resource", file, s.Sid, resource)
+				}
+				if slices.Contains(s.Action, "s3:DeleteObject") && resource != "arn:aws:s3:::example-bucket/houndtrail/audit/*" {
+					t.Errorf("%s: %s may delete %s", file, s.Sid, resource)
+				}
+			}
+		}
+		slices.Sort(given)
+		slices.Sort(allowed)
+		if !slices.Equal(given, allowed) {
+			t.Errorf("%s: it allows %v, want %v", file, given, allowed)
+		}
+	}
+}
+
+// TestBucketPolicyOnlyDenies: it binds every principal, and gives no right to any.
+func TestBucketPolicyOnlyDenies(t *testing.T) {
+	denied := map[string]words{}
+	for _, s := range statements(t, "bucket-policy.json") {
+		if s.Effect != "Deny" || s.Principal != "*" {
+			t.Errorf("%s: %s of %s, want a denial for everybody", s.Sid, s.Effect, s.Principal)
+		}
+		for _, action := range s.Action {
+			denied[action] = s.Resource
+		}
+		if s.Sid == "CreateEntriesOnly" && s.Condition["Null"]["s3:if-none-match"][0] != "true" {
+			t.Errorf("%s: the condition is %v", s.Sid, s.Condition)
+		}
+	}
+	for _, action := range []string{"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"} {
+		if len(denied[action]) == 0 {
+			t.Errorf("%s is not denied anywhere", action)
+		}
+	}
+}
+
+func statements(t *testing.T, file string) []statement {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(deploy, "aws", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,30 +102,7 @@ func TestWriterMayNotDelete(t *testing.T) {
 	if err := json.Unmarshal(text, &policy); err != nil {
 		t.Fatal(err)
 	}
-	// Whatever else turns up here has to be argued for in docs/s3-and-athena.md first.
-	allowed := []string{
-		"s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload", "s3:PutObjectRetention",
-		"kms:GenerateDataKey", "kms:Decrypt",
-	}
-	var given []string
-	for _, s := range policy.Statement {
-		given = append(given, s.Action...)
-		if s.Effect != "Allow" {
-			t.Errorf("%s: effect is %q", s.Sid, s.Effect)
-		}
-		for _, resource := range s.Resource {
-			inPrefix := strings.HasPrefix(resource, "arn:aws:s3:::") && strings.HasSuffix(resource, "/houndtrail/*")
-			bounded := len(s.Condition) > 0 && !strings.Contains(resource, "*")
-			if !inPrefix && !bounded {
-				t.Errorf("%s: %s is neither one prefix of a bucket nor bounded by a condition", s.Sid, resource)
-			}
-		}
-	}
-	slices.Sort(given)
-	slices.Sort(allowed)
-	if !slices.Equal(given, allowed) {
-		t.Errorf("the writer may %v, want %v", given, allowed)
-	}
+	return policy.Statement
 }
 
 // TestAnchorsStay: the role that remembers heads may create them, and neither replace nor delete one.

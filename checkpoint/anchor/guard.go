@@ -26,7 +26,7 @@ type Report struct {
 	Size   uint64        // of the newest anchored head; 0 if there is none, or none is known
 	Age    time.Duration // of that anchor; 0 if the guard wrote it
 	Newest uint64        // the size of the journal
-	Wrote  bool          // the report is about writing: the newest head is anchored now, unless there is an Err
+	Wrote  bool          // the guard wrote an anchor, or tried to: the newest head is anchored now, unless there is an Err
 	Err    error         // the place could not be asked, so that nothing is known; nil if the anchors agree with the journal
 }
 
@@ -179,7 +179,7 @@ func (g *Guard) Anchor(ctx context.Context, note string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.anchored == h.Head {
-		g.tell(Report{Size: h.Size, Newest: h.Size, Wrote: true})
+		g.tell(Report{Size: h.Size, Newest: h.Size})
 		return nil
 	}
 	asked, cancel := context.WithTimeout(ctx, asking)

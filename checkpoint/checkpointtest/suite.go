@@ -53,7 +53,7 @@ type testCase struct {
 
 func cases() []testCase {
 	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), compactCases(), forgetCases(), deliveredCases(), longCases(), noteCases(),
-		failureCases(), accountCases(), sealedCases(), signedCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases())
+		failureCases(), accountCases(), sealedCases(), signedCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases(), tileCases())
 }
 
 // world is one store, the two processes that use it, and their test.

@@ -126,7 +126,8 @@ func (p *program) writeProof(proof *prove.Proof, o *proveOptions) error {
 		fmt.Fprintf(p.stderr, "houndtrail: since the compaction of entry %d it lies in %s\n", proof.Compaction, proof.Lies)
 	}
 	if proof.Weak != "" {
-		fmt.Fprintf(p.stderr, "houndtrail: the proof goes through a compaction, and not through the entry that delivered the record: %s\n", proof.Weak)
+		fmt.Fprintf(p.stderr, "houndtrail: the proof goes through a compaction, and not through the entry that delivered the record: %s\n",
+			proof.Weak)
 	}
 	if !proof.Signed {
 		fmt.Fprintln(p.stderr, "houndtrail: the journal is not signed, so the proof proves nothing to a third party: set "+

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
@@ -20,8 +23,8 @@ import (
 type verifyOptions struct {
 	heads, read  bool
 	proof        string
-	keys         []string
 	since, until string
+	keys, kept   []string
 	stream       choice
 	output       choice
 }
@@ -45,6 +48,10 @@ houndtrail run.
 
 In a bucket with versions, it finds the original below a newer version or a delete marker.
 
+A person who may write to the store can write another journal that fits together. Two things show that, if they come from outside
+of the store. --key names the owner's public key (PEM): the newest head of each journal has to be signed with it. --head names a
+head that you kept, or a log with heads: the journal has to have grown out of it. Without a key, verify says so.
+
 --proof checks the proof of one record, which houndtrail prove has made, and looks at nothing else. Without --key it is not proved
 who signed, and the exit code is 6.
 
@@ -52,13 +59,11 @@ It prints every finding with what to do. The exit code is 6 if anything is not a
 be read. Warnings alone, and what was not checked, are printed with exit code 0.`,
 		Example: `  houndtrail verify
   houndtrail verify --read --since 2026-01-01 --until 2026-02-01
+  houndtrail verify --key owner.pub.pem --head last-year.note
   houndtrail verify --stream archive -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.proof != "" {
 				return verifyProof(p.stdout, o.proof, o.keys)
-			}
-			if len(o.keys) > 0 {
-				return stream.Usagef("--key needs --proof")
 			}
 			return p.runVerify(cmd.Context(), &o)
 		},
@@ -66,10 +71,11 @@ be read. Warnings alone, and what was not checked, are printed with exit code 0.
 	f := cmd.Flags()
 	f.BoolVar(&o.heads, "heads", false, "only the newest entries of each journal; no object")
 	f.BoolVar(&o.read, "read", false, "read every object, and compare its records with its entry")
+	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the owner of the journal or the proof (PEM); may be given several times")
+	f.StringArrayVar(&o.kept, "head", nil, "a file with heads that you kept, or a log with them; may be given several times")
 	f.StringVar(&o.since, "since", "", "only objects of this day or later ones; the journals are checked whole")
 	f.StringVar(&o.until, "until", "", "only objects of days before this time")
 	f.StringVar(&o.proof, "proof", "", "check this proof of a record instead, without any store; see houndtrail prove")
-	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key that may have signed the proof; may be repeated")
 	f.Var(&o.stream, "stream", "only this one and its backfill: archive or webhook")
 	f.VarP(&o.output, "output", "o", "form of the report")
 	return cmd
@@ -117,7 +123,7 @@ func (o *verifyOptions) parse() (asked verify.Options, err error) {
 	var sinceErr, untilErr error
 	asked.Since, sinceErr = timeOrDay("--since", o.since)
 	asked.Until, untilErr = timeOrDay("--until", o.until)
-	if err := errors.Join(sinceErr, untilErr); err != nil {
+	if err := errors.Join(sinceErr, untilErr, o.known(&asked)); err != nil {
 		return asked, err
 	}
 	asked.Since = asked.Since.Truncate(24 * time.Hour) // the day that it is in
@@ -125,6 +131,33 @@ func (o *verifyOptions) parse() (asked verify.Options, err error) {
 		return asked, fmt.Errorf("--since %s is not before --until %s", o.since, o.until)
 	}
 	return asked, nil
+}
+
+// known reads what the reader has from outside of the store.
+func (o *verifyOptions) known(asked *verify.Options) error {
+	for _, path := range o.keys {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("--key: %w", err)
+		}
+		key, err := seal.ReadPublicKey(file)
+		if err != nil {
+			return fmt.Errorf("--key %s: %w", path, err)
+		}
+		asked.Keys = append(asked.Keys, key)
+	}
+	for _, path := range o.kept {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("--head: %w", err)
+		}
+		heads, err := verify.ParseHeads(path, file)
+		if err != nil {
+			return fmt.Errorf("--head: %w", err)
+		}
+		asked.Heads = append(asked.Heads, heads...)
+	}
+	return nil
 }
 
 // verified sets the stores and the journals. It compares no journal with the identity of the configuration: a copy is elsewhere.
@@ -136,7 +169,10 @@ func (p *program) verified(ctx context.Context, c *config.Config, name string, a
 	}
 	asked.Positions = positions
 	for _, s := range []string{stream.Archive, stream.Webhook} {
-		if name != s && name != "all" {
+		if name != s && name != "all" { // a log has the heads of every stream
+			asked.Heads = slices.DeleteFunc(asked.Heads, func(h verify.Remembered) bool {
+				return h.Stream() == s || h.Stream() == stream.BackfillOf(s)
+			})
 			continue
 		}
 		for _, journal := range []string{s, stream.BackfillOf(s)} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
@@ -30,20 +31,30 @@ type file struct {
 	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
 	by        string // the process that wrote it
+
+	product    bool  // a compaction wrote it
+	replacedBy *file // by a compaction that is committed
 }
 
 func newArchive() archive {
 	return archive{files: map[string]*file{}, where: map[identity]string{}}
 }
 
-var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?(?:\.part\d+)?\.(ndjson\.gz|parquet)$`)
+var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?(?:\.part\d+)?(\.compact\d+)?\.(ndjson\.gz|parquet)$`)
 
 // judgeObject compares a newly written object with all others: each record is in one object, of its own day, no earlier record
 // is lost, and a committed object stays as it is.
 func (w *world) judgeObject(p *process, key string, body []byte) {
+	if key == read.ProbeKey(tenant) {
+		return
+	}
 	name := fileKey.FindStringSubmatch(key)
 	if name == nil {
 		w.fail("%s writes an object called %s", p.name, key)
+		return
+	}
+	if name[4] != "" {
+		w.judgeProduct(p, key, name[5], body)
 		return
 	}
 	j := w.journals[archiveStream]
@@ -54,7 +65,7 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 	f := &file{sha: digest(body), by: p.name, pass: pass, again: pass != j.epoch}
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
 	f.past = f.start.Before(w.from)
-	f.ids = w.contents(body, name[4])
+	f.ids = w.contents(body, name[5])
 	if !f.past && !j.lease.declares(f) {
 		w.fail("%s writes %s, of a window that is not declared", p.name, key)
 	}
@@ -184,7 +195,7 @@ func (w *world) judgeRecord(id identity, r *record.Record) {
 // first one wrote. The person reads that, and moves the object out of the archive as the error says.
 func (w *world) operate() {
 	for key, f := range w.archive.files {
-		if f.committed || !w.anyGone(f.ids) {
+		if f.committed || f.product || !w.anyGone(f.ids) {
 			continue
 		}
 		w.objects.Remove(key)

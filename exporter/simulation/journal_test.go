@@ -113,6 +113,10 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 		w.judgeSet(p, j, e)
 		return
 	}
+	if e.Kind == checkpoint.KindCompact {
+		w.judgeCompaction(p, j, key, e, digest(body))
+		return
+	}
 	if j.name == backfillStream {
 		if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha {
 			w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)
@@ -185,7 +189,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 		w.judgeReach(e)
 	}
 	for key, f := range w.archive.files {
-		if f.committed || f.past || !f.start.Before(e.Cursor) {
+		if f.committed || f.past || f.product || !f.start.Before(e.Cursor) {
 			continue
 		}
 		if behind := f.start.After(e.Window.Start) && f.pass == e.Window.Pass; behind && w.journals[archiveStream].lease.declares(f) {

@@ -39,6 +39,9 @@ func (d *debt) pays(e checkpoint.Checkpoint) {
 func (p *process) outcome(stream string, err error) {
 	began := p.cycleBegan()
 	switch {
+	case stream == compactor:
+		p.compacted(err)
+		return
 	case stream == backfillStream && err == nil:
 		p.tally["backfills that went well"]++
 		return

@@ -92,7 +92,7 @@ func newProcess(w *world, name string) *process {
 	p := &process{
 		world: w, name: name, began: time.Now(), died: make(chan struct{}), traces: map[string]*trace{},
 	}
-	for _, stream := range append(streams, backfillStream) {
+	for _, stream := range append(streams, backfillStream, compactor) {
 		p.traces[stream] = &trace{}
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
@@ -205,13 +205,16 @@ func (p *process) run(name string) error {
 	var err error
 	p.world.mu.Lock()
 	*p.traces[name] = trace{}
-	if j := p.journals[name]; j.noted < j.serial {
+	if j := p.journals[name]; j != nil && j.noted < j.serial {
 		p.tally["notes that were behind"]++
 	}
 	p.world.mu.Unlock()
-	if name == backfillStream {
+	switch name {
+	case backfillStream:
 		err = p.backfill().Run(p.ctx)
-	} else {
+	case compactor:
+		err = p.compaction().Run(p.ctx)
+	default:
 		err = p.exporters[name].RunOnce(p.ctx)
 	}
 	p.world.mu.Lock()

@@ -126,7 +126,8 @@ var needed = []string{
 	"sources that changed", "entries of kind reset", "journals that were lost", "journals that were gone",
 	"entries of kind adopt", "journals put back", "windows of backfills", "backfills that went well",
 	"cycles that wrote nothing", "notes that were behind", "sets as a part of an entry", "sets as a change", "sets as objects",
-	"sets that no entry names", "sets that were there already", "windows in flight together",
+	"sets that no entry names", "compactions that went well", "compactions that failed", "entries of kind compact",
+	"objects deleted by compactions", "sets that were there already", "windows in flight together",
 }
 
 func (t tally) checkVariety(tb testing.TB, worlds int) {

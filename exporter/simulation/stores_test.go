@@ -71,7 +71,18 @@ func (v view) Put(ctx context.Context, key string, body []byte, version string) 
 
 // Delete implements bucket.Bucket.
 func (v view) Delete(ctx context.Context, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
 	_, err := do(ctx, v.process, call{v.part, opDelete, keys[0]}, func(ctx context.Context) (struct{}, error) {
+		v.world.mu.Lock()
+		defer v.world.mu.Unlock()
+		if v.violation != "" {
+			return struct{}{}, errOver
+		}
+		for _, key := range keys {
+			v.judgeDelete(v.process, key)
+		}
 		return struct{}{}, v.store.Delete(ctx, keys...)
 	})
 	return err

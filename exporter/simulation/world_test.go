@@ -44,6 +44,7 @@ type world struct {
 	journals  map[string]*journal
 	heads     map[string]string // that were ever signed, by origin and size
 	archive   archive
+	heirs     map[string]*file // of objects that compactions have deleted
 	receiver  receiver
 	onTheWay  []*landing
 	calm      bool // no call goes wrong any more
@@ -59,7 +60,7 @@ func newWorld(t *testing.T, p *plan) *world {
 	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
 	w := &world{
 		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, extra: map[string]int{}, tally: tally{},
-		journals: map[string]*journal{}, orders: map[string]order{}, heads: map[string]string{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
+		journals: map[string]*journal{}, orders: map[string]order{}, heads: map[string]string{}, heirs: map[string]*file{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
 	}
 	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
 	w.objects = &checkpointtest.Memory{Now: w.storesNow}
@@ -92,12 +93,13 @@ func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 // run goes through the storm, and then checks that everything comes to rest as it should.
 func (w *world) run() {
 	a, b, f := newRunner(w, "A", streams...), newRunner(w, "B", streams...), newRunner(w, "F", backfillStream)
+	k := newRunner(w, "K", compactor)
 	for i, tick := range w.ticks {
 		time.Sleep(time.Until(tick))
 		if w.over() {
 			break
 		}
-		w.intervene(i, a, b, f)
+		w.intervene(i, a, b, f, k)
 		r := w.dice("tick", uint64(i))
 		if stuck := !a.start(0); r.IntN(3) == 0 || stuck && r.IntN(5) > 0 {
 			b.start(upTo(r, pick(r, 300*time.Millisecond, 3*time.Second)))
@@ -105,8 +107,11 @@ func (w *world) run() {
 		if w.backfills && i > 0 && r.IntN(2) == 0 {
 			f.start(upTo(r, 2*time.Minute))
 		}
+		if w.compacts && i > 0 && r.IntN(3) > 0 {
+			k.start(upTo(r, pick(r, 2*time.Second, 2*time.Minute)))
+		}
 	}
-	for _, r := range []*runner{a, b, f} {
+	for _, r := range []*runner{a, b, f, k} {
 		r.wait()
 	}
 	w.inFlight.Wait()
@@ -135,7 +140,7 @@ func (w *world) calmDown() {
 		looks += w.skew.Abs()
 	}
 	time.Sleep(time.Until(last) + w.promise() + w.rescans + looks + 10*time.Minute)
-	c, f := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream)
+	c, f, k := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream), newRunner(w, "H", compactor)
 	const enough, most = 3, 6 // some cycles may have said that they need a person
 	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {
 		if w.intervene(0, c, f) {
@@ -147,11 +152,15 @@ func (w *world) calmDown() {
 			f.start(0)
 			f.wait()
 		}
+		if w.compacts {
+			k.start(0)
+			k.wait()
+		}
 		time.Sleep(5 * time.Minute)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, errs := range []map[string]error{c.errs, f.errs} {
+	for _, errs := range []map[string]error{c.errs, f.errs, k.errs} {
 		for stream, err := range errs {
 			if err != nil {
 				w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
@@ -159,6 +168,7 @@ func (w *world) calmDown() {
 		}
 	}
 	w.judgeEnd()
+	w.judgeOnce()
 }
 
 func (w *world) over() bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"sort"
 
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -18,6 +19,10 @@ type chunkPages struct {
 	span    *span
 	pages   *pq.FilePages
 	offsets *pq.FileOffsetIndex // nil if it is not believed
+
+	page     pq.Page // the one that is read; nil before the first
+	values   pq.ValueReader
+	row, end int64 // the next row, and the end of the page's rows
 }
 
 // chunk is the column of that number in the row group.
@@ -51,69 +56,96 @@ func (g *searched) open(i int) (*chunkPages, error) {
 	return p, nil
 }
 
-// each calls set with the values of some rows, in their order. Runs of rows come in ascending order.
-func (p *chunkPages) each(run Range, set func(pq.Value)) error {
-	if err := p.seek(run); err != nil {
-		return err
-	}
-	for left := run.High - run.Low + 1; left > 0; {
-		page, err := p.pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("%d values are missing", left)
-		}
-		if err != nil {
+// close gives the pages back.
+func (p *chunkPages) close() {
+	pq.Release(p.page)
+	_ = p.pages.Close() // it only returns buffers
+}
+
+// each calls set with the values of some rows, in their order. The runs of rows come in ascending order.
+func (p *chunkPages) each(runs []Range, set func(row int64, v pq.Value)) error {
+	var buffer [256]pq.Value
+	for i, run := range runs {
+		if err := p.seek(runs[i:]); err != nil {
 			return err
 		}
-		if left, err = take(page, left, set); err != nil {
-			return err
+		for p.row <= run.High {
+			from, to := max(run.Low, p.row), min(run.High+1, p.end)
+			if p.row < run.Low { // on the way to the first row
+				to = min(run.Low, p.end)
+			}
+			if p.row == p.end {
+				if err := p.next(); err != nil {
+					return err
+				}
+				continue
+			}
+			n, err := p.values.ReadValues(buffer[:min(to-p.row, int64(len(buffer)))])
+			for j, v := range buffer[:n] {
+				if row := p.row + int64(j); row >= from {
+					set(row, v)
+				}
+			}
+			if p.row += int64(n); n == 0 {
+				return fmt.Errorf("a page lacks values: %w", err)
+			}
 		}
 	}
 	return nil
 }
 
-// seek goes to the first of some rows.
-func (p *chunkPages) seek(run Range) error {
-	p.span.want(p.span.end)
-	if p.offsets == nil {
-		return p.pages.SeekToRow(run.Low)
+// next reads the next page.
+func (p *chunkPages) next() error {
+	pq.Release(p.page)
+	p.page = nil
+	page, err := p.pages.ReadPage()
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("row %d and those behind it are missing", p.row)
 	}
-	first, n := 0, p.offsets.NumPages()
-	for first+1 < n && p.offsets.FirstRowIndex(first+1) <= run.Low {
-		first++
+	if err != nil {
+		return err
 	}
-	last := first
-	for last+1 < n && p.offsets.FirstRowIndex(last+1) <= run.High {
-		last++
+	p.page, p.values = page, page.Values()
+	p.end = p.row + page.NumRows()
+	return nil
+}
+
+// pageOf is the number of the page that has a row.
+func (p *chunkPages) pageOf(row int64) int {
+	return sort.Search(p.offsets.NumPages(), func(i int) bool { return p.offsets.FirstRowIndex(i) > row }) - 1
+}
+
+// seek goes to the page of the first run's first row, unless it is this page or the next one. It has the span read the pages of the
+// runs with one request, as long as there is no page between them without a wanted row.
+func (p *chunkPages) seek(runs []Range) error {
+	first := runs[0].Low
+	if p.offsets == nil || p.offsets.NumPages() == 0 {
+		p.span.want(p.span.end)
+		return nil
 	}
-	if last < n {
-		p.span.want(p.offsets.Offset(last) + p.offsets.CompressedPageSize(last))
+	target := p.pageOf(first)
+	if target < 0 {
+		return fmt.Errorf("no page has row %d", first)
 	}
-	if first > 0 && p.meta.DictionaryPageOffset != 0 && p.span.dictionary == nil {
+	if p.page != nil && (first < p.end || p.offsets.FirstRowIndex(target) == p.end && p.span.covers(p.offsets.Offset(target))) {
+		return nil
+	}
+	last := target
+	for _, run := range runs {
+		if p.pageOf(run.Low) > last+1 {
+			break
+		}
+		last = p.pageOf(run.High)
+	}
+	p.span.want(p.offsets.Offset(last) + p.offsets.CompressedPageSize(last))
+	if target > 0 && p.meta.DictionaryPageOffset != 0 && p.span.dictionary == nil {
 		if err := p.span.readDictionary(p.meta.DictionaryPageOffset, p.meta.DataPageOffset); err != nil {
 			return err
 		}
 	}
-	return p.pages.SeekToRow(run.Low)
-}
-
-// take calls set with the values of a page, as long as any are left to take.
-func take(page pq.Page, left int64, set func(pq.Value)) (int64, error) {
-	defer pq.Release(page)
-	var buffer [256]pq.Value
-	for reader := page.Values(); left > 0; {
-		n, err := reader.ReadValues(buffer[:min(left, int64(len(buffer)))])
-		for _, v := range buffer[:n] {
-			set(v)
-		}
-		left -= int64(n)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return left, err
-		}
-	}
-	return left, nil
+	pq.Release(p.page)
+	p.page, p.row, p.end = nil, first, first
+	return p.pages.SeekToRow(first)
 }
 
 const (
@@ -137,6 +169,9 @@ type span struct {
 
 // want says that the pages up to there are wanted. The library reads a whole buffer at a time, and so beyond their end.
 func (s *span) want(end int64) { s.wanted = min(end+readBuffer, s.end) }
+
+// covers tells whether the byte at that place is one of the wanted ones.
+func (s *span) covers(off int64) bool { return off < s.wanted-readBuffer }
 
 func (s *span) ReadAt(p []byte, off int64) (n int, err error) {
 	if i := off - s.dictAt; i >= 0 && i+int64(len(p)) <= int64(len(s.dictionary)) {

@@ -28,6 +28,10 @@ type Query struct {
 	Match   func(*record.Record) bool
 	// Borrow waits for so many bytes of memory; nil for no bound.
 	Borrow func(bytes int64) (giveBack func(), err error)
+	// Backwards has the search begin with the last row group. Of each row group, only the first wanted records are of use, or the last
+	// ones if it is backwards, so many as Most says; 0 for all.
+	Backwards bool
+	Most      int
 	// Whole has the search believe no statistics, filter or index, none of which has a checksum.
 	Whole bool
 }
@@ -42,10 +46,14 @@ func (f *File) NewColumns() (names []string) {
 	return names
 }
 
-// Search calls each with every record that the query wants, in the file's order, until each returns an error. The records have no
-// Raw. It reads only the parts of the file in which they can be, and of the other columns only the pages in which they are.
+// Search calls each with every record that the query wants, in the order of each row group, until each returns an error. The records
+// have no Raw. It reads only the parts of the file in which they can be, and of the other columns only the pages in which they are.
 func (f *File) Search(q Query, each func(*record.Record) error) error {
-	for i := range f.file.RowGroups() {
+	for n := range f.file.RowGroups() {
+		i := n
+		if q.Backwards {
+			i = len(f.file.RowGroups()) - 1 - n
+		}
 		var found []record.Record
 		var giveBack func()
 		err := guard(func() (err error) {
@@ -113,6 +121,11 @@ func (g *searched) read(rows Range) ([]record.Record, error) {
 			return nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
 	}
+	for i := 1; i < len(records); i++ { // what is left out below relies on it
+		if record.Compare(&records[i-1], &records[i]) >= 0 {
+			return nil, fmt.Errorf("id %d comes after id %d: %w", records[i].ID, records[i-1].ID, ErrOrder)
+		}
+	}
 	var runs []Range // of rows that are wanted, one behind the other
 	for i := range records {
 		if !g.query.Match(&records[i]) {
@@ -125,6 +138,7 @@ func (g *searched) read(rows Range) ([]record.Record, error) {
 			runs = append(runs, Range{row, row})
 		}
 	}
+	runs = g.useful(runs)
 	for i := range columns {
 		if c := &columns[i]; c.Type == String && !g.query.Columns.Has(c.set) && len(runs) > 0 {
 			if err := g.fill(c, rows.Low, runs, records); err != nil {
@@ -137,6 +151,33 @@ func (g *searched) read(rows Range) ([]record.Record, error) {
 		found = append(found, records[run.Low-rows.Low:run.High-rows.Low+1]...)
 	}
 	return found, nil
+}
+
+// useful are the first or the last rows, so many as are of use.
+func (g *searched) useful(runs []Range) []Range {
+	left := int64(g.query.Most)
+	if left == 0 {
+		return runs
+	}
+	if g.query.Backwards {
+		slices.Reverse(runs)
+	}
+	for i, run := range runs {
+		n := min(run.High-run.Low+1, left)
+		if left -= n; g.query.Backwards {
+			runs[i].Low = run.High - n + 1
+		} else {
+			runs[i].High = run.Low + n - 1
+		}
+		if left == 0 {
+			runs = runs[:i+1]
+			break
+		}
+	}
+	if g.query.Backwards {
+		slices.Reverse(runs)
+	}
+	return runs
 }
 
 // fill fills in a column of some rows. A column that the file lacks, because an earlier version wrote it, is NULL in every row.
@@ -166,18 +207,8 @@ func (g *searched) fill(c *column, first int64, runs []Range, records []record.R
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.pages.Close() }() // it only returns buffers
-	for _, run := range runs {
-		at := run.Low - first
-		err := p.each(run, func(v pq.Value) {
-			set(&records[at], v)
-			at++
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	defer p.close()
+	return p.each(runs, func(row int64, v pq.Value) { set(&records[row-first], v) })
 }
 
 // copier copies values. Equal values of a column that repeats share one copy.

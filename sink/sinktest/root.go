@@ -35,16 +35,16 @@ func root(leaves [][sha256.Size]byte) [sha256.Size]byte {
 
 func row(r *record.Record) string {
 	netstring := func(text string) string { return fmt.Sprintf("%d:%s,", len(text), text) }
-	text := netstring(fmt.Sprint(r.ID)) + netstring(fmt.Sprint(r.CreatedAt.UnixMicro()))
+	parts := []string{netstring(fmt.Sprint(r.ID)), netstring(fmt.Sprint(r.CreatedAt.UnixMicro()))}
 	oneLine := strings.NewReplacer("\r", " ", "\n", " ").Replace(r.Fields)
 	for i, value := range []string{
 		r.ActorID, r.ActorName, r.ActorEmail, r.Action, oneLine, r.RequestID, r.SourceIP, r.CommitID, r.Status,
 	} {
 		if r.Absent.Has(record.At(i)) {
-			text += "-,"
+			parts = append(parts, "-,")
 		} else {
-			text += netstring(value)
+			parts = append(parts, netstring(value))
 		}
 	}
-	return text
+	return strings.Join(parts, "")
 }

@@ -74,7 +74,7 @@ func replaced(t *testing.T, open Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer o.Close() //nolint:errcheck // checked in parts
+	defer o.Close()
 	part := make([]byte, 500)
 	read := func(gone error) {
 		t.Helper()

@@ -137,7 +137,7 @@ func (s *Bucket) remedy(action, key string, err error) string {
 
 // permission names the permission that the role lacks.
 func (s *Bucket) permission(action, key string) string {
-	arn := "arn:aws:s3:::" + s.opts.Bucket
+	arn := "arn:" + partition(s.client.Options().Region) + ":s3:::" + s.opts.Bucket
 	switch action {
 	case "s3:ListBucket", "s3:ListBucketVersions":
 		return "allow " + action + " on " + arn
@@ -157,6 +157,24 @@ func (s *Bucket) permission(action, key string) string {
 		text += ", and kms:GenerateDataKey and kms:Decrypt on the key"
 	}
 	return text
+}
+
+// partition is the second part of an ARN in a region. A policy that names another partition's bucket has no effect.
+func partition(region string) string {
+	for _, p := range []struct{ regions, partition string }{
+		{"cn-", "aws-cn"},
+		{"us-gov-", "aws-us-gov"},
+		{"us-isob-", "aws-iso-b"},
+		{"us-isof-", "aws-iso-f"},
+		{"us-iso-", "aws-iso"},
+		{"eu-isoe-", "aws-iso-e"},
+		{"eusc-", "aws-eusc"},
+	} {
+		if strings.HasPrefix(region, p.regions) {
+			return p.partition
+		}
+	}
+	return "aws"
 }
 
 func regionOf(err error) string {

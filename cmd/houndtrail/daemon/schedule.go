@@ -66,9 +66,8 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 	clock.Schedule(s.Schedule, cycle)
 	if s.Anchors != nil {
 		clock.Schedule(s.Anchors, cron.NewChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)).Then(cron.FuncJob(func() {
-			if err := s.Anchor(work); err != nil {
-				health.ended(s.Name, err, time.Now())
-				stop(&stream.Error{Stream: s.Name, Err: err})
+			if err := anchors(work, s, health); err != nil {
+				stop(err)
 			}
 		})))
 	}
@@ -78,11 +77,22 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 	<-ctx.Done()
 	<-clock.Stop().Done()
 	<-first
+	left = errors.Join(left, anchors(work, s, health)) // what was committed since the last time
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		log.Error("stream stopped", zap.Error(cause))
 		return cause
 	}
 	return left
+}
+
+// anchors remembers the newest head elsewhere. Its error is one that no later cycle can cure.
+func anchors(work context.Context, s *stream.Stream, health *health) error {
+	err := s.Anchor(work)
+	if err == nil {
+		return nil
+	}
+	health.ended(s.Name, err, time.Now())
+	return &stream.Error{Stream: s.Name, Err: err}
 }
 
 // cronLog lets the scheduler speak through zap.

@@ -90,9 +90,9 @@ func (p *Records) End(problems []error) error {
 	}
 	p.begin()
 	if p.logs > 0 {
-		p.out.WriteString("\n  ")
+		p.text("\n  ")
 	}
-	p.out.WriteString("]")
+	p.text("]")
 	if len(problems) > 0 {
 		texts := make([]string, len(problems))
 		for i, err := range problems {
@@ -102,12 +102,12 @@ func (p *Records) End(problems []error) error {
 		if err := encoder(&list).Encode(texts); err != nil {
 			return err
 		}
-		p.out.WriteString(",\n  \"incomplete\": ")
+		p.text(",\n  \"incomplete\": ")
 		if err := p.indented(list.Bytes(), "  "); err != nil {
 			return err
 		}
 	}
-	p.out.WriteString("\n}\n")
+	p.text("\n}\n")
 	return p.out.Flush()
 }
 
@@ -117,20 +117,23 @@ func (p *Records) begin() {
 		return
 	}
 	p.began = true
-	p.out.WriteString("{\n")
+	p.text("{\n")
 	for _, line := range p.head {
-		p.out.WriteString("  " + line + ",\n")
+		p.text("  " + line + ",\n")
 	}
-	p.out.WriteString(`  "logs": [`)
+	p.text(`  "logs": [`)
 }
+
+// text prints a part of the object. The writer remembers an error, and tells it at the end.
+func (p *Records) text(s string) { _, _ = p.out.WriteString(s) }
 
 // element prints a record of the object, as the server sent it.
 func (p *Records) element(r *record.Record) error {
 	p.begin()
 	if p.logs++; p.logs > 1 {
-		p.out.WriteString(",")
+		p.text(",")
 	}
-	p.out.WriteString("\n    ")
+	p.text("\n    ")
 	return p.indented([]byte(r.Raw), "    ")
 }
 

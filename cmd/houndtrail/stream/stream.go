@@ -89,9 +89,12 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 // Anchor remembers the newest head elsewhere, as far as this process knows it, if a place for that is set. It can run beside a
 // cycle. Only an integrity error is an error, and the stream's state tells it; if the place does not answer, the observer is told.
 func (s *Stream) Anchor(ctx context.Context) error {
+	if s.guard == nil || ctx.Err() != nil {
+		return nil //nolint:nilerr // a run that was told to stop at once leaves it to the next one
+	}
 	head, known := s.watch.head.Load().(string)
-	if s.guard == nil || !known || ctx.Err() != nil {
-		return nil //nolint:nilerr // a run that was told to stop leaves it to the next one
+	if !known {
+		return nil
 	}
 	err := At(exporter.StageCheckpoint, s.guard.Anchor(ctx, head))
 	if err != nil {

@@ -130,7 +130,8 @@ func (p *prover) everywhere(ctx context.Context) (*delivered, error) {
 	}
 	switch {
 	case len(times) > 1:
-		return nil, fmt.Errorf("%w, since a database was restored or begun anew: %s: choose one with --since and --until", ErrSeveral, list(times))
+		return nil, fmt.Errorf("%w, since a database was restored or begun anew: %s: choose one with --since and --until",
+			ErrSeveral, list(times))
 	case len(found) > 0:
 		return found[0], nil
 	case len(problems) > 0:

@@ -152,7 +152,8 @@ func (p *prover) head(ctx context.Context, j *checkpoint.Journal, entry *seal.En
 		return nil, fmt.Errorf("%w: no head of %s in the journal is about entry %d: the journal went on under another name after an "+
 			"adoption, so only a head that was remembered elsewhere is about it", ErrUnprovable, entry.Seal.Origin, entry.Serial)
 	case last.Signed:
-		return nil, fmt.Errorf("%w: entry %d is the newest one, and its head is not signed yet: run houndtrail run --once", ErrUnprovable, entry.Serial)
+		return nil, fmt.Errorf("%w: entry %d is the newest one, and its head is not signed yet: run houndtrail run --once",
+			ErrUnprovable, entry.Serial)
 	default:
 		return bare, nil
 	}

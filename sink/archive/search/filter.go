@@ -95,7 +95,7 @@ func (c *conditions) number(predicate string, n int64, within *parquet.Range, of
 	strict := map[string]bool{"neq": true, "gt": true, "lt": true}[predicate]
 	c.tests = append(c.tests, func(r *record.Record) bool {
 		v := of(r)
-		return b.Low <= v && v <= b.High && !(strict && v == n)
+		return b.Low <= v && v <= b.High && (!strict || v != n)
 	})
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -213,70 +211,6 @@ func (s *search) collect(ctx context.Context, days []day, c *collector) error {
 	return files.Wait()
 }
 
-// file looks through a file. A file that cannot be read is a problem, and no error: the search goes on. A store that does not answer
-// is an error.
-func (s *search) file(ctx context.Context, o read.Object, c *collector) error {
-	opened, err := s.Files.Open(ctx, o.Key(), s.Tail)
-	if err != nil {
-		return gone(err)
-	}
-	defer opened.Close() //nolint:errcheck // it was only read
-	at := &watched{ReaderAt: opened}
-	f, err := read.OpenAt(at, opened.Size(), o.Key())
-	if err == nil {
-		if newer := f.Newer(); newer != nil {
-			s.problem(o.Key()+" newer", newer)
-		}
-		err = f.Search(s.query(ctx, opened.Size(), c), func(r *record.Record) error {
-			if other, differs := c.add(r, o.Key()); differs {
-				s.problem(o.Key()+other, fmt.Errorf("%s: %w: it has id %d of %s with other contents than %s; houndtrail verify tells "+
-					"which of the two was committed", o.Key(), read.ErrDamaged, r.ID, r.CreatedAt.Format(time.RFC3339Nano), other))
-			}
-			return nil
-		})
-	}
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case at.failed() != nil:
-		return gone(at.failed())
-	default:
-		s.problem(o.Key(), err)
-	}
-	return nil
-}
-
-// query is what the search asks of a file. A small file is here in full: no index of it needs to be believed.
-func (s *search) query(ctx context.Context, size int64, c *collector) read.Query {
-	wants := func(i identity) bool { return s.within.Low <= i.at && i.at <= s.within.High && c.wants(i) }
-	return read.Query{
-		Query: parquet.Query{
-			IDs: s.conditions.ids, Instants: func() parquet.Range { return c.instants(s.within) },
-			Equal: s.conditions.equal, Columns: s.conditions.columns, Whole: size <= int64(s.Tail),
-			Match: func(r *record.Record) bool {
-				return wants(identity{r.CreatedAt.UnixMicro(), r.ID}) && s.conditions.match(r)
-			},
-			Borrow: func(bytes int64) (func(), error) {
-				bytes = min(bytes, s.Memory)
-				if err := s.memory.Acquire(ctx, bytes); err != nil {
-					return nil, err
-				}
-				return func() { s.memory.Release(bytes) }, nil
-			},
-		},
-		Wants: func(id int64, at time.Time) bool { return wants(identity{at.UnixMicro(), id}) },
-		Line:  s.Line,
-	}
-}
-
-func gone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %w; see that nothing else changes the archive, and search again", errGone, err)
-	}
-	return err
-}
-
 func (s *search) direction() int {
 	if s.OldestFirst {
 		return 1
@@ -292,31 +226,4 @@ func (s *search) problem(key string, err error) {
 		s.wrong[key] = true
 		s.answer.Problems = append(s.answer.Problems, err)
 	}
-}
-
-// watched remembers the store's own error: the reader of a file makes another one of it.
-type watched struct {
-	io.ReaderAt
-
-	mu  sync.Mutex
-	err error
-}
-
-func (w *watched) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 { // the file is too short, or says so of one of its parts
-		return 0, io.ErrUnexpectedEOF
-	}
-	n, err := w.ReaderAt.ReadAt(p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.err = err
-	}
-	return n, err
-}
-
-func (w *watched) failed() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
 }

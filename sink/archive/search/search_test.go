@@ -221,7 +221,7 @@ func TestMemory(t *testing.T) {
 	// With room for two records, the days are searched over again for every two.
 	_, _, few := w.calls(search.Options{Memory: 500_000})
 	_, _, once := w.calls(search.Options{Memory: 1 << 30})
-	if few < 3*once {
+	if few < 3*once || few > 12*once {
 		t.Errorf("%d parts with little memory, %d with much", few, once)
 	}
 }
@@ -278,6 +278,77 @@ func TestNewer(t *testing.T) {
 			`"fields":null,"request_id":null,"source_ip_address":null,"status":null,"commit_id":null}`
 		if len(got) != 1 || got[0].Raw != want {
 			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// What filters and bounds mean, case by case.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "parquet")
+	at := day1.Add(time.Hour)
+	w.write(at,
+		recordOf(t, 1, at, `,"status":"success","actor_name":"Alice"`),
+		recordOf(t, 2, at.Add(time.Microsecond), `,"status":"","actor_name":"bob","source_ip_address":"192.0.2.7"`),
+		recordOf(t, 3, at.Add(time.Second), `,"status":null,"actor_name":"null"`),
+		recordOf(t, 4, at.Add(time.Minute), `,"source":"192.0.2.7"`),
+	)
+	for name, test := range map[string]struct {
+		o    search.Options
+		want []int64
+	}{
+		"equal":                  {search.Options{Filters: []search.Filter{{"status", "eq", "success"}}}, []int64{1}},
+		"not equal":              {search.Options{Filters: []search.Filter{{"status", "neq", "success"}}}, []int64{2}},
+		"without a value":        {search.Options{Filters: []search.Filter{{"status", "eq", "null"}}}, []int64{2, 3, 4}},
+		"with a value":           {search.Options{Filters: []search.Filter{{"status", "neq", "null"}}}, []int64{1}},
+		"a part":                 {search.Options{Filters: []search.Filter{{"actor_name", "~eq", "LI"}}}, []int64{1}},
+		"the old name":           {search.Options{Filters: []search.Filter{{"source", "eq", "192.0.2.7"}}}, []int64{2, 4}},
+		"two":                    {search.Options{Filters: []search.Filter{{"id", "gte", "2"}, {"id", "lte", "3"}}}, []int64{2, 3}},
+		"two that exclude":       {search.Options{Filters: []search.Filter{{"status", "eq", "success"}, {"status", "eq", "failure"}}}, nil},
+		"the greatest number":    {search.Options{Filters: []search.Filter{{"id", "gt", "9223372036854775807"}}}, nil},
+		"the lowest number":      {search.Options{Filters: []search.Filter{{"id", "lt", "-9223372036854775808"}}}, nil},
+		"after, included":        {search.Options{After: at.Add(time.Microsecond)}, []int64{2, 3, 4}},
+		"after, within a micro":  {search.Options{After: at.Add(time.Nanosecond)}, []int64{2, 3, 4}},
+		"before, included":       {search.Options{Before: at.Add(time.Second)}, []int64{1, 2, 3}},
+		"before, within a micro": {search.Options{Before: at.Add(time.Second - 1)}, []int64{1, 2}},
+		"another offset": {
+			search.Options{Filters: []search.Filter{{"created_at", "eq", "2026-03-01T03:00:01+02:00"}}}, []int64{3},
+		},
+		"left out": {search.Options{Skip: 1, Limit: 2}, []int64{2, 3}},
+	} {
+		test.o.OldestFirst = true
+		if diff := cmp.Diff(test.want, ids(w.find(test.o))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Days are listed by the month or all at once, and each comes once and in order.
+func TestListings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "parquet")
+	w.put(read.ProbeKey(tenant), []byte("a compaction's working state is no file of the archive"))
+	for i, months := range []int{-40, -30, -26, -25, -24, -23, -13, -2, -1, 0} {
+		for j, at := range []time.Time{day1.AddDate(0, months, 0), day1.AddDate(0, months+1, -1)} {
+			w.write(at, recordOf(t, int64(10*i+j+1), at.Add(time.Hour), ""))
+		}
+	}
+	all := ids(w.records)
+	for _, before := range []time.Time{day1.AddDate(0, 1, -1).Add(2 * time.Hour), day1.AddDate(0, 3, 0), day1.AddDate(4, 0, 0)} {
+		for _, from := range []int{0, 1, 2, 5, 8, 11, 15, 18, 19} {
+			for _, oldest := range []bool{true, false} {
+				o := search.Options{Before: before, OldestFirst: oldest, After: w.records[from].CreatedAt}
+				if from == 0 {
+					o.After = time.Time{}
+				}
+				want := slices.Clone(all[from:])
+				if !oldest {
+					slices.Reverse(want)
+				}
+				if diff := cmp.Diff(want, ids(w.find(o))); diff != "" {
+					t.Errorf("from %d to %s, oldest first %t (-want +got):\n%s", from, before, oldest, diff)
+				}
+			}
 		}
 	}
 }

@@ -142,7 +142,7 @@ func overlap(e checkpoint.Checkpoint, from, to time.Time) problem {
 func known(k checkpoint.Kind) bool {
 	return slices.Contains([]checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindAhead, checkpoint.KindBarrier,
-		checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindAdopt,
+		checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact,
 	}, k)
 }
 
@@ -158,10 +158,30 @@ func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
 			problems = append(problems, problemf(ObjectContents, "Entry %d names %s, %s.", e.Serial, o.Key, text))
 		}
 	}
+	if e.Kind == checkpoint.KindCompact {
+		return append(problems, replaces(e, files)...)
+	}
 	c := e.Records
 	if c.Read != c.Fresh+c.Duplicate+c.Excluded || c.Fresh != delivered || min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Late, c.Self) < 0 {
 		problems = append(problems, problemf(EntryCounts, "Entry %d counts %d records read, %d delivered, %d duplicate and %d excluded, "+
 			"and its objects have %d.", e.Serial, c.Read, c.Fresh, c.Duplicate, c.Excluded, delivered))
+	}
+	return problems
+}
+
+// replaces checks what a compaction says of its records and of the objects that it replaced. That these have as many records as the
+// new one is checked with each entry.
+func replaces(e checkpoint.Checkpoint, files bool) (problems []problem) {
+	if e.Records != (checkpoint.Counts{}) {
+		problems = append(problems, problemf(EntryCounts, "Entry %d is a compaction, which reads no record from BloodHound, and counts %d.",
+			e.Serial, e.Records.Read))
+	}
+	for _, r := range e.Compacted.Replaced {
+		key, ok := read.Parse(r.Key)
+		if files && (!ok || key.Tenant != e.Tenant || key.Day.Format(time.DateOnly) != e.Compacted.Day) {
+			problems = append(problems, problemf(ObjectContents, "Entry %d replaced %s, which is no object of %s on %s.",
+				e.Serial, r.Key, e.Tenant, e.Compacted.Day))
+		}
 	}
 	return problems
 }
@@ -174,13 +194,15 @@ func misfit(e checkpoint.Checkpoint, o checkpoint.Object) string {
 		return "and no archive gives an object that name"
 	case key.Tenant != e.Tenant:
 		return "which is of another tenant"
-	case !key.Of(e.Window.Start, e.Window.Pass):
+	case e.Kind == checkpoint.KindCompact && (key.Compacted == 0 || key.Day.Format(time.DateOnly) != e.Compacted.Day):
+		return "and no compaction of that day gives an object that name"
+	case e.Kind != checkpoint.KindCompact && !key.Of(e.Window.Start, e.Window.Pass):
 		return "which is of another window"
 	case !key.Contains(o.MinCreatedAt) || !key.Contains(o.MaxCreatedAt):
 		return "whose records are of another day"
 	case o.MaxCreatedAt.Before(o.MinCreatedAt) || o.MaxID < o.MinID || o.Records < 1:
 		return "and what it says of its records is not possible"
-	case !o.MaxCreatedAt.Before(e.Window.End):
+	case e.Kind != checkpoint.KindCompact && !o.MaxCreatedAt.Before(e.Window.End):
 		return "whose records are of a time after the window"
 	}
 	return ""

@@ -14,6 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
@@ -53,8 +54,7 @@ func (r *run) compare(ctx context.Context, o object, body []byte) (wrong []strin
 		return nil // the context has ended
 	}
 	defer r.decoded.Release(weight)
-	w := o.entry.Window
-	if got := file.Window; !got.Start.Equal(w.Start) || !got.End.IsZero() && !got.End.Equal(w.End) {
+	if got := file.Window; !o.of(got) {
 		wrong = append(wrong, fmt.Sprintf("it has the window from %s to %s", stamp(got.Start), stamp(got.End)))
 	}
 	var found checkpoint.Object
@@ -91,6 +91,12 @@ func (r *run) compare(ctx context.Context, o object, body []byte) (wrong []strin
 		wrong = append(wrong, "its records are not in order of time and id")
 	}
 	return append(wrong, differs(o.Object, found)...)
+}
+
+// of tells whether an object can have that window, by its entry. A compacted object has the windows of those that it replaced.
+func (o object) of(w window.Window) bool {
+	want := o.entry.Window
+	return o.entry.Kind == checkpoint.KindCompact || w.Start.Equal(want.Start) && (w.End.IsZero() || w.End.Equal(want.End))
 }
 
 // differs compares what an entry says of the records of an object with the records.
@@ -140,8 +146,8 @@ func (r *run) remember(o read.Object, all []int64) {
 	}
 }
 
-// twice looks for records that the archive has more than once.
-func (r *run) twice(ctx context.Context) {
+// twice looks for records that the archive has more than once. left are objects of which a finding says so already.
+func (r *run) twice(ctx context.Context, left map[string]bool) {
 	for tenant, of := range r.ids {
 		for day := range of.doubts {
 			repeated, err := read.Twice(ctx, r.Files, tenant, day)
@@ -149,6 +155,10 @@ func (r *run) twice(ctx context.Context) {
 				r.unread(err)
 			}
 			for _, found := range repeated {
+				found.Keys = slices.DeleteFunc(found.Keys, func(key string) bool { return left[key] })
+				if len(found.Keys) < 2 { //nolint:mnd // once is right
+					continue
+				}
 				keys := slices.Compact(slices.Sorted(slices.Values(found.Keys)))
 				r.found.add(Finding{
 					Code: IDTwice, Severity: Error, Key: found.Keys[0],

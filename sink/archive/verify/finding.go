@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 // A Severity says how bad a finding is.
@@ -35,6 +37,18 @@ const (
 	LeaseUnreadable   Code = "lease-unreadable"
 	HintMissing       Code = "hint-missing"
 	HintStale         Code = "hint-stale"
+	TipUnsealed       Code = "tip-unsealed"
+	RolledBack        Code = "rolled-back"
+	Forked            Code = "forked"
+	HeadChanged       Code = "head-changed"
+	HeadUnknown       Code = "head-unknown"
+	HeadUnchecked     Code = "head-unchecked"
+	HeadSignature     Code = "head-signature"
+	HintSignature     Code = "hint-signature"
+	EntrySignature    Code = "entry-signature"
+	Downgraded        Code = "downgraded"
+	SignedLate        Code = "signed-late"
+	KeyUnpinned       Code = "key-unpinned"
 	Pruned            Code = "pruned"
 	ObjectMissing     Code = "object-missing"
 	ObjectSize        Code = "object-size"
@@ -44,6 +58,9 @@ const (
 	ObjectUnknown     Code = "object-unknown"
 	ObjectContents    Code = "object-contents"
 	IDTwice           Code = "id-twice"
+	ObjectReturned    Code = "object-returned"
+	CompactUnfinished Code = "compact-unfinished"
+	Compacted         Code = "compacted"
 	Attempt           Code = "attempt"
 	Adopted           Code = "adopted"
 	TenantUnchecked   Code = "tenant-unchecked"
@@ -55,7 +72,9 @@ const (
 	restore     = "Restore this very object from an earlier version or a backup. Do not run houndtrail before that."
 	restoreFile = "Restore it from an earlier version or a backup. Without one, BloodHound may still have its records: export them " +
 		"into an archive at another address."
-	report  = "Keep the object as it is, and report it together with its entry: it is a defect or a forgery."
+	report = "Keep the object as it is, and report it together with its entry: it is a defect or a forgery."
+	forged = "If the key is the right one, another writer wrote this: look in earlier versions who did, and restore the journal. Do not " +
+		"run houndtrail before that."
 	uncover = "Delete the newer version, and find out in the store's access log who wrote it."
 )
 
@@ -76,22 +95,40 @@ var advice = map[Code]string{
 	LeaseUnreadable: "Restore it from an earlier version: the next run needs the windows that it names.",
 	HintMissing: "No crash removes it. Compare the newest entry with the log of the last run, then run houndtrail once: it writes " +
 		"the hint.",
-	HintStale:       "Run houndtrail once: it writes the hint.",
-	Pruned:          "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
-	ObjectMissing:   restoreFile,
-	ObjectSize:      restoreFile,
-	ObjectDiffers:   restoreFile,
-	ObjectShadowed:  uncover,
-	ObjectHidden:    "Delete the delete marker, and find out in the store's access log who wrote it.",
-	ObjectUnknown:   "Queries see its rows. Keep a copy elsewhere, move it out of the archive, and find out who wrote it.",
-	ObjectContents:  report,
-	IDTwice:         report,
-	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
-	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
-	TenantUnchecked: "Verify it with the journal of that tenant.",
+	HintStale:   "Run houndtrail once: it writes the hint.",
+	TipUnsealed: "Run houndtrail once: it writes the head. If that does not help, compare the newest entry with the log of the last run.",
+	RolledBack: "Keep the head: it is evidence. Restore the lost entries from earlier versions or a backup. Do not run houndtrail before " +
+		"that.",
+	Forked: "Keep both heads: they prove that the key's holder or the store has shown two histories. Let no run go on, and find the " +
+		"first entry that differs from a backup.",
+	HeadChanged:       "Find out in the store's access log who wrote it. The entries themselves fit together.",
+	HeadUnknown:       "Give a head of this journal. If this is the right one, find out why the journal was begun anew.",
+	HeadUnchecked:     "Put right what the other findings name, and verify again.",
+	HeadSignature:     forged,
+	HintSignature:     forged,
+	EntrySignature:    forged,
+	Downgraded:        "Find the signed entry in an earlier version or a backup, and restore it. Do not run houndtrail before that.",
+	SignedLate:        "Nothing: a head that was kept from before that time says more about these entries.",
+	KeyUnpinned:       "Give the public key that the journal's owner published outside of the store: --key FILE.",
+	Pruned:            "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
+	ObjectMissing:     restoreFile,
+	ObjectSize:        restoreFile,
+	ObjectDiffers:     restoreFile,
+	ObjectShadowed:    uncover,
+	ObjectHidden:      "Delete the delete marker, and find out in the store's access log who wrote it.",
+	ObjectUnknown:     "Queries see its rows. Keep a copy elsewhere, move it out of the archive, and find out who wrote it.",
+	ObjectContents:    report,
+	IDTwice:           report,
+	ObjectReturned:    "Queries see its rows twice. Find out in the store's access log who wrote it, and run houndtrail compact.",
+	CompactUnfinished: "Run houndtrail compact: it finishes the compaction. Until then queries see these rows twice.",
+	Compacted:         "Nothing: each compaction's entry names what it replaced, and its own object was checked.",
+	Attempt:           "Run houndtrail once: it makes the attempt again and replaces the object.",
+	Adopted:           "Nothing: an adoption counts objects and does not note their hashes.",
+	TenantUnchecked:   "Verify it with the journal of that tenant.",
 	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
 		"s3:GetObjectVersion: then the original is found below what covers it.",
-	Unsigned: "Protect the journal's store with versions or Object Lock, and compare the newest entry's hash with your log.",
+	Unsigned: "Sign the journal: name a key of houndtrail keygen in " + setting.SigningKey + "_FILE. Keep heads outside of the store, and " +
+		"give them to verify with --head FILE.",
 }
 
 // A Finding is something that is not as it should be, or that was not checked.

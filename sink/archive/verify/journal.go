@@ -22,8 +22,16 @@ type journal struct {
 	lease  checkpoint.LeaseStatus
 	stream Stream
 
-	before checkpoint.Stored // the previous entry; zero if it does not count for the next one
-	past   past
+	tip         checkpoint.Stored     // the newest entry, as it says itself
+	noted       *witness              // the hint's head; nil if it has none
+	remembered  map[uint64][]*witness // by size
+	others      []*witness            // earlier hints of another name than the journal has
+	signedSince uint64                // the first entry that is signed; 0 if none so far is
+	lastSigned  bool
+
+	before   checkpoint.Stored            // the previous entry; zero if it does not count for the next one
+	restored map[uint64]checkpoint.Stored // entries that are not as they were, by an earlier version that is
+	past     past
 }
 
 // open looks for the end of the journal, and compares it with the hint and the lease. It tells whether there is a journal.
@@ -37,19 +45,24 @@ func (j *journal) open(ctx context.Context) (there bool) {
 		j.unread(err)
 		return false
 	}
-	told := j.earlierHints(ctx)
+	hints, bare := j.earlierHints(ctx)
 	if j.end, err = j.End(ctx); err != nil {
 		j.unread(err)
 		return false
 	}
-	witness := max(told, j.end.Hint.Serial, j.lease.Serial)
-	j.hint(witness)
-	if j.end.Newest == 0 {
-		return witness > 0
+	if j.end.Newest > 0 {
+		j.newest(ctx)
+		j.hidden(ctx)
 	}
-	j.hidden(ctx)
-	j.newest(ctx)
-	return true
+	witness := max(bare, j.end.Hint.Serial, j.lease.Serial)
+	for _, h := range hints {
+		if j.ours(h) && !j.outdated(h) {
+			witness = max(witness, h.Size)
+		}
+	}
+	j.hint(witness)
+	j.witnesses(hints)
+	return j.end.Newest > 0 || witness > 0
 }
 
 // newest reads the newest entry, for the amount of work and the set that the next run needs.
@@ -60,7 +73,12 @@ func (j *journal) newest(ctx context.Context) {
 			return // it comes again in its turn, and is reported then
 		}
 		j.stream.Tenant, j.stream.SHA256, j.stream.Delivered = s.Tenant, s.SHA256, s.Totals.Delivered
+		if j.Files {
+			j.tenants[s.Tenant] = true
+		}
 		j.stream.Start, j.stream.Cursor = s.Start, s.Cursor
+		j.stream.Origin, j.stream.Signed = s.Seal.Origin, s.Signed
+		j.tip = s
 		if j.Depth != Heads {
 			j.expect(int64(j.end.Newest))
 			if j.Files && j.Options.Files != nil && j.Since.IsZero() && j.Until.IsZero() {
@@ -103,6 +121,8 @@ func (j *journal) entries(ctx context.Context) {
 		j.take(ctx, c.add(reading{Stored: s, err: err}))
 	}
 	j.take(ctx, c.end(j.end.Hint))
+	j.unsettled(ctx)
+	j.signatures(ctx)
 }
 
 // begin takes in the first entry that is there.
@@ -153,12 +173,12 @@ func (j *journal) missing(ctx context.Context, v verdict) {
 	}
 	if lost := v.last - uint64(len(back)); lost >= v.Serial {
 		j.report(EntryMissing, Error, v.Serial, "%s %s missing, although entry %d is there.",
-			span(v.Serial, lost), isAre(v.Serial, lost), v.last+1)
+			span(v.Serial, lost), isAre(v.Serial < lost), v.last+1)
 		j.before = checkpoint.Stored{}
 	}
 	for _, s := range slices.Backward(back) {
 		j.report(EntryHidden, Error, s.Serial, "Entry %d is hidden: %s.", s.Serial, covered)
-		j.account(ctx, s)
+		j.restore(ctx, s)
 	}
 }
 
@@ -168,7 +188,7 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 		if s, err := j.Parse(v.Serial, o.body); err == nil {
 			j.report(EntryShadowed, Error, v.Serial, "Entry %d is not what was committed: %s. The hashes are %s and %s.",
 				v.Serial, o.covered(), v.SHA256, v.want)
-			j.account(ctx, s)
+			j.restore(ctx, s)
 			return
 		}
 	}
@@ -179,14 +199,23 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 	case errors.Is(v.err, checkpoint.ErrForeign):
 		j.report(EntryMisplaced, Error, v.Serial, "At the place of entry %d is one of the stream %q.", v.Serial, v.Stream)
 	case v.err != nil:
-		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.", v.Serial, cause(v.err))
+		j.report(EntryChanged, Error, v.Serial, "Entry %d cannot be read: %v.%s", v.Serial, cause(v.err), j.signer(ctx, v.Serial))
 	default:
-		j.report(EntryChanged, Error, v.Serial, "Entry %d has the SHA-256 %s, and %s says that it was %s.", v.Serial, v.SHA256, v.by, v.want)
+		j.report(EntryChanged, Error, v.Serial, "Entry %d has the SHA-256 %s, and %s says that it was %s.%s",
+			v.Serial, v.SHA256, v.by, v.want, j.signer(ctx, v.Serial))
 	}
 	j.before = checkpoint.Stored{}
 	if v.err == nil || misplaced != nil {
 		j.contents(ctx, v.Stored) // its objects may be as they were
 	}
+}
+
+// restore takes in an earlier version of an entry in its place.
+func (j *journal) restore(ctx context.Context, s checkpoint.Stored) {
+	j.restored[s.Serial] = checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
+		Serial: s.Serial, Kind: s.Kind, Window: s.Window, Tenant: s.Tenant, Objects: s.Objects,
+	}}
+	j.account(ctx, s)
 }
 
 // cause is what is wrong with an entry, without its place and the advice, which a finding has anyway.
@@ -206,7 +235,9 @@ func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 	if s.Kind == checkpoint.KindAdopt {
 		j.found.soften(s.Serial, fmt.Sprintf(" Entry %d is an adoption, after which this does not count any more.", s.Serial))
 	}
-	if err := s.Continues(j.before); err != nil {
+	j.hold(s)
+	j.signed(s)
+	if err := s.Continues(j.before); err != nil && (s.Signed || !j.before.Signed) {
 		j.report(EntryChanged, Error, s.Serial, "Entry %d does not follow entry %d: %v.", s.Serial, j.before.Serial, err)
 	}
 	if j.before.Serial > 0 || s.Serial == 1 {

@@ -32,7 +32,9 @@ type small struct {
 func newSmall(t testing.TB, stream string, options ...checkpoint.Option) *small {
 	t.Helper()
 	s := &small{t: t, files: new(checkpointtest.Memory), positions: new(checkpointtest.Memory)}
-	s.journal = checkpoint.Open(s.positions, checkpoint.Identity{Tenant: tenant, Stream: stream, Encoding: "parquet"}, options...)
+	s.journal = checkpoint.Open(s.positions, checkpoint.Identity{
+		Tenant: tenant, Stream: stream, Destination: "s3://lake/" + stream, Encoding: "parquet",
+	}, options...)
 	var err error
 	s.sink, err = archive.New(s.files, tenant, func() archive.Encoder {
 		return parquet.NewEncoder(parquet.Metadata{Tenant: tenant, Version: "1.2.3"})

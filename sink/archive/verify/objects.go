@@ -14,9 +14,10 @@ import (
 // An object is an object of the archive as an entry describes it.
 type object struct {
 	checkpoint.Object
-	stream string
-	entry  *checkpoint.Checkpoint
-	hole   bool // it holds the bytes of an unreadable record: the entry tells only the hash
+	journal *journal
+	entry   *checkpoint.Checkpoint
+	last    bool // if it is not there, no compaction explains that
+	hole    bool // it holds the bytes of an unreadable record: the entry tells only the hash
 }
 
 // contents looks at the objects of an entry. It returns before that is done.
@@ -27,23 +28,32 @@ func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
 	j.mu.Lock()
 	j.tenants[s.Tenant] = true
 	j.mu.Unlock()
-	entry := s.Checkpoint
-	objects := entry.Objects
-	entry.Objects, entry.Delivered, entry.Covered = nil, nil, nil // an object in flight must not hold them
-	for _, o := range objects {
+	j.replace(&s.Checkpoint, false)
+	entry := slim(s.Checkpoint)
+	for _, o := range s.Objects {
 		if j.name(o.Key) {
 			j.report(ObjectContents, Error, s.Serial, "Entry %d names %s, and so does another entry.", s.Serial, o.Key)
 		}
 		key, ok := read.Parse(o.Key)
-		if !ok || j.due(key.Day) {
-			j.look(ctx, object{Object: o, stream: j.Name, entry: &entry})
+		switch {
+		case ok && !j.due(key.Day):
+		case j.ledger.absent(j, s.Serial, o):
+			j.progressed()
+		default:
+			j.look(ctx, object{Object: o, journal: j, entry: &entry})
 		}
 	}
 	for _, h := range s.Holes {
 		if h.Key != "" && j.due(h.CreatedAt) {
-			j.look(ctx, object{Object: checkpoint.Object{Key: h.Key, SHA256: h.SHA256}, stream: j.Name, entry: &entry, hole: true})
+			j.look(ctx, object{Object: checkpoint.Object{Key: h.Key, SHA256: h.SHA256}, journal: j, entry: &entry, hole: true})
 		}
 	}
+}
+
+// slim is an entry without what an object in flight must not hold.
+func slim(e checkpoint.Checkpoint) checkpoint.Checkpoint {
+	e.Objects, e.Delivered, e.Covered, e.Compacted, e.Seal = nil, nil, nil, nil, nil
+	return e
 }
 
 // look looks at an object, beside others.
@@ -83,6 +93,9 @@ func (r *run) judge(ctx context.Context, o object, info bucket.Info, err error) 
 		return true, nil
 	case err != nil && ctx.Err() != nil:
 		return false, nil
+	case errors.Is(err, fs.ErrNotExist) && !o.last && !o.hole:
+		r.ledger.vanished(o)
+		return false, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bucket.ErrDamaged):
 		r.unread(err)
 		return false, nil
@@ -116,7 +129,7 @@ func difference(o object, info bucket.Info, err error) (Code, string) {
 
 // object adds a finding about an object.
 func (r *run) object(code Code, o object, text string) {
-	r.found.add(Finding{Code: code, Severity: Error, Stream: o.stream, Entry: o.entry.Serial, Key: o.Key, Text: text})
+	r.found.add(Finding{Code: code, Severity: Error, Stream: o.journal.Name, Entry: o.entry.Serial, Key: o.Key, Text: text})
 }
 
 // looked counts an object that was looked at.

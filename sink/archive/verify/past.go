@@ -42,7 +42,7 @@ func (p *past) take(before, s checkpoint.Stored) {
 // left returns the reset that left an attempt's object as it was; nil if there was none.
 func (p *past) left(o read.Object) *reset {
 	for i, r := range p.resets {
-		if o.Pass < r.next && (o.Pass != r.epoch || !o.Start.Before(r.cursor)) {
+		if o.Compacted == 0 && o.Pass < r.next && (o.Pass != r.epoch || !o.Start.Before(r.cursor)) {
 			return &p.resets[i]
 		}
 	}

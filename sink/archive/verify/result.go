@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Sound tells that everything that was looked at is as it was committed, and that all of it could be read.
@@ -40,6 +41,12 @@ func (r *Report) Result() string {
 	case Read:
 		text += "; every byte was read"
 	}
+	if len(r.Keys) > 0 {
+		text += "; signed with a key that you gave"
+	}
+	if r.Heads > 0 {
+		text += "; " + plural(r.Heads, "head") + " that you kept led to it"
+	}
 	if n := r.Counts[Warning]; n > 0 {
 		text += "; " + plural(n, "warning")
 	}
@@ -62,4 +69,24 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func named(r reading) string { return fmt.Sprintf("entry %d", r.Serial) }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// span names a run of serials.
+func span(first, last uint64) string {
+	if first == last {
+		return fmt.Sprintf("Entry %d", first)
+	}
+	return fmt.Sprintf("Entries %d to %d", first, last)
+}
+
+// isAre is the verb that follows a number.
+func isAre(many bool) string {
+	if many {
+		return "are"
+	}
+	return "is"
 }

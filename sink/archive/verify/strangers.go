@@ -41,7 +41,7 @@ func (r *run) strangers(ctx context.Context, journals []*journal) {
 			continue
 		}
 		j.journals = append(j.journals, journal)
-		if len(found) > 0 { // a run may have committed them since
+		if len(found)+len(r.ledger.waiting)+len(r.ledger.back) > 0 { // a run may have committed or compacted them since
 			j.catchUp(ctx, journal)
 		}
 	}
@@ -60,6 +60,28 @@ func (r *run) strangers(ctx context.Context, journals []*journal) {
 // have.
 func (r *run) list(ctx context.Context) (found []string, more int, others map[string]int) {
 	others = map[string]int{}
+	r.walk(ctx, func(key string) {
+		if r.named(key) {
+			return
+		}
+		tenant, foreign := r.foreign(key)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		switch {
+		case foreign:
+			others[tenant]++
+		case len(found) < mostStrangers:
+			found = append(found, key)
+		default:
+			more++
+		}
+	})
+	slices.Sort(found)
+	return found, more, others
+}
+
+// walk calls do for each object of the archive, side by side. Working state is none.
+func (r *run) walk(ctx context.Context, do func(key string)) {
 	var listing errgroup.Group
 	listing.SetLimit(listings)
 	for _, prefix := range r.prefixes() {
@@ -71,27 +93,14 @@ func (r *run) list(ctx context.Context) (found []string, more int, others map[st
 					}
 					return nil
 				}
-				if r.named(info.Key) {
-					continue
+				if !read.Rewritten(info.Key) {
+					do(info.Key)
 				}
-				tenant, foreign := r.foreign(info.Key)
-				r.mu.Lock()
-				switch {
-				case foreign:
-					others[tenant]++
-				case len(found) < mostStrangers:
-					found = append(found, info.Key)
-				default:
-					more++
-				}
-				r.mu.Unlock()
 			}
 			return nil
 		})
 	}
 	_ = listing.Wait() // the functions return no error
-	slices.Sort(found)
-	return found, more, others
 }
 
 // prefixes are the parts of the archive to list: the days that were asked for or, of a long time, everything.
@@ -121,7 +130,7 @@ type judge struct {
 	*run
 	intents  []window.Window // that runs have declared
 	journals []*journal
-	adopted  int // objects that an adoption found
+	adopted  int // objects that an adoption found, and that no entry names
 	pruned   int // objects of entries that were removed
 }
 
@@ -148,7 +157,9 @@ func (j *judge) catchUp(ctx context.Context, of *journal) {
 		for _, o := range s.Objects {
 			j.name(o.Key)
 		}
+		of.replace(&s.Checkpoint, true)
 	}
+	j.intended(ctx, of) // after the entries: an intent stays until what it replaces is gone
 }
 
 // judge judges one object.
@@ -159,6 +170,12 @@ func (j *judge) judge(key string) {
 	}
 	if !ok {
 		j.unknown(key, Error, "No archive gives an object the name %s.", key)
+		return
+	}
+	if key == j.ledger.intent.Made.Key {
+		j.found.add(Finding{Code: CompactUnfinished, Severity: Warning, Key: key, Text: fmt.Sprintf(
+			"%s is to replace %d objects, and no entry says so yet: the compaction did not end, or it is under way.",
+			key, len(j.ledger.intent.Replaced))})
 		return
 	}
 	if slices.ContainsFunc(j.intents, func(w window.Window) bool { return o.Of(w.Start, w.Pass) }) {
@@ -199,13 +216,13 @@ func (j *judge) end(more int) {
 			"%d objects are older than the first entry that is there: no entry has their hashes, and they were not checked.", j.pruned)})
 	}
 	for _, journal := range j.journals {
-		j.adoption(journal)
+		j.adoption(journal, j.ledger.adopted())
 	}
 }
 
 // adoption compares the number of objects that an adoption found with the number that is there. The entries before it name
-// some, the backfill's journal perhaps others, and the rest have no entry.
-func (j *judge) adoption(of *journal) {
+// some, the backfill's journal perhaps others, and the rest have no entry. Compactions have replaced some of the rest.
+func (j *judge) adoption(of *journal, replaced int) {
 	s := of.past.adoption
 	if s == nil || s.Adopted == nil || of.AnyOrder {
 		return
@@ -220,9 +237,9 @@ func (j *judge) adoption(of *journal) {
 	switch {
 	case j.adopted > all:
 		j.unknown("", Error, "Entry %d adopted %d objects, and %d objects of that time have no entry.", s.Serial, all, j.adopted)
-	case j.adopted+named < all && j.Since.IsZero() && j.Until.IsZero():
+	case j.adopted+named+replaced < all && j.Since.IsZero() && j.Until.IsZero():
 		j.found.add(Finding{Code: ObjectMissing, Severity: Error, Stream: of.Name, Entry: s.Serial, Text: fmt.Sprintf(
-			"Entry %d adopted %d objects, and %d of them are there at most.", s.Serial, all, j.adopted+named)})
+			"Entry %d adopted %d objects, and %d of them are there at most.", s.Serial, all, j.adopted+named+replaced)})
 	case j.adopted > 0:
 		j.found.add(Finding{Code: Adopted, Severity: Info, Stream: of.Name, Entry: s.Serial, Text: fmt.Sprintf(
 			"%d objects are known by the adoption of entry %d alone, which has no hashes: they were only counted.", j.adopted, s.Serial)})

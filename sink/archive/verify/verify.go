@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
@@ -46,6 +49,10 @@ type Options struct {
 	Positions bucket.Reader    // the store of the journals
 	Files     bucket.Inspector // the archive's; nil to look at no object
 	Depth     Depth
+	// Keys are public keys that the reader has from outside of the store. Without any, no signature is opened.
+	Keys []seal.PublicKey
+	// Heads are heads that the reader has from outside of the store.
+	Heads []Remembered
 	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
 	// bound. The journals are verified whole in any case.
 	Since, Until time.Time
@@ -58,6 +65,8 @@ type Report struct {
 	Depth    Depth            `json:"depth"`
 	Since    time.Time        `json:"since,omitzero"`
 	Until    time.Time        `json:"until,omitzero"`
+	Keys     []string         `json:"keys,omitempty"`       // the SHA-256 of each public key that signatures were opened with
+	Heads    int              `json:"kept_heads,omitempty"` // heads that the reader had kept, and that the journals grew out of
 	Streams  []Stream         `json:"streams"`
 	Objects  int64            `json:"objects"` // that were looked at
 	Bytes    int64            `json:"bytes"`   // of them
@@ -79,6 +88,10 @@ type Stream struct {
 	Start     time.Time `json:"start,omitzero"`
 	Cursor    time.Time `json:"cursor"`
 	Delivered int64     `json:"delivered"` // records in all, as the newest entry says
+	Origin    string    `json:"origin"`    // the name of the journal in its heads
+	Signed    bool      `json:"signed"`    // the newest entry has signatures
+	// Head is the head of all entries: a note with its signatures, if the hint has it. Keep it: the next verification takes it.
+	Head string `json:"head"`
 }
 
 // Run verifies. Its error is about what could not be read, by which the report is not complete, or about the end of ctx.
@@ -88,13 +101,16 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r := &run{
 		Options: o, cancel: cancel, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}, ids: map[string]*ids{},
 		tenants: map[string]bool{}, memory: semaphore.NewWeighted(bodies),
-		decoded: semaphore.NewWeighted(bodies),
+		decoded: semaphore.NewWeighted(bodies), ledger: newLedger(),
 	}
 	r.report = Report{Depth: o.Depth, Since: o.Since, Until: o.Until}
+	for _, key := range o.Keys {
+		r.report.Keys = append(r.report.Keys, key.Fingerprint())
+	}
 	r.looking.SetLimit(parallel)
 	var journals []*journal
 	for _, j := range o.Journals {
-		journals = append(journals, &journal{run: r, Journal: j})
+		journals = append(journals, &journal{run: r, Journal: j, restored: map[uint64]checkpoint.Stored{}})
 	}
 	r.verify(ctx, journals)
 	return r.finish(ctx, journals)
@@ -102,6 +118,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 // verify goes through the journals, and then through the listing of the archive.
 func (r *run) verify(ctx context.Context, journals []*journal) {
+	r.unclaimed(journals)
 	there := false
 	for _, j := range journals {
 		there = j.open(ctx) || there
@@ -110,13 +127,17 @@ func (r *run) verify(ctx context.Context, journals []*journal) {
 		r.found.add(Finding{Code: EntriesLost, Severity: Error, Text: fmt.Sprintf("There is no journal in %s: either it is lost, or %s "+
 			"names another place.", r.Positions, setting.CheckpointURL)})
 	}
+	files := r.Files != nil && r.Depth != Heads && there
+	if files {
+		r.listed(ctx)
+	}
 	for _, j := range journals {
 		j.entries(ctx)
 	}
 	_ = r.looking.Wait() // the functions return no error
-	if r.Files != nil && r.Depth != Heads && there && !r.incomplete() {
+	if files && !r.incomplete() {
 		r.strangers(ctx, journals)
-		r.twice(ctx)
+		r.twice(ctx, r.settle(ctx))
 	}
 }
 
@@ -132,10 +153,7 @@ func (r *run) finish(ctx context.Context, journals []*journal) (*Report, error) 
 		r.found.add(Finding{Code: VersionsUnchecked, Severity: Info, Text: "The earlier versions of objects were not looked at: the store " +
 			"keeps none, or does not show them."})
 	}
-	if len(r.report.Streams) > 0 {
-		r.found.add(Finding{Code: Unsigned, Severity: Info, Text: "The journal is not signed: a person who may write to its store could " +
-			"have written another one that fits together."})
-	}
+	r.unproved(journals)
 	report := r.report
 	report.Findings, report.More, report.Counts = r.found.sorted(), r.found.more, r.found.count
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTooMuch) {
@@ -147,6 +165,38 @@ func (r *run) finish(ctx context.Context, journals []*journal) (*Report, error) 
 	return &report, errors.Join(r.errs...)
 }
 
+// unproved reports what no signature proves.
+func (r *run) unproved(journals []*journal) {
+	var unsigned, unopened []string
+	for _, j := range journals {
+		switch {
+		case !j.tip.Readable():
+		case !j.tip.Signed:
+			unsigned = append(unsigned, j.Name)
+		case len(r.Keys) == 0:
+			unopened = append(unopened, j.Name)
+		}
+	}
+	if len(unsigned) > 0 {
+		r.found.add(Finding{Code: Unsigned, Severity: Info, Text: fmt.Sprintf("Not signed: %s. A person who may write to its store could "+
+			"have written another one that fits together.", strings.Join(unsigned, ", "))})
+	}
+	if len(unopened) > 0 {
+		r.found.add(Finding{Code: KeyUnpinned, Severity: Info, Text: fmt.Sprintf("Signed, and no signature was opened, since you gave no "+
+			"key: %s. Any other key could have signed it.", strings.Join(unopened, ", "))})
+	}
+}
+
+// unclaimed reports the heads that are of no journal here.
+func (r *run) unclaimed(journals []*journal) {
+	for _, h := range r.Heads {
+		if !slices.ContainsFunc(journals, func(j *journal) bool { return h.Stream() == j.Name }) {
+			r.found.add(Finding{Code: HeadUnknown, Severity: Error, Text: fmt.Sprintf("The head in %s is of %s, and no journal of that stream "+
+				"is verified here.", h.Where, h.Head.Origin)})
+		}
+	}
+}
+
 // A run is a verification under way.
 type run struct {
 	Options
@@ -156,6 +206,7 @@ type run struct {
 	memory  *semaphore.Weighted // of the bodies that are read
 	decoded *semaphore.Weighted // of their records
 	found   findings
+	ledger  *ledger
 
 	mu        sync.Mutex // guards the rest
 	report    Report

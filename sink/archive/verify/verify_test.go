@@ -19,7 +19,7 @@ func TestSound(t *testing.T) {
 			late += e.Records.Late
 		}
 	}
-	for _, kind := range []checkpoint.Kind{checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindReset, checkpoint.KindMove} {
+	for _, kind := range []checkpoint.Kind{checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindCompact} {
 		if kinds[kind] == 0 {
 			t.Errorf("the archive has no entry of kind %s: %v", kind, kinds)
 		}
@@ -33,9 +33,9 @@ func TestSound(t *testing.T) {
 		if len(wrong) > 0 {
 			t.Errorf("%s: %q\n%+v", depth, wrong, report.Findings)
 		}
-		want := []verify.Code{verify.Attempt, verify.Unsigned, verify.VersionsUnchecked}
+		want := []verify.Code{verify.Attempt, verify.Compacted, verify.KeyUnpinned, verify.VersionsUnchecked}
 		if depth == verify.Heads {
-			want = want[1:]
+			want = want[2:]
 		} else if report.Objects == 0 {
 			t.Errorf("%s: no object was looked at", depth)
 		}

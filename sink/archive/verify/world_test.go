@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -24,6 +25,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
@@ -32,6 +34,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 	"github.com/houndtrail/houndtrail/sink/parquet"
@@ -58,6 +61,13 @@ func (p place) options(depth verify.Depth) verify.Options {
 		Journals:  []verify.Journal{journal(archived, true, false), journal(filled, true, true), journal(posted, false, false)},
 		Positions: p.positions, Files: p.files, Depth: depth,
 	}
+}
+
+// pinned is options for a reader who has the key of whole.
+func (p place) pinned(depth verify.Depth, heads ...verify.Remembered) verify.Options {
+	o := p.options(depth)
+	o.Keys, o.Heads = []seal.PublicKey{seal.PublicOf(checkpointtest.Key(1))}, heads
+	return o
 }
 
 // folders is the place of an archive and its journals in two folders.
@@ -88,6 +98,7 @@ type world struct {
 	server *bloodhoundtest.Server
 	source *bloodhound.Client
 	name   string // of the source in the journals
+	keys   []ed25519.PrivateKey
 }
 
 var begin = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -134,7 +145,7 @@ func (w *world) journal(name string, b bucket.Bucket, options ...checkpoint.Opti
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant: tenant, Stream: name, Source: w.name, Destination: "s3://lake/" + name, Encoding: "parquet",
 		Writer: checkpoint.Writer{Version: "1.2.3", Host: "test"},
-	}, options...)
+	}, append(options, checkpoint.Sign(w.keys...))...)
 }
 
 // exporter is the exporter of a stream; the positions may be a view that fails.
@@ -209,6 +220,26 @@ func (*receiver) WriteParts(context.Context, window.Window, iter.Seq2[[]record.R
 	return checkpoint.Receipt{}, errors.New("no window of these tests is that large")
 }
 
+// compact compacts the days that are over for so long.
+func (w *world) compact(olderThan time.Duration) {
+	w.t.Helper()
+	check(w.t, compactor(w.place, w.name, olderThan, w.keys...).Run(w.t.Context()))
+}
+
+// compactor compacts the archive of a place.
+func compactor(p place, source string, olderThan time.Duration, keys ...ed25519.PrivateKey) *compact.Compactor {
+	journal := func(stream string, options ...checkpoint.Option) *checkpoint.Journal {
+		return checkpoint.Open(p.positions, checkpoint.Identity{
+			Tenant: tenant, Stream: stream, Source: source, Destination: "s3://lake/" + stream, Encoding: "parquet",
+		}, append(options, checkpoint.Sign(keys...))...)
+	}
+	return &compact.Compactor{
+		Files: p.files, Journal: journal(archived), Backfill: journal(filled, checkpoint.AnyOrder()),
+		State:  checkpoint.OpenState[compact.Intent](p.positions, archived, compact.StateName),
+		Tenant: tenant, Version: "1.2.3", Memory: 96 << 20, OlderThan: olderThan, Done: func(compact.Day) {},
+	}
+}
+
 // crash runs a cycle that writes its objects and dies before the commit.
 func (w *world) crash() {
 	w.t.Helper()
@@ -230,6 +261,7 @@ func (w *world) crash() {
 func whole(t *testing.T, root string) place {
 	t.Helper()
 	w := newWorld(t, root)
+	w.keys = []ed25519.PrivateKey{checkpointtest.Key(1)}
 	w.run()
 	fill := &exporter.Backfill{
 		Stream: *w.exporter(archived, w.place.positions), Past: w.journal(archived, w.place.positions),
@@ -252,12 +284,17 @@ func whole(t *testing.T, root string) place {
 	}
 	w.run()
 	w.name = "https://new.example"
-	for _, name := range []string{archived, posted} {
-		_, err := w.journal(name, w.place.positions).Move(t.Context(), "a new name", w.now)
+	for _, name := range []string{archived, filled, posted} {
+		var options []checkpoint.Option
+		if name == filled {
+			options = append(options, checkpoint.AnyOrder())
+		}
+		_, err := w.journal(name, w.place.positions, options...).Move(t.Context(), "a new name", w.now)
 		check(t, err)
 	}
 	w.later(26 * time.Hour)
 	w.run()
+	w.compact(3 * 24 * time.Hour)
 	w.later(26 * time.Hour)
 	w.crash()
 	return w.place

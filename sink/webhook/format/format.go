@@ -10,7 +10,7 @@ import (
 
 // A Format writes records in the form that one kind of receiver takes, and reads that receiver's answers. It is safe for
 // concurrent use. The same records give the same bytes: a batch that is sent again must have the same body.
-type Format interface {
+type Format interface { //nolint:interfacebloat // it is one receiver, and each method a part of what it takes or says
 	// ContentType is the content type of a batch.
 	ContentType() string
 	// Limits are the receiver's limits for a batch, and how much of its answer counts.

@@ -164,6 +164,8 @@ func remains(all compact.GoneDay) string {
 		text += fmt.Sprintf(", and a legal hold or an Object Lock keeps %d of these", all.Locked)
 	case all.Locked > 0:
 		text += fmt.Sprintf(", and an Object Lock keeps %d of these until %s at the latest", all.Locked, show.Instant(all.LockedUntil))
+	default:
+		text += "; no lock on them shows, and without the right s3:GetObjectRetention none would"
 	}
 	return text
 }

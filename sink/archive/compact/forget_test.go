@@ -29,7 +29,7 @@ func orderBefore(before time.Time) compact.Order {
 
 func agree(*compact.Plan) error { return nil }
 
-// forgettable is a world of six days, of which the first was compacted and the third is open to be removed up to.
+// forgettable is a world of six days, of which the first was compacted and the first two may be removed.
 func forgettable(t *testing.T, format string) *world {
 	t.Helper()
 	w := inMemory(t, format)
@@ -51,7 +51,7 @@ func (w *world) forget(before time.Time) (all []compact.Forgotten, err error) {
 	return all, err
 }
 
-// forgot takes the records of before a day out of what has to be there.
+// forgot takes the records of the days before a day out of what has to be there.
 func (w *world) forgot(before time.Time) {
 	w.written = slices.DeleteFunc(w.written, func(r record.Record) bool { return r.CreatedAt.Before(before) })
 }

@@ -94,8 +94,6 @@ func (u *unit) choose(a *account, large int64) (inputs []*input, leftover []stri
 		key := o.Key()
 		n, known := a.named[key]
 		switch {
-		case n.forgotten > 0: // the next removal takes it away
-			continue
 		case known && n.replaced != "" && there[n.replaced] && a.named[n.replaced].replaced == "":
 			leftover = append(leftover, key)
 			continue

@@ -1,7 +1,6 @@
 package compact_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -107,7 +106,7 @@ func TestForgetKilled(t *testing.T) {
 	t.Parallel()
 	start := forgettable(t, "ndjson")
 	remove := func(c *compact.Compactor) error {
-		return c.Forget(context.Background(), orderBefore(day3), agree, func(compact.Forgotten) {}) //nolint:usetesting // it outlives no test
+		return c.Forget(t.Context(), orderBefore(day3), agree, func(compact.Forgotten) {})
 	}
 	for _, after := range []bool{false, true} {
 		at := int64(1)
@@ -259,10 +258,14 @@ func TestForgetTooEarly(t *testing.T) {
 	}{
 		"the overlap":     {before: day1.AddDate(0, 0, 5), says: "the latest day that can be given is 2026-03-05"},
 		"the closed days": {before: day1.AddDate(0, 0, 4), older: 73 * time.Hour, says: "the latest day that can be given is 2026-03-03"},
-		"an attempt": {before: day3, change: intend("archive", window.Window{Start: day1.Add(time.Hour), End: day1.Add(2 * time.Hour), Pass: 1000}),
-			says: "was begun and not committed"},
-		"a backfill that was cut off": {before: day3, change: intend("archive-backfill", window.Window{Start: day1.Add(-20 * time.Hour), End: day1.Add(-9 * time.Hour)}),
-			says: "was begun and not committed"},
+		"an attempt": {
+			before: day3, change: intend("archive", window.Window{Start: day1.Add(time.Hour), End: day1.Add(2 * time.Hour), Pass: 1000}),
+			says: "was begun and not committed",
+		},
+		"a backfill that was cut off": {
+			before: day3, change: intend("archive-backfill", window.Window{Start: day1.Add(-20 * time.Hour), End: day1.Add(-9 * time.Hour)}),
+			says: "was begun and not committed",
+		},
 		"a history": {before: day3, change: func(w *world) {
 			j := journal(w.positions, "archive")
 			newest, err := j.Load(t.Context())

@@ -17,9 +17,10 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// A ledger settles which objects are gone because a compaction took their place or, likewise, because a removal took them away. An object that is not there waits for the entry that
-// replaced it: entries come oldest first. The archive's journal also replaces objects of its backfill, whose journal comes later. So a
-// replacement waits for its object as well. What one side says has to be exactly what the other side says.
+// A ledger settles which objects are gone because a compaction took their place or, likewise, because a removal took them away. An
+// object that is not there waits for the entry that replaced it: entries come oldest first. The archive's journal also replaces
+// objects of its backfill, whose journal comes later. So a replacement waits for its object as well. What one side says has to be
+// exactly what the other side says.
 type ledger struct {
 	seed maphash.Seed
 

@@ -42,8 +42,9 @@ func forgetBy(ctx context.Context, c *compact.Compactor) error {
 }
 
 // hole keeps the bytes of an element that is no record.
-func (s *small) hole(text string, at time.Time) (key string) {
+func (s *small) hole(at time.Time) (key string) {
 	s.t.Helper()
+	const text = "{}"
 	sum := sha256.Sum256([]byte(text))
 	key = "quarantine/tenant=" + tenant + "/" + hex.EncodeToString(sum[:]) + ".json"
 	s.put(s.files, key, []byte(text))
@@ -101,23 +102,23 @@ func TestForgotten(t *testing.T) {
 			s.positions.Remove("archive/state/compact.json")
 		}, want: []string{"error forget-unfinished 8", "warn hint-stale 0"}, objects: 3, records: 3},
 		{name: "bytes that are no record", do: func(s *small) {
-			s.hole("{}", begin)
+			s.hole(begin)
 			s.forget("")
 		}, objects: 3, records: 3, gone: "5 objects"},
 		{name: "such bytes are gone without a removal", do: func(s *small) {
-			key := s.hole("{}", day3)
+			key := s.hole(day3)
 			s.forget("")
 			s.files.Remove(key)
 		}, want: []string{"error object-missing 8"}, objects: 3, records: 3, gone: "4 objects"},
 		{name: "such bytes put back", do: func(s *small) {
-			key := s.hole("{}", begin)
+			key := s.hole(begin)
 			s.forget("")
 			s.put(s.files, key, []byte("{}"))
 		}, want: []string{"error forget-unfinished 9"}, objects: 4, records: 3, gone: "4 objects"},
 		{name: "such bytes came again", do: func(s *small) {
-			s.hole("{}", begin)
+			s.hole(begin)
 			s.forget("")
-			s.hole("{}", day3)
+			s.hole(day3)
 		}, objects: 5, records: 3, gone: "4 objects"},
 		{name: "a removal of what is too new", do: func(s *small) {
 			o := s.last.Objects[0]

@@ -149,6 +149,7 @@ func (l *loader) files() {
 	used := map[string]bool{
 		"BloodHound": l.need.has(NeedLogin),
 		"SigningKey": l.need.has(NeedCommit),
+		"VerifyKey":  l.need.has(NeedDelivery) && l.config.VerifySchedule.Spec != "",
 		"Webhook":    l.need.has(NeedDelivery) && l.config.Webhook.URL.IsSet(),
 	}
 	for _, f := range l.fields {

@@ -50,6 +50,39 @@ func (s SigningKeys) Keys() ([]ed25519.PrivateKey, error) {
 	return keys, nil
 }
 
+// PublicKeys is the path of a file with the public keys that may have signed the journals, as PEM blocks one after another, or "".
+type PublicKeys string
+
+// maxKeyFile bounds a file of public keys, in bytes: one key has 120.
+const maxKeyFile = 64 << 10
+
+// Keys are the keys; none if no file is set.
+func (f PublicKeys) Keys() (keys []seal.PublicKey, err error) {
+	if f == "" {
+		return nil, nil
+	}
+	text, err := readSmall(string(f), maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		key, err := seal.ParsePublicKey(pem.EncodeToMemory(block))
+		if err != nil {
+			return nil, fmt.Errorf("file %s: key %d: %w", string(f), len(keys)+1, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("file %s: it has no PEM block; want the file .pub.pem that houndtrail keygen has written", string(f))
+	}
+	return keys, nil
+}
+
+func (f PublicKeys) check() error {
+	_, err := f.Keys()
+	return err
+}
+
 // private refuses a file that other users of the machine can read: they could sign in the owner's name.
 func (s SigningKeys) private() error {
 	if s.file == "" || runtime.GOOS == "windows" { // which has no such permissions

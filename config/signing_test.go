@@ -107,3 +107,35 @@ func TestBadSigningKeys(t *testing.T) {
 		t.Error("the key is printed")
 	}
 }
+
+// TestVerifyKeys: a file has one public key, or several of a rotation, and nothing else.
+func TestVerifyKeys(t *testing.T) {
+	t.Parallel()
+	write := func(text string) config.PublicKeys {
+		path := filepath.Join(t.TempDir(), "keys.pem")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return config.PublicKeys(path)
+	}
+	public := func(n byte) string {
+		der, err := x509.MarshalPKIXPublicKey(checkpointtest.Key(n).Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "owner\n" + string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	}
+	for text, want := range map[string]int{public(1): 1, public(1) + public(2): 2} {
+		if keys, err := write(text).Keys(); err != nil || len(keys) != want {
+			t.Errorf("%d keys, %v; want %d", len(keys), err, want)
+		}
+	}
+	for text, want := range map[string]string{"": "it has no PEM block", public(1) + keyPEM(t, 2): "key 2: "} {
+		if keys, err := write(text).Keys(); err == nil || !strings.Contains(err.Error(), want) || len(keys) > 0 {
+			t.Errorf("%d keys, %v; want an error with %q", len(keys), err, want)
+		}
+	}
+	if keys, err := config.PublicKeys("").Keys(); len(keys) > 0 || err != nil {
+		t.Errorf("no file: %d keys, %v", len(keys), err)
+	}
+}

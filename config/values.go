@@ -66,6 +66,21 @@ type Schedule struct {
 	cron.Schedule
 }
 
+// An OptionalSchedule is a [Schedule], or none if the text is off.
+type OptionalSchedule struct{ Schedule }
+
+// UnmarshalText takes off, and the texts of a [Schedule].
+func (s *OptionalSchedule) UnmarshalText(text []byte) error {
+	if strings.TrimSpace(string(text)) == "off" {
+		*s = OptionalSchedule{}
+		return nil
+	}
+	if err := s.Schedule.UnmarshalText(text); err != nil {
+		return invalidf("%v; or off", err)
+	}
+	return nil
+}
+
 const wantSchedule = "want five cron fields such as */5 * * * *, or @hourly, or @every 5m, with CRON_TZ=Europe/Berlin in front " +
 	"for a time zone"
 

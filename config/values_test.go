@@ -86,6 +86,9 @@ func TestAccepted(t *testing.T) {
 		{"STOP_GRACE=30s", "StopGrace", "30s"},
 		{"RESCAN_SCHEDULE=30 2 * * *", "RescanSchedule", "30 2 * * *"},
 		{"VERIFY_COUNT=off", "VerifyCount", "off"},
+		{"VERIFY_KEY_FILE", "VerifyKey", ""}, // TestVerifyKeys has a file
+		{"VERIFY_SCHEDULE=off", "VerifySchedule.Spec", ""},
+		{"VERIFY_SCHEDULE=@hourly", "VerifySchedule.Spec", "@hourly"},
 		{"ON_BAD_RECORD=quarantine", "OnBadRecord", "quarantine"},
 		{"WINDOW_MAX=1h", "Window.Max", "1h0m0s"},
 		{"WINDOW_RECORDS=1", "Window.Records", "1"},

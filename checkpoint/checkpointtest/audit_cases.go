@@ -28,7 +28,7 @@ func testReadings(t *world) {
 	}
 	end, err = j.End(t.Context())
 	check(t, err)
-	if want := (checkpoint.End{Newest: 9, Hint: checkpoint.Hint{Serial: 9, SHA256: last.SHA256}}); end != want {
+	if want := (checkpoint.End{Newest: 9, Hint: checkpoint.Hint{Serial: 9, SHA256: last.SHA256, Head: last.Head}}); end != want {
 		t.Errorf("the end is %+v, want %+v", end, want)
 	}
 	damaged := without(t.a, j.Key(4), j.Key(5))

@@ -196,6 +196,7 @@ func exercised() *daemon.Metrics {
 		Objects: make([]checkpoint.Object, 1), ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountExact},
 	}})
 	m.Compactions()
+	m.Verifications(stream.Archive)
 	m.Request("200", 0)
 	m.Retry("timeout")
 	m.Posted(webhook.Attempt{Status: 200})

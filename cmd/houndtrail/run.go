@@ -23,7 +23,8 @@ Without --once it is a daemon: one cycle at the start, then by HOUNDTRAIL_SCHEDU
 SIGINT or SIGHUP. With --once it is a job: one cycle, and the exit code tells how it went. If the previous job died, its lease
 ends by itself within a minute or so, and this one waits for that.
 
-With HOUNDTRAIL_COMPACT_SCHEDULE the daemon also compacts the archive, in turn with the export. A job does not.
+With HOUNDTRAIL_COMPACT_SCHEDULE the daemon also compacts the archive, in turn with the export. By HOUNDTRAIL_VERIFY_SCHEDULE it
+verifies the journals and the archive, beside the export. A job does neither.
 
 When it is told to stop, it commits what it is at, for HOUNDTRAIL_STOP_GRACE at most. The exit code is 0 if nothing is left
 to do, and 7 if the next run has to go on. A second signal ends it at once, which loses nothing.`,
@@ -43,12 +44,12 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 				return stream.Once(cmd.Context(), all, c.StopGrace, wait)
 			}
 			m := daemon.NewMetrics(c.Tenant, version)
-			all, job, err := set.Daemon(cmd.Context(), m)
+			all, jobs, err := set.Daemon(cmd.Context(), m)
 			if err != nil {
 				return err
 			}
 			return daemon.Run(cmd.Context(), all, m, daemon.Options{
-				Compaction: job, Grace: c.StopGrace, Listen: string(c.Listen), Version: version, Log: log,
+				Jobs: jobs, Grace: c.StopGrace, Listen: string(c.Listen), Version: version, Log: log,
 			})
 		},
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
@@ -71,8 +70,8 @@ be read. Warnings alone, and what was not checked, are printed with exit code 0.
 	f := cmd.Flags()
 	f.BoolVar(&o.heads, "heads", false, "only the newest entries of each journal; no object")
 	f.BoolVar(&o.read, "read", false, "read every object, and compare its records with its entry")
-	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the owner of the journal or the proof (PEM); may be given several times")
-	f.StringArrayVar(&o.kept, "head", nil, "a file with heads that you kept, or a log with them; may be given several times")
+	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the journal's owner, or of the proof's (PEM); may be repeated")
+	f.StringArrayVar(&o.kept, "head", nil, "a file with heads that you kept, or a log with them; may be repeated")
 	f.StringVar(&o.since, "since", "", "only objects of this day or later ones; the journals are checked whole")
 	f.StringVar(&o.until, "until", "", "only objects of days before this time")
 	f.StringVar(&o.proof, "proof", "", "check this proof of a record instead, without any store; see houndtrail prove")
@@ -175,12 +174,7 @@ func (p *program) verified(ctx context.Context, c *config.Config, name string, a
 			})
 			continue
 		}
-		for _, journal := range []string{s, stream.BackfillOf(s)} {
-			asked.Journals = append(asked.Journals, verify.Journal{
-				Journal: checkpoint.Open(positions, checkpoint.Identity{Stream: journal}), Name: journal,
-				Files: s == stream.Archive, AnyOrder: journal != s,
-			})
-		}
+		asked.Journals = append(asked.Journals, stream.Journals(positions, s)...)
 	}
 	if name == stream.Webhook || asked.Depth == verify.Heads {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,8 +16,7 @@ import (
 
 // Options say how a daemon runs.
 type Options struct {
-	// Compaction compacts the archive beside the cycles; nil for none.
-	Compaction *stream.CompactionJob
+	Jobs stream.Jobs // what is done beside the cycles
 
 	Grace   time.Duration // how long the cycles may go on after the daemon is told to stop
 	Listen  string        // the address of the pages; "" for none
@@ -31,8 +31,7 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 	defer stop(nil)
 	health := newHealth(all)
 	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
-	compacting := newCompacting(o.Compaction, m)
-	health.compaction = compacting.report
+	health.jobs = jobs(o.Jobs, m)
 	served := make(chan error, 1)
 	if o.Listen == "" {
 		served <- nil
@@ -51,19 +50,21 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 			served <- err
 		}()
 	}
-	scheduled := beside(ctx, compacting.loop, func() error { return schedule(ctx, o.Grace, all, health, o.Log) })
+	scheduled := beside(ctx, health.jobs, func() error { return schedule(ctx, o.Grace, all, health, o.Log) })
 	stop(nil)
 	return errors.Join(scheduled, wrapServe(<-served, o.Listen))
 }
 
-// beside calls do, and side at the same time until do returns.
-func beside(ctx context.Context, side func(context.Context), do func() error) error {
+// beside calls do, and does the jobs at the same time until do returns.
+func beside(ctx context.Context, all []*job, do func() error) error {
 	ctx, stop := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() { defer close(ended); side(ctx) }()
+	var ended sync.WaitGroup
+	for _, j := range all {
+		ended.Go(func() { j.loop(ctx) })
+	}
 	err := do()
 	stop()
-	<-ended
+	ended.Wait()
 	return err
 }
 

@@ -17,8 +17,8 @@ const lateness = 2 * time.Minute
 // health judges streams by freshness: if a process runs but commits nothing, it is not well. Whether the process is alive is
 // another question: see alive.
 type health struct {
-	now        func() time.Time
-	compaction func(reasons bool) string // a line about the compactions of the archive, which decide nothing here; "" for none
+	now  func() time.Time
+	jobs []*job // each has a line
 
 	mu      sync.Mutex
 	streams map[string]*streamHealth
@@ -38,7 +38,7 @@ type streamHealth struct {
 }
 
 func newHealth(all []*stream.Stream) *health {
-	h := &health{now: time.Now, compaction: func(bool) string { return "" }, streams: map[string]*streamHealth{}}
+	h := &health{now: time.Now, streams: map[string]*streamHealth{}}
 	for _, s := range all {
 		h.streams[s.Name] = &streamHealth{schedule: s.Schedule, since: h.now(), turn: turn{at: h.now()}}
 		h.order = append(h.order, s.Name)
@@ -77,7 +77,7 @@ func (h *health) tries(name, failure string) {
 }
 
 // report has a line for each stream, and tells whether all of them are well: fresh enough for the schedule and, with
-// needSuccess, past a first success. The reasons of failures name hosts.
+// needSuccess, past a first success. Without needSuccess, a job that is not well counts, too. The reasons of failures name hosts.
 func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -112,6 +112,10 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 		}
 		b.WriteByte('\n')
 	}
-	b.WriteString(h.compaction(reasons))
+	for _, j := range h.jobs {
+		line, well := j.report(reasons)
+		b.WriteString(line)
+		ok = ok && (well || needSuccess) // /readyz is about the exports, which go on
+	}
 	return b.String(), ok
 }

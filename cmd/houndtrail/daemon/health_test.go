@@ -202,3 +202,42 @@ func TestStatusPagesAreTerse(t *testing.T) {
 		}
 	}
 }
+
+// A finding of a verification, and one that is overdue, make /healthz red and nothing else; a failing compaction makes no page red.
+func TestHealthOfJobs(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	h := newHealth(paced(cron.Every(5*time.Minute), "archive"))
+	h.now = func() time.Time { return now }
+	h.ended("archive", nil, now)
+	state, well := stream.JobOK, error(nil)
+	h.jobs = []*job{{now: h.now, work: work{
+		name: "a job", vital: true, judge: func(stream.Note, time.Time) (string, error) { return state, well },
+	}}}
+	served := pages("dev", NewMetrics("acme", "dev"), h)
+	for _, c := range []struct {
+		state   string
+		vital   bool
+		healthz int
+	}{
+		{stream.JobOK, true, 200},
+		{stream.JobWaiting, true, 200},
+		{stream.JobFailed, true, 200},
+		{stream.JobFinding, true, 503},
+		{stream.JobOverdue, true, 503},
+		{stream.JobFinding, false, 200},
+		{stream.JobOverdue, false, 200},
+	} {
+		state, well, h.jobs[0].vital = c.state, errors.New("the reason"), c.vital
+		for path, want := range map[string]int{"/healthz": c.healthz, "/readyz": 200, "/livez": 200} {
+			answer := httptest.NewRecorder()
+			served.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+			if answer.Code != want {
+				t.Errorf("%s, vital %v: GET %s answers %d, want %d", c.state, c.vital, path, answer.Code, want)
+			}
+			if text := answer.Body.String(); path != "/livez" && (!strings.Contains(text, "a job: "+c.state+": no success yet\n") || strings.Contains(text, "the reason")) {
+				t.Errorf("%s: GET %s says, to another machine:\n%s", c.state, path, text)
+			}
+		}
+	}
+}

@@ -28,15 +28,15 @@ type Metrics struct {
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
 	oldest, deadline, skew          *prometheus.GaugeVec
 	state, stopped                  *prometheus.GaugeVec
-	anchored, anchoredAt            *prometheus.GaugeVec
-	unanchored                      *prometheus.CounterVec
 	holes, changed, counted         *prometheus.CounterVec
 	cycles, commits                 *prometheus.CounterVec
 	records, objects, bytes         *prometheus.CounterVec
 	requests, retries               *prometheus.CounterVec
 	posts, reposts                  *prometheus.CounterVec
 	requestTime                     prometheus.Histogram
+	anchor                          anchorMetrics
 	compact                         CompactMetrics
+	verify                          VerifyMetrics
 }
 
 // NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
@@ -55,11 +55,11 @@ func NewMetrics(tenant, version string) *Metrics {
 		[]string{"version", "goversion"}).WithLabelValues(version, runtime.Version()).Set(1)
 	return &Metrics{
 		Registry: registry,
+		anchor:   newAnchorMetrics(gauge, counter),
 		compact:  newCompactMetrics(gauge, counter),
-		progress: func(string, time.Time) {},
-		heard:    func() {},
-		trying:   func(string, string) {},
-		cursor:   gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
+		verify:   newVerifyMetrics(f, gauge, counter),
+		progress: func(string, time.Time) {}, heard: func() {}, trying: func(string, string) {},
+		cursor: gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
 		lag: gauge("lag_seconds",
 			"Age of the newest instant that is delivered: at the last success, by the server's clock; before the first one, at the start."),
 		success: gauge("last_success_timestamp_seconds",
@@ -76,14 +76,9 @@ func NewMetrics(tenant, version string) *Metrics {
 			Name: "houndtrail_stream_stopped",
 			Help: "1 if the stream has stopped for good and waits for a person, by the state that is the reason; else 0.",
 		}, []string{"stream", "reason"}),
-		anchored: gauge("anchor_size",
-			"Entries of the journal in the newest head that is known to be remembered at ANCHOR_URL; absent without ANCHOR_URL."),
-		anchoredAt: gauge("anchor_last_success_timestamp_seconds",
-			"When the newest head was last known to be remembered at ANCHOR_URL; 0 before that, absent without ANCHOR_URL."),
-		unanchored: counter("anchor_failures_total", "Tries to read or to write the heads at ANCHOR_URL that failed.", "stream", "what"),
-		skew:       gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
-		holes:      counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
-		changed:    counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
+		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
+		holes:   counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
+		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
 		counted: counter("counted_records_total",
 			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown, or off.", "stream", "count"),
 		cycles: counter("cycles_total",

@@ -48,7 +48,7 @@ func (m *Metrics) Compactions() CompactMetrics {
 }
 
 // found sets the last success from what an earlier process noted.
-func (c CompactMetrics) found(n stream.CompactionNote) {
+func (c CompactMetrics) found(n stream.Note) {
 	if !n.SucceededAt.IsZero() {
 		c.success.WithLabelValues(stream.Archive).Set(seconds(n.SucceededAt))
 	}

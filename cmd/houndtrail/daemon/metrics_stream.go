@@ -86,15 +86,15 @@ func (m streamMetrics) Anchored(r anchor.Report) {
 	if r.Wrote {
 		what = "write"
 	}
-	m.unanchored.WithLabelValues(m.name, "read")
-	m.unanchored.WithLabelValues(m.name, "write")
-	m.anchoredAt.WithLabelValues(m.name)
-	m.anchored.WithLabelValues(m.name).Set(float64(r.Size))
+	m.anchor.failures.WithLabelValues(m.name, "read")
+	m.anchor.failures.WithLabelValues(m.name, "write")
+	m.anchor.success.WithLabelValues(m.name)
+	m.anchor.size.WithLabelValues(m.name).Set(float64(r.Size))
 	switch {
 	case r.Err != nil:
-		m.unanchored.WithLabelValues(m.name, what).Inc()
+		m.anchor.failures.WithLabelValues(m.name, what).Inc()
 	case r.Newest > 0 && r.Size == r.Newest:
-		m.anchoredAt.WithLabelValues(m.name).SetToCurrentTime()
+		m.anchor.success.WithLabelValues(m.name).SetToCurrentTime()
 	}
 }
 
@@ -160,3 +160,21 @@ func set(g *prometheus.GaugeVec, name string, t time.Time) {
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
+
+// anchorMetrics are about the heads that are remembered at ANCHOR_URL.
+type anchorMetrics struct {
+	size, success *prometheus.GaugeVec
+	failures      *prometheus.CounterVec
+}
+
+func newAnchorMetrics(
+	gauge func(name, help string) *prometheus.GaugeVec, counter func(name, help string, labels ...string) *prometheus.CounterVec,
+) anchorMetrics {
+	return anchorMetrics{
+		size: gauge("anchor_size",
+			"Entries of the journal in the newest head that is known to be remembered at ANCHOR_URL; absent without ANCHOR_URL."),
+		success: gauge("anchor_last_success_timestamp_seconds",
+			"When the newest head was last known to be remembered at ANCHOR_URL; 0 before that, absent without ANCHOR_URL."),
+		failures: counter("anchor_failures_total", "Tries to read or to write the heads at ANCHOR_URL that failed.", "stream", "what"),
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
+	"github.com/houndtrail/houndtrail/sink/archive/verify"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
@@ -42,9 +43,18 @@ func TestMetrics(t *testing.T) {
 	archive.Ended("", exporter.ErrStopped)
 	archive.Ended(stream.StateNoJournal, &exporter.Error{Stage: exporter.StageCheckpoint, Err: exporter.ErrJournalGone})
 	compactions := m.Compactions()
-	compactions.found(stream.CompactionNote{SucceededAt: cursor})
+	compactions.found(stream.Note{SucceededAt: cursor})
 	compactions.day(compact.Day{Objects: 9, Bytes: 900, Made: 2, Size: 300})
 	compactions.ended(errors.New("x"), time.Time{})
+	verifications := m.Verifications(stream.Archive)
+	m.Verifications(stream.Webhook)
+	verifications.found(stream.Note{SucceededAt: cursor})
+	verifications.looked(&verify.Report{
+		Streams: []verify.Stream{{Entries: 300}, {Entries: 20}}, Objects: 7, Counts: map[verify.Severity]int{verify.Error: 2, verify.Info: 3},
+	}, 1500*time.Millisecond)
+	verifications.looked(&verify.Report{Objects: 1, Unread: []string{"503"}}, 2*time.Second) // which says nothing of findings
+	verifications.looked(nil, time.Hour)
+	verifications.ended(stream.ErrTampered, time.Time{})
 	m.Request("200", 20*time.Millisecond)
 	m.Request("timeout", 30*time.Second)
 	m.Retry("timeout")
@@ -110,6 +120,16 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_stream_state{state="failed",stream="archive",tenant="acme"} 0`,
 		`houndtrail_stream_state{state="no_journal",stream="archive",tenant="acme"} 1`,
 		`houndtrail_stream_state{state="ok",stream="webhook",tenant="acme"} 0`,
+		`houndtrail_verification_duration_seconds{stream="archive",tenant="acme"} 2`,
+		`houndtrail_verification_entries_total{stream="archive",tenant="acme"} 320`,
+		`houndtrail_verification_findings{severity="error",stream="archive",tenant="acme"} 2`,
+		`houndtrail_verification_findings{severity="info",stream="archive",tenant="acme"} 3`,
+		`houndtrail_verification_findings{severity="warn",stream="webhook",tenant="acme"} 0`,
+		`houndtrail_verification_last_success_timestamp_seconds{stream="archive",tenant="acme"} 1.7723664005e+09`,
+		`houndtrail_verification_last_success_timestamp_seconds{stream="webhook",tenant="acme"} 0`,
+		`houndtrail_verification_objects_total{stream="archive",tenant="acme"} 8`,
+		`houndtrail_verification_runs_total{result="integrity",stream="archive",tenant="acme"} 1`,
+		`houndtrail_verification_runs_total{result="ok",stream="webhook",tenant="acme"} 0`,
 		`houndtrail_webhook_posts_total{status="0",tenant="acme"} 1`,
 		`houndtrail_webhook_posts_total{status="503",tenant="acme"} 1`,
 	} {

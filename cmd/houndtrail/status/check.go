@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ import (
 // without a run; for the rest it relies on the last run's failure. If the source cannot be asked, that is no error here: the
 // report says so elsewhere.
 func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
-	compaction := s.compacts(ctx, set, source.own)
+	compaction, verification := s.compacts(ctx, set, source.own), s.verifies(ctx, set, source.own)
 	if s.Status != stream.StateNotStarted && s.Status != stream.StateOK && s.Status != stream.StateHoles {
 		return nil
 	}
@@ -36,7 +37,7 @@ func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *c
 		err = s.overdue(schedule, variable, c.Settle, source)
 	}
 	if err == nil {
-		err = compaction
+		err = cmp.Or(verification, compaction)
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), oneLine(err)
@@ -100,6 +101,9 @@ func (s *Row) warnings() (all []string) {
 	}
 	if s.Compaction.Problem != "" && s.Status != stream.StateCompaction {
 		say("%s", s.Compaction.Problem)
+	}
+	if v := s.Verification; v != nil && v.Problem != "" && s.Status != stream.StateVerified {
+		say("%s", v.Problem)
 	}
 	if s.uncompacted {
 		say("%sCOMPACT_SCHEDULE is set here, and no daemon with it has run yet", config.Prefix)

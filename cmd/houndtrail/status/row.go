@@ -44,6 +44,8 @@ type Row struct {
 	Totals     *checkpoint.Totals `json:"totals,omitempty"`    // of the records, by the server's own count
 	Compaction compactionState    `json:"compaction,omitzero"` // left out if nothing is known of any
 
+	Verification *verificationState `json:"verification,omitempty"` // nil if nothing is known of any
+
 	Anchor *anchorState `json:"anchor,omitempty"`             // nil if no place is set that remembers heads
 	Skew   *float64     `json:"clock_skew_seconds,omitempty"` // how far BloodHound's clock is ahead of this machine's
 

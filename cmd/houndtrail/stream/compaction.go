@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,16 +15,6 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 )
 
-// The states of the archive's compaction.
-const (
-	CompactionOK         = "ok"
-	CompactionFailed     = "failed"
-	CompactionDenied     = "denied"     // it may not delete files, and changed nothing
-	CompactionFinding    = "finding"    // a file is not as Houndtrail wrote it, and its day stays as it is
-	CompactionOverdue    = "overdue"    // none has succeeded for too long
-	CompactionUnfinished = "unfinished" // one was cut off, and queries may see the records of a day twice; or a removal was cut off
-)
-
 // ErrCompaction says that the archive's compaction is not well, while its export may be.
 var ErrCompaction = errors.New("compaction")
 
@@ -35,20 +24,13 @@ var (
 	errForgetUnfinished     = errors.New("a removal (houndtrail forget) was cut off")
 )
 
-// compactionLateness is how long a compaction may take.
-const compactionLateness = time.Hour
+const (
+	compactionLateness = time.Hour // how long a compaction may take
+	compactionTurns    = 2         // the first one that is due may fail for a passing reason
+)
 
-// A CompactionNote says how the last compaction ended, in the object <stream>/state/compaction.json. It only informs.
-type CompactionNote struct {
-	Since       time.Time `json:"since,omitzero"` // when a daemon first had a schedule for it
-	SucceededAt time.Time `json:"succeeded_at,omitzero"`
-	FailedAt    time.Time `json:"failed_at,omitzero"` // if none has succeeded since
-	State       string    `json:"state,omitempty"`    // of that failure
-	Reason      string    `json:"reason,omitempty"`
-}
-
-func openCompactionNote(b bucket.Bucket) checkpoint.State[CompactionNote] {
-	return checkpoint.OpenState[CompactionNote](b, Archive, "compaction")
+func openCompactionNote(b bucket.Bucket) checkpoint.State[Note] {
+	return checkpoint.OpenState[Note](b, Archive, "compaction")
 }
 
 // note notes how a compaction ended. If it was told to stop, or found another runner at work, it notes nothing: that is no failure,
@@ -61,30 +43,26 @@ func (c *Compaction) note(ctx context.Context, err error) {
 	defer cancel()
 	n, noted := c.notes.Read(ctx)
 	if noted == nil {
-		noted = c.notes.Write(ctx, n.After(err, time.Now().UTC()))
+		noted = c.notes.Write(ctx, n.AfterCompaction(err, time.Now().UTC()))
 	}
 	if noted != nil {
 		c.Log.Warn("how the compaction ended could not be noted beside the journal: houndtrail status does not know of it", zap.Error(noted))
 	}
 }
 
-// After is the note after a compaction that ended in an error, or in none.
-func (n CompactionNote) After(err error, now time.Time) CompactionNote {
-	if err == nil {
-		return CompactionNote{Since: n.Since, SucceededAt: now}
-	}
-	n.FailedAt, n.State, n.Reason = now, CompactionFailed, strings.ReplaceAll(err.Error(), "\n", "; ")
+// AfterCompaction is the note after a compaction that ended in an error, or in none.
+func (n Note) AfterCompaction(err error, now time.Time) Note {
 	switch {
 	case errors.Is(err, compact.ErrDenied):
-		n.State = CompactionDenied
+		return n.after(err, now, JobDenied)
 	case errors.Is(err, compact.ErrFinding):
-		n.State = CompactionFinding
+		return n.after(err, now, JobFinding)
 	}
-	return n
+	return n.after(err, now, JobFailed)
 }
 
 // Begin notes that a daemon has a schedule for compactions, so that the first one can be overdue. It returns the note.
-func (j *CompactionJob) Begin(ctx context.Context) CompactionNote {
+func (j *CompactionJob) Begin(ctx context.Context) Note {
 	ctx, cancel := context.WithTimeout(ctx, recallTime)
 	defer cancel()
 	n, err := j.notes.Read(ctx)
@@ -100,7 +78,7 @@ func (j *CompactionJob) Begin(ctx context.Context) CompactionNote {
 
 // A CompactionLook is what a reader learns of the archive's compactions.
 type CompactionLook struct {
-	CompactionNote
+	Note
 
 	Intent   compact.Intent  // what a compaction is about to do; the zero value for nothing
 	Schedule config.Schedule // empty if the daemon does not compact
@@ -113,7 +91,7 @@ func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error
 	if err != nil {
 		return l, err
 	}
-	if l.CompactionNote, err = openCompactionNote(b).Read(ctx); err == nil {
+	if l.Note, err = openCompactionNote(b).Read(ctx); err == nil {
 		l.Intent, err = checkpoint.OpenState[compact.Intent](b, Archive, compact.StateName).Read(ctx)
 	}
 	if err != nil {
@@ -124,56 +102,28 @@ func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error
 
 // Known tells whether anything is known of a compaction.
 func (l *CompactionLook) Known() bool {
-	return l.Schedule.Spec != "" || l.CompactionNote != CompactionNote{} || !l.Intent.IsZero()
+	return l.Schedule.Spec != "" || l.Note != Note{} || !l.Intent.IsZero()
 }
 
 // Judge is the state of the compaction at a time, and the error about it; nil if it is well. If a lease is held since a time, its
 // holder may be the compaction that is under way; zero if none is.
 func (l *CompactionLook) Judge(now, held time.Time) (state string, err error) {
-	due := l.due()
+	due := l.due(l.Schedule, compactionTurns, compactionLateness)
 	switch {
 	case l.Intent.Forget != nil && (held.IsZero() || held.After(l.Intent.At)):
-		return CompactionUnfinished, fmt.Errorf("%w: %w: %d files of days before %s are to go, and some may still be there: run "+
+		return JobUnfinished, fmt.Errorf("%w: %w: %d files of days before %s are to go, and some may still be there: run "+
 			"houndtrail forget again, which finishes it; the next compaction does so as well", ErrCompaction, errForgetUnfinished,
 			len(l.Intent.Forget.Removed), l.Intent.Forget.Before.UTC().Format(time.DateOnly))
 	case l.Intent.Made.Key != "" && (held.IsZero() || held.After(l.Intent.At)):
-		return CompactionUnfinished, fmt.Errorf("%w: %w while it worked on %s: until the next one has succeeded, queries may see the "+
+		return JobUnfinished, fmt.Errorf("%w: %w while it worked on %s: until the next one has succeeded, queries may see the "+
 			"records of that day twice; nothing is lost; run houndtrail compact, or wait for the daemon's next compaction",
 			ErrCompaction, errCompactionUnfinished, l.Intent.Day)
 	case !l.FailedAt.IsZero():
-		return l.State, &failedCompactionError{l.CompactionNote}
+		return l.State, &failedJobError{l.Note, ErrCompaction, "the last compaction", compact.ErrFinding}
 	case !due.IsZero() && now.After(due):
-		return CompactionOverdue, fmt.Errorf("%w: %w: with %sCOMPACT_SCHEDULE=%s one had to succeed by %s; find out whether the daemon "+
+		return JobOverdue, fmt.Errorf("%w: %w: with %sCOMPACT_SCHEDULE=%s one had to succeed by %s; find out whether the daemon "+
 			"runs, whether its cycles end, and what its log says; nothing is lost, but queries open more files than they need",
 			ErrCompaction, errCompactionOverdue, config.Prefix, l.Schedule.Spec, due.UTC().Format(time.RFC3339))
 	}
-	return CompactionOK, nil
-}
-
-// due is when a compaction had to succeed by now; zero if that is not known. The first one that is due may fail for a passing reason.
-func (l *CompactionLook) due() time.Time {
-	last := l.SucceededAt
-	if last.Before(l.Since) {
-		last = l.Since
-	}
-	if l.Schedule.Spec == "" || last.IsZero() {
-		return time.Time{}
-	}
-	return l.Schedule.Next(l.Schedule.Next(last)).Add(compactionLateness)
-}
-
-// A failedCompactionError stands for the error with which the last compaction ended.
-type failedCompactionError struct{ CompactionNote }
-
-func (e *failedCompactionError) Error() string {
-	return fmt.Sprintf("the last compaction, at %s, ended with: %s", e.FailedAt.UTC().Format(time.RFC3339), e.Reason)
-}
-
-// Unwrap returns errors with the same outcome.
-func (e *failedCompactionError) Unwrap() []error {
-	cause := []error{ErrCompaction, &exporter.Error{Stage: exporter.StageSink}}
-	if e.State == CompactionFinding {
-		cause = append(cause, compact.ErrFinding)
-	}
-	return cause
+	return JobOK, nil
 }

@@ -30,8 +30,8 @@ func TestJudge(t *testing.T) {
 	daily := config.Schedule{Spec: "@daily", Schedule: day}
 	intent := compact.Intent{At: noon, Day: "2026-02-01", Made: checkpoint.Object{Key: "k"}}
 	forget := compact.Intent{At: noon, Forget: &checkpoint.Forgetting{Before: noon}}
-	failed := func(err error) CompactionNote {
-		return CompactionNote{Since: noon.AddDate(0, -1, 0), SucceededAt: noon.Add(-time.Hour)}.After(err, noon)
+	failed := func(err error) Note {
+		return Note{Since: noon.AddDate(0, -1, 0), SucceededAt: noon.Add(-time.Hour)}.AfterCompaction(err, noon)
 	}
 	for name, c := range map[string]struct {
 		look    CompactionLook
@@ -40,22 +40,22 @@ func TestJudge(t *testing.T) {
 		state   string
 		outcome Outcome
 	}{
-		"nothing is known":            {state: CompactionOK},
-		"well":                        {look: CompactionLook{CompactionNote: failed(nil), Schedule: daily}, state: CompactionOK},
-		"failed":                      {look: CompactionLook{CompactionNote: failed(errors.New("503"))}, state: CompactionFailed, outcome: SinkFailed},
-		"denied":                      {look: CompactionLook{CompactionNote: failed(fmt.Errorf("x: %w", compact.ErrDenied))}, state: CompactionDenied, outcome: SinkFailed},
-		"a changed file":              {look: CompactionLook{CompactionNote: failed(fmt.Errorf("x: %w", compact.ErrFinding))}, state: CompactionFinding, outcome: Unsound},
-		"cut off, no lease":           {look: CompactionLook{Intent: intent}, state: CompactionUnfinished, outcome: Stopped},
-		"cut off, another's lease":    {look: CompactionLook{Intent: intent}, held: noon.Add(time.Second), state: CompactionUnfinished, outcome: Stopped},
-		"a removal, cut off":          {look: CompactionLook{Intent: forget}, state: CompactionUnfinished, outcome: Stopped},
-		"a removal, under way":        {look: CompactionLook{Intent: forget}, held: noon.Add(-time.Second), state: CompactionOK},
-		"under way":                   {look: CompactionLook{Intent: intent}, held: noon.Add(-time.Second), state: CompactionOK},
-		"under way after a failure":   {look: CompactionLook{Intent: intent, CompactionNote: failed(errors.New("503"))}, held: noon, state: CompactionFailed, outcome: SinkFailed},
-		"cut off is worse than stale": {look: CompactionLook{Intent: intent, CompactionNote: failed(nil), Schedule: daily}, now: noon.AddDate(1, 0, 0), state: CompactionUnfinished, outcome: Stopped},
-		"just in time":                {look: CompactionLook{CompactionNote: failed(nil), Schedule: daily}, now: noon.Add(37 * time.Hour), state: CompactionOK},
-		"overdue":                     {look: CompactionLook{CompactionNote: failed(nil), Schedule: daily}, now: noon.Add(37*time.Hour + time.Second), state: CompactionOverdue, outcome: Stopped},
-		"never, overdue":              {look: CompactionLook{CompactionNote: CompactionNote{Since: noon}, Schedule: daily}, now: noon.AddDate(0, 0, 3), state: CompactionOverdue, outcome: Stopped},
-		"no schedule":                 {look: CompactionLook{CompactionNote: failed(nil)}, now: noon.AddDate(1, 0, 0), state: CompactionOK},
+		"nothing is known":            {state: JobOK},
+		"well":                        {look: CompactionLook{Note: failed(nil), Schedule: daily}, state: JobOK},
+		"failed":                      {look: CompactionLook{Note: failed(errors.New("503"))}, state: JobFailed, outcome: SinkFailed},
+		"denied":                      {look: CompactionLook{Note: failed(fmt.Errorf("x: %w", compact.ErrDenied))}, state: JobDenied, outcome: SinkFailed},
+		"a changed file":              {look: CompactionLook{Note: failed(fmt.Errorf("x: %w", compact.ErrFinding))}, state: JobFinding, outcome: Unsound},
+		"cut off, no lease":           {look: CompactionLook{Intent: intent}, state: JobUnfinished, outcome: Stopped},
+		"cut off, another's lease":    {look: CompactionLook{Intent: intent}, held: noon.Add(time.Second), state: JobUnfinished, outcome: Stopped},
+		"a removal, cut off":          {look: CompactionLook{Intent: forget}, state: JobUnfinished, outcome: Stopped},
+		"a removal, under way":        {look: CompactionLook{Intent: forget}, held: noon.Add(-time.Second), state: JobOK},
+		"under way":                   {look: CompactionLook{Intent: intent}, held: noon.Add(-time.Second), state: JobOK},
+		"under way after a failure":   {look: CompactionLook{Intent: intent, Note: failed(errors.New("503"))}, held: noon, state: JobFailed, outcome: SinkFailed},
+		"cut off is worse than stale": {look: CompactionLook{Intent: intent, Note: failed(nil), Schedule: daily}, now: noon.AddDate(1, 0, 0), state: JobUnfinished, outcome: Stopped},
+		"just in time":                {look: CompactionLook{Note: failed(nil), Schedule: daily}, now: noon.Add(37 * time.Hour), state: JobOK},
+		"overdue":                     {look: CompactionLook{Note: failed(nil), Schedule: daily}, now: noon.Add(37*time.Hour + time.Second), state: JobOverdue, outcome: Stopped},
+		"never, overdue":              {look: CompactionLook{Note: Note{Since: noon}, Schedule: daily}, now: noon.AddDate(0, 0, 3), state: JobOverdue, outcome: Stopped},
+		"no schedule":                 {look: CompactionLook{Note: failed(nil)}, now: noon.AddDate(1, 0, 0), state: JobOK},
 	} {
 		if c.now.IsZero() {
 			c.now = noon

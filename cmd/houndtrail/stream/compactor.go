@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,7 +27,7 @@ func (s *Set) CompactAge() time.Duration { return max(leastAge, s.config.Rescan+
 // A Compaction is one compaction of the archive. It notes beside the archive's journal how it ended.
 type Compaction struct {
 	*compact.Compactor
-	notes checkpoint.State[CompactionNote]
+	notes checkpoint.State[Note]
 }
 
 // Compaction makes a compaction, which can also remove objects on purpose. A dry run commits nothing, and so opens no file of a
@@ -101,17 +100,12 @@ func (c *Compaction) forgetting(ctx context.Context, do func(context.Context) er
 	return err
 }
 
-func (c *Compaction) guarded(ctx context.Context, do func(context.Context) error) (err error) {
-	defer func() {
-		if defect := recover(); defect != nil {
-			c.Log.Error("panic", zap.Any("value", defect), zap.ByteString("panic_stack", debug.Stack()))
-			err = fmt.Errorf("%w: %v", errDefect, defect)
-		}
-		if err != nil {
-			err = &Error{Stream: Archive, Err: At(exporter.StageSink, err)}
-		}
-	}()
-	return do(ctx)
+func (c *Compaction) guarded(ctx context.Context, do func(context.Context) error) error {
+	err := guarded(c.Log, func() error { return do(ctx) })
+	if err != nil {
+		err = &Error{Stream: Archive, Err: At(exporter.StageSink, err)}
+	}
+	return err
 }
 
 // explain tells apart an archive that never began, and one whose journal is gone.
@@ -136,25 +130,17 @@ type CompactionJob struct {
 	Log      *zap.Logger
 
 	begin func(ctx context.Context) (*Compaction, error)
-	notes checkpoint.State[CompactionNote]
+	notes checkpoint.State[Note]
 }
 
 // leaseWait is how long a daemon's compaction waits for a lease that another process holds.
 const leaseWait = 90 * time.Second
 
-// Daemon makes the streams of a daemon, and the job that compacts their archive; nil if COMPACT_SCHEDULE is not set. The job has a
-// part of the process's memory of its own, as each stream has: so neither waits for the other's.
-func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, *CompactionJob, error) {
+// compacted makes the job that compacts the archive of these streams, with that much memory; nil if COMPACT_SCHEDULE is not set.
+func (s *Set) compacted(all []*Stream, memory int64) *CompactionJob {
 	schedule := s.config.CompactSchedule
 	if schedule.Spec == "" || s.config.Archive.URL == "" {
-		all, err := s.Deliver(ctx, o)
-		return all, nil, err
-	}
-	part := s.process.Memory / int64(len(s.Names())+1)
-	s.process.Memory -= part
-	all, err := s.Deliver(ctx, o)
-	if err != nil {
-		return nil, nil, err
+		return nil
 	}
 	turn := semaphore.NewWeighted(1)
 	for _, stream := range all {
@@ -168,10 +154,10 @@ func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, *CompactionJo
 		if err != nil {
 			return nil, err
 		}
-		c.Memory, c.Wait, c.Turn = part, leaseWait, inTurn(turn)
+		c.Memory, c.Wait, c.Turn = memory, leaseWait, inTurn(turn)
 		return c, nil
 	}
-	return all, job, nil
+	return job
 }
 
 // inTurn calls a function while nothing else has the turn.

@@ -12,6 +12,33 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
+// Jobs are what a daemon does beside the cycles of its streams.
+type Jobs struct {
+	Compaction    *CompactionJob     // nil if COMPACT_SCHEDULE is not set
+	Verifications []*VerificationJob // one for each stream, unless VERIFY_SCHEDULE is off
+}
+
+// Daemon makes the streams of a daemon, and its jobs. A job has a part of the process's memory of its own, as each stream has: so
+// neither waits for the other's.
+func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, Jobs, error) {
+	var jobs Jobs
+	total, verifying, compacting := s.process.Memory, int64(0), int64(0)
+	if s.config.VerifySchedule.Spec != "" {
+		verifying = total / verifyingShare
+	}
+	if s.config.CompactSchedule.Spec != "" && s.config.Archive.URL != "" {
+		compacting = (total - verifying) / int64(len(s.Names())+1)
+	}
+	s.process.Memory = total - verifying - compacting
+	all, err := s.Deliver(ctx, o)
+	if err != nil {
+		return nil, jobs, err
+	}
+	jobs.Compaction = s.compacted(all, compacting)
+	jobs.Verifications, err = s.verified(ctx, verifying)
+	return all, jobs, err
+}
+
 // Deliver makes the streams that deliver: the named ones, or all that are turned on. They begin no other window once ctx has
 // ended. Only Deliver opens the files of the webhook's secrets.
 func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Stream, error) {

@@ -3,12 +3,14 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 // leasePoll is how often a job asks for a lease that another runner holds.
@@ -56,4 +58,23 @@ func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
 			return err
 		}
 	}
+}
+
+// Finishing is a context for work that may go on for the grace after ctx has ended. After that the work is abandoned, which
+// loses nothing, since the next run starts from the last commit.
+func Finishing(ctx context.Context, grace time.Duration) (work context.Context, abandon context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return work, func() {
+		stop()
+		cancel()
+	}
+}
+
+// Abandoned is the error of abandoned work: it says that the work was told to stop, and hides the errors of its requests.
+func Abandoned(work context.Context, err error) error {
+	if work.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: it did not come to its end in time", exporter.ErrStopped)
 }

@@ -13,26 +13,27 @@ import (
 // The states of a stream. The command status and the metric stream_state use the same words, with _ for a space in the metric.
 const (
 	StateOK         = "ok"
-	StateNotStarted = "not started" // nothing was committed yet; only status says so, since it does not know of any run
-	StateWaiting    = "waiting"     // nothing was committed yet, since there is no record that is old enough
-	StateFuture     = "future"      // the configured start is in the future
-	StateHoles      = "holes"       // lately a record could not be read, and is not at the destination
-	StateClock      = "clock"       // a clock is behind the position
-	StateChanged    = "changed"     // the source is not the previous one
-	StateNoJournal  = "no journal"  // the destination holds records that no journal accounts for
-	StateIncomplete = "incomplete"  // the server counts more records than it shows
-	StateBadRecord  = "bad record"  // a record cannot be read, and the stream stops before it
-	StateDamaged    = "damaged"     // the journal has changed since Houndtrail wrote it, or a part is missing
-	StateRolledBack = "rolled back" // the journal has fewer entries than a head that is remembered elsewhere
-	StateForked     = "forked"      // the journal has another history than a head that is remembered elsewhere
-	StateForeign    = "foreign"     // the journal is of another source, destination or stream
-	StateSignature  = "signature"   // the journal is signed, and not by a key of this run
-	StateNewer      = "newer"       // a later version of houndtrail wrote the journal
-	StateUnreadable = "unreadable"  // the store of the journal does not answer
-	StateCompaction = "compaction"  // the stream is well, and the archive's compaction is not; only status says so
-	StateKilled     = "killed"      // the last run did not end by itself; only status says so
-	StateStale      = "stale"       // no run has committed anything for too long; only status says so
-	StateFailed     = "failed"      // any other error
+	StateNotStarted = "not started"  // nothing was committed yet; only status says so, since it does not know of any run
+	StateWaiting    = "waiting"      // nothing was committed yet, since there is no record that is old enough
+	StateFuture     = "future"       // the configured start is in the future
+	StateHoles      = "holes"        // lately a record could not be read, and is not at the destination
+	StateClock      = "clock"        // a clock is behind the position
+	StateChanged    = "changed"      // the source is not the previous one
+	StateNoJournal  = "no journal"   // the destination holds records that no journal accounts for
+	StateIncomplete = "incomplete"   // the server counts more records than it shows
+	StateBadRecord  = "bad record"   // a record cannot be read, and the stream stops before it
+	StateDamaged    = "damaged"      // the journal has changed since Houndtrail wrote it, or a part is missing
+	StateRolledBack = "rolled back"  // the journal has fewer entries than a head that is remembered elsewhere
+	StateForked     = "forked"       // the journal has another history than a head that is remembered elsewhere
+	StateForeign    = "foreign"      // the journal is of another source, destination or stream
+	StateSignature  = "signature"    // the journal is signed, and not by a key of this run
+	StateNewer      = "newer"        // a later version of houndtrail wrote the journal
+	StateUnreadable = "unreadable"   // the store of the journal does not answer
+	StateCompaction = "compaction"   // the stream is well, and the archive's compaction is not; only status says so
+	StateVerified   = "verification" // the stream is well, and a verification found something, failed or is overdue; only status says so
+	StateKilled     = "killed"       // the last run did not end by itself; only status says so
+	StateStale      = "stale"        // no run has committed anything for too long; only status says so
+	StateFailed     = "failed"       // any other error
 )
 
 // States are the states in which a cycle can end.
@@ -51,6 +52,7 @@ var stateErrors = []struct {
 	word string
 }{
 	{ErrCompaction, StateCompaction},
+	{ErrVerification, StateVerified},
 	{exporter.ErrJournalGone, StateNoJournal},
 	{exporter.ErrSourceChanged, StateChanged},
 	{exporter.ErrClock, StateClock},

@@ -15,6 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
 // Journals is the store of all journals. If its place is not set, it lies in the archive, and an error names the archive's
@@ -167,6 +168,20 @@ func (s *Set) journal(ctx context.Context, name string, options ...checkpoint.Op
 		Encoding:    s.encoding(name),
 		Writer:      checkpoint.Writer{Version: s.process.Version, Host: host},
 	}, options...), nil
+}
+
+// Journals are the journals of streams and of their backfills, for a verification: it compares none with the identity of the
+// configuration.
+func Journals(positions bucket.Bucket, streams ...string) (all []verify.Journal) {
+	for _, s := range streams {
+		for _, journal := range []string{s, BackfillOf(s)} {
+			all = append(all, verify.Journal{
+				Journal: checkpoint.Open(positions, checkpoint.Identity{Stream: journal}), Name: journal,
+				Files: s == Archive, AnyOrder: journal != s,
+			})
+		}
+	}
+	return all
 }
 
 // Held has the questions that an exporter can ask about a stream's destination. They need an archive; without one there are

@@ -301,10 +301,10 @@ func TestCompactionsInAnyOrder(t *testing.T) {
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
 	early := day1.AddDate(0, 0, -2)
 	w.export(1, time.Hour, 1)
-	for _, hour := range []time.Duration{1, 2} {
-		w.id = 5 * int64(hour)
-		w.write(filled, window.Window{Start: early.Add(hour * time.Hour), End: early.Add((hour + 1) * time.Hour)},
-			w.records(early.Add(hour*time.Hour), time.Hour, 1)...)
+	for n := range int64(2) {
+		w.id = 5 * (n + 1)
+		start := early.Add(time.Duration(n+1) * time.Hour)
+		w.write(filled, window.Window{Start: start, End: start.Add(time.Hour)}, w.records(start, time.Hour, 1)...)
 	}
 	w.compact()
 	w.id = 4

@@ -1,10 +1,156 @@
 package verify
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
+
+// headEntries is how many of the newest entries the shallowest depth reads.
+const headEntries = 256
+
+// entries goes through the journal, oldest first.
+func (j *journal) entries(ctx context.Context) {
+	if j.end.Newest == 0 {
+		return
+	}
+	for _, of := range j.spans() {
+		if !j.through(ctx, of) {
+			return
+		}
+	}
+	j.unsettled(ctx)
+	j.signatures(ctx)
+}
+
+// spans are the parts of the journal to go through.
+func (j *journal) spans() []serials {
+	newest := j.end.Newest
+	switch {
+	case j.Depth == Heads:
+		return []serials{{max(1, newest-min(newest, headEntries)+1), newest}}
+	case j.Sample != nil:
+		return j.Sample.spans(j.Name, newest)
+	default:
+		return []serials{{1, newest}}
+	}
+}
+
+// through goes through a part of the journal. It tells whether that could be read.
+func (j *journal) through(ctx context.Context, of serials) bool {
+	var c chain
+	var hint checkpoint.Hint
+	if of.last == j.end.Newest {
+		hint = j.end.Hint
+	}
+	j.before, j.lastSigned = checkpoint.Stored{}, false
+	begun, next := false, of.first
+	for s, err := range j.Readings(ctx, of.first, of.last, parallel) {
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case err != nil && !errors.Is(err, checkpoint.ErrCorrupt) && !errors.Is(err, checkpoint.ErrForeign):
+			j.unread(err) // of the store; or a newer version has to read the journal
+			return false
+		}
+		r := reading{Stored: s, err: err}
+		if !begun {
+			begun = true
+			lost, there := j.begin(ctx, r, of)
+			if !there {
+				return true
+			}
+			if lost != nil {
+				j.take(ctx, c.add(*lost))
+			}
+		}
+		next = s.Serial + 1
+		j.progressed()
+		j.take(ctx, c.add(r))
+	}
+	j.take(ctx, c.end(hint))
+	j.sampled(of)
+	return j.cut(ctx, serials{next, of.last})
+}
+
+// cut takes in that the last entries of a part are not there, although later ones are; none if there are none. It tells whether that
+// could be read.
+func (j *journal) cut(ctx context.Context, of serials) bool {
+	if of.first > of.last || ctx.Err() != nil {
+		return ctx.Err() == nil
+	}
+	earliest, err := j.earliest(ctx)
+	if err != nil {
+		j.unread(err)
+		return false
+	}
+	if of.first = max(of.first, earliest); of.first <= of.last {
+		j.take(ctx, []verdict{{reading: missing(of.first), last: of.last}})
+	}
+	return true
+}
+
+// missing stands for entries that are not there, from a serial on.
+func missing(serial uint64) reading {
+	err := fmt.Errorf("%w: %w", checkpoint.ErrMissing, checkpoint.ErrCorrupt)
+	return reading{Stored: checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{Serial: serial}}, err: err}
+}
+
+// begin takes in the first entry of a part that is there. there is false if the whole part was pruned. lost stands for the entries
+// that should come before.
+func (j *journal) begin(ctx context.Context, r reading, of serials) (lost *reading, there bool) {
+	s := r.Stored
+	if of.first > 1 && (s.Serial > of.first || r.missing()) {
+		switch earliest, err := j.earliest(ctx); {
+		case err != nil:
+			j.unread(err)
+			return nil, false
+		case r.missing() && earliest > s.Serial:
+			return nil, false
+		case earliest < s.Serial && s.Serial > of.first:
+			r := missing(of.first)
+			lost = &r
+		case earliest == s.Serial:
+			j.prune(s)
+		}
+	}
+	if of.last < j.end.Newest {
+		return lost, true
+	}
+	j.stream.First = s.Serial
+	switch {
+	case of.first > 1: // there may be earlier ones
+		j.since(s)
+	case s.Serial > 1:
+		j.prune(s)
+	case s.Readable() && s.PreviousSHA256 != "":
+		j.report(EntryChanged, Error, 1, "Entry 1 is the first one, and yet it names a previous one.")
+	}
+	return lost, true
+}
+
+// prune takes in that the journal begins with an entry.
+func (j *journal) prune(s checkpoint.Stored) {
+	j.past.pruned = s
+	j.report(Pruned, Warning, 0, "The journal begins with entry %d: the earlier ones were removed, and what they say is not checked.",
+		s.Serial)
+}
+
+// earliest is the serial of the first entry that is there.
+func (j *journal) earliest(ctx context.Context) (uint64, error) {
+	for s, err := range j.Readings(ctx, 1, j.end.Newest, 1) {
+		switch {
+		case errors.Is(err, checkpoint.ErrMissing):
+		case err != nil && !errors.Is(err, checkpoint.ErrCorrupt) && !errors.Is(err, checkpoint.ErrForeign):
+			return 0, err
+		default:
+			return s.Serial, nil
+		}
+	}
+	return j.end.Newest, nil
+}
 
 // A reading is what the store has at a serial.
 type reading struct {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
@@ -43,6 +44,7 @@ type ledger struct {
 type waiter struct {
 	journal *journal
 	serial  uint64
+	at      time.Time // when it was committed
 }
 
 // A returned object was replaced, and is or was there.
@@ -122,10 +124,10 @@ func (l *ledger) absent(j *journal, serial uint64, o checkpoint.Object) bool {
 		back.counted = false
 		return true
 	}
-	if _, there := l.there[maphash.String(l.seed, o.Key)]; there {
+	if _, there := l.there[maphash.String(l.seed, o.Key)]; there || j.Sample != nil { // a sample lists nothing beforehand
 		return false
 	}
-	l.waiting[sum] = waiter{j, serial}
+	l.waiting[sum] = waiter{journal: j, serial: serial}
 	return true
 }
 
@@ -142,7 +144,7 @@ func (l *ledger) vanished(o object) {
 		back.counted = false
 		return
 	}
-	l.waiting[sum] = waiter{o.journal, o.entry.Serial}
+	l.waiting[sum] = waiter{o.journal, o.entry.Serial, o.entry.CommittedAt}
 }
 
 // replace takes in the replacements of an entry. late says that the entry was committed during the verification, which does not count

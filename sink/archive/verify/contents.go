@@ -19,12 +19,12 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// bodies bounds the memory of the bodies that are read at a time, in bytes. A larger body is read alone.
+// bodies bounds the memory of the bodies that are read at a time, in bytes, unless the caller does. A larger body is read alone.
 const bodies = 64 << 20
 
 // read reads an object whole, and compares it with its entry.
 func (r *run) read(ctx context.Context, o object) {
-	weight := min(max(o.Bytes, 1), bodies)
+	weight := min(max(o.Bytes, 1), r.Memory)
 	if r.memory.Acquire(ctx, weight) != nil {
 		return // the context has ended
 	}
@@ -49,7 +49,7 @@ func (r *run) compare(ctx context.Context, o object, body []byte) (wrong []strin
 	if err != nil {
 		return []string{err.Error()}
 	}
-	weight := min(file.Held(), bodies)
+	weight := min(file.Held(), r.Memory)
 	if r.decoded.Acquire(ctx, weight) != nil {
 		return nil // the context has ended
 	}

@@ -36,6 +36,7 @@ type testimony int
 
 const (
 	earlier testimony = iota // an earlier version of the hint
+	within                   // an entry of a sample
 	noted                    // the hint
 	given                    // from outside of the store
 )

@@ -9,9 +9,6 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// headEntries is how many of the newest entries the shallowest depth reads.
-const headEntries = 256
-
 // A journal is a journal under verification.
 type journal struct {
 	*run
@@ -91,51 +88,6 @@ func (j *journal) newest(ctx context.Context) {
 		case err != nil:
 			j.unread(err)
 		}
-	}
-}
-
-// entries goes through the journal, oldest first.
-func (j *journal) entries(ctx context.Context) {
-	if j.end.Newest == 0 {
-		return
-	}
-	first := uint64(1)
-	if j.Depth == Heads {
-		first = max(1, j.end.Newest-min(j.end.Newest, headEntries)+1)
-	}
-	var c chain
-	begun := false
-	for s, err := range j.Readings(ctx, first, j.end.Newest, parallel) {
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !errors.Is(err, checkpoint.ErrCorrupt) && !errors.Is(err, checkpoint.ErrForeign):
-			j.unread(err) // of the store; or a newer version has to read the journal
-			return
-		}
-		if !begun {
-			j.begin(s, first)
-			begun = true
-		}
-		j.progressed()
-		j.take(ctx, c.add(reading{Stored: s, err: err}))
-	}
-	j.take(ctx, c.end(j.end.Hint))
-	j.unsettled(ctx)
-	j.signatures(ctx)
-}
-
-// begin takes in the first entry that is there.
-func (j *journal) begin(s checkpoint.Stored, first uint64) {
-	j.stream.First = s.Serial
-	switch {
-	case first > 1: // there may be earlier ones
-	case s.Serial > 1:
-		j.past.pruned = s
-		j.report(Pruned, Warning, 0, "The journal begins with entry %d: the earlier ones were removed, and what they say is not checked.",
-			s.Serial)
-	case s.Readable() && s.PreviousSHA256 != "":
-		j.report(EntryChanged, Error, 1, "Entry 1 is the first one, and yet it names a previous one.")
 	}
 }
 

@@ -138,6 +138,10 @@ func (r *run) object(code Code, o object, text string) {
 func (r *run) looked(o object, info bucket.Info) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.chosen.again {
+		return
+	}
+	r.choose(o)
 	r.report.Objects++
 	r.report.Bytes += info.Bytes
 	r.report.Records += int64(o.Records)

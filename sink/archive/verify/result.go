@@ -33,6 +33,9 @@ func (r *Report) Result() string {
 	if !r.Since.IsZero() || !r.Until.IsZero() {
 		text += ", the objects " + between(r)
 	}
+	if r.Sample != nil {
+		text += "; " + r.Sample.String()
+	}
 	switch r.Depth {
 	case Heads:
 		text += "; earlier entries and the objects were not looked at"

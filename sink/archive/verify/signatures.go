@@ -30,7 +30,7 @@ func (j *journal) signed(s checkpoint.Stored) {
 // signatures opens the signatures that everything else stands under. A signed head vouches for all entries that its tree has, and
 // these were held against it already. So the newest head is enough, and the signatures of the entries after it.
 func (j *journal) signatures(ctx context.Context) {
-	if j.signedSince > j.stream.First && j.Depth != Heads && j.whole() {
+	if j.signedSince > j.stream.First && j.Depth != Heads && j.Sample == nil && j.whole() {
 		j.report(SignedLate, Info, 0, "Signing began with entry %d: the earlier entries stand under the heads since then, and not under one of "+
 			"their own time.", j.signedSince)
 	}

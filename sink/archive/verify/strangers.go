@@ -106,12 +106,16 @@ func (r *run) walk(ctx context.Context, do func(key string)) {
 // prefixes are the parts of the archive to list: the days that were asked for or, of a long time, everything.
 func (r *run) prefixes() (all []string) {
 	const day = 24 * time.Hour
-	first := r.Since.UTC().Truncate(day)
-	if r.Since.IsZero() || r.Until.IsZero() || r.Until.Sub(first) > longestRange*day {
+	since, until := r.Since, r.Until
+	if r.Sample != nil {
+		since, until = r.recent.since, r.recent.until
+	}
+	first := since.UTC().Truncate(day)
+	if since.IsZero() || until.IsZero() || until.Sub(first) > longestRange*day {
 		return []string{read.Root + "/"}
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(r.tenants)) {
-		for at := first; at.Before(r.Until); at = at.Add(day) {
+		for at := first; at.Before(until); at = at.Add(day) {
 			all = append(all, read.DayPrefix(tenant, at))
 		}
 	}
@@ -214,6 +218,9 @@ func (j *judge) unknown(key string, severity Severity, format string, args ...an
 func (j *judge) end(more int) {
 	if more > 0 {
 		j.unknown("", Error, "No entry names %d objects more.", more)
+	}
+	if j.Sample != nil { // which has nothing to compare with the rest
+		return
 	}
 	if j.pruned > 0 {
 		j.found.add(Finding{Code: Pruned, Severity: Warning, Text: fmt.Sprintf(

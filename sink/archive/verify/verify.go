@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,10 @@ type Options struct {
 	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
 	// bound. The journals are verified whole in any case.
 	Since, Until time.Time
+	// Sample limits the verification to a part of the entries and their objects; nil for no limit.
+	Sample *Sample
+	// Memory bounds the bytes of bodies, and those of their records, that are held at a time; zero for a default.
+	Memory int64
 	// Progress is told, now and then, how many entries and objects are done of how many. all is 0 while that is not known.
 	Progress func(done, all int64)
 }
@@ -65,6 +70,7 @@ type Report struct {
 	Depth    Depth            `json:"depth"`
 	Since    time.Time        `json:"since,omitzero"`
 	Until    time.Time        `json:"until,omitzero"`
+	Sample   *Sample          `json:"sample,omitempty"`     // what the verification was limited to
 	Keys     []string         `json:"keys,omitempty"`       // the SHA-256 of each public key that signatures were opened with
 	Heads    int              `json:"kept_heads,omitempty"` // heads that the reader had kept, and that the journals grew out of
 	Streams  []Stream         `json:"streams"`
@@ -98,12 +104,13 @@ type Stream struct {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	o.Memory = cmp.Or(o.Memory, bodies)
 	r := &run{
 		Options: o, cancel: cancel, seed: maphash.MakeSeed(), known: map[uint64]struct{}{}, ids: map[string]*ids{},
-		tenants: map[string]bool{}, memory: semaphore.NewWeighted(bodies),
-		decoded: semaphore.NewWeighted(bodies), ledger: newLedger(),
+		tenants: map[string]bool{}, memory: semaphore.NewWeighted(o.Memory),
+		decoded: semaphore.NewWeighted(o.Memory), ledger: newLedger(),
 	}
-	r.report = Report{Depth: o.Depth, Since: o.Since, Until: o.Until}
+	r.report = Report{Depth: o.Depth, Since: o.Since, Until: o.Until, Sample: o.Sample}
 	for _, key := range o.Keys {
 		r.report.Keys = append(r.report.Keys, key.Fingerprint())
 	}
@@ -128,7 +135,7 @@ func (r *run) verify(ctx context.Context, journals []*journal) {
 			"names another place.", r.Positions, setting.CheckpointURL)})
 	}
 	files := r.Files != nil && r.Depth != Heads && there
-	if files {
+	if files && r.Sample == nil {
 		r.listed(ctx)
 	}
 	for _, j := range journals {
@@ -137,7 +144,9 @@ func (r *run) verify(ctx context.Context, journals []*journal) {
 	_ = r.looking.Wait() // the functions return no error
 	if files && !r.incomplete() {
 		r.strangers(ctx, journals)
+		r.explain(ctx, journals)
 		r.twice(ctx, r.settle(ctx))
+		r.readOne(ctx)
 	}
 }
 
@@ -219,6 +228,8 @@ type run struct {
 	known   map[uint64]struct{} // hashes of the keys that entries name
 	tenants map[string]bool     // of the entries of the archive
 	ids     map[string]*ids     // by tenant
+	recent  recent              // of a sample
+	chosen  chosen              // of a sample
 }
 
 // errTooMuch ends a verification in which too much cannot be read.

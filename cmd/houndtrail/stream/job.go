@@ -1,0 +1,137 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
+)
+
+// The states of a job that a daemon does beside its exports.
+const (
+	JobOK         = "ok"
+	JobWaiting    = "waiting" // none was due so far, and nothing is claimed
+	JobFailed     = "failed"
+	JobDenied     = "denied"     // it may not delete files, and changed nothing
+	JobFinding    = "finding"    // something is not as Houndtrail wrote it
+	JobOverdue    = "overdue"    // none has succeeded for too long
+	JobUnfinished = "unfinished" // one was cut off, and queries may see the records of a day twice
+)
+
+// A Note says how the last run of a job ended, in an object <stream>/state/<job>.json. It only informs.
+type Note struct {
+	Since       time.Time `json:"since,omitzero"` // when a daemon first had a schedule for it
+	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	FailedAt    time.Time `json:"failed_at,omitzero"` // if none has succeeded since
+	State       string    `json:"state,omitempty"`    // of that failure
+	Reason      string    `json:"reason,omitempty"`
+}
+
+// after is the note after a run that ended in an error with that state, or in none.
+func (n Note) after(err error, now time.Time, state string) Note {
+	if err == nil {
+		return Note{Since: n.Since, SucceededAt: now}
+	}
+	n.FailedAt, n.State, n.Reason = now, state, strings.ReplaceAll(err.Error(), "\n", "; ")
+	return n
+}
+
+// due is when a run had to succeed by now: the last one of so many turns, and the time that it may take. It is zero if that is not
+// known.
+func (n Note) due(schedule config.Schedule, turns int, lateness time.Duration) time.Time {
+	last := n.SucceededAt
+	if last.Before(n.Since) {
+		last = n.Since
+	}
+	if schedule.Spec == "" || last.IsZero() {
+		return time.Time{}
+	}
+	for range turns {
+		last = schedule.Next(last)
+	}
+	return last.Add(lateness)
+}
+
+// A failedJobError stands for the error with which the last run of a job ended.
+type failedJobError struct {
+	Note
+	kind    error // of the job
+	what    string
+	finding error // that a finding of the job is
+}
+
+func (e *failedJobError) Error() string {
+	return fmt.Sprintf("%s, at %s, ended with: %s", e.what, e.FailedAt.UTC().Format(time.RFC3339), e.Reason)
+}
+
+// Unwrap returns errors with the same outcome.
+func (e *failedJobError) Unwrap() []error {
+	cause := []error{e.kind, &exporter.Error{Stage: exporter.StageSink}}
+	if e.State == JobFinding {
+		cause = append(cause, e.finding)
+	}
+	return cause
+}
+
+// guarded runs a job. A panic ends it like any other failure.
+func guarded(log *zap.Logger, do func() error) (err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			log.Error("panic", zap.Any("value", defect), zap.ByteString("panic_stack", debug.Stack()))
+			err = fmt.Errorf("%w: %v", errDefect, defect)
+		}
+	}()
+	return do()
+}
+
+// A VerificationLook is what a reader learns of a stream's verifications.
+type VerificationLook struct {
+	VerificationNote
+
+	Schedule config.Schedule // empty if the daemon does not verify
+}
+
+// LookAtVerification reads how the last verification of a stream ended. It writes nothing.
+func (s *Set) LookAtVerification(ctx context.Context, name string) (l VerificationLook, err error) {
+	l.Schedule = s.config.VerifySchedule.Schedule
+	b, err := s.Journals(ctx)
+	if err != nil {
+		return l, err
+	}
+	if l.VerificationNote, err = openVerificationNote(b, name).Read(ctx); err != nil {
+		err = At(exporter.StageCheckpoint, fmt.Errorf("read how the last verification ended: %w", err))
+	}
+	return l, err
+}
+
+// Judge is the state of the verification at a time, and the error about it; nil if it is well.
+func (l *VerificationLook) Judge(now time.Time) (state string, err error) {
+	last := "none has succeeded so far"
+	if !l.SucceededAt.IsZero() {
+		last = "the last one that succeeded was at " + l.SucceededAt.UTC().Format(time.RFC3339)
+	}
+	switch due := l.due(l.Schedule, verificationTurns, verificationLateness); {
+	case l.State == JobFinding:
+		return JobFinding, &failedJobError{l.Note, ErrVerification, "the last verification (" + last + ")", ErrTampered}
+	case !due.IsZero() && now.After(due):
+		reason := "find out whether the daemon runs, and what its log says; without a daemon set the variable to off"
+		if !l.FailedAt.IsZero() {
+			reason = "the last one ended with: " + l.Reason
+		}
+		return JobOverdue, fmt.Errorf("%w: %w: %s, and with %sVERIFY_SCHEDULE=%s one had to succeed by %s; whether everything is as it was "+
+			"committed is not known: %s", ErrVerification, errVerificationOverdue, last, config.Prefix, l.Schedule.Spec,
+			due.UTC().Format(time.RFC3339), reason)
+	case !l.FailedAt.IsZero():
+		return l.State, &failedJobError{l.Note, ErrVerification, "the last verification (" + last + ")", ErrTampered}
+	}
+	if l.SucceededAt.IsZero() {
+		return JobWaiting, nil
+	}
+	return JobOK, nil
+}

@@ -45,9 +45,12 @@ func (j *journal) forget(e *checkpoint.Checkpoint, late bool) {
 	l := j.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := &removals{journal: j, serial: e.Serial, entry: *e.Forgotten}
-	of.entry.Removed = nil
-	l.removals[e.Serial] = of
+	of := l.removals[e.Serial]
+	if of == nil { // a sample may come to an entry twice
+		of = &removals{journal: j, serial: e.Serial, entry: *e.Forgotten}
+		of.entry.Removed = nil
+		l.removals[e.Serial] = of
+	}
 	for _, r := range e.Forgotten.Removed {
 		key, ok := read.Parse(r.Key)
 		if !ok {
@@ -82,10 +85,21 @@ func (l *ledger) again(h checkpoint.Hole) {
 	}
 }
 
+// removed tells whether such bytes were removed on purpose.
+func (l *ledger) removed(o object) bool {
+	f, removed := l.raw[o.Key]
+	return removed && f.sha256 == o.SHA256
+}
+
+// unexplained tells whether something is gone, and no entry so far says why.
+func (l *ledger) unexplained() bool {
+	return len(l.waiting) > 0 || slices.ContainsFunc(l.holes, func(o object) bool { return !l.removed(o) })
+}
+
 // unexplainedHoles looks once more at bytes that are not there, if no removal explains that.
 func (r *run) unexplainedHoles(ctx context.Context) {
 	for _, o := range r.ledger.holes {
-		if f, removed := r.ledger.raw[o.Key]; !removed || f.sha256 != o.SHA256 {
+		if !r.ledger.removed(o) {
 			o.last = true
 			r.look(ctx, o)
 		}

@@ -242,3 +242,37 @@ func TestForgottenInABucketWithVersions(t *testing.T) {
 		t.Errorf("after a delete marker: %q", got)
 	}
 }
+
+// A sample that has an old entry, and not the later one of the removal, looks for it. What is gone without one is a finding.
+func TestForgottenInASample(t *testing.T) {
+	t.Parallel()
+	s := old(t)
+	s.hole(begin)
+	s.forget("")
+	for i := range 6 {
+		s.export(hours(85+i, 86+i), func(e *checkpoint.Checkpoint) { e.DeliveredSince = day3 }, int64(10+i))
+	}
+	found := map[string]bool{}
+	explained := 0
+	samples := func() {
+		clear(found)
+		for part := range 4 {
+			o := s.place().options(verify.Objects)
+			o.Sample = &verify.Sample{Seed: "seed", Part: part + 1, Parts: 4, Newest: 1, Block: 1}
+			got, report := run(t, o)
+			for _, f := range got {
+				found[f] = true
+			}
+			if textOf(report, verify.Forgotten) != "" {
+				explained++
+			}
+		}
+	}
+	if samples(); len(found) > 0 || explained < 2 {
+		t.Errorf("found %v, and %d samples say that objects were removed", found, explained)
+	}
+	s.files.Remove(files(s)[0])
+	if samples(); len(found) != 1 || !found["error object-missing 5"] {
+		t.Errorf("after one more is gone: %v", found)
+	}
+}

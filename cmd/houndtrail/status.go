@@ -49,9 +49,8 @@ Otherwise it tells how the last run ended, until one succeeds: failed, bad recor
 standard error then, and the exit code is that run's. It is compaction if the stream is well and its archive's compaction is not: that
 failed, was cut off, or is overdue by HOUNDTRAIL_COMPACT_SCHEDULE. It is verification if the daemon's last verification found an error
 (run houndtrail verify), could not read everything, or is overdue by HOUNDTRAIL_VERIFY_SCHEDULE. It is killed if the last run
-did not end by itself, and stale if nothing was committed for more than an hour beyond two runs of HOUNDTRAIL_SCHEDULE; the
-exit code is 7 then. Of a journal that is damaged or
-foreign the row shows the newest entry that can be read.
+did not end by itself, and stale if nothing was committed for more than an hour beyond two runs of HOUNDTRAIL_SCHEDULE; the exit code
+is 7 then. Of a journal that is damaged or foreign the row shows the newest entry that can be read.
 
 Holes are the word for as long as the ids of that time are remembered (HOUNDTRAIL_RESCAN): a record that is repaired meanwhile
 is delivered after all. Later nothing reads it again, and they are a warning beside ok, with their number, for good.

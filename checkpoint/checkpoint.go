@@ -114,11 +114,16 @@ type Checkpoint struct {
 	// ChangedTotal counts the altered and the gone records of all entries so far. Commit fills it in.
 	ChangedTotal int64 `json:"changed_total,omitempty"`
 
-	// Each of these four is in the entry of its own kind, and nil in all others.
+	// ForgottenBefore is the time before which records were removed from the archive on purpose; zero if none were. No run delivers
+	// a record of that time any more. Commit fills it in.
+	ForgottenBefore time.Time `json:"forgotten_before,omitzero"`
+
+	// Each of these five is in the entry of its own kind, and nil in all others.
 	Reset     *Reset      `json:"reset,omitempty"`
 	Moved     *Move       `json:"moved,omitempty"`
 	Adopted   *Adoption   `json:"adopted,omitempty"`
 	Compacted *Compaction `json:"compacted,omitempty"`
+	Forgotten *Forgetting `json:"forgotten,omitempty"`
 
 	Oldest Sighting `json:"oldest,omitzero"` // the oldest record at the source, as it was seen last
 
@@ -134,10 +139,13 @@ type Checkpoint struct {
 // time, Houndtrail delivers it after all. Later no run reads it again.
 func (c *Checkpoint) Holed() bool { return c.HolesTotal > 0 && !c.HoledAt.Before(c.DeliveredSince) }
 
-// Progress is the newest entry that tells how far the stream is: this one, unless it is a compaction.
+// Progress is the newest entry that tells how far the stream is: this one, unless it is a compaction or a removal.
 func (c *Checkpoint) Progress() Progress {
-	if c.Compacted != nil {
+	switch {
+	case c.Compacted != nil:
 		return c.Compacted.Follows
+	case c.Forgotten != nil:
+		return c.Forgotten.Follows
 	}
 	return Progress{c.Serial, c.CommittedAt}
 }
@@ -156,6 +164,7 @@ const (
 	KindMove    Kind = "move"    // a person moved the journal to another identity
 	KindAdopt   Kind = "adopt"   // the position was rebuilt from the archive's own files, and a lineage begins
 	KindCompact Kind = "compact" // no window: one object took the place of others, with the same records
+	KindForget  Kind = "forget"  // no window: objects are removed on purpose
 )
 
 // Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".

@@ -17,8 +17,8 @@ import (
 
 // Commit adds the entry that follows prev. [Journal.Load] or the last Commit returned prev; it is the zero value in an empty
 // stream. Commit fills in everything that identifies the entry, and the sums over the journal (Totals, Covered, HolesTotal,
-// HoledAt, ChangedTotal). If CommittedAt is zero, Commit sets it by this machine's clock. The caller sets the rest. Everything
-// before next.Cursor must be durable at the destination by now.
+// HoledAt, ChangedTotal, ForgottenBefore). If CommittedAt is zero, Commit sets it by this machine's clock. The caller sets the
+// rest. Everything before next.Cursor must be durable at the destination by now.
 //
 // The cursor may go back only with a reset or an adoption. Both begin a lineage, and its epoch is at least the entry's serial.
 // An adoption may also follow the entry that [Journal.Tip] returned, or no entry at all, whatever the note says of lost

@@ -164,7 +164,7 @@ func TestKindsInFormat1(t *testing.T) {
 	}
 	for _, kind := range []checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindBarrier, checkpoint.KindReset,
-		checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact,
+		checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact, checkpoint.KindForget,
 	} {
 		if !kinds[kind] {
 			t.Errorf("no entry is of the kind %s", kind)

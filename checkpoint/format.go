@@ -38,7 +38,7 @@ type header struct {
 func encode(c Checkpoint) ([]byte, error) {
 	for _, t := range []*time.Time{
 		&c.Start, &c.Cursor, &c.DeliveredSince, &c.Ahead, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.HoledAt,
-		&c.CommittedAt,
+		&c.ForgottenBefore, &c.CommittedAt,
 	} {
 		*t = t.UTC()
 	}
@@ -53,6 +53,10 @@ func encode(c Checkpoint) ([]byte, error) {
 	})
 	c.Adopted = pointed(c.Adopted, func(a Adoption) Adoption { a.From, a.To = a.From.UTC(), a.To.UTC(); return a })
 	c.Compacted = pointed(c.Compacted, func(m Compaction) Compaction { m.Follows.CommittedAt = m.Follows.CommittedAt.UTC(); return m })
+	c.Forgotten = pointed(c.Forgotten, func(f Forgetting) Forgetting {
+		f.Before, f.Follows.CommittedAt = f.Before.UTC(), f.Follows.CommittedAt.UTC()
+		return f
+	})
 	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
 		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()
 		return o
@@ -164,13 +168,16 @@ func (c *Checkpoint) check() error {
 	case c.Seal == nil:
 		return errors.New("it has no seal")
 	case (c.Kind == KindReset) != (c.Reset != nil), (c.Kind == KindMove) != (c.Moved != nil),
-		(c.Kind == KindAdopt) != (c.Adopted != nil), (c.Kind == KindCompact) != (c.Compacted != nil):
-		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted and compacted it must have the one of its kind "+
-			"and no other", c.Kind)
+		(c.Kind == KindAdopt) != (c.Adopted != nil), (c.Kind == KindCompact) != (c.Compacted != nil),
+		(c.Kind == KindForget) != (c.Forgotten != nil):
+		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted, compacted and forgotten it must have the one of its "+
+			"kind and no other", c.Kind)
 	case c.DeliveredBase != nil && !c.DeliveredBase.fits(c):
 		return errors.New("it does not say which records were delivered")
 	case c.Compacted != nil:
 		return c.Compacted.check(c.Objects)
+	case c.Forgotten != nil:
+		return c.Forgotten.check(c.Objects)
 	}
 	if origin, err := c.origin(); c.founds() && (err != nil || origin != c.Seal.Origin) {
 		return fmt.Errorf("its seal is of the journal %s, and it begins the journal of the tenant %q, the stream %q and the lineage %q: "+

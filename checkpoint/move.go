@@ -91,20 +91,6 @@ func (j *Journal) settled(newest Stored, open []window.Window) error {
 		open[0].End.UTC().Format(time.RFC3339Nano), newest.Tenant, newest.Encoding, newest.names().without(j.id.names()), again)
 }
 
-// Compact commits an entry of kind compact after prev: the object that was made takes the place of those that the compaction
-// names. It leaves the position as it is, and accounts for no window. The caller holds the lease, and has loaded prev under it.
-// The lease's intents outlive the entry, as they outlive a move.
-func (j *Journal) Compact(ctx context.Context, lease *Lease, prev Stored, c Compaction, made Object) (Stored, error) {
-	lease.Settle(prev.Window)
-	if err := lease.Tell(ctx); err != nil { // as in Move: no reader looks at an older entry for the last window
-		return Stored{}, err
-	}
-	next := prev.Standing(KindCompact)
-	c.Follows = prev.Progress()
-	next.Compacted, next.Objects = &c, []Object{made}
-	return j.Commit(ctx, prev, next)
-}
-
 // moved is the entry after c that changes only the journal's identity.
 func (c *Checkpoint) moved(reason string, at time.Time) Checkpoint {
 	m := c.Standing(KindMove)
@@ -118,7 +104,7 @@ func (c *Checkpoint) Standing(k Kind) Checkpoint {
 	m := *c
 	m.Kind = k
 	m.Window = window.Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
-	m.Reset, m.Moved, m.Adopted, m.Compacted = nil, nil, nil, nil
+	m.Reset, m.Moved, m.Adopted, m.Compacted, m.Forgotten = nil, nil, nil, nil, nil
 	m.Delivered, m.DeliveredBase = c.Unchanged()
 	m.Records, m.ServerCount, m.Objects = Counts{}, nil, nil
 	m.Holes, m.Changed = nil, nil

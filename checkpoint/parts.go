@@ -1,9 +1,6 @@
 package checkpoint
 
 import (
-	"errors"
-	"fmt"
-	"iter"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
@@ -148,97 +145,11 @@ type Adoption struct {
 	To      time.Time `json:"to"`      // and of the last
 }
 
-// A Compaction says that one object, which is the entry's own, took the place of others. It has their records, each once. The
-// totals, the position and the set of delivered ids stay as they are: no record is new.
-type Compaction struct {
-	Day      string     `json:"day"` // of created_at, in UTC: 2026-03-01
-	Replaced []Replaced `json:"replaced"`
-	// Duplicates is how many records the replaced objects had once too often, alike in every column. A crash leaves such records
-	// if the journal is lost as well.
-	Duplicates int      `json:"duplicates,omitempty"`
-	Follows    Progress `json:"follows"` // Compact fills it in
-}
-
-// Replaced is an object that a compaction took away.
-type Replaced struct {
-	Key     string `json:"key"`
-	Bytes   int64  `json:"bytes"`
-	SHA256  string `json:"sha256"`
-	Records int    `json:"records"`
-	// Rows are the places of its records among those of the new object. With them, a record is still proved by the entry that
-	// delivered it, although that object is gone. None if they would take too much room.
-	Rows Places `json:"rows,omitempty"`
-}
-
-// Places are ascending places in a list, as runs: alternately the first place of a run, and how many places it has.
-type Places []int
-
-// Add adds a place that is behind all others.
-func (p Places) Add(place int) Places {
-	if n := len(p); n > 0 && p[n-2]+p[n-1] == place {
-		p[n-1]++
-		return p
-	}
-	return append(p, place, 1)
-}
-
-// All yields the places.
-func (p Places) All() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := 0; i+1 < len(p); i += 2 {
-			for n := range p[i+1] {
-				if !yield(p[i] + n) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// check refuses what Add cannot make, and any other number of places than that in a list of so many.
-func (p Places) check(number, list int) error {
-	next, places := 0, 0
-	for i := 0; i < len(p); i += 2 {
-		if i+1 == len(p) || p[i] < next || i > 0 && p[i] == next || p[i+1] < 1 || p[i+1] > list-p[i] {
-			return fmt.Errorf("%v are no places among %d", []int(p), list)
-		}
-		next, places = p[i]+p[i+1], places+p[i+1]
-	}
-	if places != number {
-		return fmt.Errorf("there are %d places for %d records", places, number)
-	}
-	return nil
-}
-
-// Progress names the newest entry before some compactions. A compaction must not hide for how long the stream has not committed
-// anything, nor how its last run ended.
+// Progress names the newest entry before some compactions and removals. They must not hide for how long the stream has not
+// committed anything, nor how its last run ended.
 type Progress struct {
 	Serial      uint64    `json:"serial"`
 	CommittedAt time.Time `json:"committed_at"`
-}
-
-// check refuses a compaction that would lose or add a record.
-func (c *Compaction) check(made []Object) error {
-	before, after := 0, 0
-	for _, r := range c.Replaced {
-		before += r.Records
-		if r.Key == "" || r.SHA256 == "" {
-			return errors.New("it replaces an object without saying which one")
-		}
-	}
-	for _, o := range made {
-		after += o.Records
-	}
-	for _, r := range c.Replaced {
-		if err := r.Rows.check(r.Records, after); len(r.Rows) > 0 && err != nil {
-			return fmt.Errorf("the records of %s: %w", r.Key, err)
-		}
-	}
-	if len(made) != 1 || len(c.Replaced) == 0 || before-c.Duplicates != after {
-		return fmt.Errorf("it replaces %d objects with %d records, %d of them twice, by %d objects with %d records: it must be one "+
-			"object with the same records", len(c.Replaced), before, c.Duplicates, len(made), after)
-	}
-	return nil
 }
 
 // Receipt lists the objects that a sink made durable.

@@ -142,8 +142,8 @@ func (j *Journal) readGap(ctx context.Context, gap run) (found []answer) {
 	return found
 }
 
-// Account fills in the sums over the journal of an entry that follows prev: the totals and, if windows may come in any order, the
-// time that they cover together.
+// Account fills in the sums over the journal of an entry that follows prev: the totals, the time before which
+// the archive's records were removed and, if windows may come in any order, the time that they cover together.
 func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	next.Totals = prev.Totals
 	next.Totals.Delivered += int64(next.Records.Fresh)
@@ -168,6 +168,7 @@ func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	if next.Changed != nil {
 		next.ChangedTotal += int64(next.Changed.Altered) + int64(next.Changed.Gone)
 	}
+	next.ForgottenBefore = forgottenBefore(prev, next)
 	next.Covered = nil
 	if anyOrder {
 		next.Covered = union(prev.Covered, next.Window)

@@ -64,6 +64,11 @@ func (b *Backfill) Run(ctx context.Context) error {
 
 // fill plans the missing time and delivers its records.
 func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window) error {
+	// Only under the lease it is certain that no removal comes between.
+	newest, err := b.Past.Load(ctx)
+	if err != nil {
+		return failed(StageCheckpoint, err)
+	}
 	done, stored, err := b.done(ctx, c.lease, own)
 	if err != nil {
 		return err
@@ -76,7 +81,7 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	if extent.Empty {
 		oldest = asked.End
 	}
-	plan := planBackfill(asked, own, done, oldest)
+	plan := planBackfill(asked, own, done, oldest, newest.ForgottenBefore)
 	if err := plan.resume(own, done, c.lease); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -183,11 +188,13 @@ const (
 	SkippedDone      = "an earlier backfill delivered it"
 	SkippedDelivered = "the stream itself delivered it"
 	SkippedDue       = "the stream itself will deliver it"
+	SkippedForgotten = "houndtrail forget removed it on purpose"
 )
 
-// planBackfill takes three times away from the time that the user asked for: the time before the oldest record, the time that
-// the backfill has done, and the stream's own time, which begins with the start of its first window.
-func planBackfill(asked, own window.Window, done []window.Window, oldest time.Time) BackfillPlan {
+// planBackfill takes four times away from the time that the user asked for: the time before the oldest record, the time whose
+// records were removed from the archive on purpose, the time that the backfill has done, and the stream's own time, which begins
+// with the start of its first window.
+func planBackfill(asked, own window.Window, done []window.Window, oldest, forgotten time.Time) BackfillPlan {
 	if asked.Start.IsZero() {
 		asked.Start = oldest
 		if asked.End.Before(oldest) {
@@ -200,6 +207,10 @@ func planBackfill(asked, own window.Window, done []window.Window, oldest time.Ti
 	p := BackfillPlan{Asked: asked}
 	p.skip(window.Window{Start: asked.Start, End: oldest}, SkippedEmpty)
 	old := asked.Intersect(window.Window{Start: oldest, End: own.Start})
+	if gone := old.Intersect(window.Window{Start: old.Start, End: forgotten}); gone.Span() > 0 {
+		p.skip(gone, SkippedForgotten)
+		old = old.Intersect(window.Window{Start: gone.End, End: old.End})
+	}
 	p.Gaps = window.Gaps(old, done)
 	for _, w := range window.Gaps(old, p.Gaps) {
 		p.skip(w, SkippedDone)

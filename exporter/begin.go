@@ -137,6 +137,8 @@ type Found struct {
 	Newest    *checkpoint.Record // the latest record; nil for none
 	MaxID     int64
 	MaxPass   uint64 // of the windows that left an object
+	// Forgotten is the time before which records were removed from the destination on purpose, if a person says so.
+	Forgotten time.Time
 	Objects   int
 	Bytes     int64 // of the objects
 	Records   int64
@@ -211,11 +213,13 @@ func (e *Exporter) adopt(
 		delivered, cursor, start = delivered.With(known), previous.Cursor, earliest(start, previous.Start)
 	}
 	start, since := e.accountable(start)
+	forgotten := latest(found.Forgotten, previous.ForgottenBefore)
+	since = latest(since, forgotten)
 	epoch = max(epoch, previous.Epoch+previous.Serial+2)
 	next := checkpoint.Checkpoint{
 		Kind:   checkpoint.KindAdopt,
 		Cursor: cursor, Window: window.Window{Start: cursor, End: cursor, Pass: epoch}, Epoch: epoch,
-		Start: start, StartAsked: !e.Start.IsZero(), DeliveredSince: since,
+		Start: start, StartAsked: !e.Start.IsZero(), DeliveredSince: since, ForgottenBefore: forgotten,
 		MaxID: found.MaxID, Newest: found.Newest, Oldest: previous.Oldest, Ahead: latest(previous.Ahead, found.To),
 		CommittedAt: m.clock(),
 		Adopted: &checkpoint.Adoption{

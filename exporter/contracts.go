@@ -153,7 +153,7 @@ func (e *Error) Error() string { return string(e.Stage) + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// RangeError says why a [Backfill] cannot do the work that the user asked for, and which work it can do. The Backfill did
+// RangeError says why a [Backfill] or a reset cannot do the work that the user asked for, and which work it can do. It did
 // nothing.
 type RangeError struct{ Problem string }
 

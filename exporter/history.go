@@ -67,6 +67,9 @@ func (c *cycle) refreshOldest(ctx context.Context, seen checkpoint.Sighting) che
 // to walk it.
 func (c *cycle) appeared(next *checkpoint.Checkpoint) {
 	oldest := next.Oldest.CreatedAt
+	if !oldest.IsZero() { // what was removed from the archive on purpose stays away
+		oldest = latest(oldest, c.stored.ForgottenBefore)
+	}
 	if next.History != nil || next.StartAsked || oldest.IsZero() || !oldest.Before(next.Start) {
 		return
 	}

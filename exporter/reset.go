@@ -61,7 +61,13 @@ func (e *Exporter) reset(
 		return Reset{}, failed(StageCheckpoint, err)
 	}
 	cursor = earliest(cursor, r.Previous.Cursor)
-	set, known, err := e.delivered(ctx, journal, entries, cursor.Add(-lookBack))
+	forgotten := r.Previous.ForgottenBefore
+	if cursor.Before(forgotten) {
+		return Reset{}, &RangeError{fmt.Sprintf("the new lineage would begin at %s, and the records before %s were removed from the archive "+
+			"on purpose (houndtrail forget): it would bring them back. Give --from %s or later, and see that the clocks are right",
+			stamp(cursor), stamp(forgotten), stamp(forgotten))}
+	}
+	set, known, err := e.delivered(ctx, journal, entries, cursor.Add(-lookBack), forgotten)
 	if err != nil {
 		return Reset{}, err
 	}
@@ -116,14 +122,16 @@ func entriesSince(ctx context.Context, journal History, cursor time.Time) (entri
 
 // delivered returns the records that were delivered according to the entries and to the objects that they name, and the instant
 // from which the new lineage has to search. If Houndtrail cannot read the destination, it does not remember a backlog: the
-// destination gets the records of its last days once more.
+// destination gets the records of its last days once more. What is before forgotten was removed from the destination, and is not
+// searched.
 func (e *Exporter) delivered(
-	ctx context.Context, journal Store, entries []checkpoint.Stored, from time.Time,
+	ctx context.Context, journal Store, entries []checkpoint.Stored, from, forgotten time.Time,
 ) (set dedup.Set, known time.Time, err error) {
 	known = entries[0].DeliveredSince
 	if first := entries[0]; first.Kind == checkpoint.KindExport && first.Records.Duplicate == 0 { // its objects have all of its window
 		known = earliest(known, latest(from, first.Window.Start))
 	}
+	known = latest(known, forgotten)
 	gone := replaced(entries)
 	for entry, err := range memories(ctx, journal, entries) {
 		if err != nil {

@@ -79,7 +79,21 @@ type Info struct {
 	Key    string
 	Bytes  int64
 	SHA256 string // of the whole body, in lower-case hex; "" if it is not known
+	// Version tells that the store keeps versions of the object: a Delete hides the body and does not remove it. Only Stat tells
+	// this and what follows.
+	Version bool
+	Lock    Lock // that keeps the version from being removed; zero if there is none, or the caller may not see it
 }
+
+// A Lock keeps a version of an object from being removed.
+type Lock struct {
+	Mode  string    // GOVERNANCE or COMPLIANCE
+	Until time.Time // when it ends
+	Hold  bool      // a legal hold, which has no end
+}
+
+// Holds tells whether the lock still holds at a time.
+func (l Lock) Holds(at time.Time) bool { return l.Hold || l.Until.After(at) }
 
 // ErrDamaged says that a body is not the one of which the store itself keeps a checksum: a disk or a person changed it below the
 // store.

@@ -52,7 +52,7 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), compactCases(), deliveredCases(), longCases(), noteCases(),
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), compactCases(), forgetCases(), deliveredCases(), longCases(), noteCases(),
 		failureCases(), accountCases(), sealedCases(), signedCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases(), tileCases())
 }
 

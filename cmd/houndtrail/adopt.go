@@ -22,7 +22,7 @@ import (
 )
 
 func (p *program) adopt() *cobra.Command {
-	var reason string
+	var reason, forgotten string
 	var dry bool
 	output := choice{"table", []string{"table", "json"}}
 	cmd := &cobra.Command{
@@ -40,7 +40,10 @@ While the files are read, the leases of the archive's journal and of its backfil
 of a name that Houndtrail does not give stops it: a renamed one would be archived a second time.
 
 A damaged journal is gone on from: the new entry follows what is there. If the journal of a backfill is damaged or lost, this
-makes what it delivered the stream's own. Stop houndtrail run first: the journal's lease is needed. The reason is kept in
+makes what it delivered the stream's own. If houndtrail forget removed old days, and the journal that said so is gone with all its
+entries, --forgotten-before says it again: otherwise BloodHound's records of these days would be archived once more.
+
+Stop houndtrail run first: the journal's lease is needed. The reason is kept in
 the journal.`,
 		Example: `  houndtrail adopt --dry-run
   houndtrail adopt --reason "the volume with the journal was lost"`,
@@ -49,22 +52,35 @@ the journal.`,
 				return stream.Usage(errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
 					`such as --reason "the volume with the journal was lost"`))
 			}
+			before, err := timeOrDay("--forgotten-before", forgotten)
+			if err != nil {
+				return stream.Usage(err)
+			}
 			c, err := p.load(config.NeedLook | config.NeedArchive | config.NeedCommit)
 			if err != nil {
 				return err
 			}
 			log := p.logger(c.Log)
 			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
-			return p.adoptArchive(cmd.Context(), c, log, reason, dry, output.value)
+			return p.adoptArchive(cmd.Context(), c, log, adoptOptions{reason, before, dry, output.value})
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what happened; kept in the journal")
+	cmd.Flags().StringVar(&forgotten, "forgotten-before", "", "the day before which houndtrail forget removed the files")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only read the archive and say what is in it")
 	cmd.Flags().VarP(&output, "output", "o", "form of the answer")
 	return cmd
 }
 
-func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.Logger, reason string, dry bool, form string) error {
+// adoptOptions are the flags of adopt.
+type adoptOptions struct {
+	reason    string
+	forgotten time.Time
+	dry       bool
+	form      string
+}
+
+func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.Logger, o adoptOptions) error {
 	source, err := stream.NewSet(c, p.process(log)).Source(nil)
 	if err != nil {
 		return err
@@ -85,15 +101,16 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	var a adoption
 	survey := func(ctx context.Context) (found exporter.Found, err error) {
 		found, a, err = surveyArchive(ctx, b, c.Tenant)
+		found.Forgotten = o.forgotten
 		return found, err
 	}
-	if dry {
+	if o.dry {
 		if _, err := survey(ctx); err != nil {
-			return errors.Join(a.print(p.stdout, form), adoptError(stream.At(exporter.StageSink, err)))
+			return errors.Join(a.print(p.stdout, o.form), adoptError(stream.At(exporter.StageSink, err)))
 		}
-		return a.print(p.stdout, form)
+		return a.print(p.stdout, o.form)
 	}
-	done, err := set.Exporter(stream.Archive, source).Adopt(ctx, own, backfill, survey, reason)
+	done, err := set.Exporter(stream.Archive, source).Adopt(ctx, own, backfill, survey, o.reason)
 	if done.Stream.Serial > 0 {
 		a.Entry = &done.Stream.Checkpoint
 	}
@@ -106,7 +123,7 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 	if a.Entry == nil {
 		return err
 	}
-	return errors.Join(a.print(p.stdout, form), err)
+	return errors.Join(a.print(p.stdout, o.form), err)
 }
 
 func adoptError(err error) error { return &stream.Error{Stream: stream.Archive, Err: err} }

@@ -96,7 +96,8 @@ func (p *program) runProve(ctx context.Context, o *proveOptions) error {
 		ID: o.id, Since: since, Until: until, Keys: keys, Progress: counter.Progress,
 	})
 	counter.End()
-	if errors.Is(err, prove.ErrNotFound) || errors.Is(err, prove.ErrSeveral) {
+	forgotten := errors.Is(err, prove.ErrForgotten) && !errors.Is(err, prove.ErrUnprovable)
+	if forgotten || errors.Is(err, prove.ErrNotFound) || errors.Is(err, prove.ErrSeveral) {
 		return stream.Usage(err)
 	}
 	if err != nil {

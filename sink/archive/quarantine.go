@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // quarantine is the folder for elements that are no records. It lies beside the archive's own folder, so that no query reads it.
@@ -15,9 +16,14 @@ const quarantine = "quarantine"
 func (a *Archive) Quarantine(ctx context.Context, raw []byte) (key, sha string, err error) {
 	sum := sha256.Sum256(raw)
 	sha = hex.EncodeToString(sum[:])
-	key = quarantine + "/tenant=" + a.tenant + "/" + sha + ".json"
+	key = quarantineOf(a.tenant) + sha + ".json"
 	if err := a.put(ctx, key, raw); err != nil {
 		return "", "", err
 	}
 	return key, sha, nil
 }
+
+func quarantineOf(tenant string) string { return quarantine + "/tenant=" + tenant + "/" }
+
+// Quarantined tells whether a key is one that Quarantine gives to bytes of a tenant.
+func Quarantined(tenant, key string) bool { return strings.HasPrefix(key, quarantineOf(tenant)) }

@@ -30,7 +30,14 @@ func (s *Bucket) Stat(ctx context.Context, key string) (bucket.Info, error) {
 	if err != nil {
 		return bucket.Info{}, s.explain(ctx, "read", "s3:GetObject", key, s.said(ctx, key, err))
 	}
-	return bucket.Info{Key: key, Bytes: aws.ToInt64(out.ContentLength), SHA256: whole(out.ChecksumSHA256, out.ChecksumType)}, nil
+	return bucket.Info{
+		Key: key, Bytes: aws.ToInt64(out.ContentLength), SHA256: whole(out.ChecksumSHA256, out.ChecksumType),
+		Version: aws.ToString(out.VersionId) != "",
+		Lock: bucket.Lock{
+			Mode: string(out.ObjectLockMode), Until: aws.ToTime(out.ObjectLockRetainUntilDate),
+			Hold: out.ObjectLockLegalHoldStatus == types.ObjectLockLegalHoldStatusOn,
+		},
+	}, nil
 }
 
 // said asks the store for its own word about a HEAD that failed: the answer to a HEAD has no body, and so does not tell an object

@@ -21,6 +21,7 @@ var ErrCompaction = errors.New("compaction")
 var (
 	errCompactionOverdue    = errors.New("it is overdue")
 	errCompactionUnfinished = errors.New("it was cut off")
+	errForgetUnfinished     = errors.New("a removal (houndtrail forget) was cut off")
 )
 
 const (
@@ -101,7 +102,7 @@ func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error
 
 // Known tells whether anything is known of a compaction.
 func (l *CompactionLook) Known() bool {
-	return l.Schedule.Spec != "" || l.Note != Note{} || l.Intent.Made.Key != ""
+	return l.Schedule.Spec != "" || l.Note != Note{} || !l.Intent.IsZero()
 }
 
 // Judge is the state of the compaction at a time, and the error about it; nil if it is well. If a lease is held since a time, its
@@ -109,6 +110,10 @@ func (l *CompactionLook) Known() bool {
 func (l *CompactionLook) Judge(now, held time.Time) (state string, err error) {
 	due := l.due(l.Schedule, compactionTurns, compactionLateness)
 	switch {
+	case l.Intent.Forget != nil && (held.IsZero() || held.After(l.Intent.At)):
+		return JobUnfinished, fmt.Errorf("%w: %w: %d files of days before %s are to go, and some may still be there: run "+
+			"houndtrail forget again, which finishes it; the next compaction does so as well", ErrCompaction, errForgetUnfinished,
+			len(l.Intent.Forget.Removed), l.Intent.Forget.Before.UTC().Format(time.DateOnly))
 	case l.Intent.Made.Key != "" && (held.IsZero() || held.After(l.Intent.At)):
 		return JobUnfinished, fmt.Errorf("%w: %w while it worked on %s: until the next one has succeeded, queries may see the "+
 			"records of that day twice; nothing is lost; run houndtrail compact, or wait for the daemon's next compaction",

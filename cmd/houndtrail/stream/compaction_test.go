@@ -29,6 +29,7 @@ func TestJudge(t *testing.T) {
 	}
 	daily := config.Schedule{Spec: "@daily", Schedule: day}
 	intent := compact.Intent{At: noon, Day: "2026-02-01", Made: checkpoint.Object{Key: "k"}}
+	forget := compact.Intent{At: noon, Forget: &checkpoint.Forgetting{Before: noon}}
 	failed := func(err error) Note {
 		return Note{Since: noon.AddDate(0, -1, 0), SucceededAt: noon.Add(-time.Hour)}.AfterCompaction(err, noon)
 	}
@@ -46,6 +47,8 @@ func TestJudge(t *testing.T) {
 		"a changed file":              {look: CompactionLook{Note: failed(fmt.Errorf("x: %w", compact.ErrFinding))}, state: JobFinding, outcome: Unsound},
 		"cut off, no lease":           {look: CompactionLook{Intent: intent}, state: JobUnfinished, outcome: Stopped},
 		"cut off, another's lease":    {look: CompactionLook{Intent: intent}, held: noon.Add(time.Second), state: JobUnfinished, outcome: Stopped},
+		"a removal, cut off":          {look: CompactionLook{Intent: forget}, state: JobUnfinished, outcome: Stopped},
+		"a removal, under way":        {look: CompactionLook{Intent: forget}, held: noon.Add(-time.Second), state: JobOK},
 		"under way":                   {look: CompactionLook{Intent: intent}, held: noon.Add(-time.Second), state: JobOK},
 		"under way after a failure":   {look: CompactionLook{Intent: intent, Note: failed(errors.New("503"))}, held: noon, state: JobFailed, outcome: SinkFailed},
 		"cut off is worse than stale": {look: CompactionLook{Intent: intent, Note: failed(nil), Schedule: daily}, now: noon.AddDate(1, 0, 0), state: JobUnfinished, outcome: Stopped},

@@ -30,7 +30,8 @@ type Compaction struct {
 	notes checkpoint.State[Note]
 }
 
-// Compaction makes a compaction. A dry run commits nothing, and so opens no file of a signing key.
+// Compaction makes a compaction, which can also remove objects on purpose. A dry run commits nothing, and so opens no file of a
+// signing key.
 func (s *Set) Compaction(ctx context.Context, dry bool) (*Compaction, error) {
 	files, err := s.Files(ctx)
 	if err != nil {
@@ -77,6 +78,28 @@ func (c *Compaction) noted(ctx context.Context, do func(context.Context) error) 
 	return err
 }
 
+// PlanForget says what Forget would remove. It writes nothing.
+func (c *Compaction) PlanForget(ctx context.Context, before time.Time) (p *compact.Plan, err error) {
+	err = c.forgetting(ctx, func(ctx context.Context) error {
+		p, err = c.Compactor.PlanForget(ctx, before)
+		return err
+	})
+	return p, err
+}
+
+// Forget removes objects on purpose.
+func (c *Compaction) Forget(ctx context.Context, o compact.Order, check func(*compact.Plan) error, done func(compact.Forgotten)) error {
+	return c.forgetting(ctx, func(ctx context.Context) error { return c.Compactor.Forget(ctx, o, check, done) })
+}
+
+func (c *Compaction) forgetting(ctx context.Context, do func(context.Context) error) error {
+	err := c.explain(ctx, c.guarded(ctx, do))
+	if errors.Is(err, compact.ErrNotYet) {
+		return Usage(err)
+	}
+	return err
+}
+
 func (c *Compaction) guarded(ctx context.Context, do func(context.Context) error) error {
 	err := guarded(c.Log, func() error { return do(ctx) })
 	if err != nil {
@@ -95,9 +118,9 @@ func (c *Compaction) explain(ctx context.Context, err error) error {
 		return &Error{Stream: Archive, Err: At(exporter.StageSink, look)}
 	case len(extents) > 0:
 		return &Error{Stream: Archive, Err: At(exporter.StageSink, fmt.Errorf(
-			"%w: nothing was compacted; houndtrail status tells what to do: %w", exporter.ErrJournalGone, err))}
+			"%w: nothing was changed; houndtrail status tells what to do: %w", exporter.ErrJournalGone, err))}
 	}
-	return Usagef("there is nothing to compact: %w", err)
+	return Usagef("there is nothing to compact or to remove: %w", err)
 }
 
 // A CompactionJob makes the compactions of a daemon, by a schedule. Its writes take turns with the cycles of the archive's stream:

@@ -115,9 +115,12 @@ var (
 		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
-	unfinished    = []error{exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished, errVerificationOverdue}
-	unsound       = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrSignature}
-	incurable     = []error{
+	unfinished    = []error{
+		exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished, errForgetUnfinished,
+		errVerificationOverdue,
+	}
+	unsound   = []error{checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrSignature}
+	incurable = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional, checkpoint.ErrSignature,
 		exporter.ErrSourceChanged, exporter.ErrJournalGone, checkpoint.ErrRolledBack, checkpoint.ErrForked,
 	}

@@ -26,6 +26,15 @@ type named struct {
 	sha256   string
 	records  int
 	replaced string // the key of the object that has its records now; "" if it has them itself
+	// forgotten is the entry that says that the object is removed on purpose; 0 for none
+	forgotten uint64
+}
+
+// A raw object has the bytes of an element that is no record. It lies beside the archive.
+type raw struct {
+	sha256    string
+	at        time.Time // of the latest element with these bytes
+	forgotten bool
 }
 
 // An account is what the journals say of some objects.
@@ -33,6 +42,7 @@ type account struct {
 	serial uint64 // of the archive's newest entry, as of this account
 	epoch  uint64
 	named  map[string]named
+	raw    map[string]raw  // by key; all of them only if the account has all entries
 	open   []window.Window // of attempts that may not be committed
 	// before is the time before which the archive's journal has no entries any more; zero if it has all.
 	before time.Time
@@ -53,6 +63,11 @@ func (a *account) attempted(o read.Object) bool {
 // account reads what the journals say of the wanted objects. It reads only as many of the newest entries as it needs. The objects
 // have to be listed before: then an attempt that wrote one of them is either still in the lease, or has its entry.
 func (c *Compactor) account(ctx context.Context, wanted []string) (*account, error) {
+	return c.accountFrom(ctx, firstLook, wanted)
+}
+
+// accountFrom is account that reads so many entries at first.
+func (c *Compactor) accountFrom(ctx context.Context, n int, wanted []string) (*account, error) {
 	a := &account{}
 	for _, j := range []*checkpoint.Journal{c.Journal, c.Backfill} {
 		lease, err := j.LeaseStatus(ctx)
@@ -66,7 +81,7 @@ func (c *Compactor) account(ctx context.Context, wanted []string) (*account, err
 		return nil, err
 	}
 	a.serial, a.epoch = newest.Serial, newest.Epoch
-	for n := firstLook; ; n *= lookGrowth {
+	for ; ; n *= lookGrowth {
 		own, err := lookAt(ctx, c.Journal, n, wanted)
 		if err != nil {
 			return nil, err
@@ -75,8 +90,9 @@ func (c *Compactor) account(ctx context.Context, wanted []string) (*account, err
 		if err != nil {
 			return nil, err
 		}
-		a.named = own.named
-		maps.Copy(a.named, other.named) // no object is of both
+		a.named, a.raw = other.named, other.raw
+		maps.Copy(a.named, own.named) // the archive's journal also tells what became of the backfill's objects
+		maps.Copy(a.raw, own.raw)
 		known := !slices.ContainsFunc(wanted, func(key string) bool { return a.named[key].sha256 == "" })
 		if known || own.whole && other.whole {
 			if own.whole && own.first.Serial > 1 && !own.adopted {
@@ -92,6 +108,7 @@ func (c *Compactor) account(ctx context.Context, wanted []string) (*account, err
 type look struct {
 	wanted  map[string]bool
 	named   map[string]named
+	raw     map[string]raw
 	first   checkpoint.Stored // the oldest entry that was read
 	whole   bool              // no earlier entry counts
 	adopted bool
@@ -99,7 +116,7 @@ type look struct {
 
 // lookAt reads the newest n entries of a journal.
 func lookAt(ctx context.Context, j *checkpoint.Journal, n int, wanted []string) (*look, error) {
-	l := &look{wanted: map[string]bool{}, named: map[string]named{}}
+	l := &look{wanted: map[string]bool{}, named: map[string]named{}, raw: map[string]raw{}}
 	for _, key := range wanted {
 		l.wanted[key] = true
 	}
@@ -143,12 +160,28 @@ func (l *look) enter(entry *checkpoint.Checkpoint) {
 			l.named[o.Key] = named{bytes: o.Bytes, sha256: o.SHA256, records: o.Records}
 		}
 	}
-	if entry.Compacted == nil {
-		return
+	for _, h := range entry.Holes {
+		if r := l.raw[h.Key]; h.Key != "" && (r.forgotten || r.at.Before(h.CreatedAt)) {
+			l.raw[h.Key] = raw{sha256: h.SHA256, at: h.CreatedAt}
+		}
+		delete(l.named, h.Key) // it was forgotten, and the same bytes came again
 	}
-	for _, r := range entry.Compacted.Replaced {
-		if l.wanted[r.Key] {
-			l.named[r.Key] = named{r.Bytes, r.SHA256, r.Records, entry.Objects[0].Key}
+	if entry.Compacted != nil {
+		for _, r := range entry.Compacted.Replaced {
+			if l.wanted[r.Key] {
+				l.named[r.Key] = named{bytes: r.Bytes, sha256: r.SHA256, records: r.Records, replaced: entry.Objects[0].Key}
+			}
+		}
+	}
+	if entry.Forgotten != nil {
+		for _, r := range entry.Forgotten.Removed {
+			if l.wanted[r.Key] {
+				l.named[r.Key] = named{bytes: r.Bytes, sha256: r.SHA256, records: r.Records, forgotten: entry.Serial}
+			}
+			if old, known := l.raw[r.Key]; known {
+				old.forgotten = true
+				l.raw[r.Key] = old
+			}
 		}
 	}
 }

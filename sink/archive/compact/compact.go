@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,9 +21,10 @@ import (
 var ErrFinding = errors.New("the archive is not as Houndtrail wrote it")
 
 // ErrDenied says that this program may not delete objects of the archive, so that nothing was changed.
-var ErrDenied = errors.New("compaction needs the right to delete objects of the archive")
+var ErrDenied = errors.New("this needs the right to delete objects of the archive")
 
-// StateName is the name of the state in which a compactor leaves what it is about to do, beside the archive's journal.
+// StateName is the name of the state in which a compactor leaves what it is about to do, beside the archive's journal. A removal
+// leaves it there too: so of the two, only one is under way at a time.
 const StateName = "compact"
 
 const (
@@ -89,6 +91,7 @@ func (c *Compactor) Run(ctx context.Context) error {
 		return err
 	}
 	var findings []error
+	objects = slices.DeleteFunc(objects, func(o read.Object) bool { return o.Day.Before(newest.ForgottenBefore) }) // what is left goes as well
 	for units := due(objects, newest.Cursor.Add(-c.OlderThan)); len(units) > 0; {
 		n, some := 0, 0
 		for n < len(units) && (n == 0 || some+len(units[n].objects) <= atOnce) {
@@ -130,14 +133,14 @@ func (c *Compactor) units(ctx context.Context, units []*unit) (findings []error,
 	return findings, nil
 }
 
-// compactedSince tells whether a compaction was committed after an entry: then an object that is gone is no finding.
+// compactedSince tells whether a compaction or a removal was committed after an entry: then an object that is gone is no finding.
 func (c *Compactor) compactedSince(ctx context.Context, serial uint64) bool {
 	newest, err := c.Journal.Load(ctx)
 	if err != nil || newest.Serial <= serial {
 		return false
 	}
 	for entry, err := range c.Journal.Last(ctx, int(newest.Serial-serial)) {
-		if err == nil && entry.Compacted != nil {
+		if err == nil && (entry.Compacted != nil || entry.Forgotten != nil) {
 			return true
 		}
 	}

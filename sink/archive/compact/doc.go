@@ -23,6 +23,18 @@
 // An object is merged only if its SHA-256 is the one that the journal names; a changed object is a finding ([ErrFinding]), and
 // stays. So is an object that no entry names, if it has a record that no other object has.
 //
+// The package also removes objects on purpose ([Compactor.Forget]), in the same order of steps and with the same intent:
+//
+//	list, compare         outside of the lease          nothing has happened
+//	take the leases       the backfill's for all of it, the stream's for each entry
+//	write the intent      <stream>/state/compact.json   nothing has happened
+//	commit an entry       of kind forget                the objects are there, and the journal says that they go
+//	delete the objects                                  some are there
+//	clear the intent                                    done
+//
+// The next compaction or removal deletes what such an entry names and is still there. If there is no entry yet, it only clears the
+// intent: nothing was removed, and the person who asked for it has got no answer.
+//
 // Memory is bounded whatever a day holds. Of an object under way only the row group, or the line, that is next in order is decoded.
 // If a day's objects are more than memory holds, they become several.
 package compact

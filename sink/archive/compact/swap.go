@@ -22,7 +22,12 @@ type Intent struct {
 	Made       checkpoint.Object     `json:"made,omitzero"`
 	Replaced   []checkpoint.Replaced `json:"replaced,omitempty"`
 	Duplicates int                   `json:"duplicates,omitempty"`
+	// Forget is a removal, and then nothing else is set but At.
+	Forget *checkpoint.Forgetting `json:"forget,omitempty"`
 }
+
+// IsZero tells whether it is nothing.
+func (i *Intent) IsZero() bool { return i.Made.Key == "" && i.Forget == nil }
 
 func (p *product) intent() Intent {
 	i := Intent{At: time.Now().UTC(), Made: p.made, Duplicates: p.duplicates, Day: day(p.made.MinCreatedAt)}
@@ -74,7 +79,7 @@ func (c *Compactor) fresh(ctx context.Context, p *product, from, to uint64) erro
 	if err != nil {
 		return fmt.Errorf("read what an earlier compaction left: %w", err)
 	}
-	if left.Made.Key != "" {
+	if !left.IsZero() {
 		return errStale
 	}
 	if to == from {
@@ -86,6 +91,9 @@ func (c *Compactor) fresh(ctx context.Context, p *product, from, to uint64) erro
 		}
 		if entry.Kind == checkpoint.KindReset || entry.Kind == checkpoint.KindAdopt {
 			return errStale // what stands without an entry is another question now
+		}
+		if entry.Forgotten != nil { // perhaps an input
+			return errStale
 		}
 		if entry.Compacted != nil && slices.ContainsFunc(entry.Compacted.Replaced, func(r checkpoint.Replaced) bool {
 			return slices.ContainsFunc(p.inputs, func(in *input) bool { return in.key == r.Key })
@@ -181,13 +189,16 @@ func (c *Compactor) Finish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what an earlier compaction left: %w", err)
 	}
-	if left.Made.Key == "" || c.DryRun {
+	if left.IsZero() || c.DryRun {
 		return nil
 	}
 	return c.holding(ctx, func(ctx context.Context, lease *checkpoint.Lease) error {
 		left, err := c.State.Read(ctx)
-		if err != nil || left.Made.Key == "" {
+		if err != nil || left.IsZero() {
 			return err
+		}
+		if left.Forget != nil {
+			return c.finishForget(ctx, left.Forget)
 		}
 		keys := []string{left.Made.Key}
 		for _, r := range left.Replaced {

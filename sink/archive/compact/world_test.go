@@ -59,12 +59,13 @@ type world struct {
 	lost             bool // a state of the compaction was: an object may have no entry
 
 	at      time.Time // where the exporter's next window begins
+	since   time.Time // from when on the exporter knows what it has delivered
 	id      int64
 	written []record.Record
 }
 
 func newWorld(t tester, tb testing.TB, files, positions bucket.Bucket, format string) *world {
-	return &world{tester: t, tb: tb, files: files, positions: positions, format: format, memory: 96 << 20, at: day1, id: 1}
+	return &world{tester: t, tb: tb, files: files, positions: positions, format: format, memory: 96 << 20, at: day1, since: day1, id: 1}
 }
 
 func inMemory(t *testing.T, format string) *world {
@@ -135,7 +136,7 @@ func (w *world) commit(stream string, win window.Window, receipt checkpoint.Rece
 		kind, cursor = checkpoint.KindRescan, prev.Cursor
 	}
 	_, err = j.Commit(w.Context(), prev, checkpoint.Checkpoint{
-		Kind: kind, Window: win, Start: day1, Cursor: cursor, DeliveredSince: day1, Objects: receipt.Objects,
+		Kind: kind, Window: win, Start: day1, Cursor: cursor, DeliveredSince: w.since, Objects: receipt.Objects,
 		Records: checkpoint.Counts{Read: len(records), Fresh: len(records)},
 	})
 	if err != nil {
@@ -288,6 +289,14 @@ func (w *world) accounted() map[string]string {
 					delete(objects, r.Key)
 				}
 			}
+			if entry.Forgotten != nil {
+				for _, r := range entry.Forgotten.Removed {
+					if objects[r.Key] != r.SHA256 && !strings.HasPrefix(r.Key, "quarantine/") && !w.lost {
+						w.Errorf("entry %d removes %s of SHA-256 %s, and it had %q", entry.Serial, r.Key, r.SHA256, objects[r.Key])
+					}
+					delete(objects, r.Key)
+				}
+			}
 			for _, o := range entry.Objects {
 				if objects[o.Key] != "" {
 					w.Errorf("entry %d names %s again", entry.Serial, o.Key)
@@ -314,7 +323,7 @@ func (w *world) checkJournal() {
 		w.Errorf("the archive's objects (-journal +archive):\n%s", diff)
 	}
 	left, err := checkpoint.OpenState[compact.Intent](w.positions, "archive", compact.StateName).Read(w.Context())
-	if err != nil || left.Made.Key != "" {
+	if err != nil || !left.IsZero() {
 		w.Errorf("the state of the compaction is %+v, %v", left, err)
 	}
 }
@@ -331,6 +340,12 @@ func (w *world) inDays() map[string]int {
 
 // dies runs a compactor that dies at a write, before or after the write has its effect, and tells whether it came so far.
 func (w *world) dies(at int64, after bool) bool {
+	w.Helper()
+	return w.diesOver(at, after, func(c *compact.Compactor) error { return c.Run(w.Context()) })
+}
+
+// diesOver is dies with another work than to compact.
+func (w *world) diesOver(at int64, after bool, do func(*compact.Compactor) error) bool {
 	w.Helper()
 	files, positions := checkpointtest.NewFaulty(w.files), checkpointtest.NewFaulty(w.positions)
 	var writes atomic.Int64
@@ -349,7 +364,7 @@ func (w *world) dies(at int64, after bool) bool {
 	}
 	files.On(hook)
 	positions.On(hook)
-	err := w.compactor(files, positions, nil).Run(w.Context())
+	err := do(w.compactor(files, positions, nil))
 	if dead := errors.Join(positions.Kill(), files.Kill()); dead != nil {
 		w.Fatalf("%v", dead)
 	}

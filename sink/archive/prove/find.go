@@ -78,7 +78,7 @@ func (p *prover) soon(ctx context.Context) (*delivered, error) {
 
 // sound drops an error after which the record may still be found elsewhere.
 func sound(err error) error {
-	if errors.Is(err, ErrUnprovable) {
+	if errors.Is(err, ErrUnprovable) || errors.Is(err, ErrForgotten) {
 		return nil
 	}
 	return err

@@ -20,6 +20,8 @@ var (
 	ErrNotFound = errors.New("the record is not in the archive")
 	// ErrSeveral: several records have the id.
 	ErrSeveral = errors.New("several records have this id")
+	// ErrForgotten: the object that may have had the record was removed on purpose.
+	ErrForgotten = errors.New("the record is not in the archive any more")
 	// ErrUnprovable: the record is there, and an object or an entry is not as it was committed, or is gone.
 	ErrUnprovable = errors.New("the record cannot be proved")
 )
@@ -56,7 +58,7 @@ type Proof struct {
 
 // Record makes the proof of a record, up to the newest signed head.
 func Record(ctx context.Context, o Options) (*Proof, error) {
-	p := &prover{Options: o, replaced: map[string]replacement{}}
+	p := &prover{Options: o, replaced: map[string]replacement{}, forgotten: map[string]error{}}
 	found, err := p.find(ctx)
 	if err != nil {
 		return nil, err
@@ -69,7 +71,9 @@ type prover struct {
 
 	newest   checkpoint.Stored // of the archive's journal
 	replaced map[string]replacement
-	// scanned are the entries of that journal whose compactions are in replaced: the ones behind from, up to and with to.
+	// forgotten has an error for each object that was removed on purpose.
+	forgotten map[string]error
+	// scanned are the entries of that journal whose compactions and removals are in these two: the ones behind from, up to and with to.
 	scanned struct{ from, to uint64 }
 }
 

@@ -122,7 +122,9 @@ func (p *prover) afterCompaction(ctx context.Context, serial uint64, own bool, o
 	if err != nil {
 		return nil, err
 	}
-	switch {
+	switch forgotten := p.forgotten[o.Key]; {
+	case forgotten != nil:
+		return nil, fmt.Errorf("%w: %s of entry %d may have had it, and was removed on purpose %w", ErrForgotten, o.Key, serial, forgotten)
 	case by.serial == 0:
 		return nil, fmt.Errorf("%w: %s of entry %d: %w, and no entry says that a compaction took it: restore it, and see houndtrail verify",
 			ErrUnprovable, o.Key, serial, gone)
@@ -147,7 +149,8 @@ func (p *prover) afterCompaction(ctx context.Context, serial uint64, own bool, o
 	return r, nil
 }
 
-// replacement looks for the compaction that took an object away; the zero value if there is none. It goes through the entries once.
+// replacement looks for the compaction that took an object away; the zero value if there is none. It goes through the entries once, and
+// notes the removals on its way.
 func (p *prover) replacement(ctx context.Context, key string, after uint64) (replacement, error) {
 	if found, ok := p.replaced[key]; ok {
 		return found, nil
@@ -160,6 +163,12 @@ func (p *prover) replacement(ctx context.Context, key string, after uint64) (rep
 			return replacement{}, err
 		}
 		p.scanned.to = s.Serial
+		if err == nil && s.Forgotten != nil {
+			why := fmt.Errorf("by entry %d on %s: %s", s.Serial, s.CommittedAt.UTC().Format(time.DateOnly), s.Forgotten.Reason)
+			for _, r := range s.Forgotten.Removed {
+				p.forgotten[r.Key] = why
+			}
+		}
 		if err != nil || s.Compacted == nil || len(s.Objects) != 1 {
 			continue
 		}

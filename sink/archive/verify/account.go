@@ -8,6 +8,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
@@ -47,6 +48,9 @@ func sums(before, e checkpoint.Checkpoint, anyOrder bool) string {
 	case e.ChangedTotal != want.ChangedTotal:
 		return fmt.Sprintf("Entry %d counts %d changed records in all, and the entries up to it have %d.",
 			e.Serial, e.ChangedTotal, want.ChangedTotal)
+	case !e.ForgottenBefore.Equal(want.ForgottenBefore):
+		return fmt.Sprintf("Entry %d says that records of before %s were removed, and the entries up to it say %s.", e.Serial,
+			stamp(e.ForgottenBefore), stamp(want.ForgottenBefore))
 	case !slices.EqualFunc(e.Covered, want.Covered, window.Window.Equal):
 		return fmt.Sprintf("Entry %d says that the entries up to it account for %s, and they account for %s.",
 			e.Serial, windows(e.Covered), windows(want.Covered))
@@ -142,7 +146,7 @@ func overlap(e checkpoint.Checkpoint, from, to time.Time) problem {
 func known(k checkpoint.Kind) bool {
 	return slices.Contains([]checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindAhead, checkpoint.KindBarrier,
-		checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact,
+		checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact, checkpoint.KindForget,
 	}, k)
 }
 
@@ -160,6 +164,9 @@ func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
 	}
 	if e.Kind == checkpoint.KindCompact {
 		return append(problems, replaces(e, files)...)
+	}
+	if e.Kind == checkpoint.KindForget && files {
+		problems = append(problems, removes(e)...)
 	}
 	c := e.Records
 	if c.Read != c.Fresh+c.Duplicate+c.Excluded || c.Fresh != delivered || min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Late, c.Self) < 0 {
@@ -181,6 +188,19 @@ func replaces(e checkpoint.Checkpoint, files bool) (problems []problem) {
 		if files && (!ok || key.Tenant != e.Tenant || key.Day.Format(time.DateOnly) != e.Compacted.Day) {
 			problems = append(problems, problemf(ObjectContents, "Entry %d replaced %s, which is no object of %s on %s.",
 				e.Serial, r.Key, e.Tenant, e.Compacted.Day))
+		}
+	}
+	return problems
+}
+
+// removes checks which objects a removal names: of its own tenant, and of days before the one that it says.
+func removes(e checkpoint.Checkpoint) (problems []problem) {
+	for _, r := range e.Forgotten.Removed {
+		key, ok := read.Parse(r.Key)
+		raw := archive.Quarantined(e.Tenant, r.Key)
+		if !raw && (!ok || key.Tenant != e.Tenant || !key.Day.Before(e.Forgotten.Before)) {
+			problems = append(problems, problemf(ObjectContents, "Entry %d removed %s, which is no object of %s of a day before %s.",
+				e.Serial, r.Key, e.Tenant, e.Forgotten.Before.UTC().Format(time.DateOnly)))
 		}
 	}
 	return problems

@@ -27,6 +27,7 @@ func TestSums(t *testing.T) {
 		"bytes":     func(e *checkpoint.Checkpoint) { e.Totals.Bytes = 8 },
 		"unknown":   func(e *checkpoint.Checkpoint) { e.Totals.Unknown, e.Totals.Exact = 0, 2 },
 		"holes":     func(e *checkpoint.Checkpoint) { e.HolesTotal = 0 },
+		"forgotten": func(e *checkpoint.Checkpoint) { e.ForgottenBefore = at },
 		"holed at":  func(e *checkpoint.Checkpoint) { e.HoledAt = time.Time{} },
 		"changed":   func(e *checkpoint.Checkpoint) { e.ChangedTotal = 0 },
 		"covered":   func(e *checkpoint.Checkpoint) { e.Covered = nil },

@@ -18,9 +18,10 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// A ledger settles which objects are gone because a compaction took their place. An object that is not there waits for the entry that
-// replaced it: entries come oldest first. The archive's journal also replaces objects of its backfill, whose journal comes later. So a
-// replacement waits for its object as well. What one side says has to be exactly what the other side says.
+// A ledger settles which objects are gone because a compaction took their place or, likewise, because a removal took them away. An
+// object that is not there waits for the entry that replaced it: entries come oldest first. The archive's journal also replaces
+// objects of its backfill, whose journal comes later. So a replacement waits for its object as well. What one side says has to be
+// exactly what the other side says.
 type ledger struct {
 	seed maphash.Seed
 
@@ -32,6 +33,11 @@ type ledger struct {
 	gone        int
 	compactions int
 	intent      compact.Intent // what a compactor is about to do, or died over
+
+	forgotten map[uint64]forgotten // removals of objects that no entry has named so far
+	raw       map[string]forgotten // removals of the bytes of elements that are no records, by key
+	holes     []object             // such bytes that are not there
+	removals  map[uint64]*removals // by the serial of the entry, which is of the archive's own journal
 }
 
 // A waiter is where the entry is that names an object.
@@ -47,12 +53,13 @@ type returned struct {
 	journal *journal // whose entry replaced it
 	serial  uint64   // of that entry
 	counted bool     // the report counts it, and the object that replaced it too
+	removed bool     // it was not replaced, but removed on purpose
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		seed: maphash.MakeSeed(), there: map[uint64]struct{}{}, waiting: map[uint64]waiter{}, replaced: map[uint64]bool{},
-		back: map[uint64]*returned{},
+		back: map[uint64]*returned{}, forgotten: map[uint64]forgotten{}, raw: map[string]forgotten{}, removals: map[uint64]*removals{},
 	}
 }
 
@@ -108,6 +115,11 @@ func (l *ledger) absent(j *journal, serial uint64, o checkpoint.Object) bool {
 		l.gone++
 		return true
 	}
+	if f, early := l.forgotten[sum]; early {
+		delete(l.forgotten, sum)
+		f.of.gone++
+		return true
+	}
 	if back := l.back[sum]; back != nil { // replaced before its entry came
 		back.counted = false
 		return true
@@ -123,6 +135,10 @@ func (l *ledger) absent(j *journal, serial uint64, o checkpoint.Object) bool {
 func (l *ledger) vanished(o object) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if o.hole {
+		l.holes = append(l.holes, o)
+		return
+	}
 	sum := l.sum(facts(o.Object))
 	if back := l.back[sum]; back != nil {
 		back.counted = false
@@ -155,7 +171,7 @@ func (j *journal) replace(e *checkpoint.Checkpoint, late bool) {
 			delete(l.waiting, sum)
 			l.gone++
 		case there:
-			l.back[sum] = &returned{r, j, e.Serial, !late && j.named(r.Key)}
+			l.back[sum] = &returned{Replaced: r, journal: j, serial: e.Serial, counted: !late && j.named(r.Key)}
 		default:
 			l.replaced[sum] = ok && j.past.adoption != nil && key.Pass < j.past.adoption.Epoch
 		}
@@ -174,8 +190,10 @@ func (r *run) settle(ctx context.Context) (left map[string]bool) {
 		slices.Sort(of)
 		j.unexplained(ctx, slices.Compact(of))
 	}
+	r.unexplainedHoles(ctx)
 	_ = r.looking.Wait() // the functions return no error
 	left = r.leftovers(ctx)
+	r.forgets(ctx)
 	if n := l.gone + len(l.replaced); n > 0 {
 		text := fmt.Sprintf("%s %s gone, since %s took their place.", plural(n, "object"), isAre(n > 1), plural(l.compactions, "compaction"))
 		if n := len(l.replaced); n > 0 {
@@ -223,6 +241,8 @@ func (r *run) leftovers(ctx context.Context) map[string]bool {
 	for _, back := range slices.SortedFunc(maps.Values(l.back), func(a, b *returned) int { return cmp.Compare(a.Key, b.Key) }) {
 		_, err := r.Files.Stat(ctx, back.Key)
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && back.removed:
+			l.removals[back.serial].gone++
 		case errors.Is(err, fs.ErrNotExist):
 			l.gone++
 		case err != nil:
@@ -230,6 +250,10 @@ func (r *run) leftovers(ctx context.Context) map[string]bool {
 			return left
 		default:
 			left[back.Key] = true
+			if back.removed {
+				l.removals[back.serial].left(back.Key)
+				break
+			}
 			if intent[back.Key] {
 				unfinished[back.serial] = append(unfinished[back.serial], back)
 				break
@@ -261,6 +285,11 @@ func (r *run) uncount(o *returned) {
 func (l *ledger) adopted() (n int) {
 	for _, adopted := range l.replaced {
 		if adopted {
+			n++
+		}
+	}
+	for _, f := range l.forgotten {
+		if f.adopted {
 			n++
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
@@ -29,6 +30,12 @@ func days(t *testing.T) *small {
 // compact compacts all days that are over. It dies at the write of a key with that in it; "" is never.
 func (s *small) compact(dies string) {
 	s.t.Helper()
+	s.dies(dies, func(c *compact.Compactor) error { return c.Run(s.t.Context()) })
+}
+
+// dies works on the archive.
+func (s *small) dies(dies string, work func(*compact.Compactor) error) {
+	s.t.Helper()
 	files, positions := checkpointtest.NewFaulty(s.files), checkpointtest.NewFaulty(s.positions)
 	var dead atomic.Bool
 	hook := func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
@@ -44,9 +51,9 @@ func (s *small) compact(dies string) {
 	}
 	files.On(hook)
 	positions.On(hook)
-	err := compactor(place{files, positions}, "", 0).Run(s.t.Context())
+	err := work(compactor(place{files, positions}, "", 0))
 	if (err == nil) != (dies == "") {
-		s.t.Fatalf("the compaction that dies at %q: %v", dies, err)
+		s.t.Fatalf("the work that dies at %q: %v", dies, err)
 	}
 	s.positions.Remove(leaseKey) // of a compactor that died
 	newest, err := s.journal.Load(s.t.Context())

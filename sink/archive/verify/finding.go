@@ -61,6 +61,8 @@ const (
 	ObjectReturned    Code = "object-returned"
 	CompactUnfinished Code = "compact-unfinished"
 	Compacted         Code = "compacted"
+	ForgetUnfinished  Code = "forget-unfinished"
+	Forgotten         Code = "forgotten"
 	Attempt           Code = "attempt"
 	Adopted           Code = "adopted"
 	TenantUnchecked   Code = "tenant-unchecked"
@@ -123,9 +125,12 @@ var advice = map[Code]string{
 	ObjectReturned:    "Queries see its rows twice. Find out in the store's access log who wrote it, and run houndtrail compact.",
 	CompactUnfinished: "Run houndtrail compact: it finishes the compaction. Until then queries see these rows twice.",
 	Compacted:         "Nothing: each compaction's entry names what it replaced, and its own object was checked.",
-	Attempt:           "Run houndtrail once: it makes the attempt again and replaces the object.",
-	Adopted:           "Nothing: an adoption counts objects and does not note their hashes.",
-	TenantUnchecked:   "Verify it with the journal of that tenant.",
+	ForgetUnfinished: "Run houndtrail forget again: it removes these objects. If one came back, find out in the store's access log who " +
+		"wrote it.",
+	Forgotten:       "Nothing: a person removed them on purpose, and the entry says why.",
+	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
+	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
+	TenantUnchecked: "Verify it with the journal of that tenant.",
 	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
 		"s3:GetObjectVersion: then the original is found below what covers it.",
 	Unsigned: "Sign the journal: name a key of houndtrail keygen in " + setting.SigningKey + "_FILE. Keep heads outside of the store, and " +

@@ -16,7 +16,7 @@ type object struct {
 	checkpoint.Object
 	journal *journal
 	entry   *checkpoint.Checkpoint
-	last    bool // if it is not there, no compaction explains that
+	last    bool // if it is not there, no compaction and no removal explains that
 	hole    bool // it holds the bytes of an unreadable record: the entry tells only the hash
 }
 
@@ -29,6 +29,7 @@ func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
 	j.tenants[s.Tenant] = true
 	j.mu.Unlock()
 	j.replace(&s.Checkpoint, false)
+	j.forget(&s.Checkpoint, false)
 	entry := slim(s.Checkpoint)
 	for _, o := range s.Objects {
 		if j.name(o.Key) {
@@ -44,6 +45,7 @@ func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
 		}
 	}
 	for _, h := range s.Holes {
+		j.ledger.again(h)
 		if h.Key != "" && j.due(h.CreatedAt) {
 			j.look(ctx, object{Object: checkpoint.Object{Key: h.Key, SHA256: h.SHA256}, journal: j, entry: &entry, hole: true})
 		}
@@ -93,7 +95,7 @@ func (r *run) judge(ctx context.Context, o object, info bucket.Info, err error) 
 		return true, nil
 	case err != nil && ctx.Err() != nil:
 		return false, nil
-	case errors.Is(err, fs.ErrNotExist) && !o.last && !o.hole:
+	case errors.Is(err, fs.ErrNotExist) && !o.last:
 		r.ledger.vanished(o)
 		return false, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bucket.ErrDamaged):

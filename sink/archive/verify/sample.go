@@ -116,19 +116,20 @@ func (j *journal) sampled(of serials) {
 	}
 }
 
-// explain looks for the compactions that took the place of the objects of a sample that are gone: they come later in the archive's
+// explain looks for the compactions and the removals that explain that objects of a sample are gone: they come later in the archive's
 // journal, and the sample need not have them.
 func (r *run) explain(ctx context.Context, journals []*journal) {
 	if r.Sample == nil {
 		return
 	}
 	for _, j := range journals {
-		if j.Files && !j.AnyOrder && len(r.ledger.waiting) > 0 {
+		if j.Files && !j.AnyOrder && r.ledger.unexplained() {
 			from := j.firstExplaining(ctx)
 			j.seek(ctx, from, j.end.Newest)
 			j.seek(ctx, 1, from-1) // clocks were wrong
 		}
 	}
+	clear(r.ledger.forgotten)
 	clear(r.ledger.replaced) // by entries that the sample has, of entries that it does not have
 }
 
@@ -144,6 +145,11 @@ func (j *journal) firstExplaining(ctx context.Context) uint64 {
 			at = w.at
 		}
 	}
+	for _, o := range j.ledger.holes {
+		if o.journal == j {
+			first = min(first, o.entry.Serial)
+		}
+	}
 	if at.IsZero() {
 		return first
 	}
@@ -156,9 +162,9 @@ func (j *journal) firstExplaining(ctx context.Context) uint64 {
 	return max(1, uint64(later))
 }
 
-// seek goes through entries for the compactions in them, until each object that is gone is explained.
+// seek goes through entries for the compactions and the removals in them, until each object that is gone is explained.
 func (j *journal) seek(ctx context.Context, first, last uint64) {
-	if first > last || len(j.ledger.waiting) == 0 {
+	if first > last || !j.ledger.unexplained() {
 		return
 	}
 	for s, err := range j.Readings(ctx, first, last, parallel) {
@@ -168,8 +174,9 @@ func (j *journal) seek(ctx context.Context, first, last uint64) {
 		}
 		if err == nil {
 			j.replace(&s.Checkpoint, false)
+			j.forget(&s.Checkpoint, false)
 		}
-		if len(j.ledger.waiting) == 0 {
+		if !j.ledger.unexplained() {
 			return
 		}
 	}

@@ -41,7 +41,7 @@ func (r *run) strangers(ctx context.Context, journals []*journal) {
 			continue
 		}
 		j.journals = append(j.journals, journal)
-		if len(found)+len(r.ledger.waiting)+len(r.ledger.back) > 0 { // a run may have committed or compacted them since
+		if len(found)+len(r.ledger.waiting)+len(r.ledger.back)+len(r.ledger.holes) > 0 { // a run may have committed or compacted them since
 			j.catchUp(ctx, journal)
 		}
 	}
@@ -162,6 +162,10 @@ func (j *judge) catchUp(ctx context.Context, of *journal) {
 			j.name(o.Key)
 		}
 		of.replace(&s.Checkpoint, true)
+		of.forget(&s.Checkpoint, true)
+		for _, h := range s.Holes {
+			j.ledger.again(h)
+		}
 	}
 	j.intended(ctx, of) // after the entries: an intent stays until what it replaces is gone
 }

@@ -94,6 +94,9 @@ func (j *job) turn(ctx context.Context, do func() (whole bool, err error)) {
 	defer j.mu.Unlock()
 	j.known = j.after(j.known, err, j.now())
 	j.ended(err, j.known.SucceededAt)
+	if err == nil {
+		j.log.Info(j.name + " ended well") // the pages say so by now
+	}
 }
 
 func (j *job) runs(yes bool) {

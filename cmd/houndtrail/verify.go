@@ -53,7 +53,7 @@ In a bucket with versions, it finds the original below a newer version or a dele
 
 A person who may write to the store can write another journal that fits together. Two things show that, if they come from outside
 of the store. --key names the owner's public key (PEM): the newest head of each journal has to be signed with it. --head names a
-head that you kept, or a log with heads: the journal has to have grown out of it. Without a key, verify says so.
+head that you kept, or a log with heads: the journal has to have grown out of it, and out of the heads at HOUNDTRAIL_ANCHOR_URL.
 
 --proof checks the proof of one record, which houndtrail prove has made, and looks at nothing else. Without --key it is not proved
 who signed, and the exit code is 6.
@@ -61,8 +61,8 @@ who signed, and the exit code is 6.
 --report writes a page for an auditor, too: what was checked and what was not, each day by the server's own count, findings, and how
 to check the signature by hand. With --read it also has the actions and the actors; --no-actors leaves people out.
 
-It prints every finding with what to do. The exit code is 6 if anything is not as it was committed, and 4 if something could not
-be read. Warnings alone, and what was not checked, are printed with exit code 0.`,
+It prints every finding with what to do. Exit code 6: something is not as it was committed. 4: something could not be read. 0: there
+is no error, but maybe a warning, or something that was not checked.`,
 		Example: `  houndtrail verify
   houndtrail verify --read --since 2026-01-01 --until 2026-02-01
   houndtrail verify --key owner.pub.pem --head last-year.note
@@ -222,6 +222,13 @@ func (p *program) verified(ctx context.Context, c *config.Config, name string, a
 			continue
 		}
 		asked.Journals = append(asked.Journals, stream.Journals(positions, s)...)
+		for _, journal := range []string{s, stream.BackfillOf(s)} {
+			heads, err := set.AnchoredHeads(ctx, journal)
+			if err != nil {
+				return err
+			}
+			asked.Heads = append(asked.Heads, heads...)
+		}
 	}
 	if name == stream.Webhook || asked.Depth == verify.Heads {
 		return nil

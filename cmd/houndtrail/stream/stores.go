@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
@@ -101,12 +102,10 @@ func (s *Set) LookJournal(ctx context.Context, name string, tell func(anchor.Rep
 
 // remembered is the option of a journal whose heads are remembered elsewhere. There is none if no place is set.
 func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Report)) ([]checkpoint.Option, error) {
-	at := s.config.Anchor.URL
-	if at == "" {
+	if s.config.Anchor.URL == "" {
 		return nil, nil
 	}
-	// The bucket decides how long it keeps a head: the archive's retention and storage class are not for it.
-	b, err := s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
+	b, err := s.anchors(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +113,79 @@ func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Repo
 	s.guards[name] = guard
 	tell(anchor.Report{}) // nothing is known yet
 	return []checkpoint.Option{checkpoint.Remembered(guard)}, nil
+}
+
+// anchors is the place that remembers heads. The bucket decides how long it keeps a head: the archive's retention and storage class
+// are not for it.
+func (s *Set) anchors(ctx context.Context) (bucket.Bucket, error) {
+	at := s.config.Anchor.URL
+	return s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
+}
+
+// mostAnchors is of how many anchors a verification reads the head, for each journal: the newest one, and some of all ages.
+const mostAnchors = 100
+
+// AnchoredHeads are heads of a journal that are remembered at ANCHOR_URL, for a verification; none if no place is set.
+func (s *Set) AnchoredHeads(ctx context.Context, name string) (heads []verify.Remembered, err error) {
+	if s.config.Anchor.URL == "" {
+		return nil, nil
+	}
+	b, err := s.anchors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tenant, err := s.tenantOf(ctx, name)
+	if err != nil || tenant == "" {
+		return nil, err
+	}
+	origins, err := anchor.Origins(ctx, b, tenant, name)
+	for _, origin := range origins {
+		var some []verify.Remembered
+		if err == nil {
+			some, err = anchoredHeads(ctx, b, origin)
+		}
+		heads = append(heads, some...)
+	}
+	if err != nil {
+		err = At(exporter.StageCheckpoint, fmt.Errorf("%w: nothing was verified; give the right to list and read there, or unset "+
+			"%sANCHOR_URL to verify without these heads", err, config.Prefix))
+	}
+	return heads, err
+}
+
+// tenantOf is the tenant of a journal: the newest entry tells it if the configuration does not. It is "" if neither does.
+func (s *Set) tenantOf(ctx context.Context, name string) (string, error) {
+	if s.config.Tenant != "" {
+		return s.config.Tenant, nil
+	}
+	positions, err := s.Journals(ctx)
+	if err != nil {
+		return "", err
+	}
+	newest, err := checkpoint.Open(positions, checkpoint.Identity{Stream: name}).Tip(ctx)
+	return newest.Tenant, At(exporter.StageCheckpoint, err)
+}
+
+// anchoredHeads reads the newest anchor of a journal, and others evenly.
+func anchoredHeads(ctx context.Context, b bucket.Bucket, origin string) (heads []verify.Remembered, err error) {
+	m, err := anchor.Of(b, origin)
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := m.Sizes(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	n := min(len(sizes), mostAnchors)
+	for i := range n {
+		size := sizes[(i+1)*len(sizes)/n-1]
+		a, err := m.Read(ctx, size)
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, verify.Remembered{Where: m.At(size), Head: a.Head})
+	}
+	return heads, nil
 }
 
 // AnchorJournal anchors the newest head of a journal that [Set.CommitJournal] has opened, if a place for anchors is set. Only an

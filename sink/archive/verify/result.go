@@ -61,7 +61,7 @@ func (r *Report) Result() string {
 		text += "; signed with a key that you gave"
 	}
 	if r.Heads > 0 {
-		text += "; " + plural(r.Heads, "head") + " that you kept led to it"
+		text += "; " + plural(r.Heads, "head") + " kept elsewhere led to it"
 	}
 	if n := r.Counts[Warning]; n > 0 {
 		text += "; " + plural(n, "warning")

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector multiplies memory: with it, the figures would say nothing.
+
 package crashtest
 
 import (

@@ -3,4 +3,4 @@
 package simulation
 
 // fewSeeds is how many worlds there are by default: the race detector takes ten times as long for one.
-const fewSeeds = 60
+const fewSeeds = 40

@@ -124,6 +124,7 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	}
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)
+	files.Decoding(library.run)
 	posts, err := webhook.New(webhook.Options{
 		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: enough, Transport: &p.postman,
 		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman

@@ -46,7 +46,12 @@ type Archive struct {
 	tenant   string
 	encoders sink.Pool[Encoder]
 	buffers  sink.Pool[*bytes.Buffer] // each holds the objects of a window
+	decoding func(decode func())      // calls decode
 }
+
+// Decoding makes the archive decode objects by calling through. It is for a test in which the time stands still (a bubble of package
+// synctest): the Parquet library keeps decoders with channels in pools, and none of them may belong to a bubble.
+func (a *Archive) Decoding(through func(decode func())) { a.decoding = through }
 
 // New returns the archive of a tenant. The tenant's name becomes part of keys and of SQL: letters, digits and ._- only. The
 // archive makes as many encoders as it encodes windows at a time.
@@ -56,7 +61,8 @@ func New(b bucket.Bucket, tenant string, encoder func() Encoder) (*Archive, erro
 	}
 	return &Archive{
 		bucket: b, tenant: tenant, encoders: sink.NewPool(inHand, encoder, Encoder.Held),
-		buffers: sink.NewPool(underWay, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
+		decoding: func(decode func()) { decode() },
+		buffers:  sink.NewPool(underWay, func() *bytes.Buffer { return new(bytes.Buffer) }, (*bytes.Buffer).Cap),
 	}, nil
 }
 

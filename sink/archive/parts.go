@@ -127,14 +127,16 @@ func (d *division) open(ctx context.Context, key string) (*leftover, error) {
 	}
 	var ids []int64
 	var rows sink.Rows
-	file, err := read.Open(body, key)
-	if err == nil {
-		err = file.Rows(func(r *record.Record) error {
-			ids = append(ids, r.ID)
-			rows.Add(r)
-			return nil
-		})
-	}
+	d.decoding(func() {
+		var file *read.File
+		if file, err = read.Open(body, key); err == nil {
+			err = file.Rows(func(r *record.Record) error {
+				ids = append(ids, r.ID)
+				rows.Add(r)
+				return nil
+			})
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w, so nothing is written beside it; move it out of the archive and run again: %w", key, ErrForeign, err)
 	}

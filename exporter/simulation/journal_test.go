@@ -66,6 +66,7 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 		w.judgeLease(p, j, body)
 	case name == "state/latest":
 		w.judgeNote(p, j, body)
+	case strings.HasPrefix(name, "tile/"): // hashes of entries, which a reader of the journal does not need
 	case strings.HasPrefix(name, "delivered/"):
 		w.judgeSnapshot(p, j, path.Base(name), body)
 	case !checkpoint.Rewritten(key): // the rest are hints, and nothing depends on them

@@ -113,7 +113,7 @@ func (g *Guard) look(ctx context.Context, newest seal.Head, at checkpoint.HeadAt
 }
 
 // whatToDo is the advice about a journal that is not the one that was anchored.
-const whatToDo = "somebody rewrote the journal, or set it back to an older state, and may have taken records out of the archive. Nothing " +
+const whatToDo = "a person or a program rewrote the journal, or set it back, and may have taken records out of the archive. Nothing " +
 	"was written. Keep the anchored head, which is the evidence. Restore the journal's entries from the store's earlier versions or a " +
 	"backup. If they are lost, houndtrail adopt rebuilds the archive's position from its own files, under a new origin"
 

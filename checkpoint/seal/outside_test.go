@@ -10,22 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
-
-// tools makes sure of programs that are not Houndtrail's. On CI their absence is a failure, since a skip looks like a success.
-func tools(t *testing.T, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing: install it", name)
-		}
-		t.Skipf("%s is missing", name)
-	}
-}
 
 func exitOf(err error) int {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -38,7 +25,7 @@ func exitOf(err error) int {
 // others.
 func TestEvidenceCheck(t *testing.T) {
 	t.Parallel()
-	tools(t, "python3", "openssl")
+	checkpointtest.NeedsPrograms(t, "python3", "openssl")
 	script := filepath.Join("..", "..", "docs", "evidence-check.py")
 	vectors := filepath.Join("testdata", "vectors")
 	check := func(want int, says string, args ...string) {
@@ -99,7 +86,7 @@ func TestEvidenceCheck(t *testing.T) {
 // TestByHand checks a head and a leaf with a shell and openssl alone.
 func TestByHand(t *testing.T) {
 	t.Parallel()
-	tools(t, "sh", "sed", "grep", "sha256sum", "openssl")
+	checkpointtest.NeedsPrograms(t, "sh", "sed", "grep", "sha256sum", "openssl")
 	const script = `set -e
 vectors=$1 dir=$2 key=$3
 id=$( (printf '%s\n\001' "$(sed 1q "$vectors/head.7")"; openssl pkey -pubin -in "$vectors/$key.pub.pem" -outform DER | tail -c 32) | sha256sum | cut -c1-8)
@@ -122,7 +109,7 @@ openssl pkeyutl -verify -pubin -inkey "$vectors/$key.pub.pem" -rawin -in "$dir/m
 // TestOpensslMakesKeys: a key of openssl signs, and openssl reads ours.
 func TestOpensslMakesKeys(t *testing.T) {
 	t.Parallel()
-	tools(t, "openssl")
+	checkpointtest.NeedsPrograms(t, "openssl")
 	theirs, err := exec.CommandContext(t.Context(), "openssl", "genpkey", "-algorithm", "ed25519").Output()
 	if err != nil {
 		t.Fatal(err)

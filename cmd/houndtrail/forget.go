@@ -33,7 +33,7 @@ func (p *program) forget() *cobra.Command {
 entry first, which names the files with their SHA-256, the reason, and who asked for it; then the files go. Everything else
 of the journal stays, without any record in it: houndtrail verify still proves the rest, and calls these files forgotten.
 
-Nothing brings the records back by itself: no run, rescan, backfill or reset delivers a record of before that day again.
+No run, rescan, backfill or reset delivers a record of before that day again.
 
 In a bucket that keeps versions, a file only gets a delete marker. Its versions still hold the records until a lifecycle rule
 of the bucket's owner removes them, or until an Object Lock ends. Locked versions are refused, unless --hide-locked says that

@@ -16,20 +16,6 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/prove"
 )
 
-// tools makes sure of programs that are not Houndtrail's. On CI their absence is a failure, since a skip looks like a success.
-func tools(t *testing.T, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing: install it", name)
-		}
-		t.Skipf("%s is missing", name)
-	}
-}
-
 // A third party has a folder, and no program of ours.
 type party struct {
 	*testing.T
@@ -72,7 +58,7 @@ func (p party) keyFile(n byte) string {
 // each key that signed, and by no other.
 func TestThirdParty(t *testing.T) {
 	t.Parallel()
-	tools(t, "python3", "openssl")
+	checkpointtest.NeedsPrograms(t, "python3", "openssl")
 	for format := range encoders {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +110,7 @@ var mutations = map[string]func(b *seal.Bundle){
 // TestMutations: neither the script nor the program accepts a proof that was changed.
 func TestMutations(t *testing.T) {
 	t.Parallel()
-	tools(t, "python3", "openssl")
+	checkpointtest.NeedsPrograms(t, "python3", "openssl")
 	p := party{t, t.TempDir()}
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
 	w.export(5, 6*time.Hour, 3)
@@ -159,7 +145,7 @@ func TestMutations(t *testing.T) {
 // TestByHand: the commands of the documents, in their order, prove a record, and give the roots that the head and the entry have.
 func TestByHand(t *testing.T) {
 	t.Parallel()
-	tools(t, "sh", "python3", "openssl", "jq", "sed", "grep", "base64", "od", "sha256sum")
+	checkpointtest.NeedsPrograms(t, "sh", "python3", "openssl", "jq", "sed", "grep", "base64", "od", "sha256sum")
 	p := party{t, t.TempDir()}
 	w := newWorld(t, "parquet", checkpointtest.Key(1), checkpointtest.Key(2))
 	w.export(5, 6*time.Hour, 3)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
@@ -120,14 +121,7 @@ func TestPolicy(t *testing.T) {
 // TestByHand runs the commands of the page: openssl accepts the head of the page with the key of the page.
 func TestByHand(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"sh", "openssl", "sha256sum", "base64", "od"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is missing: install it", name)
-			}
-			t.Skipf("%s is missing", name)
-		}
-	}
+	checkpointtest.NeedsPrograms(t, "sh", "openssl", "sha256sum", "base64", "od")
 	f := clean(t, 3)
 	got := rendered(t, f)
 	text := func(id string) string {

@@ -86,9 +86,18 @@ func compact(t *world) {
 	}
 }
 
-// compactDies: the newest entry has no window any more, and so cannot tell which of the declared windows is committed. The lease
-// must tell that before.
 func compactDies(t *world) {
+	t.diesAtCommit(checkpoint.KindCompact, func(j *checkpoint.Journal, l *checkpoint.Lease, prev checkpoint.Stored) error {
+		c, made := compaction()
+		_, err := j.Compact(t.Context(), l, prev, c, made)
+		return err
+	})
+}
+
+// diesAtCommit has a process die as soon as its entry without a window is stored, after one that died with two windows declared. The
+// newest entry cannot tell which of them is committed: the lease must tell that before.
+func (t *world) diesAtCommit(kind checkpoint.Kind, commits func(*checkpoint.Journal, *checkpoint.Lease, checkpoint.Stored) error) {
+	t.Helper()
 	a, b := t.journals()
 	l := acquireWhenFree(t, a)
 	last := commit(t, a, 1)
@@ -109,12 +118,10 @@ func compactDies(t *world) {
 	l = acquireWhenFree(t, b)
 	prev, err := b.Load(t.Context())
 	check(t, err)
-	c, made := compaction()
-	_, err = b.Compact(t.Context(), l, prev, c, made)
-	wantError(t, err, ErrDead)
+	wantError(t, commits(b, l, prev), ErrDead)
 	check(t, t.b.Kill())
 	next := checkpoint.Open(t.b.Bucket, identity("host-c"), checkpoint.LeaseTTL(TTL))
-	if loaded, err := next.Load(t.Context()); err != nil || loaded.Kind != checkpoint.KindCompact {
+	if loaded, err := next.Load(t.Context()); err != nil || loaded.Kind != kind {
 		t.Fatalf("the newest entry is %+v, %v", loaded.Checkpoint, err)
 	}
 	l = acquireWhenFree(t, next)

@@ -1,7 +1,6 @@
 package checkpointtest
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -78,38 +77,11 @@ func forget(t *world) {
 	}
 }
 
-// forgetDies: as with a compaction, the lease must tell before which windows are open.
 func forgetDies(t *world) {
-	a, b := t.journals()
-	l := acquireWhenFree(t, a)
-	last := commit(t, a, 1)
-	check(t, l.Intend(t.Context(), last.Window, windowOf(2), windowOf(3)))
-	check(t, t.a.Kill())
-	dead := false
-	t.b.On(func(_ context.Context, op Op, key string) Fault {
-		before := dead
-		dead = dead || op == Put && key == entryKey(2)
-		switch {
-		case before:
-			return Fault{Before: ErrDead}
-		case dead:
-			return Fault{After: ErrDead}
-		}
-		return Fault{}
+	t.diesAtCommit(checkpoint.KindForget, func(j *checkpoint.Journal, l *checkpoint.Lease, prev checkpoint.Stored) error {
+		_, err := j.Forget(t.Context(), l, prev, removal())
+		return err
 	})
-	l = acquireWhenFree(t, b)
-	prev, err := b.Load(t.Context())
-	check(t, err)
-	_, err = b.Forget(t.Context(), l, prev, removal())
-	wantError(t, err, ErrDead)
-	check(t, t.b.Kill())
-	next := checkpoint.Open(t.b.Bucket, identity("host-c"), checkpoint.LeaseTTL(TTL))
-	if loaded, err := next.Load(t.Context()); err != nil || loaded.Kind != checkpoint.KindForget {
-		t.Fatalf("the newest entry is %+v, %v", loaded.Checkpoint, err)
-	}
-	l = acquireWhenFree(t, next)
-	wantIntents(t, l, windowOf(2), windowOf(3))
-	check(t, l.Release(t.Context()))
 }
 
 func forgetUnsaid(t *world) {

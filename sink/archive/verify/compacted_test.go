@@ -79,14 +79,7 @@ func (s *small) takenUp() (entry checkpoint.Stored) {
 // A compaction explains that objects are gone, and nothing else.
 func TestCompacted(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name    string
-		do      func(s *small)
-		want    []string
-		objects int64 // that are counted
-		records int64
-		gone    string // what the information says
-	}{
+	for _, c := range []explained{
 		{name: "sound", do: func(s *small) { s.compact("") }, objects: 3, records: 6, gone: "6 objects are gone, since 3 compactions"},
 		{name: "again", do: func(s *small) {
 			s.compact("")
@@ -136,19 +129,34 @@ func TestCompacted(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := days(t)
-			c.do(s)
-			got, report := run(t, s.place().options(verify.Read))
-			if !same(got, c.want) || report.Objects != c.objects || report.Records != c.records {
-				t.Errorf("%q, %d objects, %d records; want %q, %d and %d", got, report.Objects, report.Records, c.want, c.objects, c.records)
-			}
-			if text := textOf(report, verify.Compacted); !strings.HasPrefix(text, c.gone) || (text == "") != (c.gone == "") {
-				t.Errorf("it says %q, want %q", text, c.gone)
-			}
-			for _, f := range report.Findings {
-				t.Logf("%s %s %d: %s", f.Severity, f.Code, f.Entry, f.Text)
-			}
+			c.judge(days(t), verify.Compacted)
 		})
+	}
+}
+
+// An explained is work on an archive after which objects are gone, and what a verification that reads everything must find. Information
+// of one code explains which of them are gone on purpose.
+type explained struct {
+	name    string
+	do      func(s *small)
+	want    []string
+	objects int64 // that are counted
+	records int64
+	gone    string // what the information says
+}
+
+func (c *explained) judge(s *small, code verify.Code) {
+	s.t.Helper()
+	c.do(s)
+	got, report := run(s.t, s.place().options(verify.Read))
+	if !same(got, c.want) || report.Objects != c.objects || report.Records != c.records {
+		s.t.Errorf("%q, %d objects, %d records; want %q, %d and %d", got, report.Objects, report.Records, c.want, c.objects, c.records)
+	}
+	if text := textOf(report, code); !strings.HasPrefix(text, c.gone) || (text == "") != (c.gone == "") {
+		s.t.Errorf("it says %q, want %q", text, c.gone)
+	}
+	for _, f := range report.Findings {
+		s.t.Logf("%s %s %d: %s", f.Severity, f.Code, f.Entry, f.Text)
 	}
 }
 

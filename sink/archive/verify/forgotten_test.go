@@ -58,14 +58,7 @@ func (s *small) hole(at time.Time) (key string) {
 // A removal explains that objects are gone, and nothing else.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name    string
-		do      func(s *small)
-		want    []string
-		objects int64 // that are counted
-		records int64
-		gone    string // what the information says
-	}{
+	for _, c := range []explained{
 		{
 			name: "sound", do: func(s *small) { s.forget("") }, objects: 3, records: 3,
 			gone: "4 objects of days before 2026-03-03 are gone, since entry 8 removed them on purpose (the works council): kept for 12 months",
@@ -134,18 +127,7 @@ func TestForgotten(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := old(t)
-			c.do(s)
-			got, report := run(t, s.place().options(verify.Read))
-			if !same(got, c.want) || report.Objects != c.objects || report.Records != c.records {
-				t.Errorf("%q, %d objects, %d records; want %q, %d and %d", got, report.Objects, report.Records, c.want, c.objects, c.records)
-			}
-			if text := textOf(report, verify.Forgotten); !strings.HasPrefix(text, c.gone) || (text == "") != (c.gone == "") {
-				t.Errorf("it says %q, want %q", text, c.gone)
-			}
-			for _, f := range report.Findings {
-				t.Logf("%s %s %d: %s", f.Severity, f.Code, f.Entry, f.Text)
-			}
+			c.judge(old(t), verify.Forgotten)
 		})
 	}
 }

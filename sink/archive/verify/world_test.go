@@ -355,7 +355,7 @@ func entries(t *testing.T, all map[string][]byte, stream string) (list []checkpo
 }
 
 // run verifies, and returns the errors and warnings as "code entry".
-func run(t *testing.T, o verify.Options) (wrong []string, report *verify.Report) {
+func run(t testing.TB, o verify.Options) (wrong []string, report *verify.Report) {
 	t.Helper()
 	report, err := verify.Run(t.Context(), o)
 	check(t, err)

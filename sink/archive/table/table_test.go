@@ -200,8 +200,8 @@ func TestQuoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, rest, _ := strings.Cut(sql, "request_id = '")
-		rest = strings.ReplaceAll(strings.TrimSuffix(rest, "'\nORDER BY created_at_us, id;\n"), "''", "")
-		if strings.Contains(rest, "'") || strings.HasSuffix(rest, ";\n") {
+		literal, ends := strings.CutSuffix(rest, "'\nORDER BY created_at_us, id;\n")
+		if !ends || strings.Contains(strings.ReplaceAll(literal, "''", ""), "'") || strings.ReplaceAll(literal, "''", "'") != id {
 			t.Fatalf("request id %q leaves its literal:\n%s", id, sql)
 		}
 	})

@@ -49,7 +49,7 @@ type destination struct {
 	excluded, changed     int64
 	compactions, replaced int64
 	unplaced              int64 // records that an adoption counts and that no entry before it named
-	holed                 map[int64]bool
+	holed, forgotten      map[int64]bool
 	holes                 []hole
 	moreHoles, moreEvents int
 	events                []event
@@ -73,7 +73,7 @@ type hole struct {
 }
 
 func newDestination() *destination {
-	return &destination{records: map[int64]int64{}, holed: map[int64]bool{}, sources: map[string]string{}}
+	return &destination{records: map[int64]int64{}, holed: map[int64]bool{}, forgotten: map[int64]bool{}, sources: map[string]string{}}
 }
 
 // Entry takes in an entry.
@@ -167,6 +167,13 @@ func (d *destination) objects(e *checkpoint.Checkpoint, of verify.Journal) {
 		d.compactions++
 		d.replaced += int64(len(e.Compacted.Replaced))
 	}
+	if e.Forgotten != nil {
+		for _, r := range e.Forgotten.Removed {
+			if key, ok := read.Parse(r.Key); ok {
+				d.forgotten[day(key.Day)] = true
+			}
+		}
+	}
 	if e.Adopted != nil {
 		d.unplaced = max(e.Adopted.Records-d.known, 0)
 	}
@@ -190,6 +197,9 @@ func (d *destination) happened(e *checkpoint.Checkpoint) {
 	case e.Adopted != nil:
 		what = fmt.Sprintf("Adoption: the journal was lost, and its position was rebuilt from the archive's files (%s objects, %s records). "+
 			"The earlier entries do not count any more. Reason: %s", comma(int64(e.Adopted.Objects)), comma(e.Adopted.Records), e.Adopted.Reason)
+	case e.Forgotten != nil: // without the person who did it: the journal has the name
+		what = fmt.Sprintf("Removal on purpose: %s objects with %s records of days before %s. Reason: %s", comma(int64(len(e.Forgotten.Removed))),
+			comma(int64(e.Forgotten.Records)), e.Forgotten.Before.Format(time.DateOnly), e.Forgotten.Reason)
 	default:
 		return
 	}

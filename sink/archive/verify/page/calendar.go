@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -19,6 +20,7 @@ const (
 	bounded
 	unknown
 	gap
+	forgotten
 	finding
 	stateCount
 )
@@ -30,12 +32,13 @@ type about struct{ Name, Short, Mark, Means string }
 //
 //nolint:gochecknoglobals // a constant
 var states = [stateCount]about{
-	exact:   {"exact", "Exact", "", "As many records were read as the server counted at that time."},
-	bounded: {"bounded", "Bound.", "~", "Records arrived while they were counted: the number lies between the counts before and after."},
-	unknown: {"unknown", "Unkn.", "?", "The server told no count, or was not asked. Nothing is claimed about completeness."},
-	gap:     {"gap", "Gap", "×", "No entry accounts for a part of the day, or a record could not be taken. Records may be missing."},
-	finding: {"finding", "Find.", "!", "Delivered, and what the archive has now is not what was committed."},
-	empty:   {"empty", "Empty", "", "The server counted 0 records, and none was served."},
+	exact:     {"exact", "Exact", "", "As many records were read as the server counted at that time."},
+	bounded:   {"bounded", "Bound.", "~", "Records arrived while they were counted: the number lies between the counts before and after."},
+	unknown:   {"unknown", "Unkn.", "?", "The server told no count, or was not asked. Nothing is claimed about completeness."},
+	gap:       {"gap", "Gap", "×", "No entry accounts for a part of the day, or a record could not be taken. Records may be missing."},
+	forgotten: {"forgotten", "Forg.", "-", "Delivered, and removed from the archive on purpose since: the history says why."},
+	finding:   {"finding", "Find.", "!", "Delivered, and what the archive has now is not what was committed."},
+	empty:     {"empty", "Empty", "", "The server counted 0 records, and none was served."},
 }
 
 // mostDays bounds a calendar: a forged journal may account for thousands of years.
@@ -52,12 +55,16 @@ type square struct {
 	Level   int // 1 to 4, by the number of records
 	Records int64
 	Weekend bool
+	Counted bool // Records is known
 }
 
 // Label is the day in words.
 func (s square) Label() string {
 	if s.State == outside {
 		return ""
+	}
+	if !s.Counted {
+		return s.Day.Format("Mon 2006-01-02") + ": " + states[s.State].Name
 	}
 	return fmt.Sprintf("%s: %s records, %s", s.Day.Format("Mon 2006-01-02"), comma(s.Records), states[s.State].Name)
 }
@@ -69,7 +76,7 @@ func (s square) Class() string {
 		return "gap"
 	case finding:
 		return "find"
-	case empty:
+	case empty, forgotten:
 		return "nil"
 	default:
 		return fmt.Sprintf("l%d", max(s.Level, 1))
@@ -123,6 +130,11 @@ type calendar struct {
 	MoreLook     int
 }
 
+// Has tells whether any day has the state of that name.
+func (c *calendar) Has(name string) bool {
+	return slices.ContainsFunc(c.Lines, func(l line) bool { return l.Name == name && l.Days > 0 })
+}
+
 // count is on how many days the state is.
 func (c *calendar) count(s state) (days int) {
 	for _, m := range c.Months {
@@ -165,7 +177,7 @@ func (d *destination) calendar(since, until time.Time, found map[int64]bool, num
 		first = last - mostDays + 1
 	}
 	for n := first; n <= last; n++ {
-		s := square{Day: date(n), State: d.judge(n, account, all, numbers), Records: d.records[n]}
+		s := square{Day: date(n), State: d.judge(n, account, all, numbers), Records: d.records[n], Counted: numbers}
 		if found[n] {
 			s.State = finding
 		}
@@ -198,6 +210,9 @@ func (d *destination) judge(n int64, account spans, all window.Window, numbers b
 	}
 	if d.holed[n] {
 		s = max(s, gap)
+	}
+	if d.forgotten[n] {
+		s = max(s, forgotten)
 	}
 	if s == outside && d.records[n] != 0 { // records of a time for which no journal accounts
 		s = unknown

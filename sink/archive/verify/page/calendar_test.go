@@ -19,7 +19,7 @@ func drawn(c *calendar) string {
 	var b strings.Builder
 	for _, m := range c.Months {
 		for _, s := range m.Squares {
-			b.WriteString(map[state]string{outside: "-", empty: "0", exact: "e", bounded: "b", unknown: "u", gap: "g", finding: "f"}[s.State])
+			b.WriteString(map[state]string{outside: "-", empty: "0", exact: "e", bounded: "b", unknown: "u", gap: "g", forgotten: "x", finding: "f"}[s.State])
 		}
 	}
 	return b.String()
@@ -84,6 +84,13 @@ func TestCalendar(t *testing.T) {
 				Objects: []checkpoint.Object{object(d(0), d(0), 3)},
 			})
 		}, "0"},
+		{"a removal on purpose", func(w *writer) {
+			hole(w)
+			w.export(d(4), checkpoint.CountExact, 3, 0, 3)
+			w.entry(checkpoint.Checkpoint{Kind: checkpoint.KindForget, Forgotten: &checkpoint.Forgetting{
+				Before: d(2), Reason: "x", Removed: []checkpoint.Removal{{Key: object(d(0), d(0), 3).Key}, {Key: object(d(1), d(1), 3).Key}},
+			}})
+		}, "xx0e"},
 	} {
 		w := &writer{Account: NewAccount(false, journals()...), stream: "archive", start: at, cursor: at}
 		test.write(w)

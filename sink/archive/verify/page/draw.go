@@ -52,7 +52,10 @@ func (c *calendar) draw(days []square) {
 		}
 	}
 	c.Years = slices.Collect(slices.Chunk(c.Months, 12))
-	for _, s := range []state{exact, bounded, unknown, gap, finding, empty} {
+	for _, s := range []state{exact, bounded, unknown, gap, forgotten, finding, empty} {
+		if s == forgotten && c.count(s) == 0 {
+			continue // most archives have none
+		}
 		c.Lines = append(c.Lines, line{states[s], c.count(s), records[s]})
 	}
 }
@@ -66,7 +69,7 @@ func (c *calendar) look(days []square) {
 			sum += days[n].Records
 			n++
 		}
-		if s := days[i].State; s == unknown || s == gap || s == finding {
+		if s := days[i].State; s == unknown || s == gap || s == forgotten || s == finding {
 			text := days[i].Day.Format("Mon 2006-01-02")
 			if n > i+1 {
 				text += fmt.Sprintf(" to %s (%d days)", days[n-1].Day.Format("Mon 2006-01-02"), n-i)

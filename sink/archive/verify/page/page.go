@@ -267,10 +267,11 @@ func (v *view) calendars() {
 		if n := c.count(empty); n > 0 {
 			text = strings.TrimSuffix(text, ".") + fmt.Sprintf("; %s empty: it counted 0.", isAre(n))
 		}
-		for _, s := range []state{bounded, unknown, gap, finding} {
+		for _, s := range []state{bounded, unknown, gap, forgotten, finding} {
 			if n := c.count(s); n > 0 {
 				text = strings.TrimSuffix(text, ".") + fmt.Sprintf("; %s %s.", isAre(n), map[state]string{
 					bounded: "between two counts", unknown: "without a count", gap: "with a gap", finding: "with a finding",
+					forgotten: "forgotten on purpose",
 				}[s])
 			}
 		}

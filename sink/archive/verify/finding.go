@@ -127,7 +127,7 @@ var advice = map[Code]string{
 	Compacted:         "Nothing: each compaction's entry names what it replaced, and its own object was checked.",
 	ForgetUnfinished: "Run houndtrail forget again: it removes these objects. If one came back, find out in the store's access log who " +
 		"wrote it.",
-	Forgotten:       "Nothing: a person removed them on purpose, and the entry says why.",
+	Forgotten:       "Nothing: a person removed them on purpose, and the entry says who asked for it.",
 	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
 	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
 	TenantUnchecked: "Verify it with the journal of that tenant.",

@@ -195,8 +195,8 @@ func exercised() *daemon.Metrics {
 	o.Committed(exporter.Commit{Entry: checkpoint.Checkpoint{
 		Objects: make([]checkpoint.Object, 1), ServerCount: &checkpoint.ServerCount{Status: checkpoint.CountExact},
 	}})
-	m.Compactions()
-	m.Verifications(stream.Archive)
+	m.Compactions().Found(stream.Note{}, time.Unix(3, 0))
+	m.Verifications(stream.Archive).Found(stream.Note{}, time.Unix(3, 0))
 	m.Request("200", 0)
 	m.Retry("timeout")
 	m.Posted(webhook.Attempt{Status: 200})

@@ -30,7 +30,7 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	health := newHealth(all)
-	m.progress, m.trying, m.heard = health.committed, health.tries, health.hears
+	m.progress, m.trying, m.heard, m.due = health.committed, health.tries, health.hears, health.due
 	health.jobs = jobs(o.Jobs, m)
 	served := make(chan error, 1)
 	if o.Listen == "" {

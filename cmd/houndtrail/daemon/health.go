@@ -76,6 +76,13 @@ func (h *health) tries(name, failure string) {
 	h.streams[name].trying = failure
 }
 
+// due is when a stream that last succeeded at that time is stale. The first run after the last success may have failed for a
+// passing reason. The second one should not.
+func (h *health) due(name string, success time.Time) time.Time {
+	schedule := h.streams[name].schedule // never changes
+	return schedule.Next(schedule.Next(success)).Add(lateness)
+}
+
 // report has a line for each stream, and tells whether all of them are well: fresh enough for the schedule and, with
 // needSuccess, past a first success. Without needSuccess, a job that is not well counts, too. The reasons of failures name hosts.
 func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
@@ -86,8 +93,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	ok = true
 	for _, name := range h.order {
 		p := h.streams[name]
-		// The first run after the last success may have failed for a passing reason. The second one should not.
-		due := p.schedule.Next(p.schedule.Next(p.since)).Add(lateness)
+		due := h.due(name, p.since)
 		age := now.Sub(p.since).Round(time.Second)
 		switch {
 		case now.After(due):

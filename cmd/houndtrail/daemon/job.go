@@ -36,11 +36,12 @@ type work struct {
 	run      func(ctx context.Context) error
 	after    func(known stream.Note, err error, now time.Time) stream.Note // the note after a run
 	judge    func(known stream.Note, now time.Time) (state string, err error)
-	found    func(known stream.Note)            // the metrics of what an earlier process noted
-	ended    func(err error, success time.Time) // and of a run
-	vital    bool                               // /healthz is red for a finding, and if no run has succeeded for too long
-	stopped  string                             // what the log says of a run that was told to stop
-	failed   string                             // and of one that failed
+	due      func(known stream.Note) time.Time                 // when a run must have succeeded; zero if that is not known
+	found    func(known stream.Note, due time.Time)            // the metrics of what an earlier process noted
+	ended    func(err error, known stream.Note, due time.Time) // and of a run
+	vital    bool                                              // /healthz is red for a finding, and if no run has succeeded for too long
+	stopped  string                                            // what the log says of a run that was told to stop
+	failed   string                                            // and of one that failed
 }
 
 // loop does the job by the schedule until ctx ends. It then stops at once.
@@ -63,7 +64,7 @@ func (j *job) found(n stream.Note) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.known = n
-	j.work.found(n)
+	j.work.found(n, j.due(n))
 }
 
 func (j *job) noted() stream.Note {
@@ -93,7 +94,7 @@ func (j *job) turn(ctx context.Context, do func() (whole bool, err error)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.known = j.after(j.known, err, j.now())
-	j.ended(err, j.known.SucceededAt)
+	j.ended(err, j.known, j.due(j.known))
 	if err == nil {
 		j.log.Info(j.name + " ended well") // the pages say so by now
 	}
@@ -140,16 +141,17 @@ func jobs(all stream.Jobs, m *Metrics) (list []*job) {
 
 // compacting compacts the archive. At the start it finishes what an earlier process was at.
 func compacting(c *stream.CompactionJob, m CompactMetrics) work {
+	look := func(known stream.Note) *stream.CompactionLook {
+		return &stream.CompactionLook{Note: known, Schedule: c.Schedule}
+	}
 	return work{
 		name: "compaction", schedule: c.Schedule, log: c.Log, begin: c.Begin,
 		first: func(ctx context.Context, _ stream.Note) (bool, error) { return false, c.Finish(ctx) },
 		run:   func(ctx context.Context) error { return c.Run(ctx, m.day) },
 		after: stream.Note.AfterCompaction,
-		judge: func(known stream.Note, now time.Time) (string, error) {
-			look := stream.CompactionLook{Note: known, Schedule: c.Schedule}
-			return look.Judge(now, time.Time{})
-		},
-		found: m.found, ended: m.ended,
+		judge: func(known stream.Note, now time.Time) (string, error) { return look(known).Judge(now, time.Time{}) },
+		due:   func(known stream.Note) time.Time { return look(known).Due() },
+		found: m.Found, ended: m.ended,
 		stopped: "the compaction was told to stop; the next one finishes what it began",
 		failed:  "compaction failed; the export goes on",
 	}
@@ -162,6 +164,9 @@ func verifying(v *stream.VerificationJob, m VerifyMetrics) work {
 		report, err := v.Run(ctx)
 		m.looked(report, time.Since(began))
 		return err
+	}
+	look := func(known stream.Note) *stream.VerificationLook {
+		return &stream.VerificationLook{VerificationNote: stream.VerificationNote{Note: known}, Schedule: v.Schedule}
 	}
 	return work{
 		name: v.Stream + " verification", schedule: v.Schedule, log: v.Log,
@@ -182,11 +187,9 @@ func verifying(v *stream.VerificationJob, m VerifyMetrics) work {
 		},
 		run:   run,
 		after: func(stream.Note, error, time.Time) stream.Note { return v.Noted().Note },
-		judge: func(known stream.Note, now time.Time) (string, error) {
-			look := stream.VerificationLook{VerificationNote: stream.VerificationNote{Note: known}, Schedule: v.Schedule}
-			return look.Judge(now)
-		},
-		found: m.found, ended: m.ended, vital: true,
+		judge: func(known stream.Note, now time.Time) (string, error) { return look(known).Judge(now) },
+		due:   func(known stream.Note) time.Time { return look(known).Due() },
+		found: m.Found, ended: m.ended, vital: true,
 		stopped: "the verification was told to stop; the next one begins it again",
 		failed:  "the verification did not end well; the export goes on, and houndtrail verify tells more",
 	}

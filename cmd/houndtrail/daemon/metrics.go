@@ -19,24 +19,26 @@ import (
 
 // Metrics are the daemon's metrics for Prometheus. NewMetrics registers each collector as it makes it.
 type Metrics struct {
-	Registry *prometheus.Registry              // has all collectors
-	progress func(stream string, at time.Time) // told of every success; never nil
-	trying   func(stream, failure string)      // told of every try that failed, and with "" of a try that did not; never nil
-	heard    func()                            // told of every sign of life; never nil
-	retrying atomic.Value                      // the id of the batch whose failure the page shows
+	Registry *prometheus.Registry                             // has all collectors
+	progress func(stream string, at time.Time)                // told of every success; never nil
+	due      func(stream string, success time.Time) time.Time // when the stream is stale after its last success; never nil
+	trying   func(stream, failure string)                     // told of every try that failed, and with "" of a try that did not; never nil
+	heard    func()                                           // told of every sign of life; never nil
+	retrying atomic.Value                                     // the id of the batch whose failure the page shows
 
-	cursor, lag, success, cycleTime *prometheus.GaugeVec
-	oldest, deadline, skew          *prometheus.GaugeVec
-	state, stopped                  *prometheus.GaugeVec
-	holes, changed, counted         *prometheus.CounterVec
-	cycles, commits                 *prometheus.CounterVec
-	records, objects, bytes         *prometheus.CounterVec
-	requests, retries               *prometheus.CounterVec
-	posts, reposts                  *prometheus.CounterVec
-	requestTime                     prometheus.Histogram
-	anchor                          anchorMetrics
-	compact                         CompactMetrics
-	verify                          VerifyMetrics
+	cursor, lag, cycleTime  *prometheus.GaugeVec
+	success, successDue     *prometheus.GaugeVec
+	oldest, deadline, skew  *prometheus.GaugeVec
+	state, stopped          *prometheus.GaugeVec
+	holes, changed, counted *prometheus.CounterVec
+	cycles, commits         *prometheus.CounterVec
+	records, objects, bytes *prometheus.CounterVec
+	requests, retries       *prometheus.CounterVec
+	posts, reposts          *prometheus.CounterVec
+	requestTime             prometheus.Histogram
+	anchor                  anchorMetrics
+	compact                 CompactMetrics
+	verify                  VerifyMetrics
 }
 
 // NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
@@ -59,11 +61,15 @@ func NewMetrics(tenant, version string) *Metrics {
 		compact:  newCompactMetrics(gauge, counter),
 		verify:   newVerifyMetrics(f, gauge, counter),
 		progress: func(string, time.Time) {}, heard: func() {}, trying: func(string, string) {},
+		due:    func(_ string, success time.Time) time.Time { return success },
 		cursor: gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
 		lag: gauge("lag_seconds",
 			"Age of the newest instant that is delivered: at the last success, by the server's clock; before the first one, at the start."),
 		success: gauge("last_success_timestamp_seconds",
 			"When the stream last committed, or found nothing new; from the start on, by the journal, and 0 if no success is known."),
+		successDue: gauge("success_due_timestamp_seconds",
+			"When the stream is stale unless it succeeds again: two runs of its schedule and two minutes after the last known success, or "+
+				"after the start."),
 		cycleTime: gauge("commit_duration_seconds", "Time that the last window took."),
 		oldest:    gauge("source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day."),
 		deadline: gauge("retention_deadline_timestamp_seconds",

@@ -11,7 +11,7 @@ import (
 
 // CompactMetrics are the metrics of compactions.
 type CompactMetrics struct {
-	success              *prometheus.GaugeVec
+	success, due         *prometheus.GaugeVec
 	days, objects, bytes *prometheus.CounterVec
 	runs                 *prometheus.CounterVec
 }
@@ -22,6 +22,8 @@ func newCompactMetrics(
 	return CompactMetrics{
 		success: gauge("compact_last_success_timestamp_seconds",
 			"When a compaction last succeeded, also if it found nothing to do; 0 if no success is known; absent without COMPACT_SCHEDULE."),
+		due: gauge("compact_due_timestamp_seconds",
+			"When a compaction must have succeeded at the latest, by COMPACT_SCHEDULE; absent without it."),
 		days: counter("compact_days_total", "Days of which a compaction made one file, or a few.", "stream"),
 		objects: counter("compact_objects_total",
 			"Files that compactions put in (made), and that they took away (replaced).", "stream", "kind"),
@@ -47,8 +49,9 @@ func (m *Metrics) Compactions() CompactMetrics {
 	return c
 }
 
-// found sets the last success from what an earlier process noted.
-func (c CompactMetrics) found(n stream.Note) {
+// Found sets the last success from what an earlier process noted, and when the next one is due; zero if that is not known.
+func (c CompactMetrics) Found(n stream.Note, due time.Time) {
+	set(c.due, stream.Archive, due)
 	if !n.SucceededAt.IsZero() {
 		c.success.WithLabelValues(stream.Archive).Set(seconds(n.SucceededAt))
 	}
@@ -64,9 +67,10 @@ func (c CompactMetrics) day(d compact.Day) {
 }
 
 // ended counts a compaction.
-func (c CompactMetrics) ended(err error, success time.Time) {
+func (c CompactMetrics) ended(err error, known stream.Note, due time.Time) {
+	set(c.due, stream.Archive, due)
 	c.runs.WithLabelValues(stream.Archive, stream.OutcomeOf(err).String()).Inc()
 	if err == nil {
-		c.success.WithLabelValues(stream.Archive).Set(seconds(success))
+		c.success.WithLabelValues(stream.Archive).Set(seconds(known.SucceededAt))
 	}
 }

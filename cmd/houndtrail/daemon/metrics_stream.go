@@ -61,11 +61,12 @@ type streamMetrics struct {
 // missing in the very outage that its alert is for.
 func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention) {
 	if newest.Serial == 0 {
+		set(m.successDue, m.name, m.due(m.name, now))
 		return
 	}
 	m.cursor.WithLabelValues(m.name).Set(seconds(newest.Cursor))
 	m.lag.WithLabelValues(m.name).Set(max(0, now.Sub(newest.Cursor).Seconds()))
-	m.success.WithLabelValues(m.name).Set(seconds(newest.Progress().CommittedAt))
+	m.succeeded(newest.Progress().CommittedAt)
 	m.Guarded(newest.Oldest.CreatedAt, retention.Deadline(newest.Cursor, newest.Oldest))
 }
 
@@ -139,9 +140,16 @@ func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	now := time.Now()
 	m.cursor.WithLabelValues(m.name).Set(seconds(until))
 	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // if a clock is behind the position, the stream's state says so
-	m.success.WithLabelValues(m.name).Set(seconds(now))
+	m.succeeded(now)
 	m.progress(m.name, now)
 	m.heard()
+}
+
+// succeeded sets the last success. An alert compares the clock with the time at which the next one is due, so it knows no
+// schedule, and fires although the process has ended.
+func (m streamMetrics) succeeded(at time.Time) {
+	m.success.WithLabelValues(m.name).Set(seconds(at))
+	set(m.successDue, m.name, m.due(m.name, at))
 }
 
 // Guarded sets the oldest record at the source, and when the source may begin to drop records that are not exported yet.

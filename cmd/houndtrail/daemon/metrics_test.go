@@ -20,6 +20,7 @@ import (
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("acme", "dev")
+	m.due = func(_ string, success time.Time) time.Time { return success.Add(12 * time.Minute) }
 	var told []string
 	m.progress = func(stream string, _ time.Time) { told = append(told, stream) }
 	archive := m.Stream(stream.Archive)
@@ -43,18 +44,18 @@ func TestMetrics(t *testing.T) {
 	archive.Ended("", exporter.ErrStopped)
 	archive.Ended(stream.StateNoJournal, &exporter.Error{Stage: exporter.StageCheckpoint, Err: exporter.ErrJournalGone})
 	compactions := m.Compactions()
-	compactions.found(stream.Note{SucceededAt: cursor})
+	compactions.Found(stream.Note{SucceededAt: cursor}, cursor.Add(time.Hour))
 	compactions.day(compact.Day{Objects: 9, Bytes: 900, Made: 2, Size: 300})
-	compactions.ended(errors.New("x"), time.Time{})
+	compactions.ended(errors.New("x"), stream.Note{}, cursor.Add(time.Hour))
 	verifications := m.Verifications(stream.Archive)
 	m.Verifications(stream.Webhook)
-	verifications.found(stream.Note{SucceededAt: cursor})
+	verifications.Found(stream.Note{SucceededAt: cursor}, cursor.Add(time.Minute))
 	verifications.looked(&verify.Report{
 		Streams: []verify.Stream{{Entries: 300}, {Entries: 20}}, Objects: 7, Counts: map[verify.Severity]int{verify.Error: 2, verify.Info: 3},
 	}, 1500*time.Millisecond)
 	verifications.looked(&verify.Report{Objects: 1, Unread: []string{"503"}}, 2*time.Second) // which says nothing of findings
 	verifications.looked(nil, time.Hour)
-	verifications.ended(stream.ErrTampered, time.Time{})
+	verifications.ended(stream.ErrTampered, stream.Note{}, cursor)
 	m.Request("200", 20*time.Millisecond)
 	m.Request("timeout", 30*time.Second)
 	m.Retry("timeout")
@@ -97,6 +98,9 @@ func TestMetrics(t *testing.T) {
 		`houndtrail_holes_total{stream="archive",tenant="acme"} 3`,
 		`houndtrail_holes_total{stream="webhook",tenant="acme"} 0`,
 		`houndtrail_commits_total{stream="archive",tenant="acme"} 1`,
+		`houndtrail_compact_due_timestamp_seconds{stream="archive",tenant="acme"} 1.7723700005e+09`,
+		`houndtrail_verification_due_timestamp_seconds{stream="archive",tenant="acme"} 1.7723664005e+09`,
+		`houndtrail_success_due_timestamp_seconds{stream="archive",tenant="acme"} `,
 		`houndtrail_commits_total{stream="webhook",tenant="acme"} 0`,
 		`houndtrail_cursor_timestamp_seconds{stream="archive",tenant="acme"} 1.7723664605e+09`,
 		`houndtrail_lag_seconds{stream="archive",tenant="acme"} 60`,
@@ -159,6 +163,7 @@ func TestMetricsAtTheStart(t *testing.T) {
 	m.progress = func(string, time.Time) {
 		t.Error("what was committed by an earlier process is no progress of this one")
 	}
+	m.due = func(_ string, success time.Time) time.Time { return success.Add(12 * time.Minute) }
 	cursor := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	m.Stream(stream.Archive).Found(checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
 		Serial: 7, Cursor: cursor, CommittedAt: cursor.Add(2 * time.Minute), Oldest: checkpoint.Sighting{CreatedAt: cursor.AddDate(0, -1, 0)},
@@ -170,6 +175,8 @@ func TestMetricsAtTheStart(t *testing.T) {
 	for _, want := range []string{
 		`houndtrail_last_success_timestamp_seconds{stream="archive",tenant="acme"} 1.77236652e+09`,
 		`houndtrail_last_success_timestamp_seconds{stream="webhook",tenant="acme"} 0`,
+		`houndtrail_success_due_timestamp_seconds{stream="archive",tenant="acme"} 1.77236724e+09`, // by the journal, and not by the start
+		`houndtrail_success_due_timestamp_seconds{stream="webhook",tenant="acme"} 1.77236712e+09`, // by the start
 		`houndtrail_cursor_timestamp_seconds{stream="archive",tenant="acme"} 1.7723664e+09`,
 		`houndtrail_lag_seconds{stream="archive",tenant="acme"} 3600`,
 		`houndtrail_retention_deadline_timestamp_seconds{stream="archive",tenant="acme"} 1.7724528e+09`,

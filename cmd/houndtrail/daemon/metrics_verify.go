@@ -12,11 +12,12 @@ import (
 
 // VerifyMetrics are the metrics of the verifications of a stream.
 type VerifyMetrics struct {
-	stream            string
-	success, duration *prometheus.GaugeVec
-	bySeverity        *prometheus.GaugeVec // findings by severity
-	entries, objects  *prometheus.CounterVec
-	runs              *prometheus.CounterVec
+	stream           string
+	success, due     *prometheus.GaugeVec
+	duration         *prometheus.GaugeVec
+	bySeverity       *prometheus.GaugeVec // findings by severity
+	entries, objects *prometheus.CounterVec
+	runs             *prometheus.CounterVec
 }
 
 func newVerifyMetrics(
@@ -27,6 +28,8 @@ func newVerifyMetrics(
 		success: gauge("verification_last_success_timestamp_seconds",
 			"When a verification last read everything that it wanted to, and found no error; 0 if no success is known; absent with "+
 				"VERIFY_SCHEDULE=off."),
+		due: gauge("verification_due_timestamp_seconds",
+			"When a verification must have succeeded at the latest, by VERIFY_SCHEDULE; absent without it."),
 		duration: gauge("verification_duration_seconds", "Time that the last verification took; 0 before the first one."),
 		bySeverity: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "houndtrail_verification_findings",
@@ -54,8 +57,9 @@ func (m *Metrics) Verifications(name string) VerifyMetrics {
 	return v
 }
 
-// found sets the last success from what an earlier process noted.
-func (v VerifyMetrics) found(n stream.Note) {
+// Found sets the last success from what an earlier process noted, and when the next one is due; zero if that is not known.
+func (v VerifyMetrics) Found(n stream.Note, due time.Time) {
+	set(v.due, v.stream, due)
 	if !n.SucceededAt.IsZero() {
 		v.success.WithLabelValues(v.stream).Set(seconds(n.SucceededAt))
 	}
@@ -84,9 +88,10 @@ func (v VerifyMetrics) looked(r *verify.Report, took time.Duration) {
 }
 
 // ended counts a verification.
-func (v VerifyMetrics) ended(err error, success time.Time) {
+func (v VerifyMetrics) ended(err error, known stream.Note, due time.Time) {
+	set(v.due, v.stream, due)
 	v.runs.WithLabelValues(v.stream, stream.OutcomeOf(err).String()).Inc()
-	if err == nil && !success.IsZero() {
-		v.success.WithLabelValues(v.stream).Set(seconds(success))
+	if err == nil && !known.SucceededAt.IsZero() {
+		v.success.WithLabelValues(v.stream).Set(seconds(known.SucceededAt))
 	}
 }

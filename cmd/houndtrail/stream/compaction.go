@@ -105,10 +105,15 @@ func (l *CompactionLook) Known() bool {
 	return l.Schedule.Spec != "" || l.Note != Note{} || !l.Intent.IsZero()
 }
 
+// Due is when a compaction must have succeeded at the latest; zero if that is not known.
+func (l *CompactionLook) Due() time.Time {
+	return l.due(l.Schedule, compactionTurns, compactionLateness)
+}
+
 // Judge is the state of the compaction at a time, and the error about it; nil if it is well. If a lease is held since a time, its
 // holder may be the compaction that is under way; zero if none is.
 func (l *CompactionLook) Judge(now, held time.Time) (state string, err error) {
-	due := l.due(l.Schedule, compactionTurns, compactionLateness)
+	due := l.Due()
 	switch {
 	case l.Intent.Forget != nil && (held.IsZero() || held.After(l.Intent.At)):
 		return JobUnfinished, fmt.Errorf("%w: %w: %d files of days before %s are to go, and some may still be there: run "+

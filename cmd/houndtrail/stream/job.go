@@ -110,13 +110,18 @@ func (s *Set) LookAtVerification(ctx context.Context, name string) (l Verificati
 	return l, err
 }
 
+// Due is when a verification must have succeeded at the latest; zero if that is not known.
+func (l *VerificationLook) Due() time.Time {
+	return l.due(l.Schedule, verificationTurns, verificationLateness)
+}
+
 // Judge is the state of the verification at a time, and the error about it; nil if it is well.
 func (l *VerificationLook) Judge(now time.Time) (state string, err error) {
 	last := "none has succeeded so far"
 	if !l.SucceededAt.IsZero() {
 		last = "the last one that succeeded was at " + l.SucceededAt.UTC().Format(time.RFC3339)
 	}
-	switch due := l.due(l.Schedule, verificationTurns, verificationLateness); {
+	switch due := l.Due(); {
 	case l.State == JobFinding:
 		return JobFinding, &failedJobError{l.Note, ErrVerification, "the last verification (" + last + ")", ErrTampered}
 	case !due.IsZero() && now.After(due):

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+)
+
+// TestAlerts: each rule names existing metrics and states, and has a section in docs/alerts.md and cases in the file of tests.
+// promtool runs those cases in CI.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	families, err := exercised().Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := map[string]bool{}
+	for _, f := range families {
+		metrics[f.GetName()] = true
+	}
+	var states []string
+	for _, s := range stream.States() {
+		states = append(states, strings.ReplaceAll(s, " ", "_"))
+	}
+	rules := contentOf(t, "deploy", "prometheus", "alerts.yaml")
+	for _, name := range regexp.MustCompile(`houndtrail_[a-z_]+`).FindAllString(rules, -1) {
+		if !metrics[name] {
+			t.Errorf("a rule asks for %s, which is no metric", name)
+		}
+	}
+	for _, named := range regexp.MustCompile(`state=~?"([^"]+)"`).FindAllStringSubmatch(rules, -1) {
+		for state := range strings.SplitSeq(named[1], "|") {
+			if !slices.Contains(states, state) {
+				t.Errorf("a rule asks for the state %s, which is none", state)
+			}
+		}
+	}
+	runbooks := headings(t, filepath.Join(repository, "docs", "alerts.md"))
+	cases := contentOf(t, "deploy", "prometheus", "alerts_test.yaml")
+	alerts := regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(rules, -1)
+	for _, a := range alerts {
+		anchor := strings.ToLower(a[1])
+		if !runbooks[anchor] || !strings.Contains(rules, "runbook: docs/alerts.md#"+anchor+"\n") {
+			t.Errorf("%s has no section in docs/alerts.md, or does not name it", a[1])
+		}
+		fires := strings.Contains(cases, "alertname: "+a[1]+"\n        exp_alerts:\n          - exp_labels")
+		if !fires || !strings.Contains(cases, "alertname: "+a[1]+", exp_alerts: []") {
+			t.Errorf("no test shows that %s fires, or that it is silent", a[1])
+		}
+	}
+	if len(alerts) < 10 || len(runbooks) != len(alerts)+1 {
+		t.Errorf("%d alerts, and %d headings", len(alerts), len(runbooks))
+	}
+}
+
+func contentOf(t *testing.T, path ...string) string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(append([]string{repository}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}

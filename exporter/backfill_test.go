@@ -158,7 +158,7 @@ func (w *world) keys() (keys []string) {
 // A stream that has not begun, or has only just begun, may still deliver the same records as a backfill.
 func TestBackfillBeforeTheStream(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
-	w.refuses(w.backfill(w.positions, w.objects), "the stream has not committed anything yet, so it is not known what it "+
+	w.refuses(w.backfill(w.positions, w.objects), "the stream has not committed anything yet, so Houndtrail does not know which records it "+
 		"will deliver itself: run houndtrail run --once first")
 	e := w.process(w.positions, w.objects)
 	e.Start = w.now().Add(-5 * time.Minute)

@@ -77,7 +77,7 @@ func NewMetrics(tenant, version string) *Metrics {
 			Help: "1 if the stream has stopped for good and waits for a person, by the state that is the reason; else 0.",
 		}, []string{"stream", "reason"}),
 		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
-		holes:   counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
+		holes:   counter("holes_total", "Records that Houndtrail could not get, and left out (ON_BAD_RECORD=quarantine).", "stream"),
 		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
 		counted: counter("counted_records_total",
 			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown, or off.", "stream", "count"),

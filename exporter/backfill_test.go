@@ -60,8 +60,7 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
-// Whatever the user asks for, and in whichever order, no record is delivered twice, and each run names the times that it leaves
-// out.
+// The user may ask for any time, in any order: no record is delivered twice, and each run names the times that it leaves out.
 func TestBackfillsThatOverlap(t *testing.T) {
 	w := halfway(t)
 	w.runBackfill(between(dayAt(2), dayAt(3)))
@@ -188,7 +187,7 @@ func TestBackfillOfNothing(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// Backfill does not say that the time that the stream has delivered has no records: the stream has looked.
+// Backfill does not say that the stream's own time has no records: the stream has delivered it.
 func TestBackfillBeforeAnEarlyStart(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	e := w.process(w.positions, w.objects)

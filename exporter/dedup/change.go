@@ -45,7 +45,8 @@ func appendChange(b []byte, before, after []minute) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(before)-len(kept)))
 	var changed []minute
-	marks, limited := 0, false // Apply limits the marks too. If that limit removes marks from a minute, the change need not contain this minute
+	// Apply limits the marks too. If that limit removes marks from a minute, the change need not contain this minute.
+	marks, limited := 0, false
 	for _, m := range slices.Backward(after) {
 		marks += len(m.marks)
 		was := at(kept, m.at)

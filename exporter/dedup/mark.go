@@ -24,7 +24,8 @@ type marker struct{ text []byte }
 // another way.
 func (m *marker) mark(r *record.Record) uint16 {
 	sum := uint32(0)
-	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.ID)) // with the id in it, two records with the same content have different marks, and do not cancel each other out
+	// With the id in it, two records with the same content have different marks. So they do not cancel each other out.
+	m.text = binary.LittleEndian.AppendUint64(m.text[:0], uint64(r.ID))
 	m.text = binary.LittleEndian.AppendUint64(m.text, uint64(r.CreatedAt.UnixMicro()))
 	for i := range columns {
 		column := *columns[i].Value(r)

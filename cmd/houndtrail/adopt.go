@@ -61,7 +61,7 @@ the journal.`,
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			return p.adoptArchive(cmd.Context(), c, log, adoptOptions{reason, before, dry, output.value})
 		},
 	}
@@ -128,7 +128,8 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 
 func adoptError(err error) error { return &stream.Error{Stream: stream.Archive, Err: err} }
 
-// surveyArchive reads all of the archive. It returns the adoption for the user also if the archive cannot be adopted.
+// surveyArchive reads all of the archive. If Houndtrail cannot adopt the archive, it returns the adoption too, for the user to
+// see.
 func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporter.Found, adoption, error) {
 	var delivered dedup.Builder
 	survey, err := read.Survey(ctx, b, tenant, func(id int64, createdAt time.Time) error {
@@ -154,8 +155,8 @@ func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporte
 	}, a, nil
 }
 
-// unknownFiles names the files because of which an archive cannot be adopted: if one is a renamed file, a run would archive its
-// records a second time.
+// unknownFiles names the files that keep Houndtrail from adopting the archive: if one of them is a renamed file, a run would
+// archive its records a second time.
 func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 	const most = 10
 	names := strings.Join(keys[:min(most, len(keys))], ", ")
@@ -167,7 +168,7 @@ func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 		"houndtrail adopt again", stream.ErrUnknownFiles, names, b, read.Prefix(tenant))
 }
 
-// An adoption has the figures of the archive and, unless it was a dry run, the entry that adopts it.
+// An adoption has the figures of the archive. Unless it was a dry run, it also has the entry that adopts the archive.
 type adoption struct {
 	Objects    int                    `json:"objects"`
 	Bytes      int64                  `json:"bytes"`
@@ -178,7 +179,7 @@ type adoption struct {
 	Duplicates int64                  `json:"duplicates"`
 	Unknown    []string               `json:"unknown,omitempty"`
 	Entry      *checkpoint.Checkpoint `json:"entry,omitempty"`
-	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, if that was damaged
+	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, if that journal was damaged
 }
 
 func adoptionOf(f read.Found) adoption {

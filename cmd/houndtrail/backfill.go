@@ -22,7 +22,7 @@ type backfillOptions struct {
 	stream   choice
 	output   choice
 
-	first, end time.Time // from and to; zero if they are not given
+	first, end time.Time // from and to; zero if the user did not give them
 }
 
 func (p *program) backfill() *cobra.Command {
@@ -65,7 +65,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		return err
 	}
 	log := p.logger(c.Log)
-	defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+	defer log.Sync() //nolint:errcheck // not every standard error can be synced
 	all, err := p.backfills(ctx, c, o, log)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		progress := show.NewBackfill(p.stderr, log, b.name)
 		b.Stream.Observer, b.Planned = progress, progress.Planned
 		err := stream.Abandoned(work, b.Run(work))
-		err = errors.Join(err, b.anchor(work)) // also after a failure: what was committed before it is to be remembered
+		err = errors.Join(err, b.anchor(work)) // also after a failure: the heads of earlier commits have to be remembered elsewhere
 		if err != nil {
 			errs = append(errs, &stream.Error{Stream: b.name, Err: err})
 		}
@@ -91,7 +91,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 	return errors.Join(errs...)
 }
 
-// parse reads the times. It finds a mistake in them before Houndtrail sends anything.
+// parse reads the times. It finds a mistake in them before Houndtrail sends a request.
 func (o *backfillOptions) parse() (err error) {
 	if o.first, err = timeOrDay("--from", o.from); err != nil {
 		return err
@@ -119,12 +119,13 @@ func timeOrDay(flag, text string) (time.Time, error) {
 
 // A backfill is the backfill of one stream.
 type backfill struct {
-	name string // of the stream
+	name string // the journal of the stream
 	*exporter.Backfill
 	anchor func(context.Context) error // remembers the newest head elsewhere
 }
 
-// backfills makes the backfills of the streams that the user asks for, or of all that the configuration turns on.
+// backfills makes the backfills of the streams that the user names. If the user names none, it makes those of all streams that
+// the configuration turns on.
 func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOptions, log *zap.Logger) ([]backfill, error) {
 	set := stream.NewSet(c, p.process(quiet(log)))
 	names, err := set.Chosen(o.stream.value)
@@ -137,7 +138,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	}
 	var all []backfill
 	for _, s := range streams {
-		past, err := set.LookJournal(ctx, s.Name, func(anchor.Report) {}) // the stream's own runs tell of its anchors
+		past, err := set.LookJournal(ctx, s.Name, func(anchor.Report) {}) // the stream's own runs report about its anchors
 		if err != nil {
 			return nil, err
 		}
@@ -152,8 +153,8 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	return all, nil
 }
 
-// quiet drops the log's line for each window at level info, since the progress shows the windows. At other levels it changes
-// nothing.
+// quiet drops the log's line for each window at level info, since the progress already shows the windows. At every other level,
+// it changes nothing.
 func quiet(log *zap.Logger) *zap.Logger {
 	if log.Level() == zap.InfoLevel {
 		return log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))

@@ -50,7 +50,7 @@ HOUNDTRAIL_SIGNING_KEY as well; --dry-run does not.`,
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			compactor, err := stream.NewSet(c, p.asked().process(log)).Compaction(cmd.Context(), dry)
 			if err != nil {
 				return err
@@ -87,7 +87,7 @@ func (p *program) compactArchive(ctx context.Context, c *stream.Compaction, form
 	return errors.Join(errors.Join(told...), table.Flush(), err)
 }
 
-// compactColumns are the columns of what was done. A dry run does not know how large the new files would be.
+// compactColumns are the columns of the result. A dry run cannot tell how large the new files would be.
 func compactColumns(dry bool) []show.Column[compact.Day] {
 	number := func(name string, of func(compact.Day) int64) show.Column[compact.Day] {
 		return show.Column[compact.Day]{Name: name, Cell: func(d compact.Day) string { return strconv.FormatInt(of(d), 10) }}

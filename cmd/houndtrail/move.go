@@ -71,19 +71,19 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	var errs []error
 	for _, name := range withBackfills(names) {
 		journal, err := set.CommitJournal(ctx, name)
-		if err == nil { // Movable takes no lease: the lease of a journal that is not there would leave an object
+		if err == nil { // Movable takes no lease: if the journal does not exist, its lease would leave an object
 			err = stream.At(exporter.StageCheckpoint, journal.Movable(ctx))
 		}
 		switch {
 		case err == nil:
 			movable[name] = journal
 		case errors.Is(err, checkpoint.ErrUnmoved), errors.Is(err, checkpoint.ErrNotFound):
-			// no error: the user need not move every journal, and not every stream has a backfill
+			// this is no error: the user need not move every journal, and not every stream has a backfill
 		default:
 			errs = append(errs, &stream.Error{Stream: name, Err: err})
 		}
 	}
-	if len(errs) > 0 { // all or nothing: a run with the previous settings has to end the open windows first
+	if len(errs) > 0 { // either all journals move or none: a run with the previous settings has to finish the open windows first
 		return errors.Join(errs...)
 	}
 	if len(movable) == 0 {
@@ -105,7 +105,7 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	return errors.Join(errs...)
 }
 
-// withBackfills are the names of the streams' journals and of their backfills'.
+// withBackfills returns the names of the journals of the streams and of their backfills.
 func withBackfills(streams []string) (names []string) {
 	for _, name := range streams {
 		names = append(names, name, stream.BackfillOf(name))
@@ -164,7 +164,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			return p.resetStreams(cmd.Context(), c, log, name.value, reason, output.value, earlier)
 		},
 	}
@@ -175,7 +175,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 	return cmd
 }
 
-// resetFrom reads the flag --from; zero if it is not set.
+// resetFrom reads the flag --from; zero if the user did not set it.
 func resetFrom(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

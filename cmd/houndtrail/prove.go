@@ -118,7 +118,7 @@ func (p *program) writeProof(proof *prove.Proof, o *proveOptions) error {
 		if _, err := p.stdout.Write(text); err != nil {
 			return err
 		}
-	} else if err := os.WriteFile(o.output, text, 0o644); err != nil { //nolint:gosec // it has no secret, and is for others
+	} else if err := os.WriteFile(o.output, text, 0o644); err != nil { //nolint:gosec // other people have to read it, and it has no secret
 		return stream.Usagef("--output: %w", err)
 	}
 	fmt.Fprintf(p.stderr, "houndtrail: record %d of %s: entry %d delivered it in %s\n", proof.Record.ID,
@@ -152,7 +152,7 @@ func publicKeys(paths []string) (keys []seal.PublicKey, err error) {
 	return keys, nil
 }
 
-// verifyProof checks a proof, without any store.
+// verifyProof checks a proof. It needs no store.
 func verifyProof(w io.Writer, path string, keyFiles []string) error {
 	keys, err := publicKeys(keyFiles)
 	if err != nil {
@@ -193,7 +193,7 @@ func verifyProof(w io.Writer, path string, keyFiles []string) error {
 	return err
 }
 
-// enclosed are the keys in a bundle, as far as they can be read. They authenticate nothing.
+// enclosed returns the keys in a bundle, as far as they can be read. They prove nothing: the writer of the bundle chose them.
 func enclosed(b *seal.Bundle) (keys []seal.PublicKey) {
 	for _, text := range b.Keys {
 		if key, err := seal.ParsePublicKey([]byte(text)); err == nil && !slices.Contains(keys, key) {
@@ -203,7 +203,7 @@ func enclosed(b *seal.Bundle) (keys []seal.PublicKey) {
 	return keys
 }
 
-// tellProved prints the facts that a proof is about.
+// tellProved prints the facts that the proof proves.
 func tellProved(w io.Writer, p *seal.Proved) error {
 	var b strings.Builder
 	line := func(name, format string, values ...any) {

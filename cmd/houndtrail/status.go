@@ -135,7 +135,8 @@ HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to be of 
 	return cmd
 }
 
-// showHistory prints all of a journal that it can read: the entries to stdout, and each problem to stderr when it finds it.
+// showHistory prints every entry of a journal that it can read. Entries go to stdout. Each problem goes to stderr as soon as it
+// is found.
 func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name string, last int, form string) error {
 	out := show.NewEntries(p.stdout, form)
 	entries, first := j.Survey(ctx), uint64(0)
@@ -146,7 +147,7 @@ func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name s
 	shown := 0
 	for entry, err := range entries {
 		if err != nil {
-			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // the store's error, which may pass
+			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // an error of the store, which may pass
 				return errors.Join(out.End(false), err)
 			}
 			fmt.Fprintln(p.stderr, describe(err))
@@ -176,7 +177,7 @@ func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name s
 	return problemsOf(name, problems)
 }
 
-// newestOf is the end of a survey. Of a sound journal it reads only the entries that it returns.
+// newestOf returns the last entries of a survey. If the journal is sound, it reads only the entries that it returns.
 func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[checkpoint.Stored, error] {
 	type found struct {
 		checkpoint.Stored

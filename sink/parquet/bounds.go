@@ -75,6 +75,6 @@ func upperBound(s string) (_ []byte, ok bool) {
 	return nil, false
 }
 
-// surrogatesEnd is the character after U+D7FF. Between the two are the surrogates, the halves of UTF-16 characters, which UTF-8 does
-// not have.
+// surrogatesEnd is the character after U+D7FF. Between the two are the surrogates, the halves of UTF-16 characters, which UTF-8
+// does not have.
 const surrogatesEnd = 0xE000

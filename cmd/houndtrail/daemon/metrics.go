@@ -20,10 +20,10 @@ import (
 // Metrics are the daemon's metrics for Prometheus. NewMetrics registers each collector as it makes it.
 type Metrics struct {
 	Registry *prometheus.Registry              // has all collectors
-	progress func(stream string, at time.Time) // told of every success; never nil
-	trying   func(stream, failure string)      // told of every try that failed, and with "" of a try that did not; never nil
-	heard    func()                            // told of every sign of life; never nil
-	retrying atomic.Value                      // the id of the batch whose failure the page shows
+	progress func(stream string, at time.Time) // called for every success; never nil
+	trying   func(stream, failure string)      // called for every failed try, and with "" for every other one; never nil
+	heard    func()                            // called for every sign of life; never nil
+	retrying atomic.Value                      // the id of the batch with the failure that the page shows
 
 	cursor, lag, success, cycleTime *prometheus.GaugeVec
 	oldest, deadline, skew          *prometheus.GaugeVec
@@ -39,8 +39,8 @@ type Metrics struct {
 	verify                          VerifyMetrics
 }
 
-// NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
-// as a label.
+// NewMetrics returns the metrics of one process, which works for one tenant. All metrics except those of Go itself have the
+// tenant as a label.
 func NewMetrics(tenant, version string) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -112,7 +112,7 @@ func (m *Metrics) Request(status string, d time.Duration) {
 	m.heard()
 }
 
-// Retry counts a pause before another try.
+// Retry counts a pause before a next try.
 func (m *Metrics) Retry(reason string) {
 	m.retries.WithLabelValues(reason).Inc()
 	m.heard()
@@ -122,12 +122,12 @@ func (m *Metrics) Retry(reason string) {
 func (m *Metrics) Posted(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 	m.heard()
-	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // the success of another batch does not end the failure of this one
+	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // if another batch succeeds, the failure of this one stays
 		m.trying(stream.Webhook, "")
 	}
 }
 
-// Reposted counts a post that failed and is tried again.
+// Reposted counts a post that failed and that Houndtrail tries again.
 func (m *Metrics) Reposted(r webhook.Retry) {
 	m.reposts.WithLabelValues(r.Reason).Inc()
 	m.heard()

@@ -47,7 +47,7 @@ func (m *Metrics) Compactions() CompactMetrics {
 	return c
 }
 
-// found sets the last success from what an earlier process noted.
+// found sets the last success from the note of an earlier process.
 func (c CompactMetrics) found(n stream.Note) {
 	if !n.SucceededAt.IsZero() {
 		c.success.WithLabelValues(stream.Archive).Set(seconds(n.SucceededAt))

@@ -14,7 +14,7 @@ import (
 type VerifyMetrics struct {
 	stream            string
 	success, duration *prometheus.GaugeVec
-	bySeverity        *prometheus.GaugeVec // findings by severity
+	bySeverity        *prometheus.GaugeVec // number of findings, by severity
 	entries, objects  *prometheus.CounterVec
 	runs              *prometheus.CounterVec
 }
@@ -54,7 +54,7 @@ func (m *Metrics) Verifications(name string) VerifyMetrics {
 	return v
 }
 
-// found sets the last success from what an earlier process noted.
+// found sets the last success from the note of an earlier process.
 func (v VerifyMetrics) found(n stream.Note) {
 	if !n.SucceededAt.IsZero() {
 		v.success.WithLabelValues(v.stream).Set(seconds(n.SucceededAt))
@@ -68,7 +68,7 @@ func (v VerifyMetrics) findings(counts map[verify.Severity]int) {
 	}
 }
 
-// looked counts what a verification looked at; the report is nil if that was nothing.
+// looked counts the entries and files that a verification has read. report is nil if it has read none.
 func (v VerifyMetrics) looked(r *verify.Report, took time.Duration) {
 	if r == nil {
 		return

@@ -33,16 +33,16 @@ func (p *program) backfill() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backfill",
 		Short: "Export the time before a stream's own start",
-		Long: `Export the time before a stream's own start: of a stream that was begun later than the oldest record (HOUNDTRAIL_START),
-or of a webhook that was added when the archive had been running for long. A stream that began at the oldest record has
-nothing to backfill: it exports by itself what appears before its start later on.
+		Long: `Export the time before a stream's own start. You need this if a stream began later than the oldest record
+(HOUNDTRAIL_START), or if you added a webhook to an older archive. If a stream began at the oldest record, it needs no
+backfill: when older records appear, it exports them by itself.
 
-A backfill has a journal and a lease of its own, beside the stream's. It may run while the daemon does, and does not move
-its position. What either journal accounts for is left out, so that no record is written twice; where a backfill was
-interrupted, the same command again goes on.
+A backfill has its own journal and its own lease. It may run while the daemon runs, and does not move the daemon's
+position. It leaves out the time for which the stream's journal or its own journal accounts, so it writes no record
+twice. If a backfill was interrupted, run the same command again: it goes on from there.
 
-Times are RFC 3339; a day such as 2026-01-31 is its midnight in UTC. The stream itself must have committed before: what
-it starts with is known only then.`,
+Times are RFC 3339. A day such as 2026-01-31 means its midnight in UTC. The stream itself must have made its first
+commit: before that, Houndtrail does not know where the stream begins.`,
 		Example: `  houndtrail backfill
   houndtrail backfill --stream webhook --from 2026-01-01 --to 2026-02-01
   houndtrail history --stream archive-backfill`,

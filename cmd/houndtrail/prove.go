@@ -36,18 +36,18 @@ func (p *program) prove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prove --id N",
 		Short: "Prove one record to a third party",
-		Long: `Make the proof of one record: its row, the path to the object in which it was delivered, the entry of the journal that names
-this object, and the path from the entry to the newest signed head. The proof is one file of JSON and shows no other record. A
-third party checks it with houndtrail verify --proof, or with docs/evidence-check.py and openssl alone. For this the third party
-needs the public key, from its owner and not from the proof.
+		Long: `Make the proof of one record. It has the row of the record, the path to the object of its delivery, the entry of the
+journal that names this object, and the path from the entry to the newest signed head. The proof is one file of JSON
+and shows no other record. A third party checks it with houndtrail verify --proof, or with docs/evidence-check.py and
+openssl alone. For this the third party needs the public key, from its owner and not from the proof.
 
-The proof goes through the entry that first delivered the record, also if the archive was compacted since. If a restored database
-has given an id to several records, --since and --until choose one of them by its created_at.
+The proof uses the entry that first delivered the record, even if the archive was compacted later. If a restored
+database has given one id to several records, --since and --until choose one of them by its created_at.
 
-prove writes nothing but the proof. It needs no secret and no BloodHound: only the places of the archive and of the journal, and the
-right to read them. So it also works on a copy.
+prove writes only the proof. It needs no secret and no BloodHound: only the places of the archive and of the journal,
+and the right to read them. So it also works on a copy.
 
---format tlog-proof prints the path of the entry alone, in the form of C2SP, for tools that read it.`,
+--format tlog-proof prints only the path of the entry, in the form of C2SP, for tools that read it.`,
 		Example: `  houndtrail prove --id 1203860 -o proof.json
   houndtrail verify --proof proof.json --key key.pub.pem`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

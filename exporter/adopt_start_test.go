@@ -41,8 +41,8 @@ func (w *world) adopt(e *exporter.Exporter) *exporter.Exporter {
 	return e
 }
 
-// If a record from before the archive's first record appears late, the stream finds it as any stream does. This also holds if
-// the user asked for a start, unless the record is before that start.
+// If a record from before the archive's first record appears late, the stream finds it, like every other stream. This also
+// holds if the user asked for a start, unless the record is before that start.
 func TestAdoptedStreamLooksBeforeItsFirstRecord(t *testing.T) {
 	now := time.Date(2026, 10, 12, 12, 0, 0, 0, time.UTC)
 	for name, start := range map[string]time.Time{"oldest": {}, "asked": now.Add(-3 * time.Hour)} {

@@ -78,8 +78,8 @@ func TestAdoptUnderLeases(t *testing.T) {
 	}
 }
 
-// TestAdoptLosesItsLease: if adopt loses its lease, its survey may be out of date. So it commits nothing, and says who has the
-// lease.
+// TestAdoptLosesItsLease: if adopt loses its lease, another process may have written since adopt listed the archive. So it
+// commits nothing, and says who has the lease.
 func TestAdoptLosesItsLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,26 +18,26 @@ type Past interface {
 	Load(ctx context.Context) (checkpoint.Stored, error)
 }
 
-// A Backfill delivers the time before a stream's own start. It has a journal and a lease of its own, so that the stream goes on
-// meanwhile, and neither of the two waits for the other.
+// A Backfill delivers the time before a stream's own start. It has its own journal and its own lease. So the stream goes on
+// meanwhile, and neither waits for the other.
 //
-// Each run finds out anew what to do: it takes the time that the user asked for, without the time that the stream's journal and
-// the backfill's own journal account for. So if a run was interrupted, the same run again goes on from there, and no two runs
-// deliver the same time. Windows need neither an overlap nor a set of delivered ids: all records in them became visible long
-// ago.
+// Each run plans its work anew: it takes the time that the user asked for, and leaves out the time for which the stream's
+// journal or the backfill's own journal accounts. So if a run was interrupted, the user starts the same run again, and it goes
+// on from there. No two runs deliver the same time. Windows need neither an overlap nor a set of delivered ids: all records in
+// them became visible long ago.
 type Backfill struct {
-	Stream  Exporter // its source and destination, which are the stream's; a backfill does not touch its Store
+	Stream  Exporter // the stream's source and destination; a backfill does not touch the stream's Store
 	Past    Past     // the stream's own journal
-	Journal Store    // the backfill's: its windows come in any order
+	Journal Store    // the backfill's own journal: its windows come in any order
 
-	From time.Time // zero for the source's oldest record
-	To   time.Time // zero for the start of the stream
+	From time.Time // zero: from the source's oldest record
+	To   time.Time // zero: to the start of the stream
 
 	Planned func(BackfillPlan) // called with the plan before the work begins; may be nil
 }
 
-// Run delivers the missing records, oldest first. Its error is a [*RangeError], and then Run did nothing, or an [*Error].
-// Whether or not Run returns an error, every commit that it made stands, and the next run leaves that time out.
+// Run delivers the missing records, oldest first. If Run returns a [*RangeError], it did nothing. Every other error is an
+// [*Error]. Every commit stands, also if Run returns an error. The next run leaves the committed time out.
 func (b *Backfill) Run(ctx context.Context) error {
 	m, err := b.Stream.moment(ctx, false)
 	if err != nil {
@@ -55,7 +55,7 @@ func (b *Backfill) Run(ctx context.Context) error {
 		c := &cycle{moment: m, lease: lease, mark: time.Now()}
 		err := b.fill(ctx, c, asked, own)
 		if errors.Is(err, ErrIncomplete) {
-			b.Stream.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+			b.Stream.Log.Warn("a window seems incomplete: Houndtrail reads it again", zap.Error(err))
 			err = b.fill(ctx, c, asked, own)
 		}
 		return err
@@ -64,7 +64,8 @@ func (b *Backfill) Run(ctx context.Context) error {
 
 // fill plans the missing time and delivers its records.
 func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window) error {
-	// Only under the lease it is certain that no removal comes between.
+	// Houndtrail reads this under the lease only: then no other command can remove records from the archive before the backfill
+	// writes.
 	newest, err := b.Past.Load(ctx)
 	if err != nil {
 		return failed(StageCheckpoint, err)
@@ -105,14 +106,14 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	return nil
 }
 
-// own is the time whose records the stream itself delivers or has delivered. It is from the stream's start to its cursor; the
-// stream also delivers everything later. If the user asked for no start, the stream also delivers records that appear before
-// its start.
+// own is the time for which the stream is responsible: it has delivered these records, or will deliver them. This time begins
+// at the stream's start. Everything behind the cursor belongs to it, and everything later too. If the user asked for no start,
+// the stream also delivers records that appear before its start.
 func (b *Backfill) own(ctx context.Context) (own window.Window, start time.Time, err error) {
 	newest, err := b.Past.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		return own, start, &RangeError{"the stream has not committed anything yet, so it is not known what it will deliver " +
-			"itself: run houndtrail run --once first"}
+		return own, start, &RangeError{"the stream has not committed anything yet, so Houndtrail does not know which records it " +
+			"will deliver itself: run houndtrail run --once first"}
 	}
 	if err != nil {
 		return own, start, failed(StageCheckpoint, err)
@@ -134,7 +135,7 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 	if !w.Start.Before(w.End) {
 		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}
 	}
-	// A record of a later time may still appear, and a backfill never looks back.
+	// A later record may still appear in this time. A backfill reads each window only once, so it would miss that record.
 	patience := b.Stream.Settle + b.Stream.Overlap
 	if settled := now.Add(-patience); w.End.After(settled) {
 		return w, &RangeError{fmt.Sprintf("%s is not yet %s ago ("+setting.Settle+" and "+setting.Overlap+" together) by "+
@@ -164,8 +165,8 @@ func (b *Backfill) done(
 type BackfillPlan struct {
 	Asked   window.Window   // with the defaults filled in
 	Gaps    []window.Window // the times to deliver, in this order
-	Skipped []Skipped       // the other parts of Asked, in order of time
-	Resumed bool            // the first gap is the time that an interrupted run was writing
+	Skipped []Skipped       // the parts of Asked that the backfill leaves out, in order of time
+	Resumed bool            // the first gap is the time that the interrupted run was writing
 }
 
 // Span is the length of all gaps together.
@@ -191,9 +192,9 @@ const (
 	SkippedForgotten = "houndtrail forget removed it on purpose"
 )
 
-// planBackfill takes four times away from the time that the user asked for: the time before the oldest record, the time whose
-// records were removed from the archive on purpose, the time that the backfill has done, and the stream's own time, which begins
-// with the start of its first window.
+// planBackfill starts from the time that the user asked for, and takes four times away: the time before the oldest record; the
+// time whose records a user removed from the archive on purpose; the time that the backfill has already done; and the stream's
+// own time, which begins with the start of its first window.
 func planBackfill(asked, own window.Window, done []window.Window, oldest, forgotten time.Time) BackfillPlan {
 	if asked.Start.IsZero() {
 		asked.Start = oldest
@@ -226,11 +227,11 @@ func (p *BackfillPlan) skip(w window.Window, reason string) {
 	}
 }
 
-// resume puts the windows that an interrupted run was writing before all other gaps, whatever the user asks for now. The files
-// that the interrupted run left at the destination are named after the starts of these windows, and only exactly the same
-// windows replace them.
+// resume puts the windows that an interrupted run was writing before all other gaps, whatever the user asks for now. The
+// interrupted run may have left files at the destination. The name of each file is the start of its window, so only exactly the
+// same windows replace these files.
 func (p *BackfillPlan) resume(own window.Window, done []window.Window, lease *checkpoint.Lease) error {
-	var w window.Window // of all of them, which follow one another
+	var w window.Window // the resumed windows follow one another: the gap reaches from the first to the last
 	for _, intent := range lease.Intents() {
 		if len(window.Gaps(intent, done)) == 0 {
 			lease.Settle(intent)

@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// A second backfill of the same stream waits for no one, and the stream itself is not held up.
+// A second backfill of the same stream does not wait for the first. The stream itself goes on.
 func TestBackfillBesideTheStream(t *testing.T) {
 	w := halfway(t)
 	b := w.backfill(w.positions, w.objects)
@@ -52,7 +52,7 @@ func (watching) CaughtUp(until time.Time, _ time.Duration) {
 	panic("nothing is idle: " + until.String())
 }
 
-// Older windows have lower ids, which does not mean that the database was restored. The highest id stands.
+// Older windows have lower ids. This does not mean that a person restored the database. The highest id stays.
 func TestBackfillKeepsTheHighestID(t *testing.T) {
 	w := halfway(t)
 	w.runBackfill(between(dayAt(4), dayAt(5)))
@@ -71,8 +71,8 @@ func TestBackfillKeepsTheHighestID(t *testing.T) {
 	}
 }
 
-// TestBackfillSimulation: backfills of any range and cycles of the stream take turns in a stormy world. In the end both
-// journals account for all of time, and every row is archived exactly once.
+// TestBackfillSimulation: backfills of any range and cycles of the stream take turns in a stormy world. In the end, both
+// journals together account for all of time, and the archive has every row exactly once.
 func TestBackfillSimulation(t *testing.T) {
 	seeds := uint64(40)
 	if testing.Short() {

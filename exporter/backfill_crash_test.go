@@ -59,8 +59,8 @@ func interrupted(t *testing.T) (w *world, whole window.Window, intents []window.
 	return w, window.Window{Start: intents[0].Start, End: intents[len(intents)-1].End}, intents
 }
 
-// The next run first takes exactly the windows that the interrupted run had begun, whatever the user asks for and however small
-// the run's own windows are.
+// The next run first takes exactly the windows that the interrupted run had begun, even if the user asks for another time now,
+// or the run's own windows are smaller.
 func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 	for name, asked := range map[string]func(w window.Window) (from, to time.Time){
 		"everything":      func(window.Window) (from, to time.Time) { return time.Time{}, time.Time{} },
@@ -91,7 +91,8 @@ func TestBackfillTakesTheIntendedWindow(t *testing.T) {
 	}
 }
 
-// If the stream was begun anew with an earlier start, it would deliver the window a second time.
+// If the user begins the stream anew with an earlier start, the stream delivers the interrupted window. The backfill would deliver
+// it a second time, so it stops.
 func TestBackfillWhoseStreamWasReplaced(t *testing.T) {
 	w, intent, _ := interrupted(t)
 	keys, err := w.positions.List(t.Context(), "archive/", "")

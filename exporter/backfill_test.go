@@ -60,8 +60,7 @@ func TestBackfill(t *testing.T) {
 	}
 }
 
-// Whatever the user asks for, and in whichever order, no record is delivered twice, and each run names the times that it leaves
-// out.
+// The user may ask for any time, in any order: no record is delivered twice, and each run names the times that it leaves out.
 func TestBackfillsThatOverlap(t *testing.T) {
 	w := halfway(t)
 	w.runBackfill(between(dayAt(2), dayAt(3)))
@@ -158,7 +157,7 @@ func (w *world) keys() (keys []string) {
 // A stream that has not begun, or has only just begun, may still deliver the same records as a backfill.
 func TestBackfillBeforeTheStream(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
-	w.refuses(w.backfill(w.positions, w.objects), "the stream has not committed anything yet, so it is not known what it "+
+	w.refuses(w.backfill(w.positions, w.objects), "the stream has not committed anything yet, so Houndtrail does not know which records it "+
 		"will deliver itself: run houndtrail run --once first")
 	e := w.process(w.positions, w.objects)
 	e.Start = w.now().Add(-5 * time.Minute)
@@ -188,7 +187,7 @@ func TestBackfillOfNothing(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// Backfill does not say that the time that the stream has delivered has no records: the stream has looked.
+// Backfill does not say that the stream's own time has no records: the stream has delivered it.
 func TestBackfillBeforeAnEarlyStart(t *testing.T) {
 	w := startWorld(t, 1, bloodhoundtest.V84, dayAt(1), []bloodhoundtest.Row{{ID: 1, CreatedAt: dayAt(0.5), Action: "A"}})
 	e := w.process(w.positions, w.objects)

@@ -42,8 +42,8 @@ func (w *world) holes() (at []time.Time) {
 	return at
 }
 
-// The first run over a log with bad ends names the bad row and exports no record behind it. With quarantine, it delivers all
-// other records and tells of the holes. Once a person has repaired the row, no record is missing.
+// The first run over a log with bad ends names the bad row. It exports no record after that row. With quarantine, it delivers
+// all other records and names the holes. Once a person has repaired the row, no record is missing.
 func TestFirstRunWithBadEnds(t *testing.T) {
 	for name, test := range map[string]struct{ unprintable, first, last bool }{
 		"unprintable, the oldest":         {true, true, false},

@@ -13,14 +13,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// ErrJournalGone says that the destination holds records, and that no journal accounts for them. If Houndtrail began anew, it
-// would put every one of these records there a second time.
+// ErrJournalGone says that the destination holds records, but there is no journal for them. If Houndtrail began anew, it would
+// deliver every one of these records a second time.
 var ErrJournalGone = errors.New("the destination holds records, and there is no journal of them")
 
 // ErrStart says that the user asked a new stream to start in the future.
 var ErrStart = errors.New("the start is in the future")
 
-// load sets the position or, for a stream that has none, the beginning. founded is false if the log has shown no record yet:
+// load sets the position. A stream without a position gets its beginning. founded is false if the log has shown no record yet:
 // then the stream cannot begin, and the next cycle looks again.
 func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 	c.stored, err = c.Store.Load(ctx)
@@ -33,9 +33,9 @@ func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 	return true, failed(StageCheckpoint, c.recollect(ctx, c.stored))
 }
 
-// begin sets the start of a new stream. If an attempt before its first commit has declared windows, the stream starts at the
-// first of them. If not, it starts at the time that the user asked for. If the user asked for none, it starts at the oldest
-// record.
+// begin sets the start of a new stream. An earlier attempt may have declared windows before its first commit: then the stream
+// starts at the first of them. If not, it starts at the time that the user asked for. If the user asked for none, it starts at
+// the oldest record.
 func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	c.set = dedup.Set{}
 	c.stored.StartAsked = !c.Start.IsZero()
@@ -55,16 +55,16 @@ func (c *cycle) begin(ctx context.Context) (founded bool, err error) {
 	}
 	c.stored.Start, c.stored.DeliveredSince = c.stored.Cursor, c.stored.Cursor
 	if !c.stored.StartAsked {
-		// No record was delivered yet, so the empty set is right for all time: Houndtrail looks for records that appear late before
-		// the start as it looks for them everywhere else.
+		// No record was delivered yet, so the empty set is right for all earlier times. If a record appears late before the start,
+		// Houndtrail finds it as it finds every other late record.
 		c.stored.DeliveredSince = c.stored.Cursor.Add(-c.memory())
 	}
 	return true, c.announce(ctx)
 }
 
-// announce tells the start of a new stream. It does so once, since a cycle may begin anew, and the log may show no record for
-// long. If another journal in the same place has entries, this stream may have had a journal too. Houndtrail then does not know
-// which records it has delivered, and so it warns.
+// announce tells the start of a new stream. It does so only once: Houndtrail may begin a cycle anew, and the log may have no
+// record for a long time. If another journal in the same place has entries, this stream may have had a journal too. Houndtrail
+// then cannot tell which records were delivered, and so it warns.
 func (c *cycle) announce(ctx context.Context) error {
 	if c.announced {
 		return nil
@@ -81,15 +81,15 @@ func (c *cycle) announce(ctx context.Context) error {
 		c.Log.Info("new stream", zap.Time("start", c.stored.Cursor))
 		return nil
 	}
-	c.Log.Warn("this stream has no journal and begins anew, while another one has a journal. If this one is new, all is well. If "+
-		"its journal is lost, what was delivered from the start on comes a second time, with the same event ids, and what is before "+
-		"the start and was not delivered does not come: houndtrail backfill brings it", zap.Time("start", c.stored.Cursor),
+	c.Log.Warn("this stream has no journal and begins anew, but another stream has a journal. If this stream is new, all is well. "+
+		"If its journal is lost, records from the start on may come a second time, with the same event ids. Records from before the "+
+		"start that were not delivered do not come: run houndtrail backfill to deliver them", zap.Time("start", c.stored.Cursor),
 		zap.String("beside", beside))
 	return nil
 }
 
-// vacant makes sure that the destination holds no records from before an instant, except those that a first attempt may have
-// left. If the instant is zero, it makes sure that the destination holds no records at all, with the same exception.
+// vacant makes sure that the destination holds no record from before an instant. It ignores the records that a first attempt
+// may have left. If the instant is zero, vacant does so for records of every time.
 func (e *Exporter) vacant(ctx context.Context, attempts []window.Window, before time.Time) error {
 	if e.Destination.Occupied == nil {
 		return nil
@@ -109,8 +109,8 @@ func (e *Exporter) vacant(ctx context.Context, attempts []window.Window, before 
 		"from the archive's own files, and goes on without losing or doubling a record", ErrJournalGone, key))
 }
 
-// beginAtOldest starts at the oldest record. An empty answer does not begin a stream: a server that has only just started may
-// give it, or a replica that lags.
+// beginAtOldest starts at the oldest record. An empty answer does not begin a stream: a server that has just started may give
+// it, or a replica that lags.
 func (c *cycle) beginAtOldest(ctx context.Context) (founded bool, err error) {
 	extent, err := c.Source.Extent(ctx, c.now)
 	if err != nil {
@@ -136,33 +136,36 @@ type Found struct {
 	From, To  time.Time          // from the earliest window's start to the latest window's end
 	Newest    *checkpoint.Record // the latest record; nil for none
 	MaxID     int64
-	MaxPass   uint64 // of the windows that left an object
-	// Forgotten is the time before which records were removed from the destination on purpose, if a person says so.
+	MaxPass   uint64 // the number of windows that left an object
+	// Forgotten is set if a person says that earlier records were removed from the destination on purpose: all records before this
+	// time.
 	Forgotten time.Time
 	Objects   int
-	Bytes     int64 // of the objects
+	Bytes     int64 // the number of objects
 	Records   int64
 }
 
-// An Adopter is a journal from which a stream can go on although the journal is not sound.
+// An Adopter is a journal from which a stream can go on, even if the journal is damaged.
 type Adopter interface {
 	Store
-	// Tip returns the newest entry that exists. At least the serial and the hash of this entry are known.
+	// Tip returns the newest entry that exists. Its other fields may be lost, but never its serial and its hash.
 	Tip(ctx context.Context) (checkpoint.Stored, error)
 }
 
-// An Adoption has the entry that Houndtrail committed to the stream's journal. If the backfill's journal was damaged, it also
-// has the entry that Houndtrail committed there.
+// An Adoption holds the entry that Houndtrail committed to the stream's journal. If the backfill's journal was damaged too, it
+// holds the entry that Houndtrail committed there as well.
 type Adoption struct{ Stream, Backfill checkpoint.Stored }
 
-// Adopt commits an entry that makes the content of a destination the stream's position. The journal is empty, or does not
-// account for all of that content. Houndtrail delivers no record again that it found. The next cycle compares all of the time
-// in the destination with the source. So if an attempt wrote only a part of a window, the stream still delivers the rest.
+// Adopt makes the content of the destination the stream's position, and commits an entry that says so. A user needs this if the
+// journal is empty, or does not account for all of the content. Houndtrail delivers none of these records again. The next cycle
+// reads all of that time from the source, and compares. So if an earlier attempt wrote only a part of a window, the stream
+// still delivers the other part.
 //
 // A stream can go on from a damaged journal as well: Houndtrail then ignores the position in the journal. From now on the
-// stream accounts for the records that a backfill delivered, and so the backfill's journal only has to be readable again.
+// stream's journal also accounts for the records that a backfill delivered. So the backfill's journal only has to be readable
+// again.
 //
-// Houndtrail makes the survey under the leases of both journals: no other process writes to the destination meanwhile.
+// Houndtrail lists the destination under the leases of both journals: then no other process writes there at the same time.
 func (e *Exporter) Adopt(
 	ctx context.Context, journal, backfill Adopter, survey func(context.Context) (Found, error), reason string,
 ) (a Adoption, err error) {
@@ -184,7 +187,7 @@ func (e *Exporter) Adopt(
 					return err
 				}
 			}
-			// The survey found everything that earlier attempts left.
+			// Adopt found the objects of every earlier attempt, so no declared window is left to finish.
 			return failed(StageCheckpoint, errors.Join(own.Forget(ctx), other.Forget(ctx)))
 		})
 	})
@@ -201,7 +204,7 @@ func (e *Exporter) adopt(
 		known, err = readSet(ctx, journal, previous)
 	}
 	sound := err == nil
-	if corrupt(err) || errors.Is(err, checkpoint.ErrSignature) { // a key that is lost
+	if corrupt(err) || errors.Is(err, checkpoint.ErrSignature) { // the key of the signature may be lost
 		previous, err = journal.Tip(ctx)
 	}
 	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
@@ -233,10 +236,10 @@ func (e *Exporter) adopt(
 	return entry, failed(StageCheckpoint, err)
 }
 
-// accountable returns the start of an adopted stream's account of time, and the instant from which on the stream knows every
-// delivered record. The destination's own account begins at found. If the user asked for an earlier start, the account begins
-// there. If the user asked for no start, records from before the start may appear late, and Houndtrail looks for them as in a
-// new stream.
+// accountable returns two instants: the start of the time for which an adopted stream accounts, and the instant from which on
+// the stream knows every delivered record. As a rule both are the start of the destination's content. If the user asked for an
+// earlier start, the account begins at that start. If the user asked for no start, older records may appear late. Houndtrail
+// looks for them as it does in a new stream.
 func (e *Exporter) accountable(found time.Time) (start, since time.Time) {
 	if !e.Start.IsZero() {
 		start = earliest(found, e.Start.Truncate(grain))

@@ -12,30 +12,29 @@ import (
 )
 
 const (
-	// mostBehind is how far a cycle's time may be behind the true time. A late time loses no record, but users wait longer. A
-	// cycle's time must never be ahead of the true time.
+	// mostBehind is how far a cycle's time may be behind the true time. If it is behind, no record is lost, but users wait longer.
+	// It must never be ahead of the true time.
 	mostBehind = time.Minute
-	// Apart is a difference in time. If two clocks differ by more, they disagree. If a clock is behind by more, Houndtrail says
-	// so.
+	// Apart is how far two clocks may differ. If they differ by more, Houndtrail says so.
 	Apart = time.Minute
 )
 
-// errGuess ends a cycle that went by a wrong time before it wrote anything. RunOnce then begins the cycle anew, and never
-// returns this error.
-var errGuess = errors.New("the server's clock is not what it was taken for")
+// errGuess ends a cycle that guessed the time wrong. The cycle has not written anything yet. RunOnce then begins the cycle
+// anew, and never returns this error.
+var errGuess = errors.New("the guess at the server's clock was wrong")
 
-// ErrClock says that a clock is behind the position. The stream delivers the records that it finds, and the error ends when the
-// clocks have caught up. Until then records may be missing.
+// ErrClock says that a clock is behind the position. The stream still delivers the records that it finds. The error ends when
+// the clocks have caught up with the position. Until then records may be missing.
 var ErrClock = errors.New("a clock is behind what was exported")
 
 // A moment is the time that a cycle goes by: the earlier of the server's clock and our own. No position ever passes either
-// clock. So if one clock is ahead, the stream does not skip records that are still to come by the other clock.
+// clock. If one clock is ahead, records may still come with times of the other clock, and the stream does not skip them.
 type moment struct {
 	now     time.Time     // the earlier of the two, when the cycle began
 	own     time.Time     // our clock then
 	began   time.Time     // the same instant by the monotonic clock, to measure with: it does not jump
 	skew    time.Duration // how far the server's clock is ahead of ours
-	guessed bool          // and not yet confirmed
+	guessed bool          // the server's time is a guess, and no reply has confirmed it
 }
 
 // at turns an instant of this machine's clock into the cycle's time.
@@ -44,7 +43,7 @@ func (m moment) at(local time.Time) time.Time { return m.now.Add(local.Sub(m.beg
 // clock is the cycle's time now.
 func (m moment) clock() time.Time { return m.at(time.Now()) }
 
-// present is the earlier of the two clocks, by the time that the server's latest reply told.
+// present is the earlier of the two clocks at this moment. It takes the server's clock from the server's latest reply.
 func (c *cycle) present() time.Time {
 	m := c.compare(c.Source.Guess())
 	m.now = earliest(m.own, m.own.Add(m.skew))
@@ -70,7 +69,7 @@ func (e *Exporter) moment(ctx context.Context, guess bool) (moment, error) {
 	return m, nil
 }
 
-// compare takes in how far the server's clock is ahead.
+// compare sets how far the server's clock is ahead.
 func (m moment) compare(told bloodhound.Reading) moment {
 	m.skew = told.Server.Add(m.began.Sub(told.Local)).Sub(m.own)
 	return m
@@ -83,8 +82,9 @@ func (e *Exporter) ownClock() time.Time {
 	return time.Now().UTC()
 }
 
-// checkGuessedClock compares a guessed time with the time that the first reply told. The zero reading stands for a reply that
-// tells no time, and for no reply at all: perhaps no window seems to be due only because the guess is wrong.
+// checkGuessedClock compares a guessed time with the time that the first reply told. The zero reading means that the reply told
+// no time, or that there was no reply at all. Then the guess may be the only reason why no window seems due, so it counts as
+// wrong.
 func (c *cycle) checkGuessedClock(told bloodhound.Reading) error {
 	if !c.guessed {
 		return nil
@@ -115,15 +115,16 @@ func (c *cycle) tellClocks() {
 	}
 }
 
-// behind tells that the clocks are behind the position by more than clocks may differ.
+// behind tells that the cycle's time is behind the position, by more than clocks may differ.
 func (c *cycle) behind() bool { return c.stored.Serial > 0 && c.stored.Cursor.Sub(c.now) > Apart }
 
-// search walks the time behind the position once more, because new records now carry times that Houndtrail has exported
-// already. Even if all goes well, it ends in [ErrClock], in every cycle until the clocks have caught up. It first commits an
-// entry that says that a search is owed. So the first cycle with right clocks makes that search, whatever the schedule.
+// search walks the time behind the position once more, because new records now have times that Houndtrail has already exported.
+// Even if all goes well, it ends in [ErrClock]. It does so in every cycle until the clocks have caught up. It first commits an
+// entry that says that a search is owed. So the first cycle with right clocks makes that search, even if the schedule asks for
+// none.
 //
-// If a record is older than the remembered ids, Houndtrail cannot tell whether it has delivered that record. So if the clocks
-// are that far back, it exports nothing.
+// Houndtrail remembers the ids of delivered records only for some time. If a record is older, Houndtrail cannot tell whether it
+// has delivered that record. So if the clocks are that far back, it exports nothing.
 func (c *cycle) search(ctx context.Context) error {
 	if c.guessed {
 		return errGuess
@@ -141,19 +142,20 @@ func (c *cycle) search(ctx context.Context) error {
 	if err := c.ahead(ctx); err != nil {
 		return err
 	}
-	return failed(StageSource, fmt.Errorf("%w: %s. What lies behind it was searched and delivered just now, and is again in "+
-		"every cycle until the clocks have caught up. Set the wrong clock right; nothing else is needed", ErrClock, c.clocks()))
+	return failed(StageSource, fmt.Errorf("%w: %s. This cycle searched the time before that again and delivered the new "+
+		"records in it. Each cycle does so until the clocks have caught up. Set the wrong clock right; nothing else is needed",
+		ErrClock, c.clocks()))
 }
 
-// reaches tells that the remembered ids go back to the cycle's time, and to the instant at which a person may have set the
-// clocks back.
+// reaches tells that Houndtrail remembers the delivered ids back to the cycle's time, and back to the instant at which a person
+// may have set the clocks back.
 func (c *cycle) reaches() bool { return !c.now.Add(-IdleCommit).Before(c.stored.DeliveredSince) }
 
-// farBehind is the error for clocks that are further back. It tells the user what to do.
+// farBehind is the error for clocks that are further back than that. It tells the user what to do.
 func (c *cycle) farBehind() error {
 	if c.skew.Abs() > Apart {
-		return failed(StageSource, fmt.Errorf("%w: %s. Records of so long ago cannot be told from delivered ones, so nothing is "+
-			"exported. Set the wrong clock right (a cache in front of the server may also answer with an old Date); nothing else is "+
+		return failed(StageSource, fmt.Errorf("%w: %s. Houndtrail cannot tell records of so long ago from delivered ones, so it "+
+			"exports nothing. Set the wrong clock right (a cache in front of the server may also answer with an old Date); nothing else is "+
 			"needed", ErrClock, c.clocks()))
 	}
 	return c.changed(c.clocks(), "both clocks were ahead, and are right now; the server's records carry times that were exported before")

@@ -13,13 +13,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// Whatever this machine's clock says, a fresh process ends its window by the earlier of that clock and the server's. It first
-// takes its own clock for right, and begins anew only if the first reply contradicts it. If the server's clock is ahead, its
-// records have times that are still to come: the process delivers them, and the position stays.
+// A fresh process ends its window by the earlier of two clocks: this machine's and the server's. It first takes its own clock
+// for right. It begins anew only if the first reply shows another time. If the server's clock is ahead, its records have times
+// in the future: the process delivers them, and the position stays.
 func TestWrongClock(t *testing.T) {
 	const audit = bloodhound.AuditPath
 	window, look := []string{audit}, []string{audit, audit, audit} // for both ends of the log, as the stream is new
-	ahead := []string{audit, audit}                                // for records that are stamped later than now
+	ahead := []string{audit, audit}                                // for records with times in the future
 	for name, test := range map[string]struct {
 		skew     time.Duration // of the server's clock
 		requests []string      // of a second cycle, by a process of its own
@@ -62,7 +62,7 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// A daemon carries on the server's clock that it heard, and notices if a person set that clock back.
+// A daemon remembers the server's clock and adds the time that has passed. It notices if a person set that clock back.
 func TestClockSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.V84)

@@ -23,9 +23,9 @@ type cycle struct {
 
 	page     time.Duration // about how long it takes until a page is full; 0 if the stream is not new
 	verified bool          // the source is the same one as in the previous cycle
-	counts   counted       // known if its count obeys a filter
+	counts   counted       // known if the server's count obeys a filter
 	barred   bool          // a barrier was committed
-	looked   bool          // for the far ends of the log; a cycle does so only now and then
+	looked   bool          // this cycle has looked for the far ends of the log; it does so only now and then
 	newest   *foremost     // the newest record that this look found; nil if it found none
 
 	stored checkpoint.Stored // the last commit
@@ -33,8 +33,8 @@ type cycle struct {
 }
 
 // idle tells whether the window needs no journal entry now: it brought no record, or only records of our own requests. Each
-// cycle makes such requests, and so would commit an entry for ever. The cursor then stays, and the next cycle reads a longer
-// window.
+// cycle makes such requests. If they counted, each cycle would commit an entry, for ever. The cursor then stays, and the next
+// cycle reads a longer window.
 func (c *cycle) idle(w walk, p part) bool {
 	switch {
 	case !w.mayIdle(p), c.stored.Serial == 0:
@@ -52,29 +52,30 @@ func (c *cycle) idle(w walk, p part) bool {
 	return true
 }
 
-// mayIdle tells whether the window needs no entry, if the position is recent.
+// mayIdle tells whether the window needs no entry: the last entry must be recent.
 func (w walk) mayIdle(p part) bool {
 	switch {
 	case p.news(), len(w.intents) > 0, w.kind.past():
 		return false
-	case w.kind.again(): // the next window's set already knows the records of this one: so this one must bring none
+	case w.kind.again(): // the next cycle would take this window's records for delivered, so the window must bring none
 		return w.kind.quiet() && p.records.Fresh+p.records.Excluded == 0
 	default:
 		return p.last
 	}
 }
 
-// commitBarrier commits an entry that accounts for nothing. It does so before Houndtrail tries a window again whose commit may
-// still be under way. Otherwise this attempt may replace the window's objects by larger ones, and then that earlier commit
-// arrives with a false account of the objects. After a barrier, the earlier commit finds its serial taken. If the earlier
-// commit arrives first, the barrier fails with a conflict.
+// commitBarrier commits an entry without records: a barrier. It does so before Houndtrail repeats a window whose first commit
+// may still arrive. Without a barrier, this attempt may replace the window's objects by larger ones. If the first commit
+// arrives after that, the journal has a wrong account of the objects. The barrier takes the first commit's serial, so the store
+// rejects that commit. If the first commit arrives before the barrier, the barrier fails with a conflict.
 func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 	if len(w.intents) == 0 || !c.lease.CommitUncertain() || c.barred {
 		return nil
 	}
 	// Houndtrail took the lease over before it read the journal, so the lease may list windows that are committed. The journal's
-	// newest entry tells which ones, until the barrier becomes the newest. Without this line, if Houndtrail crashed after the
-	// barrier, the next run would take all listed windows for committed.
+	// newest entry tells which ones, but only until the barrier is the newest entry. So Houndtrail first writes the lease without
+	// the committed windows. If it did not, and crashed after the barrier, the next run would take all listed windows for
+	// committed.
 	if err := c.lease.Tell(ctx); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -91,15 +92,15 @@ func (c *cycle) commitBarrier(ctx context.Context, w walk) (err error) {
 		return failed(StageCheckpoint, err)
 	}
 	c.barred = true
-	c.Log.Info("an attempt that was not committed is made again, and kept out of the journal should it still end",
+	c.Log.Info("Houndtrail repeats an attempt that was not committed; if the commit of the first attempt still arrives, the store rejects it",
 		zap.Uint64("serial", c.stored.Serial), zap.String("head", c.stored.Head),
 		zap.Time("window_start", w.cursor), zap.Time("window_end", w.horizon))
 	return nil
 }
 
-// leavesNothing returns an error if Houndtrail tries a window again and this attempt did not write an object of the first
-// attempt again. No entry would account for that object. If the server returned its records again later, Houndtrail would
-// deliver them a second time.
+// leavesNothing makes sure that a repeated window replaces every object of the first attempt. If an object of the first attempt
+// stays, no entry accounts for it. If the server later returns the records of that object again, Houndtrail would deliver them
+// a second time. So this is an error.
 func (c *cycle) leavesNothing(ctx context.Context, w walk, p part, receipt checkpoint.Receipt) error {
 	if len(w.intents) == 0 || c.Destination.Attempt == nil {
 		return nil
@@ -120,7 +121,7 @@ func (c *cycle) leavesNothing(ctx context.Context, w walk, p part, receipt check
 	return nil
 }
 
-// An outcome is the result of a part: the destination's receipt, and the other things that the entry says.
+// An outcome is the result of a part: the destination's receipt, and all else that the entry has to say.
 type outcome struct {
 	receipt checkpoint.Receipt
 	counted *checkpoint.ServerCount
@@ -163,7 +164,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 	return next, err
 }
 
-// account says how far the entry takes the stream besides its cursor.
+// account sets how far the stream has come with this entry, besides the cursor.
 func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 	switch {
 	case w.kind.owes():
@@ -180,12 +181,12 @@ func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 	case w.kind == walkAhead:
 		next.Ahead = latest(next.Ahead, p.End)
 	case !p.oldest.IsZero() && !w.kind.past():
-		next.Start = earliest(next.Start, p.oldest) // if a record before it appears later, that is still history
+		next.Start = earliest(next.Start, p.oldest) // an older record that appears later is history
 		if !w.kind.again() {
 			shorten(next) // the stream has read everything from its oldest record on
 		}
 	}
-	c.appeared(next) // also if even older records came to light during the walk over a history
+	c.appeared(next) // even older records may have appeared during the walk over a history
 }
 
 // shorten leaves out of the history all time from the start on.
@@ -200,7 +201,7 @@ func shorten(next *checkpoint.Checkpoint) {
 	}
 }
 
-// changes lists, for the entry, the delivered records that the source has changed or removed since.
+// changes lists, for the entry, the delivered records that the source has changed or removed after their delivery.
 func changes(p part) *checkpoint.Changes {
 	if len(p.altered)+len(p.gone) == 0 {
 		return nil
@@ -226,13 +227,13 @@ func (c *cycle) committed() {
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took),
-		zap.String("head", c.stored.Head)) // a log that is kept elsewhere remembers it, whatever becomes of the store
+		zap.String("head", c.stored.Head)) // a log server elsewhere then knows the head, even if the store is lost or changed
 	if ch := entry.Changed; ch != nil {
-		c.Log.Warn("records that were delivered are not what they were at the source: the archive keeps them as they were; find "+
+		c.Log.Warn("the source has changed or removed records that were delivered: the archive keeps them as they were; find "+
 			"out who changed BloodHound's audit log", zap.Int("altered", ch.Altered), zap.Int("gone", ch.Gone), zap.Any("examples", ch.Examples))
 	}
 	for _, h := range entry.Holes {
-		c.Log.Error("a record could not be had and is a hole in the archive", zap.Time("created_at", h.CreatedAt),
+		c.Log.Error("Houndtrail could not get a record, so the archive has a hole", zap.Time("created_at", h.CreatedAt),
 			zap.Int64("id", h.ID), zap.String("reason", h.Reason), zap.String("kept_as", h.Key))
 	}
 	c.guard(entry)

@@ -21,7 +21,7 @@ const (
 	shortestRetention = 60 * 24 * time.Hour
 )
 
-// meets tells whether the span covers the instant of the record, and if it does, whether the record was in it.
+// meets returns two answers: whether the span covers the instant of the record, and whether the record was in the span.
 func (s span) meets(seen *checkpoint.Record) (looked, found bool) {
 	if seen == nil || seen.CreatedAt.Before(s.since) || !seen.CreatedAt.Before(s.End) {
 		return false, false
@@ -43,11 +43,11 @@ func (s span) newest() *checkpoint.Record {
 	return nil
 }
 
-// changed returns the error that says what Houndtrail saw and what that probably means.
+// changed returns the error that says what Houndtrail saw, and what that probably means.
 func (c *cycle) changed(saw, means string) error {
-	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since. If that is so and meant, accept it: "+
-		"houndtrail accept-reset --reason \"...\"; what is archived stays, and a new lineage of the journal goes on from there without "+
-		"losing or doubling a record", ErrSourceChanged, saw, means))
+	return failed(StageSource, fmt.Errorf("%w: %s. Probably %s. Nothing was committed since then. If this change is meant, accept it: "+
+		"houndtrail accept-reset --reason \"...\". The archived records stay, and a new lineage of the journal goes on from there "+
+		"without losing or doubling a record", ErrSourceChanged, saw, means))
 }
 
 // checkContinuity checks that the records are of the log that Houndtrail has exported so far: the newest delivered record must
@@ -110,28 +110,28 @@ func (c *cycle) vanished(seen *checkpoint.Record, stale bool) error {
 		return c.changed(gone+fmt.Sprintf(", and nothing was exported for %s", c.now.Sub(c.stored.Cursor).Round(time.Hour)),
 			"the server drops old records, and may have dropped some that were never exported")
 	default:
-		return nil // a quiet server that drops old records: the position kept up with it all the time
+		return nil // a quiet server drops old records, and the position kept up with it all the time
 	}
 }
 
-// How an entry writes down the set of delivered ids: it has a small set whole. For a larger set it has only the change, on top
-// of a snapshot. Houndtrail writes a new snapshot once its size, spread over the entries that built on the last one, is little
-// for each.
+// How an entry holds the set of delivered ids. A small set stands in the entry as a whole. For a larger set, the entry has only
+// the change since a snapshot. A snapshot costs bytes. Houndtrail writes the next one when so many entries have built on the
+// last one that each entry's share of it is small.
 const (
-	smallSet      = 1 << 10  // bytes that an entry may have whole, unless the Exporter says otherwise
-	largeChange   = 16 << 10 // bytes of a change; if it has more, a snapshot is better
-	snapshotShare = 1 << 10  // bytes of a snapshot, before it is packed, for each entry
-	fewestChanges = 16       // entries to a snapshot
-	mostChanges   = 512      // entries that a reader has to read at most for the set
+	smallSet      = 1 << 10  // if the set has no more bytes, each entry has it whole; an Exporter may set another limit
+	largeChange   = 16 << 10 // if a change has more bytes, Houndtrail writes a snapshot instead
+	snapshotShare = 1 << 10  // each entry's share of a snapshot, in bytes before compression
+	fewestChanges = 16       // at least so many entries build on a snapshot
+	mostChanges   = 512      // a reader reads at most so many entries to know the set
 )
 
-// A known set is the set of the entry with that hash.
+// A knownSet is the set of the entry with that hash.
 type known struct {
 	sha256 string
 	set    dedup.Set
 }
 
-// recollect reads the set of an entry, or remembers it from the previous cycle.
+// recollect returns the set of an entry. If the set is the previous cycle's, it reads nothing.
 func (c *cycle) recollect(ctx context.Context, s checkpoint.Stored) (err error) {
 	if k := c.last; k != nil && k.sha256 == s.SHA256 {
 		c.set = k.set
@@ -161,7 +161,7 @@ func readSet(ctx context.Context, journal Store, s checkpoint.Stored) (dedup.Set
 	return set, nil
 }
 
-// writeSet puts the change of prev's set into the entry after prev, or the whole set if that is better.
+// writeSet writes the set into the entry after prev: as a change of prev's set, or as a whole if that is better.
 func (e *Exporter) writeSet(
 	ctx context.Context, journal Store, prev checkpoint.Stored, before, set dedup.Set, next *checkpoint.Checkpoint,
 ) error {
@@ -174,7 +174,7 @@ func (e *Exporter) writeSet(
 	return e.writeAnew(ctx, journal, prev, set, next)
 }
 
-// due returns the snapshot on which the entry after prev builds; ok is false if the entry should have its set whole.
+// due returns the snapshot on which the entry after prev builds. ok is false if the entry should hold the whole set.
 func (e *Exporter) due(prev checkpoint.Stored, size int) (base *checkpoint.Base, ok bool) {
 	if prev.Serial == 0 || size <= e.small() {
 		return nil, false
@@ -184,7 +184,7 @@ func (e *Exporter) due(prev checkpoint.Stored, size int) (base *checkpoint.Base,
 	return base, n < fewestChanges || n < mostChanges && n*snapshotShare < size
 }
 
-// writeAnew puts the whole set into the entry after prev, or into a new snapshot, without a look at prev's set.
+// writeAnew writes the whole set into the entry after prev, or into a new snapshot. It does not read prev's set.
 func (e *Exporter) writeAnew(
 	ctx context.Context, journal Store, prev checkpoint.Stored, set dedup.Set, next *checkpoint.Checkpoint,
 ) error {
@@ -201,7 +201,7 @@ func (e *Exporter) writeAnew(
 	return err
 }
 
-// small is how many bytes a set may have so that each entry has it whole.
+// small is the limit in bytes up to which each entry holds the whole set.
 func (e *Exporter) small() int {
 	if e.SmallSet > 0 {
 		return e.SmallSet
@@ -209,5 +209,5 @@ func (e *Exporter) small() int {
 	return smallSet
 }
 
-// corrupt tells that a journal is not as Houndtrail wrote it.
+// corrupt tells that a journal is damaged: its bytes are not those that Houndtrail wrote.
 func corrupt(err error) bool { return errors.Is(err, checkpoint.ErrCorrupt) }

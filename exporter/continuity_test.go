@@ -100,7 +100,7 @@ func TestSourceChanged(t *testing.T) {
 	}
 }
 
-// Events that may happen to any log are no change of source.
+// These events may happen to any log. None of them is a change of the source.
 func TestSourceGoesOn(t *testing.T) {
 	for name, change := range map[string]func(w *world){
 		"retention drops what was exported": func(w *world) { w.server.Prune(w.now().Add(-time.Hour)) },
@@ -135,7 +135,8 @@ func TestSourceGoesOn(t *testing.T) {
 	}
 }
 
-// If a person restored the log meanwhile, a cycle notices that even when no window is due, as right after another cycle.
+// A person may restore the log between two cycles. The next cycle notices it even if no window is due, as directly after
+// another cycle.
 func TestSourceChangedAtOnce(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 200)
 	w.run()
@@ -146,8 +147,8 @@ func TestSourceChangedAtOnce(t *testing.T) {
 	}
 }
 
-// A stream stood still right after it had searched the last day once more. A reset then takes along only the records that the
-// entries really know. A search finds few records, and its objects have no other records of its window.
+// A stream stood still right after it had searched the last day once more. Then a reset takes along only the records that the
+// entries really know. The search finds few records, and its objects have no other records of its window.
 func TestResetAfterRescan(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.pass(25 * time.Hour)

@@ -14,26 +14,27 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// ErrIncomplete says that the server counts more records in a window than it returned, or that it returned more before.
+// ErrIncomplete says that records of a window are missing: the server counts more of them than it returned, or an earlier
+// attempt got more.
 var ErrIncomplete = errors.New("the server returned fewer records than it has")
 
 // mostBrackets is how often Houndtrail asks the server to count a window before it accepts two bounds instead of an exact
 // count.
 const mostBrackets = 2
 
-// A proof compares the number of records read of a span, since..end, with the server's count.
+// A proof compares two numbers for a span, since..end: the records that Houndtrail read, and the server's count.
 type proof struct {
 	window window.Window
-	since  time.Time // the span's beginning: that of the window, or of the overlap
-	read   int       // records, and those that the server cannot return
-	first  counted   // the count from since on, as its own first page said; not known if that page began earlier
-	pages  bracket   // the counts that the next window's pages brought along
+	since  time.Time // the span's beginning: the window's start, or the overlap's start before it
+	read   int       // records that Houndtrail read, and records that the server cannot return
+	first  counted   // the count from since on, as the window's own first page told it; not known if that page began earlier
+	pages  bracket   // the counts that came with the next window's pages
 }
 
-// A bracket has three counts of the server, each of all records from an instant on. Houndtrail takes them in this order: from
-// the end of a span, from its beginning, and from its end once more. The span has as many records as the second count, without
-// those that were at or behind its end at that moment. These were at least the first count and, as rows are only ever added, at
-// most the third.
+// A bracket holds three counts of the server. Each counts all records from an instant on. Houndtrail takes them in this order:
+// from the end of a span, from its beginning, and from its end again. The records of the span are the second count without the
+// records at or after the span's end at that moment. Of these later records there were at least as many as the first count
+// says. As the server only adds rows, there were at most as many as the third count says.
 type bracket struct{ end, start, endAgain counted }
 
 // counted is a count of the server. known is false if the server's build does not tell one. taken is false if Houndtrail has
@@ -43,7 +44,7 @@ type counted struct {
 	taken, known bool
 }
 
-// takeFrom takes the counts that the next window's pages brought along. They cost no request of their own.
+// takeFrom takes the counts that came with the next window's pages. They need no request of their own.
 func (p *proof) takeFrom(next span) {
 	if !next.since.Equal(p.window.End) {
 		return
@@ -54,15 +55,15 @@ func (p *proof) takeFrom(next span) {
 	}
 }
 
-// A counting compares a proof, in a goroutine of its own.
+// A counting runs the comparison of a proof in its own goroutine.
 type counting struct {
 	done  chan struct{}
 	count *checkpoint.ServerCount // read it and err only after done is closed
 	err   error
 }
 
-// count compares a window while the other windows go on. The first window of a walk is compared before all others: it finds out
-// whether Houndtrail can believe the server's count at all.
+// count compares a window while Houndtrail works on the other windows. It compares the first window of a walk before all
+// others: this shows whether Houndtrail can believe the server's count at all.
 func (c *cycle) count(ctx context.Context, under *sync.WaitGroup, p proof, first *counting) *counting {
 	counting := &counting{done: make(chan struct{})}
 	under.Go(func() {
@@ -95,11 +96,11 @@ func (c *cycle) complete(ctx context.Context, p proof) (*checkpoint.ServerCount,
 		if err != nil || counted.Status != checkpoint.CountBounded || tries == mostBrackets {
 			return counted, err
 		}
-		b = bracket{} // rows came in meanwhile: in a quieter moment the count is exact
+		b = bracket{} // rows came in during the count: in a quieter moment the count is exact
 	}
 }
 
-// fill asks for the missing counts of a bracket, and stops if another count would say no more.
+// fill asks for the missing counts of a bracket. It stops early if another count would not change the verdict.
 func (c *cycle) fill(ctx context.Context, p proof, b *bracket) error {
 	for _, ask := range []struct {
 		*counted
@@ -109,7 +110,7 @@ func (c *cycle) fill(ctx context.Context, p proof, b *bracket) error {
 			continue
 		}
 		if b.start.taken && (!b.start.known || !b.end.known || b.start.n-b.end.n <= int64(p.read)) {
-			return nil // a second count from the end would change nothing
+			return nil // the second count from the end would change nothing
 		}
 		n, known, err := c.Source.Count(ctx, ask.from)
 		if err != nil {
@@ -126,16 +127,16 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 	}
 	read, most := int64(p.read), b.start.n-b.end.n
 	if read > most {
-		// The server may have dropped old rows meanwhile: its count proves nothing.
+		// The server may have dropped old rows during the count: then its count proves nothing.
 		c.Log.Warn("the server counts fewer records than it returned: its count is not used", zap.Int64("read", read),
 			zap.Int64("counted", most), zap.Time("from", p.since), zap.Time("until", p.window.End))
 		return &checkpoint.ServerCount{Status: checkpoint.CountUnknown}, nil
 	}
-	if read == most { // there are no more than these, and these are there
+	if read == most { // there are no more records than these, and Houndtrail has them all
 		return &checkpoint.ServerCount{Status: checkpoint.CountExact, AtLeast: read, AtMost: read}, nil
 	}
 	least := max(b.start.n-b.endAgain.n, 0)
-	if p.first.known { // a record that appeared after the read is not missing: the next look back finds it
+	if p.first.known { // a record that appeared after the read is not missing: the next cycle looks back and finds it
 		least = max(min(least, p.first.n-b.endAgain.n), 0)
 	}
 	if read < least {
@@ -147,8 +148,9 @@ func (c *cycle) judge(p proof, b bracket) (*checkpoint.ServerCount, error) {
 	return &checkpoint.ServerCount{Status: checkpoint.CountBounded, AtLeast: least, AtMost: most}, nil
 }
 
-// countsByFilter tells whether the server's count obeys the filter that bounds it: from the end of time on, it must count no
-// record. Houndtrail asks this once a cycle, before it believes the first count. It need not ask if a count already shows it.
+// countsByFilter tells whether the server's count obeys the filter: from the end of time on, it must count no record.
+// Houndtrail asks this once a cycle, before it believes the first count. It need not ask if a count of the bracket already
+// shows it.
 func (c *cycle) countsByFilter(ctx context.Context, b bracket) (bool, error) {
 	switch {
 	case c.counts.taken:

@@ -122,8 +122,8 @@ func (w *world) through(s *httptest.Server) *exporter.Exporter {
 	return e
 }
 
-// If a server returns fewer records than it counts, the stream stops before the incomplete window, and the windows before it
-// stand. If the server answers a second request in full, the stream goes on.
+// If a server returns fewer records than it counts, the stream stops before the incomplete window. The windows before that one
+// stay committed. If the server answers a second request in full, the stream goes on.
 func TestIncompleteWindow(t *testing.T) {
 	for name, times := range map[string]int{"for good": 1 << 30, "once": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestIncompleteWindow(t *testing.T) {
 	}
 }
 
-// A count that cannot be right, such as one of a server that overlooks the filter, proves no window and stops no stream.
+// A count may be wrong, for example if the server ignores the filter. Such a count proves no window, and stops no stream.
 func TestUnusableCount(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 3000)
 	s := w.withhold(func(body string) string {
@@ -211,8 +211,9 @@ func (c *counter) Count(ctx context.Context, from time.Time) (int64, bool, error
 	return c.Source.Count(ctx, from)
 }
 
-// If no page brought counts along, two counts prove a window: from its end on, and from its beginning on. If no record is from
-// the end on, they also show that the server obeys the filter. If there are such records, that takes a third count.
+// If no page brought counts along, two counts prove a window: one from its end on, and one from its beginning on. If no record
+// is from the end on, they also show that the server obeys the filter. If there are such records, the exporter needs a third
+// count.
 func TestCountsAskedFor(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 100)
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {

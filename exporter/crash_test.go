@@ -17,8 +17,8 @@ import (
 // A program is one run over a process's own view of the stores.
 type program func(positions, objects bucket.Bucket) error
 
-// dies runs a program that dies at a write, before or after the write has its effect, and tells whether it came so far. Between
-// two writes the moment of its death makes no difference.
+// dies runs a program that dies at a write, before or after the write has its effect. It returns whether the program came so
+// far. Between two writes, the exact moment of its death changes nothing.
 func (w *world) dies(at int64, after bool, run program) bool {
 	w.t.Helper()
 	positions, objects := checkpointtest.NewFaulty(w.positions), checkpointtest.NewFaulty(w.objects)

@@ -16,9 +16,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A log has two million records a day. A cycle exports it every five minutes, with a rescan every day. The test measures the
-// set's bytes in an entry, with the entry's share of the snapshots, for any number of missing ids, and the bytes that a reader
-// reads to have the set again.
+// A log has two million records a day. A cycle exports it every five minutes, with a rescan every day. The test measures two
+// things, for any number of missing ids: the set's bytes in an entry, with the entry's share of the snapshots; and the bytes
+// that a reader reads to know the set again.
 func TestBytesOfAnEntry(t *testing.T) {
 	const (
 		perDay = 2_000_000
@@ -65,7 +65,7 @@ func TestBytesOfAnEntry(t *testing.T) {
 					changes += base64.StdEncoding.EncodedLen(len(next.Delivered))
 				}
 			}
-			whole, err := set.MarshalBinary() // it knows two days by now: it never has to know more
+			whole, err := set.MarshalBinary() // it knows two days now, which is the most that it ever has to know
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The picture of a cycle names the files that have its steps.
+// The picture of a cycle in the package comment names the file of each step.
 func TestPicture(t *testing.T) {
 	picture, err := os.ReadFile("exporter.go")
 	if err != nil {

@@ -100,7 +100,8 @@ func TestBacklogToS3(t *testing.T) {
 	}
 }
 
-// later is an hour in which 250 rows appear. Another 50 appear that are stamped shortly before the rows already read.
+// later is an hour in which 250 rows appear. Another 50 rows appear with times shortly before the rows that the stream has
+// already read.
 func (w *world) later() {
 	now, id := w.now(), int64(10_000_000)
 	for i := range 250 {
@@ -204,7 +205,7 @@ func TestProfilesGiveTheSameArchive(t *testing.T) {
 	}
 }
 
-// If two runners work at once, one works, and the other names it.
+// If two runners start at the same time, one of them works. The other one names it.
 func TestTwoRunners(t *testing.T) {
 	stores := map[string]func(t *testing.T) bucket.Bucket{
 		"directory": func(t *testing.T) bucket.Bucket {
@@ -242,8 +243,8 @@ func TestTwoRunners(t *testing.T) {
 	}
 }
 
-// A new stream knows from the server's count how long its first window should be: about a page. It does not guess, since to cut
-// or grow a wrong guess costs requests.
+// A new stream knows from the server's count how long its first window should be: about a page. It does not guess: to cut or to
+// grow a wrong window costs requests.
 func TestFirstWindow(t *testing.T) {
 	for name, test := range map[string]struct {
 		profile  bloodhoundtest.Profile

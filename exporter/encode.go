@@ -14,11 +14,11 @@ import (
 )
 
 // If a window does not fit into memory and cannot be cut, Houndtrail reads it twice, in parts. The first time it keeps only a
-// few bytes of each record: enough to tell which records are new, and to judge the window as any other one. Once the window is
-// declared, Houndtrail reads the new records again, and writes each part before it reads the next one. One entry commits all
+// few bytes of each record: enough to tell which records are new, and to judge the window like every other one. Once the window
+// is declared, Houndtrail reads the new records again, and writes each part before it reads the next one. One entry commits all
 // parts.
 
-// skim reads a window in parts, and keeps little of them.
+// skim reads a window in parts, and keeps only a little of each record.
 func (r *reading) skim(ctx context.Context) (err error) {
 	p := &r.plan
 	skimmer := dedup.Skimmer{}
@@ -35,11 +35,11 @@ func (r *reading) skim(ctx context.Context) (err error) {
 		return err
 	}
 	slices.SortFunc(skims, dedup.Skim.Compare)
-	r.skims = slices.Compact(skims) // parts have their ends in common
+	r.skims = slices.Compact(skims) // two parts that follow each other share the instant at their ends
 	return onceEach(r.skims)
 }
 
-// onceEach is an error if two records that are not alike have one id: within a part, FetchParts has checked that already.
+// onceEach returns an error if two different records have the same id. Within one part, FetchParts has already checked this.
 func onceEach(skims []dedup.Skim) error {
 	ids := make([]int64, len(skims))
 	for i := range skims {
@@ -57,13 +57,13 @@ func onceEach(skims []dedup.Skim) error {
 	return nil
 }
 
-// inParts is the encoding of a window that Houndtrail reads again when it writes it. fresh is sorted, and stays as it is: if
-// another record has appeared meanwhile, the next look back finds it.
+// inParts encodes a window that Houndtrail reads again when it writes it. fresh is sorted and does not change: if another
+// record has appeared since the first reading, the next cycle looks back and finds it.
 func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 	done := make(chan struct{})
 	close(done)
 	s.Release()
-	fresh = slices.Clone(fresh) // it may be a small part of all records read
+	fresh = slices.Clone(fresh) // the new records may be a small part of all that Houndtrail read
 	return &encoding{done: done, write: func(ctx context.Context) (receipt checkpoint.Receipt, err error) {
 		if len(fresh) == 0 {
 			return receipt, nil
@@ -72,8 +72,8 @@ func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 	}}
 }
 
-// again reads the new records of a window once more, and yields them part by part. If some of them do not come, it yields an
-// error last.
+// again reads the new records of a window once more, and yields them part by part. If the server does not return some of them,
+// again yields an error last.
 func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		enough := errors.New("no more parts are wanted")
@@ -96,8 +96,8 @@ func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.S
 		})
 		if err == nil && left > 0 {
 			missing := fresh[slices.Index(came, false)].Name()
-			err = fmt.Errorf("%w: %d of %d records of the window from %s to %s did not come when they were read again to be written (id %d "+
-				"of %s, to begin with); nothing of the window is committed; if a replica that lags answers for the server, the next run "+
+			err = fmt.Errorf("%w: %d of %d records of the window from %s to %s did not come when Houndtrail read them again to write "+
+				"them (the first is id %d of %s); nothing of the window is committed; if a replica that lags answers for the server, the next run "+
 				"finds them again", ErrIncomplete, left, len(fresh), stamp(s.Start), stamp(s.End), missing.ID, stamp(missing.CreatedAt))
 		}
 		if err != nil && !errors.Is(err, enough) {
@@ -106,7 +106,7 @@ func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.S
 	}
 }
 
-// count is how many records Houndtrail has read of the span.
+// count is the number of records that Houndtrail has read of the span.
 func (s span) count() int {
 	if s.skims != nil {
 		return len(s.skims)
@@ -122,18 +122,18 @@ func (s span) name(i int) dedup.Ref {
 	return dedup.Ref{ID: s.Records()[i].ID, CreatedAt: s.Records()[i].CreatedAt}
 }
 
-// An encoding is the part of a window's delivery that touches nothing outside. It runs in a goroutine of its own.
+// An encoding is the part of a window's delivery that changes nothing outside the process. It runs in a goroutine of its own.
 type encoding struct {
 	done  chan struct{}
 	write encodedWindow // read it and err only after done is closed
 	err   error
 }
 
-// An encodedWindow writes itself, once.
+// An encodedWindow writes the window to the destination, once.
 type encodedWindow = func(context.Context) (checkpoint.Receipt, error)
 
-// encode lets the sink encode the fresh records of a window, as far as the sink can before the window's turn. encode releases
-// the records once the sink no longer needs them.
+// encode lets the sink encode the fresh records of a window, as far as the sink can before it is the window's turn. encode
+// releases the records once the sink no longer needs them.
 func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) *encoding {
 	enc := &encoding{done: make(chan struct{})}
 	under.Go(func() {
@@ -146,8 +146,8 @@ func (e *Exporter) encode(under *sync.WaitGroup, s span, fresh []record.Record) 
 	return enc
 }
 
-// wait returns when the window can be written, or with the error of encoding it. The encoding does not keep the function that
-// it returns, so its memory is free when the window has been written.
+// wait returns when the encoding has ended: with the function that writes the window, or with an error. The encoding does not
+// keep that function, so its memory is free once the window has been written.
 func (enc *encoding) wait() (write encodedWindow, err error) {
 	<-enc.done
 	write, enc.write = enc.write, nil

@@ -83,7 +83,7 @@ func TestTwoWindowsAreEncodedAtATime(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// If a window cannot be encoded, the cycle ends before it declares that window; the windows before it stand.
+// If the sink cannot encode a window, the cycle ends before it declares that window. The windows before it stay committed.
 func TestEncodingFails(t *testing.T) {
 	for _, failing := range []int{1, 3} {
 		fault := errors.New("out of paper")
@@ -92,7 +92,7 @@ func TestEncodingFails(t *testing.T) {
 			case failing:
 				return fault
 			case failing + 1:
-				time.Sleep(20 * time.Millisecond) // a cycle that does not wait for it would have ended; one that does needs no luck
+				time.Sleep(20 * time.Millisecond) // a cycle that does not wait would have ended by now; a cycle that waits passes in every case
 			}
 			return nil
 		})

@@ -37,7 +37,7 @@ import (
 )
 
 const (
-	// IdleCommit is how long a span without any new record gets before it has a journal entry of its own. A stream that runs
+	// IdleCommit is how long a span without a new record may get. Then it has a journal entry of its own. So a running stream
 	// commits at least that often.
 	IdleCommit = time.Hour
 	// releaseTime bounds the last writes of a cycle that ends.
@@ -52,55 +52,55 @@ type Exporter struct {
 	Destination Destination
 
 	Windows window.Planner    // how large a window may be
-	Limits  bloodhound.Limits // how much a window may hold in memory
-	Memory  *budget.Share     // how much all windows on their way may hold together; nil for no bound
+	Limits  bloodhound.Limits // how many bytes and records a window may hold in memory
+	Memory  *budget.Share     // how many bytes all windows under way may hold together; nil for no limit
 	Start   time.Time         // the start of a new stream; zero for the source's oldest record
-	Settle  time.Duration     // how long records may take to become visible before they are read
-	Overlap time.Duration     // how far back a cycle looks again for records that took longer
+	Settle  time.Duration     // how long Houndtrail waits for records to become visible before it reads them
+	Overlap time.Duration     // how far back a cycle looks again for records that became visible later
 
 	Retention   Retention // how long the source keeps records
 	ExcludeSelf bool      // leave out the records of our own requests
 	VerifyCount bool      // compare each window with the server's own count
 
-	Rescan         time.Duration // how far back a cycle searches for stragglers, by RescanSchedule; 0 for never
+	Rescan         time.Duration // how far back the rescan looks for late records; RescanSchedule says when; 0 for never
 	RescanSchedule Schedule
 
-	SmallSet int // bytes up to which each journal entry has the whole set of delivered ids, and not a change; 0 for 1 KiB
+	SmallSet int // up to so many bytes, each journal entry has the whole set of delivered ids, and not only a change; 0 for 1 KiB
 
 	Now      func() time.Time // our own clock; nil for this machine's
-	Stopping func() bool      // once it is true, a cycle begins no other window; nil for never
+	Stopping func() bool      // once it returns true, a cycle begins no other window; nil for never
 	Log      *zap.Logger
 	Observer Observer // may be nil
 
-	last      *known // the set after a cycle, so that the next cycle need not read it
-	announced bool   // a cycle has said that the stream is new
+	last      *known // the set after the last cycle, so that the next cycle need not read it
+	announced bool   // a cycle has logged that the stream is new
 }
 
-// A Schedule tells when something is due after an instant.
+// A Schedule tells when a task is due after an instant.
 type Schedule interface {
 	Next(after time.Time) time.Time
 }
 
 // RunOnce runs one cycle: every window that is due, oldest first, until nothing is left or something fails. Errors are of type
-// [*Error] and name the stage. Whether or not it returns an error, every commit that it made stands, and no record behind the
-// last one is lost. [ErrStopped] says that Stopping told it to end before it committed everything. Cycles of one Exporter run
-// one after the other.
+// [*Error] and name the stage. Every commit stands, also if RunOnce returns an error. No record after the last commit is lost.
+// [ErrStopped] says that Stopping told it to end before it committed everything. Cycles of one Exporter run one after the
+// other.
 func (e *Exporter) RunOnce(ctx context.Context) error {
-	// A cycle that finds nothing new writes nothing.
+	// A cycle that finds no new record writes nothing.
 	return under(ctx, e.Store, func(ctx context.Context, lease *checkpoint.Lease) error {
 		err := e.cycle(ctx, lease, true)
 		if errors.Is(err, errGuess) {
 			err = e.cycle(ctx, lease, false)
 		}
 		if errors.Is(err, ErrIncomplete) {
-			e.Log.Warn("a window seems incomplete and is read again", zap.Error(err))
+			e.Log.Warn("a window seems incomplete: Houndtrail reads it again", zap.Error(err))
 			err = e.cycle(ctx, lease, false)
 		}
 		return err
 	})
 }
 
-// cycle does the work of a cycle under a lease, by the clocks or by a guess at them.
+// cycle does the work of a cycle under a lease. The time of the cycle is read from the clocks, or guessed.
 func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, guess bool) error {
 	m, err := e.moment(ctx, guess)
 	if err != nil {
@@ -111,8 +111,8 @@ func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, guess boo
 	return c.run(ctx)
 }
 
-// run starts from the last commit. First it takes the windows that an attempt left unfinished, then the windows that are due,
-// and then the time behind and ahead of the position, since new records may have appeared there.
+// run starts from the last commit. First it takes the windows that an earlier attempt left unfinished, then the due windows.
+// Then it looks at the time behind and ahead of the position, since new records may have appeared there.
 func (c *cycle) run(ctx context.Context) error {
 	if founded, err := c.load(ctx); err != nil || !founded {
 		return err
@@ -166,19 +166,19 @@ func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
 
 func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
-// under calls do under a journal's lease, and do takes the lease once it has something to write. The context of do ends with
-// ctx, and also when the lease is lost. under gives the lease back after a panic as well: otherwise no later cycle of this
-// process would get it.
+// under calls do under a journal's lease. do itself takes the lease, once it has something to write. The context of do ends
+// with ctx, and also when the lease is lost. under gives the lease back even after a panic: if it did not, no later cycle of
+// this process would get the lease.
 func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) (err error) {
 	lease, err := journal.Look(ctx)
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
 	defer func() { err = release(ctx, lease, err) }()
-	return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
+	return do(lease.Context(), lease) //nolint:contextcheck // the lease's context is derived from ctx
 }
 
-// holding is under for a do that always has something to write: it takes the lease before the call.
+// holding is like under, but takes the lease before it calls do: it is for a do that always writes.
 func holding(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) error {
 	return under(ctx, journal, func(ctx context.Context, lease *checkpoint.Lease) error {
 		if err := lease.Hold(ctx); err != nil {
@@ -192,16 +192,16 @@ func holding(ctx context.Context, journal Store, do func(context.Context, *check
 // the error: the stages only report that their context ended.
 func release(ctx context.Context, lease *checkpoint.Lease, err error) error {
 	if err != nil && lease.Context().Err() != nil && ctx.Err() == nil {
-		err = failed(StageCheckpoint, context.Cause(lease.Context())) //nolint:contextcheck // it is about the lease
+		err = failed(StageCheckpoint, context.Cause(lease.Context())) //nolint:contextcheck // the lease's own context holds the cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
 	return errors.Join(err, failed(StageCheckpoint, lease.Release(ctx)))
 }
 
-// Begins looks whether a stream that has no journal may begin now. It may if its destination holds only records that attempts
-// before the first commit may have left, and if its start is not in the future. The stream's lease names these attempts. The
-// error is the one with which a cycle ends.
+// Begins tells whether a stream without a journal may begin now. It may begin if its start is not in the future, and if its
+// destination holds no records. Records that attempts before the first commit may have left do not count: the stream's lease
+// names these attempts. The error is the one that a cycle would return.
 func (e *Exporter) Begins(ctx context.Context, attempts []window.Window, now time.Time) error {
 	if err := e.vacant(ctx, attempts, time.Time{}); err != nil || len(attempts) > 0 {
 		return err
@@ -213,10 +213,9 @@ func (e *Exporter) Begins(ctx context.Context, attempts []window.Window, now tim
 	return nil
 }
 
-// Check looks whether a cycle could go on from the last commit: whether the clocks are not behind it, and whether the newest
-// record that was delivered is still at the source. Check makes one request, or two if the clock is not known. It writes
-// nothing and takes no lease. The error is the one with which a cycle would end. The skew is how far the server's clock is
-// ahead of this machine's.
+// Check tells whether a cycle could go on from the last commit: the clocks must not be behind it, and the source must still
+// have the newest delivered record. Check makes one request, or two if the clock is not known. It writes nothing and takes no
+// lease. The error is the one that a cycle would return. The skew is how far the server's clock is ahead of this machine's.
 func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew time.Duration, err error) {
 	m, err := e.moment(ctx, false)
 	if err != nil {
@@ -226,15 +225,15 @@ func (e *Exporter) Check(ctx context.Context, stored checkpoint.Stored) (skew ti
 	return m.skew, c.goesOn(ctx)
 }
 
-// CheckClock is the part of [Exporter.Check] that needs no source: it looks whether this machine's clock is behind the last
-// commit. A cycle goes by the earlier of two clocks, so the server's clock cannot make up for a slow one of this machine.
+// CheckClock is the part of [Exporter.Check] that needs no source. It tells whether this machine's clock is behind the last
+// commit. A cycle goes by the earlier of two clocks. So if this machine's clock is slow, the server's clock does not help.
 func (e *Exporter) CheckClock(stored checkpoint.Stored) error {
 	now := e.ownClock()
 	if stored.Serial == 0 || stored.Cursor.Sub(now) <= Apart {
 		return nil
 	}
 	return failed(StageSource, fmt.Errorf("%w: this machine's clock says %s, and everything up to %s was exported already; the "+
-		"server's clock is not known. Set the wrong clock right; until then no run is well", ErrClock,
+		"server's clock is not known. Set the wrong clock right; until then every run ends with an error", ErrClock,
 		stamp(now.Truncate(time.Second)), stamp(stored.Cursor)))
 }
 
@@ -244,7 +243,7 @@ func (c *cycle) goesOn(ctx context.Context) error {
 		if !c.reaches() {
 			return c.farBehind()
 		}
-		return failed(StageSource, fmt.Errorf("%w: %s. Set the wrong clock right; until then each run searches what lies behind "+
+		return failed(StageSource, fmt.Errorf("%w: %s. Set the wrong clock right; until then each run searches the time behind "+
 			"the position", ErrClock, c.clocks()))
 	}
 	return c.stands(ctx, walk{})

@@ -8,14 +8,15 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/budget"
 )
 
-// mostReads is how many windows a fetcher reads at the same time. So many hide the time that a distant server takes to answer.
+// mostReads is how many windows a fetcher reads at the same time. With so many, the reads hide the time that a distant server
+// takes to answer.
 const mostReads = 5
 
-// far is how long a server that is far away takes to begin an answer.
+// far is how long a distant server takes to begin an answer.
 const far = 50 * time.Millisecond
 
-// A fetcher reads the windows of a walk, each as long as memory allows. It reads several at the same time if the log is about
-// equally dense throughout, and if the server is far away.
+// A fetcher reads the windows of a walk, each as long as memory allows. It reads several at the same time if the server is far
+// away, and if the log is about equally dense everywhere.
 type fetcher struct {
 	plan
 	memory *budget.Account
@@ -23,8 +24,8 @@ type fetcher struct {
 
 	reads []*reading   // under way, oldest first
 	most  int          // readings at the same time
-	fill  float64      // how full the last window was, as a part of the planned fill
-	loan  *budget.Loan // of a window that the fetcher plans anew; nil for none
+	fill  float64      // how full the last window was, compared with the plan
+	loan  *budget.Loan // the memory of a window that the fetcher plans anew; nil for none
 }
 
 // A reading is a window that a goroutine is reading.
@@ -33,7 +34,7 @@ type reading struct {
 	plan   plan // the plan for this window
 	cancel context.CancelFunc
 
-	done   chan struct{} // read the fields below only after it is closed
+	done   chan struct{} // the fields below are complete only after it is closed
 	took   time.Duration
 	jumped bool // the window ends later than planned
 	err    error
@@ -56,8 +57,8 @@ func (e *Exporter) fetch(ctx context.Context, w walk, memory *budget.Account, ah
 	}
 }
 
-// readAhead begins to read the next window, and more windows if that helps. It waits for memory only for the first window of
-// all.
+// readAhead begins to read the next window, and more windows if that helps. If the memory is in use, it waits, but only for the
+// first window.
 func (f *fetcher) readAhead(ctx context.Context) error {
 	for len(f.reads) == 0 || len(f.reads) < f.most && f.steady(f.fill) {
 		win, due := f.next()
@@ -76,8 +77,8 @@ func (f *fetcher) readAhead(ctx context.Context) error {
 	return nil
 }
 
-// borrow takes the memory that the window may need: its pages, and the same amount again for its objects. The loan is nil if
-// the memory does not suffice for another window.
+// borrow takes the memory that the window may need: once for its pages, and once more for its objects. The loan is nil if the
+// memory is not enough for another window.
 func (f *fetcher) borrow(ctx context.Context) (loan *budget.Loan, err error) {
 	bytes := 2*f.Limits.Bytes + f.Limits.Bytes/2
 	switch {
@@ -122,7 +123,7 @@ func (r *reading) read(ctx context.Context) (err error) {
 	return nil
 }
 
-// jump makes one window of a gap: the window then ends at the next record, however far away that record is.
+// jump makes one window of a gap: the window then ends at the next record, even if that record is far away.
 func (r *reading) jump(ctx context.Context) error {
 	p := &r.plan
 	next, ok, err := p.Source.First(ctx, r.End, p.horizon)
@@ -140,14 +141,14 @@ func (r *reading) jump(ctx context.Context) error {
 	r.Release()
 	r.End, r.jumped = next, true
 	r.remembered = p.remembered(p.walk, r.Window, p.known)
-	// Houndtrail reads the window once more as a whole: it must see, and count, that the gap is one.
+	// Houndtrail reads the whole window again: only an answer and a count of the server show that the gap is empty.
 	r.Batch, err = p.Source.Fetch(
 		ctx, r.since, r.End.Add(-grain), bloodhound.Limits{Share: p.Limits.Share}, p.counting(r.since, p.before)...)
 	return err
 }
 
-// first sends the oldest window on, which the fetcher has read. If that window was too much, or is not the planned one, the
-// fetcher plans all windows behind it anew.
+// first sends the oldest window on. The fetcher has read it. The fetcher plans all later windows anew if that window was too
+// much, or does not end as planned.
 func (f *fetcher) first(ctx context.Context) error {
 	r := f.reads[0]
 	f.reads = f.reads[1:]
@@ -181,16 +182,16 @@ func (f *fetcher) first(ctx context.Context) error {
 	return nil
 }
 
-// scout lets the fetcher read several windows at the same time already if the first page of the first window was too much. That
-// page told how dense the log is, and whether the server is far away.
+// scout handles a first page that was too much for the first window: the fetcher may now read several windows at the same time.
+// The page told how dense the log is, and whether the server is far away.
 func (f *fetcher) scout(r *reading) {
 	if f.share > 0 && !f.shown && r.took >= far {
 		f.fill, f.most = 1, mostReads
 	}
 }
 
-// weigh lets the fetcher read several windows at the same time if the server is far away, and fewer if the later stages cannot
-// keep up, since windows that wait take memory. If the server is near, one window at a time is as fast as several.
+// weigh sets how many windows the fetcher reads at the same time: several if the server is far away, and fewer if the later
+// stages cannot keep up, since waiting windows take memory. If the server is near, one window at a time is as fast as several.
 func (f *fetcher) weigh(latency, took, kept time.Duration) {
 	switch {
 	case latency < far:
@@ -216,8 +217,8 @@ func (f *fetcher) send(ctx context.Context, s span) error {
 	}
 }
 
-// sendOn lets the next stage send the previous window on without the counts that come with the next window: the fetcher needs
-// the previous window's memory for the next one.
+// sendOn tells the next stage to send the previous window on now, without the counts that come with the next window: the
+// fetcher needs the memory of the previous window for the next one.
 func (f *fetcher) sendOn(ctx context.Context) error {
 	select {
 	case f.ahead <- span{}:

@@ -8,8 +8,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// mostInFlight is how many windows Houndtrail writes at the same time. So many hide the time that a distant store or receiver
-// takes to answer. Memory bounds them as well.
+// mostInFlight is how many windows Houndtrail writes at the same time. With so many, the writes hide the time that a distant
+// store or receiver takes to answer. The memory limits them too.
 const mostInFlight = 6
 
 // A flight has the windows of a walk that are not committed yet, oldest first. Houndtrail declares them, then writes them at
@@ -19,24 +19,24 @@ type flight struct {
 	walk walk
 
 	under    []*delivery
-	planned  []*delivery                // of them: the windows that it still has to declare
-	declared <-chan struct{}            // closed when it has declared the next windows; nil if there are none
-	proceed  func()                     // call it then: it begins to write them
+	planned  []*delivery                // the windows among them that are not declared yet
+	declared <-chan struct{}            // closed when the flight has declared the next windows; nil if it declares none
+	proceed  func()                     // then call this: it begins to write them
 	commits  <-chan struct{}            // closed when the commit of the oldest window has ended; nil if none is under way
-	settle   func() error               // call it then
-	oldest   <-chan checkpoint.Sighting // of the source's oldest record; nil until the flight looks for that record
+	settle   func() error               // then call this
+	oldest   <-chan checkpoint.Sighting // brings the source's oldest record; nil until the flight looks for that record
 	running  sync.WaitGroup
 	begun    bool // a window was launched
-	ended    bool // the last one was
+	ended    bool // the last window was launched
 }
 
 // A delivery is a window that the flight is writing.
 type delivery struct {
 	part
 	outcome outcome                    // complete once done is closed
-	oldest  <-chan checkpoint.Sighting // takes the place of the outcome's; nil for none
+	oldest  <-chan checkpoint.Sighting // replaces the oldest record of the outcome; nil for none
 	done    chan struct{}
-	err     error // read it only then
+	err     error // complete once done is closed
 }
 
 // export delivers the windows of a walk and commits them.
@@ -49,7 +49,7 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 	windows := c.windows(ctx, w)
 	defer func() {
 		cancel()
-		f.running.Wait() // the next cycle takes again the windows that are not committed
+		f.running.Wait() // the next cycle takes the windows again that this cycle does not commit
 		windows.close()
 	}()
 	for {
@@ -62,10 +62,10 @@ func (c *cycle) export(ctx context.Context, w walk) error {
 			return err
 		case !more:
 			return f.land(ctx, windows.ready.err)
-		case p.encoding == nil: // a window went on
+		case p.encoding == nil: // the window was sent on, and is not to be written
 			continue
 		}
-		if p.last && !p.news() { // the position decides whether it needs an entry
+		if p.last && !p.news() { // the position decides whether the window needs an entry, so all earlier windows have to be committed
 			if err := f.land(ctx, nil); err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool
 	}
 	for {
 		switch {
-		case over(f.declared): // first the steps that are under way
+		case over(f.declared): // steps that are under way come first
 			f.proceed()
 			return part{}, true, nil
 		case over(f.commits):
@@ -107,7 +107,7 @@ func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool
 }
 
 // room is the channel from which the next window comes; nil while there is no room for one. The first window of a stream goes
-// alone: its entry is the first one, and tells others that the stream's files have a journal.
+// alone: its entry is the journal's first one. It shows other processes that the files have a journal.
 func (f *flight) room(windows *pipeline) <-chan part {
 	most := mostInFlight
 	if f.stored.Serial == 0 {
@@ -145,7 +145,7 @@ func (f *flight) launch(ctx context.Context, p part) error {
 		return err
 	}
 	f.refreshEnds(ctx, d)
-	// The entry that this cycle loaded is still the newest: no other runner had the lease since.
+	// When Hold returns, the entry that this cycle loaded is still the newest: no other runner has had the lease since then.
 	if err := f.lease.Hold(ctx); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -162,8 +162,8 @@ func (f *flight) launch(ctx context.Context, p part) error {
 	return nil
 }
 
-// counted is the server's count of a window. If Houndtrail has not asked yet, since the window might have needed no entry, it
-// asks now, for this window alone.
+// counted returns the server's count of a window. Houndtrail may not have asked yet, because the window seemed to need no
+// entry. Then it asks now, for this window alone.
 func (f *flight) counted(ctx context.Context, p part) (*checkpoint.ServerCount, error) {
 	if p.counting == nil {
 		return f.complete(ctx, p.proof)
@@ -171,9 +171,9 @@ func (f *flight) counted(ctx context.Context, p part) (*checkpoint.ServerCount, 
 	return p.counting.count, p.counting.err
 }
 
-// declareNext declares all planned windows in one write, and then lets the flight write them. From there to its commit, a
-// window is fixed: if Houndtrail crashes, the next run reads the window in the lease and takes exactly the same span. So it
-// replaces the objects that this attempt leaves behind.
+// declareNext declares all planned windows in one write, and then lets the flight write them. From its declaration to its
+// commit, a window does not change: if Houndtrail crashes, the next run reads the window in the lease and takes exactly the
+// same span. So it replaces the objects that this attempt leaves behind.
 func (f *flight) declareNext(ctx context.Context) {
 	next, done := f.planned, make(chan struct{})
 	windows := make([]window.Window, len(next))
@@ -181,7 +181,7 @@ func (f *flight) declareNext(ctx context.Context) {
 		windows[i] = d.Window
 	}
 	f.planned = nil
-	if f.lease.Declared(windows...) { // an earlier attempt declared them: this takes no time, and so no other window comes between
+	if f.lease.Declared(windows...) { // by an earlier attempt: this takes no time, so no other window comes between
 		f.begin(ctx, next, f.lease.Intend(ctx, windows...))
 		return
 	}
@@ -200,14 +200,14 @@ func (f *flight) declareNext(ctx context.Context) {
 	}
 }
 
-// begin starts to write declared windows, or fails them if they could not be declared.
+// begin starts to write the declared windows. If Houndtrail could not declare them, they fail.
 func (f *flight) begin(ctx context.Context, next []*delivery, err error) {
 	for _, d := range next {
 		switch {
 		case err != nil:
 			d.err = failed(StageCheckpoint, err)
 			close(d.done)
-		case d.records.Fresh == 0 && len(f.walk.intents) == 0: // the write asks nothing of the outside
+		case d.records.Fresh == 0 && len(f.walk.intents) == 0: // a window without new records: its write does nothing outside the process
 			f.write(ctx, d)
 		default:
 			f.running.Go(func() { f.write(ctx, d) })
@@ -215,7 +215,7 @@ func (f *flight) begin(ctx context.Context, next []*delivery, err error) {
 	}
 }
 
-// write makes a window durable at the destination. It touches no state that the commits change.
+// write makes a window durable at the destination. It changes no state that the commits use.
 func (f *flight) write(ctx context.Context, d *delivery) {
 	defer close(d.done)
 	write := d.write
@@ -227,8 +227,8 @@ func (f *flight) write(ctx context.Context, d *delivery) {
 	d.outcome.receipt, d.err = receipt, failed(StageSink, err)
 }
 
-// land commits the windows under way, and returns why no more windows come. If one of these windows fails, land returns that
-// error instead.
+// land commits the windows under way, and then returns the reason why no more windows come. If one of these windows fails, land
+// returns that error instead.
 func (f *flight) land(ctx context.Context, why error) error {
 	for len(f.under) > 0 {
 		if _, _, err := f.await(ctx, nil); err != nil {
@@ -238,9 +238,9 @@ func (f *flight) land(ctx context.Context, why error) error {
 	return why
 }
 
-// commitFirst commits the oldest window, which is written. Data first, position second: at this line, every record of the
-// window and of all windows before it is durable. If Houndtrail crashes here, the next run repeats the window; after the commit
-// it does not. Cursor and delivered ids travel in one entry.
+// commitFirst commits the oldest window, which is written. Data first, position second: at this line, every record of this
+// window and of all earlier windows is durable. If Houndtrail crashes here, the next run repeats the window. If it crashes
+// after the commit, the next run does not. One entry holds both the cursor and the delivered ids.
 func (f *flight) commitFirst(ctx context.Context) error {
 	d := f.under[0]
 	if d.err != nil {

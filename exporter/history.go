@@ -9,13 +9,13 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// longestLook and shortestLook bound how often Houndtrail asks for the oldest record: soon after the stream began, since a
-// replica that lags may have given the first answer, and then less and less often.
+// longestLook and shortestLook limit how often Houndtrail asks for the oldest record. It asks soon after the stream began,
+// since the first answer may be from a replica that lags. Later it asks less and less often.
 const (
 	shortestLook = time.Minute
 	longestLook  = 24 * time.Hour
 	lookGrowth   = 4
-	// askTime is how long one such look may take.
+	// askTime is how long Houndtrail waits for such an answer.
 	askTime = time.Minute
 )
 
@@ -28,8 +28,8 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 	return now.Sub(seen.SeenAt) >= pause
 }
 
-// refreshEnds sets what the entry of a window says about the log's ends. Now and then Houndtrail looks for the ends again while it
-// writes the windows. The last window's entry tells what it found.
+// refreshEnds sets the fields of a window's entry that tell the log's ends. From time to time Houndtrail looks for the ends
+// again, while it writes the windows. The entry of the last window then tells the result.
 func (f *flight) refreshEnds(ctx context.Context, d *delivery) {
 	seen := f.stored.Oldest
 	d.outcome.seen = seen
@@ -49,7 +49,7 @@ func (f *flight) refreshEnds(ctx context.Context, d *delivery) {
 	}
 }
 
-// refreshOldest looks for the oldest record. If it fails, no window waits for that.
+// refreshOldest looks for the oldest record. If it fails, the windows do not wait for it.
 func (c *cycle) refreshOldest(ctx context.Context, seen checkpoint.Sighting) checkpoint.Sighting {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -63,32 +63,31 @@ func (c *cycle) refreshOldest(ctx context.Context, seen checkpoint.Sighting) che
 	return seen
 }
 
-// appeared declares a history if records came to light before the start of a stream that has everything. The next step begins
-// to walk it.
+// appeared declares a history if records appeared before the start of a stream that has everything. The next step of the cycle
+// begins to walk it.
 func (c *cycle) appeared(next *checkpoint.Checkpoint) {
 	oldest := next.Oldest.CreatedAt
-	if !oldest.IsZero() { // what was removed from the archive on purpose stays away
+	if !oldest.IsZero() { // Houndtrail does not deliver again what a user removed from the archive on purpose
 		oldest = latest(oldest, c.stored.ForgottenBefore)
 	}
 	if next.History != nil || next.StartAsked || oldest.IsZero() || !oldest.Before(next.Start) {
 		return
 	}
-	c.Log.Warn("the server has records from before the oldest one that it had: they are exported now",
+	c.Log.Warn("the server now has records that are older than its oldest record was: Houndtrail exports them",
 		zap.Time("from", oldest), zap.Time("until", next.Start))
 	from := oldest.Truncate(grain)
 	next.History = &checkpoint.History{From: from, Next: from, Until: next.Start, Pass: c.nextPass()}
 }
 
-// history is the walk over the records that appeared before the start, as far as it is still to be done. It comes before a
-// rescan, since a rescan finds some of the same records and forgets them.
+// history is the walk over the records that appeared before the start, or over the part of them that is not done. It comes
+// before a rescan, since a rescan finds some of the same records and forgets them.
 func (c *cycle) history() (w walk, due bool) {
 	h := c.stored.History
 	if h == nil {
 		return walk{}, false
 	}
 	w = c.revisit(walkHistory, h.Next, h.Until, h.Pass)
-	// The stream has delivered no record of the rest, however long ago they were created: all records that are not committed are
-	// new.
+	// In the rest of the history, the stream has delivered no record, so every record there is new.
 	w.known, w.keep = h.Next, c.stored.DeliveredSince
 	if intents := c.lease.Intents(); len(intents) > 0 && intents[0].Pass == h.Pass && intents[0].Start.Equal(h.Next) {
 		w.intents = intents
@@ -96,14 +95,14 @@ func (c *cycle) history() (w walk, due bool) {
 	return w, true
 }
 
-// A foremost is when the newest record of the source was created; ok is false if it has none.
+// A foremost is the time of the newest record at the source; ok is false if the source has none.
 type foremost struct {
 	at time.Time
 	ok bool
 }
 
-// refreshNewest looks for the newest record while the windows go on. If that fails it returns nil, and the cycle looks once
-// more.
+// refreshNewest looks for the newest record while the windows go on. If that fails, it returns nil, and the cycle asks again
+// later.
 func (c *cycle) refreshNewest(ctx context.Context) *foremost {
 	at, ok, err := c.Source.Newest(ctx)
 	if err != nil {
@@ -112,9 +111,9 @@ func (c *cycle) refreshNewest(ctx context.Context) *foremost {
 	return &foremost{at, ok}
 }
 
-// ahead delivers records whose times are later than both clocks: the server's clock is ahead of ours, or was ahead when the
-// server wrote them. The position does not move. It passes these times with the clocks, and then the records are already
-// delivered.
+// ahead delivers records whose times are later than both clocks. The server's clock may be ahead of ours, or was ahead when the
+// server wrote them. The position does not move. When the clocks reach these times, the position passes them, and the records
+// are already delivered.
 func (c *cycle) ahead(ctx context.Context) error {
 	if c.stored.Serial == 0 || c.skew <= Apart && !c.stored.Ahead.After(c.now) && !c.looked {
 		return nil
@@ -127,37 +126,38 @@ func (c *cycle) ahead(ctx context.Context) error {
 		}
 		newest = &foremost{at, ok}
 	}
-	now := c.present() // not the cycle's time: the server may have written the record since the cycle began
+	now := c.present() // it may be later than the cycle's time: the server may have written the record after the cycle began
 	if !newest.ok || newest.at.Sub(now) <= Apart {
 		return nil
 	}
-	c.Log.Warn("the server has records of times that are still to come: they are exported now",
+	c.Log.Warn("the server has records with times in the future: Houndtrail exports them",
 		zap.Time("newest", newest.at), zap.Time("now", now))
 	return c.export(ctx, c.revisit(walkAhead, latest(c.horizon(), c.stored.Cursor), newest.at.Add(grain), c.nextPass()))
 }
 
 const (
-	// threeMonths is the retention of PR #3049 at its shortest, from the end of January over February to the end of April:
-	// it drops each month that ended three months before the present one began.
+	// threeMonths is the shortest time for which a server with PR #3049 keeps records: from the end of January to the end of
+	// April. Such a server drops each month that ended three months before the present month began.
 	threeMonths = 89 * 24 * time.Hour
-	// fourMonths is the greatest age of a record under that retention. If a server has an older record, it has no such limit.
+	// fourMonths is the greatest age of a record under that retention. If a server has an older record, it has no such retention.
 	fourMonths = 124 * 24 * time.Hour
-	// nearLimit is how long before the limit Houndtrail warns. If half of the limit is less, it takes that instead.
+	// nearLimit is how long before the limit Houndtrail warns. If half of the limit is shorter, Houndtrail warns that long before
+	// it.
 	nearLimit = 14 * 24 * time.Hour
 )
 
-// Retention is how long the source keeps records. With the zero value, Houndtrail finds out: three months, until it sees
-// otherwise.
+// Retention is how long the source keeps records. If Retention is the zero value, Houndtrail finds out: it expects three
+// months, until the source shows otherwise.
 type Retention struct {
-	Fixed time.Duration // 0 if Houndtrail should find out
-	Off   bool          // do not look after it
+	Fixed time.Duration // 0: Houndtrail finds out
+	Off   bool          // do not watch the retention
 }
 
-// Limit is the age at which a user must expect records to vanish; 0 if there is no reason to expect it.
+// Limit is the age at which a record may vanish from the source; 0 if Houndtrail expects no record to vanish.
 //
-// Until a record has vanished, the limit is three months, or longer if the source has older records. If it has records that are
-// older than that limit allows at all, there is no limit. Once a record has vanished, the source certainly kept all records
-// that are younger than the present oldest record. Houndtrail knows no more than that.
+// As long as no record has vanished, the limit is three months, or longer if the source has older records. If the source has a
+// record that is older than four months, there is no limit. Once a record has vanished, the limit is the age of the oldest
+// record at the source: younger records were certainly kept.
 func (r Retention) Limit(seen checkpoint.Sighting) time.Duration {
 	age := seen.SeenAt.Sub(seen.CreatedAt)
 	switch {
@@ -174,8 +174,8 @@ func (r Retention) Limit(seen checkpoint.Sighting) time.Duration {
 	}
 }
 
-// Deadline is when the source may begin to drop records at the cursor, which are not exported yet; zero if there is no reason
-// to expect it.
+// Deadline is when the source may begin to drop records that are not exported yet: those at the cursor. It is zero if
+// Houndtrail expects the source to drop none.
 func (r Retention) Deadline(cursor time.Time, seen checkpoint.Sighting) time.Time {
 	limit := r.Limit(seen)
 	if limit == 0 || cursor.IsZero() {
@@ -184,21 +184,21 @@ func (r Retention) Deadline(cursor time.Time, seen checkpoint.Sighting) time.Tim
 	return cursor.Add(limit)
 }
 
-// Near tells that the deadline is closer than it should be.
+// Near tells that the deadline is so close that Houndtrail should warn.
 func (r Retention) Near(cursor time.Time, seen checkpoint.Sighting, now time.Time) bool {
 	deadline := r.Deadline(cursor, seen)
 	return !deadline.IsZero() && deadline.Sub(now) < min(nearLimit, deadline.Sub(cursor)/2)
 }
 
-// guard tells how far the stream is from the source's retention.
+// guard tells how close the stream is to the source's retention.
 func (c *cycle) guard(at checkpoint.Checkpoint) {
 	if c.Observer != nil {
 		c.Observer.Guarded(at.Oldest.CreatedAt, c.Retention.Deadline(at.Cursor, at.Oldest))
 	}
 }
 
-// warn says that records may be lost soon. It needs no answer of the source, since the source may be the problem. A stream that
-// only begins is not late.
+// warn says that records may be lost soon. It asks the source nothing, since the source may be the problem. A stream that has
+// just begun is not late.
 func (c *cycle) warn(at checkpoint.Checkpoint) {
 	if c.stored.Serial == 0 || !c.Retention.Near(at.Cursor, at.Oldest, c.clock()) {
 		return

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
-// A cycle that finds nothing new writes nothing, and reads next to nothing; the next one with news takes the lease again.
+// A cycle without a new record writes nothing, and reads very little. The next cycle with a new record takes the lease again.
 func TestIdleCycle(t *testing.T) {
 	for _, locks := range []bool{false, true} {
 		begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
@@ -46,7 +46,7 @@ func TestIdleCycle(t *testing.T) {
 		}
 		positions.On(nil)
 		entries := len(w.entries())
-		w.pass(time.Hour) // after an hour it says that it is there; it is a new process, which asks for the server's time anew
+		w.pass(time.Hour) // an entry is due as a sign of life; the process is new, and asks for the server's time
 		if err := w.process(positions, w.objects).RunOnce(t.Context()); err != nil {
 			t.Fatal(err)
 		}

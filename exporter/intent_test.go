@@ -90,8 +90,8 @@ func TestIntentIsTakenWhole(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// If a second attempt gets none of the records that the first one wrote, it commits nothing. Otherwise no entry would account
-// for the first attempt's file, and its records would come a second time.
+// If a second attempt gets none of the records that the first attempt wrote, it commits nothing. If it did, no entry would
+// account for the first attempt's file, and its records would come a second time.
 func TestAttemptThatFindsNothing(t *testing.T) {
 	w, intent := crashed(t)
 	again := func() error {
@@ -125,8 +125,8 @@ func TestAttemptThatFindsNothing(t *testing.T) {
 	}
 }
 
-// A commit may arrive at any later time, even if its sender gave up or is dead. Once the next attempt has replaced the objects,
-// the commit's account of them is false, and it must not become an entry.
+// A commit may arrive at any later time, even if its sender gave up or has died. Once the next attempt has replaced the
+// objects, that commit has a wrong account of them, and it must not become an entry.
 func TestCommitThatArrivesLate(t *testing.T) {
 	for _, arrives := range []string{"2.json", "1.json"} { // just before that entry of the next attempt
 		w, intent := crashed(t)
@@ -152,8 +152,8 @@ func TestCommitThatArrivesLate(t *testing.T) {
 	}
 }
 
-// A barrier keeps a commit out. It is of the lineage that it finds, and counts as nothing else: it is no reset, and makes no
-// rescan due.
+// A barrier rejects a late commit. It is an entry of the same lineage, and has no other effect: it is no reset, and no rescan
+// is due after it.
 func TestWhatKeepsACommitOut(t *testing.T) {
 	w, _ := crashed(t)
 	w.rescan = 24 * time.Hour
@@ -185,8 +185,8 @@ func TestWhatKeepsACommitOut(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// If an attempt failed before it sent its commit, no barrier has to keep a commit out: if a destination stays down, the journal
-// does not grow.
+// If an attempt failed before it sent its commit, no commit can arrive late, so there is no barrier: if a destination stays
+// down, the journal does not grow.
 func TestNothingToKeepOut(t *testing.T) {
 	w, _ := crashed(t)
 	objects := &checkpointtest.Faulty{Bucket: w.objects}
@@ -202,11 +202,11 @@ func TestNothingToKeepOut(t *testing.T) {
 	}
 }
 
-// A stream that has no commit yet starts at the same time as its first attempt, even if the oldest record is another one by
-// now: the attempt's objects are named after that start.
+// A stream without a commit starts at the same time as its first attempt, even if another record is the oldest one now: the
+// attempt's objects are named after that start.
 func TestNewStreamKeepsItsStart(t *testing.T) {
 	w, intent := crashed(t)
-	w.pass(60 * 24 * time.Hour) // the source's oldest record is another one by now
+	w.pass(60 * 24 * time.Hour) // another record is the source's oldest one now
 	if err := w.process(w.positions, w.objects).RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +216,8 @@ func TestNewStreamKeepsItsStart(t *testing.T) {
 	w.checkArchive(w.objects, w.positions)
 }
 
-// If the user changes the overlap between two runs, to a longer or shorter one, no record comes twice, and no record is lost
-// that is still promised.
+// If the user makes the overlap longer or shorter between two runs, no record comes twice. No record is lost that the settings
+// still promise.
 func TestOverlapMayChange(t *testing.T) {
 	for _, overlaps := range [][2]time.Duration{{time.Minute, 6 * time.Hour}, {6 * time.Hour, time.Minute}} {
 		w := month(t, bloodhoundtest.V84, 3000)

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A slow sink takes its time for each window, and holds so many bytes of it meanwhile.
+// A slow sink needs some time for each window, and holds so many bytes of it meanwhile.
 type slow struct {
 	whole
 	holds int64
@@ -29,14 +29,14 @@ func (s slow) Prepare(
 	}, s.holds, err
 }
 
-// A backlog from a server that is far away takes few round trips: the exporter reads and counts several windows at the same
-// time. In a bubble of time the work itself takes no time.
+// The backlog of a distant server takes few round trips: the exporter reads and counts several windows at the same time. In a
+// bubble of time the work itself takes no time.
 func TestRoundTrips(t *testing.T) {
 	const (
 		latency = 200 * time.Millisecond
 		page    = 100
 		rows    = 48 * page
-		bytes   = 160 << 10 // of a window, at most: the exporter reserves so much memory for each window that it reads
+		bytes   = 160 << 10 // the most bytes of a window: the exporter reserves so much memory for each window that it reads
 	)
 	for _, tc := range []struct {
 		name   string

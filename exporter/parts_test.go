@@ -94,8 +94,8 @@ func (m *meter) FetchParts(
 	}, count...)
 }
 
-// The exporter never holds more records at a time because one instant has more rows, neither when they are new nor when it
-// reads them again. One entry commits the window.
+// If one instant has more rows, the exporter still never holds more records at a time. This is so when the rows are new, and
+// when it reads them again. One entry commits the window.
 func TestCrowdedInstantIsTakenInParts(t *testing.T) {
 	w, instant := crowded(t, 50*crowdRecords)
 	var m *meter
@@ -169,8 +169,8 @@ func TestPartsAreGoneOnFrom(t *testing.T) {
 	}
 }
 
-// When an attempt dies, its objects that are under way may arrive at any later time. They never lie beside the next attempt's
-// objects. This also holds if memory has changed meanwhile, and so only one of the two attempts takes the window in parts.
+// When an attempt dies, its objects that are under way may arrive at any later time. They never lie beside the objects of the
+// next attempt. This is also true if the memory has changed, and only one of the two attempts takes the window in parts.
 func TestPartThatArrivesLate(t *testing.T) {
 	const much, ofInstant = 5000, "20261012T010000.000000Z"
 	twin, instant := crowded(t, 12*crowdRecords)
@@ -212,7 +212,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 	}
 }
 
-// If an attempt has written a record that does not come again, the next attempt commits nothing.
+// If an attempt has written a record that the server no longer returns, the next attempt commits nothing.
 func TestPartsThatDoNotComeAgain(t *testing.T) {
 	w, instant := crowded(t, 8*crowdRecords)
 	objects := checkpointtest.NewFaulty(w.objects)
@@ -282,7 +282,7 @@ func TestCrowdedInstantToWebhook(t *testing.T) {
 	}
 	_, cursor, _ := w.checkJournal(w.positions)
 	for _, row := range w.server.Rows() {
-		// Records behind the window in parts that were written, and not committed with it, come again.
+		// Some records were written behind a window in parts, but not committed with it. These records come again.
 		if times := got[row.ID]; row.CreatedAt.Before(cursor) && times != 1 && (times == 0 || !row.CreatedAt.After(instant)) {
 			t.Errorf("id %d of %s was received %d times", row.ID, row.CreatedAt, times)
 		}
@@ -292,8 +292,8 @@ func TestCrowdedInstantToWebhook(t *testing.T) {
 	}
 }
 
-// A log changes between the two readings of a window. Records that have gone by then are in no entry. Records that have come in
-// wait for the next look back.
+// A log changes between the two readings of a window. If a record has gone by then, no entry counts it. If a record has come
+// in, the next look back finds it.
 func TestLogThatChangesBetweenTheReadings(t *testing.T) {
 	w, instant := crowded(t, 8*crowdRecords)
 	rows := w.server.Rows()

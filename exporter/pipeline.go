@@ -19,50 +19,51 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// grain is the resolution of created_at: the last instant before a window's end.
+// grain is the resolution of created_at. The last instant of a window is one grain before its end.
 const grain = time.Microsecond
 
-// A span is a window on its way from the first stage, which fetches it, to the second, which consumes its records.
+// A span is a window on its way from the first stage to the second: the first fetches it, and the second consumes its records.
 type span struct {
 	window.Window
-	bloodhound.Batch              // nil for a span without a window: the previous window then does not wait for the next
-	skims            []dedup.Skim // instead of records, if the window is taken in parts; nil if not
+	bloodhound.Batch              // nil without a window: such a span only says that the previous one does not wait
+	skims            []dedup.Skim // in place of the records, if Houndtrail takes the window in parts; nil if not
 	limits           bloodhound.Limits
 	loan             *budget.Loan
 
 	last  bool      // no window is due after it
-	since time.Time // from when on it was read: before its start by the overlap
-	known time.Time // Houndtrail delivers unknown records from then on, and only looks at older ones
-	// remembered is from when on the set of delivered ids has to know them after this window.
+	since time.Time // Houndtrail read it from then on: before its start, by the overlap
+	known time.Time // an unknown record from then on is new, and is delivered; Houndtrail only looks at older ones
+	// remembered is the instant from which on the set of delivered ids has to know records after this window.
 	remembered time.Time
 }
 
 // A part is an admitted window, which Houndtrail is about to encode, write and commit.
 type part struct {
 	window.Window
-	loan  *budget.Loan // of the memory of its objects
+	loan  *budget.Loan // the memory of its objects
 	last  bool
-	since time.Time // from when on the next set remembers
+	since time.Time // the next set remembers records from then on
 
 	clock   bloodhound.Reading // the server's clock when the window was fetched
 	records checkpoint.Counts
-	maxID   int64              // among the records of the window proper; 0 if there are none
-	reused  int64              // an id that an earlier delivered record had; 0 for none
-	newest  *checkpoint.Record // of the window proper; nil if it has no records
-	oldest  time.Time          // of the fresh records; zero if there are none
-	// Whether the window covered the instant of the newest record delivered before this cycle, and whether that record was there.
+	maxID   int64              // the highest id of the window proper; 0 if it has no records
+	reused  int64              // an id of a new record that an earlier delivered record had; 0 for none
+	newest  *checkpoint.Record // the newest record of the window proper; nil if it has no records
+	oldest  time.Time          // the time of the oldest fresh record; zero if there are none
+	// Two answers: whether the window covered the instant of the newest record delivered before this cycle, and whether that
+	// record was there.
 	looked, found bool
-	altered, gone []dedup.Ref       // delivered records that the source has changed, or has no more
-	holes         []bloodhound.Hole // records that the server cannot return, and that no entry tells of yet
+	altered, gone []dedup.Ref       // delivered records that the source has changed, and those that it has no more
+	holes         []bloodhound.Hole // records that the server cannot return, and that no entry names yet
 	next          dedup.Set         // the set once this window is delivered
 	proof         proof
-	counting      *counting // of the proof; nil if it waits until Houndtrail knows whether the window needs an entry
+	counting      *counting // the count of the proof; nil if it waits until Houndtrail knows whether the window needs an entry
 	encoding      *encoding
-	write         encodedWindow // once the encoding is done
+	write         encodedWindow // set once the encoding is done
 }
 
-// news tells whether the window brought anything that is worth an entry: a record that is not one of our own requests, a hole,
-// or a delivered record that the source has changed or removed.
+// news tells whether the window brought something that needs an entry: a record that is not one of our own requests, a hole, or
+// a delivered record that the source has changed or removed.
 func (p part) news() bool {
 	return p.records.News() > 0 || len(p.holes) > 0 || len(p.altered) > 0 || len(p.gone) > 0
 }
@@ -73,9 +74,9 @@ type pipeline struct {
 	close func() // returns when all its stages have ended
 }
 
-// windows makes the due windows ready. It works ahead: while Houndtrail encodes and writes one window, it encodes the next and
-// fetches two more, so that fetching goes on while the later stages pause. Memory holds the pages of four windows and the files
-// of a few, whatever the backlog, and fewer if they are larger than the stream's share of it.
+// windows makes the due windows ready. It works ahead: while Houndtrail writes one window, it encodes the next one and fetches
+// two more. So fetching goes on when the later stages pause. However long the backlog is, memory holds only the pages of four
+// windows and the files of a few. If these are larger than the stream's share of the memory, it holds fewer.
 func (c *cycle) windows(ctx context.Context, w walk) *pipeline {
 	ctx, cancel := context.WithCancel(ctx)
 	memory := c.Memory.Open()
@@ -98,10 +99,10 @@ func (c *cycle) windows(ctx context.Context, w walk) *pipeline {
 // A stage is a goroutine that sends its results.
 type stage[T any] struct {
 	out chan T
-	err error // read it only after out is closed
+	err error // complete once out is closed
 }
 
-// start runs a stage. The stage makes its next result when at most ahead earlier results still wait.
+// start runs a stage. The stage makes its next result when no more than ahead earlier results wait.
 func start[T any](ahead int, run func(out chan<- T) error) *stage[T] {
 	s := &stage[T]{out: make(chan T, ahead)}
 	go func() {
@@ -117,11 +118,11 @@ func (s *stage[T]) drain() {
 }
 
 // prepare drops the delivered records and starts to encode the rest. The counts that prove a window complete come with the next
-// window. So prepare sends a window on once the next one has been read, or if no other one follows. Its encoding goes on
-// meanwhile.
+// window. So prepare sends a window on when it has the next one, or when it knows that there is no next one. The encoding of
+// the window goes on meanwhile.
 func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
 	var held part
-	var beside sync.WaitGroup // encodings and counts
+	var beside sync.WaitGroup // encodings and counts in progress
 	defer beside.Wait()
 	set := w.set
 	var first *counting
@@ -156,13 +157,13 @@ func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out c
 			return err
 		}
 		held = c.admit(ctx, w, set, s, &beside)
-		set = held.next // ahead of the commits: if one fails, the cycle ends, and so does this set
+		set = held.next // this set is ahead of the commits: if a commit fails, the cycle ends, and the set is given up
 	}
 	return errors.Join(send(), fetched.err)
 }
 
-// encoded sends windows on once they can be written. If the server is far away, several of them may wait until it has counted
-// the first.
+// encoded sends windows on once they can be written. If the server is far away, several windows may wait until it has counted
+// the first one.
 func encoded(ctx context.Context, prepared *stage[part], out chan<- part) (err error) {
 	for p := range prepared.out {
 		if p.write, err = p.encoding.wait(); err != nil {
@@ -197,7 +198,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 	holes := s.Holes()
 	win := s.Window
 	if w.kind.again() {
-		win.Start = win.End // the time alone makes no record of it new
+		win.Start = win.End // the times alone mark no record as new
 	}
 	from := latest(s.since, s.known)
 	first := s.firstFrom(s.known)
@@ -229,7 +230,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 	return p
 }
 
-// with adds to the part what the admission says of its records.
+// with adds the results of the admission to the part.
 func (p part) with(a dedup.Admission, fresh int) part {
 	p.maxID, p.reused, p.altered, p.gone, p.next = a.MaxID, a.Reused, a.Altered, a.Gone, a.Next
 	p.records.Fresh, p.records.Duplicate, p.records.Late = fresh, a.Duplicate, a.Late
@@ -241,8 +242,8 @@ func (s span) firstFrom(from time.Time) int {
 	return sort.Search(s.count(), func(i int) bool { return !s.name(i).CreatedAt.Before(from) })
 }
 
-// newHoles returns two things: the holes that neither set knows, so that no entry has told of them, and the set after the
-// window, which then knows them as well.
+// newHoles returns two things. The first is the holes that neither set knows: no entry has named them yet. The second is the
+// set after the window, which knows these holes too.
 func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.Time) (told []bloodhound.Hole, next dedup.Set) {
 	for _, h := range holes {
 		if ref := holeRef(h); !before.Knows(ref) && !after.Knows(ref) {
@@ -252,8 +253,8 @@ func newHoles(before, after dedup.Set, holes []bloodhound.Hole, remembered time.
 	return told, after
 }
 
-// holeRef is the name by which a set knows a hole. Its id is one that no record has, since a repaired row becomes a record. A
-// set knows a hole without a time for ever.
+// holeRef is the name of a hole in a set. No record has this id, so when the server's row is repaired, its record is new. If a
+// hole has no time, the set knows it for ever.
 func holeRef(h bloodhound.Hole) dedup.Ref {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", h.CreatedAt.UnixMicro(), h.ID, h.Raw))
 	ref := dedup.Ref{ID: dedup.FirstHole | int64(binary.BigEndian.Uint64(sum[:])>>3), CreatedAt: h.CreatedAt}
@@ -269,7 +270,7 @@ func holeRef(h bloodhound.Hole) dedup.Ref {
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // sortOut counts the records of our own requests among the new ones. If the stream excludes them, sortOut leaves them out. The
-// set of delivered ids knows them all the same: Houndtrail is done with them.
+// set of delivered ids knows them in both cases: Houndtrail is done with them.
 func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, own func(*T) bool) []T {
 	kept := 0
 	for i := range fresh {

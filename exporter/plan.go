@@ -9,16 +9,16 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// firstShare is how full the first window should be if Houndtrail can only guess how dense the log is: most likely one page.
-// Once it has read that window, it can read the others at the same time.
+// firstShare is how full the first window should be if Houndtrail can only guess how dense the log is. So full, the window most
+// likely takes one page. Once Houndtrail has read that window, it can read several others at the same time.
 const firstShare = 0.3
 
-// knownShare is how full the first windows should be if a page told how dense the log is: two pages. They bring along two of
-// the counts that prove the previous window.
+// knownShare is how full the first windows should be if a page has told how dense the log is: two pages. These pages also bring
+// two of the counts that prove the previous window.
 const knownShare = 0.6
 
-// A plan says which part of a walk Houndtrail still has to read, and how. It is a value: to give up the windows planned ahead,
-// the fetcher goes back to an earlier plan.
+// A plan says which part of a walk Houndtrail still has to read, and how. It is a value, so the fetcher can keep earlier plans:
+// to give up the windows that it planned ahead, it goes back to one of them.
 type plan struct {
 	*Exporter
 	walk
@@ -26,16 +26,16 @@ type plan struct {
 	planner window.Planner
 	whole   bool           // the window must not be cut
 	parts   bool           // Houndtrail takes it in parts, since it does not fit into memory
-	beyond  window.Planner // of the windows after this one, if this one is short because of a crowd; zero if not
-	large   bool           // it has a record that is larger than a page may be
-	shown   bool           // a window was read, which shows how dense the log is
-	share   float64        // how full the next window should be, as a part of a full one; 0 for all of it
-	before  time.Time      // from when on the previous window was read; zero if that was sent on alone
+	beyond  window.Planner // for the windows after this one, if a crowd made this one short; zero if not
+	large   bool           // the window has a record that is larger than a page may be
+	shown   bool           // Houndtrail has read a window, which shows how dense the log is
+	share   float64        // how full the next window should be, compared with a full one; 0 for full
+	before  time.Time      // Houndtrail read the previous window from then on; zero if that window was sent on alone
 }
 
 func newPlan(e *Exporter, w walk) plan {
 	p := plan{Exporter: e, walk: w, planner: e.Windows.Try(w.try)}
-	if w.try > 0 { // about one page, by the log's average
+	if w.try > 0 { // about one page, if the log is equally dense everywhere
 		p.share = firstShare
 	}
 	return p
@@ -44,7 +44,7 @@ func newPlan(e *Exporter, w walk) plan {
 // next is the window that is due.
 func (p *plan) next() (win window.Window, due bool) {
 	if len(p.intents) > 0 {
-		// An attempt that was not committed may have left objects for exactly this window, so Houndtrail takes it whole.
+		// An attempt that was not committed may have left objects for exactly this window, so Houndtrail does not cut it.
 		p.whole = true
 		win = p.intents[0]
 		win.Parts = win.Parts || p.parts
@@ -76,7 +76,7 @@ func (p *plan) after(s span) plan {
 	return next
 }
 
-// adapt changes the plan if the window was too much; it returns any other error.
+// adapt changes the plan if the error says that the window was too much. It returns every other error.
 func (p *plan) adapt(win window.Window, err error) error {
 	if large := (*bloodhound.LargeError)(nil); errors.As(err, &large) {
 		p.large = true
@@ -87,12 +87,12 @@ func (p *plan) adapt(win window.Window, err error) error {
 	case !errors.As(err, &tooMany):
 		return err
 	case !p.back.IsZero():
-		p.back = time.Time{} // checkContinuity then looks for the newest record alone
+		p.back = time.Time{} // the newest delivered record is not read with the window then: checkContinuity looks for it alone
 	case p.whole || tooMany.Again:
 		p.divide()
-	case win.Span() > grain && tooMany.Crowd.Equal(win.Start): // by itself
+	case win.Span() > grain && tooMany.Crowd.Equal(win.Start): // the crowd alone
 		p.beyond, p.planner = p.planner, p.planner.Until(win, win.Start)
-	case win.Span() > grain && win.Contains(tooMany.Crowd): // as far as there
+	case win.Span() > grain && win.Contains(tooMany.Crowd): // up to the crowd
 		p.planner = p.planner.Until(win, tooMany.Crowd)
 	default:
 		if !p.shown {
@@ -106,7 +106,7 @@ func (p *plan) adapt(win window.Window, err error) error {
 	return nil
 }
 
-// divide lets Houndtrail take the window in parts: the window is too much, and cannot be cut any more.
+// divide makes Houndtrail take the window in parts: the window is too much, and Houndtrail must not cut it further.
 func (p *plan) divide() {
 	p.whole, p.parts = true, true
 	if !p.alone() {
@@ -114,12 +114,13 @@ func (p *plan) divide() {
 	}
 }
 
-// alone tells that the window does not show how long the next windows should be.
+// alone tells that this window is an exception: it does not show how long the next windows should be.
 func (p *plan) alone() bool { return p.beyond != window.Planner{} }
 
-// reach returns the instant from which on Houndtrail reads the window, and the instant from which on the records count.
-// Houndtrail only looks at records from before the overlap. If it tries the window again, it may leave them out. So if they
-// counted, an object could have such a record, and the second attempt would not replace that object.
+// reach returns two instants: Houndtrail reads the window from the first one on, and the records count as new from the second
+// one on. Records from before the overlap never count: Houndtrail only compares them. A second attempt at the window may not
+// read them. If they counted, the first attempt might write an object with such a record, and the second attempt would not
+// replace that object.
 func (p *plan) reach() (from, floor time.Time) {
 	if p.back.IsZero() {
 		return p.since, p.known
@@ -127,7 +128,7 @@ func (p *plan) reach() (from, floor time.Time) {
 	return p.back, latest(p.known, p.since)
 }
 
-// limits are the bounds of a window. Records from before its start, which Houndtrail reads again, do not count.
+// limits are how much the window may bring. Records from before its start are read again, and do not count.
 func (p *plan) limits(win window.Window) bloodhound.Limits {
 	limits := bloodhound.Limits{
 		Share: p.Limits.Share, Large: p.large, Records: p.Limits.Records, Bytes: p.Limits.Bytes, Since: win.Start,
@@ -141,14 +142,14 @@ func (p *plan) limits(win window.Window) bloodhound.Limits {
 // planned is the planned fill of the window.
 func (p *plan) planned() float64 { return cmp.Or(p.share, 1) }
 
-// steady tells that the fetcher can plan the next windows before it has read this one: they are given, or the last window was
-// about as full as planned.
+// steady tells that the fetcher can plan the next windows before it has read this one: the windows are given, or the last
+// window was about as full as planned.
 func (p *plan) steady(fill float64) bool {
 	const full = 0.5
 	return len(p.intents) > 0 || fill > full && !p.whole && !p.large && !p.alone()
 }
 
-// withinDay ends a window with the UTC day, so that the rescan counts whole days.
+// withinDay ends a window at the end of the UTC day, so that the rescan counts whole days.
 func (e *Exporter) withinDay(win window.Window) window.Window {
 	if midnight := win.Start.Truncate(day).Add(day); e.Rescan >= day && midnight.Before(win.End) {
 		win.End = midnight
@@ -156,8 +157,9 @@ func (e *Exporter) withinDay(win window.Window) window.Window {
 	return win
 }
 
-// counting returns the instants from which the server should count with the pages of a window, for the proof of the previous
-// window: its end, its beginning, and its end once more. None of these instants may be after the window's own beginning.
+// counting returns the instants from which the server should count with the pages of a window. These counts prove the previous
+// window: from its end, from its beginning, and from its end again. A page counts only from instants that are not after the
+// window's own beginning.
 func (e *Exporter) counting(from, before time.Time) []time.Time {
 	switch {
 	case !e.VerifyCount:

@@ -91,8 +91,8 @@ func (w *world) promptly(e *exporter.Exporter) *exporter.Exporter {
 	return e
 }
 
-// A second idle cycle of a process asks the API once and the store three times, and writes nothing, whichever store it is. For
-// S3 the test counts the real requests.
+// The second idle cycle of a process asks the API once and the store three times, and writes nothing. This is so for each
+// store. For S3 the test counts the real requests.
 func TestIdleRequests(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, *calls) (positions, objects bucket.Bucket){
 		"directory": countedDirs, "S3": countedS3,

@@ -37,7 +37,8 @@ func (w *world) days(n int) {
 	}
 }
 
-// The next rescan delivers a straggler, once, and beside the records that its span's first walk delivered.
+// The next rescan delivers a straggler once. The straggler then lies beside the records that the first walk over its span
+// delivered.
 func TestRescan(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.days(1)
@@ -66,7 +67,7 @@ func TestRescan(t *testing.T) {
 }
 
 // A rescan's last window found a record, and its process died before it could give its lease back: the lease still declares
-// that window. Then the user moves the journal. The next run goes on, and the archive has everything once.
+// that window. Then the user moves the journal. The next run goes on, and the archive has every record once.
 func TestMoveAfterRescan(t *testing.T) {
 	w := month(t, bloodhoundtest.V84, 3000)
 	w.rescan, w.schedule = 24*time.Hour, never{}
@@ -106,8 +107,8 @@ func TestMoveAfterRescan(t *testing.T) {
 	}
 }
 
-// If a straggler appeared in time, the stream delivers it, even if no cycle ran for days after that and the next rescan is far
-// off.
+// If a straggler appeared in time, the stream delivers it, even if no cycle ran for days after that and the next rescan is not
+// due yet.
 func TestRescanAfterStandstill(t *testing.T) {
 	w := straggling(t, 24*time.Hour)
 	w.pass(4 * 24 * time.Hour)
@@ -128,7 +129,8 @@ type never struct{}
 
 func (never) Next(after time.Time) time.Time { return after.Add(10 * 365 * 24 * time.Hour) }
 
-// Houndtrail does not promise a record that is older than RESCAN when it appears. Without rescans it promises no straggler.
+// If a record appears later than RESCAN after its time, Houndtrail does not promise to deliver it. Without rescans it promises
+// no straggler.
 func TestRescanOff(t *testing.T) {
 	w := straggling(t, 0)
 	w.days(3)
@@ -151,7 +153,7 @@ func TestRescanKilled(t *testing.T) {
 		w.server.Add(bloodhoundtest.Row{CreatedAt: w.now().Add(-19 * time.Hour), Action: "Straggler"})
 		w.pass(6 * time.Hour)
 		positions, objects := &checkpointtest.Faulty{Bucket: w.positions}, &checkpointtest.Faulty{Bucket: w.objects}
-		// The calls of the straggler's window and after: by then the windows that were due before it are committed.
+		// The calls of the straggler's window and of later windows: the windows that were due before it are committed.
 		var n atomic.Int64
 		kill := func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
 			if op == checkpointtest.Put && strings.HasPrefix(key, "archive/0") {
@@ -176,8 +178,8 @@ func TestRescanKilled(t *testing.T) {
 	}
 }
 
-// If a record appears before the start of a young stream, it is history. The next rescan reaches it as well, and forgets it.
-// The stream delivers it once.
+// If a record appears before the start of a young stream, it is history. The next rescan finds it too, and then forgets it. The
+// stream delivers it once.
 func TestRescanBesideHistory(t *testing.T) {
 	now := time.Date(2026, 10, 12, 22, 30, 0, 0, time.UTC)
 	first, straggler := now.Add(-23*time.Hour), now.Add(-24*time.Hour)

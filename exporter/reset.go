@@ -12,26 +12,27 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A History is a journal whose newest entries can be read once more.
+// A History is a journal from which one can read the newest entries again.
 type History interface {
 	Store
 	Last(ctx context.Context, n int) iter.Seq2[checkpoint.Stored, error]
 }
 
-// A Reset is a new lineage, and the entry that it follows.
+// A Reset holds the first entry of a new lineage, and the entry that it follows.
 type Reset struct {
 	Previous, Begun checkpoint.Stored
-	Known           int // delivered records that the new lineage knows, and does not deliver again
+	Known           int // delivered records that the new lineage knows; it does not deliver them again
 }
 
-// lookBack is how far before the position a new lineage searches, once. A clock that was set back, or a restored database, may
-// have brought new records with old times. They may be that old by the time that a person accepts the change.
+// lookBack is how far before the position the first cycle of a new lineage searches. If a clock was set back, or a database was
+// restored, new records may have old times. These times can be as old as the time that passes before a person accepts the
+// change.
 const lookBack = 7 * day
 
-// AcceptReset begins a new lineage: a person says that the source is meant to be another one than it was. The new lineage
-// begins at the last position that both clocks justify, or at from if that is not zero and earlier. It takes along the records
-// that the journal knows as delivered from there on, so no record is delivered twice. The next cycle searches all of that time,
-// so no record is lost.
+// AcceptReset begins a new lineage, because a person says that the change of the source is meant. The new lineage begins at the
+// last position that neither clock contradicts. If from is set and earlier, it begins there. It keeps all records from there on
+// that the journal knows as delivered, so Houndtrail delivers none of them twice. The next cycle searches all of that time, so
+// no record is lost.
 func (e *Exporter) AcceptReset(ctx context.Context, journal History, from time.Time, reason string) (r Reset, err error) {
 	m, err := e.moment(ctx, false)
 	if err != nil {
@@ -56,7 +57,8 @@ func (e *Exporter) reset(
 	if err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
-	// Only Load opens the signature of the newest entry, and knows the heads that are remembered elsewhere.
+	// Load checks the signature of the newest entry, and knows the heads that are remembered elsewhere. The other readers of the
+	// journal do not.
 	if r.Previous, err = journal.Load(ctx); err != nil {
 		return Reset{}, failed(StageCheckpoint, err)
 	}
@@ -86,7 +88,7 @@ func (e *Exporter) reset(
 	}
 	next.Epoch = r.Previous.Epoch + r.Previous.Serial + 2 // above every earlier pass
 	next.Window = window.Window{Start: next.Cursor, End: next.Cursor, Pass: next.Epoch}
-	if next.History != nil { // the set knows the records that an attempt at it has left: no run makes that attempt again
+	if next.History != nil { // the set knows the records that an attempt at it has left, so no run repeats that attempt
 		rest := *next.History
 		rest.Pass, next.History = next.Epoch+r.Previous.Serial+1, &rest
 	}
@@ -94,8 +96,8 @@ func (e *Exporter) reset(
 	return r, failed(StageCheckpoint, err)
 }
 
-// entriesSince returns the newest entries. The first of them is the last one whose position is lookBack before the cursor, or
-// before the newest position if that is earlier. If there is no such entry, it returns all entries.
+// entriesSince returns the newest entries, in order. It goes back to the last entry with a position that is at least lookBack
+// before the cursor, or before the newest position if that is earlier. If there is no such entry, it returns all entries.
 func entriesSince(ctx context.Context, journal History, cursor time.Time) (entries []checkpoint.Stored, err error) {
 	var at time.Time
 	for n := 1; ; n *= 4 {
@@ -120,15 +122,15 @@ func entriesSince(ctx context.Context, journal History, cursor time.Time) (entri
 	return entries, nil
 }
 
-// delivered returns the records that were delivered according to the entries and to the objects that they name, and the instant
-// from which the new lineage has to search. If Houndtrail cannot read the destination, it does not remember a backlog: the
-// destination gets the records of its last days once more. What is before forgotten was removed from the destination, and is not
-// searched.
+// delivered returns the delivered records, as the entries and the objects that they name tell them. It also returns the instant
+// from which the new lineage has to search. If Houndtrail cannot read the destination, it has no memory of a backlog: then it
+// delivers the records of the last days once more. It does not search the time before forgotten: a user removed these records
+// from the destination.
 func (e *Exporter) delivered(
 	ctx context.Context, journal Store, entries []checkpoint.Stored, from, forgotten time.Time,
 ) (set dedup.Set, known time.Time, err error) {
 	known = entries[0].DeliveredSince
-	if first := entries[0]; first.Kind == checkpoint.KindExport && first.Records.Duplicate == 0 { // its objects have all of its window
+	if first := entries[0]; first.Kind == checkpoint.KindExport && first.Records.Duplicate == 0 { // its objects hold the whole window
 		known = earliest(known, latest(from, first.Window.Start))
 	}
 	known = latest(known, forgotten)
@@ -145,7 +147,7 @@ func (e *Exporter) delivered(
 	return set, known, nil
 }
 
-// replaced are the objects that are not there any more. A later one of the entries names the object that has their records.
+// replaced returns the objects that no longer exist. A later entry names another object with the same records.
 func replaced(entries []checkpoint.Stored) map[string]bool {
 	gone := map[string]bool{}
 	for _, entry := range entries {
@@ -159,17 +161,17 @@ func replaced(entries []checkpoint.Stored) map[string]bool {
 	return gone
 }
 
-// A memory is an entry and the delivered records that it knows.
+// A memory is an entry, and the delivered records that its set knows.
 type memory struct {
 	checkpoint.Stored
 	set dedup.Set
 }
 
-// memories returns the sets of entries in a row. The first entries may build on pruned entries; their sets are then empty.
+// memories returns the sets of consecutive entries. If the first entries build on pruned entries, their sets are empty.
 func memories(ctx context.Context, journal Store, entries []checkpoint.Stored) iter.Seq2[memory, error] {
 	return func(yield func(memory, error) bool) {
 		var set dedup.Set
-		err := checkpoint.ErrCorrupt // of the previous entry
+		err := checkpoint.ErrCorrupt // the error of the previous entry
 		for i, entry := range entries {
 			switch builds := entry.DeliveredBase != nil && entry.DeliveredBase.Serial < entry.Serial; {
 			case i == 0 || !builds:
@@ -188,7 +190,7 @@ func memories(ctx context.Context, journal Store, entries []checkpoint.Stored) i
 	}
 }
 
-// recall adds the records of every object whose newest record was created at or after an instant.
+// recall adds the records of every object that has a record from an instant on.
 func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from time.Time, set dedup.Set) (dedup.Set, error) {
 	if e.Destination.Recall == nil {
 		return set, nil
@@ -205,7 +207,7 @@ func (e *Exporter) recall(ctx context.Context, objects []checkpoint.Object, from
 	return set.With(b.Set()), nil
 }
 
-// leftover adds the records that uncommitted attempts may have left at the destination.
+// leftover adds the records of uncommitted attempts at the destination.
 func (e *Exporter) leftover(ctx context.Context, lease *checkpoint.Lease, newest checkpoint.Stored, set dedup.Set) (dedup.Set, error) {
 	lease.Settle(newest.Window)
 	if e.Destination.Attempt == nil {

@@ -96,7 +96,7 @@ func (s *quietStream) watch(log *zap.Logger) *watcher {
 }
 
 // A stream runs for weeks on a server that drops old months. It asks for the oldest record once a day, and notices when that
-// record vanishes. If the stream stands still, it warns before its own records go.
+// record vanishes. If the stream stands still, it warns before the source drops its records.
 func TestRetentionOverWeeks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.PR3049)
@@ -135,7 +135,7 @@ func TestRetentionOverWeeks(t *testing.T) {
 			t.Errorf("the deadline is %s, want %s", told.deadline, want)
 		}
 		logged.TakeAll()
-		// The server is not answering any more. Nothing is committed, and the time runs out, also for another process.
+		// The server no longer answers. Houndtrail commits nothing, and the time until the deadline passes, also for another process.
 		q.server.Fault(faults.InternalError())
 		deadline := told.deadline
 		told = s.watch(zap.New(core))
@@ -180,7 +180,7 @@ func TestRetentionUnknown(t *testing.T) {
 			if len(entries) < 2 || !entries[0].Oldest.SeenAt.IsZero() || told.deadline.IsZero() != off {
 				t.Errorf("%s: %d entries, told %+v", name, len(entries), told)
 			}
-			if source.asked != 1 || logged.Len() != source.asked { // the stream looks for new history all the same
+			if source.asked != 1 || logged.Len() != source.asked { // the stream still looks for new history
 				t.Errorf("%s: asked %d times, %d warnings", name, source.asked, logged.Len())
 			}
 		}

@@ -23,8 +23,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A quiet is a server that only our own polling uses, in a bubble of time: days pass in an instant, and the clock is the same
-// on both sides.
+// A quiet is a server that only our own requests use. It runs in a bubble of time: days pass in an instant, and both sides have
+// the same clock.
 type quiet struct {
 	t       *testing.T
 	server  *bloodhoundtest.Server
@@ -146,8 +146,8 @@ func (r *receiver) take(records []record.Record) error {
 	return nil
 }
 
-// All day no user does anything. Each cycle takes one request on every generation of servers. If the server audits that
-// request, it is no news: there is one entry an hour, as on every server, and in the end every row is in the archive.
+// All day no user does anything. Each cycle needs one request, on every generation of servers. If the server audits that
+// request, its record is nothing new: there is one entry an hour, as on every server. In the end the archive has every row.
 func TestIdleDay(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		t.Run(string(profile), func(t *testing.T) {
@@ -208,7 +208,8 @@ func (q *quiet) account(entries []checkpoint.Stored, audited bool) {
 	}
 }
 
-// complete verifies that each row up to the cursor was delivered, except our own ones if the stream excludes them.
+// complete verifies that the stream delivered each row up to the cursor. If the stream excludes our own rows, those are
+// missing.
 func (q *quiet) complete(got *receiver, cursor time.Time, excluded bool) {
 	q.t.Helper()
 	want := 0
@@ -226,7 +227,7 @@ func (q *quiet) complete(got *receiver, cursor time.Time, excluded bool) {
 	}
 }
 
-// If one stream leaves out our own rows, it counts them all the same, and the other stream has them.
+// If one stream leaves out our own rows, it still counts them, and the other stream has them.
 func TestExcludeSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuiet(t, bloodhoundtest.PR3049)

@@ -23,7 +23,7 @@ func (w *world) fault() bloodhoundtest.Fault {
 
 var errStorm = errors.New("storm")
 
-// storm fails a random call of a store, before or after its effect, or kills the process there.
+// storm makes a random call of a store fail, before or after its effect. It may also kill the process there.
 func (w *world) storm(f *checkpointtest.Faulty) {
 	at, kind := int64(1+w.rand.IntN(12)), w.rand.IntN(3)
 	var calls atomic.Int64

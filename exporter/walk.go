@@ -15,17 +15,17 @@ type walk struct {
 	pass            uint64
 	set             dedup.Set
 	seen            *checkpoint.Record // the newest delivered record; nil for none, or if the walk does not look for it
-	known           time.Time          // from when on the set knows the delivered records
-	since           time.Time          // from when on the first window is read
-	back            time.Time          // the same, to meet seen, if not too many records are in between; zero for no need
-	try             time.Duration      // about how long the first window should be; 0 for no idea
+	known           time.Time          // the set knows the delivered records from then on
+	since           time.Time          // Houndtrail reads the first window from then on
+	back            time.Time          // or from then on, to find seen, if not too many records lie between; zero if not needed
+	try             time.Duration      // about how long the first window should be; 0 if there is no estimate
 
-	keep    time.Time       // of a rescan, and of history: from when on the set remembers ids after it
-	intents []window.Window // of uncommitted attempts: the walk first takes exactly these windows
+	keep    time.Time       // of a rescan or a history: after it, the set remembers ids from then on
+	intents []window.Window // the windows of an uncommitted attempt: the walk first takes exactly these
 }
 
-// due is the walk from the cursor to now. It also reads the newest delivered record, however old that record is: if the log
-// still has it, the log has gone on from there.
+// due is the walk from the cursor to the cycle's time. It also reads the newest delivered record, even if that record is old:
+// if the source still has it, this is still the same log.
 func (c *cycle) due() walk {
 	w := walk{
 		kind:   walkDue,
@@ -40,13 +40,13 @@ func (c *cycle) due() walk {
 	return w
 }
 
-// horizon is the end of the last window.
+// horizon is the end of the last window of a cycle.
 func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain) }
 
-// rescan is the walk over the last days, in search of records that took longer to appear than a cycle waits. It starts at the
-// instant from which on the set remembers ids, so it leaves out no part of a day.
+// rescan is the walk over the last days. It looks for records that became visible later than a cycle waits for them. It starts
+// where the memory of the set starts, so each day that it walks is complete.
 func (c *cycle) rescan() (w walk, due bool) {
-	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // the overlap still looks back to later records
+	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // the overlap finds late records from then on
 	owed := c.owed()
 	if owed {
 		end = c.stored.Cursor
@@ -60,11 +60,12 @@ func (c *cycle) rescan() (w walk, due bool) {
 	return w, true
 }
 
-// owed tells that a search is due whatever the schedule: the clocks were behind, or the position was rebuilt or set back.
+// owed tells that a search is due, even if the schedule asks for none: the clocks were behind, or a user rebuilt or set back
+// the position.
 func (c *cycle) owed() bool { return c.stored.Serial > 0 && c.stored.RescannedAt.IsZero() }
 
-// keep is the instant from which on the set remembers ids. If Rescan is a day or more, the set remembers whole days: then the
-// rescan counts them whole.
+// keep is the instant from which on the set remembers ids. If Rescan is a day or more, this is the start of a day: then the
+// rescan can count whole days.
 func (e *Exporter) keep(horizon time.Time) time.Time {
 	keep := horizon.Add(-e.memory())
 	if e.Rescan >= day {
@@ -75,8 +76,8 @@ func (e *Exporter) keep(horizon time.Time) time.Time {
 
 const (
 	day = 24 * time.Hour
-	// leastMemory is how long the set remembers ids at least. Both clocks may have been ahead, and a person may set them back by
-	// an hour. Even then Houndtrail can tell new records of that hour from delivered ones.
+	// leastMemory is the shortest time for which the set remembers ids. If both clocks were ahead, a person may set them back by
+	// an hour. With this memory, Houndtrail can still tell the new records of that hour from the delivered ones.
 	leastMemory = IdleCommit + time.Hour
 )
 
@@ -85,12 +86,13 @@ func (e *Exporter) memory() time.Duration { return max(e.Rescan, e.Overlap, leas
 
 func (c *cycle) keep() time.Time { return c.Exporter.keep(c.horizon()) }
 
-// forgets tells that the stream stood still for so long that the walk to now will forget all records delivered before.
-// Houndtrail first has to search the last hours of that time for records that appeared late, whatever the schedule.
+// forgets tells that the stream stood still for so long that after the walk to now, the set will know no record delivered
+// before it. So Houndtrail first searches the last hours before the position for late records, even if the schedule asks for no
+// rescan.
 func (c *cycle) forgets() bool { return c.Rescan > 0 && !c.keep().Before(c.stored.Cursor) }
 
-// unfinished is the walk over the windows that an attempt has declared and not committed. The attempt may have left parts of
-// them at the destination, so the cycle takes them whole, before it declares any other window.
+// unfinished is the walk over the windows that an attempt declared and did not commit. The attempt may have left parts of them
+// at the destination. So the cycle takes them whole, before it declares any other window.
 func (c *cycle) unfinished() (w walk, ok bool) {
 	c.lease.Settle(c.stored.Window)
 	intents := c.lease.Intents()
@@ -110,7 +112,7 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 			kind = walkAhead
 		}
 		w = c.revisit(kind, first.Start, end, first.Pass)
-	default: // they were committed, and so were the windows after them
+	default: // the attempt committed them, and also the windows after them
 		c.lease.Drop()
 		return walk{}, false
 	}
@@ -118,8 +120,8 @@ func (c *cycle) unfinished() (w walk, ok bool) {
 	return w, true
 }
 
-// nextPass is a number that no walk of this lineage has had, so none of its objects has the name of an earlier object. It is
-// higher than the epoch, which is the number that the lineage's own windows carry.
+// nextPass is a number that no walk of this lineage has had. So no object of the new walk has the name of an earlier object. It
+// is higher than the epoch, the number of the lineage's own windows.
 func (c *cycle) nextPass() uint64 { return c.stored.Epoch + c.stored.Serial + 1 }
 
 func (c *cycle) revisit(k kind, from, to time.Time, pass uint64) walk {
@@ -130,11 +132,12 @@ func (c *cycle) revisit(k kind, from, to time.Time, pass uint64) walk {
 	}
 }
 
-// remembered is the instant from which on the set has to know the delivered records, once win is delivered.
+// remembered is the instant from which on the set has to know delivered records after win.
 //
-// Rows are promised to appear within settle and overlap. So when this cycle began, all rows from before horizon - overlap were
-// there: for a backlog the set remembers nothing. The next cycle looks for later rows, once; the windows of this cycle do not
-// look back. Houndtrail never looks back further than the set knows, even if the user changes the overlap.
+// The settings promise that every row appears within settle and overlap. So when this cycle began, all rows from before horizon
+// - overlap were there, and for a backlog the set has to remember nothing. The next cycle looks for later rows once. The
+// windows of this cycle do not look back. Houndtrail never looks back further than the set knows, even if the user makes the
+// overlap longer.
 func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
 	if w.kind == walkHistory {
 		return w.keep // the same as before the walk
@@ -146,7 +149,7 @@ func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.T
 		return latest(known, earliest(win.End, e.keep(w.horizon)))
 	}
 	if keep := e.keep(w.horizon); !keep.Before(win.Start) {
-		return earliest(win.End, keep) // no record before this window matters any more
+		return earliest(win.End, keep) // late records from before this window can no longer come
 	}
 	return known
 }
@@ -165,16 +168,16 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// A kind says why Houndtrail walks a span of time, and so what its windows mean for the position.
+// A kind says why Houndtrail walks a span of time, and so how its windows change the position.
 type kind int
 
 const (
 	walkDue      kind = iota // from the position to now
-	walkBackfill             // before the stream's start, in a journal of its own: each window counts for itself
-	walkRescan               // the last days once more, in search of records that took long to appear
+	walkBackfill             // before the stream's start, in its own journal: each window counts for itself
+	walkRescan               // the last days once more, to find late records
 	walkResumed              // windows that another walk has declared and not committed
 	walkSearch               // behind the position, because a clock was set back
-	walkSearchOn             // the same, after an entry has said that a rescan is owed
+	walkSearchOn             // the same, after an entry has said that a search is owed
 	walkHistory              // records that appeared before the start of a stream that has everything
 	walkAhead                // records with times later than both clocks
 )
@@ -193,16 +196,16 @@ func (k kind) entry() checkpoint.Kind {
 	}
 }
 
-// again tells that the position does not move: every record that is not in the set of delivered ids is new.
+// again tells that the position does not move. Then every record that the set of delivered ids does not know is new.
 func (k kind) again() bool { return k.entry() != checkpoint.KindExport }
 
-// past tells that the journal has no next cycle that looks back, and so remembers no ids.
+// past tells that the journal has no next cycle that looks back, so the set remembers no ids.
 func (k kind) past() bool { return k == walkBackfill }
 
-// completes tells that the walk does all the work of a rescan.
+// completes tells that after this walk, the rescan is done.
 func (k kind) completes() bool { return k == walkRescan }
 
-// owes tells that a rescan is due after it, whatever the schedule.
+// owes tells that a rescan is due after this walk, even if the schedule asks for none.
 func (k kind) owes() bool { return k == walkSearch || k == walkSearchOn }
 
 // quiet tells that a window that brings no new record needs no entry.

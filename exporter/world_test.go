@@ -171,7 +171,7 @@ func (w *world) checkArchive(objects, positions bucket.Bucket) tally {
 	return w.checkObjects(objects, n, cursor, accounted)
 }
 
-// checkObjects is checkArchive for the objects in accounted, by their SHA-256, and for rows that are due by the cursor.
+// checkObjects is checkArchive for the objects in accounted, by their SHA-256. The rows up to the cursor are due.
 func (w *world) checkObjects(objects bucket.Bucket, n tally, cursor time.Time, accounted map[string]string) tally {
 	w.t.Helper()
 	got := map[int64]record.Record{}
@@ -212,7 +212,7 @@ func (w *world) checkObjects(objects bucket.Bucket, n tally, cursor time.Time, a
 	return n
 }
 
-// bad tells that the server cannot return a record of the row.
+// bad tells that the server cannot return the row's record.
 func bad(row bloodhoundtest.Row) bool { return row.Unprintable || row.ID < 1 }
 
 func fieldsOf(row bloodhoundtest.Row) string {

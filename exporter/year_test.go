@@ -58,8 +58,8 @@ func TestRequestsOfAYear(t *testing.T) {
 	}
 }
 
-// alike tells that two texts differ in their numbers only, and in those by 6% at most: when a snapshot of the delivered ids is
-// due depends a little on their hashes, and an idle day has an entry more or less, as cycles take their time.
+// alike tells that two texts differ only in their numbers, and by 6% at most. Two things vary a little. The hashes of the
+// delivered ids decide when a snapshot is due. And as cycles take their time, an idle day may have one entry more or less.
 func alike(a, b string) bool {
 	number := regexp.MustCompile(`\d[\d,.]*`)
 	if number.ReplaceAllString(a, "") != number.ReplaceAllString(b, "") {
@@ -76,8 +76,8 @@ func alike(a, b string) bool {
 	return true
 }
 
-// requestsOfADay counts the S3 requests of 24 hours of cycles, one every 5 minutes, the default. They include the work of now
-// and then: the sign of life, the look for the oldest record, the rescan.
+// requestsOfADay counts the S3 requests of 24 hours of cycles, one every 5 minutes, the default. They include the work that is
+// due only from time to time: the sign of life, the look for the oldest record, the rescan.
 func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointtest.Op]int {
 	t.Helper()
 	const (
@@ -107,7 +107,7 @@ func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointte
 		if err := e.RunOnce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if jobs || cycle%hour == 0 { // each process asks once, or once an hour, whether a failure stands that has passed
+		if jobs || cycle%hour == 0 { // once, or once an hour, each process asks whether it has to take back the report of an old failure
 			if err := w.journal(positions).Succeed(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,6 @@
 package sink
 
-// A Pool keeps values that are costly to make, such as buffers and encoders, from one window to the next. It is safe for
+// A Pool keeps values that take long to make, such as buffers and encoders, from one window to the next. It is safe for
 // concurrent use.
 type Pool[T any] struct {
 	kept  chan T
@@ -8,16 +8,16 @@ type Pool[T any] struct {
 	size  func(T) int
 }
 
-// MostPooled is the largest size in bytes that a Pool keeps: one freak window must not stay in memory for ever.
+// MostPooled is the largest value in bytes that a Pool keeps: one very large window must not stay in memory for ever.
 const MostPooled = 8 << 20
 
-// NewPool returns an empty pool that keeps up to so many values, and makes a fresh one when none is left. It does not keep a
-// value that is larger than [MostPooled] when the caller gives it back.
+// NewPool returns an empty pool. It keeps up to so many values, and makes a new one if none is left. It does not keep a value
+// that is larger than [MostPooled] when the caller gives it back.
 func NewPool[T any](keep int, fresh func() T, size func(T) int) Pool[T] {
 	return Pool[T]{make(chan T, keep), fresh, size}
 }
 
-// Take returns a spare one, as it was given back, or a fresh one.
+// Take returns a value that another caller gave back. If there is none, it returns a new one.
 func (s Pool[T]) Take() T {
 	select {
 	case v := <-s.kept:
@@ -27,7 +27,8 @@ func (s Pool[T]) Take() T {
 	}
 }
 
-// Give keeps v for another Take, unless enough are kept or it has become too large. The caller must not use v after it.
+// Give keeps v for another Take. It does not keep v if the pool has enough values, or if v is too large. After that, the caller
+// must not use v.
 func (s Pool[T]) Give(v T) {
 	if s.size(v) > MostPooled {
 		return

@@ -14,21 +14,21 @@ type Rows struct {
 	values [inRow]*string
 }
 
-// inRow is how many string columns a row has. A column that is added to the archive later is no part of a row: the rows of objects
-// that were committed before must stay as they are.
+// inRow is how many string columns a row has. A column that we add to the archive later is no part of a row: the rows of
+// objects that are already committed must stay the same.
 const inRow = 9
 
 //nolint:gochecknoglobals // a constant
 var columns = record.Columns()[:inRow]
 
-// Add adds the row of a record, which has its columns.
+// Add adds the row of a record. The record has its columns.
 func (t *Rows) Add(r *record.Record) {
 	t.set(r)
 	t.tree.Add(r.ID, r.CreatedAt.UnixMicro(), t.values[:]...)
 	clear(t.values[:])
 }
 
-// set sets the values of a record's columns.
+// set sets the values of the columns.
 func (t *Rows) set(r *record.Record) {
 	for i := range columns {
 		c := &columns[i]
@@ -42,8 +42,8 @@ func (t *Rows) set(r *record.Record) {
 	}
 }
 
-// oneLine is a JSON text without line breaks. An NDJSON object has a blank in place of each one, and a Parquet object has the line
-// breaks. The row is to be the same.
+// oneLine is a JSON text without line breaks. In the place of a line break, an NDJSON object has a blank, and a Parquet object
+// has the line break. The row has to be the same for both.
 func oneLine(text *string) *string {
 	if strings.IndexByte(*text, '\n') < 0 && strings.IndexByte(*text, '\r') < 0 { // two searches are faster than IndexAny
 		return text
@@ -64,7 +64,7 @@ func RootOf(records []record.Record) seal.Hash {
 	return rows.Root()
 }
 
-// AppendRow appends the row of a record, which has its columns.
+// AppendRow appends the row of a record. The record has its columns.
 func AppendRow(dst []byte, r *record.Record) []byte {
 	var rows Rows
 	rows.set(r)

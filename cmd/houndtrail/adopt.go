@@ -28,23 +28,25 @@ func (p *program) adopt() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt --reason TEXT",
 		Short: "Rebuild the archive's lost journal from its files",
-		Long: `Rebuild the journal of the archive from the archive's own files, when it is lost: its bucket or volume is gone, or it is
-damaged and there is no backup. Without a journal houndtrail run stops with exit code 6, since everything would be
-archived a second time.
+		Long: `Rebuild the lost journal of the archive from the archive's own files. You need this if the journal's bucket or volume
+is gone, or if the journal is damaged and you have no backup. Without a journal, houndtrail run stops with exit code
+6, because it would archive every record a second time.
 
-Every file of the tenant is read: its window and the ids of its records. They become the first entry of a new journal
-(or one more entry, if there is a journal that does not account for all of them). The next run goes on from the latest
-window, and compares all of the archive's time with BloodHound once, so that no record is lost or archived twice.
+adopt reads every file of the tenant: its window, and the ids of its records. From these it makes the first entry of a
+new journal. If there is a journal that does not account for all files, it adds one entry to that journal. The next
+run goes on from the latest window. Once, it also compares all of the archive's time with BloodHound, so no record is
+lost or archived twice.
 
-While the files are read, the leases of the archive's journal and of its backfill are held, so that nothing else writes. A file
-of a name that Houndtrail does not give stops it: a renamed one would be archived a second time.
+While adopt reads the files, it holds the leases of the archive's journal and of its backfill, so no other run can
+write. If adopt finds a file with an unknown name, it stops: if that is a renamed file, a run would archive its
+records a second time.
 
-A damaged journal is gone on from: the new entry follows what is there. If the journal of a backfill is damaged or lost, this
-makes what it delivered the stream's own. If houndtrail forget removed old days, and the journal that said so is gone with all its
-entries, --forgotten-before says it again: otherwise BloodHound's records of these days would be archived once more.
+If the journal is damaged, the new entry follows the entries that exist. If the journal of a backfill is damaged or
+lost, the stream's own journal now accounts for the records that the backfill delivered. houndtrail forget may have
+removed old days, and the journal that said so may be gone with all its entries. Then say it again with
+--forgotten-before: without it, a run would archive BloodHound's records of these days once more.
 
-Stop houndtrail run first: the journal's lease is needed. The reason is kept in
-the journal.`,
+Stop houndtrail run first, because adopt needs the journal's lease. The journal keeps the reason.`,
 		Example: `  houndtrail adopt --dry-run
   houndtrail adopt --reason "the volume with the journal was lost"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,7 +63,7 @@ the journal.`,
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			return p.adoptArchive(cmd.Context(), c, log, adoptOptions{reason, before, dry, output.value})
 		},
 	}
@@ -128,7 +130,8 @@ func (p *program) adoptArchive(ctx context.Context, c *config.Config, log *zap.L
 
 func adoptError(err error) error { return &stream.Error{Stream: stream.Archive, Err: err} }
 
-// surveyArchive reads all of the archive. It returns the adoption for the user also if the archive cannot be adopted.
+// surveyArchive reads all of the archive. If Houndtrail cannot adopt the archive, it returns the adoption too, for the user to
+// see.
 func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporter.Found, adoption, error) {
 	var delivered dedup.Builder
 	survey, err := read.Survey(ctx, b, tenant, func(id int64, createdAt time.Time) error {
@@ -154,8 +157,8 @@ func surveyArchive(ctx context.Context, b bucket.Reader, tenant string) (exporte
 	}, a, nil
 }
 
-// unknownFiles names the files because of which an archive cannot be adopted: if one is a renamed file, a run would archive its
-// records a second time.
+// unknownFiles names the files that keep Houndtrail from adopting the archive: if one of them is a renamed file, a run would
+// archive its records a second time.
 func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 	const most = 10
 	names := strings.Join(keys[:min(most, len(keys))], ", ")
@@ -167,7 +170,7 @@ func unknownFiles(keys []string, b bucket.Reader, tenant string) error {
 		"houndtrail adopt again", stream.ErrUnknownFiles, names, b, read.Prefix(tenant))
 }
 
-// An adoption has the figures of the archive and, unless it was a dry run, the entry that adopts it.
+// An adoption has the figures of the archive. Unless it was a dry run, it also has the entry that adopts the archive.
 type adoption struct {
 	Objects    int                    `json:"objects"`
 	Bytes      int64                  `json:"bytes"`
@@ -178,7 +181,7 @@ type adoption struct {
 	Duplicates int64                  `json:"duplicates"`
 	Unknown    []string               `json:"unknown,omitempty"`
 	Entry      *checkpoint.Checkpoint `json:"entry,omitempty"`
-	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, if that was damaged
+	Backfill   *checkpoint.Checkpoint `json:"backfill_entry,omitempty"` // of the backfill's journal, if that journal was damaged
 }
 
 func adoptionOf(f read.Found) adoption {

@@ -22,7 +22,7 @@ type backfillOptions struct {
 	stream   choice
 	output   choice
 
-	first, end time.Time // from and to; zero if they are not given
+	first, end time.Time // from and to; zero if the user did not give them
 }
 
 func (p *program) backfill() *cobra.Command {
@@ -33,16 +33,16 @@ func (p *program) backfill() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backfill",
 		Short: "Export the time before a stream's own start",
-		Long: `Export the time before a stream's own start: of a stream that was begun later than the oldest record (HOUNDTRAIL_START),
-or of a webhook that was added when the archive had been running for long. A stream that began at the oldest record has
-nothing to backfill: it exports by itself what appears before its start later on.
+		Long: `Export the time before a stream's own start. You need this if a stream began later than the oldest record
+(HOUNDTRAIL_START), or if you added a webhook to an older archive. If a stream began at the oldest record, it needs no
+backfill: when older records appear, it exports them by itself.
 
-A backfill has a journal and a lease of its own, beside the stream's. It may run while the daemon does, and does not move
-its position. What either journal accounts for is left out, so that no record is written twice; where a backfill was
-interrupted, the same command again goes on.
+A backfill has its own journal and its own lease. It may run while the daemon runs, and does not move the daemon's
+position. It leaves out the time for which the stream's journal or its own journal accounts, so it writes no record
+twice. If a backfill was interrupted, run the same command again: it goes on from there.
 
-Times are RFC 3339; a day such as 2026-01-31 is its midnight in UTC. The stream itself must have committed before: what
-it starts with is known only then.`,
+Times are RFC 3339. A day such as 2026-01-31 means its midnight in UTC. The stream itself must have made its first
+commit: before that, Houndtrail does not know where the stream begins.`,
 		Example: `  houndtrail backfill
   houndtrail backfill --stream webhook --from 2026-01-01 --to 2026-02-01
   houndtrail history --stream archive-backfill`,
@@ -65,7 +65,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		return err
 	}
 	log := p.logger(c.Log)
-	defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+	defer log.Sync() //nolint:errcheck // not every standard error can be synced
 	all, err := p.backfills(ctx, c, o, log)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		progress := show.NewBackfill(p.stderr, log, b.name)
 		b.Stream.Observer, b.Planned = progress, progress.Planned
 		err := stream.Abandoned(work, b.Run(work))
-		err = errors.Join(err, b.anchor(work)) // also after a failure: what was committed before it is to be remembered
+		err = errors.Join(err, b.anchor(work)) // also after a failure: the heads of earlier commits have to be remembered elsewhere
 		if err != nil {
 			errs = append(errs, &stream.Error{Stream: b.name, Err: err})
 		}
@@ -91,7 +91,7 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 	return errors.Join(errs...)
 }
 
-// parse reads the times. It finds a mistake in them before Houndtrail sends anything.
+// parse reads the times. It finds a mistake in them before Houndtrail sends a request.
 func (o *backfillOptions) parse() (err error) {
 	if o.first, err = timeOrDay("--from", o.from); err != nil {
 		return err
@@ -119,12 +119,13 @@ func timeOrDay(flag, text string) (time.Time, error) {
 
 // A backfill is the backfill of one stream.
 type backfill struct {
-	name string // of the stream
+	name string // the journal of the stream
 	*exporter.Backfill
 	anchor func(context.Context) error // remembers the newest head elsewhere
 }
 
-// backfills makes the backfills of the streams that the user asks for, or of all that the configuration turns on.
+// backfills makes the backfills of the streams that the user names. If the user names none, it makes those of all streams that
+// the configuration turns on.
 func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOptions, log *zap.Logger) ([]backfill, error) {
 	set := stream.NewSet(c, p.process(quiet(log)))
 	names, err := set.Chosen(o.stream.value)
@@ -137,7 +138,7 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	}
 	var all []backfill
 	for _, s := range streams {
-		past, err := set.LookJournal(ctx, s.Name, func(anchor.Report) {}) // the stream's own runs tell of its anchors
+		past, err := set.LookJournal(ctx, s.Name, func(anchor.Report) {}) // the stream's own runs report about its anchors
 		if err != nil {
 			return nil, err
 		}
@@ -152,8 +153,8 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 	return all, nil
 }
 
-// quiet drops the log's line for each window at level info, since the progress shows the windows. At other levels it changes
-// nothing.
+// quiet drops the log's line for each window at level info, since the progress already shows the windows. At every other level,
+// it changes nothing.
 func quiet(log *zap.Logger) *zap.Logger {
 	if log.Level() == zap.InfoLevel {
 		return log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))

@@ -22,19 +22,19 @@ func (p *program) compact() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compact",
 		Short: "Make one file of a closed day's many",
-		Long: `Make one file of each closed day of the archive, so that queries open one file a day and not hundreds. It has the same
-records, sorted, in the same folder, with the best compression. The journal gets an entry that names the old files with
-their SHA-256 and the new one. Then the old files are deleted. In a bucket with versions or Object Lock they only get a
-delete marker, and every version stays.
+		Long: `Make one file of each closed day of the archive. A query then opens one file a day instead of hundreds. The file has
+the same records, sorted, in the same folder, with the best compression. First the journal gets an entry that names
+the new file, and the old files with their SHA-256. Then compact deletes the old files. In a bucket with versions or
+Object Lock, they only get a delete marker, and every version stays.
 
-A file is compacted only if its SHA-256 is the one in the journal. Otherwise its day stays as it is, and the exit code is 6.
-A late record of a compacted day is a small file, which the next compaction takes in. A day that is larger than memory makes
-several files.
+compact uses a file only if its SHA-256 is the one in the journal. If it is not, the day stays as it is, and the exit
+code is 6. If a late record of a compacted day comes, it makes a small file, and the next compaction adds it. If a day
+is larger than memory, it becomes several files.
 
-It may run beside houndtrail run: it takes the lease for a moment for each day, and waits while a run holds it. If it is
-killed, the next compaction finishes what it left; until then queries may see the records of one day twice. It needs the right
-to delete files of the archive (s3:DeleteObject), and changes nothing without it. If the journal is signed, it needs
-HOUNDTRAIL_SIGNING_KEY as well; --dry-run does not.`,
+It may run beside houndtrail run: it takes the lease for a moment for each day, and waits while a run holds the lease.
+If it is killed, the next compaction finishes its work. Until then, queries may see the records of one day twice. It
+needs the right to delete files of the archive (s3:DeleteObject), and changes nothing without it. If the journal is
+signed, it also needs HOUNDTRAIL_SIGNING_KEY. With --dry-run it does not need the key.`,
 		Example: `  houndtrail compact --dry-run
   houndtrail compact --older-than 168h`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,7 +50,7 @@ HOUNDTRAIL_SIGNING_KEY as well; --dry-run does not.`,
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			compactor, err := stream.NewSet(c, p.asked().process(log)).Compaction(cmd.Context(), dry)
 			if err != nil {
 				return err
@@ -87,7 +87,7 @@ func (p *program) compactArchive(ctx context.Context, c *stream.Compaction, form
 	return errors.Join(errors.Join(told...), table.Flush(), err)
 }
 
-// compactColumns are the columns of what was done. A dry run does not know how large the new files would be.
+// compactColumns are the columns of the result. A dry run cannot tell how large the new files would be.
 func compactColumns(dry bool) []show.Column[compact.Day] {
 	number := func(name string, of func(compact.Day) int64) show.Column[compact.Day] {
 		return show.Column[compact.Day]{Name: name, Cell: func(d compact.Day) string { return strconv.FormatInt(of(d), 10) }}

@@ -50,7 +50,7 @@ var tableNames = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$`)
 type day struct {
 	time.Time
 
-	set bool // by the user
+	set bool // the user has set it
 }
 
 func (d *day) String() string {
@@ -134,7 +134,7 @@ func (p *program) printDDL(ctx context.Context, o *ddlOptions) error {
 	if err != nil {
 		return err
 	}
-	set := stream.NewSet(c, p.asked().process(zap.NewNop())) // the error tells of a problem with a store
+	set := stream.NewSet(c, p.asked().process(zap.NewNop())) // the error names a problem with a store
 	t := table.Table{
 		Name: string(o.table), Location: string(c.Archive.URL), Endpoint: string(c.S3.Endpoint),
 		Extension: set.Encoder().Extension(), Tenants: o.tenants, First: o.since.Time,
@@ -184,8 +184,8 @@ func (p *program) printViews(t table.Table, dialect table.Dialect, names []strin
 	return err
 }
 
-// setPartitions sets the tenants and the days that the user did not name to the archive's. It returns a comment about the days
-// for the reader of the SQL.
+// setPartitions sets the tenants and the days of the archive, if the user did not name them. It returns a comment about the
+// days, for the reader of the SQL.
 func setPartitions(ctx context.Context, set *stream.Set, t *table.Table, since bool) (comment string, err error) {
 	found, err := set.Partitions(ctx, t.Tenants)
 	if ctx.Err() != nil {
@@ -213,7 +213,7 @@ func setPartitions(ctx context.Context, set *stream.Set, t *table.Table, since b
 	return comment, nil
 }
 
-// comments makes each text a comment of one line.
+// comments makes a comment of one line from each text.
 func comments(texts ...string) string {
 	var b strings.Builder
 	for _, text := range texts {

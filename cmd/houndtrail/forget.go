@@ -29,20 +29,22 @@ func (p *program) forget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget --before DATE --reason TEXT",
 		Short: "Remove old days from the archive on purpose",
-		Long: `Remove the files of all days before a day from the archive, because they may not be kept any longer. The journal gets an
-entry first, which names the files with their SHA-256, the reason, and who asked for it; then the files go. Everything else
-of the journal stays, without any record in it: houndtrail verify still proves the rest, and calls these files forgotten.
+		Long: `Remove the files of all days before a day from the archive, because you may not keep them any longer. First the
+journal gets an entry that names the files with their SHA-256, the reason, and the person who asked for it. Then
+forget deletes the files. The rest of the journal stays. It contains no record. houndtrail verify still proves the
+rest, and calls these files forgotten.
 
-No run, rescan, backfill or reset delivers a record of before that day again.
+No run, rescan, backfill or reset delivers a record from before that day again.
 
-In a bucket that keeps versions, a file only gets a delete marker. Its versions still hold the records until a lifecycle rule
-of the bucket's owner removes them, or until an Object Lock ends. Locked versions are refused, unless --hide-locked says that
-hiding them is enough. Backups, replicas and receivers of the webhook are not touched.
+In a bucket with versions, a file only gets a delete marker. Its versions still hold the records until a lifecycle
+rule of the bucket's owner removes them, or until an Object Lock ends. If versions are locked, forget refuses, unless
+--hide-locked says that hiding them is enough. It does not touch backups, replicas and receivers of the webhook.
 
-Without --yes it only shows what would go, and ends with exit code 2; with --dry-run, with 0. A file that is not as the journal
-says stays, and the exit code is 6. It may run beside houndtrail run, but not beside a backfill. If it is killed, the next
-forget or compact finishes what the journal says. It needs the right to delete files of the archive (s3:DeleteObject) and, to
-see locks, s3:GetObjectRetention. If the journal is signed, it needs HOUNDTRAIL_SIGNING_KEY as well.`,
+Without --yes it only shows which files would go, and ends with exit code 2. With --dry-run it does the same with exit
+code 0. If a file is not as the journal says, it stays, and the exit code is 6. forget may run beside houndtrail run,
+but not beside a backfill. If it is killed, the next forget or compact finishes its work. It needs the right to delete
+files of the archive (s3:DeleteObject) and, to see locks, s3:GetObjectRetention. If the journal is signed, it also
+needs HOUNDTRAIL_SIGNING_KEY.`,
 		Example: `  houndtrail forget --before 2025-01-01 --reason "kept for 12 months" --dry-run
   houndtrail forget --before 2025-01-01 --reason "kept for 12 months" --yes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

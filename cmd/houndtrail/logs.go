@@ -167,15 +167,15 @@ func instant(flag, text string, now time.Time) (time.Time, error) {
 // followBack is how far each request of --follow looks back for records that became visible late.
 const followBack = 2 * time.Minute
 
-// A follower prints records as they appear. It looks back over a span of time and remembers the ids that it has seen: ids are
-// not in the order of time, and a record can become visible after newer ones.
+// A follower prints records as they appear. It looks back over a span of time, and remembers the ids of that span: ids are not
+// in the order of time, and a record can become visible after newer ones.
 type follower struct {
 	client *bloodhound.Client
-	query  bloodhound.Query // After is the start of the look-back; zero for the server's default
+	query  bloodhound.Query // After is the start of the look-back; zero means the server's default
 	seen   map[int64]time.Time
 }
 
-// follow prints the newest records and then those that appear, each once, until ctx ends.
+// follow prints the newest records. Then it prints each record that appears, once, until ctx ends.
 func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, every time.Duration, out *show.Records) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -199,7 +199,7 @@ func follow(ctx context.Context, client *bloodhound.Client, q bloodhound.Query, 
 	}
 }
 
-// begin returns the newest records. Older records within the look-back count as seen.
+// begin returns the newest records. It treats older records within the look-back as if the user had seen them.
 func (f *follower) begin(ctx context.Context) ([]record.Record, error) {
 	page, err := f.client.Logs(ctx, f.query)
 	if err != nil || len(page.Records) == 0 {
@@ -223,15 +223,15 @@ func (f *follower) appeared(ctx context.Context) ([]record.Record, error) {
 		return nil, err
 	}
 	now := clock.Server
-	if now.Before(f.query.After) { // the server's clock was set back
+	if now.Before(f.query.After) { // a person set the server's clock back
 		now = f.query.After
 	}
 	records, err := f.client.Span(ctx, f.query.After, now, f.query.Filters...)
 	return f.fresh(records), err
 }
 
-// fresh are the records that the follower sees for the first time, oldest first. The start of the look-back follows the newest
-// of them.
+// fresh returns the records that the follower sees for the first time, oldest first. The look-back always begins followBack
+// before the newest of them.
 func (f *follower) fresh(records []record.Record) []record.Record {
 	var fresh []record.Record
 	for _, r := range page.Sort(records) {

@@ -78,7 +78,7 @@ func (o *logsOptions) archived(now time.Time) (search.Options, error) {
 	return asked, search.Check(asked.Filters)
 }
 
-// serversLimit is how many records the server answers with if the request has no limit.
+// serversLimit is how many records the server returns if the request has no limit.
 const serversLimit = 1000
 
 // recordOf reads one record as the server sent it.

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log" //nolint:depguard // to send its lines to our own logger
+	"log" //nolint:depguard // so that this package can send its lines to our own logger
 	"os"
 	"os/signal"
 	"runtime"
@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	_ "time/tzdata" // CRON_TZ in an image without time zones
+	_ "time/tzdata" // so that CRON_TZ works in an image without time zones
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -33,23 +33,23 @@ var version = "dev"
 func main() {
 	bound()
 	if os.Getenv("GOGC") == "" {
-		// A few windows are live, whatever the backlog, and the process makes little garbage. Collecting three times as often
-		// as usual has no measurable cost, and saves a third of the memory.
+		// However long the backlog is, only a few windows are in memory, and the process makes little garbage. The garbage collector
+		// runs three times as often as usual. This has no measurable cost, and saves a third of the memory.
 		debug.SetGCPercent(30)
 	}
 	p := newProgram()
 	os.Exit(p.main(untilSignal(), os.Args[1:]))
 }
 
-// defaultMemory is the memory limit of the process, in bytes, if GOMEMLIMIT is not set: a pod of 256 MiB, minus the memory that
-// is not Go's.
+// defaultMemory is the memory limit of the process in bytes, if GOMEMLIMIT is not set. It is made for a pod of 256 MiB, minus
+// the memory that is not Go's.
 const defaultMemory = 220 << 20
 
 // mostThreads is the most processors that the process uses if GOMAXPROCS is not set. A pod without a limit sees all processors
 // of its node, and Go needs memory for each of them.
 const mostThreads = 4
 
-// bound keeps the process within the limits of a small pod, unless the environment has others.
+// bound keeps the process within the limits of a small pod, unless the environment sets other limits.
 func bound() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(defaultMemory)
@@ -59,7 +59,7 @@ func bound() {
 	}
 }
 
-// memory is how many bytes windows may hold together: half of the process's memory limit.
+// memory is how many bytes all windows may hold together: half of the process's memory limit.
 func memory() int64 { return min(debug.SetMemoryLimit(-1), 1<<40) / 2 }
 
 // newProgram is the program of this process, and the only one that touches Go's standard logger.
@@ -82,10 +82,10 @@ type program struct {
 	stdout, stderr io.Writer
 	environ        []string
 	interactive    bool             // a person waits: if a server is down, the command reports that at once
-	patience       time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
-	idle           time.Duration    // how long no byte of a body may move; zero for the clients' own
+	patience       time.Duration    // from the first try to the last, if a server is down; zero for the clients' defaults
+	idle           time.Duration    // how long a body may pause, without a byte that moves; zero for the clients' defaults
 	now            func() time.Time // our own clock; nil for this machine's
-	libraries      *libraryLog      // takes the lines of Go's standard logger; nil leaves that logger alone
+	libraries      *libraryLog      // takes the lines of Go's standard logger; if nil, that logger stays as it is
 }
 
 // process is the part of the program that streams get.
@@ -95,7 +95,7 @@ func (p *program) process(log *zap.Logger) stream.Process {
 	}
 }
 
-// asked is the program for a command whose user waits.
+// asked is the program for a command while a user waits.
 func (p *program) asked() *program {
 	hasty := *p
 	hasty.interactive = true
@@ -115,7 +115,7 @@ func (p *program) main(ctx context.Context, args []string) int {
 	return int(stream.OutcomeOf(err))
 }
 
-// describe is the text of the error that the program prints at its end, with the program's name before each line.
+// describe is the text of the error that the program prints at its end. Each line begins with the program's name.
 func describe(err error) string {
 	if errors.As(err, new(*config.Error)) {
 		return "houndtrail: the configuration is not usable:\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
@@ -154,12 +154,12 @@ func (p *program) logger(c config.Log) *zap.Logger {
 	return l
 }
 
-// A libraryLog takes the lines that libraries write to Go's standard logger, since they know no other. For example, net/http
-// reports an answer that it did not ask for, with all the bytes that it has read. libraryLog cuts lines short, since they may
-// have records in them.
+// A libraryLog takes the lines that libraries write to Go's standard logger, since they know no other logger. For example,
+// net/http reports an answer that it did not ask for, with all the bytes that it has read. libraryLog cuts lines short, since
+// they may have records in them.
 type libraryLog struct{ to atomic.Pointer[zap.Logger] }
 
-// longestLine is how much of a line is logged, in bytes. net/http's own words take about 60 of them.
+// longestLine is how many bytes of a line the log keeps. net/http's own words take about 60 of them.
 const longestLine = 120
 
 // Write logs one line. Before there is a logger, Houndtrail sends no request, so no line comes.

@@ -26,21 +26,21 @@ func (p *program) move() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "move --reason TEXT",
 		Short: "Go on after an address or a name has changed",
-		Long: `Go on with the same journal after the same BloodHound has a new address, the same archive is at another place, the tenant
-has another name, or HOUNDTRAIL_ARCHIVE_FORMAT is another one. Until then houndtrail run stops with exit code 6, since the
-journal names what it belongs to.
+		Long: `Go on with the same journal after a change of a name or a place: the same BloodHound has a new address, the same
+archive is at another place, the tenant has another name, or HOUNDTRAIL_ARCHIVE_FORMAT has another value. Until you
+run move, houndtrail run stops with exit code 6, because the journal names its source and its destination.
 
-Change the settings first, and copy the archive and the journal if they are to be elsewhere. Then this writes one entry
-that names both identities; the position and everything that is known of delivered records stay. It is for the same log
-and the same archive only: for a BloodHound that was restored or replaced there is accept-reset.
+First change the settings. If the archive and the journal get another place, copy them. Then move writes one entry
+that names both identities. The position and the memory of delivered records stay. Use move for the same log and the
+same archive only. If BloodHound was restored or replaced, use accept-reset.
 
-If a run or a backfill was interrupted while it wrote, it has to be finished by the previous settings before the tenant or the
-format can change; the message says so, and nothing is moved.
+If a run or a backfill was interrupted during a write, it has to be finished with the previous settings before the
+tenant or the format can change. Then the message says so, and move changes nothing.
 
-Files that were written under another HOUNDTRAIL_TENANT stay in that partition, and those of another format as they are;
-new ones are of the new one.
+Files that were written under another HOUNDTRAIL_TENANT stay in their partition. Files of another format stay as they
+are. New files have the new tenant and the new format.
 
-Stop houndtrail run first: the journal's lease is needed. The reason is kept in the journal.`,
+Stop houndtrail run first, because move needs the journal's lease. The journal keeps the reason.`,
 		Example: `  export HOUNDTRAIL_BLOODHOUND_URL=https://new-name.example
   houndtrail move --reason "BloodHound has a new host name"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,19 +71,19 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	var errs []error
 	for _, name := range withBackfills(names) {
 		journal, err := set.CommitJournal(ctx, name)
-		if err == nil { // Movable takes no lease: the lease of a journal that is not there would leave an object
+		if err == nil { // Movable takes no lease: if the journal does not exist, its lease would leave an object
 			err = stream.At(exporter.StageCheckpoint, journal.Movable(ctx))
 		}
 		switch {
 		case err == nil:
 			movable[name] = journal
 		case errors.Is(err, checkpoint.ErrUnmoved), errors.Is(err, checkpoint.ErrNotFound):
-			// no error: the user need not move every journal, and not every stream has a backfill
+			// this is no error: the user need not move every journal, and not every stream has a backfill
 		default:
 			errs = append(errs, &stream.Error{Stream: name, Err: err})
 		}
 	}
-	if len(errs) > 0 { // all or nothing: a run with the previous settings has to end the open windows first
+	if len(errs) > 0 { // either all journals move or none: a run with the previous settings has to finish the open windows first
 		return errors.Join(errs...)
 	}
 	if len(movable) == 0 {
@@ -105,7 +105,7 @@ func (p *program) moveStreams(ctx context.Context, c *config.Config, which, reas
 	return errors.Join(errs...)
 }
 
-// withBackfills are the names of the streams' journals and of their backfills'.
+// withBackfills returns the names of the journals of the streams and of their backfills.
 func withBackfills(streams []string) (names []string) {
 	for _, name := range streams {
 		names = append(names, name, stream.BackfillOf(name))
@@ -139,17 +139,18 @@ func (p *program) acceptReset() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "accept-reset --reason TEXT",
 		Short: "Go on after the source was restored or replaced",
-		Long: `Go on after BloodHound's database was restored from a backup, begun anew, or replaced by another server, or after both
-BloodHound's clock and this machine's were far ahead. Until then houndtrail run stops with exit code 6, since only you can
-tell whether that is meant.
+		Long: `Go on after BloodHound's database was restored from a backup, begun anew, or replaced by another server. It is also
+for the case that both BloodHound's clock and this machine's were far ahead. Until you run accept-reset, houndtrail
+run stops with exit code 6, because only you can tell whether the change is meant.
 
-A new lineage begins in the journal of each stream. It goes on from the last position that both BloodHound's clock and this
-machine's justify, knows what was delivered from there on, and searches all of that once: nothing is lost and nothing
-delivered twice, and an id that is handed out again is a new record. What is archived stays as it is. With --from it
-goes on from an earlier time, for another server's history; the archive's records of that time are known too, but a
-webhook may see an event again.
+accept-reset begins a new lineage in the journal of each stream. The new lineage goes on from the last position that
+neither BloodHound's clock nor this machine's contradicts. It knows the records that were delivered from there on, and
+searches all of that time once. So no record is lost, and none is delivered twice. If BloodHound gives an old id to
+another record, that record is new. The archived records stay as they are. With --from, the lineage goes on from an
+earlier time, for another server's history. It knows the archive's records of that time too, but a webhook may see an
+event again.
 
-Stop houndtrail run first: the journal's lease is needed. The reason is kept in the journal.`,
+Stop houndtrail run first, because accept-reset needs the journal's lease. The journal keeps the reason.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reason == "" {
 				return stream.Usage(errors.New(`--reason is needed: say what happened, for those who read the journal later; ` +
@@ -164,7 +165,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			return p.resetStreams(cmd.Context(), c, log, name.value, reason, output.value, earlier)
 		},
 	}
@@ -175,7 +176,7 @@ Stop houndtrail run first: the journal's lease is needed. The reason is kept in 
 	return cmd
 }
 
-// resetFrom reads the flag --from; zero if it is not set.
+// resetFrom reads the flag --from; zero if the user did not set it.
 func resetFrom(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -36,18 +36,18 @@ func (p *program) prove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prove --id N",
 		Short: "Prove one record to a third party",
-		Long: `Make the proof of one record: its row, the path to the object in which it was delivered, the entry of the journal that names
-this object, and the path from the entry to the newest signed head. The proof is one file of JSON and shows no other record. A
-third party checks it with houndtrail verify --proof, or with docs/evidence-check.py and openssl alone. For this the third party
-needs the public key, from its owner and not from the proof.
+		Long: `Make the proof of one record. It has the row of the record, the path to the object of its delivery, the entry of the
+journal that names this object, and the path from the entry to the newest signed head. The proof is one file of JSON
+and shows no other record. A third party checks it with houndtrail verify --proof, or with docs/evidence-check.py and
+openssl alone. For this the third party needs the public key, from its owner and not from the proof.
 
-The proof goes through the entry that first delivered the record, also if the archive was compacted since. If a restored database
-has given an id to several records, --since and --until choose one of them by its created_at.
+The proof uses the entry that first delivered the record, even if the archive was compacted later. If a restored
+database has given one id to several records, --since and --until choose one of them by its created_at.
 
-prove writes nothing but the proof. It needs no secret and no BloodHound: only the places of the archive and of the journal, and the
-right to read them. So it also works on a copy.
+prove writes only the proof. It needs no secret and no BloodHound: only the places of the archive and of the journal,
+and the right to read them. So it also works on a copy.
 
---format tlog-proof prints the path of the entry alone, in the form of C2SP, for tools that read it.`,
+--format tlog-proof prints only the path of the entry, in the form of C2SP, for tools that read it.`,
 		Example: `  houndtrail prove --id 1203860 -o proof.json
   houndtrail verify --proof proof.json --key key.pub.pem`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -118,7 +118,7 @@ func (p *program) writeProof(proof *prove.Proof, o *proveOptions) error {
 		if _, err := p.stdout.Write(text); err != nil {
 			return err
 		}
-	} else if err := os.WriteFile(o.output, text, 0o644); err != nil { //nolint:gosec // it has no secret, and is for others
+	} else if err := os.WriteFile(o.output, text, 0o644); err != nil { //nolint:gosec // other people have to read it, and it has no secret
 		return stream.Usagef("--output: %w", err)
 	}
 	fmt.Fprintf(p.stderr, "houndtrail: record %d of %s: entry %d delivered it in %s\n", proof.Record.ID,
@@ -152,7 +152,7 @@ func publicKeys(paths []string) (keys []seal.PublicKey, err error) {
 	return keys, nil
 }
 
-// verifyProof checks a proof, without any store.
+// verifyProof checks a proof. It needs no store.
 func verifyProof(w io.Writer, path string, keyFiles []string) error {
 	keys, err := publicKeys(keyFiles)
 	if err != nil {
@@ -193,7 +193,7 @@ func verifyProof(w io.Writer, path string, keyFiles []string) error {
 	return err
 }
 
-// enclosed are the keys in a bundle, as far as they can be read. They authenticate nothing.
+// enclosed returns the keys in a bundle, as far as they can be read. They prove nothing: the writer of the bundle chose them.
 func enclosed(b *seal.Bundle) (keys []seal.PublicKey) {
 	for _, text := range b.Keys {
 		if key, err := seal.ParsePublicKey([]byte(text)); err == nil && !slices.Contains(keys, key) {
@@ -203,7 +203,7 @@ func enclosed(b *seal.Bundle) (keys []seal.PublicKey) {
 	return keys
 }
 
-// tellProved prints the facts that a proof is about.
+// tellProved prints the facts that the proof proves.
 func tellProved(w io.Writer, p *seal.Proved) error {
 	var b strings.Builder
 	line := func(name, format string, values ...any) {

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/table"
 )
 
-// asked are the flags of query.
+// asked has the flags of query.
 type asked struct {
 	table        tableName
 	since, until day

@@ -56,7 +56,7 @@ installed, run: houndtrail demo`,
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs
-				shell.Long = strings.ReplaceAll(shell.Long, " > $(", " \\\n\t  > $(") // otherwise a line is too long for a terminal
+				shell.Long = strings.ReplaceAll(shell.Long, " > $(", " \\\n\t  > $(") // without this, a line is too long for a terminal
 			}
 		}
 	}
@@ -64,7 +64,7 @@ installed, run: houndtrail demo`,
 	return root
 }
 
-// fit makes the help of a command, and of all below it, as wide as a terminal.
+// fit makes the help of a command, and of all commands below it, as wide as a terminal.
 func fit(cmd *cobra.Command) {
 	cmd.Long = show.Wrap(cmd.Long)
 	if !cmd.HasParent() {
@@ -122,7 +122,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return stream.Usagef("%s takes no arguments, got %q; see: %s --help", cmd.Name(), args[0], cmd.CommandPath())
 }
 
-// choice is a flag that takes one of a few words.
+// choice is a flag that takes one of several words.
 type choice struct {
 	value   string
 	allowed []string
@@ -132,7 +132,7 @@ func (c *choice) String() string { return c.value }
 
 // Type is the flag's value in the help: the words, if there is room for them.
 func (c *choice) Type() string {
-	const room = 26 // as much as table|wide|json|ndjson and a little more
+	const room = 26 // as long as table|wide|json|ndjson, and a little more
 	if all := strings.Join(c.allowed, "|"); len(all) <= room {
 		return all
 	}
@@ -147,7 +147,7 @@ func (c *choice) Set(s string) error {
 	return nil
 }
 
-// flagError says which values a flag accepts, in our words and not those of Go's libraries.
+// flagError says which values a flag accepts. It uses our words, and not those of Go's libraries.
 func flagError(cmd *cobra.Command, err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = fmt.Errorf("--%s %q: %s", bad.GetFlag().Name, bad.GetValue(), wanted(bad))

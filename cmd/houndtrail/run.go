@@ -34,7 +34,7 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 				return err
 			}
 			log := p.logger(c.Log)
-			defer log.Sync() //nolint:errcheck // standard error cannot be synced everywhere
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
 			set := stream.NewSet(c, p.process(log))
 			if justOnce {
 				all, err := set.Deliver(cmd.Context(), stream.Unobserved{})

@@ -30,33 +30,37 @@ func (p *program) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far each stream is",
-		Long: fmt.Sprintf(`Show how far each stream is: its position (everything before it is delivered) and how far that is behind
-(LAG), the records so far, the share of them that BloodHound's own count confirms exactly (COUNTED), and the time left until BloodHound
-may drop records that are not exported yet (LEFT; HOUNDTRAIL_RETENTION). -o wide adds the last commit, the oldest record that
-BloodHound still has, the destination, and who holds the lease. Nothing is written and no lease is taken, so it can be asked at
-any time.
+		Long: fmt.Sprintf(`Show how far each stream is. Its position is the time up to which everything is delivered. LAG is how far the position
+is behind now. There is also the number of records so far, and the share of them that BloodHound's own count confirms
+exactly (COUNTED). LEFT is the time until BloodHound may drop records that are not exported yet
+(HOUNDTRAIL_RETENTION). -o wide adds the last commit, the oldest record that BloodHound still has, the destination,
+and the holder of the lease. status writes nothing and takes no lease, so you can run it at any time.
 
-With --offline it takes no login and no file of a secret, and HOUNDTRAIL_BLOODHOUND_URL need not be set.
+With --offline it needs no login and no file with a secret, and HOUNDTRAIL_BLOODHOUND_URL need not be set.
 
-Lag is counted by BloodHound's clock. If BloodHound cannot be asked, or with --offline is not, or if its clock is more than
-a minute ahead of this machine's, lag is counted by this machine's, and has a mark (*); that is no failure.
+status measures the lag by BloodHound's clock. It uses this machine's clock in three cases: BloodHound does not
+answer, you set --offline, or BloodHound's clock is more than a minute ahead of this machine's. Then the lag has a
+mark (*). That is no failure.
 
-STATUS is what the next run would say, as far as that can be told without one: ok; not started; waiting (BloodHound has no
-record yet); or holes (of late a record could not be had, and was left out). It is future (HOUNDTRAIL_START is still to come), clock,
-changed, no journal, incomplete, damaged, rolled back, forked, foreign or signature if a run would stop, and newer if a newer
-version wrote the journal.
-Otherwise it tells how the last run ended, until one succeeds: failed, bad record, or one of the above. The reason is on
-standard error then, and the exit code is that run's. It is compaction if the stream is well and its archive's compaction is not: that
-failed, was cut off, or is overdue by HOUNDTRAIL_COMPACT_SCHEDULE. It is verification if the daemon's last verification found an error
-(run houndtrail verify), could not read everything, or is overdue by HOUNDTRAIL_VERIFY_SCHEDULE. It is killed if the last run
-did not end by itself, and stale if nothing was committed for more than an hour beyond two runs of HOUNDTRAIL_SCHEDULE; the exit code
-is 7 then. Of a journal that is damaged or foreign the row shows the newest entry that can be read.
+STATUS tells how the next run would end, as far as status can see that without a run. It is ok; not started; waiting
+(BloodHound has no record yet); or holes (a short time ago Houndtrail could not get a record, and left it out). If a
+run would stop, it is future (HOUNDTRAIL_START is in the future), clock, changed, no journal, incomplete, damaged,
+rolled back, forked, foreign or signature. It is newer if a newer version wrote the journal.
 
-Holes are the word for as long as the ids of that time are remembered (HOUNDTRAIL_RESCAN): a record that is repaired meanwhile
-is delivered after all. Later nothing reads it again, and they are a warning beside ok, with their number, for good.
+If the last run failed, STATUS tells how, until a run succeeds: failed, bad record, or one of the words above. Then
+the reason is on standard error, and the exit code is that run's. It is compaction if the stream is well, but the
+archive's compaction has failed, was cut off, or is overdue by HOUNDTRAIL_COMPACT_SCHEDULE. It is verification if the
+daemon's last verification found an error (run houndtrail verify), could not read everything, or is overdue by
+HOUNDTRAIL_VERIFY_SCHEDULE. It is killed if the last run did not end by itself. It is stale if there was no commit for
+more than an hour beyond two runs of HOUNDTRAIL_SCHEDULE. For killed and stale, the exit code is 7. If a journal is
+damaged or foreign, the row shows the newest entry that can be read.
 
-The newest entry is verified against the previous one, and each link of the hash chain by reading the whole journal. Of one
-with more than %d commits only the newest ones are read, unless --full asks for all.`, status.LongJournal),
+STATUS stays holes as long as the journal remembers the ids of that time (HOUNDTRAIL_RESCAN). If a person repairs the
+row in that time, Houndtrail delivers the record. After that, Houndtrail does not read the row again: STATUS is ok,
+and a warning with the number of holes stays for good.
+
+status verifies the newest entry against the previous one. It verifies each link of the hash chain, and reads the
+whole journal for that. If a journal has more than %d commits, it reads only the newest ones, unless you set --full.`, status.LongJournal),
 		Example: `  houndtrail status
   houndtrail status --offline -o json | jq '{stream, status, lag_seconds}'`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.showStatus(cmd.Context(), &o) },
@@ -96,24 +100,24 @@ func (p *program) history() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show the journal: every commit, oldest first",
-		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. Each entry and the hash chain are verified
-on the way. What is wrong is told on standard error, and every entry that can be read is shown all the same, also of a
-journal that is another stream's. The exit code is 6 then, unless an adoption (houndtrail adopt) follows what is wrong.
--o wide shows all columns, among them when each entry was committed, the end of its window, and its own SHA-256; -o json
-prints the entries themselves, one a line.
+		Long: `Show the journal of a stream: what each commit read and wrote, oldest first. On the way, the command verifies each
+entry and the hash chain. It prints each problem to standard error, and still shows every entry that it can read, even
+if the journal is another stream's. If there is a problem, the exit code is 6, unless an adoption (houndtrail adopt)
+follows the problem. -o wide shows all columns, for example the time of each commit, the end of its window, and its
+own SHA-256. -o json prints the entries themselves, one a line.
 
-KIND is export, rescan (a window that was read once more, in search of stragglers), history (records that appeared before what
-was the start), ahead (records of times that were still to come), barrier (an attempt that had failed was made again, and
-its own commit kept out), compact (one object took the place of others), forget (objects were removed on purpose), reset
-(accept-reset), move or adopt.
+KIND is export, rescan (Houndtrail read a window again, to find late records), history (records that appeared before
+the stream's start), ahead (records with times in the future), barrier (Houndtrail repeated an attempt, and this entry
+rejects a late commit of the first one), compact (one object replaced others), forget (a user removed objects on
+purpose), reset (accept-reset), move or adopt.
 
-COUNT is what BloodHound itself counts in the window: exact if that is what was read, bounded if records came in meanwhile (-o
-wide shows between which numbers it lies), unknown if this BloodHound tells no count that can be used, or off
-(HOUNDTRAIL_VERIFY_COUNT). HOLES (records that could not be had) and CHANGED (delivered records that were found altered or
-gone at BloodHound) are shown if any entry has them; -o json names the records.
+COUNT compares the records with BloodHound's own count of the window. It is exact if the two are equal, bounded if
+records came in during the count (-o wide shows the two bounds), unknown if this BloodHound tells no usable count, or
+off (HOUNDTRAIL_VERIFY_COUNT). HOLES are records that Houndtrail could not get. CHANGED are delivered records that
+BloodHound has changed or removed. These two columns appear if an entry has such records; -o json names the records.
 
-It takes the places of the journal and of the stream's destination, and no secret: neither a login nor a file is needed. If
-HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to be of that one.`,
+The command needs the places of the journal and of the stream's destination. It needs no secret: no login, and no
+file. If HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to belong to that server or tenant.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if last < 0 {
 				return stream.Usagef("--last %d: want a number of entries, or 0 for all", last)
@@ -135,7 +139,8 @@ HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to be of 
 	return cmd
 }
 
-// showHistory prints all of a journal that it can read: the entries to stdout, and each problem to stderr when it finds it.
+// showHistory prints every entry of a journal that it can read. Entries go to stdout. Each problem goes to stderr as soon as it
+// is found.
 func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name string, last int, form string) error {
 	out := show.NewEntries(p.stdout, form)
 	entries, first := j.Survey(ctx), uint64(0)
@@ -146,7 +151,7 @@ func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name s
 	shown := 0
 	for entry, err := range entries {
 		if err != nil {
-			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // the store's error, which may pass
+			if err = stream.At(exporter.StageCheckpoint, err); !stream.UnsoundJournal(err) { // an error of the store, which may pass
 				return errors.Join(out.End(false), err)
 			}
 			fmt.Fprintln(p.stderr, describe(err))
@@ -176,7 +181,7 @@ func (p *program) showHistory(ctx context.Context, j *checkpoint.Journal, name s
 	return problemsOf(name, problems)
 }
 
-// newestOf is the end of a survey. Of a sound journal it reads only the entries that it returns.
+// newestOf returns the last entries of a survey. If the journal is sound, it reads only the entries that it returns.
 func newestOf(ctx context.Context, j *checkpoint.Journal, n int) iter.Seq2[checkpoint.Stored, error] {
 	type found struct {
 		checkpoint.Stored

@@ -136,7 +136,7 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	return err
 }
 
-// paged lets a verification keep what its page says, and returns what writes the page.
+// paged makes a verification keep the facts for its page. It returns the function that writes the page.
 func (p *program) paged(file *show.File, o *verifyOptions, asked *verify.Options) func(*verify.Report) error {
 	account := page.NewAccount(!o.noActors, asked.Journals...)
 	asked.Watch = account
@@ -179,7 +179,7 @@ func (o *verifyOptions) parse() (asked verify.Options, err error) {
 	return asked, nil
 }
 
-// known reads what the reader has from outside of the store.
+// known reads the files and heads that the reader has from outside of the store.
 func (o *verifyOptions) known(asked *verify.Options) error {
 	for _, path := range o.keys {
 		file, err := os.ReadFile(path)
@@ -206,7 +206,8 @@ func (o *verifyOptions) known(asked *verify.Options) error {
 	return nil
 }
 
-// verified sets the stores and the journals. It compares no journal with the identity of the configuration: a copy is elsewhere.
+// verified sets the stores and the journals. It compares no journal with the identity of the configuration: a copy lies in
+// another place.
 func (p *program) verified(ctx context.Context, c *config.Config, name string, asked *verify.Options) error {
 	set := stream.NewSet(c, p.asked().process(p.logger(c.Log)))
 	positions, err := set.Journals(ctx)

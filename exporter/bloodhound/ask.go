@@ -11,16 +11,16 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// breakdowns is how often the server may break down over a page before Houndtrail suspects a row of it. Until then the server
-// may only be having a bad moment.
+// breakdowns is how often the server may break down over a page before Houndtrail suspects one of its rows. Until then, the
+// server may only have a bad moment.
 const breakdowns = 3
 
-// ask asks for a page, and again as the retry policy says. It calls failed after each try that failed; failed may change the
-// query, and may be nil.
+// ask asks for a page. If that fails, it asks again, as the retry policy says. After each failed try it calls failed, which may
+// change the query. failed may be nil.
 //
 // A server that cannot print a row breaks down over every page with that row. After so many breakdowns, ask also sends the same
-// query about a time in which no row is. If the server answers it, the error is a refusal, and ask does not ask for the page
-// again. If the server does not answer it, the server is down, and the retry policy decides.
+// query for a time without rows. If the server answers that query, the error is a refusal, and ask stops asking for the page.
+// If the server does not answer it, the server is down, and ask goes on as the retry policy says.
 func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, failed func(error)) (r rest.Reply, err error) {
 	err = c.conn.Retry(ctx, func(ctx context.Context) (err error) {
 		r, err = c.conn.Get(ctx, q.target(), c.conn.UpTo(most))
@@ -41,7 +41,7 @@ func (c *Client) ask(ctx context.Context, q *Query, breakdowns int, most int64, 
 	return r, err
 }
 
-// answersBeside tells whether the server answers the same query about a time in which no row is.
+// answersBeside tells whether the server answers the same query for a time without rows.
 func (c *Client) answersBeside(ctx context.Context, q Query) bool {
 	q = q.beside()
 	r, err := c.conn.Get(ctx, q.target(), c.conn.UpTo(c.options.MaxPage))
@@ -52,15 +52,15 @@ func (c *Client) answersBeside(ctx context.Context, q Query) bool {
 	return true
 }
 
-// beside is the same query about a time that ends before it begins. Servers answer it with an empty page and the usual count.
+// beside is the same query for a time that ends before it begins. Servers answer it with an empty page and the usual count.
 func (q Query) beside() Query {
 	q.Bounded, q.After, q.Before = true, firstInstant().Add(grain), firstInstant()
 	q.Skip, q.Limit = 0, 1
 	return q
 }
 
-// read asks for a page and takes it apart. It does not change the size of pages. The records have memory of their own: the
-// caller releases nothing.
+// read asks for a page and parses it. It does not change the size of pages. The records have their own memory: the caller
+// releases nothing.
 func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) (page.Page, error) {
 	r, err := c.ask(ctx, &q, breakdowns, most, nil)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *Client) read(ctx context.Context, q Query, breakdowns int, most int64) 
 	return p, explain(err, q.target())
 }
 
-// target is the query as it goes on the wire, with the path.
+// target is the path with the query, as the client sends it.
 func (q Query) target() string {
 	if raw := q.Encode(); raw != "" {
 		return AuditPath + "?" + raw
@@ -79,7 +79,7 @@ func (q Query) target() string {
 	return AuditPath
 }
 
-// breakdown is the error if the server broke down over the request; nil for every other error.
+// breakdown returns the error if the server broke down over the request. For every other error, it returns nil.
 func breakdown(err error) *rest.Error {
 	if e, ok := errors.AsType[*rest.Error](err); ok && e.Kind == rest.Server && e.Status == http.StatusInternalServerError {
 		return e
@@ -87,8 +87,8 @@ func breakdown(err error) *rest.Error {
 	return nil
 }
 
-// A refusalError is a breakdown of a server that is up: the server answers the same request about a time in which no row is. So
-// it cannot print a row of the request.
+// A refusalError is a breakdown of a server that is up: the server answers the same request for a time without rows. So it
+// cannot print a row of the request.
 type refusalError struct {
 	error
 	said *rest.Error
@@ -96,13 +96,14 @@ type refusalError struct {
 
 func (e refusalError) Unwrap() error { return e.error }
 
-// refusal is the server's answer if it broke down over a row of the request. It is nil for every other error.
+// refusal returns the server's answer if the server broke down over a row of the request. For every other error, it returns
+// nil.
 func refusal(err error) *rest.Error {
 	e, _ := errors.AsType[refusalError](err)
 	return e.said
 }
 
-// explain adds the request to a SyntaxError, which does not know it.
+// explain adds the request to a SyntaxError: the scanner that makes this error does not know the request.
 func explain(err error, target string) error {
 	if syntax := (*page.SyntaxError)(nil); errors.As(err, &syntax) {
 		return fmt.Errorf("GET %s answered 200 with a body that cannot be trusted, so no record of it is used: %w; run again, and if it "+

@@ -12,18 +12,20 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 )
 
-// maxHoles bounds the holes of one span. If there are more, the server has changed, and not only single rows are bad.
+// maxHoles is the limit for the holes of one span. If there are more, the server has changed: the problem is not a few bad
+// rows.
 const maxHoles = 64
 
-// A BadRecordError is about a row that cannot be exported: the server cannot print it, or the printed element is no record.
+// A BadRecordError is about a row that Houndtrail cannot export: the server cannot print it, or the printed element is no
+// record.
 type BadRecordError struct {
 	CreatedAt time.Time // zero if it is not known
 	ID        int64     // 0 if it is not known
-	Position  string    // the row's place: its number within its instant, or the request that it answered
+	Position  string    // where the row is: its number within its instant, or the request that the server answered with it
 	Cause     error     // the server's answer, or the fault of the record
 	Raw       []byte    // exactly as served; nil if the server never showed it
 
-	byHand bool // a person asked for it, and not an export
+	byHand bool // a person asked for the row, not an export
 }
 
 // Error names the row, the cause, and what to do.
@@ -52,7 +54,7 @@ func (e *BadRecordError) Error() string {
 // Unwrap is the server's answer, or the fault of the record.
 func (e *BadRecordError) Unwrap() error { return e.Cause }
 
-// A Hole is a bad row of a span: its [Batch] has no record for the row, since the client goes on without such rows. See
+// A Hole is a bad row of a span. The client goes on without such rows, so the [Batch] has no record for it. See
 // [Options.Quarantine].
 type Hole struct {
 	CreatedAt time.Time // zero if it cannot be read
@@ -61,7 +63,7 @@ type Hole struct {
 	Raw       []byte    // exactly as served; nil if the server never showed it
 }
 
-// Holes are empty unless Options.Quarantine is set, except for a record larger than Options.MaxBody.
+// Without Options.Quarantine there are no Holes, except for a record that is larger than Options.MaxBody.
 func (b *batch) Holes() []Hole {
 	holes := slices.Concat(b.unprinted, b.refused)
 	slices.SortStableFunc(holes, func(x, y Hole) int {
@@ -70,7 +72,8 @@ func (b *batch) Holes() []Hole {
 	return holes
 }
 
-// refuse deals with the elements of a page that are no records: the first one is an error, or with quarantine all are holes.
+// refuse handles the elements of a page that are no records. With quarantine, all of them are holes; without it, the first one
+// is an error.
 func (b *batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 	for i := range bad {
 		r := &bad[i]
@@ -79,7 +82,7 @@ func (b *batch) refuse(p arrival, bad []page.Refused, quarantine bool) error {
 			return e
 		}
 		if slices.ContainsFunc(b.refused, func(h Hole) bool { return bytes.Equal(h.Raw, r.Raw) }) {
-			continue // two pages have the same row at their edge
+			continue // two neighbouring pages share the row at their edge
 		}
 		reason := r.Fault.Error()
 		if r.CreatedAt.IsZero() {
@@ -114,8 +117,8 @@ func tooManyHoles(next error) error {
 		"audit_logs). The next of them: %w", maxHoles, next)
 }
 
-// suspects remembers instants with rows that the server could not print, so that Houndtrail searches for each of them only once.
-// When there are many, it forgets the first one.
+// suspects holds the instants with rows that the server could not print. So Houndtrail searches for each of them only once.
+// When it holds many, it forgets the oldest entry.
 type suspects struct {
 	mu    sync.Mutex
 	known []time.Time
@@ -139,7 +142,7 @@ func (s *suspects) forget(at time.Time) {
 	s.known = slices.DeleteFunc(s.known, at.Equal)
 }
 
-// newest is the newest known instant of a span, both ends included.
+// newest returns the newest known instant of a span, both ends included.
 func (s *suspects) newest(after, before time.Time) (at time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,90 +10,91 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// A Batch holds the records of one span of time, sorted by (created_at, id), each once. It is the contract between a source and the
-// exporter, and [Client.Fetch] makes one from the API; a source over an archive makes its own.
+// A Batch holds the records of one span of time, sorted by (created_at, id), each once. It is the contract between a source and
+// the exporter. [Client.Fetch] makes a Batch from the API; a source over an archive makes its own.
 //
-// A source may return a Batch before it has checked all records. Wait returns when it has. Clock, Latency, Held and Fill are known
-// before Wait; Records, Holes and Counted may only be called after it, and end with Release.
+// A source may return a Batch before it has checked all records. Wait returns when it has checked them. Clock, Latency, Held
+// and Fill are known before Wait. A caller may call Records, Holes and Counted only between Wait and Release.
 type Batch interface { //nolint:interfacebloat // it is one answer, and each method one part of it
-	// Wait returns when the records are there, or the error that spoils the batch.
+	// Wait returns when the records are complete. It returns an error if the batch cannot be used.
 	Wait() error
-	// Records are the source's memory: neither they nor any string taken from them may be used after Release.
+	// Records are in the source's memory. After Release, the caller must not use them, or any string that it took from them.
 	Records() []record.Record
-	// Holes are the bad rows of the span, by created_at. They are the caller's to keep.
+	// Holes returns the bad rows of the span, by created_at. The caller may keep them.
 	//
-	// A hole counts as a row of the span: the server's count of it is held against len(Records()) + len(Holes()). The overlap,
-	// which the next span reads again, brings its holes again. Rows whose bytes are the same are one hole.
+	// A hole counts as a row of the span: the caller compares the server's count with len(Records()) + len(Holes()). The next span
+	// reads the overlap again, so the holes of the overlap come again. Rows whose bytes are the same are one hole.
 	Holes() []Hole
-	// Counted is the server's count of rows from the nth instant on that Fetch was asked to count from; known is false if the
-	// source does not tell it.
+	// Counted is the server's count of rows from the nth instant of Fetch's count on. known is false if the source does not tell
+	// it.
 	Counted(nth int) (n int64, known bool)
-	// Clock is the source's clock as its last answer told it.
+	// Clock is the source's clock, as its last answer told it.
 	Clock() Reading
 	// Latency is how long the source took to begin an answer, on average.
 	Latency() time.Duration
 	// Held is how many bytes of memory the batch holds.
 	Held() int64
-	// Fill is the share of the limits that the span takes: above 1 if it holds more, 0 if there are no limits.
+	// Fill is the part of the limits that the span takes: above 1 if it holds more than the limits, 0 if there are no limits.
 	Fill() float64
-	// Release gives the memory back for the next batch.
+	// Release returns the memory, for the next batch.
 	Release()
 }
 
-// A batch is the API's. Two stages fill it. Fetch returns when the last page has arrived; the scanner may still be checking earlier
-// pages. Wait returns at the end of the second stage.
+// A batch is the Batch of the API. Two stages fill it. Fetch returns when the last page has arrived; the scanner may still be
+// checking earlier pages. Wait returns when the second stage has ended.
 type batch struct {
 	records []record.Record // complete after Wait
 
 	pages []*rest.Buffer
-	// The first stage counts these, by the ends of pages.
+	// The first stage counts the following figures. It takes them from the ends of pages.
 	rows    int   // served
-	counted int   // the part of rows that is at or after Limits.Since
-	bytes   int64 // of the counted rows
+	counted int   // the rows among them at or after Limits.Since
+	bytes   int64 // bytes of the counted rows
 	crowd   crowd // the latest instant that filled a page
-	held    int64 // of all pages
+	held    int64 // bytes of all pages
 	fill    float64
-	counts  []int64 // the server's counts, in the order of the requests; -1 if it tells none; to be looked at only after Wait
+	counts  []int64 // the server's counts, in the order of the requests; -1 if the server tells none; complete after Wait
 	clock   Reading
 	waited  time.Duration // for answers to begin
 	answers int
-	// Bad rows: the first stage finds the unprinted ones, the second stage the refused ones. To be looked at only after Wait.
+	// Bad rows. The first stage finds the rows that the server cannot print. The second stage finds the elements that are no
+	// records. Complete after Wait.
 	unprinted, refused []Hole
 
-	arrived chan arrival // from the stage that fetches
+	arrived chan arrival // from the first stage
 	scanned chan struct{}
-	err     error // of scanning; to be looked at after scanned is closed
+	err     error // the error of the scan; complete once scanned is closed
 	home    chan *batch
 	shared  *page.Interner
 	ids     page.IDs
 }
 
-// An arrival is a page on its way from one stage to the next.
+// An arrival is a page on its way from the first stage to the second.
 type arrival struct {
 	*rest.Buffer
 	target  string
 	after   time.Time // the span that Houndtrail asked for, both ends included
 	before  time.Time
 	limit   int
-	counted bool             // it has a count that the caller asked for
-	ends    page.Ends        // by a look at its two ends
-	glanced bool             // Glance could read the ends
-	walked  bool             // the walk went on by its ends
-	result  chan<- page.Ends // takes the ends that the scan found, if the walk waits for them
+	counted bool             // the page has a count that the caller asked for
+	ends    page.Ends        // the ends of the page, as Glance reads them
+	glanced bool             // Glance could read them
+	walked  bool             // the walk went on by these ends
+	result  chan<- page.Ends // receives the ends that the scan finds, if the walk waits for them
 }
 
 const (
 	// pagesAhead is how many pages may wait for the scanner, so that a pause of the scanner does not stop the fetching.
 	pagesAhead = 16
-	// batchesKept is how many slabs a client keeps: some are filled, one waits, two are encoded.
+	// batchesKept is how many slabs a client keeps for reuse: some are in use by Fetch, one waits, and two are being encoded.
 	batchesKept = 10
-	// pagesKept is how many buffers a client keeps, as a multiple of the pages of a batch: several batches are filled at a time.
+	// pagesKept is how many buffers a client keeps for reuse, in pages of one batch: Fetch fills several batches at a time.
 	pagesKept = 6
-	// keptSlack is how many times larger than its records a slab may be, if the client is to keep it.
+	// keptSlack is how many times larger than its records a slab may be. If it is larger, the client does not keep it.
 	keptSlack = 8
 )
 
-// newBatch takes a released batch, which has memory for a window, or makes one.
+// newBatch reuses a released batch, which has memory for a window. If there is none, it makes one.
 func (c *Client) newBatch(share bool) *batch {
 	b := &batch{home: c.batches}
 	select {
@@ -113,7 +114,7 @@ func (c *Client) newBatch(share bool) *batch {
 	return b
 }
 
-// scan is the second stage. It reads every page to the end even after an error: the first stage must not block.
+// scan is the second stage. It takes every page, even after an error: if it stopped, the first stage would wait for ever.
 func (b *batch) scan(c *Client) {
 	defer close(b.scanned)
 	for p := range b.arrived {
@@ -177,7 +178,7 @@ type crowd struct {
 	bytes   int64
 }
 
-// count adds a page to the figures of the batch, by its ends.
+// count adds a page to the figures of the batch. It knows the page only by its ends.
 func (b *batch) count(at page.Ends, size int, since time.Time) {
 	n := at.Since(since)
 	b.rows += at.Records
@@ -204,10 +205,10 @@ func (b *batch) Records() []record.Record { return b.records }
 func (b *batch) Release() {
 	<-b.scanned
 	rest.Release(pagesKept*len(b.pages), b.pages...)
-	clear(b.records) // else they would hold a page in memory that is too large to keep
+	clear(b.records) // without the copy they would keep the whole page in memory
 	records := b.records[:0]
 	if cap(records) > keptSlack*(len(b.records)+1000) {
-		records = nil // a backlog is over
+		records = nil // this batch is much smaller than the previous ones: the backlog is over
 	}
 	clear(b.pages)
 	*b = batch{records: records, pages: b.pages[:0], counts: b.counts[:0], home: b.home, shared: b.shared, ids: b.ids}

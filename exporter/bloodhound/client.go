@@ -19,14 +19,15 @@ const (
 	DefaultMaxPage  = rest.OrdinaryBody
 )
 
-// Options configure a [Client]. Those of the connection are required; a zero field takes its default.
+// Options configure a [Client]. The fields of the connection are required. Every other field takes its default if it is zero.
 type Options struct {
 	Connection rest.Options
 
-	PageSize int   // records asked for at a time; the client lowers it when the server cannot keep up
-	MaxBody  int64 // bytes of one decoded reply, and so of one record
-	MaxPage  int64 // bytes of a reply that holds several records
-	// Quarantine goes on without a row that the client cannot export: see [Hole]. Without it such a row is a [*BadRecordError].
+	PageSize int   // how many records the client asks for at a time; it asks for fewer when the server is too slow
+	MaxBody  int64 // the most bytes of one decoded reply, and so of one record
+	MaxPage  int64 // the most bytes of a reply with several records
+	// With Quarantine the client goes on without a row that it cannot export: see [Hole]. Without it such a row is a
+	// [*BadRecordError].
 	Quarantine bool
 }
 
@@ -36,17 +37,17 @@ type Client struct {
 	conn      *rest.Client
 	log       *zap.Logger
 	self      identity
-	limit     atomic.Int64 // the page size in force: lowered when the server cannot keep up
-	fits      atomic.Int64 // how many records fit into a page, by the size of the latest ones
-	goodPages atomic.Int64 // since the page size was lowered
-	fullRow   atomic.Int64 // how many bytes a record of the latest full page had
+	limit     atomic.Int64 // the present page size: lower than the configured one when the server is too slow
+	fits      atomic.Int64 // how many records fit into a page, by the size of the last ones
+	goodPages atomic.Int64 // pages that went well since the page size was lowered
+	fullRow   atomic.Int64 // bytes of a record, by the last full page
 	trusted   atomic.Bool  // the server has shown that the ends of its pages agree with the records between them
 	suspects  suspects     // instants with rows that the server could not print
-	batches   chan *batch  // released ones, for their memory
-	slab      atomic.Int64 // how many records the latest batch has; the next one probably has as many
+	batches   chan *batch  // released batches, for their memory
+	slab      atomic.Int64 // how many records the last batch had; the next one probably has as many
 }
 
-// New checks the options and reports all their faults at once. It sends nothing.
+// New checks the options and reports all their faults at once. It sends no request.
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	conn, err := rest.New(o.Connection)
@@ -83,11 +84,12 @@ func (o Options) check() error {
 	}
 }
 
-// A Reading is the server's clock and our own, at one moment.
+// A Reading has the server's clock and our own clock at the same moment.
 type Reading = rest.Reading
 
-// Clock reads the server's clock, at most a second or two behind and never ahead of it, beside our own: see [rest.Client.Clock].
+// Clock reads the server's clock and our own. The server's is at most a second or two late, and never early: see
+// [rest.Client.Clock].
 func (c *Client) Clock(ctx context.Context) (Reading, error) { return c.conn.Clock(ctx) }
 
-// Guess estimates the answer of Clock without a request. It is not certain before a reply has confirmed it: see [Batch.Clock].
+// Guess estimates the answer of Clock without a request. A reply has to confirm it: see [Batch.Clock].
 func (c *Client) Guess() Reading { return c.conn.Guess() }

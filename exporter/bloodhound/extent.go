@@ -11,29 +11,30 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// ErrHidden says that the server counts records and shows none: its answer is not the log.
+// ErrHidden says that the server counts records but shows none: its answer is not the log.
 var ErrHidden = errors.New("the server counts records that it does not show")
 
-// recently is the time before now in which [Client.Newest] looks first. A server in use has a record in it, and then it counts
-// the rows of that time only.
+// recently is the time before now in which [Client.Newest] looks first. A server in use has a record in that time. Then it
+// counts only the rows of that time.
 const recently = 24 * time.Hour
 
 // An Extent is the beginning and the size of a log, as far as the server can tell.
 type Extent struct {
-	// Oldest is an instant with no record before it: the oldest record's own, or up to 30 days earlier. It may be in the
-	// future. It is zero when Empty.
+	// Oldest is an instant without any record before it: the oldest record's own instant, or an earlier one, by up to 30 days. It
+	// may be in the future. It is zero if Empty is set.
 	Oldest time.Time
 	// Empty says that the server shows no record and counts none.
 	Empty bool
-	// Count is how many rows the server counts, those without a time included; -1 when it tells no count.
+	// Count is how many rows the server counts, with the rows that have no time; -1 if it tells no count.
 	Count int64
-	// Page is the average time in which a page fills, or all the time from Oldest until now when one page holds everything;
-	// 0 when the server tells no count.
+	// Page is the average time in which a page fills. It is all the time from Oldest until now if one page holds everything, and 0
+	// if the server tells no count.
 	Page time.Duration
 }
 
-// Extent asks for the extent of the whole log, whatever its time; it uses now only to compute Page. A bad row at the beginning
-// is a [*BadRecordError]. If Options.Quarantine is set, or Retry.Interactive, the log begins with it as with every other row.
+// Extent asks for the extent of the whole log, also of records in the future. It uses now only to compute Page. If the first
+// row is bad, the error is a [*BadRecordError]. With Options.Quarantine or Retry.Interactive, the log begins with that row like
+// with every other one.
 func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 	found, err := c.first(ctx, firstInstant(), lastInstant())
 	switch {
@@ -55,9 +56,9 @@ func (c *Client) Extent(ctx context.Context, now time.Time) (Extent, error) {
 	return x, nil
 }
 
-// Newest is when the newest record was created, whatever its time: it shows records that are stamped in the future. ok is
-// false when there is no record. A bad row is a [*BadRecordError]. With Options.Quarantine or Retry.Interactive it counts as a
-// record.
+// Newest returns when the newest record was created, even if that time is in the future. ok is false if there is no record. If
+// the newest row is bad, the error is a [*BadRecordError]. With Options.Quarantine or Retry.Interactive, the bad row counts as
+// a record.
 func (c *Client) Newest(ctx context.Context) (at time.Time, ok bool, err error) {
 	var e edge
 	for _, from := range []time.Time{c.Guess().Server.Truncate(grain).Add(-recently), firstInstant()} {
@@ -88,20 +89,20 @@ func hidden(count int64) error {
 
 // An edge is the row at one end of a span, as far as the server shows it.
 type edge struct {
-	ok    bool // there is one
+	ok    bool // there is such a row
 	at    time.Time
-	dark  bool            // the server does not show when it was created: at is the end of the span
+	dark  bool            // the server does not show when the row was created, and at is the end of the span
 	bad   *BadRecordError // the fault of the row; nil for none
-	count int64           // the server's count; -1 when it tells none
+	count int64           // the server's count; -1 if it tells none
 }
 
-// edge looks at the row at one end of from..to, both inclusive.
+// edge asks for the row at one end of from..to, both inclusive.
 func (c *Client) edge(ctx context.Context, from, to time.Time, order []string) (edge, error) {
 	return c.glimpse(ctx, from, to, order, breakdowns)
 }
 
-// glimpse is edge with a number of breakdowns after which it suspects a row. A step of a search suspects one after the first
-// breakdown: the search looks once more at the row that it found.
+// glimpse is like edge. The caller says after how many breakdowns it suspects the row. A step of a search suspects the row
+// after the first breakdown, because the search asks once more for the row that it finds.
 func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string, breakdowns int) (edge, error) {
 	q := Query{Bounded: true, After: from, Before: to, Limit: 1, SortBy: order, Filters: boundCount(from, to)}
 	p, err := c.read(ctx, q, breakdowns, c.options.MaxPage)
@@ -138,9 +139,9 @@ func (c *Client) glimpse(ctx context.Context, from, to time.Time, order []string
 	return e, nil
 }
 
-// boundCount keeps the server's count(*), which ignores the window, from reading the whole table. With its filter the server
-// counts from the span's beginning on, or up to its end when the span has no beginning. A second filter would be a 500 on
-// builds before 2025.
+// boundCount adds a filter for the server's count(*): the count ignores the window, and without a filter it would read the
+// whole table. With the filter, the server counts from the span's beginning on. If the span has no beginning, it counts up to
+// the span's end. A second filter would be a 500 on builds before 2025.
 func boundCount(from, to time.Time) []Filter {
 	switch {
 	case !from.Equal(firstInstant()):
@@ -152,7 +153,7 @@ func boundCount(from, to time.Time) []Filter {
 	}
 }
 
-// earliest is when the oldest of the records was created; ok is false without records.
+// earliest returns when the oldest of the records was created. ok is false if there are no records.
 func earliest(records []record.Record) (t time.Time, ok bool) {
 	for i := range records {
 		if at := records[i].CreatedAt; i == 0 || at.Before(t) {
@@ -162,8 +163,8 @@ func earliest(records []record.Record) (t time.Time, ok bool) {
 	return t, len(records) > 0
 }
 
-// passes tells that Houndtrail need not name a bad row: the export goes on without it, or a person only wants to know how far
-// the log reaches.
+// passes tells that Houndtrail need not name a bad row. Either the export goes on without the row, or a person only asks how
+// far the log reaches.
 func (c *Client) passes() bool { return c.options.Quarantine || c.options.Connection.Retry.Interactive }
 
 // stopAt is the error about a bad row, if Houndtrail has to name it.
@@ -203,7 +204,7 @@ func (c *Client) newest(ctx context.Context, from, to time.Time) (edge, error) {
 	}
 	e, err := c.edge(ctx, to, to, NewestFirst())
 	if err == nil && e.bad != nil && refusal(e.bad.Cause) != nil {
-		c.suspects.add(to) // the next question, or Fetch, finds it at once
+		c.suspects.add(to) // if the row is bad, the next question or Fetch finds it at once
 	}
 	return e, err
 }

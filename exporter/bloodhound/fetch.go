@@ -15,21 +15,21 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// minPage is the smallest page that a slow answer leads to: a server that cannot answer this many rows in time has another
-// problem. If a page is too large, the client halves it down to a single record.
+// minPage is the smallest page for which the client asks because an answer was slow. If a server cannot answer so few rows in
+// time, it has another problem. A page that is too large is another case: the client halves it down to a single record.
 const minPage = 50
 
 // growAfter is how many pages have to go well before the client tries a larger one again.
 const growAfter = 8
 
-// Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] when the span
-// holds more than limits allow. It returns when all pages have arrived: the batch's Wait tells whether they are sound.
-// Release the batch when its records are no longer needed.
+// Fetch reads every record with after <= created_at <= before. It gives up early with a [*TooManyError] if the span holds more
+// than limits allow. It returns when all pages have arrived. The batch's Wait tells whether they are sound. The caller releases
+// the batch when it no longer needs the records.
 //
-// If a row is bad, Fetch or Wait returns a [*BadRecordError]; with Options.Quarantine the row is one of the batch's Holes.
+// If a row is bad, Fetch or Wait returns a [*BadRecordError]. With Options.Quarantine, the row is one of the batch's Holes.
 //
-// count has instants: the server counts the rows from each of them on, one instant a page, for [Batch.Counted]. None of them
-// may be after the span's beginning, since the filter of the count must not change a page.
+// count is a list of instants. The server counts the rows from each of them on, one instant a page. [Batch.Counted] returns
+// these counts. No instant may be after the span's beginning, since the filter of the count must not change a page.
 func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limits, count ...time.Time) (Batch, error) {
 	b := c.newBatch(limits.Share)
 	r := reader{c: c, b: b, limits: limits, count: count, before: before}
@@ -46,16 +46,16 @@ func (c *Client) Fetch(ctx context.Context, after, before time.Time, limits Limi
 	return b, nil
 }
 
-// hand gives a page to the scanner and returns the ends of the page. It reads them itself if the server has shown that its ends
-// can be trusted and the walk moves by time. Else it waits for the scan.
+// hand gives a page to the scanner and returns the ends of the page. If the server has shown that one can trust the ends of its
+// pages, and the walk moves by time, hand reads the ends itself. If not, it waits for the scan.
 func (c *Client) hand(b *batch, p arrival, w *walk) (page.Ends, error) {
 	ends, ok := page.Glance(p.Bytes)
 	fullSize := int(c.fullRow.Load()) * p.limit
 	if ok && ends.Oldest.Sub(w.part.after) < ends.Newest.Sub(ends.Oldest)/4 {
-		fullSize = 0 // it may be the span's last page: if it is taken for full, that costs a request for nothing
+		fullSize = 0 // this may be the span's last page: if the walk takes it for a full one, it only sends one request more
 	}
 	ends.Records = page.AtMost(p.Bytes, p.limit, fullSize)
-	if ends.Records >= p.limit && w.part.after.Before(w.part.before) { // pages of one instant may be as small as one row
+	if ends.Records >= p.limit && w.part.after.Before(w.part.before) { // the pages of a crowded instant may be as small as one row
 		c.fullRow.Store(int64(len(p.Bytes) / p.limit))
 	}
 	p.ends, p.glanced = ends, ok
@@ -73,16 +73,16 @@ func (c *Client) hand(b *batch, p arrival, w *walk) (page.Ends, error) {
 	return found, b.err // the scanner writes err before it sends to result, and not again until the next page
 }
 
-// trust notes whether the ends of a page agree with its records. Only after the server has shown that they do, the client goes
-// on by the ends of its pages. One page that differs ends that.
+// trust compares the ends of a page with its records. Once they agree, the client goes on by the ends of the pages. If one page
+// differs, it never does so again.
 func (c *Client) trust(p arrival, found page.Ends, err error) {
-	if err != nil || p.glanced && found.Records > 1 { // the ends of less than two records prove nothing
+	if err != nil || p.glanced && found.Records > 1 { // a page of less than two records shows nothing about its ends
 		c.trusted.Store(err == nil && p.ends.Agrees(found))
 	}
 }
 
-// page gets one page. If the server takes too long, or the page is too large, it asks for half as many records. Afterwards
-// q.Limit is the limit of the last request. A single record may have most bytes.
+// page gets one page. If the server takes too long, or the page is too large, it asks for half as many records. When it
+// returns, q.Limit is the limit of the last request. A page of one record may have most bytes.
 func (c *Client) page(ctx context.Context, q *Query, breakdowns int, most int64) (r rest.Reply, err error) {
 	for {
 		size := c.options.MaxPage
@@ -110,8 +110,8 @@ func (c *Client) shorter(q *Query) func(error) {
 	}
 }
 
-// halve halves the limit of the query, and the page size for later ones. If the half is below least, it changes nothing and
-// returns false.
+// halve halves the limit of the query, and the page size of later queries. If the half is smaller than least, it changes
+// nothing and returns false.
 func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	if q.Limit/2 < least {
 		return false
@@ -121,30 +121,33 @@ func (c *Client) halve(q *Query, least int, size *atomic.Int64) bool {
 	return true
 }
 
-// pageSize is how many records to ask for: as many as the server answers in time, and as fit into a page.
+// pageSize is how many records to ask for: so many that the server answers in time, and that they fit into a page.
 func (c *Client) pageSize() int { return int(min(c.limit.Load(), c.fits.Load())) }
 
-// grow brings the limit back towards the configured one after some pages went well in a row.
+// grow raises the limit again, up to the configured one, after several pages in a row went well.
 func (c *Client) grow() {
 	if c.goodPages.Add(1)%growAfter == 0 {
 		c.limit.Store(min(c.limit.Load()*2, int64(c.options.PageSize)))
 	}
 }
 
-// ofPage tells whether the request for a page failed in that way. If the login failed, a smaller page would not help.
+// ofPage tells whether the request for a page failed in that way. It is false if the login failed: then a smaller page would
+// not help.
 func ofPage(err error, k rest.Kind) bool {
 	e, ok := errors.AsType[*rest.Error](err)
 	return ok && e.Kind == k && strings.Contains(e.Target, AuditPath)
 }
 
 const (
-	// fullPage is how many bytes a page should have, by the size of the latest records: half of the default bound.
+	// fullPage is how many bytes a page should have: half of the default limit. The size of the latest records tells how many
+	// records that is.
 	fullPage = DefaultMaxPage / 2
-	// fitGrowth is how many times as many records as the previous page a page may have: records come in all sizes.
+	// fitGrowth is by which factor a page may have more records than the previous one. The size of records varies, so a page grows
+	// step by step.
 	fitGrowth = 8
 )
 
-// fit notes how large the records of a page are. The next request asks for as many such records as a page holds.
+// fit notes how large the records of a page are. The next request asks for as many records of that size as fit into a page.
 func (c *Client) fit(records, size int) {
 	if records == 0 {
 		return
@@ -153,27 +156,28 @@ func (c *Client) fit(records, size int) {
 	c.fits.Store(max(1, min(n, fitGrowth*c.fits.Load(), int64(c.options.PageSize))))
 }
 
-// mostMisses is how many suspicions in a row may turn out wrong. After that Houndtrail blames the server and not a row.
+// mostMisses is how many suspicions in a row may be wrong. After that, Houndtrail says that the server is at fault, and not a
+// row.
 const mostMisses = 3
 
-// A reader is the first stage of one Fetch: it asks for pages, and leaves them to the scanner. It waits for the scanner only if
-// the page's ends do not say where to go on.
+// A reader is the first stage of one Fetch: it asks for pages, and gives them to the scanner. It waits for the scanner only if
+// it cannot trust the page's ends.
 type reader struct {
 	c      *Client
 	b      *batch
 	limits Limits
-	count  []time.Time // instants from which the caller wants a count that no page has brought yet
+	count  []time.Time // instants from which the caller wants a count; no page has brought these counts yet
 	before time.Time   // the end of the whole span
-	parts  *parts      // uses the span part by part; nil if the batch holds the whole span
+	parts  *parts      // takes the span part by part; nil if the batch holds the whole span
 	page   int         // the latest page size of the walk
 
-	apart  []time.Time // instants that were read by themselves
-	misses int         // how many suspicions there were since the last bad row
+	apart  []time.Time // instants that the reader has read alone
+	misses int         // wrong suspicions since the last bad row
 }
 
-// span reads from after to before, both included. That is one walk, unless the server breaks down over a page. Then span suspects
-// some instants, reads each of them by itself, and walks between them. It reads a suspected instant before the rows around it,
-// since that instant may stop the export.
+// span reads from after to before, both included. As a rule, that is one walk. It is more if the server breaks down over a
+// page. Then span suspects some instants, reads each of them alone, and walks between them. It reads a suspected instant before
+// the rows around it, because that instant may stop the export.
 func (r *reader) span(ctx context.Context, after, before time.Time) error {
 	for !before.Before(after) {
 		at, suspected := r.c.suspects.newest(after, before)
@@ -182,7 +186,7 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 				return err
 			}
 			r.apart = append(r.apart, at)
-			continue // if the server answered all of its rows, it is no suspect any more
+			continue // the server answered all of its rows: it is no suspect any more
 		}
 		from := after
 		if suspected {
@@ -205,7 +209,7 @@ func (r *reader) span(ctx context.Context, after, before time.Time) error {
 	return nil
 }
 
-// walk reads a span page by page. Afterwards w says how far it came.
+// walk reads a span page by page. When it returns, w says how far it came.
 func (r *reader) walk(ctx context.Context, w *walk) error {
 	before := r.b.rows
 	for !w.part.empty() {
@@ -227,10 +231,11 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 	return nil
 }
 
-// take asks for a page and gives it to the scanner. After so many breakdowns of the server over the page, it suspects a row.
+// take asks for a page and gives it to the scanner. If the server breaks down over the page so many times, take suspects a row.
 //
-// Every page carries a filter that bounds the server's count: by the beginning of the walk's part, which does not change the
-// page, or by the instant from which the caller wants a count. Without it the server would count its whole table each time.
+// Every page has a filter that limits the server's count. The filter begins at the beginning of the walk's part, which does not
+// change the page, or at an instant from which the caller wants a count. Without the filter, the server would count its whole
+// table for each page.
 func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.Ends, error) {
 	p := arrival{after: w.part.after, before: w.bound}
 	q.Filters = countingFrom(w.part.after)
@@ -262,7 +267,8 @@ func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.E
 	return at, err
 }
 
-// suspect finds an instant with a row that the server may be unable to print, after the server broke down over a page.
+// suspect finds an instant with a row that the server may be unable to print. It is called after the server broke down over a
+// page.
 func (r *reader) suspect(ctx context.Context, w *walk, cause error) (time.Time, error) {
 	if r.misses == mostMisses {
 		return time.Time{}, cause

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// searchStep is how exactly Houndtrail searches for a first record. It reads the remaining time before that record as part of a
-// window, which costs few requests when the time holds no records.
+// searchStep is how exactly Houndtrail searches for a first record. The time from the found instant to that record then becomes
+// part of a window. It has no records, so it costs few requests.
 const searchStep = 30 * 24 * time.Hour
 
 // The first and the last instant that the API can write.
@@ -16,15 +16,15 @@ func lastInstant() time.Time {
 	return time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
 }
 
-// NewestFirst is the order that is total, the same on every build, and backed by the server's index on created_at.
+// NewestFirst is a total order. It is the same on every build, and the server has an index on created_at for it.
 func NewestFirst() []string { return []string{"-created_at", "-id"} }
 
 // oldestFirst is the order that builds since March 2024 obey. Earlier builds ignore it and answer newest first.
 func oldestFirst() []string { return []string{"created_at", "id"} }
 
-// First is when the first record at or after from and before to was created, or an instant up to 30 days earlier with no
-// record of from..to before it. ok is false when there is no record. With Options.Quarantine or Retry.Interactive a bad row
-// counts as a record; else it is a [*BadRecordError].
+// First returns when the first record at or after from and before to was created. It may also return an instant up to 30 days
+// earlier, if no record of from..to is before that instant. ok is false if there is no record. With Options.Quarantine or
+// Retry.Interactive, a bad row counts as a record. Without them, it is a [*BadRecordError].
 func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error) {
 	// Records have whole microseconds, and both bounds of a request are inclusive.
 	from, to = from.Add(time.Microsecond-1).Truncate(time.Microsecond), to.Add(-1).Truncate(time.Microsecond)
@@ -35,11 +35,11 @@ func (c *Client) First(ctx context.Context, from, to time.Time) (at time.Time, o
 	return found.at, found.ok, err
 }
 
-// foremost is the first row of a span, and the server's count that came with it.
+// foremost is the first row of a span, with the server's count that came with it.
 type foremost struct {
 	at    time.Time
 	ok    bool
-	count int64 // -1 when the server tells none
+	count int64 // -1 if the server tells none
 }
 
 // first asks for the oldest row of from..to, both inclusive. It believes the answer only if a second request finds no row before
@@ -67,10 +67,10 @@ func (c *Client) first(ctx context.Context, from, to time.Time) (foremost, error
 	return found, c.stopAt(e.bad)
 }
 
-// firstOfDark searches for the first row if the server does not show when it was created. To go on without the row, 30 days are
-// exact enough. If Houndtrail has to name the row, firstOfDark finds its exact instant.
+// firstOfDark searches for the first row if the server does not show when that row was created. If the export goes on without
+// the row, 30 days are exact enough. If Houndtrail has to name the row, firstOfDark finds its exact instant.
 func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found foremost) (foremost, error) {
-	if found.count < 0 { // a breakdown has no count
+	if found.count < 0 { // the answer was a breakdown, which has no count
 		var filters []Filter
 		if from.After(firstInstant()) {
 			filters = countingFrom(from)
@@ -82,7 +82,7 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 		found.count = beside.Count
 	}
 	some := to
-	if now := c.Guess().Server.Truncate(grain); now.After(from) && now.Before(to) { // hardly any row is later than now
+	if now := c.Guess().Server.Truncate(grain); now.After(from) && now.Before(to) { // few rows are later than now
 		e, err := c.glimpse(ctx, from, now, NewestFirst(), 1)
 		if err != nil {
 			return foremost{}, err
@@ -108,20 +108,19 @@ func (c *Client) firstOfDark(ctx context.Context, from, to time.Time, found fore
 	return found, c.stopAt(e.bad)
 }
 
-// A search closes in on the first row of a span. Its steps are those of a grid that is the same for every search, so every
-// search finds the same step. It asks "is there any row up to t?", which works on every build, and also for a row that the
-// server cannot print.
-// It counts in steps of microseconds, since a Duration ends at 292 years.
+// A search narrows the time down in which the first row of a span lies. Its steps are on a grid that is the same for every
+// search, so every search finds the same step. It asks "is there any row up to t?". This works on every build, and also if the
+// server cannot print the row. It counts steps in microseconds, since a Duration ends at 292 years.
 type search struct {
 	c    *Client
 	from time.Time
 	step int64 // microseconds
 
-	none, known int64 // no row is in the steps before none; one row is in the step known, or earlier
+	none, known int64 // the steps up to none have no row; the step known, or an earlier one, has a row
 }
 
-// search returns the beginning of the step that holds the first row of from..some, or from, if that is later. The span must have
-// a row. search looks 30, 60, 120... days before a known row, and then halves the gap.
+// search returns the beginning of the step with the first row of from..some, or from if that is later. The span must have a
+// row. search looks 30, 60, 120... days before a known row. Then it halves the rest.
 func (c *Client) search(ctx context.Context, from, some time.Time, step time.Duration) (time.Time, error) {
 	s := search{c: c, from: from, step: step.Microseconds()}
 	s.none, s.known = s.of(from), s.of(some)
@@ -135,14 +134,14 @@ func (c *Client) search(ctx context.Context, from, some time.Time, step time.Dur
 			return time.Time{}, err
 		}
 	}
-	// Meanwhile a row may have come in before none.
+	// A row may have come in before none since the last question.
 	if first := time.UnixMicro(s.known * s.step).UTC(); first.After(from) {
 		return first, nil
 	}
 	return from, nil
 }
 
-// of is the step that holds an instant.
+// of returns the step of an instant.
 func (s *search) of(t time.Time) int64 {
 	at := t.UnixMicro()
 	n := at / s.step

@@ -12,27 +12,28 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 )
 
-// Limits bound what one Fetch holds in memory. Zero means no bound.
+// Limits are the most that one Fetch holds in memory. Zero means no limit.
 type Limits struct {
-	// Share gives equal short values of the columns that repeat one copy. It is worth its time if they are compared
-	// again, as dictionaries do.
+	// With Share, equal short values of the columns that repeat use the same memory. Sharing takes time. It is worth this if the
+	// values are compared again, as dictionaries do.
 	Share bool
-	// Since is the instant from which Fetch counts. Older records are the overlap that Fetch reads again: they do not count
-	// against the span, since a shorter span would have them too. They may be as much again.
+	// Fetch counts records from Since on. Older records are the overlap, which Fetch reads again. They do not count against the
+	// span, because a shorter span would have them too. The overlap may have as much as the limits once more.
 	Since   time.Time
 	Records int
-	Bytes   int64 // of decoded pages
-	// Large allows a record that is larger than the bound of a page, up to Options.MaxBody.
+	Bytes   int64 // bytes of decoded pages
+	// Large allows a record that is larger than the limit of a page, up to Options.MaxBody.
 	Large bool
 }
 
-// A TooManyError says that a span holds more than the limits allow, seen early, before it was read to the end.
+// A TooManyError says that a span holds more than the limits allow. Fetch returns it early, before it has read the span to its
+// end.
 type TooManyError struct {
-	Fill float64 // how many times the limits the span holds, judged by the part that was read
-	// Again tells that the overlap before Limits.Since alone is too much: a shorter span would have it too.
+	Fill float64 // how many times the limits the span holds, judged by the part that Fetch has read
+	// Again tells that the overlap before Limits.Since is too much: a shorter span would have it too.
 	Again bool
 
-	// Crowd is an instant that by itself fills more than half of the limits; zero if none is known.
+	// Crowd is a single instant that fills more than half of the limits; zero if Fetch knows of none.
 	Crowd time.Time
 }
 
@@ -40,20 +41,20 @@ func (e *TooManyError) Error() string {
 	return fmt.Sprintf("the window holds about %.1f times as many records as fit into memory", e.Fill)
 }
 
-// A LargeError says that a record of the span is larger than the bound of a page. With Limits.Large, Fetch reads it.
+// A LargeError says that a record of the span is larger than the limit of a page. With Limits.Large, Fetch reads it.
 type LargeError struct {
-	Page int64 // bytes of a page at most
+	Page int64 // the most bytes of a page
 }
 
 func (e *LargeError) Error() string {
 	return fmt.Sprintf("a record of the window has more than %d bytes", e.Page)
 }
 
-// check compares the size of the whole span with the limits. It takes the rest of the span to be as dense as the part that was
-// read. The smaller that part, the more slack check gives: a guess may be further off, and an error costs less.
+// check compares the size of the whole span with the limits. It assumes that the rest of the span is as dense as the part that
+// it has read. If that part is small, check allows more: the estimate is less exact, and an error costs less.
 func (l Limits) check(b *batch, oldest, before time.Time) error {
 	if oldest.Before(l.Since) {
-		// The rest is overlap, which takes memory as well.
+		// The rest is overlap, which takes memory too.
 		if again := l.share(b.rows-b.counted, b.held-b.bytes); again > 1 {
 			return &TooManyError{Fill: again, Again: true}
 		}
@@ -65,7 +66,7 @@ func (l Limits) check(b *batch, oldest, before time.Time) error {
 		whole = max(held, held*float64(before.Sub(l.Since))/float64(read))
 	}
 	slack := 1 + 5/math.Sqrt(float64(max(b.counted, 1))) // five standard deviations of a steady stream
-	if b.counted > 1 && held > 1 || whole > slack {      // a single record is as small as it gets
+	if b.counted > 1 && held > 1 || whole > slack {      // a single record is the smallest page
 		tooMany := &TooManyError{Fill: whole}
 		const much = 0.5
 		if l.share(b.crowd.records, b.crowd.bytes) > much {
@@ -87,8 +88,9 @@ func (l Limits) share(records int, bytes int64) float64 {
 	return share
 }
 
-// fill is the share of a full window that the batch holds. A window is full at a whole number of pages, since each request
-// costs the server a count of its table. fill leaves room for a stretched page, and subtracts the overlap from the pages.
+// fill is the part of a full window that the batch holds. A window is full at a whole number of pages, because each request
+// makes the server count its table. fill leaves room for a page that is a little longer, and does not count the pages of the
+// overlap.
 func (l Limits) fill(b *batch, page int) float64 {
 	share := l.share(b.counted, b.bytes)
 	if share == 0 {
@@ -109,9 +111,9 @@ func (r *reader) most() int64 {
 	return r.c.options.MaxPage
 }
 
-// tooLarge deals with a single record that is larger than allowed. Without Limits.Large that is a LargeError. With it, the record
-// is too large to keep at all, and becomes a hole with its known facts, whatever Options.Quarantine says: most users cannot
-// repair it, and one record must not end the archive.
+// tooLarge handles a single record that is larger than allowed. Without Limits.Large, it returns a LargeError. With
+// Limits.Large, the record is too large to keep at all. It becomes a hole with its known facts, even without
+// Options.Quarantine: most users cannot repair the record, and one record must not stop the archive.
 func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (page.Ends, error) {
 	if !r.limits.Large {
 		return page.Ends{}, &LargeError{Page: r.c.options.MaxPage}
@@ -140,7 +142,7 @@ func (r *reader) tooLarge(ctx context.Context, q Query, cause error) (page.Ends,
 	return at, nil
 }
 
-// largeEdge is edge for a row that is larger than the bound of a page. It does not hold the row in memory.
+// largeEdge is like edge, for a row that is larger than the limit of a page. It does not hold the row in memory.
 func (c *Client) largeEdge(ctx context.Context, q Query) (edge, error) {
 	found, err := c.measure(ctx, q)
 	if err != nil {
@@ -156,7 +158,7 @@ func (c *Client) largeEdge(ctx context.Context, q Query) (edge, error) {
 	return e, nil
 }
 
-// measure reads the one record that answers a query, and does not hold it in memory.
+// measure reads the one record that answers a query. It does not hold the record in memory.
 func (c *Client) measure(ctx context.Context, q Query) (found page.Stub, err error) {
 	err = c.conn.Retry(ctx, func(ctx context.Context) error {
 		r, err := c.conn.Get(ctx, q.target(), rest.Through(func(body io.Reader) (kept []byte, err error) {

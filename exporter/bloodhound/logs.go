@@ -8,9 +8,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Logs reads one page as asked. Its records have memory of their own: the caller releases nothing. If a Warning of the query
-// foretold the server's internal error, Logs does not try again. A bad row on the page is a [*BadRecordError], whatever
-// Options.Quarantine says.
+// Logs reads one page as the caller asks. Its records have their own memory: the caller releases nothing. If a Warning of the
+// query says that the server will answer with an internal error, Logs does not try again. A bad row on the page is a
+// [*BadRecordError], even with Options.Quarantine.
 func (c *Client) Logs(ctx context.Context, q Query) (page.Page, error) {
 	if err := q.Validate(); err != nil {
 		return page.Page{}, err
@@ -38,7 +38,7 @@ func (c *Client) Logs(ctx context.Context, q Query) (page.Page, error) {
 // Span reads every record of after..before, both inclusive, that passes the filters, oldest first and each once. It holds
 // all of them in memory: for more than a few pages, use Fetch. A bad row is an error, as in Logs.
 func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...Filter) ([]record.Record, error) {
-	if len(filters) == 0 { // beside the caller's filter, this one would be a 500 on builds before 2025
+	if len(filters) == 0 { // if the caller has a filter, a second one would be a 500 on builds before 2025
 		filters = countingFrom(after)
 	}
 	var records []record.Record
@@ -61,8 +61,8 @@ func (c *Client) Span(ctx context.Context, after, before time.Time, filters ...F
 	}
 }
 
-// foreseen makes an internal error final if a warning of the query foretold it, since the next try would fail the same way. The
-// error then says the warning.
+// foreseen makes an internal error final if a warning of the query predicted it, since the next try would fail in the same way.
+// The error then contains the warning.
 func (q Query) foreseen(err error) error {
 	e := breakdown(err)
 	if e == nil {

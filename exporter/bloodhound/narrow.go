@@ -12,11 +12,12 @@ import (
 )
 
 // narrow finds an instant with a row over which the server breaks down. The server broke down over the page of q, which skips
-// nothing. narrow asks for one half of the remaining time at a time. If the server answers a half, the row is in the other half.
-// That takes 37 requests for a day and 42 for a month, and one more for each breakdown, to see that the server is up.
+// nothing. narrow halves the time again and again, and asks for one of the halves. If the server answers a half, the row is in
+// the other half. That takes 37 requests for a day, and 42 for a month. Each breakdown needs one request more, which shows that
+// the server is up.
 //
-// It asks for the newer and the older half by turns, so that it does not meet the bad row each time. The limit is that of the
-// page: a row of the page is among the first so many rows of its half, too.
+// It asks for the newer half and the older half by turns, so it does not meet the bad row each time. The limit is that of the
+// page: a row of the page is also among the first so many rows of its half.
 func (c *Client) narrow(ctx context.Context, q Query) (time.Time, error) {
 	after, before := q.After, q.Before
 	for newer := true; after.Before(before); newer = !newer {
@@ -45,14 +46,14 @@ func between(after, before time.Time) time.Time {
 	return time.UnixMicro(from + (before.UnixMicro()-from)/2).UTC()
 }
 
-// answers tells whether the server has an answer to the query, or breaks down over a row of it.
+// answers tells whether the server can answer the query. If it cannot, it breaks down over a row of it.
 func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 	if len(q.Filters) == 0 {
 		q.Filters = countingFrom(q.After)
 	}
 	r, err := c.ask(ctx, &q, 1, c.options.MaxPage, c.shorter(&q))
 	if refusal(err) != nil {
-		return false, nil //nolint:nilerr // that is the answer
+		return false, nil //nolint:nilerr // a refusal is the answer "no"
 	}
 	if ofPage(err, rest.TooLarge) {
 		return true, nil // the server could print the page
@@ -64,14 +65,14 @@ func (c *Client) answers(ctx context.Context, q Query) (bool, error) {
 }
 
 const (
-	// serverLimit is how many records a server answers with if the query has no limit.
+	// serverLimit is how many records a server returns if the query has no limit.
 	serverLimit = 1000
 	// serverSpan is how far back a server looks if the query has no after, and one day more.
 	serverSpan = 366 * 24 * time.Hour
 )
 
-// blame is the error that names a row of the page over which the server breaks down; nil if the server does not break down over
-// a row any more.
+// blame returns the error that names a row over which the server breaks down for this page. It returns nil if the server no
+// longer breaks down.
 func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 	c.log.Warn("the server breaks down over the page: looking for a row that it cannot print", zap.Error(cause))
 	if !q.Bounded {
@@ -81,7 +82,7 @@ func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 	if len(q.SortBy) == 0 {
 		q.SortBy = NewestFirst()
 	}
-	// The halves skip nothing, so the limit covers the skipped rows as well.
+	// The halves skip nothing, so the limit has to include the rows that the query skips.
 	q.Bounded, q.Skip, q.Limit = true, 0, q.Skip+cmp.Or(q.Limit, serverLimit)
 	at, err := c.narrow(ctx, q)
 	if err != nil {
@@ -95,7 +96,8 @@ func (c *Client) blame(ctx context.Context, q Query, cause error) error {
 	return &BadRecordError{CreatedAt: at, Cause: cause, Position: position(n, q.SortBy), byHand: true}
 }
 
-// ordinal is the number, from 1, of the first row of the query over which the server breaks down; 0 if it answers all of them.
+// ordinal is the number, from 1, of the first row of the query over which the server breaks down. It is 0 if the server answers
+// all of them.
 func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
 	first, beyond := 1, q.Limit+1 // the number is from first to beyond; q.Limit+1 stands for none
 	for n := q.Limit; first < beyond; n = first + (beyond-first)/2 {
@@ -117,15 +119,15 @@ func (c *Client) ordinal(ctx context.Context, q Query) (int, error) {
 	return first, nil
 }
 
-// instant reads the rows of one instant, as many at a time as the server can print. A row is bad if the server cannot print it
-// alone.
+// instant reads the rows of one instant. It asks for as many at a time as the server can print. A row is bad if the server
+// cannot print it even when it is the only row.
 func (r *reader) instant(ctx context.Context, at time.Time) error {
 	w := newWalk(at, at)
 	first, bad, repeats := int64(0), 0, 0
 	for n := 1; ; {
 		q, tries := w.query(n), breakdowns
 		if n > 1 {
-			tries = 1 // fewer rows are next
+			tries = 1 // try fewer rows
 		}
 		found, err := r.take(ctx, &w, &q, tries)
 		switch {
@@ -146,12 +148,12 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 			return err
 		}
 		if found.Records == 0 || short(found, q.Limit) {
-			if bad == 0 { // it was repaired, or the server only had a bad moment
+			if bad == 0 { // a user repaired the row, or the server only had a bad moment
 				r.c.suspects.forget(at)
 			}
 			return nil
 		}
-		// A row that came in meanwhile moves the others by one, so the server may show one of them again.
+		// If a row came in meanwhile, the others moved by one place, so the server may show one of them again.
 		if found.First == first {
 			if repeats++; repeats > 1 {
 				return w.deafError(found.Records)
@@ -166,7 +168,7 @@ func (r *reader) instant(ctx context.Context, at time.Time) error {
 	}
 }
 
-// condemn looks once more at a row over which the server broke down several times, although the server is up. It says whether
+// condemn asks once more for a row over which the server broke down several times. The server is up. condemn returns whether
 // the row is bad.
 func (r *reader) condemn(ctx context.Context, q Query, at time.Time, cause error) (bool, error) {
 	if good, err := r.c.answers(ctx, q); err != nil || good {

@@ -12,11 +12,12 @@ import (
 )
 
 // FetchParts is Fetch for a span that does not fit into memory, such as one instant of very many records. It calls use for one
-// part of the span after another, the newest first, and then drops the part. A part ends with the page that reaches the limits,
-// so no span is too large for it. The records of a part are sorted, and each is there once; records at its ends may come in the
-// next part once more.
+// part of the span after another, the newest first, and then drops the part. A part ends with the page that reaches the limits.
+// So every span fits, however large it is. The records of a part are sorted, and each is there once. Records at the end of a
+// part may come once more in the next part.
 //
-// The batch that it returns has everything except the records. If use returns an error, FetchParts ends and returns that error.
+// The batch that it returns has everything except the records. If use returns an error, FetchParts stops and returns that
+// error.
 func (c *Client) FetchParts(
 	ctx context.Context, after, before time.Time, limits Limits, use func(records []record.Record) error, count ...time.Time,
 ) (Batch, error) {
@@ -42,14 +43,14 @@ func spanError(after, before time.Time, err error) error {
 	return fmt.Errorf("reading the audit log from %s to %s: %w", page.FormatTime(after), page.FormatTime(before), err)
 }
 
-// parts uses a span part by part, and keeps everything except the records.
+// parts takes a span part by part. It keeps everything except the records.
 type parts struct {
 	use     func(records []record.Record) error
 	whole   batch // without records
 	refused error // the error that use returned
 }
 
-// bound keeps the memory within the limits. If the batch has too much, that is an error, or the end of one part.
+// bound keeps the memory within the limits. If the batch has too much, it returns an error, or ends a part.
 func (r *reader) bound(oldest time.Time) error {
 	if r.parts == nil {
 		return r.limits.check(r.b, oldest, r.before)
@@ -64,7 +65,7 @@ func (r *reader) bound(oldest time.Time) error {
 	return r.parts.take(full)
 }
 
-// take calls use with the records of a part that has arrived, and keeps the part's other figures.
+// take calls use with the records of a part, and keeps the part's other figures.
 func (p *parts) take(b *batch) error {
 	if err := b.Wait(); err != nil {
 		return err
@@ -72,7 +73,7 @@ func (p *parts) take(b *batch) error {
 	p.whole.clock = b.clock
 	p.whole.counts = append(p.whole.counts, b.counts...)
 	for _, h := range b.unprinted {
-		if h.ID == 0 || !slices.ContainsFunc(p.whole.unprinted, h.is) { // two pages may have the same row at their edge
+		if h.ID == 0 || !slices.ContainsFunc(p.whole.unprinted, h.is) { // two neighbouring pages may share the row at their edge
 			p.whole.unprinted = append(p.whole.unprinted, h)
 		}
 	}
@@ -91,5 +92,5 @@ func (p *parts) take(b *batch) error {
 	return p.refused
 }
 
-// is tells whether two holes are one row.
+// is tells whether two holes are the same row.
 func (h Hole) is(other Hole) bool { return h.ID == other.ID && h.CreatedAt.Equal(other.CreatedAt) }

@@ -16,19 +16,19 @@ import (
 // AuditPath is the endpoint, relative to the server's base URL.
 const AuditPath = "/api/v2/audit"
 
-// A Query is one request for a page of the log, with everything that the API documents. The zero value asks for the
+// A Query is one request for a page of the log. It has every parameter that the API documents. The zero value asks for the
 // server's defaults: the newest 1000 records of the last 365 days.
 type Query struct {
 	After, Before time.Time // both inclusive; zero is not sent, and stands for the server's default
-	// Bounded sends After and Before whatever they are: zero is then the year 1, as in every time.Time.
+	// If Bounded is set, the client sends After and Before even if they are zero: zero is then the year 1, as in every time.Time.
 	Bounded bool
 	Skip    int // 0 is not sent: the documentation wants it above 0
-	// Limit is the page size. 0 is not sent; the server then takes 1000. (Sent as 0 it would mean "everything".)
+	// Limit is the page size. 0 is not sent; the server then takes 1000. (If the client sent 0, it would mean "everything".)
 	Limit int
-	// SortBy has the columns in their order; a leading "-" descends. It replaces the server's order, which is newest first; on
-	// builds before March 2024 it only orders the records of one instant.
+	// SortBy names the columns, the most important one first. A leading "-" means descending. It replaces the server's order,
+	// which is newest first. On builds before March 2024 it only orders the records of one instant.
 	SortBy  []string
-	Filters []Filter // all must hold; each is sent as String, except for the times
+	Filters []Filter // all of them must hold; the client sends each as String, except for the times
 }
 
 // A Filter is column=predicate:value.
@@ -39,8 +39,8 @@ type Filter struct {
 // String is the filter as a user types it: column=predicate:value.
 func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.Value }
 
-// wire is the value as the client sends it. A time goes in UTC: servers drop an offset without a word, and answer 200 for
-// another instant.
+// wire is the value as the client sends it. A time is in UTC: servers drop an offset without a word, and answer 200 for another
+// instant.
 func (f Filter) wire() string {
 	if f.Column == "created_at" {
 		if t, err := time.Parse(time.RFC3339Nano, f.Value); err == nil {
@@ -66,7 +66,7 @@ func FilterColumns() []string { return append([]string{"id", "created_at"}, text
 //nolint:gochecknoglobals // a constant
 var textColumns = []string{"actor_id", "actor_name", "actor_email", "action", "request_id", "source", "source_ip_address", "status"}
 
-// Encode is the raw query string, in a fixed order. The client signs and sends it as it is.
+// Encode returns the raw query string, in a fixed order. The client signs and sends it as it is.
 func (q Query) Encode() string {
 	var b strings.Builder
 	add := func(key, value string) {
@@ -85,7 +85,7 @@ func (q Query) Encode() string {
 		add("limit", strconv.Itoa(q.Limit))
 	}
 	if q.Skip > 0 {
-		// Builds before September 2024 know only offset and ignore skip without a word; later ones prefer skip.
+		// Builds before September 2024 know only offset, and ignore skip without a word. Later builds prefer skip.
 		add("skip", strconv.Itoa(q.Skip))
 		add("offset", strconv.Itoa(q.Skip))
 	}
@@ -98,7 +98,7 @@ func (q Query) Encode() string {
 	return b.String()
 }
 
-// Validate refuses a query that no server can make sense of, before the client sends anything.
+// Validate refuses a query that no server can understand, before the client sends anything.
 func (q Query) Validate() error {
 	if q.Skip < 0 || q.Limit < 0 {
 		return fmt.Errorf("skip and limit cannot be negative: got skip %d, limit %d", q.Skip, q.Limit)
@@ -118,8 +118,8 @@ func (q Query) Validate() error {
 	return nil
 }
 
-// Warnings names the parts of the query that servers are known to ignore, cut or reject, although the documentation allows them.
-// It also names surprises of an answer. The client sends the query in spite of them.
+// Warnings names the parts of the query that some servers ignore, cut or reject, although the documentation allows them. It
+// also names surprises in an answer. The client sends the query all the same.
 func (q Query) Warnings() []string {
 	var texts []string
 	for _, d := range q.doubts() {
@@ -161,8 +161,8 @@ func (q Query) doubts() doubts {
 	return d
 }
 
-// Servers read a filter's value only up to the first character outside letters, digits, space, "_" and the ASCII range from "-"
-// to "_": cutValue. Newer builds write some values into their SQL without quotes: unquoted.
+// Servers read a filter's value only up to the first character that is not a letter, a digit, a space, "_" or in the ASCII
+// range from "-" to "_": cutValue. Newer builds write some values into their SQL without quotes: unquoted.
 var (
 	cutValue = regexp.MustCompile(`^[A-Za-z0-9 _\--_]*`)
 	unquoted = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?|[tT]|[fF]|(?i:true|false))$`)

@@ -14,25 +14,28 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// selfPath is the endpoint that says which user sends the request. It needs no permission; without credentials it answers null.
+// selfPath is the endpoint that tells which user sends the request. It needs no permission; without credentials it answers
+// null.
 const selfPath = "/api/v2/self"
 
-// askAgainAfter is the pause after a failure that may pass, before the client asks again which user it is.
+// askAgainAfter is the pause before the client asks again which user it is, if the first question failed for a reason that may
+// pass.
 const askAgainAfter = time.Hour
 
-// An identity is the user that the server audits the client's requests as, after the client has asked for it.
+// An identity is the user of the client's requests, as the server's audit log names that user. The client asks for it.
 type identity struct {
-	turn   chan struct{} // has room for the one caller that asks, and guards the other fields
+	turn   chan struct{} // the caller that asks takes its only place; it also guards the other fields
 	id     string        // "" while it is not known
-	askAt  time.Time     // the client asks no earlier; zero for now
-	never  bool          // the server does not tell
+	askAt  time.Time     // the client does not ask earlier; zero for now
+	never  bool          // the server does not tell the user
 	warned bool
 }
 
-// Own tells whether a record is the trace of this client's own polling: a GET of the audit log or of /api/v2/self, by the
-// user of its credentials. Servers before PR #3049 audit no GET, and the client does not ask them. On other servers it asks GET
-// /api/v2/self when it meets the first such record. If the server does not tell, Own recognises no record and logs one warning.
-// After a failure that may pass, the client asks again an hour later; else it asks only once.
+// Own tells whether a record is the trace of this client's own requests: a GET of the audit log or of /api/v2/self, by the user
+// of its credentials. Servers before PR #3049 audit no GET, so on them the client does not ask which user it is. On other
+// servers it asks GET /api/v2/self when it meets the first such record. If the server does not tell, Own finds no record to be
+// its own, and logs one warning. After a failure that may pass, the client asks again an hour later. In every other case it
+// asks only once.
 func (c *Client) Own(ctx context.Context, r *record.Record) bool {
 	if !polls(r.Action) || r.ActorID == "" {
 		return false
@@ -40,7 +43,8 @@ func (c *Client) Own(ctx context.Context, r *record.Record) bool {
 	return strings.EqualFold(r.ActorID, c.self.get(ctx, c))
 }
 
-// polls recognises the actions that the server audits the client's requests as: method and route, in the first draft of PR
+// polls recognises the actions with which the server audits the client's requests. An action is a method and a route in the
+// first draft of PR
 // #3049 with a space between them.
 func polls(action string) bool {
 	route, isGet := strings.CutPrefix(action, http.MethodGet)
@@ -76,7 +80,7 @@ func (s *identity) get(ctx context.Context, c *Client) string {
 
 var errNobody = errors.New("GET " + selfPath + " does not tell who is logged in")
 
-// whoAmI asks once. It does not try again after a failure, since an export must not wait for it.
+// whoAmI asks the server once. If the request fails, it does not try again, since an export must not wait for it.
 func (c *Client) whoAmI(ctx context.Context) (string, error) {
 	r, err := c.conn.Get(ctx, selfPath, c.conn.UpTo(c.options.MaxPage))
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package budget bounds the memory of a process in bytes: how much pages, records, encoders and objects may hold together.
+// Package budget limits the memory of a process in bytes: how much all pages, records, encoders and objects together may hold.
 //
-// Each stream has a share of its own. So if a destination is down, it holds up no other stream. Beside the shares there is room
-// for one thing that is larger than any share, one at a time in the whole process.
+// Each stream has its own share. So if a destination is down, it holds up no other stream. Besides the shares, there is room
+// for one thing that is larger than a share. In the whole process, only one such thing is in memory at a time.
 //
-// A borrower takes all the memory that a window may need at once, and gives back the part that it did not need. So no borrower
-// waits for more while it holds a part.
+// A borrower takes all the memory that a window may need in one step, and later gives back the part that it did not need. So no
+// borrower holds a part while it waits for more.
 package budget
 
 import (
@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A Share is the memory that one stream may hold. A nil Share has no bound.
+// A Share is the memory that one stream may hold. A nil Share has no limit.
 type Share struct {
 	size  int64
 	bytes *semaphore.Weighted
-	large *semaphore.Weighted // of all shares together
+	large *semaphore.Weighted // the bytes of all shares together
 }
 
 // Split returns n shares of a total in bytes. All of them share the room for one large thing.
@@ -39,13 +39,13 @@ func (s *Share) Open() *Account {
 	return &Account{share: s, loans: map[*Loan]struct{}{}, returned: make(chan struct{}, 1)}
 }
 
-// An Account knows the loans that are not given back. Only one goroutine may borrow.
+// An Account knows the loans that their holders have not given back. Only one goroutine may borrow.
 type Account struct {
 	share *Share
 
 	mu       sync.Mutex
 	loans    map[*Loan]struct{} // nil after Close
-	returned chan struct{}      // a loan gave bytes back since the last look
+	returned chan struct{}      // a loan gave bytes back since the last call of Returned
 }
 
 // A Loan is so many bytes of a share.
@@ -57,7 +57,7 @@ type Loan struct {
 
 // Borrow waits until so many bytes are free. If bytes is more than the share, Borrow takes the whole share.
 //
-// The holder of the newest loan may keep it until the next loan is there. If Borrow has no other loan to wait for, it calls
+// The holder of the newest loan may keep it until Borrow has the next loan. If Borrow has no other loan to wait for, it calls
 // release, once. release has to make that holder give its loan back.
 func (a *Account) Borrow(ctx context.Context, bytes int64, release func() error) (*Loan, error) {
 	if a.share == nil {
@@ -93,9 +93,9 @@ func (a *Account) TryBorrow(bytes int64) *Loan {
 	return a.lend(bytes)
 }
 
-// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. Before it returns, it
-// collects the garbage of the previous one: Go's collector does not run before a single large allocation that goes beyond its
-// goal.
+// BorrowAlone waits until the stream holds nothing else, and no other stream holds a large thing. Before it returns, it runs
+// the garbage collector for the previous large thing: Go's collector does not run before a single large allocation that goes
+// beyond its goal.
 func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan, error) {
 	if a.share == nil {
 		return a.lend(0), nil
@@ -115,7 +115,7 @@ func (a *Account) BorrowAlone(ctx context.Context, release func() error) (*Loan,
 	return all, nil
 }
 
-// Returned tells now and then that a loan gave bytes back: [Account.TryBorrow] may then succeed if it failed before.
+// Returned tells from time to time that a loan gave bytes back. If [Account.TryBorrow] failed before, it may succeed now.
 func (a *Account) Returned() <-chan struct{} { return a.returned }
 
 func waited(ctx context.Context) error {
@@ -136,7 +136,7 @@ func (a *Account) lend(bytes int64) *Loan {
 	return l
 }
 
-// Close gives back every loan. Nothing may be borrowed afterwards.
+// Close gives back every loan. After that, the caller must borrow nothing.
 func (a *Account) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,7 +146,7 @@ func (a *Account) Close() {
 	clear(a.loans)
 }
 
-// Keep gives back all but so many bytes. A large loan stays whole. It is a no-op on nil.
+// Keep gives back all but so many bytes. A large loan stays whole. On nil it does nothing.
 func (l *Loan) Keep(bytes int64) {
 	if l == nil {
 		return
@@ -158,7 +158,7 @@ func (l *Loan) Keep(bytes int64) {
 	}
 }
 
-// Return gives the whole loan back. It is a no-op on nil, and the second time.
+// Return gives the whole loan back. On nil, and on a second call, it does nothing.
 func (l *Loan) Return() {
 	if l == nil {
 		return
@@ -170,7 +170,7 @@ func (l *Loan) Return() {
 	l.account.notify() // even if it had no bytes: Borrow has one loan less to wait for
 }
 
-// free gives back all bytes beyond keep. The account's mutex is held.
+// free gives back all bytes beyond keep. The caller holds the account's mutex.
 func (l *Loan) free(keep int64) {
 	s := l.account.share
 	if s == nil || l.bytes <= keep {

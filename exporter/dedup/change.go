@@ -6,9 +6,9 @@ import (
 	"sort"
 )
 
-// Change writes down how s differs from the set before it: how many minutes s has forgotten, and the minutes that have changed.
-// From one commit to the next that is little. ok is false if s did not come from before by forgetting and delivering alone, as
-// after an accepted reset.
+// Change describes how s differs from the set before it: how many minutes s has forgotten, and which minutes have changed.
+// Between two commits, that is little. ok is false if s cannot have come from before by forgetting and delivering alone: after
+// an accepted reset, for example.
 func (s Set) Change(before Set) (change []byte, ok bool) {
 	var b []byte
 	for _, minutes := range [][2][]minute{{before.own, s.own}, {before.earlier, s.earlier}} {
@@ -28,7 +28,7 @@ func same(a, b []minute) bool {
 	})
 }
 
-// Size is about how many bytes the set has before it is packed; it may be wrong by a third.
+// Size estimates how many bytes the set has before compression; it may be wrong by a third.
 func (s Set) Size() (n int) {
 	for _, minutes := range [][]minute{s.own, s.earlier} {
 		for _, m := range minutes {
@@ -45,7 +45,8 @@ func appendChange(b []byte, before, after []minute) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(before)-len(kept)))
 	var changed []minute
-	marks, limited := 0, false // Apply limits the marks as well: marks that this limit removes need no minute
+	// Apply limits the marks too. If that limit removes marks from a minute, the change need not contain this minute.
+	marks, limited := 0, false
 	for _, m := range slices.Backward(after) {
 		marks += len(m.marks)
 		was := at(kept, m.at)
@@ -58,7 +59,7 @@ func appendChange(b []byte, before, after []minute) []byte {
 	return appendMinutes(b, changed)
 }
 
-// Apply returns the set after a change of this one, see [Set.Change].
+// Apply returns the set after a change of this set, see [Set.Change].
 func (s Set) Apply(change []byte) (Set, error) {
 	const what = "the change of the set of delivered ids"
 	if len(change) == 0 {

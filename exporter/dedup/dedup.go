@@ -1,9 +1,9 @@
-// Package dedup knows the delivered records, and the content that they had. It is pure: sets are values, and the package does
-// no I/O.
+// Package dedup knows the delivered records, and the content that they had at their delivery. It is pure: sets are values, and
+// the package does no I/O.
 //
-// The package tells records apart by the id and the minute of creation: a restored database hands out ids again, but the minute
-// is then another one. The memory is small for two reasons: Houndtrail reads only the last time before the cursor again, and
-// ids come from a sequence, so the ids of a minute are a few runs.
+// The package names a record by its id and the minute of its creation: a restored database hands out the same ids again, but in
+// another minute. The set is small for two reasons. Houndtrail reads only the last time before the cursor again. And the ids
+// come from a sequence, so the ids of a minute are a few runs.
 package dedup
 
 import (
@@ -15,45 +15,45 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// FirstHole is the least id that names no record but a hole, see [Set.Note].
+// FirstHole is the lowest id that names a hole and no record, see [Set.Note].
 const FirstHole int64 = 1 << 62
 
 // A Set holds the delivered records that were created at or after some instant. The zero value is empty.
 type Set struct {
-	own     []minute // of this lineage, by time; no method changes it
-	earlier []minute // of the lineages before an accepted reset: the server may hand out their ids again
+	own     []minute // the minutes of this lineage, by time; no method changes them
+	earlier []minute // the minutes of the lineages before an accepted reset: the server may hand out their ids again
 }
 
 // A Ref names a record.
 type Ref struct {
 	ID        int64
-	CreatedAt time.Time // to the minute if Houndtrail knows no more
+	CreatedAt time.Time // only to the minute if Houndtrail knows no more
 }
 
 // A Span describes the records that Houndtrail read for a window.
 type Span struct {
 	From       time.Time // no later than the window's start
 	Window     window.Window
-	Remembered time.Time // from when on the next set knows the delivered records
+	Remembered time.Time // the next set knows the delivered records from then on
 }
 
 // An Admission says which records of a span are new, and which delivered ones have changed.
 type Admission struct {
-	Fresh     []record.Record // not delivered yet, sorted as they came
-	Duplicate int             // delivered before
-	Late      int             // fresh ones that are older than the window
-	MaxID     int64           // highest id among the records of the window proper; 0 if there is none
-	Reused    int64           // an id that this lineage delivered before, as another record; 0 if there is none
-	Altered   []Ref           // delivered before, and changed since; see mostShared for busy minutes
-	Gone      []Ref           // delivered before, and no longer in the log
+	Fresh     []record.Record // records that were not delivered yet, in the order in which they came
+	Duplicate int             // records that were delivered before
+	Late      int             // fresh records that are older than the window
+	MaxID     int64           // the highest id of the window proper; 0 if it has no records
+	Reused    int64           // an id that this lineage has delivered before, for another record; 0 if there is none
+	Altered   []Ref           // delivered records that the source has changed since; see mostShared for busy minutes
+	Gone      []Ref           // delivered records that the log has no more
 	Next      Set             // the set once Fresh is delivered
 }
 
 // Admit splits the records of a span into new and delivered ones, and compares the delivered ones with their earlier content.
 // The records must be sorted. Fresh shares their memory and rearranges it.
 //
-// Admit tells a difference once: the next set knows an altered record as it is now, and no longer looks for a gone one. A gone
-// record stays delivered, in case it comes back.
+// Admit tells a difference only once: the next set knows an altered record with its new content, and no longer expects a gone
+// one. A gone record still counts as delivered, because it may come back.
 func (s Set) Admit(span Span, read []record.Record) Admission {
 	a, fresh := s.admit(span, records(read))
 	a.Fresh = gather(read, fresh)
@@ -95,7 +95,7 @@ func (s Set) admit(span Span, read rows) (a Admission, fresh []bool) {
 	return a, fresh
 }
 
-// matters is the instant from which on Admit has to look closely at records. It neither remembers nor compares earlier ones.
+// matters is the instant from which on Admit has to look at each record. It does not remember or compare earlier records.
 func (s Set) matters(span Span) time.Time {
 	if len(s.own) > 0 && s.own[0].start().Before(span.Remembered) {
 		return s.own[0].start()
@@ -129,10 +129,10 @@ func (s Set) With(other Set) Set {
 	return Set{own: merge(s.own, other.own), earlier: merge(s.earlier, other.earlier)}
 }
 
-// A Builder makes a set of delivered records from any source. The records come in any order.
+// A Builder makes a set of delivered records from any source. The caller may add the records in any order.
 type Builder struct{ ids map[int64][]int64 }
 
-// Add takes in a delivered record.
+// Add adds a delivered record.
 func (b *Builder) Add(id int64, createdAt time.Time) {
 	if b.ids == nil {
 		b.ids = map[int64][]int64{}
@@ -141,7 +141,7 @@ func (b *Builder) Add(id int64, createdAt time.Time) {
 	b.ids[at] = append(b.ids[at], id)
 }
 
-// Set returns the set of the added records. The set has no marks, so it compares none of these records with their earlier
+// Set returns the set of the added records. The set has no marks, so Admit compares none of these records with their earlier
 // content.
 func (b *Builder) Set() Set {
 	var s Set

@@ -8,38 +8,38 @@ import (
 	"time"
 )
 
-// A minute marks its records to tell later whether one was altered or is gone. It has a power of two of marks. Each mark is the
-// XOR of marker.mark of all records whose id ends in the mark's number, so that more records can be added to it. In a minute of
-// few records each has a mark of its own. In a busy minute some share a mark: a change is still seen, but not in which of these
-// records.
+// A minute marks its records. By the marks, Admit can later tell whether a record was altered or is gone. The number of its
+// marks is a power of two. A record belongs to the mark whose number is the end of the record's id. The mark is the XOR of
+// marker.mark of all its records, so a minute can add records later. In a minute of few records, each record has its own mark.
+// In a busy minute, some records share a mark. If one of them changes, Admit sees the change, but not which record it is.
 const (
-	// mostShared is how many marks a minute may have. If a minute has more records, Admit names an altered one by the first of
-	// those that share its mark.
+	// mostShared is how many marks a minute may have. If a minute has more records, and one of them was altered, Admit names the
+	// first of the records that share its mark.
 	mostShared = 8
-	// mostMarks is how many marks a set may have, in its newest minutes: 4 KB. For older records it remembers the ids alone.
+	// mostMarks is how many marks a set may have: 4 KB. Its newest minutes have them. Of older records, it remembers only the ids.
 	mostMarks = 2048
 )
 
-// unmarked stands for records that Admit does not compare. Once in 65,536 times it is the XOR of some records: they then have
-// no mark.
+// unmarked stands for records that Admit does not compare. Once in 65,536 times, the XOR of some records has this value: then
+// these records have no mark.
 const unmarked uint16 = 0
 
 // marksFor is how many marks n records of a minute get.
 func marksFor(n int) int { return min(1<<bits.Len(uint(max(n, 1)-1)), mostShared) }
 
-// A met record is one that was read, and that is not of an earlier lineage.
+// A met record is a record that Houndtrail read for the span, and that is of this lineage.
 type met struct {
 	id    int64
-	index int // among the records read
+	index int // its index among the records read
 }
 
-// A metMinute has the met records of a minute, by id and each once.
+// A metMinute has the met records of one minute, by id, each once.
 type metMinute struct {
 	at      int64
 	records []met
 }
 
-// A comparison compares the records read of a span with the delivered ones.
+// A comparison compares the records read for a span with the delivered ones.
 type comparison struct {
 	span   Span
 	rows   rows
@@ -76,7 +76,7 @@ func (c *comparison) collect(others []bool, from time.Time) (minutes []metMinute
 	return minutes
 }
 
-// meet returns the minutes of the delivered records once the met records are delivered as well.
+// meet returns the minutes of the next set: with the delivered records, and with the met records, which will be delivered.
 func (c *comparison) meet(own []minute, minutes []metMinute) []minute {
 	all := make([]minute, 0, len(own)+len(minutes))
 	for _, m := range minutes {
@@ -95,17 +95,17 @@ func (c *comparison) meet(own []minute, minutes []metMinute) []minute {
 	return all
 }
 
-// A shared mark says which records that share a mark were met.
+// A shared mark tells which records came, among the records that share the mark.
 type shared struct {
 	was     uint16
-	present uint16  // the mark of the records that were delivered before, and came
-	fresh   uint16  // of the records that came, and were not delivered before
+	present uint16  // the mark of the records that came and were delivered before
+	fresh   uint16  // the mark of the records that came and were not delivered before
 	first   met     // the first of the present ones
-	came    int     // how many are present
-	missing []int64 // delivered, and did not come
+	came    int     // how many records of the mark came
+	missing []int64 // the delivered records that did not come
 }
 
-// minute compares one minute, and returns the minute that the next set remembers.
+// minute compares one minute. It returns the minute that the next set remembers.
 func (c *comparison) minute(known minute, came []met) minute {
 	whole := !known.start().Before(c.span.From) && !known.end().After(c.span.Window.End)
 	if len(came) == 0 && (known.marks == nil || !whole) {
@@ -131,8 +131,8 @@ func (c *comparison) minute(known minute, came []met) minute {
 	return next
 }
 
-// compare tells the altered and gone records, and returns the present marks. If a minute was not read whole, compare tells no
-// record of it as gone. It compares a mark only if all its records came.
+// compare tells which records are altered or gone. It returns the present marks. If Houndtrail did not read the whole minute,
+// compare says of no record that it is gone. It compares a mark only if all records of the mark came.
 func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 	marks := slices.Clone(known.marks)
 	for i, s := range c.share(known, came) {
@@ -145,7 +145,7 @@ func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 		case s.was == unmarked:
 		case !whole:
 			marks[i] ^= s.fresh
-		default: // compare tells a gone record once, and it may come back
+		default: // compare says only once that a record is gone; the record may come back
 			for _, id := range s.missing {
 				c.gone = append(c.gone, Ref{id, known.start()})
 			}
@@ -155,7 +155,7 @@ func (c *comparison) compare(known minute, came []met, whole bool) []uint16 {
 	return marks
 }
 
-// share sorts the records that came, and those that did not, by the marks of a minute.
+// share sorts the records by the marks of a minute: those that came, and those that did not.
 func (c *comparison) share(known minute, came []met) []shared {
 	all := make([]shared, len(known.marks))
 	for i, was := range known.marks {
@@ -193,7 +193,7 @@ func runsOf(came []met) (runs []run) {
 	return runs
 }
 
-// unmark returns the minutes without the marks.
+// unmark returns the minutes without their marks.
 func unmark(minutes []minute) []minute {
 	bare := slices.Clone(minutes)
 	for i := range bare {
@@ -202,7 +202,7 @@ func unmark(minutes []minute) []minute {
 	return bare
 }
 
-// limitMarks removes the marks of all but the newest minutes.
+// limitMarks removes the marks, except those of the newest minutes.
 func limitMarks(minutes []minute) []minute {
 	n := 0
 	for i, m := range slices.Backward(minutes) {

@@ -11,7 +11,7 @@ import (
 // A minute has the delivered records that were created in one minute.
 type minute struct {
 	at    int64    // since the epoch, in minutes
-	runs  []run    // of ids, ascending, with gaps between them
+	runs  []run    // runs of ids, ascending, with gaps between them
 	marks []uint16 // see marks.go; nil if no record is marked
 }
 
@@ -21,7 +21,7 @@ type run struct{ first, last int64 }
 func minuteOf(t time.Time) int64 {
 	seconds := t.Unix()
 	if seconds < 0 {
-		seconds -= 59 // down, not towards zero
+		seconds -= 59 // it rounds down, not towards zero
 	}
 	return seconds / 60
 }
@@ -36,7 +36,7 @@ func (m minute) count() (n int) {
 	return n
 }
 
-// ids are all ids, ascending.
+// ids returns all ids, ascending.
 func (m minute) ids() iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for _, r := range m.runs {
@@ -65,10 +65,10 @@ func (m minute) covers(other minute) bool {
 	return true
 }
 
-// A lookup finds records that come in order of time.
+// A lookup finds records that the caller asks for in order of time.
 type lookup struct {
 	minutes []minute
-	at      int // the index of the minute found last
+	at      int // the index of the last found minute
 }
 
 func (l *lookup) has(r Ref) bool {
@@ -82,7 +82,7 @@ func (l *lookup) has(r Ref) bool {
 	return l.at < len(l.minutes) && l.minutes[l.at].at == want && l.minutes[l.at].has(r.ID)
 }
 
-// union returns all ids of the minutes, whatever their time.
+// union returns all ids of the minutes, without their times.
 func union(minutes []minute) []run {
 	var all []run
 	for _, m := range minutes {
@@ -91,7 +91,7 @@ func union(minutes []minute) []run {
 	return join(all)
 }
 
-// join sorts runs, and makes one run of runs that touch.
+// join sorts runs, and joins runs that touch.
 func join(runs []run) []run {
 	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.first, b.first) })
 	joined := runs[:0]
@@ -110,7 +110,7 @@ func contains(runs []run, id int64) bool {
 	return i < len(runs) && runs[i].first <= id
 }
 
-// since returns the minutes that a set has to know if it begins at an instant.
+// since returns the minutes that a set needs if it begins at an instant.
 func since(minutes []minute, from time.Time) []minute {
 	i := sort.Search(len(minutes), func(i int) bool { return minutes[i].end().After(from) })
 	return minutes[i:]
@@ -142,7 +142,7 @@ func merge(a, b []minute) []minute {
 	return append(append(all, a...), b...)
 }
 
-// and makes one minute of two. It keeps marks only if one of the two has all records of the other.
+// and joins two minutes. It keeps marks only if one of the two has all records of the other.
 func (m minute) and(other minute) minute {
 	both := minute{at: m.at, runs: join(slices.Concat(m.runs, other.runs))}
 	switch {

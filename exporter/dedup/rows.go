@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// rows are the records read of a span, sorted by time.
+// rows are the records read for a span, sorted by time.
 type rows interface {
 	size() int
 	name(i int) Ref
@@ -21,13 +21,13 @@ func (r records) size() int                     { return len(r) }
 func (r records) name(i int) Ref                { return Ref{r[i].ID, r[i].CreatedAt} }
 func (r records) mark(i int, by *marker) uint16 { return by.mark(&r[i]) }
 
-// A Skim is the part that Houndtrail keeps of a record if the record's span does not fit into memory: enough to tell whether
-// the record was delivered before, and whether it has changed since.
+// A Skim is what Houndtrail keeps of a record if the span does not fit into memory. It is enough to tell whether the record was
+// delivered before, and whether it has changed since.
 type Skim struct {
 	ID     int64
 	micros int64 // created_at, since the epoch
 	mark   uint16
-	Own    bool // the trace of our own requests, as the caller says
+	Own    bool // the caller says that this is the trace of our own requests
 }
 
 // Name returns the name of the record.
@@ -64,8 +64,8 @@ func (s Set) AdmitSkims(span Span, read []Skim) (a Admission, fresh []Skim) {
 	return a, gather(read, isFresh)
 }
 
-// gather moves the fresh ones to the end, so that they are one slice. As a rule, the delivered ones are all at the front, and
-// then gather copies no record of the window.
+// gather moves the fresh ones to the end, so that they are one slice. As a rule, all delivered ones are at the front. Then
+// gather copies no record of the window.
 func gather[T any](all []T, fresh []bool) []T {
 	at := len(all)
 	for i, isFresh := range slices.Backward(fresh) {

@@ -11,30 +11,31 @@ import (
 	"math/bits"
 )
 
-// The first byte says whether a whole set or a change follows.
+// The first byte says whether a whole set follows, or a change.
 const (
 	wholeSet  = 1
 	changeSet = 2
 )
 
 const (
-	// mostIDs bounds the ids in one minute of a set that a parser reads, so that a damaged set cannot ask for all memory.
+	// mostIDs limits the ids in one minute of a set that a parser reads: a damaged set must not ask for all memory.
 	mostIDs = 1 << 28
-	// mostBytes bounds the unpacked size of a set that a parser reads.
+	// mostBytes limits the unpacked size of a set that a parser reads.
 	mostBytes = 64 << 20
 )
 
-// MarshalBinary writes the set down: the minutes of this lineage and those of the earlier ones, packed.
+// MarshalBinary writes the set: the minutes of this lineage and those of earlier lineages, compressed.
 func (s Set) MarshalBinary() ([]byte, error) { return pack(wholeSet, s.append(nil)) }
 
 func (s Set) append(b []byte) []byte { return appendMinutes(appendMinutes(b, s.own), s.earlier) }
 
-// nextRun is how far a run is from the previous one if a single id is missing between them, as is most common.
+// nextRun is the distance of a run to the previous one if a single id is missing between them. This is the most common
+// distance.
 const nextRun = 2
 
-// appendMinutes writes, for each minute, its distance to the previous one, how many runs and marks it has, the runs, and the
-// marks. For a run it writes how many ids follow the first one, and whether its distance to the previous run comes next or is
-// nextRun.
+// appendMinutes writes for each minute: its distance to the previous one, how many runs and how many marks it has, the runs,
+// and the marks. For a run, it writes how many ids follow the first one. It also writes whether the distance to the previous
+// run comes next, or is nextRun.
 func appendMinutes(b []byte, minutes []minute) []byte {
 	b = binary.AppendUvarint(b, uint64(len(minutes)))
 	previous, last := int64(0), int64(0)
@@ -76,7 +77,7 @@ func pack(kind byte, body []byte) ([]byte, error) {
 
 var errCut = errors.New("it breaks off, or is no set")
 
-// unpack begins to read the packed bytes of a set or change; kind says which one it wants.
+// unpack begins to read the compressed bytes of a set or of a change. kind says which of the two it expects.
 func unpack(kind byte, b []byte) (p parser) {
 	if b[0] != kind {
 		return parser{err: fmt.Errorf("it is of kind %d, and this program reads kind %d here", b[0], kind)}
@@ -88,7 +89,7 @@ func unpack(kind byte, b []byte) (p parser) {
 	return p
 }
 
-// Parse reads a set that MarshalBinary wrote; no bytes are the empty set.
+// Parse reads a set that MarshalBinary wrote. No bytes mean the empty set.
 func Parse(b []byte) (Set, error) {
 	if len(b) == 0 {
 		return Set{}, nil
@@ -98,13 +99,13 @@ func Parse(b []byte) (Set, error) {
 	return s, p.end("the set of delivered ids", len(b))
 }
 
-// A parser takes a set apart. After an error it only returns zeros.
+// A parser reads a set. After an error it only returns zeros.
 type parser struct {
 	rest []byte
 	err  error
 }
 
-// end returns the parser's error, or an error if bytes are left.
+// end returns the parser's error. If bytes are left, it returns an error too.
 func (p *parser) end(what string, size int) error {
 	if p.err == nil && len(p.rest) > 0 {
 		p.err = fmt.Errorf("%d bytes follow it", len(p.rest))
@@ -179,7 +180,7 @@ func (p *parser) marks(n int) []uint16 {
 	return marks
 }
 
-// count reads a number of things of at least size bytes each.
+// count reads a number of things. Each of them takes at least size bytes.
 func (p *parser) count(size uint64) uint64 {
 	n := p.uvarint()
 	if n > uint64(len(p.rest))/size {

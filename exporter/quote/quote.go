@@ -1,5 +1,5 @@
-// Package quote makes texts of servers fit for an error, the log and a terminal: on one line, short, and without our secrets. It is
-// pure, and a leaf.
+// Package quote prepares texts of servers for an error, the log and a terminal: on one line, short, and without our secrets. It
+// is pure, and a leaf.
 package quote
 
 import (
@@ -15,11 +15,12 @@ import (
 // Redacted stands for a secret wherever a text would show one.
 const Redacted = "[redacted]"
 
-// minSecret is the shortest text that counts as a secret. Anything shorter protects nothing, and without it every message would be
-// unreadable.
+// minSecret is the shortest text that counts as a secret. A shorter text protects nothing. If Houndtrail hid such texts, every
+// message would be unreadable.
 const minSecret = 4
 
-// Redactor hides secrets, also if they are escaped in a URL, or quoted by JSON or Go. It is safe for concurrent use.
+// A Redactor hides secrets. It finds them also if they are escaped in a URL, or quoted by JSON or Go. It is safe for concurrent
+// use.
 func Redactor(secrets ...string) *strings.Replacer {
 	var forms []string
 	for _, secret := range secrets {
@@ -31,7 +32,7 @@ func Redactor(secrets ...string) *strings.Replacer {
 			forms = append(forms, inner(string(quoted)))
 		}
 	}
-	// A replacer takes the first form that fits, and one secret may be a part of another.
+	// A replacer takes the first form that fits, and one secret may be a part of another: so the longest form comes first.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range forms {
@@ -42,9 +43,10 @@ func Redactor(secrets ...string) *strings.Replacer {
 
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// Foreign is a text of a server on one line, printable, without the secrets that redact hides, and of so many characters at most.
+// Foreign returns a text of a server on one line, printable, without the secrets that redact hides, and with so many characters
+// at most.
 func Foreign(text string, redact *strings.Replacer, most int) string {
-	text = redact.Replace(text) // before, since a secret may have white space in it that the next line changes
+	text = redact.Replace(text) // before the next line, since that changes white space, and a secret may have white space in it
 	return Clip(redact.Replace(OneLine(text)), most)
 }
 
@@ -60,8 +62,8 @@ func Clip(text string, most int) string {
 	return text
 }
 
-// OneLine makes all white space single blanks, and leaves out what cannot be printed. A character that is left out has no blank in
-// its place: a secret with such characters in between must not get past a redactor.
+// OneLine makes a single blank of all white space, and leaves out characters that cannot be printed. It puts no blank in their
+// place: a secret with such characters in it must not get past a redactor.
 func OneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

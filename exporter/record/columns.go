@@ -2,7 +2,7 @@ package record
 
 import "slices"
 
-// A Column is one of the string columns of a [Record]. To the server, in files and in tables it has one name.
+// A Column is one of the string columns of a [Record]. It has the same name for the server, in files and in tables.
 type Column struct {
 	Name  string // the key in the server's JSON
 	Kind  Kind
@@ -14,15 +14,15 @@ type Kind int
 
 // The kinds of columns.
 const (
-	Repeats Kind = iota // few values, which come again and again
-	Unique              // an id: hardly a value comes twice
-	JSON                // JSON as served, of any length
+	Repeats Kind = iota // few values, which repeat often
+	Unique              // an id: hardly any value comes twice
+	JSON                // JSON as the server sent it, of any length
 )
 
 // A Set is a set of columns, by their places.
 type Set uint32
 
-// All is the set of all columns. The compiler checks that they fit.
+// All is the set of all columns. The compiler makes sure that they fit into a Set.
 const All Set = 1<<len(columns) - 1
 
 // Columns are the string columns, in order.

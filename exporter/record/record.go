@@ -1,4 +1,4 @@
-// Package record has a record of the audit log, which all stages use, and the one table of its columns.
+// Package record has the audit log's record, which all stages use, and the one table of its columns.
 package record
 
 import (
@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// A Record is one entry of the audit log, as the server told it.
+// A Record is one entry of the audit log, as the server sent it.
 //
 // Its strings may be views into the page that it came with: they are valid until the caller releases the batch that carries it.
 // A caller that keeps a Record longer clones it.
 type Record struct {
-	// ID comes from one database sequence: positive, with gaps, and not in the order of CreatedAt.
+	// ID comes from one database sequence. It is positive. The ids have gaps, and are not in the order of CreatedAt.
 	ID int64
-	// CreatedAt is the API process's clock before the insert, in UTC, to the microsecond.
+	// CreatedAt is the time of the server's API process before the insert, in UTC, to the microsecond.
 	CreatedAt time.Time
 
 	ActorID    string // user UUID, or "" if no user was logged in
 	ActorName  string
 	ActorEmail string
-	Action     string // an open set: every release adds to it
-	Fields     string // the JSON text exactly as served; Absent if it was null
+	Action     string // an open set: every release of BloodHound adds to it
+	Fields     string // the JSON text exactly as the server sent it; Absent if it was null
 	RequestID  string
 	SourceIP   string // may be a chain: X-Forwarded-For, a comma, the peer
-	CommitID   string // one value for an intent and its outcome; not a key
+	CommitID   string // an intent and its outcome have the same value; it is no key
 	Status     string // intent, success, failure or ""
 
-	// Raw is the whole JSON object exactly as served.
+	// Raw is the whole JSON object exactly as the server sent it.
 	Raw string
-	// Absent says which of the strings above were null or missing, which is not the same as "".
+	// Absent says which of the strings above were null or missing: that is not the same as "".
 	Absent Set
 }
 
@@ -48,7 +48,7 @@ var columns = [...]Column{
 	{"status", Repeats, func(r *Record) *string { return &r.Status }},
 }
 
-// Compare orders records by (CreatedAt, ID), the order in which they are written.
+// Compare orders records by (CreatedAt, ID). Houndtrail writes them in this order.
 func Compare(a, b *Record) int {
 	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 		return c

@@ -11,17 +11,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// slowAfter is how often the log tells of a body that is still on its way.
+// slowAfter is how often the log says that a body is still on its way.
 const slowAfter = 30 * time.Second
 
-// Bounds are how long an exchange may take. A zero field bounds nothing.
+// Bounds are how long an exchange may take. A zero field sets no limit.
 type Bounds struct {
-	// Answer is how long the server may take to begin its answer, once the transport has taken the whole request body from the
-	// caller.
+	// Answer is how long the server may take to begin its answer. The time begins when the transport has taken the whole request
+	// body from the caller.
 	Answer time.Duration
-	// Idle is how long no byte of a body may move, in either direction.
+	// Idle is how long a body may pause, without a byte that moves in either direction.
 	Idle time.Duration
-	// Grace and Rate bound a whole body: it may take Grace, and a second for each Rate bytes that have moved.
+	// Grace and Rate limit the time of a whole body: Grace, and one second more for each Rate bytes that have moved.
 	Grace time.Duration
 	Rate  int64
 	// Log gets a warning if a body is still on its way after 30 s, and every 30 s from then on. It may be nil.
@@ -41,8 +41,9 @@ func (e *TimeoutError) Temporary() bool { return true }
 
 // Bound returns a RoundTripper that ends an exchange with a [*TimeoutError] when it takes longer than the bounds.
 //
-// The error of a response comes from its body's Read. The caller closes the body, as always, and so ends the watch. Only the
-// time counts in which this side waits for the other side: a caller that reads slowly is not at fault.
+// If that happens in the body of a response, the body's Read returns the error. The caller closes the body, as always. That
+// ends the watch. Only the time counts in which this side waits for the other side. If the caller reads slowly, the other side
+// is not at fault.
 func Bound(next http.RoundTripper, b Bounds) http.RoundTripper { return &bounded{next, b} }
 
 type bounded struct {
@@ -66,7 +67,7 @@ func (t *bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// explain returns the error that ended an exchange: the timeout if there was one, or else err.
+// explain returns the error that ended an exchange. If there was a timeout, it returns that; if not, it returns err.
 func explain(ctx context.Context, err error) error {
 	if timeout, ok := errors.AsType[*TimeoutError](context.Cause(ctx)); ok {
 		return timeout
@@ -74,7 +75,7 @@ func explain(ctx context.Context, err error) error {
 	return err
 }
 
-// request returns r under the watch's context. Its body tells the watch of each piece that the transport takes from it.
+// request returns r with the watch's context. Its body tells the watch of each piece that the transport takes from it.
 func (w *watch) request(r *http.Request) *http.Request {
 	r = r.WithContext(w.ctx)
 	if r.Body == nil || r.Body == http.NoBody {
@@ -90,7 +91,7 @@ func (w *watch) request(r *http.Request) *http.Request {
 	return r
 }
 
-// A sentBody is read piece by piece as the connection takes the pieces: the watch is on from one Read to the next.
+// The connection reads a sentBody piece by piece, as it takes the pieces: the watch is on from one Read to the next.
 type sentBody struct {
 	io.ReadCloser
 	watch *watch
@@ -101,7 +102,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.watch.moved(n)
 	if err != nil {
-		b.watch.await() // net/http still holds the last piece of the body, which has to go out too
+		b.watch.await() // net/http still holds the last piece of the body, and has to send it
 	} else {
 		b.watch.wait()
 	}
@@ -132,7 +133,7 @@ func (b *receivedBody) Close() error {
 	return err
 }
 
-// A direction is the word for a body's direction in errors.
+// A direction is what an error calls a body's direction.
 type direction string
 
 const (

@@ -16,7 +16,7 @@ const ProxyAdvice = "the proxy wants credentials: put them into HTTPS_PROXY (for
 
 // A ProxyError says that a proxy refused to connect to the server.
 type ProxyError struct {
-	Status int // of HTTP
+	Status int // the HTTP status
 }
 
 func (e *ProxyError) Error() string {
@@ -27,13 +27,13 @@ func (e *ProxyError) Error() string {
 	return text
 }
 
-// Final tells that the proxy will say the same again.
+// Final tells that the proxy would give the same answer again.
 func (e *ProxyError) Final() bool {
 	return e.Status/100 == 4 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests
 }
 
-// ProxyAnswer is for OnProxyConnectResponse of [http.Transport]. It turns a refusal into a [*ProxyError]; net/http alone would
-// only give the refusal's text.
+// ProxyAnswer is for OnProxyConnectResponse of [http.Transport]. It turns a refusal into a [*ProxyError]. Without it, net/http
+// would only give the refusal's text.
 func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
@@ -46,7 +46,7 @@ func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Re
 func CheckProxy(value string) error {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme == "" || u.Host == "" {
-		u, err = url.Parse("http://" + value) // host:port will do
+		u, err = url.Parse("http://" + value) // host:port is valid too
 	}
 	if err == nil && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) && u.Hostname() != "" &&
 		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == "" && isPort(u.Port()) {

@@ -9,10 +9,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// A watch cancels an exchange when the other side keeps one direction of it waiting for too long.
+// A watch cancels an exchange when the other side is silent for too long in one direction.
 //
-// net/http may go on sending a body after the server has answered, and a reader may close a body that another one reads. So the
-// watch takes calls in any order, and ignores all calls once it has ended.
+// net/http may still send a body after the server has answered, and one reader may close a body while another one reads it. So
+// the watch accepts its calls in any order. Once it has ended, it ignores them.
 type watch struct {
 	ctx    context.Context //nolint:containedctx // of the one exchange that it watches
 	cancel context.CancelCauseFunc
@@ -23,7 +23,7 @@ type watch struct {
 	mu     sync.Mutex
 	timer  *time.Timer
 	state  state
-	since  time.Time     // when it went into this state
+	since  time.Time     // when the watch went into this state
 	waited time.Duration // time spent waiting for the body before since
 	bytes  int64
 	told   time.Duration // the time spent waiting for the body at the last warning in the log
@@ -32,7 +32,7 @@ type watch struct {
 type state int
 
 const (
-	paused   state = iota // the caller is at work
+	paused   state = iota // the caller works
 	moving                // a piece of the body is on its way
 	awaiting              // the answer is on its way
 	ended
@@ -103,7 +103,7 @@ func (w *watch) arm(lasted time.Duration) {
 	w.timer.Reset(max(0, first))
 }
 
-// most is how long the body may take, by the bytes that have moved.
+// most is how long the body may take. It depends on the bytes that have moved.
 func (w *watch) most() time.Duration {
 	d := w.bounds.Grace
 	if w.bounds.Rate > 0 {

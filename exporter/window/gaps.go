@@ -3,7 +3,7 @@ package window
 import "slices"
 
 // Gaps returns the parts of w that the taken windows leave, in order of time. The taken windows may come in any order, overlap
-// each other and reach beyond w. Gaps of the gaps are the taken parts of w, with neighbours joined.
+// each other and reach beyond w. The gaps of the gaps are the taken parts of w; parts that touch are joined.
 func Gaps(w Window, taken []Window) []Window {
 	taken = slices.SortedFunc(slices.Values(taken), func(a, b Window) int { return a.Start.Compare(b.Start) })
 	var gaps []Window
@@ -26,7 +26,7 @@ func Gaps(w Window, taken []Window) []Window {
 	return gaps
 }
 
-// Intersect returns the time that two windows have in common, the zero window if they have none.
+// Intersect returns the time that two windows have in common. If they have none, it returns the zero window.
 func (w Window) Intersect(other Window) Window {
 	if w.Start.Before(other.Start) {
 		w.Start = other.Start

@@ -7,16 +7,16 @@ import "time"
 type Window struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
-	// Pass is the lineage's epoch. If Houndtrail reads a window once more later, in search of stragglers, Pass is the serial that
-	// was next when that walk began. Pass is part of the keys of objects.
+	// Pass is the lineage's epoch, as a rule. If Houndtrail reads a window again later to find late records, Pass is the serial
+	// that was the next one when that walk began. Pass is part of the keys of objects.
 	Pass uint64 `json:"pass,omitempty"`
-	// Parts tells that the window does not fit into memory, so that Houndtrail reads and writes it in parts, one after the other.
-	// If an attempt finds a window declared so, it goes on in parts: an earlier attempt's write that is still under way can then
-	// only be the next part.
+	// Parts tells that the window does not fit into memory. Houndtrail then reads and writes it in parts, one after the other. If
+	// a next attempt finds such a window in the lease, it goes on in parts: if a write of the earlier attempt is still under way,
+	// it can only be the next part.
 	Parts bool `json:"parts,omitempty"`
 }
 
-// Equal tells whether both have the same span and the same pass, in parts or not.
+// Equal tells whether both windows have the same span and the same pass; Parts does not count.
 func (w Window) Equal(other Window) bool {
 	return w.Start.Equal(other.Start) && w.End.Equal(other.End) && w.Pass == other.Pass
 }

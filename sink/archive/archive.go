@@ -19,10 +19,12 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// putsInFlight is how many objects a window uploads at a time. Only a window of sparse history has more than two days.
+// putsInFlight is how many objects a window uploads at a time. As a rule a window has one or two days. Only a window of a time
+// with few records has more.
 const putsInFlight = 4
 
-// inHand is for how many windows the archive keeps encoders, and underWay is for how many windows it keeps buffers.
+// inHand is the number of windows for which the archive keeps encoders. underWay is the number of windows for which it keeps
+// buffers.
 const (
 	inHand   = 2
 	underWay = 6
@@ -34,7 +36,7 @@ type Encoder interface {
 	Encode(w io.Writer, win window.Window, records []record.Record) error
 	// IDs reads the ids of the records in an object that Encode made.
 	IDs(object []byte) ([]int64, error)
-	// Held is about how many bytes the encoder's own buffers have.
+	// Held is about how many bytes the encoder's own buffers take.
 	Held() int
 	// Extension is the end of a key, such as ".parquet".
 	Extension() string
@@ -49,7 +51,7 @@ type Archive struct {
 	decoding func(decode func())      // calls decode
 }
 
-// Decoding makes the archive decode objects by calling through. It is for a test in which the time stands still (a bubble of package
+// Decoding makes the archive call through whenever it decodes objects. It is for a test with its own time (a bubble of package
 // synctest): the Parquet library keeps decoders with channels in pools, and none of them may belong to a bubble.
 func (a *Archive) Decoding(through func(decode func())) { a.decoding = through }
 
@@ -66,12 +68,12 @@ func New(b bucket.Bucket, tenant string, encoder func() Encoder) (*Archive, erro
 	}, nil
 }
 
-// Prepare encodes one object for each day that the records are of, and with no records none. It touches nothing outside, and
-// does not keep the records, which are sorted by (created_at, id) and may be older than the window. Until write is called, which
-// is once, the objects take size bytes.
+// Prepare encodes one object for each day that has records. Without records, it encodes none. It changes nothing outside the
+// process, and does not keep the records. These are sorted by (created_at, id), and may be older than the window. The caller
+// calls write once. Until then, the objects take size bytes.
 //
-// All objects are durable when write returns without an error. After an error, or a crash, some may be: the next attempt at the
-// same window replaces those, as long as it brings their records again.
+// When write returns without an error, all objects are durable. After an error or a crash, some of them may be durable. The
+// next attempt at the same window replaces those, if it brings their records again.
 func (a *Archive) Prepare(
 	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
@@ -116,10 +118,10 @@ func (a *Archive) encode(buffer *bytes.Buffer, w window.Window, part int, days [
 	return objects, nil
 }
 
-// An object is a day of a window, ready to be put.
+// An object is a day of a window, ready to be written.
 type object struct {
 	body []byte
-	line checkpoint.Object // of the receipt
+	line checkpoint.Object // for the receipt
 }
 
 func stamps(day []record.Record) iter.Seq[sink.Stamp] {
@@ -132,7 +134,8 @@ func stamps(day []record.Record) iter.Seq[sink.Stamp] {
 	}
 }
 
-// write puts the objects. A crash after it, and before the commit of the window, leaves orphans: the next put replaces them.
+// write writes the objects to the bucket. If Houndtrail crashes after it, and before the commit of the window, the objects
+// stay. The next attempt replaces them.
 func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Receipt, error) {
 	receipt := checkpoint.Receipt{Objects: make([]checkpoint.Object, len(objects))}
 	puts, ctx := errgroup.WithContext(ctx)
@@ -140,7 +143,7 @@ func (a *Archive) write(ctx context.Context, objects []object) (checkpoint.Recei
 	for i, o := range objects {
 		receipt.Objects[i] = o.line
 		puts.Go(func() error {
-			if err := ctx.Err(); err != nil { // another day failed, or the program is stopping
+			if err := ctx.Err(); err != nil { // another day has failed, or the program is stopping
 				return fmt.Errorf("archive %s/%s: %w", a.bucket, o.line.Key, err)
 			}
 			return a.put(ctx, o.line.Key, o.body)

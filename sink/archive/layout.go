@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// ErrOrder says that the records handed to Prepare do not come day by day.
+// ErrOrder says that the records for Prepare do not come day by day.
 var ErrOrder = errors.New("records are not sorted by created_at")
 
 // key is the key of the object for the records of one day of a window, or of one part of it.
@@ -18,11 +18,11 @@ func key(tenant string, day time.Time, w window.Window, part int, extension stri
 	return read.Object{Tenant: tenant, Day: day, Start: w.Start, Pass: w.Pass, Part: part, Extension: extension}.Key()
 }
 
-// split cuts sorted records into days, in UTC. It refuses a day that comes a second time, since that would be a second object of
-// the same key.
+// split cuts sorted records into days, in UTC. If a day comes a second time, it returns an error: that day would need a second
+// object with the same key.
 func split(records []record.Record) ([][]record.Record, error) {
 	var days [][]record.Record
-	var end time.Time // of the previous day
+	var end time.Time // the last record of the previous day
 	for len(records) > 0 {
 		start := records[0].CreatedAt.UTC().Truncate(24 * time.Hour)
 		if start.Before(end) {

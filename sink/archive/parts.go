@@ -17,12 +17,12 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// WriteParts is Write for records that come part by part. Each part makes an object for each of its days. The objects are durable
-// before WriteParts asks for the next part. An object of an earlier attempt stays as it is: WriteParts does not write its records
-// again, and the receipt has the object as well. So the parts of two attempts may end at different records.
+// WriteParts is Write for records that come part by part. Each part makes an object for each of its days. The objects are
+// durable before WriteParts asks for the next part. An object of an earlier attempt stays as it is: WriteParts does not write
+// its records again, and the receipt names that object too. So the parts of two attempts may end at different records.
 //
-// Objects are numbered by day, without a gap, and the first one has the same name as in a window that is written as a whole. If
-// an earlier attempt still has an object on its way, that object has the key that this attempt writes next, and the bucket
+// The objects of a day have numbers without a gap. The first one has the same name as in a window that is written as a whole.
+// If an earlier attempt's object is still on its way, it has the same key as the next object of this attempt, and the bucket
 // refuses one of the two.
 func (a *Archive) WriteParts(
 	ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error],
@@ -49,13 +49,13 @@ type division struct {
 
 // dayParts are the objects of one day.
 type dayParts struct {
-	next int // number of the next one: 0, 2, 3 and so on
+	next int // the number of the next object: 0, 2, 3 and so on
 	left []*leftover
 }
 
 // A leftover is an object of an earlier attempt.
 type leftover struct {
-	line checkpoint.Object // complete after all of its records have come
+	line checkpoint.Object // complete once all of its records have come
 	ids  []int64           // in order
 	came []bool
 }
@@ -91,7 +91,7 @@ func (d *division) write(ctx context.Context, records []record.Record) error {
 	return nil
 }
 
-// day finds the objects that earlier attempts have left of a day. It looks once for each day.
+// day finds the objects that earlier attempts have left for a day. It looks only once for each day.
 func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
 	if known := d.days[at]; known != nil {
 		return known, nil
@@ -117,7 +117,7 @@ func (d *division) day(ctx context.Context, at time.Time) (*dayParts, error) {
 	return day, nil
 }
 
-// follow gives the next object a number behind that one.
+// follow gives the next object the number after that one.
 func (p *dayParts) follow(part int) { p.next = max(p.next, part+1, 2) }
 
 func (d *division) open(ctx context.Context, key string) (*leftover, error) {
@@ -162,7 +162,7 @@ func (p *dayParts) has(r record.Record) bool {
 	return false
 }
 
-// receipt has the objects of this attempt and of earlier ones, by key.
+// receipt names the objects of this attempt and of earlier ones, by key.
 func (d *division) receipt() (checkpoint.Receipt, error) {
 	objects := d.written
 	for _, day := range d.days {

@@ -8,22 +8,23 @@ import (
 	"io/fs"
 )
 
-// maxPuts bounds the attempts at an object that another process changes meanwhile. With a lease no other process does.
+// maxPuts is how often put tries to write an object that another process changes at the same time. With a lease, no other
+// process does that.
 const maxPuts = 4
 
 // The reasons for which put leaves an existing object as it is. Test for them with errors.Is. The errors that wrap them say
 // what to do.
 var (
-	// ErrHasMore: the object has records that are not among the records to write.
+	// ErrHasMore: the existing object has records that the new body does not have.
 	ErrHasMore = errors.New("the object has records that would be lost")
-	// ErrForeign: the object is not one that this archive wrote.
+	// ErrForeign: this archive did not write the existing object.
 	ErrForeign = errors.New("the object is not one of this archive's")
 	// ErrContended: the object changed each time before put could replace it.
 	ErrContended = errors.New("the object is being changed by another process")
 )
 
 // put makes body the object. If the key has no object, put creates it. If it has one, an attempt that was never committed left
-// it, and put replaces it if that loses no record. Each step is conditional on the version that the previous step saw.
+// it. put replaces that object if no record is lost. Each step is conditional on the version that the previous step saw.
 func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 	version := ""
 	for range maxPuts {
@@ -56,7 +57,7 @@ func (a *Archive) put(ctx context.Context, key string, body []byte) error {
 		a.bucket, key, ErrContended, maxPuts)
 }
 
-// losesNothing returns an error unless the body that is to replace an object has all of the object's records.
+// losesNothing returns an error if the object has a record that the new body does not have.
 func (a *Archive) losesNothing(object, body []byte) error {
 	encoder := a.encoders.Take()
 	defer a.encoders.Give(encoder)

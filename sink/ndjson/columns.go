@@ -17,12 +17,12 @@ var (
 	address = record.Of("source_ip_address")
 )
 
-// oldAddress does not count if a record has the column by its new name too.
+// oldAddress has no effect if a record has the column by its new name too.
 const oldAddress = "source"
 
-// Columns fills in the columns of a record out of its Raw, which [Lines.Records] gave it: they are the same as when the record was
-// exported, but for line breaks in JSON, which a line cannot have. A key is taken as it is written: to the exporter, an escaped
-// spelling is another key.
+// Columns sets the columns of a record from its Raw, which [Lines.Records] gave it. They are the same as at the export, except
+// for line breaks in JSON: a line cannot have these. It compares a key as the server wrote it: for the exporter, a spelling
+// with escapes is another key.
 func Columns(r *record.Record) error {
 	var seen record.Set
 	old := ""
@@ -32,7 +32,7 @@ func Columns(r *record.Record) error {
 		if err != nil {
 			return err
 		}
-		if key == "" && value == "" { // the end
+		if key == "" && value == "" { // the end of the object
 			break
 		}
 		if key == oldAddress {
@@ -78,7 +78,7 @@ func fill(r *record.Record, set record.Set, c *record.Column, value string) erro
 	return nil
 }
 
-// members goes through the members of a JSON object that is known to be JSON.
+// members goes through the members of a JSON object. The caller knows that it is JSON.
 type members struct {
 	rest  string
 	begun bool
@@ -86,7 +86,7 @@ type members struct {
 
 var errMembers = errors.New("it is no JSON object")
 
-// next returns the next key, as it is between its quotes, and the text of its value; an empty value at the end.
+// next returns the next key, as it stands between its quotes, and the text of its value. At the end, the value is empty.
 func (m *members) next() (key, value string, err error) {
 	m.rest = strings.TrimLeft(m.rest, blanks)
 	switch {
@@ -114,7 +114,7 @@ func (m *members) next() (key, value string, err error) {
 	return key, value, nil
 }
 
-// textEnd is the length of the string at the beginning of a text, with its quotes; 0 if there is none.
+// textEnd is the length of the string at the beginning of a text, with its quotes. It is 0 if there is no string.
 func textEnd(text string) int {
 	if !strings.HasPrefix(text, `"`) {
 		return 0
@@ -130,7 +130,7 @@ func textEnd(text string) int {
 	return 0
 }
 
-// valueEnd is the length of the value at the beginning of a text; 0 if it breaks off.
+// valueEnd is the length of the value at the beginning of a text. It is 0 if the value breaks off.
 func valueEnd(text string) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {

@@ -8,36 +8,37 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Compression is the compression of lines, in files and on the wire. Its value is HTTP's name for it.
-// Zstd takes about as much processor time as Gzip does, for 29% fewer bytes.
+// Compression is the compression of lines, in files and in requests. Its value is HTTP's name for it. Zstd takes about as much
+// processor time as Gzip does, for 29% fewer bytes.
 type Compression string
 
-// The compressions there are.
+// The compressions that Houndtrail has.
 const (
 	Gzip Compression = "gzip"
 	Zstd Compression = "zstd"
 	None Compression = "none"
 )
 
-// A Compressor compresses the bytes that are written to it, until it is closed. Reset begins anew, with another writer.
+// A Compressor compresses the bytes that a caller writes to it, until the caller closes it. Reset begins anew, with another
+// writer.
 type Compressor interface {
 	io.WriteCloser
 	Reset(w io.Writer)
 }
 
 // gzipLevel trades size for time: level 5 takes 1.8 times as long and is 11% smaller. Processor time on the exporter's machine
-// is worth more than bytes on the wire.
+// is worth more than bytes in the network.
 const gzipLevel = 1
 
-// zstdWindow is how far back the compression of zstd looks. Lines repeat the lines shortly before them: a window of 4 MiB
-// makes them hardly smaller, and an encoder holds twice its window.
+// zstdWindow is how far back the compression of zstd looks. Lines repeat the lines shortly before them. A window of 4 MiB would
+// make them hardly smaller, and an encoder holds twice its window.
 const zstdWindow = 512 << 10
 
-// maxZstdWindow is the largest window that RFC 9659 allows on the wire. It bounds the memory that a reader allocates for a
-// damaged file.
+// maxZstdWindow is the largest window that RFC 9659 allows in HTTP. It limits the memory that a reader allocates for a damaged
+// file.
 const maxZstdWindow = 8 << 20
 
-// Writer returns a compressor. Reset it before its first use. The same lines give the same bytes.
+// Writer returns a compressor. The caller has to reset it before its first use. The same lines give the same bytes.
 func (c Compression) Writer() Compressor {
 	switch c {
 	case Gzip:
@@ -50,7 +51,7 @@ func (c Compression) Writer() Compressor {
 	}
 }
 
-// Dense returns a compressor that takes several times the processor time, for fewer bytes. Every reader reads them.
+// Dense returns a compressor that makes fewer bytes, and takes several times the processor time. Every reader can read them.
 func (c Compression) Dense() Compressor {
 	switch c {
 	case Gzip:
@@ -63,7 +64,7 @@ func (c Compression) Dense() Compressor {
 	}
 }
 
-// must is for a call that fails only with a level or a window that does not exist.
+// must is for a call that fails only for a level or a window that does not exist.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -86,8 +87,8 @@ func (c Compression) Reader(r io.Reader) (io.Reader, error) {
 // zstdMagic are the first bytes of a file that zstd has compressed.
 const zstdMagic = "\x28\xb5\x2f\xfd"
 
-// compressionOf tells the compression of a file. It takes any file but zstd for gzip: then the reader of gzip refuses other
-// bytes.
+// compressionOf returns the compression of a file. Unless the file is zstd, it returns gzip: if it is neither, the reader of
+// gzip refuses its bytes.
 func compressionOf(file []byte) Compression {
 	if bytes.HasPrefix(file, []byte(zstdMagic)) {
 		return Zstd

@@ -1,8 +1,8 @@
 // Package ndjson turns records into lines of JSON. It is pure, and the same records give the same bytes.
 //
-// A line is the record exactly as the server sent it, with two keys in front that the server does not send:
+// A line is the record exactly as the server sent it, with two keys before it that the server does not send:
 //
 //	{"event_id":"<tenant>/<id>/<created_at_us>","tenant":"<tenant>","id":123,"created_at":"...", ...}
 //
-// The event id names a record for ever: a receiver that may see a record twice drops the second one by this id.
+// The event id names a record for ever. If a receiver sees a record twice, it can drop the second one by this id.
 package ndjson

@@ -9,20 +9,20 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Extension and ZstdExtension are the ends of a file's name, by its compression.
+// Extension and ZstdExtension are the ends of a file's name: one for each compression.
 const (
 	Extension     = ".ndjson.gz"
 	ZstdExtension = ".ndjson.zst"
 )
 
-// Long is the size from which Houndtrail writes a record's line piece by piece.
+// If a record has Long bytes or more, Houndtrail writes its line piece by piece.
 const Long = 256 << 10
 
-// piece is how many bytes of lines are compressed at a time: while they are still in the processor's cache.
+// piece is how many bytes of lines the encoder compresses at a time: so they are still in the processor's cache.
 const piece = 32 << 10
 
-// An Encoder writes compressed files of lines, one after another, and keeps its buffers from one to the next.
-// It is not safe for concurrent use.
+// An Encoder writes compressed files of lines, one after another, and keeps its buffers for the next file. It is not safe for
+// concurrent use.
 type Encoder struct {
 	form        Lines
 	compression Compression
@@ -45,7 +45,7 @@ func Begin(w io.Writer, c Compression) *Writer {
 	return &Writer{zip}
 }
 
-// Add adds a record as its Raw says, which is its whole line: [Lines.Records] returns such records.
+// Add adds a record. Its Raw is its whole line: [Lines.Records] returns such records.
 func (w *Writer) Add(r *record.Record) error {
 	_, err := io.WriteString(w.zip, r.Raw)
 	if err == nil {
@@ -76,8 +76,8 @@ func (e *Encoder) Extension() string {
 // Held is how many bytes the encoder's own buffer has.
 func (e *Encoder) Held() int { return cap(e.lines) }
 
-// Encode writes one file with a line for each record, in their order. It keeps no reference to them. After an error
-// the written bytes are no file, and the encoder can be used again.
+// Encode writes one file with a line for each record, in their order. It keeps no reference to them. After an error, the
+// written bytes are no complete file. The encoder can be used again.
 func (e *Encoder) Encode(w io.Writer, _ window.Window, records []record.Record) error {
 	e.zip.Reset(w)
 	defer e.zip.Reset(io.Discard)

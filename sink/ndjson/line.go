@@ -28,7 +28,7 @@ func AppendLine(dst []byte, tenant string, r *record.Record) []byte {
 
 // Lines makes the lines of one tenant.
 type Lines struct {
-	head, tail string // of the text in front of the record, around its id and instant
+	head, tail string // parts of the text before the record, around its id and instant
 }
 
 // ForTenant returns the lines of a tenant.
@@ -39,14 +39,13 @@ func ForTenant(tenant string) Lines {
 
 // Append appends the record's line, with its newline, to dst. Raw must be a JSON object.
 //
-// If a server ever sends keys named event_id or tenant itself, the line has them twice: it leaves out nothing that the server
-// sent.
+// If a server ever sends keys named event_id or tenant, the line has them twice: it leaves out nothing that the server sent.
 func (l Lines) Append(dst []byte, r *record.Record) []byte {
 	dst, members := l.begin(dst, r)
 	return append(appendOnOneLine(dst, members), '\n')
 }
 
-// Write writes the same line as Append, and holds a piece of it at a time: it is for records of many bytes.
+// Write writes the same line as Append, piece by piece: it is for large records.
 func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 	part, rest := l.begin(make([]byte, 0, 2*piece), r)
 	for err == nil && len(rest) > 0 {
@@ -61,7 +60,7 @@ func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 	return written, err
 }
 
-// begin appends the text in front of the record's members. It returns the members with the closing brace.
+// begin appends the text before the record's members. It returns the members with the closing brace.
 func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string) {
 	dst = appendIdentity(append(dst, l.head...), r)
 	dst = append(dst, l.tail...)
@@ -72,7 +71,7 @@ func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string)
 	return dst, members
 }
 
-// appendOnOneLine appends JSON without line breaks. JSON has them only between tokens, and there a blank means the same.
+// appendOnOneLine appends JSON without line breaks. In JSON they stand only between tokens, and there a blank means the same.
 func appendOnOneLine(dst []byte, members string) []byte {
 	start := len(dst)
 	dst = append(dst, members...)
@@ -86,7 +85,7 @@ func appendOnOneLine(dst []byte, members string) []byte {
 	return dst
 }
 
-// inside is the text behind the opening brace of an object. A record of the client begins with the brace, and a key follows.
+// inside is the text after the opening brace of an object. A record of the client begins with the brace, and a key follows.
 func inside(object string) string {
 	if len(object) > 1 && object[0] == '{' && object[1] > ' ' {
 		return object[1:]
@@ -97,7 +96,7 @@ func inside(object string) string {
 // blanks are the characters that JSON allows between tokens.
 const blanks = " \t\r\n"
 
-// escape makes a tenant the inside of a JSON string. An ordinary tenant (A-Za-z0-9._-) needs no change.
+// escape makes the text for a JSON string of a tenant. An ordinary tenant (A-Za-z0-9._-) needs no change.
 func escape(tenant string) string {
 	if strings.IndexFunc(tenant, special) < 0 {
 		return tenant

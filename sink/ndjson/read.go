@@ -15,13 +15,13 @@ import (
 )
 
 // Each calls each with every record of a file of the tenant's lines, in its order, until each returns an error. It reads the
-// text that AppendLine puts in front of a record, and tells the compression by the first bytes. It refuses a file that is cut
+// text that AppendLine puts before a record. The first bytes of the file show the compression. It refuses a file that is cut
 // off, and a file with any other line.
 func (l Lines) Each(file []byte, each func(id int64, createdAt time.Time) error) error {
 	return l.lines(file, func(id int64, createdAt time.Time, _ []byte) error { return each(id, createdAt) })
 }
 
-// Records is [Lines.Each] with records that have nothing but their id, their time and, as Raw, their line.
+// Records is like [Lines.Each], but each record has only its id, its time and, as Raw, its line.
 func (l Lines) Records(file []byte, each func(*record.Record) error) error {
 	return l.lines(file, func(id int64, createdAt time.Time, line []byte) error {
 		return each(&record.Record{ID: id, CreatedAt: createdAt, Raw: string(line)})
@@ -33,7 +33,8 @@ func (l Lines) lines(file []byte, each func(id int64, createdAt time.Time, line 
 	return l.Scan(bytes.NewReader(file), each)
 }
 
-// Scan is [Lines.Each] for a file that comes piece by piece. It holds one line at a time, and each gets it, without its end.
+// Scan is like [Lines.Each], for a file that comes piece by piece. It holds one line at a time, and each gets that line without
+// its end.
 func (l Lines) Scan(file io.Reader, each func(id int64, createdAt time.Time, line []byte) error) error {
 	buffered := bufio.NewReader(file)
 	begin, err := buffered.Peek(len(zstdMagic))
@@ -67,7 +68,7 @@ func (l Lines) Served(line []byte) string {
 	return "{" + string(bytes.TrimPrefix(members, []byte(",")))
 }
 
-// identity reads the id and the instant out of the text that Append puts in front of a record.
+// identity reads the id and the instant from the text that Append puts before a record.
 func (l Lines) identity(line []byte) (id int64, createdAt time.Time, err error) {
 	rest, ok := bytes.CutPrefix(line, []byte(l.head))
 	if !ok {

@@ -2,14 +2,14 @@ package parquet
 
 import "unicode/utf8"
 
-// boundBytes is how many bytes of a string stand in the statistics: all of a UUID, and of most names, addresses and actions.
-// The library writes the whole string, twice for each page, and a record of 9 MB then makes a footer of 18 MB.
+// boundBytes is how many bytes of a string the statistics have: all of a UUID, and of most names, addresses and actions. The
+// library writes the whole string, twice for each page. Then a record of 9 MB makes a footer of 18 MB.
 const boundBytes = 64
 
-// bounds are the least and the greatest of some strings, as pointers to them.
+// bounds are the smallest and the greatest of several strings, as pointers to them.
 type bounds struct{ low, high *string }
 
-// add widens the bounds to a string. It ignores nil, which is NULL.
+// add widens the bounds so that they include a string. It ignores nil, which is NULL.
 func (b *bounds) add(s *string) {
 	switch {
 	case s == nil:
@@ -22,23 +22,23 @@ func (b *bounds) add(s *string) {
 	}
 }
 
-// merge widens the bounds to other bounds.
+// merge widens the bounds so that they include other bounds.
 func (b *bounds) merge(other bounds) {
 	b.add(other.low)
 	b.add(other.high)
 }
 
-// cut returns the bounds for the statistics: two nils if there were only NULLs. ok is false if the greatest string has no
+// cut returns the bounds for the statistics. If there were only NULLs, both are nil. ok is false if the greatest string has no
 // upper bound of that length.
 func (b *bounds) cut() (low, high []byte, ok bool) {
 	if b.low == nil {
 		return nil, nil, true
 	}
 	high, ok = upperBound(*b.high)
-	return append([]byte{}, prefix(*b.low)...), high, ok // not nil for "", which nil would leave out
+	return append([]byte{}, prefix(*b.low)...), high, ok // "" needs a pointer that is not nil: nil means that there is no bound
 }
 
-// prefix is the beginning of a string, and so no greater than the string. It ends with a whole character, because a bound
+// prefix is the beginning of a string. So it is not greater than the string. It ends with a whole character, because a bound
 // has the column's type, UTF-8.
 func prefix(s string) string {
 	if len(s) <= boundBytes {
@@ -51,9 +51,9 @@ func prefix(s string) string {
 	return s[:end]
 }
 
-// upperBound is a short string that is no less than s. If s is cut, upperBound replaces the last character with the next greater
-// one: UTF-8 sorts as its characters do. It leaves out the greatest character, and bytes that are no character. ok is false if
-// no character is left.
+// upperBound is a short string that is not smaller than s. If it has to cut s, it replaces the last character by the next
+// greater one: UTF-8 sorts as its characters do. It skips the greatest character, and bytes that are no character. ok is false
+// if no character is left.
 func upperBound(s string) (_ []byte, ok bool) {
 	if len(s) <= boundBytes {
 		return append([]byte{}, s...), true
@@ -63,7 +63,7 @@ func upperBound(s string) (_ []byte, ok bool) {
 		last, size := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-size]
 		if last == utf8.RuneError && size == 1 {
-			continue // a byte that is no character
+			continue // this byte is no character
 		}
 		if next := last + 1; utf8.ValidRune(next) {
 			return utf8.AppendRune([]byte(s), next), true
@@ -75,5 +75,6 @@ func upperBound(s string) (_ []byte, ok bool) {
 	return nil, false
 }
 
-// surrogatesEnd is the character after U+D7FF. Between them are halves of UTF-16, which UTF-8 does not have.
+// surrogatesEnd is the character after U+D7FF. Between the two are the surrogates, the halves of UTF-16 characters, which UTF-8
+// does not have.
 const surrogatesEnd = 0xE000

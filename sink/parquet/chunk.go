@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// How many bytes a number takes before its encoding: a value, or the number of a dictionary's value.
+// How many bytes a number takes before its encoding. It is a value, or the place of a value in the dictionary.
 const (
 	numberSize = 8
 	indexSize  = 4
@@ -30,11 +30,11 @@ type chunk struct {
 	meta    format.ColumnMetaData
 	index   format.ColumnIndex
 	offsets format.OffsetIndex
-	rows    int64 // in the pages so far
+	rows    int64 // values in the pages so far
 	nulls   int64
-	// The bounds of all values of a column of strings.
+	// The bounds of all values, for a column of strings.
 	bounds bounds
-	// A page has a value with no short string above it: readers have to look at every page.
+	// A page has a value for which there is no short upper bound: then readers have to look at every page.
 	unbounded bool
 }
 
@@ -80,7 +80,7 @@ func (c *chunk) integers(records []record.Record) error {
 
 func littleEndian(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
 
-// plain writes strings one after the other, each with its length in front.
+// plain writes strings one after the other, each after its length.
 func (c *chunk) plain(records []record.Record) error {
 	if len(records[0].Fields) >= largeFields && c.kind == record.JSON && !records[0].Absent.Has(c.set) {
 		return c.large(records[0].Fields)
@@ -118,12 +118,13 @@ func (c *chunk) plain(records []record.Record) error {
 	return c.addStrings(&p, within)
 }
 
-// appendPlain appends a string in the form of a page and of a dictionary.
+// appendPlain appends a string as pages and dictionaries have it.
 func appendPlain(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
-// number numbers the values of a column, by a dictionary. ok is false if the dictionary would be too large, or empty.
+// number replaces the values of a column by their places in a dictionary. ok is false if the dictionary would be too large, or
+// empty.
 func (c *chunk) number(records []record.Record) (ok bool) {
 	c.dictionary.clear()
 	c.indexes = c.indexes[:0]
@@ -139,10 +140,10 @@ func (c *chunk) number(records []record.Record) (ok bool) {
 	return len(c.dictionary.values) > 0
 }
 
-// null is the index that stands for NULL.
+// null is the index that means NULL.
 const null = -1
 
-// indexed writes the dictionary, and pages of the numbers of its values.
+// indexed writes the dictionary, and then pages with the places of the values.
 func (c *chunk) indexed() error {
 	if err := c.addDictionary(); err != nil {
 		return err
@@ -153,7 +154,7 @@ func (c *chunk) indexed() error {
 		c.levels = c.levels[:0]
 		clear(seen)
 		p := page{encoding: format.RLEDictionary}
-		present := rest[:0] // without nulls, in place
+		present := rest[:0] // it removes the nulls in place
 		for _, index := range rest[:n] {
 			if index == null {
 				p.nulls++

@@ -34,24 +34,24 @@ func Columns() []Column {
 	return all
 }
 
-// A column knows how to find its value in a record, and how to write it.
+// A column can find its value in a record, and write it.
 type column struct {
 	Column
 
-	number func(*record.Record) int64 // of the types that are numbers
+	number func(*record.Record) int64 // for the types that are numbers
 
-	text func(*record.Record) *string // of strings
+	text func(*record.Record) *string // for strings
 	kind record.Kind
-	set  record.Set // the column's own, by which it may be absent
+	set  record.Set // the column's own bit, which tells whether it is absent
 }
 
-// columns may only be appended to. "" means that the server sent "". NULL means that it sent no value.
+// New columns may only be appended to columns. "" means that the server sent "". NULL means that it sent no value.
 //
 //nolint:gochecknoglobals // a constant
 var columns = func() []column {
 	all := []column{
 		{Column: Column{"id", Int64, true}, number: func(r *record.Record) int64 { return r.ID }},
-		// Rounds down, before the epoch too.
+		// This rounds down, also before the epoch.
 		{Column: Column{"created_at", Timestamp, true}, number: func(r *record.Record) int64 { return r.CreatedAt.UnixMilli() }},
 		{Column: Column{"created_at_us", Int64, true}, number: func(r *record.Record) int64 { return r.CreatedAt.UnixMicro() }},
 	}
@@ -66,13 +66,13 @@ var columns = func() []column {
 //nolint:gochecknoglobals // a constant
 var sorting = []format.SortingColumn{{ColumnIdx: 2}, {ColumnIdx: 0}}
 
-// repeats tells that a dictionary holds the values.
+// repeats tells that the column has a dictionary.
 func (c *column) repeats() bool { return c.Type == String && c.kind == record.Repeats }
 
 // bloom tells that the column has a bloom filter.
 func (c *column) bloom() bool { return c.Type == String && c.kind == record.Unique }
 
-// ranged tells that a query may ask for a range of values. No query asks for a range of JSON.
+// ranged tells that a query may ask for a range of the column's values. No query asks for a range of JSON.
 func (c *column) ranged() bool { return c.Type != String || c.kind != record.JSON }
 
 // value is the record's value. It is nil, which is NULL, if the server sent no such column.
@@ -83,7 +83,7 @@ func (c *column) value(r *record.Record) *string {
 	return c.text(r)
 }
 
-// element is the column in the schema.
+// element is the column as an element of the schema.
 func (c *column) element() format.SchemaElement {
 	e := format.SchemaElement{Name: c.Name, RepetitionType: thrift.New(format.Optional)}
 	if c.Required {
@@ -103,7 +103,7 @@ func (c *column) element() format.SchemaElement {
 	return e
 }
 
-// size is how many bytes a record's strings take in the columns, before compression and dictionaries.
+// size is how many bytes a record's strings take, before compression and dictionaries.
 func size(r *record.Record) (n int) {
 	for i := range columns {
 		if c := &columns[i]; c.Type == String {

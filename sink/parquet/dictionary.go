@@ -2,16 +2,16 @@ package parquet
 
 import "unsafe"
 
-// keptNumbers is the largest map that the dictionary uses again: to clear a larger map takes longer than a small file.
+// keptNumbers is the largest map that the dictionary uses again: clearing a larger map takes longer than writing a small file.
 const keptNumbers = 1 << 12
 
-// A dictionary numbers the different values of a column in a row group, in the order in which they come.
+// A dictionary gives numbers to the different values of a column in a row group, in the order in which they come.
 type dictionary struct {
 	values  []string
-	bytes   int // of all values
+	bytes   int // of all values in the dictionary
 	numbers map[string]int32
-	// recent has values that came lately, each by its place. A log has few different values, and equal ones share one copy: a
-	// comparison of the same copy takes less time than a look into the map.
+	// recent has the last values, each by its place. A log has few different values, and equal ones use the same memory: comparing
+	// the addresses takes less time than a look into the map.
 	recent [1 << 10]struct {
 		value  string
 		number int32
@@ -45,9 +45,9 @@ func (d *dictionary) number(value string) int32 {
 	return number
 }
 
-// place is a number made from the address of a value in memory. Values that repeat share one copy, so place need not read the
-// bytes.
+// place is a number made from the address of a value in memory. Values that repeat use the same memory, so place need not read
+// the bytes.
 func place(s string) uint {
 	const prime = 0x9e3779b97f4a7c15
-	return uint(uintptr(unsafe.Pointer(unsafe.StringData(s))) * prime >> 32) //nolint:gosec // a number, nothing is read there
+	return uint(uintptr(unsafe.Pointer(unsafe.StringData(s))) * prime >> 32) //nolint:gosec // only the address: nothing is read there
 }

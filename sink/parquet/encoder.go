@@ -13,15 +13,17 @@ import (
 const Extension = ".parquet"
 
 const (
-	// rowGroupRows bounds a row group. With more rows neither size nor speed gains, and only memory grows.
+	// rowGroupRows is how many rows a row group may have. With more rows, a file is no smaller and no faster, and only takes more
+	// memory.
 	rowGroupRows = 100_000
-	// rowGroupBytes bounds the strings of a row group before compression, unless a single record has more. Readers hold the
-	// compressed column chunks of a row group. 100,000 ordinary records have 28 MB, so most row groups end by rows. Each further
-	// row group costs 2 KB of footer, so it should hold some records even if they have 10 MiB, the most that BloodHound takes in.
+	// rowGroupBytes is how many bytes the strings of a row group may have before compression. A single record may have more.
+	// Readers hold the compressed column chunks of a row group. 100,000 ordinary records have 28 MB, so most row groups end by
+	// rows. Each row group costs 2 KB of footer. So it should hold several records even if they have 10 MiB each, which is the
+	// most that BloodHound accepts.
 	rowGroupBytes = 32 << 20
-	// pageBytes is the size of a page before compression. Pages of 1 MiB would make files 3% smaller, and readers slower.
+	// pageBytes is the size of a page before compression. With pages of 1 MiB, files would be 3% smaller, but readers slower.
 	pageBytes = 256 << 10
-	// densePageBytes is the same of a dense file.
+	// densePageBytes is the same for a dense file.
 	densePageBytes = 1 << 20
 	// dictionaryBytes is how large a dictionary may be: some 58,000 UUIDs. A column with more different values in a row group
 	// has no dictionary.
@@ -38,30 +40,30 @@ const (
 	keyWindowEnd   = "houndtrail.window_end"
 )
 
-// ErrOrder says that records are not in strictly ascending order of (created_at, id). A file with such records would
-// lie about its sorting columns, and readers that believe them would skip rows.
+// ErrOrder says that records are not in strictly ascending order of (created_at, id). The footer of a file names its sorting
+// columns. If the records were not sorted, readers would trust the footer and skip rows.
 var ErrOrder = errors.New("records are not sorted by (created_at, id), each once")
 
-// Metadata goes into the footer of every file, beside the window.
+// Metadata goes into the footer of every file, with the window.
 type Metadata struct {
 	Tenant  string
-	Version string // of the program
+	Version string // the version of the program
 }
 
-// An Encoder writes files, one after another. It keeps its buffers from one to the next, since sparse history comes as
-// hundreds of small files. It is not safe for concurrent use.
+// An Encoder writes files, one after another. It keeps its buffers from one file to the next, since old history with few
+// records comes as hundreds of small files. It is not safe for concurrent use.
 //
-// It has a writer of its own, made of the library's encodings. The library's writer takes twice the processor time, since it
-// copies rows to columns. It holds a row group's pages in memory, and its statistics have whole strings.
+// It has its own writer, which uses the encodings of the library. The library's writer takes twice the processor time, since it
+// copies rows into columns. It holds a row group's pages in memory, and its statistics have whole strings.
 type Encoder struct {
 	meta    Metadata
 	scratch scratch
 }
 
-// NewEncoder returns an encoder whose files carry meta.
+// NewEncoder returns an encoder that writes meta into each file.
 func NewEncoder(meta Metadata) *Encoder { return &Encoder{meta: meta} }
 
-// NewDenseEncoder returns an encoder that takes several times the processor time, for smaller files.
+// NewDenseEncoder returns an encoder for smaller files. It takes several times the processor time.
 func NewDenseEncoder(meta Metadata) *Encoder {
 	return &Encoder{meta: meta, scratch: scratch{dense: true}}
 }
@@ -69,18 +71,18 @@ func NewDenseEncoder(meta Metadata) *Encoder {
 // Extension is the end of a file's name.
 func (*Encoder) Extension() string { return Extension }
 
-// Held is about how many bytes the encoder's own buffers have: a few hundred thousand, unless a string was larger.
+// Held is about how many bytes the encoder's own buffers take: a few hundred thousand, or more after a large string.
 func (e *Encoder) Held() int { return cap(e.scratch.values) + cap(e.scratch.packed) }
 
-// Encode writes one file with the records, which must be sorted and each there once; else the error is [ErrOrder]. It
-// keeps no reference to them. After an error the written bytes are no file, and the encoder can be used again.
+// Encode writes one file with the records. They must be sorted, and each must be there once: if not, the error is [ErrOrder].
+// It keeps no reference to them. After an error, the written bytes are no complete file. The encoder can be used again.
 func (e *Encoder) Encode(w io.Writer, win window.Window, records []record.Record) error {
 	for i := 1; i < len(records); i++ {
 		if record.Compare(&records[i-1], &records[i]) >= 0 {
 			return fmt.Errorf("encode Parquet: id %d comes after id %d: %w", records[i].ID, records[i-1].ID, ErrOrder)
 		}
 	}
-	defer e.scratch.dictionary.clear() // it must not refer to the caller's memory any more
+	defer e.scratch.dictionary.clear() // so the encoder no longer refers to the caller's memory
 	if err := e.encode(&file{counted: counted{Writer: w}}, win, records); err != nil {
 		return fmt.Errorf("encode Parquet: %w", err)
 	}
@@ -101,8 +103,8 @@ func (e *Encoder) encode(f *file, win window.Window, records []record.Record) er
 	return f.finish(e.meta, win)
 }
 
-// different is about how many different values an id column has, which is the size of its bloom filter. An intent and its outcome
-// share an id: to count them makes a dense file 2% smaller.
+// different is about how many different values an id column has: this is the size of its bloom filter. An intent and its
+// outcome have the same id. Because different counts such ids once, a dense file is 2% smaller.
 func (e *Encoder) different(c *column, records []record.Record) int {
 	if !e.scratch.dense {
 		return len(records)
@@ -114,8 +116,8 @@ func (e *Encoder) different(c *column, records []record.Record) int {
 	return len(ids)
 }
 
-// leading is how many of the first records make a row group, by the bytes of their strings. A record that alone is too large for
-// a row group, or has large fields, goes alone.
+// leading is how many of the first records make a row group. The bytes of their strings decide. If a record is too large for a
+// row group, or has large fields, it gets its own.
 func leading(records []record.Record) (n int) {
 	for bytes := 0; n < min(len(records), rowGroupRows); n++ {
 		bytes += size(&records[n])

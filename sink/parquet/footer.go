@@ -18,7 +18,7 @@ const magic = "PAR1"
 // formatVersion is the version of the format. It has data pages of version 2.
 const formatVersion = 2
 
-// A file is a file under way. Behind its row groups come the column indexes, the offset indexes and the footer.
+// A file is a file in progress. After its row groups come the column indexes, the offset indexes and the footer.
 type file struct {
 	counted
 
@@ -31,7 +31,7 @@ type file struct {
 type group struct {
 	format.RowGroup
 
-	filters []bloom.SplitBlockFilter // of the columns that have one; they come behind the columns
+	filters []bloom.SplitBlockFilter // the filters of the columns that have one; they come after the columns
 }
 
 // begin begins a row group.
@@ -54,14 +54,15 @@ func newChunk(f *file, s *scratch, c *column) *chunk {
 	}}
 }
 
-// end adds a chunk to the footer and the page index. Until finish, the offsets of the page index count from its own beginning.
+// end adds a chunk to the footer and the page index. Until finish, the offsets of the page index count from the index's own
+// beginning.
 func (f *file) end(g *group, c *chunk) error {
 	c.meta.NumValues, c.meta.Statistics.NullCount = c.rows, c.nulls
 	for _, s := range c.meta.EncodingStats {
 		c.meta.Encoding = append(c.meta.Encoding, s.Encoding)
 	}
 	if !c.Required {
-		c.meta.Encoding = append(c.meta.Encoding, format.RLE) // of the levels
+		c.meta.Encoding = append(c.meta.Encoding, format.RLE) // the encodings of the levels
 		c.meta.SizeStatistics.DefinitionLevelHistogram = []int64{c.nulls, c.rows - c.nulls}
 		if low, high, ok := c.bounds.cut(); ok {
 			c.meta.Statistics.MinValue, c.meta.Statistics.MaxValue = low, high
@@ -114,11 +115,11 @@ func (f *file) filters(g *group) error {
 			}
 		}
 	}
-	g.filters = nil // their memory serves the next row group
+	g.filters = nil // the next row group uses their memory again
 	return nil
 }
 
-// finish writes the page index and the footer behind the row groups.
+// finish writes the page index and the footer after the row groups.
 func (f *file) finish(meta Metadata, win window.Window) error {
 	footer := format.FileMetaData{
 		Version: formatVersion, NumRows: f.rows, CreatedBy: "houndtrail version " + meta.Version,
@@ -157,7 +158,7 @@ func (f *file) finish(meta Metadata, win window.Window) error {
 	return nil
 }
 
-// counted is a writer that counts.
+// counted is a writer that counts its bytes.
 type counted struct {
 	io.Writer
 

@@ -11,17 +11,17 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// largeFields is the size from which the encoder writes a value of fields straight into the file, and does not copy it into a
-// page and compress it there. Of all columns only fields can be so large: it has text that a client sent to the server.
+// If a value of fields has largeFields bytes or more, the encoder writes it directly into the file. It does not first copy it
+// into a page and compress it there. Only fields can be so large: it has text that a client sent to the server.
 const largeFields = 4 << 20
 
-// behindLarge is room for the bytes of a file behind a large value, if there is only one such value.
+// behindLarge is how many bytes of a file may follow a large value, if there is only one.
 const behindLarge = 64 << 10
 
-// large writes a page of one large value. It compresses the value twice: first for the compressed size, since the header stands
-// in front and has it, and then to write the value.
+// large writes a page of one large value. It compresses the value twice. The first time, it finds the compressed size, since
+// the header comes first and has that size. The second time, it writes the value.
 func (c *chunk) large(value string) error {
-	c.runs = append(c.runs[:0], 1<<1, 1) // a run of one row that has a value
+	c.runs = append(c.runs[:0], 1<<1, 1) // levels for one row with a value
 	sum := crc32.NewIEEE()
 	_, _ = sum.Write(c.runs)
 	packed := counted{Writer: sum}
@@ -29,7 +29,7 @@ func (c *chunk) large(value string) error {
 		return err
 	}
 	if b, ok := c.Writer.(interface{ Grow(n int) }); ok {
-		b.Grow(int(packed.written) + behindLarge) // a buffer that grows by doubling would have the value three times meanwhile
+		b.Grow(int(packed.written) + behindLarge) // if the buffer grew by doubling, it would have the value three times for a moment
 	}
 	p := page{rows: 1, encoding: format.Plain, bytes: int64(len(value))}
 	return c.write(&p, lengthSize+len(value), int(packed.written), sum.Sum32(), func(w io.Writer) error {
@@ -37,10 +37,10 @@ func (c *chunk) large(value string) error {
 	})
 }
 
-// lengthSize is the size of the length that stands in front of a plain value.
+// lengthSize is the size of the length before a plain value.
 const lengthSize = 4
 
-// compressValue writes the compressed value. It holds a part of it at a time.
+// compressValue writes the compressed value. It holds only a part of the value at a time.
 func compressValue(w io.Writer, value string, dense bool) error {
 	z, err := newZstd(dense)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // none is an empty range.
 var none = Range{0, -1} //nolint:gochecknoglobals // a constant
 
-// narrow returns the rows of a row group among which the wanted ones are, by its statistics, its bloom filters and its page index.
+// narrow returns the rows of a row group that may be wanted, by the group's statistics, its bloom filters and its page index.
 func (g *searched) narrow(rows Range) (Range, error) {
 	for j := range columns {
 		c := &columns[j]
@@ -41,8 +41,8 @@ func (g *searched) narrow(rows Range) (Range, error) {
 	return rows, nil
 }
 
-// asked tells whether a wanted value can lie between two bounds, either of which may be nil for unknown. It is nil if the query asks
-// nothing about the column.
+// asked tells whether a wanted value can lie between two bounds. A bound may be nil: then it is not known. It is nil if the
+// query asks nothing about the column.
 func (g *searched) asked(c *column) func(low, high []byte) bool {
 	numbers := func(wanted Range) func(low, high []byte) bool {
 		return func(low, high []byte) bool {
@@ -65,7 +65,7 @@ func (g *searched) asked(c *column) func(low, high []byte) bool {
 	}
 }
 
-// filtered tells whether the bloom filter of a column, if it has one, lets the wanted value through.
+// filtered tells whether the bloom filter of a column may have the wanted value. If the column has no filter, it is true.
 func (g *searched) filtered(c *column, chunk *pq.FileColumnChunk) (bool, error) {
 	value, equal := g.query.Equal[c.Name]
 	if !equal || !c.bloom() {
@@ -81,7 +81,8 @@ func (g *searched) filtered(c *column, chunk *pq.FileColumnChunk) (bool, error) 
 	return filter.Check(pq.ByteArrayValue([]byte(value)))
 }
 
-// pages are the rows from the first to the last page that can have a wanted value: all, if there is no page index.
+// pages returns the rows from the first page to the last page that can have a wanted value. Without a page index, that is all
+// rows.
 func (g *searched) pages(c *column, chunk *pq.FileColumnChunk, asked func(low, high []byte) bool) (Range, error) {
 	all := Range{0, g.group.NumRows() - 1}
 	index, err := chunk.ColumnIndexFrom(g.at)

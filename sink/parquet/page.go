@@ -11,16 +11,16 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// scratch is the memory of one page and one dictionary. It serves all columns of all files in turn.
+// scratch is the memory of one page and one dictionary. All columns of all files use it in turn.
 type scratch struct {
 	dense      bool
 	zstd       *zstd.Encoder // nil at first
 	integer    []int64
 	indexes    []int32
-	levels     []byte // of each row: 1 for a value, 0 for NULL
-	runs       []byte // the same, encoded
-	values     []byte // encoded
-	packed     []byte // compressed
+	levels     []byte // the level of each row: 1 for a value, 0 for NULL
+	runs       []byte // the levels, encoded
+	values     []byte // the values, encoded
+	packed     []byte // the values, compressed
 	dictionary dictionary
 	blooms     [2]bloom.SplitBlockFilter
 }
@@ -55,15 +55,15 @@ func (s *scratch) compress() (_ []byte, err error) {
 	return s.packed, nil
 }
 
-// A page has the facts about a page of data, beside its levels and values.
+// A page has the facts about a page of data, besides its levels and values.
 type page struct {
 	rows, nulls int
 	encoding    format.Encoding
-	bytes       int64  // of the strings, without their encoding
-	low, high   []byte // bounds of the values; nil for NULLs alone
+	bytes       int64  // the bytes of the strings, without their encoding
+	low, high   []byte // bounds of the values; nil if there are only NULLs
 }
 
-// addStrings adds a page of strings, whose levels say how many rows it has.
+// addStrings adds a page of strings. Its levels say how many rows it has.
 func (c *chunk) addStrings(p *page, within bounds) (err error) {
 	p.rows = len(c.levels)
 	if c.runs, err = (&rle.Encoding{BitWidth: 1}).EncodeLevels(c.runs[:0], c.levels); err != nil {
@@ -81,7 +81,7 @@ func (c *chunk) bound(p *page, within bounds) {
 	c.unbounded = c.unbounded || !ok
 }
 
-// add adds a page of data, from the scratch.
+// add adds a page of data. Its bytes are in the scratch.
 func (c *chunk) add(p *page) error {
 	packed, err := c.compress()
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *chunk) add(p *page) error {
 	})
 }
 
-// runsOf are the levels that tell NULLs from values: nothing in a column without NULLs.
+// runsOf encodes the levels that tell NULLs from values. For a column without NULLs, there is nothing to encode.
 func (c *chunk) runsOf() []byte {
 	if c.Required {
 		return nil
@@ -151,7 +151,7 @@ func (c *chunk) begin(header *format.PageHeader, encoding format.Encoding) error
 	return err
 }
 
-// note adds the place and the figures of a page of data to the indexes.
+// note adds the place and the facts of a page of data to the indexes.
 func (c *chunk) note(p *page, at format.PageLocation) {
 	c.rows, c.nulls = c.rows+int64(p.rows), c.nulls+int64(p.nulls)
 	c.offsets.PageLocations = append(c.offsets.PageLocations, at)
@@ -194,12 +194,12 @@ func (c *chunk) addDictionary() error {
 	return err
 }
 
-// compressionWindow is how far back a page's compression looks: over the whole page. With more, the encoder would
-// use and keep more memory.
+// compressionWindow is how far back the compression of a page looks: over the whole page. With a larger window, the encoder
+// would use and keep more memory.
 const compressionWindow = 2 * pageBytes
 
-// newZstd has the fastest level, which takes half the time of the default level, for files that are 2% larger. For dense files it
-// has the best level.
+// newZstd has the fastest level: it takes half the time of the default level, and files are 2% larger. For a dense file it has
+// the best level.
 func newZstd(dense bool) (*zstd.Encoder, error) {
 	level, window := zstd.SpeedFastest, compressionWindow
 	if dense {
@@ -207,8 +207,8 @@ func newZstd(dense bool) (*zstd.Encoder, error) {
 	}
 	return zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(level), zstd.WithWindowSize(window),
-		zstd.WithEncoderConcurrency(1), // pages come one at a time
-		zstd.WithZeroFrames(true),      // an empty page is a frame too
-		zstd.WithEncoderCRC(false),     // no other writer of Parquet adds one
+		zstd.WithEncoderConcurrency(1), // the encoder compresses one page at a time
+		zstd.WithZeroFrames(true),      // so an empty page is a frame too
+		zstd.WithEncoderCRC(false),     // no other writer of Parquet adds a checksum
 	)
 }

@@ -19,19 +19,19 @@ const (
 	columnCreatedAt = "created_at_us"
 )
 
-// A File is a file of an Encoder, opened for reading. Open reads only its footer.
+// A File is an open file of an Encoder. Open reads only its footer.
 type File struct {
 	Metadata
 
-	Window window.Window // without its pass, which only the object's key has
+	Window window.Window // without its pass: only the object's key has the pass
 	file   *pq.File
 	at     io.ReaderAt
 }
 
-// Open opens a file. It refuses a file that is cut off, and a file that no Encoder wrote.
+// Open opens a file. It refuses a file that is cut off, or that no Encoder wrote.
 func Open(file []byte) (*File, error) { return openFile(bytes.NewReader(file), int64(len(file))) }
 
-// OpenAt opens a file of that size, of which [File.Search] reads only the parts that it needs. It refuses the same files as Open.
+// OpenAt opens a file of that size. [File.Search] then reads only the parts that it needs. It refuses the same files as Open.
 func OpenAt(r io.ReaderAt, size int64) (*File, error) {
 	return openFile(r, size, pq.SkipMagicBytes(true), pq.ReadBufferSize(readBuffer))
 }
@@ -39,7 +39,7 @@ func OpenAt(r io.ReaderAt, size int64) (*File, error) {
 func openFile(r io.ReaderAt, size int64, options ...pq.FileOption) (*File, error) {
 	f := &File{at: r}
 	err := guard(func() (err error) {
-		// Each goes through all rows, and needs neither. A search reads them when it comes to a row group.
+		// These two are read later: Each goes through all rows, and needs neither. A search reads them for each row group.
 		f.file, err = pq.OpenFile(r, size, append(options, pq.SkipPageIndex(true), pq.SkipBloomFilters(true))...)
 		return err
 	})
@@ -52,7 +52,7 @@ func openFile(r io.ReaderAt, size int64, options ...pq.FileOption) (*File, error
 	return f, nil
 }
 
-// check compares the footer with that of an Encoder, and reads the metadata.
+// check compares the footer with the footer of an Encoder, and reads the metadata.
 func (f *File) check() error {
 	for _, name := range []string{columnID, columnCreatedAt} {
 		column, ok := f.file.Schema().Lookup(name)
@@ -62,7 +62,7 @@ func (f *File) check() error {
 	}
 	for _, group := range f.file.Metadata().RowGroups {
 		for _, column := range group.Columns {
-			// For bytes that are not LZ4, the library's LZ4 takes all memory.
+			// If bytes are not LZ4, the library's LZ4 takes all memory.
 			if codec := column.MetaData.Codec; codec != format.Zstd {
 				return fmt.Errorf("a column is compressed with %v, not with %v", codec, format.Zstd)
 			}
@@ -108,9 +108,10 @@ func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
 	return nil
 }
 
-// column appends the values of a column of a row group. If the column is not as long as the row group, that is an error.
+// column appends the values of a column of a row group. If the column has more or fewer values than the row group has rows,
+// that is an error.
 func (f *File) column(group pq.RowGroup, name string, values []int64) (_ []int64, err error) {
-	leaf, _ := f.file.Schema().Lookup(name) // check has seen it
+	leaf, _ := f.file.Schema().Lookup(name) // check has made sure that there is one
 	pages := group.ColumnChunks()[leaf.ColumnIndex].Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	for {
@@ -148,7 +149,7 @@ func appendPage(values []int64, page pq.Page) ([]int64, error) {
 	}
 }
 
-// guard makes an error of a panic: the library panics over some bytes that are no file.
+// guard turns a panic into an error: the library panics over some damaged files.
 func guard(read func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// rowBytes is about what a record takes in memory beside its strings.
+// rowBytes is about how much memory a record takes besides its strings.
 const rowBytes = 256
 
-// Held is about how many bytes Records holds at a time, beside the file: the largest row group, decoded.
+// Held is about how many bytes Records holds at a time, besides the file: the largest row group, decoded.
 func (f *File) Held() (most int64) {
 	for _, group := range f.file.Metadata().RowGroups {
 		most = max(most, group.TotalByteSize+group.NumRows*rowBytes)
@@ -22,9 +22,9 @@ func (f *File) Held() (most int64) {
 	return most
 }
 
-// Records calls each with every record of the file, in its order, until each returns an error. The records have no Raw. It holds a
-// row group at a time. If the file has a column that this version does not know, it is an error: to write the records again would
-// lose that column.
+// Records calls each with every record of the file, in its order, until each returns an error. The records have no Raw. It
+// holds a row group at a time. If the file has a column that this version does not know, that is an error: if the caller wrote
+// the records again, that column would be lost.
 func (f *File) Records(each func(*record.Record) error) error {
 	if names := f.NewColumns(); len(names) > 0 {
 		return fmt.Errorf("read Parquet: the file has the column %s, which this version of houndtrail does not know: "+
@@ -72,7 +72,7 @@ func (f *File) group(group pq.RowGroup) ([]record.Record, error) {
 	return records, nil
 }
 
-// strings fills in a column of strings. Equal values of a column that repeats share one copy.
+// strings sets a column of strings. In a column that repeats, equal values use the same memory.
 func (f *File) strings(group pq.RowGroup, c *column, records []record.Record) (err error) {
 	leaf, ok := f.file.Schema().Lookup(c.Name)
 	if !ok {
@@ -104,7 +104,7 @@ func (f *File) strings(group pq.RowGroup, c *column, records []record.Record) (e
 	}
 }
 
-// fill fills in the values of a page, and returns how many there were.
+// fill sets the values of a page. It returns their number.
 func (c *column) fill(page pq.Page, records []record.Record, text func([]byte) string) (filled int, err error) {
 	var buffer [256]pq.Value
 	for reader := page.Values(); ; {

@@ -18,14 +18,14 @@ type chunkPages struct {
 	meta    *format.ColumnMetaData
 	span    *span
 	pages   *pq.FilePages
-	offsets *pq.FileOffsetIndex // nil if it is not believed
+	offsets *pq.FileOffsetIndex // nil if the search does not believe it
 
-	page     pq.Page // the one that is read; nil before the first
+	page     pq.Page // the present page; nil before the first one
 	values   pq.ValueReader
 	row, end int64 // the next row, and the end of the page's rows
 }
 
-// chunk is the column of that number in the row group.
+// chunk returns the column of that number in the row group.
 func (g *searched) chunk(i int) (*pq.FileColumnChunk, error) {
 	chunk, ok := g.group.ColumnChunks()[i].(*pq.FileColumnChunk)
 	if !ok {
@@ -59,7 +59,7 @@ func (g *searched) open(i int) (*chunkPages, error) {
 // close gives the pages back.
 func (p *chunkPages) close() {
 	pq.Release(p.page)
-	_ = p.pages.Close() // it only returns buffers
+	_ = p.pages.Close() // Close only returns buffers
 }
 
 // each calls set with the values of some rows, in their order. The runs of rows come in ascending order.
@@ -71,7 +71,7 @@ func (p *chunkPages) each(runs []Range, set func(row int64, v pq.Value)) error {
 		}
 		for p.row <= run.High {
 			from, to := max(run.Low, p.row), min(run.High+1, p.end)
-			if p.row < run.Low { // on the way to the first row
+			if p.row < run.Low { // the rows before the first wanted row
 				to = min(run.Low, p.end)
 			}
 			if p.row == p.end {
@@ -115,8 +115,8 @@ func (p *chunkPages) pageOf(row int64) int {
 	return sort.Search(p.offsets.NumPages(), func(i int) bool { return p.offsets.FirstRowIndex(i) > row }) - 1
 }
 
-// seek goes to the page of the first run's first row, unless it is this page or the next one. It has the span read the pages of the
-// runs with one request, as long as there is no page between them without a wanted row.
+// seek goes to the page of the first run's first row, unless that is the present page or the next one. It makes the span read
+// the pages of the runs with one request, as long as each page between them has a wanted row.
 func (p *chunkPages) seek(runs []Range) error {
 	first := runs[0].Low
 	if p.offsets == nil || p.offsets.NumPages() == 0 {
@@ -155,19 +155,21 @@ const (
 	mostAhead = 4 << 20
 )
 
-// A span reads a column chunk for the library, which asks for a few kilobytes at a time: each of them would be a request. At the
-// first byte that it does not hold, a span reads all bytes up to the end of the pages that are wanted.
+// A span reads a column chunk for the library. The library asks for a few kilobytes at a time, and each of these would be a
+// request. When the library asks for a byte that the span does not hold, the span reads all bytes up to the end of the wanted
+// pages.
 type span struct {
 	from       io.ReaderAt
-	wanted     int64 // where the wanted pages end
-	end        int64 // of the chunk
+	wanted     int64 // the end of the wanted pages
+	end        int64 // the end of the chunk
 	held       []byte
-	at         int64  // of the held bytes
-	dictionary []byte // with its header
+	at         int64  // the place of the held bytes
+	dictionary []byte // the first page, with its header
 	dictAt     int64
 }
 
-// want says that the pages up to there are wanted. The library reads a whole buffer at a time, and so beyond their end.
+// want says that all pages up to that place are wanted. The library reads a whole buffer at a time, so it may read beyond that
+// place.
 func (s *span) want(end int64) { s.wanted = min(end+readBuffer, s.end) }
 
 // covers tells whether the byte at that place is one of the wanted ones.
@@ -200,8 +202,8 @@ func (s *span) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// readDictionary reads the dictionary page, and compares it with its checksum. The library does so only if it comes to the page on
-// its way to the first page of data.
+// readDictionary reads the dictionary page, and compares it with its checksum. The library compares it only if it reads this
+// page on its way to the first page of data.
 func (s *span) readDictionary(start, end int64) error {
 	b := make([]byte, end-start)
 	if _, err := s.from.ReadAt(b, start); err != nil {
@@ -220,7 +222,7 @@ func (s *span) readDictionary(start, end int64) error {
 	return nil
 }
 
-// int64Of is a number of the statistics.
+// int64Of reads a number of the statistics.
 func int64Of(b []byte) (n int64, ok bool) {
 	if len(b) != numberSize {
 		return 0, false

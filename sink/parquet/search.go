@@ -11,28 +11,28 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// A Range is the numbers from Low to High, both included.
+// A Range is all numbers from Low to High, with both.
 type Range struct{ Low, High int64 }
 
 // overlaps tells whether the ranges share a number.
 func (r Range) overlaps(other Range) bool { return r.Low <= other.High && other.Low <= r.High }
 
-// A Query says which records a search wants. Everything but Match only lets the search pass over parts of the file: it must hold for
-// each record for which Match is true.
+// A Query says which records a search wants. Match alone decides. The other fields only let the search skip parts of the file:
+// they must be true for each record for which Match is true.
 type Query struct {
 	IDs      Range
-	Instants func() Range // of created_at_us; asked again before each row group
+	Instants func() Range // the range of created_at_us; the search asks again before each row group
 	Equal    map[string]string
-	// Columns are those that Match looks at, beside the id and the time: the record that Match gets has no other.
+	// Columns are the columns that Match looks at, besides the id and the time. The record for Match has no other columns.
 	Columns record.Set
 	Match   func(*record.Record) bool
-	// Borrow waits for so many bytes of memory; nil for no bound.
+	// Borrow waits for so many bytes of memory; nil if there is no limit.
 	Borrow func(bytes int64) (giveBack func(), err error)
-	// Backwards has the search begin with the last row group. Of each row group, only the first wanted records are of use, or the last
-	// ones if it is backwards, so many as Most says; 0 for all.
+	// If Backwards is set, the search begins with the last row group. Most is how many wanted records of a row group the caller
+	// can use: the first ones, or the last ones if Backwards is set; 0 for all.
 	Backwards bool
 	Most      int
-	// Whole has the search believe no statistics, filter or index, none of which has a checksum.
+	// If Whole is set, the search believes no statistics, filter or index: none of them has a checksum.
 	Whole bool
 }
 
@@ -46,8 +46,9 @@ func (f *File) NewColumns() (names []string) {
 	return names
 }
 
-// Search calls each with every record that the query wants, in the order of each row group, until each returns an error. The records
-// have no Raw. It reads only the parts of the file in which they can be, and of the other columns only the pages in which they are.
+// Search calls each with every record that the query wants, in the order of each row group, until each returns an error. The
+// records have no Raw. It reads only the parts of the file that can have such records. Of the other columns, it reads only the
+// pages that have them.
 func (f *File) Search(q Query, each func(*record.Record) error) error {
 	for n := range f.file.RowGroups() {
 		i := n
@@ -98,7 +99,7 @@ func (f *File) searchGroup(i int, q *Query) (found []record.Record, giveBack fun
 	return found, giveBack, err
 }
 
-// A searched is a row group that is searched.
+// A searched is a row group in a search.
 type searched struct {
 	*File
 
@@ -107,7 +108,8 @@ type searched struct {
 	query *Query
 }
 
-// read returns the wanted ones of some rows. It reads the columns by which it chooses first, and the others only for its choice.
+// read returns the wanted records among some rows. First it reads the columns that Match looks at. It reads the other columns
+// only for the records that Match chose.
 func (g *searched) read(rows Range) ([]record.Record, error) {
 	records := make([]record.Record, rows.High-rows.Low+1)
 	all := []Range{rows}
@@ -121,12 +123,12 @@ func (g *searched) read(rows Range) ([]record.Record, error) {
 			return nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
 	}
-	for i := 1; i < len(records); i++ { // what is left out below relies on it
+	for i := 1; i < len(records); i++ { // skipping rows below relies on it
 		if record.Compare(&records[i-1], &records[i]) >= 0 {
 			return nil, fmt.Errorf("id %d comes after id %d: %w", records[i].ID, records[i-1].ID, ErrOrder)
 		}
 	}
-	var runs []Range // of rows that are wanted, one behind the other
+	var runs []Range // runs of wanted rows that follow one another
 	for i := range records {
 		if !g.query.Match(&records[i]) {
 			continue
@@ -153,7 +155,7 @@ func (g *searched) read(rows Range) ([]record.Record, error) {
 	return found, nil
 }
 
-// useful are the first or the last rows, so many as are of use.
+// useful returns the first or the last rows: as many as the caller can use.
 func (g *searched) useful(runs []Range) []Range {
 	left := int64(g.query.Most)
 	if left == 0 {
@@ -180,7 +182,7 @@ func (g *searched) useful(runs []Range) []Range {
 	return runs
 }
 
-// fill fills in a column of some rows. A column that the file lacks, because an earlier version wrote it, is NULL in every row.
+// fill sets a column of some rows. A column that the file lacks, because an earlier version wrote it, is NULL in every row.
 func (g *searched) fill(c *column, first int64, runs []Range, records []record.Record) error {
 	leaf, ok := g.file.Schema().Lookup(c.Name)
 	if !ok {
@@ -211,7 +213,7 @@ func (g *searched) fill(c *column, first int64, runs []Range, records []record.R
 	return p.each(runs, func(row int64, v pq.Value) { set(&records[row-first], v) })
 }
 
-// copier copies values. Equal values of a column that repeats share one copy.
+// copier copies values. In a column that repeats, equal values use the same memory.
 func (c *column) copier() func([]byte) string {
 	if !c.repeats() {
 		return func(b []byte) string { return string(b) }

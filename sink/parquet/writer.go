@@ -9,23 +9,23 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A Writer writes one file with records that come one by one. It holds a row group of them.
+// A Writer writes one file with records that come one by one. It holds one row group of them.
 type Writer struct {
 	encoder *Encoder
 	file    file
-	bytes   int // of the strings of the records below
+	bytes   int // the bytes of the strings of these records
 	records []record.Record
-	last    record.Record // before them; the zero value if there is none
+	last    record.Record // the last record before them; the zero value if there is none
 	began   bool
 }
 
-// Begin begins a file. The encoder must not begin another one before this one is finished or given up.
+// Begin begins a file. The encoder must not begin another file before the caller has finished this one or given it up.
 func (e *Encoder) Begin(w io.Writer) *Writer {
 	return &Writer{encoder: e, file: file{counted: counted{Writer: w}}}
 }
 
-// Add adds a record, which must come after the previous one by (created_at, id); else the error is [ErrOrder]. It keeps the strings
-// until the row group is full.
+// Add adds a record. It must come after the previous one by (created_at, id): if not, the error is [ErrOrder]. It keeps the
+// strings until the row group is full.
 func (w *Writer) Add(r *record.Record) error {
 	if w.began && record.Compare(&w.last, r) >= 0 {
 		return fmt.Errorf("encode Parquet: id %d comes after id %d: %w", r.ID, w.last.ID, ErrOrder)
@@ -43,9 +43,9 @@ func (w *Writer) Add(r *record.Record) error {
 	return w.flush(false)
 }
 
-// flush writes the row groups that are full or, at the end, all.
+// flush writes the row groups that are full. At the end it writes all of them.
 func (w *Writer) flush(all bool) error {
-	defer w.encoder.scratch.dictionary.clear() // it must not refer to records that are gone
+	defer w.encoder.scratch.dictionary.clear() // so the writer no longer refers to old records
 	rest := w.records
 	for len(rest) > 0 {
 		n := leading(rest)
@@ -67,7 +67,7 @@ func (w *Writer) flush(all bool) error {
 	return nil
 }
 
-// Finish writes the rest of the file, which has the records of a window.
+// Finish writes the rest of the file. The file has the records of a window.
 func (w *Writer) Finish(win window.Window) error {
 	if err := w.flush(true); err != nil {
 		return err
@@ -81,5 +81,5 @@ func (w *Writer) Finish(win window.Window) error {
 	return nil
 }
 
-// errNothing says that a file has no record: that is a defect of the caller.
+// errNothing says that a file has no record: that is a defect in the caller's code.
 var errNothing = errors.New("there is no record to write")

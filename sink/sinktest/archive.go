@@ -24,7 +24,7 @@ import (
 // Tenant is the tenant of the suite's records.
 const Tenant = "acme.example"
 
-// Sink is the contract under test: exporter.Sink without WriteParts, and with Write, which only tests call.
+// Sink is the contract under test: exporter.Sink without WriteParts, but with Write, which only tests call.
 type Sink interface {
 	Prepare(w window.Window, records []record.Record) (
 		write func(context.Context) (checkpoint.Receipt, error), bytes int64, err error,
@@ -40,12 +40,12 @@ func Write(ctx context.Context, s Sink, w window.Window, records []record.Record
 	return write(ctx)
 }
 
-// An Archive is an archive under test: a format and a kind of bucket.
+// An Archive is an archive under test: a format, and a kind of bucket.
 type Archive struct {
 	Open      func(t *testing.T) bucket.Bucket                   // an empty bucket
-	Sink      func(t *testing.T, b bucket.Bucket) Sink           // the archive of Tenant in it
+	Sink      func(t *testing.T, b bucket.Bucket) Sink           // the archive of Tenant in the bucket
 	Read      func(tb testing.TB, object []byte) []record.Record // the records of an object, without Raw
-	Extension string                                             // the end of its keys
+	Extension string                                             // the end of the objects' keys
 	HasMore   error                                              // the error of a write that would lose records
 }
 
@@ -73,13 +73,13 @@ func (a Archive) Run(t *testing.T) {
 // ErrFault is the error of an injected fault.
 var ErrFault = errors.New("injected fault")
 
-// A Fault makes one Put of many fail, in one of the two ways of a network: it loses the request, or the answer.
+// A Fault makes one of many Puts fail in one of two ways, as networks do: the request is lost, or the answer is lost.
 type Fault struct {
 	Put     int64 // from 1; 0 is none
 	Applied bool  // the Put took effect
 }
 
-// Hook is the fault as a hook, and a counter of Puts.
+// Hook returns the fault as a hook, and a counter of Puts.
 func (f Fault) Hook() (checkpointtest.Hook, *atomic.Int64) {
 	puts := new(atomic.Int64)
 	return func(_ context.Context, op checkpointtest.Op, _ string) checkpointtest.Fault {
@@ -148,7 +148,7 @@ func (f *fixture) get(key string) []byte {
 	return body
 }
 
-// holds checks that the archive has exactly these records, and each in the partition of its day.
+// holds checks that the archive has exactly these records, each in the partition of its day.
 func (f *fixture) holds(want []record.Record) {
 	f.Helper()
 	var got []record.Record
@@ -233,8 +233,8 @@ func testAgain(f *fixture) {
 	f.holds(records)
 }
 
-// testRetry tests the reason for the form of the keys: whichever Put fails, and whether or not it took effect, after a retry
-// with more records the archive has every record once.
+// testRetry tests why the keys have their form. Each of the Puts fails in turn, with and without its effect. After a retry with
+// more records, the archive must have every record once.
 func testRetry(f *fixture) {
 	var all []record.Record
 	span, _ := f.days(20)

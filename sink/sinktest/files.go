@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Files are the records of files that readers have failed on. The key names the special feature of a file. The records are a
+// Files are the records of files that some reader has failed on. The key names the special feature of a file. The records are a
 // second apart from start on. Their strings are UTF-8.
 func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 	tb.Helper()
@@ -50,8 +50,8 @@ func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 		distinct[i].SourceIP = cypher[i:i+10_000] + fmt.Sprint(i)
 	}
 
-	// Characters that sort last of their length, or just before the halves of UTF-16, which UTF-8 does not have. They are around
-	// the place at which statistics cut a string.
+	// Characters that sort last among those of their length, or just before the surrogates (halves of UTF-16 characters), which
+	// UTF-8 does not have. They are around the place where statistics cut a string.
 	var borders []record.Record
 	for _, last := range []string{"z", "\x7f", "ÿ", "\u07ff", "\ud7ff", "\uffff", "\U0010ffff"} {
 		for length := 55; length < 70; length++ {
@@ -69,7 +69,7 @@ func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 	}
 }
 
-// many are n records, a second apart. Each thousand repeats the first, except for ids and times, since that is faster to make.
+// many are n records, a second apart. Each thousand repeats the first one, with other ids and times: that is faster to make.
 func many(tb testing.TB, n int, start time.Time) []record.Record {
 	tb.Helper()
 	thousand := Generate(tb, 1, 1000, start, time.Second)

@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Prepare has a sink prepare that many windows of two days at once, takes the records away, and writes the windows in their
-// order. It returns the records, and fails the test if a receipt does not cover them.
+// Prepare makes a sink prepare several windows of two days at the same time, takes the records away, and writes the windows in
+// their order. It returns the records, and fails the test if a receipt does not cover them.
 func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 	tb.Helper()
 	const each = 300
@@ -27,7 +27,7 @@ func Prepare(tb testing.TB, sink Sink, windows int) (all []record.Record) {
 		all = append(all, slices.Clone(records)...)
 		preparing.Go(func() (err error) {
 			writes[i], held[i], err = sink.Prepare(w, records)
-			clear(records) // their memory is the next window's
+			clear(records) // the next window uses their memory
 			return err
 		})
 	}

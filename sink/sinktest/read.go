@@ -112,7 +112,7 @@ func ReadNDJSON(tb testing.TB, object []byte) []record.Record {
 	return records
 }
 
-// WithoutRaw are the records as a reader can give them back.
+// WithoutRaw returns the records as a reader can give them back.
 func WithoutRaw(records []record.Record) []record.Record {
 	records = slices.Clone(records)
 	for i := range records {

@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Parse makes the record that the API client would make of one entry, so that typed fields and Raw always agree.
-// It is slow and strict: if the text is not an entry with an id and a created_at, it fails the test.
+// Parse makes the record that the API client would make of one entry. So typed fields and Raw always agree. It is slow and
+// strict: if the text is not an entry with an id and a created_at, it fails the test.
 func Parse(tb testing.TB, raw string) record.Record {
 	tb.Helper()
 	var keys map[string]json.RawMessage
@@ -47,7 +47,7 @@ func Parse(tb testing.TB, raw string) record.Record {
 	return r
 }
 
-// Corners are entries that real servers send and that a careless exporter loses or changes, oldest first.
+// Corners are entries that real servers send, and that a careless exporter loses or changes. The oldest comes first.
 func Corners(tb testing.TB) []record.Record {
 	tb.Helper()
 	const rest = `"request_id":"ERROR","source_ip_address":"203.0.113.9, 10.0.0.5,10.0.0.7",` +
@@ -65,7 +65,7 @@ func Corners(tb testing.TB) []record.Record {
 		// the same instant, a lower and a higher id
 		`{"id":4,"created_at":"2026-03-01T23:59:59.999999Z","actor_id":"","actor_name":"","actor_email":"",` +
 			`"action":"DeleteAllAuthTokens","fields":null,` + rest,
-		// escapes in fields stay as they are, in names they are decoded
+		// escapes in fields stay; escapes in names are decoded
 		`{"id":9007199254740993,"created_at":"2026-03-02T00:00:00Z","actor_id":"x",` +
 			`"actor_name":"jos\u00e9 \"J\" \\ \ud83d\udc36","actor_email":"a\u003cb\u003e@x","action":"MutateGraph",` +
 			`"fields":{"query":"match (n)-[:A*1..2]-\u003e(m) return n \u0026\u2028","n":1.5e+30,"s":"é🐶\t"},` + rest,

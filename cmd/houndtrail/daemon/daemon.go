@@ -1,5 +1,5 @@
-// Package daemon runs the cycles of streams by a schedule. It shows their health as metrics, and as pages for people and
-// probes.
+// Package daemon runs the cycles of streams by a schedule. It shows their health: metrics for Prometheus, and pages for people
+// and probes.
 package daemon
 
 import (
@@ -16,7 +16,7 @@ import (
 
 // Options say how a daemon runs.
 type Options struct {
-	Jobs stream.Jobs // what is done beside the cycles
+	Jobs stream.Jobs // the work beside the cycles
 
 	Grace   time.Duration // how long the cycles may go on after the daemon is told to stop
 	Listen  string        // the address of the pages; "" for none
@@ -24,7 +24,7 @@ type Options struct {
 	Log     *zap.Logger
 }
 
-// Run runs cycles by the schedule until ctx ends, and serves the pages meanwhile. The caller has made the streams with the
+// Run runs cycles by the schedule until ctx ends. Meanwhile it serves the pages. The caller has made the streams, with the
 // metrics as their observer.
 func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -55,7 +55,7 @@ func Run(ctx context.Context, all []*stream.Stream, m *Metrics, o Options) error
 	return errors.Join(scheduled, wrapServe(<-served, o.Listen))
 }
 
-// beside calls do, and does the jobs at the same time until do returns.
+// beside calls do, and runs the jobs at the same time until do returns.
 func beside(ctx context.Context, all []*job, do func() error) error {
 	ctx, stop := context.WithCancel(ctx)
 	var ended sync.WaitGroup

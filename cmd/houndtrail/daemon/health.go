@@ -14,11 +14,11 @@ import (
 // lateness is how late a cycle may end before the stream counts as stale.
 const lateness = 2 * time.Minute
 
-// health judges streams by freshness: if a process runs but commits nothing, it is not well. Whether the process is alive is
-// another question: see alive.
+// health judges a stream by its last success: if a process runs but commits nothing, the stream is not well. alive answers
+// another question: whether the process works.
 type health struct {
 	now  func() time.Time
-	jobs []*job // each has a line
+	jobs []*job // the order of the lines
 
 	mu      sync.Mutex
 	streams map[string]*streamHealth
@@ -30,9 +30,9 @@ type health struct {
 type streamHealth struct {
 	schedule cron.Schedule
 
-	since   time.Time // when it was last well; at first, when the daemon started
-	success bool      // there was a commit, or a cycle that found nothing new
-	failure error     // of the latest cycle
+	since   time.Time // when it was last well; before the first success, when the daemon started
+	success bool      // there was a commit, or a cycle that found no new record
+	failure error     // the error of the latest cycle
 	trying  string    // why the running cycle has to try again; "" if it does not
 	turn    turn
 }
@@ -57,9 +57,9 @@ func (h *health) ended(name string, err error, at time.Time) {
 	}
 }
 
-// committed records that a cycle made progress: the first cycle of a long backlog can take hours, and the stream is well all
-// the same. It clears the previous cycle's failure, unless a person has to look at that: while a clock is behind, a stream may
-// deliver and commit, and is not well.
+// committed records that a cycle made progress: the first cycle of a long backlog can take hours, and the stream is still well.
+// It clears the previous cycle's failure, unless a person has to look at that failure: while a clock is behind, a stream may
+// deliver and commit, but it is not well.
 func (h *health) committed(name string, at time.Time) {
 	h.mu.Lock()
 	failure := h.streams[name].failure
@@ -69,7 +69,7 @@ func (h *health) committed(name string, at time.Time) {
 	}
 }
 
-// tries records why a cycle has to try again, or with "" that it goes on.
+// tries records why a cycle has to try again. "" means that the cycle goes on.
 func (h *health) tries(name, failure string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,7 +121,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	for _, j := range h.jobs {
 		line, well := j.report(reasons)
 		b.WriteString(line)
-		ok = ok && (well || needSuccess) // /readyz is about the exports, which go on
+		ok = ok && (well || needSuccess) // /readyz is about the exports, and a job does not stop these
 	}
 	return b.String(), ok
 }

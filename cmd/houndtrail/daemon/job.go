@@ -15,24 +15,24 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// A job runs beside the cycles, by a schedule of its own. How it ends decides nothing about the streams, and has a line and metrics of
-// its own: a job that fails makes no export unwell, and is not hidden behind one that is well.
+// A job runs beside the cycles, with its own schedule. It has its own line and its own metrics. So if a job fails, no export
+// counts as failed, and a healthy export does not hide the failure of a job.
 type job struct {
 	work
 
 	now     func() time.Time
 	mu      sync.Mutex
-	known   stream.Note // as this process knows it
+	known   stream.Note // the last note that this process knows
 	running bool
 }
 
-// work is what a job does.
+// work is the part of a job that differs from job to job.
 type work struct {
-	name     string // in the pages
+	name     string // its name on the pages
 	schedule config.Schedule
 	log      *zap.Logger
-	begin    func(ctx context.Context) stream.Note                                // notes that there is a schedule
-	first    func(ctx context.Context, known stream.Note) (whole bool, err error) // at the start; whole says that it was a run
+	begin    func(ctx context.Context) stream.Note                                // notes beside the journal that there is a schedule
+	first    func(ctx context.Context, known stream.Note) (whole bool, err error) // runs at the start; whole tells that it was a full run
 	run      func(ctx context.Context) error
 	after    func(known stream.Note, err error, now time.Time) stream.Note // the note after a run
 	judge    func(known stream.Note, now time.Time) (state string, err error)
@@ -59,7 +59,7 @@ func (j *job) loop(ctx context.Context) {
 	<-clock.Stop().Done()
 }
 
-// found takes over what an earlier process noted.
+// found takes the note of an earlier process.
 func (j *job) found(n stream.Note) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -89,14 +89,14 @@ func (j *job) turn(ctx context.Context, do func() (whole bool, err error)) {
 		j.log.Error(j.failed, zap.Error(err))
 	}
 	if err == nil && !whole {
-		return // nothing is known of the rest yet
+		return // that was only a part of the work, so there is no result to note
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.known = j.after(j.known, err, j.now())
 	j.ended(err, j.known, j.due(j.known))
 	if err == nil {
-		j.log.Info(j.name + " ended well") // the pages say so by now
+		j.log.Info(j.name + " ended well") // the pages already say so
 	}
 }
 
@@ -106,7 +106,8 @@ func (j *job) runs(yes bool) {
 	j.running = yes
 }
 
-// report is the line of the pages about the job, and whether it is well as far as /healthz goes. The reasons of failures name hosts.
+// report is the line about the job on the pages. It also tells whether the job is well, as far as /healthz is concerned. The
+// reasons of failures contain names of hosts.
 func (j *job) report(reasons bool) (line string, well bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -139,7 +140,7 @@ func jobs(all stream.Jobs, m *Metrics) (list []*job) {
 	return list
 }
 
-// compacting compacts the archive. At the start it finishes what an earlier process was at.
+// compacting compacts the archive. At the start it finishes the work of an earlier process.
 func compacting(c *stream.CompactionJob, m CompactMetrics) work {
 	look := func(known stream.Note) *stream.CompactionLook {
 		return &stream.CompactionLook{Note: known, Schedule: c.Schedule}
@@ -157,7 +158,7 @@ func compacting(c *stream.CompactionJob, m CompactMetrics) work {
 	}
 }
 
-// verifying verifies a stream. At the start it does what was due while no daemon ran.
+// verifying verifies a stream. At the start it does the work that was due while no daemon ran.
 func verifying(v *stream.VerificationJob, m VerifyMetrics) work {
 	run := func(ctx context.Context) error {
 		began := time.Now()

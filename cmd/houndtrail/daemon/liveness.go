@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// stillness is how long a running cycle may give no sign of life: many times the time of the longest request, and of the
+// stillness is how long a running cycle may show no sign of life. It is many times longer than the longest request, or the
 // encoding and writing between two requests.
 const stillness = 30 * time.Minute
 
@@ -39,8 +39,8 @@ func (h *health) hears() {
 	h.heard = h.now()
 }
 
-// alive tells whether the loops turn: cycles begin when they are due, and a running cycle gives signs of life. How cycles end
-// does not matter: a restart cures a program that hangs, and does not cure a BloodHound or a SIEM that is down.
+// alive tells whether the loops work: a cycle begins when it is due, and a running cycle shows signs of life. The result of the
+// cycles does not matter: a restart helps a program that hangs, but not a BloodHound or a SIEM that is down.
 func (h *health) alive() (text string, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

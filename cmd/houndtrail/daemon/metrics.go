@@ -41,8 +41,8 @@ type Metrics struct {
 	verify                  VerifyMetrics
 }
 
-// NewMetrics are the metrics of one process, which works for one tenant. All metrics except those of Go itself have the tenant
-// as a label.
+// NewMetrics returns the metrics of one process, which works for one tenant. All metrics except those of Go itself have the
+// tenant as a label.
 func NewMetrics(tenant, version string) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -83,7 +83,7 @@ func NewMetrics(tenant, version string) *Metrics {
 			Help: "1 if the stream has stopped for good and waits for a person, by the state that is the reason; else 0.",
 		}, []string{"stream", "reason"}),
 		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
-		holes:   counter("holes_total", "Records that could not be had and were left out (ON_BAD_RECORD=quarantine).", "stream"),
+		holes:   counter("holes_total", "Records that Houndtrail could not get, and left out (ON_BAD_RECORD=quarantine).", "stream"),
 		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
 		counted: counter("counted_records_total",
 			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown, or off.", "stream", "count"),
@@ -118,7 +118,7 @@ func (m *Metrics) Request(status string, d time.Duration) {
 	m.heard()
 }
 
-// Retry counts a pause before another try.
+// Retry counts a pause before a next try.
 func (m *Metrics) Retry(reason string) {
 	m.retries.WithLabelValues(reason).Inc()
 	m.heard()
@@ -128,12 +128,12 @@ func (m *Metrics) Retry(reason string) {
 func (m *Metrics) Posted(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
 	m.heard()
-	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // the success of another batch does not end the failure of this one
+	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // if another batch succeeds, the failure of this one stays
 		m.trying(stream.Webhook, "")
 	}
 }
 
-// Reposted counts a post that failed and is tried again.
+// Reposted counts a post that failed and that Houndtrail tries again.
 func (m *Metrics) Reposted(r webhook.Retry) {
 	m.reposts.WithLabelValues(r.Reason).Inc()
 	m.heard()

@@ -17,7 +17,7 @@ func (m *Metrics) Stream(name string) stream.Observer {
 	m.commits.WithLabelValues(name)
 	m.objects.WithLabelValues(name)
 	m.bytes.WithLabelValues(name)
-	m.success.WithLabelValues(name) // an alert fires at 0, and not if the series is missing
+	m.success.WithLabelValues(name) // an alert fires at 0; it would not fire if the series were missing
 	m.holes.WithLabelValues(name)
 	for _, how := range []string{"altered", "gone"} {
 		m.changed.WithLabelValues(name, how)
@@ -57,8 +57,8 @@ type streamMetrics struct {
 	name string
 }
 
-// Found sets the metrics from the journal when the daemon starts. If a series began only with the first success, it would be
-// missing in the very outage that its alert is for.
+// Found sets the metrics from the journal when the daemon starts. If a series began only at the first success, it would be
+// missing in the outage for which its alert exists.
 func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention) {
 	if newest.Serial == 0 {
 		set(m.successDue, m.name, m.due(m.name, now))
@@ -70,7 +70,7 @@ func (m streamMetrics) Found(newest checkpoint.Stored, now time.Time, retention 
 	m.Guarded(newest.Oldest.CreatedAt, retention.Deadline(newest.Cursor, newest.Oldest))
 }
 
-// Ended counts a cycle, and sets the stream's state after it; "" leaves the state as it is.
+// Ended counts a cycle, and sets the stream's state after it. "" leaves the state as it is.
 func (m streamMetrics) Ended(state string, err error) {
 	m.cycles.WithLabelValues(m.name, stream.OutcomeOf(err).String()).Inc()
 	if state != "" {
@@ -81,7 +81,7 @@ func (m streamMetrics) Ended(state string, err error) {
 	}
 }
 
-// Anchored sets what is known of the heads that are remembered elsewhere.
+// Anchored sets the metrics about the heads that are remembered elsewhere.
 func (m streamMetrics) Anchored(r anchor.Report) {
 	what := "read"
 	if r.Wrote {
@@ -135,7 +135,7 @@ func (m streamMetrics) suspect(e *checkpoint.Checkpoint) {
 // Clocks says how far the clocks are apart.
 func (m streamMetrics) Clocks(skew time.Duration) { m.skew.WithLabelValues(m.name).Set(skew.Seconds()) }
 
-// CaughtUp says that nothing was new up to an instant.
+// CaughtUp says that there was no new record up to an instant.
 func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	now := time.Now()
 	m.cursor.WithLabelValues(m.name).Set(seconds(until))

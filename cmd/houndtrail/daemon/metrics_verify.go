@@ -72,7 +72,7 @@ func (v VerifyMetrics) findings(counts map[verify.Severity]int) {
 	}
 }
 
-// looked counts what a verification looked at; the report is nil if that was nothing.
+// looked counts the entries and files that a verification has read. report is nil if it has read none.
 func (v VerifyMetrics) looked(r *verify.Report, took time.Duration) {
 	if r == nil {
 		return

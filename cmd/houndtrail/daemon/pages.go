@@ -7,8 +7,8 @@ import (
 	"net/netip"
 )
 
-// pages are the daemon's HTTP endpoints. None of them shows a secret, since errors have none. Errors name hosts and paths, so
-// only requests from this machine get them.
+// pages are the daemon's HTTP endpoints. None of them shows a secret, since errors contain no secrets. Errors contain names of
+// hosts and paths, so only requests from this machine get them.
 func pages(version string, m *Metrics, h *health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.handler())
@@ -31,7 +31,7 @@ const endpoints = `
 Why a cycle failed is told to requests from the machine itself, and in the log.
 `
 
-// local tells whether a request comes from this machine, and not through a proxy on it.
+// local tells whether a request comes from this machine itself, and not through a proxy on it.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	passedOn := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""

@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// schedule runs a cycle of each stream now, and then by its schedule. It returns when ctx has ended and no cycle runs any more,
-// or when every stream has failed in a way that no later cycle can cure.
+// schedule runs a cycle of each stream at once, and then by the stream's schedule. It returns in two cases: ctx has ended and
+// no cycle runs any more, or every stream has failed in a way that no later cycle can repair.
 func schedule(
 	ctx context.Context, grace time.Duration, all []*stream.Stream, health *health, log *zap.Logger,
 ) error {
@@ -77,7 +77,7 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 	<-ctx.Done()
 	<-clock.Stop().Done()
 	<-first
-	left = errors.Join(left, anchors(work, s, health)) // what was committed since the last time
+	left = errors.Join(left, anchors(work, s, health)) // the windows that were committed since the last time
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		log.Error("stream stopped", zap.Error(cause))
 		return cause
@@ -85,7 +85,7 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 	return left
 }
 
-// anchors remembers the newest head elsewhere. Its error is one that no later cycle can cure.
+// anchors remembers the newest head elsewhere. It returns an error only if no later cycle can repair it.
 func anchors(work context.Context, s *stream.Stream, health *health) error {
 	err := s.Anchor(work)
 	if err == nil {
@@ -95,7 +95,7 @@ func anchors(work context.Context, s *stream.Stream, health *health) error {
 	return &stream.Error{Stream: s.Name, Err: err}
 }
 
-// cronLog lets the scheduler speak through zap.
+// cronLog makes the scheduler log through zap.
 type cronLog struct{ *zap.SugaredLogger }
 
 func (l cronLog) Info(msg string, kv ...any) { l.Debugw("schedule: "+msg, kv...) }

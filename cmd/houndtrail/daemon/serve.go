@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// The limits of the server. It must not use resources that the exports need: a page is small and comes at once. A connection
-// stays open between two scrapes.
+// The limits of the server. It must not use resources that the exports need. A page is small and comes at once. A connection
+// stays open from one scrape to the next.
 const (
 	readTime        = 5 * time.Second
 	writeTime       = 30 * time.Second
@@ -41,7 +41,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	stop := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = server.Shutdown(ctx) // a scraper asks again after a scrape that was cut off
+		_ = server.Shutdown(ctx) // if a scrape was cut off, the scraper asks again
 	})
 	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -50,8 +50,8 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// A doorman bounds the connections: if there is one too many, it closes the one that has been idle longest. If newcomers had to
-// wait instead, idle connections could lock out the scrape.
+// A doorman limits the number of connections: if there is one too many, it closes the connection that has been idle for the
+// longest time. If new connections had to wait, idle ones could keep the scraper out.
 type doorman struct {
 	mu      sync.Mutex
 	open    int

@@ -1,5 +1,5 @@
-// Package demo shows the whole of Houndtrail at work, with nothing installed: it serves a BloodHound with a history and a
-// receiver, and exports from one to the other.
+// Package demo shows all of Houndtrail at work, without any installation: it serves a BloodHound with a history and a receiver,
+// and exports from one to the other.
 package demo
 
 import (
@@ -21,13 +21,13 @@ import (
 // Options are the options of the demo.
 type Options struct {
 	Dir     string // for the archive
-	Records int    // how much history to make up
+	Records int    // the length of the made-up history
 	Version string
-	Memory  int64 // bytes that windows may hold together
+	Memory  int64 // bytes that all windows may hold together
 	Out     io.Writer
 }
 
-// Run is the demonstration from the beginning to the end.
+// Run is the demonstration from its beginning to its end.
 func Run(ctx context.Context, o Options) error {
 	if o.Records < 1 {
 		return stream.Usagef("--records %d: want at least 1", o.Records)
@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) error {
 
 func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format, args...) }
 
-// twice is the first run, and a second run half an hour later.
+// twice is a first run, and half an hour later a second run.
 func (o Options) twice(ctx context.Context, set *stream.Set, w *world) error {
 	o.say("\n1. The first run: everything there is, to a webhook, and to Parquet files in\n   %s\n", filepath.Join(o.Dir, "archive"))
 	if err := o.export(ctx, set, w); err != nil {
@@ -85,7 +85,7 @@ func (o Options) twice(ctx context.Context, set *stream.Set, w *world) error {
 	return o.export(ctx, set, w)
 }
 
-// export runs one cycle of each stream, one after the other, so that each can show its progress.
+// export runs one cycle of each stream, one after the other: so each of them can show its progress.
 func (o Options) export(ctx context.Context, set *stream.Set, w *world) error {
 	all, err := set.Deliver(ctx, stream.Unobserved{})
 	if err != nil {
@@ -123,7 +123,7 @@ func (o Options) history(ctx context.Context, set *stream.Set) error {
 // envName is the file with the demo's configuration. A directory that has this file is an earlier demo's.
 const envName = "demo.env"
 
-// emptied makes an empty directory, in place of an earlier demo's. It does not touch a directory that is not a demo's.
+// emptied makes an empty directory. It replaces an earlier demo's directory. It does not touch a directory that no demo made.
 func emptied(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -172,6 +172,6 @@ Next, try:
 `, dir, envName, self)
 }
 
-// halfHour is how far the demo's clock jumps, and how far it is behind at first. It is less than the hour by which a
-// signature's time may differ.
+// halfHour is how far the demo's clock jumps. At first the clock is so far behind. It is less than the hour by which the time
+// of a signature may differ.
 const halfHour = 30 * time.Minute

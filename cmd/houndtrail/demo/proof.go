@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
-// A proof compares the records that the demo's BloodHound served with the records that have arrived.
+// A proof compares the records that the demo's BloodHound served with the records that arrived.
 type proof struct {
 	served    int // rows in the log
 	objects   int

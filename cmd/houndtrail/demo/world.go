@@ -40,7 +40,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, records int) (w *world, err error) {
-	w = &world{ // the demo ends at the present, so that its files are not ahead of any clock
+	w = &world{ // the demo ends now, so its files are not ahead of any clock
 		began: time.Now().UTC().Truncate(time.Second).Add(-halfHour), jumped: -halfHour,
 		token: uuid.NewString(), receiver: &Receiver{},
 	}
@@ -77,13 +77,13 @@ func serveLocally(ctx context.Context, h http.Handler) (*localServer, error) {
 	return &localServer{"http://" + l.Addr().String(), func() { _ = server.Close() }}, nil
 }
 
-// corners are rows with every difficulty of the log, on a day of the history: unicode, escapes, empty actors, null and deeply
+// corners are rows with every difficulty of the log, on one day of the history: unicode, escapes, empty actors, null and deeply
 // nested fields, chains of addresses, 0 to 6 fraction digits, other time zones.
 func corners(day time.Time) []bloodhoundtest.Row {
 	rows := history.Corner()
 	days := int(day.Sub(rows[0].CreatedAt).Hours() / 24)
 	for i := range rows {
-		rows[i].ID = 0 // the next of the sequence
+		rows[i].ID = 0 // the next id of the sequence
 		rows[i].CreatedAt = rows[i].CreatedAt.AddDate(0, 0, days)
 		rows[i].VisibleAt = time.Time{}
 	}
@@ -104,8 +104,8 @@ func (w *world) now() time.Time {
 	return time.Now().UTC().Add(w.jumped)
 }
 
-// halfAnHourLater moves the clock on and adds the records of that time: new ones, and a few that carry a time before the first
-// run's end but became visible only after it, like the records of a slow transaction.
+// halfAnHourLater moves the clock on and adds the records of that time. Most are new. A few have a time before the first run's
+// end, but became visible only after it, like the records of a slow transaction.
 func (w *world) halfAnHourLater() {
 	highest := slices.MaxFunc(w.server.Rows(), func(a, b bloodhoundtest.Row) int { return int(a.ID - b.ID) }).ID
 	late := history.Rows(history.Options{

@@ -11,11 +11,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// logEvery is the least time between two lines of progress in the log, if the output is no terminal.
+// logEvery is the shortest time between two lines of progress in the log, if the output is no terminal.
 const logEvery = 5 * time.Second
 
-// A Backfill shows the progress of a backfill: on a terminal in a line that it rewrites, otherwise in the log. It measures the
-// rest by time, since the number of records is unknown.
+// A Backfill shows the progress of a backfill: on a terminal in a line that it draws again, elsewhere in the log. It estimates
+// the rest from the time, since it does not know the number of records.
 type Backfill struct {
 	exporter.Unobserved
 
@@ -37,7 +37,7 @@ func NewBackfill(w io.Writer, log *zap.Logger, name string) *Backfill {
 	return &Backfill{line: newLine(w), log: log.With(zap.String("stream", name)), name: name, now: time.Now}
 }
 
-// Planned prints which spans the backfill will export, and which it skips.
+// Planned prints the spans that the backfill will export, and the spans that it skips.
 func (p *Backfill) Planned(plan exporter.BackfillPlan) {
 	p.plan, p.began = &plan, p.now()
 	p.told = p.began
@@ -97,7 +97,7 @@ func (p *Backfill) text() string {
 	return line
 }
 
-// part is the share of the planned time that is done.
+// part is the part of the planned time that is done.
 func (p *Backfill) part() float64 {
 	if p.plan.Span() == 0 {
 		return 1
@@ -110,7 +110,7 @@ func (p *Backfill) rate() float64 {
 	return float64(p.records) / max(p.now().Sub(p.began).Seconds(), 1e-3)
 }
 
-// left is the time that the rest will take at the same speed; 0 before the first commit.
+// left is how long the rest will take at the same speed; 0 before the first commit.
 func (p *Backfill) left() time.Duration {
 	if p.done == 0 {
 		return 0
@@ -128,7 +128,7 @@ type backfillSummary struct {
 	Windows int           `json:"windows"`
 	Records int           `json:"records"`
 	Objects int           `json:"objects"`
-	Percent float64       `json:"percent"` // of the time that was not skipped
+	Percent float64       `json:"percent"` // of the time that the backfill did not skip
 	Seconds float64       `json:"seconds"`
 	Skipped []skippedSpan `json:"skipped"`
 }
@@ -167,7 +167,7 @@ func (p *Backfill) summary(complete bool) backfillSummary {
 	return s
 }
 
-// outcome is the summary in a line for people.
+// outcome is the summary as a line for people.
 func (p *Backfill) outcome(complete bool) string {
 	asked := p.plan.Asked
 	written := fmt.Sprintf("%d records in %s", p.records, objects(p.name, p.objects))

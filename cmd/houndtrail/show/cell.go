@@ -1,7 +1,7 @@
 // Package show prints the results of the commands: tables that fit a terminal, JSON of one object a line, and progress.
 //
-// All times are of one form, RFC 3339 in UTC: tables have whole seconds, and a wide table the exact instant. If another party
-// may have chosen a text, this package makes it printable.
+// All times have one form, RFC 3339 in UTC. A table shows whole seconds, and a wide table shows the exact instant. If another
+// party may have chosen a text, this package removes characters that a terminal would obey.
 package show
 
 import (
@@ -23,7 +23,7 @@ const longestCell = 80
 // Cell makes a value safe for a terminal, and short enough for a table.
 func Cell(s string) string { return Cut(Safe(s), longestCell) }
 
-// Safe makes a value safe for a terminal: the audited user can choose some of them, and must not move the cursor.
+// Safe makes a value safe for a terminal. An audited user can choose some values, and must not move the cursor with them.
 func Safe(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -45,7 +45,7 @@ func Cut(s string, width int) string {
 	return s
 }
 
-// Second is an instant in whole seconds, for a table without room for more.
+// Second is an instant in whole seconds, for a table with little room.
 func Second(t time.Time) string { return cellOf(t, time.RFC3339) }
 
 // Instant is the exact instant.
@@ -58,7 +58,7 @@ func cellOf(t time.Time, form string) string {
 	return t.UTC().Format(form)
 }
 
-// Duration is a duration as people say it: its two largest units, down to a second.
+// Duration writes a duration as people say it: its two largest units, down to a second.
 func Duration(d time.Duration) string {
 	const day = 24 * time.Hour
 	d = d.Round(time.Second)

@@ -34,7 +34,7 @@ func (e *Entries) Add(s checkpoint.Stored) error {
 	return e.table.Add(s)
 }
 
-// End prints the rest. A journal without entries is empty only if it is sound.
+// End prints the rest. It prints that the journal is empty only if the journal is sound.
 func (e *Entries) End(sound bool) error {
 	if e.table == nil {
 		return nil
@@ -60,7 +60,7 @@ func narrowEntry() []entryColumn {
 	}
 }
 
-// wideEntry are all columns.
+// wideEntry has all columns.
 func wideEntry() []entryColumn {
 	return []entryColumn{
 		entrySerial(), entryKind(),
@@ -115,7 +115,7 @@ func countWord(c *checkpoint.ServerCount) string {
 	return c.Status
 }
 
-// countCell is the same, and if the count is bounded, the two numbers between which it lies.
+// countCell is that status. If the count is bounded, it adds the two bounds.
 func countCell(c *checkpoint.ServerCount) string {
 	if c != nil && c.Status == checkpoint.CountBounded {
 		return fmt.Sprintf("%d..%d", c.AtLeast, c.AtMost)

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// A File is written whole or not at all: until Commit, the file of that name is as it was.
+// A File is written as a whole or not at all: until Commit, the file with that name stays as it was.
 type File struct {
 	path string
 	temp *os.File
 }
 
-// NewFile begins a file, so that a path that cannot be written shows at once. The user alone may read it.
+// NewFile begins a file. So if the path cannot be written, the user learns it at once. Only the user may read it.
 func NewFile(path string) (*File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no file: name a file that may be written", path)
@@ -26,7 +26,7 @@ func NewFile(path string) (*File, error) {
 	return &File{path, temp}, nil
 }
 
-// Commit writes the file, and gives it its name after its bytes are on the disk. A crash before that leaves the earlier file.
+// Commit writes the file to the disk, and then gives it its name. If the program crashes before that, the earlier file stays.
 func (f *File) Commit(write func(io.Writer) error) error {
 	err := write(f.temp)
 	if err == nil {
@@ -41,8 +41,8 @@ func (f *File) Commit(write func(io.Writer) error) error {
 	return nil
 }
 
-// Abort leaves the file as it was, unless it was committed.
+// Abort leaves the earlier file as it was. After Commit it does nothing.
 func (f *File) Abort() {
 	_ = f.temp.Close()
-	_ = os.Remove(f.temp.Name()) // after Commit there is none of that name
+	_ = os.Remove(f.temp.Name()) // after Commit there is no file with that name
 }

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// JSON prints a value as one line, as it is: nothing is escaped for HTML.
+// JSON prints a value as one line. It escapes nothing for HTML.
 func JSON(w io.Writer, value any) error { return encoder(w).Encode(value) }
 
 // Pretty prints a value as JSON for people.

@@ -19,14 +19,14 @@ const barWidth = 20
 // clearLine goes back to the beginning of a terminal's line and empties it.
 const clearLine = "\r\x1b[K"
 
-// IsTerminal tells whether w is a terminal, whose lines can be drawn over.
+// IsTerminal tells whether w is a terminal: a program can draw over its lines.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// A line of a terminal that is drawn again and again. It is shorter than the terminal's width: a wrapped line could not be
-// drawn over.
+// A line is a line of a terminal that is drawn again and again. It is shorter than the terminal's width, because one cannot
+// draw over a wrapped line.
 type line struct {
 	w     io.Writer
 	moves bool // it is a terminal
@@ -56,14 +56,14 @@ func (l line) width() int {
 	return Terminal
 }
 
-// bar draws the share that is done.
+// bar draws the part that is done.
 func bar(part float64) string {
 	part = max(0, min(part, 1))
 	full := int(part * barWidth)
 	return fmt.Sprintf("[%s%s] %3d%%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), int(100*part))
 }
 
-// An Export shows a stream's progress through history: on a terminal a bar that moves, otherwise one line at the end.
+// An Export shows a stream's progress through history: on a terminal with a moving bar, elsewhere with one line at the end.
 type Export struct {
 	exporter.Unobserved
 
@@ -103,7 +103,7 @@ func (p *Export) text(part float64) string {
 	return fmt.Sprintf("  %-7s %s  %s, %s", p.name, bar(part), records, objects(p.name, p.objects))
 }
 
-// objects is a number of objects, in the word of the stream: files or batches.
+// objects is a number of objects, with the stream's word for them: files or batches.
 func objects(name string, n int) string {
 	one, many := "file", "files"
 	if name == stream.Webhook {

@@ -20,7 +20,7 @@ type Records struct {
 	out   *bufio.Writer
 	table *Table[record.Record]
 
-	// Of the form json: the lines in front of the records, whether they are printed, and how many records are.
+	// For the form json: the lines before the records, whether they are printed, and how many records are printed.
 	head  []string
 	began bool
 	logs  int
@@ -50,7 +50,7 @@ func (p *Records) Page(page page.Page) error {
 	return p.End(nil)
 }
 
-// Limit has the JSON object tell how many records were asked for.
+// Limit makes the JSON object tell how many records the user asked for.
 func (p *Records) Limit(n int) { p.head = append(p.head, fmt.Sprintf(`"limit": %d`, n)) }
 
 // All prints records.
@@ -66,7 +66,7 @@ func (p *Records) All(records []record.Record) error {
 	return p.out.Flush()
 }
 
-// One prints a record, now or later. It keeps at most the part of the record that fits a table.
+// One prints a record, now or later. In the meantime, it keeps only the part of the record that fits a table.
 func (p *Records) One(r *record.Record) error {
 	switch p.form {
 	case "ndjson":
@@ -79,8 +79,8 @@ func (p *Records) One(r *record.Record) error {
 	}
 }
 
-// End prints what is left. problems say why records may be missing: the JSON object has them, since a reader of it alone must see
-// that it is not whole.
+// End prints the rest. problems say why records may be missing. The JSON object contains them, so a program that reads only the
+// object sees that it is not complete.
 func (p *Records) End(problems []error) error {
 	if err := p.table.Flush(); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (p *Records) indented(text []byte, prefix string) error {
 	return err
 }
 
-// clipped is a record without what no table shows: a table holds many records before it prints them.
+// clipped is a record without the parts that no table shows: a table holds many records before it prints them.
 func clipped(r record.Record) record.Record {
 	const most = (longestCell + 1) * utf8.UTFMax
 	r.Raw = ""
@@ -154,7 +154,7 @@ func clipped(r record.Record) record.Record {
 		if value := c.Value(&r); len(*value) > most {
 			*value = (*value)[:most]
 		}
-		*c.Value(&r) = strings.Clone(*c.Value(&r)) // a part would keep the whole
+		*c.Value(&r) = strings.Clone(*c.Value(&r)) // a part of the string would keep the whole string in memory
 	}
 	return r
 }
@@ -172,7 +172,7 @@ func narrowRecord() []recordColumn {
 	}
 }
 
-// wideRecord are all columns.
+// wideRecord has all columns.
 func wideRecord() []recordColumn {
 	return []recordColumn{
 		recordID(),
@@ -189,7 +189,7 @@ func recordID() recordColumn {
 	return recordColumn{Name: "ID", Cell: func(r record.Record) string { return strconv.FormatInt(r.ID, 10) }}
 }
 
-// recordText is a column of text, at most width characters wide.
+// recordText is a column of text. It is at most width characters wide.
 func recordText(name string, width int, of func(record.Record) string) recordColumn {
 	return recordColumn{Name: name, Cell: func(r record.Record) string { return Cut(Safe(of(r)), width) }}
 }

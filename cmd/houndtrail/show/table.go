@@ -12,24 +12,25 @@ import (
 type Column[Row any] struct {
 	Name string
 	Cell func(Row) string
-	// Needed, if set, tells whether a row needs the column. If no row needs it, the table leaves the column out.
+	// If Needed is set, it tells whether a row needs the column. If no row needs it, the table leaves the column out.
 	Needed func(Row) bool
 }
 
-// block is how many rows a table holds before it prints them: it must not hold a journal of years in memory.
+// block is how many rows a table holds before it prints them: it must not hold all rows of a journal of several years in
+// memory.
 const block = 1000
 
-// A Table prints rows a block at a time, since the rows tell which columns are needed and how wide they are. Columns only ever
-// get wider. If another column becomes needed, the table prints a new heading.
+// A Table prints its rows in blocks: the rows of a block tell which columns are needed, and how wide they are. Columns become
+// wider, and never narrower. If another column becomes needed, the table prints a new heading.
 type Table[Row any] struct {
 	w       io.Writer
-	width   int // of a line, at most; 0 for no bound
+	width   int // the most characters of a line; 0 for no limit
 	columns []Column[Row]
 
 	rows   []Row
 	needed []bool // by column
-	shown  []bool // the columns of the last heading; nil before there is one
-	widths []int  // of those that are shown
+	shown  []bool // the columns of the last heading; nil before the first one
+	widths []int  // the widths of the columns in the heading
 }
 
 // NewTable is a table that fits a terminal: it cuts the last column short.
@@ -39,7 +40,7 @@ func NewTable[Row any](w io.Writer, columns []Column[Row]) *Table[Row] {
 	return t
 }
 
-// NewWideTable is a table with all the room that it needs.
+// NewWideTable is a table that is as wide as its contents.
 func NewWideTable[Row any](w io.Writer, columns []Column[Row]) *Table[Row] {
 	t := &Table[Row]{w: w, columns: columns, needed: make([]bool, len(columns))}
 	for i, c := range columns {
@@ -90,7 +91,7 @@ func (t *Table[Row]) Flush() error {
 	return err
 }
 
-// line are the cells of the columns that are shown.
+// line has the cells of the columns in the heading.
 func (t *Table[Row]) line(cell func(Column[Row]) string) (cells []string) {
 	for i, c := range t.columns {
 		if t.shown[i] {
@@ -100,7 +101,7 @@ func (t *Table[Row]) line(cell func(Column[Row]) string) (cells []string) {
 	return cells
 }
 
-// text is a line as it is printed.
+// text is a line, ready to be printed.
 func (t *Table[Row]) text(cells []string) string {
 	var b strings.Builder
 	used, last := 0, len(cells)-1

@@ -10,10 +10,10 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// drawEvery is the least time between two drawings of a line that changes all the time.
+// drawEvery is the shortest time between two drawings of a line that changes all the time.
 const drawEvery = 100 * time.Millisecond
 
-// A Counter shows on a terminal how much of a long work is done, how fast it goes, and how much time is left.
+// A Counter shows on a terminal how much of a long task is done, how fast it goes, and how much time is left.
 type Counter struct {
 	line         line
 	what         string
@@ -21,14 +21,14 @@ type Counter struct {
 	began, drawn time.Time
 }
 
-// NewCounter shows the progress of a work on things of that name.
+// NewCounter shows the progress of a task that works on things with that name.
 func NewCounter(w io.Writer, what string) *Counter {
 	c := &Counter{line: newLine(w), what: what, now: time.Now}
 	c.began = c.now()
 	return c
 }
 
-// Progress moves the line. all is 0 while it is not known.
+// Progress updates the line. all is 0 while the number is not known.
 func (c *Counter) Progress(done, all int64) {
 	now := c.now()
 	if !c.line.moves || now.Sub(c.drawn) < drawEvery {
@@ -93,7 +93,7 @@ func streams(w io.Writer, rows []verify.Stream) error {
 	return table.Flush()
 }
 
-// finding is a finding for a terminal: what, where, and what to do.
+// finding is a finding for a terminal: the fault, its place, and the next step.
 func finding(f verify.Finding) string {
 	head := strings.ToUpper(string(f.Severity)) + " " + string(f.Code)
 	if f.Stream != "" {

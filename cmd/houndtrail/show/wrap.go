@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Wrap breaks the lines of a text anew, so that they fit a terminal. A paragraph with a line that begins with white space, such
-// as an example, stays as it is.
+// Wrap breaks the lines of a text so that they fit a terminal. A paragraph with a line that begins with white space, such as an
+// example, stays as it is.
 func Wrap(text string) string {
 	paragraphs := strings.Split(text, "\n\n")
 	for i, paragraph := range paragraphs {

@@ -13,23 +13,23 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// An anchorState says what is known of the heads that are remembered elsewhere.
+// An anchorState tells about the heads that are remembered elsewhere.
 type anchorState struct {
 	Status  string   `json:"status"` // ok, none, unknown or differs
-	Size    uint64   `json:"size"`   // entries in the newest head that is remembered; 0 for none
+	Size    uint64   `json:"size"`   // the number of entries under the newest remembered head; 0 for none
 	Age     *float64 `json:"age_seconds,omitempty"`
 	Problem string   `json:"problem,omitempty"`
 }
 
 // The words of an anchorState.
 const (
-	anchorOK      = "ok"      // the newest head that is remembered is one of this journal
+	anchorOK      = "ok"      // the newest remembered head is one of this journal
 	anchorNone    = "none"    // no head is remembered yet
-	anchorUnknown = "unknown" // nothing is known: the place does not answer, or the journal itself cannot be read
-	anchorDiffers = "differs" // the journal was rolled back or forked
+	anchorUnknown = "unknown" // the place does not answer, or the journal itself cannot be read
+	anchorDiffers = "differs" // a person rolled the journal back, or forked it
 )
 
-// knows takes what becomes known of the journal's anchors. The first report is the zero value.
+// knows takes each report about the journal's anchors. The first report is the zero value.
 func (s *Row) knows(r anchor.Report) {
 	switch {
 	case s.Anchor == nil:
@@ -51,7 +51,7 @@ func (s *Row) differs(err error) {
 	}
 }
 
-// anchorWarning is the text about the anchors for which a row has no room; "" if there is nothing to say.
+// anchorWarning is the text about the anchors that does not fit into a row; "" if there is none.
 func (s *Row) anchorWarning(schedule cron.Schedule, now time.Time) string {
 	const unknown = "whether the journal was rolled back is not known: "
 	a := s.Anchor

@@ -19,9 +19,9 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// check finds out how the next run of a stream would end, if its journal is sound. It asks now for everything that it can ask
-// without a run; for the rest it relies on the last run's failure. If the source cannot be asked, that is no error here: the
-// report says so elsewhere.
+// check finds out how the next run of a stream would end if the journal is sound. It asks for everything that it can learn
+// without a run. For the rest, it takes the last run's failure. If the source does not answer, check returns no error for that:
+// the report says so in another place.
 func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
 	compaction, verification := s.compacts(ctx, set, source.own), s.verifies(ctx, set, source.own)
 	if s.Status != stream.StateNotStarted && s.Status != stream.StateOK && s.Status != stream.StateHoles {
@@ -45,7 +45,7 @@ func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *c
 	return err
 }
 
-// goesOn is the error that would stop the next run, as far as that can be told without a run.
+// goesOn returns the error that would stop the next run, as far as status can tell it without a run.
 func (s *Row) goesOn(ctx context.Context, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
 	e := set.Exporter(s.Stream, source.client)
 	e.Store, e.Log = j, zap.NewNop()
@@ -82,13 +82,13 @@ func (s *Row) begins(ctx context.Context, set *stream.Set, e *exporter.Exporter,
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// pauses sets the end of the pause that the receiver asks for.
+// pauses sets the end of the pause for which the receiver asks.
 func (s *Row) pauses(ctx context.Context, set *stream.Set) (err error) {
 	s.NotBefore, err = set.Postponed(ctx, s.Stream)
 	return err
 }
 
-// warnings are the texts for which a row has no room.
+// warnings are the texts that do not fit into a row.
 func (s *Row) warnings() (all []string) {
 	say := func(format string, args ...any) {
 		all = append(all, s.Stream+" stream: "+fmt.Sprintf(format, args...))
@@ -135,7 +135,7 @@ func (s *Row) warnings() (all []string) {
 	return all
 }
 
-// records is a number of records, and the verb.
+// records is a number of records, with the verb.
 func records(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what + " was"

@@ -15,9 +15,9 @@ type compactionState struct {
 	SucceededAt time.Time `json:"succeeded_at,omitzero"`
 }
 
-// compacts fills in how the archive's compactions go. The error is about a compaction that a person has to look at. If no daemon
-// compacts, a compaction that failed and changed nothing is only a warning: a person has tried it once, and may have left it at
-// that.
+// compacts sets the state of the archive's compactions. The error is about a compaction that needs a person. If no daemon
+// compacts, and a compaction failed without any change, this is only a warning: a person has tried it once, and may not want to
+// try again.
 func (s *Row) compacts(ctx context.Context, set *stream.Set, now time.Time) error {
 	if s.Stream != stream.Archive {
 		return nil
@@ -48,11 +48,11 @@ type verificationState struct {
 	State       string                  `json:"state"`
 	Problem     string                  `json:"problem,omitempty"`
 	SucceededAt time.Time               `json:"succeeded_at,omitzero"`
-	Findings    map[verify.Severity]int `json:"findings,omitempty"` // of the last one that could say something
+	Findings    map[verify.Severity]int `json:"findings,omitempty"` // the note of the last one that had a result
 }
 
-// verifies fills in how the stream's verifications go. The error is about one that a person has to look at. If no daemon verifies any
-// more, a verification that only failed is a warning.
+// verifies sets the state of the stream's verifications. The error is about a verification that needs a person. If no daemon
+// verifies any more, a verification that failed without a finding is only a warning.
 func (s *Row) verifies(ctx context.Context, set *stream.Set, now time.Time) error {
 	look, err := set.LookAtVerification(ctx, s.Stream)
 	if err != nil || look.Since.IsZero() && look.SucceededAt.IsZero() && look.FailedAt.IsZero() {

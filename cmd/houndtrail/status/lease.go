@@ -16,7 +16,7 @@ import (
 const (
 	leaseFree      = "free"
 	leaseHeld      = "held"
-	leaseAbandoned = "abandoned" // its holder has ended and did not give it back: the next runner takes it
+	leaseAbandoned = "abandoned" // its holder has ended and did not give the lease back: the next runner takes it
 )
 
 // leaseState tells who may write to the stream.
@@ -24,11 +24,11 @@ type leaseState struct {
 	State   string            `json:"state"`
 	Holder  checkpoint.Holder `json:"holder,omitzero"`
 	Since   time.Time         `json:"since,omitzero"`
-	Expires time.Time         `json:"expires,omitzero"` // unless it is renewed; left out if the holder's process decides
+	Expires time.Time         `json:"expires,omitzero"` // unless the holder renews it; left out if the holder's process decides
 }
 
-// leaseOf is the lease at a time. If the lease is bound to a process, only that process's machine can tell whether it is still
-// held. gone returns true if this is that machine and the process has ended.
+// leaseOf returns the lease at a time. If the lease is bound to a process, only that process's machine can tell whether the
+// process still holds it. gone returns true if this is that machine and the process has ended.
 func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holder) bool) leaseState {
 	lease := leaseState{State: leaseFree, Holder: s.Holder, Since: s.Since.UTC()}
 	switch {
@@ -42,7 +42,7 @@ func leaseOf(s checkpoint.LeaseStatus, now time.Time, gone func(checkpoint.Holde
 	return lease
 }
 
-// gone tells whether a process of this machine has ended. It is false if that cannot be known.
+// gone tells whether a process of this machine has ended. It is false if this is not known.
 func gone(h checkpoint.Holder) bool {
 	host, err := os.Hostname()
 	switch {
@@ -59,7 +59,7 @@ func gone(h checkpoint.Holder) bool {
 	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
-// zombie tells whether a process has ended and its parent has not asked for its exit code. It is false on a system without
+// zombie tells whether a process has ended, but its parent has not yet asked for its exit code. It is false on a system without
 // /proc.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

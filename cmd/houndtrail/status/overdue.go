@@ -13,8 +13,8 @@ import (
 // lateness is how late a run may commit.
 const lateness = 2 * time.Minute
 
-// overdue is an error if the last run did not end by itself, or if a run that had to commit is overdue. A run commits at the
-// latest an hour after the last commit, even if there is nothing new.
+// overdue returns an error in two cases: the last run did not end by itself, or a run should have committed and is late. A run
+// commits an hour after the last commit at the latest, even if there is no new record.
 func (s *Row) overdue(schedule config.Schedule, variable string, settle time.Duration, source sourceState) error {
 	if s.Lease.State == leaseAbandoned {
 		return fmt.Errorf("%w: %s, which began at %s, did not give its lease back and so told no reason; look there for it (too little "+
@@ -28,7 +28,7 @@ func (s *Row) overdue(schedule config.Schedule, variable string, settle time.Dur
 	if last.After(now.Add(lateness)) { // a clock was ahead then: without this, no run would be overdue until that time
 		last = s.Cursor
 	}
-	// The first run that is due may have failed for a passing reason. The second one should not.
+	// One run may fail for a passing reason. Two runs in a row should not.
 	due := schedule.Next(schedule.Next(last.Add(exporter.IdleCommit + settle))).Add(lateness)
 	if now.After(due) {
 		return fmt.Errorf("%w: the last commit was at %s, and with %s=%s the next one was due by %s; find out whether "+

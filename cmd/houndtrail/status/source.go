@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 )
 
-// askPatience is how long status keeps trying if a server does not answer: a user waits. askTime times askPatience is the limit
-// for all questions.
+// askPatience is how long status keeps trying if a server does not answer: a user waits. All questions together may take
+// askTime times askPatience.
 const (
 	askPatience = 2 * time.Second
 	askTime     = 10
@@ -25,7 +25,7 @@ const (
 	sourceOK      = "ok"
 	sourceEmpty   = "empty"   // the source has no record at all
 	sourceFailed  = "failed"  // the source could not be asked, or did not tell
-	sourceOffline = "offline" // status did not ask the source
+	sourceOffline = "offline" // status did not ask the source, because the user said so
 )
 
 // sourceState has the answers of the source.
@@ -33,11 +33,11 @@ type sourceState struct {
 	status  string
 	now     time.Time // by the server's clock or, if that is unknown, by ours
 	own     time.Time // by our clock
-	clock   string    // the clock of now: server or local
-	oldest  time.Time // zero if it is unknown or there is none
+	clock   string    // the clock for now: server or local
+	oldest  time.Time // zero if it is not known, or there is no record
 	warning string
 	err     error              // why the source did not tell
-	client  *bloodhound.Client // for further questions; nil if the source was not asked, or did not answer
+	client  *bloodhound.Client // for further questions; nil if status did not ask the source, or got no answer
 }
 
 // askSource asks for the time and the oldest record. If that fails, status goes on: the journal says more than the source
@@ -62,8 +62,8 @@ func askSource(ctx context.Context, c *config.Config, p stream.Process, offline 
 	return s
 }
 
-// lagsBehind is the time that a cycle uses, and its clock: ours, if the server's is ahead of ours by more than clocks may
-// differ, otherwise the server's.
+// lagsBehind returns the time that a cycle uses, and its clock. This is ours if the server's is ahead of it by more than clocks
+// may differ, and else the server's.
 func (s *sourceState) lagsBehind() (now time.Time, clock string) {
 	if s.now.Sub(s.own) > exporter.Apart {
 		return s.own, "local"

@@ -10,24 +10,23 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// LongJournal is the most entries of a journal that status reads as a whole without --full: that takes a moment in a directory,
-// and some seconds in S3.
+// LongJournal is the most entries that status reads without --full: that takes a moment in a directory, and some seconds in S3.
 const LongJournal = 2000
 
 // Options say what status asks and reads.
 type Options struct {
 	Offline bool // do not ask the source
-	Full    bool // read the whole journal, however long it is
+	Full    bool // read the whole journal, even if it is long
 }
 
 // A Report has the state of all streams.
 type Report struct {
 	Rows     []*Row
-	Warnings []string // the texts for which the rows have no room
+	Warnings []string // the texts that do not fit into the rows
 	Failed   error    // the errors with which a run of the streams would end
 }
 
-// Of looks at every stream that is turned on. If one cannot be read, the report has the others all the same.
+// Of looks at every stream that is turned on. If one stream cannot be read, the report still has the others.
 func Of(ctx context.Context, c *config.Config, p stream.Process, o Options) (r Report, err error) {
 	set := stream.NewSet(c, p)
 	journals := map[string]*checkpoint.Journal{}

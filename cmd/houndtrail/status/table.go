@@ -12,7 +12,7 @@ import (
 
 type column = show.Column[*Row]
 
-// narrowColumns fit a terminal, and wideColumns have everything; the columns that can be long come last.
+// narrowColumns fit a terminal. wideColumns have everything, with the long columns at the end.
 func narrowColumns() []column {
 	return []column{
 		{Name: "STREAM", Cell: func(s *Row) string { return s.Stream }},
@@ -42,7 +42,7 @@ func wideColumns(now time.Time) []column {
 	}
 }
 
-// ownClock marks a lag of the narrow table that is not by the server's clock.
+// ownClock marks a lag in the narrow table that is not by the server's clock.
 const ownClock = "*"
 
 // Print prints a row for each stream, in the form table, wide or json.

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 )
 
-// ErrCompaction says that the archive's compaction is not well, while its export may be.
+// ErrCompaction says that the archive's compaction is not well. The archive's export may still be well.
 var ErrCompaction = errors.New("compaction")
 
 var (
@@ -26,15 +26,15 @@ var (
 
 const (
 	compactionLateness = time.Hour // how long a compaction may take
-	compactionTurns    = 2         // the first one that is due may fail for a passing reason
+	compactionTurns    = 2         // one compaction may fail for a passing reason
 )
 
 func openCompactionNote(b bucket.Bucket) checkpoint.State[Note] {
 	return checkpoint.OpenState[Note](b, Archive, "compaction")
 }
 
-// note notes how a compaction ended. If it was told to stop, or found another runner at work, it notes nothing: that is no failure,
-// and the compaction is overdue in the end.
+// note notes how a compaction ended. If it was told to stop, or another runner was at work, it notes nothing: that is no
+// failure. If it happens again and again, the compaction becomes overdue.
 func (c *Compaction) note(ctx context.Context, err error) {
 	if c.DryRun || isA[*UsageError](err) || OutcomeOf(err) == Interrupted || OutcomeOf(err) == Conflicted {
 		return
@@ -50,7 +50,7 @@ func (c *Compaction) note(ctx context.Context, err error) {
 	}
 }
 
-// AfterCompaction is the note after a compaction that ended in an error, or in none.
+// AfterCompaction is the note after a compaction.
 func (n Note) AfterCompaction(err error, now time.Time) Note {
 	switch {
 	case errors.Is(err, compact.ErrDenied):
@@ -61,7 +61,7 @@ func (n Note) AfterCompaction(err error, now time.Time) Note {
 	return n.after(err, now, JobFailed)
 }
 
-// Begin notes that a daemon has a schedule for compactions, so that the first one can be overdue. It returns the note.
+// Begin notes that a daemon has a schedule for compactions. From then on, the first one can be overdue. It returns the note.
 func (j *CompactionJob) Begin(ctx context.Context) Note {
 	ctx, cancel := context.WithTimeout(ctx, recallTime)
 	defer cancel()
@@ -76,12 +76,12 @@ func (j *CompactionJob) Begin(ctx context.Context) Note {
 	return n
 }
 
-// A CompactionLook is what a reader learns of the archive's compactions.
+// A CompactionLook has what a reader learns about the archive's compactions.
 type CompactionLook struct {
 	Note
 
-	Intent   compact.Intent  // what a compaction is about to do; the zero value for nothing
-	Schedule config.Schedule // empty if the daemon does not compact
+	Intent   compact.Intent  // the next step of a compaction in progress; the zero value for none
+	Schedule config.Schedule // empty if the daemon has no schedule for it
 }
 
 // LookAtCompaction reads how the last compaction ended. It writes nothing.
@@ -100,7 +100,7 @@ func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error
 	return l, err
 }
 
-// Known tells whether anything is known of a compaction.
+// Known tells whether there is any news about a compaction.
 func (l *CompactionLook) Known() bool {
 	return l.Schedule.Spec != "" || l.Note != Note{} || !l.Intent.IsZero()
 }

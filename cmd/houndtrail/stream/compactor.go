@@ -16,21 +16,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// leastAge is how far the stream is past the end of a day before the day is compacted. The rescans of the day are over by then,
-// with the default RESCAN: if a late record came after that, its day would be written once more.
+// leastAge is how far the stream has to be past the end of a day before Houndtrail compacts the day. With the default RESCAN,
+// the rescans of the day are over by then. If a late record came after that, Houndtrail would write the day once more.
 const leastAge = 48 * time.Hour
 
-// CompactAge is the age from which on days are compacted if the user names none. The last rescan of a day reads RESCAN back from a
-// whole day: so it is over a day after that.
+// CompactAge is the age from which on Houndtrail compacts a day if the user names no age. The last rescan of a day goes RESCAN
+// back, to the start of a day. So it is over one day after RESCAN.
 func (s *Set) CompactAge() time.Duration { return max(leastAge, s.config.Rescan+24*time.Hour) }
 
-// A Compaction is one compaction of the archive. It notes beside the archive's journal how it ended.
+// A Compaction is one compaction of the archive. It notes its result beside the archive's journal.
 type Compaction struct {
 	*compact.Compactor
 	notes checkpoint.State[Note]
 }
 
-// Compaction makes a compaction, which can also remove objects on purpose. A dry run commits nothing, and so opens no file of a
+// Compaction makes a compaction. It can also remove objects on purpose. A dry run commits nothing, so it opens no file of a
 // signing key.
 func (s *Set) Compaction(ctx context.Context, dry bool) (*Compaction, error) {
 	files, err := s.Files(ctx)
@@ -60,10 +60,10 @@ func (s *Set) Compaction(ctx context.Context, dry bool) (*Compaction, error) {
 	}, nil
 }
 
-// Run compacts. Its error has the same outcome as that of a cycle. A panic ends it like any other failure.
+// Run compacts the archive. Its error has the same outcome as an error of a cycle. A panic ends it like any other failure.
 func (c *Compaction) Run(ctx context.Context) error { return c.noted(ctx, c.Compactor.Run) }
 
-// Finish does only what an earlier compaction left.
+// Finish only does the work that an earlier compaction left.
 func (c *Compaction) Finish(ctx context.Context) error {
 	err := c.guarded(ctx, c.Compactor.Finish)
 	if err != nil {
@@ -78,7 +78,7 @@ func (c *Compaction) noted(ctx context.Context, do func(context.Context) error) 
 	return err
 }
 
-// PlanForget says what Forget would remove. It writes nothing.
+// PlanForget says which objects Forget would remove. It writes nothing.
 func (c *Compaction) PlanForget(ctx context.Context, before time.Time) (p *compact.Plan, err error) {
 	err = c.forgetting(ctx, func(ctx context.Context) error {
 		p, err = c.Compactor.PlanForget(ctx, before)
@@ -108,7 +108,7 @@ func (c *Compaction) guarded(ctx context.Context, do func(context.Context) error
 	return err
 }
 
-// explain tells apart an archive that never began, and one whose journal is gone.
+// explain tells two cases apart: an archive that never began, and an archive without its journal.
 func (c *Compaction) explain(ctx context.Context, err error) error {
 	if !errors.Is(err, checkpoint.ErrNotFound) {
 		return err
@@ -123,8 +123,9 @@ func (c *Compaction) explain(ctx context.Context, err error) error {
 	return Usagef("there is nothing to compact or to remove: %w", err)
 }
 
-// A CompactionJob makes the compactions of a daemon, by a schedule. Its writes take turns with the cycles of the archive's stream:
-// both need the archive's lease. So a compaction waits for the end of a cycle, and a cycle for the few requests of one swap.
+// A CompactionJob makes the compactions of a daemon, by a schedule. Its writes take turns with the cycles of the archive's
+// stream: both need the archive's lease. So a compaction waits for the end of a cycle. A cycle waits only for the few requests
+// of one swap.
 type CompactionJob struct {
 	Schedule config.Schedule
 	Log      *zap.Logger
@@ -136,7 +137,8 @@ type CompactionJob struct {
 // leaseWait is how long a daemon's compaction waits for a lease that another process holds.
 const leaseWait = 90 * time.Second
 
-// compacted makes the job that compacts the archive of these streams, with that much memory; nil if COMPACT_SCHEDULE is not set.
+// compacted makes the job that compacts the archive of these streams. The job may use that much memory. It is nil if
+// COMPACT_SCHEDULE is not set.
 func (s *Set) compacted(all []*Stream, memory int64) *CompactionJob {
 	schedule := s.config.CompactSchedule
 	if schedule.Spec == "" || s.config.Archive.URL == "" {
@@ -160,7 +162,7 @@ func (s *Set) compacted(all []*Stream, memory int64) *CompactionJob {
 	return job
 }
 
-// inTurn calls a function while nothing else has the turn.
+// inTurn waits for its turn, and then calls a function.
 func inTurn(turn *semaphore.Weighted) func(context.Context, func() error) error {
 	return func(ctx context.Context, do func() error) error {
 		if err := turn.Acquire(ctx, 1); err != nil {
@@ -171,7 +173,7 @@ func inTurn(turn *semaphore.Weighted) func(context.Context, func() error) error 
 	}
 }
 
-// Run compacts what is due, and tells done of each day. If there is no record yet, nothing is due.
+// Run compacts the days that are due, and calls done for each day. If there is no record yet, no day is due.
 func (j *CompactionJob) Run(ctx context.Context, done func(compact.Day)) error {
 	c, err := j.begin(ctx)
 	if err != nil {
@@ -185,7 +187,8 @@ func (j *CompactionJob) Run(ctx context.Context, done func(compact.Day)) error {
 	return err
 }
 
-// Finish does only what an earlier compaction left: a daemon that starts again does not wait for its schedule with it.
+// Finish only does the work that an earlier compaction left: after a restart, the daemon does not wait for its schedule before
+// it does this.
 func (j *CompactionJob) Finish(ctx context.Context) error {
 	c, err := j.begin(ctx)
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// Jobs are what a daemon does beside the cycles of its streams.
+// Jobs are the tasks of a daemon besides the cycles of its streams.
 type Jobs struct {
 	Compaction    *CompactionJob     // nil if COMPACT_SCHEDULE is not set
 	Verifications []*VerificationJob // one for each stream, unless VERIFY_SCHEDULE is off
 }
 
-// Daemon makes the streams of a daemon, and its jobs. A job has a part of the process's memory of its own, as each stream has: so
-// neither waits for the other's.
+// Daemon makes the streams of a daemon, and its jobs. Each job has its own part of the process's memory, like each stream. So
+// neither waits for the other's memory.
 func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, Jobs, error) {
 	var jobs Jobs
 	total, verifying, compacting := s.process.Memory, int64(0), int64(0)
@@ -39,8 +39,8 @@ func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, Jobs, error) 
 	return all, jobs, err
 }
 
-// Deliver makes the streams that deliver: the named ones, or all that are turned on. They begin no other window once ctx has
-// ended. Only Deliver opens the files of the webhook's secrets.
+// Deliver makes the streams that deliver: the named ones, or all that are turned on. Once ctx has ended, they begin no other
+// window. Only Deliver opens the files of the webhook's secrets.
 func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Stream, error) {
 	source, err := s.Source(o)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 	return stream, nil
 }
 
-// archive is the sink of the archive. The archive's store is open already.
+// archive is the sink of the archive. The archive's store is already open.
 func (s *Set) archive() (*archive.Archive, error) {
 	sink, err := archive.New(s.files, s.config.Tenant, s.Encoder)
 	if err != nil {
@@ -119,7 +119,8 @@ func (s *Set) Encoder() archive.Encoder {
 	}
 }
 
-// webhook is the sink of the webhook. Load has checked the configuration: if a file cannot be read here, it has changed since.
+// webhook is the sink of the webhook. Load has already checked the configuration: if a file cannot be read here, it has changed
+// since then.
 func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 	c := s.config.Webhook
 	headers, err := c.Headers.Value()

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// archiveDestination has the questions that an exporter can ask of the archive's files.
+// archiveDestination answers an exporter's questions about the archive's files.
 func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
 	attempt := func(ctx context.Context, w window.Window) (keys []string, err error) {
 		objects, _, err := read.Objects(ctx, b, tenant)
@@ -57,18 +57,19 @@ func archiveDestination(b bucket.Reader, tenant string) exporter.Destination {
 	}
 }
 
-// webhookDestination has an exporter's questions about a receiver. Houndtrail cannot ask the receiver, and guesses from the
-// archive's files and journal.
+// webhookDestination answers an exporter's questions about a receiver. Houndtrail cannot ask the receiver itself. It looks at
+// the archive's files and journal, and draws a conclusion.
 //
-// A webhook without a journal is new, or has lost it. If the archive has files and no journal, both journals are lost, or the
-// journals' place has changed: then Houndtrail delivers nothing. If the archive's journal is there, the webhook may begin.
+// A webhook without a journal is either new, or has lost its journal. If the archive has files but no journal, both journals
+// are lost, or the user has changed the journals' place: then Houndtrail delivers nothing. If the archive has a journal, the
+// webhook may begin.
 func webhookDestination(files bucket.Reader, archive *checkpoint.Journal, positions fmt.Stringer, tenant string) exporter.Destination {
 	known := func(ctx context.Context) (bool, error) {
 		_, err := archive.Load(ctx)
 		if errors.Is(err, checkpoint.ErrNotFound) {
 			return false, nil
 		}
-		if err != nil && !UnsoundJournal(err) { // a journal that is not sound is there all the same
+		if err != nil && !UnsoundJournal(err) { // a damaged journal exists too
 			return false, err
 		}
 		return true, nil
@@ -82,9 +83,9 @@ func webhookDestination(files bucket.Reader, archive *checkpoint.Journal, positi
 			if key, err := held.Occupied(ctx, before, nil); key == "" || err != nil {
 				return "", err
 			}
-			// The archive's own first cycle may be under way beside this one. It declares a window before it writes, and has a
-			// journal before it declares the second one. In this order of questions, its files are never mistaken for files
-			// without a journal.
+			// The archive's own first cycle may run at the same time. It declares a window before it writes, and it has a journal before
+			// it declares the second window. Because of the order of these questions, Houndtrail never takes that cycle's files for
+			// files without a journal.
 			lease, err := archive.LeaseStatus(ctx)
 			if err != nil {
 				return "", err

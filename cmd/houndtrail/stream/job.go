@@ -13,27 +13,28 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// The states of a job that a daemon does beside its exports.
+// The states of a job that a daemon does besides its exports.
 const (
 	JobOK         = "ok"
-	JobWaiting    = "waiting" // none was due so far, and nothing is claimed
+	JobWaiting    = "waiting" // no run was due so far, so there is no result
 	JobFailed     = "failed"
-	JobDenied     = "denied"     // it may not delete files, and changed nothing
-	JobFinding    = "finding"    // something is not as Houndtrail wrote it
-	JobOverdue    = "overdue"    // none has succeeded for too long
-	JobUnfinished = "unfinished" // one was cut off, and queries may see the records of a day twice
+	JobDenied     = "denied"     // the job may not delete files, and has changed nothing
+	JobFinding    = "finding"    // an object is not as Houndtrail wrote it
+	JobOverdue    = "overdue"    // no run has succeeded for too long
+	JobUnfinished = "unfinished" // a run was cut off, and queries may see the records of a day twice
 )
 
-// A Note says how the last run of a job ended, in an object <stream>/state/<job>.json. It only informs.
+// A Note says how the last run of a job ended. It is in the object <stream>/state/<job>.json. It is only information: no
+// decision depends on it.
 type Note struct {
-	Since       time.Time `json:"since,omitzero"` // when a daemon first had a schedule for it
+	Since       time.Time `json:"since,omitzero"` // when a daemon first had a schedule for the job
 	SucceededAt time.Time `json:"succeeded_at,omitzero"`
-	FailedAt    time.Time `json:"failed_at,omitzero"` // if none has succeeded since
-	State       string    `json:"state,omitempty"`    // of that failure
+	FailedAt    time.Time `json:"failed_at,omitzero"` // set if no run has succeeded since
+	State       string    `json:"state,omitempty"`    // the state after that failure
 	Reason      string    `json:"reason,omitempty"`
 }
 
-// after is the note after a run that ended in an error with that state, or in none.
+// after returns the note after a run. err is the run's error, and state the state for it.
 func (n Note) after(err error, now time.Time, state string) Note {
 	if err == nil {
 		return Note{Since: n.Since, SucceededAt: now}
@@ -42,8 +43,8 @@ func (n Note) after(err error, now time.Time, state string) Note {
 	return n
 }
 
-// due is when a run had to succeed by now: the last one of so many turns, and the time that it may take. It is zero if that is not
-// known.
+// due is the time by which a run should have succeeded. It allows for so many turns, and for the time that the last of them may
+// take. It is zero if that time is not known.
 func (n Note) due(schedule config.Schedule, turns int, lateness time.Duration) time.Time {
 	last := n.SucceededAt
 	if last.Before(n.Since) {
@@ -58,12 +59,12 @@ func (n Note) due(schedule config.Schedule, turns int, lateness time.Duration) t
 	return last.Add(lateness)
 }
 
-// A failedJobError stands for the error with which the last run of a job ended.
+// A failedJobError stands for the error of the last run of a job.
 type failedJobError struct {
 	Note
-	kind    error // of the job
+	kind    error // the error of the job
 	what    string
-	finding error // that a finding of the job is
+	finding error // the error for a finding of the job
 }
 
 func (e *failedJobError) Error() string {
@@ -90,11 +91,11 @@ func guarded(log *zap.Logger, do func() error) (err error) {
 	return do()
 }
 
-// A VerificationLook is what a reader learns of a stream's verifications.
+// A VerificationLook has what a reader learns about a stream's verifications.
 type VerificationLook struct {
 	VerificationNote
 
-	Schedule config.Schedule // empty if the daemon does not verify
+	Schedule config.Schedule // empty if the daemon has no schedule for it
 }
 
 // LookAtVerification reads how the last verification of a stream ended. It writes nothing.

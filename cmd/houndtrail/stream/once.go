@@ -16,8 +16,8 @@ import (
 // leasePoll is how often a job asks for a lease that another runner holds.
 const leasePoll = 5 * time.Second
 
-// Once runs one cycle of every stream, at the same time: if a SIEM is down, that does not hold up the archive. At its end it anchors
-// the newest heads. If it is told to stop, it ends within the grace.
+// Once runs one cycle of every stream, all at the same time: if a SIEM is down, the archive does not wait for it. At the end it
+// anchors the newest heads. If it is told to stop, it ends within the grace period.
 func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	work, abandon := Finishing(ctx, grace)
 	defer abandon()
@@ -26,7 +26,7 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	for i, s := range all {
 		g.Go(func() error {
 			err := Abandoned(work, patiently(ctx, work, s, wait))
-			// Also after a failure: what was committed before it is to be remembered.
+			// Also after a failure: the heads of earlier commits have to be remembered elsewhere.
 			if err = errors.Join(err, s.Anchor(work)); err != nil {
 				errs[i] = &Error{s.Name, err}
 			}
@@ -42,7 +42,7 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// patiently runs one cycle. While another runner holds the lease, it waits: if the holder has died, its lease ends by itself.
+// patiently runs one cycle. While another runner holds the lease, it waits: if that runner has died, its lease ends by itself.
 func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
 	for until, told := time.Now().Add(wait), false; ; told = true {
 		err := s.Cycle(work)
@@ -60,8 +60,8 @@ func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
 	}
 }
 
-// Finishing is a context for work that may go on for the grace after ctx has ended. After that the work is abandoned, which
-// loses nothing, since the next run starts from the last commit.
+// Finishing returns a context for work that may go on for the grace period after ctx has ended. After that, Houndtrail abandons
+// the work. No record is lost: the next run starts from the last commit.
 func Finishing(ctx context.Context, grace time.Duration) (work context.Context, abandon context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
@@ -71,7 +71,7 @@ func Finishing(ctx context.Context, grace time.Duration) (work context.Context, 
 	}
 }
 
-// Abandoned is the error of abandoned work: it says that the work was told to stop, and hides the errors of its requests.
+// Abandoned returns the error of abandoned work. It says that the work was told to stop, and hides the errors of its requests.
 func Abandoned(work context.Context, err error) error {
 	if work.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err

@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
-// An Outcome says how a cycle or a command ended. Its number is the command's exit code, which is part of the interface:
-// schedulers and alerts act by it.
+// An Outcome says how a cycle or a command ended. Its number is the command's exit code. The exit code is part of the
+// interface: schedulers and alerts depend on it.
 type Outcome int
 
 // The outcomes.
@@ -28,13 +28,13 @@ const (
 	SourceFailed  Outcome = 3 // the API failed
 	SinkFailed    Outcome = 4 // the destination, or the store of the checkpoint, failed
 	Conflicted    Outcome = 5 // another runner holds the lease or committed first
-	Unsound       Outcome = 6 // stored data is not as it was written, or the source has changed or does not show all records
-	Stopped       Outcome = 7 // stopped before everything was committed, or killed, or not run
+	Unsound       Outcome = 6 // stored data is not as Houndtrail wrote it, or the source has changed or does not show all records
+	Stopped       Outcome = 7 // the process stopped before it had committed everything, or was killed, or did not run
 
-	Interrupted Outcome = 130 // as in a shell, for a command that SIGINT ended
+	Interrupted Outcome = 130 // as in a shell, for a command that a SIGINT ended
 )
 
-// Outcomes are the outcomes that a cycle can have, each with its own word.
+// Outcomes are all outcomes that a cycle can have, each with its own word.
 func Outcomes() []Outcome {
 	return []Outcome{OK, Unexpected, Misconfigured, SourceFailed, SinkFailed, Conflicted, Unsound, Stopped}
 }
@@ -61,8 +61,8 @@ func (o Outcome) String() string {
 	}
 }
 
-// OutcomeOf is the outcome of an error, or of none. If there are several errors, for example of two streams, the error decides
-// that most needs a person.
+// OutcomeOf returns the outcome of an error. nil has an outcome too. If there are several errors, for example of two streams,
+// it takes the error that needs a person most.
 func OutcomeOf(err error) Outcome {
 	stage := (*exporter.Error)(nil)
 	switch {
@@ -89,7 +89,7 @@ func OutcomeOf(err error) Outcome {
 	}
 }
 
-// A killed run tells no reason, and a run that never starts cannot tell one. status sees both in the work that is not done.
+// A killed run gives no reason, and neither does a run that never starts. status finds both, because their work is not done.
 var (
 	ErrKilled = errors.New("the last run was killed, or its machine was lost")
 	ErrStale  = errors.New("no run has committed anything for too long")
@@ -98,13 +98,13 @@ var (
 // ErrUnknownFiles says that the archive cannot be adopted because of files with unknown names.
 var ErrUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
 
-// ErrTampered says that a verification found something that is not as it was committed.
+// ErrTampered says that a verification found data that is not as it was committed.
 var ErrTampered = errors.New("the archive or a journal is not as it was committed")
 
 // ErrUnproved says that a file does not prove its record.
 var ErrUnproved = errors.New("the record is not proved")
 
-// If an error is in one of these lists, the list decides its outcome, and not its stage.
+// If an error is in one of these lists, the list decides its outcome, and not the error's stage.
 //
 //nolint:gochecknoglobals // constants
 var (
@@ -126,10 +126,10 @@ var (
 	}
 )
 
-// UnsoundJournal tells whether an error is about a journal from which Houndtrail does not go on.
+// UnsoundJournal tells whether an error is about a journal that stops Houndtrail.
 func UnsoundJournal(err error) bool { return isAny(err, unsound) }
 
-// Incurable tells whether no later cycle can cure an error by itself.
+// Incurable tells whether no later cycle can repair the cause of an error by itself.
 func Incurable(err error) bool { return isAny(err, incurable) }
 
 // IncurableStates are the states of streams that have stopped for good.
@@ -163,8 +163,8 @@ func (e *UsageError) Error() string { return e.err.Error() }
 // Unwrap returns the cause.
 func (e *UsageError) Unwrap() error { return e.err }
 
-// At adds the stage to an error outside of a cycle, so that it has the same outcome as inside one. An interruption is no
-// failure of a stage.
+// At adds the stage to an error outside of a cycle. So the error has the same outcome as in a cycle. An interruption is no
+// failure of a stage, so At does not change it.
 func At(stage exporter.Stage, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err

@@ -14,13 +14,14 @@ import (
 
 // Partitions are the tenants and the days of an archive.
 type Partitions struct {
-	Tenants []string  // by name; the configuration's is among them, also if it has no record yet
-	First   time.Time // the first day; zero if there is neither a record nor a journal
+	Tenants []string  // by name; the tenant of the configuration is among them, even if it has no record yet
+	First   time.Time // the first day; zero if there is no record and no journal
 	Last    time.Time // the last day
 }
 
-// Partitions finds the partitions of the archive. Without tenants it lists the archive, and finds all. With the configuration's
-// own tenant alone, it reads the journal first, which takes fewer requests. Each error says how far it came.
+// Partitions finds the tenants and the days of the archive. If the user names no tenants, it lists the archive and finds all.
+// If the only tenant is the configuration's own, it reads the journal first: this takes fewer requests. Each error says how far
+// Partitions came.
 func (s *Set) Partitions(ctx context.Context, tenants []string) (p Partitions, err error) {
 	p.Tenants = tenants
 	own := slices.Equal(tenants, []string{s.Tenant()})
@@ -59,8 +60,8 @@ func (s *Set) Partitions(ctx context.Context, tenants []string) (p Partitions, e
 	return p, err
 }
 
-// journalDays are the first day that the archive's journals account for, and the last one with a record from the future. They
-// are zero if there is no journal.
+// journalDays returns two days from the archive's journals: the first day for which they account, and the last day with a
+// record from the future. They are zero if there is no journal.
 func (s *Set) journalDays(ctx context.Context) (first, last time.Time, err error) {
 	for _, name := range []string{Archive, BackfillOf(Archive)} {
 		journal, err := s.Journal(ctx, name)

@@ -15,25 +15,26 @@ import (
 )
 
 const (
-	// longestPause is more than Houndtrail grants any receiver. If the remembered time is later, another clock wrote it.
+	// longestPause is longer than every pause that Houndtrail accepts. If the remembered end is later than that, another clock
+	// wrote it.
 	longestPause = 25 * time.Hour
-	// rememberTime bounds how long a run takes to write a pause down.
+	// rememberTime is how long a run may take to write a pause.
 	rememberTime = 10 * time.Second
 )
 
-// A pause is the time that a receiver asks for, if it is longer than Houndtrail keeps trying a batch. It is remembered beside
-// the journal, in <stream>/state/postponed.json, so that a job that starts every few minutes obeys it too. Nothing depends on
-// it: without it Houndtrail asks the receiver, which answers the same again.
+// A pause is the time for which a receiver asks, if it is longer than Houndtrail keeps trying a batch. Houndtrail remembers it
+// beside the journal, in <stream>/state/postponed.json. So a job that starts every few minutes obeys it too. If the object is
+// lost, no harm is done: Houndtrail asks the receiver again, and gets the same answer.
 type pause struct {
 	state checkpoint.State[pauseRecord]
 	now   func() time.Time
 	log   *zap.Logger
 
-	until time.Time // as this process knows it
-	asked bool      // the bucket was asked; that is not needed in each cycle
+	until time.Time // the pause that this process knows
+	asked bool      // this process has read the bucket; it need not do so in each cycle
 }
 
-// pauseRecord is the content of the object.
+// pauseRecord is the content of that object.
 type pauseRecord struct {
 	NotBefore time.Time `json:"not_before"`
 }
@@ -57,7 +58,7 @@ func (p *pause) pending(ctx context.Context) time.Time {
 	return p.until
 }
 
-// remember writes the pause down.
+// remember writes the pause into the bucket.
 func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError) {
 	p.until, p.asked = p.now().Add(time.Until(postponed.Until)), true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberTime)
@@ -68,7 +69,7 @@ func (p *pause) remember(ctx context.Context, postponed *webhook.PostponedError)
 	}
 }
 
-// Postponed is the end of the pause that a stream's receiver has asked for; zero if there is none.
+// Postponed is the end of the pause for which a stream's receiver has asked; zero if there is none.
 func (s *Set) Postponed(ctx context.Context, name string) (time.Time, error) {
 	if name != Webhook {
 		return time.Time{}, nil
@@ -80,12 +81,13 @@ func (s *Set) Postponed(ctx context.Context, name string) (time.Time, error) {
 	return newPause(b, name, s.Now, zap.NewNop()).pending(ctx), nil
 }
 
-// tellAgain is how often a receiver is told of heads at most: a commit a minute must not double its requests.
+// tellAgain is the shortest time between two posts with heads: if there is a commit every minute, these posts must not double
+// the number of requests.
 const tellAgain = time.Hour
 
-// A teller tells a receiver the newest heads of the journals. When it did so last is remembered beside the journal, in
-// <stream>/state/told.json, so that a job that starts every few minutes tells no more than a daemon. Nothing depends on it: a head
-// that is told twice has the same event_id, and one that is not told is superseded by the next one.
+// A teller tells a receiver the newest heads of the journals. The time of the last post is beside the journal, in
+// <stream>/state/told.json. So a job that starts every few minutes posts no more often than a daemon. If that object is lost,
+// no harm is done: a head that comes twice has the same event_id, and a head that never came is replaced by the next one.
 type teller struct {
 	state  checkpoint.State[toldRecord]
 	events interface {
@@ -94,14 +96,14 @@ type teller struct {
 	now func() time.Time
 	log *zap.Logger
 
-	told  toldRecord // as this process knows it
-	asked bool       // the bucket was asked
+	told  toldRecord // the content that this process knows
+	asked bool       // this process has read the bucket
 }
 
-// toldRecord is the content of the object.
+// toldRecord is the content of that object.
 type toldRecord struct {
-	At    time.Time         `json:"at"`    // of the last try
-	Sizes map[string]uint64 `json:"sizes"` // of the heads that were told last, by their origin
+	At    time.Time         `json:"at"`    // time of the last try
+	Sizes map[string]uint64 `json:"sizes"` // the heads of the last post, by their origin
 }
 
 func newTeller(b bucket.Bucket, receiver *webhook.Sink, now func() time.Time, log *zap.Logger) *teller {
@@ -118,7 +120,7 @@ type headEvent struct {
 	Cursor  time.Time `json:"cursor"`
 }
 
-// tell tells these heads, if any of them is new and the last time is long ago.
+// tell posts these heads if one of them is new and the last post is long ago.
 func (t *teller) tell(ctx context.Context, notes []string) {
 	if !t.asked {
 		told, err := t.state.Read(ctx)

@@ -14,11 +14,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
-// mostNamed is how many problems of an answer the error names.
+// mostNamed is how many of an answer's problems the error names.
 const mostNamed = 10
 
-// Search searches the archive of the configuration's tenant. Without a tenant, the archive must have only one. If records may be
-// missing, that is an error, and the answer has the problems.
+// Search searches the archive of the configuration's tenant. If the configuration has no tenant, the archive must have only
+// one. If records may be missing, Search returns an error, and the answer has the problems.
 func (s *Set) Search(ctx context.Context, o search.Options) (search.Answer, error) {
 	files, err := s.Files(ctx)
 	if err != nil {
@@ -47,7 +47,7 @@ func notWhole(err error) error {
 	return fmt.Errorf("the search ended early, and the answer lacks records: %w", err)
 }
 
-// problems is an error about all of them, or nil.
+// problems returns one error about all of them, or nil.
 func problems(all []error) error {
 	if len(all) == 0 {
 		return nil
@@ -59,7 +59,8 @@ func problems(all []error) error {
 	return errors.Join(append(named, fmt.Errorf("%w: records may be missing because of what is said above", search.ErrNotWhole))...)
 }
 
-// onlyTenant is the one tenant of the archive, or the wanted one if the archive has it.
+// onlyTenant returns the only tenant of the archive. If the caller wants a certain tenant, it returns that one if the archive
+// has it.
 func (s *Set) onlyTenant(ctx context.Context, files bucket.Reader, wanted ...string) (string, error) {
 	extents, err := read.Extents(ctx, files)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// windowBytes bounds the memory of a window's pages. The budget decides how many windows there are at a time.
+// windowBytes is the limit for the pages of a window. The budget decides how many windows there are at a time.
 const windowBytes = 8 << 20
 
 // A Process is the part of the program that its streams get.
@@ -28,27 +28,27 @@ type Process struct {
 	Log         *zap.Logger
 	Memory      int64            // bytes that windows may hold together
 	Interactive bool             // a person waits: if a server is down, the clients report that at once
-	Patience    time.Duration    // with a server that is down, from the first try to the last; zero for the clients' own
-	Idle        time.Duration    // how long no byte of a body may move; zero for the clients' own
+	Patience    time.Duration    // from the first try to the last, if a server is down; zero for the clients' defaults
+	Idle        time.Duration    // how long a body may pause, without a byte that moves; zero for the clients' defaults
 	Now         func() time.Time // our own clock; nil for this machine's
 }
 
-// A Set is the streams that a configuration turns on. It opens a store when a caller asks for it, and keeps the store. It is
-// not for concurrent use.
+// A Set is the streams that a configuration turns on. It opens a store when a caller asks for it, and keeps the store. Only one
+// goroutine may use it at a time.
 type Set struct {
 	config  *config.Config
 	process Process
 
 	journals, files, heads bucket.Bucket            // nil until they are opened
-	guards                 map[string]*anchor.Guard // of the journals that were opened to commit
+	guards                 map[string]*anchor.Guard // the anchors of the journals that were opened to commit
 }
 
-// NewSet is the set of a configuration. It opens nothing.
+// NewSet is the set of a configuration. It opens no store.
 func NewSet(c *config.Config, p Process) *Set {
 	return &Set{config: c, process: p, guards: map[string]*anchor.Guard{}}
 }
 
-// Names are the streams that are turned on.
+// Names are the names of the streams that are turned on.
 func (s *Set) Names() (names []string) {
 	if s.config.Archive.URL != "" {
 		names = append(names, Archive)
@@ -59,11 +59,11 @@ func (s *Set) Names() (names []string) {
 	return names
 }
 
-// Tenant is the name of the source in keys and event ids; "" if the configuration has none.
+// Tenant is the name of the source in keys and event ids. It is "" if the configuration has none.
 func (s *Set) Tenant() string { return s.config.Tenant }
 
-// Chosen is the named stream or, for "" and "all", every stream that is turned on. If the named stream is not turned on, the
-// error is a [UsageError].
+// Chosen returns the named stream. For "" and "all", it returns every stream that is turned on. If the named stream is not
+// turned on, the error is a [UsageError].
 func (s *Set) Chosen(name string) ([]string, error) {
 	if name == "" || name == "all" {
 		return s.Names(), nil
@@ -72,8 +72,8 @@ func (s *Set) Chosen(name string) ([]string, error) {
 	return []string{name}, err
 }
 
-// Destination is the name of a stream's destination, to which its journal and its backfill's journal belong. It comes from the
-// configuration alone, and holds no secret.
+// Destination is the name of a stream's destination. The stream's journal and the journal of its backfill belong to that
+// destination. It comes only from the configuration, and contains no secret.
 func (s *Set) Destination(name string) (string, error) {
 	name = strings.TrimSuffix(name, backfillSuffix)
 	switch on := slices.Contains(s.Names(), name); {
@@ -101,7 +101,8 @@ func (s *Set) encoding(name string) string {
 	return string(s.config.Archive.Format)
 }
 
-// Exporter is a stream's exporter with the settings of the configuration. It has no store, no sink and no destination.
+// Exporter returns the exporter of a stream, with the settings of the configuration. It has no store, no sink and no
+// destination.
 func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 	c := s.config
 	return &exporter.Exporter{
@@ -120,7 +121,7 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 		Rescan:         c.Rescan,
 		RescanSchedule: c.RescanSchedule,
 
-		// An archive has every record: only the webhook may leave some out.
+		// An archive has every record: only a webhook may leave out some.
 		ExcludeSelf: c.ExcludeSelf && name == Webhook,
 		Now:         s.process.Now,
 		Log:         s.log(name),
@@ -129,7 +130,7 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 
 func (s *Set) log(name string) *zap.Logger { return s.process.Log.With(zap.String("stream", name)) }
 
-// Schedule says when the daemon runs the cycles of a stream, and which variable says so.
+// Schedule returns the schedule for the cycles of a stream, and the variable that sets it.
 func (s *Set) Schedule(name string) (schedule config.Schedule, variable string) {
 	if own := s.config.Archive.Schedule; name == Archive && own.Spec != "" {
 		return own, config.Prefix + "ARCHIVE_SCHEDULE"

@@ -13,24 +13,24 @@ import (
 // The states of a stream. The command status and the metric stream_state use the same words, with _ for a space in the metric.
 const (
 	StateOK         = "ok"
-	StateNotStarted = "not started"  // nothing was committed yet; only status says so, since it does not know of any run
-	StateWaiting    = "waiting"      // nothing was committed yet, since there is no record that is old enough
+	StateNotStarted = "not started"  // nothing was committed yet; only status says so, since it sees no run
+	StateWaiting    = "waiting"      // nothing was committed yet, because no record is old enough
 	StateFuture     = "future"       // the configured start is in the future
-	StateHoles      = "holes"        // lately a record could not be read, and is not at the destination
+	StateHoles      = "holes"        // a short time ago a record could not be read, and it is not at the destination
 	StateClock      = "clock"        // a clock is behind the position
 	StateChanged    = "changed"      // the source is not the previous one
-	StateNoJournal  = "no journal"   // the destination holds records that no journal accounts for
+	StateNoJournal  = "no journal"   // the destination holds records, but no journal accounts for them
 	StateIncomplete = "incomplete"   // the server counts more records than it shows
-	StateBadRecord  = "bad record"   // a record cannot be read, and the stream stops before it
-	StateDamaged    = "damaged"      // the journal has changed since Houndtrail wrote it, or a part is missing
+	StateBadRecord  = "bad record"   // a record cannot be read, and the stream stops before that record
+	StateDamaged    = "damaged"      // the journal has changed since Houndtrail wrote it, or a part of it is missing
 	StateRolledBack = "rolled back"  // the journal has fewer entries than a head that is remembered elsewhere
 	StateForked     = "forked"       // the journal has another history than a head that is remembered elsewhere
 	StateForeign    = "foreign"      // the journal is of another source, destination or stream
-	StateSignature  = "signature"    // the journal is signed, and not by a key of this run
+	StateSignature  = "signature"    // the journal is signed, but not by a key of this run
 	StateNewer      = "newer"        // a later version of houndtrail wrote the journal
 	StateUnreadable = "unreadable"   // the store of the journal does not answer
-	StateCompaction = "compaction"   // the stream is well, and the archive's compaction is not; only status says so
-	StateVerified   = "verification" // the stream is well, and a verification found something, failed or is overdue; only status says so
+	StateCompaction = "compaction"   // the stream is well, but the archive's compaction is not; only status says so
+	StateVerified   = "verification" // the stream is well, but a verification found something, failed or is overdue; only status says so
 	StateKilled     = "killed"       // the last run did not end by itself; only status says so
 	StateStale      = "stale"        // no run has committed anything for too long; only status says so
 	StateFailed     = "failed"       // any other error
@@ -44,7 +44,7 @@ func States() []string {
 	}
 }
 
-// stateErrors are the errors that have a state of their own.
+// stateErrors are the errors that have their own state.
 //
 //nolint:gochecknoglobals // a constant
 var stateErrors = []struct {
@@ -62,7 +62,7 @@ var stateErrors = []struct {
 	{ErrKilled, StateKilled},
 	{ErrStale, StateStale},
 	{checkpoint.ErrNewer, StateNewer},
-	{checkpoint.ErrRolledBack, StateRolledBack}, // before ErrCorrupt, which both are too
+	{checkpoint.ErrRolledBack, StateRolledBack}, // these two are ErrCorrupt too, so they come first
 	{checkpoint.ErrForked, StateForked},
 	{checkpoint.ErrCorrupt, StateDamaged},
 	{checkpoint.ErrForeign, StateForeign},
@@ -71,8 +71,8 @@ var stateErrors = []struct {
 	{checkpoint.ErrLeaseHeld, StateFailed},
 }
 
-// StateOf is the state of a stream after a cycle that ended in an error or in none, or after a look of status. The newest entry
-// is the zero value if nothing was committed.
+// StateOf returns the state of a stream after a cycle, or after a look of status. err is the error of the cycle or the look.
+// newest is the zero value if nothing was committed.
 func StateOf(err error, newest Position) string {
 	if err == nil {
 		switch {
@@ -98,16 +98,16 @@ func StateOf(err error, newest Position) string {
 	return StateFailed
 }
 
-// A Position has the facts of a stream's newest entry that decide its state; the zero value if there is none.
+// A Position has the facts of a stream's newest entry that decide its state. It is the zero value if there is no entry.
 type Position struct {
 	Serial uint64
-	Holed  bool // lately a record was left out that could not be read
+	Holed  bool // a short time ago, Houndtrail left out a record that it could not read
 }
 
-// A lastRunError stands for the error with which the last run ended.
+// A lastRunError stands for the error of the last run.
 type lastRunError struct{ checkpoint.Failure }
 
-// LastRun is the error that the last run ended with, as the journal remembers it. It has the same outcome and state.
+// LastRun returns the error of the last run, as the journal remembers it. It has the same outcome and state.
 func LastRun(f checkpoint.Failure) error { return &lastRunError{f} }
 
 func (e *lastRunError) Error() string {

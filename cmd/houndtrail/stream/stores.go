@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// Journals is the store of all journals. If its place is not set, it lies in the archive, and an error names the archive's
+// Journals is the store of all journals. If its place is not set, it is in the archive, and an error names the archive's
 // variable.
 func (s *Set) Journals(ctx context.Context) (bucket.Bucket, error) {
 	c := s.config
@@ -36,7 +36,7 @@ func (s *Set) Files(ctx context.Context) (bucket.Bucket, error) {
 	return s.open(ctx, &s.files, at, read.Rewritten, "ARCHIVE_URL", at)
 }
 
-// open opens a store, or returns it if it is open already. The error names the variable from which the place comes, and its
+// open opens a store. If the store is already open, it returns that one. The error names the variable of the place, and its
 // value.
 func (s *Set) open(
 	ctx context.Context, kept *bucket.Bucket, at config.StoreURL, rewritten func(key string) bool, name string, value config.StoreURL,
@@ -61,19 +61,19 @@ func (s *Set) open(
 	return b, nil
 }
 
-// Journal is the journal of a stream, or of its backfill, for reading. If the configuration does not name a source or a tenant, the
-// journal may have any. Reading it needs only its place.
+// Journal returns the journal of a stream, or of its backfill, for reading. If the configuration does not name a source or a
+// tenant, the journal may have any. Reading needs only the place of the journal.
 func (s *Set) Journal(ctx context.Context, name string) (*checkpoint.Journal, error) {
 	return s.journal(ctx, name)
 }
 
-// CommitJournal is the journal of a stream, or of its backfill, for a command that commits to it. It opens the file of the signing
-// key.
+// CommitJournal returns the journal of a stream, or of its backfill, for a command that commits to it. It opens the file of the
+// signing key.
 func (s *Set) CommitJournal(ctx context.Context, name string) (*checkpoint.Journal, error) {
 	return s.commitJournal(ctx, name, func(anchor.Report) {})
 }
 
-// commitJournal is CommitJournal that tells what becomes known of the journal's anchors.
+// commitJournal is like CommitJournal. It also reports about the journal's anchors.
 func (s *Set) commitJournal(ctx context.Context, name string, tell func(anchor.Report)) (*checkpoint.Journal, error) {
 	keys, err := s.config.SigningKey.Keys()
 	if err != nil {
@@ -90,8 +90,8 @@ func (s *Set) commitJournal(ctx context.Context, name string, tell func(anchor.R
 	return s.journal(ctx, name, append(remembered, checkpoint.Sign(keys...))...)
 }
 
-// LookJournal is [Set.Journal] that holds the journal against its anchors, and tells what becomes known of them. Without a place
-// for anchors it tells nothing.
+// LookJournal is like [Set.Journal]. It also compares the journal with its anchors, and reports the result. If no place is set
+// for anchors, it reports nothing.
 func (s *Set) LookJournal(ctx context.Context, name string, tell func(anchor.Report)) (*checkpoint.Journal, error) {
 	remembered, err := s.remembered(ctx, name, tell)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *Set) LookJournal(ctx context.Context, name string, tell func(anchor.Rep
 	return s.journal(ctx, name, remembered...)
 }
 
-// remembered is the option of a journal whose heads are remembered elsewhere. There is none if no place is set.
+// remembered is the option for a journal whose heads are remembered elsewhere. If no place is set, there is no such option.
 func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Report)) ([]checkpoint.Option, error) {
 	if s.config.Anchor.URL == "" {
 		return nil, nil
@@ -111,21 +111,22 @@ func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Repo
 	}
 	guard := anchor.NewGuard(b, tell)
 	s.guards[name] = guard
-	tell(anchor.Report{}) // nothing is known yet
+	tell(anchor.Report{}) // no report has come yet
 	return []checkpoint.Option{checkpoint.Remembered(guard)}, nil
 }
 
-// anchors is the place that remembers heads. The bucket decides how long it keeps a head: the archive's retention and storage class
-// are not for it.
+// anchors is the place that remembers heads. The bucket there decides how long it keeps a head: the settings for the archive's
+// retention and storage class do not apply.
 func (s *Set) anchors(ctx context.Context) (bucket.Bucket, error) {
 	at := s.config.Anchor.URL
 	return s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
 }
 
-// mostAnchors is of how many anchors a verification reads the head, for each journal: the newest one, and some of all ages.
+// For each journal, a verification reads the heads of mostAnchors anchors: the newest one, and some of every age.
 const mostAnchors = 100
 
-// AnchoredHeads are heads of a journal that are remembered at ANCHOR_URL, for a verification; none if no place is set.
+// AnchoredHeads returns heads of a journal that are remembered at ANCHOR_URL, for a verification. There are none if no place is
+// set.
 func (s *Set) AnchoredHeads(ctx context.Context, name string) (heads []verify.Remembered, err error) {
 	if s.config.Anchor.URL == "" {
 		return nil, nil
@@ -153,7 +154,7 @@ func (s *Set) AnchoredHeads(ctx context.Context, name string) (heads []verify.Re
 	return heads, err
 }
 
-// tenantOf is the tenant of a journal: the newest entry tells it if the configuration does not. It is "" if neither does.
+// tenantOf is the tenant of a journal. If the configuration has none, the newest entry tells it. It is "" if neither has one.
 func (s *Set) tenantOf(ctx context.Context, name string) (string, error) {
 	if s.config.Tenant != "" {
 		return s.config.Tenant, nil
@@ -166,7 +167,7 @@ func (s *Set) tenantOf(ctx context.Context, name string) (string, error) {
 	return newest.Tenant, At(exporter.StageCheckpoint, err)
 }
 
-// anchoredHeads reads the newest anchor of a journal, and others evenly.
+// anchoredHeads reads the newest anchor of a journal, and others at even distances.
 func anchoredHeads(ctx context.Context, b bucket.Bucket, origin string) (heads []verify.Remembered, err error) {
 	m, err := anchor.Of(b, origin)
 	if err != nil {
@@ -188,20 +189,20 @@ func anchoredHeads(ctx context.Context, b bucket.Bucket, origin string) (heads [
 	return heads, nil
 }
 
-// AnchorJournal anchors the newest head of a journal that [Set.CommitJournal] has opened, if a place for anchors is set. Only an
-// integrity error is an error.
+// AnchorJournal anchors the newest head of a journal that [Set.CommitJournal] has opened, if a place for anchors is set. Only
+// an error about integrity is returned as an error.
 func (s *Set) AnchorJournal(ctx context.Context, name string, j *checkpoint.Journal) error {
 	if s.guards[name] == nil {
 		return nil
 	}
 	newest, err := j.Load(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // there is no entry, or the run itself has told why the journal cannot be read
+		return nil //nolint:nilerr // there is no entry, or the run itself has already said why the journal cannot be read
 	}
 	return At(exporter.StageCheckpoint, s.guards[name].Anchor(ctx, newest.Head))
 }
 
-// logReport logs what became known of a journal's anchors.
+// logReport logs each report about a journal's anchors.
 func logReport(log *zap.Logger, r anchor.Report) {
 	switch {
 	case r.Err != nil && r.Wrote:
@@ -231,7 +232,7 @@ func (s *Set) journal(ctx context.Context, name string, options ...checkpoint.Op
 	if strings.HasSuffix(name, backfillSuffix) {
 		options = append(options, checkpoint.AnyOrder())
 	}
-	host, _ := os.Hostname() // only for people to read: an empty name is no reason to fail
+	host, _ := os.Hostname() // only people read it: an empty name is no reason to fail
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant:      s.config.Tenant,
 		Stream:      name,
@@ -242,8 +243,8 @@ func (s *Set) journal(ctx context.Context, name string, options ...checkpoint.Op
 	}, options...), nil
 }
 
-// Journals are the journals of streams and of their backfills, for a verification: it compares none with the identity of the
-// configuration.
+// Journals returns the journals of streams and of their backfills, for a verification. It compares no journal with the identity
+// of the configuration.
 func Journals(positions bucket.Bucket, streams ...string) (all []verify.Journal) {
 	for _, s := range streams {
 		for _, journal := range []string{s, BackfillOf(s)} {
@@ -256,8 +257,8 @@ func Journals(positions bucket.Bucket, streams ...string) (all []verify.Journal)
 	return all
 }
 
-// Held has the questions that an exporter can ask about a stream's destination. They need an archive; without one there are
-// none.
+// Held answers an exporter's questions about a stream's destination. It needs an archive for that; without one, there are no
+// answers.
 func (s *Set) Held(ctx context.Context, name string) (d exporter.Destination, err error) {
 	if s.config.Archive.URL == "" {
 		return d, nil

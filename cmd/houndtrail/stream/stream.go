@@ -1,7 +1,7 @@
-// Package stream puts a stream together: one source and one destination, with a journal of their own.
+// Package stream builds a stream: one source and one destination, with their own journal.
 //
 // A [Set] knows which streams a configuration turns on, and the identity of each journal. It makes only the parts that a
-// command asks for: reading a journal needs neither a login nor a secret of the destination. It is the only code of the program
+// command needs: to read a journal, it needs no login, and no secret of the destination. It is the only code of the program
 // that opens buckets.
 package stream
 
@@ -34,19 +34,19 @@ const backfillSuffix = "-backfill"
 // BackfillOf is the name of the journal of a stream's backfill.
 func BackfillOf(name string) string { return name + backfillSuffix }
 
-// A Stream is an exporter with a watch on its cycles.
+// A Stream is an exporter whose cycles are watched.
 type Stream struct {
 	Name string
 	*exporter.Exporter
 	Schedule cron.Schedule // when the daemon runs its cycles
-	Anchors  cron.Schedule // when the daemon remembers its newest head elsewhere
+	Anchors  cron.Schedule // when the daemon anchors its newest head
 
-	watch *watch              // its Store, which wraps the journal
+	watch *watch              // the exporter's Store, which wraps the journal
 	guard *anchor.Guard       // nil if no place for anchors is set
-	tells *teller             // nil unless this stream's receiver is told of heads
-	heads []*watch            // of all streams of this process whose heads it is told of
-	pause *pause              // the pause that its receiver asks for; nil for the archive
-	turn  *semaphore.Weighted // that its cycles share with compactions; nil if there are none
+	tells *teller             // nil unless this stream's receiver gets the heads
+	heads []*watch            // the streams of this process whose heads its receiver gets
+	pause *pause              // the pause for which its receiver asks; nil for the archive
+	turn  *semaphore.Weighted // the turn that its cycles share with compactions; nil if there are none
 }
 
 // New makes a stream of an exporter without a store. The store becomes the journal.
@@ -59,7 +59,7 @@ func New(name string, e *exporter.Exporter, j *checkpoint.Journal, o Observer) *
 	return &Stream{Name: name, Exporter: e, watch: w}
 }
 
-// clockOf is our own clock: this machine's if now is nil.
+// clockOf returns our own clock: this machine's if now is nil.
 func clockOf(now func() time.Time) time.Time {
 	if now == nil {
 		return time.Now()
@@ -86,11 +86,12 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 	return inTurn(s.turn)(ctx, func() error { return s.RunOnce(ctx) })
 }
 
-// Anchor remembers the newest head elsewhere, as far as this process knows it, if a place for that is set. It can run beside a
-// cycle. Only an integrity error is an error, and the stream's state tells it; if the place does not answer, the observer is told.
+// Anchor anchors the newest head that this process knows, if a place for anchors is set. It can run at the same time as a
+// cycle. It returns an error only about integrity, and the stream's state shows it. If the place does not answer, the observer
+// hears of it.
 func (s *Stream) Anchor(ctx context.Context) error {
 	if s.guard == nil || ctx.Err() != nil {
-		return nil //nolint:nilerr // a run that was told to stop at once leaves it to the next one
+		return nil //nolint:nilerr // a run that has to stop at once leaves this to the next run
 	}
 	head, known := s.watch.head.Load().(string)
 	if !known {
@@ -103,8 +104,8 @@ func (s *Stream) Anchor(ctx context.Context) error {
 	return err
 }
 
-// Tell tells the receiver the newest heads of all streams, if it is to be told of any and the last time is an hour ago. Nothing
-// depends on it. The caller has seen a cycle that ended well.
+// Tell posts the newest heads of all streams to the receiver, if the receiver gets heads and the last post is an hour ago. If
+// it fails, no harm is done. The caller has seen that a cycle ended well.
 func (s *Stream) Tell(ctx context.Context) {
 	if s.tells == nil || ctx.Err() != nil {
 		return

@@ -20,37 +20,37 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// ErrVerification says that the verification of a stream is not well, while its export may be.
+// ErrVerification says that the verification of a stream is not well. The stream's export may still be well.
 var ErrVerification = errors.New("verification")
 
 var errVerificationOverdue = errors.New("it is overdue")
 
 const (
-	verifyingShare       = 8         // a verification has this share of the process's memory
-	verifiedParts        = 100       // of the older entries: one of them in each verification
-	verifiedNewest       = 288       // entries: those of a day, by the default schedule
+	verifyingShare       = 8         // the part of the process's memory that a verification may use: one of so many
+	verifiedParts        = 100       // the older entries have so many parts: each verification reads one
+	verifiedNewest       = 288       // the newest entries: as many as a day has, by the default schedule
 	verificationLateness = time.Hour // how long a verification may take
-	verificationTurns    = 3         // that may fail for a passing reason before it is overdue
+	verificationTurns    = 3         // so many may fail for a passing reason before the verification is overdue
 )
 
-// A VerificationNote says how the last verification of a stream ended, in the object <stream>/state/verification.json, and where the
-// next one goes on.
+// A VerificationNote says how the last verification of a stream ended, and where the next one goes on. It is in the object
+// <stream>/state/verification.json.
 type VerificationNote struct {
 	Note
 
-	Seed     string                  `json:"seed,omitempty"` // it divides the older entries into parts
-	Part     int                     `json:"part,omitempty"` // the last one that was verified
+	Seed     string                  `json:"seed,omitempty"` // decides how the older entries are divided into parts
+	Part     int                     `json:"part,omitempty"` // the part that the last verification read
 	Serials  map[string]uint64       `json:"serials,omitempty"`
 	Heads    map[string]string       `json:"heads,omitempty"`
-	Findings map[verify.Severity]int `json:"findings,omitempty"` // of the last verification that read everything it wanted to
+	Findings map[verify.Severity]int `json:"findings,omitempty"` // from the last verification that ran to its end
 }
 
 func openVerificationNote(b bucket.Bucket, name string) checkpoint.State[VerificationNote] {
 	return checkpoint.OpenState[VerificationNote](b, name, "verification")
 }
 
-// A VerificationJob makes the verifications of a stream, by a schedule: of the newest entries and a part of the older ones. If one
-// finds an error, it verifies everything at once. It needs no lease, and no cycle waits for it.
+// A VerificationJob makes the verifications of a stream, by a schedule. Each reads the newest entries and a part of the older
+// ones. If one finds an error, it reads everything at once. It needs no lease, and no cycle waits for it.
 type VerificationJob struct {
 	Stream   string
 	Schedule config.Schedule
@@ -59,8 +59,8 @@ type VerificationJob struct {
 	positions bucket.Bucket
 	files     bucket.Inspector // nil for a stream without files
 	memory    int64
-	keys      func() ([]seal.PublicKey, error) // that have to have signed the newest entries; none if no file is set
-	turn      *semaphore.Weighted              // that the verifications of a process share
+	keys      func() ([]seal.PublicKey, error) // keys that must have signed the newest entries; none if no file is set
+	turn      *semaphore.Weighted              // the turn that the verifications of a process share
 	notes     checkpoint.State[VerificationNote]
 	seed      func() string
 
@@ -69,7 +69,7 @@ type VerificationJob struct {
 	loaded bool
 }
 
-// verified makes the jobs that verify the streams, with that much memory; none if VERIFY_SCHEDULE is off.
+// verified makes the jobs that verify the streams. They may use that much memory. There are none if VERIFY_SCHEDULE is off.
 func (s *Set) verified(ctx context.Context, memory int64) (jobs []*VerificationJob, err error) {
 	schedule := s.config.VerifySchedule.Schedule
 	if schedule.Spec == "" {
@@ -96,7 +96,7 @@ func (s *Set) verified(ctx context.Context, memory int64) (jobs []*VerificationJ
 	return jobs, nil
 }
 
-// Begin notes that a daemon has a schedule for verifications, so that the first one can be overdue. It returns the note.
+// Begin notes that a daemon has a schedule for verifications. From then on, the first one can be overdue. It returns the note.
 func (j *VerificationJob) Begin(ctx context.Context) VerificationNote {
 	ctx, cancel := context.WithTimeout(ctx, recallTime)
 	defer cancel()
@@ -104,7 +104,7 @@ func (j *VerificationJob) Begin(ctx context.Context) VerificationNote {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err == nil && j.known.Since.IsZero() {
-		// A journal of a newer version stays as it is. What else may be wrong with the journal is for a verification to find.
+		// The note of a newer version stays as it is. A verification finds every other problem of the journal.
 		if _, err = Journals(j.positions, j.Stream)[0].Load(ctx); !errors.Is(err, checkpoint.ErrNewer) {
 			j.known.Since = time.Now().UTC()
 			err = j.notes.Write(ctx, j.known)
@@ -116,7 +116,7 @@ func (j *VerificationJob) Begin(ctx context.Context) VerificationNote {
 	return j.known
 }
 
-// load reads what earlier processes noted. What this process notes itself counts more.
+// load reads the notes of earlier processes. If this process has its own notes, it uses these.
 func (j *VerificationJob) load(ctx context.Context) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -130,14 +130,14 @@ func (j *VerificationJob) load(ctx context.Context) error {
 	return err
 }
 
-// Noted says how the last verification ended.
+// Noted returns how the last verification ended.
 func (j *VerificationJob) Noted() VerificationNote {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.known
 }
 
-// Run verifies what is due, and notes how that ended. The report is nil if there was nothing to look at.
+// Run makes the verification that is due, and notes its result. The report is nil if there was nothing to read.
 func (j *VerificationJob) Run(ctx context.Context) (report *verify.Report, err error) {
 	if err := j.turn.Acquire(ctx, 1); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (j *VerificationJob) Run(ctx context.Context) (report *verify.Report, err e
 	return report, err
 }
 
-// verify verifies a sample, or everything after a finding: only a verification of everything clears that.
+// verify reads a sample. After a finding it reads everything: only a complete verification clears a finding.
 func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 	o, err := j.options(ctx)
 	if err != nil || len(o.Journals) == 0 {
@@ -171,18 +171,18 @@ func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 			zap.String("finding", string(report.Findings[0].Code)), zap.String("text", report.Findings[0].Text))
 		o.Sample = nil
 		if whole, problem := verify.Run(ctx, o); problem == nil || whole.Counts[verify.Error] > 0 {
-			report, err = whole, problem // otherwise the errors of the sample stand
+			report, err = whole, problem // if not, the errors of the sample count
 		}
 	}
 	if n := report.Counts[verify.Error]; n > 0 {
-		f := report.Findings[0] // the worst come first
+		f := report.Findings[0] // the most serious come first
 		err = errors.Join(fmt.Errorf("%w: %s: %s Findings of that severity: %d; houndtrail verify tells all of them, and what to do",
 			ErrTampered, f.Code, f.Text, n), err)
 	}
 	return report, err
 }
 
-// options are what to verify; no journal if there is none yet.
+// options says which data to verify. It names no journal if there is none yet.
 func (j *VerificationJob) options(ctx context.Context) (o verify.Options, err error) {
 	n := j.Noted()
 	o = verify.Options{Positions: j.positions, Files: j.files, Depth: verify.Objects, Memory: j.memory}
@@ -200,14 +200,14 @@ func (j *VerificationJob) options(ctx context.Context) (o verify.Options, err er
 			Seed: cmp.Or(n.Seed, j.seed()), Part: n.Part%verifiedParts + 1, Parts: verifiedParts, Newest: verifiedNewest, Since: n.Serials,
 		}
 	}
-	if err == nil { // otherwise the verification finds out what is wrong with the journal
+	if err == nil { // if there is an error, the verification itself finds the fault of the journal
 		o.Heads = remembered(n, newest)
 	}
 	return o, nil
 }
 
-// remembered are the heads of the last verification. A person may have given the journal another name since: then its own does not
-// count.
+// remembered returns the heads of the last verification. A person may have given the journal another name since: then a head
+// with the old name does not count.
 func remembered(n VerificationNote, newest checkpoint.Stored) (heads []verify.Remembered) {
 	for _, note := range n.Heads {
 		h, err := seal.ReadHead(note)
@@ -221,7 +221,7 @@ func remembered(n VerificationNote, newest checkpoint.Stored) (heads []verify.Re
 	return heads
 }
 
-// note notes how a verification ended. A finding stands until a verification has read everything and found nothing.
+// note writes the result of a verification. A finding stays until a verification has read everything and found no fault.
 func (j *VerificationJob) note(ctx context.Context, report *verify.Report, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
@@ -258,7 +258,7 @@ func (n VerificationNote) after(report *verify.Report, err error, now time.Time)
 	if report.Sample != nil {
 		n.Seed, n.Part = report.Sample.Seed, report.Sample.Part
 	}
-	if n.Part == verifiedParts { // the next round divides the entries in another way
+	if n.Part == verifiedParts { // so the next round divides the entries in another way
 		n.Seed = ""
 	}
 	return n

@@ -18,22 +18,22 @@ import (
 )
 
 const (
-	// noteTime bounds how long a run takes to note how it ended.
+	// noteTime is how long a run may take to note its result.
 	noteTime = 10 * time.Second
-	// recallTime bounds how long a daemon reads its journals before it serves its pages.
+	// recallTime is how long a daemon may read its journals before it serves its pages.
 	recallTime = 10 * time.Second
 )
 
 // A watch sees each entry that a stream loads or commits. After each cycle it reports the stream's state: in the metric, and
-// beside the journal for the status command.
+// beside the journal, for the status command.
 type watch struct {
 	*checkpoint.Journal
-	found  func(newest checkpoint.Stored) // told once of the newest entry, as soon as the journal can be read
-	tell   func(state string, err error)  // told of each cycle; "" leaves the state as it is
+	found  func(newest checkpoint.Stored) // called once with the newest entry, as soon as the journal can be read
+	tell   func(state string, err error)  // called after each cycle; "" leaves the state as it is
 	log    *zap.Logger
 	once   sync.Once
 	newest atomic.Pointer[Position]
-	head   atomic.Value // the newest head, a string
+	head   atomic.Value // the newest head, as a string
 }
 
 // Load loads the newest entry and remembers it.
@@ -46,7 +46,7 @@ func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
 }
 
 // Recall reads the journals when a daemon starts, so that the metrics have their values from the first scrape on. If a journal
-// cannot be read, the daemon starts all the same: the first cycle that can read it sets the metrics.
+// cannot be read, the daemon still starts: the first cycle that can read it sets the metrics.
 func Recall(ctx context.Context, all []*Stream) {
 	ctx, cancel := context.WithTimeout(ctx, recallTime)
 	defer cancel()
@@ -75,8 +75,8 @@ func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) 
 	return s, err
 }
 
-// ended reports the stream's state after a cycle. An abandoned cycle leaves the state as it is. If a cycle found another runner
-// at work, it notes nothing beside the journal: the other runner does.
+// ended reports the stream's state after a cycle. If the cycle was abandoned, the state stays as it is. If a cycle found
+// another runner at work, it notes nothing beside the journal: the other runner does.
 func (w *watch) ended(ctx context.Context, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, exporter.ErrStopped) {
 		w.tell("", err)
@@ -111,53 +111,54 @@ func (w *watch) leave(ctx context.Context, state string, err error) error {
 	return w.Fail(ctx, f)
 }
 
-// A Telemetry is told of the work of a process's streams, for metrics. Its methods are called concurrently and must not block.
+// A Telemetry hears about the work of a process's streams, for metrics. Several goroutines call its methods, which must not
+// block.
 type Telemetry interface {
 	rest.Observer
-	// Posted is told of each post to the webhook.
+	// Posted is called for each post to the webhook.
 	Posted(a webhook.Attempt)
-	// Reposted is told of each post that failed and is tried again.
+	// Reposted is called for each post that failed and that Houndtrail tries again.
 	Reposted(r webhook.Retry)
 	// Stream returns the observer of one stream.
 	Stream(name string) Observer
 }
 
-// An Observer is told of the progress of one stream.
+// An Observer hears about the progress of one stream.
 type Observer interface {
 	exporter.Observer
-	// Found is called once with the newest entry, as soon as the journal can be read; the zero value stands for an empty
-	// journal.
+	// Found is called once with the newest entry, as soon as the journal can be read. The zero value means that the journal is
+	// empty.
 	Found(newest checkpoint.Stored, now time.Time, retention exporter.Retention)
-	// Ended is told of the stream's state after a cycle; "" leaves the state as it is.
+	// Ended is called with the stream's state after a cycle. "" leaves the state as it is.
 	Ended(state string, err error)
-	// Anchored is told what becomes known of the heads that are remembered elsewhere. If no place for them is set, it is not
+	// Anchored is called with each report about the heads that are remembered elsewhere. If no place for them is set, it is not
 	// called. The first report is the zero value.
 	Anchored(r anchor.Report)
 }
 
-// Unobserved is a [Telemetry] and an [Observer] that takes no notice.
+// Unobserved is a [Telemetry] and an [Observer] that does nothing.
 type Unobserved struct{ exporter.Unobserved }
 
-// Request takes no notice.
+// Request does nothing.
 func (Unobserved) Request(string, time.Duration) {}
 
-// Retry takes no notice.
+// Retry does nothing.
 func (Unobserved) Retry(string) {}
 
-// Posted takes no notice.
+// Posted does nothing.
 func (Unobserved) Posted(webhook.Attempt) {}
 
-// Reposted takes no notice.
+// Reposted does nothing.
 func (Unobserved) Reposted(webhook.Retry) {}
 
-// Stream takes no notice.
+// Stream does nothing.
 func (Unobserved) Stream(string) Observer { return Unobserved{} }
 
-// Found takes no notice.
+// Found does nothing.
 func (Unobserved) Found(checkpoint.Stored, time.Time, exporter.Retention) {}
 
-// Ended takes no notice.
+// Ended does nothing.
 func (Unobserved) Ended(string, error) {}
 
-// Anchored takes no notice.
+// Anchored does nothing.
 func (Unobserved) Anchored(anchor.Report) {}

@@ -9,13 +9,13 @@ import (
 )
 
 // Ends are the facts of one page that tell a walk through the log how far it got.
-type Ends struct { //nolint:recvcheck // only include changes it
-	Records        int       // as served
-	Refused        int       // how many of those records are refused
-	Newest, Oldest time.Time // times of the records that are not refused
-	First, Last    int64     // ids of the first and the last record as served
+type Ends struct { //nolint:recvcheck // changed by include only
+	Records        int       // as the server sent them
+	Refused        int       // how many of these records are refused
+	Newest, Oldest time.Time // the times at the ends, without refused records
+	First, Last    int64     // ids of the first and the last record as the server sent them
 	NewestFirst    bool
-	Limit          int64 // as echoed; -1 if it was not
+	Limit          int64 // as the server's answer says; -1 if it does not
 }
 
 // Ends takes them from the records that Parse read of the page.
@@ -25,7 +25,7 @@ func (p Page) Ends() Ends {
 	return e
 }
 
-// look takes it from the records.
+// look sets the ends from the records.
 func look(records []record.Record, limit int64) Ends {
 	s := Ends{Records: len(records), Limit: limit, NewestFirst: true}
 	if len(records) == 0 {
@@ -40,7 +40,7 @@ func look(records []record.Record, limit int64) Ends {
 		}
 	}
 	if s.NewestFirst {
-		return s // and its ends are the extremes
+		return s // and the times at the two ends are the extremes
 	}
 	for i := range records {
 		if at := records[i].CreatedAt; at.After(s.Newest) {
@@ -52,8 +52,8 @@ func look(records []record.Record, limit int64) Ends {
 	return s
 }
 
-// include counts in the refused elements. Their times are not reliable, so the times of the page are those of its good
-// records. If the page has no good record, the times stay zero.
+// include adds the refused elements. Their times are not reliable, so the times of the page are those of its good records. If
+// the page has no good record, the times stay zero.
 func (s *Ends) include(refused []Refused) {
 	if len(refused) == 0 {
 		return
@@ -73,7 +73,7 @@ func (s Ends) Outside(after, before time.Time) bool {
 	return s.Records > s.Refused && (s.Newest.After(before) || s.Oldest.Before(after))
 }
 
-// Since is about how many of the page's records are at or after t, if they are spread evenly.
+// Since estimates how many of the page's records are at or after t, as if they were evenly spread.
 func (s Ends) Since(t time.Time) int {
 	switch {
 	case !s.Oldest.Before(t):
@@ -85,7 +85,7 @@ func (s Ends) Since(t time.Time) int {
 	}
 }
 
-// Agrees tells whether the ends of a page, by which the walk went on, agree with its records. If the ends count too many
+// Agrees tells whether the ends of a page agree with its records. The walk went on by these ends. If the ends count too many
 // records, that does no harm: the walk sends one more request than it has to.
 func (s Ends) Agrees(found Ends) bool {
 	return found.NewestFirst && found.Records <= s.Records &&
@@ -94,9 +94,9 @@ func (s Ends) Agrees(found Ends) bool {
 
 var errFirst = errors.New("the first record is read")
 
-// Glance reads only the two ends of a page: the envelope and the first record from the front, the last record from the back.
-// So Houndtrail can ask for the next page while it scans this one. ok is false if the page is not as servers write it; then
-// only the scan can tell its ends. Glance leaves Records to [AtMost].
+// Glance reads only the two ends of a page: the envelope and the first record from the front, the last record from the back. So
+// Houndtrail can ask for the next page while it scans this one. ok is false if the page is not as servers write it: then only
+// the scan can find its ends. Glance leaves Records to [AtMost].
 func Glance(body []byte) (s Ends, ok bool) {
 	s = Ends{Limit: -1, NewestFirst: true}
 	var first, last record.Record
@@ -124,8 +124,8 @@ func Glance(body []byte) (s Ends, ok bool) {
 	return s, true
 }
 
-// lastRecord reads the last record of a page from the back. Its fields may hold objects that begin like a record. The last
-// record is the one before the three brackets of the envelope, with nothing else behind them.
+// lastRecord reads the last record of a page, beginning at the page's end. The record's fields may hold objects that begin like
+// a record. So lastRecord accepts only a record directly before the three brackets of the envelope.
 func lastRecord(body []byte, r *record.Record) bool {
 	const tries = 16
 	start := len(body)
@@ -142,9 +142,9 @@ func lastRecord(body []byte, r *record.Record) bool {
 	return false
 }
 
-// AtMost returns a number of records that is at least the true one. If it takes a page for full that is not, that costs one
-// more request. It counts a key that each record has, and that a nested object may have too. Even the count takes a while, so
-// AtMost takes a page for full without counting if the page is about as large as the previous full one.
+// AtMost returns the number of records, or a higher number. If it is so high that the page seems full, the walk sends one more
+// request. It counts a key that each record has, and that a nested object may have too. Counting takes time. So if the page is
+// about as large as the previous full one, AtMost takes it for full and does not count.
 func AtMost(body []byte, limit, fullSize int) (n int) {
 	if fullSize > 0 && len(body) > fullSize-fullSize/32 {
 		return limit

@@ -2,14 +2,14 @@ package page
 
 import "time"
 
-// A latestDay is the day of the instant that was read last. Most records of a page are of one day.
+// A latestDay remembers the day of the last instant. Most records of a page are of one day.
 type latestDay struct {
 	date     [len(time.DateOnly)]byte
-	midnight int64 // in seconds since 1970
+	midnight int64 // seconds from 1970 to the start of the day
 }
 
 // utc reads an instant as servers write it: RFC 3339, in UTC, with up to 9 fraction digits. It cuts the digits below a
-// microsecond. ok is false for any other form, which time.Parse may know.
+// microsecond. For any other form, ok is false; time.Parse may know that form.
 func (d *latestDay) utc(b []byte) (t time.Time, ok bool) {
 	const seconds = len("2006-01-02T15:04:05")
 	if len(b) <= seconds || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[len(b)-1] != 'Z' {

@@ -2,11 +2,11 @@ package page
 
 import "encoding/binary"
 
-// An Interner gives equal short strings one copy. Few actors, actions and addresses make up most of a log. After the scan,
-// other code compares and hashes them again: it finds one hot copy faster than a million cold ones.
+// An Interner lets equal short strings use the same memory. Few actors, actions and addresses make up most of a log. After the
+// scan, other code compares and hashes them again. The processor's cache holds one copy, but not a million copies.
 type Interner [1 << 11]string
 
-// longestInterned keeps freak values from staying in memory.
+// longestInterned keeps long values, which hardly ever repeat, out of the memory.
 const longestInterned = 64
 
 func (t *Interner) of(b []byte) string {
@@ -20,7 +20,7 @@ func (t *Interner) of(b []byte) string {
 	return *slot
 }
 
-// hash looks at the length and both ends. They tell the values of one log apart well enough.
+// hash looks at the length and both ends. In one log, that tells the values apart well enough.
 func hash(b []byte) uint64 {
 	const prime = 0x9e3779b97f4a7c15
 	h := uint64(len(b))

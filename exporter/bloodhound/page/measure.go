@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// A Stub has the known facts of a record that is too large to keep.
+// A Stub holds the facts that Houndtrail knows of a record that is too large to keep.
 type Stub struct {
-	Count     int64 // the server's count; -1 when it tells none
+	Count     int64 // the server's count; -1 if it tells none
 	ID        int64
 	CreatedAt time.Time
 	Size      int64
-	Sum       [sha256.Size]byte // of its bytes as served
+	Sum       [sha256.Size]byte // the hash of its bytes as the server sent them
 }
 
 // headSize is how many bytes of a page Measure searches for the id and time of the record.
 const headSize = 64 << 10
 
-// Measure reads a page of one record. It keeps the beginning and the end of the page.
+// Measure reads a page with one record. It keeps only the beginning and the end of the page.
 func Measure(body io.Reader) (found Stub, kept []byte, err error) {
 	head, err := io.ReadAll(io.LimitReader(body, headSize))
 	if err != nil {
@@ -33,7 +33,7 @@ func Measure(body io.Reader) (found Stub, kept []byte, err error) {
 		return found, head, err
 	}
 	if !bytes.HasSuffix(bytes.TrimRight(rest.held, space), endOfLogs) {
-		return found, head, io.ErrUnexpectedEOF // a proxy that cut the page has mended HTTP's framing
+		return found, head, io.ErrUnexpectedEOF // a proxy cut the page, and then closed the body as if it were complete
 	}
 	if n > 0 {
 		head = append(head, rest.held...)
@@ -47,7 +47,7 @@ func readHead(head []byte) (found Stub, start int) {
 	s := &scanner{buf: head}
 	found.Count = -1
 	var seen keys
-	_ = s.object(func(key []byte) error { // it ends in the middle of a record, and so in an error
+	_ = s.object(func(key []byte) error { // these bytes end in the middle of a record, so the scan ends with an error
 		switch string(key) {
 		case "data":
 		case "count":
@@ -77,20 +77,20 @@ func readHead(head []byte) (found Stub, start int) {
 	return found, start
 }
 
-// A digest is a hash under way.
+// A digest is a hash in progress.
 type digest interface {
 	io.Writer
 	Sum(onto []byte) []byte
 }
 
-// A tail hashes a record, without the end of the page that follows it.
+// A tail hashes a record as it comes. It leaves out the end of the page, which follows the record.
 type tail struct {
 	sum  digest
 	size int64
-	held []byte // the last bytes, which may belong to the page's end
+	held []byte // the last bytes so far, which may belong to the page's end
 }
 
-// pageEnd is a number of bytes that is larger than the end of a page behind its record.
+// pageEnd is a number of bytes that is larger than the end of every page.
 const pageEnd = 64
 
 func (t *tail) Write(p []byte) (int, error) {

@@ -1,8 +1,9 @@
-// Package page makes records of the bytes that GET /api/v2/audit answers with, and names the elements that are no records.
+// Package page reads the answers of GET /api/v2/audit: it makes records of their bytes, and names the elements that are no
+// records.
 //
-// It reads a page in full and strictly: a malformed page is an error, and never a shifted record. [Glance] reads only the two
-// ends of a page, so that the next page can be under way. The package also treats the records of several pages together: it
-// orders them, drops repeats, and finds ids that come twice. It sends and logs nothing.
+// It reads the whole page, strictly: a malformed page is an error, and never a shifted record. [Glance] reads only the two ends
+// of a page, so Houndtrail can ask for the next page early. The package also works on the records of several pages together: it
+// orders them, drops repeats, and finds two records with the same id. It sends and logs nothing.
 package page
 
 import (
@@ -19,19 +20,19 @@ import (
 // A Page is one answer of GET /api/v2/audit.
 type Page struct {
 	Records []record.Record
-	// Count is how many rows of the whole table pass the column filters, whatever before and after say; -1 if
-	// the server does not tell. It may disagree with the rows, since rows may be inserted between the two statements.
+	// Count is how many rows of the whole table pass the column filters. before and after do not change it. It is -1 if the server
+	// does not tell. It may disagree with the rows, since rows may be inserted between the two statements.
 	Count int64
 	// Limit is the limit that the server says it applied; -1 if it does not tell, 0 for none.
 	Limit int64
-	// Refused are the elements of data.logs that are JSON and no records.
+	// Refused are the elements of data.logs that are JSON but no records.
 	Refused []Refused
 
-	already int // records that were in dst before
+	already int // records that dst had before
 }
 
-// Parse checks a whole page and appends its records to dst. The records and the bytes of refused elements are views of body:
-// they change when it does. Values that repeat share one copy if there is an interner for them; it may be nil.
+// Parse checks a whole page and appends its records to dst. The records, and the bytes of refused elements, are views of body:
+// if body changes, they change. If the caller gives an interner, values that repeat use the same memory. It may be nil.
 //
 // The envelope is {"count":…,"limit":…,"skip":…,"data":{"logs":[…]}}; the published documentation has only data, and
 // null stands for no logs. Every error is a [*SyntaxError]; a page that has one yields no record.
@@ -110,7 +111,7 @@ func (s *scanner) integer(dst *int64) error {
 	return nil
 }
 
-// id reads an id, which a database sequence hands out from 1 on.
+// id reads an id. A database sequence makes the ids, from 1 on.
 func (s *scanner) id(dst *int64, seen *keys) error {
 	if seen.id {
 		return s.twice()
@@ -130,7 +131,7 @@ func (s *scanner) twice() error { return s.fail("the key stands twice in one rec
 type keys struct {
 	id, createdAt bool
 	columns       record.Set
-	next          int  // place of the column that comes next in the usual order
+	next          int  // place of the column that usually comes next
 	source        bool // the record has the old name of the address
 	address       bool // the value under the old name is not null
 }
@@ -160,7 +161,7 @@ func (k *keys) place(name []byte) (at int, ok bool) {
 	return at, at >= 0
 }
 
-// record reads one entry. Keys that it does not know stay in Raw.
+// record reads one entry. A key that it does not know stays in Raw.
 func (s *scanner) record(r *record.Record) error {
 	start := s.pos
 	var seen keys
@@ -222,15 +223,15 @@ func (s *scanner) column(dst *string, kind record.Kind) (ok bool, err error) {
 		*dst = s.keep(inner, kind == record.Repeats)
 		return true, nil
 	}
-	// Escapes are rare, except in fields, which is kept as text. So the library resolves them.
+	// A column rarely has escapes, except for fields, which stays text. So the library may resolve them.
 	if err := json.Unmarshal(s.buf[start:s.pos], dst); err != nil {
 		return false, s.fail("%v", err)
 	}
 	return true, nil
 }
 
-// source reads source_ip_address by the name that builds before 2024 give it. If a record has both names, the old one does not
-// count.
+// source reads source_ip_address under its old name, which builds before 2024 use. If a record has both names, the old one has
+// no effect.
 func (s *scanner) source(r *record.Record, seen *keys) error {
 	if seen.columns.Has(record.At(sourceIP)) {
 		_, err := s.value()
@@ -283,5 +284,5 @@ func (s *scanner) keep(b []byte, repeats bool) string {
 
 // view returns b as a string without copying it.
 func view(b []byte) string {
-	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // the record's contract says how long it holds
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // the contract of the record says how long the string is valid
 }

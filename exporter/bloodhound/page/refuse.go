@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// A Refused is an element of data.logs that is JSON, and not a record: its bytes are known exactly.
+// A Refused is an element of data.logs that is JSON but no record. Its exact bytes are known.
 type Refused struct {
 	Fault     *SyntaxError
 	CreatedAt time.Time // zero if it cannot be read
 	Raw       []byte    // a view of the page
 }
 
-// refuse sets aside an element that is no record, and goes on behind it. If the JSON is not well formed, the element has no
-// end behind which to go on, and refuse returns an error.
+// refuse puts an element that is no record aside, and goes on after it. If the JSON is not well formed, refuse cannot find the
+// end of the element, and returns an error.
 func (s *scanner) refuse(p *Page, start int, why error) error {
 	s.pos = start
 	raw, err := s.value()
@@ -31,7 +31,7 @@ func (s *scanner) refuse(p *Page, start int, why error) error {
 	return nil
 }
 
-// identity tells refused elements apart, as an id tells records apart. If the element has no id, it is below 1.
+// identity tells refused elements apart, as an id does for records. It is below 1 if the element has no id.
 func (r *Refused) identity() int64 {
 	if r.Fault.ID != 0 {
 		return r.Fault.ID

@@ -2,14 +2,14 @@ package page
 
 import "fmt"
 
-// maxDepth bounds nesting, as encoding/json does: a deeper document is an attack or a bug, not an audit log.
+// maxDepth limits the nesting, as encoding/json does: a deeper document is an attack or a bug, not an audit log.
 const maxDepth = 10_000
 
-// A scanner reads one JSON text strictly, in a single pass, and hands out views of it.
+// A scanner reads one JSON text strictly, in a single pass, and returns views of it.
 //
 // Houndtrail must check a page in full: a malformed page is an error, never a shifted record. Yet `fields` must come out byte
-// for byte as the server sent it. Decoders that build values cannot do both, so the scanner exists. The fuzz test holds it to
-// encoding/json's verdict.
+// for byte as the server sent it. A decoder that builds values cannot do both. That is why there is a scanner. The fuzz test
+// compares its verdict with encoding/json's.
 type scanner struct {
 	buf []byte
 	pos int
@@ -20,7 +20,7 @@ type scanner struct {
 
 func (s *scanner) fail(format string, args ...any) error { return s.failAt(s.pos, format, args...) }
 
-// failAt is for a fault of a whole value, which the scanner notices only behind the value.
+// failAt is for a fault of a whole value: the scanner notices it only after the value.
 func (s *scanner) failAt(offset int, format string, args ...any) error {
 	return &SyntaxError{Index: -1, Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
@@ -38,7 +38,7 @@ func (s *scanner) space() {
 
 // peek skips white space and returns the next byte without taking it; 0 at the end.
 func (s *scanner) peek() byte {
-	if s.pos < len(s.buf) && s.buf[s.pos] > ' ' { // served text has no white space between tokens
+	if s.pos < len(s.buf) && s.buf[s.pos] > ' ' { // servers write no white space between tokens
 		return s.buf[s.pos]
 	}
 	s.space()
@@ -68,8 +68,8 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// object calls member for each key, positioned at the value, which member must take. It passes a key as written between its
-// quotes: an escaped spelling of a known key is an unknown key, and no server writes one.
+// object calls member for each key. The scanner then stands at the value, and member must take it. It passes a key as it stands
+// between its quotes: if a known key is written with escapes, it counts as unknown, and no server writes it so.
 func (s *scanner) object(member func(key []byte) error) error { return s.usual(nil, member) }
 
 // usual is like object, for an object that usually has these members in this order.
@@ -102,7 +102,7 @@ func (s *scanner) usual(members []string, member func(key []byte) error) error {
 	}
 }
 
-// key takes a key and its colon. The guess is the text of both in the usual case.
+// key takes a key and its colon. The guess is the usual text of both.
 func (s *scanner) key(guess string) ([]byte, error) {
 	if end := s.pos + len(guess); guess != "" && end <= len(s.buf) && string(s.buf[s.pos:end]) == guess {
 		key := s.buf[s.pos+1 : end-2]
@@ -116,7 +116,7 @@ func (s *scanner) key(guess string) ([]byte, error) {
 	return key, s.expect(':')
 }
 
-// array calls element at each element, which it must take.
+// array calls element at each element. element must take it.
 func (s *scanner) array(element func() error) error {
 	if err := s.expect('['); err != nil {
 		return err

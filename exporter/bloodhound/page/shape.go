@@ -20,8 +20,8 @@ func IsObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{"))
 }
 
-// IsCut tells whether a JSON object breaks off. An object that ends in the last bytes of a page is whole. Any other object takes
-// a closer look: a cut right behind a record, or behind an object in its fields, ends in a brace as well.
+// IsCut tells whether a JSON object breaks off. An object that ends in the last bytes of a page is whole. For any other object
+// IsCut looks more closely: a body that was cut directly after a record, or after an object in its fields, ends in a brace too.
 func IsCut(body []byte) bool {
 	if bytes.HasSuffix(bytes.TrimRight(body, space), endOfLogs) {
 		return false

@@ -37,5 +37,5 @@ func sorted(records []record.Record) bool {
 	return true
 }
 
-// same tells whether the server served one record twice.
+// same tells whether two records are one record that the server sent twice.
 func same(a, b *record.Record) bool { return record.Compare(a, b) == 0 && difference(a, b) == "" }

@@ -15,12 +15,12 @@ import (
 // longestQuote is how many characters of a value an error quotes at most.
 const longestQuote = 60
 
-// A SyntaxError names a fault: a place of a page that is not as the API promises. It says how to find that place.
+// A SyntaxError names a fault: a place where a page is not as the API promises. It helps the user to find that place.
 type SyntaxError struct {
-	Index  int    // of the record in the page, from 0; -1 outside of the records
-	ID     int64  // of that record; 0 if it cannot be read
-	Key    string // the key whose value is wrong; "" if it is no single value
-	Offset int    // bytes into the decoded body
+	Index  int    // place of the record in the page, from 0; -1 outside of the records
+	ID     int64  // id of that record; 0 if it cannot be read
+	Key    string // the key with the wrong value; "" if the fault is not in a single value
+	Offset int    // in bytes, into the decoded body
 	Around string // up to 60 characters around the offset, made printable
 	Reason string
 }
@@ -45,8 +45,8 @@ func (e *SyntaxError) Error() string {
 	return b.String()
 }
 
-// located completes a scanner's error about the body with the place that its offset is in. It scans the page a second
-// time, so that the first time need not keep track.
+// located adds the place of the offset to a scanner's error. For that it scans the page a second time, so the first scan need
+// not keep track of places.
 func located(err error, body []byte) error {
 	e, ok := errors.AsType[*SyntaxError](err)
 	if !ok {
@@ -78,7 +78,7 @@ func located(err error, body []byte) error {
 	return e
 }
 
-// within tells whether the offset is in a value that was scanned from start to end, or as far as an error.
+// within tells whether the offset is in a value that the scanner read from start to end, or up to an error.
 func (e *SyntaxError) within(start, end int, err error) bool {
 	return start <= e.Offset && (err != nil || e.Offset < end)
 }
@@ -137,8 +137,8 @@ func around(body []byte, offset int) string {
 	}, strings.ToValidUTF8(string(body[from:to]), "\uFFFD"))
 }
 
-// checkUTF8 refuses a page that is not UTF-8, since Parquet strings must be UTF-8. The scanner leaves this one rule to a pass
-// of its own.
+// checkUTF8 refuses a page that is not UTF-8, since Parquet strings must be UTF-8. The scanner does not check this rule: it has
+// a pass of its own.
 func checkUTF8(b []byte) error {
 	if utf8.Valid(b) {
 		return nil

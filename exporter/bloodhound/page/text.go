@@ -57,16 +57,16 @@ func (s *scanner) escape() error {
 	}
 }
 
-// plain counts the leading bytes that are neither quote, backslash nor control character. It takes eight at a time, since
-// most of a page is inside strings, and scanning spends its time in this loop.
+// plain counts the leading bytes that are neither quote, backslash nor control character. It takes eight bytes at a time: most
+// of a page is inside strings, so scanning spends most of its time in this loop.
 func plain(b []byte) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(b); i += 8 {
 		x := binary.LittleEndian.Uint64(b[i:])
 		quote, back := x^('"'*ones), x^('\\'*ones)
-		// A byte's high bit is set in hit if the byte is zero in quote or back, or below 0x20 in x. Borrows can
-		// only set bits above a true hit, and only the lowest bit counts.
+		// A byte's high bit is set in hit if the byte is zero in quote or back, or below 0x20 in x. A borrow can only set bits above
+		// a true hit, and only the lowest bit counts.
 		hit := ((quote-ones)&^quote | (back-ones)&^back | (x-0x20*ones)&^x) & highs
 		if hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8

@@ -8,10 +8,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// IDs find out whether two records have the same id. Its memory serves the next batch.
+// IDs find out whether two records have the same id. Its memory is used again for the next batch.
 //
-// Ids nearly rise with time, since the database gives a row both at the insert. The ids that rise are a sorted list without
-// repeats. IDs looks up only the few others in it.
+// The database gives a row its id and its time at the insert, so ids nearly always rise with time. The rising ids are a sorted
+// list without repeats. IDs searches that list for the few other ids.
 type IDs struct{ rising, others []int64 }
 
 // Reused returns an error if two records have the same id and different content, and nil if no two have. The records come
@@ -64,8 +64,8 @@ func reusedError(records []record.Record, id int64) error {
 		"the row in BloodHound's database (table audit_logs)", id, difference(same[0], same[1]))
 }
 
-// difference says in short how two records with the same id differ; "" if they do not. Another spelling of the same instant,
-// or another order of the keys, is no difference: two processes may answer for one server.
+// difference says in short how two records with the same id differ. It is "" if they do not differ. Another spelling of the
+// same instant, or another order of the keys, is no difference: one address may have two server processes behind it.
 func difference(a, b *record.Record) string {
 	if !a.CreatedAt.Equal(b.CreatedAt) {
 		return fmt.Sprintf("created_at %s and %s", FormatTime(a.CreatedAt), FormatTime(b.CreatedAt))
@@ -95,7 +95,7 @@ func contrast(key, a, b string) string {
 // A member is a key of a record and the text of its value.
 type member struct{ key, text string }
 
-// missing stands for the value of a key that a record has not.
+// missing stands for the value of a key that a record does not have.
 const missing = "(missing)"
 
 // members takes apart a record that the scanner has read before.

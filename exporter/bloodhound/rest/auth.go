@@ -16,20 +16,20 @@ import (
 
 // An Authenticator puts credentials on requests. [Token], [Bearer] and [Login] make one; it is safe for concurrent use.
 //
-// Secrets come through functions. The client calls them again for every use, since a file with a secret may change.
+// Secrets come through functions. The client calls these functions for every use, since a file with a secret may change.
 type Authenticator interface {
 	// authorize sets the headers of a request with that body. It may ask the server for a session first.
 	authorize(ctx context.Context, c *Client, r *http.Request, body []byte) error
-	// refused is called after the server answered 401 to r. It says whether another try would carry other credentials.
+	// refused is called after the server answered 401 to r. It returns whether another try would have other credentials.
 	refused(r *http.Request) bool
-	// explain says what to do about the server's 400, 401 or 403 to r; "" if it knows nothing special.
+	// explain says what to do about the server's 400, 401 or 403 to r. It returns "" if it has no special advice.
 	explain(e *Error, r *http.Request) string
 }
 
 const bearerScheme = "Bearer"
 
-// Bearer authenticates with a JWT that the user obtained elsewhere. Sessions end after some hours and cannot be renewed: a
-// scheduled run needs Token or Login.
+// Bearer authenticates with a JWT that the user obtained elsewhere. A session ends after some hours, and nothing can renew it:
+// a scheduled run needs Token or Login.
 func Bearer(jwt func() (string, error)) Authenticator { return bearer{jwt} }
 
 type bearer struct {
@@ -45,7 +45,7 @@ func (b bearer) authorize(_ context.Context, _ *Client, r *http.Request, _ []byt
 	return nil
 }
 
-// refused looks whether the file with the JWT has changed since.
+// refused looks whether the file with the JWT has changed in the meantime.
 func (b bearer) refused(r *http.Request) bool {
 	jwt, err := secret("the JWT", b.jwt)
 	return err == nil && jwt != bearerOf(r)
@@ -98,7 +98,7 @@ var (
 	errOddSecret   = errors.New("it holds a character that is not printable ASCII, such as a line break")
 )
 
-// secret reads a credential that goes into a header or a signature. The error names it and never quotes it.
+// secret reads a credential for a header or a signature. The error names it and never quotes it.
 func secret(name string, read func() (string, error)) (string, error) {
 	value, err := read()
 	if err != nil {

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// OrdinaryBody is the bound of a body, in bytes, except for a rare one that a caller expects. On the word of a Content-Length
-	// the client allocates at most about that much before a byte of the body has come.
+	// OrdinaryBody is the most bytes of an ordinary body. A caller that expects a larger one says so. If a Content-Length promises
+	// more, the client still allocates only about so much before the first byte of the body has come.
 	OrdinaryBody = 8 << 20
-	// firstRead is the first room for a body of unknown length: gzip does not say how long the body is.
+	// firstRead is how many bytes of room the client first makes for a body of unknown length: gzip does not tell the length.
 	firstRead = 64 << 10
 	// packedRead is how many bytes of a compressed body are read at a time.
 	packedRead = 16 << 10
 )
 
-// gunzips serves every client of the process, since it spares the memory of the process.
+// gunzips serves every client of the process, so that all of them use the same memory.
 //
-//nolint:gochecknoglobals // pools hold nothing that can be told apart
+//nolint:gochecknoglobals // all elements of a pool are alike
 var gunzips = sync.Pool{New: func() any { return &gunzip{in: bufio.NewReaderSize(nil, packedRead)} }}
 
 // A gunzip is a decoder with the buffer that it reads from.
@@ -35,7 +35,7 @@ type gunzip struct {
 
 var errEncoding = errors.New("the body has a content encoding other than gzip, the only one that was asked for")
 
-// A tooLargeError says that a body has more bytes than its bound.
+// A tooLargeError says that a body has more bytes than allowed.
 type tooLargeError struct{ most int64 }
 
 func (e tooLargeError) Error() string {
@@ -45,13 +45,14 @@ func (e tooLargeError) Error() string {
 // A BodyReader reads the body of a 200.
 type BodyReader func(*http.Response) (*Buffer, error)
 
-// UpTo reads and unpacks a body of up to limit decoded bytes. With an error it returns the bytes that it read before: the
-// beginning of an error page is better than nothing.
+// UpTo reads and unpacks a body of up to limit decoded bytes. With an error, it returns the bytes that it has read before: an
+// error can then quote the beginning of a page.
 func (c *Client) UpTo(limit int64) BodyReader {
 	return func(res *http.Response) (*Buffer, error) { return c.shelf.readBody(res, limit) }
 }
 
-// Through calls read with an unpacked body of any size, as the body comes. The client judges the kept bytes in place of the body.
+// Through calls read with an unpacked body of any size, while the body arrives. It keeps some bytes, and the client judges the
+// answer by these.
 func Through(read func(body io.Reader) (kept []byte, err error)) BodyReader {
 	return func(res *http.Response) (b *Buffer, err error) {
 		b = new(Buffer)
@@ -73,9 +74,9 @@ func (s *shelf) readBody(res *http.Response, limit int64) (*Buffer, error) {
 		if res.ContentLength > limit {
 			return b, tooLargeError{limit}
 		}
-		// The reader needs room after the last byte too, to learn that it was the last.
+		// The reader needs room after the last byte too. Without it, the reader does not notice that this was the last byte.
 		if room := int(min(max(res.ContentLength+1, firstRead), OrdinaryBody)); room > cap(b.Bytes) {
-			b.Bytes = make([]byte, 0, room+room/8) // full pages differ a little in size
+			b.Bytes = make([]byte, 0, room+room/8) // full pages differ a little in size, so each gets some room more
 		}
 		return b, b.fill(res.Body, limit)
 	case "gzip", "x-gzip":
@@ -85,11 +86,11 @@ func (s *shelf) readBody(res *http.Response, limit int64) (*Buffer, error) {
 	}
 }
 
-// unzip appends the content of the gzip stream r, up to limit bytes in all. A stream without a byte is an empty body.
+// unzip appends the content of the gzip stream r, up to a length of limit bytes. A stream without a byte is an empty body.
 func (b *Buffer) unzip(r io.Reader, limit int64) error {
 	g, _ := gunzips.Get().(*gunzip)
 	defer func() {
-		g.in.Reset(nil) // let go of the connection
+		g.in.Reset(nil) // so the reader no longer refers to the connection
 		gunzips.Put(g)
 	}()
 	g.in.Reset(r)
@@ -100,13 +101,13 @@ func (b *Buffer) unzip(r io.Reader, limit int64) error {
 		return err
 	}
 	if err := g.z.Reset(g.in); err != nil {
-		return err // io.EOF too: the stream has a part of its header
+		return err // also io.EOF: the stream ended within its header
 	}
 	return b.fill(&g.z, limit)
 }
 
-// grow doubles the room. From a certain size on it makes the largest allowed room at once: while a buffer moves, the process has
-// it twice. Unused room costs no memory.
+// grow doubles the room. A large buffer gets the largest allowed room at once: while a buffer moves, the process holds its
+// bytes twice. Unused room costs no memory.
 func (b *Buffer) grow(limit int64) {
 	most := int(limit) + 1 // one byte more tells that a body is too large
 	room := min(max(2*len(b.Bytes), firstRead), most)
@@ -116,7 +117,7 @@ func (b *Buffer) grow(limit int64) {
 	b.Bytes = append(make([]byte, 0, room), b.Bytes...)
 }
 
-// fill appends everything that r has, up to limit bytes in all.
+// fill appends everything that r has, up to a length of limit bytes.
 func (b *Buffer) fill(r io.Reader, limit int64) error {
 	for {
 		if len(b.Bytes) == cap(b.Bytes) {
@@ -136,35 +137,35 @@ func (b *Buffer) fill(r io.Reader, limit int64) error {
 }
 
 const (
-	// keptBuffer is the largest buffer, in bytes, that a client keeps for another body: one freak page must not stay in
+	// keptBuffer is the largest buffer, in bytes, that a client keeps for another body: one very large page must not stay in
 	// memory for ever.
 	keptBuffer = OrdinaryBody + OrdinaryBody/4
-	// keptLoose is how many buffers of single bodies a client keeps.
+	// keptLoose is how many buffers for single bodies a client keeps.
 	keptLoose = 2
 )
 
-// A Buffer holds one decoded body. After Release its memory serves another one.
+// A Buffer holds one decoded body. After Release, another body uses its memory.
 type Buffer struct {
 	Bytes []byte
 	home  *shelf
 }
 
-// Release gives the memory back. After it the caller must not use b. On nil it does nothing.
+// Release gives the memory back. After that, the caller must not use b. On nil it does nothing.
 func (b *Buffer) Release() {
 	if b != nil && b.home != nil {
 		b.home.put(keptLoose, b)
 	}
 }
 
-// Release gives many buffers back at once. The client keeps so many of them beside those of single bodies.
+// Release gives several buffers back at once. The client keeps so many of them, besides the buffers for single bodies.
 func Release(keep int, all ...*Buffer) {
 	if len(all) > 0 {
 		all[0].home.put(keep+keptLoose, all...)
 	}
 }
 
-// A shelf keeps the buffers that are not in use. A sync.Pool would forget them at the next garbage collection, while the client
-// reads a backlog: that would cost the memory of a window.
+// A shelf keeps the buffers that are not in use. A sync.Pool would drop them at the next garbage collection, even while the
+// client reads a backlog: then it would need the memory of another window.
 type shelf struct {
 	mu   sync.Mutex
 	free []*Buffer
@@ -182,8 +183,8 @@ func (s *shelf) take() *Buffer {
 	return &Buffer{home: s}
 }
 
-// put takes buffers back and keeps so many in all. A batch keeps several times as many as it had pages. So the client reads a
-// backlog in the same buffers from one window to the next, and an idle daemon keeps only a few.
+// put takes buffers back. It keeps at most so many in all. A batch keeps several times as many as it had pages. So the client
+// reads a backlog in the same buffers from one window to the next, and an idle daemon keeps only a few.
 func (s *shelf) put(keep int, all ...*Buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,11 +18,11 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// DefaultWait is Options.Wait if that is not set.
+// DefaultWait is used if Options.Wait is not set.
 const DefaultWait = 30 * time.Second
 
-// longestWait is the largest deadline that every server generation takes: one generation replaces a deadline above its maximum
-// without a word.
+// longestWait is the largest deadline that every generation of the server accepts: one generation replaces a larger one by its
+// own maximum, without a word.
 const longestWait = 30 * time.Second
 
 // Options configure a [Client]. URL and Auth are required; a zero field takes its default.
@@ -30,16 +30,16 @@ type Options struct {
 	URL  *url.URL      // https://tenant.example; a path is taken as a prefix
 	Auth Authenticator // made by Token, Bearer or Login
 
-	Rate  float64       // requests a second, every try and login counted; 0 to find out what the server bears
+	Rate  float64       // requests a second, with every try and login; 0: find out how many the server can take
 	Wait  time.Duration // how long the server may work on one request; 1s to 30s, whole seconds
-	Idle  time.Duration // how long a body may stand still, without a byte that moves
+	Idle  time.Duration // how long a body may pause, without a byte that moves
 	Retry RetryPolicy
 
-	CAFile    string // PEM; trusted besides the system's authorities
+	CAFile    string // in PEM; trusted besides the system's authorities
 	Insecure  bool   // no TLS verification: for trials only
 	UserAgent string
 
-	Log       *zap.Logger       // never gets a secret
+	Log       *zap.Logger       // it never gets a secret
 	Observer  Observer          // for metrics
 	Transport http.RoundTripper // replaces the client's own; CAFile, Insecure and the proxy variables then have no effect
 }
@@ -134,8 +134,8 @@ func complainIf(wrong bool, format string, args ...any) error {
 	return fmt.Errorf(format, args...)
 }
 
-// newRequest builds a request for the target. The target is a path and query, and goes on the wire byte for byte, since the
-// signature covers it. newRequest refuses a target that net/http would rewrite; else the server would answer 401.
+// newRequest builds a request for the target. The target is a path and a query. The client sends it byte for byte, since the
+// signature covers it. newRequest refuses a target that net/http would rewrite: the server would answer it with 401.
 func (c *Client) newRequest(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
 	target = c.prefix + target
 	var content io.Reader
@@ -146,13 +146,13 @@ func (c *Client) newRequest(ctx context.Context, method, target string, body []b
 	if err != nil {
 		return nil, fmt.Errorf("request target: %w", err)
 	}
-	// URL.Opaque would carry any target, but makes net/http forget the host in a request through a plain HTTP proxy.
+	// URL.Opaque could carry any target. But then net/http forgets the host in a request through a plain HTTP proxy.
 	if r.URL.RequestURI() != target || strings.ContainsAny(target, " #") {
 		return nil, fmt.Errorf("request target %q is not escaped: it would not arrive as it is signed", target)
 	}
 	r.Header.Set("User-Agent", c.options.UserAgent)
 	r.Header.Set("Accept", "application/json")
-	// With this header set, net/http leaves the unpacking to our faster decoder.
+	// With this header, net/http leaves the body compressed, and our faster decoder unpacks it.
 	r.Header.Set("Accept-Encoding", "gzip")
 	r.Header.Set("Cache-Control", "no-cache")
 	return r, nil

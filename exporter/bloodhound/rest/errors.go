@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Kind is the kind of failure of an [Error]. What a user or the client can do depends on it.
+// Kind is the kind of failure of an [Error]. It decides what a user or the client can do.
 type Kind uint8
 
-// The kinds of failure. [Error.Retryable] says whether another try can heal one.
+// The kinds of failure. [Error.Retryable] says which of them another try may heal.
 const (
 	Unauthorized Kind = iota + 1 // clock skew, wrong key, revoked token, expired session, wrong password
 	Forbidden                    // the user lacks the role, or is disabled
@@ -20,9 +20,9 @@ const (
 	Timeout                      // the query took too long: a smaller page may do
 	Server                       // the server, or a proxy in front of it, failed
 	Transport                    // no connection, no TLS, no proxy, or a body that was cut short
-	NotJSON                      // a reply that is not BloodHound's, such as a proxy's login page
+	NotJSON                      // a reply that is not from BloodHound, such as a proxy's login page
 	Redirect                     // the URL is not the server's own
-	TooLarge                     // a body above its bound: a smaller page is needed
+	TooLarge                     // a body that is larger than allowed: a smaller page is needed
 )
 
 // String is the kind's name in metrics and logs.
@@ -41,14 +41,14 @@ func (k Kind) String() string {
 type Error struct {
 	Kind   Kind
 	Method string
-	Target string // path and query as sent
+	Target string // path and query as the client sent them
 	Host   string
 
-	Status  int    // of the reply; 0 if there was none
+	Status  int    // the reply's; 0 if there was none
 	Message string // the words of the server or the network, on one line
 	Advice  string // what to do next
 
-	RequestID  string        // the server's id of the request; "" if it gave none
+	RequestID  string        // the id that the server gave the request; "" if it gave none
 	RetryAfter time.Duration // how long the server asks to wait; 0 if it does not
 	Date       time.Time     // the server's clock at the reply; zero if it is not known
 
@@ -62,7 +62,7 @@ type Error struct {
 // Error names the request, the server, the cause of the failure and the next step.
 func (e *Error) Error() string {
 	var b strings.Builder
-	// After a 400 the reader has to find the fault of the query. For all other kinds the query is noise.
+	// After a 400, the reader looks for the fault in the query. For every other kind, the query does not help.
 	target, _, _ := strings.Cut(e.Target, "?")
 	if e.Kind == BadRequest {
 		target = e.Target
@@ -88,10 +88,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap is the cause below HTTP.
+// Unwrap returns the cause below HTTP.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Retryable tells whether the same request may succeed later without help.
+// Retryable tells whether the same request may succeed later, without any help.
 func (e *Error) Retryable() bool {
 	switch e.Kind {
 	case RateLimited, Timeout, Server, Transport, NotJSON:
@@ -101,8 +101,8 @@ func (e *Error) Retryable() bool {
 	}
 }
 
-// patience is the number of tries that the failure is worth. Some failures rarely pass, and the reader should not wait minutes
-// for their message.
+// patience is how many tries the failure is worth. Some failures rarely pass. For those, the reader should not wait minutes for
+// the message.
 func (e *Error) patience(limit uint) uint {
 	if e.stubborn {
 		return min(limit, 3)

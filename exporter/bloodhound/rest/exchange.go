@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// errorBody is how many bytes the client reads at most of the body of a failed request.
+// errorBody is how many bytes of a failed request's body the client reads at most.
 const errorBody = 64 << 10
 
 // A Reply is a 200 that holds a JSON object.
@@ -22,14 +22,14 @@ type Reply struct {
 	Waited time.Duration // from the request until the server began to answer
 }
 
-// Get performs one GET: rate limit, credentials, Prefer, gzip, bounded body, classification. The target is
-// the path and query exactly as on the wire, below the prefix of Options.URL. A failure is an [*Error], except for a
-// cancelled context and for credentials that cannot be read.
+// Get performs one GET. It keeps the rate, adds the credentials, Prefer and gzip, reads a body of limited size, and sorts the
+// failures into kinds. The target is the path and the query exactly as the client sends them, after the prefix of Options.URL.
+// A failure is an [*Error], except for a cancelled context and for credentials that cannot be read.
 //
-// read reads the body of a 200.
+// read reads the body if the answer is a 200.
 //
-// If the server refuses a session, the client replaces it and sends the request once more. A second refusal is final, so that a
-// revoked user does not hammer the server.
+// If the server refuses a session, the client replaces it and sends the request once more. A second refusal is final. So a
+// client of a revoked user does not send request after request.
 func (c *Client) Get(ctx context.Context, target string, read BodyReader) (Reply, error) {
 	for renewed := false; ; renewed = true {
 		r, err := c.newRequest(ctx, http.MethodGet, target, nil)
@@ -68,8 +68,8 @@ type answer struct {
 	body   *Buffer
 }
 
-// roundTrip sends the request when the rate allows it and reads the whole reply. It follows no redirect: at the new place a
-// signature would be wrong, and the client would give a bearer token away.
+// roundTrip waits until the rate allows the request, sends it, and reads the whole reply. It follows no redirect: at the new
+// place the signature would be wrong, and the client would show a bearer token to another server.
 func (c *Client) roundTrip(r *http.Request, read BodyReader) (answer, error) {
 	if err := c.throttle.wait(r.Context()); err != nil {
 		return answer{}, fmt.Errorf("%s %s on %s: wait for the request rate: %w", r.Method, r.URL.Path, r.URL.Host, err)
@@ -89,7 +89,7 @@ func (c *Client) roundTrip(r *http.Request, read BodyReader) (answer, error) {
 	return a, nil
 }
 
-// receive is one HTTP exchange without any judgement. With an error it returns the bytes that arrived before.
+// receive is one HTTP exchange. It does not judge the answer. With an error, it returns the bytes that arrived before.
 func (c *Client) receive(r *http.Request, read BodyReader) (answer, error) {
 	asked := time.Now()
 	res, err := c.transport.RoundTrip(r)
@@ -102,7 +102,7 @@ func (c *Client) receive(r *http.Request, read BodyReader) (answer, error) {
 		a.body, err = read(res)
 		return a, err
 	}
-	// The beginning of an error page is enough. If the page is damaged, its status still counts.
+	// The beginning of an error page is enough. If the page is damaged, its status is still of use.
 	a.body, _ = c.shelf.readBody(res, errorBody)
 	return a, nil
 }

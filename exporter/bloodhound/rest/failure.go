@@ -19,8 +19,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// explainFailure makes a readable error of an error of the transport or the body. A caller's own cancellation stays in the error;
-// everything else becomes an [*Error].
+// explainFailure makes a readable error of an error of the transport or the body. If the caller cancelled the request, that
+// error stays as it is. Every other one becomes an [*Error].
 func (c *Client) explainFailure(r *http.Request, a answer, err error) error {
 	if r.Context().Err() != nil {
 		return fmt.Errorf("%s %s on %s: %w", r.Method, r.URL.Path, r.URL.Host, context.Cause(r.Context()))
@@ -54,7 +54,7 @@ func isTooLarge(err error) bool {
 	return is
 }
 
-// isSlowServer tells a server that took too long from a network that did not even connect.
+// isSlowServer tells whether a server took too long. If the network did not even connect, that is another fault.
 func isSlowServer(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op != "read" || strings.Contains(err.Error(), "TLS handshake timeout") {

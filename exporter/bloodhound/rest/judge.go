@@ -35,7 +35,7 @@ func newError(kind Kind, r *http.Request, a answer) *Error {
 	}
 }
 
-// judge returns nil if the answer is a 200 with a JSON object, and else an error that says what the answer is.
+// judge returns nil if the answer is a 200 with a JSON object. If not, its error says what the answer is.
 func judge(a answer, r *http.Request) *Error {
 	if a.status == http.StatusOK {
 		return judgeOK(a, r)
@@ -49,7 +49,7 @@ func judge(a answer, r *http.Request) *Error {
 	case RateLimited, Server, Timeout:
 		e.RetryAfter = retryAfter(a)
 		e.Final = a.status == http.StatusNotImplemented || a.status == http.StatusHTTPVersionNotSupported
-		if e.Kind == Server && strings.EqualFold(e.Message, "request timed out") { // BloodHound's word for a 504
+		if e.Kind == Server && strings.EqualFold(e.Message, "request timed out") { // BloodHound says so for a 504
 			e.Kind = Timeout
 		}
 	case Redirect:
@@ -59,7 +59,7 @@ func judge(a answer, r *http.Request) *Error {
 	case Transport: // 407, the only status of this kind
 		e.Final = true
 		e.Advice = transport.ProxyAdvice
-	case NotJSON: // another success, such as a 206, which may hold records too
+	case NotJSON: // another success, such as a 206; its body may hold records too
 		e.Message = describe(a.body.Bytes).quote(redact)
 		e.stubborn = true
 	default:
@@ -94,7 +94,7 @@ func kindOf(status int) Kind {
 	case 5:
 		return Server
 	default:
-		return NotJSON // a 204 for a page is no page
+		return NotJSON // a 204 has no page
 	}
 }
 
@@ -118,7 +118,7 @@ func adviceFor(e *Error, ours bool) string {
 }
 
 // judgeOK distrusts a 200: builds of 2024 answer a timed-out query with an empty 200, and proxies answer with a login page.
-// Houndtrail must never take either for "no events".
+// Houndtrail must never take one of these for "no events".
 func judgeOK(a answer, r *http.Request) *Error {
 	contentType := a.header.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(contentType)
@@ -132,7 +132,7 @@ func judgeOK(a answer, r *http.Request) *Error {
 		if !page.IsCut(a.body.Bytes) {
 			return nil
 		}
-		e := newError(Transport, r, a) // a proxy that cut the page has mended HTTP's framing
+		e := newError(Transport, r, a) // a proxy cut the page, and then closed the body as if it were complete
 		e.Message = "the reply was cut in the middle of its JSON"
 		return e
 	default:
@@ -146,7 +146,7 @@ func judgeOK(a answer, r *http.Request) *Error {
 	}
 }
 
-// redirectHost names the host of a redirect, without the path and query, which may hold anything.
+// redirectHost returns the host of a redirect. It leaves out the path and the query, which may hold anything, even a secret.
 func redirectHost(h http.Header) string {
 	to, err := url.Parse(h.Get("Location"))
 	switch {
@@ -159,10 +159,10 @@ func redirectHost(h http.Header) string {
 	}
 }
 
-// retryAfter is how long the server asks to wait: by Retry-After, in seconds or as a date, or by X-RateLimit-Reset, in
-// seconds since the epoch. Dates are compared with the server's clock, not with ours.
+// retryAfter is how long the server asks to wait: by Retry-After, in seconds or as a date, or by X-RateLimit-Reset, in seconds
+// since the epoch. It compares a date with the server's clock, not with ours.
 func retryAfter(a answer) time.Duration {
-	const farthest = 24 * time.Hour // a longer time is not meant as a pause, or is in another unit
+	const farthest = 24 * time.Hour // a longer time is no pause, or it is in another unit
 	server := cmp.Or(a.clock.Server, time.Now())
 	wait := transport.RetryAfter(a.header, server)
 	if a.header.Get("Retry-After") == "" {

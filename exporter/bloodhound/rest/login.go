@@ -19,9 +19,9 @@ import (
 
 const loginPath = "/api/v2/login"
 
-// Login authenticates with a user name and a password. It keeps the session. It renews the session when 80% of its life is over,
-// and once when the server ends it early. Concurrent requests share one login. Each login writes to the audit log that Houndtrail
-// reads, and an account with a second factor cannot log in: Token is the better way.
+// Login authenticates with a user name and a password. It keeps the session. It renews the session after 80% of its life, and
+// once if the server ends the session early. Concurrent requests share one login. Each login writes a record into the audit log
+// that Houndtrail reads. An account with a second factor cannot log in. So Token is the better way.
 func Login(username string, password func() (string, error)) Authenticator {
 	return &login{
 		username: username,
@@ -46,9 +46,9 @@ func (l *login) authorize(ctx context.Context, c *Client, r *http.Request, _ []b
 		setBearer(r, jwt)
 		return nil
 	}
-	// A caller that gives up must not end the login for other callers that share it.
+	// If one caller gives up, the login has to go on for the other callers that share it.
 	done := l.flight.DoChan("", func() (any, error) {
-		return l.logIn(context.WithoutCancel(ctx), c) // bounded as every exchange is
+		return l.logIn(context.WithoutCancel(ctx), c) // limited like every exchange
 	})
 	select {
 	case got := <-done:
@@ -72,7 +72,7 @@ func (l *login) session() (jwt string, ok bool) {
 // logIn performs one login and keeps the new session.
 func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 	if jwt, ok := l.session(); ok {
-		return jwt, nil // another caller's login ended just before this one began
+		return jwt, nil // another caller has just logged in
 	}
 	if err := l.limiter.Wait(ctx); err != nil {
 		return "", fmt.Errorf("log in as %q: wait for the login rate: %w", l.username, err)
@@ -87,8 +87,8 @@ func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 	return jwt, nil
 }
 
-// renewalOf is the local time at which to replace a session that was just opened. Only the server's clock tells the length of the
-// session, so the local clock may be wrong.
+// renewalOf returns the local time at which the client replaces a session that it has just opened. The length of the session is
+// measured by the server's clock only, so the local clock may be wrong.
 func renewalOf(jwt string, date time.Time) time.Time {
 	issued, expires, ok := lifeOf(jwt)
 	issued = cmp.Or(issued, date)
@@ -129,7 +129,7 @@ func (l *login) post(ctx context.Context, c *Client) (jwt string, date time.Time
 	return jwt, a.clock.Server, err
 }
 
-// errExpiredPassword is final: the server opened a session whose permissions do not reach the audit log.
+// errExpiredPassword is final: the permissions of the session that the server opened do not reach the audit log.
 var errExpiredPassword = errors.New("the password has expired: log in once with a browser and set a new one, " +
 	"or use an API token")
 
@@ -140,7 +140,7 @@ func sessionToken(body []byte) (string, error) {
 			Token   string `json:"session_token"`
 		} `json:"data"`
 	}
-	// The decoder's own error may quote the text, and with it a part of the token.
+	// The decoder's own error may quote the text, and so a part of the token.
 	if json.Unmarshal(body, &reply) != nil {
 		return "", errors.New("the reply to the login is not the JSON that BloodHound sends: is " + setting.BloodHoundURL +
 			" the address of a BloodHound server?")
@@ -151,7 +151,7 @@ func sessionToken(body []byte) (string, error) {
 	return secret("the session token", func() (string, error) { return reply.Data.Token, nil })
 }
 
-// refused drops the session that the server refused, unless another request has replaced it already. In both cases another try
+// refused drops the session that the server refused, unless another request has already replaced it. In both cases the next try
 // has another session.
 func (l *login) refused(r *http.Request) bool {
 	l.mu.Lock()
@@ -183,7 +183,7 @@ func explainLogin(e *Error) string {
 	switch {
 	case e.Advice == adviceForeign:
 		return e.Advice
-	case e.Kind == Unauthorized, e.Kind == NotFound && strings.Contains(said, "resource not found"): // the latter in 2024
+	case e.Kind == Unauthorized, e.Kind == NotFound && strings.Contains(said, "resource not found"): // servers of 2024 say the latter
 		return setting.BloodHoundUsername + " or " + setting.BloodHoundPassword + " is wrong"
 	case e.Kind == BadRequest && strings.Contains(said, "one time password"):
 		return "the account asks for a second factor, which a program does not have: use an API token, which needs none"

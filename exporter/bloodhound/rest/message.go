@@ -17,7 +17,8 @@ import (
 const (
 	// longestMessage is how many characters of BloodHound's own error an error quotes at most: enough for all of its messages.
 	longestMessage = 400
-	// longestForeign is how many characters of any other text an error quotes at most: the first line tells whose text it is.
+	// longestForeign is how many characters of any other text an error quotes at most: the first line shows where the text comes
+	// from.
 	longestForeign = 120
 )
 
@@ -25,15 +26,15 @@ const (
 type complaint struct {
 	message   string
 	requestID string // a UUID or ""
-	ours      bool   // BloodHound's own JSON, and not some proxy's page
-	whole     bool   // quote more than its first line
+	ours      bool   // BloodHound's own JSON, and not the page of a proxy
+	whole     bool   // the error should quote more than its first line
 }
 
 // htmlTitle finds the only part of a proxy's error page that is worth quoting.
 var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: after an
-// unknown authorization scheme the server writes a second value behind it.
+// readComplaint understands BloodHound's error JSON, plain text and HTML. Only the first JSON value counts: after an unknown
+// authorization scheme, the server writes a second value.
 func readComplaint(body []byte) complaint {
 	if page.IsObject(body) {
 		var reply struct {
@@ -47,7 +48,7 @@ func readComplaint(body []byte) complaint {
 			return complaint{message: reply.Errors[0].Message, requestID: onlyUUID(reply.RequestID), ours: true, whole: true}
 		}
 	}
-	if isPage(body) || bytes.Contains(body, []byte(`"logs"`)) { // a page of records behind the status of a proxy
+	if isPage(body) || bytes.Contains(body, []byte(`"logs"`)) { // a page of records, to which a proxy gave another status
 		return describe(body)
 	}
 	return complaint{message: string(body)}
@@ -55,7 +56,7 @@ func readComplaint(body []byte) complaint {
 
 func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
-// describe describes a reply that may hold audit records, and quotes no record.
+// describe describes a reply that may hold audit records. It quotes none of them.
 func describe(body []byte) complaint {
 	if !isPage(body) {
 		return complaint{message: fmt.Sprintf("%d bytes, not shown since they may be audit records", len(body))}
@@ -69,7 +70,7 @@ func describe(body []byte) complaint {
 
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// onlyUUID returns the id if it is a UUID, and else "". Request ids go into logs, and BloodHound's own are UUIDs.
+// onlyUUID returns the id if it is a UUID. If not, it returns "". Request ids go into logs, and BloodHound's own are UUIDs.
 func onlyUUID(id string) string {
 	if uuidForm.MatchString(id) {
 		return id
@@ -77,7 +78,7 @@ func onlyUUID(id string) string {
 	return ""
 }
 
-// requestID reads the header that the API declares as RequestID and that comes as Requestid.
+// requestID reads a header that the API declares as RequestID. Servers send it as Requestid.
 func requestID(h http.Header) string { return onlyUUID(h.Get("RequestID")) }
 
 // quote is the message, fit for an error.
@@ -85,7 +86,7 @@ func (c complaint) quote(redact *strings.Replacer) string {
 	if c.ours {
 		return quote.Foreign(c.message, redact, longestMessage)
 	}
-	text := strings.TrimSpace(redact.Replace(c.message)) // before the cut: half of a secret would no longer be found
+	text := strings.TrimSpace(redact.Replace(c.message)) // before the cut: the redactor would not find half of a secret
 	if !c.whole {
 		text, _, _ = strings.Cut(text, "\n")
 	}
@@ -95,17 +96,17 @@ func (c complaint) quote(redact *strings.Replacer) string {
 // secretKey finds the secret of a request's body in its context.
 type secretKey struct{}
 
-// confide notes a secret that the request carries in its body.
+// confide remembers a secret that the body of the request holds.
 func confide(ctx context.Context, secret string) context.Context {
 	return context.WithValue(ctx, secretKey{}, secret)
 }
 
-// redactorOf hides the secrets of a request. BloodHound never repeats them, but a proxy on the way may.
+// redactorOf returns what hides the secrets of a request. BloodHound never repeats them, but a proxy on the way may.
 func redactorOf(r *http.Request) *strings.Replacer {
 	inside, _ := r.Context().Value(secretKey{}).(string)
 	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if scheme != bearerScheme {
-		credential = "" // it is the id of a token, which is no secret
+		credential = "" // this is the id of a token, which is no secret
 	}
 	return quote.Redactor(inside, r.Header.Get("Signature"), credential)
 }

@@ -13,17 +13,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// A RetryPolicy bounds how long and how often the client tries a failed request again. A zero field takes its default.
+// A RetryPolicy limits how long and how often the client repeats a failed request. A zero field takes its default.
 type RetryPolicy struct {
-	Tries   uint          // tries in all; default 8, and 1 means never again
+	Tries   uint          // tries in all; default 8; 1 means only one try
 	Elapsed time.Duration // from the first try to the start of the last; default 5m
-	Initial time.Duration // about the first pause; it doubles from there, and half of it is chance; default 500ms
+	Initial time.Duration // about the first pause; it doubles from try to try, and half of it is random; default 500ms
 	Max     time.Duration // about the longest pause; default 30s
 	// Limited is the least pause after a 429 that does not say how long to wait; default 1s, since the server counts
 	// requests in whole seconds.
 	Limited time.Duration
-	// Interactive is for a command while a person waits. The client reports at once if no server listens at the address, or if
-	// the name does not exist. It tells how far the log reaches without a search for a bad row at its ends.
+	// Interactive is for a command while a person waits. If no server listens at the address, or the name does not exist, the
+	// client reports that at once. It does not search for a bad row at the ends of the log to tell how far the log reaches.
 	Interactive bool
 }
 
@@ -36,18 +36,19 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// pace is the pause between tries: exponential with jitter, added to the pause that the server asked for. If the server asks for
-// more than the policy has left, the client does not ask it again.
+// pace is the pause between tries. It grows exponentially, with jitter, and is added to the pause for which the server asked.
+// If the server asks for a longer pause than the policy has left, the client does not try again.
 type pace struct {
 	backoff.ExponentialBackOff
 	floor time.Duration
 }
 
-// NextBackOff adds the two pauses. So clients that the server told the same second do not come back in the same instant.
+// NextBackOff adds the two pauses. So if the server told several clients the same second, they do not come back in the same
+// instant.
 func (p *pace) NextBackOff() time.Duration { return p.floor + p.ExponentialBackOff.NextBackOff() }
 
-// Retry runs op until it succeeds, fails for good, or the policy ends. It runs op again only if the error, or one that it
-// wraps, has a method Retryable that returns true.
+// Retry runs op until it succeeds, until it fails for good, or until the policy ends. It runs op again only if the error, or
+// one that it wraps, has a method Retryable that returns true.
 func (c *Client) Retry(ctx context.Context, op func(ctx context.Context) error) error {
 	policy := c.options.Retry
 	wait := &pace{ExponentialBackOff: backoff.ExponentialBackOff{
@@ -100,13 +101,13 @@ func (p RetryPolicy) worthAnother(err error, tries uint) bool {
 	return tries < limit
 }
 
-// isAbsent tells that nothing listens at the address, or that the name does not exist.
+// isAbsent tells that no server listens at the address, or that the name does not exist.
 func isAbsent(err error) bool {
 	dns, ok := errors.AsType[*net.DNSError](err)
 	return ok && dns.IsNotFound || errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// askedToWait is the pause that the failure itself asks for.
+// askedToWait is the pause for which the failure itself asks.
 func askedToWait(err error, limited time.Duration) time.Duration {
 	e, ok := errors.AsType[*Error](err)
 	switch {

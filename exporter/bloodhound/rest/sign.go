@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// allowedSkew is how far the time of a signature may be off. The server refuses a signature that is further off.
+// allowedSkew is how far the time of a signature may be wrong. If it is further off, the server refuses the signature.
 const allowedSkew = time.Hour
 
 // Token authenticates with an API token: the client signs every request, and never sends the key. It is the
@@ -29,8 +29,8 @@ type token struct {
 	key func() (string, error)
 }
 
-// authorize signs with the local clock, not with the server's clock of its Date. If this machine is an hour off, the user has to
-// repair its clock: to hide that fault would only move the trouble elsewhere.
+// authorize signs with the local clock, not with the server's clock of a Date header. If this machine's clock is an hour off,
+// the user has to repair it: if Houndtrail hid that fault, it would cause trouble elsewhere.
 func (t token) authorize(_ context.Context, _ *Client, r *http.Request, body []byte) error {
 	key, err := secret("the API token's key", t.key)
 	if err != nil {
@@ -43,9 +43,9 @@ func (t token) authorize(_ context.Context, _ *Client, r *http.Request, body []b
 	return nil
 }
 
-// signature chains three HMAC-SHA256: of method and request target, of the date up to its hour, of the body. The
-// target is the path and the raw query exactly as on the wire. The date is RFC 3339; the hour is the one that it shows,
-// in whatever zone it is written.
+// signature chains three HMAC-SHA256: of method and request target, of the date up to its hour, of the body. The target is the
+// path and the raw query exactly as on the wire. The date is RFC 3339. The hour is the one that the date shows, in every time
+// zone.
 func signature(key, method, target, date string, body []byte) string {
 	const hour = len("2006-01-02T15")
 	sum := mac([]byte(key), []byte(method+target))
@@ -59,7 +59,8 @@ func mac(key, data []byte) []byte {
 	return h.Sum(nil)
 }
 
-// refused never asks for another try, since the same signature fails again. For the next request the client reads the key anew.
+// refused never asks for another try, since the same signature would fail again. For the next request the client reads the key
+// anew.
 func (token) refused(*http.Request) bool { return false }
 
 func (t token) explain(e *Error, r *http.Request) string {

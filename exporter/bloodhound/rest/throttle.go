@@ -15,18 +15,18 @@ const (
 	firstRate = rate.Limit(5)
 	// mostRate is the largest rate that it tries: the server allows 55, and others ask it too.
 	mostRate = rate.Limit(40)
-	// slowAnswer is the time of an answer after which the client takes the server for busy.
+	// If an answer takes slowAnswer or longer, the client takes the server for busy.
 	slowAnswer = time.Second
 )
 
-// A throttle bounds the requests a second. If the user gives no rate, it rises while the answers come fast, and falls back at
-// once if an answer is slow or fails. So the client reads a backlog fast, and leaves a busy server alone.
+// A throttle limits the requests a second. If the user gives no rate, the rate rises while answers come fast. If an answer is
+// slow or fails, the rate falls at once. So the client reads a backlog fast, and does not load a busy server.
 type throttle struct {
 	limiter *rate.Limiter
 	fixed   bool
 
 	mu   sync.Mutex
-	most rate.Limit // below the rate that the server refused
+	most rate.Limit // lower than the rate that the server refused
 }
 
 func newThrottle(given float64) *throttle {
@@ -40,7 +40,7 @@ func (t *throttle) wait(ctx context.Context) error { return t.limiter.Wait(ctx) 
 
 // learn changes the rate after a request.
 func (t *throttle) learn(status int, err error, took time.Duration) {
-	if t.fixed || errors.Is(err, context.Canceled) { // a request that the caller gave up tells nothing
+	if t.fixed || errors.Is(err, context.Canceled) { // a request that the caller gave up shows nothing
 		return
 	}
 	t.mu.Lock()

@@ -19,16 +19,18 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// headerMargin is how long a reply may take on top of Options.Wait, within which the server is asked to answer.
+	// headerMargin is how long the client waits for a reply beyond Options.Wait. Options.Wait is the time in which it asks the
+	// server to answer.
 	headerMargin = 15 * time.Second
-	// idleBody is how long a body may stand still.
+	// idleBody is how long a body may pause.
 	idleBody = 30 * time.Second
-	// bodyGrace and bodyRate bound a whole body: a page of 8 MiB passes on a line of 85 kB/s, a record of 64 MiB on one of 90.
+	// bodyGrace and bodyRate limit the time of a whole body: a line of 85 kB/s is fast enough for a page of 8 MiB, and one of 90
+	// kB/s for a record of 64 MiB.
 	bodyGrace = 100 * time.Second
 	bodyRate  = 100_000 // bytes a second
 	// pingAfter finds an HTTP/2 connection that a firewall forgot. Without it the connection would hang until the time-out.
 	pingAfter = 15 * time.Second
-	// readBuffer saves a third of the client's CPU time on pages of ordinary size.
+	// A readBuffer of this size saves a third of the client's CPU time on pages of ordinary size.
 	readBuffer = 256 << 10
 )
 
@@ -50,7 +52,7 @@ func newTransport(o Options) (http.RoundTripper, error) {
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            roots,
-			InsecureSkipVerify: o.Insecure, //nolint:gosec // asked for by the user, and said so in the log
+			InsecureSkipVerify: o.Insecure, //nolint:gosec // the user asked for it, and the log says so
 		},
 		TLSHandshakeTimeout: connectTimeout,
 		IdleConnTimeout:     90 * time.Second,
@@ -69,7 +71,7 @@ func (o Options) bounds() transport.Bounds {
 	}
 }
 
-// authorities are the system's certificates and those of the file; nil stands for the system's alone.
+// authorities are the system's certificates and those of the file. nil means only the system's.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil

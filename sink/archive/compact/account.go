@@ -13,60 +13,60 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// firstLook is how many of a journal's newest entries are read at first: more than a day has by default. Each further look is
-// lookGrowth times as long.
+// firstLook is how many of a journal's newest entries Houndtrail reads first: by default a day has fewer. Each later look reads
+// lookGrowth times as many.
 const (
 	firstLook  = 1024
 	lookGrowth = 4
 )
 
-// A named object is what the newest entry that names an object says of it.
+// A named object is what the newest entry that names it says about the object.
 type named struct {
 	bytes    int64
 	sha256   string
 	records  int
 	replaced string // the key of the object that has its records now; "" if it has them itself
-	// forgotten is the entry that says that the object is removed on purpose; 0 for none
+	// forgotten is the entry that says that the object was removed on purpose; 0 for none
 	forgotten uint64
 }
 
 // A raw object has the bytes of an element that is no record. It lies beside the archive.
 type raw struct {
 	sha256    string
-	at        time.Time // of the latest element with these bytes
+	at        time.Time // the time of the latest element with these bytes
 	forgotten bool
 }
 
-// An account is what the journals say of some objects.
+// An account tells what the journals say about some objects.
 type account struct {
-	serial uint64 // of the archive's newest entry, as of this account
+	serial uint64 // the archive's newest entry when the account was made
 	epoch  uint64
 	named  map[string]named
 	raw    map[string]raw  // by key; all of them only if the account has all entries
-	open   []window.Window // of attempts that may not be committed
-	// before is the time before which the archive's journal has no entries any more; zero if it has all.
+	open   []window.Window // the windows of attempts that may not be committed
+	// before is the time for which the archive's journal has no entries any more; zero if it has all entries.
 	before time.Time
 	pruned bool // the backfill's journal lacks its oldest entries
 }
 
-// stands tells whether an object without an entry is a part of the archive all the same: the journal began a new lineage since, which
-// knows the records of all objects before it; or its entry was removed with the oldest ones.
+// stands tells whether an object without an entry is a part of the archive. There are two such cases. The journal began a new
+// lineage since, which knows the records of all earlier objects. Or the object's entry was removed with the oldest ones.
 func (a *account) stands(o read.Object) bool {
 	return o.Pass < a.epoch || o.Start.Before(a.before) || a.pruned && o.Pass == 0
 }
 
-// attempted tells whether an object without an entry may belong to an attempt that the next run makes again.
+// attempted tells whether an object without an entry may belong to an attempt that the next run repeats.
 func (a *account) attempted(o read.Object) bool {
 	return slices.ContainsFunc(a.open, func(w window.Window) bool { return o.Of(w.Start, w.Pass) })
 }
 
-// account reads what the journals say of the wanted objects. It reads only as many of the newest entries as it needs. The objects
-// have to be listed before: then an attempt that wrote one of them is either still in the lease, or has its entry.
+// account reads what the journals say about the wanted objects. It reads only as many of the newest entries as it needs. The
+// caller lists the objects before: then, if an attempt wrote one of them, the attempt is still in the lease, or has its entry.
 func (c *Compactor) account(ctx context.Context, wanted []string) (*account, error) {
 	return c.accountFrom(ctx, firstLook, wanted)
 }
 
-// accountFrom is account that reads so many entries at first.
+// accountFrom is like account. It reads so many entries first.
 func (c *Compactor) accountFrom(ctx context.Context, n int, wanted []string) (*account, error) {
 	a := &account{}
 	for _, j := range []*checkpoint.Journal{c.Journal, c.Backfill} {
@@ -91,7 +91,7 @@ func (c *Compactor) accountFrom(ctx context.Context, n int, wanted []string) (*a
 			return nil, err
 		}
 		a.named, a.raw = other.named, other.raw
-		maps.Copy(a.named, own.named) // the archive's journal also tells what became of the backfill's objects
+		maps.Copy(a.named, own.named) // the archive's journal also names the compactions and removals of the backfill's objects
 		maps.Copy(a.raw, own.raw)
 		known := !slices.ContainsFunc(wanted, func(key string) bool { return a.named[key].sha256 == "" })
 		if known || own.whole && other.whole {
@@ -104,13 +104,13 @@ func (c *Compactor) accountFrom(ctx context.Context, n int, wanted []string) (*a
 	}
 }
 
-// A look is what the newest entries of a journal say of the wanted objects.
+// A look tells what the newest entries of a journal say about the wanted objects.
 type look struct {
 	wanted  map[string]bool
 	named   map[string]named
 	raw     map[string]raw
-	first   checkpoint.Stored // the oldest entry that was read
-	whole   bool              // no earlier entry counts
+	first   checkpoint.Stored // the oldest entry that lookAt read
+	whole   bool              // earlier entries do not count
 	adopted bool
 }
 
@@ -122,7 +122,7 @@ func lookAt(ctx context.Context, j *checkpoint.Journal, n int, wanted []string) 
 	}
 	read, err := l.note(j.Last(ctx, n), false)
 	l.whole = read < n || l.adopted
-	if errors.Is(err, checkpoint.ErrCorrupt) { // an adoption may have dealt with it since
+	if errors.Is(err, checkpoint.ErrCorrupt) { // a later adoption may have made up for the damage
 		clear(l.named)
 		_, err = l.note(j.Survey(ctx), true)
 		l.whole = true
@@ -130,8 +130,8 @@ func lookAt(ctx context.Context, j *checkpoint.Journal, n int, wanted []string) 
 	return l, err
 }
 
-// note notes what entries say, oldest first. What comes before an adoption does not count, nor does a problem of it: with patient,
-// note goes on after one.
+// note reads what the entries say, oldest first. Entries before an adoption do not count, and a problem before it does not
+// count either. If patient is set, note goes on after a problem.
 func (l *look) note(entries iter.Seq2[checkpoint.Stored, error], patient bool) (read int, err error) {
 	for entry, problem := range entries {
 		if problem != nil && !patient {
@@ -153,7 +153,7 @@ func (l *look) note(entries iter.Seq2[checkpoint.Stored, error], patient bool) (
 	return read, err
 }
 
-// enter notes what one entry says.
+// enter reads what one entry says.
 func (l *look) enter(entry *checkpoint.Checkpoint) {
 	for _, o := range entry.Objects {
 		if l.wanted[o.Key] {
@@ -164,7 +164,7 @@ func (l *look) enter(entry *checkpoint.Checkpoint) {
 		if r := l.raw[h.Key]; h.Key != "" && (r.forgotten || r.at.Before(h.CreatedAt)) {
 			l.raw[h.Key] = raw{sha256: h.SHA256, at: h.CreatedAt}
 		}
-		delete(l.named, h.Key) // it was forgotten, and the same bytes came again
+		delete(l.named, h.Key) // these bytes were removed, and then the server sent the same bytes again
 	}
 	if entry.Compacted != nil {
 		for _, r := range entry.Compacted.Replaced {

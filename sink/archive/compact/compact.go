@@ -16,68 +16,72 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// ErrFinding says that an object of the archive is not as Houndtrail wrote it, or that no entry of the journal names it. Its day was
-// left as it is.
+// ErrFinding says that an object of the archive is not as Houndtrail wrote it, or that no entry of the journal names the
+// object. Houndtrail leaves the day of this object as it is.
 var ErrFinding = errors.New("the archive is not as Houndtrail wrote it")
 
-// ErrDenied says that this program may not delete objects of the archive, so that nothing was changed.
+// ErrDenied says that this program may not delete objects of the archive, so it has changed nothing.
 var ErrDenied = errors.New("this needs the right to delete objects of the archive")
 
-// StateName is the name of the state in which a compactor leaves what it is about to do, beside the archive's journal. A removal
-// leaves it there too: so of the two, only one is under way at a time.
+// StateName is the name of the state in which a compactor notes its next step, beside the archive's journal. A removal uses the
+// same state: so a compaction and a removal are never under way at the same time.
 const StateName = "compact"
 
 const (
-	// atOnce is for how many objects the journal is read at a time: it bounds the memory that their names take.
+	// atOnce is the number of objects for which the compactor reads the journal at a time: their names take memory.
 	atOnce = 100_000
 	// leasePoll is how often a compactor asks for a lease that another process holds.
 	leasePoll = time.Second
-	// releaseTime bounds how long it tries to give the lease back.
+	// releaseTime is how long it tries to give the lease back.
 	releaseTime = 10 * time.Second
 )
 
-// A Compactor compacts the archive of one tenant. All fields but Log and Turn are needed.
+// A Compactor compacts the archive of one tenant. Every field except Log and Turn has to be set.
 type Compactor struct {
 	Files    bucket.Bucket
-	Journal  *checkpoint.Journal // of the archive
-	Backfill *checkpoint.Journal // of its backfill
+	Journal  *checkpoint.Journal // the journal of the archive
+	Backfill *checkpoint.Journal // the journal of its backfill
 	State    checkpoint.State[Intent]
 	Tenant   string
-	Version  string // of the program
+	Version  string // the version of the program
 
-	OlderThan time.Duration // how far the stream's position is past the end of a day
-	Wait      time.Duration // for a lease that another process holds
-	Memory    int64         // bytes that it may hold, more or less
+	OlderThan time.Duration // how far the stream's position has to be past the end of a day
+	Wait      time.Duration // how long to wait for a lease that another process holds
+	Memory    int64         // about how many bytes it may hold
 	DryRun    bool          // only tell what it would do
 
 	Log *zap.Logger // nil is silent
-	// Turn calls a function once nothing else of this process needs the lease. The compactor waits for another process's lease
-	// outside of its turn. nil calls the function at once.
+	// Turn calls a function when no other part of this process needs the lease. The compactor waits for another process's lease
+	// outside of its turn. If Turn is nil, the compactor calls the function at once.
 	Turn func(ctx context.Context, do func() error) error
-	// Done is told of each day.
+	// The compactor calls Done for each day.
 	Done func(Day)
 
 	probed  bool
 	encoder *parquet.Encoder // nil at first
 }
 
-// A Day is what was done with the objects of one day and one format or, in a dry run, what would be done.
+// A Day says what the compactor did with the objects of one day and one format. In a dry run, it says what the compactor would
+// do.
 type Day struct {
 	Day     string `json:"day"`
-	Objects int    `json:"objects"` // that were replaced
-	Bytes   int64  `json:"bytes"`   // of them; in a dry run, as far as the journal names them
+	Objects int    `json:"objects"` // the objects that were replaced
+	Bytes   int64  `json:"bytes"`   // their bytes; in a dry run, as far as the journal names them
 	Records int64  `json:"records"`
-	Made    int    `json:"made"` // objects that took their place
-	Size    int64  `json:"size"` // in bytes, of these; 0 in a dry run
+	Made    int    `json:"made"` // the objects that replaced them
+	Size    int64  `json:"size"` // their bytes; 0 in a dry run
 }
 
-// Share is a third of the memory: one for the objects that are read, one for the object that is made, and one for what is between.
+// share is a third of the memory: one third is for the objects that the compactor reads, one for the object that it makes, and
+// one for the rest.
 func (c *Compactor) share() int64 { return c.Memory / 3 }
 
-// Run compacts every day that is over for long enough, by the stream's position and not by a clock: so a wrong clock has no effect,
-// and a stream that stands still is not compacted ahead of its rescans. It finishes what an earlier compactor left first.
+// Run compacts every day that ended long enough ago. The stream's position tells the time, and not a clock: so a wrong clock
+// has no effect. A stream that stands still is not compacted before its rescans are done. Run first finishes the work that an
+// earlier compactor left.
 //
-// A finding ([ErrFinding]) leaves its day as it is, and Run goes on. Any other error ends Run. Whatever was swapped before stays so.
+// A finding ([ErrFinding]) leaves its day as it is, and Run goes on. Any other error ends Run. In all cases, the days that it
+// has compacted stay compacted.
 func (c *Compactor) Run(ctx context.Context) error {
 	if err := c.Finish(ctx); err != nil {
 		return err
@@ -91,7 +95,8 @@ func (c *Compactor) Run(ctx context.Context) error {
 		return err
 	}
 	var findings []error
-	objects = slices.DeleteFunc(objects, func(o read.Object) bool { return o.Day.Before(newest.ForgottenBefore) }) // what is left goes as well
+	// A day before that time was removed on purpose: the compaction must not keep what is left of it.
+	objects = slices.DeleteFunc(objects, func(o read.Object) bool { return o.Day.Before(newest.ForgottenBefore) })
 	for units := due(objects, newest.Cursor.Add(-c.OlderThan)); len(units) > 0; {
 		n, some := 0, 0
 		for n < len(units) && (n == 0 || some+len(units[n].objects) <= atOnce) {
@@ -133,7 +138,8 @@ func (c *Compactor) units(ctx context.Context, units []*unit) (findings []error,
 	return findings, nil
 }
 
-// compactedSince tells whether a compaction or a removal was committed after an entry: then an object that is gone is no finding.
+// compactedSince tells whether a compaction or a removal was committed after an entry. If so, it is no finding that an object
+// is gone.
 func (c *Compactor) compactedSince(ctx context.Context, serial uint64) bool {
 	newest, err := c.Journal.Load(ctx)
 	if err != nil || newest.Serial <= serial {
@@ -182,7 +188,7 @@ func (c *Compactor) unit(ctx context.Context, u *unit, a *account) error {
 		if err != nil {
 			return err
 		}
-		u.objects = append(u.objects, to) // its number is taken
+		u.objects = append(u.objects, to) // so the next object gets another number
 		for _, in := range group {
 			done.Objects, done.Bytes = done.Objects+1, done.Bytes+in.bytes
 			in.body = nil
@@ -197,7 +203,7 @@ func (c *Compactor) unit(ctx context.Context, u *unit, a *account) error {
 	return nil
 }
 
-// holding calls do under the lease of the archive's journal. While another process holds it, holding waits.
+// holding calls do under the lease of the archive's journal. It waits while another process holds the lease.
 func (c *Compactor) holding(ctx context.Context, do func(context.Context, *checkpoint.Lease) error) error {
 	turn := c.Turn
 	if turn == nil {
@@ -237,5 +243,5 @@ func (c *Compactor) under(ctx context.Context, lease *checkpoint.Lease, do func(
 		defer cancel()
 		err = errors.Join(err, lease.Release(ctx))
 	}()
-	return do(lease.Context(), lease) //nolint:contextcheck // it is derived from ours
+	return do(lease.Context(), lease) //nolint:contextcheck // the context is derived from ours
 }

@@ -1,5 +1,5 @@
-// Package compact makes one object of a closed day's many small ones: with the same records, sorted by (created_at, id), in the same
-// partition and with the best compression. A query that reads a day then opens one object and not hundreds.
+// Package compact replaces the many small objects of a closed day by one object: with the same records, sorted by (created_at,
+// id), in the same partition and with the best compression. Then a query that reads a day opens one object instead of hundreds.
 //
 // The steps for the objects of one day, and the effect of a crash at each line:
 //
@@ -13,15 +13,16 @@
 //	delete the old ones                                 some records are there twice
 //	clear the intent                                    done
 //
-// The next compaction finishes what an intent names before anything else: with the same objects and under the same key. So a
-// compactor that was taken for dead, and whose last request still arrives, meets its own work. An intent that is lost does no
-// harm either: the new object is then one more object of its day, and records that are alike in every column become one.
+// The next compaction first finishes the work of an intent: with the same objects, and under the same key. A compactor may seem
+// dead, and its last request may still arrive: then it finds exactly its own work done. If the intent is lost, that does no
+// harm: the new object is then one more object of its day, and records that are equal in every column become one.
 //
-// Nothing but the next compaction needs to know of a half one. The exporter goes by its set of delivered ids, and no attempt at a
-// window replaces an object that an entry names. Objects of attempts that are not committed are left alone.
+// Only the next compaction has to know about an unfinished one. The exporter does not: it uses its set of delivered ids, and no
+// attempt at a window replaces an object that an entry names. A compaction does not touch the objects of attempts that are not
+// committed.
 //
-// An object is merged only if its SHA-256 is the one that the journal names; a changed object is a finding ([ErrFinding]), and
-// stays. So is an object that no entry names, if it has a record that no other object has.
+// It merges an object only if the object's SHA-256 is the one in the journal. A changed object is a finding ([ErrFinding]), and
+// stays. An object that no entry names is a finding too if it has a record that no other object has.
 //
 // The package also removes objects on purpose ([Compactor.Forget]), in the same order of steps and with the same intent:
 //
@@ -32,9 +33,9 @@
 //	delete the objects                                  some are there
 //	clear the intent                                    done
 //
-// The next compaction or removal deletes what such an entry names and is still there. If there is no entry yet, it only clears the
-// intent: nothing was removed, and the person who asked for it has got no answer.
+// The next compaction or removal deletes the objects that such an entry names and that still exist. If there is no entry yet,
+// it only clears the intent: nothing was removed, and the user who asked for the removal has got no answer.
 //
-// Memory is bounded whatever a day holds. Of an object under way only the row group, or the line, that is next in order is decoded.
-// If a day's objects are more than memory holds, they become several.
+// However many records a day has, the memory has a limit. The compactor decodes only the next row group, or the next line, of
+// each object. If memory cannot hold a day's objects, they become several objects.
 package compact

@@ -12,18 +12,20 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// ErrNotYet says that the objects of these days may not be removed yet: the stream may still deliver records of these days.
+// ErrNotYet says that Houndtrail may not remove the objects of these days yet: the stream may still deliver records of these
+// days.
 var ErrNotYet = errors.New("these days are not closed yet")
 
-// mostForgotten is how many objects an entry of kind forget names: an entry is read as a whole, and S3 takes as many in one request.
+// mostForgotten is how many objects an entry of kind forget names. A reader reads an entry as a whole, and S3 deletes as many
+// with one request.
 const mostForgotten = 1000
 
-// An Order says what a person wants removed, and why.
+// An Order says what a person wants to remove, and why.
 type Order struct {
-	Before time.Time // a midnight in UTC: the objects of all days before it
+	Before time.Time // a midnight in UTC: remove the objects of all days before it
 	Reason string
-	By     string // who asked for it; may be empty
-	Most   int    // objects that one entry names; 0 for the default
+	By     string // the person who asked for it; may be empty
+	Most   int    // how many objects one entry names; 0 for the default
 }
 
 // A Forgotten is what one entry of kind forget has removed.
@@ -34,21 +36,21 @@ type Forgotten struct {
 	Objects int    `json:"objects"`
 	Bytes   int64  `json:"bytes"`
 	Records int    `json:"records"`
-	Root    string `json:"root"` // over the keys and the hashes, as the entry tells it
+	Root    string `json:"root"` // the hash over the keys and the hashes, as the entry has it
 }
 
-// Forget removes the objects of all days before a day. It finishes what an earlier compactor left, plans the removal, and asks check
-// whether it may go on. Then it tells done of each entry. While it works, no backfill can run, which could deliver such days again;
-// exports go on, as beside a compaction.
+// Forget removes the objects of all days before a day. It finishes the work that an earlier compactor left, plans the removal,
+// and asks check whether it may go on. Then it calls done for each entry. While it works, no backfill can run, because a
+// backfill could deliver such days again. Exports go on, as during a compaction.
 //
-// An object that is not as the journal says stays where it is, and so does one that no entry names: each is a finding
-// ([ErrFinding]), which Forget returns after it has removed the others. Any other error ends Forget. What was removed before stays
-// removed, and the same call again removes the rest.
+// If an object is not as the journal says, it stays, and so does an object that no entry names. Each of them is a finding
+// ([ErrFinding]). Forget removes the other objects first, and then returns the findings. Any other error ends Forget. Objects
+// that it has removed stay removed, and the same call again removes the rest.
 func (c *Compactor) Forget(ctx context.Context, o Order, check func(*Plan) error, done func(Forgotten)) error {
 	if o.Most == 0 {
 		o.Most = mostForgotten
 	}
-	if err := c.mayForget(ctx, o.Before); err != nil { // before anything is written
+	if err := c.mayForget(ctx, o.Before); err != nil { // before it writes anything
 		return err
 	}
 	lease, err := c.Backfill.Acquire(ctx)
@@ -109,7 +111,8 @@ func (c *Compactor) forgetAll(ctx context.Context, p *Plan, o Order, done func(F
 	return nil
 }
 
-// forget commits one entry, and removes what it names. The journal was read up to an entry.
+// forget commits one entry, and removes the objects that the entry names. The plan has read the journal up to the entry with
+// the given serial.
 func (c *Compactor) forget(ctx context.Context, f checkpoint.Forgetting, serial uint64) (entry checkpoint.Stored, err error) {
 	err = c.holding(ctx, func(ctx context.Context, lease *checkpoint.Lease) error {
 		newest, err := c.Journal.Load(ctx)
@@ -133,8 +136,9 @@ func (c *Compactor) forget(ctx context.Context, f checkpoint.Forgetting, serial 
 		if err := c.State.Replace(ctx, Intent{At: time.Now().UTC(), Forget: &f}); err != nil {
 			return fmt.Errorf("note what is about to be removed: %w", err)
 		}
-		// The entry is durable before the first object goes. A crash before this line removes nothing, and one after it leaves objects of
-		// which the journal says that they are removed: the next compaction or removal does that.
+		// The entry is durable before Houndtrail deletes the first object. If Houndtrail crashes before this commit, nothing is
+		// removed. If it crashes after it, some objects are left that the journal calls removed: the next compaction or removal
+		// deletes them.
 		if entry, err = c.Journal.Forget(ctx, lease, newest, f); err != nil {
 			return err
 		}
@@ -143,7 +147,7 @@ func (c *Compactor) forget(ctx context.Context, f checkpoint.Forgetting, serial 
 	return entry, err
 }
 
-// undisturbed returns errStale if a compaction was committed between two entries: it may have replaced any of the objects.
+// undisturbed returns errStale if a compaction was committed between two entries: it may have replaced one of the objects.
 func (c *Compactor) undisturbed(ctx context.Context, from, to uint64) error {
 	for entry, err := range c.Journal.Last(ctx, int(to-from)) {
 		if err != nil {
@@ -156,7 +160,7 @@ func (c *Compactor) undisturbed(ctx context.Context, from, to uint64) error {
 	return nil
 }
 
-// removeForgotten removes what an entry names, and clears the intent.
+// removeForgotten deletes the objects that an entry names, and clears the intent.
 func (c *Compactor) removeForgotten(ctx context.Context, keys []string) error {
 	if err := c.remove(ctx, keys); err != nil {
 		return err
@@ -175,7 +179,8 @@ func (c *Compactor) remove(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// finishForget ends a removal whose entry is committed. If there is no entry, nothing was removed, and only the intent goes.
+// finishForget ends a removal with a committed entry. If there is no entry, nothing was removed, and finishForget only clears
+// the intent.
 func (c *Compactor) finishForget(ctx context.Context, f *checkpoint.Forgetting) error {
 	keys := keysOf(f.Removed)
 	a, err := c.account(ctx, keys)

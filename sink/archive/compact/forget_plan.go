@@ -19,27 +19,28 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// A Plan is what a removal would remove.
+// A Plan says which objects a removal would delete.
 type Plan struct {
 	Before   time.Time
 	Days     []GoneDay
 	Findings []error  // about objects that would stay
-	Others   []string // other tenants, of which the archive has such days as well; they would stay
+	Others   []string // other tenants that have objects of such days too; these objects would stay
 
-	serial    uint64 // of the archive's newest entry, as of this plan
+	serial    uint64 // the archive's newest entry when the plan was made
 	removals  []*removal
-	leftovers []string // that are still there, although the journal says that they are removed or replaced
+	leftovers []string // objects that still exist, although the journal calls them removed or replaced
 }
 
-// A GoneDay is what a removal would remove of one day.
+// A GoneDay says what a removal would delete of one day.
 type GoneDay struct {
 	Day     string `json:"day"`
 	Objects int    `json:"objects"`
 	Bytes   int64  `json:"bytes"`
 	Records int    `json:"records"`
-	// Versions is how many of the objects the store only hides by a delete marker: their versions still hold the records.
+	// Versions is how many of the objects the store only hides with a delete marker: their versions still hold the records.
 	Versions int `json:"versions,omitempty"`
-	// Locked is how many of these versions a lock keeps, as far as this program may see, and LockedUntil is the end of the last lock.
+	// Locked is how many of these versions are under a lock, as far as this program may see. LockedUntil is the end of the last
+	// lock.
 	Locked      int       `json:"locked,omitempty"`
 	LockedUntil time.Time `json:"locked_until,omitzero"`
 	Hold        bool      `json:"legal_hold,omitempty"` // a lock is a legal hold, which has no end
@@ -57,14 +58,14 @@ func (p *Plan) Total() (all GoneDay) {
 	return all
 }
 
-// A removal is an object that is to be removed.
+// A removal is an object to be removed.
 type removal struct {
 	checkpoint.Removal
 
 	day     time.Time
 	version bool
 	lock    bucket.Lock
-	raw     bool // it has the bytes of an element that is no record: the journal tells only the hash
+	raw     bool // it has the bytes of an element that is no record: the journal knows only their hash
 }
 
 // PlanForget says what Forget would remove. It writes nothing.
@@ -128,7 +129,7 @@ func (p *Plan) count(now time.Time) {
 	}
 }
 
-// mayForget makes sure that no run and no backfill delivers records of these days any more.
+// mayForget makes sure that no run and no backfill will still deliver records of these days.
 func (c *Compactor) mayForget(ctx context.Context, before time.Time) error {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -165,7 +166,7 @@ func (c *Compactor) mayForget(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// closed refuses days of which the stream may still deliver records: before them it delivers none by itself any more.
+// closed refuses days of which the stream may still deliver records. It returns nil if all days are old enough.
 func (c *Compactor) closed(newest *checkpoint.Checkpoint, before time.Time) error {
 	limit := newest.Cursor.Add(-c.OlderThan)
 	if newest.DeliveredSince.Before(limit) {
@@ -183,7 +184,7 @@ func (c *Compactor) closed(newest *checkpoint.Checkpoint, before time.Time) erro
 	return nil
 }
 
-// candidates are the objects to remove, as far as the journals know them. What else is there is a finding.
+// candidates returns the objects to remove, as far as the journals know them. Every other object is a finding.
 func (c *Compactor) candidates(ctx context.Context, p *Plan, a *account, objects []read.Object) (all []*removal, err error) {
 	for _, o := range objects {
 		key := o.Key()
@@ -194,7 +195,7 @@ func (c *Compactor) candidates(ctx context.Context, p *Plan, a *account, objects
 			p.leftovers = append(p.leftovers, key)
 			continue
 		case known:
-		case a.stands(o): // only its own bytes tell what it holds
+		case a.stands(o): // only its own bytes tell which records it holds
 			in := &input{Object: o, key: key}
 			err := c.look(ctx, in, false)
 			if errors.Is(err, ErrFinding) {
@@ -226,8 +227,8 @@ func (c *Compactor) candidates(ctx context.Context, p *Plan, a *account, objects
 	return all, nil
 }
 
-// compare compares the objects with the journal. An object that is gone is left out: the journal must not say that this removal took
-// it away.
+// compare compares the objects with the journal. It leaves out an object that is gone: the journal must not say that this
+// removal deleted it.
 func (c *Compactor) compare(ctx context.Context, p *Plan, all []*removal) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)

@@ -42,7 +42,8 @@ func (c *Compactor) begin(w io.Writer, extension string) writer {
 	}
 }
 
-// merge makes one object of the inputs, and reads it back from memory: its records are those of the inputs, in every column.
+// merge makes one object of the inputs. Then it reads the object back from memory, and checks that it has the records of the
+// inputs, in every column.
 func (c *Compactor) merge(ctx context.Context, inputs []*input, to read.Object) (*product, error) {
 	var size int64
 	win := window.Window{Start: to.Start}
@@ -80,7 +81,7 @@ func (c *Compactor) merge(ctx context.Context, inputs []*input, to read.Object) 
 	return p, nil
 }
 
-// A product is the new object, and the old ones.
+// A product is the new object, together with the old ones.
 type product struct {
 	inputs     []*input
 	body       []byte
@@ -114,7 +115,7 @@ func (p *product) holds(body []byte) error {
 	return err
 }
 
-// appendRecord appends everything that a record has. Two records with the same bytes are alike in every column.
+// appendRecord appends all the columns of a record. Two records with the same bytes are equal in every column.
 func appendRecord(b []byte, r *record.Record) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.CreatedAt.UnixMicro()))
@@ -129,7 +130,7 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
-// A merger merges sorted objects. It opens an object when the first of its records is next.
+// A merger merges sorted objects. It opens an object only when the first record of the object comes next.
 type merger struct {
 	to         writer
 	sum        hash.Hash
@@ -178,7 +179,7 @@ func (m *merger) advance() error {
 	return nil
 }
 
-// next writes the next record, and leaves out all that are the same one.
+// next writes the next record, and skips all records that are equal to it.
 func (m *merger) next() error {
 	first := m.cursors[0]
 	r, stands, where, fill := first.record, first.input.stands, first.input.key, first.fill
@@ -231,7 +232,7 @@ func (m *merger) close() {
 	}
 }
 
-// A cursor is at a record of an object.
+// A cursor stands at a record of an object.
 type cursor struct {
 	input  *input
 	record record.Record
@@ -249,7 +250,7 @@ func (c *cursor) step() (ok bool, err error) {
 	return ok, nil
 }
 
-// errEnough ends the reading of an object.
+// errEnough stops the reading of an object.
 var errEnough = errors.New("enough")
 
 func records(f *read.File) iter.Seq2[record.Record, error] {
@@ -266,7 +267,7 @@ func records(f *read.File) iter.Seq2[record.Record, error] {
 	}
 }
 
-// cursors is a heap: the first one has the least record.
+// cursors is a heap: its first cursor has the smallest record.
 type cursors []*cursor
 
 // Len implements heap.Interface.

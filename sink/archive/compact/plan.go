@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// keptBytes is how many bytes of a day's objects stay in memory from the first reading to the merge. Most days have fewer.
+	// keptBytes is how many bytes of a day's objects stay in memory after the first reading, for the merge. Most days have fewer.
 	keptBytes = 8 << 20
-	// smallBytes is the size of an object up to which several are read at a time.
+	// smallBytes is the size of a small object: Houndtrail reads several small objects at a time.
 	smallBytes = 256 << 10
 	parallel   = 8
 )
@@ -34,7 +34,7 @@ type unit struct {
 	objects   []read.Object
 }
 
-// due are the units that have more than one object and whose day is over by an instant, oldest first.
+// due returns the units with more than one object whose day ended before an instant, oldest first.
 func due(objects []read.Object, until time.Time) (units []*unit) {
 	type name struct {
 		day       time.Time
@@ -64,26 +64,26 @@ func (u *unit) keys() (keys []string) {
 	return keys
 }
 
-// An input is an old object. The second group of fields is known after it was read.
+// An input is an old object. The second group of fields is known once Houndtrail has read the object.
 type input struct {
 	read.Object
 
 	key    string
-	sha256 string // as the journal names it; "" if no entry does
-	bytes  int64  // as the journal says, until it was read
-	stands bool   // its records are a part of the archive
+	sha256 string // as the journal has it; "" if no entry names the object
+	bytes  int64  // as the journal says, until Houndtrail has read the object
+	stands bool   // the object's records are a part of the archive
 
 	window  window.Window
 	first   time.Time // of its records
 	last    time.Time
 	records int
-	need    int64             // bytes of memory while it is merged
-	places  checkpoint.Places // of its records in the object that takes its place, once it was merged
-	body    []byte            // nil unless it is kept
+	need    int64             // the memory that it takes during a merge, in bytes
+	places  checkpoint.Places // the places of its records in the new object, after the merge
+	body    []byte            // nil if it is not kept
 }
 
-// choose returns the objects to merge, and the ones whose records another object has already. It leaves alone the objects of
-// attempts that may not be committed, and the ones that are large enough, if there is nothing to put right.
+// choose returns two lists: the objects to merge, and the objects whose records another object already has. It leaves out the
+// objects of attempts that may not be committed. If everything is in order, it also leaves out the large objects.
 func (u *unit) choose(a *account, large int64) (inputs []*input, leftover []string) {
 	there := map[string]bool{}
 	for _, key := range u.keys() {

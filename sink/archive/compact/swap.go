@@ -15,18 +15,19 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// An Intent is what a compactor is about to do, or what it died over. The zero value is nothing.
+// An Intent is the next step of a compactor. If the compactor died, the step may be done in part. The zero value means that
+// there is none.
 type Intent struct {
-	At         time.Time             `json:"at,omitzero"` // when it was noted, for people
+	At         time.Time             `json:"at,omitzero"` // when the compactor noted it, for people
 	Day        string                `json:"day,omitempty"`
 	Made       checkpoint.Object     `json:"made,omitzero"`
 	Replaced   []checkpoint.Replaced `json:"replaced,omitempty"`
 	Duplicates int                   `json:"duplicates,omitempty"`
-	// Forget is a removal, and then nothing else is set but At.
+	// Forget is a removal. Then only At is set besides.
 	Forget *checkpoint.Forgetting `json:"forget,omitempty"`
 }
 
-// IsZero tells whether it is nothing.
+// IsZero tells whether there is no intent.
 func (i *Intent) IsZero() bool { return i.Made.Key == "" && i.Forget == nil }
 
 func (p *product) intent() Intent {
@@ -46,14 +47,14 @@ func (p *product) intent() Intent {
 	return i
 }
 
-// mostRuns is for how many runs of places an entry has room: some 150 KB of text. Objects whose records alternate would have as many
-// runs as records.
+// mostRuns is how many runs of places an entry may have: some 150 KB of text. If the records of two objects alternate, there
+// are as many runs as records.
 const mostRuns = 10_000
 
-// errStale says that another process has compacted since the journal was read.
+// errStale says that another process has compacted after this one read the journal.
 var errStale = errors.New("another process compacted meanwhile")
 
-// swap puts the product into the place of its inputs. The journal was read up to an entry.
+// swap replaces the inputs by the product. The compactor has read the journal up to the entry with the given serial.
 func (c *Compactor) swap(ctx context.Context, p *product, serial uint64) error {
 	return c.holding(ctx, func(ctx context.Context, lease *checkpoint.Lease) error {
 		newest, err := c.Journal.Load(ctx)
@@ -73,7 +74,7 @@ func (c *Compactor) swap(ctx context.Context, p *product, serial uint64) error {
 	})
 }
 
-// fresh returns errStale if another compactor has an intent, or has replaced an input since.
+// fresh returns errStale if another compactor has an intent, or has replaced one of the inputs.
 func (c *Compactor) fresh(ctx context.Context, p *product, from, to uint64) error {
 	left, err := c.State.Read(ctx)
 	if err != nil {
@@ -90,9 +91,9 @@ func (c *Compactor) fresh(ctx context.Context, p *product, from, to uint64) erro
 			return err
 		}
 		if entry.Kind == checkpoint.KindReset || entry.Kind == checkpoint.KindAdopt {
-			return errStale // what stands without an entry is another question now
+			return errStale // another set of objects may now be part of the archive without an entry
 		}
-		if entry.Forgotten != nil { // perhaps an input
+		if entry.Forgotten != nil { // the removed object may be an input
 			return errStale
 		}
 		if entry.Compacted != nil && slices.ContainsFunc(entry.Compacted.Replaced, func(r checkpoint.Replaced) bool {
@@ -104,15 +105,15 @@ func (c *Compactor) fresh(ctx context.Context, p *product, from, to uint64) erro
 	return nil
 }
 
-// probe makes sure that this program may delete objects of the archive, by an object that is no part of it. Without the right, a
-// compaction would leave every record twice.
+// probe makes sure that this program may delete objects of the archive. It tries to delete an object that is no part of it. If
+// the program may not delete, a compaction would leave every record twice.
 func (c *Compactor) probe(ctx context.Context) error {
 	if c.probed {
 		return nil
 	}
 	key := read.ProbeKey(c.Tenant)
 	_, err := c.Files.Put(ctx, key, []byte("houndtrail tries here whether it may delete objects\n"), "")
-	if err != nil && !errors.Is(err, fs.ErrExist) { // an earlier try died before it deleted the object, or may not
+	if err != nil && !errors.Is(err, fs.ErrExist) { // an earlier try died before the deletion, or was not allowed to delete
 		return fmt.Errorf("try whether objects of the archive can be deleted: %w", err)
 	}
 	err = c.Files.Delete(ctx, key)
@@ -126,8 +127,8 @@ func (c *Compactor) probe(ctx context.Context) error {
 	return nil
 }
 
-// complete does everything after the intent. The object is written, and the same as the product, before the entry names it; the
-// entry is durable before an old object goes.
+// complete makes all steps after the intent. The new object is written and checked before the entry names it. The entry is
+// durable before Houndtrail deletes an old object.
 func (c *Compactor) complete(ctx context.Context, lease *checkpoint.Lease, newest checkpoint.Stored, p *product) error {
 	if err := c.put(ctx, p); err != nil {
 		return err
@@ -146,8 +147,8 @@ func (c *Compactor) complete(ctx context.Context, lease *checkpoint.Lease, newes
 	return c.clear(ctx, i.Day, keys)
 }
 
-// put writes the object and reads it back. An object of that key is one that an earlier attempt left, or that still arrived: it has
-// the same records, and stays.
+// put writes the object and reads it back. If an object has the key already, an earlier attempt wrote it, or its request
+// arrived late. It has the same records, and stays.
 func (c *Compactor) put(ctx context.Context, p *product) error {
 	_, err := c.Files.Put(ctx, p.made.Key, p.body, "")
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -180,7 +181,7 @@ func (c *Compactor) clear(ctx context.Context, day string, keys []string) error 
 	return nil
 }
 
-// Finish does the rest of what an earlier compactor was about to do, in the same way, and nothing else. Run begins with it.
+// Finish completes the step that an earlier compactor left, in the same way, and does nothing else. Run first calls it.
 func (c *Compactor) Finish(ctx context.Context) error {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -213,7 +214,7 @@ func (c *Compactor) Finish(ctx context.Context) error {
 		switch {
 		case made.sha256 != "" && made.replaced == "": // committed
 			return c.sweep(ctx, a, left.Day, replaced)
-		case made.sha256 != "" || len(replaced) > 0: // a late request of a compactor that was taken for dead brought the intent back
+		case made.sha256 != "" || len(replaced) > 0: // a late request of a compactor that seemed dead has written the intent again
 			return c.clear(ctx, left.Day, nil)
 		default:
 			return c.resume(ctx, lease, left)
@@ -221,7 +222,7 @@ func (c *Compactor) Finish(ctx context.Context) error {
 	})
 }
 
-// resume makes a compaction again that was not committed.
+// resume repeats a compaction that was not committed.
 func (c *Compactor) resume(ctx context.Context, lease *checkpoint.Lease, left Intent) error {
 	newest, err := c.Journal.Load(ctx)
 	if err != nil {
@@ -259,7 +260,7 @@ func (c *Compactor) resume(ctx context.Context, lease *checkpoint.Lease, left In
 	return c.complete(ctx, lease, newest, p)
 }
 
-// sweep deletes objects whose records another object has, as the journal says: if both are as the journal names them.
+// sweep deletes objects whose records another object has, as the journal says. Both have to be as the journal names them.
 func (c *Compactor) sweep(ctx context.Context, a *account, day string, replaced []string) error {
 	var keys []string
 	seen := map[string]bool{}

@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// near is how many entries are looked at behind the first one that can have delivered the record.
+// near is how many entries the search reads after the first one that can have delivered the record.
 const near = 32
 
 // A delivered record is a record with the object in which an entry delivered it.
@@ -37,15 +37,15 @@ func (p *prover) find(ctx context.Context) (*delivered, error) {
 	return p.everywhere(ctx)
 }
 
-// soon looks where the record most likely is. In a journal of one lineage, no two records have one id, and max_id only rises. So no
-// entry before the first one with such a max_id delivered the record. soon returns nil if it does not find the record, or if
-// something is not as it should be.
+// soon looks at the most likely place of the record. In a journal of one lineage, two records never have the same id, and
+// max_id only rises. So the first entry with such a max_id, or a later one, delivered the record. If soon does not find the
+// record, or something is not as it should be, it returns nil.
 func (p *prover) soon(ctx context.Context) (*delivered, error) {
 	first, err := p.entry(ctx, p.Journal, 1)
 	if p.newest.Serial == 0 || err != nil || first.Lineage != p.newest.Lineage {
 		return nil, ctx.Err()
 	}
-	low, high := uint64(0), p.newest.Serial+1 // max_id of the first one is below the id, and that of the other is not
+	low, high := uint64(0), p.newest.Serial+1 // max_id of the entry low is below the id, and that of the entry high is not
 	for low+1 < high {
 		middle := low + (high-low)/2
 		s, err := p.entry(ctx, p.Journal, middle)
@@ -76,7 +76,7 @@ func (p *prover) soon(ctx context.Context) (*delivered, error) {
 	return nil, nil
 }
 
-// sound drops an error after which the record may still be found elsewhere.
+// sound drops an error if the record may still be in another place.
 func sound(err error) error {
 	if errors.Is(err, ErrUnprovable) || errors.Is(err, ErrForgotten) {
 		return nil
@@ -93,7 +93,7 @@ func (p *prover) mayHave(o checkpoint.Object) bool {
 type candidate struct {
 	journal   *checkpoint.Journal
 	serial    uint64
-	compacted bool // the entry is a compaction
+	compacted bool // the candidate is an object of a compaction
 	object    checkpoint.Object
 }
 
@@ -141,7 +141,7 @@ func (p *prover) everywhere(ctx context.Context) (*delivered, error) {
 	}
 }
 
-// inObject looks for the record in an object; nil if the object does not have it.
+// inObject looks for the record in an object. It returns nil if the object does not have it.
 func (p *prover) inObject(ctx context.Context, c candidate) (*delivered, error) {
 	r, err := p.rows(ctx, c.serial, c.journal == p.Journal, c.object)
 	if err != nil || len(r.wanted) == 0 {
@@ -150,8 +150,8 @@ func (p *prover) inObject(ctx context.Context, c candidate) (*delivered, error) 
 	return &delivered{journal: c.journal, serial: c.serial, object: c.object, rows: r}, nil
 }
 
-// candidates are the objects of both journals that can have the record: first the ones in which it can have been delivered, oldest
-// first, and then those of compactions.
+// candidates returns the objects of both journals that can have the record. First come the objects of deliveries, oldest first,
+// and then the objects of compactions.
 func (p *prover) candidates(ctx context.Context) (all []candidate, err error) {
 	for _, j := range []*checkpoint.Journal{p.Journal, p.Backfill} {
 		end, err := j.End(ctx)

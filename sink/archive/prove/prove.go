@@ -20,43 +20,43 @@ var (
 	ErrNotFound = errors.New("the record is not in the archive")
 	// ErrSeveral: several records have the id.
 	ErrSeveral = errors.New("several records have this id")
-	// ErrForgotten: the object that may have had the record was removed on purpose.
+	// ErrForgotten: a user removed, on purpose, the object that may have had the record.
 	ErrForgotten = errors.New("the record is not in the archive any more")
-	// ErrUnprovable: the record is there, and an object or an entry is not as it was committed, or is gone.
+	// ErrUnprovable: the record is there, but an object or an entry is gone, or is not as it was committed.
 	ErrUnprovable = errors.New("the record cannot be proved")
 )
 
-// parallel is how many entries are asked for at a time.
+// parallel is how many entries the program reads at a time.
 const parallel = 64
 
-// Options say what to prove. All fields but the times, Keys and Progress are needed.
+// Options say what to prove. Every field except the times, Keys and Progress has to be set.
 type Options struct {
 	Files     bucket.Reader // the archive
 	Positions bucket.Reader // the store of the journals
 	Journal   *checkpoint.Journal
 	Backfill  *checkpoint.Journal
 	ID        int64
-	// Since and Until bound the record's created_at. Zero is no bound.
+	// Since and Until bound the record's created_at. Zero means no bound.
 	Since, Until time.Time
-	Keys         []seal.PublicKey // go into the proof, for its reader to compare
+	Keys         []seal.PublicKey // they go into the proof, so that its reader can compare them
 	Progress     func(done, all int64)
 }
 
-// A Proof is the proof of a record, and where the record lies.
+// A Proof is the proof of a record, with the place of the record.
 type Proof struct {
 	*seal.Bundle
 
 	CreatedAt time.Time
 	Signed    bool   // the head has a signature
 	Lies      string // the key of the object that has the record today
-	// Compaction is the entry that made this object; 0 if the object of the delivery is still there.
+	// Compaction is the entry that made this object. It is 0 if the object of the delivery still exists.
 	Compaction uint64
-	// Weak says why the proof goes through the entry of a compaction, and not through the one that delivered the record; "" if it
-	// does not.
+	// Weak says why the proof uses the entry of a compaction, and not the entry that delivered the record. It is "" if it uses the
+	// latter.
 	Weak string
 }
 
-// Record makes the proof of a record, up to the newest signed head.
+// Record makes the proof of a record. The proof leads to the newest signed head.
 func Record(ctx context.Context, o Options) (*Proof, error) {
 	p := &prover{Options: o, replaced: map[string]replacement{}, forgotten: map[string]error{}}
 	found, err := p.find(ctx)
@@ -71,9 +71,10 @@ type prover struct {
 
 	newest   checkpoint.Stored // of the archive's journal
 	replaced map[string]replacement
-	// forgotten has an error for each object that was removed on purpose.
+	// forgotten has an error for each object that a user removed on purpose.
 	forgotten map[string]error
-	// scanned are the entries of that journal whose compactions and removals are in these two: the ones behind from, up to and with to.
+	// The next two fields have the compactions and removals of the scanned entries of that journal: the entries after from, up to
+	// and with to.
 	scanned struct{ from, to uint64 }
 }
 
@@ -124,8 +125,8 @@ type head struct {
 	signed bool
 }
 
-// head is the newest signed head of the entry's journal. If the last run died before it wrote the head of its entry down, that is
-// the head in that entry. A journal without keys has only bare heads.
+// head returns the newest signed head of the entry's journal. If the last run died before it stored the newest head, that is
+// the head in the newest entry. A journal without keys has only heads without a signature.
 func (p *prover) head(ctx context.Context, j *checkpoint.Journal, entry *seal.Entry) (*head, error) {
 	newest, err := j.Load(ctx)
 	if err != nil {
@@ -163,9 +164,9 @@ func (p *prover) head(ctx context.Context, j *checkpoint.Journal, entry *seal.En
 	}
 }
 
-// lastOf is the last entry under the entry's origin. An adoption has begun another one since.
+// lastOf is the last entry with the origin of the given entry. After an adoption, later entries have another origin.
 func (p *prover) lastOf(ctx context.Context, j *checkpoint.Journal, entry *seal.Entry, newest uint64) (checkpoint.Stored, error) {
-	last, end := entry.Serial, newest // the origin of the first one is the entry's, and that of the other is not
+	last, end := entry.Serial, newest // the entry low has the same origin, and the entry high has not
 	for last+1 < end {
 		middle := last + (end-last)/2
 		s, err := p.entry(ctx, j, middle)
@@ -181,7 +182,7 @@ func (p *prover) lastOf(ctx context.Context, j *checkpoint.Journal, entry *seal.
 	return p.entry(ctx, j, last)
 }
 
-// entries reads entries as far as their seals go.
+// entries reads entries, as far as their seals need it.
 func (p *prover) entries(ctx context.Context, j *checkpoint.Journal, serials []uint64) ([]*seal.Entry, error) {
 	entries := make([]*seal.Entry, len(serials))
 	var mu sync.Mutex

@@ -22,10 +22,10 @@ type row struct {
 	at    time.Time
 }
 
-// rows are the leaves of an object's rows, and those rows that have the wanted id.
+// rows are the leaves of an object's rows, and the rows with the wanted id.
 type rows struct {
-	key        string // of the object from which they were read
-	compaction uint64 // the entry that made that object; 0 if it is the object itself
+	key        string // the key of the object from which they were read
+	compaction uint64 // the entry that made that object; 0 if it is the object of the delivery itself
 	leaves     []seal.Hash
 	wanted     map[int]row // by place
 }
@@ -47,11 +47,11 @@ func (r *rows) root() seal.Hash {
 	return tree.Root()
 }
 
-// errGone: the object is not there any more.
+// errGone: the object no longer exists.
 var errGone = errors.New("it is gone")
 
-// rows reads the rows of an object that an entry names: out of the object or, if a compaction took it away, out of the object that
-// took its place. They are those of the entry's records_root.
+// rows returns the rows of an object that an entry names. It reads them from that object or, if a compaction removed it, from
+// the new object. It makes sure that they agree with the entry's records_root.
 func (p *prover) rows(ctx context.Context, serial uint64, own bool, o checkpoint.Object) (*rows, error) {
 	r, err := p.whole(ctx, o)
 	if errors.Is(err, errGone) {
@@ -67,7 +67,7 @@ func (p *prover) rows(ctx context.Context, serial uint64, own bool, o checkpoint
 	return r, nil
 }
 
-// whole reads the rows of an object that is there as it was committed.
+// whole reads the rows of an object that still is as it was committed.
 func (p *prover) whole(ctx context.Context, o checkpoint.Object) (*rows, error) {
 	body, _, _, err := p.Files.Get(ctx, o.Key)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,23 +99,23 @@ func (p *prover) whole(ctx context.Context, o checkpoint.Object) (*rows, error) 
 	return r, nil
 }
 
-// wants tells whether it is the record to be proved.
+// wants tells whether the proof is about this record.
 func (p *prover) wants(id int64, at time.Time) bool {
 	return id == p.ID && !at.Before(p.Since) && (p.Until.IsZero() || at.Before(p.Until))
 }
 
-// A replacement is what the entry of a compaction says of an object that it took away.
+// A replacement is what a compaction's entry says about an object that it removed.
 type replacement struct {
 	checkpoint.Replaced
 
 	by     checkpoint.Object
-	serial uint64 // of the compaction's entry
+	serial uint64 // the serial of the compaction's entry
 }
 
-// afterCompaction reads the rows of an object out of the one that took its place.
+// afterCompaction reads the rows of an object from the object that replaced it.
 func (p *prover) afterCompaction(ctx context.Context, serial uint64, own bool, o checkpoint.Object, gone error) (*rows, error) {
 	after := serial
-	if !own { // compactions are in the archive's journal, also those of the backfill's objects
+	if !own { // the archive's journal has all compactions, also those of the backfill's objects
 		after = 0
 	}
 	by, err := p.replacement(ctx, o.Key, after)
@@ -149,8 +149,8 @@ func (p *prover) afterCompaction(ctx context.Context, serial uint64, own bool, o
 	return r, nil
 }
 
-// replacement looks for the compaction that took an object away; the zero value if there is none. It goes through the entries once, and
-// notes the removals on its way.
+// replacement looks for the compaction that removed an object. It returns the zero value if there is none. It reads the entries
+// once, and on its way it notes the objects that a user removed.
 func (p *prover) replacement(ctx context.Context, key string, after uint64) (replacement, error) {
 	if found, ok := p.replaced[key]; ok {
 		return found, nil

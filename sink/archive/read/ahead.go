@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// parallel is how many objects are on their way at a time. Memory holds all of them and their contents.
+// parallel is how many objects Houndtrail reads at a time. Memory holds all of these objects, and their contents.
 const parallel = 8
 
 // contents are the records of an object, without its bytes.
@@ -23,7 +23,7 @@ type contents struct {
 	records []identity
 }
 
-// identity names a record in 16 bytes.
+// An identity names a record in 16 bytes.
 type identity struct {
 	id        int64
 	createdAt int64 // in microseconds since the epoch
@@ -31,7 +31,7 @@ type identity struct {
 
 func (i identity) instant() time.Time { return time.UnixMicro(i.createdAt).UTC() }
 
-// ahead reads objects side by side and yields their contents in order. After an error it yields nothing more.
+// ahead reads several objects at the same time, and yields their contents in order. After an error it yields nothing more.
 func ahead(ctx context.Context, b bucket.Reader, objects []Object) iter.Seq2[contents, error] {
 	type result struct {
 		contents
@@ -82,6 +82,6 @@ func get(ctx context.Context, b bucket.Reader, o Object) (contents, error) {
 	if err != nil {
 		return contents{}, fmt.Errorf("read %s/%w", b, err)
 	}
-	f.each = nil // it holds the body
+	f.each = nil // each refers to the body, which would stay in memory
 	return c, nil
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// A day looks for records that the archive has twice. Since created_at decides the place of a record, both are of one day.
+// A day looks for records that the archive has twice. The created_at of a record decides its place, so both copies are of one
+// day.
 //
-// Ids are dense, and a bitmap of them is small. But an id that comes again need not be the same record, since a restored
-// database hands out ids a second time. So the survey reads a day with such ids once more, and compares exactly.
+// Ids are dense, and a bitmap of them is small. The same id may also come again with another record, since a restored database
+// hands out ids a second time. So if the survey finds such ids, it reads the day once more, and compares exactly.
 type day struct {
 	objects []Object
 	ids     *roaring64.Bitmap
@@ -35,7 +36,7 @@ func (d *day) add(r identity) {
 type Repeated struct {
 	ID        int64
 	CreatedAt time.Time
-	Keys      []string // of the objects that have it, once for each time
+	Keys      []string // the keys of its objects, one for each time that the archive has it
 }
 
 // Twice returns the records that a tenant's objects of one day have more than once, by id.

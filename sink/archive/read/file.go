@@ -11,21 +11,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// ErrDamaged says that an object is not as the archive wrote it, or has another key. The errors that wrap it name the object and
-// say what to do.
+// ErrDamaged says that an object is not as the archive wrote it, or has a key that does not fit it. The errors that wrap it
+// name the object and say what to do.
 var ErrDamaged = errors.New("the object is not as it was written")
 
-// A File is an object that was opened.
+// A File is an open object.
 type File struct {
 	Object Object
-	// Window is the window of the records. Its end is zero for an NDJSON object, which does not tell it.
+	// Window is the window of the records. For an NDJSON object its end is zero, since such an object does not have it.
 	Window  window.Window
-	Version string // of the program that wrote it; "" in an NDJSON object
+	Version string // the version of the program that wrote it; "" for an NDJSON object
 
 	each    func(func(id int64, createdAt time.Time) error) error
 	records func(func(*record.Record) error) error
 	search  func(Query, func(*record.Record) error) error
-	columns func(*record.Record) error // fills in a record's columns from its Raw; nil if it has them
+	columns func(*record.Record) error // sets a record's columns from its Raw; nil if the record has them
 	held    int64
 	newer   []string // columns that this version does not know
 }
@@ -51,7 +51,7 @@ func Open(body []byte, key string) (*File, error) {
 	return f, f.take(footer)
 }
 
-// take takes what a footer says, and compares it with the key.
+// take reads the facts in a footer, and compares them with the key.
 func (f *File) take(footer *parquet.File) error {
 	f.Window.Start, f.Window.End = footer.Window.Start, footer.Window.End
 	f.Version, f.each, f.records, f.held = footer.Version, footer.Each, footer.Records, footer.Held()
@@ -65,10 +65,10 @@ func (f *File) take(footer *parquet.File) error {
 	return nil
 }
 
-// Each calls each with every record of the object, in its order, until each returns an error. A record of another day
-// than the object's is an error.
+// Each calls each with every record of the object, in its order, until each returns an error. If a record is of another day
+// than the object, Each returns an error.
 func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
-	var ours error // every other error is about the object's bytes
+	var ours error // every other error means that the object's bytes are damaged
 	err := f.each(func(id int64, createdAt time.Time) error {
 		if ours = f.inPlace(id, createdAt); ours == nil {
 			ours = each(id, createdAt)
@@ -81,11 +81,12 @@ func (f *File) Each(each func(id int64, createdAt time.Time) error) error {
 	return err
 }
 
-// Records calls each with every record of the object, in its order, until each returns an error. A record of a Parquet object has
-// no Raw. A record of an NDJSON object has nothing but its id, its time and, as Raw, its line. The strings of a record are valid
-// until the caller drops them, but the record itself only until each returns. A record of another day is an error.
+// Records calls each with every record of the object, in its order, until each returns an error. A record of a Parquet object
+// has no Raw. A record of an NDJSON object has only its id, its time and, as Raw, its line. The strings of a record are valid
+// as long as the caller keeps them. The record itself is valid only until each returns. If a record is of another day, Records
+// returns an error.
 func (f *File) Records(each func(*record.Record) error) error {
-	var ours error // every other error is about the object's bytes
+	var ours error // every other error means that the object's bytes are damaged
 	err := f.records(func(r *record.Record) error {
 		if ours = f.inPlace(r.ID, r.CreatedAt); ours == nil {
 			ours = each(r)
@@ -98,7 +99,7 @@ func (f *File) Records(each func(*record.Record) error) error {
 	return err
 }
 
-// inPlace is an error about a record of another day than the object's.
+// inPlace returns an error about a record of another day than the object's.
 func (f *File) inPlace(id int64, createdAt time.Time) error {
 	if f.Object.Contains(createdAt) {
 		return nil
@@ -108,7 +109,8 @@ func (f *File) inPlace(id int64, createdAt time.Time) error {
 	return f.misplaced(fmt.Sprintf("id %d was created at %s", id, stamp(createdAt)), there.Key())
 }
 
-// Rows is [File.Records] with records that have their columns, whatever the format. They are the rows of the object's records_root.
+// Rows is like [File.Records], but the records have their columns in every format. They are the rows of the object's
+// records_root.
 func (f *File) Rows(each func(*record.Record) error) error {
 	return f.Records(func(r *record.Record) error {
 		if err := f.Fill(r); err != nil {
@@ -118,7 +120,7 @@ func (f *File) Rows(each func(*record.Record) error) error {
 	})
 }
 
-// Fill fills in the columns of a record that Records gave.
+// Fill sets the columns of a record that Records gave.
 func (f *File) Fill(r *record.Record) error {
 	if f.columns == nil {
 		return nil
@@ -129,7 +131,7 @@ func (f *File) Fill(r *record.Record) error {
 	return nil
 }
 
-// Held is about how many bytes Records holds at a time, beside the object and the longest line of an NDJSON object.
+// Held is about how many bytes Records holds at a time, besides the object and the longest line of an NDJSON object.
 func (f *File) Held() int64 { return f.held }
 
 func (f *File) unreadable(err error) error {

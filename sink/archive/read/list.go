@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Objects lists a tenant's objects, by day, and within a day by window. unknown are the keys beside them that no
-// archive writes: a reader of the whole folder, such as Athena, may take them for part of the archive.
+// Objects lists a tenant's objects by day, and the objects of a day by window. unknown are other keys in the same folder, which
+// no archive writes: a reader of the whole folder, such as Athena, may take them for part of the archive.
 func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Object, unknown []string, err error) {
 	keys, err := list(ctx, b, tenant)
 	if err != nil {
@@ -34,8 +34,8 @@ type Extent struct {
 	First, Last time.Time
 }
 
-// Extents are the extents of these tenants or, if none is given, of every tenant that has an object, by name. A tenant without an
-// object has none.
+// Extents returns the extents of these tenants, by name. If the caller names no tenant, it returns those of every tenant with
+// an object. A tenant without an object has none.
 func Extents(ctx context.Context, b bucket.Reader, tenants ...string) (extents []Extent, err error) {
 	prefixes := []string{Root + "/tenant="}
 	if len(tenants) > 0 {

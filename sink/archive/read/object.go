@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// Root is the folder of the archive in its bucket. The checkpoints lie beside it.
+// Root is the folder of the archive in its bucket. The checkpoints are in a folder beside it.
 const Root = "audit"
 
 // startFormat is how a key writes its window's start, in UTC. The names of a day's objects sort by time.
@@ -33,14 +33,15 @@ func CheckTenant(tenant string) error {
 	return nil
 }
 
-// probeName is the name of the object that a compaction deletes on trial. Hive, Trino, Spark and Athena read no object whose name
-// begins so.
+// probeName is the name of the object that a compaction deletes as a test. Hive, Trino, Spark and Athena read no object whose
+// name begins so.
 const probeName = "_delete-probe"
 
-// ProbeKey is the key of an object that tells whether a program may delete objects of a tenant. It is no part of the archive.
+// ProbeKey is the key of the object with which a program tests whether it may delete a tenant's objects. This object is no part
+// of the archive.
 func ProbeKey(tenant string) string { return Prefix(tenant) + probeName }
 
-// Rewritten tells whether a key of the archive's store is working state: it needs no retention.
+// Rewritten tells whether a key of the archive's store is working state: such a key needs no retention.
 func Rewritten(key string) bool {
 	return strings.HasPrefix(key, Root+"/") && strings.HasSuffix(key, "/"+probeName) && strings.Count(key, "/") == 2
 }
@@ -53,25 +54,25 @@ func DayPrefix(tenant string, day time.Time) string {
 // Prefix is the beginning of the keys of a tenant's objects.
 func Prefix(tenant string) string { return Root + "/tenant=" + tenant + "/" }
 
-// An Object has the facts in the key of an object. The object holds records of one day, and of one window unless it is compacted.
+// An Object has the facts that stand in the key of an object. The object holds records of one day, and of one window unless it
+// is compacted.
 type Object struct {
 	Tenant    string
 	Day       time.Time // its midnight in UTC
-	Start     time.Time // of the window; of the earliest one in a compacted object
-	Pass      uint64    // of the window; the highest one in a compacted object
-	Part      int       // 0 for the first of the window's objects of that day; the others, of a window in parts, from 2 on
-	Compacted int       // number of the compaction that made it, from 1 on for each day; 0 for the object of a window
+	Start     time.Time // the start of the window; in a compacted object, of the earliest one
+	Pass      uint64    // the pass of the window; in a compacted object, the highest one
+	Part      int       // 0 for the first of the window's objects of that day; if the window came in parts, the others count from 2 on
+	Compacted int       // the number of the compaction that made it, from 1 on for each day; 0 for the object of a window
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
 }
 
-// Of tells whether the object belongs to a window, and to no other. A compacted object does not: no attempt at a window replaces
-// it.
+// Of tells whether the object belongs to this window only. A compacted object does not: no attempt at a window replaces it.
 func (o Object) Of(start time.Time, pass uint64) bool {
 	return o.Compacted == 0 && o.Start.Equal(start) && o.Pass == pass
 }
 
-// Key is the key of the object. It does not depend on the window's end: a retry that reads more than the previous attempt meets
-// the object of that attempt.
+// Key is the key of the object. It does not depend on the window's end: if a retry reads more than the previous attempt, its
+// object has the same key.
 func (o Object) Key() string {
 	name := o.Start.UTC().Format(startFormat)
 	if o.Pass > 0 {
@@ -86,7 +87,7 @@ func (o Object) Key() string {
 	return DayPrefix(o.Tenant, o.Day) + name + o.Extension
 }
 
-// Parse undoes Key. ok is false for every other name.
+// Parse is the reverse of Key. ok is false for every other name.
 func Parse(key string) (o Object, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 4 {
@@ -124,7 +125,7 @@ func Parse(key string) (o Object, ok bool) {
 	if o.Start, err = time.Parse(startFormat, start); err != nil {
 		return Object{}, false
 	}
-	// This compares the rest of the form, and refuses a number that is written in another way.
+	// This compares the rest of the form. It also refuses a number in another spelling.
 	if o.Extension == "" || CheckTenant(o.Tenant) != nil || o.Key() != key {
 		return Object{}, false
 	}

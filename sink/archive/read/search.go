@@ -13,28 +13,29 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// ErrNewer says that a later version of the program wrote an object, with columns that this version does not know.
+// ErrNewer says that a later version of the program wrote an object: it has columns that this version does not know.
 var ErrNewer = errors.New("a later version of houndtrail wrote the object")
 
 // A Query says which records a search wants.
 type Query struct {
 	parquet.Query
 
-	// Wants tells whether a record of that id and time can be wanted. An NDJSON object has to be read whole: if Wants is false, only
-	// the beginning of the record's line is.
+	// Wants tells whether the search may want a record with that id and time. The search has to read an NDJSON object as a whole.
+	// If Wants is false, it looks only at the beginning of the record's line.
 	Wants func(id int64, createdAt time.Time) bool
-	// Line makes a record of the JSON that the server sent for it.
+	// Line makes a record from the JSON that the server sent for it.
 	Line func(served string) (record.Record, error)
 }
 
-// How many bytes of an NDJSON object are read with one request, and how many a search of it holds: the window of a decompression, and
-// a line of an ordinary length.
+// How many bytes of an NDJSON object one request reads, and how many bytes a search of the object holds: the window of a
+// decompression, and a line of ordinary length.
 const (
 	linesPiece = 1 << 20
 	linesHeld  = 12 << 20
 )
 
-// OpenAt opens the object of that key and size for [File.Search] alone, which reads only the parts of the object that it needs.
+// OpenAt opens the object of that key and size for [File.Search] alone. The search reads only the parts of the object that it
+// needs.
 func OpenAt(at io.ReaderAt, size int64, key string) (*File, error) {
 	o, ok := Parse(key)
 	if !ok {
@@ -56,8 +57,8 @@ func OpenAt(at io.ReaderAt, size int64, key string) (*File, error) {
 	return f, f.take(footer)
 }
 
-// Newer is an error, of [ErrNewer], if the object has columns that this version does not know. A search finds its records without
-// these columns.
+// Newer returns an error, of [ErrNewer], if the object has columns that this version does not know. A search finds its records
+// without these columns.
 func (f *File) Newer() error {
 	if len(f.newer) == 0 {
 		return nil
@@ -67,9 +68,9 @@ func (f *File) Newer() error {
 }
 
 // Search calls each with every record that the query wants, in the object's order, until each returns an error. A record of a
-// Parquet object has no Raw. A wanted record of another day is an error.
+// Parquet object has no Raw. If a wanted record is of another day, Search returns an error.
 func (f *File) Search(q Query, each func(*record.Record) error) error {
-	var ours error // every other error is about the object's bytes
+	var ours error // every other error means that the object's bytes are damaged
 	err := f.search(q, func(r *record.Record) error {
 		if ours = f.inPlace(r.ID, r.CreatedAt); ours == nil {
 			ours = each(r)

@@ -18,24 +18,25 @@ type Found struct {
 	Records   int64
 	Encodings []string // parquet, ndjson; sorted
 
-	// FirstWindow and LastWindow are the windows with the earliest and the latest start, of the windows that left an object.
-	// A crash may have interrupted the write of the last one: then it has the records of some days, and not of others.
+	// FirstWindow is the window with the earliest start among the windows that left an object. LastWindow is the one with the
+	// latest start. A crash may have interrupted the write of the last one: then the archive has the records of some of its days
+	// only.
 	FirstWindow, LastWindow window.Window
-	// From is the earliest start of a window. To is the latest end of a window. NDJSON objects do not tell the end of
-	// their window: for them it is just past their latest record. A window without a record left no trace.
+	// From is the earliest start of a window. To is the latest end of a window. An NDJSON object does not have the end of its
+	// window. For it, the end is just after its latest record. A window without a record left no trace.
 	From, To time.Time
 
 	MinCreatedAt, MaxCreatedAt time.Time
 	MinID, MaxID               int64
-	MaxPass                    uint64            // of the windows that left an object
+	MaxPass                    uint64            // the windows that left an object
 	Newest                     checkpoint.Record // the last record by (created_at, id)
 
-	// Duplicates counts the records that the archive has once too often, by id and created_at. DuplicateIDs
-	// are examples.
+	// Duplicates counts the records that the archive has more than once, by id and created_at, without the first copy.
+	// DuplicateIDs are examples.
 	Duplicates   int64
 	DuplicateIDs []int64
 
-	Unknown []string // keys among the objects that no archive writes; the survey did not read them
+	Unknown []string // keys between the objects that no archive writes; the survey did not read them
 }
 
 // examples is how many duplicates are named.
@@ -44,16 +45,17 @@ const examples = 5
 // An Option changes a survey.
 type Option func(*survey)
 
-// WithProgress has the survey call progress after each object, with the number of objects done and of all.
+// WithProgress makes the survey call progress after each object, with the number of finished objects and the number of all
+// objects.
 func WithProgress(progress func(done, all int)) Option {
 	return func(s *survey) { s.progress = progress }
 }
 
 // Survey reads all of a tenant's objects. It calls each with every record, one at a time, as often as the archive has the
-// record: by day, but in no order within a day. each may be nil.
+// record. The records come by day, but in no order within a day. each may be nil.
 //
-// No other process may write to the archive meanwhile. Memory is bounded by the largest objects, since Survey reads a few at
-// a time, and by the ids of one day.
+// Meanwhile, no other process may write to the archive. Survey reads a few objects at a time. So the memory depends on the
+// largest objects, and on the number of ids in one day.
 func Survey(
 	ctx context.Context, b bucket.Reader, tenant string, each func(id int64, createdAt time.Time) error, options ...Option,
 ) (Found, error) {
@@ -83,7 +85,7 @@ func Survey(
 	return s.found, nil
 }
 
-// A survey is a survey under way.
+// A survey is a survey in progress.
 type survey struct {
 	bucket   bucket.Reader
 	each     func(id int64, createdAt time.Time) error
@@ -93,7 +95,7 @@ type survey struct {
 	found Found
 }
 
-// add takes in an object. Objects come by day.
+// add adds an object. Objects come by day.
 func (s *survey) add(ctx context.Context, c contents) error {
 	if len(s.day.objects) > 0 && !s.day.objects[0].Day.Equal(c.Object.Day) {
 		if err := s.endDay(ctx); err != nil {

@@ -11,44 +11,44 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// An identity names a record: no two records of a tenant have both in common.
+// An identity names a record: two records of a tenant never have the same one.
 type identity struct {
 	at int64 // in microseconds since the epoch
 	id int64
 }
 
-// A found is what the archive has under one identity. It has two records only if a file was tampered with.
+// A found has the records that the archive has under one identity. There are two only if a person changed a file.
 type found struct {
 	identity
 
 	records []record.Record
-	keys    []string // of their objects
+	keys    []string // the keys of their objects
 	bytes   int64
 }
 
-// recordBytes is about what a record takes beside its strings.
+// recordBytes is about how much memory a record takes besides its strings.
 const recordBytes = 300
 
-// A collector keeps those of the found records that come first in the order of the answer, as many as it may hold. All calls are safe
-// for concurrent use.
+// A collector keeps the found records that come first in the order of the answer. It keeps as many as it may hold. All calls
+// are safe for concurrent use.
 type collector struct {
 	direction int       // 1 for oldest first, -1 for newest first
-	after     *identity // only records behind it are wanted; nil for all
+	after     *identity // the search wants only records after it; nil for all
 	most      int       // records
 	room      int64     // bytes
 
 	mu    sync.Mutex
-	kept  []*found // a heap, with the last one in the order at its top
+	kept  []*found // a heap; its top is the last record in the order
 	known map[identity]*found
 	bytes int64
-	bound *identity // this one and those behind it were given up; nil for none
+	bound *identity // the collector gave up this record and all records after it; nil for none
 }
 
 func (c *collector) compare(a, b identity) int {
 	return c.direction * cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id))
 }
 
-// wants tells whether a record would be kept.
+// wants tells whether the collector would keep a record.
 func (c *collector) wants(i identity) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +59,7 @@ func (c *collector) within(i identity) bool {
 	return (c.after == nil || c.compare(i, *c.after) > 0) && (c.bound == nil || c.compare(i, *c.bound) < 0)
 }
 
-// instants narrows a range of instants to those of wanted records.
+// instants narrows a range of instants to the range of wanted records.
 func (c *collector) instants(within parquet.Range) parquet.Range {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,8 +76,8 @@ func (c *collector) instants(within parquet.Range) parquet.Range {
 	return within
 }
 
-// add keeps a record, if it is among the first ones. A record that is there already, in another object, is not kept again. differs
-// is true if it is there with other contents: then both are kept.
+// add keeps a record if it is among the first ones. If the collector has the record already, from another object, it does not
+// keep it again. differs is true if the two have different contents: then it keeps both.
 func (c *collector) add(r *record.Record, key string) (other string, differs bool) {
 	i := identity{r.CreatedAt.UnixMicro(), r.ID}
 	c.mu.Lock()
@@ -107,10 +107,10 @@ func (c *collector) add(r *record.Record, key string) (other string, differs boo
 	return other, differs
 }
 
-// all are the kept records, in the order of the answer. more tells whether others were given up.
+// all returns the kept records, in the order of the answer. more tells whether the collector gave up others.
 func (c *collector) all() (kept []*found, more bool) {
 	slices.SortFunc(c.kept, func(a, b *found) int { return c.compare(a.identity, b.identity) })
-	for _, f := range c.kept { // two of one identity have an order of their own
+	for _, f := range c.kept { // two records with one identity have a fixed order too
 		slices.SortStableFunc(f.records, func(a, b record.Record) int { return strings.Compare(a.Fields, b.Fields) })
 	}
 	return c.kept, c.bound != nil
@@ -129,7 +129,7 @@ func same(a, b *record.Record) bool {
 	return true
 }
 
-// sizeOf is about how many bytes a record holds. The strings of a record with Raw are parts of it.
+// sizeOf is about how many bytes a record holds. If a record has Raw, its strings are parts of Raw.
 func sizeOf(r *record.Record) int64 {
 	if r.Raw != "" {
 		return recordBytes + int64(len(r.Raw))
@@ -141,7 +141,7 @@ func sizeOf(r *record.Record) int64 {
 	return int64(n)
 }
 
-// Len implements heap.Interface, as the next four do.
+// Len implements heap.Interface, and so do the next four methods.
 func (c *collector) Len() int { return len(c.kept) }
 
 func (c *collector) Less(i, j int) bool { return c.compare(c.kept[i].identity, c.kept[j].identity) > 0 }

@@ -1,10 +1,10 @@
-// Package search finds records in an archive, with the filters of BloodHound's API. It reads no journal: a record of a file that no
-// commit names yet is a record all the same, since BloodHound served it.
+// Package search finds records in an archive, with the filters of BloodHound's API. It reads no journal. If no commit names the
+// file of a record yet, the search still finds the record, since BloodHound sent it.
 //
-// It lists the days that are asked for, and opens their files with one request each, which reads the end of a file: a small file is
-// read whole by that. Of a larger one, it reads only the parts in which wanted records can be. A record that is in two files of a day,
-// because a compaction was killed, is found once.
+// It lists the wanted days, and opens each file with one request that reads the end of the file. For a small file, this is the
+// whole file. Of a larger file it reads only the parts that can have wanted records. If a compaction was killed, a record may
+// be in two files of a day. The search finds it once.
 //
-// It holds a bounded number of bytes, however many records it finds and whatever they hold: when it has found more than it may hold,
-// it keeps those that come first, and searches the days again for those behind them.
+// However many records it finds, and however large they are, it holds a limited number of bytes. When it has found more than it
+// may hold, it keeps the first ones. Then it searches the days again for the records after them.
 package search

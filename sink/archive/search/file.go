@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// file looks through a file. A file that cannot be read is a problem, and no error: the search goes on. A store that does not answer
-// is an error.
+// file searches one file. If the file cannot be read, that is a problem but no error: the search goes on. If the store does not
+// answer, that is an error.
 func (s *search) file(ctx context.Context, o read.Object, c *collector) error {
 	opened, err := s.Files.Open(ctx, o.Key(), s.Tail)
 	if err != nil {
@@ -48,7 +48,8 @@ func (s *search) file(ctx context.Context, o read.Object, c *collector) error {
 	return nil
 }
 
-// query is what the search asks of a file. A small file is here in full: no index of it needs to be believed.
+// query returns what the search wants from a file. A small file is completely in memory: then the search need not believe the
+// file's indexes.
 func (s *search) query(ctx context.Context, size int64, c *collector) read.Query {
 	wants := func(i identity) bool { return s.within.Low <= i.at && i.at <= s.within.High && c.wants(i) }
 	return read.Query{
@@ -79,7 +80,7 @@ func gone(err error) error {
 	return err
 }
 
-// watched remembers the store's own error: the reader of a file makes another one of it.
+// watched remembers the store's own error, because the reader of a file replaces it by another one.
 type watched struct {
 	io.ReaderAt
 
@@ -88,7 +89,7 @@ type watched struct {
 }
 
 func (w *watched) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 { // the file is too short, or says so of one of its parts
+	if off < 0 { // the file is too short, or one of its parts seems so
 		return 0, io.ErrUnexpectedEOF
 	}
 	n, err := w.ReaderAt.ReadAt(p, off)

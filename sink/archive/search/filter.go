@@ -12,19 +12,20 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// A Filter is column=predicate:value, with the API's names and meaning. Beside eq and neq, the id and created_at have gt, gte, lt and
-// lte. A text has ~eq, which the API documents: it contains the value, in capital or small letters. The value null stands for no
-// value: the server serves NULL as "", so that a column without a value is null, missing or "".
+// A Filter is column=predicate:value, with the API's names and meaning. For the id and created_at there are also gt, gte, lt
+// and lte. For a text there is ~eq, as in the API's documentation: the text contains the value, in capital or small letters.
+// The value null means that there is no value. The server sends NULL as "". So a column has no value if it is null, missing or
+// "".
 type Filter struct {
 	Column, Predicate, Value string
 }
 
 func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.Value }
 
-// null is the value that stands for no value.
+// null is the value that means "no value".
 const null = "null"
 
-// conditions are filters in the form in which they are evaluated.
+// conditions are filters that are ready to be evaluated.
 type conditions struct {
 	ids, instants parquet.Range
 	equal         map[string]string
@@ -42,7 +43,7 @@ func (c *conditions) match(r *record.Record) bool {
 	return true
 }
 
-// compile reads filters. Its error names all that no record could meaningfully be compared with.
+// compile reads filters. Its error names every filter that no record could meet in a meaningful way.
 func compile(filters []Filter) (*conditions, error) {
 	all := parquet.Range{Low: math.MinInt64, High: math.MaxInt64}
 	c := &conditions{ids: all, instants: all, equal: map[string]string{}}
@@ -69,7 +70,7 @@ func (c *conditions) add(f Filter) error {
 			return errors.New("want a time such as 2026-01-31T00:00:00Z")
 		}
 		return c.number(f.Predicate, t.UnixMicro(), &c.instants, func(r *record.Record) int64 { return r.CreatedAt.UnixMicro() })
-	case "source": // what the API's documentation calls it
+	case "source": // the name in the API's documentation
 		f.Column = "source_ip_address"
 	}
 	for i, column := range record.Columns() {
@@ -80,7 +81,7 @@ func (c *conditions) add(f Filter) error {
 	return errors.New("there is no such column")
 }
 
-// number adds a comparison of numbers, and narrows their range to it.
+// number adds a comparison of numbers, and narrows the range of numbers to it.
 func (c *conditions) number(predicate string, n int64, within *parquet.Range, of func(*record.Record) int64) error {
 	bounds := map[string]parquet.Range{
 		"eq": {Low: n, High: n}, "gte": {Low: n, High: math.MaxInt64}, "lte": {Low: math.MinInt64, High: n},
@@ -100,10 +101,11 @@ func (c *conditions) number(predicate string, n int64, within *parquet.Range, of
 	return nil
 }
 
-func above(n int64) int64 { return max(n, n+1) } // the greatest number has none
+func above(n int64) int64 { return max(n, n+1) } // no number is greater than the greatest one
 func below(n int64) int64 { return min(n, n-1) }
 
-// text adds a comparison of texts. Like the database's NULL, a column that is null is neither equal to a text nor different from it.
+// text adds a comparison of texts. If a column is null, it is neither equal to a text nor different from it, like NULL in a
+// database.
 func (c *conditions) text(f Filter, i int, column record.Column) error {
 	c.columns |= record.At(i)
 	absent := func(r *record.Record) bool { return r.Absent.Has(record.At(i)) }

@@ -18,21 +18,22 @@ type day struct {
 	objects []read.Object
 }
 
-// A listing is a request for the keys that begin with a prefix, of which those of some days count.
+// A listing is a request for all keys with a prefix. Only some days of them count.
 type listing struct {
 	prefix      string
 	first, last time.Time // days, both included
 }
 
-// mostMonths is for how many months each is listed by itself: an archive that is not compacted has thousands of files a month.
+// mostMonths is for how many months the search lists each month alone: without compaction, an archive has thousands of files a
+// month.
 const mostMonths = 24
 
-// listings are the listings of the days that are asked for, in the order of the answer. No request tells which days there are.
-// So without a first day, or with one long ago, everything is listed; but since the newest records are mostly the wanted ones, the
-// last two months come by themselves.
+// listings returns the listings of the wanted days, in the order of the answer. No request tells which days exist. So if there
+// is no first day, or it is long ago, the search lists everything. But users mostly want the newest records, so it lists the
+// last two months first, alone.
 func (s *search) listings() []listing {
 	last := midnight(s.Before)
-	first := midnight(s.After) // of the year 1, if the caller asks for no first one
+	first := midnight(s.After) // the year 1, if the caller names no first day
 	var months []listing
 	for m := monthOf(last); !m.Before(monthOf(first)) && len(months) <= mostMonths; m = m.AddDate(0, -1, 0) {
 		months = append(months, listing{
@@ -89,7 +90,7 @@ func (s *search) days(ctx context.Context) iter.Seq2[day, error] {
 	}
 }
 
-// list lists days. A key that no archive gives is a problem: the object may have records.
+// list lists days. If a key is not the archive's, that is a problem: the object may have records.
 func (s *search) list(ctx context.Context, l listing) ([]day, error) {
 	keys, err := s.Files.List(ctx, l.prefix, "")
 	if err != nil {
@@ -115,7 +116,7 @@ func (s *search) list(ctx context.Context, l listing) ([]day, error) {
 	return all, nil
 }
 
-// dayOf is the day of the folder in which a key lies, or else another one.
+// dayOf returns the day of a key's folder. For a key without such a folder, it returns another day.
 func dayOf(key string, otherwise time.Time) time.Time {
 	for part := range strings.SplitSeq(key, "/") {
 		if name, ok := strings.CutPrefix(part, "dt="); ok {
@@ -127,13 +128,14 @@ func dayOf(key string, otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// How many objects and days are searched side by side. The first days are searched alone, since a page of records is often in them.
+// How many objects and days the search reads at the same time. It searches the first days alone, since these often have a whole
+// page of records.
 const (
 	chunkObjects = 64
 	chunkDays    = 32
 )
 
-// chunks puts days together that are searched side by side.
+// chunks groups the days that the search reads at the same time.
 func (s *search) chunks(ctx context.Context) iter.Seq2[[]day, error] {
 	return func(yield func([]day, error) bool) {
 		var chunk []day

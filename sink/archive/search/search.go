@@ -16,45 +16,46 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// Options say what is searched, and for what.
+// Options say which records to search, and where.
 type Options struct {
 	Files  bucket.Opener
 	Tenant string
-	// After and Before bound created_at, both included. A zero After is no bound.
+	// After and Before limit created_at; both are included. A zero After means no limit.
 	After, Before time.Time
-	Filters       []Filter // all must hold
+	Filters       []Filter // a record has to meet all of them
 	OldestFirst   bool     // by (created_at, id); otherwise newest first
-	Skip, Limit   int      // how many of the first records are left out, and how many are wanted at most
-	// Line makes a record of the JSON that the server sent for it.
+	Skip, Limit   int      // how many of the first records to skip, and how many to return at most
+	// Line makes a record from the JSON that the server sent for it.
 	Line func(served string) (record.Record, error)
-	// Each gets each record, in order, with its Raw. An error of it ends the search.
+	// The search calls Each with each record, in order, with its Raw. If Each returns an error, the search ends.
 	Each func(*record.Record) error
 
-	Tail   int   // how many bytes at the end of a file the first request reads; default 128 KiB
-	Memory int64 // how many bytes found records may hold, and how many those that are looked at; default 48 MiB
+	Tail   int   // how many bytes of a file's end the first request reads; default 128 KiB
+	Memory int64 // how many bytes found records may take, and how many the records under inspection; default 48 MiB
 }
 
 const (
 	parallel      = 16 // files
 	defaultTail   = 128 << 10
 	defaultMemory = 48 << 20
-	// relists is how often days are listed again because files went away: a compaction removes the files of a day once.
+	// relists is how often the search lists days again because files have disappeared: a compaction removes the files of a day
+	// once.
 	relists = 5
 )
 
-// An Answer tells what was looked at.
+// An Answer tells what the search has read and found.
 type Answer struct {
-	Records int // that Each got
-	Files   int // that lie in the days that were searched
-	// Problems are the files that could not be read, or not in full, each with what to do: records may be missing. They are nil if the
-	// answer is whole.
+	Records int // records for which the search called Each
+	Files   int // files of the days that it searched
+	// Problems are the files that the search could not read, or not in full. Each says what to do: records may be missing.
+	// Problems is nil if the answer is complete.
 	Problems []error
 }
 
 // ErrNotWhole says that records may be missing from an answer.
 var ErrNotWhole = errors.New("the answer is not whole")
 
-// errGone says that a file went away, or another took its place, since its day was listed.
+// errGone says that a file has disappeared or was replaced since the search listed its day.
 var errGone = errors.New("a file of the archive has changed since it was listed")
 
 // Check finds mistakes in the filters.
@@ -63,7 +64,7 @@ func Check(filters []Filter) error {
 	return err
 }
 
-// A search is a search under way.
+// A search is a search in progress.
 type search struct {
 	Options
 
@@ -76,7 +77,8 @@ type search struct {
 	wrong map[string]bool // by key
 }
 
-// Run searches. An error says that the search has ended early: then the answer lacks records, also if it names no problem.
+// Run searches the archive. If it returns an error, the search has ended early: then records are missing from the answer, even
+// if it names no problem.
 func Run(ctx context.Context, o Options) (Answer, error) {
 	if err := read.CheckTenant(o.Tenant); err != nil {
 		return Answer{}, err
@@ -94,7 +96,7 @@ func Run(ctx context.Context, o Options) (Answer, error) {
 	s := &search{Options: o, conditions: conditions, memory: semaphore.NewWeighted(o.Memory), wrong: map[string]bool{}}
 	s.within = conditions.instants
 	s.within.High = min(s.within.High, o.Before.UnixMicro())
-	if !o.After.IsZero() { // rounded up: a bound between two microseconds is above the lower one
+	if !o.After.IsZero() { // rounded up: a limit between two microseconds is above the lower one
 		s.within.Low = max(s.within.Low, o.After.Add(time.Microsecond-1).UnixMicro())
 	}
 	s.narrow()
@@ -102,7 +104,7 @@ func Run(ctx context.Context, o Options) (Answer, error) {
 	return s.answer, err
 }
 
-// narrow narrows the days to those that the filters leave.
+// narrow narrows the days to those that the filters allow.
 func (s *search) narrow() {
 	if s.within.Low > s.After.UnixMicro() {
 		s.After = time.UnixMicro(s.within.Low).UTC()
@@ -131,7 +133,7 @@ func (s *search) run(ctx context.Context) error {
 	return nil
 }
 
-// chunk searches days until no record of them is left, or the answer has as many as are wanted.
+// chunk searches days until it has all of their records, or as many as the caller wants.
 func (s *search) chunk(ctx context.Context, days []day) (done bool, err error) {
 	var after *identity
 	for relisted := 0; ; {
@@ -161,7 +163,7 @@ func (s *search) chunk(ctx context.Context, days []day) (done bool, err error) {
 	}
 }
 
-// again lists days again.
+// again lists days once more.
 func (s *search) again(ctx context.Context, days []day) (now []day, err error) {
 	for _, d := range days {
 		found, err := s.list(ctx, listing{read.DayPrefix(s.Tenant, d.at), d.at, d.at})
@@ -173,7 +175,7 @@ func (s *search) again(ctx context.Context, days []day) (now []day, err error) {
 	return now, nil
 }
 
-// print gives records to the caller. done is true after the last one that is wanted.
+// print gives records to the caller. done is true after the last wanted one.
 func (s *search) print(f *found) (done bool, err error) {
 	for i := range f.records {
 		if s.Skip > 0 {
@@ -194,7 +196,7 @@ func (s *search) print(f *found) (done bool, err error) {
 	return false, nil
 }
 
-// collect looks through the files of some days.
+// collect searches the files of some days.
 func (s *search) collect(ctx context.Context, days []day, c *collector) error {
 	files, ctx := errgroup.WithContext(ctx)
 	files.SetLimit(parallel)
@@ -218,7 +220,7 @@ func (s *search) direction() int {
 	return -1
 }
 
-// problem notes a problem of a file, once.
+// problem notes a problem of a file, but only once.
 func (s *search) problem(key string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// serve gives a record of a Parquet object the Raw that the server sends for it, on one line. Two things are lost: whether a null was
-// sent or left out, and how a text was escaped.
+// serve sets the Raw of a record from a Parquet object: the JSON that the server sends for it, on one line. Two facts are lost:
+// whether the server sent a null or nothing, and how it escaped a text.
 func serve(r *record.Record) error {
 	if r.Raw != "" {
 		return nil
@@ -19,7 +19,7 @@ func serve(r *record.Record) error {
 	var b strings.Builder
 	b.WriteString(`{"id":` + strconv.FormatInt(r.ID, 10) + `,"created_at":"` + r.CreatedAt.UTC().Format(time.RFC3339Nano) + `"`)
 	columns := record.Columns()
-	status := len(columns) - 1 // servers write it before the commit id
+	status := len(columns) - 1 // servers write this key before the commit id
 	columns[status-1], columns[status] = columns[status], columns[status-1]
 	for _, column := range columns {
 		b.WriteString(`,"` + column.Name + `":`)
@@ -42,5 +42,5 @@ func serve(r *record.Record) error {
 	return nil
 }
 
-// oneLine puts JSON on one line: it has line breaks only between tokens, where a blank means the same.
+// oneLine puts JSON on one line: line breaks stand only between tokens, and there a blank means the same.
 var oneLine = strings.NewReplacer("\n", " ", "\r", " ") //nolint:gochecknoglobals // a constant

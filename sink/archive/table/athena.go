@@ -9,8 +9,8 @@ import (
 // A property is one of a table's TBLPROPERTIES.
 type property struct{ name, value string }
 
-// properties make Athena and Glue project the partitions from the tenants and the days, so that new days need no crawler and no
-// repair. No query finds a record of any other tenant or day.
+// properties make Athena and Glue compute the partitions from the tenants and the days. So new days need no crawler and no
+// repair. A query finds no record of any other tenant or day.
 func (t Table) properties() []property {
 	first, last := t.days()
 	kind := []property{{"classification", "parquet"}, {"parquet.compression", "ZSTD"}}
@@ -30,7 +30,7 @@ func (t Table) properties() []property {
 	)
 }
 
-// tableProperties are the named properties as SQL; all of them if there is no name.
+// tableProperties returns the named properties as SQL. Without names, it returns all.
 func (t Table) tableProperties(names ...string) string {
 	var lines []string
 	for _, p := range t.properties() {

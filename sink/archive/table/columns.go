@@ -21,7 +21,7 @@ func columns() []column {
 	return out
 }
 
-// comment is the meaning of a column, for the people who look at the table. A test holds that each column has one.
+// comment is the meaning of a column, for people who look at the table. A test makes sure that each column has one.
 func comment(name string) string {
 	switch name {
 	case "id":
@@ -57,8 +57,8 @@ func comment(name string) string {
 	}
 }
 
-// The partitions are columns too. dt is a text in the form of a date: dt >= '2026-03-01'. For DuckDB it is a DATE, which compares
-// with such a text all the same.
+// The partitions are columns too. dt is a text in the form of a date: dt >= '2026-03-01'. In DuckDB it is a DATE, and DuckDB
+// compares it with such a text in the same way.
 const (
 	tenantColumn = "tenant"
 	dayColumn    = "dt"

@@ -43,8 +43,8 @@ func (t Table) trino() (string, error) {
 	return sql + "\n" + view, err
 }
 
-// spark is a table whose partitions Spark must be told of. Spark accepts Athena's statement, ignores its projection, and reads no
-// row without an error.
+// spark is a table. Spark needs to be told its partitions. Spark accepts Athena's statement but ignores its projection: then it
+// reads no row, and reports no error.
 func (t Table) spark() string {
 	name := identifiers(t.Name, "`")
 	return "-- Spark knows no partition projection: with Athena's statement it reads 0 rows, and reports no error.\n" +

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// functions are the expressions that the dialects spell in different ways.
+// functions are the expressions that differ between the dialects.
 type functions struct {
 	quote    string                            // of identifiers
 	text     func(document, key string) string // the text of a key of a JSON object; NULL if it has none
@@ -96,7 +96,7 @@ func clickhouseFunctions() functions {
 	return f
 }
 
-// who is the actor: the user or, of a login, the name that the caller typed.
+// who is the actor: the user or, for a login, the name that the caller typed.
 func who(f functions, alias string) string {
 	known := func(expression string) string { return "NULLIF(" + expression + ", '')" }
 	return "COALESCE(" + strings.Join([]string{

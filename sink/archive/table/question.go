@@ -11,7 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// The values in the files of the questions. Houndtrail replaces them by those that were asked for. So the files run as they are.
+// The values in the files of the questions. Houndtrail replaces them by the user's values. Without that, the files still run as
+// they are.
 const (
 	sampleTenants = "tenant IN ('acme')"
 	sampleDays    = "dt BETWEEN '2026-01-01' AND '2026-01-31'"
@@ -31,11 +32,11 @@ type Question struct {
 
 // Answer has the values for a question.
 type Answer struct {
-	Table        string // table or database.table: the views lie beside it
+	Table        string // table or database.table: the views are in the same database
 	Tenants      []string
 	Since, Until time.Time // the first and the last day
 	Request      string    // the request id of a question about one request
-	Zone         string    // of the hours of a question about hours
+	Zone         string    // the time zone of the hours, for a question about hours
 	Place        string    // s3://bucket/prefix/ of an Iceberg table
 }
 
@@ -110,7 +111,8 @@ func (q Question) check(d Dialect, a Answer) error {
 	return nil
 }
 
-// translate turns Athena's SQL, which is Trino's, into the dialect. The questions use few functions that differ.
+// translate turns Athena's SQL, which is the same as Trino's, into the dialect. The questions use few functions that differ
+// between the two.
 func translate(d Dialect, sql string) string {
 	var changes [][2]string
 	switch d {

@@ -34,7 +34,7 @@ func Dialects() []string {
 	return []string{string(Athena), string(Trino), string(Spark), string(Glue), string(DuckDB), string(ClickHouse)}
 }
 
-// Projects tells that the table names its tenants and its days: the engine lists no partitions.
+// Projects tells that the table itself names its tenants and its days, so the engine lists no partitions.
 func (d Dialect) Projects() bool { return d == Athena || d == Trino || d == Glue }
 
 // A Table has the facts for the SQL about an archive.
@@ -43,15 +43,15 @@ type Table struct {
 	Location  string    // the archive's URL: s3://bucket/prefix or file:///dir
 	Endpoint  string    // of an S3 server that is not AWS; ClickHouse needs it
 	Extension string    // the format: [parquet.Extension], [ndjson.Extension] or [ndjson.ZstdExtension]
-	Tenants   []string  // the tenants with records in the archive; DuckDB and ClickHouse find them if there are none
+	Tenants   []string  // the tenants with records in the archive; without them, DuckDB and ClickHouse find the tenants
 	First     time.Time // the first day with records
-	// Last is the last day with records, if that is later than today. Else it is zero, and the table always ends at the day of
+	// Last is the last day with records, if that is later than today. If not, it is zero: then the table always ends at the day of
 	// the query.
 	Last time.Time
 }
 
-// Create is the SQL that makes the archive a table. For NDJSON, some dialects have a table of raw lines, with _lines behind
-// its name, and the table itself is a view over it.
+// Create returns the SQL that makes a table of the archive. In some dialects, NDJSON has a table of raw lines, whose name ends
+// in _lines. Then the table itself is a view over it.
 func (t Table) Create(d Dialect) (string, error) {
 	if err := t.checkAll(d); err != nil {
 		return "", err
@@ -74,7 +74,7 @@ func (t Table) Create(d Dialect) (string, error) {
 	}
 }
 
-// Alter is the statement that brings an existing table up to date, after a tenant was added or an earlier day appeared.
+// Alter returns the statement that updates an existing table after a user added a tenant, or an earlier day appeared.
 func (t Table) Alter(d Dialect) (string, error) {
 	if err := t.checkAll(d); err != nil {
 		return "", err

@@ -37,7 +37,7 @@ var (
 type program struct {
 	name     string
 	mod, sum []byte
-	// build gives the path of the program. It keeps its answer, so that a build that failed once does not run for every test.
+	// build gives the path of the program. It keeps its answer: if the build failed once, it does not run again for every test.
 	build func() (string, error)
 }
 
@@ -53,7 +53,7 @@ func newProgram(name string, mod, sum []byte) *program {
 	return p
 }
 
-// path gives the program's path. If there is none, it ends the test: as skipped, or as failed on CI.
+// path gives the program's path. If there is none, it ends the test. On CI the test fails, elsewhere it is skipped.
 func (p *program) path(tb testing.TB) string {
 	tb.Helper()
 	if testing.Short() {
@@ -100,7 +100,7 @@ func (p *program) findOrBuild() (string, error) {
 	return path, p.buildTo(path)
 }
 
-// buildTo builds in a module of its own and renames the result into place: a killed build leaves no half program.
+// buildTo builds in its own module and then renames the result: if a process kills the build, no half program is left.
 func (p *program) buildTo(path string) error {
 	tool := toolLine.FindSubmatch(p.mod)
 	if tool == nil {
@@ -117,7 +117,7 @@ func (p *program) buildTo(path string) error {
 		}
 	}
 	built := filepath.Join(dir, p.name)
-	// Not the context of a test, since other tests wait for this build.
+	// This is not the context of a test, since other tests wait for this build.
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w",
 		"-o", built, string(tool[1]))
 	cmd.Dir = dir

@@ -25,8 +25,8 @@ type S3 struct {
 	admin string // the admin API's program
 }
 
-// VersityGW starts versitygw, which answers conditional writes, checksums and Object Lock as AWS does. It accepts
-// SSE and storage class headers without acting on them. flags are global options of its command line.
+// VersityGW starts versitygw, which answers conditional writes, checksums and Object Lock as AWS does. It accepts the headers
+// for SSE and storage class, but does nothing with them. flags are global options of its command line.
 func VersityGW(tb testing.TB, flags ...string) S3 {
 	tb.Helper()
 	const user, secret, region = "AKHOUNDTRAILTEST", "test-secret-key-of-no-user", "us-east-1"
@@ -100,7 +100,7 @@ func VictoriaLogs(tb testing.TB, flags ...string) Logs {
 	return Logs{URL: "http://" + addr}
 }
 
-// Proxies is a running toxiproxy: connections through it can be slowed, cut and reset.
+// Proxies is a running toxiproxy: a test can slow down, cut and reset the connections through it.
 type Proxies struct {
 	URL string // of its HTTP API, http://127.0.0.1:port
 }

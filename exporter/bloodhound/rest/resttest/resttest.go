@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// A Tripper is a server without a network: time in it is the test's own.
+// A Tripper is a server without a network, so a test can set its time.
 type Tripper func(*http.Request) (*http.Response, error)
 
 // RoundTrip is the server's answer.
@@ -37,7 +37,7 @@ func Respond(status int, body string, headers ...string) *http.Response {
 	}
 }
 
-// A Canned reply waits in a table until it is asked for.
+// A Canned reply waits in a table for its request.
 type Canned struct {
 	Status  int
 	Body    string
@@ -47,7 +47,7 @@ type Canned struct {
 // Can is a reply for a table.
 func Can(status int, body string, headers ...string) Canned { return Canned{status, body, headers} }
 
-// RoundTrip returns the reply, whatever the request.
+// RoundTrip returns the reply to every request.
 func (c Canned) RoundTrip(*http.Request) (*http.Response, error) {
 	return Respond(c.Status, c.Body, c.Headers...), nil
 }
@@ -83,7 +83,7 @@ func MustParse(tb testing.TB, raw string) *url.URL {
 	return u
 }
 
-// WantText fails the test if the error does not say each of the parts.
+// WantText fails the test if one of the parts is missing in the error.
 func WantText(tb testing.TB, err error, parts ...string) {
 	tb.Helper()
 	if err == nil {
@@ -108,7 +108,7 @@ func Tenant(tb testing.TB, o bloodhoundtest.Options) (*bloodhoundtest.Server, st
 	return server, listener.URL
 }
 
-// RequestsFor is how many requests for a path the double got.
+// RequestsFor returns how many requests for a path the double got.
 func RequestsFor(s *bloodhoundtest.Server, path string) int {
 	n := 0
 	for _, r := range s.Requests() {

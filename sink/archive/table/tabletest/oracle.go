@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// The rows of the views, computed from the records and without SQL. The texts are as Run reads them.
+// The rows of the views, computed from the records and without SQL. The texts are in the form in which Run reads them.
 
 const day = 24 * time.Hour
 
@@ -56,7 +56,7 @@ func rowOf(tenant string, r *record.Record, more ...string) []string {
 	}, more...)
 }
 
-// views are the columns to ask each view for, and the rows that it must have.
+// views has the columns to ask each view for, and the rows that it must return.
 func views(tb testing.TB) map[string]view {
 	tb.Helper()
 	const about = "tenant, dt, id, created_at_us, action, who, client_address, peer_address, "
@@ -126,7 +126,7 @@ func duration(r *record.Record, records []record.Record) string {
 	return null
 }
 
-// orphaned is the reason for which an intent is in audit_orphans; "" if it is not.
+// orphaned is the reason why an intent is in audit_orphans; "" if it is not.
 func orphaned(r *record.Record, records []record.Record) string {
 	if !pairable(r) {
 		return "no commit id"

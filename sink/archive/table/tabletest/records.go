@@ -21,7 +21,7 @@ const (
 	Other  = "0042"
 )
 
-// The archive has records on each day from First to Last. February has the story that the questions are about.
+// The archive has records on each day from First to Last. February has the story for the questions.
 var (
 	First = time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
 	Last  = time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
@@ -59,14 +59,14 @@ func story() []row {
 		{"02-04T10:00:02.5Z", "dana", "PUT/api/v2/bloodhound-users", "success", "c13", request, "10.0.0.1", "null"},
 		{"02-04T11:00:00Z", "eve", "DeleteUser", "intent", "c14", "r14", "::1", fmt.Sprintf(user, "dana", "")},
 		{"02-04T11:00:01Z", "eve", "DeleteUser", "failure", "c14", "r14", "::1", `{"error":"not allowed","principal_name":"dana"}`},
-		// Its intent is of the day before.
+		// Its intent is of the previous day.
 		{"02-10T23:59:59.9Z", "eve", "MutateGraph", "intent", "c20", "r20", "10.0.0.2", `{"query":"match (n) set n.a = $STRIPPED"}`},
 		{"02-11T00:00:01.4Z", "eve", "MutateGraph", "success", "c20", "r20", "10.0.0.2", `{"query":"match (n) set n.a = $STRIPPED"}`},
 		// The server crashed.
 		{"02-11T12:00:00Z", "eve", "DeleteBloodhoundData", "intent", "c21", "r21", "10.0.0.2", `{"Name":"a","name":"b"}`},
 		{"02-11T12:30:00Z", "eve", "DeleteBloodhoundData", "intent", "c22", "r22", "10.0.0.2", `{"delete_all_graph":true}`},
 		{"02-11T12:31:00Z", "eve", "DeleteBloodhoundData", "success", "c22", "r22", "10.0.0.2", `{"delete_all_graph":true}`},
-		// Nothing pairs the zero id, nor an empty one. c23 ends too late, and in another tenant c21 ends: neither is a pair.
+		// An id that is zero or empty makes no pair. c23 ends too late, and c21 ends in another tenant: neither of them is a pair.
 		{"02-12T01:00:00Z", "", "UpdateAssetGroupTag", "intent", zero, "", "", `{}`},
 		{"02-12T01:00:01Z", "", "UpdateAssetGroupTag", "success", zero, "", "", `{}`},
 		{"02-12T01:00:02Z", "", "DeleteAllAuthTokens", "intent", "", "", "", "null"},
@@ -120,7 +120,7 @@ func WriteDay(tb testing.TB, store bucket.Bucket, encoder func(tenant string) ar
 // perDay is how many ordinary records a day has.
 const perDay = 40
 
-// ordinary makes pairs of records. Each day has commit ids of its own.
+// ordinary makes pairs of records. Each day has its own commit ids.
 func ordinary(tb testing.TB, id int64, day time.Time) []record.Record {
 	tb.Helper()
 	records := sinktest.Generate(tb, id, perDay, day.Add(time.Hour), 20*time.Minute)

@@ -31,11 +31,11 @@ var update = flag.String("table.update", "", "folder to which the rows of the qu
 type Engine interface {
 	// Exec runs one statement.
 	Exec(tb testing.TB, sql string)
-	// Query returns the rows. A value is nil, a string, a number, or a [time.Time] for dates and times.
+	// Query returns the rows. A value is nil, a string, a number or, for a date or a time, a [time.Time].
 	Query(tb testing.TB, sql string) [][]any
 }
 
-// Views makes each view in the engine, and compares its rows, all of them and those of one day.
+// Views makes each view in the engine. It compares all of its rows, and then the rows of one day.
 func Views(t *testing.T, e Engine, d table.Dialect, over table.Table) {
 	t.Helper()
 	for name, want := range views(t) {
@@ -126,7 +126,7 @@ func encode(tb testing.TB, rows [][]string) []byte {
 	return []byte("[\n" + strings.Join(lines, ",\n") + "\n]\n")
 }
 
-// Rows are values as texts that do not depend on the engine.
+// Rows writes values as texts that are the same for every engine.
 func Rows(rows [][]any) [][]string {
 	out := make([][]string, len(rows))
 	for i, row := range rows {

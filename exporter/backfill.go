@@ -192,9 +192,9 @@ const (
 	SkippedForgotten = "houndtrail forget removed it on purpose"
 )
 
-// planBackfill starts from the time that the user asked for, and takes four times away: the time before the oldest record; the
-// time whose records a user removed from the archive on purpose; the time that the backfill has already done; and the stream's
-// own time, which begins with the start of its first window.
+// planBackfill starts from the time that the user asked for, and takes four times away. These are the time before the oldest
+// record; the time whose records a user removed from the archive on purpose; the time that the backfill has already done; and
+// the stream's own time. The stream's own time begins with the start of its first window.
 func planBackfill(asked, own window.Window, done []window.Window, oldest, forgotten time.Time) BackfillPlan {
 	if asked.Start.IsZero() {
 		asked.Start = oldest

@@ -16,8 +16,8 @@ import (
 // process.
 type Store func(folder string) bucket.Bucket
 
-// Run checks a store. It opens a new store for every case, and runs all cases in parallel. large is the size in bytes of a body
-// that the store has to write in its slower way, for example in parts.
+// Run checks a store. It opens a new store for every case, and runs all cases in parallel. The size large is in bytes: a store
+// has to write such a body in its slower way, for example in parts.
 func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 	t.Helper()
 	for name, check := range map[string]func(*testing.T, Store){

@@ -27,8 +27,8 @@ const (
 //	fsync of the folder and of the parents of new folders: the name is durable
 //
 // createFile writes the new file at the root and not in its folder: the first file in a new folder costs a file system several
-// times as much, and old history has one object in each of hundreds of folders. It syncs all folders at the end: if nothing
-// changes between several fsyncs, the first one does the work of all.
+// times as much. Old history has one object in each of hundreds of folders. It syncs all folders at the end: if nothing changes
+// between several fsyncs, the first one does the work of all.
 func createFile(root, path string, body []byte) error {
 	changed, err := makeDir(filepath.Dir(path))
 	if err != nil {

@@ -57,8 +57,8 @@ func onceEach(skims []dedup.Skim) error {
 	return nil
 }
 
-// inParts encodes a window that Houndtrail reads again when it writes it. fresh is sorted and does not change: if another
-// record has appeared since the first reading, the next cycle looks back and finds it.
+// inParts encodes a window that Houndtrail reads again when it writes it. The list fresh is sorted and does not change: if
+// another record has appeared since the first reading, the next cycle looks back and finds it.
 func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 	done := make(chan struct{})
 	close(done)

@@ -167,7 +167,7 @@ func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
 func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
 // under calls do under a journal's lease. do itself takes the lease, once it has something to write. The context of do ends
-// with ctx, and also when the lease is lost. under gives the lease back even after a panic: if it did not, no later cycle of
+// with ctx, and also when the lease is lost. Even after a panic, under gives the lease back: if it did not, no later cycle of
 // this process would get the lease.
 func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) (err error) {
 	lease, err := journal.Look(ctx)

@@ -44,7 +44,7 @@ func (c *cycle) due() walk {
 func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain) }
 
 // rescan is the walk over the last days. It looks for records that became visible later than a cycle waits for them. It starts
-// where the memory of the set starts, so each day that it walks is complete.
+// at the start of the set's memory, so each day that it walks is complete.
 func (c *cycle) rescan() (w walk, due bool) {
 	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // the overlap finds late records from then on
 	owed := c.owed()

@@ -136,11 +136,11 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}
 	}
 	// A later record may still appear in this time. A backfill reads each window only once, so it would miss that record.
-	patience := b.Stream.Settle + b.Stream.Overlap
-	if settled := now.Add(-patience); w.End.After(settled) {
+	promised := b.Stream.Settle + b.Stream.Overlap
+	if settled := now.Add(-promised); w.End.After(settled) {
 		return w, &RangeError{fmt.Sprintf("%s is not yet %s ago ("+setting.Settle+" and "+setting.Overlap+" together) by "+
 			"BloodHound's clock: records of that time may still appear; wait, or give --to %s or earlier",
-			end, patience, stamp(settled.Truncate(time.Second)))}
+			end, promised, stamp(settled.Truncate(time.Second)))}
 	}
 	return w, nil
 }

@@ -68,7 +68,7 @@ summary() {
   [ "$(count failed)" -eq 0 ] && [ "$(count passed)" -gt 0 ]
 }
 
-# tool PACKAGE@VERSION: prints the path of the built tool, which it builds first where that is still to do.
+# tool PACKAGE@VERSION: prints the path of the built tool, and builds it first if it is missing.
 tool() {
   local name=${1%@*}
   name=${name##*/}
@@ -82,7 +82,7 @@ tool() {
   echo "$dir/$name"
 }
 
-# debian COMMAND PACKAGE: makes sure of a command that comes from Debian's packages; fails where it cannot.
+# debian COMMAND PACKAGE: makes sure of a command that comes from Debian's packages; fails if it cannot.
 debian() {
   command -v "$1" >/dev/null && return
   command -v apt-get >/dev/null || { echo "$1 is missing, and there is no apt-get to install $2 with"; return 1; }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# The one place where the versions of CI's tools stand. Each is pinned: what passes today passes tomorrow.
+# All versions of CI's tools are here. Each is pinned: a check that passes today passes tomorrow.
 GOLANGCI_LINT=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT=mvdan.cc/gofumpt@v0.12.0
 ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

@@ -65,7 +65,7 @@ func TestSigningKeys(t *testing.T) {
 	}
 }
 
-// TestBadSigningKeys: what is no Ed25519 private key is refused, and no message has a part of it.
+// TestBadSigningKeys: if a text is no Ed25519 private key, it is refused, and no message has a part of it.
 func TestBadSigningKeys(t *testing.T) {
 	t.Parallel()
 	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -35,8 +35,8 @@ func adoption(store bucket.Bucket, survey func(context.Context) (exporter.Found,
 	}
 }
 
-// TestAdoptUnderLeases: while the archive is read, neither a run nor a backfill can begin to write into it. adopt also takes
-// over the windows that they had begun before.
+// TestAdoptUnderLeases: while adopt reads the archive, no run and no backfill can begin to write into it. adopt also takes over
+// the windows that they had begun before.
 func TestAdoptUnderLeases(t *testing.T) {
 	t.Parallel()
 	store := &checkpointtest.Memory{}

@@ -136,11 +136,11 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}
 	}
 	// A later record may still appear in this time. A backfill reads each window only once, so it would miss that record.
-	patience := b.Stream.Settle + b.Stream.Overlap
-	if settled := now.Add(-patience); w.End.After(settled) {
+	promised := b.Stream.Settle + b.Stream.Overlap
+	if settled := now.Add(-promised); w.End.After(settled) {
 		return w, &RangeError{fmt.Sprintf("%s is not yet %s ago ("+setting.Settle+" and "+setting.Overlap+" together) by "+
 			"BloodHound's clock: records of that time may still appear; wait, or give --to %s or earlier",
-			end, patience, stamp(settled.Truncate(time.Second)))}
+			end, promised, stamp(settled.Truncate(time.Second)))}
 	}
 	return w, nil
 }
@@ -192,9 +192,9 @@ const (
 	SkippedForgotten = "houndtrail forget removed it on purpose"
 )
 
-// planBackfill starts from the time that the user asked for, and takes four times away: the time before the oldest record; the
-// time whose records a user removed from the archive on purpose; the time that the backfill has already done; and the stream's
-// own time, which begins with the start of its first window.
+// planBackfill starts from the time that the user asked for, and takes four times away. These are the time before the oldest
+// record; the time whose records a user removed from the archive on purpose; the time that the backfill has already done; and
+// the stream's own time. The stream's own time begins with the start of its first window.
 func planBackfill(asked, own window.Window, done []window.Window, oldest, forgotten time.Time) BackfillPlan {
 	if asked.Start.IsZero() {
 		asked.Start = oldest

@@ -40,7 +40,7 @@ func pastRows() []bloodhoundtest.Row {
 func halfway(t *testing.T) *world {
 	t.Helper()
 	rows := pastRows()
-	// Records on the seam, where one journal's account ends and the other's begins.
+	// Records on the seam of two journals: the account of one ends there, and the account of the other begins.
 	for i, d := range []time.Duration{-time.Microsecond, 0, time.Microsecond} {
 		rows = append(rows, bloodhoundtest.Row{
 			ID: int64(1_000_000 + i), CreatedAt: dayAt(backfillDays - ownDays).Add(d), Action: "Seam",

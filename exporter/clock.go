@@ -50,10 +50,10 @@ func (c *cycle) present() time.Time {
 	return m.clock()
 }
 
-// moment reads both clocks. If guess is set, it guesses the server's time, and the first reply then has to confirm the guess.
-func (e *Exporter) moment(ctx context.Context, guess bool) (moment, error) {
+// moment reads both clocks. If mayGuess is set, it guesses the server's time, and the first reply then has to confirm the guess.
+func (e *Exporter) moment(ctx context.Context, mayGuess bool) (moment, error) {
 	var told bloodhound.Reading
-	if guess {
+	if mayGuess {
 		told = e.Source.Guess()
 	}
 	m := moment{guessed: !told.Server.IsZero()}

@@ -39,7 +39,7 @@ func (c *cycle) idle(w walk, p part) bool {
 	switch {
 	case !w.mayIdle(p), c.stored.Serial == 0:
 		return false
-	case w.kind.again():
+	case w.kind.keepsPosition():
 		return true
 	case p.End.Sub(c.stored.Cursor) >= IdleCommit:
 		return false
@@ -57,7 +57,7 @@ func (w walk) mayIdle(p part) bool {
 	switch {
 	case p.news(), len(w.intents) > 0, w.kind.past():
 		return false
-	case w.kind.again(): // the next cycle would take this window's records for delivered, so the window must bring none
+	case w.kind.keepsPosition(): // the next cycle would take this window's records for delivered, so the window must bring none
 		return w.kind.quiet() && p.records.Fresh+p.records.Excluded == 0
 	default:
 		return p.last
@@ -151,10 +151,10 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		Changed:        changes(p),
 		CommittedAt:    c.clock(),
 	}
-	if p.newest != nil && !w.kind.again() {
+	if p.newest != nil && !w.kind.keepsPosition() {
 		next.Newest = p.newest
 	}
-	if w.kind.again() {
+	if w.kind.keepsPosition() {
 		next.Cursor = c.stored.Cursor
 	}
 	c.account(w, p, &next)
@@ -182,7 +182,7 @@ func (c *cycle) account(w walk, p part, next *checkpoint.Checkpoint) {
 		next.Ahead = latest(next.Ahead, p.End)
 	case !p.oldest.IsZero() && !w.kind.past():
 		next.Start = earliest(next.Start, p.oldest) // an older record that appears later is history
-		if !w.kind.again() {
+		if !w.kind.keepsPosition() {
 			shorten(next) // the stream has read everything from its oldest record on
 		}
 	}

@@ -15,8 +15,8 @@ import (
 var ErrSourceChanged = errors.New("the audit log is not the one that was exported so far")
 
 const (
-	// patience is how long a position may stand still before retention can have dropped records behind it.
-	patience = 24 * time.Hour
+	// standstill is how long a position may stand still before retention can have dropped records behind it.
+	standstill = 24 * time.Hour
 	// shortestRetention is an age: retention cannot have dropped a record that is younger. PR #3049 keeps three months.
 	shortestRetention = 60 * 24 * time.Hour
 )
@@ -58,7 +58,7 @@ func (c *cycle) checkContinuity(ctx context.Context, w walk, p part) error {
 		return c.changed(fmt.Sprintf("it has a new record with the id %d, which an exported record had", p.reused),
 			"the database was restored from a backup, and ids are handed out a second time")
 	}
-	stale := c.now.Sub(c.stored.Cursor) > patience
+	stale := c.now.Sub(c.stored.Cursor) > standstill
 	looked, found := p.looked, p.found
 	if !looked && !c.verified && w.seen != nil {
 		var err error
@@ -88,7 +88,7 @@ func (c *cycle) stands(ctx context.Context, due walk) error {
 	if c.verified = true; found {
 		return nil
 	}
-	return c.vanished(c.stored.Newest, c.now.Sub(c.stored.Cursor) > patience)
+	return c.vanished(c.stored.Newest, c.now.Sub(c.stored.Cursor) > standstill)
 }
 
 func (c *cycle) find(ctx context.Context, seen *checkpoint.Record) (bool, error) {
@@ -126,7 +126,7 @@ const (
 )
 
 // A knownSet is the set of the entry with that hash.
-type known struct {
+type knownSet struct {
 	sha256 string
 	set    dedup.Set
 }
@@ -138,7 +138,7 @@ func (c *cycle) recollect(ctx context.Context, s checkpoint.Stored) (err error) 
 		return nil
 	}
 	if c.set, err = readSet(ctx, c.Store, s); err == nil {
-		c.last = &known{s.SHA256, c.set}
+		c.last = &knownSet{s.SHA256, c.set}
 	}
 	return err
 }

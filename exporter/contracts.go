@@ -20,7 +20,7 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	// means that the Source has no estimate. The first batch of the cycle shows whether the estimate was right. If it was wrong,
 	// the cycle begins anew, by Clock.
 	Guess() bloodhound.Reading
-	// Extent tells where the log begins, as far as the server can tell, and how dense the log is until now.
+	// Extent tells the beginning of the log, as far as the server can tell, and how dense the log is until now.
 	Extent(ctx context.Context, now time.Time) (bloodhound.Extent, error)
 	// First returns an instant such that no record of the span is earlier. ok is false if there is no record before to.
 	First(ctx context.Context, from, to time.Time) (at time.Time, ok bool, err error)

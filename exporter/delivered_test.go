@@ -17,8 +17,8 @@ import (
 )
 
 // A log has two million records a day. A cycle exports it every five minutes, with a rescan every day. The test measures two
-// things, for any number of missing ids: the set's bytes in an entry, with the entry's share of the snapshots; and the bytes
-// that a reader reads to know the set again.
+// things, for any number of missing ids. The first is the set's bytes in an entry, with the entry's share of the snapshots. The
+// second is the bytes that a reader reads to know the set again.
 func TestBytesOfAnEntry(t *testing.T) {
 	const (
 		perDay = 2_000_000

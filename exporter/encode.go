@@ -57,8 +57,8 @@ func onceEach(skims []dedup.Skim) error {
 	return nil
 }
 
-// inParts encodes a window that Houndtrail reads again when it writes it. fresh is sorted and does not change: if another
-// record has appeared since the first reading, the next cycle looks back and finds it.
+// inParts encodes a window that Houndtrail reads again when it writes it. The list fresh is sorted and does not change: if
+// another record has appeared since the first reading, the next cycle looks back and finds it.
 func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 	done := make(chan struct{})
 	close(done)
@@ -68,13 +68,13 @@ func (e *Exporter) inParts(s span, fresh []dedup.Skim) *encoding {
 		if len(fresh) == 0 {
 			return receipt, nil
 		}
-		return e.Sink.WriteParts(ctx, s.Window, e.again(ctx, s, fresh))
+		return e.Sink.WriteParts(ctx, s.Window, e.reread(ctx, s, fresh))
 	}}
 }
 
-// again reads the new records of a window once more, and yields them part by part. If the server does not return some of them,
-// again yields an error last.
-func (e *Exporter) again(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]record.Record, error] {
+// reread reads the new records of a window once more, and yields them part by part. If the server does not return some of them,
+// reread yields an error last.
+func (e *Exporter) reread(ctx context.Context, s span, fresh []dedup.Skim) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		enough := errors.New("no more parts are wanted")
 		came, left := make([]bool, len(fresh)), len(fresh)

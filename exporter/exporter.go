@@ -72,8 +72,8 @@ type Exporter struct {
 	Log      *zap.Logger
 	Observer Observer // may be nil
 
-	last      *known // the set after the last cycle, so that the next cycle need not read it
-	announced bool   // a cycle has logged that the stream is new
+	last      *knownSet // the set after the last cycle, so that the next cycle need not read it
+	announced bool      // a cycle has logged that the stream is new
 }
 
 // A Schedule tells when a task is due after an instant.
@@ -101,8 +101,8 @@ func (e *Exporter) RunOnce(ctx context.Context) error {
 }
 
 // cycle does the work of a cycle under a lease. The time of the cycle is read from the clocks, or guessed.
-func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, guess bool) error {
-	m, err := e.moment(ctx, guess)
+func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, mayGuess bool) error {
+	m, err := e.moment(ctx, mayGuess)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (c *cycle) take(ctx context.Context, walks ...func() (walk, bool)) error {
 func (e *Exporter) stops() bool { return e.Stopping != nil && e.Stopping() }
 
 // under calls do under a journal's lease. do itself takes the lease, once it has something to write. The context of do ends
-// with ctx, and also when the lease is lost. under gives the lease back even after a panic: if it did not, no later cycle of
+// with ctx, and also when the lease is lost. Even after a panic, under gives the lease back: if it did not, no later cycle of
 // this process would get the lease.
 func under(ctx context.Context, journal Store, do func(context.Context, *checkpoint.Lease) error) (err error) {
 	lease, err := journal.Look(ctx)

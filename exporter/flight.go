@@ -261,7 +261,7 @@ func (f *flight) commitFirst(ctx context.Context) error {
 		f.stored, f.under = stored, f.under[1:]
 		f.lease.Settle(d.Window)
 		f.set = d.next
-		f.last = &known{stored.SHA256, f.set}
+		f.last = &knownSet{stored.SHA256, f.set}
 		d.loan.Return()
 		f.committed()
 		return nil

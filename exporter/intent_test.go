@@ -96,7 +96,7 @@ func TestAttemptThatFindsNothing(t *testing.T) {
 	w, intent := crashed(t)
 	again := func() error {
 		e := w.process(w.positions, w.objects)
-		e.VerifyCount = false // the count of a replica agrees with what it returns
+		e.VerifyCount = false // the count of a replica agrees with its own records
 		e.Destination.Attempt = func(ctx context.Context, of window.Window) ([]string, error) {
 			if of != intent {
 				t.Errorf("objects of %v are asked for, the attempt was at %v", of, intent)

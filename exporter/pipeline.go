@@ -197,7 +197,7 @@ func proved(ctx context.Context, encoded *stage[part], out chan<- part) error {
 func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, under *sync.WaitGroup) (p part) {
 	holes := s.Holes()
 	win := s.Window
-	if w.kind.again() {
+	if w.kind.keepsPosition() {
 		win.Start = win.End // the times alone mark no record as new
 	}
 	from := latest(s.since, s.known)

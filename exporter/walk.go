@@ -44,7 +44,7 @@ func (c *cycle) due() walk {
 func (c *cycle) horizon() time.Time { return c.now.Add(-c.Settle).Truncate(grain) }
 
 // rescan is the walk over the last days. It looks for records that became visible later than a cycle waits for them. It starts
-// where the memory of the set starts, so each day that it walks is complete.
+// at the start of the set's memory, so each day that it walks is complete.
 func (c *cycle) rescan() (w walk, due bool) {
 	end := earliest(c.stored.Cursor, c.horizon().Add(-c.Overlap)) // the overlap finds late records from then on
 	owed := c.owed()
@@ -142,7 +142,7 @@ func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.T
 	if w.kind == walkHistory {
 		return w.keep // the same as before the walk
 	}
-	if w.kind.again() {
+	if w.kind.keepsPosition() {
 		return latest(known, earliest(win.End, w.keep))
 	}
 	if e.Rescan == 0 {
@@ -196,8 +196,8 @@ func (k kind) entry() checkpoint.Kind {
 	}
 }
 
-// again tells that the position does not move. Then every record that the set of delivered ids does not know is new.
-func (k kind) again() bool { return k.entry() != checkpoint.KindExport }
+// keepsPosition tells that the position does not move. Then every record that the set of delivered ids does not know is new.
+func (k kind) keepsPosition() bool { return k.entry() != checkpoint.KindExport }
 
 // past tells that the journal has no next cycle that looks back, so the set remembers no ids.
 func (k kind) past() bool { return k == walkBackfill }

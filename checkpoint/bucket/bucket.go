@@ -1,21 +1,25 @@
-// Package bucket is the contract of a store: durable storage of whole objects, as journals and archives need it. Each kind
-// of store is a package of its own below this one, and package open picks one by a URL.
+// Package bucket is the contract of a store: durable storage of whole objects, as journals and archives need it. Each kind of
+// store is a package below this one. Package open chooses one by a URL.
 //
 // Every store makes these promises, and package buckettest checks each store:
 //
-//   - A Put that returned survives a crash of either side. Readers see the old body or the new one, never a part.
-//   - Creating is exclusive, and so is replacing a version: of many writers, in one process or in many, one wins.
-//     The others get fs.ErrExist.
-//   - A Put that the store carried out, but whose answer was lost, counts as success. The proof is the object itself,
-//     read back and compared: bodies that different writers could write at once should name their writer.
-//   - A Delete takes objects away, also from a reader who lists them, and nothing else: what a store keeps of them by itself,
-//     such as earlier versions or locked ones, it keeps. A Delete that returned survives a crash of either side.
-//   - A version is a digest of the body (the SHA-256, or S3's ETag). A body that changes and changes back is the same
-//     version again.
-//   - A SHA-256 that the store tells is that of the whole body. If the store keeps none, or only one of the parts, it tells none.
-//   - Temporary failures are retried inside. An error is final for now, names the object, says what to do, and never shows
-//     a secret. The errors that a caller decides by are those of io/fs: fs.ErrNotExist, fs.ErrExist, and fs.ErrInvalid for
-//     a key or prefix that [CheckKey] or [CheckPrefix] refuses.
+//   - When a Put has returned, its object survives a crash of Houndtrail or of the store. A reader sees the old body or the new
+//     one, never a part of it.
+//   - Only one writer can create an object, and only one can replace a version, even if there are many writers in many
+//     processes. The others get fs.ErrExist.
+//   - The store may carry out a Put, and its answer may be lost. Such a Put counts as success. Put proves it with the object
+//     itself: it reads the object back, and compares. So if different writers could write at the same time, their bodies should
+//     name the writer.
+//   - A Delete removes objects, also from the lists that readers get, and changes nothing else. If the store itself keeps
+//     something of them, such as earlier versions or locked ones, the store still keeps it. When a Delete has returned, its
+//     effect survives a crash of Houndtrail or of the store.
+//   - A version is a digest of the body (the SHA-256, or S3's ETag). If a body changes and changes back, its version is the old
+//     one again.
+//   - If a store tells a SHA-256, it is the one of the whole body. If the store has none, or only those of the parts, it tells
+//     none.
+//   - The store itself retries temporary failures. An error is final for now. It names the object, says what to do, and never
+//     shows a secret. A caller decides by the errors of io/fs: fs.ErrNotExist, fs.ErrExist, and fs.ErrInvalid for a key or
+//     prefix that [CheckKey] or [CheckPrefix] refuses.
 package bucket
 
 import (
@@ -36,23 +40,23 @@ type Reader interface {
 	// Get returns the object's body, which fits into memory, its version, and how long ago it was written, by the store's
 	// own clock. A missing object is fs.ErrNotExist.
 	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
-	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may
-	// lack an object that was written a moment ago; Get finds it.
+	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may lack an
+	// object that was written just before; Get finds it.
 	List(ctx context.Context, prefix, after string) ([]string, error)
 	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
 	String() string
 }
 
-// Inspector is a Reader that also describes objects without handing out their bodies.
+// Inspector is a Reader that also describes objects without their bodies.
 type Inspector interface {
 	Reader
-	// Stat describes the object and reads no byte of it. A missing object is fs.ErrNotExist.
+	// Stat describes the object. It does not read the body. A missing object is fs.ErrNotExist.
 	Stat(ctx context.Context, key string) (Info, error)
-	// Hash is Stat that reads the whole body to tell its size and SHA-256, and holds only a piece of it at a time. If the body
-	// is not the one that the store's own checksum is of, the error is [ErrDamaged].
+	// Hash is like Stat, but reads the whole body to tell its size and SHA-256. It holds only a piece of the body at a time. If
+	// the store keeps a checksum, and the body does not fit it, the error is [ErrDamaged].
 	Hash(ctx context.Context, key string) (Info, error)
-	// Walk describes the objects whose keys begin with prefix, in the store's own order and without their SHA-256, and holds
-	// only some of them at a time. An error ends it. Like a List, it may lack an object that was written a moment ago.
+	// Walk describes the objects whose keys begin with prefix. They come in the store's own order and without their SHA-256. Walk
+	// holds only some of them at a time. An error ends it. Like a List, it may lack an object that was written just before.
 	Walk(ctx context.Context, prefix string) iter.Seq2[Info, error]
 }
 
@@ -64,9 +68,10 @@ type Opener interface {
 	Open(ctx context.Context, key string, tail int) (Object, error)
 }
 
-// Object is an open object. Every part that it reads is of the body that was there when it was opened. If that body is gone by now,
-// the error is fs.ErrNotExist, and if another one has its place, fs.ErrExist. A part is read with one request, unless it lies in the
-// tail. It is not compared with the store's checksum, which is of the whole body. All calls are safe for concurrent use.
+// Object is an open object. All parts that it reads are of the body that the object had when it was opened. If that body is
+// gone, the error is fs.ErrNotExist. If another body has replaced it, the error is fs.ErrExist. A part is read with one
+// request, unless it lies in the tail. The store's checksum is the one of the whole body, so nothing compares it with a part.
+// All calls are safe for concurrent use.
 type Object interface {
 	io.ReaderAt
 	io.Closer
@@ -79,10 +84,10 @@ type Info struct {
 	Key    string
 	Bytes  int64
 	SHA256 string // of the whole body, in lower-case hex; "" if it is not known
-	// Version tells that the store keeps versions of the object: a Delete hides the body and does not remove it. Only Stat tells
-	// this and what follows.
+	// Version tells that the store keeps versions of the object: then a Delete hides the body, but does not remove it. Only Stat
+	// sets this field and the next one.
 	Version bool
-	Lock    Lock // that keeps the version from being removed; zero if there is none, or the caller may not see it
+	Lock    Lock // the lock on the version; zero if there is none, or the caller may not see it
 }
 
 // A Lock keeps a version of an object from being removed.
@@ -95,8 +100,8 @@ type Lock struct {
 // Holds tells whether the lock still holds at a time.
 func (l Lock) Holds(at time.Time) bool { return l.Hold || l.Until.After(at) }
 
-// ErrDamaged says that a body is not the one of which the store itself keeps a checksum: a disk or a person changed it below the
-// store.
+// ErrDamaged says that a body does not fit the checksum that the store itself keeps: a disk or a person changed the body inside
+// the store.
 var ErrDamaged = errors.New("the body is not the one of the store's own checksum")
 
 // Versioned is a store that keeps the earlier versions of objects. If a store keeps none, or the caller may not see them, the
@@ -112,7 +117,7 @@ type Versioned interface {
 type Version struct {
 	Key     string
 	ID      string // "" if it was written while the store kept no versions
-	Newest  bool   // it is the one that Get finds or, if it is a marker, because of which Get finds none
+	Newest  bool   // Get finds this one or, if it is a marker, finds none because of it
 	Marker  bool
 	Bytes   int64
 	Written time.Time // by the store's clock
@@ -122,30 +127,30 @@ type Version struct {
 type Bucket interface {
 	Inspector
 	Opener
-	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that
-	// there is one already. Else it replaces exactly that version: fs.ErrExist says that there is another by now,
-	// fs.ErrNotExist that there is none.
+	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that it already
+	// exists. With another version it replaces exactly that one: fs.ErrExist says that the object has another version now,
+	// fs.ErrNotExist that it is gone.
 	Put(ctx context.Context, key string, body []byte, version string) (string, error)
-	// Delete takes the objects away; a key without an object is no error. It asks the store once for a thousand keys. A store
-	// with versions hides an object behind a delete marker, and keeps every version. After an error, any of the objects may be
-	// gone. A later Put can create an object of that key again.
+	// Delete removes the objects. If a key has no object, that is no error. It asks the store once for a thousand keys. A store
+	// with versions hides an object behind a delete marker, and keeps every version. After an error, some of the objects may be
+	// gone. A later Put can create an object with that key again.
 	Delete(ctx context.Context, keys ...string) error
 	// Lock takes a lock that dies with the process. If the store has no such lock, locked is false and unlock does nothing.
-	// fs.ErrExist says that another process holds it. It locks the name only: the object of that key can still be written.
+	// fs.ErrExist says that another process holds it. It locks only the name: a Put can still write the object with that key.
 	Lock(ctx context.Context, key string) (unlock func() error, locked bool, err error)
 }
 
 // Options are the options of every kind of store. A store ignores an option that does not apply to it. The zero value of each
 // field is the default.
 type Options struct {
-	// Rewritten names the keys that are working state, such as a lease: they get no retention, which would keep each
-	// of their many versions, and no storage class. By default there are none.
+	// Rewritten tells which keys are working state, such as a lease. They get no storage class, and no retention: a retention
+	// would keep each of their many versions. By default there are none.
 	Rewritten func(key string) bool
 
-	Idle time.Duration // how long no byte of a body may move; default 30s
-	// Interactive is for a command whose user waits: if an endpoint is down, the store reports that at once.
+	Idle time.Duration // how long a body may pause, without a byte that moves; default 30s
+	// Interactive is for a command while a user waits: if an endpoint is down, the store reports that at once.
 	Interactive bool
-	Log         *zap.Logger // gets a warning for each attempt that fails or body that is slow; nil is silent
+	Log         *zap.Logger // gets a warning for each failed attempt and each slow body; nil is silent
 }
 
 // CheckKey refuses a key that is not the name of an object below the store's root. Keys are slash-separated and relative to the

@@ -102,7 +102,7 @@ func (o forgetting) order() (order compact.Order, err error) {
 	return order, nil
 }
 
-// planForget shows what would go.
+// planForget shows the files that would go.
 func (p *program) planForget(ctx context.Context, c *stream.Compaction, o forgetting, order compact.Order) error {
 	plan, err := c.PlanForget(ctx, order.Before)
 	if err != nil {
@@ -154,7 +154,7 @@ func (p *program) showPlan(plan *compact.Plan, form string) error {
 	return nil
 }
 
-// remains says what is left of the files once they are removed.
+// remains tells which copies of the records still exist after the removal.
 func remains(all compact.GoneDay) string {
 	if all.Versions == 0 {
 		return "this store keeps no versions of them; backups, replicas and receivers are not touched"

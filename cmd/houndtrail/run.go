@@ -16,8 +16,8 @@ func (p *program) run() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Export what is new, on a schedule or once",
-		Long: `Export what is new: to the archive (HOUNDTRAIL_ARCHIVE_URL), to the webhook (HOUNDTRAIL_WEBHOOK_URL), or to both.
+		Short: "Export new records, on a schedule or once",
+		Long: `Export the new records: to the archive (HOUNDTRAIL_ARCHIVE_URL), to the webhook (HOUNDTRAIL_WEBHOOK_URL), or to both.
 
 Without --once it is a daemon: one cycle at the start, then by HOUNDTRAIL_SCHEDULE, until it is told to stop by SIGTERM,
 SIGINT or SIGHUP. With --once it is a job: one cycle, and the exit code tells how it went. If the previous job died, its lease

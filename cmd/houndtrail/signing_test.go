@@ -54,8 +54,8 @@ func forge(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(dir, "state", "latest"), []byte("{}"), 0o600))
 }
 
-// rollback drops the newest entries of a journal, and sets its note back to the head that the oldest of them has in its seal: the
-// perfect rollback, which needs no key and which nothing in the store contradicts.
+// rollback drops the newest entries of a journal. It also sets the journal's note back to the head in the seal of the oldest
+// dropped entry. This is the perfect rollback: it needs no key, and no object of the store contradicts it.
 //
 //	rollback 2 positions/archive
 func rollback(ts *testscript.TestScript, neg bool, args []string) {

@@ -21,7 +21,7 @@ const maxHoles = 64
 type BadRecordError struct {
 	CreatedAt time.Time // zero if it is not known
 	ID        int64     // 0 if it is not known
-	Position  string    // where the row is: its number within its instant, or the request that the server answered with it
+	Position  string    // the place of the row: its number within its instant, or the request that the server answered with it
 	Cause     error     // the server's answer, or the fault of the record
 	Raw       []byte    // exactly as served; nil if the server never showed it
 

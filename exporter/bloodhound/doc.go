@@ -23,10 +23,10 @@
 //
 // # The index behind each request
 //
-// For each request of the audit log, the server runs two statements: the rows, which obey after, before and the filter; and a
-// count(*), which obeys only the filter. Its table has an index on created_at and the primary key on id. A request sorts by
-// created_at first, so the server reads the rows from that index in their order. The request skips no row. (If it sorted by -id
-// over a narrow window, PostgreSQL would read the whole primary key to find the rows.) One filter on created_at limits the
+// For each request of the audit log, the server runs two statements. The statement for the rows obeys after, before and the
+// filter. The count(*) obeys only the filter. Its table has an index on created_at and the primary key on id. A request sorts
+// by created_at first, so the server reads the rows from that index in their order. The request skips no row. (If it sorted by
+// -id over a narrow window, PostgreSQL would read the whole primary key to find the rows.) One filter on created_at limits the
 // count by the same index. A second filter would be a 500 on builds before 2025.
 //
 //	request                 order            filter             rows                        count(*)

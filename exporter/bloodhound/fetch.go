@@ -233,9 +233,9 @@ func (r *reader) walk(ctx context.Context, w *walk) error {
 
 // take asks for a page and gives it to the scanner. If the server breaks down over the page so many times, take suspects a row.
 //
-// Every page has a filter that limits the server's count. The filter begins at the beginning of the walk's part, which does not
-// change the page, or at an instant from which the caller wants a count. Without the filter, the server would count its whole
-// table for each page.
+// Every page has a filter that limits the server's count. Mostly the filter begins at the beginning of the walk's part, and
+// does not change the page. If the caller wants a count from an instant, the filter begins there. Without the filter, the
+// server would count its whole table for each page.
 func (r *reader) take(ctx context.Context, w *walk, q *Query, tries int) (page.Ends, error) {
 	p := arrival{after: w.part.after, before: w.bound}
 	q.Filters = countingFrom(w.part.after)

@@ -89,8 +89,8 @@ func (l Limits) share(records int, bytes int64) float64 {
 }
 
 // fill is the part of a full window that the batch holds. A window is full at a whole number of pages, because each request
-// makes the server count its table. fill leaves room for a page that is a little longer, and does not count the pages of the
-// overlap.
+// makes the server count its table. There is room for a page that is a little longer, and the pages of the overlap do not
+// count.
 func (l Limits) fill(b *batch, page int) float64 {
 	share := l.share(b.counted, b.bytes)
 	if share == 0 {

@@ -19,7 +19,7 @@ const Redacted = "[redacted]"
 // message would be unreadable.
 const minSecret = 4
 
-// A Redactor hides secrets. It finds them also if they are escaped in a URL, or quoted by JSON or Go. It is safe for concurrent
+// Redactor hides secrets. It finds them also if they are escaped in a URL, or quoted by JSON or Go. It is safe for concurrent
 // use.
 func Redactor(secrets ...string) *strings.Replacer {
 	var forms []string

@@ -16,7 +16,7 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 		return none, errOver
 	case p.isDead(): // a dead process sends nothing more, whichever of its goroutines notices first
 		return none, errDead
-	case ctx.Err() != nil: // nor does a client whose caller has gone
+	case ctx.Err() != nil: // a client whose caller has gone sends nothing either
 		return none, ctx.Err()
 	}
 	p.thaw(c)

@@ -46,8 +46,9 @@ func (p *process) compacted(err error) {
 	}
 }
 
-// judgeProduct checks the object that is to take the place of others: the archive has each of its records already. It is an object
-// that no query should see for long, so the records stay where they were, until an entry accounts for it and the others go.
+// judgeProduct checks the object that is to take the place of others: the archive has each of its records already. No query
+// should see that object for long. So the records stay at their place until an entry accounts for the object, and the old
+// objects go.
 func (w *world) judgeProduct(p *process, key, extension string, body []byte) {
 	if old := w.archive.files[key]; old != nil {
 		w.fail("%s writes %s over another object", p.name, key)

@@ -10,7 +10,7 @@
 //
 //   - our clock, the server's and the stores' are set forward and back by up to 5 minutes, or the server's Date is wrong
 //     by 55 minutes or 20 hours for the time of one cycle;
-//   - the first answers are empty, in each of three ways; or rows come to light that are older than all others, after the
+//   - the first answers are empty, in each of three ways; or rows appear that are older than all others. They appear after the
 //     first cycle, between a first attempt and the next, or while a stream still walks over the first such rows;
 //   - a third of the answers come from a replica that lags;
 //   - the archive's journal is lost, with its lease or without, or is only elsewhere for a while: a person adopts the archive,
@@ -110,11 +110,12 @@
 //	a compaction that was cut off is not finished                  68  an object that no entry has
 //	a compaction takes in what an attempt left uncommitted        278  an attempt taken for a part of the archive
 //
-// The simulation does not catch a cycle that goes on although its lease is lost, or an object that is replaced without a look
-// at its content: conditional writes and the journal keep the data right without either. To catch a late commit that no barrier
-// keeps out, it needs more seeds (about one world in 300). If a barrier is committed before the lease tells which windows are
-// open, a world needs two deaths within a few calls of each other: in package exporter's tests a process dies at every call,
-// and the next one too. If a count is not compared, a world needs a server that leaves out rows: package exporter tests that.
+// The simulation does not catch two defects: a cycle that goes on although its lease is lost, and an object that is replaced
+// without a look at its content. Without these checks, the conditional writes and the journal still keep the data right. To
+// catch a late commit that no barrier keeps out, it needs more seeds (about one world in 300). If a barrier is committed before
+// the lease tells which windows are open, a world needs two deaths within a few calls of each other. The tests of package
+// exporter do this: a process dies at every call, and the next one too. If a count is not compared, a world needs a server that
+// leaves out rows: package exporter tests that.
 //
 // # What it found
 //
@@ -132,8 +133,8 @@
 //     page that is asked for by skip: with fewer rows it would shift all others, and leave rows out.
 //   - Clocks that are both ahead and are then set back by more than the ids reach, which is by an hour at least: Houndtrail does
 //     not promise the records stamped meanwhile.
-//   - A clock of the server that is set while a replica lags or a database is restored; rows that come to light one by one while
-//     a cycle walks over their time; ids that are handed out twice within a minute; and a server that audits its own requests and
+//   - A clock of the server that is set while a replica lags or a database is restored. Rows that appear one by one while a
+//     cycle walks over their time. Ids that are handed out twice within a minute. A server that audits its own requests, and
 //     whose clock is set.
 //   - A compactor in an archive whose journal is lost or whose source is restored, and one of Parquet. Packages compact and cmd have tests
 //     of these.

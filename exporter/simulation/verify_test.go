@@ -7,8 +7,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// verify checks that a verification finds nothing wrong in what a world has left behind, whatever happened in it. It runs outside
-// of the bubble, since it reads Parquet.
+// verify checks that a verification finds no fault in the archive and the journals of a world. It runs outside of the bubble,
+// since it reads Parquet.
 func (w *world) verify(t *testing.T) {
 	t.Helper()
 	open := func(name string, files, anyOrder bool) verify.Journal {

@@ -95,7 +95,7 @@ func TestSearch(t *testing.T) {
 	t.Run("cost", func(t *testing.T) { searchCost(t, records, file) })
 }
 
-// A search finds exactly what a plain filter over all records finds, whether or not it believes the indexes.
+// A search finds exactly the same records as a plain filter over all records, with and without the indexes.
 func searchLikeFilter(t *testing.T, records []record.Record, file *counting) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))

@@ -11,7 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// parts compares parts of objects with their bodies, also of an object that the store has to write in its slower way.
+// parts compares parts of objects with the whole bodies. One of the objects is so large that the store has to write it in its
+// slower way.
 func parts(t *testing.T, open Store, large int) {
 	t.Helper()
 	b := open("store")

@@ -11,7 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// race has writers with two handles create one object, and then replace one version of it: each time exactly one wins.
+// race makes writers with two handles create one object, and then replace one version of it: each time exactly one of them must
+// win.
 func race(t *testing.T, open Store, rounds, size int) {
 	t.Helper()
 	const writers = 8
@@ -48,7 +49,8 @@ func race(t *testing.T, open Store, rounds, size int) {
 	}
 }
 
-// wholeBodies reads an object while another handle replaces it: every body that it reads was written as a whole.
+// wholeBodies reads an object while another handle replaces it. Each body that it reads must be one that was written, as a
+// whole.
 func wholeBodies(t *testing.T, open Store) {
 	t.Helper()
 	const size, writes = 1 << 16, 20

@@ -22,7 +22,8 @@ func hexDigest(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// stat compares what a store says of objects with their bodies, also of one that it has to write in its slower way.
+// stat compares a store's descriptions of objects with their bodies. One of the objects is so large that the store has to write
+// it in its slower way.
 func stat(t *testing.T, open Store, large int) {
 	t.Helper()
 	b := open("store")

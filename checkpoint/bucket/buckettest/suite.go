@@ -12,12 +12,12 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Store opens one fresh, empty store. Each call returns a new handle on the folder of that name in the store, as each process
-// would have.
+// Store opens one fresh, empty store. Each call returns a new handle on the folder of that name in the store, as if in another
+// process.
 type Store func(folder string) bucket.Bucket
 
-// Run checks a store. It opens a new one for every case, and all run in parallel. large is the size in bytes of a body that the
-// store has to write in its slower way, for example in parts.
+// Run checks a store. It opens a new store for every case, and runs all cases in parallel. The size large is in bytes: a store
+// has to write such a body in its slower way, for example in parts.
 func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 	t.Helper()
 	for name, check := range map[string]func(*testing.T, Store){
@@ -145,7 +145,8 @@ func list(t *testing.T, open Store) {
 	wantKeys(t, b, "a/", "")
 }
 
-// remove deletes more objects at a time than S3 takes in one request, one that is missing, and one that others lie beside.
+// remove deletes more objects at a time than S3 accepts in one request. One of the keys has no object, and another one has
+// objects beside it.
 func remove(t *testing.T, open Store) {
 	t.Helper()
 	b := open("store")
@@ -177,7 +178,7 @@ func remove(t *testing.T, open Store) {
 	wantBody(t, b, keys[0], []byte("again"), Put(t, b, keys[0], []byte("again"), ""))
 }
 
-// isolation checks that a store in a folder sees nothing of its neighbours, whose names begin alike.
+// isolation checks that a store in a folder does not see its neighbours, even if their names begin in the same way.
 func isolation(t *testing.T, open Store) {
 	t.Helper()
 	b, longer, shorter := open("store"), open("store2"), open("stor")
@@ -285,7 +286,7 @@ func lock(t *testing.T, open Store) {
 	}
 }
 
-// folderOrKey: an object stays readable beside names that begin with its own.
+// folderOrKey checks that an object stays readable if other names begin with its own.
 func folderOrKey(t *testing.T, open Store) {
 	t.Helper()
 	b := open("store")

@@ -22,7 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// The owner may write the files and a group may read them: an audit log is not for everybody.
+// The owner may write the files and a group may read them, because not every user may read an audit log.
 const (
 	fileMode = 0o640
 	dirMode  = 0o750
@@ -30,15 +30,15 @@ const (
 
 // Bucket is a [bucket.Bucket] in a directory of a file system that has hard links and flock: each object is a file.
 //
-// Names that begin with a dot are its own: locks, and the files that a crash leaves of a write. It never reads these as
-// objects, and anyone may remove them at any time.
+// Names that begin with a dot belong to the store itself: locks, and files that a crash left in the middle of a write. It never
+// reads these as objects, and a user may remove them at any time.
 type Bucket struct {
 	root  string
 	swept sync.Once
 }
 
-// Open opens the directory at an absolute path. If it is missing, the first Put makes it, so that a command that only reads
-// leaves nothing behind.
+// Open opens the directory at an absolute path. If it does not exist, the first Put makes it: a command that only reads leaves
+// no trace.
 func Open(path string) (*Bucket, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("directory %q is not an absolute path: write it from the root on", path)
@@ -58,7 +58,7 @@ func Open(path string) (*Bucket, error) {
 func (d *Bucket) String() string { return (&url.URL{Scheme: "file", Path: d.root}).String() }
 
 // Get implements [bucket.Bucket]. The version is the body's SHA-256. The age is by this machine's clock. Unless the directory
-// is a network mount, the same clock stamped the file. No caller decides anything by the age if Lock works.
+// is a network mount, the same clock stamped the file. If Lock works, no caller needs the age for a decision.
 func (d *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	path, err := d.path(ctx, key)
 	if err != nil {
@@ -122,7 +122,7 @@ func (d *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(keys) // a walk has "a/b" before "a-b"
+	slices.Sort(keys) // in a walk, "a/b" comes before "a-b"
 	return keys, nil
 }
 
@@ -131,12 +131,12 @@ func (d *Bucket) walk(ctx context.Context, prefix string, each func(key string, 
 	if err := bucket.CheckPrefix(prefix); err != nil {
 		return err
 	}
-	// Only the folder that the prefix names can hold matches.
+	// Only the folder that the prefix names can have such keys.
 	folder, _ := filepath.Split(filepath.FromSlash(prefix))
 	start := filepath.Join(d.root, folder)
 	err := filepath.WalkDir(start, func(path string, entry fs.DirEntry, err error) error {
 		if isMissing(err) || err == nil && path == start {
-			return nil // no object was written there yet, or the folder has just been removed
+			return nil // no object was written there yet, or another process has just removed the folder
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (d *Bucket) Lock(ctx context.Context, key string) (func() error, bool, erro
 		return nil, false, err
 	}
 	folder, name := filepath.Split(path)
-	// After a crash the lock itself does not matter, but files of later puts need its folder.
+	// After a crash the lock itself is gone anyway, but files of later puts need its folder to be durable.
 	changed, err := makeDir(filepath.Clean(folder))
 	if err == nil {
 		err = syncDirs(changed)
@@ -174,7 +174,7 @@ func (d *Bucket) Lock(ctx context.Context, key string) (func() error, bool, erro
 	if err != nil {
 		return nil, false, explainFile("lock", path, err)
 	}
-	// The lock's file stays when the lock is released: removing it would let two processes hold one name.
+	// The lock's file stays after the release: if it were removed, two processes could hold locks on the same name.
 	unlock, err := lockFile(filepath.Join(folder, "."+name), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, false, fmt.Errorf("lock %s: another process holds it: %w", path, fs.ErrExist)
@@ -201,13 +201,13 @@ func readFile(path string) (body []byte, written time.Time, err error) {
 	return body, info.ModTime(), nil
 }
 
-// openFile has read take the body, and describes the same file, even if another file gets its name meanwhile.
+// openFile makes read take the body, and describes the same file, even if another file gets its name meanwhile.
 func openFile(path string, read func(io.Reader) error) (fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // the file was only read, so an error here loses nothing
+	defer func() { _ = f.Close() }() // the file was only read, so an error here has no effect
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err

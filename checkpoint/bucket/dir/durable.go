@@ -26,9 +26,9 @@ const (
 //	unlink .tmp-X
 //	fsync of the folder and of the parents of new folders: the name is durable
 //
-// createFile writes the new file at the root because the first file in a fresh folder costs a file system several times as
-// much, and sparse history has one object in each of hundreds of folders. It syncs the folders together, at the end, since the
-// first of several fsyncs without a change between them does the work of all.
+// createFile writes the new file at the root and not in its folder: the first file in a new folder costs a file system several
+// times as much. Old history has one object in each of hundreds of folders. It syncs all folders at the end: if nothing changes
+// between several fsyncs, the first one does the work of all.
 func createFile(root, path string, body []byte) error {
 	changed, err := makeDir(filepath.Dir(path))
 	if err != nil {
@@ -50,8 +50,8 @@ func createFile(root, path string, body []byte) error {
 
 // replaceFile replaces the file at path by a new one, if its body has the digest version.
 //
-// A lock makes comparing and renaming one step for every process that replaces a file in this folder. Creating needs no lock:
-// it changes no existing file.
+// A lock makes one step of comparing and renaming, for every process that replaces a file in this folder. Creating needs no
+// lock: it changes no existing file.
 func replaceFile(root, path string, body []byte, version string) error {
 	folder := filepath.Dir(path)
 	if _, err := os.Stat(path); err != nil {
@@ -61,7 +61,7 @@ func replaceFile(root, path string, body []byte, version string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = unlock() }() // closing cannot keep the lock
+	defer func() { _ = unlock() }() // if closing fails, the lock is free all the same
 	old, _, err := readFile(path)
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func replaceFile(root, path string, body []byte, version string) error {
 	return syncDirs([]string{folder})
 }
 
-// removeFiles removes files of one folder, and makes that durable. It returns the file at which it failed. The lock is the one of
-// replaceFile, which would otherwise bring back a file that it read just before.
+// removeFiles removes files of one folder, and makes that durable. It returns the file at which it failed. It takes the lock of
+// replaceFile. Without the lock, replaceFile could bring a file back that it read just before.
 func removeFiles(folder string, paths []string) (failed string, err error) {
 	if _, err := os.Stat(folder); isMissing(err) {
 		return "", nil
@@ -89,7 +89,7 @@ func removeFiles(folder string, paths []string) (failed string, err error) {
 	if err != nil {
 		return paths[0], err
 	}
-	defer func() { _ = unlock() }() // closing cannot keep the lock
+	defer func() { _ = unlock() }() // if closing fails, the lock is free all the same
 	for _, path := range paths {
 		info, err := os.Lstat(path)
 		if err == nil && info.IsDir() { // "a" is no object because there is an object "a/b"
@@ -120,7 +120,7 @@ func writeTemp(folder string, body []byte) (string, error) {
 		err = closeErr
 	}
 	if err != nil {
-		_ = os.Remove(path) // the cause is what matters: a leftover does no harm
+		_ = os.Remove(path) // the caller needs the first error; a leftover file does no harm
 		return "", err
 	}
 	return path, nil
@@ -151,12 +151,11 @@ func makeDir(path string) (changed []string, err error) {
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	// This is needed also if another process has just made the folder: our file must not rely on a folder that a crash can take
-	// away.
+	// This is also needed if another process has just made the folder: a crash can still remove that folder, and our file with it.
 	return append(changed, parent), nil
 }
 
-// syncDirs makes the names in folders durable. The last one first: it is the innermost.
+// syncDirs makes the names in folders durable. It begins with the last one, which is the innermost.
 func syncDirs(folders []string) error {
 	for _, folder := range slices.Backward(folders) {
 		f, err := os.Open(folder)
@@ -170,8 +169,8 @@ func syncDirs(folders []string) error {
 	return nil
 }
 
-// unlessUnknown drops the error of a file system that does not know fsync of a folder, as CIFS and some of FUSE. There a name
-// is only as durable as the file system makes it by itself, and Houndtrail can ask for nothing better.
+// unlessUnknown drops the error of a file system that does not know fsync of a folder, such as CIFS and some kinds of FUSE.
+// There, a name is only as durable as the file system makes it, and Houndtrail can do no more.
 func unlessUnknown(err error) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil
@@ -207,7 +206,7 @@ func isLink(err error) bool {
 	return ok && link.Op == "link"
 }
 
-// withoutOwn removes the names of our own temporary files from an error about writing path: they tell a user nothing.
+// withoutOwn removes the names of our own temporary files from an error about a write to path: these names do not help a user.
 func withoutOwn(path string, err error) error {
 	if link, ok := errors.AsType[*os.LinkError](err); ok {
 		return link.Err
@@ -233,7 +232,7 @@ func explainFile(verb, path string, err error) error {
 	case errors.Is(err, syscall.EROFS):
 		remedy = "mount it for writing"
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK),
-		linking && errors.Is(err, syscall.EPERM): // what FAT says
+		linking && errors.Is(err, syscall.EPERM): // FAT returns this error
 		remedy = "use a file system with hard links and file locks, or S3"
 	case errors.Is(err, syscall.EXDEV):
 		remedy = "keep the whole directory on one file system: a folder in it is another one's mount"

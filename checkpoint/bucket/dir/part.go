@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Open implements [bucket.Bucket]. A file is never written in place, so that an open one keeps its body, also when its name goes to
-// another file or to none. A disk needs no tail.
+// Open implements [bucket.Bucket]. The store never writes into an existing file. So an open file keeps its body, even if its
+// name goes to another file, or disappears. A disk needs no tail.
 func (d *Bucket) Open(ctx context.Context, key string, _ int) (bucket.Object, error) {
 	path, err := d.path(ctx, key)
 	if err != nil {
@@ -25,7 +25,7 @@ func (d *Bucket) Open(ctx context.Context, key string, _ int) (bucket.Object, er
 		err = fs.ErrNotExist
 	}
 	if err != nil {
-		_ = f.Close() // it was only read
+		_ = f.Close() // the file was only read
 		return nil, explainFile("read", path, err)
 	}
 	return &file{File: f, ctx: ctx, size: info.Size()}, nil
@@ -46,7 +46,7 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	n, err := f.File.ReadAt(p, off)
-	if err != nil && err != io.EOF { //nolint:errorlint // os returns it as it is
+	if err != nil && err != io.EOF { //nolint:errorlint // os returns it unchanged
 		err = explainFile("read", f.Name(), err)
 	}
 	return n, err

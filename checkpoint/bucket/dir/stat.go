@@ -44,7 +44,7 @@ func (d *Bucket) Hash(ctx context.Context, key string) (bucket.Info, error) {
 	return found, nil
 }
 
-// errEnough ends a walk whose caller wants no more.
+// errEnough ends a walk when the caller wants no more.
 var errEnough = errors.New("enough")
 
 // Walk implements [bucket.Bucket].
@@ -53,7 +53,7 @@ func (d *Bucket) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 		err := d.walk(ctx, prefix, func(key string, entry fs.DirEntry) error {
 			info, err := entry.Info()
 			if isMissing(err) {
-				return nil // it has just been removed
+				return nil // another process has just removed it
 			}
 			if err == nil && !yield(bucket.Info{Key: key, Bytes: info.Size()}, nil) {
 				err = errEnough

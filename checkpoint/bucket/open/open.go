@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
-// Options are the options of every kind of store, and those of one kind only. Open uses the options of the URL's kind.
+// Options are the options for every kind of store, and the options for one kind only. Open uses the options of the URL's kind.
 type Options struct {
 	bucket.Options
 	S3 s3.Options // Open sets the fields that come from the URL, and the options of every kind
@@ -23,11 +23,11 @@ type Options struct {
 type kind struct {
 	scheme string // of its URLs
 	form   string // of its URLs, for advice
-	// open opens the store at u, which is rawURL as the caller wrote it.
+	// open opens the store at u. rawURL is the same URL as the caller wrote it.
 	open func(ctx context.Context, rawURL string, u *url.URL, opts Options) (bucket.Bucket, error)
 }
 
-// kinds are all kinds of stores: another one is a line here.
+// kinds are all kinds of stores: a new kind needs a line here.
 //
 //nolint:gochecknoglobals // a constant
 var kinds = []kind{
@@ -35,8 +35,8 @@ var kinds = []kind{
 	{"s3", "s3://bucket/prefix", openS3},
 }
 
-// Open opens the store that a URL names: file:///abs/dir, or s3://bucket/prefix. It does not contact the store: a mistake that
-// only the store can see shows at the first call.
+// Open opens the store that a URL names: file:///abs/dir, or s3://bucket/prefix. It does not contact the store: if only the
+// store can see a mistake, the first call shows it.
 func Open(ctx context.Context, rawURL string, opts Options) (bucket.Bucket, error) {
 	var forms []string
 	for _, k := range kinds {

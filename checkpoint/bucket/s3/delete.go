@@ -14,11 +14,11 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// mostDeletes is how many keys S3 takes in one request.
+// mostDeletes is how many keys S3 accepts in one request.
 const mostDeletes = 1000
 
-// Delete implements [bucket.Bucket]. It names no versions: in a bucket with versions or with Object Lock, S3 puts a delete marker
-// on top, and keeps every version.
+// Delete implements [bucket.Bucket]. It names no versions: in a bucket with versions or Object Lock, S3 adds a delete marker
+// and keeps every version.
 func (s *Bucket) Delete(ctx context.Context, keys ...string) error {
 	for _, key := range keys {
 		if err := bucket.CheckKey(key); err != nil {
@@ -44,8 +44,8 @@ func (s *Bucket) Delete(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// undeleted is the error about the keys that S3 refused to delete, in an answer that is a success as a whole. S3 tells them one by
-// one, and for one cause mostly: so the first one stands for all.
+// undeleted returns the error about the keys that S3 refused to delete. The answer as a whole is a success. S3 reports each of
+// these keys alone, mostly for the same reason: so the first report stands for all.
 func (s *Bucket) undeleted(ctx context.Context, refused []types.Error) error {
 	refused = slices.DeleteFunc(refused, func(e types.Error) bool { return aws.ToString(e.Code) == "NoSuchKey" })
 	if len(refused) == 0 {

@@ -37,7 +37,8 @@ const (
 	serviceIMDS = "ec2imds"
 )
 
-// failing is the innermost operation that failed. If there were no credentials for S3, it is an operation of another service.
+// failing returns the innermost operation that failed. If there were no credentials for S3, it is an operation of another
+// service.
 func failing(err error) (service, operation string) {
 	for {
 		op, ok := errors.AsType[*smithy.OperationError](err)
@@ -48,7 +49,7 @@ func failing(err error) (service, operation string) {
 	}
 }
 
-// remedy says what to do when a service gave no credentials.
+// remedy says what to do if a service gave no credentials.
 func (l login) remedy(service string, err error) string {
 	switch {
 	case service == serviceSTS && is[*net.OpError](err):
@@ -66,7 +67,7 @@ func (l login) remedy(service string, err error) string {
 	}
 }
 
-// refused explains what STS says of the token: "Errors" of AssumeRoleWithWebIdentity in the AWS STS API reference.
+// refused explains what STS says about the token: "Errors" of AssumeRoleWithWebIdentity in the AWS STS API reference.
 func (l login) refused(code string) string {
 	if l.tokenFile == "" {
 		return "the role is not given to these credentials: check the role's trust policy and the profile in AWS_PROFILE"
@@ -86,7 +87,7 @@ func (l login) refused(code string) string {
 		"its subject (the service account) and its audience (sts.amazonaws.com)", l.role, l.tokenFile, why)
 }
 
-// unreadable tells that the token could not even be read, which the SDK says in words only.
+// unreadable tells that the SDK could not even read the token. The SDK says this only in words.
 func (l login) unreadable(err error) bool {
 	return l.tokenFile != "" && strings.Contains(err.Error(), "unable to read file at "+l.tokenFile)
 }

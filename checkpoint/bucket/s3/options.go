@@ -37,7 +37,8 @@ type Options struct {
 	SSE      string // AES256 or aws:kms; default: the bucket's own setting
 	KMSKeyID string // with aws:kms; default: the account's key for S3
 
-	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version from being deleted for so long.
+	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version for so many days: until then, S3 does not
+	// delete it.
 	ObjectLockMode string
 	ObjectLockDays int
 	StorageClass   string // default: STANDARD
@@ -46,7 +47,7 @@ type Options struct {
 	AccessKey string
 	SecretKey string
 
-	PartSize    int           // bytes; bodies above it go in parts. Default 16 MiB, at least 5 MiB
+	PartSize    int           // bytes; the store writes a larger body in parts. Default 16 MiB, at least 5 MiB
 	PageSize    int32         // keys per request of a list; default 1000
 	MaxAttempts int           // of each request; default 5, or 3 if Interactive
 	MaxBackoff  time.Duration // between two attempts; default 20s

@@ -22,13 +22,13 @@ func (s *Bucket) Open(ctx context.Context, key string, tail int) (bucket.Object,
 	o := &object{store: s, ctx: ctx, key: key}
 	body, out, err := s.part(ctx, key, "-"+strconv.Itoa(max(tail, 1)), nil)
 	switch {
-	case apiCode(err) == "InvalidRange": // no range of an empty object exists
+	case apiCode(err) == "InvalidRange": // an empty object has no range
 		return o, nil
 	case err != nil:
 		return nil, err
 	}
 	o.tail, o.etag, o.size = body, out.ETag, int64(len(body))
-	if out.ContentRange != nil { // otherwise the store has sent the whole object
+	if out.ContentRange != nil { // if not, the store has sent the whole object
 		_, total, _ := strings.Cut(*out.ContentRange, "/")
 		if o.size, err = strconv.ParseInt(total, 10, 64); err != nil {
 			return nil, fmt.Errorf("read %s: the answer has the range %q, which tells no size", s.url(key), *out.ContentRange)
@@ -40,7 +40,7 @@ func (s *Bucket) Open(ctx context.Context, key string, tail int) (bucket.Object,
 	return o, nil
 }
 
-// part reads a range of an object. The store's checksum is of the whole object, so that the SDK must not compare it.
+// part reads a range of an object. The store's checksum is the one of the whole object, so the SDK must not compare it.
 func (s *Bucket) part(ctx context.Context, key, span string, etag *string) (body []byte, out *sdk.GetObjectOutput, err error) {
 	for range readAttempts {
 		out, err = s.client.GetObject(ctx, &sdk.GetObjectInput{
@@ -74,7 +74,7 @@ type object struct {
 
 func (o *object) Size() int64 { return o.size }
 
-// Close ends nothing: between two requests the store knows of no reader.
+// Close need not end anything: between two requests, the store does not know that there is a reader.
 func (o *object) Close() error { return nil }
 
 func (o *object) ReadAt(p []byte, off int64) (int, error) {

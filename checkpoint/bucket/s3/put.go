@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// abortTimeout bounds the clean-up after a failed upload in parts.
+// abortTimeout is how long the clean-up after a failed upload in parts may take.
 const abortTimeout = 10 * time.Second
 
 // Put implements [bucket.Bucket] with If-None-Match: * or If-Match.
@@ -42,8 +42,8 @@ func (s *Bucket) Put(ctx context.Context, key string, body []byte, version strin
 		return etag, nil
 	}
 	if p.mayHaveWorked(err) {
-		// The store may have our object although the answer was lost, so that a retry met our own write. The object that the
-		// store has now decides. If it cannot be read, the first error stands.
+		// The store may have our object although its answer was lost: then the retry met our own write. So the object that the store
+		// has now decides. If it cannot be read, the first error stands.
 		if stored, etag, _, getErr := s.Get(ctx, key); getErr == nil && bytes.Equal(stored, body) {
 			return etag, nil
 		}
@@ -60,7 +60,7 @@ type put struct {
 	attempts int
 }
 
-// mayHaveWorked reports whether a failed write may still have stored the object. If the only attempt was refused (4xx), it did
+// mayHaveWorked tells whether a failed write may still have stored the object. If the only attempt was refused (4xx), it did
 // not. If no request was sent, it did not either.
 func (p *put) mayHaveWorked(err error) bool {
 	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
@@ -95,7 +95,7 @@ func (s *Bucket) putWhole(ctx context.Context, p *put) (string, error) {
 	return aws.ToString(out.ETag), nil
 }
 
-// putParts uploads a large body in parts. Nothing is visible before the last request, which carries the condition.
+// putParts uploads a large body in parts. Until the last request, the upload is not visible. That request has the condition.
 func (s *Bucket) putParts(ctx context.Context, p *put) (string, error) {
 	in := &sdk.CreateMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
@@ -108,7 +108,7 @@ func (s *Bucket) putParts(ctx context.Context, p *put) (string, error) {
 	}
 	etag, err := s.completeParts(ctx, p, upload.UploadId)
 	if err != nil {
-		// Parts cost money until they are aborted. If this fails too, the bucket's lifecycle rule has to do it.
+		// Parts cost money until they are aborted. If this fails too, a lifecycle rule of the bucket has to do it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
 		_, _ = s.client.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{

@@ -8,11 +8,11 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// unsignedKey finds the value of the header that is left unsigned in the context of a request.
+// unsignedKey is the key under which the context of a request names the header that is not signed.
 type unsignedKey struct{}
 
-// leaveUnsigned keeps a header out of the signature. A proxy in front of a store that is not AWS may change the header on the
-// way, and the signature would be wrong at the store. Google's front end changes Accept-Encoding.
+// leaveUnsigned keeps a header out of the signature. A proxy before a store that is not AWS may change the header on the way.
+// If the header were signed, the signature would be wrong at the store. Google's front end changes Accept-Encoding.
 func leaveUnsigned(header string) func(*middleware.Stack) error {
 	step := func(name string, change func(context.Context, *smithyhttp.Request) context.Context) middleware.FinalizeMiddleware {
 		return middleware.FinalizeMiddlewareFunc("houndtrail:"+name, func(

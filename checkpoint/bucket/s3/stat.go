@@ -40,8 +40,8 @@ func (s *Bucket) Stat(ctx context.Context, key string) (bucket.Info, error) {
 	}, nil
 }
 
-// said asks the store for its own word about a HEAD that failed: the answer to a HEAD has no body, and so does not tell an object
-// that is missing from a bucket that is.
+// said asks the store again after a failed HEAD. The answer to a HEAD has no body, so it cannot tell whether the object or the
+// bucket is missing.
 func (s *Bucket) said(ctx context.Context, key string, err error) error {
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); !ok || answer.HTTPStatusCode()/100 != 4 {
 		return err
@@ -49,14 +49,14 @@ func (s *Bucket) said(ctx context.Context, key string, err error) error {
 	out, getErr := s.client.GetObject(ctx, &sdk.GetObjectInput{
 		Bucket: &s.opts.Bucket, Key: s.key(key), Range: aws.String("bytes=0-0"),
 	})
-	if getErr == nil { // it has appeared since, or only HEAD is refused
+	if getErr == nil { // the object has appeared meanwhile, or the store refuses only HEAD
 		_ = out.Body.Close()
 		return err
 	}
 	return getErr
 }
 
-// whole is the SHA-256 of a whole object in hex. An upload in parts has a sum of the sums of its parts, which tells nothing here.
+// whole is the SHA-256 of a whole object in hex. An upload in parts has a sum over the sums of its parts, which is not that.
 func whole(sum *string, kind types.ChecksumType) string {
 	raw, err := base64.StdEncoding.DecodeString(aws.ToString(sum))
 	if err != nil || len(raw) != sha256.Size || kind == types.ChecksumTypeComposite {
@@ -88,7 +88,7 @@ func (s *Bucket) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 	return s.walk(ctx, prefix, "")
 }
 
-// walk is Walk from behind a key on.
+// walk is Walk that begins after a key.
 func (s *Bucket) walk(ctx context.Context, prefix, after string) iter.Seq2[bucket.Info, error] {
 	return func(yield func(bucket.Info, error) bool) {
 		if err := bucket.CheckPrefix(prefix); err != nil {
@@ -118,16 +118,17 @@ func (s *Bucket) walk(ctx context.Context, prefix, after string) iter.Seq2[bucke
 	}
 }
 
-// ours is the key of an object of the store. Any other object is not one of ours, for example a console's folder marker.
+// ours returns the key of an object of this store. Any other object is not one of ours, for example a console's folder marker.
 func (s *Bucket) ours(name *string) (key string, ok bool) {
 	key = strings.TrimPrefix(aws.ToString(name), *s.key(""))
 	return key, bucket.CheckKey(key) == nil
 }
 
-// isChecksum tells whether the SDK found that a body is not the one of its checksum: http.StatusOK, and yet an error.
+// isChecksum tells whether the SDK found that a body does not fit its checksum: the status is http.StatusOK, and there is an
+// error.
 func isChecksum(err error) bool { return strings.Contains(err.Error(), "checksum did not match") }
 
-// unversioned are the answers to a request for versions by a store that has none or does not show them to the caller.
+// unversioned are the answers of a store that has no versions, or does not show them to the caller.
 func unversioned(err error) bool {
 	answer, ok := errors.AsType[*awshttp.ResponseError](err)
 	return ok && (answer.HTTPStatusCode() == http.StatusForbidden && apiCode(err) == "AccessDenied" ||

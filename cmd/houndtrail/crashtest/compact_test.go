@@ -99,7 +99,7 @@ func (p *place) awaitSwap(process *process, random *rand.Rand, aimed bool) bool 
 	}
 }
 
-// intent is what a compaction is about to do, or died over.
+// intent is the step that a compaction has noted, or over which it died.
 func (p *place) intent() (i compact.Intent) {
 	p.t.Helper()
 	p.read(filepath.Join(p.root, "positions", archiveStream, "state", compact.StateName+".json"), &i)

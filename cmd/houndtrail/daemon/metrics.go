@@ -73,7 +73,7 @@ func NewMetrics(tenant, version string) *Metrics {
 		cycleTime: gauge("commit_duration_seconds", "Time that the last window took."),
 		oldest:    gauge("source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day."),
 		deadline: gauge("retention_deadline_timestamp_seconds",
-			"When BloodHound may begin to drop records that are not exported yet; absent where that is not to be expected."),
+			"When BloodHound may begin to drop records that are not exported yet; absent if Houndtrail does not expect that."),
 		state: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "houndtrail_stream_state",
 			Help: "1 for the state that the stream's last cycle ended in, in the words of houndtrail status, and 0 for all others.",
@@ -97,7 +97,7 @@ func NewMetrics(tenant, version string) *Metrics {
 		bytes:    counter("bytes_total", "Bytes of the objects or batches that the destination acknowledged.", "stream"),
 		requests: counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),
 		retries:  counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
-		posts:    counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 where no answer came.", "status"),
+		posts:    counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 if no answer came.", "status"),
 		reposts:  counter("webhook_retries_total", "Posts to the webhook that were tried again, by reason.", "reason"),
 		requestTime: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.",

@@ -137,7 +137,7 @@ func TestScheduleGoesOn(t *testing.T) {
 	})
 }
 
-// Each stream has its own schedule: the webhook does not wait for the archive, nor is the archive late by the webhook's.
+// Each stream has its own schedule: neither stream waits for the other's.
 func TestSchedulePerStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

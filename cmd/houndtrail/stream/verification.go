@@ -33,8 +33,8 @@ const (
 	verificationTurns    = 3         // so many may fail for a passing reason before the verification is overdue
 )
 
-// A VerificationNote says how the last verification of a stream ended, and where the next one goes on. It is in the object
-// <stream>/state/verification.json.
+// A VerificationNote says how the last verification of a stream ended, and how far the verifications have come. It is in the
+// object <stream>/state/verification.json.
 type VerificationNote struct {
 	Note
 

@@ -20,7 +20,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// TestJudgeVerification: no verification that a person has to look at is ok, nor is one that could not read everything.
+// TestJudgeVerification: if a person has to look at a verification, it is not ok. If a verification could not read everything,
+// it is not ok either.
 func TestJudgeVerification(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

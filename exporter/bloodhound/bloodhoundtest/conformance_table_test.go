@@ -10,8 +10,9 @@ import (
 // measuredAt is the time of the measurement.
 var measuredAt = time.Date(2026, 11, 26, 1, 27, 42, 0, time.UTC)
 
-// measured is a table with the same kinds of rows as the tables of the servers: texts of every kind that the requests ask for,
-// NULL and empty texts, rows out of order, of one instant, older than a year, of the future, or without a time.
+// measured is a table with the same kinds of rows as the tables of the servers: texts of every kind for which the requests ask,
+// NULL and empty texts, and rows out of order. Other rows are of one instant, older than a year, of the future, or without a
+// time.
 var measured = sync.OnceValue(func() []bt.Row {
 	const rows, instant = 1300, 6 * time.Hour
 	newest := time.Date(2026, 11, 26, 1, 26, 11, 706968000, time.UTC)

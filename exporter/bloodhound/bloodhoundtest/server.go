@@ -227,7 +227,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call, rt rout
 // times of rows nor the check of signatures.
 type DateRule func(now time.Time) time.Time
 
-// DateAhead is a Date header that is ahead of the server's clock, as of a proxy with a wrong clock.
+// DateAhead is a Date header that is ahead of the server's clock, like one from a proxy with a wrong clock.
 func DateAhead(d time.Duration) DateRule {
 	return func(now time.Time) time.Time { return now.Add(d) }
 }

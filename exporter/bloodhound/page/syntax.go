@@ -15,7 +15,7 @@ import (
 // longestQuote is how many characters of a value an error quotes at most.
 const longestQuote = 60
 
-// A SyntaxError names a fault: a place where a page is not as the API promises. It helps the user to find that place.
+// A SyntaxError names a fault: a part of a page that is not as the API promises. It helps the user to find that place.
 type SyntaxError struct {
 	Index  int    // place of the record in the page, from 0; -1 outside of the records
 	ID     int64  // id of that record; 0 if it cannot be read

@@ -17,8 +17,8 @@ import (
 const (
 	// longestMessage is how many characters of BloodHound's own error an error quotes at most: enough for all of its messages.
 	longestMessage = 400
-	// longestForeign is how many characters of any other text an error quotes at most: the first line shows where the text comes
-	// from.
+	// longestForeign is how many characters of any other text an error quotes at most: the first line shows the source of the
+	// text.
 	longestForeign = 120
 )
 

@@ -95,7 +95,7 @@ func (c *Compactor) Run(ctx context.Context) error {
 		return err
 	}
 	var findings []error
-	// A day before that time was removed on purpose: the compaction must not keep what is left of it.
+	// A day before that time was removed on purpose: the compaction must not keep the rest of it.
 	objects = slices.DeleteFunc(objects, func(o read.Object) bool { return o.Day.Before(newest.ForgottenBefore) })
 	for units := due(objects, newest.Cursor.Add(-c.OlderThan)); len(units) > 0; {
 		n, some := 0, 0

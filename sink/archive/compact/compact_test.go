@@ -305,7 +305,7 @@ func TestRightIsLost(t *testing.T) {
 	w.mustCompact()
 }
 
-// A dry run says what would be done, and writes nothing.
+// A dry run says which objects it would replace, and writes nothing.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	w := inMemory(t, "parquet")

@@ -50,7 +50,7 @@ func (w *world) forget(before time.Time) (all []compact.Forgotten, err error) {
 	return all, err
 }
 
-// forgot takes the records of the days before a day out of what has to be there.
+// forgot takes the records of the days before a day out of the records that the archive has to have.
 func (w *world) forgot(before time.Time) {
 	w.written = slices.DeleteFunc(w.written, func(r record.Record) bool { return r.CreatedAt.Before(before) })
 }
@@ -185,7 +185,7 @@ func TestForgetKilledAndStateLost(t *testing.T) {
 		if err := w.positions.Delete(t.Context(), "archive/state/compact.json"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.compact(); err != nil { // must not make one object of what is removed
+		if _, err := w.compact(); err != nil { // must not make one object of the removed ones
 			t.Fatal(err)
 		}
 		if _, err := w.forget(day3); err != nil {
@@ -332,8 +332,8 @@ func TestForgetAfterBackfill(t *testing.T) {
 	w.check()
 }
 
-// What is not as the journal says stays, as evidence, and so does what no entry names. The rest goes. What is gone already is not
-// said to be removed now.
+// If an object is not as the journal says, it stays as evidence. An object that no entry names stays too. The rest goes. If an
+// object is gone already, the entry does not say that this removal deleted it.
 func TestForgetFindings(t *testing.T) {
 	t.Parallel()
 	w := forgettable(t, "ndjson")

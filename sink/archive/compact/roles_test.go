@@ -25,8 +25,8 @@ var roles = map[string]string{
 	"AKWRITER": "writer-policy.json", "AKCOMPACTOR": "compactor-policy.json", "AKREADER": "reader-policy.json", "AKAUDITOR": "auditor-policy.json",
 }
 
-// TestRoles: each role of deploy/aws can do its work, and nothing more, on a server that enforces the shipped policies. The server
-// does not know KMS, nor some conditions: it gets the statements without these.
+// TestRoles: each role of deploy/aws can do its work, and nothing more, on a server that enforces the shipped policies. The
+// server knows no KMS and not all conditions: it gets the statements without these.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

@@ -58,8 +58,8 @@ type world struct {
 	memory           int64
 	lost             bool // a state of the compaction was: an object may have no entry
 
-	at      time.Time // where the exporter's next window begins
-	since   time.Time // from when on the exporter knows what it has delivered
+	at      time.Time // the start of the exporter's next window
+	since   time.Time // the exporter knows its delivered records from then on
 	id      int64
 	written []record.Record
 }

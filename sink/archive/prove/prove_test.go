@@ -117,7 +117,7 @@ func TestHeads(t *testing.T) {
 	w.proves(1)
 }
 
-// TestAdoption: after an adoption the journal goes on under another origin. What was delivered before is proved under its own.
+// TestAdoption: after an adoption the journal goes on under another origin. Earlier records are proved under their own.
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))

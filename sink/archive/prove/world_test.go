@@ -61,7 +61,7 @@ type world struct {
 	format           string
 	keys             []ed25519.PrivateKey
 
-	at        time.Time // where the next window begins
+	at        time.Time // the start of the next window
 	id        int64
 	delivered []delivery
 }
@@ -171,8 +171,8 @@ func (w *world) public() (keys []seal.PublicKey) {
 	return keys
 }
 
-// proves makes the proof of one in so many of the records that were delivered, and of the last one. It compares what is proved with
-// what was delivered.
+// proves makes the proof of one in so many of the records that were delivered, and of the last one. It compares the proved
+// record with the delivered one.
 func (w *world) proves(in int) (last *prove.Proof) {
 	w.Helper()
 	for i, d := range w.delivered {

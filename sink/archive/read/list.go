@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Objects lists a tenant's objects by day, and the objects of a day by window. unknown are other keys in the same folder, which
-// no archive writes: a reader of the whole folder, such as Athena, may take them for part of the archive.
+// Objects lists a tenant's objects by day, and the objects of a day by window. It also returns other keys in the same folder as
+// unknown: no archive writes them. A reader of the whole folder, such as Athena, may take them for part of the archive.
 func Objects(ctx context.Context, b bucket.Reader, tenant string) (objects []Object, unknown []string, err error) {
 	keys, err := list(ctx, b, tenant)
 	if err != nil {

@@ -46,8 +46,8 @@ func plain(f search.Filter, r *record.Record) bool {
 	return false
 }
 
-// TestProperty: a search finds what a plain filter over all records finds, in order, each once, whatever the archive looks like, and
-// however little memory there is.
+// TestProperty: a search finds the same records as a plain filter over all records, in order, each once. The archive may have
+// any form, and the memory may be small.
 func TestProperty(t *testing.T) {
 	t.Parallel()
 	texts := []string{"", "a", "Ab", "aBc", strings.Repeat("long ", 40)}

@@ -133,7 +133,7 @@ func (w *world) keys() []string {
 	return keys
 }
 
-// run searches, and returns what was found.
+// run searches, and returns the found records.
 func (w *world) run(o search.Options) (found []record.Record, a search.Answer, err error) {
 	w.Helper()
 	o.Files, o.Tenant, o.Line = bucket.Opener(w.bucket), tenant, parse

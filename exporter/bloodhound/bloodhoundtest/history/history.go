@@ -33,8 +33,8 @@ const (
 	perThousand = 1000
 )
 
-// Rows makes up the audit log of a company that uses BloodHound: logins in the morning, changes over the day,
-// quiet weekends, few people who do most of it, failures, and once in a longer history an attacker who sprays passwords.
+// Rows makes up the audit log of a company that uses BloodHound: logins in the morning, changes over the day, and quiet
+// weekends. A few people do most of it, and some actions fail. A longer history has one attacker who tries passwords.
 //
 // It has the features of a real server's table: gaps and disorder in the ids, intents without an outcome, rows
 // that become visible late. Rows are in the order of created_at.

@@ -24,8 +24,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestTrino runs the tables for Trino, Athena and Glue. Athena's engine is Trino with Hive's grammar for CREATE EXTERNAL TABLE, and
-// its tables lie in Glue: so the test puts exactly what is printed into the metastore.
+// TestTrino runs the tables for Trino, Athena and Glue. Athena's engine is Trino with Hive's grammar for CREATE EXTERNAL TABLE,
+// and its tables are in Glue. So the test puts exactly the printed statement into the metastore.
 func TestTrino(t *testing.T) {
 	needs(t, *trinoDir)
 	gateway := servers.VersityGW(t)

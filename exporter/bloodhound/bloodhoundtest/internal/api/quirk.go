@@ -1,5 +1,5 @@
-// Package api has the parts that the double of BloodHound's API shares with the faults on it: the words of errors, the
-// compression of answers, and the quirks that a fault may ask of the server itself.
+// Package api has the parts that the double of BloodHound's API shares with the faults on it. These are the words of errors,
+// the compression of answers, and the quirks that a fault may want from the server itself.
 package api
 
 import (

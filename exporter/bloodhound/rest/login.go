@@ -90,7 +90,7 @@ func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 // renewalOf is the local time at which to replace a session that was just opened. Only the server's clock tells the length of the
 // session, so the local clock may be wrong.
 func renewalOf(jwt string, date time.Time) time.Time {
-	issued, expires, ok := lifeOf(jwt)
+	issued, expires, ok := Life(jwt)
 	issued = cmp.Or(issued, date)
 	if !ok || issued.IsZero() || !expires.After(issued) {
 		return time.Time{}

@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/doctor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/parquet"
@@ -31,11 +32,12 @@ const (
 	guarantees = repository + "/docs/guarantees.md"
 )
 
-// The lists of commands, metrics and columns are generated: go test ./cmd/houndtrail -run Readme -update.
+// The lists of commands, metrics, checks and columns are generated: go test ./cmd/houndtrail -run Readme -update.
 func TestReadmeIsUpToDate(t *testing.T) {
 	for _, block := range []struct{ page, name, text string }{
 		{"README.md", "commands", commandTable()},
 		{"docs/operating.md", "metrics", metricTable(t)},
+		{"docs/operating.md", "checks", checkTable()},
 		{"docs/s3-and-athena.md", "columns", columnTable()},
 	} {
 		path := filepath.Join(repository, block.page)
@@ -124,6 +126,16 @@ func commandTable() string {
 		if cmd.Name() != "help" {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", cmd.CommandPath(), cmd.Short)
 		}
+	}
+	return b.String()
+}
+
+// checkTable lists the checks of doctor.
+func checkTable() string {
+	var b strings.Builder
+	b.WriteString("| group | check | is ok if, or tells |\n| --- | --- | --- |\n")
+	for _, d := range doctor.Descriptions() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", d.Group, d.Check, d.About)
 	}
 	return b.String()
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/demo"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/doctor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 )
@@ -41,7 +44,7 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 				if err != nil {
 					return err
 				}
-				return stream.Once(cmd.Context(), all, c.StopGrace, wait)
+				return pointed(stream.Once(cmd.Context(), all, c.StopGrace, wait))
 			}
 			m := daemon.NewMetrics(c.Tenant, version)
 			all, jobs, err := set.Daemon(cmd.Context(), m)
@@ -55,6 +58,50 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 	}
 	cmd.Flags().BoolVar(&justOnce, "once", false, "run one cycle and exit")
 	cmd.Flags().DurationVar(&wait, "wait-lease", 90*time.Second, "how long --once waits while another runner holds the lease")
+	return cmd
+}
+
+// A pointedError says where to look next after an error that gives no advice of its own.
+type pointedError struct{ error }
+
+func pointed(err error) error {
+	if !stream.Unexplained(err) {
+		return err
+	}
+	return &pointedError{err}
+}
+
+func (e *pointedError) Error() string { return e.error.Error() + "\n" + stream.LookCloser }
+func (e *pointedError) Unwrap() error { return e.error }
+
+func (p *program) doctor() *cobra.Command {
+	var sendTest bool
+	output := choice{"table", []string{"table", "json"}}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Examine the whole set-up, and say what to do",
+		Long: `Examine the whole set-up, as a run would use it: settings, BloodHound, stores, journals, webhook, schedules and this
+machine. Each check is a row: ok, warn (a run works, and you should know of it), fail (a run fails) or skipped (it could not look,
+and says why). A row says what was seen and what to do. docs/operating.md lists the checks.
+
+It asks each server a few requests. It writes one small probe into each store, and removes it again; a row names the probe if the
+store keeps it. With --send-test it also posts one event to the webhook, which is marked as a test.
+
+The exit code is 0 if no check fails, and else the one with which a run ends: 2 for settings, 3 for BloodHound, 4 for stores and
+the webhook, 5 or 6 for journals. No secret is printed.`,
+		Example: `  houndtrail doctor --send-test
+  houndtrail doctor -o json | jq 'select(.state == "fail")'`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			process := p.asked().process(zap.NewNop())
+			rows, err := doctor.Examine(cmd.Context(), doctor.Options{Environ: p.environ, Process: process, SendTest: sendTest})
+			if err != nil {
+				return err
+			}
+			return errors.Join(doctor.Print(p.stdout, rows, output.value, p.environ), doctor.Failed(rows))
+		},
+	}
+	cmd.Flags().BoolVar(&sendTest, "send-test", false, "post one event to the webhook that is marked as a test")
+	cmd.Flags().VarP(&output, "output", "o", "form of the rows; json is one object a line")
 	return cmd
 }
 

@@ -37,14 +37,14 @@ const (
 	bodyRate  = 100_000 // bytes a second
 )
 
-// connect makes a client of S3, and tells how it logs in.
-func connect(ctx context.Context, opts Options) (*sdk.Client, login, error) {
+// connect makes a client of S3, and returns its configuration, which tells how it logs in.
+func connect(ctx context.Context, opts Options) (*sdk.Client, aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, loading(opts)...)
 	if err != nil {
-		return nil, login{}, fmt.Errorf("read the AWS environment: %w", err)
+		return nil, aws.Config{}, fmt.Errorf("read the AWS environment: %w", err)
 	}
 	if cfg.Region == "" && opts.Endpoint == "" {
-		return nil, login{}, fmt.Errorf("no region is set for s3://%s: set "+setting.S3Region+" or AWS_REGION", opts.Bucket)
+		return nil, aws.Config{}, fmt.Errorf("no region is set for s3://%s: set "+setting.S3Region+" or AWS_REGION", opts.Bucket)
 	}
 	return sdk.NewFromConfig(cfg, func(o *sdk.Options) {
 		o.UsePathStyle = opts.PathStyle
@@ -56,7 +56,7 @@ func connect(ctx context.Context, opts Options) (*sdk.Client, login, error) {
 			o.APIOptions = append(o.APIOptions, leaveUnsigned("Accept-Encoding"))
 			o.Region = cmp.Or(o.Region, "us-east-1")
 		}
-	}), loginOf(cfg), nil
+	}), cfg, nil
 }
 
 func loading(opts Options) []func(*config.LoadOptions) error {

@@ -22,12 +22,20 @@ import (
 
 // explained is an error in our words. The SDK's error, which repeats itself at length, stays underneath for errors.As.
 type explained struct {
-	text string
-	err  error
+	text   string
+	remedy string // what to do, with a colon in front; "" if the error does not tell
+	before bool   // there were no credentials, so S3 was not asked
+	err    error
 }
 
-func (e *explained) Error() string { return e.text }
+func (e *explained) Error() string { return e.text + e.remedy }
 func (e *explained) Unwrap() error { return e.err }
+
+// Remedy is the part of the text that says what to do; "" if the error does not tell.
+func (e *explained) Remedy() string { return strings.TrimPrefix(e.remedy, ": ") }
+
+// NoCredentials tells that there were no credentials, or that the service that gives them failed, so that S3 was not asked.
+func (e *explained) NoCredentials() bool { return e.before }
 
 // Is makes a refusal of S3 an [fs.ErrPermission], as a refusal of a file system is.
 func (e *explained) Is(target error) bool {
@@ -47,7 +55,7 @@ func (s *Bucket) explain(ctx context.Context, verb, action, key string, err erro
 		return fmt.Errorf("%s: %w", tried, ctx.Err())
 	}
 	if service, operation := failing(err); service != "" && service != serviceS3 {
-		return &explained{text: tried + ": " + service + " " + operation + ": " + cause(err) + s.login.remedy(service, err), err: err}
+		return &explained{tried + ": " + service + " " + operation + ": " + cause(err), s.login.remedy(service, err), true, err}
 	}
 	switch apiCode(err) {
 	case "PreconditionFailed":
@@ -59,7 +67,8 @@ func (s *Bucket) explain(ctx context.Context, verb, action, key string, err erro
 		// Only S3's own word counts. Any other 404, of a wrong endpoint say, must not look like a store without objects.
 		return fmt.Errorf("%s: %w", tried, fs.ErrNotExist)
 	}
-	return &explained{text: tried + ": " + cause(err) + s.remedy(action, key, err), err: err}
+	none := apiCode(err) == "" && (s.login.unreadable(err) || strings.Contains(err.Error(), "get credentials"))
+	return &explained{tried + ": " + cause(err), s.remedy(action, key, err), none, err}
 }
 
 func apiCode(err error) string {
@@ -139,7 +148,7 @@ func (s *Bucket) remedy(action, key string, err error) string {
 func (s *Bucket) permission(action, key string) string {
 	arn := "arn:" + partition(s.client.Options().Region) + ":s3:::" + s.opts.Bucket
 	switch action {
-	case "s3:ListBucket", "s3:ListBucketVersions":
+	case "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration":
 		return "allow " + action + " on " + arn
 	case "s3:GetObject":
 		return "allow s3:GetObject on " + arn + "/" + *s.key(key) + ", and s3:ListBucket on " + arn +

@@ -27,6 +27,7 @@ const readAttempts = 3
 // Every object carries a SHA-256 that the store has checked. The SDK retries after temporary failures, with backoff.
 type Bucket struct {
 	client *sdk.Client
+	config aws.Config // of the client, and of the services that give it credentials
 	login  login
 	opts   Options
 }
@@ -34,11 +35,11 @@ type Bucket struct {
 // Open prepares a client. It sends nothing yet. The error names all problems of the options at once.
 func Open(ctx context.Context, opts Options) (*Bucket, error) {
 	opts = opts.withDefaults()
-	client, login, err := connect(ctx, opts)
+	client, cfg, err := connect(ctx, opts)
 	if err := errors.Join(opts.check(), err); err != nil {
 		return nil, err
 	}
-	return &Bucket{client, login, opts}, nil
+	return &Bucket{client, cfg, loginOf(cfg), opts}, nil
 }
 
 // String implements [bucket.Bucket].

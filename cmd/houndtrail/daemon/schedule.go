@@ -59,7 +59,11 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 			left = &stream.Error{Stream: s.Name, Err: err}
 			log.Warn("told to stop before everything was committed; the next run starts from the last commit")
 		default:
-			log.Error("cycle failed; the next one starts from the last commit", zap.Error(err))
+			fields := []zap.Field{zap.Error(err)}
+			if stream.Unexplained(err) {
+				fields = append(fields, zap.String("next", stream.LookCloser))
+			}
+			log.Error("cycle failed; the next one starts from the last commit", fields...)
 		}
 	}))
 	clock := cron.New(cron.WithLogger(logger))

@@ -119,6 +119,9 @@ func (s *Set) Encoder() archive.Encoder {
 	}
 }
 
+// Receiver is the sink of the webhook for a command that only tells the receiver an event.
+func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}) }
+
 // webhook is the sink of the webhook. Load has already checked the configuration: if a file cannot be read here, it has changed
 // since then.
 func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {

@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/prove"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
+	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
 // An Outcome says how a cycle or a command ended. Its number is the command's exit code. The exit code is part of the
@@ -147,6 +151,32 @@ func isAny(err error, targets []error) bool {
 func isA[T error](err error) bool {
 	_, ok := errors.AsType[T](err)
 	return ok
+}
+
+// LookCloser says where to look next after an error of a run that does not say by itself what to do.
+const LookCloser = "to find the cause, run houndtrail doctor"
+
+// Unexplained tells whether an error of a run needs a closer look: a server or a store failed, and its error gives no advice.
+func Unexplained(err error) bool {
+	switch OutcomeOf(err) {
+	case Unexpected, SourceFailed, SinkFailed:
+	default:
+		return false
+	}
+	if e, ok := errors.AsType[*rest.Error](err); ok {
+		return e.Advice == ""
+	}
+	if e, ok := errors.AsType[*webhook.StatusError](err); ok { // each other answer has advice of its format
+		return e.Status/100 == 5 || e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		Remedy() string
+	}](err); ok {
+		return e.Remedy() == ""
+	}
+	// A file system tells the cause, a pause ends by itself, and a defect has to be reported.
+	return !isA[syscall.Errno](err) && !isA[*webhook.PostponedError](err) && !errors.Is(err, errDefect)
 }
 
 // UsageError is a command line or a setting that cannot work. The command finds it before it does anything.

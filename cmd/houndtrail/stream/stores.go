@@ -105,7 +105,7 @@ func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Repo
 	if s.config.Anchor.URL == "" {
 		return nil, nil
 	}
-	b, err := s.anchors(ctx)
+	b, err := s.Anchors(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +115,9 @@ func (s *Set) remembered(ctx context.Context, name string, tell func(anchor.Repo
 	return []checkpoint.Option{checkpoint.Remembered(guard)}, nil
 }
 
-// anchors is the place that remembers heads. The bucket there decides how long it keeps a head: the settings for the archive's
+// Anchors is the place that remembers heads. The bucket there decides how long it keeps a head: the settings for the archive's
 // retention and storage class do not apply.
-func (s *Set) anchors(ctx context.Context) (bucket.Bucket, error) {
+func (s *Set) Anchors(ctx context.Context) (bucket.Bucket, error) {
 	at := s.config.Anchor.URL
 	return s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
 }
@@ -131,7 +131,7 @@ func (s *Set) AnchoredHeads(ctx context.Context, name string) (heads []verify.Re
 	if s.config.Anchor.URL == "" {
 		return nil, nil
 	}
-	b, err := s.anchors(ctx)
+	b, err := s.Anchors(ctx)
 	if err != nil {
 		return nil, err
 	}

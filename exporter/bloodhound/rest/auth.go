@@ -56,7 +56,7 @@ func (b bearer) explain(e *Error, r *http.Request) string {
 		return ""
 	}
 	const next = "set a new " + setting.BloodHoundJWT + ", or better use an API token, which does not expire by itself"
-	if _, expires, ok := lifeOf(bearerOf(r)); ok && !expires.After(cmp.Or(e.Date, time.Now())) {
+	if _, expires, ok := Life(bearerOf(r)); ok && !expires.After(cmp.Or(e.Date, time.Now())) {
 		return fmt.Sprintf("the JWT expired at %s: %s", expires.Format(time.RFC3339), next)
 	}
 	return "the JWT is not valid, or its session was ended: " + next
@@ -68,9 +68,9 @@ func bearerOf(r *http.Request) string {
 	return strings.TrimPrefix(r.Header.Get("Authorization"), bearerScheme+" ")
 }
 
-// lifeOf reads when a JWT was issued and when it expires, both by the server's clock. Only the server checks the signature. If
-// the token has no issue time, issued is zero.
-func lifeOf(jwt string) (issued, expires time.Time, ok bool) {
+// Life reads when a JWT was issued and when it expires, both by the server's clock. Only the server checks the signature. If
+// the token has no issue time, issued is zero; ok is false if the text tells no expiry.
+func Life(jwt string) (issued, expires time.Time, ok bool) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
 		return issued, expires, false

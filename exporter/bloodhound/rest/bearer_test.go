@@ -48,7 +48,7 @@ func TestBearer(t *testing.T) {
 
 func TestLifeOf(t *testing.T) {
 	at := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
-	issued, expires, ok := lifeOf(jwtFor(7, at, 8*time.Hour))
+	issued, expires, ok := Life(jwtFor(7, at, 8*time.Hour))
 	if !ok || !issued.Equal(at) || !expires.Equal(at.Add(8*time.Hour)) {
 		t.Error(issued, expires, ok)
 	}
@@ -56,11 +56,11 @@ func TestLifeOf(t *testing.T) {
 	for _, jwt := range []string{
 		"", "a.b", "a.b.c.d", "a.!.c", part("{"), part(`{}`), part(`{"exp":"soon"}`), part(`{"exp":-1}`), part(`{"exp":1e300}`),
 	} {
-		if _, _, ok := lifeOf(jwt); ok {
+		if _, _, ok := Life(jwt); ok {
 			t.Errorf("%q has a life", jwt)
 		}
 	}
-	if issued, _, ok := lifeOf(part(`{"exp":1768480496.5}`)); !ok || !issued.IsZero() {
+	if issued, _, ok := Life(part(`{"exp":1768480496.5}`)); !ok || !issued.IsZero() {
 		t.Error("an issue time out of nothing")
 	}
 }
@@ -89,7 +89,7 @@ func FuzzLifeOf(f *testing.F) {
 	f.Add(jwtFor(1, time.Unix(1768480496, 0), time.Hour))
 	f.Add("x.eyJleHAiOjFlMzAwfQ.y")
 	f.Fuzz(func(t *testing.T, jwt string) {
-		issued, expires, ok := lifeOf(jwt)
+		issued, expires, ok := Life(jwt)
 		if ok && (expires.Year() > 9999 || !issued.IsZero() && issued.After(expires)) {
 			t.Errorf("%s to %s", issued, expires)
 		}

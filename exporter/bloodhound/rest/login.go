@@ -90,7 +90,7 @@ func (l *login) logIn(ctx context.Context, c *Client) (string, error) {
 // renewalOf returns the local time at which the client replaces a session that it has just opened. The length of the session is
 // measured by the server's clock only, so the local clock may be wrong.
 func renewalOf(jwt string, date time.Time) time.Time {
-	issued, expires, ok := lifeOf(jwt)
+	issued, expires, ok := Life(jwt)
 	issued = cmp.Or(issued, date)
 	if !ok || issued.IsZero() || !expires.After(issued) {
 		return time.Time{}

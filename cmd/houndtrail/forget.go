@@ -41,8 +41,9 @@ hiding them is enough. Backups, replicas and receivers of the webhook are not to
 
 Without --yes it only shows what would go, and ends with exit code 2; with --dry-run, with 0. A file that is not as the journal
 says stays, and the exit code is 6. It may run beside houndtrail run, but not beside a backfill. If it is killed, the next
-forget or compact finishes what the journal says. It needs the right to delete files of the archive (s3:DeleteObject) and, to
-see locks, s3:GetObjectRetention. If the journal is signed, it needs HOUNDTRAIL_SIGNING_KEY as well.`,
+forget or compact finishes what the journal says. It needs the rights of deploy/aws/forget-policy.json: to
+delete files of the archive (s3:DeleteObject) and, to see locks, s3:GetObjectRetention and s3:GetObjectLegalHold. If the journal
+is signed, it needs HOUNDTRAIL_SIGNING_KEY as well.`,
 		Example: `  houndtrail forget --before 2025-01-01 --reason "kept for 12 months" --dry-run
   houndtrail forget --before 2025-01-01 --reason "kept for 12 months" --yes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -165,7 +166,7 @@ func remains(all compact.GoneDay) string {
 	case all.Locked > 0:
 		text += fmt.Sprintf(", and an Object Lock keeps %d of these until %s at the latest", all.Locked, show.Instant(all.LockedUntil))
 	default:
-		text += "; no lock on them shows, and without the right s3:GetObjectRetention none would"
+		text += "; no lock on them shows, and without the rights s3:GetObjectRetention and s3:GetObjectLegalHold none would"
 	}
 	return text
 }

@@ -40,7 +40,7 @@ func start(tb testing.TB, p *program, health string, args func(addr string) []st
 		// The test's context ends before its clean-ups run, and they may still need the server.
 		cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args(addr)...)
 		cmd.Stdout, cmd.Stderr = log, log
-		cmd.SysProcAttr = dieWithTest()
+		cmd.SysProcAttr = DieWithTest()
 		if err = cmd.Start(); err != nil {
 			break
 		}

@@ -91,11 +91,11 @@ func (y *years) readers(trino engine.TrinoServer, when string) time.Duration {
 			y.views(name, engines[name], d)
 		}
 	}
-	return y.month31(trino.Hive(y.t, string(table.Athena)+"_"+when), when)
+	return y.countMonth(trino.Hive(y.t, string(table.Athena)+"_"+when), when)
 }
 
-// month31 measures count(*) of the busy month, the cheapest of three times: the first one compiles.
-func (y *years) month31(e engine.Trino, when string) time.Duration {
+// countMonth measures count(*) of the busy month, the cheapest of three times: the first one compiles.
+func (y *years) countMonth(e engine.Trino, when string) time.Duration {
 	y.t.Helper()
 	last := y.end.AddDate(0, 0, -1)
 	sql := fmt.Sprintf("SELECT count(*) FROM %s WHERE tenant = '%s' AND dt BETWEEN '%s' AND '%s'", auditTable, tenant,

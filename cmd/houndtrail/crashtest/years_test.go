@@ -18,11 +18,11 @@ import (
 
 // Shares of the archive of TestYears.
 const (
-	perDay       = 1060 // records of the larger tenant on an ordinary day
-	perDayOther  = 52   // and of the smaller one
-	otherTenant  = "0042"
-	yearsKills   = 30
-	compactedFor = 31 // days of the busy month, which is measured
+	perDay      = 1060 // records of the larger tenant on an ordinary day
+	perDayOther = 52   // and of the smaller one
+	otherTenant = "0042"
+	yearsKills  = 30
+	busyDays    = 31 // of the month that is measured
 )
 
 // TestYears makes the archive of more than a year of two tenants: with late rows, a database that was restored, a BloodHound that has
@@ -77,7 +77,7 @@ func newYears(t *testing.T) *years {
 	y.kept = filepath.Join(folder, "kept.note")
 	y.end = time.Now().UTC().Truncate(oneDay).Add(-3 * oneDay) // a table's days end today
 	y.first = y.end.Add(-time.Duration(*days) * oneDay)
-	y.month = y.end.Add(-time.Duration(min(compactedFor, *days/5)) * oneDay)
+	y.month = y.end.Add(-time.Duration(min(busyDays, *days/5)) * oneDay)
 	newRuns(t, os.Environ()).output(0, "keygen", y.key)
 	y.acme = newChronicle(t, p, tenant, "positions", y.key, y.first)
 	y.other = newChronicle(t, p, otherTenant, "positions-other", y.key, y.first)
@@ -209,7 +209,7 @@ func (y *years) count(when string) {
 	const mb = 1e6
 	y.figure("archive "+when, "%d objects, %.1f MB, %d records of %d days", all, float64(allBytes)/mb, records, *days)
 	y.figure("busy month "+when, "%d objects, %.1f MB", month, float64(monthBytes)/mb)
-	if dates := int(y.end.Sub(y.month) / oneDay); when == "after" && (month != dates || dates == compactedFor && monthBytes > 5*mb) {
+	if dates := int(y.end.Sub(y.month) / oneDay); when == "after" && (month != dates || dates == busyDays && monthBytes > 5*mb) {
 		y.t.Errorf("the month of %d days has %d objects with %d bytes after the compaction; want one a day, of 5 MB", dates, month, monthBytes)
 	}
 }

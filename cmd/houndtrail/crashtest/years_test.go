@@ -159,7 +159,7 @@ func (y *years) judge() {
 			want[identity{r.ID, r.CreatedAt.UnixMicro()}] = r
 		}
 		served, wrong := len(want), 0
-		for _, path := range y.objects(c, "dt=*") {
+		for _, path := range y.objects(c) {
 			body, err := os.ReadFile(path)
 			if err != nil {
 				y.t.Fatal(err)
@@ -179,10 +179,10 @@ func (y *years) judge() {
 	}
 }
 
-// objects are the files of a tenant's days.
-func (y *years) objects(c *chronicle, days string) []string {
+// objects are the files of a tenant.
+func (y *years) objects(c *chronicle) []string {
 	y.t.Helper()
-	paths, err := filepath.Glob(filepath.Join(c.partitions(y.place), days, "*.parquet"))
+	paths, err := filepath.Glob(filepath.Join(c.partitions(y.place), "dt=*", "*.parquet"))
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func (y *years) count(when string) {
 	all, allBytes, month, monthBytes, records := 0, int64(0), 0, int64(0), 0
 	for _, c := range y.both() {
 		records += len(c.served)
-		for _, path := range y.objects(c, "dt=*") {
+		for _, path := range y.objects(c) {
 			info, err := os.Stat(path)
 			if err != nil {
 				y.t.Fatal(err)

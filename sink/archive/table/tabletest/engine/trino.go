@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,13 +26,16 @@ func StartTrino(t *testing.T, s3 servers.S3) TrinoServer {
 	t.Helper()
 	NeedTrino(t)
 	folder := t.TempDir()
-	port := freePort(t)
-	s := TrinoServer{url: "http://127.0.0.1:" + port, metastore: filepath.Join(folder, "local", "metastore")}
+	addr, err := servers.FreeAddr(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := TrinoServer{url: "http://" + addr, metastore: filepath.Join(folder, "local", "metastore")}
 	store := "fs.native-local.enabled=true\nlocal.location=" + filepath.Join(folder, "local") + "\nfs.native-s3.enabled=true\n" +
 		"s3.endpoint=" + s3.Endpoint + "\ns3.region=" + s3.Region + "\ns3.path-style-access=true\n" +
 		"s3.aws-access-key=" + s3.AccessKey + "\ns3.aws-secret-key=" + s3.SecretKey + "\n"
 	for path, text := range map[string]string{
-		"etc/config.properties": "coordinator=true\nnode-scheduler.include-coordinator=true\nhttp-server.http.port=" + port +
+		"etc/config.properties": "coordinator=true\nnode-scheduler.include-coordinator=true\nhttp-server.http.port=" + strings.TrimPrefix(addr, "127.0.0.1:") +
 			"\ndiscovery.uri=" + s.url + "\nnode.internal-address=127.0.0.1\nquery.max-memory=2GB\nquery.max-memory-per-node=2GB\n",
 		"etc/log.properties": "io.trino=WARN\n",
 		"etc/catalog/hive.properties": "connector.name=hive\nhive.metastore=file\nhive.metastore.catalog.dir=local:///metastore\n" +
@@ -78,20 +80,6 @@ func StartTrino(t *testing.T, s3 servers.S3) TrinoServer {
 	return s
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // await returns when the server takes queries.
 func (s TrinoServer) await(t *testing.T, ended <-chan struct{}) {
 	t.Helper()
@@ -100,7 +88,11 @@ func (s TrinoServer) await(t *testing.T, ended <-chan struct{}) {
 		var info struct {
 			Starting bool `json:"starting"`
 		}
-		answer, err := http.Get(s.url + "/v1/info")
+		var answer *http.Response
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/info", http.NoBody)
+		if err == nil {
+			answer, err = http.DefaultClient.Do(request)
+		}
 		if err == nil {
 			err = json.NewDecoder(answer.Body).Decode(&info)
 			_ = answer.Body.Close()

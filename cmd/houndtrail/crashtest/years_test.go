@@ -232,6 +232,9 @@ func (y *years) compactKilled() {
 		p.letLeaseExpire(process.cmd.Process.Pid)
 	}
 	y.figure("compactions killed", "%d, of them %d with a swap begun and not ended", yearsKills, hit)
+	if hit == 0 { // this depends on the machine, so it is no reason to fail
+		y.t.Log("no kill was within a swap: this run proves less than others")
+	}
 	for _, c := range y.both() {
 		c.output(0, "compact")
 		if said := c.output(0, "compact"); !strings.Contains(said, "no day has files to compact") {

@@ -137,7 +137,7 @@ func (y *years) prove(when string) {
 	y.other.output(2, "prove", "--id", fmt.Sprint(acme[len(acme)-1].ID)) // of the other tenant
 }
 
-// twins are two rows with one id, of before and after a database was restored.
+// twins are two rows with one id: a restored database has handed it out again.
 func twins(rows []bloodhoundtest.Row) (earlier, later int) {
 	first := map[int64]int{}
 	for i := range rows {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The engines that read the archive, as .ci/engines and .ci/readers use them: Trino from Maven, the others from PyPI.
+# The engines that read the archive, as .ci/engines, .ci/readers and .ci/years use them: Trino from Maven, the others from PyPI.
 #
 # Needs Go, Maven, Python 3 with venv, Java 17, and Java 24 or later. An engine that is missing is a failure, never a skip.
 
@@ -38,27 +38,27 @@ trino() {
   rm "$archive"
 }
 
-# python: a virtual environment with Spark, ClickHouse and Arrow.
+# python: a virtual environment with Spark, ClickHouse, Arrow and DuckDB.
 python() {
-  PYTHON_DIR=$ENGINES/python-${PYSPARK##*=}-${CHDB##*=}-${PYARROW##*=}
+  PYTHON_DIR=$ENGINES/python-${PYSPARK##*=}-${CHDB##*=}-${PYARROW##*=}-${DUCKDB##*=}
   [ -x "$PYTHON_DIR/bin/python" ] && return
   rm -rf "$PYTHON_DIR.new"
   python3 -m venv "$PYTHON_DIR.new"
-  "$PYTHON_DIR.new/bin/pip" install -q "$PYSPARK" "$CHDB" "$PYARROW"
+  "$PYTHON_DIR.new/bin/pip" install -q "$PYSPARK" "$CHDB" "$PYARROW" "$DUCKDB"
   mv "$PYTHON_DIR.new" "$PYTHON_DIR"
 }
 
-# engine TEST...: runs tests with all engines. A test skips an engine whose flag is missing, so the output must say that it passed.
+# engine PACKAGE TEST FLAG...: runs a test with all engines. A test skips an engine whose flag is missing, so the output must say that
+# it passed.
 engine() {
-  local test
+  local package=$1 test=$2
+  shift 2
   javas
   trino
   python
-  for test; do
-    JAVA_HOME=$JAVA_FOR_SPARK CI=true nice -n 10 go test -count=1 -timeout 60m -v -run "^$test\$" ./sink/archive/table/tabletest \
-      -trino "$TRINO_DIR" -trino.java "$JAVA_FOR_TRINO/bin/java" -python "$PYTHON_DIR/bin/python" | tee "$WORK/$test"
-    grep -q "^--- PASS: $test " "$WORK/$test" || { echo "$test did not run"; return 1; }
-  done
+  JAVA_HOME=$JAVA_FOR_SPARK CI=true nice -n 10 go test -count=1 -timeout 90m -v -run "^$test\$" "$package" \
+    -trino "$TRINO_DIR" -trino.java "$JAVA_FOR_TRINO/bin/java" -python "$PYTHON_DIR/bin/python" "$@" | tee "$WORK/$test"
+  grep -q "^--- PASS: $test " "$WORK/$test" || { echo "$test did not run"; return 1; }
 }
 
 mkdir -p "$ENGINES"

@@ -12,3 +12,6 @@ TRINO=io.trino:trino-server:476:tar.gz
 PYSPARK=pyspark==3.5.6
 CHDB=chdb==4.4.0
 PYARROW=pyarrow==26.0.1
+DUCKDB=duckdb==1.5.6
+# Decides requests by the IAM policies (.ci/policies). It is a tool of CI alone: no part of it ships.
+IAM_SIMULATE=@cloud-copilot/iam-simulate@0.1.173

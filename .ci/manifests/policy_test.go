@@ -29,7 +29,7 @@ type statement struct {
 }
 
 // TestPolicies: each role has the rights that docs/s3-and-athena.md argues for, and no others. Only the compactor may delete, and only
-// below audit/.
+// below audit/; and a person who removes old days, below quarantine/ too.
 func TestPolicies(t *testing.T) {
 	kms := []string{"kms:Decrypt"}
 	write := []string{
@@ -38,6 +38,7 @@ func TestPolicies(t *testing.T) {
 	for file, allowed := range map[string][]string{
 		"writer-policy.json":    write,
 		"compactor-policy.json": append([]string{"s3:DeleteObject"}, write...),
+		"forget-policy.json":    append([]string{"s3:DeleteObject", "s3:GetObjectRetention", "s3:GetObjectLegalHold"}, write...),
 		"reader-policy.json":    append([]string{"s3:GetObject", "s3:ListBucket"}, kms...),
 		"auditor-policy.json": append([]string{
 			"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning",
@@ -55,7 +56,9 @@ func TestPolicies(t *testing.T) {
 				if !inPrefix && strings.Contains(resource, "*") {
 					t.Errorf("%s: %s: %s is neither one prefix of a bucket nor one resource", file, s.Sid, resource)
 				}
-				if slices.Contains(s.Action, "s3:DeleteObject") && resource != "arn:aws:s3:::example-bucket/houndtrail/audit/*" {
+				mayGo := resource == "arn:aws:s3:::example-bucket/houndtrail/audit/*" ||
+					resource == "arn:aws:s3:::example-bucket/houndtrail/quarantine/*" && file == "forget-policy.json"
+				if slices.Contains(s.Action, "s3:DeleteObject") && !mayGo {
 					t.Errorf("%s: %s may delete %s", file, s.Sid, resource)
 				}
 			}

@@ -42,9 +42,9 @@ rule of the bucket's owner removes them, or until an Object Lock ends. If versio
 
 Without --yes it only shows which files would go, and ends with exit code 2. With --dry-run it does the same with exit
 code 0. If a file is not as the journal says, it stays, and the exit code is 6. forget may run beside houndtrail run,
-but not beside a backfill. If it is killed, the next forget or compact finishes its work. It needs the right to delete
-files of the archive (s3:DeleteObject) and, to see locks, s3:GetObjectRetention. If the journal is signed, it also
-needs HOUNDTRAIL_SIGNING_KEY.`,
+but not beside a backfill. If it is killed, the next forget or compact finishes its work. It needs the rights of
+deploy/aws/forget-policy.json: to delete files of the archive (s3:DeleteObject) and, to see locks,
+s3:GetObjectRetention and s3:GetObjectLegalHold. If the journal is signed, it also needs HOUNDTRAIL_SIGNING_KEY.`,
 		Example: `  houndtrail forget --before 2025-01-01 --reason "kept for 12 months" --dry-run
   houndtrail forget --before 2025-01-01 --reason "kept for 12 months" --yes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -167,7 +167,7 @@ func remains(all compact.GoneDay) string {
 	case all.Locked > 0:
 		text += fmt.Sprintf(", and an Object Lock keeps %d of these until %s at the latest", all.Locked, show.Instant(all.LockedUntil))
 	default:
-		text += "; no lock on them shows, and without the right s3:GetObjectRetention none would"
+		text += "; no lock on them shows, and without the rights s3:GetObjectRetention and s3:GetObjectLegalHold none would"
 	}
 	return text
 }

@@ -34,6 +34,7 @@ type file struct {
 
 	product    bool  // a compaction wrote it
 	replacedBy *file // by a compaction that is committed
+	forgotten  bool  // an entry says that it is removed on purpose
 }
 
 func newArchive() archive {
@@ -44,7 +45,7 @@ var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\
 
 // judgeObject compares a newly written object with all others: each record is in one object, of its own day, no earlier record
 // is lost, and a committed object stays as it is.
-func (w *world) judgeObject(p *process, key string, body []byte) {
+func (w *world) judgeObject(p *process, key string, body []byte, began time.Time) {
 	if key == read.ProbeKey(tenant) {
 		return
 	}
@@ -54,7 +55,7 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 		return
 	}
 	if name[4] != "" {
-		w.judgeProduct(p, key, name[5], body)
+		w.judgeProduct(p, key, name[5], body, began)
 		return
 	}
 	j := w.journals[archiveStream]
@@ -66,6 +67,10 @@ func (w *world) judgeObject(p *process, key string, body []byte) {
 	f.start, _ = time.Parse("20060102T150405.000000Z", name[2])
 	f.past = f.start.Before(w.from)
 	f.ids = w.contents(body, name[5])
+	if w.isForgotten(key) {
+		w.comesBack(p, key, f, began)
+		return
+	}
 	if !f.past && !j.lease.declares(f) {
 		w.fail("%s writes %s, of a window that is not declared", p.name, key)
 	}
@@ -195,7 +200,7 @@ func (w *world) judgeRecord(id identity, r *record.Record) {
 // first one wrote. The person reads that, and moves the object out of the archive as the error says.
 func (w *world) operate() {
 	for key, f := range w.archive.files {
-		if f.committed || f.product || !w.anyGone(f.ids) {
+		if f.committed || f.product || f.forgotten || !w.anyGone(f.ids) {
 			continue
 		}
 		w.objects.Remove(key)

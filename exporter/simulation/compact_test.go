@@ -49,11 +49,15 @@ func (p *process) compacted(err error) {
 // judgeProduct checks the object that is to take the place of others: the archive has each of its records already. No query
 // should see that object for long. So the records stay at their place until an entry accounts for the object, and the old
 // objects go.
-func (w *world) judgeProduct(p *process, key, extension string, body []byte) {
+func (w *world) judgeProduct(p *process, key, extension string, body []byte, began time.Time) {
 	if old := w.archive.files[key]; old != nil {
 		w.fail("%s writes %s over another object", p.name, key)
 	}
 	f := &file{sha: digest(body), by: p.name, product: true, ids: w.contents(body, extension)}
+	if w.isForgotten(key) {
+		w.comesBack(p, key, f, began)
+		return
+	}
 	for i, id := range f.ids {
 		if i > 0 && (id.micros < f.ids[i-1].micros || id == f.ids[i-1]) {
 			w.fail("%s writes %v after %v into %s", p.name, id, f.ids[i-1], key)
@@ -110,6 +114,9 @@ func (w *world) judgeDelete(p *process, key string) {
 	if f == nil {
 		return // the probe of the compactor, or an object that an earlier request has deleted
 	}
+	if w.judgeRemoval(key, f) {
+		return
+	}
 	heir := f.replacedBy
 	if f.product && heir == nil { // a late request has brought it back
 		heir = w.heirs[key]
@@ -118,7 +125,7 @@ func (w *world) judgeDelete(p *process, key string) {
 		heir = heir.replacedBy
 	}
 	if heir == nil {
-		w.fail("%s deletes %s, and no compaction replaced it", p.name, key)
+		w.fail("%s deletes %s, and no entry replaced or removed it", p.name, key)
 		return
 	}
 	for at, other := range w.archive.files {

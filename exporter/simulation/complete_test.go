@@ -22,6 +22,9 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 	if row.gone || j.name != backfillStream && row.CreatedAt.Before(w.from) {
 		return
 	}
+	if j.name != webhookStream && row.CreatedAt.Before(w.oblivion.before) {
+		return // removed on purpose
+	}
 	var delivered bool
 	if j.name != webhookStream {
 		f := w.archive.files[w.archive.where[id]]
@@ -54,10 +57,18 @@ func (r *row) sort() string {
 func (w *world) judgeHistory(p *process, j *journal, e checkpoint.Checkpoint) {
 	j.history = e.History != nil
 	oldest := e.Oldest.CreatedAt
-	if !j.history && !e.StartAsked && !oldest.IsZero() && oldest.Before(e.Start) && e.Kind != checkpoint.KindBarrier {
+	if !j.history && !e.StartAsked && !oldest.IsZero() && w.expected(j, oldest).Before(e.Start) && e.Kind != checkpoint.KindBarrier {
 		w.fail("entry %d of %s knows of a record of %s, before the start of the %s at %s, and no history has it",
 			e.Serial, p.name, stamp(oldest), j.name, stamp(e.Start))
 	}
+}
+
+// expected is the time from which on a stream that has everything has to have records, if the oldest one is of that time.
+func (w *world) expected(j *journal, oldest time.Time) time.Time {
+	if j.name == archiveStream && oldest.Before(w.oblivion.before) {
+		return w.oblivion.before
+	}
+	return oldest
 }
 
 // judgeEnd checks, when no more row is to come, that every record has been delivered.

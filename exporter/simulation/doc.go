@@ -22,7 +22,8 @@
 //   - the sink sends the receiver up to 8 batches at a time, which arrive and fail in any order;
 //   - a backfill of the time before an asked start goes on beside all of this, and dies as any process does;
 //   - so does a compactor, which takes each day that is over, so that late records come after it. Its requests may arrive when the
-//     next one has finished its work.
+//     next one has finished its work;
+//   - and a person removes old days from the archive, while the server still has them, and some days too early.
 //
 // After every effect the simulation checks the invariants:
 //
@@ -47,6 +48,9 @@
 //     cycle began, unless a reset came in between: Houndtrail cannot ask a receiver for its events;
 //   - the object of a compaction has only records that the archive has already, sorted. No object is deleted before an entry says that
 //     another one has all of its records, and that one is there. Once the last compaction is done, no record is in two objects;
+//   - a removal takes objects of days that no search of the stream reaches any more, and that lack no record. No object goes before the
+//     entry that names it. No process that begins a cycle after that entry writes an object of these days, and once the last removal is
+//     done, none is there;
 //   - no process takes a lease from another one that has renewed it within its time.
 //
 // When the storm is over, the cycles have to go well and miss no record: none that was promised to the overlap or
@@ -109,6 +113,9 @@
 //	a compaction deletes the old objects before its entry           6  an object deleted too early
 //	a compaction that was cut off is not finished                  68  an object that no entry has
 //	a compaction takes in what an attempt left uncommitted        278  an attempt taken for a part of the archive
+//	a removal takes days that are still open                      254  a removal of days that are still open
+//	a removal deletes the objects before its entry                 14  an object deleted too early
+//	a backfill delivers days that were removed                     68  a removed day that comes back
 //
 // The simulation does not catch two defects: a cycle that goes on although its lease is lost, and an object that is replaced
 // without a look at its content. Without these checks, the conditional writes and the journal still keep the data right. To
@@ -136,8 +143,8 @@
 //   - A clock of the server that is set while a replica lags or a database is restored. Rows that appear one by one while a
 //     cycle walks over their time. Ids that are handed out twice within a minute. A server that audits its own requests, and
 //     whose clock is set.
-//   - A compactor in an archive whose journal is lost or whose source is restored, and one of Parquet. Packages compact and cmd have tests
-//     of these.
+//   - A compactor, or a person who removes days, in an archive whose journal is lost or whose source is restored, and one of Parquet.
+//     Packages compact and cmd have tests of these.
 //   - A webhook's journal that is lost: its receiver has to say what to do then.
 //   - A journal that is lost or put back while a process is writing, an adoption beside a backfill, and a move to another
 //     identity. Packages exporter and cmd have tests of these.

@@ -59,7 +59,7 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 	}
 	switch {
 	case to == objects:
-		w.judgeObject(p, key, body)
+		w.judgeObject(p, key, body, began)
 	case j == nil:
 		w.fail("%s writes %s among the positions", p.name, key)
 	case name == "state/lease.json":
@@ -116,6 +116,10 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	}
 	if e.Kind == checkpoint.KindCompact {
 		w.judgeCompaction(p, j, key, e, digest(body))
+		return
+	}
+	if e.Kind == checkpoint.KindForget {
+		w.judgeForgetting(p, j, key, e, digest(body))
 		return
 	}
 	if j.name == backfillStream {
@@ -190,7 +194,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 		w.judgeReach(e)
 	}
 	for key, f := range w.archive.files {
-		if f.committed || f.past || f.product || !f.start.Before(e.Cursor) {
+		if f.committed || f.past || f.product || f.forgotten || !f.start.Before(e.Cursor) {
 			continue
 		}
 		if behind := f.start.After(e.Window.Start) && f.pass == e.Window.Pass; behind && w.journals[archiveStream].lease.declares(f) {

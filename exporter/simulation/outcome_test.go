@@ -42,6 +42,9 @@ func (p *process) outcome(stream string, err error) {
 	case stream == compactor:
 		p.compacted(err)
 		return
+	case stream == forgetter:
+		p.forgot(err)
+		return
 	case stream == backfillStream && err == nil:
 		p.tally["backfills that went well"]++
 		return

@@ -40,6 +40,7 @@ type plan struct {
 	light      []time.Time   // when rows come to light that are older than all others
 	lag        time.Duration // of the replica that answers now and then; 0 for no replica
 	compacts   bool          // a runner of its own compacts the archive
+	forgets    bool          // a person removes old days from the archive
 	backfills  bool          // a runner of its own delivers the records from before from
 	stillborn  bool          // processes die more often at the first commits
 	lingers    bool          // processes die more often while a history is under way
@@ -103,6 +104,7 @@ func newPlan(seed uint64) *plan {
 	// A journal that is lost takes the accounts of compactions with it, and a restore hands out ids twice: package cmd tests these. A
 	// bubble has no room for the goroutines of a Parquet reader.
 	p.compacts = (seed%10 == 6 || seed%10 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
+	p.forgets = (seed%10 == 4 || seed%20 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	return p
 }
 
@@ -190,12 +192,12 @@ func (p *plan) String() string {
 	}
 	return fmt.Sprintf("seed %d: a %s server, %s, settle %s, overlap %s, rescan %s each %s, leases of %s (locks: %v), pages of %d, windows of %d records, sets of %d bytes,\n"+
 		"  the server's clock %s ahead with steps %v and dates %v, ours with steps %v, the stores' %s with steps %v,\n"+
-		"  starts at %s (backfills: %v, compacts: %v), blind until %s, old rows at %v, a replica behind by %s,\n"+
+		"  starts at %s (backfills: %v, compacts: %v, forgets: %v), blind until %s, old rows at %v, a replica behind by %s,\n"+
 		"  restored before cycle %d to %s, journal lost before cycle %d (%d),\n"+
 		"  %d rows, %d cycles from %s to %s, pruned at %s",
 		p.seed, p.profile, format, p.settle, p.overlap, p.rescan, p.rescans, p.ttl, p.locks, p.pageSize, p.records, p.smallSet,
 		p.skew.Round(time.Second), p.steps, p.dates, p.ownSteps, p.storesSkew.Round(time.Second), p.storesSteps,
-		p.from, p.backfills, p.compacts, stamp(p.blindUntil), p.light, p.lag, p.restoreAt, stamp(p.restoreCut), p.loseAt, p.loss,
+		p.from, p.backfills, p.compacts, p.forgets, stamp(p.blindUntil), p.light, p.lag, p.restoreAt, stamp(p.restoreCut), p.loseAt, p.loss,
 		len(p.rows), len(p.ticks), stamp(p.start), stamp(p.end()), stamp(p.pruneAt))
 }
 

@@ -92,7 +92,7 @@ func newProcess(w *world, name string) *process {
 	p := &process{
 		world: w, name: name, began: time.Now(), died: make(chan struct{}), traces: map[string]*trace{},
 	}
-	for _, stream := range append(streams, backfillStream, compactor) {
+	for _, stream := range append(streams, backfillStream, compactor, forgetter) {
 		p.traces[stream] = &trace{}
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
@@ -215,6 +215,8 @@ func (p *process) run(name string) error {
 		err = p.backfill().Run(p.ctx)
 	case compactor:
 		err = p.compaction().Run(p.ctx)
+	case forgetter:
+		err = p.forget()
 	default:
 		err = p.exporters[name].RunOnce(p.ctx)
 	}

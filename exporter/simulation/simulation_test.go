@@ -127,7 +127,8 @@ var needed = []string{
 	"entries of kind adopt", "journals put back", "windows of backfills", "backfills that went well",
 	"cycles that wrote nothing", "notes that were behind", "sets as a part of an entry", "sets as a change", "sets as objects",
 	"sets that no entry names", "compactions that went well", "compactions that failed", "entries of kind compact",
-	"objects deleted by compactions", "sets that were there already", "windows in flight together",
+	"removals that went well", "removals that failed", "removals that came too early", "entries of kind forget",
+	"objects deleted by removals", "objects deleted by compactions", "sets that were there already", "windows in flight together",
 }
 
 func (t tally) checkVariety(tb testing.TB, worlds int) {

@@ -45,6 +45,7 @@ type world struct {
 	heads     map[string]string // that were ever signed, by origin and size
 	archive   archive
 	heirs     map[string]*file // of objects that compactions have deleted
+	oblivion  oblivion
 	receiver  receiver
 	onTheWay  []*landing
 	calm      bool // no call goes wrong any more
@@ -93,13 +94,13 @@ func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 // run goes through the storm, and then checks that everything comes to rest as it should.
 func (w *world) run() {
 	a, b, f := newRunner(w, "A", streams...), newRunner(w, "B", streams...), newRunner(w, "F", backfillStream)
-	k := newRunner(w, "K", compactor)
+	k, o := newRunner(w, "K", compactor), newRunner(w, "O", forgetter)
 	for i, tick := range w.ticks {
 		time.Sleep(time.Until(tick))
 		if w.over() {
 			break
 		}
-		w.intervene(i, a, b, f, k)
+		w.intervene(i, a, b, f, k, o)
 		r := w.dice("tick", uint64(i))
 		if stuck := !a.start(0); r.IntN(3) == 0 || stuck && r.IntN(5) > 0 {
 			b.start(upTo(r, pick(r, 300*time.Millisecond, 3*time.Second)))
@@ -110,8 +111,11 @@ func (w *world) run() {
 		if w.compacts && i > 0 && r.IntN(3) > 0 {
 			k.start(upTo(r, pick(r, 2*time.Second, 2*time.Minute)))
 		}
+		if w.forgets && i > 2 && r.IntN(3) == 0 {
+			o.start(upTo(r, pick(r, 2*time.Second, 2*time.Minute)))
+		}
 	}
-	for _, r := range []*runner{a, b, f, k} {
+	for _, r := range []*runner{a, b, f, k, o} {
 		r.wait()
 	}
 	w.inFlight.Wait()
@@ -141,6 +145,7 @@ func (w *world) calmDown() {
 	}
 	time.Sleep(time.Until(last) + w.promise() + w.rescans + looks + 10*time.Minute)
 	c, f, k := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream), newRunner(w, "H", compactor)
+	o := newRunner(w, "P", forgetter)
 	const enough, most = 3, 6 // some cycles may have said that they need a person
 	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {
 		if w.intervene(0, c, f) {
@@ -156,11 +161,15 @@ func (w *world) calmDown() {
 			k.start(0)
 			k.wait()
 		}
+		if w.forgets {
+			o.start(0)
+			o.wait()
+		}
 		time.Sleep(5 * time.Minute)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, errs := range []map[string]error{c.errs, f.errs, k.errs} {
+	for _, errs := range []map[string]error{c.errs, f.errs, k.errs, o.errs} {
 		for stream, err := range errs {
 			if err != nil {
 				w.fail("nothing goes wrong any more, and yet the %s fails: %v", stream, err)
@@ -169,6 +178,7 @@ func (w *world) calmDown() {
 	}
 	w.judgeEnd()
 	w.judgeOnce()
+	w.judgeForgotten()
 }
 
 func (w *world) over() bool {

@@ -79,7 +79,7 @@ func (p *place) awaitSwap(process *process, random *rand.Rand, aimed bool) bool 
 	began := time.Now()
 	deadline := time.After(time.Duration(10+random.IntN(400)) * time.Millisecond)
 	if aimed {
-		deadline = time.After(10 * time.Second)
+		deadline = time.After(patience) // a compaction of many days reads a long journal before its first swap
 	}
 	for {
 		look := make(<-chan time.Time)

@@ -40,21 +40,26 @@ type verdict struct {
 func expected(rows []bloodhoundtest.Row) map[int64]record.Record {
 	want := make(map[int64]record.Record, len(rows))
 	for _, row := range rows {
-		r := record.Record{
-			ID: row.ID, CreatedAt: row.CreatedAt.UTC(),
-			ActorID: row.ActorID, ActorName: row.ActorName, ActorEmail: row.ActorEmail, Action: row.Action,
-			Fields: string(row.Fields), RequestID: row.RequestID, SourceIP: row.SourceIP, CommitID: row.CommitID,
-			Status: row.Status,
-		}
-		if r.CommitID == "" {
-			r.CommitID = "00000000-0000-0000-0000-000000000000"
-		}
-		if r.Fields == "" || r.Fields == "null" {
-			r.Fields, r.Absent = "", record.Of("fields")
-		}
-		want[r.ID] = r
+		want[row.ID] = recordOf(&row)
 	}
 	return want
+}
+
+// recordOf is the record of a row.
+func recordOf(row *bloodhoundtest.Row) record.Record {
+	r := record.Record{
+		ID: row.ID, CreatedAt: row.CreatedAt.UTC(),
+		ActorID: row.ActorID, ActorName: row.ActorName, ActorEmail: row.ActorEmail, Action: row.Action,
+		Fields: string(row.Fields), RequestID: row.RequestID, SourceIP: row.SourceIP, CommitID: row.CommitID,
+		Status: row.Status,
+	}
+	if r.CommitID == "" {
+		r.CommitID = "00000000-0000-0000-0000-000000000000"
+	}
+	if r.Fields == "" || r.Fields == "null" {
+		r.Fields, r.Absent = "", record.Of("fields")
+	}
+	return r
 }
 
 // judgeArchive compares the archive with the served rows: every record is there once and unchanged, in its own day, and there

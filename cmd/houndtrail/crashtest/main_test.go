@@ -17,6 +17,7 @@ var (
 	kills   = flag.Int("crash.kills", 10, "how often the binary is killed, over all destinations")
 	faults  = flag.Int("crash.faults", 10, "how many network faults there are, over all connections")
 	records = flag.Int("crash.records", 100_000, "how many records the failing server has")
+	days    = flag.Int("crash.days", 0, "how many days the archive of TestYears has, at least 20; 0 for no such test")
 	cgroups = flag.Bool("crash.cgroups", false, "test memory in every way, and fail where none can be limited")
 	seed    = flag.Uint64("crash.seed", 0, "what chance is made of; 0 for another one each time")
 )

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // Ends of a process.
@@ -66,7 +68,7 @@ func (r *runs) start(args ...string) *process {
 		enter := []string{"-c", `echo $$ >"$0" && exec "$@"`, r.within, binary}
 		cmd = exec.CommandContext(r.t.Context(), "sh", append(enter, args...)...)
 	}
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = r.environ, log, log, dieWithTest()
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = r.environ, log, log, servers.DieWithTest()
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -109,6 +111,23 @@ func (p *process) wait() int {
 
 // patience is how long one run or one wait may take, on a busy machine.
 const patience = 15 * time.Minute
+
+// output runs houndtrail, and returns what it prints on standard output. The exit code has to be the wanted one.
+func (r *runs) output(want int, args ...string) string {
+	r.t.Helper()
+	log, err := os.OpenFile(r.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	var out bytes.Buffer
+	cmd := exec.CommandContext(r.t.Context(), binary, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = r.environ, &out, log, servers.DieWithTest()
+	if code := exitCode(cmd.Run()); code != want {
+		r.t.Errorf("houndtrail %s: exit code %d, want %d\n%.3000s", strings.Join(args, " "), code, want, out.String())
+	}
+	return out.String()
+}
 
 // said is the output of all processes so far.
 func (r *runs) said() string {

@@ -16,13 +16,15 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
+	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // roles are the users of the bucket in TestRoles, and the policies of deploy/aws that they have.
 var roles = map[string]string{
-	"AKWRITER": "writer-policy.json", "AKCOMPACTOR": "compactor-policy.json", "AKREADER": "reader-policy.json", "AKAUDITOR": "auditor-policy.json",
+	"AKWRITER": "writer-policy.json", "AKCOMPACTOR": "compactor-policy.json", "AKFORGET": "forget-policy.json", "AKREADER": "reader-policy.json",
+	"AKAUDITOR": "auditor-policy.json",
 }
 
 // TestRoles: each role of deploy/aws can do its work, and nothing more, on a server that enforces the shipped policies. The
@@ -51,20 +53,28 @@ func TestRoles(t *testing.T) {
 	}
 	files, positions := open("AKWRITER")
 	w := newWorld(t, t, files, positions, "ndjson")
+	w.since = day1.AddDate(0, 0, 1)
 	w.export(14, 2*time.Hour, 2)
 	compactorFiles, compactorPositions := open("AKCOMPACTOR")
 	if err := w.compactor(compactorFiles, compactorPositions, nil).Run(t.Context()); err != nil {
 		t.Fatalf("the compactor: %v", err)
 	}
 	w.check()
+	person, personPositions := open("AKFORGET")
+	if err := w.compactor(person, personPositions, nil).Forget(t.Context(), orderBefore(w.since), agree, func(compact.Forgotten) {}); err != nil {
+		t.Fatalf("the person who removes old days: %v", err)
+	}
+	w.forgot(w.since)
+	w.check()
 	keys := w.keys()
 	entries, err := positions.List(t.Context(), "archive/0", "")
 	if err != nil || len(keys) == 0 || len(entries) == 0 {
 		t.Fatalf("%d objects and %d entries: %v", len(keys), len(entries), err)
 	}
-	for user, may := range map[string]struct{ read, readJournal, write, writeJournal, remove bool }{
+	for user, may := range map[string]struct{ read, readJournal, write, writeJournal, remove, removeRaw bool }{
 		"AKWRITER":    {read: true, readJournal: true, write: true, writeJournal: true},
 		"AKCOMPACTOR": {read: true, readJournal: true, write: true, writeJournal: true, remove: true},
+		"AKFORGET":    {read: true, readJournal: true, write: true, writeJournal: true, remove: true, removeRaw: true},
 		"AKREADER":    {read: true},
 		"AKAUDITOR":   {read: true, readJournal: true},
 	} {
@@ -82,13 +92,14 @@ func TestRoles(t *testing.T) {
 			err error
 			may bool
 		}{
-			"read a file":            {get(files, keys[0]), may.read},
-			"read an entry":          {get(positions, entries[0]), may.readJournal},
-			"write a file":           {put(files, read.Prefix(tenant)+"dt=2020-01-01/new"), may.write},
-			"write among entries":    {put(positions, "archive/state/new"), may.writeJournal},
-			"delete a file":          {files.Delete(t.Context(), spare), may.remove},
-			"delete an entry":        {positions.Delete(t.Context(), entries[0]), false},
-			"delete outside of days": {files.Delete(t.Context(), "quarantine/x"), false},
+			"read a file":          {get(files, keys[0]), may.read},
+			"read an entry":        {get(positions, entries[0]), may.readJournal},
+			"write a file":         {put(files, read.Prefix(tenant)+"dt=2020-01-01/new"), may.write},
+			"write among entries":  {put(positions, "archive/state/new"), may.writeJournal},
+			"delete a file":        {files.Delete(t.Context(), spare), may.remove},
+			"delete an entry":      {positions.Delete(t.Context(), entries[0]), false},
+			"delete raw bytes":     {files.Delete(t.Context(), "quarantine/x"), may.removeRaw},
+			"delete anything else": {files.Delete(t.Context(), "state/x"), false},
 		} {
 			if c.may != (c.err == nil) || c.err != nil && !errors.Is(c.err, fs.ErrPermission) {
 				t.Errorf("%s: %s: %v, want %t", user, what, c.err, c.may)

@@ -34,13 +34,13 @@ func start(tb testing.TB, p *program, health string, args func(addr string) []st
 	})
 	for range 3 {
 		var addr string
-		if addr, err = freeAddr(tb.Context()); err != nil {
+		if addr, err = FreeAddr(tb.Context()); err != nil {
 			break
 		}
 		// The test's context ends before its clean-ups run, and they may still need the server.
 		cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args(addr)...)
 		cmd.Stdout, cmd.Stderr = log, log
-		cmd.SysProcAttr = dieWithTest()
+		cmd.SysProcAttr = DieWithTest()
 		if err = cmd.Start(); err != nil {
 			break
 		}
@@ -55,7 +55,8 @@ func start(tb testing.TB, p *program, health string, args func(addr string) []st
 	return ""
 }
 
-func freeAddr(ctx context.Context) (string, error) {
+// FreeAddr is an address of this machine, host:port, that was free a moment ago.
+func FreeAddr(ctx context.Context) (string, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

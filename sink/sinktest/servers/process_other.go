@@ -4,5 +4,5 @@ package servers
 
 import "syscall"
 
-// dieWithTest does nothing here: only Linux offers it.
-func dieWithTest() *syscall.SysProcAttr { return nil }
+// DieWithTest does nothing here: only Linux offers it.
+func DieWithTest() *syscall.SysProcAttr { return nil }

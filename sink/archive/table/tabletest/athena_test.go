@@ -1,11 +1,7 @@
-//go:build linux
-
 package tabletest_test
 
 import (
-	"encoding/json"
 	"maps"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/deploy/athena"
 	"github.com/houndtrail/houndtrail/sink/archive/table"
 	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest"
+	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest/engine"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
@@ -27,17 +24,12 @@ import (
 // TestTrino runs the tables for Trino, Athena and Glue. Athena's engine is Trino with Hive's grammar for CREATE EXTERNAL TABLE,
 // and its tables are in Glue. So the test puts exactly the printed statement into the metastore.
 func TestTrino(t *testing.T) {
-	needs(t, *trinoDir)
+	engine.NeedTrino(t)
 	gateway := servers.VersityGW(t)
 	servers.CreateBucket(t, gateway, "audit", false)
 	t.Setenv("AWS_ACCESS_KEY_ID", gateway.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", gateway.SecretKey)
-	server := startTrino(t, gateway)
-	hive := func(schema string) trino {
-		e := trino{server, "hive", schema}
-		trino{server, "hive", "default"}.Exec(t, "CREATE SCHEMA IF NOT EXISTS "+schema)
-		return e
-	}
+	server := engine.StartTrino(t, gateway)
 	tables := map[string]table.Table{}
 	for extension, encoder := range encoders() {
 		over := table.Table{
@@ -47,8 +39,8 @@ func TestTrino(t *testing.T) {
 		tables[extension] = over
 		tabletest.Write(t, store(t, gateway, over.Location), encoder)
 	}
-	schema := func(d table.Dialect, extension string) trino {
-		return hive(string(d) + strings.ReplaceAll(extension, ".", "_"))
+	schema := func(d table.Dialect, extension string) engine.Trino {
+		return server.Hive(t, string(d)+strings.ReplaceAll(extension, ".", "_"))
 	}
 	overAthena := func(extension string) func(*testing.T) {
 		return func(t *testing.T) {
@@ -61,7 +53,7 @@ func TestTrino(t *testing.T) {
 			if extension != parquet.Extension {
 				registered += "_lines"
 			}
-			server.register(t, e.schema, registered, parseAthena(t, made[0]))
+			server.Register(t, e.Schema, registered, engine.ParseAthena(t, made[0]))
 			for _, view := range made[1:] {
 				e.Exec(t, view)
 			}
@@ -89,10 +81,10 @@ func TestTrino(t *testing.T) {
 		}
 	}
 	t.Run("athena over Parquet", overAthena(parquet.Extension))
-	t.Run("one day", func(t *testing.T) { testOneDay(t, hive("one_day"), tables[parquet.Extension]) })
+	t.Run("one day", func(t *testing.T) { testOneDay(t, server.Hive(t, "one_day"), tables[parquet.Extension]) })
 	t.Run("iceberg", func(t *testing.T) { testIceberg(t, server) })
-	t.Run("glue", func(t *testing.T) { testGlue(t, hive("glue"), tables[parquet.Extension]) })
-	t.Run("a later tenant", func(t *testing.T) { testLater(t, hive("later"), tables[parquet.Extension]) })
+	t.Run("glue", func(t *testing.T) { testGlue(t, server.Hive(t, "glue"), tables[parquet.Extension]) })
+	t.Run("a later tenant", func(t *testing.T) { testLater(t, server.Hive(t, "later"), tables[parquet.Extension]) })
 	t.Run("trino over Parquet", overTrino(parquet.Extension))
 	for _, extension := range []string{ndjson.ZstdExtension, ndjson.Extension} {
 		t.Run("trino over "+extension, overTrino(extension))
@@ -112,7 +104,7 @@ func store(t *testing.T, gateway servers.S3, location string) bucket.Bucket {
 	return b
 }
 
-func checkRows(t *testing.T, e trino) {
+func checkRows(t *testing.T, e engine.Trino) {
 	t.Helper()
 	got := byTenant(t, e)
 	if diff := cmp.Diff(whole(t), got); diff != "" {
@@ -121,72 +113,21 @@ func checkRows(t *testing.T, e trino) {
 	t.Logf("rows by tenant: %v", got)
 }
 
-var (
-	athenaParts  = regexp.MustCompile("(?s)^CREATE EXTERNAL TABLE IF NOT EXISTS `.*?` \\(\n(.*?)\n\\)\nPARTITIONED BY \\(\n(.*?)\n\\)\n(.*?)\nLOCATION '(.*?)'\nTBLPROPERTIES \\(\n(.*)\n\\)$")
-	athenaColumn = regexp.MustCompile("(?m)^  `(.*?)` (\\w+) COMMENT '((?:[^'\\\\]|\\\\.)*)',?$")
-	athenaValue  = regexp.MustCompile(`(?m)^  '(.*?)' = '(.*?)',?$`)
-)
-
-// parseAthena is the table that Athena makes of its statement. Spark's test shows that the grammar is right.
-func parseAthena(t *testing.T, sql string) glueTable {
-	t.Helper()
-	parts := athenaParts.FindStringSubmatch(sql)
-	if parts == nil {
-		t.Fatalf("no table of Athena:\n%s", sql)
-	}
-	columns := func(text string) (out []glueColumn) {
-		for _, m := range athenaColumn.FindAllStringSubmatch(text, -1) {
-			out = append(out, glueColumn{m[1], m[2], strings.ReplaceAll(m[3], `\'`, "'")})
-		}
-		if len(out) != strings.Count(text, "\n")+1 {
-			t.Fatalf("%d columns in\n%s", len(out), text)
-		}
-		return out
-	}
-	format := "PARQUET"
-	if strings.Contains(parts[3], "LazySimpleSerDe") {
-		format = "TEXTFILE"
-	}
-	return glueTable{columns(parts[1]), columns(parts[2]), properties(parts[5]), parts[4], format}
-}
-
-func properties(text string) map[string]string {
-	all := map[string]string{}
-	for _, m := range athenaValue.FindAllStringSubmatch(text, -1) {
-		all[m[1]] = m[2]
-	}
-	return all
-}
-
-func testGlue(t *testing.T, e trino, over table.Table) {
+func testGlue(t *testing.T, e engine.Trino, over table.Table) {
 	t.Helper()
 	text, err := over.Create(table.Glue)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var call struct {
-		Input struct {
-			Name       string            `json:"Name"`
-			Parameters map[string]string `json:"Parameters"`
-			Partitions []glueColumn      `json:"PartitionKeys"`
-			Stored     struct {
-				Columns  []glueColumn `json:"Columns"`
-				Location string       `json:"Location"`
-			} `json:"StorageDescriptor"`
-		} `json:"TableInput"`
-	}
-	if err := json.Unmarshal([]byte(text), &call); err != nil {
-		t.Fatal(err)
-	}
-	in := call.Input
-	e.register(t, e.schema, in.Name, glueTable{in.Stored.Columns, in.Partitions, in.Parameters, in.Stored.Location, "PARQUET"})
+	called, in := engine.ParseGlue(t, text)
+	e.Register(t, e.Schema, called, in)
 	if diff := cmp.Diff(whole(t), byTenant(t, e)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
 
 // testLater makes the table before the second tenant comes, and then brings it up to date.
-func testLater(t *testing.T, e trino, over table.Table) {
+func testLater(t *testing.T, e engine.Trino, over table.Table) {
 	t.Helper()
 	early := over
 	early.Tenants, early.First = []string{tabletest.Tenant}, tabletest.First.AddDate(0, 0, 1)
@@ -194,8 +135,8 @@ func testLater(t *testing.T, e trino, over table.Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := parseAthena(t, statements(create)[0])
-	e.register(t, e.schema, name, before)
+	before := engine.ParseAthena(t, statements(create)[0])
+	e.Register(t, e.Schema, name, before)
 	if got := byTenant(t, e); len(got) != 1 {
 		t.Errorf("before: %v", got)
 	}
@@ -203,17 +144,17 @@ func testLater(t *testing.T, e trino, over table.Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(before.Parameters, properties(alter))
+	maps.Copy(before.Parameters, engine.Properties(alter))
 	e.Exec(t, "CREATE SCHEMA hive.later_altered") // the server remembers the table that it has read
-	e.register(t, "later_altered", name, before)
-	e.schema = "later_altered"
+	e.Register(t, "later_altered", name, before)
+	e.Schema = "later_altered"
 	if diff := cmp.Diff(whole(t), byTenant(t, e)); diff != "" {
 		t.Errorf("after ALTER TABLE (-want +got):\n%s", diff)
 	}
 }
 
 // testOneDay: a question about one day reads the objects of this day, and of a neighbouring day at most.
-func testOneDay(t *testing.T, e trino, over table.Table) {
+func testOneDay(t *testing.T, e engine.Trino, over table.Table) {
 	t.Helper()
 	create, err := over.Create(table.Trino)
 	execAll(t, e, create, err)
@@ -233,9 +174,9 @@ func testOneDay(t *testing.T, e trino, over table.Table) {
 		"audit_events": 3, "audit_orphans": 3, // the day twice, and a neighbour once
 	} {
 		sql := "SELECT count(*), max(actor_id) FROM " + view + " WHERE tenant = 'acme'"
-		_, read := e.run(t, sql+" AND dt = '"+day+"'")
-		_, days := e.run(t, sql+" AND dt BETWEEN '"+day+"' AND '"+day+"'")
-		_, whole := e.run(t, sql)
+		_, read := e.Run(t, sql+" AND dt = '"+day+"'")
+		_, days := e.Run(t, sql+" AND dt BETWEEN '"+day+"' AND '"+day+"'")
+		_, whole := e.Run(t, sql)
 		t.Logf("%-16s one day: %3d splits, %4d rows; as a range: %3d splits, %4d rows; the archive: %3d splits, %5d rows",
 			view, read.Splits, read.Rows, days.Splits, days.Rows, whole.Splits, whole.Rows)
 		if read.Rows > most*one || days.Rows > most*one {
@@ -252,10 +193,10 @@ func testOneDay(t *testing.T, e trino, over table.Table) {
 }
 
 // testIceberg makes the Iceberg table of January and February, and then adds the days until March, twice.
-func testIceberg(t *testing.T, server trinoServer) {
+func testIceberg(t *testing.T, server engine.TrinoServer) {
 	t.Helper()
-	e := trino{server, "iceberg", "lake"}
-	trino{server, "iceberg", "default"}.Exec(t, "CREATE SCHEMA iceberg.lake")
+	e := engine.Trino{TrinoServer: server, Catalog: "iceberg", Schema: "lake"}
+	engine.Trino{TrinoServer: server, Catalog: "iceberg", Schema: "default"}.Exec(t, "CREATE SCHEMA iceberg.lake")
 	questions, err := table.Questions(athena.Files)
 	if err != nil {
 		t.Fatal(err)

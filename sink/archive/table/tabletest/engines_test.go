@@ -11,6 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive"
 	"github.com/houndtrail/houndtrail/sink/archive/table"
 	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest"
+	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest/engine"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
@@ -78,8 +79,7 @@ func local(t *testing.T) (table.Table, string) {
 }
 
 func TestSpark(t *testing.T) {
-	needs(t, *python)
-	e := startPython(t, "spark")
+	e := engine.StartPython(t, "spark")
 	over, folder := local(t)
 	create, err := over.Create(table.Spark)
 	execAll(t, e, create, err)
@@ -114,19 +114,18 @@ func TestSpark(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.run(t, "parse", statements(create)[0]) // the second one is a view, in the grammar of Trino
+			e.Run(t, "parse", statements(create)[0]) // the second one is a view, in the grammar of Trino
 			alter, err := s3.Alter(table.Athena)
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.run(t, "parse", statements(alter)[0])
+			e.Run(t, "parse", statements(alter)[0])
 		}
 	})
 }
 
 func TestClickHouse(t *testing.T) {
-	needs(t, *python)
-	e := startPython(t, "clickhouse")
+	e := engine.StartPython(t, "clickhouse")
 	over, _ := local(t)
 	over.Tenants = nil
 	create, err := over.Create(table.ClickHouse)

@@ -1,5 +1,3 @@
-//go:build linux
-
 package tabletest_test
 
 import (
@@ -17,6 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest"
+	"github.com/houndtrail/houndtrail/sink/archive/table/tabletest/engine"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
@@ -134,8 +133,7 @@ func (r sqlReader) Count(t *testing.T, path, column, value string) string {
 }
 
 func TestFilesSpark(t *testing.T) {
-	needs(t, *python)
-	e := startPython(t, "spark")
+	e := engine.StartPython(t, "spark")
 	for _, vectorized := range []string{"true", "false"} {
 		t.Run("vectorized "+vectorized, func(t *testing.T) {
 			e.Exec(t, "SET spark.sql.parquet.enableVectorizedReader="+vectorized)
@@ -148,39 +146,36 @@ func TestFilesSpark(t *testing.T) {
 }
 
 func TestFilesClickHouse(t *testing.T) {
-	needs(t, *python)
 	testFiles(t, sqlReader{
-		Engine: startPython(t, "clickhouse"), digest: "lower(hex(MD5(%s)))", milli: "toUnixTimestamp64Milli(%s)",
+		Engine: engine.StartPython(t, "clickhouse"), digest: "lower(hex(MD5(%s)))", milli: "toUnixTimestamp64Milli(%s)",
 		from: func(_ *testing.T, path string) string { return "file('" + path + "', Parquet)" },
 	})
 }
 
 // A pyArrow reads in file order, without a sort.
-type pyArrow struct{ *pythonEngine }
+type pyArrow struct{ *engine.Python }
 
 func (r pyArrow) Rows(t *testing.T, path string) [][]any {
 	t.Helper()
-	return r.run(t, "query", path)
+	return r.Run(t, "query", path)
 }
 
 func (r pyArrow) Count(t *testing.T, path, column, value string) string {
 	t.Helper()
-	return tabletest.Rows(r.run(t, "query", path+"\n"+column+"\n"+value))[0][0]
+	return tabletest.Rows(r.Run(t, "query", path+"\n"+column+"\n"+value))[0][0]
 }
 
 func TestFilesPyArrow(t *testing.T) {
-	needs(t, *python)
-	testFiles(t, pyArrow{startPython(t, "pyarrow")})
+	testFiles(t, pyArrow{engine.StartPython(t, "pyarrow")})
 }
 
 func TestFilesTrino(t *testing.T) {
-	needs(t, *trinoDir)
+	engine.NeedTrino(t)
 	gateway := servers.VersityGW(t)
 	servers.CreateBucket(t, gateway, "audit", false)
 	t.Setenv("AWS_ACCESS_KEY_ID", gateway.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", gateway.SecretKey)
-	e := trino{startTrino(t, gateway), "hive", "files"}
-	trino{e.trinoServer, "hive", "default"}.Exec(t, "CREATE SCHEMA files")
+	e := engine.StartTrino(t, gateway).Hive(t, "files")
 	columns := []string{"id bigint", "created_at timestamp(3)", "created_at_us bigint"}
 	for _, c := range record.Columns() {
 		columns = append(columns, c.Name+" varchar")

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
@@ -56,27 +55,33 @@ func rowOf(tenant string, r *record.Record, more ...string) []string {
 	}, more...)
 }
 
-// views has the columns to ask each view for, and the rows that it must return.
-func views(tb testing.TB) map[string]view {
-	tb.Helper()
+// A View has the columns to ask a view for, and the rows that it must have.
+type View struct {
+	Columns string
+	Rows    [][]string
+}
+
+// ViewsOf are the views over the records of each tenant, by name.
+func ViewsOf(all map[string][]record.Record) map[string]View {
 	const about = "tenant, dt, id, created_at_us, action, who, client_address, peer_address, "
-	events, orphans := view{columns: about + "status, duration_ms"}, view{columns: about + "reason"}
-	logins := view{columns: about[:len("tenant, dt, id, created_at_us, ")] + "who, client_address, peer_address, status"}
-	actors := view{columns: "tenant, dt, who, actions, failures, kinds, client_addresses"}
-	for tenant, records := range Records(tb) {
+	events, orphans := View{Columns: about + "status, duration_ms"}, View{Columns: about + "reason"}
+	logins := View{Columns: about[:len("tenant, dt, id, created_at_us, ")] + "who, client_address, peer_address, status"}
+	actors := View{Columns: "tenant, dt, who, actions, failures, kinds, client_addresses"}
+	for tenant, records := range all {
 		people := map[string]*activity{}
+		actions := byCommit(records)
 		for i := range records {
 			r := &records[i]
 			if r.Status == "intent" {
-				if reason := orphaned(r, records); reason != "" {
-					orphans.rows = append(orphans.rows, rowOf(tenant, r, reason))
+				if reason := actions.orphaned(r); reason != "" {
+					orphans.Rows = append(orphans.Rows, rowOf(tenant, r, reason))
 				}
 				continue
 			}
-			events.rows = append(events.rows, rowOf(tenant, r, r.Status, duration(r, records)))
+			events.Rows = append(events.Rows, rowOf(tenant, r, r.Status, actions.duration(r)))
 			if r.Action == "LoginAttempt" {
 				row := rowOf(tenant, r, r.Status)
-				logins.rows = append(logins.rows, slices.Delete(row, 4, 5))
+				logins.Rows = append(logins.Rows, slices.Delete(row, 4, 5))
 			}
 			key := dayOf(r).Format(time.DateOnly) + "\x00" + actor(r) + "\x00" + r.ActorID
 			if people[key] == nil {
@@ -86,18 +91,13 @@ func views(tb testing.TB) map[string]view {
 		}
 		for key, a := range people {
 			parts := strings.Split(key, "\x00")
-			actors.rows = append(actors.rows, []string{
+			actors.Rows = append(actors.Rows, []string{
 				tenant, parts[0], parts[1], fmt.Sprint(a.n), fmt.Sprint(a.failures),
 				fmt.Sprint(len(a.actions)), fmt.Sprint(len(a.addresses)),
 			})
 		}
 	}
-	return map[string]view{"audit_events": events, "audit_orphans": orphans, "audit_logins": logins, "audit_actors": actors}
-}
-
-type view struct {
-	columns string
-	rows    [][]string
+	return map[string]View{"audit_events": events, "audit_orphans": orphans, "audit_logins": logins, "audit_actors": actors}
 }
 
 type activity struct {
@@ -114,27 +114,38 @@ func (a *activity) add(r *record.Record) {
 	a.addresses[address(r, 0)] = true
 }
 
-// duration is the time since the intent, in milliseconds.
-func duration(r *record.Record, records []record.Record) string {
+// pairs are the records that can be parts of one action, by their commit id.
+type pairs map[string][]*record.Record
+
+func byCommit(records []record.Record) pairs {
+	p := pairs{}
 	for i := range records {
-		intent := &records[i]
+		if r := &records[i]; pairable(r) {
+			p[r.CommitID] = append(p[r.CommitID], r)
+		}
+	}
+	return p
+}
+
+// duration is the time since the intent, in milliseconds.
+func (p pairs) duration(r *record.Record) string {
+	for _, intent := range p[r.CommitID] {
 		apart := dayOf(r).Sub(dayOf(intent))
-		if intent.Status == "intent" && pairable(r) && intent.CommitID == r.CommitID && apart >= 0 && apart <= day {
+		if intent.Status == "intent" && apart >= 0 && apart <= day {
 			return number(float64(r.CreatedAt.UnixMicro()-intent.CreatedAt.UnixMicro()) / 1000)
 		}
 	}
 	return null
 }
 
-// orphaned is the reason why an intent is in audit_orphans; "" if it is not.
-func orphaned(r *record.Record, records []record.Record) string {
+// orphaned is the reason for which an intent is in audit_orphans; "" if it is not.
+func (p pairs) orphaned(r *record.Record) string {
 	if !pairable(r) {
 		return "no commit id"
 	}
-	for i := range records {
-		outcome := &records[i]
+	for _, outcome := range p[r.CommitID] {
 		apart := dayOf(outcome).Sub(dayOf(r))
-		if (outcome.Status == "success" || outcome.Status == "failure") && outcome.CommitID == r.CommitID && apart >= 0 && apart <= day {
+		if (outcome.Status == "success" || outcome.Status == "failure") && apart >= 0 && apart <= day {
 			return ""
 		}
 	}

@@ -38,7 +38,7 @@ type Engine interface {
 // Views makes each view in the engine. It compares all of its rows, and then the rows of one day.
 func Views(t *testing.T, e Engine, d table.Dialect, over table.Table) {
 	t.Helper()
-	for name, want := range views(t) {
+	for name, want := range ViewsOf(Records(t)) {
 		t.Run(name, func(t *testing.T) {
 			sql, err := over.View(d, name)
 			if err != nil {
@@ -51,12 +51,12 @@ func Views(t *testing.T, e Engine, d table.Dialect, over table.Table) {
 					where = " WHERE tenant = '" + Tenant + "' AND dt = '" + day + "'"
 				}
 				rows := [][]string{}
-				for _, row := range want.rows {
+				for _, row := range want.Rows {
 					if day == "" || row[0] == Tenant && row[1] == day {
 						rows = append(rows, row)
 					}
 				}
-				got := Rows(e.Query(t, "SELECT "+want.columns+" FROM "+name+where))
+				got := Rows(e.Query(t, "SELECT "+want.Columns+" FROM "+name+where))
 				slices.SortFunc(got, slices.Compare)
 				slices.SortFunc(rows, slices.Compare)
 				if diff := cmp.Diff(rows, got); diff != "" || len(rows) == 0 && day == "" {

@@ -1,37 +1,26 @@
-package tabletest_test
+package engine
 
 import (
 	"bufio"
+	_ "embed" // the program that runs the engines of Python
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// The flags name the engines. Without its flag, an engine's test is skipped: bash .ci/engines gives all flags.
-var (
-	trinoDir = flag.String("trino", "", "folder of a Trino server")
-	java     = flag.String("trino.java", "java", "Java for Trino")
-	python   = flag.String("python", "", "Python with pyspark and chdb")
-)
+//go:embed engine.py
+var program string
 
-// needs skips the test unless its engine was named.
-func needs(t *testing.T, engine string) {
-	t.Helper()
-	if engine == "" {
-		t.Skip("the engine is not named: bash .ci/engines runs this")
-	}
-}
-
-// A pythonEngine is an engine that engine.py runs.
-type pythonEngine struct {
-	in   io.Writer
-	out  *bufio.Reader
-	name string
+// A Python is an engine that a Python program runs.
+type Python struct {
+	in  io.Writer
+	out *bufio.Reader
 }
 
 type pythonAnswer struct {
@@ -39,19 +28,18 @@ type pythonAnswer struct {
 	Error string  `json:"error"`
 }
 
-func startPython(t *testing.T, name string) *pythonEngine {
+// StartPython starts an engine: spark, clickhouse, duckdb or pyarrow. The end of the test ends it. A test whose flag is missing is
+// skipped.
+func StartPython(t *testing.T, name string) *Python {
 	t.Helper()
+	needs(t, *python)
 	folder := t.TempDir()
 	log, err := os.Create(filepath.Join(folder, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := filepath.Abs("engine.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), *python, script, name, folder)
-	cmd.Dir, cmd.Stderr = folder, log // Derby writes its log into the folder
+	cmd := exec.CommandContext(t.Context(), *python, "-c", program, name, folder)
+	cmd.Dir, cmd.Stderr, cmd.SysProcAttr = folder, log, servers.DieWithTest() // Derby writes its log into the folder
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -71,17 +59,16 @@ func startPython(t *testing.T, name string) *pythonEngine {
 		}
 		_ = log.Close()
 	})
-	e := &pythonEngine{in: in, out: bufio.NewReaderSize(out, 1<<20)}
+	e := &Python{in: in, out: bufio.NewReaderSize(out, 1<<20)}
 	first, err := e.read()
 	if err != nil {
 		t.Fatalf("start %s: %v", name, err)
 	}
-	e.name, _ = first[0][0].(string)
-	t.Log(e.name)
+	t.Log(first[0][0])
 	return e
 }
 
-func (e *pythonEngine) read() ([][]any, error) {
+func (e *Python) read() ([][]any, error) {
 	line, err := e.out.ReadBytes('\n')
 	if err != nil {
 		return nil, err
@@ -103,7 +90,8 @@ func (e *pythonEngine) read() ([][]any, error) {
 	return answer.Rows, nil
 }
 
-func (e *pythonEngine) run(tb testing.TB, kind, sql string) [][]any {
+// Run has the program do one thing of a kind: "exec", "query" or, in Spark, "parse".
+func (e *Python) Run(tb testing.TB, kind, sql string) [][]any {
 	tb.Helper()
 	if err := json.NewEncoder(e.in).Encode(map[string]string{kind: sql}); err != nil {
 		tb.Fatal(err)
@@ -115,9 +103,11 @@ func (e *pythonEngine) run(tb testing.TB, kind, sql string) [][]any {
 	return rows
 }
 
-func (e *pythonEngine) Exec(tb testing.TB, sql string) { tb.Helper(); e.run(tb, "exec", sql) }
+// Exec runs one statement.
+func (e *Python) Exec(tb testing.TB, sql string) { tb.Helper(); e.Run(tb, "exec", sql) }
 
-func (e *pythonEngine) Query(tb testing.TB, sql string) [][]any {
+// Query returns the rows.
+func (e *Python) Query(tb testing.TB, sql string) [][]any {
 	tb.Helper()
-	return e.run(tb, "query", sql)
+	return e.Run(tb, "query", sql)
 }

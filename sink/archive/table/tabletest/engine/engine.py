@@ -1,4 +1,4 @@
-"""engine.py spark|clickhouse|pyarrow: runs SQL for the tests. A line of standard input is {"parse": SQL}, {"exec": SQL} or
+"""engine.py spark|clickhouse|duckdb|pyarrow: runs SQL for the tests. A line of standard input is {"parse": SQL}, {"exec": SQL} or
 {"query": SQL}; the answer is a line, {"rows": [[...]]} or {"error": "..."}. For pyarrow, a query is the path of a file or, a line
 each, the path, a column, and a value of which the rows are counted."""
 import datetime
@@ -65,6 +65,23 @@ def clickhouse(folder):
     return "clickhouse " + str(session.query("SELECT version()")).strip().strip('"'), run
 
 
+def duckdb(folder):
+    import duckdb as duck
+
+    session = duck.connect(folder + "/duckdb", config={"autoinstall_known_extensions": False})
+    session.execute("SET enable_progress_bar = false")  # it would print into the answers
+    session.execute("SET TimeZone = 'UTC'")
+
+    def run(kind, sql):
+        answer = session.execute(sql)
+        if kind != "query":
+            return []
+        table = answer.to_arrow_table()  # rows of Python's own would need pytz for an instant
+        return [[plain(v) for v in row] for row in zip(*(column.to_pylist() for column in table.columns))]
+
+    return "duckdb " + duck.__version__, run
+
+
 def pyarrow(folder):
     import pyarrow as arrow
     import pyarrow.parquet as parquet
@@ -90,7 +107,7 @@ def pyarrow(folder):
     return "pyarrow " + arrow.__version__, run
 
 
-name, run = {"spark": spark, "clickhouse": clickhouse, "pyarrow": pyarrow}[sys.argv[1]](sys.argv[2])
+name, run = {"spark": spark, "clickhouse": clickhouse, "duckdb": duckdb, "pyarrow": pyarrow}[sys.argv[1]](sys.argv[2])
 print(json.dumps({"rows": [[name]]}), flush=True)
 for line in sys.stdin:
     (kind, sql), = json.loads(line).items()

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Register puts a table into the metastore of the Hive catalog, as Glue would hold it.
+func (s TrinoServer) Register(tb testing.TB, schema, name string, t GlueTable) {
+	tb.Helper()
+	type column struct {
+		Name       string            `json:"name"`
+		Type       string            `json:"type"`
+		Comment    string            `json:"comment,omitempty"`
+		Properties map[string]string `json:"properties"`
+	}
+	columns := func(all []GlueColumn) (out []column) {
+		for _, c := range all {
+			out = append(out, column{c.Name, c.Type, c.Comment, map[string]string{}})
+		}
+		return out
+	}
+	t.Parameters["EXTERNAL"] = "TRUE"
+	body, err := json.Marshal(map[string]any{
+		"writerVersion": "476", "owner": "test", "tableType": "EXTERNAL_TABLE", "parameters": t.Parameters,
+		"dataColumns": columns(t.Columns), "partitionColumns": columns(t.Partitions), "storageFormat": t.Format,
+		"serdeParameters": map[string]string{}, "externalLocation": t.Location, "columnStatistics": map[string]any{},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	folder := filepath.Join(s.metastore, schema, name)
+	if err := os.MkdirAll(filepath.Join(folder, ".trinoPermissions"), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, ".trinoSchema"), body, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// A GlueTable is a table as Glue holds it.
+type GlueTable struct {
+	Columns, Partitions []GlueColumn
+	Parameters          map[string]string
+	Location            string
+	Format              string // of Hive: PARQUET or TEXTFILE
+}
+
+// A GlueColumn is a column of such a table.
+type GlueColumn struct {
+	Name    string `json:"Name"`
+	Type    string `json:"Type"`
+	Comment string `json:"Comment"`
+}
+
+var (
+	athenaParts  = regexp.MustCompile("(?s)^CREATE EXTERNAL TABLE IF NOT EXISTS `.*?` \\(\n(.*?)\n\\)\nPARTITIONED BY \\(\n(.*?)\n\\)\n(.*?)\nLOCATION '(.*?)'\nTBLPROPERTIES \\(\n(.*)\n\\)$")
+	athenaColumn = regexp.MustCompile("(?m)^  `(.*?)` (\\w+) COMMENT '((?:[^'\\\\]|\\\\.)*)',?$")
+	athenaValue  = regexp.MustCompile(`(?m)^  '(.*?)' = '(.*?)',?$`)
+)
+
+// ParseAthena is the table that Athena makes of its statement. Spark's test shows that the grammar is right.
+func ParseAthena(tb testing.TB, sql string) GlueTable {
+	tb.Helper()
+	parts := athenaParts.FindStringSubmatch(sql)
+	if parts == nil {
+		tb.Fatalf("no table of Athena:\n%s", sql)
+	}
+	columns := func(text string) (out []GlueColumn) {
+		for _, m := range athenaColumn.FindAllStringSubmatch(text, -1) {
+			out = append(out, GlueColumn{m[1], m[2], strings.ReplaceAll(m[3], `\'`, "'")})
+		}
+		if len(out) != strings.Count(text, "\n")+1 {
+			tb.Fatalf("%d columns in\n%s", len(out), text)
+		}
+		return out
+	}
+	format := "PARQUET"
+	if strings.Contains(parts[3], "LazySimpleSerDe") {
+		format = "TEXTFILE"
+	}
+	return GlueTable{columns(parts[1]), columns(parts[2]), Properties(parts[5]), parts[4], format}
+}
+
+// Properties are the properties in a statement of Athena.
+func Properties(text string) map[string]string {
+	all := map[string]string{}
+	for _, m := range athenaValue.FindAllStringSubmatch(text, -1) {
+		all[m[1]] = m[2]
+	}
+	return all
+}
+
+// ParseGlue is the table in a call of Glue's CreateTable, and its name.
+func ParseGlue(tb testing.TB, text string) (name string, t GlueTable) {
+	tb.Helper()
+	var call struct {
+		Input struct {
+			Name       string            `json:"Name"`
+			Parameters map[string]string `json:"Parameters"`
+			Partitions []GlueColumn      `json:"PartitionKeys"`
+			Stored     struct {
+				Columns  []GlueColumn `json:"Columns"`
+				Location string       `json:"Location"`
+			} `json:"StorageDescriptor"`
+		} `json:"TableInput"`
+	}
+	if err := json.Unmarshal([]byte(text), &call); err != nil {
+		tb.Fatal(err)
+	}
+	in := call.Input
+	return in.Name, GlueTable{in.Stored.Columns, in.Partitions, in.Parameters, in.Stored.Location, "PARQUET"}
+}

@@ -21,6 +21,8 @@
 //     such an object and the entry that names it;
 //   - the sink sends the receiver up to 8 batches at a time, which arrive and fail in any order;
 //   - a backfill of the time before an asked start goes on beside all of this, and dies as any process does;
+//   - the keys of all journals are rotated: a person adds a key, waits until every journal names both, and takes the first one away.
+//     Processes that still have only the first key go on beside the others until then;
 //   - so does a compactor, which takes each day that is over, so that late records come after it. Its requests may arrive when the
 //     next one has finished its work.
 //
@@ -47,6 +49,7 @@
 //     cycle began, unless a reset came in between: Houndtrail cannot ask a receiver for its events;
 //   - the object of a compaction has only records that the archive has already, sorted. No object is deleted before an entry says that
 //     another one has all of its records, and that one is there. Once the last compaction is done, no record is in two objects;
+//   - each entry is signed by a key that is active, and an earlier key vouches for each list of keys;
 //   - no process takes a lease from another one that has renewed it within its time.
 //
 // When the storm is over, the cycles have to go well and miss no record: none that was promised to the overlap or
@@ -109,6 +112,9 @@
 //	a compaction deletes the old objects before its entry           6  an object deleted too early
 //	a compaction that was cut off is not finished                  68  an object that no entry has
 //	a compaction takes in what an attempt left uncommitted        278  an attempt taken for a part of the archive
+//	a list of keys is signed by the newest key alone                1  an entry that no active key vouches for
+//	a run without the newest key retires it                         9  a cycle that never goes well
+//	a list of keys hides which windows are committed                5  a cycle that never goes well
 //
 // The simulation does not catch a cycle that goes on although its lease is lost, or an object that is replaced without a look
 // at its content: conditional writes and the journal keep the data right without either. To catch a late commit that no barrier

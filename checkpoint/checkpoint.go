@@ -21,6 +21,8 @@ package checkpoint
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
@@ -33,7 +35,7 @@ var (
 	ErrNotFound = errors.New("no checkpoint yet")
 	// ErrConflict: another writer committed the serial first.
 	ErrConflict = errors.New("commit conflict")
-	// ErrSignature: the journal is signed, and not by a key of this run, or this run has no key.
+	// ErrSignature: the journal is signed, and not by a key of this run that is active, or this run has no key.
 	ErrSignature = errors.New("the journal's signature does not fit")
 	// ErrLeaseHeld: another runner holds the lease.
 	ErrLeaseHeld = errors.New("lease held by another runner")
@@ -51,6 +53,8 @@ var (
 	ErrUnconditional = errors.New("no conditional writes")
 	// ErrUnmoved: the journal already has the identity that Move was to give it.
 	ErrUnmoved = errors.New("nothing to move")
+	// ErrKeys: a list of keys cannot be changed as a person ordered it.
+	ErrKeys = errors.New("the keys stay as they are")
 	// ErrUnfinished: an attempt was not committed. It has to be committed before the journal can be moved.
 	ErrUnfinished = errors.New("an attempt is not finished")
 )
@@ -125,6 +129,12 @@ type Checkpoint struct {
 	Compacted *Compaction `json:"compacted,omitempty"`
 	Forgotten *Forgetting `json:"forgotten,omitempty"`
 
+	// Keys is the list of the public keys that vouch for the journal from this entry on. It is in an entry of kind keys, and in a
+	// signed entry that begins an origin: the first one of the journal, and an adoption. It is nil in all others.
+	Keys *KeyList `json:"keys,omitempty"`
+	// KeysAt is the newest earlier entry with Keys; 0 if there is none. Each signed entry has one of the two. Commit fills it in.
+	KeysAt uint64 `json:"keys_at,omitempty"`
+
 	Oldest Sighting `json:"oldest,omitzero"` // the oldest record at the source, as it was seen last
 
 	Writer      Writer    `json:"writer"`
@@ -139,13 +149,15 @@ type Checkpoint struct {
 // time, Houndtrail delivers it after all. Later no run reads it again.
 func (c *Checkpoint) Holed() bool { return c.HolesTotal > 0 && !c.HoledAt.Before(c.DeliveredSince) }
 
-// Progress is the newest entry that tells how far the stream is: this one, unless it is a compaction or a removal.
+// Progress is the newest entry that tells how far the stream is: this one, unless it is a compaction, a removal or a list of keys.
 func (c *Checkpoint) Progress() Progress {
 	switch {
 	case c.Compacted != nil:
 		return c.Compacted.Follows
 	case c.Forgotten != nil:
 		return c.Forgotten.Follows
+	case c.Kind == KindKeys && c.Keys != nil:
+		return c.Keys.Follows
 	}
 	return Progress{c.Serial, c.CommittedAt}
 }
@@ -165,6 +177,7 @@ const (
 	KindAdopt   Kind = "adopt"   // the position was rebuilt from the archive's own files, and a lineage begins
 	KindCompact Kind = "compact" // no window: one object took the place of others, with the same records
 	KindForget  Kind = "forget"  // no window: objects are removed on purpose
+	KindKeys    Kind = "keys"    // no window: other keys vouch for the journal from now on
 )
 
 // Stored is a checkpoint as it stands in the journal. The zero value stands for "nothing yet".
@@ -179,3 +192,63 @@ type Stored struct {
 
 // Readable tells whether the entry could be read. If it could not, little more is known than that it is there.
 func (s Stored) Readable() bool { return s.Kind != "" }
+
+// Identity binds a journal to one stream of one tenant, source and destination, in one encoding. All of it is stored in every
+// entry and appears in errors, so it must not contain credentials. A caller that only reads may leave a part out that it does
+// not know; then the journal does not compare that part.
+type Identity struct {
+	Tenant      string // the name of the source in keys and event ids
+	Stream      string // the journal's folder in the bucket: "archive", "webhook"
+	Source      string // https://tenant.example
+	Destination string // s3://bucket/prefix
+	Encoding    string // of the records that are written: "parquet", "ndjson"
+	Writer      Writer // who commits and who holds the lease; never compared
+}
+
+// Names is the part of an identity that [Journal.Move] can change.
+type Names struct {
+	Tenant      string `json:"tenant"`
+	Source      string `json:"source"`
+	Destination string `json:"destination"`
+	Encoding    string `json:"encoding"`
+}
+
+func (i Identity) names() Names { return Names{i.Tenant, i.Source, i.Destination, i.Encoding} }
+
+func (c *Checkpoint) names() Names { return Names{c.Tenant, c.Source, c.Destination, c.Encoding} }
+
+// without lists the parts of n that differ from ours, theirs first. A part that is empty in ours may be anything.
+func (n Names) without(ours Names) string {
+	var differ []string
+	for _, part := range []struct{ what, theirs, ours string }{
+		{"tenant", n.Tenant, ours.Tenant},
+		{"source", n.Source, ours.Source},
+		{"destination", n.Destination, ours.Destination},
+		{"encoding", n.Encoding, ours.Encoding},
+	} {
+		if part.ours != "" && part.theirs != part.ours {
+			differ = append(differ, fmt.Sprintf("its %s is %q and this run's is %q", part.what, part.theirs, part.ours))
+		}
+	}
+	return strings.Join(differ, ", ")
+}
+
+// belongs refuses a journal whose newest entry has another identity: its position means nothing to this run.
+func (j *Journal) belongs(s Stored) error {
+	differ := s.names().without(j.id.names())
+	if differ == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %s: correct the setting; or, if the change is meant (the same archive at another address, "+
+		"a new host name of BloodHound, another tenant), run houndtrail move --reason \"...\" once, which goes on from "+
+		"this very position", ErrForeign, j.at(j.Key(s.Serial)), differ)
+}
+
+// ofStream refuses an entry of another stream. No move can make it one of this stream's.
+func (j *Journal) ofStream(key string, s Stored) error {
+	if s.Stream == j.id.Stream {
+		return nil
+	}
+	return fmt.Errorf("%w: %s belongs to stream %q and lies in the folder of stream %q: put each stream's journal "+
+		"back into the folder of its own name", ErrForeign, j.at(key), s.Stream, j.id.Stream)
+}

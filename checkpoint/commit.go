@@ -32,14 +32,17 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
 			j.at(j.path("")), prev.Cursor.UTC().Format(time.RFC3339Nano), next.Cursor.UTC().Format(time.RFC3339Nano))
 	}
-	next, err := j.sealed(ctx, prev, Account(prev.Checkpoint, j.identify(prev, next), j.scattered))
+	next, err := j.identify(prev, next)
+	if err == nil {
+		next, err = j.sealed(ctx, prev, Account(prev.Checkpoint, next, j.scattered))
+	}
 	if err != nil {
 		return Stored{}, fmt.Errorf("seal the checkpoint after %s: %w", j.at(j.Key(prev.Serial)), err)
 	}
 	key := j.Key(next.Serial)
 	body, err := encode(next)
 	if err == nil {
-		body, err = seal.SignEntry(body, next.Seal.Origin, next.Serial, j.signers(next.Seal.Origin)...)
+		body, err = seal.SignEntry(body, next.Seal.Origin, next.Serial, signers(j.keysFor(prev, &next), next.Seal.Origin)...)
 	}
 	if err != nil {
 		return Stored{}, fmt.Errorf("encode checkpoint %s: %w", j.at(key), err)
@@ -63,6 +66,7 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 		return Stored{}, fmt.Errorf("commit the checkpoint: %w", err)
 	}
 	j.seen.Store(stored.Serial)
+	j.remember(stored)
 	if err := j.noted(ctx, &stored); err != nil {
 		return Stored{}, err
 	}
@@ -107,7 +111,7 @@ func (j *Journal) tiled(err error) bool {
 
 // identify fills in what an entry says about itself. A compaction asks no source: if it does not know the source, the entry names that
 // of the previous one.
-func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
+func (j *Journal) identify(prev Stored, next Checkpoint) (_ Checkpoint, err error) {
 	next.Format = Format
 	next.Tenant, next.Stream, next.Source = j.id.Tenant, j.id.Stream, cmp.Or(j.id.Source, prev.Source)
 	next.Destination, next.Encoding = j.id.Destination, j.id.Encoding
@@ -128,7 +132,16 @@ func (j *Journal) identify(prev Stored, next Checkpoint) Checkpoint {
 	if next.CommittedAt.IsZero() {
 		next.CommittedAt = time.Now()
 	}
-	return next
+	next.KeysAt = prev.NewestKeys()
+	switch {
+	case next.Kind == KindKeys:
+	case next.founds() && len(j.keys) > 0:
+		next.Keys = new(KeyList)
+		next.Keys.Keys, err = j.signing(nil, next.Serial)
+	default:
+		next.Keys = nil
+	}
+	return next, err
 }
 
 // ours decides about an entry that exists already. If it has our bytes, it is our own: the store's client repeated a request

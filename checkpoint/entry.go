@@ -109,7 +109,10 @@ func (j *Journal) verify(before, s Stored, noted note) error {
 // with s, or was pruned up to s. In a pruned journal this link cannot be verified.
 func (j *Journal) follows(before, s Stored) error {
 	key := j.Key(s.Serial)
+	problem := s.unkept()
 	switch {
+	case problem != nil:
+		return j.corrupt(key, problem)
 	case before.Serial == 0 && s.Serial > 1:
 		return nil
 	case before.Serial == 0 && s.PreviousSHA256 != "":
@@ -124,6 +127,15 @@ func (j *Journal) follows(before, s Stored) error {
 	return nil
 }
 
+// unkept tells that an entry is not signed although it says itself that the journal has keys.
+func (s Stored) unkept() error {
+	if s.Signed || s.NewestKeys() == 0 {
+		return nil
+	}
+	return fmt.Errorf("it is not signed, and entry %d says which keys sign the journal from then on: another writer wrote it, or its "+
+		"signatures were removed", s.NewestKeys())
+}
+
 // Continues tells whether an entry can come after another one by what both say, apart from the SHA-256: its seal is about the tree
 // that ends with the previous entry, and they are of one lineage and one identity, unless a reset, a move or an adoption is between
 // them. Nil says that it can, or that there is no readable previous entry.
@@ -136,6 +148,9 @@ func (s Stored) Continues(before Stored) error {
 		return err
 	case s.Kind == KindAdopt:
 		return nil // the previous entry does not count any more
+	case s.KeysAt != before.NewestKeys():
+		return fmt.Errorf("it says that entry %d has the newest list of keys, and that is entry %d: two journals were mixed",
+			s.KeysAt, before.NewestKeys())
 	case s.Lineage != before.Lineage && s.Kind != KindReset:
 		return fmt.Errorf("its lineage is %s, that of the previous entry is %s: two journals were mixed", s.Lineage, before.Lineage)
 	case s.names() != before.names() && (s.Moved == nil || s.Moved.From != before.names()):

@@ -106,6 +106,8 @@ func fields(v reflect.Value, path string) (lines []string) {
 			lines = append(lines, path+" "+value.Base64())
 		}
 		return lines
+	case seal.PublicKey:
+		return []string{path + " " + value.Fingerprint()}
 	case []byte:
 		if len(value) > 0 {
 			lines = append(lines, path+" "+base64.StdEncoding.EncodeToString(value))
@@ -165,6 +167,7 @@ func TestKindsInFormat1(t *testing.T) {
 	for _, kind := range []checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindBarrier, checkpoint.KindReset,
 		checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact, checkpoint.KindForget,
+		checkpoint.KindKeys,
 	} {
 		if !kinds[kind] {
 			t.Errorf("no entry is of the kind %s", kind)

@@ -57,6 +57,7 @@ func encode(c Checkpoint) ([]byte, error) {
 		f.Before, f.Follows.CommittedAt = f.Before.UTC(), f.Follows.CommittedAt.UTC()
 		return f
 	})
+	c.Keys = pointed(c.Keys, func(k KeyList) KeyList { k.Follows.CommittedAt = k.Follows.CommittedAt.UTC(); return k })
 	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
 		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()
 		return o
@@ -131,6 +132,9 @@ func decode(body []byte) (Stored, *seal.Entry, error) {
 		return s, nil, err
 	}
 	s.Signed = sealed.Signed()
+	if s.Signed && s.NewestKeys() == 0 {
+		return s, nil, errors.New("it is signed, and names no entry that has the list of the keys")
+	}
 	return s, sealed, nil
 }
 
@@ -172,6 +176,10 @@ func (c *Checkpoint) check() error {
 		(c.Kind == KindForget) != (c.Forgotten != nil):
 		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted, compacted and forgotten it must have the one of its "+
 			"kind and no other", c.Kind)
+	case c.Kind == KindKeys && c.Keys == nil, c.Keys != nil && c.Kind != KindKeys && !c.founds():
+		return fmt.Errorf("its kind is %s, and a list of keys is in an entry of kind keys, or in one that begins a journal", c.Kind)
+	case c.KeysAt >= c.Serial && c.KeysAt > 0:
+		return fmt.Errorf("it says that entry %d before it has the list of keys", c.KeysAt)
 	case c.DeliveredBase != nil && !c.DeliveredBase.fits(c):
 		return errors.New("it does not say which records were delivered")
 	case c.Compacted != nil:

@@ -33,6 +33,7 @@ type Journal struct {
 	notes notebook
 	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
 	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
+	keyed atomic.Pointer[Stored] // the newest entry with a list of keys that this process relies on
 
 	succeeded atomic.Pointer[time.Time] // when this process saw to it that no failure stands
 }
@@ -126,15 +127,21 @@ func (j *Journal) load(ctx context.Context) (Stored, error) {
 		}
 	}
 	if err == nil {
-		var newest seal.Head
-		if newest, err = s.ownHead(); err == nil {
-			err = j.past.Compare(ctx, newest, j.headAt)
-		}
+		err = j.compared(ctx, s)
 	}
 	if err != nil {
 		return Stored{}, err
 	}
 	return s, nil
+}
+
+// compared holds the newest entry against the heads that are remembered elsewhere.
+func (j *Journal) compared(ctx context.Context, s Stored) error {
+	newest, err := s.ownHead()
+	if err == nil && j.past != nil {
+		err = j.past.Compare(ctx, newest, j.headAt)
+	}
+	return err
 }
 
 // headAt is a [HeadAt]. The entry after that size has the head in its seal. If there is none, the newest entry itself tells it.
@@ -178,16 +185,38 @@ func (j *Journal) loadTip(ctx context.Context) (Stored, error) {
 
 // loadAnew is loadTip without the entry that this process remembers.
 func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
-	newest, noted, err := j.newest(ctx)
+	s, noted, err := j.verified(ctx, j.authentic)
 	if err != nil {
 		return Stored{}, err
 	}
+	return j.headed(ctx, s, noted)
+}
+
+// loadAccepting loads a journal whose keys are lost. The newest entry has to be signed by the keys that the journal itself names. No head
+// is signed and nothing noted: the entry that accepts this run's keys comes first.
+func (j *Journal) loadAccepting(ctx context.Context) (Stored, error) {
+	s, _, err := j.verified(ctx, j.coherent)
+	if err == nil {
+		err = j.compared(ctx, s)
+	}
+	if err == nil {
+		err = j.belongs(s)
+	}
+	return s, err
+}
+
+// verified reads the newest entry and verifies all that this run knows of it. authentic opens its signatures.
+func (j *Journal) verified(ctx context.Context, authentic func(context.Context, Stored, *seal.Entry) error) (Stored, note, error) {
+	newest, noted, err := j.newest(ctx)
+	if err != nil {
+		return Stored{}, noted, err
+	}
 	if newest == 0 {
-		return Stored{}, fmt.Errorf("%w: stream %s has no entry in %s", ErrNotFound, j.id.Stream, j.bucket)
+		return Stored{}, noted, fmt.Errorf("%w: stream %s has no entry in %s", ErrNotFound, j.id.Stream, j.bucket)
 	}
 	s, sealed, err := j.sealedEntry(ctx, newest)
 	if err != nil {
-		return Stored{}, err
+		return Stored{}, noted, err
 	}
 	before, err := j.before(ctx, s)
 	if err == nil {
@@ -197,12 +226,12 @@ func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 		err = j.consistent(ctx, noted, s)
 	}
 	if err == nil {
-		err = j.authentic(ctx, s, sealed)
+		err = authentic(ctx, s, sealed)
 	}
 	if err != nil {
-		return Stored{}, err
+		return Stored{}, noted, err
 	}
-	return j.headed(ctx, s, noted)
+	return s, noted, nil
 }
 
 // headed fills in the head of the newest entry. If the last holder died before it noted the entry, a journal that commits does so
@@ -255,7 +284,7 @@ func (j *Journal) Tip(ctx context.Context) (Stored, error) {
 	if err == nil {
 		err = j.authentic(ctx, s, sealed)
 	}
-	forged := errors.Is(err, ErrSignature) && len(j.keys) > 0
+	forged := errors.Is(err, ErrSignature) && !errors.Is(err, ErrKeys) && len(j.keys) > 0 // a key that was ended begins nothing anew
 	if s.SHA256 != "" && (forged || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign)) {
 		return Stored{Checkpoint: Checkpoint{Serial: s.Serial}, SHA256: s.SHA256}, nil
 	}

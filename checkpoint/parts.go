@@ -1,6 +1,8 @@
 package checkpoint
 
 import (
+	"fmt"
+	"iter"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
@@ -161,4 +163,44 @@ type Receipt struct {
 type Writer struct {
 	Version string `json:"version"`
 	Host    string `json:"host"`
+}
+
+// Places are ascending places in a list, as runs: alternately the first place of a run, and how many places it has.
+type Places []int
+
+// Add adds a place that is behind all others.
+func (p Places) Add(place int) Places {
+	if n := len(p); n > 0 && p[n-2]+p[n-1] == place {
+		p[n-1]++
+		return p
+	}
+	return append(p, place, 1)
+}
+
+// All yields the places.
+func (p Places) All() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := 0; i+1 < len(p); i += 2 {
+			for n := range p[i+1] {
+				if !yield(p[i] + n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// check refuses what Add cannot make, and any other number of places than that in a list of so many.
+func (p Places) check(number, list int) error {
+	next, places := 0, 0
+	for i := 0; i < len(p); i += 2 {
+		if i+1 == len(p) || p[i] < next || i > 0 && p[i] == next || p[i+1] < 1 || p[i+1] > list-p[i] {
+			return fmt.Errorf("%v are no places among %d", []int(p), list)
+		}
+		next, places = p[i]+p[i+1], places+p[i+1]
+	}
+	if places != number {
+		return fmt.Errorf("there are %d places for %d records", places, number)
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
-	"github.com/houndtrail/houndtrail/config/setting"
 )
 
 // Sign makes the journal one that commits: each entry, and the head over it, gets a signature of each key, the oldest key first.
@@ -22,10 +21,19 @@ func Sign(keys ...ed25519.PrivateKey) Option {
 	return func(j *Journal) { j.commits, j.keys = true, keys }
 }
 
-// signers are the journal's keys as they sign for an origin.
-func (j *Journal) signers(origin string) []seal.Signer {
-	signers := make([]seal.Signer, len(j.keys))
-	for i, key := range j.keys {
+// keysFor are the keys that sign the entry after prev. Only an entry that has a list of keys begins to sign: so each signed entry names
+// the list that vouches for it.
+func (j *Journal) keysFor(prev Stored, next *Checkpoint) []ed25519.PrivateKey {
+	if prev.Signed || next.Keys != nil {
+		return j.keys
+	}
+	return nil
+}
+
+// signers are keys as they sign for an origin.
+func signers(keys []ed25519.PrivateKey, origin string) []seal.Signer {
+	signers := make([]seal.Signer, len(keys))
+	for i, key := range keys {
 		signers[i] = seal.NewSigner(origin, key)
 	}
 	return signers
@@ -68,7 +76,7 @@ func (j *Journal) sealed(ctx context.Context, prev Stored, next Checkpoint) (Che
 	}
 	if err == nil && prev.Serial > 0 {
 		h := prev.head(origin, tree)
-		head, err = h.Sign(j.signers(origin)...)
+		head, err = h.Sign(signers(j.keysFor(prev, &next), origin)...)
 	}
 	if err != nil {
 		return next, err
@@ -98,9 +106,13 @@ func (s Stored) ownHead() (seal.Head, error) {
 
 // signHead fills in the head. The caller knows that the entry is in the store.
 func (j *Journal) signHead(s *Stored) error {
+	keys := j.keys
+	if !s.Signed {
+		keys = nil // as the entry itself: signing begins with the next list of keys
+	}
 	h, err := s.ownHead()
 	if err == nil {
-		s.Head, err = h.Sign(j.signers(h.Origin)...)
+		s.Head, err = h.Sign(signers(keys, h.Origin)...)
 	}
 	return err
 }
@@ -173,59 +185,6 @@ func (s Stored) continues(before Stored) error {
 		err = fmt.Errorf("its seal has the head %q, and the entries before it make %q: one of them was changed", said.Text(), want.Text())
 	}
 	return err
-}
-
-// authentic opens the signatures of the newest entry, on which a run builds. All older entries stand under the head in its seal. A
-// reader cannot do so: verify does, with the public keys.
-func (j *Journal) authentic(ctx context.Context, s Stored, entry *seal.Entry) error {
-	if !j.commits {
-		return nil
-	}
-	if !s.Signed {
-		return j.unsignedSoFar(ctx, s)
-	}
-	if len(j.keys) == 0 {
-		return j.keyless(s.Serial)
-	}
-	switch _, err := entry.SignedBy(j.public()...); {
-	case errors.Is(err, seal.ErrBadSignature):
-		return j.corrupt(j.Key(s.Serial), err)
-	case err != nil:
-		return fmt.Errorf("%w: %s: %w, of those in "+setting.SigningKey+": if the key was replaced, give the previous one too, before "+
-			"the new one. If it is lost, houndtrail adopt goes on with the new key. If neither is so, another writer wrote this entry: "+
-			"look in the store's earlier versions who did, and restore the journal", ErrSignature, j.at(j.Key(s.Serial)), err)
-	}
-	return nil
-}
-
-func (j *Journal) keyless(serial uint64) error {
-	return fmt.Errorf("%w: %s is signed, and this run has no key: set "+setting.SigningKey+"_FILE to the file with the journal's key. "+
-		"Without a key, an entry of this run would look like a forged one", ErrSignature, j.at(j.Key(serial)))
-}
-
-// unsignedSoFar tells whether signing may begin after an entry that is not signed: only if no earlier entry is. Else the newest
-// entries could be forged without a key, and the next honest head would vouch for them. An entry that cannot be read counts as a
-// forged one, unless a person adopted the journal after it.
-func (j *Journal) unsignedSoFar(ctx context.Context, newest Stored) error {
-	if len(j.keys) == 0 {
-		return nil
-	}
-	var problem error
-	for s, err := range j.Survey(ctx) {
-		switch {
-		case !about(err):
-			return err
-		case s.Signed:
-			return fmt.Errorf("%w: %s is signed, and %s is not: another writer wrote the entries since then, or their signatures were "+
-				"removed: look in the store's earlier versions who did, and restore the journal", ErrSignature, j.at(j.Key(s.Serial)),
-				j.at(j.Key(newest.Serial)))
-		case err != nil:
-			problem = err
-		case s.Kind == KindAdopt:
-			problem = nil
-		}
-	}
-	return problem
 }
 
 // unforked reads the note once more before the head over an entry is signed. A note of this entry with other bytes, or of an entry

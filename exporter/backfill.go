@@ -70,7 +70,8 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	if err != nil {
 		return failed(StageCheckpoint, err)
 	}
-	done, stored, err := b.done(ctx, c.lease, own)
+	c.Exporter = &b.Stream
+	done, stored, err := b.done(ctx, c, own)
 	if err != nil {
 		return err
 	}
@@ -149,14 +150,17 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // done is the time that the backfill's journal accounts for, and the newest entry, which the next entry follows.
 func (b *Backfill) done(
-	ctx context.Context, lease *checkpoint.Lease, own window.Window,
+	ctx context.Context, c *cycle, own window.Window,
 ) (done []window.Window, newest checkpoint.Stored, err error) {
 	newest, err = b.Journal.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) && own.Start.IsZero() {
 		return nil, checkpoint.Stored{}, nil // everything is the stream's own
 	}
 	if errors.Is(err, checkpoint.ErrNotFound) {
-		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, lease.Intents(), own.Start)
+		return nil, checkpoint.Stored{}, b.Stream.vacant(ctx, c.lease.Intents(), own.Start)
+	}
+	if err == nil {
+		newest, err = c.declare(ctx, b.Journal, c.lease, newest)
 	}
 	return newest.Covered, newest, failed(StageCheckpoint, err)
 }

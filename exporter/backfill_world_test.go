@@ -6,7 +6,6 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
-	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
@@ -77,7 +76,7 @@ func (w *world) backfills(positions, objects bucket.Bucket) error {
 func (w *world) backfilled(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant: "a", Stream: "archive-backfill", Source: w.http.URL, Destination: "memory://archive",
-	}, checkpoint.AnyOrder(), checkpoint.Sign(checkpointtest.Key(1)))
+	}, checkpoint.AnyOrder(), w.sign())
 }
 
 func (w *world) runBackfill(change ...func(*exporter.Backfill)) (plan exporter.BackfillPlan) {

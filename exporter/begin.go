@@ -27,6 +27,9 @@ func (c *cycle) load(ctx context.Context) (founded bool, err error) {
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		return c.begin(ctx)
 	}
+	if err == nil {
+		c.stored, err = c.declareAll(ctx, c.stored)
+	}
 	if err != nil {
 		return false, failed(StageCheckpoint, err)
 	}

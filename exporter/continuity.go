@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
@@ -211,3 +213,58 @@ func (e *Exporter) small() int {
 
 // corrupt tells that a journal is damaged: its bytes are not those that Houndtrail wrote.
 func corrupt(err error) bool { return errors.Is(err, checkpoint.ErrCorrupt) }
+
+// declareAll is declare for the journal of the stream and for that of its backfill, which comes first: a crash in between leaves work
+// that the next cycle finds. Otherwise nothing would vouch for the new key there once the old one is gone.
+func (c *cycle) declareAll(ctx context.Context, newest checkpoint.Stored) (checkpoint.Stored, error) {
+	due, err := c.Store.Undeclared(ctx, newest)
+	if err != nil || !due {
+		return newest, err
+	}
+	if err := c.declareKin(ctx); errors.Is(err, checkpoint.ErrLeaseHeld) {
+		c.Log.Warn("the keys that sign the journal stay as they are until the backfill ends: keep the previous key until then", zap.Error(err))
+		return newest, nil
+	} else if err != nil {
+		return newest, fmt.Errorf("name the keys in the journal of the backfill: %w", err)
+	}
+	return c.declare(ctx, c.Store, c.lease, newest)
+}
+
+// declareKin declares the keys in the journal of the backfill, if there is one. It takes no lease of a journal that is not there.
+func (c *cycle) declareKin(ctx context.Context) error {
+	if c.Kin == nil {
+		return nil
+	}
+	_, err := c.Kin.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return under(ctx, c.Kin, func(ctx context.Context, lease *checkpoint.Lease) error {
+		newest, err := c.Kin.Load(ctx)
+		if err == nil {
+			_, err = c.declare(ctx, c.Kin, lease, newest)
+		}
+		return err
+	})
+}
+
+// declare sees to it that the journal names the keys that sign it, before anything else is written. A crash after the entry leaves a
+// position that is the same as before it.
+func (c *cycle) declare(
+	ctx context.Context, journal Store, lease *checkpoint.Lease, newest checkpoint.Stored,
+) (checkpoint.Stored, error) {
+	declared, err := journal.Declare(ctx, lease, newest, c.clock())
+	if err != nil || declared.Serial == newest.Serial {
+		return declared, err
+	}
+	active := make([]string, 0, len(declared.Keys.Active))
+	for _, key := range declared.Keys.Active {
+		active = append(active, key.Key.Fingerprint())
+	}
+	c.Log.Info("other keys sign the journal from now on: tell the new public key to everyone who verifies it",
+		zap.Uint64("serial", declared.Serial), zap.String("head", declared.Head), zap.Strings("active_keys_sha256", active))
+	return declared, nil
+}

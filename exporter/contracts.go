@@ -83,9 +83,14 @@ type Destination struct {
 
 // Store has the stream's position. Load answers checkpoint.ErrNotFound for a new stream. Commit answers checkpoint.ErrConflict
 // if another runner committed first.
-type Store interface {
+type Store interface { //nolint:interfacebloat // it is one journal
 	Load(ctx context.Context) (checkpoint.Stored, error)
 	Commit(ctx context.Context, prev checkpoint.Stored, next checkpoint.Checkpoint) (checkpoint.Stored, error)
+	// Declare commits the public keys that vouch for the journal from now on, if they changed, and returns the newest entry. It takes the
+	// lease only if it writes.
+	Declare(ctx context.Context, lease *checkpoint.Lease, prev checkpoint.Stored, at time.Time) (checkpoint.Stored, error)
+	// Undeclared tells whether Declare has something to say.
+	Undeclared(ctx context.Context, prev checkpoint.Stored) (bool, error)
 	// Look reads the lease, which keeps other runners away from the stream. The caller takes the lease later, with the lease's
 	// Hold.
 	Look(ctx context.Context) (*checkpoint.Lease, error)

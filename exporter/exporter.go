@@ -50,6 +50,7 @@ type Exporter struct {
 	Sink        Sink
 	Store       Store
 	Destination Destination
+	Kin         Store // the journal of the stream's backfill, which seldom runs; nil for none. It gets the keys of the stream's own
 
 	Windows window.Planner    // how large a window may be
 	Limits  bloodhound.Limits // how many bytes and records a window may hold in memory

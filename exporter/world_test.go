@@ -2,6 +2,7 @@ package exporter_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -54,9 +55,10 @@ type world struct {
 	}
 	pageSize, records int
 	rescan            time.Duration
-	quarantine        bool              // go on without bad rows
-	schedule          exporter.Schedule // of rescans
-	destination       string            // that the journal belongs to
+	quarantine        bool                 // go on without bad rows
+	schedule          exporter.Schedule    // of rescans
+	destination       string               // that the journal belongs to
+	signing           []ed25519.PrivateKey // that sign; the first one if there are none
 }
 
 // daily is due 24 hours after the last time.
@@ -153,9 +155,17 @@ type strict struct {
 // Guess has no idea.
 func (strict) Guess() bloodhound.Reading { return bloodhound.Reading{} }
 
+// sign is the option of a journal that the world's keys sign.
+func (w *world) sign() checkpoint.Option {
+	if len(w.signing) == 0 {
+		return checkpoint.Sign(checkpointtest.Key(1))
+	}
+	return checkpoint.Sign(w.signing...)
+}
+
 func (w *world) journal(b bucket.Bucket) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{Tenant: "a", Stream: "archive", Source: w.http.URL, Destination: w.destination},
-		checkpoint.Sign(checkpointtest.Key(1)))
+		w.sign())
 }
 
 // tally has the numbers that a check has counted.

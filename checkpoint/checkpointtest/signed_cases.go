@@ -24,7 +24,6 @@ func signedCases() []testCase {
 		{"the next load completes a note that a crash left behind", completed},
 		{"a journal is signed from some entry on", signingBegins},
 		{"a signed journal needs its key", needsKey},
-		{"keys are rotated", rotated},
 		{"an entry that was forged at the tip is a hard stop", forgedTip},
 	}
 }
@@ -184,14 +183,26 @@ func signingBegins(t *world) {
 	if loaded.Signed || loaded.SHA256 != last.SHA256 {
 		t.Errorf("loaded is %+v", loaded)
 	}
-	headOf(t, loaded, seal.PublicOf(Key(1)))
-	next, err := a.Commit(t.Context(), loaded, position(4))
+	next, err := a.Commit(t.Context(), loaded, position(4)) // such as a move, which declares no key
 	check(t, err)
-	if !next.Signed || next.Seal.Head != loaded.Head || next.Seal.Origin != last.Seal.Origin {
-		t.Errorf("the first signed entry is %+v", next)
+	if next.Signed || next.Head != bareHead(t, next) || next.Seal.Head != loaded.Head {
+		t.Errorf("an entry is signed, and no list says by whom: %+v", next)
+	}
+	l := acquireWhenFree(t, a)
+	list, err := a.Declare(t.Context(), l, next, next.CommittedAt)
+	check(t, err)
+	headOf(t, list, seal.PublicOf(Key(1)))
+	if before, err := seal.ReadHead(list.Seal.Head); err != nil || !before.Signed() || before.Text() != next.Head {
+		t.Errorf("the list has the head %q, %v, of the entries %q", list.Seal.Head, err, next.Head)
+	}
+	first, err := a.Commit(t.Context(), list, position(5))
+	check(t, err)
+	check(t, l.Release(t.Context()))
+	if !list.Signed || !first.Signed || first.KeysAt != 5 || first.Seal.Head != list.Head || first.Seal.Origin != last.Seal.Origin {
+		t.Errorf("the first signed entries are %+v and %+v", list, first)
 	}
 	serials, err := collect(signing(t.b).Entries(t.Context())) // a history needs no key
-	if err != nil || len(serials) != 4 {
+	if err != nil || len(serials) != 6 {
 		t.Errorf("the entries are %v, %v", serials, err)
 	}
 }
@@ -203,7 +214,7 @@ func needsKey(t *world) {
 		says []string
 	}{
 		"no key":       {nil, []string{setting.SigningKey + "_FILE", "no key"}},
-		"another key":  {[]ed25519.PrivateKey{Key(2)}, []string{setting.SigningKey, "previous one", "adopt"}},
+		"another key":  {[]ed25519.PrivateKey{Key(2)}, []string{setting.SigningKey, "previous one", "keys --accept"}},
 		"another keys": {[]ed25519.PrivateKey{Key(2), Key(3)}, []string{setting.SigningKey}},
 	} {
 		j := signing(t.b, c.keys...)
@@ -232,26 +243,6 @@ func needsKey(t *world) {
 	adopt(t, j, 4, adoption())
 }
 
-func rotated(t *world) {
-	commit(t, signing(t.a, Key(1)), 2)
-	for n, keys := range [][]ed25519.PrivateKey{{Key(1), Key(2)}, {Key(2)}, {Key(2), Key(3)}} {
-		j := signing(t.b, keys...)
-		loaded, err := j.Load(t.Context())
-		check(t, err)
-		last, err := j.Commit(t.Context(), loaded, position(3+n))
-		check(t, err)
-		for _, key := range keys {
-			headOf(t, last, seal.PublicOf(key))
-		}
-	}
-	_, err := signing(t.b, Key(1)).Load(t.Context())
-	wantError(t, err, checkpoint.ErrSignature, entryKey(5))
-	serials, err := collect(signing(t.b).Entries(t.Context()))
-	if err != nil || len(serials) != 5 {
-		t.Errorf("the entries are %v, %v", serials, err)
-	}
-}
-
 // forgedTip is all that the right to write to the bucket allows, without the key: the tip is changed, or taken away.
 func forgedTip(t *world) {
 	commit(t, signing(t.a, Key(1)), 4)
@@ -266,6 +257,10 @@ func forgedTip(t *world) {
 		return Reseal(t, entries[serial-1], bytes.Replace(honest(serial), []byte(`"fresh":480`), []byte(`"fresh":999`), 1), keys...)
 	}
 	third := changed(3)
+	unkeyed := map[uint64][]byte{1: honest(1)} // without any word of the keys
+	for serial := uint64(2); serial <= 4; serial++ {
+		unkeyed[serial] = Reseal(t, unkeyed[serial-1], bytes.Replace(honest(serial), []byte(`"keys_at":1,`), nil, 1))
+	}
 	for what, c := range map[string]struct {
 		forged map[uint64][]byte
 		kind   error
@@ -273,7 +268,8 @@ func forgedTip(t *world) {
 		"a changed byte":         {map[uint64][]byte{4: bytes.Replace(honest(4), []byte(`"fresh":480`), []byte(`"fresh":999`), 1)}, checkpoint.ErrCorrupt},
 		"no signatures":          {map[uint64][]byte{4: changed(4)}, checkpoint.ErrCorrupt},
 		"another key":            {map[uint64][]byte{4: changed(4, Key(9))}, checkpoint.ErrSignature},
-		"two without signatures": {map[uint64][]byte{3: third, 4: Reseal(t, third, honest(4))}, checkpoint.ErrSignature},
+		"two without signatures": {map[uint64][]byte{3: third, 4: Reseal(t, third, honest(4))}, checkpoint.ErrCorrupt},
+		"all that came after it": {map[uint64][]byte{2: unkeyed[2], 3: unkeyed[3], 4: unkeyed[4]}, checkpoint.ErrSignature},
 	} {
 		for serial, body := range c.forged {
 			overwrite(t, t.b, entryKey(serial), body)

@@ -3,6 +3,7 @@ package checkpointtest
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,7 +54,7 @@ type testCase struct {
 
 func cases() []testCase {
 	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), compactCases(), forgetCases(), deliveredCases(), longCases(), noteCases(),
-		failureCases(), accountCases(), sealedCases(), signedCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases(), tileCases())
+		failureCases(), accountCases(), sealedCases(), signedCases(), keysCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases(), tileCases())
 }
 
 // world is one store, the two processes that use it, and their test.
@@ -61,6 +62,8 @@ type world struct {
 	*testing.T
 	a, b    *Faulty
 	locking bool // the store has a lock that dies with the process
+
+	keysA, keysB []ed25519.PrivateKey // of the two processes; none if they only read
 }
 
 func newWorld(t *testing.T, open Open) *world {
@@ -84,8 +87,14 @@ func identity(host string) checkpoint.Identity {
 
 // journals opens the stream in both processes.
 func (w *world) journals() (a, b *checkpoint.Journal) {
-	return checkpoint.Open(w.a, identity("host-a"), checkpoint.LeaseTTL(TTL)),
-		checkpoint.Open(w.b, identity("host-b"), checkpoint.LeaseTTL(TTL))
+	open := func(b bucket.Bucket, host string, keys []ed25519.PrivateKey) *checkpoint.Journal {
+		options := []checkpoint.Option{checkpoint.LeaseTTL(TTL)}
+		if len(keys) > 0 {
+			options = append(options, checkpoint.Sign(keys...))
+		}
+		return checkpoint.Open(b, identity(host), options...)
+	}
+	return open(w.a, "host-a", w.keysA), open(w.b, "host-b", w.keysB)
 }
 
 // entryKey is the key of an entry by the contract.

@@ -4,7 +4,122 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 )
+
+// Signing is the list of an entry after the one with this list, if these keys sign from then on, the oldest first. A key that is
+// not listed yet is active from the entry on. A listed one that does not sign any more is retired, if a later one signs in its
+// place. Otherwise it stays active: a run that has not got the newest key yet must not end it for good.
+func (k Keys) Signing(serial uint64, signing ...PublicKey) (Keys, error) {
+	next := Keys{Retired: slices.Clone(k.Retired), Revoked: slices.Clone(k.Revoked)}
+	last := -1 // the place of the newest listed key that signs
+	for i, key := range k.Active {
+		if slices.Contains(signing, key.Key) {
+			last = i
+		}
+	}
+	var added []KeyState
+	for _, key := range signing {
+		if why := k.ended(key); why != "" {
+			return Keys{}, fmt.Errorf("the key with SHA-256 %s %s, and does not come back: leave it out, and if no other is left, make a "+
+				"new one with houndtrail keygen", key.Fingerprint(), why)
+		}
+		if !k.Lists(key) {
+			added = append(added, KeyState{Key: key, From: serial})
+			last = len(k.Active)
+		}
+	}
+	for i, key := range k.Active {
+		if i < last && !slices.Contains(signing, key.Key) {
+			next.Retired = append(next.Retired, KeyState{Key: key.Key, From: serial, Reason: "another key signs in its place"})
+			continue
+		}
+		next.Active = append(next.Active, key)
+	}
+	next.Active = append(next.Active, added...)
+	return next, nil
+}
+
+// Replaced is the list of an entry with which these keys take the place of all others, since those are lost or stolen. No earlier
+// key vouches for such an entry.
+func (k Keys) Replaced(serial uint64, reason string, by ...PublicKey) (Keys, error) {
+	lost := Keys{Retired: k.Retired, Revoked: slices.Clone(k.Revoked)}
+	for _, key := range k.Active {
+		lost.Revoked = append(lost.Revoked, KeyState{Key: key.Key, From: serial, Reason: reason})
+	}
+	next, err := lost.Signing(serial, by...)
+	for i := range next.Active {
+		next.Active[i].Reason = reason
+	}
+	return next, err
+}
+
+// Revoke is the list with one key that was stolen: what it signed from that serial on is worth nothing.
+func (k Keys) Revoke(key PublicKey, from uint64, reason string) (Keys, error) {
+	this := func(s KeyState) bool { return s.Key == key }
+	next := Keys{
+		Active:  slices.DeleteFunc(slices.Clone(k.Active), this),
+		Retired: slices.DeleteFunc(slices.Clone(k.Retired), this),
+		Revoked: slices.Clone(k.Revoked),
+	}
+	at := slices.IndexFunc(k.Revoked, this)
+	switch {
+	case !k.Lists(key):
+		return Keys{}, fmt.Errorf("the key with SHA-256 %s never was a key of this journal", key.Fingerprint())
+	case len(next.Active) == 0:
+		return Keys{}, fmt.Errorf("the key with SHA-256 %s is the only active one: let a run sign with a new key too, then revoke this one",
+			key.Fingerprint())
+	case at >= 0 && k.Revoked[at].From <= from:
+		return Keys{}, fmt.Errorf("the key with SHA-256 %s is revoked from entry %d on already", key.Fingerprint(), k.Revoked[at].From)
+	case at >= 0:
+		next.Revoked = slices.Delete(next.Revoked, at, at+1)
+	}
+	next.Revoked = append(next.Revoked, KeyState{Key: key, From: from, Reason: reason})
+	return next, nil
+}
+
+// Lists tells whether the list has that key, in whatever state.
+func (k Keys) Lists(key PublicKey) bool {
+	return slices.ContainsFunc(slices.Concat(k.Active, k.Retired, k.Revoked), func(s KeyState) bool { return s.Key == key })
+}
+
+// Actives are the active keys.
+func (k Keys) Actives() []PublicKey {
+	var active []PublicKey
+	for _, s := range k.Active {
+		active = append(active, s.Key)
+	}
+	return active
+}
+
+// Equal tells whether both are the same list.
+func (k Keys) Equal(other Keys) bool {
+	return slices.Equal(k.Active, other.Active) && slices.Equal(k.Retired, other.Retired) && slices.Equal(k.Revoked, other.Revoked)
+}
+
+// ended says since when a key is not active any more; "" if it is active or unknown.
+func (k Keys) ended(key PublicKey) string {
+	for what, states := range map[string][]KeyState{"retired": k.Retired, "revoked": k.Revoked} {
+		for _, s := range states {
+			if s.Key == key {
+				return fmt.Sprintf("is %s from entry %d on", what, s.From)
+			}
+		}
+	}
+	return ""
+}
+
+// Ended says which of these keys are not active any more, and since when; "" if all are active or unknown.
+func (k Keys) Ended(keys ...PublicKey) string {
+	var texts []string
+	for _, key := range keys {
+		if why := k.ended(key); why != "" {
+			texts = append(texts, fmt.Sprintf("the key with SHA-256 %s %s", key.Fingerprint(), why))
+		}
+	}
+	return strings.Join(texts, ", ")
+}
 
 // follow returns the lives of all keys after an entry with that list, or an error if the list does not follow from the previous
 // one. No key is forgotten, no end is taken back, and a new key is active from the entry itself on. The first list may name

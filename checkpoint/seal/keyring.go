@@ -46,10 +46,11 @@ func (l life) revokedAt(serial uint64) bool { return l.revoked != 0 && l.revoked
 // A Keyring knows which keys of one journal were active at which serial. First it is told of all entries that change the keys,
 // in their order; then it judges any entry and any head.
 type Keyring struct {
-	origin  string
-	trusted []PublicKey // known from outside of the journal
-	lives   map[PublicKey]life
-	changed uint64 // the newest entry that changed the keys
+	origin   string
+	trusted  []PublicKey // known from outside of the journal
+	accepted []PublicKey // by a person, although no earlier key vouches for them
+	lives    map[PublicKey]life
+	changed  uint64 // the newest entry that changed the keys
 }
 
 // NewKeyring begins with the keys that the reader has from outside of the journal. Without any, the first keys that the journal
@@ -57,6 +58,12 @@ type Keyring struct {
 func NewKeyring(origin string, trusted ...PublicKey) *Keyring {
 	return &Keyring{origin: origin, trusted: trusted, lives: map[PublicKey]life{}}
 }
+
+// Accept takes in that a person accepts a key that no earlier key vouches for, since all of those are lost.
+func (r *Keyring) Accept(key PublicKey) { r.accepted = append(r.accepted, key) }
+
+// Told tells whether any entry has told the keyring of keys.
+func (r *Keyring) Told() bool { return len(r.lives) > 0 }
 
 // Pinned tells whether the reader has a key from outside of the journal.
 func (r *Keyring) Pinned() bool { return len(r.trusted) > 0 }
@@ -108,8 +115,15 @@ func (r *Keyring) known() []PublicKey {
 // fault of a journal that is not signed, or not yet; ErrDowngraded is one.
 func (r *Keyring) Judge(e *Entry) error { return r.judge(e.Serial, e.signed) }
 
-// JudgeHead is Judge for a head.
-func (r *Keyring) JudgeHead(h *SignedHead) error { return r.judge(h.Size, h.signed) }
+// JudgeHead is Judge for a head. A key that is active from the next entry on may have signed it too: the writer of that entry signs
+// the head before it, and completes what a crash of the previous writer has left.
+func (r *Keyring) JudgeHead(h *SignedHead) error {
+	err := r.judge(h.Size, h.signed)
+	if errors.Is(err, ErrInactive) && r.judge(h.Size+1, h.signed) == nil {
+		return nil
+	}
+	return err
+}
 
 func (r *Keyring) judge(serial uint64, s signed) error {
 	if s.origin != r.origin {
@@ -165,14 +179,17 @@ func (r *Keyring) Change(e *Entry, keys Keys) error {
 	return nil
 }
 
-// vouches tells whether the key may sign for new keys at that serial.
+// vouches tells whether the key may sign for new keys at that serial. Once the keyring knows of keys, only these vouch for others,
+// and not a further key that the reader has: otherwise a reader of both keys would not notice that the journal changed hands.
 func (r *Keyring) vouches(key PublicKey, serial uint64) bool {
 	l, listed := r.lives[key]
 	switch {
 	case listed:
 		return l.at(serial - 1)
-	case r.Pinned():
-		return slices.Contains(r.trusted, key)
+	case slices.Contains(r.accepted, key):
+		return true
+	case r.Told():
+		return false
 	}
-	return len(r.lives) == 0 // the first keys of a journal of which the reader has no key
+	return !r.Pinned() || slices.Contains(r.trusted, key) // without a key of the reader's, the first keys are taken on their own word
 }

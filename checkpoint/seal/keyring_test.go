@@ -80,6 +80,19 @@ func TestRotation(t *testing.T) {
 			t.Errorf("active at 4 are %x", got)
 		}
 		compare(t, []error{ring.JudgeHead(mustRead(t, journal[5].Seal.Head)), ring.JudgeHead(mustRead(t, journal[8].Seal.Head))}, []error{nil, seal.ErrUnknownKey})
+		// The writer of entry 3, by which key 2 is active, may have completed the head of 2. Key 1 signs no head from 5 on.
+		for key, sizes := range map[int]map[uint64]error{1: {4: nil, 5: seal.ErrInactive}, 2: {1: seal.ErrInactive, 2: nil, 3: nil}} {
+			for size, want := range sizes {
+				h := mustRead(t, journal[size].Seal.Head).Head
+				note, err := h.Sign(seal.NewSigner(origin, private(key)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := ring.JudgeHead(mustRead(t, note)); !errors.Is(err, want) || (err == nil) != (want == nil) {
+					t.Errorf("the head of %d by key %d: %v", size, key, err)
+				}
+			}
+		}
 	}
 }
 
@@ -137,11 +150,26 @@ func TestLostKey(t *testing.T) {
 		t.Errorf("a key is taken on its own word: %v", err)
 	}
 	compare(t, verdicts(ring, journal), []error{nil, seal.ErrUnknownKey, seal.ErrUnknownKey})
-	accepted := seal.NewKeyring(origin, public(1), public(2))
-	if err := errors.Join(accepted.Change(journal[0], first), accepted.Change(journal[1], lost)); err != nil {
+	both := seal.NewKeyring(origin, public(1), public(2))
+	if err := both.Change(journal[0], first); err != nil {
+		t.Fatal(err)
+	}
+	if err := both.Change(journal[1], lost); !errors.Is(err, seal.ErrUnvouched) {
+		t.Errorf("a reader of both keys does not notice that the journal changed hands: %v", err)
+	}
+	both.Accept(public(2))
+	if err := both.Change(journal[1], lost); err != nil {
 		t.Error(err)
 	}
-	compare(t, verdicts(accepted, journal), []error{nil, nil, nil})
+	compare(t, verdicts(both, journal), []error{nil, nil, nil})
+	later := seal.NewKeyring(origin, public(2))
+	if err := later.Change(journal[0], first); !errors.Is(err, seal.ErrUnvouched) || later.Told() {
+		t.Errorf("a reader of the later key takes the first one on its own word: %v", err)
+	}
+	if err := later.Change(journal[1], lost); err != nil || !later.Told() {
+		t.Errorf("a reader of the later key: %v", err)
+	}
+	compare(t, verdicts(later, journal), []error{nil, nil, nil})
 }
 
 // TestChangesThatDoNotFollow: a list of keys that does not follow from the previous one changes nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -13,9 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 )
 
 func (p *program) keygen() *cobra.Command {
@@ -149,4 +153,145 @@ func printPublic(w io.Writer, path, origin string) error {
 	}
 	_, err = w.Write(key.PEM(about))
 	return err
+}
+
+// keysOptions are the flags of keys.
+type keysOptions struct {
+	accept         bool
+	revoke, reason string
+	from           uint64
+	stream, output choice
+}
+
+func (p *program) keys() *cobra.Command {
+	o := keysOptions{
+		stream: choice{"all", []string{"all", stream.Archive, stream.Webhook}}, output: choice{"table", []string{"table", "json"}},
+	}
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Show, revoke or accept the keys of a journal",
+		Long: `Show the public keys that each journal names: which are active, retired or revoked, and from which entry on.
+
+Keys need no command to be replaced. Add the new key to HOUNDTRAIL_SIGNING_KEY_FILE, behind the previous one: the next run writes
+an entry that both sign. Then leave the previous key out: the next run retires it. What it has signed stays good.
+
+--revoke FILE is for a key that was stolen: what it alone signed from entry --from on is worth nothing. This run has to sign with
+another key that is active already.
+
+--accept is for keys that are lost. HOUNDTRAIL_SIGNING_KEY_FILE then names the new key alone, which no earlier key vouches for. It
+goes on from the same position, if the newest entry is as the lost keys signed it. No record is lost or doubled. Everyone who
+verifies has to accept the key too: houndtrail verify --key OLD --accept-key NEW.
+
+Stop houndtrail run before --revoke or --accept: the journal's lease is needed. The reason is kept in the journal.`,
+		Example: `  houndtrail keys
+  houndtrail keys --revoke old.pub.pem --from 1234 --reason "its disk was stolen"
+  houndtrail keys --accept --reason "the machine with the key burnt"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch orders := o.accept || o.revoke != ""; {
+			case o.accept && o.revoke != "":
+				return stream.Usagef("--accept and --revoke are two orders: give one of them")
+			case orders && strings.TrimSpace(o.reason) == "":
+				return stream.Usagef("--reason is needed: say what happened to the key, for those who read the journal later")
+			case !orders && o.reason != "", o.revoke == "" && o.from != 0:
+				return stream.Usagef("--reason belongs to --accept or --revoke, and --from to --revoke")
+			case orders:
+				return p.orderKeys(cmd.Context(), &o)
+			}
+			return p.showKeys(cmd.Context(), &o)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.accept, "accept", false, "sign with the configured key from now on, since all earlier ones are lost")
+	f.StringVar(&o.revoke, "revoke", "", "a file with the public key that was stolen (PEM)")
+	f.Uint64Var(&o.from, "from", 0, "the first entry that the thief may have signed; the next one if not given")
+	f.StringVar(&o.reason, "reason", "", "what happened to the key; kept in the journal")
+	f.Var(&o.stream, "stream", "whose journal, and that of its backfill")
+	f.VarP(&o.output, "output", "o", "form of the answer")
+	return cmd
+}
+
+// showKeys prints the keys of each journal.
+func (p *program) showKeys(ctx context.Context, o *keysOptions) error {
+	return p.eachKeys(o, config.NeedStream|config.NeedCheckpoint, func(set *stream.Set, name string) (*checkpoint.KeyList, error) {
+		journal, err := set.Journal(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		newest, err := journal.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return journal.KeysOf(ctx, newest)
+	}, nil)
+}
+
+// orderKeys carries out an order in each journal that it is about.
+func (p *program) orderKeys(ctx context.Context, o *keysOptions) error {
+	order := checkpoint.KeyOrder{From: o.from, Reason: o.reason}
+	if o.revoke != "" {
+		keys, err := readKeys("--revoke", []string{o.revoke})
+		if err != nil {
+			return stream.Usage(err)
+		}
+		order.Revoke = keys[0]
+	}
+	needs := config.NeedStream | config.NeedTenant | config.NeedCheckpoint | config.NeedCommit
+	return p.eachKeys(o, needs, func(set *stream.Set, name string) (*checkpoint.KeyList, error) {
+		order.At = set.Now()
+		journal, err := set.CommitJournal(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if concerned, err := concerns(ctx, journal, order, o.accept); err != nil || !concerned {
+			return nil, err
+		}
+		changed, err := journal.ChangeKeys(ctx, order)
+		return changed.Keys, err
+	}, stream.Usagef("nothing was changed: no journal has this key as one that can be revoked, or needs another one to be accepted"))
+}
+
+// eachKeys prints the keys that do returns of each journal; none says that there are none at all.
+func (p *program) eachKeys(
+	o *keysOptions, need config.Need, do func(set *stream.Set, name string) (*checkpoint.KeyList, error), none error,
+) error {
+	c, err := p.load(need)
+	if err != nil {
+		return err
+	}
+	set := stream.NewSet(c, p.asked().process(p.logger(c.Log)))
+	names, err := set.Chosen(o.stream.value)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	table := show.NewKeys(p.stdout, o.output.value)
+	for _, name := range withBackfills(names) {
+		list, err := do(set, name)
+		if err == nil {
+			err = table.Add(name, list)
+		}
+		if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
+			errs = append(errs, &stream.Error{Stream: name, Err: stream.At(exporter.StageCheckpoint, err)})
+		}
+	}
+	if len(errs) == 0 && table.Empty() && none != nil {
+		return none
+	}
+	return errors.Join(append(errs, table.End())...)
+}
+
+// concerns tells whether an order is about a journal. A journal that is not there, has not got the stolen key, or goes on with the
+// configured key anyway, is left as it is.
+func concerns(ctx context.Context, journal *checkpoint.Journal, order checkpoint.KeyOrder, accept bool) (bool, error) {
+	newest, err := journal.Load(ctx)
+	switch {
+	case errors.Is(err, checkpoint.ErrNotFound):
+		return false, nil
+	case accept && errors.Is(err, checkpoint.ErrSignature):
+		return true, nil
+	case err != nil || accept:
+		return false, err
+	}
+	list, err := journal.KeysOf(ctx, newest)
+	return err == nil && list != nil && list.Lists(order.Revoke), err
 }

@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"damage":     damage,
 			"newer":      newer,
 			"signingkey": signingKey,
+			"walk":       walk,
 			"forge":      forge,
 			"rollback":   rollback,
 		},

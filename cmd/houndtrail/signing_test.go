@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +33,24 @@ func signingKey(ts *testscript.TestScript, neg bool, args []string) {
 		file = append(file, key...)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), file, 0o600))
+}
+
+// walk writes the commands of a document, from the block that has a line with that text, into a script of the shell:
+//
+//	walk docs/verify.md 'houndtrail keys' FILE
+func walk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: walk DOCUMENT TEXT FILE")
+	}
+	page, err := os.ReadFile(filepath.Join(repository, args[0]))
+	ts.Check(err)
+	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```$").FindAllStringSubmatch(string(page), -1) {
+		if strings.Contains(block[1], args[1]) {
+			ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte("set -e\n"+block[1]), 0o600))
+			return
+		}
+	}
+	ts.Fatalf("%s has no commands with %q", args[0], args[1])
 }
 
 // forge changes the newest entry of a journal, and gives it the chain, the seal and the note of a sound one: all that the right to

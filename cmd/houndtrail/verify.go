@@ -27,20 +27,13 @@ type verifyOptions struct {
 	page         string
 	noActors     bool
 	since, until string
-	keys, kept   []string
+	keys, accept []string
+	kept         []string
 	stream       choice
 	output       choice
 }
 
-func (p *program) verify() *cobra.Command {
-	o := verifyOptions{
-		stream: choice{"all", []string{"all", stream.Archive, stream.Webhook}},
-		output: choice{"table", []string{"table", "json"}},
-	}
-	cmd := &cobra.Command{
-		Use:   "verify",
-		Short: "Check that the archive is as it was committed",
-		Long: `Check the archive and the journals against each other: that every entry is there, unchanged and in its place; that the
+const verifyHelp = `Check the archive and the journals against each other: that every entry is there, unchanged and in its place; that the
 entries add up and leave out no time; that every object that they name is there, with its size and SHA-256; and that there is no
 object that no entry names. --read also reads every object, and compares its records with the entry. --heads only looks at the
 newest entries.
@@ -55,6 +48,9 @@ A person who may write to the store can write another journal that fits together
 of the store. --key names the owner's public key (PEM): the newest head of each journal has to be signed with it. --head names a
 head that you kept, or a log with heads: the journal has to have grown out of it, and out of the heads at HOUNDTRAIL_ANCHOR_URL.
 
+The journal names each later key, and an earlier one vouches for it. So one key that you know is enough. If the owner lost all keys,
+no earlier key vouches for the new one: then ask the owner, and name it with --accept-key. The report says so.
+
 --proof checks the proof of one record, which houndtrail prove has made, and looks at nothing else. Without --key it is not proved
 who signed, and the exit code is 6.
 
@@ -62,7 +58,17 @@ who signed, and the exit code is 6.
 to check the signature by hand. With --read it also has the actions and the actors; --no-actors leaves people out.
 
 It prints every finding with what to do. Exit code 6: something is not as it was committed. 4: something could not be read. 0: there
-is no error, but maybe a warning, or something that was not checked.`,
+is no error, but maybe a warning, or something that was not checked.`
+
+func (p *program) verify() *cobra.Command {
+	o := verifyOptions{
+		stream: choice{"all", []string{"all", stream.Archive, stream.Webhook}},
+		output: choice{"table", []string{"table", "json"}},
+	}
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that the archive is as it was committed",
+		Long:  verifyHelp,
 		Example: `  houndtrail verify
   houndtrail verify --read --since 2026-01-01 --until 2026-02-01
   houndtrail verify --key owner.pub.pem --head last-year.note
@@ -84,6 +90,8 @@ is no error, but maybe a warning, or something that was not checked.`,
 	f.BoolVar(&o.heads, "heads", false, "only the newest entries of each journal; no object")
 	f.BoolVar(&o.read, "read", false, "read every object, and compare its records with its entry")
 	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the journal's owner, or of the proof's (PEM); may be repeated")
+	f.StringArrayVar(&o.accept, "accept-key", nil,
+		"a file with a public key that no earlier key vouches for, since those were lost (PEM); may be repeated")
 	f.StringArrayVar(&o.kept, "head", nil, "a file with heads that you kept, or a log with them; may be repeated")
 	f.StringVar(&o.since, "since", "", "only objects of this day or later ones; the journals are checked whole")
 	f.StringVar(&o.until, "until", "", "only objects of days before this time")
@@ -181,16 +189,16 @@ func (o *verifyOptions) parse() (asked verify.Options, err error) {
 
 // known reads the files and heads that the reader has from outside of the store.
 func (o *verifyOptions) known(asked *verify.Options) error {
-	for _, path := range o.keys {
-		file, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("--key: %w", err)
-		}
-		key, err := seal.ReadPublicKey(file)
-		if err != nil {
-			return fmt.Errorf("--key %s: %w", path, err)
-		}
-		asked.Keys = append(asked.Keys, key)
+	if len(o.accept) > 0 && len(o.keys) == 0 {
+		return errors.New("--accept-key is about a key that no earlier key vouches for: name an earlier one with --key, or only the " +
+			"new one with --key")
+	}
+	var err error
+	if asked.Keys, err = readKeys("--key", o.keys); err != nil {
+		return err
+	}
+	if asked.Accept, err = readKeys("--accept-key", o.accept); err != nil {
+		return err
 	}
 	for _, path := range o.kept {
 		file, err := os.ReadFile(path)
@@ -204,6 +212,22 @@ func (o *verifyOptions) known(asked *verify.Options) error {
 		asked.Heads = append(asked.Heads, heads...)
 	}
 	return nil
+}
+
+// readKeys reads the public keys that a flag names.
+func readKeys(flag string, paths []string) (keys []seal.PublicKey, err error) {
+	for _, path := range paths {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		key, err := seal.ReadPublicKey(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", flag, path, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // verified sets the stores and the journals. It compares no journal with the identity of the configuration: a copy lies in

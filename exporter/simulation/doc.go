@@ -21,6 +21,8 @@
 //     such an object and the entry that names it;
 //   - the sink sends the receiver up to 8 batches at a time, which arrive and fail in any order;
 //   - a backfill of the time before an asked start goes on beside all of this, and dies as any process does;
+//   - the keys of all journals are rotated: a person adds a key, waits until every journal names both, and takes the first one away.
+//     Processes that still have only the first key go on beside the others until then;
 //   - so does a compactor, which takes each day that is over, so that late records come after it. Its requests may arrive when the
 //     next one has finished its work;
 //   - and a person removes old days from the archive, while the server still has them, and some days too early.
@@ -51,6 +53,7 @@
 //   - a removal takes objects of days that no search of the stream reaches any more, and that lack no record. No object goes before the
 //     entry that names it. No process that begins a cycle after that entry writes an object of these days, and once the last removal is
 //     done, none is there;
+//   - each entry is signed by a key that is active, and an earlier key vouches for each list of keys;
 //   - no process takes a lease from another one that has renewed it within its time.
 //
 // When the storm is over, the cycles have to go well and miss no record: none that was promised to the overlap or
@@ -116,6 +119,9 @@
 //	a removal takes days that are still open                      254  a removal of days that are still open
 //	a removal deletes the objects before its entry                 14  an object deleted too early
 //	a backfill delivers days that were removed                     68  a removed day that comes back
+//	a list of keys is signed by the newest key alone                1  an entry that no active key vouches for
+//	a run without the newest key retires it                         9  a cycle that never goes well
+//	a list of keys hides which windows are committed                5  a cycle that never goes well
 //
 // The simulation does not catch two defects: a cycle that goes on although its lease is lost, and an object that is replaced
 // without a look at its content. Without these checks, the conditional writes and the journal still keep the data right. To

@@ -3,7 +3,9 @@ package simulation
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
@@ -27,7 +29,7 @@ func (w *world) judgeHeads(who string, body []byte) {
 		w.mu.Lock()
 		head, err := seal.ReadHead(note)
 		if err == nil {
-			_, err = head.SignedBy(seal.PublicOf(checkpointtest.Key(1)))
+			_, err = head.SignedBy(bothKeys...)
 		}
 		if err != nil {
 			w.fail("%s sends the head %q: %v", who, note, err)
@@ -35,11 +37,81 @@ func (w *world) judgeHeads(who string, body []byte) {
 			return
 		}
 		of := fmt.Sprintf("%s %d", head.Origin, head.Size)
-		if known := w.heads[of]; known != "" && known != note {
+		if known := w.heads[of]; known != "" && known != head.Text() {
 			w.fail("%s signs the head %q, and a process has signed %q", who, note, known)
 		}
-		w.heads[of] = note
+		w.heads[of] = head.Text() // while keys are rotated, its signatures may differ
 		w.tally["heads"]++
 		w.mu.Unlock()
+	}
+}
+
+// bothKeys are the public keys of the journals. A world begins with the first one, and some rotate them.
+var bothKeys = []seal.PublicKey{seal.PublicOf(checkpointtest.Key(1)), seal.PublicOf(checkpointtest.Key(2))}
+
+// rotate lets the processes that begin from now on sign with both keys, and later with the second one alone. A person does that once every
+// journal names both, and restarts all processes then. It tells whether they have to be restarted.
+func (w *world) rotate(tick int) bool {
+	const add, retire = 3, 7 // the first cycles at which a person looks
+	switch {
+	case !w.rotates:
+	case len(w.signing) == 1 && tick == add:
+		w.signing = append(w.signing, checkpointtest.Key(2))
+		w.tally["keys that were added"]++
+		w.note("operator", "adds a key")
+	case len(w.signing) == 2 && tick >= retire && w.bothVouch():
+		w.signing = w.signing[1:]
+		w.tally["keys that were retired"]++
+		w.note("operator", "takes the first key away")
+		return true
+	}
+	return false
+}
+
+// bothVouch tells whether every journal with an entry says that the second key is active.
+func (w *world) bothVouch() bool {
+	for _, j := range w.journals {
+		ring := w.rings[j.origin]
+		if j.serial > 0 && (ring == nil || !slices.Contains(ring.Active(j.serial), bothKeys[1])) {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeKeys checks that an entry is signed by a key that the entries before it, or its own list, say is active, and that an earlier key
+// vouches for each list.
+func (w *world) judgeKeys(p *process, j *journal, e checkpoint.Checkpoint, body []byte) {
+	entry, err := seal.ReadEntry(body)
+	if err == nil {
+		j.origin = entry.Seal.Origin
+		ring := w.rings[j.origin]
+		if ring == nil {
+			ring = seal.NewKeyring(j.origin, bothKeys...)
+			w.rings[j.origin] = ring
+		}
+		if e.Keys != nil {
+			err = ring.Change(entry, e.Keys.Keys)
+		}
+		if err == nil {
+			err = ring.Judge(entry)
+		}
+	}
+	if err != nil {
+		w.fail("entry %d of %s is not vouched for: %v", e.Serial, p.name, err)
+	}
+}
+
+// judgeList checks an entry of kind keys, which leaves everything else as it is.
+func (w *world) judgeList(p *process, j *journal, e checkpoint.Checkpoint, body []byte) {
+	if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha || j.name != backfillStream && !e.Cursor.Equal(j.cursor) {
+		w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)
+	}
+	j.serial, j.sha = e.Serial, digest(body)
+	w.tally["entries of kind keys"]++
+	w.note(p.name, "commits %s %d: keys", j.name, e.Serial)
+	w.judgeCounts(e, 0)
+	if j.name != backfillStream { // a backfill remembers no id
+		w.judgeSet(p, j, e)
 	}
 }

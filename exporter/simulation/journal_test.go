@@ -15,6 +15,7 @@ import (
 // A journal has the content of a stream's entries so far.
 type journal struct {
 	name    string
+	origin  string // of the latest entry
 	serial  uint64
 	sha     string // of the latest entry
 	lineage string
@@ -103,6 +104,11 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	var e checkpoint.Checkpoint
 	if err := json.Unmarshal(body, &e); err != nil {
 		w.fail("%s writes the entry %q: %v", p.name, body, err)
+		return
+	}
+	w.judgeKeys(p, j, e, body)
+	if e.Kind == checkpoint.KindKeys {
+		w.judgeList(p, j, e, body)
 		return
 	}
 	if e.Kind == checkpoint.KindReset || e.Kind == checkpoint.KindAdopt {

@@ -58,13 +58,16 @@ func (p *process) ask(stream string, err error) {
 func (w *world) intervene(tick int, runners ...*runner) bool {
 	lose, restore := w.loseAt > 0 && tick == w.loseAt, w.restoreAt > 0 && tick == w.restoreAt
 	w.mu.Lock()
-	orders := len(w.orders)
+	orders, rotated := len(w.orders), w.rotate(tick)
 	w.mu.Unlock()
-	if !lose && !restore && orders == 0 {
+	if !lose && !restore && !rotated && orders == 0 {
 		return false
 	}
 	for _, r := range runners {
 		r.wait()
+		if rotated {
+			r.process = nil // it has the key that is no longer active
+		}
 	}
 	w.inFlight.Wait()
 	if restore {

@@ -39,6 +39,7 @@ type plan struct {
 	blindAs    fault
 	light      []time.Time   // when rows come to light that are older than all others
 	lag        time.Duration // of the replica that answers now and then; 0 for no replica
+	rotates    bool          // the keys of the journals are rotated
 	compacts   bool          // a runner of its own compacts the archive
 	forgets    bool          // a person removes old days from the archive
 	backfills  bool          // a runner of its own delivers the records from before from
@@ -103,6 +104,7 @@ func newPlan(seed uint64) *plan {
 	p.history(r)
 	// A journal that is lost takes the accounts of compactions with it, and a restore hands out ids twice: package cmd tests these. A
 	// bubble has no room for the goroutines of a Parquet reader.
+	p.rotates = seed%4 == 1
 	p.compacts = (seed%10 == 6 || seed%10 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	p.forgets = (seed%10 == 4 || seed%20 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	return p

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"crypto/ed25519"
 	"net/url"
 	"strconv"
 	"sync"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
-	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
@@ -73,6 +73,7 @@ type process struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	exporters map[string]*exporter.Exporter
+	signing   []ed25519.PrivateKey // as a process reads them when it begins
 	postman   postman
 	traces    map[string]*trace // of the latest cycle, by stream; guarded by the world's mutex
 
@@ -96,6 +97,9 @@ func newProcess(w *world, name string) *process {
 		p.traces[stream] = &trace{}
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
+	w.mu.Lock()
+	p.signing = w.signing
+	w.mu.Unlock()
 	p.postman = postman{process: p, sent: map[string]delivery{}}
 	p.exporters = p.wire()
 	return p
@@ -130,10 +134,12 @@ func (p *process) wire() map[string]*exporter.Exporter {
 		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)
-	return map[string]*exporter.Exporter{
+	all := map[string]*exporter.Exporter{
 		archiveStream: p.exporter(archiveStream, files, p.destination()),
 		webhookStream: p.exporter(webhookStream, posts, exporter.Destination{}),
 	}
+	all[archiveStream].Kin = p.journal(backfillStream, view{p, positions, p.positions}, checkpoint.AnyOrder())
+	return all
 }
 
 func (p *process) source(stream string) exporter.Source {
@@ -169,10 +175,14 @@ func (p *process) exporter(name string, to exporter.Sink, at exporter.Destinatio
 	}
 }
 
+func (p *process) journal(name string, b bucket.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
+	return p.world.journal(name, b, append(options, checkpoint.LeaseTTL(p.ttl), checkpoint.Sign(p.signing...))...)
+}
+
 func (w *world) journal(name string, b bucket.Bucket, options ...checkpoint.Option) *checkpoint.Journal {
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant: tenant, Stream: name, Source: "https://acme.example", Destination: "memory://" + name,
-	}, append(options, checkpoint.LeaseTTL(w.ttl), checkpoint.Sign(checkpointtest.Key(1)))...)
+	}, options...)
 }
 
 // cycle runs one cycle of each stream, at the same time.

@@ -20,7 +20,7 @@ func (w *world) verify(t *testing.T) {
 		Journals: []verify.Journal{
 			open(archiveStream, true, false), open(backfillStream, true, true), open(webhookStream, false, false),
 		},
-		Positions: w.positions, Files: w.objects, Depth: verify.Read,
+		Positions: w.positions, Files: w.objects, Depth: verify.Read, Keys: bothKeys,
 	})
 	if err != nil {
 		t.Errorf("verify: %v", err)

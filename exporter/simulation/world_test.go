@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -42,7 +44,9 @@ type world struct {
 	extra     map[string]int // rows on top of the plan, by the stream whose windows they came in
 	pruned    bool
 	journals  map[string]*journal
-	heads     map[string]string // that were ever signed, by origin and size
+	heads     map[string]string        // that were ever signed, by origin and size
+	signing   []ed25519.PrivateKey     // of the processes that begin
+	rings     map[string]*seal.Keyring // what the entries say of keys, by origin
 	archive   archive
 	heirs     map[string]*file // of objects that compactions have deleted
 	oblivion  oblivion
@@ -61,7 +65,7 @@ func newWorld(t *testing.T, p *plan) *world {
 	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
 	w := &world{
 		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, extra: map[string]int{}, tally: tally{},
-		journals: map[string]*journal{}, orders: map[string]order{}, heads: map[string]string{}, heirs: map[string]*file{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
+		journals: map[string]*journal{}, orders: map[string]order{}, heads: map[string]string{}, signing: []ed25519.PrivateKey{checkpointtest.Key(1)}, rings: map[string]*seal.Keyring{}, heirs: map[string]*file{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
 	}
 	w.positions = &checkpointtest.Memory{Now: w.storesNow, Locks: p.locks}
 	w.objects = &checkpointtest.Memory{Now: w.storesNow}

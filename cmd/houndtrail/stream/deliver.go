@@ -73,6 +73,9 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 		return nil, err
 	}
 	e := s.Exporter(name, source)
+	if e.Kin, err = s.CommitJournal(ctx, BackfillOf(name)); err != nil {
+		return nil, err
+	}
 	if e.Destination, err = s.Held(ctx, name); err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ var (
 		checkpoint.ErrUnfinished, checkpoint.ErrSignature, checkpoint.ErrRolledBack, checkpoint.ErrForked, ErrTampered, ErrUnproved,
 		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole,
 	}
-	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart}
+	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart, checkpoint.ErrKeys}
 	unfinished    = []error{
 		exporter.ErrStopped, ErrKilled, ErrStale, errCompactionOverdue, errCompactionUnfinished, errForgetUnfinished,
 		errVerificationOverdue,

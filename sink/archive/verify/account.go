@@ -147,6 +147,7 @@ func known(k checkpoint.Kind) bool {
 	return slices.Contains([]checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindAhead, checkpoint.KindBarrier,
 		checkpoint.KindReset, checkpoint.KindMove, checkpoint.KindAdopt, checkpoint.KindCompact, checkpoint.KindForget,
+		checkpoint.KindKeys,
 	}, k)
 }
 

@@ -48,6 +48,9 @@ const (
 	EntrySignature    Code = "entry-signature"
 	Downgraded        Code = "downgraded"
 	SignedLate        Code = "signed-late"
+	KeyUnvouched      Code = "key-unvouched"
+	KeyAccepted       Code = "key-accepted"
+	KeyRevoked        Code = "key-revoked"
 	KeyUnpinned       Code = "key-unpinned"
 	Pruned            Code = "pruned"
 	ObjectMissing     Code = "object-missing"
@@ -111,7 +114,13 @@ var advice = map[Code]string{
 	EntrySignature: forged,
 	Downgraded: "Find the signed entry in an earlier version or a backup, and restore it. Do not run houndtrail before that. If the " +
 		"owner says that this journal was never signed, the key says nothing about it: verify the signed one alone (--stream).",
-	SignedLate:        "Nothing: a head that was kept from before that time says more about these entries.",
+	SignedLate: "Nothing, if the owner says that signing began then. If the journal was signed before, it was written anew without the " +
+		"key. A head that was kept from before that time says more about these entries.",
+	KeyUnvouched: "Ask the journal's owner. If the earlier keys were lost and the new one is his, verify again with --accept-key FILE, the " +
+		"new public key. Otherwise another writer took the journal over: look in earlier versions who did, and restore it.",
+	KeyAccepted: "Nothing: you accepted the key. Compare its SHA-256 with the journal's owner.",
+	KeyRevoked: "A head that was kept before that time says more about these entries. Compare their days with the source, as long as it " +
+		"has them.",
 	KeyUnpinned:       "Give the public key that the journal's owner published outside of the store: --key FILE.",
 	Pruned:            "Nothing, if a lifecycle rule of yours removed them. Otherwise restore them.",
 	ObjectMissing:     restoreFile,
@@ -127,7 +136,7 @@ var advice = map[Code]string{
 	Compacted:         "Nothing: each compaction's entry names what it replaced, and its own object was checked.",
 	ForgetUnfinished: "Run houndtrail forget again: it removes these objects. If one came back, find out in the store's access log who " +
 		"wrote it.",
-	Forgotten:       "Nothing: a person removed them on purpose, and the entry says who asked for it.",
+	Forgotten:       "Nothing: a person removed them on purpose, and the entry says why.",
 	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
 	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
 	TenantUnchecked: "Verify it with the journal of that tenant.",

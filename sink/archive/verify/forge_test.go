@@ -66,7 +66,11 @@ func (v *vandal) hint(h checkpoint.Hint) {
 // noteOf is the head of the tree with that entry as its newest.
 func noteOf(t testing.TB, serial int, body []byte, keys ...ed25519.PrivateKey) string {
 	t.Helper()
-	s, err := checkpoint.Open(new(checkpointtest.Memory), checkpoint.Identity{Stream: posted}).Parse(uint64(serial), body)
+	stream := posted
+	if bytes.Contains(body, []byte(`"stream":"archive"`)) {
+		stream = archived
+	}
+	s, err := checkpoint.Open(new(checkpointtest.Memory), checkpoint.Identity{Stream: stream}).Parse(uint64(serial), body)
 	check(t, err)
 	h, err := s.TreeHead()
 	check(t, err)

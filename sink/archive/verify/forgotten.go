@@ -134,9 +134,12 @@ func (r *run) forgets(ctx context.Context) {
 				"the same, such as %s.", of.serial, day, plural(of.still, "object"), isAre(of.still > 1), of.such)
 		}
 		if of.gone > 0 {
-			// Without the person who asked for it: a report can be made without people, and the entry has the name.
-			of.journal.report(Forgotten, Info, of.serial, "%s of days before %s %s gone, since entry %d removed them on purpose: %q.",
-				plural(of.gone, "object"), day, isAre(of.gone > 1), of.serial, of.entry.Reason)
+			by := ""
+			if of.entry.By != "" {
+				by = " (" + of.entry.By + ")"
+			}
+			of.journal.report(Forgotten, Info, of.serial, "%s of days before %s %s gone, since entry %d removed them on purpose%s: %s",
+				plural(of.gone, "object"), day, isAre(of.gone > 1), of.serial, by, of.entry.Reason)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func TestForgotten(t *testing.T) {
 	for _, c := range []explained{
 		{
 			name: "sound", do: func(s *small) { s.forget("") }, objects: 3, records: 3,
-			gone: "4 objects of days before 2026-03-03 are gone, since entry 8 removed them on purpose: \"kept for 12 months\".",
+			gone: "4 objects of days before 2026-03-03 are gone, since entry 8 removed them on purpose (the works council): kept for 12 months",
 		},
 		{name: "compacted before and since", do: func(s *small) {
 			s.compact("")

@@ -191,14 +191,12 @@ func TestKeys(t *testing.T) {
 		{"the key", []checkpoint.Option{sign(1)}, []byte{1}, nil, nil},
 		{"one key too many", []checkpoint.Option{sign(1)}, []byte{2, 1}, nil, nil},
 		{"another key", []checkpoint.Option{sign(1)}, []byte{2}, []string{
-			"error hint-signature 2", "error head-signature 1", "error entry-signature 2", "error entry-signature 1",
+			"error key-unvouched 1", "error hint-signature 2", "error head-signature 1", "error entry-signature 2", "error entry-signature 1",
 		}, nil},
 		{"signed late", []checkpoint.Option{sign(), sign(1)}, []byte{1}, nil, []verify.Code{verify.SignedLate}},
 		{"a new key", []checkpoint.Option{sign(1), sign(1, 2), sign(2)}, []byte{1, 2}, nil, nil},
 		{"a new key, and only the new one given", []checkpoint.Option{sign(1), sign(1, 2), sign(2)}, []byte{2}, nil, nil},
-		{"a new key, and only the old one given", []checkpoint.Option{sign(1), sign(1, 2), sign(2)}, []byte{1}, []string{
-			"error hint-signature 6", "error head-signature 5", "error entry-signature 6", "error entry-signature 5",
-		}, nil},
+		{"a new key, and only the old one given", []checkpoint.Option{sign(1), sign(1, 2), sign(2)}, []byte{1}, nil, nil},
 	} {
 		for _, depth := range []verify.Depth{verify.Heads, verify.Objects} {
 			t.Run(c.name+" "+string(depth), func(t *testing.T) {
@@ -206,6 +204,7 @@ func TestKeys(t *testing.T) {
 				s := newSmall(t, archived)
 				for i, option := range c.sign {
 					s.journal = checkpoint.Open(s.positions, checkpoint.Identity{Tenant: tenant, Stream: archived}, option)
+					s.declare()
 					s.export(hours(2*i, 2*i+1), nil)
 					s.export(hours(2*i+1, 2*i+2), nil)
 				}

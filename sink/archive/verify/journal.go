@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
 // A journal is a journal under verification.
@@ -19,11 +20,13 @@ type journal struct {
 	lease  checkpoint.LeaseStatus
 	stream Stream
 
-	tip         checkpoint.Stored     // the newest entry, as it says itself
-	noted       *witness              // the hint's head; nil if it has none
-	remembered  map[uint64][]*witness // by size
-	others      []*witness            // earlier hints of another name than the journal has
-	signedSince uint64                // the first entry that is signed; 0 if none so far is
+	tip         checkpoint.Stored        // the newest entry, as it says itself
+	noted       *witness                 // the hint's head; nil if it has none
+	remembered  map[uint64][]*witness    // by size
+	others      []*witness               // earlier hints of another name than the journal has
+	revoked     []seal.KeyState          // that were reported
+	rings       map[string]*seal.Keyring // by the name of the journal: an adoption gives it another one
+	signedSince uint64                   // the first entry that is signed; 0 if none so far is
 	lastSigned  bool
 
 	before   checkpoint.Stored            // the previous entry; zero if it does not count for the next one
@@ -49,6 +52,7 @@ func (j *journal) open(ctx context.Context) (there bool) {
 	}
 	if j.end.Newest > 0 {
 		j.newest(ctx)
+		j.lists(ctx)
 		j.hidden(ctx)
 	}
 	witness := max(bare, j.end.Hint.Serial, j.lease.Serial)

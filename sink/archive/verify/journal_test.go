@@ -69,6 +69,21 @@ func (s *small) export(w window.Window, change func(*checkpoint.Checkpoint), ids
 	check(s.t, err)
 }
 
+// declare does what a run does after it has loaded the journal.
+func (s *small) declare() {
+	s.t.Helper()
+	if s.last.Serial == 0 {
+		return
+	}
+	lease, err := s.journal.Acquire(s.t.Context())
+	check(s.t, err)
+	s.last, err = s.journal.Load(s.t.Context())
+	check(s.t, err)
+	s.last, err = s.journal.Declare(s.t.Context(), lease, s.last, begin)
+	check(s.t, err)
+	check(s.t, lease.Release(s.t.Context()))
+}
+
 func (s *small) place() place { return place{s.files, s.positions} }
 
 // What the chain of hashes does not tell: defects and forgeries of the writer itself.

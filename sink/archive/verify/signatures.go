@@ -20,9 +20,9 @@ func (j *journal) signed(s checkpoint.Stored) {
 	switch {
 	case s.Signed && j.signedSince == 0:
 		j.signedSince = s.Serial
-	case !s.Signed && j.lastSigned:
-		j.report(Downgraded, Error, s.Serial, "Entry %d is not signed, and the one before it is: another writer wrote it, or its signatures "+
-			"were removed.", s.Serial)
+	case !s.Signed && (j.lastSigned || s.NewestKeys() > 0 && j.before.NewestKeys() == 0):
+		j.report(Downgraded, Error, s.Serial, "Entry %d is not signed, and an entry before it says that the journal is: another writer "+
+			"wrote it, or its signatures were removed.", s.Serial)
 	}
 	j.lastSigned = s.Signed
 }
@@ -34,7 +34,7 @@ func (j *journal) signatures(ctx context.Context) {
 		j.report(SignedLate, Info, 0, "Signing began with entry %d: the earlier entries stand under the heads since then, and not under one of "+
 			"their own time.", j.signedSince)
 	}
-	if len(j.Keys) == 0 || !j.tip.Readable() {
+	if !j.tip.Readable() || len(j.Keys) == 0 && !j.ring(j.tip.Seal.Origin).Told() {
 		return
 	}
 	for _, of := range j.remembered {
@@ -45,7 +45,7 @@ func (j *journal) signatures(ctx context.Context) {
 		}
 	}
 	if !j.tip.Signed {
-		if j.signedSince == 0 { // else it is a finding already
+		if j.signedSince == 0 && len(j.Keys) > 0 { // else it is a finding already
 			j.report(Downgraded, Error, j.tip.Serial, "Entry %d, the newest, is not signed, although you gave a key.", j.tip.Serial)
 		}
 		return
@@ -70,8 +70,13 @@ func (j *journal) signatures(ctx context.Context) {
 	}
 }
 
-// ring has the keys as they sign for a journal.
-func (j *journal) ring(origin string) *seal.Keyring { return seal.NewKeyring(origin, j.Keys...) }
+// ring has the keys as they sign for a journal of that name.
+func (j *journal) ring(origin string) *seal.Keyring {
+	if ring := j.rings[origin]; ring != nil {
+		return ring
+	}
+	return seal.NewKeyring(origin, j.Keys...)
+}
 
 // judged tells whether a given key signed a head, and reports if not.
 func (j *journal) judged(w *witness, code Code) bool {
@@ -118,7 +123,7 @@ func isJudgement(err error) bool {
 func (j *journal) forged(ctx context.Context) {
 	from := max(j.stream.First, j.signedSince)
 	if j.Depth == Heads {
-		from = 1
+		from = max(1, j.ring(j.tip.Seal.Origin).Since())
 	}
 	n := int(j.tip.Serial - from + 1)
 	k := sort.Search(n, func(i int) bool { return isJudgement(j.judgeEntry(ctx, from+uint64(i))) })

@@ -179,7 +179,7 @@ func tamperings() []tampering {
 		v.remove(leaseName)
 	}
 	rolledBack := func(v *vandal) []string { return []string{fmt.Sprint("error rolled-back ", v.newest()-lost+1)} }
-	return append(forgeries(), []tampering{
+	return append(append(forgeries(), keyForgeries()...), []tampering{
 		{
 			name: "a middle entry edited", do: func(v *vandal) { v.edit(entryOf(archived, 3), `"read":`, `"read":1`) },
 			dir: always("error entry-changed 3"), s3: always("error entry-shadowed 3"),

@@ -52,6 +52,8 @@ type Options struct {
 	Depth     Depth
 	// Keys are public keys that the reader has from outside of the store. Without any, no signature is opened.
 	Keys []seal.PublicKey
+	// Accept are public keys that the reader accepts although no earlier key vouches for them, since those were lost.
+	Accept []seal.PublicKey
 	// Heads are heads that the reader has from outside of the store.
 	Heads []Remembered
 	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
@@ -98,7 +100,8 @@ type Stream struct {
 	Origin    string    `json:"origin"`    // the name of the journal in its heads
 	Signed    bool      `json:"signed"`    // the newest entry has signatures
 	// Head is the head of all entries: a note with its signatures, if the hint has it. Keep it: the next verification takes it.
-	Head string `json:"head"`
+	Head        string       `json:"head"`
+	SigningKeys []SigningKey `json:"signing_keys,omitempty"` // all keys that the journal itself names
 }
 
 // Run verifies. Its error is about what could not be read, by which the report is not complete, or about the end of ctx.
@@ -118,7 +121,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r.looking.SetLimit(parallel)
 	var journals []*journal
 	for _, j := range o.Journals {
-		journals = append(journals, &journal{run: r, Journal: j, restored: map[uint64]checkpoint.Stored{}})
+		journals = append(journals, &journal{
+			run: r, Journal: j, restored: map[uint64]checkpoint.Stored{}, rings: map[string]*seal.Keyring{},
+		})
 	}
 	r.verify(ctx, journals)
 	return r.finish(ctx, journals)
@@ -192,8 +197,9 @@ func (r *run) unproved(journals []*journal) {
 			"have written another one that fits together.", strings.Join(unsigned, ", "))})
 	}
 	if len(unopened) > 0 {
-		r.found.add(Finding{Code: KeyUnpinned, Severity: Info, Text: fmt.Sprintf("Signed, and no signature was opened, since you gave no "+
-			"key: %s. Any other key could have signed it.", strings.Join(unopened, ", "))})
+		r.found.add(Finding{Code: KeyUnpinned, Severity: Info, Text: fmt.Sprintf("Signed, and you gave no key: %s. Its "+
+			"signatures were opened with keys that only the journal itself names, and any other key could have signed it.",
+			strings.Join(unopened, ", "))})
 	}
 }
 

@@ -63,6 +63,9 @@ func (p place) options(depth verify.Depth) verify.Options {
 	}
 }
 
+// retiredKey is the first key of the archive's journal in whole.
+func retiredKey() ed25519.PrivateKey { return checkpointtest.Key(8) }
+
 // pinned is options for a reader who has the key of whole.
 func (p place) pinned(depth verify.Depth, heads ...verify.Remembered) verify.Options {
 	o := p.options(depth)
@@ -99,6 +102,7 @@ type world struct {
 	source *bloodhound.Client
 	name   string // of the source in the journals
 	keys   []ed25519.PrivateKey
+	before []ed25519.PrivateKey // of the archive's journal, until its key is rotated
 }
 
 var begin = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -145,7 +149,14 @@ func (w *world) journal(name string, b bucket.Bucket, options ...checkpoint.Opti
 	return checkpoint.Open(b, checkpoint.Identity{
 		Tenant: tenant, Stream: name, Source: w.name, Destination: "s3://lake/" + name, Encoding: "parquet",
 		Writer: checkpoint.Writer{Version: "1.2.3", Host: "test"},
-	}, append(options, checkpoint.Sign(w.keys...))...)
+	}, append(options, checkpoint.Sign(w.keysOf(name)...))...)
+}
+
+func (w *world) keysOf(name string) []ed25519.PrivateKey {
+	if name == archived && w.before != nil {
+		return w.before
+	}
+	return w.keys
 }
 
 // exporter is the exporter of a stream; the positions may be a view that fails.
@@ -257,18 +268,18 @@ func (w *world) crash() {
 }
 
 // whole makes an archive with everything that may happen to one: late rows, rescans, a backfill, an accepted reset that takes
-// over what a crash has left, a move, a webhook beside it; and in the end a crash whose leftovers are there.
+// over what a crash has left, a move, a key that is rotated, a webhook beside it; and in the end a crash whose leftovers are there.
 func whole(t *testing.T, root string) place {
 	t.Helper()
 	w := newWorld(t, root)
-	w.keys = []ed25519.PrivateKey{checkpointtest.Key(1)}
+	w.keys, w.before = []ed25519.PrivateKey{checkpointtest.Key(1)}, []ed25519.PrivateKey{retiredKey()}
 	w.run()
 	fill := &exporter.Backfill{
 		Stream: *w.exporter(archived, w.place.positions), Past: w.journal(archived, w.place.positions),
 		Journal: w.journal(filled, w.place.positions, checkpoint.AnyOrder()), From: begin.AddDate(0, 0, -9),
 	}
 	check(t, fill.Run(t.Context()))
-	for range 3 {
+	for _, w.before = range [][]ed25519.PrivateKey{{retiredKey()}, {retiredKey(), checkpointtest.Key(1)}, nil} {
 		w.later(26 * time.Hour)
 		w.run()
 	}

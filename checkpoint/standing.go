@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // A Compaction says that one object, which is the entry's own, took the place of others. It has their records, each once. The
@@ -32,46 +32,6 @@ type Replaced struct {
 	// Rows are the places of its records among those of the new object. With them, a record is still proved by the entry that
 	// delivered it, although that object is gone. None if they would take too much room.
 	Rows Places `json:"rows,omitempty"`
-}
-
-// Places are ascending places in a list, as runs: alternately the first place of a run, and how many places it has.
-type Places []int
-
-// Add adds a place that is behind all others.
-func (p Places) Add(place int) Places {
-	if n := len(p); n > 0 && p[n-2]+p[n-1] == place {
-		p[n-1]++
-		return p
-	}
-	return append(p, place, 1)
-}
-
-// All yields the places.
-func (p Places) All() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := 0; i+1 < len(p); i += 2 {
-			for n := range p[i+1] {
-				if !yield(p[i] + n) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// check refuses what Add cannot make, and any other number of places than that in a list of so many.
-func (p Places) check(number, list int) error {
-	next, places := 0, 0
-	for i := 0; i < len(p); i += 2 {
-		if i+1 == len(p) || p[i] < next || i > 0 && p[i] == next || p[i+1] < 1 || p[i+1] > list-p[i] {
-			return fmt.Errorf("%v are no places among %d", []int(p), list)
-		}
-		next, places = p[i]+p[i+1], places+p[i+1]
-	}
-	if places != number {
-		return fmt.Errorf("there are %d places for %d records", places, number)
-	}
-	return nil
 }
 
 // check refuses a compaction that would lose or add a record.
@@ -197,4 +157,114 @@ func forgottenBefore(prev, next Checkpoint) time.Time {
 		at = next.Forgotten.Before
 	}
 	return at
+}
+
+// releaseTime bounds how long a command tries to give the lease back at its end.
+const releaseTime = 10 * time.Second
+
+// Move gives the journal this identity instead of the one that its newest entry has: the same archive at another address, a new
+// host name of the source, another tenant. It commits one entry of kind move, which accounts for no window and leaves the
+// position as it is. The lease's intents outlive the move, so the next run takes the window of an attempt that was not
+// committed.
+//
+// at is the caller's clock, which the entry tells: a move asks no server.
+//
+// [ErrUnmoved] says that the journal has this identity already, and [ErrNotFound] that there is no journal. [ErrUnfinished]
+// says that an attempt was not committed, and that the next run would not find its traces under the new name.
+func (j *Journal) Move(ctx context.Context, reason string, at time.Time) (moved Stored, err error) {
+	if strings.TrimSpace(reason) == "" {
+		return Stored{}, errors.New("a move needs a reason, which stands in the journal: give one")
+	}
+	err = j.leased(ctx, func(ctx context.Context, lease *Lease) error {
+		prev, err := j.load(ctx)
+		if err != nil {
+			return err
+		}
+		lease.Settle(prev.Window)
+		if err := j.mayMove(prev, lease.Intents()); err != nil {
+			return err
+		}
+		if err := lease.Tell(ctx); err != nil { // the entry of the move has no window, and no reader looks at an older entry
+			return err
+		}
+		moved, err = j.Commit(ctx, prev, prev.moved(reason, at))
+		return err
+	})
+	return moved, err
+}
+
+// leased calls do under the journal's lease, and gives the lease back.
+func (j *Journal) leased(ctx context.Context, do func(context.Context, *Lease) error) (err error) {
+	lease, err := j.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+		defer cancel()
+		err = errors.Join(err, lease.Release(ctx))
+	}()
+	return do(lease.Context(), lease) //nolint:contextcheck // derived from ours
+}
+
+// Movable tells why Move would fail, as far as it can tell without taking the lease; nil if Move would not.
+func (j *Journal) Movable(ctx context.Context) error {
+	prev, err := j.load(ctx)
+	if err != nil {
+		return err
+	}
+	lease, err := j.LeaseStatus(ctx)
+	if err != nil {
+		return err
+	}
+	return j.mayMove(prev, after(lease.Intents, prev.Window))
+}
+
+func (j *Journal) mayMove(newest Stored, intents []window.Window) error {
+	if newest.names() == j.id.names() {
+		return fmt.Errorf("%w: %s has this run's tenant, source, destination and encoding already: change the "+
+			"settings first, or leave the journal as it is", ErrUnmoved, j.at(j.Key(newest.Serial)))
+	}
+	if len(intents) == 0 || newest.Tenant == j.id.Tenant && newest.Encoding == j.id.Encoding {
+		return nil
+	}
+	return j.settled(newest, intents)
+}
+
+// settled refuses to change tenant or encoding while an attempt is not committed. The attempt's objects bear the previous
+// tenant and have the previous encoding: the next run would not replace them, and no receiver could tell that its records are
+// the same.
+func (j *Journal) settled(newest Stored, open []window.Window) error {
+	if open[0].Pass < newest.Epoch && !j.scattered { // a later reset or adoption has dealt with the objects that it left
+		return nil
+	}
+	again := "houndtrail run --once"
+	if j.scattered {
+		again = "houndtrail backfill"
+	}
+	return fmt.Errorf("%w: the window %s to %s was begun and not committed, and what it has left at the destination bears the "+
+		"tenant %s and the encoding %s, where the next run would not find it. Nothing was moved. Set the previous settings again "+
+		"(%s), run %s, which ends that window, and then move", ErrUnfinished, open[0].Start.UTC().Format(time.RFC3339Nano),
+		open[0].End.UTC().Format(time.RFC3339Nano), newest.Tenant, newest.Encoding, newest.names().without(j.id.names()), again)
+}
+
+// moved is the entry after c that changes only the journal's identity.
+func (c *Checkpoint) moved(reason string, at time.Time) Checkpoint {
+	m := c.Standing(KindMove)
+	m.Moved = &Move{From: c.names(), Reason: reason}
+	m.CommittedAt = at
+	return m
+}
+
+// Standing is an entry after c that accounts for no window and leaves the position as it is.
+func (c *Checkpoint) Standing(k Kind) Checkpoint {
+	m := *c
+	m.Kind = k
+	m.Window = window.Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
+	m.Reset, m.Moved, m.Adopted, m.Compacted, m.Forgotten, m.Keys = nil, nil, nil, nil, nil, nil
+	m.Delivered, m.DeliveredBase = c.Unchanged()
+	m.Records, m.ServerCount, m.Objects = Counts{}, nil, nil
+	m.Holes, m.Changed = nil, nil
+	m.CommittedAt = time.Time{}
+	return m
 }

@@ -109,7 +109,7 @@ func each(b *testing.B, store bucket.Bucket, do func(key string) error) {
 const years = 735_840
 
 // BenchmarkHeads is the shallowest depth over a journal of seven years in a directory, with a hundred heads of all ages. It first makes
-// the journal, which takes a minute and 3 GB.
+// the journal, which takes minutes and 3 GB.
 func BenchmarkHeads(b *testing.B) {
 	root := b.TempDir()
 	store, err := dir.Open(root)

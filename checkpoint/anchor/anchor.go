@@ -106,6 +106,15 @@ type Anchor struct {
 	Age  time.Duration    // by the clock of the place
 }
 
+// lateness is how late a run may anchor a head.
+const lateness = 2 * time.Minute
+
+// Late tells whether a newer head should be anchored by now than one of that age, if the journal has gone on since. The first run that
+// is due may have failed for a passing reason. The second one should not.
+func Late(schedule interface{ Next(t time.Time) time.Time }, age time.Duration, now time.Time) bool {
+	return now.After(schedule.Next(schedule.Next(now.Add(-age))).Add(lateness))
+}
+
 // Read reads the anchor of that size. If it is no head of this journal and this size, the error is [checkpoint.ErrForked]; a
 // missing anchor is fs.ErrNotExist.
 func (m Memory) Read(ctx context.Context, size uint64) (Anchor, error) {

@@ -10,19 +10,23 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/recount"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 	"github.com/houndtrail/houndtrail/sink/archive/verify/page"
+	"github.com/houndtrail/houndtrail/sink/archive/verify/source"
 )
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	heads, read  bool
+	source       bool
 	proof        string
 	page         string
 	noActors     bool
@@ -38,9 +42,9 @@ entries add up and leave out no time; that every object that they name is there,
 object that no entry names. --read also reads every object, and compares its records with the entry. --heads only looks at the
 newest entries.
 
-It writes nothing, and needs no secret and no BloodHound: only the places of the archive and of the journal, and the right to
-read them. So it also works on a copy: set HOUNDTRAIL_ARCHIVE_URL and HOUNDTRAIL_CHECKPOINT_URL to its folders. It may run beside
-houndtrail run.
+It writes nothing, and without --source needs no secret and no BloodHound: only the places of the archive and of the journal, and
+the right to read them. So it also works on a copy: set HOUNDTRAIL_ARCHIVE_URL and HOUNDTRAIL_CHECKPOINT_URL to its folders. It may
+run beside houndtrail run.
 
 In a bucket with versions, it finds the original below a newer version or a delete marker.
 
@@ -50,6 +54,10 @@ head that you kept, or a log with heads: the journal has to have grown out of it
 
 The journal names each later key, and an earlier one vouches for it. So one key that you know is enough. If the owner lost all keys,
 no earlier key vouches for the new one: then ask the owner, and name it with --accept-key. The report says so.
+
+--source also compares each day of the archive with BloodHound, which counts its records anew: it names the days of which the archive
+lacks records (exit code 6), with some of the ids, and the days that BloodHound has dropped since. It needs the settings of a run. If
+BloodHound cannot count a day, the exit code is 3.
 
 --proof checks the proof of one record, which houndtrail prove has made, and looks at nothing else. Without --key it is not proved
 who signed, and the exit code is 6.
@@ -73,22 +81,30 @@ func (p *program) verify() *cobra.Command {
   houndtrail verify --read --since 2026-01-01 --until 2026-02-01
   houndtrail verify --key owner.pub.pem --head last-year.note
   houndtrail verify --read --key owner.pub.pem --report report.html
+  houndtrail verify --source --since 2026-01-01
   houndtrail verify --stream archive -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case o.noActors && o.page == "":
 				return stream.Usagef("--no-actors leaves people out of the page of --report: name its file with --report")
-			case o.proof != "" && o.page != "":
-				return stream.Usagef("--report is about an archive, and --proof about one record: leave out one of them")
+			case o.proof != "" && (o.page != "" || o.source):
+				return stream.Usagef("--report and --source are about an archive, and --proof about one record: leave out one of them")
+			case o.source && (o.heads || o.stream.value == stream.Webhook):
+				return stream.Usagef("--source needs every entry of the archive's journal: leave out --heads and --stream webhook, or --source")
 			case o.proof != "":
 				return verifyProof(p.stdout, o.proof, o.keys)
 			}
 			return p.runVerify(cmd.Context(), &o)
 		},
 	}
-	f := cmd.Flags()
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+func (o *verifyOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.heads, "heads", false, "only the newest entries of each journal; no object")
 	f.BoolVar(&o.read, "read", false, "read every object, and compare its records with its entry")
+	f.BoolVar(&o.source, "source", false, "also compare the number of records of each day with BloodHound's own count")
 	f.StringArrayVar(&o.keys, "key", nil, "a file with a public key of the journal's owner, or of the proof's (PEM); may be repeated")
 	f.StringArrayVar(&o.accept, "accept-key", nil,
 		"a file with a public key that no earlier key vouches for, since those were lost (PEM); may be repeated")
@@ -100,7 +116,6 @@ func (p *program) verify() *cobra.Command {
 	f.BoolVar(&o.noActors, "no-actors", false, "leave people out of the page of --report")
 	f.Var(&o.stream, "stream", "only this one and its backfill: archive or webhook")
 	f.VarP(&o.output, "output", "o", "form of the report")
-	return cmd
 }
 
 func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
@@ -108,14 +123,19 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 	if err != nil {
 		return stream.Usage(err)
 	}
-	c, err := p.load(config.NeedCheckpoint)
+	need := config.NeedCheckpoint
+	if o.source {
+		need |= config.NeedBloodHound | config.NeedArchive
+	}
+	c, err := p.load(need)
 	if err != nil {
 		return err
 	}
-	if err := p.verified(ctx, c, o.stream.value, &asked); err != nil {
+	set := stream.NewSet(c, p.asked().process(p.logger(c.Log)))
+	if err := p.verified(ctx, c, set, o.stream.value, &asked); err != nil {
 		return err
 	}
-	write := func(*verify.Report) error { return nil }
+	write := func(*verify.Report, *source.Result) error { return nil }
 	if o.page != "" {
 		file, err := show.NewFile(o.page)
 		if err != nil {
@@ -124,28 +144,51 @@ func (p *program) runVerify(ctx context.Context, o *verifyOptions) error {
 		defer file.Abort()
 		write = p.paged(file, o, &asked)
 	}
-	counter := show.NewCounter(p.stderr, "entries and objects")
-	asked.Progress = counter.Progress
-	report, err := verify.Run(ctx, asked)
-	counter.End()
-	if errors.Is(err, context.Canceled) {
+	report, compared, err := p.compared(ctx, c, set, o.source, asked)
+	if errors.Is(err, context.Canceled) || report == nil {
 		return err
 	}
-	if err := show.Verification(p.stdout, report, o.output.value); err != nil {
+	if err := show.Verification(p.stdout, report, compared, o.output.value); err != nil {
 		return err
 	}
-	err = stream.At(exporter.StageSink, err)
 	if report.Counts[verify.Error] > 0 {
 		err = errors.Join(fmt.Errorf("%w: see the report", stream.ErrTampered), err)
 	}
-	if unwritten := write(report); unwritten != nil {
+	if unwritten := write(report, compared); unwritten != nil {
 		return errors.Join(err, stream.Usagef("--report: %w", unwritten))
 	}
 	return err
 }
 
-// paged makes a verification keep the facts for its page. It returns the function that writes the page.
-func (p *program) paged(file *show.File, o *verifyOptions, asked *verify.Options) func(*verify.Report) error {
+// compared verifies and, if that is asked for, compares the archive with its source. A journal that could not be read has no numbers
+// to compare.
+func (p *program) compared(
+	ctx context.Context, c *config.Config, set *stream.Set, wanted bool, asked verify.Options,
+) (*verify.Report, *source.Result, error) {
+	var again *recount.Recount
+	if wanted {
+		var err error
+		if again, err = recount.New(ctx, c, set, asked); err != nil {
+			return nil, nil, err
+		}
+		asked.Watch = verify.Watch(asked.Watch, again)
+	}
+	counter := show.NewCounter(p.stderr, "entries and objects")
+	asked.Progress = counter.Progress
+	report, err := verify.Run(ctx, asked)
+	counter.End()
+	if err != nil || again == nil {
+		return report, nil, stream.At(exporter.StageSink, err)
+	}
+	counter = show.NewCounter(p.stderr, "days")
+	again.Progress = counter.Progress
+	err = again.Run(ctx, report)
+	counter.End()
+	return report, again.Result, err
+}
+
+// paged lets a verification keep what its page says, and returns what writes the page.
+func (p *program) paged(file *show.File, o *verifyOptions, asked *verify.Options) func(*verify.Report, *source.Result) error {
 	account := page.NewAccount(!o.noActors, asked.Journals...)
 	asked.Watch = account
 	facts := page.Facts{
@@ -154,12 +197,15 @@ func (p *program) paged(file *show.File, o *verifyOptions, asked *verify.Options
 	if asked.Files != nil {
 		facts.Archive = asked.Files.String()
 	}
-	return func(r *verify.Report) error {
+	return func(r *verify.Report, compared *source.Result) error {
 		now := time.Now
 		if p.now != nil {
 			now = p.now
 		}
 		facts.Report, facts.Made = r, now()
+		if compared != nil {
+			facts.Compared = compared.String()
+		}
 		return file.Commit(func(w io.Writer) error { return page.Write(w, facts) })
 	}
 }
@@ -214,26 +260,9 @@ func (o *verifyOptions) known(asked *verify.Options) error {
 	return nil
 }
 
-// readKeys reads the public keys that a flag names.
-func readKeys(flag string, paths []string) (keys []seal.PublicKey, err error) {
-	for _, path := range paths {
-		file, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-		key, err := seal.ReadPublicKey(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", flag, path, err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
 // verified sets the stores and the journals. It compares no journal with the identity of the configuration: a copy lies in
 // another place.
-func (p *program) verified(ctx context.Context, c *config.Config, name string, asked *verify.Options) error {
-	set := stream.NewSet(c, p.asked().process(p.logger(c.Log)))
+func (p *program) verified(ctx context.Context, c *config.Config, set *stream.Set, name string, asked *verify.Options) error {
 	positions, err := set.Journals(ctx)
 	if err != nil {
 		return err
@@ -248,11 +277,9 @@ func (p *program) verified(ctx context.Context, c *config.Config, name string, a
 		}
 		asked.Journals = append(asked.Journals, stream.Journals(positions, s)...)
 		for _, journal := range []string{s, stream.BackfillOf(s)} {
-			heads, err := set.AnchoredHeads(ctx, journal)
-			if err != nil {
+			if err := set.Anchored(ctx, journal, stream.MostAnchors, asked); err != nil {
 				return err
 			}
-			asked.Heads = append(asked.Heads, heads...)
 		}
 	}
 	if name == stream.Webhook || asked.Depth == verify.Heads {

@@ -17,6 +17,7 @@ const (
 	CheckpointURL        = "HOUNDTRAIL_CHECKPOINT_URL"
 	OnBadRecord          = "HOUNDTRAIL_ON_BAD_RECORD"
 	Overlap              = "HOUNDTRAIL_OVERLAP"
+	Rescan               = "HOUNDTRAIL_RESCAN"
 	S3Endpoint           = "HOUNDTRAIL_S3_ENDPOINT"
 	S3KMSKeyID           = "HOUNDTRAIL_S3_KMS_KEY_ID"
 	S3ObjectLockDays     = "HOUNDTRAIL_S3_OBJECT_LOCK_DAYS"

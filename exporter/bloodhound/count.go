@@ -17,7 +17,17 @@ import (
 // the order of the server's index. If it asked for the order by -id, PostgreSQL would read the primary key of the whole table,
 // and find no row.
 func (c *Client) Count(ctx context.Context, from time.Time) (n int64, known bool, err error) {
-	p, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: countingFrom(from)}.beside(), breakdowns, c.options.MaxPage)
+	return c.count(ctx, countingFrom(from))
+}
+
+// CountBefore is Count for the rows that were created before t. Rows that the server adds meanwhile do not change it, unless they
+// appear late.
+func (c *Client) CountBefore(ctx context.Context, t time.Time) (n int64, known bool, err error) {
+	return c.count(ctx, []Filter{{Column: "created_at", Predicate: "lt", Value: page.FormatTime(t)}})
+}
+
+func (c *Client) count(ctx context.Context, of []Filter) (n int64, known bool, err error) {
+	p, err := c.read(ctx, Query{SortBy: NewestFirst(), Filters: of}.beside(), breakdowns, c.options.MaxPage)
 	return p.Count, err == nil && p.Count >= 0, err
 }
 

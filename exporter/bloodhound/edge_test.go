@@ -229,6 +229,10 @@ func TestBadRowsAreCountedAndThere(t *testing.T) {
 				if n, known, err := c.Count(t.Context(), from); err != nil || !known || n != want {
 					t.Errorf("%s: %d from %s on, %v, %v, want %d", how, n, from, known, err, want)
 				}
+				want = int64(len(span.at)) - want
+				if n, known, err := c.CountBefore(t.Context(), from); err != nil || !known || n != want {
+					t.Errorf("%s: %d before %s, %v, %v, want %d", how, n, from, known, err, want)
+				}
 			}
 			if strings.Contains(how, "id") {
 				continue // it has another one, or none

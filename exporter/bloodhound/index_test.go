@@ -26,6 +26,7 @@ func TestEveryRequestIsIndexed(t *testing.T) {
 			for what, ask := range map[string]func() error{
 				"fetch":  func() error { _, err := all(t.Context(), c, start, end); return err },
 				"count":  func() error { _, _, err := c.Count(t.Context(), start); return err },
+				"before": func() error { _, _, err := c.CountBefore(t.Context(), end); return err },
 				"extent": func() error { _, err := c.Extent(t.Context(), time.Now()); return err },
 				"first":  func() error { _, _, err := c.First(t.Context(), start.Add(-time.Hour), end); return err },
 				"newest": func() error { _, _, err := c.Newest(t.Context()); return err },
@@ -55,6 +56,7 @@ func TestEverySearchIsIndexed(t *testing.T) {
 		for what, ask := range map[string]func(){
 			"fetch":  func() { _, _ = readSpan(t, c, start, end) },
 			"count":  func() { _, _, _ = c.Count(t.Context(), start) },
+			"before": func() { _, _, _ = c.CountBefore(t.Context(), end) },
 			"extent": func() { _, _ = c.Extent(t.Context(), time.Now()) },
 			"first":  func() { _, _, _ = c.First(t.Context(), start.Add(-time.Hour), end) },
 			"newest": func() { _, _, _ = c.Newest(t.Context()) },

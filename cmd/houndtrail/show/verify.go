@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
+	"github.com/houndtrail/houndtrail/sink/archive/verify/source"
 )
 
 // drawEvery is the shortest time between two drawings of a line that changes all the time.
@@ -51,14 +52,15 @@ func (c *Counter) text(done, all int64, took time.Duration) string {
 // End empties the line.
 func (c *Counter) End() { c.line.clear() }
 
-// Verification prints the report of a verification.
-func Verification(w io.Writer, r *verify.Report, form string) error {
+// Verification prints the report of a verification. compared is nil if the archive was not compared with its source.
+func Verification(w io.Writer, r *verify.Report, compared *source.Result, form string) error {
 	if form == "json" {
 		return JSON(w, struct {
 			Result string `json:"result"`
 			Sound  bool   `json:"sound"`
 			*verify.Report
-		}{r.Result(), r.Sound(), r})
+			Source *source.Result `json:"source,omitempty"`
+		}{r.Result(), r.Sound(), r, compared})
 	}
 	if err := streams(w, r.Streams); err != nil {
 		return err
@@ -73,7 +75,11 @@ func Verification(w io.Writer, r *verify.Report, form string) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", Wrap(r.Result()))
+	result := Wrap(r.Result())
+	if compared != nil {
+		result += "\n" + Wrap(compared.String())
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", result)
 	return err
 }
 

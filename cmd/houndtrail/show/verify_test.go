@@ -37,7 +37,7 @@ func TestVerification(t *testing.T) {
 			Code: verify.EntryChanged, Severity: verify.Error, Stream: "archive", Entry: 3, Text: strings.Repeat("Entry 3 \x1b[31m differs. ", 9),
 			Advice: "Restore it.",
 		}},
-	}, "table")
+	}, nil, "table")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestVerificationJSON(t *testing.T) {
 			Code: verify.Forked, Severity: verify.Error, Stream: "archive", Entry: 3, Key: "archive/3", Text: "Two.", Advice: "Stop.",
 		}},
 		More: map[verify.Code]int{verify.Forked: 1}, Counts: map[verify.Severity]int{verify.Error: 2}, Unread: []string{"down"},
-	}, "json")
+	}, nil, "json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func (s *Row) anchorWarning(schedule cron.Schedule, now time.Time) string {
 		return unknown + "no head of it is remembered at " + setting.AnchorURL + " yet"
 	case a.Status == anchorOK && a.Size < s.Serial:
 		age := time.Duration(*a.Age * float64(time.Second))
-		if now.After(schedule.Next(schedule.Next(now.Add(-age))).Add(lateness)) {
+		if anchor.Late(schedule, age, now) {
 			return fmt.Sprintf("the newest head that is remembered at %s is %s old, and the journal has %d entries since then: the log of "+
 				"the runs tells the reason", setting.AnchorURL, show.Duration(age), s.Serial-a.Size)
 		}

@@ -122,36 +122,36 @@ func (s *Set) Anchors(ctx context.Context) (bucket.Bucket, error) {
 	return s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
 }
 
-// For each journal, a verification reads the heads of mostAnchors anchors: the newest one, and some of every age.
-const mostAnchors = 100
+// For each journal, a verification reads the heads of MostAnchors anchors: the newest one, and some of every age.
+const MostAnchors = 100
 
-// AnchoredHeads returns heads of a journal that are remembered at ANCHOR_URL, for a verification. There are none if no place is
-// set.
-func (s *Set) AnchoredHeads(ctx context.Context, name string) (heads []verify.Remembered, err error) {
+// Anchored adds to a verification the heads of a journal that are remembered at ANCHOR_URL, up to most of them, and how old they are.
+func (s *Set) Anchored(ctx context.Context, name string, most int, asked *verify.Options) error {
+	if asked.Anchors == nil {
+		asked.Anchors = &verify.Anchors{Place: string(s.config.Anchor.URL), Newest: map[string]verify.Anchor{}}
+	}
 	if s.config.Anchor.URL == "" {
-		return nil, nil
+		return nil
 	}
 	b, err := s.Anchors(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	tenant, err := s.tenantOf(ctx, name)
 	if err != nil || tenant == "" {
-		return nil, err
+		return err
 	}
 	origins, err := anchor.Origins(ctx, b, tenant, name)
 	for _, origin := range origins {
-		var some []verify.Remembered
 		if err == nil {
-			some, err = anchoredHeads(ctx, b, origin)
+			err = s.anchoredHeads(ctx, b, origin, most, asked)
 		}
-		heads = append(heads, some...)
 	}
 	if err != nil {
 		err = At(exporter.StageCheckpoint, fmt.Errorf("%w: nothing was verified; give the right to list and read there, or unset "+
 			"%sANCHOR_URL to verify without these heads", err, config.Prefix))
 	}
-	return heads, err
+	return err
 }
 
 // tenantOf is the tenant of a journal. If the configuration has none, the newest entry tells it. It is "" if neither has one.
@@ -168,25 +168,26 @@ func (s *Set) tenantOf(ctx context.Context, name string) (string, error) {
 }
 
 // anchoredHeads reads the newest anchor of a journal, and others at even distances.
-func anchoredHeads(ctx context.Context, b bucket.Bucket, origin string) (heads []verify.Remembered, err error) {
+func (s *Set) anchoredHeads(ctx context.Context, b bucket.Bucket, origin string, most int, asked *verify.Options) error {
 	m, err := anchor.Of(b, origin)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sizes, err := m.Sizes(ctx, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n := min(len(sizes), mostAnchors)
+	n := min(len(sizes), most)
 	for i := range n {
 		size := sizes[(i+1)*len(sizes)/n-1]
 		a, err := m.Read(ctx, size)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		heads = append(heads, verify.Remembered{Where: m.At(size), Head: a.Head})
+		asked.Heads = append(asked.Heads, verify.Remembered{Where: m.At(size), Head: a.Head})
+		asked.Anchors.Newest[origin] = verify.Anchor{Size: size, Age: a.Age, Late: anchor.Late(s.config.Anchor.Schedule, a.Age, s.Now())}
 	}
-	return heads, nil
+	return nil
 }
 
 // AnchorJournal anchors the newest head of a journal that [Set.CommitJournal] has opened, if a place for anchors is set. Only

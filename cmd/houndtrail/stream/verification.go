@@ -63,6 +63,7 @@ type VerificationJob struct {
 	turn      *semaphore.Weighted              // the turn that the verifications of a process share
 	notes     checkpoint.State[VerificationNote]
 	seed      func() string
+	anchors   func(context.Context) (*verify.Anchors, error)
 
 	mu     sync.Mutex
 	known  VerificationNote
@@ -84,7 +85,7 @@ func (s *Set) verified(ctx context.Context, memory int64) (jobs []*VerificationJ
 		job := &VerificationJob{
 			Stream: name, Schedule: schedule, Log: s.log(name), positions: positions, memory: memory, turn: turn,
 			notes: openVerificationNote(positions, name), seed: rand.Text,
-			keys: s.config.VerifyKey.Keys,
+			keys: s.config.VerifyKey.Keys, anchors: s.anchorsOf(name),
 		}
 		if name == Archive {
 			if job.files, err = s.Files(ctx); err != nil {
@@ -94,6 +95,19 @@ func (s *Set) verified(ctx context.Context, memory int64) (jobs []*VerificationJ
 		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+// anchorsOf tells how old the newest heads of a stream's journals are that are remembered elsewhere. The cycles compare these heads with
+// the journals. A Set is not for concurrent use: the verifications of a process take turns, and the streams have opened the places.
+func (s *Set) anchorsOf(name string) func(context.Context) (*verify.Anchors, error) {
+	return func(ctx context.Context) (*verify.Anchors, error) {
+		var o verify.Options
+		err := errors.Join(s.Anchored(ctx, name, 1, &o), s.Anchored(ctx, BackfillOf(name), 1, &o))
+		if err != nil {
+			o.Anchors = nil // nothing is known
+		}
+		return o.Anchors, err
+	}
 }
 
 // Begin notes that a daemon has a schedule for verifications. From then on, the first one can be overdue. It returns the note.
@@ -165,6 +179,8 @@ func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 	if err != nil || len(o.Journals) == 0 {
 		return nil, err
 	}
+	var unknown error // a place that is down does not stop the verification, but all is not well then
+	o.Anchors, unknown = j.anchors(ctx)
 	report, err := verify.Run(ctx, o)
 	if o.Sample != nil && report.Counts[verify.Error] > 0 && ctx.Err() == nil {
 		j.Log.Warn("not everything is as it was committed: the whole stream is verified now",
@@ -179,7 +195,7 @@ func (j *VerificationJob) verify(ctx context.Context) (*verify.Report, error) {
 		err = errors.Join(fmt.Errorf("%w: %s: %s Findings of that severity: %d; houndtrail verify tells all of them, and what to do",
 			ErrTampered, f.Code, f.Text, n), err)
 	}
-	return report, err
+	return report, errors.Join(err, unknown)
 }
 
 // options says which data to verify. It names no journal if there is none yet.

@@ -97,9 +97,25 @@ func verified(t *testing.T, n int, keys ...seal.PublicKey) (*VerificationJob, *c
 		}
 	}
 	return &VerificationJob{
-		Stream: Webhook, Log: zap.NewNop(), positions: store, memory: 1 << 20, turn: semaphore.NewWeighted(1),
+		anchors: func(context.Context) (*verify.Anchors, error) { return nil, nil },
+		Stream:  Webhook, Log: zap.NewNop(), positions: store, memory: 1 << 20, turn: semaphore.NewWeighted(1),
 		notes: openVerificationNote(store, Webhook), seed: func() string { return "seed" }, keys: func() ([]seal.PublicKey, error) { return keys, nil },
 	}, memory, store
+}
+
+// TestVerificationOfAnchors: a journal without a head elsewhere is a warning. If the place cannot be asked, the verification is not well.
+func TestVerificationOfAnchors(t *testing.T) {
+	t.Parallel()
+	job, _, _ := verified(t, 3)
+	job.anchors = func(context.Context) (*verify.Anchors, error) { return &verify.Anchors{Place: "file:///heads"}, nil }
+	report, err := job.Run(t.Context())
+	if err != nil || job.Noted().State != "" || job.Noted().Findings[verify.Warning] != 1 || report.Findings[0].Code != verify.NoAnchor {
+		t.Fatalf("%+v, %v", report.Findings, err)
+	}
+	job.anchors = func(context.Context) (*verify.Anchors, error) { return nil, errors.New("down") }
+	if report, err = job.Run(t.Context()); OutcomeOf(err) != SinkFailed || job.Noted().State != JobFailed || !report.Sound() {
+		t.Fatalf("%+v, %v, %v", report, err, job.Noted().State)
+	}
 }
 
 // TestVerifications follows the verifications of a daemon: a finding stands until everything was verified again.
@@ -169,7 +185,8 @@ func TestVerifications(t *testing.T) {
 	store.On(nil)
 
 	again := &VerificationJob{
-		Stream: Webhook, Log: zap.NewNop(), positions: store, memory: 1 << 20, turn: semaphore.NewWeighted(1),
+		anchors: func(context.Context) (*verify.Anchors, error) { return nil, nil },
+		Stream:  Webhook, Log: zap.NewNop(), positions: store, memory: 1 << 20, turn: semaphore.NewWeighted(1),
 		notes: openVerificationNote(store, Webhook), seed: func() string { return "another" }, keys: job.keys,
 	}
 	if n := again.Begin(t.Context()); n.Seed != "seed" || n.Part != 3 || n.Since.IsZero() {

@@ -1,14 +1,21 @@
 package verify_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
+	"github.com/houndtrail/houndtrail/checkpoint/bucket/dir"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
+	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
@@ -16,7 +23,7 @@ import (
 // BenchmarkVerify compares the default depth with the requests that it cannot do without: a LIST of everything, a GET of each
 // entry, and a HEAD of each object, 64 at a time.
 func BenchmarkVerify(b *testing.B) {
-	const n = 3000
+	const n = 20_000
 	s := newSmall(b, archived)
 	for i := range n {
 		s.export(hours(i, i+1), nil, int64(2*i), int64(2*i+1))
@@ -96,4 +103,73 @@ func each(b *testing.B, store bucket.Bucket, do func(key string) error) {
 	if err := all.Wait(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// years is how many entries a journal of seven years has, with one every five minutes.
+const years = 735_840
+
+// BenchmarkHeads is the shallowest depth over a journal of seven years in a directory, with a hundred heads of all ages. It first makes
+// the journal, which takes minutes and 3 GB.
+func BenchmarkHeads(b *testing.B) {
+	root := b.TempDir()
+	store, err := dir.Open(root)
+	check(b, err)
+	heads := fabricate(b, root, years)
+	for b.Loop() {
+		o := place{positions: store}.options(verify.Heads)
+		o.Heads = heads
+		report, err := verify.Run(b.Context(), o)
+		if err != nil || !report.Sound() || report.Heads != len(heads) || report.Streams[0].Newest != years || report.Counts[verify.Warning] > 0 {
+			b.Fatal(report.Result(), err, report.Findings)
+		}
+	}
+}
+
+// fabricate makes a journal of so many entries, without the time that durable commits take. It returns some of its heads.
+func fabricate(b *testing.B, root string, entries uint64) (heads []verify.Remembered) {
+	b.Helper()
+	s := newSmall(b, archived)
+	s.export(hours(0, 1), nil)
+	c, tree := s.last.Checkpoint, new(seal.Frontier)
+	put := func(key string, body []byte) {
+		path := filepath.Join(root, key)
+		err := os.WriteFile(path, body, 0o600)
+		if errors.Is(err, fs.ErrNotExist) {
+			check(b, os.MkdirAll(filepath.Dir(path), 0o700))
+			err = os.WriteFile(path, body, 0o600)
+		}
+		check(b, err)
+	}
+	var leaves []seal.Hash
+	var head string
+	for c.Serial = 1; ; c.Serial++ {
+		sealed, err := seal.NewSeal(c.Seal.Origin, tree, head)
+		check(b, err)
+		c.Seal = &sealed
+		line, err := json.Marshal(c)
+		check(b, err)
+		line = append(line, '\n')
+		put(s.journal.Key(c.Serial), line)
+		leaves = append(leaves, seal.Leaf(line))
+		tree.Append(leaves[len(leaves)-1])
+		for _, t := range seal.Completed(c.Serial) {
+			content, err := t.Content(seal.FromLeaves(leaves))
+			check(b, err)
+			put(archived+"/"+t.Path(), content)
+		}
+		h := seal.Head{Origin: c.Seal.Origin, Size: tree.Size(), Root: tree.Root(), Cursor: c.Cursor}
+		head = h.Text()
+		if c.Serial%(entries/100) == 7 {
+			heads = append(heads, headOf(b, "kept", head))
+		}
+		if c.PreviousSHA256 = hexSum(line); c.Serial == entries {
+			break
+		}
+		next := hours(int(c.Serial), int(c.Serial)+1)
+		c.Window, c.Cursor = next, next.End
+	}
+	hint, err := json.Marshal(checkpoint.Hint{Serial: entries, SHA256: c.PreviousSHA256, Head: head})
+	check(b, err)
+	put(archived+"/state/latest", hint)
+	return heads
 }

@@ -21,6 +21,7 @@ func (j *journal) entries(ctx context.Context) {
 			return
 		}
 	}
+	j.tiles(ctx)
 	j.unsettled(ctx)
 	j.signatures(ctx)
 }

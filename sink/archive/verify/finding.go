@@ -71,6 +71,18 @@ const (
 	TenantUnchecked   Code = "tenant-unchecked"
 	VersionsUnchecked Code = "versions-unchecked"
 	Unsigned          Code = "unsigned"
+	NoAnchor          Code = "no-anchor"
+	AnchorLate        Code = "anchor-late"
+	TileMissing       Code = "tile-missing"
+	TileDiffers       Code = "tile-differs"
+	SourceMore        Code = "source-more"
+	SourceFewer       Code = "source-fewer"
+	SourceDropped     Code = "source-dropped"
+	SourceExplained   Code = "source-explained"
+	SourcePending     Code = "source-pending"
+	SourceUnchecked   Code = "source-unchecked"
+	SourceUncounted   Code = "source-uncounted"
+	SourceBefore      Code = "source-before"
 )
 
 const (
@@ -142,6 +154,23 @@ var advice = map[Code]string{
 	TenantUnchecked: "Verify it with the journal of that tenant.",
 	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
 		"s3:GetObjectVersion: then the original is found below what covers it.",
+	NoAnchor: "Set " + setting.AnchorURL + " for the runs to a place of another account, or find out in the log of the runs why none of " +
+		"them wrote there.",
+	AnchorLate: "See that " + setting.AnchorURL + " is set for the runs, and find the reason in their log.",
+	TileMissing: "Nothing depends on it. houndtrail writes a tile after its entry, or at its next start: if that does not help, look in the " +
+		"log, and in the store's access log who removed it.",
+	TileDiffers: "The entries are right, and other tools that read tiles are misled. Find out in the store's access log who wrote it, and " +
+		"delete it.",
+	SourceMore: "If they appeared late, the next search for late records delivers those of its time (" + setting.Rescan + "): run verify " +
+		"--source again after it. Export what is still missing into an archive at another address while the server has it, and report it.",
+	SourceFewer: "Nothing, if the server drops old records or a backup of it was restored: the archive keeps them. Otherwise find out who " +
+		"removed records from BloodHound's database.",
+	SourceDropped:   "Nothing: the archive keeps what the server drops.",
+	SourceExplained: "Nothing: the journal names each of them (houndtrail history -o json).",
+	SourcePending:   "Nothing, if houndtrail runs: the next run delivers them. Run verify --source again after it.",
+	SourceUncounted: "Run verify --source again in a quieter hour.",
+	SourceBefore:    "Run houndtrail backfill if the archive is to have them, too.",
+	SourceUnchecked: "Nothing: no number of today can confirm these days. Their entries tell what the server counted at that time.",
 	Unsigned: "Sign the journal: name a key of houndtrail keygen in " + setting.SigningKey + "_FILE. Keep heads outside of the store, and " +
 		"give them to verify with --head FILE.",
 }
@@ -182,6 +211,24 @@ func (f *findings) add(found Finding) {
 		return
 	}
 	f.list = append(f.list, found)
+}
+
+// Add adds findings that were made beside the verification.
+func (r *Report) Add(found ...Finding) {
+	all := findings{list: r.Findings, kept: map[Code]int{}, count: r.Counts, more: r.More}
+	for _, f := range r.Findings {
+		all.kept[f.Code]++
+	}
+	if all.more == nil {
+		all.more = map[Code]int{}
+	}
+	if all.count == nil {
+		all.count = map[Severity]int{}
+	}
+	for _, f := range found {
+		all.add(f)
+	}
+	r.Findings, r.Counts, r.More = all.sorted(), all.count, all.more
 }
 
 // soften makes warnings of the errors so far: an adoption follows, after which they do not count any more.

@@ -238,18 +238,23 @@ func (j *journal) unsettled(ctx context.Context) {
 			j.unread(err)
 			return
 		}
-		w.settled = true
-		switch err := proof.Check(w.Root, tip.Root); {
-		case err == nil:
-			j.agree(w)
-		case w.Origin != tip.Origin:
-			j.foreign(w, tip.Origin)
-		default:
-			j.report(Forked, Error, w.Size, "%s has a head of %d entries with the root %s, and the journal's %d entries did not grow out of "+
-				"that tree.", w.where, w.Size, w.Root.Base64(), tip.Size)
-		}
+		j.settle(w, proof.Check(w.Root, tip.Root) == nil, tip)
 	}
 	j.explained(ctx)
+}
+
+// settle takes in whether the journal's entries have grown out of the tree of a head.
+func (j *journal) settle(w *witness, grown bool, tip seal.Head) {
+	w.settled = true
+	switch {
+	case grown:
+		j.agree(w)
+	case w.Origin != tip.Origin:
+		j.foreign(w, tip.Origin)
+	default:
+		j.report(Forked, Error, w.Size, "%s has a head of %d entries with the root %s, and the journal's %d entries did not grow out of "+
+			"that tree.", w.where, w.Size, w.Root.Base64(), tip.Size)
+	}
 }
 
 // explained reports the earlier hints of another name, unless an adoption gave the journal its name: then entry 1 has another one, or

@@ -32,6 +32,7 @@ type journal struct {
 	before   checkpoint.Stored            // the previous entry; zero if it does not count for the next one
 	restored map[uint64]checkpoint.Stored // entries that are not as they were, by an earlier version that is
 	past     past
+	rest     []seal.Hash // the leaves of the entries after the last full tile
 }
 
 // open looks for the end of the journal, and compares it with the hint and the lease. It tells whether there is a journal.
@@ -192,6 +193,7 @@ func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 		j.found.soften(s.Serial, fmt.Sprintf(" Entry %d is an adoption, after which this does not count any more.", s.Serial))
 	}
 	j.hold(s)
+	j.remains(s)
 	j.signed(s)
 	if err := s.Continues(j.before); err != nil && (s.Signed || !j.before.Signed) {
 		j.report(EntryChanged, Error, s.Serial, "Entry %d does not follow entry %d: %v.", s.Serial, j.before.Serial, err)

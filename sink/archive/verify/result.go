@@ -21,6 +21,51 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
+// Anchors are what the second place has that remembers heads.
+type Anchors struct {
+	Place  string // for people; "" if none is set
+	Newest map[string]Anchor
+}
+
+// An Anchor is the newest head of a journal there, by the name of the journal in its heads.
+type Anchor struct {
+	Size uint64
+	Age  time.Duration
+	Late bool // by the schedule a newer one is due, if the journal has gone on
+}
+
+// anchored reports what no head elsewhere vouches for. A backfill anchors its head at its end, and by no schedule.
+func (r *run) anchored(journals []*journal) {
+	if r.Anchors == nil {
+		return
+	}
+	var unset []string
+	for _, j := range journals {
+		if !j.tip.Readable() {
+			continue
+		}
+		newest, there := r.Anchors.Newest[j.tip.Seal.Origin]
+		severity := Warning
+		if j.AnyOrder {
+			severity = Info
+		}
+		switch {
+		case r.Anchors.Place == "":
+			unset = append(unset, j.Name)
+		case !there:
+			j.report(NoAnchor, severity, 0, "No head of the journal %s is remembered at %s: whether it was rolled back is not known.",
+				j.tip.Seal.Origin, r.Anchors.Place)
+		case newest.Late && newest.Size < j.end.Newest && !j.AnyOrder:
+			j.report(AnchorLate, Warning, 0, "The newest head of the journal that is remembered at %s is %s old, and the journal has %d entries "+
+				"since then.", r.Anchors.Place, newest.Age.Round(time.Minute), j.end.Newest-newest.Size)
+		}
+	}
+	if len(unset) > 0 {
+		r.found.add(Finding{Code: NoAnchor, Severity: Info, Text: fmt.Sprintf("No other place remembers heads of: %s. A rollback of the "+
+			"journal together with its hint shows only by a head that you kept (--head).", strings.Join(unset, ", "))})
+	}
+}
+
 // A Watcher is told what a verification reads, such as for a page about it.
 type Watcher interface {
 	// Entry takes in an entry that is the one that was committed, as far as its journal tells. The entries of a journal come in
@@ -29,6 +74,42 @@ type Watcher interface {
 	// Object returns what takes in the records of an object, which are valid only during the call, and what is called after the
 	// last one if the object is as it was committed. Several objects are read at a time.
 	Object() (each func(*record.Record), sound func())
+}
+
+// Watch is a Watcher that tells two others. The first one may be nil.
+func Watch(a, b Watcher) Watcher {
+	if a == nil {
+		return b
+	}
+	return watchers{a, b}
+}
+
+type watchers []Watcher
+
+// Entry implements [Watcher].
+func (all watchers) Entry(e checkpoint.Stored) {
+	for _, w := range all {
+		w.Entry(e)
+	}
+}
+
+// Object implements [Watcher].
+func (all watchers) Object() (each func(*record.Record), sound func()) {
+	var eaches []func(*record.Record)
+	var sounds []func()
+	for _, w := range all {
+		each, sound := w.Object()
+		eaches, sounds = append(eaches, each), append(sounds, sound)
+	}
+	return func(r *record.Record) {
+			for _, each := range eaches {
+				each(r)
+			}
+		}, func() {
+			for _, sound := range sounds {
+				sound()
+			}
+		}
 }
 
 // Sound tells that everything that was looked at is as it was committed, and that all of it could be read.

@@ -56,6 +56,8 @@ type Options struct {
 	Accept []seal.PublicKey
 	// Heads are heads that the reader has from outside of the store.
 	Heads []Remembered
+	// Anchors are what the second place has that remembers heads; nil to say nothing of it. The heads are among Heads.
+	Anchors *Anchors
 	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
 	// bound. The journals are verified whole in any case.
 	Since, Until time.Time
@@ -158,6 +160,7 @@ func (r *run) verify(ctx context.Context, journals []*journal) {
 
 // finish makes the report.
 func (r *run) finish(ctx context.Context, journals []*journal) (*Report, error) {
+	r.anchored(journals)
 	for _, j := range journals {
 		r.found.take(&j.found)
 		if j.end.Newest > 0 {

@@ -35,7 +35,7 @@ func kinds() []kind {
 		}},
 		{"Heads: the journals have grown out of them", []verify.Code{
 			verify.RolledBack, verify.Forked, verify.HeadChanged, verify.HeadUnknown, verify.HeadUnchecked, verify.HintMissing, verify.HintStale,
-			verify.TipUnsealed,
+			verify.TipUnsealed, verify.TileMissing, verify.TileDiffers, verify.NoAnchor, verify.AnchorLate,
 		}, func(f *Facts) string {
 			return "those in the store, and " + comma(int64(f.Report.Heads)) + " that the reader had kept"
 		}},
@@ -102,7 +102,13 @@ func (f *Facts) checks() (all []check) {
 			left[found.Code] = true
 		}
 	}
-	for _, k := range kinds() {
+	wanted := kinds()
+	if f.Compared != "" {
+		wanted = append(wanted, kind{"Days: none lacks a record that the live server has", []verify.Code{
+			verify.SourceMore, verify.SourceUncounted,
+		}, func(f *Facts) string { return f.Compared }})
+	}
+	for _, k := range wanted {
 		c := check{What: k.what, Seen: k.seen(f)}
 		c.judge(f.Report, k.codes)
 		for _, code := range k.codes {
@@ -190,7 +196,8 @@ func (f *Facts) unchecked() (all []string) {
 		"anchor or last year's report). If a person removed the newest entries with all their traces, the store alone does not show it.")
 	add(len(f.Keys) > 0, "What was written with the signing key after the newest head that is remembered elsewhere is vouched for by that "+
 		"key alone. The key shows who wrote, and not that it is true.")
-	add(true, "The days were not counted again at the live server. The counts here are those of the time when each window was read.")
+	add(f.Compared == "", "The days were not counted again at the live server. The counts here are those of the time when each window "+
+		"was read.")
 	add(true, "Records that a person changed or deleted in BloodHound before they were first read, and actions that BloodHound never "+
 		"recorded, leave no trace here.")
 	add(true, "Whether an action happened as it is recorded, and who did it, is BloodHound's statement.")

@@ -28,6 +28,7 @@ type Facts struct {
 	Archive  string           // the place whose objects were looked at; "" if none were
 	Journals string           // the place of the journals
 	All      bool             // every journal that there can be was asked for
+	Compared string           // how the days stand against the live server, in a sentence; "" if they were not compared
 	Version  string           // of this program
 	Made     time.Time
 }

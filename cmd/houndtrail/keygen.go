@@ -295,19 +295,3 @@ func concerns(ctx context.Context, journal *checkpoint.Journal, order checkpoint
 	list, err := journal.KeysOf(ctx, newest)
 	return err == nil && list != nil && list.Lists(order.Revoke), err
 }
-
-// readKeys reads the public keys that a flag names.
-func readKeys(flag string, paths []string) (keys []seal.PublicKey, err error) {
-	for _, path := range paths {
-		file, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-		key, err := seal.ReadPublicKey(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", flag, path, err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}

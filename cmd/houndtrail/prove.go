@@ -230,3 +230,19 @@ func tellProved(w io.Writer, p *seal.Proved) error {
 }
 
 func moment(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.999999Z") }
+
+// readKeys reads the public keys that a flag names.
+func readKeys(flag string, paths []string) (keys []seal.PublicKey, err error) {
+	for _, path := range paths {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		key, err := seal.ReadPublicKey(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", flag, path, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}

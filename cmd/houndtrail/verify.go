@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/recount"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"

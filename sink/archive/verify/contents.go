@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -175,4 +176,27 @@ func (r *run) twice(ctx context.Context, left map[string]bool) {
 			}
 		}
 	}
+}
+
+// name takes the key of an object in that an entry names. It tells whether another entry has named it.
+func (r *run) name(key string) (again bool) {
+	hash := maphash.String(r.seed, key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, again = r.known[hash]
+	r.known[hash] = struct{}{}
+	return again
+}
+
+func (r *run) named(key string) bool {
+	hash := maphash.String(r.seed, key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.known[hash]
+	return ok
+}
+
+// due tells whether the days that the verification is asked for include a day.
+func (r *run) due(day time.Time) bool {
+	return (r.Until.IsZero() || day.Before(r.Until)) && (r.Since.IsZero() || day.AddDate(0, 0, 1).After(r.Since))
 }

@@ -23,20 +23,23 @@ type StatusError struct {
 }
 
 // judge returns nil if the answer acknowledges its batch, and else a [StatusError].
-func (s *Sink) judge(resp *http.Response, answer []byte, redact *strings.Replacer) error {
-	v := s.verdict(resp, answer, redact)
+func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer) error {
+	v := s.verdict(resp, answer, b, redact)
+	if v.Slow {
+		s.slowUntil.Store(time.Now().Add(slowFor).UnixNano())
+	}
 	if v.Class == format.OK {
 		return nil
 	}
 	return &StatusError{
 		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v,
-		retryAfter: min(transport.RetryAfter(resp.Header, time.Now()), maxRetryAfter),
+		retryAfter: min(max(transport.RetryAfter(resp.Header, time.Now()), v.Wait), maxRetryAfter),
 	}
 }
 
 // verdict is the verdict of the format. The format does not get answers that do not come from the receiver: a redirect, and the
 // refusal of a proxy.
-func (s *Sink) verdict(resp *http.Response, answer []byte, redact *strings.Replacer) format.Verdict {
+func (s *Sink) verdict(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer) format.Verdict {
 	switch {
 	case resp.StatusCode/100 == 3:
 		to := ""
@@ -50,7 +53,7 @@ func (s *Sink) verdict(resp *http.Response, answer []byte, redact *strings.Repla
 		return s.format.Read(format.Answer{
 			Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: answer,
 			Quote: func(text string) string { return show(text, redact) },
-		})
+		}, b.about())
 	}
 }
 

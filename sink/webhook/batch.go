@@ -18,19 +18,27 @@ import (
 
 // A batch is the content of one POST.
 type batch struct {
-	lines []line
-	id    string // of the events in it
-	size  int    // of the body before compression
-	wire  []byte // the body as sent
-	sum   [sha256.Size]byte
+	lines  []line
+	walk   format.Walk
+	events int    // how many events that are no records it has
+	round  int    // how often it was sent anew, since no acknowledgement came
+	id     string // of the events in it
+	size   int    // of the body before compression
+	wire   []byte // the body as sent
+	sum    [sha256.Size]byte
 }
 
-// A line is a record as text, with the separator behind it.
+// A line is a record as an item of a body.
 type line struct {
 	sink.Stamp
 	at     int  // index of the record among those of the window
 	begins bool // it begins a batch, as in an earlier attempt
 	size   int  // of the text, once it is packed
+}
+
+// about is the batch as the format sees it.
+func (b *batch) about() format.Batch {
+	return format.Batch{Walk: b.walk, ID: b.id, Records: len(b.lines) + b.events, Bytes: b.size, Round: b.round}
 }
 
 func (b *batch) object() checkpoint.Object {
@@ -45,6 +53,8 @@ func (b *batch) object() checkpoint.Object {
 
 // A text is the source of lines: the records of a window, or a batch that was packed before.
 type text struct {
+	walk   format.Walk
+	frame  format.Frame
 	lines  []line
 	append func(dst []byte, i int) []byte        // the text of line i
 	least  func(i int) int                       // how many bytes line i has at least
@@ -85,28 +95,32 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	}
 	start := wire.Len()
 	body := p.begin(wire)
-	n, size := from, 0
+	p.plain = append(p.plain, t.frame.Open...)
+	n, size := from, len(t.frame.Open)+len(t.frame.Close)
 	for n < min(len(t.lines), from+maxRecords) && (n == from || !t.lines[n].begins) {
 		if t.least(n) >= p.alone {
 			if n == from {
-				var err error
-				if size, err = t.write(body, n); err != nil {
+				if err := p.write(t, n, body); err != nil {
 					return batch{}, err
 				}
-				t.lines[n].size = size
+				size += t.lines[n].size
 				n++
 			}
 			break
 		}
 		end := len(p.plain)
+		if n > from {
+			p.plain = append(p.plain, t.frame.Between...)
+		}
+		item := len(p.plain)
 		p.plain = t.append(p.plain, n)
-		line := len(p.plain) - end
-		if n > from && (line >= p.alone || size+line > maxBytes) {
+		line, more := len(p.plain)-item, len(p.plain)-end
+		if n > from && (line >= p.alone || size+more > maxBytes) {
 			p.plain = p.plain[:end] // the next batch starts with it
 			break
 		}
 		t.lines[n].size = line
-		size += line
+		size += more
 		n++
 		if len(p.plain) >= piece {
 			if err := p.flush(body); err != nil {
@@ -117,11 +131,21 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 			break
 		}
 	}
+	p.plain = append(p.plain, t.frame.Close...)
 	if err := errors.Join(p.flush(body), body.Close()); err != nil {
 		return batch{}, err
 	}
 	lines := t.lines[from:n]
-	return batch{lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
+	return batch{walk: t.walk, lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
+}
+
+// write writes a line that is too long to be held whole.
+func (p *packer) write(t text, n int, body io.Writer) error {
+	err := p.flush(body)
+	if err == nil {
+		t.lines[n].size, err = t.write(body, n)
+	}
+	return err
 }
 
 // makeRoom makes the room for a batch of one very long line. A buffer that grows by doubling has its content three times
@@ -214,7 +238,7 @@ func (m *preparedWindow) pack(p *packer, t text, maxBytes int) error {
 }
 
 // unpack returns the text from which a batch was packed.
-func unpack(c ndjson.Compression, b *batch) (text, error) {
+func unpack(c ndjson.Compression, b *batch, frame format.Frame) (text, error) {
 	body, err := c.Reader(bytes.NewReader(b.wire))
 	if err != nil {
 		return text{}, err
@@ -223,13 +247,13 @@ func unpack(c ndjson.Compression, b *batch) (text, error) {
 	if err != nil {
 		return text{}, err
 	}
-	t := text{lines: slices.Clone(b.lines)}
-	ends, end := make([]int, len(t.lines)), 0
+	t := text{walk: b.walk, frame: frame, lines: slices.Clone(b.lines)}
+	starts, start := make([]int, len(t.lines)), len(frame.Open)
 	for i := range t.lines {
-		end += t.lines[i].size
-		ends[i] = end
+		starts[i] = start
+		start += t.lines[i].size + len(frame.Between)
 	}
-	line := func(i int) []byte { return plain[ends[i]-t.lines[i].size : ends[i]] }
+	line := func(i int) []byte { return plain[starts[i] : starts[i]+t.lines[i].size] }
 	t.append = func(dst []byte, i int) []byte { return append(dst, line(i)...) }
 	t.least = func(i int) int { return t.lines[i].size }
 	t.write = func(w io.Writer, i int) (int, error) { return w.Write(line(i)) }

@@ -47,6 +47,10 @@ type Options struct {
 	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
 	BatchRecords int
 	BatchBytes   int
+	// RecordBytes is the size of a record from which it is cut. Zero is the format's own limit.
+	RecordBytes int
+	// AllowStale sends records that are older than the receiver takes with their own time.
+	AllowStale bool
 	// InFlight is how many batches may be on their way at a time, in all windows together.
 	InFlight int
 	// Compression of a batch's body; Gzip when empty.

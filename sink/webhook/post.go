@@ -17,6 +17,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
@@ -76,10 +77,16 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) error {
 // have them or not. They count neither as records nor as a batch of a window, and a receipt does not have them. Each is an object
 // of JSON on one line, with a type and an event_id, and comes with the same event_id again if the caller tells it again.
 func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
-	var plain []byte
-	for _, event := range events {
+	walk := format.Walk{Events: true}
+	frame := s.format.Frame(walk)
+	plain := []byte(frame.Open)
+	for i, event := range events {
+		if i > 0 {
+			plain = append(plain, frame.Between...)
+		}
 		plain = s.format.AppendEvent(plain, event)
 	}
+	plain = append(plain, frame.Close...)
 	var wire bytes.Buffer
 	zip := s.options.Compression.Writer()
 	zip.Reset(&wire)
@@ -92,7 +99,7 @@ func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
 	}
 	defer s.inFlight.Release(1)
 	sum := sha256.Sum256(plain)
-	b := &batch{id: hex.EncodeToString(sum[:len(sum)/2]), size: len(plain), wire: wire.Bytes()}
+	b := &batch{walk: walk, events: len(events), id: hex.EncodeToString(sum[:len(sum)/2]), size: len(plain), wire: wire.Bytes()}
 	if err := s.attempt(ctx, b, 1); err != nil {
 		return fmt.Errorf("post to webhook %s: %w", s, err)
 	}
@@ -143,7 +150,7 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	body := &attemptBody{bytes: b.wire}
 	defer body.end()
 
-	resp, err := s.transport.RoundTrip(s.request(attempt, body, b.id, authorization))
+	resp, err := s.transport.RoundTrip(s.request(attempt, body, b, authorization))
 	redact := s.redactor(authorization)
 	if err != nil {
 		if attempt.Err() != nil && ctx.Err() == nil {
@@ -159,7 +166,7 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	if err != nil && resp.StatusCode/100 == 2 { // for any other answer the status is enough
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
 	}
-	return resp.StatusCode, s.judge(resp, answer, redact)
+	return resp.StatusCode, s.judge(resp, answer, b, redact)
 }
 
 // brokeOff explains an answer that has a good status and no end. The missing part might have said anything.
@@ -171,15 +178,18 @@ func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *stri
 	return e
 }
 
-func (s *Sink) request(ctx context.Context, body *attemptBody, id, authorization string) *http.Request {
+func (s *Sink) request(ctx context.Context, body *attemptBody, b *batch, authorization string) *http.Request {
 	header := s.header.Clone()
 	// With this header net/http itself sends a request again if the receiver had closed its idle connection.
-	header.Set("Idempotency-Key", id)
+	header.Set("Idempotency-Key", b.id)
+	for _, h := range s.format.Headers(b.about()) {
+		header.Set(h.Name, h.Value)
+	}
 	if authorization != "" {
-		header.Set("Authorization", authorization)
+		header.Set(s.format.Credential(), authorization)
 	}
 	r := &http.Request{
-		Method: http.MethodPost, URL: s.url, Host: s.url.Host, Header: header,
+		Method: http.MethodPost, URL: s.address, Host: s.address.Host, Header: header,
 		Body: body.body(), ContentLength: int64(len(body.bytes)),
 		GetBody: func() (io.ReadCloser, error) { return body.body(), nil },
 	}

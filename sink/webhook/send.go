@@ -64,14 +64,15 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	defer onTheWay.Wait()
 	for i := range m.batches {
 		b, o := &m.batches[i], &outcomes[i]
-		if s.inFlight.Acquire(going, 1) != nil {
+		places := s.places()
+		if s.inFlight.Acquire(going, places) != nil {
 			if err := ctx.Err(); err != nil {
 				*o = outcome{failed: b, err: fmt.Errorf("stopped before attempt 1: %w", err)}
 			}
 			break
 		}
 		onTheWay.Go(func() {
-			defer s.inFlight.Release(1) // last: else another batch would begin after a failure
+			defer s.inFlight.Release(places) // last: else another batch would begin after a failure
 			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
 				fail()
 				halt()
@@ -79,6 +80,17 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 		})
 	}
 	return outcomes
+}
+
+// slowFor is how long Houndtrail goes easy on a receiver that says that it is near its limit.
+const slowFor = time.Minute
+
+// places is how many of the places for batches the next one takes: two while the receiver is near its limit.
+func (s *Sink) places() int64 {
+	if time.Now().UnixNano() < s.slowUntil.Load() {
+		return int64(min(2, s.options.InFlight))
+	}
+	return 1
 }
 
 // sendBatch posts a batch, and cuts it smaller if the receiver would take less of it.
@@ -130,7 +142,7 @@ func (c *cut) records(from, most int) int {
 // and not on other batches. If Houndtrail sends the batch again, it must cut the parts at the same records, or the batch ids
 // would differ. So it learns the receiver's limit again with every batch.
 func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o outcome) {
-	t, err := unpack(s.options.Compression, b)
+	t, err := unpack(s.options.Compression, b, s.format.Frame(b.walk))
 	if err != nil {
 		return outcome{failed: b, err: fmt.Errorf("unpack it to cut it smaller: %w", err)}
 	}

@@ -30,7 +30,8 @@ const inHand = 6
 // the stream may prepare and write any number at a time. Attempts at one window come one after the other.
 type Sink struct {
 	options Options
-	url     *url.URL
+	url     *url.URL // as the user gave it
+	address *url.URL // of a batch
 	format  format.Format
 	limits  format.Limits
 	header  http.Header // of every request; each gets its own copy
@@ -41,14 +42,17 @@ type Sink struct {
 	windows    sink.Pool[*preparedWindow]
 	inFlight   *semaphore.Weighted // a place for each batch on its way, also while it waits for another attempt
 	unfinished unfinished
-	advised    atomic.Bool // advise has told people that the receiver refuses batches for their size
+	slowUntil  atomic.Int64 // until then, in nanoseconds since the epoch, half as many batches go at a time
+	advised    atomic.Bool  // advise has told people that the receiver refuses batches for their size
 }
 
 // New checks the options and returns the sink. It does not connect.
 func New(o Options) (*Sink, error) {
 	o = o.withDefaults()
 	u, err := parseURL(o.URL)
-	f, unknown := format.New(o.Format, format.Options{Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect})
+	f, unknown := format.New(o.Format, format.Options{
+		Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect, RecordBytes: o.RecordBytes, AllowStale: o.AllowStale,
+	})
 	if unknown != nil {
 		unknown = fmt.Errorf("webhook: "+setting.WebhookFormat+": %w", unknown)
 	}
@@ -57,7 +61,7 @@ func New(o Options) (*Sink, error) {
 	}
 	o = o.within(f.Limits())
 	s := &Sink{
-		options: o, url: u, format: f, limits: f.Limits(), header: http.Header{},
+		options: o, url: u, address: f.Address(u), format: f, limits: f.Limits(), header: http.Header{},
 		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
 		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
 		windows:   sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
@@ -104,7 +108,9 @@ func (s *Sink) prepare(
 	m.window, m.part = w, part
 	m.list(records, s.unfinished.find(w))
 	record := func(i int) *record.Record { return &records[m.lines[i].at] }
+	walk := format.Walk{Pass: w.Pass}
 	t := text{
+		walk: walk, frame: s.format.Frame(walk),
 		lines:  m.lines,
 		append: func(dst []byte, i int) []byte { return s.format.Append(dst, record(i)) },
 		least:  func(i int) int { return len(record(i).Raw) },

@@ -1,0 +1,106 @@
+package ndjson
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
+)
+
+// mostShort is the length, in bytes, to which Shorten cuts every long member but fields, if the record is still too long without
+// its fields.
+const mostShort = 512
+
+// Shorten returns a copy of a record whose text has most bytes or fewer, for a receiver that takes no longer ones. Its fields are an
+// object with the beginning of their text, and three members behind them tell about the whole:
+//
+//	"fields":{"truncated":"<the first part>"},"fields_truncated":true,"fields_bytes":<of the text>,"fields_sha256":"<of the text>"
+//
+// If that is not enough, other long values become texts of their first bytes, and members that do not fit then are left out. The
+// same record always gives the same copy. The record's id and time stay as they are.
+func Shorten(r *record.Record, most int) *record.Record {
+	short := *r
+	cut := take(r.Raw, len(r.Raw), len(r.Raw))
+	if cut.size > most {
+		cut = take(r.Raw, mostShort, most)
+	}
+	short.Raw, short.Fields = cut.text(max(0, most-cut.size))
+	if cut.fields != "" {
+		short.Absent &^= record.Of("fields")
+	}
+	return &short
+}
+
+// A shortened is a record's text in parts.
+type shortened struct {
+	parts  []string // the members, all but fields
+	fields string   // the text of the fields
+	size   int      // of the text without any text of the fields
+}
+
+// about is the size of the members that Shorten adds about the fields, at most.
+const about = len(`,"fields":{"truncated":""},"fields_truncated":true,"fields_bytes":,"fields_sha256":""`) + 20 + 2*sha256.Size
+
+// take takes the members of a text. It cuts values that are longer than longest, and leaves out members that do not fit into most
+// bytes.
+func take(raw string, longest, most int) *shortened {
+	s := &shortened{size: len("{}") + about}
+	for m := (members{rest: raw}); ; {
+		key, value, err := m.next()
+		if err != nil || key == "" && value == "" {
+			return s // an error is impossible: the text is JSON, since the client has read it
+		}
+		if key == "fields" && value != "null" {
+			s.fields = value
+			continue
+		}
+		if len(value) > longest {
+			value = quoteBeginning(value, longest)
+		}
+		part := `"` + key + `":` + value
+		if s.size+len(part) < most {
+			s.parts, s.size = append(s.parts, part), s.size+len(part)+1
+		}
+	}
+}
+
+// text is the record's text, and that of its fields, with room for so many bytes of the fields.
+func (s *shortened) text(room int) (raw, fields string) {
+	var b strings.Builder
+	b.WriteByte('{')
+	b.WriteString(strings.Join(s.parts, ","))
+	if s.fields == "" {
+		return b.String() + "}", ""
+	}
+	sum := sha256.Sum256([]byte(s.fields))
+	fields = `{"truncated":` + quoteBeginning(s.fields, room) + `}`
+	if len(s.parts) > 0 {
+		b.WriteByte(',')
+	}
+	b.WriteString(`"fields":` + fields + `,"fields_truncated":true,"fields_bytes":` + strconv.Itoa(len(s.fields)) +
+		`,"fields_sha256":"` + hex.EncodeToString(sum[:]) + `"}`)
+	return b.String(), fields
+}
+
+// quoteBeginning is the beginning of a text as a text of JSON, which has so many bytes at most between its quotes.
+func quoteBeginning(text string, most int) string {
+	text = text[:min(len(text), most)]
+	for len(text) > 0 {
+		if r, size := utf8.DecodeLastRuneInString(text); r != utf8.RuneError || size > 1 {
+			break
+		}
+		text = text[:len(text)-1] // a part of a character
+	}
+	for {
+		quoted, _ := json.Marshal(text) //nolint:errchkjson // a string always has a JSON form
+		over := len(quoted) - 2 - most
+		if over <= 0 {
+			return string(quoted)
+		}
+		text = strings.ToValidUTF8(text[:len(text)-(over+5)/6], "") // each character takes six bytes at most
+	}
+}

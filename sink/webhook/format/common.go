@@ -1,0 +1,43 @@
+package format
+
+import (
+	"net/url"
+	"strings"
+)
+
+// common has what most receivers have in common. A format embeds it, and says only what is its own.
+type common struct{ Options }
+
+// Credential is the header that HTTP has for it.
+func (common) Credential() string { return "Authorization" }
+
+// Address is the address as the user gave it.
+func (common) Address(u *url.URL) *url.URL { return u }
+
+// Headers are none.
+func (common) Headers(Batch) []Header { return nil }
+
+// below is the address of a receiver's endpoint. If the user's path ends in one of the ends, it is complete. Otherwise it is the
+// base in front of the endpoint's path.
+func below(u *url.URL, path string, ends ...string) *url.URL {
+	complete := *u
+	for _, end := range ends {
+		if strings.HasSuffix(strings.TrimRight(u.Path, "/"), end) {
+			return &complete
+		}
+	}
+	return complete.JoinPath(path)
+}
+
+// withQuery adds a parameter to the query, unless the user gave it. It leaves the rest of the query as it is.
+func withQuery(u *url.URL, name, value string) *url.URL {
+	if u.Query().Has(name) {
+		return u
+	}
+	added := *u
+	if added.RawQuery != "" {
+		added.RawQuery += "&"
+	}
+	added.RawQuery += name + "=" + value
+	return &added
+}

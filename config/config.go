@@ -158,9 +158,11 @@ type Webhook struct {
 	// Address to which Houndtrail posts batches. Turns the webhook stream on. Houndtrail prints only its scheme and host, since
 	// many receivers put a token into the path or query.
 	URL WebhookURL `env:"URL" example:"https://siem.example/ingest"`
-	// Form of the batches. The parentheses have the limits of each form for one batch.
+	// Form of the batches: the kind of the receiver. docs/siem.md has a section for each. The parentheses have the limits of each
+	// form for one batch.
 	Format WebhookFormat `env:"FORMAT,default=ndjson"`
-	// Value of the `Authorization` header, scheme included.
+	// Value of the `Authorization` header, scheme included. With the format `datadog`, it is the API key, and goes into the header
+	// `DD-API-KEY`.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`
 	// More headers, `Name: value`, separated by commas; or one header a line, and then values may contain commas.
 	Headers Headers `env:"HEADERS" example:"X-Source: houndtrail, X-Site: hq"`
@@ -168,6 +170,16 @@ type Webhook struct {
 	BatchRecords int `env:"BATCH_RECORDS" shown:"the format's" example:"1000" min:"1" max:"100000"`
 	// Size of one batch before compression, at most. A larger record is a batch of its own.
 	BatchBytes ByteSize `env:"BATCH_BYTES" shown:"the format's" example:"1MiB" min:"1KiB" max:"256MiB"`
+	// Size from which a record is cut for the receiver: its `fields` keep their beginning, with their size and their SHA-256 beside
+	// them. Some receivers drop a longer line while they say that they have it (VictoriaLogs: 256KiB). The archive keeps the whole.
+	RecordBytes ByteSize `env:"RECORD_BYTES" shown:"the format's" example:"200KiB" min:"4KiB" max:"64MiB"`
+	// Send records that are older than the receiver takes, as a backlog or a backfill has them. `datadog` drops records of 18 hours
+	// while it says that it has them: with this setting, all records get the time of their arrival, and `created_at` keeps theirs.
+	// `loki` refuses records of a week, unless you have raised its limit. Without this setting, the stream stops in front of them.
+	AllowStale bool `env:"ALLOW_STALE,default=false"`
+	// Send the `event_id` also as structured metadata of each entry, to the format `loki`. An old Loki refuses that (schema 12 and
+	// below).
+	LokiMetadata bool `env:"LOKI_METADATA,default=true"`
 	// Compression of the body. A `zstd` body is about 30% smaller than a gzip one. Only some receivers know zstd, such as
 	// VictoriaLogs.
 	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip zstd none"`

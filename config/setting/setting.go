@@ -38,6 +38,9 @@ const (
 	WebhookFormat        = "HOUNDTRAIL_WEBHOOK_FORMAT"
 	WebhookHeaders       = "HOUNDTRAIL_WEBHOOK_HEADERS"
 	WebhookInFlight      = "HOUNDTRAIL_WEBHOOK_IN_FLIGHT"
+	WebhookLokiMetadata  = "HOUNDTRAIL_WEBHOOK_LOKI_METADATA"
+	WebhookRecordBytes   = "HOUNDTRAIL_WEBHOOK_RECORD_BYTES"
+	WebhookAllowStale    = "HOUNDTRAIL_WEBHOOK_ALLOW_STALE"
 	WebhookTimeout       = "HOUNDTRAIL_WEBHOOK_TIMEOUT"
 	WebhookURL           = "HOUNDTRAIL_WEBHOOK_URL"
 )

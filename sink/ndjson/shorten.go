@@ -15,6 +15,9 @@ import (
 // its fields.
 const mostShort = 512
 
+// mostKept is how many bytes of the fields Shorten keeps at most: it holds them a few times.
+const mostKept = 1 << 20
+
 // Shorten returns a copy of a record whose text has most bytes or fewer, for a receiver that takes no longer ones. Its fields are an
 // object with the beginning of their text, and three members behind them tell about the whole:
 //
@@ -76,14 +79,22 @@ func (s *shortened) text(room int) (raw, fields string) {
 	if s.fields == "" {
 		return b.String() + "}", ""
 	}
-	sum := sha256.Sum256([]byte(s.fields))
-	fields = `{"truncated":` + quoteBeginning(s.fields, room) + `}`
+	fields = `{"truncated":` + quoteBeginning(s.fields, min(room, mostKept)) + `}`
 	if len(s.parts) > 0 {
 		b.WriteByte(',')
 	}
 	b.WriteString(`"fields":` + fields + `,"fields_truncated":true,"fields_bytes":` + strconv.Itoa(len(s.fields)) +
-		`,"fields_sha256":"` + hex.EncodeToString(sum[:]) + `"}`)
+		`,"fields_sha256":"` + sumOf(s.fields) + `"}`)
 	return b.String(), fields
+}
+
+// sumOf is the SHA-256 of a text, which it does not copy as a whole.
+func sumOf(text string) string {
+	sum := sha256.New()
+	for part := text; len(part) > 0; part = part[min(piece, len(part)):] {
+		sum.Write([]byte(part[:min(piece, len(part))]))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // quoteBeginning is the beginning of a text as a text of JSON, which has so many bytes at most between its quotes.

@@ -28,13 +28,44 @@ func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strin
 	if v.Slow {
 		s.slowUntil.Store(time.Now().Add(slowFor).UnixNano())
 	}
-	if v.Class == format.OK {
+	if v.Class == format.OK && len(v.Items) == 0 {
 		return nil
+	}
+	if len(v.Items) > 0 {
+		v = summed(v, b.about().Records)
 	}
 	return &StatusError{
 		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v,
 		retryAfter: min(max(transport.RetryAfter(resp.Header, time.Now()), v.Wait), maxRetryAfter),
 	}
+}
+
+// alike is from how many records on a batch that is refused record by record is no matter of its records: a mapping, an index, a
+// schema or a token makes every record look bad.
+const alike = 10
+
+// summed is a verdict about some records as one about their batch: what people have to mend comes first, then what may pass.
+func summed(v format.Verdict, records int) format.Verdict {
+	counts, first := map[format.Class]int{}, map[format.Class]string{}
+	for _, item := range v.Items {
+		if counts[item.Class]++; counts[item.Class] == 1 {
+			first[item.Class] = item.Why
+		}
+	}
+	if counts[format.Narrow] == records && records > alike {
+		v.Class = format.Stop
+		v.Why = fmt.Sprintf("and refuses each of the %d records alike, the first one since %s", records, first[format.Narrow])
+		v.Advice = "this is no fault of the records: check the index, its mapping or schema, and " + setting.WebhookURL
+		return v
+	}
+	v.Class = format.Narrow
+	for _, class := range []format.Class{format.Retry, format.Stop} {
+		if counts[class] > 0 {
+			v.Class = class
+		}
+	}
+	v.Why = fmt.Sprintf("and does not take %d of the %d records, the first one since %s", counts[v.Class], records, first[v.Class])
+	return v
 }
 
 // verdict is the verdict of the format. The format does not get answers that do not come from the receiver: a redirect, and the

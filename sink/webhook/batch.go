@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
@@ -39,16 +38,6 @@ type line struct {
 // about is the batch as the format sees it.
 func (b *batch) about() format.Batch {
 	return format.Batch{Walk: b.walk, ID: b.id, Records: len(b.lines) + b.events, Bytes: b.size, Round: b.round}
-}
-
-func (b *batch) object() checkpoint.Object {
-	return sink.Object("batch/"+b.id, len(b.wire), b.sum, func(yield func(sink.Stamp) bool) {
-		for i := range b.lines {
-			if !yield(b.lines[i].Stamp) {
-				return
-			}
-		}
-	})
 }
 
 // A text is the source of lines: the records of a window, or a batch that was packed before.
@@ -258,4 +247,19 @@ func unpack(c ndjson.Compression, b *batch, frame format.Frame) (text, error) {
 	t.least = func(i int) int { return t.lines[i].size }
 	t.write = func(w io.Writer, i int) (int, error) { return w.Write(line(i)) }
 	return t, nil
+}
+
+// without is the text without some of its lines.
+func (t text) without(leave func(i int) bool) text {
+	var places []int
+	rest := text{walk: t.walk, frame: t.frame}
+	for i, l := range t.lines {
+		if !leave(i) {
+			places, rest.lines = append(places, i), append(rest.lines, l)
+		}
+	}
+	rest.append = func(dst []byte, i int) []byte { return t.append(dst, places[i]) }
+	rest.least = func(i int) int { return t.least(places[i]) }
+	rest.write = func(w io.Writer, i int) (int, error) { return t.write(w, places[i]) }
+	return rest
 }

@@ -49,8 +49,9 @@ type Options struct {
 	BatchBytes   int
 	// RecordBytes is the size of a record from which it is cut. Zero is the format's own limit.
 	RecordBytes int
-	// AllowStale sends records that are older than the receiver takes with their own time.
-	AllowStale bool
+	// AllowStale sends records that are older than the receiver takes. BareLines is for a Loki without structured metadata. Both are
+	// the format's: see [format.Options].
+	AllowStale, BareLines bool
 	// InFlight is how many batches may be on their way at a time, in all windows together.
 	InFlight int
 	// Compression of a batch's body; Gzip when empty.
@@ -121,10 +122,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// within fills the limits that the user has not set with those of the format.
+// within fills the limits that the user has not set with those of the format. It sends batches one by one if their order matters.
 func (o Options) within(l format.Limits) Options {
 	o.BatchRecords = cmp.Or(o.BatchRecords, l.Records)
 	o.BatchBytes = cmp.Or(o.BatchBytes, l.Bytes)
+	if l.Ordered {
+		o.InFlight = 1
+	}
 	return o
 }
 

@@ -12,66 +12,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-	"go.uber.org/zap"
-
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
-// The pauses between two attempts: they double, each plus or minus a half, so that many exporters do not come
-// back at the same moments after one receiver's outage.
-const (
-	firstWait = 500 * time.Millisecond
-	longWait  = 30 * time.Second
-	// maxRetryAfter is the longest pause that Houndtrail keeps, however long a receiver asks for.
-	maxRetryAfter = 24 * time.Hour
-	// answerIdle is how long an answer, or the sending of a batch, may stand still.
-	answerIdle = 10 * time.Second
-)
-
-// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When the context pauses ends,
-// the pause between two attempts ends too, and no other attempt follows.
-func (s *Sink) deliver(ctx, pauses context.Context, b *batch) error {
-	var (
-		started = time.Now()
-		tries   int
-		odd     int // how many of the tries had an unexpected answer
-		last    error
-	)
-	try := func() (struct{}, error) {
-		tries++
-		if last = s.attempt(ctx, b, tries); isUnexpected(last) {
-			odd++
-		}
-		if last != nil && !retryable(last, odd) {
-			return struct{}{}, backoff.Permanent(last)
-		}
-		return struct{}{}, last
-	}
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.Multiplier, wait.MaxInterval = firstWait, 2, longWait
-	_, err := backoff.Retry(pauses, try, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(s.options.RetryFor),
-		backoff.WithNotify(func(_ error, pause time.Duration) { s.retrying(b, last, tries, pause) }))
-	pause, again := asked(last), retryable(last, odd)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil && again:
-		return fmt.Errorf("stopped in attempt %d: %w", tries, ctx.Err())
-	case again && pause > 0 && pause > s.options.RetryFor-time.Since(started):
-		return &PostponedError{Until: time.Now().Add(pause), Err: last}
-	case pauses.Err() != nil && again:
-		return errHalted
-	case tries == 1 && !again:
-		return last
-	default:
-		return fmt.Errorf("gave up after %d attempts in %s; the next run sends the batch again: %w",
-			tries, time.Since(started).Round(time.Millisecond), last)
-	}
-}
+// answerIdle is how long an answer, or the sending of a batch, may stand still.
+const answerIdle = 10 * time.Second
 
 // Tell posts events that are no records, in one post and with one try. Nothing may depend on them: after an error the receiver may
 // have them or not. They count neither as records nor as a batch of a window, and a receipt does not have them. Each is an object
@@ -106,33 +54,24 @@ func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
 	return nil
 }
 
-// asked is the pause that the receiver asks for.
-func asked(err error) time.Duration {
-	if answer, ok := errors.AsType[*StatusError](err); ok {
-		return answer.retryAfter
-	}
-	return 0
-}
-
-// retrying tells people that an attempt failed and another one follows: a delivery that takes minutes should not be silent.
-func (s *Sink) retrying(b *batch, err error, tries int, pause time.Duration) {
-	r := Retry{Batch: b.id, Number: tries, Reason: reason(err), Pause: pause, Err: err}
-	fields := []zap.Field{
-		zap.Int("try", tries), zap.String("reason", r.Reason), zap.Duration("pause", pause), zap.String("batch", b.id),
-	}
-	if answer, ok := errors.AsType[*StatusError](err); ok {
-		fields = append(fields, zap.Int("status", answer.Status), zap.String("answer", answer.Answer))
-	}
-	s.options.Log.Warn("the batch was not acknowledged, trying again", append(fields, zap.Error(err))...)
-	s.options.Retried(r)
-}
-
-// attempt is one POST. A crash after the receiver's answer repeats the batch under the same id.
+// attempt is one POST. A crash after the receiver's answer repeats the batch under the same id. If the receiver refuses the
+// credential, and its file has another one by now, attempt posts once more.
 func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
 	authorization, err := s.authorization()
 	if err != nil {
 		return err
 	}
+	err = s.observed(ctx, b, number, authorization)
+	if answer, ok := errors.AsType[*StatusError](err); !ok || answer.Status != http.StatusUnauthorized {
+		return err
+	}
+	if renewed, unread := s.authorization(); unread == nil && renewed != authorization {
+		return s.observed(ctx, b, number, renewed)
+	}
+	return err
+}
+
+func (s *Sink) observed(ctx context.Context, b *batch, number int, authorization string) error {
 	started := time.Now()
 	status, err := s.post(ctx, b, authorization)
 	s.options.Observe(Attempt{
@@ -162,11 +101,39 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 		body.end() // first, since closing the answer ends the exchange
 		_ = resp.Body.Close()
 	}()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(s.limits.Answer)))
+	answer, done, err := s.read(attempt, resp.Body, len(b.lines))
+	defer done()
 	if err != nil && resp.StatusCode/100 == 2 { // for any other answer the status is enough
 		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
 	}
 	return resp.StatusCode, s.judge(resp, answer, b, redact)
+}
+
+// read reads an answer to a batch of so many records, up to its bound. The memory of the answer is in use until done is called:
+// long answers are read one at a time.
+func (s *Sink) read(ctx context.Context, body io.Reader, records int) (answer []byte, done func(), err error) {
+	short, bound := min(s.limits.Answer, shortAnswer), s.answerBound(records)
+	answer, err = io.ReadAll(io.LimitReader(body, int64(short)))
+	if err != nil || len(answer) < short || bound <= short {
+		return answer, func() {}, err
+	}
+	if err := s.longAnswer.Acquire(ctx, 1); err != nil {
+		return answer, func() {}, err
+	}
+	rest, err := io.ReadAll(io.LimitReader(body, int64(bound-short)))
+	return append(answer, rest...), func() { s.longAnswer.Release(1) }, err
+}
+
+const (
+	// shortAnswer is how many bytes of an answer each batch on its way may hold.
+	shortAnswer = 64 << 10
+	// longestAnswer is how many bytes of an answer are read at most.
+	longestAnswer = 64 << 20
+)
+
+// answerBound is how many bytes of the answer to a batch of so many records are read.
+func (s *Sink) answerBound(records int) int {
+	return max(s.limits.Answer, min(s.limits.Answer+records*s.limits.AnswerRecord, longestAnswer))
 }
 
 // brokeOff explains an answer that has a good status and no end. The missing part might have said anything.

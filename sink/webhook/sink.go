@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,9 @@ type Sink struct {
 	packers    sink.Pool[*packer]
 	windows    sink.Pool[*preparedWindow]
 	inFlight   *semaphore.Weighted // a place for each batch on its way, also while it waits for another attempt
+	longAnswer *semaphore.Weighted // one long answer at a time is read
+	recutRoom  *semaphore.Weighted // bytes of text of batches that are cut smaller
+	recutting  sync.Mutex          // one batch at a time loses the records that the receiver has
 	unfinished unfinished
 	slowUntil  atomic.Int64 // until then, in nanoseconds since the epoch, half as many batches go at a time
 	advised    atomic.Bool  // advise has told people that the receiver refuses batches for their size
@@ -52,6 +56,7 @@ func New(o Options) (*Sink, error) {
 	u, err := parseURL(o.URL)
 	f, unknown := format.New(o.Format, format.Options{
 		Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect, RecordBytes: o.RecordBytes, AllowStale: o.AllowStale,
+		BareLines: o.BareLines,
 	})
 	if unknown != nil {
 		unknown = fmt.Errorf("webhook: "+setting.WebhookFormat+": %w", unknown)
@@ -66,6 +71,8 @@ func New(o Options) (*Sink, error) {
 		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
 		windows:   sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
+
+		longAnswer: semaphore.NewWeighted(1), recutRoom: semaphore.NewWeighted(recutBytes),
 	}
 	s.header.Set("Content-Type", f.ContentType())
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
@@ -82,6 +89,18 @@ func New(o Options) (*Sink, error) {
 
 // String names the receiver for people, without its secrets.
 func (s *Sink) String() string { return display(s.url) }
+
+// InOrder tells that windows have to be written one after the other, in the order of their time.
+func (s *Sink) InOrder() bool { return s.limits.Ordered }
+
+// Name is the name of the receiver at a URL for people and journals, without its secrets: the [Sink.String] of its sink.
+func Name(rawURL string) (string, error) {
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return "", err
+	}
+	return display(u), nil
+}
 
 // Prepare cuts and compresses the batches, and sends nothing. It does not keep the records. Until write is called, which is once,
 // the batches take size bytes.
@@ -122,11 +141,23 @@ func (s *Sink) prepare(
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		defer s.windows.Give(m)
 		return s.send(ctx, m)
-	}, int64(m.held()), nil
+	}, int64(m.held() + s.answerRoom(m)), nil
 }
 
 // giveBack keeps the packer for another window, without the buffer that it wrote to.
 func (s *Sink) giveBack(p *packer) {
 	p.zip.Reset(io.Discard)
 	s.packers.Give(p)
+}
+
+// answerRoom is how much memory a long answer to one of the batches may take, in bytes.
+func (s *Sink) answerRoom(m *preparedWindow) int {
+	if s.limits.AnswerRecord == 0 || len(m.batches) == 0 {
+		return 0
+	}
+	most := 0
+	for i := range m.batches {
+		most = max(most, len(m.batches[i].lines))
+	}
+	return s.answerBound(most)
 }

@@ -133,7 +133,8 @@ func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 	sink, err := webhook.New(webhook.Options{
 		URL: c.URL.Value(), Format: string(c.Format), Tenant: s.config.Tenant, Version: s.process.Version,
 		Authorization: c.Authorization.Value, Headers: headers, RootCAs: roots,
-		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes),
+		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),
+		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
 		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Timeout: c.Timeout,
 		Expect: c.Expect.Expectation, RetryFor: s.process.Patience,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,

@@ -17,16 +17,17 @@ func (common) Address(u *url.URL) *url.URL { return u }
 // Headers are none.
 func (common) Headers(Batch) []Header { return nil }
 
-// below is the address of a receiver's endpoint. If the user's path ends in one of the ends, it is complete. Otherwise it is the
-// base in front of the endpoint's path.
-func below(u *url.URL, path string, ends ...string) *url.URL {
-	complete := *u
-	for _, end := range ends {
-		if strings.HasSuffix(strings.TrimRight(u.Path, "/"), end) {
-			return &complete
-		}
+// below is the address of a receiver's endpoint. If the user's path ends in end, it is complete. Otherwise it is the base in front
+// of the endpoint's path.
+func below(u *url.URL, path, end string) *url.URL {
+	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), end) {
+		return u
 	}
-	return complete.JoinPath(path)
+	base := *u
+	if base.Path == "" {
+		base.Path = "/"
+	}
+	return base.JoinPath(path)
 }
 
 // withQuery adds a parameter to the query, unless the user gave it. It leaves the rest of the query as it is.

@@ -83,6 +83,8 @@ type Options struct {
 	RecordBytes int
 	// AllowStale tells that the user knows what the receiver does with events that are older than [Limits].Age.
 	AllowStale bool
+	// BareLines leaves out what stands beside the line of an entry, for a Loki without structured metadata.
+	BareLines bool
 }
 
 // Limits are the limits of a receiver. The user may set other limits for the batch.
@@ -97,6 +99,8 @@ type Limits struct {
 	AnswerRecord int
 	// Age is the age of a record from which the receiver drops it, or gives it another time; 0 for no limit.
 	Age time.Duration
+	// Stale says what the receiver does with records of that age, as the beginning of an advice that ends in a setting.
+	Stale string
 	// Ordered tells that the receiver refuses records that are behind others: batches go one after the other, in the order of time.
 	Ordered bool
 }

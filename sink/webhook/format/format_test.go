@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
@@ -68,18 +71,30 @@ func golden(t *testing.T, name, file, got string) {
 	}
 }
 
+// live is the walk that goes on from the position.
+var live = format.Walk{}
+
+// body is the body of a batch.
+func body(f format.Format, w format.Walk, rs ...record.Record) []byte {
+	frame := f.Frame(w)
+	all := []byte(frame.Open)
+	for i := range rs {
+		if i > 0 {
+			all = append(all, frame.Between...)
+		}
+		all = f.Append(all, &rs[i])
+	}
+	return append(all, frame.Close...)
+}
+
 // TestBody pins the bytes of a batch. TestWrite has the records that are too long for a golden file.
 func TestBody(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
-		var body []byte
-		for _, r := range sinktest.Corners(t) {
-			if len(r.Raw) < 1000 {
-				body = f.Append(body, &r)
-			}
-		}
-		golden(t, name, "body.golden", string(body))
-		if f.ContentType() == "" {
-			t.Error("no Content-Type")
+		short := slices.DeleteFunc(sinktest.Corners(t), func(r record.Record) bool { return len(r.Raw) >= 1000 })
+		golden(t, name, "body.golden", string(body(f, live, short...)))
+		golden(t, name, "rescan.golden", string(body(f, format.Walk{Pass: 7}, short[2:4]...)))
+		if f.ContentType() == "" || f.Credential() == "" {
+			t.Error("no Content-Type, or no header for the credential")
 		}
 	})
 }
@@ -234,17 +249,70 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// An event that is no record comes out of every format whole, and behind records.
+// An event that is no record comes out of every format whole, in a body of its own.
 func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
-		r := sinktest.Corners(t)[0]
-		body := f.Append(nil, &r)
+		frame := f.Frame(format.Walk{Events: true})
+		all := []byte(frame.Open)
 		for _, size := range []int{1, 2} {
-			body = f.AppendEvent(body, fmt.Appendf(nil, `{"type":"houndtrail.head","event_id":"o/%d","size":%d,"head":"a\nb\u2014"}`, size, size))
+			if size > 1 {
+				all = append(all, frame.Between...)
+			}
+			before := string(all)
+			all = f.AppendEvent(all, fmt.Appendf(nil,
+				`{"type":"houndtrail.head","event_id":"o/%d","size":%d,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`, size, size))
+			if !strings.HasPrefix(string(all), before) {
+				t.Error("what was there before the event was changed")
+			}
 		}
-		golden(t, name, "events", string(body[len(f.Append(nil, &r)):]))
-		if !bytes.HasPrefix(body, f.Append(nil, &r)) {
-			t.Error("the record before the events was changed")
-		}
+		golden(t, name, "events", string(append(all, frame.Close...)))
 	})
+}
+
+// TestAddress: a user who gives the server alone gets the whole address, and a user who gives the whole address keeps it. Nothing
+// of the user's own gets lost.
+func TestAddress(t *testing.T) {
+	each(t, func(t *testing.T, name string, f format.Format) {
+		var b strings.Builder
+		for _, given := range []string{
+			"https://siem.example", "https://siem.example/", "https://siem.example:8443/base/", "https://siem.example/insert/elasticsearch/_bulk?x=1",
+			"https://siem.example/insert/loki/api/v1/push?a=%2F&b", "https://siem.example/api/v2/logs/", "https://siem.example/a%2Fb/my-stream/_bulk?filter_path=errors",
+		} {
+			u, err := url.Parse(given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := f.Address(u)
+			fmt.Fprintf(&b, "%s\n\t%s\n", given, got)
+			if u.String() != given {
+				t.Errorf("%s became %s in place", given, u)
+			}
+			if again := f.Address(got); again.String() != got.String() {
+				t.Errorf("%s is completed once more, to %s", got, again)
+			}
+		}
+		golden(t, name, "address.golden", b.String())
+	})
+}
+
+// A record over the limit is cut, so that the receiver takes it, and says so. Its identity stays.
+func TestLongRecordsAreCut(t *testing.T) {
+	t.Parallel()
+	for _, name := range format.Names() {
+		const limit = 10_000
+		f := build(t, name, format.Options{RecordBytes: limit})
+		if f.Limits().Record != limit {
+			t.Errorf("%s: a limit of %d", name, f.Limits().Record)
+		}
+		long := sinktest.Parse(t, `{"id":7,"created_at":"2026-01-15T12:34:56.123456Z","action":"MutateGraph","fields":{"query":"`+
+			strings.Repeat(`match \"n\" \\ `, 30_000)+`"},"status":"success"}`)
+		item := f.Append(nil, &long)
+		if len(item) > 2*limit || !bytes.Contains(item, []byte("acme/7/1768480496123456")) || !bytes.Contains(item, []byte("fields_sha256")) {
+			t.Errorf("%s: %d bytes: %.300s", name, len(item), item)
+		}
+		var written bytes.Buffer
+		if _, err := f.Write(&written, &long); err != nil || !bytes.Equal(written.Bytes(), item) {
+			t.Errorf("%s: Write writes another item: %v", name, err)
+		}
+	}
 }

@@ -19,6 +19,9 @@ type kind struct {
 //nolint:gochecknoglobals // a constant
 var kinds = []kind{
 	{NDJSON, newNDJSON},
+	{ElasticBulk, newBulk},
+	{Loki, newLoki},
+	{Datadog, newDatadog},
 }
 
 // Names are the formats there are.

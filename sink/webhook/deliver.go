@@ -28,7 +28,7 @@ const (
 type delivery struct {
 	left    *batch    // the records that the receiver does not have: at first all of them
 	done    []portion // the records that it has
-	refused *refusal  // the first record that it refuses by itself; nil if there is none
+	refused *refusal  // the first record that it refuses by itself, which is not in left; nil if there is none
 }
 
 // A refusal is a record that the receiver refuses by itself, whatever comes with it.
@@ -65,7 +65,7 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 	pause, again := asked(last), retryable(last, odd)
 	switch {
 	case err == nil:
-		return d.end()
+		return d, nil
 	case ctx.Err() != nil && again:
 		return d, fmt.Errorf("stopped in attempt %d: %w", tries, ctx.Err())
 	case again && pause > 0 && pause > s.options.RetryFor-time.Since(started):
@@ -78,16 +78,6 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 		return d, fmt.Errorf("gave up after %d attempts in %s; the next run sends the batch again: %w",
 			tries, time.Since(started).Round(time.Millisecond), last)
 	}
-}
-
-// end is the end of a delivery in which the receiver has taken each record, or refused it by itself. A refused record blocks the
-// stream by its name. Here it could go elsewhere instead.
-func (d *delivery) end() (*delivery, error) {
-	if d.refused == nil {
-		return d, nil
-	}
-	d.left = d.refused.record
-	return d, d.refused.err
 }
 
 // settle takes the records out of a delivery that the answer settles by themselves. What is left is posted again if the error is

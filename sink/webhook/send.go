@@ -120,13 +120,17 @@ func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 	return s.goOn(ctx, pauses, d, err)
 }
 
-// goOn is the outcome of a delivery. If the receiver would take less of what is left, goOn sends that in parts.
+// goOn is the outcome of a delivery. If the receiver would take less of what is left, goOn sends that in parts. A record that the
+// receiver refuses by itself blocks the stream by its name: here it could go elsewhere instead.
 func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outcome) {
 	if refused(err, d.left) {
 		s.advise(err, d.left)
 		o = s.resend(ctx, pauses, d.left, err)
 	} else if err != nil {
 		o = outcome{failed: d.left, err: err}
+	}
+	if o.err == nil && d.refused != nil {
+		o.failed, o.err = d.refused.record, d.refused.err
 	}
 	o.done = append(d.done, o.done...)
 	return o

@@ -12,3 +12,6 @@ TRINO=io.trino:trino-server:476:tar.gz
 PYSPARK=pyspark==3.5.6
 CHDB=chdb==4.4.0
 PYARROW=pyarrow==26.0.1
+# The receiver of the format elastic-bulk (.ci/receivers). It needs Java 17.
+OPENSEARCH=2.19.6
+LOG4J=2.25.4

@@ -190,6 +190,7 @@ type preparedWindow struct {
 	window  window.Window
 	total   int       // of the window's records
 	part    bool      // it is one of several parts of the window
+	cut     int       // how many records are cut for the receiver
 	earlier []portion // an earlier attempt delivered these, so lines does not have them
 	others  []portion // an earlier attempt delivered these of other parts
 

@@ -110,8 +110,8 @@ func TestOpenSearch(t *testing.T) {
 	t.Run("stores each record once", s.storesOnce)
 	t.Run("names the record that it refuses", s.refusesOne)
 	t.Run("is blocked for a while", s.isBlocked)
-	t.Run("is killed", s.isKilled)
 	t.Run("has no index", s.hasNoIndex)
+	t.Run("is killed", s.isKilled) // last: it ends with the server
 }
 
 // The real receiver stores each record of batches of one, a thousand and fifty thousand, with lines of 300 KiB, and stores none
@@ -233,6 +233,7 @@ func (s search) hasNoIndex(t *testing.T) {
 	rs := records(t, 100)
 	_, err := sinktest.Write(t.Context(), s.sink(t, "missing", webhook.Options{}), windowOf(rs), rs)
 	wants(t, err, "404 index_not_found_exception", "create the data stream", "with 0 of 100 records")
+	s.ask(t, http.MethodPut, "/_cluster/settings", `{"persistent":{"action.auto_create_index":null}}`, nil)
 }
 
 // A server that takes a megabyte gets a larger batch in parts.

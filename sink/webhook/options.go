@@ -87,6 +87,7 @@ type Attempt struct {
 	Status  int           // 0 when no answer came
 	Records int           // in the batch
 	Bytes   int           // of the body, as sent
+	Aside   int           // records that the receiver has put into another place than asked
 	Took    time.Duration // until the answer was read
 	Err     error         // nil when the batch was acknowledged
 }

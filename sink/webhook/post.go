@@ -73,17 +73,16 @@ func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
 
 func (s *Sink) observed(ctx context.Context, b *batch, number int, authorization string) error {
 	started := time.Now()
-	status, err := s.post(ctx, b, authorization)
-	s.options.Observe(Attempt{
-		Batch: b.id, Number: number, Status: status, Records: len(b.lines), Bytes: len(b.wire),
-		Took: time.Since(started), Err: err,
-	})
-	return err
+	a := Attempt{Batch: b.id, Number: number, Records: len(b.lines), Bytes: len(b.wire)}
+	a.Err = s.post(ctx, b, authorization, &a)
+	a.Took = time.Since(started)
+	s.options.Observe(a)
+	return a.Err
 }
 
 // post sends one request and judges the answer. It uses the transport and not an http.Client, which would follow
 // redirects and put the URL, with its query, into its errors.
-func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status int, err error) {
+func (s *Sink) post(ctx context.Context, b *batch, authorization string, a *Attempt) error {
 	attempt, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	body := &attemptBody{bytes: b.wire}
@@ -93,20 +92,21 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string) (status
 	redact := s.redactor(authorization)
 	if err != nil {
 		if attempt.Err() != nil && ctx.Err() == nil {
-			return 0, &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout), cause: errTimeout}
+			return &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout), cause: errTimeout}
 		}
-		return 0, newTransportError(err, redact)
+		return newTransportError(err, redact)
 	}
 	defer func() {
 		body.end() // first, since closing the answer ends the exchange
 		_ = resp.Body.Close()
 	}()
+	a.Status = resp.StatusCode
 	answer, done, err := s.read(attempt, resp.Body, len(b.lines))
 	defer done()
 	if err != nil && resp.StatusCode/100 == 2 { // for any other answer the status is enough
-		return resp.StatusCode, s.brokeOff(ctx, resp.StatusCode, err, redact)
+		return s.brokeOff(ctx, resp.StatusCode, err, redact)
 	}
-	return resp.StatusCode, s.judge(resp, answer, b, redact)
+	return s.judge(resp, answer, b, redact, a)
 }
 
 // read reads an answer to a batch of so many records, up to its bound. The memory of the answer is in use until done is called:

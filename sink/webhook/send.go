@@ -33,6 +33,10 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	if err := s.stale(m); err != nil {
 		return checkpoint.Receipt{}, err
 	}
+	if m.cut > 0 {
+		s.options.Log.Warn("records are longer than the receiver takes: it gets them with their fields cut and marked, see "+
+			setting.WebhookRecordBytes, zap.Int("records", m.cut), zap.Time("window", m.window.Start))
+	}
 	outcomes := s.sendBatches(ctx, m)
 	done := m.earlier
 	for _, o := range outcomes {

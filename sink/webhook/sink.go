@@ -135,6 +135,12 @@ func (s *Sink) prepare(
 		least:  func(i int) int { return len(record(i).Raw) },
 		write:  func(w io.Writer, i int) (int, error) { return s.format.Write(w, record(i)) },
 	}
+	m.cut = 0
+	for i := range m.lines {
+		if most := s.limits.Record; most > 0 && len(record(i).Raw) > most {
+			m.cut++
+		}
+	}
 	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
 		return nil, 0, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
 	}

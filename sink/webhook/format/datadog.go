@@ -17,8 +17,9 @@ const Datadog = "datadog"
 
 const (
 	datadogLogs = "/api/v2/logs"
-	// datadogLongest is the longest entry: Datadog cuts one over 1 MB in silence (its documentation).
-	datadogLongest = 900_000
+	// datadogLongest is the longest record: Datadog cuts an entry over 1 MB in silence (its documentation). As a text of JSON, a record
+	// has twice as many bytes at most.
+	datadogLongest = 440_000
 	// datadogAge is less than the 18 hours from which Datadog drops an entry in silence (its documentation), by the time of the retries.
 	datadogAge = 17*time.Hour + 30*time.Minute
 )
@@ -55,17 +56,7 @@ func (f datadog) Limits() Limits {
 func (datadog) Frame(Walk) Frame { return Frame{"[", ",", "]"} }
 
 func (f datadog) Append(dst []byte, r *record.Record) []byte {
-	from := len(dst)
-	for o := f.object; ; o.most /= 2 { // quotes make the message longer
-		if dst = f.entry(dst[:from], o, r); len(dst)-from <= f.object.most || o.most < 1<<10 {
-			return dst
-		}
-	}
-}
-
-// entry appends an entry with the text of that object.
-func (f datadog) entry(dst []byte, o object, r *record.Record) []byte {
-	dst = o.appendText(append(dst, `{"message":`...), r)
+	dst = f.object.appendText(append(dst, `{"message":`...), r)
 	dst = append(dst, f.before...)
 	if r.Status != "" && strings.Trim(r.Status, "abcdefghijklmnopqrstuvwxyz") == "" {
 		dst = append(append(dst, ",status:"...), r.Status...)
@@ -78,7 +69,7 @@ func (f datadog) entry(dst []byte, o object, r *record.Record) []byte {
 		dst = strconv.AppendInt(dst, r.CreatedAt.UnixMilli(), 10)
 	}
 	dst = append(dst, `,"event_id":`...)
-	return append(o.lines.AppendID(dst, r), '}')
+	return append(f.object.lines.AppendID(dst, r), '}')
 }
 
 // Write holds a whole entry: it is not longer than the longest one.

@@ -168,7 +168,7 @@ func check(t *testing.T, name string, f format.Format, r *record.Record, got ent
 		t.Errorf("time %s of %s", got.time, r.CreatedAt)
 	}
 	line := string(ndjson.AppendLine(nil, tenant, r))
-	if most := f.Limits().Record; most == 0 || len(r.Raw) <= most*9/10 {
+	if most := f.Limits().Record; most == 0 || len(r.Raw) <= most {
 		if got.line != line {
 			t.Errorf("line %.300q, want %.300q", got.line, line)
 		}

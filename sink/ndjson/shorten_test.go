@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// Whatever a record has, its short copy is JSON inside the bound, with the same identity, and says of its fields how long they were
-// and what they were. What was short stays as it was.
+// Whatever a record has, its short copy is JSON inside the bound, with the same identity, and tells the size and the sum of its whole
+// fields. Short members stay as they are.
 func TestShorten(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -49,7 +49,7 @@ func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strin
 // schema or a token makes every record look bad.
 const alike = 10
 
-// summed is a verdict about some records as one about their batch: what people have to mend comes first, then what may pass.
+// summed is a verdict about some records as one about their batch: a class for people to mend comes first, then one that may pass.
 func summed(v format.Verdict, records int) format.Verdict {
 	counts, first := map[format.Class]int{}, map[format.Class]string{}
 	for _, item := range v.Items {

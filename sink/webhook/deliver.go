@@ -80,8 +80,8 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 	}
 }
 
-// settle takes the records out of a delivery that the answer settles by themselves. What is left is posted again if the error is
-// one that may pass. An error without items says the same of all records, and settle returns it as it is.
+// settle takes the records out of a delivery that the answer settles by themselves. The others are posted again if the error may
+// pass. An error without items says the same of all records, and settle returns it as it is.
 func (s *Sink) settle(d *delivery, err error) error {
 	if err == nil {
 		d.done = append(d.done, d.left.portion(every))

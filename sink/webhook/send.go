@@ -124,7 +124,7 @@ func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 	return s.goOn(ctx, pauses, d, err)
 }
 
-// goOn is the outcome of a delivery. If the receiver would take less of what is left, goOn sends that in parts. A record that the
+// goOn is the outcome of a delivery. If the receiver would take fewer of the records left, goOn sends these in parts. A record that the
 // receiver refuses by itself blocks the stream by its name: here it could go elsewhere instead.
 func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outcome) {
 	if refused(err, d.left) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// common has what most receivers have in common. A format embeds it, and says only what is its own.
+// common is the usual answer to some questions about a receiver. A format embeds it, and replaces the answers that differ.
 type common struct{ Options }
 
 // Credential is the header that HTTP has for it.

@@ -83,7 +83,7 @@ type Options struct {
 	RecordBytes int
 	// AllowStale tells that the user knows what the receiver does with events that are older than [Limits].Age.
 	AllowStale bool
-	// BareLines leaves out what stands beside the line of an entry, for a Loki without structured metadata.
+	// BareLines sends each entry without structured metadata, for a Loki that does not take it.
 	BareLines bool
 }
 

@@ -73,11 +73,11 @@ func (s search) has(t *testing.T, stream string, documents, ids int) {
 	s.ask(t, http.MethodPost, "/"+stream+"/_refresh", "", nil)
 	var found struct {
 		Hits         struct{ Total struct{ Value int } }
-		Aggregations struct{ Ids struct{ Value int } }
+		Aggregations struct{ IDs struct{ Value int } }
 	}
 	s.ask(t, http.MethodPost, "/"+stream+"/_search", `{"size":0,"track_total_hits":true,"aggs":{"ids":{"cardinality":{"field":"event_id",`+
 		`"precision_threshold":40000}}}}`, &found)
-	got := found.Aggregations.Ids.Value
+	got := found.Aggregations.IDs.Value
 	if slack := ids / 100; found.Hits.Total.Value != documents || got < ids-slack || got > ids+slack { // the server counts ids nearly
 		t.Errorf("%s has %d documents with %d ids, want %d with %d", stream, found.Hits.Total.Value, got, documents, ids)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // startTimeout is how long a server may take to answer. On a busy machine it takes much more than its usual second.
-const startTimeout = 3 * time.Minute
+const startTimeout = 5 * time.Minute
 
 // start runs the program until the test ends. It returns the program's address, host:port, after GET health has answered 200.
 //

@@ -12,6 +12,10 @@ TRINO=io.trino:trino-server:476:tar.gz
 PYSPARK=pyspark==3.5.6
 CHDB=chdb==4.4.0
 PYARROW=pyarrow==26.0.1
+# Clients of receivers that are not ours (.ci/clients).
+HEC_CLIENT=splunk-hec-handler==1.2.0
+SENTINEL_CLIENT=azure-monitor-ingestion==1.1.0
+WEBHOOKS_CLIENT=standardwebhooks==1.1.0
 # The receiver of the format elastic-bulk (.ci/receivers). It needs Java 17.
 OPENSEARCH=2.19.6
 LOG4J=2.25.4

@@ -164,6 +164,14 @@ type Webhook struct {
 	// Value of the `Authorization` header, scheme included. With the format `datadog`, it is the API key, and goes into the header
 	// `DD-API-KEY`.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`
+	OAuth         OAuth  `env:",prefix=OAUTH_"`
+	// One or two secrets of Standard Webhooks, with which Houndtrail signs each post: `whsec_` and base64. During a change of the
+	// secret, give both with a blank in between, the new one first.
+	SigningSecrets SigningSecrets `env:"SIGNING_SECRETS" example:"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`
+	// PEM file of the client certificate for a receiver that demands one, with those that lead to its authority behind it.
+	ClientCert PEMFile `env:"CLIENT_CERT_FILE" example:"/run/secrets/houndtrail.crt"`
+	// PEM file of the certificate's key, without a password.
+	ClientKey PEMFile `env:"CLIENT_KEY_FILE" example:"/run/secrets/houndtrail.key"`
 	// More headers, `Name: value`, separated by commas; or one header a line, and then values may contain commas.
 	Headers Headers `env:"HEADERS" example:"X-Source: houndtrail, X-Site: hq"`
 	// Records in one batch, at most.
@@ -196,7 +204,34 @@ type Webhook struct {
 	// the receiver remembers them, whatever becomes of the journals. They are no records, and have no `id`.
 	Heads bool `env:"HEADS,default=false"`
 	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
-	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
+	CA  CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
+	HEC HEC    `env:",prefix=HEC_"`
+}
+
+// HEC has settings of the format splunk-hec alone.
+type HEC struct {
+	// Splunk index of the events.
+	Index string `env:"INDEX" shown:"the token's" example:"security"`
+	// Source type of the events.
+	Sourcetype string `env:"SOURCETYPE,default=bloodhound:audit"`
+	// Count a batch as delivered only when Splunk has indexed it. The token must have indexer acknowledgment switched on, and a
+	// load balancer needs sticky sessions.
+	Ack bool `env:"ACK,default=false"`
+	// After Splunk has refused one event of a batch, do not send the events before it again: Splunk has indexed them. Other
+	// receivers of HEC have stored none of them, and would lose them.
+	Resume bool `env:"RESUME,default=false"`
+}
+
+// OAuth gets tokens for the webhook's posts, in place of a fixed AUTHORIZATION.
+type OAuth struct {
+	// Token endpoint of OAuth 2.0, which gives Houndtrail a bearer token for the client's secret. Turns OAuth on.
+	TokenURL HTTPURL `env:"TOKEN_URL" example:"https://login.microsoftonline.com/the-directory/oauth2/v2.0/token"`
+	// Id of the client, which Azure calls the application.
+	ClientID string `env:"CLIENT_ID" example:"0f8fad5b-d9cb-469f-a165-70867728950e"`
+	// Secret of the client.
+	ClientSecret Secret `env:"CLIENT_SECRET" example:"the-secret"`
+	// What the token is for. Some endpoints need it: Azure does.
+	Scope string `env:"SCOPE" example:"https://monitor.azure.com//.default"`
 }
 
 // Checkpoint is the place of the streams' positions.

@@ -116,6 +116,22 @@ SIGNING_KEY_FILE=/dev/null
 WEBHOOK_URL=siem.example/SECRET
 WEBHOOK_URL=https://user:SECRET@siem.example/
 WEBHOOK_URL=https://siem.example/SECRET#SECRET
+WEBHOOK_OAUTH_TOKEN_URL=a.example|WEBHOOK_OAUTH_CLIENT_ID=c|WEBHOOK_OAUTH_CLIENT_SECRET=SECRET
+WEBHOOK_OAUTH_CLIENT_SECRET_FILE=SECRET
+WEBHOOK_OAUTH_TOKEN_URL=https://a.example
+WEBHOOK_OAUTH_CLIENT_ID=c
+WEBHOOK_OAUTH_CLIENT_ID=|WEBHOOK_OAUTH_CLIENT_SECRET=
+WEBHOOK_OAUTH_CLIENT_SECRET=SECRET
+WEBHOOK_OAUTH_SCOPE=s
+WEBHOOK_OAUTH_TOKEN_URL=https://a.example|WEBHOOK_OAUTH_CLIENT_ID=c|WEBHOOK_OAUTH_CLIENT_SECRET=SECRET|WEBHOOK_AUTHORIZATION=SECRET
+WEBHOOK_URL=https://siem.example|WEBHOOK_SIGNING_SECRETS=SECRET
+WEBHOOK_URL=https://siem.example|WEBHOOK_SIGNING_SECRETS=whsec_SECRET
+WEBHOOK_URL=https://siem.example|WEBHOOK_SIGNING_SECRETS=whsec_a whsec_b whsec_c
+WEBHOOK_CLIENT_CERT_FILE=/c.pem
+WEBHOOK_CLIENT_KEY_FILE=/k.pem
+WEBHOOK_URL=https://siem.example|WEBHOOK_CLIENT_CERT_FILE=/nonexistent/c.pem|WEBHOOK_CLIENT_KEY_FILE=/nonexistent/k.pem
+WEBHOOK_HEC_ACK=yes
+WEBHOOK_HEC_RESUME=on
 WEBHOOK_FORMAT=syslog
 WEBHOOK_FORMAT=NDJSON
 WEBHOOK_SIGNING_SECRET=SECRET
@@ -216,7 +232,8 @@ TENANT={LONG}|LOG_LEVEL={LONG}
 		if got == "" {
 			t.Errorf("%s: accepted", input)
 		}
-		if strings.Contains(got, "SECRET") && !strings.Contains(got, "_SIGNING_SECRET") {
+		names := strings.NewReplacer("_SIGNING_SECRET", "", "_CLIENT_SECRET", "")
+		if strings.Contains(names.Replace(got), "SECRET") {
 			t.Errorf("%s: the secret is in the error:\n%s", input, got)
 		}
 		fmt.Fprintf(&b, "%s\n\t%s\n", input, strings.ReplaceAll(got, "\n", "\n\t"))

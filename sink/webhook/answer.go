@@ -20,6 +20,7 @@ type StatusError struct {
 	Answer string // the first line of the body: printable, cut short, without our secrets; often ""
 
 	verdict    format.Verdict
+	cookies    []*http.Cookie // of a pending batch
 	retryAfter time.Duration
 }
 
@@ -41,7 +42,7 @@ func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strin
 		v = summed(v, b.about().Records)
 	}
 	return &StatusError{
-		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v,
+		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v, cookies: resp.Cookies(),
 		retryAfter: min(max(transport.RetryAfter(resp.Header, time.Now()), v.Wait), maxRetryAfter),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
@@ -50,7 +51,7 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 	)
 	try := func() (struct{}, error) {
 		tries++
-		if last = s.attempt(ctx, d.left, tries); isUnexpected(last) {
+		if last = s.untilStored(ctx, pauses, d.left, tries); isUnexpected(last) {
 			odd++
 		}
 		if last = s.settle(d, last); last != nil && !retryable(last, odd) {
@@ -152,6 +153,9 @@ func (s *Sink) without(b *batch, leave func(i int) bool) (*batch, error) {
 func asked(err error) time.Duration {
 	if answer, ok := errors.AsType[*StatusError](err); ok {
 		return answer.retryAfter
+	}
+	if noToken, ok := errors.AsType[*authorize.TokenError](err); ok {
+		return noToken.Wait
 	}
 	return 0
 }

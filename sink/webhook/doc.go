@@ -19,6 +19,9 @@
 // that long is always a batch of its own, so that the receiver drops no other record with it. If you need proof, count event ids
 // at the receiver, and send the time span again.
 //
+// Splunk can say later that it has indexed a batch. If the user asks for that, the batch is on its way until Splunk says so. If
+// Splunk never does, Houndtrail sends the batch anew, three times at most.
+//
 // # Failures
 //
 // The format says what an answer means, as a [format.Class], and Houndtrail acts on that:
@@ -41,6 +44,9 @@
 //
 // # Secrets
 //
-// Authorization, extra headers, the URL's query and those parts of its path that do not look like plain words are taken
-// for secrets. They appear in no error, not even if the receiver's own answer repeats them.
+// Package authorize has the proofs that a request may deliver. If the receiver refuses one, and there is another one by now, the
+// attempt is a second POST.
+//
+// Authorization, tokens, signing secrets, extra headers, the URL's query and those parts of its path that do not look like plain
+// words are taken for secrets. They appear in no error, not even if the receiver's own answer repeats them.
 package webhook

@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
-	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
 // answerIdle is how long an answer, or the sending of a batch, may stand still.
@@ -48,53 +47,32 @@ func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
 	defer s.inFlight.Release(1)
 	sum := sha256.Sum256(plain)
 	b := &batch{walk: walk, events: len(events), id: hex.EncodeToString(sum[:len(sum)/2]), size: len(plain), wire: wire.Bytes()}
-	if err := s.attempt(ctx, b, 1); err != nil {
+	if err := s.attempt(ctx, b, 1); err != nil && classOf(err) != format.Pending {
 		return fmt.Errorf("post to webhook %s: %w", s, err)
 	}
 	return nil
 }
 
-// attempt is one POST. A crash after the receiver's answer repeats the batch under the same id. If the receiver refuses the
-// credential, and its file has another one by now, attempt posts once more.
-func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
-	authorization, err := s.authorization()
-	if err != nil {
-		return err
-	}
-	err = s.observed(ctx, b, number, authorization)
-	if answer, ok := errors.AsType[*StatusError](err); !ok || answer.Status != http.StatusUnauthorized {
-		return err
-	}
-	if renewed, unread := s.authorization(); unread == nil && renewed != authorization {
-		return s.observed(ctx, b, number, renewed)
-	}
-	return err
-}
-
-func (s *Sink) observed(ctx context.Context, b *batch, number int, authorization string) error {
-	started := time.Now()
-	a := Attempt{Batch: b.id, Number: number, Records: len(b.lines), Bytes: len(b.wire)}
-	a.Err = s.post(ctx, b, authorization, &a)
-	a.Took = time.Since(started)
-	s.options.Observe(a)
-	return a.Err
-}
-
-// post sends one request and judges the answer. It uses the transport and not an http.Client, which would follow
-// redirects and put the URL, with its query, into its errors.
-func (s *Sink) post(ctx context.Context, b *batch, authorization string, a *Attempt) error {
+// post sends one request, judges the answer, and notes in a what the answer says. It uses the transport and not an http.Client, which
+// would follow redirects and put the URL, with its query, into its errors. again tells that another post would have another proof.
+func (s *Sink) post(ctx context.Context, b *batch, a *Attempt) (again bool, err error) {
 	attempt, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	body := &attemptBody{bytes: b.wire}
 	defer body.end()
 
-	resp, err := s.transport.RoundTrip(s.request(attempt, body, b, authorization))
-	redact := s.redactor(authorization)
+	r := s.request(attempt, body, b)
+	if err := s.authorize(attempt, r, b); err != nil {
+		return false, err
+	}
+	resp, err := s.transport.RoundTrip(r)
+	redact := s.redactor(r)
 	if err != nil {
 		if attempt.Err() != nil && ctx.Err() == nil {
-			return &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout), cause: errTimeout}
+			return false, &transportError{text: fmt.Sprintf("no answer within %s", s.options.Timeout), cause: errTimeout}
 		}
-		return newTransportError(err, redact)
+		broken := newTransportError(err, redact)
+		return s.refused(r, authorize.CertificateRefused, broken), broken
 	}
 	defer func() {
 		body.end() // first, since closing the answer ends the exchange
@@ -104,9 +82,10 @@ func (s *Sink) post(ctx context.Context, b *batch, authorization string, a *Atte
 	answer, done, err := s.read(attempt, resp.Body, len(b.lines))
 	defer done()
 	if err != nil && resp.StatusCode/100 == 2 { // for any other answer the status is enough
-		return s.brokeOff(ctx, resp.StatusCode, err, redact)
+		return false, s.brokeOff(ctx, resp.StatusCode, err, redact)
 	}
-	return s.judge(resp, answer, b, redact, a)
+	err = s.judge(resp, answer, b, redact, a)
+	return s.refused(r, resp.StatusCode, err), err
 }
 
 // read reads an answer to a batch of so many records, up to its bound. The memory of the answer is in use until done is called:
@@ -145,15 +124,12 @@ func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *stri
 	return e
 }
 
-func (s *Sink) request(ctx context.Context, body *attemptBody, b *batch, authorization string) *http.Request {
+func (s *Sink) request(ctx context.Context, body *attemptBody, b *batch) *http.Request {
 	header := s.header.Clone()
 	// With this header net/http itself sends a request again if the receiver had closed its idle connection.
 	header.Set("Idempotency-Key", b.id)
 	for _, h := range s.format.Headers(b.about()) {
 		header.Set(h.Name, h.Value)
-	}
-	if authorization != "" {
-		header.Set(s.format.Credential(), authorization)
 	}
 	r := &http.Request{
 		Method: http.MethodPost, URL: s.address, Host: s.address.Host, Header: header,
@@ -161,19 +137,4 @@ func (s *Sink) request(ctx context.Context, body *attemptBody, b *batch, authori
 		GetBody: func() (io.ReadCloser, error) { return body.body(), nil },
 	}
 	return r.WithContext(ctx)
-}
-
-func (s *Sink) authorization() (string, error) {
-	if s.options.Authorization == nil {
-		return "", nil
-	}
-	value, err := s.options.Authorization()
-	if err != nil {
-		return "", fmt.Errorf("read the value of "+setting.WebhookAuthorization+": %w", err)
-	}
-	if !header.ValidValue(value) {
-		return "", errors.New("the value of " + setting.WebhookAuthorization + " holds a line break or control character: " +
-			"it must be one line, such as: Bearer <token>")
-	}
-	return value, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
@@ -38,6 +38,7 @@ type Sink struct {
 	header  http.Header // of every request; each gets its own copy
 	secrets []string    // those that are the same in every request
 
+	proof      authorize.Authorizer
 	transport  http.RoundTripper
 	packers    sink.Pool[*packer]
 	windows    sink.Pool[*preparedWindow]
@@ -47,6 +48,7 @@ type Sink struct {
 	recutting  sync.Mutex          // one batch at a time loses the records that the receiver has
 	unfinished unfinished
 	slowUntil  atomic.Int64 // until then, in nanoseconds since the epoch, half as many batches go at a time
+	ackless    atomic.Bool  // the acknowledgements of a batch did not come, in any of its rounds, and none has come since
 	advised    atomic.Bool  // advise has told people that the receiver refuses batches for their size
 }
 
@@ -55,7 +57,7 @@ func New(o Options) (*Sink, error) {
 	o = o.withDefaults()
 	u, err := parseURL(o.URL)
 	f, unknown := format.New(o.Format, format.Options{
-		Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect, RecordBytes: o.RecordBytes, AllowStale: o.AllowStale,
+		Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect, RecordBytes: o.RecordBytes, AllowStale: o.AllowStale, HEC: o.HEC,
 		BareLines: o.BareLines,
 	})
 	if unknown != nil {
@@ -64,10 +66,14 @@ func New(o Options) (*Sink, error) {
 	if err := errors.Join(err, unknown, o.check()); err != nil {
 		return nil, err
 	}
+	proof, carrier, err := o.proof(f.Credential())
+	if err != nil {
+		return nil, err
+	}
 	o = o.within(f.Limits())
 	s := &Sink{
-		options: o, url: u, address: f.Address(u), format: f, limits: f.Limits(), header: http.Header{},
-		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
+		options: o, url: u, address: f.Address(u), format: f, limits: f.Limits(), header: http.Header{}, proof: proof,
+		transport: transport.Bound(carrier, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
 		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
 		windows:   sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
@@ -76,10 +82,6 @@ func New(o Options) (*Sink, error) {
 	}
 	s.header.Set("Content-Type", f.ContentType())
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
-	for name, values := range o.Headers {
-		s.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
-		s.secrets = append(s.secrets, values...)
-	}
 	if o.Compression != ndjson.None {
 		s.header.Set("Content-Encoding", string(o.Compression))
 	}

@@ -44,10 +44,11 @@ type Format interface { //nolint:interfacebloat // it is one receiver, and each 
 // [Pending], with the number by which to ask.
 type Acknowledger interface {
 	Format
-	// Poll is the question about the acknowledgements of the batches: where to post it, and its body.
-	Poll(u *url.URL, acks []string) (to *url.URL, body []byte)
-	// Polled tells of each acknowledgement in the answer whether the receiver has stored the batch. False is not yet, or never.
-	Polled(a Answer) map[string]bool
+	// Poll is the question about the acknowledgement of a batch: where to post it, and its body. It has the headers of the batch.
+	Poll(u *url.URL, ack string) (to *url.URL, body []byte)
+	// Polled says what the answer to Poll means for the batch: [OK] if it is stored, [Pending] if it is not stored yet or never will
+	// be, [Retry] if the answer says nothing about it, or [Stop].
+	Polled(a Answer, ack string) Verdict
 }
 
 // A Walk names the records that Houndtrail reads in one go, in the order of their time. A later walk may go back in time.
@@ -85,6 +86,8 @@ type Options struct {
 	AllowStale bool
 	// BareLines sends each entry without structured metadata, for a Loki that does not take it.
 	BareLines bool
+	// HEC has the settings of the format splunk-hec.
+	HEC HECOptions
 }
 
 // Limits are the limits of a receiver. The user may set other limits for the batch.

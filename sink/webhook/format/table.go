@@ -22,6 +22,8 @@ var kinds = []kind{
 	{ElasticBulk, newBulk},
 	{Loki, newLoki},
 	{Datadog, newDatadog},
+	{SplunkHEC, newHEC},
+	{Sentinel, newSentinel},
 }
 
 // Names are the formats there are.

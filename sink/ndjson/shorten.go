@@ -91,9 +91,11 @@ func (s *shortened) text(room int) (raw, fields string) {
 
 // sumOf is the SHA-256 of a text, which it does not copy as a whole.
 func sumOf(text string) string {
-	sum := sha256.New()
-	for part := text; len(part) > 0; part = part[min(piece, len(part)):] {
-		sum.Write([]byte(part[:min(piece, len(part))]))
+	sum, buffer := sha256.New(), make([]byte, piece)
+	for len(text) > 0 {
+		n := copy(buffer, text)
+		sum.Write(buffer[:n])
+		text = text[n:]
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }

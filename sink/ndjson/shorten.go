@@ -102,19 +102,26 @@ func sumOf(text string) string {
 
 // quoteBeginning is the beginning of a text as a text of JSON, which has so many bytes at most between its quotes.
 func quoteBeginning(text string, most int) string {
-	text = text[:min(len(text), most)]
-	for len(text) > 0 {
-		if r, size := utf8.DecodeLastRuneInString(text); r != utf8.RuneError || size > 1 {
+	end := 0
+	for size := 0; end < len(text); {
+		r, n := utf8.DecodeRuneInString(text[end:])
+		if size += quotedSize(r, n); size > most {
 			break
 		}
-		text = text[:len(text)-1] // a part of a character
+		end += n
 	}
-	for {
-		quoted, _ := json.Marshal(text) //nolint:errchkjson // a string always has a JSON form
-		over := len(quoted) - 2 - most
-		if over <= 0 {
-			return string(quoted)
-		}
-		text = strings.ToValidUTF8(text[:len(text)-(over+5)/6], "") // each character takes six bytes at most
+	quoted, _ := json.Marshal(text[:end]) //nolint:errchkjson // a string always has a JSON form
+	return string(quoted)
+}
+
+// quotedSize is how many bytes encoding/json writes at most for a character of n bytes.
+func quotedSize(r rune, n int) int {
+	switch {
+	case r == '"' || r == '\\' || r == '\n' || r == '\r' || r == '\t':
+		return 2
+	case r < ' ' || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError && n == 1:
+		return 6
+	default:
+		return n
 	}
 }

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -80,14 +81,49 @@ func (f hec) Limits() Limits {
 func (hec) Frame(Walk) Frame { return Frame{} }
 
 func (f hec) Append(dst []byte, r *record.Record) []byte {
-	dst = appendSeconds(append(dst, `{"time":`...), r.CreatedAt)
-	dst = f.object.Append(append(dst, f.middle...), r)
-	dst = append(dst[:len(dst)-1], `,"fields":{"event_id":`...)
+	dst = f.object.Append(f.begin(dst, r), r)
+	return f.end(dst[:len(dst)-1], r)
+}
+
+func (f hec) Write(w io.Writer, r *record.Record) (written int, err error) {
+	written, err = w.Write(f.begin(make([]byte, 0, 1<<10), r))
+	if err != nil {
+		return written, err
+	}
+	event := &onOneLine{to: w}
+	_, err = f.object.Write(event, r)
+	if written += event.written; err != nil {
+		return written, err
+	}
+	n, err := w.Write(f.end(make([]byte, 0, 1<<10), r))
+	return written + n, err
+}
+
+// begin appends the envelope up to the event.
+func (f hec) begin(dst []byte, r *record.Record) []byte {
+	return append(appendSeconds(append(dst, `{"time":`...), r.CreatedAt), f.middle...)
+}
+
+// end appends the envelope behind the event.
+func (f hec) end(dst []byte, r *record.Record) []byte {
+	dst = append(dst, `,"fields":{"event_id":`...)
 	return append(f.object.lines.AppendID(dst, r), "}}\n"...)
 }
 
-// Write holds a whole event: it is not longer than the longest one.
-func (f hec) Write(w io.Writer, r *record.Record) (int, error) { return w.Write(f.Append(nil, r)) }
+// An onOneLine leaves out the newline at the end of a line.
+type onOneLine struct {
+	to      io.Writer
+	written int
+}
+
+func (o *onOneLine) Write(p []byte) (int, error) {
+	n, err := o.to.Write(bytes.TrimSuffix(p, []byte{'\n'}))
+	o.written += n
+	if err != nil {
+		return n, err
+	}
+	return len(p), nil
+}
 
 // AppendEvent appends the event in an envelope of its own.
 func (f hec) AppendEvent(dst, event []byte) []byte {

@@ -16,8 +16,8 @@
 // storage, and no sink can make it one. VictoriaLogs, for example, answers 200 and drops every line over 256 KiB (its
 // -insert.maxLineSizeBytes), skips lines that it cannot parse, and may lose the last seconds when it is killed; other receivers
 // behave alike. The audit log does not bound the size of a record, so raise the receiver's limit on a line if it has one, or let
-// Houndtrail cut longer records. A line that long is always a batch of its own, so that the receiver drops no other record with it. If you need proof, count event ids
-// at the receiver, and send the time span again.
+// Houndtrail cut longer records. A line that long is always a batch of its own, so that the receiver drops no other record with
+// it. If you need proof, count event ids at the receiver, and send the time span again.
 //
 // Splunk can say later that it has indexed a batch. If the user asks for that, the batch is on its way until Splunk says so. If
 // Splunk never does, Houndtrail sends the batch anew, three times at most.

@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func quoteTail(dst []byte, from int) []byte {
 		more += escaped(c)
 	}
 	read := len(dst) - 1
-	dst = append(dst, make([]byte, more)...)
+	dst = slices.Grow(dst, more)[:len(dst)+more]
 	write := len(dst) - 1
 	dst[write] = '"'
 	for ; read >= from; read-- { // from the end: each byte moves behind the bytes that are not read yet

@@ -4,23 +4,28 @@
 # Needs Go, Maven, Python 3 with venv, Java 17, and Java 24 or later. An engine that is missing is a failure, never a skip.
 
 ENGINES=${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail-ci/engines
-JAVA_FOR_SPARK='' JAVA_FOR_TRINO=''
+JAVA_17='' JAVA_FOR_TRINO=''
 
 # version HOME: the major version of a Java.
 version() { "$1/bin/java" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p'; }
 
-# javas: looks for both versions of Java among the homes that CI's images and Debian's packages have.
-javas() {
+# homes: looks for both versions of Java among the homes that CI's images and Debian's packages have.
+homes() {
   local home found
   for home in "${JAVA_HOME_17_X64:-}" "${JAVA_HOME_25_X64:-}" "${JAVA_HOME:-}" /usr/lib/jvm/*; do
     [ -x "$home/bin/java" ] || continue
     found=$(version "$home")
-    if [ "$found" = 17 ]; then JAVA_FOR_SPARK=$home; fi
+    if [ "$found" = 17 ]; then JAVA_17=$home; fi
     if [ "${found:-0}" -ge 24 ]; then JAVA_FOR_TRINO=$home; fi
   done
-  [ -n "$JAVA_FOR_SPARK" ] || { echo "there is no Java 17 for Spark: install openjdk-17-jre-headless"; return 1; }
+  [ -n "$JAVA_17" ] || { echo "there is no Java 17: install openjdk-17-jdk-headless"; return 1; }
+}
+
+# javas: both versions of Java.
+javas() {
+  homes
   [ -n "$JAVA_FOR_TRINO" ] || { echo "there is no Java 24 or later for Trino: install Temurin 25"; return 1; }
-  echo "Java for Spark: $JAVA_FOR_SPARK; for Trino: $JAVA_FOR_TRINO"
+  echo "Java for Spark: $JAVA_17; for Trino: $JAVA_FOR_TRINO"
 }
 
 # trino: unpacks the server with the two connectors that the tests use: all of them take a minute to start.
@@ -56,7 +61,7 @@ engine() {
   javas
   trino
   python
-  JAVA_HOME=$JAVA_FOR_SPARK CI=true nice -n 10 go test -count=1 -timeout 90m -v -run "^$test\$" "$package" \
+  JAVA_HOME=$JAVA_17 CI=true nice -n 10 go test -count=1 -timeout 90m -v -run "^$test\$" "$package" \
     -trino "$TRINO_DIR" -trino.java "$JAVA_FOR_TRINO/bin/java" -python "$PYTHON_DIR/bin/python" "$@" | tee "$WORK/$test"
   grep -q "^--- PASS: $test " "$WORK/$test" || { echo "$test did not run"; return 1; }
 }

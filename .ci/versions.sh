@@ -15,3 +15,10 @@ PYARROW=pyarrow==26.0.1
 DUCKDB=duckdb==1.5.6
 # Decides requests by the IAM policies (.ci/policies). It is a tool of CI alone: no part of it ships.
 IAM_SIMULATE=@cloud-copilot/iam-simulate@0.1.173
+# Clients of receivers that are not ours (.ci/clients).
+HEC_CLIENT=splunk-hec-handler==1.2.0
+SENTINEL_CLIENT=azure-monitor-ingestion==1.1.0
+WEBHOOKS_CLIENT=standardwebhooks==1.1.0
+# The receiver of the format elastic-bulk (.ci/receivers). It needs Java 17.
+OPENSEARCH=2.19.6
+LOG4J=2.25.4

@@ -158,16 +158,36 @@ type Webhook struct {
 	// Address to which Houndtrail posts batches. Turns the webhook stream on. Houndtrail prints only its scheme and host, since
 	// many receivers put a token into the path or query.
 	URL WebhookURL `env:"URL" example:"https://siem.example/ingest"`
-	// Form of the batches. The parentheses have the limits of each form for one batch.
+	// Form of the batches: the kind of the receiver. docs/siem.md has a section for each. The parentheses have the limits of each
+	// form for one batch.
 	Format WebhookFormat `env:"FORMAT,default=ndjson"`
-	// Value of the `Authorization` header, scheme included.
+	// Value of the `Authorization` header, scheme included. With the format `datadog`, it is the API key, and goes into the header
+	// `DD-API-KEY`.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`
+	OAuth         OAuth  `env:",prefix=OAUTH_"`
+	// One or two secrets of Standard Webhooks, with which Houndtrail signs each post: `whsec_` and base64. During a change of the
+	// secret, give both with a blank in between, the new one first.
+	SigningSecrets SigningSecrets `env:"SIGNING_SECRETS" example:"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`
+	// PEM file of the client certificate for a receiver that demands one, with those that lead to its authority behind it.
+	ClientCert PEMFile `env:"CLIENT_CERT_FILE" example:"/run/secrets/houndtrail.crt"`
+	// PEM file of the certificate's key, without a password.
+	ClientKey PEMFile `env:"CLIENT_KEY_FILE" example:"/run/secrets/houndtrail.key"`
 	// More headers, `Name: value`, separated by commas; or one header a line, and then values may contain commas.
 	Headers Headers `env:"HEADERS" example:"X-Source: houndtrail, X-Site: hq"`
 	// Records in one batch, at most.
 	BatchRecords int `env:"BATCH_RECORDS" shown:"the format's" example:"1000" min:"1" max:"100000"`
 	// Size of one batch before compression, at most. A larger record is a batch of its own.
 	BatchBytes ByteSize `env:"BATCH_BYTES" shown:"the format's" example:"1MiB" min:"1KiB" max:"256MiB"`
+	// Size from which a record is cut for the receiver: its `fields` keep their beginning, with their size and their SHA-256 beside
+	// them. Some receivers drop a longer line while they say that they have it (VictoriaLogs: 256KiB). The archive keeps the whole.
+	RecordBytes ByteSize `env:"RECORD_BYTES" shown:"the format's" example:"200KiB" min:"4KiB" max:"64MiB"`
+	// Send records that are older than the receiver takes, as a backlog or a backfill has them. `datadog` drops records of 18 hours
+	// while it says that it has them: with this setting, all records get the time of their arrival, and `created_at` keeps theirs.
+	// `loki` refuses records of a week, unless you have raised its limit. Without this setting, the stream stops in front of them.
+	AllowStale bool `env:"ALLOW_STALE,default=false"`
+	// Send the `event_id` also as structured metadata of each entry, to the format `loki`. An old Loki refuses that (schema 12 and
+	// below).
+	LokiMetadata bool `env:"LOKI_METADATA,default=true"`
 	// Compression of the body. A `zstd` body is about 30% smaller than a gzip one. Only some receivers know zstd, such as
 	// VictoriaLogs.
 	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip zstd none"`
@@ -184,7 +204,34 @@ type Webhook struct {
 	// the receiver remembers them, whatever becomes of the journals. They are no records, and have no `id`.
 	Heads bool `env:"HEADS,default=false"`
 	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
-	CA CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
+	CA  CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
+	HEC HEC    `env:",prefix=HEC_"`
+}
+
+// HEC has settings of the format splunk-hec alone.
+type HEC struct {
+	// Splunk index of the events.
+	Index string `env:"INDEX" shown:"the token's" example:"security"`
+	// Source type of the events.
+	Sourcetype string `env:"SOURCETYPE,default=bloodhound:audit"`
+	// Count a batch as delivered only when Splunk has indexed it. The token must have indexer acknowledgment switched on, and a
+	// load balancer needs sticky sessions.
+	Ack bool `env:"ACK,default=false"`
+	// After Splunk has refused one event of a batch, do not send the events before it again: Splunk has indexed them. Other
+	// receivers of HEC have stored none of them, and would lose them.
+	Resume bool `env:"RESUME,default=false"`
+}
+
+// OAuth gets tokens for the webhook's posts, in place of a fixed AUTHORIZATION.
+type OAuth struct {
+	// Token endpoint of OAuth 2.0, which gives Houndtrail a bearer token for the client's secret. Turns OAuth on.
+	TokenURL HTTPURL `env:"TOKEN_URL" example:"https://login.microsoftonline.com/the-directory/oauth2/v2.0/token"`
+	// Id of the client, which Azure calls the application.
+	ClientID string `env:"CLIENT_ID" example:"0f8fad5b-d9cb-469f-a165-70867728950e"`
+	// Secret of the client.
+	ClientSecret Secret `env:"CLIENT_SECRET" example:"the-secret"`
+	// What the token is for. Some endpoints need it: Azure does.
+	Scope string `env:"SCOPE" example:"https://monitor.azure.com//.default"`
 }
 
 // Checkpoint is the place of the streams' positions.

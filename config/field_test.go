@@ -19,7 +19,7 @@ import (
 // default.
 func TestTags(t *testing.T) {
 	t.Parallel()
-	anything := []string{"TENANT", "S3_REGION"} // no value is bad, except an empty one
+	anything := []string{"TENANT", "S3_REGION", "WEBHOOK_OAUTH_CLIENT_ID", "WEBHOOK_OAUTH_SCOPE", "WEBHOOK_HEC_INDEX", "WEBHOOK_HEC_SOURCETYPE"} // no value is bad, except an empty one
 	good, bad := readFile(t, "values_test.go"), readFile(t, "testdata/problems.golden")
 	c, failed, err := decode(map[string]string{})
 	if err != nil || len(failed) > 0 {

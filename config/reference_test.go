@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,19 +51,25 @@ func TestExampleIsValid(t *testing.T) {
 	}
 	load(t, first)
 	// These need another variable as well, or a file that is not here.
+	const oauth = "WEBHOOK_OAUTH_TOKEN_URL=https://a.example|WEBHOOK_OAUTH_CLIENT_ID=c|WEBHOOK_OAUTH_CLIENT_SECRET=s"
 	partners := map[string]string{
+		"WEBHOOK_OAUTH_TOKEN_URL": oauth, "WEBHOOK_OAUTH_CLIENT_ID": oauth, "WEBHOOK_OAUTH_CLIENT_SECRET": oauth,
+		"WEBHOOK_OAUTH_SCOPE": oauth, "WEBHOOK_SIGNING_SECRETS": "WEBHOOK_URL=https://siem.example",
 		"S3_KMS_KEY_ID": "S3_SSE=aws:kms", "S3_OBJECT_LOCK_MODE": "S3_OBJECT_LOCK_DAYS=1",
 		"S3_OBJECT_LOCK_DAYS":   "S3_OBJECT_LOCK_MODE=GOVERNANCE",
 		"WEBHOOK_AUTHORIZATION": "WEBHOOK_URL=https://siem.example", "WEBHOOK_HEADERS": "WEBHOOK_URL=https://siem.example",
 	}
+	files := []string{
+		"BLOODHOUND_CA_FILE", "WEBHOOK_CA_FILE", "VERIFY_KEY_FILE", "WEBHOOK_CLIENT_CERT_FILE", "WEBHOOK_CLIENT_KEY_FILE",
+	}
 	for _, line := range rest {
 		name, value, _ := strings.Cut(line, "=")
-		if value == "" || strings.HasSuffix(name, "_CA_FILE") || name == "VERIFY_KEY_FILE" {
+		if value == "" || slices.Contains(files, name) {
 			continue // for the user to fill in
 		}
 		environ := with(first, line)
 		if partner := partners[name]; partner != "" {
-			environ = with(first, line, partner)
+			environ = with(first, append(strings.Split(partner, "|"), line)...)
 		}
 		if got := problems(t, environ, config.NeedExport); got != "" {
 			t.Errorf("%s: %s", line, got)

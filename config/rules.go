@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -68,6 +69,7 @@ func (l *loader) rules() {
 	}
 	l.destinations()
 	l.s3()
+	l.webhook()
 	l.files()
 	l.proxies()
 }
@@ -221,7 +223,7 @@ func (l *loader) idle() []string {
 		list = append(list, Prefix+"COMPACT_SCHEDULE: has no effect, since "+off["Archive"])
 	}
 	for _, f := range l.fields {
-		if why := off[f.section]; why != "" && l.given(f.name) {
+		if why := cmp.Or(off[f.section], l.otherFormat(f)); why != "" && l.given(f.name) {
 			list = append(list, Prefix+f.name+": has no effect, since "+why)
 		}
 	}

@@ -19,6 +19,8 @@ func TestAccepted(t *testing.T) {
 	t.Parallel()
 	const user = "BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_USERNAME=u|BLOODHOUND_PASSWORD=p w"
 	const id = "00000000-0000-0000-0000-000000000001"
+	const oauth = "WEBHOOK_OAUTH_TOKEN_URL=https://a.example/token/|WEBHOOK_OAUTH_CLIENT_ID=c|WEBHOOK_OAUTH_CLIENT_SECRET=s"
+	const signing = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
 	const siem = "WEBHOOK_URL=https://siem.example|"
 	tests := []struct{ set, field, want string }{
 		{"BLOODHOUND_URL=https://Tenant.example:8443/hound/", "BloodHound.URL", "https://Tenant.example:8443/hound"},
@@ -60,10 +62,24 @@ func TestAccepted(t *testing.T) {
 		{"WEBHOOK_URL=https://siem.example/in?token=t", "Webhook.URL", "https://siem.example/in?token=t"},
 		{"WEBHOOK_FORMAT=ndjson", "Webhook.Format", "ndjson"},
 		{siem + "WEBHOOK_AUTHORIZATION=Splunk t", "Webhook.Authorization", "Splunk t"},
+		{oauth, "Webhook.OAuth.TokenURL", "https://a.example/token"},
+		{oauth, "Webhook.OAuth.ClientID", "c"},
+		{oauth, "Webhook.OAuth.ClientSecret", "s"},
+		{oauth + "|WEBHOOK_OAUTH_SCOPE=https://b.example//.default", "Webhook.OAuth.Scope", "https://b.example//.default"},
+		{siem + "WEBHOOK_SIGNING_SECRETS=" + signing, "Webhook.SigningSecrets", signing},
+		{"WEBHOOK_CLIENT_CERT_FILE=/c.pem|WEBHOOK_CLIENT_KEY_FILE=/k.pem", "Webhook.ClientCert", "/c.pem"},
+		{"WEBHOOK_CLIENT_CERT_FILE=/c.pem|WEBHOOK_CLIENT_KEY_FILE=/k.pem", "Webhook.ClientKey", "/k.pem"},
+		{"WEBHOOK_HEC_INDEX=security", "Webhook.HEC.Index", "security"},
+		{"WEBHOOK_HEC_SOURCETYPE=_json", "Webhook.HEC.Sourcetype", "_json"},
+		{"WEBHOOK_HEC_ACK=true", "Webhook.HEC.Ack", "true"},
+		{"WEBHOOK_HEC_RESUME=true", "Webhook.HEC.Resume", "true"},
 		{siem + "WEBHOOK_HEADERS=dd-api-key: k:1 ,X-Site:  hq", "Webhook.Headers", "map[Dd-Api-Key:[k:1] X-Site:[hq]]"},
 		{siem + "WEBHOOK_HEADERS=A: 1, 2\r\na: 3", "Webhook.Headers", "map[A:[1, 2 3]]"},
 		{"WEBHOOK_BATCH_RECORDS=7", "Webhook.BatchRecords", "7"},
 		{"WEBHOOK_BATCH_BYTES=2048", "Webhook.BatchBytes", "2KiB"},
+		{"WEBHOOK_RECORD_BYTES=200KiB", "Webhook.RecordBytes", "200KiB"},
+		{"WEBHOOK_ALLOW_STALE=true", "Webhook.AllowStale", "true"},
+		{"WEBHOOK_LOKI_METADATA=false", "Webhook.LokiMetadata", "false"},
 		{"WEBHOOK_COMPRESSION=none", "Webhook.Compression", "none"},
 		{"WEBHOOK_COMPRESSION=zstd", "Webhook.Compression", "zstd"},
 		{"WEBHOOK_IN_FLIGHT=1", "Webhook.InFlight", "1"},
@@ -120,6 +136,8 @@ func plain(c *config.Config, path string) string {
 	case config.TokenID:
 		return reveal(value.Secret)
 	case config.JWT:
+		return reveal(value.Secret)
+	case config.SigningSecrets:
 		return reveal(value.Secret)
 	case config.WebhookURL:
 		return value.Value()
@@ -232,7 +250,7 @@ func TestWarnings(t *testing.T) {
 		"SETTLE=4999ms", "OVERLAP=59s",
 		"ANCHOR_SCHEDULE=@daily", "WEBHOOK_BATCH_RECORDS=5", "WEBHOOK_HEADERS_FILE=/nonexistent"))
 	d := load(t, with(minimal(), "ARCHIVE_URL", "BLOODHOUND_URL=http://localhost",
-		"WEBHOOK_URL=http://siem.example/TOKEN",
+		"WEBHOOK_URL=http://siem.example/TOKEN", "WEBHOOK_HEC_ACK=true",
 		"CHECKPOINT_URL=file:///c", "ARCHIVE_FORMAT=ndjson", "COMPACT_SCHEDULE=@daily",
 		"S3_REGION=eu-central-1", "S3_ENDPOINT=http://[::1]:9000"))
 	golden(t, "testdata/warnings.golden", strings.Join(append(c.Warnings(), d.Warnings()...), "\n")+"\n")

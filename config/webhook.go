@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
@@ -75,4 +76,73 @@ func (h Headers) Value() (http.Header, error) {
 func (h Headers) check() error {
 	_, err := h.Value()
 	return err
+}
+
+// SigningSecrets are the secrets of Standard Webhooks.
+type SigningSecrets struct {
+	Secret
+}
+
+func (s SigningSecrets) check() error {
+	text, err := s.Value()
+	if err != nil {
+		return err
+	}
+	if _, err := authorize.ParseSigningSecrets(text); err != nil {
+		return invalidf("%s %s", s.place(), err)
+	}
+	return nil
+}
+
+// Identity has the texts of the files for TLS. It reads them anew each time.
+func (w Webhook) Identity() (i authorize.Identity, err error) {
+	for _, file := range []struct {
+		path string
+		text *string
+	}{{string(w.ClientCert), &i.Certificate}, {string(w.ClientKey), &i.Key}, {string(w.CA), &i.Authorities}} {
+		if *file.text, err = pemText(file.path); err != nil {
+			return authorize.Identity{}, err
+		}
+	}
+	return i, nil
+}
+
+// webhook checks settings that need each other.
+func (l *loader) webhook() {
+	pair := []string{"WEBHOOK_CLIENT_CERT_FILE", "WEBHOOK_CLIENT_KEY_FILE"}
+	oauth := []string{"WEBHOOK_OAUTH_TOKEN_URL", "WEBHOOK_OAUTH_CLIENT_ID", "WEBHOOK_OAUTH_CLIENT_SECRET"}
+	for _, together := range [][]string{pair, oauth} {
+		if !l.filled(together...) {
+			continue
+		}
+		for i, name := range together {
+			if !l.given(name) {
+				l.report(name, "not set, but needed beside %s%s", Prefix, l.firstFilled(together, i))
+			}
+		}
+	}
+	if l.given("WEBHOOK_OAUTH_SCOPE") && !l.given(oauth...) {
+		l.report("WEBHOOK_OAUTH_SCOPE", "set, but only %sWEBHOOK_OAUTH_TOKEN_URL asks for a token; set that as well", Prefix)
+	}
+	if l.filled("WEBHOOK_OAUTH_TOKEN_URL") && l.filled("WEBHOOK_AUTHORIZATION") {
+		l.report("WEBHOOK_OAUTH_TOKEN_URL", "set beside %sWEBHOOK_AUTHORIZATION, and both make the same header; keep one of the two", Prefix)
+	}
+}
+
+// otherFormat tells that a setting belongs to another format than the one in use; "" if it does not.
+func (l *loader) otherFormat(f field) string {
+	if strings.HasPrefix(f.name, "WEBHOOK_HEC_") && l.config.Webhook.Format != format.SplunkHEC {
+		return Prefix + "WEBHOOK_FORMAT is not " + format.SplunkHEC
+	}
+	return ""
+}
+
+// firstFilled is the first of the names that has a value, apart from the one at without.
+func (l *loader) firstFilled(names []string, without int) string {
+	for i, name := range names {
+		if i != without && l.filled(name) {
+			return name
+		}
+	}
+	return names[without]
 }

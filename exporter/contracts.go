@@ -63,6 +63,12 @@ type Sink interface {
 	WriteParts(ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error]) (checkpoint.Receipt, error)
 }
 
+// InOrder is what a [Sink] also is if its receiver may refuse records that come behind later ones. Then the exporter writes one
+// window at a time.
+type InOrder interface {
+	InOrder() bool
+}
+
 // Destination holds the questions that an exporter asks the place to which the records go. The [Sink] writes the records. If a
 // function is nil, the destination cannot answer that question. A webhook, for example, only takes records.
 type Destination struct {

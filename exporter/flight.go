@@ -107,10 +107,11 @@ func (f *flight) await(ctx context.Context, next <-chan part) (p part, more bool
 }
 
 // room is the channel from which the next window comes; nil while there is no room for one. The first window of a stream goes
-// alone: its entry is the journal's first one. It shows other processes that the files have a journal.
+// alone: its entry is the journal's first one. It shows other processes that the files have a journal. Every window goes alone if
+// the sink needs them in order.
 func (f *flight) room(windows *pipeline) <-chan part {
 	most := mostInFlight
-	if f.stored.Serial == 0 {
+	if ordered, ok := f.Sink.(InOrder); f.stored.Serial == 0 || ok && ordered.InOrder() {
 		most = 1
 	}
 	if len(f.under) >= most {

@@ -22,6 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the documents")
@@ -32,14 +33,21 @@ const (
 	guarantees = repository + "/docs/guarantees.md"
 )
 
-// The lists of commands, metrics, checks and columns are generated: go test ./cmd/houndtrail -run Readme -update.
+// The lists of commands, metrics, checks, columns and formats, and the bodies of the formats, are generated:
+// go test ./cmd/houndtrail -run Readme -update.
 func TestReadmeIsUpToDate(t *testing.T) {
-	for _, block := range []struct{ page, name, text string }{
+	type part struct{ page, name, text string }
+	parts := []part{
 		{"README.md", "commands", commandTable()},
 		{"docs/operating.md", "metrics", metricTable(t)},
 		{"docs/operating.md", "checks", checkTable()},
 		{"docs/s3-and-athena.md", "columns", columnTable()},
-	} {
+		{"docs/siem.md", "formats", formatTable(t)},
+	}
+	for _, name := range format.Names()[1:] {
+		parts = append(parts, part{"docs/siem.md", name, formatExample(t, name)})
+	}
+	for _, block := range parts {
 		path := filepath.Join(repository, block.page)
 		raw, err := os.ReadFile(path)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
+	"strings"
 )
 
 // Authorities returns the system's certificate authorities and those in the PEM text.
@@ -28,6 +30,17 @@ func IsCertificate(err error) bool {
 func CertificateAdvice(setting string) string {
 	return "if a private authority signed the server's certificate, name its PEM file in " + setting +
 		"; if the name or the dates are wrong, the server needs another certificate, or this machine's clock is off"
+}
+
+// IsCertificateRefused tells whether the server refused this side's certificate, or refused to go on without one. The texts are
+// those of crypto/tls for the alerts 40 to 49 and 116 of RFC 8446, 6.2, which speak of certificates.
+func IsCertificateRefused(err error) bool {
+	told, ok := errors.AsType[*net.OpError](err)
+	if !ok || told.Op != "remote error" {
+		return false
+	}
+	text := told.Err.Error()
+	return strings.Contains(text, "certificate") || strings.HasSuffix(text, "access denied")
 }
 
 func is[E error](err error) bool {

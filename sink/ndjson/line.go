@@ -31,10 +31,13 @@ type Lines struct {
 	head, tail string // parts of the text before the record, around its id and instant
 }
 
+// beforeID stands in front of the event id.
+const beforeID = `{"event_id":"`
+
 // ForTenant returns the lines of a tenant.
 func ForTenant(tenant string) Lines {
 	tenant = escape(tenant)
-	return Lines{`{"event_id":"` + tenant + "/", `","tenant":"` + tenant + `"`}
+	return Lines{beforeID + tenant + "/", `","tenant":"` + tenant + `"`}
 }
 
 // Append appends the record's line, with its newline, to dst. Raw must be a JSON object.
@@ -58,6 +61,13 @@ func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 		part, written = part[:0], written+n
 	}
 	return written, err
+}
+
+// AppendID appends the record's event id as a text of JSON, in its quotes.
+func (l Lines) AppendID(dst []byte, r *record.Record) []byte {
+	dst = append(dst, '"')
+	dst = appendIdentity(append(dst, l.head[len(beforeID):]...), r)
+	return append(dst, '"')
 }
 
 // begin appends the text before the record's members. It returns the members with the closing brace.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
@@ -19,24 +20,64 @@ type StatusError struct {
 	Answer string // the first line of the body: printable, cut short, without our secrets; often ""
 
 	verdict    format.Verdict
+	cookies    []*http.Cookie // of a pending batch
 	retryAfter time.Duration
 }
 
 // judge returns nil if the answer acknowledges its batch, and else a [StatusError].
-func (s *Sink) judge(resp *http.Response, answer []byte, redact *strings.Replacer) error {
-	v := s.verdict(resp, answer, redact)
-	if v.Class == format.OK {
+func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer, a *Attempt) error {
+	v := s.verdict(resp, answer, b, redact)
+	if a.Aside = v.Aside; v.Aside > 0 {
+		s.options.Log.Error("the receiver has put records into another place than asked, since they do not fit: they count as delivered, "+
+			"and a search of the index does not find them: look into its failure store, and mend the index",
+			zap.Int("records", v.Aside), zap.String("batch", b.id))
+	}
+	if v.Slow {
+		s.slowUntil.Store(time.Now().Add(slowFor).UnixNano())
+	}
+	if v.Class == format.OK && len(v.Items) == 0 {
 		return nil
 	}
-	return &StatusError{
-		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v,
-		retryAfter: min(transport.RetryAfter(resp.Header, time.Now()), maxRetryAfter),
+	if len(v.Items) > 0 {
+		v = summed(v, b.about().Records)
 	}
+	return &StatusError{
+		Status: resp.StatusCode, Answer: firstLine(answer, redact), verdict: v, cookies: resp.Cookies(),
+		retryAfter: min(max(transport.RetryAfter(resp.Header, time.Now()), v.Wait), maxRetryAfter),
+	}
+}
+
+// alike is from how many records on a batch that is refused record by record is no matter of its records: a mapping, an index, a
+// schema or a token makes every record look bad.
+const alike = 10
+
+// summed is a verdict about some records as one about their batch: a class for people to mend comes first, then one that may pass.
+func summed(v format.Verdict, records int) format.Verdict {
+	counts, first := map[format.Class]int{}, map[format.Class]string{}
+	for _, item := range v.Items {
+		if counts[item.Class]++; counts[item.Class] == 1 {
+			first[item.Class] = item.Why
+		}
+	}
+	if counts[format.Narrow] == records && records > alike {
+		v.Class = format.Stop
+		v.Why = fmt.Sprintf("and refuses each of the %d records alike, the first one since %s", records, first[format.Narrow])
+		v.Advice = "this is no fault of the records: check the index, its mapping or schema, and " + setting.WebhookURL
+		return v
+	}
+	v.Class = format.Narrow
+	for _, class := range []format.Class{format.Retry, format.Stop} {
+		if counts[class] > 0 {
+			v.Class = class
+		}
+	}
+	v.Why = fmt.Sprintf("and does not take %d of the %d records, the first one since %s", counts[v.Class], records, first[v.Class])
+	return v
 }
 
 // verdict is the verdict of the format. The format does not get answers that do not come from the receiver: a redirect, and the
 // refusal of a proxy.
-func (s *Sink) verdict(resp *http.Response, answer []byte, redact *strings.Replacer) format.Verdict {
+func (s *Sink) verdict(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer) format.Verdict {
 	switch {
 	case resp.StatusCode/100 == 3:
 		to := ""
@@ -50,7 +91,7 @@ func (s *Sink) verdict(resp *http.Response, answer []byte, redact *strings.Repla
 		return s.format.Read(format.Answer{
 			Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: answer,
 			Quote: func(text string) string { return show(text, redact) },
-		})
+		}, b.about())
 	}
 }
 

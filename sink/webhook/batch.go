@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
@@ -18,14 +17,17 @@ import (
 
 // A batch is the content of one POST.
 type batch struct {
-	lines []line
-	id    string // of the events in it
-	size  int    // of the body before compression
-	wire  []byte // the body as sent
-	sum   [sha256.Size]byte
+	lines  []line
+	walk   format.Walk
+	events int    // how many events that are no records it has
+	round  int    // how often it was sent anew, since no acknowledgement came
+	id     string // of the events in it
+	size   int    // of the body before compression
+	wire   []byte // the body as sent
+	sum    [sha256.Size]byte
 }
 
-// A line is a record as text, with the separator behind it.
+// A line is a record as an item of a body.
 type line struct {
 	sink.Stamp
 	at     int  // index of the record among those of the window
@@ -33,18 +35,15 @@ type line struct {
 	size   int  // of the text, once it is packed
 }
 
-func (b *batch) object() checkpoint.Object {
-	return sink.Object("batch/"+b.id, len(b.wire), b.sum, func(yield func(sink.Stamp) bool) {
-		for i := range b.lines {
-			if !yield(b.lines[i].Stamp) {
-				return
-			}
-		}
-	})
+// about is the batch as the format sees it.
+func (b *batch) about() format.Batch {
+	return format.Batch{Walk: b.walk, ID: b.id, Records: len(b.lines) + b.events, Bytes: b.size, Round: b.round}
 }
 
 // A text is the source of lines: the records of a window, or a batch that was packed before.
 type text struct {
+	walk   format.Walk
+	frame  format.Frame
 	lines  []line
 	append func(dst []byte, i int) []byte        // the text of line i
 	least  func(i int) int                       // how many bytes line i has at least
@@ -85,28 +84,32 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	}
 	start := wire.Len()
 	body := p.begin(wire)
-	n, size := from, 0
+	p.plain = append(p.plain, t.frame.Open...)
+	n, size := from, len(t.frame.Open)+len(t.frame.Close)
 	for n < min(len(t.lines), from+maxRecords) && (n == from || !t.lines[n].begins) {
 		if t.least(n) >= p.alone {
 			if n == from {
-				var err error
-				if size, err = t.write(body, n); err != nil {
+				if err := p.write(t, n, body); err != nil {
 					return batch{}, err
 				}
-				t.lines[n].size = size
+				size += t.lines[n].size
 				n++
 			}
 			break
 		}
 		end := len(p.plain)
+		if n > from {
+			p.plain = append(p.plain, t.frame.Between...)
+		}
+		item := len(p.plain)
 		p.plain = t.append(p.plain, n)
-		line := len(p.plain) - end
-		if n > from && (line >= p.alone || size+line > maxBytes) {
+		line, more := len(p.plain)-item, len(p.plain)-end
+		if n > from && (line >= p.alone || size+more > maxBytes) {
 			p.plain = p.plain[:end] // the next batch starts with it
 			break
 		}
 		t.lines[n].size = line
-		size += line
+		size += more
 		n++
 		if len(p.plain) >= piece {
 			if err := p.flush(body); err != nil {
@@ -117,11 +120,21 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 			break
 		}
 	}
+	p.plain = append(p.plain, t.frame.Close...)
 	if err := errors.Join(p.flush(body), body.Close()); err != nil {
 		return batch{}, err
 	}
 	lines := t.lines[from:n]
-	return batch{lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
+	return batch{walk: t.walk, lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
+}
+
+// write writes a line that is too long to be held whole.
+func (p *packer) write(t text, n int, body io.Writer) error {
+	err := p.flush(body)
+	if err == nil {
+		t.lines[n].size, err = t.write(body, n)
+	}
+	return err
 }
 
 // makeRoom makes the room for a batch of one very long line. A buffer that grows by doubling has its content three times
@@ -177,6 +190,7 @@ type preparedWindow struct {
 	window  window.Window
 	total   int       // of the window's records
 	part    bool      // it is one of several parts of the window
+	cut     int       // how many records are cut for the receiver
 	earlier []portion // an earlier attempt delivered these, so lines does not have them
 	others  []portion // an earlier attempt delivered these of other parts
 
@@ -214,7 +228,7 @@ func (m *preparedWindow) pack(p *packer, t text, maxBytes int) error {
 }
 
 // unpack returns the text from which a batch was packed.
-func unpack(c ndjson.Compression, b *batch) (text, error) {
+func unpack(c ndjson.Compression, b *batch, frame format.Frame) (text, error) {
 	body, err := c.Reader(bytes.NewReader(b.wire))
 	if err != nil {
 		return text{}, err
@@ -223,15 +237,30 @@ func unpack(c ndjson.Compression, b *batch) (text, error) {
 	if err != nil {
 		return text{}, err
 	}
-	t := text{lines: slices.Clone(b.lines)}
-	ends, end := make([]int, len(t.lines)), 0
+	t := text{walk: b.walk, frame: frame, lines: slices.Clone(b.lines)}
+	starts, start := make([]int, len(t.lines)), len(frame.Open)
 	for i := range t.lines {
-		end += t.lines[i].size
-		ends[i] = end
+		starts[i] = start
+		start += t.lines[i].size + len(frame.Between)
 	}
-	line := func(i int) []byte { return plain[ends[i]-t.lines[i].size : ends[i]] }
+	line := func(i int) []byte { return plain[starts[i] : starts[i]+t.lines[i].size] }
 	t.append = func(dst []byte, i int) []byte { return append(dst, line(i)...) }
 	t.least = func(i int) int { return t.lines[i].size }
 	t.write = func(w io.Writer, i int) (int, error) { return w.Write(line(i)) }
 	return t, nil
+}
+
+// without is the text without some of its lines.
+func (t text) without(leave func(i int) bool) text {
+	var places []int
+	rest := text{walk: t.walk, frame: t.frame}
+	for i, l := range t.lines {
+		if !leave(i) {
+			places, rest.lines = append(places, i), append(rest.lines, l)
+		}
+	}
+	rest.append = func(dst []byte, i int) []byte { return t.append(dst, places[i]) }
+	rest.least = func(i int) int { return t.least(places[i]) }
+	rest.write = func(w io.Writer, i int) (int, error) { return t.write(w, places[i]) }
+	return rest
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 )
 
 // All batches of a window and of the next one go through one connection.
@@ -147,15 +149,16 @@ func TestTLS(t *testing.T) {
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the refused handshake
 	srv.StartTLS()
 	defer srv.Close()
-	roots, rs := x509.NewCertPool(), records(t, 10)
-	roots.AddCert(srv.Certificate())
-	s := newSink(t, webhook.Options{URL: srv.URL, RootCAs: roots})
+	rs, own := records(t, 10), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
+	s := newSink(t, webhook.Options{URL: srv.URL, Identity: func() (authorize.Identity, error) {
+		return authorize.Identity{Authorities: own}, nil
+	}})
 	if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 		t.Errorf("with its CA: %v", err)
 	}
 	untrusted := 0
 	s = newSink(t, webhook.Options{
-		URL: srv.URL, RootCAs: x509.NewCertPool(), Observe: func(webhook.Attempt) { untrusted++ },
+		URL: srv.URL, Observe: func(webhook.Attempt) { untrusted++ },
 	})
 	_, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
 	wants(t, err, "certificate", "HOUNDTRAIL_WEBHOOK_CA_FILE")

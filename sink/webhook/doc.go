@@ -15,9 +15,12 @@
 // Houndtrail takes an answer that the format accepts as the receiver's word that it has the batch. The answer is no proof of
 // storage, and no sink can make it one. VictoriaLogs, for example, answers 200 and drops every line over 256 KiB (its
 // -insert.maxLineSizeBytes), skips lines that it cannot parse, and may lose the last seconds when it is killed; other receivers
-// behave alike. The audit log does not bound the size of a record, so raise the receiver's limit on a line if it has one. A line
-// that long is always a batch of its own, so that the receiver drops no other record with it. If you need proof, count event ids
-// at the receiver, and send the time span again.
+// behave alike. The audit log does not bound the size of a record, so raise the receiver's limit on a line if it has one, or let
+// Houndtrail cut longer records. A line that long is always a batch of its own, so that the receiver drops no other record with
+// it. If you need proof, count event ids at the receiver, and send the time span again.
+//
+// Splunk can say later that it has indexed a batch. If the user asks for that, the batch is on its way until Splunk says so. If
+// Splunk never does, Houndtrail sends the batch anew, three times at most.
 //
 // # Failures
 //
@@ -31,7 +34,15 @@
 //   - Narrow: it sends that one batch in parts of fewer records, until the record that the receiver refuses is alone. The error
 //     names that record, and everything before it in its batch is delivered.
 //   - Stop: the failure is final. A certificate that is not trusted is final too, and a redirect: to follow one would hand
-//     credentials and records to a host that is not configured.
+//     credentials and records to a host that is not configured. After a 401 it reads the credential once more, and tries again if
+//     that is another one.
+//
+// An answer can also tell of each record. Then Houndtrail sends those alone again that may pass, and never those that the receiver
+// has. A record that is refused by itself fails the window by its name, after all others of its batch are delivered. If the
+// receiver refuses every record of a batch of more than ten, the error does not blame the records.
+//
+// Some receivers drop a record for its age or its size, while they say that they have it. So a window with a record over the
+// format's age fails before its first post, and a record over its size is cut and marked.
 //
 // After a failure for good Houndtrail begins no other batch of the window. It waits for the answers to the requests under way,
 // and tries none of these batches again. The same [Sink] does not send an acknowledged batch again if the next attempt at the
@@ -41,6 +52,9 @@
 //
 // # Secrets
 //
-// Authorization, extra headers, the URL's query and those parts of its path that do not look like plain words are taken
-// for secrets. They appear in no error, not even if the receiver's own answer repeats them.
+// Package authorize has the proofs that a request may deliver. If the receiver refuses one, and there is another one by now, the
+// attempt is a second POST.
+//
+// Authorization, tokens, signing secrets, extra headers, the URL's query and those parts of its path that do not look like plain
+// words are taken for secrets. They appear in no error, not even if the receiver's own answer repeats them.
 package webhook

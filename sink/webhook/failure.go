@@ -9,6 +9,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
@@ -54,6 +55,10 @@ func newTransportError(err error, redact *strings.Replacer) *transportError {
 	case transport.IsCertificate(err):
 		e.final = true
 		e.text += "; " + transport.CertificateAdvice(setting.WebhookCAFile)
+	case transport.IsCertificateRefused(err):
+		e.final = true
+		e.text += "; the receiver wants a client certificate that it accepts: name its PEM files in " + setting.WebhookClientCertFile +
+			" and " + setting.WebhookClientKeyFile
 	case refused:
 		e.text, e.final = "no answer: "+proxy.Error(), proxy.Final()
 	case errors.Is(err, http.ErrSchemeMismatch):
@@ -77,7 +82,7 @@ func retryable(err error, unexpected int) bool {
 	default:
 	}
 	broken, ok := errors.AsType[*transportError](err)
-	return ok && !broken.final
+	return ok && !broken.final || authorize.IsPassing(err)
 }
 
 // reason is a failure in a word, for metrics.
@@ -88,6 +93,8 @@ func reason(err error) string {
 		return "unexpected"
 	case ok:
 		return strconv.Itoa(answer.Status)
+	case authorize.IsPassing(err):
+		return "token"
 	case errors.Is(err, errTimeout):
 		return "timeout"
 	default:

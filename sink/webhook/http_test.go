@@ -34,7 +34,7 @@ func TestRequest(t *testing.T) {
 			s := newSink(t, webhook.Options{
 				URL: srv.URL + "/insert/jsonline?_time_field=created_at&_msg_field=action", Compression: compression,
 				Authorization: func() (string, error) { return "Bearer abc", nil },
-				Headers:       http.Header{"x-index": {"audit", "second"}}, Version: "1.2.3",
+				Headers:       headers(http.Header{"x-index": {"audit", "second"}}), Version: "1.2.3",
 			})
 			rs := records(t, 3)
 			receipt, err := sinktest.Write(t.Context(), s, windowOf(rs), rs)
@@ -64,7 +64,7 @@ func TestRequest(t *testing.T) {
 func TestHeadersMayReplaceTheContentType(t *testing.T) {
 	t.Parallel()
 	rc := &receiver{}
-	_, err := write(t.Context(), t, rc, webhook.Options{Headers: http.Header{"content-type": {"application/json"}}})
+	_, err := write(t.Context(), t, rc, webhook.Options{Headers: headers(http.Header{"content-type": {"application/json"}})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // The sink compresses a large record piece by piece, and sends it as a batch of its own between the others.
@@ -41,5 +42,44 @@ func TestLongLinesAreNotCopied(t *testing.T) {
 		if o.Records != 1 || string(rc.posts[i].body) != string(ndjson.AppendLine(nil, tenant, &rs[i])) {
 			t.Errorf("batch %d has %d records, or not the line of record %d", i, o.Records, rs[i].ID)
 		}
+	}
+}
+
+// No format holds a large record whole: it writes it piece by piece, or cuts it.
+func TestNoFormatCopiesLongLines(t *testing.T) {
+	rs := records(t, 3)
+	rs[1] = padded(t, rs[1], 32<<20)
+	for _, name := range format.Names() {
+		s := newSink(t, webhook.Options{Format: name, Transport: &receiver{}})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, held, err := s.Prepare(windowOf(rs), rs)
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 || held > 8<<20 {
+			t.Errorf("%s: %d bytes were allocated, and %d are held", name, n, held)
+		}
+	}
+}
+
+// A long answer is read to its bound, which grows with the batch, and what is read of it is a part of what a window holds.
+func TestLongAnswers(t *testing.T) {
+	t.Parallel()
+	rs := records(t, 2000)
+	items := strings.Repeat(`,{"create":{"_index":"`+strings.Repeat("x", 500)+`","status":201}}`, len(rs))
+	s := newSink(t, webhook.Options{Format: format.ElasticBulk, Transport: &receiver{answer: func(int, post) (reply, error) {
+		return reply{status: 200, body: `{"errors":false,"items":[` + items[1:] + `]}`}, nil
+	}}})
+	write, held, err := s.Prepare(windowOf(rs), rs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held < int64(len(items)) {
+		t.Errorf("%d bytes are held, and the answer has %d", held, len(items))
+	}
+	if _, err := write(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -3,7 +3,6 @@ package webhook
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -16,9 +15,9 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
-	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
 // Defaults of [Options].
@@ -35,22 +34,35 @@ type Options struct {
 	URL string
 	// Tenant goes into every line and event id.
 	Tenant string
-	// Authorization returns the value of the Authorization header, scheme included. The sink calls it before every
-	// attempt, and so picks up a secret that was renewed in its file. Nil, or "", sends no such header. The sink sends batches
-	// side by side, so it calls this function, and the other functions here, concurrently.
+	// Authorization returns the value of the header that has the user's credential, scheme included. Nil, or "", sends no such
+	// header. The sink calls it again while it runs, as it calls the other functions here that return secrets: see package authorize.
 	Authorization func() (string, error)
-	// Headers are sent with every request. They may replace Content-Type and User-Agent.
-	Headers http.Header
+	// Headers returns more headers of every request. They may replace Content-Type and User-Agent. Nil is none.
+	Headers func() (http.Header, error)
+	// OAuth, if set, gets a bearer token for each request. The sink sets its Transport and Log.
+	OAuth *authorize.OAuthOptions
+	// SigningSecrets returns the secrets of Standard Webhooks with which each attempt is signed. Nil signs nothing.
+	SigningSecrets func() (string, error)
+	// Identity returns the client certificate and the authorities to trust. Nil is no certificate, and the system's authorities.
+	Identity func() (authorize.Identity, error)
 
 	// Format is the name of the receiver's format, one of [format.Names]. NDJSON when empty.
 	Format string
 	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
 	BatchRecords int
 	BatchBytes   int
+	// RecordBytes is the size of a record from which it is cut. Zero is the format's own limit.
+	RecordBytes int
+	// AllowStale sends records that are older than the receiver takes. BareLines is for a Loki without structured metadata. Both are
+	// the format's: see [format.Options].
+	AllowStale, BareLines bool
 	// InFlight is how many batches may be on their way at a time, in all windows together.
 	InFlight int
 	// Compression of a batch's body; Gzip when empty.
 	Compression ndjson.Compression
+
+	// HEC has the settings of the format splunk-hec.
+	HEC format.HECOptions
 
 	// Expect is what an answer must say, besides what the format demands, for its batch to count as delivered.
 	Expect expect.Expectation
@@ -61,10 +73,8 @@ type Options struct {
 	// nanosecond there is a single attempt. If a receiver asks for a longer pause, the error is a [*PostponedError].
 	RetryFor time.Duration
 
-	// Transport sends the requests. Nil is a transport of the sink's own, which honours HTTP(S)_PROXY and trusts
-	// RootCAs (nil: the system's).
+	// Transport sends the requests. Nil is a transport of the sink's own, which honours HTTP(S)_PROXY and Identity.
 	Transport http.RoundTripper
-	RootCAs   *x509.CertPool
 	// Version is the program's, for the user agent houndtrail/<version>.
 	Version string
 	// Log gets a line for every retry. Nil is silent.
@@ -82,6 +92,7 @@ type Attempt struct {
 	Status  int           // 0 when no answer came
 	Records int           // in the batch
 	Bytes   int           // of the body, as sent
+	Aside   int           // records that the receiver has put into another place than asked
 	Took    time.Duration // until the answer was read
 	Err     error         // nil when the batch was acknowledged
 }
@@ -90,7 +101,7 @@ type Attempt struct {
 type Retry struct {
 	Batch  string // the batch id
 	Number int    // of the attempt that failed; 1 for the batch's first
-	Reason string // in a word: timeout, transport, unexpected, or the status
+	Reason string // in a word: timeout, token, transport, unexpected, or the status
 	Pause  time.Duration
 	Err    error // without secrets
 }
@@ -102,9 +113,6 @@ func (o Options) withDefaults() Options {
 	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	o.RetryFor = cmp.Or(o.RetryFor, DefaultRetryFor)
 	o.Version = cmp.Or(o.Version, "dev")
-	if o.Transport == nil {
-		o.Transport = newTransport(o.RootCAs, o.InFlight)
-	}
 	if o.Observe == nil {
 		o.Observe = func(Attempt) {}
 	}
@@ -117,10 +125,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// within fills the limits that the user has not set with those of the format.
+// within fills the limits that the user has not set with those of the format. It sends batches one by one if their order matters.
 func (o Options) within(l format.Limits) Options {
 	o.BatchRecords = cmp.Or(o.BatchRecords, l.Records)
 	o.BatchBytes = cmp.Or(o.BatchBytes, l.Bytes)
+	if l.Ordered {
+		o.InFlight = 1
+	}
 	return o
 }
 
@@ -149,20 +160,6 @@ func (o Options) check() error {
 	if c := o.Compression; c != ndjson.Gzip && c != ndjson.Zstd && c != ndjson.None {
 		complain("webhook: "+setting.WebhookCompression+" is %q: use %s, %s or %s", c, ndjson.Gzip, ndjson.Zstd, ndjson.None)
 	}
-	return errors.Join(append(problems, checkHeaders(o.Headers))...)
-}
-
-// checkHeaders refuses bad headers at the start. net/http would refuse them only at each attempt, and that looks like a broken
-// connection.
-func checkHeaders(headers http.Header) error {
-	var problems []error
-	for name, values := range headers {
-		for _, value := range values {
-			if err := header.Check(name, value); err != nil {
-				problems = append(problems, fmt.Errorf("webhook: one of "+setting.WebhookHeaders+" %w", err))
-			}
-		}
-	}
 	return errors.Join(problems...)
 }
 
@@ -186,11 +183,11 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-func newTransport(roots *x509.CertPool, inFlight int) *http.Transport {
+func newTransport(config *tls.Config, inFlight int) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:     config,
 		TLSHandshakeTimeout: 10 * time.Second,
 
 		OnProxyConnectResponse: transport.ProxyAnswer,

@@ -13,7 +13,7 @@ import (
 func TestNewRejects(t *testing.T) {
 	t.Parallel()
 	header := func(name, value string) func(*webhook.Options) {
-		return func(o *webhook.Options) { o.Headers = http.Header{name: {value}} }
+		return func(o *webhook.Options) { o.Headers = headers(http.Header{name: {value}}) }
 	}
 	address := func(u string) func(*webhook.Options) { return func(o *webhook.Options) { o.URL = u } }
 	const auth, compression = "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", "HOUNDTRAIL_WEBHOOK_COMPRESSION"

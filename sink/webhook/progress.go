@@ -24,14 +24,29 @@ type portion struct {
 	object checkpoint.Object
 }
 
-// portion is the portion of a batch that is acknowledged. It outlives the preparedWindow.
-func (b *batch) portion() portion {
-	p := portion{at: b.lines[0].at, events: make([]event, len(b.lines)), object: b.object()}
-	for i := range b.lines {
-		p.events[i] = eventOf(b.lines[i].Stamp)
-	}
+// portion is the portion of a batch's records that are acknowledged. It outlives the preparedWindow. Its object is the body that the
+// receiver got, with those of its records that the receiver took.
+func (b *batch) portion(acknowledged func(i int) bool) portion {
+	p := portion{at: -1, events: make([]event, 0, len(b.lines))}
+	p.object = sink.Object("batch/"+b.id, len(b.wire), b.sum, func(yield func(sink.Stamp) bool) {
+		for i := range b.lines {
+			if !acknowledged(i) {
+				continue
+			}
+			if p.at < 0 {
+				p.at = b.lines[i].at
+			}
+			p.events = append(p.events, eventOf(b.lines[i].Stamp))
+			if !yield(b.lines[i].Stamp) {
+				return
+			}
+		}
+	})
 	return p
 }
+
+// every acknowledges all records of a batch.
+func every(int) bool { return true }
 
 // inOrder sorts portions by their records. The receiver may have acknowledged them in any order.
 func inOrder(portions []portion) []portion {

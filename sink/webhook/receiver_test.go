@@ -155,6 +155,11 @@ func script(entries ...any) func(int, post) (reply, error) {
 	}
 }
 
+// headers are headers that never change.
+func headers(h http.Header) func() (http.Header, error) {
+	return func() (http.Header, error) { return h, nil }
+}
+
 var errBroken = errors.New("connection reset by peer")
 
 // newSink makes a sink, with defaults for the options that the test does not set. One batch at a time is the default here: most

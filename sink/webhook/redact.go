@@ -1,7 +1,7 @@
 package webhook
 
 import (
-	"encoding/base64"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -45,23 +45,26 @@ func urlSecrets(u *url.URL) []string {
 	return append(secrets, u.RawQuery) // if it is not well-formed, Query does not have all of its parts
 }
 
-// authorizationSecrets are the header's value, the credential after its scheme, and the decoded text and password of a Basic
-// credential.
-func authorizationSecrets(value string) []string {
-	scheme, credential, _ := strings.Cut(value, " ")
-	credential = strings.TrimSpace(credential)
-	secrets := []string{value, credential}
-	if !strings.EqualFold(scheme, "basic") {
-		return secrets
-	}
-	if plain, err := base64.StdEncoding.DecodeString(credential); err == nil {
-		_, password, _ := strings.Cut(string(plain), ":")
-		secrets = append(secrets, string(plain), password)
-	}
-	return secrets
+// redactor hides every secret of a request.
+func (s *Sink) redactor(r *http.Request) *strings.Replacer {
+	return quote.Redactor(append(s.proof.Secrets(r), s.secrets...)...)
 }
 
-// redactor hides every secret of a request.
-func (s *Sink) redactor(authorization string) *strings.Replacer {
-	return quote.Redactor(append(authorizationSecrets(authorization), s.secrets...)...)
+// maxShown is how many characters of an answer are shown.
+const maxShown = 200
+
+// firstLine is the part of an answer that an error or the log may show. It shows nothing of a web page, which says no more than
+// the status. If the receiver repeats a record, it shows only the beginning of the record.
+func firstLine(answer []byte, redact *strings.Replacer) string {
+	text, _, _ := strings.Cut(strings.TrimSpace(string(answer)), "\n")
+	if strings.HasPrefix(text, "<") {
+		return ""
+	}
+	if before, _, repeats := strings.Cut(text, `{"event_id":`); repeats {
+		text = before + `{"event_id":...`
+	}
+	return show(text, redact)
 }
+
+// show makes a foreign text fit for an error and the log.
+func show(text string, redact *strings.Replacer) string { return quote.Foreign(text, redact, maxShown) }

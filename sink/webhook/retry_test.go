@@ -199,21 +199,36 @@ func TestRequestTimeout(t *testing.T) {
 	})
 }
 
-func TestAuthorizationIsReadBeforeEveryAttempt(t *testing.T) {
+// A receiver that refuses the credentials gets newer ones at once, if there are any: once for each attempt.
+func TestAuthorizationIsReadAgainAfterARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		rc, n := &receiver{answer: script(503, 200)}, 0
-		_, err := write(t.Context(), t, rc, webhook.Options{Authorization: func() (string, error) {
-			n++
-			return fmt.Sprintf("Bearer %d", n), nil
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, want := range []string{"Bearer 1", "Bearer 2"} {
-			if got := rc.posts[i].header.Get("Authorization"); got != want {
-				t.Errorf("attempt %d sent %q, want %q", i+1, got, want)
+		for name, test := range map[string]struct {
+			answers []any
+			posts   int
+			fails   bool
+		}{
+			"accepted then": {[]any{401, 200}, 2, false}, "refused again": {[]any{403, 401, 200}, 2, true},
+			"refused after a retry": {[]any{401, 503, 401, 200}, 4, false},
+		} {
+			rc, n := &receiver{answer: script(test.answers...)}, 0
+			began := time.Now()
+			_, err := write(t.Context(), t, rc, webhook.Options{Authorization: func() (string, error) {
+				n++
+				return fmt.Sprintf("Bearer %d", n), nil
+			}})
+			if (err != nil) != test.fails || len(rc.posts) != test.posts {
+				t.Errorf("%s: %d posts, and %v", name, len(rc.posts), err)
 			}
+			if first, second := rc.posts[0], rc.posts[1]; second.header.Get("Authorization") == first.header.Get("Authorization") ||
+				second.at != began || second.header.Get("Idempotency-Key") != first.header.Get("Idempotency-Key") {
+				t.Errorf("%s: the second post came at %s with %v", name, second.at.Sub(began), second.header)
+			}
+		}
+		rc := &receiver{answer: script(401, 200)}
+		_, err := write(t.Context(), t, rc, webhook.Options{Authorization: func() (string, error) { return "Bearer same", nil }})
+		if err == nil || len(rc.posts) != 1 {
+			t.Errorf("the same credentials were tried %d times: %v", len(rc.posts), err)
 		}
 	})
 }

@@ -35,7 +35,7 @@ func secretive(t *testing.T, base, authorization string) webhook.Options {
 	return webhook.Options{
 		URL:           base + "/receiver/v1/" + pathSecret + "?token=" + url.QueryEscape(querySecret) + "&x=1&" + bareSecret,
 		Authorization: func() (string, error) { return authorization, nil },
-		Headers:       http.Header{"X-Api-Key": {headerSecret}, "X-Short": {headerSecret[:4]}},
+		Headers:       headers(http.Header{"X-Api-Key": {headerSecret}, "X-Short": {headerSecret[:4]}}),
 		RetryFor:      time.Nanosecond,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // An outcome is the outcome of a batch. The zero value stands for a batch that was not begun.
 type outcome struct {
-	done   []portion // the acknowledged batch, or its first parts that are acknowledged
+	done   []portion // the acknowledged batch, or its acknowledged parts
 	failed *batch    // the batch that is not acknowledged, or the next part
 	err    error     // the reason
 	begins []event   // the first record of that part, and of the rest of its batch, which was not sent
@@ -29,6 +30,13 @@ var errHalted = errors.New("another batch has failed")
 
 // send delivers a window. If that fails, it remembers the acknowledged batches.
 func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt, error) {
+	if err := s.stale(m); err != nil {
+		return checkpoint.Receipt{}, err
+	}
+	if m.cut > 0 {
+		s.options.Log.Warn("records are longer than the receiver takes: it gets them with their fields cut and marked, see "+
+			setting.WebhookRecordBytes, zap.Int("records", m.cut), zap.Time("window", m.window.Start))
+	}
 	outcomes := s.sendBatches(ctx, m)
 	done := m.earlier
 	for _, o := range outcomes {
@@ -51,6 +59,23 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	return receipt, nil
 }
 
+// stale is an error if the window has records that the receiver does not take any more, or takes with another time, because of
+// their age. Nothing of such a window is sent: a receiver that drops them says that it has them.
+func (s *Sink) stale(m *preparedWindow) error {
+	if s.limits.Age == 0 || s.options.AllowStale || len(m.lines) == 0 {
+		return nil
+	}
+	oldest := slices.MinFunc(m.lines, func(a, b line) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	age := time.Since(oldest.CreatedAt)
+	if age < s.limits.Age {
+		return nil
+	}
+	r := record.Record{ID: oldest.ID, CreatedAt: oldest.CreatedAt}
+	return fmt.Errorf("post to webhook %s: window from %s: event %s is %s old, and nothing of the window was sent: %s, set "+
+		setting.WebhookAllowStale+"=true", s, m.window.Start.Format(time.RFC3339Nano), ndjson.EventID(s.options.Tenant, &r),
+		age.Round(time.Minute), s.limits.Stale)
+}
+
 // sendBatches posts the batches, several at a time, and begins them in their order. After one has failed it begins no more. It
 // waits for the answers to the requests under way: without its answer, an acknowledged batch would be sent again. It tries none
 // of these batches again, so that the caller learns of the failure at once, and not after their patience.
@@ -64,14 +89,15 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	defer onTheWay.Wait()
 	for i := range m.batches {
 		b, o := &m.batches[i], &outcomes[i]
-		if s.inFlight.Acquire(going, 1) != nil {
+		places := s.places()
+		if s.inFlight.Acquire(going, places) != nil {
 			if err := ctx.Err(); err != nil {
 				*o = outcome{failed: b, err: fmt.Errorf("stopped before attempt 1: %w", err)}
 			}
 			break
 		}
 		onTheWay.Go(func() {
-			defer s.inFlight.Release(1) // last: else another batch would begin after a failure
+			defer s.inFlight.Release(places) // last: else another batch would begin after a failure
 			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
 				fail()
 				halt()
@@ -81,17 +107,37 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	return outcomes
 }
 
+// slowFor is how long Houndtrail goes easy on a receiver that says that it is near its limit.
+const slowFor = time.Minute
+
+// places is how many of the places for batches the next one takes: two while the receiver is near its limit.
+func (s *Sink) places() int64 {
+	if time.Now().UnixNano() < s.slowUntil.Load() {
+		return int64(min(2, s.options.InFlight))
+	}
+	return 1
+}
+
 // sendBatch posts a batch, and cuts it smaller if the receiver would take less of it.
 func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
-	switch err := s.deliver(ctx, pauses, b); {
-	case refused(err, b):
-		s.advise(err, b)
-		return s.resend(ctx, pauses, b, err)
-	case err != nil:
-		return outcome{failed: b, err: err}
-	default:
-		return outcome{done: []portion{b.portion()}}
+	d, err := s.deliver(ctx, pauses, b)
+	return s.goOn(ctx, pauses, d, err)
+}
+
+// goOn is the outcome of a delivery. If the receiver would take fewer of the records left, goOn sends these in parts. A record that the
+// receiver refuses by itself blocks the stream by its name: here it could go elsewhere instead.
+func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outcome) {
+	if refused(err, d.left) {
+		s.advise(err, d.left)
+		o = s.resend(ctx, pauses, d.left, err)
+	} else if err != nil {
+		o = outcome{failed: d.left, err: err}
 	}
+	if o.err == nil && d.refused != nil {
+		o.failed, o.err = d.refused.record, d.refused.err
+	}
+	o.done = append(d.done, o.done...)
+	return o
 }
 
 // advise tells people once that each batch goes out twice, since Houndtrail learns the receiver's limit anew with every batch.
@@ -126,11 +172,19 @@ func (c *cut) records(from, most int) int {
 	return min(most, max(1, (c.suspects-from)/2))
 }
 
+// recutBytes is how much text may be cut anew at a time, in bytes. A larger batch is cut alone.
+const recutBytes = 16 << 20
+
 // resend posts a refused batch in smaller parts, one after the other. Their ends depend only on the batch and the answers to it,
 // and not on other batches. If Houndtrail sends the batch again, it must cut the parts at the same records, or the batch ids
 // would differ. So it learns the receiver's limit again with every batch.
 func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o outcome) {
-	t, err := unpack(s.options.Compression, b)
+	room := min(int64(b.size), recutBytes)
+	if err := s.recutRoom.Acquire(ctx, room); err != nil {
+		return outcome{failed: b, err: fmt.Errorf("stopped before it was cut smaller: %w", err)}
+	}
+	defer s.recutRoom.Release(room)
+	t, err := unpack(s.options.Compression, b, s.format.Frame(b.walk))
 	if err != nil {
 		return outcome{failed: b, err: fmt.Errorf("unpack it to cut it smaller: %w", err)}
 	}
@@ -146,16 +200,18 @@ func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o o
 			return outcome{done: o.done, failed: b, err: fmt.Errorf("compress a part of it: %w", err)}
 		}
 		part.wire = wire.Bytes()
-		err = errHalted
+		d, err := &delivery{left: &part}, errHalted
 		if pauses.Err() == nil || ctx.Err() != nil {
-			err = s.deliver(ctx, pauses, &part)
+			d, err = s.deliver(ctx, pauses, &part)
 		}
-		if refused(err, &part) {
+		if refused(err, &part) && d.left == &part {
 			c.refuse(err, from, &part)
 			continue
 		}
-		if err != nil {
-			o.failed, o.err = &part, err
+		sent := s.goOn(ctx, pauses, d, err)
+		o.done = append(o.done, sent.done...)
+		if sent.err != nil {
+			o.failed, o.err = sent.failed, sent.err
 			for _, i := range []int{from, from + len(part.lines)} {
 				if i < len(t.lines) {
 					o.begins = append(o.begins, eventOf(t.lines[i].Stamp))
@@ -163,7 +219,6 @@ func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o o
 			}
 			return o
 		}
-		o.done = append(o.done, part.portion())
 		from += len(part.lines)
 	}
 	return o

@@ -7,7 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
@@ -30,45 +31,57 @@ const inHand = 6
 // the stream may prepare and write any number at a time. Attempts at one window come one after the other.
 type Sink struct {
 	options Options
-	url     *url.URL
+	url     *url.URL // as the user gave it
+	address *url.URL // of a batch
 	format  format.Format
 	limits  format.Limits
 	header  http.Header // of every request; each gets its own copy
 	secrets []string    // those that are the same in every request
 
+	proof      authorize.Authorizer
 	transport  http.RoundTripper
 	packers    sink.Pool[*packer]
 	windows    sink.Pool[*preparedWindow]
 	inFlight   *semaphore.Weighted // a place for each batch on its way, also while it waits for another attempt
+	longAnswer *semaphore.Weighted // one long answer at a time is read
+	recutRoom  *semaphore.Weighted // bytes of text of batches that are cut smaller
+	recutting  sync.Mutex          // one batch at a time loses the records that the receiver has
 	unfinished unfinished
-	advised    atomic.Bool // advise has told people that the receiver refuses batches for their size
+	slowUntil  atomic.Int64 // until then, in nanoseconds since the epoch, half as many batches go at a time
+	ackless    atomic.Bool  // the acknowledgements of a batch did not come, in any of its rounds, and none has come since
+	advised    atomic.Bool  // advise has told people that the receiver refuses batches for their size
 }
 
 // New checks the options and returns the sink. It does not connect.
 func New(o Options) (*Sink, error) {
 	o = o.withDefaults()
 	u, err := parseURL(o.URL)
-	f, unknown := format.New(o.Format, format.Options{Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect})
+	f, unknown := format.New(o.Format, format.Options{
+		Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect, RecordBytes: o.RecordBytes, AllowStale: o.AllowStale, HEC: o.HEC,
+		BareLines: o.BareLines,
+	})
 	if unknown != nil {
 		unknown = fmt.Errorf("webhook: "+setting.WebhookFormat+": %w", unknown)
 	}
 	if err := errors.Join(err, unknown, o.check()); err != nil {
 		return nil, err
 	}
+	proof, carrier, err := o.proof(f.Credential())
+	if err != nil {
+		return nil, err
+	}
 	o = o.within(f.Limits())
 	s := &Sink{
-		options: o, url: u, format: f, limits: f.Limits(), header: http.Header{},
-		transport: transport.Bound(o.Transport, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
+		options: o, url: u, address: f.Address(u), format: f, limits: f.Limits(), header: http.Header{}, proof: proof,
+		transport: transport.Bound(carrier, transport.Bounds{Idle: min(answerIdle, o.Timeout), Log: o.Log}),
 		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
 		windows:   sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
+
+		longAnswer: semaphore.NewWeighted(1), recutRoom: semaphore.NewWeighted(recutBytes),
 	}
 	s.header.Set("Content-Type", f.ContentType())
 	s.header.Set("User-Agent", "houndtrail/"+o.Version)
-	for name, values := range o.Headers {
-		s.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
-		s.secrets = append(s.secrets, values...)
-	}
 	if o.Compression != ndjson.None {
 		s.header.Set("Content-Encoding", string(o.Compression))
 	}
@@ -78,6 +91,18 @@ func New(o Options) (*Sink, error) {
 
 // String names the receiver for people, without its secrets.
 func (s *Sink) String() string { return display(s.url) }
+
+// InOrder tells that windows have to be written one after the other, in the order of their time.
+func (s *Sink) InOrder() bool { return s.limits.Ordered }
+
+// Name is the name of the receiver at a URL for people and journals, without its secrets: the [Sink.String] of its sink.
+func Name(rawURL string) (string, error) {
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return "", err
+	}
+	return display(u), nil
+}
 
 // Prepare cuts and compresses the batches, and sends nothing. It does not keep the records. Until write is called, which is once,
 // the batches take size bytes.
@@ -104,11 +129,19 @@ func (s *Sink) prepare(
 	m.window, m.part = w, part
 	m.list(records, s.unfinished.find(w))
 	record := func(i int) *record.Record { return &records[m.lines[i].at] }
+	walk := format.Walk{Pass: w.Pass}
 	t := text{
+		walk: walk, frame: s.format.Frame(walk),
 		lines:  m.lines,
 		append: func(dst []byte, i int) []byte { return s.format.Append(dst, record(i)) },
 		least:  func(i int) int { return len(record(i).Raw) },
 		write:  func(w io.Writer, i int) (int, error) { return s.format.Write(w, record(i)) },
+	}
+	m.cut = 0
+	for i := range m.lines {
+		if most := s.limits.Record; most > 0 && len(record(i).Raw) > most {
+			m.cut++
+		}
 	}
 	if err := m.pack(p, t, s.options.BatchBytes); err != nil {
 		return nil, 0, fmt.Errorf("webhook: compress the window from %s: %w", w.Start.Format(time.RFC3339Nano), err)
@@ -116,11 +149,23 @@ func (s *Sink) prepare(
 	return func(ctx context.Context) (checkpoint.Receipt, error) {
 		defer s.windows.Give(m)
 		return s.send(ctx, m)
-	}, int64(m.held()), nil
+	}, int64(m.held() + s.answerRoom(m)), nil
 }
 
 // giveBack keeps the packer for another window, without the buffer that it wrote to.
 func (s *Sink) giveBack(p *packer) {
 	p.zip.Reset(io.Discard)
 	s.packers.Give(p)
+}
+
+// answerRoom is how much memory a long answer to one of the batches may take, in bytes.
+func (s *Sink) answerRoom(m *preparedWindow) int {
+	if s.limits.AnswerRecord == 0 || len(m.batches) == 0 {
+		return 0
+	}
+	most := 0
+	for i := range m.batches {
+		most = max(most, len(m.batches[i].lines))
+	}
+	return s.answerBound(most)
 }

@@ -34,7 +34,7 @@ type Metrics struct {
 	cycles, commits         *prometheus.CounterVec
 	records, objects, bytes *prometheus.CounterVec
 	requests, retries       *prometheus.CounterVec
-	posts, reposts          *prometheus.CounterVec
+	posts, reposts, aside   *prometheus.CounterVec
 	requestTime             prometheus.Histogram
 	anchor                  anchorMetrics
 	compact                 CompactMetrics
@@ -99,6 +99,7 @@ func NewMetrics(tenant, version string) *Metrics {
 		retries:  counter("retries_total", "Requests to BloodHound that were tried again, by reason.", "reason"),
 		posts:    counter("webhook_posts_total", "Posts to the webhook, by HTTP status; 0 if no answer came.", "status"),
 		reposts:  counter("webhook_retries_total", "Posts to the webhook that were tried again, by reason.", "reason"),
+		aside:    counter("webhook_aside_records_total", "Records that the receiver has put into another place than asked (a failure store)."),
 		requestTime: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "houndtrail_request_duration_seconds", Help: "Time that requests to BloodHound took.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 13),
@@ -127,6 +128,7 @@ func (m *Metrics) Retry(reason string) {
 // Posted counts a post to the webhook.
 func (m *Metrics) Posted(a webhook.Attempt) {
 	m.posts.WithLabelValues(strconv.Itoa(a.Status)).Inc()
+	m.aside.WithLabelValues().Add(float64(a.Aside))
 	m.heard()
 	if a.Err == nil && m.retrying.CompareAndSwap(a.Batch, "") { // if another batch succeeds, the failure of this one stays
 		m.trying(stream.Webhook, "")

@@ -10,6 +10,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // Jobs are the tasks of a daemon besides the cycles of its streams.
@@ -129,22 +131,25 @@ func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{})
 // since then.
 func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 	c := s.config.Webhook
-	headers, err := c.Headers.Value()
-	if err != nil {
-		return nil, Usagef("%sWEBHOOK_HEADERS: %w", config.Prefix, err)
-	}
-	roots, err := c.CA.Pool()
-	if err != nil {
-		return nil, Usagef("%sWEBHOOK_CA_FILE: %w", config.Prefix, err)
-	}
-	sink, err := webhook.New(webhook.Options{
+	options := webhook.Options{
 		URL: c.URL.Value(), Format: string(c.Format), Tenant: s.config.Tenant, Version: s.process.Version,
-		Authorization: c.Authorization.Value, Headers: headers, RootCAs: roots,
-		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes),
+		Authorization: c.Authorization.Value, Headers: c.Headers.Value, Identity: c.Identity,
+		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),
+		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
+		HEC:         format.HECOptions{Index: c.HEC.Index, Sourcetype: c.HEC.Sourcetype, Ack: c.HEC.Ack, Resume: c.HEC.Resume},
 		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Timeout: c.Timeout,
 		Expect: c.Expect.Expectation, RetryFor: s.process.Patience,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
-	})
+	}
+	if c.OAuth.TokenURL != "" {
+		options.OAuth = &authorize.OAuthOptions{
+			TokenURL: string(c.OAuth.TokenURL), Client: c.OAuth.ClientID, Secret: c.OAuth.ClientSecret.Value, Scope: c.OAuth.Scope,
+		}
+	}
+	if c.SigningSecrets.IsSet() {
+		options.SigningSecrets = c.SigningSecrets.Value
+	}
+	sink, err := webhook.New(options)
 	if err != nil {
 		return nil, Usage(err)
 	}

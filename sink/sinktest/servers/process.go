@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// startTimeout is how long a server may take to answer. On a busy machine it takes more than its usual second.
-const startTimeout = 30 * time.Second
+// startTimeout is how long a server may take to answer. On a busy machine it takes much more than its usual second.
+const startTimeout = 5 * time.Minute
 
 // start runs the program until the test ends. It returns the program's address, host:port, after GET health has answered 200.
 //
@@ -22,37 +22,45 @@ const startTimeout = 30 * time.Second
 func start(tb testing.TB, p *program, health string, args func(addr string) []string) string {
 	tb.Helper()
 	path := p.path(tb)
-	log, err := os.Create(filepath.Join(tb.TempDir(), p.name+".log"))
-	if err != nil {
-		tb.Fatalf("start %s: %v", p.name, err)
-	}
-	tb.Cleanup(func() {
-		if out, err := os.ReadFile(log.Name()); err == nil && tb.Failed() {
-			tb.Logf("log of %s:\n%s", p.name, out)
-		}
-		_ = log.Close()
-	})
+	var err error
 	for range 3 {
 		var addr string
 		if addr, err = FreeAddr(tb.Context()); err != nil {
 			break
 		}
-		// The test's context ends before its clean-ups run, and they may still need the server.
-		cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args(addr)...)
-		cmd.Stdout, cmd.Stderr = log, log
-		cmd.SysProcAttr = DieWithTest()
-		if err = cmd.Start(); err != nil {
-			break
-		}
-		gone := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(gone) }()
-		tb.Cleanup(func() { _ = cmd.Process.Kill(); <-gone })
-		if err = awaitHealthy("http://"+addr+health, gone); err == nil {
+		if _, err = launch(tb, addr, health, path, args(addr)...); err == nil {
 			return addr
 		}
 	}
 	tb.Fatalf("start %s: %v", p.name, err)
 	return ""
+}
+
+// launch runs a program at an address until the test ends or kill is called. It returns after GET health has answered 200.
+func launch(tb testing.TB, addr, health, path string, args ...string) (kill func(), err error) {
+	tb.Helper()
+	log, err := os.Create(filepath.Join(tb.TempDir(), filepath.Base(path)+".log"))
+	if err != nil {
+		return nil, err
+	}
+	tb.Cleanup(func() {
+		if out, err := os.ReadFile(log.Name()); err == nil && tb.Failed() {
+			tb.Logf("log of %s:\n%s", filepath.Base(path), out)
+		}
+		_ = log.Close()
+	})
+	// The test's context ends before its clean-ups run, and they may still need the server.
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = DieWithTest()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	gone := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(gone) }()
+	kill = func() { _ = cmd.Process.Kill(); <-gone }
+	tb.Cleanup(kill)
+	return kill, awaitHealthy("http://"+addr+health, gone)
 }
 
 // FreeAddr is an address of this machine, host:port, that was free a moment ago.

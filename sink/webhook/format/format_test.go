@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
@@ -67,18 +70,30 @@ func golden(t *testing.T, name, file, got string) {
 	}
 }
 
+// live is the walk that goes on from the position.
+var live = format.Walk{}
+
+// body is the body of a batch.
+func body(f format.Format, w format.Walk, rs ...record.Record) []byte {
+	frame := f.Frame(w)
+	all := []byte(frame.Open)
+	for i := range rs {
+		if i > 0 {
+			all = append(all, frame.Between...)
+		}
+		all = f.Append(all, &rs[i])
+	}
+	return append(all, frame.Close...)
+}
+
 // TestBody pins the bytes of a batch. TestWrite has the records that are too long for a golden file.
 func TestBody(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
-		var body []byte
-		for _, r := range sinktest.Corners(t) {
-			if len(r.Raw) < 1000 {
-				body = f.Append(body, &r)
-			}
-		}
-		golden(t, name, "body.golden", string(body))
-		if f.ContentType() == "" {
-			t.Error("no Content-Type")
+		short := slices.DeleteFunc(sinktest.Corners(t), func(r record.Record) bool { return len(r.Raw) >= 1000 })
+		golden(t, name, "body.golden", string(body(f, live, short...)))
+		golden(t, name, "rescan.golden", string(body(f, format.Walk{Pass: 7}, short[2:4]...)))
+		if f.ContentType() == "" || f.Credential() == "" {
+			t.Error("no Content-Type, or no header for the credential")
 		}
 	})
 }
@@ -131,6 +146,9 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 }
 
+// two is a batch of two records.
+var two = format.Batch{ID: "7ab134766d8b2d1ad907315a1bd4b835", Records: 2, Bytes: 800}
+
 const page = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
 
 // answer is an answer in the form in which package webhook gives it to a format. Quoted texts are marked.
@@ -144,7 +162,7 @@ func answer(status int, contentType, body string) format.Answer {
 func class(c format.Class) string {
 	return map[format.Class]string{
 		format.Stop: "stop", format.OK: "ok", format.Retry: "retry", format.Unexpected: "unexpected", format.Split: "split",
-		format.Narrow: "narrow",
+		format.Pending: "pending", format.Narrow: "narrow",
 	}[c]
 }
 
@@ -153,7 +171,7 @@ func TestAnswers(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		var b strings.Builder
 		tell := func(what string, a format.Answer) {
-			v := f.Read(a)
+			v := f.Read(a, two)
 			fmt.Fprintf(&b, "%d %s-> %s\n", a.Status, what, class(v.Class))
 			for _, text := range []string{v.Why, v.Advice} {
 				if text != "" {
@@ -191,8 +209,8 @@ func TestReadIsSafe(t *testing.T) {
 				`{"code":99}`, `[]`, `{"code":"planted"`, "<html><title>planted</title>",
 			}).Draw(t, "body")
 			kind := rapid.SampledFrom([]string{"", "text/html", "application/json", "text/plain; charset", "\x00planted"}).Draw(t, "type")
-			v := f.Read(answer(status, kind, body))
-			if again := f.Read(answer(status, kind, body)); again != v {
+			v := f.Read(answer(status, kind, body), two)
+			if again := f.Read(answer(status, kind, body), two); !reflect.DeepEqual(again, v) {
 				t.Fatalf("%+v at first, and then %+v", v, again)
 			}
 			if class(v.Class) == "" {
@@ -230,17 +248,22 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// An event that is no record comes out of every format whole, and behind records.
+// An event that is no record comes out of every format whole, in a body of its own.
 func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
-		r := sinktest.Corners(t)[0]
-		body := f.Append(nil, &r)
+		frame := f.Frame(format.Walk{Events: true})
+		all := []byte(frame.Open)
 		for _, size := range []int{1, 2} {
-			body = f.AppendEvent(body, fmt.Appendf(nil, `{"type":"houndtrail.head","event_id":"o/%d","size":%d,"head":"a\nb\u2014"}`, size, size))
+			if size > 1 {
+				all = append(all, frame.Between...)
+			}
+			before := string(all)
+			all = f.AppendEvent(all, fmt.Appendf(nil,
+				`{"type":"houndtrail.head","event_id":"o/%d","size":%d,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`, size, size))
+			if !strings.HasPrefix(string(all), before) {
+				t.Error("what was there before the event was changed")
+			}
 		}
-		golden(t, name, "events", string(body[len(f.Append(nil, &r)):]))
-		if !bytes.HasPrefix(body, f.Append(nil, &r)) {
-			t.Error("the record before the events was changed")
-		}
+		golden(t, name, "events", string(append(all, frame.Close...)))
 	})
 }

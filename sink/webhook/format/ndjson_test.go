@@ -57,7 +57,7 @@ func TestNDJSONReadsWhatIsExpected(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			v := build(t, format.NDJSON, o).Read(test.answer)
+			v := build(t, format.NDJSON, o).Read(test.answer, two)
 			if v.Class != test.class || !strings.Contains(v.Why, test.why) || (v.Why == "") != (test.why == "") {
 				t.Errorf("%s, %q", class(v.Class), v.Why)
 			}
@@ -85,7 +85,7 @@ func TestNDJSONAdviceForZstd(t *testing.T) {
 	for status, says := range map[int]string{
 		400: "takes NDJSON in zstd, or set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip", 415: "set HOUNDTRAIL_WEBHOOK_COMPRESSION=gzip",
 	} {
-		if v := f.Read(answer(status, "", "")); !strings.Contains(v.Advice, says) {
+		if v := f.Read(answer(status, "", ""), two); !strings.Contains(v.Advice, says) {
 			t.Errorf("%d: %q", status, v.Advice)
 		}
 	}

@@ -31,11 +31,11 @@ func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
 			"receiver's grants"}
 	case 404, 405, 410: // Not Found, Method Not Allowed, Gone
 		return Verdict{Advice: "nothing takes a POST there; check the path of " + setting.WebhookURL}
-	case 408, 429: // Request Timeout, Too Many Requests
+	case 408, 425, 429: // Request Timeout, Too Early, Too Many Requests
 		return Verdict{Class: Retry}
 	case 413: // Content Too Large
 		return Verdict{Class: Split, Advice: "this one record is larger than it takes, and batches cannot get any smaller; raise the " +
-			"receiver's limit"}
+			"receiver's limit, or set " + setting.WebhookRecordBytes + " below it: then its fields are cut and marked"}
 	case 415: // Unsupported Media Type
 		if c == ndjson.Zstd {
 			return Verdict{Advice: "it may not know zstd: set " + setting.WebhookCompression + "=gzip"}

@@ -19,6 +19,11 @@ type kind struct {
 //nolint:gochecknoglobals // a constant
 var kinds = []kind{
 	{NDJSON, newNDJSON},
+	{ElasticBulk, newBulk},
+	{Loki, newLoki},
+	{Datadog, newDatadog},
+	{SplunkHEC, newHEC},
+	{Sentinel, newSentinel},
 }
 
 // Names are the formats there are.

@@ -1,0 +1,132 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/config/setting"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
+)
+
+const (
+	// ackPatience is how long Houndtrail asks for the acknowledgement of a batch before it sends the batch anew.
+	ackPatience = 5 * time.Minute
+	// ackGrace is how long it still asks after another batch has failed for good.
+	ackGrace = 10 * time.Second
+	// mostRounds is how often Houndtrail sends a batch anew whose acknowledgement never comes. Each time may double its records.
+	mostRounds = 3
+)
+
+// errNoAck is the end of a round: the receiver has taken the batch, and its acknowledgement did not come.
+var errNoAck = errors.New("no acknowledgement")
+
+// untilStored posts a batch. If the receiver tells only later that it has stored the batch, untilStored asks until it does. If the
+// receiver never does, untilStored sends the batch anew: it may be lost. The batch counts as on its way all the time. Nothing
+// remembers the question: after a crash, the next process sends the batch again.
+func (s *Sink) untilStored(ctx, pauses context.Context, b *batch, number int) error {
+	for {
+		err := s.attempt(ctx, b, number)
+		if classOf(err) != format.Pending {
+			return err
+		}
+		pending, _ := errors.AsType[*StatusError](err)
+		err = s.ask(ctx, pauses, b, pending)
+		if err == nil {
+			s.ackless.Store(false)
+		}
+		if !errors.Is(err, errNoAck) {
+			return err
+		}
+		if b.round >= mostRounds || s.ackless.Load() {
+			s.ackless.Store(true)
+			return fmt.Errorf("the receiver took the batch %d times and never said that it has stored it: if a load balancer is in front of "+
+				"it, switch sticky sessions on, and look at the receiver's indexing queue; or unset "+setting.WebhookHECAck, b.round+1)
+		}
+		b.round++
+		s.options.Log.Warn("no acknowledgement came, sending the batch anew", zap.String("batch", b.id), zap.Int("round", b.round))
+	}
+}
+
+// ask asks for the acknowledgement of a batch, ever more seldom. An answer that says nothing about the batch is asked for again.
+func (s *Sink) ask(ctx, pauses context.Context, b *batch, pending *StatusError) error {
+	halted, end := pauses.Done(), time.NewTimer(ackPatience)
+	defer end.Stop()
+	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		next := time.NewTimer(pause)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				next.Stop()
+				return fmt.Errorf("stopped before the receiver said that it has stored the batch: %w", ctx.Err())
+			case <-halted:
+				halted = nil
+				end.Reset(ackGrace)
+			case <-end.C:
+				next.Stop()
+				if pauses.Err() != nil {
+					return errHalted
+				}
+				return errNoAck
+			case <-next.C:
+				waiting = false
+			}
+		}
+		if err := s.poll(ctx, b, pending); classOf(err) != format.Pending {
+			return err
+		}
+	}
+}
+
+// poll asks once. The error is nil if the batch is stored, has the class Pending if it is not known to be stored, and is for people
+// to mend otherwise. If the answer is lost, its "yes" may never come again, and the batch goes out anew.
+func (s *Sink) poll(ctx context.Context, b *batch, pending *StatusError) error {
+	asking, ok := s.format.(format.Acknowledger)
+	if !ok {
+		return pending // impossible: no other format says Pending
+	}
+	attempt, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	to, question := asking.Poll(s.address, pending.verdict.Ack)
+	r := s.request(attempt, &attemptBody{bytes: question}, b)
+	r.URL = to
+	r.Header.Del("Content-Encoding")
+	for _, c := range pending.cookies { // a load balancer finds the same indexer by them
+		r.AddCookie(c)
+	}
+	err := s.proof.Authorize(attempt, r, func() (io.Reader, error) { return bytes.NewReader(question), nil })
+	if err != nil {
+		return pending
+	}
+	resp, err := s.transport.RoundTrip(r)
+	if err != nil {
+		return pending
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(s.limits.Answer)))
+	if err != nil {
+		return pending
+	}
+	redact := s.redactor(r)
+	v := asking.Polled(format.Answer{
+		Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body,
+		Quote: func(text string) string { return show(text, redact) },
+	}, pending.verdict.Ack)
+	switch v.Class {
+	case format.OK:
+		return nil
+	case format.Stop:
+		refusal := &StatusError{Status: resp.StatusCode, Answer: firstLine(body, redact), verdict: v}
+		if s.refused(r, resp.StatusCode, refusal) {
+			return pending // the next question has another proof
+		}
+		return refusal
+	default:
+		return pending
+	}
+}

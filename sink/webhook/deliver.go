@@ -1,0 +1,174 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
+
+	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
+)
+
+// The pauses between two attempts: they double, each plus or minus a half, so that many exporters do not come
+// back at the same moments after one receiver's outage.
+const (
+	firstWait = 500 * time.Millisecond
+	longWait  = 30 * time.Second
+	// maxRetryAfter is the longest pause that Houndtrail keeps, however long a receiver asks for.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// A delivery is the way of a batch to the receiver. The receiver may take some of its records, and others later or never.
+type delivery struct {
+	left    *batch    // the records that the receiver does not have: at first all of them
+	done    []portion // the records that it has
+	refused *refusal  // the first record that it refuses by itself, which is not in left; nil if there is none
+}
+
+// A refusal is a record that the receiver refuses by itself, whatever comes with it.
+type refusal struct {
+	record *batch // with this record only, and without a body
+	err    error
+}
+
+// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When the context pauses ends,
+// the pause between two attempts ends too, and no other attempt follows. If the answer takes some of the records, only the others
+// are posted again.
+func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error) {
+	var (
+		d       = &delivery{left: b}
+		started = time.Now()
+		tries   int
+		odd     int // how many of the tries had an unexpected answer
+		last    error
+	)
+	try := func() (struct{}, error) {
+		tries++
+		if last = s.untilStored(ctx, pauses, d.left, tries); isUnexpected(last) {
+			odd++
+		}
+		if last = s.settle(d, last); last != nil && !retryable(last, odd) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		return struct{}{}, last
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.Multiplier, wait.MaxInterval = firstWait, 2, longWait
+	_, err := backoff.Retry(pauses, try, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(s.options.RetryFor),
+		backoff.WithNotify(func(_ error, pause time.Duration) { s.retrying(d.left, last, tries, pause) }))
+	pause, again := asked(last), retryable(last, odd)
+	switch {
+	case err == nil:
+		return d, nil
+	case ctx.Err() != nil && again:
+		return d, fmt.Errorf("stopped in attempt %d: %w", tries, ctx.Err())
+	case again && pause > 0 && pause > s.options.RetryFor-time.Since(started):
+		return d, &PostponedError{Until: time.Now().Add(pause), Err: last}
+	case pauses.Err() != nil && again:
+		return d, errHalted
+	case tries == 1 && !again:
+		return d, last
+	default:
+		return d, fmt.Errorf("gave up after %d attempts in %s; the next run sends the batch again: %w",
+			tries, time.Since(started).Round(time.Millisecond), last)
+	}
+}
+
+// settle takes the records out of a delivery that the answer settles by themselves. The others are posted again if the error may
+// pass. An error without items says the same of all records, and settle returns it as it is.
+func (s *Sink) settle(d *delivery, err error) error {
+	if err == nil {
+		d.done = append(d.done, d.left.portion(every))
+		return nil
+	}
+	answer, ok := errors.AsType[*StatusError](err)
+	if !ok || len(answer.verdict.Items) == 0 {
+		return err
+	}
+	class := make([]format.Class, len(d.left.lines))
+	for i := range class {
+		class[i] = format.OK
+	}
+	for _, item := range answer.verdict.Items {
+		class[item.N] = item.Class
+	}
+	if p := d.left.portion(func(i int) bool { return class[i] == format.OK }); len(p.events) > 0 {
+		d.done = append(d.done, p)
+	}
+	if classOf(err) == format.Stop {
+		return err
+	}
+	s.refuse(d, answer)
+	if classOf(err) == format.Narrow {
+		return nil // all others are taken
+	}
+	left, failed := s.without(d.left, func(i int) bool { return class[i] != format.Retry })
+	if failed != nil {
+		return fmt.Errorf("take the records out of a batch that the receiver has: %w", failed)
+	}
+	d.left = left
+	return err
+}
+
+// refuse notes the first record that the answer refuses by itself.
+func (s *Sink) refuse(d *delivery, answer *StatusError) {
+	items := answer.verdict.Items
+	at := slices.IndexFunc(items, func(i format.Item) bool { return i.Class == format.Narrow })
+	if at < 0 || d.refused != nil {
+		return
+	}
+	alone := *answer
+	alone.verdict.Class, alone.verdict.Why = format.Narrow, "and refuses this record: "+items[at].Why
+	line := d.left.lines[items[at].N : items[at].N+1]
+	p := s.packers.Take()
+	defer s.giveBack(p)
+	d.refused = &refusal{&batch{lines: line, id: p.id(line), size: line[0].size}, &alone}
+}
+
+// without is the batch without some of its records.
+func (s *Sink) without(b *batch, leave func(i int) bool) (*batch, error) {
+	s.recutting.Lock() // one at a time, since each holds the whole text of a batch
+	defer s.recutting.Unlock()
+	t, err := unpack(s.options.Compression, b, s.format.Frame(b.walk))
+	if err != nil {
+		return nil, err
+	}
+	t = t.without(leave)
+	p := s.packers.Take()
+	defer s.giveBack(p)
+	var wire bytes.Buffer
+	rest, err := p.pack(t, 0, len(t.lines), math.MaxInt, &wire)
+	rest.wire = wire.Bytes()
+	return &rest, err
+}
+
+// asked is the pause that the receiver asks for.
+func asked(err error) time.Duration {
+	if answer, ok := errors.AsType[*StatusError](err); ok {
+		return answer.retryAfter
+	}
+	if noToken, ok := errors.AsType[*authorize.TokenError](err); ok {
+		return noToken.Wait
+	}
+	return 0
+}
+
+// retrying tells people that an attempt failed and another one follows: a delivery that takes minutes should not be silent.
+func (s *Sink) retrying(b *batch, err error, tries int, pause time.Duration) {
+	r := Retry{Batch: b.id, Number: tries, Reason: reason(err), Pause: pause, Err: err}
+	fields := []zap.Field{
+		zap.Int("try", tries), zap.String("reason", r.Reason), zap.Duration("pause", pause), zap.String("batch", b.id),
+	}
+	if answer, ok := errors.AsType[*StatusError](err); ok {
+		fields = append(fields, zap.Int("status", answer.Status), zap.String("answer", answer.Answer))
+	}
+	s.options.Log.Warn("the batch was not acknowledged, trying again", append(fields, zap.Error(err))...)
+	s.options.Retried(r)
+}

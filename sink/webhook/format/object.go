@@ -1,0 +1,117 @@
+package format
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/sink/ndjson"
+)
+
+// An object makes the object of JSON of a record, on one line with a newline behind it. It is the one place that decides what an
+// event looks like, and every format takes its events from it. A record that is over the limit is cut before, so the
+// object of a record that was cut has the same form as any other.
+type object struct {
+	lines ndjson.Lines
+	most  int // of a record's text; 0 for no limit
+}
+
+// newObject returns the objects of the tenant's records. most is the format's own limit of a record; 0 for none.
+func newObject(o Options, most int) object {
+	if o.RecordBytes > 0 && (most == 0 || o.RecordBytes < most) {
+		most = o.RecordBytes
+	}
+	return object{ndjson.ForTenant(o.Tenant), most}
+}
+
+// Append appends the record's line.
+func (o object) Append(dst []byte, r *record.Record) []byte {
+	if o.long(r) {
+		r = ndjson.Shorten(r, o.most)
+	}
+	return o.lines.Append(dst, r)
+}
+
+// Write writes the same line, and holds a piece of it at a time.
+func (o object) Write(w io.Writer, r *record.Record) (int, error) {
+	if o.long(r) {
+		r = ndjson.Shorten(r, o.most)
+	}
+	return o.lines.Write(w, r)
+}
+
+func (o object) long(r *record.Record) bool { return o.most > 0 && len(r.Raw) > o.most }
+
+// appendText appends the record's line, without its newline, as a text of JSON in quotes.
+func (o object) appendText(dst []byte, r *record.Record) []byte {
+	at := len(dst)
+	dst = o.Append(dst, r)
+	return quoteTail(dst[:len(dst)-1], at)
+}
+
+// appendTime appends a time in UTC, always with six digits behind the point.
+func appendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
+}
+
+// quoteTail makes the bytes from an index on a text of JSON. They must be UTF-8.
+func quoteTail(dst []byte, from int) []byte {
+	more := len(`""`)
+	for _, c := range dst[from:] {
+		more += escaped(c)
+	}
+	read := len(dst) - 1
+	dst = slices.Grow(dst, more)[:len(dst)+more]
+	write := len(dst) - 1
+	dst[write] = '"'
+	for ; read >= from; read-- { // from the end: each byte moves behind the bytes that are not read yet
+		c := dst[read]
+		switch escaped(c) {
+		case 0:
+			write--
+			dst[write] = c
+		case 1:
+			write -= 2
+			dst[write], dst[write+1] = '\\', c
+		default:
+			const digits = "0123456789abcdef"
+			write -= 6
+			copy(dst[write:], `\u00`)
+			dst[write+4], dst[write+5] = digits[c>>4], digits[c&15]
+		}
+	}
+	dst[from] = '"'
+	return dst
+}
+
+// escaped is how many more bytes a byte has in a text of JSON.
+func escaped(c byte) int {
+	switch {
+	case c == '"' || c == '\\':
+		return 1
+	case c < ' ':
+		return 5
+	}
+	return 0
+}
+
+// A told is what formats read of an event that is no record.
+type told struct {
+	ID   string    `json:"event_id"`
+	Time time.Time `json:"cursor"`
+}
+
+// readEvent reads an event that is no record. Houndtrail has made it: if it cannot be read, the receiver gets it without an id.
+func readEvent(event []byte) (e told) {
+	_ = json.Unmarshal(event, &e)
+	return e
+}
+
+// appendString appends a text as a text of JSON.
+func appendString(dst []byte, text string) []byte {
+	from := len(dst)
+	return quoteTail(append(dst, strings.ToValidUTF8(text, "\uFFFD")...), from)
+}

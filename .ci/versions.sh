@@ -12,3 +12,9 @@ TRINO=io.trino:trino-server:476:tar.gz
 PYSPARK=pyspark==3.5.6
 CHDB=chdb==4.4.0
 PYARROW=pyarrow==26.0.1
+# The published schemas of events (.ci/schemas), from PyPI and npm.
+OCSF_JSON_SCHEMA=ocsf-json-schema==1.2.0
+JSONSCHEMA=jsonschema==4.26.0
+PYDANTIC_OCSF=pydantic-ocsf==3.0.0
+ECS9=@elastic/ecs@9.4.0
+ECS8=@elastic/ecs@8.11.1

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,7 +28,7 @@ const mostKept = 1 << 20
 // same record always gives the same copy. The record's id and time stay as they are.
 func Shorten(r *record.Record, most int) *record.Record {
 	short := *r
-	cut := take(r.Raw, len(r.Raw), len(r.Raw))
+	cut := take(r.Raw, len(r.Raw), math.MaxInt)
 	if cut.size > most {
 		cut = take(r.Raw, mostShort, most)
 	}
@@ -52,8 +53,8 @@ const about = len(`,"fields":{"truncated":""},"fields_truncated":true,"fields_by
 // bytes.
 func take(raw string, longest, most int) *shortened {
 	s := &shortened{size: len("{}") + about}
-	for m := (members{rest: raw}); ; {
-		key, value, err := m.next()
+	for m := Members(raw); ; {
+		key, value, err := m.Next()
 		if err != nil || key == "" && value == "" {
 			return s // an error is impossible: the text is JSON, since the client has read it
 		}

@@ -143,7 +143,8 @@ func TestItemsThatAreNotStored(t *testing.T) {
 	}{
 		"one refused": {
 			100, func(n int) string { return map[int]string{7: unmapped}[n] },
-			[]string{"event acme/8/", "refuses this record: 400 mapper_parsing_exception: failed to parse field [fields]", "with 99 of 100"}, 99, 1,
+			[]string{"event acme/8/", "refuses this record: 400 mapper_parsing_exception: failed to parse field [fields]", "with 99 of 100"},
+			99, 1,
 		},
 		"some refused, some busy": {
 			100, func(n int) string { return map[int]string{7: unmapped, 9: busy}[n] }, []string{"gave up", "with 98 of 100"}, 98, 1000,
@@ -153,7 +154,8 @@ func TestItemsThatAreNotStored(t *testing.T) {
 		},
 		"all refused alike": {
 			100, func(int) string { return unmapped },
-			[]string{"refuses each of the 100 records alike", "this is no fault of the records", "with 0 of 100"}, 0, 1,
+			[]string{"refuses each of the 100 records alike", "this is no fault of the records", "with 0 of 100"},
+			0, 1,
 		},
 		"no index": {
 			100, func(int) string { return noIndex }, []string{"404 index_not_found_exception", "create the data stream"}, 0, 1,

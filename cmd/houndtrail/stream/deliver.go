@@ -131,7 +131,8 @@ func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 		return nil, Usagef("%sWEBHOOK_CA_FILE: %w", config.Prefix, err)
 	}
 	sink, err := webhook.New(webhook.Options{
-		URL: c.URL.Value(), Format: string(c.Format), Tenant: s.config.Tenant, Version: s.process.Version,
+		URL: c.URL.Value(), Format: string(c.Format), Schema: string(c.Schema), TrustedProxies: c.TrustedProxies,
+		Tenant: s.config.Tenant, Version: s.process.Version,
 		Authorization: c.Authorization.Value, Headers: headers, RootCAs: roots,
 		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,

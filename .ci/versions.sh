@@ -22,3 +22,9 @@ WEBHOOKS_CLIENT=standardwebhooks==1.1.0
 # The receiver of the format elastic-bulk (.ci/receivers). It needs Java 17.
 OPENSEARCH=2.19.6
 LOG4J=2.25.4
+# The published schemas of events (.ci/schemas), from PyPI and npm.
+OCSF_JSON_SCHEMA=ocsf-json-schema==1.2.0
+JSONSCHEMA=jsonschema==4.26.0
+PYDANTIC_OCSF=pydantic-ocsf==3.0.0
+ECS9=@elastic/ecs@9.4.0
+ECS8=@elastic/ecs@8.11.1

@@ -108,6 +108,7 @@ type Checkpoint struct {
 	Covered []window.Window `json:"covered,omitempty"`
 
 	Records     Counts       `json:"records"`
+	Filter      string       `json:"filter,omitempty"`       // which records the stream delivers; "" for all
 	Totals      Totals       `json:"totals"`                 // Commit fills it in
 	ServerCount *ServerCount `json:"server_count,omitempty"` // nil if no window was read
 	Objects     []Object     `json:"objects"`

@@ -49,7 +49,7 @@ func TestEntryGolden(t *testing.T) {
 		Cursor: at("2026-03-01T11:00:00.000001Z"), MaxID: 1204332, Delivered: []byte("roaring"),
 		DeliveredSince: at("2026-03-01T12:50:00+02:00"), RescannedAt: at("2026-03-01T01:00:00+01:00"), Epoch: 7,
 		ServerCount: &ServerCount{Status: CountBounded, AtLeast: 511, AtMost: 514},
-		Records:     Counts{Read: 515, Fresh: 480, Duplicate: 32, Late: 1, Self: 4, Excluded: 3},
+		Records:     Counts{Read: 515, Fresh: 480, Duplicate: 32, Late: 1, Self: 4, Excluded: 3, Filtered: 2}, Filter: "status=neq:intent",
 		Objects: []Object{{
 			Key: "audit/tenant=acme.example/dt=2026-03-01/20260301T100000.000000Z.parquet", Bytes: 48213,
 			SHA256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752", Records: 480,

@@ -50,6 +50,7 @@ type Counts struct {
 	// Fresh or, if the stream leaves them out, of Excluded.
 	Self     int `json:"self,omitempty"`
 	Excluded int `json:"excluded,omitempty"` // new rows that the stream was told to leave out, and never delivers
+	Filtered int `json:"filtered,omitempty"` // those of Excluded that the stream's filter leaves out
 }
 
 // News is how many rows were new and not our own doing.
@@ -57,9 +58,10 @@ func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 
 // Totals adds up what the entries so far say.
 type Totals struct {
-	Delivered int64 `json:"delivered"` // records; after an adoption, the archive's records and the later ones
-	Objects   int64 `json:"objects"`   // in which they were delivered
-	Bytes     int64 `json:"bytes"`     // of the objects
+	Delivered int64 `json:"delivered"`          // records; after an adoption, the archive's records and the later ones
+	Objects   int64 `json:"objects"`            // in which they were delivered
+	Bytes     int64 `json:"bytes"`              // of the objects
+	Filtered  int64 `json:"filtered,omitempty"` // records that a filter left out
 	// The records that were read in windows of the kinds export and history, by the status of the server's own count of the
 	// window: each record is in one of the three.
 	Exact   int64 `json:"exact"`

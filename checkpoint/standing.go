@@ -263,7 +263,7 @@ func (c *Checkpoint) Standing(k Kind) Checkpoint {
 	m.Window = window.Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
 	m.Reset, m.Moved, m.Adopted, m.Compacted, m.Forgotten, m.Keys = nil, nil, nil, nil, nil, nil
 	m.Delivered, m.DeliveredBase = c.Unchanged()
-	m.Records, m.ServerCount, m.Objects = Counts{}, nil, nil
+	m.Records, m.Filter, m.ServerCount, m.Objects = Counts{}, "", nil, nil
 	m.Holes, m.Changed = nil, nil
 	m.CommittedAt = time.Time{}
 	return m

@@ -147,6 +147,7 @@ func (j *Journal) readGap(ctx context.Context, gap run) (found []answer) {
 func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	next.Totals = prev.Totals
 	next.Totals.Delivered += int64(next.Records.Fresh)
+	next.Totals.Filtered += int64(next.Records.Filtered)
 	if a := next.Adopted; a != nil { // whatever the lost entries said
 		next.Totals.Delivered, next.Totals.Objects, next.Totals.Bytes = a.Records, int64(a.Objects), a.Bytes
 	}

@@ -161,6 +161,18 @@ type Webhook struct {
 	// Form of the batches: the kind of the receiver. docs/siem.md has a section for each. The parentheses have the limits of each
 	// form for one batch.
 	Format WebhookFormat `env:"FORMAT,default=ndjson"`
+	// Names of the parts of an event: `native` for the record as BloodHound serves it, with `event_id` and `tenant` in front; `ecs`
+	// for the Elastic Common Schema, or `ocsf` for the Open Cybersecurity Schema Framework. These two have the whole record as well.
+	// A stream that has begun goes on with another schema after `houndtrail move`.
+	Schema WebhookSchema `env:"SCHEMA,default=native" oneof:"native ecs ocsf"`
+	// Proxies of your own in front of BloodHound. Each of them adds the address that it sees to the end of the record's
+	// `source_ip_address`. The schemas `ecs` and `ocsf` take the address in front of these as the source. 0 takes the last one,
+	// which is the address that BloodHound itself sees.
+	TrustedProxies int `env:"TRUSTED_PROXIES,default=0" min:"0" max:"32"`
+	// Which records go to the receiver, in the grammar of the API: `column=predicate:value`, with `&` between two filters, which
+	// must both hold. The journal counts the others as `filtered`. They never go out later, also if the filter changes. In a
+	// value, write `%26` for `&` and `%25` for `%`.
+	Filter Filter `env:"FILTER" shown:"all records" example:"status=neq:intent"`
 	// Value of the `Authorization` header, scheme included. With the format `datadog`, it is the API key, and goes into the header
 	// `DD-API-KEY`.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`

@@ -67,6 +67,10 @@ func (l *loader) rules() {
 	if l.config.BloodHound.Insecure && l.given("BLOODHOUND_CA_FILE") {
 		l.report("BLOODHOUND_INSECURE", "set beside %sBLOODHOUND_CA_FILE, which it would make useless; unset it", Prefix)
 	}
+	if l.config.Webhook.TrustedProxies > 0 && l.config.Webhook.Schema == SchemaNative {
+		l.report("WEBHOOK_TRUSTED_PROXIES", "set, but only %sWEBHOOK_SCHEMA=%s or %s has a place for the source's address; set that as well",
+			Prefix, SchemaECS, SchemaOCSF)
+	}
 	l.destinations()
 	l.s3()
 	l.webhook()

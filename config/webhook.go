@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
@@ -13,6 +14,26 @@ import (
 
 // WebhookFormat is the form of webhook batches: the name of a format of package format.
 type WebhookFormat string
+
+// Filter says which records go to a destination.
+type Filter struct {
+	*filter.Conditions // nil for all
+}
+
+// UnmarshalText takes the texts of [filter.ParseAll]. The library also calls it for a variable that is not set, with an empty text.
+func (f *Filter) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	filters, err := filter.ParseAll(string(text))
+	if err == nil {
+		f.Conditions, err = filter.Compile(filters)
+	}
+	if err != nil {
+		return invalidf("got %s; %s", quote(string(text)), strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return nil
+}
 
 // limits are the limits of the format's batches, for the manual.
 func (n WebhookFormat) limits() string {

@@ -6,6 +6,8 @@ type (
 	ArchiveFormat string
 	// Compression is the compression of webhook bodies.
 	Compression string
+	// WebhookSchema names the parts of a webhook's events: the name of a schema of package schema.
+	WebhookSchema string
 	// SSE is S3's server-side encryption; "" leaves it to the bucket.
 	SSE string
 	// ObjectLockMode is S3's retention mode; "" leaves it to the bucket.
@@ -29,6 +31,10 @@ const (
 	CompressionGzip Compression = "gzip"
 	CompressionZstd Compression = "zstd"
 	CompressionNone Compression = "none"
+
+	SchemaNative WebhookSchema = "native"
+	SchemaECS    WebhookSchema = "ecs"
+	SchemaOCSF   WebhookSchema = "ocsf"
 
 	SSEAES256 SSE = "AES256"
 	SSEKMS    SSE = "aws:kms"

@@ -144,6 +144,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		MaxID:          max(c.stored.MaxID, p.maxID),
 		Newest:         c.stored.Newest,
 		Records:        p.records,
+		Filter:         c.Filter.String(),
 		ServerCount:    o.counted,
 		Objects:        o.receipt.Objects,
 		Oldest:         o.seen,
@@ -226,6 +227,7 @@ func (c *cycle) committed() {
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
+		zap.Int("filtered", entry.Records.Filtered),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took),
 		zap.String("head", c.stored.Head)) // a log server elsewhere then knows the head, even if the store is lost or changed
 	if ch := entry.Changed; ch != nil {

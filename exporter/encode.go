@@ -26,7 +26,7 @@ func (r *reading) skim(ctx context.Context) (err error) {
 	r.Batch, err = p.Source.FetchParts(ctx, r.since, r.End.Add(-grain), r.limits, func(records []record.Record) error {
 		for i := range records {
 			skim := skimmer.Skim(&records[i])
-			skim.Own = p.Source.Own(ctx, &records[i])
+			skim.Own, skim.Filtered = p.Source.Own(ctx, &records[i]), !p.Filter.Match(&records[i])
 			skims = append(skims, skim)
 		}
 		return nil

@@ -33,6 +33,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -61,7 +62,10 @@ type Exporter struct {
 
 	Retention   Retention // how long the source keeps records
 	ExcludeSelf bool      // leave out the records of our own requests
-	VerifyCount bool      // compare each window with the server's own count
+	// Filter leaves out all records for which it does not hold. Houndtrail is done with them: it never delivers them later, also if
+	// the filter changes. Nil leaves out none.
+	Filter      *filter.Conditions
+	VerifyCount bool // compare each window with the server's own count
 
 	Rescan         time.Duration // how far back the rescan looks for late records; RescanSchedule says when; 0 for never
 	RescanSchedule Schedule

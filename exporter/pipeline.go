@@ -216,14 +216,16 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 		if p = p.with(admitted, len(fresh)); len(fresh) > 0 {
 			p.oldest = fresh[0].Name().CreatedAt
 		}
-		fresh = sortOut(e, fresh, &p.records, func(r *dedup.Skim) bool { return r.Own })
+		fresh = sortOut(e, fresh, &p.records, func(r *dedup.Skim) (own, filtered bool) { return r.Own, r.Filtered })
 		p.encoding = e.inParts(s, fresh)
 	} else {
 		admitted := set.Admit(span, s.Records()[first:])
 		if p = p.with(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
 			p.oldest = admitted.Fresh[0].CreatedAt
 		}
-		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *record.Record) bool { return e.Source.Own(ctx, r) })
+		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *record.Record) (own, filtered bool) {
+			return e.Source.Own(ctx, r), !e.Filter.Match(r)
+		})
 		p.encoding = e.encode(under, s, fresh)
 	}
 	p.holes, p.next = newHoles(set, p.next, holes, s.remembered)
@@ -269,16 +271,21 @@ func holeRef(h bloodhound.Hole) dedup.Ref {
 //nolint:gochecknoglobals // a constant
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// sortOut counts the records of our own requests among the new ones. If the stream excludes them, sortOut leaves them out. The
-// set of delivered ids knows them in both cases: Houndtrail is done with them.
-func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, own func(*T) bool) []T {
+// sortOut counts the new records of our own requests, and those that the filter leaves out. It returns the records that the stream
+// delivers. The set of delivered ids knows the others all the same: Houndtrail is done with them.
+func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, judge func(*T) (own, filtered bool)) []T {
 	kept := 0
 	for i := range fresh {
-		if own(&fresh[i]) {
+		own, filtered := judge(&fresh[i])
+		if own {
 			n.Self++
-			if e.ExcludeSelf {
-				continue
-			}
+		}
+		switch {
+		case own && e.ExcludeSelf:
+			continue
+		case filtered:
+			n.Filtered++
+			continue
 		}
 		if kept != i {
 			fresh[kept] = fresh[i]

@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 )
 
 // logsOptions are the flags of logs.
@@ -129,7 +130,7 @@ func (o *logsOptions) query(now time.Time) (bloodhound.Query, error) {
 	}
 	for _, column := range bloodhound.FilterColumns() {
 		for _, text := range *o.filters[column] {
-			q.Filters = append(q.Filters, bloodhound.ParseFilter(column, text))
+			q.Filters = append(q.Filters, filter.Parse(column, text))
 		}
 	}
 	if o.follow && (o.before != "" || o.skip != 0) {

@@ -15,6 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
@@ -72,10 +73,9 @@ func (o *logsOptions) archived(now time.Time) (search.Options, error) {
 	default:
 		return asked, fmt.Errorf("--sort-by %s: --archive sorts by created_at or -created_at only", strings.Join(q.SortBy, " --sort-by "))
 	}
-	for _, f := range q.Filters {
-		asked.Filters = append(asked.Filters, search.Filter{Column: f.Column, Predicate: f.Predicate, Value: f.Value})
-	}
-	return asked, search.Check(asked.Filters)
+	asked.Filters = q.Filters
+	_, err = filter.Compile(asked.Filters)
+	return asked, err
 }
 
 // serversLimit is how many records the server returns if the request has no limit.

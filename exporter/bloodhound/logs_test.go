@@ -17,7 +17,7 @@ import (
 
 // If a warning foretold an internal error, Logs returns it at once, with the warning. After any other it tries again.
 func TestLogsBelievesItsWarnings(t *testing.T) {
-	two := Query{Filters: []Filter{{"id", "gt", "1"}, {"id", "lt", "3"}}}
+	two := Query{Filters: parsed("id=gt:1&id=lt:3")}
 	for name, test := range map[string]struct {
 		query Query
 		reply resttest.Canned
@@ -27,7 +27,7 @@ func TestLogsBelievesItsWarnings(t *testing.T) {
 		"foretold": {two, resttest.Can(500, resttest.Complain("an internal error has occurred")), 1, "500 to more than one"},
 		// From the third try on, the client also sends the same query about a time without rows.
 		"not foretold":        {Query{}, resttest.Can(500, resttest.Complain("an internal error has occurred")), 8 + 6, "gave up after 8 tries"},
-		"a surprise":          {Query{Filters: []Filter{{"status", "neq", "x"}}}, resttest.Can(500, ""), 8 + 6, "gave up after 8 tries"},
+		"a surprise":          {Query{Filters: parsed("status=neq:x")}, resttest.Can(500, ""), 8 + 6, "gave up after 8 tries"},
 		"another failure":     {two, resttest.Can(502, resttest.HTMLPage), 8, "502"},
 		"too slow":            {two, resttest.Can(500, resttest.Complain("request timed out")), 8, "request timed out"},
 		"it was not so":       {two, resttest.Can(200, `{"data":{"logs":[]}}`), 1, ""},
@@ -57,7 +57,7 @@ func TestLogsWithTwoFilters(t *testing.T) {
 	for _, profile := range bloodhoundtest.Profiles {
 		server, base := resttest.Tenant(t, bloodhoundtest.Options{Profile: profile})
 		c := quick(t, base, rest.Token(resttest.Token, resttest.Always(resttest.Key)))
-		_, err := c.Logs(t.Context(), Query{Filters: []Filter{{"action", "eq", "CreateUser"}, {"status", "eq", "success"}}})
+		_, err := c.Logs(t.Context(), Query{Filters: parsed("action=eq:CreateUser&status=eq:success")})
 		if n := resttest.RequestsFor(server, AuditPath); n != 1 || (err != nil) != (profile == bloodhoundtest.Legacy2024) {
 			t.Errorf("%s: %d requests, %v", profile, n, err)
 		}
@@ -85,7 +85,7 @@ func TestLogsNamesABadRow(t *testing.T) {
 		"skipped to":     {of(Query{Skip: 662, Limit: 1, SortBy: NewestFirst()}), "row 3 of its instant, the highest id first"},
 		"by another key": {of(Query{Limit: 1000, SortBy: []string{"id"}}), "row 8 of its instant, in the order asked for"},
 		"filtered": {
-			of(Query{Limit: 10, SortBy: NewestFirst(), Filters: []Filter{{"id", "lte", "779"}}}),
+			of(Query{Limit: 10, SortBy: NewestFirst(), Filters: parsed("id=lte:779")}),
 			"row 2 of its instant, the highest id first",
 		},
 	} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/page"
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 )
 
 // AuditPath is the endpoint, relative to the server's base URL.
@@ -32,16 +33,11 @@ type Query struct {
 }
 
 // A Filter is column=predicate:value.
-type Filter struct {
-	Column, Predicate, Value string
-}
-
-// String is the filter as a user types it: column=predicate:value.
-func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.Value }
+type Filter = filter.Filter
 
 // wire is the value as the client sends it. A time is in UTC: servers drop an offset without a word, and answer 200 for another
 // instant.
-func (f Filter) wire() string {
+func wire(f Filter) string {
 	if f.Column == "created_at" {
 		if t, err := time.Parse(time.RFC3339Nano, f.Value); err == nil {
 			return page.FormatTime(t)
@@ -49,16 +45,6 @@ func (f Filter) wire() string {
 	}
 	return f.Value
 }
-
-// ParseFilter reads "predicate:value" for a column. A bare value means eq: a server would drop it without a word.
-func ParseFilter(column, text string) Filter {
-	if pred, value, ok := strings.Cut(text, ":"); ok && slices.Contains(predicates, pred) {
-		return Filter{column, pred, value}
-	}
-	return Filter{column, "eq", text}
-}
-
-var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"} //nolint:gochecknoglobals // a constant
 
 // FilterColumns are the columns that a query can filter by, according to the documentation or the server's source.
 func FilterColumns() []string { return append([]string{"id", "created_at"}, textColumns...) }
@@ -93,7 +79,7 @@ func (q Query) Encode() string {
 		add("sort_by", column)
 	}
 	for _, f := range q.Filters {
-		add(f.Column, f.Predicate+":"+f.wire())
+		add(f.Column, f.Predicate+":"+wire(f))
 	}
 	return b.String()
 }
@@ -156,7 +142,7 @@ func (q Query) doubts() doubts {
 		d.fails("%d filters at once: builds before 2025 answer 500 to more than one; ask with one, and filter the output", len(q.Filters))
 	}
 	for _, f := range q.Filters {
-		f.doubt(&d)
+		doubtful(f, &d)
 	}
 	return d
 }
@@ -168,7 +154,7 @@ var (
 	unquoted = regexp.MustCompile(`^(-?[0-9]+(\.[0-9]+)?|[tT]|[fF]|(?i:true|false))$`)
 )
 
-func (f Filter) doubt(d *doubts) {
+func doubtful(f Filter, d *doubts) {
 	text := slices.Contains(textColumns, f.Column)
 	switch {
 	case f.Column == "source":
@@ -178,7 +164,7 @@ func (f Filter) doubt(d *doubts) {
 	case text && f.Predicate != "eq" && f.Predicate != "neq":
 		d.fails("%s takes only eq and neq: servers reject %s (400)", f.Column, f.Predicate)
 	}
-	value := f.wire()
+	value := wire(f)
 	if read := cutValue.FindString(value); read != value {
 		d.surprises("servers read %s only as far as %q: filter by another column, or filter the output", f, read)
 	}

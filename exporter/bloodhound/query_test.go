@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest/resttest"
+
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 )
 
 func TestQueryEncode(t *testing.T) {
@@ -21,7 +23,7 @@ func TestQueryEncode(t *testing.T) {
 		"after=0001-01-01T00:00:00Z&before=0001-01-01T00:00:00Z":        {Bounded: true},
 		"after=0001-01-01T00:00:00Z&before=9999-12-31T23:59:59.999999Z": {Bounded: true, Before: lastInstant()},
 		"skip=3&offset=3&sort_by=-created_at&sort_by=-id":               {Skip: 3, SortBy: NewestFirst()},
-		"action=eq:a b&id=gt:7":                                         {Filters: []Filter{{"action", "eq", "a b"}, {"id", "gt", "7"}}},
+		"action=eq:a b&id=gt:7":                                         {Filters: parsed("action=eq:a b&id=gt:7")},
 	} {
 		got, err := url.QueryUnescape(q.Encode())
 		if err != nil || got != want {
@@ -41,20 +43,20 @@ func TestFilterTimesAreUTC(t *testing.T) {
 		"now":                                 "now",
 		"null":                                "null",
 	} {
-		got, _ := url.QueryUnescape(Query{Filters: []Filter{ParseFilter("created_at", "gte:"+value)}}.Encode())
+		got, _ := url.QueryUnescape(Query{Filters: []Filter{filter.Parse("created_at", "gte:"+value)}}.Encode())
 		if got != "created_at=gte:"+want {
 			t.Errorf("%s is sent as %s", value, got)
 		}
 	}
-	if got := (Query{Filters: []Filter{{"action", "eq", "2026-06-01T02:00:00+02:00"}}}).Encode(); !strings.Contains(got, "%2B02") {
+	if got := (Query{Filters: parsed("action=eq:2026-06-01T02:00:00+02:00")}).Encode(); !strings.Contains(got, "%2B02") {
 		t.Errorf("the text of another column is sent as %s", got)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "minutes"))
 		at := time.UnixMicro(rapid.Int64Range(epoch.UnixMicro(), epoch.AddDate(9, 0, 0).UnixMicro()).Draw(t, "at")).In(zone)
-		f := Filter{"created_at", "lt", at.Format(time.RFC3339Nano)}
-		if got, err := time.Parse(time.RFC3339Nano, f.wire()); err != nil || !got.Equal(at) || !strings.HasSuffix(f.wire(), "Z") {
-			t.Fatalf("%s is sent as %s", f.Value, f.wire())
+		f := filter.Parse("created_at", "lt:"+at.Format(time.RFC3339Nano))
+		if got, err := time.Parse(time.RFC3339Nano, wire(f)); err != nil || !got.Equal(at) || !strings.HasSuffix(wire(f), "Z") {
+			t.Fatalf("%s is sent as %s", f.Value, wire(f))
 		}
 		if w := (Query{Filters: []Filter{f}}).Warnings(); w != nil {
 			t.Fatalf("%s: %q", f, w)
@@ -64,7 +66,7 @@ func TestFilterTimesAreUTC(t *testing.T) {
 
 // Warnings tell the measurements on servers of 2024 and 2025, and nothing else.
 func TestWarnings(t *testing.T) {
-	filter := func(column, text string) Query { return Query{Filters: []Filter{ParseFilter(column, text)}} }
+	by := func(column, text string) Query { return Query{Filters: []Filter{filter.Parse(column, text)}} }
 	for name, test := range map[string]struct {
 		query Query
 		says  []string // one a warning
@@ -74,29 +76,29 @@ func TestWarnings(t *testing.T) {
 		"oldest first":     {Query{SortBy: oldestFirst()}, nil, false},
 		"by action":        {Query{SortBy: []string{"action", "-id"}}, nil, false},
 		"by actor_id":      {Query{SortBy: []string{"-actor_id"}}, []string{"servers reject it (400)"}, true},
-		"two filters":      {Query{Filters: []Filter{{"id", "gt", "1"}, {"id", "lt", "3"}}}, []string{"500 to more than one"}, true},
-		"source":           {filter("source", "192.0.2.7"), []string{"use source_ip_address"}, true},
-		"contains":         {filter("action", "~eq:Login"), []string{"servers reject it"}, true},
-		"greater text":     {filter("status", "gt:a"), []string{"takes only eq and neq"}, true},
-		"a space":          {filter("action", "eq:Log in"), nil, false},
-		"a plus":           {filter("actor_email", "eq:user+tag@x"), []string{`only as far as "user"`}, false},
-		"a brace":          {filter("action", "GET/api/v2/x/{id}"), []string{`only as far as "GET/api/v2/x/"`}, false},
-		"text number":      {filter("actor_name", "eq:123"), []string{"answer 500"}, true},
-		"text boolean":     {filter("actor_name", "t"), []string{"answer 500"}, true},
-		"text null":        {filter("actor_name", "eq:null"), nil, false},
-		"id":               {filter("id", "gt:123"), nil, false},
-		"id below zero":    {filter("id", "gt:-5"), nil, false},
-		"id with a point":  {filter("id", "eq:1.5"), []string{"not a whole number"}, true},
-		"id of 67 bits":    {filter("id", "gt:99999999999999999999"), []string{"not a whole number"}, true},
-		"id null":          {filter("id", "null"), []string{"not a whole number"}, true},
-		"time":             {filter("created_at", "lt:2026-06-01T00:00:00Z"), nil, false},
-		"time with offset": {filter("created_at", "lt:2026-06-01T00:00:00+02:00"), nil, false},
-		"day":              {filter("created_at", "gt:2026-06-01"), []string{"not an RFC 3339 time"}, true},
-		"not":              {filter("status", "neq:success"), []string{"status=neq:success also leaves out records that have no status"}, false},
-		"not null":         {filter("status", "neq:null"), nil, false},
-		"not this id":      {filter("id", "neq:7"), nil, false},
+		"two filters":      {Query{Filters: parsed("id=gt:1&id=lt:3")}, []string{"500 to more than one"}, true},
+		"source":           {by("source", "192.0.2.7"), []string{"use source_ip_address"}, true},
+		"contains":         {by("action", "~eq:Login"), []string{"servers reject it"}, true},
+		"greater text":     {by("status", "gt:a"), []string{"takes only eq and neq"}, true},
+		"a space":          {by("action", "eq:Log in"), nil, false},
+		"a plus":           {by("actor_email", "eq:user+tag@x"), []string{`only as far as "user"`}, false},
+		"a brace":          {by("action", "GET/api/v2/x/{id}"), []string{`only as far as "GET/api/v2/x/"`}, false},
+		"text number":      {by("actor_name", "eq:123"), []string{"answer 500"}, true},
+		"text boolean":     {by("actor_name", "t"), []string{"answer 500"}, true},
+		"text null":        {by("actor_name", "eq:null"), nil, false},
+		"id":               {by("id", "gt:123"), nil, false},
+		"id below zero":    {by("id", "gt:-5"), nil, false},
+		"id with a point":  {by("id", "eq:1.5"), []string{"not a whole number"}, true},
+		"id of 67 bits":    {by("id", "gt:99999999999999999999"), []string{"not a whole number"}, true},
+		"id null":          {by("id", "null"), []string{"not a whole number"}, true},
+		"time":             {by("created_at", "lt:2026-06-01T00:00:00Z"), nil, false},
+		"time with offset": {by("created_at", "lt:2026-06-01T00:00:00+02:00"), nil, false},
+		"day":              {by("created_at", "gt:2026-06-01"), []string{"not an RFC 3339 time"}, true},
+		"not":              {by("status", "neq:success"), []string{"status=neq:success also leaves out records that have no status"}, false},
+		"not null":         {by("status", "neq:null"), nil, false},
+		"not this id":      {by("id", "neq:7"), nil, false},
 		"many things at once": {
-			Query{SortBy: []string{"source"}, Filters: []Filter{{"source", "eq", "x"}, {"action", "neq", "a+b"}}},
+			Query{SortBy: []string{"source"}, Filters: parsed("source=eq:x&action=neq:a+b")},
 			[]string{"sort_by=source", "2 filters", "filter source", "only as far", "have no action"},
 			true,
 		},
@@ -124,7 +126,7 @@ func TestQueryValidate(t *testing.T) {
 		"limit -3":               {Limit: -3},
 		"nothing can be after":   {After: late, Before: early},
 		"before 0001-01-01":      {Bounded: true, After: late},
-		"has no value":           {Filters: []Filter{{"id", "gt", ""}}},
+		"has no value":           {Filters: parsed("id=gt:")},
 		"sort_by needs a column": {SortBy: []string{"id", "-"}},
 	} {
 		resttest.WantText(t, q.Validate(), says)
@@ -134,4 +136,13 @@ func TestQueryValidate(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// parsed are filters as a user types them.
+func parsed(text string) (filters []Filter) {
+	for part := range strings.SplitSeq(text, "&") {
+		column, test, _ := strings.Cut(part, "=")
+		filters = append(filters, filter.Parse(column, test))
+	}
+	return filters
 }

@@ -27,7 +27,8 @@ type Skim struct {
 	ID     int64
 	micros int64 // created_at, since the epoch
 	mark   uint16
-	Own    bool // the caller says that this is the trace of our own requests
+	// Own and Filtered are what the caller says of the record: it is the trace of our own requests, the filter leaves it out.
+	Own, Filtered bool
 }
 
 // Name returns the name of the record.

@@ -12,10 +12,11 @@ import (
 // EventID names a record: <tenant>/<id>/<created_at in microseconds since the epoch>. The instant is part of it, because
 // a new installation of the server counts its ids from 1 again.
 func EventID(tenant string, r *record.Record) string {
-	return string(appendIdentity([]byte(tenant+"/"), r))
+	return string(AppendIdentity([]byte(tenant+"/"), r))
 }
 
-func appendIdentity(dst []byte, r *record.Record) []byte {
+// AppendIdentity appends the part of the event id behind the tenant and its slash.
+func AppendIdentity(dst []byte, r *record.Record) []byte {
 	dst = strconv.AppendInt(dst, r.ID, 10)
 	dst = append(dst, '/')
 	return strconv.AppendInt(dst, r.CreatedAt.UnixMicro(), 10)
@@ -66,13 +67,13 @@ func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 // AppendID appends the record's event id as a text of JSON, in its quotes.
 func (l Lines) AppendID(dst []byte, r *record.Record) []byte {
 	dst = append(dst, '"')
-	dst = appendIdentity(append(dst, l.head[len(beforeID):]...), r)
+	dst = AppendIdentity(append(dst, l.head[len(beforeID):]...), r)
 	return append(dst, '"')
 }
 
 // begin appends the text before the record's members. It returns the members with the closing brace.
 func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string) {
-	dst = appendIdentity(append(dst, l.head...), r)
+	dst = AppendIdentity(append(dst, l.head...), r)
 	dst = append(dst, l.tail...)
 	members = inside(r.Raw)
 	if !strings.HasPrefix(members, "}") {

@@ -53,8 +53,8 @@ const about = len(`,"fields":{"truncated":""},"fields_truncated":true,"fields_by
 // bytes.
 func take(raw string, longest, most int) *shortened {
 	s := &shortened{size: len("{}") + about}
-	for m := (members{rest: raw}); ; {
-		key, value, err := m.next()
+	for m := Members(raw); ; {
+		key, value, err := m.Next()
 		if err != nil || key == "" && value == "" {
 			return s // an error is impossible: the text is JSON, since the client has read it
 		}

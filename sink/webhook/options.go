@@ -48,6 +48,9 @@ type Options struct {
 
 	// Format is the name of the receiver's format, one of [format.Names]. NDJSON when empty.
 	Format string
+	// Schema is the name of the schema of the events, one of [schema.Names]; Native when empty. TrustedProxies is the option of that name.
+	Schema         string
+	TrustedProxies int
 	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
 	BatchRecords int
 	BatchBytes   int

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/houndtrail/houndtrail/exporter/quote"
+	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
 // plainWord is a part of a path that errors can show: insert, jsonline, _bulk, v1. Many receivers have their token in the
@@ -60,8 +61,10 @@ func firstLine(answer []byte, redact *strings.Replacer) string {
 	if strings.HasPrefix(text, "<") {
 		return ""
 	}
-	if before, _, repeats := strings.Cut(text, `{"event_id":`); repeats {
-		text = before + `{"event_id":...`
+	for _, begin := range schema.Begins() {
+		if before, _, repeats := strings.Cut(text, begin); repeats {
+			text = before + begin + "..."
+		}
 	}
 	return show(text, redact)
 }

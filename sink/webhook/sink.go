@@ -58,7 +58,7 @@ func New(o Options) (*Sink, error) {
 	u, err := parseURL(o.URL)
 	f, unknown := format.New(o.Format, format.Options{
 		Tenant: o.Tenant, Compression: o.Compression, Expect: o.Expect, RecordBytes: o.RecordBytes, AllowStale: o.AllowStale, HEC: o.HEC,
-		BareLines: o.BareLines,
+		BareLines: o.BareLines, Schema: o.Schema, TrustedProxies: o.TrustedProxies,
 	})
 	if unknown != nil {
 		unknown = fmt.Errorf("webhook: "+setting.WebhookFormat+": %w", unknown)

@@ -89,6 +89,10 @@ func streams(w io.Writer, rows []verify.Stream) error {
 		{Name: "ENTRIES", Cell: func(s verify.Stream) string { return fmt.Sprintf("%d-%d", s.First, s.Newest) }},
 		{Name: "CURSOR", Cell: func(s verify.Stream) string { return Second(s.Cursor) }},
 		{Name: "RECORDS", Cell: func(s verify.Stream) string { return strconv.FormatInt(s.Delivered, 10) }},
+		{
+			Name: "FILTERED", Cell: func(s verify.Stream) string { return strconv.FormatInt(s.Filtered, 10) },
+			Needed: func(s verify.Stream) bool { return s.Filtered > 0 },
+		},
 		{Name: "NEWEST SHA-256", Cell: func(s verify.Stream) string { return s.SHA256 }},
 	})
 	for _, row := range rows {

@@ -34,6 +34,10 @@ func wideColumns(now time.Time) []column {
 		{Name: "LAST COMMIT", Cell: func(s *Row) string { return show.Second(s.CommittedAt) }},
 		{Name: "SERIAL", Cell: (*Row).serialCell},
 		{Name: "RECORDS", Cell: (*Row).recordsCell},
+		{
+			Name: "FILTERED", Needed: func(s *Row) bool { return s.Totals != nil && s.Totals.Filtered > 0 },
+			Cell: (*Row).filteredCell,
+		},
 		{Name: "COUNTED", Cell: (*Row).countedCell},
 		{Name: "OLDEST AT SOURCE", Cell: (*Row).oldestCell},
 		{Name: "TIME LEFT", Cell: (*Row).leftCell},
@@ -101,6 +105,14 @@ func (s *Row) recordsCell() string {
 		return show.Unknown
 	}
 	return strconv.FormatInt(*s.Records, 10)
+}
+
+// filteredCell is how many records the stream's filter has left out.
+func (s *Row) filteredCell() string {
+	if s.Totals == nil {
+		return show.Unknown
+	}
+	return strconv.FormatInt(s.Totals.Filtered, 10)
 }
 
 // countedCell is the share of the records that BloodHound's own count confirms exactly.

@@ -132,7 +132,8 @@ func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{})
 func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 	c := s.config.Webhook
 	options := webhook.Options{
-		URL: c.URL.Value(), Format: string(c.Format), Tenant: s.config.Tenant, Version: s.process.Version,
+		URL: c.URL.Value(), Format: string(c.Format), Schema: string(c.Schema), TrustedProxies: c.TrustedProxies,
+		Tenant: s.config.Tenant, Version: s.process.Version,
 		Authorization: c.Authorization.Value, Headers: c.Headers.Value, Identity: c.Identity,
 		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,

@@ -95,8 +95,11 @@ func (s *Set) Destination(name string) (string, error) {
 
 // encoding is the form in which a stream writes records.
 func (s *Set) encoding(name string) string {
-	if strings.HasPrefix(name, Webhook) {
-		return string(s.config.Webhook.Format)
+	if c := s.config.Webhook; strings.HasPrefix(name, Webhook) {
+		if c.Schema != config.SchemaNative {
+			return string(c.Format) + "+" + string(c.Schema)
+		}
+		return string(c.Format)
 	}
 	return string(s.config.Archive.Format)
 }
@@ -105,7 +108,7 @@ func (s *Set) encoding(name string) string {
 // destination.
 func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 	c := s.config
-	return &exporter.Exporter{
+	e := &exporter.Exporter{
 		Source:  source,
 		Windows: window.Planner{Max: c.Window.Max},
 		Limits: bloodhound.Limits{
@@ -121,11 +124,13 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 		Rescan:         c.Rescan,
 		RescanSchedule: c.RescanSchedule,
 
-		// An archive has every record: only a webhook may leave out some.
-		ExcludeSelf: c.ExcludeSelf && name == Webhook,
-		Now:         s.process.Now,
-		Log:         s.log(name),
+		Now: s.process.Now,
+		Log: s.log(name),
 	}
+	if strings.HasPrefix(name, Webhook) { // an archive has every record
+		e.ExcludeSelf, e.Filter = c.ExcludeSelf, c.Webhook.Filter.Conditions
+	}
+	return e
 }
 
 func (s *Set) log(name string) *zap.Logger { return s.process.Log.With(zap.String("stream", name)) }

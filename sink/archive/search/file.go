@@ -54,11 +54,11 @@ func (s *search) query(ctx context.Context, size int64, c *collector) read.Query
 	wants := func(i identity) bool { return s.within.Low <= i.at && i.at <= s.within.High && c.wants(i) }
 	return read.Query{
 		Query: parquet.Query{
-			IDs: s.conditions.ids, Instants: func() parquet.Range { return c.instants(s.within) },
-			Equal: s.conditions.equal, Columns: s.conditions.columns, Whole: size <= int64(s.Tail),
+			IDs: parquet.Range(s.conditions.IDs), Instants: func() parquet.Range { return c.instants(s.within) },
+			Equal: s.conditions.Equal, Columns: s.conditions.Columns, Whole: size <= int64(s.Tail),
 			Backwards: !s.OldestFirst, Most: c.most,
 			Match: func(r *record.Record) bool {
-				return wants(identity{r.CreatedAt.UnixMicro(), r.ID}) && s.conditions.match(r)
+				return wants(identity{r.CreatedAt.UnixMicro(), r.ID}) && s.conditions.Match(r)
 			},
 			Borrow: func(bytes int64) (func(), error) {
 				bytes = min(bytes, s.Memory)

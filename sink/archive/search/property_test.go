@@ -12,11 +12,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
 // plain is the meaning of a filter, word for word.
-func plain(f search.Filter, r *record.Record) bool {
+func plain(f filter.Filter, r *record.Record) bool {
 	holds := func(c int) bool {
 		return map[string]bool{"eq": c == 0, "neq": c != 0, "gt": c > 0, "gte": c >= 0, "lt": c < 0, "lte": c <= 0}[f.Predicate]
 	}
@@ -115,7 +116,7 @@ func drawOptions(t *rapid.T, columns, texts []string, id int64) search.Options {
 		o.Before = instant("before")
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "filters") {
-		f := search.Filter{Column: rapid.SampledFrom(append(columns, "id", "created_at")).Draw(t, "column")}
+		f := filter.Filter{Column: rapid.SampledFrom(append(columns, "id", "created_at")).Draw(t, "column")}
 		numbers := []string{"eq", "neq", "gt", "gte", "lt", "lte"}
 		switch f.Column {
 		case "id":
@@ -140,7 +141,7 @@ func expected(records []record.Record, o search.Options) (want []record.Record) 
 	for i := range records {
 		r := &records[i]
 		if r.CreatedAt.Before(o.After) || !o.Before.IsZero() && r.CreatedAt.After(o.Before) ||
-			slices.ContainsFunc(o.Filters, func(f search.Filter) bool { return !plain(f, r) }) {
+			slices.ContainsFunc(o.Filters, func(f filter.Filter) bool { return !plain(f, r) }) {
 			continue
 		}
 		want = append(want, *r)
@@ -150,4 +151,13 @@ func expected(records []record.Record, o search.Options) (want []record.Record) 
 	}
 	want = want[min(o.Skip, len(want)):]
 	return want[:min(o.Limit, len(want))]
+}
+
+// by are filters as a user types them.
+func by(text string) (filters []filter.Filter) {
+	for part := range strings.SplitSeq(text, "&") {
+		column, test, _ := strings.Cut(part, "=")
+		filters = append(filters, filter.Parse(column, test))
+	}
+	return filters
 }

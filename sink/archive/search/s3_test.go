@@ -78,14 +78,14 @@ func TestS3(t *testing.T) {
 		found           int
 		requests, bytes int64
 	}{
-		"an id":          {search.Options{Filters: []search.Filter{{"id", "eq", "40001"}}}, 1, 38, size * 2 / 5},
-		"an id of a day": {search.Options{Filters: []search.Filter{{"id", "eq", "40001"}}, After: day1, Before: other.Add(-1)}, 1, 15, size / 3},
+		"an id":          {search.Options{Filters: by("id=eq:40001")}, 1, 38, size * 2 / 5},
+		"an id of a day": {search.Options{Filters: by("id=eq:40001"), After: day1, Before: other.Add(-1)}, 1, 15, size / 3},
 		"a request": {
-			search.Options{Filters: []search.Filter{{"request_id", "eq", wanted.RequestID}}, After: day1, Before: other.Add(-1)},
+			search.Options{Filters: by("request_id=eq:" + wanted.RequestID), After: day1, Before: other.Add(-1)},
 			1, 16, size / 3,
 		},
 		"no request": {
-			search.Options{Filters: []search.Filter{{"request_id", "eq", "12345678-0000-4000-8000-00000000000x"}}, After: day1, Before: other.Add(-1)},
+			search.Options{Filters: by("request_id=eq:12345678-0000-4000-8000-00000000000x"), After: day1, Before: other.Add(-1)},
 			0, 4, 150_000,
 		},
 		"small files": {search.Options{After: other, Before: other.AddDate(0, 0, 1).Add(-1)}, 20, 1 + 20, 150_000},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/record/filter"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
@@ -22,9 +23,9 @@ type Options struct {
 	Tenant string
 	// After and Before limit created_at; both are included. A zero After means no limit.
 	After, Before time.Time
-	Filters       []Filter // a record has to meet all of them
-	OldestFirst   bool     // by (created_at, id); otherwise newest first
-	Skip, Limit   int      // how many of the first records to skip, and how many to return at most
+	Filters       []filter.Filter // a record has to meet all of them
+	OldestFirst   bool            // by (created_at, id); otherwise newest first
+	Skip, Limit   int             // how many of the first records to skip, and how many to return at most
 	// Line makes a record from the JSON that the server sent for it.
 	Line func(served string) (record.Record, error)
 	// The search calls Each with each record, in order, with its Raw. If Each returns an error, the search ends.
@@ -58,17 +59,11 @@ var ErrNotWhole = errors.New("the answer is not whole")
 // errGone says that a file has disappeared or was replaced since the search listed its day.
 var errGone = errors.New("a file of the archive has changed since it was listed")
 
-// Check finds mistakes in the filters.
-func Check(filters []Filter) error {
-	_, err := compile(filters)
-	return err
-}
-
 // A search is a search in progress.
 type search struct {
 	Options
 
-	conditions *conditions
+	conditions *filter.Conditions
 	within     parquet.Range // of created_at_us
 	memory     *semaphore.Weighted
 	answer     Answer
@@ -89,12 +84,12 @@ func Run(ctx context.Context, o Options) (Answer, error) {
 	if o.Memory == 0 {
 		o.Memory = defaultMemory
 	}
-	conditions, err := compile(o.Filters)
+	conditions, err := filter.Compile(o.Filters)
 	if err != nil {
 		return Answer{}, err
 	}
 	s := &search{Options: o, conditions: conditions, memory: semaphore.NewWeighted(o.Memory), wrong: map[string]bool{}}
-	s.within = conditions.instants
+	s.within = parquet.Range(conditions.Instants)
 	s.within.High = min(s.within.High, o.Before.UnixMicro())
 	if !o.After.IsZero() { // rounded up: a limit between two microseconds is above the lower one
 		s.within.Low = max(s.within.Low, o.After.Add(time.Microsecond-1).UnixMicro())

@@ -26,7 +26,7 @@ func serve(r *record.Record) error {
 		value := *column.Value(r)
 		switch {
 		case r.Absent.Has(record.Of(column.Name)):
-			b.WriteString(null)
+			b.WriteString("null")
 		case column.Kind == record.JSON:
 			if !json.Valid([]byte(value)) {
 				return fmt.Errorf("id %d: its %s is no JSON", r.ID, column.Name)

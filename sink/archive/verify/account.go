@@ -170,9 +170,10 @@ func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
 		problems = append(problems, removes(e)...)
 	}
 	c := e.Records
-	if c.Read != c.Fresh+c.Duplicate+c.Excluded || c.Fresh != delivered || min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Late, c.Self) < 0 {
+	if c.Read != c.Fresh+c.Duplicate+c.Excluded || c.Fresh != delivered || c.Filtered > c.Excluded || c.Filtered > 0 && files ||
+		min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Filtered, c.Late, c.Self) < 0 {
 		problems = append(problems, problemf(EntryCounts, "Entry %d counts %d records read, %d delivered, %d duplicate and %d excluded, "+
-			"and its objects have %d.", e.Serial, c.Read, c.Fresh, c.Duplicate, c.Excluded, delivered))
+			"%d of them by a filter, and its objects have %d.", e.Serial, c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Filtered, delivered))
 	}
 	return problems
 }

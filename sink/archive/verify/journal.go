@@ -74,7 +74,8 @@ func (j *journal) newest(ctx context.Context) {
 		if err != nil || s.Serial != j.end.Newest {
 			return // it comes again in its turn, and is reported then
 		}
-		j.stream.Tenant, j.stream.SHA256, j.stream.Delivered = s.Tenant, s.SHA256, s.Totals.Delivered
+		j.stream.Tenant, j.stream.SHA256 = s.Tenant, s.SHA256
+		j.stream.Delivered, j.stream.Filtered = s.Totals.Delivered, s.Totals.Filtered
 		if j.Files {
 			j.tenants[s.Tenant] = true
 		}

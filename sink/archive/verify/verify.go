@@ -98,9 +98,10 @@ type Stream struct {
 	Entries   int64     `json:"entries"`
 	Start     time.Time `json:"start,omitzero"`
 	Cursor    time.Time `json:"cursor"`
-	Delivered int64     `json:"delivered"` // records in all, as the newest entry says
-	Origin    string    `json:"origin"`    // the name of the journal in its heads
-	Signed    bool      `json:"signed"`    // the newest entry has signatures
+	Delivered int64     `json:"delivered"`          // records in all, as the newest entry says
+	Filtered  int64     `json:"filtered,omitempty"` // records that the stream's filter has left out
+	Origin    string    `json:"origin"`             // the name of the journal in its heads
+	Signed    bool      `json:"signed"`             // the newest entry has signatures
 	// Head is the head of all entries: a note with its signatures, if the hint has it. Keep it: the next verification takes it.
 	Head        string       `json:"head"`
 	SigningKeys []SigningKey `json:"signing_keys,omitempty"` // all keys that the journal itself names

@@ -56,7 +56,9 @@ func (f bulk) Append(dst []byte, r *record.Record) []byte {
 	dst = f.begin(dst, r)
 	from := len(dst)
 	dst = f.object.Append(dst, r)
-	dst[from] = ',' // in place of its brace
+	if !f.object.timed {
+		dst[from] = ',' // in place of its brace
+	}
 	return dst
 }
 
@@ -65,7 +67,7 @@ func (f bulk) Write(w io.Writer, r *record.Record) (int, error) {
 	if err != nil {
 		return first, err
 	}
-	n, err := f.object.Write(&afterBrace{to: w}, r)
+	n, err := f.object.Write(&afterBrace{to: w, begun: f.object.timed}, r)
 	return first + n, err
 }
 
@@ -73,7 +75,11 @@ func (f bulk) Write(w io.Writer, r *record.Record) (int, error) {
 func (f bulk) begin(dst []byte, r *record.Record) []byte {
 	dst = append(dst, `{"create":{"_id":`...)
 	dst = f.object.lines.AppendID(dst, r)
-	dst = append(dst, `}}`+"\n"+`{"@timestamp":"`...)
+	dst = append(dst, `}}`+"\n"...)
+	if f.object.timed {
+		return dst
+	}
+	dst = append(dst, `{"@timestamp":"`...)
 	return append(appendTime(dst, r.CreatedAt), '"')
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
+	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
 // A Format writes records in the form that one kind of receiver takes, and reads that receiver's answers. It is safe for
@@ -78,6 +79,9 @@ type Options struct {
 	Tenant string
 	// Compression is the compression of the bodies. A format uses it only in its advice.
 	Compression ndjson.Compression
+	// Schema is the name of the schema of the events, one of [schema.Names]; Native when empty. TrustedProxies is the option of that name.
+	Schema         string
+	TrustedProxies int
 	// Expect is what an answer must say, besides the demands of the format itself.
 	Expect expect.Expectation
 	// RecordBytes is the size of the text of one record from which a format cuts it, if the user sets one; 0 is the format's own.
@@ -88,6 +92,8 @@ type Options struct {
 	BareLines bool
 	// HEC has the settings of the format splunk-hec.
 	HEC HECOptions
+
+	events schema.Schema // New makes it
 }
 
 // Limits are the limits of a receiver. The user may set other limits for the batch.

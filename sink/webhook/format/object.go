@@ -9,14 +9,18 @@ import (
 
 	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
+	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
 // An object makes the object of JSON of a record, on one line with a newline behind it. It is the one place that decides what an
 // event looks like, and every format takes its events from it. A record that is over the limit is cut before, so the
 // object of a record that was cut has the same form as any other.
 type object struct {
-	lines ndjson.Lines
-	most  int // of a record's text; 0 for no limit
+	lines  ndjson.Lines // of the event ids
+	events schema.Schema
+	mapped bool // the schema has names of its own
+	timed  bool // the object has a @timestamp
+	most   int  // of a record's text; 0 for no limit
 }
 
 // newObject returns the objects of the tenant's records. most is the format's own limit of a record; 0 for none.
@@ -24,26 +28,47 @@ func newObject(o Options, most int) object {
 	if o.RecordBytes > 0 && (most == 0 || o.RecordBytes < most) {
 		most = o.RecordBytes
 	}
-	return object{ndjson.ForTenant(o.Tenant), most}
+	return object{
+		lines: ndjson.ForTenant(o.Tenant), events: o.events, mapped: o.Schema != schema.Native, timed: o.Schema == schema.ECS, most: most,
+	}
 }
 
 // Append appends the record's line.
 func (o object) Append(dst []byte, r *record.Record) []byte {
-	if o.long(r) {
-		r = ndjson.Shorten(r, o.most)
-	}
-	return o.lines.Append(dst, r)
+	return o.events.Append(dst, o.fitting(r))
 }
 
 // Write writes the same line, and holds a piece of it at a time.
 func (o object) Write(w io.Writer, r *record.Record) (int, error) {
-	if o.long(r) {
-		r = ndjson.Shorten(r, o.most)
-	}
-	return o.lines.Write(w, r)
+	return o.events.Write(w, o.fitting(r))
 }
 
-func (o object) long(r *record.Record) bool { return o.most > 0 && len(r.Raw) > o.most }
+// fitting is the record, cut if it is over the limit. The text of a record counts or, if a schema makes another text of it, that one.
+func (o object) fitting(r *record.Record) *record.Record {
+	switch {
+	case o.most == 0, len(r.Raw) <= o.most && !o.mapped, schema.Longest(r) <= o.most:
+		return r
+	case !o.mapped:
+		return ndjson.Shorten(r, o.most)
+	}
+	const least = 1 << 10 // the parts under the schema's names are not cut
+	short := r
+	for size := o.most; ; size /= 2 {
+		var n counter
+		if _, err := o.events.Write(&n, short); err != nil || int(n) <= o.most || size < least {
+			return short
+		}
+		short = ndjson.Shorten(r, size)
+	}
+}
+
+// A counter is a writer that only counts.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
 
 // appendText appends the record's line, without its newline, as a text of JSON in quotes.
 func (o object) appendText(dst []byte, r *record.Record) []byte {

@@ -1,8 +1,11 @@
 package format
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
 // NDJSON is the name of the format for any receiver without a format of its own here.
@@ -37,6 +40,11 @@ func Names() []string {
 
 // New makes the format of that name.
 func New(name string, o Options) (Format, error) {
+	o.Schema = cmp.Or(o.Schema, schema.Native)
+	var err error
+	if o.events, err = schema.New(o.Schema, schema.Options{Tenant: o.Tenant, TrustedProxies: o.TrustedProxies}); err != nil {
+		return nil, err
+	}
 	for _, k := range kinds {
 		if k.name == name {
 			return k.make(o), nil

@@ -47,6 +47,7 @@ type destination struct {
 	sources          map[string]string
 
 	excluded, changed     int64
+	filtered              int64
 	compactions, replaced int64
 	unplaced              int64 // records that an adoption counts and that no entry before it named
 	holed, forgotten      map[int64]bool
@@ -92,6 +93,7 @@ func (a *Account) Entry(e checkpoint.Stored) {
 	d.time(&e.Checkpoint)
 	d.happened(&e.Checkpoint)
 	d.excluded += int64(e.Records.Excluded)
+	d.filtered += int64(e.Records.Filtered)
 	if e.Changed != nil {
 		d.changed += int64(e.Changed.Altered + e.Changed.Gone)
 	}

@@ -237,6 +237,8 @@ func (v *view) happened() {
 		plural64(d.compactions, "compaction"), plural64(d.replaced, "object"))
 	note(d.excluded, "%s of Houndtrail's own polling were left out of the archive on purpose. The server counted them, and a day is exact "+
 		"with them.", plural64(d.excluded, "record"))
+	note(v.Account.receiver.filtered, "The filter of the webhook left out %s on purpose. They were read, and the server counted them: a "+
+		"day is exact with them. Each entry says which filter it was.", plural64(v.Account.receiver.filtered, "record"))
 	note(d.changed, "%s had another content at the source, or were gone from it, when they were read again. The archive keeps them as they "+
 		"were.", plural64(d.changed, "delivered record"))
 	note(d.unplaced, "An adoption counted up to %s that no entry names. They are not in the numbers of the days.",

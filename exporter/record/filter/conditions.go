@@ -1,40 +1,53 @@
-package search
+package filter
 
 import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
-	"github.com/houndtrail/houndtrail/sink/parquet"
 )
-
-// A Filter is column=predicate:value, with the API's names and meaning. For the id and created_at there are also gt, gte, lt
-// and lte. For a text there is ~eq, as in the API's documentation: the text contains the value, in capital or small letters.
-// The value null means that there is no value. The server sends NULL as "". So a column has no value if it is null, missing or
-// "".
-type Filter struct {
-	Column, Predicate, Value string
-}
-
-func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.Value }
 
 // null is the value that means "no value".
 const null = "null"
 
-// conditions are filters that are ready to be evaluated.
-type conditions struct {
-	ids, instants parquet.Range
-	equal         map[string]string
-	columns       record.Set
-	tests         []func(*record.Record) bool
+// Conditions are filters in the form in which they are evaluated. They do not change: several goroutines may use them. Nil Conditions
+// hold for every record.
+type Conditions struct {
+	// What holds for each record for which they hold: a search passes over other records.
+	IDs, Instants Range             // Instants are microseconds since the epoch
+	Equal         map[string]string // the texts of columns
+	Columns       record.Set        // that have to be read
+
+	filters []Filter
+	tests   []func(*record.Record) bool
 }
 
-// match tells whether all filters hold.
-func (c *conditions) match(r *record.Record) bool {
+// A Range is the numbers from Low to High, both included.
+type Range struct{ Low, High int64 }
+
+// String has the filters as a user types them; "" if there are none.
+func (c *Conditions) String() string {
+	if c == nil {
+		return ""
+	}
+	texts := make([]string, len(c.filters))
+	for i, f := range c.filters {
+		f.Value = strings.NewReplacer("%", "%25", "&", "%26").Replace(f.Value)
+		texts[i] = f.String()
+	}
+	return strings.Join(texts, "&")
+}
+
+// Match tells whether all filters hold for a record.
+func (c *Conditions) Match(r *record.Record) bool {
+	if c == nil {
+		return true
+	}
 	for _, test := range c.tests {
 		if !test(r) {
 			return false
@@ -43,10 +56,11 @@ func (c *conditions) match(r *record.Record) bool {
 	return true
 }
 
-// compile reads filters. Its error names every filter that no record could meet in a meaningful way.
-func compile(filters []Filter) (*conditions, error) {
-	all := parquet.Range{Low: math.MinInt64, High: math.MaxInt64}
-	c := &conditions{ids: all, instants: all, equal: map[string]string{}}
+// Compile returns the conditions that all filters hold. Its error names each filter that no record could meaningfully be compared
+// with.
+func Compile(filters []Filter) (*Conditions, error) {
+	all := Range{Low: math.MinInt64, High: math.MaxInt64}
+	c := &Conditions{IDs: all, Instants: all, Equal: map[string]string{}, filters: slices.Clone(filters)}
 	var errs []error
 	for _, f := range filters {
 		if err := c.add(f); err != nil {
@@ -56,20 +70,20 @@ func compile(filters []Filter) (*conditions, error) {
 	return c, errors.Join(errs...)
 }
 
-func (c *conditions) add(f Filter) error {
+func (c *Conditions) add(f Filter) error {
 	switch f.Column {
 	case "id":
 		n, err := strconv.ParseInt(f.Value, 10, 64)
 		if err != nil {
 			return errors.New("want a whole number of 64 bits")
 		}
-		return c.number(f.Predicate, n, &c.ids, func(r *record.Record) int64 { return r.ID })
+		return c.number(f.Predicate, n, &c.IDs, func(r *record.Record) int64 { return r.ID })
 	case "created_at":
 		t, err := time.Parse(time.RFC3339Nano, f.Value)
 		if err != nil {
 			return errors.New("want a time such as 2026-01-31T00:00:00Z")
 		}
-		return c.number(f.Predicate, t.UnixMicro(), &c.instants, func(r *record.Record) int64 { return r.CreatedAt.UnixMicro() })
+		return c.number(f.Predicate, t.UnixMicro(), &c.Instants, func(r *record.Record) int64 { return r.CreatedAt.UnixMicro() })
 	case "source": // the name in the API's documentation
 		f.Column = "source_ip_address"
 	}
@@ -78,12 +92,16 @@ func (c *conditions) add(f Filter) error {
 			return c.text(f, i, column)
 		}
 	}
-	return errors.New("there is no such column")
+	names := []string{"id", "created_at"}
+	for _, column := range record.Columns() {
+		names = append(names, column.Name)
+	}
+	return fmt.Errorf("there is no such column; the columns are %s", strings.Join(names, ", "))
 }
 
-// number adds a comparison of numbers, and narrows the range of numbers to it.
-func (c *conditions) number(predicate string, n int64, within *parquet.Range, of func(*record.Record) int64) error {
-	bounds := map[string]parquet.Range{
+// number adds a comparison of numbers, and narrows their range to it.
+func (c *Conditions) number(predicate string, n int64, within *Range, of func(*record.Record) int64) error {
+	bounds := map[string]Range{
 		"eq": {Low: n, High: n}, "gte": {Low: n, High: math.MaxInt64}, "lte": {Low: math.MinInt64, High: n},
 		"gt": {Low: above(n), High: math.MaxInt64}, "lt": {Low: math.MinInt64, High: below(n)},
 		"neq": {Low: math.MinInt64, High: math.MaxInt64},
@@ -104,10 +122,9 @@ func (c *conditions) number(predicate string, n int64, within *parquet.Range, of
 func above(n int64) int64 { return max(n, n+1) } // no number is greater than the greatest one
 func below(n int64) int64 { return min(n, n-1) }
 
-// text adds a comparison of texts. If a column is null, it is neither equal to a text nor different from it, like NULL in a
-// database.
-func (c *conditions) text(f Filter, i int, column record.Column) error {
-	c.columns |= record.At(i)
+// text adds a comparison of texts. Like the database's NULL, a column that is null is neither equal to a text nor different from it.
+func (c *Conditions) text(f Filter, i int, column record.Column) error {
+	c.Columns |= record.At(i)
 	absent := func(r *record.Record) bool { return r.Absent.Has(record.At(i)) }
 	var test func(*record.Record) bool
 	switch {
@@ -116,7 +133,7 @@ func (c *conditions) text(f Filter, i int, column record.Column) error {
 	case f.Predicate == "neq" && f.Value == null:
 		test = func(r *record.Record) bool { return !absent(r) && *column.Value(r) != "" }
 	case f.Predicate == "eq":
-		c.equal[f.Column] = f.Value
+		c.Equal[f.Column] = f.Value
 		test = func(r *record.Record) bool { return !absent(r) && *column.Value(r) == f.Value }
 	case f.Predicate == "neq":
 		test = func(r *record.Record) bool { return !absent(r) && *column.Value(r) != f.Value }

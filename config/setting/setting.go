@@ -50,6 +50,7 @@ const (
 	WebhookOAuthScope        = "HOUNDTRAIL_WEBHOOK_OAUTH_SCOPE"
 	WebhookOAuthTokenURL     = "HOUNDTRAIL_WEBHOOK_OAUTH_TOKEN_URL"
 	WebhookRecordBytes       = "HOUNDTRAIL_WEBHOOK_RECORD_BYTES"
+	WebhookSchema            = "HOUNDTRAIL_WEBHOOK_SCHEMA"
 	WebhookSigningSecrets    = "HOUNDTRAIL_WEBHOOK_SIGNING_SECRETS"
 	WebhookTimeout           = "HOUNDTRAIL_WEBHOOK_TIMEOUT"
 	WebhookURL               = "HOUNDTRAIL_WEBHOOK_URL"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
@@ -44,6 +45,10 @@ func New(name string, o Options) (Format, error) {
 	var err error
 	if o.events, err = schema.New(o.Schema, schema.Options{Tenant: o.Tenant, TrustedProxies: o.TrustedProxies}); err != nil {
 		return nil, err
+	}
+	if name == Sentinel && o.Schema != schema.Native {
+		return nil, fmt.Errorf("the format %s fills the columns of a table, which are those of the record: set %s to %s, or use another "+
+			"format", Sentinel, setting.WebhookSchema, schema.Native)
 	}
 	for _, k := range kinds {
 		if k.name == name {

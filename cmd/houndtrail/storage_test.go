@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
@@ -37,7 +37,7 @@ func archived(ts *testscript.TestScript, neg bool, args []string) {
 			continue
 		}
 		for _, record := range sinktest.ReadParquet(w.tb, body) {
-			got[strconv.FormatInt(record.ID, 10)]++
+			got[strings.TrimPrefix(ndjson.EventID("", &record), "/")]++
 		}
 	}
 	compareIDs(ts, w, got, number(ts, args[0]))

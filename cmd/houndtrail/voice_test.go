@@ -217,7 +217,7 @@ func split(at int, lines []string) (all []sentence) {
 		if code {
 			continue
 		}
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			if len(words) > 0 && ends(words[len(words)-1], word) {
 				end()
 			}

@@ -15,7 +15,7 @@ const (
 	ZstdExtension = ".ndjson.zst"
 )
 
-// If a record has Long bytes or more, Houndtrail writes its line piece by piece.
+// Long is the size in bytes from which Houndtrail writes the line of a record piece by piece.
 const Long = 256 << 10
 
 // piece is how many bytes of lines the encoder compresses at a time: so they are still in the processor's cache.

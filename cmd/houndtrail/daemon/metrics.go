@@ -41,18 +41,26 @@ type Metrics struct {
 	verify                  VerifyMetrics
 }
 
+// makers make the gauges of a stream, and counters.
+func makers(f promauto.Factory) (
+	gauge func(name, help string) *prometheus.GaugeVec, counter func(name, help string, labels ...string) *prometheus.CounterVec,
+) {
+	gauge = func(name, help string) *prometheus.GaugeVec {
+		return f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_" + name, Help: help}, []string{"stream"})
+	}
+	counter = func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: "houndtrail_" + name, Help: help}, labels)
+	}
+	return gauge, counter
+}
+
 // NewMetrics returns the metrics of one process, which works for one tenant. All metrics except those of Go itself have the
 // tenant as a label.
 func NewMetrics(tenant, version string) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(prometheus.WrapRegistererWith(prometheus.Labels{"tenant": tenant}, registry))
-	gauge := func(name, help string) *prometheus.GaugeVec {
-		return f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_" + name, Help: help}, []string{"stream"})
-	}
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return f.NewCounterVec(prometheus.CounterOpts{Name: "houndtrail_" + name, Help: help}, labels)
-	}
+	gauge, counter := makers(f)
 	f.NewGaugeVec(prometheus.GaugeOpts{Name: "houndtrail_build_info", Help: "Always 1; the version is in the labels."},
 		[]string{"version", "goversion"}).WithLabelValues(version, runtime.Version()).Set(1)
 	return &Metrics{

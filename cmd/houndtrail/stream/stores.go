@@ -122,7 +122,7 @@ func (s *Set) Anchors(ctx context.Context) (bucket.Bucket, error) {
 	return s.open(ctx, &s.heads, at, func(string) bool { return true }, "ANCHOR_URL", at)
 }
 
-// For each journal, a verification reads the heads of MostAnchors anchors: the newest one, and some of every age.
+// MostAnchors is how many anchors of a journal a verification reads the heads of: the newest one, and some of every age.
 const MostAnchors = 100
 
 // Anchored adds to a verification the heads of a journal that are remembered at ANCHOR_URL, up to most of them, and how old they are.

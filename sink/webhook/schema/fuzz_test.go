@@ -107,12 +107,20 @@ func twice(text string) error {
 func checkNames(t *testing.T, line []byte, id string) {
 	t.Helper()
 	var event struct {
-		Event    struct{ ID string }
-		Metadata struct{ UID string }
-		Source   struct{ IP *string }
-		Related  struct{ IP []string }
-		End      struct {
-			IP    *string
+		Event struct {
+			ID string `json:"id"`
+		} `json:"event"`
+		Metadata struct {
+			UID string `json:"uid"`
+		} `json:"metadata"`
+		Source struct {
+			IP *string `json:"ip"`
+		} `json:"source"`
+		Related struct {
+			IP []string `json:"ip"`
+		} `json:"related"`
+		End struct {
+			IP    *string  `json:"ip"`
 			Chain []string `json:"intermediate_ips"`
 		} `json:"src_endpoint"`
 	}
@@ -139,8 +147,10 @@ func checkNames(t *testing.T, line []byte, id string) {
 func checkNative(t *testing.T, name string, line []byte, raw string) {
 	t.Helper()
 	var event struct {
-		Bloodhound json.RawMessage
-		Unmapped   struct{ Bloodhound json.RawMessage }
+		Bloodhound json.RawMessage `json:"bloodhound"`
+		Unmapped   struct {
+			Bloodhound json.RawMessage `json:"bloodhound"`
+		} `json:"unmapped"`
 	}
 	if err := json.Unmarshal(line, &event); err != nil {
 		t.Fatal(err)

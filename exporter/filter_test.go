@@ -9,8 +9,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record/filter"
 )
 
-// A stream with a filter delivers the records for which it holds, and counts every other one once: read is delivered and filtered,
-// also for a window in parts, for late records, and when the filter changes. The server's count stays exact.
+// A stream with a filter delivers the records for which it holds, and counts every other one once. So the read records are the
+// delivered and the filtered ones, also for a window in parts, for late records, and when the filter changes. The server's count
+// stays exact.
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	const crowd = 3 * crowdRecords

@@ -184,7 +184,7 @@ verifies has to accept the key too: houndtrail verify --key OLD --accept-key NEW
 
 Stop houndtrail run before --revoke or --accept: the journal's lease is needed. The reason is kept in the journal.`,
 		Example: `  houndtrail keys
-  houndtrail keys --revoke old.pub.pem --from 1234 --reason "its disk was stolen"
+  houndtrail keys --revoke old.pub.pem --from 1234 --reason "disk stolen"
   houndtrail keys --accept --reason "the machine with the key burnt"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch orders := o.accept || o.revoke != ""; {

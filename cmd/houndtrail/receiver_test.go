@@ -146,8 +146,8 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// compareIDs fails unless each readable record of the log was delivered exactly once, and their number is want. got has the id and
-// the time of each record: a database that was restored gives an id to another record.
+// compareIDs fails unless each readable record of the log was delivered exactly once, and their number is want. The keys of got are
+// the ids and times of records. A restored database can give an id to another record.
 func compareIDs(ts *testscript.TestScript, w *world, got map[string]int, want int) {
 	var lost, twice int
 	for _, row := range w.server.Rows() {

@@ -38,7 +38,7 @@ type store struct {
 	made    string // the first folder that is made for the probe; "" if there is none
 }
 
-// probeKey is the probe of journals and of anchors: it lies where a journal keeps working state, and no stream has the name.
+// probeKey is the probe of journals and of anchors: it lies beside the working state of journals, and no stream has the name.
 const probeKey = "doctor/state/probe.json"
 
 // stores are the places of the patient, each once.

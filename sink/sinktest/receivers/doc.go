@@ -1,5 +1,5 @@
-// Package receivers has doubles of two receivers that cannot be installed: [HEC] of Splunk's HTTP Event Collector, and [Sentinel]
-// of the Logs Ingestion API of Azure Monitor, with the token endpoint of Microsoft Entra ID in front of it.
+// Package receivers has doubles of two receivers that cannot be installed. [HEC] stands for Splunk's HTTP Event Collector.
+// [Sentinel] stands for the Logs Ingestion API of Azure Monitor, with the token endpoint of Microsoft Entra ID in front of it.
 //
 // No real receiver stands behind these rules, so a test against them shows what Houndtrail does if the documentation is right.
 // Each rule names its source:

@@ -161,10 +161,10 @@ func TestBroken(t *testing.T) {
 		// The receiver.
 		"SIEM is unknown":           {func(c *clinic) { c.set("HOUNDTRAIL_WEBHOOK_URL", "https://siem.invalid/"+urlToken) }, "webhook/address", "HOUNDTRAIL_WEBHOOK_URL", 4, nil},
 		"SIEM's authority":          {withSIEM, "webhook/certificate", "HOUNDTRAIL_WEBHOOK_CA_FILE", 4, nil},
-		"SIEM wants another login":  {func(c *clinic) { c.siem.refuse = 401 }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", 4, sendTest},
-		"SIEM has another path":     {func(c *clinic) { c.siem.refuse = 404 }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
-		"SIEM has another form":     {func(c *clinic) { c.siem.refuse = 400 }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
-		"SIEM behind a sign-on":     {func(c *clinic) { c.siem.mood = "page" }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
+		"SIEM wants another login":  {func(c *clinic) { c.siem.turn(401, "") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", 4, sendTest},
+		"SIEM has another path":     {func(c *clinic) { c.siem.turn(404, "") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
+		"SIEM has another form":     {func(c *clinic) { c.siem.turn(400, "") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
+		"SIEM behind a sign-on":     {func(c *clinic) { c.siem.turn(0, "page") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
 		"SIEM does not say success": {withExpectation, "webhook/test event", "HOUNDTRAIL_WEBHOOK_EXPECT", 4, sendTest},
 	} {
 		t.Run(name, func(t *testing.T) {

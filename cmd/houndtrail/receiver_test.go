@@ -40,6 +40,13 @@ type siem struct {
 	value  string // the value of the mood
 }
 
+// turn makes the receiver refuse every batch with a status, or gives it a mood.
+func (s *siem) turn(refuse int, mood string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse, s.mood = refuse, mood
+}
+
 func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	refuse, mood, value := s.refuse, s.mood, s.value

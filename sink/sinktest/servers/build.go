@@ -121,7 +121,7 @@ func (p *program) buildTo(path string) error {
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w",
 		"-o", built, string(tool[1]))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=") // flags of the tests, such as -race, are not for it
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s (%s): %w\n%s", p.name, cmd, err, out)
 	}

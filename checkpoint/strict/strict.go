@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// Keys refuses an object with a key twice, with two keys that differ only in case, or with a key of t in another case.
-// encoding/json accepts each of these, and takes the last of two keys. Keys also refuses bytes that are no UTF-8. encoding/json
-// replaces such bytes. The caller reads the body into the type t, and knows that the body is valid JSON.
+// Keys refuses an object with a key twice, with two keys that differ only in case, or with a key of t in another case. Package
+// encoding/json accepts each of these, and takes the last of two keys. Keys also refuses bytes that are no UTF-8. Package
+// encoding/json replaces such bytes. The caller reads the body into the type t, and knows that the body is valid JSON.
 func Keys(body []byte, t reflect.Type) error {
 	if !utf8.Valid(body) {
 		return errors.New("it is not UTF-8")

@@ -241,7 +241,7 @@ func persistedIntent(t *world) {
 	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/state/lease.json")
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
-	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // it does no harm to take a window that was declared in vain
+	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // a window that was declared in vain does no harm
 	check(t, next.Release(t.Context()))
 }
 

@@ -29,13 +29,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// The ways in which a journal can fail, to be tested with errors.Is. The errors that wrap them say what to do.
+// The ways in which a journal can fail, to be tested with errors.Is. The errors that wrap them give the next step.
 var (
 	// ErrNotFound: the stream has no entry yet, and no other object says that it ever had one.
 	ErrNotFound = errors.New("no checkpoint yet")
 	// ErrConflict: another writer committed the serial first.
 	ErrConflict = errors.New("commit conflict")
-	// ErrSignature: the journal is signed, but not by an active key of this run. Or this run has no key.
+	// ErrSignature: the journal is signed, but no active key of this run vouches for it. Or this run has no key.
 	ErrSignature = errors.New("the journal's signature does not fit")
 	// ErrLeaseHeld: another runner holds the lease.
 	ErrLeaseHeld = errors.New("lease held by another runner")
@@ -86,7 +86,7 @@ type Checkpoint struct {
 	Window window.Window `json:"window"`
 	// Start is the beginning of the stream's account: it accounts for all time from Start to the cursor.
 	Start      time.Time `json:"start,omitzero"`
-	StartAsked bool      `json:"start_asked,omitempty"` // a person set the start: the stream wants no record before it
+	StartAsked bool      `json:"start_asked,omitempty"` // a person set the start, and wants no record before it
 	Cursor     time.Time `json:"cursor"`                // everything before it is delivered
 	MaxID      int64     `json:"max_id"`                // highest id that the lineage delivered
 	// Newest is the latest record that the lineage delivered; nil if there is none. If the source is still the same one, it still
@@ -167,7 +167,7 @@ func (c *Checkpoint) Progress() Progress {
 	return Progress{c.Serial, c.CommittedAt}
 }
 
-// Kind says what an entry is for.
+// Kind is the purpose of an entry.
 type Kind string
 
 // The kinds of entries. A later version may write others. This version reads those like any entry.

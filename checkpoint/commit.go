@@ -101,7 +101,7 @@ func (j *Journal) noted(ctx context.Context, s *Stored) error {
 }
 
 // tiled tells whether the tiles up to an entry are written. Only then the entry may be noted. Without the note, the next commit or
-// the next start writes the tiles again. A crash before the tile leaves the same older note.
+// the next start tries again to write them. A crash before the tile leaves the same older note.
 func (j *Journal) tiled(err error) bool {
 	if err != nil && j.warn != nil {
 		j.warn(fmt.Errorf("%w: nothing is lost by that, and the next commit tries again", err))

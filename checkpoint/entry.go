@@ -203,7 +203,7 @@ func (j *Journal) lost(noted note) error {
 		"or the end of it, is lost", j.at(noted.by)))
 }
 
-// corrupt names the object and its problem, and says what to do.
+// corrupt names the object, its problem, and the next step.
 func (j *Journal) corrupt(key string, problem error) error {
 	return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, j.at(key), problem, restore)
 }

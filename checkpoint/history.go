@@ -120,7 +120,7 @@ func (j *Journal) entryOf(serial uint64) question {
 	}
 }
 
-// ask asks this number of questions at a time, and yields the answers in the order of the questions.
+// ask asks up to parallel questions at a time, and yields the answers in the order of the questions.
 func (j *Journal) ask(ctx context.Context, parallel int, questions iter.Seq[question]) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

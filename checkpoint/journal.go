@@ -25,7 +25,7 @@ type Journal struct {
 	leaseTTL  time.Duration
 	scattered bool
 	commits   bool                 // and does not only read
-	keys      []ed25519.PrivateKey // that sign what it commits
+	keys      []ed25519.PrivateKey // that sign the entries that it commits
 
 	warn  func(error)
 	past  Memory // nil for none
@@ -101,7 +101,7 @@ func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 //   - [ErrCorrupt]: the newest entry or the previous one is unreadable, missing, or breaks the chain. Or the note or the lease
 //     names entries, and they are lost. Or the journal differs from the one that is remembered elsewhere.
 //   - [ErrNewer]: one of the two entries needs a newer program.
-//   - [ErrSignature]: the newest entry is signed, but not by this run's keys.
+//   - [ErrSignature]: the newest entry is signed, but no key of this run vouches for it.
 //
 // If the note is behind the newest entry, a journal that commits writes the note anew.
 func (j *Journal) Load(ctx context.Context) (Stored, error) {

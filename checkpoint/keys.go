@@ -189,7 +189,7 @@ func (j *Journal) authentic(ctx context.Context, s Stored, entry *seal.Entry) er
 	return nil
 }
 
-// judged tells what a person has to do if no key of this run vouches for an entry.
+// judged gives a person the next step if no key of this run vouches for an entry.
 func (j *Journal) judged(s Stored, list seal.Keys, err error) error {
 	switch ended := list.Ended(j.public()...); {
 	case err == nil:

@@ -228,8 +228,8 @@ func after(intents []window.Window, committed window.Window) []window.Window {
 	return slices.Clone(intents[slices.IndexFunc(intents, committed.Equal)+1:])
 }
 
-// Tell writes the lease with the intents that are left. So it says at once what Settle leaves to the next write. If the newest
-// entry of the journal has no window, a reader cannot see in the journal that the last window was committed.
+// Tell writes the lease with the intents that are left. Settle leaves that to the next write, and Tell does it at once. If the
+// newest entry of the journal has no window, a reader cannot see in the journal that the last window was committed.
 func (l *Lease) Tell(ctx context.Context) error {
 	if err := l.update(ctx, func(*leaseRecord) {}); err != nil {
 		return fmt.Errorf("tell which of the windows that were declared are committed: %w", err)

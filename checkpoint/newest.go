@@ -72,7 +72,7 @@ func (j *Journal) headFrom(ctx context.Context, noted note) (head, error) {
 	return h, nil
 }
 
-// askFrom asks for the noted entry, which the listing does not have, and for the entries after it.
+// askFrom asks for the noted entry, because the listing does not have it, and for the entries after it.
 func (j *Journal) askFrom(ctx context.Context, h *head) error {
 	serial := h.noted.Serial
 	for ; ; serial++ {

@@ -12,10 +12,9 @@ import (
 )
 
 // Sign makes the journal one that commits. Each entry, and the head over it, gets a signature of each key, the oldest key first.
-// Without a key, the seals protect against accidents only. If a journal was signed, a run needs a key to continue it, and one of
-// the run's keys has to have signed the newest entry. Otherwise the error is [ErrSignature]. If signing begins in a journal that
-// has entries, the first Load reads all of them, since the first signed head is about all of them.
-//
+// Without a key, the seals protect against accidents only. To continue a signed journal, one of the run's keys has to have signed
+// the newest list of keys or, if that was pruned, the newest entry. Otherwise the error is [ErrSignature]. If signing begins in a
+// journal that has entries, the first Load reads all of them, since the first signed head is about all of them.
 // A journal without this option is for readers. It opens no signature.
 func Sign(keys ...ed25519.PrivateKey) Option {
 	return func(j *Journal) { j.commits, j.keys = true, keys }

@@ -93,7 +93,7 @@ const askAgain = time.Hour
 // Failure tells how the last run of a stream ended, if it did not succeed. Like the name of the lease's holder, it only informs:
 // no run may decide anything by it. It must not hold secrets.
 type Failure struct {
-	State  string    `json:"state"`  // a word of the caller's
+	State  string    `json:"state"`  // a word of the caller
 	Stage  string    `json:"stage"`  // the part of the cycle that failed
 	Reason string    `json:"reason"` // the error as Houndtrail printed it
 	At     time.Time `json:"at"`     // by the clock of the machine that ran it

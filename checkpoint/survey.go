@@ -101,7 +101,7 @@ func (j *Journal) runs(ctx context.Context, first, newest uint64) iter.Seq2[run,
 	}
 }
 
-// readRuns yields the entries of the runs, and one error for each gap between two of them. It asks the store for this number of
+// readRuns yields the entries of the runs, and one error for each gap between two of them. It asks the store for up to parallel
 // entries at a time.
 func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error], parallel int) iter.Seq2[Stored, error] {
 	return j.ask(ctx, parallel, func(yield func(question) bool) {
@@ -263,7 +263,7 @@ func (j *Journal) End(ctx context.Context) (End, error) {
 	return e, err
 }
 
-// Readings returns the bytes that the store has at each serial from first to newest, oldest first. It asks for this number of
+// Readings returns the entries that the store has at the serials from first to newest, oldest first. It asks for up to parallel
 // entries at a time. It verifies each entry by itself only, and goes on after each problem. An entry that cannot be read comes
 // with its serial, its SHA-256 and an error ([ErrCorrupt], [ErrForeign] or [ErrNewer]). A gap comes once, as [ErrMissing] with its
 // first serial. Entries before the first one that exists were pruned, and do not come. Any other error is an error of the store,

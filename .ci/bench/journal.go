@@ -61,7 +61,8 @@ func (b *bench) journals() error {
 	return nil
 }
 
-// lengthen adds entries that account for nothing to the archive's journal, until it has this number of entries.
+// lengthen adds entries that account for nothing to the archive's journal. At the end, the journal has the given number of
+// entries.
 func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
 	store, err := dir.Open(folder)
 	if err != nil {

@@ -48,7 +48,7 @@ func (w *world) journal() *checkpoint.Journal {
 	}, checkpoint.Remembered(w.guard), checkpoint.Sign(checkpointtest.Key(1)))
 }
 
-// entries commits this number of entries with key 1, and anchors the heads of these sizes.
+// entries commits n entries with key 1, and anchors the heads of these sizes.
 func (w *world) entries(n int, anchored ...uint64) (last checkpoint.Stored) {
 	w.Helper()
 	j := w.journal()
@@ -93,7 +93,7 @@ func (w *world) body(key string) []byte {
 	return body
 }
 
-// put does what a person can do who may write to a store.
+// put writes an object, like a person who may write to a store.
 func put(w *world, b bucket.Bucket, key string, body []byte) {
 	w.Helper()
 	_, version, _, err := b.Get(w.Context(), key)

@@ -22,7 +22,7 @@ const (
 	askAgain, tryAgain = time.Hour, 10 * time.Minute
 )
 
-// A Report says what a guard knows of its journal's anchors after a look at them, or after it wrote one.
+// A Report is a guard's knowledge of its journal's anchors after a look at them, or after it wrote one.
 type Report struct {
 	Size   uint64        // of the newest anchored head; 0 if there is none, or if the guard knows none
 	Age    time.Duration // of that anchor; 0 if the guard wrote it

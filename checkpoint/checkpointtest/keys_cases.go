@@ -30,7 +30,7 @@ func keysCases() []testCase {
 	}
 }
 
-// declare does what a run does right after it has loaded the journal.
+// declare declares the keys, like a run that has just loaded the journal.
 func declare(t *world, j *checkpoint.Journal) (checkpoint.Stored, error) {
 	t.Helper()
 	l := acquireWhenFree(t, j)

@@ -22,8 +22,8 @@ var (
 // entry on. The entry is signed by a key that was active before it, and by each key that it makes active.
 type Keys struct {
 	Active  []KeyState `json:"active"`
-	Retired []KeyState `json:"retired,omitempty"` // replaced as planned: what they signed stays good
-	Revoked []KeyState `json:"revoked,omitempty"` // stolen or lost: what they signed from then on is worth nothing
+	Retired []KeyState `json:"retired,omitempty"` // replaced as planned: their signatures stay good
+	Revoked []KeyState `json:"revoked,omitempty"` // stolen or lost: their signatures from then on are worth nothing
 }
 
 // A KeyState is one key, and the serial from which it is active, retired or revoked.

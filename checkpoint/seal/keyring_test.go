@@ -35,7 +35,7 @@ func state(n int, from uint64) seal.KeyState { return seal.KeyState{Key: public(
 
 func states(list ...seal.KeyState) []seal.KeyState { return list }
 
-// verdicts returns what a keyring says of each entry.
+// verdicts returns a keyring's verdict on each entry.
 func verdicts(ring *seal.Keyring, journal []*seal.Entry) []error {
 	var list []error
 	for _, e := range journal {

@@ -43,7 +43,7 @@ func (p *Inclusion) Check(leaf, root Hash) error {
 	return nil
 }
 
-// A Consistency proves that a tree grew from an older one, which is whole and unchanged in it (RFC 6962, 2.1.2).
+// A Consistency proves that a tree grew from an older one. The older one is whole and unchanged in it (RFC 6962, 2.1.2).
 type Consistency struct {
 	Old    uint64 `json:"old"`
 	New    uint64 `json:"new"`

@@ -27,7 +27,7 @@ func marshal(t *testing.T, s seal.Seal) []byte {
 
 func entryKey(serial uint64) string { return fmt.Sprintf("archive/%020d.json", serial) }
 
-// A world is a journal of this number of entries. Their seals fit, and the entries have no other content.
+// A world is a journal. The seals of its entries fit, and the entries have no other content.
 type world struct {
 	*testing.T
 	store  *checkpointtest.Faulty

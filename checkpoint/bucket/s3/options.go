@@ -37,7 +37,7 @@ type Options struct {
 	SSE      string // AES256 or aws:kms; default: the bucket's own setting
 	KMSKeyID string // with aws:kms; default: the account's key for S3
 
-	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version for this number of days. Until then, S3 does
+	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version for ObjectLockDays days. Until then, S3 does
 	// not delete it.
 	ObjectLockMode string
 	ObjectLockDays int

@@ -8,7 +8,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// unsignedKey is the key in a request's context. Its value is the name of the header that is not signed.
+// unsignedKey is the key of the values of the unsigned header, in the context of a request.
 type unsignedKey struct{}
 
 // leaveUnsigned keeps a header out of the signature. A proxy before a store that is not AWS may change the header on the way.

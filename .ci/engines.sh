@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The engines that read the archive, as .ci/engines, .ci/readers and .ci/years use them: Trino from Maven, the others from PyPI.
+# The engines that read the archive. .ci/engines, .ci/readers and .ci/years use them. Trino comes from Maven, the others from PyPI.
 #
-# Needs Go, Maven, Python 3 with venv, Java 17, and Java 24 or later. An engine that is missing is a failure, never a skip.
+# It needs Go, Maven, Python 3 with venv, Java 17, and Java 24 or later. A missing engine is a failure, never a skip.
 
 ENGINES=${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail-ci/engines
 JAVA_17='' JAVA_FOR_TRINO=''
@@ -9,7 +9,7 @@ JAVA_17='' JAVA_FOR_TRINO=''
 # version HOME: the major version of a Java.
 version() { "$1/bin/java" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p'; }
 
-# homes: looks for both versions of Java among the homes that CI's images and Debian's packages have.
+# homes: looks for both versions of Java in the homes that CI's images and Debian's packages have.
 homes() {
   local home found
   for home in "${JAVA_HOME_17_X64:-}" "${JAVA_HOME_25_X64:-}" "${JAVA_HOME:-}" /usr/lib/jvm/*; do
@@ -21,14 +21,14 @@ homes() {
   [ -n "$JAVA_17" ] || { echo "there is no Java 17: install openjdk-17-jdk-headless"; return 1; }
 }
 
-# javas: both versions of Java.
+# javas: finds both versions of Java.
 javas() {
   homes
   [ -n "$JAVA_FOR_TRINO" ] || { echo "there is no Java 24 or later for Trino: install Temurin 25"; return 1; }
   echo "Java for Spark: $JAVA_17; for Trino: $JAVA_FOR_TRINO"
 }
 
-# trino: unpacks the server with the two connectors that the tests use: all of them take a minute to start.
+# trino: unpacks the server with only the two connectors that the tests use. With all connectors, Trino takes a minute to start.
 trino() {
   local artifact=${TRINO%:tar.gz} version archive
   version=${artifact##*:}
@@ -37,13 +37,13 @@ trino() {
   mvn -q -B dependency:copy -Dartifact="$TRINO" -DoutputDirectory="$WORK"
   archive=$WORK/trino-server-$version.tar.gz
   rm -rf "$TRINO_DIR.new" && mkdir -p "$TRINO_DIR.new"
-  tar -xzf "$archive" -C "$TRINO_DIR.new" --strip-components=1 # whole: its files are links to each other's
+  tar -xzf "$archive" -C "$TRINO_DIR.new" --strip-components=1 # all of it: some of its files are links to others
   find "$TRINO_DIR.new/plugin" -mindepth 1 -maxdepth 1 ! -name hive ! -name iceberg -exec rm -r {} +
   mv "$TRINO_DIR.new" "$TRINO_DIR"
   rm "$archive"
 }
 
-# python: a virtual environment with Spark, ClickHouse, Arrow and DuckDB.
+# python: makes a virtual environment with Spark, ClickHouse, Arrow and DuckDB.
 python() {
   PYTHON_DIR=$ENGINES/python-${PYSPARK##*=}-${CHDB##*=}-${PYARROW##*=}-${DUCKDB##*=}
   [ -x "$PYTHON_DIR/bin/python" ] && return
@@ -53,8 +53,8 @@ python() {
   mv "$PYTHON_DIR.new" "$PYTHON_DIR"
 }
 
-# engine PACKAGE TEST FLAG...: runs a test with all engines. A test skips an engine whose flag is missing, so the output must say that
-# it passed.
+# engine PACKAGE TEST FLAG...: runs a test with all engines. A test skips an engine whose flag is missing, so the output must say
+# that it passed.
 engine() {
   local package=$1 test=$2
   shift 2

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts beside this one share. Each of them runs by itself as well: bash .ci/lint
+# The parts that the scripts beside this one share. Each script also runs by itself: bash .ci/lint
 set -euo pipefail
 
 CI_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,27 +9,27 @@ cd "$ROOT"
 # shellcheck source=versions.sh
 source "$CI_DIR/versions.sh"
 
-# Built tools are kept from run to run, apart by version and by the Go that built them.
+# The scripts keep built tools from run to run, separate by their version and by the Go that built them.
 TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail-ci/$(go env GOVERSION)
 
-# A folder of each script's own, gone when it ends.
+# Each script has a folder of its own. It removes the folder when it ends.
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
-# Results are collected in a file, so that one failure does not hide the next: "status seconds name", a line each.
+# A file collects the results, so that one failure does not hide the next. Each line is "status seconds name".
 if [ -z "${RESULTS:-}" ]; then
   RESULTS=$WORK/results
   RESULTS_OWNER=1
   export RESULTS
 fi
 
-# check NAME COMMAND...: runs the command under a header and notes how it went.
+# check NAME COMMAND...: runs the command under a header, and notes its result.
 check() {
   local name=$1 begin=$SECONDS status=passed code
   shift
   printf '\n=== %s\n' "$name"
-  # A shell of its own, and neither "if" nor "||" around it: in those set -e is off, and a failing line in the middle
-  # would go unseen.
+  # The command has a shell of its own, and neither "if" nor "||" around it. In those, set -e is off, and the shell would not see a
+  # failing line in the middle.
   set +e
   (
     set -e
@@ -42,8 +42,8 @@ check() {
   printf -- '--- %s: %s (%ds)\n' "$status" "$name" "$((SECONDS - begin))"
 }
 
-# skip NAME WHY: notes a check that this machine cannot run. In CI that is a failure: a check that silently stopped
-# running is worse than none.
+# skip NAME WHY: notes a check that this machine cannot run. In CI, a skip is a failure: a check that silently stopped running is
+# worse than none.
 skip() {
   local status=skipped
   if [ -n "${CI:-}" ]; then status=failed; fi
@@ -51,10 +51,11 @@ skip() {
   printf '%s 0 %s\n' "$status" "$1" >>"$RESULTS"
 }
 
-# count STATUS: how many checks ended so.
+# count STATUS: prints the number of checks with that status.
 count() { grep -c "^$1 " "$RESULTS" || true; }
 
-# finish: what a script ends with. Run by itself it prints the summary; under .ci/run that is left to run.
+# finish: the last command of a script. If the script runs by itself, finish prints the summary. Under .ci/run, that script prints
+# it.
 finish() {
   if [ -n "${RESULTS_OWNER:-}" ]; then summary; fi
 }
@@ -75,14 +76,14 @@ tool() {
   local dir=$TOOLS/$name@${1##*@}
   if [ ! -x "$dir/$name" ]; then
     echo "building $1" >&2
-    # From an empty folder: nothing of this module may have a say in what the tool is built with.
+    # From an empty folder, so that this module has no effect on the build of the tool.
     (cd / && GOFLAGS='' GOWORK=off GOBIN=$dir.new go install "$1") >&2
     rm -rf "$dir" && mv "$dir.new" "$dir"
   fi
   echo "$dir/$name"
 }
 
-# debian COMMAND PACKAGE: makes sure of a command that comes from Debian's packages; fails if it cannot.
+# debian COMMAND PACKAGE: installs a command from Debian's packages if it is missing. It fails if it cannot.
 debian() {
   command -v "$1" >/dev/null && return
   command -v apt-get >/dev/null || { echo "$1 is missing, and there is no apt-get to install $2 with"; return 1; }
@@ -91,7 +92,7 @@ debian() {
   apt-get -q update && apt-get -q -y install "$2"
 }
 
-# modules: the folders of all modules in the tree, the root's first.
+# modules: prints the folders of all modules in the tree, the root's first.
 modules() {
   echo .
   find . -mindepth 2 -name go.mod -not -path './.git/*' -not -path '*/testdata/*' -printf '%h\n' | sort

@@ -1,9 +1,9 @@
-// Decides requests by the policies of deploy/aws, with a simulator of IAM: each role may do exactly what docs/security.md says, in each
-// partition. The bucket policy applies to every request to its bucket.
+// Decides requests by the policies of deploy/aws, with a simulator of IAM. Each role may do exactly what docs/security.md says, in
+// each partition. The bucket policy applies to every request to its bucket.
 //
 //   node .ci/simulate.mjs FOLDER POLICIES    FOLDER has the simulator in its node_modules, and POLICIES the files of deploy/aws
 //
-// What the simulator cannot know is whether AWS sends a condition key: those here stand in S3's and KMS' documentation.
+// The simulator cannot know whether AWS sends a condition key. The keys here come from the documentation of S3 and KMS.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
@@ -25,7 +25,7 @@ const create = { 's3:if-none-match': '*', 's3:ObjectCreationOperation': 'true' }
 const overwrite = { 's3:ObjectCreationOperation': 'true' }
 const list = prefix => ({ 's3:prefix': prefix })
 
-// Each request by its name: the action, the resource, and the keys of its context.
+// Each request has its name, the action, the resource, and the keys of its context.
 const requests = {
   'read a file': ['s3:GetObject', file],
   'read an entry': ['s3:GetObject', entry],
@@ -79,7 +79,7 @@ const writer = [
   'create a tile', 'end an upload', 'set a retention', 'list files', 'list entries', 'learn that an object is missing',
   'decrypt through S3', 'encrypt through S3',
 ]
-// What each role may do. Everything else is denied.
+// The requests that each role may make. All others are denied.
 const roles = {
   writer,
   compactor: [...writer, 'delete a file'],
@@ -90,7 +90,7 @@ const roles = {
     'learn that an object is missing', 'see the versioning', 'see the default retention', 'decrypt through S3',
   ],
   anchor: ['read a head', 'create a head', 'list heads'],
-  // Of an administrator, the bucket policy still keeps these away.
+  // The bucket policy denies these even to an administrator.
   administrator: Object.keys(requests).filter(name => ![
     'read without TLS', 'overwrite an entry', 'overwrite a set', 'overwrite a tile', 'bypass a retention', 'delete an entry',
     'delete the lease', 'delete a version',

@@ -1,21 +1,21 @@
 # shellcheck shell=bash disable=SC2034
-# All versions of CI's tools are here. Each is pinned: a check that passes today passes tomorrow.
+# This file has the versions of all of CI's tools. Each is pinned, so that a check that passes today passes tomorrow.
 GOLANGCI_LINT=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT=mvdan.cc/gofumpt@v0.12.0
 ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
-# Carries the OpenAPI description that the manifests are checked against.
+# The module with the OpenAPI description against which CI checks the manifests.
 KUBERNETES=k8s.io/kubernetes@v1.37.2
-# The engines that read the archive (.ci/engines). Trino is the nearest to Athena that can be had. It needs Java 24 or later,
-# Spark 3.5 needs Java 17.
+# The engines that read the archive (.ci/engines). Athena itself cannot be installed, and Trino is the nearest to it. Trino needs
+# Java 24 or later, and Spark 3.5 needs Java 17.
 TRINO=io.trino:trino-server:476:tar.gz
 PYSPARK=pyspark==3.5.6
 CHDB=chdb==4.4.0
 PYARROW=pyarrow==26.0.1
 DUCKDB=duckdb==1.5.6
-# Decides requests by the IAM policies (.ci/policies). It is a tool of CI alone: no part of it ships.
+# The tool that decides requests by the IAM policies (.ci/policies). It is a tool of CI alone: no part of it ships.
 IAM_SIMULATE=@cloud-copilot/iam-simulate@0.1.173
-# Clients of receivers that are not ours (.ci/clients).
+# Clients of receivers, from other projects (.ci/clients).
 HEC_CLIENT=splunk-hec-handler==1.2.0
 SENTINEL_CLIENT=azure-monitor-ingestion==1.1.0
 WEBHOOKS_CLIENT=standardwebhooks==1.1.0

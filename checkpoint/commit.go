@@ -15,18 +15,18 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// Commit adds the entry that follows prev. [Journal.Load] or the last Commit returned prev; it is the zero value in an empty
-// stream. Commit fills in everything that identifies the entry, and the sums over the journal (Totals, Covered, HolesTotal,
-// HoledAt, ChangedTotal, ForgottenBefore). If CommittedAt is zero, Commit sets it by this machine's clock. The caller sets the
-// rest. Everything before next.Cursor must be durable at the destination by now.
+// Commit adds the entry that follows prev. [Journal.Load] or the last Commit returned prev. It is the zero value in an empty
+// stream. Commit fills in everything that identifies the entry, its seal, and the sums over the journal (Totals, Covered,
+// HolesTotal, HoledAt, ChangedTotal, ForgottenBefore). If CommittedAt is zero, Commit sets it by this machine's clock. The caller
+// sets the rest. Before it calls Commit, all records before next.Cursor must be durable at the destination.
 //
-// The cursor may go back only with a reset or an adoption. Both begin a lineage, and its epoch is at least the entry's serial.
-// An adoption may also follow the entry that [Journal.Tip] returned, or no entry at all, whatever the note says of lost
-// entries. Its epoch is at least the one in next: the caller knows the passes of the archive's objects. With an epoch of 0, as
-// other first entries of a journal have, later windows would get the same keys as objects that the lost journal accounted for.
+// The cursor may go back only with a reset or an adoption. Both begin a lineage, and its epoch is at least the entry's serial. An
+// adoption may also follow the entry that [Journal.Tip] returned, or no entry at all, even if the note names entries that are
+// lost. Its epoch is at least the one in next: the caller knows the passes of the archive's objects. Other first entries of a
+// journal have an epoch of 0. With that epoch, windows after an adoption would get the same keys as objects of the lost journal.
 //
-// [ErrConflict] says that another writer committed this serial first. After any other error from the store it is unknown
-// whether the entry was stored. The next Load tells, and the caller can go on from either answer.
+// [ErrConflict] says that another writer committed this serial first. After any other error from the store, the entry may or may
+// not be stored. The next Load tells which, and the caller can go on from either answer.
 func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Stored, error) {
 	if next.Cursor.Before(prev.Cursor) && next.Kind != KindReset && next.Kind != KindAdopt && !j.scattered {
 		return Stored{}, fmt.Errorf("commit to %s: the cursor would go back from %s to %s: this is a defect, please report it",
@@ -55,9 +55,9 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 	if err != nil {
 		return Stored{}, fmt.Errorf("refuse to write checkpoint %s: %w", j.at(key), err)
 	}
-	// The commit point. Before it, the destination has acknowledged every record of the window, and a crash repeats the window:
-	// the intent in the lease makes the repetition the same one. After it, the entry is durable and the stream stands at the
-	// new cursor, even if this process never gets the answer.
+	// This is the commit point. Before it, the destination has acknowledged every record of the window. A crash before it repeats
+	// the window, and the intent in the lease makes the repetition the same one. After it, the entry is durable and the stream is
+	// at the new cursor, even if this process never gets the answer.
 	if _, err := j.bucket.Put(ctx, key, body, ""); errors.Is(err, fs.ErrExist) {
 		if err := j.ours(ctx, key, body); err != nil {
 			return Stored{}, err
@@ -76,8 +76,8 @@ func (j *Journal) Commit(ctx context.Context, prev Stored, next Checkpoint) (Sto
 
 // noted signs the head over an entry that the store has acknowledged, and notes it.
 //
-// A crash or a failure before the note is written leaves an older note, which costs the next Load a longer listing. After an
-// adoption it may leave the note of a lost entry; then no run goes on before the note is replaced.
+// A crash or a failure before the note is written leaves an older note. It costs the next Load a longer listing. After an
+// adoption, it may leave the note of a lost entry. Then no run goes on before the note is replaced.
 func (j *Journal) noted(ctx context.Context, s *Stored) error {
 	adopted := s.Kind == KindAdopt
 	if len(j.keys) > 0 && !adopted {
@@ -100,8 +100,8 @@ func (j *Journal) noted(ctx context.Context, s *Stored) error {
 	return err
 }
 
-// tiled tells whether the tiles up to an entry are written, so that it may be noted. Without the note, the next commit or the next
-// start tries again. A crash before the tile leaves the same older note.
+// tiled tells whether the tiles up to an entry are written. Only then the entry may be noted. Without the note, the next commit or
+// the next start tries again to write them. A crash before the tile leaves the same older note.
 func (j *Journal) tiled(err error) bool {
 	if err != nil && j.warn != nil {
 		j.warn(fmt.Errorf("%w: nothing is lost by that, and the next commit tries again", err))
@@ -109,8 +109,8 @@ func (j *Journal) tiled(err error) bool {
 	return err == nil
 }
 
-// identify fills in what an entry says about itself. A compaction asks no source: if it does not know the source, the entry names that
-// of the previous one.
+// identify fills in the fields by which an entry identifies itself. A compaction asks no source: if it does not know the source,
+// it takes the source of the previous entry.
 func (j *Journal) identify(prev Stored, next Checkpoint) (_ Checkpoint, err error) {
 	next.Format = Format
 	next.Tenant, next.Stream, next.Source = j.id.Tenant, j.id.Stream, cmp.Or(j.id.Source, prev.Source)
@@ -144,8 +144,8 @@ func (j *Journal) identify(prev Stored, next Checkpoint) (_ Checkpoint, err erro
 	return next, err
 }
 
-// ours decides about an entry that exists already. If it has our bytes, it is our own: the store's client repeated a request
-// whose answer was lost. If it has others, another writer was first.
+// ours decides about an entry that exists already. If the entry has our bytes, it is our own: the store's client repeated a
+// request whose answer was lost. If it has other bytes, another writer was first.
 func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 	existing, _, _, err := j.bucket.Get(ctx, key)
 	if err != nil {
@@ -162,11 +162,12 @@ func (j *Journal) ours(ctx context.Context, key string, body []byte) error {
 		"then run again, which goes on from that entry", ErrConflict, j.at(key), who, j.id.Stream)
 }
 
-// probe tries whether the store refuses the two writes that a journal needs it to refuse: to create an object that is there
-// already, and to replace a version that is not there any more. Some gateways ignore either condition and answer with success.
+// probe tries whether the store refuses the two writes that it must refuse for a journal. The first creates an object that exists
+// already. The second replaces a version that does not exist any more. Some gateways ignore either condition and answer with
+// success.
 //
-// Every body is different, so that no version comes back. Another runner may probe at the same moment. A refusal because of
-// that runner's write proves the same.
+// Each body is different, so that no version comes back. Another runner may probe at the same moment. If the store refuses because
+// of that runner's write, this proves the same.
 func (j *Journal) probe(ctx context.Context) error {
 	key := j.path(probeName)
 	put := func(version string) (string, error) {
@@ -199,7 +200,7 @@ func (j *Journal) probe(ctx context.Context) error {
 		}
 	}
 	if _, err = put(version); err == nil {
-		_, err = put(version) // this version is not there any more
+		_, err = put(version) // this version does not exist any more
 	}
 	return refused("replacing an old version of", "If-Match", err)
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// restore is the advice about a journal that cannot be used. It never advises a new journal beside the same archive, nor an
-// older state of the whole journal: both would put records into the archive twice.
+// restore is the advice about a journal that cannot be used. It never advises to begin a new journal for the same archive, or to
+// restore an older state of the whole journal. Both would put records into the archive twice.
 const restore = "restore this very object from the store's earlier versions or a backup, or run houndtrail adopt, which " +
 	"rebuilds the position from the archive's own files"
 
-// ErrMissing says that an entry is not in the store, although a later one is. The error is [ErrCorrupt] too.
+// ErrMissing says that the store does not have an entry, but has a later one. The error is [ErrCorrupt] too.
 var ErrMissing = errors.New("it is missing, although a later entry was committed")
 
-// MisplacedError says that an entry is at the place of another one. The error is [ErrCorrupt] too.
+// MisplacedError says that an entry lies at the place of another one. The error is [ErrCorrupt] too.
 type MisplacedError struct {
 	Says uint64 // the serial that the entry itself has
 }
@@ -30,19 +30,19 @@ func (e *MisplacedError) Error() string { return fmt.Sprintf("it says that it is
 // path is the key of one of the stream's objects, relative to the bucket's root.
 func (j *Journal) path(name string) string { return j.id.Stream + "/" + name }
 
-// segment is how many entries lie in a folder: a file system lists only whole folders, and a journal has hundreds of thousands
-// of entries.
+// segment is the number of entries in a folder. A file system lists only whole folders, and a journal has hundreds of thousands of
+// entries.
 const segment = 1000
 
 // folder is the folder of a segment's entries. Segment 0 begins with serial 0.
 func (j *Journal) folder(number uint64) string { return j.path(fmt.Sprintf("%017d/", number)) }
 
-// Key is the key of an entry. All of them have the same length, so that they sort by serial.
+// Key is the key of an entry. All these keys have the same length, so that they sort by serial.
 func (j *Journal) Key(serial uint64) string {
 	return j.folder(serial/segment) + fmt.Sprintf("%020d.json", serial)
 }
 
-// serial reads an entry's key; ok is false for every other object.
+// serial reads an entry's key. If the object is no entry, ok is false.
 func (j *Journal) serial(key string) (serial uint64, ok bool) {
 	digits, isEntry := strings.CutSuffix(key[strings.LastIndex(key, "/")+1:], ".json")
 	serial, err := strconv.ParseUint(digits, 10, 64)
@@ -54,14 +54,15 @@ func (j *Journal) at(key string) string {
 	return strings.TrimSuffix(j.bucket.String(), "/") + "/" + key
 }
 
-// entry reads one entry and verifies everything that it says about itself, except its identity: only the newest entry shows
-// that. It opens no signature. Also with an error, the result has its serial and, if the store had any bytes, their SHA-256.
+// entry reads one entry and verifies everything that it says about itself, except its identity: Houndtrail compares only the
+// newest entry's identity with its own. It opens no signature. Also with an error, the result has its serial and, if the store had
+// any bytes, their SHA-256.
 func (j *Journal) entry(ctx context.Context, serial uint64) (Stored, error) {
 	s, _, err := j.sealedEntry(ctx, serial)
 	return s, err
 }
 
-// sealedEntry is entry with what is needed to open the signatures.
+// sealedEntry is entry, and returns the parts that open the signatures as well.
 func (j *Journal) sealedEntry(ctx context.Context, serial uint64) (Stored, *seal.Entry, error) {
 	key := j.Key(serial)
 	body, _, _, err := j.bucket.Get(ctx, key)
@@ -74,8 +75,8 @@ func (j *Journal) sealedEntry(ctx context.Context, serial uint64) (Stored, *seal
 	return j.parse(serial, body)
 }
 
-// Parse reads the bytes of an entry, wherever they come from, and verifies everything that the entry says about itself, except
-// its identity. It opens no signature. Also with an error, the result has the serial and the SHA-256.
+// Parse reads the bytes of an entry from any place, and verifies everything that the entry says about itself, except its identity.
+// It opens no signature. Also with an error, the result has the serial and the SHA-256.
 func (j *Journal) Parse(serial uint64, body []byte) (Stored, error) {
 	s, _, err := j.parse(serial, body)
 	return s, err
@@ -97,7 +98,7 @@ func (j *Journal) parse(serial uint64, body []byte) (Stored, *seal.Entry, error)
 	return s, sealed, j.ofStream(key, s)
 }
 
-// verify holds an entry against the previous one and against the note.
+// verify compares an entry with the previous one and with the note.
 func (j *Journal) verify(before, s Stored, noted note) error {
 	if err := j.follows(before, s); err != nil {
 		return err
@@ -105,8 +106,8 @@ func (j *Journal) verify(before, s Stored, noted note) error {
 	return j.agrees(noted, s)
 }
 
-// follows verifies the link between two neighbours. If before is the zero value, there is no previous entry: the journal begins
-// with s, or was pruned up to s. In a pruned journal this link cannot be verified.
+// follows verifies the link between two neighbours. If before is the zero value, there is no previous entry. Then the journal
+// begins with s, or was pruned up to s. In a pruned journal, Houndtrail cannot verify this link.
 func (j *Journal) follows(before, s Stored) error {
 	key := j.Key(s.Serial)
 	problem := s.unkept()
@@ -127,7 +128,7 @@ func (j *Journal) follows(before, s Stored) error {
 	return nil
 }
 
-// unkept tells that an entry is not signed although it says itself that the journal has keys.
+// unkept finds an entry that says that the journal has keys, but is not signed itself.
 func (s Stored) unkept() error {
 	if s.Signed || s.NewestKeys() == 0 {
 		return nil
@@ -136,9 +137,9 @@ func (s Stored) unkept() error {
 		"signatures were removed", s.NewestKeys())
 }
 
-// Continues tells whether an entry can come after another one by what both say, apart from the SHA-256: its seal is about the tree
-// that ends with the previous entry, and they are of one lineage and one identity, unless a reset, a move or an adoption is between
-// them. Nil says that it can, or that there is no readable previous entry.
+// Continues tells whether an entry can come after another one. It compares the two entries, but not the SHA-256. The seal of the
+// entry must be about the tree that ends with the previous entry. Both must have one lineage and one identity, unless the entry is
+// a reset, a move or an adoption. Nil means that it can come there, or that there is no readable previous entry.
 func (s Stored) Continues(before Stored) error {
 	if before.Serial == 0 || before.Kind == "" {
 		return nil // there is no readable previous entry to compare with
@@ -147,7 +148,7 @@ func (s Stored) Continues(before Stored) error {
 	case err != nil:
 		return err
 	case s.Kind == KindAdopt:
-		return nil // the previous entry does not count any more
+		return nil // after an adoption, the previous entry does not count any more
 	case s.KeysAt != before.NewestKeys():
 		return fmt.Errorf("it says that entry %d has the newest list of keys, and that is entry %d: two journals were mixed",
 			s.KeysAt, before.NewestKeys())
@@ -163,8 +164,8 @@ func (s Stored) Continues(before Stored) error {
 	return nil
 }
 
-// agrees compares an entry with the note, if the note is of this entry or of the previous one. A head that makes no sense counts
-// as none.
+// agrees compares an entry with the note, if the note is of this entry or of the previous one. If a head makes no sense, agrees
+// ignores it.
 func (j *Journal) agrees(noted note, s Stored) error {
 	said, err := seal.ReadHead(noted.Head)
 	switch {
@@ -196,24 +197,24 @@ func (j *Journal) agrees(noted note, s Stored) error {
 	return nil
 }
 
-// lost says that an entry is gone that was once the newest.
+// lost says that an entry is gone that was the newest at an earlier time.
 func (j *Journal) lost(noted note) error {
 	return j.corrupt(j.Key(noted.Serial), fmt.Errorf("it is missing, although %s says that it was committed: the journal, "+
 		"or the end of it, is lost", j.at(noted.by)))
 }
 
-// corrupt names the object and its problem, and says what to do.
+// corrupt names the object, its problem, and the next step.
 func (j *Journal) corrupt(key string, problem error) error {
 	return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, j.at(key), problem, restore)
 }
 
-// newer says who wrote an entry that this version cannot read. Such an entry is not damaged.
+// newer names the writer of an entry that this version cannot read. Such an entry is not damaged.
 func (j *Journal) newer(key string, s Stored, problem error) error {
 	return fmt.Errorf("%s, written by %s: %w: run a newer version of houndtrail, that one or a later one",
 		j.at(key), s.by(), problem)
 }
 
-// by names who committed an entry, and when.
+// by names the writer of an entry, and the time of the commit.
 func (s Stored) by() string {
 	return fmt.Sprintf("houndtrail %s on %s at %s", s.Writer.Version, s.Writer.Host, s.CommittedAt.UTC().Format(time.RFC3339))
 }

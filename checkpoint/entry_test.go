@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// sealOf is the seal of an entry after others that are not there.
+// sealOf is the seal of an entry after others that do not exist.
 func sealOf(t interface{ Fatal(args ...any) }, serial uint64) *seal.Seal {
 	const origin = "acme.example/houndtrail/archive/6f1c6a0e8b1f4c3b"
 	tree, err := seal.NewFrontier(serial-1, make([]seal.Hash, bits.OnesCount64(serial-1)))
@@ -30,7 +30,7 @@ func sealOf(t interface{ Fatal(args ...any) }, serial uint64) *seal.Seal {
 	return &s
 }
 
-// The keys of an entry and their order are a promise to everybody who reads a journal with other tools.
+// The keys of an entry and their order are a promise to everyone who reads a journal with other tools.
 func TestEntryGolden(t *testing.T) {
 	t.Parallel()
 	at := func(s string) time.Time {

@@ -23,11 +23,11 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// index is the part of a field's path that says where in a list it is.
+// index is the part of a field's path that gives its place in a list.
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// TestFormat1 reads journals of format 1, an entry a line. Every later version has to read them with the same meaning, which a
-// file beside each journal states. Neither file ever changes: a new field gets a new journal.
+// TestFormat1 reads journals of format 1, with one entry a line. Every later version has to read them with the same meaning. A
+// file beside each journal states that meaning. Neither file ever changes: a new field gets a new journal.
 func TestFormat1(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob(filepath.Join("testdata", "format1", "*.json"))
@@ -54,13 +54,13 @@ func TestFormat1(t *testing.T) {
 		}
 	}
 	for _, path := range paths(reflect.TypeFor[checkpoint.Checkpoint](), "") {
-		if !said[path] && path != "Covered.Pass" && path != "Covered.Parts" { // Commit never sets these two
+		if !said[path] && path != "Covered.Pass" && path != "Covered.Parts" { // Commit never sets these two fields
 			t.Errorf("no journal in testdata/format1 has the field %s: add one, so that later versions go on reading it", path)
 		}
 	}
 }
 
-// readFixture reads a journal as its stream would, from a store that holds it.
+// readFixture reads a journal as its stream would, from a store that has it.
 func readFixture(t *testing.T, name string) (entries []checkpoint.Stored) {
 	t.Helper()
 	body, err := os.ReadFile(name)
@@ -93,7 +93,7 @@ func readFixture(t *testing.T, name string) (entries []checkpoint.Stored) {
 	return entries
 }
 
-// fields are the values in v that are not zero, a line each.
+// fields returns the values in v that are not zero, one a line.
 func fields(v reflect.Value, path string) (lines []string) {
 	switch value := v.Interface().(type) {
 	case time.Time:
@@ -135,7 +135,7 @@ func fields(v reflect.Value, path string) (lines []string) {
 	return lines
 }
 
-// paths are all paths that fields can return for a type.
+// paths returns all paths that fields can return for a type.
 func paths(t reflect.Type, path string) (all []string) {
 	switch {
 	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[[]byte](), t == reflect.TypeFor[seal.Hash]():

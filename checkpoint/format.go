@@ -18,23 +18,23 @@ import (
 )
 
 const (
-	// Format is the journal format that this package writes and the only one that it reads.
+	// Format is the journal format that this package writes. It reads no other format.
 	Format = 1
-	// Reader is how much of the format this version understands. An entry that asks for more (min_reader) is [ErrNewer].
+	// Reader is the highest min_reader that this version understands. If an entry asks for a higher one, the error is [ErrNewer].
 	Reader = 1
 )
 
-// header is the part of an entry that a reader of any version understands. It says whether that reader may read the entry.
+// header is the part of an entry that a reader of any version understands. It tells whether that reader may read the entry.
 type header struct {
 	Format    int `json:"format"`
 	MinReader int `json:"min_reader"`
-	// Critical names the fields that a reader must know. It may ignore any other that it does not know.
+	// Critical names the fields that a reader must know. It may ignore all other fields that it does not know.
 	Critical []string `json:"critical"`
 	// Signatures are the last key of a signed entry.
 	Signatures []string `json:"signatures"`
 }
 
-// encode renders an entry, with every time in UTC, and an empty list instead of null. It does not change the caller's value.
+// encode renders an entry. It writes every time in UTC, and an empty list instead of null. It does not change the caller's value.
 func encode(c Checkpoint) ([]byte, error) {
 	for _, t := range []*time.Time{
 		&c.Start, &c.Cursor, &c.DeliveredSince, &c.Ahead, &c.RescannedAt, &c.Oldest.CreatedAt, &c.Oldest.SeenAt, &c.HoledAt,
@@ -87,7 +87,7 @@ func pointed[T any](p *T, change func(T) T) *T {
 	return &v
 }
 
-// marshal renders one line of JSON and leaves the & of a URL readable.
+// marshal renders one line of JSON, and does not escape the & of a URL.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -112,7 +112,7 @@ func decode(body []byte) (Stored, *seal.Entry, error) {
 			Writer      Writer    `json:"writer"`
 			CommittedAt time.Time `json:"committed_at"`
 		}
-		_ = json.Unmarshal(body, &by) // a newer version may write these otherwise: then they are unknown
+		_ = json.Unmarshal(body, &by) // a newer version may write these fields in another way: then they are unknown
 		s.Writer, s.CommittedAt = by.Writer, by.CommittedAt
 		return s, nil, err
 	}

@@ -31,7 +31,7 @@ func fill(v reflect.Value, t time.Time) {
 	}
 }
 
-// Every time in an entry is in UTC, also in future fields, and the caller's times stay as they are.
+// Every time in an entry is in UTC, also in future fields. The caller's times stay as they are.
 func TestTimesAreInUTC(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("east", 3*60*60)
@@ -54,7 +54,8 @@ func TestTimesAreInUTC(t *testing.T) {
 	}
 }
 
-// If two parsers could read a body as two different entries, strict.Keys refuses it, whichever key it is. It refuses nothing else.
+// If two parsers could read a body as two different entries, strict.Keys refuses it, for each of the keys. It refuses no other
+// body.
 func TestKeysAreUnambiguous(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -80,7 +81,7 @@ func TestKeysAreUnambiguous(t *testing.T) {
 	})
 }
 
-// A minute is covered if one of the windows has it, and the result has as few spans as possible.
+// A minute is covered if it is in one of the windows. The result has as few spans as possible.
 func TestUnionOfWindows(t *testing.T) {
 	t.Parallel()
 	const minutes = 30

@@ -17,9 +17,9 @@ import (
 
 var fuzzed = checkpoint.Identity{Tenant: "acme", Stream: "archive", Source: "https://acme.example", Destination: "s3://bucket/prefix"}
 
-// FuzzLoad puts any bytes in place of the newest entry and of its note. Load then returns that entry, linked to the previous
-// one and of this very stream, or an error: never an older position and never an empty stream, since with either Houndtrail
-// would deliver everything twice.
+// FuzzLoad puts any bytes in place of the newest entry and of its note. Load then returns that entry, linked to the previous one
+// and of this very stream, or an error. It never returns an older position or an empty stream: with either, Houndtrail would
+// deliver everything twice.
 func FuzzLoad(f *testing.F) {
 	golden, err := os.ReadFile(filepath.Join("testdata", "entry.json"))
 	if err != nil {
@@ -68,8 +68,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzLease puts any bytes in place of the lease. Acquire refuses it and leaves it as it is, or takes it over with its intents.
-// It never takes a lease before its time if the lease's state is held, and it never loses an intent.
+// FuzzLease puts any bytes in place of the lease. Acquire refuses them and does not change them, or it takes the lease over with
+// its intents. If the lease's state is held, Acquire never takes it before its time. It never loses an intent.
 func FuzzLease(f *testing.F) {
 	span := `{"start":"2026-03-01T10:00:00Z","end":"2026-03-01T11:00:00.000001Z"}`
 	for _, lease := range []string{

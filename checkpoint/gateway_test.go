@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket/s3"
 )
 
-// gateway answers as S3 does, except for one header that it ignores.
+// gateway answers like S3, except for one header that it ignores.
 type gateway struct {
 	ignores string
 
@@ -54,7 +54,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A gateway that ignores either header would let two runners commit one serial, both with success.
+// If a gateway ignored either header, two runners could commit one serial, both with success.
 func TestGatewayThatIgnoresConditions(t *testing.T) {
 	t.Parallel()
 	for _, ignores := range []string{"", "If-None-Match", "If-Match"} {

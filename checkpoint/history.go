@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// readAhead is how many entries a walk asks for at a time: a store that is far away takes some milliseconds for each.
+// readAhead is the number of entries for which a walk asks at a time: a store that is far away takes some milliseconds for each.
 const readAhead = 8
 
-// Entries returns every entry, oldest first, each verified against the previous one. The first error ends it; an empty stream
-// has no entries and no error. It holds a few entries at a time, and goes up to the entry that was newest at the start. That
-// entry has to be of this journal's identity; the entries before a move are of another one.
+// Entries returns every entry, oldest first, and verifies each against the previous one. The first error ends it. An empty stream
+// has no entries and no error. Entries holds only a few entries at a time. It goes up to the entry that was newest at the start.
+// That entry must have this journal's identity. Entries before a move have another identity.
 //
-// Of a pruned journal it returns the entries that are left. A gap between two of them is [ErrCorrupt].
+// In a pruned journal, it returns the entries that still exist. A gap between two of them is [ErrCorrupt].
 func (j *Journal) Entries(ctx context.Context) iter.Seq2[Stored, error] {
 	return j.walk(ctx, func(uint64) uint64 { return 1 })
 }
@@ -25,7 +25,7 @@ func (j *Journal) Last(ctx context.Context, n int) iter.Seq2[Stored, error] {
 	})
 }
 
-// Pruned returns the first serial that is there: 1 in a whole journal, more if the oldest entries were removed, and 0 in an
+// Pruned returns the first serial that exists: 1 in a whole journal, a larger one if the oldest entries were removed, and 0 in an
 // empty stream.
 func (j *Journal) Pruned(ctx context.Context) (first uint64, err error) {
 	newest, _, err := j.newest(ctx)
@@ -43,7 +43,7 @@ func (j *Journal) walk(ctx context.Context, first func(newest uint64) uint64) it
 		if err == nil && from > newest {
 			return
 		}
-		var start uint64 // the previous entry is only read to verify the link
+		var start uint64 // walk reads the entry before the span only to verify the link
 		if err == nil {
 			start, err = j.start(ctx, max(from-1, 1), newest)
 		}
@@ -77,8 +77,8 @@ func (j *Journal) walk(ctx context.Context, first func(newest uint64) uint64) it
 	}
 }
 
-// start is the serial at which a walk begins: from, or the first serial of a pruned journal if that is later. It refuses a
-// journal of another identity before the walk yields anything. Any other problem of the newest entry shows when the walk
+// start is the serial at which a walk begins: from, or the first serial of a pruned journal if that is later. If the journal has
+// another identity, start refuses it before the walk yields any entry. Any other problem of the newest entry shows when the walk
 // reaches it.
 func (j *Journal) start(ctx context.Context, from, newest uint64) (uint64, error) {
 	if s, err := j.entry(ctx, newest); err == nil {
@@ -93,8 +93,7 @@ func (j *Journal) start(ctx context.Context, from, newest uint64) (uint64, error
 	return max(from, first), err
 }
 
-// read yields the entries of a span of serials in order, each verified by itself, and asks the store for the next ones
-// meanwhile.
+// read yields the entries of a span of serials in order, each verified by itself. Meanwhile it asks the store for the next ones.
 func (j *Journal) read(ctx context.Context, first, last uint64) iter.Seq2[Stored, error] {
 	return j.ask(ctx, readAhead, func(yield func(question) bool) {
 		for serial := first; serial <= last; serial++ {
@@ -105,7 +104,7 @@ func (j *Journal) read(ctx context.Context, first, last uint64) iter.Seq2[Stored
 	})
 }
 
-// A question asks the store for one entry or a few, and an answer is one of those.
+// A question asks the store for one entry or a few. An answer is one of those entries.
 type (
 	question func(context.Context) []answer
 	answer   struct {
@@ -121,7 +120,7 @@ func (j *Journal) entryOf(serial uint64) question {
 	}
 }
 
-// ask asks so many questions at a time, and yields the answers in the order of the questions.
+// ask asks up to parallel questions at a time, and yields the answers in the order of the questions.
 func (j *Journal) ask(ctx context.Context, parallel int, questions iter.Seq[question]) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

@@ -14,65 +14,65 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/tiles"
 )
 
-// DefaultLeaseTTL is how long a lease outlives its last renewal, unless [LeaseTTL] says otherwise.
+// DefaultLeaseTTL is the time for which a lease outlives its last renewal, unless [LeaseTTL] sets another one.
 const DefaultLeaseTTL = time.Minute
 
-// Journal is the position of one stream in a bucket. Every call asks the store, so any number of journals may be open on
-// the same stream. It is safe for concurrent use.
+// Journal is the position of one stream in a bucket. Every call asks the store, so any number of journals may be open on the same
+// stream. It is safe for concurrent use.
 type Journal struct {
 	bucket    bucket.Bucket
 	id        Identity
 	leaseTTL  time.Duration
 	scattered bool
-	commits   bool                 // and not only reads
-	keys      []ed25519.PrivateKey // that sign what it commits
+	commits   bool                 // and does not only read
+	keys      []ed25519.PrivateKey // that sign the entries that it commits
 
 	warn  func(error)
 	past  Memory // nil for none
 	tiles *tiles.Writer
 	notes notebook
-	tip   atomic.Pointer[Stored] // the newest entry, as this process verified or wrote it last
-	seen  atomic.Uint64          // the newest serial, as this process saw it last: what the lease says of it
+	tip   atomic.Pointer[Stored] // the newest entry that this process verified or wrote
+	seen  atomic.Uint64          // the newest serial that this process saw: the lease tells it
 	keyed atomic.Pointer[Stored] // the newest entry with a list of keys that this process relies on
 
-	succeeded atomic.Pointer[time.Time] // when this process saw to it that no failure stands
+	succeeded atomic.Pointer[time.Time] // when this process made sure that no failure is noted
 }
 
 // Option adjusts a [Journal].
 type Option func(*Journal)
 
-// LeaseTTL sets how long a lease outlives its last renewal, if the store has no lock that dies with the process. The holder
-// renews it three times in that time. A crashed runner keeps others away for about that long.
+// LeaseTTL sets the time for which a lease outlives its last renewal, if the store has no lock that dies with the process. The
+// holder renews it three times in that time. A crashed runner keeps others away for about that long.
 func LeaseTTL(ttl time.Duration) Option {
 	return func(j *Journal) { j.leaseTTL = ttl }
 }
 
-// Warn sets a function that is told of a harmless failure: the note of the newest entry, or a tile, could not be written.
+// Warn sets a function that learns of a harmless failure: Houndtrail could not write the note of the newest entry, or a tile.
 func Warn(tell func(error)) Option {
 	return func(j *Journal) { j.warn = tell }
 }
 
-// AnyOrder lets windows come in any order. Each entry accounts only for its own window, and Covered has the time of all
-// windows so far. Without this option, Commit refuses a cursor that goes back.
+// AnyOrder lets windows come in any order. Each entry accounts only for its own window, and Covered has the time of all windows so
+// far. Without this option, Commit refuses a cursor that goes back.
 func AnyOrder() Option {
 	return func(j *Journal) { j.scattered = true }
 }
 
-// A Memory remembers heads of journals at another place. Package anchor is one. If the place does not answer, neither call is an
-// error: the Memory tells of that itself.
+// A Memory remembers heads of journals at another place. Package anchor has one. If the place does not answer, neither call
+// returns an error: the Memory reports that itself.
 type Memory interface {
-	// Compare holds a journal's newest head, and the head that it had at an earlier size, against what is remembered. An error
-	// that is [ErrRolledBack] or [ErrForked] says that they differ.
+	// Compare compares two heads of a journal with the remembered ones: its newest head, and its head at an earlier size. If they
+	// differ, the error is [ErrRolledBack] or [ErrForked].
 	Compare(ctx context.Context, newest seal.Head, at HeadAt) error
-	// Begin returns [ErrRolledBack] if a head is remembered of a journal of that name, which has no entry now.
+	// Begin returns [ErrRolledBack] if a head is remembered for a journal of that name. The caller has found no entry in that
+	// journal.
 	Begin(ctx context.Context, tenant, stream string) error
 }
 
-// HeadAt is the head that a journal had when it was of that size. known is false if the journal does not tell it any more, or
-// not yet.
+// HeadAt is the head that a journal had at that size. If known is false, the journal does not tell it any more, or not yet.
 type HeadAt func(ctx context.Context, size uint64) (h seal.Head, known bool, err error)
 
-// Remembered has each Load hold the journal against the heads that are remembered of it.
+// Remembered makes each Load compare the journal with the heads that are remembered of it.
 func Remembered(m Memory) Option {
 	return func(j *Journal) { j.past = m }
 }
@@ -91,15 +91,19 @@ func Open(b bucket.Bucket, id Identity, options ...Option) *Journal {
 	return j
 }
 
-// Load returns the newest entry, verified against the previous one. If the journal was pruned up to the newest entry, there is
-// no previous entry to verify it against.
+// Load returns the newest entry, verified against the previous one. If the journal was pruned up to the newest entry, there is no
+// previous entry for that.
 //
-// [ErrNotFound] says that the stream has no entry yet; [ErrForeign] that the newest one is of another identity; [ErrCorrupt]
-// that it, or the previous one, is unreadable, missing, or breaks the chain, or that the journal is lost, since the note or the
-// lease says that it had entries, or is not the one that is remembered elsewhere; [ErrNewer] that one of the two needs a newer
-// program; [ErrSignature] that the newest one is signed, and not by this run's keys. A person has to resolve the last four.
+// A person has to resolve each of these errors, except for the first one:
 //
-// If the note is behind the newest entry, a journal that commits writes it anew.
+//   - [ErrNotFound]: the stream has no entry yet.
+//   - [ErrForeign]: the newest entry has another identity.
+//   - [ErrCorrupt]: the newest entry or the previous one is unreadable, missing, or breaks the chain. Or the note or the lease
+//     names entries, and they are lost. Or the journal differs from the one that is remembered elsewhere.
+//   - [ErrNewer]: one of the two entries needs a newer program.
+//   - [ErrSignature]: the newest entry is signed, but no key of this run vouches for it.
+//
+// If the note is behind the newest entry, a journal that commits writes the note anew.
 func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	s, err := j.load(ctx)
 	if err == nil {
@@ -111,7 +115,7 @@ func (j *Journal) Load(ctx context.Context) (Stored, error) {
 	return s, nil
 }
 
-// load is Load, whatever the journal's identity is. A journal that is not the one that is remembered elsewhere is not loaded.
+// load is Load for any identity. It does not load a journal that differs from the one that is remembered elsewhere.
 func (j *Journal) load(ctx context.Context) (Stored, error) {
 	s, err := j.loadTip(ctx)
 	if j.past == nil {
@@ -122,7 +126,7 @@ func (j *Journal) load(ctx context.Context) (Stored, error) {
 		if lost == nil {
 			return s, err
 		}
-		if s, err = j.loadTip(ctx); errors.Is(err, ErrNotFound) { // else another runner has just begun the journal
+		if s, err = j.loadTip(ctx); errors.Is(err, ErrNotFound) { // otherwise another runner has just begun the journal
 			return Stored{}, lost
 		}
 	}
@@ -135,7 +139,7 @@ func (j *Journal) load(ctx context.Context) (Stored, error) {
 	return s, nil
 }
 
-// compared holds the newest entry against the heads that are remembered elsewhere.
+// compared compares the newest entry with the heads that are remembered elsewhere.
 func (j *Journal) compared(ctx context.Context, s Stored) error {
 	newest, err := s.ownHead()
 	if err == nil && j.past != nil {
@@ -144,7 +148,8 @@ func (j *Journal) compared(ctx context.Context, s Stored) error {
 	return err
 }
 
-// headAt is a [HeadAt]. The entry after that size has the head in its seal. If there is none, the newest entry itself tells it.
+// headAt is a [HeadAt]. The entry after that size has the head in its seal. If that entry does not exist, the newest entry itself
+// tells the head.
 func (j *Journal) headAt(ctx context.Context, size uint64) (h seal.Head, known bool, err error) {
 	next, err := j.entry(ctx, size+1)
 	if err == nil {
@@ -167,7 +172,7 @@ func (j *Journal) headAt(ctx context.Context, size uint64) (h seal.Head, known b
 	return h, err == nil, err
 }
 
-// loadTip does not verify an entry again that this process knows, if the entry is still there, unchanged, and the newest.
+// loadTip does not verify an entry again that this process knows, if that entry still exists, unchanged, and is the newest.
 func (j *Journal) loadTip(ctx context.Context) (Stored, error) {
 	if tip := j.tip.Load(); tip != nil {
 		if listed, err := j.list(ctx, tip.Serial); err == nil && slices.Equal(listed, []uint64{tip.Serial}) {
@@ -192,8 +197,8 @@ func (j *Journal) loadAnew(ctx context.Context) (Stored, error) {
 	return j.headed(ctx, s, noted)
 }
 
-// loadAccepting loads a journal whose keys are lost. The newest entry has to be signed by the keys that the journal itself names. No head
-// is signed and nothing noted: the entry that accepts this run's keys comes first.
+// loadAccepting loads a journal whose keys are lost. The newest entry has to be signed by the keys that the journal itself names.
+// loadAccepting signs no head and notes no entry: the entry that accepts this run's keys comes first.
 func (j *Journal) loadAccepting(ctx context.Context) (Stored, error) {
 	s, _, err := j.verified(ctx, j.coherent)
 	if err == nil {
@@ -205,7 +210,7 @@ func (j *Journal) loadAccepting(ctx context.Context) (Stored, error) {
 	return s, err
 }
 
-// verified reads the newest entry and verifies all that this run knows of it. authentic opens its signatures.
+// verified reads the newest entry and verifies everything that this run can verify. The function authentic opens its signatures.
 func (j *Journal) verified(ctx context.Context, authentic func(context.Context, Stored, *seal.Entry) error) (Stored, note, error) {
 	newest, noted, err := j.newest(ctx)
 	if err != nil {
@@ -234,11 +239,11 @@ func (j *Journal) verified(ctx context.Context, authentic func(context.Context, 
 	return s, noted, nil
 }
 
-// headed fills in the head of the newest entry. If the last holder died before it noted the entry, a journal that commits does so
-// now, and writes the tiles that are missing.
+// headed fills in the head of the newest entry. If the last holder died before it noted the entry, a journal that commits notes it
+// now. It also writes the tiles that are missing.
 func (j *Journal) headed(ctx context.Context, s Stored, noted note) (Stored, error) {
 	current := noted.Serial == s.Serial && noted.Head != ""
-	if !j.commits && current { // only the keys that signed this head can
+	if !j.commits && current { // only the keys that signed this head can sign it
 		s.Head = noted.Head
 		return s, nil
 	}
@@ -250,8 +255,8 @@ func (j *Journal) headed(ctx context.Context, s Stored, noted note) (Stored, err
 	return s, err
 }
 
-// before reads the entry previous to s. It is the zero value if there is none: s is the first, or the journal was pruned up to
-// s. An adoption needs only the bytes of the previous entry.
+// before reads the entry previous to s. If there is none, it is the zero value: s is the first entry, or the journal was pruned up
+// to s. For an adoption, the bytes of the previous entry are enough.
 func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
 	if s.Serial == 1 {
 		return Stored{}, nil
@@ -272,9 +277,9 @@ func (j *Journal) before(ctx context.Context, s Stored) (Stored, error) {
 	return before, err
 }
 
-// Tip returns the newest entry that is there, for an adoption to follow. It has the serial and the SHA-256, and the rest if
-// that can be read and bears the right signature. It is the zero value if there is no entry. Of the errors about a journal's
-// state it returns only [ErrNewer], since a newer version has to read that journal, and [ErrSignature] if this run has no key.
+// Tip returns the newest entry that exists, for an adoption to follow. It has the serial and the SHA-256. It has the rest if the
+// entry can be read and bears the right signature. If there is no entry, it is the zero value. Tip returns only two errors about a
+// journal's state: [ErrNewer], since a newer version has to read that journal, and [ErrSignature] if this run has no key.
 func (j *Journal) Tip(ctx context.Context) (Stored, error) {
 	h, err := j.head(ctx)
 	if err != nil || h.newest == 0 {

@@ -60,7 +60,7 @@ func TestLoadListsFromTheNote(t *testing.T) {
 	}
 }
 
-// If the store is far away, a history does not wait for one entry after the other.
+// If the store is far away, a history does not read its entries one at a time.
 func TestEntriesAreReadAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

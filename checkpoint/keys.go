@@ -12,8 +12,9 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// A KeyList says which public keys vouch for a journal from an entry on, and which ones did before. Each active key has signed the
-// entry, and so has a key that was active before it, unless a person accepted the list after all of those were lost.
+// A KeyList tells which public keys vouch for a journal from an entry on, and which keys vouched for it earlier. Each active key
+// has signed the entry. So has at least one key that was active before the entry, unless all of those were lost, and a person
+// accepted the list.
 type KeyList struct {
 	seal.Keys
 
@@ -28,15 +29,15 @@ func (c *Checkpoint) NewestKeys() uint64 {
 	return c.KeysAt
 }
 
-// Declare sees to it that the journal's newest list has the keys that sign: if it differs from the keys of this run, Declare commits
-// an entry of kind keys after prev, and returns it. It returns prev if there is nothing to say. The first list says that signing begins, or
-// comes anew after the earlier one was pruned.
+// Declare makes the journal's newest list name the keys of this run. If the list differs from these keys, Declare commits an entry
+// of kind keys after prev, and returns it. If the list has these keys already, Declare returns prev. The first list says that
+// signing begins. If the earlier list was pruned, a new first list takes its place.
 //
-// As with [Journal.Compact], the entry leaves the position as it is, and the lease's intents outlive it. The caller has loaded prev under
-// the lease, which Declare takes only if it writes. at is the caller's clock.
+// As with [Journal.Compact], the entry leaves the position as it is, and the lease's intents outlive it. The caller has loaded
+// prev under the lease. Declare takes the lease only if it writes. at is the caller's clock.
 //
-// Until the entry is stored, the keys of the previous list go on vouching: a crash before it leaves nothing, and the next run declares
-// the same keys. After it, a run that still has only the retired key stops, and never writes an entry that no reader believes.
+// Until the entry is stored, the keys of the previous list vouch for the journal. A crash before that leaves nothing, and the next
+// run declares the same keys. After it, a run that has only the retired key stops: no reader would believe its entries.
 func (j *Journal) Declare(ctx context.Context, lease *Lease, prev Stored, at time.Time) (Stored, error) {
 	next, differs, err := j.undeclared(ctx, prev)
 	if err != nil || !differs {
@@ -48,13 +49,13 @@ func (j *Journal) Declare(ctx context.Context, lease *Lease, prev Stored, at tim
 	return j.declare(ctx, lease, prev, next, at)
 }
 
-// Undeclared tells whether Declare has something to say after an entry that was loaded.
+// Undeclared tells whether Declare would write an entry after an entry that was loaded.
 func (j *Journal) Undeclared(ctx context.Context, prev Stored) (bool, error) {
 	_, differs, err := j.undeclared(ctx, prev)
 	return differs, err
 }
 
-// undeclared is the list with the keys of this run, and whether it differs from the journal's.
+// undeclared returns the list with the keys of this run, and tells whether it differs from the journal's list.
 func (j *Journal) undeclared(ctx context.Context, prev Stored) (next seal.Keys, differs bool, err error) {
 	if len(j.keys) == 0 || prev.Serial == 0 {
 		return next, false, nil
@@ -65,13 +66,13 @@ func (j *Journal) undeclared(ctx context.Context, prev Stored) (next seal.Keys, 
 	}
 	from := prev.Serial + 1
 	if list == nil && prev.NewestKeys() > 0 {
-		from = 1 // the earlier lists were pruned, and it is not known since when these keys sign
+		from = 1 // the earlier lists were pruned, so the beginning of these keys is not known
 	}
 	next, err = j.signing(list, from)
 	return next, err == nil && (list == nil || !next.Equal(list.Keys)), err
 }
 
-// signing is the list of an entry after one that has this list; nil for none.
+// signing is the list of the entry after one that has this list; nil for no list.
 func (j *Journal) signing(list *KeyList, serial uint64) (seal.Keys, error) {
 	var keys seal.Keys
 	if list != nil {
@@ -95,19 +96,19 @@ func (j *Journal) declare(ctx context.Context, lease *Lease, prev Stored, keys s
 	return j.Commit(ctx, prev, next)
 }
 
-// A KeyOrder is what a person orders of a journal's keys. Either Revoke names a key, or the keys of this run are accepted.
+// A KeyOrder is a person's order for a journal's keys. Either Revoke names a key, or the order accepts the keys of this run.
 type KeyOrder struct {
-	Revoke seal.PublicKey // a stolen key; the zero value accepts this run's keys, since all others are lost
-	From   uint64         // the first entry that the thief may have written; 0 for the next one
+	Revoke seal.PublicKey // a stolen key; the zero value accepts this run's keys, because all others are lost
+	From   uint64         // the first entry that the thief may have written; 0 for the next entry
 	Reason string
 	At     time.Time // the caller's clock: a change of keys asks no server
 }
 
 // ChangeKeys commits one entry of kind keys for a person. It takes the lease.
 //
-// To revoke a key, this run signs with another one that is active. To accept this run's keys, the newest entry has to be signed by the keys
-// that the journal itself names, so that nothing forged is built upon; all these are revoked. The position stays, and no record is lost
-// or doubled. Every reader has to accept the new key too.
+// To revoke a key, this run signs with another key that is active. To accept this run's keys, the newest entry has to be signed by
+// the keys that the journal itself names, so that nothing forged is built upon. The entry revokes all these keys. The position
+// stays, and no record is lost or doubled. Every reader has to accept the new key too.
 func (j *Journal) ChangeKeys(ctx context.Context, o KeyOrder) (changed Stored, err error) {
 	if strings.TrimSpace(o.Reason) == "" {
 		return Stored{}, errors.New("a change of keys needs a reason, which stands in the journal: give one")
@@ -122,7 +123,7 @@ func (j *Journal) ChangeKeys(ctx context.Context, o KeyOrder) (changed Stored, e
 	return changed, err
 }
 
-// ordered is the list that an order leads to, and the newest entry.
+// ordered returns the newest entry, and the list that fulfils the order.
 func (j *Journal) ordered(ctx context.Context, o KeyOrder) (prev Stored, keys seal.Keys, err error) {
 	accepts := o.Revoke == seal.PublicKey{}
 	if accepts {
@@ -154,11 +155,12 @@ func (j *Journal) ordered(ctx context.Context, o KeyOrder) (prev Stored, keys se
 	return prev, keys, err
 }
 
-// KeysOf is the list of keys that is in force after an entry; nil if there is none, or if it was pruned. No signature is opened.
+// KeysOf is the list of keys that is in force after an entry; nil if there is none, or if it was pruned. KeysOf opens no
+// signature.
 func (j *Journal) KeysOf(ctx context.Context, s Stored) (*KeyList, error) { return j.keysOf(ctx, s) }
 
-// authentic opens the signatures of the newest entry, on which a run builds. All older entries stand under the head in its seal. A
-// reader cannot do so: verify does, with the public keys.
+// authentic opens the signatures of the newest entry, because a run builds on it. The head in its seal covers all older entries. A
+// reader cannot do this: verify does it, with the public keys.
 func (j *Journal) authentic(ctx context.Context, s Stored, entry *seal.Entry) error {
 	if !j.commits {
 		return nil
@@ -173,7 +175,7 @@ func (j *Journal) authentic(ctx context.Context, s Stored, entry *seal.Entry) er
 	switch {
 	case err != nil:
 		return err
-	case list == nil: // it was pruned
+	case list == nil: // the list was pruned
 		_, err = entry.SignedBy(j.public()...)
 		return j.judged(s, seal.Keys{}, err)
 	}
@@ -187,7 +189,7 @@ func (j *Journal) authentic(ctx context.Context, s Stored, entry *seal.Entry) er
 	return nil
 }
 
-// judged tells what a person has to do about an entry that no key of this run vouches for.
+// judged gives a person the next step if no key of this run vouches for an entry.
 func (j *Journal) judged(s Stored, list seal.Keys, err error) error {
 	switch ended := list.Ended(j.public()...); {
 	case err == nil:
@@ -226,7 +228,7 @@ func (j *Journal) coherent(ctx context.Context, s Stored, entry *seal.Entry) err
 	return nil
 }
 
-// listFor reads the list of keys that is in force at an entry, without opening a signature. It is nil if the list was pruned.
+// listFor reads the list of keys that is in force at an entry, and opens no signature. It is nil if the list was pruned.
 func (j *Journal) listFor(ctx context.Context, s Stored, entry *seal.Entry) (*Stored, *seal.Entry, error) {
 	if s.Keys != nil {
 		return &s, entry, nil
@@ -243,7 +245,8 @@ func (j *Journal) listFor(ctx context.Context, s Stored, entry *seal.Entry) (*St
 	return &list, of, err
 }
 
-// keysOf is the list of keys that is in force after an entry that was loaded or committed; nil if there is none, or if it was pruned.
+// keysOf is the list of keys that is in force after an entry that was loaded or committed; nil if there is none, or if it was
+// pruned.
 func (j *Journal) keysOf(ctx context.Context, s Stored) (*KeyList, error) {
 	at := s.NewestKeys()
 	if known := j.keyed.Load(); at == 0 || known != nil && known.Serial == at {
@@ -259,7 +262,7 @@ func (j *Journal) keysOf(ctx context.Context, s Stored) (*KeyList, error) {
 	return list.Keys, nil
 }
 
-// remember keeps the list of keys of an entry that this process committed.
+// remember keeps an entry that this process committed, if the entry has a list of keys.
 func (j *Journal) remember(s Stored) {
 	if s.Keys != nil {
 		j.keyed.Store(&s)
@@ -271,9 +274,9 @@ func (j *Journal) keyless(serial uint64) error {
 		"Without a key, an entry of this run would look like a forged one", ErrSignature, j.at(j.Key(serial)))
 }
 
-// unsignedSoFar tells whether signing may begin after an entry that is not signed: only if no earlier entry is. Else the newest
-// entries could be forged without a key, and the next honest head would vouch for them. An entry that cannot be read counts as a
-// forged one, unless a person adopted the journal after it.
+// unsignedSoFar tells whether signing may begin after an entry that is not signed. It may begin only if no earlier entry is
+// signed. Otherwise a writer could forge the newest entries without a key, and the next honest head would vouch for them. An entry
+// that cannot be read counts as a forged one, unless a person adopted the journal after it.
 func (j *Journal) unsignedSoFar(ctx context.Context, newest Stored) error {
 	if len(j.keys) == 0 {
 		return nil

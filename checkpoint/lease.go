@@ -15,13 +15,13 @@ import (
 // errReleased ends a lease's context after [Lease.Release].
 var errReleased = errors.New("the lease was released")
 
-// Lease keeps other runners away from a stream and names the windows that its holder is about to write. It saves work, and
-// spares the destination two different attempts at one window. The journal itself is safe without it, since of two commits of
-// one serial only one succeeds. It is safe for concurrent use.
+// Lease keeps other runners away from a stream and names the windows that its holder is about to write. It saves work, and saves
+// the destination from two different attempts at one window. The journal itself is safe without it: of two commits of one serial
+// only one succeeds. It is safe for concurrent use.
 //
 // If the store has a lock that dies with the process, that lock decides, and the object <stream>/state/lease.json only informs.
-// Otherwise the object is the lease. The holder writes it by compare-and-swap and renews it. Once it has not been renewed for
-// its TTL, by the store's own clock, another runner may take it. It is never deleted.
+// Otherwise the object is the lease. The holder writes it by compare-and-swap and renews it. If the holder has not renewed it for
+// its TTL, by the store's own clock, another runner may take it. Houndtrail never deletes it.
 type Lease struct {
 	journal *Journal
 	token   string
@@ -30,18 +30,18 @@ type Lease struct {
 	locked           bool
 	taking           sync.Mutex
 	tried            bool            // Hold was called
-	held             bool            // since
+	held             bool            // Hold took the lease
 	ctx              context.Context //nolint:containedctx // ends with the lease: if the lease is lost, its cycle has to stop
 	cancel           context.CancelCauseFunc
-	renewed          chan struct{}         // closed when the renewing goroutine is gone
+	renewed          chan struct{}         // closed when the renewing goroutine has ended
 	expiry           *time.Timer           // by the monotonic clock; nil if a lock decides
 	failure          atomic.Pointer[error] // of the last renewal that failed
 	intents          intents
-	uncertainWritten atomic.Bool // as the lease was last written
-	uncertainNow     atomic.Bool // as this process has found since
+	uncertainWritten atomic.Bool // as in the last write of the lease
+	uncertainNow     atomic.Bool // as this process has found since that write
 
 	writing  chan struct{} // has room for the one goroutine that writes, and guards the fields below
-	record   leaseRecord   // as last written
+	record   leaseRecord   // as in the last write
 	version  string        // of the object
 	revision int           // of the last attempt to write, successful or not
 
@@ -49,11 +49,11 @@ type Lease struct {
 	releaseErr error
 }
 
-// Acquire takes the stream's lease. [ErrLeaseHeld] says that another runner holds it, and which. The lease lives until
-// [Lease.Release]. When ctx ends, the lease is no longer renewed and runs out.
+// Acquire takes the stream's lease. If another runner holds it, the error is [ErrLeaseHeld] and names that runner. The lease lives
+// until [Lease.Release]. When ctx ends, Houndtrail no longer renews the lease, and it expires.
 //
-// If the stream has no lease object yet, Acquire tries the store. [ErrUnconditional] says that the store carries out writes
-// whose conditions do not hold, so that two runners could both commit one serial.
+// If the stream has no lease object yet, Acquire tries the store. [ErrUnconditional] says that the store carries out a write whose
+// condition does not hold. In such a store, two runners could both commit one serial.
 func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	l, err := j.Look(ctx)
 	if err != nil {
@@ -65,9 +65,9 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	return l, nil
 }
 
-// Look is [Journal.Acquire] for a caller that may turn out to have nothing to write. If the last holder gave the lease back,
-// only [Lease.Hold] takes it. Hold fails with [ErrLeaseHeld] if another runner has taken the lease since Look, even if that
-// runner gave it back. So if Hold succeeds, an entry that the caller loaded in between is still the newest.
+// Look is [Journal.Acquire] for a caller that may have nothing to write. If the last holder gave the lease back, only [Lease.Hold]
+// takes it. If another runner has taken the lease since Look, Hold fails with [ErrLeaseHeld], even if that runner gave it back. So
+// if Hold succeeds, an entry that the caller loaded between the two calls is still the newest.
 func (j *Journal) Look(ctx context.Context) (*Lease, error) {
 	key := j.path(lockName)
 	unlock, locked, err := j.bucket.Lock(ctx, key)
@@ -89,8 +89,8 @@ func (j *Journal) Look(ctx context.Context) (*Lease, error) {
 	return l, nil
 }
 
-// look reads the last holder's lease object, and takes the lease at once if that holder did not give it back, or if there was
-// none.
+// look reads the last holder's lease object. If that holder did not give the lease back, or if there was no holder, look takes the
+// lease at once.
 func (l *Lease) look(ctx context.Context) error {
 	found, err := l.journal.readLease(ctx)
 	if err != nil {
@@ -113,8 +113,8 @@ func (l *Lease) look(ctx context.Context) error {
 	return l.Hold(ctx)
 }
 
-// Hold takes the lease, unless it was called before, and starts to renew it if no lock decides. The caller must not write to
-// the destination or to the journal before.
+// Hold takes the lease, and starts to renew it if no lock decides. Only the first call does that. The caller must not write to the
+// destination or to the journal before it.
 func (l *Lease) Hold(ctx context.Context) error {
 	l.taking.Lock()
 	defer l.taking.Unlock()
@@ -145,21 +145,22 @@ func (l *Lease) Hold(ctx context.Context) error {
 	return nil
 }
 
-// Context is derived from the context given to Acquire and ends with the lease, so that a cycle that works under it stops when
-// the lease is lost. [context.Cause] then wraps [ErrLeaseHeld] if another runner has taken the lease, and [ErrConflict] if this
-// holder could not renew it in time.
+// Context is derived from the context given to Acquire. It ends with the lease, so that a cycle that works under the lease stops
+// when the lease is lost. If another runner has taken the lease, [context.Cause] wraps [ErrLeaseHeld]. If this holder could not
+// renew the lease in time, it wraps [ErrConflict].
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// CommitUncertain tells whether the commit of an intent may still be under way, sent by a holder that died, lost the lease or had no
-// answer. That commit must not arrive between the next attempt at the window and the commit of the next attempt.
+// CommitUncertain tells whether a commit of an intent may still arrive. Its sender died, lost the lease or had no answer. That
+// commit must not arrive between the next attempt at the window and the commit of the next attempt.
 func (l *Lease) CommitUncertain() bool { return l.uncertainWritten.Load() || l.uncertainNow.Load() }
 
-// MarkCommitUncertain says that the caller does not know whether the commit of an intent succeeded. The lease tells its next holder.
+// MarkCommitUncertain says that the caller does not know whether the commit of an intent succeeded. The lease tells this to its
+// next holder.
 func (l *Lease) MarkCommitUncertain() { l.uncertainNow.Store(true) }
 
-// Release gives the lease up, keeps the intents, and ends the lease's context. Its ctx should not end with the cycle's. An
-// error means that others may have to wait for the lease to expire. If the lease is known to be lost, there is nothing to
-// release. Only the first call does anything; later calls return its error.
+// Release gives the lease up, keeps the intents, and ends the lease's context. Its ctx should outlive the cycle's. An error means
+// that others may have to wait until the lease expires. If it is known that the lease is lost, Release gives nothing up. Only the
+// first call does anything. Later calls return its error.
 func (l *Lease) Release(ctx context.Context) error {
 	l.release.Do(func() { l.releaseErr = l.giveUp(ctx) })
 	return l.releaseErr
@@ -186,5 +187,5 @@ func (l *Lease) giveUp(ctx context.Context) error {
 	return errors.Join(err, noted, l.unlock())
 }
 
-// ended says why the lease is no longer held; nil while it is held.
+// ended is the reason why the lease is no longer held; nil while it is held.
 func (l *Lease) ended() error { return context.Cause(l.ctx) }

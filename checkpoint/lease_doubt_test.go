@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/checkpointtest"
 )
 
-// The next holder, whichever process that is, learns whether the commit of an intent may still be under way.
+// The next holder learns whether the commit of an intent may still arrive. It may be the same process or another one.
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	intends := func(t *testing.T, l *checkpoint.Lease) {

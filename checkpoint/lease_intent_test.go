@@ -46,7 +46,7 @@ func TestIntentThatArrivesTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, mine, l := leased(t)
 		mine.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
-			time.Sleep(2 * checkpoint.DefaultLeaseTTL) // deaf to its context
+			time.Sleep(2 * checkpoint.DefaultLeaseTTL) // this write ignores its context
 			return checkpointtest.Fault{}
 		})
 		if err := l.Intend(t.Context(), march); !errors.Is(err, checkpoint.ErrConflict) {
@@ -59,7 +59,7 @@ func TestIntentThatArrivesTooLate(t *testing.T) {
 	})
 }
 
-// If the answer to a renewal is lost, that renewal must not pass for the intent after it.
+// If the answer to a renewal is lost, Houndtrail must not take that renewal for the intent after it.
 func TestIntentAfterARenewalWhoseAnswerWasLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestIntentAfterARenewalWhoseAnswerWasLost(t *testing.T) {
 	})
 }
 
-// In a store that tells versions by content, a renewal must change the content: another runner may have read the
-// lease just before it, found it expired, and be about to replace it.
+// In a store that tells versions by content, a renewal must change the content. Another runner may have read the lease just before
+// the renewal, found it expired, and be about to replace it.
 func TestEveryRenewalIsANewVersion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestRemovedLeaseIsLost(t *testing.T) {
 	})
 }
 
-// A shutdown ends the cycle's context first, and then releases.
+// A shutdown first ends the cycle's context, and then releases the lease.
 func TestReleaseAfterTheCycleWasCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestReleaseDuringARenewalThatHangs(t *testing.T) {
 	})
 }
 
-// If a holder learns only at the release that another runner has the lease, Release says so, in every call.
+// If a holder learns only at the release that another runner has the lease, each call of Release returns that error.
 func TestReleaseOfALeaseThatAnotherHas(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestReleaseOfALeaseThatAnotherHas(t *testing.T) {
 	})
 }
 
-// A store that refuses every conditional write must not keep the holder busy for ever.
+// If a store refuses every conditional write, the holder must not try for ever.
 func TestStoreWithoutConditionalWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestLeaseObject(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := leaseBody(t, m)
-		// Token and process id differ from run to run.
+		// The token and the process id differ from run to run.
 		var object map[string]any
 		if err := json.Unmarshal(body, &object); err != nil {
 			t.Fatal(err)

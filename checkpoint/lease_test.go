@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// grain is how long others wait beyond the TTL, because S3 tells the age of an object in whole seconds.
+// grain is the time that others wait beyond the TTL, because S3 tells the age of an object in whole seconds.
 const grain = 2 * time.Second
 
 var (
@@ -25,7 +25,7 @@ var (
 	march   = window.Window{Start: time.Unix(1_772_000_000, 0), End: time.Unix(1_772_600_000, 0)}
 )
 
-// wantError checks the error's kind, and that its text says what it is about.
+// wantError checks the error's kind, and that its text names the problem.
 func wantError(t *testing.T, err, kind error, says string) {
 	t.Helper()
 	if !errors.Is(err, kind) || !strings.Contains(err.Error(), says) {
@@ -45,7 +45,7 @@ func leased(t *testing.T) (*checkpointtest.Memory, *checkpointtest.Faulty, *chec
 	return m, mine, l
 }
 
-// leaseBody is the lease as it stands in the store.
+// leaseBody is the lease as the store has it.
 func leaseBody(t *testing.T, m *checkpointtest.Memory) (body []byte, version string) {
 	t.Helper()
 	body, version, _, err := m.Get(t.Context(), "archive/state/lease.json")
@@ -64,12 +64,12 @@ func TestLeaseIsTakenOverWhenTheStoresClockSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Release(context.Background()) }() // it is dead: only the renewals have to end
+	defer func() { _ = l.Release(context.Background()) }() // the holder is dead: only its renewals have to end
 	if err := crashed.Kill(); err != nil {
 		t.Fatal(err)
 	}
 
-	// The TTL that counts is the one in the object, not the one of the process that looks at it.
+	// The TTL in the object counts, not the TTL of the process that looks at it.
 	other := checkpoint.Open(m, stream, checkpoint.LeaseTTL(time.Hour))
 	clock = clock.Add(checkpoint.DefaultLeaseTTL + grain - time.Second)
 	_, err = other.Acquire(t.Context())
@@ -88,7 +88,7 @@ func TestLeaseSurvivesAnOutageShorterThanItsLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, mine, l := leased(t)
-		time.Sleep(50 * time.Second) // the last renewal was at 40 s and is good until 100 s
+		time.Sleep(50 * time.Second) // the last renewal was at 40 s and is valid until 100 s
 		mine.On(checkpointtest.Always(checkpointtest.Put, "lease.json", checkpointtest.Fault{Before: errDown}))
 		time.Sleep(44 * time.Second)
 		var writes atomic.Int64
@@ -102,7 +102,7 @@ func TestLeaseSurvivesAnOutageShorterThanItsLife(t *testing.T) {
 		if err := l.Context().Err(); err != nil {
 			t.Errorf("lost: %v", context.Cause(l.Context()))
 		}
-		if n := writes.Load(); n < 29 || n > 31 { // three a minute again
+		if n := writes.Load(); n < 29 || n > 31 { // again three a minute
 			t.Errorf("%d renewals in 10 minutes", n)
 		}
 		if err := l.Release(t.Context()); err != nil {
@@ -148,7 +148,7 @@ func TestLeaseIsLostWhenItCannotBeRenewed(t *testing.T) {
 				if after, _ := leaseBody(t, m); !bytes.Equal(before, after) {
 					t.Errorf("a lost lease was written again: %s", after)
 				}
-				if err := l.Release(t.Context()); err != nil { // no other process has taken it: it is free at once
+				if err := l.Release(t.Context()); err != nil { // no other process has taken it, so it is free at once
 					t.Error(err)
 				}
 			})

@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// maxSwaps bounds how often one write replaces this holder's own earlier writes that arrived late.
+// maxSwaps limits how often one write replaces earlier writes of this holder that arrived late.
 const maxSwaps = 3
 
 // update waits for earlier writes, and then writes the lease with one change to its record.
@@ -27,7 +27,8 @@ func (l *Lease) update(ctx context.Context, change func(*leaseRecord)) error {
 	return l.write(ctx, next)
 }
 
-// declare writes the lease with all intents, unless the last write had these windows already, as when an attempt is repeated.
+// declare writes the lease with all intents, unless the last write had these windows already. It had them if an attempt is
+// repeated.
 func (l *Lease) declare(ctx context.Context, windows []window.Window) error {
 	select {
 	case l.writing <- struct{}{}:
@@ -43,7 +44,8 @@ func (l *Lease) declare(ctx context.Context, windows []window.Window) error {
 	return l.write(ctx, next)
 }
 
-// declared tells whether the lease has the windows already, and as they are now.
+// declared tells whether the last write of the lease had the windows. A window that is in parts now has to be in parts there too.
+// If the commit of an intent may still arrive, declared is false: the next write has to clear that mark.
 func (l *Lease) declared(windows []window.Window) bool {
 	missing := func(w window.Window) bool {
 		return !slices.ContainsFunc(l.record.Intents, func(o window.Window) bool { return w.Equal(o) && (o.Parts || !w.Parts) })
@@ -53,11 +55,11 @@ func (l *Lease) declared(windows []window.Window) bool {
 
 // write replaces the lease object by compare-and-swap and remembers what it wrote.
 //
-// A store may refuse because of a write of our own whose answer was lost: this write, if the store's client repeated it, or an
-// earlier renewal. The token tells our writes from another runner's. write simply replaces our own.
+// A store may refuse because of a write of our own whose answer was lost. It may be this write, if the store's client repeated it,
+// or an earlier renewal. The token tells our writes from another runner's. write replaces our own.
 //
-// Every write and every further try has its own revision, so that no two have the same bytes. A store that tells versions by
-// content (S3) would otherwise let a runner that saw the lease expired replace it right after it was renewed.
+// Every write and every further try has its own revision, so that no two have the same bytes. Some stores (S3) tell versions by
+// content. With the same bytes, a runner that saw the lease expired could replace it right after it was renewed.
 func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 	key := l.journal.path(leaseName)
 	if seen := l.journal.seen.Load(); seen > 0 {
@@ -93,8 +95,8 @@ func (l *Lease) write(ctx context.Context, next leaseRecord) error {
 		"does it support conditional writes?", l.journal.at(key), maxSwaps)
 }
 
-// wrote remembers a write and extends the lease. The extension counts from before the write was sent, so that this holder never
-// relies on the lease for longer than the store's clock grants it.
+// wrote remembers a write and extends the lease. The extension counts from the moment before the write was sent. So this holder
+// never relies on the lease for longer than the store's clock allows.
 func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
 	l.record, l.version = r, version
 	l.uncertainWritten.Store(r.CommitUncertain)
@@ -103,8 +105,8 @@ func (l *Lease) wrote(r leaseRecord, version string, started time.Time) {
 	}
 }
 
-// renew writes the lease three times a TTL until the lease ends, and more often while that fails. A failure does not end the
-// lease, unless it shows another runner; expire ends it if no write succeeds in time.
+// renew writes the lease three times a TTL until the lease ends. While writing fails, it writes more often. A failure does not end
+// the lease, unless another runner has taken the lease. If no write succeeds in time, expire ends it.
 func (l *Lease) renew() {
 	defer close(l.renewed)
 	calm := l.journal.leaseTTL / 3
@@ -131,7 +133,7 @@ func (l *Lease) lose(cause error) error {
 	return cause
 }
 
-// expire ends the lease because this holder could not renew it: by now another runner may take it.
+// expire ends the lease because this holder could not renew it: another runner may take it now.
 func (l *Lease) expire() {
 	cause := errors.New("no renewal was answered")
 	if failure := l.failure.Load(); failure != nil {

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// witness is the note or, if there is none, the newest entry as the last holder of the lease knew it.
+// witness is the note. If there is no note, it is the newest entry that the last holder of the lease knew.
 func (j *Journal) witness(ctx context.Context) (note, error) {
 	noted, err := j.note(ctx)
 	if err != nil || noted.Serial > 0 {
@@ -25,7 +25,7 @@ type head struct {
 	lost   bool // the noted entry is not there
 }
 
-// newest finds the highest serial, 0 in an empty stream. If the noted entry is gone, the error is [ErrCorrupt]: a run from an
+// newest finds the highest serial; 0 in an empty stream. If the noted entry is gone, the error is [ErrCorrupt]: a run from an
 // older position would send the same records twice.
 func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
 	h, err := j.head(ctx)
@@ -40,9 +40,9 @@ func (j *Journal) newest(ctx context.Context) (uint64, note, error) {
 
 // head looks for the end of the journal.
 //
-// The note only says from which entry to list, so a missing, unreadable or old note costs only time. A note is written after
-// its entry, however, so the noted entry has to be there. A listing may be behind: an entry counts as lost only once the store,
-// asked for its key, does not have it.
+// The note only gives the entry from which head lists. So a note that is missing, unreadable or old costs only time. But
+// Houndtrail writes a note after its entry, so the noted entry has to exist. A listing may be behind. So an entry counts as lost
+// only if the store does not have its key either.
 func (j *Journal) head(ctx context.Context) (head, error) {
 	noted, err := j.witness(ctx)
 	if err != nil {
@@ -51,7 +51,7 @@ func (j *Journal) head(ctx context.Context) (head, error) {
 	return j.headFrom(ctx, noted)
 }
 
-// headFrom is head with a note that was read already.
+// headFrom is head for a note that was read already.
 func (j *Journal) headFrom(ctx context.Context, noted note) (head, error) {
 	h := head{noted: noted}
 	listed, err := j.list(ctx, noted.Serial)
@@ -72,7 +72,7 @@ func (j *Journal) headFrom(ctx context.Context, noted note) (head, error) {
 	return h, nil
 }
 
-// askFrom asks for the noted entry, which the listing does not have, and for the entries after it.
+// askFrom asks for the noted entry, because the listing does not have it, and for the entries after it.
 func (j *Journal) askFrom(ctx context.Context, h *head) error {
 	serial := h.noted.Serial
 	for ; ; serial++ {
@@ -95,7 +95,7 @@ func (j *Journal) askFrom(ctx context.Context, h *head) error {
 	return err
 }
 
-// has tells whether an entry is there, whatever it says.
+// has tells whether an entry exists. It does not read the content.
 func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
 	_, _, _, err := j.bucket.Get(ctx, j.Key(serial))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -107,9 +107,10 @@ func (j *Journal) has(ctx context.Context, serial uint64) (bool, error) {
 	return true, nil
 }
 
-// list returns the serials from first on that the store lists, in order; if first is 0, all of them.
+// list returns the serials that the store lists, from first on and in order. If first is 0, it returns all of them.
 //
-// Unless it lists all, it looks at the segment of first, and at the next one only if the previous segment is listed to its end.
+// If first is not 0, list reads the segment of first. It reads the next segment only if the store lists the previous one to its
+// end.
 func (j *Journal) list(ctx context.Context, first uint64) (serials []uint64, err error) {
 	if first == 0 {
 		// No journal will ever have 10^19 entries: every segment's name begins with a 0, and no other name in the folder does.
@@ -141,7 +142,7 @@ func (j *Journal) listUnder(ctx context.Context, prefix, after string) (serials 
 	return serials, nil
 }
 
-// first finds the lowest serial that is there: 1, unless the journal was pruned.
+// first finds the lowest serial that exists: 1, unless the journal was pruned.
 func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
 	if whole, err := j.has(ctx, 1); err != nil || whole {
 		return 1, err
@@ -155,7 +156,7 @@ func (j *Journal) first(ctx context.Context, newest uint64) (uint64, error) {
 			return serials[0], nil
 		}
 	}
-	return newest, nil // the listing is behind and does not even have the newest
+	return newest, nil // the listing is behind, and does not have even the newest entry
 }
 
 // A note is the object <stream>/state/latest: the entry that its writer committed last.
@@ -163,15 +164,15 @@ type note struct {
 	Serial uint64 `json:"serial"`
 	SHA256 string `json:"sha256"` // the only check on the newest entry's bytes, since no later entry has their SHA-256 yet
 	Head   string `json:"head"`   // of the tree with that entry as its newest
-	by     string // key of the object that says so
+	by     string // key of the object that names the entry
 }
 
-// A notebook remembers the entry that a journal committed last, until the note is written. While this journal holds a lease,
-// the note waits until the lease is given up, so that a cycle of many commits rewrites it once.
+// A notebook remembers the entry that a journal committed last, until the note is written. While this journal holds a lease, the
+// note waits until the journal gives the lease up. So a cycle of many commits rewrites the note once.
 type notebook struct {
 	mu      sync.Mutex
-	leases  int    // that are held
-	version string // of the note, as it was read or written last
+	leases  int    // the number of leases that are held
+	version string // of the note, when this process last read or wrote it
 	pending note
 }
 
@@ -190,8 +191,8 @@ func (j *Journal) end(ctx context.Context) error {
 	return j.settle(ctx)
 }
 
-// note reads the note. A note that is missing or makes no sense is the zero note. If the store does not answer, that is an
-// error all the same: without the note, Houndtrail does not notice a loss.
+// note reads the note. A note that is missing or makes no sense is the zero note. If the store does not answer, that is an error:
+// without the note, Houndtrail does not notice a loss.
 func (j *Journal) note(ctx context.Context) (n note, err error) {
 	n, version, err := j.readNote(ctx)
 	if err == nil {
@@ -214,8 +215,9 @@ func (j *Journal) readNote(ctx context.Context) (n note, version string, err err
 	return n, version, nil
 }
 
-// writeLatestHint notes an entry that was committed; if a lease is held, later. It notes an adoption at once, over a note of entries
-// that were lost. Only for an adoption is a failure an error; a note of another history always is one.
+// writeLatestHint notes an entry that was committed. If the journal holds a lease, it notes the entry later. It notes an adoption
+// at once, over a note of entries that are lost. A failed write is an error only for an adoption. A note of another history is
+// always an error.
 func (j *Journal) writeLatestHint(ctx context.Context, n note, adopted bool) error {
 	j.notes.mu.Lock()
 	defer j.notes.mu.Unlock()
@@ -243,9 +245,9 @@ func (j *Journal) settle(ctx context.Context) error {
 	return nil
 }
 
-// write replaces the note that this journal saw last with the pending one. If another writer has replaced it meanwhile, write
-// replaces that note too, unless it is of a later entry (for an adoption, in any case). If it is of the same entry with other
-// bytes, that is [ErrCorrupt]. If the write fails, the note stays pending until a later one takes its place.
+// write replaces the note that this journal saw last with the pending one. If another writer has replaced the note since, write
+// replaces that one too, unless it names a later entry. An adoption replaces even that. If the other note names the same entry
+// with other bytes, the error is [ErrCorrupt]. If the write fails, the note stays pending until a later one takes its place.
 func (j *Journal) write(ctx context.Context, adopted bool) error {
 	n := &j.notes
 	if n.pending.Serial == 0 {

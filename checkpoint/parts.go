@@ -8,20 +8,21 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// A Sighting describes the far end of the source's history. Houndtrail renews it about once a day, and copies it from entry to
-// entry in between.
+// A Sighting describes the far end of the source's history. Houndtrail renews it about once a day. In the meantime, each entry
+// copies it from the previous one.
 type Sighting struct {
 	CreatedAt time.Time `json:"created_at"` // the source has no record before it
-	SeenAt    time.Time `json:"seen_at"`    // when that was true, by the source's clock
-	// Kept and Gone are ages in seconds of the oldest record that vanished last: when it was last seen, and when it was
-	// found to be gone. The source drops records at an age between the two. Both are 0 while none has vanished.
+	SeenAt    time.Time `json:"seen_at"`    // the time of the last look, by the source's clock
+	// Kept and Gone are two ages, in seconds, of the oldest record that vanished last. Kept is its age when it was last seen, and
+	// Gone is its age when it was gone. The source drops records at an age between the two. Both are 0 if no record has vanished
+	// yet.
 	Kept int64 `json:"kept_seconds,omitempty"`
 	Gone int64 `json:"gone_seconds,omitempty"`
-	// Looks is how often Houndtrail looked for the oldest record.
+	// Looks is the number of times that Houndtrail has looked for the oldest record.
 	Looks int `json:"looks,omitempty"`
 }
 
-// Next is the sighting after another look, at now: the oldest record that the source has was created at oldest.
+// Next is the sighting after another look at the time now. The oldest record of the source was created at oldest.
 func (s Sighting) Next(oldest, now time.Time) Sighting {
 	next := Sighting{CreatedAt: oldest, SeenAt: now, Kept: s.Kept, Gone: s.Gone, Looks: s.Looks + 1}
 	if !s.SeenAt.IsZero() && oldest.After(s.CreatedAt) {
@@ -31,8 +32,8 @@ func (s Sighting) Next(oldest, now time.Time) Sighting {
 	return next
 }
 
-// A History is a time before the start of a stream in which records appeared after the stream had begun. The stream walks it in
-// windows of a separate pass, and accounts for it once the walk is done.
+// A History is a time before the start of a stream. Records appeared in it after the stream had begun. The stream walks it in
+// windows of a separate pass, and accounts for it when the walk is done.
 type History struct {
 	From  time.Time `json:"from"`  // no record is before it
 	Next  time.Time `json:"next"`  // everything from From to here is delivered
@@ -40,30 +41,30 @@ type History struct {
 	Pass  uint64    `json:"pass"`
 }
 
-// Counts says what became of the records that were read: Read = Fresh + Duplicate + Excluded.
+// Counts tells how the records that were read divide: Read = Fresh + Duplicate + Excluded.
 type Counts struct {
 	Read      int `json:"read"`      // rows that the server returned, each id once
 	Fresh     int `json:"fresh"`     // delivered by this commit
-	Duplicate int `json:"duplicate"` // delivered by an earlier one
-	Late      int `json:"late"`      // new ones that are older than the window
+	Duplicate int `json:"duplicate"` // delivered by an earlier commit
+	Late      int `json:"late"`      // new records that are older than the window
 	// Self counts new rows that are only the trace of our own polling, on servers that audit every request. They are part of
-	// Fresh or, if the stream leaves them out, of Excluded.
+	// Fresh. If the stream leaves them out, they are part of Excluded.
 	Self     int `json:"self,omitempty"`
-	Excluded int `json:"excluded,omitempty"` // new rows that the stream was told to leave out, and never delivers
+	Excluded int `json:"excluded,omitempty"` // new rows that the settings leave out; the stream never delivers them
 	Filtered int `json:"filtered,omitempty"` // those of Excluded that the stream's filter leaves out
 }
 
-// News is how many rows were new and not our own doing.
+// News is the number of new rows that our own polling did not cause.
 func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
 
-// Totals adds up what the entries so far say.
+// Totals adds up all entries so far.
 type Totals struct {
 	Delivered int64 `json:"delivered"`          // records; after an adoption, the archive's records and the later ones
-	Objects   int64 `json:"objects"`            // in which they were delivered
+	Objects   int64 `json:"objects"`            // the objects that were delivered
 	Bytes     int64 `json:"bytes"`              // of the objects
 	Filtered  int64 `json:"filtered,omitempty"` // records that a filter left out
-	// The records that were read in windows of the kinds export and history, by the status of the server's own count of the
-	// window: each record is in one of the three.
+	// These count the records that were read in windows of the kinds export and history, by the status of the server's own count
+	// of the window. Each record is in one of the three.
 	Exact   int64 `json:"exact"`
 	Bounded int64 `json:"bounded"`
 	Unknown int64 `json:"unknown"` // anything else
@@ -77,16 +78,16 @@ const (
 	CountOff     = "off"     // the settings ask for no count
 )
 
-// ServerCount has the least and the most rows that the server itself counted in the part of a window that was read
-// (Records.Read rows). They are two counts at different times, and rows may have come in between. If nothing was read, there is
-// one count, and it is 0.
+// ServerCount has the least and the most rows that the server itself counted in the part of a window that was read (Records.Read
+// rows). The server counts at two different times, and rows may have come between them. If nothing was read, there is one count,
+// and it is 0.
 type ServerCount struct {
 	Status  string `json:"status"`
 	AtLeast int64  `json:"at_least"`
 	AtMost  int64  `json:"at_most"`
 }
 
-// Object is one thing that the destination acknowledged: an archive object, or a webhook batch by its batch id.
+// Object is one unit that the destination acknowledged: an archive object, or a webhook batch by its batch id.
 type Object struct {
 	Key          string    `json:"key"`
 	Bytes        int64     `json:"bytes"`
@@ -96,8 +97,8 @@ type Object struct {
 	MaxID        int64     `json:"max_id"`
 	MinCreatedAt time.Time `json:"min_created_at"`
 	MaxCreatedAt time.Time `json:"max_created_at"`
-	// RecordsRoot is the root of the tree over the rows of the object, in their order ([seal.Rows]). By it, one record is proved
-	// without any other. A batch of the webhook has none.
+	// RecordsRoot is the root of the tree over the rows of the object, in their order ([seal.Rows]). It proves one record without
+	// any other record. A batch of the webhook has none.
 	RecordsRoot seal.Hash `json:"records_root,omitzero"`
 }
 
@@ -109,30 +110,30 @@ type Record struct {
 
 // A Hole is a record that Houndtrail could not take: the server cannot print it, or it does not look like a record.
 type Hole struct {
-	CreatedAt time.Time `json:"created_at"`       // the instant, as exactly as it is known
+	CreatedAt time.Time `json:"created_at"`       // the instant, as precisely as Houndtrail knows it
 	ID        int64     `json:"id,omitempty"`     // 0 if unknown
-	Key       string    `json:"key,omitempty"`    // of the object that keeps the raw bytes, if there are any
+	Key       string    `json:"key,omitempty"`    // of the object that keeps the raw bytes, if Houndtrail has them
 	SHA256    string    `json:"sha256,omitempty"` // of those bytes
 	Reason    string    `json:"reason"`
 }
 
-// Changes says what became of delivered records that were read again. They stay in the destination as they were.
+// Changes counts the delivered records that Houndtrail read again and found changed. They stay in the destination as they were.
 type Changes struct {
-	Altered int `json:"altered"` // have another content at the source by now; in a minute of many records, at least so many
-	Gone    int `json:"gone"`    // are not at the source any more
-	// Examples are some of them. Of a minute of many records an altered one may stand for a neighbour of the same minute.
+	Altered int `json:"altered"` // records whose content at the source differs now; in a minute of many records, there may be more
+	Gone    int `json:"gone"`    // records that are not at the source any more
+	// Examples are some of them. In a minute of many records, an altered one may stand for a neighbour of the same minute.
 	Examples []Record `json:"examples,omitempty"`
 }
 
 // Reset says that a person accepted another source than the previous one. Houndtrail no longer compares the records of the
 // lineage that ends with the source.
 type Reset struct {
-	Lineage string `json:"lineage"` // the one that ends
+	Lineage string `json:"lineage"` // the lineage that ends
 	Reason  string `json:"reason"`  // as the person who accepted it gave it
 }
 
-// A Move says that a person moved the journal from another identity: the same archive at another address, a new host name of
-// the source, another tenant. Earlier entries keep their identity.
+// A Move says that a person moved the journal from another identity: the same archive has another address, the source has a new
+// host name, or the tenant is another one. Earlier entries keep their identity.
 type Move struct {
 	From   Names  `json:"from"`
 	Reason string `json:"reason"`
@@ -142,15 +143,15 @@ type Move struct {
 // entries do not count any more.
 type Adoption struct {
 	Reason  string    `json:"reason"`
-	Objects int       `json:"objects"` // that the archive held
-	Bytes   int64     `json:"bytes"`   // of them
-	Records int64     `json:"records"` // in them
-	From    time.Time `json:"from"`    // created_at of the first of them
-	To      time.Time `json:"to"`      // and of the last
+	Objects int       `json:"objects"` // the objects that the archive had
+	Bytes   int64     `json:"bytes"`   // of these objects
+	Records int64     `json:"records"` // in these objects
+	From    time.Time `json:"from"`    // created_at of the first record
+	To      time.Time `json:"to"`      // created_at of the last record
 }
 
-// Progress names the newest entry before some compactions and removals. They must not hide for how long the stream has not
-// committed anything, nor how its last run ended.
+// Progress names the newest entry before one or more compactions, removals or lists of keys. Those must not hide how long ago the
+// stream committed a window, nor how its last run ended.
 type Progress struct {
 	Serial      uint64    `json:"serial"`
 	CommittedAt time.Time `json:"committed_at"`
@@ -167,10 +168,11 @@ type Writer struct {
 	Host    string `json:"host"`
 }
 
-// Places are ascending places in a list, as runs: alternately the first place of a run, and how many places it has.
+// Places are ascending places in a list, as runs. They give in turn the first place of a run, and the number of places that it
+// has.
 type Places []int
 
-// Add adds a place that is behind all others.
+// Add adds a place that comes after all others.
 func (p Places) Add(place int) Places {
 	if n := len(p); n > 0 && p[n-2]+p[n-1] == place {
 		p[n-1]++
@@ -192,7 +194,7 @@ func (p Places) All() iter.Seq[int] {
 	}
 }
 
-// check refuses what Add cannot make, and any other number of places than that in a list of so many.
+// check refuses places that Add cannot make. It also refuses another number of places than there are in a list of that length.
 func (p Places) check(number, list int) error {
 	next, places := 0, 0
 	for i := 0; i < len(p); i += 2 {

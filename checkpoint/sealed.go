@@ -11,18 +11,17 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// Sign makes the journal one that commits: each entry, and the head over it, gets a signature of each key, the oldest key first.
-// Without a key the seals protect against accidents only. A journal that was signed once is not continued without a key, nor by
-// keys of which none signed its newest entry: [ErrSignature]. If signing begins in a journal that has entries, the first Load
-// reads all of them, since the first signed head is about all of them.
-//
+// Sign makes the journal one that commits. Each entry, and the head over it, gets a signature of each key, the oldest key first.
+// Without a key, the seals protect against accidents only. To continue a signed journal, one of the run's keys has to have signed
+// the newest list of keys or, if that was pruned, the newest entry. Otherwise the error is [ErrSignature]. If signing begins in a
+// journal that has entries, the first Load reads all of them, since the first signed head is about all of them.
 // A journal without this option is for readers. It opens no signature.
 func Sign(keys ...ed25519.PrivateKey) Option {
 	return func(j *Journal) { j.commits, j.keys = true, keys }
 }
 
-// keysFor are the keys that sign the entry after prev. Only an entry that has a list of keys begins to sign: so each signed entry names
-// the list that vouches for it.
+// keysFor returns the keys that sign the entry after prev. Only an entry that has a list of keys begins to sign. So each signed
+// entry names the list that vouches for it.
 func (j *Journal) keysFor(prev Stored, next *Checkpoint) []ed25519.PrivateKey {
 	if prev.Signed || next.Keys != nil {
 		return j.keys
@@ -48,16 +47,16 @@ func (j *Journal) public() []seal.PublicKey {
 	return public
 }
 
-// founds tells whether the entry begins an origin. A reset and a move keep the name of the journal. An adoption does not: it may
-// follow entries that are lost, and a head of each of them may be signed already. Under the same name there would be two heads
-// of one size.
+// founds tells whether the entry begins an origin. A reset and a move keep the name of the journal. An adoption takes a new name.
+// It may follow entries that are lost, and a head of each of them may be signed already. Under the same name, there would be two
+// heads of one size.
 func (c *Checkpoint) founds() bool { return c.Serial == 1 || c.Kind == KindAdopt }
 
 // origin is the name that the entry gives to the journal, if it founds one.
 func (c *Checkpoint) origin() (string, error) { return seal.NewOrigin(c.Tenant, c.Stream, c.Lineage) }
 
-// sealed is the entry with its seal, as it follows prev. The caller has read prev from the store, or the store has acknowledged
-// it: sealed signs the head over it.
+// sealed returns the entry with its seal, as it follows prev. sealed signs the head over prev. So the caller has read prev from
+// the store, or the store has acknowledged it.
 func (j *Journal) sealed(ctx context.Context, prev Stored, next Checkpoint) (Checkpoint, error) {
 	if prev.Signed && len(j.keys) == 0 {
 		return next, j.keyless(prev.Serial)
@@ -86,7 +85,7 @@ func (j *Journal) sealed(ctx context.Context, prev Stored, next Checkpoint) (Che
 	return next, err
 }
 
-// head is the head of a tree whose newest leaf is this entry. Each byte of its text follows from the entries.
+// head is the head of a tree whose newest leaf is this entry. Each byte of its text comes from the entries.
 func (s Stored) head(origin string, tree *seal.Frontier) seal.Head {
 	return seal.Head{
 		Origin: origin, Size: tree.Size(), Root: tree.Root(), Cursor: s.Cursor,
@@ -108,7 +107,7 @@ func (s Stored) ownHead() (seal.Head, error) {
 func (j *Journal) signHead(s *Stored) error {
 	keys := j.keys
 	if !s.Signed {
-		keys = nil // as the entry itself: signing begins with the next list of keys
+		keys = nil // as in the entry itself: signing begins with the next list of keys
 	}
 	h, err := s.ownHead()
 	if err == nil {
@@ -117,9 +116,9 @@ func (j *Journal) signHead(s *Stored) error {
 	return err
 }
 
-// after is the tree with this entry as its newest leaf. If the entry cannot be read, the tree grows anew out of what the store
-// has: from the newest entry that can be read on. A missing entry counts as an empty one, in the tree of an origin that begins
-// only now.
+// after is the tree with this entry as its newest leaf. If the entry cannot be read, the tree grows anew from the bytes in the
+// store. It begins with the tree of the newest entry that can be read. A missing entry counts as an empty one. This tree belongs
+// to an origin that begins only now.
 func (j *Journal) after(ctx context.Context, s Stored) (*seal.Frontier, error) {
 	switch {
 	case s.Serial == 0:
@@ -165,13 +164,13 @@ func (j *Journal) genuine(entry *seal.Entry) bool {
 	return err == nil || errors.Is(err, seal.ErrUnsigned) || len(j.keys) == 0
 }
 
-// continues holds the seal of an entry against the previous entry.
+// continues compares the seal of an entry with the previous entry.
 func (s Stored) continues(before Stored) error {
 	switch {
 	case before.Signed && !s.Signed:
 		return errors.New("it is not signed, and the previous entry is: another writer wrote it, or its signatures were removed")
 	case s.founds():
-		return nil // its name begins here, over a tree that may have grown anew
+		return nil // its name begins here, and its tree may have grown anew
 	case s.Seal.Origin != before.Seal.Origin:
 		return fmt.Errorf("its seal is of the journal %s, and that of the previous entry of %s: two journals were mixed",
 			s.Seal.Origin, before.Seal.Origin)
@@ -187,8 +186,8 @@ func (s Stored) continues(before Stored) error {
 	return err
 }
 
-// unforked reads the note once more before the head over an entry is signed. A note of this entry with other bytes, or of an entry
-// that is not there, says that the store once had another history: two heads of one size would prove both.
+// unforked reads the note once more before the head over an entry is signed. The note may be of this entry with other bytes, or of
+// an entry that does not exist. Then the store had another history at an earlier time, and two heads of one size would prove both.
 func (j *Journal) unforked(ctx context.Context, s Stored) error {
 	noted, _, err := j.readNote(ctx)
 	if err != nil || noted.Serial < s.Serial {
@@ -217,7 +216,7 @@ func (j *Journal) forked(old, mine note) error {
 		mine.SHA256, mine.Head, j.at(j.path(latestName)), old.SHA256, old.Head))
 }
 
-// text is the signed part of the note's head; "" if it has none that makes sense.
+// text is the signed part of the note's head; "" if the note has no head, or one that makes no sense.
 func (n note) text() string {
 	h, err := seal.ReadHead(n.Head)
 	if err != nil {
@@ -226,17 +225,17 @@ func (n note) text() string {
 	return h.Text()
 }
 
-// consistent holds a note that is far behind the newest entry against the first entry after it.
+// consistent compares a note that is far behind the newest entry with the first entry after the note.
 func (j *Journal) consistent(ctx context.Context, noted note, s Stored) error {
 	if noted.Head == "" || noted.Serial+1 >= s.Serial {
-		return nil // verify has done so
+		return nil // verify has compared them
 	}
 	next, err := j.entry(ctx, noted.Serial+1)
 	switch {
 	case err == nil:
 		return j.agrees(noted, next)
 	case about(err):
-		return nil // a person adopted the journal after it, or it was pruned: Load verifies only the newest
+		return nil // a person adopted the journal after that entry, or it was pruned: Load verifies only the newest
 	default:
 		return err
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A Compaction says that one object, which is the entry's own, took the place of others. It has their records, each once. The
-// totals, the position and the set of delivered ids stay as they are: no record is new.
+// A Compaction says that one object, the entry's own, took the place of others. It has their records, each once. The totals, the
+// position and the set of delivered ids stay as they are: no record is new.
 type Compaction struct {
 	Day      string     `json:"day"` // of created_at, in UTC: 2026-03-01
 	Replaced []Replaced `json:"replaced"`
-	// Duplicates is how many records the replaced objects had once too often, alike in every column. A crash leaves such records
-	// if the journal is lost as well.
+	// Duplicates is the number of surplus records in the replaced objects. Such a record is the copy of another one in every
+	// column. A crash leaves such records if the journal is lost as well.
 	Duplicates int      `json:"duplicates,omitempty"`
 	Follows    Progress `json:"follows"` // Compact fills it in
 }
@@ -29,8 +29,8 @@ type Replaced struct {
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
 	Records int    `json:"records"`
-	// Rows are the places of its records among those of the new object. With them, a record is still proved by the entry that
-	// delivered it, although that object is gone. None if they would take too much room.
+	// Rows are the places of its records among those of the new object. With them, the entry that delivered a record still proves
+	// it, although that object is gone. There are none if they would take too much room.
 	Rows Places `json:"rows,omitempty"`
 }
 
@@ -58,9 +58,9 @@ func (c *Compaction) check(made []Object) error {
 	return nil
 }
 
-// Compact commits an entry of kind compact after prev: the object that was made takes the place of those that the compaction
-// names. It leaves the position as it is, and accounts for no window. The caller holds the lease, and has loaded prev under it.
-// The lease's intents outlive the entry, as they outlive a move.
+// Compact commits an entry of kind compact after prev. The object that was made takes the place of the objects that the compaction
+// names. The entry leaves the position as it is, and accounts for no window. The caller holds the lease, and has loaded prev under
+// it. The lease's intents outlive the entry, as they outlive a move.
 func (j *Journal) Compact(ctx context.Context, lease *Lease, prev Stored, c Compaction, made Object) (Stored, error) {
 	lease.Settle(prev.Window)
 	if err := lease.Tell(ctx); err != nil { // as in Move: no reader looks at an older entry for the last window
@@ -72,17 +72,17 @@ func (j *Journal) Compact(ctx context.Context, lease *Lease, prev Stored, c Comp
 	return j.Commit(ctx, prev, next)
 }
 
-// A Forgetting says that objects of the archive are removed on purpose, with the records in them. The entry of kind forget is
-// committed before the first of them goes. The totals, the position and the set of delivered ids stay as they are: what was
-// delivered stays delivered, and no run delivers it again.
+// A Forgetting says that objects of the archive are removed on purpose, with the records in them. Houndtrail commits the entry of
+// kind forget before it removes the first of them. The totals, the position and the set of delivered ids stay as they are. A
+// delivered record stays delivered, and no run delivers it again.
 type Forgetting struct {
 	Before  time.Time `json:"before"` // a midnight in UTC: every removed object is of a day before it
 	Reason  string    `json:"reason"` // as the person who asked for it gave it
 	By      string    `json:"by,omitempty"`
 	Removed []Removal `json:"removed"`
 	Records int       `json:"records"` // in all of them
-	// Root is the root of the tree over the keys and the hashes of the removed objects: a short name of the list, for a protocol of
-	// the deletion outside of the journal. Forget fills it in, and Records as well.
+	// Root is the root of the tree over the keys and the hashes of the removed objects. It is a short name of the list, for a
+	// protocol of the deletion outside of the journal. Forget fills in Root and Records.
 	Root    seal.Hash `json:"root"`
 	Follows Progress  `json:"follows"` // Forget fills it in
 }
@@ -104,7 +104,7 @@ func (f *Forgetting) root() seal.Hash {
 	return tree.Root()
 }
 
-// check refuses a removal that does not say what it removes, or why.
+// check refuses a removal that does not say which objects it removes, or why.
 func (f *Forgetting) check(objects []Object) error {
 	records := 0
 	keys := map[string]bool{}
@@ -129,7 +129,7 @@ func (f *Forgetting) check(objects []Object) error {
 	return nil
 }
 
-// Forget commits an entry of kind forget after prev. Only after that the caller may remove the objects. As with [Journal.Compact],
+// Forget commits an entry of kind forget after prev. The caller may remove the objects only after that. As with [Journal.Compact],
 // the caller holds the lease, and has loaded prev under it.
 func (j *Journal) Forget(ctx context.Context, lease *Lease, prev Stored, f Forgetting) (Stored, error) {
 	lease.Settle(prev.Window)
@@ -146,8 +146,8 @@ func (j *Journal) Forget(ctx context.Context, lease *Lease, prev Stored, f Forge
 	return j.Commit(ctx, prev, next)
 }
 
-// forgottenBefore is the time before which the archive has no records any more, after an entry that follows prev. An adoption may
-// know it where the journal before it is lost.
+// forgottenBefore is the time before which the archive has no records any more, after an entry that follows prev. If the previous
+// journal is lost, an adoption may know that time.
 func forgottenBefore(prev, next Checkpoint) time.Time {
 	at := prev.ForgottenBefore
 	if next.Kind == KindAdopt && next.ForgottenBefore.After(at) {
@@ -159,15 +159,15 @@ func forgottenBefore(prev, next Checkpoint) time.Time {
 	return at
 }
 
-// releaseTime bounds how long a command tries to give the lease back at its end.
+// releaseTime limits how long a command tries to give the lease back at its end.
 const releaseTime = 10 * time.Second
 
-// Move gives the journal this identity instead of the one that its newest entry has: the same archive at another address, a new
-// host name of the source, another tenant. It commits one entry of kind move, which accounts for no window and leaves the
-// position as it is. The lease's intents outlive the move, so the next run takes the window of an attempt that was not
-// committed.
+// Move gives the journal this identity instead of the identity of its newest entry: the same archive has another address, the
+// source has a new host name, or the tenant is another one. It commits one entry of kind move. The entry accounts for no window
+// and leaves the position as it is. The lease's intents outlive the move. So if an attempt was not committed, the next run takes
+// the window of that attempt.
 //
-// at is the caller's clock, which the entry tells: a move asks no server.
+// at is the caller's clock, and the entry tells that time: a move asks no server.
 //
 // [ErrUnmoved] says that the journal has this identity already, and [ErrNotFound] that there is no journal. [ErrUnfinished]
 // says that an attempt was not committed, and that the next run would not find its traces under the new name.
@@ -207,7 +207,7 @@ func (j *Journal) leased(ctx context.Context, do func(context.Context, *Lease) e
 	return do(lease.Context(), lease) //nolint:contextcheck // derived from ours
 }
 
-// Movable tells why Move would fail, as far as it can tell without taking the lease; nil if Move would not.
+// Movable tells why Move would fail, if that can be seen without taking the lease; nil if Move would succeed.
 func (j *Journal) Movable(ctx context.Context) error {
 	prev, err := j.load(ctx)
 	if err != nil {
@@ -231,11 +231,10 @@ func (j *Journal) mayMove(newest Stored, intents []window.Window) error {
 	return j.settled(newest, intents)
 }
 
-// settled refuses to change tenant or encoding while an attempt is not committed. The attempt's objects bear the previous
-// tenant and have the previous encoding: the next run would not replace them, and no receiver could tell that its records are
-// the same.
+// settled refuses to change the tenant or the encoding while an attempt is not committed. The attempt's objects have the previous
+// tenant and the previous encoding. The next run would not replace them, and no receiver could see that its records are the same.
 func (j *Journal) settled(newest Stored, open []window.Window) error {
-	if open[0].Pass < newest.Epoch && !j.scattered { // a later reset or adoption has dealt with the objects that it left
+	if open[0].Pass < newest.Epoch && !j.scattered { // a later reset or adoption has dealt with the objects of that attempt
 		return nil
 	}
 	again := "houndtrail run --once"

@@ -20,21 +20,21 @@ const (
 	probeName   = stateFolder + "probe"
 )
 
-// Rewritten tells whether an object is one that a journal rewrites, and not an entry or a snapshot, which are kept. All such
-// objects lie under <stream>/state/, so that a lifecycle rule can clear their old versions.
+// Rewritten tells whether a journal rewrites an object. It does not rewrite an entry, a snapshot or a tile. All rewritten objects
+// lie under <stream>/state/, so that a lifecycle rule can clear their old versions.
 func Rewritten(key string) bool {
 	_, name, ok := strings.Cut(key, "/")
 	return ok && strings.HasPrefix(name, stateFolder)
 }
 
-// A State is a small object <stream>/state/<name>.json, in which a run leaves something for the next one or for people. No code
+// A State is a small object <stream>/state/<name>.json. In it, a run leaves information for the next run or for people. No code
 // may depend on it: an object that is missing or makes no sense reads as the zero value.
 type State[T any] struct {
 	bucket bucket.Bucket
 	key    string
 }
 
-// OpenState is the state of that name of a stream. It does not touch the store.
+// OpenState returns the state of that name of a stream. It does not touch the store.
 func OpenState[T any](b bucket.Bucket, stream, name string) State[T] {
 	return State[T]{b, StateKey(stream, name)}
 }
@@ -48,7 +48,7 @@ func (s State[T]) Read(ctx context.Context) (T, error) {
 	return value, err
 }
 
-// Write writes the object, over any previous content. If another run writes it at the same time, one of the two writes stands.
+// Write replaces any previous content of the object. If another run writes it at the same time, one of the two writes stands.
 func (s State[T]) Write(ctx context.Context, value T) error {
 	if err := s.Replace(ctx, value); !errors.Is(err, fs.ErrExist) {
 		return err
@@ -56,7 +56,7 @@ func (s State[T]) Write(ctx context.Context, value T) error {
 	return nil // another run has written it meanwhile, and its value is newer
 }
 
-// read reads the object, and its version to replace it.
+// read reads the object and its version. Replace needs the version.
 func (s State[T]) read(ctx context.Context) (value T, version string, err error) {
 	body, version, _, err := s.bucket.Get(ctx, s.key)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +72,8 @@ func (s State[T]) read(ctx context.Context) (value T, version string, err error)
 	return value, version, nil
 }
 
-// Replace is [State.Write] for a state that must not be lost: if another run has written the object meanwhile, it is an error.
+// Replace is [State.Write] for a state that must not be lost. If another run has written the object in the meantime, Replace
+// returns an error.
 func (s State[T]) Replace(ctx context.Context, value T) error {
 	_, version, err := s.read(ctx)
 	if err != nil {
@@ -86,21 +87,21 @@ func (s State[T]) Replace(ctx context.Context, value T) error {
 	return err
 }
 
-// askAgain is how long a process relies on its last look, which found no failure beside the journal.
+// askAgain is how long a process relies on its last look, if that look found no failure in the store.
 const askAgain = time.Hour
 
-// Failure says how the last run of a stream ended, if it did not succeed. It only informs, as the lease's holder does: no run
-// may decide anything by it. It must not hold secrets.
+// Failure tells how the last run of a stream ended, if it did not succeed. Like the name of the lease's holder, it only informs:
+// no run may decide anything by it. It must not hold secrets.
 type Failure struct {
-	State  string    `json:"state"`  // a word that the caller chooses
+	State  string    `json:"state"`  // a word of the caller
 	Stage  string    `json:"stage"`  // the part of the cycle that failed
 	Reason string    `json:"reason"` // the error as Houndtrail printed it
 	At     time.Time `json:"at"`     // by the clock of the machine that ran it
-	Serial uint64    `json:"serial"` // the newest entry then; 0 for none
+	Serial uint64    `json:"serial"` // the newest entry at that time; 0 for none
 }
 
 // Fail notes how a run ended, in the object <stream>/state/failure.json. If the journal belongs to another identity or is damaged,
-// Fail notes nothing: every reader of such a journal gets that error anyway.
+// Fail notes nothing: every reader of such a journal gets that error itself.
 func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	newest, err := j.Load(ctx)
 	if errors.Is(err, ErrSignature) || errors.Is(err, ErrRolledBack) || errors.Is(err, ErrForked) {
@@ -114,7 +115,7 @@ func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	return j.failures().Write(ctx, f)
 }
 
-// Succeed clears the failure of an earlier run. It writes only if there was one, and asks only once an hour whether another
+// Succeed clears the failure of an earlier run. It writes only if there was a failure. It asks only once an hour whether another
 // runner has left one.
 func (j *Journal) Succeed(ctx context.Context) error {
 	if at := j.succeeded.Load(); at != nil && time.Since(*at) < askAgain {
@@ -131,8 +132,8 @@ func (j *Journal) Succeed(ctx context.Context) error {
 	return err
 }
 
-// Failure says how the last run ended, if it failed and no run has committed since the newest entry. A newer entry of any runner
-// outdates it, but a compaction does not: the run's work is still not done.
+// Failure tells how the last run ended, if it failed and no run has moved the position since. A newer entry of any runner outdates
+// it, but a compaction, a removal or a list of keys does not: the run's work is still not done.
 func (j *Journal) Failure(ctx context.Context, newest *Checkpoint) (f Failure, ok bool, err error) {
 	f, err = j.failure(ctx)
 	if err != nil || f == (Failure{}) || f.Serial < newest.Progress().Serial || f.Serial > newest.Serial {
@@ -156,7 +157,7 @@ func (j *Journal) failures() State[Failure] {
 // deliveredFolder holds the snapshots of sets of delivered ids, each by its SHA-256.
 const deliveredFolder = "delivered/"
 
-// A Base says which earlier set of delivered ids an entry's own set builds on.
+// A Base names the earlier set of delivered ids on which an entry's own set builds.
 type Base struct {
 	// Serial is the entry that has the set whole. The changes of the entries after it, in order, make this entry's set.
 	Serial uint64 `json:"serial"`
@@ -164,7 +165,7 @@ type Base struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// base is the Base of an entry, also of one that has its set whole.
+// base is the Base of an entry. An entry that has its set whole has one, too.
 func (c *Checkpoint) base() Base {
 	if c.DeliveredBase != nil {
 		return *c.DeliveredBase
@@ -180,13 +181,13 @@ func (b Base) fits(c *Checkpoint) bool {
 	return b.Serial > 0 && b.Serial < c.Serial && c.Kind != KindAdopt // an adoption must not depend on lost entries
 }
 
-// Next is the Base of an entry after this one whose Delivered has only the changes to the set.
+// Next is the Base of the entry after this one, if the Delivered of that entry has only the changes to the set.
 func (c *Checkpoint) Next() *Base {
 	base := c.base()
 	return &base
 }
 
-// Unchanged returns the two fields of an entry after this one that does not change the set of delivered ids.
+// Unchanged returns the two fields for an entry after this one, if that entry does not change the set of delivered ids.
 func (c *Checkpoint) Unchanged() (delivered []byte, base *Base) {
 	if c.DeliveredBase == nil {
 		return c.Delivered, nil
@@ -194,12 +195,12 @@ func (c *Checkpoint) Unchanged() (delivered []byte, base *Base) {
 	return nil, c.Next()
 }
 
-// Snapshot writes a set of delivered ids as an object of its own, and returns the Base of the entry after prev that has this
-// set. A crash after that leaves an object that no entry names.
+// Snapshot writes a set of delivered ids as an object of its own, and returns the Base of the entry after prev that has this set.
+// A crash after the write leaves an object that no entry names.
 func (j *Journal) Snapshot(ctx context.Context, prev Stored, set []byte) (*Base, error) {
 	b := &Base{Serial: prev.Serial + 1, SHA256: digest(set)}
 	_, err := j.bucket.Put(ctx, j.snapshot(b.SHA256), set, "")
-	if errors.Is(err, fs.ErrExist) { // of an attempt that was not committed
+	if errors.Is(err, fs.ErrExist) { // an attempt that was not committed has left it
 		_, err = j.readSnapshot(ctx, b.SHA256)
 	}
 	if err != nil {
@@ -208,8 +209,8 @@ func (j *Journal) Snapshot(ctx context.Context, prev Stored, set []byte) (*Base,
 	return b, nil
 }
 
-// Delivered reads the set of delivered ids of an entry: an earlier set, nil if that was empty, and the changes since, oldest
-// first. There are few changes, and each entry that has one is verified against the previous entry.
+// Delivered reads the set of delivered ids of an entry. It returns an earlier set, or nil if that was empty, and the changes
+// since, oldest first. There are few changes. It verifies each entry that has one against the previous entry.
 func (j *Journal) Delivered(ctx context.Context, s Stored) (set []byte, changes [][]byte, err error) {
 	base := s.base()
 	if base.Serial == s.Serial && base.SHA256 == "" {

@@ -13,9 +13,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// Survey returns every entry of the journal that it can read, oldest first, and goes on after a problem: it is for people who
-// look at a journal that is not sound. A problem comes with its entry, which always has its Serial. It has its SHA256 if the
-// store has bytes, and the rest if they can be read:
+// Survey returns every entry of the journal that it can read, oldest first, and goes on after a problem. It is for people who look
+// at a damaged journal. A problem comes with its entry. That entry always has its Serial. It has its SHA256 if the store has
+// bytes, and the rest if it can be read:
 //
 //   - an entry that is damaged or of another stream, a broken link, a note that disagrees, a journal whose end is lost;
 //   - missing entries, once for each gap, with the first serial of it;
@@ -23,7 +23,7 @@ import (
 //   - a newest entry of another identity. Older entries may have any identity, as long as each change of it is a move;
 //   - a newest entry whose set of delivered ids cannot be read any more.
 //
-// Entries missing before the first one were pruned, and are no problem. An error of the store ends the survey.
+// Entries missing before the first one were pruned. They are no problem. An error of the store ends the survey.
 func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		h, err := j.head(ctx)
@@ -39,7 +39,7 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 				err = j.judge(ctx, before, s, h)
 			case errors.Is(err, ErrNewer): // its bytes are sound
 			default:
-				next = Stored{} // the next entry cannot be verified against it
+				next = Stored{} // the next entry cannot be verified against this one
 			}
 			if !yield(s, err) || !about(err) {
 				return
@@ -52,7 +52,7 @@ func (j *Journal) Survey(ctx context.Context) iter.Seq2[Stored, error] {
 	}
 }
 
-// judge returns the problem of an entry that can be read, nil if it has none.
+// judge returns the problem of an entry that can be read; nil if it has no problem.
 func (j *Journal) judge(ctx context.Context, before, s Stored, h head) error {
 	err := j.verify(before, s, h.noted)
 	if err == nil && s.Serial == h.newest {
@@ -64,15 +64,15 @@ func (j *Journal) judge(ctx context.Context, before, s Stored, h head) error {
 	return err
 }
 
-// about is true for an error about an entry, and for nil; false for an error of the store.
+// about is true for an error about an entry, and for nil. It is false for an error of the store.
 func about(err error) bool {
 	return err == nil || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrNewer)
 }
 
-// A run is a span of serials that are there.
+// A run is a span of serials that exist.
 type run struct{ first, last uint64 }
 
-// runs are the runs of serials from first on that the store lists, segment by segment, and the newest serial.
+// runs returns the runs of serials from first on that the store lists, segment by segment, and the newest serial.
 func (j *Journal) runs(ctx context.Context, first, newest uint64) iter.Seq2[run, error] {
 	return func(yield func(run, error) bool) {
 		if newest == 0 {
@@ -85,7 +85,7 @@ func (j *Journal) runs(ctx context.Context, first, newest uint64) iter.Seq2[run,
 				yield(run{}, err)
 				return
 			}
-			if number == last && (len(serials) == 0 || serials[len(serials)-1] < newest) { // a listing that is behind
+			if number == last && (len(serials) == 0 || serials[len(serials)-1] < newest) { // the listing is behind
 				serials = append(serials, newest)
 			}
 			for len(serials) > 0 && serials[0] <= newest {
@@ -101,8 +101,8 @@ func (j *Journal) runs(ctx context.Context, first, newest uint64) iter.Seq2[run,
 	}
 }
 
-// readRuns yields the entries of the runs, and one error for each gap between two of them. It asks the store for so many entries
-// at a time.
+// readRuns yields the entries of the runs, and one error for each gap between two of them. It asks the store for up to parallel
+// entries at a time.
 func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error], parallel int) iter.Seq2[Stored, error] {
 	return j.ask(ctx, parallel, func(yield func(question) bool) {
 		var before run
@@ -125,8 +125,7 @@ func (j *Journal) readRuns(ctx context.Context, runs iter.Seq2[run, error], para
 	})
 }
 
-// readGap reads the entries that are in a gap after all, since a listing may be behind, up to the first entry that is really
-// missing.
+// readGap reads the entries of a gap, since a listing may be behind. It stops at the first entry that is really missing.
 func (j *Journal) readGap(ctx context.Context, gap run) (found []answer) {
 	for serial := gap.first; serial <= gap.last; serial++ {
 		s, err := j.entry(ctx, serial)
@@ -142,13 +141,13 @@ func (j *Journal) readGap(ctx context.Context, gap run) (found []answer) {
 	return found
 }
 
-// Account fills in the sums over the journal of an entry that follows prev: the totals, the time before which
-// the archive's records were removed and, if windows may come in any order, the time that they cover together.
+// Account fills in the sums over the journal for an entry that follows prev. They are the totals and the time before which the
+// archive's records were removed. If windows may come in any order, they include the time that the windows cover together.
 func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	next.Totals = prev.Totals
 	next.Totals.Delivered += int64(next.Records.Fresh)
 	next.Totals.Filtered += int64(next.Records.Filtered)
-	if a := next.Adopted; a != nil { // whatever the lost entries said
+	if a := next.Adopted; a != nil { // the totals of the lost entries do not count
 		next.Totals.Delivered, next.Totals.Objects, next.Totals.Bytes = a.Records, int64(a.Objects), a.Bytes
 	}
 	for _, o := range next.Objects {
@@ -177,7 +176,7 @@ func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	return next
 }
 
-// count adds the records that were read of a window.
+// count adds the records that were read in a window.
 func (t *Totals) count(counted *ServerCount, read int64) {
 	status := CountUnknown
 	if counted != nil {
@@ -193,7 +192,7 @@ func (t *Totals) count(counted *ServerCount, read int64) {
 	}
 }
 
-// union adds a window to the covered ones. The result is sorted, and windows that touch become one.
+// union adds a window to the covered ones. The result is sorted. Windows that touch become one.
 func union(covered []window.Window, w window.Window) []window.Window {
 	if !w.Start.Before(w.End) {
 		return covered
@@ -212,10 +211,10 @@ func union(covered []window.Window, w window.Window) []window.Window {
 	return joined
 }
 
-// An End is the end of a journal as the store tells it.
+// An End is the end of a journal, according to the store.
 type End struct {
-	Newest uint64 // the highest serial that is there; 0 if there is none
-	Hint   Hint   // zero if there is none, or it makes no sense
+	Newest uint64 // the highest serial that exists; 0 if there is none
+	Hint   Hint   // zero if there is none, or if it makes no sense
 }
 
 // A Hint is the object <stream>/state/latest: the entry that its writer committed last.
@@ -225,7 +224,7 @@ type Hint struct {
 	Head   string `json:"head"` // of the tree with that entry as its newest: a note, of which nothing is checked
 }
 
-// TreeHead is the head of the tree with this entry as its newest leaf, as the entry's own seal and bytes make it.
+// TreeHead is the head of the tree with this entry as its newest leaf. The entry's own seal and bytes make it.
 func (s Stored) TreeHead() (seal.Head, error) {
 	if s.Seal == nil {
 		return seal.Head{}, fmt.Errorf("entry %d cannot be read", s.Serial)
@@ -233,7 +232,8 @@ func (s Stored) TreeHead() (seal.Head, error) {
 	return s.ownHead()
 }
 
-// ParseHint reads the bytes of a hint, for example of an earlier version of it. If they make no sense, it is the zero hint.
+// ParseHint reads the bytes of a hint, for example of an earlier version of it. If they make no sense, the result is the zero
+// hint.
 func ParseHint(body []byte) (h Hint) {
 	if json.Unmarshal(body, &h) != nil {
 		return Hint{}
@@ -244,8 +244,8 @@ func ParseHint(body []byte) (h Hint) {
 // HintKey is the key of the hint.
 func (j *Journal) HintKey() string { return j.path(latestName) }
 
-// End looks for the end of the journal. Unlike [Journal.Load], it believes no hint: it also finds entries behind a gap. It returns
-// only errors of the store.
+// End looks for the end of the journal. Unlike [Journal.Load], it does not rely on the hint: it also finds entries behind a gap.
+// It returns only errors of the store.
 func (j *Journal) End(ctx context.Context) (End, error) {
 	noted, _, err := j.readNote(ctx)
 	if err != nil {
@@ -263,10 +263,11 @@ func (j *Journal) End(ctx context.Context) (End, error) {
 	return e, err
 }
 
-// Readings returns what the store has at each serial from first to newest, oldest first, and asks for so many entries at a time. It
-// verifies each entry by itself only, and goes on after each problem: an entry that cannot be read comes with its serial, its
-// SHA-256 and an error ([ErrCorrupt], [ErrForeign] or [ErrNewer]). A gap comes once, as [ErrMissing] with its first serial. The
-// entries before the first one that is there were pruned, and do not come. Any other error is the store's, and ends it.
+// Readings returns the entries that the store has at the serials from first to newest, oldest first. It asks for up to parallel
+// entries at a time. It verifies each entry by itself only, and goes on after each problem. An entry that cannot be read comes
+// with its serial, its SHA-256 and an error ([ErrCorrupt], [ErrForeign] or [ErrNewer]). A gap comes once, as [ErrMissing] with its
+// first serial. Entries before the first one that exists were pruned, and do not come. Any other error is an error of the store,
+// and ends it.
 func (j *Journal) Readings(ctx context.Context, first, newest uint64, parallel int) iter.Seq2[Stored, error] {
 	return func(yield func(Stored, error) bool) {
 		if first > newest {

@@ -54,7 +54,7 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestWords: the tags allow exactly the words that the program acts on.
+// TestWords: the tags allow exactly the words on which the program acts.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "words.go", nil, 0)
@@ -110,7 +110,8 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// TestDistance: the distance is zero only for the same text, the same both ways, and never more than the number of edits.
+// TestDistance: the distance is zero only for the same text, and the same in both directions. It is never more than the number of
+// edits.
 func TestDistance(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("AB_")), 0, 10, -1)
@@ -129,7 +130,8 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// TestBrokenTags: decode reports a mistake in the tree as such. It does not blame the environment, and does not try for ever.
+// TestBrokenTags: decode reports a mistake in the tree as such a mistake. It does not blame the environment, and does not try for
+// ever.
 func TestBrokenTags(t *testing.T) {
 	t.Parallel()
 	_, failed, err := decode(map[string]string{"LOG_LEVEL": "loud", "SETTLE": "soon"})

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	_ "time/tzdata" // CRON_TZ, also on a machine without zone files
+	_ "time/tzdata" // CRON_TZ, also on a machine that has no zone files
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files, the page of the settings and the example environment")
 
-// minimal has only the settings without which no export runs.
+// minimal has only the settings that every export needs.
 func minimal() []string {
 	return []string{
 		"HOUNDTRAIL_BLOODHOUND_URL=https://tenant.example",
@@ -26,7 +26,7 @@ func minimal() []string {
 	}
 }
 
-// with is an environment with some variables set anew or, if an entry has no "=", removed.
+// with returns an environment with some variables set anew. If an entry has no "=", it removes that variable.
 func with(environ []string, entries ...string) []string {
 	for _, entry := range entries {
 		name, _, set := strings.Cut(entry, "=")
@@ -43,7 +43,7 @@ func with(environ []string, entries ...string) []string {
 	return environ
 }
 
-// load is the result of Load for an environment that is good for an export.
+// load returns the result of Load for an environment that is good for an export.
 func load(t *testing.T, environ []string) *config.Config {
 	t.Helper()
 	c, err := config.Load(environ, config.NeedExport)
@@ -53,7 +53,7 @@ func load(t *testing.T, environ []string) *config.Config {
 	return c
 }
 
-// problems is the text of the *config.Error that Load must return.
+// problems returns the text of the *config.Error that Load must return.
 func problems(t *testing.T, environ []string, need config.Need) string {
 	t.Helper()
 	c, err := config.Load(environ, need)
@@ -76,7 +76,7 @@ func writeFile(t *testing.T, text string) string {
 	return name
 }
 
-// golden compares text with a file or, with -update, writes the file.
+// golden compares text with a file. With -update, it writes the file.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	if *update {

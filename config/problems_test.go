@@ -249,7 +249,7 @@ TENANT={LONG}|LOG_LEVEL={LONG}
 	golden(t, "testdata/problems.golden", b.String())
 }
 
-// TestAllAtOnce: a user with five mistakes starts the program twice, not six times.
+// TestAllAtOnce: a user with five mistakes starts the program twice, instead of six times.
 func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	got := problems(t, []string{
@@ -298,7 +298,7 @@ func TestNeeds(t *testing.T) {
 		{"ddl of a webhook", []string{"WEBHOOK_URL=https://a"}, config.NeedArchive, []string{"ARCHIVE_URL"}},
 		{"journal of a webhook", []string{"WEBHOOK_URL=https://a"}, config.NeedCheckpoint, []string{"CHECKPOINT_URL"}},
 		{"half a login", []string{"BLOODHOUND_USERNAME=a"}, config.NeedNothing, []string{"BLOODHOUND_PASSWORD"}},
-		// A history needs no token, so the file with it need not be mounted.
+		// A history needs no token, so the file with the token may be missing.
 		{"file of another command", []string{"BLOODHOUND_JWT_FILE=/nonexistent"}, config.NeedNothing, nil},
 		{
 			"file of this command",

@@ -21,7 +21,7 @@ func TestProxies(t *testing.T) {
 		{[]string{"HTTPS_PROXY=http://u:SECRET@prox y:3128"}, []string{"HTTPS_PROXY"}},
 		{[]string{"https_proxy=http://u:SECRET%zz@proxy"}, []string{"https_proxy"}},
 		{[]string{"HTTPS_PROXY=", `https_proxy="http://SECRET:3128"`}, []string{"https_proxy"}},
-		{[]string{"HTTPS_PROXY=http://proxy", "https_proxy=SECRET/x"}, nil}, // the first one counts
+		{[]string{"HTTPS_PROXY=http://proxy", "https_proxy=SECRET/x"}, nil}, // the first variable counts
 		{[]string{"http_proxy=ftp://SECRET", "HTTPS_PROXY=SECRET:port"}, []string{"http_proxy", "HTTPS_PROXY"}},
 	} {
 		environ := append(minimal(), test.proxies...)

@@ -37,7 +37,7 @@ func TestExampleFile(t *testing.T) {
 	golden(t, exampleFile, config.Example())
 }
 
-// TestExampleIsValid: the example works as it stands, and each line that is commented out works by itself.
+// TestExampleIsValid: the example works as it is, and each line that is commented out works by itself.
 func TestExampleIsValid(t *testing.T) {
 	t.Parallel()
 	var first, rest []string
@@ -50,7 +50,7 @@ func TestExampleIsValid(t *testing.T) {
 		}
 	}
 	load(t, first)
-	// These need another variable as well, or a file that is not here.
+	// These need another variable as well, or a file that this machine does not have.
 	const oauth = "WEBHOOK_OAUTH_TOKEN_URL=https://a.example|WEBHOOK_OAUTH_CLIENT_ID=c|WEBHOOK_OAUTH_CLIENT_SECRET=s"
 	partners := map[string]string{
 		"WEBHOOK_OAUTH_TOKEN_URL": oauth, "WEBHOOK_OAUTH_CLIENT_ID": oauth, "WEBHOOK_OAUTH_CLIENT_SECRET": oauth,
@@ -65,7 +65,7 @@ func TestExampleIsValid(t *testing.T) {
 	for _, line := range rest {
 		name, value, _ := strings.Cut(line, "=")
 		if value == "" || slices.Contains(files, name) {
-			continue // for the user to fill in
+			continue // the user fills this line in
 		}
 		environ := with(first, line)
 		if partner := partners[name]; partner != "" {

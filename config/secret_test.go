@@ -73,7 +73,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// TestRotation: if a file is replaced, in whatever way, the new one counts from the next use on.
+// TestRotation: if a file is replaced in any way, the new secret counts from the next use on.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -92,7 +92,7 @@ func TestRotation(t *testing.T) {
 	}
 	write(name, "one\n")
 	c := load(t, with(minimal(), "BLOODHOUND_TOKEN_KEY", "BLOODHOUND_TOKEN_KEY_FILE="+name))
-	copied := c.BloodHound.TokenKey // as a client would keep it
+	copied := c.BloodHound.TokenKey // like a copy that a client keeps
 	expect := func(want string) {
 		t.Helper()
 		if got := reveal(copied); got != want {
@@ -100,19 +100,19 @@ func TestRotation(t *testing.T) {
 		}
 	}
 	expect("one")
-	write(name, "two\r\n") // in place, same size less the line end
+	write(name, "two\r\n") // in place, with the same size, less the line end
 	expect("two")
 	same := time.Now().Add(-time.Hour)
 	must(os.Chtimes(name, same, same))
 	expect("two")
-	write(name, "2nd\r\n") // same size and, below, same time
+	write(name, "2nd\r\n") // with the same size and, below, the same time
 	must(os.Chtimes(name, same, same))
 	expect("2nd")
 	write(name+".new", "three\n\n")
 	must(os.Rename(name+".new", name))
 	expect("three")
 
-	// Kubernetes: the name is a link to ..data/key, and ..data is a link that is moved over.
+	// As in Kubernetes: the name is a link to ..data/key, and ..data is a link. Another link then replaces ..data.
 	must(os.Remove(name))
 	for i, text := range []string{" four ", "five"} {
 		version := filepath.Join(dir, fmt.Sprint("version", i))
@@ -179,8 +179,9 @@ func TestCAFile(t *testing.T) {
 	}
 }
 
-// FuzzLoad: no environment makes Load panic, show a secret or break a problem over lines. Name and value are free. The planted
-// secret is in every secret variable, and in the free value behind a text that looks like a user's name.
+// FuzzLoad: no environment makes Load panic, show a secret or break a problem over lines. The fuzzer chooses the name and the
+// value. The planted secret is in every secret variable. It is also in the fuzzer's value, after a text that looks like a user's
+// name.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"BLOODHOUND_URL=https://u:", "WEBHOOK_URL=https://u:", "S3_ENDPOINT=http://x?",
@@ -196,7 +197,7 @@ func FuzzLoad(f *testing.F) {
 		if name == "WEBHOOK_HEADERS" || name == "WEBHOOK_AUTHORIZATION" || strings.HasSuffix(name, "_KEY") || name == "BLOODHOUND_JWT" {
 			suffix = planted
 		} else if name == "WEBHOOK_URL" {
-			suffix = "/x/" + planted // behind a scheme alone it would be the host, which errors show
+			suffix = "/x/" + planted // after only a scheme it would be the host, and errors show the host
 		} else if strings.HasSuffix(name, "_URL") || name == "S3_ENDPOINT" {
 			suffix = ":" + planted + "@host"
 		}
@@ -219,7 +220,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// TestURLsHideSecrets puts a password and a query into addresses of every shape, well formed or not.
+// TestURLsHideSecrets puts a password and a query into addresses of every form, valid or not.
 func TestURLsHideSecrets(t *testing.T) {
 	t.Parallel()
 	piece := rapid.StringOfN(rapid.RuneFrom([]rune("ab:/?#@%. []\n")), 0, 8, -1)
@@ -239,8 +240,8 @@ func TestURLsHideSecrets(t *testing.T) {
 	})
 }
 
-// TestSecretAsEditorsLeaveIt: Load reports a byte order mark at the beginning of a file, and a header in the place of a token,
-// before Houndtrail sends anything.
+// TestSecretAsEditorsLeaveIt: Load reports a byte order mark at the beginning of a file, and a header in the place of a token. It
+// does so before Houndtrail sends anything.
 func TestSecretAsEditorsLeaveIt(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -15,7 +15,7 @@ import (
 // variable finds the name of a variable in any text, such as a message or a help text.
 var variable = regexp.MustCompile(Prefix + `[A-Z0-9_]*[A-Z0-9]`)
 
-// TestSettingsExist: each variable that the program's own texts name is one that it reads, so no advice leads nowhere.
+// TestSettingsExist: if the program's own texts name a variable, the program reads it. So each advice can be followed.
 func TestSettingsExist(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}

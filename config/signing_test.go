@@ -37,7 +37,7 @@ func TestSigningKeys(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), mode); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(name, mode); err != nil { // whatever the umask is
+		if err := os.Chmod(name, mode); err != nil { // for any umask
 			t.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestBadSigningKeys(t *testing.T) {
 	}
 }
 
-// TestVerifyKeys: a file has one public key, or several of a rotation, and nothing else.
+// TestVerifyKeys: a file has one public key, or several of a rotation, and no other content.
 func TestVerifyKeys(t *testing.T) {
 	t.Parallel()
 	write := func(text string) config.PublicKeys {

@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 )
 
-// TestAccepted has good values of every variable and the field's value after Load, by the field's place in the tree. TestTags
-// checks that no variable is missing.
+// TestAccepted has good values of every variable. Each comes with the field's value after Load, by the field's place in the tree.
+// TestTags checks that no variable is missing.
 func TestAccepted(t *testing.T) {
 	t.Parallel()
 	const user = "BLOODHOUND_TOKEN_ID|BLOODHOUND_TOKEN_KEY|BLOODHOUND_USERNAME=u|BLOODHOUND_PASSWORD=p w"
@@ -128,7 +128,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// plain is the text of the field at a path, with secrets readable.
+// plain returns the text of the field at a path, with readable secrets.
 func plain(c *config.Config, path string) string {
 	v := reflect.ValueOf(*c)
 	for name := range strings.SplitSeq(path, ".") {
@@ -236,8 +236,7 @@ func TestDefaults(t *testing.T) {
 	golden(t, "testdata/defaults.golden", strings.ReplaceAll(got, " ", "\n")+"\n")
 }
 
-// TestEnvironOrder: Load ignores variables without the prefix. If a variable is there twice, the first one counts, as for
-// os.Getenv.
+// TestEnvironOrder: Load ignores variables without the prefix. If a variable is set twice, the first one counts, as in os.Getenv.
 func TestEnvironOrder(t *testing.T) {
 	t.Parallel()
 	environ := append(minimal(), "PATH=/bin", "AWS_REGION=", "houndtrail_x=1", "HOUNDTRAILS=1", "=C:=x",
@@ -265,7 +264,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestAnchorsBesideTheJournals warns of heads that fall with the journals.
+// TestAnchorsBesideTheJournals expects a warning about heads that would be lost together with the journals.
 func TestAnchorsBesideTheJournals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -22,7 +22,7 @@ const (
 // journals compares the cost of an idle cycle after few entries with its cost after many, in a directory.
 func (b *bench) journals() error {
 	b.rounds = cmp.Or(b.rounds, 21)
-	const records = 50 // so few that each entry has all their ids
+	const records = 50 // so few that each entry has the ids of all of them
 	s, err := b.serve(records, "2s")
 	if err != nil {
 		return err
@@ -61,7 +61,8 @@ func (b *bench) journals() error {
 	return nil
 }
 
-// lengthen adds entries that account for nothing to the archive's journal, until there are so many.
+// lengthen adds entries that account for nothing to the archive's journal. At the end, the journal has the given number of
+// entries.
 func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
 	store, err := dir.Open(folder)
 	if err != nil {
@@ -79,7 +80,7 @@ func lengthen(ctx context.Context, folder string, entries uint64) (err error) {
 		Tenant: last.Tenant, Stream: last.Stream, Source: last.Source, Destination: last.Destination, Encoding: last.Encoding,
 		Writer: last.Writer,
 	})
-	lease, err := j.Acquire(ctx) // while it is held, no commit notes that it is the newest
+	lease, err := j.Acquire(ctx) // while it is held, no commit writes the note
 	if err != nil {
 		return err
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// The latencies: a store and a receiver are in the same part of the world, and the server is in another one.
+// The latencies. A store and a receiver are in the same part of the world. The server is in another one.
 const (
 	nearby = 50 * time.Millisecond
 	abroad = 200 * time.Millisecond
 )
 
-// latencies measures the same export with latency in front of each peer and without, and with the default settings. Each
-// round runs all of them in turn. Without latency the peer is behind the same proxy.
+// latencies measures the same export in several ways: with latency in front of each peer and without, and with the default
+// settings. Each round runs all of them in turn. Without latency, the peer is behind the same proxy.
 func (b *bench) latencies(records int) error {
 	b.rounds = cmp.Or(b.rounds, 3)
 	s, err := b.serve(records, "2s")
@@ -50,7 +50,7 @@ type comparison struct {
 	run         func(late bool) (usage, error)
 }
 
-// compare runs all of them in turn, and prints how many times as long the second way takes.
+// compare runs all of them in turn. It prints the second way's time in units of the first way's.
 func (b *bench) compare(all []comparison) error {
 	prompt, late := make([][]usage, len(all)), make([][]usage, len(all))
 	for range b.rounds {
@@ -125,7 +125,7 @@ func (b *bench) toReceiver(s *server, address string, latency time.Duration) (us
 	})
 }
 
-// toFiles exports with the settings of the other figures, or with the default settings and the addresses only.
+// toFiles exports with the settings of the other figures, or with only the addresses and the default settings.
 func (b *bench) toFiles(s *server, defaults bool) (usage, error) {
 	b.exports++
 	settings := fast()

@@ -6,10 +6,9 @@
 //	go run ./.ci/bench -yardsticks FOLDER -journal   an idle cycle, after few journal entries and after many
 //
 // The archives go to a file system in memory if the machine has one, so that the figures are of the exporter alone. On a disk
-// (-dir) they also have the disk's time for each durable file; sparse history has one file a day.
+// (-dir) the figures include the disk's time for each durable file. Sparse history has one file a day.
 //
-// Each round runs the yardstick and the exporter in turn against one server; the table has the medians
-// of the rounds' ratios.
+// Each round runs the yardstick and the exporter in turn against one server. The table has the medians of the rounds' ratios.
 package main
 
 import (
@@ -63,7 +62,7 @@ func main() {
 	}
 }
 
-// memory is a folder in memory, or the usual folder for temporary files if the machine has none in memory.
+// memory is a folder in memory. If the machine has none, it is the usual folder for temporary files.
 func memory() string {
 	const shared = "/dev/shm"
 	if info, err := os.Stat(shared); err == nil && info.IsDir() {
@@ -229,14 +228,14 @@ func (b *bench) memory(records, long int) error {
 	return nil
 }
 
-// costs are the figures that do not depend on the machine.
+// costs has the figures that do not depend on the machine.
 func (b *bench) costs(s *server, u usage, suffix string) {
 	pages := float64((s.records + pageSize - 1) / pageSize)
 	b.row("requests / ceil(records / page)"+suffix, "%.3f", float64(u.stats.Requests)/pages, "1.02", "")
 	b.row("rows skipped / rows returned"+suffix, "%.3f", float64(u.stats.Skipped)/float64(u.stats.Rows), "1", "0")
 }
 
-// allocations runs the test that bounds them, since a process does not tell them after its end.
+// allocations runs the test that limits the allocations, since a process does not tell them after its end.
 func allocations() (perRecord float64, err error) {
 	out, err := exec.Command("go", "test", "-count=1", "-v", "-run", "^TestCosts$", "./exporter").CombinedOutput()
 	if err != nil {

@@ -60,13 +60,13 @@ func middle(values []float64) float64 {
 
 // A server is a running bhserve.
 //
-// Whatever order the query asks for, it answers newest first, as BloodHound before March 2024 does. On such a server Houndtrail
-// finds the oldest record only to 30 days, and the figures would have the empty windows before it, more or fewer by the day of
-// the month. So bench tells each export when to start.
+// For each order that a query asks for, it answers newest first, like BloodHound before March 2024. On such a server, Houndtrail
+// finds the oldest record only to 30 days. The figures would then include the empty windows before it, and their number depends on
+// the day of the month. So bench tells each export when to start.
 type server struct {
 	url     string
 	records int
-	first   time.Time // when the oldest record was created
+	first   time.Time // the time when the oldest record was created
 	cmd     *exec.Cmd
 }
 
@@ -108,7 +108,7 @@ func (b *bench) serve(records int, gap string) (*server, error) {
 	return nil, fmt.Errorf("bhserve does not listen on %s", address)
 }
 
-// firstOf is when the first record of a file was created.
+// firstOf returns the time when the first record of a file was created.
 func firstOf(file string) (time.Time, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -179,8 +179,8 @@ const (
 	webhook = "webhook" // NDJSON, gzip
 )
 
-// export runs a first export of everything, into a folder of its own: some file systems take long to give out space that was
-// just freed.
+// export runs a first export of everything. Each export has a folder of its own: some file systems take long to reuse space that
+// was just freed.
 func (b *bench) export(s *server, to string) (usage, error) {
 	b.exports++
 	return b.again(s, to)
@@ -200,7 +200,7 @@ func (b *bench) again(s *server, to string) (usage, error) {
 	return b.once(s, settings...)
 }
 
-// fast are settings with which only the server's pace holds up an export.
+// fast returns settings with which only the server's pace holds up an export.
 func fast() []string {
 	return []string{"HOUNDTRAIL_BLOODHOUND_RATE=1000", "HOUNDTRAIL_BLOODHOUND_PAGE_SIZE=" + strconv.Itoa(pageSize)}
 }

@@ -9,13 +9,13 @@ import (
 
 const (
 	chunkSize = 64 << 10
-	// inFlight is how many chunks one direction of a connection holds at most. The sender waits for room, as it does for a
-	// real network's window; so many chunks are far more than half a second of any transfer here.
+	// inFlight is the largest number of chunks in one direction of a connection. If it is reached, the sender waits for room, as
+	// it does for a real network's window. This number of chunks is far more than half a second of any transfer here.
 	inFlight = 4096
 )
 
-// A proxy stands in front of a server and delays all data. It limits no throughput: however many connections and
-// chunks there are, each is late by the same time. It opens a connection at once.
+// A proxy stands in front of a server and delays all data. It does not limit the throughput: for any number of connections and
+// chunks, each chunk is late by the same time. It opens a connection at once.
 type proxy struct {
 	address string // host:port, in place of the server's
 
@@ -104,8 +104,8 @@ type chunk struct {
 	due  time.Time
 }
 
-// carry copies one direction. Each chunk waits for its own time. Meanwhile carry reads later chunks, which wait beside it. The
-// end of the direction is late by the same time.
+// carry copies one direction. Each chunk waits for its own time. In the meantime, carry reads later chunks, and these wait beside
+// it. The end of the direction is late by the same time.
 func carry(to, from net.Conn, late time.Duration) {
 	line := make(chan chunk, inFlight)
 	spares := sync.Pool{New: func() any { return make([]byte, chunkSize) }}
@@ -126,7 +126,7 @@ func carry(to, from net.Conn, late time.Duration) {
 			continue // the reader ends by itself, and must not wait for room
 		}
 		time.Sleep(time.Until(c.due))
-		if len(c.body) > 0 { // else it is the end
+		if len(c.body) > 0 { // without a body, it is the end
 			_, broken = to.Write(c.body)
 		}
 		if broken != nil {

@@ -15,8 +15,8 @@ import (
 
 const latency = 50 * time.Millisecond
 
-// The time is virtual, so that a busy machine changes nothing. A round trip takes exactly the latency, and so does any number
-// of chunks that are on their way together.
+// The time is virtual, so that a busy machine changes nothing. A round trip takes exactly the latency. Any number of chunks that
+// are on their way together takes the same time.
 func TestCarry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A host stands in for the test that the servers of sinktest run in: it keeps their folders and ends them.
+// A host takes the place of a test for the servers of sinktest: it keeps their folders and ends them.
 type host struct {
 	testing.TB // nil: the servers call only the methods below
 

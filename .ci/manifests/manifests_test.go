@@ -17,7 +17,7 @@ import (
 
 const deploy = "../../deploy"
 
-// read decodes a manifest; a field that Kubernetes does not know fails the test.
+// read decodes a manifest. If the manifest has a field that Kubernetes does not know, the test fails.
 func read[T any](t *testing.T, name string) T {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(deploy, "kubernetes", name))
@@ -34,7 +34,7 @@ func read[T any](t *testing.T, name string) T {
 	return object
 }
 
-// templates are the pods of both ways to run, by the file they are in.
+// templates returns the pods of both ways to run, by the name of their file.
 func templates(t *testing.T) map[string]corev1.PodTemplateSpec {
 	t.Helper()
 	return map[string]corev1.PodTemplateSpec{
@@ -49,7 +49,7 @@ func TestCronJobIsTheOnlyWriter(t *testing.T) {
 	if spec.ConcurrencyPolicy != batchv1.ForbidConcurrent {
 		t.Errorf("concurrencyPolicy is %q: two runs would fight over the lease", spec.ConcurrencyPolicy)
 	}
-	// The controller looks every ten seconds: with less than that, runs are never started.
+	// The controller looks every ten seconds. If the deadline is shorter, it never starts a run.
 	if d := spec.StartingDeadlineSeconds; d == nil || *d < 10 {
 		t.Errorf("startingDeadlineSeconds is %v, want at least 10: a CronJob without one stops after 100 missed runs", d)
 	}
@@ -91,7 +91,7 @@ func TestDeploymentIsTheOnlyWriter(t *testing.T) {
 	if !listens {
 		t.Errorf("no HOUNDTRAIL_LISTEN=:%d: by default the program serves its own pod alone", port.ContainerPort)
 	}
-	// Liveness must not depend on BloodHound: a restart would begin a slow window anew, and be due again.
+	// Liveness must not depend on BloodHound: a restart would begin a slow window anew, and the next restart would be due again.
 	for path, probe := range map[string]*corev1.Probe{"/livez": container.LivenessProbe, "/readyz": container.ReadinessProbe} {
 		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != port.Name {
 			t.Errorf("the probe of %s on port %q is missing", path, port.Name)

@@ -15,7 +15,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// The namespace enforces this level: a pod that fails here is refused by the API server.
+// The namespace enforces this level: the API server refuses a pod that fails here.
 func TestPodsPassPodSecurityRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestPodsPassPodSecurityRestricted(t *testing.T) {
 	}
 }
 
-// What Pod Security leaves open.
+// These are the rules that Pod Security does not check.
 func TestPodsAskForNoMoreThanTheyNeed(t *testing.T) {
 	for name, template := range templates(t) {
 		spec, container := template.Spec, template.Spec.Containers[0]
@@ -58,7 +58,7 @@ func TestPodsAskForNoMoreThanTheyNeed(t *testing.T) {
 func isTrue(b *bool) bool  { return b != nil && *b }
 func isFalse(b *bool) bool { return b != nil && !*b }
 
-// Go's limit must leave room for what Go does not count, and must not stand above the limit that kills.
+// Go's limit must leave room for memory that Go does not count. It must not be above the limit at which the kernel kills.
 func TestGoMemoryLimitIsBelowTheKernels(t *testing.T) {
 	for name, template := range templates(t) {
 		container := template.Spec.Containers[0]
@@ -115,7 +115,7 @@ func TestSettingsAreKnown(t *testing.T) {
 	}
 }
 
-// Each path that a setting names is one that the pods mount, and the Secret has the key.
+// If a setting names a path, the pods mount it, and the Secret has the key.
 func TestSecretFilesAreMounted(t *testing.T) {
 	keys := read[corev1.Secret](t, "secret.yaml").StringData
 	found := 0
@@ -138,8 +138,7 @@ func TestSecretFilesAreMounted(t *testing.T) {
 	}
 }
 
-// mountsSecret tells whether the pod sees the Secret houndtrail in the folder, read-only, readable by its own user and
-// by no other.
+// mountsSecret tells whether the pod sees the Secret houndtrail in the folder, read-only. Only the pod's own user may read it.
 func mountsSecret(spec corev1.PodSpec, folder string) bool {
 	for _, volume := range spec.Volumes {
 		source := volume.Secret

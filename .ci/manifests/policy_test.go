@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// words is what IAM writes as a string or as a list of them.
+// words is a string or a list of strings: IAM writes either.
 type words []string
 
 func (w *words) UnmarshalJSON(text []byte) error {
@@ -28,8 +28,8 @@ type statement struct {
 	Condition        map[string]map[string]words
 }
 
-// TestPolicies: each role has the rights that docs/s3-and-athena.md argues for, and no others. Only the compactor may delete, and only
-// below audit/; and a person who removes old days, below quarantine/ too.
+// TestPolicies: each role has the rights that docs/s3-and-athena.md explains, and no others. The compactor may delete below
+// audit/. A person who removes old days may delete below audit/ and quarantine/. No other role may delete.
 func TestPolicies(t *testing.T) {
 	kms := []string{"kms:Decrypt"}
 	write := []string{
@@ -108,7 +108,7 @@ func statements(t *testing.T, file string) []statement {
 	return policy.Statement
 }
 
-// TestAnchorsStay: the role that remembers heads may create them, and neither replace nor delete one.
+// TestAnchorsStay: the role that remembers heads may create them. It may neither replace nor delete one.
 func TestAnchorsStay(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(deploy, "aws", "anchor-policy.json"))
 	if err != nil {

@@ -36,7 +36,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// restart is another process.
+// restart acts as another process.
 func (w *world) restart() {
 	w.reports = nil
 	w.guard = anchor.NewGuard(w.place, func(r anchor.Report) { w.reports = append(w.reports, r) })
@@ -48,7 +48,7 @@ func (w *world) journal() *checkpoint.Journal {
 	}, checkpoint.Remembered(w.guard), checkpoint.Sign(checkpointtest.Key(1)))
 }
 
-// entries commits so many entries with key 1, and anchors the heads of these sizes.
+// entries commits n entries with key 1, and anchors the heads of these sizes.
 func (w *world) entries(n int, anchored ...uint64) (last checkpoint.Stored) {
 	w.Helper()
 	j := w.journal()
@@ -93,7 +93,7 @@ func (w *world) body(key string) []byte {
 	return body
 }
 
-// put is what a person can do who may write to a store.
+// put writes an object, like a person who may write to a store.
 func put(w *world, b bucket.Bucket, key string, body []byte) {
 	w.Helper()
 	_, version, _, err := b.Get(w.Context(), key)
@@ -105,7 +105,7 @@ func put(w *world, b bucket.Bucket, key string, body []byte) {
 	}
 }
 
-// note sets the note of the newest entry to an entry, with the head that the entry after it had in its seal.
+// note makes the note of the newest entry name this entry. It takes the head from the seal of the entry after it.
 func (w *world) note(serial uint64, after []byte) {
 	w.Helper()
 	var said struct {
@@ -123,7 +123,7 @@ func (w *world) note(serial uint64, after []byte) {
 	put(w, w.store, "archive/state/latest", body)
 }
 
-// rollBack drops every entry after a serial, as if it had never been.
+// rollBack drops every entry after a serial. The store then looks as if those entries had never existed.
 func (w *world) rollBack(serial uint64) {
 	after := w.body(entryKey(serial + 1))
 	for dropped := serial + 1; ; dropped++ {
@@ -135,7 +135,7 @@ func (w *world) rollBack(serial uint64) {
 	w.note(serial, after)
 }
 
-// rewrite writes the entries from a serial on anew, with the key.
+// rewrite writes the entries anew with the key, from a serial on.
 func (w *world) rewrite(serial, last uint64) {
 	previous := w.body(entryKey(serial - 1))
 	for ; serial <= last; serial++ {
@@ -150,7 +150,7 @@ func folderOf(s checkpoint.Stored) string {
 	return "archive-" + s.Seal.Origin[strings.LastIndex(s.Seal.Origin, "/")+1:] + "/"
 }
 
-// TestLoad holds journals to what is remembered of them. The tampered ones are sound by all that their own store has.
+// TestLoad compares journals with their remembered heads. The tampered journals look sound in their own store.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -158,8 +158,8 @@ func TestLoad(t *testing.T) {
 		tamper   func(w *world, newest checkpoint.Stored)
 		want     error
 		says     string
-		size     uint64 // of the newest anchored head, as the guard reports it
-		blind    string // what the guard says if it knows nothing
+		size     uint64 // of the newest anchored head in the guard's report
+		blind    string // the guard's error if it knows nothing
 	}{
 		"nothing is remembered":     {},
 		"the newest head":           {anchored: []uint64{9}, size: 9},
@@ -268,8 +268,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestLoadAgain counts how often a process asks: a journal that goes on is compared once an hour, and one that does not at once. A
-// place that was down is asked again sooner.
+// TestLoadAgain counts how often a process asks. It compares a journal that goes on once an hour, and a journal that does not go
+// on at once. If the place was down, it asks again sooner.
 func TestLoadAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -300,7 +300,7 @@ func TestLoadAgain(t *testing.T) {
 		load(true)
 		w.place.On(nil)
 		w.rollBack(2)
-		for range 2 { // what is wrong is not forgotten
+		for range 2 { // a rollback is not forgotten
 			if _, err := j.Load(t.Context()); !errors.Is(err, checkpoint.ErrRolledBack) {
 				t.Fatalf("Load says %v", err)
 			}
@@ -393,7 +393,7 @@ func TestAnchor(t *testing.T) {
 	}
 }
 
-// TestBegin lets a journal begin beside the anchors of others, and not where its own once was.
+// TestBegin lets a journal begin beside the anchors of others, but not beside its own earlier anchors.
 func TestBegin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -421,7 +421,7 @@ func TestBegin(t *testing.T) {
 	}
 }
 
-// TestMemory lists anchors as verify needs them, with one request if the newest one is near.
+// TestMemory lists anchors in the way that verify needs, with one request if the newest one is near.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

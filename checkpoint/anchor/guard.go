@@ -15,44 +15,46 @@ import (
 )
 
 const (
-	// asking bounds one look at the anchors, or the writing of one: a place that is down must not hold up a run.
+	// asking limits one look at the anchors, or the writing of one: a place that is down must not hold up a run.
 	asking = 20 * time.Second
-	// askAgain is how long a process relies on a look that found nothing wrong, and tryAgain on one that found the place down.
+	// askAgain is how long a process relies on a look that found no fault. tryAgain is how long it waits after it found the place
+	// down.
 	askAgain, tryAgain = time.Hour, 10 * time.Minute
 )
 
-// A Report says what a guard knows of its journal's anchors after a look at them, or after it wrote one.
+// A Report is a guard's knowledge of its journal's anchors after a look at them, or after it wrote one.
 type Report struct {
-	Size   uint64        // of the newest anchored head; 0 if there is none, or none is known
+	Size   uint64        // of the newest anchored head; 0 if there is none, or if the guard knows none
 	Age    time.Duration // of that anchor; 0 if the guard wrote it
 	Newest uint64        // the size of the journal
-	Wrote  bool          // the guard wrote an anchor, or tried to: the newest head is anchored now, unless there is an Err
-	Err    error         // the place could not be asked, so that nothing is known; nil if the anchors agree with the journal
+	Wrote  bool          // the guard wrote an anchor, or tried to: if Err is nil, the newest head is anchored now
+	Err    error         // the guard could not ask the place and knows nothing; nil if the anchors agree with the journal
 }
 
-// A Guard holds a journal against its anchored heads, and anchors new ones. It is a [checkpoint.Memory]. It is safe for
+// A Guard compares a journal with its anchored heads, and anchors new heads. It is a [checkpoint.Memory]. It is safe for
 // concurrent use.
 //
-// If the place does not answer, that is no error: the run goes on, since a second place that is down must not stop the archive.
-// But the guard tells of it, and never takes such a look for a good one.
+// If the place does not answer, that is no error. The run goes on, since a second place that is down must not stop the archive.
+// But the guard reports it, and never counts such a look as a good one.
 type Guard struct {
 	store bucket.Bucket
 	tell  func(Report)
 	now   func() time.Time
 
 	mu       sync.Mutex
-	seen     seal.Head // the journal's head when it was compared last
-	until    time.Time // the guard does not compare a head again that follows seen before that time
-	anchored seal.Head // the newest head of which the guard knows that it is anchored
+	seen     seal.Head // the journal's head at the last comparison
+	until    time.Time // before that time, the guard does not compare a head that follows seen
+	anchored seal.Head // the newest head that is anchored, as far as the guard knows
 }
 
-// NewGuard is a guard of one journal in this process. It calls tell after each look and each write that is no integrity error.
+// NewGuard returns a guard of one journal in this process. The guard calls tell after each look and each write, unless it returns
+// an integrity error.
 func NewGuard(store bucket.Bucket, tell func(Report)) *Guard {
 	return &Guard{store: store, tell: tell, now: time.Now}
 }
 
-// Compare implements [checkpoint.Memory]. It asks the store at the first call, and then once an hour, or if the journal does not
-// go on from the head that was compared last.
+// Compare implements [checkpoint.Memory]. It asks the store at the first call, and after that once an hour. If the journal does
+// not go on from the last compared head, it asks at once.
 func (g *Guard) Compare(ctx context.Context, newest seal.Head, at checkpoint.HeadAt) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -112,7 +114,7 @@ func (g *Guard) look(ctx context.Context, newest seal.Head, at checkpoint.HeadAt
 	return found, nil
 }
 
-// whatToDo is the advice about a journal that is not the one that was anchored.
+// whatToDo is the advice about a journal that differs from the anchored one.
 const whatToDo = "a person or a program rewrote the journal, or set it back, and may have taken records out of the archive. Nothing " +
 	"was written. Keep the anchored head, which is the evidence. Restore the journal's entries from the store's earlier versions or a " +
 	"backup. If they are lost, houndtrail adopt rebuilds the archive's position from its own files, under a new origin"
@@ -144,7 +146,7 @@ func (g *Guard) Begin(ctx context.Context, tenant, stream string) error {
 	return nil
 }
 
-// lost is the error that a journal without an entry once had some.
+// lost is the error for a journal that has no entry now, but had entries earlier.
 func (g *Guard) lost(ctx context.Context, tenant, stream string) (lost, err error) {
 	origins, err := Origins(ctx, g.store, tenant, stream)
 	if len(origins) == 0 {
@@ -164,9 +166,8 @@ func (g *Guard) lost(ctx context.Context, tenant, stream string) (lost, err erro
 
 // Anchor remembers a head, unless it is remembered already. The caller knows that the newest entry of the head is in the store.
 //
-// The only errors that it returns are integrity errors: [checkpoint.ErrForked] says that another head of that size is
-// remembered. If the place does not answer, it tells so, and the next head supersedes this one. A crash before the answer leaves
-// an anchor that is right.
+// It returns only integrity errors: [checkpoint.ErrForked] says that another head of that size is remembered. If the place does
+// not answer, it reports that, and the next head supersedes this one. A crash before the answer leaves a correct anchor.
 func (g *Guard) Anchor(ctx context.Context, note string) error {
 	h, err := seal.ReadHead(note)
 	if err != nil {
@@ -197,7 +198,8 @@ func (g *Guard) Anchor(ctx context.Context, note string) error {
 	return nil
 }
 
-// create writes the anchor. If there is one already, it has to be of the same text: other keys may have signed it.
+// create writes the anchor. If there is one already, it must have the same text. Its signatures may differ: other keys may have
+// signed it.
 func (g *Guard) create(ctx context.Context, m Memory, h *seal.SignedHead) error {
 	_, err := g.store.Put(ctx, m.Key(h.Size), []byte(h.Note()), "")
 	if !errors.Is(err, fs.ErrExist) {

@@ -37,8 +37,8 @@ import (
 
 // Reader is the part of a [Bucket] that changes nothing. All calls are safe for concurrent use.
 type Reader interface {
-	// Get returns the object's body, which fits into memory, its version, and how long ago it was written, by the store's
-	// own clock. A missing object is fs.ErrNotExist.
+	// Get returns the object's body, its version, and its age by the store's own clock. The body has to fit into memory. A missing
+	// object is fs.ErrNotExist.
 	Get(ctx context.Context, key string) (body []byte, version string, age time.Duration, err error)
 	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may lack an
 	// object that was written just before; Get finds it.
@@ -113,7 +113,7 @@ type Versioned interface {
 	GetVersion(ctx context.Context, key, id string) ([]byte, error)
 }
 
-// Version is a version of an object, or a delete marker, which hides the older versions.
+// Version is a version of an object, or a delete marker. A marker hides the older versions.
 type Version struct {
 	Key     string
 	ID      string // "" if it was written while the store kept no versions

@@ -19,7 +19,7 @@ func adoptCases() []testCase {
 
 // adoption is an entry that rebuilds the position.
 func adoption() checkpoint.Checkpoint {
-	next := position(2) // if there is a cursor, it goes back
+	next := position(2) // this cursor goes back if the journal has a later one
 	next.Kind, next.Window = checkpoint.KindAdopt, window.Window{Start: next.Cursor, End: next.Cursor}
 	next.Records, next.Objects = checkpoint.Counts{}, nil
 	next.Adopted = &checkpoint.Adoption{Reason: "a test", Objects: 3, Bytes: 30, Records: 1234, From: position(0).Cursor, To: next.Cursor}
@@ -113,7 +113,7 @@ func adoptDamaged(t *world) {
 	_, err = collect(b.Entries(t.Context()))
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3))
 
-	// A reader finds damage to a later entry all the same, even to the adoption itself.
+	// A reader still finds damage to a later entry, even to the adoption itself.
 	edit(t, t.b, entryKey(4), `"reason":"a test"`, `"reason":"a tale"`)
 	_, b = t.journals() // in another process: this one has verified entry 5
 	_, err = b.Load(t.Context())

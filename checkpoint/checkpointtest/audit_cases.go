@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// auditCases check what a verification reads of a journal.
+// auditCases check the part of a journal that a verification reads.
 func auditCases() []testCase {
 	return []testCase{{"the end and the readings", testReadings}, {"a hint that was set back hides nothing", testHintSetBack}}
 }
@@ -57,7 +57,7 @@ func testHintSetBack(t *world) {
 	check(t, err)
 	_, err = t.a.Put(t.Context(), j.HintKey(), []byte(`{"serial":997,"sha256":""}`), version)
 	check(t, err)
-	damaged := without(t.a, j.Key(999)) // a listing from the hint on ends here
+	damaged := without(t.a, j.Key(999)) // a listing that begins at the hint ends here
 	end, err := checkpoint.Open(damaged, identity("a")).End(t.Context())
 	check(t, err)
 	if end.Newest != last.Serial || end.Hint.Serial != 997 {

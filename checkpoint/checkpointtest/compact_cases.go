@@ -31,8 +31,8 @@ func compaction() (checkpoint.Compaction, checkpoint.Object) {
 	return c, made
 }
 
-// compact: the position, the lineage, the totals and the failure of the last run are the same after it, and also after a second
-// one.
+// compact: after one compaction and after a second one, the position, the lineage, the totals and the failure of the last run are
+// the same.
 func compact(t *world) {
 	a, b := t.journals()
 	last := commit(t, a, 3)
@@ -94,8 +94,8 @@ func compactDies(t *world) {
 	})
 }
 
-// diesAtCommit has a process die as soon as its entry without a window is stored, after one that died with two windows declared. The
-// newest entry cannot tell which of them is committed: the lease must tell that before.
+// diesAtCommit kills a process as soon as its entry without a window is stored. Another process has died before it, with two
+// windows declared. The newest entry cannot tell which of them is committed, so the lease must tell it first.
 func (t *world) diesAtCommit(kind checkpoint.Kind, commits func(*checkpoint.Journal, *checkpoint.Lease, checkpoint.Stored) error) {
 	t.Helper()
 	a, b := t.journals()

@@ -17,7 +17,7 @@ func corruptionCases() []testCase {
 	return cases
 }
 
-// damage is done to a journal of three entries. It has to show when the newest entry is loaded, and when all are.
+// damage is done to a journal of three entries. Loading the newest entry has to show it, and so has loading all entries.
 type damage struct {
 	name string
 	do   func(t *world) bucket.Bucket
@@ -123,7 +123,7 @@ func noAnswer(t *world) {
 		t.a.On(hook)
 		_, err := a.Load(t.Context())
 		wantError(t, err, errLost, "archive/")
-		_, err = a.Load(t.Context()) // the fault has passed
+		_, err = a.Load(t.Context()) // the fault is over
 		check(t, err)
 	}
 }

@@ -76,7 +76,7 @@ func deliveredSet(t *world) {
 		{write: "three", whole: "three"},
 		{write: "+e", whole: "three", changes: []string{"+e"}},
 		{write: "=one", whole: "=one"},
-		{write: "=two", whole: "=two"}, // once more: the object is there
+		{write: "=two", whole: "=two"}, // the same set again: the object exists
 	}
 	var last checkpoint.Stored
 	for _, w := range want {
@@ -114,13 +114,13 @@ func deliveredDamaged(t *world) {
 	}
 	refuses(checkpoint.Open(without(t.b, key), identity("host-b")), key, "missing")
 	refuses(hidden(t, 2), entryKey(2), "missing")
-	t.b.On(Always(Get, key, Fault{Before: errLost})) // no answer is not "missing"
+	t.b.On(Always(Get, key, Fault{Before: errLost})) // a store that does not answer is not a missing object
 	_, _, err := b.Delivered(t.Context(), last)
 	wantError(t, err, errLost, key)
 	t.b.On(nil)
 	overwrite(t, t.b, key, []byte("=other"))
 	refuses(b, key, "SHA-256")
-	_, err = b.Snapshot(t.Context(), last, []byte("=set")) // Snapshot does not take it for the set that it is to write
+	_, err = b.Snapshot(t.Context(), last, []byte("=set")) // Snapshot does not take that object for the set that it should write
 	wantError(t, err, checkpoint.ErrCorrupt, key)
 }
 
@@ -130,7 +130,7 @@ func snapshotCrash(t *world) {
 	t.a.On(Once(Put, snapshotKey(), Fault{Before: errLost}))
 	_, err := a.Snapshot(t.Context(), last, []byte("=set"))
 	wantError(t, err, errLost, snapshotKey())
-	t.a.On(Once(Put, snapshotKey(), Fault{After: errLost})) // the snapshot is in the store all the same
+	t.a.On(Once(Put, snapshotKey(), Fault{After: errLost})) // the store has the snapshot in spite of the error
 	_, err = a.Snapshot(t.Context(), last, []byte("=set"))
 	wantError(t, err, errLost)
 	loaded, err := b.Load(t.Context())

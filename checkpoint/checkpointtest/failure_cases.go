@@ -20,7 +20,7 @@ func failureStands(t *world) {
 	a, _ := t.journals()
 	want := checkpoint.Failure{State: "failed", Stage: "source", Reason: "down", At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	wantFailure(t, a, 0, checkpoint.Failure{})
-	check(t, a.Fail(t.Context(), want)) // nothing is committed yet
+	check(t, a.Fail(t.Context(), want)) // the journal has no entry yet
 	wantFailure(t, a, 0, want)
 	last := commit(t, a, 2)
 	wantFailure(t, a, 2, checkpoint.Failure{})

@@ -27,20 +27,20 @@ const (
 	Lock   Op = "lock"
 	Stat   Op = "stat" // Stat and Hash
 	Walk   Op = "walk"
-	Part   Op = "part" // Open, and each ReadAt of what it returns
+	Part   Op = "part" // Open, and each ReadAt of its result
 )
 
-// Fault says how a call fails; with the zero value it does not fail.
+// Fault says how a call fails. The zero value is a call that does not fail.
 type Fault struct {
 	Before error // the call has no effect and returns this
-	After  error // the call has its effect and returns this all the same: "failed but persisted"
+	After  error // the call has its effect, and still returns this error: "failed but persisted"
 }
 
-// Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List and a Walk, key
-// is the prefix, and for a Delete the first key. Hooks are called concurrently.
+// Hook decides about a call before the call is made. It may also block, for example until ctx ends. For a List and a Walk, key is
+// the prefix. For a Delete, key is the first key. Several goroutines may call a hook at the same time.
 type Hook func(ctx context.Context, op Op, key string) Fault
 
-// Once fails the first call of op on a key with the suffix, and no other.
+// Once fails only the first call of op on a key with the suffix.
 func Once(op Op, suffix string, f Fault) Hook {
 	var done atomic.Bool
 	return func(_ context.Context, called Op, key string) Fault {
@@ -61,8 +61,8 @@ func Always(op Op, suffix string, f Fault) Hook {
 	}
 }
 
-// Faulty is one process's view of a bucket, which fails when its hook says so. It stands for the process: after Kill, other
-// processes go on with their own views of the same bucket.
+// Faulty is the view that one process has of a bucket. It fails when its hook says so. It stands for the process: after Kill,
+// other processes go on with their own views of the same bucket.
 type Faulty struct {
 	bucket.Bucket
 
@@ -82,7 +82,7 @@ func (f *Faulty) On(hook Hook) {
 	f.hook = hook
 }
 
-// Kill lets every further call fail and drops the locks, as the end of a process does.
+// Kill makes every later call fail and drops the locks, as the end of a process does.
 func (f *Faulty) Kill() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,7 +161,7 @@ func (f *Faulty) List(ctx context.Context, prefix, after string) ([]string, erro
 	return f.Bucket.List(ctx, prefix, after)
 }
 
-// Lock implements bucket.Bucket. A lock has no "after": the call that fails has not taken it.
+// Lock implements bucket.Bucket. A lock has no "after": if the call fails, it has not taken the lock.
 func (f *Faulty) Lock(ctx context.Context, key string) (func() error, bool, error) {
 	fault := f.ask(ctx, Lock, key)
 	if err := errors.Join(fault.Before, fault.After); err != nil {

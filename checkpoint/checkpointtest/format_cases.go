@@ -11,7 +11,7 @@ func formatCases() []testCase {
 	}
 }
 
-// laterFields has unknown fields in objects that this version knows, and in objects that it does not know.
+// laterFields has unknown fields in two kinds of objects: objects that this version knows, and objects that it does not know.
 func laterFields(t *world) {
 	a, b := t.journals()
 	last := commit(t, a, 2)
@@ -41,7 +41,7 @@ func newerVersion(t *world) {
 			`"max_id":`:       {`"critical":["cursor","later","window.much"],"later":1,"max_id":`, "later, window.much"},
 			`"records":`:      {`"min_reader":2,"records":`, "reader 2"},
 			`"format":1`:      {`"format":2`, "format 2"},
-			`"objects":[`:     {`"min_reader":2,"objects":[[7],`, "reader 2"}, // this version need not understand the rest
+			`"objects":[`:     {`"min_reader":2,"objects":[[7],`, "reader 2"}, // this version does not have to understand the rest
 			`"writer":{`:      {`"min_reader":2,"writer":{"signed":true,`, "v1.2.3"},
 			`"committed_at":`: {`"min_reader":2,"committed_at":`, "2026-03-01T1"},
 		} {

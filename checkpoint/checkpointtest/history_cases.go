@@ -46,8 +46,8 @@ func historyInOrder(t *world) {
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), entryKey(4))
 }
 
-// longHistory has more entries than a walk reads at a time. The walk reports an error in its turn, after the sound entries,
-// however early it knows of the error.
+// longHistory has more entries than a walk reads at a time. The walk reports an error in its turn, after the sound entries. It
+// does so even if it knows of the error earlier.
 func longHistory(t *world) {
 	a, b := t.journals()
 	const n = 30
@@ -68,7 +68,7 @@ func longHistory(t *world) {
 	if !slices.Equal(serials, all[:11]) {
 		t.Errorf("before the one that is not answered: %v", serials)
 	}
-	_, err = collect(b.Last(t.Context(), n-12)) // entry 12 is read only to verify the link of the first one
+	_, err = collect(b.Last(t.Context(), n-12)) // the walk reads entry 12 only to verify the link of the first one
 	wantError(t, err, errLost, entryKey(12))
 	t.b.On(nil)
 
@@ -107,7 +107,7 @@ func streamsAndStrangers(t *world) {
 	}
 }
 
-// resets begin a lineage each, and the chain goes on. An entry that is no reset must not change the lineage.
+// resets: each reset begins a lineage, and the chain goes on. An entry that is no reset must not change the lineage.
 func resets(t *world) {
 	a, b := t.journals()
 	first, err := a.Commit(t.Context(), checkpoint.Stored{}, position(5))

@@ -62,7 +62,7 @@ func roundTrip(t *world) {
 		want.Totals = checkpoint.Totals{Delivered: 480 * int64(n), Objects: int64(n), Bytes: 48213 * int64(n), Unknown: 512 * int64(n)}
 		want.Writer = checkpoint.Writer{Version: "v1.2.3", Host: "host-a"}
 		want.Lineage, want.PreviousSHA256 = prev.Lineage, prev.SHA256
-		want.Seal = stored.Seal // other cases are about it
+		want.Seal = stored.Seal // other cases check the seal
 		if n == 1 {
 			want.Lineage = stored.Lineage
 			if _, err := uuid.Parse(stored.Lineage); err != nil {
@@ -105,7 +105,7 @@ func noteIsAHint(t *world) {
 		}
 	}
 
-	// A later commit replaces a bad note, and from then on the note proves the newest entry.
+	// A later commit replaces a bad note. After that, the note proves the newest entry.
 	_, err = a.Commit(t.Context(), last, position(4))
 	check(t, err)
 	_, err = checkpoint.Open(without(t.b, entryKey(4)), identity("host-b")).Load(t.Context())
@@ -215,7 +215,7 @@ func persistedCommit(t *world) {
 func repeatedCommit(t *world) {
 	a, b := t.journals()
 	var last checkpoint.Stored
-	for n := 1; n <= 2; n++ { // the first entry draws its lineage, the second inherits it
+	for n := 1; n <= 2; n++ { // the first entry draws its lineage, and the second inherits it
 		t.a.On(Once(Put, entryKey(uint64(n)), Fault{After: fs.ErrExist}))
 		stored, err := a.Commit(t.Context(), last, position(n))
 		check(t, err)
@@ -241,7 +241,7 @@ func conflictNamesWinner(t *world) {
 	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
 }
 
-// If a serial is taken, that is a conflict, unless the bytes show that the entry is our own.
+// If a serial is taken, that is a conflict. If the entry has our bytes, it is our own, and that is no conflict.
 func unclearConflict(t *world) {
 	a, _ := t.journals()
 	last := commit(t, a, 1)
@@ -259,7 +259,7 @@ func cursorNeverGoesBack(t *world) {
 	if _, err := a.Commit(t.Context(), last, position(1)); err == nil {
 		t.Error("a cursor went back")
 	}
-	next := position(2) // standing still is fine: late rows only
+	next := position(2) // the cursor may stay: the entry has late rows only
 	if _, err := a.Commit(t.Context(), last, next); err != nil {
 		t.Error(err)
 	}
@@ -287,7 +287,7 @@ func scatteredWindows(t *world) {
 	if i != len(order) {
 		t.Errorf("%d entries", i)
 	}
-	// All other rules are those of any journal.
+	// All other rules are those of every journal.
 	_, err := open(t.b).Commit(t.Context(), checkpoint.Stored{}, position(5))
 	wantError(t, err, checkpoint.ErrConflict, entryKey(1))
 	edit(t, t.b, entryKey(2), `"late":1`, `"late":2`)

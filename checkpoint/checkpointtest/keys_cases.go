@@ -30,7 +30,7 @@ func keysCases() []testCase {
 	}
 }
 
-// declare does what a run does right after it has loaded the journal.
+// declare declares the keys, like a run that has just loaded the journal.
 func declare(t *world, j *checkpoint.Journal) (checkpoint.Stored, error) {
 	t.Helper()
 	l := acquireWhenFree(t, j)
@@ -42,7 +42,7 @@ func declare(t *world, j *checkpoint.Journal) (checkpoint.Stored, error) {
 	return j.Declare(t.Context(), l, prev, prev.CommittedAt)
 }
 
-// ringOf reads a journal as an auditor does, who has the first key.
+// ringOf reads a journal like an auditor who has the first key.
 func ringOf(t *world) (*seal.Keyring, []*seal.Entry) {
 	t.Helper()
 	var ring *seal.Keyring
@@ -136,7 +136,8 @@ func listDies(t *world) {
 	})
 }
 
-// rotationDies kills the run at each of its writes, with and without the write's effect. The next run has the same keys.
+// rotationDies kills the run at each of its writes, with and without the write's effect. The next run has the same keys as the
+// killed one.
 func rotationDies(t *world) {
 	serial := commit(t, signing(t.a, Key(1)), 1).Serial
 	keys := []ed25519.PrivateKey{Key(1)}
@@ -186,7 +187,7 @@ func rotationDies(t *world) {
 	}
 }
 
-// rotateOnce is a run with those keys, up to its first commit.
+// rotateOnce acts as a run with those keys, up to its first commit.
 func rotateOnce(t *world, b bucket.Bucket, keys []ed25519.PrivateKey) (s checkpoint.Stored, err error) {
 	j := signing(b, keys...)
 	l, err := j.Look(t.Context())
@@ -230,7 +231,7 @@ func runWithoutNewest(t *world) {
 	last, err := old.Commit(t.Context(), same, position(2))
 	check(t, err)
 	headOf(t, last, seal.PublicOf(Key(1)))
-	// The entry of a command that has only the second key is as good: the list vouches for it.
+	// An entry that only the second key signed is as good: the list vouches for that key.
 	second := signing(t.a, Key(2))
 	_, err = second.Commit(t.Context(), last, position(3))
 	check(t, err)

@@ -21,12 +21,12 @@ func unvouchedList(t *world) {
 	_, err := signing(t.a, Key(1), Key(9)).Declare(t.Context(), l, last, last.CommittedAt)
 	check(t, err)
 	check(t, l.Release(t.Context()))
-	forged := Reseal(t, body(2), body(3), Key(9)) // without the key that vouches
+	forged := Reseal(t, body(2), body(3), Key(9)) // without the key that could vouch
 	overwrite(t, t.b, entryKey(3), forged)
 	overwrite(t, t.b, "archive/state/latest", []byte("{}"))
 	_, err = signing(t.b, Key(1)).Load(t.Context())
 	wantError(t, err, checkpoint.ErrSignature, entryKey(3), "keys --accept", "another writer")
-	// The forger goes on.
+	// The forger writes one more entry.
 	overwrite(t, t.b, entryKey(4), Reseal(t, forged, bytes.ReplaceAll(bytes.Replace(body(2), []byte(`"keys_at":1`), []byte(`"keys_at":3`), 1),
 		[]byte(`"serial":2`), []byte(`"serial":4`)), Key(9)))
 	_, err = signing(t.b, Key(1)).Load(t.Context())
@@ -122,7 +122,7 @@ func stolenKey(t *world) {
 	}
 }
 
-// endedKeyFounds: an adoption is no way back for a key that was ended.
+// endedKeyFounds: with a key that was ended, no adoption may follow.
 func endedKeyFounds(t *world) {
 	commit(t, signing(t.a, Key(1)), 1)
 	_, err := declare(t, signing(t.a, Key(1), Key(2)))
@@ -133,7 +133,7 @@ func endedKeyFounds(t *world) {
 	wantError(t, err, checkpoint.ErrSignature, "retired from entry 3 on")
 }
 
-// prunedList: a lifecycle rule has removed the entry with the list. The journal goes on, and says the keys again.
+// prunedList: a lifecycle rule has removed the entry with the list. The journal goes on, and names its keys again.
 func prunedList(t *world) {
 	j := signing(t.a, Key(1))
 	commit(t, j, 4)

@@ -40,7 +40,7 @@ func acquire(tb testing.TB, j *checkpoint.Journal) *checkpoint.Lease {
 	tb.Helper()
 	l, err := j.Acquire(tb.Context())
 	check(tb, err)
-	tb.Cleanup(func() { _ = l.Release(context.Background()) }) // if it matters, the case itself checks Release
+	tb.Cleanup(func() { _ = l.Release(context.Background()) }) // if the release matters, the case itself checks it
 	return l
 }
 
@@ -77,7 +77,7 @@ func leaseExcludes(t *world) {
 	}
 	other := identity("host-b")
 	other.Stream = "webhook"
-	acquire(t, checkpoint.Open(t.b, other)) // streams have leases of their own
+	acquire(t, checkpoint.Open(t.b, other)) // each stream has its own lease
 
 	check(t, first.Release(t.Context()))
 	check(t, first.Release(t.Context()))
@@ -88,7 +88,7 @@ func leaseExcludes(t *world) {
 		t.Error("a released lease takes an intent")
 	}
 	second := acquire(t, b)
-	check(t, first.Release(t.Context())) // must not release the other's
+	check(t, first.Release(t.Context())) // this must not release the other's lease
 	if _, err := a.Acquire(t.Context()); !errors.Is(err, checkpoint.ErrLeaseHeld) {
 		t.Errorf("while the second holds it: %v", err)
 	}
@@ -186,16 +186,16 @@ func intentSurvives(t *world) {
 
 	second := acquire(t, b)
 	wantIntents(t, second, windowOf(1))
-	check(t, second.Release(t.Context())) // it had no intent of its own, and the old one stays
+	check(t, second.Release(t.Context())) // it declared no intent, and the previous one stays
 
 	third := acquire(t, a)
 	wantIntents(t, third, windowOf(1))
 	check(t, third.Intend(t.Context(), windowOf(2)))
-	check(t, third.Intend(t.Context(), windowOf(1))) // it is declared already, and keeps its place
+	check(t, third.Intend(t.Context(), windowOf(1))) // this window is declared already, and keeps its place
 	inParts := windowOf(3)
 	inParts.Parts = true
 	check(t, third.Intend(t.Context(), windowOf(3)))
-	check(t, third.Intend(t.Context(), inParts)) // the window turned out to be in parts
+	check(t, third.Intend(t.Context(), inParts)) // the window is in parts now
 	check(t, third.Intend(t.Context(), windowOf(3)))
 	check(t, t.a.Kill())
 
@@ -236,19 +236,19 @@ func persistedIntent(t *world) {
 	check(t, l.Intend(t.Context(), windowOf(1)))
 	t.a.On(Once(Put, "lease.json", Fault{After: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(2)), errLost, "archive/state/lease.json")
-	check(t, l.Intend(t.Context(), windowOf(3))) // this goes over the write that persisted
+	check(t, l.Intend(t.Context(), windowOf(3))) // this replaces the write that persisted
 	t.a.On(Once(Put, "lease.json", Fault{Before: errLost}))
 	wantError(t, l.Intend(t.Context(), windowOf(4)), errLost, "archive/state/lease.json")
 	check(t, l.Release(t.Context()))
 	next := acquire(t, b)
-	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // to take a window that was declared in vain does no harm
+	wantIntents(t, next, windowOf(1), windowOf(2), windowOf(3), windowOf(4)) // a window that was declared in vain does no harm
 	check(t, next.Release(t.Context()))
 }
 
 func intentsAndRenewals(t *world) {
 	a, b := t.journals()
 	l := acquire(t, a)
-	for n := range 15 { // over five renewals
+	for n := range 15 { // for more than five renewals
 		var group sync.WaitGroup
 		for range 2 {
 			group.Go(func() {

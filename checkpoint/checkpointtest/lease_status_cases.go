@@ -18,7 +18,7 @@ func leaseStatusCases() []testCase {
 	}
 }
 
-// look calls LeaseStatus, and checks that this writes and locks nothing.
+// look calls LeaseStatus, and checks that the call writes and locks nothing.
 func look(t *world, j *checkpoint.Journal) checkpoint.LeaseStatus {
 	t.Helper()
 	t.b.On(func(_ context.Context, op Op, key string) Fault {
@@ -33,14 +33,14 @@ func look(t *world, j *checkpoint.Journal) checkpoint.LeaseStatus {
 	return status
 }
 
-// wantHeld checks a status of a lease that the suite's own process took.
+// wantHeld checks the status of a lease that the suite's own process took.
 func wantHeld(t *world, s checkpoint.LeaseStatus) {
 	t.Helper()
 	holder := checkpoint.Holder{Host: "host-a", PID: os.Getpid(), Version: "v1.2.3"}
 	if !s.Held || s.Holder != holder || s.Since.IsZero() || time.Since(s.Since) > time.Hour {
 		t.Errorf("the lease is %+v, want it held by %+v since a moment ago", s, holder)
 	}
-	// Some seconds are added to the TTL, since stores tell ages in whole seconds.
+	// The store may add some seconds to the TTL, since stores tell ages in whole seconds.
 	if t.locking != (s.Expires == 0) || s.Expires < 0 || s.Expires > TTL+5*time.Second {
 		t.Errorf("the lease expires in %s; with a lock of the process: %t", s.Expires, t.locking)
 	}
@@ -59,7 +59,7 @@ func leaseStatus(t *world) {
 	l := acquire(t, a)
 	wantHeld(t, look(t, b))
 	check(t, l.Intend(t.Context(), windowOf(1)))
-	time.Sleep(2 * TTL) // longer than a lease lives that is not renewed
+	time.Sleep(2 * TTL) // longer than the life of a lease that is not renewed
 	wantHeld(t, look(t, b))
 	check(t, l.Context().Err())
 	check(t, l.Release(t.Context()))
@@ -73,8 +73,8 @@ func leaseStatus(t *world) {
 	wantError(t, err, errLost, "archive/state/lease.json")
 }
 
-// If leases expire, a lease that is not renewed becomes free by itself. If a lock decides, only the holder's machine can tell
-// that the lease is free, and the object goes on naming the holder.
+// If leases expire, a lease that is not renewed becomes free by itself. If a lock decides, only the holder's machine can tell that
+// the lease is free. The object still names the holder.
 func abandonedLeaseStatus(t *world) {
 	a, b := t.journals()
 	acquire(t, a)

@@ -20,8 +20,8 @@ func longCases() []testCase {
 	}
 }
 
-// counted is a view of a store that counts the calls, and the names that a file system looks at for them: it lists whole
-// folders.
+// counted is a view of a store that counts the calls. It also counts the names that a file system looks at for them: a file system
+// lists whole folders.
 type counted struct {
 	bucket.Bucket
 
@@ -31,7 +31,7 @@ type counted struct {
 	bytes int // that were read
 }
 
-// reset starts counting anew.
+// reset starts counting again from 0.
 func (c *counted) reset() { c.calls, c.names, c.bytes = nil, 0, 0 }
 
 func (c *counted) count(op Op, names, bytes int) {
@@ -77,9 +77,8 @@ func startAt(t *world, j *checkpoint.Journal, id checkpoint.Identity, serial uin
 	return last
 }
 
-// longJournal compares the cost of a journal of 500,000 entries with the cost of one of 1,000, by calls of the store. The
-// newest entries' folder has all names up to them. The older folders are only partly there, with a few names each, and no part
-// of a cycle may look at them.
+// longJournal compares the cost of a journal of 500,000 entries with the cost of one of 1,000, in calls of the store. The newest
+// entries' folder has all names up to them. The older folders have only a few names each, and no part of a cycle may look at them.
 func longJournal(t *world) {
 	shortIdle, shortCommit := lengthCosts(t, "short", 1_100, 50)
 	longIdle, longCommit := lengthCosts(t, "long", 500_100, 5000)
@@ -154,7 +153,7 @@ func nextFolder(t *world) {
 		next, err := a.Commit(t.Context(), last, position(int(last.Serial)+1))
 		check(t, err)
 		last = next
-		for noted := uint64(997); noted <= last.Serial; noted++ { // however far the note is behind
+		for noted := uint64(997); noted <= last.Serial; noted++ { // for each distance between the note and the newest entry
 			overwrite(t, t.b, "archive/state/latest", fmtNote(noted))
 			loaded, err := b.Load(t.Context())
 			if err != nil || loaded.SHA256 != last.SHA256 {

@@ -23,7 +23,7 @@ func lookAt(t *world, j *checkpoint.Journal) *checkpoint.Lease {
 	return l
 }
 
-// used makes a stream whose lease was released, and returns a view of its store that counts.
+// used makes a stream whose lease was released, and returns a view of its store that counts the calls.
 func used(t *world) (j *checkpoint.Journal, store *counted) {
 	t.Helper()
 	store = &counted{Bucket: t.a}
@@ -66,7 +66,7 @@ func idleReads(t *world) {
 			t.Errorf("an idle cycle takes %v", store.calls)
 		}
 	}
-	// The journal asks the store even for the entry that this process remembers.
+	// The journal asks the store even for an entry that this process remembers.
 	edit(t, t.b, entryKey(3), `"late":1`, `"late":2`)
 	_, err := j.Load(t.Context())
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3))
@@ -128,7 +128,7 @@ func lookAndHold(t *world) {
 
 func lookTwice(t *world) {
 	if t.locking {
-		return // only one can look
+		return // only one process can look
 	}
 	a, _ := used(t)
 	_, b := t.journals()

@@ -1,5 +1,5 @@
-// Package checkpointtest has what tests of a journal need: a store in memory, a store that fails on demand, and the
-// conformance suite that a real store has to pass before a journal may rely on it.
+// Package checkpointtest has the parts that tests of a journal need: a store in memory, a store that fails on demand, and the
+// conformance suite. A real store has to pass the suite before a journal may rely on it.
 package checkpointtest
 
 import (
@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// Memory is a [bucket.Bucket] in memory. The zero value is an empty store; it is safe for concurrent use. Two
-// processes on one store are two users of the same Memory.
+// Memory is a [bucket.Bucket] in memory. The zero value is an empty store. It is safe for concurrent use. Two processes on one
+// store are two users of the same Memory.
 //
-// As in S3, the version of an object is a hash of its content: the same bytes have the same version again.
+// As in S3, the version of an object is a hash of its content: the same bytes always have the same version.
 type Memory struct {
-	// Now is the store's clock, time.Now if nil. Like Locks, it is set before the first call.
+	// Now is the store's clock; time.Now if it is nil. Set it before the first call, like Locks.
 	Now func() time.Time
-	// Locks gives the store a lock, as a directory has. Without it leases live by expiry, as in S3.
+	// Locks gives the store a lock, as a directory has. Without it, leases expire, as in S3.
 	Locks bool
 
 	mu      sync.Mutex

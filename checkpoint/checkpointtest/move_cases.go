@@ -25,7 +25,7 @@ func moveCases() []testCase {
 	}
 }
 
-// changes are all the ways in which a run can differ from the journal that it finds.
+// changes has all the ways in which a run can differ from the journal that it finds.
 func changes() map[string]func(*checkpoint.Identity) {
 	return map[string]func(*checkpoint.Identity){
 		`tenant is "a" and this run's is "b"`:                                         func(id *checkpoint.Identity) { id.Tenant = "b" },
@@ -128,7 +128,7 @@ func move(t *world) {
 	check(t, next.Release(t.Context()))
 }
 
-// moveUnfinished: if an attempt was not committed, its window is taken again under the tenant that the attempt had.
+// moveUnfinished: if an attempt was not committed, the next run takes its window again under the tenant of the attempt.
 func moveUnfinished(t *world) {
 	a, _ := t.journals()
 	l := acquire(t, a)

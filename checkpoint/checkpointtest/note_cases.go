@@ -69,7 +69,7 @@ func noteUnwritten(t *world) {
 	wantError(t, told[2], errLost, "archive/state/latest", "entry 3")
 	t.a.On(nil)
 	lease = acquire(t, a)
-	check(t, lease.Release(t.Context())) // the release writes the note that failed before
+	check(t, lease.Release(t.Context())) // the release writes the note whose write failed earlier
 	wantNote(t, "3")
 	if len(told) != 3 {
 		t.Errorf("told are %v", told)

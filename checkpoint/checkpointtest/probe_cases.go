@@ -29,7 +29,7 @@ func probed(t *world) {
 		return Fault{}
 	})
 	check(t, acquire(t, a).Release(t.Context()))
-	if puts != 4 { // two creations, two replacements
+	if puts != 4 { // two creations and two replacements
 		t.Errorf("%d probes", puts)
 	}
 	check(t, acquire(t, a).Release(t.Context()))
@@ -54,7 +54,7 @@ func unconditional(t *world) {
 		}
 	}
 	_, b := t.journals()
-	check(t, acquire(t, b).Release(t.Context())) // there is nothing wrong with the store itself
+	check(t, acquire(t, b).Release(t.Context())) // the store itself has no fault
 }
 
 func probedTwice(t *world) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// NeedsPrograms makes sure of programs that are not Houndtrail's, with which a third party checks evidence. On CI it is a failure
-// if one is missing, since a skip looks like a success.
+// NeedsPrograms checks that programs are installed that are not Houndtrail's. A third party checks evidence with them. On CI, a
+// missing program is a failure, since a skip looks like a success.
 func NeedsPrograms(tb testing.TB, names ...string) {
 	tb.Helper()
 	for _, name := range names {

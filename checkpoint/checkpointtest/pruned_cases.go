@@ -15,7 +15,7 @@ func prunedCases() []testCase {
 	}
 }
 
-// hidden opens the second process's journal on the store without some of its entries.
+// hidden opens the second process's journal on a view of the store that lacks some of its entries.
 func hidden(t *world, serials ...uint64) *checkpoint.Journal {
 	var keys []string
 	for _, serial := range serials {
@@ -54,7 +54,7 @@ func pruned(t *world) {
 		}
 		gone = append(gone, first)
 	}
-	// A pruned journal goes on as any other.
+	// A pruned journal goes on like any other.
 	j := hidden(t, 1, 2, 3, 4)
 	_, err = j.Commit(t.Context(), last, position(6))
 	check(t, err)
@@ -95,7 +95,7 @@ func gap(t *world) {
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), "missing")
 }
 
-// wantLost checks that no call takes the journal for an empty one, and checks the advice.
+// wantLost checks that no call takes the journal for an empty one. It also checks the advice.
 func wantLost(t *world, j *checkpoint.Journal, says ...string) {
 	t.Helper()
 	_, err := j.Load(t.Context())
@@ -122,7 +122,7 @@ func lostJournalWithLease(t *world) {
 		store := without(t.b, append(gone, "archive/state/latest")...)
 		j := checkpoint.Open(store, identity("host-b"), checkpoint.LeaseTTL(TTL))
 		wantLost(t, j, entryKey(3), "archive/state/lease.json")
-		// The next holder sees no entry or an older one, but the lease does not forget the newest serial.
+		// The next holder sees no entry or an older one, but the lease still has the newest serial.
 		l = acquire(t, j)
 		wantLost(t, j, entryKey(3), "archive/state/lease.json")
 		check(t, l.Intend(t.Context(), windowOf(1)))

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// Key is a private key for tests; each number gives another one.
+// Key is a private key for tests. Each number gives another key.
 func Key(n byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
 }
@@ -25,9 +25,8 @@ var (
 	previousPart = regexp.MustCompile(`"previous_sha256":"[^"]*"`)
 )
 
-// Reseal gives an entry that a test wrote or changed by hand the chain, the seal and the signatures that it would have if it had
-// been committed after the previous entry. previous is nil for entry 1. This is what a forger can do, who has the keys or needs
-// none.
+// Reseal takes an entry that a test wrote or changed by hand. It returns the entry with the chain, the seal and the signatures of
+// a commit after the previous entry. previous is nil for entry 1. A forger who has the keys, or who needs none, can do the same.
 func Reseal(tb testing.TB, previous, body []byte, keys ...ed25519.PrivateKey) []byte {
 	tb.Helper()
 	type facts struct {
@@ -62,7 +61,7 @@ func Reseal(tb testing.TB, previous, body []byte, keys ...ed25519.PrivateKey) []
 	return must(seal.SignEntry(line, s.Origin, c.Serial, signers(s.Origin, keys)...))(tb)
 }
 
-// rechain edits an entry, and gives it and all entries after it the chain and the seals of a sound journal, up to the newest.
+// rechain edits an entry. It gives that entry and all later ones the chain and the seals of a sound journal.
 func rechain(tb testing.TB, b bucket.Bucket, from, newest uint64, old, changed string, keys ...ed25519.PrivateKey) {
 	tb.Helper()
 	edit(tb, b, entryKey(from), old, changed)
@@ -78,7 +77,7 @@ func rechain(tb testing.TB, b bucket.Bucket, from, newest uint64, old, changed s
 	}
 }
 
-// Pruned is a previous entry that no store has: the journal goes on from it as if it had been pruned.
+// Pruned is a previous entry that no store has. A journal that follows it looks as if it had been pruned.
 func Pruned(id checkpoint.Identity, serial uint64) checkpoint.Stored {
 	const lineage = "00000000-0000-4000-8000-000000000000"
 	s := checkpoint.Stored{SHA256: "pruned"}

@@ -53,7 +53,7 @@ func noteOf(t *world) (n struct {
 	return n
 }
 
-// rechained changes an entry and makes the SHA-256 chain right again, as a forger would who knows of no seals.
+// rechained changes an entry and repairs the SHA-256 chain, like a forger who does not know of seals.
 func rechained(t *world) {
 	a, b := t.journals()
 	commit(t, a, 3)
@@ -70,14 +70,14 @@ func rechained(t *world) {
 	wantError(t, err, checkpoint.ErrCorrupt, entryKey(3), "seal")
 	last := append(sound(1, 2), seen{serial: 3, kind: checkpoint.ErrCorrupt, says: "seal", read: true})
 	wantSurvey(t, b, last...)
-	// What chains and seals cannot tell: a journal that was written anew to its end. Only a head that is remembered can.
+	// Chains and seals cannot show that a journal was written anew to its end. Only a head that is remembered elsewhere can.
 	overwrite(t, t.b, entryKey(3), third)
 	rechain(t, t.b, 2, 3, `"fresh":481`, `"fresh":482`)
 	_, err = b.Load(t.Context())
 	check(t, err)
 }
 
-// falseHead has a head in its seal that fits the tree, and tells other numbers than the entry before.
+// falseHead has a head in its seal that fits the tree, but has other numbers than the previous entry.
 func falseHead(t *world) {
 	a, _ := t.journals()
 	commit(t, a, 3)
@@ -173,7 +173,7 @@ func newOrigin(t *world) {
 			t.Errorf("%s: the origin is %s", what, h.Origin)
 		}
 	}
-	// The tree grows on from the newest entry that can be read, over the bytes of the others.
+	// The tree grows on from the newest entry that can be read, over the bytes of the later ones.
 	overwrite(t, t.b, entryKey(7), []byte("<html>"))
 	adopt(t, signing(t.b, Key(1)), 8, adoption())
 	tree := new(seal.Frontier)

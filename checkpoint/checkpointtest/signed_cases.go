@@ -28,7 +28,7 @@ func signedCases() []testCase {
 	}
 }
 
-// oneRoot lets writers without a lease commit at the same time. All heads that any of them ever had are collected.
+// oneRoot lets writers without a lease commit at the same time. It collects all heads that any of them had.
 func oneRoot(t *world) {
 	const writers, serials = 4, 6
 	var mu sync.Mutex
@@ -78,7 +78,7 @@ func oneRoot(t *world) {
 	}
 }
 
-// signedAfter: of a commit that failed or lost a race, no head over its entry is anywhere.
+// signedAfter: if a commit failed or lost a race, there is no head over its entry.
 func signedAfter(t *world) {
 	a, b := signing(t.a, Key(1)), signing(t.b, Key(1))
 	last := commit(t, a, 2)
@@ -99,7 +99,7 @@ func signedAfter(t *world) {
 	}
 }
 
-// forkedNote puts a note of another history there after the entry is stored, and before its head is signed or noted.
+// forkedNote puts the note of another history into the store, after the entry is stored and before its head is signed or noted.
 func forkedNote(t *world) {
 	for serial, says := range map[uint64]string{3: "SHA-256", 9: "lost"} {
 		a := signing(t.a, Key(1))
@@ -126,8 +126,8 @@ func forkedNote(t *world) {
 	}
 }
 
-// forkedUnderLease: while a lease is held, no commit writes the note. With a key each commit reads it, and without one the release
-// finds it.
+// forkedUnderLease: while a journal holds a lease, no commit writes the note. With a key, each commit reads the note. Without a
+// key, the release finds the fork.
 func forkedUnderLease(t *world) {
 	last := commit(t, signing(t.a), 2)
 	other := func(serial uint64) {
@@ -149,7 +149,7 @@ func forkedUnderLease(t *world) {
 	check(t, l.Release(t.Context()))
 }
 
-// completed: a holder that died between its entry and the note leaves work, which the next one does once.
+// completed: if a holder died between its entry and the note, the next holder writes the note, once.
 func completed(t *world) {
 	a := signing(t.a, Key(1))
 	last := commit(t, a, 2)
@@ -183,7 +183,7 @@ func signingBegins(t *world) {
 	if loaded.Signed || loaded.SHA256 != last.SHA256 {
 		t.Errorf("loaded is %+v", loaded)
 	}
-	next, err := a.Commit(t.Context(), loaded, position(4)) // such as a move, which declares no key
+	next, err := a.Commit(t.Context(), loaded, position(4)) // this could be a move: it declares no key
 	check(t, err)
 	if next.Signed || next.Head != bareHead(t, next) || next.Seal.Head != loaded.Head {
 		t.Errorf("an entry is signed, and no list says by whom: %+v", next)
@@ -243,7 +243,7 @@ func needsKey(t *world) {
 	adopt(t, j, 4, adoption())
 }
 
-// forgedTip is all that the right to write to the bucket allows, without the key: the tip is changed, or taken away.
+// forgedTip has forgeries that need only the right to write to the bucket, and no key. They change the newest entries.
 func forgedTip(t *world) {
 	commit(t, signing(t.a, Key(1)), 4)
 	entries := map[uint64][]byte{}
@@ -257,7 +257,7 @@ func forgedTip(t *world) {
 		return Reseal(t, entries[serial-1], bytes.Replace(honest(serial), []byte(`"fresh":480`), []byte(`"fresh":999`), 1), keys...)
 	}
 	third := changed(3)
-	unkeyed := map[uint64][]byte{1: honest(1)} // without any word of the keys
+	unkeyed := map[uint64][]byte{1: honest(1)} // these entries do not name the keys
 	for serial := uint64(2); serial <= 4; serial++ {
 		unkeyed[serial] = Reseal(t, unkeyed[serial-1], bytes.Replace(honest(serial), []byte(`"keys_at":1,`), nil, 1))
 	}

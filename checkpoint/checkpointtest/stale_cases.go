@@ -24,7 +24,7 @@ func behind(t *world, serial uint64) *checkpoint.Journal {
 func staleList(t *world) {
 	a, _ := t.journals()
 	last := commit(t, a, 6)
-	for noted := 4; noted <= 6; noted++ { // the note may be behind as well
+	for noted := 4; noted <= 6; noted++ { // the note may be behind, too
 		for listed := range noted {
 			note := []byte(`{"serial":` + string(rune('0'+noted)) + `}`)
 			overwrite(t, t.b, "archive/state/latest", note)
@@ -39,7 +39,7 @@ func staleList(t *world) {
 			}
 		}
 	}
-	t.b.On(Always(Get, entryKey(6), Fault{Before: errLost})) // no answer is not "missing"
+	t.b.On(Always(Get, entryKey(6), Fault{Before: errLost})) // a store that does not answer is not a missing object
 	_, err := behind(t, 3).Load(t.Context())
 	wantError(t, err, errLost, entryKey(6))
 	t.b.On(nil)

@@ -38,7 +38,7 @@ func (m *Memory) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 		}
 		for _, key := range keys {
 			info, err := m.Stat(ctx, key)
-			if errors.Is(err, fs.ErrNotExist) { // it has just been removed
+			if errors.Is(err, fs.ErrNotExist) { // another process has just removed it
 				continue
 			}
 			info.SHA256 = ""
@@ -49,7 +49,7 @@ func (m *Memory) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 	}
 }
 
-// Open implements bucket.Bucket. Like a directory, the store keeps the body for as long as it is open.
+// Open implements bucket.Bucket. Like a directory, the store keeps the body while it is open.
 func (m *Memory) Open(ctx context.Context, key string, _ int) (bucket.Object, error) {
 	body, _, _, err := m.Get(ctx, key)
 	if err != nil {

@@ -18,14 +18,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// TTL is the life of a lease in the suite: long enough for the answer of a slow store, and short enough to wait for.
+// TTL is the life of a lease in the suite. It is long enough for the answer of a slow store, and short enough to wait for its end.
 const TTL = 2 * time.Second
 
-// Open opens an empty store twice, as two processes would.
+// Open opens an empty store twice, like two processes.
 type Open func(t *testing.T) (a, b bucket.Bucket)
 
-// Run holds a store, and the journal and the lease on it, to their contracts. It waits for leases to expire, which
-// takes some seconds.
+// Run checks a store, and the journal and the lease on it, against their contracts. It waits for leases to expire, and that takes
+// some seconds.
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	for _, c := range cases() {
@@ -36,7 +36,7 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-// RunInBubble is [Run] with the time of testing/synctest, for stores that live in this process.
+// RunInBubble is [Run] with the time of testing/synctest. It is for stores that live in this process.
 func RunInBubble(t *testing.T, open Open) {
 	t.Helper()
 	for _, c := range cases() {
@@ -57,13 +57,13 @@ func cases() []testCase {
 		failureCases(), accountCases(), sealedCases(), signedCases(), keysCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases(), tileCases())
 }
 
-// world is one store, the two processes that use it, and their test.
+// world has one store, the two processes that use it, and their test.
 type world struct {
 	*testing.T
 	a, b    *Faulty
 	locking bool // the store has a lock that dies with the process
 
-	keysA, keysB []ed25519.PrivateKey // of the two processes; none if they only read
+	keysA, keysB []ed25519.PrivateKey // the keys of the two processes; none if they only read
 }
 
 func newWorld(t *testing.T, open Open) *world {
@@ -77,7 +77,7 @@ func newWorld(t *testing.T, open Open) *world {
 	return &world{T: t, a: NewFaulty(a), b: NewFaulty(b), locking: locking}
 }
 
-// identity is the stream that the suite works on.
+// identity is the stream that the suite uses.
 func identity(host string) checkpoint.Identity {
 	return checkpoint.Identity{
 		Tenant: "a", Stream: "archive", Source: "https://a.example", Destination: "s3://lake/hound", Encoding: "parquet",
@@ -97,7 +97,7 @@ func (w *world) journals() (a, b *checkpoint.Journal) {
 	return open(w.a, "host-a", w.keysA), open(w.b, "host-b", w.keysB)
 }
 
-// entryKey is the key of an entry by the contract.
+// entryKey is the key of an entry in the contract.
 func entryKey(serial uint64) string { return folderOf(serial) + fmt.Sprintf("%020d.json", serial) }
 
 // folderOf is the folder of an entry.
@@ -143,7 +143,7 @@ func collect(entries func(func(checkpoint.Stored, error) bool)) (serials []uint6
 	return serials, nil
 }
 
-// overwrite writes an object, over any previous one, without the journal's knowledge.
+// overwrite writes an object over any previous one, without the journal.
 func overwrite(tb testing.TB, b bucket.Bucket, key string, body []byte) {
 	tb.Helper()
 	_, version, _, err := b.Get(tb.Context(), key)
@@ -154,7 +154,7 @@ func overwrite(tb testing.TB, b bucket.Bucket, key string, body []byte) {
 	check(tb, err)
 }
 
-// edit replaces text in an object without the journal's knowledge.
+// edit replaces text in an object, without the journal.
 func edit(tb testing.TB, b bucket.Bucket, key, from, to string) {
 	tb.Helper()
 	body, _, _, err := b.Get(tb.Context(), key)
@@ -166,7 +166,7 @@ func edit(tb testing.TB, b bucket.Bucket, key, from, to string) {
 	overwrite(tb, b, key, changed)
 }
 
-// removed is a bucket without some objects: no bucket has a call to remove one. A Put can write them again.
+// removed is a view of a bucket that lacks some objects, like a bucket with a lifecycle rule. A Put can write them again.
 type removed struct {
 	bucket.Bucket
 	keys map[string]bool
@@ -211,7 +211,7 @@ func check(tb testing.TB, err error) {
 	}
 }
 
-// wantError checks the error's kind, and that its text says all of says.
+// wantError checks the error's kind, and that its text has each of the texts in says.
 func wantError(tb testing.TB, err, kind error, says ...string) {
 	tb.Helper()
 	if !errors.Is(err, kind) {
@@ -224,7 +224,8 @@ func wantError(tb testing.TB, err, kind error, says ...string) {
 	}
 }
 
-// refuseAdvice checks that an error has no advice that would lose or double records. The store's own name does not count.
+// refuseAdvice checks that an error has no advice that would lose or double records. The store's own name does not count as
+// advice.
 func refuseAdvice(t *world, err error, words ...string) {
 	t.Helper()
 	text := strings.ReplaceAll(err.Error(), t.b.String(), "")

@@ -18,7 +18,7 @@ func surveyCases() []testCase {
 	}
 }
 
-// seen is the report of a survey about one entry.
+// seen is one entry in the report of a survey.
 type seen struct {
 	serial uint64
 	kind   error  // nil for a sound entry
@@ -49,7 +49,7 @@ func wantSurvey(t *world, j *checkpoint.Journal, want ...seen) {
 	}
 }
 
-// sound are the entries of a span, without a problem.
+// sound returns the entries of a span, without a problem.
 func sound(first, last uint64) (all []seen) {
 	for serial := first; serial <= last; serial++ {
 		all = append(all, seen{serial: serial, read: true})
@@ -91,7 +91,7 @@ func surveyGoesOn(t *world) {
 		{serial: 13, kind: checkpoint.ErrForeign, says: "webhook", read: true},
 		{serial: 14, kind: checkpoint.ErrCorrupt, says: "archive/state/latest", read: true},
 	})...)
-	// If a listing lacks an entry that is there, that is no gap.
+	// If a listing lacks an entry that exists, that is no gap.
 	late := StaleList{t.b, func(key string) bool { return key == entryKey(5) || key == entryKey(6) || key == entryKey(14) }}
 	n := 0
 	for s, err := range checkpoint.Open(late, identity("host-b")).Survey(t.Context()) {

@@ -18,7 +18,7 @@ func tileCases() []testCase {
 
 const firstTile = "archive/tile/0/000"
 
-// tiled gives the store 255 entries as they are, and commits the next ones.
+// tiled writes 255 entries straight into the store, and commits the next ones.
 func tiled(t *world) {
 	var made Memory
 	last := commit(t, checkpoint.Open(&made, identity("host-a")), seal.TileWidth-1)
@@ -61,7 +61,7 @@ func tiled(t *world) {
 	}
 	tile := wantTile(t)
 
-	// A crash between the commit and the tile leaves no tile, and the note of an older entry.
+	// A crash between the commit and the tile leaves no tile. It leaves the note of an older entry.
 	check(t, t.a.Delete(t.Context(), firstTile))
 	overwrite(t, t.b, "archive/state/latest", before)
 	_, err = checkpoint.Open(t.b, identity("reader")).Load(t.Context())

@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// StaleList is a bucket whose listings are behind: they do not have the objects yet for which Hides is true.
+// StaleList is a bucket whose listings are behind: they lack each object for which Hides is true.
 type StaleList struct {
 	bucket.Bucket
 	Hides func(key string) bool
@@ -21,7 +21,7 @@ func (s StaleList) List(ctx context.Context, prefix, after string) ([]string, er
 	return slices.DeleteFunc(keys, s.Hides), err
 }
 
-// Unconditional is a bucket that ignores conditions, as some gateways do. With Creates, a Put that should only create an object
+// Unconditional is a bucket that ignores conditions, like some gateways. With Creates, a Put that should only create an object
 // replaces an existing one. With Replaces, a Put that should replace one version replaces any version.
 type Unconditional struct {
 	bucket.Bucket

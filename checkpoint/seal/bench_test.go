@@ -47,7 +47,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkRow is the cost of the records_root, by record.
+// BenchmarkRow measures the cost of the records_root for each record.
 func BenchmarkRow(b *testing.B) {
 	r := records()[2]
 	var columns []*string

@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// bundleFormat is the format of a bundle that this package writes, and the only one that it reads.
+// bundleFormat is the format of a bundle that this package writes. It reads no other format.
 const bundleFormat = 1
 
-// A Bundle proves one record to a third party, who needs nothing but the public key, which has to come from elsewhere: the
-// record's row, its path to the object's records_root, the entry that delivered the object, and the entry's path to a signed
-// head. It shows no other record.
+// A Bundle proves one record to a third party. It has the record's row, its path to the object's records_root, the entry that
+// delivered the object, and the entry's path to a signed head. It shows no other record. The third party needs only the public
+// key, and has to get that from another place.
 type Bundle struct {
 	Format    int       `json:"houndtrail_proof"`
 	Origin    string    `json:"origin"`
@@ -22,7 +22,7 @@ type Bundle struct {
 	Entry     []byte    `json:"entry"` // exactly as it is in the store
 	Inclusion Inclusion `json:"inclusion"`
 	Head      string    `json:"head"`
-	Keys      []string  `json:"keys"` // PEM, so that a reader can compare. No check ever trusts them
+	Keys      []string  `json:"keys"` // PEM, so that a reader can compare them. No check ever trusts them
 }
 
 // A RowProof is a record, and its place in the tree of its object's rows.
@@ -38,7 +38,7 @@ type Object struct {
 	SHA256 string `json:"sha256"`
 }
 
-// A Proved is the facts that a bundle proves.
+// A Proved has the facts that a bundle proves.
 type Proved struct {
 	Head   *SignedHead
 	By     []PublicKey // the given keys that signed the head
@@ -47,8 +47,8 @@ type Proved struct {
 	Row    Row
 }
 
-// NewBundle puts a proof together: the record's row and its place in that object, the entry's line and its place in the tree, and
-// the note of that tree's head. It refuses parts that do not fit together, and sets the record's id from the row.
+// NewBundle makes a proof from its parts: the record's row and its place in that object, the entry's line and its place in the
+// tree, and the note of that tree's head. It refuses parts that do not fit together. It takes the record's id from the row.
 func NewBundle(object string, record RowProof, line []byte, place Inclusion, head string, keys ...PublicKey) (*Bundle, error) {
 	entry, err := readDelivery(line)
 	if err != nil {
@@ -85,7 +85,7 @@ func (b *Bundle) Encode() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// ReadBundle reads what Encode gives. It checks nothing but the form.
+// ReadBundle reads the output of Encode. It checks only the form.
 func ReadBundle(body []byte) (*Bundle, error) {
 	var b Bundle
 	if err := readStrictly(body, &b); err != nil {
@@ -103,8 +103,8 @@ func (b *Bundle) readable() error {
 	return nil
 }
 
-// Check tells whether the bundle proves its record under one of these keys. It needs no journal and no archive. Whether the
-// origin is the journal that the reader means is for the reader to see.
+// Check tells whether the bundle proves its record under one of these keys. It needs no journal and no archive. The reader has to
+// check whether the origin is the journal that the reader means.
 func (b *Bundle) Check(keys ...PublicKey) (*Proved, error) {
 	p, err := b.proved()
 	if err != nil {
@@ -184,7 +184,7 @@ type delivery struct {
 	objects []object
 }
 
-// An object is what a proof needs of an object in an entry.
+// An object has the part of an entry's object that a proof needs.
 type object struct {
 	Key     string `json:"key"`
 	SHA256  string `json:"sha256"`

@@ -12,7 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/strict"
 )
 
-// A Seal is the part of an entry about the tree before it. In the entry's JSON it is the last key but the signatures.
+// A Seal is the part of an entry about the tree before it. In the entry's JSON it is the last key before the signatures.
 type Seal struct {
 	Origin   string `json:"origin"`
 	Size     uint64 `json:"size"` // of the tree before the entry: its serial, less one
@@ -20,15 +20,15 @@ type Seal struct {
 	Head     string `json:"head,omitempty"` // the head of that tree as a note; none in the first entry
 }
 
-// NewSeal is the seal of the next entry. before is the tree of all entries so far, and head the note over them.
+// NewSeal is the seal of the next entry. before is the tree of all entries so far, and head is the note over them.
 func NewSeal(origin string, before *Frontier, head string) (Seal, error) {
 	s := Seal{Origin: origin, Size: before.Size(), Frontier: before.Hashes(), Head: head}
 	_, err := s.Before()
 	return s, err
 }
 
-// Before is the tree before the entry. It holds the parts of the seal against each other: the frontier, and the origin, size
-// and root of the head. It opens no signature.
+// Before is the tree before the entry. It compares the parts of the seal: the frontier, and the origin, size and root of the head.
+// It opens no signature.
 func (s *Seal) Before() (*Frontier, error) {
 	f, err := NewFrontier(s.Size, s.Frontier)
 	if err != nil {
@@ -56,18 +56,18 @@ func (s *Seal) Before() (*Frontier, error) {
 	return f, nil
 }
 
-// An entry is one line of compact JSON. marker begins its last key, end ends the line.
+// An entry is one line of compact JSON. marker begins its last key, and end ends the line.
 const (
 	marker = `,"signatures":`
 	end    = "}\n"
 )
 
-// statement is the text that the signatures of an entry are of. It can be no head, whose second line is a number.
+// statement is the text that the signatures of an entry sign. It cannot be read as a head: the second line of a head is a number.
 func statement(origin string, serial uint64, covered []byte) string {
 	return fmt.Sprintf("houndtrail-entry/v1\n%s\n%d\n%x\n", origin, serial, sha256.Sum256(covered))
 }
 
-// SignEntry adds the signatures to an entry that has none. Without a signer it is the same line.
+// SignEntry adds the signatures to an entry that has none. Without a signer, it returns the same line.
 func SignEntry(line []byte, origin string, serial uint64, signers ...Signer) ([]byte, error) {
 	if err := CheckOrigin(origin); err != nil {
 		return nil, fmt.Errorf("entry %d: %w", serial, err)
@@ -92,8 +92,8 @@ func SignEntry(line []byte, origin string, serial uint64, signers ...Signer) ([]
 	return bytes.Join([][]byte{covered, []byte(marker), list, []byte(end)}, nil), nil
 }
 
-// split returns the bytes that the signatures cover, and the signatures; none if the entry is unsigned. It accepts the
-// signatures only as SignEntry writes them, as the last key of the entry.
+// split returns the bytes that the signatures cover, and the signatures; none if the entry is unsigned. It accepts the signatures
+// only in the form that SignEntry writes, as the last key of the entry.
 func split(line []byte) (covered []byte, lines []string, err error) {
 	body, ok := bytes.CutSuffix(line, []byte(end))
 	if !ok || bytes.IndexByte(body, '\n') >= 0 || len(body) == 0 || body[0] != '{' {
@@ -117,7 +117,7 @@ func split(line []byte) (covered []byte, lines []string, err error) {
 	return covered, lines, checkLines(lines)
 }
 
-// An Entry is an entry of a journal as far as the seal goes.
+// An Entry has the parts of a journal's entry that the seal needs.
 type Entry struct {
 	Serial uint64
 	Seal   Seal
@@ -126,7 +126,7 @@ type Entry struct {
 	before *Frontier
 }
 
-// ReadEntry reads an entry's line, and refuses one that two parsers could read differently, or whose seal does not agree with
+// ReadEntry reads an entry's line. It refuses the line if two parsers could read it differently, or if its seal contradicts
 // itself. It opens no signature.
 func ReadEntry(line []byte) (*Entry, error) {
 	var e struct {
@@ -147,7 +147,7 @@ func ReadEntry(line []byte) (*Entry, error) {
 	return entry, err
 }
 
-// NewEntry is ReadEntry for a caller that has read the line itself, with [strict.Keys].
+// NewEntry is ReadEntry for a caller that has already read the line, with [strict.Keys].
 func NewEntry(line []byte, serial uint64, s Seal) (*Entry, error) {
 	covered, lines, err := split(line)
 	if err != nil {
@@ -171,8 +171,7 @@ func (e *Entry) After() *Frontier {
 	return f
 }
 
-// Node is the root of the subtree of 2^level leaves of which this entry is the last one. Any node of a tree comes out of one
-// entry.
+// Node is the root of the subtree of 2^level leaves whose last leaf is this entry. Each node of a tree comes from one entry.
 func (e *Entry) Node(level int) (Hash, error) {
 	if level < 0 || level > bits.TrailingZeros64(e.Serial) {
 		return Hash{}, fmt.Errorf("entry %d completes no subtree of level %d", e.Serial, level)

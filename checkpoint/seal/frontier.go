@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// A Frontier is all of a tree that is needed to make it grow: the roots of its perfect subtrees, the largest and leftmost one
-// first, one for each bit of the size. The zero value is the empty tree. A tree over any number of rows is one Frontier, so it
-// needs memory for the logarithm of that number only.
+// A Frontier is the part of a tree that the tree needs to grow. It has the roots of the tree's perfect subtrees, one for each bit
+// of the size. The largest and leftmost one is the first. The zero value is the empty tree. A tree over any number of rows is one
+// Frontier, so its memory grows only with the logarithm of that number.
 type Frontier struct {
 	size   uint64
 	hashes []Hash
 }
 
-// NewFrontier reads a frontier of that size back from the hashes that Hashes gave.
+// NewFrontier makes a frontier of that size from the hashes that Hashes returned.
 func NewFrontier(size uint64, hashes []Hash) (*Frontier, error) {
 	if size > maxSize {
 		return nil, fmt.Errorf("a tree of %d leaves is too large", size)
@@ -29,10 +29,10 @@ func NewFrontier(size uint64, hashes []Hash) (*Frontier, error) {
 // Size is the number of leaves.
 func (f *Frontier) Size() uint64 { return f.size }
 
-// Hashes are the roots of the perfect subtrees, the largest one first. The list is never nil, so that JSON has no null.
+// Hashes returns the roots of the perfect subtrees, the largest one first. The list is never nil, so that JSON has no null.
 func (f *Frontier) Hashes() []Hash { return append([]Hash{}, f.hashes...) }
 
-// Clone is a frontier that grows by itself.
+// Clone returns a copy that grows on its own.
 func (f *Frontier) Clone() *Frontier { return &Frontier{f.size, slices.Clone(f.hashes)} }
 
 // Append adds one leaf.
@@ -43,7 +43,7 @@ func (f *Frontier) Append(leaf Hash) {
 	f.size++
 }
 
-// complete is the root of the subtree of 2^level leaves that this next leaf completes.
+// complete returns the root of the subtree of 2^level leaves that this next leaf completes.
 func (f *Frontier) complete(level int, leaf Hash) Hash {
 	for i := range level {
 		leaf = node(f.hashes[len(f.hashes)-1-i], leaf)

@@ -9,7 +9,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// FuzzHead: a head that is read is written again with the same bytes, and no bytes but the signed ones are a head of our key.
+// FuzzHead: a head that was read is written again with the same bytes. Only the signed bytes are a head of our key.
 func FuzzHead(f *testing.F) {
 	for size := uint64(1); size <= newest; size++ {
 		f.Add(head(f, size))
@@ -45,7 +45,7 @@ func mustRead(t *testing.T, text string) *seal.SignedHead {
 	return must[*seal.SignedHead](t)(seal.ReadHead(text))
 }
 
-// FuzzEntry: an entry that is read has the leaf of its bytes, and no bytes but the signed ones are an entry of our key.
+// FuzzEntry: an entry that was read has the leaf of its bytes. Only the signed bytes are an entry of our key.
 func FuzzEntry(f *testing.F) {
 	for serial := uint64(1); serial <= newest; serial++ {
 		f.Add(line(f, serial))
@@ -86,7 +86,7 @@ func FuzzEntry(f *testing.F) {
 	})
 }
 
-// FuzzBundle: only the record that is in the journal is ever proved.
+// FuzzBundle: a bundle proves only the record that is in the journal.
 func FuzzBundle(f *testing.F) {
 	f.Add(vector(f, "proof.json"))
 	f.Add(bytes.Replace(vector(f, "proof.json"), []byte(`"size": 7`), []byte(`"size": 9223372036854775807`), 1))
@@ -105,7 +105,7 @@ func FuzzBundle(f *testing.F) {
 	})
 }
 
-// FuzzProof: a tlog-proof that is read is written again with the same bytes.
+// FuzzProof: a tlog-proof that was read is written again with the same bytes.
 func FuzzProof(f *testing.F) {
 	text := string(vector(f, "entry3.tlog-proof"))
 	f.Add(text)
@@ -121,11 +121,11 @@ func FuzzProof(f *testing.F) {
 		if p.Text(h.Note()) != text {
 			t.Fatalf("%q is written as %q", text, p.Text(h.Note()))
 		}
-		_ = p.Check(entry(t, 3).Leaf, h.Root) // it ends, whatever the sizes
+		_ = p.Check(entry(t, 3).Leaf, h.Root) // it ends for any sizes
 	})
 }
 
-// FuzzRow: row bytes have one reading, and a reading one spelling.
+// FuzzRow: row bytes have one reading, and each reading has one spelling.
 func FuzzRow(f *testing.F) {
 	for _, row := range strings.SplitAfter(string(vector(f, "object.bin")), "\n") {
 		f.Add([]byte(strings.TrimSuffix(row, "\n")))
@@ -139,7 +139,7 @@ func FuzzRow(f *testing.F) {
 	})
 }
 
-// FuzzKeys: key files and key texts that are read are written again as the same key, and no error repeats a file.
+// FuzzKeys: key files and key texts that were read are written again as the same key, and no error repeats a file.
 func FuzzKeys(f *testing.F) {
 	for _, name := range []string{"key1.pem", "key2.pub.pem"} {
 		f.Add(vector(f, name))
@@ -165,7 +165,7 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// FuzzTile: a tile's name has one reading, and a reading one name.
+// FuzzTile: a tile's name has one reading, and each reading has one name.
 func FuzzTile(f *testing.F) {
 	for _, path := range []string{"tile/0/000", "tile/0/x001/x234/067", "tile/1/000.p/3", "tile/6/000", "tile/0/x999/x999/x999/x999/x999/x999/999"} {
 		f.Add(path)

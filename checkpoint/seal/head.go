@@ -9,7 +9,7 @@ import (
 )
 
 // A Head says that a journal had exactly these entries: their number, and the root of the tree over them. The cursor and the
-// records are for people. No program may believe them, since not every signature covers them: the entry has the same numbers.
+// records are for people. No program may rely on them, since some signatures do not cover them. The entry has the same numbers.
 type Head struct {
 	Origin  string
 	Size    uint64 // the serial of the newest entry
@@ -21,14 +21,14 @@ type Head struct {
 // instant is the form of the cursor: every head of the same entries has the same bytes.
 const instant = "2006-01-02T15:04:05.000000Z"
 
-// Text is the signed part of the head: five lines, and no clock or host in them.
+// Text is the signed part of the head. It has five lines, without a clock or a host.
 func (h *Head) Text() string {
 	return fmt.Sprintf("%s\n%d\n%s\ncursor %s\nrecords %d\n",
 		h.Origin, h.Size, h.Root.Base64(), h.Cursor.UTC().Format(instant), h.Records)
 }
 
-// Sign returns the head as a note with a signature of each key, in their order: the oldest key comes first. Without a key, the
-// note is the bare text. Sign a head only if its newest entry is known to be in the store.
+// Sign returns the head as a note with a signature of each key, the oldest key first. Without a key, the note is the bare text.
+// Sign a head only if its newest entry is known to be in the store.
 func (h *Head) Sign(signers ...Signer) (string, error) {
 	text := h.Text()
 	if _, err := parseHead(text); err != nil {
@@ -44,13 +44,13 @@ func (h *Head) Sign(signers ...Signer) (string, error) {
 	return text + "\n" + strings.Join(lines, "\n") + "\n", nil
 }
 
-// A SignedHead is a head as it was read. It proves nothing until SignedBy has opened its signatures.
+// A SignedHead is a head that was read. It proves nothing until SignedBy has opened its signatures.
 type SignedHead struct {
 	Head
 	signed
 }
 
-// ReadHead reads a note, signed or bare. It accepts only the bytes that Sign writes, and further signatures.
+// ReadHead reads a note, signed or bare. It accepts the bytes that Sign writes, also with further signatures.
 func ReadHead(text string) (*SignedHead, error) {
 	if len(text) > largest {
 		return nil, fmt.Errorf("the head has %d bytes, and %d are the most", len(text), largest)
@@ -78,8 +78,8 @@ func ReadHead(text string) (*SignedHead, error) {
 	return h, nil
 }
 
-// OpenHead reads the head of the journal of that origin, and returns it with those of the keys that signed it. If no key signed
-// it, the error is one of those of SignedBy.
+// OpenHead reads the head of the journal of that origin, and returns it with the keys that signed it. If none of the given keys
+// signed it, the error is one of those of SignedBy.
 func OpenHead(text, origin string, keys ...PublicKey) (*SignedHead, []PublicKey, error) {
 	h, err := ReadHead(text)
 	if err != nil {
@@ -103,7 +103,7 @@ func (h *SignedHead) Note() string {
 	return h.text + "\n" + strings.Join(h.lines, "\n") + "\n"
 }
 
-// parseHead reads the text of a head. What Text would not write is refused.
+// parseHead reads the text of a head. It refuses a text that Text would not write.
 func parseHead(text string) (Head, error) {
 	const lines = 5
 	parts := strings.Split(text, "\n")

@@ -14,13 +14,13 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// A PublicKey checks the signatures of any number of journals: it becomes the key of one journal by the journal's origin.
+// A PublicKey checks the signatures of any number of journals. With the origin of a journal, it becomes the key of that journal.
 type PublicKey [ed25519.PublicKeySize]byte
 
 // PublicOf is the public part of a private key.
 func PublicOf(key ed25519.PrivateKey) PublicKey { return PublicKey(key[ed25519.SeedSize:]) }
 
-// ID names the key in the signatures of a journal. It is a hint for which key to try, and no fingerprint: another key with the
+// ID names the key in the signatures of a journal. It is a hint about which key to try, and no fingerprint: another key with the
 // same id is quickly made.
 func (k PublicKey) ID(origin string) uint32 {
 	const algorithm = 1 // plain Ed25519
@@ -28,7 +28,7 @@ func (k PublicKey) ID(origin string) uint32 {
 	return keyID(sum[:])
 }
 
-// VerifierKey is the key of the journal of that origin as other tools for signed notes read it.
+// VerifierKey is the key of the journal of that origin, in the form that other tools for signed notes read.
 func (k PublicKey) VerifierKey(origin string) (string, error) {
 	if err := CheckOrigin(origin); err != nil {
 		return "", err
@@ -36,7 +36,7 @@ func (k PublicKey) VerifierKey(origin string) (string, error) {
 	return note.NewEd25519VerifierKey(origin, k[:])
 }
 
-// spki is the key as x509 and openssl know it.
+// spki is the key in the form of x509 and openssl.
 func (k PublicKey) spki() []byte {
 	der, err := x509.MarshalPKIXPublicKey(ed25519.PublicKey(k[:]))
 	if err != nil {
@@ -48,12 +48,12 @@ func (k PublicKey) spki() []byte {
 // Fingerprint is the SHA-256 of the key's SPKI, in hex: two people compare it to see that they have the same key.
 func (k PublicKey) Fingerprint() string { return fmt.Sprintf("%x", sha256.Sum256(k.spki())) }
 
-// MarshalText gives the key's SPKI as base64, as journal entries have it.
+// MarshalText returns the key's SPKI as base64, in the form of journal entries.
 func (k PublicKey) MarshalText() ([]byte, error) {
 	return []byte(base64.StdEncoding.EncodeToString(k.spki())), nil
 }
 
-// UnmarshalText reads what MarshalText gives.
+// UnmarshalText reads the output of MarshalText.
 func (k *PublicKey) UnmarshalText(text []byte) error {
 	der, err := decode64(string(text))
 	if err != nil {
@@ -74,10 +74,11 @@ const (
 	publicType  = "PUBLIC KEY"
 )
 
-// PEM is the public key as openssl reads it. about is put before it, where PEM readers do not look; it may be empty.
+// PEM is the public key in the form that openssl reads. The text about comes before it. PEM readers ignore that text, and it may
+// be empty.
 func (k PublicKey) PEM(about string) []byte { return encodePEM(about, publicType, k.spki()) }
 
-// PrivatePEM is the private key as openssl reads it (PKCS#8), with a text before it. A reader of these bytes can sign.
+// PrivatePEM is the private key in the form that openssl reads (PKCS#8), with a text before it. A reader of these bytes can sign.
 func PrivatePEM(key ed25519.PrivateKey, about string) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {

@@ -58,7 +58,7 @@ func TestOrigins(t *testing.T) {
 	})
 }
 
-// TestKeyFiles: what is no Ed25519 key is refused with a reason, and no message repeats a secret.
+// TestKeyFiles: a text that is no Ed25519 key is refused with a reason, and no message repeats a secret.
 func TestKeyFiles(t *testing.T) {
 	t.Parallel()
 	secret := must[[]byte](t)(seal.PrivatePEM(private(1), "name: acme\n-----BEGIN PRIVATE KEY-----\n"))
@@ -118,7 +118,7 @@ func TestKeyFiles(t *testing.T) {
 	}
 }
 
-// TestSigningRefuses: a signer signs nothing that is not of its journal, not readable again, or signed already.
+// TestSigningRefuses: a signer refuses a text that is of another journal, that cannot be read again, or that is signed already.
 func TestSigningRefuses(t *testing.T) {
 	t.Parallel()
 	one := seal.NewSigner(origin, private(1))
@@ -164,7 +164,7 @@ type broken struct{ note.Signer }
 
 func (broken) Sign([]byte) ([]byte, error) { return nil, errors.New("the key is gone") }
 
-// TestHeadsOfOthers: a head is of one journal and of the keys that the reader has.
+// TestHeadsOfOthers: a head belongs to one journal, and to the keys that the reader has.
 func TestHeadsOfOthers(t *testing.T) {
 	t.Parallel()
 	bare, _, _ := strings.Cut(head(t, newest), "\n\n")
@@ -211,7 +211,7 @@ func TestHeadsOfOthers(t *testing.T) {
 			t.Errorf("%s: it is read as %+v", what, h)
 		}
 	}
-	// A witness signs under its own name, and is ignored.
+	// A witness signs under its own name, and a reader ignores that signature.
 	if _, by, err := seal.OpenHead(head(t, 1)+"— witness.example/w AAAAAQID\n", origin, public(1)); err != nil || len(by) != 1 {
 		t.Errorf("with a witness: %v", err)
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // Signing is the list of an entry after the one with this list, if these keys sign from then on, the oldest first. A key that is
-// not listed yet is active from the entry on. A listed one that does not sign any more is retired, if a later one signs in its
-// place. Otherwise it stays active: a run that has not got the newest key yet must not end it for good.
+// not listed yet is active from the entry on. If a listed key does not sign any more, and a later one signs in its place, it is
+// retired. Otherwise it stays active: a run that does not have the newest key yet must not end it for good.
 func (k Keys) Signing(serial uint64, signing ...PublicKey) (Keys, error) {
 	next := Keys{Retired: slices.Clone(k.Retired), Revoked: slices.Clone(k.Revoked)}
 	last := -1 // the place of the newest listed key that signs
@@ -41,8 +41,8 @@ func (k Keys) Signing(serial uint64, signing ...PublicKey) (Keys, error) {
 	return next, nil
 }
 
-// Replaced is the list of an entry with which these keys take the place of all others, since those are lost or stolen. No earlier
-// key vouches for such an entry.
+// Replaced is the list of an entry with which these keys take the place of all others, because those are lost or stolen. No
+// earlier key vouches for such an entry.
 func (k Keys) Replaced(serial uint64, reason string, by ...PublicKey) (Keys, error) {
 	lost := Keys{Retired: k.Retired, Revoked: slices.Clone(k.Revoked)}
 	for _, key := range k.Active {
@@ -55,7 +55,7 @@ func (k Keys) Replaced(serial uint64, reason string, by ...PublicKey) (Keys, err
 	return next, err
 }
 
-// Revoke is the list with one key that was stolen: what it signed from that serial on is worth nothing.
+// Revoke is the list after one key was stolen. The signatures of that key from that serial on are worth nothing.
 func (k Keys) Revoke(key PublicKey, from uint64, reason string) (Keys, error) {
 	this := func(s KeyState) bool { return s.Key == key }
 	next := Keys{
@@ -79,12 +79,12 @@ func (k Keys) Revoke(key PublicKey, from uint64, reason string) (Keys, error) {
 	return next, nil
 }
 
-// Lists tells whether the list has that key, in whatever state.
+// Lists tells whether the list has that key, in any state.
 func (k Keys) Lists(key PublicKey) bool {
 	return slices.ContainsFunc(slices.Concat(k.Active, k.Retired, k.Revoked), func(s KeyState) bool { return s.Key == key })
 }
 
-// Actives are the active keys.
+// Actives returns the active keys.
 func (k Keys) Actives() []PublicKey {
 	var active []PublicKey
 	for _, s := range k.Active {
@@ -98,7 +98,7 @@ func (k Keys) Equal(other Keys) bool {
 	return slices.Equal(k.Active, other.Active) && slices.Equal(k.Retired, other.Retired) && slices.Equal(k.Revoked, other.Revoked)
 }
 
-// ended says since when a key is not active any more; "" if it is active or unknown.
+// ended tells from which entry on a key is not active any more; "" if it is active or unknown.
 func (k Keys) ended(key PublicKey) string {
 	for what, states := range map[string][]KeyState{"retired": k.Retired, "revoked": k.Revoked} {
 		for _, s := range states {
@@ -110,7 +110,7 @@ func (k Keys) ended(key PublicKey) string {
 	return ""
 }
 
-// Ended says which of these keys are not active any more, and since when; "" if all are active or unknown.
+// Ended tells which of these keys are not active any more, and from which entry on; "" if all are active or unknown.
 func (k Keys) Ended(keys ...PublicKey) string {
 	var texts []string
 	for _, key := range keys {
@@ -121,9 +121,9 @@ func (k Keys) Ended(keys ...PublicKey) string {
 	return strings.Join(texts, ", ")
 }
 
-// follow returns the lives of all keys after an entry with that list, or an error if the list does not follow from the previous
-// one. No key is forgotten, no end is taken back, and a new key is active from the entry itself on. The first list may name
-// earlier serials, since signing can have begun before it, and a pruned journal has lost the lists before it.
+// follow returns the lives of all keys after an entry with that list. It returns an error if the list does not follow from the
+// previous one. No key is forgotten, no end is taken back, and a new key is active from the entry itself on. Only the first list
+// may give a new key an earlier serial. Signing can have begun before it, and a pruned journal has lost the lists before it.
 func (r *Keyring) follow(serial uint64, keys Keys) (map[PublicKey]life, error) {
 	if len(keys.Active) == 0 {
 		return nil, errors.New("no key is active: a signed journal stays signed")

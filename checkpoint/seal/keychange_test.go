@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// TestListsOfKeys: what the list becomes for the keys that sign.
+// TestListsOfKeys: the keys that sign decide the new list.
 func TestListsOfKeys(t *testing.T) {
 	t.Parallel()
 	const replaced = "another key signs in its place"
@@ -80,8 +80,8 @@ func TestRevokedKeys(t *testing.T) {
 
 func failure(_ seal.Keys, err error) error { return err }
 
-// TestListsFollow: whatever keys sign, each list follows from the previous one by the rules of a reader, and every entry is one that the
-// reader relies on.
+// TestListsFollow: for any keys that sign, each list follows from the previous one by the rules of a reader. The reader relies on
+// every entry.
 func TestListsFollow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -102,7 +102,7 @@ func TestListsFollow(t *testing.T) {
 					vouched = vouched || key == active
 				}
 			}
-			if err != nil || !vouched { // such a run does not go on
+			if err != nil || !vouched { // such a run stops
 				journal = signedBy(t, journal, sign...)
 				if serial == 1 {
 					if list, err = list.Signing(1, public(1)); err != nil {

@@ -8,11 +8,11 @@ import (
 
 // The ways in which the keys of a journal can be wrong, to be tested with errors.Is.
 var (
-	// ErrDowngraded: the text has no signature, although the journal was signed before it.
+	// ErrDowngraded: the text has no signature, although earlier entries of the journal are signed.
 	ErrDowngraded = errors.New("it is not signed, and the journal was signed before it")
 	// ErrInactive: a key of the journal signed the text, but the key was not active then.
 	ErrInactive = errors.New("it is signed only by keys that were not active then")
-	// ErrRevoked: only a key signed the text that was revoked from then on. The text is not protected by its signature.
+	// ErrRevoked: no active key signed the text, and a revoked one did. Its signature does not protect the text.
 	ErrRevoked = errors.New("it is signed only by keys that are revoked since then")
 	// ErrUnvouched: keys appear in the journal, and no earlier key signed for them.
 	ErrUnvouched = errors.New("no earlier key vouches for the new keys")
@@ -22,8 +22,8 @@ var (
 // entry on. The entry is signed by a key that was active before it, and by each key that it makes active.
 type Keys struct {
 	Active  []KeyState `json:"active"`
-	Retired []KeyState `json:"retired,omitempty"` // replaced as planned: what they signed stays good
-	Revoked []KeyState `json:"revoked,omitempty"` // stolen or lost: what they signed from then on is worth nothing
+	Retired []KeyState `json:"retired,omitempty"` // replaced as planned: their signatures stay good
+	Revoked []KeyState `json:"revoked,omitempty"` // stolen or lost: their signatures from then on are worth nothing
 }
 
 // A KeyState is one key, and the serial from which it is active, retired or revoked.
@@ -43,32 +43,32 @@ func (l life) at(serial uint64) bool {
 
 func (l life) revokedAt(serial uint64) bool { return l.revoked != 0 && l.revoked <= serial }
 
-// A Keyring knows which keys of one journal were active at which serial. First it is told of all entries that change the keys,
-// in their order; then it judges any entry and any head.
+// A Keyring knows which keys of one journal were active at which serial. First the caller tells it of all entries that change the
+// keys, in their order. Then it judges any entry and any head.
 type Keyring struct {
 	origin   string
 	trusted  []PublicKey // known from outside of the journal
-	accepted []PublicKey // by a person, although no earlier key vouches for them
+	accepted []PublicKey // by a person, without an earlier key that vouches for them
 	lives    map[PublicKey]life
 	changed  uint64 // the newest entry that changed the keys
 }
 
-// NewKeyring begins with the keys that the reader has from outside of the journal. Without any, the first keys that the journal
-// names are taken on its own word, and Pinned is false: then an attacker who can write the journal can choose its keys.
+// NewKeyring begins with the keys that the reader has from outside of the journal. Without such a key, the keyring believes the
+// first keys that the journal names, and Pinned is false. Then an attacker who can write the journal can choose its keys.
 func NewKeyring(origin string, trusted ...PublicKey) *Keyring {
 	return &Keyring{origin: origin, trusted: trusted, lives: map[PublicKey]life{}}
 }
 
-// Accept takes in that a person accepts a key that no earlier key vouches for, since all of those are lost.
+// Accept says that a person accepts a key for which no earlier key vouches, because all earlier keys are lost.
 func (r *Keyring) Accept(key PublicKey) { r.accepted = append(r.accepted, key) }
 
-// Told tells whether any entry has told the keyring of keys.
+// Told tells whether an entry has told the keyring of keys.
 func (r *Keyring) Told() bool { return len(r.lives) > 0 }
 
 // Pinned tells whether the reader has a key from outside of the journal.
 func (r *Keyring) Pinned() bool { return len(r.trusted) > 0 }
 
-// Since is the first serial that has to be signed; 0 if none has.
+// Since is the first serial that has to be signed; 0 if no entry has to be signed.
 func (r *Keyring) Since() uint64 {
 	if len(r.lives) == 0 {
 		if r.Pinned() {
@@ -85,7 +85,7 @@ func (r *Keyring) Since() uint64 {
 	return max(since, 1)
 }
 
-// Active are the keys that are active at a serial. A reader who knows of no change takes the trusted keys for active.
+// Active returns the keys that are active at a serial. If a reader knows of no change, the trusted keys count as active.
 func (r *Keyring) Active(serial uint64) []PublicKey {
 	if len(r.lives) == 0 {
 		return slices.Clone(r.trusted)
@@ -102,7 +102,7 @@ func (r *Keyring) Active(serial uint64) []PublicKey {
 	return active
 }
 
-// known are all keys whose signatures can be opened.
+// known returns all keys whose signatures the reader can open.
 func (r *Keyring) known() []PublicKey {
 	known := slices.Clone(r.trusted)
 	for key := range r.lives {
@@ -111,12 +111,12 @@ func (r *Keyring) known() []PublicKey {
 	return known
 }
 
-// Judge tells whether a key that was active then signed the entry. The error is one of those of this package. ErrUnsigned is no
-// fault of a journal that is not signed, or not yet; ErrDowngraded is one.
+// Judge tells whether a key that was active at that serial signed the entry. The error is one of those of this package.
+// [ErrUnsigned] is no fault in a journal that is not signed, or not yet. [ErrDowngraded] is a fault.
 func (r *Keyring) Judge(e *Entry) error { return r.judge(e.Serial, e.signed) }
 
-// JudgeHead is Judge for a head. A key that is active from the next entry on may have signed it too: the writer of that entry signs
-// the head before it, and completes what a crash of the previous writer has left.
+// JudgeHead is Judge for a head. A key that is active only from the next entry on may have signed the head too. The writer of that
+// entry signs the head before it, and completes the head that a crash of the previous writer has left.
 func (r *Keyring) JudgeHead(h *SignedHead) error {
 	err := r.judge(h.Size, h.signed)
 	if errors.Is(err, ErrInactive) && r.judge(h.Size+1, h.signed) == nil {
@@ -179,8 +179,8 @@ func (r *Keyring) Change(e *Entry, keys Keys) error {
 	return nil
 }
 
-// vouches tells whether the key may sign for new keys at that serial. Once the keyring knows of keys, only these vouch for others,
-// and not a further key that the reader has: otherwise a reader of both keys would not notice that the journal changed hands.
+// vouches tells whether the key may sign for new keys at that serial. If the keyring knows of keys, only these vouch for others. A
+// further key of the reader's does not vouch: otherwise a reader of both keys would not notice that the journal changed hands.
 func (r *Keyring) vouches(key PublicKey, serial uint64) bool {
 	l, listed := r.lives[key]
 	switch {
@@ -191,5 +191,5 @@ func (r *Keyring) vouches(key PublicKey, serial uint64) bool {
 	case r.Told():
 		return false
 	}
-	return !r.Pinned() || slices.Contains(r.trusted, key) // without a key of the reader's, the first keys are taken on their own word
+	return !r.Pinned() || slices.Contains(r.trusted, key) // without a key, the reader believes the first keys of the journal
 }

@@ -21,7 +21,7 @@ func signedBy(t *testing.T, journal []*seal.Entry, keys ...int) []*seal.Entry {
 	return extend(t, journal, len(journal)+1, by...)
 }
 
-// journalBy is a journal whose entries are signed by these keys; an empty list is an unsigned entry.
+// journalBy is a journal whose entries are signed by these keys. An empty list means an unsigned entry.
 func journalBy(t *testing.T, by ...[]int) []*seal.Entry {
 	t.Helper()
 	var journal []*seal.Entry
@@ -35,7 +35,7 @@ func state(n int, from uint64) seal.KeyState { return seal.KeyState{Key: public(
 
 func states(list ...seal.KeyState) []seal.KeyState { return list }
 
-// verdicts are what a keyring says of each entry.
+// verdicts returns a keyring's verdict on each entry.
 func verdicts(ring *seal.Keyring, journal []*seal.Entry) []error {
 	var list []error
 	for _, e := range journal {
@@ -51,7 +51,7 @@ func compare(t *testing.T, got, want []error) {
 	}
 }
 
-// TestRotation: key 1 signs, then both, then key 2 alone. Either key may be the one that the reader has.
+// TestRotation: key 1 signs, then both keys sign, then key 2 alone. The reader may have either key.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	journal := journalBy(t, []int{1}, []int{1}, []int{1, 2}, []int{1, 2}, []int{1, 2}, []int{2}, []int{1}, nil, []int{3})
@@ -96,7 +96,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestSigningThatStartsLate: the entries before the first signed one are covered by it, and need no signature. Later ones do.
+// TestSigningThatStartsLate: the first signed entry covers the entries before it, and these need no signature. Later entries need
+// one.
 func TestSigningThatStartsLate(t *testing.T) {
 	t.Parallel()
 	journal := journalBy(t, nil, nil, []int{1}, []int{1}, nil)
@@ -113,12 +114,12 @@ func TestSigningThatStartsLate(t *testing.T) {
 			t.Errorf("signed since %d", ring.Since())
 		}
 	}
-	// Without a change of keys, the reader's key is to have signed everything.
+	// Without a change of keys, the reader's key has to have signed every entry.
 	compare(t, verdicts(seal.NewKeyring(origin, public(1)), journal), []error{seal.ErrDowngraded, seal.ErrDowngraded, nil, nil, seal.ErrDowngraded})
 	compare(t, verdicts(seal.NewKeyring(origin), journal), []error{seal.ErrUnsigned, seal.ErrUnsigned, seal.ErrUnknownKey, seal.ErrUnknownKey, seal.ErrUnsigned})
 }
 
-// TestStolenKey: from its revocation on, the key's signature alone is worth nothing.
+// TestStolenKey: after its revocation, the key's signature alone is worth nothing.
 func TestStolenKey(t *testing.T) {
 	t.Parallel()
 	journal := journalBy(t, []int{1}, []int{1}, []int{1}, []int{1, 2}, []int{2}, []int{1})
@@ -137,7 +138,7 @@ func TestStolenKey(t *testing.T) {
 	}
 }
 
-// TestLostKey: a new key that only itself signs for is refused until a person accepts it.
+// TestLostKey: if only the new key itself signs for it, it is refused until a person accepts it.
 func TestLostKey(t *testing.T) {
 	t.Parallel()
 	journal := journalBy(t, []int{1}, []int{2}, []int{2})
@@ -219,7 +220,8 @@ func TestChangesThatDoNotFollow(t *testing.T) {
 			t.Errorf("%s: the keyring changed", what)
 		}
 	}
-	// The same list with the thief's end for a retired key is good, and an earlier end of a revoked one too, but no later one.
+	// The same list is good if it revokes a retired key. It is good if it revokes a key from an earlier entry on, but not from a
+	// later one on.
 	ring := seal.NewKeyring(origin, public(1))
 	for i, keys := range good {
 		if err := ring.Change(journal[i], keys); err != nil {
@@ -248,7 +250,8 @@ func TestChangesThatDoNotFollow(t *testing.T) {
 	}
 }
 
-// TestKeysWithOneID: an id of 32 bits is no fingerprint. These two keys have the same one in this journal, and are not mixed up.
+// TestKeysWithOneID: an id of 32 bits is no fingerprint. These two keys have the same id in this journal, and the keyring does not
+// mix them up.
 func TestKeysWithOneID(t *testing.T) {
 	t.Parallel()
 	var twins []ed25519.PrivateKey
@@ -278,7 +281,7 @@ func TestKeysWithOneID(t *testing.T) {
 	}
 }
 
-// TestKeysOfAnotherJournal: the same key signs for several journals, and a signature is good in its own one only.
+// TestKeysOfAnotherJournal: the same key signs for several journals. A signature is good only in its own journal.
 func TestKeysOfAnotherJournal(t *testing.T) {
 	t.Parallel()
 	ring := seal.NewKeyring(strings.Replace(origin, "archive", "webhook", 1), public(1))

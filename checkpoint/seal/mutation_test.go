@@ -12,7 +12,7 @@ import (
 )
 
 // TestEveryMutationOfABundleIsRefused flips a bit in each byte of the entry, of the row and of the head, and changes every other
-// part. No changed bundle proves anything, with one exception: a signature whose key cannot be told any more is ignored, and then
+// part. A changed bundle proves nothing, with one exception: a reader ignores a signature whose key it cannot tell any more. Then
 // the other key has to have signed.
 func TestEveryMutationOfABundleIsRefused(t *testing.T) {
 	t.Parallel()
@@ -78,8 +78,8 @@ func TestEveryMutationOfABundleIsRefused(t *testing.T) {
 	}
 }
 
-// TestUnknownSignaturesAreIgnored: a reader with one key of two does not open the other one's signature, as any note's reader.
-// The bytes still have one spelling only.
+// TestUnknownSignaturesAreIgnored: if a reader has one of two keys, it does not open the other key's signature. Every reader of
+// notes does so. The bytes still have only one spelling.
 func TestUnknownSignaturesAreIgnored(t *testing.T) {
 	t.Parallel()
 	text := head(t, newest)
@@ -111,14 +111,15 @@ func TestEveryMutationOfASignedEntryIsRefused(t *testing.T) {
 		if err == nil {
 			_, err = e.SignedBy(public(1), public(2))
 		}
-		// A reader sees an unknown key if its id or name is changed: then the other signature still counts, and the leaf differs.
+		// If a changed byte is in a key's id or name, the reader sees an unknown key. Then the other signature still counts, and
+		// the leaf differs.
 		if err == nil && (e.Leaf == entry(t, newest).Leaf || bit/8 < bytes.LastIndex(whole, []byte(`,"signatures":`))) {
 			t.Errorf("bit %d is changed, and the entry is accepted", bit)
 		}
 	}
 }
 
-// TestEntriesAreReadStrictly: whatever two readers could read differently, or contradicts itself, is refused.
+// TestEntriesAreReadStrictly: an entry is refused if two readers could read it differently, or if it contradicts itself.
 func TestEntriesAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	whole := string(line(t, newest))
@@ -192,8 +193,8 @@ func TestBundlesAreReadStrictly(t *testing.T) {
 	}
 }
 
-// TestWhatAKeyHolderCannotMix: parts that the key's holder signed, each of them good, prove nothing if they are of different
-// journals or places.
+// TestWhatAKeyHolderCannotMix: the key's holder signed these parts, and each of them is good. If they are of different journals or
+// places, they prove nothing.
 func TestWhatAKeyHolderCannotMix(t *testing.T) {
 	t.Parallel()
 	whole := must[*seal.Bundle](t)(seal.ReadBundle(vector(t, "proof.json")))
@@ -208,7 +209,7 @@ func TestWhatAKeyHolderCannotMix(t *testing.T) {
 	for _, serial := range []uint64{1, 3} {
 		tree.Append(entry(t, serial).Leaf)
 	}
-	cut := seal.Head{Origin: origin, Size: 2, Root: tree.Root()} // entry 2 is cut out
+	cut := seal.Head{Origin: origin, Size: 2, Root: tree.Root()} // this tree does not have entry 2
 	b.Head = must[string](t)(cut.Sign(signers(1)...))
 	b.Inclusion = seal.Inclusion{Index: 1, Size: 2, Hashes: []seal.Hash{entry(t, 1).Leaf}}
 	for _, serial := range []uint64{2, 3} {
@@ -219,7 +220,7 @@ func TestWhatAKeyHolderCannotMix(t *testing.T) {
 	}
 }
 
-// TestABundleNamesItsObjectOnce: an entry that names an object twice proves nothing about it, also if it is signed.
+// TestABundleNamesItsObjectOnce: if an entry names an object twice, it proves nothing about it, even if it is signed.
 func TestABundleNamesItsObjectOnce(t *testing.T) {
 	t.Parallel()
 	whole := must[*seal.Bundle](t)(seal.ReadBundle(vector(t, "proof.json")))

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A Node is a place in a tree: the root of a perfect subtree of 2^Level leaves, of which Number come before it on its level.
+// A Node is a place in a tree. It is the root of a perfect subtree of 2^Level leaves. Number such subtrees come before it on its
+// level.
 type Node struct {
 	Level  int
 	Number uint64
@@ -15,12 +16,12 @@ type Node struct {
 // Serial is the entry whose leaf completes the subtree.
 func (n Node) Serial() uint64 { return (n.Number + 1) << n.Level }
 
-// Nodes reads the hashes of nodes, one for each. A proof that is made from them is to be checked against a known root, since
-// only FromTiles checks the hashes itself.
+// Nodes reads the hashes of nodes, one for each. Check a proof made from them against a known root: only FromTiles checks the
+// hashes itself.
 type Nodes func(wanted []Node) ([]Hash, error)
 
-// FromEntries reads nodes out of a journal's entries: each node comes out of the one entry that completes it. read returns the
-// entries of these serials, in their order.
+// FromEntries reads nodes from a journal's entries: each node comes from the one entry that completes it. read returns the entries
+// of these serials, in their order.
 func FromEntries(read func(serials []uint64) ([]*Entry, error)) Nodes {
 	return func(wanted []Node) ([]Hash, error) {
 		serials := make([]uint64, len(wanted))
@@ -47,7 +48,7 @@ func FromEntries(read func(serials []uint64) ([]*Entry, error)) Nodes {
 	}
 }
 
-// FromLeaves reads nodes out of all leaves, such as the rows of one object.
+// FromLeaves reads nodes from all leaves, such as the rows of one object.
 func FromLeaves(leaves []Hash) Nodes {
 	return func(wanted []Node) ([]Hash, error) {
 		hashes := make([]Hash, len(wanted))
@@ -66,7 +67,7 @@ func FromLeaves(leaves []Hash) Nodes {
 	}
 }
 
-// reader lets tlog read nodes, which it counts in an order of its own.
+// reader lets tlog read nodes. tlog counts nodes in its own order.
 func (read Nodes) reader() tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		wanted := make([]Node, len(indexes))

@@ -18,11 +18,11 @@ var (
 	ErrUnsigned = errors.New("it is not signed")
 	// ErrUnknownKey: the text is signed, but by none of the given keys.
 	ErrUnknownKey = errors.New("it is signed by none of the known keys")
-	// ErrBadSignature: a signature that says that it is a given key's is not.
+	// ErrBadSignature: a signature names a given key, but that key did not make it.
 	ErrBadSignature = errors.New("a signature does not fit the text")
 )
 
-// largest is the most bytes of a head, or of an entry's signatures.
+// largest is the largest number of bytes of a head, or of an entry's signatures.
 const largest = 64 << 10
 
 // dash begins each line of a signature.
@@ -72,18 +72,18 @@ func sign(origin, text string, signers []Signer) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(string(signed[len(text)+1:]), "\n"), "\n"), nil
 }
 
-// A signed text is a text with the lines of its signatures. Nothing is known of them until signedBy has opened them.
+// A signed text is a text with the lines of its signatures. The signatures prove nothing until SignedBy has opened them.
 type signed struct {
 	origin string
 	text   string
 	lines  []string
 }
 
-// Signed tells whether there is any signature, of whatever key.
+// Signed tells whether there is any signature, of any key.
 func (s signed) Signed() bool { return len(s.lines) > 0 }
 
 // SignedBy opens the signatures and returns the keys that signed, in the order of the signatures. It ignores signatures by other
-// keys. The error is [ErrUnsigned], [ErrUnknownKey] or [ErrBadSignature]: without an error at least one of the keys signed.
+// keys. The error is [ErrUnsigned], [ErrUnknownKey] or [ErrBadSignature]. Without an error, at least one of the keys signed.
 func (s signed) SignedBy(keys ...PublicKey) ([]PublicKey, error) {
 	if !s.Signed() {
 		return nil, ErrUnsigned
@@ -119,9 +119,9 @@ func (s signed) SignedBy(keys ...PublicKey) ([]PublicKey, error) {
 	return by, nil
 }
 
-// checkLines refuses signature lines that have a second spelling, since a changed byte must never go unnoticed.
+// checkLines refuses signature lines that have a second spelling, since a reader must notice every changed byte.
 func checkLines(lines []string) error {
-	const most = 100 // as many as note.Open reads
+	const most = 100 // the number that note.Open reads
 	if len(lines) > most {
 		return fmt.Errorf("it has %d signatures, and %d are the most", len(lines), most)
 	}
@@ -139,7 +139,7 @@ func checkLines(lines []string) error {
 	return nil
 }
 
-// unnamable tells whether no key's name has that character.
+// unnamable tells whether a key's name cannot have that character.
 func unnamable(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '+' }
 
 // keyID is the id of a key in notes: a hint, and no fingerprint.

@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// An origin is the name of one journal, <tenant>/houndtrail/<stream>/<journal id>. It is the first line of each head and the
-// name of the journal's keys, so a signature for one journal is valid for no other.
+// An origin is the name of one journal, <tenant>/houndtrail/<stream>/<journal id>. It is the first line of each head and the name
+// of the journal's keys. So a signature for one journal is valid only for that journal.
 var (
 	originPattern  = regexp.MustCompile(`^((?:[A-Za-z0-9._:-]|%[0-9A-F]{2})+)/houndtrail/([a-z0-9-]+)/([0-9a-f]{16})$`)
 	journalPattern = regexp.MustCompile(`^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
 )
 
-// NewOrigin names the journal of a tenant's stream. id is the UUID that was drawn with the journal's first entry. Reset and move
-// keep the origin, so that a second journal beside the same archive never has heads of the same name.
+// NewOrigin names the journal of a tenant's stream. id is the UUID that was drawn with the entry that begins the origin: the
+// journal's first entry, or an adoption. A reset and a move keep the origin. A second journal beside the same archive draws
+// another UUID, so it never has heads of the same name.
 func NewOrigin(tenant, stream, id string) (string, error) {
 	if !journalPattern.MatchString(id) {
 		return "", fmt.Errorf("the journal id %q is no UUID", id)

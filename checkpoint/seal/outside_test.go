@@ -21,8 +21,8 @@ func exitOf(err error) int {
 	return 0
 }
 
-// TestEvidenceCheck: the script of the documents, which shares no code with Houndtrail, accepts the proofs that we accept and no
-// others.
+// TestEvidenceCheck: the script of the documents shares no code with Houndtrail. It accepts the proofs that Houndtrail accepts,
+// and no other proof.
 func TestEvidenceCheck(t *testing.T) {
 	t.Parallel()
 	checkpointtest.NeedsPrograms(t, "python3", "openssl")
@@ -83,7 +83,7 @@ func TestEvidenceCheck(t *testing.T) {
 	check(6, "a key is there twice", path, key1)
 }
 
-// TestByHand checks a head and a leaf with a shell and openssl alone.
+// TestByHand checks a head and a leaf with only a shell and openssl.
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	checkpointtest.NeedsPrograms(t, "sh", "sed", "grep", "sha256sum", "openssl")

@@ -43,14 +43,14 @@ func (p *Inclusion) Check(leaf, root Hash) error {
 	return nil
 }
 
-// A Consistency proves that a tree grew out of an older one, which is whole and unchanged in it (RFC 6962, 2.1.2).
+// A Consistency proves that a tree grew from an older one. The older one is whole and unchanged in it (RFC 6962, 2.1.2).
 type Consistency struct {
 	Old    uint64 `json:"old"`
 	New    uint64 `json:"new"`
 	Hashes []Hash `json:"hashes"`
 }
 
-// ProveConsistency makes the proof for the trees of these sizes. Every tree grew out of the empty one: that proof has no hashes.
+// ProveConsistency makes the proof for the trees of these sizes. Every tree grew from the empty one: that proof has no hashes.
 func ProveConsistency(older, newer uint64, nodes Nodes) (Consistency, error) {
 	if older > newer || newer > maxSize {
 		return Consistency{}, fmt.Errorf("that a tree of %d leaves grew out of one of %d cannot be proved", newer, older)
@@ -65,7 +65,7 @@ func ProveConsistency(older, newer uint64, nodes Nodes) (Consistency, error) {
 	return Consistency{older, newer, ours(path)}, nil
 }
 
-// Check tells whether the tree with the root newer grew out of the tree with the root older.
+// Check tells whether the tree with the root newer grew from the tree with the root older.
 func (p *Consistency) Check(older, newer Hash) error {
 	var err error
 	switch {
@@ -88,7 +88,7 @@ func (p *Consistency) Check(older, newer Hash) error {
 // tlogProof is the first line of a C2SP tlog-proof.
 const tlogProof = "c2sp.org/tlog-proof@v1"
 
-// Text is the proof as a C2SP tlog-proof, which other tools read. head is the note of the tree's head.
+// Text is the proof as a C2SP tlog-proof. Other tools read that form. head is the note of the tree's head.
 func (p *Inclusion) Text(head string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nindex %d\n", tlogProof, p.Index)
@@ -98,7 +98,8 @@ func (p *Inclusion) Text(head string) string {
 	return b.String() + "\n" + head
 }
 
-// ReadProof reads a tlog-proof of a leaf, and the head in it. It accepts what Text writes. Neither is checked yet.
+// ReadProof reads a tlog-proof of a leaf, and the head in it. It accepts the output of Text. It checks neither the proof nor the
+// head.
 func ReadProof(text string) (Inclusion, *SignedHead, error) {
 	proof, note, found := strings.Cut(text, "\n\n")
 	if !found || len(text) > 2*largest {

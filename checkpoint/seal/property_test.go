@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// stored is a tree as tlog keeps it: an implementation that shares none of our code.
+// stored is a tree in tlog's own form. tlog shares no code with us.
 type stored []tlog.Hash
 
 func (s *stored) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
@@ -28,7 +28,7 @@ func (s *stored) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
-// A grown is a tree with all its leaves, in our terms and in tlog's.
+// A grown is a tree with all its leaves, in our form and in tlog's.
 type grown struct {
 	leaves []seal.Hash
 	roots  []seal.Hash // by size
@@ -54,7 +54,7 @@ func grow(t testing.TB, size int) grown {
 	return g
 }
 
-// TestFrontierIsTheTree: at each size the frontier gives tlog's root, and comes back from its hashes.
+// TestFrontierIsTheTree: at each size, the frontier has tlog's root, and can be made again from its hashes.
 func TestFrontierIsTheTree(t *testing.T) {
 	t.Parallel()
 	g := grow(t, 3000)
@@ -90,7 +90,7 @@ func TestFrontierIsTheTree(t *testing.T) {
 	}
 }
 
-// journalOf is a journal of that many entries, without any JSON but the seal.
+// journalOf is a journal of that number of entries. Each has no JSON but the seal.
 func journalOf(t testing.TB, size int, by ...seal.Signer) []*seal.Entry {
 	t.Helper()
 	return extend(t, nil, size, by...)
@@ -114,7 +114,7 @@ func extend(t testing.TB, list []*seal.Entry, size int, by ...seal.Signer) []*se
 	return list
 }
 
-// TestNodesComeOutOfEntries: every node of a tree comes out of the one entry that completes it, as tlog has it.
+// TestNodesComeOutOfEntries: every node of a tree comes from the one entry that completes it, and it is tlog's node.
 func TestNodesComeOutOfEntries(t *testing.T) {
 	t.Parallel()
 	journal := journalOf(t, 300)
@@ -166,7 +166,7 @@ func TestNodesComeOutOfEntries(t *testing.T) {
 	}
 }
 
-// TestProofsAreTlogs: our proofs are tlog's, tlog accepts them, and no proof holds for anything else.
+// TestProofsAreTlogs: our proofs are tlog's proofs, and tlog accepts them. A proof holds only for its own leaf and tree.
 func TestProofsAreTlogs(t *testing.T) {
 	t.Parallel()
 	g := grow(t, 700)
@@ -226,7 +226,7 @@ func same(a []seal.Hash, b []tlog.Hash) bool {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestTilesAreTlogs: names, contents and completion are those of tlog, but for the height in the name.
+// TestTilesAreTlogs: tlog gives the same names, contents and completion. Only the height in the name differs.
 func TestTilesAreTlogs(t *testing.T) {
 	t.Parallel()
 	g := grow(t, 1500)
@@ -272,7 +272,8 @@ func TestTilesAreTlogs(t *testing.T) {
 	}
 }
 
-// TestNodesComeOutOfTiles: the nodes out of full tiles and the last leaves are the tree's, and no changed byte goes unnoticed.
+// TestNodesComeOutOfTiles: the nodes from full tiles and from the last leaves are the tree's nodes. A reader notices each changed
+// byte.
 func TestNodesComeOutOfTiles(t *testing.T) {
 	t.Parallel()
 	const largest = 66_000 // two levels of full tiles
@@ -334,7 +335,7 @@ func TestNodesComeOutOfTiles(t *testing.T) {
 	}
 }
 
-// TestRowsComeBack: no two records have the same row bytes, since each row has one reading only.
+// TestRowsComeBack: each row has only one reading, so two records never have the same row bytes.
 func TestRowsComeBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -358,7 +359,7 @@ func TestRowsComeBack(t *testing.T) {
 	}
 }
 
-// TestRowsAreStreamed: a long row has the same leaf as its bytes, wherever it is cut.
+// TestRowsAreStreamed: a long row has the same leaf as its bytes, for any place of the cut.
 func TestRowsAreStreamed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// AppendRow appends the row bytes of a record: a netstring of each column, in the order of the archive's columns, and "-," for
-// NULL. They are the same before and after compaction, and whatever the encoding of the file. The records_root of an object is
-// the root of the tree over the leaves of its rows, in the order of the file.
+// AppendRow appends the row bytes of a record. They are a netstring of each column, in the order of the archive's columns, and
+// "-," for NULL. They are the same before and after compaction, and for each encoding of the file. The records_root of an object
+// is the root of the tree over the leaves of its rows, in the order of the file.
 //
 // columns are the values of the string columns; nil is NULL.
 func AppendRow(row []byte, id, createdAtMicros int64, columns ...*string) []byte {
@@ -42,14 +42,14 @@ func appendInt(row []byte, n int64) []byte {
 
 func appendLength(row []byte, n int) []byte { return append(strconv.AppendInt(row, int64(n), 10), ':') }
 
-// A Row is the values that row bytes have.
+// A Row has the values of row bytes.
 type Row struct {
 	ID              int64
 	CreatedAtMicros int64     // since the epoch
 	Columns         []*string // nil is NULL
 }
 
-// ParseRow reads what AppendRow writes, and nothing else.
+// ParseRow reads the output of AppendRow, and no other bytes.
 func ParseRow(row []byte) (Row, error) {
 	var values []*string
 	for rest := string(row); rest != ""; {
@@ -94,24 +94,24 @@ func cutNetstring(row string) (value *string, rest string, err error) {
 	return &text, row[begin+n+1:], nil
 }
 
-// Rows is the tree over the rows of one object, which come one by one. It needs memory for one piece of a row, however long the
-// row is. The zero value is ready to use.
+// Rows is the tree over the rows of one object. The rows come one by one. It needs memory for one piece of a row, even if the row
+// is long. The zero value is ready to use.
 type Rows struct {
 	tree  Frontier
-	piece []byte // of a leaf's text: the buffer of each row
+	piece []byte // the first bytes of a leaf's text: the buffer for each row
 }
 
 const (
 	// leafPrefix stands before the bytes of a leaf in its hash (RFC 6962, 2.1).
 	leafPrefix = 0
-	// longest is how many bytes of a row are hashed at a time.
+	// longest is the number of bytes of a row that are hashed at a time.
 	longest = 32 << 10
 )
 
-// Add adds the row of a record, as [AppendRow] writes it.
+// Add adds the row of a record, in the form of [AppendRow].
 func (t *Rows) Add(id, createdAtMicros int64, columns ...*string) {
 	piece := appendInt(appendInt(append(t.piece[:0], leafPrefix), id), createdAtMicros)
-	var long hash.Hash // of the pieces before this one; nil if the row is short
+	var long hash.Hash // of the earlier pieces; nil if the row is short
 	for _, text := range columns {
 		if text == nil {
 			piece = append(piece, '-', ',')
@@ -138,7 +138,7 @@ func (t *Rows) Add(id, createdAtMicros int64, columns ...*string) {
 	t.tree.Append(Hash(long.Sum(nil)))
 }
 
-// Len is how many rows there are.
+// Len is the number of rows.
 func (t *Rows) Len() int { return int(t.tree.size) }
 
 // Root is the records_root of an object with these rows.

@@ -8,22 +8,21 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// TileWidth is the number of hashes in a full tile, and tileHeight the number of the tree's levels in it.
+// TileWidth is the number of hashes in a full tile. tileHeight is the number of the tree's levels in it.
 const (
 	tileHeight = 8
 	TileWidth  = 1 << tileHeight
 )
 
-// A Tile is up to 256 neighbouring nodes of a tree's level 8*Level (C2SP tlog-tiles). A full tile never changes, and is written
-// once. Tiles make bulk reading cheap; whatever they have is in the entries too.
+// A Tile is up to 256 neighbouring nodes of a tree's level 8*Level (C2SP tlog-tiles). A full tile never changes, and Houndtrail
+// writes it once. Tiles make bulk reading cheap. The entries have the same content.
 type Tile struct {
 	Level  int
 	Number uint64
-	Width  int // the hashes in it: TileWidth if it is full
+	Width  int // the number of hashes in it: TileWidth if it is full
 }
 
-// Completed returns the tiles that the entry of that serial makes full, of the lowest level first. For most entries there are
-// none.
+// Completed returns the tiles that the entry of that serial makes full, the lowest level first. Most entries make no tile full.
 func Completed(serial uint64) []Tile {
 	var tiles []Tile
 	for level := 0; serial > 0 && serial%TileWidth == 0; level++ {
@@ -33,8 +32,8 @@ func Completed(serial uint64) []Tile {
 	return tiles
 }
 
-// Tiles returns all tiles of the tree of that size: the full ones, and on each level the partial one, which is never stored but
-// which other tools want to read. Those of the lowest level come first.
+// Tiles returns all tiles of the tree of that size: the full ones, and the partial one on each level. A partial tile is never
+// stored, but other tools want to read it. The tiles of the lowest level come first.
 func Tiles(size uint64) []Tile {
 	var tiles []Tile
 	for _, t := range tlog.NewTiles(tileHeight, 0, int64(size)) {
@@ -43,17 +42,17 @@ func Tiles(size uint64) []Tile {
 	return tiles
 }
 
-// theirs is the tile as tlog knows it.
+// theirs is the tile in tlog's form.
 func (t Tile) theirs() tlog.Tile {
 	return tlog.Tile{H: tileHeight, L: t.Level, N: int64(t.Number), W: t.Width}
 }
 
-// Path is the tile's key below the journal, such as tile/0/x001/x234/067. tlog's own has the height in it.
+// Path is the tile's key below the journal, such as tile/0/x001/x234/067. tlog's own path has the height in it.
 func (t Tile) Path() string {
 	return "tile/" + strings.TrimPrefix(t.theirs().Path(), fmt.Sprintf("tile/%d/", tileHeight))
 }
 
-// ParseTile reads what Path gives.
+// ParseTile reads the output of Path.
 func ParseTile(path string) (Tile, error) {
 	name, ok := strings.CutPrefix(path, "tile/")
 	t, err := tlog.ParseTilePath(fmt.Sprintf("tile/%d/%s", tileHeight, name))
@@ -64,7 +63,7 @@ func ParseTile(path string) (Tile, error) {
 	return parsed, nil
 }
 
-// last is the serial of the entry that the tile ends with; above maxSize if there can be none.
+// last is the serial of the entry that ends the tile. It is above maxSize if there can be no such entry.
 func (t Tile) last() uint64 {
 	end := t.Number*TileWidth + uint64(t.Width)
 	if shift := tileHeight * t.Level; t.Number < maxSize/TileWidth && end<<shift>>shift == end {
@@ -73,7 +72,7 @@ func (t Tile) last() uint64 {
 	return maxSize + 1
 }
 
-// Nodes are the nodes whose hashes are in the tile.
+// Nodes returns the nodes whose hashes are in the tile.
 func (t Tile) Nodes() []Node {
 	nodes := make([]Node, t.Width)
 	for i := range nodes {
@@ -117,8 +116,8 @@ type TileStore struct {
 	Leaves func(serials []uint64) (leaves []Hash, err error) // the leaves of these entries, in their order
 }
 
-// FromTiles reads nodes of the tree with that size and root out of the tiles in a store. It checks all that it reads against the
-// root. A partial tile is in no store: its hashes are leaves, or the roots of full tiles.
+// FromTiles reads nodes of the tree with that size and root from the tiles in a store. It checks everything that it reads against
+// the root. No store has a partial tile: its hashes are leaves, or the roots of full tiles.
 func FromTiles(size uint64, root Hash, store TileStore) Nodes {
 	return func(wanted []Node) ([]Hash, error) {
 		indexes := make([]int64, len(wanted))
@@ -139,7 +138,7 @@ func FromTiles(size uint64, root Hash, store TileStore) Nodes {
 	}
 }
 
-// tileReader gives tlog the tiles of a store, and the partial ones that are in no store.
+// tileReader gives tlog the tiles of a store, and makes the partial ones.
 type tileReader struct{ store TileStore }
 
 // Height is the height of all tiles.

@@ -18,8 +18,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// The vectors were made by another program, from the specification: seven entries of one journal. Key 1 signs the first five,
-// and both keys sign the last two.
+// Another program made the vectors from the specification. They are seven entries of one journal. Key 1 signs the first five, and
+// both keys sign the last two.
 const (
 	origin  = "acme.example/houndtrail/archive/6f1c6a0e8b1f4c3b"
 	newest  = 7
@@ -68,7 +68,7 @@ func private(n int) ed25519.PrivateKey { return key(byte(32 * (n - 1))) }
 
 func public(n int) seal.PublicKey { return seal.PublicOf(private(n)) }
 
-// signers are the keys that sign the entry of that serial.
+// signers returns the keys that sign the entry of that serial.
 func signers(serial uint64) []seal.Signer {
 	both := []seal.Signer{seal.NewSigner(origin, private(1)), seal.NewSigner(origin, private(2))}
 	if serial < rotated {
@@ -89,7 +89,7 @@ func entries(t testing.TB) seal.Nodes {
 	})
 }
 
-// failing is the part of a test that must needs.
+// failing is the part of a test that must uses.
 type failing interface {
 	Helper()
 	Fatal(args ...any)
@@ -106,7 +106,7 @@ func must[T any](t failing) func(T, error) T {
 	}
 }
 
-// TestVectorsOfEntries: each entry and each head is read, and made again from the parts with the same bytes.
+// TestVectorsOfEntries reads each entry and each head, and makes it again from its parts with the same bytes.
 func TestVectorsOfEntries(t *testing.T) {
 	t.Parallel()
 	var tree seal.Frontier
@@ -254,7 +254,7 @@ func TestVectorsOfProofs(t *testing.T) {
 	}
 }
 
-// records are the records of the object of entry 3.
+// records returns the records of the object of entry 3.
 func records() []record.Record {
 	ann := record.Record{
 		ActorID: "7b0e", ActorName: "ann", ActorEmail: "ann@acme.example", Action: "LoginAttempt", Fields: `{"username":"ann"}`,
@@ -270,7 +270,7 @@ func records() []record.Record {
 	}}
 }
 
-// rowOf is how a caller that knows records makes row bytes.
+// rowOf makes row bytes in the way of a caller that knows records.
 func rowOf(r *record.Record) []byte {
 	var columns []*string
 	for i, c := range record.Columns() {

@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// Keys refuses an object with a key twice, with two keys that differ only in case, or with a key of t in another case.
-// encoding/json accepts each of these, and takes the last of two keys. It also refuses bytes that are no UTF-8, which
-// encoding/json replaces. t is the type that the body is read into, and body is known to be valid JSON.
+// Keys refuses an object with a key twice, with two keys that differ only in case, or with a key of t in another case. Package
+// encoding/json accepts each of these, and takes the last of two keys. Keys also refuses bytes that are no UTF-8. Package
+// encoding/json replaces such bytes. The caller reads the body into the type t, and knows that the body is valid JSON.
 func Keys(body []byte, t reflect.Type) error {
 	if !utf8.Valid(body) {
 		return errors.New("it is not UTF-8")
@@ -50,7 +50,7 @@ func walkKeys(d *json.Decoder, t reflect.Type) error {
 	default:
 		return nil
 	}
-	_, err = d.Token() // the end of the list or object
+	_, err = d.Token() // reads the end of the list or object
 	return err
 }
 
@@ -95,6 +95,6 @@ func Fields(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// fold gives the same result for all spellings that encoding/json takes for one key: to it, ſ is an s and the sign of Kelvin a
-// k.
+// fold gives the same result for all spellings that encoding/json takes for one key. For encoding/json, ſ is an s and the sign of
+// Kelvin is a k.
 func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }

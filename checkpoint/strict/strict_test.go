@@ -20,7 +20,7 @@ type value struct {
 	plain int
 }
 
-// TestKeys: an object has each key once, and each key of ours in our spelling, at any depth that we know.
+// TestKeys: an object has each key once, and each of our keys in our spelling, at any depth that we know.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for body, good := range map[string]bool{

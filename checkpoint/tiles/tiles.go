@@ -1,11 +1,11 @@
 // Package tiles writes the full tiles of a journal's tree: <stream>/tile/<level>/<number>, 256 hashes in each (package seal).
 //
-// A tile is written once, after the commit that completes it, and only if it is absent. It says nothing that the entries do not
-// say: it makes reading the whole tree cheap. So nothing depends on it. A reader checks a tile against the root of a head, and
-// reads the entries if the tile is missing or wrong.
+// Houndtrail writes a tile once, after the commit that completes it, and only if it is absent. The entries have the same content,
+// but a tile makes it cheap to read the whole tree. So nothing depends on a tile. A reader checks a tile against the root of a
+// head. If the tile is missing or wrong, the reader reads the entries.
 //
-// A crash between the commit and the tile does no harm. The note of the newest entry is written only after the tiles that the
-// entry completes, so the next start, which sees an older note, writes them.
+// A crash between the commit and the tile does no harm. Houndtrail writes the note of the newest entry only after the tiles that
+// the entry completes. After the crash, the next start sees an older note, and writes the tiles.
 package tiles
 
 import (
@@ -22,11 +22,11 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// parallel is how many entries a Writer asks for at a time.
+// parallel is the number of entries for which a Writer asks at a time.
 const parallel = 16
 
-// ErrDiffers says that there is a tile already, with other hashes. Houndtrail never overwrites it. Entries that were lost, and
-// replaced by an adoption, leave such tiles behind. If there was no adoption, the journal or the tile was changed.
+// ErrDiffers says that there is a tile already, with other hashes. Houndtrail never overwrites it. Entries that an adoption
+// replaced leave such tiles behind. If there was no adoption, the journal or the tile was changed.
 var ErrDiffers = errors.New("the tile is there with other hashes than the entries give")
 
 // A Writer writes the tiles of one journal. It is safe for concurrent use.
@@ -34,26 +34,26 @@ type Writer struct {
 	Bucket bucket.Bucket
 	Prefix string                     // of the journal: the stream and a slash
 	Entry  func(serial uint64) string // the key of an entry
-	Never  func(error)                // told of a tile that no later try can write
+	Never  func(error)                // learns of a tile that no later try can write
 
 	mu     sync.Mutex
-	leaves map[uint64]seal.Hash // of the newest entries that passed by, by serial
-	owed   uint64               // a tile that ends with this serial could not be written; 0 for none
+	leaves map[uint64]seal.Hash // of the newest entries that Passed has seen, by serial
+	owed   uint64               // Houndtrail could not write a tile that ends with this serial; 0 for none
 }
 
-// Passed remembers the leaf of an entry that the store has, so that a tile need not read it again.
+// Passed remembers the leaf of an entry that the store has, so that a later tile does not read the entry again.
 func (w *Writer) Passed(serial uint64, leaf seal.Hash) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.leaves == nil || len(w.leaves) > 2*seal.TileWidth { // entries came in no order
+	if w.leaves == nil || len(w.leaves) > 2*seal.TileWidth { // the entries did not come in order
 		w.leaves = map[uint64]seal.Hash{}
 	}
 	w.leaves[serial] = leaf
 	delete(w.leaves, serial-seal.TileWidth)
 }
 
-// Complete writes the tiles that the newest entry completes, and those that it could not write before. For other entries it asks the
-// store nothing. An error says that the store failed, and that the next call tries again.
+// Complete writes the tiles that the newest entry completes, and those that it could not write earlier. If an entry completes no
+// tile, Complete does not ask the store. An error says that the store failed, and that the next call tries again.
 func (w *Writer) Complete(ctx context.Context, newest uint64) error {
 	w.mu.Lock()
 	from := newest
@@ -64,10 +64,11 @@ func (w *Writer) Complete(ctx context.Context, newest uint64) error {
 	return w.span(ctx, from, newest, w.write)
 }
 
-// mostRepaired bounds how many entries Repair looks back: after a crash a few are missing. If the note is lost, all are.
+// mostRepaired limits how many entries Repair looks back. After a crash, a few tiles are missing. If both the note and the lease
+// are lost, Repair would look at all tiles.
 const mostRepaired = 64 * seal.TileWidth
 
-// Repair writes the tiles that the entries after a serial complete, as far as they are missing.
+// Repair writes the missing tiles among those that the entries after a serial complete.
 func (w *Writer) Repair(ctx context.Context, after, newest uint64) error {
 	after = max(after, newest-min(newest, mostRepaired))
 	return w.span(ctx, after+1, newest, func(ctx context.Context, t seal.Tile) error {
@@ -79,7 +80,8 @@ func (w *Writer) Repair(ctx context.Context, after, newest uint64) error {
 	})
 }
 
-// span makes the tiles that the entries of a span complete. Those that the store fails are owed.
+// span makes the tiles that the entries of a span complete. If the store fails a tile, owed becomes the entry that completes the
+// first such tile.
 func (w *Writer) span(ctx context.Context, first, last uint64, do func(context.Context, seal.Tile) error) error {
 	var failed error
 	var owed uint64
@@ -103,7 +105,7 @@ func (w *Writer) span(ctx context.Context, first, last uint64, do func(context.C
 	return failed
 }
 
-// A neverError says why no later try can write a tile.
+// A neverError gives the reason why no later try can write a tile.
 type neverError struct{ cause error }
 
 func (e *neverError) Error() string { return e.cause.Error() }
@@ -128,7 +130,7 @@ func (w *Writer) write(ctx context.Context, t seal.Tile) error {
 	return err
 }
 
-// content is the content of a tile, as the entries give it. The entry that completes the tile has the root over all hashes in it.
+// content is the content of a tile, made of the entries. The entry that completes the tile has the root over all hashes in it.
 func (w *Writer) content(ctx context.Context, t seal.Tile) ([]byte, error) {
 	nodes := t.Nodes()
 	last, err := w.read(ctx, nodes[len(nodes)-1].Serial())
@@ -149,11 +151,11 @@ func (w *Writer) content(ctx context.Context, t seal.Tile) ([]byte, error) {
 	return t.Content(func([]seal.Node) ([]seal.Hash, error) { return hashes, nil })
 }
 
-// levels is how many levels of the tree are in a tile.
+// levels is the number of levels of the tree that a tile has.
 const levels = 8
 
-// hashes reads nodes of one level that follow each other. A leaf that has passed by is not read again, and a leaf before one that
-// is read stands in the seal of that one.
+// hashes reads nodes of one level that follow each other. If Passed has seen a leaf, hashes does not read the entry again. If
+// hashes reads the entry of a leaf, the seal of that entry has the leaf before it.
 func (w *Writer) hashes(ctx context.Context, nodes []seal.Node) ([]seal.Hash, error) {
 	hashes := make([]seal.Hash, len(nodes))
 	known := w.known(nodes, hashes)
@@ -178,7 +180,7 @@ func (w *Writer) hashes(ctx context.Context, nodes []seal.Node) ([]seal.Hash, er
 			tree, err := e.Seal.Before()
 			if err == nil {
 				before := tree.Hashes()
-				hashes[i-1] = before[len(before)-1] // of an odd size, whose last subtree is one leaf
+				hashes[i-1] = before[len(before)-1] // the tree before has an odd size, so its last subtree is one leaf
 			}
 			return err
 		})
@@ -186,7 +188,7 @@ func (w *Writer) hashes(ctx context.Context, nodes []seal.Node) ([]seal.Hash, er
 	return hashes, group.Wait()
 }
 
-// known fills in the leaves that have passed by.
+// known fills in the leaves that Passed has seen.
 func (w *Writer) known(nodes []seal.Node, hashes []seal.Hash) []bool {
 	known := make([]bool, len(nodes))
 	if nodes[0].Level > 0 {
@@ -203,7 +205,7 @@ func (w *Writer) known(nodes []seal.Node, hashes []seal.Hash) []bool {
 func (w *Writer) read(ctx context.Context, serial uint64) (*seal.Entry, error) {
 	key := w.Entry(serial)
 	body, _, _, err := w.Bucket.Get(ctx, key)
-	if errors.Is(err, fs.ErrNotExist) { // it was pruned, or is lost
+	if errors.Is(err, fs.ErrNotExist) { // the entry was pruned, or is lost
 		return nil, &neverError{err}
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ func marshal(t *testing.T, s seal.Seal) []byte {
 
 func entryKey(serial uint64) string { return fmt.Sprintf("archive/%020d.json", serial) }
 
-// A world is a journal of so many entries, whose seals fit and which say nothing else.
+// A world is a journal. The seals of its entries fit, and the entries have no other content.
 type world struct {
 	*testing.T
 	store  *checkpointtest.Faulty
@@ -87,7 +87,7 @@ func (w *world) tile(path string) []byte {
 	return body
 }
 
-// want compares the tile with that number on level 0 with the entries.
+// want compares the tile of that number on level 0 with the entries.
 func (w *world) want(number int) {
 	w.Helper()
 	var want []byte
@@ -99,7 +99,7 @@ func (w *world) want(number int) {
 	}
 }
 
-// TestComplete writes a tile out of the leaves that have passed by, or out of every other entry.
+// TestComplete writes a tile from the leaves that Passed has seen, or from every other entry.
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
@@ -130,7 +130,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// TestSecondLevel writes the first tile of level 1, of 65,536 entries, and holds both to the vectors of tiles of other tools.
+// TestSecondLevel writes the first tile of level 1, of 65,536 entries. It compares both tiles with the hashes of the leaves.
 func TestSecondLevel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, seal.TileWidth*seal.TileWidth)
@@ -150,7 +150,7 @@ func TestSecondLevel(t *testing.T) {
 	}
 }
 
-// TestStoreFails: the next call writes a tile that the store refused, and a tile that is there is written no second time.
+// TestStoreFails: the next call writes a tile that the store refused. It does not write a tile again that exists.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, seal.TileWidth+3)
@@ -179,7 +179,7 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// TestRepair writes what is missing, and only that.
+// TestRepair writes the missing tiles, and no other.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 3*seal.TileWidth+5)
@@ -200,7 +200,7 @@ func TestRepair(t *testing.T) {
 	w.want(0)
 }
 
-// TestNever: a tile that the entries do not give is no failure of the store, and a wrong one is not overwritten.
+// TestNever: if the entries do not give a tile, that is no failure of the store. A wrong tile is not overwritten.
 func TestNever(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

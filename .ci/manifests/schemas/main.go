@@ -1,10 +1,10 @@
-// Command schemas turns Kubernetes' OpenAPI description into strict JSON schemas, one file for each kind, named as
-// kubeconform looks for them: cronjob-batch-v1.json.
+// Command schemas turns Kubernetes' OpenAPI description into strict JSON schemas. Each kind gets one file, with the name that
+// kubeconform looks for: cronjob-batch-v1.json.
 //
 //	schemas SWAGGER FOLDER
 //
-// The schemas that kubeconform would fetch from the network are made from the same description. A field that the
-// description does not know is an error in them, which is how a misspelt one is caught.
+// The schemas that kubeconform would fetch from the network are made from the same description. In the strict schemas, a field
+// that the description does not know is an error. So a misspelt field is caught.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// An object is a JSON object as it came.
+// An object is an unchanged JSON object.
 type object = map[string]any
 
 const reference = "#/definitions/"
@@ -58,13 +58,13 @@ func run(args []string) error {
 	return nil
 }
 
-// tighten makes a definition refuse what it does not know, and returns the files that it is the schema of: one for each
-// version of a kind, none for a part of one.
+// tighten makes a definition refuse fields that it does not know. It returns the files that have this definition as their schema:
+// one for each version of a kind, and none for a part of one.
 func tighten(name string, definition object) []string {
 	if _, ok := definition["properties"]; ok {
 		definition["additionalProperties"] = false
 	}
-	// Two types that are written either way in YAML, while the description calls them strings.
+	// YAML has two ways to write these two types, but the description calls them strings.
 	switch name {
 	case "io.k8s.apimachinery.pkg.util.intstr.IntOrString":
 		definition["type"] = []any{"string", "integer"}
@@ -85,7 +85,7 @@ func tighten(name string, definition object) []string {
 	return files
 }
 
-// write stores a kind's definition together with all that it refers to.
+// write stores a kind's definition together with all definitions to which it refers.
 func write(path string, definition object, all map[string]object) error {
 	needed := make(map[string]object)
 	collect(definition, all, needed)

@@ -32,7 +32,7 @@ func randomWalk(t *testing.T, open Store) {
 	})
 }
 
-// walk is a store and what should be in it, by key.
+// walk is a store and its expected content, by key.
 type walk struct {
 	bucket.Bucket
 	t                *testing.T

@@ -156,7 +156,7 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// TestSweeps: a later run removes the files of killed runs, once no process can be writing them any more.
+// TestSweeps: a later run removes the files of killed runs, when no process can be writing them any more.
 func TestSweeps(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

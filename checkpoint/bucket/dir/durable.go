@@ -126,7 +126,7 @@ func writeTemp(folder string, body []byte) (string, error) {
 	return path, nil
 }
 
-// sweep removes files that killed runs left at the root, once no process can be writing them any more. A failure does no harm.
+// sweep removes files that killed runs left at the root, when no process can be writing them any more. A failure does no harm.
 func sweep(root string) {
 	entries, _ := os.ReadDir(root)
 	for _, entry := range entries {
@@ -155,7 +155,7 @@ func makeDir(path string) (changed []string, err error) {
 	return append(changed, parent), nil
 }
 
-// syncDirs makes the names in folders durable. It begins with the last one, which is the innermost.
+// syncDirs makes the names in folders durable. It begins with the last folder. This is the innermost one.
 func syncDirs(folders []string) error {
 	for _, folder := range slices.Backward(folders) {
 		f, err := os.Open(folder)
@@ -178,7 +178,7 @@ func unlessUnknown(err error) error {
 	return err
 }
 
-// lockFile opens or makes the file and takes a flock on it, which lasts until unlock is called or the process ends.
+// lockFile opens or makes the file and takes a flock on it. The flock lasts until unlock is called or the process ends.
 func lockFile(path string, how int) (unlock func() error, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
@@ -221,7 +221,7 @@ func withoutOwn(path string, err error) error {
 	return inner.Err
 }
 
-// explainFile names the attempt and the file, and says why it failed and what to do.
+// explainFile names the attempt, the file, the cause, and the next step.
 func explainFile(verb, path string, err error) error {
 	linking := isLink(err)
 	err = withoutOwn(path, err)

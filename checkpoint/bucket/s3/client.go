@@ -25,19 +25,19 @@ import (
 )
 
 const (
-	// answerTimeout bounds connecting and the wait for an answer, without the request's body.
+	// answerTimeout limits connecting and the wait for an answer, without the request's body.
 	answerTimeout = time.Minute
-	// hastyConnect bounds connecting while a person waits.
+	// hastyConnect limits connecting while a person waits.
 	hastyConnect = 1500 * time.Millisecond
-	// idleConnections are kept for the next requests: a verification makes so many at a time, and a connection takes several
-	// round trips to make.
+	// idleConnections is the number of connections that are kept for the next requests. A verification makes this number of
+	// requests at a time, and each new connection takes several round trips.
 	idleConnections = 64
-	// bodyGrace and bodyRate bound a whole body: an upload's part of 16 MiB passes on a line of 60 kB/s.
+	// bodyGrace and bodyRate limit the time of a whole body. With them, an upload's part of 16 MiB passes on a line of 60 kB/s.
 	bodyGrace = 2 * time.Minute
 	bodyRate  = 100_000 // bytes a second
 )
 
-// connect makes a client of S3, and returns its configuration, which tells how it logs in.
+// connect makes a client of S3, and returns its configuration. The configuration tells how the client logs in.
 func connect(ctx context.Context, opts Options) (*sdk.Client, aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, loading(opts)...)
 	if err != nil {
@@ -60,7 +60,7 @@ func connect(ctx context.Context, opts Options) (*sdk.Client, aws.Config, error)
 }
 
 func loading(opts Options) []func(*config.LoadOptions) error {
-	// The services that give credentials use this client as it is; AWS_CA_BUNDLE is added to it.
+	// The services that give credentials use this client unchanged. The SDK adds AWS_CA_BUNDLE to it.
 	client := awshttp.NewBuildableClient().WithReadTimeout(answerTimeout).WithTransportOptions(func(tr *http.Transport) {
 		tr.OnProxyConnectResponse = transport.ProxyAnswer
 		tr.MaxIdleConnsPerHost = idleConnections
@@ -69,7 +69,7 @@ func loading(opts Options) []func(*config.LoadOptions) error {
 		client = client.WithDialerOptions(func(d *net.Dialer) { d.Timeout = hastyConnect })
 	}
 	load := []func(*config.LoadOptions) error{
-		config.WithLogger(logging.Nop{}), // errors are returned; the SDK's own notes would only confuse
+		config.WithLogger(logging.Nop{}), // the calls return errors; the SDK's own notes would only confuse
 		config.WithRetryer(func() aws.Retryer { return newRetryer(opts) }),
 		config.WithHTTPClient(client),
 	}
@@ -87,7 +87,7 @@ func loading(opts Options) []func(*config.LoadOptions) error {
 // at the new address.
 func boundedClient(client aws.HTTPClient, opts Options) aws.HTTPClient {
 	own, ok := client.(*awshttp.BuildableClient)
-	if !ok { // the SDK only ever replaces it by another of this type
+	if !ok { // the SDK replaces it only by another client of this type
 		return client
 	}
 	return &http.Client{
@@ -98,8 +98,8 @@ func boundedClient(client aws.HTTPClient, opts Options) aws.HTTPClient {
 	}
 }
 
-// newRetryer adds to the SDK's rules the two answers by which S3 says that a conditional write met another one. If a person
-// waits, it does not retry a store that is not there.
+// newRetryer adds two answers to the SDK's rules. With them, S3 says that a conditional write met another one. If a person waits,
+// it does not try again to connect to a store that is down.
 func newRetryer(opts Options) aws.Retryer {
 	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = opts.MaxAttempts
@@ -118,7 +118,7 @@ func notWhenDown(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// noteFailures logs each attempt that fails in a way that may pass. The SDK itself does not report them.
+// noteFailures logs each failed attempt that the SDK may try again. The SDK itself does not report them.
 func noteFailures(opts Options) func(*middleware.Stack) error {
 	log, retryer := opts.Log, newRetryer(opts)
 	return func(stack *middleware.Stack) error {

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// mostDeletes is how many keys S3 accepts in one request.
+// mostDeletes is the number of keys that S3 accepts in one request.
 const mostDeletes = 1000
 
 // Delete implements [bucket.Bucket]. It names no versions: in a bucket with versions or Object Lock, S3 adds a delete marker
@@ -45,7 +45,7 @@ func (s *Bucket) Delete(ctx context.Context, keys ...string) error {
 }
 
 // undeleted returns the error about the keys that S3 refused to delete. The answer as a whole is a success. S3 reports each of
-// these keys alone, mostly for the same reason: so the first report stands for all.
+// these keys alone, mostly for the same reason. So the first report stands for all of them.
 func (s *Bucket) undeleted(ctx context.Context, refused []types.Error) error {
 	refused = slices.DeleteFunc(refused, func(e types.Error) bool { return aws.ToString(e.Code) == "NoSuchKey" })
 	if len(refused) == 0 {

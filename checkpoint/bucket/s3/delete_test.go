@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestDeleteKeepsVersions: in a bucket with versions, also of objects that Object Lock retains, Delete hides the objects and
-// keeps every version of them.
+// TestDeleteKeepsVersions: in a bucket with versions, Delete hides the objects and keeps every version of them. It does the same
+// with objects that Object Lock retains.
 func TestDeleteKeepsVersions(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -37,7 +37,7 @@ func TestDeleteKeepsVersions(t *testing.T) {
 	}
 }
 
-// TestDeleteRefused: the error names the right that a role without it lacks.
+// TestDeleteRefused: if a role lacks the right, the error names that right.
 func TestDeleteRefused(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

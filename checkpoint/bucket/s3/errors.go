@@ -20,10 +20,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// explained is an error in our words. The SDK's error, which repeats itself at length, stays underneath for errors.As.
+// explained is an error in our words. The SDK's error repeats itself at length. It stays underneath, for errors.As.
 type explained struct {
 	text   string
-	remedy string // what to do, with a colon in front; "" if the error does not tell
+	remedy string // the next step, with a colon in front; "" if the error does not tell one
 	before bool   // there were no credentials, so S3 was not asked
 	err    error
 }
@@ -31,13 +31,13 @@ type explained struct {
 func (e *explained) Error() string { return e.text + e.remedy }
 func (e *explained) Unwrap() error { return e.err }
 
-// Remedy is the part of the text that says what to do; "" if the error does not tell.
+// Remedy is the part of the text that gives the next step; "" if the error does not tell one.
 func (e *explained) Remedy() string { return strings.TrimPrefix(e.remedy, ": ") }
 
-// NoCredentials tells that there were no credentials, or that the service that gives them failed, so that S3 was not asked.
+// NoCredentials tells that S3 was not asked. Either there were no credentials, or the service that gives them failed.
 func (e *explained) NoCredentials() bool { return e.before }
 
-// Is makes a refusal of S3 an [fs.ErrPermission], as a refusal of a file system is.
+// Is makes a refusal of S3 an [fs.ErrPermission], like a refusal of a file system.
 func (e *explained) Is(target error) bool {
 	return target == fs.ErrPermission && denied(apiCode(e.err))
 }
@@ -47,8 +47,8 @@ func denied(code string) bool {
 	return slices.Contains([]string{"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden"}, code)
 }
 
-// explain turns an error of the SDK into one that names the attempt and the object, and says why it failed and what to do.
-// action is the permission that the call needs.
+// explain turns an error of the SDK into one that names the attempt and the object, and gives the cause and the next step. action
+// is the permission that the call needs.
 func (s *Bucket) explain(ctx context.Context, verb, action, key string, err error) error {
 	tried := verb + " " + s.url(key)
 	if ctx.Err() != nil {
@@ -64,7 +64,7 @@ func (s *Bucket) explain(ctx context.Context, verb, action, key string, err erro
 		}
 		return fmt.Errorf("%s: another process changed it: %w", tried, fs.ErrExist)
 	case "NoSuchKey", "NoSuchVersion":
-		// Only S3's own word counts. Any other 404, of a wrong endpoint say, must not look like a store without objects.
+		// Only S3's own word counts. Any other 404, such as one from a wrong endpoint, must not look like a store without objects.
 		return fmt.Errorf("%s: %w", tried, fs.ErrNotExist)
 	}
 	none := apiCode(err) == "" && (s.login.unreadable(err) || strings.Contains(err.Error(), "get credentials"))
@@ -78,9 +78,9 @@ func apiCode(err error) string {
 	return ""
 }
 
-// cause is the store's own message and the number that its support asks for, or the innermost error.
+// cause is the store's own message, with the number for which its support asks. If there is no message, it is the innermost error.
 func cause(err error) string {
-	if timeout, ok := errors.AsType[*transport.TimeoutError](err); ok { // at whatever depth the SDK wraps it
+	if timeout, ok := errors.AsType[*transport.TimeoutError](err); ok { // at any depth: the SDK wraps it
 		return timeout.Error()
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
@@ -106,7 +106,7 @@ func cause(err error) string {
 // foreign is a text of the store, on one line and cut to a length that a person can read.
 func foreign(text string) string { return quote.Clip(quote.OneLine(text), 200) }
 
-// remedy says what to do about an error. Codes: "Error responses" of the Amazon S3 API reference.
+// remedy gives the next step after an error. The codes come from "Error responses" in the Amazon S3 API reference.
 func (s *Bucket) remedy(action, key string, err error) string {
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.HTTPStatusCode() == http.StatusProxyAuthRequired {
 		return ": " + transport.ProxyAdvice
@@ -195,7 +195,7 @@ func regionOf(err error) string {
 	return ""
 }
 
-// remedyOfTransport says what to do about an error before the store could answer.
+// remedyOfTransport gives the next step after an error that came before the store could answer.
 func (s *Bucket) remedyOfTransport(err error) string {
 	switch {
 	case is[*transport.ProxyError](err): // this error has its own advice

@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestErrors: each mistake of an installation gets an error that names the remedy, from all calls, and no secret.
+// TestErrors: each mistake of an installation gets an error that names the remedy, from all calls, and shows no secret.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -40,7 +40,7 @@ func TestErrors(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		opts           s3.Options
-		get, put, list string // a part of each error; "" means that the call works
+		get, put, list string // a part of each error; "" if the call works
 	}{
 		"missing bucket": {
 			options(server, "nothing-here"), "bucket nothing-here does not exist: create it",
@@ -109,7 +109,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestStrangeAnswers has stubs instead of a store, for answers that versitygw does not give.
+// TestStrangeAnswers uses stubs instead of a store, for answers that versitygw does not give.
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
 	for want, handler := range map[string]func(http.ResponseWriter){
@@ -133,7 +133,7 @@ func TestStrangeAnswers(t *testing.T) {
 			w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:00:00 GMT")
 			w.Header().Set("ETag", `"e"`)
 		},
-		// A web server that knows nothing of S3. It must not look like a store without objects.
+		// A web server that is no S3 must not look like a store without objects.
 		"there is no S3 at this address": func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte("<html>not found</html>"))
@@ -177,7 +177,7 @@ func TestNoCredentials(t *testing.T) {
 	buckettest.WantError(t, "Open", err, "set HOUNDTRAIL_S3_REGION or AWS_REGION")
 }
 
-// TestCancel: a store that does not answer holds its caller no longer than the context.
+// TestCancel: if a store does not answer, its caller waits no longer than its context.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -193,7 +193,7 @@ func with(opts s3.Options, change func(*s3.Options)) s3.Options {
 	return opts
 }
 
-// newStub starts a server that gives one answer to everything.
+// newStub starts a server that gives one answer to every request.
 func newStub(t *testing.T, handler func(http.ResponseWriter)) s3.Options {
 	t.Helper()
 	stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { handler(w) }))

@@ -13,8 +13,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestPutFaults breaks the requests that make an object visible, with and without effect, and then looks at the store. If its
-// object is there, Put has to succeed. If another writer was first, Put has to say so.
+// TestPutFaults breaks the requests that make an object visible, with and without their effect. Then it looks at the store. If the
+// store has this writer's object, Put has to succeed. If another writer was first, Put has to return that error.
 func TestPutFaults(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -23,14 +23,14 @@ func TestPutFaults(t *testing.T) {
 	small, large := []byte(`{"writer":"ours"}`), bytes.Repeat([]byte("ours"), 2*partSize/4+1)
 	other := []byte("another's")
 	tests := map[string]struct {
-		faults   []fault // of the first, second... commit request; the last one goes on for ever
+		faults   []fault // of the first, second... commit request; the last one repeats
 		before   []byte  // the object before the Put
-		replace  bool    // the Put is to replace it
+		replace  bool    // the Put should replace that object
 		attempts int     // default: 3
-		// overtaken: another writer replaces our object while its answer is being lost. Either result is true then, and the
-		// store has the other writer's object.
+		// overtaken: another writer replaces our object while its answer is lost. Then either result is true, and the store has
+		// the other writer's object.
 		overtaken bool
-		wantErr   error // nil: our body is stored
+		wantErr   error // nil: the store has our body
 		wantSent  int
 	}{
 		"answer cut":                        {faults: []fault{cutAfter, none}, wantSent: 2},
@@ -137,8 +137,8 @@ func commits(r *http.Request) bool {
 	return r.Method == http.MethodPut && !query.Has("partNumber") || r.Method == http.MethodPost && query.Has("uploadId")
 }
 
-// TestAbortsParts: if the upload of a large body fails, it leaves no parts behind. No listing would show them, and the owner
-// would pay for them.
+// TestAbortsParts: if the upload of a large body fails, it leaves no parts. No listing would show them, and the owner would pay
+// for them.
 func TestAbortsParts(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

@@ -13,19 +13,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// An Inspector tells how S3 keeps the objects of a bucket, for a person who sets one up. Each call is a request or two, and
+// An Inspector tells how S3 keeps the objects of a bucket, for a person who sets one up. Each call makes one or two requests, and
 // changes nothing. If the role may not see the answer, the error is fs.ErrPermission: a writer needs no right for it. If the store
 // does not know the request, the error is errors.ErrUnsupported.
 type Inspector interface {
-	// Region is the region of the bucket; "" if the store tells none. It needs s3:ListBucket.
+	// Region is the region of the bucket; "" if the store tells none. This call needs s3:ListBucket.
 	Region(ctx context.Context) (string, error)
-	// Versioning tells whether the bucket keeps earlier versions. It needs s3:GetBucketVersioning.
+	// Versioning tells whether the bucket keeps earlier versions. This call needs s3:GetBucketVersioning.
 	Versioning(ctx context.Context) (bool, error)
-	// ObjectLock tells whether the bucket has Object Lock, and its default retention. It needs s3:GetBucketObjectLockConfiguration.
+	// ObjectLock tells whether the bucket has Object Lock, and its default retention. This call needs
+	// s3:GetBucketObjectLockConfiguration.
 	ObjectLock(ctx context.Context) (ObjectLock, error)
-	// Encryption is how an object is encrypted, such as AES256 or aws:kms; "" if the store does not tell. It needs s3:GetObject.
+	// Encryption is the kind of an object's encryption, such as AES256 or aws:kms; "" if the store does not tell. This call needs
+	// s3:GetObject.
 	Encryption(ctx context.Context, key string) (string, error)
-	// Identity is the ARN of the role or user whose credentials the store gets. AWS answers it without any right.
+	// Identity is the ARN of the role or user whose credentials the store gets. AWS answers this call without any right.
 	Identity(ctx context.Context) (string, error)
 }
 
@@ -33,7 +35,7 @@ type Inspector interface {
 type ObjectLock struct {
 	Enabled bool
 	Mode    string // of the default retention; "" if there is none
-	Days    int    // how long the default retention is; a year counts as 365
+	Days    int    // the length of the default retention; a year counts as 365
 }
 
 // Region implements [Inspector].
@@ -83,7 +85,7 @@ func (s *Bucket) Encryption(ctx context.Context, key string) (string, error) {
 	return strings.TrimSpace(string(out.ServerSideEncryption) + " " + aws.ToString(out.SSEKMSKeyId)), nil
 }
 
-// Identity implements [Inspector]. Only AWS has STS: for another store the error is errors.ErrUnsupported.
+// Identity implements [Inspector]. Only AWS has STS. For another store, the error is errors.ErrUnsupported.
 func (s *Bucket) Identity(ctx context.Context) (string, error) {
 	if s.opts.Endpoint != "" {
 		return "", errors.ErrUnsupported
@@ -95,7 +97,7 @@ func (s *Bucket) Identity(ctx context.Context) (string, error) {
 	return aws.ToString(out.Arn), nil
 }
 
-// explainAbout is explain for a call about the bucket itself, which a store may not know.
+// explainAbout is explain for a call about the bucket itself. A store may not know such a call.
 func (s *Bucket) explainAbout(ctx context.Context, verb, action string, err error) error {
 	explained := s.explain(ctx, verb, action, "", err)
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && ctx.Err() == nil {

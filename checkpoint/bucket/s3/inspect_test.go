@@ -45,8 +45,8 @@ func TestInspector(t *testing.T) {
 	}
 }
 
-// TestIdentity asks a stand-in for STS: versitygw has none, and the one of AWS is out of reach. The form of the answer is that of
-// "GetCallerIdentity" in the AWS STS API reference.
+// TestIdentity asks a stand-in for STS: versitygw has none, and a test cannot reach the STS of AWS. The form of the answer comes
+// from "GetCallerIdentity" in the AWS STS API reference.
 func TestIdentity(t *testing.T) {
 	const arn = "arn:aws:sts::123456789012:assumed-role/houndtrail/session"
 	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

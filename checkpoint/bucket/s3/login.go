@@ -30,7 +30,7 @@ func loginOf(cfg aws.Config) (l login) {
 	return login{}
 }
 
-// The services that give credentials, as the SDK calls them.
+// The services that give credentials, by their names in the SDK.
 const (
 	serviceS3   = "S3"
 	serviceSTS  = "STS"
@@ -49,7 +49,7 @@ func failing(err error) (service, operation string) {
 	}
 }
 
-// remedy says what to do if a service gave no credentials.
+// remedy gives the next step if a service gave no credentials.
 func (l login) remedy(service string, err error) string {
 	switch {
 	case service == serviceSTS && is[*net.OpError](err):
@@ -67,7 +67,7 @@ func (l login) remedy(service string, err error) string {
 	}
 }
 
-// refused explains what STS says about the token: "Errors" of AssumeRoleWithWebIdentity in the AWS STS API reference.
+// refused explains an answer of STS about the token: see "Errors" of AssumeRoleWithWebIdentity in the AWS STS API reference.
 func (l login) refused(code string) string {
 	if l.tokenFile == "" {
 		return "the role is not given to these credentials: check the role's trust policy and the profile in AWS_PROFILE"
@@ -87,7 +87,7 @@ func (l login) refused(code string) string {
 		"its subject (the service account) and its audience (sts.amazonaws.com)", l.role, l.tokenFile, why)
 }
 
-// unreadable tells that the SDK could not even read the token. The SDK says this only in words.
+// unreadable tells that the SDK could not even read the token. The SDK tells this only in the text of its error.
 func (l login) unreadable(err error) bool {
 	return l.tokenFile != "" && strings.Contains(err.Error(), "unable to read file at "+l.tokenFile)
 }

@@ -18,7 +18,7 @@ const (
 	noRole = "AWS_EC2_METADATA_DISABLED"
 )
 
-// withToken sets an environment in which the STS at the address exchanges a token in a file for a role.
+// withToken sets an environment. In it, the STS at the address exchanges a token in a file for a role.
 func withToken(t *testing.T, sts string) (tokenFile string) {
 	t.Helper()
 	tokenFile = filepath.Join(t.TempDir(), "token")
@@ -35,7 +35,7 @@ func withToken(t *testing.T, sts string) (tokenFile string) {
 	return tokenFile
 }
 
-// TestRoleRefused: if STS gives no role, the error is about the role, its token and its trust policy, not about S3.
+// TestRoleRefused: if STS gives no role, the error is about the role, its token and its trust policy. It is not about S3.
 func TestRoleRefused(t *testing.T) {
 	code := ""
 	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -23,7 +23,7 @@ const (
 	defaultIdle        = 30 * time.Second
 )
 
-// Options says in which bucket the objects are and how it keeps them. The zero value of each field is the default.
+// Options names the bucket of the objects, and tells how the bucket keeps them. The zero value of each field is the default.
 type Options struct {
 	bucket.Options
 
@@ -37,8 +37,8 @@ type Options struct {
 	SSE      string // AES256 or aws:kms; default: the bucket's own setting
 	KMSKeyID string // with aws:kms; default: the account's key for S3
 
-	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version for so many days: until then, S3 does not
-	// delete it.
+	// ObjectLockMode (GOVERNANCE or COMPLIANCE) and ObjectLockDays keep every version for ObjectLockDays days. Until then, S3 does
+	// not delete it.
 	ObjectLockMode string
 	ObjectLockDays int
 	StorageClass   string // default: STANDARD

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// Open implements [bucket.Bucket] with a GET of the last bytes, whose answer also tells the size.
+// Open implements [bucket.Bucket] with a GET of the last bytes. Its answer also tells the size.
 func (s *Bucket) Open(ctx context.Context, key string, tail int) (bucket.Object, error) {
 	if err := bucket.CheckKey(key); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (s *Bucket) Open(ctx context.Context, key string, tail int) (bucket.Object,
 		return nil, err
 	}
 	o.tail, o.etag, o.size = body, out.ETag, int64(len(body))
-	if out.ContentRange != nil { // if not, the store has sent the whole object
+	if out.ContentRange != nil { // without it, the store has sent the whole object
 		_, total, _ := strings.Cut(*out.ContentRange, "/")
 		if o.size, err = strconv.ParseInt(total, 10, 64); err != nil {
 			return nil, fmt.Errorf("read %s: the answer has the range %q, which tells no size", s.url(key), *out.ContentRange)
@@ -40,7 +40,7 @@ func (s *Bucket) Open(ctx context.Context, key string, tail int) (bucket.Object,
 	return o, nil
 }
 
-// part reads a range of an object. The store's checksum is the one of the whole object, so the SDK must not compare it.
+// part reads a range of an object. The store's checksum covers the whole object, so the SDK must not compare it.
 func (s *Bucket) part(ctx context.Context, key, span string, etag *string) (body []byte, out *sdk.GetObjectOutput, err error) {
 	for range readAttempts {
 		out, err = s.client.GetObject(ctx, &sdk.GetObjectInput{
@@ -74,7 +74,7 @@ type object struct {
 
 func (o *object) Size() int64 { return o.size }
 
-// Close need not end anything: between two requests, the store does not know that there is a reader.
+// Close has nothing to end: between two requests, the store does not know that there is a reader.
 func (o *object) Close() error { return nil }
 
 func (o *object) ReadAt(p []byte, off int64) (int, error) {

@@ -17,21 +17,21 @@ type proxy struct {
 	seen []*http.Request
 }
 
-// fault is what happens to one request.
+// fault is the effect of the proxy on one request.
 type fault int
 
 const (
 	none      fault = iota
-	cutBefore       // the connection breaks; the server never saw the request
-	cutAfter        // the server has done the work; its answer is lost
-	failAfter       // the server has done the work; a 500 is answered
+	cutBefore       // the connection breaks; the server has not seen the request
+	cutAfter        // the server has done the work, and its answer is lost
+	failAfter       // the server has done the work, and the proxy answers 500
 	conflict        // 409 ConditionalRequestConflict, without the work
 	busy            // 503 SlowDown, without the work
 )
 
 var errCut = errors.New("cut")
 
-// newProxy starts a proxy; decide is asked about each request.
+// newProxy starts a proxy. The proxy asks decide about each request.
 func newProxy(t *testing.T, target string, decide func(*http.Request) fault) *proxy {
 	t.Helper()
 	to, err := url.Parse(target)
@@ -42,7 +42,7 @@ func newProxy(t *testing.T, target string, decide func(*http.Request) fault) *pr
 		return &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(to)
-				r.Out.Host = r.In.Host // the host is signed
+				r.Out.Host = r.In.Host // the signature covers the host
 			},
 			ModifyResponse: func(*http.Response) error {
 				if after != none {
@@ -94,7 +94,7 @@ func (p *proxy) requests(method string) []*http.Request {
 	return found
 }
 
-// answer writes an error as S3 does.
+// answer writes an error in the form of S3.
 func answer(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)

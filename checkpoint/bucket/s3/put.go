@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// abortTimeout is how long the clean-up after a failed upload in parts may take.
+// abortTimeout limits the clean-up after a failed upload in parts.
 const abortTimeout = 10 * time.Second
 
 // Put implements [bucket.Bucket] with If-None-Match: * or If-Match.
@@ -42,8 +42,8 @@ func (s *Bucket) Put(ctx context.Context, key string, body []byte, version strin
 		return etag, nil
 	}
 	if p.mayHaveWorked(err) {
-		// The store may have our object although its answer was lost: then the retry met our own write. So the object that the store
-		// has now decides. If it cannot be read, the first error stands.
+		// The store may have our object although its answer was lost: then the retry met our own write. So the object that the
+		// store has now decides. If it cannot be read, Put returns the first error.
 		if stored, etag, _, getErr := s.Get(ctx, key); getErr == nil && bytes.Equal(stored, body) {
 			return etag, nil
 		}
@@ -56,12 +56,12 @@ type put struct {
 	key                  string
 	body                 []byte
 	ifNoneMatch, ifMatch *string
-	// attempts counts how often the request that makes the object visible was sent.
+	// attempts counts how often the client sent the request that makes the object visible.
 	attempts int
 }
 
-// mayHaveWorked tells whether a failed write may still have stored the object. If the only attempt was refused (4xx), it did
-// not. If no request was sent, it did not either.
+// mayHaveWorked tells whether a failed write may still have stored the object. If the store refused the only attempt (4xx), it has
+// not stored the object. If no request was sent, it has not stored it either.
 func (p *put) mayHaveWorked(err error) bool {
 	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
 	refused := answered && answer.HTTPStatusCode()/100 == 4
@@ -95,7 +95,7 @@ func (s *Bucket) putWhole(ctx context.Context, p *put) (string, error) {
 	return aws.ToString(out.ETag), nil
 }
 
-// putParts uploads a large body in parts. Until the last request, the upload is not visible. That request has the condition.
+// putParts uploads a large body in parts. The upload is not visible before the last request. That request has the condition.
 func (s *Bucket) putParts(ctx context.Context, p *put) (string, error) {
 	in := &sdk.CreateMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: s.key(p.key), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
@@ -108,7 +108,7 @@ func (s *Bucket) putParts(ctx context.Context, p *put) (string, error) {
 	}
 	etag, err := s.completeParts(ctx, p, upload.UploadId)
 	if err != nil {
-		// Parts cost money until they are aborted. If this fails too, a lifecycle rule of the bucket has to do it.
+		// Parts cost money until they are aborted. If the abort fails too, a lifecycle rule of the bucket has to remove them.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
 		_, _ = s.client.AbortMultipartUpload(ctx, &sdk.AbortMultipartUploadInput{

@@ -19,12 +19,12 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
-// readAttempts is how often Get tries to read a body that breaks off or stands still. The SDK does not retry that.
+// readAttempts is the number of times that Get tries to read a body that breaks off or stands still. The SDK does not retry that.
 const readAttempts = 3
 
-// Bucket is a [bucket.Bucket] in a bucket of S3, or of a store that answers conditional writes as S3 does.
+// Bucket is a [bucket.Bucket] in a bucket of S3, or of a store that answers conditional writes in the same way.
 //
-// Every object carries a SHA-256 that the store has checked. The SDK retries after temporary failures, with backoff.
+// Every object has a SHA-256 that the store has checked. The SDK retries after temporary failures, with backoff.
 type Bucket struct {
 	client *sdk.Client
 	config aws.Config // of the client, and of the services that give it credentials
@@ -32,7 +32,7 @@ type Bucket struct {
 	opts   Options
 }
 
-// Open prepares a client. It sends nothing yet. The error names all problems of the options at once.
+// Open prepares a client. It sends nothing yet. The error names all problems of the options together.
 func Open(ctx context.Context, opts Options) (*Bucket, error) {
 	opts = opts.withDefaults()
 	client, cfg, err := connect(ctx, opts)
@@ -46,7 +46,7 @@ func Open(ctx context.Context, opts Options) (*Bucket, error) {
 func (s *Bucket) String() string { return strings.TrimSuffix(s.url(""), "/") }
 
 // Get implements [bucket.Bucket]. The version is the ETag. The age is the difference of two headers of one answer, Date and
-// Last-Modified, so this machine's clock has no part in it; both count in whole seconds.
+// Last-Modified. So this machine's clock has no part in it. Both headers count whole seconds.
 func (s *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Duration, error) {
 	if err := bucket.CheckKey(key); err != nil {
 		return nil, "", 0, err
@@ -64,7 +64,7 @@ func (s *Bucket) Get(ctx context.Context, key string) ([]byte, string, time.Dura
 	return body, *out.ETag, max(0, now.Sub(*out.LastModified)), nil
 }
 
-// read has take read the body, from its beginning at each attempt. version is nil for the newest version.
+// read lets take read the body, from its beginning at each attempt. version is nil for the newest version.
 func (s *Bucket) read(ctx context.Context, key string, version *string, take func(io.Reader) error) (out *sdk.GetObjectOutput, err error) {
 	for range readAttempts {
 		out, err = s.client.GetObject(ctx, &sdk.GetObjectInput{Bucket: &s.opts.Bucket, Key: s.key(key), VersionId: version})
@@ -98,7 +98,7 @@ func (s *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 		}
 		keys = append(keys, info.Key)
 	}
-	slices.Sort(keys) // S3 sorts by itself; not every store does
+	slices.Sort(keys) // S3 sorts them, but some other stores do not
 	return keys, nil
 }
 

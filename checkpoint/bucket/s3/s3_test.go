@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// TestObjectLock: no one can delete a kept object, uploaded in one piece or in parts. Working state can be deleted.
+// TestObjectLock: a kept object cannot be deleted, even if it was uploaded in parts. Working state can be deleted.
 func TestObjectLock(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -65,7 +65,7 @@ func TestObjectLock(t *testing.T) {
 	}
 }
 
-// TestHeaders: versitygw accepts these headers without acting on them, so the test checks the requests.
+// TestHeaders: versitygw accepts these headers, but does not act on them. So the test checks the requests.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -140,7 +140,7 @@ func TestOptionsAtOnce(t *testing.T) {
 	}
 }
 
-// TestBrokenBody: a body that breaks off is read again, and never passed on as it is.
+// TestBrokenBody: if a body breaks off, Get reads it again, and never returns the broken one.
 func TestBrokenBody(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ broken, wantSent int }{{1, 2}, {1000, 3}} {

@@ -8,7 +8,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// unsignedKey is the key under which the context of a request names the header that is not signed.
+// unsignedKey is the key of the values of the unsigned header, in the context of a request.
 type unsignedKey struct{}
 
 // leaveUnsigned keeps a header out of the signature. A proxy before a store that is not AWS may change the header on the way.

@@ -23,8 +23,8 @@ const objectHead = "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nLa
 
 const noSuchKey = "HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\n\r\n<Error><Code>NoSuchKey</Code></Error>"
 
-// TestStalls: a store begins an answer or takes the beginning of a body, and then does nothing more. The client tries it as
-// often as a store that fails, logs each time, and then returns an error with the object's name.
+// TestStalls: a store begins an answer, or takes the beginning of a body, and then stops. The client tries as often as with a
+// store that fails, and logs each attempt. Then it returns an error with the object's name.
 func TestStalls(t *testing.T) {
 	t.Parallel()
 	const attempts = 2

@@ -56,7 +56,8 @@ func (s *Bucket) said(ctx context.Context, key string, err error) error {
 	return getErr
 }
 
-// whole is the SHA-256 of a whole object in hex. An upload in parts has a sum over the sums of its parts, which is not that.
+// whole is the SHA-256 of a whole object in hex. It is "" for an upload in parts: such an object has only a sum over the sums of
+// its parts.
 func whole(sum *string, kind types.ChecksumType) string {
 	raw, err := base64.StdEncoding.DecodeString(aws.ToString(sum))
 	if err != nil || len(raw) != sha256.Size || kind == types.ChecksumTypeComposite {
@@ -88,7 +89,7 @@ func (s *Bucket) Walk(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 	return s.walk(ctx, prefix, "")
 }
 
-// walk is Walk that begins after a key.
+// walk is a Walk that begins after a key.
 func (s *Bucket) walk(ctx context.Context, prefix, after string) iter.Seq2[bucket.Info, error] {
 	return func(yield func(bucket.Info, error) bool) {
 		if err := bucket.CheckPrefix(prefix); err != nil {
@@ -118,17 +119,18 @@ func (s *Bucket) walk(ctx context.Context, prefix, after string) iter.Seq2[bucke
 	}
 }
 
-// ours returns the key of an object of this store. Any other object is not one of ours, for example a console's folder marker.
+// ours returns the key of an object of this store. If the object does not belong to the store, ok is false: for example, a
+// console's folder marker.
 func (s *Bucket) ours(name *string) (key string, ok bool) {
 	key = strings.TrimPrefix(aws.ToString(name), *s.key(""))
 	return key, bucket.CheckKey(key) == nil
 }
 
-// isChecksum tells whether the SDK found that a body does not fit its checksum: the status is http.StatusOK, and there is an
-// error.
+// isChecksum tells whether the SDK found that a body does not fit its checksum. Then the status is http.StatusOK, and still there
+// is an error.
 func isChecksum(err error) bool { return strings.Contains(err.Error(), "checksum did not match") }
 
-// unversioned are the answers of a store that has no versions, or does not show them to the caller.
+// unversioned tells whether an answer says that the store has no versions, or does not show them to the caller.
 func unversioned(err error) bool {
 	answer, ok := errors.AsType[*awshttp.ResponseError](err)
 	return ok && (answer.HTTPStatusCode() == http.StatusForbidden && apiCode(err) == "AccessDenied" ||

@@ -86,7 +86,7 @@ func (s *Bucket) GetVersion(ctx context.Context, key, id string) (body []byte, e
 	return body, nil
 }
 
-// explainVersions is like explain, for calls that only some stores have, and that only some callers may make.
+// explainVersions is explain for calls that only some stores have, and that only some callers may make.
 func (s *Bucket) explainVersions(ctx context.Context, verb, action, key string, err error) error {
 	explained := s.explain(ctx, verb, action, key, err)
 	if ctx.Err() == nil && unversioned(err) {

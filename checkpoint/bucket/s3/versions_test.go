@@ -12,7 +12,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// In a bucket with versions, a covered body and a hidden one can still be read. A caller who may not see versions is told so.
+// In a bucket with versions, a reader can still read a covered body and a hidden one. If a caller may not see versions, the error
+// says so.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

@@ -33,8 +33,8 @@ func TestChecksumAlgorithm(t *testing.T) {
 	}
 }
 
-// TestChangedOnTheWay: if a front end changes Accept-Encoding, as Google's does, the signature stays valid. AWS has no such
-// front end, so for AWS the header stays signed.
+// TestChangedOnTheWay: if a front end changes Accept-Encoding, as Google's does, the signature stays valid. AWS has no such front
+// end. So for AWS, the header stays signed.
 func TestChangedOnTheWay(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

@@ -77,7 +77,7 @@ func newDestination() *destination {
 	return &destination{records: map[int64]int64{}, holed: map[int64]bool{}, forgotten: map[int64]bool{}, sources: map[string]string{}}
 }
 
-// Entry takes in an entry.
+// Entry adds an entry.
 func (a *Account) Entry(e checkpoint.Stored) {
 	journal := a.of[e.Stream]
 	d := a.receiver

@@ -230,7 +230,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// For any records on both sides, the states name the missing ones, with exact numbers and few requests.
+// TestCompareProperty: for any records on both sides, the states name the missing ones, with exact numbers and few requests.
 func TestCompareProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		days := rapid.IntRange(1, 90).Draw(t, "days")
@@ -275,7 +275,7 @@ func TestCompareProperty(t *testing.T) {
 	})
 }
 
-// A record that was delivered before its time does not replace one that is missing before the position.
+// TestAhead: a record that was delivered before its time does not replace one that is missing before the position.
 func TestAhead(t *testing.T) {
 	l := newLedger()
 	l.entry(checkpoint.KindExport, 72, nil)
@@ -291,7 +291,8 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-// If a server changes while it counts, Compare counts again. If the server keeps changing, Compare claims only bounds.
+// TestChangesMeanwhile: if a server changes while it counts, Compare counts again. If the server keeps changing, Compare claims only
+// bounds.
 func TestChangesMeanwhile(t *testing.T) {
 	rows := []time.Time{at(1), at(2), at(25), at(26)}
 	for name, test := range map[string]struct {
@@ -332,7 +333,7 @@ func (f *fake) late(now bool) {
 	}
 }
 
-// If the server does not count, Compare claims nothing.
+// TestUncounted: if the server does not count, Compare claims nothing.
 func TestUncounted(t *testing.T) {
 	down := errors.New("down")
 	for name, f := range map[string]*fake{
@@ -350,7 +351,7 @@ func TestUncounted(t *testing.T) {
 	}
 }
 
-// If a stream begins at the beginning of time, Compare does not ask for each day since then.
+// TestLongEmpty: if a stream begins at the beginning of time, Compare does not ask for each day since then.
 func TestLongEmpty(t *testing.T) {
 	l := newLedger()
 	l.start, l.cursor = time.Time{}, time.Time{}

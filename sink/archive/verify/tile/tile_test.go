@@ -122,7 +122,7 @@ func (s *stored) remove(n uint64) {
 	}
 }
 
-// If the store fails, that is an error, and not a missing tile.
+// TestStoreFails: if the store fails, that is an error, and not a missing tile.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	s := store(t)

@@ -39,7 +39,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// The secrets of every set-up. No output of doctor may have one of them.
+// The secrets of every set-up. No output of doctor may contain one of them.
 const (
 	userPassword  = "the-password-of-the-user"
 	proxyPassword = "the-password-of-the-proxy"
@@ -48,12 +48,12 @@ const (
 	s3Secret      = "the-secret-of-the-writer-of-the-test"
 )
 
-// A clinic is a set-up that is well: BloodHound with a few records, a directory, and a SIEM. A case breaks one thing.
+// A clinic is a set-up without a fault: BloodHound with a few records, a directory, and a SIEM. Each case breaks one part.
 type clinic struct {
 	*testing.T
 	env     map[string]string
 	secrets []string
-	before  []string // of the command line: what takes something away from houndtrail
+	before  []string // the command under which houndtrail runs, with fewer rights
 
 	source *bloodhoundtest.Server
 	siem   *siem
@@ -86,7 +86,7 @@ func newClinic(t *testing.T) *clinic {
 	return c
 }
 
-// bloodhound is a double with 60 records, in place of the previous one.
+// bloodhound makes a double with 60 records, and replaces the previous one.
 func (c *clinic) bloodhound(o bloodhoundtest.Options) {
 	now := time.Now().UTC()
 	o.Seed, o.Tokens = 7, map[string]string{tokenID: tokenKey}
@@ -95,7 +95,7 @@ func (c *clinic) bloodhound(o bloodhoundtest.Options) {
 	c.source = bloodhoundtest.New(o)
 }
 
-// serve is a server of the double, at HOUNDTRAIL_BLOODHOUND_URL; with a certificate it speaks TLS.
+// serve starts a server of the double at HOUNDTRAIL_BLOODHOUND_URL. If there is a certificate, it speaks TLS.
 func (c *clinic) serve(cert *tls.Certificate) {
 	c.Helper()
 	c.env["HOUNDTRAIL_BLOODHOUND_URL"] = c.listen(c.source, cert)
@@ -179,7 +179,7 @@ func (c *clinic) doctor(flags ...string) (rows []doctor.Row, code int) {
 	return rows, code
 }
 
-// once runs one cycle, which has to succeed.
+// once runs one cycle, which must succeed.
 func (c *clinic) once() {
 	c.Helper()
 	if _, stderr, code := c.houndtrail("run", "--once"); code != 0 {
@@ -187,7 +187,7 @@ func (c *clinic) once() {
 	}
 }
 
-// dir is the path of a place.
+// dir returns the path of a place.
 func (c *clinic) dir(variable string) string {
 	return strings.TrimPrefix(c.env[variable], "file://")
 }
@@ -218,7 +218,7 @@ func (c *clinic) bucket(lock bool) {
 		"AWS_ACCESS_KEY_ID", user, "AWS_SECRET_ACCESS_KEY", s3Secret)
 }
 
-// allow gives the writer these rights, and no others.
+// allow gives the writer only these rights.
 func (c *clinic) allow(actions ...string) {
 	c.Helper()
 	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []map[string]any{{
@@ -247,8 +247,8 @@ func (c *clinic) retain() {
 	}
 }
 
-// unconditional puts a gateway in front of the store that drops the conditions of writes, as some real gateways do. It signs each
-// request anew, since the conditions are signed.
+// unconditional puts a gateway before the store. Like some real gateways, it drops the conditions of writes. It signs each request
+// anew, because the signature covers the conditions.
 func (c *clinic) unconditional() {
 	to, err := url.Parse(c.s3.Endpoint)
 	if err != nil {
@@ -307,7 +307,7 @@ func (a *authority) make(c *x509.Certificate) (*ecdsa.PrivateKey, *x509.Certific
 	return key, cert, der
 }
 
-// leaf is a certificate for this machine, or for another name, until a time.
+// leaf makes a certificate for this machine, or for another name, until a time.
 func (a *authority) leaf(name string, until time.Time) *tls.Certificate {
 	c := &x509.Certificate{Subject: pkix.Name{CommonName: name}, NotAfter: until}
 	if ip := net.ParseIP(name); ip != nil {
@@ -319,12 +319,12 @@ func (a *authority) leaf(name string, until time.Time) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// file is the authority's own certificate, as a PEM file.
+// file writes the authority's own certificate, as a PEM file.
 func (a *authority) file(c *clinic) string {
 	return c.write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})), 0o600)
 }
 
-// answering is a server with one answer.
+// answering makes a server with one answer.
 func answering(status int, contentType, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)

@@ -16,11 +16,11 @@ import (
 
 const local = "127.0.0.1"
 
-// nextYear is long enough for a certificate.
+// nextYear is a late enough end for a certificate.
 func nextYear() time.Time { return time.Now().Add(365 * 24 * time.Hour) }
 
-// TestHealthy: in a set-up that is well, every check that is made is ok, before the first run and after it, and doctor leaves nothing
-// behind in a directory.
+// TestHealthy: in a set-up without a fault, every check that is made is ok, before the first run and after it. doctor leaves no
+// file or folder in a directory.
 func TestHealthy(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(*clinic){
@@ -69,13 +69,14 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
-// TestBroken: in each of these set-ups, the first row that is not well is about the cause, and says which setting or right to change.
+// TestBroken: in each of these set-ups, the first row that is not ok is about the cause, and names the setting or the right to
+// change.
 func TestBroken(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string]struct {
 		arrange func(*clinic)
-		check   string // group/name
-		names   string // in its advice
+		check   string // in the form group/name
+		names   string // a name in its advice
 		code    int    // 0 for a warning
 		flags   []string
 	}{
@@ -212,7 +213,7 @@ func withOpenKey(c *clinic) {
 	c.set("HOUNDTRAIL_SIGNING_KEY_FILE", path)
 }
 
-// withProxy puts a proxy on the way that refuses to connect.
+// withProxy puts a proxy on the way, which refuses to connect.
 func withProxy(status int) func(*clinic) {
 	return func(c *clinic) {
 		proxy := strings.TrimPrefix(c.listen(answering(status, "text/plain", "no"), nil), "http://")
@@ -282,8 +283,8 @@ func withoutCredentials(c *clinic) {
 	c.set("HOUNDTRAIL_ARCHIVE_URL", "s3://audit/acme", "HOUNDTRAIL_S3_REGION", "eu-central-1")
 }
 
-// withSTS has a stand-in for STS that refuses the role: versitygw has none, and the STS of AWS is out of reach. The form of the answer
-// is that of "AssumeRoleWithWebIdentity" in the AWS STS API reference.
+// withSTS starts a double of STS that refuses the role: versitygw has none, and the tests cannot reach the STS of AWS. The form of
+// the answer is that of "AssumeRoleWithWebIdentity" in the AWS STS API reference.
 func withSTS(c *clinic) {
 	withoutCredentials(c)
 	sts := c.listen(answering(http.StatusForbidden, "text/xml", `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>`+

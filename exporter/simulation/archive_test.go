@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// An archive has the records of all objects. Each written object updates it.
+// An archive has the records of all objects, updated after each written object.
 type archive struct {
 	files map[string]*file
 	where map[identity]string // the object that a record is in
@@ -25,16 +25,16 @@ type archive struct {
 type file struct {
 	sha       string
 	ids       []identity
-	start     time.Time // of its window, as its key says
-	pass      uint64    // of its window, as its key says
-	again     bool      // its window is one that was walked before
+	start     time.Time // the start of its window, by its key
+	pass      uint64    // the pass of its window, by its key
+	again     bool      // an earlier pass already walked its window
 	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
 	by        string // the process that wrote it
 
 	product    bool  // a compaction wrote it
-	replacedBy *file // by a compaction that is committed
-	forgotten  bool  // an entry says that it is removed on purpose
+	replacedBy *file // the object of a committed compaction that has its records
+	forgotten  bool  // an entry says that a person removed it on purpose
 }
 
 func newArchive() archive {
@@ -43,8 +43,8 @@ func newArchive() archive {
 
 var fileKey = regexp.MustCompile(`^audit/tenant=acme\.example/dt=(\d{4}-\d\d-\d\d)/(\d{8}T\d{6}\.\d{6}Z)(-\d+)?(?:\.part\d+)?(\.compact\d+)?\.(ndjson\.gz|parquet)$`)
 
-// judgeObject compares a newly written object with all others: each record is in one object, of its own day, no earlier record
-// is lost, and a committed object stays as it is.
+// judgeObject compares a newly written object with all others. Each record is in one object, of its own day. No earlier record is
+// lost, and a committed object does not change.
 func (w *world) judgeObject(p *process, key string, body []byte, began time.Time) {
 	if key == read.ProbeKey(tenant) {
 		return
@@ -93,7 +93,7 @@ func (w *world) judgeObject(p *process, key string, body []byte, began time.Time
 	w.tally["objects"]++
 }
 
-// replace takes the records of a replaced object out of the archive's account.
+// replace removes the records of a replaced object from the archive's account.
 func (w *world) replace(p *process, key string, old, by *file) {
 	w.tally["objects replaced"]++
 	if old.committed && old.sha != by.sha {
@@ -111,7 +111,7 @@ func (w *world) replace(p *process, key string, old, by *file) {
 	}
 }
 
-// contents reads an object, and checks that each record is as the server has it.
+// contents reads an object, and checks that each record is the same as at the server.
 func (w *world) contents(body []byte, extension string) (ids []identity) {
 	if extension == "parquet" {
 		var records []record.Record
@@ -138,7 +138,7 @@ func (w *world) contents(body []byte, extension string) (ids []identity) {
 	return ids
 }
 
-// judgeLine checks a line against its row. It does so once: afterwards the line has to be the same.
+// judgeLine checks a line against its row. It does so once: from then on, the line must not change.
 func (w *world) judgeLine(id identity, line string) {
 	row := w.rowOf(id)
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// backfillStream has the records from before the start of the archive's stream. Another runner delivers them meanwhile.
+// backfillStream has the records from before the start of the archive's stream. Another runner delivers them at the same time.
 const backfillStream = archiveStream + "-backfill"
 
 // backfill returns one run of the backfill, as the command wires it.
@@ -43,7 +43,7 @@ func (w *world) judgeBackfilled(p *process, j *journal, e checkpoint.Checkpoint,
 	w.judgeSpan(p.name, j, own.Start, own.End, began)
 }
 
-// judgeBackfill checks, in the end, that the two journals account for all objects and all time.
+// judgeBackfill checks, at the end, that the two journals account for all objects and all time.
 func (w *world) judgeBackfill(j *journal) {
 	for key, f := range w.archive.files {
 		if !f.committed && !w.allGone(f.ids) {

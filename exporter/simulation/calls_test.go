@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// do makes a call of the world. A process can do nothing else in it.
+// do makes a call of the world. A process has no other way to act on it.
 func do[T any](ctx context.Context, p *process, c call, effect func(context.Context) (T, error)) (result T, err error) {
 	f := p.decide(c)
 	defer func() { p.remember(c, f, err) }()
@@ -14,9 +14,9 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 	switch {
 	case p.over():
 		return none, errOver
-	case p.isDead(): // a dead process sends nothing more, whichever of its goroutines notices first
+	case p.isDead(): // a dead process sends no more calls, whichever of its goroutines notices first
 		return none, errDead
-	case ctx.Err() != nil: // a client whose caller has gone sends nothing either
+	case ctx.Err() != nil: // a client whose caller has gone sends none either
 		return none, ctx.Err()
 	}
 	p.thaw(c)
@@ -40,7 +40,7 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 			return none, err
 		}
 	case frozen:
-		// A stop of the process meanwhile comes too late for this call.
+		// If the process is stopped now, that is too late for this call.
 		l := p.launch(c, f, func() { result, err = effect(context.WithoutCancel(ctx)) })
 		p.freeze(f.silence)
 		p.thaw(c)
@@ -78,10 +78,10 @@ func do[T any](ctx context.Context, p *process, c call, effect func(context.Cont
 	return result, err
 }
 
-// mayLand tells whether a call can have its effect after its sender is dead: not in a directory of its own machine.
+// mayLand tells whether a call can have its effect after its sender has died. In a directory of its own machine, it cannot.
 func (p *process) mayLand(c call) bool { return c.part == hook || c.part != api && !p.locks }
 
-// A landing is an effect that is under way.
+// A landing is an effect on its way.
 type landing struct {
 	*world
 	call call
@@ -101,7 +101,7 @@ func (p *process) launch(c call, f fate, effect func()) *landing {
 	return l
 }
 
-// land brings about the effect, unless it already has.
+// land makes the effect happen, unless it already has.
 func (l *landing) land() {
 	l.mu.Lock()
 	landed := l.landed
@@ -115,8 +115,8 @@ func (l *landing) land() {
 	}
 }
 
-// overtake lets effects that are under way land at the worst moment: just before the same call of another process, or of the
-// next try.
+// overtake lets effects on their way land at the worst moment: just before the same call of another process, or before the next
+// try.
 func (p *process) overtake(c call) {
 	p.world.mu.Lock()
 	var late []*landing
@@ -144,7 +144,7 @@ func (p *process) silent(ctx context.Context, d time.Duration) error {
 // removes them, so that the story is the same each time.
 func rounded(t time.Time) time.Time { return t.Truncate(time.Millisecond).Add(time.Millisecond) }
 
-// travel is the time that a request takes; it ends early with its sender's patience or life.
+// travel is the time that a request takes. It ends early if its sender's patience or life ends.
 func (p *process) travel(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(time.Until(rounded(time.Now()).Add(d)))
 	defer timer.Stop()

@@ -8,17 +8,17 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// widest is how far a clock is set at once. People call a smaller step a drift.
+// widest is the largest step by which a clock is set at once. People call a smaller step a drift.
 const widest = 5 * time.Minute
 
-// setClocks draws further steps of our own clock and the server's, in both directions, and a Date that is far wrong for the
-// time of one cycle.
+// setClocks draws further steps of our own clock and the server's, in both directions. It also draws a Date that is far wrong for
+// the time of one cycle.
 func (p *plan) setClocks(r *rand.Rand) {
 	if p.profile == bloodhoundtest.PR3049 { // each cycle reads the records stamped later than our clock: see newPlan
 		return
 	}
 	ours, theirs, together := r.IntN(3) == 0, r.IntN(3) == 0, r.IntN(2) == 0
-	if (ours || theirs) && r.IntN(2) == 0 { // each step makes another clock the earlier one
+	if (ours || theirs) && r.IntN(2) == 0 { // each step makes the other clock the earlier one
 		p.skew = upTo(r, 2*time.Minute) - time.Minute
 	}
 	if theirs {
@@ -39,8 +39,8 @@ func (p *plan) setClocks(r *rand.Rand) {
 	}
 }
 
-// jumping returns up to four steps, forward and back by turns, each just before a cycle. After the first step the position
-// moves ahead; after the next one the clock is behind it.
+// jumping returns up to four steps, alternately forward and back, each just before a cycle. After the first step, the position
+// moves ahead. After the next one, the clock is behind it.
 func (p *plan) jumping(r *rand.Rand) (steps []step) {
 	for range 2 + r.IntN(3) {
 		steps = append(steps, step{at: pick(r, p.ticks...).Add(-upTo(r, 90*time.Second))})
@@ -70,10 +70,10 @@ func (p *plan) earlier(at time.Time) time.Time {
 	return p.told(at)
 }
 
-// believed is how long a cycle may go by a time that a clock has told.
+// believed is the longest time for which a cycle uses a time that a clock has told.
 const believed = time.Minute
 
-// latest is the latest time by which a cycle may have gone if it began up to a moment: no position is later. The two clocks may
+// latest returns the latest time that a cycle may have used if it began up to a moment: no position is later. The two clocks may
 // have told their times at different moments.
 func (p *plan) latest(at time.Time) (most time.Time) {
 	consider := func(t time.Time) {

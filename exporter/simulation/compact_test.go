@@ -12,11 +12,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 )
 
-// compactor is the runner's word for a compaction of the archive, where other runners have streams.
+// compactor stands for a compaction of the archive. Other runners have the name of a stream there.
 const compactor = "compaction"
 
-// compaction returns one compaction, as the command wires it. It takes each day that is over: so late records of a compacted day are
-// no exception.
+// compaction returns one compaction, as the command wires it. It takes each day that is over. So late records of a compacted day
+// are common.
 func (p *process) compaction() *compact.Compactor {
 	store := view{p, positions, p.positions}
 	return &compact.Compactor{
@@ -33,8 +33,8 @@ func (p *process) compaction() *compact.Compactor {
 	}
 }
 
-// compacted counts how a compaction has ended. A finding is wrong, unless the log was pruned between two attempts at a window: then a
-// person has to look.
+// compacted counts the result of a compaction. It must have no finding, unless the log was pruned between two attempts at a window:
+// then a person must look.
 func (p *process) compacted(err error) {
 	switch {
 	case err == nil:
@@ -46,9 +46,8 @@ func (p *process) compacted(err error) {
 	}
 }
 
-// judgeProduct checks the object that is to take the place of others: the archive has each of its records already. No query
-// should see that object for long. So the records stay at their place until an entry accounts for the object, and the old
-// objects go.
+// judgeProduct checks the object that is about to replace others: the archive already has each of its records. No query should see
+// that object for long. So the records stay at their place until an entry accounts for the object, and the old objects go.
 func (w *world) judgeProduct(p *process, key, extension string, body []byte, began time.Time) {
 	if old := w.archive.files[key]; old != nil {
 		w.fail("%s writes %s over another object", p.name, key)
@@ -70,8 +69,8 @@ func (w *world) judgeProduct(p *process, key, extension string, body []byte, beg
 	w.tally["objects of compactions"]++
 }
 
-// judgeCompaction checks an entry of a compaction: it leaves the stream as it was, and its object has the records of those that it
-// replaces.
+// judgeCompaction checks an entry of a compaction. It leaves the stream unchanged, and its object has the records of the objects
+// that it replaces.
 func (w *world) judgeCompaction(p *process, j *journal, key string, e checkpoint.Checkpoint, sha string) {
 	switch {
 	case path.Base(key) != fmt.Sprintf("%020d.json", j.serial+1) || e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha:
@@ -108,17 +107,17 @@ func (w *world) judgeCompaction(p *process, j *journal, key string, e checkpoint
 	w.judgeSet(p, j, e)
 }
 
-// judgeDelete checks that the records of a deleted object are in another one, for which an entry accounts.
+// judgeDelete checks that the records of a deleted object are in another one, and that an entry accounts for that one.
 func (w *world) judgeDelete(p *process, key string) {
 	f := w.archive.files[key]
 	if f == nil {
-		return // the probe of the compactor, or an object that an earlier request has deleted
+		return // the probe of the compactor, or an object that an earlier request deleted
 	}
 	if w.judgeRemoval(key, f) {
 		return
 	}
 	heir := f.replacedBy
-	if f.product && heir == nil { // a late request has brought it back
+	if f.product && heir == nil { // a late request brought it back
 		heir = w.heirs[key]
 	}
 	for heir != nil && heir.replacedBy != nil {

@@ -23,7 +23,7 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 		return
 	}
 	if j.name != webhookStream && row.CreatedAt.Before(w.oblivion.before) {
-		return // removed on purpose
+		return // a person removed it on purpose
 	}
 	var delivered bool
 	if j.name != webhookStream {
@@ -39,7 +39,7 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 	}
 }
 
-// sort says which of Houndtrail's searches has to find the row.
+// sort says which search of Houndtrail must find the row.
 func (r *row) sort() string {
 	switch {
 	case r.light:
@@ -63,7 +63,7 @@ func (w *world) judgeHistory(p *process, j *journal, e checkpoint.Checkpoint) {
 	}
 }
 
-// expected is the time from which on a stream that has everything has to have records, if the oldest one is of that time.
+// expected is the time from which a stream that has everything must have records, if the oldest record is of that time.
 func (w *world) expected(j *journal, oldest time.Time) time.Time {
 	if j.name == archiveStream && oldest.Before(w.oblivion.before) {
 		return w.oblivion.before
@@ -71,7 +71,7 @@ func (w *world) expected(j *journal, oldest time.Time) time.Time {
 	return oldest
 }
 
-// judgeEnd checks, when no more row is to come, that every record has been delivered.
+// judgeEnd checks, when no more rows will come, that every record is delivered.
 func (w *world) judgeEnd() {
 	w.learn()
 	if len(w.hidden) > 0 {
@@ -100,7 +100,7 @@ func (w *world) judgeEnd() {
 	}
 }
 
-// judgeReadable checks that the exporter finds the journal in order.
+// judgeReadable checks that the exporter finds no fault in the journal.
 func (w *world) judgeReadable(j *journal) {
 	entries := uint64(0)
 	for _, err := range w.journal(j.name, checkpointtest.NewFaulty(w.positions)).Entries(w.t.Context()) {

@@ -8,14 +8,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/dedup"
 )
 
-// A memory has a journal's account of the delivered records.
+// A memory is a journal's account of the delivered records.
 type memory struct {
-	set       dedup.Set       // of the latest entry
-	snapshots map[string]bool // whether an entry has named them
-	noted     uint64          // the serial that the note of the newest entry names
+	set       dedup.Set       // the set in the latest entry
+	snapshots map[string]bool // sets in objects; true if an entry has named the object
+	noted     uint64          // the serial in the note of the newest entry
 }
 
-// judgeSnapshot takes in a set that a process wrote as an object of its own.
+// judgeSnapshot notes a set that a process wrote as an object of its own.
 func (w *world) judgeSnapshot(p *process, j *journal, name string, body []byte) {
 	if name != digest(body) {
 		w.fail("%s writes a set of the %s as %s, and its SHA-256 is %s", p.name, j.name, name, digest(body))
@@ -63,8 +63,8 @@ func (w *world) judgeSet(p *process, j *journal, e checkpoint.Checkpoint) {
 	}
 }
 
-// accounted are the records that the entries of a stream account for. A new lineage need not know all records that a receiver
-// had got.
+// accounted returns the records for which the entries of a stream account. A new lineage need not know all records that the
+// receiver has.
 func (w *world) accounted(j *journal) (ids []identity) {
 	if j.name == webhookStream {
 		for id, event := range w.receiver.events {
@@ -82,10 +82,10 @@ func (w *world) accounted(j *journal) (ids []identity) {
 	return ids
 }
 
-// judgeNote checks that the note of the newest entry names no missing entry. A note that is behind only costs time.
+// judgeNote checks that the note of the newest entry names no missing entry. A note that is behind costs only time.
 func (w *world) judgeNote(p *process, j *journal, body []byte) {
 	if j.lost != lostNot {
-		return // a process that still has to note its last entry does not know of the loss
+		return // a process that has not noted its last entry yet does not know of the loss
 	}
 	var n struct {
 		Serial uint64 `json:"serial"`
@@ -104,10 +104,10 @@ func (w *world) judgeNote(p *process, j *journal, body []byte) {
 // A trace counts the writes of a cycle to its stream's journal.
 type trace struct {
 	objects, entries int
-	freely           bool // it took a lease that was given back
+	freely           bool // it took a lease that its holder had given back
 }
 
-// judgeIdle checks that a cycle that went well and had no news has written nothing, unless it took over from a dead one.
+// judgeIdle checks a cycle that went well and had no news. It must have written nothing, unless it took over from a dead one.
 func (p *process) judgeIdle(stream string) {
 	switch t := p.traces[stream]; {
 	case t.objects == 0:

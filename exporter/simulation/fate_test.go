@@ -35,16 +35,16 @@ type kind int
 
 const (
 	fine         kind = iota
-	refused           // no effect, an error at once
+	refused           // no effect, and an error at once
 	unheard           // its effect, and an error at once
 	timedOut          // no effect, an error after a long silence
 	unheardLate       // its effect, and an error after a long silence
-	slow              // its effect and its answer, after a long silence
-	delayed           // an error after a long silence; the effect comes when the caller waits no longer
-	repeated          // the transport sends it twice, since the first answer was lost, and returns the second answer
-	killedBefore      // the process dies, and there is no effect
-	killedAfter       // the process dies, and there is the effect
-	frozen            // the process stands still past its lease, and goes on with this very call
+	slow              // its effect and its answer, both after a long silence
+	delayed           // an error after a long silence; the effect comes when the caller no longer waits
+	repeated          // the transport sends it twice, because the first answer was lost, and returns the second answer
+	killedBefore      // the process dies, without the effect
+	killedAfter       // the process dies, with the effect
+	frozen            // the process stands still past its lease, and continues with this call
 	faulty            // a fault that only this part has
 	kinds
 )
@@ -56,14 +56,14 @@ func (k kind) String() string {
 	}[k]
 }
 
-// A fate is the outcome of one call. A hash of the seed, the process, the call and its moment decides it, so that it does not
-// depend on the calls before.
+// A fate is the outcome of one call. A hash of the seed, the process, the call and its moment decides it. So it does not depend on
+// earlier calls.
 type fate struct {
 	kind    kind
 	travel  time.Duration // until the effect
 	silence time.Duration
 	fault   fault
-	lands   bool // whether it has its effect if its sender gives up or dies on the way
+	lands   bool // it has its effect even if its sender gives up or dies on the way
 }
 
 func (f fate) String() string {
@@ -77,12 +77,12 @@ func (f fate) String() string {
 	return text
 }
 
-// A fault is one that only one part can have.
+// A fault is a fault that only one part can have.
 type fault struct {
 	name   string
 	api    bloodhoundtest.Fault
-	status int  // of the receiver
-	taken  bool // it has taken the batch all the same
+	status int  // the receiver's status
+	taken  bool // it has taken the batch nevertheless
 }
 
 var (
@@ -108,7 +108,7 @@ func (p *process) decide(c call) fate {
 		f.kind = pick(r, killedBefore, killedBefore, refused)
 	case p.lingers && doom+odds > 0 && p.isCommit(c) && chance < 700 && p.hasHistory(c): // a person has no odds
 		f.kind = pick(r, killedBefore, refused)
-	case p.isSet(c) && chance < 300 && doom+odds > 0: // then the set is there without its entry
+	case p.isSet(c) && chance < 300 && doom+odds > 0: // then the set is there, and its entry is not
 		f.kind = pick(r, killedBefore, killedAfter, refused, unheard)
 	case p.isCommit(c) && chance < 2*(doom+odds): // the most dangerous call of all
 		f.kind = pick(r, p.hardships()...)
@@ -141,7 +141,7 @@ func (p *process) possible(c call) []kind {
 		return append(ways, unheard, unheardLate, delayed, faulty, faulty)
 	case c.op != opPut:
 		return ways
-	case p.locks: // a directory: it does no work after the call has returned
+	case p.locks: // a directory does no work after the call has returned
 		return append(ways, unheard, unheardLate)
 	default:
 		return append(ways, unheard, unheardLate, delayed, repeated)
@@ -155,7 +155,7 @@ func (p *process) isCommit(c call) bool {
 	return c.part == positions && c.op == opPut && path.Ext(c.key) == ".json" && path.Base(c.key) != "lease.json"
 }
 
-// hasHistory tells whether the call is of a stream that has yet to walk over records that came to light, in the storm.
+// hasHistory tells whether the call is of a stream that still has to walk over records that came to light, in the storm.
 func (p *process) hasHistory(c call) bool {
 	stream, _, _ := strings.Cut(c.key, "/")
 	p.world.mu.Lock()

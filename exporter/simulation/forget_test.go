@@ -11,17 +11,17 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 )
 
-// forgetter is the runner's word for a person who removes old days from the archive, in the place of a stream.
+// forgetter stands for a person who removes old days from the archive. Other runners have the name of a stream there.
 const forgetter = "removal"
 
-// An oblivion is the time of which the archive's records were removed on purpose.
+// An oblivion is the time whose records a person removed on purpose from the archive.
 type oblivion struct {
-	before time.Time // as the latest entry says; zero if there is none
-	at     time.Time // when that entry was committed
+	before time.Time // by the latest entry; zero if there is none
+	at     time.Time // the time of that entry's commit
 }
 
-// dayToForget is the first day that is to stay: zero to remove nothing. In the storm some days are asked for too early. When nothing
-// goes wrong any more, the person repeats the last removal, which has to finish the earlier ones.
+// dayToForget is the first day that must stay; zero to remove nothing. In the storm, some removals come too early. When calls no
+// longer go wrong, the person repeats the last removal, which must finish the earlier ones.
 func (p *process) dayToForget() time.Time {
 	p.world.mu.Lock()
 	defer p.world.mu.Unlock()
@@ -53,7 +53,7 @@ func (p *process) forget() error {
 	})
 }
 
-// forgot counts how a removal has ended.
+// forgot counts the result of a removal.
 func (p *process) forgot(err error) {
 	switch {
 	case err == nil:
@@ -70,8 +70,8 @@ func (p *process) forgot(err error) {
 	}
 }
 
-// judgeForgetting checks an entry of a removal. It leaves the stream as it was, and names objects as they are. They have records of
-// these days only, and no search of the stream looks at these days any more.
+// judgeForgetting checks an entry of a removal. It leaves the stream unchanged, and names objects with their real facts. They have
+// only records of these days, and no search of the stream looks at these days any more.
 func (w *world) judgeForgetting(p *process, j *journal, key string, e checkpoint.Checkpoint, sha string) {
 	before := e.Forgotten.Before
 	switch {
@@ -121,8 +121,8 @@ func (w *world) isForgotten(key string) bool {
 	return day != nil && day[1] < w.oblivion.before.Format(time.DateOnly)
 }
 
-// comesBack checks an object that is written for a day that was removed. Only a request that was sent before that may arrive so late:
-// then the next removal takes the object away.
+// comesBack checks an object that is written for a removed day. Only a request that was sent before the removal may arrive so late.
+// Then the next removal removes the object.
 func (w *world) comesBack(p *process, key string, f *file, began time.Time) {
 	if began.After(w.oblivion.at) {
 		w.fail("%s writes %s, of a day that was removed on purpose", p.name, key)
@@ -132,7 +132,7 @@ func (w *world) comesBack(p *process, key string, f *file, began time.Time) {
 	w.tally["removed objects that a late request brought back"]++
 }
 
-// judgeRemoval takes a removed object out of the archive's account. It tells whether the object was removed on purpose.
+// judgeRemoval removes a removed object from the archive's account. It tells whether a person removed the object on purpose.
 func (w *world) judgeRemoval(key string, f *file) bool {
 	gone := f.forgotten
 	for heir := f.replacedBy; heir != nil; heir = heir.replacedBy {

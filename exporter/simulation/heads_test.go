@@ -10,11 +10,11 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// judgeHeads checks each head that a process sends to the store, whether it gets there or not: all processes ever sign one text for
-// one size of a journal.
+// judgeHeads checks each head that a process sends to the store, even if it does not arrive. All processes must sign the same text
+// for one size of a journal.
 func (w *world) judgeHeads(who string, body []byte) {
 	var sent struct {
-		Head string `json:"head"` // of a note
+		Head string `json:"head"` // the head in a note
 		Seal struct {
 			Head string `json:"head"`
 		} `json:"seal"`
@@ -49,10 +49,10 @@ func (w *world) judgeHeads(who string, body []byte) {
 // bothKeys are the public keys of the journals. A world begins with the first one, and some rotate them.
 var bothKeys = []seal.PublicKey{seal.PublicOf(checkpointtest.Key(1)), seal.PublicOf(checkpointtest.Key(2))}
 
-// rotate lets the processes that begin from now on sign with both keys, and later with the second one alone. A person does that once every
-// journal names both, and restarts all processes then. It tells whether they have to be restarted.
+// rotate lets the processes that begin from now on sign with both keys, and later with the second one alone. A person does that
+// when every journal names both, and then restarts all processes. It tells whether they must restart.
 func (w *world) rotate(tick int) bool {
-	const add, retire = 3, 7 // the first cycles at which a person looks
+	const add, retire = 3, 7 // the earliest cycles at which a person looks
 	switch {
 	case !w.rotates:
 	case len(w.signing) == 1 && tick == add:
@@ -79,8 +79,8 @@ func (w *world) bothVouch() bool {
 	return true
 }
 
-// judgeKeys checks that an entry is signed by a key that the entries before it, or its own list, say is active, and that an earlier key
-// vouches for each list.
+// judgeKeys checks that an active key signs an entry. The entries before it, or its own list, say which keys are active. It also
+// checks that an earlier key vouches for each list.
 func (w *world) judgeKeys(p *process, j *journal, e checkpoint.Checkpoint, body []byte) {
 	entry, err := seal.ReadEntry(body)
 	if err == nil {
@@ -102,7 +102,7 @@ func (w *world) judgeKeys(p *process, j *journal, e checkpoint.Checkpoint, body 
 	}
 }
 
-// judgeList checks an entry of kind keys, which leaves everything else as it is.
+// judgeList checks an entry of kind keys, which changes nothing else.
 func (w *world) judgeList(p *process, j *journal, e checkpoint.Checkpoint, body []byte) {
 	if e.Serial != j.serial+1 || e.PreviousSHA256 != j.sha || j.name != backfillStream && !e.Cursor.Equal(j.cursor) {
 		w.fail("entry %d of %s does not follow entry %d", e.Serial, p.name, j.serial)

@@ -15,24 +15,24 @@ import (
 // A journal has the content of a stream's entries so far.
 type journal struct {
 	name    string
-	origin  string // of the latest entry
+	origin  string // from the latest entry
 	serial  uint64
-	sha     string // of the latest entry
+	sha     string // from the latest entry
 	lineage string
 	cursor  time.Time
-	known   time.Time // from when on it knows the delivered records
-	newest  time.Time // when the newest delivered record was created
+	known   time.Time // the time from which it knows the delivered records
+	newest  time.Time // the creation time of the newest delivered record
 	last    identity  // of that record
 	debt    debt
 	epoch   uint64 // of the lineage
 	resets  int    // the number of earlier lineages
-	history bool   // records came to light that it has yet to walk over
-	refuses bool   // the source no longer has the newest record, and no person has said that this is meant
+	history bool   // records came to light, and it has not walked over them yet
+	refuses bool   // the source no longer has the newest record, and no person has accepted that
 
-	windows []window.Window // of a backfill
+	windows []window.Window // for a backfill
 	memory
 
-	lost    loss              // while it is gone
+	lost    loss              // for the time while it is gone
 	away    *journal          // the journal as it was
 	objects map[string][]byte // the objects of that journal
 	lease   lease
@@ -70,13 +70,13 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 	case strings.HasPrefix(name, "tile/"): // hashes of entries, which a reader of the journal does not need
 	case strings.HasPrefix(name, "delivered/"):
 		w.judgeSnapshot(p, j, path.Base(name), body)
-	case !checkpoint.Rewritten(key): // the rest are hints, and nothing depends on them
+	case !checkpoint.Rewritten(key): // the others are hints, and nothing depends on them
 		p.traces[stream].entries++
 		w.judgeEntry(p, j, key, body, began)
 	}
 }
 
-// judgeLease checks that no process takes a lease from another one that has it.
+// judgeLease checks that no process takes a lease that another one holds.
 func (w *world) judgeLease(p *process, j *journal, body []byte) {
 	next := lease{written: w.storesNow()}
 	if err := json.Unmarshal(body, &next); err != nil {
@@ -193,7 +193,7 @@ func (w *world) judgeEntry(p *process, j *journal, key string, body []byte, bega
 	}
 }
 
-// judgeObjects checks that the archive has the objects that an entry names, and no other object from the time before it.
+// judgeObjects checks that the archive has the objects that an entry names, and no other object of the time before it.
 func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 	w.judgeCounts(e, w.judgeNamed(e))
 	if e.Kind == checkpoint.KindExport {
@@ -206,7 +206,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 		if behind := f.start.After(e.Window.Start) && f.pass == e.Window.Pass; behind && w.journals[archiveStream].lease.declares(f) {
 			continue // it is written at the same time, and committed next
 		}
-		// If an attempt left records that the server has lost since, they are in no other object: that object may stay.
+		// If the server has since lost the records that an attempt left, they are in no other object. Then that object may stay.
 		if !w.allGone(f.ids) {
 			w.fail("entry %d leaves %s behind, which no entry accounts for", e.Serial, key)
 		}
@@ -230,7 +230,7 @@ func (w *world) judgeObjects(e checkpoint.Checkpoint) {
 	}
 }
 
-// judgeReach checks that a due window delivers no record from before the overlap: another attempt might not read that far.
+// judgeReach checks that a due window delivers no record from before the overlap, because another attempt may not read that far.
 func (w *world) judgeReach(e checkpoint.Checkpoint) {
 	for _, o := range e.Objects {
 		if o.MinCreatedAt.Before(e.Window.Start.Add(-w.overlap)) {
@@ -239,7 +239,7 @@ func (w *world) judgeReach(e checkpoint.Checkpoint) {
 	}
 }
 
-// judgeNamed checks the objects that an entry names against the entry, and counts their records.
+// judgeNamed compares the objects of an entry with the facts in the entry, and counts their records.
 func (w *world) judgeNamed(e checkpoint.Checkpoint) (n int) {
 	for _, o := range e.Objects {
 		f := w.archive.files[o.Key]
@@ -287,7 +287,7 @@ func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {
 	}
 }
 
-// rowOf returns the row of a record, nil if the log never had it.
+// rowOf returns the row of a record; nil if the log never had it.
 func (w *world) rowOf(id identity) *row {
 	if w.rows[id] == nil {
 		w.learn()
@@ -295,7 +295,7 @@ func (w *world) rowOf(id identity) *row {
 	return w.rows[id]
 }
 
-// learn takes in the rows that the server has made itself, from the requests that it got.
+// learn adds the rows that the server itself made from the requests that it got.
 func (w *world) learn() {
 	if !w.selfAudited() {
 		return

@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// mostWorlds is in how many worlds .ci/mutants looks for each defect.
+// mostWorlds is the number of worlds in which .ci/mutants looks for each defect.
 const mostWorlds = 500
 
-// TestMutationTable checks that each row of the package comment's table has a patch, and each patch a row, in the same order.
-// The script .ci/mutants checks the rest, daily: it takes too long for a test.
+// TestMutationTable checks that each row of the package comment's table has a patch, and each patch a row, in the same order. The
+// script .ci/mutants checks the rest, daily, because that takes too long for a test.
 func TestMutationTable(t *testing.T) {
 	comment, err := os.ReadFile("doc.go")
 	if err != nil {

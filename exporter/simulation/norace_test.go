@@ -2,5 +2,5 @@
 
 package simulation
 
-// fewSeeds is how many worlds there are by default.
+// fewSeeds is the default number of worlds.
 const fewSeeds = 300

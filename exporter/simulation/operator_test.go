@@ -20,12 +20,12 @@ type loss int
 
 const (
 	lostNot     loss = iota
-	lostWhole        // with its lease, as with a volume
-	lostEntries      // the entries are lost, and the objects that processes write again and again stay
-	lostMoved        // it is elsewhere, and a person puts it back when the exporter says that it is gone
+	lostWhole        // with its lease, as if a volume were lost
+	lostEntries      // the entries are lost, and the objects that processes replace again and again stay
+	lostMoved        // it is at another place, and a person puts it back when the exporter says that it is gone
 )
 
-// An order is the work that a person does after a cycle has ended with an error that asks for a person.
+// An order is the work of a person after a cycle has ended with an error that asks for a person.
 type order string
 
 const (
@@ -34,7 +34,7 @@ const (
 	putBack order = "put back"
 )
 
-// ask takes in that a stream asks for a person. That person may have other things to do, or wait and see.
+// ask notes that a stream asks for a person. That person may do other work first, or wait.
 func (p *process) ask(stream string, err error) {
 	j := p.journals[stream]
 	var what order
@@ -54,7 +54,7 @@ func (p *process) ask(stream string, err error) {
 	}
 }
 
-// intervene makes the changes that happen between two cycles, when all processes rest, and tells whether there were any.
+// intervene makes the changes that happen between two cycles, when all processes rest. It tells whether there were any.
 func (w *world) intervene(tick int, runners ...*runner) bool {
 	lose, restore := w.loseAt > 0 && tick == w.loseAt, w.restoreAt > 0 && tick == w.restoreAt
 	w.mu.Lock()
@@ -80,13 +80,13 @@ func (w *world) intervene(tick int, runners ...*runner) bool {
 	return true
 }
 
-// lose takes the archive's journal away, if it accounts for any object.
+// lose removes the archive's journal, if it accounts for any object.
 func (w *world) lose() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j := w.journals[archiveStream]
 	if len(w.archive.files) == 0 || w.loss == lostEntries && j.serial <= 1 && j.noted == 0 {
-		return // no object is left that tells of an entry
+		return // then no object would show that there was an entry
 	}
 	away := &journal{name: j.name, lost: w.loss, away: j, objects: map[string][]byte{}}
 	for _, key := range w.keys() {
@@ -128,7 +128,7 @@ func (w *world) putBack() {
 	w.note("operator", "puts the journal of the archive back")
 }
 
-// obey does the work that the streams have asked for. If an order fails, a person tries it again before the next cycle.
+// obey does the work that the streams have asked for. If an order fails, a person repeats it before the next cycle.
 func (w *world) obey() {
 	for _, stream := range streams {
 		w.mu.Lock()
@@ -161,7 +161,7 @@ func (w *world) obey() {
 	}
 }
 
-// adopt does the same as the command.
+// adopt does the same work as the command.
 func (p *process) adopt() error {
 	store := view{p, positions, p.positions}
 	_, err := p.exporters[archiveStream].Adopt(p.ctx, p.journal(archiveStream, store),

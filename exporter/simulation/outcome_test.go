@@ -10,16 +10,16 @@ import (
 	sink "github.com/houndtrail/houndtrail/sink/archive"
 )
 
-// A debt is a span of time that the exporter has to search, whatever the schedule: the clocks were behind, or a person has
-// rebuilt the position or set it back.
+// A debt is a span of time that the exporter must search, for any schedule: the clocks were behind, or a person has rebuilt the
+// position or set it back.
 type debt struct {
 	owed     bool
-	since    time.Time // a cycle that begins from then on may end well only if the debt is paid
+	since    time.Time // a cycle that begins after this time may end well only if the debt is paid
 	span     window.Window
 	searched []window.Window
 }
 
-// owes notes that the exporter has to search all time that the journal remembers.
+// owes notes that the exporter must search all time that the journal remembers.
 func (j *journal) owes() {
 	j.debt = debt{owed: true, since: time.Now(), span: window.Window{Start: j.known, End: j.cursor}}
 }
@@ -35,7 +35,7 @@ func (d *debt) pays(e checkpoint.Checkpoint) {
 	}
 }
 
-// outcome counts how a cycle of a stream has ended, and checks it as far as possible.
+// outcome counts the result of a cycle of a stream, and checks it as far as possible.
 func (p *process) outcome(stream string, err error) {
 	began := p.cycleBegan()
 	switch {
@@ -83,10 +83,10 @@ func (p *process) outcome(stream string, err error) {
 	}
 }
 
-// judgeRest checks that a cycle that says that all is well was not behind, and has paid the debt.
+// judgeRest checks a cycle that says that there is no fault. It was not behind, and has paid the debt.
 func (p *process) judgeRest(stream string, began time.Time) {
 	j := p.journals[stream]
-	const tolerance = 5 * time.Second // a Date is cut to the second, and a guess is behind
+	const tolerance = 5 * time.Second // a Date has whole seconds, and a guess is behind
 	if lead := j.cursor.Sub(p.earlier(time.Now())); p.steady(began, time.Now()) && lead > exporter.Apart+tolerance {
 		p.fail("%s says that all is well with the %s, whose cursor is %s ahead of the clocks", p.name, stream, lead)
 	}
@@ -104,7 +104,7 @@ func (p *process) judgeRest(stream string, began time.Time) {
 
 // judgeBehind checks that a cycle behind the position has searched the time behind it, if the journal remembers far enough.
 func (p *process) judgeBehind(stream string, began time.Time) {
-	const reach = time.Hour + time.Minute // the exporter's certain reach, and how far its time may differ from ours
+	const reach = time.Hour + time.Minute // the exporter's certain reach, and the possible difference between its time and ours
 	j := p.journals[stream]
 	if p.steady(began, time.Now()) && p.earlier(began).Add(-reach).After(j.known) {
 		p.tally["searches behind the position"]++
@@ -113,7 +113,7 @@ func (p *process) judgeBehind(stream string, began time.Time) {
 	}
 }
 
-// judgeSpan checks that no record of a span is missing that was visible at a moment.
+// judgeSpan checks that no record of a span is missing if it was visible at a moment.
 func (w *world) judgeSpan(who string, j *journal, from, until, began time.Time) {
 	w.learn()
 	for _, row := range w.rows {

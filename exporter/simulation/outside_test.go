@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func (o *outside) serve() {
 	for job := range o.jobs {
 		var end sync.WaitGroup
-		end.Go(job) // in a goroutine of its own, since a test that fails there ends its goroutine
+		end.Go(job) // in a goroutine of its own, because a test that fails there ends its goroutine
 		end.Wait()
 		o.done <- struct{}{}
 	}

@@ -9,27 +9,27 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 )
 
-// A plan is everything about a world that its seed decides beforehand. A hash decides the outcome of a call at the moment of
-// the call: see fate.
+// A plan is the part of a world that its seed decides beforehand. A hash decides the outcome of a call at the moment of the call:
+// see fate.
 type plan struct {
 	seed    uint64
 	profile bloodhoundtest.Profile
 	parquet bool
 	locks   bool   // the journal's store has locks that die with a process, as a directory has
-	auth    string // how the client proves who it is
+	auth    string // the way in which the client logs in
 
 	settle, overlap   time.Duration
-	rescan, rescans   time.Duration // how far back, and how often; 0 for never
-	ttl               time.Duration // of leases
+	rescan, rescans   time.Duration // the reach of a rescan, and the time between two; 0 for never
+	ttl               time.Duration // for leases
 	pageSize, records int
 	maxWindow         time.Duration
-	smallSet          int       // bytes up to which an entry has the whole set of delivered ids; 0 for the exporter's own figure
-	from              time.Time // the start that the exporter is told; zero for the oldest record
-	receiverMax       int       // the most bytes of one batch that the receiver takes; 0 for any
+	smallSet          int       // the largest whole set of delivered ids in an entry, in bytes; 0 for the exporter's own figure
+	from              time.Time // the start that the user asks for; zero for the oldest record
+	receiverMax       int       // the largest batch that the receiver takes, in bytes; 0 for any
 
-	start            time.Time // of the first cycle, in true time, as all times of a plan
+	start            time.Time // the time of the first cycle: true time, as for all times of a plan
 	ticks            []time.Time
-	skew, storesSkew time.Duration // of the two clocks that are not ours, at the beginning
+	skew, storesSkew time.Duration // of the server's and the stores' clock, at the beginning
 	steps            []step        // of the server's clock
 	storesSteps      []step
 	ownSteps         []step // of our clock, which is right at the beginning
@@ -37,20 +37,20 @@ type plan struct {
 
 	blindUntil time.Time // the first answers are empty
 	blindAs    fault
-	light      []time.Time   // when rows come to light that are older than all others
-	lag        time.Duration // of the replica that answers now and then; 0 for no replica
+	light      []time.Time   // times when rows come to light that are older than all others
+	lag        time.Duration // of the replica that answers some requests; 0 for no replica
 	rotates    bool          // the keys of the journals are rotated
-	compacts   bool          // a runner of its own compacts the archive
+	compacts   bool          // another runner compacts the archive
 	forgets    bool          // a person removes old days from the archive
-	backfills  bool          // a runner of its own delivers the records from before from
+	backfills  bool          // another runner delivers the records from before from
 	stillborn  bool          // processes die more often at the first commits
 	lingers    bool          // processes die more often while a history is under way
 	restoreAt  int           // the cycle before which the database is restored; 0 for never
-	restoreCut time.Time     // when the backup was made
+	restoreCut time.Time     // the time of the backup
 	loseAt     int           // the cycle before which the archive's journal gets lost; 0 for never
 	loss       loss
 
-	rows     []*row // by commits
+	rows     []*row // in the order of their commits
 	pruneAt  time.Time
 	pruneCut time.Time // by the server's clock
 }
@@ -83,9 +83,9 @@ func newPlan(seed uint64) *plan {
 		skew:       upTo(r, 100*time.Minute) - 50*time.Minute,
 		storesSkew: upTo(r, 100*time.Minute) - 50*time.Minute,
 	}
-	if p.profile == bloodhoundtest.PR3049 { // each request makes two rows: small pages would never come to an end
+	if p.profile == bloodhoundtest.PR3049 { // each request makes two rows, so small pages would never end
 		p.pageSize, p.records = p.pageSize+600, p.records+600
-		// Each cycle reads the records stamped later than our clock, and each of those requests makes two more rows.
+		// Each cycle reads the records with stamps later than our clock, and each of those requests makes two more rows.
 		p.skew = min(p.skew, 90*time.Second)
 	}
 	if r.IntN(4) == 0 {
@@ -102,8 +102,8 @@ func newPlan(seed uint64) *plan {
 	p.setSource(more)
 	p.align()
 	p.history(r)
-	// A journal that is lost takes the accounts of compactions with it, and a restore hands out ids twice: package cmd tests these. A
-	// bubble has no room for the goroutines of a Parquet reader.
+	// A lost journal loses the accounts of compactions, too, and after a restore the server gives out ids twice: package cmd tests
+	// these. A bubble has no place for the goroutines of a Parquet reader.
 	p.rotates = seed%4 == 1
 	p.compacts = (seed%10 == 6 || seed%10 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	p.forgets = (seed%10 == 4 || seed%20 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
@@ -121,7 +121,7 @@ func (p *plan) tell(r *rand.Rand) {
 		}
 		at = at.Add(pick(r, gaps...))
 	}
-	if r.IntN(3) == 0 { // by less than settle, from any to any
+	if r.IntN(3) == 0 { // by less than settle, in either direction
 		p.steps = p.stepping(r, p.settle-5*time.Second)
 	}
 	if r.IntN(4) == 0 {
@@ -133,7 +133,7 @@ func (p *plan) tell(r *rand.Rand) {
 	}
 }
 
-// align lets each cycle begin early in a second of the server's clock, so that the test knows which second the server tells it.
+// align lets each cycle begin early in a second of the server's clock. So the test knows which second the server tells.
 func (p *plan) align() {
 	for i, tick := range p.ticks {
 		second := p.server(tick)
@@ -149,7 +149,7 @@ func (p *plan) stepping(r *rand.Rand, widest time.Duration) (steps []step) {
 	return steps
 }
 
-// moment returns some time of the world, more likely one shortly before a cycle.
+// moment returns a time of the world. Times shortly before a cycle are more likely.
 func (p *plan) moment(r *rand.Rand) time.Time {
 	if r.IntN(4) == 0 {
 		return p.start.Add(upTo(r, p.end().Sub(p.start)))
@@ -157,13 +157,14 @@ func (p *plan) moment(r *rand.Rand) time.Time {
 	return pick(r, p.ticks...).Add(-upTo(r, p.promise()+3*time.Minute))
 }
 
-// selfAudited tells whether the exporter's requests leave rows: of each one in PR #3049, of logins everywhere.
+// selfAudited tells whether the exporter's requests leave rows. Each request does so in PR #3049, and each login does so
+// everywhere.
 func (p *plan) selfAudited() bool { return p.profile == bloodhoundtest.PR3049 || p.auth == "password" }
 
-// end is when the last cycle of the storm begins.
+// end is the time at which the last cycle of the storm begins.
 func (p *plan) end() time.Time { return p.ticks[len(p.ticks)-1] }
 
-// promise is how late a row may appear so that it is still delivered for certain.
+// promise is the longest delay of a row that Houndtrail delivers for certain.
 func (p *plan) promise() time.Duration { return p.settle + p.overlap }
 
 // Next implements exporter.Schedule: a plan is the schedule of its rescans.

@@ -22,7 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A runner starts a process when a cycle is due and there is none, as a scheduler does.
+// A runner starts a process when a cycle is due and no process is there, like a scheduler.
 type runner struct {
 	*world
 
@@ -65,7 +65,7 @@ func (r *runner) start(after time.Duration) bool {
 
 func (r *runner) wait() { r.running.Wait() }
 
-// A process is one run of the program: its memory beside the stores, and the outcomes of its calls.
+// A process is one run of the program: its memory, and the outcomes of its calls. The stores are outside of it.
 type process struct {
 	*world
 
@@ -78,7 +78,7 @@ type process struct {
 	traces    map[string]*trace // of the latest cycle, by stream; guarded by the world's mutex
 
 	mu        sync.Mutex
-	odds      map[part]int // of a fault, in a thousand
+	odds      map[part]int // odds of a fault, in a thousand
 	doom      int          // odds of death or standstill
 	began     time.Time    // the latest cycle
 	backwards bool         // the server answers this cycle oldest first
@@ -113,12 +113,12 @@ const (
 	tokenKey     = "key"
 )
 
-// enough is how many batches may be under way at a time. It is large, since otherwise the scheduler would decide which of two
-// has to wait. Package webhook tests that no more than allowed are under way.
+// enough is the number of batches that may be under way at a time. It is large: otherwise the scheduler would decide which of two
+// batches must wait. Package webhook tests that no more than the allowed number are under way.
 const enough = 1000
 
-// wire puts the program together, as its main does, but with a client for each stream: in one client the scheduler would decide
-// which stream hears of the server's clock first.
+// wire puts the program together like its main, but with a client for each stream. With one client, the scheduler would decide
+// which stream first hears of the server's clock.
 func (p *process) wire() map[string]*exporter.Exporter {
 	format := func() sink.Encoder {
 		if p.parquet {
@@ -237,7 +237,7 @@ func (p *process) run(name string) error {
 	return err
 }
 
-// weather decides how likely each fault is in this cycle, and in which order the server answers.
+// weather decides the odds of each fault in this cycle, and the order of the server's answers.
 func (p *process) weather() {
 	p.world.mu.Lock()
 	calm := p.calm
@@ -285,8 +285,8 @@ func (p *process) freeze(d time.Duration) {
 	p.thaws = time.Now().Add(d)
 }
 
-// thaw waits until the process moves again. Each call goes on at a moment of its own, so that the scheduler does not decide
-// which is the first.
+// thaw waits until the process moves again. Each call continues at a moment of its own, so that the scheduler does not decide which
+// is the first.
 func (p *process) thaw(c call) {
 	p.mu.Lock()
 	thaws := p.thaws

@@ -2,5 +2,5 @@
 
 package simulation
 
-// fewSeeds is how many worlds there are by default: the race detector takes ten times as long for one.
+// fewSeeds is the default number of worlds. The race detector takes ten times as long for one world.
 const fewSeeds = 40

@@ -34,13 +34,13 @@ type postman struct {
 
 	mu    sync.Mutex
 	sent  map[string]delivery
-	under int // how many batches are under way
+	under int // the number of batches under way
 }
 
-// patience is how long the sender waits for the receiver.
+// patience is the time for which the sender waits for the receiver.
 const patience = 30 * time.Second
 
-// A delivery has the tries at one batch in one cycle.
+// A delivery has the attempts to send one batch in one cycle.
 type delivery struct {
 	cycle time.Time
 	tries int
@@ -85,8 +85,8 @@ func (m *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 	})
 }
 
-// patient returns the sender's context without its deadline, which counts from a moment that the sink has drawn. The new
-// context has a deadline that counts from now. It still ends with its process or its cycle.
+// patient returns the sender's context with another deadline. The sender's own deadline counts from a moment that the sink has
+// drawn, and the new one counts from now. The new context still ends with its process or its cycle.
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Until(rounded(time.Now()).Add(patience)))
 	stop := context.AfterFunc(ctx, func() {
@@ -97,7 +97,7 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return own, func() { stop(); cancel() }
 }
 
-// A receiver is the other end of the webhook. Once it has a batch, it has taken the batch, whatever it answers.
+// A receiver is the other end of the webhook. When it has a batch, it has taken the batch, with any answer.
 type receiver struct {
 	largest int // bytes of a batch; 0 for any
 	batches map[string][]identity
@@ -107,7 +107,7 @@ type receiver struct {
 // taken is an event that the receiver has.
 type taken struct {
 	line      string
-	committed time.Time // true time of the entry that accounts for it; zero until there is one
+	committed time.Time // true time of the entry that accounts for it; zero while there is none
 	lineage   int       // the lineage of that entry. The next lineage knows only the records that the journal remembers
 }
 
@@ -146,7 +146,7 @@ func gunzip(body []byte) (string, error) {
 	return string(text), err
 }
 
-// judgeBatch compares the events of a batch with those that came before.
+// judgeBatch compares the events of a batch with the earlier ones.
 func (w *world) judgeBatch(p *process, batch, text string, began time.Time) {
 	var ids []identity
 	for line := range strings.Lines(text) {

@@ -9,20 +9,20 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/history"
 )
 
-// A row is one of the audit log, with facts that the server never tells.
+// A row is a row of the audit log, with facts that the server never tells.
 type row struct {
 	bloodhoundtest.Row
 	begun, commits time.Time // true time
-	shown          time.Time // the time from which on every answer has it
+	shown          time.Time // the time from which every answer has it
 	light          bool      // it comes to light, older than all others
-	late           bool      // it appears some time after it was stamped
+	late           bool      // it appears some time after its stamp
 	promised       bool      // it appears so early that the next cycle delivers it
 	searched       bool      // it appears so early that the next rescan finds it
-	gone           bool      // pruned: a runner that has not read it by then need not deliver it
-	line           string    // its line in a delivery, once it has been delivered
+	gone           bool      // the time when it is pruned: after it, a runner that has not read the row need not deliver it
+	line           string    // its line in the first delivery
 }
 
-// identity tells records apart. The id alone does not: after a restore the server hands it out again.
+// identity tells records apart. The id alone does not: after a restore, the server gives it out again.
 type identity struct {
 	id, micros int64
 }
@@ -37,8 +37,8 @@ const (
 	straggle = 6 * time.Hour
 )
 
-// history draws the rows: a backlog from before the first cycle, and later ones around the moments at which cycles
-// look; bursts, many of one instant, and rows at the very edges of windows.
+// history draws the rows: a backlog from before the first cycle, and later rows around the moments at which cycles look. There are
+// bursts, many rows of one instant, and rows at the very edges of windows.
 func (p *plan) history(r *rand.Rand) {
 	n := 60 + r.IntN(80)
 	for len(p.rows) < n {
@@ -71,7 +71,7 @@ func (p *plan) history(r *rand.Rand) {
 	p.brinks(rand.New(rand.NewPCG(p.seed, 3)))
 	p.number(r)
 	faces := history.Rows(history.Options{Seed: p.seed, N: len(p.rows)})
-	for i, row := range p.rows { // the actor and the action; the code above has decided its time and id
+	for i, row := range p.rows { // draws the actor and the action; the code above has drawn the time and the id
 		face := faces[i]
 		face.ID, face.CreatedAt, face.VisibleAt = row.ID, row.CreatedAt, row.VisibleAt
 		row.Row = face
@@ -88,7 +88,7 @@ func (p *plan) crowd(r *rand.Rand, begun time.Time, apart time.Duration) {
 	}
 }
 
-// crowds adds instants with more rows than a window may hold; some of the rows appear late. No window can be cut that small.
+// crowds adds instants with more rows than a window may hold; some of the rows appear late. No window can be so small that it fits.
 func (p *plan) crowds(r *rand.Rand) {
 	if p.profile == bloodhoundtest.PR3049 || r.IntN(3) > 0 {
 		return
@@ -116,8 +116,8 @@ func (p *plan) edge(r *rand.Rand, tick time.Time) {
 	}
 }
 
-// brinks adds rows that appear right after a cycle has looked, at the latest moment that Houndtrail promises: the next cycle,
-// or the next rescan, looks back just as far. Their stamps are of the earlier of the two clocks, since cycles go by that clock.
+// brinks adds rows that appear right after a cycle has looked, with the longest delay that Houndtrail promises. The next cycle, or
+// the next rescan, looks back exactly so far. The earlier of the two clocks stamps them, because cycles use that clock.
 func (p *plan) brinks(r *rand.Rand) {
 	for _, tick := range p.ticks {
 		if r.IntN(3) > 0 {
@@ -134,7 +134,7 @@ func (p *plan) brinks(r *rand.Rand) {
 	}
 }
 
-// delay is how long a row takes to become visible.
+// delay is the time after which a row becomes visible.
 func (p *plan) delay(r *rand.Rand) time.Duration {
 	most := p.promise() - p.lag
 	switch r.IntN(20) {
@@ -153,7 +153,7 @@ func (p *plan) delay(r *rand.Rand) time.Duration {
 	}
 }
 
-// rounded is the stamp of a row, as fine as one process of the server counts time.
+// rounded is the stamp of a row, with the precision of one process of the server.
 func (p *plan) rounded(r *rand.Rand, begun time.Time) time.Time {
 	return p.server(begun).Truncate(pick(r, grain, grain, time.Millisecond, time.Second))
 }
@@ -167,8 +167,8 @@ func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 	shown := commits.Add(p.lag)
 	age := p.latest(shown).Sub(created) // its greatest age for any cycle before it appears
 	return &row{
-		// The double shows a row from a moment of the server's clock on. If that clock were set back, it would hide the row again. So
-		// here rows come into the log when they are committed, and are visible from then on.
+		// The double shows a row from a moment of the server's clock on. If that clock were set back, the double would hide the row
+		// again. So these rows come into the log when they are committed, and are visible from then on.
 		Row:   bloodhoundtest.Row{CreatedAt: created, VisibleAt: created.Add(-backlog)},
 		begun: begun, commits: commits, shown: shown,
 		late:     delay > time.Second,
@@ -177,7 +177,7 @@ func (p *plan) row(begun, created time.Time, delay time.Duration) *row {
 	}
 }
 
-// number hands out the ids in nearly the order in which the rows were begun.
+// number gives out the ids in nearly the order in which the rows began.
 func (p *plan) number(r *rand.Rand) {
 	slices.SortStableFunc(p.rows, func(a, b *row) int { return a.begun.Compare(b.begun) })
 	for i, row := range p.rows {
@@ -190,7 +190,7 @@ func (p *plan) number(r *rand.Rand) {
 		}
 	}
 	i := slices.IndexFunc(p.rows, func(row *row) bool { return !row.light })
-	if first := p.rows[i]; p.selfAudited() { // the server's own rows get higher ids: this one has to be in the log first
+	if first := p.rows[i]; p.selfAudited() { // the server's own rows get higher ids, so this one must be in the log first
 		first.ID = topID
 		if first.commits.After(p.start) {
 			first.commits, first.shown = p.start, p.start.Add(p.lag)

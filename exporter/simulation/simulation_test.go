@@ -16,7 +16,7 @@ var (
 	seed  = flag.Int64("sim.seed", -1, "the seed of the one world to go through, of which everything is printed")
 )
 
-// tooMany is how many failures end a long run: more failures look alike.
+// tooMany is the number of failures that ends a long run: more failures look alike.
 const tooMany = 10
 
 // TestSimulation is the central test. Each seed is a world of its own, in which the invariants hold after every step.
@@ -58,13 +58,13 @@ func TestSimulation(t *testing.T) {
 	total.checkVariety(t, worlds)
 }
 
-// TestReplay checks that a world depends on its seed alone: the same events happen at the same moments.
+// TestReplay checks that a world depends only on its seed: the same events happen at the same moments.
 func TestReplay(t *testing.T) {
 	for s := range uint64(20) {
 		t.Run(strconv.FormatUint(s, 10), func(t *testing.T) {
 			t.Parallel()
 			first, second := live(t, s).lines(), live(t, s).lines()
-			slices.Sort(first) // at one moment two requests of a stream may come in any order
+			slices.Sort(first) // at one moment, two requests of a stream may come in any order
 			slices.Sort(second)
 			for i := range min(len(first), len(second)) {
 				if first[i] != second[i] {
@@ -90,14 +90,14 @@ func live(t *testing.T, seed uint64) *world {
 				w.violation, w.plan, w.story(told()), seed)
 		}
 	})
-	// Every eighth world is enough of a sample: a verification reads every object, and costs as much as the world.
+	// Every eighth world is a large enough sample. A verification reads every object, and costs as much as the world.
 	if w.violation == "" && seed%8 == 0 {
 		w.verify(t)
 	}
 	return w
 }
 
-// told is how many events a failing test prints: all events if the user asked for one seed.
+// told is the number of events that a failing test prints: all events if the user asked for one seed.
 func told() int {
 	if *seed >= 0 {
 		return everything

@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest/faults"
 )
 
-// setSource draws the server's other troubles: it begins with empty answers, brings old rows to light, asks a replica that
-// lags, or is restored from a backup.
+// setSource draws the server's other troubles. It begins with empty answers, shows old rows later, asks a replica that lags, or is
+// restored from a backup.
 func (p *plan) setSource(r *rand.Rand) {
 	if r.IntN(5) == 0 {
 		p.from = p.server(p.start.Add(-upTo(r, 48*time.Hour)))
@@ -23,7 +23,7 @@ func (p *plan) setSource(r *rand.Rand) {
 		p.blindUntil = pick(r, p.ticks[:4]...).Add(upTo(r, time.Minute))
 		p.blindAs = pick(r, blindness...)
 	}
-	if p.from.IsZero() && light && p.profile != bloodhoundtest.PR3049 { // PR #3049 drops rows that are so old
+	if p.from.IsZero() && light && p.profile != bloodhoundtest.PR3049 { // PR #3049 drops rows of that age
 		first := pick(r, p.ticks[0], p.ticks[0], p.ticks[1+r.IntN(6)]) // before or after the first commit
 		p.light = append(p.light, first.Add(10*time.Second+upTo(r, time.Minute)), p.moment(r))
 		slices.SortFunc(p.light, time.Time.Compare)
@@ -33,14 +33,14 @@ func (p *plan) setSource(r *rand.Rand) {
 	switch r.IntN(8) {
 	case 0:
 		p.steps = nil // the server's clock decides which rows a replica has
-		p.light = nil // with a replica they do not come all at once, and Houndtrail does not promise the later ones
+		p.light = nil // a replica does not show them all at once, and Houndtrail does not promise the later ones
 		p.lag = upTo(r, pick(r, 20*time.Second, p.settle, p.promise()))
 	case 1:
-		p.steps = nil // if the server hands out an id twice within a minute, that is one record
+		p.steps = nil // if the server gives out an id twice within a minute, that counts as one record
 		p.restoreAt = 3 + r.IntN(len(p.ticks)-5)
 		p.restoreCut = p.ticks[p.restoreAt].Add(-upTo(r, pick(r, 3*time.Minute, 6*time.Hour, 40*time.Hour)))
 	case 2:
-		if p.backfills { // package exporter's own tests check an adoption beside a backfill
+		if p.backfills { // package exporter's own tests check an adoption during a backfill
 			break
 		}
 		p.loseAt, p.loss = 2+r.IntN(len(p.ticks)-4), pick(r, lostWhole, lostEntries, lostMoved)
@@ -48,12 +48,12 @@ func (p *plan) setSource(r *rand.Rand) {
 	}
 }
 
-// linger lets more old rows come to light while a stream is still busy with the first ones.
+// linger lets more old rows come to light while a stream still walks over the first ones.
 func (p *plan) linger(r *rand.Rand) {
 	if p.lingers = r.IntN(3) > 0; !p.lingers {
 		return
 	}
-	for _, tick := range p.ticks { // the first cycle after it that looks for old rows
+	for _, tick := range p.ticks { // the next cycle that looks for old rows
 		if tick.After(p.light[0].Add(4 * time.Minute)) {
 			p.light[1] = tick.Add(10*time.Second + upTo(r, time.Minute))
 			return
@@ -105,11 +105,11 @@ func (p *plan) old(r *rand.Rand) {
 	}
 }
 
-// downtime is how long the server is down when its database is restored.
+// downtime is the time for which the server is down while its database is restored.
 const downtime = 2 * time.Minute
 
-// restore puts the log back to its state at the time of the backup. Rows that came in since are gone, rows under way never
-// come, and the server hands out ids a second time.
+// restore puts the log back to its state at the time of the backup. Rows that came in later are gone. Rows that were not visible
+// yet never come. The server gives out ids a second time.
 func (w *world) restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

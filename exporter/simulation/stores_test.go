@@ -46,7 +46,7 @@ func (v view) Get(ctx context.Context, key string) ([]byte, string, time.Duratio
 
 // Put implements bucket.Bucket. The world judges its effect at once.
 func (v view) Put(ctx context.Context, key string, body []byte, version string) (string, error) {
-	body = slices.Clone(body) // the caller's buffer may be used again before a delayed effect
+	body = slices.Clone(body) // the caller may use its buffer again before a delayed effect
 	began, c := v.cycleBegan(), call{v.part, opPut, key}
 	if v.part == positions {
 		v.judgeHeads(v.name, body)
@@ -95,7 +95,7 @@ func (v view) List(ctx context.Context, prefix, after string) ([]string, error) 
 	})
 }
 
-// Stat implements bucket.Bucket. No exporter calls it, nor the next three.
+// Stat implements bucket.Bucket. No exporter calls it or the next three methods.
 func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) {
 	return v.store.Stat(ctx, key)
 }

@@ -53,8 +53,8 @@ func (w *world) note(who, format string, args ...any) {
 	w.events = append(w.events, event{at: time.Now(), who: who, text: fmt.Sprintf(format, args...)})
 }
 
-// lines is the part of the story that two runs can compare. It leaves out calls of a process that is dead, has lost the lease
-// or was told to stop, and the words with which a cycle fails.
+// lines is the part of the story that two runs can compare. It leaves out calls of a process that is dead, has lost the lease or
+// was told to stop. It also leaves out the words with which a cycle fails.
 func (w *world) lines() (lines []string) {
 	for _, e := range w.events {
 		switch {
@@ -67,7 +67,7 @@ func (w *world) lines() (lines []string) {
 	return lines
 }
 
-// How many events of a story a test prints.
+// The numbers of events of a story that a test prints.
 const (
 	everything = 1 << 30
 	latest     = 100

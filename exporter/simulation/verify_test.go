@@ -8,7 +8,7 @@ import (
 )
 
 // verify checks that a verification finds no fault in the archive and the journals of a world. It runs outside of the bubble,
-// since it reads Parquet.
+// because it reads Parquet.
 func (w *world) verify(t *testing.T) {
 	t.Helper()
 	open := func(name string, files, anyOrder bool) verify.Journal {
@@ -26,7 +26,7 @@ func (w *world) verify(t *testing.T) {
 		t.Errorf("verify: %v", err)
 	}
 	for _, f := range report.Findings {
-		// Warnings are right in a faulty world: a process that dies leaves a stale hint, and a reset what its attempts had written.
+		// Warnings are right in a faulty world. A process that dies leaves a stale hint, and a reset leaves the objects of open attempts.
 		if f.Severity == verify.Error {
 			t.Errorf("verify: %s %s %s entry %d: %s", f.Severity, f.Code, f.Stream, f.Entry, f.Text)
 		}

@@ -23,11 +23,11 @@ const (
 
 var streams = []string{archiveStream, webhookStream}
 
-// A world is everything outside of the exporter: a BloodHound, a store for positions, one for objects and a receiver
-// of webhooks, all in memory, and the runners that come and go. It lives in the virtual time of a bubble.
+// A world is everything outside of the exporter: a BloodHound, a store for positions, one for objects and a receiver of webhooks.
+// All of them are in memory. It also has the runners that come and go. It lives in the virtual time of a bubble.
 //
-// All calls of a process to the world go through [do], which decides their outcome. The judges look at each effect at the
-// moment at which it happens.
+// All calls of a process to the world go through [do], which decides their outcome. The judges look at each effect at the moment at
+// which it happens.
 type world struct {
 	*plan
 
@@ -36,33 +36,33 @@ type world struct {
 	jwt       string
 	positions *checkpointtest.Memory
 	objects   *checkpointtest.Memory
-	inFlight  sync.WaitGroup // requests that their senders gave up
+	inFlight  sync.WaitGroup // requests whose senders gave up
 
-	mu        sync.Mutex // guards the rest; a process holds it while an effect happens and a judge looks at it
-	hidden    []*row     // yet to be committed, the next one first
+	mu        sync.Mutex // guards the fields below; a process holds it while an effect happens and a judge looks at it
+	hidden    []*row     // rows that are not committed yet, the next one first
 	rows      map[identity]*row
-	extra     map[string]int // rows on top of the plan, by the stream whose windows they came in
+	extra     map[string]int // rows beyond the plan, by the stream whose windows they came in
 	pruned    bool
 	journals  map[string]*journal
-	heads     map[string]string        // that were ever signed, by origin and size
-	signing   []ed25519.PrivateKey     // of the processes that begin
-	rings     map[string]*seal.Keyring // what the entries say of keys, by origin
+	heads     map[string]string        // all heads that were ever signed, by origin and size
+	signing   []ed25519.PrivateKey     // the keys of processes that begin
+	rings     map[string]*seal.Keyring // the keys in the entries, by origin
 	archive   archive
-	heirs     map[string]*file // of objects that compactions have deleted
+	heirs     map[string]*file // for objects that compactions have deleted: the object that has their records
 	oblivion  oblivion
 	receiver  receiver
 	onTheWay  []*landing
 	calm      bool // no call goes wrong any more
 	events    []event
-	orders    map[string]order // the orders that people have, by stream
+	orders    map[string]order // the orders for people, by stream
 	people    int
-	restored  time.Time // when the database was restored
+	restored  time.Time // the time when the database was restored
 	tally     tally
-	violation string // the first one; it ends the world
+	violation string // the first violation; it ends the world
 }
 
 func newWorld(t *testing.T, p *plan) *world {
-	time.Sleep(time.Until(p.start)) // a bubble begins with the year 2000
+	time.Sleep(time.Until(p.start)) // a bubble begins in the year 2000
 	w := &world{
 		plan: p, t: t, hidden: slices.Clone(p.rows), rows: map[identity]*row{}, extra: map[string]int{}, tally: tally{},
 		journals: map[string]*journal{}, orders: map[string]order{}, heads: map[string]string{}, signing: []ed25519.PrivateKey{checkpointtest.Key(1)}, rings: map[string]*seal.Keyring{}, heirs: map[string]*file{}, archive: newArchive(), receiver: newReceiver(p.receiverMax),
@@ -95,7 +95,7 @@ func (w *world) serverNow() time.Time { return w.server(time.Now()) }
 func (w *world) storesNow() time.Time { return w.stores(time.Now()) }
 func (w *world) ownNow() time.Time    { return w.own(time.Now()) }
 
-// run goes through the storm, and then checks that everything comes to rest as it should.
+// run goes through the storm, and then checks that the world comes to rest as it must.
 func (w *world) run() {
 	a, b, f := newRunner(w, "A", streams...), newRunner(w, "B", streams...), newRunner(w, "F", backfillStream)
 	k, o := newRunner(w, "K", compactor), newRunner(w, "O", forgetter)
@@ -128,7 +128,7 @@ func (w *world) run() {
 	}
 }
 
-// calmDown lets the last rows appear and the last leases run out. Then cycles go well, and leave nothing behind.
+// calmDown lets the last rows appear and the last leases expire. Then cycles go well, and leave no work for later.
 func (w *world) calmDown() {
 	w.mu.Lock()
 	w.calm = true
@@ -139,7 +139,7 @@ func (w *world) calmDown() {
 		}
 	}
 	w.mu.Unlock()
-	// A server whose clock is ahead stamps its records with times that are still to come for us.
+	// A server whose clock is ahead stamps its records with times that are still in our future.
 	looks := time.Duration(0) // at the oldest record
 	if len(w.light) > 0 {
 		looks = 25 * time.Hour
@@ -150,7 +150,7 @@ func (w *world) calmDown() {
 	time.Sleep(time.Until(last) + w.promise() + w.rescans + looks + 10*time.Minute)
 	c, f, k := newRunner(w, "C", streams...), newRunner(w, "G", backfillStream), newRunner(w, "H", compactor)
 	o := newRunner(w, "P", forgetter)
-	const enough, most = 3, 6 // some cycles may have said that they need a person
+	const enough, most = 3, 6 // some cycles may have asked for a person
 	for left, all := enough, most; left > 0 && all > 0; left, all = left-1, all-1 {
 		if w.intervene(0, c, f) {
 			left = enough
@@ -202,7 +202,7 @@ func (w *world) fail(format string, args ...any) {
 
 var errOver = errors.New("the world is over")
 
-// dice returns the dice for one decision. The same decision has the same dice, whatever decisions came before.
+// dice returns the dice for one decision. The same decision has the same dice, after any earlier decisions.
 func (w *world) dice(what string, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(w.seed, mix(hash(what), n)))
 }
@@ -239,8 +239,8 @@ func (w *world) appear(until time.Time) {
 	w.api.Add(rows...)
 }
 
-// prune drops the oldest part of the log, but not the newest record that a stream has delivered. If a stream delivered nothing
-// for longer than a server keeps records, a person would have to decide, and that is another story.
+// prune drops the oldest part of the log, but not the newest record that a stream has delivered. If a stream delivered no record
+// for longer than a server keeps them, a person would have to decide. The simulation does not have that case.
 func (w *world) prune() {
 	cut := w.pruneCut
 	for _, j := range w.journals {
@@ -258,8 +258,8 @@ func (w *world) prune() {
 	w.note("log", "%d rows from before %s are pruned", n, cut.Format(clockFormat))
 }
 
-// tempt adds a row to the last window that a runner has read and is about to write: at its very end, or somewhere in it. It
-// appears as late as rows may, but soon. Its id depends on the stream only: two streams may come to this at one moment.
+// tempt adds a row to the last window that a runner has read and is about to write: at its very end, or anywhere in it. It appears
+// as late as rows may, but soon. Its id depends only on the stream, because two streams may come to this at one moment.
 func (w *world) tempt(stream string, intents []window.Window, r *rand.Rand) {
 	if len(intents) == 0 || w.calm || w.extra[stream] > 20 || r.IntN(4) > 0 {
 		return

@@ -92,7 +92,7 @@ func TestDir(t *testing.T) {
 func TestS3(t *testing.T) {
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "archive", false)
-	prefixes := 0 // each test has its own prefix, so that it finds an empty archive
+	prefixes := 0 // each test has its own prefix, and so an empty archive
 	conform(t, func(t *testing.T) bucket.Bucket {
 		t.Helper()
 		prefixes++
@@ -107,8 +107,8 @@ func TestS3(t *testing.T) {
 	})
 }
 
-// TestSchedules plays arbitrary histories: windows one after another. Each has a few attempts, with more of its records each time
-// and with faults, until one attempt succeeds. In the end every record is there once. The format does not matter here.
+// TestSchedules plays arbitrary histories: windows one after another. Each window has a few attempts, with more of its records each
+// time and with faults, until one attempt succeeds. At the end, the archive has every record once. The format does not matter here.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	f := formats["ndjson"]
@@ -148,7 +148,7 @@ func TestSchedules(t *testing.T) {
 	})
 }
 
-// ids are those of all the records in a bucket, sorted.
+// ids returns the ids of all records in a bucket, sorted.
 func ids(t *testing.T, b bucket.Bucket, f format) []int64 {
 	t.Helper()
 	keys, err := b.List(t.Context(), "", "")
@@ -179,7 +179,7 @@ func TestTenant(t *testing.T) {
 	}
 }
 
-// TestOrder: a day that comes a second time would overwrite its own object. Within a day only the encoder checks the order.
+// TestOrder: if a day came a second time, it would overwrite its own object. Within a day, only the encoder checks the order.
 func TestOrder(t *testing.T) {
 	records := sinktest.Generate(t, 1, 3, time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC), time.Second)
 	for _, order := range [][]int{{1, 0}, {1, 0, 2}, {1, 2, 0}} {

@@ -25,8 +25,8 @@ var crowded = window.Window{
 	Start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 3, 1, 0, 0, 0, 1000, time.UTC), Pass: 7,
 }
 
-// inParts yields records in parts of those sizes, as copies, since a sink may rearrange them. The remaining records are the last
-// part.
+// inParts yields copies of the records in parts of these sizes, because a sink may rearrange them. The remaining records are the
+// last part.
 func inParts(all []record.Record, sizes []int) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		for rest := all; len(rest) > 0; {
@@ -42,8 +42,8 @@ func inParts(all []record.Record, sizes []int) iter.Seq2[[]record.Record, error]
 	}
 }
 
-// Attempts end at any Put, before its effect or after it, and cut their parts anywhere, with more records each time. In the end
-// each record is in one object, and the receipt has each object as it is.
+// TestPartsOfSeveralAttempts: attempts end at any Put, before or after its effect. They cut their parts anywhere, with more records
+// each time. At the end, each record is in one object, and the receipt has the facts of each object.
 func TestPartsOfSeveralAttempts(t *testing.T) {
 	for name, f := range formats {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 				store := new(checkpointtest.Memory)
 				some := all[:rapid.IntRange(1, len(all)).Draw(rt, "records")]
 				sizes := rapid.SliceOfN(rapid.IntRange(1, 20), 0, 8)
-				if rapid.Bool().Draw(rt, "whole") { // an earlier attempt did not need parts, and left this
+				if rapid.Bool().Draw(rt, "whole") { // an earlier attempt needed no parts, and left this
 					if _, err := sinktest.Write(t.Context(), open(t, store, f), crowded, some[:len(some)/2]); err != nil {
 						rt.Fatal(err)
 					}
@@ -107,7 +107,7 @@ func TestPartsOfSeveralAttempts(t *testing.T) {
 	}
 }
 
-// putting is a bucket with a Put of its own.
+// putting is a bucket with another Put.
 type putting struct {
 	bucket.Bucket
 	put func(ctx context.Context, key string, body []byte, version string) (string, error)
@@ -117,8 +117,8 @@ func (p putting) Put(ctx context.Context, key string, body []byte, version strin
 	return p.put(ctx, key, body, version)
 }
 
-// If an attempt dies with a Put on its way, that Put may arrive at any time later. Its object never lies beside the objects of
-// the next attempt.
+// TestPartThatArrivesLate: if an attempt dies during a Put, that Put may arrive at any later time. Its object is never beside the
+// objects of the next attempt.
 func TestPartThatArrivesLate(t *testing.T) {
 	f := formats["ndjson"]
 	all := sinktest.Generate(t, 1, 40, crowded.Start, time.Second)
@@ -127,7 +127,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 		return err
 	}
 	whole := func(a *archive.Archive) error {
-		_, err := sinktest.Write(t.Context(), a, crowded, all[:30]) // now there are more records, so they do not fit any more
+		_, err := sinktest.Write(t.Context(), a, crowded, all[:30]) // the next attempt has more records, too many for one part
 		return err
 	}
 	for name, test := range map[string]struct {
@@ -159,7 +159,7 @@ func TestPartThatArrivesLate(t *testing.T) {
 	}
 }
 
-// If an attempt has written a record, and the record does not come again, WriteParts fails.
+// TestPartsThatLackARecord: if an attempt wrote a record, and the next one does not get it again, WriteParts fails.
 func TestPartsThatLackARecord(t *testing.T) {
 	f := formats["parquet"]
 	all := sinktest.Generate(t, 1, 40, crowded.Start, time.Second)

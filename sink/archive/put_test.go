@@ -14,20 +14,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// TestOthers lets another process write between our steps.
+// TestOthers lets another process write between the steps of this one.
 func TestOthers(t *testing.T) {
 	f := formats["ndjson"]
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	records := sinktest.Generate(t, 1, 10, start, time.Second)
 	w := window.Window{Start: start, End: start.Add(time.Minute)}
 	const key = "audit/tenant=acme.example/dt=2026-03-01/20260301T000000.000000Z.ndjson.gz"
-	orphans := make([][]byte, 8) // of a record or two of ours, and all different
+	orphans := make([][]byte, 8) // each with one or two records of the window, and all different
 	for i := range orphans {
 		orphans[i] = object(t, f, w, records[i:i+1+i%2], key)
 	}
 
 	for name, test := range map[string]struct {
-		// before does the work of another process just before each of our calls; puts counts our Puts with the coming one.
+		// before does the work of another process just before each call of this one; puts counts the Puts of this one, with the coming
+		// Put.
 		before func(store *checkpointtest.Memory, op checkpointtest.Op, puts int)
 		want   error
 	}{
@@ -91,7 +92,7 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// object is the object that the archive makes of the records.
+// object returns the object that the archive makes from the records.
 func object(t *testing.T, f format, w window.Window, records []record.Record, key string) []byte {
 	t.Helper()
 	store := new(checkpointtest.Memory)
@@ -105,7 +106,7 @@ func object(t *testing.T, f format, w window.Window, records []record.Record, ke
 	return body
 }
 
-// replace is another process's Put.
+// replace is the Put of another process.
 func replace(t *testing.T, store *checkpointtest.Memory, key string, body []byte) {
 	t.Helper()
 	store.Remove(key)
@@ -114,7 +115,7 @@ func replace(t *testing.T, store *checkpointtest.Memory, key string, body []byte
 	}
 }
 
-// TestMessages pins the errors that a person reads when put leaves an object as it is.
+// TestMessages checks the errors that a person reads when put leaves an object unchanged.
 func TestMessages(t *testing.T) {
 	f := formats["parquet"]
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

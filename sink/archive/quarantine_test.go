@@ -19,10 +19,10 @@ func TestQuarantine(t *testing.T) {
 	}
 	a := open(t, store, formats["parquet"])
 	raw := []byte("{\"id\": 1e400,\n \"created_at\"")
-	// By sha256sum.
+	// The program sha256sum computed sum.
 	const sum = "cd78841ce9f3a59657b50b076f718aeb5dc25ca9e7c0479afb639e90040fe136"
 	const want = "quarantine/tenant=" + sinktest.Tenant + "/" + sum + ".json"
-	for range 2 { // the second time it is there already
+	for range 2 { // the second time, the object is already there
 		key, sha, err := a.Quarantine(t.Context(), raw)
 		if err != nil || key != want || sha != sum {
 			t.Fatalf("Quarantine = %q, %q, %v; want %q", key, sha, err, want)

@@ -31,7 +31,7 @@ var values = []string{
 	`{"a":[{"b":[[],"]"]}]}`, `{"long":"` + strings.Repeat("long ", 60_000) + `"}`,
 }
 
-// served draws a record as a server may write it.
+// served draws a record in a form in which a server may write it.
 func served(t *rapid.T, id int) string {
 	members := []string{
 		fmt.Sprintf(`"id":%d`, id),
@@ -59,8 +59,8 @@ func served(t *rapid.T, id int) string {
 	return "{" + space + strings.Join(rapid.Permutation(members).Draw(t, "order"), space+","+space) + space + "}"
 }
 
-// TestRowsOfEachFormat: an object has the same records_root in each format, computed from the records as they were served, or read back
-// out of the object. Else a record could be proved before a restore or a compaction, and not after it.
+// TestRowsOfEachFormat: an object has the same records_root in each format. It is also the same for the records as served, and for
+// the records read back from the object. Otherwise a proof of a record could fail after a restore or a compaction.
 func TestRowsOfEachFormat(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

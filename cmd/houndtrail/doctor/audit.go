@@ -16,7 +16,8 @@ import (
 
 var errUnbounded = errors.New("BloodHound shows records of other times than those that it is asked for (before and after)")
 
-// log asks for the newest record, which needs the permission and shows whether the bounds of time are obeyed.
+// log asks for the newest record. The request needs the permission, and its answer shows whether BloodHound obeys the bounds of
+// time.
 func (s *source) log(ctx context.Context) []Row {
 	const advice = "check " + setting.BloodHoundURL + ", and whether a proxy or cache in front of BloodHound changes queries or answers"
 	newest, ok, err := s.client.Newest(ctx)
@@ -63,10 +64,10 @@ func (s *source) oldest(ctx context.Context) []Row {
 	return []Row{{State: OK, Seen: seen}}
 }
 
-// farFuture is behind each record that BloodHound can have.
+// farFuture is later than each record that BloodHound can have.
 func farFuture() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// count finds out whether the server's own count can prove a window: it needs a count that obeys the one filter by time.
+// count finds out whether the server's own count can prove a window. For that, the count must obey the one filter by time.
 func (s *source) count(ctx context.Context) []Row {
 	const off = setting.VerifyCount + "=off saves the requests"
 	if s.config.VerifyCount == config.VerifyOff {

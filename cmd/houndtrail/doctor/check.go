@@ -19,26 +19,25 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// limit is how long one check may take.
+// limit is the longest time of one check.
 const limit = 30 * time.Second
 
-// A check looks at one thing about a subject, such as a store. A result without rows means that the check has no sense for this
-// subject.
+// A check looks at one property of a subject, for example a store. It returns no row if it does not apply to this subject.
 type check[Subject any] struct {
 	name  string
-	about string                               // what it looks at, for the documents
-	needs []string                             // checks that must not fail before, by their name here, or as group/name
-	after []string                             // checks that it waits for, however they end
+	about string                               // the property that it looks at, for the documents
+	needs []string                             // checks that must succeed first, by their name here, or as group/name
+	after []string                             // checks for whose end it waits, with any result
 	run   func(Subject, context.Context) []Row // a method of the subject
 }
 
-// A node is a check of one subject, bound to it.
+// A node is a check that is bound to one subject.
 type node struct {
 	group, place, name string
-	needs, after       []string // as group/name
+	needs, after       []string // in the form group/name
 	run                func(ctx context.Context) []Row
 
-	done chan struct{} // closed when rows is there
+	done chan struct{} // closed when rows is complete
 	rows []Row
 }
 
@@ -62,7 +61,7 @@ func bind[Subject any](group, place string, s Subject, checks []check[Subject]) 
 	return nodes
 }
 
-// examine runs all nodes, each as soon as the nodes that it waits for have ended, and returns their rows in the order of the nodes.
+// examine runs all nodes, each as soon as the nodes for which it waits have ended. It returns their rows in the order of the nodes.
 func examine(ctx context.Context, nodes []*node) (rows []Row) {
 	var under sync.WaitGroup
 	for _, n := range nodes {
@@ -81,7 +80,7 @@ func examine(ctx context.Context, nodes []*node) (rows []Row) {
 	return rows
 }
 
-// result waits, and runs the node unless one that it needs has failed.
+// result waits, and then runs the node. If a node that it needs has not succeeded, it skips the node.
 func (n *node) result(ctx context.Context, nodes []*node) []Row {
 	root := ""
 	for _, other := range nodes {
@@ -109,23 +108,23 @@ type State string
 // The states of a check.
 const (
 	OK      State = "ok"
-	Warn    State = "warn"    // a run works, and a person should know of it
-	Fail    State = "fail"    // a run fails, or does not do its whole work
-	Skipped State = "skipped" // it could not look: Seen says why
+	Warn    State = "warn"    // a run works, but a person should know this
+	Fail    State = "fail"    // a run fails, or leaves out a part of its work
+	Skipped State = "skipped" // the check could not look: Seen says why
 )
 
-// A Row is the result of a check. doctor -o json prints its JSON: keys are only ever added.
+// A Row is the result of a check. doctor -o json prints its JSON: later versions only add keys.
 type Row struct {
 	Group  string         `json:"group"`
 	Check  string         `json:"check"`
-	Place  string         `json:"place,omitempty"` // the address, without a secret
+	Place  string         `json:"place,omitempty"` // the address, without secrets
 	State  State          `json:"state"`
 	Seen   string         `json:"seen"`
 	Advice string         `json:"advice,omitempty"`
-	Code   stream.Outcome `json:"exit_code,omitempty"` // with which a run ends because of it
+	Code   stream.Outcome `json:"exit_code,omitempty"` // the exit code of a run that ends because of it
 
-	err  error  // of a row that fails
-	root string // the check that did not succeed, because of which this one was not made; "" for a check that was made
+	err  error  // the error of a row that fails
+	root string // the check whose failure skipped this one; "" if this one was made
 }
 
 func okf(format string, args ...any) []Row {
@@ -139,8 +138,8 @@ func skipped(why string) []Row { return []Row{{State: Skipped, Seen: why}} }
 // named finds the name of a variable.
 var named = regexp.MustCompile(`[A-Z0-9]+_[A-Z0-9_]+`)
 
-// fail is the row of an error, which decides the exit code. advice is for an error that has none of its own, or whose own advice
-// names no setting.
+// fail makes the row of an error. The error decides the exit code. advice is for an error without advice of its own, or whose own
+// advice names no setting.
 func fail(err error, advice string) []Row {
 	seen, own := told(err)
 	switch {
@@ -152,18 +151,18 @@ func fail(err error, advice string) []Row {
 	return failAs(err, seen, own)
 }
 
-// failAs is fail in words that fit a row better than the error's.
+// failAs is fail with words that fit a row better than the error's words.
 func failAs(err error, seen, advice string) []Row {
 	return []Row{{State: Fail, Seen: seen, Advice: advice, Code: stream.OutcomeOf(err), err: err}}
 }
 
-// wrong is fail of a setting that a run cannot work with.
+// wrong is fail for a setting with which a run cannot work.
 func wrong(seen, advice string) []Row { return fail(stream.Usage(errors.New(seen)), advice) }
 
-// at gives an error the stage of a run in which it happens: that decides the exit code.
+// at gives an error the stage of a run in which it happens. The stage decides the exit code.
 func at(stage exporter.Stage, err error) error { return stream.At(stage, err) }
 
-// told takes an error apart: the text of the cause, and the advice.
+// told divides an error into the text of the cause, and the advice.
 func told(err error) (seen, advice string) {
 	if staged, ok := errors.AsType[*exporter.Error](err); ok {
 		err = staged.Err
@@ -187,7 +186,7 @@ func told(err error) (seen, advice string) {
 	return seen, ""
 }
 
-// toldByReceiver is told of a receiver's answer: its advice is behind the first colon that is not in the answer itself.
+// toldByReceiver is told for a receiver's answer. The advice comes after the first colon outside of the answer itself.
 func toldByReceiver(seen string, e *webhook.StatusError) (_, advice string) {
 	begin := strings.Index(seen, e.Error())
 	if begin < 0 {
@@ -203,10 +202,10 @@ func toldByReceiver(seen string, e *webhook.StatusError) (_, advice string) {
 	return seen[:begin+cut], seen[begin+cut+len(": "):]
 }
 
-// A FailedError says at the end that checks failed. The rows have told each of them.
+// A FailedError says at the end that checks failed. The rows have already told each failure.
 type FailedError struct{ failed []Row }
 
-// Failed is the error of the rows that fail; nil if none does.
+// Failed returns the error of the failed rows; nil if there are none.
 func Failed(rows []Row) error {
 	e := &FailedError{}
 	for _, r := range rows {
@@ -228,7 +227,7 @@ func (e *FailedError) Error() string {
 	return "a check failed: " + first
 }
 
-// Unwrap returns the error of each row, so that the error has the exit code that most needs a person.
+// Unwrap returns the error of each row. So the exit code is the one that most needs a person.
 func (e *FailedError) Unwrap() (all []error) {
 	for _, r := range e.failed {
 		all = append(all, r.err)

@@ -13,13 +13,13 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// inspector is the part of the store that tells how S3 keeps objects; nil if the store is no bucket of S3.
+// inspector returns the part of the store that tells how S3 keeps objects; nil if the store is no bucket of S3.
 func (s *store) inspector() s3.Inspector {
 	i, _ := s.b.(s3.Inspector)
 	return i
 }
 
-// credentials looks whether the request was sent at all. Without credentials it is not.
+// credentials looks whether the client sent the request at all. It sends none without credentials.
 func (s *store) credentials(context.Context) []Row {
 	none, ok := errors.AsType[interface {
 		error
@@ -57,8 +57,8 @@ func (s *store) certificate(context.Context) []Row {
 	return s.way.certificateRow(s.set().Now())
 }
 
-// hidden is the row if a question about the bucket has no answer; nil if it has one. A writer needs no right to ask, so that a
-// refusal is no failure.
+// hidden returns the row if a question about the bucket has no answer; nil if it has one. A writer does not need the right to ask,
+// so a refusal is no failure.
 func hidden(err error) []Row {
 	switch {
 	case err == nil:

@@ -1,11 +1,12 @@
-// Package doctor examines a whole set-up: each part that a run needs is a check, and each check tells what it saw and what to do.
+// Package doctor examines a whole set-up. Each part that a run needs has a check, and each check tells what it saw and the next
+// step.
 //
-// The checks use the clients of a run, with the same proxies, authorities, credentials and addresses. So a check sees what a run
-// sees. They ask each server a few requests. The only objects that they write are one probe in each store, which they remove
-// again, or name if the store keeps it.
+// The checks use the clients of a run, with the same proxies, authorities, credentials and addresses. So a check sees the same as a
+// run. They send each server few requests. They write one probe into each store, and no other object. They remove the probe again.
+// If the store keeps it, they name it.
 //
-// A check is ok only if it looked. If another check has to succeed before and did not, it is skipped, and says so. Checks that do
-// not wait for each other run side by side, and each one has a time limit.
+// A check is ok only if it looked. If another check must succeed first and did not, the check is skipped, and says so. Checks that
+// do not wait for each other run at the same time, and each one has a time limit.
 package doctor
 
 import (
@@ -15,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
-// The groups of the checks that are there always.
+// The groups of the checks that each set-up has.
 const (
 	settingsGroup = "settings"
 	sourceGroup   = "bloodhound"
@@ -28,8 +29,8 @@ type Options struct {
 	SendTest bool // post a test event to the webhook
 }
 
-// Examine runs every check that has a sense for the set-up, and returns their rows in the order of a run: the first one
-// that fails is the cause of the later ones.
+// Examine runs every check that applies to the set-up. It returns their rows in the order of a run: the first one that fails is the
+// cause of the later ones.
 func Examine(ctx context.Context, o Options) ([]Row, error) {
 	p := admit(o)
 	nodes := bind(settingsGroup, "", p, settingsChecks())
@@ -39,7 +40,7 @@ func Examine(ctx context.Context, o Options) ([]Row, error) {
 		nodes = append(nodes, p.nodes(places)...)
 	}
 	rows := examine(ctx, nodes)
-	for _, s := range places { // not before all checks are over: one place may lie in another
+	for _, s := range places { // only after all checks: one place may be inside another
 		s.tidy()
 	}
 	return rows, ctx.Err()
@@ -65,10 +66,10 @@ func (p *patient) nodes(places []*store) (nodes []*node) {
 	return append(nodes, bind(machineGroup, "", newMachine(), machineChecks())...)
 }
 
-// A Description says what a check looks at.
+// A Description says which property a check looks at.
 type Description struct{ Group, Check, About string }
 
-// Descriptions are the checks, in the order of their rows, for the documents.
+// Descriptions returns the descriptions of the checks, in the order of their rows, for the documents.
 func Descriptions() (all []Description) {
 	all = append(all, described(settingsGroup, settingsChecks())...)
 	all = append(all, described(sourceGroup, sourceChecks())...)

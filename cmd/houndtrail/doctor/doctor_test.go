@@ -21,7 +21,7 @@ func ending(rows ...Row) func(*subject, context.Context) []Row {
 	return func(*subject, context.Context) []Row { return rows }
 }
 
-// TestNeeds: a check whose precondition did not succeed is skipped, names the first cause, and is never ok.
+// TestNeeds: if the precondition of a check did not succeed, the check is skipped and names the first cause. It is never ok.
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 	ok, warns, fails := Row{State: OK}, Row{State: Warn}, Row{State: Fail}
@@ -45,7 +45,7 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// TestLimit: a check that hangs ends, and the others do not wait for it.
+// TestLimit: a check that hangs is ended, and the others do not wait for it.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestLimit(t *testing.T) {
 	})
 }
 
-// TestExitCode: the row that most needs a person decides, as for the streams of a run.
+// TestExitCode: the row that most needs a person decides the exit code, as for the streams of a run.
 func TestExitCode(t *testing.T) {
 	t.Parallel()
 	source, sink := fail(at(exporter.StageSource, errExpired), "")[0], fail(at(exporter.StageSink, errFull), "")[0]
@@ -88,7 +88,7 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// TestMemory: limits of both versions of cgroups, of the process's own group and of those above it.
+// TestMemory: the limits of both versions of cgroups, for the process's own group and for those above it.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text + "\n")} }
@@ -117,7 +117,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestTimetable: the next times, and whose clock they are of.
+// TestTimetable: the next times, and the clock to which they belong.
 func TestTimetable(t *testing.T) {
 	t.Parallel()
 	now := func() time.Time { return time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC) }
@@ -141,13 +141,13 @@ func TestTimetable(t *testing.T) {
 	}
 }
 
-// TestAdmit: a wrong setting does not take the others away, and none is used with a default in its place.
+// TestAdmit: a wrong setting does not remove the others, and no check uses a default in its place.
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		environ []string
-		wrong   []string // variables
-		left    bool     // the address of BloodHound is still known
+		wrong   []string // names of variables
+		left    bool     // whether the address of BloodHound is still known
 	}{
 		"well": {[]string{"HOUNDTRAIL_BLOODHOUND_URL=https://a", "HOUNDTRAIL_BLOODHOUND_JWT=x", "HOUNDTRAIL_ARCHIVE_URL=file:///a"}, nil, true},
 		"half a login": {
@@ -199,7 +199,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// TestTold: the advice of an error moves to the advice of the row, and nothing of it is lost.
+// TestTold: the advice of an error becomes the advice of the row, and no part of it is lost.
 func TestTold(t *testing.T) {
 	t.Parallel()
 	seen, advice := told(at(exporter.StageSink, errors.New("one\ntwo")))

@@ -21,14 +21,14 @@ import (
 // A journal is the position of one stream. A check fills in a field before the checks that need it.
 type journal struct {
 	*patient
-	name   string // of the stream
+	name   string // the name of the stream
 	set    *stream.Set
 	j      *checkpoint.Journal
 	newest checkpoint.Stored // zero if there is no entry
 	lease  checkpoint.LeaseStatus
 }
 
-// groupOf is the group of a stream's checks.
+// groupOf is the name of the group with a stream's checks.
 func groupOf(name string) string { return name + " stream" }
 
 func journalChecks(archive bool) []check[*journal] {
@@ -54,7 +54,7 @@ func journalChecks(archive bool) []check[*journal] {
 	}
 }
 
-// remedies say what to do about an error of a journal.
+// remedies returns the next step for an error of a journal.
 func remedies(err error) string {
 	for _, r := range []struct {
 		err    error
@@ -128,8 +128,8 @@ func (s *journal) lastRun(ctx context.Context) []Row {
 	return okf("no run has failed since the newest entry")
 }
 
-// together looks whether the journal and the archive have each other. Of a journal with entries, it looks for the objects of the
-// newest one that has some, among the last few.
+// together looks whether the journal and the archive belong together. If the journal has entries, it looks for an object of the
+// newest entry that has one, among the last few entries.
 func (s *journal) together(ctx context.Context) []Row {
 	if s.newest.Serial == 0 {
 		e := s.set.Exporter(s.name, nil)
@@ -149,7 +149,7 @@ func (s *journal) together(ctx context.Context) []Row {
 	if err != nil {
 		return fail(err, "correct "+setting.ArchiveURL)
 	}
-	const few = 10 // entries: those of an idle stream have no objects
+	const few = 10 // entries: the entries of an idle stream have no objects
 	key := ""
 	for entry, err := range s.j.Last(ctx, few) {
 		if err != nil {

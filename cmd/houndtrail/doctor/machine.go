@@ -14,10 +14,10 @@ import (
 // machineGroup is the group of the machine's checks.
 const machineGroup = "machine"
 
-// A machine is what the process runs on.
+// A machine is the environment in which the process runs.
 type machine struct {
-	root    fs.FS // of the file system
-	goLimit int64 // bytes that Go's memory may take
+	root    fs.FS // the root of the file system
+	goLimit int64 // the bytes of memory that Go may take
 }
 
 func newMachine() *machine { return &machine{root: os.DirFS("/"), goLimit: debug.SetMemoryLimit(-1)} }
@@ -28,7 +28,8 @@ func machineChecks() []check[*machine] {
 	}
 }
 
-// memory compares the two limits. The kernel kills a process above the cgroup's, and Go takes all that its own limit allows.
+// memory compares the two limits. If a process needs more than the limit of its cgroup, the kernel kills it. Go takes as much
+// memory as its own limit allows.
 func (m *machine) memory(context.Context) []Row {
 	own := mebibytes(m.goLimit)
 	limit, at := m.cgroup()
@@ -53,8 +54,8 @@ func mebibytes(n int64) string {
 	return strconv.FormatInt(n>>20, 10) + "MiB"
 }
 
-// cgroup is the lowest memory limit of the process's cgroup and of those above it, and the file that has it; 0 if there is none. In
-// a container the process sees its own cgroup as the root.
+// cgroup returns the lowest memory limit of the process's cgroup and of those above it, and the file that has it; 0 if there is
+// none. In a container, the process sees its own cgroup as the root.
 func (m *machine) cgroup() (lowest int64, at string) {
 	text, err := fs.ReadFile(m.root, "proc/self/cgroup")
 	if err != nil {
@@ -85,14 +86,14 @@ func (m *machine) cgroup() (lowest int64, at string) {
 	return lowest, at
 }
 
-// limitIn is the limit in a file, in bytes; 0 if it has none.
+// limitIn returns the limit in a file, in bytes; 0 if it has none.
 func limitIn(root fs.FS, name string) int64 {
 	text, err := fs.ReadFile(root, name)
 	if err != nil {
 		return 0
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // version 2 says max for none
-	if err != nil || n >= 1<<60 {                                       // and version 1 a huge number
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64) // version 2 says max if there is no limit
+	if err != nil || n >= 1<<60 {                                       // version 1 says a huge number
 		return 0
 	}
 	return n

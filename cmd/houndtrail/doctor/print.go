@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
-// several is a number of things.
+// several writes a number of things.
 func several(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -19,8 +19,8 @@ func several(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// Print prints the rows: json is one object a line, and any other form is a report for people, which has colours on a terminal
-// unless the environment forbids them (no-color.org).
+// Print prints the rows. In the form json, each row is an object on a line. Any other form is a report for people. On a terminal,
+// the report has colours unless the environment forbids them (no-color.org).
 func Print(w io.Writer, rows []Row, form string, environ []string) error {
 	if form == "json" {
 		for _, r := range rows {
@@ -55,7 +55,7 @@ func report(w io.Writer, all []Row, colours map[string]string) error {
 	return err
 }
 
-// findingsOf are the lines of a group. The checks that were not made, since an earlier one did not succeed, are one line.
+// findingsOf returns the lines of a group. The checks that were skipped because an earlier one did not succeed are one line.
 func findingsOf(rows []Row) (findings []show.Finding) {
 	var unmade []string
 	root := ""
@@ -73,7 +73,7 @@ func findingsOf(rows []Row) (findings []show.Finding) {
 	return findings
 }
 
-// summary is the last line of a report: how many checks ended how, and the exit code that follows.
+// summary is the last line of a report: the number of checks by result, and the exit code.
 func summary(rows []Row) string {
 	count := func(s State) (n int) {
 		for _, r := range rows {

@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// create writes the probe. If an earlier one is there, since its writer could not remove it, it is written anew.
+// create writes the probe. If an earlier one is still there, because its writer could not remove it, the checks use that one.
 func (s *store) create(ctx context.Context) (rows []Row) {
 	if s.group == archiveStore && s.config.Tenant == "" {
 		return skipped("not looked at: there is no " + setting.Tenant + " to put the probe below")
@@ -29,8 +29,8 @@ func (s *store) create(ctx context.Context) (rows []Row) {
 	s.version, err = s.b.Put(ctx, s.key, s.body, "")
 	if errors.Is(err, fs.ErrExist) {
 		if _, gone := s.b.Stat(ctx, s.key); errors.Is(gone, fs.ErrNotExist) {
-			// Some stores create no object on top of a delete marker, which an earlier probe has left. In an archive, a run that begins
-			// would take any other name for that of a record's file.
+			// An earlier probe has left a delete marker, and some stores create no object on top of one. In an archive, a run that begins
+			// would take the probe under another name for the file of a record.
 			if s.group == archiveStore {
 				return skipped("the store creates no object on top of the delete marker of an earlier probe, " + s.key)
 			}
@@ -48,7 +48,7 @@ func (s *store) create(ctx context.Context) (rows []Row) {
 	return okf("allowed: the probe is %s", s.key)
 }
 
-// probe is a body that no earlier probe had.
+// probe returns a body that no earlier probe had.
 func probe() []byte {
 	return fmt.Appendf(nil, `{"about":"houndtrail doctor tries here what the store does","token":%q}`+"\n", rand.Text())
 }
@@ -72,7 +72,8 @@ var (
 	errUnconditional = errors.New("the store does not obey conditional writes")
 )
 
-// conditions tries the two writes that a store must refuse, or two runners could commit the same. Anchors are only ever created.
+// conditions tries the two writes that a store must refuse. Otherwise two runners could commit the same records. Anchors are only
+// created, and never replaced.
 func (s *store) conditions(ctx context.Context) []Row {
 	const advice = "use another store, or a setting of the gateway that makes it obey If-None-Match and If-Match; a journal is not safe in "
 	broken := func(tried string) []Row {
@@ -125,10 +126,10 @@ func (s *store) checksum(ctx context.Context) []Row {
 	return s.failed(errOther, "find out what changes objects on the way to "+s.setting)
 }
 
-// removeTime bounds the removal of the probe, also after an interruption.
+// removeTime bounds the removal of the probe, even after an interruption.
 const removeTime = 10 * time.Second
 
-// remove takes the probe away, and so finds out whether the writer may delete: without need, it should not.
+// remove removes the probe. This shows whether the writer may delete objects. Without a reason, it should not.
 func (s *store) remove(ctx context.Context) []Row {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 	defer cancel()
@@ -160,7 +161,7 @@ func (s *store) remove(ctx context.Context) []Row {
 	return failAs(at(exporter.StageSink, err), seen+left, "check "+s.setting)
 }
 
-// leastSpace is the space on a disk below which a run may soon fail, and lowSpace that from which a person should act.
+// leastSpace is the free space below which a run may soon fail. Below lowSpace, a person should act.
 const (
 	leastSpace int64 = 64 << 20
 	lowSpace   int64 = 1 << 30
@@ -189,7 +190,7 @@ func (s *store) disk(context.Context) []Row {
 	return okf("%s", seen)
 }
 
-// firstMissing is the first folder on the way to dir that is not there; "" if dir is there.
+// firstMissing returns the first missing folder on the way to dir; "" if dir is there.
 func firstMissing(dir string) (missing string) {
 	for ; dir != "/"; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(dir); err == nil {
@@ -200,10 +201,10 @@ func firstMissing(dir string) (missing string) {
 	return missing
 }
 
-// lockName is the file by which a directory's store replaces an object; anyone may remove it at any time.
+// lockName is the file with which a directory's store replaces an object. Any process may remove it at any time.
 const lockName = ".replace"
 
-// folder is the folder of the probe; "" if the store is no directory.
+// folder returns the folder of the probe; "" if the store is no directory.
 func (s *store) folder() string {
 	dir, ok := s.at.Dir()
 	if !ok {

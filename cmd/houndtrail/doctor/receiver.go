@@ -59,7 +59,8 @@ func receiverChecks() []check[*receiver] {
 	}
 }
 
-// proxy asks for the root, and not for the path that takes batches: the path may be a secret, and a HEAD there may count.
+// proxy asks for the root, and not for the path that takes batches. That path may be a secret, and the receiver may count a HEAD
+// there.
 func (r *receiver) proxy(ctx context.Context) []Row {
 	if rows := r.unless("WEBHOOK_CA_FILE", "WEBHOOK_URL"); rows != nil {
 		return rows
@@ -69,7 +70,7 @@ func (r *receiver) proxy(ctx context.Context) []Row {
 	if err != nil {
 		return fail(err, "correct "+setting.WebhookCAFile)
 	}
-	trust := &http.Transport{ // as that of the sink
+	trust := &http.Transport{ // the same as in the sink
 		Proxy: http.ProxyFromEnvironment, OnProxyConnectResponse: transport.ProxyAnswer, ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 	}
@@ -146,7 +147,7 @@ func refusal(err error) string {
 	return "find out at the receiver what is wrong; check " + setting.WebhookURL
 }
 
-// A testEvent is marked, so that no query takes it for a record.
+// A testEvent has a mark, so a query can tell it from a record.
 type testEvent struct {
 	Type    string    `json:"type"`
 	EventID string    `json:"event_id"`

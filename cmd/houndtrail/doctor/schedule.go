@@ -16,7 +16,7 @@ const scheduleGroup = "schedule"
 // A timetable is one schedule of the daemon.
 type timetable struct {
 	*patient
-	name     string // of the check
+	name     string // the name of the check
 	variable string // without the prefix
 	schedule config.Schedule
 }
@@ -25,7 +25,7 @@ func timetableChecks(name string) []check[*timetable] {
 	return []check[*timetable]{{name: name, about: "the next times of the daemon, and their time zone", run: (*timetable).next}}
 }
 
-// timetables are the schedules that are set.
+// timetables are the schedules that have a value.
 func timetables(p *patient) (all []*timetable) {
 	c := p.config
 	for _, t := range []timetable{
@@ -44,7 +44,7 @@ func timetables(p *patient) (all []*timetable) {
 	return all
 }
 
-// seldom is a time between two cycles from which records may vanish, or an outage stays unnoticed for long.
+// seldom is a long time between two cycles: records may vanish in it, or an outage is not noticed for long.
 const seldom = 25 * time.Hour
 
 func (t *timetable) next(context.Context) []Row {

@@ -15,21 +15,21 @@ import (
 
 // A patient is the set-up under examination.
 type patient struct {
-	config   *config.Config   // without the settings that are wrong
-	problems []config.Problem // of the settings that are wrong
+	config   *config.Config   // without the wrong settings
+	problems []config.Problem // the problems of the wrong settings
 	err      error            // a defect: there is no configuration at all
 
 	process  stream.Process
 	sendTest bool
 }
 
-// attempts bounds how often admit drops settings that are wrong: leaving one out may show another one to be wrong.
+// attempts bounds how often admit drops wrong settings. Without one of them, another one may turn out to be wrong.
 const attempts = 5
 
-// patience is how long a client keeps trying if a server does not answer: a user waits.
+// patience is the time for which a client tries again if a server does not answer. It is short, because a user waits.
 const patience = 2 * time.Second
 
-// admit reads the configuration. If a setting is wrong, the patient has all others: the checks go on with these.
+// admit reads the configuration. If settings are wrong, the patient has all others, and the checks use these.
 func admit(o Options) *patient {
 	p := &patient{process: o.Process, sendTest: o.SendTest}
 	p.process.Patience = cmp.Or(p.process.Patience, patience)
@@ -54,11 +54,11 @@ func admit(o Options) *patient {
 	return p
 }
 
-// variable finds the settings that a text speaks of.
+// variable finds the settings in a text.
 var variable = regexp.MustCompile(config.Prefix + `[A-Z0-9_]+`)
 
-// without is the environment without the settings that are wrong. If the problem is a setting that is missing, the settings that
-// it has to stand beside go.
+// without returns the environment without the wrong settings. If a missing setting is the problem, it drops the settings that need
+// the missing one.
 func without(environ []string, problems []config.Problem) []string {
 	set := func(name string) bool {
 		return slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
@@ -77,8 +77,8 @@ func without(environ []string, problems []config.Problem) []string {
 	})
 }
 
-// unusable names a wrong setting whose name begins so; "" if there is none. A check that goes by these settings must not go on
-// with a default in their place.
+// unusable returns the name of a wrong setting that begins with one of these words; "" if there is none. A check that uses these
+// settings must not use a default in their place.
 func (p *patient) unusable(words ...string) string {
 	for _, problem := range p.problems {
 		for _, word := range words {
@@ -90,7 +90,7 @@ func (p *patient) unusable(words ...string) string {
 	return ""
 }
 
-// unless is a row if one of the settings is wrong.
+// unless returns a row if one of the settings is wrong.
 func (p *patient) unless(words ...string) []Row {
 	if name := p.unusable(words...); name != "" {
 		return skipped("not looked at: " + name + " is not usable")
@@ -98,7 +98,7 @@ func (p *patient) unless(words ...string) []Row {
 	return nil
 }
 
-// set is a set of streams of its own, since a set is not for concurrent use.
+// set makes a new set of streams, because two checks must not use one set at the same time.
 func (p *patient) set() *stream.Set { return stream.NewSet(p.config, p.process) }
 
 func settingsChecks() []check[*patient] {

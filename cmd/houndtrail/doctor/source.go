@@ -23,7 +23,7 @@ var (
 	errNotGiven = errors.New("the role does not give the permission")
 )
 
-// mostSkew is the difference of clocks from which BloodHound refuses signed requests.
+// mostSkew is the difference of the clocks at which BloodHound begins to refuse signed requests.
 const mostSkew = time.Hour
 
 // A source is BloodHound. A check fills in a field before the checks that need it.
@@ -79,7 +79,7 @@ func sourceChecks() []check[*source] {
 	}
 }
 
-// proxy makes the client, and the one request that the next checks read.
+// proxy makes the client, and sends the one request whose result the next checks read.
 func (s *source) proxy(ctx context.Context) []Row {
 	if s.config.BloodHound.URL == "" {
 		return skipped("not looked at: " + setting.BloodHoundURL + " is not usable")
@@ -95,7 +95,7 @@ func (s *source) proxy(ctx context.Context) []Row {
 	return s.way.proxyRow()
 }
 
-// newClient is the client of a run. If no login is set, it is a client that can only ask without one.
+// newClient makes the client of a run. If no login is set, the client can only send requests without a login.
 func (s *source) newClient() (*bloodhound.Client, error) {
 	if s.config.BloodHound.Auth() != config.AuthNone {
 		return s.set().Source(nil)
@@ -110,7 +110,7 @@ func (s *source) newClient() (*bloodhound.Client, error) {
 func (s *source) address(context.Context) []Row     { return s.way.addressRow() }
 func (s *source) certificate(context.Context) []Row { return s.way.certificateRow(s.set().Now()) }
 
-// clocks compares the clocks. Any answer has a Date.
+// clocks compares the clocks. Every answer has a Date.
 func (s *source) clocks(context.Context) []Row {
 	if s.way.err != nil {
 		return fail(at(exporter.StageSource, s.way.err), "check "+setting.BloodHoundURL)
@@ -131,7 +131,7 @@ func (s *source) clocks(context.Context) []Row {
 	return []Row{{State: OK, Seen: seen}}
 }
 
-// credentials looks at the credentials without any request.
+// credentials looks at the credentials, and sends no request.
 func (s *source) credentials(context.Context) []Row {
 	b := s.config.BloodHound
 	if rows := s.unless("BLOODHOUND_TOKEN", "BLOODHOUND_JWT", "BLOODHOUND_USERNAME", "BLOODHOUND_PASSWORD"); rows != nil {

@@ -26,19 +26,20 @@ type store struct {
 	*patient
 	group   string
 	at      config.StoreURL
-	setting string // that names the place
-	key     string // of the probe
+	setting string // the setting that names the place
+	key     string // the key of the probe
 	open    func(context.Context, *stream.Set) (bucket.Bucket, error)
 
 	way     way
 	b       bucket.Bucket
 	listed  error
-	body    []byte // of the probe, as written last
+	body    []byte // the body of the probe, as last written
 	version string
-	made    string // the first folder that is made for the probe; "" if there is none
+	made    string // the first folder that the probe needs and that was missing; "" if there is none
 }
 
-// probeKey is the probe of journals and of anchors: it lies beside the working state of journals, and no stream has the name.
+// probeKey is the key of the probe in a store of journals or of anchors. It is beside the working state of the journals, and no
+// stream has this name.
 const probeKey = "doctor/state/probe.json"
 
 // stores are the places of the patient, each once.
@@ -114,7 +115,7 @@ func storeChecks() []check[*store] {
 	}
 }
 
-// remote tells whether the store is no directory.
+// remote tells whether the store is a server, and not a directory.
 func (s *store) remote() bool {
 	_, dir := s.at.Dir()
 	return !dir
@@ -124,8 +125,8 @@ func (s *store) failed(err error, advice string) []Row {
 	return fail(at(exporter.StageSink, err), advice)
 }
 
-// place opens the store, and makes the first request, which the next checks read. It has no row unless the store is not even a
-// place.
+// place opens the store, and sends the first request. The next checks read its result. For a remote store, it has a row only if a
+// setting is unusable or the store cannot be opened.
 func (s *store) place(ctx context.Context) []Row {
 	if rows := s.unless(strings.TrimPrefix(s.setting, config.Prefix), "S3_"); rows != nil {
 		return rows
@@ -152,7 +153,7 @@ func (s *store) place(ctx context.Context) []Row {
 	return nil
 }
 
-// first is the error of the first element, if there is one.
+// first returns the error of the first element, if there is one.
 func first[T any](all iter.Seq2[T, error]) error {
 	for _, err := range all {
 		return err

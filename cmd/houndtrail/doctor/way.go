@@ -20,26 +20,26 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// soon is how long a certificate may still be valid before that is a warning: a renewal that works does it earlier.
+// soon is the remaining time of a certificate below which there is a warning. A renewal that works comes earlier.
 const soon = 14 * 24 * time.Hour
 
-// A way is the way to a server, as a client takes it: the name, the proxy, the connection and the certificate. The client itself
-// makes the connection, and the way only watches.
+// A way is the path of a client to a server: the name, the proxy, the connection and the certificate. The client itself makes the
+// connection, and the way only watches.
 type way struct {
 	server string // the server and the setting that names it, for people
 	url    string // of the server, as the setting has it; it is only parsed, and never shown
-	// setting names the address, and authority the file of authorities.
+	// setting names the address, and authority names the file of authorities.
 	setting, authority string
-	stage              exporter.Stage // of a run that goes this way
+	stage              exporter.Stage // the stage of a run that uses this way
 
 	mu      sync.Mutex
 	first   string // host:port of the first hop, which is the server or a proxy
 	peer    string // its address
 	session *tls.ConnectionState
-	err     error // why no answer came; nil for any answer
+	err     error // the reason if no answer came; nil for any answer
 }
 
-// watch is a context whose requests tell the way.
+// watch returns a context whose requests tell the way.
 func (w *way) watch(ctx context.Context) context.Context {
 	note := func(f func()) {
 		w.mu.Lock()
@@ -51,7 +51,7 @@ func (w *way) watch(ctx context.Context) context.Context {
 		GotConn: func(i httptrace.GotConnInfo) { note(func() { w.peer = i.Conn.RemoteAddr().String() }) },
 		TLSHandshakeDone: func(s tls.ConnectionState, err error) {
 			if err == nil {
-				note(func() { w.session = &s }) // with a proxy that has a certificate, the server's comes second
+				note(func() { w.session = &s }) // if a proxy has a certificate, the server's comes second
 			}
 		},
 	})
@@ -68,7 +68,7 @@ const (
 	hopAnswer // the server was reached
 )
 
-// failed is the hop at which no answer came.
+// failed returns the hop at which the request failed.
 func (w *way) failed() hop {
 	var (
 		proxy  *transport.ProxyError
@@ -93,7 +93,7 @@ func (w *way) failed() hop {
 	}
 }
 
-// proxied names the proxy that the client goes through, without its password; "" if it goes directly.
+// proxied names the proxy that the client uses, without its password; "" if it uses none.
 func (w *way) proxied() string {
 	to, err := url.Parse(w.url)
 	if err != nil {
@@ -133,7 +133,7 @@ func (w *way) addressRow() []Row {
 	}
 }
 
-// certificateRow judges the chain by the clock of this machine, as the client did.
+// certificateRow judges the chain by the clock of this machine, like the client.
 func (w *way) certificateRow(now time.Time) []Row {
 	if w.failed() == hopCertificate {
 		seen := "no TLS with " + w.server + ": "
@@ -143,7 +143,7 @@ func (w *way) certificateRow(now time.Time) []Row {
 		return failAs(at(w.stage, w.err), seen+reason(w.err), w.remedy())
 	}
 	if w.session == nil {
-		return nil // no TLS: the check of the settings says so if the way leaves this machine
+		return nil // no TLS: if the way leaves this machine, the check of the settings says so
 	}
 	chain := w.session.PeerCertificates
 	if len(w.session.VerifiedChains) > 0 {
@@ -181,7 +181,7 @@ func (w *way) remedy() string {
 	return "check the scheme and the port in " + w.setting + ", and the certificate of the server"
 }
 
-// refused is the certificate that this side refused; nil if there was none.
+// refused returns the certificate that this side refused; nil if there was none.
 func refused(err error) *x509.Certificate {
 	var (
 		unknown x509.UnknownAuthorityError

@@ -1,4 +1,5 @@
-// Package recount compares an archive with BloodHound, for verify --source: it gives the comparison the settings of the streams.
+// Package recount compares an archive with BloodHound, for verify --source. It passes the settings of the streams to the
+// comparison.
 package recount
 
 import (
@@ -18,14 +19,14 @@ import (
 )
 
 const (
-	// lateness is how late a run may commit.
+	// lateness is the longest delay of a run's commit that is no fault.
 	lateness = 2 * time.Minute
-	// A part of a day is read of the server at a time, of so many records and bytes at most.
+	// A day is read from the server in parts, of at most so many records and bytes.
 	partRecords = 5000
 	partBytes   = 8 << 20
 )
 
-// A Recount compares an archive with its server after a verification. Its account has to watch the verification.
+// A Recount compares an archive with its server after a verification. Its account must watch that verification.
 type Recount struct {
 	*source.Account
 
@@ -39,7 +40,7 @@ type Recount struct {
 	journal verify.Options
 }
 
-// New prepares a comparison. It asks the server for nothing.
+// New prepares a comparison. It sends no request to the server.
 func New(ctx context.Context, c *config.Config, set *stream.Set, asked verify.Options) (*Recount, error) {
 	client, err := set.Source(nil)
 	if err != nil {
@@ -54,7 +55,7 @@ func New(ctx context.Context, c *config.Config, set *stream.Set, asked verify.Op
 	}, nil
 }
 
-// Run compares, and adds what it finds to the report. If it cannot compare, the report says that not everything could be read.
+// Run compares, and adds its findings to the report. If it cannot compare, the report says that a part could not be read.
 func (r *Recount) Run(ctx context.Context, report *verify.Report) error {
 	result, err := r.compare(ctx, report)
 	if errors.Is(err, context.Canceled) {
@@ -86,7 +87,7 @@ func (r *Recount) compare(ctx context.Context, report *verify.Report) (*source.R
 	}
 	until := r.journal.Until
 	if day := until.UTC().Truncate(24 * time.Hour); !day.Equal(until) {
-		until = day.AddDate(0, 0, 1) // the whole day, as for the objects
+		until = day.AddDate(0, 0, 1) // a whole day, as for the objects
 	}
 	return source.Compare(ctx, r.Account, source.Options{
 		Server: server{r.client}, Name: string(r.config.BloodHound.URL), Files: r.files,
@@ -94,8 +95,8 @@ func (r *Recount) compare(ctx context.Context, report *verify.Report) (*source.R
 	})
 }
 
-// due is the time before which a run had to have delivered everything by now; zero if no run is late. It is as patient as status: the
-// first run that is due may have failed for a passing reason.
+// due returns the time up to which a run had to deliver all records by now; zero if no run is late. It is as patient as status: the
+// first due run may have failed for a passing reason.
 func (r *Recount) due(now time.Time, report *verify.Report) time.Time {
 	schedule, _ := r.set.Schedule(stream.Archive)
 	for _, s := range report.Streams {

@@ -17,8 +17,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 )
 
-// A closed day becomes one object. The day of the position stays. A late record is one more object, which the next compaction takes
-// in.
+// TestDays: a closed day becomes one object. The day of the position stays. A late record is one more object, and the next
+// compaction merges it.
 func TestDays(t *testing.T) {
 	t.Parallel()
 	for format := range encoders {
@@ -45,8 +45,8 @@ func TestDays(t *testing.T) {
 	}
 }
 
-// TestHistories plays arbitrary histories: windows of any span with any number of records, late ones, backfilled ones, attempts that
-// are not committed, and compactions in between. After each compaction every record is there, once.
+// TestHistories plays arbitrary histories: windows of any span with any number of records, late ones, backfilled ones, and attempts
+// without a commit. There are compactions between them. After each compaction, the archive has every record once.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -88,10 +88,10 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// killable is a world with a day that was compacted and got a late record, and a day that was not compacted.
+// killable makes a world with a compacted day that got a late record, and a day that was not compacted.
 func killable(t *testing.T) *world {
 	t.Helper()
-	w := inMemory(t, "ndjson") // makes the smallest encoder
+	w := inMemory(t, "ndjson") // its encoder is the smallest one
 	w.export(7, 8*time.Hour, 2)
 	w.mustCompact()
 	w.export(3, 8*time.Hour, 2)
@@ -99,7 +99,7 @@ func killable(t *testing.T) *world {
 	return w
 }
 
-// A process dies at every single write, before or after the write has its effect. The next one puts everything right.
+// TestKilled: a process dies at every single write, before or after its effect. The next one repairs everything.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	start := killable(t)
@@ -121,7 +121,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// The next one dies as well, at every write. The third one puts everything right, whatever the exporter did meanwhile.
+// TestKilledTwice: the next process dies as well, at every write. The third one repairs everything, after any work of the exporter
+// between them.
 func TestKilledTwice(t *testing.T) {
 	t.Parallel()
 	start := killable(t)
@@ -147,7 +148,7 @@ func TestKilledTwice(t *testing.T) {
 	}
 }
 
-// The same in directories, once for each write.
+// TestKilledInDirectories is the same test in directories, once for each write.
 func TestKilledInDirectories(t *testing.T) {
 	t.Parallel()
 	for at := int64(1); ; at++ {
@@ -171,7 +172,7 @@ func TestKilledInDirectories(t *testing.T) {
 	}
 }
 
-// If the state of a compactor that died is lost too, the files and the journal suffice.
+// TestKilledAndStateLost: if the state of a dead compactor is lost too, the files and the journal are enough.
 func TestKilledAndStateLost(t *testing.T) {
 	t.Parallel()
 	for at := int64(1); ; at++ {
@@ -191,7 +192,8 @@ func TestKilledAndStateLost(t *testing.T) {
 	}
 }
 
-// A changed object is a finding, and so is an object that no entry names. Their day stays as it is, and the other days are compacted.
+// TestFindings: a changed object is a finding, and so is an object that no entry names. Their day stays unchanged, and the other
+// days are compacted.
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -238,7 +240,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// An object that an attempt left is not touched: the next attempt at its window replaces it.
+// TestAttemptStays: a compaction does not touch an object that an attempt left. The next attempt at its window replaces it.
 func TestAttemptStays(t *testing.T) {
 	t.Parallel()
 	w := inMemory(t, "parquet")
@@ -266,7 +268,7 @@ func TestAttemptStays(t *testing.T) {
 	}
 }
 
-// Without the right to delete, nothing changes.
+// TestNoRightToDelete: without the right to delete, a compaction changes nothing.
 func TestNoRightToDelete(t *testing.T) {
 	t.Parallel()
 	w := inMemory(t, "parquet")
@@ -288,7 +290,8 @@ func TestNoRightToDelete(t *testing.T) {
 	w.mustCompact()
 }
 
-// If the right is lost in between, a query sees records twice until a later compaction can delete: the error says so.
+// TestRightIsLost: if a compactor loses the right after its check, a query sees records twice until a later compaction can delete.
+// The error says so.
 func TestRightIsLost(t *testing.T) {
 	t.Parallel()
 	w := inMemory(t, "parquet")
@@ -305,7 +308,7 @@ func TestRightIsLost(t *testing.T) {
 	w.mustCompact()
 }
 
-// A dry run says which objects it would replace, and writes nothing.
+// TestDryRun: a dry run says which objects it would replace, and writes nothing.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	w := inMemory(t, "parquet")

@@ -17,13 +17,13 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// In a bucket with Object Lock the plan tells until when versions are kept, a removal only hides the objects, and every version of
-// them stays.
+// TestForgetObjectLock: in a bucket with Object Lock, the plan tells how long the versions are kept. A removal only hides the
+// objects, and every version of them stays.
 func TestForgetObjectLock(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
 	servers.CreateBucket(t, server, "locked", true)
-	servers.CreateUser(t, server, "AKFORGET", "forget-secret") // a server's root user is told no locks
+	servers.CreateUser(t, server, "AKFORGET", "forget-secret") // the server does not tell its root user about locks
 	_, err := server.Client.PutBucketPolicy(t.Context(), &sdk.PutBucketPolicyInput{
 		Bucket: aws.String("locked"),
 		Policy: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["AKFORGET"]},` +

@@ -28,7 +28,7 @@ func orderBefore(before time.Time) compact.Order {
 
 func agree(*compact.Plan) error { return nil }
 
-// forgettable is a world of six days, of which the first was compacted and the first two may be removed.
+// forgettable makes a world of six days. The first day was compacted, and a removal may take the first two.
 func forgettable(t *testing.T, format string) *world {
 	t.Helper()
 	w := inMemory(t, format)
@@ -50,13 +50,13 @@ func (w *world) forget(before time.Time) (all []compact.Forgotten, err error) {
 	return all, err
 }
 
-// forgot takes the records of the days before a day out of the records that the archive has to have.
+// forgot removes the records of the days before a day from the expected records.
 func (w *world) forgot(before time.Time) {
 	w.written = slices.DeleteFunc(w.written, func(r record.Record) bool { return r.CreatedAt.Before(before) })
 }
 
-// The objects of all days before a day go, whatever journal named them, and the journal says which and why. A second time there is
-// nothing to do, compactions leave such days alone, and the exporter goes on.
+// TestForget: a removal takes the objects of all days before a day, for every journal that named them. The journal says which ones,
+// and why. A second removal has no work, compactions leave such days alone, and the exporter goes on.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	for format := range encoders {
@@ -100,8 +100,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// A process dies at every single write, before or after the write has its effect. Whatever comes next, a removal or a compaction,
-// leaves an archive that is as the journal says; and the removal again ends it.
+// TestForgetKilled: a process dies at every single write, before or after its effect. A removal or a compaction comes next, and
+// then the archive agrees with the journal. Another removal finishes the work.
 func TestForgetKilled(t *testing.T) {
 	t.Parallel()
 	start := forgettable(t, "ndjson")
@@ -121,7 +121,7 @@ func TestForgetKilled(t *testing.T) {
 			}
 			w.forgot(day3)
 			w.check()
-			// A compaction finishes what an entry says, and nothing else.
+			// A compaction removes only the objects that an entry names.
 			if _, err := other.compact(); err != nil {
 				t.Fatalf("killed at write %d, after its effect: %v: a compaction says %v", at, after, err)
 			}
@@ -141,7 +141,7 @@ func TestForgetKilled(t *testing.T) {
 	}
 }
 
-// The same in directories, at some of the writes.
+// TestForgetKilledInDirectories is the same test in directories, at some of the writes.
 func TestForgetKilledInDirectories(t *testing.T) {
 	t.Parallel()
 	for at := int64(1); ; at += 3 {
@@ -170,7 +170,7 @@ func TestForgetKilledInDirectories(t *testing.T) {
 	}
 }
 
-// If the state of a removal that died is lost too, the next one goes by the journal.
+// TestForgetKilledAndStateLost: if the state of a dead removal is lost too, the next one uses the journal.
 func TestForgetKilledAndStateLost(t *testing.T) {
 	t.Parallel()
 	start := forgettable(t, "ndjson")
@@ -185,7 +185,7 @@ func TestForgetKilledAndStateLost(t *testing.T) {
 		if err := w.positions.Delete(t.Context(), "archive/state/compact.json"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.compact(); err != nil { // must not make one object of the removed ones
+		if _, err := w.compact(); err != nil { // it must not merge the removed objects
 			t.Fatal(err)
 		}
 		if _, err := w.forget(day3); err != nil {
@@ -196,7 +196,8 @@ func TestForgetKilledAndStateLost(t *testing.T) {
 	}
 }
 
-// A removal and a compaction never work at the same time. If one died, the other ends its work first.
+// TestForgetAfterDeadCompaction: a removal and a compaction never work at the same time. If one died, the other first finishes its
+// work.
 func TestForgetAfterDeadCompaction(t *testing.T) {
 	t.Parallel()
 	start := forgettable(t, "ndjson")
@@ -211,7 +212,7 @@ func TestForgetAfterDeadCompaction(t *testing.T) {
 		w.forgot(day3)
 		w.check()
 	}
-	// In between: the compaction has an intent when the removal has made its plan.
+	// The compaction notes its intent after the removal has made its plan.
 	w := start.clone(t)
 	intent := checkpoint.OpenState[compact.Intent](w.positions, "archive", compact.StateName)
 	c := w.compactor(w.files, w.positions, nil)
@@ -235,7 +236,7 @@ func TestForgetAfterDeadCompaction(t *testing.T) {
 	w.check()
 }
 
-// Days of which records may still come are refused, and nothing is written.
+// TestForgetTooEarly: if records of a day may still come, the removal refuses that day and writes nothing.
 func TestForgetTooEarly(t *testing.T) {
 	t.Parallel()
 	start := forgettable(t, "ndjson")
@@ -299,7 +300,7 @@ func TestForgetTooEarly(t *testing.T) {
 			w.check()
 		})
 	}
-	// A backfill at work has its lease.
+	// A backfill that works holds its lease.
 	w := start.clone(t)
 	lease, err := journal(w.positions, "archive-backfill").Acquire(t.Context())
 	if err != nil {
@@ -314,7 +315,8 @@ func TestForgetTooEarly(t *testing.T) {
 	w.check()
 }
 
-// A backfill's attempt that was committed long ago is no obstacle, although its lease still names it.
+// TestForgetAfterBackfill: the lease of a backfill may still name an attempt that was committed long ago. That does not prevent a
+// removal.
 func TestForgetAfterBackfill(t *testing.T) {
 	t.Parallel()
 	w := forgettable(t, "ndjson")
@@ -332,8 +334,8 @@ func TestForgetAfterBackfill(t *testing.T) {
 	w.check()
 }
 
-// If an object is not as the journal says, it stays as evidence. An object that no entry names stays too. The rest goes. If an
-// object is gone already, the entry does not say that this removal deleted it.
+// TestForgetFindings: if an object differs from the journal, it stays as evidence. An object that no entry names stays too. The
+// removal takes the rest. If an object is already gone, the entry does not say that this removal deleted it.
 func TestForgetFindings(t *testing.T) {
 	t.Parallel()
 	w := forgettable(t, "ndjson")
@@ -364,7 +366,7 @@ func TestForgetFindings(t *testing.T) {
 	}
 }
 
-// The bytes of an element that is no record go with their day, unless a later day has the same bytes.
+// TestForgetQuarantine: the bytes of an element that is no record go with their day, unless a later day has the same bytes.
 func TestForgetQuarantine(t *testing.T) {
 	t.Parallel()
 	w := forgettable(t, "ndjson")
@@ -401,7 +403,7 @@ func TestForgetQuarantine(t *testing.T) {
 	if !errors.Is(goneErr, fs.ErrNotExist) || keptErr != nil {
 		t.Errorf("the bytes of a removed day: %v; of one that stays: %v; it says %+v", goneErr, keptErr, all)
 	}
-	// The same bytes come again, of a day that stays.
+	// The same bytes come again, on a day that stays.
 	hole("{}", day3.Add(2*time.Hour))
 	if all, err := w.forget(day3); len(all) > 0 || err != nil {
 		t.Errorf("a second time it says %+v, %v", all, err)
@@ -411,7 +413,7 @@ func TestForgetQuarantine(t *testing.T) {
 	}
 }
 
-// After an adoption no entry names the objects: the removal reads what it names.
+// TestForgetAdopted: after an adoption, no entry names the objects. So the removal reads each object that it names.
 func TestForgetAdopted(t *testing.T) {
 	t.Parallel()
 	w := forgettable(t, "parquet")
@@ -442,7 +444,7 @@ func TestForgetAdopted(t *testing.T) {
 	}
 }
 
-// If the right to delete is missing, the journal says nothing.
+// TestForgetNoRight: without the right to delete, a removal writes no entry.
 func TestForgetNoRight(t *testing.T) {
 	t.Parallel()
 	w := forgettable(t, "ndjson")
@@ -460,7 +462,7 @@ func TestForgetNoRight(t *testing.T) {
 	if after, err := journal(w.positions, "archive").Load(t.Context()); err != nil || after.Serial != before.Serial {
 		t.Errorf("it committed entry %d, %v", after.Serial, err)
 	}
-	// Or it is lost in between: the next removal goes on.
+	// The right is lost after the entry: the next removal goes on.
 	files.On(checkpointtest.Always(checkpointtest.Delete, ".gz", checkpointtest.Fault{Before: refused}))
 	err = w.compactor(files, w.positions, nil).Forget(t.Context(), orderBefore(day3), agree, func(compact.Forgotten) {})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "run houndtrail forget again") {

@@ -21,14 +21,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// roles are the users of the bucket in TestRoles, and the policies of deploy/aws that they have.
+// roles are the users of the bucket in TestRoles, with their policies of deploy/aws.
 var roles = map[string]string{
 	"AKWRITER": "writer-policy.json", "AKCOMPACTOR": "compactor-policy.json", "AKFORGET": "forget-policy.json", "AKREADER": "reader-policy.json",
 	"AKAUDITOR": "auditor-policy.json",
 }
 
-// TestRoles: each role of deploy/aws can do its work, and nothing more, on a server that enforces the shipped policies. The
-// server knows no KMS and not all conditions: it gets the statements without these.
+// TestRoles: each role of deploy/aws can do its work and no more, on a server that enforces the shipped policies. The server does
+// not support KMS and some conditions, so it gets the statements without these.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -121,7 +121,7 @@ func openAs(t *testing.T, server servers.S3, user, prefix string, rewritten func
 	return b
 }
 
-// allowed are the statements of a shipped policy, as a part of a bucket policy for a user.
+// allowed turns the statements of a shipped policy into a part of a bucket policy, for a user.
 func allowed(t *testing.T, policy, user string) (statements []map[string]any) {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", "aws", policy))

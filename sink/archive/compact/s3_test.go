@@ -17,8 +17,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// In a bucket with versions and Object Lock, a compaction hides the old objects, and every version of them stays. A role without the
-// right to delete changes nothing, and is told which right it lacks.
+// TestObjectLock: in a bucket with versions and Object Lock, a compaction hides the old objects, and every version of them stays.
+// Without the right to delete, a role changes nothing, and the error names the missing right.
 func TestObjectLock(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

@@ -39,7 +39,7 @@ var encoders = map[string]func() archive.Encoder{
 	"ndjson-zstd": func() archive.Encoder { return ndjson.NewEncoder(tenant, ndjson.Zstd) },
 }
 
-// A tester is a test of either kind, testing's and rapid's.
+// A tester is a test of package testing or of package rapid.
 type tester interface {
 	Helper()
 	Context() context.Context
@@ -48,18 +48,17 @@ type tester interface {
 	Failed() bool
 }
 
-// A world is an archive with its journal, which an exporter writes. A compactor is a process of its own, with its own view of the
-// stores.
+// A world is an archive with its journal. An exporter writes both. A compactor is another process, with its own view of the stores.
 type world struct {
 	tester
 	tb               testing.TB // for the readers of sinktest
 	files, positions bucket.Bucket
 	format           string
 	memory           int64
-	lost             bool // a state of the compaction was: an object may have no entry
+	lost             bool // a state of a compaction was lost, so an object may have no entry
 
 	at      time.Time // the start of the exporter's next window
-	since   time.Time // the exporter knows its delivered records from then on
+	since   time.Time // the exporter knows the delivered records since this time
 	id      int64
 	written []record.Record
 }
@@ -83,7 +82,7 @@ func journal(b bucket.Bucket, stream string) *checkpoint.Journal {
 	}, options...)
 }
 
-// export writes windows of a span each, with so many records in each, and commits them.
+// export writes and commits windows of one span each, with so many records in each.
 func (w *world) export(windows int, span time.Duration, each int) {
 	w.Helper()
 	for range windows {
@@ -92,7 +91,7 @@ func (w *world) export(windows int, span time.Duration, each int) {
 	}
 }
 
-// records are new records of a span.
+// records returns new records within a span.
 func (w *world) records(from time.Time, span time.Duration, n int) []record.Record {
 	w.Helper()
 	if n == 0 {
@@ -155,7 +154,7 @@ func (w *world) rescan(records ...record.Record) {
 	w.write("archive", window.Window{Start: records[0].CreatedAt.Truncate(time.Hour), End: w.at, Pass: newest.Epoch + newest.Serial + 1}, records...)
 }
 
-// compactor is a process over its own views of the stores. A day is closed at once when it is over.
+// compactor makes a process with its own views of the stores. A day is closed as soon as it is over.
 func (w *world) compactor(files, positions bucket.Bucket, done *[]compact.Day) *compact.Compactor {
 	return &compact.Compactor{
 		Files: files, Journal: journal(positions, "archive"), Backfill: journal(positions, "archive-backfill"),
@@ -187,7 +186,7 @@ func (w *world) mustCompact() []compact.Day {
 	return days
 }
 
-// keys are the archive's objects.
+// keys returns the keys of the archive's objects.
 func (w *world) keys() []string {
 	w.Helper()
 	keys, err := w.files.List(w.Context(), read.Root+"/", "")
@@ -197,7 +196,7 @@ func (w *world) keys() []string {
 	return keys
 }
 
-// found are the archive's records, by object.
+// found returns the records in an object of the archive.
 func (w *world) found(key string) []record.Record {
 	w.Helper()
 	body, _, _, err := w.files.Get(w.Context(), key)
@@ -210,8 +209,8 @@ func (w *world) found(key string) []record.Record {
 	return sinktest.ReadNDJSON(w.tb, body)
 }
 
-// check verifies that the archive has every record that was written, once, in the right partition and with every column, and that
-// the journal names exactly its objects, with their sums.
+// check verifies that the archive has every written record once, in the right partition and with every column. It also verifies
+// that the journal names exactly the archive's objects, with their sums.
 func (w *world) check() {
 	w.Helper()
 	var got []record.Record
@@ -240,8 +239,8 @@ func (w *world) check() {
 	w.checkRoots(objects)
 }
 
-// checkRoots verifies that the journal has the root of each object's rows, and that the root of each replaced one can be had from the
-// rows of the object that replaced it.
+// checkRoots verifies that the journal has the root of each object's rows. The rows of a new object must also give the root of each
+// object that it replaced.
 func (w *world) checkRoots(objects map[string][]record.Record) {
 	w.Helper()
 	roots := map[string]seal.Hash{}
@@ -272,7 +271,7 @@ func (w *world) checkRoots(objects map[string][]record.Record) {
 	}
 }
 
-// accounted are the objects that should be there, with their sums.
+// accounted returns the objects that the journal names and that must be there, with their sums.
 func (w *world) accounted() map[string]string {
 	w.Helper()
 	objects := map[string]string{}
@@ -338,13 +337,13 @@ func (w *world) inDays() map[string]int {
 	return n
 }
 
-// dies runs a compactor that dies at a write, before or after the write has its effect, and tells whether it came so far.
+// dies runs a compactor that dies at a write, before or after its effect. It tells whether the compactor came to that write.
 func (w *world) dies(at int64, after bool) bool {
 	w.Helper()
 	return w.diesOver(at, after, func(c *compact.Compactor) error { return c.Run(w.Context()) })
 }
 
-// diesOver is dies with another work than to compact.
+// diesOver is dies for other work than a compaction.
 func (w *world) diesOver(at int64, after bool, do func(*compact.Compactor) error) bool {
 	w.Helper()
 	files, positions := checkpointtest.NewFaulty(w.files), checkpointtest.NewFaulty(w.positions)
@@ -377,7 +376,7 @@ func (w *world) diesOver(at int64, after bool, do func(*compact.Compactor) error
 	return true
 }
 
-// clone is a copy of a world in memory.
+// clone copies a world in memory.
 func (w *world) clone(t *testing.T) *world {
 	t.Helper()
 	c := *w

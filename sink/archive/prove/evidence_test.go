@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/prove"
 )
 
-// A third party has a folder, and no program of ours.
+// A party is a third party: it has a folder, and no program of ours.
 type party struct {
 	*testing.T
 
@@ -48,14 +48,14 @@ func (p party) checks(want int, says string, b *seal.Bundle, args ...string) {
 	}
 }
 
-// keyFile is the file of a public key.
+// keyFile writes the file of a public key.
 func (p party) keyFile(n byte) string {
 	p.Helper()
 	return p.file(fmt.Sprintf("key%d.pub.pem", n), seal.PublicOf(checkpointtest.Key(n)).PEM(""))
 }
 
-// TestThirdParty: the script of the documents accepts the proofs of a real archive in each format, before and after a compaction, by
-// each key that signed, and by no other.
+// TestThirdParty: the script of the documents accepts the proofs of a real archive in each format, before and after a compaction.
+// It accepts them with each key that signed, and with no other key.
 func TestThirdParty(t *testing.T) {
 	t.Parallel()
 	checkpointtest.NeedsPrograms(t, "python3", "openssl")
@@ -87,7 +87,7 @@ func TestThirdParty(t *testing.T) {
 	}
 }
 
-// mutations are changes of a proof, each with the words by which the script refuses it.
+// mutations are changes of a proof, each with the words of the script when it refuses the proof.
 var mutations = map[string]func(b *seal.Bundle){
 	"your key signed":         func(b *seal.Bundle) { b.Head = strings.Replace(b.Head, "\nrecords ", "\nrecords 1", 1) },
 	"the path of the entry":   func(b *seal.Bundle) { b.Inclusion.Size++ },
@@ -107,7 +107,7 @@ var mutations = map[string]func(b *seal.Bundle){
 	"the proof is not readab": func(b *seal.Bundle) { b.Head = "" },
 }
 
-// TestMutations: neither the script nor the program accepts a proof that was changed.
+// TestMutations: the script and the program both refuse a changed proof.
 func TestMutations(t *testing.T) {
 	t.Parallel()
 	checkpointtest.NeedsPrograms(t, "python3", "openssl")
@@ -142,7 +142,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// TestByHand: the commands of the documents, in their order, prove a record, and give the roots that the head and the entry have.
+// TestByHand: the commands of the documents, in their order, prove a record. They give the same roots as the head and the entry.
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	checkpointtest.NeedsPrograms(t, "sh", "python3", "openssl", "jq", "sed", "grep", "base64", "od", "sha256sum")

@@ -22,8 +22,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// live is the life of an archive: windows, late records, a backfill, a second key, and compactions of compacted objects. After each
-// step, records are proved.
+// live plays the life of an archive: windows, late records, a backfill, a second key, and compactions of compacted objects. After
+// each step, it proves records.
 func live(w *world) *prove.Proof {
 	w.Helper()
 	w.export(5, 5*time.Hour, 4) // beyond midnight
@@ -81,7 +81,7 @@ func TestProveOnS3(t *testing.T) {
 	w.proves(1)
 }
 
-// TestRequests: in a journal of any size, a proof reads few entries: some to find the record, and the path.
+// TestRequests: in a journal of any size, a proof reads few entries. Some find the record, and the others are the path.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
@@ -93,13 +93,13 @@ func TestRequests(t *testing.T) {
 	if _, err := prove.Record(t.Context(), w.options(1)); err != nil {
 		t.Fatal(err)
 	}
-	// Each time the journal is twice as long, a proof takes one more entry to find the record, and one more for the path.
+	// If the journal is twice as long, a proof reads one more entry to find the record, and one more for the path.
 	if n := positions.gets.Load(); n > 28 {
 		t.Errorf("%d objects were read", n)
 	}
 }
 
-// TestHeads: a proof leads to the newest head that is signed, also if the last run died before it wrote the head down.
+// TestHeads: a proof leads to the newest signed head, even if the last run died before it wrote the hint.
 func TestHeads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
@@ -112,12 +112,12 @@ func TestHeads(t *testing.T) {
 	if _, err := prove.Record(t.Context(), w.options(3)); !errors.Is(err, prove.ErrUnprovable) || !strings.Contains(err.Error(), "not signed yet") {
 		t.Errorf("the newest entry has no signed head, and %v", err)
 	}
-	_, err = w.journal(archived).Load(t.Context()) // the next run completes it
+	_, err = w.journal(archived).Load(t.Context()) // the next run writes it
 	check(t, err)
 	w.proves(1)
 }
 
-// TestAdoption: after an adoption the journal goes on under another origin. Earlier records are proved under their own.
+// TestAdoption: after an adoption, the journal has another origin. Earlier records are proved under the previous origin.
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
@@ -134,7 +134,7 @@ func TestAdoption(t *testing.T) {
 	origins := map[string]int{}
 	for id := range int64(7) {
 		proof, err := prove.Record(t.Context(), w.options(id+1))
-		if id == 3 { // the entry before the adoption: its head has only been in the note
+		if id == 3 { // it is in the entry before the adoption, whose head was only in the note
 			if !errors.Is(err, prove.ErrUnprovable) || !strings.Contains(err.Error(), "remembered elsewhere") {
 				t.Errorf("id %d: %v", id+1, err)
 			}
@@ -151,7 +151,7 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
-// TestSeveral: a restored database gives an id again, and a person has to choose.
+// TestSeveral: a restored database gives an id to another record, so a person must choose.
 func TestSeveral(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
@@ -183,7 +183,7 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
-// merge commits a compaction of all objects that does not tell which rows were whose.
+// merge commits a compaction of all objects that does not tell the origin of its rows.
 func merge(w *world) {
 	w.Helper()
 	j := w.journal(archived)
@@ -213,7 +213,7 @@ func merge(w *world) {
 	}
 }
 
-// TestScattered: if the compaction does not tell the rows apart, the proof goes through its own entry, and says so.
+// TestScattered: if a compaction does not tell the origin of its rows, the proof goes through the compaction's entry, and says so.
 func TestScattered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))
@@ -229,7 +229,7 @@ func TestScattered(t *testing.T) {
 	}
 }
 
-// TestUnprovable: a record is not proved by anything that is not as it was committed.
+// TestUnprovable: if an object or an entry is not as committed, there is no proof through it.
 func TestUnprovable(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -253,7 +253,7 @@ func TestUnprovable(t *testing.T) {
 	}
 }
 
-// only is the key of the first day's only object.
+// only returns the key of the only object of the first day.
 func (w *world) only() string {
 	w.Helper()
 	keys, err := w.files.List(w.Context(), read.DayPrefix(tenant, day1), "")
@@ -275,7 +275,7 @@ func change(w *world, key string) {
 	check(w, err)
 }
 
-// object writes an object with records, as a compaction does.
+// object writes an object with records, like a compaction.
 func object(w *world, key string, records []record.Record) checkpoint.Object {
 	w.Helper()
 	var body bytes.Buffer
@@ -294,8 +294,7 @@ func object(w *world, key string, records []record.Record) checkpoint.Object {
 	return o
 }
 
-// TestCompactionsInAnyOrder: the compaction of a backfill's object may be before the entry of another object that could have the
-// record.
+// TestCompactionsInAnyOrder: an object of a backfill may be compacted before the entry of another object that may have the record.
 func TestCompactionsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet", checkpointtest.Key(1))

@@ -44,7 +44,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// A delivery is the fact that a proof is to prove: which entry delivered a record, in which object.
+// A delivery is the fact to prove: the entry and the object that delivered a record.
 type delivery struct {
 	record.Record
 
@@ -73,7 +73,7 @@ func newWorld(t *testing.T, format string, keys ...ed25519.PrivateKey) *world {
 	}
 }
 
-// journal is a journal for a program that commits.
+// journal opens a journal for a program that commits.
 func (w *world) journal(stream string) *checkpoint.Journal {
 	options := []checkpoint.Option{checkpoint.Sign(w.keys...)}
 	if stream == filled {
@@ -118,7 +118,7 @@ func (w *world) write(stream string, win window.Window, records ...record.Record
 	}
 }
 
-// records are new records of a span.
+// records returns new records within a span.
 func (w *world) records(from time.Time, span time.Duration, n int) []record.Record {
 	w.Helper()
 	if n == 0 {
@@ -129,7 +129,7 @@ func (w *world) records(from time.Time, span time.Duration, n int) []record.Reco
 	return made
 }
 
-// export delivers windows of a span each, with so many records in each.
+// export delivers windows of one span each, with so many records in each.
 func (w *world) export(windows int, span time.Duration, each int) {
 	w.Helper()
 	for range windows {
@@ -138,7 +138,7 @@ func (w *world) export(windows int, span time.Duration, each int) {
 	}
 }
 
-// rescan delivers late records between those that are there.
+// rescan delivers late records between the ones of other windows.
 func (w *world) rescan(from time.Time, span time.Duration, n int) {
 	w.Helper()
 	newest, err := w.journal(archived).Load(w.Context())
@@ -156,7 +156,7 @@ func (w *world) compact() {
 	check(w, c.Run(w.Context()))
 }
 
-// options ask for the proof of a record, by a reader without a key.
+// options asks for the proof of a record, for a reader without a key.
 func (w *world) options(id int64) prove.Options {
 	open := func(name string) *checkpoint.Journal {
 		return checkpoint.Open(w.positions, checkpoint.Identity{Stream: name})
@@ -171,8 +171,8 @@ func (w *world) public() (keys []seal.PublicKey) {
 	return keys
 }
 
-// proves makes the proof of one in so many of the records that were delivered, and of the last one. It compares the proved
-// record with the delivered one.
+// proves makes the proofs of one in so many delivered records, and of the last one. It compares each proved record with the
+// delivered one.
 func (w *world) proves(in int) (last *prove.Proof) {
 	w.Helper()
 	for i, d := range w.delivered {
@@ -185,7 +185,7 @@ func (w *world) proves(in int) (last *prove.Proof) {
 		}
 		proved, err := proof.Check(w.public()...)
 		signed := len(w.keys)
-		if d.stream == filled { // it was written before the second key came
+		if d.stream == filled { // it is older than the second key
 			signed = 1
 		}
 		if err != nil || len(proved.By) != signed {
@@ -206,7 +206,7 @@ func (w *world) proves(in int) (last *prove.Proof) {
 	return last
 }
 
-// counting counts the objects that are read.
+// counting counts the objects that a program reads.
 type counting struct {
 	bucket.Bucket
 

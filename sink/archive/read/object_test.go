@@ -121,7 +121,7 @@ func TestDamaged(t *testing.T) {
 			"another archive": {strings.Replace(key, "audit/", "audits/", 1), "rename it back", body},
 		} {
 			if encoding != "parquet" && name == "another window" {
-				continue // only the key tells it
+				continue // only the key tells the window
 			}
 			f, err := read.Open(test.body, test.key)
 			if err == nil {

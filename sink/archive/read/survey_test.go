@@ -63,8 +63,8 @@ func (m *model) survey(t tester) read.Found {
 	return found
 }
 
-// TestSurvey plays arbitrary histories: windows of several days one after another, rows that come in late, passes that
-// find stragglers, ids that a restored database hands out again, and records that were written twice.
+// TestSurvey plays arbitrary histories: windows of several days one after another, late rows, and passes that find them. A restored
+// database also gives out ids again, and some records are written twice.
 func TestSurvey(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -103,8 +103,7 @@ func TestSurvey(t *testing.T) {
 	})
 }
 
-// conform surveys an archive in each format. It has days with duplicates, more than a survey names, and an id that two records
-// have.
+// conform surveys an archive in each format. It has more days with duplicates than a survey names, and an id that two records have.
 func conform(t *testing.T, open func(t *testing.T) bucket.Bucket) {
 	t.Helper()
 	for encoding := range encoders {
@@ -220,7 +219,7 @@ func (g gated) Get(ctx context.Context, key string) ([]byte, string, time.Durati
 	return g.Bucket.Get(ctx, key)
 }
 
-// TestParallel: the survey fetches eight objects at a time, and memory holds no more, also for a slow caller.
+// TestParallel: the survey fetches eight objects at a time, and memory holds no more, even if the caller is slow.
 func TestParallel(t *testing.T) {
 	const parallel = 8
 	m := newModel(t, new(checkpointtest.Memory), "parquet")
@@ -243,7 +242,7 @@ func TestParallel(t *testing.T) {
 			return ctx.Err()
 		}
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // only ends if the eighth never comes
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it ends only if the eighth never comes
 	defer cancel()
 	count := read.WithProgress(func(n, _ int) {
 		mu.Lock()

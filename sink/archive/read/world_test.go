@@ -31,7 +31,7 @@ var (
 	}
 )
 
-// A tester is a test of either kind, testing's and rapid's.
+// A tester is a test of package testing or of package rapid.
 type tester interface {
 	Helper()
 	Context() context.Context
@@ -44,9 +44,9 @@ type model struct {
 	bucket   bucket.Bucket
 	archive  *archive.Archive
 	encoding string
-	ends     bool // the objects tell where their windows end
+	ends     bool // the objects tell the ends of their windows
 
-	records []checkpoint.Record // as often as they were written
+	records []checkpoint.Record // each one as often as it was written
 	want    read.Found
 }
 
@@ -59,7 +59,7 @@ func newModel(t tester, b bucket.Bucket, encoding string) *model {
 	return &model{bucket: b, archive: a, encoding: encoding, ends: encoding == "parquet"}
 }
 
-// recordAt is a record of an id and an instant, and nothing else.
+// recordAt is a record with only an id and an instant.
 func recordAt(id int64, at time.Time) record.Record {
 	return record.Record{ID: id, CreatedAt: at, Raw: fmt.Sprintf(`{"id":%d}`, id)}
 }

@@ -47,8 +47,8 @@ func plain(f filter.Filter, r *record.Record) bool {
 	return false
 }
 
-// TestProperty: a search finds the same records as a plain filter over all records, in order, each once. The archive may have
-// any form, and the memory may be small.
+// TestProperty: a search finds the same records as a plain filter over all records, in order, each once. The archive may have any
+// form, and the memory may be small.
 func TestProperty(t *testing.T) {
 	t.Parallel()
 	texts := []string{"", "a", "Ab", "aBc", strings.Repeat("long ", 40)}
@@ -136,7 +136,7 @@ func drawOptions(t *rapid.T, columns, texts []string, id int64) search.Options {
 	return o
 }
 
-// expected is the answer that a plain filter over all records gives. The records are in order.
+// expected returns the answer of a plain filter over all records. The records are in order.
 func expected(records []record.Record, o search.Options) (want []record.Record) {
 	for i := range records {
 		r := &records[i]
@@ -153,7 +153,7 @@ func expected(records []record.Record, o search.Options) (want []record.Record) 
 	return want[:min(o.Limit, len(want))]
 }
 
-// by are filters as a user types them.
+// by parses filters as a user types them.
 func by(text string) (filters []filter.Filter) {
 	for part := range strings.SplitSeq(text, "&") {
 		column, test, _ := strings.Cut(part, "=")

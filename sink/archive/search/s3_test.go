@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// counted is a proxy in front of a server. It counts the requests, and the bytes of their answers.
+// counted starts a proxy before a server. It counts the requests, and the bytes of their answers.
 func counted(t *testing.T, endpoint string) (at string, requests, bytes *atomic.Int64) {
 	t.Helper()
 	target, err := url.Parse(endpoint)
@@ -29,7 +29,7 @@ func counted(t *testing.T, endpoint string) (at string, requests, bytes *atomic.
 		Rewrite: func(r *httputil.ProxyRequest) {
 			requests.Add(1)
 			r.SetURL(target)
-			r.Out.Host = r.In.Host // it is signed
+			r.Out.Host = r.In.Host // the signature covers it
 		},
 		ModifyResponse: func(r *http.Response) error {
 			bytes.Add(max(r.ContentLength, 0))

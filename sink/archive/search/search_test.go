@@ -22,7 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 )
 
-// Files that cannot be read are named, the records of the others come all the same, and the answer does not look whole.
+// TestProblems: the answer names the files that cannot be read, and has the records of the others. It does not look complete.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	const first, second = "audit/tenant=acme.example/dt=2026-03-01/20260301T010000.000000Z", "audit/tenant=acme.example/dt=2026-03-02/20260302T010000.000000Z"
@@ -30,7 +30,7 @@ func TestProblems(t *testing.T) {
 		spoil func(w *world)
 		kind  error
 		says  []string
-		lacks int // records of the first window of the first day
+		lacks int // number of missing records in the first window of the first day
 	}{
 		"truncated": {func(w *world) { w.put(first+".parquet", w.body(first + ".parquet")[:900]) }, read.ErrDamaged, []string{first + ".parquet", "put back"}, 20},
 		"empty":     {func(w *world) { w.put(first+".parquet", nil) }, read.ErrDamaged, []string{first}, 20},
@@ -79,7 +79,7 @@ func TestProblems(t *testing.T) {
 					t.Errorf("%d records came; want %d", len(got), want)
 				}
 			}
-			o := search.Options{After: day1.AddDate(0, 0, 1)} // the other day
+			o := search.Options{After: day1.AddDate(0, 0, 1)} // the day without damage
 			if got := w.find(o); len(got) != 34 {
 				t.Errorf("%d records of the other day", len(got))
 			}
@@ -96,7 +96,7 @@ func (w *world) body(key string) []byte {
 	return body
 }
 
-// A store that fails ends the search with an error, whichever request it fails at.
+// TestStoreFails: if any request to the store fails, the search ends with an error.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the store is down")
@@ -125,7 +125,8 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// A compaction that replaces the files of a day under the search costs no record, and shows none twice.
+// TestCompactedMeanwhile: a compaction replaces the files of a day during a search. The search loses no record, and shows none
+// twice.
 func TestCompactedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet")
@@ -148,7 +149,7 @@ func TestCompactedMeanwhile(t *testing.T) {
 	if diff := cmp.Diff(want, ids(w.find(search.Options{}))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	// Files that go away again and again are an error.
+	// If files go away again and again, that is an error.
 	w.bucket.On(checkpointtest.Always(checkpointtest.Part, ".parquet", checkpointtest.Fault{Before: fs.ErrNotExist}))
 	if _, _, err := w.run(search.Options{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "search again") {
 		t.Errorf("files that go away: %v", err)
@@ -178,7 +179,7 @@ func (w *world) calls(o search.Options) (lists, files, parts int) {
 	return lists, len(opened), parts
 }
 
-// The newest page costs the files of the newest days, and one day costs its own files.
+// TestCost: the newest page costs the files of the newest days, and one day costs its own files.
 func TestCost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet")
@@ -204,7 +205,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// Found records take a bounded number of bytes, and come all the same. One record may be larger than the bound.
+// TestMemory: found records take a bounded number of bytes, and the answer still has all of them. One record may be larger than the
+// bound.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet")
@@ -218,7 +220,7 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%d bytes (-want +got):\n%s", memory, diff)
 		}
 	}
-	// With room for two records, the days are searched over again for every two.
+	// If there is room for two records, the search reads the days again for every two.
 	_, _, few := w.calls(search.Options{Memory: 500_000})
 	_, _, once := w.calls(search.Options{Memory: 1 << 30})
 	if few < 3*once || few > 12*once {
@@ -226,7 +228,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// Mistakes in filters are found before anything is read.
+// TestCheck: the search reports mistakes in filters before it reads anything.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet")
@@ -236,7 +238,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A file with a column that this version does not know is read without it, and named.
+// TestNewer: if a file has a column that this version does not know, the search reads the other columns, and names the file.
 func TestNewer(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -268,7 +270,7 @@ func TestNewer(t *testing.T) {
 	}
 }
 
-// What filters and bounds mean, case by case.
+// TestFilters: the meaning of filters and bounds, case by case.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet")
@@ -309,7 +311,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// Days are listed by the month or all at once, and each comes once and in order.
+// TestListings: the search lists days by the month or all at once. Each day comes once and in order.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "parquet")

@@ -34,7 +34,7 @@ var (
 	}
 )
 
-// A tester is a test of either kind, testing's and rapid's.
+// A tester is a test of package testing or of package rapid.
 type tester interface {
 	Helper()
 	Context() context.Context
@@ -55,7 +55,7 @@ func newWorld(t tester, encoder string) *world {
 	return &world{tester: t, bucket: checkpointtest.NewFaulty(new(checkpointtest.Memory)), encoder: encoder}
 }
 
-// parse is what the command gives to a search.
+// parse is the parser that the command gives to a search.
 func parse(served string) (record.Record, error) {
 	p, err := page.Parse([]byte(`{"data":{"logs":[`+served+`]}}`), nil, nil)
 	if err == nil && len(p.Records) != 1 {
@@ -67,7 +67,7 @@ func parse(served string) (record.Record, error) {
 	return p.Records[0], nil
 }
 
-// recordOf is a record whose columns are those of its Raw.
+// recordOf is a record with the columns of its Raw.
 func recordOf(t tester, id int64, at time.Time, rest string) record.Record {
 	t.Helper()
 	r, err := parse(fmt.Sprintf(`{"id":%d,"created_at":%q%s}`, id, at.Format(time.RFC3339Nano), rest))
@@ -91,7 +91,7 @@ func (w *world) write(start time.Time, records ...record.Record) {
 	w.records = page.Sort(append(w.records, records...))
 }
 
-// compactedTwin puts all records of a day into one more object, as a compaction does that dies before it deletes the others.
+// compactedTwin writes one more object with all records of a day, like a compaction that dies before it deletes the others.
 func (w *world) compactedTwin(at time.Time) {
 	w.Helper()
 	var records []record.Record
@@ -154,7 +154,7 @@ func (w *world) run(o search.Options) (found []record.Record, a search.Answer, e
 	return found, a, err
 }
 
-// find is run for a search that has nothing to complain of.
+// find is run for a search without a problem.
 func (w *world) find(o search.Options) []record.Record {
 	w.Helper()
 	found, a, err := w.run(o)

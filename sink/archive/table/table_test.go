@@ -35,7 +35,7 @@ func create(t *testing.T, over table.Table, d table.Dialect) string {
 	return sql
 }
 
-// TestColumns holds the columns of each dialect to the files' schema: a column that is appended there must be one here, and needs a
+// TestColumns compares the columns of each dialect with the files' schema. A column that is added there must be added here, with a
 // comment for people.
 func TestColumns(t *testing.T) {
 	var names []string
@@ -87,7 +87,7 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// TestLocations: a location reaches the engine as it is, also with characters that SQL quotes.
+// TestLocations: a location reaches the engine unchanged, even with characters that SQL quotes.
 func TestLocations(t *testing.T) {
 	for _, test := range []struct {
 		location, endpoint string
@@ -154,7 +154,7 @@ func questions(t *testing.T) []table.Question {
 	return all
 }
 
-// TestQuestionsAreFilled: no value of the files is left in a question.
+// TestQuestionsAreFilled: a filled question has none of the values in the files any more.
 func TestQuestionsAreFilled(t *testing.T) {
 	a := table.Answer{
 		Table: "logs.t", Tenants: []string{"b"}, Since: time.Date(2031, 5, 6, 0, 0, 0, 0, time.UTC), Until: time.Date(2031, 5, 7, 0, 0, 0, 0, time.UTC),
@@ -189,7 +189,7 @@ func TestQuestionsAreFilled(t *testing.T) {
 	}
 }
 
-// TestQuoted: a request id stays one literal, whatever its characters are.
+// TestQuoted: a request id stays one literal, with any characters.
 func TestQuoted(t *testing.T) {
 	all := questions(t)
 	q := all[slices.IndexFunc(all, func(q table.Question) bool { return q.Name == "one-request" })]

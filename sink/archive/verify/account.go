@@ -22,7 +22,7 @@ func problemf(code Code, format string, args ...any) problem {
 	return problem{code, fmt.Sprintf(format, args...)}
 }
 
-// accounts compares an entry with the previous one: the sums, and the time that both account for. before is the zero value if the
+// accounts compares an entry with the previous one: the sums, and the time for which both account. before is the zero value if the
 // entry is the first one.
 func accounts(before, e checkpoint.Checkpoint, anyOrder bool) (problems []problem) {
 	if text := sums(before, e, anyOrder); text != "" {
@@ -69,10 +69,11 @@ func windows(all []window.Window) string {
 	return strings.Join(texts, ", ")
 }
 
-// joins checks that no time is left out between two entries, or accounted for twice. An export begins at the position and moves
-// it. A history goes on behind its own position. All other kinds leave the position alone, but for a reset, which may set it back.
+// joins checks that two entries leave out no time between them, and that no time has two entries. An export begins at the position
+// and moves it. A history continues from its own position. A reset may set the position back. All other kinds leave the position
+// unchanged.
 func joins(before, e checkpoint.Checkpoint) (problems []problem) {
-	at := e.Cursor // the position that the entry begins with, by what it says itself
+	at := e.Cursor // the position at the beginning of the entry, by its own words
 	switch e.Kind {
 	case checkpoint.KindExport:
 		at = e.Window.Start
@@ -85,7 +86,7 @@ func joins(before, e checkpoint.Checkpoint) (problems []problem) {
 		}
 	case checkpoint.KindHistory:
 		problems = append(problems, continues(before, e)...)
-	default: // see above
+	default: // it leaves the position unchanged
 	}
 	switch {
 	case at.After(before.Cursor):
@@ -99,7 +100,7 @@ func joins(before, e checkpoint.Checkpoint) (problems []problem) {
 	return problems
 }
 
-// continues checks a history, which is walked in windows that follow one another.
+// continues checks a history. Its windows follow one another.
 func continues(before, e checkpoint.Checkpoint) []problem {
 	h := before.History
 	if h == nil {
@@ -142,7 +143,7 @@ func overlap(e checkpoint.Checkpoint, from, to time.Time) problem {
 		e.Serial, stamp(from), stamp(to))
 }
 
-// known are the kinds whose counts and objects this version knows.
+// known are the kinds whose counts and objects this version can check.
 func known(k checkpoint.Kind) bool {
 	return slices.Contains([]checkpoint.Kind{
 		checkpoint.KindExport, checkpoint.KindRescan, checkpoint.KindHistory, checkpoint.KindAhead, checkpoint.KindBarrier,
@@ -151,7 +152,7 @@ func known(k checkpoint.Kind) bool {
 	}, k)
 }
 
-// counts checks what an entry says of its own records and objects. files says that the objects are those of an archive.
+// counts compares the counts of an entry with its own objects. files means that the objects are those of an archive.
 func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
 	if !known(e.Kind) {
 		return nil
@@ -178,8 +179,8 @@ func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
 	return problems
 }
 
-// replaces checks what a compaction says of its records and of the objects that it replaced. That these have as many records as the
-// new one is checked with each entry.
+// replaces checks the records of a compaction, and the objects that it replaced. When Houndtrail reads an entry, it checks that the
+// new object has as many records as the replaced ones, without their duplicates.
 func replaces(e checkpoint.Checkpoint, files bool) (problems []problem) {
 	if e.Records != (checkpoint.Counts{}) {
 		problems = append(problems, problemf(EntryCounts, "Entry %d is a compaction, which reads no record from BloodHound, and counts %d.",
@@ -195,7 +196,7 @@ func replaces(e checkpoint.Checkpoint, files bool) (problems []problem) {
 	return problems
 }
 
-// removes checks which objects a removal names: of its own tenant, and of days before the one that it says.
+// removes checks the objects that a removal names. They must be of its own tenant, and of days before the day in the entry.
 func removes(e checkpoint.Checkpoint) (problems []problem) {
 	for _, r := range e.Forgotten.Removed {
 		key, ok := read.Parse(r.Key)
@@ -208,7 +209,7 @@ func removes(e checkpoint.Checkpoint) (problems []problem) {
 	return problems
 }
 
-// misfit says why an object cannot be one of the entry's; "" if it can.
+// misfit says why an object cannot belong to the entry; "" if it can.
 func misfit(e checkpoint.Checkpoint, o checkpoint.Object) string {
 	key, ok := read.Parse(o.Key)
 	switch {
@@ -236,11 +237,11 @@ type past struct {
 	resets   []reset
 	adoption *checkpoint.Stored // the newest one
 	named    int                // objects that the entries so far name
-	adopted  int                // of those, by entries before the adoption
+	adopted  int                // of those, the ones that entries before the adoption name
 }
 
-// A reset is what the journal said when a person accepted another source. The attempts that were open then stay as they are: the
-// reset knows their records, and no later run makes them again.
+// A reset is a person's decision to accept another source, as the journal has it. The open attempts then stay as they are. The
+// reset knows their records, and no later run repeats them.
 type reset struct {
 	epoch  uint64 // of the lineage that ended
 	cursor time.Time
@@ -260,7 +261,7 @@ func (p *past) take(before, s checkpoint.Stored) {
 	p.named += len(s.Objects)
 }
 
-// left returns the reset that left an attempt's object as it was; nil if there was none.
+// left returns the reset that left an object of an open attempt in the archive; nil if there was none.
 func (p *past) left(o read.Object) *reset {
 	for i, r := range p.resets {
 		if o.Compacted == 0 && o.Pass < r.next && (o.Pass != r.epoch || !o.Start.Before(r.cursor)) {
@@ -270,8 +271,8 @@ func (p *past) left(o read.Object) *reset {
 	return nil
 }
 
-// before tells whether an object may be of an entry that was removed: its window is one for which the first entry that is there
-// accounts no more.
+// before tells whether an object may belong to a removed entry. Then the removed entries already accounted for its window, by the
+// words of the first entry that remains.
 func (p *past) before(o read.Object) bool {
 	first := p.pruned
 	if first.Serial == 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A forger who writes the whole chain anew has to make every sum right.
+// TestSums: a forger who writes the whole chain anew must make every sum right.
 func TestSums(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

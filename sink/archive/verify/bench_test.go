@@ -20,8 +20,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// BenchmarkVerify compares the default depth with the requests that it cannot do without: a LIST of everything, a GET of each
-// entry, and a HEAD of each object, 64 at a time.
+// BenchmarkVerify compares the default depth with the least number of requests that it needs. These are a LIST of everything, a GET
+// of each entry, and a HEAD of each object, 64 at a time.
 func BenchmarkVerify(b *testing.B) {
 	const n = 20_000
 	s := newSmall(b, archived)
@@ -105,11 +105,11 @@ func each(b *testing.B, store bucket.Bucket, do func(key string) error) {
 	}
 }
 
-// years is how many entries a journal of seven years has, with one every five minutes.
+// years is the number of entries in a journal of seven years, with one every five minutes.
 const years = 735_840
 
-// BenchmarkHeads is the shallowest depth over a journal of seven years in a directory, with a hundred heads of all ages. It first makes
-// the journal, which takes minutes and 3 GB.
+// BenchmarkHeads measures the shallowest depth in a directory, over a journal of seven years with a hundred heads of all ages. It
+// first makes the journal: that takes minutes and 3 GB.
 func BenchmarkHeads(b *testing.B) {
 	root := b.TempDir()
 	store, err := dir.Open(root)
@@ -125,7 +125,7 @@ func BenchmarkHeads(b *testing.B) {
 	}
 }
 
-// fabricate makes a journal of so many entries, without the time that durable commits take. It returns some of its heads.
+// fabricate makes a journal of so many entries without durable commits, which take longer. It returns some of its heads.
 func fabricate(b *testing.B, root string, entries uint64) (heads []verify.Remembered) {
 	b.Helper()
 	s := newSmall(b, archived)

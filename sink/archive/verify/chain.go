@@ -8,10 +8,10 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// headEntries is how many of the newest entries the shallowest depth reads.
+// headEntries is the number of the newest entries that the shallowest depth reads.
 const headEntries = 256
 
-// entries goes through the journal, oldest first.
+// entries reads the journal, oldest entry first.
 func (j *journal) entries(ctx context.Context) {
 	if j.end.Newest == 0 {
 		return
@@ -26,7 +26,7 @@ func (j *journal) entries(ctx context.Context) {
 	j.signatures(ctx)
 }
 
-// spans are the parts of the journal to go through.
+// spans are the parts of the journal to read.
 func (j *journal) spans() []serials {
 	newest := j.end.Newest
 	switch {
@@ -39,7 +39,7 @@ func (j *journal) spans() []serials {
 	}
 }
 
-// through goes through a part of the journal. It tells whether that could be read.
+// through reads a part of the journal. It tells whether that succeeded.
 func (j *journal) through(ctx context.Context, of serials) bool {
 	var c chain
 	var hint checkpoint.Hint
@@ -53,7 +53,7 @@ func (j *journal) through(ctx context.Context, of serials) bool {
 		case ctx.Err() != nil:
 			return false
 		case err != nil && !errors.Is(err, checkpoint.ErrCorrupt) && !errors.Is(err, checkpoint.ErrForeign):
-			j.unread(err) // of the store; or a newer version has to read the journal
+			j.unread(err) // the store failed, or the journal needs a newer version
 			return false
 		}
 		r := reading{Stored: s, err: err}
@@ -76,8 +76,8 @@ func (j *journal) through(ctx context.Context, of serials) bool {
 	return j.cut(ctx, serials{next, of.last})
 }
 
-// cut takes in that the last entries of a part are not there, although later ones are; none if there are none. It tells whether that
-// could be read.
+// cut handles a part whose last entries are missing although later ones are there. If none are missing, it does nothing. It tells
+// whether it could read the journal's beginning.
 func (j *journal) cut(ctx context.Context, of serials) bool {
 	if of.first > of.last || ctx.Err() != nil {
 		return ctx.Err() == nil
@@ -99,8 +99,8 @@ func missing(serial uint64) reading {
 	return reading{Stored: checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{Serial: serial}}, err: err}
 }
 
-// begin takes in the first entry of a part that is there. there is false if the whole part was pruned. lost stands for the entries
-// that should come before.
+// begin handles the first entry that a part has. there is false if the whole part was pruned. lost stands for the entries that
+// should come before.
 func (j *journal) begin(ctx context.Context, r reading, of serials) (lost *reading, there bool) {
 	s := r.Stored
 	if of.first > 1 && (s.Serial > of.first || r.missing()) {
@@ -122,7 +122,7 @@ func (j *journal) begin(ctx context.Context, r reading, of serials) (lost *readi
 	}
 	j.stream.First = s.Serial
 	switch {
-	case of.first > 1: // there may be earlier ones
+	case of.first > 1: // earlier entries may be there
 		j.since(s)
 	case s.Serial > 1:
 		j.prune(s)
@@ -132,7 +132,7 @@ func (j *journal) begin(ctx context.Context, r reading, of serials) (lost *readi
 	return lost, true
 }
 
-// prune takes in that the journal begins with an entry.
+// prune notes that the journal begins with an entry.
 func (j *journal) prune(s checkpoint.Stored) {
 	j.past.pruned = s
 	j.report(Pruned, Warning, 0, "The journal begins with entry %d: the earlier ones were removed, and what they say is not checked.",
@@ -153,38 +153,38 @@ func (j *journal) earliest(ctx context.Context) (uint64, error) {
 	return j.end.Newest, nil
 }
 
-// A reading is what the store has at a serial.
+// A reading is the content of the store at a serial.
 type reading struct {
 	checkpoint.Stored
 	err     error // nil if the entry can be read
-	doubted bool  // it does not fit the previous entry, which the next one did not settle
+	doubted bool  // it fits neither the previous entry nor the next one
 }
 
 func (r reading) missing() bool { return errors.Is(r.err, checkpoint.ErrMissing) }
 
-// names returns the SHA-256 that the entry has of the previous one. ok is false if the entry does not tell it: the entry is
-// missing, cannot be read, or lies at the place of another one.
+// names returns the SHA-256 of the previous entry, from this one. ok is false if this entry does not tell it. Then it is missing,
+// cannot be read, or is an entry of another serial.
 func (r reading) names() (sha string, ok bool) {
 	return r.PreviousSHA256, r.Readable() && !errors.As(r.err, new(*checkpoint.MisplacedError))
 }
 
-// A verdict is a reading, and whether the rest of the journal confirms it.
+// A verdict is a reading, with the answer whether the rest of the journal confirms it.
 type verdict struct {
 	reading
 	last    uint64 // of a gap: its last serial
-	changed bool   // a confirmed entry, or the hint, has another hash of it
-	want    string // the hash that the entry is to have; "" if that is not known
-	by      string // what has that hash
+	changed bool   // a confirmed entry, or the hint, has another hash for it
+	want    string // the hash that the entry must have; "" if that is not known
+	by      string // the entry, or the hint, that has this hash
 }
 
-// A chain decides which entry was changed when two neighbours do not fit. The later one has the hash of the earlier one. But
-// the later one may be the changed one. So the next entry has to confirm it, and at the end of the journal the hint. Entries come
+// A chain decides which entry was changed when two neighbours do not fit. The later one has the hash of the earlier one. But the
+// later one may be the changed one. So the next entry has to confirm it. At the end of the journal, the hint has to. Entries come
 // in order, and a verdict waits for two more entries at most.
 type chain struct {
 	waiting []reading // one; or two that do not fit
 }
 
-// add takes the next entry in.
+// add takes the next entry, and returns the verdicts that it allows.
 func (c *chain) add(next reading) (decided []verdict) {
 	if len(c.waiting) == 0 {
 		c.waiting = []reading{next}
@@ -195,11 +195,11 @@ func (c *chain) add(next reading) (decided []verdict) {
 	if len(c.waiting) == 2 { //nolint:mnd // see waiting
 		first := c.waiting[0]
 		switch {
-		case ok && sha != last.SHA256: // the later one is doubtful itself, so that it says nothing about the first
+		case ok && sha != last.SHA256: // the later one is in doubt itself, so it says nothing about the first
 			last.doubted = true
 			c.waiting = []reading{last}
 			v := verdict{reading: first, last: first.Serial}
-			if first.doubted { // on both sides
+			if first.doubted { // it fits neither neighbour
 				v = changed(first, last)
 			}
 			return append([]verdict{v}, c.add(next)...)
@@ -226,7 +226,7 @@ func (c *chain) add(next reading) (decided []verdict) {
 	return []verdict{v}
 }
 
-// end decides about the entries that wait, by the hint.
+// end decides about the waiting entries, with the help of the hint.
 func (c *chain) end(hint checkpoint.Hint) (decided []verdict) {
 	if len(c.waiting) == 0 {
 		return nil
@@ -247,7 +247,7 @@ func (c *chain) end(hint checkpoint.Hint) (decided []verdict) {
 	return append(decided, v)
 }
 
-// changed is the verdict that an entry is not the one that the next one names.
+// changed is the verdict on an entry whose hash differs from the one in the next entry.
 func changed(r, next reading) verdict {
 	return verdict{reading: r, last: r.Serial, changed: true, want: next.PreviousSHA256, by: named(next)}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 )
 
-// journalOf is a sound journal of n entries.
+// journalOf makes a sound journal of n entries.
 func journalOf(n int) (all []reading) {
 	before := ""
 	for serial := range n {
@@ -34,8 +34,8 @@ func decide(all []reading, hint checkpoint.Hint) (decided []verdict) {
 	return append(decided, c.end(hint)...)
 }
 
-// Whichever entries are changed, cut short or removed: each entry is decided once and in order, a sound journal has no finding, and
-// a single wrong entry is the one that is named, with the hash that it is to have.
+// TestChain changes, cuts and removes entries. Each entry is decided once and in order. A sound journal has no finding. If one
+// entry is wrong, the chain names it, with the hash that it must have.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -48,7 +48,7 @@ func TestChain(t *testing.T) {
 			hint = checkpoint.Hint{Serial: uint64(n), SHA256: sound[n-1].SHA256}
 		}
 		last := n - 1
-		if !noted { // nothing has the hash of the newest entry
+		if !noted { // no entry and no hint has the hash of the newest entry
 			last--
 		}
 		wrong := rapid.IntRange(-1, last).Draw(t, "wrong")
@@ -62,7 +62,7 @@ func TestChain(t *testing.T) {
 				r.Checkpoint, r.err = checkpoint.Checkpoint{Serial: r.Serial}, errors.New("no JSON")
 			case "missing":
 				if wrong == n-1 {
-					return // then it is not the newest
+					return // it is then not the newest
 				}
 				r.Checkpoint, r.SHA256, r.err = checkpoint.Checkpoint{Serial: r.Serial}, "", checkpoint.ErrMissing
 			}
@@ -85,7 +85,7 @@ func TestChain(t *testing.T) {
 	})
 }
 
-// A journal in which no entry fits the previous one is not taken for a sound one.
+// TestChainThatFitsNowhere: if no entry of a journal fits the previous one, the journal is not sound.
 func TestChainThatFitsNowhere(t *testing.T) {
 	t.Parallel()
 	all := journalOf(6)

@@ -18,42 +18,41 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// A ledger settles which objects are gone because a compaction took their place or, likewise, because a removal took them away. An
-// object that is not there waits for the entry that replaced it: entries come oldest first. The archive's journal also replaces
-// objects of its backfill, whose journal comes later. So a replacement waits for its object as well. What one side says has to be
-// exactly what the other side says.
+// A ledger settles which objects are gone because a compaction replaced them or a removal removed them. Entries come oldest first,
+// so a missing object waits for the entry that replaced it. The archive's journal also replaces objects of its backfill, whose
+// journal comes later. So a replacement waits for its object as well. Both sides must have exactly the same facts.
 type ledger struct {
 	seed maphash.Seed
 
 	mu          sync.Mutex
 	there       map[uint64]struct{}  // hashes of the keys that were listed before the entries were read
-	waiting     map[uint64]waiter    // objects that are not there, and that no compaction has replaced so far
-	replaced    map[uint64]bool      // replacements of objects that no entry has named so far; true if an adoption knows them
-	back        map[uint64]*returned // objects that were replaced, and were listed all the same
+	waiting     map[uint64]waiter    // missing objects that no compaction so far has replaced
+	replaced    map[uint64]bool      // replacements of objects that no entry so far has named; true if an adoption knows them
+	back        map[uint64]*returned // objects that were replaced, and were in the listing nevertheless
 	gone        int
 	compactions int
-	intent      compact.Intent // what a compactor is about to do, or died over
+	intent      compact.Intent // the next step of a compactor that works, or that died
 
-	forgotten map[uint64]forgotten // removals of objects that no entry has named so far
+	forgotten map[uint64]forgotten // removals of objects that no entry so far has named
 	raw       map[string]forgotten // removals of the bytes of elements that are no records, by key
-	holes     []object             // such bytes that are not there
-	removals  map[uint64]*removals // by the serial of the entry, which is of the archive's own journal
+	holes     []object             // such bytes that are missing
+	removals  map[uint64]*removals // by the serial of the entry, in the archive's own journal
 }
 
-// A waiter is where the entry is that names an object.
+// A waiter is the place of the entry that names a missing object.
 type waiter struct {
 	journal *journal
 	serial  uint64
-	at      time.Time // when it was committed
+	at      time.Time // the time of the commit
 }
 
-// A returned object was replaced, and is or was there.
+// A returned object was replaced, but the store has it, or had it at the time of the listing.
 type returned struct {
 	checkpoint.Replaced
-	journal *journal // whose entry replaced it
-	serial  uint64   // of that entry
-	counted bool     // the report counts it, and the object that replaced it too
-	removed bool     // it was not replaced, but removed on purpose
+	journal *journal // the journal of the entry that replaced it
+	serial  uint64   // the serial of that entry
+	counted bool     // the report counts both this object and its replacement
+	removed bool     // a removal on purpose took it, and no compaction
 }
 
 func newLedger() *ledger {
@@ -63,7 +62,7 @@ func newLedger() *ledger {
 	}
 }
 
-// sum is a hash of everything that two entries have to say alike about an object.
+// sum is a hash of all facts about an object that two entries must agree on.
 func (l *ledger) sum(o checkpoint.Replaced) uint64 {
 	return maphash.Comparable(l.seed, struct {
 		key, sha256 string
@@ -76,7 +75,7 @@ func facts(o checkpoint.Object) checkpoint.Replaced {
 	return checkpoint.Replaced{Key: o.Key, Bytes: o.Bytes, SHA256: o.SHA256, Records: o.Records}
 }
 
-// listed lists the archive, so that objects that are gone cost no request each.
+// listed lists the archive, so that a missing object does not cost a request of its own.
 func (r *run) listed(ctx context.Context) {
 	l := r.ledger
 	r.walk(ctx, func(key string) {
@@ -86,7 +85,7 @@ func (r *run) listed(ctx context.Context) {
 	})
 }
 
-// intended reads what a compactor is about to do. A state that is missing or makes no sense is no intent.
+// intended reads the next step of a compactor. If the state is missing or makes no sense, there is no such step.
 func (r *run) intended(ctx context.Context, j *journal) {
 	if j.AnyOrder { // the archive's own journal has the state
 		return
@@ -105,7 +104,8 @@ func (r *run) intended(ctx context.Context, j *journal) {
 	r.ledger.intent = i
 }
 
-// absent tells whether an object need not be looked at: it was replaced, or it is not there and waits for its replacement.
+// absent tells whether the verification can skip an object. It skips objects that were replaced or removed, and missing ones that
+// now wait for an explanation.
 func (l *ledger) absent(j *journal, serial uint64, o checkpoint.Object) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,18 +120,18 @@ func (l *ledger) absent(j *journal, serial uint64, o checkpoint.Object) bool {
 		f.of.gone++
 		return true
 	}
-	if back := l.back[sum]; back != nil { // replaced before its entry came
+	if back := l.back[sum]; back != nil { // its replacement came before its own entry
 		back.counted = false
 		return true
 	}
-	if _, there := l.there[maphash.String(l.seed, o.Key)]; there || j.Sample != nil { // a sample lists nothing beforehand
+	if _, there := l.there[maphash.String(l.seed, o.Key)]; there || j.Sample != nil { // a sample has no listing
 		return false
 	}
 	l.waiting[sum] = waiter{journal: j, serial: serial}
 	return true
 }
 
-// vanished takes in that an object was listed, and was gone when it was looked at.
+// vanished notes that the store does not have an object, although absent did not expect that.
 func (l *ledger) vanished(o object) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,8 +147,8 @@ func (l *ledger) vanished(o object) {
 	l.waiting[sum] = waiter{o.journal, o.entry.Serial, o.entry.CommittedAt}
 }
 
-// replace takes in the replacements of an entry. late says that the entry was committed during the verification, which does not count
-// the object that it made.
+// replace notes the replacements of an entry. late means that the entry was committed during the verification. Then the report does
+// not count the new object.
 func (j *journal) replace(e *checkpoint.Checkpoint, late bool) {
 	if e.Compacted == nil || !j.Files || j.Options.Files == nil || j.Depth == Heads {
 		return
@@ -178,8 +178,8 @@ func (j *journal) replace(e *checkpoint.Checkpoint, late bool) {
 	}
 }
 
-// settle looks at the objects that no compaction explains after all, and at the ones that were replaced and are there all the same.
-// It returns the keys of the latter.
+// settle looks once more at the missing objects that no compaction explains. It also looks at the replaced ones that were in the
+// listing, and returns the keys of those that are still there.
 func (r *run) settle(ctx context.Context) (left map[string]bool) {
 	l := r.ledger
 	serials := map[*journal][]uint64{}
@@ -204,7 +204,7 @@ func (r *run) settle(ctx context.Context) (left map[string]bool) {
 	return left
 }
 
-// unexplained looks at the waiting objects of these entries once more, which are missing if they are not there now.
+// unexplained looks once more at the waiting objects of these entries. If they are still not there, they are missing.
 func (j *journal) unexplained(ctx context.Context, serials []uint64) {
 	for len(serials) > 0 {
 		n := 1
@@ -230,7 +230,7 @@ func (j *journal) unexplained(ctx context.Context, serials []uint64) {
 	}
 }
 
-// leftovers reports the objects that were replaced and are still there, or are there again.
+// leftovers reports the replaced objects that are still there, or are there again.
 func (r *run) leftovers(ctx context.Context) map[string]bool {
 	l := r.ledger
 	intent := map[string]bool{}
@@ -272,7 +272,7 @@ func (r *run) leftovers(ctx context.Context) map[string]bool {
 	return left
 }
 
-// uncount takes an object out of the report whose records the report has by the object that replaced it.
+// uncount removes an object from the sums of the report. The report already has its records by the object that replaced it.
 func (r *run) uncount(o *returned) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -281,7 +281,7 @@ func (r *run) uncount(o *returned) {
 	r.report.Records -= int64(o.Records)
 }
 
-// adopted counts the objects that a compaction replaced and that only an adoption knows.
+// adopted counts the objects that a compaction or a removal took, and that only an adoption knows.
 func (l *ledger) adopted() (n int) {
 	for _, adopted := range l.replaced {
 		if adopted {

@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// days has two objects on each of three days, with six records.
+// days makes two objects on each of three days, with six records.
 func days(t *testing.T) *small {
 	t.Helper()
 	s := newSmall(t, archived)
@@ -27,13 +27,13 @@ func days(t *testing.T) *small {
 	return s
 }
 
-// compact compacts all days that are over. It dies at the write of a key with that in it; "" is never.
+// compact compacts all days that are over. It dies at the first Put or Delete that matches the text dies; with "" it does not die.
 func (s *small) compact(dies string) {
 	s.t.Helper()
 	s.dies(dies, func(c *compact.Compactor) error { return c.Run(s.t.Context()) })
 }
 
-// dies works on the archive.
+// dies does work on the archive, and dies at such a request.
 func (s *small) dies(dies string, work func(*compact.Compactor) error) {
 	s.t.Helper()
 	files, positions := checkpointtest.NewFaulty(s.files), checkpointtest.NewFaulty(s.positions)
@@ -55,7 +55,7 @@ func (s *small) dies(dies string, work func(*compact.Compactor) error) {
 	if (err == nil) != (dies == "") {
 		s.t.Fatalf("the work that dies at %q: %v", dies, err)
 	}
-	s.positions.Remove(leaseKey) // of a compactor that died
+	s.positions.Remove(leaseKey) // the lease of a compactor that died
 	newest, err := s.journal.Load(s.t.Context())
 	check(s.t, err)
 	s.last = newest
@@ -63,7 +63,7 @@ func (s *small) dies(dies string, work func(*compact.Compactor) error) {
 
 const leaseKey = archived + "/state/lease.json"
 
-// takenUp is the first compaction.
+// takenUp returns the entry of the first compaction.
 func (s *small) takenUp() (entry checkpoint.Stored) {
 	s.t.Helper()
 	for e, err := range s.journal.Entries(s.t.Context()) {
@@ -76,7 +76,7 @@ func (s *small) takenUp() (entry checkpoint.Stored) {
 	return entry
 }
 
-// A compaction explains that objects are gone, and nothing else.
+// TestCompacted: a compaction explains only the objects that it replaced.
 func TestCompacted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []explained{
@@ -134,15 +134,15 @@ func TestCompacted(t *testing.T) {
 	}
 }
 
-// An explained is work on an archive after which objects are gone, and what a verification that reads everything must find. Information
-// of one code explains which of them are gone on purpose.
+// An explained is work on an archive after which objects are gone, with the findings of a verification that reads everything.
+// Information of one code says which objects are gone on purpose.
 type explained struct {
 	name    string
 	do      func(s *small)
 	want    []string
-	objects int64 // that are counted
+	objects int64 // the objects that are counted
 	records int64
-	gone    string // what the information says
+	gone    string // the text of the information
 }
 
 func (c *explained) judge(s *small, code verify.Code) {
@@ -169,7 +169,7 @@ func textOf(report *verify.Report, code verify.Code) string {
 	return ""
 }
 
-// body is the object of an entry, as it was written.
+// body returns the object of an entry, as it was written.
 func (s *small) body(n int) (body []byte, key string) {
 	key = files(s)[n]
 	body, _, _, err := s.files.Get(s.t.Context(), key)
@@ -177,7 +177,7 @@ func (s *small) body(n int) (body []byte, key string) {
 	return body, key
 }
 
-// replace commits a compaction that says so of the last object, and moves the object.
+// replace commits a compaction that says it replaced the last object, and moves the object.
 func (s *small) replace(r checkpoint.Replaced) {
 	s.t.Helper()
 	body, _, _, err := s.files.Get(s.t.Context(), r.Key)
@@ -195,7 +195,7 @@ func (s *small) replace(r checkpoint.Replaced) {
 	check(s.t, lease.Release(s.t.Context()))
 }
 
-// The archive's journal has the compactions of its backfill's objects.
+// TestCompactedBackfill: the archive's journal has the compactions of its backfill's objects.
 func TestCompactedBackfill(t *testing.T) {
 	t.Parallel()
 	s := days(t)
@@ -219,7 +219,7 @@ func TestCompactedBackfill(t *testing.T) {
 	}
 }
 
-// A compaction after an adoption replaces objects of which only the adoption knows.
+// TestCompactedAfterAnAdoption: a compaction after an adoption replaces objects that only the adoption knows.
 func TestCompactedAfterAnAdoption(t *testing.T) {
 	t.Parallel()
 	s := days(t)
@@ -239,7 +239,7 @@ func TestCompactedAfterAnAdoption(t *testing.T) {
 	}
 }
 
-// A compaction beside a verification is no finding, whenever it comes.
+// TestCompactedMeanwhile: a compaction at any moment of a verification is no finding.
 func TestCompactedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for at := range int64(40) {
@@ -263,7 +263,7 @@ func TestCompactedMeanwhile(t *testing.T) {
 	}
 }
 
-// In a bucket with versions, a delete marker that a compaction explains is no finding, and any other is one.
+// TestCompactedInABucketWithVersions: if a compaction explains a delete marker, it is no finding. Any other marker is one.
 func TestCompactedInABucketWithVersions(t *testing.T) {
 	t.Parallel()
 	s, server := days(t), servers.VersityGW(t)

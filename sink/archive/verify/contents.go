@@ -20,7 +20,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 )
 
-// bodies bounds the memory of the bodies that are read at a time, in bytes, unless the caller does. A larger body is read alone.
+// bodies bounds the memory for the bodies that are read at a time, in bytes, unless the caller gives a bound. A larger body is read
+// alone.
 const bodies = 64 << 20
 
 // read reads an object whole, and compares it with its entry.
@@ -50,7 +51,7 @@ func (r *run) read(ctx context.Context, o object) {
 	sound()
 }
 
-// compare reads the records of a body, hands each on, and says how they differ from the entry.
+// compare reads the records of a body and calls each for every one. It returns the differences from the entry.
 func (r *run) compare(ctx context.Context, o object, body []byte, each func(*record.Record)) (wrong []string) {
 	file, err := read.Open(body, o.Key)
 	if err != nil {
@@ -101,13 +102,14 @@ func (r *run) compare(ctx context.Context, o object, body []byte, each func(*rec
 	return append(wrong, differs(o.Object, found)...)
 }
 
-// of tells whether an object can have that window, by its entry. A compacted object has the windows of those that it replaced.
+// of tells whether an object with that window can belong to its entry. A compacted object has the windows of the objects that it
+// replaced.
 func (o object) of(w window.Window) bool {
 	want := o.entry.Window
 	return o.entry.Kind == checkpoint.KindCompact || w.Start.Equal(want.Start) && (w.End.IsZero() || w.End.Equal(want.End))
 }
 
-// differs compares what an entry says of the records of an object with the records.
+// differs compares the facts of an entry about an object's records with the records themselves.
 func differs(said, found checkpoint.Object) (wrong []string) {
 	for _, field := range []struct {
 		what        string
@@ -128,13 +130,13 @@ func differs(said, found checkpoint.Object) (wrong []string) {
 	return wrong
 }
 
-// ids are the ids of a tenant's records. They are dense, and a bitmap of them is small. An id that comes again need not be the
-// same record, since a restored database hands out ids a second time: then the day is read once more, and compared exactly. Since
-// the time of a record decides its day, a record that is there twice is there twice on one day.
+// ids are the ids of a tenant's records. They are dense, so a bitmap of them is small. A repeated id need not be the same record,
+// because a restored database gives out ids a second time. So the verification reads the day once more, and compares exactly. The
+// time of a record decides its day. So if a record is there twice, both copies are on one day.
 type ids struct {
 	mu     sync.Mutex
 	seen   *roaring64.Bitmap
-	doubts map[time.Time]bool // the days with an id that came before
+	doubts map[time.Time]bool // the days with a repeated id
 }
 
 func (r *run) remember(o read.Object, all []int64) {
@@ -154,7 +156,7 @@ func (r *run) remember(o read.Object, all []int64) {
 	}
 }
 
-// twice looks for records that the archive has more than once. left are objects of which a finding says so already.
+// twice looks for records that the archive has more than once. left are objects that already have a finding for that reason.
 func (r *run) twice(ctx context.Context, left map[string]bool) {
 	for tenant, of := range r.ids {
 		for day := range of.doubts {
@@ -178,7 +180,7 @@ func (r *run) twice(ctx context.Context, left map[string]bool) {
 	}
 }
 
-// name takes the key of an object in that an entry names. It tells whether another entry has named it.
+// name notes the key of an object that an entry names. It tells whether another entry has named it before.
 func (r *run) name(key string) (again bool) {
 	hash := maphash.String(r.seed, key)
 	r.mu.Lock()
@@ -196,7 +198,7 @@ func (r *run) named(key string) bool {
 	return ok
 }
 
-// due tells whether the days that the verification is asked for include a day.
+// due tells whether the verification includes a day.
 func (r *run) due(day time.Time) bool {
 	return (r.Until.IsZero() || day.Before(r.Until)) && (r.Since.IsZero() || day.AddDate(0, 0, 1).After(r.Since))
 }

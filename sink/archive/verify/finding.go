@@ -15,8 +15,8 @@ type Severity string
 // The severities.
 const (
 	Error   Severity = "error" // something is not as it was committed
-	Warning Severity = "warn"  // it may be all right, and a person should look
-	Info    Severity = "info"  // not checked, hence not claimed; or explained
+	Warning Severity = "warn"  // it may be harmless, but a person should look
+	Info    Severity = "info"  // it was not checked, so the report claims nothing; or it is explained
 )
 
 // A Code names the kind of a finding.
@@ -95,7 +95,7 @@ const (
 	uncover = "Delete the newer version, and find out in the store's access log who wrote it."
 )
 
-// advice is what to do about each finding.
+// advice is the next step for each finding.
 //
 //nolint:gochecknoglobals // a constant
 var advice = map[Code]string{
@@ -175,7 +175,7 @@ var advice = map[Code]string{
 		"give them to verify with --head FILE.",
 }
 
-// A Finding is something that is not as it should be, or that was not checked.
+// A Finding is a fault, or a part that was not checked.
 type Finding struct {
 	Code     Code     `json:"code"`
 	Severity Severity `json:"severity"`
@@ -186,10 +186,10 @@ type Finding struct {
 	Advice   string   `json:"advice"`
 }
 
-// mostOfACode bounds how many findings of a code a report has: in a wrong place every object is missing.
+// mostOfACode is the largest number of findings of one code in a report. In a wrong place, every object is missing.
 const mostOfACode = 1000
 
-// findings are the findings so far. It is safe for concurrent use.
+// findings are the findings so far. Several goroutines may use it at a time.
 type findings struct {
 	mu    sync.Mutex
 	list  []Finding
@@ -213,7 +213,7 @@ func (f *findings) add(found Finding) {
 	f.list = append(f.list, found)
 }
 
-// Add adds findings that were made beside the verification.
+// Add adds findings of other checks than the verification itself.
 func (r *Report) Add(found ...Finding) {
 	all := findings{list: r.Findings, kept: map[Code]int{}, count: r.Counts, more: r.More}
 	for _, f := range r.Findings {
@@ -231,7 +231,7 @@ func (r *Report) Add(found ...Finding) {
 	r.Findings, r.Counts, r.More = all.sorted(), all.count, all.more
 }
 
-// soften makes warnings of the errors so far: an adoption follows, after which they do not count any more.
+// soften turns the earlier errors into warnings. An adoption follows them, so they no longer count.
 func (f *findings) soften(serial uint64, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -265,7 +265,7 @@ func (f *findings) take(other *findings) {
 	}
 }
 
-// sorted are the findings, the worst first.
+// sorted returns the findings, the worst first.
 func (f *findings) sorted() []Finding {
 	rank := map[Severity]int{Error: 0, Warning: 1, Info: 2}
 	slices.SortStableFunc(f.list, func(a, b Finding) int {

@@ -18,18 +18,18 @@ import (
 const (
 	postedHint  = "positions/webhook/state/latest"
 	postedLease = "positions/webhook/state/lease.json"
-	from        = 3 // the entry from which a journal is rewritten
+	from        = 3 // the rewritten entries begin with this one
 )
 
 // count is the number of entries of the webhook's journal.
 func (v *vandal) count() int { return len(entries(v.t, v.all, posted)) }
 
-// at writes a finding about an entry of the webhook's journal, counted back from the newest one.
+// at writes a finding about an entry of the webhook's journal. It counts back from the newest entry.
 func (v *vandal) at(code string, back int) string {
 	return fmt.Sprint("error ", code, " ", v.count()-back)
 }
 
-// kept are the heads of both journals as a reader kept them.
+// kept returns the heads of both journals, as a reader kept them.
 func (v *vandal) kept() (heads []verify.Remembered) {
 	v.t.Helper()
 	for _, name := range []string{hintName, postedHint} {
@@ -45,10 +45,10 @@ func headOf(t testing.TB, where, note string) verify.Remembered {
 	return verify.Remembered{Where: where, Head: h}
 }
 
-// sealOf is the seal of an entry of the webhook's journal.
+// sealOf returns the seal of an entry of the webhook's journal.
 func (v *vandal) sealOf(serial int) *seal.Seal { return entries(v.t, v.all, posted)[serial-1].Seal }
 
-// setBack makes an earlier entry the newest one of the hint, with the head that the next entry has of it.
+// setBack makes the hint name an earlier entry as the newest one, with the head of it that the next entry has.
 func (v *vandal) setBack(serial int) {
 	v.t.Helper()
 	v.hint(checkpoint.Hint{
@@ -63,7 +63,7 @@ func (v *vandal) hint(h checkpoint.Hint) {
 	v.put(postedHint, append(body, '\n'))
 }
 
-// noteOf is the head of the tree with that entry as its newest.
+// noteOf returns the head of the tree whose newest entry is this one.
 func noteOf(t testing.TB, serial int, body []byte, keys ...ed25519.PrivateKey) string {
 	t.Helper()
 	stream := posted
@@ -83,7 +83,7 @@ func noteOf(t testing.TB, serial int, body []byte, keys ...ed25519.PrivateKey) s
 	return note
 }
 
-// rewritten is the webhook's journal with a falsified count in an entry, and everything after it as it would be then. The last body
+// rewritten returns the webhook's journal with a falsified count in an entry, and with later entries that fit it. The last body
 // comes with its head.
 func (v *vandal) rewritten(keys ...ed25519.PrivateKey) (bodies map[int][]byte, note string) {
 	v.t.Helper()
@@ -100,7 +100,7 @@ func (v *vandal) rewritten(keys ...ed25519.PrivateKey) (bodies map[int][]byte, n
 	return bodies, noteOf(v.t, v.count(), previous, keys...)
 }
 
-// rewrite puts the rewritten journal and its head into the place of the sound one.
+// rewrite replaces the sound journal by the rewritten one and its head.
 func (v *vandal) rewrite(keys ...ed25519.PrivateKey) {
 	v.t.Helper()
 	bodies, note := v.rewritten(keys...)
@@ -117,7 +117,7 @@ func masked(body, other []byte) []byte {
 	return append(bytes.TrimSuffix(body, []byte("}\n")), list...)
 }
 
-// cut cuts two entries out and numbers the rest anew, with the chain and the seals of a sound journal.
+// cut removes two entries and numbers the rest anew, with the chain and the seals of a sound journal.
 func (v *vandal) cut() {
 	v.t.Helper()
 	previous := v.all[entryOf(posted, from-1)]
@@ -150,7 +150,7 @@ func found(f ...string) func(*vandal) []string {
 	return func(v *vandal) []string { return list(v, append([]string{}, f...)...) }
 }
 
-// forgeries are what a person can do who knows the formats, with and without the key.
+// forgeries are the forgeries of a person who knows the formats, with and without the key.
 func forgeries() []tampering {
 	key, stranger := checkpointtest.Key(1), checkpointtest.Key(9)
 	tip := func(v *vandal) []byte {
@@ -214,7 +214,7 @@ func forgeries() []tampering {
 			s3:   found("forked -0", "head-signature -1", "entry-signature -0", "error entry-signature 3"),
 			kept: found("forked -0"),
 		},
-		{ // a reader finds only what a head that was kept says
+		{ // a reader finds this only by a kept head
 			name: "rewritten with the key", do: func(v *vandal) { v.rewrite(key) },
 			dir: found(), s3: found("forked -0"), kept: found("forked -0"),
 		},
@@ -234,7 +234,7 @@ func forgeries() []tampering {
 	}
 }
 
-// A reader who was shown another history than the others has the proof: a head that the key signed.
+// TestForkShownToOneReader: if one reader is shown another history than the others, he has the proof: a head that the key signed.
 func TestForkShownToOneReader(t *testing.T) {
 	t.Parallel()
 	v := inFolder(t, t.TempDir(), bodies(t))
@@ -247,8 +247,8 @@ func TestForkShownToOneReader(t *testing.T) {
 	}
 }
 
-// If another journal takes the place of the first one, the earlier versions of the hint are of the first one. After an adoption they
-// are so, too, and that is no fault.
+// TestAnotherJournal: if another journal replaces the first one, the earlier versions of the hint belong to the first one. After an
+// adoption they do so, too, and that is no fault.
 func TestAnotherJournal(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)
@@ -278,8 +278,8 @@ func TestAnotherJournal(t *testing.T) {
 	}
 }
 
-// An earlier hint that the key did not sign proves nothing: a person who may write to the store can put any there. Without the key,
-// it counts.
+// TestForgedEarlierHint: an earlier hint that the key did not sign proves nothing, because a person who may write to the store can
+// put any hint there. Without the key, it counts.
 func TestForgedEarlierHint(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

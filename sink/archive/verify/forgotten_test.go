@@ -22,7 +22,7 @@ import (
 // day3 is the first day that a removal keeps.
 var day3 = begin.AddDate(0, 0, 2)
 
-// old is days, whose first two days may be removed.
+// old makes the days, with two days that a removal may take.
 func old(t *testing.T) *small {
 	t.Helper()
 	s := days(t)
@@ -30,7 +30,7 @@ func old(t *testing.T) *small {
 	return s
 }
 
-// forget removes the first two days. It dies at the write of a key with that in it; "" is never.
+// forget removes the first two days. It dies at the first Put or Delete that matches the text dies; with "" it does not die.
 func (s *small) forget(dies string) {
 	s.t.Helper()
 	s.dies(dies, func(c *compact.Compactor) error { return forgetBy(s.t.Context(), c) })
@@ -55,7 +55,7 @@ func (s *small) hole(at time.Time) (key string) {
 	return key
 }
 
-// A removal explains that objects are gone, and nothing else.
+// TestForgotten: a removal explains only the objects that it names.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
 	for _, c := range []explained{
@@ -132,7 +132,8 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// The archive's journal has the removals of its backfill's objects, and of the ones that only an adoption knows.
+// TestForgottenElsewhere: the archive's journal has the removals of its backfill's objects, and of the objects that only an
+// adoption knows.
 func TestForgottenElsewhere(t *testing.T) {
 	t.Parallel()
 	s := old(t)
@@ -170,7 +171,7 @@ func TestForgottenElsewhere(t *testing.T) {
 	}
 }
 
-// A removal beside a verification is no finding, whenever it comes.
+// TestForgottenMeanwhile: a removal at any moment of a verification is no finding.
 func TestForgottenMeanwhile(t *testing.T) {
 	t.Parallel()
 	for at := int64(0); at < 40; at += 3 {
@@ -192,8 +193,8 @@ func TestForgottenMeanwhile(t *testing.T) {
 	}
 }
 
-// In a bucket with versions, a delete marker that a removal explains is no finding, every version is left, and any other marker is a
-// finding.
+// TestForgottenInABucketWithVersions: if a removal explains a delete marker, it is no finding, and every version stays. Any other
+// marker is a finding.
 func TestForgottenInABucketWithVersions(t *testing.T) {
 	t.Parallel()
 	s, server := old(t), servers.VersityGW(t)
@@ -225,7 +226,8 @@ func TestForgottenInABucketWithVersions(t *testing.T) {
 	}
 }
 
-// A sample that has an old entry, and not the later one of the removal, looks for it. What is gone without one is a finding.
+// TestForgottenInASample: a sample may have an old entry, and not the later one of the removal. Then it looks for the removal. If
+// there is none, a missing object is a finding.
 func TestForgottenInASample(t *testing.T) {
 	t.Parallel()
 	s := old(t)

@@ -15,13 +15,13 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// A Remembered head is one that was kept outside of the store. The journal must have grown out of the tree of that head.
+// A Remembered head is one that the reader kept outside of the store. The journal must have grown out of the tree of that head.
 type Remembered struct {
 	Where string // a file
 	Head  *seal.SignedHead
 }
 
-// A witness is a head that tells what the journal was.
+// A witness is a head that tells an earlier state of the journal.
 type witness struct {
 	*seal.SignedHead
 
@@ -31,24 +31,24 @@ type witness struct {
 	agrees  bool
 }
 
-// A testimony says how much a witness counts for.
+// A testimony is the origin of a witness. It decides how much the witness counts.
 type testimony int
 
 const (
 	earlier testimony = iota // an earlier version of the hint
 	within                   // an entry of a sample
 	noted                    // the hint
-	given                    // from outside of the store
+	given                    // the reader kept it outside of the store
 )
 
-// Stream is the stream of the journal. Its tenant and the id of the journal are another question.
+// Stream is the stream of the journal. It does not tell the tenant or the id of the journal.
 func (h Remembered) Stream() string {
 	parts := strings.Split(h.Head.Origin, "/")
 	return parts[len(parts)-2] // there are four
 }
 
-// ParseHeads reads the heads in a file: one note; or JSON that has notes in fields named head, such as a log, the output of status
-// and verify, or the hint itself. A line may begin with other text.
+// ParseHeads reads the heads in a file. The file is one note, or JSON with notes in fields named head. Such JSON is a log, the
+// output of status and verify, or the hint itself. A line may begin with other text.
 func ParseHeads(where string, file []byte) ([]Remembered, error) {
 	if h, err := seal.ReadHead(strings.TrimSpace(string(file)) + "\n"); err == nil {
 		return []Remembered{{where, h}}, nil
@@ -80,7 +80,7 @@ func ParseHeads(where string, file []byte) ([]Remembered, error) {
 	return heads, nil
 }
 
-// headsIn are the notes of journals in a value of JSON.
+// headsIn returns the notes of journals in a value of JSON.
 func headsIn(value any) (notes []string) {
 	switch value := value.(type) {
 	case []any:
@@ -98,7 +98,8 @@ func headsIn(value any) (notes []string) {
 	return notes
 }
 
-// witnesses takes in all heads that tell what the journal was, and reports the ones of which the journal has no entry any more.
+// witnesses collects all heads that tell an earlier state of the journal. It reports those with more entries than the journal has
+// now.
 func (j *journal) witnesses(hints []*witness) {
 	var all []*witness
 	switch h, err := seal.ReadHead(j.end.Hint.Head); {
@@ -140,15 +141,15 @@ func (j *journal) witnesses(hints []*witness) {
 	}
 }
 
-// outdated tells whether a head is of another name than the journal has now.
+// outdated tells whether a head has another name than the journal has now.
 func (j *journal) outdated(w *witness) bool { return j.tip.Readable() && w.Origin != j.tip.Seal.Origin }
 
-// ours tells whether a head can be one of the journal's writers: a person who may write to the store may put any head there.
+// ours tells whether a writer of the journal can have made a head. Any person who may write to the store can put a head there.
 func (j *journal) ours(w *witness) bool {
 	return len(j.Keys) == 0 || j.ring(w.Origin).JudgeHead(w.SignedHead) == nil
 }
 
-// hold holds the heads of the tree that ends with an entry, and of the tree before it, against the entry.
+// hold compares an entry with the remembered heads of two trees: the tree that ends with this entry, and the tree before it.
 func (j *journal) hold(s checkpoint.Stored) {
 	if sealed, err := seal.ReadHead(s.Seal.Head); err == nil {
 		for _, w := range j.remembered[s.Serial-1] {
@@ -174,11 +175,11 @@ func (j *journal) hold(s checkpoint.Stored) {
 	}
 }
 
-// compare compares a witness with the head of the same size that the entries make.
+// compare compares a witness with the head that the entries make at the same size.
 func (j *journal) compare(w *witness, own seal.Head) {
 	w.settled = true
 	switch {
-	case w.Root == own.Root && (w.Origin != own.Origin || w.Text() == own.Text()): // an adoption gives another name to the same entries
+	case w.Root == own.Root && (w.Origin != own.Origin || w.Text() == own.Text()): // an adoption renames the same entries
 		j.agree(w)
 		if w == j.noted && w.Size == j.end.Newest {
 			j.stream.Head = w.Note()
@@ -194,7 +195,7 @@ func (j *journal) compare(w *witness, own seal.Head) {
 	}
 }
 
-// agree takes in that the journal grew out of the tree of a head.
+// agree notes that the journal grew out of the tree of a head.
 func (j *journal) agree(w *witness) {
 	w.agrees = true
 	if w.kind == given {
@@ -202,8 +203,8 @@ func (j *journal) agree(w *witness) {
 	}
 }
 
-// foreign reports a head of another journal. An adoption begins a journal of another name over entries that may be lost, so that
-// earlier hints of the first name are no fault.
+// foreign reports a head of another journal. An adoption begins a journal with a new name, and some of its entries may be lost. So
+// earlier hints with the previous name are no fault.
 func (j *journal) foreign(w *witness, origin string) {
 	if w.kind == earlier {
 		j.others = append(j.others, w)
@@ -213,7 +214,7 @@ func (j *journal) foreign(w *witness, origin string) {
 		w.Size, w.where, w.Origin, origin)
 }
 
-// unsettled holds the heads that no entry so far was compared with against the newest entry, by a proof out of few entries.
+// unsettled compares the remaining heads with the newest entry, by a proof from few entries.
 func (j *journal) unsettled(ctx context.Context) {
 	var left []*witness
 	for _, of := range j.remembered {
@@ -243,7 +244,7 @@ func (j *journal) unsettled(ctx context.Context) {
 	j.explained(ctx)
 }
 
-// settle takes in whether the journal's entries have grown out of the tree of a head.
+// settle notes whether the journal's entries grew out of the tree of a head.
 func (j *journal) settle(w *witness, grown bool, tip seal.Head) {
 	w.settled = true
 	switch {
@@ -257,8 +258,8 @@ func (j *journal) settle(w *witness, grown bool, tip seal.Head) {
 	}
 }
 
-// explained reports the earlier hints of another name, unless an adoption gave the journal its name: then entry 1 has another one, or
-// is an adoption itself.
+// explained reports the earlier hints with another name, unless an adoption gave the journal its name. In that case entry 1 has
+// another name, or is an adoption itself.
 func (j *journal) explained(ctx context.Context) {
 	if len(j.others) == 0 {
 		return
@@ -280,14 +281,14 @@ func (j *journal) explained(ctx context.Context) {
 		plural(len(j.others), "earlier version"), isAre(len(j.others) > 1), w.where, w.Size, w.Origin)
 }
 
-// whole tells whether nothing was found about the entries so far.
+// whole tells whether the newest entry is readable, and no entry so far has an error.
 func (j *journal) whole() bool {
 	return j.tip.Readable() && !slices.ContainsFunc(j.found.list, func(f Finding) bool {
 		return f.Severity == Error && strings.HasPrefix(string(f.Code), "entr")
 	})
 }
 
-// unchecked reports the heads from outside that cannot be compared.
+// unchecked reports the reader's heads that cannot be compared.
 func (j *journal) unchecked(left []*witness, why error) {
 	for _, w := range left {
 		if w.kind == given {

@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// long is an unsigned journal of so many entries, and the heads of some of them.
+// long makes an unsigned journal of so many entries, and returns the heads of some of them.
 func long(t testing.TB, n int, sizes ...int) (s *small, heads []verify.Remembered) {
 	t.Helper()
 	s = newSmall(t, archived)
@@ -29,7 +29,7 @@ func long(t testing.TB, n int, sizes ...int) (s *small, heads []verify.Remembere
 	return s, heads
 }
 
-// A head of any age is compared, at each depth; the shallowest one reads few entries for that.
+// TestOldHeads: each depth compares a head of any age. The shallowest one reads few entries for that.
 func TestOldHeads(t *testing.T) {
 	t.Parallel()
 	s, heads := long(t, 700, 1, 2, 255, 256, 300, 443, 444, 445, 512, 699, 700)
@@ -61,7 +61,7 @@ func TestOldHeads(t *testing.T) {
 	}
 }
 
-// What a remembered head can say of a journal that is not what it was.
+// TestRemembered: the findings of a remembered head about a journal that was changed.
 func TestRemembered(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -163,7 +163,7 @@ func (s *small) adopt(at window.Window) {
 	})
 }
 
-// What the signatures of a journal and the keys of its reader say together.
+// TestKeys: the findings about the signatures of a journal, for readers with different keys.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	sign := func(n ...byte) checkpoint.Option {
@@ -180,10 +180,10 @@ func TestKeys(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name  string
-		sign  []checkpoint.Option // of each two entries
+		sign  []checkpoint.Option // for every two entries
 		keys  []byte
 		want  []string
-		codes []verify.Code // information
+		codes []verify.Code // codes of information
 	}{
 		{"no signature, no key", []checkpoint.Option{sign()}, nil, nil, []verify.Code{verify.Unsigned}},
 		{"no signature", []checkpoint.Option{sign()}, []byte{1}, []string{"error downgraded 2"}, []verify.Code{verify.Unsigned}},
@@ -230,7 +230,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// The forms in which a person keeps heads.
+// TestParseHeads: the forms in which a person keeps heads.
 func TestParseHeads(t *testing.T) {
 	t.Parallel()
 	s, _ := long(t, 2)

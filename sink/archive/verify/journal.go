@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// A journal is a journal under verification.
+// A journal is a journal during its verification.
 type journal struct {
 	*run
 	Journal
@@ -20,25 +20,25 @@ type journal struct {
 	lease  checkpoint.LeaseStatus
 	stream Stream
 
-	tip         checkpoint.Stored        // the newest entry, as it says itself
+	tip         checkpoint.Stored        // the newest entry, unconfirmed
 	noted       *witness                 // the hint's head; nil if it has none
 	remembered  map[uint64][]*witness    // by size
-	others      []*witness               // earlier hints of another name than the journal has
-	revoked     []seal.KeyState          // that were reported
-	rings       map[string]*seal.Keyring // by the name of the journal: an adoption gives it another one
-	signedSince uint64                   // the first entry that is signed; 0 if none so far is
+	others      []*witness               // earlier hints with another name than the journal has
+	revoked     []seal.KeyState          // keys that were reported
+	rings       map[string]*seal.Keyring // by the name of the journal: an adoption gives it a new one
+	signedSince uint64                   // the first signed entry; 0 if there is none so far
 	lastSigned  bool
 
-	before   checkpoint.Stored            // the previous entry; zero if it does not count for the next one
-	restored map[uint64]checkpoint.Stored // entries that are not as they were, by an earlier version that is
+	before   checkpoint.Stored            // the previous entry; zero if the next one cannot be compared with it
+	restored map[uint64]checkpoint.Stored // changed or hidden entries, from their genuine earlier versions
 	past     past
 	rest     []seal.Hash // the leaves of the entries after the last full tile
 }
 
-// open looks for the end of the journal, and compares it with the hint and the lease. It tells whether there is a journal.
+// open finds the end of the journal, and compares it with the hint and the lease. It tells whether there is a journal.
 func (j *journal) open(ctx context.Context) (there bool) {
-	// The lease comes first, then the earlier hints, then the journal itself: a run may be under way, and an entry is there before
-	// the hint and the lease tell of it.
+	// A run may be under way, and it writes an entry before the hint and the lease tell of it. So open reads the lease first, then the
+	// earlier hints, then the journal itself.
 	var err error
 	if j.lease, err = j.LeaseStatus(ctx); errors.Is(err, checkpoint.ErrCorrupt) {
 		j.report(LeaseUnreadable, Error, 0, "The lease of the %s stream is not readable: %v.", j.Name, cause(err))
@@ -67,12 +67,12 @@ func (j *journal) open(ctx context.Context) (there bool) {
 	return j.end.Newest > 0 || witness > 0
 }
 
-// newest reads the newest entry, for the amount of work and the set that the next run needs.
+// newest reads the newest entry. It tells how much work there is, and which set of delivered ids the next run needs.
 func (j *journal) newest(ctx context.Context) {
 	j.stream = Stream{Name: j.Name, First: 1, Newest: j.end.Newest}
 	for s, err := range j.Readings(ctx, j.end.Newest, j.end.Newest, 1) {
 		if err != nil || s.Serial != j.end.Newest {
-			return // it comes again in its turn, and is reported then
+			return // it comes again in its turn, and then there is a finding
 		}
 		j.stream.Tenant, j.stream.SHA256 = s.Tenant, s.SHA256
 		j.stream.Delivered, j.stream.Filtered = s.Totals.Delivered, s.Totals.Filtered
@@ -97,7 +97,7 @@ func (j *journal) newest(ctx context.Context) {
 	}
 }
 
-// take judges entries in order.
+// take handles the verdicts on entries, in order.
 func (j *journal) take(ctx context.Context, decided []verdict) {
 	for _, v := range decided {
 		j.stream.Entries++
@@ -113,7 +113,7 @@ func (j *journal) take(ctx context.Context, decided []verdict) {
 	}
 }
 
-// missing reports a gap, and fills it with earlier versions if there are any.
+// missing reports a gap, and fills it from earlier versions if there are any.
 func (j *journal) missing(ctx context.Context, v verdict) {
 	var back []checkpoint.Stored // the newest first
 	var covered string
@@ -140,7 +140,8 @@ func (j *journal) missing(ctx context.Context, v verdict) {
 	}
 }
 
-// changed reports an entry that is not the one that was committed, and goes on with an earlier version if that is.
+// changed reports an entry that is not the committed one. If an earlier version is the committed one, the verification goes on with
+// it.
 func (j *journal) changed(ctx context.Context, v verdict) {
 	if o := j.original(ctx, j.Positions, j.Key(v.Serial), v.want); o != nil {
 		if s, err := j.Parse(v.Serial, o.body); err == nil {
@@ -164,11 +165,11 @@ func (j *journal) changed(ctx context.Context, v verdict) {
 	}
 	j.before = checkpoint.Stored{}
 	if v.err == nil || misplaced != nil {
-		j.contents(ctx, v.Stored) // its objects may be as they were
+		j.contents(ctx, v.Stored) // its objects may still be as committed
 	}
 }
 
-// restore takes in an earlier version of an entry in its place.
+// restore puts an earlier version of an entry in its place.
 func (j *journal) restore(ctx context.Context, s checkpoint.Stored) {
 	j.restored[s.Serial] = checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
 		Serial: s.Serial, Kind: s.Kind, Window: s.Window, Tenant: s.Tenant, Objects: s.Objects,
@@ -176,7 +177,7 @@ func (j *journal) restore(ctx context.Context, s checkpoint.Stored) {
 	j.account(ctx, s)
 }
 
-// cause is what is wrong with an entry, without its place and the advice, which a finding has anyway.
+// cause returns the fault of an entry without its place and the advice. A finding has both anyway.
 func cause(err error) error {
 	if parts, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, part := range parts.Unwrap() {
@@ -188,7 +189,7 @@ func cause(err error) error {
 	return err
 }
 
-// account takes in an entry that is the one that was committed, as far as the journal itself tells.
+// account handles an entry that is the committed one, as far as the journal itself tells.
 func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 	if s.Kind == checkpoint.KindAdopt {
 		j.found.soften(s.Serial, fmt.Sprintf(" Entry %d is an adoption, after which this does not count any more.", s.Serial))

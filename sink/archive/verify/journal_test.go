@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// A small archive in memory, whose entries a test writes as it likes.
+// A small archive is in memory, and a test writes any entries into it.
 type small struct {
 	t                testing.TB
 	files, positions *checkpointtest.Memory
@@ -43,12 +43,12 @@ func newSmall(t testing.TB, stream string, options ...checkpoint.Option) *small 
 	return s
 }
 
-// hours is a window from one hour of the first day to another.
+// hours returns a window from one hour of the first day to another one.
 func hours(from, to int) window.Window {
 	return window.Window{Start: begin.Add(time.Duration(from) * time.Hour), End: begin.Add(time.Duration(to) * time.Hour)}
 }
 
-// export commits a window with records of those ids, one second apart.
+// export commits a window with records of these ids, one second apart.
 func (s *small) export(w window.Window, change func(*checkpoint.Checkpoint), ids ...int64) {
 	s.t.Helper()
 	var records []record.Record
@@ -69,7 +69,7 @@ func (s *small) export(w window.Window, change func(*checkpoint.Checkpoint), ids
 	check(s.t, err)
 }
 
-// declare does what a run does after it has loaded the journal.
+// declare writes the intents that a run declares after it has loaded the journal.
 func (s *small) declare() {
 	s.t.Helper()
 	if s.last.Serial == 0 {
@@ -86,7 +86,7 @@ func (s *small) declare() {
 
 func (s *small) place() place { return place{s.files, s.positions} }
 
-// What the chain of hashes does not tell: defects and forgeries of the writer itself.
+// TestDefects: the chain of hashes does not show the defects and forgeries of the writer itself, and the verification finds them.
 func TestDefects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -172,7 +172,7 @@ func TestDefects(t *testing.T) {
 	}
 }
 
-// same compares findings, however often each is there.
+// same compares findings, and ignores how often each is there.
 func same(a, b []string) bool {
 	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))), slices.Compact(slices.Sorted(slices.Values(b))))
 }
@@ -191,7 +191,7 @@ func TestBackfillThatOverlaps(t *testing.T) {
 	}
 }
 
-// An adoption counts the objects of a journal that was lost. What stands before it does not count any more.
+// TestAdoption: an adoption counts the objects of a journal that was lost. The findings about earlier entries no longer count.
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -236,7 +236,7 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
-// Before an adoption, a damaged entry is a warning.
+// TestDamagedBeforeAnAdoption: before an adoption, a damaged entry is only a warning.
 func TestDamagedBeforeAnAdoption(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)
@@ -254,7 +254,7 @@ func TestDamagedBeforeAnAdoption(t *testing.T) {
 	}
 }
 
-// put replaces an object, or makes it.
+// put replaces or makes an object.
 func (s *small) put(b *checkpointtest.Memory, key string, body []byte) {
 	s.t.Helper()
 	b.Remove(key)
@@ -268,7 +268,8 @@ func files(s *small) []string {
 	return keys
 }
 
-// What an attempt left before a reset is told from what was smuggled in, as a warning.
+// TestLeftBeforeAReset: if an attempt may have left an object before a reset, it is only a warning. Any other object without an
+// entry is an error.
 func TestLeftBeforeAReset(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)
@@ -288,7 +289,7 @@ func TestLeftBeforeAReset(t *testing.T) {
 	}
 }
 
-// What cannot be read is an error, and never a sound archive.
+// TestUnread: an entry or object that cannot be read is an error, and the archive never passes for a sound one.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the store is down")
@@ -299,7 +300,7 @@ func TestUnread(t *testing.T) {
 				for i := range 150 {
 					s.export(hours(i, i+1), nil, int64(i))
 				}
-				var asked atomic.Int64 // objects are looked at side by side
+				var asked atomic.Int64 // several objects are looked at at a time
 				failing := checkpointtest.NewFaulty(map[string]*checkpointtest.Memory{"files": s.files, "positions": s.positions}[where])
 				failing.On(func(_ context.Context, called checkpointtest.Op, _ string) checkpointtest.Fault {
 					if called == op {
@@ -327,7 +328,7 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// Nothing is not "as committed".
+// TestNoJournal: without a journal, the result is not "as committed".
 func TestNoJournal(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)
@@ -336,7 +337,7 @@ func TestNoJournal(t *testing.T) {
 	}
 }
 
-// Days choose objects, in the listing too.
+// TestDays: the days choose the objects, in the listing too.
 func TestDays(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)
@@ -358,7 +359,7 @@ func TestDays(t *testing.T) {
 	}
 }
 
-// The objects of another tenant are not these journals'.
+// TestOtherTenant: the objects of another tenant do not belong to these journals.
 func TestOtherTenant(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)
@@ -370,7 +371,7 @@ func TestOtherTenant(t *testing.T) {
 	}
 }
 
-// A hole keeps its bytes, and they are compared too.
+// TestHole: the bytes of a hole are in the archive, and the verification compares them, too.
 func TestHole(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)

@@ -16,7 +16,7 @@ import (
 type SigningKey struct {
 	SHA256 string `json:"sha256"` // of the public key (SPKI)
 	State  string `json:"state"`  // active, retired or revoked
-	From   uint64 `json:"from"`   // the first entry of that state
+	From   uint64 `json:"from"`   // the first entry with that state
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -27,20 +27,20 @@ type listing struct {
 	sealed *seal.Entry
 }
 
-// lists tells the rings of all lists of keys that the journal has. Each list names the previous one, so that few requests find all, and
-// nothing else has to be read for that. That the entries between name the right list is checked with each entry.
+// lists tells the keyrings all lists of keys in the journal. Each list names the previous one, so few requests find all of them,
+// and no other entry is needed. The entries between name a list as well. The verification checks that name with each of them.
 func (j *journal) lists(ctx context.Context) {
 	if !j.tip.Readable() {
 		return
 	}
 	var unvouched []listing
-	var said error // why
+	var said error // the reason
 	for _, l := range slices.Backward(j.listings(ctx)) {
 		ring := j.ringOf(l)
 		first := !ring.Told()
 		switch err := j.change(ring, l); {
 		case err == nil && first:
-			unvouched = nil // a key that vouches for them came later, and stands over them
+			unvouched = nil // a key vouches for this later list, and so it stands over them
 		case err != nil:
 			unvouched, said = append(unvouched, l), err
 		}
@@ -52,8 +52,8 @@ func (j *journal) lists(ctx context.Context) {
 	}
 }
 
-// ringOf is the ring of a list's journal. If an adoption has begun a journal of another name, the keys that were active before it vouch
-// for those of the new one.
+// ringOf returns the keyring of a list's journal. If an adoption began a journal with a new name, the keys that were active before
+// it vouch for the new ones.
 func (j *journal) ringOf(l listing) *seal.Keyring {
 	ring := j.rings[l.Seal.Origin]
 	if ring == nil {
@@ -71,7 +71,7 @@ func (j *journal) ringOf(l listing) *seal.Keyring {
 	return ring
 }
 
-// change takes a list in, also one for which no earlier key vouches if the reader accepts its keys.
+// change adds a list to a keyring. If no earlier key vouches for the list, but the reader accepts its keys, it adds the list, too.
 func (j *journal) change(ring *seal.Keyring, l listing) error {
 	err := ring.Change(l.sealed, l.Keys.Keys)
 	if errors.Is(err, seal.ErrUnvouched) {
@@ -91,7 +91,7 @@ func (j *journal) change(ring *seal.Keyring, l listing) error {
 	return err
 }
 
-// told takes in what a list says of all keys.
+// told notes the state of each key in a list.
 func (j *journal) told(l listing) {
 	j.stream.SigningKeys = nil
 	for _, of := range []struct {
@@ -111,7 +111,7 @@ func (j *journal) told(l listing) {
 	}
 }
 
-// listings are the entries with lists of keys, the newest first. The oldest ones may be pruned.
+// listings returns the entries with lists of keys, the newest first. The oldest ones may be pruned.
 func (j *journal) listings(ctx context.Context) (all []listing) {
 	for at := j.tip.NewestKeys(); at > 0; {
 		l, err := j.listing(ctx, at)
@@ -129,7 +129,7 @@ func (j *journal) listings(ctx context.Context) (all []listing) {
 		case errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, checkpoint.ErrForeign), errors.As(err, new(unreadable)):
 			j.report(KeyUnvouched, Error, at, "Entry %d, which says what keys sign the journal, is not one that you can rely on: %v.",
 				at, cause(err))
-		default: // of the store; or a newer version has to read the journal
+		default: // the store failed, or the journal needs a newer version
 			j.unread(err)
 		}
 		break

@@ -32,14 +32,14 @@ func publicOf(numbers ...byte) (keys []seal.PublicKey) {
 	return keys
 }
 
-// as opens the journal as a run with those keys does.
+// as opens the journal like a run with these keys.
 func (s *small) as(numbers ...byte) {
 	s.journal = checkpoint.Open(s.positions, checkpoint.Identity{
 		Tenant: tenant, Stream: archived, Destination: "s3://lake/" + archived, Encoding: "parquet",
 	}, checkpoint.Sign(keysOf(numbers...)...))
 }
 
-// ordered does what a person orders.
+// ordered carries out the order of a person.
 func (s *small) ordered(o checkpoint.KeyOrder) {
 	s.t.Helper()
 	var err error
@@ -47,7 +47,7 @@ func (s *small) ordered(o checkpoint.KeyOrder) {
 	check(s.t, err)
 }
 
-// TestKeysThatChangeHands: whatever happened to the keys, it is told to a reader of each.
+// TestKeysThatChangeHands tells each reader of a key about every change of the keys.
 func TestKeysThatChangeHands(t *testing.T) {
 	t.Parallel()
 	lost := func(s *small) {
@@ -87,7 +87,7 @@ func TestKeysThatChangeHands(t *testing.T) {
 		name         string
 		do           func(s *small)
 		keys, accept []byte
-		want         []string // but for what signatures say
+		want         []string // the findings about keys
 	}{
 		{"lost, by the lost one", lost, []byte{1}, nil, []string{"error key-unvouched 2"}},
 		{"lost, by both", lost, []byte{1, 2}, nil, []string{"error key-unvouched 2"}},
@@ -112,7 +112,7 @@ func TestKeysThatChangeHands(t *testing.T) {
 				o.Keys, o.Accept = publicOf(c.keys...), publicOf(c.accept...)
 				_, report := run(t, o)
 				got := []string{}
-				good := true // no error about signatures without one about keys
+				good := true // a finding about signatures never comes without one about keys
 				for _, f := range report.Findings {
 					if strings.HasPrefix(string(f.Code), "key-") {
 						got = append(got, fmt.Sprintf("%s %s %d", f.Severity, f.Code, f.Entry))
@@ -129,7 +129,7 @@ func TestKeysThatChangeHands(t *testing.T) {
 	}
 }
 
-// What the journal itself says of its keys is in the report.
+// TestKeysInTheReport: the report has the keys that the journal itself names.
 func TestKeysInTheReport(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, archived)
@@ -150,7 +150,7 @@ func TestKeysInTheReport(t *testing.T) {
 	}
 }
 
-// keyLists are the serials of the entries of the archive's journal that have a list of keys.
+// keyLists returns the serials of the entries of the archive's journal that have a list of keys.
 func (v *vandal) keyLists() (serials []int) {
 	for _, e := range entries(v.t, v.all, archived) {
 		if e.Keys != nil {
@@ -178,12 +178,12 @@ func (v *vandal) anew(first int, change func(serial int, body []byte) []byte, ke
 	v.put(hintName, body)
 }
 
-// keysPart is all that an entry says of keys.
+// keysPart matches all texts of an entry about keys.
 var keysPart = regexp.MustCompile(`"keys":\{[^{}]*(\{[^{}]*\}[^{}]*)*\},|"keys_at":\d+,`)
 
 func unchanged(_ int, body []byte) []byte { return body }
 
-// keyForgeries are what a person can do about the keys of the archive's journal. Its third list retires the first key.
+// keyForgeries are the forgeries of a person with the keys of the archive's journal. Its third list retires the first key.
 func keyForgeries() []tampering {
 	stranger := checkpointtest.Key(9)
 	spki := func(key ed25519.PrivateKey) []byte {

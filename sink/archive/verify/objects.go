@@ -21,11 +21,11 @@ type object struct {
 	checkpoint.Object
 	journal *journal
 	entry   *checkpoint.Checkpoint
-	last    bool // if it is not there, no compaction and no removal explains that
+	last    bool // this look is the last: no compaction and no removal explains that it is missing
 	hole    bool // it holds the bytes of an unreadable record: the entry tells only the hash
 }
 
-// contents looks at the objects of an entry. It returns before that is done.
+// contents begins to look at the objects of an entry. It returns before the looks end.
 func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
 	if !j.Files || j.Options.Files == nil || j.Depth == Heads {
 		return
@@ -57,13 +57,13 @@ func (j *journal) contents(ctx context.Context, s checkpoint.Stored) {
 	}
 }
 
-// slim is an entry without what an object in flight must not hold.
+// slim returns an entry without its large parts, which objects under way must not hold in memory.
 func slim(e checkpoint.Checkpoint) checkpoint.Checkpoint {
 	e.Objects, e.Delivered, e.Covered, e.Compacted, e.Seal = nil, nil, nil, nil, nil
 	return e
 }
 
-// look looks at an object, beside others.
+// look begins to look at an object. Other looks go on at the same time.
 func (r *run) look(ctx context.Context, o object) {
 	if ctx.Err() != nil {
 		return
@@ -92,7 +92,8 @@ func (r *run) stat(ctx context.Context, o object) (bucket.Info, error) {
 	return info, err
 }
 
-// judge compares an object with its entry. If it is not the one that was committed, and an earlier version is, that is returned.
+// judge compares an object with its entry. If the object is not the committed one, it looks for an earlier version that is, and
+// returns the body of that version.
 func (r *run) judge(ctx context.Context, o object, info bucket.Info, err error) (ok bool, genuine []byte) {
 	switch {
 	case err == nil && info.SHA256 == o.SHA256 && (o.hole || info.Bytes == o.Bytes):
@@ -152,13 +153,13 @@ func (r *run) looked(o object, info bucket.Info) {
 	r.report.Records += int64(o.Records)
 }
 
-// removals are what becomes of the objects that an entry of kind forget names.
+// removals count the objects that an entry of kind forget names: those that are gone, and those that are not.
 type removals struct {
 	journal *journal
 	serial  uint64
 	entry   checkpoint.Forgetting // without its list
 	gone    int
-	still   int    // that are there all the same
+	still   int    // objects that are still there
 	such    string // one of them
 }
 
@@ -168,14 +169,14 @@ func (r *removals) left(key string) {
 	}
 }
 
-// A forgotten object is one that an entry says is removed on purpose.
+// A forgotten object is one that a person removed on purpose, by the words of an entry.
 type forgotten struct {
 	of      *removals
 	sha256  string
 	adopted bool // an adoption knows it
 }
 
-// forget takes in the removals of an entry. late says that the entry was committed during the verification.
+// forget notes the removals of an entry. late means that the entry was committed during the verification.
 func (j *journal) forget(e *checkpoint.Checkpoint, late bool) {
 	if e.Forgotten == nil || !j.Files || j.Options.Files == nil || j.Depth == Heads {
 		return
@@ -184,7 +185,7 @@ func (j *journal) forget(e *checkpoint.Checkpoint, late bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of := l.removals[e.Serial]
-	if of == nil { // a sample may come to an entry twice
+	if of == nil { // a sample may read an entry twice
 		of = &removals{journal: j, serial: e.Serial, entry: *e.Forgotten}
 		of.entry.Removed = nil
 		l.removals[e.Serial] = of
@@ -214,7 +215,7 @@ func (j *journal) forget(e *checkpoint.Checkpoint, late bool) {
 	}
 }
 
-// again takes in that a hole has bytes. If the same bytes were removed for an earlier day, they have come again since.
+// again notes that a hole has bytes. If a removal of an earlier day took the same bytes, a later run wrote them again.
 func (l *ledger) again(h checkpoint.Hole) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -223,18 +224,18 @@ func (l *ledger) again(h checkpoint.Hole) {
 	}
 }
 
-// removed tells whether such bytes were removed on purpose.
+// removed tells whether a removal took these bytes.
 func (l *ledger) removed(o object) bool {
 	f, removed := l.raw[o.Key]
 	return removed && f.sha256 == o.SHA256
 }
 
-// unexplained tells whether something is gone, and no entry so far says why.
+// unexplained tells whether an object is missing, and no entry so far says why.
 func (l *ledger) unexplained() bool {
 	return len(l.waiting) > 0 || slices.ContainsFunc(l.holes, func(o object) bool { return !l.removed(o) })
 }
 
-// unexplainedHoles looks once more at bytes that are not there, if no removal explains that.
+// unexplainedHoles looks once more at missing bytes if no removal explains them.
 func (r *run) unexplainedHoles(ctx context.Context) {
 	for _, o := range r.ledger.holes {
 		if !r.ledger.removed(o) {
@@ -244,7 +245,7 @@ func (r *run) unexplainedHoles(ctx context.Context) {
 	}
 }
 
-// forgets reports what was removed on purpose, and what is there all the same.
+// forgets reports the objects that were removed on purpose, and those that are still there.
 func (r *run) forgets(ctx context.Context) {
 	l := r.ledger
 	for _, f := range l.forgotten { // only the removal's entry tells of it

@@ -1,15 +1,17 @@
-// Package verify checks an archive and its journals against each other, without trusting either: every entry of the journals, and
-// every object that they name.
+// Package verify compares an archive with its journals, and trusts neither. It checks every entry of the journals, and every object
+// that they name.
 //
-// A verification writes nothing, and needs no secret but the right to read. It collects all findings. Each names what is not as it
-// should be, and what to do. What could not be read is no finding but an error: it must not pass for a sound archive.
+// A verification writes nothing, and needs no secret except the right to read. It collects all findings. Each finding names a
+// fault, and the next step. If an entry or an object cannot be read, that is an error and no finding: the archive must not pass for
+// a sound one.
 //
-// A journal passes three stages. A chain decides which entries are the ones that were committed, by the hash that the next entry
-// has of each. An account adds the entries up, and looks for time that no entry accounts for. A store is asked for each object of
-// an entry. In the end the objects are listed: one that no entry names was left by an attempt, or smuggled in.
+// A journal passes three stages. A chain decides which entries are the committed ones, by the hash that the next entry has of each.
+// An account adds the entries up, and looks for time that no entry accounts for. Then the verification asks the store for each
+// object of an entry. In the end, the verification lists the objects. If no entry names an object, an attempt left it, or an
+// attacker smuggled it in.
 //
-// Entries and objects are read side by side, and memory does not grow with them but for eight bytes an object and, to find a record
-// that is there twice, a compressed set of ids.
+// Many entries and objects are read at a time. For each object, the verification needs eight bytes of memory. To find a record that
+// is there twice, it also keeps a compressed set of ids. Nothing else in memory grows with the archive.
 package verify
 
 import (
@@ -21,20 +23,21 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Anchors are what the second place has that remembers heads.
+// Anchors are the heads that the second place remembers.
 type Anchors struct {
 	Place  string // for people; "" if none is set
 	Newest map[string]Anchor
 }
 
-// An Anchor is the newest head of a journal there, by the name of the journal in its heads.
+// An Anchor is the newest remembered head of a journal. Its key in Newest is the name of the journal in its heads.
 type Anchor struct {
 	Size uint64
 	Age  time.Duration
-	Late bool // by the schedule a newer one is due, if the journal has gone on
+	Late bool // the schedule says that a newer one is due, if the journal has grown
 }
 
-// anchored reports what no head elsewhere vouches for. A backfill anchors its head at its end, and by no schedule.
+// anchored reports the journals for which no remembered head vouches. A backfill anchors its head when it ends, and has no
+// schedule.
 func (r *run) anchored(journals []*journal) {
 	if r.Anchors == nil {
 		return
@@ -66,17 +69,18 @@ func (r *run) anchored(journals []*journal) {
 	}
 }
 
-// A Watcher is told what a verification reads, such as for a page about it.
+// A Watcher gets the entries and the records that a verification reads, for example for a page about it.
 type Watcher interface {
-	// Entry takes in an entry that is the one that was committed, as far as its journal tells. The entries of a journal come in
-	// order, one journal after the other.
+	// Entry gets an entry that is the committed one, as far as its journal tells. The entries of a journal come in order, one journal
+	// after the other.
 	Entry(e checkpoint.Stored)
-	// Object returns what takes in the records of an object, which are valid only during the call, and what is called after the
-	// last one if the object is as it was committed. Several objects are read at a time.
+	// Object returns two functions for an object. The verification calls the first one, each, for every record. The record is valid
+	// only during the call. After the last record, it calls the second one, sound, if the object is as committed. It reads several
+	// objects at a time.
 	Object() (each func(*record.Record), sound func())
 }
 
-// Watch is a Watcher that tells two others. The first one may be nil.
+// Watch is a Watcher that passes everything to two others. The first one may be nil.
 func Watch(a, b Watcher) Watcher {
 	if a == nil {
 		return b
@@ -112,10 +116,10 @@ func (all watchers) Object() (each func(*record.Record), sound func()) {
 		}
 }
 
-// Sound tells that everything that was looked at is as it was committed, and that all of it could be read.
+// Sound tells that all entries and objects that were looked at are as committed, and that all of them could be read.
 func (r *Report) Sound() bool { return r.Counts[Error] == 0 && len(r.Unread) == 0 }
 
-// Result is the result in one sentence. It claims no more than was looked at.
+// Result is the result in one sentence. It claims only facts about the parts that were looked at.
 func (r *Report) Result() string {
 	entries := int64(0)
 	for _, s := range r.Streams {
@@ -192,7 +196,7 @@ func span(first, last uint64) string {
 	return fmt.Sprintf("Entries %d to %d", first, last)
 }
 
-// isAre is the verb that follows a number.
+// isAre is the verb after a number.
 func isAre(many bool) string {
 	if many {
 		return "are"

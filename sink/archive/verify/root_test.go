@@ -15,8 +15,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// TestRecordsRoot: an entry whose object has other rows than its records_root says is found, and no other one. A proof of a record
-// rests on it.
+// TestRecordsRoot: if the rows of an object differ from the records_root in its entry, the verification finds this entry and no
+// other one. A proof of a record depends on that root.
 func TestRecordsRoot(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {

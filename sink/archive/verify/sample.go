@@ -15,33 +15,35 @@ import (
 )
 
 const (
-	// blockSize is how many older entries go into a part of a sample together, unless the caller says. A tile of the journal's tree has
-	// as many.
+	// blockSize is the number of older entries that are in a part of a sample together, unless the caller gives a number. A tile of
+	// the journal's tree has as many.
 	blockSize = 256
-	// confirming is how many entries after a block are read, too: they tell whether its last entries were changed.
+	// confirming is the number of entries that a sample reads after a block. They tell whether the last entries of the block were
+	// changed.
 	confirming = 2
-	// readShare is the share of the memory that the one object that a sample reads may have: its records are larger than the object.
+	// readShare divides the memory. The one object that a sample reads has at most this share, because its records are larger than the
+	// object.
 	readShare = 8
-	// ahead is how far behind the position a day may begin whose objects a sample lists.
+	// ahead is the time after the position. A sample lists the objects of a day if the day begins before its end.
 	ahead = 48 * time.Hour
 )
 
-// A Sample limits a verification to the newest entries of each journal and to a part of the older ones, each with its objects: that
-// is little enough for every day. Chance divides the older entries into parts, block by block, and all parts together have every
-// entry. A sample also reads one object whole.
+// A Sample limits a verification to the newest entries of each journal and to a part of the older ones, each with its objects. So a
+// verification is cheap enough for every day. Chance divides the older entries into parts, block by block. All parts together have
+// every entry. A sample also reads one object whole.
 //
-// The entries of a block are held against the newest head by a proof. Of the objects without an entry, a sample looks only for those
-// that are of no older time than the newest entries.
+// A proof compares the entries of a block with the newest head. A sample also looks for objects without an entry, but only for
+// those of the time of the newest entries, or later.
 type Sample struct {
-	Seed   string            `json:"seed"`            // it decides which part a block is in
+	Seed   string            `json:"seed"`            // it decides the part of each block
 	Part   int               `json:"part"`            // from 1 to Parts
 	Parts  int               `json:"parts"`           //
-	Newest uint64            `json:"newest"`          // so many of the newest entries of each journal are looked at, at least
-	Since  map[string]uint64 `json:"since,omitempty"` // by journal: and all entries after this one
+	Newest uint64            `json:"newest"`          // the least number of the newest entries of each journal
+	Since  map[string]uint64 `json:"since,omitempty"` // by journal: all entries after this one are included, too
 	Block  uint64            `json:"block,omitempty"` // entries of a block; zero for a default
 }
 
-// serials are those from first to last.
+// serials are the serials from first to last.
 type serials struct{ first, last uint64 }
 
 // spans are the parts of a journal that the sample has, in order.
@@ -75,21 +77,21 @@ func (s *Sample) has(journal string, number uint64) bool {
 	return int(s.chance(fmt.Sprintf("%s/%d", journal, number))%uint64(max(s.Parts, 1))) == s.Part-1
 }
 
-// chance is a number that the seed decides, and that tells nothing of any other one.
+// chance returns a number that only the seed and the text decide. It tells nothing about the number for another text.
 func (s *Sample) chance(of string) uint64 {
 	sum := sha256.Sum256([]byte(s.Seed + "/" + of))
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// String says what the sample looks at.
+// String says which entries the sample includes.
 func (s *Sample) String() string {
 	return fmt.Sprintf("a sample, which has the newest entries and part %d of %d of the older ones", s.Part, s.Parts)
 }
 
-// recent are the days that a sample lists: since zero stands for the whole archive.
+// recent are the days that a sample lists. If since is zero, it lists the whole archive.
 type recent struct{ since, until time.Time }
 
-// since takes in the first of the newest entries, if there are older ones: objects of an older time may be of those.
+// since notes the first of the newest entries, if there are older ones. An object of an earlier time may belong to the older ones.
 func (j *journal) since(s checkpoint.Stored) {
 	if j.Sample == nil {
 		return
@@ -105,7 +107,7 @@ func (j *journal) since(s checkpoint.Stored) {
 	j.recent.until = j.stream.Cursor.Add(ahead)
 }
 
-// sampled makes the head in the last entry of a block one that the newest head has to have grown out of.
+// sampled takes the head in the last entry of a block as a witness: the newest head must have grown out of it.
 func (j *journal) sampled(of serials) {
 	if j.Sample == nil || of.last == j.end.Newest || j.before.Serial == 0 {
 		return
@@ -116,8 +118,8 @@ func (j *journal) sampled(of serials) {
 	}
 }
 
-// explain looks for the compactions and the removals that explain that objects of a sample are gone: they come later in the archive's
-// journal, and the sample need not have them.
+// explain looks for the compactions and the removals that explain missing objects of a sample. They come later in the archive's
+// journal, and the sample may not include them.
 func (r *run) explain(ctx context.Context, journals []*journal) {
 	if r.Sample == nil {
 		return
@@ -126,15 +128,16 @@ func (r *run) explain(ctx context.Context, journals []*journal) {
 		if j.Files && !j.AnyOrder && r.ledger.unexplained() {
 			from := j.firstExplaining(ctx)
 			j.seek(ctx, from, j.end.Newest)
-			j.seek(ctx, 1, from-1) // clocks were wrong
+			j.seek(ctx, 1, from-1) // in case a clock was wrong
 		}
 	}
 	clear(r.ledger.forgotten)
-	clear(r.ledger.replaced) // by entries that the sample has, of entries that it does not have
+	clear(r.ledger.replaced) // the sample has these replacements, and not the entries that name the objects
 }
 
-// firstExplaining is the first entry of the archive's journal that may explain that objects are gone: one after the first entry that
-// names one of them or, for the journal of a backfill, after the time of that entry.
+// firstExplaining returns the first entry of the archive's journal that may explain the missing objects. An explanation comes after
+// the first entry that names one of them. If the journal of a backfill names an object, the explanation comes after the time of
+// that entry.
 func (j *journal) firstExplaining(ctx context.Context) uint64 {
 	first := j.end.Newest
 	var at time.Time
@@ -155,14 +158,14 @@ func (j *journal) firstExplaining(ctx context.Context) uint64 {
 	}
 	later := sort.Search(int(first), func(i int) bool {
 		for s, err := range j.Readings(ctx, uint64(i)+1, uint64(i)+1, 1) {
-			return err == nil && s.CommittedAt.After(at) // after an error, the other entries are looked through as well
+			return err == nil && s.CommittedAt.After(at) // after an error, the other entries are searched as well
 		}
 		return false
 	})
 	return max(1, uint64(later))
 }
 
-// seek goes through entries for the compactions and the removals in them, until each object that is gone is explained.
+// seek reads entries for their compactions and removals, until each missing object is explained.
 func (j *journal) seek(ctx context.Context, first, last uint64) {
 	if first > last || !j.ledger.unexplained() {
 		return
@@ -186,7 +189,7 @@ func (j *journal) seek(ctx context.Context, first, last uint64) {
 type chosen struct {
 	object *object
 	lot    uint64
-	again  bool // it is being read, and was counted already
+	again  bool // it is being read, and is already counted
 }
 
 // choose draws lots for the object that a sample reads. The caller has locked the run.

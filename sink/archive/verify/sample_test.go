@@ -14,14 +14,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// sampleOf is a part of a place's entries.
+// sampleOf asks for a part of a place's entries.
 func sampleOf(p place, part, parts int) verify.Options {
 	o := p.options(verify.Objects)
 	o.Sample = &verify.Sample{Seed: "seed", Part: part, Parts: parts, Newest: 10, Block: 8}
 	return o
 }
 
-// parts verifies all parts, and returns the errors and warnings of each, and how many objects were looked at in all.
+// parts verifies all parts. It returns the errors and warnings of each, and the number of all objects that were looked at.
 func parts(t *testing.T, p place, n int) (found [][]string, objects int64) {
 	t.Helper()
 	for part := 1; part <= n; part++ {
@@ -34,7 +34,7 @@ func parts(t *testing.T, p place, n int) (found [][]string, objects int64) {
 	return found, objects
 }
 
-// many is a journal of so many entries, with an object each.
+// many makes a journal of so many entries, with an object each.
 func many(t *testing.T, n int) *small {
 	t.Helper()
 	s := newSmall(t, archived)
@@ -44,7 +44,7 @@ func many(t *testing.T, n int) *small {
 	return s
 }
 
-// TestSampleFinds: what was changed in older entries, or in their objects, is found by the part that has them, and by no other one.
+// TestSampleFinds: if older entries or their objects were changed, the part that has them finds that, and no other part does.
 func TestSampleFinds(t *testing.T) {
 	t.Parallel()
 	const n = 3
@@ -56,9 +56,9 @@ func TestSampleFinds(t *testing.T) {
 	key := func(serial uint64) string { return s.journal.Key(serial) }
 	object := func(serial int) string { return files(s)[serial-1] }
 	for name, c := range map[string]struct {
-		remove []string // of the journal's store
+		remove []string // keys in the journal's store
 		flip   []string
-		files  bool // of the archive's instead
+		files  bool // keys in the archive's store instead
 		want   string
 	}{
 		"an object is gone":            {remove: []string{object(13)}, files: true, want: "error object-missing 13"},
@@ -112,7 +112,7 @@ func keys(s *small, from, to uint64) (all []string) {
 	return all
 }
 
-// TestSampleOfAPrunedJournal: entries that a rule removed from the beginning are no error.
+// TestSampleOfAPrunedJournal: if a rule removed entries from the beginning, that is no error.
 func TestSampleOfAPrunedJournal(t *testing.T) {
 	t.Parallel()
 	s := many(t, 40)
@@ -125,7 +125,8 @@ func TestSampleOfAPrunedJournal(t *testing.T) {
 	}
 }
 
-// TestSampleOfCompactedDays: a compaction explains that older objects are gone, wherever its entry is; and nothing else does.
+// TestSampleOfCompactedDays: a compaction explains that older objects are gone, for any place of its entry. Without it, the missing
+// objects are findings.
 func TestSampleOfCompactedDays(t *testing.T) {
 	t.Parallel()
 	s := many(t, 60)
@@ -159,7 +160,7 @@ func TestSampleOfCompactedDays(t *testing.T) {
 	}
 }
 
-// TestSampleIsCheap: a sample asks for the newest entries, for its own ones, and for little more; and it reads one object.
+// TestSampleIsCheap: a sample needs the newest entries, its own ones, and few others. It reads one object.
 func TestSampleIsCheap(t *testing.T) {
 	t.Parallel()
 	s := many(t, 150)
@@ -191,8 +192,8 @@ func TestSampleIsCheap(t *testing.T) {
 	}
 }
 
-// TestSampleOfEverything: no part of an archive to which everything has happened has a finding, however few of the newest entries it
-// has.
+// TestSampleOfEverything: if all kinds of events have happened to an archive, no part of it has a finding, for any number of the
+// newest entries.
 func TestSampleOfEverything(t *testing.T) {
 	bodies(t)
 	place := folders(t, sound.root)
@@ -207,8 +208,8 @@ func TestSampleOfEverything(t *testing.T) {
 	}
 }
 
-// TestSampleOfARewrittenBlock: a block that fits together, and is of another history, has a head out of which the newest one did not
-// grow.
+// TestSampleOfARewrittenBlock: a block of another history may fit together. But the newest head did not grow out of the head of
+// this block.
 func TestSampleOfARewrittenBlock(t *testing.T) {
 	t.Parallel()
 	history := func(first int64) *small {
@@ -223,7 +224,7 @@ func TestSampleOfARewrittenBlock(t *testing.T) {
 		return s
 	}
 	s, other := history(1), history(2)
-	for serial := uint64(9); serial <= 34; serial++ { // blocks, and what confirms them
+	for serial := uint64(9); serial <= 34; serial++ { // the blocks, and the entries that confirm them
 		body, _, _, err := other.positions.Get(t.Context(), s.journal.Key(serial))
 		check(t, err)
 		s.positions.Remove(s.journal.Key(serial))
@@ -235,7 +236,8 @@ func TestSampleOfARewrittenBlock(t *testing.T) {
 	}
 }
 
-// TestSampleInABucket: in a bucket with versions, a sample of a sound archive has no finding, and names what covers an object.
+// TestSampleInABucket: in a bucket with versions, a sample of a sound archive has no finding. It also names a version that covers
+// an object.
 func TestSampleInABucket(t *testing.T) {
 	t.Parallel()
 	all, server := bodies(t), servers.VersityGW(t)

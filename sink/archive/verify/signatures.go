@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// signed takes in whether an entry is signed. A journal that was signed once stays signed.
+// signed notes whether an entry is signed. If one entry of a journal is signed, all later ones must be.
 func (j *journal) signed(s checkpoint.Stored) {
 	switch {
 	case s.Signed && j.signedSince == 0:
@@ -27,8 +27,9 @@ func (j *journal) signed(s checkpoint.Stored) {
 	j.lastSigned = s.Signed
 }
 
-// signatures opens the signatures that everything else stands under. A signed head vouches for all entries that its tree has, and
-// these were held against it already. So the newest head is enough, and the signatures of the entries after it.
+// signatures opens the signatures on which all others depend. A signed head vouches for all entries in its tree, and the
+// verification has already compared the entries with it. So the signature of the newest head is enough, with those of the entries
+// after it.
 func (j *journal) signatures(ctx context.Context) {
 	if j.signedSince > j.stream.First && j.Depth != Heads && j.Sample == nil && j.whole() {
 		j.report(SignedLate, Info, 0, "Signing began with entry %d: the earlier entries stand under the heads since then, and not under one of "+
@@ -45,7 +46,7 @@ func (j *journal) signatures(ctx context.Context) {
 		}
 	}
 	if !j.tip.Signed {
-		if j.signedSince == 0 && len(j.Keys) > 0 { // else it is a finding already
+		if j.signedSince == 0 && len(j.Keys) > 0 { // otherwise there is already a finding
 			j.report(Downgraded, Error, j.tip.Serial, "Entry %d, the newest, is not signed, although you gave a key.", j.tip.Serial)
 		}
 		return
@@ -70,7 +71,7 @@ func (j *journal) signatures(ctx context.Context) {
 	}
 }
 
-// ring has the keys as they sign for a journal of that name.
+// ring returns the keyring for a journal with that name.
 func (j *journal) ring(origin string) *seal.Keyring {
 	if ring := j.rings[origin]; ring != nil {
 		return ring
@@ -78,7 +79,7 @@ func (j *journal) ring(origin string) *seal.Keyring {
 	return seal.NewKeyring(origin, j.Keys...)
 }
 
-// judged tells whether a given key signed a head, and reports if not.
+// judged tells whether a given key signed a head. If not, it reports that.
 func (j *journal) judged(w *witness, code Code) bool {
 	err := j.ring(w.Origin).JudgeHead(w.SignedHead)
 	if err != nil {
@@ -87,13 +88,13 @@ func (j *journal) judged(w *witness, code Code) bool {
 	return err == nil
 }
 
-// opened opens the signature of an entry, and tells whether it is a bad one.
+// opened opens the signature of an entry, and tells whether it is bad.
 func (j *journal) opened(ctx context.Context, serial uint64) (bad bool) {
 	switch err := j.judgeEntry(ctx, serial); {
 	case err == nil:
 		return false
 	case errors.Is(err, fs.ErrNotExist), errors.As(err, new(unreadable)):
-		return false // it is a finding already
+		return false // there is already a finding
 	case isJudgement(err):
 		j.report(EntrySignature, Error, serial, "Entry %d is not one that you can rely on: %v.", serial, err)
 		return true
@@ -118,8 +119,8 @@ func isJudgement(err error) bool {
 	}, func(judgement error) bool { return errors.Is(err, judgement) })
 }
 
-// forged looks for the first entry that no given key signed: from there on another writer wrote the journal. It opens few signatures,
-// by halves, since all entries before that one are good.
+// forged looks for the first entry that no given key signed. From there on, another writer wrote the journal. All entries before
+// that one are good, so a binary search opens few signatures.
 func (j *journal) forged(ctx context.Context) {
 	from := max(j.stream.First, j.signedSince)
 	if j.Depth == Heads {
@@ -136,7 +137,7 @@ func (j *journal) forged(ctx context.Context) {
 	}
 }
 
-// signer says of an entry that is not as it was committed who signed it; "" if no key was given.
+// signer says who signed an entry that is not as committed; "" if the reader gave no key.
 func (j *journal) signer(ctx context.Context, serial uint64) string {
 	if len(j.Keys) == 0 {
 		return ""
@@ -151,11 +152,11 @@ func (j *journal) signer(ctx context.Context, serial uint64) string {
 	}
 }
 
-// unreadable says that an entry that a proof needs is not readable.
+// unreadable is the error if a proof needs an entry that cannot be read.
 type unreadable struct{ error }
 
-// nodes are the nodes of the journal's tree, each out of the entry that completes it. The entries are trusted by nothing: a proof out
-// of them has to be checked.
+// nodes returns the nodes of the journal's tree, each from the entry that completes it. The entries are not trusted, so the caller
+// must check a proof that uses them.
 func (j *journal) nodes(ctx context.Context) seal.Nodes {
 	var mu sync.Mutex
 	known := map[uint64]*seal.Entry{}
@@ -181,7 +182,7 @@ func (j *journal) nodes(ctx context.Context) seal.Nodes {
 	})
 }
 
-// sealed reads an entry as far as the seal goes.
+// sealed reads an entry, but only its seal and its signatures.
 func (j *journal) sealed(ctx context.Context, serial uint64) (*seal.Entry, error) {
 	body, _, _, err := j.Positions.Get(ctx, j.Key(serial))
 	if err != nil {

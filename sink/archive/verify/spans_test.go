@@ -7,7 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestSpans: the parts of a sample have every entry between them, each one has the newest entries, and an older block is in one part.
+// TestSpans: all parts of a sample together have every entry. Each part has the newest entries, and an older block is in one part
+// only.
 func TestSpans(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -54,7 +55,7 @@ func TestSpans(t *testing.T) {
 	})
 }
 
-// TestChance: about as many blocks are in each part, other ones with another seed, and other ones of another journal.
+// TestChance: each part has about as many blocks. Another seed and another journal have other blocks in it.
 func TestChance(t *testing.T) {
 	t.Parallel()
 	const parts, blocks = 10, 5000

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// listings is how many prefixes are listed at a time.
+	// listings is the number of prefixes that are listed at a time.
 	listings = 16
-	// longestRange is up to how many days each day has a listing of its own.
+	// longestRange is the largest number of days for which each day has a listing of its own.
 	longestRange = 366
-	// mostStrangers bounds how many objects without an entry are judged one by one.
+	// mostStrangers bounds the objects without an entry that are judged one by one.
 	mostStrangers = 100_000
 )
 
@@ -41,7 +41,7 @@ func (r *run) strangers(ctx context.Context, journals []*journal) {
 			continue
 		}
 		j.journals = append(j.journals, journal)
-		if len(found)+len(r.ledger.waiting)+len(r.ledger.back)+len(r.ledger.holes) > 0 { // a run may have committed or compacted them since
+		if len(found)+len(r.ledger.waiting)+len(r.ledger.back)+len(r.ledger.holes) > 0 { // newer entries may explain them
 			j.catchUp(ctx, journal)
 		}
 	}
@@ -56,8 +56,8 @@ func (r *run) strangers(ctx context.Context, journals []*journal) {
 	j.end(more)
 }
 
-// list lists the archive. It returns the keys that no entry names, how many more there are, and how many objects other tenants
-// have.
+// list lists the archive. It returns the keys that no entry names. more is the number of keys beyond the bound, and others has the
+// number of objects of each other tenant.
 func (r *run) list(ctx context.Context) (found []string, more int, others map[string]int) {
 	others = map[string]int{}
 	r.walk(ctx, func(key string) {
@@ -80,7 +80,7 @@ func (r *run) list(ctx context.Context) (found []string, more int, others map[st
 	return found, more, others
 }
 
-// walk calls do for each object of the archive, side by side. Working state is none.
+// walk calls do for each object of the archive, several at a time. It leaves out working state.
 func (r *run) walk(ctx context.Context, do func(key string)) {
 	var listing errgroup.Group
 	listing.SetLimit(listings)
@@ -103,7 +103,7 @@ func (r *run) walk(ctx context.Context, do func(key string)) {
 	_ = listing.Wait() // the functions return no error
 }
 
-// prefixes are the parts of the archive to list: the days that were asked for or, of a long time, everything.
+// prefixes are the parts of the archive to list: the days of the verification or, for a long time, the whole archive.
 func (r *run) prefixes() (all []string) {
 	const day = 24 * time.Hour
 	since, until := r.Since, r.Until
@@ -129,16 +129,16 @@ func (r *run) foreign(key string) (tenant string, ok bool) {
 	return tenant, ok && !r.tenants[tenant]
 }
 
-// A judge says what an object without an entry is.
+// A judge decides about objects that no entry names.
 type judge struct {
 	*run
-	intents  []window.Window // that runs have declared
+	intents  []window.Window // windows that runs have declared
 	journals []*journal
 	adopted  int // objects that an adoption found, and that no entry names
-	pruned   int // objects of entries that were removed
+	pruned   int // objects of removed entries
 }
 
-// catchUp reads what was committed and declared since the verification began.
+// catchUp reads the entries and the declared windows that are newer than the beginning of the verification.
 func (j *judge) catchUp(ctx context.Context, of *journal) {
 	j.intents = append(j.intents, of.lease.Intents...)
 	lease, err := of.LeaseStatus(ctx)
@@ -167,7 +167,7 @@ func (j *judge) catchUp(ctx context.Context, of *journal) {
 			j.ledger.again(h)
 		}
 	}
-	j.intended(ctx, of) // after the entries: an intent stays until what it replaces is gone
+	j.intended(ctx, of) // after the entries: an intent stays until the objects that it replaces are gone
 }
 
 // judge judges one object.
@@ -214,12 +214,12 @@ func (j *judge) unknown(key string, severity Severity, format string, args ...an
 	j.found.add(Finding{Code: ObjectUnknown, Severity: severity, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
-// end reports what was only counted.
+// end reports the objects that were only counted.
 func (j *judge) end(more int) {
 	if more > 0 {
 		j.unknown("", Error, "No entry names %d objects more.", more)
 	}
-	if j.Sample != nil { // which has nothing to compare with the rest
+	if j.Sample != nil { // a sample lists only a part, so it has no sums to compare
 		return
 	}
 	if j.pruned > 0 {
@@ -231,8 +231,9 @@ func (j *judge) end(more int) {
 	}
 }
 
-// adoption compares the number of objects that an adoption found with the number that is there. The entries before it name
-// some, the backfill's journal perhaps others, and the rest have no entry. Compactions have replaced some of the rest.
+// adoption compares the number of objects that an adoption found with the number that is there. The entries before the adoption
+// name some of them, and the backfill's journal may name others. The rest have no entry. Compactions and removals have taken some
+// of the rest.
 func (j *judge) adoption(of *journal, replaced int) {
 	s := of.past.adoption
 	if s == nil || s.Adopted == nil || of.AnyOrder {

@@ -21,11 +21,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// A vandal changes a place behind houndtrail's back.
+// A vandal changes a place without Houndtrail.
 type vandal struct {
 	t      *testing.T
 	place  place
-	all    map[string][]byte // as they were
+	all    map[string][]byte // the objects as they were
 	put    func(name string, body []byte)
 	remove func(name string)
 }
@@ -50,7 +50,7 @@ func flip(body []byte) []byte {
 // newest is the serial of the newest entry of the archive's journal.
 func (v *vandal) newest() int { return len(entries(v.t, v.all, archived)) }
 
-// victim is an object that an entry of the archive names, and the entry.
+// victim returns an object that an entry of the archive names, and the entry.
 func (v *vandal) victim() (name string, e checkpoint.Checkpoint) {
 	for _, e := range entries(v.t, v.all, archived)[2:] {
 		if len(e.Objects) > 0 && v.all["files/"+e.Objects[0].Key] != nil && e.Kind != checkpoint.KindCompact {
@@ -68,7 +68,7 @@ func (v *vandal) drop(n int) {
 	}
 }
 
-// orphans are the findings about the objects of entries that are gone: of those that they name, and of those that they replaced.
+// orphans returns the findings about the objects of lost entries: the objects that they name, and those that they replaced.
 func (v *vandal) orphans(from, to int) (list []string) {
 	all := entries(v.t, v.all, archived)
 	for _, e := range all[from:to] {
@@ -94,11 +94,11 @@ func (v *vandal) orphans(from, to int) (list []string) {
 const (
 	hintName  = "positions/archive/state/latest"
 	leaseName = "positions/archive/state/lease.json"
-	lost      = 3      // entries that are dropped
+	lost      = 3      // the number of dropped entries
 	lake      = "lake" // the bucket
 )
 
-// misplaced is what is found if two entries are cut out and the rest is moved up.
+// misplaced returns the findings if two entries are cut out and the later ones take their places.
 func (v *vandal) misplaced() []string {
 	found := append(v.orphans(2, 4), fmt.Sprint("error entries-lost ", v.newest()-1))
 	for serial := 3; serial <= v.newest()-2; serial++ {
@@ -107,16 +107,17 @@ func (v *vandal) misplaced() []string {
 	return found
 }
 
-// A tampering is made in a directory and in a bucket with versions. Both have to name it, the bucket often more exactly.
+// A tampering is made in a directory and in a bucket with versions. The verification must name it in both, and in the bucket often
+// more exactly.
 type tampering struct {
 	name    string
 	do      func(v *vandal)
-	dir, s3 func(v *vandal) []string // what is found, as "severity code entry"
-	kept    func(v *vandal) []string // what is found on top of that by the heads that a reader has kept; nil if nothing is
-	some    bool                     // there may be more findings
+	dir, s3 func(v *vandal) []string // the findings, as "severity code entry"
+	kept    func(v *vandal) []string // the further findings with the heads that a reader kept; nil if there are none
+	some    bool                     // more findings are allowed
 }
 
-// leftovers are the findings about the objects that a crash has left, if no lease tells of them.
+// leftovers returns the findings about the objects that a crash left, if no lease names them.
 func (v *vandal) leftovers() (list []string) {
 	named := map[string]bool{}
 	for _, stream := range []string{archived, filled} {
@@ -157,7 +158,7 @@ func atVictim(code string) func(*vandal) []string {
 	}
 }
 
-// lostEntries is what is found if the newest entries are gone.
+// lostEntries returns the findings if the newest entries are gone.
 func lostEntries(more ...string) func(v *vandal) []string {
 	return func(v *vandal) []string {
 		found := v.orphans(v.newest()-lost, v.newest())
@@ -273,7 +274,7 @@ func tamperings() []tampering {
 	}...)
 }
 
-// expect verifies and compares what is found.
+// expect verifies and compares the findings.
 func (c tampering) expect(t *testing.T, v *vandal, depth verify.Depth, want func(*vandal) []string) {
 	t.Helper()
 	c.do(v)
@@ -314,7 +315,8 @@ func TestTamperingInADirectory(t *testing.T) {
 	}
 }
 
-// On a bucket with versions under Object Lock, the original is still there, and is found.
+// TestTamperingInABucketWithVersions: in a bucket with versions under Object Lock, the original is still there, and the
+// verification finds it.
 func TestTamperingInABucketWithVersions(t *testing.T) {
 	t.Parallel()
 	all, server := bodies(t), servers.VersityGW(t)
@@ -374,7 +376,7 @@ func inBucket(t *testing.T, server servers.S3, prefix string, all map[string][]b
 	return v
 }
 
-// If entries are cut out and the rest is numbered anew, no entry fits the previous one.
+// TestRenumbered: if entries are cut out and the rest is numbered anew, no entry fits the previous one.
 func TestRenumbered(t *testing.T) {
 	t.Parallel()
 	root, all := t.TempDir(), bodies(t)
@@ -392,7 +394,8 @@ func TestRenumbered(t *testing.T) {
 	}
 }
 
-// A byte that changes below the store: the store's checksum is still that of the original, and a reader finds out.
+// TestFlippedBelowTheStore: a byte changes below the store. The store's checksum is still the one of the original, and a
+// verification that reads finds the change.
 func TestFlippedBelowTheStore(t *testing.T) {
 	t.Parallel()
 	server := servers.VersityGW(t)

@@ -19,8 +19,9 @@ func (j *journal) remains(s checkpoint.Stored) {
 	}
 }
 
-// tiles recomputes the tree of the journal out of its tiles, and holds it against the newest head, and the remembered heads against it.
-// That takes one request for 256 entries, and no proof. If the tiles are not good for that, the entries prove the remembered heads.
+// tiles computes the tree of the journal from its tiles. It compares the tree with the newest head, and the remembered heads with
+// the tree. That takes one request for 256 entries, and no proof. If the tiles cannot be used, the entries prove the remembered
+// heads.
 func (j *journal) tiles(ctx context.Context) {
 	tip, err := j.tip.TreeHead()
 	if err != nil || j.Sample != nil || !j.whole() || ctx.Err() != nil {
@@ -64,8 +65,8 @@ func (j *journal) tile(ctx context.Context, t seal.Tile) ([]byte, error) {
 
 func (j *journal) tileKey(t seal.Tile) string { return j.Name + "/" + t.Path() }
 
-// stumbled takes in an error about the tiles. One about an entry that cannot be read is a finding already, or one of an older entry
-// than this depth looks at.
+// stumbled handles an error about the tiles. An entry that cannot be read already has a finding, or is older than the entries of
+// this depth. So it reports only other errors.
 func (j *journal) stumbled(ctx context.Context, err error) bool {
 	if err != nil && ctx.Err() == nil && !errors.As(err, new(unreadable)) && !errors.Is(err, fs.ErrNotExist) {
 		j.unread(err)
@@ -73,7 +74,7 @@ func (j *journal) stumbled(ctx context.Context, err error) bool {
 	return err != nil
 }
 
-// gaps reports tiles that are missing, although the entry that completes them is there.
+// gaps reports tiles that are missing although the entry that completes them is there.
 func (j *journal) gaps(ctx context.Context, missing []seal.Tile) {
 	if len(missing) == 0 {
 		return
@@ -98,7 +99,7 @@ func ends(t seal.Tile) uint64 {
 	return nodes[len(nodes)-1].Serial()
 }
 
-// denied looks for the tiles that do not agree with the entries.
+// denied looks for the tiles that differ from the entries.
 func (j *journal) denied(ctx context.Context, all *tile.Journal, tree *tile.Tree, tip seal.Head) {
 	liars, err := all.Liars(tree)
 	if j.stumbled(ctx, err) {
@@ -112,7 +113,7 @@ func (j *journal) denied(ctx context.Context, all *tile.Journal, tree *tile.Tree
 		"entry %d has %s: entries were changed, and the ones that complete tiles as well.", tree.Root.Base64(), tip.Size, tip.Root.Base64())
 }
 
-// liars reports tiles that are not what the entries give. An adoption after entries were lost leaves such tiles behind.
+// liars reports tiles that differ from the entries. An adoption after a loss of entries leaves such tiles behind.
 func (j *journal) liars(ctx context.Context, tiles []seal.Tile) {
 	severity, why := Error, ""
 	if len(tiles) > 0 && j.adopted(ctx) {
@@ -124,7 +125,7 @@ func (j *journal) liars(ctx context.Context, tiles []seal.Tile) {
 	}
 }
 
-// beyond looks for tiles of entries that the journal does not have: a tile is written after its entries.
+// beyond looks for tiles of entries that the journal does not have. Houndtrail writes a tile after its entries.
 func (j *journal) beyond(ctx context.Context) {
 	full := j.end.Newest / seal.TileWidth
 	after := ""
@@ -142,7 +143,7 @@ func (j *journal) beyond(ctx context.Context) {
 			continue
 		}
 		switch _, _, _, err := j.Positions.Get(ctx, j.Key(ends(t))); {
-		case err == nil: // the journal has grown meanwhile
+		case err == nil: // the journal has grown since
 		case !errors.Is(err, fs.ErrNotExist):
 			j.stumbled(ctx, err)
 		case j.adopted(ctx):
@@ -155,7 +156,7 @@ func (j *journal) beyond(ctx context.Context) {
 	}
 }
 
-// adopted tells whether an adoption gave the journal its name: then entry 1 has another one, or is an adoption itself.
+// adopted tells whether an adoption gave the journal its name. In that case entry 1 has another name, or is an adoption itself.
 func (j *journal) adopted(ctx context.Context) bool {
 	body, _, _, err := j.Positions.Get(ctx, j.Key(1))
 	if err != nil {

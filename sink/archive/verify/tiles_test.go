@@ -11,7 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// Each way to change a tile is found, at each depth, in each kind of store. A tile that is gone is no error.
+// TestTamperedTiles: the verification finds each change of a tile, at each depth, in each kind of store. A missing tile is no
+// error.
 func TestTamperedTiles(t *testing.T) {
 	t.Parallel()
 	s, heads := long(t, 600, 100, 300, 512, 599)
@@ -74,7 +75,8 @@ func TestTamperedTiles(t *testing.T) {
 	}
 }
 
-// A head of any age costs no request of its own if the tiles are there, and a head of another history is found by them.
+// TestHeadsByTiles: if the tiles are there, a head of any age costs no request of its own. The tiles also show a head of another
+// history.
 func TestHeadsByTiles(t *testing.T) {
 	t.Parallel()
 	var sizes []int

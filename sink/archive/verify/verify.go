@@ -20,19 +20,19 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// parallel is how many entries, and how many objects, are asked for at a time.
+// parallel is the number of entries, and the number of objects, that are requested at a time.
 const parallel = 64
 
-// mostUnread ends a verification: a store that fails so often is down.
+// mostUnread is the number of errors that ends a verification. A store that fails so often is down.
 const mostUnread = 100
 
-// A Depth says how much a verification looks at.
+// A Depth says how much a verification reads.
 type Depth string
 
 // The depths.
 const (
 	Heads   Depth = "heads"   // the newest entries of each journal, and the hint
-	Objects Depth = "objects" // every entry; and of every object that it exists, its size and its checksum
+	Objects Depth = "objects" // every entry; and for every object its existence, its size and its checksum
 	Read    Depth = "read"    // every byte of every object, too
 )
 
@@ -41,33 +41,35 @@ type Journal struct {
 	*checkpoint.Journal
 	Name     string
 	Files    bool // its objects are files of the archive, and not batches that a receiver took
-	AnyOrder bool // its windows come in any order: it is a backfill's
+	AnyOrder bool // its windows come in any order: it is the journal of a backfill
 }
 
 // Options say what to verify.
 type Options struct {
 	Journals  []Journal        // a journal without an entry is left out. The archive's own journal comes before its backfill's
 	Positions bucket.Reader    // the store of the journals
-	Files     bucket.Inspector // the archive's; nil to look at no object
+	Files     bucket.Inspector // the store of the archive; nil to look at no object
 	Depth     Depth
-	// Keys are public keys that the reader has from outside of the store. Without any, no signature is opened.
+	// Keys are public keys that the reader has from outside of the store. If there are none, only the keys that the journal names open
+	// signatures.
 	Keys []seal.PublicKey
-	// Accept are public keys that the reader accepts although no earlier key vouches for them, since those were lost.
+	// Accept are public keys that the reader accepts although no earlier key vouches for them, because the earlier keys were lost.
 	Accept []seal.PublicKey
 	// Heads are heads that the reader has from outside of the store.
 	Heads []Remembered
-	// Anchors are what the second place has that remembers heads; nil to say nothing of it. The heads are among Heads.
+	// Anchors are the heads that the second place remembers; nil to report nothing about them. These heads are also among Heads.
 	Anchors *Anchors
-	// Since and Until bound the days of the objects: those that hold a part of the time from Since to before Until. Zero is no
+	// Since and Until bound the days of the objects. A day counts if a part of it is at or after Since and before Until. Zero is no
 	// bound. The journals are verified whole in any case.
 	Since, Until time.Time
 	// Sample limits the verification to a part of the entries and their objects; nil for no limit.
 	Sample *Sample
-	// Memory bounds the bytes of bodies, and those of their records, that are held at a time; zero for a default.
+	// Memory bounds the bytes of bodies in memory, and separately the bytes of their records; zero for a default.
 	Memory int64
-	// Progress is told, now and then, how many entries and objects are done of how many. all is 0 while that is not known.
+	// Progress gets the number of entries and objects that are done, and the number of all so far. all grows when the verification
+	// finds more of them, and is never below done.
 	Progress func(done, all int64)
-	Watch    Watcher // nil if no more than the report is wanted
+	Watch    Watcher // nil if the report is enough
 }
 
 // A Report is the result of a verification.
@@ -75,39 +77,41 @@ type Report struct {
 	Depth    Depth            `json:"depth"`
 	Since    time.Time        `json:"since,omitzero"`
 	Until    time.Time        `json:"until,omitzero"`
-	Sample   *Sample          `json:"sample,omitempty"`     // what the verification was limited to
-	Keys     []string         `json:"keys,omitempty"`       // the SHA-256 of each public key that signatures were opened with
-	Heads    int              `json:"kept_heads,omitempty"` // heads that the reader had kept, and that the journals grew out of
+	Sample   *Sample          `json:"sample,omitempty"`     // the limits of the verification
+	Keys     []string         `json:"keys,omitempty"`       // the SHA-256 of each public key that the reader gave
+	Heads    int              `json:"kept_heads,omitempty"` // heads that the reader kept, and out of which the journals grew
 	Streams  []Stream         `json:"streams"`
-	Objects  int64            `json:"objects"` // that were looked at
-	Bytes    int64            `json:"bytes"`   // of them
-	Records  int64            `json:"records"` // in them: as their entries say or, if they were read, as they are
+	Objects  int64            `json:"objects"` // the number of objects that were looked at
+	Bytes    int64            `json:"bytes"`   // the size of these objects
+	Records  int64            `json:"records"` // their records, by the words of the entries or, if they were read, by count
 	Findings []Finding        `json:"findings"`
-	More     map[Code]int     `json:"more,omitempty"` // findings that are not in the list, since there are so many
+	More     map[Code]int     `json:"more,omitempty"` // findings that are not in the list, because there are too many
 	Counts   map[Severity]int `json:"counts"`
-	Unread   []string         `json:"unread,omitempty"` // errors about things that could not be read
+	Unread   []string         `json:"unread,omitempty"` // errors about entries and objects that could not be read
 }
 
-// A Stream is what a journal says.
+// A Stream is the summary of a journal.
 type Stream struct {
 	Name      string    `json:"stream"`
 	Tenant    string    `json:"tenant"`
 	First     uint64    `json:"first"`  // serial of the first entry that is there
-	Newest    uint64    `json:"newest"` // and of the newest
-	SHA256    string    `json:"sha256"` // of the newest entry
+	Newest    uint64    `json:"newest"` // serial of the newest entry
+	SHA256    string    `json:"sha256"` // SHA-256 of the newest entry
 	Entries   int64     `json:"entries"`
 	Start     time.Time `json:"start,omitzero"`
 	Cursor    time.Time `json:"cursor"`
-	Delivered int64     `json:"delivered"`          // records in all, as the newest entry says
+	Delivered int64     `json:"delivered"`          // number of all delivered records, by the words of the newest entry
 	Filtered  int64     `json:"filtered,omitempty"` // records that the stream's filter has left out
 	Origin    string    `json:"origin"`             // the name of the journal in its heads
 	Signed    bool      `json:"signed"`             // the newest entry has signatures
-	// Head is the head of all entries: a note with its signatures, if the hint has it. Keep it: the next verification takes it.
+	// Head is the head of all entries. If the hint has the note of that head, it has its signatures, too. Keep it: the next
+	// verification can compare it.
 	Head        string       `json:"head"`
 	SigningKeys []SigningKey `json:"signing_keys,omitempty"` // all keys that the journal itself names
 }
 
-// Run verifies. Its error is about what could not be read, by which the report is not complete, or about the end of ctx.
+// Run verifies. It returns an error if an entry or an object could not be read, and then the report is not complete. It also
+// returns an error if ctx ends.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -132,7 +136,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return r.finish(ctx, journals)
 }
 
-// verify goes through the journals, and then through the listing of the archive.
+// verify reads the journals, and then the listing of the archive.
 func (r *run) verify(ctx context.Context, journals []*journal) {
 	r.unclaimed(journals)
 	there := false
@@ -184,7 +188,7 @@ func (r *run) finish(ctx context.Context, journals []*journal) (*Report, error) 
 	return &report, errors.Join(r.errs...)
 }
 
-// unproved reports what no signature proves.
+// unproved reports the journals that no signature proves.
 func (r *run) unproved(journals []*journal) {
 	var unsigned, unopened []string
 	for _, j := range journals {
@@ -207,7 +211,7 @@ func (r *run) unproved(journals []*journal) {
 	}
 }
 
-// unclaimed reports the heads that are of no journal here.
+// unclaimed reports the heads that belong to no journal here.
 func (r *run) unclaimed(journals []*journal) {
 	for _, h := range r.Heads {
 		if !slices.ContainsFunc(journals, func(j *journal) bool { return h.Stream() == j.Name }) {
@@ -217,21 +221,21 @@ func (r *run) unclaimed(journals []*journal) {
 	}
 }
 
-// A run is a verification under way.
+// A run is a verification that is under way.
 type run struct {
 	Options
 
 	cancel  context.CancelCauseFunc
 	looking errgroup.Group      // looks at objects
-	memory  *semaphore.Weighted // of the bodies that are read
-	decoded *semaphore.Weighted // of their records
+	memory  *semaphore.Weighted // for the bodies that are read
+	decoded *semaphore.Weighted // for their records
 	found   findings
 	ledger  *ledger
 
-	mu        sync.Mutex // guards the rest
+	mu        sync.Mutex // guards the fields below
 	report    Report
 	errs      []error
-	failed    int // how many errs there were, and more that are not kept
+	failed    int // the number of all errors: errs keeps only the first ones
 	unchecked bool
 	done, all int64
 
@@ -243,10 +247,10 @@ type run struct {
 	chosen  chosen              // of a sample
 }
 
-// errTooMuch ends a verification in which too much cannot be read.
+// errTooMuch ends a verification when it cannot read too many entries or objects.
 var errTooMuch = errors.New("too much cannot be read")
 
-// unread takes in that something could not be read.
+// unread notes that an entry or an object could not be read.
 func (r *run) unread(err error) {
 	const most = 10
 	r.mu.Lock()
@@ -259,14 +263,14 @@ func (r *run) unread(err error) {
 	}
 }
 
-// incomplete tells that something could not be read.
+// incomplete tells whether an entry or an object could not be read.
 func (r *run) incomplete() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed > 0
 }
 
-// expect adds to the work that is to be done, and progressed to the work that is done.
+// expect adds to the work to do, and progressed adds to the work that is done.
 func (r *run) expect(n int64) { r.step(0, n) }
 func (r *run) progressed()    { r.step(1, 0) }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// A sound archive has no finding, whatever happened to it.
+// TestSound: a sound archive has no finding after all kinds of events.
 func TestSound(t *testing.T) {
 	all := bodies(t)
 	kinds := map[checkpoint.Kind]int{}

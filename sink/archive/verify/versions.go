@@ -19,14 +19,14 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 )
 
-// An original is an earlier version of an object that has the hash that the journal names.
+// An original is an earlier version of an object, with the hash that the journal names.
 type original struct {
 	bucket.Version
 	body []byte
 	top  bucket.Version // the version or marker that covers it
 }
 
-// original looks for the version of an object that has a hash. It is nil if there is none, or if the store does not tell versions.
+// original looks for the version of an object with that hash. It is nil if there is none, or if the store does not show versions.
 func (r *run) original(ctx context.Context, b bucket.Reader, key, sha string) *original {
 	if sha == "" {
 		return nil
@@ -43,10 +43,10 @@ func (r *run) original(ctx context.Context, b bucket.Reader, key, sha string) *o
 	return nil
 }
 
-// versions are the versions of one key, the newest first.
+// versions returns the versions of one key, the newest first.
 func (r *run) versions(ctx context.Context, b bucket.Reader, key string) (all []bucket.Version, top bucket.Version) {
 	for _, v := range r.versionsOf(ctx, b, key) {
-		if v.Key != key { // the prefix of another one
+		if v.Key != key { // it is a longer key
 			continue
 		}
 		if v.Newest {
@@ -57,7 +57,7 @@ func (r *run) versions(ctx context.Context, b bucket.Reader, key string) (all []
 	return all, top
 }
 
-// versionsOf are the versions of the keys with a prefix, the newest first. There are none if the store does not tell them.
+// versionsOf returns the versions of the keys with a prefix, the newest first. It returns none if the store does not show them.
 func (r *run) versionsOf(ctx context.Context, b bucket.Reader, prefix string) (all []bucket.Version) {
 	store, ok := b.(bucket.Versioned)
 	if !ok {
@@ -83,7 +83,7 @@ func (r *run) versionsOf(ctx context.Context, b bucket.Reader, prefix string) (a
 	return all
 }
 
-// untold takes in that versions cannot be read. If the store has none or does not show them, that is said once.
+// untold notes that versions cannot be read. If the store has none or does not show them, the report says so once.
 func (r *run) untold(err error) {
 	if !errors.Is(err, errors.ErrUnsupported) {
 		r.unread(err)
@@ -94,7 +94,7 @@ func (r *run) untold(err error) {
 	r.unchecked = true
 }
 
-// covered says what covers an original.
+// covered says which version or marker covers an original.
 func (o *original) covered() string {
 	if o.top.Marker {
 		return fmt.Sprintf("a delete marker (version %s of %s) hides the original (version %s of %s)",
@@ -124,7 +124,8 @@ func (r *run) versionBody(ctx context.Context, b bucket.Reader, v bucket.Version
 	return body, err == nil
 }
 
-// hint compares the end of the journal with the hint, and with the highest serial that anything tells of.
+// hint compares the end of the journal with the hint. It also compares the end with the highest serial that the hint, an earlier
+// hint or the lease knows.
 func (j *journal) hint(witness uint64) {
 	newest, hint := j.end.Newest, j.end.Hint
 	switch {
@@ -149,10 +150,10 @@ func (j *journal) hint(witness uint64) {
 	}
 }
 
-// earlierHints are the heads in the earlier versions of the hint, as far as the store keeps and shows them: witnesses of entries that
-// a person removed together with the hint. bare is the highest serial in the versions without a head.
+// earlierHints returns the heads in the earlier versions of the hint, as far as the store keeps and shows them. They are witnesses
+// of entries that a person removed together with the hint. bare is the highest serial in the versions without a head.
 func (j *journal) earlierHints(ctx context.Context) (heads []*witness, bare uint64) {
-	const most = 1000 // if there are more, so many of them at even distances
+	const most = 1000 // if there are more, it reads so many at even distances
 	versions, _ := j.versions(ctx, j.Positions, j.HintKey())
 	versions = slices.DeleteFunc(versions, func(v bucket.Version) bool { return v.Marker })
 	step := max(1, (len(versions)+most-1)/most)
@@ -182,7 +183,7 @@ func (j *journal) earlierHints(ctx context.Context) (heads []*witness, bare uint
 	return slices.CompactFunc(heads, func(a, b *witness) bool { return a.Note() == b.Note() }), bare
 }
 
-// hidden looks for entries behind the newest one that delete markers hide.
+// hidden looks for entries after the newest one that delete markers hide.
 func (j *journal) hidden(ctx context.Context) {
 	folder := func(serial uint64) string {
 		key := j.Key(serial)

@@ -14,7 +14,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify/page"
 )
 
-// A tracker counts what a verification tells.
+// A tracker counts the calls of a verification.
 type tracker struct {
 	entries int
 	records atomic.Int64
@@ -27,8 +27,8 @@ func (c *tracker) Object() (each func(*record.Record), sound func()) {
 	return func(*record.Record) { n++ }, func() { c.records.Add(n) }
 }
 
-// A verification tells each entry, and the records of the objects that are as they were committed: not of one that was changed, nor
-// of the original below it.
+// TestWatched: a Watcher gets each entry, and the records of the objects that are as committed. It gets no records of a changed
+// object, nor of its original below.
 func TestWatched(t *testing.T) {
 	t.Parallel()
 	v := inFolder(t, t.TempDir(), bodies(t))
@@ -54,8 +54,8 @@ func TestWatched(t *testing.T) {
 	}
 }
 
-// The page of an archive with late rows, a reset, a move, a backfill and compactions has the same number of records by day, by action
-// and in all.
+// TestPageAddsUp: an archive has late rows, a reset, a move, a backfill and compactions. Its page has the same number of records by
+// day, by action and in all.
 func TestPageAddsUp(t *testing.T) {
 	t.Parallel()
 	bodies(t) // makes the archive
@@ -67,7 +67,7 @@ func TestPageAddsUp(t *testing.T) {
 	check(t, page.Write(&b, page.Facts{
 		Report: report, Account: account, Archive: "here", Journals: "there", All: true, Made: time.Unix(0, 0),
 	}))
-	// The days of the webhook have no records: there the sum has one number only.
+	// The days of the webhook have no records, so the row of the sum has only one number there.
 	sums := regexp.MustCompile(`>(?:sum</th><td class="n">\d+</td>|Sum</th>)<td class="n">([\d,]+)</td>`).FindAllStringSubmatch(b.String(), -1)
 	if len(sums) != 3 {
 		t.Fatalf("%d sums in the page", len(sums))

@@ -50,7 +50,7 @@ const (
 // A place is the store of an archive, and the store of its journals.
 type place struct{ files, positions bucket.Bucket }
 
-// options verify everything in a place.
+// options ask for a verification of everything in a place.
 func (p place) options(depth verify.Depth) verify.Options {
 	journal := func(name string, files, anyOrder bool) verify.Journal {
 		return verify.Journal{
@@ -66,14 +66,14 @@ func (p place) options(depth verify.Depth) verify.Options {
 // retiredKey is the first key of the archive's journal in whole.
 func retiredKey() ed25519.PrivateKey { return checkpointtest.Key(8) }
 
-// pinned is options for a reader who has the key of whole.
+// pinned returns options of a reader who has the key of whole.
 func (p place) pinned(depth verify.Depth, heads ...verify.Remembered) verify.Options {
 	o := p.options(depth)
 	o.Keys, o.Heads = []seal.PublicKey{seal.PublicOf(checkpointtest.Key(1))}, heads
 	return o
 }
 
-// folders is the place of an archive and its journals in two folders.
+// folders makes the place of an archive and its journals in two folders.
 func folders(t *testing.T, root string) place {
 	t.Helper()
 	var p place
@@ -92,7 +92,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// A world is a BloodHound and the program that exports from it into a place, by a clock that the test moves.
+// A world is a BloodHound and the program that exports from it into a place. The test moves their clock.
 type world struct {
 	t      *testing.T
 	place  place
@@ -100,14 +100,14 @@ type world struct {
 	id     int64
 	server *bloodhoundtest.Server
 	source *bloodhound.Client
-	name   string // of the source in the journals
+	name   string // the name of the source in the journals
 	keys   []ed25519.PrivateKey
-	before []ed25519.PrivateKey // of the archive's journal, until its key is rotated
+	before []ed25519.PrivateKey // the keys of the archive's journal, until its key is rotated
 }
 
 var begin = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// newWorld has ten days of history.
+// newWorld makes a world with ten days of history.
 func newWorld(t *testing.T, root string) *world {
 	t.Helper()
 	w := &world{t: t, place: folders(t, root), now: begin, name: "https://acme.example"}
@@ -132,13 +132,13 @@ func (w *world) add(n int, from, to time.Time) {
 	w.id += int64(n)
 }
 
-// later moves the clock, with new rows, and rows that are late.
+// later moves the clock. It adds new rows, and rows that are late.
 func (w *world) later(d time.Duration) {
 	before := w.now
 	w.now = w.now.Add(d)
 	w.add(20, before, w.now.Add(-30*time.Minute))
-	w.add(3, before.Add(-9*time.Minute), before.Add(-8*time.Minute)) // seen by the overlap
-	w.add(2, before.Add(-20*time.Hour), before.Add(-19*time.Hour))   // seen by the rescan
+	w.add(3, before.Add(-9*time.Minute), before.Add(-8*time.Minute)) // the overlap sees them
+	w.add(2, before.Add(-20*time.Hour), before.Add(-19*time.Hour))   // the rescan sees them
 }
 
 type daily struct{}
@@ -159,7 +159,7 @@ func (w *world) keysOf(name string) []ed25519.PrivateKey {
 	return w.keys
 }
 
-// exporter is the exporter of a stream; the positions may be a view that fails.
+// exporter makes the exporter of a stream; positions may be a view that fails.
 func (w *world) exporter(name string, positions bucket.Bucket) *exporter.Exporter {
 	w.t.Helper()
 	e := &exporter.Exporter{
@@ -187,7 +187,7 @@ func (w *world) run() {
 	}
 }
 
-// destination tells an exporter what an archive holds.
+// destination tells an exporter about the contents of an archive.
 func destination(b bucket.Bucket) exporter.Destination {
 	return exporter.Destination{
 		Attempt: func(ctx context.Context, win window.Window) (keys []string, err error) {
@@ -231,7 +231,7 @@ func (*receiver) WriteParts(context.Context, window.Window, iter.Seq2[[]record.R
 	return checkpoint.Receipt{}, errors.New("no window of these tests is that large")
 }
 
-// compact compacts the days that are over for so long.
+// compact compacts the days that have been over for so long.
 func (w *world) compact(olderThan time.Duration) {
 	w.t.Helper()
 	check(w.t, compactor(w.place, w.name, olderThan, w.keys...).Run(w.t.Context()))
@@ -251,7 +251,7 @@ func compactor(p place, source string, olderThan time.Duration, keys ...ed25519.
 	}
 }
 
-// crash runs a cycle that writes its objects and dies before the commit.
+// crash runs a cycle that writes its objects, and dies before the commit.
 func (w *world) crash() {
 	w.t.Helper()
 	dying := checkpointtest.NewFaulty(w.place.positions)
@@ -267,8 +267,8 @@ func (w *world) crash() {
 	}
 }
 
-// whole makes an archive with everything that may happen to one: late rows, rescans, a backfill, an accepted reset that takes
-// over what a crash has left, a move, a key that is rotated, a webhook beside it; and in the end a crash whose leftovers are there.
+// whole makes an archive with all kinds of events: late rows, rescans, a backfill, a move, a webhook beside it, and a key that is
+// rotated. There is also an accepted reset that takes over the objects of a crash. At the end comes a crash whose objects stay.
 func whole(t *testing.T, root string) place {
 	t.Helper()
 	w := newWorld(t, root)
@@ -311,7 +311,7 @@ func whole(t *testing.T, root string) place {
 	return w.place
 }
 
-// sound is the archive of whole, made once and copied for each test.
+// sound has the archive of whole. It is made once, and copied for each test.
 var sound = struct {
 	sync.Once
 	root string
@@ -349,12 +349,12 @@ func bodies(t *testing.T) map[string][]byte {
 	return all
 }
 
-// entryOf is the name of an entry.
+// entryOf returns the name of an entry.
 func entryOf(stream string, serial int) string {
 	return fmt.Sprintf("positions/%s/%017d/%020d.json", stream, serial/1000, serial)
 }
 
-// entries are the entries of a stream in a sound archive.
+// entries returns the entries of a stream in a sound archive.
 func entries(t *testing.T, all map[string][]byte, stream string) (list []checkpoint.Checkpoint) {
 	t.Helper()
 	for serial := 1; all[entryOf(stream, serial)] != nil; serial++ {

@@ -63,7 +63,7 @@ func TestTrino(t *testing.T) {
 			if diff := cmp.Diff([][]string{{"a", "b"}}, got); diff != "" {
 				t.Errorf("keys that differ in case (-want +got):\n%s", diff)
 			}
-			if extension != ndjson.ZstdExtension { // it differs from the other lines in the compression only
+			if extension != ndjson.ZstdExtension { // it differs from the other lines only in the compression
 				tabletest.Views(t, e, table.Athena, over)
 				tabletest.Questions(t, e, table.Athena, name)
 			}
@@ -126,7 +126,7 @@ func testGlue(t *testing.T, e engine.Trino, over table.Table) {
 	}
 }
 
-// testLater makes the table before the second tenant comes, and then brings it up to date.
+// testLater makes the table before the second tenant comes, and then updates it.
 func testLater(t *testing.T, e engine.Trino, over table.Table) {
 	t.Helper()
 	early := over
@@ -145,7 +145,7 @@ func testLater(t *testing.T, e engine.Trino, over table.Table) {
 		t.Fatal(err)
 	}
 	maps.Copy(before.Parameters, engine.Properties(alter))
-	e.Exec(t, "CREATE SCHEMA hive.later_altered") // the server remembers the table that it has read
+	e.Exec(t, "CREATE SCHEMA hive.later_altered") // the server remembers the table that it read
 	e.Register(t, "later_altered", name, before)
 	e.Schema = "later_altered"
 	if diff := cmp.Diff(whole(t), byTenant(t, e)); diff != "" {
@@ -153,7 +153,7 @@ func testLater(t *testing.T, e engine.Trino, over table.Table) {
 	}
 }
 
-// testOneDay: a question about one day reads the objects of this day, and of a neighbouring day at most.
+// testOneDay: a question about one day reads the objects of this day, and at most those of one neighbouring day.
 func testOneDay(t *testing.T, e engine.Trino, over table.Table) {
 	t.Helper()
 	create, err := over.Create(table.Trino)
@@ -207,7 +207,7 @@ func testIceberg(t *testing.T, server engine.TrinoServer) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Trino has one connector for each of the two tables, Athena has one for both.
+		// Trino has one connector for each of the two tables. Athena has one for both.
 		return strings.ReplaceAll(sql, `FROM "bloodhound_audit"`, "FROM hive.athena_parquet.bloodhound_audit")
 	}
 	for _, q := range questions {

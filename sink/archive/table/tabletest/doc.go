@@ -1,4 +1,4 @@
-// Package tabletest tests the SQL of package table with a real engine: each engine's test makes the tables, runs every view and
+// Package tabletest tests the SQL of package table with real engines. The test of each engine makes the tables, runs every view and
 // every question, and compares the results.
 //
 // All engines read one archive, which the project's own writer makes. Package tabletest computes the rows of the views from the

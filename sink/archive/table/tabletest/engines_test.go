@@ -29,7 +29,7 @@ func encoders() map[string]func(tenant string) archive.Encoder {
 	}
 }
 
-// statements are the statements of a text.
+// statements splits a text into its statements.
 func statements(sql string) (all []string) {
 	for statement := range strings.SplitSeq(sql, ";\n") {
 		if statement = strings.TrimSpace(statement); statement != "" {
@@ -49,13 +49,13 @@ func execAll(t *testing.T, e tabletest.Engine, sql string, err error) {
 	}
 }
 
-// byTenant is how many rows of each tenant the table has.
+// byTenant returns the number of rows that the table has for each tenant.
 func byTenant(t *testing.T, e tabletest.Engine) [][]string {
 	t.Helper()
 	return tabletest.Rows(e.Query(t, "SELECT tenant, count(*) FROM "+name+" GROUP BY tenant ORDER BY tenant"))
 }
 
-// whole is what byTenant must be.
+// whole is the right result of byTenant.
 func whole(t *testing.T) [][]string {
 	t.Helper()
 	records := tabletest.Records(t)
@@ -114,7 +114,7 @@ func TestSpark(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Run(t, "parse", statements(create)[0]) // the second one is a view, in the grammar of Trino
+			e.Run(t, "parse", statements(create)[0]) // the second statement makes a view, in the grammar of Trino
 			alter, err := s3.Alter(table.Athena)
 			if err != nil {
 				t.Fatal(err)

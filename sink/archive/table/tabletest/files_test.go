@@ -21,7 +21,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
-// writers are the two that the archive's Parquet files are from: an export's, and a compaction's.
+// writers are the two writers of the archive's Parquet files: an export, and a compaction.
 func writers() map[string]*parquet.Encoder {
 	meta := parquet.Metadata{Tenant: tabletest.Tenant, Version: "1.2.3"}
 	return map[string]*parquet.Encoder{"an export's": parquet.NewEncoder(meta), "a compaction's": parquet.NewDenseEncoder(meta)}
@@ -29,13 +29,14 @@ func writers() map[string]*parquet.Encoder {
 
 // A fileReader is an engine that reads one file.
 type fileReader interface {
-	// Rows are all rows by (created_at_us, id): id, created_at in milliseconds, created_at_us, and the MD5 of each other column.
+	// Rows returns all rows by (created_at_us, id). A row has the id, created_at in milliseconds, created_at_us, and the MD5 of each
+	// other column.
 	Rows(t *testing.T, path string) [][]any
-	// Count is how many rows have a value in a column. An engine may leave out rows by the file's statistics and bloom filters.
+	// Count returns the number of rows with a value in a column. An engine may skip rows by the file's statistics and bloom filters.
 	Count(t *testing.T, path, column, value string) string
 }
 
-// testFiles has a reader read every value of every kind of file, with digests instead of values, since some are large.
+// testFiles lets a reader read every value of every kind of file. It compares digests, because some values are large.
 func testFiles(t *testing.T, reader fileReader) {
 	t.Helper()
 	for kind, records := range sinktest.Files(t, tabletest.First) {
@@ -58,7 +59,7 @@ func testFiles(t *testing.T, reader fileReader) {
 	}
 }
 
-// digests are the rows that a reader has to find.
+// digests returns the rows that a reader must find.
 func digests(records []record.Record) [][]string {
 	rows := make([][]string, len(records))
 	for i := range records {
@@ -76,7 +77,7 @@ func digests(records []record.Record) [][]string {
 	return rows
 }
 
-// judgeCounts asks for the ids of some records, which have a bloom filter and statistics, and for one that no record has.
+// judgeCounts asks for the ids of some records, which have a bloom filter and statistics, and for an id that no record has.
 func judgeCounts(t *testing.T, reader fileReader, path string, records []record.Record) {
 	t.Helper()
 	for _, c := range record.Columns() {

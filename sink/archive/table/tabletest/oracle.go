@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// The rows of the views, computed from the records and without SQL. The texts are in the form in which Run reads them.
+// This file computes the rows of the views from the records, without SQL. The texts are in the form in which Run reads them.
 
 const day = 24 * time.Hour
 
@@ -21,7 +21,7 @@ func pairable(r *record.Record) bool { return r.CommitID != "" && r.CommitID != 
 
 var ported = regexp.MustCompile(`^([0-9.]+):[0-9]+$`)
 
-// address is the first (0) or the last (-1) address of the chain.
+// address returns the first (0) or the last (-1) address of the chain.
 func address(r *record.Record, at int) string {
 	chain := strings.Split(r.SourceIP, ",")
 	if at < 0 {
@@ -47,7 +47,7 @@ func actor(r *record.Record) string {
 	return null
 }
 
-// row of a view that is about one record.
+// rowOf is a row of a view about one record.
 func rowOf(tenant string, r *record.Record, more ...string) []string {
 	return append([]string{
 		tenant, dayOf(r).Format(time.DateOnly), fmt.Sprint(r.ID), fmt.Sprint(r.CreatedAt.UnixMicro()), r.Action,
@@ -55,13 +55,13 @@ func rowOf(tenant string, r *record.Record, more ...string) []string {
 	}, more...)
 }
 
-// A View has the columns to ask a view for, and the rows that it must have.
+// A View has the columns of a view that a test reads, and the rows that the view must have.
 type View struct {
 	Columns string
 	Rows    [][]string
 }
 
-// ViewsOf are the views over the records of each tenant, by name.
+// ViewsOf returns the views over the records of each tenant, by name.
 func ViewsOf(all map[string][]record.Record) map[string]View {
 	const about = "tenant, dt, id, created_at_us, action, who, client_address, peer_address, "
 	events, orphans := View{Columns: about + "status, duration_ms"}, View{Columns: about + "reason"}
@@ -138,7 +138,7 @@ func (p pairs) duration(r *record.Record) string {
 	return null
 }
 
-// orphaned is the reason for which an intent is in audit_orphans; "" if it is not.
+// orphaned returns the reason if an intent is in audit_orphans; "" if it is not.
 func (p pairs) orphaned(r *record.Record) string {
 	if !pairable(r) {
 		return "no commit id"

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// Tenant is the tenant of most records. Other has a few. A name of digits stays a text.
+// Tenant is the tenant of most records. Other has a few: its name has only digits, and must stay a text.
 const (
 	Tenant = "acme"
 	Other  = "0042"
@@ -79,7 +79,7 @@ func story() []row {
 	}
 }
 
-// Records are the records of the archive, by tenant, oldest first.
+// Records returns the records of the archive, by tenant, oldest first.
 func Records(tb testing.TB) map[string][]record.Record {
 	tb.Helper()
 	all := map[string][]record.Record{}
@@ -117,7 +117,7 @@ func WriteDay(tb testing.TB, store bucket.Bucket, encoder func(tenant string) ar
 	}
 }
 
-// perDay is how many ordinary records a day has.
+// perDay is the number of ordinary records on a day.
 const perDay = 40
 
 // ordinary makes pairs of records. Each day has its own commit ids.
@@ -149,7 +149,7 @@ func parse(tb testing.TB, id int64, r row) record.Record {
 	return sinktest.Parse(tb, string(raw))
 }
 
-// Write writes the archive into a store: an object a day, and one more for a late record.
+// Write writes the archive into a store: one object for each day, and one more for a late record.
 func Write(tb testing.TB, store bucket.Bucket, encoder func(tenant string) archive.Encoder) {
 	tb.Helper()
 	for tenant, records := range Records(tb) {

@@ -19,7 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/table"
 )
 
-// null is a NULL in a row.
+// null stands for a NULL in a row.
 const null = "NULL"
 
 //go:embed testdata/*.json
@@ -67,7 +67,7 @@ func Views(t *testing.T, e Engine, d table.Dialect, over table.Table) {
 	}
 }
 
-// Questions asks each question, and compares the rows. The views must be there.
+// Questions asks each question, and compares the rows. The engine must already have the views.
 func Questions(t *testing.T, e Engine, d table.Dialect, name string) {
 	t.Helper()
 	questions, err := table.Questions(athena.Files)
@@ -76,7 +76,7 @@ func Questions(t *testing.T, e Engine, d table.Dialect, name string) {
 	}
 	asked := 0
 	for _, q := range questions {
-		if q.Name == "iceberg" { // it is no question
+		if q.Name == "iceberg" { // it is not a question
 			continue
 		}
 		asked++

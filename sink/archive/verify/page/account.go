@@ -14,11 +14,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// mostEvents is how many events, and how many holes, a page lists.
+// mostEvents is the largest number of events, and of holes, that a page lists.
 const mostEvents = 200
 
-// An Account is told what a verification reads, and keeps what a page says of it: a verify.Watcher. Its size depends on the days and
-// the names, and not on the records.
+// An Account is a [verify.Watcher]: it gets the entries and the records of a verification, and keeps the facts for a page. Its size
+// depends on the days and the names, and not on the records.
 type Account struct {
 	archive, receiver *destination
 	of                map[string]verify.Journal
@@ -27,7 +27,7 @@ type Account struct {
 	names *names
 }
 
-// NewAccount makes the account of these journals. people says that actors are kept, too.
+// NewAccount makes the account of these journals. With people, it also keeps the names of actors.
 func NewAccount(people bool, journals ...verify.Journal) *Account {
 	a := &Account{archive: newDestination(), receiver: newDestination(), of: map[string]verify.Journal{}, names: newNames(people)}
 	for _, j := range journals {
@@ -36,12 +36,12 @@ func NewAccount(people bool, journals ...verify.Journal) *Account {
 	return a
 }
 
-// A destination has one account of time, by its journal and the journal of its backfill.
+// A destination has one account of time: the time of its own journal and of its backfill's journal.
 type destination struct {
 	covered          spans           // the time that entries account for
-	bounded, unknown spans           // of it, if the server's count is not exact
-	backfilled       spans           // of it, the time that a backfill accounts for
-	start, cursor    time.Time       // of the main journal
+	bounded, unknown spans           // the part of it for which the server's count is not exact
+	backfilled       spans           // the part of it for which a backfill accounts
+	start, cursor    time.Time       // of its own journal
 	records          map[int64]int64 // by day
 	known            int64           // their sum
 	sources          map[string]string
@@ -49,16 +49,16 @@ type destination struct {
 	excluded, changed     int64
 	filtered              int64
 	compactions, replaced int64
-	unplaced              int64 // records that an adoption counts and that no entry before it named
+	unplaced              int64 // records that an adoption counts, and that no earlier entry named
 	holed, forgotten      map[int64]bool
 	holes                 []hole
 	moreHoles, moreEvents int
 	events                []event
-	sample                *checkpoint.Object // an object, as the newest entry that has one names it
-	sampled               uint64             // that entry
+	sample                *checkpoint.Object // an object, by the newest entry that names one
+	sampled               uint64             // the serial of that entry
 }
 
-// An event is an entry by which a person, or signing, changed the course of a journal.
+// An event is an entry with which a person changed the course of a journal: a reset, a move, an adoption or a removal.
 type event struct {
 	At      time.Time
 	Journal string
@@ -66,7 +66,7 @@ type event struct {
 	What    string
 }
 
-// A hole is a record that could not be taken.
+// A hole is a record that Houndtrail could not take.
 type hole struct {
 	checkpoint.Hole
 	Journal string
@@ -77,7 +77,7 @@ func newDestination() *destination {
 	return &destination{records: map[int64]int64{}, holed: map[int64]bool{}, forgotten: map[int64]bool{}, sources: map[string]string{}}
 }
 
-// Entry takes in an entry.
+// Entry adds an entry.
 func (a *Account) Entry(e checkpoint.Stored) {
 	journal := a.of[e.Stream]
 	d := a.receiver
@@ -102,8 +102,9 @@ func (a *Account) Entry(e checkpoint.Stored) {
 	}
 }
 
-// time takes in for which time an entry accounts, and how the server's count of it stands. A search that finds nothing new changes
-// nothing. One that does has to be counted as well, since the day has more records now than the count of its first window.
+// time notes the time for which an entry accounts, and whether the server's count of it is exact. A search that finds no new record
+// changes nothing. A search that finds one needs a count of its own, because the day now has more records than the count of its
+// first window.
 func (d *destination) time(e *checkpoint.Checkpoint) {
 	counts := false
 	switch e.Kind {
@@ -112,7 +113,7 @@ func (d *destination) time(e *checkpoint.Checkpoint) {
 		counts = true
 	case checkpoint.KindRescan, checkpoint.KindAhead:
 		counts = e.Records.Fresh > 0
-	case checkpoint.KindAdopt: // the earlier entries do not count any more, and the archive's files tell no count
+	case checkpoint.KindAdopt: // the earlier entries no longer count, and the archive's files tell no count
 		begin := e.Start
 		if from := e.Adopted.From; !from.IsZero() && from.Before(begin) {
 			begin = from
@@ -121,7 +122,7 @@ func (d *destination) time(e *checkpoint.Checkpoint) {
 		d.covered.add(all)
 		d.unknown.add(all)
 		return
-	default: // the others account for no time
+	default: // the other kinds account for no time
 	}
 	if !counts {
 		return
@@ -145,12 +146,12 @@ func (d *destination) time(e *checkpoint.Checkpoint) {
 	}
 }
 
-// objects takes in how many records each day has, and an object to check by hand.
+// objects notes the number of records of each day, and an object to check by hand.
 func (d *destination) objects(e *checkpoint.Checkpoint, of verify.Journal) {
 	for _, o := range e.Objects {
 		key, ok := read.Parse(o.Key)
 		if !ok {
-			continue // it is a finding
+			continue // there is already a finding
 		}
 		n := int64(o.Records)
 		if e.Compacted != nil { // its records are not new
@@ -158,7 +159,7 @@ func (d *destination) objects(e *checkpoint.Checkpoint, of verify.Journal) {
 		}
 		d.records[day(key.Day)] += n
 		d.known += n
-		if !of.AnyOrder { // a compaction replaces what a backfill wrote, and has an object itself
+		if !of.AnyOrder { // a compaction replaces the objects of a backfill, and has an object itself
 			d.sample, d.sampled = &o, e.Serial
 		}
 	}
@@ -181,7 +182,7 @@ func (d *destination) objects(e *checkpoint.Checkpoint, of verify.Journal) {
 	}
 }
 
-// happened takes in the events and the holes.
+// happened notes the events and the holes.
 func (d *destination) happened(e *checkpoint.Checkpoint) {
 	for _, h := range e.Holes {
 		if len(d.holes) == mostEvents {
@@ -199,7 +200,7 @@ func (d *destination) happened(e *checkpoint.Checkpoint) {
 	case e.Adopted != nil:
 		what = fmt.Sprintf("Adoption: the journal was lost, and its position was rebuilt from the archive's files (%s objects, %s records). "+
 			"The earlier entries do not count any more. Reason: %s", comma(int64(e.Adopted.Objects)), comma(e.Adopted.Records), e.Adopted.Reason)
-	case e.Forgotten != nil: // without the person who did it: the journal has the name
+	case e.Forgotten != nil: // without the person's name: the journal has it
 		what = fmt.Sprintf("Removal on purpose: %s objects with %s records of days before %s. Reason: %s", comma(int64(len(e.Forgotten.Removed))),
 			comma(int64(e.Forgotten.Records)), e.Forgotten.Before.Format(time.DateOnly), e.Forgotten.Reason)
 	default:
@@ -212,7 +213,7 @@ func (d *destination) happened(e *checkpoint.Checkpoint) {
 	d.events = append(d.events, event{e.CommittedAt, e.Stream, e.Serial, what})
 }
 
-// moved says what a move changed.
+// moved says which names a move changed.
 func moved(e *checkpoint.Checkpoint) string {
 	var changes []string
 	for _, name := range []struct{ what, from, to string }{
@@ -228,7 +229,7 @@ func moved(e *checkpoint.Checkpoint) string {
 	return "Move: " + strings.Join(changes, ", ") + "."
 }
 
-// Object takes in the records of one object.
+// Object returns the functions that count the records of one object.
 func (a *Account) Object() (each func(*record.Record), sound func()) {
 	own := newNames(a.names.people)
 	return own.add, func() {
@@ -254,7 +255,7 @@ func date(day int64) time.Time { return time.Unix(day*24*60*60, 0).UTC() }
 // spans are times in order that neither overlap nor touch.
 type spans []window.Window
 
-// add adds a time. Most times begin at the end of the last one.
+// add adds a time. Most times begin at the end of the previous one.
 func (s *spans) add(w window.Window) {
 	if !w.Start.Before(w.End) {
 		return
@@ -274,7 +275,7 @@ func (s *spans) add(w window.Window) {
 	*s = slices.Replace(all, first, last, window.Window{Start: w.Start, End: w.End})
 }
 
-// within are the parts of the spans in a window.
+// within returns the parts of the spans that are in a window.
 func (s *spans) within(w window.Window) (parts []window.Window) {
 	all := *s
 	at, _ := slices.BinarySearchFunc(all, w.Start, func(has window.Window, t time.Time) int { return has.End.Compare(t) })

@@ -10,11 +10,12 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// A state says what is known of a day. They are in order of weight: a day has the last one that any part of it has.
+// A state is the knowledge about a day. The states are in order of weight. If parts of a day have different states, the day has the
+// last one of them.
 type state int
 
 const (
-	outside state = iota // of the time that the journals account for
+	outside state = iota // outside the time for which the journals account
 	empty
 	exact
 	bounded
@@ -25,7 +26,7 @@ const (
 	stateCount
 )
 
-// about is a state for a reader.
+// about describes a state to a reader.
 type about struct{ Name, Short, Mark, Means string }
 
 // states are the states that a day in a calendar can have.
@@ -44,7 +45,7 @@ var states = [stateCount]about{
 // mostDays bounds a calendar: a forged journal may account for thousands of years.
 const mostDays = 40 * 366
 
-// longEmpty is how many days without a record at the beginning a calendar leaves out.
+// longEmpty is the least number of days without a record that a calendar leaves out at its beginning.
 const longEmpty = 366
 
 // A square is a day.
@@ -97,7 +98,7 @@ type month struct {
 	Days    [stateCount]int
 }
 
-// On is how many days have the state of that name.
+// On is the number of days with the state of that name.
 func (m month) On(name string) (days int) {
 	for s, about := range states {
 		if about.Name == name {
@@ -107,26 +108,26 @@ func (m month) On(name string) (days int) {
 	return days
 }
 
-// A line says of a state on how many days it is.
+// A line tells how many days have a state.
 type line struct {
 	about
 	Days    int
 	Records int64
 }
 
-// A calendar is what is known of each day.
+// A calendar is the knowledge about each day.
 type calendar struct {
-	Numbers      bool // the records of each day are known: they are an archive's
+	Numbers      bool // the records of each day are known: the destination is an archive
 	Months       []month
-	Years        [][]month // the same, twelve at a time
+	Years        [][]month // the same months, twelve at a time
 	Lines        []line
 	Days         int
 	Records      int64
 	From, To     time.Time // the first day, and the last
-	Begins, Ends time.Time // of the account in the period, within these days
+	Begins, Ends time.Time // the bounds of the account in the period, within these days
 	Levels       [3]int64  // bounds of the levels
-	Before       string    // what was left out at the beginning
-	Look         []string  // the days to look at
+	Before       string    // says which days are left out at the beginning
+	Look         []string  // days that a reader should look at
 	MoreLook     int
 }
 
@@ -135,7 +136,7 @@ func (c *calendar) Has(name string) bool {
 	return slices.ContainsFunc(c.Lines, func(l line) bool { return l.Name == name && l.Days > 0 })
 }
 
-// count is on how many days the state is.
+// count is the number of days with a state.
 func (c *calendar) count(s state) (days int) {
 	for _, m := range c.Months {
 		days += m.Days[s]
@@ -143,11 +144,11 @@ func (c *calendar) count(s state) (days int) {
 	return days
 }
 
-// calendar judges each day of the period that the journals account for.
+// calendar judges each day of the period for which the journals account.
 func (d *destination) calendar(since, until time.Time, found map[int64]bool, numbers bool) *calendar {
 	account := append(spans(nil), d.backfilled...)
 	start := d.start
-	if start.IsZero() && len(d.covered) > 0 { // the entry does not tell it
+	if start.IsZero() && len(d.covered) > 0 { // the entry does not tell the start
 		start = d.covered[0].Start
 	}
 	account.add(window.Window{Start: start, End: d.cursor})
@@ -165,7 +166,7 @@ func (d *destination) calendar(since, until time.Time, found map[int64]bool, num
 		return nil
 	}
 	first, last := day(all.Start), day(all.End.Add(-1))
-	for n := range found { // a day with a finding is shown in any case
+	for n := range found { // the calendar shows a day with a finding in any case
 		if at := date(n); !at.Before(since) && (until.IsZero() || at.Before(until)) && n > last-mostDays && n < last+mostDays {
 			first, last = min(first, n), max(last, n)
 		}
@@ -190,7 +191,7 @@ func (d *destination) calendar(since, until time.Time, found map[int64]bool, num
 	return c
 }
 
-// judge is the state of a day. Without numbers, it is not known whether a day is empty.
+// judge returns the state of a day. Without numbers, it cannot tell an empty day.
 func (d *destination) judge(n int64, account spans, all window.Window, numbers bool) (s state) {
 	whole := window.Window{Start: date(n), End: date(n + 1)}.Intersect(all)
 	parts := account.within(whole)
@@ -220,7 +221,7 @@ func (d *destination) judge(n int64, account spans, all window.Window, numbers b
 	return s
 }
 
-// trim leaves out a long time without a record at the beginning, such as since 1970.
+// trim leaves out a long time without a record at the beginning, for example since 1970.
 func (c *calendar) trim(days []square) []square {
 	n := 0
 	for c.Numbers && n < len(days)-1 && days[n].Records == 0 && days[n].State == days[0].State && days[n].State < gap {
@@ -236,7 +237,7 @@ func (c *calendar) trim(days []square) []square {
 	return days[n:]
 }
 
-// found are the days of the objects with an error.
+// found returns the days of objects with an error.
 func found(r *verify.Report) map[int64]bool {
 	days := map[int64]bool{}
 	for _, f := range r.Findings {

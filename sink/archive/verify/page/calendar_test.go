@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// drawn is a calendar as a word: a letter a day.
+// drawn is a calendar as a word, with a letter for each day.
 func drawn(c *calendar) string {
 	if c == nil {
 		return ""
@@ -25,7 +25,7 @@ func drawn(c *calendar) string {
 	return b.String()
 }
 
-// TestCalendar: a day is as good as the weakest of its parts.
+// TestCalendar: a day has the state of its weakest part.
 func TestCalendar(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -100,7 +100,7 @@ func TestCalendar(t *testing.T) {
 	}
 }
 
-// TestReceiver: the webhook's journal tells no records of a day, so that no day is empty.
+// TestReceiver: the webhook's journal does not tell the records of a day, so no day counts as empty.
 func TestReceiver(t *testing.T) {
 	t.Parallel()
 	a := NewAccount(false, journals()...)
@@ -111,7 +111,7 @@ func TestReceiver(t *testing.T) {
 	}
 }
 
-// TestPeriod: a calendar has the days that were asked for, the days with findings, and no endless empty time.
+// TestPeriod: a calendar has the days of the period and the days with findings, and leaves out a long empty time.
 func TestPeriod(t *testing.T) {
 	t.Parallel()
 	at := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -135,7 +135,7 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-// TestSpans compares the spans with the plain union of windows in any order.
+// TestSpans compares the spans with a plain union of windows, which come in any order.
 func TestSpans(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -149,7 +149,7 @@ func TestSpans(t *testing.T) {
 			all = append(all, w)
 		}
 		whole := window.Window{Start: at(3), End: at(33)}
-		want := window.Gaps(whole, window.Gaps(whole, all)) // neighbours joined
+		want := window.Gaps(whole, window.Gaps(whole, all)) // joins neighbours
 		if got := s.within(whole); len(got) != len(want) {
 			t.Fatalf("%v, want %v", got, want)
 		} else {

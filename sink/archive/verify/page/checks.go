@@ -11,17 +11,17 @@ import (
 // A check is a line of the first page.
 type check struct {
 	What, Seen, Result string
-	Level              string // "ok", "warn", "bad", or "none": it was not done
+	Level              string // "ok", "warn", "bad", or "none" if it was not done
 }
 
 // A kind is a check, and the codes of its findings.
 type kind struct {
 	what  string
 	codes []verify.Code
-	seen  func(f *Facts) string // "" says that it was not done
+	seen  func(f *Facts) string // returns "" if the check was not done
 }
 
-// kinds are the checks. A finding of any other code gets a line of its own.
+// kinds are the checks. A finding with any other code gets a line of its own.
 func kinds() []kind {
 	return []kind{
 		{"Entries: each is there, in its place, unchanged", []verify.Code{
@@ -94,7 +94,7 @@ func (f *Facts) objects() string {
 	return fmt.Sprintf("%s, with %s records", plural64(f.Report.Objects, "object"), comma(f.Report.Records))
 }
 
-// checks are the lines of the first page. No line is good if anything could not be read.
+// checks returns the lines of the first page. If any part could not be read, no line is good.
 func (f *Facts) checks() (all []check) {
 	left := map[verify.Code]bool{}
 	for _, found := range f.Report.Findings {
@@ -135,7 +135,7 @@ func (c *check) judge(r *verify.Report, codes []verify.Code) {
 		if slices.Contains(codes, found.Code) {
 			count[found.Severity]++
 			at = append(at, fmt.Sprint(i+1))
-			if more[found.Code] == 0 { // the ones that are not in the list count as the worst that is
+			if more[found.Code] == 0 { // findings beyond the list count as its worst
 				more[found.Code] = r.More[found.Code]
 				count[found.Severity] += r.More[found.Code]
 			}
@@ -173,7 +173,7 @@ func shown(r *verify.Report) (all []verify.Finding) {
 	return all
 }
 
-// unchecked says what was not checked, and hence is not claimed.
+// unchecked lists the parts that were not checked. The page claims nothing about them.
 func (f *Facts) unchecked() (all []string) {
 	r := f.Report
 	add := func(yes bool, text string) {
@@ -206,7 +206,7 @@ func (f *Facts) unchecked() (all []string) {
 		switch found.Code {
 		case verify.VersionsUnchecked, verify.TenantUnchecked, verify.Adopted:
 			all = append(all, plain(found.Text))
-		default: // what is not signed or not opened is said above, and the others say what was checked
+		default: // missing signatures and keys are named above, and the other codes are about checks that were done
 		}
 	}
 	return all

@@ -54,7 +54,7 @@ func (c *calendar) draw(days []square) {
 	c.Years = slices.Collect(slices.Chunk(c.Months, 12))
 	for _, s := range []state{exact, bounded, unknown, gap, forgotten, finding, empty} {
 		if s == forgotten && c.count(s) == 0 {
-			continue // most archives have none
+			continue // most archives have no such day
 		}
 		c.Lines = append(c.Lines, line{states[s], c.count(s), records[s]})
 	}
@@ -87,7 +87,7 @@ func (c *calendar) look(days []square) {
 	}
 }
 
-// cells are a row of a table with a day of each month.
+// cells returns a row of a table: one day of each month.
 func cells(months []month, day int) (all []square) {
 	for _, m := range months {
 		s := square{}

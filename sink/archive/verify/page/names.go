@@ -9,10 +9,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// mostNames bounds the names that are kept: a person who fails to log in can make up any number of them.
+// mostNames bounds the names that are kept, because a person whose logins fail can invent any number of them.
 const mostNames = 10_000
 
-// mostRows is how many names a page lists.
+// mostRows is the largest number of names that a page lists.
 const mostRows = 100
 
 // A tally counts records.
@@ -31,23 +31,23 @@ func (t *tally) add(o tally) {
 	t.Records, t.Success, t.Failure = t.Records+o.Records, t.Success+o.Success, t.Failure+o.Failure
 }
 
-// An actor is a person or a program, as BloodHound wrote it.
+// An actor is a person or a program, by the names that BloodHound wrote.
 type actor struct{ id, name, email string }
 
-// names count records by action and by actor, in one pass, so that both have the same sums.
+// names counts records by action and by actor, in one pass, so that both sums are the same.
 type names struct {
 	people  bool
 	sum     tally
 	actions map[string]*tally
 	actors  map[actor]*tally
-	more    struct{ actions, actors tally } // of the names that are not kept
+	more    struct{ actions, actors tally } // records of the names that are not kept
 }
 
 func newNames(people bool) *names {
 	return &names{people: people, actions: map[string]*tally{}, actors: map[actor]*tally{}}
 }
 
-// add counts a record, whose strings are valid only during the call.
+// add counts a record. The strings of the record are valid only during the call.
 func (n *names) add(r *record.Record) {
 	one := tally{Records: 1, First: r.CreatedAt, Last: r.CreatedAt}
 	switch r.Status {
@@ -98,10 +98,10 @@ type row struct {
 	Name, Small string
 	None, More  bool
 	tally
-	Bar float64 // per cent of the largest
+	Bar float64 // per cent of the largest row
 }
 
-// rows are the names with the most records, and one row for all others.
+// rows returns the names with the most records, and one row for all others.
 func rows[K comparable](of map[K]*tally, more tally, label func(K) row) (all []row) {
 	for name, t := range of {
 		r := label(name)

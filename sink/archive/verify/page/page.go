@@ -1,13 +1,13 @@
-// Package page makes the report of a verification for an auditor: one HTML file that needs nothing else, for a screen, for paper and
-// for a phone.
+// Package page makes the report of a verification for an auditor. The report is one HTML file without other files, for a screen,
+// for paper and for a phone.
 //
-// It claims no more than the verification looked at, and says what it did not look at. Every text in it is escaped, since the names in
-// a log are anyone's who tries to log in.
+// The page claims only facts about the parts that the verification looked at, and names the other parts. It escapes every text,
+// because any person who tries to log in can choose a name in the log.
 package page
 
 import (
 	"crypto/sha256"
-	_ "embed" // the template and its style
+	_ "embed" // for the template and its style
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -20,16 +20,16 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// Facts are what a page is made of.
+// Facts are the contents of a page.
 type Facts struct {
 	Report   *verify.Report
-	Account  *Account         // what the verification told its Watcher
-	Keys     []seal.PublicKey // that the reader gave
+	Account  *Account         // the account that watched the verification
+	Keys     []seal.PublicKey // the keys that the reader gave
 	Archive  string           // the place whose objects were looked at; "" if none were
 	Journals string           // the place of the journals
-	All      bool             // every journal that there can be was asked for
-	Compared string           // how the days stand against the live server, in a sentence; "" if they were not compared
-	Version  string           // of this program
+	All      bool             // the verification includes every journal that there can be
+	Compared string           // the comparison of the days with the live server, in a sentence; "" if there was none
+	Version  string           // the version of this program
 	Made     time.Time
 }
 
@@ -62,13 +62,13 @@ func Write(w io.Writer, f Facts) error {
 	return err
 }
 
-// A view is what the template shows.
+// A view has the values that the template shows.
 type view struct {
 	Facts
 	Style                      template.CSS
 	Policy                     string
 	Title                      string
-	Level                      string // of the result: "ok", "bad", or "warn" if not everything could be read
+	Level                      string // for the result: "ok", "bad", or "warn" if a part could not be read
 	Result                     string
 	Lead                       []string
 	Journal                    []journal
@@ -77,7 +77,7 @@ type view struct {
 	Findings, Infos            []verify.Finding
 	MoreFindings               int
 	Calendars                  []section
-	Undrawn                    string // why there is no calendar
+	Undrawn                    string // the reason if there is no calendar
 	Events                     []event
 	Holes                      []hole
 	MoreEvents, MoreHoles      int
@@ -85,7 +85,7 @@ type view struct {
 	People, Read               bool
 	Sum                        tally
 	Actions, Actors            []row
-	Apart                      int64 // how many records the sums have more or less than the report
+	Apart                      int64 // the difference between the sums and the report, in records
 	Keyed                      []key
 	Sample                     *sample
 	Errors, Warnings           int
@@ -116,7 +116,7 @@ type sample struct {
 	Serial      uint64
 }
 
-// mostFindings is how many findings a page shows.
+// mostFindings is the largest number of findings that a page shows.
 const mostFindings = 200
 
 func (f *Facts) view() *view {
@@ -170,7 +170,7 @@ func (f *Facts) view() *view {
 	return v
 }
 
-// journals names the journals and the tenants.
+// journals fills in the names of the journals and the tenants.
 func (v *view) journals() {
 	var tenants []string
 	for _, s := range v.Report.Streams {
@@ -195,7 +195,7 @@ func (v *view) destinations() []*destination {
 	return []*destination{v.Account.archive, v.Account.receiver}
 }
 
-// found takes the findings.
+// found fills in the findings.
 func (v *view) found() {
 	for _, f := range v.Report.Findings {
 		f.Text, f.Key = plain(f.Text), plain(f.Key)
@@ -209,7 +209,7 @@ func (v *view) found() {
 	v.MoreFindings = v.Errors + v.Warnings - len(v.Findings)
 }
 
-// happened takes the events and the holes.
+// happened fills in the events and the holes.
 func (v *view) happened() {
 	for _, d := range v.destinations() {
 		for _, e := range d.events {
@@ -282,7 +282,7 @@ func (v *view) calendars() {
 	}
 }
 
-// counted takes the records by name.
+// counted fills in the records by name.
 func (v *view) counted() {
 	if !v.Read {
 		return

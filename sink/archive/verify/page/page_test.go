@@ -31,7 +31,7 @@ func rendered(t *testing.T, f Facts) string {
 	return b.String()
 }
 
-// TestPage compares whole pages with golden files. Look at them in a browser before you commit another one.
+// TestPage compares whole pages with golden files. Before you commit another one, look at it in a browser.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	const days = 75
@@ -54,7 +54,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestHostile: the names in a log are those of anyone who tries to log in, and a journal may be forged.
+// TestHostile: any person who tries to log in can choose a name in the log, and an attacker may forge a journal.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	const evil = "</style></bdi></td><script>alert(1)</script>\"'\\;}@import url(//x.example.com)<img src=x onerror=alert(1)>{{.}}\u202e\x00\xff"
@@ -98,7 +98,7 @@ func styleOf(t *testing.T, page string) string {
 	return css[1]
 }
 
-// TestPageRules: no title ends the string or the style that it is in.
+// TestPageRules: no title can end the string or the style that it is in.
 func TestPageRules(t *testing.T) {
 	t.Parallel()
 	got := pageRules("a\"b'c\\d;e}f<g{h@i(j)k\nl é", begin)
@@ -107,7 +107,7 @@ func TestPageRules(t *testing.T) {
 	}
 }
 
-// TestPolicy: a browser applies the style of the page, and nothing else that could come into it.
+// TestPolicy: a browser applies the style of the page, and no other style or script that an attacker could put in.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	got := rendered(t, clean(t, 3))
@@ -118,7 +118,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestByHand runs the commands of the page: openssl accepts the head of the page with the key of the page.
+// TestByHand runs the commands of the page: openssl accepts the head on the page with the key on the page.
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	checkpointtest.NeedsPrograms(t, "sh", "openssl", "sha256sum", "base64", "od")
@@ -156,7 +156,7 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// TestPeople: without people no name of one is in the page, nor what could quote it.
+// TestPeople: without people, the page has no name of a person, and no text that could quote one.
 func TestPeople(t *testing.T) {
 	t.Parallel()
 	f := clean(t, 3)
@@ -175,7 +175,7 @@ func TestPeople(t *testing.T) {
 	}
 }
 
-// TestClaims: nothing is good that was not looked at, or could not be read.
+// TestClaims: a check is not good if it was not done, or if a part could not be read.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	levels := func(f Facts) (all string) { // a letter for each check
@@ -219,7 +219,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestResult: only a sound verification is good, findings beyond the list count, and tables that differ from the report say so.
+// TestResult: only a sound verification is good. Findings beyond the list count. If the tables differ from the report, the page
+// says so.
 func TestResult(t *testing.T) {
 	t.Parallel()
 	f := clean(t, 3)
@@ -242,7 +243,7 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// TestUndrawn: a day of which no entry was read is no gap.
+// TestUndrawn: a day is no gap if the verification read no entry of it.
 func TestUndrawn(t *testing.T) {
 	t.Parallel()
 	for why, change := range map[string]func(*verify.Report){
@@ -258,7 +259,7 @@ func TestUndrawn(t *testing.T) {
 	}
 }
 
-// TestWords: evidence must not claim these.
+// TestWords: evidence must not contain these claims.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	never := regexp.MustCompile(`(?i)\b(compliant|certified|admissible|tamper-proof|time-stamped|cannot be altered|complete log)\b`)
@@ -269,7 +270,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestSums: both tables have the sum of all records, however many names there are.
+// TestSums: both tables have the sum of all records, for any number of names.
 func TestSums(t *testing.T) {
 	t.Parallel()
 	a := NewAccount(true, journals()...)
@@ -281,7 +282,7 @@ func TestSums(t *testing.T) {
 		}
 		sound()
 	}
-	each, _ := a.Object() // not as it was committed
+	each, _ := a.Object() // the object is not as it was committed
 	each(&record.Record{Action: "forged"})
 	for what, all := range map[string][]row{"action": a.names.byAction(), "actor": a.names.byActor()} {
 		sum := int64(0)

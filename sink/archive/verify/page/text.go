@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// longest bounds a text of others, in characters.
+// longest bounds a text that others wrote, in characters.
 const longest = 2000
 
-// plain is a text of others in one line, cut if it is very long.
+// plain returns a text that others wrote, in one line. It cuts a very long one.
 func plain(s string) string {
 	n := 0
 	for i := range s {
@@ -23,7 +23,7 @@ func plain(s string) string {
 	return strings.ReplaceAll(visible(s), "\n", `\n`)
 }
 
-// visible shows the signs that are not seen, or that turn the direction of the text, by their number. It keeps lines.
+// visible writes the number of each sign that a reader cannot see, or that turns the direction of the text. It keeps lines.
 func visible(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
@@ -41,7 +41,7 @@ func visible(s string) string {
 	return b.String()
 }
 
-// comma is a number with groups of three digits.
+// comma writes a number in groups of three digits.
 func comma(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	first := 0
@@ -70,7 +70,7 @@ func isAre(n int) string {
 	return comma(int64(n)) + " are"
 }
 
-// groups are four digits each, for two people who read them to each other.
+// groups writes four digits at a time, for two people who read them to each other.
 func groups(hex string) string {
 	var b strings.Builder
 	for i, r := range hex {
@@ -98,8 +98,8 @@ func days31() (all []int) {
 	return all
 }
 
-// pageRules are the head and the foot of each printed page. A title comes out of a journal: only signs stay that can end neither the
-// string nor the style.
+// pageRules are the head and the foot of each printed page. The title comes from a journal. So only signs stay that can end neither
+// the string nor the style.
 func pageRules(title string, made time.Time) string {
 	safe := strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" .,:_-", r)) {

@@ -18,7 +18,7 @@ const origin = "acme/houndtrail/archive/6f1c6a0e8b1f4c3b"
 
 var begin = time.Date(2026, 1, 1, 9, 30, 0, 0, time.UTC)
 
-// journals are the ones that a verification of everything looks at.
+// journals are the journals of a verification that includes everything.
 func journals() []verify.Journal {
 	return []verify.Journal{
 		{Name: "archive", Files: true},
@@ -28,7 +28,7 @@ func journals() []verify.Journal {
 	}
 }
 
-// A writer tells an account of entries.
+// A writer writes entries to an account.
 type writer struct {
 	*Account
 	stream string
@@ -48,7 +48,7 @@ func (w *writer) entry(e checkpoint.Checkpoint) {
 	w.Entry(checkpoint.Stored{Checkpoint: e})
 }
 
-// export exports to a time, with so many records of each day.
+// export commits a window up to a time, with so many records for each day.
 func (w *writer) export(end time.Time, status string, records ...int) {
 	e := checkpoint.Checkpoint{Kind: checkpoint.KindExport, Window: window.Window{Start: w.cursor, End: end}}
 	if status != "" {
@@ -71,7 +71,7 @@ func object(at, start time.Time, n int) checkpoint.Object {
 	}
 }
 
-// many exports that many days, and looks like a real archive.
+// many commits so many days, like a real archive.
 func (w *writer) many(days int) (total int64) {
 	for n := range days {
 		records := (n*7919)%1900 + 40
@@ -93,7 +93,7 @@ func (w *writer) many(days int) (total int64) {
 	return total
 }
 
-// recorded tells an account of records, as they are read with --read.
+// recorded gives records to an account, as a verification with --read does.
 func recorded(a *Account, total int64) {
 	each, sound := a.Object()
 	actors := []record.Record{
@@ -113,7 +113,7 @@ func recorded(a *Account, total int64) {
 	sound()
 }
 
-// publicKey signs the head, and is what the reader has.
+// signed signs a head. It returns the head, and the public key that the reader has.
 func signed(t *testing.T, size uint64, cursor time.Time, records int64) (head string, key seal.PublicKey) {
 	t.Helper()
 	private := ed25519.NewKeyFromSeed([]byte("a seed of a test, of 32 bytes ..")) //gitleaks:allow
@@ -125,7 +125,7 @@ func signed(t *testing.T, size uint64, cursor time.Time, records int64) (head st
 	return head, seal.PublicOf(private)
 }
 
-// clean are facts without a finding: every byte was read.
+// clean returns facts without a finding: every byte was read.
 func clean(t *testing.T, days int) Facts {
 	t.Helper()
 	a := NewAccount(true, journals()...)
@@ -151,7 +151,7 @@ func clean(t *testing.T, days int) Facts {
 	}
 }
 
-// damaged are facts with findings: records were lost, a time was left out, and a person moved and reset the journal.
+// damaged returns facts with findings: records were lost, a time was left out, and a person moved and reset the journal.
 func damaged(t *testing.T, days int) Facts {
 	t.Helper()
 	f := clean(t, days)

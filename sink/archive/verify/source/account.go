@@ -12,24 +12,24 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// An Account keeps what the journals say of the archive's days: a [verify.Watcher]. Its size depends on the days and the holes, and
-// not on the records.
+// An Account keeps the facts of the journals about the archive's days. It is a [verify.Watcher]. Its size depends on the days and
+// the holes, and not on the records.
 type Account struct {
 	of      map[string]verify.Journal
 	begun   map[string]bool
 	tenants map[string]bool
 
 	records map[int64]int64 // by day
-	ahead   map[int64]int64 // of them, those that were delivered before their time
-	left    map[int64]int64 // records that the journal says are not in the archive: holes, and those that the stream leaves out
+	ahead   map[int64]int64 // the part of records that was delivered before its time
+	left    map[int64]int64 // records that the archive lacks for a reason: holes, and those that the stream leaves out
 	holes   map[checkpoint.Record]bool
 	known   int64 // the sum of records
 
 	start, cursor time.Time
 	backfilled    []window.Window
-	forgotten     time.Time         // records that are older were removed on purpose
+	forgotten     time.Time         // a removal on purpose took the older records
 	reset         checkpoint.Stored // the newest one
-	unplaced      []window.Window   // times of which the journal does not tell the days of the records
+	unplaced      []window.Window   // times for which the journal does not tell the days of the records
 }
 
 // NewAccount is the account of these journals.
@@ -44,12 +44,12 @@ func NewAccount(journals ...verify.Journal) *Account {
 	return a
 }
 
-// Object takes in no record.
+// Object ignores the records: the entries are enough.
 func (*Account) Object() (each func(*record.Record), sound func()) {
 	return func(*record.Record) {}, func() {}
 }
 
-// Entry takes in an entry. Those of one journal come in order.
+// Entry adds an entry. The entries of one journal come in order.
 func (a *Account) Entry(e checkpoint.Stored) {
 	journal, ok := a.of[e.Stream]
 	if !ok || !journal.Files {
@@ -83,12 +83,12 @@ func (a *Account) Entry(e checkpoint.Stored) {
 	}
 }
 
-// objects takes in how many records each day has.
+// objects adds the number of records of each day.
 func (a *Account) objects(e *checkpoint.Checkpoint) {
 	for _, o := range e.Objects {
 		key, ok := read.Parse(o.Key)
 		if !ok {
-			continue // it is a finding
+			continue // there is already a finding
 		}
 		n := int64(o.Records)
 		if e.Compacted != nil { // its records are not new
@@ -103,10 +103,10 @@ func (a *Account) objects(e *checkpoint.Checkpoint) {
 	}
 }
 
-// mostHoles bounds the memory for the holes. More of them are not told from each other: each one counts.
+// mostHoles bounds the memory for the holes. Beyond that number, a hole that comes again counts again.
 const mostHoles = 100_000
 
-// leave takes in what the journal says is not in the archive. A search finds a hole again and again.
+// leave adds the records that are not in the archive, by the words of the journal. A search finds the same hole again and again.
 func (a *Account) leave(e *checkpoint.Checkpoint) {
 	for _, h := range e.Holes {
 		name := checkpoint.Record{ID: h.ID, CreatedAt: h.CreatedAt.UTC()}
@@ -118,17 +118,17 @@ func (a *Account) leave(e *checkpoint.Checkpoint) {
 		}
 		a.left[dayOf(h.CreatedAt)]++
 	}
-	if e.Records.Excluded > 0 { // of which day each one is, the entry does not tell
+	if e.Records.Excluded > 0 { // the entry does not tell the day of each one
 		for day := dayOf(e.Window.Start); !date(day).After(e.Window.End); day++ {
 			a.left[day] += int64(e.Records.Excluded)
 		}
 	}
 }
 
-// days are the days with records, in order.
+// days returns the days with records, in order.
 func (a *Account) days() []int64 { return slices.Sorted(maps.Keys(a.records)) }
 
-// uncertain tells whether the journal does not tell how many records a day has.
+// uncertain tells whether the journal does not know the number of records of a day.
 func (a *Account) uncertain(day int64) bool {
 	of := window.Window{Start: date(day), End: date(day + 1)}
 	return slices.ContainsFunc(a.unplaced, func(w window.Window) bool { return w.Intersect(of).Span() > 0 })

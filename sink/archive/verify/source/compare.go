@@ -10,18 +10,18 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// A comparison is under way.
+// A comparison is a comparison that is under way.
 type comparison struct {
 	*Account
 	Options
 
-	end       time.Time // of the time that is compared
-	total     int64     // the server's records
+	end       time.Time // the end of the compared time
+	total     int64     // all records of the server
 	done, all int64
 }
 
-// Compare compares the archive with the server. Its error is about something that could not be counted or read. There is a result with
-// an error only if days are Uncounted.
+// Compare compares the archive with the server. It returns an error if a record could not be counted or a file could not be read.
+// It returns both a result and an error only if days are Uncounted.
 func Compare(ctx context.Context, a *Account, o Options) (*Result, error) {
 	c := &comparison{Account: a, Options: o, end: later(a.cursor, o.Due)}
 	r := &Result{Server: o.Name, At: o.Now, Cursor: a.cursor, Days: []Day{}}
@@ -59,7 +59,7 @@ func Compare(ctx context.Context, a *Account, o Options) (*Result, error) {
 	return r, uncounted(r.Days)
 }
 
-// time is the time that is compared: that for which the journals account, up to where a run had to be by now.
+// time returns the compared time: the time for which the journals account, up to the time that a run had to reach by now.
 func (c *comparison) time() []window.Window {
 	taken := slices.Clone(c.backfilled)
 	if !c.cursor.IsZero() {
@@ -71,10 +71,10 @@ func (c *comparison) time() []window.Window {
 			within.End = later(within.End, w.End)
 		}
 	}
-	return window.Gaps(within, window.Gaps(within, taken)) // neighbours joined
+	return window.Gaps(within, window.Gaps(within, taken)) // joins neighbours
 }
 
-// plan makes the first units: a day with a record in the archive is one, and so are all days between two of them.
+// plan makes the first units. Each day with a record in the archive is a unit, and all days between two of them are one unit.
 func (c *comparison) plan(taken []window.Window) (units []*unit) {
 	add := func(first, last int64) {
 		if u := c.unit(taken, first, last); u != nil {
@@ -94,7 +94,7 @@ func (c *comparison) plan(taken []window.Window) (units []*unit) {
 	return units
 }
 
-// unit is the unit of these days; nil if none of their time is compared.
+// unit makes the unit of these days; nil if no part of them is compared.
 func (c *comparison) unit(taken []window.Window, first, last int64) *unit {
 	u := &unit{first: first, last: last}
 	of := window.Window{Start: date(first), End: date(last + 1)}
@@ -115,7 +115,7 @@ func (c *comparison) unit(taken []window.Window, first, last int64) *unit {
 	return u
 }
 
-// units counts units. If the server has records of several days on which the archive has none, it counts each half by itself.
+// units counts units. If the archive has no record on several days and the server has some, it counts each half separately.
 func (c *comparison) units(ctx context.Context, units []*unit) ([]*unit, error) {
 	waiting := units
 	var counted []*unit
@@ -143,7 +143,7 @@ func (c *comparison) units(ctx context.Context, units []*unit) ([]*unit, error) 
 	return counted, nil
 }
 
-// around counts what the server has before and after the time that is compared.
+// around counts the server's records before and after the compared time.
 func (c *comparison) around(ctx context.Context, r *Result) error {
 	if c.Since.IsZero() {
 		n, err := c.before(ctx, r.From)
@@ -167,7 +167,7 @@ func (c *comparison) judge(ctx context.Context, u *unit) (Day, error) {
 	d := Day{
 		Day: date(u.first).Format(time.DateOnly), number: u.first, Archive: c.records[u.first], AtLeast: u.least, AtMost: u.most,
 	}
-	surely := d.Archive // of the time that is compared
+	surely := d.Archive // records of the compared time
 	if c.uncertain(u.first) && u.first == u.last {
 		ids, err := c.held(ctx, u.first)
 		if err != nil {
@@ -208,7 +208,7 @@ func (c *comparison) judge(ctx context.Context, u *unit) (Day, error) {
 	return d, nil
 }
 
-// uncounted is an error if it is not known of a day whether it lacks records.
+// uncounted returns an error if it is not known whether a day lacks records.
 func uncounted(days []Day) error {
 	var names []string
 	for i := range days {
@@ -228,7 +228,7 @@ func uncounted(days []Day) error {
 		"records were delivered before their time: compare again later", ErrUncounted, text, mostTries)
 }
 
-// step tells that units were counted, or are to be counted.
+// step notes units that were counted, and units that are to be counted.
 func (c *comparison) step(done int64, more ...int64) {
 	c.done += done
 	for _, n := range more {

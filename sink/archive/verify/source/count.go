@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// blockUnits is how many units one repeated count vouches for.
+	// blockUnits is the number of units for which one repeated count vouches.
 	blockUnits = 32
-	// mostTries is how often a block is counted before its bounds have to do.
+	// mostTries is the number of counts of a block after which its bounds must be enough.
 	mostTries = 3
 )
 
-// A unit is some time that is counted together: a day, or several days on which the archive has no record.
+// A unit is a time that is counted together: a day, or several days on which the archive has no record.
 type unit struct {
 	first, last int64           // days
-	parts       []window.Window // the time of them that is compared
-	recent      []window.Window // of it, the time to which the next run looks back
+	parts       []window.Window // the compared time of these days
+	recent      []window.Window // the part of it at which the next run looks again
 
 	least, most int64 // the server's records
-	undue       int64 // of them at most, those in recent
-	below       int64 // the server's records that are older than the unit's end
+	undue       int64 // at most so many of them are in recent
+	below       int64 // the server's records before the unit's end
 }
 
-// edges are the instants before which the server has to count.
+// edges returns the instants at which the server's counts must end.
 func (u *unit) edges() (at []time.Time) {
 	for _, w := range slices.Concat(u.parts, u.recent) {
 		at = append(at, w.Start, w.End)
@@ -52,8 +52,8 @@ func (c *comparison) count(ctx context.Context, units []*unit) error {
 	return nil
 }
 
-// block counts the units of a block. slack is by how much the number of records of the compared time changed meanwhile: each
-// difference is wrong by as many at most.
+// block counts the units of a block. slack is the change of the number of records in the compared time since the first count. Each
+// difference is wrong by at most that number.
 func (c *comparison) block(ctx context.Context, units []*unit) (slack int64, err error) {
 	var edges []time.Time
 	for _, u := range units {
@@ -85,7 +85,7 @@ func (c *comparison) block(ctx context.Context, units []*unit) (slack int64, err
 		for _, w := range u.recent {
 			undue += before[w.End.UnixMicro()] - before[w.Start.UnixMicro()]
 		}
-		if n < 0 && slack == 0 { // more was dropped and gained than the repeated count shows
+		if n < 0 && slack == 0 { // the server dropped and gained more than the repeated count shows
 			slack = -n
 		}
 		u.least, u.most, u.undue = max(n-slack, 0), max(n+slack, 0), max(undue+slack, 0)
@@ -93,7 +93,7 @@ func (c *comparison) block(ctx context.Context, units []*unit) (slack int64, err
 	return slack, nil
 }
 
-// before asks the server for one count.
+// before asks the server how many records are older than an instant.
 func (c *comparison) before(ctx context.Context, t time.Time) (int64, error) {
 	n, known, err := c.Server.CountBefore(ctx, t)
 	switch {
@@ -106,7 +106,8 @@ func (c *comparison) before(ctx context.Context, t time.Time) (int64, error) {
 	return n, nil
 }
 
-// obeys is an error if the server's count does not obey the filter that bounds it: no record is older than the beginning of time.
+// obeys returns an error if the server's count ignores the filter that bounds it. It uses a filter that no record can pass: older
+// than the beginning of time.
 func (c *comparison) obeys(ctx context.Context) error {
 	n, err := c.before(ctx, time.Time{})
 	if err == nil && n > 0 {

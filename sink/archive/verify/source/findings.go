@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify"
 )
 
-// Findings are what a comparison found, for the report of the verification. Only records that are missing are an error.
+// Findings returns the result of a comparison for the report of the verification. Only missing records are an error.
 func (r *Result) Findings(stream string) (all []verify.Finding) {
 	add := func(code verify.Code, severity verify.Severity, format string, args ...any) {
 		all = append(all, verify.Finding{Code: code, Severity: severity, Stream: stream, Text: fmt.Sprintf(format, args...)})
@@ -53,7 +53,7 @@ func (r *Result) Findings(stream string) (all []verify.Finding) {
 	return all
 }
 
-// runs are the days, those of one state and one reason together. Each day that lacks records is a run of its own.
+// runs groups the neighbouring days with the same state and the same reason. Each day that lacks records is a group of its own.
 func (r *Result) runs() func(yield func([]Day) bool) {
 	return func(yield func([]Day) bool) {
 		for days := r.Days; len(days) > 0; {
@@ -69,7 +69,7 @@ func (r *Result) runs() func(yield func([]Day) bool) {
 	}
 }
 
-// details say what else is known of a day that lacks records.
+// details returns the other facts about a day that lacks records.
 func (r *Result) details(d Day) (text string) {
 	if len(d.IDs) > 0 {
 		text = " Not in the archive: id " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(d.IDs)), ", "), "[]") + "."
@@ -86,7 +86,7 @@ func (r *Result) details(d Day) (text string) {
 	return text
 }
 
-// between is the server's number in words.
+// between writes the server's number in words.
 func between(least, most int64) string {
 	if least == most {
 		return fmt.Sprint(least)

@@ -15,15 +15,15 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 )
 
-// The bounds of a list of missing ids: of so many days, of days with at most so many records at the server, and so many
-// ids of each.
+// The bounds of a list of missing ids: the number of days, the number of the server's records on such a day, and the number of ids
+// for each day.
 const (
 	listedDays    = 10
 	listedRecords = 50_000
 	listedIDs     = 20
 )
 
-// name lists ids that are missing, if that is cheap.
+// name lists missing ids if that is cheap.
 func (c *comparison) name(ctx context.Context, days []Day) error {
 	left := listedDays
 	for i := range days {
@@ -47,7 +47,7 @@ func (c *comparison) name(ctx context.Context, days []Day) error {
 // errLarge says that a day is too large for a list of its records.
 var errLarge = errors.New("the day has too many records for a list")
 
-// missing lists ids of a day that the server has and the archive does not have.
+// missing lists ids of a day that the server has and the archive lacks.
 func (c *comparison) missing(ctx context.Context, d *Day) error {
 	held, err := c.held(ctx, d.number)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *comparison) missing(ctx context.Context, d *Day) error {
 	return nil
 }
 
-// held are the ids in the archive's files of a day. It reads ids and times only, one file after the other.
+// held returns the ids in the archive's files of a day. It reads only ids and times, one file after the other.
 func (c *comparison) held(ctx context.Context, day int64) (*roaring64.Bitmap, error) {
 	var ids roaring64.Bitmap
 	for tenant := range c.tenants {
@@ -103,7 +103,7 @@ func (c *comparison) held(ctx context.Context, day int64) (*roaring64.Bitmap, er
 	return &ids, nil
 }
 
-// tail is how much of the end of a file is read with the first request.
+// tail is the size of the end of a file that the first request reads.
 const tail = 64 << 10
 
 // file adds the ids of a file.
@@ -120,7 +120,7 @@ func (c *comparison) file(ctx context.Context, key string, ids *roaring64.Bitmap
 	all := parquet.Range{Low: math.MinInt64, High: math.MaxInt64}
 	take := func(id int64) bool {
 		ids.Add(uint64(id))
-		return false // the search then reads no other column, and no line's contents
+		return false // so the search reads no other column, and no line's contents
 	}
 	return f.Search(read.Query{
 		Query: parquet.Query{

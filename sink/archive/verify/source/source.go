@@ -1,15 +1,16 @@
-// Package source compares an archive with the server that it came from: for each day (UTC), how many records the archive has, by its
-// journals, and how many the server counts now.
+// Package source compares an archive with the server that it came from. For each day (UTC), it compares the number of the archive's
+// records, by its journals, with the number that the server counts now.
 //
 // The server's count obeys one filter on created_at, and ignores before and after (exporter/bloodhound). So Compare asks how many
-// records are older than the ends of each day, and subtracts. New records do not change such a count, since they are newer than all
-// days that are compared. If the server drops old records or gains late ones while it counts, Compare sees it in a count that it
-// repeats, and counts that part again. If that does not help, it knows bounds only, and says so.
+// records are older than the ends of each day, and subtracts. New records do not change such a count, because they are newer than
+// all compared days. The server may drop old records or gain late ones while it counts. A repeated count shows that, and Compare
+// counts that part again. If that does not help, Compare knows only bounds, and says so.
 //
-// Equal numbers say that no record is missing. They do not say that the records are the same ones: verify --read compares the archive
-// with the journals, and the journals tell the SHA-256 of each delivered object.
+// Equal numbers say that no record is missing. They do not say that the records are the same ones. For that, verify --read compares
+// the archive with the journals, and the journals tell the SHA-256 of each delivered object.
 //
-// Compare asks one question at a time. It holds a few numbers for each day, and of a day that lacks records the ids of that day.
+// Compare asks one question at a time. It keeps a few numbers for each day. If a day lacks records, it also keeps the ids of that
+// day.
 package source
 
 import (
@@ -21,7 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// ErrUncounted says that the server did not count what it was asked for, so that the comparison claims nothing.
+// ErrUncounted says that the server did not count the records of a time, so the comparison claims nothing about it.
 var ErrUncounted = errors.New("the server could not be compared with the archive")
 
 // ErrFiles says that files of the archive could not be read.
@@ -29,8 +30,8 @@ var ErrFiles = errors.New("the archive could not be read")
 
 // A Server is the audit log. Its errors are final: it has retried each request that may succeed later.
 type Server interface {
-	// CountBefore returns how many records the server counts that were created before an instant. known is false if the server tells
-	// no count.
+	// CountBefore returns the number of records that were created before an instant, by the server's count. known is false if the
+	// server tells no count.
 	CountBefore(ctx context.Context, t time.Time) (n int64, known bool, err error)
 	// Read calls use for the records with from <= created_at < until, part by part. A record may come twice.
 	Read(ctx context.Context, from, until time.Time, use func([]record.Record) error) error
@@ -39,45 +40,46 @@ type Server interface {
 // Options say what to compare.
 type Options struct {
 	Server Server
-	Name   string        // of the server, for people; no secret
-	Files  bucket.Opener // the archive's
+	Name   string        // the server's name, for people; no secret
+	Files  bucket.Opener // the store of the archive
 	// Since and Until bound the days; zero is no bound.
 	Since, Until time.Time
-	// Now is the time by the earlier one of the server's clock and ours.
+	// Now is the time by the earlier one of two clocks: the server's clock and ours.
 	Now time.Time
-	// Due is the time before which a run had to have delivered everything by now; zero if the stream's own position is enough.
+	// Due is the time up to which a run had to deliver all records by now; zero if the stream's own position is enough.
 	Due time.Time
-	// Overlap is how far before its position a run looks back. A late record of that time is not missing before the next run.
+	// Overlap is the time before its position that a run reads again. A late record of that time is not missing before the next run.
 	Overlap time.Duration
-	// Progress is told how many of how many units of time are compared.
+	// Progress gets the number of compared units of time, and the number of all units so far.
 	Progress func(done, all int64)
 }
 
-// A State says how a day stands.
+// A State is the result for a day.
 type State string
 
 // The states of a day.
 const (
 	Equal       State = "equal"        // the archive has as many records as the server counts
 	Missing     State = "missing"      // the archive lacks records
-	More        State = "more"         // the archive has more: the server has lost a part, or dropped it
-	Dropped     State = "dropped"      // the server has no record any more that is as old
+	More        State = "more"         // the archive has more: the server has lost or dropped a part
+	Dropped     State = "dropped"      // the server no longer has records that are so old
 	Explained   State = "explained"    // the journal says why records are not in the archive
 	Pending     State = "pending"      // the next run may still deliver the difference
-	NotCompared State = "not-compared" // the journal says why the numbers of that day cannot be compared
-	Uncounted   State = "uncounted"    // the server's counts leave open whether records are missing
+	NotCompared State = "not-compared" // the journal says why that day cannot be compared
+	Uncounted   State = "uncounted"    // the server's counts do not tell whether records are missing
 )
 
-// A Day is a day of the archive beside the same day at the server.
+// A Day is a day of the archive, with the same day of the server.
 type Day struct {
 	Day     string `json:"day"` // in UTC: 2026-03-01
 	State   State  `json:"state"`
 	Archive int64  `json:"archive"` // records
-	// AtLeast and AtMost are the server's records. They differ only if the server gained or lost old records while it counted.
+	// AtLeast and AtMost are bounds of the server's number of records. They differ only if the server gained or lost old records while
+	// it counted.
 	AtLeast int64   `json:"server_at_least"`
 	AtMost  int64   `json:"server_at_most"`
-	Missing int64   `json:"missing,omitempty"`     // records that the archive lacks, at least
-	IDs     []int64 `json:"missing_ids,omitempty"` // some of them
+	Missing int64   `json:"missing,omitempty"`     // the least number of records that the archive lacks
+	IDs     []int64 `json:"missing_ids,omitempty"` // some of their ids
 	Why     string  `json:"why,omitempty"`
 
 	number int64
@@ -87,17 +89,17 @@ type Day struct {
 type Result struct {
 	Server string    `json:"server"`
 	At     time.Time `json:"at"`              // Options.Now
-	From   time.Time `json:"from,omitzero"`   // the time that was compared begins
-	Until  time.Time `json:"until,omitzero"`  // and ends
+	From   time.Time `json:"from,omitzero"`   // the beginning of the compared time
+	Until  time.Time `json:"until,omitzero"`  // its end
 	Cursor time.Time `json:"cursor,omitzero"` // the stream's position
-	// Days are those with a record on either side, in order. On all other days, neither side has one.
+	// Days are the days with a record on either side, in order. On all other days, neither side has one.
 	Days []Day `json:"days"`
-	// Before and After are the server's records of the times before and after the compared one, as far as no option excludes them.
+	// Before and After are the numbers of the server's records before and after the compared time, if no option excludes them.
 	Before int64 `json:"before,omitempty"`
 	After  int64 `json:"after,omitempty"`
 }
 
-// Of is how many days have a state.
+// Of is the number of days with a state.
 func (r *Result) Of(s State) (days int) {
 	for i := range r.Days {
 		if r.Days[i].State == s {

@@ -24,7 +24,7 @@ const day = 24 * time.Hour
 
 func base() time.Time { return time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC) }
 
-// at is so many hours after the base.
+// at is the base and so many hours.
 func at(hours int) time.Time { return base().Add(time.Duration(hours) * time.Hour) }
 
 // fake is a server with records at these times.
@@ -33,8 +33,8 @@ type fake struct {
 	asked int
 	mute  bool              // it tells no count
 	whole bool              // its count ignores the filter
-	each  func(nth int)     // called before each count
-	fails func(n int) error // an error of the nth count
+	each  func(nth int)     // it is called before each count
+	fails func(n int) error // it returns the error of the nth count
 }
 
 func (f *fake) CountBefore(_ context.Context, t time.Time) (n int64, known bool, err error) {
@@ -69,7 +69,7 @@ type none struct{ bucket.Opener }
 
 func (none) List(context.Context, string, string) ([]string, error) { return nil, nil }
 
-// ledger makes entries of journals.
+// A ledger makes entries of journals.
 type ledger struct {
 	*source.Account
 	start, cursor time.Time
@@ -83,7 +83,7 @@ func newLedger() *ledger {
 	}
 }
 
-// entry adds an entry of the archive's journal that delivers records of these times.
+// entry adds an entry of the archive's journal, which delivers records of these times.
 func (l *ledger) entry(kind checkpoint.Kind, until int, rows []time.Time, change ...func(*checkpoint.Stored)) {
 	l.serial++
 	e := checkpoint.Stored{Checkpoint: checkpoint.Checkpoint{
@@ -157,7 +157,7 @@ func TestCompare(t *testing.T) {
 			"03-01 equal, 03-02 equal, 03-03 equal, 03-04 missing, 03-05 missing",
 		},
 		"a hole": {rows[1:], rows, func(l *ledger) {
-			for range 2 { // a search finds it again
+			for range 2 { // a search finds the same hole again
 				l.entry(checkpoint.KindRescan, 72, nil, func(e *checkpoint.Stored) {
 					e.Holes = []checkpoint.Hole{{CreatedAt: at(1), Reason: "unreadable"}}
 				})
@@ -230,7 +230,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// For any records on both sides, the states say what is missing, with exact numbers and few requests.
+// TestCompareProperty: for any records on both sides, the states name the missing ones, with exact numbers and few requests.
 func TestCompareProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		days := rapid.IntRange(1, 90).Draw(t, "days")
@@ -275,7 +275,7 @@ func TestCompareProperty(t *testing.T) {
 	})
 }
 
-// A record that was delivered before its time does not make up for one that is missing before the position.
+// TestAhead: a record that was delivered before its time does not replace one that is missing before the position.
 func TestAhead(t *testing.T) {
 	l := newLedger()
 	l.entry(checkpoint.KindExport, 72, nil)
@@ -291,7 +291,8 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-// A server that changes while it counts is counted again. If it goes on changing, only bounds are claimed.
+// TestChangesMeanwhile: if a server changes while it counts, Compare counts again. If the server keeps changing, Compare claims only
+// bounds.
 func TestChangesMeanwhile(t *testing.T) {
 	rows := []time.Time{at(1), at(2), at(25), at(26)}
 	for name, test := range map[string]struct {
@@ -332,7 +333,7 @@ func (f *fake) late(now bool) {
 	}
 }
 
-// Nothing is claimed if the server does not count.
+// TestUncounted: if the server does not count, Compare claims nothing.
 func TestUncounted(t *testing.T) {
 	down := errors.New("down")
 	for name, f := range map[string]*fake{
@@ -350,7 +351,7 @@ func TestUncounted(t *testing.T) {
 	}
 }
 
-// A stream that begins at the beginning of time does not ask for each day since then.
+// TestLongEmpty: if a stream begins at the beginning of time, Compare does not ask for each day since then.
 func TestLongEmpty(t *testing.T) {
 	l := newLedger()
 	l.start, l.cursor = time.Time{}, time.Time{}

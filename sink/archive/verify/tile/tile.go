@@ -1,8 +1,9 @@
-// Package tile recomputes the tree of a journal out of its tiles (evidence of package seal): one small object for each 256 entries, so
-// that a journal of years costs seconds.
+// Package tile recomputes the tree of a journal from its tiles. Package seal defines both. A tile is one small object for 256
+// entries, so the tree of a journal of years costs only seconds.
 //
-// A tile proves nothing by itself. A tree whose root is the root of the newest head proves all of them: no other hashes make that root.
-// If a tile is missing, the entries give the same hashes. If one lies, the entry that completes it has another root of its hashes.
+// A tile proves nothing by itself. If the tree has the root of the newest head, that proves all of its tiles: no other hashes have
+// that root. If a tile is missing, the entries give the same hashes. If a tile is wrong, the entry that completes it has another
+// root for its hashes.
 package tile
 
 import (
@@ -16,34 +17,34 @@ import (
 )
 
 const (
-	// parallel is how many tiles are asked for at a time.
+	// parallel is the number of tiles that are requested at a time.
 	parallel = 64
-	// mostRebuilt is how many missing tiles are made of the entries, which takes 256 requests each.
+	// mostRebuilt is the largest number of tiles that are computed from the entries. Each takes 256 requests.
 	mostRebuilt = 8
 )
 
-// A Journal is what a Tree is made of.
+// A Journal is the source of a Tree.
 type Journal struct {
 	Size uint64 // entries
-	// Get reads a tile's bytes. A missing tile is fs.ErrNotExist.
+	// Get reads a tile's bytes. If the tile is missing, the error is fs.ErrNotExist.
 	Get func(ctx context.Context, t seal.Tile) ([]byte, error)
-	// Nodes are the nodes of the tree by the entries. A node of which the entry is not there is fs.ErrNotExist.
+	// Nodes returns nodes of the tree, from the entries. If the entry of a node is missing, the error is fs.ErrNotExist.
 	Nodes seal.Nodes
 	// Rest are the leaves of the entries after the last full tile.
 	Rest []seal.Hash
-	// Wanted are the sizes of which the root is wanted.
+	// Wanted are the sizes whose roots the caller needs.
 	Wanted map[uint64]bool
 }
 
-// A Tree is the result.
+// A Tree is the result of a computation.
 type Tree struct {
 	Root  seal.Hash
-	Roots map[uint64]seal.Hash // of the wanted sizes
-	// Whole tells that all leaves were found. If they were not, too many tiles are missing, and there are no roots.
+	Roots map[uint64]seal.Hash // for the wanted sizes
+	// Whole tells that all leaves were found. Otherwise too many tiles are missing, and there are no roots.
 	Whole bool
 
 	Missing []seal.Tile
-	Damaged []seal.Tile // they have another length, or do not agree with the tiles below them
+	Damaged []seal.Tile // they have another length, or differ from the tiles below them
 
 	tops []seal.Hash // the root of each tile of the lowest level
 }
@@ -51,7 +52,7 @@ type Tree struct {
 // full is the number of full tiles of the lowest level.
 func (j *Journal) full() uint64 { return j.Size / seal.TileWidth }
 
-// Compute recomputes the tree. Its error is about the store.
+// Compute recomputes the tree. It returns an error if the store fails, or if an entry cannot be read.
 func (j *Journal) Compute(ctx context.Context) (*Tree, error) {
 	t := &Tree{Roots: map[uint64]seal.Hash{}, Whole: true}
 	var f seal.Frontier
@@ -94,7 +95,7 @@ func (j *Journal) Compute(ctx context.Context) (*Tree, error) {
 	return t, nil
 }
 
-// read reads neighbouring tiles; nil stands for one that is missing.
+// read reads neighbouring tiles; nil stands for a missing one.
 func (j *Journal) read(ctx context.Context, level int, first, n uint64) ([][]byte, error) {
 	contents := make([][]byte, n)
 	g, ctx := errgroup.WithContext(ctx)
@@ -112,8 +113,8 @@ func (j *Journal) read(ctx context.Context, level int, first, n uint64) ([][]byt
 	return contents, g.Wait()
 }
 
-// leaves are the hashes in a tile of the lowest level. They come out of the entries if the tile is missing or has another length; nil
-// if too many of them do, or if the entries are not there.
+// leaves returns the hashes in a tile of the lowest level. If the tile is missing or has another length, it computes them from the
+// entries. It returns nil if there are too many such tiles, or if the entries are missing.
 func (j *Journal) leaves(of seal.Tile, content []byte, t *Tree, rebuilt *int) ([]seal.Hash, error) {
 	if content != nil {
 		hashes, err := of.Hashes(content)
@@ -160,8 +161,8 @@ func (j *Journal) upper(ctx context.Context, t *Tree) error {
 	return nil
 }
 
-// Liars are the tiles of the lowest level that do not have the root that the entry says that completes them. It is asked for if the
-// tree has not the root of the newest head.
+// Liars returns the tiles of the lowest level whose root differs from the root in the entry that completes them. The caller asks
+// for them if the tree does not have the root of the newest head.
 func (j *Journal) Liars(t *Tree) (liars []seal.Tile, err error) {
 	for first := 0; first < len(t.tops); first += parallel * 4 {
 		var nodes []seal.Node

@@ -12,10 +12,10 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/verify/tile"
 )
 
-// A journal of more entries than a tile of the second level has.
+// size is the size of a journal whose entries fill more than one tile of the second level.
 const size = seal.TileWidth*seal.TileWidth + 5*seal.TileWidth + 17
 
-// stored is such a journal, and its tiles.
+// stored is such a journal, with its tiles.
 type stored struct {
 	leaves []seal.Hash
 	tiles  map[seal.Tile][]byte
@@ -63,7 +63,7 @@ func TestCompute(t *testing.T) {
 		change           func(s *stored)
 		damaged, missing []seal.Tile
 		liars            []seal.Tile
-		partial          bool // not all leaves can be found
+		partial          bool // some leaves cannot be found
 	}{
 		"as it was":          {change: func(*stored) {}},
 		"a tile lies":        {change: func(s *stored) { s.tiles[lowest(70)][40] ^= 1 }, liars: []seal.Tile{lowest(70)}, damaged: []seal.Tile{upper}},
@@ -122,7 +122,7 @@ func (s *stored) remove(n uint64) {
 	}
 }
 
-// A store that fails is an error, and not a missing tile.
+// TestStoreFails: if the store fails, that is an error, and not a missing tile.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	s := store(t)

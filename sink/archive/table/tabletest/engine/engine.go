@@ -1,7 +1,8 @@
-// Package engine starts real engines that read the archive by SQL: a Trino server, which is the engine inside Athena, and those that
-// Python's packages bring.
+// Package engine starts real engines that read the archive with SQL: a Trino server, which is the engine of Athena, and the engines
+// in Python packages.
 //
-// Flags of the test binary name the engines, as bash .ci/engines gives them. Without its flag, the test of an engine is skipped.
+// Flags of the test binary name the engines, and bash .ci/engines sets them. If the flag of an engine is missing, its test is
+// skipped.
 package engine
 
 import (
@@ -15,13 +16,13 @@ var (
 	python   = flag.String("python", "", "Python with pyspark, chdb, pyarrow and duckdb")
 )
 
-// NeedTrino skips the test unless a Trino was named.
+// NeedTrino skips the test if no flag names a Trino.
 func NeedTrino(t *testing.T) {
 	t.Helper()
 	needs(t, *trinoDir)
 }
 
-// needs skips the test unless its engine was named.
+// needs skips the test if no flag names its engine.
 func needs(t *testing.T, engine string) {
 	t.Helper()
 	if engine == "" {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Register puts a table into the metastore of the Hive catalog, as Glue would hold it.
+// Register puts a table into the metastore of the Hive catalog, in the form in which Glue has it.
 func (s TrinoServer) Register(tb testing.TB, schema, name string, t GlueTable) {
 	tb.Helper()
 	type column struct {
@@ -42,12 +42,12 @@ func (s TrinoServer) Register(tb testing.TB, schema, name string, t GlueTable) {
 	}
 }
 
-// A GlueTable is a table as Glue holds it.
+// A GlueTable is a table in Glue.
 type GlueTable struct {
 	Columns, Partitions []GlueColumn
 	Parameters          map[string]string
 	Location            string
-	Format              string // of Hive: PARQUET or TEXTFILE
+	Format              string // the one of Hive: PARQUET or TEXTFILE
 }
 
 // A GlueColumn is a column of such a table.
@@ -63,7 +63,7 @@ var (
 	athenaValue  = regexp.MustCompile(`(?m)^  '(.*?)' = '(.*?)',?$`)
 )
 
-// ParseAthena is the table that Athena makes of its statement. Spark's test shows that the grammar is right.
+// ParseAthena returns the table that Athena makes from its statement. The test with Spark shows that the grammar is right.
 func ParseAthena(tb testing.TB, sql string) GlueTable {
 	tb.Helper()
 	parts := athenaParts.FindStringSubmatch(sql)
@@ -86,7 +86,7 @@ func ParseAthena(tb testing.TB, sql string) GlueTable {
 	return GlueTable{columns(parts[1]), columns(parts[2]), Properties(parts[5]), parts[4], format}
 }
 
-// Properties are the properties in a statement of Athena.
+// Properties returns the properties in a statement of Athena.
 func Properties(text string) map[string]string {
 	all := map[string]string{}
 	for _, m := range athenaValue.FindAllStringSubmatch(text, -1) {
@@ -95,7 +95,7 @@ func Properties(text string) map[string]string {
 	return all
 }
 
-// ParseGlue is the table in a call of Glue's CreateTable, and its name.
+// ParseGlue returns the name and the table in a call of Glue's CreateTable.
 func ParseGlue(tb testing.TB, text string) (name string, t GlueTable) {
 	tb.Helper()
 	var call struct {

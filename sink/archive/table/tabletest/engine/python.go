@@ -2,7 +2,7 @@ package engine
 
 import (
 	"bufio"
-	_ "embed" // the program that runs the engines of Python
+	_ "embed" // for the program that runs the engines of Python
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,8 +28,8 @@ type pythonAnswer struct {
 	Error string  `json:"error"`
 }
 
-// StartPython starts an engine: spark, clickhouse, duckdb or pyarrow. The end of the test ends it. A test whose flag is missing is
-// skipped.
+// StartPython starts an engine: spark, clickhouse, duckdb or pyarrow. The engine ends with the test. If the flag is missing, the
+// test is skipped.
 func StartPython(t *testing.T, name string) *Python {
 	t.Helper()
 	needs(t, *python)
@@ -52,7 +52,7 @@ func StartPython(t *testing.T, name string) *Python {
 		t.Fatalf("start %s: %v", name, err)
 	}
 	t.Cleanup(func() {
-		_ = in.Close() // then it ends
+		_ = in.Close() // the program ends then
 		_ = cmd.Wait()
 		if body, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
 			t.Logf("log of %s:\n%.5000s", name, body)
@@ -90,7 +90,7 @@ func (e *Python) read() ([][]any, error) {
 	return answer.Rows, nil
 }
 
-// Run has the program do one thing of a kind: "exec", "query" or, in Spark, "parse".
+// Run lets the program do one task of a kind: "exec", "query" or, in Spark, "parse".
 func (e *Python) Run(tb testing.TB, kind, sql string) [][]any {
 	tb.Helper()
 	if err := json.NewEncoder(e.in).Encode(map[string]string{kind: sql}); err != nil {

@@ -21,7 +21,7 @@ type TrinoServer struct {
 	metastore string // the folder of the Hive catalog's metastore
 }
 
-// StartTrino starts a Trino with a heap of 4 GiB. The end of the test ends it. A test whose flag is missing is skipped.
+// StartTrino starts a Trino with a heap of 4 GiB. The server ends with the test. If the flag is missing, the test is skipped.
 func StartTrino(t *testing.T, s3 servers.S3) TrinoServer {
 	t.Helper()
 	NeedTrino(t)
@@ -80,10 +80,10 @@ func StartTrino(t *testing.T, s3 servers.S3) TrinoServer {
 	return s
 }
 
-// await returns when the server takes queries.
+// await returns when the server accepts queries.
 func (s TrinoServer) await(t *testing.T, ended <-chan struct{}) {
 	t.Helper()
-	deadline := time.After(10 * time.Minute) // on a busy machine
+	deadline := time.After(10 * time.Minute) // long enough for a busy machine
 	for {
 		var info struct {
 			Starting bool `json:"starting"`
@@ -117,7 +117,7 @@ type Trino struct {
 	Catalog, Schema string
 }
 
-// Hive is a schema of the catalog for Hive, which Hive makes if it is not there.
+// Hive returns a schema of the catalog for Hive. If the schema is not there, Hive makes it.
 func (s TrinoServer) Hive(tb testing.TB, schema string) Trino {
 	tb.Helper()
 	Trino{s, "hive", "default"}.Exec(tb, "CREATE SCHEMA IF NOT EXISTS "+schema)
@@ -141,7 +141,7 @@ func (e Trino) Query(tb testing.TB, sql string) [][]any {
 	return rows
 }
 
-// Run runs one statement, and returns its rows and what it cost.
+// Run runs one statement, and returns its rows and its costs.
 func (e Trino) Run(tb testing.TB, sql string) (rows [][]any, s Stats) {
 	tb.Helper()
 	request, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, e.url+"/v1/statement", strings.NewReader(sql))

@@ -51,8 +51,8 @@ type hecAnswer struct {
 	AckID  *uint64 `json:"ackId"`
 }
 
-// read reads an answer by its code. If an answer has no code, it comes from something in front of Splunk. success gives the verdict on a
-// batch that Splunk has taken.
+// read reads an answer by its code. If an answer has no code, it comes from something in front of Splunk. success gives the verdict
+// on a batch that Splunk has taken.
 func (f hec) read(a Answer, b Batch, success func(hecAnswer) Verdict) Verdict {
 	if a.success() {
 		if v := a.acknowledges(f.Expect); v.Class != OK {

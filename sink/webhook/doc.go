@@ -16,8 +16,8 @@
 //
 // If the format accepts an answer, Houndtrail takes it as the receiver's word that it has the batch. The answer is no proof of
 // storage, and no sink can make it one. VictoriaLogs, for example, answers 200 and drops every line over 256 KiB (its
-// -insert.maxLineSizeBytes). It skips lines that it cannot parse. It may lose the last seconds when another process kills it. Other
-// receivers do the same.
+// -insert.maxLineSizeBytes). It skips lines that it cannot parse. It may lose the records of the last seconds when another process
+// kills it. Other receivers do the same.
 //
 // The audit log does not limit the size of a record. So if the receiver has a limit on a line, raise it, or let Houndtrail cut
 // longer records. A line that long is always a batch by itself, so that the receiver drops no other record with it. If you need

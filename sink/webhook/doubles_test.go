@@ -182,8 +182,7 @@ func TestSentinelRefusesTheToken(t *testing.T) {
 	}
 }
 
-// If a token endpoint is out of order, the sink waits for it, as for a receiver. If the endpoint refuses the secret, people have to
-// act.
+// If a token endpoint is out of order, the sink waits for it, as for a receiver. People have to mend a secret that it refuses.
 func TestSentinelWithoutAToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

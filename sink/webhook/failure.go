@@ -71,8 +71,9 @@ func newTransportError(err error, redact *strings.Replacer) *transportError {
 // fewTries is for failures that seldom pass by themselves: the reader must not wait minutes for the message.
 const fewTries = 3
 
-// retryable tells whether a failure may pass. unexpected is how many unexpected answers the batch has had. A failure that is
-// neither an answer nor an error of the transport, such as an unreadable secret, does not pass: people have to mend it.
+// retryable tells whether a failure may pass. unexpected is how many unexpected answers the batch has had. An answer, an error of
+// the transport and a token that the endpoint does not give for now may pass. If the failure is another one, such as an unreadable
+// secret, people have to mend it.
 func retryable(err error, unexpected int) bool {
 	switch classOf(err) {
 	case format.Retry:

@@ -16,8 +16,8 @@ type Authorizer interface {
 	// chain, it may pass by itself. People have to mend any other error.
 	Authorize(ctx context.Context, r *http.Request, body Body) error
 	// Refused says that the receiver refused the request with this status. If there is no answer, the status is CertificateRefused,
-	// since one side may have refused the other's certificate. again tells whether another attempt would have another proof. why says
-	// more for people, and may be "".
+	// since one side may have refused the other's certificate. The result again tells whether another attempt would have another
+	// proof. The result why says more for people, and may be "".
 	Refused(r *http.Request, status int) (again bool, why string)
 	// Secrets returns the texts that Houndtrail must never show: the secrets of the request, and those in use now.
 	Secrets(r *http.Request) []string

@@ -78,7 +78,8 @@ func (r *told) Tell(_ context.Context, events ...[]byte) error {
 	return r.err
 }
 
-// TestTeller: the processes together tell each head at most once, and tell heads at most once an hour.
+// TestTeller: a process sends only heads that are new to it, and at most once an hour. It reads the last post of another process
+// from the bucket, but only once. If the other process posts again later, both may send the same head.
 func TestTeller(t *testing.T) {
 	t.Parallel()
 	store, receiver := &checkpointtest.Memory{}, &told{}

@@ -2,8 +2,8 @@
 // [Sentinel] is the double of Azure Monitor's Logs Ingestion API. [Tokens] is the double of the token endpoint of Microsoft Entra
 // ID, which that API needs.
 //
-// No real receiver has confirmed these rules. So a test against a double shows only what Houndtrail does if the documentation is
-// right. Each rule names its source:
+// We have not compared these rules with a real receiver. So a test against a double shows only what Houndtrail does if the
+// documentation is right. Each rule names its source:
 //
 //   - documented: the receiver's published documentation says so.
 //   - measured: others measured it on a real Splunk (Enterprise 10.4, Cloud 10.5) and published it.

@@ -113,7 +113,7 @@ const (
 // unknownCategories are the categories of an action that is not in the table, as JSON.
 const unknownCategories = `["api"]`
 
-// unknown judges an action that is not in the table. If a verb or a method can mean a type, the type is one of the category api.
+// unknown judges an action that is not in the table. The category is api: it has every type that a verb or a method can mean.
 func unknown(name string) Action {
 	a := Action{Name: name, Categories: "api", Class: APIActivity, Severity: informational}
 	var known bool

@@ -19,8 +19,8 @@ const (
 // Names returns the names of the schemas.
 func Names() []string { return []string{Native, ECS, OCSF} }
 
-// Begins returns the texts with which the objects of records begin, one for each schema. If an error shows an answer, it ends at
-// such a text.
+// Begins returns the texts with which the objects of records begin, one for each schema. If an answer has such a text, an error
+// that shows the answer ends after it.
 func Begins() []string { return []string{`{"event_id":`, `{"@timestamp":`, `{"metadata":`} }
 
 // Options are the settings of a schema.

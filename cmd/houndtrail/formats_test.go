@@ -22,7 +22,7 @@ func formatOf(t *testing.T, name string) format.Format {
 	return f
 }
 
-// formatTable is the table of the formats, with what they ask of a user and the limits that they keep.
+// formatTable is the table of the formats. It has the settings that a user needs, and the limits of each format.
 func formatTable(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -47,7 +47,7 @@ func formatTable(t *testing.T) string {
 	return b.String()
 }
 
-// formatExample is the body of a batch of one record.
+// formatExample is the body of a batch with one record.
 func formatExample(t *testing.T, name string) string {
 	t.Helper()
 	f := formatOf(t, name)

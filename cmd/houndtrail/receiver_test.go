@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/demo"
 )
 
-// website starts a web server that knows nothing of BloodHound, at $WEBSITE.
+// website starts a web server that does not know BloodHound, at $WEBSITE.
 func website(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: website")
@@ -31,11 +31,11 @@ func website(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("WEBSITE", strings.TrimPrefix(server.URL, "http://"))
 }
 
-// A siem takes batches as the demo's receiver does, unless a script tells it otherwise.
+// A siem takes batches as the demo's receiver does, unless a script tells it to do something else.
 type siem struct {
 	demo.Receiver
 	mu     sync.Mutex
-	refuse int    // HTTP status; 0 takes
+	refuse int    // an HTTP status; with 0 it takes the batch
 	mood   string // see webhookCommand
 	value  string // the value of the mood
 }
@@ -53,7 +53,7 @@ func (s *siem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // cut off
+		return // the batch broke off
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	switch {
@@ -87,20 +87,20 @@ func holds(body []byte, id string) bool {
 	return err == nil && bytes.Contains(text, []byte(`"event_id":"acme/`+id+`/`))
 }
 
-// webhookAuthorization is the header that the receiver wants; it is a secret.
+// webhookAuthorization is the header that the receiver wants. It is a secret.
 const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 
 // webhookCommand is a SIEM:
 //
 //	webhook start       turns the webhook stream on
-//	webhook refuse 401  answers so; 0 ends it
-//	webhook page        answers with a 200 that is a web page
-//	webhook busy        answers with a 200 that says so in its JSON
-//	webhook later 3600  answers 503 with that Retry-After
-//	webhook stall       answers with headers and nothing more
-//	webhook dislike 7   answers 400 to a batch with the record of that id
+//	webhook refuse 401  makes it answer 401; 0 ends this
+//	webhook page        makes it answer with a 200 that is a web page
+//	webhook busy        makes it answer with a 200 whose JSON says that it is busy
+//	webhook later 3600  makes it answer 503 with that Retry-After
+//	webhook stall       makes it answer with headers and nothing more
+//	webhook dislike 7   makes it answer 400 to a batch with the record of that id
 //	webhook like        ends these five
-//	webhook heads N     fails unless it was told N heads
+//	webhook heads N     fails unless it got N heads
 //	webhook has N       fails unless it has every record of the log, N of them, each event id once
 func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
@@ -123,14 +123,14 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.siem.mu.Lock()
 		defer w.siem.mu.Unlock()
 		w.siem.mood, w.siem.value = args[0], strings.Join(args[1:], "")
-	case len(args) == 2 && (args[0] == "has" || args[0] == "knows"): // knows: an event may have come twice
+	case len(args) == 2 && (args[0] == "has" || args[0] == "knows"): // with knows, an event may have come twice
 		events, _ := w.siem.Events()
 		got := map[string]int{}
 		for id, times := range events {
 			if strings.Contains(id, "/houndtrail/") { // a head
 				continue
 			}
-			_, id, _ = strings.Cut(id, "/") // behind the tenant
+			_, id, _ = strings.Cut(id, "/") // the rest behind the tenant
 			if args[0] == "knows" {
 				times = 1
 			}
@@ -153,8 +153,8 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// compareIDs fails unless each readable record of the log was delivered exactly once, and their number is want. The keys of got are
-// the ids and times of records. A restored database can give an id to another record.
+// compareIDs checks that the receiver got each readable record of the log exactly once, and that want is their number. The keys of
+// got are the ids and times of records, since a restored database can give an id to another record.
 func compareIDs(ts *testscript.TestScript, w *world, got map[string]int, want int) {
 	var lost, twice int
 	for _, row := range w.server.Rows() {

@@ -1,4 +1,4 @@
-// Package record has the audit log's record, which all stages use, and the one table of its columns.
+// Package record has the record of the audit log, which all stages use, and the only table of its columns.
 package record
 
 import (
@@ -8,18 +8,18 @@ import (
 
 // A Record is one entry of the audit log, as the server sent it.
 //
-// Its strings may be views into the page that it came with: they are valid until the caller releases the batch that carries it.
-// A caller that keeps a Record longer clones it.
+// Its strings may be parts of the page in which it came: they are valid until the caller releases the batch of the record. If a
+// caller keeps a Record longer, it must clone it.
 type Record struct {
-	// ID comes from one database sequence. It is positive. The ids have gaps, and are not in the order of CreatedAt.
+	// ID comes from a sequence of the database. It is positive. The ids have gaps, and are not in the order of CreatedAt.
 	ID int64
-	// CreatedAt is the time of the server's API process before the insert, in UTC, to the microsecond.
+	// CreatedAt is the time before the insert, in UTC, to the microsecond, by the clock of the server's API process.
 	CreatedAt time.Time
 
 	ActorID    string // user UUID, or "" if no user was logged in
 	ActorName  string
 	ActorEmail string
-	Action     string // an open set: every release of BloodHound adds to it
+	Action     string // an open set: every release of BloodHound adds values
 	Fields     string // the JSON text exactly as the server sent it; Absent if it was null
 	RequestID  string
 	SourceIP   string // may be a chain: X-Forwarded-For, a comma, the peer
@@ -28,11 +28,11 @@ type Record struct {
 
 	// Raw is the whole JSON object exactly as the server sent it.
 	Raw string
-	// Absent says which of the strings above were null or missing: that is not the same as "".
+	// Absent has the strings above that were null or missing: that is not the same as "".
 	Absent Set
 }
 
-// columns are the string columns, in the order in which servers write their keys and files have them. Only append to them: a
+// columns are the string columns, in the order in which servers write their keys. Files have the same order. Only append to them: a
 // Set has the columns by their place.
 //
 //nolint:gochecknoglobals // a constant

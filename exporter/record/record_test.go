@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Files and journals go by the places of the columns: the list may get longer, but its earlier part must stay the same.
+// Files and journals find the columns by their places. So the list may become longer, but its earlier part must stay the same.
 func TestColumns(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile("testdata/columns.golden")
@@ -30,7 +30,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// Each string of a record except Raw is one column, and no two columns have the same string.
+// Each string of a record except Raw belongs to one column, and no two columns have the same string.
 func TestEachStringIsAColumn(t *testing.T) {
 	t.Parallel()
 	var r record.Record

@@ -9,8 +9,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// BenchmarkCompression measures the processor time of a compression and the size of its result, for the lines of a batch and of
-// a file.
+// BenchmarkCompression measures the processor time of a compression and the size of its result, for the lines of a batch and of a
+// file.
 func BenchmarkCompression(b *testing.B) {
 	for _, size := range []struct {
 		name    string

@@ -6,7 +6,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// TestColumnsOfDamage: a text that is no record is an error, and no panic.
+// TestColumnsOfDamage: if a text is no record, the function returns an error, and does not panic.
 func TestColumnsOfDamage(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{

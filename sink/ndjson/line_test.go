@@ -41,8 +41,7 @@ func TestAppendLine(t *testing.T) {
 	}
 }
 
-// TestEventID pins the id by which receivers drop repeated records. It is the same for every zone in which the server sends the
-// time.
+// TestEventID holds the id by which receivers drop repeated records. The id is the same for every time zone that the server uses.
 func TestEventID(t *testing.T) {
 	for _, created := range []string{"2026-03-01T00:00:00.1Z", "2026-03-01T02:00:00.100000+02:00"} {
 		r := sinktest.Parse(t, `{"id":42,"created_at":"`+created+`"}`)
@@ -52,7 +51,7 @@ func TestEventID(t *testing.T) {
 	}
 }
 
-// FuzzAppendLine checks what receivers rely on: one valid line, with our two keys and everything that the server sent.
+// FuzzAppendLine checks what receivers rely on: one valid line, with our two keys and all that the server sent.
 func FuzzAppendLine(f *testing.F) {
 	for _, r := range sinktest.Corners(f) {
 		if len(r.Raw) < 10_000 {
@@ -89,7 +88,7 @@ func FuzzAppendLine(f *testing.F) {
 	})
 }
 
-// compact decodes strings, since the same string can be written in many ways, and drops blanks.
+// compact decodes strings, since the same string can have many spellings, and drops blanks.
 func compact(t *testing.T, value []byte) string {
 	t.Helper()
 	var s string

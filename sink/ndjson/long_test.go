@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// TestWrite: a line that is written in pieces is the same as Append's.
+// TestWrite: a line that Write writes in pieces is the same as the one of Append.
 func TestWrite(t *testing.T) {
 	lines := ForTenant("acme")
 	for _, size := range []int{0, 1, piece - 12, piece, piece + 1, 3 * piece} {
@@ -32,7 +32,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestLongLinesAreNotCopied: a large record goes straight into the file, between its neighbours.
+// TestLongLinesAreNotCopied: the encoder writes a large record directly into the file, between its neighbours.
 func TestLongLinesAreNotCopied(t *testing.T) {
 	records := make([]record.Record, 5)
 	var want []byte

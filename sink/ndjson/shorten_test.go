@@ -14,13 +14,13 @@ import (
 	"github.com/houndtrail/houndtrail/sink/sinktest"
 )
 
-// cutFields are the fields of a record that was cut.
+// cutFields are the fields of a cut record.
 type cutFields struct {
 	Truncated string `json:"truncated"`
 }
 
-// Whatever a record has, its short copy is JSON inside the bound, with the same identity, and tells the size and the sum of its whole
-// fields. Short members stay as they are.
+// The short copy of any record is JSON within the limit, and has the same identity. It says the size and the sum of the whole
+// fields. Short members do not change.
 func TestShorten(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -75,7 +75,7 @@ var ErrFault = errors.New("injected fault")
 
 // A Fault makes one of many Puts fail in one of two ways, as networks do: the request is lost, or the answer is lost.
 type Fault struct {
-	Put     int64 // from 1; 0 is none
+	Put     int64 // from 1; 0 means no Put
 	Applied bool  // the Put took effect
 }
 
@@ -102,7 +102,7 @@ type fixture struct {
 	sink    Sink
 }
 
-// inject installs the fault and counts the Puts from now on.
+// inject installs the fault. It counts the Puts that come after it.
 func (f *fixture) inject(fault Fault) *atomic.Int64 {
 	hook, puts := fault.Hook()
 	f.bucket.On(hook)
@@ -112,7 +112,7 @@ func (f *fixture) inject(fault Fault) *atomic.Int64 {
 // midnight is the end of the first of the suite's two days.
 var midnight = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
-// days makes n records around midnight, a second apart, and the window that they fill.
+// days makes n records around midnight, one for each second, and the window that they fill.
 func (f *fixture) days(n int) (window.Window, []record.Record) {
 	f.Helper()
 	start := midnight.Add(-time.Duration(n/2) * time.Second)
@@ -193,7 +193,7 @@ func testPrepare(f *fixture) {
 
 func testReceipt(f *fixture) {
 	w, records := f.days(100)
-	records[3].ID = 7 // ids do not follow time
+	records[3].ID = 7 // ids need not be in the order of time
 	receipt := f.write(w, records)
 	var want []checkpoint.Object
 	for i, half := range [][]record.Record{records[:50], records[50:]} {

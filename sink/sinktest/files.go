@@ -38,10 +38,10 @@ func Files(tb testing.TB, start time.Time) map[string][]record.Record {
 
 	cypher := strings.Repeat("MATCH (n:User)-[:MemberOf*1..]->(m:Group) WHERE m.name = 'DOMAIN ADMINS' RETURN n ", 300)
 	queries := many(tb, 20_000, start)
-	for i := range queries { // 400 MB that take 25 KB of memory
+	for i := range queries { // 400 MB of text in 25 KB of memory
 		from := i % 1000
 		queries[i].Fields = cypher[from : from+20<<10]
-		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has its own
+		queries[i].CommitID = fmt.Sprintf("commit %06d", i) // ascending, so that each row group has other values
 	}
 
 	distinct := many(tb, 2000, start)

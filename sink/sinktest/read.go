@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// ReadParquet reads the records of a Parquet object back, without Raw. It uses the names in the object's own
-// schema and shares no code with the writer.
+// ReadParquet reads the records of a Parquet object, without Raw. It uses the names in the object's own schema, and shares no code
+// with the writer.
 func ReadParquet(tb testing.TB, object []byte) []record.Record {
 	tb.Helper()
 	file, err := parquet.OpenFile(bytes.NewReader(object), int64(len(object)))
@@ -100,7 +100,7 @@ func Lines(tb testing.TB, object []byte) []string {
 	return slices.Collect(strings.Lines(text.String()))
 }
 
-// ReadNDJSON reads the records of an .ndjson.gz or .ndjson.zst object back, without Raw.
+// ReadNDJSON reads the records of an .ndjson.gz or .ndjson.zst object, without Raw.
 func ReadNDJSON(tb testing.TB, object []byte) []record.Record {
 	tb.Helper()
 	var records []record.Record

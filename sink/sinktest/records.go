@@ -83,9 +83,9 @@ func Corners(tb testing.TB) []record.Record {
 	return records
 }
 
-// Generate makes n ordinary records from start on, one each step, with ids from firstID on. The same arguments give the same
-// records. Their values repeat about as much as in a real log: few actors and actions, and pairs that share request_id and
-// commit_id.
+// Generate makes n ordinary records, the first at start and each next one a step later, with ids from firstID on. The same
+// arguments give the same records. Their values repeat about as much as in a real log: few actors and actions, and pairs with the
+// same request_id and commit_id.
 func Generate(tb testing.TB, firstID int64, n int, start time.Time, step time.Duration) []record.Record {
 	tb.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))

@@ -8,8 +8,8 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// Root is the records_root of an object with these records, by the words of RFC 6962 (2.1) and of the row's definition. It shares no
-// code with the program.
+// Root returns the records_root of an object with these records, as RFC 6962 (2.1) and the row's definition say. It shares no code
+// with the program.
 func Root(records []record.Record) [sha256.Size]byte {
 	leaves := make([][sha256.Size]byte, len(records))
 	for i := range records {

@@ -15,20 +15,21 @@ import (
 )
 
 const (
-	// ackPatience is how long Houndtrail asks for the acknowledgement of a batch before it sends the batch anew.
+	// ackPatience is how long Houndtrail asks for the acknowledgement of a batch before it sends the batch again.
 	ackPatience = 5 * time.Minute
-	// ackGrace is how long it still asks after another batch has failed for good.
+	// ackGrace is how long Houndtrail still asks after another batch has failed for good.
 	ackGrace = 10 * time.Second
-	// mostRounds is how often Houndtrail sends a batch anew whose acknowledgement never comes. Each time may double its records.
+	// mostRounds is how often Houndtrail sends a batch again if its acknowledgement never comes. Each time may double the records of
+	// the batch.
 	mostRounds = 3
 )
 
-// errNoAck is the end of a round: the receiver has taken the batch, and its acknowledgement did not come.
+// errNoAck ends a round: the receiver has taken the batch, but its acknowledgement did not come.
 var errNoAck = errors.New("no acknowledgement")
 
-// untilStored posts a batch. If the receiver tells only later that it has stored the batch, untilStored asks until it does. If the
-// receiver never does, untilStored sends the batch anew: it may be lost. The batch counts as on its way all the time. Nothing
-// remembers the question: after a crash, the next process sends the batch again.
+// untilStored posts a batch. If the receiver says only later that it has stored the batch, untilStored asks until it does. If the
+// receiver never says so, the batch may be lost, so untilStored sends it again. During all this time, the batch keeps its place
+// among the batches in flight. Houndtrail does not store the question: after a crash, the next process sends the batch again.
 func (s *Sink) untilStored(ctx, pauses context.Context, b *batch, number int) error {
 	for {
 		err := s.attempt(ctx, b, number)
@@ -53,7 +54,8 @@ func (s *Sink) untilStored(ctx, pauses context.Context, b *batch, number int) er
 	}
 }
 
-// ask asks for the acknowledgement of a batch, ever more seldom. An answer that says nothing about the batch is asked for again.
+// ask asks for the acknowledgement of a batch, with longer and longer pauses. If an answer says nothing about the batch, it asks
+// again.
 func (s *Sink) ask(ctx, pauses context.Context, b *batch, pending *StatusError) error {
 	halted, end := pauses.Done(), time.NewTimer(ackPatience)
 	defer end.Stop()
@@ -83,8 +85,9 @@ func (s *Sink) ask(ctx, pauses context.Context, b *batch, pending *StatusError) 
 	}
 }
 
-// poll asks once. The error is nil if the batch is stored, has the class Pending if it is not known to be stored, and is for people
-// to mend otherwise. If the answer is lost, its "yes" may never come again, and the batch goes out anew.
+// poll asks once. If the batch is stored, the error is nil. If the receiver does not say that the batch is stored, the error has
+// the class Pending. People must mend any other error. If the answer is lost, the receiver may never say "yes" again: then
+// Houndtrail sends the batch again.
 func (s *Sink) poll(ctx context.Context, b *batch, pending *StatusError) error {
 	asking, ok := s.format.(format.Acknowledger)
 	if !ok {

@@ -23,13 +23,13 @@ func expecting(tb testing.TB, text string) expect.Expectation {
 
 const signOn = "<!DOCTYPE html>\n<html><head><title>Sign in &amp; go\x1b[31m</title></head></html>"
 
-// A 2xx that is a web page, or that does not meet the user's expectation, is no acknowledgement. The sink tries a few times only.
+// If a 2xx is a web page, or does not meet the user's expectation, it is no acknowledgement. The sink tries again only a few times.
 func TestUnexpectedAnswers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		expect string
 		answer reply
-		says   []string // nothing if it is an acknowledgement
+		says   []string // empty if the answer acknowledges the batch
 	}{
 		"page": {answer: answer(200, "Content-Type: text/html; charset=utf-8", signOn), says: []string{
 			`200 OK, which is an HTML page titled "Sign in & go[31m" and acknowledges nothing`,
@@ -81,7 +81,7 @@ func TestUnexpectedAnswers(t *testing.T) {
 	}
 }
 
-// A load balancer's page may be gone the next time.
+// A load balancer's page may be gone at the next try.
 func TestUnexpectedAnswerPasses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestUnexpectedAnswerPasses(t *testing.T) {
 	})
 }
 
-// If a receiver asks for more time than the patience of a batch, the sink does not ask it again.
+// If a receiver asks for a pause that is longer than the patience for a batch, the sink does not ask it again.
 func TestPostponed(t *testing.T) {
 	t.Parallel()
 	after := func(d time.Duration) string { return "Retry-After: " + start.Add(d).Format(http.TimeFormat) }

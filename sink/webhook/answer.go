@@ -14,9 +14,9 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A StatusError is an answer that is no acknowledgement.
+// A StatusError is an answer that does not acknowledge the batch.
 type StatusError struct {
-	Status int    // of HTTP; a 2xx that does not meet the format's or the user's demands is an error as well
+	Status int    // of HTTP; a 2xx that does not meet the demands of the format or of the user is an error too
 	Answer string // the first line of the body: printable, cut short, without our secrets; often ""
 
 	verdict    format.Verdict
@@ -24,7 +24,7 @@ type StatusError struct {
 	retryAfter time.Duration
 }
 
-// judge returns nil if the answer acknowledges its batch, and else a [StatusError].
+// judge returns nil if the answer acknowledges its batch. Otherwise it returns a [StatusError].
 func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer, a *Attempt) error {
 	v := s.verdict(resp, answer, b, redact)
 	if a.Aside = v.Aside; v.Aside > 0 {
@@ -47,11 +47,12 @@ func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strin
 	}
 }
 
-// alike is from how many records on a batch that is refused record by record is no matter of its records: a mapping, an index, a
+// If a receiver refuses each record of a batch of more than alike records, the records are not at fault: a mapping, an index, a
 // schema or a token makes every record look bad.
 const alike = 10
 
-// summed is a verdict about some records as one about their batch: a class for people to mend comes first, then one that may pass.
+// summed turns a verdict about some records into one about their batch. A class that people must mend comes first, then a class
+// that may pass.
 func summed(v format.Verdict, records int) format.Verdict {
 	counts, first := map[format.Class]int{}, map[format.Class]string{}
 	for _, item := range v.Items {
@@ -75,7 +76,7 @@ func summed(v format.Verdict, records int) format.Verdict {
 	return v
 }
 
-// verdict is the verdict of the format. The format does not get answers that do not come from the receiver: a redirect, and the
+// verdict is the verdict of the format. The format does not get the answers that do not come from the receiver: a redirect, and the
 // refusal of a proxy.
 func (s *Sink) verdict(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer) format.Verdict {
 	switch {
@@ -113,7 +114,7 @@ func (e *StatusError) Error() string {
 	return b.String()
 }
 
-// Unwrap tells the back-off for how long to wait.
+// Unwrap tells the back-off how long to wait.
 func (e *StatusError) Unwrap() error {
 	if e.retryAfter <= 0 {
 		return nil

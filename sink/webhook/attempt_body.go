@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// An attemptBody lends a batch's bytes to one attempt. net/http may go on reading a body after it has returned the answer: a
-// receiver that refuses early is the usual case. If the attemptBody did not end, it would then send the next batch's bytes.
+// An attemptBody lends the bytes of a batch to one attempt. net/http may still read a body after it has returned the answer: this
+// is usual if a receiver refuses early. If the attemptBody did not end, net/http would then send the bytes of the next batch.
 type attemptBody struct {
 	mu    sync.Mutex
 	bytes []byte
@@ -20,7 +20,7 @@ func (l *attemptBody) end() {
 	l.bytes, l.ended = nil, true
 }
 
-// body starts a reading from the first byte. net/http takes a second reading if an idle connection turned out dead.
+// body starts to read from the first byte. net/http reads a second time if it finds that an idle connection is dead.
 func (l *attemptBody) body() io.ReadCloser { return &attemptReader{attemptBody: l} }
 
 type attemptReader struct {
@@ -30,7 +30,7 @@ type attemptReader struct {
 
 var errAttemptEnded = errors.New("the request is over")
 
-// Read copies under the lock, so that nothing reads the buffer once the attemptBody has ended.
+// Read copies under the lock, so it does not read the buffer after the attemptBody has ended.
 func (r *attemptReader) Read(p []byte) (int, error) {
 	r.attemptBody.mu.Lock()
 	defer r.attemptBody.mu.Unlock()

@@ -19,28 +19,28 @@ import (
 type batch struct {
 	lines  []line
 	walk   format.Walk
-	events int    // how many events that are no records it has
-	round  int    // how often it was sent anew, since no acknowledgement came
-	id     string // of the events in it
+	events int    // how many events it has that are no records
+	round  int    // how often Houndtrail has sent it again because no acknowledgement came
+	id     string // made from the events in it
 	size   int    // of the body before compression
-	wire   []byte // the body as sent
+	wire   []byte // the body as Houndtrail sends it
 	sum    [sha256.Size]byte
 }
 
-// A line is a record as an item of a body.
+// A line is a record in its form as an item of a body.
 type line struct {
 	sink.Stamp
-	at     int  // index of the record among those of the window
-	begins bool // it begins a batch, as in an earlier attempt
-	size   int  // of the text, once it is packed
+	at     int  // the record's index among those of the window
+	begins bool // it begins a batch, as it did in an earlier attempt
+	size   int  // of the text; pack sets it
 }
 
-// about is the batch as the format sees it.
+// about is the batch in the form that the format sees.
 func (b *batch) about() format.Batch {
 	return format.Batch{Walk: b.walk, ID: b.id, Records: len(b.lines) + b.events, Bytes: b.size, Round: b.round}
 }
 
-// A text is the source of lines: the records of a window, or a batch that was packed before.
+// A text gives the lines: those of a window's records, or those of an existing batch.
 type text struct {
 	walk   format.Walk
 	frame  format.Frame
@@ -50,14 +50,14 @@ type text struct {
 	write  func(w io.Writer, i int) (int, error) // the same as append, for long lines
 }
 
-// A packer makes batches, and keeps its buffers from one to the next.
+// A packer makes batches, and keeps its buffers for the next batch.
 type packer struct {
 	tenant     string
 	maxRecords int
-	alone      int // the size from which a line is sent alone
+	alone      int // a line of this size or more is a batch by itself
 
 	plain  []byte // not yet compressed
-	events []byte // the bytes that make the batch's id
+	events []byte // the bytes from which id makes the batch's id
 	zip    ndjson.Compressor
 }
 
@@ -69,15 +69,15 @@ func newPacker(o Options, l format.Limits) *packer {
 func (p *packer) held() int { return cap(p.plain) + cap(p.events) }
 
 const (
-	// veryLongLine is the size from which memory counts more than time.
+	// If a line has veryLongLine bytes or more, Houndtrail saves memory and not time.
 	veryLongLine = 4 << 20
-	// piece is how many bytes of text are compressed at a time, while they are still in the processor's cache.
+	// piece is how many bytes of text the packer compresses at a time, while they are still in the processor's cache.
 	piece = 32 << 10
 )
 
-// pack appends the body of the batch that begins with line from to wire. It takes as many lines as fit into both bounds,
-// up to a line that begins a batch, but at least the first. The caller sets the batch's own wire, since a buffer moves as it
-// grows.
+// pack appends a body to wire: the body of the batch that begins with line from. It takes as many lines as fit into both bounds,
+// but at least the first one. It stops before a line that begins a batch. The caller sets the wire of the batch, since a buffer
+// moves when it grows.
 func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer) (batch, error) {
 	if err := p.makeRoom(t, from, wire); err != nil {
 		return batch{}, err
@@ -105,7 +105,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 		p.plain = t.append(p.plain, n)
 		line, more := len(p.plain)-item, len(p.plain)-end
 		if n > from && (line >= p.alone || size+more > maxBytes) {
-			p.plain = p.plain[:end] // the next batch starts with it
+			p.plain = p.plain[:end] // the next batch begins with this line
 			break
 		}
 		t.lines[n].size = line
@@ -128,7 +128,7 @@ func (p *packer) pack(t text, from, maxRecords, maxBytes int, wire *bytes.Buffer
 	return batch{walk: t.walk, lines: lines, id: p.id(lines), size: size, sum: sha256.Sum256(wire.Bytes()[start:])}, nil
 }
 
-// write writes a line that is too long to be held whole.
+// write writes a line that is too long to be in memory as a whole.
 func (p *packer) write(t text, n int, body io.Writer) error {
 	err := p.flush(body)
 	if err == nil {
@@ -137,8 +137,8 @@ func (p *packer) write(t text, n int, body io.Writer) error {
 	return err
 }
 
-// makeRoom makes the room for a batch of one very long line. A buffer that grows by doubling has its content three times
-// meanwhile. So makeRoom compresses the line once more, to learn the compressed size.
+// makeRoom makes the room for a batch of one very long line. A buffer that grows by doubling needs three times the memory of its
+// content while it grows. So makeRoom compresses the line an extra time, to learn the compressed size.
 func (p *packer) makeRoom(t text, line int, wire *bytes.Buffer) error {
 	if t.least(line) < veryLongLine {
 		return nil
@@ -151,7 +151,7 @@ func (p *packer) makeRoom(t text, line int, wire *bytes.Buffer) error {
 	return err
 }
 
-// A counter is a writer that only counts.
+// A counter is a writer that only counts the bytes.
 type counter int
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -159,9 +159,9 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// id is the first half of a SHA-256, which is plenty to tell the batches of one receiver apart. It covers the parts of
-// the event ids: the tenant, then the id and the microseconds of each record, 8 bytes each. So it is the same for every
-// compression of the batch, and for every version of the program that sends it again.
+// id is the first half of a SHA-256. This is enough to tell the batches of one receiver apart. It covers the parts of the event
+// ids: the tenant, then the id and the microseconds of each record, 8 bytes each. So the id is the same with every compression of
+// the batch, and in every version of the program that sends it again.
 func (p *packer) id(lines []line) string {
 	p.events = append(p.events[:0], p.tenant...)
 	for i := range lines {
@@ -185,14 +185,14 @@ func (p *packer) flush(body io.Writer) error {
 	return err
 }
 
-// A preparedWindow is a packed window. Its memory serves the next one.
+// A preparedWindow is a window in the form of batches. The next window uses its memory.
 type preparedWindow struct {
 	window  window.Window
 	total   int       // of the window's records
-	part    bool      // it is one of several parts of the window
-	cut     int       // how many records are cut for the receiver
+	part    bool      // this is one of several parts of the window
+	cut     int       // how many records the format cuts for the receiver
 	earlier []portion // an earlier attempt delivered these, so lines does not have them
-	others  []portion // an earlier attempt delivered these of other parts
+	others  []portion // an earlier attempt delivered these, and they are in other parts
 
 	begins map[event]bool // the first record of each batch of an earlier attempt
 
@@ -214,7 +214,7 @@ func (m *preparedWindow) pack(p *packer, t text, maxBytes int) error {
 		if err != nil {
 			return err
 		}
-		b.wire = m.wire.Bytes()[start:] // moves once more below
+		b.wire = m.wire.Bytes()[start:] // the loop below sets it again, since the buffer may still move
 		from += len(b.lines)
 		m.batches = append(m.batches, b)
 	}
@@ -227,7 +227,7 @@ func (m *preparedWindow) pack(p *packer, t text, maxBytes int) error {
 	return nil
 }
 
-// unpack returns the text from which a batch was packed.
+// unpack returns the text of a batch that pack made.
 func unpack(c ndjson.Compression, b *batch, frame format.Frame) (text, error) {
 	body, err := c.Reader(bytes.NewReader(b.wire))
 	if err != nil {
@@ -250,7 +250,7 @@ func unpack(c ndjson.Compression, b *batch, frame format.Frame) (text, error) {
 	return t, nil
 }
 
-// without is the text without some of its lines.
+// without returns the text without some of its lines.
 func (t text) without(leave func(i int) bool) text {
 	var places []int
 	rest := text{walk: t.walk, frame: t.frame}

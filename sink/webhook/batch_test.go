@@ -38,11 +38,11 @@ func drawRecords(t *rapid.T) []record.Record {
 	return rs
 }
 
-// However the sink cuts the records, and however often the receiver fails or finds a batch too large: the receiver acknowledges
-// every line, in order, inside the bounds. The same window again gives the same batches again.
+// The sink cuts the records at any place, and the receiver fails or finds a batch too large any number of times. In all cases the
+// receiver acknowledges every line, in order, within the limits. The same window again gives the same batches again.
 func TestBatchesCarryEveryLine(t *testing.T) {
 	t.Parallel()
-	// The bubbles are inside the check: it stops early when a clock tells it that its time is up.
+	// The bubbles are inside the check, since the check stops early if its clock says that its time is over.
 	rapid.Check(t, func(rt *rapid.T) {
 		rs := drawRecords(rt)
 		o := webhook.Options{
@@ -51,7 +51,7 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 			Compression:  rapid.SampledFrom([]ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None}).Draw(rt, "compression"),
 		}
 		fussy := &fussyReceiver{
-			largest: rapid.IntRange(800, 5000).Draw(rt, "receiver's limit"), // no record alone reaches it
+			largest: rapid.IntRange(800, 5000).Draw(rt, "receiver's limit"), // no record by itself reaches the limit
 			failing: rapid.SliceOfN(rapid.Bool(), 16, 16).Draw(rt, "failing"),
 		}
 		first, receipt, err := fussy.run(t, o, rs)
@@ -76,14 +76,14 @@ func TestBatchesCarryEveryLine(t *testing.T) {
 	})
 }
 
-// fussyReceiver refuses large batches, and fails at the posts that its list names.
+// A fussyReceiver refuses large batches. It fails at the posts that its list names.
 type fussyReceiver struct {
 	largest int
 	failing []bool
 	refused bool // it has refused a batch, so there are parts of batches
 }
 
-// run writes a window under a fake clock and returns the acknowledged posts.
+// run writes a window under a fake clock, and returns the acknowledged posts.
 func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []record.Record) ([]post, checkpoint.Receipt, error) {
 	var acknowledged []post
 	var receipt checkpoint.Receipt
@@ -93,7 +93,7 @@ func (f *fussyReceiver) run(t *testing.T, o webhook.Options, rs []record.Record)
 		case len(p.body) > f.largest:
 			f.refused = true
 			return answer(http.StatusRequestEntityTooLarge), nil
-		case n%2 == 1 && f.failing[n%len(f.failing)]: // so that no batch fails for ever
+		case n%2 == 1 && f.failing[n%len(f.failing)]: // so that no batch always fails
 			return answer(http.StatusServiceUnavailable), nil
 		}
 		acknowledged = append(acknowledged, p)
@@ -163,7 +163,7 @@ func TestRecordLargerThanABatchGoesAlone(t *testing.T) {
 	}
 }
 
-// The bound is exact: a batch may be as large as the bound, and not a byte larger.
+// The limit is exact: a batch may be as large as the limit, and not one byte larger.
 func TestBatchBytesIsExact(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 6)
@@ -180,7 +180,7 @@ func TestBatchBytesIsExact(t *testing.T) {
 	}
 }
 
-// If a receiver drops a long line while it answers 200, it must not drop the neighbours of the line.
+// If a receiver drops a long line and answers 200, it must not drop the neighbours of the line.
 func TestLongLineGoesAlone(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 9)
@@ -210,7 +210,7 @@ func TestNoRecordsNoRequest(t *testing.T) {
 	}
 }
 
-// One refusal teaches the limit for the rest of the batch.
+// The sink learns the limit from one refusal, for the rest of the batch.
 func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 256)
@@ -231,13 +231,13 @@ func TestTooLargeMakesBatchesSmaller(t *testing.T) {
 	if !bytes.Equal(taken, lines(rs)) {
 		t.Error("the lines taken are not those of the window")
 	}
-	// The receiver refuses the whole, a half and a quarter once each; an eighth fits.
+	// The receiver refuses the whole, a half and a quarter once each. An eighth fits.
 	if refused := len(rc.posts) - len(receipt.Objects); refused != 3 {
 		t.Errorf("%d refusals, want 3", refused)
 	}
 }
 
-// net/http may read on after the answer. It must not get to see the next batch's bytes.
+// net/http may still read after the answer. It must not see the bytes of the next batch.
 func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
@@ -248,7 +248,7 @@ func TestEarlyAnswerNeverMixesBatches(t *testing.T) {
 				if _, err := r.Body.Read(make([]byte, 1)); err != nil {
 					return nil, err
 				}
-				go func() { // reads while the sink is at its next batch, as the race detector would notice
+				go func() { // this reads while the sink is at its next batch: the race detector would notice it
 					<-r.Context().Done()
 					n, err := r.Body.Read(make([]byte, 1<<16))
 					if n > 0 || err == nil || errors.Is(err, io.EOF) {

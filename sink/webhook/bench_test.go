@@ -10,7 +10,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// BenchmarkWrite measures a window's way from records to request bodies, without a network.
+// BenchmarkWrite measures the time from the records of a window to the bodies of the requests, without a network.
 func BenchmarkWrite(b *testing.B) {
 	rs := records(b, 20_000)
 	discard := roundTrip(func(r *http.Request) (*http.Response, error) {

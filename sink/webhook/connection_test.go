@@ -26,7 +26,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 )
 
-// All batches of a window and of the next one go through one connection.
+// All batches of a window and of the next one use one connection.
 func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int32
@@ -52,7 +52,7 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 }
 
-// There are as many connections as batches in flight, and the next window uses them again.
+// There are as many connections as batches in flight. The next window uses them again.
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	const limit = 4
@@ -80,8 +80,8 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// A receiver may close an idle connection at the very moment when the next batch is on its way. That is no failure:
-// the batch goes out again at once, and whole.
+// A receiver may close an idle connection at the moment when Houndtrail sends the next batch. That is no failure: Houndtrail sends
+// the complete batch again at once.
 func TestIdleConnectionClosed(t *testing.T) {
 	t.Parallel()
 	var served atomic.Int32
@@ -112,7 +112,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 	}
 }
 
-// The sink closes every answer; else the pool would lose the connection for ever.
+// The sink closes every answer. Otherwise the pool would lose the connection for ever.
 func TestAnswersAreClosed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 302, 401, 503} {
@@ -146,7 +146,7 @@ func TestTLS(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}))
 	srv.EnableHTTP2 = true
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the refused handshake
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // the log would show the refused handshake
 	srv.StartTLS()
 	defer srv.Close()
 	rs, own := records(t, 10), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
@@ -167,7 +167,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Other certificates that no retry mends: of another host, and one that has expired.
+// No retry helps against other bad certificates: one of another host, and an expired one.
 func TestCertificateErrorsAreFinal(t *testing.T) {
 	t.Parallel()
 	for name, refusal := range map[string]error{
@@ -188,7 +188,7 @@ func TestCertificateErrorsAreFinal(t *testing.T) {
 	}
 }
 
-// A proxy that asks for credentials says so again the next time.
+// A proxy that asks for credentials asks for them again at the next try.
 func TestProxyWantsCredentials(t *testing.T) {
 	t.Parallel()
 	connects := 0
@@ -214,7 +214,7 @@ func TestProxyWantsCredentials(t *testing.T) {
 	}
 }
 
-// If a receiver sends headers, or some bytes, and then nothing, the try ends and acknowledges nothing. The sink tries again.
+// If a receiver sends headers or some bytes, and then nothing, the try ends and acknowledges nothing. The sink tries again.
 func TestStalledAnswer(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
@@ -246,7 +246,7 @@ func TestStalledAnswer(t *testing.T) {
 	}
 }
 
-// stalled is a body that gives nothing until its channel is closed.
+// A stalled is a body that gives nothing until the test closes its channel.
 type stalled <-chan struct{}
 
 func (s stalled) Read([]byte) (int, error) {
@@ -254,7 +254,7 @@ func (s stalled) Read([]byte) (int, error) {
 	return 0, errors.New("closed")
 }
 
-// The missing part of an answer that is cut off might have said anything.
+// If an answer breaks off, its missing part could say anything.
 func TestAnswerCutOff(t *testing.T) {
 	t.Parallel()
 	var served atomic.Int32

@@ -13,12 +13,12 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A secret may be renewed while a request with the old one is on its way.
+// A user may renew a secret while a request with the old secret is under way.
 func TestRenewedCredential(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		values []string // of the file, at each look
-		posts  []string // the values that are sent
+		posts  []string // the values that the sink sends
 		fails  bool
 	}{
 		"renewed":      {[]string{"old", "new"}, []string{"old", "new"}, false},
@@ -49,7 +49,7 @@ func TestRenewedCredential(t *testing.T) {
 	}
 }
 
-// A receiver that drops old records says that it has them: nothing of such a window is sent, unless the user knows that.
+// A receiver that drops old records says that it has them. So the sink sends nothing of such a window, unless the user knows this.
 func TestStaleRecords(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -16,31 +16,32 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// The pauses between two attempts: they double, each plus or minus a half, so that many exporters do not come
-// back at the same moments after one receiver's outage.
+// These are the pauses between two attempts. Each is twice as long as the previous one, plus or minus a half. So after one
+// receiver's outage, many exporters do not come back at the same moment.
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 30 * time.Second
-	// maxRetryAfter is the longest pause that Houndtrail keeps, however long a receiver asks for.
+	// maxRetryAfter is the longest pause that Houndtrail keeps, even if a receiver asks for a longer one.
 	maxRetryAfter = 24 * time.Hour
 )
 
-// A delivery is the way of a batch to the receiver. The receiver may take some of its records, and others later or never.
+// A delivery is the state of a batch on its way to the receiver. The receiver may take some records of the batch, and others later
+// or never.
 type delivery struct {
-	left    *batch    // the records that the receiver does not have: at first all of them
+	left    *batch    // the records that the receiver does not have; at first, all records
 	done    []portion // the records that it has
-	refused *refusal  // the first record that it refuses by itself, which is not in left; nil if there is none
+	refused *refusal  // the first record that the receiver refuses for its content (it is not in left); nil if there is none
 }
 
-// A refusal is a record that the receiver refuses by itself, whatever comes with it.
+// A refusal is a record that the receiver refuses for its content, in any batch.
 type refusal struct {
-	record *batch // with this record only, and without a body
+	record *batch // has this record only, and no body
 	err    error
 }
 
-// deliver posts the batch until it is acknowledged, refused for good, or the patience is used up. When the context pauses ends,
-// the pause between two attempts ends too, and no other attempt follows. If the answer takes some of the records, only the others
-// are posted again.
+// deliver posts the batch until the receiver acknowledges it or refuses it for good, or until the patience for the batch ends. When
+// the context pauses ends, the pause between two attempts ends too, and no other attempt follows. If the receiver takes some of the
+// records, deliver posts only the others again.
 func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error) {
 	var (
 		d       = &delivery{left: b}
@@ -81,8 +82,8 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 	}
 }
 
-// settle takes the records out of a delivery that the answer settles by themselves. The others are posted again if the error may
-// pass. An error without items says the same of all records, and settle returns it as it is.
+// settle takes out of a delivery the records on which the answer decides one by one. If the error may pass, deliver posts the other
+// records again. An error without items says the same about all records, and settle returns it without a change.
 func (s *Sink) settle(d *delivery, err error) error {
 	if err == nil {
 		d.done = append(d.done, d.left.portion(every))
@@ -107,7 +108,7 @@ func (s *Sink) settle(d *delivery, err error) error {
 	}
 	s.refuse(d, answer)
 	if classOf(err) == format.Narrow {
-		return nil // all others are taken
+		return nil // the receiver has taken all other records
 	}
 	left, failed := s.without(d.left, func(i int) bool { return class[i] != format.Retry })
 	if failed != nil {
@@ -117,7 +118,7 @@ func (s *Sink) settle(d *delivery, err error) error {
 	return err
 }
 
-// refuse notes the first record that the answer refuses by itself.
+// refuse notes the first record that the receiver refuses for its content.
 func (s *Sink) refuse(d *delivery, answer *StatusError) {
 	items := answer.verdict.Items
 	at := slices.IndexFunc(items, func(i format.Item) bool { return i.Class == format.Narrow })
@@ -132,9 +133,9 @@ func (s *Sink) refuse(d *delivery, answer *StatusError) {
 	d.refused = &refusal{&batch{lines: line, id: p.id(line), size: line[0].size}, &alone}
 }
 
-// without is the batch without some of its records.
+// without returns the batch without some of its records.
 func (s *Sink) without(b *batch, leave func(i int) bool) (*batch, error) {
-	s.recutting.Lock() // one at a time, since each holds the whole text of a batch
+	s.recutting.Lock() // one at a time, since each call has the whole text of a batch in memory
 	defer s.recutting.Unlock()
 	t, err := unpack(s.options.Compression, b, s.format.Frame(b.walk))
 	if err != nil {
@@ -160,7 +161,7 @@ func asked(err error) time.Duration {
 	return 0
 }
 
-// retrying tells people that an attempt failed and another one follows: a delivery that takes minutes should not be silent.
+// retrying tells people that an attempt failed and that another one follows: a delivery that takes minutes must not be silent.
 func (s *Sink) retrying(b *batch, err error, tries int, pause time.Duration) {
 	r := Retry{Batch: b.id, Number: tries, Reason: reason(err), Pause: pause, Err: err}
 	fields := []zap.Field{

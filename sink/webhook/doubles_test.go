@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// These tests deliver to the doubles of receivers that cannot be installed: see package receivers.
+// These tests deliver to doubles of receivers that one cannot install: see package receivers.
 
 const hecToken = "11111111-2222-3333-4444-555555555555"
 
@@ -70,7 +70,7 @@ func (a *azure) sink(t *testing.T, inFlight int) *webhook.Sink {
 	})
 }
 
-// arrived checks that each record is there, and that no more than so many are there twice.
+// arrived checks that each record is there, and that at most so many records are there twice.
 func arrived(t *testing.T, rs []record.Record, ids []string, doubles int) {
 	t.Helper()
 	times := map[string]int{}
@@ -106,7 +106,7 @@ func (a *azure) ids(t *testing.T) (ids []string) {
 	return ids
 }
 
-// Splunk refuses one of 10,000 records. The error names it. Once Splunk takes it, nothing is missing.
+// Splunk refuses one of 10,000 records. The error names this record. After Splunk takes it, no record is missing.
 func TestHECRefusesOneRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,12 +128,12 @@ func TestHECRefusesOneRecord(t *testing.T) {
 		if _, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil {
 			t.Fatal(err)
 		}
-		arrived(t, rs, hecIDs(h), 999) // the part of the batch in front of the refused one comes twice
+		arrived(t, rs, hecIDs(h), 999) // the part of the batch before the refused record comes twice
 	})
 }
 
-// Azure refuses the whole call for one of 10,000 records, and does not say which one. Tokens end in the middle, before and after
-// their time.
+// Azure refuses the whole call for one of 10,000 records, and does not say which one. Tokens end during the delivery, before and
+// after the time that they name.
 func TestSentinelRefusesOneRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestSentinelRefusesOneRecord(t *testing.T) {
 				case 5:
 					return 429
 				case 6, 7:
-					time.Sleep(50 * time.Minute) // past 80% of the token's life, and then past its end
+					time.Sleep(50 * time.Minute) // first past 80% of the token's life, then past its end
 				}
 				return 0
 			},
@@ -168,7 +168,7 @@ func TestSentinelRefusesOneRecord(t *testing.T) {
 	})
 }
 
-// A second refusal of the token is for people. No error shows the token or the client's secret.
+// After a second refusal of the token, people have to act. No error shows the token or the client's secret.
 func TestSentinelRefusesTheToken(t *testing.T) {
 	t.Parallel()
 	for status, posts := range map[int]int{401: 2, 403: 1} {
@@ -182,7 +182,7 @@ func TestSentinelRefusesTheToken(t *testing.T) {
 	}
 }
 
-// A token endpoint that is out of order is waited for, like a receiver. A secret that it refuses is for people.
+// If a token endpoint is out of order, the sink waits for it, as for a receiver. People have to mend a secret that it refuses.
 func TestSentinelWithoutAToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestSentinelWithoutAToken(t *testing.T) {
 	})
 }
 
-// A batch counts when Splunk has indexed it, and not before.
+// A batch is delivered when Splunk has indexed it, and not before.
 func TestHECAcknowledges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,14 +229,14 @@ func TestHECAcknowledges(t *testing.T) {
 	})
 }
 
-// Splunk restarts with events that it has taken and not indexed, and loses them. Its 200 was no proof.
+// Splunk restarts, and loses events that it has taken but not indexed. So its 200 was no proof.
 func TestHECRestarts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := receivers.NewHEC(receivers.HECOptions{Token: hecToken, Acks: true, Indexing: 3 * time.Second})
 		rs := records(t, 5000)
 		time.AfterFunc(2*time.Second, h.Restart)
-		time.AfterFunc(5*time.Minute+2*time.Second, h.Restart) // once more, among the batches that go out anew
+		time.AfterFunc(5*time.Minute+2*time.Second, h.Restart) // a second restart, while the sink sends batches again
 		if _, err := sinktest.Write(t.Context(), toHEC(t, h, true), windowOf(rs), rs); err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestHECRestarts(t *testing.T) {
 	})
 }
 
-// Acknowledgements that never come stop the stream, and do not double its records for ever.
+// If acknowledgements never come, the stream stops, and does not double its records for ever.
 func TestHECNeverAcknowledges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestHECHasNoAcknowledgment(t *testing.T) {
 	wants(t, err, "switch it on in the token's settings", "HOUNDTRAIL_WEBHOOK_HEC_ACK")
 }
 
-// Splunk in trouble: what it takes is not sent again, and what it does not take is.
+// Splunk is in trouble. The sink does not send the records again that Splunk takes, and sends all others again.
 func TestHECInTrouble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestHECInTrouble(t *testing.T) {
 	})
 }
 
-// Cloud takes 5 MiB, and says of more that the first event is bad.
+// Splunk Cloud takes 5 MiB. If a batch is larger, it says that the first event is bad.
 func TestHECOfCloud(t *testing.T) {
 	t.Parallel()
 	h := receivers.NewHEC(receivers.HECOptions{Token: hecToken, Cloud: true})

@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A PostponedError says that a receiver asks for a longer pause than the patience for one batch.
+// A PostponedError says that a receiver asks for a pause that is longer than the patience for one batch.
 type PostponedError struct {
 	Until time.Time // by this machine's clock
 	Err   error     // the answer; nil if an earlier run got it
@@ -36,18 +36,18 @@ func isPostponed(err error) bool {
 	return ok
 }
 
-// A transportError says why no whole answer came. errors.Is finds its cause, but Unwrap does not return it: the cause may quote
+// A transportError says why no complete answer came. errors.Is finds its cause, but Unwrap does not return it: the cause may quote
 // our request.
 type transportError struct {
 	text  string
 	cause error
-	final bool // another try would fail the same way
+	final bool // another try would fail in the same way
 }
 
 func (e *transportError) Error() string        { return e.text }
 func (e *transportError) Is(target error) bool { return errors.Is(e.cause, target) }
 
-// newTransportError explains a failure before an answer.
+// newTransportError explains a failure that came before an answer.
 func newTransportError(err error, redact *strings.Replacer) *transportError {
 	e := &transportError{text: "no answer: " + show(err.Error(), redact), cause: err}
 	proxy, refused := errors.AsType[*transport.ProxyError](err)
@@ -68,11 +68,12 @@ func newTransportError(err error, redact *strings.Replacer) *transportError {
 	return e
 }
 
-// fewTries is for failures that seldom pass by themselves: the reader should not wait minutes for their message.
+// fewTries is for failures that seldom pass by themselves: the reader must not wait minutes for the message.
 const fewTries = 3
 
-// retryable tells whether a failure may pass. unexpected is how many unexpected answers the batch has had. If a failure is
-// neither an answer nor of the transport, such as an unreadable secret, people have to mend it.
+// retryable tells whether a failure may pass. unexpected is how many unexpected answers the batch has had. An answer, an error of
+// the transport and a token that the endpoint does not give for now may pass. If the failure is another one, such as an unreadable
+// secret, people have to mend it.
 func retryable(err error, unexpected int) bool {
 	switch classOf(err) {
 	case format.Retry:
@@ -85,7 +86,7 @@ func retryable(err error, unexpected int) bool {
 	return ok && !broken.final || authorize.IsPassing(err)
 }
 
-// reason is a failure in a word, for metrics.
+// reason names a failure in one word, for metrics.
 func reason(err error) string {
 	answer, ok := errors.AsType[*StatusError](err)
 	switch {
@@ -102,10 +103,10 @@ func reason(err error) string {
 	}
 }
 
-// errTimeout is the cause of a try that took too long.
+// errTimeout is the cause if a try took too long.
 var errTimeout = errors.New("time-out")
 
-// classOf is the class of the answer in the error; [format.Stop] if it has none.
+// classOf is the class of the answer in the error. If the error has no answer, it is [format.Stop].
 func classOf(err error) format.Class {
 	if answer, ok := errors.AsType[*StatusError](err); ok {
 		return answer.verdict.Class
@@ -113,11 +114,11 @@ func classOf(err error) format.Class {
 	return format.Stop
 }
 
-// tooLarge tells that the receiver may take a smaller batch.
+// tooLarge tells whether the receiver may take a smaller batch.
 func tooLarge(err error) bool { return classOf(err) == format.Split }
 
-// unreadable tells that the receiver may take the batch without one of its records.
+// unreadable tells whether the receiver may take the batch without one of its records.
 func unreadable(err error) bool { return classOf(err) == format.Narrow }
 
-// isUnexpected tells whether the answer is a success by its status only, which does not count.
+// isUnexpected tells whether the answer is a success by its status only: it does not acknowledge the batch.
 func isUnexpected(err error) bool { return classOf(err) == format.Unexpected }

@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// endpoints are the paths at which VictoriaLogs takes each format, with the parameters that it needs: without them it takes the
-// time of the arrival, and says that all is well.
+// endpoints has the path at which VictoriaLogs takes each format, with the parameters that it needs. Without them it uses the time
+// of the arrival, and says that all is well.
 var endpoints = map[string]string{
 	format.NDJSON:      "/insert/jsonline?_time_field=created_at&_msg_field=action&_stream_fields=tenant",
 	format.ElasticBulk: "/insert/elasticsearch/_bulk?_time_field=@timestamp&_msg_field=action&_stream_fields=tenant",
@@ -25,7 +25,7 @@ var endpoints = map[string]string{
 	format.Datadog:     "/insert/datadog/api/v2/logs",
 }
 
-// padded is a record with fields of that many bytes.
+// padded returns a record whose fields have that many bytes.
 func padded(t *testing.T, r record.Record, size int) record.Record {
 	t.Helper()
 	return sinktest.Parse(t, fmt.Sprintf(`{"id":%d,"created_at":%q,"action":"MutateGraph","fields":{"query":%q},"status":"success"}`,
@@ -33,7 +33,7 @@ func padded(t *testing.T, r record.Record, size int) record.Record {
 }
 
 // A real receiver takes batches of one, a thousand and fifty thousand records in each format, and a record of 300 KiB. It has each
-// record once, at its time, and has dropped nothing: its answers would not tell.
+// record once, at its time. It has dropped nothing: the test looks, since the receiver's answers would not say so.
 func TestVictoriaLogsTakesEachFormat(t *testing.T) {
 	t.Parallel()
 	for name, endpoint := range endpoints {
@@ -64,7 +64,8 @@ func TestVictoriaLogsTakesEachFormat(t *testing.T) {
 	}
 }
 
-// If a record is over the receiver's limit, it is dropped while the receiver says that it has it. A setting cuts it.
+// If a record is over the receiver's limit, the receiver drops it, but says that it has it. With a setting, Houndtrail cuts the
+// record.
 func TestVictoriaLogsTakesCutRecords(t *testing.T) {
 	t.Parallel()
 	for name, endpoint := range endpoints {
@@ -118,7 +119,7 @@ func checkStored(t *testing.T, logs servers.Logs, name string, rs []record.Recor
 
 var dropped = regexp.MustCompile(`(?m)^(vl_rows_dropped_total|vl_too_long_lines_skipped_total)\S* (\d+)`)
 
-// checkAllTaken checks that the receiver has that many events, each once, and that its counters tell of no loss.
+// checkAllTaken checks that the receiver has that many events, each once, and that its counters show no loss.
 func checkAllTaken(t *testing.T, logs servers.Logs, want int) {
 	t.Helper()
 	var counts struct{ N, U string }

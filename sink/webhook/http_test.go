@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// TestRequest pins everything that the sink sends to a receiver.
+// TestRequest holds everything that the sink sends to a receiver.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd, ndjson.None} {
@@ -76,7 +76,7 @@ func TestHeadersMayReplaceTheContentType(t *testing.T) {
 	}
 }
 
-// TestFinalAnswers pins the errors that people read.
+// TestFinalAnswers holds the errors that people read.
 func TestFinalAnswers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -191,7 +191,7 @@ func TestCutConnection(t *testing.T) {
 	}
 }
 
-// An answer without an end must not hold up the sink: its status is enough, and the sink does not read the rest.
+// An answer without an end must not delay the sink: the status is enough, and the sink does not read the rest.
 func TestEndlessAnswer(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,7 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A barrier holds requests until so many are under way, and counts how many were at most.
+// A barrier holds requests until so many are under way. It counts how many were under way at most.
 type barrier struct {
 	size int
 
@@ -49,8 +49,8 @@ func (b *barrier) pass(ctx context.Context) {
 	}
 }
 
-// If the receiver does not answer until as many requests are under way as the setting allows, the sink still delivers all
-// windows, one at a time and side by side.
+// The receiver does not answer until as many requests are under way as the setting allows. The sink still delivers all windows, one
+// at a time and side by side.
 func TestInFlight(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1, 2, webhook.DefaultInFlight} {
@@ -92,7 +92,7 @@ type turn struct {
 	answer any // as in script
 }
 
-// A scripted receiver has turns for each record, by its number from 1. It acknowledges a record without turns left.
+// A scripted receiver has turns for each record, by its number from 1. If a record has no turns left, the receiver acknowledges it.
 type scripted struct {
 	mu    sync.Mutex
 	turns map[int][]turn
@@ -124,9 +124,9 @@ func (sc *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return re.response(), err
 }
 
-// After a failure the sink begins no batch and tries none again. It waits for the answers to batches on their way, and does not
-// send a batch again that they acknowledge. The error is that of the first failed batch. If a receiver asks for a long pause, the
-// error is that one, whatever else failed.
+// After a failure, the sink begins no batch and tries none again. It waits for the answers to batches under way, and does not send
+// a batch again if an answer acknowledges it. The error is the one of the first failed batch. But if a receiver asks for a long
+// pause, the error says that, even if other batches failed too.
 func TestFailureAmidOthers(t *testing.T) {
 	t.Parallel()
 	later := answer(503, "Retry-After: 3600")
@@ -134,7 +134,7 @@ func TestFailureAmidOthers(t *testing.T) {
 		turns     map[int][]turn
 		sent      []int // in the first attempt
 		took      time.Duration
-		names     int // the record that the error is about
+		names     int // the record that the error names
 		again     []int
 		postponed bool
 	}{
@@ -198,7 +198,7 @@ func TestFailureAmidOthers(t *testing.T) {
 						t.Errorf("batch %d of the receipt has record %d", i, o.MinID)
 					}
 				}
-				// Batches that begin at the same moment may come in any order.
+				// If batches begin at the same moment, they may come in any order.
 				sent, again := sc.sent[:first], sc.sent[first:]
 				slices.Sort(again)
 				slices.Sort(sent[:2])
@@ -210,7 +210,7 @@ func TestFailureAmidOthers(t *testing.T) {
 	}
 }
 
-// If the receiver has asked for a pause meanwhile, the sink does not send a refused batch in parts.
+// If the receiver has asked for a pause in the meantime, the sink does not send a refused batch in parts.
 func TestNoPartsInAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestNoPartsInAPause(t *testing.T) {
 	})
 }
 
-// If the caller gives up, the sink begins no other batch, also not of a window that waits for its turn.
+// If the caller gives up, the sink begins no other batch, not even of a window that waits for its turn.
 func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -257,8 +257,8 @@ func TestCancelWhileAnotherWindowIsSent(t *testing.T) {
 	})
 }
 
-// The sink learns the limit with each batch: the answers to one batch do not change the cuts of another. The log says once what
-// that costs.
+// The sink learns the limit with each batch: the answers to one batch do not change the cuts of another. The log says once how much
+// this costs.
 func TestEachBatchIsCutByItself(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 120)

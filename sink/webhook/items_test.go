@@ -22,11 +22,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A bulkDouble answers for each record, as Elastic's bulk API does. The real one is in .ci/receivers.
+// A bulkDouble answers for each record, as Elastic's bulk API does. The test of .ci/receivers uses a real server.
 type bulkDouble struct {
 	mu     sync.Mutex
 	item   func(id string) string // the item's status and error; "" stores the record
-	whole  func() int             // the status of the whole answer; 0 loses it after the records are stored
+	whole  func() int             // the status of the whole answer; 0 loses the answer after the records are stored
 	stored map[string]int
 	sent   [][]string // the ids of each post
 	lost   map[string]bool
@@ -98,7 +98,7 @@ const (
 	noIndex  = `{"status":404,"error":{"type":"index_not_found_exception","reason":"no such index [x]"}}`
 )
 
-// Only the records that the receiver did not take are sent again, and the receipt has each record once.
+// The sink sends only those records again that the receiver did not take. The receipt has each record once.
 func TestOneBusyRecordAmongMany(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestOneBusyRecordAmongMany(t *testing.T) {
 	})
 }
 
-// What stops the stream, what names a record, and what the receiver has by then.
+// Some answers stop the stream, and some name a record. The test checks which records the receiver has by then.
 func TestItemsThatAreNotStored(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -194,7 +194,7 @@ func TestItemsThatAreNotStored(t *testing.T) {
 	}
 }
 
-// checkOnce checks that each record is stored, and came to be stored once, and that the receipt has all.
+// checkOnce checks that each record is stored, that the receiver stored it once, and that the receipt has all records.
 func (d *bulkDouble) checkOnce(t interface{ Errorf(string, ...any) }, records int, receipt checkpoint.Receipt) {
 	for id, times := range d.stored {
 		if times != 1 {
@@ -210,8 +210,8 @@ func (d *bulkDouble) checkOnce(t interface{ Errorf(string, ...any) }, records in
 	}
 }
 
-// Whatever the receiver takes of each batch, refuses, answers late or not at all: no stored record is sent again, other than in a
-// batch whose answer was lost, and in the end each record is stored once.
+// The receiver takes some records of each batch, refuses some, and answers late or not at all. The sink sends a stored record again
+// only if the answer to its batch was lost. In the end, each record is stored once.
 func TestItemsInAnyMood(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

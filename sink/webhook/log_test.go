@@ -14,8 +14,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// Each retry is a warning that shows the answer, the time of the next try, and the number of tries. The text is short and has
-// none of our secrets.
+// Each retry is a warning with the answer, the time of the next try, and the number of tries. The text is short and has none of our
+// secrets.
 func TestRetriesAreLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// The sink compresses a large record piece by piece, and sends it as a batch of its own between the others.
+// The sink compresses a large record piece by piece. It sends the record as a batch by itself between the others.
 func TestLongLinesAreNotCopied(t *testing.T) {
 	rs := records(t, 5)
 	for i := range rs {
@@ -45,7 +45,7 @@ func TestLongLinesAreNotCopied(t *testing.T) {
 	}
 }
 
-// No format holds a large record whole: it writes it piece by piece, or cuts it.
+// No format has a large record in memory as a whole: it writes the record piece by piece, or cuts it.
 func TestNoFormatCopiesLongLines(t *testing.T) {
 	rs := records(t, 3)
 	rs[1] = padded(t, rs[1], 32<<20)
@@ -64,7 +64,7 @@ func TestNoFormatCopiesLongLines(t *testing.T) {
 	}
 }
 
-// A long answer is read to its bound, which grows with the batch, and what is read of it is a part of what a window holds.
+// The sink reads a long answer up to a limit, which grows with the batch. The size of a window includes the memory for that answer.
 func TestLongAnswers(t *testing.T) {
 	t.Parallel()
 	rs := records(t, 2000)

@@ -43,7 +43,7 @@ func newSearch(t *testing.T, largest string) search {
 	return s
 }
 
-// ask asks the server, and decodes its answer.
+// ask asks the server, and decodes the answer.
 func (s search) ask(t *testing.T, method, path, body string, into any) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
@@ -78,7 +78,7 @@ func (s search) has(t *testing.T, stream string, documents, ids int) {
 	s.ask(t, http.MethodPost, "/"+stream+"/_search", `{"size":0,"track_total_hits":true,"aggs":{"ids":{"cardinality":{"field":"event_id",`+
 		`"precision_threshold":40000}}}}`, &found)
 	got := found.Aggregations.IDs.Value
-	if slack := ids / 100; found.Hits.Total.Value != documents || got < ids-slack || got > ids+slack { // the server counts ids nearly
+	if slack := ids / 100; found.Hits.Total.Value != documents || got < ids-slack || got > ids+slack { // ids are counted nearly
 		t.Errorf("%s has %d documents with %d ids, want %d with %d", stream, found.Hits.Total.Value, got, documents, ids)
 	}
 }
@@ -104,18 +104,18 @@ func deliver(t *testing.T, s *webhook.Sink, rs []record.Record) {
 	}
 }
 
-// TestOpenSearch runs against one server, since it takes a while to start.
+// TestOpenSearch runs against one server, since the server takes some time to start.
 func TestOpenSearch(t *testing.T) {
 	s := newSearch(t, "100mb")
 	t.Run("stores each record once", s.storesOnce)
 	t.Run("names the record that it refuses", s.refusesOne)
 	t.Run("is blocked for a while", s.isBlocked)
 	t.Run("has no index", s.hasNoIndex)
-	t.Run("is killed", s.isKilled) // last: it ends with the server
+	t.Run("is killed", s.isKilled) // last, since it ends with the server
 }
 
-// The real receiver stores each record of batches of one, a thousand and fifty thousand, with lines of 300 KiB, and stores none
-// twice when it comes again, until its data stream rolls over.
+// The real receiver stores each record of batches of one, a thousand and fifty thousand, also lines of 300 KiB. If a record comes
+// again, it does not store it twice, until its data stream rolls over.
 func (s search) storesOnce(t *testing.T) {
 	const stream = "logs-bloodhound.audit-default"
 	total := 0
@@ -133,7 +133,7 @@ func (s search) storesOnce(t *testing.T) {
 		}
 		deliver(t, sink, rs)
 		s.has(t, stream, total, total)
-		deliver(t, sink, rs) // each record is there: 409
+		deliver(t, sink, rs) // each record is already there: the server answers 409
 		s.has(t, stream, total, total)
 		if n == 1000 {
 			s.ask(t, http.MethodPost, "/"+stream+"/_rollover", "", nil)
@@ -161,7 +161,8 @@ func (s search) storesOnce(t *testing.T) {
 	}
 }
 
-// One record that does not fit into the mapping is named, and all others are stored. If none fits, that is no record's fault.
+// If one record does not fit into the mapping, the error names it, and the server stores all others. If none fits, the error blames
+// no record.
 func (s search) refusesOne(t *testing.T) {
 	s.ask(t, http.MethodPut, "/_index_template/strict", `{"index_patterns":["strict"],"data_stream":{},"template":{"mappings":{"properties":`+
 		`{"event_id":{"type":"keyword"},"fields":{"properties":{"n":{"type":"long"}}}}}}}`, nil)
@@ -185,7 +186,7 @@ func (s search) refusesOne(t *testing.T) {
 	wants(t, err, "refuses each of the 50 records alike", "no fault of the records")
 }
 
-// A stream that is blocked gets the records as soon as it is not.
+// A blocked stream gets the records as soon as it is free again.
 func (s search) isBlocked(t *testing.T) {
 	const stream = "logs-bloodhound.audit-blocked"
 	rs := records(t, 100)
@@ -203,7 +204,7 @@ func (s search) isBlocked(t *testing.T) {
 	}
 }
 
-// The server is killed in the middle of the batches and started again: every record is stored, each once.
+// The test kills the server in the middle of the batches, and starts it again. The server stores every record, each once.
 func (s search) isKilled(t *testing.T) {
 	const stream = "logs-bloodhound.audit-killed"
 	rs := records(t, 20_000)
@@ -227,7 +228,7 @@ func (s search) isKilled(t *testing.T) {
 	s.has(t, stream, 20_000, 20_000)
 }
 
-// A stream that is missing, and that the server does not make, stops the delivery by its name.
+// If a stream is missing, and the server does not make it, the delivery stops. The error names the stream.
 func (s search) hasNoIndex(t *testing.T) {
 	s.ask(t, http.MethodPut, "/_cluster/settings", `{"persistent":{"action.auto_create_index":"false"}}`, nil)
 	rs := records(t, 100)
@@ -236,7 +237,7 @@ func (s search) hasNoIndex(t *testing.T) {
 	s.ask(t, http.MethodPut, "/_cluster/settings", `{"persistent":{"action.auto_create_index":null}}`, nil)
 }
 
-// A server that takes a megabyte gets a larger batch in parts.
+// If a server takes only a megabyte, it gets a larger batch in parts.
 func TestOpenSearchTakesLess(t *testing.T) {
 	s := newSearch(t, "1mb")
 	rs := records(t, 4000)

@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// Defaults of [Options].
+// These are the defaults of [Options].
 const (
 	DefaultInFlight = 8
 	DefaultTimeout  = 30 * time.Second
@@ -29,62 +29,66 @@ const (
 
 // Options name the receiver, and say how to post to it. Only URL and Tenant are required.
 type Options struct {
-	// URL takes the batches. It may have a query (often a token, hence never shown), but no user and password:
-	// those belong into Authorization.
+	// URL is the address to which the sink posts the batches. It may have a query: this is often a token, so Houndtrail never shows
+	// it. It must not have a user and a password: these belong into Authorization.
 	URL string
-	// Tenant goes into every line and event id.
+	// Tenant is in every line and in every event id.
 	Tenant string
-	// Authorization returns the value of the header that has the user's credential, scheme included. Nil, or "", sends no such
-	// header. The sink calls it again while it runs, as it calls the other functions here that return secrets: see package authorize.
+	// Authorization returns the value of the header that has the user's credential, with the scheme. If it is nil, or returns "", the
+	// sink sends no such header. The sink calls it again while it runs. It does the same with the other functions here that return
+	// secrets: see package authorize.
 	Authorization func() (string, error)
-	// Headers returns more headers of every request. They may replace Content-Type and User-Agent. Nil is none.
+	// Headers returns additional headers for every request. They may replace Content-Type and User-Agent. Nil adds none.
 	Headers func() (http.Header, error)
-	// OAuth, if set, gets a bearer token for each request. The sink sets its Transport and Log.
+	// OAuth, if set, gets a bearer token for each request. The sink sets the fields Transport and Log.
 	OAuth *authorize.OAuthOptions
-	// SigningSecrets returns the secrets of Standard Webhooks with which each attempt is signed. Nil signs nothing.
+	// SigningSecrets returns the secrets of Standard Webhooks. The sink signs each attempt with each of them. If it is nil, the sink
+	// signs nothing.
 	SigningSecrets func() (string, error)
-	// Identity returns the client certificate and the authorities to trust. Nil is no certificate, and the system's authorities.
+	// Identity returns the client certificate, and the authorities to trust. Nil means no certificate, and the system's authorities.
 	Identity func() (authorize.Identity, error)
 
-	// Format is the name of the receiver's format, one of [format.Names]. NDJSON when empty.
+	// Format is the name of the receiver's format, one of [format.Names]. "" means NDJSON.
 	Format string
-	// Schema is the name of the schema of the events, one of [schema.Names]; Native when empty. TrustedProxies is the option of that name.
+	// Schema is the name of the schema of the events, one of [schema.Names]. "" means Native. TrustedProxies is the option of that
+	// name.
 	Schema         string
 	TrustedProxies int
-	// BatchRecords and BatchBytes (before compression) bound one batch. A larger record goes alone. Zero is the format's own limit.
+	// BatchRecords and BatchBytes (before compression) limit one batch. A larger record is a batch by itself. Zero means the format's
+	// own limit.
 	BatchRecords int
 	BatchBytes   int
-	// RecordBytes is the size of a record from which it is cut. Zero is the format's own limit.
+	// RecordBytes is the size above which the format cuts a record. Zero means the format's own limit.
 	RecordBytes int
-	// AllowStale sends records that are older than the receiver takes. BareLines is for a Loki without structured metadata. Both are
-	// the format's: see [format.Options].
+	// AllowStale sends records even if they are older than the receiver takes. BareLines is for a Loki without structured metadata.
+	// Both are options of the format: see [format.Options].
 	AllowStale, BareLines bool
-	// InFlight is how many batches may be on their way at a time, in all windows together.
+	// InFlight is how many batches may be in flight at a time, in all windows together.
 	InFlight int
-	// Compression of a batch's body; Gzip when empty.
+	// Compression is the compression of a batch's body. "" means Gzip.
 	Compression ndjson.Compression
 
 	// HEC has the settings of the format splunk-hec.
 	HEC format.HECOptions
 
-	// Expect is what an answer must say, besides what the format demands, for its batch to count as delivered.
+	// Expect is what an answer must say to acknowledge its batch, in addition to the demands of the format.
 	Expect expect.Expectation
 
-	// Timeout bounds one request, from dialling to the last byte of the answer.
+	// Timeout limits the time of one request, from dialling to the last byte of the answer.
 	Timeout time.Duration
-	// RetryFor is the patience for one batch: no new attempt starts later than this after the first one. With a
-	// nanosecond there is a single attempt. If a receiver asks for a longer pause, the error is a [*PostponedError].
+	// RetryFor is the patience for one batch: no new attempt starts later than this after the first one. With a nanosecond, there is a
+	// single attempt. If a receiver asks for a longer pause, the error is a [*PostponedError].
 	RetryFor time.Duration
 
-	// Transport sends the requests. Nil is a transport of the sink's own, which honours HTTP(S)_PROXY and Identity.
+	// Transport sends the requests. If it is nil, the sink makes a transport that obeys HTTP(S)_PROXY and Identity.
 	Transport http.RoundTripper
-	// Version is the program's, for the user agent houndtrail/<version>.
+	// Version is the version of the program, for the user agent houndtrail/<version>.
 	Version string
-	// Log gets a line for every retry. Nil is silent.
+	// Log gets a line for every retry. If it is nil, the sink logs nothing.
 	Log *zap.Logger
-	// Observe, if set, is called with every attempt as soon as it is over, for metrics. It must not block.
+	// Observe, if set, gets every attempt as soon as the attempt ends, for metrics. It must not block.
 	Observe func(Attempt)
-	// Retried, if set, is called with every failed attempt before the pause, if another one follows. It must not block.
+	// Retried, if set, gets every failed attempt that another attempt follows, before the pause. It must not block.
 	Retried func(Retry)
 }
 
@@ -92,19 +96,19 @@ type Options struct {
 type Attempt struct {
 	Batch   string        // the batch id
 	Number  int           // 1 for the batch's first attempt
-	Status  int           // 0 when no answer came
+	Status  int           // 0 if no answer came
 	Records int           // in the batch
-	Bytes   int           // of the body, as sent
-	Aside   int           // records that the receiver has put into another place than asked
-	Took    time.Duration // until the answer was read
-	Err     error         // nil when the batch was acknowledged
+	Bytes   int           // of the body as sent
+	Aside   int           // records that the receiver has put into another place than Houndtrail asked for
+	Took    time.Duration // until Houndtrail has read the answer
+	Err     error         // nil if the receiver acknowledged the batch, or has taken it and acknowledges it later
 }
 
-// A Retry is a failed attempt after which another one follows.
+// A Retry is a failed attempt that another attempt follows.
 type Retry struct {
 	Batch  string // the batch id
 	Number int    // of the attempt that failed; 1 for the batch's first
-	Reason string // in a word: timeout, token, transport, unexpected, or the status
+	Reason string // in one word: timeout, token, transport, unexpected, or the status
 	Pause  time.Duration
 	Err    error // without secrets
 }
@@ -128,7 +132,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// within fills the limits that the user has not set with those of the format. It sends batches one by one if their order matters.
+// within sets the limits that the user has not set to those of the format. If the order of the batches matters, it allows one batch
+// at a time.
 func (o Options) within(l format.Limits) Options {
 	o.BatchRecords = cmp.Or(o.BatchRecords, l.Records)
 	o.BatchBytes = cmp.Or(o.BatchBytes, l.Bytes)
@@ -138,7 +143,7 @@ func (o Options) within(l format.Limits) Options {
 	return o
 }
 
-// check reports every problem at once; it expects the defaults to be in place.
+// check reports all problems at the same time. The caller has set the defaults before.
 func (o Options) check() error {
 	var problems []error
 	complain := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -166,7 +171,7 @@ func (o Options) check() error {
 	return errors.Join(problems...)
 }
 
-// parseURL keeps the value out of every error: if parsing fails, any part of it may be the password.
+// parseURL never shows the value in an error: if it cannot parse the value, any part of it may be the password.
 func parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
@@ -195,10 +200,10 @@ func newTransport(config *tls.Config, inFlight int) *http.Transport {
 
 		OnProxyConnectResponse: transport.ProxyAnswer,
 
-		ForceAttemptHTTP2:   true, // an own TLSClientConfig would turn it off
+		ForceAttemptHTTP2:   true, // net/http switches HTTP/2 off if TLSClientConfig is set
 		IdleConnTimeout:     90 * time.Second,
 		MaxIdleConnsPerHost: inFlight,
-		DisableCompression:  true,    // answers are short, and their bound is one of bytes read
-		WriteBufferSize:     1 << 16, // a batch is large: 16 times fewer system calls
+		DisableCompression:  true,    // answers are short, and their limit is one of the bytes that Houndtrail reads
+		WriteBufferSize:     1 << 16, // a batch is large: this saves 15 of 16 system calls
 	}
 }

@@ -64,7 +64,7 @@ func TestNewRejects(t *testing.T) {
 	}
 }
 
-// The limits of the format bound a batch if the options do not.
+// If the options do not limit a batch, the format does.
 func TestLimitsOfTheFormat(t *testing.T) {
 	t.Parallel()
 	f, err := format.New(format.NDJSON, format.Options{})

@@ -9,9 +9,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
-// WriteParts is Write for records that come part by part. It asks for the next part after the receiver has acknowledged all
-// batches of the previous one. Until all parts are delivered, the sink remembers the acknowledged batches of every part. So the
-// next attempt sends only the rest, and any batch that reaches from one of its parts into another.
+// WriteParts is Write for records that come part by part. It asks for the next part when the receiver has acknowledged all batches
+// of the previous one. Until all parts are delivered, the sink remembers the acknowledged batches of every part. So the next
+// attempt sends only the rest. It also sends again any batch that reaches from one of its parts into another.
 func (s *Sink) WriteParts(
 	ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error],
 ) (all checkpoint.Receipt, err error) {

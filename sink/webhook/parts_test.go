@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// inParts yields records in parts of those sizes, the newest first. The remaining records are the last part.
+// inParts yields records in parts of those sizes. The newest record comes first. The remaining records are the last part.
 func inParts(all []record.Record, sizes ...int) iter.Seq2[[]record.Record, error] {
 	return func(yield func([]record.Record, error) bool) {
 		for rest, sizes := all, sizes; len(rest) > 0; {
@@ -27,15 +27,15 @@ func inParts(all []record.Record, sizes ...int) iter.Seq2[[]record.Record, error
 	}
 }
 
-// After a failure in one part, the next attempt sends the records that are not acknowledged of any part. It also sends a batch
-// again that now reaches from one part into another. The receipt has each record once.
+// After a failure in one part, the next attempt sends the records of all parts that the receiver has not acknowledged. It also
+// sends a batch again if it now reaches from one part into another. The receipt has each record once.
 func TestPartsGoOn(t *testing.T) {
 	t.Parallel()
 	all := records(t, 24)
 	w := windowOf(all)
 	for name, test := range map[string]struct {
-		sizes []int // of the parts of the second attempt; the first one has parts of 8
-		again int   // records that are sent once more
+		sizes []int // of the parts of the second attempt; the first attempt has parts of 8 records
+		again int   // records that the sink sends once more
 	}{
 		"the same parts":  {[]int{8, 8}, 0},
 		"smaller parts":   {[]int{4, 4, 4, 4}, 0},
@@ -47,7 +47,7 @@ func TestPartsGoOn(t *testing.T) {
 			t.Parallel()
 			down := true
 			rc := &receiver{answer: func(n int, _ post) (reply, error) {
-				if down && n > 3 { // the second batch of the second part
+				if down && n > 3 { // this is the second batch of the second part
 					return answer(http.StatusServiceUnavailable), nil
 				}
 				return answer(http.StatusNoContent), nil

@@ -18,7 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A pickyReceiver answers 400 to each batch with a record that it cannot read, and counts the other records.
+// A pickyReceiver answers 400 to each batch with a record that it cannot read. It counts the other records.
 type pickyReceiver struct {
 	receiver
 	bad map[string]bool // by event id
@@ -44,8 +44,8 @@ func newPicky() *pickyReceiver {
 	return p
 }
 
-// Wherever the unreadable record is, few posts find it, and the error names it. The sink delivers the records before it once,
-// however often it tries the window. After the record is mended, the rest follows, with a receipt of the whole window.
+// The unreadable record is at any place. Few posts find it, and the error names it. The sink delivers the records before it once,
+// even if it tries the window many times. After people mend the record, the rest follows, with a receipt of the whole window.
 func TestUnreadableRecord(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -93,7 +93,7 @@ func TestUnreadableRecord(t *testing.T) {
 		if n != len(rs) {
 			t.Fatalf("the receipt has %d records of %d", n, len(rs))
 		}
-		// After the delivery the sink remembers nothing of the window.
+		// After the delivery, the sink remembers nothing of the window.
 		if again, err := sinktest.Write(t.Context(), s, windowOf(rs), rs); err != nil || picky.got[id] != 2 || len(again.Objects) == 0 {
 			t.Fatalf("the window again: %v, %d times", err, picky.got[id])
 		}
@@ -116,8 +116,8 @@ func checkOnce(t *rapid.T, p *pickyReceiver, rs []record.Record) {
 	}
 }
 
-// The next attempt may bring more records, between and behind the delivered ones. If it is another window, or lacks a delivered
-// record, the sink sends it as a whole.
+// The next attempt may bring more records, between the delivered ones and behind them. If it is another window, or lacks a
+// delivered record, the sink sends the whole window.
 func TestGoesOn(t *testing.T) {
 	t.Parallel()
 	all := records(t, 10)

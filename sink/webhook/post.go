@@ -17,12 +17,13 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// answerIdle is how long an answer, or the sending of a batch, may stand still.
+// answerIdle is how long Houndtrail waits while no byte of a batch or of an answer moves.
 const answerIdle = 10 * time.Second
 
-// Tell posts events that are no records, in one post and with one try. Nothing may depend on them: after an error the receiver may
-// have them or not. They count neither as records nor as a batch of a window, and a receipt does not have them. Each is an object
-// of JSON on one line, with a type and an event_id, and comes with the same event_id again if the caller tells it again.
+// Tell posts events that are no records, in one post and with one try. Nothing may depend on these events: after an error, the
+// receiver may have them or not. The counts of records and batches do not include them, and a receipt does not have them. Each
+// event is an object of JSON on one line, with a type and an event_id. If the caller tells it again, it has the same event_id
+// again.
 func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
 	walk := format.Walk{Events: true}
 	frame := s.format.Frame(walk)
@@ -53,8 +54,9 @@ func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
 	return nil
 }
 
-// post sends one request, judges the answer, and notes in a what the answer says. It uses the transport and not an http.Client, which
-// would follow redirects and put the URL, with its query, into its errors. again tells that another post would have another proof.
+// post sends one request, judges the answer, and notes in a what the answer says. It uses the transport and not an http.Client: a
+// client would follow redirects, and put the URL with its query into its errors. again tells whether another post would have
+// another proof.
 func (s *Sink) post(ctx context.Context, b *batch, a *Attempt) (again bool, err error) {
 	attempt, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
@@ -88,8 +90,8 @@ func (s *Sink) post(ctx context.Context, b *batch, a *Attempt) (again bool, err 
 	return s.refused(r, resp.StatusCode, err), err
 }
 
-// read reads an answer to a batch of so many records, up to its bound. The memory of the answer is in use until done is called:
-// long answers are read one at a time.
+// read reads an answer to a batch of so many records, up to the limit of the answer. The memory of the answer is in use until the
+// caller calls done, so the sink reads one long answer at a time.
 func (s *Sink) read(ctx context.Context, body io.Reader, records int) (answer []byte, done func(), err error) {
 	short, bound := min(s.limits.Answer, shortAnswer), s.answerBound(records)
 	answer, err = io.ReadAll(io.LimitReader(body, int64(short)))
@@ -104,18 +106,19 @@ func (s *Sink) read(ctx context.Context, body io.Reader, records int) (answer []
 }
 
 const (
-	// shortAnswer is how many bytes of an answer each batch on its way may hold.
+	// shortAnswer is how many bytes of an answer each batch in flight may hold in memory.
 	shortAnswer = 64 << 10
-	// longestAnswer is how many bytes of an answer are read at most.
+	// longestAnswer is how many bytes of an answer the sink reads at most.
 	longestAnswer = 64 << 20
 )
 
-// answerBound is how many bytes of the answer to a batch of so many records are read.
+// answerBound is how many bytes of the answer to a batch of so many records the sink reads.
 func (s *Sink) answerBound(records int) int {
 	return max(s.limits.Answer, min(s.limits.Answer+records*s.limits.AnswerRecord, longestAnswer))
 }
 
-// brokeOff explains an answer that has a good status and no end. The missing part might have said anything.
+// brokeOff explains an answer that has a good status and no end. The missing part could say anything, so the batch is not
+// acknowledged.
 func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *strings.Replacer) error {
 	e := &transportError{text: fmt.Sprintf("the answer began with status %d and broke off: %s", status, show(err.Error(), redact)), cause: err}
 	if _, idle := errors.AsType[*transport.TimeoutError](err); idle || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
@@ -126,7 +129,7 @@ func (s *Sink) brokeOff(ctx context.Context, status int, err error, redact *stri
 
 func (s *Sink) request(ctx context.Context, body *attemptBody, b *batch) *http.Request {
 	header := s.header.Clone()
-	// With this header net/http itself sends a request again if the receiver had closed its idle connection.
+	// With this header, net/http sends a request again by itself if the receiver had closed its idle connection.
 	header.Set("Idempotency-Key", b.id)
 	for _, h := range s.format.Headers(b.about()) {
 		header.Set(h.Name, h.Value)

@@ -24,8 +24,8 @@ type portion struct {
 	object checkpoint.Object
 }
 
-// portion is the portion of a batch's records that are acknowledged. It outlives the preparedWindow. Its object is the body that the
-// receiver got, with those of its records that the receiver took.
+// portion has those records of a batch that the receiver has acknowledged. It remains after the preparedWindow. Its object is the
+// body that the receiver got, with the records that the receiver took.
 func (b *batch) portion(acknowledged func(i int) bool) portion {
 	p := portion{at: -1, events: make([]event, 0, len(b.lines))}
 	p.object = sink.Object("batch/"+b.id, len(b.wire), b.sum, func(yield func(sink.Stamp) bool) {
@@ -45,10 +45,10 @@ func (b *batch) portion(acknowledged func(i int) bool) portion {
 	return p
 }
 
-// every acknowledges all records of a batch.
+// every tells that the receiver has acknowledged each record of a batch.
 func every(int) bool { return true }
 
-// inOrder sorts portions by their records. The receiver may have acknowledged them in any order.
+// inOrder sorts portions by their first records. The receiver may have acknowledged them in any order.
 func inOrder(portions []portion) []portion {
 	slices.SortFunc(portions, func(a, b portion) int { return cmp.Compare(a.at, b.at) })
 	return portions
@@ -62,21 +62,22 @@ func count(portions []portion) (n int) {
 	return n
 }
 
-// A progress has the acknowledged batches of a window whose delivery failed. The next attempt sends only the rest. Else, because
-// of one record that the receiver cannot read, it would get all others again in every cycle. The next attempt cuts the rest at
-// the same records: if the receiver got a batch and its answer was lost, the batch comes again under the same batch id.
+// A progress has the acknowledged batches of a window whose delivery failed. The next attempt sends only the rest. Without the
+// progress, one record that the receiver cannot read would make the sink send all others again in every cycle. The next attempt
+// cuts the rest at the same records. So if the receiver got a batch and its answer was lost, the batch comes again under the same
+// batch id.
 //
-// It never changes: several goroutines may read it.
+// A progress never changes: several goroutines may read it.
 type progress struct {
 	window window.Window
 	done   []portion
 	begins map[event]bool // the first record of each batch
 }
 
-// among compares a progress with the records of an attempt at the window, or at a part of it. It returns the portions among the
-// records, the portions without one of them, and the first records of batches. A portion with only some of its records among
-// those of a part does not count: the receipt would have a wrong batch. If a delivered record is not among the records of a whole
-// window, no portion counts.
+// among compares a progress with the records of an attempt at the window, or at a part of it. It returns the portions that the
+// records include, the portions that have none of the records, and the first records of batches. If the records of a part include
+// only some records of a portion, it drops the portion: the receipt would have a wrong batch. If the records of a whole window lack
+// a delivered record, it drops all portions.
 func (p *progress) among(records []record.Record, part bool) (found, others []portion, begins map[event]bool) {
 	if p == nil {
 		return nil, nil, nil
@@ -106,7 +107,7 @@ func (p *progress) among(records []record.Record, part bool) (found, others []po
 	return found, others, p.begins
 }
 
-// list sets the lines of the preparedWindow: the records that are not in an earlier portion.
+// list sets the lines of the preparedWindow: the records that are in no earlier portion.
 func (m *preparedWindow) list(records []record.Record, p *progress) {
 	m.total, m.lines = len(records), m.lines[:0]
 	m.earlier, m.others, m.begins = p.among(records, m.part)
@@ -127,8 +128,8 @@ func (m *preparedWindow) list(records []record.Record, p *progress) {
 	}
 }
 
-// progress is the progress after the preparedWindow; nil if the receiver has acknowledged no batch. Of a window in parts it has all
-// parts.
+// progress is the progress after the preparedWindow. It is nil if the receiver has acknowledged no batch. If the window comes in
+// parts, the progress is that of all parts.
 func (m *preparedWindow) progress(done []portion, outcomes []outcome) *progress {
 	done = append(done, m.others...)
 	if len(done) == 0 {
@@ -147,14 +148,14 @@ func (m *preparedWindow) progress(done []portion, outcomes []outcome) *progress 
 	return p
 }
 
-// mostUnfinished is how many windows the sink remembers. A stream has a few on their way; the bound is for windows that it
-// never tries again.
+// mostUnfinished is how many windows the sink remembers. A stream has a few windows in flight. The limit is for windows that the
+// stream never tries again.
 const mostUnfinished = 64
 
 // An unfinished has the progress of each window whose latest delivery failed. It is safe for concurrent use.
 type unfinished struct {
 	mu      sync.Mutex
-	windows []*progress // the latest last
+	windows []*progress // the latest one is last
 }
 
 func (u *unfinished) find(w window.Window) *progress {

@@ -18,8 +18,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// proof makes what proves to the receiver that requests may deliver, and the transport of the requests. credential is the header of
-// the user's credential.
+// proof makes the proofs that requests may deliver, and the transport of the requests. credential is the name of the header that
+// has the user's credential.
 func (o Options) proof(credential string) (authorize.Authorizer, http.RoundTripper, error) {
 	var list []authorize.Authorizer
 	carrier := o.Transport
@@ -69,10 +69,10 @@ func (s *Sink) authorize(ctx context.Context, r *http.Request, b *batch) error {
 	return err
 }
 
-// A noProofError says that the proof is not to be had for now.
+// A noProofError says that there is no proof for now.
 type noProofError struct{ *authorize.TokenError }
 
-// Unwrap also tells the back-off for how long to wait.
+// Unwrap also tells the back-off how long to wait.
 func (e *noProofError) Unwrap() []error {
 	if e.Wait <= 0 {
 		return []error{e.TokenError}
@@ -80,8 +80,8 @@ func (e *noProofError) Unwrap() []error {
 	return []error{e.TokenError, &backoff.RetryAfterError{Duration: e.Wait}}
 }
 
-// attempt is one POST. If the receiver refuses its proof and there is another one by now, it is a second POST, and no more. A crash
-// after the receiver's answer repeats the batch under the same id.
+// attempt makes one POST. If the receiver refuses its proof, and Houndtrail has another one by now, attempt makes a second POST,
+// and no third one. If Houndtrail crashes after the receiver's answer, the next process sends the batch again under the same id.
 func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
 	again, err := s.observed(ctx, b, number)
 	if again {
@@ -103,7 +103,7 @@ func (s *Sink) observed(ctx context.Context, b *batch, number int) (again bool, 
 	return again, err
 }
 
-// refused asks if another proof is there after a refusal, and adds to its error what people should know about the proof. The
+// refused asks whether there is another proof after a refusal. It adds to the error what people should know about the proof. The
 // status is [authorize.CertificateRefused] if no answer came.
 func (s *Sink) refused(r *http.Request, status int, err error) (again bool) {
 	switch e := err.(type) { //nolint:errorlint // this package has made it a line before
@@ -112,7 +112,7 @@ func (s *Sink) refused(r *http.Request, status int, err error) (again bool) {
 		e.verdict.Advice = also(e.verdict.Advice, why)
 		return again
 	case *transportError:
-		// A server that refuses a certificate may close the connection before its alert arrives, and then it looks broken.
+		// A server that refuses a certificate may close the connection before its alert arrives. Then the connection looks broken.
 		again, why := s.proof.Refused(r, status)
 		e.text = also(e.text, why)
 		return again

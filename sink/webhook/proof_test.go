@@ -23,8 +23,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A receiver demands a client certificate. Its files are half written, then right, and the delivery goes on without a restart. If
-// the receiver refuses the certificate, the error names the settings and the fault of the files.
+// A receiver demands a client certificate. The certificate's files are first half written, and then right. The delivery goes on
+// without a restart. If the receiver refuses the certificate, the error names the settings and the fault of the files.
 func TestMutualTLS(t *testing.T) {
 	t.Parallel()
 	authority := receivers.NewAuthority(t)
@@ -62,7 +62,7 @@ func TestMutualTLS(t *testing.T) {
 	arrived(t, rs, hecIDs(h), len(rs))
 }
 
-// The receiver repeats every header of the request, and the token endpoint repeats the client's secret.
+// The receiver repeats every header of the request. The token endpoint repeats the client's secret.
 func TestSecretsOfProofsStayOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestSecretsOfProofsStayOut(t *testing.T) {
 	})
 }
 
-// The body that is signed is the one before compression, and each attempt has a signature of its own.
+// The signature is over the body before compression. Each attempt has another signature.
 func TestEachAttemptIsSigned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -26,7 +26,7 @@ const tenant = "acme"
 
 var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// records makes n ordinary records, one a second.
+// records makes n ordinary records, one for each second.
 func records(tb testing.TB, n int) []record.Record {
 	tb.Helper()
 	return sinktest.Generate(tb, 1, n, start, time.Second)
@@ -54,7 +54,7 @@ type post struct {
 	body   []byte // uncompressed
 }
 
-// receiver is a SIEM without a network, for the tests that run under a fake clock.
+// A receiver is a SIEM without a network, for the tests that run under a fake clock.
 type receiver struct {
 	mu     sync.Mutex
 	posts  []post
@@ -120,7 +120,7 @@ type reply struct {
 	body   string
 }
 
-// answer makes a reply from a status, header lines "K: V", and a body, which is an argument without ": ".
+// answer makes a reply from a status, header lines "K: V", and a body. The body is an argument without ": ".
 func answer(status int, more ...string) reply {
 	r := reply{status: status, header: http.Header{}}
 	for _, m := range more {
@@ -139,7 +139,7 @@ func (r reply) response() *http.Response {
 	}
 }
 
-// script answers one entry after the other, and then always the last: a status, a reply or an error.
+// script answers with one entry after the other, and then always with the last one. An entry is a status, a reply or an error.
 func script(entries ...any) func(int, post) (reply, error) {
 	return func(n int, _ post) (reply, error) {
 		switch e := entries[min(n, len(entries))-1].(type) {
@@ -155,14 +155,14 @@ func script(entries ...any) func(int, post) (reply, error) {
 	}
 }
 
-// headers are headers that never change.
+// headers returns headers that never change.
 func headers(h http.Header) func() (http.Header, error) {
 	return func() (http.Header, error) { return h, nil }
 }
 
 var errBroken = errors.New("connection reset by peer")
 
-// newSink makes a sink, with defaults for the options that the test does not set. One batch at a time is the default here: most
+// newSink makes a sink, with defaults for the options that the test does not set. Here the default is one batch at a time: most
 // tests script the answers in their order.
 func newSink(tb testing.TB, o webhook.Options) *webhook.Sink {
 	tb.Helper()

@@ -10,11 +10,11 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
-// plainWord is a part of a path that errors can show: insert, jsonline, _bulk, v1. Many receivers have their token in the
-// path, and a token has capitals, many digits, or is long.
+// plainWord matches a part of a path that errors can show: insert, jsonline, _bulk, v1. Many receivers have their token in the
+// path, and a token has capitals, has many digits, or is long.
 var plainWord = regexp.MustCompile(`^[a-z._-]{0,20}\d{0,2}$`)
 
-// display is the URL for people. It hides the query and all parts of the path that may be a token.
+// display returns the URL for people. It hides the query, and all parts of the path that may be a token.
 func display(u *url.URL) string {
 	parts := strings.Split(u.EscapedPath(), "/")
 	for i, part := range parts {
@@ -43,7 +43,7 @@ func urlSecrets(u *url.URL) []string {
 			secrets = append(secrets, key)
 		}
 	}
-	return append(secrets, u.RawQuery) // if it is not well-formed, Query does not have all of its parts
+	return append(secrets, u.RawQuery) // if the query is not well-formed, Query does not have all of its parts
 }
 
 // redactor hides every secret of a request.
@@ -51,11 +51,11 @@ func (s *Sink) redactor(r *http.Request) *strings.Replacer {
 	return quote.Redactor(append(s.proof.Secrets(r), s.secrets...)...)
 }
 
-// maxShown is how many characters of an answer are shown.
+// maxShown is how many characters of an answer Houndtrail shows.
 const maxShown = 200
 
-// firstLine is the part of an answer that an error or the log may show. It shows nothing of a web page, which says no more than
-// the status. If the receiver repeats a record, it shows only the beginning of the record.
+// firstLine is the part of an answer that an error or the log may show. It is empty for a web page, which says no more than the
+// status. If the receiver repeats a record, firstLine ends after the beginning of the record.
 func firstLine(answer []byte, redact *strings.Replacer) string {
 	text, _, _ := strings.Cut(strings.TrimSpace(string(answer)), "\n")
 	if strings.HasPrefix(text, "<") {
@@ -69,5 +69,5 @@ func firstLine(answer []byte, redact *strings.Replacer) string {
 	return show(text, redact)
 }
 
-// show makes a foreign text fit for an error and the log.
+// show makes a foreign text fit for an error and for the log.
 func show(text string, redact *strings.Replacer) string { return quote.Foreign(text, redact, maxShown) }

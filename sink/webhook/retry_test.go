@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// write sends one batch of two records to the receiver and returns the error and how long it took.
+// write sends one batch of two records to the receiver. It returns the error, and how long the delivery took.
 func write(ctx context.Context, t *testing.T, rc *receiver, o webhook.Options) (time.Duration, error) {
 	t.Helper()
 	o.Transport = rc
@@ -178,7 +178,7 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// A receiver that does not answer is a failure of its own, not the caller's deadline.
+// If a receiver does not answer, the error says so, and does not look like the caller's deadline.
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestRequestTimeout(t *testing.T) {
 	})
 }
 
-// A receiver that refuses the credentials gets newer ones at once, if there are any: once for each attempt.
+// If a receiver refuses the credentials, it gets newer ones at once, if there are any. This happens once in each attempt.
 func TestAuthorizationIsReadAgainAfterARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// The secrets of these tests. All begin alike, so that no part of them hides.
+// These are the secrets of the tests. All begin alike, so the tests find any part of them.
 const (
 	tokenSecret  = `SECRET/tok"en+1<&>`
 	headerSecret = "SECRETheader2"
@@ -163,7 +163,7 @@ func TestSecretsStayOutOfRedirects(t *testing.T) {
 // An error of net/http about a failed exchange may quote the URL, or bytes that came back.
 func TestSecretsStayOutOfTransportErrors(t *testing.T) {
 	t.Parallel()
-	parrot, err := net.Listen("tcp", "127.0.0.1:0") // not a web server: it repeats what it hears
+	parrot, err := net.Listen("tcp", "127.0.0.1:0") // not a web server: it repeats all that it hears
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestSecretsStayOutOfTransportErrors(t *testing.T) {
 				return
 			}
 			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				_, _ = io.Copy(io.Discard, r.Body) // to the end: else the client fails while it writes
+				_, _ = io.Copy(io.Discard, r.Body) // to the end: otherwise the client fails while it writes
 				_, _ = fmt.Fprintf(conn, "%s %s %s\r\n\r\n", r.Method, r.RequestURI, r.Proto)
 			}
 			_ = conn.Close()

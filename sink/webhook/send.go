@@ -17,15 +17,15 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// An outcome is the outcome of a batch. The zero value stands for a batch that was not begun.
+// An outcome is the outcome of a batch. The zero value is the outcome of a batch that Houndtrail did not begin.
 type outcome struct {
 	done   []portion // the acknowledged batch, or its acknowledged parts
-	failed *batch    // the batch that is not acknowledged, or the next part
+	failed *batch    // the batch or the part of it that the receiver has not acknowledged
 	err    error     // the reason
-	begins []event   // the first record of that part, and of the rest of its batch, which was not sent
+	begins []event   // the first record of that part, and the first one behind it: Houndtrail did not send the rest of the batch
 }
 
-// errHalted is the failure of a batch that Houndtrail did not try again, since another one has failed for good.
+// errHalted is the failure of a batch that Houndtrail did not try again because another batch has failed for good.
 var errHalted = errors.New("another batch has failed")
 
 // send delivers a window. If that fails, it remembers the acknowledged batches.
@@ -59,8 +59,8 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	return receipt, nil
 }
 
-// stale is an error if the window has records that the receiver does not take any more, or takes with another time, because of
-// their age. Nothing of such a window is sent: a receiver that drops them says that it has them.
+// stale returns an error if the window has records that are too old: the receiver does not take them any more, or gives them
+// another time. Houndtrail sends nothing of such a window: a receiver that drops the records says that it has them.
 func (s *Sink) stale(m *preparedWindow) error {
 	if s.limits.Age == 0 || s.options.AllowStale || len(m.lines) == 0 {
 		return nil
@@ -76,9 +76,9 @@ func (s *Sink) stale(m *preparedWindow) error {
 		age.Round(time.Minute), s.limits.Stale)
 }
 
-// sendBatches posts the batches, several at a time, and begins them in their order. After one has failed it begins no more. It
-// waits for the answers to the requests under way: without its answer, an acknowledged batch would be sent again. It tries none
-// of these batches again, so that the caller learns of the failure at once, and not after their patience.
+// sendBatches posts the batches, several at a time, and begins them in their order. After a batch has failed, it begins no other
+// one. It waits for the answers to the requests under way: if it lost an answer, Houndtrail would send an acknowledged batch again.
+// It tries none of these batches again, so the caller learns of the failure at once, and not after their patience.
 func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	outcomes := make([]outcome, len(m.batches))
 	going, fail := context.WithCancel(ctx)
@@ -97,7 +97,7 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 			break
 		}
 		onTheWay.Go(func() {
-			defer s.inFlight.Release(places) // last: else another batch would begin after a failure
+			defer s.inFlight.Release(places) // last: otherwise another batch would begin after a failure
 			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
 				fail()
 				halt()
@@ -107,10 +107,10 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	return outcomes
 }
 
-// slowFor is how long Houndtrail goes easy on a receiver that says that it is near its limit.
+// slowFor is how long Houndtrail sends less to a receiver that says that it is near its limit.
 const slowFor = time.Minute
 
-// places is how many of the places for batches the next one takes: two while the receiver is near its limit.
+// places is how many of the places for batches the next one takes. While the receiver is near its limit, it takes two.
 func (s *Sink) places() int64 {
 	if time.Now().UnixNano() < s.slowUntil.Load() {
 		return int64(min(2, s.options.InFlight))
@@ -118,14 +118,15 @@ func (s *Sink) places() int64 {
 	return 1
 }
 
-// sendBatch posts a batch, and cuts it smaller if the receiver would take less of it.
+// sendBatch posts a batch. If the receiver would take less of the batch, it posts smaller parts.
 func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 	d, err := s.deliver(ctx, pauses, b)
 	return s.goOn(ctx, pauses, d, err)
 }
 
-// goOn is the outcome of a delivery. If the receiver would take fewer of the records left, goOn sends these in parts. A record that the
-// receiver refuses by itself blocks the stream by its name: here it could go elsewhere instead.
+// goOn makes the outcome of a delivery. If the receiver would take fewer of the remaining records, goOn sends them in parts. If the
+// receiver refuses a record for its content, the record blocks the stream, and the error names it: here is the place to send it
+// elsewhere instead.
 func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outcome) {
 	if refused(err, d.left) {
 		s.advise(err, d.left)
@@ -140,7 +141,7 @@ func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outc
 	return o
 }
 
-// advise tells people once that each batch goes out twice, since Houndtrail learns the receiver's limit anew with every batch.
+// advise tells people once that Houndtrail sends each batch twice, since it learns the receiver's limit again with every batch.
 func (s *Sink) advise(refusal error, b *batch) {
 	if tooLarge(refusal) && s.advised.CompareAndSwap(false, true) {
 		s.options.Log.Warn("the receiver refuses batches of this size, and gets them in smaller parts: a lower "+
@@ -150,11 +151,11 @@ func (s *Sink) advise(refusal error, b *batch) {
 
 // A cut decides the size of the parts of a refused batch.
 type cut struct {
-	maxBytes int // of any part
-	suspects int // index of the line behind the suspects, of which the receiver refused one; 0 for none
+	maxBytes int // of each part
+	suspects int // index of the line behind the suspects, of which the receiver refuses one; 0 if there are none
 }
 
-// refuse makes the next part smaller, after the receiver refused the part that begins with line from.
+// refuse makes the next part smaller, after the receiver has refused the part that begins with line from.
 func (c *cut) refuse(err error, from int, b *batch) {
 	if tooLarge(err) {
 		c.maxBytes = b.size / 2
@@ -163,8 +164,8 @@ func (c *cut) refuse(err error, from int, b *batch) {
 	}
 }
 
-// records is how many records the part that begins with line from may have: half of the suspects. So few posts find the record
-// that the receiver does not read, and deliver the records before it.
+// records is how many records the part that begins with line from may have: half of the suspects. So few posts find the record that
+// the receiver cannot read, and they deliver the records before it.
 func (c *cut) records(from, most int) int {
 	if c.suspects <= from {
 		return most
@@ -172,12 +173,12 @@ func (c *cut) records(from, most int) int {
 	return min(most, max(1, (c.suspects-from)/2))
 }
 
-// recutBytes is how much text may be cut anew at a time, in bytes. A larger batch is cut alone.
+// recutBytes is how many bytes of text the sink may cut again at a time. It cuts a larger batch alone.
 const recutBytes = 16 << 20
 
-// resend posts a refused batch in smaller parts, one after the other. Their ends depend only on the batch and the answers to it,
-// and not on other batches. If Houndtrail sends the batch again, it must cut the parts at the same records, or the batch ids
-// would differ. So it learns the receiver's limit again with every batch.
+// resend posts a refused batch in smaller parts, one after the other. The ends of the parts depend only on the batch and on the
+// answers to it, and not on other batches. If Houndtrail sends the batch again, it must cut the parts at the same records:
+// otherwise the batch ids would differ. So it learns the receiver's limit again with every batch.
 func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o outcome) {
 	room := min(int64(b.size), recutBytes)
 	if err := s.recutRoom.Acquire(ctx, room); err != nil {
@@ -227,8 +228,8 @@ func (s *Sink) resend(ctx, pauses context.Context, b *batch, refusal error) (o o
 // refused tells whether the receiver would take less of the batch.
 func refused(err error, b *batch) bool { return (tooLarge(err) || unreadable(err)) && len(b.lines) > 1 }
 
-// first is the outcome of the first batch that failed; nil for a window that is delivered. If the receiver asked for a long
-// pause, first is that outcome instead, since the stream must keep the pause.
+// first is the outcome of the first batch that failed. It is nil if the window is delivered. If the receiver asked for a long
+// pause, first is the outcome that says so, since the stream must keep the pause.
 func first(outcomes []outcome) (lowest *outcome) {
 	for i := range outcomes {
 		switch o := &outcomes[i]; {
@@ -242,7 +243,7 @@ func first(outcomes []outcome) (lowest *outcome) {
 	return lowest
 }
 
-// failed says which batch of the window could not be delivered, and how much of the window is delivered.
+// failed says which batch of the window Houndtrail could not deliver, and how much of the window is delivered.
 func (s *Sink) failed(m *preparedWindow, o *outcome, delivered int) error {
 	b := o.failed
 	what := fmt.Sprintf("batch %s of %d records and %d bytes", b.id, len(b.lines), b.size)

@@ -24,35 +24,35 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// inHand is for how many windows the sink keeps buffers.
+// inHand is the number of windows for which the sink keeps buffers.
 const inHand = 6
 
-// Sink posts the records of a window as batches. One stream uses it. It is safe for concurrent use with different windows:
-// the stream may prepare and write any number at a time. Attempts at one window come one after the other.
+// A Sink posts the records of a window as batches. One stream uses it. It is safe for concurrent use with different windows: the
+// stream may prepare and write any number at a time. Attempts at one window come one after the other.
 type Sink struct {
 	options Options
 	url     *url.URL // as the user gave it
-	address *url.URL // of a batch
+	address *url.URL // to which the sink posts batches
 	format  format.Format
 	limits  format.Limits
-	header  http.Header // of every request; each gets its own copy
+	header  http.Header // of every request; each request gets its own copy
 	secrets []string    // those that are the same in every request
 
 	proof      authorize.Authorizer
 	transport  http.RoundTripper
 	packers    sink.Pool[*packer]
 	windows    sink.Pool[*preparedWindow]
-	inFlight   *semaphore.Weighted // a place for each batch on its way, also while it waits for another attempt
-	longAnswer *semaphore.Weighted // one long answer at a time is read
-	recutRoom  *semaphore.Weighted // bytes of text of batches that are cut smaller
+	inFlight   *semaphore.Weighted // a place for each batch in flight, also while it waits for another attempt
+	longAnswer *semaphore.Weighted // the sink reads one long answer at a time
+	recutRoom  *semaphore.Weighted // bytes of the texts of batches that the sink cuts smaller
 	recutting  sync.Mutex          // one batch at a time loses the records that the receiver has
 	unfinished unfinished
-	slowUntil  atomic.Int64 // until then, in nanoseconds since the epoch, half as many batches go at a time
-	ackless    atomic.Bool  // the acknowledgements of a batch did not come, in any of its rounds, and none has come since
+	slowUntil  atomic.Int64 // until this time, in nanoseconds since the epoch, half as many batches are in flight
+	ackless    atomic.Bool  // a batch got no acknowledgement in any of its rounds, and no acknowledgement has come since
 	advised    atomic.Bool  // advise has told people that the receiver refuses batches for their size
 }
 
-// New checks the options and returns the sink. It does not connect.
+// New checks the options and returns the sink. It does not connect to the receiver.
 func New(o Options) (*Sink, error) {
 	o = o.withDefaults()
 	u, err := parseURL(o.URL)
@@ -92,10 +92,11 @@ func New(o Options) (*Sink, error) {
 // String names the receiver for people, without its secrets.
 func (s *Sink) String() string { return display(s.url) }
 
-// InOrder tells that windows have to be written one after the other, in the order of their time.
+// InOrder tells whether the stream has to write windows one after the other, in the order of their time.
 func (s *Sink) InOrder() bool { return s.limits.Ordered }
 
-// Name is the name of the receiver at a URL for people and journals, without its secrets: the [Sink.String] of its sink.
+// Name is the name of the receiver at a URL, for people and journals. It has no secrets, and is the [Sink.String] of the sink for
+// that URL.
 func Name(rawURL string) (string, error) {
 	u, err := parseURL(rawURL)
 	if err != nil {
@@ -104,23 +105,23 @@ func Name(rawURL string) (string, error) {
 	return display(u), nil
 }
 
-// Prepare cuts and compresses the batches, and sends nothing. It does not keep the records. Until write is called, which is once,
-// the batches take size bytes.
+// Prepare cuts and compresses the batches, and sends nothing. It does not keep the records. The batches take size bytes until the
+// caller calls write. The caller calls write once.
 //
-// write posts the batches, several at a time, and returns when every batch is acknowledged. The receipt has one object per batch,
-// in the order of the records: its key is batch/<batch id>, and Bytes and SHA256 are those of the body as sent.
+// write posts the batches, several at a time. It returns when the receiver has acknowledged every batch. The receipt has one object
+// per batch, in the order of the records. Its key is batch/<batch id>. Its Bytes and SHA256 are those of the body as sent.
 //
-// After a failure the receiver may have other batches, before and behind the one that failed. The next attempt at the window sends
-// only the rest, as the package's comment says; another process sends all of them again. If a [*StatusError] is in the chain of
-// the error, the receiver answered. If a [*PostponedError] is in it, the receiver asks for a pause. If ctx.Err() is in it, ctx
-// ended the write.
+// After a failure, the receiver may have other batches, before and behind the one that failed. The next attempt at the window sends
+// only the rest, as the package's comment says. Another process sends all of them again. If a [*StatusError] is in the chain of the
+// error, the receiver answered. If a [*PostponedError] is in it, the receiver asks for a pause. If ctx.Err() is in it, ctx ended
+// the write.
 func (s *Sink) Prepare(
 	w window.Window, records []record.Record,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
 	return s.prepare(w, records, false)
 }
 
-// prepare is Prepare for a window or a part of one.
+// prepare is Prepare for a window or for a part of a window.
 func (s *Sink) prepare(
 	w window.Window, records []record.Record, part bool,
 ) (write func(context.Context) (checkpoint.Receipt, error), size int64, err error) {
@@ -152,7 +153,7 @@ func (s *Sink) prepare(
 	}, int64(m.held() + s.answerRoom(m)), nil
 }
 
-// giveBack keeps the packer for another window, without the buffer that it wrote to.
+// giveBack keeps the packer for another window, without the buffer that the packer wrote to.
 func (s *Sink) giveBack(p *packer) {
 	p.zip.Reset(io.Discard)
 	s.packers.Give(p)

@@ -22,8 +22,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// A moody receiver answers in any order and as it likes, with two exceptions: each time it refuses a batch that is too large, and
-// a batch with an unreadable record. It checks the promises of the sink post by post.
+// A moody receiver answers in any order and in any way, with two exceptions: it always refuses a batch that is too large, and a
+// batch with an unreadable record. It checks the promises of the sink post by post.
 type moody struct {
 	seed    uint64
 	largest int
@@ -34,10 +34,10 @@ type moody struct {
 	bad     map[string]bool
 	tries   map[string]uint64 // by batch id
 	under   int
-	got     map[string]string // the batch by which an event was acknowledged
-	came    map[string]string // the batch in which an event came last and was not refused
+	got     map[string]string // the batch in which the receiver acknowledged an event
+	came    map[string]string // the batch in which an event came last, if the receiver did not refuse it
 	batches map[string]int    // by batch id: how many events an acknowledged batch has
-	broken  string            // the first promise that was not kept
+	broken  string            // the first promise that the sink did not keep
 }
 
 func (m *moody) breaks(format string, args ...any) {
@@ -63,7 +63,7 @@ func (m *moody) RoundTrip(r *http.Request) (*http.Response, error) {
 	m.under--
 	events := eventsOf(p.body)
 	switch status {
-	case 0: // taken or not, no answer comes
+	case 0: // it may have taken the batch or not, and no answer comes
 		return nil, errBroken
 	case http.StatusNoContent:
 		m.batches[id] = len(events)
@@ -76,7 +76,7 @@ func (m *moody) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(status).response(), nil
 }
 
-// take begins a post. It decides the answer and its time.
+// take begins a post. It decides the answer, and when the answer comes.
 func (m *moody) take(id string, body []byte) (takes time.Duration, status int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,9 +124,9 @@ func eventsOf(body []byte) (ids []string) {
 	return ids
 }
 
-// Whatever the order of the answers and whatever fails, in windows side by side, and attempt after attempt: a receipt has only
-// acknowledged records, each once and in order. No record comes again after its acknowledgement. A record that was neither
-// refused nor acknowledged comes again in the same batch.
+// The answers come in any order, and any post may fail, in windows side by side, and in one attempt after another. A receipt has
+// only acknowledged records, each once and in order. No record comes again after its acknowledgement. If a record was neither
+// refused nor acknowledged, it comes again in the same batch.
 func TestUnorderedAnswers(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -166,13 +166,13 @@ func TestUnorderedAnswers(t *testing.T) {
 	})
 }
 
-// untilDelivered makes attempts at a window. They get better, and the caller gives up some of them.
+// untilDelivered makes attempts at a window. The receiver's odds get better, and the caller gives up some of the attempts.
 func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Window, rs []record.Record, odds int) {
 	const attempts = 8
 	for attempt := range attempts {
 		m.mu.Lock()
 		m.odds = min(m.odds, odds*(attempts-1-attempt)/attempts)
-		if attempt == attempts-2 { // the unreadable record is mended, so a batch with it is no longer refused
+		if attempt == attempts-2 { // people have mended the unreadable record, so the receiver no longer refuses a batch with it
 			for _, e := range eventsOf(lines(rs)) {
 				delete(m.bad, e)
 				delete(m.came, e)
@@ -195,7 +195,8 @@ func (m *moody) untilDelivered(ctx context.Context, s *webhook.Sink, w window.Wi
 	m.breaks("not delivered in %d attempts", attempts)
 }
 
-// account checks that a receipt has the acknowledged records, each once, and in order. Beside an error it must be empty.
+// account checks that a receipt has the acknowledged records, each once and in order. If there is an error, the receipt must be
+// empty.
 func (m *moody) account(rs []record.Record, receipt checkpoint.Receipt, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

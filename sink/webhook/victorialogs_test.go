@@ -15,7 +15,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// The test delivers a window twice to a real receiver. The receiver has every event, and by event_id it has each once.
+// The test delivers a window twice to a real receiver. The receiver has every event. If one counts by event_id, it has each event
+// once.
 func TestVictoriaLogs(t *testing.T) {
 	t.Parallel()
 	for _, c := range []ndjson.Compression{ndjson.Gzip, ndjson.Zstd} {
@@ -68,7 +69,7 @@ func testVictoriaLogs(t *testing.T, c ndjson.Compression) {
 	}
 }
 
-// A receiver is told heads beside the records. Each stays one event under its event_id, its note comes out as it went in, and no
+// A receiver gets heads in addition to the records. Each head is one event under its event_id, its note does not change, and no
 // query for records finds it.
 func TestVictoriaLogsRemembersHeads(t *testing.T) {
 	t.Parallel()
@@ -122,7 +123,7 @@ func TestVictoriaLogsRemembersHeads(t *testing.T) {
 	}
 }
 
-// The package's documentation warns of this: the receiver acknowledges a line and does not store it.
+// The package's documentation warns of this: the receiver acknowledges a line, but does not store it.
 func TestVictoriaLogsDropsLongLines(t *testing.T) {
 	t.Parallel()
 	logs := servers.VictoriaLogs(t)
@@ -141,7 +142,7 @@ func TestVictoriaLogsDropsLongLines(t *testing.T) {
 		decode(t, line, &event)
 		ids = append(ids, event.ID)
 	}
-	// Its neighbours are stored only because the sink sent it alone.
+	// The receiver stores its neighbours only because the sink sent the line alone.
 	if got := strings.Join(ids, " "); got != "1 3" {
 		t.Errorf("stored %q: if the long line is kept by now, correct the package documentation", got)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
 
-// This process and others obey a receiver's pause until it is over, but no longer than makes sense.
+// This process and others keep a receiver's pause until it ends, but not longer than makes sense.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	store := &checkpointtest.Memory{}
@@ -78,7 +78,8 @@ func (r *told) Tell(_ context.Context, events ...[]byte) error {
 	return r.err
 }
 
-// TestTeller tells each head at most once, and at most once an hour, whichever process does it.
+// TestTeller: a process sends only heads that are new to it, and at most once an hour. It reads the last post of another process
+// from the bucket, but only once. If the other process posts again later, both may send the same head.
 func TestTeller(t *testing.T) {
 	t.Parallel()
 	store, receiver := &checkpointtest.Memory{}, &told{}
@@ -122,7 +123,7 @@ func TestTeller(t *testing.T) {
 		{time.Minute, open(), []string{note("archive", 4)}, nil, 0}, // another process
 		{58 * time.Minute, open(), []string{first, note("webhook", 9)}, nil, 0},
 		{0, open(), []string{note("archive", 4), note("webhook", 9)}, errors.New("busy"), 1},
-		{time.Minute, one, []string{note("archive", 4)}, nil, 1}, // which knows only of the first post
+		{time.Minute, one, []string{note("archive", 4)}, nil, 1}, // this process knows only of the first post
 		{time.Minute, open(), []string{note("archive", 5)}, nil, 0},
 		{time.Hour, open(), []string{"no head", note("archive", 5), note("webhook", 10)}, nil, 2},
 		{time.Hour, open(), nil, nil, 0},

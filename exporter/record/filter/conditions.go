@@ -15,22 +15,22 @@ import (
 // null is the value that means "no value".
 const null = "null"
 
-// Conditions are filters in the form in which they are evaluated. They do not change: several goroutines may use them. Nil Conditions
-// hold for every record.
+// Conditions are filters that are ready to compare with records. They do not change: several goroutines may use them. Nil
+// Conditions hold for every record.
 type Conditions struct {
-	// What holds for each record for which they hold: a search passes over other records.
+	// Each record for which the Conditions hold has values within these bounds. So a search need not look at other records.
 	IDs, Instants Range             // Instants are microseconds since the epoch
 	Equal         map[string]string // the texts of columns
-	Columns       record.Set        // that have to be read
+	Columns       record.Set        // those that the caller has to read
 
 	filters []Filter
 	tests   []func(*record.Record) bool
 }
 
-// A Range is the numbers from Low to High, both included.
+// A Range has the numbers from Low to High, both included.
 type Range struct{ Low, High int64 }
 
-// String has the filters as a user types them; "" if there are none.
+// String returns the filters as a user types them. It is "" if there are none.
 func (c *Conditions) String() string {
 	if c == nil {
 		return ""
@@ -56,8 +56,7 @@ func (c *Conditions) Match(r *record.Record) bool {
 	return true
 }
 
-// Compile returns the conditions that all filters hold. Its error names each filter that no record could meaningfully be compared
-// with.
+// Compile returns the conditions for all filters together. Its error names each filter that makes no sense for any record.
 func Compile(filters []Filter) (*Conditions, error) {
 	all := Range{Low: math.MinInt64, High: math.MaxInt64}
 	c := &Conditions{IDs: all, Instants: all, Equal: map[string]string{}, filters: slices.Clone(filters)}
@@ -99,7 +98,7 @@ func (c *Conditions) add(f Filter) error {
 	return fmt.Errorf("there is no such column; the columns are %s", strings.Join(names, ", "))
 }
 
-// number adds a comparison of numbers, and narrows their range to it.
+// number adds a comparison of numbers, and narrows their range.
 func (c *Conditions) number(predicate string, n int64, within *Range, of func(*record.Record) int64) error {
 	bounds := map[string]Range{
 		"eq": {Low: n, High: n}, "gte": {Low: n, High: math.MaxInt64}, "lte": {Low: math.MinInt64, High: n},
@@ -119,10 +118,11 @@ func (c *Conditions) number(predicate string, n int64, within *Range, of func(*r
 	return nil
 }
 
-func above(n int64) int64 { return max(n, n+1) } // no number is greater than the greatest one
+func above(n int64) int64 { return max(n, n+1) } // no number is above the largest one
 func below(n int64) int64 { return min(n, n-1) }
 
-// text adds a comparison of texts. Like the database's NULL, a column that is null is neither equal to a text nor different from it.
+// text adds a comparison of texts. As with the database's NULL, a column that is null is neither equal to a text nor different from
+// it.
 func (c *Conditions) text(f Filter, i int, column record.Column) error {
 	c.Columns |= record.At(i)
 	absent := func(r *record.Record) bool { return r.Absent.Has(record.At(i)) }

@@ -1,14 +1,15 @@
-// Package filter evaluates the filters of BloodHound's API on records, with the API's own grammar. It is pure.
+// Package filter compares records with the filters of BloodHound's API, in the API's own grammar. It is pure.
 //
-// A [Filter] is column=predicate:value. The columns are those of a record, and source, which is what the API's documentation calls
-// source_ip_address. The server itself does not filter by commit_id and fields. The text of fields is its JSON.
+// A [Filter] is column=predicate:value. The columns are those of a record. The column source is another name of source_ip_address:
+// the API's documentation uses it. The server itself does not filter by commit_id and fields. The text of fields is its JSON.
 //
-//   - eq is equal and neq is not equal. The texts are compared as they are, with capital and small letters.
-//   - ~eq, which the API documents and servers refuse, is for texts: the text contains the value, in capital or small letters.
+//   - eq is equal and neq is not equal. They compare the texts as they are, with capital and small letters.
+//   - ~eq is for texts: the text contains the value, in capital or small letters. The API's documentation has it, but servers
+//     refuse it.
 //   - gt, gte, lt and lte are for id and created_at.
-//   - The value null stands for no value. A column that is null, missing or "" is eq:null, since servers print NULL as "". A column
-//     that is null or missing is neither eq nor neq to any other value, as in the server's database. To have it all the same, do not
-//     filter by that column.
+//   - The value null means "no value". A column that is null, missing or "" is eq:null, since servers write NULL as "". A column
+//     that is null or missing is neither eq nor neq to any other value, as in the server's database. If you want such records too,
+//     do not filter by that column.
 package filter
 
 import (
@@ -24,12 +25,12 @@ type Filter struct {
 	Column, Predicate, Value string
 }
 
-// String is the filter as a user types it.
+// String returns the filter as a user types it.
 func (f Filter) String() string { return f.Column + "=" + f.Predicate + ":" + f.Value }
 
 var predicates = []string{"eq", "neq", "gt", "gte", "lt", "lte", "~eq"} //nolint:gochecknoglobals // a constant
 
-// Parse reads "predicate:value" for a column. A bare value means eq: a server would drop it without a word.
+// Parse reads "predicate:value" for a column. A value without a predicate means eq: a server would drop it in silence.
 func Parse(column, text string) Filter {
 	if predicate, value, ok := cutPredicate(text); ok {
 		return Filter{column, predicate, value}
@@ -42,8 +43,9 @@ func cutPredicate(text string) (predicate, value string, ok bool) {
 	return predicate, value, ok && slices.Contains(predicates, predicate)
 }
 
-// ParseAll reads filters as a query string has them: column=predicate:value, with an & between two of them. In a value, %26 stands
-// for & and %25 for %; a + is a +. It is strict: a filter without a predicate, or with a misspelt one, would leave out every record.
+// ParseAll reads filters as a query string has them: column=predicate:value, with an & between two of them. In a value, %26 means &
+// and %25 means %. A + is a +. ParseAll is strict: a filter without a predicate, or with a misspelt one, would leave out every
+// record.
 func ParseAll(text string) ([]Filter, error) {
 	var filters []Filter
 	var errs []error

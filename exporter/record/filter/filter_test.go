@@ -34,7 +34,7 @@ func TestParseAll(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                 "want column=predicate:value",
 		"status":                           "want column=predicate:value",
-		"status=intent":                    "such as status=neq:intent", // a server ignores it; as eq it would be a surprise
+		"status=intent":                    "such as status=neq:intent", // a server ignores it; as eq it would surprise the user
 		"status=ne:intent":                 "one of the predicates eq, neq, gt, gte, lt, lte, ~eq",
 		"status=neq:":                      "null stands for none",
 		"=eq:x":                            "want column=predicate:value",
@@ -101,7 +101,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// TestString: the text of conditions is one that gives the same conditions.
+// TestString: the text of conditions gives the same conditions again.
 func TestString(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

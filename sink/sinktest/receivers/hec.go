@@ -13,23 +13,25 @@ import (
 // HECOptions describe a HEC receiver and its one token.
 type HECOptions struct {
 	Token    string
-	Disabled bool     // the token is
-	Indexes  []string // that the token may write to; the first one is its default
+	Disabled bool     // the token is disabled
+	Indexes  []string // to which the token may write; the first one is the default
 	Acks     bool     // the token uses indexer acknowledgment
 	Cloud    bool     // Splunk Cloud: other limits, and another code for a missing channel
-	// Indexing is the time until an accepted event can be found, and until its acknowledgment is true. Measured: about a second.
+	// Indexing is the time until a search finds an accepted event, and until the event's acknowledgment is true. Measured: about a
+	// second.
 	Indexing time.Duration
-	// Trouble, if set, is the code to answer to post number n, which is 1 for the first; 0 to judge the post as usual. With 8, 24
-	// and 25 the events are taken. It is called one post at a time.
+	// Trouble, if set, returns the code to answer to post number n, which is 1 for the first post. If it returns 0, HEC judges the
+	// post as usual. With 8, 24 and 25, HEC takes the events. HEC calls it for one post at a time.
 	Trouble func(n int) int
-	// Refuse, if set, is the code with which an event is refused; 0 to take it.
+	// Refuse, if set, returns the code with which HEC refuses an event. If it returns 0, HEC takes the event.
 	Refuse func(Event) int
 }
 
-// cloudBody is the largest body that Splunk Cloud takes, in bytes before compression. Measured: a larger one is code 6 at event 0.
+// cloudBody is the largest body that Splunk Cloud takes, in bytes before compression. Measured: for a larger one it answers code 6
+// at event 0.
 const cloudBody = 5 << 20
 
-// largestEvent is the most bytes of one event. Reported: a larger one is code 6 for its whole batch.
+// largestEvent is the size of the largest event in bytes. Reported: for a larger one, HEC answers code 6 to the whole batch.
 const largestEvent = 5_000_000
 
 // HEC is a double of Splunk's HTTP Event Collector. It is safe for concurrent use.
@@ -50,7 +52,7 @@ type accepted struct {
 
 // A channel counts its own acknowledgment ids, from 0.
 type channel struct {
-	ids  []time.Time // of each id, when its events were accepted
+	ids  []time.Time // for each id, the time when HEC accepted its events
 	told map[int]bool
 }
 
@@ -62,7 +64,7 @@ func NewHEC(o HECOptions) *HEC {
 	return &HEC{options: o, channels: map[string]*channel{}}
 }
 
-// ServeHTTP answers the four endpoints. Documented: the two event endpoints, acknowledgment and health; other paths are 404.
+// ServeHTTP answers the four endpoints. Documented: the two event endpoints, acknowledgment and health. Other paths are 404.
 func (h *HEC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,7 +91,7 @@ func (h *HEC) event(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	plain, _, err := body(r)
-	if errors.Is(err, errEncoding) { // measured: deflate is 415 with a page
+	if errors.Is(err, errEncoding) { // measured: the answer to deflate is 415 with a page
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusUnsupportedMediaType)
 		_, _ = w.Write([]byte("<!doctype html><title>415 Unsupported Media Type</title>"))
@@ -111,7 +113,7 @@ func (h *HEC) event(w http.ResponseWriter, r *http.Request) {
 	h.take(w, r, plain, trouble)
 }
 
-// take judges the events of a post. Measured: the events before a bad one are indexed, and none from it on.
+// take judges the events of a post. Measured: Splunk indexes the events before a bad one, and no other event.
 func (h *HEC) take(w http.ResponseWriter, r *http.Request, plain []byte, trouble int) {
 	if h.options.Cloud && len(plain) > cloudBody {
 		say(w, codeFormat, number(0))
@@ -135,7 +137,8 @@ func (h *HEC) take(w http.ResponseWriter, r *http.Request, plain []byte, trouble
 	}
 }
 
-// refuseToken checks the credentials; 0 if they are in order. Measured: a token in the query is refused unless that is switched on.
+// refuseToken checks the credentials. It returns 0 if they are in order. Measured: Splunk refuses a token in the query, unless its
+// user has switched that on.
 func (h *HEC) refuseToken(r *http.Request) int {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
@@ -154,7 +157,8 @@ func (h *HEC) refuseToken(r *http.Request) int {
 	}
 }
 
-// Events are the events that can be found by now, in the order of their arrival. An event that was sent twice is there twice.
+// Events returns the events that a search finds by now, in the order of their arrival. If a client sent an event twice, it is there
+// twice.
 func (h *HEC) Events() []Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,14 +171,14 @@ func (h *HEC) Events() []Event {
 	return found
 }
 
-// Posts is how many posts of events came, refused ones as well.
+// Posts returns how many posts of events came, with those that HEC refused.
 func (h *HEC) Posts() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.posts
 }
 
-// Channels are the names of the channels that were used since the start.
+// Channels returns the names of the channels that clients have used since the start.
 func (h *HEC) Channels() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -186,8 +190,8 @@ func (h *HEC) Channels() []string {
 	return names
 }
 
-// Restart ends the process and starts another one. Documented: a 200 comes before the indexing pipeline. So what cannot be found
-// yet is lost, and so are the channels.
+// Restart ends the process and starts another one. Documented: a 200 comes before the indexing pipeline. So the events that a
+// search does not find yet are lost, and so are the channels.
 func (h *HEC) Restart() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -195,7 +199,7 @@ func (h *HEC) Restart() {
 	h.channels = map[string]*channel{}
 }
 
-// A field is one more key of an answer.
+// A field is one additional key of an answer.
 type field struct {
 	name  string
 	value any

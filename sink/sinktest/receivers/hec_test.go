@@ -28,7 +28,7 @@ type hecAnswer struct {
 	Acks   map[string]bool `json:"acks"`
 }
 
-// ask posts a body. headers are "Name: value", and a later one replaces an earlier one.
+// ask posts a body. headers are "Name: value". A later one replaces an earlier one.
 func ask(t *testing.T, h http.Handler, path, body string, headers ...string) hecAnswer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://hec.example"+path, strings.NewReader(body))
@@ -71,7 +71,7 @@ func TestHECRules(t *testing.T) {
 		headers []string
 		status  int
 		code    int
-		number  int // plus one; 0 for none
+		number  int // plus one; 0 means none
 		stored  int
 	}{
 		"success":              {body: good + "\n" + good, status: 200, stored: 2},
@@ -131,7 +131,7 @@ func TestHECRules(t *testing.T) {
 	}
 }
 
-// The codes of a receiver in trouble say by themselves if the events were taken.
+// If a receiver is in trouble, its codes themselves say whether it took the events.
 func TestHECTrouble(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]struct{ status, stored int }{

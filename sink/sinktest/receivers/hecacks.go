@@ -12,7 +12,7 @@ const channelHeader = "X-Splunk-Request-Channel"
 
 var aUUID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// channelOf is the channel of a request. Documented: a header, or a parameter of the query.
+// channelOf returns the channel of a request. Documented: a header, or a parameter of the query.
 func channelOf(r *http.Request) string {
 	if c := r.URL.Query().Get("channel"); c != "" {
 		return c
@@ -20,7 +20,8 @@ func channelOf(r *http.Request) string {
 	return r.Header.Get(channelHeader)
 }
 
-// refuseChannel checks the channel; 0 if it is in order. Measured: a token without acknowledgment ignores the channel.
+// refuseChannel checks the channel. It returns 0 if the channel is in order. Measured: a token without acknowledgment ignores the
+// channel.
 func (h *HEC) refuseChannel(r *http.Request) int {
 	switch c := channelOf(r); {
 	case !h.options.Acks:
@@ -48,8 +49,8 @@ func (h *HEC) acknowledgment(r *http.Request) int {
 }
 
 // ack answers which ids are indexed. Documented: false means not yet, failed, or unknown. Measured: an id of another channel is
-// false, and a token without acknowledgment is code 14 before the channel is looked at. This double tells true only once, as a
-// client must expect.
+// false. If the token has no acknowledgment, Splunk answers code 14 before it looks at the channel. This double answers true only
+// once: a client must be ready for that.
 func (h *HEC) ack(w http.ResponseWriter, r *http.Request) {
 	if refused := h.refuseToken(r); refused != 0 {
 		say(w, refused)

@@ -2,7 +2,7 @@ package receivers
 
 import "net/http"
 
-// The codes of HEC that the rules here speak of.
+// These are the codes of HEC that the rules here name.
 const (
 	codeDisabled     = 1
 	codeNoToken      = 2
@@ -25,8 +25,8 @@ const (
 	codeCloudChannel = 28
 )
 
-// codes are the statuses and texts of HEC's codes. Documented: 0 to 27. Measured: 28, of Splunk Cloud. No published run has provoked
-// 18 to 27 on a real server.
+// codes has the statuses and texts of HEC's codes. Documented: 0 to 27. Measured: 28, of Splunk Cloud. In no published test has a
+// real server answered 18 to 27.
 var codes = map[int]struct {
 	status int
 	text   string

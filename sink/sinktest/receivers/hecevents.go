@@ -11,7 +11,7 @@ import (
 
 // An Event is an event as HEC took it.
 type Event struct {
-	Time       string // the number as it was sent
+	Time       string // the number as the client sent it
 	Host       string
 	Source     string
 	Sourcetype string
@@ -20,21 +20,22 @@ type Event struct {
 	Fields     map[string]any // a value is a string, or a list of strings
 }
 
-// bad is why HEC refuses an event. Its number counts from 0 in the post.
+// A bad is the reason why HEC refuses an event. Its number counts from 0 in the post.
 type bad struct {
 	code     int
 	numbered bool
 	number   int
 }
 
-// parse reads the objects of a post: one behind the other, or in an array (measured). It returns those before the first bad one.
+// parse reads the objects of a post: one behind the other, or in an array (measured). It returns the objects before the first bad
+// one.
 //
-// Measured: an object with an unknown key ends the reading, and the objects before it are a success. If there are none, it is
-// code 5, without a number.
+// Measured: at an object with an unknown key, Splunk stops reading, and the objects before it are a success. If there are none, the
+// code is 5, without a number.
 func (h *HEC) parse(plain []byte) (events []Event, why bad) {
 	objects := json.NewDecoder(bytes.NewReader(plain))
 	if bytes.HasPrefix(bytes.TrimSpace(plain), []byte("[")) {
-		_, _ = objects.Token() // it is there
+		_, _ = objects.Token() // it is there, since the prefix is
 	}
 	for n := 0; ; n++ {
 		var object map[string]json.RawMessage
@@ -66,13 +67,13 @@ func (h *HEC) parse(plain []byte) (events []Event, why bad) {
 	return events, bad{}
 }
 
-// plainEnd tells whether the rest of an array is its end.
+// plainEnd tells whether the rest of an array is only its end.
 func plainEnd(rest []byte) bool { return bytes.Equal(bytes.TrimSpace(rest), []byte("]")) }
 
-// decimal is a time without an exponent. Reported: an exponent is code 15.
+// decimal is a time without an exponent. Reported: the code of an exponent is 15.
 var decimal = regexp.MustCompile(`^"?-?\d+(\.\d+)?"?$`)
 
-// judge reads one object; 0 is the code of a good one. Documented: the seven keys, and the codes of event and fields. Measured: the
+// judge reads one object. The code of a good one is 0. Documented: the seven keys, and the codes of event and fields. Measured: the
 // code of a time that is no number.
 func (h *HEC) judge(object map[string]json.RawMessage) (Event, int) {
 	e := Event{Index: h.options.Indexes[0]}

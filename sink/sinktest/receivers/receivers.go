@@ -10,8 +10,8 @@ import (
 	"net/http/httptest"
 )
 
-// Direct hands requests to a handler without a network: a test under a fake clock must not wait for one. It reads the whole body
-// before it answers, and an answer comes at once.
+// Direct gives requests to a handler without a network: a test under a fake clock must not wait for a network. It reads the whole
+// body before it answers, and its answer comes at once.
 func Direct(h http.Handler) http.RoundTripper { return direct{h} }
 
 type direct struct{ handler http.Handler }
@@ -33,10 +33,10 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// errEncoding is for a Content-Encoding that a receiver does not know.
+// errEncoding is the error for a Content-Encoding that a receiver does not know.
 var errEncoding = errors.New("unknown content encoding")
 
-// body is the body of a request before compression, and the number of bytes that were sent.
+// body returns the body of a request before compression, and the number of bytes that the client sent.
 func body(r *http.Request) (plain []byte, sent int, err error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -60,5 +60,5 @@ func body(r *http.Request) (plain []byte, sent int, err error) {
 func answerJSON(w http.ResponseWriter, status int, content any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(content) // the client is gone
+	_ = json.NewEncoder(w).Encode(content) // it fails only if the client is gone
 }

@@ -17,18 +17,19 @@ type SentinelOptions struct {
 	Stream    string // Custom-...
 	Columns   map[string]string
 	Forbidden bool // the client lacks the role Monitoring Metrics Publisher
-	// Trouble, if set, is the status to answer to post number n, which is 1 for the first; 0 to judge it as usual.
+	// Trouble, if set, returns the status to answer to post number n, which is 1 for the first post. If it returns 0, Sentinel judges
+	// the post as usual.
 	Trouble func(n int) int
-	// Refuse, if set, tells that a row makes its call a 400.
+	// Refuse, if set, tells whether Sentinel answers 400 to a call because of this row.
 	Refuse func(Row) bool
 }
 
-// Limits of Azure Monitor.
+// These are limits of Azure Monitor.
 const (
-	// largestCall is the most bytes of a call, before compression and as sent. Documented as 1 MB; reported: 1,000,000 is the bound that
-	// holds.
+	// largestCall is the size of the largest call in bytes, before compression and as sent. Documented as 1 MB. Reported: the real
+	// limit is 1,000,000.
 	largestCall = 1_000_000
-	// largestField is the most bytes of a value. Documented: the rest is cut off in silence.
+	// largestField is the size of the largest value in bytes. Documented: Azure cuts off the rest in silence.
 	largestField = 64 << 10
 )
 
@@ -43,7 +44,7 @@ type Sentinel struct {
 	cut     int
 }
 
-// A Row is a stored row, with the columns of the stream. A value of the wrong type is nil.
+// A Row is a stored row, with the columns of the stream. If a value had the wrong type, it is nil.
 type Row map[string]any
 
 // NewSentinel makes a rule without rows.
@@ -102,8 +103,8 @@ func listOf(plain []byte) (rows []Row, ok bool) {
 	return rows, d.Decode(&rows) == nil && rows != nil && !d.More()
 }
 
-// row stores the columns that the stream has. Documented: another column is dropped, a value of the wrong type becomes null, and a
-// long value is cut off, all in silence.
+// row stores the columns that the stream has. Documented: Azure drops another column, makes null of a value of the wrong type, and
+// cuts off a long value. It does all of this in silence.
 func (s *Sentinel) row(in Row) Row {
 	row := Row{}
 	for name, value := range in {
@@ -117,13 +118,13 @@ func (s *Sentinel) row(in Row) Row {
 	return row
 }
 
-// value is the value as a column of that kind has it.
+// value returns the value as a column of that kind has it.
 func (s *Sentinel) value(kind string, value any) any {
 	switch kind {
 	case "dynamic":
 		if text, err := json.Marshal(value); err == nil && len(text) > largestField {
 			s.cut++
-			return nil // cut JSON is none
+			return nil // cut JSON is no value
 		}
 		return value
 	case "datetime":
@@ -150,14 +151,14 @@ func (s *Sentinel) value(kind string, value any) any {
 	return nil
 }
 
-// Rows are the stored rows in the order of their arrival. A row that was sent twice is there twice.
+// Rows returns the stored rows in the order of their arrival. If a client sent a row twice, it is there twice.
 func (s *Sentinel) Rows() []Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.rows)
 }
 
-// Silent is what the receiver threw away with a 204: how many values of each column that the stream does not have, and how many
+// Silent returns what Sentinel threw away with a 204: how many values of each column that the stream does not have, and how many
 // values it cut off.
 func (s *Sentinel) Silent() (dropped map[string]int, cut int) {
 	s.mu.Lock()
@@ -165,7 +166,7 @@ func (s *Sentinel) Silent() (dropped map[string]int, cut int) {
 	return s.dropped, s.cut
 }
 
-// Posts is how many posts came, refused ones as well.
+// Posts returns how many posts came, with those that Sentinel refused.
 func (s *Sentinel) Posts() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -90,7 +90,7 @@ func TestSentinelRules(t *testing.T) {
 		options receivers.SentinelOptions
 		path    string
 		body    string
-		token   string // in place of a good one
+		token   string // instead of a good one
 		status  int
 		stored  int
 	}{
@@ -126,7 +126,7 @@ func TestSentinelRules(t *testing.T) {
 	}
 }
 
-// A 204 says nothing about columns that the stream does not have, wrong types and long values.
+// A 204 does not tell of columns that the stream does not have, of wrong types, and of long values.
 func TestSentinelDropsInSilence(t *testing.T) {
 	t.Parallel()
 	tokens := newTokens()

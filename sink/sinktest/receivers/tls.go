@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// An Authority is a certificate authority of a test's own.
+// An Authority is a certificate authority that a test makes.
 type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -33,7 +33,7 @@ func NewAuthority(tb testing.TB) *Authority {
 	return a
 }
 
-// sign signs a certificate; the first one by itself.
+// sign signs a certificate. The first certificate signs itself.
 func (a *Authority) sign(tb testing.TB, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,7 +59,7 @@ func (a *Authority) sign(tb testing.TB, c *x509.Certificate) (*x509.Certificate,
 	return signed, key
 }
 
-// Client makes the certificate of a client and its key, in PEM. It is valid until end; for an hour if end is zero.
+// Client makes the certificate of a client and its key, in PEM. It is valid until end. If end is zero, it is valid for an hour.
 func (a *Authority) Client(tb testing.TB, name string, end time.Time) (certificate, key string) {
 	tb.Helper()
 	c, private := a.sign(tb, &x509.Certificate{
@@ -76,15 +76,15 @@ func inPEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// Guard serves a receiver by TLS, with HTTP/2, and demands a client certificate of the authority. authorities is what a client must
-// trust, in PEM.
+// Guard serves a receiver by TLS, with HTTP/2. It demands a client certificate of the authority. authorities are the certificates
+// that a client must trust, in PEM.
 func (a *Authority) Guard(tb testing.TB, h http.Handler) (url, authorities string) {
 	tb.Helper()
 	clients := x509.NewCertPool()
 	clients.AddCert(a.certificate)
 	s := httptest.NewUnstartedServer(h)
 	s.EnableHTTP2 = true
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the refused handshakes
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the log would show the refused handshakes
 	s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MinVersion: tls.VersionTLS12}
 	s.StartTLS()
 	tb.Cleanup(s.Close)

@@ -7,19 +7,20 @@ import (
 	"time"
 )
 
-// TokensOptions describe a token endpoint and its one client.
+// TokensOptions describe a token endpoint and its only client.
 type TokensOptions struct {
 	Directory string // the tenant's id: a part of the path
 	Client    string
 	Secret    string
-	Scope     string        // that the client may ask for
+	Scope     string        // for which the client may ask
 	Life      time.Duration // of a token
-	// Trouble, if set, is the status to answer to request number n, which is 1 for the first; 0 to judge it as usual.
+	// Trouble, if set, returns the status to answer to request number n, which is 1 for the first request. If it returns 0, Tokens
+	// judges the request as usual.
 	Trouble func(n int) int
 }
 
-// Tokens is a double of the token endpoint of Microsoft Entra ID, for the client credentials of OAuth 2.0. It is safe for concurrent
-// use.
+// Tokens is a double of the token endpoint of Microsoft Entra ID, for the client credentials of OAuth 2.0. It is safe for
+// concurrent use.
 type Tokens struct {
 	options TokensOptions
 
@@ -32,7 +33,7 @@ type Tokens struct {
 func NewTokens(o TokensOptions) *Tokens { return &Tokens{options: o, issued: map[string]time.Time{}} }
 
 // ServeHTTP answers POST /<directory>/oauth2/v2.0/token. Documented: the path, the form, and the answer's keys. Documented by RFC
-// 6749, 5.2: 400 with a code of the error, and 401 for a client that cannot prove who it is.
+// 6749, 5.2: 400 with a code of the error, and 401 for a client that cannot prove its identity.
 func (t *Tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,7 +74,7 @@ func refuseToken(w http.ResponseWriter, status int, code, description string) {
 	answerJSON(w, status, map[string]any{"error": code, "error_description": description})
 }
 
-// Asked is how many tokens were asked for.
+// Asked returns how many tokens clients have asked for.
 func (t *Tokens) Asked() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +88,7 @@ func (t *Tokens) Revoke() {
 	clear(t.issued)
 }
 
-// alive tells whether a token was issued and has not ended.
+// alive tells whether the endpoint has issued the token, and the token has not ended.
 func (t *Tokens) alive(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

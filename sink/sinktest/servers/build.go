@@ -33,11 +33,11 @@ var (
 	toxiproxySum []byte
 )
 
-// program is a server that is built from source: the first package that its mod file lists as a tool.
+// A program is a server that the tests build from source: the first package that its mod file lists as a tool.
 type program struct {
 	name     string
 	mod, sum []byte
-	// build gives the path of the program. It keeps its answer: if the build failed once, it does not run again for every test.
+	// build returns the path of the program. It keeps its answer: if the build failed once, it does not run again for every test.
 	build func() (string, error)
 }
 
@@ -53,7 +53,7 @@ func newProgram(name string, mod, sum []byte) *program {
 	return p
 }
 
-// path gives the program's path. If there is none, it ends the test. On CI the test fails, elsewhere it is skipped.
+// path returns the program's path. If there is none, it ends the test. On CI the test fails, elsewhere it is skipped.
 func (p *program) path(tb testing.TB) string {
 	tb.Helper()
 	if testing.Short() {
@@ -100,7 +100,7 @@ func (p *program) findOrBuild() (string, error) {
 	return path, p.buildTo(path)
 }
 
-// buildTo builds in its own module and then renames the result: if a process kills the build, no half program is left.
+// buildTo builds in its own module, and then renames the result: if another process kills the build, it leaves no half program.
 func (p *program) buildTo(path string) error {
 	tool := toolLine.FindSubmatch(p.mod)
 	if tool == nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Search is an OpenSearch of one node, without users.
+// Search is an OpenSearch with one node and without users.
 type Search struct {
 	URL string // http://127.0.0.1:port
 
@@ -15,8 +15,8 @@ type Search struct {
 	kill func()
 }
 
-// OpenSearch starts the server whose jars are in a folder, with a Java that it can run on. It refuses requests above largest, such
-// as 100mb. The script .ci/receivers makes the folder.
+// OpenSearch starts a server with a Java that it can run on. dir has the jars of the server: the script .ci/receivers makes it. The
+// server refuses requests larger than largest, such as 100mb.
 func OpenSearch(tb testing.TB, java, dir, largest string) *Search {
 	tb.Helper()
 	addr, err := FreeAddr(tb.Context())
@@ -35,7 +35,7 @@ func OpenSearch(tb testing.TB, java, dir, largest string) *Search {
 	return s
 }
 
-// Kill ends the server at once, as a power failure of the program would.
+// Kill ends the server at once, without a clean-up.
 func (s *Search) Kill() { s.kill() }
 
 // Restart starts the server again at the same address, with the same data.

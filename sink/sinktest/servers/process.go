@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// startTimeout is how long a server may take to answer. On a busy machine it takes much more than its usual second.
+// startTimeout is how long a server may take until it answers. On a busy machine this is much longer than the usual second.
 const startTimeout = 5 * time.Minute
 
 // start runs the program until the test ends. It returns the program's address, host:port, after GET health has answered 200.
 //
-// The port was free a moment before, but another process may take it first. Then the program stops at once, and
-// start tries another port.
+// The port was free a moment before, but another process may take it first. Then the program stops at once, and start tries another
+// port.
 func start(tb testing.TB, p *program, health string, args func(addr string) []string) string {
 	tb.Helper()
 	path := p.path(tb)
@@ -36,7 +36,8 @@ func start(tb testing.TB, p *program, health string, args func(addr string) []st
 	return ""
 }
 
-// launch runs a program at an address until the test ends or kill is called. It returns after GET health has answered 200.
+// launch runs a program at an address until the test ends, or until the caller calls kill. It returns after GET health has answered
+// 200.
 func launch(tb testing.TB, addr, health, path string, args ...string) (kill func(), err error) {
 	tb.Helper()
 	log, err := os.Create(filepath.Join(tb.TempDir(), filepath.Base(path)+".log"))
@@ -49,7 +50,7 @@ func launch(tb testing.TB, addr, health, path string, args ...string) (kill func
 		}
 		_ = log.Close()
 	})
-	// The test's context ends before its clean-ups run, and they may still need the server.
+	// The test's context ends before its clean-ups run. They may still need the server.
 	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = DieWithTest()
@@ -63,7 +64,7 @@ func launch(tb testing.TB, addr, health, path string, args ...string) (kill func
 	return kill, awaitHealthy("http://"+addr+health, gone)
 }
 
-// FreeAddr is an address of this machine, host:port, that was free a moment ago.
+// FreeAddr returns an address of this machine, host:port, that was free a moment ago.
 func FreeAddr(ctx context.Context) (string, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -73,7 +74,7 @@ func FreeAddr(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// awaitHealthy asks until the server answers 200, the server has ended, or the time is up.
+// awaitHealthy asks until the server answers 200, or until the server or the time ends.
 func awaitHealthy(url string, gone <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()

@@ -19,10 +19,10 @@ type S3 struct {
 	AccessKey string // of a user with all permissions
 	SecretKey string
 	DataDir   string // the objects are plain files: DataDir/BUCKET/KEY
-	// Client is signed in as that user.
+	// Client signs its requests as that user.
 	Client *s3.Client
 
-	admin string // the admin API's program
+	admin string // the program of the admin API
 }
 
 // VersityGW starts versitygw, which answers conditional writes, checksums and Object Lock as AWS does. It accepts the headers
@@ -50,7 +50,7 @@ func VersityGW(tb testing.TB, flags ...string) S3 {
 	return s
 }
 
-// ClientAs returns a client that is signed in as a user of the server.
+// ClientAs returns a client that signs its requests as a user of the server.
 func (s S3) ClientAs(accessKey, secretKey string) *s3.Client {
 	return s3.New(s3.Options{
 		BaseEndpoint: aws.String(s.Endpoint),
@@ -60,7 +60,7 @@ func (s S3) ClientAs(accessKey, secretKey string) *s3.Client {
 	})
 }
 
-// CreateBucket makes a bucket, with versions and Object Lock if lock is set. There is no default retention.
+// CreateBucket makes a bucket. If lock is set, the bucket has versions and Object Lock, but no default retention.
 func CreateBucket(tb testing.TB, s S3, name string, lock bool) {
 	tb.Helper()
 	_, err := s.Client.CreateBucket(tb.Context(), &s3.CreateBucketInput{
@@ -71,8 +71,7 @@ func CreateBucket(tb testing.TB, s S3, name string, lock bool) {
 	}
 }
 
-// CreateUser makes a user of a [VersityGW] server. The user may do nothing until a bucket policy names the access key as
-// principal.
+// CreateUser makes a user of a [VersityGW] server. The user may do nothing until a bucket policy names the access key as principal.
 func CreateUser(tb testing.TB, s S3, accessKey, secretKey string) {
 	tb.Helper()
 	cmd := exec.CommandContext(tb.Context(), s.admin,
@@ -88,8 +87,8 @@ type Logs struct {
 	URL string // http://127.0.0.1:port
 }
 
-// VictoriaLogs starts VictoriaLogs, which takes NDJSON at /insert/jsonline and Elasticsearch's bulk format at
-// /insert/elasticsearch/_bulk. flags are added to its command line.
+// VictoriaLogs starts VictoriaLogs. It takes NDJSON at /insert/jsonline, and Elasticsearch's bulk format at
+// /insert/elasticsearch/_bulk. flags are additional flags of its command line.
 func VictoriaLogs(tb testing.TB, flags ...string) Logs {
 	tb.Helper()
 	dir := tb.TempDir()

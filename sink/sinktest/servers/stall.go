@@ -16,8 +16,8 @@ type Stall struct {
 	asked []string
 }
 
-// Stalling starts a server that reads the headers of a request, and writes the answer for the method as it is. Then it does
-// nothing more until the test ends: it neither reads nor closes.
+// Stalling starts a server that reads the headers of a request, and writes the answer for the method without a change. Then it does
+// nothing more until the test ends: it does not read, and does not close the connection.
 func Stalling(tb testing.TB, answers map[string]string) *Stall {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")

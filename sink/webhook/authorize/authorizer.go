@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// An Authorizer proves that requests may deliver. It is safe for concurrent use.
+// An Authorizer proves to a receiver that requests may deliver. It is safe for concurrent use.
 type Authorizer interface {
-	// Authorize adds the proof to a request. Each attempt is a request of its own and has a proof of its own. The request has its
-	// other headers already, the Idempotency-Key among them. body is its body before compression. An error with a [*TokenError] in its
-	// chain may pass by itself. Any other error is for people to mend.
+	// Authorize adds the proof to a request. Each attempt is another request, and has another proof. The request already has its other
+	// headers, also the Idempotency-Key. body gives the body of the request before compression. If an error has a [*TokenError] in its
+	// chain, it may pass by itself. People have to mend any other error.
 	Authorize(ctx context.Context, r *http.Request, body Body) error
-	// Refused tells that the receiver refused the request, with that status. The status is CertificateRefused if there is no answer,
-	// since one side may have refused the other's certificate. again tells that another attempt would have another proof. why says
-	// more for people, and may be "".
+	// Refused says that the receiver refused the request with this status. If there is no answer, the status is CertificateRefused,
+	// since one side may have refused the other's certificate. The result again tells whether another attempt would have another
+	// proof. The result why says more for people, and may be "".
 	Refused(r *http.Request, status int) (again bool, why string)
-	// Secrets are the texts that nothing may show: those of the request, and those in use now.
+	// Secrets returns the texts that Houndtrail must never show: the secrets of the request, and those in use now.
 	Secrets(r *http.Request) []string
 }
 
 // Body returns the body of a request before compression, from its first byte.
 type Body func() (io.Reader, error)
 
-// CertificateRefused is the status of [Authorizer.Refused] if there is no answer.
+// CertificateRefused is the status for [Authorizer.Refused] if there is no answer.
 const CertificateRefused = 0
 
-// All joins the proofs: a request has each of them.
+// All joins the proofs: a request gets all of them.
 func All(list ...Authorizer) Authorizer { return all(list) }
 
 type all []Authorizer
@@ -43,7 +43,7 @@ func (a all) Authorize(ctx context.Context, r *http.Request, body Body) error {
 	return nil
 }
 
-// Refused asks all of them, since the receiver does not say which proof it refuses.
+// Refused asks all proofs, since the receiver does not say which one it refuses.
 func (a all) Refused(r *http.Request, status int) (again bool, why string) {
 	var reasons []string
 	for _, one := range a {
@@ -63,9 +63,9 @@ func (a all) Secrets(r *http.Request) (secrets []string) {
 	return secrets
 }
 
-// A TokenError says that the token endpoint gave no token for now, and that another try may get one.
+// A TokenError says that the token endpoint gave no token for now. Another try may get one.
 type TokenError struct {
-	Wait time.Duration // for which the endpoint asks; 0 if it does not
+	Wait time.Duration // the pause that the endpoint asks for; 0 if it asks for none
 	Err  error
 }
 
@@ -80,7 +80,7 @@ func IsPassing(err error) bool {
 	return passing
 }
 
-// refusal tells whether a status is one with which a receiver refuses a secret. Splunk answers 403 to a token that it does not know.
+// refusal tells whether a receiver refuses a secret with this status. Splunk answers 403 to a token that it does not know.
 func refusal(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
-// An Identity is what a connection needs by TLS, as texts in PEM.
+// An Identity has the certificates that a connection needs for TLS, as texts in PEM.
 type Identity struct {
-	Certificate string // of the client, with those that lead to its authority behind it; "" for none
+	Certificate string // of the client, followed by those that lead to its authority; "" for none
 	Key         string // of the certificate
-	Authorities string // to trust besides the system's; "" for none
+	Authorities string // to trust in addition to those of the system; "" for none
 }
 
-// Config is the configuration of TLS. Its errors never show a key.
+// Config returns the configuration of TLS. Its errors never show a key.
 func (i Identity) Config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if i.Authorities != "" {
@@ -44,8 +44,8 @@ func (i Identity) Config() (*tls.Config, error) {
 	return c, nil
 }
 
-// A Certificate proves by a client certificate. It is the transport of the requests as well: it makes another one when the files of
-// the certificate, its key or the authorities change. Connections with the earlier certificate end with their last request.
+// A Certificate proves by a client certificate. It is also the transport of the requests. If the files of the certificate, of its
+// key or of the authorities change, it makes a new transport. A connection with the earlier certificate ends with its last request.
 type Certificate struct {
 	identity *Fresh[Identity]
 	build    func(*tls.Config) *http.Transport
@@ -55,7 +55,7 @@ type Certificate struct {
 	with *http.Transport
 }
 
-// NewCertificate reads the files by read. build makes a transport with a configuration of TLS.
+// NewCertificate reads the files by read. build makes a transport from a configuration of TLS.
 func NewCertificate(read func() (Identity, error), build func(*tls.Config) *http.Transport, log *zap.Logger) (*Certificate, error) {
 	checked := func() (Identity, error) {
 		i, err := read()
@@ -70,7 +70,7 @@ func NewCertificate(read func() (Identity, error), build func(*tls.Config) *http
 	return c, err
 }
 
-// transport is the transport with the identity in use.
+// transport returns the transport for the identity in use.
 func (c *Certificate) transport() (*http.Transport, error) {
 	identity, err := c.identity.Value()
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *Certificate) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.RoundTrip(r)
 }
 
-// Authorize adds nothing: the connection has the proof.
+// Authorize adds nothing: the connection itself has the proof.
 func (*Certificate) Authorize(context.Context, *http.Request, Body) error { return nil }
 
 // Refused reads the files again.
@@ -115,7 +115,7 @@ func (c *Certificate) Refused(_ *http.Request, status int) (again bool, why stri
 	return false, c.ended()
 }
 
-// ended tells that the client's certificate is not valid now.
+// ended says that the client's certificate is not valid now. It is "" if the certificate is valid, or if there is none.
 func (c *Certificate) ended() string {
 	identity, err := c.identity.Value()
 	if err != nil || identity.Certificate == "" {
@@ -133,5 +133,5 @@ func (c *Certificate) ended() string {
 		leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// Secrets are none: the key never leaves the process.
+// Secrets returns none: the key never leaves the process.
 func (*Certificate) Secrets(*http.Request) []string { return nil }

@@ -18,14 +18,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 )
 
-// clientOf is the identity of a client of the authority.
+// clientOf returns the identity of a client of the authority.
 func clientOf(t *testing.T, a *receivers.Authority, name string, end time.Time) authorize.Identity {
 	t.Helper()
 	certificate, key := a.Client(t, name, end)
 	return authorize.Identity{Certificate: certificate, Key: key}
 }
 
-// A doorman notes the names of the clients that get in.
+// A doorman notes the names of the clients that it lets in.
 type doorman struct {
 	mu    sync.Mutex
 	names []string
@@ -71,7 +71,7 @@ func post(t *testing.T, c *authorize.Certificate, to string) error {
 	return errors.Join(err, resp.Body.Close())
 }
 
-// A new certificate counts without a restart, and the server sees it although a connection with the earlier one is open.
+// A new certificate is in use without a restart. The server sees it even if a connection with the earlier one is open.
 func TestCertificate(t *testing.T) {
 	t.Parallel()
 	authority, door := receivers.NewAuthority(t), &doorman{}
@@ -84,7 +84,7 @@ func TestCertificate(t *testing.T) {
 	}
 	next := clientOf(t, authority, "second", time.Time{})
 	next.Authorities = trusted
-	files.now = authorize.Identity{Certificate: next.Certificate, Key: files.now.Key, Authorities: trusted} // half is written
+	files.now = authorize.Identity{Certificate: next.Certificate, Key: files.now.Key, Authorities: trusted} // half written
 	if again, why := c.Refused(nil, authorize.CertificateRefused); again ||
 		!strings.Contains(why, "HOUNDTRAIL_WEBHOOK_CLIENT_CERT_FILE and HOUNDTRAIL_WEBHOOK_CLIENT_KEY_FILE are no certificate with its key") {
 		t.Errorf("half of a pair: %t %q", again, why)
@@ -104,7 +104,7 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
-// Each side may refuse the other's certificate. Without another pair of files nothing changes that.
+// Each side may refuse the other's certificate. Only another pair of files changes that.
 func TestCertificateRefused(t *testing.T) {
 	t.Parallel()
 	authority, door := receivers.NewAuthority(t), &doorman{}
@@ -130,7 +130,7 @@ func TestCertificateRefused(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 			continue
 		}
-		// A server that closes at once may cut its alert off, and then it looks like a broken connection.
+		// If a server closes the connection at once, its alert may be lost. Then the connection looks broken.
 		if refused := transport.IsCertificateRefused(err); transport.IsCertificate(err) == test.trusts || refused && !test.trusts {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -144,7 +144,7 @@ func TestCertificateRefused(t *testing.T) {
 	}
 }
 
-// The authority of the server has another certificate.
+// The user trusts the server's authority only later.
 func TestCertificateWithNewAuthorities(t *testing.T) {
 	t.Parallel()
 	authority := receivers.NewAuthority(t)

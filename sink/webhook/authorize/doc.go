@@ -3,10 +3,11 @@
 //
 // # Secrets that change
 //
-// A secret that comes from a file is read again while Houndtrail runs, at most once in two seconds. New content counts once two
-// looks in a row have found the same: a program that writes the file may not be done. If the receiver refuses a request, the file is
-// read at once and its content counts at once, since nothing is left to lose. If the new content cannot be used, the earlier secret
-// stays in use. The log says so once, and so does the error of a request that the receiver then refuses.
+// If a secret comes from a file, Houndtrail reads the file again while it runs, at most once in two seconds. It uses new content
+// when it has found the same content twice in a row: the program that writes the file may not have finished. If the receiver
+// refuses a request, Houndtrail reads the file and uses its content at once, since the earlier secret is of no use any more. If
+// Houndtrail cannot use the new content, the earlier secret stays in use. The log says so once. If the receiver then refuses a
+// request, the error says so too.
 //
-// No error and no line of the log holds a secret. [Authorizer.Secrets] lists them for those who quote a receiver.
+// No error and no line of the log has a secret. [Authorizer.Secrets] lists them for code that quotes a receiver.
 package authorize

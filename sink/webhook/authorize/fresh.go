@@ -11,7 +11,7 @@ import (
 // lookEvery is the least time between two looks at a file.
 const lookEvery = 2 * time.Second
 
-// A Fresh is a value that is read again while it is in use. It is safe for concurrent use.
+// A Fresh is a value that Houndtrail reads again while it uses it. It is safe for concurrent use.
 type Fresh[T any] struct {
 	name string // of the setting
 	read func() (T, error)
@@ -20,18 +20,18 @@ type Fresh[T any] struct {
 	mu        sync.Mutex
 	known     bool
 	value     T
-	earlier   *T // the value before, which requests on their way may still have
+	earlier   *T // the previous value; requests that are under way may still have it
 	candidate *T // another value, which one look has found
 	looked    time.Time
 	complaint error // why the newest content cannot be used
 }
 
-// NewFresh reads a value by a function, which must also check it. name is the setting, for the log.
+// NewFresh returns a value that read gives. read must also check the value. name is the name of the setting, for the log.
 func NewFresh[T any](name string, read func() (T, error), log *zap.Logger) *Fresh[T] {
 	return &Fresh[T]{name: name, read: read, log: log}
 }
 
-// Value is the value in use. It fails only as long as no content could ever be used.
+// Value returns the value in use. It fails only if read has not yet given any valid value.
 func (f *Fresh[T]) Value() (T, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,7 +48,7 @@ func (f *Fresh[T]) Value() (T, error) {
 	return f.value, nil
 }
 
-// All are the value in use and the one before it, as far as there are any.
+// All returns the value in use, and the previous one, if there are any.
 func (f *Fresh[T]) All() (values []T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,8 +61,8 @@ func (f *Fresh[T]) All() (values []T) {
 	return values
 }
 
-// Again reads the value at once, and tells whether it is another one than before. The receiver has refused the one in use, so it
-// takes any other without a second look.
+// Again reads the value at once, and tells whether it has changed. The receiver has refused the value in use, so Again takes any
+// other one without a second look.
 func (f *Fresh[T]) Again() (changed bool, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -34,7 +34,7 @@ func value(t *testing.T, f *authorize.Fresh[string]) string {
 	return v
 }
 
-// A file is read at most once in two seconds, and its content counts if two looks find the same.
+// Houndtrail reads a file at most once in two seconds. It uses the content if two looks find the same.
 func TestFreshTakesWhatStays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestFreshTakesWhatStays(t *testing.T) {
 	})
 }
 
-// A refusal takes the content at once.
+// After a refusal, Houndtrail uses the content at once.
 func TestFreshAfterARefusal(t *testing.T) {
 	t.Parallel()
 	source := &file{content: "old"}
@@ -76,7 +76,7 @@ func TestFreshAfterARefusal(t *testing.T) {
 	}
 }
 
-// A content that cannot be used changes nothing. The log says so once, and a refusal says so too.
+// If Houndtrail cannot use a content, nothing changes. The log says so once, and so does a refusal.
 func TestFreshKeepsTheEarlierContent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

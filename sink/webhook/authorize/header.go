@@ -15,7 +15,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/header"
 )
 
-// Credential proves by one header with a secret, such as Authorization. read returns the header's value; "" is no header.
+// Credential proves by one header with a secret, such as Authorization. read returns the value of the header. If it returns "", the
+// request has no such header.
 func Credential(name string, read func() (string, error), log *zap.Logger) Authorizer {
 	checked := func() (string, error) {
 		value, err := read()
@@ -44,7 +45,7 @@ func (c *credential) Authorize(_ context.Context, r *http.Request, _ Body) error
 	return err
 }
 
-// Refused looks at the file: the request may be older than its content.
+// Refused reads the file: the request may be older than the file's content.
 func (c *credential) Refused(r *http.Request, status int) (again bool, why string) {
 	if !refusal(status) {
 		return false, ""
@@ -56,7 +57,8 @@ func (c *credential) Refused(r *http.Request, status int) (again bool, why strin
 
 func (c *credential) Secrets(r *http.Request) []string { return headerSecrets(r.Header.Get(c.name)) }
 
-// headerSecrets are the value of a header, the credential after its scheme, and the decoded text and password of a Basic credential.
+// headerSecrets returns the value of a header, and the credential after its scheme. If the credential is of the scheme Basic, it
+// also returns the decoded text and the password.
 func headerSecrets(value string) []string {
 	scheme, secret, _ := strings.Cut(value, " ")
 	secret = strings.TrimSpace(secret)
@@ -71,7 +73,7 @@ func headerSecrets(value string) []string {
 	return secrets
 }
 
-// Headers proves by more headers. They may replace those that a request has already. read returns them.
+// Headers proves by additional headers. They may replace headers that a request already has. read returns them.
 func Headers(read func() (http.Header, error), log *zap.Logger) Authorizer {
 	checked := func() (http.Header, error) {
 		headers, err := read()
@@ -83,7 +85,8 @@ func Headers(read func() (http.Header, error), log *zap.Logger) Authorizer {
 	return &headers{NewFresh(setting.WebhookHeaders, checked, log)}
 }
 
-// CheckHeaders refuses bad headers. net/http would refuse them only at each attempt, and that looks like a broken connection.
+// CheckHeaders returns an error for bad headers. Without it, net/http would refuse them only at each attempt, and that looks like a
+// broken connection.
 func CheckHeaders(headers http.Header) error {
 	var problems []error
 	for name, values := range headers {
@@ -111,7 +114,7 @@ func (h *headers) Refused(r *http.Request, status int) (again bool, why string) 
 		return false, ""
 	}
 	again, why = h.value.Again()
-	value, _ := h.value.Value() // the request would not be there without one
+	value, _ := h.value.Value() // without a value there would be no request
 	for name, values := range value {
 		again = again || !slices.Equal(values, r.Header[http.CanonicalHeaderKey(name)])
 	}

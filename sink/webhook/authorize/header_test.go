@@ -13,7 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 )
 
-// request is a request as the sink makes it.
+// request returns a request as the sink makes it.
 func request(t *testing.T) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://siem.example/in", strings.NewReader(""))
@@ -25,7 +25,7 @@ func request(t *testing.T) *http.Request {
 	return r
 }
 
-// authorized is a request with the proof.
+// authorized returns a request with the proof.
 func authorized(t *testing.T, a authorize.Authorizer) *http.Request {
 	t.Helper()
 	r := request(t)

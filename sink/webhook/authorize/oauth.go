@@ -15,32 +15,32 @@ import (
 )
 
 const (
-	// renewAt is the share of a token's life after which Houndtrail asks for the next one.
+	// renewAt is the share of a token's life after which Houndtrail asks for the next token.
 	renewAt = 0.8
-	// renewPause is the pause after a renewal that failed, as long as the token in use is alive.
+	// renewPause is the pause after a renewal that failed, while the token in use is still alive.
 	renewPause = 30 * time.Second
-	// tokenTimeout bounds one question for a token.
+	// tokenTimeout limits the time of one question for a token.
 	tokenTimeout = 10 * time.Second
-	// mostTokenAnswer is how many bytes of the answer count.
+	// mostTokenAnswer is how many bytes of the answer Houndtrail reads.
 	mostTokenAnswer = 64 << 10
 )
 
-// OAuthOptions name the token endpoint, and the client.
+// OAuthOptions name the token endpoint and the client.
 type OAuthOptions struct {
 	TokenURL string
 	Client   string
 	Scope    string // "" asks for none
-	// Secret returns the client's secret, and reads it anew each time.
+	// Secret returns the client's secret. It reads the secret again each time.
 	Secret func() (string, error)
 	// Transport sends the questions.
 	Transport http.RoundTripper
 	Log       *zap.Logger
 }
 
-// OAuth proves by a bearer token, which a token endpoint gives for the client's secret (RFC 6749, 4.4). It asks for a token when the
-// first request needs one, again after 80% of its life, and at once if the receiver refuses it. All requests wait for one question.
-// A token is never used after its end, and never again after a receiver has refused it. If the endpoint fails while the token is
-// alive, the token stays in use.
+// OAuth proves by a bearer token. A token endpoint gives the token for the client's secret (RFC 6749, 4.4). OAuth asks for a token
+// when the first request needs one, again after 80% of the token's life, and at once if the receiver refuses the token. All
+// requests wait for one question. OAuth never uses a token after its end, or after a receiver has refused it. If the endpoint fails
+// while the token is alive, the token stays in use.
 type OAuth struct {
 	options OAuthOptions
 	url     *url.URL
@@ -49,17 +49,17 @@ type OAuth struct {
 
 	mu      sync.Mutex
 	token   token
-	earlier string // the token before
+	earlier string // the previous token
 }
 
-// A token is a bearer token; the zero value is none.
+// A token is a bearer token. The zero value is no token.
 type token struct {
 	text  string
-	renew time.Time // when to ask for the next one
+	renew time.Time // when to ask for the next token
 	end   time.Time
 }
 
-// NewOAuth checks the options and asks for nothing.
+// NewOAuth checks the options. It does not ask for a token.
 func NewOAuth(o OAuthOptions) (*OAuth, error) {
 	u, err := ParseTokenURL(o.TokenURL)
 	if err != nil {
@@ -78,7 +78,7 @@ func ParseTokenURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// Authorize sets the header with the token, and asks for one if there is none to use.
+// Authorize sets the header with the token. It asks for a token if there is none that it can use.
 func (o *OAuth) Authorize(ctx context.Context, r *http.Request, _ Body) error {
 	t := o.current()
 	if now := time.Now(); !now.Before(t.renew) {
@@ -102,7 +102,8 @@ func (o *OAuth) current() token {
 	return o.token
 }
 
-// ask asks for a token, together with all others who need one. The question does not end with the request of the one who began it.
+// ask asks for a token, together with all other requests that need one. The question goes on even if the request that began it
+// ends.
 func (o *OAuth) ask(ctx context.Context) (token, error) {
 	answer := o.asking.DoChan("", func() (any, error) {
 		alone, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
@@ -120,24 +121,24 @@ func (o *OAuth) ask(ctx context.Context) (token, error) {
 	case <-ctx.Done():
 		return token{}, ctx.Err()
 	case got := <-answer:
-		t, _ := got.Val.(token) // it always is
+		t, _ := got.Val.(token) // it is always a token
 		return t, got.Err
 	}
 }
 
-// postpone keeps a token that is alive in use for a while, after its renewal failed.
+// postpone keeps a living token in use for a while, after its renewal has failed.
 func (o *OAuth) postpone(t token, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.token != t {
-		return // another request has seen to it
+		return // another request has already replaced or postponed it
 	}
 	o.token.renew = time.Now().Add(min(renewPause, time.Until(t.end)))
 	o.options.Log.Warn("the token could not be renewed: the one in use stays until its end", zap.Time("end", t.end), zap.Error(err))
 }
 
-// Refused drops the token that the receiver refused, so that the next request gets another one. If the request had an earlier token,
-// there is another one already. The status 403 speaks of the client's rights, which another token does not change.
+// Refused drops the token that the receiver refused, so that the next request gets another one. If the request had an earlier
+// token, there is already another one. The status 403 is about the client's rights, and another token does not change these.
 func (o *OAuth) Refused(r *http.Request, status int) (again bool, why string) {
 	if status != http.StatusUnauthorized {
 		return false, ""
@@ -150,7 +151,7 @@ func (o *OAuth) Refused(r *http.Request, status int) (again bool, why string) {
 	return true, ""
 }
 
-// Secrets are the client's secrets and the tokens.
+// Secrets returns the client's secrets and the tokens.
 func (o *OAuth) Secrets(r *http.Request) []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

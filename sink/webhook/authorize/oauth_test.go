@@ -25,7 +25,7 @@ const (
 	clientSecret = "SECRET~of.the-client"
 )
 
-// endpoint is a token endpoint whose answers the test changes.
+// endpoint returns a token endpoint whose answers the test changes.
 func endpoint(trouble func(n int) int) *receivers.Tokens {
 	return receivers.NewTokens(receivers.TokensOptions{
 		Directory: "dir", Client: "client", Secret: clientSecret, Scope: scope, Life: time.Hour, Trouble: trouble,
@@ -43,7 +43,7 @@ func oauth(t *testing.T, h http.Handler, secret func() (string, error), log *zap
 	return o
 }
 
-// fixed is a client's secret that does not change.
+// fixed returns a client's secret that does not change.
 func fixed() (string, error) { return clientSecret, nil }
 
 func TestOAuthRenews(t *testing.T) {
@@ -64,7 +64,7 @@ func TestOAuthRenews(t *testing.T) {
 	})
 }
 
-// However many requests wait, there is one question.
+// Any number of requests may wait: there is one question.
 func TestOAuthAsksOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,12 +80,12 @@ func TestOAuthAsksOnce(t *testing.T) {
 		o := oauth(t, slow, fixed, zap.NewNop())
 		var all sync.WaitGroup
 		for i := range 50 {
-			synctest.Wait() // the first one asks, and the others wait for its question
+			synctest.Wait() // the first request asks, and the others wait for its question
 			all.Go(func() {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				if i == 0 {
-					time.AfterFunc(time.Millisecond, cancel) // the first one gives up, and the others get their token
+					time.AfterFunc(time.Millisecond, cancel) // the first request gives up, and the others get their token
 				}
 				err := o.Authorize(ctx, request(t), nil)
 				if (err != nil) != (i == 0 && ctx.Err() != nil) {
@@ -129,7 +129,7 @@ func TestOAuthAfterARefusal(t *testing.T) {
 	}
 }
 
-// A token that is alive stays in use while the endpoint fails, and never after its end.
+// While the endpoint fails, a living token stays in use, but never after its end.
 func TestOAuthWhileTheEndpointFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestOAuthWhileTheEndpointFails(t *testing.T) {
 	})
 }
 
-// answers is an endpoint that always says the same.
+// answers returns an endpoint that always says the same.
 func answers(status int, body string, header ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, h := range header {
@@ -226,7 +226,7 @@ func TestOAuthReadsAnswers(t *testing.T) {
 	}
 }
 
-// The client's secret was renewed: its file is read when the endpoint refuses the earlier one.
+// The user has renewed the client's secret. Houndtrail reads its file when the endpoint refuses the earlier secret.
 func TestOAuthWithARenewedSecret(t *testing.T) {
 	t.Parallel()
 	source := &file{content: "SECRET~ended"}

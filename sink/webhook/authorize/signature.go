@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// The size of a secret of Standard Webhooks, in bytes, and how many may be in use at a time.
+// These are the size of a secret of Standard Webhooks, in bytes, and how many secrets may be in use at a time.
 const (
 	minSigningSecret   = 24
 	maxSigningSecret   = 64
@@ -28,8 +28,8 @@ const (
 	signingPrefix      = "whsec_"
 )
 
-// ParseSigningSecrets reads one or two secrets of Standard Webhooks, with a blank or a comma in between. The new one comes first
-// while secrets are exchanged. Its errors never show a secret. "" is none.
+// ParseSigningSecrets reads one or two secrets of Standard Webhooks, with a blank or a comma between them. While the user exchanges
+// secrets, the new one comes first. Its errors never show a secret. "" means none.
 func ParseSigningSecrets(text string) ([][]byte, error) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
 	if len(words) > mostSigningSecrets {
@@ -50,7 +50,7 @@ func ParseSigningSecrets(text string) ([][]byte, error) {
 
 // Signature proves by the signatures of Standard Webhooks 1.0.0, one for each secret. read returns the text of the secrets. The
 // signed text is the batch id, the time of the attempt, and the body before compression. The specification does not say which body
-// is meant: receivers' frameworks mostly hand the uncompressed one to the code that verifies.
+// it means. Most frameworks of receivers give the uncompressed body to the code that verifies.
 func Signature(read func() (string, error), log *zap.Logger) Authorizer {
 	parsed := func() ([][]byte, error) {
 		text, err := read()
@@ -71,7 +71,7 @@ func Signature(read func() (string, error), log *zap.Logger) Authorizer {
 
 type signature struct{ keys *Fresh[[][]byte] }
 
-// Authorize signs each attempt anew: libraries refuse a time that differs by more than five minutes from theirs.
+// Authorize signs each attempt again: libraries refuse a time that differs from theirs by more than five minutes.
 func (s *signature) Authorize(_ context.Context, r *http.Request, body Body) error {
 	keys, err := s.keys.Value()
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *signature) Refused(_ *http.Request, status int) (again bool, why string
 	return s.keys.Again()
 }
 
-// Secrets are the secrets as texts and as bytes. A request never holds one.
+// Secrets returns the secrets as texts and as bytes. A request never has one.
 func (s *signature) Secrets(*http.Request) (secrets []string) {
 	for _, key := range slices.Concat(s.keys.All()...) {
 		secrets = append(secrets, signingPrefix+base64.StdEncoding.EncodeToString(key),

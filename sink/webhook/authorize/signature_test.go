@@ -16,7 +16,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 )
 
-// The test vector. Python's standardwebhooks 1.1.0, the Go library of Standard Webhooks and openssl agree on it.
+// This is the test vector. Python's standardwebhooks 1.1.0, the Go library of Standard Webhooks and openssl agree on it.
 const (
 	newSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	oldSecret = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
@@ -51,7 +51,7 @@ func TestSignature(t *testing.T) {
 	})
 }
 
-// An earlier attempt was refused: the receiver has the new secret already, and the file of the secrets too.
+// The receiver refused an earlier attempt: it has the new secret already, and so does the file of the secrets.
 func TestSignatureAfterARefusal(t *testing.T) {
 	t.Parallel()
 	source := &file{content: oldSecret}

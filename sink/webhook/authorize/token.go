@@ -21,7 +21,7 @@ import (
 // mostShown is how many characters of an endpoint's answer an error shows.
 const mostShown = 200
 
-// longestLife bounds the life of a token: a number that is too large for a duration would mean something else.
+// longestLife limits the life of a token. Without it, a very large number of seconds would overflow a duration.
 const longestLife = 365 * 24 * time.Hour
 
 // longestWait is the longest pause that Houndtrail keeps for a token endpoint.
@@ -84,7 +84,7 @@ func (o *OAuth) post(ctx context.Context, secret string) (t token, status int, e
 	return t, resp.StatusCode, err
 }
 
-// noAnswer explains a question without an answer. The reason may quote the question, so it is not in the chain.
+// noAnswer explains a question without an answer. The reason may quote the question, so the error does not have it in its chain.
 func (o *OAuth) noAnswer(err error, redact *strings.Replacer) error {
 	text := "no answer from the token endpoint " + o.url.Host + ": " + quote.Foreign(err.Error(), redact, mostShown)
 	if transport.IsCertificate(err) {
@@ -93,7 +93,7 @@ func (o *OAuth) noAnswer(err error, redact *strings.Replacer) error {
 	return &TokenError{Err: errors.New(text)}
 }
 
-// A tokenAnswer is an answer of a token endpoint (RFC 6749, 5). Some write the life of a token as a text.
+// A tokenAnswer is an answer of a token endpoint (RFC 6749, 5). Some endpoints write the life of a token as a text.
 type tokenAnswer struct {
 	Token   string      `json:"access_token"`
 	Type    string      `json:"token_type"`
@@ -103,7 +103,7 @@ type tokenAnswer struct {
 	Description string `json:"error_description"`
 }
 
-// read reads a success. The life of a token counts from the question.
+// read reads a success. The life of a token begins at the question.
 func (o *OAuth) read(body []byte, asked time.Time) (token, error) {
 	const advice = ": check that " + setting.WebhookOAuthTokenURL + " is a token endpoint"
 	var a tokenAnswer
@@ -114,7 +114,7 @@ func (o *OAuth) read(body []byte, asked time.Time) (token, error) {
 		return token{}, errors.New("the token endpoint " + o.url.Host + " gave a token that is no bearer token" + advice)
 	}
 	seconds, err := a.Expires.Float64()
-	if a.Expires == "" { // allowed: the receiver alone knows when the token ends
+	if a.Expires == "" { // RFC 6749 allows this: only the receiver knows when the token ends
 		seconds, err = time.Hour.Seconds(), nil
 	}
 	life := time.Duration(min(seconds, longestLife.Seconds()) * float64(time.Second))
@@ -129,7 +129,7 @@ func (o *OAuth) read(body []byte, asked time.Time) (token, error) {
 // refused explains an answer that is no success.
 func (o *OAuth) refused(resp *http.Response, body []byte, redact *strings.Replacer) error {
 	var a tokenAnswer
-	_ = json.Unmarshal(bytes.TrimSpace(body), &a) // any other body says nothing
+	_ = json.Unmarshal(bytes.TrimSpace(body), &a) // a body of another form says nothing
 	text := fmt.Sprintf("the token endpoint %s answered %d %s", o.url.Host, resp.StatusCode, http.StatusText(resp.StatusCode))
 	if said := quote.Foreign(a.Error+" "+a.Description, redact, mostShown); said != "" {
 		text += fmt.Sprintf(", %q", said)

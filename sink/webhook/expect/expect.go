@@ -1,5 +1,5 @@
-// Package expect reads what a receiver's answer must say so that a batch counts as delivered, and compares answers with that.
-// It is pure.
+// Package expect reads the demands on a receiver's answer, and compares answers with them. If an answer does not meet them, its
+// batch does not count as delivered. The package is pure.
 package expect
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// An Expectation is what the answer must say. The zero value expects nothing in particular.
+// An Expectation has the demands on an answer. The zero value demands nothing.
 type Expectation struct {
 	text     string
 	statuses []int
@@ -30,10 +30,9 @@ const jsonPrefix = "json:."
 var errSyntax = errors.New("want statuses such as 204, and values such as json:.text=Success or json:.items.0.status=201, " +
 	"separated by commas")
 
-// Parse reads the demands on an answer, separated by commas: statuses of HTTP from 200 to 299, and values in its JSON. The
-// answer must have one of the statuses and all of the values. A value is json:.path=text. The path has names, and numbers that
-// count a list from 0, with dots between them. The text is the content of a string, without quotes, or a number, true,
-// false or null.
+// Parse reads the demands on an answer, separated by commas: statuses of HTTP from 200 to 299, and values in its JSON. The answer
+// must have one of the statuses and all of the values. A value is json:.path=text. The path has names, and numbers that count a
+// list from 0, with dots between them. The text is the content of a string, without quotes, or a number, true, false or null.
 func Parse(text string) (Expectation, error) {
 	e := Expectation{text: text}
 	for term := range strings.SplitSeq(text, ",") {
@@ -56,13 +55,13 @@ func Parse(text string) (Expectation, error) {
 	return e, nil
 }
 
-// String is the text that [Parse] read.
+// String returns the text that [Parse] read.
 func (e Expectation) String() string { return e.text }
 
-// JSON tells whether the answer has to be read to its end.
+// JSON tells whether Houndtrail has to read the answer to its end.
 func (e Expectation) JSON() bool { return len(e.values) > 0 }
 
-// Unmet says in words which demand the answer does not meet; "" if it meets all. It quotes nothing of the answer.
+// Unmet says in words which demand the answer does not meet. It is "" if the answer meets all. It quotes nothing of the answer.
 func (e Expectation) Unmet(status int, body []byte) string {
 	if len(e.statuses) > 0 && !slices.Contains(e.statuses, status) {
 		return "its status is not " + join(e.statuses)
@@ -86,7 +85,7 @@ func (e Expectation) Unmet(status int, body []byte) string {
 
 func (v value) String() string { return "." + strings.Join(v.path, ".") + "=" + v.want }
 
-// in is the text of the scalar at the path.
+// in returns the text of the scalar at the path.
 func (v value) in(answer any) (text string, ok bool) {
 	for _, name := range v.path {
 		switch at := answer.(type) {

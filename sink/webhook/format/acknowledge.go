@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 )
 
-// acknowledges tells whether a 2xx counts: it must be no web page, and meet the user's expectation.
+// acknowledges tells whether a 2xx acknowledges its batch: it must not be a web page, and it must meet the user's expectation.
 func (a Answer) acknowledges(expected expect.Expectation) Verdict {
 	unmet := expected.Unmet(a.Status, a.Body)
 	empty := a.Status == 204 || a.Status == 205
@@ -42,7 +42,7 @@ const pageStart = 1 << 10
 
 // isPage tells whether an answer is a web page, by its type or by its body.
 func (a Answer) isPage() bool {
-	kind, _, _ := mime.ParseMediaType(a.ContentType) // it has the kind also beside an error about the parameters
+	kind, _, _ := mime.ParseMediaType(a.ContentType) // if the parameters are wrong, it returns the kind together with an error
 	if kind == "text/html" || kind == "application/xhtml+xml" {
 		return true
 	}
@@ -56,7 +56,7 @@ func (a Answer) isPage() bool {
 
 var pageTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// title is the only part of a page that is worth quoting; "" if it has none.
+// title is the only part of a page that is worth quoting. It is "" if the page has none.
 func (a Answer) title() string {
 	found := pageTitle.FindSubmatch(a.Body)
 	if found == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// TestAddress: a user who gives the server alone gets the whole address, and a user who gives the whole address keeps it. Nothing
-// of the user's own gets lost.
+// TestAddress: if a user gives only the server, Houndtrail makes the whole address. If a user gives the whole address, Houndtrail
+// keeps it. It never loses a part that the user gave.
 func TestAddress(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		var b strings.Builder
@@ -37,7 +37,7 @@ func TestAddress(t *testing.T) {
 	})
 }
 
-// A record over the limit is cut, so that the receiver takes it, and says so. Its identity stays.
+// If a record is over the limit, the format cuts it, so that the receiver takes it. The cut record says so, and keeps its identity.
 func TestLongRecordsAreCut(t *testing.T) {
 	t.Parallel()
 	for _, name := range format.Names() {

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// common is the usual answer to some questions about a receiver. A format embeds it, and replaces the answers that differ.
+// common has the usual answers to some questions about a receiver. A format embeds it, and replaces the answers that differ.
 type common struct{ Options }
 
-// Credential is the header that HTTP has for it.
+// Credential returns the header that HTTP has for the credential.
 func (common) Credential() string { return "Authorization" }
 
-// Address is the address as the user gave it.
+// Address returns the address as the user gave it.
 func (common) Address(u *url.URL) *url.URL { return u }
 
-// Headers are none.
+// Headers returns none.
 func (common) Headers(Batch) []Header { return nil }
 
-// below is the address of a receiver's endpoint. If the user's path ends in end, it is complete. Otherwise it is the base in front
-// of the endpoint's path.
+// below returns the address of a receiver's endpoint. If the user's path ends in end, it is complete. Otherwise it is the base, and
+// below appends the endpoint's path.
 func below(u *url.URL, path, end string) *url.URL {
 	if strings.HasSuffix(strings.TrimRight(u.Path, "/"), end) {
 		return u
@@ -30,7 +30,7 @@ func below(u *url.URL, path, end string) *url.URL {
 	return base.JoinPath(path)
 }
 
-// withQuery adds a parameter to the query, unless the user gave it. It leaves the rest of the query as it is.
+// withQuery adds a parameter to the query, unless the user gave it. It does not change the rest of the query.
 func withQuery(u *url.URL, name, value string) *url.URL {
 	if u.Query().Has(name) {
 		return u

@@ -17,15 +17,16 @@ const Datadog = "datadog"
 
 const (
 	datadogLogs = "/api/v2/logs"
-	// datadogLongest is the longest record: Datadog cuts an entry over 1 MB in silence (its documentation). As a text of JSON, a record
-	// has twice as many bytes at most.
+	// datadogLongest is the size of the longest record: Datadog cuts an entry over 1 MB in silence (its documentation). As a text of
+	// JSON, a record has at most twice as many bytes.
 	datadogLongest = 440_000
-	// datadogAge is less than the 18 hours from which Datadog drops an entry in silence (its documentation), by the time of the retries.
+	// datadogAge is less than 18 hours, since Datadog drops older entries in silence (its documentation). The difference is the time
+	// of the retries.
 	datadogAge = 17*time.Hour + 30*time.Minute
 )
 
-// datadog is the format of Datadog's logs API. The line is the message, as text: Datadog parses JSON there, and keeps the whole.
-// All attributes are texts, since other receivers of this format refuse the rest (VictoriaLogs, measured).
+// datadog is the format of Datadog's logs API. The line is the message, as text. Datadog parses the JSON in it, and keeps the whole
+// text. All attributes are texts, since other receivers of this format refuse other types (VictoriaLogs, measured).
 type datadog struct {
 	common
 	object object
@@ -52,7 +53,7 @@ func (f datadog) Limits() Limits {
 	}
 }
 
-// Frame makes a list.
+// Frame returns the text of a JSON list.
 func (datadog) Frame(Walk) Frame { return Frame{"[", ",", "]"} }
 
 func (f datadog) Append(dst []byte, r *record.Record) []byte {
@@ -64,7 +65,7 @@ func (f datadog) Append(dst []byte, r *record.Record) []byte {
 	if f.AllowStale {
 		dst = append(dst, `","created_at":"`...)
 		dst = append(appendTime(dst, r.CreatedAt), '"')
-	} else { // milliseconds, as a number: Datadog does not understand seconds, nanoseconds or a text
+	} else { // in milliseconds, as a number: Datadog does not understand seconds, nanoseconds or a text
 		dst = append(dst, `","timestamp":`...)
 		dst = strconv.AppendInt(dst, r.CreatedAt.UnixMilli(), 10)
 	}
@@ -72,17 +73,17 @@ func (f datadog) Append(dst []byte, r *record.Record) []byte {
 	return append(f.object.lines.AppendID(dst, r), '}')
 }
 
-// Write holds a whole entry: it is not longer than the longest one.
+// Write has a whole entry in memory: an entry is not longer than the longest one.
 func (f datadog) Write(w io.Writer, r *record.Record) (int, error) { return w.Write(f.Append(nil, r)) }
 
-// AppendEvent appends the event without a time: it gets that of its arrival.
+// AppendEvent appends the event without a time: Datadog gives it the time of its arrival.
 func (f datadog) AppendEvent(dst, event []byte) []byte {
 	dst = appendString(append(dst, `{"message":`...), string(event))
 	dst = append(append(dst, f.before...), `","event_id":`...)
 	return append(appendString(dst, readEvent(event).ID), '}')
 }
 
-// Read believes 202 alone.
+// Read takes only 202 as a success.
 func (f datadog) Read(a Answer, _ Batch) Verdict {
 	if !a.success() {
 		return a.byStatus("Datadog's logs API", f.Compression)

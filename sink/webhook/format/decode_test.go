@@ -16,14 +16,14 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// An entry is what a receiver reads of one record.
+// An entry has the facts that a receiver reads of one record.
 type entry struct {
 	id   string
 	time time.Time
 	line string // the object of the record
 }
 
-// strict decodes JSON, and refuses keys that are not expected.
+// strict decodes JSON, and refuses keys that the test does not expect.
 func strict(t *testing.T, text []byte, into any) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -36,7 +36,7 @@ func strict(t *testing.T, text []byte, into any) {
 	}
 }
 
-// decoders read a body as the receivers do, by their documentation alone.
+// decoders read a body as the receivers do, only by the receivers' documentation.
 func decoders(t *testing.T) map[string]func(body []byte) []entry {
 	t.Helper()
 	return map[string]func([]byte) []entry{
@@ -130,8 +130,8 @@ func parseTime(t *testing.T, text string) time.Time {
 	return at
 }
 
-// TestBodiesAreReadBack: a receiver reads each record out of a body, with its id, its time and all of its text, in batches of 1, 2
-// and more records. A record over the receiver's limit is cut, and says so.
+// TestBodiesAreReadBack: a receiver reads each record from a body, with its id, its time and all of its text. The batches have 1, 2
+// and more records. If a record is over the receiver's limit, the format cuts it, and the record says so.
 func TestBodiesAreReadBack(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		decode := decoders(t)[name]
@@ -170,7 +170,7 @@ func check(t *testing.T, name string, f format.Format, r *record.Record, got ent
 		t.Errorf("time %s of %s", got.time, r.CreatedAt)
 	}
 	if name == format.Sentinel {
-		return // it has columns, and no line: see TestSentinelRows
+		return // it has columns and no line: see TestSentinelRows
 	}
 	line := string(ndjson.AppendLine(nil, tenant, r))
 	if most := f.Limits().Record; most == 0 || len(r.Raw) <= most*9/10 {
@@ -184,7 +184,7 @@ func check(t *testing.T, name string, f format.Format, r *record.Record, got ent
 	}
 }
 
-// A reading is an answer and what a format should make of it.
+// A reading is an answer, and the verdict that a format should give on it.
 type reading struct {
 	status int
 	body   string
@@ -295,7 +295,7 @@ func TestDatadogReads(t *testing.T) {
 	}
 }
 
-// A Loki that does not take structured metadata gets none.
+// If Loki does not take structured metadata, the format sends none.
 func TestLokiWithoutMetadata(t *testing.T) {
 	t.Parallel()
 	r := sinktest.Corners(t)[1]

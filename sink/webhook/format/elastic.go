@@ -16,18 +16,19 @@ import (
 const ElasticBulk = "elastic-bulk"
 
 const (
-	// bulkStream is the data stream of a user who gives no path.
+	// If the user gives no path, bulkStream is the data stream.
 	bulkStream = "logs-bloodhound.audit-default"
-	// bulkFilter leaves out everything of the answer that Read does not read. A filter of errors alone would leave out the items that
-	// are stored, and with them the places of the others (measured on OpenSearch 2.19.6).
+	// bulkFilter leaves out all parts of the answer that Read does not read. A filter for errors only would also leave out the items
+	// of the stored records. Then the places of the other items would be lost (measured on OpenSearch 2.19.6).
 	bulkFilter = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store"
-	// bulkLongest is the longest record: the server takes 100 MB in one request (http.max_content_length, its documentation).
+	// bulkLongest is the size of the longest record: the server takes 100 MB in one request (http.max_content_length, its
+	// documentation).
 	bulkLongest = 90_000_000
 )
 
-// bulk is the format of the bulk API of Elasticsearch 8 and 9, and of OpenSearch. Each record is a document that is created under
-// its event id, so that the server refuses it the second time, until the data stream rolls over. The server answers for each
-// record.
+// bulk is the format of the bulk API of Elasticsearch 8 and 9, and of OpenSearch. The server creates a document for each record,
+// with its event id as the document's id. So it refuses a record that comes a second time, until the data stream rolls over. The
+// server answers for each record.
 type bulk struct {
 	common
 	object object
@@ -35,7 +36,7 @@ type bulk struct {
 
 func newBulk(o Options) Format { return bulk{common{o}, newObject(o, bulkLongest)} }
 
-func (bulk) ContentType() string { return "application/x-ndjson" } // text/plain is 406 (measured)
+func (bulk) ContentType() string { return "application/x-ndjson" } // the server answers 406 to text/plain (measured)
 
 func (bulk) Address(u *url.URL) *url.URL {
 	return withQuery(below(u, bulkStream+"/_bulk", "/_bulk"), "filter_path", bulkFilter)
@@ -44,12 +45,12 @@ func (bulk) Address(u *url.URL) *url.URL {
 func (f bulk) Limits() Limits {
 	return Limits{
 		Records: 5000, Bytes: 5 << 20, Record: f.object.most, Answer: shortAnswer,
-		AnswerRecord: 1 << 10,     // a server that ignores the filter says 204 bytes of a stored record, and more of a refused one
+		AnswerRecord: 1 << 10,     // if a server ignores the filter, it writes 204 bytes for a stored record, and more for a refused one
 		Alone:        ndjson.Long, // VictoriaLogs drops a longer line, and every record behind it (measured)
 	}
 }
 
-// Frame is empty: each line has its newline behind it, and the server demands the last one.
+// Frame is empty: a newline follows each line, and the server demands the last one.
 func (bulk) Frame(Walk) Frame { return Frame{} }
 
 func (f bulk) Append(dst []byte, r *record.Record) []byte {
@@ -57,7 +58,7 @@ func (f bulk) Append(dst []byte, r *record.Record) []byte {
 	from := len(dst)
 	dst = f.object.Append(dst, r)
 	if !f.object.timed {
-		dst[from] = ',' // in place of its brace
+		dst[from] = ',' // instead of its brace
 	}
 	return dst
 }
@@ -71,7 +72,8 @@ func (f bulk) Write(w io.Writer, r *record.Record) (int, error) {
 	return first + n, err
 }
 
-// begin appends the action, and the document up to its time. A data stream takes a document only if it is created, and has a time.
+// begin appends the action, and the document up to its time. A data stream takes a document only if the action is create, and if
+// the document has a time.
 func (f bulk) begin(dst []byte, r *record.Record) []byte {
 	dst = append(dst, `{"create":{"_id":`...)
 	dst = f.object.lines.AppendID(dst, r)
@@ -83,7 +85,7 @@ func (f bulk) begin(dst []byte, r *record.Record) []byte {
 	return append(appendTime(dst, r.CreatedAt), '"')
 }
 
-// An afterBrace writes a comma in place of the first byte.
+// An afterBrace writes a comma instead of the first byte.
 type afterBrace struct {
 	to    io.Writer
 	begun bool
@@ -101,7 +103,7 @@ func (a *afterBrace) Write(p []byte) (int, error) {
 	return n + 1, err
 }
 
-// AppendEvent appends the event as a document of its own.
+// AppendEvent appends the event as a separate document.
 func (bulk) AppendEvent(dst, event []byte) []byte {
 	e := readEvent(event)
 	dst = appendString(append(dst, `{"create":{"_id":`...), e.ID)
@@ -110,7 +112,7 @@ func (bulk) AppendEvent(dst, event []byte) []byte {
 	return append(append(dst, event[1:]...), '\n')
 }
 
-// A bulkAnswer is the answer to a batch: an item for each record, in their order.
+// A bulkAnswer is the answer to a batch: it has an item for each record, in the order of the records.
 type bulkAnswer struct {
 	Errors *bool `json:"errors"`
 	Items  []struct {
@@ -127,8 +129,8 @@ type bulkItem struct {
 	FailureStore string `json:"failure_store"`
 }
 
-// Read believes no status without an item for each record. VictoriaLogs answers 200 with an empty body if it cannot read a
-// document, and then lacks that document and all behind it (measured).
+// Read counts an answer as a success only if it has an item for each record. If VictoriaLogs cannot read a document, it answers 200
+// with an empty body. Then it has neither that document nor any behind it (measured).
 func (f bulk) Read(a Answer, b Batch) Verdict {
 	if !a.success() {
 		return f.refused(a)
@@ -160,7 +162,7 @@ func (f bulk) Read(a Answer, b Batch) Verdict {
 	return v
 }
 
-// class is what becomes of one record. The types of errors are those of OpenSearch 2.19.6 (measured) and of Elastic's documents.
+// class returns the class of one record. The types of errors are those of OpenSearch 2.19.6 (measured) and of Elastic's documents.
 func (i *bulkItem) class() Class {
 	about := func(words ...string) bool {
 		for _, word := range words {
@@ -173,21 +175,21 @@ func (i *bulkItem) class() Class {
 	switch {
 	case i.Status == 200 || i.Status == 201:
 		return OK
-	case i.Status == 409: // it is there already
+	case i.Status == 409: // the server already has it
 		return OK
 	case i.Status == 408 || i.Status == 429 || i.Status >= 500:
 		return Retry
 	case i.Status == 403 && i.Error.Type == blocked:
 		return Retry
 	case i.Status == 400 && about("op_type", "@timestamp"):
-		return Stop // it takes no record of ours
+		return Stop // the index takes none of our records
 	case i.Status == 400:
 		return Narrow
 	}
 	return Stop
 }
 
-// blocked is the type of the error of an index that is not writable.
+// blocked is the type of the error if the index is not writable.
 const blocked = "cluster_block_exception"
 
 func (i *bulkItem) advice() string {
@@ -207,7 +209,7 @@ func (i *bulkItem) advice() string {
 	return ""
 }
 
-// refused reads an answer about the whole request. If the server cannot read a request at all, bisecting would not help.
+// refused reads an answer about the whole request. If the server cannot read the request at all, smaller parts would not help.
 func (f bulk) refused(a Answer) Verdict {
 	v := a.byStatus("the bulk API", f.Compression)
 	if a.Status == 400 {

@@ -20,7 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// The tests of this file hold every format of the table to the contract. Tests of one format are in a file of their own.
+// The tests of this file check that every format of the table keeps the contract. The tests of one format are in another file.
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
@@ -70,10 +70,10 @@ func golden(t *testing.T, name, file, got string) {
 	}
 }
 
-// live is the walk that goes on from the position.
+// live is the walk that continues at the position.
 var live = format.Walk{}
 
-// body is the body of a batch.
+// body returns the body of a batch.
 func body(f format.Format, w format.Walk, rs ...record.Record) []byte {
 	frame := f.Frame(w)
 	all := []byte(frame.Open)
@@ -86,7 +86,7 @@ func body(f format.Format, w format.Walk, rs ...record.Record) []byte {
 	return append(all, frame.Close...)
 }
 
-// TestBody pins the bytes of a batch. TestWrite has the records that are too long for a golden file.
+// TestBody holds the bytes of a batch. TestWrite has the records that are too long for a golden file.
 func TestBody(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		short := slices.DeleteFunc(sinktest.Corners(t), func(r record.Record) bool { return len(r.Raw) >= 1000 })
@@ -98,8 +98,8 @@ func TestBody(t *testing.T) {
 	})
 }
 
-// TestWrite: Write and Append give the same bytes for long and short records, Append does not change earlier bytes, and a batch
-// that is sent again has the same body.
+// TestWrite: Write and Append give the same bytes for long and short records. Append does not change earlier bytes. If Houndtrail
+// sends a batch again, the batch has the same body.
 func TestWrite(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		for _, r := range sinktest.Corners(t) {
@@ -134,7 +134,7 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// TestAppendAllocatesNothing: a record costs no allocation if the buffer is large enough.
+// TestAppendAllocatesNothing: if the buffer is large enough, a record needs no allocation.
 func TestAppendAllocatesNothing(t *testing.T) {
 	for _, name := range format.Names() {
 		f := build(t, name, format.Options{})
@@ -151,7 +151,7 @@ var two = format.Batch{ID: "7ab134766d8b2d1ad907315a1bd4b835", Records: 2, Bytes
 
 const page = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
 
-// answer is an answer in the form in which package webhook gives it to a format. Quoted texts are marked.
+// answer returns an answer in the form in which package webhook gives it to a format. It marks quoted texts.
 func answer(status int, contentType, body string) format.Answer {
 	return format.Answer{
 		Status: status, ContentType: contentType, Body: []byte(body),
@@ -166,7 +166,7 @@ func class(c format.Class) string {
 	}[c]
 }
 
-// TestAnswers pins the verdict of each format on answers that any server gives.
+// TestAnswers holds the verdict of each format on answers that any server gives.
 func TestAnswers(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		var b strings.Builder
@@ -198,8 +198,8 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// TestReadIsSafe: whatever the answer, only a success acknowledges. A web page acknowledges only with a status that has no body.
-// The same answer gives the same verdict, and no text of the answer gets into an error without Quote.
+// TestReadIsSafe: of all answers, only a success acknowledges. A web page acknowledges only with a status that has no body. The
+// same answer gives the same verdict. No text of the answer gets into an error unless it went through Quote.
 func TestReadIsSafe(t *testing.T) {
 	each(t, func(t *testing.T, _ string, f format.Format) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -232,7 +232,7 @@ func TestReadIsSafe(t *testing.T) {
 	})
 }
 
-// TestNew: the table has each name once, and the error about an unknown name lists the known ones.
+// TestNew: the table has each name once. The error about an unknown name lists the known ones.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	_, err := format.New("no such", format.Options{})
@@ -248,7 +248,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// An event that is no record comes out of every format whole, in a body of its own.
+// Every format sends an event that is no record as a whole, in a body without records.
 func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		frame := f.Frame(format.Walk{Events: true})

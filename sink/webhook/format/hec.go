@@ -20,24 +20,24 @@ const SplunkHEC = "splunk-hec"
 
 const (
 	hecEvents = "/services/collector/event"
-	// hecLongest is the longest record: Splunk refuses a whole batch for an event over 5 MB (reported).
+	// hecLongest is the size of the longest record: Splunk refuses a whole batch for an event over 5 MB (reported).
 	hecLongest = 4 << 20
 )
 
 // HECOptions are the settings of the format splunk-hec.
 type HECOptions struct {
-	Index      string // "" is the token's own
-	Sourcetype string // "" is the token's own
+	Index      string // "" means the token's own
+	Sourcetype string // "" means the token's own
 	// Ack counts a batch as delivered only when Splunk has indexed it.
 	Ack bool
-	// Resume does not send the events in front of a refused one again. It is right for Splunk, and loses events on receivers that
-	// store nothing of a batch with a bad event.
+	// Resume does not send the events before a refused one again. This is right for Splunk. Other receivers store nothing of a batch
+	// with a bad event, and would lose these events.
 	Resume bool
 }
 
-// hec is the format of Splunk's HTTP Event Collector. Splunk drops an event with a key of its own in the envelope, and all events
-// behind it, and answers 200 (measured by others). So the envelope has the seven known keys at most. The time is a decimal number
-// with six digits behind the point: Splunk refuses an exponent, and a float would change the microseconds.
+// hec is the format of Splunk's HTTP Event Collector. If the envelope has a key that Splunk does not know, Splunk drops the event
+// and all events behind it, and answers 200 (measured by others). So the envelope has at most the seven known keys. The time is a
+// decimal number with six digits behind the point. Splunk refuses an exponent, and a float would change the microseconds.
 type hec struct {
 	common
 	object object
@@ -62,7 +62,7 @@ func newHEC(o Options) Format {
 
 func (hec) ContentType() string { return "application/json" }
 
-// Address keeps the paths of HEC, and those of other receivers that end like them.
+// Address keeps the paths of HEC. It also keeps those paths of other receivers that have the same end.
 func (hec) Address(u *url.URL) *url.URL {
 	path := strings.TrimRight(u.Path, "/")
 	for _, end := range []string{"/services/collector", "/event", "/event/1.0", "/hec"} {
@@ -125,7 +125,7 @@ func (o *onOneLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// AppendEvent appends the event in an envelope of its own.
+// AppendEvent appends the event in its own envelope.
 func (f hec) AppendEvent(dst, event []byte) []byte {
 	e := readEvent(event)
 	dst = appendSeconds(append(dst, `{"time":`...), e.Time)
@@ -134,7 +134,7 @@ func (f hec) AppendEvent(dst, event []byte) []byte {
 	return append(dst, "}}\n"...)
 }
 
-// appendSeconds appends a time in seconds since the epoch, with six digits behind the point. It never goes through a float.
+// appendSeconds appends a time in seconds since the epoch, with six digits behind the point. It never uses a float.
 func appendSeconds(dst []byte, t time.Time) []byte {
 	micros := t.UnixMicro()
 	if micros < 0 {
@@ -147,9 +147,9 @@ func appendSeconds(dst []byte, t time.Time) []byte {
 	return dst
 }
 
-// Headers name the channel of the batch. A token with acknowledgment demands one, and others ignore it. Each batch has a channel
-// of its own, which follows from its id: after a restart Splunk counts the acknowledgments of a channel from 0 again, so two
-// batches on one channel could have the same number, and the answer for one would be taken for the other.
+// Headers name the channel of the batch. A token with acknowledgment demands one, and others ignore it. Each batch has another
+// channel, made from its id. After a restart, Splunk counts the acknowledgments of a channel from 0 again. So two batches on one
+// channel could have the same number, and Houndtrail would take the answer for one batch as the answer for the other.
 func (hec) Headers(b Batch) []Header {
 	sum := sha256.Sum256([]byte(b.ID + "/" + strconv.Itoa(b.Round)))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80 // version 8, of RFC 9562
@@ -159,7 +159,7 @@ func (hec) Headers(b Batch) []Header {
 
 func (f hec) Read(a Answer, b Batch) Verdict { return f.read(a, b, f.success) }
 
-// success is a batch that Splunk has taken, which is not yet indexed.
+// success is the verdict on a batch that Splunk has taken but not yet indexed.
 func (hec) success(hecAnswer) Verdict { return Verdict{Class: OK} }
 
 // An acknowledgingHEC is the format for a token with indexer acknowledgment.
@@ -174,7 +174,7 @@ func (acknowledgingHEC) success(said hecAnswer) Verdict {
 	return Verdict{Class: Pending, Ack: strconv.FormatUint(*said.AckID, 10)}
 }
 
-// Poll asks for one batch: each has a channel of its own.
+// Poll asks for one batch, since each batch has another channel.
 func (acknowledgingHEC) Poll(u *url.URL, ack string) (to *url.URL, body []byte) {
 	asked := *u
 	path := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/1.0")
@@ -182,7 +182,7 @@ func (acknowledgingHEC) Poll(u *url.URL, ack string) (to *url.URL, body []byte) 
 	return &asked, []byte(`{"acks":[` + ack + `]}`)
 }
 
-// Polled reads the answer to Poll. False means not yet, failed or unknown alike (documented).
+// Polled reads the answer to Poll. False can mean three things: not yet, failed, or unknown (documented).
 func (f acknowledgingHEC) Polled(a Answer, ack string) Verdict {
 	var said struct {
 		hecAnswer

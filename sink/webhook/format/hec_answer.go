@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// The codes of HEC, as Splunk documents them (possible error codes of the HTTP Event Collector).
+// These are the codes of HEC, as Splunk documents them (possible error codes of the HTTP Event Collector).
 const (
 	hecSuccess      = 0
 	hecDisabled     = 1
@@ -17,7 +17,7 @@ const (
 	hecNoData       = 5
 	hecFormat       = 6
 	hecIndex        = 7
-	hecInternal     = 8 // the batch may have been indexed
+	hecInternal     = 8 // Splunk may have indexed the batch
 	hecBusy         = 9
 	hecNoChannel    = 10
 	hecBadChannel   = 11
@@ -33,14 +33,14 @@ const (
 	hecHealthToken  = 21
 	hecHealthOff    = 22
 	hecShuttingDown = 23
-	hecQueueNear    = 24 // accepted, as is 25: sending the batch again would double it
+	hecQueueNear    = 24 // accepted, like 25: to send the batch again would double it
 	hecAcksNear     = 25
 	hecQueueAt      = 26
 	hecAcksAt       = 27
-	hecCloudChannel = 28 // of Splunk Cloud, in place of 10 (measured by others)
+	hecCloudChannel = 28 // Splunk Cloud uses it instead of 10 (measured by others)
 )
 
-// hecCloudBody is the largest body of Splunk Cloud. A larger one is refused like a bad first event (measured by others).
+// hecCloudBody is the largest body that Splunk Cloud takes. It refuses a larger one like a bad first event (measured by others).
 const hecCloudBody = 5 << 20
 
 // A hecAnswer is an answer of HEC.
@@ -51,8 +51,8 @@ type hecAnswer struct {
 	AckID  *uint64 `json:"ackId"`
 }
 
-// read reads an answer by its code. An answer without a code comes from something in front of Splunk. success is the verdict on a
-// batch that Splunk has taken.
+// read reads an answer by its code. If an answer has no code, it comes from something in front of Splunk. success gives the verdict
+// on a batch that Splunk has taken.
 func (f hec) read(a Answer, b Batch, success func(hecAnswer) Verdict) Verdict {
 	if a.success() {
 		if v := a.acknowledges(f.Expect); v.Class != OK {
@@ -94,9 +94,9 @@ func (f hec) withoutCode(a Answer) Verdict {
 	}
 }
 
-// badEvent reads the refusal of one event. Splunk has indexed the events in front of it, and none behind it (measured by others).
-// Other receivers that speak HEC store nothing of such a batch. So all other events go again: those in front come twice to Splunk,
-// with the same event_id. With Resume they do not go again.
+// badEvent reads the refusal of one event. Splunk has indexed the events before it, and none behind it (measured by others). Other
+// receivers that speak HEC store nothing of such a batch. So Houndtrail sends all other events again: Splunk gets those before the
+// bad event twice, with the same event_id. With Resume, Houndtrail does not send them again.
 func (f hec) badEvent(a Answer, b Batch, said hecAnswer) Verdict {
 	const advice = "the stream waits in front of this record: find out at the receiver, by the event id, what it does not like"
 	switch {
@@ -119,7 +119,7 @@ func (f hec) badEvent(a Answer, b Batch, said hecAnswer) Verdict {
 	return v
 }
 
-// hecAdvice says what people have to mend for a code that stops the stream; "" for any other code.
+// hecAdvice says what people have to mend for a code that stops the stream. It is "" for any other code.
 func hecAdvice(code int) string {
 	const token = "; check " + setting.WebhookAuthorization + ": it is Splunk <token>"
 	const channel = "Splunk does not get the channel: check what is in front of it, which may drop the header X-Splunk-Request-Channel"
@@ -136,8 +136,8 @@ func hecAdvice(code int) string {
 	}[code]
 }
 
-// noAcks is for a token without indexer acknowledgment. The user has asked for it: to go on without it would count batches as
-// delivered of which Splunk has not said that it has indexed them.
+// noAcks is the verdict if a token has no indexer acknowledgment, but the user has asked for it. If Houndtrail went on without it,
+// it would count batches as delivered that Splunk may not have indexed.
 func noAcks() Verdict {
 	return Verdict{Advice: "the token has no indexer acknowledgment: switch it on in the token's settings, or unset " + setting.WebhookHECAck +
 		" and take Splunk's 200 for a delivery"}

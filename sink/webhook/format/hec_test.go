@@ -17,7 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// readHEC reads envelopes with no key but the seven that Splunk knows.
+// readHEC reads envelopes. It takes only the seven keys that Splunk knows.
 func readHEC(t *testing.T) func([]byte) []entry {
 	decimal := regexp.MustCompile(`^-?\d+\.\d{6}$`)
 	return func(body []byte) (all []entry) {
@@ -49,7 +49,7 @@ func readHEC(t *testing.T) func([]byte) []entry {
 	}
 }
 
-// The envelope has the seven keys if an index is set, and no other.
+// If an index is set, the envelope has the seven keys, and no other.
 func TestHECEnvelope(t *testing.T) {
 	t.Parallel()
 	f := build(t, format.SplunkHEC, format.Options{HEC: format.HECOptions{Index: `se"curity`, Sourcetype: "bloodhound:audit"}})
@@ -62,7 +62,7 @@ func TestHECEnvelope(t *testing.T) {
 	}
 }
 
-// answers of HEC to a batch of three.
+// hecReadings are answers of HEC to a batch of three.
 func hecReadings(success format.Class) map[string]reading {
 	code := func(n int, more string) string { return fmt.Sprintf(`{"text":"Some text","code":%d%s}`, n, more) }
 	number := func(n int) string { return fmt.Sprintf(`,"invalid-event-number":%d`, n) }
@@ -148,7 +148,7 @@ func TestHECReadsBySize(t *testing.T) {
 	}
 }
 
-// For those who know that theirs is Splunk, the events in front of the bad one do not go again.
+// For users who know that their receiver is Splunk, Houndtrail does not send the events before the bad one again.
 func TestHECResumes(t *testing.T) {
 	t.Parallel()
 	read(t, build(t, format.SplunkHEC, format.Options{HEC: format.HECOptions{Resume: true}}), map[string]reading{
@@ -158,7 +158,7 @@ func TestHECResumes(t *testing.T) {
 	})
 }
 
-// Each batch has a channel of its own, the same for each attempt, and another one for each round.
+// Each batch has another channel. It is the same for each attempt, and another one for each round.
 func TestHECChannels(t *testing.T) {
 	t.Parallel()
 	form, seen := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`), map[string]bool{}

@@ -17,18 +17,18 @@ const Loki = "loki"
 
 const (
 	lokiPush = "/loki/api/v1/push"
-	// lokiLongest is the longest record: Loki refuses a line over 256 KB, or cuts it in silence (its documentation).
+	// lokiLongest is the size of the longest record: Loki refuses a line over 256 KB, or cuts it in silence (its documentation).
 	lokiLongest = 200_000
 	// lokiAge is the age from which Loki refuses an entry (reject_old_samples_max_age, its documentation).
 	lokiAge = 7 * 24 * time.Hour
 )
 
-// loki is the format of Grafana Loki's push API. Loki refuses an entry that is an hour behind the newest one of its stream. So the
-// batches of a walk go in order, and each walk that may go back has a stream of its own, by its label pass.
+// loki is the format of Grafana Loki's push API. Loki refuses an entry that is an hour behind the newest one of its stream. So
+// Houndtrail sends the batches of a walk in order. Each walk that may go back has another stream, by its label pass.
 type loki struct {
 	common
 	object object
-	labels string // in front of the value of pass
+	labels string // before the value of pass
 }
 
 func newLoki(o Options) Format {
@@ -47,7 +47,7 @@ func (f loki) Limits() Limits {
 	}
 }
 
-// Frame has the labels, which are few and have few values: the number of streams is limited.
+// Frame has the labels. They are few and have few values, since Loki limits the number of streams.
 func (f loki) Frame(w Walk) Frame {
 	pass := strconv.FormatUint(w.Pass, 10)
 	switch {
@@ -75,7 +75,7 @@ func appendNano(dst []byte, t time.Time) []byte {
 	return append(dst, `000",`...)
 }
 
-// Write holds a whole entry: it is not longer than the longest record.
+// Write has a whole entry in memory: it is not longer than the longest record.
 func (f loki) Write(w io.Writer, r *record.Record) (int, error) { return w.Write(f.Append(nil, r)) }
 
 func (loki) AppendEvent(dst, event []byte) []byte {
@@ -83,7 +83,8 @@ func (loki) AppendEvent(dst, event []byte) []byte {
 	return append(appendString(dst, string(event)), ']')
 }
 
-// Read believes 204 alone. A tenant whose ingestion is blocked answers 260, and stores nothing (documentation of Loki's HTTP API).
+// Read takes only 204 as a success. If the ingestion of a tenant is blocked, Loki answers 260 and stores nothing (documentation of
+// Loki's HTTP API).
 func (f loki) Read(a Answer, _ Batch) Verdict {
 	says := func(text string) bool { return bytes.Contains(bytes.ToLower(a.Body), []byte(text)) }
 	if a.success() {

@@ -11,7 +11,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// A line on the wire is a line of an archive's file.
+// A line in a batch is the same as a line in a file of an archive.
 func TestNDJSONIsThatOfFiles(t *testing.T) {
 	t.Parallel()
 	f := build(t, format.NDJSON, format.Options{})
@@ -65,7 +65,7 @@ func TestNDJSONReadsWhatIsExpected(t *testing.T) {
 	}
 }
 
-// A value in JSON can be compared only if the JSON was read to its end.
+// Houndtrail can compare a value in JSON only if it has read the JSON to its end.
 func TestNDJSONReadsLongAnswers(t *testing.T) {
 	t.Parallel()
 	e, err := expect.Parse("json:.ok=true")

@@ -12,18 +12,18 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
-// An object makes the object of JSON of a record, on one line with a newline behind it. It is the one place that decides what an
-// event looks like, and every format takes its events from it. A record that is over the limit is cut before, so the
-// object of a record that was cut has the same form as any other.
+// An object makes the object of JSON for a record, on one line with a newline behind it. Only this type decides the form of an
+// event: every format takes its events from it. It first cuts a record that is over the limit. So the object of a cut record has
+// the same form as any other.
 type object struct {
 	lines  ndjson.Lines // of the event ids
 	events schema.Schema
-	mapped bool // the schema has names of its own
+	mapped bool // the schema has its own names
 	timed  bool // the object has a @timestamp
 	most   int  // of a record's text; 0 for no limit
 }
 
-// newObject returns the objects of the tenant's records. most is the format's own limit of a record; 0 for none.
+// newObject returns the objects of the tenant's records. most is the format's own limit of a record. 0 means no limit.
 func newObject(o Options, most int) object {
 	if o.RecordBytes > 0 && (most == 0 || o.RecordBytes < most) {
 		most = o.RecordBytes
@@ -38,12 +38,13 @@ func (o object) Append(dst []byte, r *record.Record) []byte {
 	return o.events.Append(dst, o.fitting(r))
 }
 
-// Write writes the same line, and holds a piece of it at a time.
+// Write writes the same line, with only a piece of it in memory at a time.
 func (o object) Write(w io.Writer, r *record.Record) (int, error) {
 	return o.events.Write(w, o.fitting(r))
 }
 
-// fitting is the record, cut if it is over the limit. The text of a record counts or, if a schema makes another text of it, that one.
+// fitting returns the record, and cuts it if it is over the limit. The limit is for the text of the record. If a schema makes
+// another text of it, the limit is for that text.
 func (o object) fitting(r *record.Record) *record.Record {
 	switch {
 	case o.most == 0, len(r.Raw) <= o.most && !o.mapped, schema.Longest(r) <= o.most:
@@ -62,7 +63,7 @@ func (o object) fitting(r *record.Record) *record.Record {
 	}
 }
 
-// A counter is a writer that only counts.
+// A counter is a writer that only counts the bytes.
 type counter int
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -82,7 +83,7 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
 }
 
-// quoteTail makes the bytes from an index on a text of JSON. They must be UTF-8.
+// quoteTail turns the bytes from an index on into a text of JSON. They must be UTF-8.
 func quoteTail(dst []byte, from int) []byte {
 	more := len(`""`)
 	for _, c := range dst[from:] {
@@ -92,7 +93,7 @@ func quoteTail(dst []byte, from int) []byte {
 	dst = slices.Grow(dst, more)[:len(dst)+more]
 	write := len(dst) - 1
 	dst[write] = '"'
-	for ; read >= from; read-- { // from the end: each byte moves behind the bytes that are not read yet
+	for ; read >= from; read-- { // from the end: each byte moves to a place whose byte is already read
 		c := dst[read]
 		switch escaped(c) {
 		case 0:
@@ -112,7 +113,7 @@ func quoteTail(dst []byte, from int) []byte {
 	return dst
 }
 
-// escaped is how many more bytes a byte has in a text of JSON.
+// escaped is how many additional bytes a byte needs in a text of JSON.
 func escaped(c byte) int {
 	switch {
 	case c == '"' || c == '\\':
@@ -123,13 +124,14 @@ func escaped(c byte) int {
 	return 0
 }
 
-// A told is what formats read of an event that is no record.
+// A told has the parts of an event that is no record: those that formats read.
 type told struct {
 	ID   string    `json:"event_id"`
 	Time time.Time `json:"cursor"`
 }
 
-// readEvent reads an event that is no record. Houndtrail has made it: if it cannot be read, the receiver gets it without an id.
+// readEvent reads an event that is no record. Houndtrail itself made it. If readEvent cannot read it, the receiver gets it without
+// an id.
 func readEvent(event []byte) (e told) {
 	_ = json.Unmarshal(event, &e)
 	return e

@@ -14,12 +14,12 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
-// TestSchemas: every format takes the events of every schema: each record is an item of valid JSON with its event id and with the
-// schema's own keys. Write writes what Append appends.
+// TestSchemas: every format takes the events of every schema. Each record is an item of valid JSON, with its event id and with the
+// schema's own keys. Write writes the same bytes as Append.
 func TestSchemas(t *testing.T) {
 	each(t, func(t *testing.T, name string, _ format.Format) {
 		for of, key := range map[string]string{schema.ECS: "@timestamp", schema.OCSF: "class_uid"} {
-			if name == format.Sentinel { // it has columns of its own
+			if name == format.Sentinel { // it has its own columns
 				if _, err := format.New(name, format.Options{Schema: of}); err == nil {
 					t.Errorf("%s takes the schema %s, and would not send it", name, of)
 				}
@@ -49,8 +49,8 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// TestSchemaWithinLimit: if the receiver takes no long record, the event of one is cut until it fits, whatever the schema makes of the
-// record's text, and says so.
+// TestSchemaWithinLimit: if the receiver does not take a long record, the format cuts the event until it fits, in every schema. The
+// event says so.
 func TestSchemaWithinLimit(t *testing.T) {
 	t.Parallel()
 	for _, of := range []string{schema.ECS, schema.OCSF} {

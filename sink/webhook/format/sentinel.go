@@ -14,7 +14,8 @@ import (
 const Sentinel = "sentinel"
 
 const (
-	// sentinelBody is the largest call, before compression. The documentation says 1 MB; users found that 1,048,576 bytes are too many.
+	// sentinelBody is the size of the largest call, before compression. The documentation says 1 MB, but users found that 1,048,576
+	// bytes are too many.
 	sentinelBody = 1_000_000
 	// sentinelField is the largest value of a column in bytes: Azure cuts a longer one in silence (its documentation: 64 KB).
 	sentinelField = 64_000
@@ -22,14 +23,14 @@ const (
 	sentinelVersion = "2023-01-01"
 )
 
-// sentinel is the format of Azure Monitor's Logs Ingestion API. The columns have names of their own, since id, TenantId, Type and
-// others are reserved. A record has no other columns, because Azure drops those that the table does not have in silence: so the
-// members that a newer BloodHound adds to a record are not in the table.
+// sentinel is the format of Azure Monitor's Logs Ingestion API. The columns have other names than in the record, since Azure
+// reserves id, TenantId, Type and others. A record has no other columns, because Azure drops in silence the columns that the table
+// does not have. So if a newer BloodHound adds members to a record, they are not in the table.
 type sentinel struct {
 	common
 	lines  ndjson.Lines
 	tenant string // as a text of JSON
-	most   int    // of a value
+	most   int    // of a value, in bytes
 }
 
 func newSentinel(o Options) Format {
@@ -42,19 +43,19 @@ func newSentinel(o Options) Format {
 
 func (sentinel) ContentType() string { return "application/json" }
 
-// Address adds the version of the API. The rule and the stream are the user's.
+// Address adds the version of the API. The user gives the rule and the stream.
 func (sentinel) Address(u *url.URL) *url.URL { return withQuery(u, "api-version", sentinelVersion) }
 
-// Limits are those of a call. A row has eleven values of the length of sentinelField at most, so it fits into a call. Azure
-// replaces a TimeGenerated that is older than two days by the time of arrival: such records are not lost, and CreatedAt keeps their
-// time.
+// Limits returns the limits of a call. A row has at most eleven values of the length of sentinelField, so it fits into a call. If a
+// TimeGenerated is older than two days, Azure replaces it by the time of arrival. Such records are not lost, and CreatedAt keeps
+// their time.
 func (f sentinel) Limits() Limits {
 	return Limits{Records: 5000, Bytes: sentinelBody, Record: f.most, Alone: sentinelBody, Answer: shortAnswer}
 }
 
 func (sentinel) Frame(Walk) Frame { return Frame{"[", ",", "]"} }
 
-// Headers name the batch, for a question to Microsoft's support.
+// Headers name the batch, so that people can ask Microsoft's support about it.
 func (sentinel) Headers(b Batch) []Header { return []Header{{"X-Ms-Client-Request-Id", b.ID}} }
 
 func (f sentinel) Append(dst []byte, r *record.Record) []byte {
@@ -81,10 +82,10 @@ func (f sentinel) Append(dst []byte, r *record.Record) []byte {
 	return append(dst, '}')
 }
 
-// Write holds a whole row: it is not longer than a call.
+// Write has a whole row in memory: it is not longer than a call.
 func (f sentinel) Write(w io.Writer, r *record.Record) (int, error) { return w.Write(f.Append(nil, r)) }
 
-// appendValue appends the value of a column, and cuts one that is too long.
+// appendValue appends the value of a column. It cuts a value that is too long.
 func (f sentinel) appendValue(dst []byte, value string) []byte {
 	from := len(dst)
 	if len(value) <= f.most {
@@ -96,7 +97,7 @@ func (f sentinel) appendValue(dst []byte, value string) []byte {
 	return dst
 }
 
-// appendFields appends the value of the column Fields: any JSON, as the server sent it. Long ones are cut and say so.
+// appendFields appends the value of the column Fields: any JSON, as the server sent it. It cuts and marks a long value.
 func (f sentinel) appendFields(dst []byte, r *record.Record) []byte {
 	switch {
 	case r.Absent.Has(record.Of("fields")):
@@ -108,7 +109,7 @@ func (f sentinel) appendFields(dst []byte, r *record.Record) []byte {
 	}
 }
 
-// AppendEvent appends the event as a row without a RecordId, which each record has.
+// AppendEvent appends the event as a row without a RecordId. Each record has a RecordId.
 func (f sentinel) AppendEvent(dst, event []byte) []byte {
 	e := readEvent(event)
 	dst = appendTime(append(dst, `{"TimeGenerated":"`...), e.Time)
@@ -117,7 +118,7 @@ func (f sentinel) AppendEvent(dst, event []byte) []byte {
 	return append(append(append(dst, `,"Action":"houndtrail.event","Fields":`...), event...), '}')
 }
 
-// Read believes 204 alone. A refused call is refused as a whole.
+// Read takes only 204 as a success. If Azure refuses a call, it takes no row of it.
 func (f sentinel) Read(a Answer, _ Batch) Verdict {
 	if a.success() {
 		v := a.acknowledges(f.Expect)

@@ -52,7 +52,7 @@ func readSentinel(t *testing.T) func([]byte) []entry {
 	}
 }
 
-// Every value of a record has its column. A value that Azure would cut in silence is cut here, and says so.
+// Every value of a record has a column. If Azure would cut a value in silence, the format cuts it first, and the value says so.
 func TestSentinelRows(t *testing.T) {
 	t.Parallel()
 	f := build(t, format.Sentinel, format.Options{})
@@ -81,13 +81,13 @@ func TestSentinelRows(t *testing.T) {
 	}
 }
 
-// However long the values of a record are, and whatever they are made of, its row fits into a call.
+// The values of a record may be of any length and of any characters: its row fits into a call.
 func TestSentinelFits(t *testing.T) {
 	t.Parallel()
 	f := build(t, format.Sentinel, format.Options{})
 	for _, unit := range []string{"x", "\x00", `"`, "é", "🐶", "short \x00"} {
 		n := 300_000
-		if unit, short := strings.CutPrefix(unit, "short "); short { // it is short enough as it is, and too long with its escapes
+		if unit, short := strings.CutPrefix(unit, "short "); short { // it is short enough without its escapes, and too long with them
 			n = 63_000 / len(unit)
 		}
 		long := strings.Repeat(strings.TrimPrefix(unit, "short "), n)
@@ -108,7 +108,7 @@ func TestSentinelFits(t *testing.T) {
 	}
 }
 
-// The template of the deploy folder makes a table and a stream with the columns of a row, and no others: Azure drops the values of
+// The template of the deploy folder makes a table and a stream with the columns of a row, and no others. Azure drops the values of
 // any other column in silence, and keeps some names for itself.
 func TestSentinelTemplate(t *testing.T) {
 	t.Parallel()

@@ -5,15 +5,15 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// How many bytes of an answer Houndtrail reads.
+// These are the numbers of bytes that Houndtrail reads of an answer.
 const (
-	shortAnswer = 64 << 10 // enough for any message, and to reuse the connection
-	jsonAnswer  = 4 << 20  // for JSON with values that the user expects: it has to be read to its end
+	shortAnswer = 64 << 10 // enough for any message, and to use the connection again
+	jsonAnswer  = 4 << 20  // for JSON with values that the user expects: Houndtrail has to read it to its end
 )
 
 func (a Answer) success() bool { return a.Status/100 == 2 }
 
-// byStatus reads an answer that is no success, by the meaning of its status in HTTP. takes is the kind of batches that the
+// byStatus reads an answer that is no success, by the meaning of its status in HTTP. takes names the kind of batches that the
 // receiver takes, for the advice.
 func (a Answer) byStatus(takes string, c ndjson.Compression) Verdict {
 	switch a.Status {

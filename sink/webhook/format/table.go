@@ -9,16 +9,16 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
-// NDJSON is the name of the format for any receiver without a format of its own here.
+// NDJSON is the name of the format for any receiver that has no other format here.
 const NDJSON = "ndjson"
 
 // A kind is one kind of receiver.
 type kind struct {
-	name string // of its format, as users set it
+	name string // of its format, as users write it
 	make func(Options) Format
 }
 
-// kinds are all kinds of receivers: another one is a line here.
+// kinds has all kinds of receivers. Another kind is another line here.
 //
 //nolint:gochecknoglobals // a constant
 var kinds = []kind{
@@ -30,7 +30,7 @@ var kinds = []kind{
 	{Sentinel, newSentinel},
 }
 
-// Names are the formats there are.
+// Names returns the names of the formats.
 func Names() []string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {

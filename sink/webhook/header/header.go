@@ -1,4 +1,4 @@
-// Package header checks the headers that a user adds to every request. It is the only check: both the settings and the sink call
+// Package header checks the headers that a user adds to every request. It is the only check: the settings and the sink both call
 // it.
 package header
 
@@ -12,8 +12,8 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// Check tells why a header cannot be added. Its error continues a sentence about the header, such as "entry 2 in the file", and
-// never quotes the value. It quotes the name only of a header that Houndtrail knows: any other name may be a secret in the wrong
+// Check tells why Houndtrail cannot add a header. Its error continues a sentence about the header, such as "entry 2 in the file",
+// and never quotes the value. It quotes the name only if Houndtrail knows the header: any other name may be a secret in the wrong
 // place.
 func Check(name, value string) error {
 	switch canonical := textproto.CanonicalMIMEHeaderKey(name); canonical {
@@ -37,6 +37,6 @@ func validName(name string) bool {
 	return name != "" && strings.Trim(name, allowed) == ""
 }
 
-// ValidValue tells whether a text can be the value of a header. net/http would refuse a line break only at each attempt, and that
-// looks like a broken connection.
+// ValidValue tells whether a text can be the value of a header. Without it, net/http would refuse a line break only at each
+// attempt, and that looks like a broken connection.
 func ValidValue(value string) bool { return !strings.ContainsFunc(value, unicode.IsControl) }

@@ -6,19 +6,19 @@ import "strings"
 type Action struct {
 	Name       string
 	Categories string // of ECS, separated by blanks
-	Types      string // of ECS, separated by blanks, for outcomes: an intent has info
+	Types      string // of ECS, separated by blanks, for outcomes: an intent has the type info
 	Class      Class  // of OCSF, if the event has the objects that the class requires
 	Activity   int    // of that class
 	Severity   int    // of OCSF
-	Entity     string // the kind of thing that is managed, for EntityManagement
+	Entity     string // the kind of the entity, for EntityManagement
 
-	user target // the user who is acted upon
+	user target // the user that is the target of the action
 }
 
 // A Class is the class_uid of an OCSF class.
 type Class int
 
-// The classes of OCSF 1.5.0 that events can have.
+// These are the classes of OCSF 1.5.0 that events can have.
 const (
 	BaseEvent        Class = 0
 	AccountChange    Class = 3001
@@ -27,7 +27,7 @@ const (
 	APIActivity      Class = 6003
 )
 
-// String is the caption of the class.
+// String returns the caption of the class.
 func (c Class) String() string {
 	switch c {
 	case AccountChange:
@@ -43,10 +43,10 @@ func (c Class) String() string {
 	}
 }
 
-// category is the category_uid of the class.
+// category returns the category_uid of the class.
 func (c Class) category() int { return int(c) / 1000 }
 
-// The activities of the classes. Other is the same in all of them.
+// These are the activities of the classes. Other is the same in all of them.
 const (
 	activityCreate = 1
 	activityRead   = 2
@@ -62,7 +62,7 @@ const (
 	accountDelete         = 6
 )
 
-// caption is the name of an activity of the class; "" for Other.
+// caption is the name of an activity of the class. It is "" for Other.
 func (c Class) caption(activity int) string {
 	switch {
 	case c == BaseEvent || activity == activityOther:
@@ -76,26 +76,26 @@ func (c Class) caption(activity int) string {
 	}
 }
 
-// A target says where the fields of a record name the user who is acted upon.
+// A target says which fields of a record name the user that is the target of the action.
 type target int
 
 const (
 	noUser      target = iota
-	loginUser          // the name that a client tried to log in with
+	loginUser          // the name with which a client tried to log in
 	sessionUser        // the actor
 	wholeUser          // id, name and e-mail address
 	secretUser         // the owner of a secret
 	tokenUser          // the owner of a token
 )
 
-// The severities of OCSF that events have.
+// These are the severities of OCSF that events have.
 const (
 	informational = 1
 	low           = 2
 	medium        = 3
 )
 
-// The kinds of entities that have several actions.
+// These are the kinds of entities that several actions have.
 const (
 	apiToken        = "API token"
 	samlProvider    = "SAML identity provider"
@@ -110,11 +110,10 @@ const (
 	graphExtension  = "graph schema extension"
 )
 
-// unknownCategories are those of an action that is not in the table, as JSON.
+// unknownCategories are the categories of an action that is not in the table, as JSON.
 const unknownCategories = `["api"]`
 
-// unknown is the judgement of an action that is not in the table. Every type that a verb or a method can mean is a type of the
-// category api.
+// unknown judges an action that is not in the table. The category is api: it has every type that a verb or a method can mean.
 func unknown(name string) Action {
 	a := Action{Name: name, Categories: "api", Class: APIActivity, Severity: informational}
 	var known bool
@@ -126,7 +125,8 @@ func unknown(name string) Action {
 	return a
 }
 
-// endpoint cuts an action or a field such as GET/api/v2/audit or POST /api/v2/users into the method and the path.
+// endpoint cuts a text such as GET/api/v2/audit or POST /api/v2/users into the method and the path. The text is an action or a
+// field.
 func endpoint(text string) (method, path string, ok bool) {
 	at := strings.IndexByte(text, '/')
 	if at <= 0 {
@@ -141,7 +141,7 @@ func endpoint(text string) (method, path string, ok bool) {
 	}
 }
 
-// ofMethod is the type and the activity of a request with that method.
+// ofMethod returns the type and the activity of a request with that method.
 func ofMethod(method string) (types string, activity int) {
 	switch method {
 	case "GET":
@@ -171,7 +171,7 @@ var verbs = []struct {
 	{[]string{"Export", "Get", "List", "Read", "View", "Download"}, "access", activityRead},
 }
 
-// ofVerb is the type and the activity of an action that begins with a verb and a capital letter behind it.
+// ofVerb returns the type and the activity of an action that begins with a verb, if a capital letter follows the verb.
 func ofVerb(name string) (types string, activity int, known bool) {
 	for _, v := range verbs {
 		for _, verb := range v.verbs {
@@ -184,7 +184,7 @@ func ofVerb(name string) (types string, activity int, known bool) {
 	return "", 0, false
 }
 
-// ActivityName is the caption of the activity, for people.
+// ActivityName returns the caption of the activity, for people.
 func (a Action) ActivityName() string {
 	switch caption := a.Class.caption(a.Activity); {
 	case a.Name == unauthorizedAccess:

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// mostAddresses is how many elements of a chain count, from its end on. A client can send a chain of any length.
+// mostAddresses is how many elements of a chain Houndtrail reads, from its end on. A client can send a chain of any length.
 const mostAddresses = 64
 
-// A chain has the addresses of a request: source_ip_address is the header X-Forwarded-For as the client sent it, a comma, and the
+// A chain has the addresses of a request. source_ip_address is the header X-Forwarded-For as the client sent it, a comma, and the
 // peer.
 type chain struct {
-	source netip.Addr                // zero if the element that counts is no address
+	source netip.Addr                // zero if the element of the source is no address
 	all    [mostAddresses]netip.Addr // each once, in the order of the text
-	n      int                       // of all
+	n      int                       // the number of addresses in all
 }
 
-// read reads the text. trusted is how many proxies at its end are the user's own: the source is in front of them. If the chain is
-// shorter than that, the source is the first element, since one of these proxies has seen it.
+// read reads the text. trusted is how many proxies at the end of the text are the user's own: the source is the element before
+// them. If the chain is shorter than that, the source is the first element, since one of these proxies has seen it.
 func (c *chain) read(text string, trusted int) {
 	end := len(text)
 	for range mostAddresses {
@@ -39,7 +39,7 @@ func (c *chain) read(text string, trusted int) {
 	c.compact()
 }
 
-// compact moves the addresses to the front and drops repeated ones.
+// compact moves the addresses to the front, and drops repeated ones.
 func (c *chain) compact() {
 	found := c.all[mostAddresses-c.n:]
 	c.n = 0
@@ -60,7 +60,7 @@ func (c *chain) has(a netip.Addr) bool {
 	return false
 }
 
-// others are the addresses without the source's.
+// others returns the addresses without the source's.
 func (c *chain) others() []netip.Addr {
 	n := 0
 	for _, a := range c.all[:c.n] {
@@ -72,8 +72,8 @@ func (c *chain) others() []netip.Addr {
 	return c.all[:n]
 }
 
-// address reads one element: an address, with or without a port and brackets. The zero address stands for anything else. A zone
-// has a meaning on one machine only, so it is left out.
+// address reads one element: an address, with or without a port and brackets. For any other text it returns the zero address. A
+// zone has a meaning on one machine only, so address leaves it out.
 func address(text string) netip.Addr {
 	text = strings.Trim(text, " \t")
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))

@@ -13,7 +13,7 @@ import (
 
 const tenant = "acme"
 
-// entry has the values of a record as JSON, without the quotes but for fields.
+// An entry has the values of a record as JSON. A text has no quotes, actor has whole members, and fields is complete JSON.
 type entry struct {
 	id                                    int
 	createdAt, actor, action, fields      string
@@ -33,7 +33,7 @@ const (
 	zeroUUID = "00000000-0000-0000-0000-000000000000"
 )
 
-// ordinary is an entry in which every column has a value.
+// ordinary returns an entry that has a value in every column.
 func ordinary(action, status string) entry {
 	return entry{
 		id: 7, createdAt: "2026-01-15T12:34:56.123456Z", actor: somebody, action: action, fields: fieldsOf(action, status),
@@ -42,7 +42,8 @@ func ordinary(action, status string) entry {
 	}
 }
 
-// fieldsOf are fields in the shape that the server gives an action, as far as it is known, with the error of a failure.
+// fieldsOf returns fields in the form in which the server sends them for an action, as far as we know it. For a failure they have
+// an error.
 func fieldsOf(action, status string) string {
 	members := map[string]string{
 		"LoginAttempt": `"auth_type":"secret","username":"eve"`,
@@ -70,7 +71,7 @@ func fieldsOf(action, status string) string {
 	return "{" + members + "}"
 }
 
-// known are the names of the table, and unknownActions are others.
+// known are the names of the table, and unknownActions are other names.
 func known() []string {
 	var names []string
 	for _, a := range schema.Actions() {
@@ -88,7 +89,7 @@ func unknownActions() []string {
 
 var statuses = []string{"intent", "success", "failure", ""}
 
-// shapes are entries that a careless mapping loses or changes.
+// shapes returns entries that a careless mapping loses or changes.
 func shapes() []entry {
 	var all []entry
 	add := func(change func(*entry)) {
@@ -143,8 +144,8 @@ func shapes() []entry {
 	return all
 }
 
-// everything are records for the checks against the published schemas: all actions and statuses, with and without an actor, with
-// several shapes of fields and several chains of addresses, and all shapes.
+// everything returns records for the checks against the published schemas: all actions and statuses, with and without an actor,
+// with several shapes of fields and several chains of addresses, and all shapes.
 func everything(tb testing.TB) []record.Record {
 	tb.Helper()
 	var records []record.Record
@@ -167,7 +168,7 @@ func everything(tb testing.TB) []record.Record {
 	return append(append(records, long(tb)), sinktest.Corners(tb)...)
 }
 
-// some are a record for each action, all shapes, and what real servers send.
+// some returns a record for each action, all shapes, and entries that real servers send.
 func some(tb testing.TB) []record.Record {
 	tb.Helper()
 	var records []record.Record
@@ -180,7 +181,7 @@ func some(tb testing.TB) []record.Record {
 	return append(append(records, long(tb)), sinktest.Corners(tb)...)
 }
 
-// long is a record that is written piece by piece.
+// long returns a record that Write writes piece by piece.
 func long(tb testing.TB) record.Record {
 	tb.Helper()
 	e := ordinary("MutateGraph", "success")
@@ -198,7 +199,7 @@ func build(tb testing.TB, name string, o schema.Options) schema.Schema {
 	return s
 }
 
-// mapped are the schemas with names of their own.
+// mapped are the schemas that have their own names.
 var mapped = []string{schema.ECS, schema.OCSF}
 
 func generated(tb testing.TB) []record.Record {

@@ -42,7 +42,7 @@ func (m *mapper) ecsEvent(o *out, e *event) {
 	o.json("category", e.action.categories)
 	outcome, types := `"unknown"`, e.action.types
 	switch e.outcome {
-	case intent: // a rule on the action's own types counts outcomes alone
+	case intent: // a rule on the types of the action counts only outcomes
 		types = `["info"]`
 	case success:
 		outcome = `"success"`
@@ -74,7 +74,7 @@ func ecsUser(o *out, e *event) {
 	o.shut(at)
 }
 
-// ecsRelated appends all names of users and all addresses, so that one search finds an event by any of them.
+// ecsRelated appends all names of users and all addresses. So one search finds an event by any of them.
 func ecsRelated(o *out, e *event) {
 	at := o.open("related")
 	names := [...]string{
@@ -124,8 +124,8 @@ func ecsRequest(o *out, e *event) {
 	o.shut(at)
 }
 
-// ecsNative appends the record as the server sent it. The key fields is a text, since its value can have any shape: as an object,
-// it would give an index fields without end, and types that conflict.
+// ecsNative appends the record as the server sent it. The key fields is a text, since its value can have any shape. If it were an
+// object, an index would get fields without end, and types that conflict.
 func ecsNative(o *out, e *event) {
 	o.key("bloodhound")
 	o.buf = append(o.buf, '{')

@@ -7,7 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// An event has the facts of a record that the schemas have a place for.
+// An event has those facts of a record for which the schemas have fields.
 type event struct {
 	*record.Record
 	action  judged
@@ -15,8 +15,8 @@ type event struct {
 
 	createdAt string // JSON, as the server sent it
 	actor     user
-	attempted string // the name that a client tried to log in with
-	target    user   // the user who is acted upon
+	attempted string // the name with which a client tried to log in
+	target    user   // the user that is the target of the action
 	message   string // of a failure
 
 	method, path string // of the request that the action is about
@@ -27,7 +27,7 @@ type event struct {
 	chain  chain
 }
 
-// A user is a user by any of three names. It is no user if all are empty.
+// A user is a user by any of three names. If all are empty, it is no user.
 type user struct{ id, name, email string }
 
 // An outcome is the meaning of a status.
@@ -66,7 +66,7 @@ func (m *mapper) read(e *event, r *record.Record) {
 	e.action = m.judge(r.Action)
 	e.actor = user{uid(r.ActorID), cut(r.ActorName), cut(r.ActorEmail)}
 	e.requestID = cut(r.RequestID)
-	if e.requestID == "ERROR" { // the server could not make one
+	if e.requestID == "ERROR" { // the server failed to make an id
 		e.requestID = ""
 	}
 	e.commitID = uid(r.CommitID)
@@ -80,7 +80,7 @@ func (m *mapper) read(e *event, r *record.Record) {
 	e.acted()
 }
 
-// acted reads the user who is acted upon.
+// acted reads the user that is the target of the action.
 func (e *event) acted() {
 	f := &e.fields
 	switch e.action.user {
@@ -96,7 +96,7 @@ func (e *event) acted() {
 	}
 }
 
-// servedTime is the value of created_at, as it is in the record. A record without one has none: only tests make such records.
+// servedTime is the value of created_at, as it is in the record. It is "" if the record has none: only tests make such records.
 func servedTime(raw string) string {
 	for walk := ndjson.Members(raw); ; {
 		key, value, err := walk.Next()
@@ -109,7 +109,7 @@ func servedTime(raw string) string {
 	}
 }
 
-// eventID appends the event id, which names the record for ever, as a member.
+// eventID appends the event id as a member. The event id names the record for ever.
 func (m *mapper) eventID(o *out, name string, r *record.Record) {
 	o.key(name)
 	o.quote(m.Tenant)

@@ -8,20 +8,21 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// mostText is how many bytes of a text count. ECS advises to index keywords up to that length.
+// mostText is how many bytes of a text an event has. ECS advises to index keywords up to that length.
 const mostText = 1024
 
-// fields are the values of the key fields that the schemas have a place for. A value is JSON; it is empty if the key is not there.
+// fields has those values of the key fields for which the schemas have fields. A value is JSON. It is empty if the key is not
+// there.
 type fields struct {
 	error, username, endpoint string
 
 	principalName, emailAddress, secretUserID, userID string
 
-	names [5]string // of the managed entity, the best one first
+	names [5]string // of the entity, the best one first
 	uids  [5]string
 }
 
-// read reads the members of the key fields. Anything but an object has none.
+// read reads the members of the key fields. A value that is no object has none.
 func (f *fields) read(text string) {
 	if !strings.HasPrefix(text, "{") {
 		return
@@ -37,7 +38,7 @@ func (f *fields) read(text string) {
 	}
 }
 
-// place is the place of a member's value; nil if no schema needs it.
+// place is the place for the value of a member. It is nil if no schema needs the member.
 func (f *fields) place(key string) *string {
 	switch key {
 	case "error":
@@ -79,7 +80,7 @@ func (f *fields) place(key string) *string {
 	}
 }
 
-// text is a JSON value as a text, cut at mostText bytes; "" if it is no string.
+// text is a JSON value as a text, cut at mostText bytes. It is "" if the value is no string.
 func text(value string) string {
 	if len(value) < 2 || value[0] != '"' {
 		return ""
@@ -124,13 +125,14 @@ func cut(text string) string {
 	return text[:end]
 }
 
-// The ids that stand for none: servers send them before a thing exists.
+// These ids mean that there is no id: servers send them before a thing exists.
 const (
 	zeroUUID   = "00000000-0000-0000-0000-000000000000"
 	zeroNumber = "0"
 )
 
-// identifier is a JSON value as the text of an id; "" if it is neither a text nor a number, or if it stands for none.
+// identifier is a JSON value as the text of an id. It is "" if the value is neither a text nor a number, or if the id means that
+// there is none.
 func identifier(value string) string {
 	if value != "" && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
 		if value == zeroNumber || len(value) > mostText {
@@ -141,7 +143,7 @@ func identifier(value string) string {
 	return uid(text(value))
 }
 
-// uid is an id of a column, cut; "" if it stands for none.
+// uid is an id of a column, cut. It is "" if the id means that there is none.
 func uid(text string) string {
 	if text == zeroUUID {
 		return ""
@@ -149,7 +151,7 @@ func uid(text string) string {
 	return cut(text)
 }
 
-// firstOf is the first value that is there, as read reads it.
+// firstOf is the first value for which read returns a text.
 func firstOf(values []string, read func(string) string) string {
 	for _, v := range values {
 		if t := read(v); t != "" {

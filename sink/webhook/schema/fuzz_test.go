@@ -16,8 +16,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
-// FuzzAppend checks what receivers rely on, for anything that the API client takes for a record: one line of JSON without a
-// duplicate key of ours, out of which the record comes back as it was served.
+// FuzzAppend checks what receivers rely on, for any text that the API client takes for a record. The event is one line of JSON, and
+// none of our keys is there twice. The record in it is the same as the server sent it.
 func FuzzAppend(f *testing.F) {
 	for _, r := range some(f) {
 		if len(r.Raw) < 10_000 {
@@ -31,7 +31,7 @@ func FuzzAppend(f *testing.F) {
 			return
 		}
 		r := p.Records[0]
-		if twice(r.Raw) != nil { // the client lets a key that it does not know be there twice
+		if twice(r.Raw) != nil { // the client allows a key twice if it does not know the key
 			return
 		}
 		for _, name := range mapped {
@@ -59,7 +59,7 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// twice is an error if an object of the text has a key twice.
+// twice returns an error if an object of the text has a key twice.
 func twice(text string) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -143,7 +143,7 @@ func checkNames(t *testing.T, line []byte, id string) {
 	}
 }
 
-// checkNative checks that the record as the server sent it is in the event.
+// checkNative checks that the event has the record as the server sent it.
 func checkNative(t *testing.T, name string, line []byte, raw string) {
 	t.Helper()
 	var event struct {

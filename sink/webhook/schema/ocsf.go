@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// ocsfVersion is the version that other vendors' mappings emit as well. 1.3.0 and earlier do not allow an actor in the class
+// ocsfVersion is the version that other vendors' mappings use too. 1.3.0 and earlier versions do not allow an actor in the class
 // Entity Management.
 const ocsfVersion = "1.5.0"
 
@@ -27,7 +27,7 @@ func (m *mapper) appendOCSF(o *out, e *event) {
 	o.text("activity_name", caption)
 	o.number("severity_id", int64(e.severity()))
 	ocsfStatus(o, e)
-	if class != BaseEvent { // which has no place for any of these objects
+	if class != BaseEvent { // this class has no field for any of these objects
 		ocsfObjects(o, e, class)
 	}
 	o.json("unmapped", `{"bloodhound":`)
@@ -50,7 +50,7 @@ func (m *mapper) ocsfMetadata(o *out, e *event) {
 	o.shut(at)
 }
 
-// severity is that of the action. A login that failed is more than one that did not.
+// severity is the severity of the action. A login that failed has a higher one than a login that succeeded.
 func (e *event) severity() int {
 	if e.action.user == loginUser && e.outcome == failure {
 		return low
@@ -70,14 +70,15 @@ func ocsfStatus(o *out, e *event) {
 	case failure:
 		o.number("status_id", failureStatus)
 		o.text("status", "Failure")
-	case intent, strange: // a rule on 1 and 2 counts outcomes alone
+	case intent, strange: // a rule on 1 and 2 counts only outcomes
 		o.number("status_id", otherStatus)
 		o.text("status", cut(e.Status))
 	}
 	o.text("status_detail", e.message)
 }
 
-// classify chooses the class and the activity. A class that lacks a required object gives way to one that does not require it.
+// classify chooses the class and the activity. If the event lacks an object that its class requires, it gets a class that does not
+// require the object.
 func (e *event) classify() (class Class, activity int) {
 	a := &e.action
 	class, activity = a.Class, a.Activity
@@ -102,12 +103,12 @@ func (e *event) classify() (class Class, activity int) {
 	return class, activity
 }
 
-// user is the user of the event in the sense of OCSF: the one who is acted upon, or who logs in.
+// user is the user of the event in the sense of OCSF: the target of the action, or the user that logs in.
 func (e *event) user() user {
 	switch {
 	case e.action.user == loginUser && e.attempted != "":
 		u := user{name: e.attempted}
-		if e.attempted == e.actor.name { // the same user, by all names
+		if e.attempted == e.actor.name { // the same user: it has all names
 			u = e.actor
 		}
 		return u
@@ -118,7 +119,7 @@ func (e *event) user() user {
 	}
 }
 
-// complete tells whether OCSF takes it as a user: by the e-mail address alone it does not.
+// complete tells whether OCSF accepts the user: an e-mail address alone is not enough.
 func (u user) complete() bool { return u.id != "" || u.name != "" }
 
 func ocsfObjects(o *out, e *event, class Class) {
@@ -191,8 +192,8 @@ func ocsfEndpoint(o *out, e *event) {
 	o.shut(at)
 }
 
-// isMail tells whether OCSF takes a text as an e-mail address. It is the pattern of email_t in 1.5.0, which is stricter than mail
-// is: it wants a dot in the domain.
+// isMail tells whether OCSF accepts a text as an e-mail address. It is the pattern of email_t in 1.5.0. This pattern is stricter
+// than e-mail is: it wants a dot in the domain.
 func isMail(text string) bool {
 	local, domain, _ := strings.Cut(text, "@")
 	host, rest, _ := strings.Cut(domain, ".")
@@ -200,7 +201,7 @@ func isMail(text string) bool {
 		only(local, "!#$%&'*+,-./=?^_`{|}~") && only(host, "-") && only(rest, "-.")
 }
 
-// only tells whether a text has nothing but letters and digits of ASCII, and the characters also.
+// only tells whether a text has only letters and digits of ASCII, and characters of also.
 func only(text, also string) bool {
 	for i := range len(text) {
 		c := text[i]

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// piece is how many bytes of a record are written at a time.
+// piece is how many bytes of a record out writes at a time.
 const piece = 32 << 10
 
-// An out takes the bytes of an event. If it has no w, they all stay in buf. If it has one, buf holds about a piece of them.
+// An out takes the bytes of an event. If it has no w, all bytes stay in buf. If it has one, buf has about a piece of them.
 type out struct {
 	buf     []byte
 	w       io.Writer
@@ -31,7 +31,7 @@ func (o *out) flush() {
 	o.buf = o.buf[:0]
 }
 
-// key appends the key of the next member, with the comma in front of it if there is an earlier one.
+// key appends the key of the next member. If there is an earlier member, key appends a comma first.
 func (o *out) key(name string) {
 	if n := len(o.buf); n == 0 || o.buf[n-1] != '{' {
 		o.buf = append(o.buf, ',')
@@ -41,7 +41,7 @@ func (o *out) key(name string) {
 	o.buf = append(o.buf, '"', ':')
 }
 
-// open begins a member that is an object. It returns the place for shut.
+// open begins a member that is an object. It returns the place that shut needs.
 func (o *out) open(name string) (at int) {
 	at = len(o.buf)
 	o.key(name)
@@ -100,8 +100,8 @@ func (o *out) instant(name string, at time.Time) {
 
 const hex = "0123456789abcdef"
 
-// quote appends a JSON string. Like encoding/json, it puts U+FFFD in place of bytes that are no UTF-8, and it escapes the two line
-// breaks of Unicode, at which some readers of lines would cut.
+// quote appends a JSON string. Like encoding/json, it writes U+FFFD instead of bytes that are no UTF-8. It escapes the two line
+// breaks of Unicode, since some readers of lines would cut the line there.
 func (o *out) quote(text string) {
 	o.buf = append(o.buf, '"')
 	start := 0
@@ -126,7 +126,7 @@ func (o *out) quote(text string) {
 	o.buf = append(append(o.buf, text[start:]...), '"')
 }
 
-// appendEscaped appends an ASCII character that cannot be in a JSON string as it is.
+// appendEscaped appends an ASCII character that a JSON string must escape.
 func appendEscaped(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
@@ -142,8 +142,8 @@ func appendEscaped(dst []byte, c byte) []byte {
 	}
 }
 
-// served appends JSON as the server sent it, on one line. JSON has line breaks only between tokens, and there a blank means the
-// same.
+// served appends JSON as the server sent it, on one line. JSON has line breaks only between tokens, and a blank means the same
+// there.
 func (o *out) served(json string) {
 	for json != "" {
 		part := json[:min(piece, len(json))]

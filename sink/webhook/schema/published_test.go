@@ -19,7 +19,7 @@ import (
 
 var events = flag.String("events", "", "folder into which TestEventsForOthers writes the events of all records, for .ci/schemas")
 
-// TestEventsForOthers writes the events that the tests of this file check, so that programs that are not ours can check them too.
+// TestEventsForOthers writes the events that the tests of this file check, so that other programs can check them too.
 func TestEventsForOthers(t *testing.T) {
 	if *events == "" {
 		t.Skip("no -events")
@@ -40,8 +40,8 @@ func all(t *testing.T, name string) (lines [][]byte) {
 	return lines
 }
 
-// TestOCSF checks every event against the published classes, in which every property is known and has a type. The classes were
-// made by testdata/check_ocsf.py. The changed events at the end show that the check can fail.
+// TestOCSF checks every event against the published classes. In these, every property is known and has a type.
+// testdata/check_ocsf.py made the classes. The changed events at the end show that the check can fail.
 func TestOCSF(t *testing.T) {
 	t.Parallel()
 	check := ocsf(t)
@@ -95,7 +95,7 @@ func ocsf(t *testing.T) func([]byte) (class string, err error) {
 		if err != nil {
 			return "", err
 		}
-		class := string(event.(map[string]any)["class_uid"].(json.Number)) //nolint:errcheck // another type is a failure of the test
+		class := string(event.(map[string]any)["class_uid"].(json.Number)) //nolint:errcheck // if it has another type, the test fails
 		if compiled[class] == nil {
 			if compiled[class], err = compiler.Compile(path + "#/$defs/class_" + class); err != nil {
 				return class, err
@@ -131,7 +131,7 @@ func TestECS(t *testing.T) {
 		if err := json.Unmarshal(line, &event); err != nil {
 			return []string{err.Error()}
 		}
-		delete(event, "bloodhound") // a field set of our own
+		delete(event, "bloodhound") // this is our own field set
 		walk(event, "", func(name string, value any) {
 			if text := misfit(published.Fields, name, value); text != "" {
 				problems = append(problems, name+": "+text)
@@ -188,7 +188,7 @@ func misfit(published map[string]definition, name string, value any) string {
 	}
 	for _, v := range values {
 		text, ok := v.(string)
-		if !ok { // every field that events have is a text, an address or a time
+		if !ok { // every field of an event is a text, an address or a time
 			return "no text"
 		}
 		if len(d.Values) > 0 && !slices.Contains(d.Values, text) {
@@ -198,7 +198,7 @@ func misfit(published map[string]definition, name string, value any) string {
 	return ""
 }
 
-// unexpected are the types that no category of the event expects.
+// unexpected returns the types that no category of the event expects.
 func unexpected(categories definition, event map[string]any) (problems []string) {
 	kinds, _ := event["type"].([]any)
 	for _, kind := range kinds {
@@ -212,7 +212,7 @@ func unexpected(categories definition, event map[string]any) (problems []string)
 	return problems
 }
 
-// TestOneLine: an event is one line, also for a reader that takes the line breaks of Unicode for ends of lines.
+// TestOneLine: an event is one line, also for a reader that takes Unicode's line breaks for ends of lines.
 func TestOneLine(t *testing.T) {
 	t.Parallel()
 	for _, name := range mapped {

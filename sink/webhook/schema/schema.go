@@ -9,25 +9,26 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 )
 
-// The names of the schemas, as users set them.
+// These are the names of the schemas, as users write them.
 const (
-	Native = "native" // the record as the server sent it, with two keys in front: see package ndjson
+	Native = "native" // the record as the server sent it, with two keys before it: see package ndjson
 	ECS    = "ecs"
 	OCSF   = "ocsf"
 )
 
-// Names are the schemas there are.
+// Names returns the names of the schemas.
 func Names() []string { return []string{Native, ECS, OCSF} }
 
-// Begins are the texts with which the objects of records begin, in all schemas: an error that shows an answer ends in front of them.
+// Begins returns the texts with which the objects of records begin, one for each schema. If an answer has such a text, an error
+// that shows the answer ends after it.
 func Begins() []string { return []string{`{"event_id":`, `{"@timestamp":`, `{"metadata":`} }
 
 // Options are the settings of a schema.
 type Options struct {
-	// Tenant goes into every event and event id.
+	// Tenant is in every event and in every event id.
 	Tenant string
-	// TrustedProxies is how many proxies of the user's own are in front of BloodHound. Each of them adds the address that it sees
-	// to the end of the chain. The native schema has the chain as it is.
+	// TrustedProxies is how many of the user's own proxies are in front of BloodHound. Each of them adds the address that it sees to
+	// the end of the chain. The native schema has the whole chain.
 	TrustedProxies int
 }
 
@@ -35,18 +36,19 @@ type Options struct {
 type Schema interface {
 	// Append appends the line of a record, with its newline. Raw must be a JSON object.
 	Append(dst []byte, r *record.Record) []byte
-	// Write writes the bytes that Append appends, and holds a small part of them at a time: it is for records of many bytes.
+	// Write writes the same bytes as Append, with only a small part of them in memory at a time: it is for large records.
 	Write(w io.Writer, r *record.Record) (int, error)
 }
 
-// mostMapped is how many bytes an event has at most beside the record: some 20 texts, of which each byte becomes six in the worst case.
+// mostMapped is how many bytes an event has at most in addition to the record: some 20 texts, if each byte becomes six in the worst
+// case.
 const mostMapped = 160 << 10
 
-// Longest is a bound of the length of a record's event in any schema, without looking at the record: a text of JSON doubles at most
-// when it is put into quotes.
+// Longest is an upper limit of the length of a record's event, in any schema. It does not read the record: in quotes, a text of
+// JSON has at most twice as many bytes.
 func Longest(r *record.Record) int { return mostMapped + 2*len(r.Raw) }
 
-// New returns the schema of that name; "" stands for Native.
+// New returns the schema of that name. "" means Native.
 func New(name string, o Options) (Schema, error) {
 	switch name {
 	case "", Native:
@@ -60,7 +62,7 @@ func New(name string, o Options) (Schema, error) {
 	}
 }
 
-// A mapper is a schema with names of its own.
+// A mapper is a schema that has its own names.
 type mapper struct {
 	Options
 	ecs     bool // or OCSF
@@ -68,13 +70,13 @@ type mapper struct {
 	types   map[string]string // of ECS, as JSON, for actions that are not in the table
 }
 
-// judged is an Action with the parts of an event that follow from it.
+// judged is an Action, and the parts of an event that follow from it.
 type judged struct {
 	Action
 	categories, types string // JSON
 }
 
-// list is the JSON of words that are separated by blanks.
+// list returns JSON for words that have blanks between them.
 func list(words string) string { return `["` + strings.ReplaceAll(words, " ", `","`) + `"]` }
 
 func newMapper(o Options, ecs bool) *mapper {
@@ -88,7 +90,7 @@ func newMapper(o Options, ecs bool) *mapper {
 	return m
 }
 
-// judge is the judgement of an action.
+// judge judges an action.
 func (m *mapper) judge(name string) judged {
 	if a, known := m.actions[name]; known {
 		return a

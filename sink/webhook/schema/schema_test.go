@@ -37,10 +37,10 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// native begins the record as the server sent it, in an event.
+// native has the text with which the record as the server sent it begins, in an event.
 var native = map[string]string{schema.ECS: `,"bloodhound":{`, schema.OCSF: `,"unmapped":{`}
 
-// TestEvents pins the events of all actions and statuses, without the record as the server sent it, and those of all shapes.
+// TestEvents holds the events of all actions and statuses, without the record as the server sent it, and those of all shapes.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	for _, name := range mapped {
@@ -66,7 +66,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestNative: the native schema is the line of ndjson, also if no schema is named.
+// TestNative: the native schema is the line of ndjson, also if the user names no schema.
 func TestNative(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", schema.Native} {
@@ -89,7 +89,7 @@ func TestNative(t *testing.T) {
 	}
 }
 
-// TestWrite: Write and Append give the same bytes, Append does not change earlier bytes, and the same record gives the same event.
+// TestWrite: Write and Append give the same bytes. Append does not change earlier bytes. The same record gives the same event.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	for _, name := range mapped {
@@ -115,7 +115,7 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
-// TestMemory: a record of many bytes is never copied as a whole, neither by its fields nor by another value.
+// TestMemory: Write never makes a copy of a whole large record. Another value of its fields is long in each turn.
 func TestMemory(t *testing.T) { // not parallel: it counts what the process allocates
 	for _, key := range []string{"query", "username", "name", "error"} {
 		e := ordinary("LoginAttempt", "failure")
@@ -136,7 +136,7 @@ func TestMemory(t *testing.T) { // not parallel: it counts what the process allo
 	}
 }
 
-// TestAppendAllocatesNothing: a record costs no allocation if the buffer is large enough.
+// TestAppendAllocatesNothing: if the buffer is large enough, a record needs no allocation.
 func TestAppendAllocatesNothing(t *testing.T) {
 	for _, name := range mapped {
 		s := build(t, name, schema.Options{})
@@ -174,7 +174,7 @@ func TestTrustedProxies(t *testing.T) {
 	}
 }
 
-// TestTable: the table has the actions of BloodHound's source, each once. The list beside it was read there.
+// TestTable: the table has the actions of BloodHound's source, each once. The list beside it comes from there.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/actions")
@@ -197,7 +197,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestDocuments: the table of actions in docs/siem-schemas.md is this one.
+// TestDocuments: docs/siem-schemas.md has the same table of actions.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -224,7 +224,7 @@ func TestDocuments(t *testing.T) {
 
 func words(text string) string { return strings.ReplaceAll(text, " ", ", ") }
 
-// BenchmarkAppend measures the bytes that each schema makes of an ordinary record, and how long that takes.
+// BenchmarkAppend measures how many bytes each schema makes of an ordinary record, and how long that takes.
 func BenchmarkAppend(b *testing.B) {
 	records := generated(b)
 	for _, name := range schema.Names() {

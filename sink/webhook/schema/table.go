@@ -2,10 +2,10 @@ package schema
 
 import "slices"
 
-// Actions are the actions that BloodHound is known to log, in the order in which the documents list them. Servers log others too.
+// Actions returns the actions that we know from BloodHound, in the order in which the documents list them. Servers log others too.
 func Actions() []Action { return slices.Clone(actions[:]) }
 
-// actions is the table from which everything else about an action follows. The list of names is the one of BloodHound's source.
+// actions is the table with all facts about an action. The list of names is the one of BloodHound's source.
 //
 //nolint:gochecknoglobals // a constant
 var actions = [...]Action{
@@ -13,7 +13,7 @@ var actions = [...]Action{
 	{"CreateSupportUserSessionAttempt", "authentication session", "start", Authentication, authenticationLogon, medium, "", sessionUser},
 	{"InvalidateSupportUserSession", "session", "end", Authentication, authenticationLogoff, informational, "", sessionUser},
 	{"InvalidateAllSupportUserSessions", "session", "end", APIActivity, activityDelete, medium, "", noUser},
-	// The activity is that of the method that was refused.
+	// The activity is the one of the method that BloodHound refused.
 	{unauthorizedAccess, "api", "access denied", APIActivity, activityOther, medium, "", noUser},
 	{"AcceptEULA", "iam", "info user", APIActivity, activityOther, informational, "", noUser},
 	{"AcceptFedEULA", "iam", "info user", APIActivity, activityOther, informational, "", noUser},

@@ -300,7 +300,7 @@ func TestUnread(t *testing.T) {
 				for i := range 150 {
 					s.export(hours(i, i+1), nil, int64(i))
 				}
-				var asked atomic.Int64 // several objects are looked at at a time
+				var asked atomic.Int64 // verify looks at several objects at once
 				failing := checkpointtest.NewFaulty(map[string]*checkpointtest.Memory{"files": s.files, "positions": s.positions}[where])
 				failing.On(func(_ context.Context, called checkpointtest.Op, _ string) checkpointtest.Fault {
 					if called == op {

@@ -68,9 +68,13 @@ func (w *world) rotate(tick int) bool {
 	return false
 }
 
-// bothVouch tells whether every journal with an entry says that the second key is active.
+// bothVouch tells whether every journal with an entry says that the second key is active. A journal that is gone says nothing: it
+// may come back with the list that it had.
 func (w *world) bothVouch() bool {
 	for _, j := range w.journals {
+		if j.lost != lostNot {
+			return false
+		}
 		ring := w.rings[j.origin]
 		if j.serial > 0 && (ring == nil || !slices.Contains(ring.Active(j.serial), bothKeys[1])) {
 			return false

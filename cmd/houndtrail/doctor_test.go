@@ -269,7 +269,10 @@ func withUnprintable(c *clinic) {
 func withFile(c *clinic) { c.set("HOUNDTRAIL_ARCHIVE_URL", "file://"+c.write("archive", "", 0o600)) }
 
 func withReadOnly(c *clinic) {
-	if !abilities()["small-disk"] {
+	switch can, err := condition("small-disk"); {
+	case err != nil:
+		c.Fatal(err)
+	case !can:
 		c.Skip("this machine does not let a test mount a disk")
 	}
 	dir := c.dir("HOUNDTRAIL_ARCHIVE_URL")

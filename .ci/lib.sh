@@ -97,3 +97,12 @@ modules() {
   echo .
   find . -mindepth 2 -name go.mod -not -path './.git/*' -not -path '*/testdata/*' -printf '%h\n' | sort
 }
+
+# SIMULATOR is the folder of the tool that decides requests by policies. simulator: installs it if it is missing.
+SIMULATOR=${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail-ci/npm/${IAM_SIMULATE##*/}
+simulator() {
+  [ -d "$SIMULATOR" ] && return
+  rm -rf "$SIMULATOR.new" && mkdir -p "$SIMULATOR.new"
+  npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$SIMULATOR.new" "$IAM_SIMULATE"
+  mv "$SIMULATOR.new" "$SIMULATOR"
+}

@@ -1,7 +1,10 @@
 // Decides requests by the policies of deploy/aws, with a simulator of IAM. Each role may do exactly what docs/security.md says, in
-// each partition. The bucket policy applies to every request to its bucket.
+// each partition. The policy of a bucket applies to every request to it.
 //
-//   node .ci/simulate.mjs FOLDER POLICIES    FOLDER has the simulator in its node_modules, and POLICIES the files of deploy/aws
+//   node .ci/simulate.mjs FOLDER POLICIES [PARTITION]
+//
+// FOLDER has the simulator in its node_modules, and POLICIES the files of deploy/aws. With a partition, the policies are those of an
+// installation there, and no placeholder of a partition is left in them.
 //
 // The simulator cannot know whether AWS sends a condition key. The keys here come from the documentation of S3 and KMS.
 import { readFileSync } from 'node:fs'
@@ -15,12 +18,17 @@ const partitions = { aws: 'eu-central-1', 'aws-us-gov': 'us-gov-west-1', 'aws-cn
 const account = '111122223333'
 const bucket = 'arn:aws:s3:::example-bucket'
 const heads = 'arn:aws:s3:::example-bucket-heads'
+const results = 'arn:aws:s3:::example-bucket-results'
+const athena = `arn:aws:athena:eu-central-1:${account}:workgroup`
+const glue = `arn:aws:glue:eu-central-1:${account}`
 const key = `arn:aws:kms:eu-central-1:${account}:key/00000000-0000-0000-0000-000000000000`
 const file = `${bucket}/houndtrail/audit/tenant=acme/dt=2026-01-01/20260101T000000.000000Z.parquet`
 const raw = `${bucket}/houndtrail/quarantine/3f`
 const journal = `${bucket}/houndtrail/checkpoints/archive`
 const entry = `${journal}/00000000000000000/00000000000000000001.json`
 const outside = `${bucket}/elsewhere/x`
+// An installation of .ci/terraform has a database of its own name.
+const database = process.argv[4] ? 'example_workgroup' : 'example_database'
 const create = { 's3:if-none-match': '*', 's3:ObjectCreationOperation': 'true' }
 const overwrite = { 's3:ObjectCreationOperation': 'true' }
 const list = prefix => ({ 's3:prefix': prefix })
@@ -72,6 +80,17 @@ const requests = {
   'delete a head': ['s3:DeleteObject', `${heads}/houndtrail/archive/1`],
   'list heads': ['s3:ListBucket', heads, list('houndtrail/archive/')],
   'list all of the heads\' bucket': ['s3:ListBucket', heads],
+  'read a head without TLS': ['s3:GetObject', `${heads}/houndtrail/archive/1`, { 'aws:SecureTransport': 'false' }],
+  'delete a version of a head': ['s3:DeleteObjectVersion', `${heads}/houndtrail/archive/1`],
+  'ask a question': ['athena:StartQueryExecution', `${athena}/example-workgroup`],
+  'ask in another workgroup': ['athena:StartQueryExecution', `${athena}/primary`],
+  'read the table': ['glue:GetTable', `${glue}:table/${database}/bloodhound_audit`],
+  'read another table': ['glue:GetTable', `${glue}:table/payroll/salaries`],
+  'change the table': ['glue:UpdateTable', `${glue}:table/${database}/bloodhound_audit`],
+  'write a result': ['s3:PutObject', `${results}/1.csv`, overwrite],
+  'read a result': ['s3:GetObject', `${results}/1.csv`],
+  'read a result without TLS': ['s3:GetObject', `${results}/1.csv`, { 'aws:SecureTransport': 'false' }],
+  'delete a result': ['s3:DeleteObject', `${results}/1.csv`],
 }
 
 const writer = [
@@ -89,15 +108,19 @@ const roles = {
     'read a file', 'read an entry', 'read raw bytes', 'read a version', 'read a retention', 'list files', 'list entries', 'list versions',
     'learn that an object is missing', 'see the versioning', 'see the default retention', 'decrypt through S3',
   ],
+  watch: ['read an entry', 'list entries', 'learn that an object is missing', 'decrypt through S3'],
   anchor: ['read a head', 'create a head', 'list heads'],
+  'anchor-reader': ['read a head', 'list heads'],
+  athena: ['ask a question', 'read the table', 'write a result', 'read a result', 'decrypt through S3', 'encrypt through S3'],
   // The bucket policy denies these even to an administrator.
   administrator: Object.keys(requests).filter(name => ![
     'read without TLS', 'overwrite an entry', 'overwrite a set', 'overwrite a tile', 'bypass a retention', 'delete an entry',
-    'delete the lease', 'delete a version',
+    'delete the lease', 'delete a version', 'overwrite a head', 'delete a head', 'delete a version of a head', 'read a head without TLS',
+    'read a result without TLS',
   ].includes(name)),
 }
 
-const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['s3:*', 'kms:*'], Resource: '*' }] }
+const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['s3:*', 'kms:*', 'athena:*', 'glue:*'], Resource: '*' }] }
 const statements = principal => ({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Principal: { AWS: principal }, Action: 'kms:*', Resource: '*' }],
@@ -105,22 +128,31 @@ const statements = principal => ({
 let decided = 0
 const wrong = []
 for (const [partition, region] of Object.entries(partitions)) {
+  if (process.argv[4] && process.argv[4] !== partition) continue
   const suffix = partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com'
   const there = value => JSON.parse(JSON.stringify(value).replaceAll('arn:aws:', `arn:${partition}:`).replaceAll('eu-central-1', region)
     .replaceAll(`s3.${region}.amazonaws.com`, `s3.${region}.${suffix}`))
-  const shipped = name => there(JSON.parse(readFileSync(`${process.argv[3]}/${name}-policy.json`)))
+  const read = name => JSON.parse(readFileSync(`${process.argv[3]}/${name}-policy.json`))
+  const shipped = name => (process.argv[4] ? read(name) : there(read(name)))
+  // The policy of the resource itself: that of its bucket, or of the key.
+  const protection = resource => {
+    const at = resource.split('/')[0]
+    if (at === there(bucket)) return shipped('bucket')
+    if (at === there(heads)) return shipped('anchor-bucket')
+    if (at === there(results)) return shipped('results-bucket')
+    return resource === there(key) ? statements(`arn:${partition}:iam::${account}:root`) : undefined
+  }
   for (const [role, may] of Object.entries(roles)) {
     const policy = role === 'administrator' ? everything : shipped(role)
     for (const [name, request] of Object.entries(requests)) {
       const [action, resource, context = {}] = there(request)
-      const own = resource.startsWith(there(bucket)) && !resource.startsWith(there(heads))
       const answer = await runSimulation({
         request: {
           principal: `arn:${partition}:iam::${account}:role/houndtrail`, action, resource: { resource, accountId: account },
           contextVariables: { 'aws:SecureTransport': 'true', ...context },
         },
         identityPolicies: [{ name: role, policy }], serviceControlPolicies: [], resourceControlPolicies: [],
-        resourcePolicy: own ? shipped('bucket') : resource === there(key) ? statements(`arn:${partition}:iam::${account}:root`) : undefined,
+        resourcePolicy: protection(resource),
       }, {})
       decided++
       const ignored = answer.result?.ignoredContextKeys ?? []

@@ -28,3 +28,8 @@ JSONSCHEMA=jsonschema==4.26.0
 PYDANTIC_OCSF=pydantic-ocsf==3.0.0
 ECS9=@elastic/ecs@9.4.0
 ECS8=@elastic/ecs@8.11.1
+# Terraform, the package with the schema of its provider for AWS, and the linter of CloudFormation (.ci/terraform).
+TERRAFORM=1.11.4
+AWS_PROVIDER=6.25.0
+AWS_PROVIDER_CLASSES=@cdktf/provider-aws@21.22.1
+CFN_LINT=cfn-lint==1.58.0

@@ -44,6 +44,8 @@ func TestPolicies(t *testing.T) {
 			"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning",
 			"s3:GetBucketObjectLockConfiguration",
 		}, kms...),
+		"watch-policy.json":         append([]string{"s3:GetObject", "s3:ListBucket"}, kms...),
+		"anchor-reader-policy.json": {"s3:GetObject", "s3:ListBucket"},
 	} {
 		var given []string
 		for _, s := range statements(t, file) {
@@ -52,7 +54,8 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("%s: %s: effect is %q", file, s.Sid, s.Effect)
 			}
 			for _, resource := range s.Resource {
-				inPrefix := strings.HasPrefix(resource, "arn:aws:s3:::example-bucket/houndtrail/") && strings.HasSuffix(resource, "/*")
+				inPrefix := strings.HasSuffix(resource, "/*") && (strings.HasPrefix(resource, "arn:aws:s3:::example-bucket/houndtrail/") ||
+					strings.HasPrefix(resource, "arn:aws:s3:::example-bucket-heads/houndtrail/"))
 				if !inPrefix && strings.Contains(resource, "*") {
 					t.Errorf("%s: %s: %s is neither one prefix of a bucket nor one resource", file, s.Sid, resource)
 				}
@@ -71,23 +74,28 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestBucketPolicyOnlyDenies: it binds every principal, and gives no right to any.
-func TestBucketPolicyOnlyDenies(t *testing.T) {
-	denied := map[string]words{}
-	for _, s := range statements(t, "bucket-policy.json") {
-		if s.Effect != "Deny" || s.Principal != "*" {
-			t.Errorf("%s: %s of %s, want a denial for everybody", s.Sid, s.Effect, s.Principal)
+// TestBucketPoliciesOnlyDeny: they bind every principal, and give no right to any.
+func TestBucketPoliciesOnlyDeny(t *testing.T) {
+	evidence := []string{"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"}
+	for file, actions := range map[string][]string{
+		"bucket-policy.json": evidence, "anchor-bucket-policy.json": evidence, "results-bucket-policy.json": {"s3:*"},
+	} {
+		denied := map[string]words{}
+		for _, s := range statements(t, file) {
+			if s.Effect != "Deny" || s.Principal != "*" {
+				t.Errorf("%s: %s: %s of %s, want a denial for everybody", file, s.Sid, s.Effect, s.Principal)
+			}
+			for _, action := range s.Action {
+				denied[action] = s.Resource
+			}
+			if slices.Contains(s.Action, "s3:PutObject") && s.Condition["Null"]["s3:if-none-match"][0] != "true" {
+				t.Errorf("%s: %s: the condition is %v", file, s.Sid, s.Condition)
+			}
 		}
-		for _, action := range s.Action {
-			denied[action] = s.Resource
-		}
-		if s.Sid == "CreateEntriesOnly" && s.Condition["Null"]["s3:if-none-match"][0] != "true" {
-			t.Errorf("%s: the condition is %v", s.Sid, s.Condition)
-		}
-	}
-	for _, action := range []string{"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"} {
-		if len(denied[action]) == 0 {
-			t.Errorf("%s is not denied anywhere", action)
+		for _, action := range actions {
+			if len(denied[action]) == 0 {
+				t.Errorf("%s: %s is not denied", file, action)
+			}
 		}
 	}
 }

@@ -23,12 +23,8 @@ const (
 	rowGroupBytes = 32 << 20
 	// pageBytes is the size of a page before compression. With pages of 1 MiB, files would be 3% smaller, but readers slower.
 	pageBytes = 256 << 10
-	// densePageBytes is the same for a dense file, and denseJSONBytes for its JSON, whose larger pages are 2% smaller in all.
+	// densePageBytes is the same for a dense file.
 	densePageBytes = 1 << 20
-	denseJSONBytes = 4 << 20
-	// denseIDWindow is how far back the compression of random ids looks in a dense file. Only an intent and its outcome have the
-	// same id, and they are near. A few equal digits farther back cost more to name than to write: ids would be 2% larger.
-	denseIDWindow = 16 << 10
 	// dictionaryBytes is how large a dictionary may be: some 58,000 UUIDs. A column with more different values in a row group
 	// has no dictionary.
 	dictionaryBytes = 2 << 20

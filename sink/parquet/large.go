@@ -25,7 +25,7 @@ func (c *chunk) large(value string) error {
 	sum := crc32.NewIEEE()
 	_, _ = sum.Write(c.runs)
 	packed := counted{Writer: sum}
-	if err := c.compressValue(&packed, value); err != nil {
+	if err := compressValue(&packed, value, c.dense); err != nil {
 		return err
 	}
 	if b, ok := c.Writer.(interface{ Grow(n int) }); ok {
@@ -33,7 +33,7 @@ func (c *chunk) large(value string) error {
 	}
 	p := page{rows: 1, encoding: format.Plain, bytes: int64(len(value))}
 	return c.write(&p, lengthSize+len(value), int(packed.written), sum.Sum32(), func(w io.Writer) error {
-		return c.compressValue(w, value)
+		return compressValue(w, value, c.dense)
 	})
 }
 
@@ -41,8 +41,8 @@ func (c *chunk) large(value string) error {
 const lengthSize = 4
 
 // compressValue writes the compressed value. It holds only a part of the value at a time.
-func (c *chunk) compressValue(w io.Writer, value string) error {
-	z, err := newZstd(c.dense, c.window())
+func compressValue(w io.Writer, value string, dense bool) error {
+	z, err := newZstd(dense)
 	if err != nil {
 		return err
 	}

@@ -9,14 +9,12 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/rle"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-
-	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
 // scratch is the memory of one page and one dictionary. All columns of all files use it in turn.
 type scratch struct {
 	dense      bool
-	zstd       map[int]*zstd.Encoder // by window; nil at first
+	zstd       *zstd.Encoder // nil at first
 	integer    []int64
 	indexes    []int32
 	levels     []byte // the level of each row: 1 for a value, 0 for NULL
@@ -28,24 +26,11 @@ type scratch struct {
 }
 
 // pageBytes is the size of a page before compression.
-func (c *chunk) pageBytes() int {
-	switch {
-	case !c.dense:
-		return pageBytes
-	case c.Type == String && c.kind == record.JSON:
-		return denseJSONBytes
-	default:
+func (s *scratch) pageBytes() int {
+	if s.dense {
 		return densePageBytes
 	}
-}
-
-// window is how far back the compression of a page looks: over the whole page, if looking far pays. With a larger window, the
-// encoder would use and keep more memory.
-func (c *chunk) window() int {
-	if c.dense && c.column.bloom() {
-		return denseIDWindow
-	}
-	return 2 * c.pageBytes()
+	return pageBytes
 }
 
 // bloom is the empty filter number i, with room for so many values.
@@ -60,19 +45,14 @@ func (s *scratch) bloom(i, values int) bloom.SplitBlockFilter {
 }
 
 // compress returns the values compressed.
-func (c *chunk) compress() (_ []byte, err error) {
-	z := c.zstd[c.window()]
-	if z == nil {
-		if z, err = newZstd(c.dense, c.window()); err != nil {
+func (s *scratch) compress() (_ []byte, err error) {
+	if s.zstd == nil {
+		if s.zstd, err = newZstd(s.dense); err != nil {
 			return nil, err
 		}
-		if c.zstd == nil {
-			c.zstd = map[int]*zstd.Encoder{}
-		}
-		c.zstd[c.window()] = z
 	}
-	c.packed = z.EncodeAll(c.values, c.packed[:0])
-	return c.packed, nil
+	s.packed = s.zstd.EncodeAll(s.values, s.packed[:0])
+	return s.packed, nil
 }
 
 // A page has the facts about a page of data, besides its levels and values.
@@ -214,12 +194,16 @@ func (c *chunk) addDictionary() error {
 	return err
 }
 
+// compressionWindow is how far back the compression of a page looks: over the whole page. With a larger window, the encoder
+// would use and keep more memory.
+const compressionWindow = 2 * pageBytes
+
 // newZstd has the fastest level: it takes half the time of the default level, and files are 2% larger. For a dense file it has
 // the best level.
-func newZstd(dense bool, window int) (*zstd.Encoder, error) {
-	level := zstd.SpeedFastest
+func newZstd(dense bool) (*zstd.Encoder, error) {
+	level, window := zstd.SpeedFastest, compressionWindow
 	if dense {
-		level = zstd.SpeedBestCompression
+		level, window = zstd.SpeedBestCompression, 2*densePageBytes
 	}
 	return zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(level), zstd.WithWindowSize(window),

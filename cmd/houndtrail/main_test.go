@@ -52,30 +52,35 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup:               setup,
 		Condition:           condition,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"bloodhound": bloodhoundCommand,
-			"website":    website,
-			"webhook":    webhookCommand,
-			"s3":         s3Command,
-			"exits":      exits,
-			"complains":  complains,
-			"begin":      begin,
-			"send":       send,
-			"end":        end,
-			"appears":    appears,
-			"get":        get,
-			"crowd":      crowd,
-			"archived":   archived,
-			"remember":   remember,
-			"unchanged":  unchanged,
-			"damage":     damage,
-			"newer":      newer,
-			"signingkey": signingKey,
-			"walk":       walk,
-			"forge":      forge,
-			"rollback":   rollback,
-		},
+		Cmds:                scriptCommands(),
 	})
+}
+
+// scriptCommands are the commands of a script besides those of testscript itself.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"bloodhound": bloodhoundCommand,
+		"website":    website,
+		"webhook":    webhookCommand,
+		"s3":         s3Command,
+		"exits":      exits,
+		"complains":  complains,
+		"begin":      begin,
+		"send":       send,
+		"end":        end,
+		"appears":    appears,
+		"get":        get,
+		"crowd":      crowd,
+		"archived":   archived,
+		"remember":   remember,
+		"unchanged":  unchanged,
+		"damage":     damage,
+		"newer":      newer,
+		"signingkey": signingKey,
+		"walk":       walk,
+		"forge":      forge,
+		"rollback":   rollback,
+	}
 }
 
 // setup is the configuration at the start of each script: an archive and its positions below $WORK.

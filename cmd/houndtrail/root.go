@@ -25,13 +25,17 @@ and posts it as NDJSON to a SIEM. It commits its position only after the destina
 It is configured by HOUNDTRAIL_ environment variables; docs/configuration.md lists them all. To see it work with nothing
 installed, run: houndtrail demo`,
 		Args:          cobra.NoArgs,
+		Version:       build(),
 		SilenceErrors: true,
 
 		SuggestionsMinimumDistance: 2, // letters
 		SilenceUsage:               true,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetOut(p.stdout) // before InitDefaultCompletionCmd, which keeps the output that it finds
+	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		p.run(), p.backfill(), p.compact(), p.forget(), p.adopt(), p.move(), p.acceptReset(),
@@ -174,22 +178,27 @@ func (p *program) version() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(p.stdout, "houndtrail %s%s %s %s/%s\n", version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(p.stdout, "houndtrail %s\n", build())
 			return err
 		},
 	}
 }
 
-// revision is the commit that the binary was built from, if the build recorded it.
-func revision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return " (" + s.Value[:min(len(s.Value), 12)] + ")"
+// build names the version, the commit with its time, the Go that compiled it, and the platform. A part that the build did not
+// record is left out.
+func build() string {
+	from := map[string]string{"vcs.revision": commit, "vcs.time": date}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if set, known := from[s.Key]; known && set == "" {
+				from[s.Key] = s.Value
+			}
 		}
 	}
-	return ""
+	rev, at := from["vcs.revision"], from["vcs.time"]
+	stamp := strings.TrimPrefix(strings.TrimSuffix(rev[:min(len(rev), 12)]+", "+at, ", "), ", ")
+	if stamp != "" {
+		stamp = " (" + stamp + ")"
+	}
+	return fmt.Sprintf("%s%s %s %s/%s", version, stamp, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

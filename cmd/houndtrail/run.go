@@ -107,15 +107,25 @@ the webhook, 5 or 6 for journals. No secret is printed.`,
 
 func (p *program) demo() *cobra.Command {
 	o := demo.Options{Version: version, Memory: memory(), Out: p.stdout}
+	var address string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See the whole thing work, with nothing installed",
 		Long: `Start a BloodHound test double with weeks of believable history, export it as
 Parquet into a directory, forward it as NDJSON to a receiver, let some late
 records appear, run again, and show what can be proven. Nothing leaves this
-machine: both servers listen on the loopback interface and end with the command.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return demo.Run(cmd.Context(), o) },
+machine: both servers listen on the loopback interface and end with the command.
+
+With --listen, only serve: a BloodHound whose log goes on for a week, and a
+receiver, for a Houndtrail of another process. All of their records are made up.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if address != "" {
+				return demo.Serve(cmd.Context(), address, o)
+			}
+			return demo.Run(cmd.Context(), o)
+		},
 	}
+	cmd.Flags().StringVar(&address, "listen", "", "only serve the demo's BloodHound and receiver on this address, such as 127.0.0.1:8080")
 	cmd.Flags().StringVar(&o.Dir, "dir", "houndtrail-demo", "where to put the archive; what an earlier demo left there is replaced")
 	cmd.Flags().IntVar(&o.Records, "records", 40_000, "how much history to make up")
 	return cmd

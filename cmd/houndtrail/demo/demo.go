@@ -29,8 +29,8 @@ type Options struct {
 
 // Run is the demonstration from its beginning to its end.
 func Run(ctx context.Context, o Options) error {
-	if o.Records < 1 {
-		return stream.Usagef("--records %d: want at least 1", o.Records)
+	if err := o.check(); err != nil {
+		return err
 	}
 	dir, err := emptied(o.Dir)
 	if err != nil {
@@ -69,6 +69,13 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("the demo's archive does not hold what was served: please report this, with the seed %d", seed)
 	}
 	o.say("%s", nextSteps(o.Dir))
+	return nil
+}
+
+func (o Options) check() error {
+	if o.Records < 1 {
+		return stream.Usagef("--records %d: want at least 1", o.Records)
+	}
 	return nil
 }
 

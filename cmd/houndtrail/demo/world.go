@@ -49,7 +49,7 @@ func newWorld(ctx context.Context, records int) (w *world, err error) {
 	})
 	rows = append(rows, corners(w.start().AddDate(0, 0, 14))...)
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{
-		Now: w.now, Seed: seed, Rows: rows, Tokens: map[string]string{w.token: "the-key-of-the-demo"},
+		Now: w.now, Seed: seed, Rows: rows, Tokens: map[string]string{w.token: tokenKey},
 	})
 	if w.source, err = serveLocally(ctx, w.server); err != nil {
 		return nil, err
@@ -126,15 +126,24 @@ func (w *world) halfAnHourLater() {
 
 // environ is the configuration that a user would write for this world.
 func (w *world) environ(dir string) []string {
-	return []string{
-		"HOUNDTRAIL_BLOODHOUND_URL=" + w.source.url,
-		"HOUNDTRAIL_BLOODHOUND_TOKEN_ID=" + w.token,
-		"HOUNDTRAIL_BLOODHOUND_TOKEN_KEY=the-key-of-the-demo",
+	return append(connection(w.source.url, w.token, w.siem.url),
 		"HOUNDTRAIL_BLOODHOUND_RATE=50",
 		"HOUNDTRAIL_TENANT=demo",
-		"HOUNDTRAIL_ARCHIVE_URL=file://" + filepath.ToSlash(filepath.Join(dir, "archive")),
-		"HOUNDTRAIL_CHECKPOINT_URL=file://" + filepath.ToSlash(filepath.Join(dir, "checkpoints")),
-		"HOUNDTRAIL_WEBHOOK_URL=" + w.siem.url + "/ingest",
+		"HOUNDTRAIL_ARCHIVE_URL=file://"+filepath.ToSlash(filepath.Join(dir, "archive")),
+		"HOUNDTRAIL_CHECKPOINT_URL=file://"+filepath.ToSlash(filepath.Join(dir, "checkpoints")),
+	)
+}
+
+// tokenKey is the key of every token of the demo.
+const tokenKey = "the-key-of-the-demo"
+
+// connection has the settings for the demo's BloodHound and its receiver.
+func connection(source, token, siem string) []string {
+	return []string{
+		"HOUNDTRAIL_BLOODHOUND_URL=" + source,
+		"HOUNDTRAIL_BLOODHOUND_TOKEN_ID=" + token,
+		"HOUNDTRAIL_BLOODHOUND_TOKEN_KEY=" + tokenKey,
+		"HOUNDTRAIL_WEBHOOK_URL=" + siem + "/ingest",
 	}
 }
 

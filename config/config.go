@@ -206,6 +206,9 @@ type Webhook struct {
 	// Batches that Houndtrail sends at the same time, at most. With more of them, a receiver that is far away slows the export
 	// down less.
 	InFlight int `env:"IN_FLIGHT,default=8" min:"1" max:"100"`
+	// Requests a second to the receiver, at most, by all posts of one process together; 0 for no limit. With a limit, a backlog
+	// takes longer, and nothing else changes.
+	Rate PostRate `env:"RATE" shown:"no limit" example:"5"`
 	// Conditions for an answer to count as a success, in addition to a 2xx that is no HTML page: a status such as `204`, or a
 	// value in its JSON such as `json:.text=Success`. Separate several by commas: the answer must have one of the statuses, and
 	// all of the values.

@@ -138,7 +138,7 @@ func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
 		HEC:         format.HECOptions{Index: c.HEC.Index, Sourcetype: c.HEC.Sourcetype, Ack: c.HEC.Ack, Resume: c.HEC.Resume},
-		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Timeout: c.Timeout,
+		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Limiter: s.posts, Timeout: c.Timeout,
 		Expect: c.Expect.Expectation, RetryFor: s.process.Patience,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
 	}

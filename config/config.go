@@ -218,6 +218,9 @@ type Webhook struct {
 	// Tell the receiver the newest heads of the journals as well, at most once an hour: events of the type `houndtrail.head`. So
 	// the receiver remembers them, whatever becomes of the journals. They are no records, and have no `id`.
 	Heads bool `env:"HEADS,default=false"`
+	// Tell the receiver the troubles of the streams themselves: events of the type `houndtrail.alarm`, one when a state begins and
+	// one when it ends. docs/siem.md lists them. They are no records, and have no `id`.
+	Alarms bool `env:"ALARMS,default=false"`
 	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
 	CA  CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 	HEC HEC    `env:",prefix=HEC_"`

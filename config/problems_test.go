@@ -181,6 +181,7 @@ ARCHIVE_URL|WEBHOOK_URL=https://siem.example
 CHECKPOINT_URL=s3://bucket/a b
 ANCHOR_URL=heads
 WEBHOOK_HEADS=sometimes
+WEBHOOK_ALARMS=sometimes
 ANCHOR_SCHEDULE=*/90 * * * *
 SCHEDULE=
 SCHEDULE=5m

@@ -97,6 +97,7 @@ func TestAccepted(t *testing.T) {
 		{"ARCHIVE_URL=file:///", "Checkpoint.URL", "file:///checkpoints"},
 		{"CHECKPOINT_URL=file:///c", "Checkpoint.URL", "file:///c"},
 		{"WEBHOOK_HEADS=true", "Webhook.Heads", "true"},
+		{"WEBHOOK_ALARMS=true", "Webhook.Alarms", "true"},
 		{"ANCHOR_URL=s3://heads/acme/", "Anchor.URL", "s3://heads/acme"},
 		{"ANCHOR_SCHEDULE=0 * * * *", "Anchor.Schedule", "0 * * * *"},
 		{"SCHEDULE=@hourly", "Schedule", "@hourly"},

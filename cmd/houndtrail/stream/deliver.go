@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream/alarm"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/budget"
@@ -60,10 +61,8 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 		stream.Memory, stream.Stopping = share, func() bool { return ctx.Err() != nil }
 		all = append(all, stream)
 	}
-	for _, told := range all {
-		for _, s := range all {
-			told.heads = append(told.heads, s.watch)
-		}
+	for _, s := range all {
+		s.told = all
 	}
 	return all, nil
 }
@@ -92,6 +91,11 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 		}
 		if e.Sink = receiver; s.config.Webhook.Heads {
 			stream.tells = newTeller(s.journals, receiver, s.Now, e.Log)
+		}
+		if s.config.Webhook.Alarms {
+			stream.alarm = alarm.NewTeller(alarm.Options{
+				Bucket: s.journals, Stream: name, Tenant: s.config.Tenant, Events: receiver, Now: s.Now, Log: e.Log,
+			})
 		}
 		return stream, nil
 	}

@@ -128,12 +128,16 @@ func escaped(c byte) int {
 type told struct {
 	ID   string    `json:"event_id"`
 	Time time.Time `json:"cursor"`
+	At   time.Time `json:"at"`
 }
 
 // readEvent reads an event that is no record. Houndtrail itself made it. If readEvent cannot read it, the receiver gets it without
 // an id.
 func readEvent(event []byte) (e told) {
 	_ = json.Unmarshal(event, &e)
+	if e.Time.IsZero() {
+		e.Time = e.At
+	}
 	return e
 }
 

@@ -257,6 +257,7 @@ func TestEvents(t *testing.T) {
 			`{"type":"houndtrail.head","event_id":"o/1","size":1,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`,
 			`{"type":"houndtrail.head","event_id":"o/2","size":2,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`,
 			`{"type":"houndtrail.alarm","event_id":"o/3","tenant":"acme","alarm":"hole","total":1,"text":"a \"b\"","at":"2026-03-01T16:00:01Z"}`,
+			`{"type":"houndtrail.test","event_id":"o/4","tenant":"acme","created_at":"2026-03-01T16:00:02Z"}`, // the one of doctor
 		} {
 			if i > 0 {
 				all = append(all, frame.Between...)

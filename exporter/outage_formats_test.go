@@ -193,7 +193,7 @@ func TestReceiverDownForAnHour(t *testing.T) {
 var errKilled = errors.New("killed")
 
 // Thirty processes are killed during a delivery, each after a random post that the receiver has. In every format no record is lost.
-// What comes again is no more than the batches of the windows that were not committed at the kill.
+// The receiver gets again at most the batches of the windows that were not committed at the kill.
 func TestKillsDuringDelivery(t *testing.T) {
 	t.Parallel()
 	const kills, windowRecords = 30, 60

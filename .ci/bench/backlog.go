@@ -111,7 +111,8 @@ func (b *bench) backlog(records int) error {
 	header("bar")
 	b.row(fmt.Sprintf("time, a backlog to a receiver of 50 ms a post / the same posts (%.1f s / %.1f s, %d posts)", median(exports, wall),
 		median(posts, wall), len(slow.bodies)), "%.2f", ratio(exports, posts, wall), "1.2")
-	b.row("processor, to that receiver / to one that takes no time", "%.2f", ratio(exports, prompt, cpu), "1.1")
+	b.row(fmt.Sprintf("processor, to that receiver / to one that takes no time (%.1f s / %.1f s)", median(exports, cpu), median(prompt, cpu)),
+		"%.2f", ratio(exports, prompt, cpu), "1.1")
 	b.row("peak memory, MiB", "%.0f", median(exports, rss), "256")
 	return nil
 }

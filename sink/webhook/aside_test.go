@@ -10,8 +10,8 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
-// Records that Elasticsearch puts into its failure store count as delivered, and the receipt counts them: also those of a batch
-// whose other records need another attempt, and those that an earlier attempt at the window delivered.
+// Records that Elasticsearch puts into its failure store count as delivered, and the receipt counts them. It also counts those of a
+// batch whose other records need another attempt, and those that an earlier attempt at the window delivered.
 func TestDiverted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

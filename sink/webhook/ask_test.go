@@ -57,8 +57,8 @@ func TestAsk(t *testing.T) {
 func TestAskForToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAzure(receivers.SentinelOptions{}, time.Hour)
-		if found, asked, err := a.sink(t, 1).Ask(t.Context()); !asked || err != nil || found.Health != format.Well {
+		a := newAzure(receivers.SentinelOptions{}, 20*time.Minute)
+		if found, asked, err := a.sink(t, 2).Ask(t.Context()); !asked || err != nil || found.Health != format.Well {
 			t.Errorf("found %+v, asked: %t, %v", found, asked, err)
 		}
 		s := newSink(t, webhook.Options{

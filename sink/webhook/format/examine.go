@@ -2,9 +2,9 @@ package format
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/houndtrail/houndtrail/config/setting"
@@ -95,15 +95,15 @@ func (bulk) Examined(a Answer) Finding {
 		} `json:"data_streams"`
 	}
 	switch {
-	case a.Status == http.StatusUnauthorized:
+	case a.Status == 401:
 		return refused("the server does not take the credential")
-	case a.Status == http.StatusNotFound:
+	case a.Status == 404:
 		return Finding{
 			Doubtful, "there is no such data stream yet",
 			"check that an index template with data_stream matches the name: otherwise the first batch makes a plain index",
 		}
-	case a.Status != http.StatusOK || json.Unmarshal(a.Body, &said) != nil || len(said.Streams) == 0:
-		return Finding{Seen: "the server does not tell of its data streams: " + http.StatusText(a.Status)}
+	case a.Status != 200 || json.Unmarshal(a.Body, &said) != nil || len(said.Streams) == 0:
+		return Finding{Seen: "the server does not tell of its data streams: " + "status " + strconv.Itoa(a.Status)}
 	}
 	return Finding{Health: Well, Seen: "data stream " + a.Quote(said.Streams[0].Name) + ", template " + a.Quote(said.Streams[0].Template)}
 }
@@ -117,12 +117,12 @@ func (f loki) Question(u *url.URL) *url.URL {
 func (loki) Examined(a Answer) Finding {
 	text := strings.TrimSpace(string(a.Body))
 	switch {
-	case a.Status == http.StatusOK && text == "ready":
+	case a.Status == 200 && text == "ready":
 		return Finding{Health: Well, Seen: "Loki is ready"}
-	case a.Status == http.StatusServiceUnavailable:
+	case a.Status == 503:
 		return Finding{Doubtful, "Loki is not ready: " + a.Quote(text), "wait for it; Houndtrail sends its batches again until Loki takes them"}
 	default:
-		return Finding{Seen: "it does not tell whether it is ready: " + http.StatusText(a.Status)}
+		return Finding{Seen: "it does not tell whether it is ready: " + "status " + strconv.Itoa(a.Status)}
 	}
 }
 
@@ -144,11 +144,11 @@ func (datadog) Examined(a Answer) Finding {
 		Valid bool `json:"valid"`
 	}
 	switch {
-	case a.Status == http.StatusForbidden || a.Status == http.StatusUnauthorized:
+	case a.Status == 403 || a.Status == 401:
 		return refused("Datadog does not know the API key; is it of another site?")
-	case a.Status == http.StatusOK && json.Unmarshal(a.Body, &said) == nil && said.Valid:
+	case a.Status == 200 && json.Unmarshal(a.Body, &said) == nil && said.Valid:
 		return Finding{Health: Well, Seen: "Datadog knows the API key"}
 	default:
-		return Finding{Seen: "Datadog does not tell whether it knows the API key: " + http.StatusText(a.Status)}
+		return Finding{Seen: "Datadog does not tell whether it knows the API key: " + "status " + strconv.Itoa(a.Status)}
 	}
 }

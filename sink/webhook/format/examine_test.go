@@ -69,7 +69,7 @@ func TestExamined(t *testing.T) {
 		{format.ElasticBulk, 200, ``, format.Silent, ""},
 		{format.ElasticBulk, 404, `{"error":{}}`, format.Doubtful, "no such data stream"},
 		{format.ElasticBulk, 401, ``, format.Ill, "credential"},
-		{format.ElasticBulk, 403, `{"error":{}}`, format.Silent, "Forbidden"},
+		{format.ElasticBulk, 403, `{"error":{}}`, format.Silent, "status 403"},
 		{format.Loki, 200, "ready\n", format.Well, "ready"},
 		{format.Loki, 200, "<html>", format.Silent, ""},
 		{format.Loki, 503, "Ingester not ready: waiting", format.Doubtful, "waiting"},

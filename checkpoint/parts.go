@@ -52,6 +52,8 @@ type Counts struct {
 	Self     int `json:"self,omitempty"`
 	Excluded int `json:"excluded,omitempty"` // new rows that the settings leave out; the stream never delivers them
 	Filtered int `json:"filtered,omitempty"` // those of Excluded that the stream's filter leaves out
+	// Diverted counts those of Fresh that the receiver has stored in another place than Houndtrail asked for.
+	Diverted int `json:"diverted,omitempty"`
 }
 
 // News is the number of new rows that our own polling did not cause.
@@ -63,6 +65,7 @@ type Totals struct {
 	Objects   int64 `json:"objects"`            // the objects that were delivered
 	Bytes     int64 `json:"bytes"`              // of the objects
 	Filtered  int64 `json:"filtered,omitempty"` // records that a filter left out
+	Diverted  int64 `json:"diverted,omitempty"` // records that the receiver has stored in another place
 	// These count the records that were read in windows of the kinds export and history, by the status of the server's own count
 	// of the window. Each record is in one of the three.
 	Exact   int64 `json:"exact"`
@@ -159,7 +162,8 @@ type Progress struct {
 
 // Receipt lists the objects that a sink made durable.
 type Receipt struct {
-	Objects []Object
+	Objects  []Object
+	Diverted int // records that the destination has stored in another place than Houndtrail asked for
 }
 
 // Writer names the program that wrote an entry.

@@ -206,6 +206,9 @@ type Webhook struct {
 	// Batches that Houndtrail sends at the same time, at most. With more of them, a receiver that is far away slows the export
 	// down less.
 	InFlight int `env:"IN_FLIGHT,default=8" min:"1" max:"100"`
+	// Requests a second to the receiver, at most, by all posts of one process together; 0 for no limit. With a limit, a backlog
+	// takes longer, and nothing else changes.
+	Rate PostRate `env:"RATE" shown:"no limit" example:"5"`
 	// Conditions for an answer to count as a success, in addition to a 2xx that is no HTML page: a status such as `204`, or a
 	// value in its JSON such as `json:.text=Success`. Separate several by commas: the answer must have one of the statuses, and
 	// all of the values.
@@ -215,6 +218,9 @@ type Webhook struct {
 	// Tell the receiver the newest heads of the journals as well, at most once an hour: events of the type `houndtrail.head`. So
 	// the receiver remembers them, whatever becomes of the journals. They are no records, and have no `id`.
 	Heads bool `env:"HEADS,default=false"`
+	// Tell the receiver the troubles of the streams themselves: events of the type `houndtrail.alarm`, one when a state begins and
+	// one when it ends. docs/siem.md lists them. They are no records, and have no `id`.
+	Alarms bool `env:"ALARMS,default=false"`
 	// PEM file of certificate authorities to trust besides the system's, for a receiver behind a private one.
 	CA  CAFile `env:"CA_FILE" example:"/etc/ssl/acme.pem"`
 	HEC HEC    `env:",prefix=HEC_"`

@@ -221,12 +221,17 @@ func (r *Rate) UnmarshalText(text []byte) error {
 		*r = 0
 		return nil
 	}
-	n, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !(n >= leastRate && n <= mostRate) { // NaN is neither
+	n, ok := parseRate(text)
+	if !ok {
 		return invalidf("got %s; want auto, or a number from 0.01 to 1000", quote(string(text)))
 	}
 	*r = Rate(n)
 	return nil
+}
+
+func parseRate(text []byte) (n float64, ok bool) {
+	n, err := strconv.ParseFloat(string(text), 64)
+	return n, err == nil && n >= leastRate && n <= mostRate // NaN is neither
 }
 
 // String is the setting as UnmarshalText takes it.
@@ -235,6 +240,23 @@ func (r Rate) String() string {
 		return "auto"
 	}
 	return strconv.FormatFloat(float64(r), 'g', -1, 64)
+}
+
+// PostRate is the most requests a second; 0 stands for no limit.
+type PostRate float64
+
+// UnmarshalText takes a number. The library also calls it for a variable that is not set, with an empty text.
+func (r *PostRate) UnmarshalText(text []byte) error {
+	if len(text) == 0 || string(text) == "0" {
+		*r = 0
+		return nil
+	}
+	n, ok := parseRate(text)
+	if !ok {
+		return invalidf("got %s; want 0 for no limit, or a number from 0.01 to 1000", quote(string(text)))
+	}
+	*r = PostRate(n)
+	return nil
 }
 
 // Listen is an address to listen on, host:port; "" stands for none.

@@ -34,6 +34,8 @@ func TestAccepted(t *testing.T) {
 		{"BLOODHOUND_PAGE_SIZE=50000", "BloodHound.PageSize", "50000"},
 		{"BLOODHOUND_RATE=0.5", "BloodHound.Rate", "0.5"},
 		{"BLOODHOUND_RATE=auto", "BloodHound.Rate", "auto"},
+		{"WEBHOOK_RATE=0", "Webhook.Rate", "0"},
+		{"WEBHOOK_RATE=0.5", "Webhook.Rate", "0.5"},
 		{"BLOODHOUND_WAIT=1s", "BloodHound.Wait", "1s"},
 		{"BLOODHOUND_CA_FILE", "BloodHound.CA", ""}, // TestCAFile has a file
 		{"BLOODHOUND_INSECURE=true", "BloodHound.Insecure", "true"},
@@ -95,6 +97,7 @@ func TestAccepted(t *testing.T) {
 		{"ARCHIVE_URL=file:///", "Checkpoint.URL", "file:///checkpoints"},
 		{"CHECKPOINT_URL=file:///c", "Checkpoint.URL", "file:///c"},
 		{"WEBHOOK_HEADS=true", "Webhook.Heads", "true"},
+		{"WEBHOOK_ALARMS=true", "Webhook.Alarms", "true"},
 		{"ANCHOR_URL=s3://heads/acme/", "Anchor.URL", "s3://heads/acme"},
 		{"ANCHOR_SCHEDULE=0 * * * *", "Anchor.Schedule", "0 * * * *"},
 		{"SCHEDULE=@hourly", "Schedule", "@hourly"},

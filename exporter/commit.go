@@ -152,6 +152,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		Changed:        changes(p),
 		CommittedAt:    c.clock(),
 	}
+	next.Records.Diverted = o.receipt.Diverted
 	if p.newest != nil && !w.kind.keepsPosition() {
 		next.Newest = p.newest
 	}

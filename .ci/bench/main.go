@@ -3,6 +3,7 @@
 //
 //	go run ./.ci/bench -yardsticks FOLDER            processor, memory and time of a long history
 //	go run ./.ci/bench -yardsticks FOLDER -latency   time, with latency in front of each peer
+//	go run ./.ci/bench -yardsticks FOLDER -backlog   a million records to a receiver that takes 50 ms a post
 //	go run ./.ci/bench -yardsticks FOLDER -journal   an idle cycle, after few journal entries and after many
 //
 // The archives go to a file system in memory if the machine has one, so that the figures are of the exporter alone. On a disk
@@ -31,8 +32,9 @@ func main() {
 	testing.Init() // the servers of sinktest ask for -short
 	yardsticks := flag.String("yardsticks", "../shared/bench", "folder with the module of gen, bhserve and reference")
 	latency := flag.Bool("latency", false, "measure what latency and the default settings cost")
+	backlog := flag.Bool("backlog", false, "measure a backlog to a receiver that takes 50 ms a post")
 	journal := flag.Bool("journal", false, "measure an idle cycle after 500,000 journal entries; they take 3 GB")
-	rounds := flag.Int("rounds", 0, "rounds of each comparison; 0 for 9, 3 with -latency and 21 with -journal")
+	rounds := flag.Int("rounds", 0, "rounds of each comparison; 0 for 9, 3 with -latency and -backlog, and 21 with -journal")
 	records := flag.Int("records", 0, "records of the main history; 0 for 1,000,000, and 200,000 with -latency")
 	long := flag.Int("long", 5, "the long history is so many times as long; 0 leaves it out")
 	where := flag.String("dir", memory(), "folder that the histories and the archives are written to; they take some gigabytes")
@@ -47,6 +49,8 @@ func main() {
 		switch {
 		case *latency:
 			err = b.latencies(cmp.Or(*records, 200_000))
+		case *backlog:
+			err = b.backlog(cmp.Or(*records, 1_000_000))
 		case *journal:
 			err = b.journals()
 		default:

@@ -162,6 +162,12 @@ func TestBroken(t *testing.T) {
 		// The receiver.
 		"SIEM is unknown":           {func(c *clinic) { c.set("HOUNDTRAIL_WEBHOOK_URL", "https://siem.invalid/"+urlToken) }, "webhook/address", "HOUNDTRAIL_WEBHOOK_URL", 4, nil},
 		"SIEM's authority":          {withSIEM, "webhook/certificate", "HOUNDTRAIL_WEBHOOK_CA_FILE", 4, nil},
+		"Splunk's token is unknown": {withReceiver("splunk-hec", 403, `{"text":"Invalid token","code":4}`), "webhook/receiver", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", 4, nil},
+		"Splunk's queues are full":  {withReceiver("splunk-hec", 503, `{"text":"queues are full","code":18}`), "webhook/receiver", "queues", 0, nil},
+		"Elastic's key is unknown":  {withReceiver("elastic-bulk", 401, `{}`), "webhook/receiver", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", 4, nil},
+		"no data stream":            {withReceiver("elastic-bulk", 404, `{}`), "webhook/receiver", "index template", 0, nil},
+		"Loki is not ready":         {withReceiver("loki", 503, "Ingester not ready"), "webhook/receiver", "wait for it", 0, nil},
+		"no token for Sentinel":     {withoutToken, "webhook/receiver", "HOUNDTRAIL_WEBHOOK_OAUTH_CLIENT_ID", 4, nil},
 		"SIEM wants another login":  {func(c *clinic) { c.siem.turn(401, "") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", 4, sendTest},
 		"SIEM has another path":     {func(c *clinic) { c.siem.turn(404, "") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
 		"SIEM has another form":     {func(c *clinic) { c.siem.turn(400, "") }, "webhook/test event", "HOUNDTRAIL_WEBHOOK_URL", 4, sendTest},
@@ -343,6 +349,20 @@ func withDamage(c *clinic) {
 
 func withSIEM(c *clinic) {
 	c.set("HOUNDTRAIL_WEBHOOK_URL", c.listen(c.siem, newAuthority(c.T).leaf(local, nextYear()))+"/ingest")
+}
+
+// withReceiver makes a receiver of a format that has one answer to every question.
+func withReceiver(format string, status int, body string) func(*clinic) {
+	return func(c *clinic) {
+		c.set("HOUNDTRAIL_WEBHOOK_FORMAT", format, "HOUNDTRAIL_WEBHOOK_URL", c.listen(answering(status, "application/json", body), nil))
+	}
+}
+
+// withoutToken makes a token endpoint that does not know the client.
+func withoutToken(c *clinic) {
+	tokens := c.listen(answering(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`), nil)
+	c.set("HOUNDTRAIL_WEBHOOK_FORMAT", "sentinel", "HOUNDTRAIL_WEBHOOK_AUTHORIZATION", "", "HOUNDTRAIL_WEBHOOK_OAUTH_TOKEN_URL", tokens,
+		"HOUNDTRAIL_WEBHOOK_OAUTH_CLIENT_ID", "client", "HOUNDTRAIL_WEBHOOK_OAUTH_CLIENT_SECRET", headerSecret)
 }
 
 func withExpectation(c *clinic) { c.set("HOUNDTRAIL_WEBHOOK_EXPECT", "json:.text=Success") }

@@ -101,6 +101,7 @@ const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 //	webhook dislike 7   makes it answer 400 to a batch with the record of that id
 //	webhook like        ends these five
 //	webhook heads N     fails unless it got N heads
+//	webhook alarms N A  fails unless it got N alarms of that name, each once
 //	webhook has N       fails unless it has every record of the log, N of them, each event id once
 func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
@@ -141,15 +142,31 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		events, _ := w.siem.Events()
 		heads := 0
 		for id := range events {
-			if strings.HasPrefix(id, "acme/houndtrail/") {
+			if strings.HasPrefix(id, "acme/houndtrail/") && !strings.Contains(id, "/alarm/") {
 				heads++
 			}
 		}
 		if want := number(ts, args[1]); heads != want {
 			ts.Fatalf("the receiver was told %d heads, want %d", heads, want)
 		}
+	case len(args) == 3 && args[0] == "alarms":
+		w.siem.alarms(ts, args[2], number(ts, args[1]))
 	default:
-		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N | heads N")
+		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N | heads N | alarms N NAME")
+	}
+}
+
+// alarms checks that so many alarms of a name came, each once.
+func (s *siem) alarms(ts *testscript.TestScript, name string, want int) {
+	events, _ := s.Events()
+	got := 0
+	for id, times := range events {
+		if strings.Contains(id, "/alarm/"+name+"/") {
+			got += times
+		}
+	}
+	if got != want {
+		ts.Fatalf("the receiver got %d alarms %s, want %d: %v", got, name, want, events)
 	}
 }
 

@@ -32,7 +32,7 @@ var errNoAck = errors.New("no acknowledgement")
 // among the batches in flight. Houndtrail does not store the question: after a crash, the next process sends the batch again.
 func (s *Sink) untilStored(ctx, pauses context.Context, b *batch, number int) error {
 	for {
-		err := s.attempt(ctx, b, number)
+		err := s.attempt(ctx, pauses, b, number)
 		if classOf(err) != format.Pending {
 			return err
 		}
@@ -51,6 +51,9 @@ func (s *Sink) untilStored(ctx, pauses context.Context, b *batch, number int) er
 		}
 		b.round++
 		s.options.Log.Warn("no acknowledgement came, sending the batch anew", zap.String("batch", b.id), zap.Int("round", b.round))
+		if err := s.turn(ctx, pauses); err != nil {
+			return err
+		}
 	}
 }
 
@@ -92,6 +95,9 @@ func (s *Sink) poll(ctx context.Context, b *batch, pending *StatusError) error {
 	asking, ok := s.format.(format.Acknowledger)
 	if !ok {
 		return pending // impossible: no other format says Pending
+	}
+	if s.turn(ctx, ctx) != nil {
+		return pending // the caller sees that its context has ended
 	}
 	attempt, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()

@@ -27,7 +27,7 @@ type StatusError struct {
 // judge returns nil if the answer acknowledges its batch. Otherwise it returns a [StatusError].
 func (s *Sink) judge(resp *http.Response, answer []byte, b *batch, redact *strings.Replacer, a *Attempt) error {
 	v := s.verdict(resp, answer, b, redact)
-	if a.Aside = v.Aside; v.Aside > 0 {
+	if a.Aside, b.aside = v.Aside, v.Aside; v.Aside > 0 {
 		s.options.Log.Error("the receiver has put records into another place than asked, since they do not fit: they count as delivered, "+
 			"and a search of the index does not find them: look into its failure store, and mend the index",
 			zap.Int("records", v.Aside), zap.String("batch", b.id))

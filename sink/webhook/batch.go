@@ -22,6 +22,7 @@ type batch struct {
 	events int    // how many events it has that are no records
 	round  int    // how often Houndtrail has sent it again because no acknowledgement came
 	id     string // made from the events in it
+	aside  int    // how many of its records the receiver has stored in another place, by its last answer
 	size   int    // of the body before compression
 	wire   []byte // the body as Houndtrail sends it
 	sum    [sha256.Size]byte

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,13 +45,20 @@ type refusal struct {
 // records, deliver posts only the others again.
 func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error) {
 	var (
-		d       = &delivery{left: b}
-		started = time.Now()
-		tries   int
-		odd     int // how many of the tries had an unexpected answer
-		last    error
+		d     = &delivery{left: b}
+		tries int
+		odd   int // how many of the tries had an unexpected answer
+		last  error
 	)
+	// Before started: while the batch waits for its first turn, its patience does not begin.
+	if err := s.turn(ctx, pauses); err != nil {
+		return d, err
+	}
+	started := time.Now()
 	try := func() (struct{}, error) {
+		if tries > 0 && s.turn(ctx, pauses) != nil {
+			return struct{}{}, backoff.Permanent(last)
+		}
 		tries++
 		if last = s.untilStored(ctx, pauses, d.left, tries); isUnexpected(last) {
 			odd++
@@ -79,6 +87,23 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 	default:
 		return d, fmt.Errorf("gave up after %d attempts in %s; the next run sends the batch again: %w",
 			tries, time.Since(started).Round(time.Millisecond), last)
+	}
+}
+
+// turn waits until the limit of the requests a second lets one more go. The wait ends with both contexts. The error is the one of a
+// batch that Houndtrail did not begin.
+func (s *Sink) turn(ctx, pauses context.Context) error {
+	if s.options.Limiter == nil {
+		return nil
+	}
+	err := s.options.Limiter.Wait(pauses)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() == nil && pauses.Err() != nil:
+		return errHalted
+	default: // without a cause in ctx, its deadline would come before the turn
+		return fmt.Errorf("stopped while it waited for its turn: %w", cmp.Or(ctx.Err(), err))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter/transport"
@@ -65,6 +66,9 @@ type Options struct {
 	AllowStale, BareLines bool
 	// InFlight is how many batches may be in flight at a time, in all windows together.
 	InFlight int
+	// Limiter limits the requests a second to the receiver: posts, further attempts, and questions for acknowledgements. Several sinks
+	// of a process may share one. Nil means no limit.
+	Limiter *rate.Limiter
 	// Compression is the compression of a batch's body. "" means Gzip.
 	Compression ndjson.Compression
 

@@ -28,6 +28,7 @@ func (s *Sink) WriteParts(
 			return checkpoint.Receipt{}, err
 		}
 		all.Objects = append(all.Objects, receipt.Objects...)
+		all.Diverted += receipt.Diverted
 	}
 	s.unfinished.set(w, nil)
 	return all, nil

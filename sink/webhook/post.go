@@ -48,7 +48,10 @@ func (s *Sink) Tell(ctx context.Context, events ...[]byte) error {
 	defer s.inFlight.Release(1)
 	sum := sha256.Sum256(plain)
 	b := &batch{walk: walk, events: len(events), id: hex.EncodeToString(sum[:len(sum)/2]), size: len(plain), wire: wire.Bytes()}
-	if err := s.attempt(ctx, b, 1); err != nil && classOf(err) != format.Pending {
+	if err := s.turn(ctx, ctx); err != nil {
+		return fmt.Errorf("post to webhook %s: %w", s, err)
+	}
+	if err := s.attempt(ctx, ctx, b, 1); err != nil && classOf(err) != format.Pending {
 		return fmt.Errorf("post to webhook %s: %w", s, err)
 	}
 	return nil

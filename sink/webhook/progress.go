@@ -22,12 +22,13 @@ type portion struct {
 	at     int // index of its first record among those of the window
 	events []event
 	object checkpoint.Object
+	aside  int // how many of its records the receiver has stored in another place
 }
 
 // portion has those records of a batch that the receiver has acknowledged. It remains after the preparedWindow. Its object is the
 // body that the receiver got, with the records that the receiver took.
 func (b *batch) portion(acknowledged func(i int) bool) portion {
-	p := portion{at: -1, events: make([]event, 0, len(b.lines))}
+	p := portion{at: -1, events: make([]event, 0, len(b.lines)), aside: b.aside}
 	p.object = sink.Object("batch/"+b.id, len(b.wire), b.sum, func(yield func(sink.Stamp) bool) {
 		for i := range b.lines {
 			if !acknowledged(i) {

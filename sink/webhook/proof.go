@@ -82,9 +82,9 @@ func (e *noProofError) Unwrap() []error {
 
 // attempt makes one POST. If the receiver refuses its proof, and Houndtrail has another one by now, attempt makes a second POST,
 // and no third one. If Houndtrail crashes after the receiver's answer, the next process sends the batch again under the same id.
-func (s *Sink) attempt(ctx context.Context, b *batch, number int) error {
+func (s *Sink) attempt(ctx, pauses context.Context, b *batch, number int) error {
 	again, err := s.observed(ctx, b, number)
-	if again {
+	if again && s.turn(ctx, pauses) == nil {
 		s.options.Log.Info("the receiver refused the credentials, trying again with newer ones", zap.String("batch", b.id), zap.Error(err))
 		_, err = s.observed(ctx, b, number)
 	}

@@ -55,6 +55,7 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	var receipt checkpoint.Receipt
 	for _, p := range done {
 		receipt.Objects = append(receipt.Objects, p.object)
+		receipt.Diverted += p.aside
 	}
 	return receipt, nil
 }

@@ -48,9 +48,9 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 		defer health.turns(s.Name, false)
 		err := stream.Abandoned(work, s.Cycle(work))
 		health.ended(s.Name, err, time.Now())
+		s.Tell(work, err)
 		switch {
 		case err == nil:
-			s.Tell(work)
 		case stream.Incurable(err):
 			stop(&stream.Error{Stream: s.Name, Err: err})
 		case errors.As(err, new(*webhook.PostponedError)):

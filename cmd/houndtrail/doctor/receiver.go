@@ -51,6 +51,10 @@ func receiverChecks() []check[*receiver] {
 			needs: []string{"address"}, run: (*receiver).certificate,
 		},
 		{name: "format", about: "the form of the batches, and their limits", run: (*receiver).format},
+		{
+			name: "receiver", about: "what the receiver says of itself: HEC is healthy, there is a data stream, Loki is ready, Datadog knows " +
+				"the key; and OAuth gives a token", needs: []string{"certificate", "format"}, run: (*receiver).ask,
+		},
 		{name: "pause", about: "the receiver has not asked for a pause", needs: []string{journalStore + "/list"}, run: (*receiver).pause},
 		{
 			name: "test event", about: "--send-test: the receiver accepts an event that is marked as a test, sent as a batch is",
@@ -118,6 +122,28 @@ func (r *receiver) format(context.Context) []Row {
 		login = "an Authorization header"
 	}
 	return okf("%s, at most %d records and %s in a batch, compression %s, %s", c.Format, records, size, c.Compression, login)
+}
+
+// ask asks a question that changes nothing at the receiver.
+func (r *receiver) ask(ctx context.Context) []Row {
+	found, asked, err := r.sink.Ask(ctx)
+	switch {
+	case !asked:
+		return nil
+	case err != nil:
+		return fail(at(exporter.StageSink, err), "check "+setting.WebhookURL+", and with OAuth "+setting.WebhookOAuthClientID+" and "+
+			setting.WebhookOAuthClientSecret)
+	}
+	switch found.Health {
+	case format.Well:
+		return okf("%s", found.Seen)
+	case format.Doubtful:
+		return warn(found.Seen, found.Advice)
+	case format.Ill:
+		return fail(at(exporter.StageSink, errors.New(found.Seen)), found.Advice)
+	default:
+		return skipped(found.Seen)
+	}
 }
 
 func (r *receiver) pause(ctx context.Context) []Row {

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream/alarm"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/budget"
@@ -60,10 +61,8 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 		stream.Memory, stream.Stopping = share, func() bool { return ctx.Err() != nil }
 		all = append(all, stream)
 	}
-	for _, told := range all {
-		for _, s := range all {
-			told.heads = append(told.heads, s.watch)
-		}
+	for _, s := range all {
+		s.told = all
 	}
 	return all, nil
 }
@@ -92,6 +91,11 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 		}
 		if e.Sink = receiver; s.config.Webhook.Heads {
 			stream.tells = newTeller(s.journals, receiver, s.Now, e.Log)
+		}
+		if s.config.Webhook.Alarms {
+			stream.alarm = alarm.NewTeller(alarm.Options{
+				Bucket: s.journals, Stream: name, Tenant: s.config.Tenant, Events: receiver, Now: s.Now, Log: e.Log,
+			})
 		}
 		return stream, nil
 	}
@@ -138,7 +142,7 @@ func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
 		HEC:         format.HECOptions{Index: c.HEC.Index, Sourcetype: c.HEC.Sourcetype, Ack: c.HEC.Ack, Resume: c.HEC.Resume},
-		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Timeout: c.Timeout,
+		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Limiter: s.posts, Timeout: c.Timeout,
 		Expect: c.Expect.Expectation, RetryFor: s.process.Patience,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
 	}

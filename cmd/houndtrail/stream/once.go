@@ -35,9 +35,7 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	}
 	_ = g.Wait()
 	for i, s := range all {
-		if errs[i] == nil {
-			s.Tell(work)
-		}
+		s.Tell(work, errs[i])
 	}
 	return errors.Join(errs...)
 }

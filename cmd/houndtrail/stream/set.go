@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
@@ -41,11 +42,16 @@ type Set struct {
 
 	journals, files, heads bucket.Bucket            // nil until they are opened
 	guards                 map[string]*anchor.Guard // the anchors of the journals that were opened to commit
+	posts                  *rate.Limiter            // of all requests of this process to the receiver; nil for no limit
 }
 
 // NewSet is the set of a configuration. It opens no store.
 func NewSet(c *config.Config, p Process) *Set {
-	return &Set{config: c, process: p, guards: map[string]*anchor.Guard{}}
+	s := &Set{config: c, process: p, guards: map[string]*anchor.Guard{}}
+	if most := c.Webhook.Rate; most > 0 {
+		s.posts = rate.NewLimiter(rate.Limit(most), 1)
+	}
+	return s
 }
 
 // Names are the names of the streams that are turned on.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/anchor"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream/alarm"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 )
@@ -44,7 +45,8 @@ type Stream struct {
 	watch *watch              // the exporter's Store, which wraps the journal
 	guard *anchor.Guard       // nil if no place for anchors is set
 	tells *teller             // nil unless this stream's receiver gets the heads
-	heads []*watch            // the streams of this process whose heads its receiver gets
+	alarm *alarm.Teller       // nil unless this stream's receiver gets the alarms
+	told  []*Stream           // the streams of this process whose heads and alarms its receiver gets
 	pause *pause              // the pause for which its receiver asks; nil for the archive
 	turn  *semaphore.Weighted // the turn that its cycles share with compactions; nil if there are none
 }
@@ -104,15 +106,28 @@ func (s *Stream) Anchor(ctx context.Context) error {
 	return err
 }
 
-// Tell posts the newest heads of all streams to the receiver, if the receiver gets heads and the last post is an hour ago. If
-// it fails, no harm is done. The caller has seen that a cycle ended well.
-func (s *Stream) Tell(ctx context.Context) {
-	if s.tells == nil || ctx.Err() != nil {
+// Tell tells the receiver about the streams themselves, after a cycle that ended with that error. If it fails, no harm is done. It
+// posts new alarms, if the receiver gets alarms, and unless the receiver asks for a pause. After a cycle that ended well, it posts
+// the newest heads, if the receiver gets heads and the last post is an hour ago.
+func (s *Stream) Tell(ctx context.Context, ended error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if s.alarm != nil && !isA[*webhook.PostponedError](ended) {
+		var facts []alarm.Facts
+		for _, other := range s.told {
+			if f, known := other.watch.facts(other.Name, other.Retention, clockOf(other.Now)); known {
+				facts = append(facts, f)
+			}
+		}
+		s.alarm.Tell(ctx, facts)
+	}
+	if s.tells == nil || ended != nil {
 		return
 	}
 	var notes []string
-	for _, w := range s.heads {
-		if head, known := w.head.Load().(string); known && head != "" {
+	for _, other := range s.told {
+		if head, known := other.watch.head.Load().(string); known && head != "" {
 			notes = append(notes, head)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/anchor"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream/alarm"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -33,8 +34,13 @@ type watch struct {
 	log    *zap.Logger
 	once   sync.Once
 	newest atomic.Pointer[Position]
-	head   atomic.Value // the newest head, as a string
+	entry  atomic.Pointer[checkpoint.Stored] // the newest entry, without its set and its objects
+	head   atomic.Value                      // the newest head, as a string
+	end    atomic.Pointer[end]               // of the last cycle that came to an end by itself
 }
+
+// An end is how a cycle ended.
+type end struct{ state, reason string }
 
 // Load loads the newest entry and remembers it.
 func (w *watch) Load(ctx context.Context) (checkpoint.Stored, error) {
@@ -71,6 +77,9 @@ func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) 
 	if err == nil {
 		w.newest.Store(&Position{s.Serial, s.Holed()})
 		w.head.Store(s.Head)
+		light := s
+		light.Delivered, light.Objects = nil, nil
+		w.entry.Store(&light)
 	}
 	return s, err
 }
@@ -91,6 +100,7 @@ func (w *watch) ended(ctx context.Context, err error) {
 	if errors.Is(err, checkpoint.ErrLeaseHeld) || errors.Is(err, checkpoint.ErrConflict) {
 		return
 	}
+	w.end.Store(&end{state, reason(err)})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
 	noted := w.leave(ctx, state, err)
@@ -99,12 +109,41 @@ func (w *watch) ended(ctx context.Context, err error) {
 	}
 }
 
+// reason is an error in one line; "" if there is none.
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// facts are what the receiver's alarms know of the stream. ok is false until a cycle has ended.
+func (w *watch) facts(name string, retention exporter.Retention, now time.Time) (f alarm.Facts, ok bool) {
+	e := w.end.Load()
+	if e == nil {
+		return f, false
+	}
+	f = alarm.Facts{Stream: name, Reason: e.reason}
+	switch e.state {
+	case StateOK, StateWaiting, StateHoles: // a hole is an alarm of its own
+	default:
+		f.Trouble = e.state
+	}
+	if s := w.entry.Load(); s != nil && s.Serial > 0 {
+		f.Entry = &alarm.Entry{Holes: s.HolesTotal, Changed: s.ChangedTotal, Diverted: s.Totals.Diverted}
+		if retention.Near(s.Cursor, s.Oldest, now) {
+			f.Entry.Deadline = retention.Deadline(s.Cursor, s.Oldest)
+		}
+	}
+	return f, true
+}
+
 // leave notes the end of a cycle beside the journal.
 func (w *watch) leave(ctx context.Context, state string, err error) error {
 	if err == nil {
 		return w.Succeed(ctx)
 	}
-	f := checkpoint.Failure{State: state, Reason: strings.ReplaceAll(err.Error(), "\n", "; "), At: time.Now().UTC()}
+	f := checkpoint.Failure{State: state, Reason: reason(err), At: time.Now().UTC()}
 	if stage, ok := errors.AsType[*exporter.Error](err); ok {
 		f.Stage = string(stage.Stage)
 	}

@@ -34,8 +34,8 @@ type Format interface { //nolint:interfacebloat // it is one receiver, and each 
 	// a time.
 	Write(w io.Writer, r *record.Record) (int, error)
 	// AppendEvent appends an event that is no record, as an item. event is an object of JSON on one line, with a type, an event_id and
-	// a time, cursor. The receiver must be able to distinguish it from a record. If the receiver knows the event_id, it must be able
-	// to drop the event.
+	// a time: cursor, at or created_at. The receiver must be able to distinguish it from a record. If the receiver knows the event_id, it
+	// must be able to drop the event.
 	AppendEvent(dst, event []byte) []byte
 	// Headers returns the headers of this one batch, in addition to those of every request. Nil means none.
 	Headers(b Batch) []Header

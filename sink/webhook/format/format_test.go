@@ -253,13 +253,17 @@ func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, name string, f format.Format) {
 		frame := f.Frame(format.Walk{Events: true})
 		all := []byte(frame.Open)
-		for _, size := range []int{1, 2} {
-			if size > 1 {
+		for i, event := range []string{
+			`{"type":"houndtrail.head","event_id":"o/1","size":1,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`,
+			`{"type":"houndtrail.head","event_id":"o/2","size":2,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`,
+			`{"type":"houndtrail.alarm","event_id":"o/3","tenant":"acme","alarm":"hole","total":1,"text":"a \"b\"","at":"2026-03-01T16:00:01Z"}`,
+			`{"type":"houndtrail.test","event_id":"o/4","tenant":"acme","created_at":"2026-03-01T16:00:02Z"}`, // the one of doctor
+		} {
+			if i > 0 {
 				all = append(all, frame.Between...)
 			}
 			before := string(all)
-			all = f.AppendEvent(all, fmt.Appendf(nil,
-				`{"type":"houndtrail.head","event_id":"o/%d","size":%d,"head":"a\nb\u2014","cursor":"2026-03-01T16:00:00Z"}`, size, size))
+			all = f.AppendEvent(all, []byte(event))
 			if !strings.HasPrefix(string(all), before) {
 				t.Error("what was there before the event was changed")
 			}

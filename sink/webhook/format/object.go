@@ -128,12 +128,19 @@ func escaped(c byte) int {
 type told struct {
 	ID   string    `json:"event_id"`
 	Time time.Time `json:"cursor"`
+	At   time.Time `json:"at"`
+	Made time.Time `json:"created_at"`
 }
 
 // readEvent reads an event that is no record. Houndtrail itself made it. If readEvent cannot read it, the receiver gets it without
 // an id.
 func readEvent(event []byte) (e told) {
 	_ = json.Unmarshal(event, &e)
+	for _, t := range []time.Time{e.At, e.Made} {
+		if e.Time.IsZero() {
+			e.Time = t
+		}
+	}
 	return e
 }
 

@@ -48,6 +48,7 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 		defer health.turns(s.Name, false)
 		err := stream.Abandoned(work, s.Cycle(work))
 		health.ended(s.Name, err, time.Now())
+		health.lacks(s.Name, s.Letters())
 		switch {
 		case err == nil:
 			s.Tell(work)

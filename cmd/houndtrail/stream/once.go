@@ -17,7 +17,8 @@ import (
 const leasePoll = 5 * time.Second
 
 // Once runs one cycle of every stream, all at the same time: if a SIEM is down, the archive does not wait for it. At the end it
-// anchors the newest heads. If it is told to stop, it ends within the grace period.
+// anchors the newest heads. If it is told to stop, it ends within the grace period. If all went well, but a destination lacks records
+// that are in the dead letter, the error says so.
 func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	work, abandon := Finishing(ctx, grace)
 	defer abandon()
@@ -35,8 +36,12 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	}
 	_ = g.Wait()
 	for i, s := range all {
-		if errs[i] == nil {
-			s.Tell(work)
+		if errs[i] != nil {
+			continue
+		}
+		s.Tell(work)
+		if err := Lacks(s.Letters()); err != nil {
+			errs[i] = &Error{s.Name, err}
 		}
 	}
 	return errors.Join(errs...)

@@ -99,6 +99,23 @@ var (
 	ErrStale  = errors.New("no run has committed anything for too long")
 )
 
+// ErrDeadLetters says that a destination lacks records, although everything else is delivered: they are in the dead letter.
+var ErrDeadLetters = errors.New("the destination lacks records")
+
+// Lacks returns the error about so many open letters; nil for none. It has the outcome of a destination that failed: somebody has to
+// look at the letters.
+func Lacks(letters int) error {
+	switch letters {
+	case 0:
+		return nil
+	case 1:
+		return At(exporter.StageSink, fmt.Errorf("%w: it refuses 1 record, which is in the dead letter; everything else is delivered: "+
+			"houndtrail deadletter list shows why", ErrDeadLetters))
+	}
+	return At(exporter.StageSink, fmt.Errorf("%w: it refuses %d records, which are in the dead letter; everything else is delivered: "+
+		"houndtrail deadletter list shows why", ErrDeadLetters, letters))
+}
+
 // ErrUnknownFiles says that the archive cannot be adopted because of files with unknown names.
 var ErrUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
 
@@ -175,8 +192,8 @@ func Unexplained(err error) bool {
 	}](err); ok {
 		return e.Remedy() == ""
 	}
-	// A file system tells the cause, a pause ends by itself, and a defect has to be reported.
-	return !isA[syscall.Errno](err) && !isA[*webhook.PostponedError](err) && !errors.Is(err, errDefect)
+	// A file system tells the cause, a pause ends by itself, and a defect has to be reported. A letter tells the receiver's answer.
+	return !errors.Is(err, ErrDeadLetters) && !isA[syscall.Errno](err) && !isA[*webhook.PostponedError](err) && !errors.Is(err, errDefect)
 }
 
 // UsageError is a command line or a setting that cannot work. The command finds it before it does anything.

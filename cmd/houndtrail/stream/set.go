@@ -41,6 +41,7 @@ type Set struct {
 
 	journals, files, heads bucket.Bucket            // nil until they are opened
 	guards                 map[string]*anchor.Guard // the anchors of the journals that were opened to commit
+	past                   bool                     // the streams are for backfills
 }
 
 // NewSet is the set of a configuration. It opens no store.

@@ -174,7 +174,9 @@ type Letter struct {
 func (l Letter) utc() Letter { l.CreatedAt = l.CreatedAt.UTC(); return l }
 
 // Same tells whether two letters are of the same record.
-func (l Letter) Same(other Letter) bool { return l.ID == other.ID && l.CreatedAt.Equal(other.CreatedAt) }
+func (l Letter) Same(other Letter) bool {
+	return l.ID == other.ID && l.CreatedAt.Equal(other.CreatedAt)
+}
 
 // Passed is the number of records that the entries so far have passed: delivered, in the dead letter, or dropped from it.
 func (c *Checkpoint) Passed() int64 {

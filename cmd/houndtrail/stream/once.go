@@ -49,13 +49,36 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 
 // patiently runs one cycle. While another runner holds the lease, it waits: if that runner has died, its lease ends by itself.
 func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
-	for until, told := time.Now().Add(wait), false; ; told = true {
-		err := s.Cycle(work)
+	return waiting(ctx, wait, func() error { return s.Cycle(work) }, func(err error) {
+		s.Log.Warn("another runner holds the lease: waiting for its end", zap.Duration("at_most", wait), zap.Error(err))
+	})
+}
+
+// UnderLease calls do under a journal's lease. While another runner holds the lease, it waits. The context of do ends with the lease.
+func UnderLease(
+	ctx context.Context, j *checkpoint.Journal, wait time.Duration, do func(context.Context, *checkpoint.Lease) error,
+) error {
+	return waiting(ctx, wait, func() error {
+		lease, err := j.Acquire(ctx)
+		if err != nil {
+			return At(exporter.StageCheckpoint, err)
+		}
+		err = do(lease.Context(), lease) //nolint:contextcheck // the lease's context is derived from ours
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+		defer cancel()
+		return errors.Join(err, At(exporter.StageCheckpoint, lease.Release(release)))
+	}, func(error) {})
+}
+
+// waiting tries again while another runner holds the lease. It calls told before the first pause.
+func waiting(ctx context.Context, wait time.Duration, try func() error, told func(error)) error {
+	for until, first := time.Now().Add(wait), true; ; first = false {
+		err := try()
 		if !errors.Is(err, checkpoint.ErrLeaseHeld) || time.Now().Add(leasePoll).After(until) {
 			return err
 		}
-		if !told {
-			s.Log.Warn("another runner holds the lease: waiting for its end", zap.Duration("at_most", wait), zap.Error(err))
+		if first {
+			told(err)
 		}
 		select {
 		case <-time.After(leasePoll):

@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/prove"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // An Outcome says how a cycle or a command ended. Its number is the command's exit code. The exit code is part of the
@@ -133,7 +134,7 @@ var (
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
 		checkpoint.ErrUnfinished, checkpoint.ErrSignature, checkpoint.ErrRolledBack, checkpoint.ErrForked, ErrTampered, ErrUnproved,
-		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole,
+		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole, deadletter.ErrUnreadable,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart, checkpoint.ErrKeys}
 	unfinished    = []error{

@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bloodhound": bloodhoundCommand,
 			"website":    website,
+			"letter":     letter,
 			"webhook":    webhookCommand,
 			"s3":         s3Command,
 			"exits":      exits,

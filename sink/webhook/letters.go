@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
@@ -144,11 +145,11 @@ func (s *Sink) write(ctx context.Context, b *batch, i int, t text, said *StatusE
 
 func letterOf(l line) checkpoint.Letter { return checkpoint.Letter{ID: l.ID, CreatedAt: l.CreatedAt} }
 
-// says is what the receiver says, without our advice.
+// says is the receiver's answer, without our advice.
 func (e *StatusError) says() string {
 	alone := *e
 	alone.verdict.Advice = ""
-	return alone.Error()
+	return strings.TrimPrefix(alone.Error(), answered)
 }
 
 // unlike explains why a record does not go into the dead letter.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -186,8 +185,7 @@ func (p *Program) print(ctx context.Context, open []openLetter, form string) err
 	table := show.NewTable(p.Stdout, []show.Column[row]{
 		{Name: "EVENT ID", Cell: func(r row) string { return show.Cell(r.EventID) }},
 		{Name: "REFUSED", Cell: func(r row) string { return show.Second(r.RefusedAt) }},
-		{Name: "BYTES", Cell: func(r row) string { return strconv.Itoa(r.Bytes) }},
-		{Name: "BACKFILL", Cell: func(r row) string { return "yes" }, Needed: func(r row) bool { return r.Stream != stream.Webhook }},
+		{Name: "BACKFILL", Cell: func(row) string { return "yes" }, Needed: func(r row) bool { return r.Stream != stream.Webhook }},
 		{Name: "ANSWER", Cell: func(r row) string { return show.Cell(r.Answer + r.Problem) }},
 	})
 	for _, o := range open {

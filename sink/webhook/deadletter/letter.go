@@ -32,7 +32,7 @@ type Letter struct {
 	CreatedAt time.Time `json:"created_at"`
 	RefusedAt time.Time `json:"refused_at"` // by this machine's clock
 	Status    int       `json:"status"`     // of HTTP
-	Answer    string    `json:"answer"`     // what the receiver says of the record: printable, short, without secrets; may be ""
+	Answer    string    `json:"answer"`     // status and words of the answer, printable, short and without secrets
 	Format    string    `json:"format"`     // the item is in this form of [format.Names]
 	Pass      uint64    `json:"pass,omitempty"`
 	Receiver  string    `json:"receiver"` // without its secrets

@@ -115,14 +115,8 @@ func (s *Sink) putAside(
 			s.options.Letters.Passed(1)
 		}
 	}
-	s.recutting.Lock() // one at a time, since each has the whole text of a batch in memory
-	defer s.recutting.Unlock()
-	t, err := unpack(s.options.Compression, b, s.format.Frame(b.walk))
-	if err != nil {
-		return fail(at[0], fmt.Errorf("take a record out of a batch for the dead letter: %w", err))
-	}
 	for _, i := range at {
-		p, err := s.write(ctx, b, i, t, said(i))
+		p, err := s.write(ctx, b, i, said(i))
 		if err != nil {
 			return fail(i, err)
 		}
@@ -132,15 +126,30 @@ func (s *Sink) putAside(
 }
 
 // write makes one letter durable.
-func (s *Sink) write(ctx context.Context, b *batch, i int, t text, said *StatusError) (portion, error) {
+func (s *Sink) write(ctx context.Context, b *batch, i int, said *StatusError) (portion, error) {
 	line := b.lines[i]
+	item, err := s.item(b, i)
+	if err != nil {
+		return portion{}, fmt.Errorf("take event %s out of its batch for the dead letter: %w", s.eventID(line), err)
+	}
 	letter, err := s.options.Letters.Write(ctx, deadletter.Letter{
 		EventID: s.eventID(line), ID: line.ID, CreatedAt: line.CreatedAt, RefusedAt: time.Now(),
 		Status: said.Status, Answer: said.says(), Format: s.options.Format, Pass: b.walk.Pass, Receiver: s.String(), Batch: b.id,
-		Version: s.options.Version, Item: t.append(nil, i),
+		Version: s.options.Version, Item: item,
 	})
 	letter.Nth = int64(line.at) + 1
 	return portion{at: line.at, events: []event{eventOf(line.Stamp)}, letter: &letter}, err
+}
+
+// item is the text of one record of a batch.
+func (s *Sink) item(b *batch, i int) ([]byte, error) {
+	s.recutting.Lock() // one at a time, since each call has the whole text of a batch in memory
+	defer s.recutting.Unlock()
+	t, err := unpack(s.options.Compression, b, s.format.Frame(b.walk))
+	if err != nil {
+		return nil, err
+	}
+	return t.append(nil, i), nil
 }
 
 func letterOf(l line) checkpoint.Letter { return checkpoint.Letter{ID: l.ID, CreatedAt: l.CreatedAt} }

@@ -44,7 +44,7 @@ type Choice interface {
 func (p *Program) Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deadletter",
-		Short: "Show, send or drop the records that the SIEM refuses",
+		Short: "Send or drop refused records",
 		Long: `With HOUNDTRAIL_DEAD_LETTER=on, a record that the webhook's receiver refuses, even alone in its batch, does not stop
 the stream. It goes into the dead letter, beside the journal: the receiver's answer, and the bytes that the receiver
 got. The archive has the record in any case.

@@ -103,7 +103,7 @@ var (
 // ErrDeadLetters says that a destination lacks records, although everything else is delivered: they are in the dead letter.
 var ErrDeadLetters = errors.New("the destination lacks records")
 
-// Lacks returns the error about so many open letters; nil for none. It has the outcome of a destination that failed: somebody has to
+// Lacks returns the error about so many open letters; nil for none. It has the outcome of a destination that failed: a person has to
 // look at the letters.
 func Lacks(letters int) error {
 	switch letters {

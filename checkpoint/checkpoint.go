@@ -121,17 +121,23 @@ type Checkpoint struct {
 	Changed     *Changes     `json:"changed,omitempty"`
 	// ChangedTotal counts the altered and the gone records of all entries so far. Commit fills it in.
 	ChangedTotal int64 `json:"changed_total,omitempty"`
+	// Refused are the records of this entry that the destination refuses. They are in the dead letter, and not at the destination.
+	// The Nth of each is its place among the new records of the entry.
+	Refused []Letter `json:"refused,omitempty"`
+	// DeadLetters are the open letters of all entries so far, without their SHA-256. Commit fills it in.
+	DeadLetters []Letter `json:"dead_letters,omitempty"`
 
 	// ForgottenBefore is zero, or the time before which a person removed records from the archive on purpose. No run delivers a
 	// record of that time any more. Commit fills it in.
 	ForgottenBefore time.Time `json:"forgotten_before,omitzero"`
 
-	// Each of these five is in the entry of its own kind. It is nil in all other entries.
+	// Each of these six is in the entry of its own kind. It is nil in all other entries.
 	Reset     *Reset      `json:"reset,omitempty"`
 	Moved     *Move       `json:"moved,omitempty"`
 	Adopted   *Adoption   `json:"adopted,omitempty"`
 	Compacted *Compaction `json:"compacted,omitempty"`
 	Forgotten *Forgetting `json:"forgotten,omitempty"`
+	Settled   *Settlement `json:"settled,omitempty"`
 
 	// Keys is the list of the public keys that vouch for the journal from this entry on. An entry of kind keys has it. So has a
 	// signed entry that begins an origin: the first one of the journal, and an adoption. It is nil in all other entries.
@@ -153,14 +159,16 @@ type Checkpoint struct {
 // Houndtrail delivers it after all. After that time no run reads it again.
 func (c *Checkpoint) Holed() bool { return c.HolesTotal > 0 && !c.HoledAt.Before(c.DeliveredSince) }
 
-// Progress is the newest entry that tells how far the stream is. Usually it is this one. A compaction, a removal and a list of
-// keys name an earlier one.
+// Progress is the newest entry that tells how far the stream is. Usually it is this one. A compaction, a removal, a list of keys
+// and a settlement name an earlier one.
 func (c *Checkpoint) Progress() Progress {
 	switch {
 	case c.Compacted != nil:
 		return c.Compacted.Follows
 	case c.Forgotten != nil:
 		return c.Forgotten.Follows
+	case c.Settled != nil:
+		return c.Settled.Follows
 	case c.Kind == KindKeys && c.Keys != nil:
 		return c.Keys.Follows
 	}
@@ -183,6 +191,7 @@ const (
 	KindCompact Kind = "compact" // no window: one object took the place of others, with the same records
 	KindForget  Kind = "forget"  // no window: objects are removed on purpose
 	KindKeys    Kind = "keys"    // no window: other keys vouch for the journal from now on
+	KindLetters Kind = "letters" // no window: letters left the dead letter, sent or dropped
 )
 
 // Stored is a checkpoint in the journal. The zero value means that there is none yet.

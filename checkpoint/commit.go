@@ -17,8 +17,9 @@ import (
 
 // Commit adds the entry that follows prev. [Journal.Load] or the last Commit returned prev. It is the zero value in an empty
 // stream. Commit fills in everything that identifies the entry, its seal, and the sums over the journal (Totals, Covered,
-// HolesTotal, HoledAt, ChangedTotal, ForgottenBefore). If CommittedAt is zero, Commit sets it by this machine's clock. The caller
-// sets the rest. Before it calls Commit, all records before next.Cursor must be durable at the destination.
+// HolesTotal, HoledAt, ChangedTotal, DeadLetters, ForgottenBefore). If CommittedAt is zero, Commit sets it by this machine's
+// clock. The caller sets the rest. Before it calls Commit, all records before next.Cursor must be durable: at the destination, or
+// as one of the letters in next.Refused.
 //
 // The cursor may go back only with a reset or an adoption. Both begin a lineage, and its epoch is at least the entry's serial. An
 // adoption may also follow the entry that [Journal.Tip] returned, or no entry at all, even if the note names entries that are

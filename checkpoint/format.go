@@ -57,6 +57,8 @@ func encode(c Checkpoint) ([]byte, error) {
 		f.Before, f.Follows.CommittedAt = f.Before.UTC(), f.Follows.CommittedAt.UTC()
 		return f
 	})
+	c.Settled = pointed(c.Settled, Settlement.utc)
+	c.Refused, c.DeadLetters = each(c.Refused, Letter.utc), each(c.DeadLetters, Letter.utc)
 	c.Keys = pointed(c.Keys, func(k KeyList) KeyList { k.Follows.CommittedAt = k.Follows.CommittedAt.UTC(); return k })
 	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
 		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()
@@ -173,9 +175,9 @@ func (c *Checkpoint) check() error {
 		return errors.New("it has no seal")
 	case (c.Kind == KindReset) != (c.Reset != nil), (c.Kind == KindMove) != (c.Moved != nil),
 		(c.Kind == KindAdopt) != (c.Adopted != nil), (c.Kind == KindCompact) != (c.Compacted != nil),
-		(c.Kind == KindForget) != (c.Forgotten != nil):
-		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted, compacted and forgotten it must have the one of its "+
-			"kind and no other", c.Kind)
+		(c.Kind == KindForget) != (c.Forgotten != nil), (c.Kind == KindLetters) != (c.Settled != nil):
+		return fmt.Errorf("its kind is %s, and of the fields reset, moved, adopted, compacted, forgotten and settled it must have the one "+
+			"of its kind and no other", c.Kind)
 	case c.Kind == KindKeys && c.Keys == nil, c.Keys != nil && c.Kind != KindKeys && !c.founds():
 		return fmt.Errorf("its kind is %s, and a list of keys is in an entry of kind keys, or in one that begins a journal", c.Kind)
 	case c.KeysAt >= c.Serial && c.KeysAt > 0:
@@ -186,6 +188,8 @@ func (c *Checkpoint) check() error {
 		return c.Compacted.check(c.Objects)
 	case c.Forgotten != nil:
 		return c.Forgotten.check(c.Objects)
+	case c.Settled != nil:
+		return c.Settled.check(c.Objects)
 	}
 	if origin, err := c.origin(); c.founds() && (err != nil || origin != c.Seal.Origin) {
 		return fmt.Errorf("its seal is of the journal %s, and it begins the journal of the tenant %q, the stream %q and the lineage %q: "+

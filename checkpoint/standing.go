@@ -146,6 +146,28 @@ func (j *Journal) Forget(ctx context.Context, lease *Lease, prev Stored, f Forge
 	return j.Commit(ctx, prev, next)
 }
 
+// ErrNoLetter says that a letter is not in the dead letter, or not any more.
+var ErrNoLetter = errors.New("no such letter")
+
+// SettleLetters commits an entry of kind letters after prev: the letters that it names leave the dead letter. sent are the objects
+// with which the destination got those of s.Sent. The objects of the letters stay in the store, as every object of a journal does.
+// As with [Journal.Compact], the caller holds the lease, and has loaded prev under it.
+func (j *Journal) SettleLetters(ctx context.Context, lease *Lease, prev Stored, s Settlement, sent []Object) (Stored, error) {
+	for _, l := range slices.Concat(s.Sent, s.Dropped) {
+		if !slices.ContainsFunc(prev.DeadLetters, l.Same) {
+			return Stored{}, fmt.Errorf("%w: record %d of %s", ErrNoLetter, l.ID, l.CreatedAt.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	lease.Settle(prev.Window)
+	if err := lease.Tell(ctx); err != nil { // as in Compact
+		return Stored{}, err
+	}
+	next := prev.Standing(KindLetters)
+	s.Follows = prev.Progress()
+	next.Settled, next.Objects = &s, sent
+	return j.Commit(ctx, prev, next)
+}
+
 // forgottenBefore is the time before which the archive has no records any more, after an entry that follows prev. If the previous
 // journal is lost, an adoption may know that time.
 func forgottenBefore(prev, next Checkpoint) time.Time {
@@ -260,10 +282,10 @@ func (c *Checkpoint) Standing(k Kind) Checkpoint {
 	m := *c
 	m.Kind = k
 	m.Window = window.Window{Start: c.Cursor, End: c.Cursor, Pass: c.Epoch}
-	m.Reset, m.Moved, m.Adopted, m.Compacted, m.Forgotten, m.Keys = nil, nil, nil, nil, nil, nil
+	m.Reset, m.Moved, m.Adopted, m.Compacted, m.Forgotten, m.Settled, m.Keys = nil, nil, nil, nil, nil, nil, nil
 	m.Delivered, m.DeliveredBase = c.Unchanged()
 	m.Records, m.Filter, m.ServerCount, m.Objects = Counts{}, "", nil, nil
-	m.Holes, m.Changed = nil, nil
+	m.Holes, m.Changed, m.Refused = nil, nil, nil
 	m.CommittedAt = time.Time{}
 	return m
 }

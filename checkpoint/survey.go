@@ -141,16 +141,17 @@ func (j *Journal) readGap(ctx context.Context, gap run) (found []answer) {
 	return found
 }
 
-// Account fills in the sums over the journal for an entry that follows prev. They are the totals and the time before which the
-// archive's records were removed. If windows may come in any order, they include the time that the windows cover together.
+// Account fills in the sums over the journal for an entry that follows prev. They are the totals, the open letters, and the time
+// before which the archive's records were removed. If windows may come in any order, they include the time that the windows cover together.
 func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	next.Totals = prev.Totals
-	next.Totals.Delivered += int64(next.Records.Fresh)
+	next.Totals.Delivered += int64(next.Records.Fresh - len(next.Refused))
 	next.Totals.Filtered += int64(next.Records.Filtered)
 	next.Totals.Diverted += int64(next.Records.Diverted)
 	if a := next.Adopted; a != nil { // the totals of the lost entries do not count
 		next.Totals.Delivered, next.Totals.Objects, next.Totals.Bytes = a.Records, int64(a.Objects), a.Bytes
 	}
+	next.settle(prev)
 	for _, o := range next.Objects {
 		if next.Kind == KindCompact { // its records were counted when they were delivered
 			break

@@ -63,7 +63,12 @@ type Config struct {
 	// the record. `quarantine` goes on without it: the journal, the log, `status` and the metrics report the hole, and the
 	// archive keeps its bytes beside the records.
 	OnBadRecord OnBadRecord `env:"ON_BAD_RECORD,default=stop" oneof:"stop quarantine"`
-	Window      Window      `env:",prefix=WINDOW_"`
+	// What to do with a record that the webhook's receiver refuses, even if it is alone in its batch. With `off`, the stream stops in
+	// front of the record and names it. With `on`, Houndtrail puts the record into the dead letter, beside the journal, and goes on.
+	// The journal, the log, `status`, the exit code and the metrics tell of it. `houndtrail deadletter` shows, sends or drops it.
+	// If the receiver refuses more than 10 of 1,000 records, the stream stops: then the records are not at fault.
+	DeadLetter DeadLetter `env:"DEAD_LETTER,default=off" oneof:"off on"`
+	Window     Window     `env:",prefix=WINDOW_"`
 	// Do not send the records of Houndtrail's own requests to the webhook, on servers that audit every request. The archive
 	// always has them.
 	ExcludeSelf bool `env:"EXCLUDE_SELF,default=false"`

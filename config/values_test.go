@@ -113,6 +113,7 @@ func TestAccepted(t *testing.T) {
 		{"VERIFY_SCHEDULE=off", "VerifySchedule.Spec", ""},
 		{"VERIFY_SCHEDULE=@hourly", "VerifySchedule.Spec", "@hourly"},
 		{"ON_BAD_RECORD=quarantine", "OnBadRecord", "quarantine"},
+		{"DEAD_LETTER=on", "DeadLetter", "on"},
 		{"WINDOW_MAX=1h", "Window.Max", "1h0m0s"},
 		{"WINDOW_RECORDS=1", "Window.Records", "1"},
 		{"LISTEN=off", "Listen", ""},

@@ -18,6 +18,8 @@ type (
 	VerifyCount string
 	// OnBadRecord says what Houndtrail does about a record that it cannot take.
 	OnBadRecord string
+	// DeadLetter says what Houndtrail does about a record that the webhook's receiver refuses.
+	DeadLetter string
 	// LogFormat is the form of log lines.
 	LogFormat string
 )
@@ -47,6 +49,9 @@ const (
 
 	BadRecordStop       OnBadRecord = "stop"
 	BadRecordQuarantine OnBadRecord = "quarantine"
+
+	DeadLetterOff DeadLetter = "off"
+	DeadLetterOn  DeadLetter = "on"
 
 	LogAuto    LogFormat = "auto"
 	LogJSON    LogFormat = "json"

@@ -147,6 +147,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		Filter:         c.Filter.String(),
 		ServerCount:    o.counted,
 		Objects:        o.receipt.Objects,
+		Refused:        o.receipt.Letters,
 		Oldest:         o.seen,
 		Holes:          o.holes,
 		Changed:        changes(p),
@@ -238,6 +239,10 @@ func (c *cycle) committed() {
 	for _, h := range entry.Holes {
 		c.Log.Error("Houndtrail could not get a record, so the archive has a hole", zap.Time("created_at", h.CreatedAt),
 			zap.Int64("id", h.ID), zap.String("reason", h.Reason), zap.String("kept_as", h.Key))
+	}
+	for _, l := range entry.Refused {
+		c.Log.Error("the destination refuses a record: it is in the dead letter, and not at the destination; houndtrail deadletter shows it",
+			zap.Int64("id", l.ID), zap.Time("created_at", l.CreatedAt), zap.Int("open_letters", len(entry.DeadLetters)))
 	}
 	c.guard(entry)
 	if c.Observer != nil {

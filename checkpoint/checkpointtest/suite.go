@@ -53,7 +53,7 @@ type testCase struct {
 }
 
 func cases() []testCase {
-	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), compactCases(), forgetCases(), deliveredCases(), longCases(), noteCases(),
+	return slices.Concat(journalCases(), historyCases(), corruptionCases(), prunedCases(), formatCases(), surveyCases(), moveCases(), compactCases(), forgetCases(), lettersCases(), deliveredCases(), longCases(), noteCases(),
 		failureCases(), accountCases(), sealedCases(), signedCases(), keysCases(), adoptCases(), staleCases(), probeCases(), leaseCases(), lookCases(), leaseStatusCases(), auditCases(), tileCases())
 }
 

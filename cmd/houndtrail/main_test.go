@@ -61,6 +61,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"bloodhound": bloodhoundCommand,
 		"website":    website,
+		"letter":     letter,
 		"webhook":    webhookCommand,
 		"s3":         s3Command,
 		"exits":      exits,

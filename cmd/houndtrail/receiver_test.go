@@ -103,6 +103,7 @@ const webhookAuthorization = "Bearer d2ViaG9vay1zZWNyZXQ"
 //	webhook heads N     fails unless it got N heads
 //	webhook alarms N A  fails unless it got N alarms of that name, each once
 //	webhook has N       fails unless it has every record of the log, N of them, each event id once
+//	webhook lacks ID N  fails unless it has every record but the one of that id, N of them, each event id once
 func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
 	switch {
@@ -124,7 +125,7 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.siem.mu.Lock()
 		defer w.siem.mu.Unlock()
 		w.siem.mood, w.siem.value = args[0], strings.Join(args[1:], "")
-	case len(args) == 2 && (args[0] == "has" || args[0] == "knows"): // with knows, an event may have come twice
+	case len(args) == 2 && (args[0] == "has" || args[0] == "knows"), len(args) == 3 && args[0] == "lacks":
 		events, _ := w.siem.Events()
 		got := map[string]int{}
 		for id, times := range events {
@@ -132,10 +133,14 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 				continue
 			}
 			_, id, _ = strings.Cut(id, "/") // the rest behind the tenant
-			if args[0] == "knows" {
+			if args[0] == "knows" {         // an event may have come twice
 				times = 1
 			}
 			got[id] += times
+		}
+		if args[0] == "lacks" {
+			lacks(ts, w, got, number(ts, args[1]))
+			args = []string{"has", strconv.Itoa(number(ts, args[2]) + 1)}
 		}
 		compareIDs(ts, w, got, number(ts, args[1]))
 	case len(args) == 2 && args[0] == "heads":
@@ -152,7 +157,8 @@ func webhookCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case len(args) == 3 && args[0] == "alarms":
 		w.siem.alarms(ts, args[2], number(ts, args[1]))
 	default:
-		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N | heads N | alarms N NAME")
+		ts.Fatalf("usage: webhook start | refuse STATUS | page | busy | later SECONDS | stall | dislike ID | like | has N | knows N | " +
+			"lacks ID N | heads N | alarms N NAME")
 	}
 }
 
@@ -167,6 +173,34 @@ func (s *siem) alarms(ts *testscript.TestScript, name string, want int) {
 	}
 	if got != want {
 		ts.Fatalf("the receiver got %d alarms %s, want %d: %v", got, name, want, events)
+	}
+}
+
+// lacks checks that the receiver has no record of that id, and adds the record to those that it has.
+func lacks(ts *testscript.TestScript, w *world, got map[string]int, id int) {
+	for _, row := range w.server.Rows() {
+		if row.ID != int64(id) {
+			continue
+		}
+		key := fmt.Sprintf("%d/%d", row.ID, row.CreatedAt.UnixMicro())
+		if got[key] > 0 {
+			ts.Fatalf("the receiver has record %d", id)
+		}
+		got[key] = 1
+	}
+}
+
+// letter sets $LETTER to the event id of a record, and $RECORD to its id. The record is the one of an id, or the newest one.
+func letter(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: letter ID|newest")
+	}
+	rows := worldOf(ts).server.Rows()
+	for i, row := range rows {
+		if args[0] == "newest" && i == len(rows)-1 || args[0] != "newest" && row.ID == int64(number(ts, args[0])) {
+			ts.Setenv("LETTER", fmt.Sprintf("acme/%d/%d", row.ID, row.CreatedAt.UnixMicro()))
+			ts.Setenv("RECORD", strconv.FormatInt(row.ID, 10))
+		}
 	}
 }
 

@@ -43,7 +43,8 @@ answer, you set --offline, or BloodHound's clock is more than a minute ahead of 
 mark (*). That is no failure.
 
 STATUS tells how the next run would end, as far as status can see that without a run. It is ok; not started; waiting
-(BloodHound has no record yet); or holes (a short time ago Houndtrail could not get a record, and left it out). If a
+(BloodHound has no record yet); holes (a short time ago Houndtrail could not get a record, and left it out); or dead
+letters (the SIEM refuses records, see houndtrail deadletter; the exit code is 4). If a
 run would stop, it is future (HOUNDTRAIL_START is in the future), clock, changed, no journal, incomplete, damaged,
 rolled back, forked, foreign or signature. It is newer if a newer version wrote the journal.
 
@@ -109,12 +110,13 @@ own SHA-256. -o json prints the entries themselves, one a line.
 KIND is export, rescan (Houndtrail read a window again, to find late records), history (records that appeared before
 the stream's start), ahead (records with times in the future), barrier (Houndtrail repeated an attempt, and this entry
 rejects a late commit of the first one), compact (one object replaced others), forget (a user removed objects on
-purpose), reset (accept-reset), move or adopt.
+purpose), letters (letters were sent or dropped), reset (accept-reset), move or adopt.
 
 COUNT compares the records with BloodHound's own count of the window. It is exact if the two are equal, bounded if
 records came in during the count (-o wide shows the two bounds), unknown if this BloodHound tells no usable count, or
 off (HOUNDTRAIL_VERIFY_COUNT). HOLES are records that Houndtrail could not get. CHANGED are delivered records that
-BloodHound has changed or removed. These two columns appear if an entry has such records; -o json names the records.
+BloodHound has changed or removed. LETTERS are records that the SIEM refused. These columns appear if an entry has such
+records; -o json names the records.
 
 The command needs the places of the journal and of the stream's destination. It needs no secret: no login, and no
 file. If HOUNDTRAIL_BLOODHOUND_URL or HOUNDTRAIL_TENANT is set, the journal has to belong to that server or tenant.`,

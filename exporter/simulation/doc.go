@@ -20,6 +20,7 @@
 //   - runners write the delivered ids as changes, and as objects of their own from a few bytes on, and processes die between
 //     such an object and the entry that names it;
 //   - the sink sends the receiver up to 8 batches at a time, which arrive and fail in any order;
+//   - the receiver refuses a batch for a few of the records, and runners put these into the dead letter;
 //   - a backfill delivers the time before a start that the user set, at the same time, and dies like any process;
 //   - the keys of all journals are rotated: a person adds a key, waits until every journal names both, and removes the first one.
 //     Until then, processes that have only the first key work beside the others;
@@ -53,6 +54,7 @@
 //   - a removal takes objects of days that no search of the stream reaches any more, and that lack no record. No object is removed
 //     before the entry that names it. No process that begins a cycle after that entry writes an object of these days. After the
 //     last removal, there is no object of these days;
+//   - if an entry says that the receiver refuses a record, the dead letter has that record;
 //   - each entry is signed by a key that is active, and an earlier key vouches for each list of keys;
 //   - no process takes a lease that another process has renewed in time.
 //
@@ -122,6 +124,7 @@
 //	a list of keys is signed by the newest key alone                1  an entry that no active key vouches for
 //	a run without the newest key retires it                         9  a cycle that never goes well
 //	a list of keys hides which windows are committed                5  a cycle that never goes well
+//	a letter is written after the entry that names it               5  a refused record without a letter
 //
 // The simulation does not catch two defects: a cycle that continues although it has lost its lease, and an object that is replaced
 // without a look at its content. Even then, the conditional writes and the journal keep the data right. If no barrier keeps out a

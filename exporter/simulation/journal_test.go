@@ -10,6 +10,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/window"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // A journal has the content of a stream's entries so far.
@@ -68,6 +69,8 @@ func (w *world) judgePut(p *process, to part, key string, body []byte, began tim
 	case name == "state/latest":
 		w.judgeNote(p, j, body)
 	case strings.HasPrefix(name, "tile/"): // hashes of entries, which a reader of the journal does not need
+	case strings.HasPrefix(name, deadletter.Folder): // its entry tells whether it is a letter
+		w.tally["letters written"]++
 	case strings.HasPrefix(name, "delivered/"):
 		w.judgeSnapshot(p, j, path.Base(name), body)
 	case !checkpoint.Rewritten(key): // the others are hints, and nothing depends on them
@@ -278,7 +281,7 @@ func (w *world) judgeBatches(e checkpoint.Checkpoint) {
 		}
 		n += o.Records
 	}
-	w.judgeCounts(e, n)
+	w.judgeCounts(e, n+w.judgeLetters(e))
 }
 
 func (w *world) judgeCounts(e checkpoint.Checkpoint, n int) {

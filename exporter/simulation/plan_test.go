@@ -41,6 +41,7 @@ type plan struct {
 	lag        time.Duration // of the replica that answers some requests; 0 for no replica
 	rotates    bool          // the keys of the journals are rotated
 	compacts   bool          // another runner compacts the archive
+	poison     bool          // the receiver refuses some records
 	forgets    bool          // a person removes old days from the archive
 	backfills  bool          // another runner delivers the records from before from
 	stillborn  bool          // processes die more often at the first commits
@@ -105,6 +106,7 @@ func newPlan(seed uint64) *plan {
 	// A lost journal loses the accounts of compactions, too, and after a restore the server gives out ids twice: package cmd tests
 	// these. A bubble has no place for the goroutines of a Parquet reader.
 	p.rotates = seed%4 == 1
+	p.poison = seed%7 == 5 && p.loseAt == 0 && p.restoreAt == 0
 	p.compacts = (seed%10 == 6 || seed%10 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	p.forgets = (seed%10 == 4 || seed%20 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	return p

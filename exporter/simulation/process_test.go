@@ -20,6 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // A runner starts a process when a cycle is due and no process is there, like a scheduler.
@@ -129,8 +130,13 @@ func (p *process) wire() map[string]*exporter.Exporter {
 	files, err := sink.New(view{p, objects, p.objects}, tenant, format)
 	p.check(err)
 	files.Decoding(library.run)
+	var letters *deadletter.Box
+	if p.poison {
+		store := view{p, positions, p.positions}
+		letters = deadletter.NewBox(store, webhookStream, p.world.journal(webhookStream, store).Load)
+	}
 	posts, err := webhook.New(webhook.Options{
-		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: enough, Transport: &p.postman,
+		URL: "https://siem.example/in", Tenant: tenant, BatchRecords: 25, InFlight: enough, Transport: &p.postman, Letters: letters,
 		Timeout: patience, RetryFor: 17500 * time.Millisecond, // see postman
 	})
 	p.check(err)

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/houndtrail/houndtrail/checkpoint"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 var hookFaults = []fault{
@@ -124,6 +127,9 @@ func (w *world) receive(ctx context.Context, p *process, id string, body []byte,
 		w.fail("batch %s cannot be unpacked: %v", id, err)
 	case w.receiver.largest > 0 && len(text) > w.receiver.largest && strings.Count(text, "\n") > 1:
 		return reply(http.StatusRequestEntityTooLarge)
+	case w.poison && poisons(text):
+		w.tally["batches with a poisoned record"]++
+		return reply(http.StatusBadRequest)
 	case f.status == 0 || f.taken:
 		w.judgeBatch(p, id, text, began)
 	}
@@ -144,6 +150,39 @@ func gunzip(body []byte) (string, error) {
 	}
 	text, err := io.ReadAll(unzipped)
 	return string(text), err
+}
+
+// poisons tells whether a batch has a record that the receiver of some worlds cannot read.
+func poisons(text string) bool {
+	for line := range strings.Lines(text) {
+		if id, err := eventOf(line); err == nil && poisoned(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// poisoned is true for so few records that they are at fault, and not the receiver.
+func poisoned(id identity) bool { return id.id%307 == 17 }
+
+// judgeLetters checks that each record that an entry passes as refused is in a letter that is durable by now, and counts them.
+func (w *world) judgeLetters(e checkpoint.Checkpoint) int {
+	for _, l := range e.Refused {
+		id := identity{l.ID, l.CreatedAt.UnixMicro()}
+		body, _, _, err := w.positions.Get(w.t.Context(), deadletter.Key(webhookStream, l))
+		_, line, _ := strings.Cut(string(body), "\n")
+		got, bad := eventOf(line)
+		if err != nil || bad != nil || got != id || digest(body) != l.SHA256 {
+			w.fail("LOST: entry %d says that %v is in the dead letter, and there is %q, %v", e.Serial, id, line, err)
+		}
+		if seen := w.receiver.events[id]; seen != nil && seen.lineage >= w.journals[webhookStream].resets {
+			w.fail("entry %d accounts for event %v, as another one did", e.Serial, id)
+		}
+		w.judgeLine(id, line)
+		w.receiver.events[id] = &taken{line: line, committed: time.Now(), lineage: w.journals[webhookStream].resets}
+		w.tally["letters"]++
+	}
+	return len(e.Refused)
 }
 
 // judgeBatch compares the events of a batch with the earlier ones.

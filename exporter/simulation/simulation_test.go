@@ -129,6 +129,7 @@ var needed = []string{
 	"sets that no entry names", "compactions that went well", "compactions that failed", "entries of kind compact",
 	"removals that went well", "removals that failed", "removals that came too early", "entries of kind forget",
 	"objects deleted by removals", "objects deleted by compactions", "sets that were there already", "windows in flight together",
+	"batches with a poisoned record", "letters written", "letters",
 }
 
 func (t tally) checkVariety(tb testing.TB, worlds int) {

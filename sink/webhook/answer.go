@@ -96,9 +96,12 @@ func (s *Sink) verdict(resp *http.Response, answer []byte, b *batch, redact *str
 	}
 }
 
+// answered is the beginning of the text of a [StatusError].
+const answered = "the receiver answered "
+
 func (e *StatusError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the receiver answered %d", e.Status)
+	fmt.Fprintf(&b, answered+"%d", e.Status)
 	if text := http.StatusText(e.Status); text != "" {
 		b.WriteString(" " + text)
 	}

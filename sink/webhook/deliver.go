@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -30,14 +29,8 @@ const (
 // or never.
 type delivery struct {
 	left    *batch    // the records that the receiver does not have; at first, all records
-	done    []portion // the records that it has
+	done    []portion // the records that it has, and those in the dead letter
 	refused *refusal  // the first record that the receiver refuses for its content (it is not in left); nil if there is none
-}
-
-// A refusal is a record that the receiver refuses for its content, in any batch.
-type refusal struct {
-	record *batch // has this record only, and no body
-	err    error
 }
 
 // deliver posts the batch until the receiver acknowledges it or refuses it for good, or until the patience for the batch ends. When
@@ -63,7 +56,7 @@ func (s *Sink) deliver(ctx, pauses context.Context, b *batch) (*delivery, error)
 		if last = s.untilStored(ctx, pauses, d.left, tries); isUnexpected(last) {
 			odd++
 		}
-		if last = s.settle(d, last); last != nil && !retryable(last, odd) {
+		if last = s.settle(ctx, d, last); last != nil && !retryable(last, odd) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
@@ -109,8 +102,9 @@ func (s *Sink) turn(ctx, pauses context.Context) error {
 
 // settle takes out of a delivery the records on which the answer decides one by one. If the error may pass, deliver posts the other
 // records again. An error without items says the same about all records, and settle returns it without a change.
-func (s *Sink) settle(d *delivery, err error) error {
+func (s *Sink) settle(ctx context.Context, d *delivery, err error) error {
 	if err == nil {
+		s.passed(d.left)
 		d.done = append(d.done, d.left.portion(every))
 		return nil
 	}
@@ -131,7 +125,7 @@ func (s *Sink) settle(d *delivery, err error) error {
 	if classOf(err) == format.Stop {
 		return err
 	}
-	s.refuse(d, answer)
+	s.refuse(ctx, d, answer, func(i int) bool { return class[i] == format.OK })
 	if classOf(err) == format.Narrow {
 		return nil // the receiver has taken all other records
 	}
@@ -141,21 +135,6 @@ func (s *Sink) settle(d *delivery, err error) error {
 	}
 	d.left = left
 	return err
-}
-
-// refuse notes the first record that the receiver refuses for its content.
-func (s *Sink) refuse(d *delivery, answer *StatusError) {
-	items := answer.verdict.Items
-	at := slices.IndexFunc(items, func(i format.Item) bool { return i.Class == format.Narrow })
-	if at < 0 || d.refused != nil {
-		return
-	}
-	alone := *answer
-	alone.verdict.Class, alone.verdict.Why = format.Narrow, "and refuses this record: "+items[at].Why
-	line := d.left.lines[items[at].N : items[at].N+1]
-	p := s.packers.Take()
-	defer s.giveBack(p)
-	d.refused = &refusal{&batch{lines: line, id: p.id(line), size: line[0].size}, &alone}
 }
 
 // without returns the batch without some of its records.

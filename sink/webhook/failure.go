@@ -120,5 +120,8 @@ func tooLarge(err error) bool { return classOf(err) == format.Split }
 // unreadable tells whether the receiver may take the batch without one of its records.
 func unreadable(err error) bool { return classOf(err) == format.Narrow }
 
+// OfRecord tells whether a receiver refuses one record alone, for its content or its size.
+func OfRecord(err error) bool { return tooLarge(err) || unreadable(err) }
+
 // isUnexpected tells whether the answer is a success by its status only: it does not acknowledge the batch.
 func isUnexpected(err error) bool { return classOf(err) == format.Unexpected }

@@ -17,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/transport"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
@@ -74,6 +75,9 @@ type Options struct {
 
 	// HEC has the settings of the format splunk-hec.
 	HEC format.HECOptions
+
+	// Letters takes the records that the receiver refuses, each alone. If it is nil, such a record blocks the stream.
+	Letters *deadletter.Box
 
 	// Expect is what an answer must say to acknowledge its batch, in addition to the demands of the format.
 	Expect expect.Expectation

@@ -15,6 +15,7 @@ import (
 func (s *Sink) WriteParts(
 	ctx context.Context, w window.Window, parts iter.Seq2[[]record.Record, error],
 ) (all checkpoint.Receipt, err error) {
+	var earlier int64 // records of earlier parts
 	for records, err := range parts {
 		if err != nil {
 			return checkpoint.Receipt{}, err
@@ -29,6 +30,11 @@ func (s *Sink) WriteParts(
 		}
 		all.Objects = append(all.Objects, receipt.Objects...)
 		all.Diverted += receipt.Diverted
+		for _, l := range receipt.Letters {
+			l.Nth += earlier
+			all.Letters = append(all.Letters, l)
+		}
+		earlier += int64(len(records))
 	}
 	s.unfinished.set(w, nil)
 	return all, nil

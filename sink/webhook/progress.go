@@ -17,12 +17,13 @@ type event struct{ id, micro int64 }
 
 func eventOf(s sink.Stamp) event { return event{s.ID, s.CreatedAt.UnixMicro()} }
 
-// A portion has the records of a window that one POST delivered.
+// A portion has the records of a window that one POST delivered, or one record that is in the dead letter.
 type portion struct {
 	at     int // index of its first record among those of the window
 	events []event
 	object checkpoint.Object
-	aside  int // how many of its records the receiver has stored in another place
+	aside  int                // how many of its records the receiver has stored in another place
+	letter *checkpoint.Letter // nil if the receiver has the records
 }
 
 // portion has those records of a batch that the receiver has acknowledged. It remains after the preparedWindow. Its object is the

@@ -19,7 +19,7 @@ import (
 
 // An outcome is the outcome of a batch. The zero value is the outcome of a batch that Houndtrail did not begin.
 type outcome struct {
-	done   []portion // the acknowledged batch, or its acknowledged parts
+	done   []portion // the acknowledged batch, or its acknowledged parts, and the records in the dead letter
 	failed *batch    // the batch or the part of it that the receiver has not acknowledged
 	err    error     // the reason
 	begins []event   // the first record of that part, and the first one behind it: Houndtrail did not send the rest of the batch
@@ -30,7 +30,7 @@ var errHalted = errors.New("another batch has failed")
 
 // send delivers a window. If that fails, it remembers the acknowledged batches.
 func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt, error) {
-	if err := s.stale(m); err != nil {
+	if err := errors.Join(s.stale(m), s.opened(ctx)); err != nil {
 		return checkpoint.Receipt{}, err
 	}
 	if m.cut > 0 {
@@ -44,20 +44,16 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	}
 	done = inOrder(done)
 	if o := first(outcomes); o != nil {
+		done = s.withdraw(done)
 		s.unfinished.set(m.window, m.progress(done, outcomes))
 		return checkpoint.Receipt{}, s.failed(m, o, count(done))
 	}
 	if m.part {
-		s.unfinished.set(m.window, m.progress(done, outcomes))
+		s.unfinished.set(m.window, m.progress(delivered(done), outcomes))
 	} else {
 		s.unfinished.set(m.window, nil)
 	}
-	var receipt checkpoint.Receipt
-	for _, p := range done {
-		receipt.Objects = append(receipt.Objects, p.object)
-		receipt.Diverted += p.aside
-	}
-	return receipt, nil
+	return receiptOf(done), nil
 }
 
 // stale returns an error if the window has records that are too old: the receiver does not take them any more, or gives them
@@ -71,10 +67,14 @@ func (s *Sink) stale(m *preparedWindow) error {
 	if age < s.limits.Age {
 		return nil
 	}
-	r := record.Record{ID: oldest.ID, CreatedAt: oldest.CreatedAt}
 	return fmt.Errorf("post to webhook %s: window from %s: event %s is %s old, and nothing of the window was sent: %s, set "+
-		setting.WebhookAllowStale+"=true", s, m.window.Start.Format(time.RFC3339Nano), ndjson.EventID(s.options.Tenant, &r),
-		age.Round(time.Minute), s.limits.Stale)
+		setting.WebhookAllowStale+"=true", s, m.window.Start.Format(time.RFC3339Nano), s.eventID(oldest), age.Round(time.Minute),
+		s.limits.Stale)
+}
+
+// eventID is the event id of a line.
+func (s *Sink) eventID(l line) string {
+	return ndjson.EventID(s.options.Tenant, &record.Record{ID: l.ID, CreatedAt: l.CreatedAt})
 }
 
 // sendBatches posts the batches, several at a time, and begins them in their order. After a batch has failed, it begins no other
@@ -126,12 +126,14 @@ func (s *Sink) sendBatch(ctx, pauses context.Context, b *batch) outcome {
 }
 
 // goOn makes the outcome of a delivery. If the receiver would take fewer of the remaining records, goOn sends them in parts. If the
-// receiver refuses a record for its content, the record blocks the stream, and the error names it: here is the place to send it
-// elsewhere instead.
+// receiver refuses a record for its content, goOn puts it into the dead letter. Without one, the record blocks the stream, and the
+// error names it.
 func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outcome) {
 	if refused(err, d.left) {
 		s.advise(err, d.left)
 		o = s.resend(ctx, pauses, d.left, err)
+	} else if s.options.Letters != nil && poison(err, d.left) {
+		o = s.putAlone(ctx, d.left, err)
 	} else if err != nil {
 		o = outcome{failed: d.left, err: err}
 	}
@@ -249,8 +251,7 @@ func (s *Sink) failed(m *preparedWindow, o *outcome, delivered int) error {
 	b := o.failed
 	what := fmt.Sprintf("batch %s of %d records and %d bytes", b.id, len(b.lines), b.size)
 	if len(b.lines) == 1 {
-		r := record.Record{ID: b.lines[0].ID, CreatedAt: b.lines[0].CreatedAt}
-		what = fmt.Sprintf("event %s of %d bytes", ndjson.EventID(s.options.Tenant, &r), b.size)
+		what = fmt.Sprintf("event %s of %d bytes", s.eventID(b.lines[0]), b.size)
 	}
 	return fmt.Errorf("post to webhook %s: window from %s, %s, with %d of %d records delivered: %w",
 		s, m.window.Start.Format(time.RFC3339Nano), what, delivered, m.total, o.err)

@@ -33,6 +33,7 @@ type streamHealth struct {
 	since   time.Time // when it was last well; before the first success, when the daemon started
 	success bool      // there was a commit, or a cycle that found no new record
 	failure error     // the error of the latest cycle
+	letters int       // records that the destination refuses
 	trying  string    // why the running cycle has to try again; "" if it does not
 	turn    turn
 }
@@ -76,6 +77,13 @@ func (h *health) tries(name, failure string) {
 	h.streams[name].trying = failure
 }
 
+// lacks records how many records are in the dead letter after a cycle.
+func (h *health) lacks(name string, letters int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams[name].letters = letters
+}
+
 // due is when a stream that last succeeded at that time is stale. The first run after the last success may have failed for a
 // passing reason. The second one should not.
 func (h *health) due(name string, success time.Time) time.Time {
@@ -104,6 +112,8 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: starting: no success yet after %s", name, age)
 		case p.failure != nil:
 			fmt.Fprintf(&b, "%s: failing: last success %s ago", name, age)
+		case p.letters > 0:
+			fmt.Fprintf(&b, "%s: dead letters: last success %s ago", name, age)
 		default:
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}
@@ -112,6 +122,9 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 			if reasons {
 				b.WriteString(": " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
 			}
+		}
+		if p.letters > 0 {
+			fmt.Fprintf(&b, "; in the dead letter, and not at the destination: %d", p.letters)
 		}
 		if p.trying != "" && reasons {
 			b.WriteString("; " + p.trying)

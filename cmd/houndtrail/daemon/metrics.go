@@ -31,6 +31,7 @@ type Metrics struct {
 	oldest, deadline, skew  *prometheus.GaugeVec
 	state, stopped          *prometheus.GaugeVec
 	holes, changed, counted *prometheus.CounterVec
+	letters                 *prometheus.CounterVec
 	cycles, commits         *prometheus.CounterVec
 	records, objects, bytes *prometheus.CounterVec
 	requests, retries       *prometheus.CounterVec
@@ -90,8 +91,10 @@ func NewMetrics(tenant, version string) *Metrics {
 			Name: "houndtrail_stream_stopped",
 			Help: "1 if the stream has stopped for good and waits for a person, by the state that is the reason; else 0.",
 		}, []string{"stream", "reason"}),
-		skew:    gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
-		holes:   counter("holes_total", "Records that Houndtrail could not get, and left out (ON_BAD_RECORD=quarantine).", "stream"),
+		skew:  gauge("clock_skew_seconds", "How far BloodHound's clock is ahead of this machine's; negative if it is behind."),
+		holes: counter("holes_total", "Records that Houndtrail could not get, and left out (ON_BAD_RECORD=quarantine).", "stream"),
+		letters: counter("dead_letters_total",
+			"Records that the destination refused, and that went into the dead letter (DEAD_LETTER=on).", "stream"),
 		changed: counter("changed_records_total", "Delivered records that were found altered or gone at the source.", "stream", "how"),
 		counted: counter("counted_records_total",
 			"Records read, by what BloodHound's own count says of their window: exact, bounded or unknown, or off.", "stream", "count"),

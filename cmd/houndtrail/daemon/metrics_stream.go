@@ -19,6 +19,7 @@ func (m *Metrics) Stream(name string) stream.Observer {
 	m.bytes.WithLabelValues(name)
 	m.success.WithLabelValues(name) // an alert fires at 0; it would not fire if the series were missing
 	m.holes.WithLabelValues(name)
+	m.letters.WithLabelValues(name)
 	for _, how := range []string{"altered", "gone"} {
 		m.changed.WithLabelValues(name, how)
 	}
@@ -124,6 +125,7 @@ func (m streamMetrics) Committed(c exporter.Commit) {
 // suspect counts an entry's holes and changed records, and its records by the server's own count.
 func (m streamMetrics) suspect(e *checkpoint.Checkpoint) {
 	m.holes.WithLabelValues(m.name).Add(float64(len(e.Holes)))
+	m.letters.WithLabelValues(m.name).Add(float64(len(e.Refused)))
 	if e.Changed != nil {
 		m.changed.WithLabelValues(m.name, "altered").Add(float64(e.Changed.Altered))
 		m.changed.WithLabelValues(m.name, "gone").Add(float64(e.Changed.Gone))

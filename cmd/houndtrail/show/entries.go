@@ -56,7 +56,8 @@ func narrowEntry() []entryColumn {
 		{Name: "SPAN", Cell: func(s checkpoint.Stored) string { return Duration(s.Window.End.Sub(s.Window.Start)) }},
 		entryNumber("FRESH", func(s checkpoint.Stored) int { return s.Records.Fresh }),
 		{Name: "COUNT", Cell: func(s checkpoint.Stored) string { return countWord(s.ServerCount) }},
-		entrySeldom("FILTERED", filteredOf), entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf), entryKeys(),
+		entrySeldom("FILTERED", filteredOf), entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf),
+		entrySeldom("LETTERS", lettersOf), entryKeys(),
 	}
 }
 
@@ -72,7 +73,8 @@ func wideEntry() []entryColumn {
 		entryNumber("DUPLICATE", func(s checkpoint.Stored) int { return s.Records.Duplicate }),
 		entryNumber("LATE", func(s checkpoint.Stored) int { return s.Records.Late }),
 		{Name: "COUNT", Cell: func(s checkpoint.Stored) string { return countCell(s.ServerCount) }},
-		entrySeldom("FILTERED", filteredOf), entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf), entryKeys(),
+		entrySeldom("FILTERED", filteredOf), entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf),
+		entrySeldom("LETTERS", lettersOf), entryKeys(),
 		entryNumber("OBJECTS", func(s checkpoint.Stored) int { return len(s.Objects) }),
 		{Name: "BYTES", Cell: func(s checkpoint.Stored) string { return strconv.FormatInt(bytesOf(s.Objects), 10) }},
 		{Name: "SHA-256", Cell: func(s checkpoint.Stored) string { return s.SHA256[:min(12, len(s.SHA256))] }},
@@ -110,6 +112,8 @@ func entryKeys() entryColumn {
 func filteredOf(s checkpoint.Stored) int { return s.Records.Filtered }
 
 func holesOf(s checkpoint.Stored) int { return len(s.Holes) }
+
+func lettersOf(s checkpoint.Stored) int { return len(s.Refused) }
 
 func changedOf(s checkpoint.Stored) int {
 	if s.Changed == nil {

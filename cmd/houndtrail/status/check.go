@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,10 +25,13 @@ import (
 // the report says so in another place.
 func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *checkpoint.Journal, source sourceState) error {
 	compaction, verification := s.compacts(ctx, set, source.own), s.verifies(ctx, set, source.own)
-	if s.Status != stream.StateNotStarted && s.Status != stream.StateOK && s.Status != stream.StateHoles {
+	if !slices.Contains([]string{stream.StateNotStarted, stream.StateOK, stream.StateHoles, stream.StateLetters}, s.Status) {
 		return nil
 	}
-	err := s.goesOn(ctx, set, j, source)
+	letters, err := s.lacks(ctx, set)
+	if err == nil {
+		err = s.goesOn(ctx, set, j, source)
+	}
 	switch {
 	case err != nil:
 	case s.failed:
@@ -37,12 +41,24 @@ func (s *Row) check(ctx context.Context, c *config.Config, set *stream.Set, j *c
 		err = s.overdue(schedule, variable, c.Settle, source)
 	}
 	if err == nil {
-		err = cmp.Or(verification, compaction)
+		err = cmp.Or(letters, verification, compaction)
 	}
 	if err != nil {
 		s.Status, s.Problem = s.stateAfter(err), oneLine(err)
 	}
 	return err
+}
+
+// lacks returns the error about open letters, which a backfill of the stream may have left too.
+func (s *Row) lacks(ctx context.Context, set *stream.Set) (letters, err error) {
+	if s.Stream == stream.Webhook {
+		past, err := set.Lettered(ctx, stream.BackfillOf(s.Stream))
+		if err != nil {
+			return nil, err
+		}
+		s.Letters += past
+	}
+	return stream.Lacks(s.Letters), nil
 }
 
 // goesOn returns the error that would stop the next run, as far as status can tell it without a run.
@@ -125,6 +141,13 @@ func (s *Row) warnings() (all []string) {
 		say("%s left out as unreadable, the newest on %s: houndtrail history -o json tells which (holes)",
 			records(s.Holes, "record"), show.Second(s.HoledAt))
 	}
+	if s.Letters > 0 && s.Status != stream.StateLetters {
+		say("the destination lacks %s: houndtrail deadletter list shows why", refused(s.Letters))
+	}
+	if s.Totals != nil && s.Totals.Dropped > 0 {
+		say("%s dropped from the dead letter, and the destination never gets them: houndtrail history -o json tells which and why (settled)",
+			records(s.Totals.Dropped, "record"))
+	}
 	if s.Changed > 0 {
 		say("%s found altered or gone at the source; what was delivered stays as it was: houndtrail history -o json tells "+
 			"which (changed)", records(s.Changed, "delivered record"))
@@ -133,6 +156,14 @@ func (s *Row) warnings() (all []string) {
 		say("%v", &webhook.PostponedError{Until: s.NotBefore})
 	}
 	return all
+}
+
+// refused is a number of records in the dead letter.
+func refused(n int) string {
+	if n == 1 {
+		return "1 record that it refuses"
+	}
+	return fmt.Sprintf("%d records that it refuses", n)
 }
 
 // records is a number of records, with the verb.

@@ -12,6 +12,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
@@ -67,6 +68,12 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 	return all, nil
 }
 
+// DeliverPast makes the streams for their backfills. What the receiver refuses goes into the dead letter of the backfill's journal.
+func (s *Set) DeliverPast(ctx context.Context, names ...string) ([]*Stream, error) {
+	s.past = true
+	return s.Deliver(ctx, Unobserved{}, names...)
+}
+
 func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, o Telemetry) (*Stream, error) {
 	observer := o.Stream(name)
 	journal, err := s.commitJournal(ctx, name, observer.Anchored)
@@ -85,7 +92,11 @@ func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, 
 	stream.Schedule, _ = s.Schedule(name)
 	if name == Webhook {
 		stream.pause = newPause(s.journals, name, s.Now, e.Log)
-		receiver, err := s.webhook(o)
+		letters, err := s.letters(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		receiver, err := s.webhook(o, letters)
 		if err != nil {
 			return nil, err
 		}
@@ -128,12 +139,12 @@ func (s *Set) Encoder() archive.Encoder {
 	}
 }
 
-// Receiver is the sink of the webhook for a command that only tells the receiver an event.
-func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}) }
+// Receiver is the sink of the webhook for a command that moves no window. It has no dead letter.
+func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}, nil) }
 
 // webhook is the sink of the webhook. Load has already checked the configuration: if a file cannot be read here, it has changed
-// since then.
-func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
+// since then. letters is nil if a refused record blocks the stream.
+func (s *Set) webhook(o Telemetry, letters *deadletter.Box) (*webhook.Sink, error) {
 	c := s.config.Webhook
 	options := webhook.Options{
 		URL: c.URL.Value(), Format: string(c.Format), Schema: string(c.Schema), TrustedProxies: c.TrustedProxies,
@@ -143,7 +154,7 @@ func (s *Set) webhook(o Telemetry) (*webhook.Sink, error) {
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
 		HEC:         format.HECOptions{Index: c.HEC.Index, Sourcetype: c.HEC.Sourcetype, Ack: c.HEC.Ack, Resume: c.HEC.Resume},
 		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Limiter: s.posts, Timeout: c.Timeout,
-		Expect: c.Expect.Expectation, RetryFor: s.process.Patience,
+		Expect: c.Expect.Expectation, RetryFor: s.process.Patience, Letters: letters,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
 	}
 	if c.OAuth.TokenURL != "" {

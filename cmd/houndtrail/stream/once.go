@@ -17,7 +17,8 @@ import (
 const leasePoll = 5 * time.Second
 
 // Once runs one cycle of every stream, all at the same time: if a SIEM is down, the archive does not wait for it. At the end it
-// anchors the newest heads. If it is told to stop, it ends within the grace period.
+// anchors the newest heads. If it is told to stop, it ends within the grace period. If all went well, but a destination lacks records
+// that are in the dead letter, the error says so.
 func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	work, abandon := Finishing(ctx, grace)
 	defer abandon()
@@ -36,19 +37,45 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	_ = g.Wait()
 	for i, s := range all {
 		s.Tell(work, errs[i])
+		if err := Lacks(s.Letters()); err != nil && errs[i] == nil {
+			errs[i] = &Error{s.Name, err}
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // patiently runs one cycle. While another runner holds the lease, it waits: if that runner has died, its lease ends by itself.
 func patiently(ctx, work context.Context, s *Stream, wait time.Duration) error {
-	for until, told := time.Now().Add(wait), false; ; told = true {
-		err := s.Cycle(work)
+	return waiting(ctx, wait, func() error { return s.Cycle(work) }, func(err error) {
+		s.Log.Warn("another runner holds the lease: waiting for its end", zap.Duration("at_most", wait), zap.Error(err))
+	})
+}
+
+// UnderLease calls do under a journal's lease. While another runner holds the lease, it waits. The context of do ends with the lease.
+func UnderLease(
+	ctx context.Context, j *checkpoint.Journal, wait time.Duration, do func(context.Context, *checkpoint.Lease) error,
+) error {
+	return waiting(ctx, wait, func() error {
+		lease, err := j.Acquire(ctx)
+		if err != nil {
+			return At(exporter.StageCheckpoint, err)
+		}
+		err = do(lease.Context(), lease) //nolint:contextcheck // the lease's context is derived from ours
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+		defer cancel()
+		return errors.Join(err, At(exporter.StageCheckpoint, lease.Release(release)))
+	}, func(error) {})
+}
+
+// waiting tries again while another runner holds the lease. It calls told before the first pause.
+func waiting(ctx context.Context, wait time.Duration, try func() error, told func(error)) error {
+	for until, first := time.Now().Add(wait), true; ; first = false {
+		err := try()
 		if !errors.Is(err, checkpoint.ErrLeaseHeld) || time.Now().Add(leasePoll).After(until) {
 			return err
 		}
-		if !told {
-			s.Log.Warn("another runner holds the lease: waiting for its end", zap.Duration("at_most", wait), zap.Error(err))
+		if first {
+			told(err)
 		}
 		select {
 		case <-time.After(leasePoll):

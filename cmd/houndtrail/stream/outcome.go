@@ -18,6 +18,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/archive/prove"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // An Outcome says how a cycle or a command ended. Its number is the command's exit code. The exit code is part of the
@@ -99,6 +100,23 @@ var (
 	ErrStale  = errors.New("no run has committed anything for too long")
 )
 
+// ErrDeadLetters says that a destination lacks records, although everything else is delivered: they are in the dead letter.
+var ErrDeadLetters = errors.New("the destination lacks records")
+
+// Lacks returns the error about so many open letters; nil for none. It has the outcome of a destination that failed: a person has to
+// look at the letters.
+func Lacks(letters int) error {
+	switch letters {
+	case 0:
+		return nil
+	case 1:
+		return At(exporter.StageSink, fmt.Errorf("%w: it refuses 1 record, which is in the dead letter; everything else is delivered: "+
+			"houndtrail deadletter list shows why", ErrDeadLetters))
+	}
+	return At(exporter.StageSink, fmt.Errorf("%w: it refuses %d records, which are in the dead letter; everything else is delivered: "+
+		"houndtrail deadletter list shows why", ErrDeadLetters, letters))
+}
+
 // ErrUnknownFiles says that the archive cannot be adopted because of files with unknown names.
 var ErrUnknownFiles = errors.New("the archive holds files of names that Houndtrail does not give")
 
@@ -116,7 +134,7 @@ var (
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
 		checkpoint.ErrUnfinished, checkpoint.ErrSignature, checkpoint.ErrRolledBack, checkpoint.ErrForked, ErrTampered, ErrUnproved,
-		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole,
+		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole, deadletter.ErrUnreadable,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart, checkpoint.ErrKeys}
 	unfinished    = []error{
@@ -175,8 +193,8 @@ func Unexplained(err error) bool {
 	}](err); ok {
 		return e.Remedy() == ""
 	}
-	// A file system tells the cause, a pause ends by itself, and a defect has to be reported.
-	return !isA[syscall.Errno](err) && !isA[*webhook.PostponedError](err) && !errors.Is(err, errDefect)
+	// A file system tells the cause, a pause ends by itself, and a defect has to be reported. A letter tells the receiver's answer.
+	return !errors.Is(err, ErrDeadLetters) && !isA[syscall.Errno](err) && !isA[*webhook.PostponedError](err) && !errors.Is(err, errDefect)
 }
 
 // UsageError is a command line or a setting that cannot work. The command finds it before it does anything.

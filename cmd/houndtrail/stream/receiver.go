@@ -11,8 +11,41 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
+
+// letters is the dead letter for the sink of a stream; nil if refused records block the stream.
+func (s *Set) letters(ctx context.Context, name string) (*deadletter.Box, error) {
+	if s.config.DeadLetter != config.DeadLetterOn {
+		return nil, nil //nolint:nilnil // there is none, and that is no error
+	}
+	if s.past {
+		name = BackfillOf(name)
+	}
+	return s.Letters(ctx, name)
+}
+
+// Letters is the dead letter of a journal, also if the setting is off by now.
+func (s *Set) Letters(ctx context.Context, name string) (*deadletter.Box, error) {
+	journal, err := s.Journal(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return deadletter.NewBox(s.journals, name, journal.Load), nil
+}
+
+// Lettered is how many letters of a journal are open.
+func (s *Set) Lettered(ctx context.Context, name string) (int, error) {
+	box, err := s.Letters(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	open, err := box.Open(ctx)
+	return len(open), At(exporter.StageCheckpoint, err)
+}
 
 const (
 	// longestPause is longer than every pause that Houndtrail accepts. If the remembered end is later than that, another clock

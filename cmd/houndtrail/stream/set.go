@@ -43,6 +43,7 @@ type Set struct {
 	journals, files, heads bucket.Bucket            // nil until they are opened
 	guards                 map[string]*anchor.Guard // the anchors of the journals that were opened to commit
 	posts                  *rate.Limiter            // of all requests of this process to the receiver; nil for no limit
+	past                   bool                     // the streams are for backfills
 }
 
 // NewSet is the set of a configuration. It opens no store.

@@ -16,6 +16,7 @@ const (
 	StateNotStarted = "not started"  // nothing was committed yet; only status says so, since it sees no run
 	StateWaiting    = "waiting"      // nothing was committed yet, because no record is old enough
 	StateFuture     = "future"       // the configured start is in the future
+	StateLetters    = "dead letters" // the destination refuses records, and they are in the dead letter: it lacks them
 	StateHoles      = "holes"        // a short time ago a record could not be read, and it is not at the destination
 	StateClock      = "clock"        // a clock is behind the position
 	StateChanged    = "changed"      // the source is not the previous one
@@ -39,7 +40,7 @@ const (
 // States are the states in which a cycle can end.
 func States() []string {
 	return []string{
-		StateOK, StateWaiting, StateFuture, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete, StateBadRecord, StateDamaged,
+		StateOK, StateWaiting, StateFuture, StateLetters, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete, StateBadRecord, StateDamaged,
 		StateRolledBack, StateForked, StateForeign, StateSignature, StateNewer, StateUnreadable, StateFailed,
 	}
 }
@@ -51,6 +52,7 @@ var stateErrors = []struct {
 	err  error
 	word string
 }{
+	{ErrDeadLetters, StateLetters},
 	{ErrCompaction, StateCompaction},
 	{ErrVerification, StateVerified},
 	{exporter.ErrJournalGone, StateNoJournal},
@@ -78,6 +80,8 @@ func StateOf(err error, newest Position) string {
 		switch {
 		case newest.Serial == 0:
 			return StateWaiting
+		case newest.Letters > 0:
+			return StateLetters
 		case newest.Holed:
 			return StateHoles
 		default:
@@ -100,8 +104,9 @@ func StateOf(err error, newest Position) string {
 
 // A Position has the facts of a stream's newest entry that decide its state. It is the zero value if there is no entry.
 type Position struct {
-	Serial uint64
-	Holed  bool // a short time ago, Houndtrail left out a record that it could not read
+	Serial  uint64
+	Holed   bool // a short time ago, Houndtrail left out a record that it could not read
+	Letters int  // open letters: records that the destination refuses
 }
 
 // A lastRunError stands for the error of the last run.

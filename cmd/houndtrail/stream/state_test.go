@@ -31,9 +31,9 @@ func TestStateOf(t *testing.T) {
 	}{
 		{nil, Position{}, StateWaiting},
 		{nil, some, StateOK},
-		{nil, Position{7, true}, StateHoles},
+		{nil, Position{7, true, 0}, StateHoles},
 		{source(exporter.ErrClock), some, StateClock},
-		{source(exporter.ErrClock), Position{7, true}, StateClock},
+		{source(exporter.ErrClock), Position{7, true, 0}, StateClock},
 		{source(exporter.ErrSourceChanged), some, StateChanged},
 		{source(exporter.ErrIncomplete), some, StateIncomplete},
 		{source(bloodhound.ErrHidden), Position{}, StateIncomplete},

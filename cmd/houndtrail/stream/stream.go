@@ -88,6 +88,14 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 	return inTurn(s.turn)(ctx, func() error { return s.RunOnce(ctx) })
 }
 
+// Letters is how many records were in the dead letter at the newest entry that this process knows.
+func (s *Stream) Letters() int {
+	if p := s.watch.newest.Load(); p != nil {
+		return p.Letters
+	}
+	return 0
+}
+
 // Anchor anchors the newest head that this process knows, if a place for anchors is set. It can run at the same time as a
 // cycle. It returns an error only about integrity, and the stream's state shows it. If the place does not answer, the observer
 // hears of it.

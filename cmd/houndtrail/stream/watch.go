@@ -75,7 +75,7 @@ func (w *watch) Commit(ctx context.Context, prev checkpoint.Stored, next checkpo
 
 func (w *watch) note(s checkpoint.Stored, err error) (checkpoint.Stored, error) {
 	if err == nil {
-		w.newest.Store(&Position{s.Serial, s.Holed()})
+		w.newest.Store(&Position{s.Serial, s.Holed(), len(s.DeadLetters)})
 		w.head.Store(s.Head)
 		light := s
 		light.Delivered, light.Objects = nil, nil

@@ -68,6 +68,8 @@ const (
 	Forgotten         Code = "forgotten"
 	Attempt           Code = "attempt"
 	Adopted           Code = "adopted"
+	DeadLetters       Code = "dead-letters"
+	LettersDropped    Code = "letters-dropped"
 	TenantUnchecked   Code = "tenant-unchecked"
 	VersionsUnchecked Code = "versions-unchecked"
 	Unsigned          Code = "unsigned"
@@ -151,6 +153,8 @@ var advice = map[Code]string{
 	Forgotten:       "Nothing: a person removed them on purpose, and the entry says why.",
 	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
 	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
+	DeadLetters:     "Run houndtrail deadletter list: it shows why. Mend the receiver, and run houndtrail deadletter retry.",
+	LettersDropped:  "Nothing: a person dropped them, and the entries of kind letters say why (houndtrail history -o json).",
 	TenantUnchecked: "Verify it with the journal of that tenant.",
 	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
 		"s3:GetObjectVersion: then the original is found below what covers it.",

@@ -82,6 +82,7 @@ func (j *journal) newest(ctx context.Context) {
 		j.stream.Start, j.stream.Cursor = s.Start, s.Cursor
 		j.stream.Origin, j.stream.Signed = s.Seal.Origin, s.Signed
 		j.tip = s
+		j.lacks(s)
 		if j.Depth != Heads {
 			j.expect(int64(j.end.Newest))
 			if j.Files && j.Options.Files != nil && j.Since.IsZero() && j.Until.IsZero() {
@@ -95,6 +96,23 @@ func (j *journal) newest(ctx context.Context) {
 			j.unread(err)
 		}
 	}
+}
+
+// lacks reports the records that the destination refuses: they are read and accounted for, but not delivered.
+func (j *journal) lacks(s checkpoint.Stored) {
+	if n := len(s.DeadLetters); n > 0 {
+		j.report(DeadLetters, Warning, s.Serial, "The destination lacks %s that it refuses: see the dead letter.", records(int64(n)))
+	}
+	if n := s.Totals.Dropped; n > 0 {
+		j.report(LettersDropped, Info, s.Serial, "The destination never got %s that it refused.", records(n))
+	}
+}
+
+func records(n int64) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }
 
 // take handles the verdicts on entries, in order.

@@ -77,7 +77,10 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		progress := show.NewBackfill(p.stderr, log, b.name)
 		b.Stream.Observer, b.Planned = progress, progress.Planned
 		err := stream.Abandoned(work, b.Run(work))
-		err = errors.Join(err, b.end(work)) // also after a failure: the heads of earlier commits have to be remembered elsewhere
+		if err == nil {
+			err = b.lacks(work)
+		}
+		err = errors.Join(err, b.anchor(work)) // also after a failure: the heads of earlier commits have to be remembered elsewhere
 		if err != nil {
 			errs = append(errs, &stream.Error{Stream: b.name, Err: err})
 		}
@@ -121,7 +124,8 @@ func timeOrDay(flag, text string) (time.Time, error) {
 type backfill struct {
 	name string // the journal of the stream
 	*exporter.Backfill
-	end func(context.Context) error // remembers the newest head elsewhere, and tells of open letters
+	anchor func(context.Context) error // remembers the newest head elsewhere
+	lacks  func(context.Context) error // tells of open letters
 }
 
 // backfills makes the backfills of the streams that the user names. If the user names none, it makes those of all streams that
@@ -149,11 +153,10 @@ func (p *program) backfills(ctx context.Context, c *config.Config, o *backfillOp
 		all = append(all, backfill{s.Name, &exporter.Backfill{
 			Stream: *s.Exporter, Past: past, Journal: journal, From: o.first, To: o.end,
 		}, func(ctx context.Context) error {
+			return set.AnchorJournal(ctx, stream.BackfillOf(s.Name), journal)
+		}, func(ctx context.Context) error {
 			letters, err := set.Lettered(ctx, stream.BackfillOf(s.Name))
-			if err == nil {
-				err = stream.Lacks(letters)
-			}
-			return errors.Join(set.AnchorJournal(ctx, stream.BackfillOf(s.Name), journal), err)
+			return errors.Join(err, stream.Lacks(letters))
 		}})
 	}
 	return all, nil

@@ -44,7 +44,7 @@ mark (*). That is no failure.
 
 STATUS tells how the next run would end, as far as status can see that without a run. It is ok; not started; waiting
 (BloodHound has no record yet); holes (a short time ago Houndtrail could not get a record, and left it out); or dead
-letters (the SIEM refuses records, see houndtrail deadletter; the exit code is 4). If a
+letter (the SIEM refuses records, see houndtrail deadletter; the exit code is 4). If a
 run would stop, it is future (HOUNDTRAIL_START is in the future), clock, changed, no journal, incomplete, damaged,
 rolled back, forked, foreign or signature. It is newer if a newer version wrote the journal.
 

@@ -113,7 +113,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 		case p.failure != nil:
 			fmt.Fprintf(&b, "%s: failing: last success %s ago", name, age)
 		case p.letters > 0:
-			fmt.Fprintf(&b, "%s: dead letters: last success %s ago", name, age)
+			fmt.Fprintf(&b, "%s: dead letter: last success %s ago", name, age)
 		default:
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
 		}

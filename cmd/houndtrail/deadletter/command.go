@@ -49,7 +49,7 @@ func (p *Program) Command() *cobra.Command {
 the stream. It goes into the dead letter, beside the journal: the receiver's answer, and the bytes that the receiver
 got. The archive has the record in any case.
 
-As long as a letter is open, status says "dead letters", and the exit code of status and of run --once is 4: the
+As long as a letter is open, status says "dead letter", and the exit code of status and of run --once is 4: the
 receiver lacks a record. A letter is open until retry has sent it, or until drop has said why the receiver never
 gets it. Both are entries of the journal.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -16,7 +16,7 @@ const (
 	StateNotStarted = "not started"  // nothing was committed yet; only status says so, since it sees no run
 	StateWaiting    = "waiting"      // nothing was committed yet, because no record is old enough
 	StateFuture     = "future"       // the configured start is in the future
-	StateLetters    = "dead letters" // the destination refuses records, and they are in the dead letter: it lacks them
+	StateLetters    = "dead letter"  // the destination refuses records, and they are in the dead letter: it lacks them
 	StateHoles      = "holes"        // a short time ago a record could not be read, and it is not at the destination
 	StateClock      = "clock"        // a clock is behind the position
 	StateChanged    = "changed"      // the source is not the previous one

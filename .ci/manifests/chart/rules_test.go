@@ -98,6 +98,24 @@ func TestPodsAskForNoMoreThanTheyNeed(t *testing.T) {
 	})
 }
 
+// TestImage: the pods run the image's own program, as the user that owns its /data.
+func TestImage(t *testing.T) {
+	dockerfile := contentOf(t, repository+"/Dockerfile")
+	for _, line := range []string{"\nUSER 65532:65532\n", "\nENTRYPOINT [\"/houndtrail\"]\n"} {
+		if !strings.Contains(dockerfile, line) {
+			t.Errorf("the Dockerfile does not say %q", line)
+		}
+	}
+	everyPod(t, func(t *testing.T, p pod, _ string) {
+		if p.Spec.Containers[0].Command != nil {
+			t.Error("the pod replaces the image's entry point")
+		}
+		if user := p.Spec.SecurityContext.RunAsUser; user != nil && *user != 65532 {
+			t.Errorf("the pod runs as %d", *user)
+		}
+	})
+}
+
 // TestMemoryLimit: Go's limit leaves room for memory that Go does not count, and uses most of the rest.
 func TestMemoryLimit(t *testing.T) {
 	everyPod(t, func(t *testing.T, p pod, rendered string) {

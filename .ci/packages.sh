@@ -16,8 +16,10 @@ tree() {
   install -D -m 644 "$1/completions/houndtrail.fish" "$3/usr/share/fish/vendor_completions.d/houndtrail.fish"
   cp "$1/README.md" "$1/CHANGELOG.md" "$1/houndtrail.env.example" "$1/THIRD-PARTY-LICENSES.txt" "$doc"
   cp "$1/LICENSE" "$doc/copyright"
-  find "$3" -type f ! -name houndtrail -exec chmod 644 {} +
-  chmod 755 "$3/usr/bin/houndtrail"
+  # Another umask must not change a package.
+  find "$3" -type d -exec chmod 755 {} +
+  find "$3" -type f ! -path "$3/usr/bin/*" -exec chmod 644 {} +
+  chmod 750 "$3/etc/houndtrail"
   find "$3" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 }
 
@@ -42,8 +44,9 @@ Description: keeps the BloodHound audit log
  Houndtrail reads the BloodHound audit log, writes it as Parquet to S3 or a
  directory, and posts it to a SIEM: nothing lost, nothing twice.
 END
+    chmod 644 "$root/DEBIAN/control"
     touch -d "@$SOURCE_DATE_EPOCH" "$root/DEBIAN/control" "$root/DEBIAN"
-    dpkg-deb --root-owner-group -Zgzip --build "$root" "$DIST/houndtrail_${VERSION}_$arch.deb" >/dev/null
+    dpkg-deb --root-owner-group -Zgzip -z6 --build "$root" "$DIST/houndtrail_${VERSION}_$arch.deb" >/dev/null
   done
 }
 

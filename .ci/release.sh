@@ -20,14 +20,14 @@ compile() {
 
 # common FOLDER: puts the files that each archive and each package has into the folder: licences, manual pages and completions.
 common() {
-  local shell
+  local shell here
+  here=$BUILD/bin/$(go env GOOS)_$(go env GOARCH)
   mkdir -p "$1/man" "$1/completions"
   cp LICENSE README.md CHANGELOG.md deploy/houndtrail.env.example "$1"
-  go run ./.ci/licenses >"$1/THIRD-PARTY-LICENSES.txt"
-  go test -count=1 ./cmd/houndtrail -run '^TestManual$' -manual "$(cd "$1/man" && pwd)" >"$1/man.log" || { cat "$1/man.log"; return 1; }
+  go run -trimpath ./.ci/licenses >"$1/THIRD-PARTY-LICENSES.txt"
+  go test -trimpath -count=1 ./cmd/houndtrail -run '^TestManual$' -manual "$(cd "$1/man" && pwd)" >"$1/man.log" || { cat "$1/man.log"; return 1; }
   rm "$1/man.log"
-  go build -o "$BUILD/here" ./cmd/houndtrail
-  for shell in bash zsh fish; do "$BUILD/here" completion "$shell" >"$1/completions/houndtrail.$shell"; done
+  for shell in bash zsh fish; do "$here" completion "$shell" >"$1/completions/houndtrail.$shell"; done
 }
 
 # pack FOLDER FILE: makes a .tar.gz of a folder, of which only the names and the contents count.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,6 +42,10 @@ func movedClock() time.Time {
 	}
 	return time.Now().Add(ahead)
 }
+
+// godebug is Go's variable of that name, for the programs that the scripts run: .ci/fips allows approved algorithms alone. The
+// servers, which are in this process, do not get it.
+var godebug = flag.String("godebug", "", "value of GODEBUG in the scripts")
 
 // TestScripts runs testdata/*.txtar, which check the commands' output, exit codes and files. Each script has one subject, and
 // runs commands as a user would type them, against the test double of BloodHound.
@@ -108,6 +113,9 @@ func setup(env *testscript.Env) error {
 		"AWS_EC2_METADATA_DISABLED=true",
 		clockVariable+"="+filepath.Join(env.WorkDir, ".clock"),
 	)
+	if *godebug != "" {
+		env.Vars = append(env.Vars, "GODEBUG="+*godebug)
+	}
 	if env.Getenv("GORACE") == "" {
 		env.Vars = append(env.Vars, "GORACE=atexit_sleep_ms=10") // otherwise each process of a -race build sleeps for a second
 	}

@@ -100,6 +100,8 @@ type Checkpoint struct {
 	DeliveredSince time.Time `json:"delivered_since"`
 	// History is the remaining work on records that appeared before Start; nil if there are none.
 	History *History `json:"history,omitempty"`
+	// Followed is how far the stream has followed the archive; nil if it reads from the server.
+	Followed *Followed `json:"followed,omitempty"`
 	// Ahead is the end of a span whose records the server had stamped later than both clocks. They are delivered. It is zero if
 	// there were no such records.
 	Ahead time.Time `json:"ahead,omitzero"`

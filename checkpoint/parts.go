@@ -157,6 +157,32 @@ type Adoption struct {
 	To      time.Time `json:"to"`      // created_at of the last record
 }
 
+// A Mark names an entry of another journal.
+type Mark struct {
+	Serial uint64 `json:"serial"` // 0 for none
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Followed tells how far a stream has followed the archive from which it reads. The stream has delivered each record of the archive's
+// entries up to these marks that was created before the stream's own cursor.
+type Followed struct {
+	Archive  Mark `json:"archive"`
+	Backfill Mark `json:"backfill,omitzero"`
+	// Whole tells that these entries have no record at or after the cursor. So the next cycle needs only the entries after them.
+	Whole bool `json:"whole,omitempty"`
+	// Late is the work on late records that the next entries go on with; nil if there is none.
+	Late *LateWork `json:"late,omitempty"`
+}
+
+// LateWork tells how far a stream has delivered late records: those of the archive's entries after [Followed], up to these marks, that
+// were created before the stream's cursor.
+type LateWork struct {
+	Archive  Mark      `json:"archive"`
+	Backfill Mark      `json:"backfill,omitzero"`
+	Next     time.Time `json:"next"` // all of them before this time are delivered
+	Pass     uint64    `json:"pass"`
+}
+
 // Progress names the newest entry before one or more compactions, removals or lists of keys. Those must not hide how long ago the
 // stream committed a window, nor how its last run ended.
 type Progress struct {

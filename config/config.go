@@ -174,6 +174,9 @@ type Webhook struct {
 	// `source_ip_address`. The schemas `ecs` and `ocsf` take the address in front of these as the source. 0 takes the last one,
 	// which is the address that BloodHound itself sees.
 	TrustedProxies int `env:"TRUSTED_PROXIES,default=0" min:"0" max:"32"`
+	// Source of the records. With `archive`, the stream follows the commits of the archive, so that BloodHound is asked once for
+	// both, and a new receiver gets everything that the archive holds. It needs `ARCHIVE_URL`, and the right to read the archive.
+	Source WebhookSource `env:"SOURCE,default=api" oneof:"api archive"`
 	// Which records go to the receiver, in the grammar of the API: `column=predicate:value`, with `&` between two filters, which
 	// must both hold. The journal counts the others as `filtered`. They never go out later, also if the filter changes. In a
 	// value, write `%26` for `&` and `%25` for `%`.

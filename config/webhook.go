@@ -142,6 +142,10 @@ func (l *loader) webhook() {
 			}
 		}
 	}
+	if l.config.Webhook.Source == SourceArchive && !l.given("ARCHIVE_URL") {
+		l.report("WEBHOOK_SOURCE", "set to %s, but there is no archive to read from: set %sARCHIVE_URL as well, or %sWEBHOOK_SOURCE=%s",
+			SourceArchive, Prefix, Prefix, SourceAPI)
+	}
 	if l.given("WEBHOOK_OAUTH_SCOPE") && !l.given(oauth...) {
 		l.report("WEBHOOK_OAUTH_SCOPE", "set, but only %sWEBHOOK_OAUTH_TOKEN_URL asks for a token; set that as well", Prefix)
 	}

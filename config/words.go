@@ -6,6 +6,8 @@ type (
 	ArchiveFormat string
 	// Compression is the compression of webhook bodies.
 	Compression string
+	// WebhookSource is the source of the webhook stream.
+	WebhookSource string
 	// WebhookSchema names the parts of a webhook's events: the name of a schema of package schema.
 	WebhookSchema string
 	// SSE is S3's server-side encryption; "" leaves it to the bucket.
@@ -33,6 +35,9 @@ const (
 	CompressionGzip Compression = "gzip"
 	CompressionZstd Compression = "zstd"
 	CompressionNone Compression = "none"
+
+	SourceAPI     WebhookSource = "api"
+	SourceArchive WebhookSource = "archive"
 
 	SchemaNative WebhookSchema = "native"
 	SchemaECS    WebhookSchema = "ecs"

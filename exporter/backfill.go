@@ -30,6 +30,11 @@ type Backfill struct {
 	Past    Past     // the stream's own journal
 	Journal Store    // the backfill's own journal: its windows come in any order
 
+	// Again delivers all of the time once more, whatever the stream has delivered of it: a replay. Then Past is nil. Absent is the time
+	// that the source does not have.
+	Again  bool
+	Absent []window.Window
+
 	From time.Time // zero: from the source's oldest record
 	To   time.Time // zero: to the start of the stream
 
@@ -66,9 +71,9 @@ func (b *Backfill) Run(ctx context.Context) error {
 func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window) error {
 	// Houndtrail reads this under the lease only: then no other command can remove records from the archive before the backfill
 	// writes.
-	newest, err := b.Past.Load(ctx)
+	forgotten, err := b.forgotten(ctx)
 	if err != nil {
-		return failed(StageCheckpoint, err)
+		return err
 	}
 	c.Exporter = &b.Stream
 	done, stored, err := b.done(ctx, c, own)
@@ -83,7 +88,8 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	if extent.Empty {
 		oldest = asked.End
 	}
-	plan := planBackfill(asked, own, done, oldest, newest.ForgottenBefore)
+	plan := planBackfill(asked, own, done, oldest, forgotten)
+	plan.without(b.Absent)
 	if err := plan.resume(own, done, c.lease); err != nil {
 		return failed(StageCheckpoint, err)
 	}
@@ -107,10 +113,22 @@ func (b *Backfill) fill(ctx context.Context, c *cycle, asked, own window.Window)
 	return nil
 }
 
+// forgotten is the time whose records a user has removed from the destination on purpose.
+func (b *Backfill) forgotten(ctx context.Context) (time.Time, error) {
+	if b.Again {
+		return time.Time{}, nil
+	}
+	newest, err := b.Past.Load(ctx)
+	return newest.ForgottenBefore, failed(StageCheckpoint, err)
+}
+
 // own is the time for which the stream is responsible: it has delivered these records, or will deliver them. This time begins
 // at the stream's start. Everything behind the cursor belongs to it, and everything later too. If the user asked for no start,
 // the stream also delivers records that appear before its start.
 func (b *Backfill) own(ctx context.Context) (own window.Window, start time.Time, err error) {
+	if b.Again {
+		return window.Window{Start: endOfTime, End: endOfTime}, start, nil
+	}
 	newest, err := b.Past.Load(ctx)
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		return own, start, &RangeError{"the stream has not committed anything yet, so Houndtrail does not know which records it " +
@@ -135,6 +153,9 @@ func (b *Backfill) asked(now, start time.Time) (window.Window, error) {
 	}
 	if !w.Start.Before(w.End) {
 		return w, &RangeError{fmt.Sprintf("--from %s is not before %s", stamp(w.Start), end)}
+	}
+	if b.Again {
+		return w, nil
 	}
 	// A later record may still appear in this time. A backfill reads each window only once, so it would miss that record.
 	promised := b.Stream.Settle + b.Stream.Overlap
@@ -194,6 +215,7 @@ const (
 	SkippedDelivered = "the stream itself delivered it"
 	SkippedDue       = "the stream itself will deliver it"
 	SkippedForgotten = "houndtrail forget removed it on purpose"
+	SkippedAbsent    = "the archive does not hold it"
 )
 
 // planBackfill starts from the time that the user asked for, and takes four times away. These are the time before the oldest

@@ -28,6 +28,9 @@ type cycle struct {
 	looked   bool          // this cycle has looked for the far ends of the log; it does so only now and then
 	newest   *foremost     // the newest record that this look found; nil if it found none
 
+	following *checkpoint.Followed // the entries of the archive that this cycle follows; nil if it reads from the server
+	end       time.Time            // these entries have no later record
+
 	stored checkpoint.Stored // the last commit
 	set    dedup.Set         // the delivered ids that this commit knows
 }
@@ -161,6 +164,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		next.Cursor = c.stored.Cursor
 	}
 	c.account(w, p, &next)
+	next.Followed = c.followed(w, p, next.Cursor)
 	if !w.kind.past() { // a backfill never looks back
 		err = c.writeSet(ctx, c.Store, c.stored, c.set, p.next, &next)
 	}

@@ -44,6 +44,42 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	Own(ctx context.Context, r *record.Record) bool
 }
 
+// A Follower is a [Source] that is an archive. A stream that reads from it follows the archive's commits. Then it need not search for
+// late records: the entries of the archive's journals tell which records came late, and were they years late.
+//
+// The stream delivers in two steps. First it takes the late records: those of entries that it has not followed so far, as far as they
+// are older than its cursor. Then it takes the time from its cursor to the archive's cursor. After both, it has delivered each record of
+// these entries that is older than its new cursor, each once. A crash between two commits changes nothing in that: the position has the
+// cursor and the entries.
+type Follower interface {
+	Source
+	// Follow reads what the archive has committed, and tells the next step. Until the next call, the Source has the records of these
+	// entries, and of no later ones.
+	Follow(ctx context.Context, at FollowedTo) (Step, error)
+}
+
+// FollowedTo is the position of a stream that follows an archive.
+type FollowedTo struct {
+	checkpoint.Followed
+
+	Cursor time.Time // the stream's own
+	Floor  time.Time // the stream wants no record from before it; zero for no limit
+	// Since is set if the stream has read from the server so far: the archive must account for all time from then on, since the stream
+	// will not ask the server for it.
+	Since time.Time
+}
+
+// A Step is the next work of a stream that follows an archive.
+type Step struct {
+	Late             Source              // has only the late records; nil if there are none
+	LateFrom, LateTo time.Time           // when the first and the last of them were created
+	Next             checkpoint.Followed // the entries that are followed once the late records are delivered
+	Until            time.Time           // the archive's cursor; zero if the archive has no journal yet
+	End              time.Time           // these entries have no later record
+	More             bool                // Until is earlier, because there is too much for one step
+	Standing         error               // says why newer records may be missing in the archive; nil if it is well
+}
+
 // Sink is the destination. Records come sorted by (created_at, id); some may be older than their window (late rows). After a
 // crash, a window with the same window.Start comes again. Then the Sink replaces the files of the attempt that was not
 // committed, or it repeats the records with the same event ids. If a window has no records, the Sink writes nothing. The

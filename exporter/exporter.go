@@ -18,6 +18,9 @@
 // A window may be too large for memory although it cannot be cut, such as one instant of an import. Houndtrail takes it in
 // parts: it reads the window once to admit its records, and a second time, part by part, to write them.
 //
+// A stream whose source is an archive follows the archive's commits. Then other walks come in place of these: first the late records
+// of the archive, and then the time up to the archive's cursor ([Follower]).
+//
 // A failed step ends the cycle; the next one starts from the last commit. Data first, position second: after a crash between
 // the two, the next run repeats a window, and the sink's contract makes the repetition harmless.
 package exporter
@@ -121,6 +124,9 @@ func (e *Exporter) cycle(ctx context.Context, lease *checkpoint.Lease, mayGuess 
 func (c *cycle) run(ctx context.Context) error {
 	if founded, err := c.load(ctx); err != nil || !founded {
 		return err
+	}
+	if archive, ok := c.Source.(Follower); ok {
+		return c.follow(ctx, archive)
 	}
 	c.guard(c.stored.Checkpoint)
 	c.warn(c.stored.Checkpoint)

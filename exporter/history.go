@@ -33,7 +33,7 @@ func lookDue(seen checkpoint.Sighting, now time.Time) bool {
 func (f *flight) refreshEnds(ctx context.Context, d *delivery) {
 	seen := f.stored.Oldest
 	d.outcome.seen = seen
-	if f.walk.kind != walkDue || !lookDue(seen, f.now) {
+	if f.walk.kind != walkDue || f.following != nil || !lookDue(seen, f.now) {
 		return
 	}
 	if f.oldest == nil {

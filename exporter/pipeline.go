@@ -210,7 +210,7 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 	if p.looked, p.found = s.meets(w.seen); p.proof.since.Equal(s.since) {
 		p.proof.first.n, p.proof.first.known = s.Counted(0)
 	}
-	span := dedup.Span{From: from, Window: win, Remembered: s.remembered}
+	span := dedup.Span{From: w.compared(from, win.End), Window: win, Remembered: s.remembered}
 	if s.skims != nil {
 		admitted, fresh := set.AdmitSkims(span, s.skims[first:])
 		if p = p.with(admitted, len(fresh)); len(fresh) > 0 {

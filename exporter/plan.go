@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
@@ -63,7 +64,7 @@ func (p *plan) next() (win window.Window, due bool) {
 func (p *plan) after(s span) plan {
 	next := *p
 	next.cursor, next.before, next.since, next.back = s.End, latest(s.since, s.known), s.End, time.Time{}
-	if p.kind != walkHistory {
+	if !p.kind.unknown() {
 		next.known = s.remembered
 	}
 	if len(p.intents) > 0 {
@@ -168,4 +169,73 @@ func (e *Exporter) counting(from, before time.Time) []time.Time {
 		return []time.Time{from}
 	}
 	return []time.Time{from, before, from}
+}
+
+// A kind says why Houndtrail walks a span of time, and so how its windows change the position.
+type kind int
+
+const (
+	walkDue      kind = iota // from the position to now
+	walkBackfill             // before the stream's start, in its own journal: each window counts for itself
+	walkRescan               // the last days once more, to find late records
+	walkResumed              // windows that another walk has declared and not committed
+	walkSearch               // behind the position, because a clock was set back
+	walkSearchOn             // the same, after an entry has said that a search is owed
+	walkHistory              // records that appeared before the start of a stream that has everything
+	walkAhead                // records with times later than both clocks
+	walkLate                 // late records alone, of a stream that follows an archive
+)
+
+// entry is the kind of the entries that the walk commits.
+func (k kind) entry() checkpoint.Kind {
+	switch k {
+	case walkDue, walkBackfill:
+		return checkpoint.KindExport
+	case walkHistory:
+		return checkpoint.KindHistory
+	case walkAhead:
+		return checkpoint.KindAhead
+	default:
+		return checkpoint.KindRescan
+	}
+}
+
+// keepsPosition tells that the position does not move. Then every record that the set of delivered ids does not know is new.
+func (k kind) keepsPosition() bool { return k.entry() != checkpoint.KindExport }
+
+// past tells that the journal has no next cycle that looks back, so the set remembers no ids.
+func (k kind) past() bool { return k == walkBackfill }
+
+// completes tells that after this walk, the rescan is done.
+func (k kind) completes() bool { return k == walkRescan }
+
+// owes tells that a rescan is due after this walk, even if the schedule asks for none.
+func (k kind) owes() bool { return k == walkSearch || k == walkSearchOn }
+
+// unknown tells that the stream has delivered no record of the walk, however old it is. So each record that the set does not know is
+// new, also one of a time that the set does not remember.
+func (k kind) unknown() bool { return k == walkHistory || k == walkLate }
+
+// compared is the instant from which on a window was read as a whole: a delivered record that is not in it is gone. A source of late
+// records leaves out the delivered ones.
+func (w walk) compared(from, end time.Time) time.Time {
+	if w.kind == walkLate {
+		return end
+	}
+	return from
+}
+
+// quiet tells that a window that brings no new record needs no entry.
+func (k kind) quiet() bool { return k == walkSearchOn || k == walkAhead }
+
+// without takes times out of the plan that the source does not have.
+func (p *BackfillPlan) without(absent []window.Window) {
+	var gaps []window.Window
+	for _, gap := range p.Gaps {
+		gaps = append(gaps, window.Gaps(gap, absent)...)
+	}
+	for _, w := range absent {
+		p.skip(w, SkippedAbsent)
+	}
+	p.Gaps = gaps
 }

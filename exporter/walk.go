@@ -1,10 +1,14 @@
 package exporter
 
 import (
+	"context"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -139,7 +143,7 @@ func (c *cycle) revisit(k kind, from, to time.Time, pass uint64) walk {
 // windows of this cycle do not look back. Houndtrail never looks back further than the set knows, even if the user makes the
 // overlap longer.
 func (e *Exporter) remembered(w walk, win window.Window, known time.Time) time.Time {
-	if w.kind == walkHistory {
+	if w.kind.unknown() {
 		return w.keep // the same as before the walk
 	}
 	if w.kind.keepsPosition() {
@@ -168,45 +172,127 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// A kind says why Houndtrail walks a span of time, and so how its windows change the position.
-type kind int
-
-const (
-	walkDue      kind = iota // from the position to now
-	walkBackfill             // before the stream's start, in its own journal: each window counts for itself
-	walkRescan               // the last days once more, to find late records
-	walkResumed              // windows that another walk has declared and not committed
-	walkSearch               // behind the position, because a clock was set back
-	walkSearchOn             // the same, after an entry has said that a search is owed
-	walkHistory              // records that appeared before the start of a stream that has everything
-	walkAhead                // records with times later than both clocks
-)
-
-// entry is the kind of the entries that the walk commits.
-func (k kind) entry() checkpoint.Kind {
-	switch k {
-	case walkDue, walkBackfill:
-		return checkpoint.KindExport
-	case walkHistory:
-		return checkpoint.KindHistory
-	case walkAhead:
-		return checkpoint.KindAhead
-	default:
-		return checkpoint.KindRescan
+// follow runs the cycle of a stream that follows an archive.
+func (c *cycle) follow(ctx context.Context, archive Follower) error {
+	if c.stored.History != nil { // from the time in which the stream read from the server
+		if err := c.take(ctx, c.history); err != nil {
+			return err
+		}
+	}
+	for {
+		step, err := c.step(ctx, archive)
+		switch {
+		case err != nil:
+			return err
+		case step.Late != nil:
+			if err := c.late(ctx, step); err != nil {
+				return err
+			}
+			continue // the archive may have committed more meanwhile
+		case step.Until.After(c.stored.Cursor):
+			if err := c.export(ctx, c.upTo(step)); err != nil {
+				return err
+			}
+		case c.Observer != nil:
+			c.Observer.CaughtUp(c.stored.Cursor, c.clock().Sub(c.stored.Cursor))
+		}
+		if !step.More {
+			return failed(StageSource, step.Standing)
+		}
+		if c.stops() {
+			return ErrStopped
+		}
 	}
 }
 
-// keepsPosition tells that the position does not move. Then every record that the set of delivered ids does not know is new.
-func (k kind) keepsPosition() bool { return k.entry() != checkpoint.KindExport }
+// step asks the archive for the next step. A stream that has not followed the archive so far has read from the server. Then it compares
+// the archive's records of the last days with the ones that it remembers, and begins to follow.
+func (c *cycle) step(ctx context.Context, archive Follower) (Step, error) {
+	at := FollowedTo{Cursor: c.stored.Cursor}
+	if c.stored.StartAsked {
+		at.Floor = c.stored.Start
+	}
+	at.Floor = latest(at.Floor, c.stored.ForgottenBefore)
+	begins := c.stored.Followed == nil && c.stored.Serial > 0
+	switch {
+	case begins:
+		at.Floor = c.stored.Cursor // no record is late: the walk below finds what the stream lacks
+		at.Since = latest(c.stored.DeliveredSince, c.stored.Start)
+	case c.stored.Followed != nil:
+		at.Followed = *c.stored.Followed
+	}
+	step, err := archive.Follow(ctx, at)
+	if err != nil {
+		return step, failed(StageSource, err)
+	}
+	c.following, c.end = &step.Next, step.End
+	if !begins {
+		return step, nil
+	}
+	c.Log.Info("the stream follows the archive from now on", zap.Uint64("entry", step.Next.Archive.Serial))
+	w := c.revisit(walkRescan, c.stored.DeliveredSince, earliest(c.stored.Cursor, latest(step.Until, c.stored.DeliveredSince)), c.nextPass())
+	if w.seen, w.keep = nil, c.stored.DeliveredSince; !w.horizon.After(w.cursor) {
+		return step, nil
+	}
+	return step, c.export(ctx, w)
+}
 
-// past tells that the journal has no next cycle that looks back, so the set remembers no ids.
-func (k kind) past() bool { return k == walkBackfill }
+// upTo is the walk from the cursor to the archive's cursor.
+func (c *cycle) upTo(step Step) walk {
+	w := c.due()
+	w.horizon, w.since, w.seen, w.back = step.Until, c.stored.Cursor, nil, time.Time{}
+	return w
+}
 
-// completes tells that after this walk, the rescan is done.
-func (k kind) completes() bool { return k == walkRescan }
+// late delivers the late records of a step. An earlier attempt may have delivered some of them: the archive leaves them out.
+func (c *cycle) late(ctx context.Context, step Step) error {
+	if c.stops() {
+		return ErrStopped
+	}
+	pass := c.nextPass()
+	if f := c.stored.Followed; f != nil && f.Late != nil {
+		pass = f.Late.Pass
+	}
+	c.Log.Info("the archive has late records: Houndtrail delivers them", zap.Time("from", step.LateFrom), zap.Time("until", step.LateTo),
+		zap.Uint64("entry", step.Next.Archive.Serial))
+	whole := c.Exporter
+	part := *whole
+	part.Source = lateSource{step.Late, whole.Source}
+	c.Exporter = &part
+	defer func() { c.Exporter, whole.last = whole, part.last }()
+	w := c.revisit(walkLate, step.LateFrom, step.LateTo.Add(grain), pass)
+	w.seen, w.known, w.keep = nil, step.LateFrom, c.stored.DeliveredSince
+	return c.export(ctx, w)
+}
 
-// owes tells that a rescan is due after this walk, even if the schedule asks for none.
-func (k kind) owes() bool { return k == walkSearch || k == walkSearchOn }
+// A lateSource has only late records. Which of them are of our own requests, the stream's source tells.
+type lateSource struct {
+	Source
 
-// quiet tells that a window that brings no new record needs no entry.
-func (k kind) quiet() bool { return k == walkSearchOn || k == walkAhead }
+	whole Source
+}
+
+// Own asks the stream's source.
+func (l lateSource) Own(ctx context.Context, r *record.Record) bool { return l.whole.Own(ctx, r) }
+
+// followed is how far the stream has followed the archive after a window; nil if it reads from the server.
+func (c *cycle) followed(w walk, p part, cursor time.Time) *checkpoint.Followed {
+	if c.following == nil {
+		return nil
+	}
+	before := c.stored.Followed
+	switch {
+	case w.kind == walkLate && !p.last:
+		f := checkpoint.Followed{}
+		if before != nil {
+			f = *before
+		}
+		f.Late = &checkpoint.LateWork{Archive: c.following.Archive, Backfill: c.following.Backfill, Next: p.End, Pass: p.Pass}
+		return &f
+	case w.kind == walkRescan && !p.last, w.kind == walkHistory:
+		return before
+	}
+	f := *c.following
+	f.Whole = c.end.Before(cursor)
+	return &f
+}

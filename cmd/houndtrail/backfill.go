@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint/anchor"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/replay"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
@@ -92,6 +93,57 @@ func (p *program) runBackfills(ctx context.Context, o *backfillOptions) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (p *program) replay() *cobra.Command {
+	var from, to, url, format, filter string
+	o := replay.Options{Stdout: p.stdout, Stderr: p.stderr}
+	output := choice{"text", []string{"text", "json"}}
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "Send archived records again",
+		Long: `Send a time again from the archive to the webhook, with the same event ids. BloodHound is not asked, and no setting of it is
+needed. Use it when a SIEM has lost events, or for a new SIEM.
+
+A replay has its own journal and its own lease. It may run while the daemon runs, and moves no stream's position. If it was
+interrupted, run the same command again: it goes on from there, and sends at most the batches again that were under way. A replay
+that has sent everything sends nothing more. To send the same time to the same receiver once more, give it another --name.
+
+--url, --format and --filter stand for the variables WEBHOOK_URL, WEBHOOK_FORMAT and WEBHOOK_FILTER. All other WEBHOOK_ settings
+hold, the credentials too: for another receiver, set those of that receiver.
+
+If the archive does not hold all of the time (a hole, a removal, a time that nothing accounts for), the replay sends the rest,
+names the missing parts, and ends with exit code 6.`,
+		Example: `  houndtrail replay --from 2026-03-01 --to 2026-04-01
+  houndtrail replay --to 2026-04-01 --url https://new-siem.example/ingest --format elastic-bulk`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			order := backfillOptions{from: from, to: to}
+			if err := order.parse(); err != nil {
+				return stream.Usage(err)
+			}
+			if to == "" {
+				return stream.Usagef("replay needs --to: the end of the time to send")
+			}
+			sent := *p
+			sent.environ = replay.Environ(p.environ, url, format, filter)
+			if o.Config, err = sent.load(replay.Need); err != nil {
+				return err
+			}
+			log := p.logger(o.Config.Log)
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
+			o.From, o.To, o.Output, o.Process = order.first, order.end, output.value, p.process(quiet(log))
+			return replay.Run(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", "created at or after this time (default: the archive's oldest record)")
+	f.StringVar(&to, "to", "", "created before this time")
+	f.StringVar(&url, "url", "", "the receiver (default: HOUNDTRAIL_WEBHOOK_URL)")
+	f.StringVar(&format, "format", "", "its format (default: HOUNDTRAIL_WEBHOOK_FORMAT)")
+	f.StringVar(&filter, "filter", "", "which records to send (default: HOUNDTRAIL_WEBHOOK_FILTER)")
+	f.StringVar(&o.Name, "name", "", "tells two replays of the same time apart")
+	f.VarP(&output, "output", "o", "form of the sum at the end; json is one object")
+	return cmd
 }
 
 // parse reads the times. It finds a mistake in them before Houndtrail sends a request.

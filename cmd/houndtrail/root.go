@@ -38,7 +38,7 @@ installed, run: houndtrail demo`,
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
-		p.run(), p.backfill(), p.compact(), p.forget(), p.adopt(), p.move(), p.acceptReset(),
+		p.run(), p.backfill(), p.replay(), p.compact(), p.forget(), p.adopt(), p.move(), p.acceptReset(),
 		p.logs(), p.history(), p.verify(), p.prove(), p.status(), p.doctor(), p.deadletter(), p.keygen(), p.keys(),
 		p.ddl(), p.query(), p.demo(), p.version(),
 	)
@@ -57,7 +57,7 @@ installed, run: houndtrail demo`,
 		case "query":
 			cmd.Args = aQuestion
 		case "completion":
-			cmd.Args = aShell
+			cmd.Args, cmd.Short = aShell, "Print the completion script for a shell"
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs

@@ -22,6 +22,7 @@ type Backfill struct {
 	line line
 	log  *zap.Logger
 	name string // of the stream
+	verb string // what it does: backfill, or replay
 	now  func() time.Time
 
 	plan  *exporter.BackfillPlan // nil until there is one
@@ -34,7 +35,14 @@ type Backfill struct {
 
 // NewBackfill shows the backfill of one stream. It draws to w, or logs.
 func NewBackfill(w io.Writer, log *zap.Logger, name string) *Backfill {
-	return &Backfill{line: newLine(w), log: log.With(zap.String("stream", name)), name: name, now: time.Now}
+	return &Backfill{line: newLine(w), log: log.With(zap.String("stream", name)), name: name, verb: "backfill", now: time.Now}
+}
+
+// NewReplay shows a replay. It draws to w, or logs.
+func NewReplay(w io.Writer, log *zap.Logger, name string) *Backfill {
+	p := NewBackfill(w, log, name)
+	p.verb = "replay"
+	return p
 }
 
 // Planned prints the spans that the backfill will export, and the spans that it skips.
@@ -42,10 +50,10 @@ func (p *Backfill) Planned(plan exporter.BackfillPlan) {
 	p.plan, p.began = &plan, p.now()
 	p.told = p.began
 	if plan.Span() > 0 {
-		p.say("backfilling", plan.Asked, "")
+		p.say(p.verb+"ing", plan.Asked, "")
 	}
 	if plan.Resumed {
-		p.say("finishing the window that an interrupted backfill was writing", plan.Gaps[0], "")
+		p.say("finishing the window that an interrupted "+p.verb+" was writing", plan.Gaps[0], "")
 	}
 	for _, s := range plan.Skipped {
 		p.say("skipping", s.Window, s.Reason)
@@ -175,11 +183,11 @@ func (p *Backfill) outcome(complete bool) string {
 	case !complete:
 		return fmt.Sprintf("stopped at %d%% of %s: %s; the same command goes on from there", int(100*p.part()), spanText(asked), written)
 	case p.plan.Span() > 0:
-		return fmt.Sprintf("backfilled %s: %s, in %s", spanText(asked), written, p.now().Sub(p.began).Round(10*time.Millisecond))
+		return fmt.Sprintf("%sed %s: %s, in %s", p.verb, spanText(asked), written, p.now().Sub(p.began).Round(10*time.Millisecond))
 	case asked.Span() == 0:
-		return "nothing to backfill: BloodHound has no record before " + Instant(asked.End)
+		return "nothing to " + p.verb + ": BloodHound has no record before " + Instant(asked.End)
 	default:
-		return "nothing left to backfill of " + spanText(asked)
+		return "nothing left to " + p.verb + " of " + spanText(asked)
 	}
 }
 

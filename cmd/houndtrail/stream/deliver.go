@@ -8,6 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/budget"
 	"github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/serve"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -46,7 +47,7 @@ func (s *Set) Daemon(ctx context.Context, o Telemetry) ([]*Stream, Jobs, error) 
 // Deliver makes the streams that deliver: the named ones, or all that are turned on. Once ctx has ended, they begin no other
 // window. Only Deliver opens the files of the webhook's secrets.
 func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Stream, error) {
-	source, err := s.Source(o)
+	client, err := s.Source(o)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,15 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 		names = s.Names()
 	}
 	var all []*Stream
-	for i, share := range budget.Split(s.process.Memory, len(names)) {
+	memory := s.process.Memory
+	if s.follows() {
+		memory = max(memory-serve.Memory, memory/2)
+	}
+	for i, share := range budget.Split(memory, len(names)) {
+		source, err := s.sourceOf(ctx, names[i], client)
+		if err != nil {
+			return nil, err
+		}
 		stream, err := s.deliver(ctx, names[i], source, o)
 		if err != nil {
 			return nil, err

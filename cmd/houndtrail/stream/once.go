@@ -23,18 +23,27 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	work, abandon := Finishing(ctx, grace)
 	defer abandon()
 	errs := make([]error, len(all))
+	cycle := func(i int, s *Stream) {
+		err := Abandoned(work, patiently(ctx, work, s, wait))
+		// Also after a failure: the heads of earlier commits have to be remembered elsewhere.
+		if err = errors.Join(err, s.Anchor(work)); err != nil {
+			errs[i] = &Error{s.Name, err}
+		}
+	}
 	var g errgroup.Group
 	for i, s := range all {
 		g.Go(func() error {
-			err := Abandoned(work, patiently(ctx, work, s, wait))
-			// Also after a failure: the heads of earlier commits have to be remembered elsewhere.
-			if err = errors.Join(err, s.Anchor(work)); err != nil {
-				errs[i] = &Error{s.Name, err}
-			}
+			cycle(i, s)
 			return nil
 		})
 	}
 	_ = g.Wait()
+	for i, s := range all {
+		// The archive has committed meanwhile what a stream that follows it delivers now.
+		if _, follows := s.Source.(exporter.Follower); follows && errs[i] == nil && ctx.Err() == nil {
+			cycle(i, s)
+		}
+	}
 	for i, s := range all {
 		s.Tell(work, errs[i])
 		if err := Lacks(s.Letters()); err != nil && errs[i] == nil {

@@ -14,8 +14,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/replay"
 	"github.com/houndtrail/houndtrail/sink/archive/compact"
 	"github.com/houndtrail/houndtrail/sink/archive/prove"
+	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
@@ -134,7 +136,8 @@ var (
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, exporter.ErrIncomplete, exporter.ErrSourceChanged, exporter.ErrJournalGone,
 		exporter.ErrClock, bloodhound.ErrHidden, ErrUnknownFiles,
 		checkpoint.ErrUnfinished, checkpoint.ErrSignature, checkpoint.ErrRolledBack, checkpoint.ErrForked, ErrTampered, ErrUnproved,
-		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole, deadletter.ErrUnreadable,
+		prove.ErrUnprovable, compact.ErrFinding, search.ErrNotWhole, deadletter.ErrUnreadable, read.ErrDamaged,
+		replay.ErrUnfollowable, replay.ErrNotHeld, replay.ErrNotWhole,
 	}
 	misconfigured = []error{checkpoint.ErrNewer, exporter.ErrStart, checkpoint.ErrKeys}
 	unfinished    = []error{
@@ -145,6 +148,7 @@ var (
 	incurable = []error{
 		checkpoint.ErrCorrupt, checkpoint.ErrForeign, checkpoint.ErrNewer, checkpoint.ErrUnconditional, checkpoint.ErrSignature,
 		exporter.ErrSourceChanged, exporter.ErrJournalGone, checkpoint.ErrRolledBack, checkpoint.ErrForked,
+		replay.ErrUnfollowable,
 	}
 )
 

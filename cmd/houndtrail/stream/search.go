@@ -1,17 +1,27 @@
 package stream
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/budget"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/replay"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
 	"github.com/houndtrail/houndtrail/sink/archive/search"
+	"github.com/houndtrail/houndtrail/sink/archive/serve"
+	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
 // mostNamed is how many of an answer's problems the error names.
@@ -82,4 +92,130 @@ func (s *Set) onlyTenant(ctx context.Context, files bucket.Reader, wanted ...str
 		return "", Usagef("%s has the tenants %s: set %sTENANT to one of them", files, strings.Join(names, ", "), config.Prefix)
 	}
 	return names[0], nil
+}
+
+// lateness is how late a commit may come.
+const lateness = 2 * time.Minute
+
+// follows tells whether the webhook's stream follows the archive.
+func (s *Set) follows() bool {
+	return s.config.Webhook.URL.IsSet() && s.config.Webhook.Source == config.SourceArchive
+}
+
+// sourceOf is the source of a stream: BloodHound or, for the webhook, what the configuration says.
+func (s *Set) sourceOf(ctx context.Context, name string, client exporter.Source) (exporter.Source, error) {
+	if name != Webhook || !s.follows() {
+		return client, nil
+	}
+	source, err := s.Archived(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &archived{source, client}, nil
+}
+
+// An archived source is the archive, together with the server that knows which records are of our own requests.
+type archived struct {
+	*replay.Source
+
+	server exporter.Source
+}
+
+// Own asks the server.
+func (a *archived) Own(ctx context.Context, r *record.Record) bool { return a.server.Own(ctx, r) }
+
+// Archived is the archive as a source of records. A set without a tenant takes the one of the archive's journal.
+func (s *Set) Archived(ctx context.Context) (*replay.Source, error) {
+	journal, err := s.Journal(ctx, Archive)
+	if err != nil {
+		return nil, err
+	}
+	backfill, err := s.Journal(ctx, BackfillOf(Archive))
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	schedule, _ := s.Schedule(Archive)
+	return replay.New(&replay.Archive{
+		Journal: journal, Backfill: backfill, Files: serve.New(files, s.config.Tenant, replay.Line), Now: s.process.Now, Log: s.log(Webhook),
+		// One run may fail for a passing reason. Two runs in a row should not.
+		Due: func(committed time.Time) time.Time {
+			return schedule.Next(schedule.Next(committed.Add(exporter.IdleCommit + s.config.Settle))).Add(lateness)
+		},
+	}), nil
+}
+
+// A Replay sends a time of the archive again.
+type Replay struct {
+	*exporter.Backfill
+
+	Source *replay.Source
+	Anchor func(context.Context) error // remembers the newest head elsewhere
+}
+
+// Replay makes the backfill that sends a time of the archive again, with its own journal of that name. Its windows are as large as a
+// batch: if it is killed, only the batches that are under way go out once more.
+func (s *Set) Replay(ctx context.Context, name string) (*Replay, error) {
+	if err := s.borrow(ctx); err != nil {
+		return nil, err
+	}
+	source, err := s.Archived(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := s.Exporter(Webhook, source)
+	if e.Sink, err = s.Receiver(); err != nil {
+		return nil, err
+	}
+	if f, err := format.New(string(s.config.Webhook.Format), format.Options{}); err == nil {
+		e.Limits.Records = min(e.Limits.Records, cmp.Or(s.config.Webhook.BatchRecords, f.Limits().Records))
+	}
+	e.Memory = budget.Split(max(s.process.Memory-serve.Memory, s.process.Memory/2), 1)[0]
+	e.Stopping = func() bool { return ctx.Err() != nil }
+	journal, err := s.CommitJournal(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Replay{
+		&exporter.Backfill{Stream: *e, Journal: journal, Again: true}, source,
+		func(ctx context.Context) error { return s.AnchorJournal(ctx, name, journal) },
+	}, nil
+}
+
+// ReplayOf is the name of the journal of a replay: the same order has the same name, so that a replay that was interrupted goes on.
+func ReplayOf(order ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(order, "\n")))
+	return Webhook + replayMark + hex.EncodeToString(sum[:6])
+}
+
+// borrow takes the tenant and the source from the archive's journal, if the configuration has none. The journal of a replay names them
+// too.
+func (s *Set) borrow(ctx context.Context) error {
+	if s.config.Tenant != "" && s.config.BloodHound.URL != "" {
+		return nil
+	}
+	journal, err := s.Journal(ctx, Archive)
+	if err != nil {
+		return err
+	}
+	newest, err := journal.Load(ctx)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return At(exporter.StageCheckpoint, fmt.Errorf("the archive %s has no journal, so nothing can be sent from it: %w",
+			s.config.Archive.URL, err))
+	}
+	if err != nil {
+		return At(exporter.StageCheckpoint, err)
+	}
+	c := *s.config
+	if c.Tenant == "" {
+		c.Tenant = newest.Tenant
+	}
+	if c.BloodHound.URL == "" {
+		c.BloodHound.URL = config.HTTPURL(newest.Source)
+	}
+	s.config = &c
+	return nil
 }

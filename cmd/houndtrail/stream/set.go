@@ -82,7 +82,7 @@ func (s *Set) Chosen(name string) ([]string, error) {
 // Destination is the name of a stream's destination. The stream's journal and the journal of its backfill belong to that
 // destination. It comes only from the configuration, and contains no secret.
 func (s *Set) Destination(name string) (string, error) {
-	name = strings.TrimSuffix(name, backfillSuffix)
+	name, _, _ = strings.Cut(name, "-") // of a backfill, or of a replay
 	switch on := slices.Contains(s.Names(), name); {
 	case on && name == Webhook:
 		shown, err := webhook.Name(s.config.Webhook.URL.Value())
@@ -136,6 +136,10 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 	}
 	if strings.HasPrefix(name, Webhook) { // an archive has every record
 		e.ExcludeSelf, e.Filter = c.ExcludeSelf, c.Webhook.Filter.Conditions
+	}
+	if _, archived := source.(exporter.Follower); archived {
+		// The archive's journal tells which records came late, and the archive was compared with the server's count.
+		e.Settle, e.Overlap, e.VerifyCount, e.Retention = 0, 0, false, exporter.Retention{Off: true}
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/replay"
 )
 
 // The states of a stream. The command status and the metric stream_state use the same words, with _ for a space in the metric.
@@ -34,14 +35,16 @@ const (
 	StateVerified   = "verification" // the stream is well, but a verification found something, failed or is overdue; only status says so
 	StateKilled     = "killed"       // the last run did not end by itself; only status says so
 	StateStale      = "stale"        // no run has committed anything for too long; only status says so
+	StateArchive    = "archive"      // the archive that the stream follows stands still, or does not hold what the stream needs
 	StateFailed     = "failed"       // any other error
 )
 
 // States are the states in which a cycle can end.
 func States() []string {
 	return []string{
-		StateOK, StateWaiting, StateFuture, StateLetters, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete, StateBadRecord, StateDamaged,
-		StateRolledBack, StateForked, StateForeign, StateSignature, StateNewer, StateUnreadable, StateFailed,
+		StateOK, StateWaiting, StateFuture, StateLetters, StateHoles, StateClock, StateChanged, StateNoJournal, StateIncomplete,
+		StateBadRecord, StateDamaged, StateRolledBack, StateForked, StateForeign, StateSignature, StateNewer, StateUnreadable,
+		StateArchive, StateFailed,
 	}
 }
 
@@ -55,6 +58,9 @@ var stateErrors = []struct {
 	{ErrDeadLetters, StateLetters},
 	{ErrCompaction, StateCompaction},
 	{ErrVerification, StateVerified},
+	{replay.ErrUnfollowable, StateArchive},
+	{replay.ErrNotHeld, StateArchive},
+	{replay.ErrStands, StateArchive},
 	{exporter.ErrJournalGone, StateNoJournal},
 	{exporter.ErrSourceChanged, StateChanged},
 	{exporter.ErrClock, StateClock},

@@ -230,7 +230,7 @@ func (s *Set) journal(ctx context.Context, name string, options ...checkpoint.Op
 	options = append(options, checkpoint.Warn(func(err error) {
 		log.Warn("the note of the newest journal entry is not written", zap.Error(err))
 	}))
-	if strings.HasSuffix(name, backfillSuffix) {
+	if strings.Contains(name, "-") { // of a backfill, or of a replay
 		options = append(options, checkpoint.AnyOrder())
 	}
 	host, _ := os.Hostname() // only people read it: an empty name is no reason to fail

@@ -35,6 +35,9 @@ const backfillSuffix = "-backfill"
 // BackfillOf is the name of the journal of a stream's backfill.
 func BackfillOf(name string) string { return name + backfillSuffix }
 
+// replayMark, between a stream's name and the name of a replay, makes the name of the replay's journal.
+const replayMark = "-replay-"
+
 // A Stream is an exporter whose cycles are watched.
 type Stream struct {
 	Name string

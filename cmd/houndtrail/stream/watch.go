@@ -130,6 +130,9 @@ func (w *watch) facts(name string, retention exporter.Retention, now time.Time) 
 		f.Trouble = e.state
 	}
 	if s := w.entry.Load(); s != nil && s.Serial > 0 {
+		if n := len(s.DeadLetters); n > 0 && f.Trouble == "" {
+			f.Trouble, f.Reason = StateLetters, reason(Lacks(n))
+		}
 		f.Entry = &alarm.Entry{Holes: s.HolesTotal, Changed: s.ChangedTotal, Diverted: s.Totals.Diverted}
 		if retention.Near(s.Cursor, s.Oldest, now) {
 			f.Entry.Deadline = retention.Deadline(s.Cursor, s.Oldest)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"sync"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
@@ -22,7 +20,7 @@ func (s *search) file(ctx context.Context, o read.Object, c *collector) error {
 		return gone(err)
 	}
 	defer opened.Close()
-	at := &watched{ReaderAt: opened}
+	at := &read.Watched{ReaderAt: opened}
 	f, err := read.OpenAt(at, opened.Size(), o.Key())
 	if err == nil {
 		if newer := f.Newer(); newer != nil {
@@ -40,8 +38,8 @@ func (s *search) file(ctx context.Context, o read.Object, c *collector) error {
 	case err == nil:
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case at.failed() != nil:
-		return gone(at.failed())
+	case at.Failed() != nil:
+		return gone(at.Failed())
 	default:
 		s.problem(o.Key(), err)
 	}
@@ -78,31 +76,4 @@ func gone(err error) error {
 		return fmt.Errorf("%w: %w; see that nothing else changes the archive, and search again", errGone, err)
 	}
 	return err
-}
-
-// watched remembers the store's own error, because the reader of a file replaces it by another one.
-type watched struct {
-	io.ReaderAt
-
-	mu  sync.Mutex
-	err error
-}
-
-func (w *watched) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 { // the file is too short, or one of its parts seems so
-		return 0, io.ErrUnexpectedEOF
-	}
-	n, err := w.ReaderAt.ReadAt(p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.err = err
-	}
-	return n, err
-}
-
-func (w *watched) failed() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
 }

@@ -177,7 +177,7 @@ func (s *search) print(f *found) (done bool, err error) {
 			s.Skip--
 			continue
 		}
-		if err := serve(&f.records[i]); err != nil {
+		if err := read.Serve(&f.records[i]); err != nil {
 			s.problem(f.keys[0], fmt.Errorf("%s: %w: %w", f.keys[0], read.ErrDamaged, err))
 			continue
 		}

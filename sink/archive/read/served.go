@@ -1,4 +1,4 @@
-package search
+package read
 
 import (
 	"encoding/json"
@@ -10,9 +10,9 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
 
-// serve sets the Raw of a record from a Parquet object: the JSON that the server sends for it, on one line. Two facts are lost:
-// whether the server sent a null or nothing, and how it escaped a text.
-func serve(r *record.Record) error {
+// Serve sets the Raw of a record from a Parquet object: the JSON that the server sends for it, on one line. Two facts are lost:
+// whether the server sent a null or nothing, and how it escaped a text. A record that has its Raw stays as it is.
+func Serve(r *record.Record) error {
 	if r.Raw != "" {
 		return nil
 	}

@@ -101,10 +101,13 @@ func (w *watch) ended(ctx context.Context, err error) {
 
 // leave notes the end of a cycle beside the journal.
 func (w *watch) leave(ctx context.Context, state string, err error) error {
+	now := time.Now().UTC()
 	if err == nil {
-		return w.Succeed(ctx)
+		return w.Succeed(ctx, now)
 	}
-	f := checkpoint.Failure{State: state, Reason: strings.ReplaceAll(err.Error(), "\n", "; "), At: time.Now().UTC()}
+	f := checkpoint.Failure{
+		State: state, Reason: strings.ReplaceAll(err.Error(), "\n", "; "), Code: int(OutcomeOf(err)), At: now,
+	}
 	if stage, ok := errors.AsType[*exporter.Error](err); ok {
 		f.Stage = string(stage.Stage)
 	}

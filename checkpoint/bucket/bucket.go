@@ -127,6 +127,9 @@ type Version struct {
 type Bucket interface {
 	Inspector
 	Opener
+	// Folders returns, in ascending order of bytes, the first parts of the keys below a folder that have more than one part. A folder
+	// is "" for the root, or a prefix that ends with a slash. It takes one request for a thousand names, however many keys there are.
+	Folders(ctx context.Context, folder string) ([]string, error)
 	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that it already
 	// exists. With another version it replaces exactly that one: fs.ErrExist says that the object has another version now,
 	// fs.ErrNotExist that it is gone.
@@ -163,6 +166,14 @@ func CheckKey(key string) error {
 			key, fs.ErrInvalid)
 	}
 	return nil
+}
+
+// CheckFolder refuses a folder that no key can lie in.
+func CheckFolder(folder string) error {
+	if folder != "" && !strings.HasSuffix(folder, "/") {
+		return fmt.Errorf("unsafe folder %q: %w: a folder ends with a slash", folder, fs.ErrInvalid)
+	}
+	return CheckPrefix(folder)
 }
 
 // CheckPrefix refuses a prefix that no key can have. It may end anywhere in a key, also after a slash.

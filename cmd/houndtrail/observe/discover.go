@@ -25,7 +25,7 @@ type place struct {
 
 // discover finds the folders that have journals. It takes a request for each folder that it looks into, however long the journals
 // are. It looks into no folder of an archive's files.
-func discover(ctx context.Context, b bucket.Bucket) (found []place, err error) {
+func discover(ctx context.Context, b bucket.Bucket, deepest int) (found []place, err error) {
 	looked := 0
 	var look func(folder string, depth int) error
 	look = func(folder string, depth int) error {

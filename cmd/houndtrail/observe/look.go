@@ -260,3 +260,10 @@ func earlier(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// Freshen takes what the process that runs the stream knows beyond its journal: its last success, and the time before which
+// everything is delivered.
+func (s *Stream) Freshen(success, until time.Time) {
+	s.Success = later(s.Success, success)
+	s.Newest.Cursor = later(s.Newest.Cursor, until)
+}

@@ -31,6 +31,7 @@ const (
 // Options say what an observer looks at.
 type Options struct {
 	Tenants []string // only these; all if empty
+	Here    bool     // look only at the journals in the root itself, which are those of one tenant
 	// Entries is how many older entries of each journal a round reads at most, for [History]. If it is 0, there are no histories.
 	Entries int
 	Now     func() time.Time // our own clock; nil for this machine's
@@ -73,6 +74,14 @@ func (o *Observer) Snapshot() Snapshot {
 	return o.last
 }
 
+// Fresh is the last snapshot or, if that is older, the one of a new round.
+func (o *Observer) Fresh(ctx context.Context, age time.Duration) Snapshot {
+	if s := o.Snapshot(); !s.At.IsZero() && o.o.Now().Sub(s.At).Abs() < age {
+		return s
+	}
+	return o.Round(ctx)
+}
+
 // Round looks at every stream once. From time to time it also looks for new tenants.
 func (o *Observer) Round(ctx context.Context) Snapshot {
 	o.round.Lock()
@@ -104,7 +113,11 @@ func (o *Observer) Round(ctx context.Context) Snapshot {
 
 // find looks for the journals, and adds those that are new.
 func (o *Observer) find(ctx context.Context, now time.Time) {
-	places, err := discover(ctx, o.store)
+	depth := deepest
+	if o.o.Here {
+		depth = 0
+	}
+	places, err := discover(ctx, o.store, depth)
 	o.listErr = err
 	for _, p := range places {
 		for _, name := range p.streams {

@@ -1,0 +1,313 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/observe"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+)
+
+// A view is the page in words and numbers: the template only arranges them.
+type view struct {
+	Title, Scope, Source    string
+	Server, Version         string
+	Now, NowISO             string
+	Level, Icon, Tab        string
+	Verdict, Sub            string
+	Every                   int // seconds
+	Problems                []problem
+	Many                    bool
+	Tenants                 []tenantRow
+	Streams                 []streamRow
+	Retention               *retention
+	Evidence                []evidence
+	Hours                   *hours
+	Calendar                *calendar
+	Commits                 []commitRow
+	Note                    string
+	tenants, well, notStart int
+}
+
+// A problem is what needs a person, and the one command for it.
+type problem struct {
+	Level, What, Tenant, ID, Since, Why, Effect, Error, Do, Command string
+}
+
+// A shown stream is a stream with its condition.
+type shown struct {
+	*observe.Stream
+	condition
+}
+
+// build makes the page of a snapshot. names allows names of hosts and buckets, and the texts of errors. tenant is the only tenant to
+// show; "" for all.
+func build(s observe.Snapshot, o Options, tenant string, names bool, now time.Time) *view {
+	now = now.UTC()
+	v := &view{
+		Server: o.Server, Version: o.Version, Every: int(Refresh.Seconds()),
+		Now: now.Format("Mon 2006-01-02 15:04:05"), NowISO: now.Format(time.RFC3339),
+	}
+	var all []shown
+	for i := range s.Streams {
+		if tenant == "" || s.Streams[i].Tenant == tenant {
+			all = append(all, shown{&s.Streams[i], of(&s.Streams[i], now)})
+		}
+	}
+	byTenant := group(all)
+	v.tenants = len(byTenant)
+	switch {
+	case len(all) == 0:
+		v.nothing(s, names)
+		return v
+	case len(byTenant) > 1:
+		v.many(byTenant, now)
+	default:
+		v.one(byTenant[0], names, now)
+	}
+	for _, one := range all {
+		if p, is := problemOf(one, names, now); is {
+			v.Problems = append(v.Problems, p)
+		}
+	}
+	slices.SortStableFunc(v.Problems, func(a, b problem) int { return cmp.Compare(severity(a.Level), severity(b.Level)) })
+	v.reads(s, names, now)
+	v.Tab = map[string]string{"ok": "ok", "info": "ok", "none": "not started", "warn": "attention", "bad": "STOPPED"}[v.Level]
+	return v
+}
+
+// oldFacts is the age from which on a snapshot says nothing about the present.
+const oldFacts = 10 * time.Minute
+
+func severity(level string) int {
+	return slices.Index([]string{"bad", "warn", "info", "none", "ok"}, level)
+}
+
+// group puts the streams of a tenant together, the tenant with the gravest condition first.
+func group(all []shown) (groups [][]shown) {
+	for _, s := range all {
+		n := len(groups)
+		if n > 0 && groups[n-1][0].Tenant == s.Tenant {
+			groups[n-1] = append(groups[n-1], s)
+		} else {
+			groups = append(groups, []shown{s})
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b []shown) int { return cmp.Compare(worst(a).rank, worst(b).rank) })
+	return groups
+}
+
+// worst is the stream with the gravest condition. Of two that are alike, the archive comes first: it alone decides whether something
+// is lost.
+func worst(all []shown) shown {
+	return slices.MinFunc(all, func(a, b shown) int { return cmp.Compare(a.rank, b.rank) })
+}
+
+// nothing is the page without any stream.
+func (v *view) nothing(s observe.Snapshot, names bool) {
+	v.Title, v.Scope, v.Level, v.Icon, v.Tab = "no journal", "no tenant yet", "none", "none", "not started"
+	v.Verdict = "Nothing is archived yet: there is no journal."
+	v.Sub = "This page looks for journals every few minutes."
+	switch {
+	case s.Err != nil:
+		v.Level, v.Icon, v.Tab = "warn", "unknown", "attention"
+		v.Verdict = "The store cannot be read: whether anything is archived is not known."
+		p := problem{Level: "warn", What: "The store cannot be listed", Why: "This program needs the rights to list and to read it.", Do: "Look at the set-up:", Command: "houndtrail doctor"}
+		if names {
+			p.Error = plain(s.Err.Error())
+		}
+		v.Problems = []problem{p}
+		return
+	case s.At.IsZero():
+		v.Verdict = "This program has only just started, and has not read any journal yet."
+		return
+	}
+	v.Problems = []problem{{
+		Level: "none", What: "What to do first",
+		Why: "The first run exports the whole history that BloodHound still has, oldest first, and founds the journal.",
+		Do:  "Check login, role, clock, stores and receiver, then let the first run begin:", Command: "houndtrail doctor && houndtrail run --once",
+	}}
+}
+
+// one is the page of one tenant.
+func (v *view) one(all []shown, names bool, now time.Time) {
+	v.Title, v.Scope = plain(all[0].Tenant), plain(all[0].Tenant)
+	if names {
+		v.Source = plain(all[0].Newest.Source)
+	}
+	bad := worst(all)
+	v.Level, v.Icon = bad.level, bad.icon
+	v.Verdict, v.Sub = verdict(all, now)
+	for _, s := range all {
+		v.Streams = append(v.Streams, streamRowOf(s, names, now))
+		if s.Newest.Serial > 0 {
+			v.Evidence = append(v.Evidence, evidenceOf(s, now))
+			v.Commits = append(v.Commits, commitsOf(s.Stream, now)...)
+		}
+	}
+	slices.SortStableFunc(v.Commits, func(a, b commitRow) int { return b.at.Compare(a.at) })
+	v.Commits = v.Commits[:min(len(v.Commits), mostCommits)]
+	first := all[0].Stream
+	if first.Newest.Serial > 0 {
+		v.Retention = retentionOf(first, now)
+		v.Hours = hoursOf(first, now)
+		v.Calendar = calendarOf([]*observe.Stream{first}, now)
+	}
+}
+
+// many is the page of several tenants.
+func (v *view) many(groups [][]shown, now time.Time) {
+	v.Many = true
+	v.Title = plural(int64(len(groups)), "tenant")
+	v.Scope = v.Title
+	bad := worst(groups[0])
+	v.Level, v.Icon = bad.level, bad.icon
+	var well int
+	var ill []string
+	var archives []*observe.Stream
+	for _, g := range groups {
+		v.Tenants = append(v.Tenants, tenantRowOf(g, now))
+		archives = append(archives, g[0].Stream)
+		if w := worst(g); w.rank == rankOK {
+			well++
+		} else {
+			ill = append(ill, fmt.Sprintf("%s: %s", plain(w.Tenant), w.word))
+		}
+	}
+	switch {
+	case len(ill) == 0:
+		v.Verdict = fmt.Sprintf("All %d tenants are well.", well)
+	default:
+		v.Verdict = fmt.Sprintf("%d of %d tenants are well. %s.", well, len(groups), shorten(ill, 3))
+	}
+	v.Sub = "Each row says up to which time everything of a tenant is delivered. The problems below say what to do."
+	if len(ill) == 0 {
+		v.Sub = "Each row says up to which time everything of a tenant is delivered."
+	}
+	v.Calendar = calendarOf(archives, now)
+}
+
+// shorten lists the first few.
+func shorten(all []string, most int) string {
+	if len(all) <= most {
+		return strings.Join(all, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(all[:most], "; "), len(all)-most)
+}
+
+// verdict is the answer to the one question: is everything archived? The archive comes first, since it alone decides whether
+// something is lost.
+func verdict(all []shown, now time.Time) (headline, sub string) {
+	first, bad := all[0], worst(all)
+	done := "archived"
+	if first.Name == stream.Webhook {
+		done = "delivered"
+	}
+	upTo := fmt.Sprintf("Everything up to %s UTC is %s", clock(first.Newest.Cursor, now), done)
+	behind := now.Sub(first.Newest.Cursor)
+	left := ""
+	if !first.Deadline.IsZero() {
+		left = fmt.Sprintf(" %s left before BloodHound may drop records.", spanLeft(first.Deadline.Sub(now)))
+	}
+	switch {
+	case first.Newest.Serial == 0:
+		return fmt.Sprintf("Nothing is %s yet: %s.", done, first.because), "Nothing is lost as long as BloodHound keeps its records."
+	case first.rank == rankOK && bad.rank != rankOK:
+		return fmt.Sprintf("%s. The %s is %s behind: %s.", upTo, bad.Name, about(now.Sub(bad.Newest.Cursor)), bad.because),
+			fmt.Sprintf("What the %s lacks after %s UTC is not lost: it goes on from there.", bad.Name, clock(bad.Newest.Cursor, now))
+	case first.rank == rankOK:
+		sub = fmt.Sprintf("The last success is %s old; the next sign of life is due by %s UTC.", about(now.Sub(first.Success)), clock(first.Due, now))
+		return fmt.Sprintf("%s: %s behind.", upTo, about(behind)), sub + left
+	case first.rank == rankUnread:
+		return "The journal cannot be read: whether the export goes on is not known.", upTo + ", as of the last look that could read it." + left
+	case first.rank >= rankJob:
+		return fmt.Sprintf("%s: %s.", upTo, first.because), fmt.Sprintf("The last success is %s old.", about(now.Sub(first.Success))) + left
+	}
+	return fmt.Sprintf("The %s does not go on since %s ago: %s.", first.Name, about(now.Sub(sinceOf(first.Stream))), first.because),
+		upTo + ". Later records are still in BloodHound, as far as it keeps them." + left
+}
+
+// sinceOf is when a stream was last known to be well.
+func sinceOf(s *observe.Stream) time.Time {
+	if !s.Failure.Since.IsZero() {
+		return s.Failure.Since
+	}
+	return s.Success
+}
+
+func spanLeft(d time.Duration) string {
+	if d <= 0 {
+		return "No time is"
+	}
+	if d < 48*time.Hour {
+		return about(d) + " are"
+	}
+	return about(d) + " are"
+}
+
+// problemOf is the box about a stream. A stream that is well has none.
+func problemOf(s shown, names bool, now time.Time) (problem, bool) {
+	if s.do == "" {
+		return problem{}, false
+	}
+	p := problem{
+		Level: s.level, What: fmt.Sprintf("%s: %s", s.Name, s.word), Tenant: plain(s.Tenant), ID: anchorOf(s.Tenant, s.Name),
+		Why: sentence(s.because), Do: s.do, Command: s.command,
+	}
+	if f := s.Failure; f.State != "" && f.Tries > 0 {
+		p.Since = fmt.Sprintf("since %s UTC, %s ago, %s in a row, exit code %d", clock(f.Since, now), span(now.Sub(f.Since)), plural(int64(f.Tries), "run"), f.Code)
+	} else if !s.Success.IsZero() {
+		p.Since = fmt.Sprintf("last success %s UTC, %s ago", clock(s.Success, now), span(now.Sub(s.Success)))
+	}
+	if !s.Paused.IsZero() {
+		p.Since += fmt.Sprintf("; the receiver asks for a pause until %s UTC", clock(s.Paused, now))
+	}
+	if s.Newest.Serial > 0 && s.rank < rankJob {
+		p.Effect = fmt.Sprintf("Records after %s UTC wait in BloodHound.", clock(s.Newest.Cursor, now))
+		if !s.Deadline.IsZero() {
+			p.Effect += fmt.Sprintf(" It may drop the first of them on %s.", s.Deadline.UTC().Format(time.DateOnly))
+		}
+	}
+	switch {
+	case s.Err != nil && names:
+		p.Error = plain(s.Err.Error())
+	case s.Err != nil:
+		p.Error = "The text of the error names hosts. It is in the log, and on this page for a browser on the machine itself."
+	}
+	return p, true
+}
+
+// sentence writes a clause as a sentence.
+func sentence(clause string) string {
+	if clause == "" {
+		return ""
+	}
+	return strings.ToUpper(clause[:1]) + clause[1:] + "."
+}
+
+// anchorOf is the name of the problem box of a stream, for links.
+func anchorOf(tenant, name string) string { return "p-" + plain(tenant) + "-" + name }
+
+// reads says what the page itself could not read.
+func (v *view) reads(s observe.Snapshot, names bool, now time.Time) {
+	var unread uint64
+	for i := range s.Streams {
+		unread = max(unread, s.Streams[i].History.Unread)
+	}
+	switch {
+	case s.Err != nil && names:
+		v.Note = "The store could not be looked through for new tenants: " + plain(s.Err.Error())
+	case s.Err != nil:
+		v.Note = "The store could not be looked through for new tenants."
+	case unread > 0:
+		v.Note = fmt.Sprintf("The calendar is not whole yet: up to %s older entries of a journal are still to be read.", comma(int64(min(unread, 1<<62)))) //nolint:gosec // bounded
+	}
+	if age := now.Sub(s.At); age > oldFacts {
+		v.Level, v.Icon = "warn", "unknown"
+		v.Sub = fmt.Sprintf("It was so %s ago: %s %s", about(age), v.Verdict, v.Sub)
+		v.Verdict = "The facts of this page are old: whether the export still runs is not known."
+	}
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/observe"
-	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
 // A calendar has the records of each day of the last 53 weeks.
@@ -119,7 +118,7 @@ func stateOf(s *observe.Stream, d time.Time) (state string, records int64, there
 	switch {
 	case is.Holes > 0:
 		return dayHoles, is.Records, true
-	case !d.Before(s.Newest.Cursor), over.After(s.Newest.Cursor) && s.State != stream.StateOK:
+	case !d.Before(s.Newest.Cursor), over.After(s.Newest.Cursor) && s.Failure.State != "":
 		return dayPending, is.Records, true
 	case known && is.Count != "":
 		switch {
@@ -143,12 +142,8 @@ func (c *calendar) shade(days []dayCell) {
 			all = append(all, d.records)
 		}
 	}
-	slices.Sort(all)
-	var bounds [3]int64
+	bounds := boundsOf(all)
 	for i := range bounds {
-		if n := len(all); n > 0 {
-			bounds[i] = all[min(n*(i+1)/4, n-1)]
-		}
 		c.Levels[i] = comma(bounds[i])
 	}
 	for i := range days {
@@ -174,6 +169,24 @@ func (c *calendar) shade(days []dayCell) {
 		}
 		d.Label = d.label()
 	}
+}
+
+// boundsOf are the bounds between the shades: a quarter of the days lies below each. If many days are alike, the shades divide the
+// largest day instead.
+func boundsOf(all []int64) (bounds [3]int64) {
+	if len(all) == 0 {
+		return bounds
+	}
+	slices.Sort(all)
+	for i := range bounds {
+		bounds[i] = all[len(all)*(i+1)/4]
+	}
+	if top := all[len(all)-1]; bounds[0] == bounds[1] || bounds[1] == bounds[2] || bounds[2] == top {
+		for i := range bounds {
+			bounds[i] = top * int64(i+1) / 4
+		}
+	}
+	return bounds
 }
 
 // label is the day in words.
@@ -224,6 +237,9 @@ func (c *calendar) draw(days []dayCell, start time.Time) {
 			n := int(d.day.Sub(from).Hours() / 24)
 			d.X, d.Y = cellLeft+n/7*cellPitch, cellTop+n%7*cellPitch
 			h.Cells = append(h.Cells, d)
+		}
+		if len(h.Cells) == 0 {
+			continue // the stream is younger
 		}
 		h.Label = from.Format(time.DateOnly) + " to " + to.Format(time.DateOnly)
 		c.Halves = append(c.Halves, h)

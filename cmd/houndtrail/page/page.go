@@ -77,7 +77,7 @@ func parse() *template.Template {
 	return template.Must(template.New("status").Funcs(template.FuncMap{
 		"style":  func() template.CSS { return template.CSS(style) }, //nolint:gosec // a constant of this package
 		"script": func() template.JS { return template.JS(script) },  //nolint:gosec // a constant of this package
-		"add": func(a, b int) int { return a + b },
+		"add":    func(a, b int) int { return a + b },
 	}).Parse(source))
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/observe"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
 // A streamRow is the row of a stream on the page of one tenant.
@@ -27,7 +28,7 @@ func streamRowOf(s shown, names bool, now time.Time) streamRow {
 		Records: comma(s.Newest.Totals.Delivered), Last: clock(s.Newest.Progress().CommittedAt, now),
 		Serial: comma(int64(s.Newest.Serial)), //nolint:gosec // far below the limit
 	}
-	if s.rank < rankNone {
+	if s.rank < rankNone && s.State != stream.StateFailed {
 		r.Reason = s.State
 	}
 	if names {
@@ -89,7 +90,7 @@ func tenantRowOf(all []shown, now time.Time) tenantRow {
 			t.Webhook = c
 		}
 	}
-	if all[0].Name != "archive" {
+	if all[0].Name != stream.Archive {
 		t.Archive, t.Webhook = cell{}, t.Archive
 	}
 	h := hoursOf(first, now)
@@ -178,21 +179,21 @@ const mostCommits = 8
 // A commitRow is one of the last commits.
 type commitRow struct {
 	At, Stream, Kind, Window, Count, Serial string
-	New, Late, Objects                      int
+	New, Late, Objects                      string
 	at                                      time.Time
 }
 
 func commitsOf(s *observe.Stream, now time.Time) (rows []commitRow) {
 	for _, c := range s.History.Commits[:min(len(s.History.Commits), mostCommits)] {
 		r := commitRow{
-			at: c.At, At: clock(c.At, now), Stream: s.Name, Kind: string(c.Kind), New: c.Fresh, Late: c.Late, Objects: c.Objects,
+			at: c.At, At: clock(c.At, now), Stream: s.Name, Kind: plain(string(c.Kind)), New: comma(int64(c.Fresh)), Late: comma(int64(c.Late)), Objects: comma(int64(c.Objects)),
 			Count: "-", Window: "-", Serial: comma(int64(c.Serial)), //nolint:gosec // far below the limit
 		}
 		if c.Start.Before(c.End) {
 			r.Window = clock(c.Start, now) + " to " + clock(c.End, now)
 		}
 		if c.Count != nil {
-			r.Count = c.Count.Status
+			r.Count = plain(c.Count.Status)
 			if c.Count.Status == checkpoint.CountBounded {
 				r.Count = fmt.Sprintf("bounded, %s to %s", comma(c.Count.AtLeast), comma(c.Count.AtMost))
 			}

@@ -96,7 +96,7 @@ func job(s *observe.Stream) condition {
 	switch {
 	case s.State == stream.StateVerified && s.Verified == stream.JobFinding:
 		return condition{
-			rankStopped, "bad", "stop", "verification found", "its verification found something that is not as it was committed",
+			rankStopped, "bad", "stop", "findings", "its verification found something that is not as it was committed",
 			"Read every finding, and what it means, before you change anything:", "houndtrail verify",
 		}
 	case s.State == stream.StateVerified:
@@ -172,8 +172,8 @@ func failing(s *observe.Stream, now time.Time) condition {
 	case string(exporter.StageCheckpoint):
 		c.word, c.because = "journal fails", "the store of its journal does not answer"
 	}
-	if now.After(s.Due) {
-		c.level = "bad"
+	if now.After(s.Due) && s.Name == stream.Archive { // only the archive decides whether something is lost
+		c.level, c.icon = "bad", "stop"
 	}
 	return c
 }

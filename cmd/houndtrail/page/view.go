@@ -34,13 +34,18 @@ type view struct {
 
 // A problem is what needs a person, and the one command for it.
 type problem struct {
-	Level, What, Tenant, ID, Since, Why, Effect, Error, Do, Command string
+	Level, What, Tenant, ID, Also, Since, Why, Effect, Error, Do, Command string
 }
 
 // A shown stream is a stream with its condition.
 type shown struct {
 	*observe.Stream
 	condition
+}
+
+// goesOn tells whether the export itself is well.
+func (s shown) goesOn() bool {
+	return s.rank >= rankJob || s.State == stream.StateVerified || s.State == stream.StateCompaction
 }
 
 // build makes the page of a snapshot. names allows names of hosts and buckets, and the texts of errors. tenant is the only tenant to
@@ -68,8 +73,13 @@ func build(s observe.Snapshot, o Options, tenant string, names bool, now time.Ti
 	default:
 		v.one(byTenant[0], names, now)
 	}
-	for _, one := range all {
-		if p, is := problemOf(one, names, now); is {
+	for i, one := range all {
+		p, is := problemOf(one, names, now)
+		if n := len(v.Problems); is && i > 0 && n > 0 && alike(all[i-1], one) { // one cause, and one command for both streams
+			last := &v.Problems[n-1]
+			last.What = fmt.Sprintf("%s and %s: %s", all[i-1].Name, one.Name, one.word)
+			last.Also = p.ID
+		} else if is {
 			v.Problems = append(v.Problems, p)
 		}
 	}
@@ -81,6 +91,11 @@ func build(s observe.Snapshot, o Options, tenant string, names bool, now time.Ti
 
 // oldFacts is the age from which on a snapshot says nothing about the present.
 const oldFacts = 10 * time.Minute
+
+// alike tells whether two streams of a tenant have the same problem.
+func alike(a, b shown) bool {
+	return a.Tenant == b.Tenant && a.State == b.State && a.condition == b.condition && a.Failure.Stage == b.Failure.Stage
+}
 
 func severity(level string) int {
 	return slices.Index([]string{"bad", "warn", "info", "none", "ok"}, level)
@@ -217,13 +232,13 @@ func verdict(all []shown, now time.Time) (headline, sub string) {
 		return fmt.Sprintf("Nothing is %s yet: %s.", done, first.because), "Nothing is lost as long as BloodHound keeps its records."
 	case first.rank == rankOK && bad.rank != rankOK:
 		return fmt.Sprintf("%s. The %s is %s behind: %s.", upTo, bad.Name, about(now.Sub(bad.Newest.Cursor)), bad.because),
-			fmt.Sprintf("What the %s lacks after %s UTC is not lost: it goes on from there.", bad.Name, clock(bad.Newest.Cursor, now))
+			fmt.Sprintf("What the %s lacks after %s UTC is not lost: it goes on from there.", bad.Name, clock(bad.Newest.Cursor, now)) + left
 	case first.rank == rankOK:
 		sub = fmt.Sprintf("The last success is %s old; the next sign of life is due by %s UTC.", about(now.Sub(first.Success)), clock(first.Due, now))
 		return fmt.Sprintf("%s: %s behind.", upTo, about(behind)), sub + left
 	case first.rank == rankUnread:
 		return "The journal cannot be read: whether the export goes on is not known.", upTo + ", as of the last look that could read it." + left
-	case first.rank >= rankJob:
+	case first.goesOn():
 		return fmt.Sprintf("%s: %s.", upTo, first.because), fmt.Sprintf("The last success is %s old.", about(now.Sub(first.Success))) + left
 	}
 	return fmt.Sprintf("The %s does not go on since %s ago: %s.", first.Name, about(now.Sub(sinceOf(first.Stream))), first.because),
@@ -265,7 +280,7 @@ func problemOf(s shown, names bool, now time.Time) (problem, bool) {
 	if !s.Paused.IsZero() {
 		p.Since += fmt.Sprintf("; the receiver asks for a pause until %s UTC", clock(s.Paused, now))
 	}
-	if s.Newest.Serial > 0 && s.rank < rankJob {
+	if s.Newest.Serial > 0 && !s.goesOn() && s.rank != rankUnread {
 		p.Effect = fmt.Sprintf("Records after %s UTC wait in BloodHound.", clock(s.Newest.Cursor, now))
 		if !s.Deadline.IsZero() {
 			p.Effect += fmt.Sprintf(" It may drop the first of them on %s.", s.Deadline.UTC().Format(time.DateOnly))

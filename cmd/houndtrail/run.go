@@ -98,7 +98,7 @@ func (p *program) watch() *cobra.Command {
 	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "watch",
-		Short: "Show the journals of all tenants: metrics, health, a page",
+		Short: "Show all journals: metrics, page",
 		Long: `Show the journals of any number of tenants on HOUNDTRAIL_LISTEN: metrics for Prometheus, health for probes, and a status page
 for people. It watches CronJobs as well as daemons, reads only what their runs have left beside the journals, and survives
 what it watches. It needs no BloodHound and no login, and of the store only the rights to read and to list.

@@ -8,23 +8,28 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch/watchtest"
 )
 
 // TestAlerts: each rule names existing metrics and states, and has a section in docs/alerts.md and cases in the file of tests.
 // promtool runs those cases in CI.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	families, err := exercised().Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	metrics := map[string]bool{}
-	for _, f := range families {
-		metrics[f.GetName()] = true
+	for _, registry := range []prometheus.Gatherer{exercised().Registry, watchtest.Exercised()} {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			metrics[f.GetName()] = true
+		}
 	}
 	var states []string
-	for _, s := range stream.States() {
+	for _, s := range watch.States() {
 		states = append(states, strings.ReplaceAll(s, " ", "_"))
 	}
 	rules := contentOf(t, "deploy", "prometheus", "alerts.yaml")

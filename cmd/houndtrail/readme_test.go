@@ -19,6 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/doctor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch/watchtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"

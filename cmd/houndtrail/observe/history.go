@@ -101,7 +101,7 @@ func (h *History) read(ctx context.Context, j *checkpoint.Journal, newest uint64
 	return nil
 }
 
-// add reads a span of entries. If one of them cannot be read, that span counts as read: houndtrail verify finds what is wrong, and the
+// add reads a span of entries. If one of them cannot be read, that span counts as read: houndtrail verify finds the fault, and the
 // days of those entries stay without an account. It returns how many entries it could read.
 func (h *History) add(ctx context.Context, j *checkpoint.Journal, first, last uint64, now time.Time) (read int, err error) {
 	if first > last {
@@ -176,7 +176,7 @@ func (h *History) arrived(o checkpoint.Object, oldest, now time.Time) {
 	}
 }
 
-// forget drops what is too old to be shown.
+// forget drops days, hours and commits that are too old to be shown.
 func (h *History) forget(now time.Time) {
 	oldest := day(now).AddDate(0, 0, -shownDays)
 	maps.DeleteFunc(h.Days, func(d time.Time, _ Day) bool { return d.Before(oldest) })

@@ -81,7 +81,7 @@ func (w *watched) look(ctx context.Context, now time.Time, entries int) {
 		err = w.read(ctx, now)
 	}
 	if err == nil && entries > 0 {
-		// The state does not depend on the pictures: what could not be read is read in the next round.
+		// The state does not depend on the pictures: the next round reads the rest.
 		if unread := w.History.read(ctx, w.journal, w.Newest.Serial, entries, now); unread != nil {
 			w.History.Err = unread
 		}

@@ -49,7 +49,7 @@ func percent(part, whole time.Duration) float64 {
 	return math.Round(max(0, min(1, float64(part)/float64(whole)))*1000) / 10
 }
 
-// An evidence says what is known about the integrity of a stream. It does not say more than was looked at.
+// An evidence tells of the integrity of a stream, as far as verifications have looked.
 type evidence struct {
 	Stream, Level, Result, When, Depth string
 	Head, Root, Signed, Counted        string

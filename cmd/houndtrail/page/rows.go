@@ -120,7 +120,7 @@ func verifiedOf(s *observe.Stream, now time.Time) (text, level string) {
 // A spark is a curve of how far a stream was behind in the last 24 hours. Each has its own scale.
 type spark struct {
 	Points, Area, Label, Max string
-	Limit                    float64 // where the limit is; 0 if it is above the curve
+	Limit                    float64 // the height of the limit; 0 if it is above the curve
 }
 
 const (

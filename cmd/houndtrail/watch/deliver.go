@@ -18,7 +18,7 @@ import (
 // deliveryTime is how long the metrics of a job may take: the job itself is over.
 const deliveryTime = 30 * time.Second
 
-// Places are where a job leaves its metrics at its end. It has no address that Prometheus could scrape.
+// Places take the metrics of a job at its end. It has no address that Prometheus could scrape.
 type Places struct {
 	Textfile    string // METRICS_TEXTFILE; "" for none
 	Pushgateway string // PUSHGATEWAY_URL; "" for none

@@ -33,8 +33,8 @@ func families() []metric {
 		},
 		{
 			"success_due_timestamp_seconds",
-			"When the stream is stale unless another sign of life comes: an hour, two runs of its schedule and two minutes after the last one; " +
-				"if its runs fail, two runs and two minutes after the first failure.", gauge, nil,
+			"When the stream is stale unless another sign of life comes. It is an hour, two runs of its schedule and two minutes after the last " +
+				"one. If its runs fail, it is two runs and two minutes after the first failure.", gauge, nil,
 		},
 		{"source_oldest_timestamp_seconds", "The oldest record that BloodHound has; looked for once a day.", gauge, nil},
 		{
@@ -182,7 +182,7 @@ func totals(s *observe.Stream, emit func(name string, value float64, labels ...s
 	emit("changed_records_total", float64(s.Newest.ChangedTotal), "altered or gone")
 }
 
-// jobs emits what is known about verifications and compactions.
+// jobs emits the series about verifications and compactions.
 func jobs(s *observe.Stream, at func(string, time.Time), emit func(name string, value float64, labels ...string)) {
 	if s.Verified != "" {
 		emit("verification_last_success_timestamp_seconds", seconds(s.Verification.SucceededAt))

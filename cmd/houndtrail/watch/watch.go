@@ -34,7 +34,7 @@ const (
 	stillness = 30 * time.Minute
 )
 
-// Options say what is watched, and where it is shown.
+// Options are the settings of watch.
 type Options struct {
 	Tenants []string // only these; all if empty
 	Every   time.Duration

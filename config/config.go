@@ -87,7 +87,7 @@ type Config struct {
 	MetricsTextfile Textfile `env:"METRICS_TEXTFILE" shown:"none" example:"/var/lib/node_exporter/houndtrail-acme.prom"`
 	// Pushgateway of Prometheus to which a job (`run --once`) pushes its metrics at its end.
 	Pushgateway HTTPURL `env:"PUSHGATEWAY_URL" shown:"none" example:"http://pushgateway.example:9091"`
-	Log    Log    `env:",prefix=LOG_"`
+	Log         Log     `env:",prefix=LOG_"`
 
 	warnings []string
 }

@@ -43,6 +43,9 @@ type Reader interface {
 	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may lack an
 	// object that was written just before; Get finds it.
 	List(ctx context.Context, prefix, after string) ([]string, error)
+	// Folders returns, in ascending order of bytes, the first parts of the keys below a folder that have more than one part. A folder
+	// is "" for the root, or a prefix that ends with a slash. It takes one request for a thousand names, however many keys there are.
+	Folders(ctx context.Context, folder string) ([]string, error)
 	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
 	String() string
 }
@@ -127,9 +130,6 @@ type Version struct {
 type Bucket interface {
 	Inspector
 	Opener
-	// Folders returns, in ascending order of bytes, the first parts of the keys below a folder that have more than one part. A folder
-	// is "" for the root, or a prefix that ends with a slash. It takes one request for a thousand names, however many keys there are.
-	Folders(ctx context.Context, folder string) ([]string, error)
 	// Put writes the object and returns its new version. With version "" it creates the object: fs.ErrExist says that it already
 	// exists. With another version it replaces exactly that one: fs.ErrExist says that the object has another version now,
 	// fs.ErrNotExist that it is gone.

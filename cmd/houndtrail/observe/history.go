@@ -91,7 +91,7 @@ func (h *History) read(ctx context.Context, j *checkpoint.Journal, newest uint64
 		if err != nil {
 			return err
 		}
-		read += int(h.first - first) //nolint:gosec // a segment has 1000 entries
+		read += int(h.first - first)
 		h.first = first
 		h.Whole = h.first <= 1 || found == 0 /* pruned */ || h.From.Before(now.Add(-shownDays*24*time.Hour))
 	}
@@ -123,7 +123,7 @@ func (h *History) add(ctx context.Context, j *checkpoint.Journal, first, last ui
 	for i := range found {
 		h.take(&found[i].Checkpoint, now)
 	}
-	slices.SortFunc(h.Commits, func(a, b Commit) int { return int(b.Serial) - int(a.Serial) }) //nolint:gosec // far below the limit
+	slices.SortFunc(h.Commits, func(a, b Commit) int { return int(b.Serial) - int(a.Serial) })
 	h.Commits = h.Commits[:min(len(h.Commits), mostCommits)]
 	h.last = max(h.last, last)
 	return len(found), nil

@@ -22,7 +22,7 @@ import (
 const (
 	// rediscover is how often an observer looks for new tenants: that takes a request for each folder.
 	rediscover = 5 * time.Minute
-	// atOnce is how many streams it looks at at a time.
+	// atOnce is how many streams it looks at in parallel.
 	atOnce = 8
 	// lookTime is how long one look may take: one place that hangs must not stop the others.
 	lookTime = 2 * time.Minute

@@ -200,7 +200,9 @@ func TestSurvives(t *testing.T) {
 	o := w.observer(Options{Entries: 10})
 	before := o.Round(t.Context()).Streams[0]
 	down := errors.New("the store is down")
-	w.store.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault { return checkpointtest.Fault{Before: down} })
+	w.store.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
+		return checkpointtest.Fault{Before: down}
+	})
 	w.now = w.now.Add(rediscover)
 	s := o.Round(t.Context())
 	w.want(s, "acme archive: unreadable")

@@ -37,7 +37,8 @@ func retentionOf(s *observe.Stream, now time.Time) *retention {
 	r.Deadline = s.Deadline.UTC().Format("Mon 2006-01-02 15:04") + " UTC"
 	r.Fill = percent(left, limit)
 	r.Mark = percent(nearRetention, limit)
-	r.Note = fmt.Sprintf("If the export stopped now, the first record could be lost at the deadline. Full: %s; dashed: the alarm at 14 days.", about(limit))
+	r.Note = fmt.Sprintf("If the export stopped now, the first record could be lost at the deadline. Full: %s; dashed: the alarm at 14 days.",
+		about(limit))
 	return r
 }
 
@@ -57,7 +58,7 @@ type evidence struct {
 
 func evidenceOf(s shown, now time.Time) evidence {
 	v := s.Verification
-	e := evidence{Stream: s.Name, Head: comma(int64(s.Newest.Serial)), Signed: "no key"} //nolint:gosec // far below the limit
+	e := evidence{Stream: s.Name, Head: comma(int64(s.Newest.Serial)), Signed: "no key"}
 	if s.Newest.Signed {
 		e.Signed = "by its runs; this page opens no signature"
 	}
@@ -129,7 +130,8 @@ func hoursOf(s *observe.Stream, now time.Time) *hours {
 	h.Max, h.Mid = comma(nice), comma(nice/2)
 	for i, n := range counts {
 		at := first.Add(time.Duration(i) * time.Hour)
-		b := bar{X: float64(i*barPitch + 1), Label: fmt.Sprintf("%s to %s UTC: %s", at.Format("Mon 15:04"), at.Add(59*time.Minute).Format("15:04"), plural(n, "record"))}
+		span := fmt.Sprintf("%s to %s UTC: ", at.Format("Mon 15:04"), at.Add(59*time.Minute).Format("15:04"))
+		b := bar{X: float64(i*barPitch + 1), Label: span + plural(n, "record")}
 		b.H = math.Round(float64(n)/float64(nice)*barHeight*10) / 10
 		if n > 0 {
 			b.H = max(b.H, 1.5)
@@ -138,7 +140,7 @@ func hoursOf(s *observe.Stream, now time.Time) *hours {
 		b.Part = i == len(counts)-1
 		if n == 0 && !at.Before(s.Newest.Cursor) {
 			b.Unread = true
-			b.Label = fmt.Sprintf("%s to %s UTC: not read yet", at.Format("Mon 15:04"), at.Add(59*time.Minute).Format("15:04"))
+			b.Label = span + "not read yet"
 			h.Unread++
 		}
 		h.Bars = append(h.Bars, b)

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func streamRowOf(s shown, names bool, now time.Time) streamRow {
 		Name: s.Name, Icon: s.icon, Level: s.level, State: s.word, Began: s.Newest.Serial > 0,
 		Cursor: clock(s.Newest.Cursor, now), Behind: span(now.Sub(s.Newest.Cursor)), Spark: sparkOf(s.Stream, now),
 		Records: comma(s.Newest.Totals.Delivered), Last: clock(s.Newest.Progress().CommittedAt, now),
-		Serial: comma(int64(s.Newest.Serial)), //nolint:gosec // far below the limit
+		Serial: comma(int64(s.Newest.Serial)),
 	}
 	if s.rank < rankNone && s.State != stream.StateFailed {
 		r.Reason = s.State
@@ -137,8 +138,7 @@ func sparkOf(s *observe.Stream, now time.Time) spark {
 		points = append(points, point{at.Sub(begin).Hours(), max(0, at.Sub(cursor).Seconds())})
 	}
 	commits := s.History.Commits
-	for i := len(commits) - 1; i >= 0; i-- { // oldest first
-		c := commits[i]
+	for i, c := range slices.Backward(commits) { // oldest first
 		if i < len(commits)-1 {
 			add(c.At, commits[i+1].Cursor)
 		}
@@ -186,8 +186,9 @@ type commitRow struct {
 func commitsOf(s *observe.Stream, now time.Time) (rows []commitRow) {
 	for _, c := range s.History.Commits[:min(len(s.History.Commits), mostCommits)] {
 		r := commitRow{
-			at: c.At, At: clock(c.At, now), Stream: s.Name, Kind: plain(string(c.Kind)), New: comma(int64(c.Fresh)), Late: comma(int64(c.Late)), Objects: comma(int64(c.Objects)),
-			Count: "-", Window: "-", Serial: comma(int64(c.Serial)), //nolint:gosec // far below the limit
+			at: c.At, At: clock(c.At, now), Stream: s.Name, Kind: plain(string(c.Kind)),
+			New: comma(int64(c.Fresh)), Late: comma(int64(c.Late)), Objects: comma(int64(c.Objects)),
+			Count: "-", Window: "-", Serial: comma(int64(c.Serial)),
 		}
 		if c.Start.Before(c.End) {
 			r.Window = clock(c.Start, now) + " to " + clock(c.End, now)

@@ -8,7 +8,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 )
 
-// A condition is how the page shows the state of a stream. Each has its own shape and words, so that no color is needed to tell it.
+// A condition is how the page shows the state of a stream. Each has its own shape and words, so that no colour is needed to tell it.
 type condition struct {
 	rank    int // the order of what needs a person first: 0 is the gravest
 	level   string

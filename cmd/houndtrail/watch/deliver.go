@@ -39,7 +39,8 @@ func Deliver(ctx context.Context, positions bucket.Bucket, tenant, version strin
 	var failed error
 	if p.Textfile != "" {
 		if err := prometheus.WriteToTextfile(p.Textfile, registry); err != nil { // it replaces the file in one step
-			failed = fmt.Errorf("write %sMETRICS_TEXTFILE=%s: %w: give this user the right to write into that folder", config.Prefix, p.Textfile, err)
+			failed = fmt.Errorf("write %sMETRICS_TEXTFILE=%s: %w: give this user the right to write into that folder",
+				config.Prefix, p.Textfile, err)
 		}
 	}
 	if p.Pushgateway != "" {

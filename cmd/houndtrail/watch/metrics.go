@@ -48,7 +48,7 @@ func families() []metric {
 			[]string{"reason"},
 		},
 		{"failed_runs", "Runs in a row that have failed; 0 if the last one has not.", gauge, nil},
-		{"failing_since_timestamp_seconds", "When the first of the failed runs in a row ended; absent if the last one has not failed.", gauge, nil},
+		{"failing_since_timestamp_seconds", "When the first of the failed runs in a row ended; absent if the last run succeeded.", gauge, nil},
 		{"exit_code", "The exit code for the failure of the last run; 0 if it has not failed.", gauge, nil},
 		{"journal_entries", "Entries of the journal.", gauge, nil},
 		{"paused_until_timestamp_seconds", "The receiver wants no request before this time; absent if it has not asked for a pause.", gauge, nil},
@@ -68,10 +68,10 @@ func families() []metric {
 			"verification_last_success_timestamp_seconds",
 			"When a verification last read everything that it wanted to, and found no error; absent if none is known.", gauge, nil,
 		},
-		{"verification_due_timestamp_seconds", "When a verification must have succeeded at the latest; absent if no daemon verifies.", gauge, nil},
+		{"verification_due_timestamp_seconds", "When a verification must have succeeded; absent if no daemon verifies.", gauge, nil},
 		{
-			"verification_findings", "Findings of the last verification that could say something, by severity: error, warn or info; absent if none " +
-				"is known.", gauge, []string{"severity"},
+			"verification_findings", "Findings of the last verification that could say something, by severity: error, warn or info; absent if " +
+				"none is known.", gauge, []string{"severity"},
 		},
 		{"compact_last_success_timestamp_seconds", "When a compaction last succeeded; absent if none is known.", gauge, nil},
 		{"compact_due_timestamp_seconds", "When a compaction must have succeeded at the latest; absent if no daemon compacts.", gauge, nil},

@@ -103,7 +103,9 @@ func TestTextfile(t *testing.T) {
 	path := filepath.Join(folder, "acme.prom")
 	b := store(t)
 	for _, failure := range []error{nil, errors.New("down")} {
-		b.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault { return checkpointtest.Fault{Before: failure} })
+		b.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
+			return checkpointtest.Fault{Before: failure}
+		})
 		if err := watch.Deliver(t.Context(), b, "acme", "dev", watch.Places{Textfile: path}); err != nil {
 			t.Fatal(err)
 		}

@@ -28,3 +28,6 @@ JSONSCHEMA=jsonschema==4.26.0
 PYDANTIC_OCSF=pydantic-ocsf==3.0.0
 ECS9=@elastic/ecs@9.4.0
 ECS8=@elastic/ecs@8.11.1
+# The browser's driver and the rules of accessibility (.ci/pages), from npm.
+PLAYWRIGHT=playwright-core@1.65.1
+AXE=axe-core@4.14.1

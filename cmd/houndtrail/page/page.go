@@ -3,8 +3,8 @@
 // escaped. It changes nothing, and works without its script, except that it does not renew itself then.
 //
 // It says no more than the journals tell. Time after a stream's position is not read yet, and no zero. A stream is well only if its
-// state says so, and facts that are old are called old. Names of hosts, of buckets and of people, and the texts of errors, come only with a request
-// from the machine itself, unless the options say that everyone may see them.
+// state says so, and facts that are old are called old. Names of hosts, of buckets and of people, and the texts of errors, come only
+// with a request from the machine itself, unless the options say that everyone may see them.
 package page
 
 import (

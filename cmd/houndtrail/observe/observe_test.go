@@ -104,7 +104,6 @@ func (w *world) want(s Snapshot, want string) {
 func TestDiscovery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	asked := map[checkpointtest.Op]bool{}
 	w.store.On(func(_ context.Context, op checkpointtest.Op, key string) checkpointtest.Fault {
 		if op != checkpointtest.Get && op != checkpointtest.List {
 			t.Errorf("it calls %s of %s", op, key)
@@ -114,7 +113,6 @@ func TestDiscovery(t *testing.T) {
 		}
 		return checkpointtest.Fault{}
 	})
-	_ = asked
 	w.commit(w.journal("", "root", "archive"), 2)
 	w.commit(w.journal("acme/", "acme", "archive"), 2)
 	w.commit(w.journal("acme/", "acme", "webhook"), 2)

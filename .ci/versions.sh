@@ -44,3 +44,6 @@ CFN_LINT=cfn-lint==1.58.0
 PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
 EXTERNAL_SECRETS=github.com/external-secrets/external-secrets@v1.3.2
 HELM=helm.sh/helm/v4/cmd/helm@v4.3.1
+# The browser's driver and the rules of accessibility (.ci/pages), from npm.
+PLAYWRIGHT=playwright-core@1.65.1
+AXE=axe-core@4.14.1

@@ -5,7 +5,8 @@
 // Houndtrail never rewrites an entry, so the journal works in a bucket with Object Lock and reads like a log.
 //
 // Houndtrail rewrites only the objects under <stream>/state/. The lease keeps a second writer away, and names the windows that its
-// holder is about to write. The note names the newest entry. A third object tells how the last run ended, if it failed.
+// holder is about to write. The note names the newest entry. A third object has the last sign of life of the runs, and tells how the
+// last run ended, if it failed.
 //
 // The entries are the leaves of a Merkle tree. Each entry has a seal: the tree before it, and the head of that tree. If the
 // journal has keys, the entry and the head are signed. Package seal has the formats.

@@ -35,7 +35,8 @@ type Journal struct {
 	seen  atomic.Uint64          // the newest serial that this process saw: the lease tells it
 	keyed atomic.Pointer[Stored] // the newest entry with a list of keys that this process relies on
 
-	succeeded atomic.Pointer[time.Time] // when this process made sure that no failure is noted
+	settings  Settings                  // of the runs
+	succeeded atomic.Pointer[time.Time] // the newest sign of life that this process knows, beside which no failure is noted
 }
 
 // Option adjusts a [Journal].

@@ -318,3 +318,41 @@ func (p Places) check(number, list int) error {
 	}
 	return nil
 }
+
+// A Base names the earlier set of delivered ids on which an entry's own set builds.
+type Base struct {
+	// Serial is the entry that has the set whole. The changes of the entries after it, in order, make this entry's set.
+	Serial uint64 `json:"serial"`
+	// SHA256 names the snapshot of the set at that entry; "" if that entry itself has the set.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// base is the Base of an entry. An entry that has its set whole has one, too.
+func (c *Checkpoint) base() Base {
+	if c.DeliveredBase != nil {
+		return *c.DeliveredBase
+	}
+	return Base{Serial: c.Serial}
+}
+
+// fits tells whether an entry can have this base.
+func (b Base) fits(c *Checkpoint) bool {
+	if b.Serial == c.Serial {
+		return b.SHA256 != "" && len(c.Delivered) == 0
+	}
+	return b.Serial > 0 && b.Serial < c.Serial && c.Kind != KindAdopt // an adoption must not depend on lost entries
+}
+
+// Next is the Base of the entry after this one, if the Delivered of that entry has only the changes to the set.
+func (c *Checkpoint) Next() *Base {
+	base := c.base()
+	return &base
+}
+
+// Unchanged returns the two fields for an entry after this one, if that entry does not change the set of delivered ids.
+func (c *Checkpoint) Unchanged() (delivered []byte, base *Base) {
+	if c.DeliveredBase == nil {
+		return c.Delivered, nil
+	}
+	return nil, c.Next()
+}

@@ -50,10 +50,11 @@ func (s State[T]) Read(ctx context.Context) (T, error) {
 
 // Write replaces any previous content of the object. If another run writes it at the same time, one of the two writes stands.
 func (s State[T]) Write(ctx context.Context, value T) error {
-	if err := s.Replace(ctx, value); !errors.Is(err, fs.ErrExist) {
+	_, version, err := s.read(ctx)
+	if err != nil {
 		return err
 	}
-	return nil // another run has written it meanwhile, and its value is newer
+	return s.swap(ctx, value, version)
 }
 
 // read reads the object and its version. Replace needs the version.
@@ -79,6 +80,11 @@ func (s State[T]) Replace(ctx context.Context, value T) error {
 	if err != nil {
 		return err
 	}
+	return s.put(ctx, value, version)
+}
+
+// put replaces that version of the object.
+func (s State[T]) put(ctx context.Context, value T, version string) error {
 	body, err := marshal(value)
 	if err != nil {
 		return err
@@ -87,21 +93,65 @@ func (s State[T]) Replace(ctx context.Context, value T) error {
 	return err
 }
 
-// askAgain is how long a process relies on its last look, if that look found no failure in the store.
-const askAgain = time.Hour
-
-// Failure tells how the last run of a stream ended, if it did not succeed. Like the name of the lease's holder, it only informs:
-// no run may decide anything by it. It must not hold secrets.
-type Failure struct {
-	State  string    `json:"state"`  // a word of the caller
-	Stage  string    `json:"stage"`  // the part of the cycle that failed
-	Reason string    `json:"reason"` // the error as Houndtrail printed it
-	At     time.Time `json:"at"`     // by the clock of the machine that ran it
-	Serial uint64    `json:"serial"` // the newest entry at that time; 0 for none
+// swap is put, but if another run has written the object in the meantime, the value of that run stands.
+func (s State[T]) swap(ctx context.Context, value T, version string) error {
+	if err := s.put(ctx, value, version); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
-// Fail notes how a run ended, in the object <stream>/state/failure.json. If the journal belongs to another identity or is damaged,
-// Fail notes nothing: every reader of such a journal gets that error itself.
+// askAgain is how long a process relies on its last look at the object about the runs, if that look found no failure. It is also the
+// time after which a run leaves its next sign of life there.
+const askAgain = time.Hour
+
+// Run is the object <stream>/state/run.json. In it, the runs of a stream leave a sign of life, their settings, and the failure of the
+// last run. Like the name of the lease's holder, it only informs: no run may decide anything by it. It must not hold secrets.
+type Run struct {
+	// SucceededAt is a time at which a run succeeded, by the clock of the machine that ran it. A stream that works leaves a newer one
+	// every hour: a run that finds nothing new writes nothing else.
+	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	Settings    Settings  `json:"settings,omitzero"` // of the last run that wrote the object
+	Failure     Failure   `json:"failure,omitzero"`  // zero if the last run did not fail
+}
+
+// Settings are the settings of a run that a reader needs to judge its stream: when it is late, and how long the source keeps its
+// records. They are in the form of the configuration. An empty one is not known.
+type Settings struct {
+	Tenant          string `json:"tenant,omitempty"`
+	Version         string `json:"version,omitempty"` // of houndtrail
+	Schedule        string `json:"schedule,omitempty"`
+	Settle          string `json:"settle,omitempty"` // a Go duration
+	Retention       string `json:"retention,omitempty"`
+	VerifySchedule  string `json:"verify_schedule,omitempty"`
+	CompactSchedule string `json:"compact_schedule,omitempty"`
+}
+
+// Runs sets the settings that runs leave beside the journal.
+func Runs(s Settings) Option {
+	return func(j *Journal) { j.settings = s }
+}
+
+// Failure tells how the last run of a stream ended, if it did not succeed.
+type Failure struct {
+	State  string    `json:"state"`           // a word of the caller
+	Stage  string    `json:"stage"`           // the part of the cycle that failed
+	Reason string    `json:"reason"`          // the error as Houndtrail printed it
+	Code   int       `json:"code,omitempty"`  // the exit code for it
+	At     time.Time `json:"at"`              // by the clock of the machine that ran it
+	Since  time.Time `json:"since,omitzero"`  // At of the first of the failed runs in a row; Fail fills it in
+	Tries  int       `json:"tries,omitempty"` // the number of failed runs in a row; Fail fills it in
+	Serial uint64    `json:"serial"`          // the newest entry at that time; 0 for none
+}
+
+// current tells that no run has moved the position since the failure. A newer entry of any runner outdates it, but a compaction, a
+// removal or a list of keys does not: the run's work is still not done.
+func (f Failure) current(newest *Checkpoint) bool {
+	return f.State != "" && f.Serial >= newest.Progress().Serial && f.Serial <= newest.Serial
+}
+
+// Fail notes how a run ended. If the journal belongs to another identity or is damaged, Fail notes nothing: every reader of such a
+// journal gets that error itself.
 func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	newest, err := j.Load(ctx)
 	if errors.Is(err, ErrSignature) || errors.Is(err, ErrRolledBack) || errors.Is(err, ErrForked) {
@@ -110,90 +160,63 @@ func (j *Journal) Fail(ctx context.Context, f Failure) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	f.Serial = newest.Serial
 	j.succeeded.Store(nil)
-	return j.failures().Write(ctx, f)
+	noted, version, err := j.lastRuns().read(ctx)
+	if err != nil {
+		return fmt.Errorf("read how the last run ended: %w", err)
+	}
+	f.Serial, f.Since, f.Tries = newest.Serial, f.At, 1
+	if last := noted.Failure; last.current(&newest.Checkpoint) {
+		f.Since, f.Tries = last.Since, last.Tries+1
+	}
+	noted.Failure, noted.Settings = f, j.settings
+	return j.lastRuns().swap(ctx, noted, version)
 }
 
-// Succeed clears the failure of an earlier run. It writes only if there was a failure. It asks only once an hour whether another
-// runner has left one.
-func (j *Journal) Succeed(ctx context.Context) error {
-	if at := j.succeeded.Load(); at != nil && time.Since(*at) < askAgain {
+// Succeed leaves a sign of life at the time now, and clears the failure of an earlier run. It asks only once an hour whether another
+// runner has left a failure. It writes only if there was a failure, if the settings have changed, or if the last sign of life is an
+// hour old.
+func (j *Journal) Succeed(ctx context.Context, now time.Time) error {
+	if at := j.succeeded.Load(); at != nil && now.Sub(*at).Abs() < askAgain {
 		return nil
 	}
-	f, err := j.failure(ctx)
-	if err == nil && f != (Failure{}) {
-		err = j.failures().Write(ctx, Failure{})
-	}
-	if err == nil {
-		now := time.Now()
-		j.succeeded.Store(&now)
-	}
-	return err
-}
-
-// Failure tells how the last run ended, if it failed and no run has moved the position since. A newer entry of any runner outdates
-// it, but a compaction, a removal or a list of keys does not: the run's work is still not done.
-func (j *Journal) Failure(ctx context.Context, newest *Checkpoint) (f Failure, ok bool, err error) {
-	f, err = j.failure(ctx)
-	if err != nil || f == (Failure{}) || f.Serial < newest.Progress().Serial || f.Serial > newest.Serial {
-		return Failure{}, false, err
-	}
-	return f, true, nil
-}
-
-func (j *Journal) failure(ctx context.Context) (Failure, error) {
-	f, err := j.failures().Read(ctx)
+	noted, version, err := j.lastRuns().read(ctx)
 	if err != nil {
-		return Failure{}, fmt.Errorf("read how the last run ended: %w", err)
+		return fmt.Errorf("read how the last run ended: %w", err)
 	}
-	return f, nil
+	relied := noted.SucceededAt
+	if noted.Failure != (Failure{}) || noted.Settings != j.settings || now.Sub(relied).Abs() >= askAgain {
+		relied = now
+		if err := j.lastRuns().swap(ctx, Run{SucceededAt: now, Settings: j.settings}, version); err != nil {
+			return err
+		}
+	}
+	j.succeeded.Store(&relied)
+	return nil
 }
 
-func (j *Journal) failures() State[Failure] {
-	return OpenState[Failure](j.bucket, j.id.Stream, "failure")
+// Failure tells how the last run ended, if it failed and no run has moved the position since.
+func (j *Journal) Failure(ctx context.Context, newest *Checkpoint) (f Failure, ok bool, err error) {
+	_, f, ok, err = j.LastRun(ctx, newest)
+	return f, ok, err
 }
+
+// LastRun reads the whole object about the runs. The failure is the one that [Journal.Failure] tells.
+func (j *Journal) LastRun(ctx context.Context, newest *Checkpoint) (r Run, f Failure, failed bool, err error) {
+	r, err = j.lastRuns().Read(ctx)
+	if err != nil {
+		return r, f, false, fmt.Errorf("read how the last run ended: %w", err)
+	}
+	if r.Failure.current(newest) {
+		return r, r.Failure, true, nil
+	}
+	return r, f, false, nil
+}
+
+func (j *Journal) lastRuns() State[Run] { return OpenState[Run](j.bucket, j.id.Stream, "run") }
 
 // deliveredFolder holds the snapshots of sets of delivered ids, each by its SHA-256.
 const deliveredFolder = "delivered/"
-
-// A Base names the earlier set of delivered ids on which an entry's own set builds.
-type Base struct {
-	// Serial is the entry that has the set whole. The changes of the entries after it, in order, make this entry's set.
-	Serial uint64 `json:"serial"`
-	// SHA256 names the snapshot of the set at that entry; "" if that entry itself has the set.
-	SHA256 string `json:"sha256,omitempty"`
-}
-
-// base is the Base of an entry. An entry that has its set whole has one, too.
-func (c *Checkpoint) base() Base {
-	if c.DeliveredBase != nil {
-		return *c.DeliveredBase
-	}
-	return Base{Serial: c.Serial}
-}
-
-// fits tells whether an entry can have this base.
-func (b Base) fits(c *Checkpoint) bool {
-	if b.Serial == c.Serial {
-		return b.SHA256 != "" && len(c.Delivered) == 0
-	}
-	return b.Serial > 0 && b.Serial < c.Serial && c.Kind != KindAdopt // an adoption must not depend on lost entries
-}
-
-// Next is the Base of the entry after this one, if the Delivered of that entry has only the changes to the set.
-func (c *Checkpoint) Next() *Base {
-	base := c.base()
-	return &base
-}
-
-// Unchanged returns the two fields for an entry after this one, if that entry does not change the set of delivered ids.
-func (c *Checkpoint) Unchanged() (delivered []byte, base *Base) {
-	if c.DeliveredBase == nil {
-		return c.Delivered, nil
-	}
-	return nil, c.Next()
-}
 
 // Snapshot writes a set of delivered ids as an object of its own, and returns the Base of the entry after prev that has this set.
 // A crash after the write leaves an object that no entry names.

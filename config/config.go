@@ -81,10 +81,18 @@ type Config struct {
 	// that your scheduler waits (terminationGracePeriodSeconds).
 	StopGrace time.Duration `env:"STOP_GRACE,default=50s" min:"0s" max:"1h"`
 
-	// Address of the metrics, health and status page, or `off`. Only the daemon opens it. The default serves this machine
-	// alone. `:9090` serves every machine that can reach it; a container needs that.
+	// Address of the metrics, health and status page, or `off`. Only the daemon and `watch` open it. The default serves this
+	// machine alone. `:9090` serves every machine that can reach it; a container needs that.
 	Listen Listen `env:"LISTEN,default=127.0.0.1:9090"`
-	Log    Log    `env:",prefix=LOG_"`
+	// Show names of hosts and buckets, and the texts of errors, on the pages to every machine that can reach LISTEN. By default,
+	// only browsers and probes on this machine itself see them.
+	ListenNames bool `env:"LISTEN_NAMES,default=false"`
+	// File for the metrics of a job (`run --once`), which it replaces at its end: the textfile collector of node_exporter reads
+	// it. Its name ends with `.prom`, and each tenant has its own.
+	MetricsTextfile Textfile `env:"METRICS_TEXTFILE" shown:"none" example:"/var/lib/node_exporter/houndtrail-acme.prom"`
+	// Pushgateway of Prometheus to which a job (`run --once`) pushes its metrics at its end.
+	Pushgateway HTTPURL `env:"PUSHGATEWAY_URL" shown:"none" example:"http://pushgateway.example:9091"`
+	Log         Log     `env:",prefix=LOG_"`
 
 	warnings []string
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -276,5 +277,19 @@ func (l *Listen) UnmarshalText(text []byte) error {
 		return invalidf("got %s; want an address such as :9090 or 127.0.0.1:9090, or off", quote(string(text)))
 	}
 	*l = Listen(text)
+	return nil
+}
+
+// Textfile is the path of a file for node_exporter; "" if none is set.
+type Textfile string
+
+// UnmarshalText takes an absolute path that ends with .prom: node_exporter reads no other file. The library also calls it for a
+// variable that is not set, with an empty text.
+func (t *Textfile) UnmarshalText(text []byte) error {
+	path := string(text)
+	if path != "" && (!filepath.IsAbs(path) || filepath.Ext(path) != ".prom") {
+		return invalidf("got %s; want an absolute path that ends with .prom", quote(path))
+	}
+	*t = Textfile(path)
 	return nil
 }

@@ -119,6 +119,9 @@ func TestAccepted(t *testing.T) {
 		{"WINDOW_RECORDS=1", "Window.Records", "1"},
 		{"LISTEN=off", "Listen", ""},
 		{"LISTEN=[::1]:0", "Listen", "[::1]:0"},
+		{"LISTEN_NAMES=true", "ListenNames", "true"},
+		{"METRICS_TEXTFILE=/var/lib/node/acme.prom", "MetricsTextfile", "/var/lib/node/acme.prom"},
+		{"PUSHGATEWAY_URL=http://gateway.example:9091/", "Pushgateway", "http://gateway.example:9091"},
 		{"LOG_LEVEL=debug", "Log.Level", "debug"},
 		{"LOG_FORMAT=console", "Log.Format", "console"},
 	}

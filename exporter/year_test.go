@@ -95,6 +95,7 @@ func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointte
 	var store calls
 	positions, objects := store.count(w.positions), store.count(w.objects)
 	e := w.promptly(w.process(positions, objects))
+	own := w.journal(positions)
 	var began int
 	for cycle := range hour + day {
 		if cycle == hour { // the first one was the beginning
@@ -107,10 +108,12 @@ func requestsOfADay(t *testing.T, gap time.Duration, jobs bool) map[checkpointte
 		if err := e.RunOnce(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if jobs || cycle%hour == 0 { // once, or once an hour, each process asks whether it has to take back the report of an old failure
-			if err := w.journal(positions).Succeed(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+		journal := own
+		if jobs {
+			journal = w.journal(positions)
+		}
+		if err := journal.Succeed(t.Context(), w.now()); err != nil { // as every run ends
+			t.Fatal(err)
 		}
 		w.pass(every)
 	}

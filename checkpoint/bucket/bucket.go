@@ -43,6 +43,9 @@ type Reader interface {
 	// List returns, in ascending order of bytes, the keys that begin with prefix and sort after the key after. A list may lack an
 	// object that was written just before; Get finds it.
 	List(ctx context.Context, prefix, after string) ([]string, error)
+	// Folders returns, in ascending order of bytes, the first parts of the keys below a folder that have more than one part. A folder
+	// is "" for the root, or a prefix that ends with a slash. It takes one request for a thousand names, however many keys there are.
+	Folders(ctx context.Context, folder string) ([]string, error)
 	// String is the store's URL, for people: s3://bucket/prefix or file:///dir.
 	String() string
 }
@@ -163,6 +166,14 @@ func CheckKey(key string) error {
 			key, fs.ErrInvalid)
 	}
 	return nil
+}
+
+// CheckFolder refuses a folder that no key can lie in.
+func CheckFolder(folder string) error {
+	if folder != "" && !strings.HasSuffix(folder, "/") {
+		return fmt.Errorf("unsafe folder %q: %w: a folder ends with a slash", folder, fs.ErrInvalid)
+	}
+	return CheckPrefix(folder)
 }
 
 // CheckPrefix refuses a prefix that no key can have. It may end anywhere in a key, also after a slash.

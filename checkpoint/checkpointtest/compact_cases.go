@@ -37,6 +37,7 @@ func compact(t *world) {
 	a, b := t.journals()
 	last := commit(t, a, 3)
 	failed := checkpoint.Failure{State: "failed", Reason: "the server is down", At: time.Unix(1, 0).UTC(), Serial: 3}
+	failed.Since, failed.Tries = failed.At, 1
 	check(t, a.Fail(t.Context(), failed))
 	c, made := compaction()
 	for n := range 2 {

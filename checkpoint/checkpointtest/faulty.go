@@ -152,6 +152,16 @@ func (f *Faulty) Delete(ctx context.Context, keys ...string) error {
 	return errors.Join(f.Bucket.Delete(ctx, keys...), fault.After)
 }
 
+// Folders implements bucket.Bucket. A hook gets it as a List.
+func (f *Faulty) Folders(ctx context.Context, folder string) ([]string, error) {
+	fault := f.ask(ctx, List, folder)
+	if fault.Before != nil {
+		return nil, fault.Before
+	}
+	names, err := f.Bucket.Folders(ctx, folder)
+	return names, errors.Join(fault.After, err)
+}
+
 // List implements bucket.Bucket.
 func (f *Faulty) List(ctx context.Context, prefix, after string) ([]string, error) {
 	fault := f.ask(ctx, List, prefix)

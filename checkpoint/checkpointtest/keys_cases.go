@@ -105,6 +105,7 @@ func rotated(t *world) {
 func listMovesNothing(t *world) {
 	last := commit(t, signing(t.a, Key(1)), 3)
 	failed := checkpoint.Failure{State: "failed", Reason: "the server is down", At: last.CommittedAt.UTC(), Serial: 3}
+	failed.Since, failed.Tries = failed.At, 1
 	check(t, signing(t.a, Key(1)).Fail(t.Context(), failed))
 	j := signing(t.b, Key(1), Key(2))
 	got, err := declare(t, j)

@@ -6,12 +6,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 )
 
 // Memory is a [bucket.Bucket] in memory. The zero value is an empty store. It is safe for concurrent use. Two processes on one
@@ -103,6 +106,18 @@ func (m *Memory) List(ctx context.Context, prefix, after string) ([]string, erro
 	}
 	slices.Sort(keys)
 	return keys, nil
+}
+
+// Folders implements bucket.Bucket.
+func (m *Memory) Folders(ctx context.Context, folder string) (names []string, err error) {
+	keys, err := m.List(ctx, folder, "")
+	for _, key := range keys {
+		if name, _, is := strings.Cut(strings.TrimPrefix(key, folder), "/"); is && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, errors.Join(err, bucket.CheckFolder(folder))
 }
 
 // Lock implements bucket.Bucket.

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch/watchtest"
 )
 
 // TestAlerts: each rule names existing metrics and states, and has a section in docs/alerts.md and cases in the file of tests.
@@ -17,7 +20,7 @@ func TestAlerts(t *testing.T) {
 	t.Parallel()
 	metrics := metricNames(t)
 	var states []string
-	for _, s := range stream.States() {
+	for _, s := range watch.States() {
 		states = append(states, strings.ReplaceAll(s, " ", "_"))
 	}
 	rules := contentOf(t, "deploy", "prometheus", "alerts.yaml")
@@ -73,13 +76,15 @@ func TestDashboard(t *testing.T) {
 // metricNames are the names of the daemon's metrics.
 func metricNames(t *testing.T) map[string]bool {
 	t.Helper()
-	families, err := exercised().Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := map[string]bool{}
-	for _, f := range families {
-		names[f.GetName()] = true
+	for _, registry := range []prometheus.Gatherer{exercised().Registry, watchtest.Exercised()} {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			names[f.GetName()] = true
+		}
 	}
 	return names
 }

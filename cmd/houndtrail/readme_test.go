@@ -19,6 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/doctor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch/watchtest"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -39,7 +40,8 @@ func TestReadmeIsUpToDate(t *testing.T) {
 	type part struct{ page, name, text string }
 	parts := []part{
 		{"README.md", "commands", commandTable()},
-		{"docs/operating.md", "metrics", metricTable(t)},
+		{"docs/operating.md", "metrics", metricTable(t, exercised().Registry)},
+		{"docs/watching.md", "metrics", metricTable(t, watchtest.Exercised())},
 		{"docs/operating.md", "checks", checkTable()},
 		{"docs/s3-and-athena.md", "columns", columnTable()},
 		{"docs/siem.md", "formats", formatTable(t)},
@@ -161,10 +163,10 @@ func columnTable() string {
 	return b.String()
 }
 
-// metricTable lists every metric that the daemon exports under its own name.
-func metricTable(t *testing.T) string {
+// metricTable lists every metric that a command exports under its own name.
+func metricTable(t *testing.T, registry prometheus.Gatherer) string {
 	t.Helper()
-	families, err := exercised().Registry.Gather()
+	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ installed, run: houndtrail demo`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		p.run(), p.backfill(), p.replay(), p.compact(), p.forget(), p.adopt(), p.move(), p.acceptReset(),
-		p.logs(), p.history(), p.verify(), p.prove(), p.status(), p.doctor(), p.deadletter(), p.keygen(), p.keys(),
+		p.logs(), p.history(), p.verify(), p.prove(), p.status(), p.watch(), p.doctor(), p.deadletter(), p.keygen(), p.keys(),
 		p.ddl(), p.query(), p.demo(), p.version(),
 	)
 	root.Args = noArgs

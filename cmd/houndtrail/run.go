@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,7 +13,9 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/deadletter"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/demo"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/doctor"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/page"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch"
 	"github.com/houndtrail/houndtrail/config"
 )
 
@@ -45,20 +49,95 @@ to do, and 7 if the next run has to go on. A second signal ends it at once, whic
 				if err != nil {
 					return err
 				}
-				return pointed(stream.Once(cmd.Context(), all, c.StopGrace, wait))
+				err = stream.Once(cmd.Context(), all, c.StopGrace, wait)
+				leaveMetrics(cmd.Context(), set, c, log)
+				return pointed(err)
 			}
 			m := daemon.NewMetrics(c.Tenant, version)
 			all, jobs, err := set.Daemon(cmd.Context(), m)
 			if err != nil {
 				return err
 			}
+			positions, err := set.Journals(cmd.Context())
+			if err != nil {
+				return err
+			}
 			return daemon.Run(cmd.Context(), all, m, daemon.Options{
-				Jobs: jobs, Grace: c.StopGrace, Listen: string(c.Listen), Version: version, Log: log,
+				Jobs: jobs, Grace: c.StopGrace, Listen: string(c.Listen), Names: c.ListenNames, Version: version, Log: log,
+				Page: func(live func(string) daemon.Live) http.Handler {
+					options := page.Options{Names: c.ListenNames, Server: "houndtrail run", Version: version, Log: log}
+					return watch.Page(positions, options, func(name string) (success, until time.Time) {
+						l := live(name)
+						return l.Success, l.Until
+					})
+				},
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&justOnce, "once", false, "run one cycle and exit")
 	cmd.Flags().DurationVar(&wait, "wait-lease", 90*time.Second, "how long --once waits while another runner holds the lease")
+	return cmd
+}
+
+// leaveMetrics leaves the metrics of a job at the configured places. It does not change how the job ends: the records are safe, and
+// an alert fires when the metrics are too old.
+func leaveMetrics(ctx context.Context, set *stream.Set, c *config.Config, log *zap.Logger) {
+	positions, err := set.Journals(ctx)
+	if err == nil {
+		err = watch.Deliver(ctx, positions, c.Tenant, version, watch.Places{
+			Textfile: string(c.MetricsTextfile), Pushgateway: string(c.Pushgateway),
+		})
+	}
+	if err != nil {
+		log.Warn("the metrics of this job could not be left everywhere; its records are not concerned", zap.Error(err))
+	}
+}
+
+// watch makes the command that shows the journals of any number of tenants.
+func (p *program) watch() *cobra.Command {
+	var tenants []string
+	var every time.Duration
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Show all journals: metrics, page",
+		Long: `Show the journals of any number of tenants on HOUNDTRAIL_LISTEN: metrics for Prometheus, health for probes, and a status page
+for people. It watches CronJobs as well as daemons, reads only what their runs have left beside the journals, and survives
+what it watches. It needs no BloodHound and no login, and of the store only the rights to read and to list.
+
+It finds the journals below HOUNDTRAIL_CHECKPOINT_URL: in that folder itself, and up to three folders deeper. It looks for new
+ones every five minutes. With --tenants, it shows only these, and also those of them that have no journal yet.
+
+The metrics have the names of the daemon's, and the labels tenant and stream. A stream that has nothing new leaves a sign of life
+once an hour, so a run that ended without a trace is noticed an hour and two runs later; a failure is noticed at once.
+
+/livez is red if this process hangs, /readyz until it has read the store, and /healthz while a stream is not well.
+docs/watching.md says more.`,
+		Example: `  HOUNDTRAIL_CHECKPOINT_URL=s3://bucket/houndtrail houndtrail watch
+  houndtrail watch --tenants acme,emea`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.load(config.NeedCheckpoint)
+			if err != nil {
+				return err
+			}
+			if c.Listen == "" {
+				return stream.Usagef("%sLISTEN=off: watch only shows pages; give an address, such as :9090", config.Prefix)
+			}
+			if every < time.Second {
+				return stream.Usagef("--every %s: want at least 1s", every)
+			}
+			log := p.logger(c.Log)
+			defer log.Sync() //nolint:errcheck // not every standard error can be synced
+			positions, err := stream.NewSet(c, p.asked().process(log)).Journals(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return watch.Run(cmd.Context(), positions, watch.Options{
+				Tenants: tenants, Every: every, Listen: string(c.Listen), Names: c.ListenNames, Version: version, Log: log,
+			})
+		},
+	}
+	cmd.Flags().StringSliceVar(&tenants, "tenants", nil, "show only these tenants (default: all that have a journal)")
+	cmd.Flags().DurationVar(&every, "every", watch.DefaultEvery, "pause between two looks at all journals")
 	return cmd
 }
 

@@ -77,7 +77,7 @@ func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 func digests(ts *testscript.TestScript, dir string) map[string]string {
 	all := map[string]string{}
 	for name, body := range files(ts, dir) {
-		if base := filepath.Base(name); base == "lease.json" || base == "failure.json" {
+		if base := filepath.Base(name); base == "lease.json" || base == "run.json" {
 			continue
 		}
 		sum := sha256.Sum256(body)

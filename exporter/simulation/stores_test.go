@@ -95,7 +95,12 @@ func (v view) List(ctx context.Context, prefix, after string) ([]string, error) 
 	})
 }
 
-// Stat implements bucket.Bucket. No exporter calls it or the next three methods.
+// Folders implements bucket.Bucket. No exporter calls it or the next four methods.
+func (v view) Folders(ctx context.Context, folder string) ([]string, error) {
+	return v.store.Folders(ctx, folder)
+}
+
+// Stat implements bucket.Bucket.
 func (v view) Stat(ctx context.Context, key string) (bucket.Info, error) {
 	return v.store.Stat(ctx, key)
 }

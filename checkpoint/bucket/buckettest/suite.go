@@ -30,6 +30,7 @@ func Run(t *testing.T, large int, open func(t *testing.T) Store) {
 		"whole bodies":  wholeBodies,
 		"remove":        remove,
 		"list":          list,
+		"folders":       listFolders,
 		"isolation":     isolation,
 		"unsafe keys":   unsafeKeys,
 		"cancelled":     cancelled,

@@ -116,3 +116,31 @@ func (w *walk) list(rt *rapid.T) {
 		rt.Fatalf("list %q after %q: %q, %v; want %q", prefix, after, got, err, want)
 	}
 }
+
+// listFolders: only folders come, each once, and only those right below the asked one. A key that begins with the same letters is
+// none.
+func listFolders(t *testing.T, open Store) {
+	t.Helper()
+	b := open("store")
+	other := open("store-2")
+	for _, key := range []string{"acme/archive/state/run.json", "acme/archive/0/1.json", "acme/x.json", "acme-2/webhook/1", "root.json"} {
+		for _, b := range []bucket.Bucket{b, other} {
+			if _, err := b.Put(t.Context(), key, []byte("x"), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for folder, want := range map[string][]string{
+		"": {"acme", "acme-2"}, "acme/": {"archive"}, "acme/archive/": {"0", "state"}, "acme/archive/0/": nil, "none/": nil,
+	} {
+		got, err := b.Folders(t.Context(), folder)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("folders of %q: %v, %v; want %v", folder, got, err, want)
+		}
+	}
+	for _, folder := range []string{"acme", "/", "../", ".x/", "a//"} {
+		if got, err := b.Folders(t.Context(), folder); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("folders of %q: %v, %v; want fs.ErrInvalid", folder, got, err)
+		}
+	}
+}

@@ -126,6 +126,25 @@ func (d *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 	return keys, nil
 }
 
+// Folders implements [bucket.Bucket]. A directory may keep a folder for a moment after its last object was removed.
+func (d *Bucket) Folders(ctx context.Context, folder string) (names []string, err error) {
+	if err := errors.Join(bucket.CheckFolder(folder), ctx.Err()); err != nil {
+		return nil, err
+	}
+	start := filepath.Join(d.root, filepath.FromSlash(folder))
+	entries, err := os.ReadDir(start)
+	if err != nil && !isMissing(err) {
+		return nil, explainFile("list", start, err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // walk calls each for every object whose key begins with prefix, until each returns an error.
 func (d *Bucket) walk(ctx context.Context, prefix string, each func(key string, entry fs.DirEntry) error) error {
 	if err := bucket.CheckPrefix(prefix); err != nil {

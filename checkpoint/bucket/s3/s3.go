@@ -102,6 +102,31 @@ func (s *Bucket) List(ctx context.Context, prefix, after string) ([]string, erro
 	return keys, nil
 }
 
+// Folders implements [bucket.Bucket].
+func (s *Bucket) Folders(ctx context.Context, folder string) (names []string, err error) {
+	if err := bucket.CheckFolder(folder); err != nil {
+		return nil, err
+	}
+	in := &sdk.ListObjectsV2Input{Bucket: &s.opts.Bucket, Prefix: s.key(folder), Delimiter: aws.String("/")}
+	if s.opts.PageSize > 0 {
+		in.MaxKeys = aws.Int32(s.opts.PageSize)
+	}
+	for pages := sdk.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, s.explain(ctx, "list", "s3:ListBucket", folder, err)
+		}
+		for _, common := range page.CommonPrefixes {
+			key, ok := s.ours(aws.String(strings.TrimSuffix(aws.ToString(common.Prefix), "/")))
+			if ok {
+				names = append(names, strings.TrimPrefix(key, folder))
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // Lock implements [bucket.Bucket]: S3 has no lock that dies with its holder.
 func (s *Bucket) Lock(_ context.Context, key string) (func() error, bool, error) {
 	return func() error { return nil }, false, bucket.CheckKey(key)

@@ -11,9 +11,6 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
-// lateness is how late a cycle may end before the stream counts as stale.
-const lateness = 2 * time.Minute
-
 // health judges a stream by its last success: if a process runs but commits nothing, the stream is not well. alive answers
 // another question: whether the process works.
 type health struct {
@@ -31,6 +28,7 @@ type streamHealth struct {
 	schedule cron.Schedule
 
 	since   time.Time // when it was last well; before the first success, when the daemon started
+	until   time.Time // everything before it is delivered, as far as this process knows
 	success bool      // there was a commit, or a cycle that found no new record
 	failure error     // the error of the latest cycle
 	letters int       // records that the destination refuses
@@ -70,6 +68,23 @@ func (h *health) committed(name string, at time.Time) {
 	}
 }
 
+// delivered records the time up to which everything is delivered.
+func (h *health) delivered(name string, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams[name].until = until
+}
+
+// live is what this process knows of a stream.
+func (h *health) live(name string) (l Live) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.streams[name]; p != nil && p.success {
+		l = Live{Success: p.since, Until: p.until}
+	}
+	return l
+}
+
 // tries records why a cycle has to try again. "" means that the cycle goes on.
 func (h *health) tries(name, failure string) {
 	h.mu.Lock()
@@ -88,7 +103,7 @@ func (h *health) lacks(name string, letters int) {
 // passing reason. The second one should not.
 func (h *health) due(name string, success time.Time) time.Time {
 	schedule := h.streams[name].schedule // never changes
-	return schedule.Next(schedule.Next(success)).Add(lateness)
+	return schedule.Next(schedule.Next(success)).Add(stream.Lateness)
 }
 
 // report has a line for each stream, and tells whether all of them are well: fresh enough for the schedule and, with

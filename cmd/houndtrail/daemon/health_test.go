@@ -35,7 +35,7 @@ func TestHealth(t *testing.T) {
 	for _, p := range h.streams {
 		p.since = start
 	}
-	served := pages("dev", NewMetrics("acme", "dev"), h)
+	served := pages(Options{Version: "dev"}, NewMetrics("acme", "dev"), h)
 	both := func(at time.Time, err error) {
 		h.ended("archive", err, at)
 		h.ended("webhook", err, at)
@@ -152,7 +152,7 @@ func TestHealthFollowsTheSchedule(t *testing.T) {
 // Only these pages exist, and they can only be read.
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
-	served := pages("dev", NewMetrics("acme", "dev"), newHealth(nil))
+	served := pages(Options{Version: "dev"}, NewMetrics("acme", "dev"), newHealth(nil))
 	for request, want := range map[string]int{
 		"GET /": 200, "GET /metrics": 200, "GET /livez": 200, "GET /healthz": 200, "GET /readyz": 200, "HEAD /healthz": 200,
 		"GET /healthz/": 404, "GET /debug/pprof/": 404, "POST /healthz": 405,
@@ -172,7 +172,7 @@ func TestStatusPagesAreTerse(t *testing.T) {
 	h := newHealth(paced(cron.Every(time.Minute), stream.Webhook))
 	h.ended(stream.Webhook, errors.New("post to https://siem.example: refused"), time.Now())
 	h.tries(stream.Webhook, "try 3 failed: https://siem.example is busy")
-	served := pages("dev", NewMetrics("acme", "dev"), h)
+	served := pages(Options{Version: "dev"}, NewMetrics("acme", "dev"), h)
 	starting := regexp.MustCompile(`webhook: starting: no success yet after \d+s; last cycle failed`)
 	for _, c := range []struct {
 		from, forwarded string
@@ -214,7 +214,7 @@ func TestHealthOfJobs(t *testing.T) {
 	h.jobs = []*job{{now: h.now, work: work{
 		name: "a job", vital: true, judge: func(stream.Note, time.Time) (string, error) { return state, well },
 	}}}
-	served := pages("dev", NewMetrics("acme", "dev"), h)
+	served := pages(Options{Version: "dev"}, NewMetrics("acme", "dev"), h)
 	for _, c := range []struct {
 		state   string
 		vital   bool

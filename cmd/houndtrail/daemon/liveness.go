@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 )
 
 // stillness is how long a running cycle may show no sign of life. It is many times longer than the longest request, or the
@@ -63,7 +65,7 @@ func (h *health) alive() (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: hangs: nothing was heard of its cycle for %s\n", name, still)
 		case t.running:
 			fmt.Fprintf(&b, "%s: runs a cycle\n", name)
-		case now.After(p.schedule.Next(since).Add(lateness)):
+		case now.After(p.schedule.Next(since).Add(stream.Lateness)):
 			ok = false
 			fmt.Fprintf(&b, "%s: hangs: no cycle has begun for %s\n", name, still)
 		default:

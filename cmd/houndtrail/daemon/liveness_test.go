@@ -23,7 +23,7 @@ func TestLiveness(t *testing.T) {
 	}
 	m := NewMetrics("acme", "dev")
 	m.heard = h.hears
-	served := pages("dev", m, h)
+	served := pages(Options{Version: "dev"}, m, h)
 	webhookRests := func() { h.turns("webhook", true); h.turns("webhook", false) }
 	for _, step := range []struct {
 		at   time.Duration // since the start

@@ -19,12 +19,13 @@ import (
 
 // Metrics are the daemon's metrics for Prometheus. NewMetrics registers each collector as it makes it.
 type Metrics struct {
-	Registry *prometheus.Registry                             // has all collectors
-	progress func(stream string, at time.Time)                // told of every success; never nil
-	due      func(stream string, success time.Time) time.Time // when the stream is stale after its last success; never nil
-	trying   func(stream, failure string)                     // told of every try that failed, and with "" of a try that did not; never nil
-	heard    func()                                           // told of every sign of life; never nil
-	retrying atomic.Value                                     // the id of the batch whose failure the page shows
+	Registry  *prometheus.Registry                             // has all collectors
+	progress  func(stream string, at time.Time)                // told of every success; never nil
+	delivered func(stream string, until time.Time)             // told of the time before which everything is delivered; never nil
+	due       func(stream string, success time.Time) time.Time // when the stream is stale after its last success; never nil
+	trying    func(stream, failure string)                     // told of every try that failed, and with "" of a try that did not; never nil
+	heard     func()                                           // told of every sign of life; never nil
+	retrying  atomic.Value                                     // the id of the batch whose failure the page shows
 
 	cursor, lag, cycleTime  *prometheus.GaugeVec
 	success, successDue     *prometheus.GaugeVec
@@ -69,7 +70,7 @@ func NewMetrics(tenant, version string) *Metrics {
 		anchor:   newAnchorMetrics(gauge, counter),
 		compact:  newCompactMetrics(gauge, counter),
 		verify:   newVerifyMetrics(f, gauge, counter),
-		progress: func(string, time.Time) {}, heard: func() {}, trying: func(string, string) {},
+		progress: func(string, time.Time) {}, delivered: func(string, time.Time) {}, heard: func() {}, trying: func(string, string) {},
 		due:    func(_ string, success time.Time) time.Time { return success },
 		cursor: gauge("cursor_timestamp_seconds", "Everything created before this time is delivered."),
 		lag: gauge("lag_seconds",

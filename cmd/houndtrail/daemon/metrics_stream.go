@@ -145,6 +145,7 @@ func (m streamMetrics) CaughtUp(until time.Time, lag time.Duration) {
 	m.lag.WithLabelValues(m.name).Set(max(0, lag.Seconds())) // if a clock is behind the position, the stream's state says so
 	m.succeeded(now)
 	m.progress(m.name, now)
+	m.delivered(m.name, until)
 	m.heard()
 }
 

@@ -2,22 +2,32 @@ package daemon
 
 import (
 	"fmt"
-	"io"
 	"net/http"
-	"net/netip"
+	"strings"
+
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/web"
 )
 
 // pages are the daemon's HTTP endpoints. None of them shows a secret, since errors contain no secrets. Errors contain names of
-// hosts and paths, so only requests from this machine get them.
-func pages(version string, m *Metrics, h *health) http.Handler {
+// hosts and paths, so only requests from this machine get them, unless the options say that everyone may.
+func pages(o Options, m *Metrics, h *health) http.Handler {
+	check := func(report func(bool) (string, bool)) http.Handler { return web.Check(o.Names, report) }
+	var page http.Handler
+	if o.Page != nil {
+		page = o.Page(h.live)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.handler())
 	mux.Handle("GET /livez", check(func(bool) (string, bool) { return h.alive() }))
 	mux.Handle("GET /healthz", check(func(reasons bool) (string, bool) { return h.report(false, reasons) }))
 	mux.Handle("GET /readyz", check(func(reasons bool) (string, bool) { return h.report(true, reasons) }))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		text, _ := h.report(true, local(r))
-		_, _ = fmt.Fprintf(w, "houndtrail %s\n\n%s%s", version, text, endpoints)
+		if page != nil && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			page.ServeHTTP(w, r)
+			return
+		}
+		text, _ := h.report(true, o.Names || web.Local(r))
+		_, _ = fmt.Fprintf(w, "houndtrail %s\n\n%s%s", o.Version, text, endpoints)
 	})
 	return mux
 }
@@ -30,20 +40,3 @@ const endpoints = `
 
 Why a cycle failed is told to requests from the machine itself, and in the log.
 `
-
-// local tells whether a request comes from this machine itself, and not through a proxy on it.
-func local(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	passedOn := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
-	return err == nil && from.Addr().Unmap().IsLoopback() && !passedOn
-}
-
-func check(report func(reasons bool) (text string, ok bool)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		text, ok := report(local(r))
-		if !ok {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_, _ = io.WriteString(w, text)
-	}
-}

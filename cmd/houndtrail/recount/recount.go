@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	// lateness is the longest delay of a run's commit that is no fault.
-	lateness = 2 * time.Minute
 	// A day is read from the server in parts, of at most so many records and bytes.
 	partRecords = 5000
 	partBytes   = 8 << 20
@@ -104,7 +102,7 @@ func (r *Recount) due(now time.Time, report *verify.Report) time.Time {
 			continue
 		}
 		last := s.Cursor.Add(r.config.Settle)
-		if now.After(schedule.Next(schedule.Next(last.Add(exporter.IdleCommit + r.config.Settle))).Add(lateness)) {
+		if now.After(stream.Due(schedule, r.config.Settle, last)) {
 			return now.Add(-r.config.Settle).UTC().Truncate(time.Microsecond)
 		}
 	}

@@ -7,11 +7,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/config"
-	"github.com/houndtrail/houndtrail/exporter"
 )
-
-// lateness is how late a run may commit.
-const lateness = 2 * time.Minute
 
 // overdue returns an error in two cases: the last run did not end by itself, or a run should have committed and is late. A run
 // commits an hour after the last commit at the latest, even if there is no new record.
@@ -25,11 +21,10 @@ func (s *Row) overdue(schedule config.Schedule, variable string, settle time.Dur
 		return nil
 	}
 	now, last := earlier(source.now, source.own), s.CommittedAt
-	if last.After(now.Add(lateness)) { // a clock was ahead then: without this, no run would be overdue until that time
+	if last.After(now.Add(stream.Lateness)) { // a clock was ahead then: without this, no run would be overdue until that time
 		last = s.Cursor
 	}
-	// One run may fail for a passing reason. Two runs in a row should not.
-	due := schedule.Next(schedule.Next(last.Add(exporter.IdleCommit + settle))).Add(lateness)
+	due := stream.Due(schedule, settle, last)
 	if now.After(due) {
 		return fmt.Errorf("%w: the last commit was at %s, and with %s=%s the next one was due by %s; find out whether "+
 			"Houndtrail still runs (the CronJob, the daemon), and what its log says; nothing is lost as long as BloodHound keeps its records",

@@ -18,7 +18,7 @@ func TestOverdue(t *testing.T) {
 	if err := every.UnmarshalText([]byte("@every 5m")); err != nil {
 		t.Fatal(err)
 	}
-	late := time.Hour + settle + 10*time.Minute + lateness
+	late := time.Hour + settle + 10*time.Minute + stream.Lateness
 	for name, test := range map[string]struct {
 		committed, cursor time.Duration // before now
 		alive             bool

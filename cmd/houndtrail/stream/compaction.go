@@ -85,12 +85,17 @@ type CompactionLook struct {
 }
 
 // LookAtCompaction reads how the last compaction ended. It writes nothing.
-func (s *Set) LookAtCompaction(ctx context.Context) (l CompactionLook, err error) {
-	l.Schedule = s.config.CompactSchedule
+func (s *Set) LookAtCompaction(ctx context.Context) (CompactionLook, error) {
 	b, err := s.Journals(ctx)
 	if err != nil {
-		return l, err
+		return CompactionLook{Schedule: s.config.CompactSchedule}, err
 	}
+	return CompactionIn(ctx, b, s.config.CompactSchedule)
+}
+
+// CompactionIn is [Set.LookAtCompaction] for a reader of journals that has no settings of the streams.
+func CompactionIn(ctx context.Context, b bucket.Bucket, schedule config.Schedule) (l CompactionLook, err error) {
+	l.Schedule = schedule
 	if l.Note, err = openCompactionNote(b).Read(ctx); err == nil {
 		l.Intent, err = checkpoint.OpenState[compact.Intent](b, Archive, compact.StateName).Read(ctx)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/exporter"
 )
@@ -99,12 +100,18 @@ type VerificationLook struct {
 }
 
 // LookAtVerification reads how the last verification of a stream ended. It writes nothing.
-func (s *Set) LookAtVerification(ctx context.Context, name string) (l VerificationLook, err error) {
-	l.Schedule = s.config.VerifySchedule.Schedule
+func (s *Set) LookAtVerification(ctx context.Context, name string) (VerificationLook, error) {
+	schedule := s.config.VerifySchedule.Schedule
 	b, err := s.Journals(ctx)
 	if err != nil {
-		return l, err
+		return VerificationLook{Schedule: schedule}, err
 	}
+	return VerificationIn(ctx, b, name, schedule)
+}
+
+// VerificationIn is [Set.LookAtVerification] for a reader of journals that has no settings of the streams.
+func VerificationIn(ctx context.Context, b bucket.Bucket, name string, schedule config.Schedule) (l VerificationLook, err error) {
+	l.Schedule = schedule
 	if l.VerificationNote, err = openVerificationNote(b, name).Read(ctx); err != nil {
 		err = At(exporter.StageCheckpoint, fmt.Errorf("read how the last verification ended: %w", err))
 	}

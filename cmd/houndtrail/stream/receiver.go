@@ -111,7 +111,12 @@ func (s *Set) Postponed(ctx context.Context, name string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return newPause(b, name, s.Now, zap.NewNop()).pending(ctx), nil
+	return PauseIn(ctx, b, name, s.Now), nil
+}
+
+// PauseIn is [Set.Postponed] for a reader of journals that has no settings of the streams.
+func PauseIn(ctx context.Context, b bucket.Bucket, name string, now func() time.Time) time.Time {
+	return newPause(b, name, now, zap.NewNop()).pending(ctx)
 }
 
 // tellAgain is the shortest time between two posts with heads: if there is a commit every minute, these posts must not double

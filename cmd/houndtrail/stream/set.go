@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/anchor"
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/config"
@@ -152,6 +153,20 @@ func (s *Set) Schedule(name string) (schedule config.Schedule, variable string) 
 		return own, config.Prefix + "ARCHIVE_SCHEDULE"
 	}
 	return s.config.Schedule, config.Prefix + "SCHEDULE"
+}
+
+// runs are the settings that the runs of a stream leave beside the journal, for readers that have none of their own.
+func (s *Set) runs(name string) checkpoint.Settings {
+	c := s.config
+	schedule, _ := s.Schedule(strings.TrimSuffix(name, backfillSuffix))
+	settings := checkpoint.Settings{
+		Tenant: c.Tenant, Version: s.process.Version, Schedule: schedule.Spec, Settle: c.Settle.String(), Retention: c.Retention.String(),
+		VerifySchedule: c.VerifySchedule.Spec,
+	}
+	if strings.HasPrefix(name, Archive) {
+		settings.CompactSchedule = c.CompactSchedule.Spec
+	}
+	return settings
 }
 
 // Now is our own clock.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
@@ -113,6 +115,15 @@ type Position struct {
 	Serial  uint64
 	Holed   bool // a short time ago, Houndtrail left out a record that it could not read
 	Letters int  // open letters: records that the destination refuses
+}
+
+// Lateness is how late a run may commit.
+const Lateness = 2 * time.Minute
+
+// Due is when a stream should have shown another sign of life, if the last one was at that time. A run that finds nothing new leaves
+// one an hour after the previous one at the latest. One run may fail for a passing reason. Two runs in a row should not.
+func Due(schedule cron.Schedule, settle time.Duration, last time.Time) time.Time {
+	return schedule.Next(schedule.Next(last.Add(exporter.IdleCommit + settle))).Add(Lateness)
 }
 
 // A lastRunError stands for the error of the last run.

@@ -87,7 +87,7 @@ func (s *Set) commitJournal(ctx context.Context, name string, tell func(anchor.R
 	if err != nil {
 		return nil, err
 	}
-	return s.journal(ctx, name, append(remembered, checkpoint.Sign(keys...))...)
+	return s.journal(ctx, name, append(remembered, checkpoint.Sign(keys...), checkpoint.Runs(s.runs(name)))...)
 }
 
 // LookJournal is like [Set.Journal]. It also compares the journal with its anchors, and reports the result. If no place is set

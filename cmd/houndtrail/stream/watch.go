@@ -143,10 +143,13 @@ func (w *watch) facts(name string, retention exporter.Retention, now time.Time) 
 
 // leave notes the end of a cycle beside the journal.
 func (w *watch) leave(ctx context.Context, state string, err error) error {
+	now := time.Now().UTC()
 	if err == nil {
-		return w.Succeed(ctx)
+		return w.Succeed(ctx, now)
 	}
-	f := checkpoint.Failure{State: state, Reason: reason(err), At: time.Now().UTC()}
+	f := checkpoint.Failure{
+		State: state, Reason: reason(err), Code: int(OutcomeOf(err)), At: now,
+	}
 	if stage, ok := errors.AsType[*exporter.Error](err); ok {
 		f.Stage = string(stage.Stage)
 	}

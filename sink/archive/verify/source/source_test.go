@@ -68,6 +68,7 @@ func (f *fake) Read(_ context.Context, from, until time.Time, use func([]record.
 type none struct{ bucket.Opener }
 
 func (none) List(context.Context, string, string) ([]string, error) { return nil, nil }
+func (none) Folders(context.Context, string) ([]string, error)      { return nil, nil }
 
 // A ledger makes entries of journals.
 type ledger struct {

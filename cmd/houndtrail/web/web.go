@@ -1,10 +1,14 @@
-package daemon
+// Package web serves the pages of a process: metrics, health and status. It limits what its clients may use, and tells which of them
+// may see names of hosts.
+package web
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +27,8 @@ const (
 	mostConnections = 64
 )
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// Listen opens the address of the setting LISTEN.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, stream.Usagef("listening on %sLISTEN=%s for metrics and health: %w; choose another address, or off",
@@ -32,8 +37,8 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// serve answers until ctx ends.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+// Serve answers until ctx ends.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: readTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ConnState: new(doorman).state,
@@ -76,5 +81,24 @@ func (d *doorman) state(c net.Conn, s http.ConnState) {
 	if d.open > mostConnections && len(d.waiting) > 0 {
 		_ = d.waiting[0].Close()
 		d.waiting = d.waiting[1:]
+	}
+}
+
+// Local tells whether a request comes from this machine itself, and not through a proxy on it.
+func Local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	passedOn := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+	return err == nil && from.Addr().Unmap().IsLoopback() && !passedOn
+}
+
+// Check answers with a text, and with status 503 if not all is well. The text may have names of hosts if the request is [Local], or
+// if everyone may see them.
+func Check(everyone bool, report func(reasons bool) (text string, ok bool)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, ok := report(everyone || Local(r))
+		if !ok {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = io.WriteString(w, text)
 	}
 }

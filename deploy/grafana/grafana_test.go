@@ -34,7 +34,7 @@ func TestDashboardIsUpToDate(t *testing.T) {
 }
 
 // TestPanels: every panel has a question, fits the grid, and each stat has colours and words for the case that no data comes.
-// Every query is limited to the tenants that the user chose.
+// Every query is limited to the tenants that the user chose, but for those about watch itself, which is of no tenant.
 func TestPanels(t *testing.T) {
 	t.Parallel()
 	titles := map[string]bool{}
@@ -49,7 +49,8 @@ func TestPanels(t *testing.T) {
 				t.Errorf("%s: a stat without data must not look like a good one", v.title)
 			}
 			for _, q := range v.queries {
-				if !strings.Contains(q.expr, `tenant=~"$tenant"`) || short.MatchString(q.expr) {
+				whole := strings.Contains(q.expr, "houndtrail_watch_")
+				if !whole && !strings.Contains(q.expr, `tenant=~"$tenant"`) || short.MatchString(q.expr) {
 					t.Errorf("%s: %s", v.title, q.expr)
 				}
 			}

@@ -6,7 +6,7 @@ const day = 86400 // seconds
 // while Houndtrail works, such as the time left, is taken as it last was for up to two days. So a pod that is gone does not clear
 // the alarm.
 func rows() []row {
-	return []row{glance(), lag(), records(), delivery(), evidence(), cost()}
+	return []row{glance(), lag(), records(), delivery(), evidence(), cost(), watched()}
 }
 
 func glance() row {
@@ -95,8 +95,9 @@ func records() row {
 			queries: []query{q(`sum $by, count) (increase(houndtrail_counted_records_total{$s}[$__rate_interval]))`, "{{count}}")},
 		},
 		{
-			title: "Left out, altered or gone", kind: chart, width: 8,
+			title: "Left out, refused, altered or gone", kind: chart, width: 8,
 			queries: []query{
+				q(`sum $by) (increase(houndtrail_dead_letters_total{$s}[$__rate_interval]))`, "in the dead letter"),
 				q(`sum $by) (increase(houndtrail_holes_total{$s}[$__rate_interval]))`, "left out"),
 				q(`sum $by, how) (increase(houndtrail_changed_records_total{$s}[$__rate_interval]))`, "{{how}} at BloodHound"),
 			},

@@ -134,3 +134,34 @@ func cost() row {
 		},
 	}}
 }
+
+// watched is what only houndtrail watch tells: also of streams that CronJobs run.
+func watched() row {
+	return row{"Journals, by houndtrail watch", 8, []view{
+		{
+			title: "Failed runs in a row, and the exit code of the last", kind: chart, width: 8,
+			queries: []query{
+				q(`max $by) (houndtrail_failed_runs{$s})`, "failed runs"),
+				q(`max $by) (houndtrail_exit_code{$s})`, "exit code"),
+			},
+		},
+		{
+			title: "Since the first failure, and until a pause ends", kind: chart, width: 8, unit: "s",
+			queries: []query{
+				q(`time() - max $by) (houndtrail_failing_since_timestamp_seconds{$s})`, "since the first failure"),
+				q(`max $by) (houndtrail_paused_until_timestamp_seconds{$s}) - time()`, "until the receiver takes requests"),
+			},
+		},
+		{
+			title: "Entries of the journals", kind: chart, width: 8,
+			queries: []query{q(`max $by) (houndtrail_journal_entries{$s})`)},
+		},
+		{
+			title: "The watch itself", kind: chart, width: 8, about: "0: it could not read the store in its last round.",
+			queries: []query{
+				{`min(houndtrail_watch_readable)`, "can read"},
+				{`time() - max(houndtrail_watch_last_round_timestamp_seconds > 0)`, "seconds since its last round"},
+			},
+		},
+	}}
+}

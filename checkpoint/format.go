@@ -51,6 +51,10 @@ func encode(c Checkpoint) ([]byte, error) {
 		h.From, h.Next, h.Until = h.From.UTC(), h.Next.UTC(), h.Until.UTC()
 		return h
 	})
+	c.Followed = pointed(c.Followed, func(f Followed) Followed {
+		f.Late = pointed(f.Late, func(l LateWork) LateWork { l.Next = l.Next.UTC(); return l })
+		return f
+	})
 	c.Adopted = pointed(c.Adopted, func(a Adoption) Adoption { a.From, a.To = a.From.UTC(), a.To.UTC(); return a })
 	c.Compacted = pointed(c.Compacted, func(m Compaction) Compaction { m.Follows.CommittedAt = m.Follows.CommittedAt.UTC(); return m })
 	c.Forgotten = pointed(c.Forgotten, func(f Forgetting) Forgetting {

@@ -153,8 +153,11 @@ func watched() row {
 			},
 		},
 		{
-			title: "Entries of the journals", kind: chart, width: 8,
-			queries: []query{q(`max $by) (houndtrail_journal_entries{$s})`)},
+			title: "Entries of the journals, and records in the dead letter", kind: chart, width: 8,
+			queries: []query{
+				q(`max $by) (houndtrail_journal_entries{$s})`, "entries"),
+				q(`max $by) (houndtrail_dead_letters{$s})`, "dead letters"),
+			},
 		},
 		{
 			title: "The watch itself", kind: chart, width: 8, about: "0: it could not read the store in its last round.",

@@ -182,7 +182,9 @@ func (w *watched) judge(err error, now time.Time) {
 	case errors.Is(err, checkpoint.ErrNotFound), w.Err == nil && w.Newest.Serial == 0 && w.Run.SucceededAt.IsZero():
 		w.State = stream.StateNotStarted
 	default:
-		w.State = stream.StateOf(w.Err, stream.Position{Serial: w.Newest.Serial, Holed: w.Newest.Holed()})
+		w.State = stream.StateOf(w.Err, stream.Position{
+			Serial: w.Newest.Serial, Holed: w.Newest.Holed(), Letters: len(w.Newest.DeadLetters),
+		})
 	}
 }
 

@@ -100,6 +100,29 @@ func (w *world) want(s Snapshot, want string) {
 	}
 }
 
+// A stream whose destination lacks a record is not well, although its last run succeeded.
+func TestDeadLetter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	j := w.journal("acme/", "acme", "webhook")
+	w.commit(j, 1)
+	w.check(j.Succeed(t.Context(), w.now))
+	o := w.observer(Options{})
+	w.want(o.Round(t.Context()), "acme webhook: ok")
+	last, err := j.Load(t.Context())
+	w.check(err)
+	end := w.now.Add(time.Minute)
+	_, err = j.Commit(t.Context(), last, checkpoint.Checkpoint{
+		Kind: checkpoint.KindExport, Start: last.Start, Window: window.Window{Start: last.Cursor, End: end}, Cursor: end, CommittedAt: end,
+		Records: checkpoint.Counts{Read: 1, Fresh: 1}, Oldest: last.Oldest,
+		Refused: []checkpoint.Letter{{ID: 7, CreatedAt: last.Cursor, Nth: 1, SHA256: strings.Repeat("0", 64)}},
+	})
+	w.check(err)
+	w.check(j.Succeed(t.Context(), end))
+	w.now = end
+	w.want(o.Round(t.Context()), "acme webhook: dead letter")
+}
+
 // An observer finds the journals of all tenants, also new ones, and no other folder. It only reads and lists.
 func TestDiscovery(t *testing.T) {
 	t.Parallel()

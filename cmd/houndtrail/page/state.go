@@ -61,6 +61,11 @@ func of(s *observe.Stream, now time.Time) condition {
 			"Repair the rows in BloodHound, if you can: Houndtrail delivers them as long as the rescan reaches them. Which they are:",
 			"houndtrail history -o json | jq 'select(.holes)'",
 		}
+	case stream.StateLetters:
+		return condition{
+			rankJob, "warn", "warn", "dead letter", "its destination refuses records, and lacks them",
+			"Read why it refuses each, then send it again or drop it:", "houndtrail deadletter list",
+		}
 	case stream.StateKilled:
 		return condition{
 			rankFailing, "warn", "warn", "killed", "its last run did not end by itself",
@@ -142,6 +147,10 @@ func stopped(s *observe.Stream, now time.Time) condition {
 		c.because = "the journal is of another tenant, source or destination"
 		c.do = "Correct the setting; or, if the change is meant, carry the journal over:"
 		c.command = `houndtrail move --reason "..."`
+	case stream.StateArchive:
+		c.because = "the archive that it follows stands still, or is not the one that it followed so far"
+		c.do = "Bring the archive's stream back to work first. If its journal was replaced, the message says how to go on:"
+		c.command = "houndtrail status"
 	case stream.StateSignature:
 		c.because = "no key of its runs vouches for the journal"
 	case stream.StateNewer:

@@ -51,6 +51,7 @@ func families() []metric {
 		{"failing_since_timestamp_seconds", "When the first of the failed runs in a row ended; absent if the last run succeeded.", gauge, nil},
 		{"exit_code", "The exit code for the failure of the last run; 0 if it has not failed.", gauge, nil},
 		{"journal_entries", "Entries of the journal.", gauge, nil},
+		{"dead_letters", "Records that the destination refuses, and that are in the dead letter now: it lacks them.", gauge, nil},
 		{"paused_until_timestamp_seconds", "The receiver wants no request before this time; absent if it has not asked for a pause.", gauge, nil},
 		{"records_total", "Records in the whole journal by what became of them: fresh (delivered) or filtered.", counter, []string{"kind"}},
 		{
@@ -164,6 +165,7 @@ func (c *Collector) stream(s *observe.Stream, emit func(name string, value float
 	emit("exit_code", float64(s.Failure.Code))
 	at("paused_until_timestamp_seconds", s.Paused)
 	emit("journal_entries", float64(s.Newest.Serial))
+	emit("dead_letters", float64(len(s.Newest.DeadLetters)))
 	totals(s, emit)
 	jobs(s, at, emit)
 }

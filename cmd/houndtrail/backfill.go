@@ -115,7 +115,8 @@ hold, the credentials too: for another receiver, set those of that receiver.
 If the archive does not hold all of the time (a hole, a removal, a time that nothing accounts for), the replay sends the rest,
 names the missing parts, and ends with exit code 6.`,
 		Example: `  houndtrail replay --from 2026-03-01 --to 2026-04-01
-  houndtrail replay --to 2026-04-01 --url https://new-siem.example/ingest --format elastic-bulk`,
+  houndtrail replay --to 2026-04-01 --url https://new-siem.example/ingest \
+    --format elastic-bulk`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			order := backfillOptions{from: from, to: to}
 			if err := order.parse(); err != nil {

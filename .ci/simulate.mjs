@@ -104,7 +104,6 @@ const roles = {
   compactor: [...writer, 'delete a file'],
   forget: [...writer, 'delete a file', 'delete raw bytes', 'read a retention', 'read a legal hold'],
   reader: ['read a file', 'list files', 'learn that an object is missing', 'decrypt through S3'],
-  watch: ['read an entry', 'list entries', 'learn that an object is missing', 'decrypt through S3'],
   auditor: [
     'read a file', 'read an entry', 'read raw bytes', 'read a version', 'read a retention', 'list files', 'list entries', 'list versions',
     'learn that an object is missing', 'see the versioning', 'see the default retention', 'decrypt through S3',

@@ -42,7 +42,6 @@ func TestPolicies(t *testing.T) {
 		"compactor-policy.json": append([]string{"s3:DeleteObject"}, write...),
 		"forget-policy.json":    append([]string{"s3:DeleteObject", "s3:GetObjectRetention", "s3:GetObjectLegalHold"}, write...),
 		"reader-policy.json":    append([]string{"s3:GetObject", "s3:ListBucket"}, kms...),
-		"watch-policy.json":     append([]string{"s3:GetObject", "s3:ListBucket"}, kms...),
 		"auditor-policy.json": append([]string{
 			"s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning",
 			"s3:GetBucketObjectLockConfiguration",

@@ -151,7 +151,7 @@ func load() (server, error) {
 func main() {
 	s, err := load()
 	if err == nil {
-		err = tf5server.Serve("registry.terraform.io/hashicorp/aws", func() tfprotov5.ProviderServer { return s })
+		err = tf5server.Serve("hashicorp/aws", func() tfprotov5.ProviderServer { return s })
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -217,4 +218,78 @@ func (j *Journal) newer(key string, s Stored, problem error) error {
 // by names the writer of an entry, and the time of the commit.
 func (s Stored) by() string {
 	return fmt.Sprintf("houndtrail %s on %s at %s", s.Writer.Version, s.Writer.Host, s.CommittedAt.UTC().Format(time.RFC3339))
+}
+
+// A Letter is a record that the destination refuses, and that is kept in the dead letter instead.
+type Letter struct {
+	ID        int64     `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	// Nth is a place among the new records: those of the entry that names the letter in Refused, or else those of the journal. The
+	// first one has 1. Two letters tell by it how many records were between them.
+	Nth    int64  `json:"nth"`
+	SHA256 string `json:"sha256,omitempty"` // of the letter's object; only in Refused
+}
+
+func (l Letter) utc() Letter { l.CreatedAt = l.CreatedAt.UTC(); return l }
+
+// Same tells whether two letters are of the same record.
+func (l Letter) Same(other Letter) bool {
+	return l.ID == other.ID && l.CreatedAt.Equal(other.CreatedAt)
+}
+
+// Passed is the number of records that the entries so far have passed: delivered, in the dead letter, or dropped from it.
+func (c *Checkpoint) Passed() int64 {
+	return c.Totals.Delivered + int64(len(c.DeadLetters)) + c.Totals.Dropped
+}
+
+// A Settlement says that letters left the dead letter. The objects of the entry are those with which the destination got the
+// letters of Sent. The letters of Dropped never arrive there, by a person's decision.
+type Settlement struct {
+	Sent    []Letter `json:"sent,omitempty"`
+	Dropped []Letter `json:"dropped,omitempty"`
+	Reason  string   `json:"reason,omitempty"` // for the dropped letters, as the person gave it
+	By      string   `json:"by,omitempty"`
+	Follows Progress `json:"follows"` // SettleLetters fills it in
+}
+
+func (s Settlement) utc() Settlement {
+	s.Sent, s.Dropped = each(s.Sent, Letter.utc), each(s.Dropped, Letter.utc)
+	s.Follows.CommittedAt = s.Follows.CommittedAt.UTC()
+	return s
+}
+
+// check refuses a settlement that says of a letter that it was sent, but names no object with it, and one without a reason.
+func (s Settlement) check(objects []Object) error {
+	sent := 0
+	for _, o := range objects {
+		sent += o.Records
+	}
+	switch {
+	case len(s.Sent)+len(s.Dropped) == 0:
+		return errors.New("it settles no letter")
+	case sent != len(s.Sent):
+		return fmt.Errorf("it says that %d letters were sent, and its objects have %d records", len(s.Sent), sent)
+	case len(s.Dropped) > 0 && strings.TrimSpace(s.Reason) == "":
+		return errors.New("it drops letters and gives no reason")
+	}
+	return nil
+}
+
+// settle fills in the open letters of an entry that follows prev, and what becomes of the others in the totals.
+func (c *Checkpoint) settle(prev Checkpoint) {
+	c.DeadLetters = slices.Clone(prev.DeadLetters)
+	for _, l := range c.Refused {
+		l.Nth, l.SHA256 = prev.Passed()+l.Nth, ""
+		c.DeadLetters = append(c.DeadLetters, l)
+	}
+	if c.Settled == nil {
+		return
+	}
+	take := func(letters []Letter) int64 {
+		before := len(c.DeadLetters)
+		c.DeadLetters = slices.DeleteFunc(c.DeadLetters, func(l Letter) bool { return slices.ContainsFunc(letters, l.Same) })
+		return int64(before - len(c.DeadLetters))
+	}
+	c.Totals.Delivered += take(c.Settled.Sent)
+	c.Totals.Dropped += take(c.Settled.Dropped)
 }

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/daemon"
-	"github.com/houndtrail/houndtrail/cmd/houndtrail/deadletter"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/demo"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/doctor"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/page"
@@ -183,21 +182,6 @@ the webhook, 5 or 6 for journals. No secret is printed.`,
 	cmd.Flags().BoolVar(&sendTest, "send-test", false, "post one event to the webhook that is marked as a test")
 	cmd.Flags().VarP(&output, "output", "o", "form of the rows; json is one object a line")
 	return cmd
-}
-
-func (p *program) deadletter() *cobra.Command {
-	letters := deadletter.Program{
-		Stdout: p.stdout, Stderr: p.stderr,
-		Set: func(need config.Need) (*stream.Set, error) {
-			c, err := p.load(need)
-			if err != nil {
-				return nil, err
-			}
-			return stream.NewSet(c, p.asked().process(p.logger(c.Log))), nil
-		},
-		Output: func() deadletter.Choice { return &choice{"table", []string{"table", "json"}} },
-	}
-	return letters.Command()
 }
 
 func (p *program) demo() *cobra.Command {

@@ -53,13 +53,14 @@ func Key(stream string, l checkpoint.Letter) string {
 }
 
 // encode makes the object of a letter. The result has the memory of the item and a little more.
-func (l Letter) encode() ([]byte, error) {
-	l.CreatedAt, l.RefusedAt = l.CreatedAt.UTC(), l.RefusedAt.UTC()
-	l.Bytes, l.SHA256 = len(l.Item), digest(l.Item)
+func (l *Letter) encode() ([]byte, error) {
+	c := *l
+	c.CreatedAt, c.RefusedAt = l.CreatedAt.UTC(), l.RefusedAt.UTC()
+	c.Bytes, c.SHA256 = len(l.Item), digest(l.Item)
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(l); err != nil {
+	if err := e.Encode(c); err != nil {
 		return nil, err
 	}
 	b.Write(l.Item)

@@ -64,9 +64,8 @@ type Config struct {
 	// archive keeps its bytes beside the records.
 	OnBadRecord OnBadRecord `env:"ON_BAD_RECORD,default=stop" oneof:"stop quarantine"`
 	// What to do with a record that the webhook's receiver refuses, even if it is alone in its batch. With `off`, the stream stops in
-	// front of the record and names it. With `on`, Houndtrail puts the record into the dead letter, beside the journal, and goes on.
-	// The journal, the log, `status`, the exit code and the metrics tell of it. `houndtrail deadletter` shows, sends or drops it.
-	// If the receiver refuses more than 10 of 1,000 records, the stream stops: then the records are not at fault.
+	// front of the record and names it. With `on`, the record goes into the dead letter beside the journal, and `houndtrail deadletter`
+	// shows, sends or drops it. If the receiver refuses more than 10 of 1,000 records, the stream stops: they are not at fault.
 	DeadLetter DeadLetter `env:"DEAD_LETTER,default=off" oneof:"off on"`
 	Window     Window     `env:",prefix=WINDOW_"`
 	// Do not send the records of Houndtrail's own requests to the webhook, on servers that audit every request. The archive
@@ -75,12 +74,10 @@ type Config struct {
 	// How long BloodHound keeps audit records: `auto`, a duration such as 2160h, or `off`. The log warns 14 days before records
 	// could vanish that are not exported yet. `auto` is three months, until the age of the oldest record shows another value.
 	Retention Retention `env:"RETENTION,default=auto"`
-
 	// How long `run` and `backfill` may take to end after SIGTERM, SIGINT or SIGHUP. They commit the windows that they have
 	// begun, and begin no new one. The next run does the work that is not committed by then (exit code 7). Stay below the time
 	// that your scheduler waits (terminationGracePeriodSeconds).
 	StopGrace time.Duration `env:"STOP_GRACE,default=50s" min:"0s" max:"1h"`
-
 	// Address of the metrics, health and status page, or `off`. Only the daemon and `watch` open it. The default serves this
 	// machine alone. `:9090` serves every machine that can reach it; a container needs that.
 	Listen Listen `env:"LISTEN,default=127.0.0.1:9090"`
@@ -272,6 +269,18 @@ type OAuth struct {
 type Checkpoint struct {
 	// Place of the journals: `s3://bucket/prefix` or `file:///dir`. Required if only a webhook is set.
 	URL StoreURL `env:"URL" shown:"ARCHIVE_URL with /checkpoints" example:"s3://bucket/houndtrail/checkpoints"`
+}
+
+// Anchor is the second place that remembers the heads of the journals.
+type Anchor struct {
+	// Second place that remembers the heads of the journals, each in an object that is created and never replaced:
+	// `s3://bucket/prefix` or `file:///dir`. A run stops if its journal is smaller than a remembered head, or had another one at
+	// that size. Take a bucket of another account, with rights to create, read and list there, and none to delete. Encryption by
+	// default and retention are the bucket's own; endpoint, region and login are those of the other `s3://` URLs.
+	URL StoreURL `env:"URL" shown:"heads are remembered in the log only" example:"s3://another-account/heads"`
+	// When the daemon writes the newest heads there, if they have changed, in the form of SCHEDULE. It also does so when it stops,
+	// and a job (`run --once`, `backfill`) at its end.
+	Schedule Schedule `env:"SCHEDULE,default=@hourly"`
 }
 
 // Window bounds one window of a cycle: sparse history goes in long windows, dense history in short ones.

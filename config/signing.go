@@ -103,15 +103,3 @@ func (s SigningKeys) check() error {
 	_, err := s.Keys()
 	return err
 }
-
-// Anchor is the second place that remembers the heads of the journals.
-type Anchor struct {
-	// Second place that remembers the heads of the journals, each in an object that is created and never replaced:
-	// `s3://bucket/prefix` or `file:///dir`. A run stops if its journal is smaller than a remembered head, or had another one at
-	// that size. Take a bucket of another account, with rights to create, read and list there, and none to delete. Encryption by
-	// default and retention are the bucket's own; endpoint, region and login are those of the other `s3://` URLs.
-	URL StoreURL `env:"URL" shown:"heads are remembered in the log only" example:"s3://another-account/heads"`
-	// When the daemon writes the newest heads there, if they have changed, in the form of SCHEDULE. It also does so when it stops,
-	// and a job (`run --once`, `backfill`) at its end.
-	Schedule Schedule `env:"SCHEDULE,default=@hourly"`
-}
